@@ -1,0 +1,155 @@
+import { describeKind } from './redact.js';
+
+/**
+ * Why a token could not be had. The union is open: later releases may add codes, so a `switch` needs a default.
+ *
+ * - `NOT_REGISTERED`: the manager does not know this app. Call `register`.
+ * - `INPUT_MISSING`: a refresh needs something that nobody has provided, such as the app's secret.
+ * - `UPSTREAM_UNAVAILABLE`: WeChat did not answer, or answered that it is busy. It is tried again by itself.
+ * - `UPSTREAM_REJECTED`: WeChat refused; `errcode` and `errmsg` say why, and somebody has to change something.
+ * - `QUOTA_EXHAUSTED`: a limit of WeChat or of this library was reached; `retryAt` says when it ends.
+ * - `REAUTHORIZATION_REQUIRED`: the user or merchant has to authorize again.
+ * - `REFRESH_DISABLED`: this manager only reads.
+ * - `STORE_UNAVAILABLE`: the store failed; `cause` is what it failed with.
+ * - `TIMEOUT`: the call's own deadline passed.
+ * - `CLOSED`: the manager has been closed.
+ *
+ * @public
+ */
+export type TokenErrorCode =
+  | 'NOT_REGISTERED'
+  | 'INPUT_MISSING'
+  | 'UPSTREAM_UNAVAILABLE'
+  | 'UPSTREAM_REJECTED'
+  | 'QUOTA_EXHAUSTED'
+  | 'REAUTHORIZATION_REQUIRED'
+  | 'REFRESH_DISABLED'
+  | 'STORE_UNAVAILABLE'
+  | 'TIMEOUT'
+  | 'CLOSED'
+  | (string & {});
+
+/**
+ * What is known about a failure, each as a field of the error.
+ *
+ * @public
+ */
+export interface TokenErrorFacts {
+  readonly appid?: string | undefined;
+  readonly type?: string | undefined;
+  readonly subject?: string | undefined;
+  /** WeChat's error code. */
+  readonly errcode?: number | undefined;
+  /** WeChat's message, without its `rid` tail. */
+  readonly errmsg?: string | undefined;
+  /** The id under which WeChat's support finds the request. */
+  readonly rid?: string | undefined;
+  /** The address that WeChat saw and has to be put on its IP whitelist. */
+  readonly ip?: string | undefined;
+  /** When the next attempt is due, in epoch milliseconds. */
+  readonly retryAt?: number | undefined;
+  /** Whether the same attempt may succeed later without anybody changing anything. */
+  readonly retryable?: boolean | undefined;
+  /** Whether the cause lies with this host (its address, its network), so that another one may well succeed. */
+  readonly hostOnly?: boolean | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error of this library for everything that is not misuse (which is a `TypeError`).
+ *
+ * Tell errors apart by `code`, not by `instanceof`: it survives two copies of the package. No field ever holds a secret,
+ * a request or a response.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await tokens.get(appid, 'access_token');
+ * } catch (error) {
+ *   if (error instanceof TokenError && error.code === 'UPSTREAM_REJECTED') console.error(error.errcode, error.ip);
+ * }
+ * ```
+ *
+ * @public
+ */
+export class TokenError extends Error {
+  override readonly name: string = 'TokenError';
+  readonly code: TokenErrorCode;
+  readonly appid?: string;
+  readonly type?: string;
+  readonly subject?: string;
+  readonly errcode?: number;
+  readonly errmsg?: string;
+  readonly rid?: string;
+  readonly ip?: string;
+  readonly retryAt?: number;
+  readonly retryable: boolean;
+  readonly hostOnly: boolean;
+
+  /**
+   * @param message - what went wrong, in words, without secrets.
+   * @param facts - `retryable` and `hostOnly` are `false` unless given.
+   */
+  constructor(code: TokenErrorCode, message: string, facts: TokenErrorFacts = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.code = code;
+    if (facts.appid !== undefined) this.appid = facts.appid;
+    if (facts.type !== undefined) this.type = facts.type;
+    if (facts.subject !== undefined) this.subject = facts.subject;
+    if (facts.errcode !== undefined) this.errcode = facts.errcode;
+    if (facts.errmsg !== undefined) this.errmsg = facts.errmsg;
+    if (facts.rid !== undefined) this.rid = facts.rid;
+    if (facts.ip !== undefined) this.ip = facts.ip;
+    if (facts.retryAt !== undefined) this.retryAt = facts.retryAt;
+    this.retryable = facts.retryable ?? false;
+    this.hostOnly = facts.hostOnly ?? false;
+  }
+
+  /** The facts without the cause, for logs. */
+  toJSON(): Record<string, unknown> {
+    const { name, code, message, ...facts } = { ...this, name: this.name, message: this.message };
+    return { name, code, message, ...facts };
+  }
+}
+
+/** The same error with more facts; an error that is not ours becomes the `cause` of one with `code`. */
+export function toTokenError(error: unknown, code: TokenErrorCode, message: string, facts: TokenErrorFacts): TokenError {
+  if (isTokenError(error)) {
+    const merged: TokenErrorFacts = { ...facts, ...definedFacts(error) };
+    const copy = new TokenError(error.code, error.message, merged);
+    if (error.stack !== undefined) copy.stack = error.stack;
+    return copy;
+  }
+  return new TokenError(code, message, { ...facts, cause: safeCause(error) });
+}
+
+/** By shape and not by class, so that errors of another copy of this package count. */
+export function isTokenError(error: unknown): error is TokenError {
+  return error instanceof Error && error.name === 'TokenError' && typeof (error as { code?: unknown }).code === 'string';
+}
+
+/**
+ * What may be kept of a foreign error: network and file errors carry URLs, headers and requests in fields and messages,
+ * and a query string with a secret among them, so only its class, code and place survive.
+ */
+export function safeCause(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(`${describeKind(error)} was thrown`);
+  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
+  const words = [error.name];
+  if (typeof code === 'string' || typeof code === 'number') words.push(String(code));
+  if (typeof syscall === 'string') words.push(syscall);
+  const safe = new Error(words.join(' '));
+  safe.name = error.name;
+  safe.stack = `${safe.message}\n${(error.stack ?? '').split('\n').filter(isFrame).join('\n')}`;
+  return typeof code === 'string' ? Object.assign(safe, { code }) : safe;
+}
+
+function isFrame(line: string): boolean {
+  return /^\s+at /.test(line);
+}
+
+function definedFacts(error: TokenError): TokenErrorFacts {
+  const { appid, type, subject, errcode, errmsg, rid, ip, retryAt, retryable, hostOnly, cause } = error;
+  const facts = { appid, type, subject, errcode, errmsg, rid, ip, retryAt, retryable, hostOnly, cause };
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
+}

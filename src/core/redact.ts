@@ -1,0 +1,39 @@
+/** The key under which `util.inspect` and `console.log` look for an object's own way of being shown. */
+export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
+
+/** What may be shown of a secret: how long it is. */
+export function redact(secret: string): string {
+  return `[redacted, ${secret.length} characters]`;
+}
+
+const SHOWN_LENGTH = 40;
+
+/**
+ * Says what came instead of what was expected, on one line, for the message of a `TypeError`. Only for values that are
+ * names or numbers, never for one that may be a secret.
+ */
+export function describeValue(value: unknown): string {
+  if (typeof value === 'string') {
+    const shown = JSON.stringify(value.slice(0, SHOWN_LENGTH)).replace(/[\x7f-\uffff]/g, escapeUnit);
+    return value.length > SHOWN_LENGTH ? `${shown}... (${value.length} characters)` : shown;
+  }
+  if (value === null || ['undefined', 'boolean', 'number', 'bigint'].includes(typeof value)) return String(value);
+  return describeKind(value);
+}
+
+/** Says what kind of value came and nothing of its content: for values that may be secrets. */
+export function describeKind(value: unknown): string {
+  if (value === '') return 'an empty string';
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+/** Replaces control characters, line breaks included, so that foreign text cannot forge log lines. */
+export function onOneLine(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ').trim();
+}
+
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

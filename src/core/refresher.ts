@@ -1,0 +1,140 @@
+import type { JsonObject, JsonValue } from './json.js';
+import type { TokenKey } from './token-key.js';
+import type { TokenRecord } from './token-record.js';
+
+/**
+ * How to ask WeChat for a token of one type.
+ *
+ * @public
+ */
+export interface Refresher<Type extends string = string> {
+  /** The type's name: 1 to 64 characters of `A-Z a-z 0-9 _ . @ -`. */
+  readonly type: Type;
+  /** The tokens that a refresh of `key` needs. They are fetched before the lease is taken. */
+  dependsOn?(key: TokenKey): readonly TokenKey[];
+  /**
+   * Asks for a token, once: waiting and trying again is the manager's work.
+   *
+   * Fails by throwing a `TokenError`; its `retryAt`, when given, is when to try again. Anything else that is thrown
+   * counts as `UPSTREAM_UNAVAILABLE`.
+   */
+  refresh(context: RefreshContext): Promise<Grant>;
+}
+
+/**
+ * What a refresher returns.
+ *
+ * @public
+ */
+export interface Grant {
+  /** The token: 1 to 16,384 characters. */
+  readonly value: string;
+  /** How long the token lives, in seconds from `obtainedAt`: 1 to 31,536,000 (one year). */
+  readonly expiresInSeconds: number;
+  /** When it was asked for, in epoch milliseconds. Default: just before the request. */
+  readonly obtainedAt?: number;
+  /** When to refresh it, in seconds from `obtainedAt`. Default: the manager's margin and jitter before expiry. */
+  readonly dueInSeconds?: number;
+  /** WeChat's answer as it came. */
+  readonly result?: JsonObject;
+}
+
+/**
+ * Why a refresh takes place: it is `due`, a caller `demand`s it, a value was reported `stale`, or it is `forced`.
+ *
+ * @public
+ */
+export type RefreshReason = 'due' | 'demand' | 'stale' | 'forced';
+
+/**
+ * What a refresher is given.
+ *
+ * @public
+ */
+export interface RefreshContext {
+  readonly key: TokenKey;
+  readonly app: AppCredentials;
+  /** The record in force, if any, expired or not. */
+  readonly previous: TokenRecord | undefined;
+  readonly reason: RefreshReason;
+  /** The value that was reported stale, with reason `stale`. */
+  readonly stale: string | undefined;
+  /** The task's params, `{}` where it has none. */
+  readonly params: JsonObject;
+  /** The value of a token named by `dependsOn`. */
+  token(key: TokenKey): Promise<string>;
+  /**
+   * Takes one from a limit that is counted in the store, for the whole fleet.
+   *
+   * @param name - 1 to 64 characters of `A-Z a-z 0-9 _ . @ -`.
+   * @param limit - at most one in `everyMs` milliseconds for this key, and `perDay` in any 24 hours for its app.
+   * @returns whether it was granted.
+   */
+  allow(name: string, limit: RateLimit): Promise<boolean>;
+  /**
+   * Sends one request to WeChat and returns its JSON answer. An answer with an `errcode` other than 0 is a `TokenError`.
+   */
+  request(request: WeChatRequest): Promise<JsonObject>;
+  /** Aborted when the attempt's time is over or the manager closes. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * An app as a refresher sees it.
+ *
+ * @public
+ */
+export interface AppCredentials {
+  readonly appid: string;
+  /** `undefined` when the app was registered without one. */
+  readonly secret: string | undefined;
+  /** Which endpoint its access token comes from. */
+  readonly accessToken: AccessTokenMode;
+}
+
+/**
+ * `stable` is `POST /cgi-bin/stable_token`, `plain` is `GET /cgi-bin/token`.
+ *
+ * @see https://developers.weixin.qq.com/doc/subscription/api/base/api_getstableaccesstoken.html
+ * @public
+ */
+export type AccessTokenMode = 'stable' | 'plain';
+
+/**
+ * @public
+ */
+export interface RateLimit {
+  /** At least this many milliseconds between two for the same key. Default: no such bound. */
+  readonly everyMs?: number;
+  /** At most this many in any 24 hours for the app. 1 to 1000. Default: no such bound. */
+  readonly perDay?: number;
+}
+
+/**
+ * One request to WeChat, without the origin.
+ *
+ * @public
+ */
+export interface WeChatRequest {
+  readonly method: 'GET' | 'POST';
+  /** Begins with `/`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  readonly body?: JsonValue;
+}
+
+/**
+ * Returns the refresher as it is, with the literal type of its name: what an object literal in a variable would lose.
+ *
+ * @example
+ * ```ts
+ * const corpToken = defineRefresher({ type: 'corp_access_token', refresh: async ({ request }) => ... });
+ * const tokens = new TokenManager({ refreshers: [corpToken] });
+ * ```
+ *
+ * @public
+ */
+export function defineRefresher<const Type extends string>(refresher: Refresher<Type>): Refresher<Type> {
+  return refresher;
+}

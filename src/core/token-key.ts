@@ -1,0 +1,70 @@
+import { describeValue } from './redact.js';
+
+/**
+ * The name of one token.
+ *
+ * @public
+ */
+export interface TokenKey {
+  readonly appid: string;
+  /** The type's name, such as `access_token`. */
+  readonly type: string;
+  /** Whom the token speaks for when that is not the app itself: an `openid`, or an `authorizer_appid`. */
+  readonly subject?: string;
+}
+
+const NAME = /^[A-Za-z0-9_.@-]{1,64}$/;
+const SUBJECT = /^[\x21-\x7e]{1,128}$/;
+
+export function assertAppid(appid: unknown): asserts appid is string {
+  if (typeof appid !== 'string' || !NAME.test(appid)) {
+    throw new TypeError(`appid must be 1 to 64 characters of A-Z a-z 0-9 _ . @ -, got ${describeValue(appid)}`);
+  }
+}
+
+export function assertTypeName(type: unknown): asserts type is string {
+  if (typeof type !== 'string' || !NAME.test(type)) {
+    throw new TypeError(`type must be 1 to 64 characters of A-Z a-z 0-9 _ . @ -, got ${describeValue(type)}`);
+  }
+}
+
+export function assertSubject(subject: unknown): asserts subject is string | undefined {
+  if (subject !== undefined && (typeof subject !== 'string' || !SUBJECT.test(subject))) {
+    throw new TypeError(
+      `subject must be 1 to 128 printable ASCII characters without spaces, got ${describeValue(subject)}`,
+    );
+  }
+}
+
+export function tokenKey(appid: string, type: string, subject: string | undefined): TokenKey {
+  return subject === undefined ? { appid, type } : { appid, type, subject };
+}
+
+/** The kinds of documents; the first segment of their ids. */
+export type DocumentKind = 'app' | 'task' | 'key' | 'limit' | 'quarantine';
+
+/** `appid/type`, or `appid/type/subject`: unique among keys, and the tail of their document ids. */
+export function keyId(key: TokenKey): string {
+  return key.subject === undefined
+    ? `${key.appid}/${key.type}`
+    : `${key.appid}/${key.type}/${key.subject.replace(/[%/]/g, escapeCharacter)}`;
+}
+
+export function documentId(kind: DocumentKind, key: TokenKey): string {
+  return `${kind}/${keyId(key)}`;
+}
+
+export function appDocumentId(appid: string): string {
+  return `app/${appid}`;
+}
+
+/** The inverse of {@link documentId} for tasks and keys; `undefined` for any other id. */
+export function parseKey(id: string): TokenKey | undefined {
+  const [kind, appid, type, subject] = id.split('/');
+  if ((kind !== 'task' && kind !== 'key') || appid === undefined || type === undefined) return undefined;
+  return tokenKey(appid, type, subject?.replace(/%25|%2F/g, decodeURIComponent));
+}
+
+function escapeCharacter(character: string): string {
+  return character === '%' ? '%25' : '%2F';
+}

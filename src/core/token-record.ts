@@ -1,0 +1,72 @@
+import type { JsonObject } from './json.js';
+import { INSPECT, redact } from './redact.js';
+import type { TokenKey } from './token-key.js';
+
+/** Reads WeChat's answer behind a record from the store. */
+export type ReadResult = (key: TokenKey, version: number) => Promise<JsonObject | undefined>;
+
+export interface TokenRecordFields {
+  readonly value: string;
+  readonly obtainedAt: number;
+  readonly expiresAt: number;
+  readonly dueAt: number;
+  readonly version: number;
+}
+
+/**
+ * One token as the manager stores it. Printing it, with `console.log` or as JSON, shows its times and no secret.
+ *
+ * All instants are epoch milliseconds on the store's clock.
+ *
+ * @public
+ */
+export class TokenRecord {
+  /** When it was asked for. */
+  readonly obtainedAt: number;
+  /** When it ends. */
+  readonly expiresAt: number;
+  /** When it is refreshed next. */
+  readonly dueAt: number;
+  /** Grows with every new token of its key. */
+  readonly version: number;
+  readonly #value: string;
+  readonly #key: TokenKey;
+  readonly #readResult: ReadResult;
+
+  /** @internal */
+  constructor(key: TokenKey, fields: TokenRecordFields, readResult: ReadResult) {
+    this.obtainedAt = fields.obtainedAt;
+    this.expiresAt = fields.expiresAt;
+    this.dueAt = fields.dueAt;
+    this.version = fields.version;
+    this.#value = fields.value;
+    this.#key = key;
+    this.#readResult = readResult;
+    Object.freeze(this);
+  }
+
+  /** The token itself. */
+  get value(): string {
+    return this.#value;
+  }
+
+  /**
+   * WeChat's answer as it came, read from the store.
+   *
+   * @returns `undefined` when there is none, or when a newer record has replaced this one in the store.
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  result(): Promise<JsonObject | undefined> {
+    return this.#readResult(this.#key, this.version);
+  }
+
+  /** The record without its secret. */
+  toJSON(): Record<string, unknown> {
+    return { value: redact(this.#value), ...this };
+  }
+
+  /** @internal */
+  [INSPECT](): Record<string, unknown> {
+    return this.toJSON();
+  }
+}
