@@ -124,6 +124,16 @@ export interface WeChatRequest {
   readonly body?: JsonValue;
 }
 
+/** Who sends the requests of refreshers. Implemented in `wechat`, handed to `core`. */
+export interface Upstream {
+  /**
+   * @param options - `withToken`: the request carries a token that was handed out by `context.token`, so that an answer
+   *   "invalid credential" (40001) speaks of that token; otherwise it speaks of the app's secret.
+   */
+  request(request: WeChatRequest, options: { readonly signal: AbortSignal; readonly withToken: boolean }): Promise<JsonObject>;
+  close(): Promise<void>;
+}
+
 /**
  * Returns the refresher as it is, with the literal type of its name: what an object literal in a variable would lose.
  *

@@ -62,7 +62,8 @@ export class TokenRecord {
 
   /** The record without its secret. */
   toJSON(): Record<string, unknown> {
-    return { value: redact(this.#value), ...this };
+    const { obtainedAt, expiresAt, dueAt, version } = this;
+    return { value: redact(this.#value), obtainedAt, expiresAt, dueAt, version };
   }
 
   /** @internal */
