@@ -114,13 +114,15 @@ export class TokenError extends Error {
 
 /** The same error with more facts; an error that is not ours becomes the `cause` of one with `code`. */
 export function toTokenError(error: unknown, code: TokenErrorCode, message: string, facts: TokenErrorFacts): TokenError {
-  if (isTokenError(error)) {
-    const merged: TokenErrorFacts = { ...facts, ...definedFacts(error) };
-    const copy = new TokenError(error.code, error.message, merged);
-    if (error.stack !== undefined) copy.stack = error.stack;
-    return copy;
-  }
+  if (isTokenError(error)) return withFacts(error, { ...facts, ...definedFacts(error) });
   return new TokenError(code, message, { ...facts, cause: safeCause(error) });
+}
+
+/** A copy of the error in which `facts` replace its own. */
+export function withFacts(error: TokenError, facts: TokenErrorFacts): TokenError {
+  const copy = new TokenError(error.code, error.message, { ...definedFacts(error), ...facts });
+  if (error.stack !== undefined) copy.stack = error.stack;
+  return copy;
 }
 
 /** By shape and not by class, so that errors of another copy of this package count. */

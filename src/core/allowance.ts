@@ -1,0 +1,68 @@
+import { seal, unseal } from './document-codec.js';
+import type { DocumentReader } from './document-reader.js';
+import { TokenError } from './errors.js';
+import type { JsonValue } from './json.js';
+import type { RateLimit } from './refresher.js';
+import type { StoredDocument } from './store.js';
+import type { SupervisedStore } from './supervised-store.js';
+import { keyId, type TokenKey } from './token-key.js';
+
+export type Allowance = { readonly granted: true } | { readonly granted: false; readonly retryAt: number };
+
+interface Taken {
+  readonly at: number;
+  readonly key: string;
+}
+
+const DAY_MS = 24 * 3_600_000;
+const MAX_REMEMBERED = 1_000;
+const MAX_ROUNDS = 20;
+
+/** Limits that the whole fleet shares, because they are counted in the store: one document for each name and app. */
+export class Allowances {
+  readonly #store: SupervisedStore;
+  readonly #reader: DocumentReader;
+  readonly #now: () => number;
+
+  constructor(store: SupervisedStore, reader: DocumentReader, now: () => number) {
+    this.#store = store;
+    this.#reader = reader;
+    this.#now = now;
+  }
+
+  /** Takes one from the limit, durably, before whatever it is for takes place. */
+  async take(key: TokenKey, name: string, limit: RateLimit): Promise<Allowance> {
+    const id = `limit/${key.appid}/${name}`;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const [document] = await this.#store.get([id]);
+      const { version, taken } = await this.#reader.read(document, readTaken);
+      const now = this.#now();
+      const recent = taken.filter(({ at }) => at > now - DAY_MS && at <= now + DAY_MS).slice(-MAX_REMEMBERED);
+      const retryAt = freeAt(recent, keyId(key), limit);
+      if (retryAt > now) return { granted: false, retryAt };
+      const next = [...recent, { at: now, key: keyId(key) }];
+      const content = { taken: next.map(({ at, key: by }): JsonValue => [at, by]) };
+      if ((await this.#store.set(id, seal(id, content), version)) !== undefined) return { granted: true };
+    }
+    throw new TokenError('STORE_UNAVAILABLE', `the limit ${name} of ${key.appid} is contended`, { retryable: true });
+  }
+}
+
+function freeAt(taken: readonly Taken[], key: string, limit: RateLimit): number {
+  let at = 0;
+  if (limit.everyMs !== undefined) {
+    const last = taken.findLast((entry) => entry.key === key);
+    if (last !== undefined) at = last.at + limit.everyMs;
+  }
+  if (limit.perDay !== undefined && taken.length >= limit.perDay) {
+    at = Math.max(at, (taken[taken.length - limit.perDay] as Taken).at + DAY_MS);
+  }
+  return at;
+}
+
+function readTaken(document: StoredDocument | undefined): { version: number; taken: Taken[] } {
+  if (document === undefined) return { version: 0, taken: [] };
+  const stored = unseal(document)['taken'];
+  const entries = Array.isArray(stored) ? (stored as [number, string][]) : [];
+  return { version: document.version, taken: entries.map(([at, key]) => ({ at, key })) };
+}

@@ -1,0 +1,38 @@
+import type { TokenError } from './errors.js';
+
+export interface BackoffInput {
+  /** How many attempts have failed in a row, this one included: 1 or more. */
+  readonly attempts: number;
+  /** The life of the token in force, in milliseconds; `undefined` without one. */
+  readonly lifeMs: number | undefined;
+  /** What is left to the token in force, in milliseconds; 0 or less when it has expired. */
+  readonly leftMs: number;
+  /** At least 0 and below 1. */
+  readonly random: number;
+}
+
+const MIN_DELAY_MS = 200;
+const MAX_DELAY_MS = 60_000;
+const MAX_EXPONENT = 30;
+/** While callers are turned away because of a passing failure, an attempt is made at least this often. */
+export const MAX_WAIT_OF_CALLERS_MS = 5_000;
+const SLOW_RETRY_MS = 600_000;
+const LONGEST_RETRY_MS = 24 * 3_600_000;
+
+/** How long to wait after a failed attempt: exponential with full jitter, a function of its input alone. */
+export function backoffDelayMs(input: BackoffInput): number {
+  const first = input.lifeMs === undefined ? MIN_DELAY_MS : Math.min(1_000, input.lifeMs / 20);
+  const ceiling = Math.min(MAX_DELAY_MS, first * 2 ** Math.min(input.attempts - 1, MAX_EXPONENT));
+  const delay = input.random * ceiling;
+  const beforeExpiry = input.leftMs > 0 ? Math.min(delay, input.leftMs / 2) : delay;
+  return Math.round(Math.max(MIN_DELAY_MS, beforeExpiry));
+}
+
+/** When to try again after `error`: when it says so itself, slowly when somebody has to act first, else backing off. */
+export function nextAttemptAt(error: TokenError, now: number, input: BackoffInput): number {
+  if (error.retryAt !== undefined) {
+    return Math.round(Math.min(Math.max(error.retryAt, now + MIN_DELAY_MS), now + LONGEST_RETRY_MS));
+  }
+  if (!error.retryable && error.code !== 'UPSTREAM_UNAVAILABLE') return now + SLOW_RETRY_MS;
+  return now + backoffDelayMs(input);
+}

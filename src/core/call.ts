@@ -1,0 +1,39 @@
+import { type CallOutcome, isStaleAnswer } from './stale-answer.js';
+
+/**
+ * Says whether the answer of a call means that its token was stale.
+ *
+ * @public
+ */
+export type IsStale = (outcome: CallOutcome) => boolean | Promise<boolean>;
+
+export interface CallParts<Result> {
+  readonly token: string;
+  readonly run: (token: string) => Result | Promise<Result>;
+  readonly isStale: IsStale | undefined;
+  /** Reports the token and returns the one in force. */
+  readonly replace: (stale: string) => Promise<string>;
+}
+
+/** Runs the call, and once more with another token when the answer says that the first was stale. */
+export async function callWithToken<Result>({ token, run, isStale = isStaleAnswer, replace }: CallParts<Result>): Promise<Result> {
+  const outcome = await outcomeOf(() => run(token));
+  if (!(await isStale('error' in outcome ? { error: outcome.error } : { result: outcome.result }))) return unwrap(outcome);
+  const fresh = await replace(token);
+  return fresh === token ? unwrap(outcome) : run(fresh);
+}
+
+type Outcome<Result> = { readonly result: Result } | { readonly error: unknown };
+
+async function outcomeOf<Result>(run: () => Result | Promise<Result>): Promise<Outcome<Result>> {
+  try {
+    return { result: await run() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function unwrap<Result>(outcome: Outcome<Result>): Result {
+  if ('error' in outcome) throw outcome.error;
+  return outcome.result;
+}

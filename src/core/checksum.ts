@@ -1,0 +1,30 @@
+import type { JsonValue } from './json.js';
+import { isJsonObject } from './json.js';
+
+const POLYNOMIAL = 0xedb88320;
+const TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
+  let remainder = index;
+  for (let bit = 0; bit < 8; bit++) remainder = remainder & 1 ? (remainder >>> 1) ^ POLYNOMIAL : remainder >>> 1;
+  return remainder;
+});
+const encoder = new TextEncoder();
+
+/** CRC-32 (IEEE 802.3) of the text's UTF-8 form, as eight hexadecimal digits: it finds torn and damaged documents. */
+export function checksum(text: string): string {
+  let remainder = 0xffffffff;
+  for (const byte of encoder.encode(text)) {
+    remainder = (TABLE[(remainder ^ byte) & 0xff] as number) ^ (remainder >>> 8);
+  }
+  return ((remainder ^ 0xffffffff) >>> 0).toString(16).padStart(8, '0');
+}
+
+/** JSON with the names of every object sorted, because a store may keep objects in another order. */
+export function canonicalJson(value: JsonValue | undefined): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (!isJsonObject(value)) return JSON.stringify(value ?? null);
+  const members = Object.keys(value)
+    .filter((name) => value[name] !== undefined)
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${canonicalJson(value[name])}`);
+  return `{${members.join(',')}}`;
+}

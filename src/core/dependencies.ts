@@ -1,0 +1,20 @@
+import type { Refresher } from './refresher.js';
+import { assertAppid, assertSubject, assertTypeName, keyId, type TokenKey } from './token-key.js';
+
+/**
+ * @throws TypeError when what a key depends on leads back to itself, or `dependsOn` names something that is no key.
+ */
+export function assertNoCycle(
+  key: TokenKey,
+  refresherOf: (type: string) => Refresher | undefined,
+  path: readonly string[] = [],
+): void {
+  const id = keyId(key);
+  if (path.includes(id)) throw new TypeError(`dependsOn goes in a circle: ${[...path, id].join(' -> ')}`);
+  for (const dependency of refresherOf(key.type)?.dependsOn?.(key) ?? []) {
+    assertAppid(dependency.appid);
+    assertTypeName(dependency.type);
+    assertSubject(dependency.subject);
+    assertNoCycle(dependency, refresherOf, [...path, id]);
+  }
+}

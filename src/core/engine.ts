@@ -1,0 +1,232 @@
+import { Allowances } from './allowance.js';
+import { Deadline } from './deadline.js';
+import { DocumentReader } from './document-reader.js';
+import { TokenError } from './errors.js';
+import type { Events } from './events.js';
+import { Failures } from './failures.js';
+import { storedGrant } from './grant.js';
+import { GrantWriter } from './grant-writer.js';
+import { withValue } from './key-document.js';
+import type { JsonObject } from './json.js';
+import type { ResolvedOptions } from './options.js';
+import { type CachedRecord, RecordCache } from './record-cache.js';
+import { Records } from './records.js';
+import { Refresh } from './refresh.js';
+import type { RefreshTimes } from './refresh-policy.js';
+import type { Grant, Refresher, Upstream } from './refresher.js';
+import { Registrar } from './registrar.js';
+import { Registry } from './registry.js';
+import { Schedule } from './schedule.js';
+import { SingleFlight } from './single-flight.js';
+import type { TokenStore } from './store.js';
+import { StoreClock } from './store-clock.js';
+import { StoreFollower } from './store-follower.js';
+import { SupervisedStore } from './supervised-store.js';
+import { parseKey, type TokenKey } from './token-key.js';
+import { TokenSource } from './token-source.js';
+import { UnwrittenGrants } from './unwritten-grants.js';
+
+/** A refresh whose request has been sent is waited for at the close: attempt and commands take no longer. */
+const CLOSE_TIMEOUT_MS = 17_000;
+
+export interface EngineInput {
+  readonly store: TokenStore;
+  readonly options: ResolvedOptions;
+  readonly events: Events;
+  readonly refresherOf: (type: string) => Refresher | undefined;
+  readonly upstream: (clock: StoreClock) => Upstream;
+}
+
+/** Wires the parts together, starts them and stops them. */
+export class Engine {
+  readonly clock: StoreClock;
+  readonly store: SupervisedStore;
+  readonly reader: DocumentReader;
+  readonly registry: Registry;
+  readonly registrar: Registrar;
+  readonly failures: Failures;
+  readonly records: Records;
+  readonly writer: GrantWriter;
+  readonly source: TokenSource;
+  readonly #follower: StoreFollower;
+  readonly #unwritten: UnwrittenGrants;
+  readonly #schedule: Schedule;
+  readonly #flights = new SingleFlight<CachedRecord>();
+  readonly #upstream: Upstream;
+  readonly #timeoutMs: number;
+  readonly #times: RefreshTimes;
+  #started: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor({ store, options, events, refresherOf, upstream }: EngineInput) {
+    const { clock, times, accessToken, maxCachedRecords, timeoutMs } = options;
+    this.#timeoutMs = timeoutMs;
+    this.#times = times;
+    this.store = new SupervisedStore(store, clock, {
+      unavailable: (error) => events.emit('storeUnavailable', { error }),
+      available: () => events.emit('storeAvailable', {}),
+    });
+    this.clock = new StoreClock(clock, () => this.store.now(), {
+      wentBack: () => this.#wentBack(),
+      wentForward: () => this.#schedule.check(),
+    });
+    this.reader = new DocumentReader(this.store, (quarantined) => events.emit('recordQuarantined', quarantined));
+    this.registry = new Registry(this.store, this.reader, {
+      taskAdded: (key) => this.#taskAdded(key),
+      taskRemoved: (key) => this.#taskRemoved(key),
+      registrationChanged: (appid) => this.#registrationChanged(appid),
+    });
+    this.registrar = new Registrar(this.store, this.reader, this.registry);
+    const cache = new RecordCache(maxCachedRecords, (key) => this.registry.task(key) !== undefined);
+    this.records = new Records(cache, this.clock, events, times, (key, version) => this.#readResult(key, version));
+    this.failures = new Failures(this.store, cache, this.clock, this.registry, events);
+    this.writer = new GrantWriter(this.store, this.reader, this.records, this.clock);
+    this.#unwritten = new UnwrittenGrants(this.writer, this.records, this.clock);
+    this.#upstream = upstream(this.clock);
+    const { store: supervised, reader, registry, records, failures, writer } = this;
+    this.#follower = new StoreFollower({
+      store: supervised,
+      reader,
+      registry,
+      records,
+      failures,
+      writer,
+      changed: (key) => {
+        this.source.reschedule(key);
+        this.#flights.get(key)?.wake();
+      },
+    });
+    this.#schedule = new Schedule(this.clock, (id) => this.source.onDue(keyOf(id)));
+    this.source = new TokenSource({
+      clock: this.clock,
+      registry,
+      records,
+      failures,
+      follower: this.#follower,
+      refresh: new Refresh({
+        store: supervised,
+        reader,
+        clock: this.clock,
+        registry,
+        records,
+        failures,
+        writer,
+        unwritten: this.#unwritten,
+        allowances: new Allowances(supervised, reader, () => this.clock.now()),
+        upstream: this.#upstream,
+        times,
+        accessToken,
+        refresherOf,
+        tokenOf: async (key) => (await this.source.acquire(key, 0, this.deadline())).value,
+        replaceStale: (key, value) => this.source.refreshStale(key, value, this.deadline()),
+        isClosing: () => this.isClosed,
+      }),
+      flights: this.#flights,
+      schedule: this.#schedule,
+      events,
+      isClosing: () => this.isClosed,
+    });
+  }
+
+  get isClosed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  deadline(timeoutMs: number = this.#timeoutMs, signal?: AbortSignal): Deadline {
+    return new Deadline(this.clock, timeoutMs, signal);
+  }
+
+  /** Reads what the store remembers and begins to keep it fresh. Every call needs it; a failed start is tried again. */
+  start(): Promise<void> {
+    if (this.isClosed) return Promise.reject(closedError());
+    this.#started ??= this.#start().catch((error: unknown) => {
+      this.#started = undefined;
+      throw error;
+    });
+    return this.#started;
+  }
+
+  /** Stores a grant that was got elsewhere, unless a newer one is stored. */
+  async put(key: TokenKey, grant: Grant): Promise<CachedRecord> {
+    const { clock, records, registry, source, writer } = this;
+    await source.assertRegistered(key, this.deadline());
+    const now = clock.now();
+    const stored = storedGrant(grant, now, now, this.#times, clock.random());
+    if (stored.expiresAt <= now) throw new TypeError('a grant must not have ended before it is put');
+    const document = await writer.read(key);
+    const hadTask = registry.task(key) !== undefined;
+    if (document.grant !== undefined && document.grant.obtainedAt > stored.obtainedAt) {
+      return records.adopt(key, document, document.grant, { source: 'store', announceFirst: hadTask });
+    }
+    const held = await writer.write(key, document, stored, { source: 'put', hadTask });
+    source.retrySoon(key);
+    return held;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #start(): Promise<void> {
+    await this.clock.sync();
+    await this.#follower.start();
+    await this.#follower.loadAll([...this.registry.tasks()].map(({ key }) => key));
+    if (this.isClosed) throw closedError();
+    this.clock.start();
+    this.#schedule.start();
+    this.#unwritten.start();
+  }
+
+  async #close(): Promise<void> {
+    this.#schedule.stop();
+    this.#unwritten.stop();
+    this.clock.stop();
+    await this.#started?.catch(() => {});
+    this.#schedule.stop();
+    this.#unwritten.stop();
+    this.clock.stop();
+    this.#flights.wakeAll();
+    await this.deadline(CLOSE_TIMEOUT_MS).settles(this.#flights.settled(), CLOSE_TIMEOUT_MS);
+    this.records.cache.clear();
+    await this.#follower.stop();
+    await this.#upstream.close();
+    await this.store.close();
+  }
+
+  #taskAdded(key: TokenKey): void {
+    const held = this.records.cache.get(key);
+    if (held !== undefined) this.records.cache.set(held);
+    this.source.reschedule(key);
+  }
+
+  #taskRemoved(key: TokenKey): void {
+    this.records.cache.delete(key);
+    this.records.cache.clearFailure(key);
+    this.source.retrySoon(key);
+  }
+
+  #registrationChanged(appid: string): void {
+    for (const { key } of this.registry.tasksOf(appid)) this.source.retrySoon(key);
+  }
+
+  #wentBack(): void {
+    for (const { key } of this.records.distrust()) this.source.reschedule(key);
+    this.#schedule.check();
+  }
+
+  async #readResult(key: TokenKey, version: number): Promise<JsonObject | undefined> {
+    if (this.isClosed) throw closedError();
+    const { grant, recordVersion } = await this.writer.read(key);
+    if (grant?.result === undefined || recordVersion !== version) return undefined;
+    return withValue(grant.result, grant.value);
+  }
+}
+
+export function closedError(): TokenError {
+  return new TokenError('CLOSED', 'the manager has been closed');
+}
+
+function keyOf(id: string): TokenKey {
+  return parseKey(`key/${id}`) as TokenKey;
+}

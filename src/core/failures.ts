@@ -1,0 +1,120 @@
+import { MAX_WAIT_OF_CALLERS_MS, nextAttemptAt } from './backoff.js';
+import { seal } from './document-codec.js';
+import { TokenError, withFacts } from './errors.js';
+import type { Events } from './events.js';
+import { contentWithTrying, failureError, failureFacts, type KeyDocument, nextDueAt, type Trying } from './key-document.js';
+import type { RecordCache, RememberedFailure } from './record-cache.js';
+import { lifeMs } from './refresh-policy.js';
+import type { Registry } from './registry.js';
+import type { Due, Lease } from './store.js';
+import type { StoreClock } from './store-clock.js';
+import type { SupervisedStore } from './supervised-store.js';
+import { documentId, type TokenKey } from './token-key.js';
+
+/** A failure that forbids attempts until some instant. */
+export interface ActiveFailure {
+  readonly error: TokenError;
+  readonly retryAt: number;
+  readonly local: boolean;
+}
+
+/** The state of trying: what went wrong, and when it may be tried again, by whom. */
+export class Failures {
+  readonly #store: SupervisedStore;
+  readonly #cache: RecordCache;
+  readonly #clock: StoreClock;
+  readonly #registry: Registry;
+  readonly #events: Events;
+
+  constructor(store: SupervisedStore, cache: RecordCache, clock: StoreClock, registry: Registry, events: Events) {
+    this.#store = store;
+    this.#cache = cache;
+    this.#clock = clock;
+    this.#registry = registry;
+    this.#events = events;
+  }
+
+  /** The remembered failure that forbids an attempt now. A registration that has changed since clears it. */
+  active(key: TokenKey, callerWaits: boolean): ActiveFailure | undefined {
+    const failure = this.#cache.failure(key);
+    if (failure === undefined) return undefined;
+    if (failure.trying.registration !== this.#registry.fingerprint(key)) {
+      this.#cache.clearFailure(key);
+      return undefined;
+    }
+    const retryAt = callerWaits ? retryAtForCallers(failure.trying) : failure.trying.retryAt;
+    if (retryAt <= this.#clock.now()) return undefined;
+    return { error: failureError(failure.trying, { ...key, hostOnly: failure.local }), retryAt, local: failure.local };
+  }
+
+  /** When the background may try again; `undefined` without a failure. */
+  retryAt(key: TokenKey): number | undefined {
+    return this.active(key, false)?.retryAt;
+  }
+
+  remembered(key: TokenKey): RememberedFailure | undefined {
+    const failure = this.#cache.failure(key);
+    return failure?.trying.registration === this.#registry.fingerprint(key) ? failure : undefined;
+  }
+
+  /** Remembers what the key's document says of the fleet's attempts. */
+  learn(key: TokenKey, document: KeyDocument): void {
+    if (document.trying !== undefined) this.#cache.setFailure(key, { trying: document.trying, local: false });
+    else if (this.#cache.failure(key)?.local === false) this.#cache.clearFailure(key);
+  }
+
+  /**
+   * Records a failed attempt, in the store for the whole fleet, or here when it concerns this host alone; releases the
+   * lease either way.
+   *
+   * @returns the error with the facts that were found, for whoever waits.
+   */
+  async record(key: TokenKey, document: KeyDocument, lease: Lease, error: TokenError, hadTask: boolean): Promise<TokenError> {
+    const trying = this.#trying(key, document, error);
+    const isNews = this.remembered(key)?.trying.error.code !== error.code;
+    this.#cache.setFailure(key, { trying, local: error.hostOnly });
+    if (error.hostOnly || !(await this.#write(key, document, trying, lease, hadTask))) await this.#store.release(lease);
+    const { appid, type, subject } = key;
+    const failure = withFacts(error, { ...key, retryAt: trying.retryAt });
+    this.#events.emit('refreshFailed', { appid, type, subject, error: failure, attempt: trying.attempts, retryAt: trying.retryAt });
+    if (error.code === 'REAUTHORIZATION_REQUIRED' && isNews) {
+      this.#events.emit('reauthorizationRequired', { appid, type, subject, error: failure });
+    }
+    return failure;
+  }
+
+  #trying(key: TokenKey, document: KeyDocument, error: TokenError): Trying {
+    const now = this.#clock.now();
+    const registration = this.#registry.fingerprint(key);
+    const before = [document.trying, this.remembered(key)?.trying].map((trying) =>
+      trying?.registration === registration ? trying.attempts : 0,
+    );
+    const attempts = Math.max(...before) + 1;
+    const { grant } = document;
+    const retryAt = nextAttemptAt(error, now, {
+      attempts,
+      lifeMs: grant === undefined ? undefined : lifeMs(grant),
+      leftMs: grant === undefined ? 0 : grant.expiresAt - now,
+      random: this.#clock.random(),
+    });
+    const backingOff = error.retryAt === undefined && error.code === 'UPSTREAM_UNAVAILABLE';
+    return { attempts, failedAt: now, retryAt, registration, backingOff, error: failureFacts(error) };
+  }
+
+  async #write(key: TokenKey, document: KeyDocument, trying: Trying, lease: Lease, hadTask: boolean): Promise<boolean> {
+    const id = documentId('key', key);
+    const due: Due = { lane: key.type, at: nextDueAt(document.grant, trying) };
+    try {
+      const content = seal(id, contentWithTrying(document, trying));
+      const options = hadTask ? { due, lease } : { lease };
+      return (await this.#store.set(id, content, document.version, options)) !== undefined;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** While callers are turned away from a passing failure, an attempt is made at least every 5 s. */
+function retryAtForCallers(trying: Trying): number {
+  return trying.backingOff ? Math.min(trying.retryAt, trying.failedAt + MAX_WAIT_OF_CALLERS_MS) : trying.retryAt;
+}

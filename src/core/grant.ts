@@ -1,0 +1,69 @@
+import { withoutValue, type StoredGrant } from './key-document.js';
+import { isJsonObject } from './json.js';
+import { describeKind, describeValue } from './redact.js';
+import { dueAt, FUTURE_TOLERANCE_MS, type RefreshTimes } from './refresh-policy.js';
+import type { Grant } from './refresher.js';
+
+const MAX_VALUE_LENGTH = 16_384;
+const MAX_LIFE_SECONDS = 31_536_000;
+const MAX_RESULT_LENGTH = 65_536;
+
+/** A refresher's or a caller's grant turned into what is stored: instants on the store's clock. */
+export function storedGrant(grant: Grant, askedAt: number, now: number, times: RefreshTimes, random: number): StoredGrant {
+  const { value, lifeSeconds, obtainedAt } = checkedGrant(grant, askedAt, now);
+  const lifetime = { obtainedAt, expiresAt: obtainedAt + Math.round(lifeSeconds * 1_000) };
+  const due = checkedDue(grant.dueInSeconds, lifeSeconds);
+  return {
+    value,
+    ...lifetime,
+    dueAt: due === undefined ? dueAt(lifetime, times, random) : Math.round(obtainedAt + due * 1_000),
+    ...(grant.result === undefined ? {} : { result: checkedResult(grant.result, value) }),
+  };
+}
+
+/**
+ * @throws TypeError naming the field, never its value where that may be a token.
+ */
+function checkedGrant(grant: Grant, askedAt: number, now: number): { value: string; lifeSeconds: number; obtainedAt: number } {
+  if (!isJsonObject(grant)) throw new TypeError(`a grant must be an object, got ${describeKind(grant)}`);
+  const { value, obtainedAt = askedAt } = grant as Grant;
+  if (typeof value !== 'string' || value === '') {
+    throw new TypeError(`a grant's value must be a non-empty string, got ${describeKind(value)}`);
+  }
+  if (value.length > MAX_VALUE_LENGTH) {
+    throw new TypeError(`a grant's value must be at most ${MAX_VALUE_LENGTH} characters, got ${value.length}`);
+  }
+  const lifeSeconds = seconds((grant as Grant).expiresInSeconds);
+  if (!(lifeSeconds >= 1 && lifeSeconds <= MAX_LIFE_SECONDS)) {
+    const got = describeValue((grant as Grant).expiresInSeconds);
+    throw new TypeError(`a grant's expiresInSeconds must be 1 to ${MAX_LIFE_SECONDS}, got ${got}`);
+  }
+  if (!Number.isFinite(obtainedAt) || obtainedAt <= 0 || obtainedAt > now + FUTURE_TOLERANCE_MS) {
+    throw new TypeError(`a grant's obtainedAt must be epoch milliseconds and not in the future, got ${describeValue(obtainedAt)}`);
+  }
+  return { value, lifeSeconds, obtainedAt };
+}
+
+function checkedDue(dueInSeconds: unknown, lifeSeconds: number): number | undefined {
+  if (dueInSeconds === undefined) return undefined;
+  const due = seconds(dueInSeconds);
+  if (!(due >= 0 && due <= lifeSeconds)) {
+    throw new TypeError(`a grant's dueInSeconds must be 0 to its expiresInSeconds, got ${describeValue(dueInSeconds)}`);
+  }
+  return due;
+}
+
+function checkedResult(result: unknown, value: string): StoredGrant['result'] & object {
+  if (!isJsonObject(result)) throw new TypeError(`a grant's result must be an object, got ${describeKind(result)}`);
+  const text = JSON.stringify(result);
+  if (text.length > MAX_RESULT_LENGTH) {
+    throw new TypeError(`a grant's result must be at most ${MAX_RESULT_LENGTH} characters of JSON, got ${text.length}`);
+  }
+  return withoutValue(JSON.parse(text), value);
+}
+
+/** The wire sometimes has numbers as strings. */
+function seconds(value: unknown): number {
+  if (typeof value === 'string' && /^\d+(\.\d+)?$/.test(value)) return Number(value);
+  return typeof value === 'number' ? value : Number.NaN;
+}

@@ -1,0 +1,114 @@
+import { unseal } from './document-codec.js';
+import { TokenError, type TokenErrorFacts } from './errors.js';
+import type { JsonObject, JsonValue } from './json.js';
+import { isJsonObject } from './json.js';
+import type { StoredDocument } from './store.js';
+
+/** A grant as it is stored: with instants instead of durations. */
+export interface StoredGrant {
+  readonly value: string;
+  readonly obtainedAt: number;
+  readonly expiresAt: number;
+  readonly dueAt: number;
+  /** WeChat's answer; the value is not in it a second time, see {@link withoutValue}. */
+  readonly result?: JsonObject;
+}
+
+/** How the attempts to refresh a key have gone since the last success. */
+export interface Trying {
+  readonly attempts: number;
+  readonly failedAt: number;
+  readonly retryAt: number;
+  /** The registration that it was made with: another one clears it. */
+  readonly registration: string;
+  /** Whether `retryAt` comes from the back-off of a passing failure, which waiting callers may cut short. */
+  readonly backingOff: boolean;
+  readonly error: FailureFacts;
+}
+
+export interface FailureFacts extends JsonObject {
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+}
+
+/** What the store remembers of a key. */
+export interface KeyDocument {
+  /** The document's version, 0 when there is none. */
+  readonly version: number;
+  /** The version at which the grant was stored: that of the record. */
+  readonly recordVersion: number;
+  readonly grant?: StoredGrant;
+  readonly trying?: Trying;
+  /** Fields of another release, kept through a rewrite. */
+  readonly unknown: JsonObject;
+}
+
+export const NO_KEY_DOCUMENT: KeyDocument = { version: 0, recordVersion: 0, unknown: {} };
+
+/**
+ * @throws what {@link unseal} throws.
+ */
+export function readKeyDocument(document: StoredDocument | undefined): KeyDocument {
+  if (document === undefined) return NO_KEY_DOCUMENT;
+  const { grant, trying, recordVersion, ...unknown } = unseal(document);
+  return {
+    version: document.version,
+    recordVersion: typeof recordVersion === 'number' ? recordVersion : document.version,
+    unknown,
+    ...(isJsonObject(grant) ? { grant: grant as unknown as StoredGrant } : {}),
+    ...(isJsonObject(trying) ? { trying: trying as unknown as Trying } : {}),
+  };
+}
+
+/** The content of a document with a new grant, which ends all trying. */
+export function contentWithGrant(before: KeyDocument, grant: StoredGrant): JsonObject {
+  return { ...before.unknown, grant: { ...grant } };
+}
+
+/** The content of a document whose grant stays and whose state of trying is replaced. */
+export function contentWithTrying(before: KeyDocument, trying: Trying | undefined): JsonObject {
+  const { grant, recordVersion, unknown } = before;
+  return {
+    ...unknown,
+    ...(grant === undefined ? {} : { grant: { ...grant }, recordVersion }),
+    ...(trying === undefined ? {} : { trying: { ...trying } }),
+  };
+}
+
+/** When the key wants attention next. */
+export function nextDueAt(grant: StoredGrant | undefined, trying: Trying | undefined): number {
+  return Math.max(grant?.dueAt ?? 0, trying?.retryAt ?? 0);
+}
+
+/** The facts of an error that are worth storing. None of them is a secret. */
+export function failureFacts(error: TokenError): FailureFacts {
+  const { code, message, retryable, errcode, errmsg, rid, ip } = error;
+  const optional = Object.entries({ errcode, errmsg, rid, ip }).filter(([, value]) => value !== undefined);
+  return { code, message, retryable, ...Object.fromEntries(optional) };
+}
+
+/** The error that a stored state of trying stands for. */
+export function failureError(trying: Trying, facts: TokenErrorFacts): TokenError {
+  const { code, message, ...stored } = trying.error;
+  return new TokenError(code, message, { ...(stored as TokenErrorFacts), ...facts, retryAt: trying.retryAt });
+}
+
+const VALUE_MARK = '\u0000value';
+
+/** The answer with a mark wherever it holds the value, so that a document holds the secret once. */
+export function withoutValue(result: JsonObject, value: string): JsonObject {
+  return replaceStrings(result, value, VALUE_MARK) as JsonObject;
+}
+
+/** The inverse of {@link withoutValue}. */
+export function withValue(result: JsonObject, value: string): JsonObject {
+  return replaceStrings(result, VALUE_MARK, value) as JsonObject;
+}
+
+function replaceStrings(json: JsonValue | undefined, from: string, to: string): JsonValue | undefined {
+  if (json === from) return to;
+  if (Array.isArray(json)) return json.map((item) => replaceStrings(item, from, to) as JsonValue);
+  if (!isJsonObject(json)) return json;
+  return Object.fromEntries(Object.entries(json).map(([name, item]) => [name, replaceStrings(item, from, to)]));
+}

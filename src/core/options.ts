@@ -1,0 +1,168 @@
+import { type Clock, systemClock } from './clock.js';
+import { isJsonObject } from './json.js';
+import { describeKind, describeValue } from './redact.js';
+import { LEASE_MS } from './refresh.js';
+import type { RefreshTimes } from './refresh-policy.js';
+import type { AccessTokenMode, Refresher } from './refresher.js';
+import type { TokenStore } from './store.js';
+import { assertTypeName } from './token-key.js';
+
+/**
+ * When tokens are refreshed.
+ *
+ * @public
+ */
+export interface RefreshOptions {
+  /**
+   * Refresh at the latest this long before the token ends, in milliseconds: 0 to 31,536,000,000; at most half of the
+   * token's life is used. Stable access tokens go by WeChat's own last five minutes instead.
+   *
+   * @defaultValue the lesser of 300,000 and a fifth of the token's life
+   */
+  readonly marginMs?: number;
+  /**
+   * Refresh up to this much earlier, at random, so that tokens spread: bounds as `marginMs`.
+   *
+   * @defaultValue the lesser of 600,000 and a fifth of the token's life
+   */
+  readonly jitterMs?: number;
+  /**
+   * In its last so many milliseconds a token is handed out only when no new one can be had: bounds as `marginMs`.
+   *
+   * @defaultValue the lesser of 10,000 and a twentieth of the token's life
+   */
+  readonly minValidityMs?: number;
+}
+
+/**
+ * How WeChat is reached.
+ *
+ * @public
+ */
+export interface WeChatOptions {
+  /**
+   * Where requests go: http or https origins without a path. The next one is asked only after a network failure or an
+   * answer with status 5xx.
+   *
+   * @defaultValue `['https://api.weixin.qq.com']`
+   */
+  readonly origins?: readonly string[];
+  /**
+   * Which endpoint access tokens come from, for apps that do not say so themselves.
+   *
+   * @defaultValue `'stable'`
+   */
+  readonly accessToken?: AccessTokenMode;
+  /** The URL of an http or https proxy for requests to WeChat. */
+  readonly proxy?: string;
+}
+
+/**
+ * @public
+ */
+export interface TokenManagerOptions<Custom extends string = never> {
+  /**
+   * Where everything is remembered. The manager owns it and closes it.
+   *
+   * @defaultValue a new `MemoryStore`
+   */
+  readonly store?: TokenStore;
+  /** More token types, or replacements of built-in ones. */
+  readonly refreshers?: readonly Refresher<Custom>[];
+  readonly refresh?: RefreshOptions;
+  readonly wechat?: WeChatOptions;
+  /**
+   * How long a call waits for a token, in milliseconds: more than 20,000 (what one refresh may take for the whole fleet)
+   * up to 2,147,483,647. A single call may set less.
+   *
+   * @defaultValue 25,000
+   */
+  readonly timeoutMs?: number;
+  /**
+   * How many records of keys without a task are kept in memory: 1 to 10,000,000.
+   *
+   * @defaultValue 10,000
+   */
+  readonly maxCachedRecords?: number;
+  /**
+   * Time, timers and randomness.
+   *
+   * @defaultValue {@link systemClock}
+   */
+  readonly clock?: Clock;
+}
+
+/** The options that concern the core, checked and with their defaults. */
+export interface ResolvedOptions {
+  readonly refreshers: readonly Refresher[];
+  readonly times: RefreshTimes;
+  readonly accessToken: AccessTokenMode;
+  readonly timeoutMs: number;
+  readonly maxCachedRecords: number;
+  readonly clock: Clock;
+}
+
+export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+const MAX_DURATION_MS = 31_536_000_000;
+const DEFAULT_TIMEOUT_MS = 25_000;
+const DEFAULT_MAX_CACHED_RECORDS = 10_000;
+const STORE_METHODS = ['now', 'get', 'set', 'delete', 'list', 'lease', 'close'];
+
+/**
+ * @throws TypeError naming the option, what it must be and what came.
+ */
+export function resolveOptions(options: TokenManagerOptions<string>): ResolvedOptions {
+  const known = ['store', 'refreshers', 'refresh', 'wechat', 'timeoutMs', 'maxCachedRecords', 'clock'];
+  assertNames(options, known, 'the options of TokenManager');
+  const { refresh = {}, wechat = {}, timeoutMs = DEFAULT_TIMEOUT_MS, clock = systemClock } = options;
+  const { maxCachedRecords = DEFAULT_MAX_CACHED_RECORDS, refreshers = [], store } = options;
+  assertNames(refresh, ['marginMs', 'jitterMs', 'minValidityMs'], 'refresh');
+  assertNames(wechat, ['origins', 'accessToken', 'proxy'], 'wechat');
+  const { marginMs, jitterMs, minValidityMs } = refresh;
+  for (const [name, value] of Object.entries({ marginMs, jitterMs, minValidityMs })) {
+    if (value !== undefined) assertNumber(`refresh.${name}`, value, 0, MAX_DURATION_MS);
+  }
+  const { accessToken = 'stable' } = wechat;
+  if (accessToken !== 'stable' && accessToken !== 'plain') {
+    throw new TypeError(`wechat.accessToken must be 'stable' or 'plain', got ${describeValue(accessToken)}`);
+  }
+  assertNumber('timeoutMs', timeoutMs, LEASE_MS + 1, MAX_TIMEOUT_MS);
+  assertNumber('maxCachedRecords', maxCachedRecords, 1, 10_000_000);
+  if (store !== undefined) assertMethods('store', store, STORE_METHODS);
+  assertMethods('clock', clock, ['now', 'monotonic', 'setTimer', 'random']);
+  assertRefreshers(refreshers);
+  const times = { marginMs, jitterMs, minValidityMs };
+  return { refreshers, times, accessToken, timeoutMs, maxCachedRecords, clock };
+}
+
+/** Refuses names that nobody knows, so that a misspelt option does not pass for an absent one. */
+export function assertNames(value: unknown, known: readonly string[], what: string): void {
+  if (!isJsonObject(value)) throw new TypeError(`${what} must be an object, got ${describeKind(value)}`);
+  const unknown = Object.keys(value).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new TypeError(`${what}: there is no ${describeValue(unknown)}, only ${known.join(', ')}`);
+}
+
+export function assertNumber(name: string, value: unknown, least: number, most: number): void {
+  if (typeof value !== 'number' || !(value >= least && value <= most)) {
+    throw new TypeError(`${name} must be a number from ${least} to ${most}, got ${describeValue(value)}`);
+  }
+}
+
+function assertRefreshers(refreshers: unknown): void {
+  if (!Array.isArray(refreshers)) throw new TypeError(`refreshers must be an array, got ${describeKind(refreshers)}`);
+  const seen = new Set<string>();
+  for (const refresher of refreshers as readonly Partial<Refresher>[]) {
+    assertMethods('a refresher', refresher, ['refresh']);
+    assertTypeName(refresher.type);
+    if (refresher.dependsOn !== undefined) assertMethods('a refresher', refresher, ['dependsOn']);
+    if (seen.has(refresher.type)) throw new TypeError(`refreshers holds ${describeValue(refresher.type)} twice`);
+    seen.add(refresher.type);
+  }
+}
+
+function assertMethods(what: string, value: unknown, methods: readonly string[]): void {
+  const object = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  const missing = methods.find((method) => typeof object[method] !== 'function');
+  if (missing !== undefined) throw new TypeError(`${what} must be an object with a function ${missing}, got ${describeKind(value)}`);
+}

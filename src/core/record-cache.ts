@@ -1,0 +1,111 @@
+import { LRUCache } from 'lru-cache';
+import type { Trying } from './key-document.js';
+import type { TokenKey } from './token-key.js';
+import { keyId } from './token-key.js';
+import type { TokenRecord } from './token-record.js';
+
+/** A record in memory, with what a hit needs precomputed. */
+export interface CachedRecord {
+  readonly key: TokenKey;
+  readonly record: TokenRecord;
+  readonly value: string;
+  /** Until this instant the value can be answered without a further look. Only a look with both clocks moves it. */
+  checkAt: number;
+  /** Made at the first hit, so that hits allocate nothing. */
+  promise: Promise<string> | undefined;
+  /** When the token ends by the monotonic clock, which no change of the wall clock moves. */
+  readonly endsAtMonotonic: number;
+  /** When the store last showed this version, by the monotonic clock; `undefined` while it is not in the store. */
+  confirmedAtMonotonic: number | undefined;
+  /** When it is due in this process. */
+  dueAt: number;
+}
+
+/** A failure that this process remembers. */
+export interface RememberedFailure {
+  readonly trying: Trying;
+  /** It binds this process alone: other processes may succeed. */
+  readonly local: boolean;
+}
+
+const MAX_FAILURES = 10_000;
+
+/** Records of keys with a task in maps that never evict; the rest, and recent failures, in LRU caches. */
+export class RecordCache {
+  readonly #byApp = new Map<string, Map<string, CachedRecord>>();
+  readonly #bySubject = new Map<string, CachedRecord>();
+  readonly #withoutTask: LRUCache<string, CachedRecord>;
+  readonly #failures = new LRUCache<string, RememberedFailure>({ max: MAX_FAILURES });
+  readonly #hasTask: (key: TokenKey) => boolean;
+
+  constructor(maxCachedRecords: number, hasTask: (key: TokenKey) => boolean) {
+    this.#withoutTask = new LRUCache({ max: maxCachedRecords });
+    this.#hasTask = hasTask;
+  }
+
+  /** The record of a key with a task and without a subject: two lookups, for the hot path. */
+  hot(appid: string, type: string): CachedRecord | undefined {
+    return this.#byApp.get(appid)?.get(type);
+  }
+
+  get(key: TokenKey): CachedRecord | undefined {
+    const kept =
+      key.subject === undefined ? this.#byApp.get(key.appid)?.get(key.type) : this.#bySubject.get(keyId(key));
+    return kept ?? this.#withoutTask.get(keyId(key));
+  }
+
+  set(cached: CachedRecord): void {
+    const { key } = cached;
+    this.delete(key);
+    if (!this.#hasTask(key)) this.#withoutTask.set(keyId(key), cached);
+    else if (key.subject !== undefined) this.#bySubject.set(keyId(key), cached);
+    else this.#typesOf(key.appid).set(key.type, cached);
+  }
+
+  delete(key: TokenKey): void {
+    this.#withoutTask.delete(keyId(key));
+    if (key.subject !== undefined) {
+      this.#bySubject.delete(keyId(key));
+      return;
+    }
+    const types = this.#byApp.get(key.appid);
+    types?.delete(key.type);
+    if (types?.size === 0) this.#byApp.delete(key.appid);
+  }
+
+  failure(key: TokenKey): RememberedFailure | undefined {
+    return this.#failures.get(keyId(key));
+  }
+
+  setFailure(key: TokenKey, failure: RememberedFailure): void {
+    this.#failures.set(keyId(key), failure);
+  }
+
+  clearFailure(key: TokenKey): void {
+    this.#failures.delete(keyId(key));
+  }
+
+  /** Makes every record be looked at before it is answered again. */
+  distrust(): void {
+    for (const cached of this.records()) cached.checkAt = Number.NEGATIVE_INFINITY;
+  }
+
+  *records(): Iterable<CachedRecord> {
+    for (const types of this.#byApp.values()) yield* types.values();
+    yield* this.#bySubject.values();
+    yield* this.#withoutTask.values();
+  }
+
+  clear(): void {
+    this.#byApp.clear();
+    this.#bySubject.clear();
+    this.#withoutTask.clear();
+    this.#failures.clear();
+  }
+
+  #typesOf(appid: string): Map<string, CachedRecord> {
+    let types = this.#byApp.get(appid);
+    if (types === undefined) this.#byApp.set(appid, (types = new Map()));
+    return types;
+  }
+}

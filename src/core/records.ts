@@ -1,0 +1,126 @@
+import type { Events } from './events.js';
+import type { KeyDocument, StoredGrant } from './key-document.js';
+import { type CachedRecord, RecordCache } from './record-cache.js';
+import { FUTURE_TOLERANCE_MS, lifeMs, minValidityMs, type RefreshTimes } from './refresh-policy.js';
+import type { RefreshedEvent } from './events.js';
+import type { StoreClock } from './store-clock.js';
+import type { TokenKey } from './token-key.js';
+import { type ReadResult, TokenRecord } from './token-record.js';
+
+/** The store is looked at again this long after it last confirmed a record. */
+const CONFIRM_EVERY_MS = 60_000;
+const LOOK_WHILE_DUE_MS = 1_000;
+
+export interface Adoption {
+  readonly source: RefreshedEvent['source'];
+  readonly reason?: RefreshedEvent['reason'];
+  /** Whether the store holds it. */
+  readonly written?: boolean;
+  /** Whether it is announced although nothing was known before; a changed value always is. */
+  readonly announceFirst: boolean;
+}
+
+/** The records in force in this process: what may be answered, until when, and what has to be looked at again. */
+export class Records {
+  readonly cache: RecordCache;
+  readonly #clock: StoreClock;
+  readonly #events: Events;
+  readonly #times: RefreshTimes;
+  readonly #readResult: ReadResult;
+
+  constructor(cache: RecordCache, clock: StoreClock, events: Events, times: RefreshTimes, readResult: ReadResult) {
+    this.cache = cache;
+    this.#clock = clock;
+    this.#events = events;
+    this.#times = times;
+    this.#readResult = readResult;
+  }
+
+  /**
+   * Puts a grant in force, unless a newer one is. Announces a value that this process has not seen.
+   */
+  adopt(key: TokenKey, document: KeyDocument, grant: StoredGrant, adoption: Adoption): CachedRecord {
+    const before = this.cache.get(key);
+    const written = adoption.written ?? true;
+    if (before !== undefined && before.record.version > document.recordVersion && before.confirmedAtMonotonic !== undefined) {
+      return before;
+    }
+    const cached = this.#cached(key, document, grant, written);
+    this.cache.set(cached);
+    this.#clock.watchLife(lifeMs(grant));
+    const isNews = before === undefined ? adoption.announceFirst : before.value !== grant.value;
+    if (isNews) this.#announce(cached, adoption);
+    return cached;
+  }
+
+  /** What is left, by whichever clock leaves less: no change of the wall clock makes a token live longer. */
+  leftMs(cached: CachedRecord): number {
+    return Math.min(
+      cached.record.expiresAt - this.#clock.now(),
+      cached.endsAtMonotonic - this.#clock.monotonic(),
+    );
+  }
+
+  minValidityMs(cached: CachedRecord): number {
+    return minValidityMs(cached.record, this.#times);
+  }
+
+  isUsableGrant(grant: StoredGrant): boolean {
+    return grant.expiresAt - this.#clock.now() > minValidityMs(grant, this.#times);
+  }
+
+  isDue(cached: CachedRecord): boolean {
+    return cached.dueAt <= this.#clock.now();
+  }
+
+  needsConfirmation(cached: CachedRecord): boolean {
+    const { confirmedAtMonotonic } = cached;
+    return confirmedAtMonotonic !== undefined && this.#clock.monotonic() - confirmedAtMonotonic >= CONFIRM_EVERY_MS;
+  }
+
+  confirm(cached: CachedRecord): void {
+    cached.confirmedAtMonotonic = this.#clock.monotonic();
+    this.trust(cached);
+  }
+
+  /** Sets until when the record is answered without a further look. */
+  trust(cached: CachedRecord): void {
+    const now = this.#clock.now();
+    const usableMs = this.leftMs(cached) - this.minValidityMs(cached);
+    const untilDueMs = cached.dueAt - now;
+    const untilLookMs = untilDueMs > 0 ? untilDueMs : Math.min(LOOK_WHILE_DUE_MS, lifeMs(cached.record) / 20);
+    cached.checkAt = now + Math.min(usableMs, untilLookMs, CONFIRM_EVERY_MS);
+  }
+
+  /** The clock went back: whatever claims to come from the future is due, once. */
+  distrust(): CachedRecord[] {
+    this.cache.distrust();
+    const soon = this.#clock.now() + FUTURE_TOLERANCE_MS;
+    const fromTheFuture = [...this.cache.records()].filter(({ record, dueAt }) => record.obtainedAt > soon && dueAt > soon);
+    for (const cached of fromTheFuture) cached.dueAt = this.#clock.now();
+    return fromTheFuture;
+  }
+
+  #cached(key: TokenKey, document: KeyDocument, grant: StoredGrant, written: boolean): CachedRecord {
+    const now = this.#clock.now();
+    const monotonic = this.#clock.monotonic();
+    const fields = { ...grant, version: document.recordVersion };
+    const cached: CachedRecord = {
+      key,
+      record: new TokenRecord(key, fields, this.#readResult),
+      value: grant.value,
+      checkAt: 0,
+      promise: undefined,
+      endsAtMonotonic: monotonic + Math.min(grant.expiresAt - now, lifeMs(grant)),
+      confirmedAtMonotonic: written ? monotonic : undefined,
+      dueAt: grant.obtainedAt > now + FUTURE_TOLERANCE_MS ? now : grant.dueAt,
+    };
+    this.trust(cached);
+    return cached;
+  }
+
+  #announce(cached: CachedRecord, { source, reason }: Adoption): void {
+    const { appid, type, subject } = cached.key;
+    this.#events.emit('refreshed', { appid, type, subject, record: cached.record, reason, source });
+  }
+}

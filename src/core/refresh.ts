@@ -1,0 +1,238 @@
+import type { Allowances } from './allowance.js';
+import { ask, gatherNeeds, type Needs, StaleDependency } from './attempt.js';
+import { MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
+import { wait } from './clock.js';
+import type { DocumentReader } from './document-reader.js';
+import { isTokenError, TokenError } from './errors.js';
+import type { Failures } from './failures.js';
+import { storedGrant } from './grant.js';
+import type { GrantWriter, WriteOptions } from './grant-writer.js';
+import { type KeyDocument, readKeyDocument, type StoredGrant } from './key-document.js';
+import type { CachedRecord } from './record-cache.js';
+import type { Records } from './records.js';
+import type { RefreshTimes } from './refresh-policy.js';
+import type { AccessTokenMode, AppCredentials, RateLimit, Refresher, Upstream } from './refresher.js';
+import type { Registry } from './registry.js';
+import type { Flight } from './single-flight.js';
+import type { Lease } from './store.js';
+import type { StoreClock } from './store-clock.js';
+import type { SupervisedStore } from './supervised-store.js';
+import { documentId, type TokenKey } from './token-key.js';
+import type { UnwrittenGrants } from './unwritten-grants.js';
+
+/** How long the right to refresh lasts. It is never renewed. */
+export const LEASE_MS = 20_000;
+/** What a stale report or force may cost: these many fetches, whatever is reported. */
+const REPORT_LIMIT: RateLimit = { everyMs: 30_000, perDay: 20 };
+
+export interface RefreshParts {
+  readonly store: SupervisedStore;
+  readonly reader: DocumentReader;
+  readonly clock: StoreClock;
+  readonly registry: Registry;
+  readonly records: Records;
+  readonly failures: Failures;
+  readonly writer: GrantWriter;
+  readonly unwritten: UnwrittenGrants;
+  readonly allowances: Allowances;
+  readonly upstream: Upstream;
+  readonly times: RefreshTimes;
+  readonly accessToken: AccessTokenMode;
+  readonly refresherOf: (type: string) => Refresher | undefined;
+  /** An ordinary `get` of a token that a refresh depends on. */
+  readonly tokenOf: (key: TokenKey) => Promise<string>;
+  /** Replaces a token that a refresh depended on and found stale. */
+  readonly replaceStale: (key: TokenKey, value: string) => Promise<unknown>;
+  readonly isClosing: () => boolean;
+}
+
+const WAIT_OF_CALLERS_MS = { least: 20, spread: 180 };
+const WAIT_OF_BACKGROUND_MS = { least: 200, spread: 1_800 };
+
+/** One refresh from start to end: needs first, lease after, ask once, write, publish. */
+export class Refresh {
+  readonly #parts: RefreshParts;
+
+  constructor(parts: RefreshParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * @throws NeedMissing, or a `TokenError` when the attempt failed or could not be made.
+   */
+  async run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
+    const { registry, records, clock, refresherOf, tokenOf, replaceStale } = this.#parts;
+    const { key } = flight;
+    const knownVersion = records.cache.get(key)?.record.version ?? 0;
+    const refresher = refresherOf(key.type);
+    if (refresher === undefined) throw new TokenError('INPUT_MISSING', `there is no refresher of ${key.type}`, key);
+    const hasTask = (dependency: TokenKey): boolean => registry.task(dependency) !== undefined;
+    for (let mayReplaceDependencies = true; ; ) {
+      this.#assertOpen(key);
+      if (await this.#coolsDown(flight)) continue;
+      const needs = await gatherNeeds(key, refresher, registry.task(key), clock, hasTask, tokenOf);
+      let lease: Lease | undefined;
+      try {
+        const taken = await this.#takeLease(flight, knownVersion);
+        if (!('release' in taken)) return taken;
+        lease = taken;
+        const document = await this.#parts.reader.read(lease.document, readKeyDocument);
+        const settled = this.#settledBy(document, flight, knownVersion) ?? (await this.#notAllowed(flight, document));
+        if (settled === undefined) {
+          return await this.#askAndWrite(flight, refresher, needs, lease, document, mayReplaceDependencies);
+        }
+        await this.#parts.store.release(lease);
+        return settled;
+      } catch (error) {
+        if (lease !== undefined) await this.#parts.store.release(lease);
+        if (error instanceof StaleDependency) {
+          mayReplaceDependencies = false;
+          for (const dependency of error.dependencies) await replaceStale(dependency.key, dependency.value);
+        } else if (!(error instanceof CoolingDown)) throw error;
+      }
+    }
+  }
+
+  /** The lease, or the record that its holder has put in force meanwhile. */
+  async #takeLease(flight: Flight<CachedRecord>, knownVersion: number): Promise<Lease | CachedRecord> {
+    const { store, writer, clock } = this.#parts;
+    const { key } = flight;
+    for (;;) {
+      this.#assertOpen(key);
+      const lease = await store.lease(documentId('key', key), LEASE_MS);
+      if (lease !== undefined) return lease;
+      const { least, spread } = flight.urgent ? WAIT_OF_CALLERS_MS : WAIT_OF_BACKGROUND_MS;
+      await this.#pause(flight, least + clock.random() * spread);
+      const settled = this.#settledBy(await writer.read(key), flight, knownVersion);
+      if (settled !== undefined) return settled;
+    }
+  }
+
+  /**
+   * The record of a document that makes this flight needless.
+   *
+   * @throws CoolingDown when the document forbids an attempt.
+   */
+  #settledBy(document: KeyDocument, flight: Flight<CachedRecord>, knownVersion: number): CachedRecord | undefined {
+    const { records, failures, clock, registry } = this.#parts;
+    const { grant } = document;
+    const { key, reason } = flight;
+    failures.learn(key, document);
+    const isNew = document.recordVersion > knownVersion;
+    const isNotDue = reason === 'due' && grant !== undefined && grant.dueAt > clock.now();
+    if (grant !== undefined && records.isUsableGrant(grant)) {
+      const answers = reason === 'stale' ? grant.value !== flight.stale : isNew || isNotDue;
+      const announceFirst = registry.task(key) !== undefined;
+      if (answers) return records.adopt(key, document, grant, { source: 'store', announceFirst });
+    }
+    const failure = failures.active(key, flight.urgent);
+    if (failure !== undefined) throw new CoolingDown();
+    return undefined;
+  }
+
+  /**
+   * Counts a fetch that a report or force causes.
+   *
+   * @returns the record in force when the report may not cause one now.
+   * @throws a `TokenError` with code `QUOTA_EXHAUSTED` when force may not.
+   */
+  async #notAllowed(flight: Flight<CachedRecord>, document: KeyDocument): Promise<CachedRecord | undefined> {
+    const { records, allowances } = this.#parts;
+    const { key, reason } = flight;
+    const { grant } = document;
+    if (reason !== 'stale' && reason !== 'forced') return undefined;
+    if (reason === 'stale' && (grant === undefined || !records.isUsableGrant(grant))) return undefined;
+    const allowance = await allowances.take(key, 'report', REPORT_LIMIT);
+    if (allowance.granted) return undefined;
+    if (reason === 'stale' && grant !== undefined) {
+      return records.adopt(key, document, grant, { source: 'store', announceFirst: false });
+    }
+    throw new TokenError('QUOTA_EXHAUSTED', 'refreshes by force and after stale reports are limited', {
+      ...key,
+      retryAt: allowance.retryAt,
+      retryable: true,
+    });
+  }
+
+  async #askAndWrite(
+    flight: Flight<CachedRecord>,
+    refresher: Refresher,
+    needs: Needs,
+    lease: Lease,
+    document: KeyDocument,
+    mayReplaceDependencies: boolean,
+  ): Promise<CachedRecord> {
+    const { registry, failures, writer, unwritten, accessToken } = this.#parts;
+    const { key, reason } = flight;
+    const app = registry.app(key.appid);
+    if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
+    const options: WriteOptions = { source: 'upstream', reason, lease, hadTask: registry.task(key) !== undefined };
+    const askedAt = this.#parts.clock.now();
+    this.#assertOpen(key);
+    let grant: StoredGrant;
+    try {
+      grant = await this.#ask(flight, refresher, needs, registry.credentials(app, accessToken), askedAt);
+    } catch (error) {
+      if (error instanceof StaleDependency && mayReplaceDependencies) throw error;
+      const failure = error instanceof StaleDependency ? error.error : (error as TokenError);
+      throw await failures.record(key, document, lease, failure, options.hadTask);
+    }
+    try {
+      return await writer.write(key, document, grant, options);
+    } catch (error) {
+      if (!isTokenError(error) || error.code !== 'STORE_UNAVAILABLE') throw error;
+      void this.#parts.store.release(lease);
+      return unwritten.keep(key, document.version, grant, options);
+    }
+  }
+
+  async #ask(
+    flight: Flight<CachedRecord>,
+    refresher: Refresher,
+    needs: Needs,
+    app: AppCredentials,
+    askedAt: number,
+  ): Promise<StoredGrant> {
+    const { key, reason, stale } = flight;
+    const { clock, upstream, allowances, records, times } = this.#parts;
+    const previous = records.cache.get(key)?.record;
+    const grant = await ask({ key, app, refresher, reason, stale, previous, needs, clock, upstream, allowances });
+    try {
+      return storedGrant(grant, askedAt, clock.now(), times, clock.random());
+    } catch (error) {
+      const message = `the answer for ${key.type} cannot be used: ${(error as TypeError).message}`;
+      throw new TokenError('UPSTREAM_REJECTED', message, { ...key, retryable: true });
+    }
+  }
+
+  /**
+   * Waits for the next attempt where a caller waits and that attempt is near.
+   *
+   * @throws the error of the attempt before, where it is not.
+   */
+  async #coolsDown(flight: Flight<CachedRecord>): Promise<boolean> {
+    const { failures, clock } = this.#parts;
+    const failure = failures.active(flight.key, flight.urgent);
+    if (failure === undefined) return false;
+    const waitMs = failure.retryAt - clock.now();
+    if (!flight.urgent || waitMs >= MAX_WAIT_OF_CALLERS_MS) throw failure.error;
+    await this.#pause(flight, waitMs);
+    return true;
+  }
+
+  async #pause(flight: Flight<CachedRecord>, waitMs: number): Promise<void> {
+    const { clock } = this.#parts;
+    const controller = new AbortController();
+    const options = { ref: flight.urgent, signal: controller.signal };
+    const waited = wait(clock, Math.max(1, Math.ceil(waitMs)), options).catch(() => {});
+    await Promise.race([waited, flight.woken()]);
+    controller.abort();
+  }
+
+  #assertOpen(key: TokenKey): void {
+    if (this.#parts.isClosing()) throw new TokenError('CLOSED', 'the manager has been closed', key);
+  }
+}
+
+/** The key's document forbids an attempt for now; `Failures` has learnt until when. */
+class CoolingDown extends Error {}

@@ -1,0 +1,187 @@
+import { canonicalJson } from './checksum.js';
+import { seal, unseal } from './document-codec.js';
+import type { DocumentReader } from './document-reader.js';
+import { TokenError } from './errors.js';
+import type { JsonObject } from './json.js';
+import { appFrom, type Registry } from './registry.js';
+import type { RegistrationPlan, TaskPlan } from './registration.js';
+import type { Due, StoredDocument } from './store.js';
+import type { SupervisedStore } from './supervised-store.js';
+import { appDocumentId, documentId, type TokenKey } from './token-key.js';
+
+interface Change {
+  readonly id: string;
+  readonly before: StoredDocument | undefined;
+  readonly content: JsonObject;
+  /** Whether `content` differs from what is stored. */
+  readonly differs: boolean;
+}
+
+interface Written {
+  readonly change: Change;
+  /** `undefined`: somebody else wrote first. */
+  readonly version: number | undefined;
+}
+
+const MAX_ROUNDS = 10;
+
+/** Writes registrations: all documents of one or none, the app's last, so that it is the one that makes the rest count. */
+export class Registrar {
+  readonly #store: SupervisedStore;
+  readonly #reader: DocumentReader;
+  readonly #registry: Registry;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(store: SupervisedStore, reader: DocumentReader, registry: Registry) {
+    this.#store = store;
+    this.#reader = reader;
+    this.#registry = registry;
+  }
+
+  register(plan: RegistrationPlan): Promise<void> {
+    return this.#inTurn(() => this.#register(plan));
+  }
+
+  unregisterApp(appid: string): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#deleteAll(`task/${appid}`);
+      await this.#deleteOne(appDocumentId(appid));
+      await this.#deleteAll(`key/${appid}`);
+      this.#registry.removeApp(appid);
+    });
+  }
+
+  unregisterTask(key: TokenKey): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#deleteOne(documentId('task', key));
+      await this.#deleteOne(documentId('key', key));
+      this.#registry.removeTask(key);
+    });
+  }
+
+  /** Registrations of one manager follow one another, so that each sees what the one before it stored. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #register(plan: RegistrationPlan): Promise<void> {
+    const tasks = new Map(plan.tasks.map((task) => [documentId('task', task.key), task]));
+    const ids = [...tasks.keys(), appDocumentId(plan.appid)];
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const stored = await this.#store.get(ids);
+      const changes = await Promise.all(
+        ids.map((id, index) => this.#change(id, stored[index], (content) => contentOf(plan, tasks.get(id), content))),
+      );
+      const written = await this.#writeAll(changes);
+      if (written === undefined) continue;
+      this.#adopt(plan, tasks, changes, written);
+      return;
+    }
+    throw new TokenError('STORE_UNAVAILABLE', `the registration of ${plan.appid} is being changed by others all the time`, {
+      appid: plan.appid,
+      retryable: true,
+    });
+  }
+
+  async #change(
+    id: string,
+    document: StoredDocument | undefined,
+    contentFrom: (content: JsonObject) => JsonObject,
+  ): Promise<Change> {
+    const opened = await this.#reader.read(document, (found) =>
+      found === undefined ? undefined : { found, content: unseal(found) },
+    );
+    const content = contentFrom(opened?.content ?? {});
+    const differs = opened === undefined || canonicalJson(content) !== canonicalJson(opened.content);
+    return { id, before: opened?.found, content, differs };
+  }
+
+  /** The versions by id, or `undefined` when somebody else wrote one of the documents and everything was undone. */
+  async #writeAll(changes: readonly Change[]): Promise<ReadonlyMap<string, number> | undefined> {
+    const versions = new Map(changes.map((change) => [change.id, change.before?.version ?? 0]));
+    const written: Written[] = [];
+    const appChange = changes.at(-1) as Change;
+    try {
+      for (const step of [changes.slice(0, -1), [appChange]]) {
+        const results = await Promise.allSettled(step.filter((change) => change.differs).map((change) => this.#write(change)));
+        for (const result of results) if (result.status === 'fulfilled') written.push(result.value);
+        for (const result of results) if (result.status === 'rejected') throw result.reason;
+        if (written.some(({ version }) => version === undefined)) {
+          await this.#undo(written);
+          return undefined;
+        }
+      }
+    } catch (error) {
+      await this.#undo(written);
+      throw error;
+    }
+    for (const { change, version } of written) versions.set(change.id, version as number);
+    return versions;
+  }
+
+  async #write(change: Change): Promise<Written> {
+    const { id, before, content } = change;
+    const version = await this.#store.set(id, seal(id, content), before?.version ?? 0, dueOf(before));
+    return { change, version };
+  }
+
+  async #undo(written: readonly Written[]): Promise<void> {
+    const undone = written.map(async ({ change: { id, before }, version }) => {
+      if (version === undefined) return;
+      if (before === undefined) await this.#store.delete(id, version);
+      else await this.#store.set(id, before.data, version, dueOf(before));
+    });
+    await Promise.allSettled(undone);
+  }
+
+  #adopt(
+    plan: RegistrationPlan,
+    tasks: ReadonlyMap<string, TaskPlan>,
+    changes: readonly Change[],
+    versions: ReadonlyMap<string, number>,
+  ): void {
+    const appChange = changes.at(-1) as Change;
+    this.#registry.setApp(appFrom(plan.appid, appChange.content, versions.get(appChange.id) as number));
+    for (const [id, { key, params }] of tasks) {
+      this.#registry.setTask({ key, params, functionMissing: false, version: versions.get(id) as number });
+    }
+  }
+
+  async #deleteAll(prefix: string): Promise<void> {
+    const ids: string[] = [];
+    for await (const { id } of this.#store.list(prefix)) ids.push(id);
+    for (const id of ids) await this.#deleteOne(id);
+  }
+
+  async #deleteOne(id: string): Promise<void> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const [document] = await this.#store.get([id]);
+      if (document === undefined || (await this.#store.delete(id, document.version))) return;
+    }
+    throw new TokenError('STORE_UNAVAILABLE', `${id} is being changed by others all the time`, { retryable: true });
+  }
+}
+
+function contentOf(plan: RegistrationPlan, task: TaskPlan | undefined, content: JsonObject): JsonObject {
+  return task === undefined ? appContent(plan, content) : taskContent(task, content);
+}
+
+function appContent(plan: RegistrationPlan, before: JsonObject): JsonObject {
+  return {
+    ...before,
+    ...(plan.secret === undefined ? {} : { secret: plan.secret }),
+    ...(plan.accessToken === undefined ? {} : { accessToken: plan.accessToken }),
+  };
+}
+
+function taskContent({ params }: TaskPlan, before: JsonObject): JsonObject {
+  const { params: _params, paramsFunction: _paramsFunction, ...unknown } = before;
+  if (typeof params === 'function') return { ...unknown, paramsFunction: true };
+  return params === undefined ? unknown : { ...unknown, params };
+}
+
+function dueOf(document: StoredDocument | undefined): { readonly due?: Due } {
+  return document?.due === undefined ? {} : { due: document.due };
+}

@@ -1,0 +1,121 @@
+import type { JsonObject } from './json.js';
+import { isJsonObject } from './json.js';
+import { describeKind, describeValue } from './redact.js';
+import type { AccessTokenMode } from './refresher.js';
+import { assertAppid, assertSubject, type TokenKey, tokenKey } from './token-key.js';
+
+/**
+ * Gives a refresh the input that the application holds. It is asked before each refresh and has 5 s to answer.
+ *
+ * @public
+ */
+export type ParamsFunction = (key: TokenKey) => JsonObject | Promise<JsonObject>;
+
+/**
+ * A task of a registration.
+ *
+ * @public
+ */
+export interface TaskRegistration<Type extends string = string> {
+  readonly type: Type;
+  /** Whom the token speaks for, when that is not the app itself: 1 to 128 printable ASCII characters. */
+  readonly subject?: string;
+  /**
+   * Extra input for the refresher. An object is stored; a function is not, so a process that restores the task leaves
+   * the work to one that registers the function.
+   */
+  readonly params?: JsonObject | ParamsFunction;
+}
+
+/**
+ * An app and its tasks.
+ *
+ * @public
+ */
+export interface Registration<Type extends string = string> {
+  /** 1 to 64 characters of `A-Z a-z 0-9 _ . @ -`. */
+  readonly appid: string;
+  /** The app's secret. Absent: the stored one is kept. */
+  readonly secret?: string;
+  /** Which endpoint access tokens come from. Absent: what is stored, else the manager's default. */
+  readonly accessToken?: AccessTokenMode;
+  /** What to keep fresh: types, or objects where a task needs more. Tasks that are not named stay as they are. */
+  readonly tasks?: readonly (Type | TaskRegistration<Type>)[];
+}
+
+/** A registration that has been checked. */
+export interface RegistrationPlan {
+  readonly appid: string;
+  readonly secret: string | undefined;
+  readonly accessToken: AccessTokenMode | undefined;
+  readonly tasks: readonly TaskPlan[];
+}
+
+export interface TaskPlan {
+  readonly key: TokenKey;
+  readonly params: JsonObject | ParamsFunction | undefined;
+}
+
+const MAX_SECRET_LENGTH = 4_096;
+const MAX_PARAMS_LENGTH = 65_536;
+
+/**
+ * @throws TypeError for anything that is not a registration, naming the field.
+ */
+export function planRegistration(input: unknown, assertType: (type: unknown) => void): RegistrationPlan {
+  if (!isRecord(input)) throw new TypeError(`register takes an object with an appid, got ${describeKind(input)}`);
+  const { appid, accessToken, tasks = [] } = input;
+  assertAppid(appid);
+  assertSecret(input);
+  if (accessToken !== undefined && accessToken !== 'stable' && accessToken !== 'plain') {
+    throw new TypeError(`accessToken must be 'stable' or 'plain', got ${describeValue(accessToken)}`);
+  }
+  if (!Array.isArray(tasks)) throw new TypeError(`tasks must be an array, got ${describeKind(tasks)}`);
+  return {
+    appid,
+    secret: input['secret'] as string | undefined,
+    accessToken,
+    tasks: tasks.map((task) => planTask(appid, task, assertType)),
+  };
+}
+
+function assertSecret(input: Record<string, unknown>): void {
+  if (!Object.hasOwn(input, 'secret')) return;
+  const secret = input['secret'];
+  if (typeof secret !== 'string' || secret === '' || secret.length > MAX_SECRET_LENGTH) {
+    const got = typeof secret === 'string' && secret !== '' ? `${secret.length} characters` : describeKind(secret);
+    throw new TypeError(`secret must be a string of 1 to ${MAX_SECRET_LENGTH} characters where it is given, got ${got}`);
+  }
+}
+
+function planTask(appid: string, task: unknown, assertType: (type: unknown) => void): TaskPlan {
+  const { type, subject, params, notify } = isRecord(task) ? task : ({ type: task } as Record<string, unknown>);
+  assertType(type);
+  assertSubject(subject);
+  if (notify !== undefined) {
+    throw new TypeError('notify needs callbacks attached to this manager; listen to `refreshed` instead');
+  }
+  return { key: tokenKey(appid, type as string, subject), params: checkedParams(params) };
+}
+
+function checkedParams(params: unknown): JsonObject | ParamsFunction | undefined {
+  if (params === undefined || typeof params === 'function') return params as ParamsFunction | undefined;
+  if (typeof params === 'string') {
+    throw new TypeError('params must be an object or a function: a URL needs callbacks attached to this manager');
+  }
+  if (!isRecord(params)) throw new TypeError(`params must be an object or a function, got ${describeKind(params)}`);
+  let text: string;
+  try {
+    text = JSON.stringify(params);
+  } catch {
+    throw new TypeError('params must be JSON');
+  }
+  if (text.length > MAX_PARAMS_LENGTH) {
+    throw new TypeError(`params must be at most ${MAX_PARAMS_LENGTH} characters of JSON, got ${text.length}`);
+  }
+  return JSON.parse(text) as JsonObject;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return isJsonObject(value);
+}

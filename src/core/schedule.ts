@@ -1,0 +1,75 @@
+import type { Clock, ClockTimer } from './clock.js';
+import { DueQueue } from './due-queue.js';
+
+/** Timers run late after the machine slept and cannot be set beyond 24 days, so none is longer than this. */
+const MAX_TIMER_MS = 60_000;
+const MAX_RUNNING = 64;
+
+/**
+ * Calls `onDue` for each id when it is due, at most 64 at a time, with one timer. It knows ids and instants, not tokens.
+ */
+export class Schedule {
+  readonly #queue = new DueQueue();
+  readonly #clock: Clock;
+  readonly #onDue: (id: string) => Promise<void>;
+  #timer: ClockTimer | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #running = 0;
+  #stopped = true;
+
+  /**
+   * @param onDue - must not reject. Whoever wants an id to be due again sets it again.
+   */
+  constructor(clock: Clock, onDue: (id: string) => Promise<void>) {
+    this.#clock = clock;
+    this.#onDue = onDue;
+  }
+
+  set(id: string, at: number): void {
+    this.#queue.set(id, at);
+    if (at < this.#timerAt) this.#arm();
+  }
+
+  delete(id: string): void {
+    this.#queue.delete(id);
+  }
+
+  start(): void {
+    this.#stopped = false;
+    this.#arm();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelTimer();
+  }
+
+  /** Looks at the clock now: timers are hints, and the wall clock may have moved. */
+  check(): void {
+    while (!this.#stopped && this.#running < MAX_RUNNING) {
+      const id = this.#queue.pop(this.#clock.now());
+      if (id === undefined) break;
+      this.#running++;
+      void this.#onDue(id).finally(() => {
+        this.#running--;
+        if (this.#running === MAX_RUNNING - 1) this.check();
+      });
+    }
+    this.#arm();
+  }
+
+  #arm(): void {
+    this.#cancelTimer();
+    const at = this.#queue.nextAt();
+    if (this.#stopped || at === undefined || this.#running >= MAX_RUNNING) return;
+    const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, at - this.#clock.now()));
+    this.#timerAt = at;
+    this.#timer = this.#clock.setTimer(() => this.check(), Math.ceil(delayMs));
+  }
+
+  #cancelTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+  }
+}

@@ -1,0 +1,84 @@
+import type { RefreshReason } from './refresher.js';
+import { keyId, type TokenKey } from './token-key.js';
+
+/** One refresh under way, and everybody who waits for it. */
+export class Flight<Result> {
+  readonly key: TokenKey;
+  readonly reason: RefreshReason;
+  /** The value that was reported stale, when that is the reason. */
+  readonly stale: string | undefined;
+  /** Whether a caller waits; a flight of the background alone takes its time. */
+  urgent: boolean;
+  readonly promise: Promise<Result>;
+  #wake: (() => void) | undefined;
+  #woken: Promise<void> | undefined;
+
+  constructor(key: TokenKey, reason: RefreshReason, stale: string | undefined, fly: (flight: Flight<Result>) => Promise<Result>) {
+    this.key = key;
+    this.reason = reason;
+    this.stale = stale;
+    this.urgent = reason !== 'due';
+    this.promise = Promise.resolve().then(() => fly(this));
+    this.promise.catch(() => {});
+  }
+
+  /** Resolves at the next `wake`. */
+  woken(): Promise<void> {
+    this.#woken ??= new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+    return this.#woken;
+  }
+
+  /** Something has happened to the key's document: whoever waits for that should look. */
+  wake(): void {
+    this.#woken = undefined;
+    this.#wake?.();
+  }
+}
+
+/** The same key in flight is the same promise. */
+export class SingleFlight<Result> {
+  readonly #flights = new Map<string, Flight<Result>>();
+
+  get(key: TokenKey): Flight<Result> | undefined {
+    return this.#flights.get(keyId(key));
+  }
+
+  /** The flight under way, or a new one. */
+  join(
+    key: TokenKey,
+    reason: RefreshReason,
+    stale: string | undefined,
+    fly: (flight: Flight<Result>) => Promise<Result>,
+  ): Flight<Result> {
+    const id = keyId(key);
+    const underWay = this.#flights.get(id);
+    if (underWay !== undefined) {
+      if (reason !== 'due' && !underWay.urgent) {
+        underWay.urgent = true;
+        underWay.wake();
+      }
+      return underWay;
+    }
+    const flight = new Flight<Result>(key, reason, stale, async (self) => {
+      try {
+        return await fly(self);
+      } finally {
+        this.#flights.delete(id);
+      }
+    });
+    this.#flights.set(id, flight);
+    return flight;
+  }
+
+  /** Makes everybody who pauses look again. */
+  wakeAll(): void {
+    for (const flight of this.#flights.values()) flight.wake();
+  }
+
+  /** Resolves when everything that is under way now has settled. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.#flights.values()].map((flight) => flight.promise));
+  }
+}

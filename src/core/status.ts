@@ -1,0 +1,143 @@
+import type { DocumentReader } from './document-reader.js';
+import type { Failures } from './failures.js';
+import { type KeyDocument, readKeyDocument } from './key-document.js';
+import type { Registry } from './registry.js';
+import type { StoredDocument } from './store.js';
+import type { StoreClock } from './store-clock.js';
+import type { SupervisedStore } from './supervised-store.js';
+import { documentId, keyId, parseKey, type TokenKey } from './token-key.js';
+
+/**
+ * How a task stands. It holds no secret.
+ *
+ * @public
+ */
+export interface TaskStatus {
+  /** Names the task in `after`. */
+  readonly id: string;
+  readonly appid: string;
+  readonly type: string;
+  readonly subject: string | undefined;
+  /**
+   * `fresh`: not due yet. `due`: being refreshed, or soon to be; the token is still good. `expired`: it has ended.
+   * `missing`: there has been none yet.
+   */
+  readonly state: 'fresh' | 'due' | 'expired' | 'missing';
+  /** All instants are epoch milliseconds on the store's clock. */
+  readonly obtainedAt: number | undefined;
+  readonly expiresAt: number | undefined;
+  readonly dueAt: number | undefined;
+  readonly version: number | undefined;
+  /** The last failure since the last success. */
+  readonly lastError: TaskFailure | undefined;
+  /** This process lacks the function that gives the task its params, and leaves the work to one that has it. */
+  readonly functionMissing: boolean;
+}
+
+/**
+ * @public
+ */
+export interface TaskFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly errcode: number | undefined;
+  readonly errmsg: string | undefined;
+  readonly rid: string | undefined;
+  /** The address that has to be put on WeChat's IP whitelist. */
+  readonly ip: string | undefined;
+  readonly attempts: number;
+  readonly at: number;
+  readonly retryAt: number;
+}
+
+/**
+ * Which tasks `status` shows.
+ *
+ * @public
+ */
+export interface StatusQuery {
+  readonly appid?: string;
+  /** Only with `appid`. */
+  readonly type?: string;
+  /** Only with `type`. */
+  readonly subject?: string;
+  /** Only tasks that follow the one with this `id`, in the store's order. */
+  readonly after?: string;
+  /** At most so many: 1 or more. Default: all. */
+  readonly limit?: number;
+}
+
+export interface StatusParts {
+  readonly store: SupervisedStore;
+  readonly reader: DocumentReader;
+  readonly registry: Registry;
+  readonly failures: Failures;
+  readonly clock: StoreClock;
+}
+
+const PAGE = 100;
+
+/** Reads how tasks stand from the store, a page at a time. */
+export async function* taskStatus(query: StatusQuery, parts: StatusParts): AsyncGenerator<TaskStatus> {
+  const { appid, type, subject, limit = Number.POSITIVE_INFINITY } = query;
+  const segments = [appid, type, subject === undefined ? undefined : encodeSubject(subject)];
+  const prefix = ['task', ...segments.filter((segment) => segment !== undefined)].join('/');
+  let after = query.after === undefined ? undefined : `task/${query.after}`;
+  for (let left = limit; left > 0; ) {
+    const size = Math.min(PAGE, left);
+    const keys: TokenKey[] = [];
+    const page = after === undefined ? { limit: size } : { limit: size, after };
+    for await (const { id } of parts.store.list(prefix, page)) {
+      after = id;
+      const key = parseKey(id);
+      if (key !== undefined) keys.push(key);
+    }
+    yield* await statusOf(keys, parts);
+    if (keys.length < size) return;
+    left -= keys.length;
+  }
+}
+
+async function statusOf(keys: readonly TokenKey[], parts: StatusParts): Promise<TaskStatus[]> {
+  if (keys.length === 0) return [];
+  const documents = await parts.store.get(keys.map((key) => documentId('key', key)));
+  return Promise.all(keys.map((key, index) => statusOfKey(key, documents[index], parts)));
+}
+
+async function statusOfKey(key: TokenKey, stored: StoredDocument | undefined, parts: StatusParts): Promise<TaskStatus> {
+  const { reader, registry, failures, clock } = parts;
+  const document = await reader.read(stored, readKeyDocument);
+  const { grant } = document;
+  return {
+    id: keyId(key),
+    appid: key.appid,
+    type: key.type,
+    subject: key.subject,
+    state: stateOf(document, clock.now()),
+    obtainedAt: grant?.obtainedAt,
+    expiresAt: grant?.expiresAt,
+    dueAt: grant?.dueAt,
+    version: grant === undefined ? undefined : document.recordVersion,
+    lastError: lastError(document, key, failures),
+    functionMissing: registry.task(key)?.functionMissing ?? false,
+  };
+}
+
+function stateOf({ grant }: KeyDocument, now: number): TaskStatus['state'] {
+  if (grant === undefined) return 'missing';
+  if (grant.expiresAt <= now) return 'expired';
+  return grant.dueAt <= now ? 'due' : 'fresh';
+}
+
+function lastError(document: KeyDocument, key: TokenKey, failures: Failures): TaskFailure | undefined {
+  const remembered = failures.remembered(key);
+  const trying = document.trying ?? (remembered?.local === true ? remembered.trying : undefined);
+  if (trying === undefined) return undefined;
+  const { code, message, ...facts } = trying.error;
+  const { errcode, errmsg, rid, ip } = facts as Partial<TaskFailure>;
+  return { code, message, errcode, errmsg, rid, ip, attempts: trying.attempts, at: trying.failedAt, retryAt: trying.retryAt };
+}
+
+function encodeSubject(subject: string): string {
+  return keyId({ appid: '', type: '', subject }).slice(2);
+}

@@ -1,0 +1,135 @@
+import type { Failures } from './failures.js';
+import type { GrantWriter } from './grant-writer.js';
+import { seal } from './document-codec.js';
+import { contentWithGrant, type KeyDocument, readKeyDocument } from './key-document.js';
+import type { DocumentReader } from './document-reader.js';
+import type { CachedRecord } from './record-cache.js';
+import type { Records } from './records.js';
+import type { Registry } from './registry.js';
+import type { SupervisedStore } from './supervised-store.js';
+import { documentId, keyId, parseKey, type TokenKey } from './token-key.js';
+
+const BATCH = 100;
+
+export interface FollowerParts {
+  readonly store: SupervisedStore;
+  readonly reader: DocumentReader;
+  readonly registry: Registry;
+  readonly records: Records;
+  readonly failures: Failures;
+  readonly writer: GrantWriter;
+  /** Called after the record or the failure of a key may have changed. */
+  readonly changed: (key: TokenKey) => void;
+}
+
+/** Keeps what this process holds in step with what others write to the store. */
+export class StoreFollower {
+  readonly #parts: FollowerParts;
+  readonly #reading = new Map<string, Promise<CachedRecord | undefined>>();
+  #endWatch: (() => Promise<void>) | undefined;
+
+  constructor(parts: FollowerParts) {
+    this.#parts = parts;
+  }
+
+  async start(): Promise<void> {
+    const { store, registry } = this.#parts;
+    this.#endWatch = await store.watch((id) => {
+      this.#onChange(id).catch(() => {});
+    });
+    await registry.load();
+  }
+
+  async stop(): Promise<void> {
+    const end = this.#endWatch;
+    this.#endWatch = undefined;
+    await end?.();
+  }
+
+  /** Reads the records of all these keys, a hundred in one round trip. */
+  async loadAll(keys: readonly TokenKey[]): Promise<void> {
+    const { store } = this.#parts;
+    for (let start = 0; start < keys.length; start += BATCH) {
+      const batch = keys.slice(start, start + BATCH);
+      const documents = await store.get(batch.map((key) => documentId('key', key)));
+      for (const [index, key] of batch.entries()) {
+        try {
+          this.#adopt(key, await this.#parts.reader.read(documents[index], readKeyDocument));
+        } catch {
+          // A document that cannot be read concerns its own key: whoever asks for that is told.
+        }
+      }
+    }
+  }
+
+  /** Reads what the store holds of a key and adopts it. One read of a key at a time. */
+  read(key: TokenKey): Promise<CachedRecord | undefined> {
+    const id = keyId(key);
+    let reading = this.#reading.get(id);
+    if (reading === undefined) {
+      reading = this.#read(key).finally(() => this.#reading.delete(id));
+      this.#reading.set(id, reading);
+    }
+    return reading;
+  }
+
+  async #read(key: TokenKey): Promise<CachedRecord | undefined> {
+    return this.#adopt(key, await this.#parts.writer.read(key));
+  }
+
+  #adopt(key: TokenKey, document: KeyDocument): CachedRecord | undefined {
+    const { records, registry, failures, changed } = this.#parts;
+    const held = records.cache.get(key);
+    failures.learn(key, document);
+    if (document.grant === undefined) {
+      if (held?.confirmedAtMonotonic !== undefined) records.cache.delete(key);
+      changed(key);
+      return records.cache.get(key);
+    }
+    if (held !== undefined && held.record.version === document.recordVersion && held.record.dueAt === document.grant.dueAt) {
+      records.confirm(held);
+      return held;
+    }
+    if (held !== undefined && document.recordVersion < held.record.version) {
+      void this.#writeBack(held, document);
+      return held;
+    }
+    const announceFirst = registry.task(key) !== undefined;
+    const adopted = records.adopt(key, document, document.grant, { source: 'store', announceFirst });
+    changed(key);
+    return adopted;
+  }
+
+  /** After a failover the store may hold an older record than we do; ours is put back unless somebody was faster. */
+  async #writeBack(held: CachedRecord, document: KeyDocument): Promise<void> {
+    const { store, records } = this.#parts;
+    if (held.confirmedAtMonotonic === undefined) return;
+    const { value, record, key } = held;
+    const { obtainedAt, expiresAt, dueAt } = record;
+    const id = documentId('key', key);
+    const content = seal(id, contentWithGrant(document, { value, obtainedAt, expiresAt, dueAt }));
+    try {
+      await store.set(id, content, document.version, { due: { lane: key.type, at: dueAt } });
+      records.confirm(held);
+    } catch {
+      // The next look at the store finds the same again.
+    }
+  }
+
+  async #onChange(id: string | undefined): Promise<void> {
+    const { registry, records } = this.#parts;
+    if (id === undefined) {
+      await registry.load();
+      await this.loadAll([...records.cache.records()].map(({ key }) => key));
+      return;
+    }
+    const key = parseKey(id);
+    if (id.startsWith('app/') || id.startsWith('task/')) await registry.reload(id);
+    else if (key !== undefined && this.#concernsUs(key)) await this.read(key);
+  }
+
+  #concernsUs(key: TokenKey): boolean {
+    const { registry, records } = this.#parts;
+    return registry.task(key) !== undefined || records.cache.get(key) !== undefined;
+  }
+}

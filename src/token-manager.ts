@@ -1,0 +1,380 @@
+import { callWithToken, type IsStale } from './core/call.js';
+import { assertNoCycle } from './core/dependencies.js';
+import { closedError, Engine } from './core/engine.js';
+import { Events, type TokenManagerEvents, type TokenManagerListener } from './core/events.js';
+import { assertNames, assertNumber, MAX_TIMEOUT_MS, resolveOptions, type TokenManagerOptions } from './core/options.js';
+import type { CachedRecord } from './core/record-cache.js';
+import { describeKind, describeValue } from './core/redact.js';
+import type { Grant, Refresher } from './core/refresher.js';
+import { planRegistration, type Registration } from './core/registration.js';
+import { type StatusQuery, type TaskStatus, taskStatus } from './core/status.js';
+import { assertAppid, assertSubject, type TokenKey, tokenKey } from './core/token-key.js';
+import type { TokenRecord } from './core/token-record.js';
+import { MemoryStore } from './stores/memory.js';
+import { createWeChatClient } from './wechat/client.js';
+import { parseOrigins, parseProxy } from './wechat/origins.js';
+import { createAccessTokenRefresher } from './wechat/refreshers/access-token.js';
+import { jsapiTicketRefresher } from './wechat/refreshers/jsapi-ticket.js';
+import { wxCardTicketRefresher } from './wechat/refreshers/wx-card-ticket.js';
+
+/**
+ * The token types that this library knows by itself.
+ *
+ * @public
+ */
+export type BuiltInTokenType = 'access_token' | 'jsapi_ticket' | 'wx_card_ticket';
+
+/**
+ * Which of an app's tokens is meant.
+ *
+ * @public
+ */
+export interface SubjectOptions {
+  /** Whom the token speaks for, when that is not the app itself. */
+  readonly subject?: string | undefined;
+}
+
+/**
+ * @public
+ */
+export interface WaitOptions extends SubjectOptions {
+  /** How long to wait, in milliseconds: 0 to 2,147,483,647. Default: the manager's `timeoutMs`. */
+  readonly timeoutMs?: number;
+  /** Ends the waiting with the signal's reason. The refresh, which others share, goes on. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * @public
+ */
+export interface GetOptions extends WaitOptions {
+  /**
+   * Wishes for a token with more than so many milliseconds left: 0 or more. Where that cannot be had, the one that lives
+   * longest is answered. It starts at most one refresh of a key in 30 s.
+   */
+  readonly minValidityMs?: number;
+}
+
+/**
+ * Exactly one of `stale` and `force`.
+ *
+ * @public
+ */
+export type RefreshCallOptions = WaitOptions &
+  (
+    | {
+        /** The value that was seen rejected: it is replaced only if it still is the current one. */
+        readonly stale: string;
+        readonly force?: never;
+      }
+    | {
+        /** Replaces the current value, whatever it is. */
+        readonly force: true;
+        readonly stale?: never;
+      }
+  );
+
+/**
+ * @public
+ */
+export interface CallOptions extends WaitOptions {
+  /**
+   * Says whether an outcome means that the token was stale. Default: `errcode` 40001, 40014 or 42001 of the result or its
+   * `data`, of a JSON `Response`, or in `errcode`, `code` or `response.data` of a thrown error.
+   */
+  readonly isStale?: IsStale;
+}
+
+/**
+ * Keeps every WeChat token of an application fresh.
+ *
+ * All methods may be called at any time and concurrently: callers who want the same token share one refresh, also with
+ * other processes on the same store. Methods that need the store start the manager by themselves.
+ *
+ * @example
+ * ```ts
+ * const tokens = new TokenManager({ store: new FileStore('./wechat-tokens') });
+ * await tokens.register({ appid, secret, tasks: ['access_token', 'jsapi_ticket'] });
+ * const token = await tokens.get(appid, 'access_token');
+ * ```
+ *
+ * @typeParam Custom - the names of the types that `refreshers` adds.
+ *
+ * @public
+ */
+export class TokenManager<Custom extends string = never> {
+  readonly #engine: Engine;
+  readonly #events = new Events();
+  readonly #refreshers: ReadonlyMap<string, Refresher>;
+  #lastHitAt = Number.NEGATIVE_INFINITY;
+
+  /**
+   * @throws TypeError naming the option, what it must be and what came.
+   */
+  constructor(options: TokenManagerOptions<Custom> = {}) {
+    const resolved = resolveOptions(options);
+    const origins = parseOrigins(options.wechat?.origins ?? ['https://api.weixin.qq.com']);
+    const proxy = parseProxy(options.wechat?.proxy);
+    const store = options.store ?? new MemoryStore();
+    if (store instanceof MemoryStore) store.adoptClock(resolved.clock);
+    const builtIn = [createAccessTokenRefresher(resolved.clock), jsapiTicketRefresher, wxCardTicketRefresher];
+    this.#refreshers = new Map<string, Refresher>([...builtIn, ...resolved.refreshers].map((refresher) => [refresher.type, refresher]));
+    this.#engine = new Engine({
+      store,
+      options: resolved,
+      events: this.#events,
+      refresherOf: (type) => this.#refreshers.get(type),
+      upstream: (clock) => createWeChatClient({ origins, proxy, clock }),
+    });
+  }
+
+  /** Calls `listener` at every event of that name. What it throws or rejects with becomes `listenerFailed`. */
+  on<Name extends keyof TokenManagerEvents>(name: Name, listener: TokenManagerListener<Name>): this {
+    this.#events.on(name, listener);
+    return this;
+  }
+
+  /** Like `on`, for the next event only. */
+  once<Name extends keyof TokenManagerEvents>(name: Name, listener: TokenManagerListener<Name>): this {
+    this.#events.once(name, listener);
+    return this;
+  }
+
+  /** Takes back one `on` or `once`. */
+  off<Name extends keyof TokenManagerEvents>(name: Name, listener: TokenManagerListener<Name>): this {
+    this.#events.off(name, listener);
+    return this;
+  }
+
+  /**
+   * Adds an app or replaces what is named of it: its secret, its mode, the tasks in `tasks`. Nothing is ever removed.
+   *
+   * All or nothing, and durable when it resolves; it does not wait for the first token. A registration that equals the
+   * stored one writes nothing.
+   *
+   * @throws TypeError for a registration that is not one; a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
+   */
+  async register(registration: Registration<BuiltInTokenType | Custom>): Promise<void> {
+    const plan = planRegistration(registration, (type) => this.#assertType(type));
+    for (const { key } of plan.tasks) assertNoCycle(key, (type) => this.#refreshers.get(type));
+    await this.#engine.start();
+    await this.#engine.registrar.register(plan);
+  }
+
+  /**
+   * Forgets an app with all its tasks and tokens, or one task with its token. Harmless where there is none.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
+   */
+  async unregister(appid: string, type?: BuiltInTokenType | Custom, options: SubjectOptions = {}): Promise<void> {
+    assertAppid(appid);
+    const key = type === undefined ? undefined : this.#key(appid, type, options, ['subject']);
+    await this.#engine.start();
+    if (key === undefined) await this.#engine.registrar.unregisterApp(appid);
+    else await this.#engine.registrar.unregisterTask(key);
+  }
+
+  /**
+   * The token in force. From memory where there is a usable one, without any I/O.
+   *
+   * @returns a token that has not ended.
+   * @throws TypeError for misuse; a `TokenError` with code `NOT_REGISTERED`, `INPUT_MISSING`, `UPSTREAM_UNAVAILABLE`,
+   *   `UPSTREAM_REJECTED`, `QUOTA_EXHAUSTED`, `REAUTHORIZATION_REQUIRED`, `STORE_UNAVAILABLE`, `TIMEOUT` or `CLOSED`.
+   */
+  get(appid: string, type: BuiltInTokenType | Custom, options?: GetOptions): Promise<string> {
+    if (options === undefined) {
+      const held = this.#engine.records.cache.hot(appid, type);
+      if (held !== undefined) {
+        const now = this.#engine.clock.now();
+        if (now < held.checkAt && now >= this.#lastHitAt) {
+          this.#lastHitAt = now;
+          held.promise ??= Promise.resolve(held.value);
+          return held.promise;
+        }
+      }
+    }
+    return this.#acquire(appid, type, options).then(({ value }) => value);
+  }
+
+  /** Like `get`, with what is known of the token. */
+  async getRecord(appid: string, type: BuiltInTokenType | Custom, options?: GetOptions): Promise<TokenRecord> {
+    return (await this.#acquire(appid, type, options)).record;
+  }
+
+  /**
+   * The record in memory, if its token has not ended: synchronously and without I/O.
+   *
+   * @throws TypeError for misuse.
+   */
+  peek(appid: string, type: BuiltInTokenType | Custom, options?: SubjectOptions): TokenRecord | undefined {
+    if (options === undefined) {
+      const held = this.#engine.records.cache.hot(appid, type);
+      if (held !== undefined) {
+        const now = this.#engine.clock.now();
+        if (now < held.checkAt && now >= this.#lastHitAt) {
+          this.#lastHitAt = now;
+          return held.record;
+        }
+      }
+    }
+    const { records } = this.#engine;
+    this.#lookAtClock();
+    const held = records.cache.get(this.#key(appid, type, options ?? {}, ['subject']));
+    return held !== undefined && records.leftMs(held) > 0 ? held.record : undefined;
+  }
+
+  /**
+   * Replaces a token: one that was seen rejected (`stale`), if it still is the current one, or in any case (`force`).
+   *
+   * Both together cause at most one fetch of a key in 30 s and 20 a day for an app. In between a stale report answers
+   * with the current token, and force fails.
+   *
+   * @returns the token in force.
+   * @throws what `get` throws; `QUOTA_EXHAUSTED` with `retryAt` when force is not allowed now.
+   */
+  async refresh(appid: string, type: BuiltInTokenType | Custom, options: RefreshCallOptions): Promise<string> {
+    const key = this.#key(appid, type, options, ['subject', 'timeoutMs', 'signal', 'stale', 'force']);
+    const { stale, force } = options;
+    if ((stale === undefined) === (force === undefined)) {
+      throw new TypeError(`refresh takes exactly one of stale and force, got ${stale === undefined ? 'neither' : 'both'}`);
+    }
+    if (force !== undefined && force !== true) throw new TypeError(`force must be true, got ${describeValue(force)}`);
+    if (stale !== undefined && (typeof stale !== 'string' || stale === '')) {
+      throw new TypeError(`stale must be the token that was rejected, got ${describeKind(stale)}`);
+    }
+    const deadline = this.#deadline(options);
+    await deadline.race(this.#engine.start());
+    const { source } = this.#engine;
+    const held = await (stale === undefined
+      ? source.refreshForced(key, deadline)
+      : source.refreshStale(key, stale, deadline));
+    return held.value;
+  }
+
+  /**
+   * Stores a grant that was got elsewhere. An older one than the stored one changes nothing.
+   *
+   * @returns the record in force.
+   * @throws TypeError for a grant that is not one; a `TokenError` with code `NOT_REGISTERED`, `STORE_UNAVAILABLE` or
+   *   `CLOSED`.
+   */
+  async put(appid: string, type: BuiltInTokenType | Custom, grant: Grant, options: SubjectOptions = {}): Promise<TokenRecord> {
+    const key = this.#key(appid, type, options, ['subject']);
+    await this.#engine.start();
+    return (await this.#engine.put(key, grant)).record;
+  }
+
+  /**
+   * Runs `run` with the token, and once more with a new one when the answer says that the first was stale.
+   *
+   * @returns what `run` returns the last time.
+   * @throws what `run` throws the last time, or what `get` and `refresh` throw.
+   */
+  async call<Result>(
+    appid: string,
+    type: BuiltInTokenType | Custom,
+    run: (token: string) => Result | Promise<Result>,
+    options: CallOptions = {},
+  ): Promise<Result> {
+    if (typeof run !== 'function') throw new TypeError(`call takes a function of the token, got ${describeKind(run)}`);
+    const { isStale, ...waiting } = options;
+    if (isStale !== undefined && typeof isStale !== 'function') {
+      throw new TypeError(`isStale must be a function, got ${describeKind(isStale)}`);
+    }
+    const token = await this.get(appid, type, waiting);
+    return callWithToken({ token, run, isStale, replace: (stale) => this.refresh(appid, type, { ...waiting, stale }) });
+  }
+
+  /**
+   * How the tasks stand, read from the store a page at a time.
+   *
+   * @throws TypeError for misuse; a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
+   */
+  async *status(query: StatusQuery = {}): AsyncGenerator<TaskStatus, void, undefined> {
+    assertNames(query, ['appid', 'type', 'subject', 'after', 'limit'], 'the query of status');
+    const { appid, type, subject, after, limit } = query;
+    if (appid !== undefined) assertAppid(appid);
+    if (type !== undefined) this.#assertType(type);
+    assertSubject(subject);
+    if (type !== undefined && appid === undefined) throw new TypeError('status takes a type only together with an appid');
+    if (subject !== undefined && type === undefined) throw new TypeError('status takes a subject only together with a type');
+    if (limit !== undefined) assertNumber('limit', limit, 1, Number.MAX_SAFE_INTEGER);
+    if (after !== undefined && typeof after !== 'string') {
+      throw new TypeError(`after must be the id of a task, got ${describeKind(after)}`);
+    }
+    await this.#engine.start();
+    yield* taskStatus(query, this.#engine);
+  }
+
+  /** Whether this process knows of such a task. */
+  hasTask(appid: string, type: BuiltInTokenType | Custom, options: SubjectOptions = {}): boolean {
+    return this.#engine.registry.task(this.#key(appid, type, options, ['subject'])) !== undefined;
+  }
+
+  /** Whether `name` is a token type of this manager. */
+  hasType(name: string): name is BuiltInTokenType | Custom {
+    return this.#refreshers.has(name);
+  }
+
+  /**
+   * Resumes every task that the store remembers. Other methods do it by themselves.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`. It may be called again.
+   */
+  async start(): Promise<void> {
+    await this.#engine.start();
+  }
+
+  /**
+   * Ends everything: new calls fail with `CLOSED`, refreshes whose request has been sent are finished (17 s at most),
+   * then the store is closed. No timer, socket or listener is left.
+   */
+  async close(): Promise<void> {
+    await this.#engine.close();
+    this.#events.removeAll();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #acquire(appid: string, type: string, options: GetOptions = {}): Promise<CachedRecord> {
+    const key = this.#key(appid, type, options, ['subject', 'minValidityMs', 'timeoutMs', 'signal']);
+    const { minValidityMs = 0 } = options;
+    assertNumber('minValidityMs', minValidityMs, 0, Number.POSITIVE_INFINITY);
+    const deadline = this.#deadline(options);
+    assertNoCycle(key, (name) => this.#refreshers.get(name));
+    this.#lookAtClock();
+    if (this.#engine.isClosed) throw closedError();
+    await deadline.race(this.#engine.start());
+    return this.#engine.source.acquire(key, minValidityMs, deadline);
+  }
+
+  #key(appid: unknown, type: unknown, options: SubjectOptions, known: readonly string[]): TokenKey {
+    assertAppid(appid);
+    this.#assertType(type);
+    assertNames(options, known, 'the options of this call');
+    assertSubject(options.subject);
+    return tokenKey(appid, type, options.subject);
+  }
+
+  #assertType(type: unknown): asserts type is string {
+    if (typeof type === 'string' && this.#refreshers.has(type)) return;
+    throw new TypeError(`type must be one of ${[...this.#refreshers.keys()].join(', ')}, got ${describeValue(type)}`);
+  }
+
+  #deadline({ timeoutMs, signal }: WaitOptions): ReturnType<Engine['deadline']> {
+    if (timeoutMs !== undefined) assertNumber('timeoutMs', timeoutMs, 0, MAX_TIMEOUT_MS);
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new TypeError(`signal must be an AbortSignal, got ${describeKind(signal)}`);
+    }
+    return this.#engine.deadline(timeoutMs, signal);
+  }
+
+  /** A clock that reads less than at the last hit has been set back: nothing may be answered before that is looked at. */
+  #lookAtClock(): void {
+    const { clock } = this.#engine;
+    if (clock.now() < this.#lastHitAt) clock.check();
+    this.#lastHitAt = clock.now();
+  }
+}
