@@ -38,4 +38,11 @@ export {
   TokenManager,
   type WaitOptions,
 } from './token-manager.js';
-export { type JsapiTickets, type JsSdkConfig, type JsSdkSignatureInput, jsSdkSignature, type SignJsSdkOptions, signJsSdk } from './wechat/js-sdk.js';
+export {
+  type JsapiTickets,
+  type JsSdkConfig,
+  type JsSdkSignatureInput,
+  jsSdkSignature,
+  type SignJsSdkOptions,
+  signJsSdk,
+} from './wechat/js-sdk.js';

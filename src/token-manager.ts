@@ -118,7 +118,9 @@ export class TokenManager<Custom extends string = never> {
     const store = options.store ?? new MemoryStore();
     if (store instanceof MemoryStore) store.adoptClock(resolved.clock);
     const builtIn = [createAccessTokenRefresher(resolved.clock), jsapiTicketRefresher, wxCardTicketRefresher];
-    this.#refreshers = new Map<string, Refresher>([...builtIn, ...resolved.refreshers].map((refresher) => [refresher.type, refresher]));
+    this.#refreshers = new Map<string, Refresher>(
+      [...builtIn, ...resolved.refreshers].map((refresher) => [refresher.type, refresher]),
+    );
     this.#engine = new Engine({
       store,
       options: resolved,
@@ -236,7 +238,9 @@ export class TokenManager<Custom extends string = never> {
     const key = this.#key(appid, type, options, ['subject', 'timeoutMs', 'signal', 'stale', 'force']);
     const { stale, force } = options;
     if ((stale === undefined) === (force === undefined)) {
-      throw new TypeError(`refresh takes exactly one of stale and force, got ${stale === undefined ? 'neither' : 'both'}`);
+      throw new TypeError(
+        `refresh takes exactly one of stale and force, got ${stale === undefined ? 'neither' : 'both'}`,
+      );
     }
     if (force !== undefined && force !== true) throw new TypeError(`force must be true, got ${describeValue(force)}`);
     if (stale !== undefined && (typeof stale !== 'string' || stale === '')) {
@@ -258,7 +262,12 @@ export class TokenManager<Custom extends string = never> {
    * @throws TypeError for a grant that is not one; a `TokenError` with code `NOT_REGISTERED`, `STORE_UNAVAILABLE` or
    *   `CLOSED`.
    */
-  async put(appid: string, type: BuiltInTokenType | Custom, grant: Grant, options: SubjectOptions = {}): Promise<TokenRecord> {
+  async put(
+    appid: string,
+    type: BuiltInTokenType | Custom,
+    grant: Grant,
+    options: SubjectOptions = {},
+  ): Promise<TokenRecord> {
     const key = this.#key(appid, type, options, ['subject']);
     await this.#engine.start();
     return (await this.#engine.put(key, grant)).record;
@@ -296,8 +305,10 @@ export class TokenManager<Custom extends string = never> {
     if (appid !== undefined) assertAppid(appid);
     if (type !== undefined) this.#assertType(type);
     assertSubject(subject);
-    if (type !== undefined && appid === undefined) throw new TypeError('status takes a type only together with an appid');
-    if (subject !== undefined && type === undefined) throw new TypeError('status takes a subject only together with a type');
+    if (type !== undefined && appid === undefined)
+      throw new TypeError('status takes a type only together with an appid');
+    if (subject !== undefined && type === undefined)
+      throw new TypeError('status takes a subject only together with a type');
     if (limit !== undefined) assertNumber('limit', limit, 1, Number.MAX_SAFE_INTEGER);
     if (after !== undefined && typeof after !== 'string') {
       throw new TypeError(`after must be the id of a task, got ${describeKind(after)}`);
@@ -312,7 +323,7 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /** Whether `name` is a token type of this manager. */
-  hasType(name: string): name is BuiltInTokenType | Custom {
+  hasType<Name extends string>(name: Name | BuiltInTokenType | Custom): name is (BuiltInTokenType | Custom) & Name {
     return this.#refreshers.has(name);
   }
 

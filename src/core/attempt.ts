@@ -163,5 +163,8 @@ function untilAborted<Result>(signal: AbortSignal, work: () => Promise<Result>):
 }
 
 function timeoutError(key: TokenKey): TokenError {
-  return new TokenError('UPSTREAM_UNAVAILABLE', `no answer within ${ATTEMPT_TIMEOUT_MS} ms`, { ...key, retryable: true });
+  return new TokenError('UPSTREAM_UNAVAILABLE', `no answer within ${ATTEMPT_TIMEOUT_MS} ms`, {
+    ...key,
+    retryable: true,
+  });
 }

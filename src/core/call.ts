@@ -16,9 +16,15 @@ export interface CallParts<Result> {
 }
 
 /** Runs the call, and once more with another token when the answer says that the first was stale. */
-export async function callWithToken<Result>({ token, run, isStale = isStaleAnswer, replace }: CallParts<Result>): Promise<Result> {
+export async function callWithToken<Result>({
+  token,
+  run,
+  isStale = isStaleAnswer,
+  replace,
+}: CallParts<Result>): Promise<Result> {
   const outcome = await outcomeOf(() => run(token));
-  if (!(await isStale('error' in outcome ? { error: outcome.error } : { result: outcome.result }))) return unwrap(outcome);
+  if (!(await isStale('error' in outcome ? { error: outcome.error } : { result: outcome.result })))
+    return unwrap(outcome);
   const fresh = await replace(token);
   return fresh === token ? unwrap(outcome) : run(fresh);
 }

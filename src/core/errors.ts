@@ -113,7 +113,12 @@ export class TokenError extends Error {
 }
 
 /** The same error with more facts; an error that is not ours becomes the `cause` of one with `code`. */
-export function toTokenError(error: unknown, code: TokenErrorCode, message: string, facts: TokenErrorFacts): TokenError {
+export function toTokenError(
+  error: unknown,
+  code: TokenErrorCode,
+  message: string,
+  facts: TokenErrorFacts,
+): TokenError {
   if (isTokenError(error)) return withFacts(error, { ...facts, ...definedFacts(error) });
   return new TokenError(code, message, { ...facts, cause: safeCause(error) });
 }
@@ -127,7 +132,9 @@ export function withFacts(error: TokenError, facts: TokenErrorFacts): TokenError
 
 /** By shape and not by class, so that errors of another copy of this package count. */
 export function isTokenError(error: unknown): error is TokenError {
-  return error instanceof Error && error.name === 'TokenError' && typeof (error as { code?: unknown }).code === 'string';
+  return (
+    error instanceof Error && error.name === 'TokenError' && typeof (error as { code?: unknown }).code === 'string'
+  );
 }
 
 /**

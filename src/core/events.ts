@@ -112,7 +112,10 @@ export class Events {
   }
 
   #remove(name: string, guarded: Guarded): void {
-    this.#guarded.set(name, (this.#guarded.get(name) ?? []).filter((other) => other !== guarded));
+    this.#guarded.set(
+      name,
+      (this.#guarded.get(name) ?? []).filter((other) => other !== guarded),
+    );
     this.#emitter.off(name, guarded.call);
   }
 

@@ -1,8 +1,15 @@
 import { MAX_WAIT_OF_CALLERS_MS, nextAttemptAt } from './backoff.js';
 import { seal } from './document-codec.js';
-import { TokenError, withFacts } from './errors.js';
+import { type TokenError, withFacts } from './errors.js';
 import type { Events } from './events.js';
-import { contentWithTrying, failureError, failureFacts, type KeyDocument, nextDueAt, type Trying } from './key-document.js';
+import {
+  contentWithTrying,
+  failureError,
+  failureFacts,
+  type KeyDocument,
+  nextDueAt,
+  type Trying,
+} from './key-document.js';
 import type { RecordCache, RememberedFailure } from './record-cache.js';
 import { lifeMs } from './refresh-policy.js';
 import type { Registry } from './registry.js';
@@ -69,14 +76,27 @@ export class Failures {
    *
    * @returns the error with the facts that were found, for whoever waits.
    */
-  async record(key: TokenKey, document: KeyDocument, lease: Lease, error: TokenError, hadTask: boolean): Promise<TokenError> {
+  async record(
+    key: TokenKey,
+    document: KeyDocument,
+    lease: Lease,
+    error: TokenError,
+    hadTask: boolean,
+  ): Promise<TokenError> {
     const trying = this.#trying(key, document, error);
     const isNews = this.remembered(key)?.trying.error.code !== error.code;
     this.#cache.setFailure(key, { trying, local: error.hostOnly });
     if (error.hostOnly || !(await this.#write(key, document, trying, lease, hadTask))) await this.#store.release(lease);
     const { appid, type, subject } = key;
     const failure = withFacts(error, { ...key, retryAt: trying.retryAt });
-    this.#events.emit('refreshFailed', { appid, type, subject, error: failure, attempt: trying.attempts, retryAt: trying.retryAt });
+    this.#events.emit('refreshFailed', {
+      appid,
+      type,
+      subject,
+      error: failure,
+      attempt: trying.attempts,
+      retryAt: trying.retryAt,
+    });
     if (error.code === 'REAUTHORIZATION_REQUIRED' && isNews) {
       this.#events.emit('reauthorizationRequired', { appid, type, subject, error: failure });
     }

@@ -2,7 +2,13 @@ import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { isTokenError, TokenError } from './errors.js';
 import type { RefreshedEvent } from './events.js';
-import { contentWithGrant, contentWithTrying, type KeyDocument, readKeyDocument, type StoredGrant } from './key-document.js';
+import {
+  contentWithGrant,
+  contentWithTrying,
+  type KeyDocument,
+  readKeyDocument,
+  type StoredGrant,
+} from './key-document.js';
 import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import { dueAfterOverlapAt, dueAgainAt, FUTURE_TOLERANCE_MS, repeats } from './refresh-policy.js';
@@ -78,7 +84,12 @@ export class GrantWriter {
   }
 
   /** The answer did not extend the token in force: the record stays; WeChat is asked again before it ends. */
-  async #keep(key: TokenKey, document: KeyDocument, current: StoredGrant, options: WriteOptions): Promise<CachedRecord> {
+  async #keep(
+    key: TokenKey,
+    document: KeyDocument,
+    current: StoredGrant,
+    options: WriteOptions,
+  ): Promise<CachedRecord> {
     if (options.source !== 'upstream') {
       return this.#records.adopt(key, document, current, { source: 'store', announceFirst: options.hadTask });
     }
@@ -102,7 +113,12 @@ export class GrantWriter {
     return this.#records.adopt(key, stored, stored.grant ?? grant, { source: 'store', announceFirst: options.hadTask });
   }
 
-  async #moveDue(key: TokenKey, document: KeyDocument, grant: StoredGrant, options: WriteOptions): Promise<KeyDocument> {
+  async #moveDue(
+    key: TokenKey,
+    document: KeyDocument,
+    grant: StoredGrant,
+    options: WriteOptions,
+  ): Promise<KeyDocument> {
     const id = documentId('key', key);
     const content = seal(id, contentWithTrying(document, undefined));
     const version = await this.#store.set(id, content, document.version, setOptions(key, grant.dueAt, options));

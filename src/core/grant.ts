@@ -1,5 +1,5 @@
-import { withoutValue, type StoredGrant } from './key-document.js';
 import { isJsonObject } from './json.js';
+import { type StoredGrant, withoutValue } from './key-document.js';
 import { describeKind, describeValue } from './redact.js';
 import { dueAt, FUTURE_TOLERANCE_MS, type RefreshTimes } from './refresh-policy.js';
 import type { Grant } from './refresher.js';
@@ -9,7 +9,13 @@ const MAX_LIFE_SECONDS = 31_536_000;
 const MAX_RESULT_LENGTH = 65_536;
 
 /** A refresher's or a caller's grant turned into what is stored: instants on the store's clock. */
-export function storedGrant(grant: Grant, askedAt: number, now: number, times: RefreshTimes, random: number): StoredGrant {
+export function storedGrant(
+  grant: Grant,
+  askedAt: number,
+  now: number,
+  times: RefreshTimes,
+  random: number,
+): StoredGrant {
   const { value, lifeSeconds, obtainedAt } = checkedGrant(grant, askedAt, now);
   const lifetime = { obtainedAt, expiresAt: obtainedAt + Math.round(lifeSeconds * 1_000) };
   const due = checkedDue(grant.dueInSeconds, lifeSeconds);
@@ -24,7 +30,11 @@ export function storedGrant(grant: Grant, askedAt: number, now: number, times: R
 /**
  * @throws TypeError naming the field, never its value where that may be a token.
  */
-function checkedGrant(grant: Grant, askedAt: number, now: number): { value: string; lifeSeconds: number; obtainedAt: number } {
+function checkedGrant(
+  grant: Grant,
+  askedAt: number,
+  now: number,
+): { value: string; lifeSeconds: number; obtainedAt: number } {
   if (!isJsonObject(grant)) throw new TypeError(`a grant must be an object, got ${describeKind(grant)}`);
   const { value, obtainedAt = askedAt } = grant as Grant;
   if (typeof value !== 'string' || value === '') {
@@ -39,7 +49,9 @@ function checkedGrant(grant: Grant, askedAt: number, now: number): { value: stri
     throw new TypeError(`a grant's expiresInSeconds must be 1 to ${MAX_LIFE_SECONDS}, got ${got}`);
   }
   if (!Number.isFinite(obtainedAt) || obtainedAt <= 0 || obtainedAt > now + FUTURE_TOLERANCE_MS) {
-    throw new TypeError(`a grant's obtainedAt must be epoch milliseconds and not in the future, got ${describeValue(obtainedAt)}`);
+    throw new TypeError(
+      `a grant's obtainedAt must be epoch milliseconds and not in the future, got ${describeValue(obtainedAt)}`,
+    );
   }
   return { value, lifeSeconds, obtainedAt };
 }

@@ -102,7 +102,7 @@ export interface ResolvedOptions {
   readonly clock: Clock;
 }
 
-export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+export const MAX_TIMEOUT_MS: number = 2 ** 31 - 1;
 const MAX_DURATION_MS = 31_536_000_000;
 const DEFAULT_TIMEOUT_MS = 25_000;
 const DEFAULT_MAX_CACHED_RECORDS = 10_000;
@@ -164,5 +164,6 @@ function assertRefreshers(refreshers: unknown): void {
 function assertMethods(what: string, value: unknown, methods: readonly string[]): void {
   const object = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
   const missing = methods.find((method) => typeof object[method] !== 'function');
-  if (missing !== undefined) throw new TypeError(`${what} must be an object with a function ${missing}, got ${describeKind(value)}`);
+  if (missing !== undefined)
+    throw new TypeError(`${what} must be an object with a function ${missing}, got ${describeKind(value)}`);
 }

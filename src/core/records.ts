@@ -1,8 +1,7 @@
-import type { Events } from './events.js';
+import type { Events, RefreshedEvent } from './events.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
-import { type CachedRecord, RecordCache } from './record-cache.js';
+import type { CachedRecord, RecordCache } from './record-cache.js';
 import { FUTURE_TOLERANCE_MS, lifeMs, minValidityMs, type RefreshTimes } from './refresh-policy.js';
-import type { RefreshedEvent } from './events.js';
 import type { StoreClock } from './store-clock.js';
 import type { TokenKey } from './token-key.js';
 import { type ReadResult, TokenRecord } from './token-record.js';
@@ -42,7 +41,11 @@ export class Records {
   adopt(key: TokenKey, document: KeyDocument, grant: StoredGrant, adoption: Adoption): CachedRecord {
     const before = this.cache.get(key);
     const written = adoption.written ?? true;
-    if (before !== undefined && before.record.version > document.recordVersion && before.confirmedAtMonotonic !== undefined) {
+    if (
+      before !== undefined &&
+      before.record.version > document.recordVersion &&
+      before.confirmedAtMonotonic !== undefined
+    ) {
       return before;
     }
     const cached = this.#cached(key, document, grant, written);
@@ -55,10 +58,7 @@ export class Records {
 
   /** What is left, by whichever clock leaves less: no change of the wall clock makes a token live longer. */
   leftMs(cached: CachedRecord): number {
-    return Math.min(
-      cached.record.expiresAt - this.#clock.now(),
-      cached.endsAtMonotonic - this.#clock.monotonic(),
-    );
+    return Math.min(cached.record.expiresAt - this.#clock.now(), cached.endsAtMonotonic - this.#clock.monotonic());
   }
 
   minValidityMs(cached: CachedRecord): number {
@@ -96,7 +96,9 @@ export class Records {
   distrust(): CachedRecord[] {
     this.cache.distrust();
     const soon = this.#clock.now() + FUTURE_TOLERANCE_MS;
-    const fromTheFuture = [...this.cache.records()].filter(({ record, dueAt }) => record.obtainedAt > soon && dueAt > soon);
+    const fromTheFuture = [...this.cache.records()].filter(
+      ({ record, dueAt }) => record.obtainedAt > soon && dueAt > soon,
+    );
     for (const cached of fromTheFuture) cached.dueAt = this.#clock.now();
     return fromTheFuture;
   }

@@ -130,7 +130,10 @@ export interface Upstream {
    * @param options - `withToken`: the request carries a token that was handed out by `context.token`, so that an answer
    *   "invalid credential" (40001) speaks of that token; otherwise it speaks of the app's secret.
    */
-  request(request: WeChatRequest, options: { readonly signal: AbortSignal; readonly withToken: boolean }): Promise<JsonObject>;
+  request(
+    request: WeChatRequest,
+    options: { readonly signal: AbortSignal; readonly withToken: boolean },
+  ): Promise<JsonObject>;
   close(): Promise<void>;
 }
 

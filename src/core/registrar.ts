@@ -3,8 +3,8 @@ import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { TokenError } from './errors.js';
 import type { JsonObject } from './json.js';
-import { appFrom, type Registry } from './registry.js';
 import type { RegistrationPlan, TaskPlan } from './registration.js';
+import { appFrom, type Registry } from './registry.js';
 import type { Due, StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { appDocumentId, documentId, type TokenKey } from './token-key.js';
@@ -79,10 +79,14 @@ export class Registrar {
       this.#adopt(plan, tasks, changes, written);
       return;
     }
-    throw new TokenError('STORE_UNAVAILABLE', `the registration of ${plan.appid} is being changed by others all the time`, {
-      appid: plan.appid,
-      retryable: true,
-    });
+    throw new TokenError(
+      'STORE_UNAVAILABLE',
+      `the registration of ${plan.appid} is being changed by others all the time`,
+      {
+        appid: plan.appid,
+        retryable: true,
+      },
+    );
   }
 
   async #change(
@@ -105,7 +109,9 @@ export class Registrar {
     const appChange = changes.at(-1) as Change;
     try {
       for (const step of [changes.slice(0, -1), [appChange]]) {
-        const results = await Promise.allSettled(step.filter((change) => change.differs).map((change) => this.#write(change)));
+        const results = await Promise.allSettled(
+          step.filter((change) => change.differs).map((change) => this.#write(change)),
+        );
         for (const result of results) if (result.status === 'fulfilled') written.push(result.value);
         for (const result of results) if (result.status === 'rejected') throw result.reason;
         if (written.some(({ version }) => version === undefined)) {

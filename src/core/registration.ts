@@ -84,7 +84,9 @@ function assertSecret(input: Record<string, unknown>): void {
   const secret = input['secret'];
   if (typeof secret !== 'string' || secret === '' || secret.length > MAX_SECRET_LENGTH) {
     const got = typeof secret === 'string' && secret !== '' ? `${secret.length} characters` : describeKind(secret);
-    throw new TypeError(`secret must be a string of 1 to ${MAX_SECRET_LENGTH} characters where it is given, got ${got}`);
+    throw new TypeError(
+      `secret must be a string of 1 to ${MAX_SECRET_LENGTH} characters where it is given, got ${got}`,
+    );
   }
 }
 

@@ -1,8 +1,8 @@
-import { isTokenError, TokenError } from './errors.js';
-import type { JsonObject } from './json.js';
-import { isJsonObject } from './json.js';
 import { unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
+import { isTokenError, type TokenError } from './errors.js';
+import type { JsonObject } from './json.js';
+import { isJsonObject } from './json.js';
 import type { AccessTokenMode, AppCredentials } from './refresher.js';
 import type { ParamsFunction } from './registration.js';
 import type { StoredDocument } from './store.js';

@@ -13,7 +13,12 @@ export class Flight<Result> {
   #wake: (() => void) | undefined;
   #woken: Promise<void> | undefined;
 
-  constructor(key: TokenKey, reason: RefreshReason, stale: string | undefined, fly: (flight: Flight<Result>) => Promise<Result>) {
+  constructor(
+    key: TokenKey,
+    reason: RefreshReason,
+    stale: string | undefined,
+    fly: (flight: Flight<Result>) => Promise<Result>,
+  ) {
     this.key = key;
     this.reason = reason;
     this.stale = stale;

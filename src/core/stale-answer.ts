@@ -9,7 +9,9 @@ const STALE_ERRCODES: ReadonlySet<number> = new Set([40001, 40014, 42001]);
  *
  * @public
  */
-export type CallOutcome = { readonly result: unknown; readonly error?: undefined } | { readonly result?: undefined; readonly error: unknown };
+export type CallOutcome =
+  | { readonly result: unknown; readonly error?: undefined }
+  | { readonly result?: undefined; readonly error: unknown };
 
 /** Whether WeChat says in this answer that the token was stale. Looks at the shapes that HTTP clients give it. */
 export async function isStaleAnswer(outcome: CallOutcome): Promise<boolean> {

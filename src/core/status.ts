@@ -135,7 +135,17 @@ function lastError(document: KeyDocument, key: TokenKey, failures: Failures): Ta
   if (trying === undefined) return undefined;
   const { code, message, ...facts } = trying.error;
   const { errcode, errmsg, rid, ip } = facts as Partial<TaskFailure>;
-  return { code, message, errcode, errmsg, rid, ip, attempts: trying.attempts, at: trying.failedAt, retryAt: trying.retryAt };
+  return {
+    code,
+    message,
+    errcode,
+    errmsg,
+    rid,
+    ip,
+    attempts: trying.attempts,
+    at: trying.failedAt,
+    retryAt: trying.retryAt,
+  };
 }
 
 function encodeSubject(subject: string): string {

@@ -1,8 +1,8 @@
+import { seal } from './document-codec.js';
+import type { DocumentReader } from './document-reader.js';
 import type { Failures } from './failures.js';
 import type { GrantWriter } from './grant-writer.js';
-import { seal } from './document-codec.js';
 import { contentWithGrant, type KeyDocument, readKeyDocument } from './key-document.js';
-import type { DocumentReader } from './document-reader.js';
 import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import type { Registry } from './registry.js';
@@ -86,7 +86,11 @@ export class StoreFollower {
       changed(key);
       return records.cache.get(key);
     }
-    if (held !== undefined && held.record.version === document.recordVersion && held.record.dueAt === document.grant.dueAt) {
+    if (
+      held !== undefined &&
+      held.record.version === document.recordVersion &&
+      held.record.dueAt === document.grant.dueAt
+    ) {
       records.confirm(held);
       return held;
     }

@@ -31,11 +31,17 @@ export class SupervisedStore {
   }
 
   now(): Promise<number> {
-    return this.#bounded('now', this.#call(() => this.#store.now()));
+    return this.#bounded(
+      'now',
+      this.#call(() => this.#store.now()),
+    );
   }
 
   get(ids: readonly string[]): Promise<(StoredDocument | undefined)[]> {
-    return this.#bounded('get', this.#call(() => this.#store.get(ids)));
+    return this.#bounded(
+      'get',
+      this.#call(() => this.#store.get(ids)),
+    );
   }
 
   set(
@@ -44,18 +50,30 @@ export class SupervisedStore {
     expected: number,
     options?: { readonly due?: Due; readonly lease?: Lease },
   ): Promise<number | undefined> {
-    return this.#bounded('set', this.#call(() => this.#store.set(id, data, expected, options)));
+    return this.#bounded(
+      'set',
+      this.#call(() => this.#store.set(id, data, expected, options)),
+    );
   }
 
   delete(id: string, expected: number): Promise<boolean> {
-    return this.#bounded('delete', this.#call(() => this.#store.delete(id, expected)));
+    return this.#bounded(
+      'delete',
+      this.#call(() => this.#store.delete(id, expected)),
+    );
   }
 
-  async *list(prefix: string, options?: { readonly after?: string; readonly limit?: number }): AsyncIterable<StoredDocument> {
+  async *list(
+    prefix: string,
+    options?: { readonly after?: string; readonly limit?: number },
+  ): AsyncIterable<StoredDocument> {
     const documents = this.#store.list(prefix, options)[Symbol.asyncIterator]();
     try {
       for (;;) {
-        const next = await this.#bounded('list', this.#call(() => documents.next()));
+        const next = await this.#bounded(
+          'list',
+          this.#call(() => documents.next()),
+        );
         if (next.done === true) return;
         yield next.value;
       }
@@ -76,19 +94,31 @@ export class SupervisedStore {
 
   /** Gives a lease back as well as that can be done: one that is not given back lapses by itself. */
   async release(lease: Lease): Promise<void> {
-    await this.#bounded('release', this.#call(() => lease.release())).catch(() => {});
+    await this.#bounded(
+      'release',
+      this.#call(() => lease.release()),
+    ).catch(() => {});
   }
 
   async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
     if (this.#store.watch === undefined) return async () => {};
-    const end = await this.#bounded('watch', this.#call(async () => this.#store.watch?.(changed)));
+    const end = await this.#bounded(
+      'watch',
+      this.#call(async () => this.#store.watch?.(changed)),
+    );
     return async () => {
-      await this.#bounded('watch', this.#call(async () => end?.())).catch(() => {});
+      await this.#bounded(
+        'watch',
+        this.#call(async () => end?.()),
+      ).catch(() => {});
     };
   }
 
   async close(): Promise<void> {
-    await this.#bounded('close', this.#call(() => this.#store.close()));
+    await this.#bounded(
+      'close',
+      this.#call(() => this.#store.close()),
+    );
   }
 
   async #call<Result>(command: () => Promise<Result>): Promise<Result> {

@@ -137,7 +137,10 @@ export class TokenSource {
       return;
     }
     const dueAt = records.cache.get(key)?.dueAt ?? 0;
-    schedule.set(keyId(key), Math.max(dueAt, failures.retryAt(key) ?? 0, this.#setbacks.get(keyId(key))?.retryAt ?? 0, clock.now()));
+    schedule.set(
+      keyId(key),
+      Math.max(dueAt, failures.retryAt(key) ?? 0, this.#setbacks.get(keyId(key))?.retryAt ?? 0, clock.now()),
+    );
   }
 
   /** Forgets what held attempts back: a new registration may have brought it. */
@@ -168,13 +171,20 @@ export class TokenSource {
     const isWish = leftMs > records.minValidityMs(held);
     const wishedAt = this.#wishedAt.get(id);
     const mayWish = wishedAt === undefined || clock.monotonic() - wishedAt >= WISH_EVERY_MS;
-    const mayTry = isWish ? mayWish && failures.active(key, false) === undefined : failures.active(key, true) === undefined;
+    const mayTry = isWish
+      ? mayWish && failures.active(key, false) === undefined
+      : failures.active(key, true) === undefined;
     const underWay = flights.get(key);
     if (underWay === undefined && !mayTry) return held;
     if (isWish && underWay === undefined) this.#wishedAt.set(id, clock.monotonic());
     const flight = this.#fly(key, 'demand', undefined);
-    const fresh = await deadline.settles(flight.promise, isWish && wishMs < Number.POSITIVE_INFINITY ? leftMs : leftMs / 2);
-    return fresh !== undefined && fresh.record.expiresAt >= held.record.expiresAt ? fresh : (records.cache.get(key) ?? held);
+    const fresh = await deadline.settles(
+      flight.promise,
+      isWish && wishMs < Number.POSITIVE_INFINITY ? leftMs : leftMs / 2,
+    );
+    return fresh !== undefined && fresh.record.expiresAt >= held.record.expiresAt
+      ? fresh
+      : (records.cache.get(key) ?? held);
   }
 
   /** A refresh for a caller who has nothing else. */
@@ -192,7 +202,12 @@ export class TokenSource {
     return this.#join(key, 'demand', undefined, deadline);
   }
 
-  async #join(key: TokenKey, reason: RefreshReason, stale: string | undefined, deadline: Deadline): Promise<CachedRecord> {
+  async #join(
+    key: TokenKey,
+    reason: RefreshReason,
+    stale: string | undefined,
+    deadline: Deadline,
+  ): Promise<CachedRecord> {
     try {
       return await deadline.race(this.#fly(key, reason, stale).promise);
     } catch (error) {

@@ -1,7 +1,7 @@
 import { backoffDelayMs } from './backoff.js';
-import type { StoredGrant } from './key-document.js';
 import { isTokenError } from './errors.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
+import type { StoredGrant } from './key-document.js';
 import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import { Schedule } from './schedule.js';
@@ -39,7 +39,12 @@ export class UnwrittenGrants {
     this.#schedule.stop();
   }
 
-  keep(key: TokenKey, storedVersion: number, grant: StoredGrant, { lease: _lease, ...options }: WriteOptions): CachedRecord {
+  keep(
+    key: TokenKey,
+    storedVersion: number,
+    grant: StoredGrant,
+    { lease: _lease, ...options }: WriteOptions,
+  ): CachedRecord {
     const version = Math.max(storedVersion, this.#records.cache.get(key)?.record.version ?? 0) + 1;
     const unwritten: Unwritten = { key, grant, options, version, attempts: 0 };
     this.#unwritten.set(keyId(key), unwritten);

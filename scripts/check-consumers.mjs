@@ -1,0 +1,95 @@
+// @ts-check
+// An export map that looks right may still not compile for somebody: this installs the packed package into small
+// projects as users have them (ESM, CommonJS, CommonJS with the old resolution), compiles them strictly and runs them.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { npmPack } from './npm-pack.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const projects = join(root, 'test/types/consumers');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+const newCompiler = join(root, 'node_modules/typescript/bin/tsc');
+const oldCompiler = findOldCompiler();
+
+/**
+ * `moduleResolution: node10` ended with TypeScript 6, and `require` of an ES module is understood since 5.8.
+ *
+ * @type {Record<string, string[]>}
+ */
+const COMPILERS = {
+  'cjs-node10': [oldCompiler],
+  'cjs-nodenext': [newCompiler],
+  'esm-nodenext': [newCompiler, oldCompiler],
+};
+
+const scratch = mkdtempSync(join(tmpdir(), 'wechat-token-manager-consumers-'));
+let failed = 0;
+try {
+  install(scratch);
+  for (const [name, compilers] of Object.entries(COMPILERS)) {
+    const project = join(scratch, name);
+    cpSync(join(projects, name), project, { recursive: true });
+    for (const compiler of compilers) {
+      attempt(`${name}: compile with TypeScript ${versionOf(compiler)}`, [compiler, '-p', project]);
+    }
+    attempt(`${name}: run`, [join(project, 'out/main.js')]);
+  }
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+process.exitCode = failed === 0 ? 0 : 1;
+
+/**
+ * @param {string} what
+ * @param {string[]} args
+ */
+function attempt(what, args) {
+  try {
+    execFileSync(process.execPath, args, { cwd: scratch, encoding: 'utf8', stdio: 'pipe', timeout: 120_000 });
+    console.log(`ok  ${what}`);
+  } catch (error) {
+    failed += 1;
+    const { stdout, stderr } = /** @type {{ stdout?: string, stderr?: string }} */ (error);
+    console.error(`FAILED  ${what}\n${stdout ?? ''}${stderr ?? ''}`);
+  }
+}
+
+/**
+ * Unpacks the package itself; what it depends on, and the types of Node, are linked, so that no network is needed.
+ *
+ * @param {string} directory
+ */
+function install(directory) {
+  const modules = join(directory, 'node_modules');
+  const target = join(modules, manifest.name);
+  mkdirSync(target, { recursive: true });
+  mkdirSync(join(modules, '@types'));
+  const { filename } = npmPack(root, { destination: directory });
+  execFileSync('tar', ['-xzf', join(directory, filename), '-C', target, '--strip-components=1']);
+  for (const name of [...Object.keys(manifest.dependencies), '@types/node', 'undici-types']) {
+    symlinkSync(join(root, 'node_modules', name), join(modules, name));
+  }
+}
+
+/**
+ * A compiler that still knows `moduleResolution: node10`. A second `typescript` among the dependencies would fight for
+ * the name `tsc`, so the 5.x that the types checker brings along is used.
+ */
+function findOldCompiler() {
+  const cli = createRequire(import.meta.url).resolve('@arethetypeswrong/cli/package.json');
+  const core = createRequire(cli).resolve('@arethetypeswrong/core');
+  const compiler = join(dirname(createRequire(core).resolve('typescript/package.json')), 'bin/tsc');
+  const version = versionOf(compiler);
+  if (!version.startsWith('5.')) throw new Error(`needs a TypeScript 5 for node10 consumers, found ${version}`);
+  return compiler;
+}
+
+/** @param {string} compiler */
+function versionOf(compiler) {
+  return JSON.parse(readFileSync(join(dirname(compiler), '../package.json'), 'utf8')).version;
+}

@@ -1,0 +1,19 @@
+import { ok, strictEqual } from 'node:assert/strict';
+import { MemoryStore, TokenError, TokenManager, type TokenRecord } from 'wechat-token-manager';
+import { FakeClock } from 'wechat-token-manager/testing';
+
+const clock = new FakeClock();
+const tokens = new TokenManager({ store: new MemoryStore(), clock });
+const record: TokenRecord | undefined = tokens.peek('wx0000000000000000', 'access_token');
+strictEqual(record, undefined);
+
+// @ts-expect-error -- a type that nobody has declared
+const unknown = tokens.get('wx0000000000000000', 'acces_token').catch((error: unknown) => error);
+ok((await unknown) instanceof TypeError);
+
+const failure: unknown = await tokens.get('wx0000000000000000', 'access_token').catch((error: unknown) => error);
+ok(failure instanceof TokenError);
+strictEqual(failure.code, 'NOT_REGISTERED');
+
+await tokens.close();
+strictEqual(clock.pendingTimers, 0);

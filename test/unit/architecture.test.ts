@@ -1,0 +1,336 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { join, posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseSync } from 'oxc-parser';
+import { describe, expect, it } from 'vitest';
+
+/** Path under src, with `/`, to source text. */
+type Sources = ReadonlyMap<string, string>;
+
+interface Ring {
+  /** The rings, folders or files that it may import besides itself. */
+  readonly imports: readonly string[];
+  /** The packages that it may import. */
+  readonly packages: readonly string[];
+  readonly builtins: boolean;
+}
+
+/** Imports point inwards: who may import what. A new ring needs a line here. */
+const RINGS: Readonly<Record<string, Ring>> = {
+  core: { imports: [], packages: ['eventemitter3', 'lru-cache', 'flatqueue'], builtins: false },
+  stores: { imports: ['core'], packages: [], builtins: true },
+  wechat: { imports: ['core'], packages: ['undici', 'p-retry'], builtins: true },
+  callbacks: { imports: ['core'], packages: [], builtins: true },
+  http: { imports: ['core', 'callbacks'], packages: [], builtins: true },
+  testing: { imports: ['core', 'wechat/error-table.ts'], packages: [], builtins: true },
+  'token-manager.ts': { imports: ['core', 'wechat', 'stores/memory.ts'], packages: [], builtins: true },
+  'index.ts': { imports: ['core', 'stores', 'wechat', 'token-manager.ts'], packages: [], builtins: false },
+};
+
+/** Packages that cost so much to load that only `import()` may do it, and only when they are needed. */
+const LAZY = new Set(['undici']);
+/** The one file of the core that may know the real time. */
+const SYSTEM_CLOCK = 'core/clock.ts';
+const FORBIDDEN_NAMES = /^(utils?|common|helpers?|types?|misc|shared)$/;
+const MAX_CODE_LINES = 300;
+
+const FORBIDDEN_GLOBALS = new Set([
+  'process',
+  'console',
+  'performance',
+  'fetch',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'globalThis',
+]);
+const FORBIDDEN_MEMBERS = new Set(['Date.now', 'Math.random', 'AbortSignal.timeout']);
+
+interface Import {
+  readonly specifier: string;
+  readonly how: 'type' | 'static' | 'dynamic';
+}
+
+interface Node {
+  readonly type: string;
+  readonly [property: string]: unknown;
+}
+
+function parse(path: string, text: string): Node {
+  const { program, errors } = parseSync(path, text);
+  if (errors[0] !== undefined) throw new Error(`${path}: ${errors[0].message}`);
+  return program as unknown as Node;
+}
+
+function* walk(node: Node): Generator<Node> {
+  yield node;
+  for (const value of Object.values(node)) {
+    for (const child of Array.isArray(value) ? value : [value]) {
+      if (typeof child === 'object' && child !== null && typeof child.type === 'string') yield* walk(child as Node);
+    }
+  }
+}
+
+function importsOf(path: string, text: string): Import[] {
+  const imports: Import[] = [];
+  for (const node of walk(parse(path, text))) {
+    if (!/^(Import|ExportNamed|ExportAll)Declaration$|^ImportExpression$|^TSImportType$/.test(node.type)) continue;
+    if (node.source === null) continue;
+    const { value } = node.source as { value?: unknown };
+    if (typeof value !== 'string') throw new Error(`${path} imports something that is not named in its text`);
+    const isType = node.type === 'TSImportType' || node.importKind === 'type' || node.exportKind === 'type';
+    imports.push({ specifier: value, how: node.type === 'ImportExpression' ? 'dynamic' : isType ? 'type' : 'static' });
+  }
+  return imports;
+}
+
+function ringOf(path: string): string {
+  return path.split('/')[0] as string;
+}
+
+function targetOf(path: string, specifier: string): string {
+  return posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts');
+}
+
+function isBuiltin(specifier: string): boolean {
+  return specifier.startsWith('node:') || builtinModules.includes(specifier);
+}
+
+function wrongImports(sources: Sources): string[] {
+  const problems: string[] = [];
+  for (const [path, text] of sources) {
+    const ring = RINGS[ringOf(path)];
+    if (ring === undefined) {
+      problems.push(`${path} is in no ring`);
+      continue;
+    }
+    for (const { specifier, how } of importsOf(path, text)) {
+      if (specifier.startsWith('.')) {
+        const target = targetOf(path, specifier);
+        const allowed = [ringOf(path), ...ring.imports];
+        if (!sources.has(target)) problems.push(`${path} imports ${target}, which is not there`);
+        else if (!allowed.some((name) => target === name || target.startsWith(`${name}/`))) {
+          problems.push(`${path} imports ${target}`);
+        }
+      } else if (isBuiltin(specifier)) {
+        if (!ring.builtins) problems.push(`${path} imports ${specifier}`);
+      } else if (!ring.packages.includes(specifier)) problems.push(`${path} imports ${specifier}`);
+      else if (LAZY.has(specifier) && how === 'static') problems.push(`${path} imports ${specifier} eagerly`);
+    }
+  }
+  return problems;
+}
+
+function cycles(sources: Sources): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(path);
+    if (start !== -1) found.push([...trail.slice(start), path].join(' -> '));
+    if (start !== -1 || done.has(path)) return;
+    for (const { specifier } of importsOf(path, sources.get(path) ?? '')) {
+      if (specifier.startsWith('.')) visit(targetOf(path, specifier), [...trail, path]);
+    }
+    done.add(path);
+  };
+  for (const path of sources.keys()) visit(path, []);
+  return found;
+}
+
+function outsideWorld(sources: Sources): string[] {
+  const problems: string[] = [];
+  for (const [path, text] of sources) {
+    if (ringOf(path) !== 'core' || path === SYSTEM_CLOCK) continue;
+    for (const name of globalsOf(parse(path, text))) problems.push(`${path} uses ${name}`);
+  }
+  return problems;
+}
+
+function globalsOf(program: Node): string[] {
+  const names: string[] = [];
+  /** Identifiers that name a property, a method or a member of a type, and no variable. */
+  const properties = new Set<unknown>();
+  for (const node of walk(program)) {
+    if (node.computed === false && 'property' in node) properties.add(node.property);
+    if (node.computed === false && 'key' in node && node.shorthand !== true) properties.add(node.key);
+    if (node.type === 'MemberExpression' && node.computed === false) {
+      const name = `${nameOf(node.object)}.${nameOf(node.property)}`;
+      if (FORBIDDEN_MEMBERS.has(name)) names.push(name);
+    }
+    const now = (node.type === 'NewExpression' || node.type === 'CallExpression') && nameOf(node.callee) === 'Date';
+    if (now && (node.arguments as unknown[]).length === 0) names.push('Date()');
+    if (node.type === 'Identifier' && !properties.has(node) && FORBIDDEN_GLOBALS.has(nameOf(node))) {
+      names.push(nameOf(node));
+    }
+  }
+  return names;
+}
+
+function nameOf(node: unknown): string {
+  return (node as { name?: string }).name ?? '';
+}
+
+function logicInIndex(sources: Sources): string[] {
+  const problems: string[] = [];
+  for (const [path, text] of sources) {
+    if (posix.basename(path) !== 'index.ts') continue;
+    for (const node of parse(path, text).body as Node[]) {
+      const reExport = /^Export(Named|All)Declaration$/.test(node.type) && node.source !== null;
+      if (!reExport) problems.push(`${path} has a ${node.type}`);
+    }
+  }
+  return problems;
+}
+
+function badNames(sources: Sources): string[] {
+  return [...sources.keys()].filter((path) =>
+    path.split('/').some((segment) => FORBIDDEN_NAMES.test(segment.replace(/\.ts$/, ''))),
+  );
+}
+
+function tooLong(sources: Sources): string[] {
+  return [...sources].filter(([path, text]) => codeLines(path, text) > MAX_CODE_LINES).map(([path]) => path);
+}
+
+/** Lines with something other than comments and white space. */
+function codeLines(path: string, text: string): number {
+  let code = text;
+  for (const { start, end } of parseSync(path, text).comments) {
+    code = code.slice(0, start) + code.slice(start, end).replace(/[^\n]/g, ' ') + code.slice(end);
+  }
+  return code.split('\n').filter((line) => line.trim() !== '').length;
+}
+
+function readSources(): Sources {
+  const src = fileURLToPath(new URL('../../src', import.meta.url));
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  return new Map(files.map((file) => [file.replaceAll('\\', '/'), readFileSync(join(src, file), 'utf8')]));
+}
+
+const sources = readSources();
+const files = (texts: Record<string, string>): Sources => new Map(Object.entries(texts));
+
+describe('the source of this package', () => {
+  it('imports inwards only', () => {
+    expect(wrongImports(sources)).toEqual([]);
+  });
+
+  it('has no import cycle, not even of types', () => {
+    expect(cycles(sources)).toEqual([]);
+  });
+
+  it('reaches time, randomness and the process through ports only, in the core', () => {
+    expect(outsideWorld(sources)).toEqual([]);
+  });
+
+  it('has no logic in its index files', () => {
+    expect(logicInIndex(sources)).toEqual([]);
+  });
+
+  it('has no file that is a bag of things', () => {
+    expect(badNames(sources)).toEqual([]);
+  });
+
+  it('has no file above 300 lines of code', () => {
+    expect(tooLong(sources)).toEqual([]);
+  });
+});
+
+describe('these checks', () => {
+  it.each([
+    ['core/a.ts', "import { b } from '../wechat/b.js';", 'core/a.ts imports wechat/b.ts'],
+    ['core/a.ts', "import type { B } from '../wechat/b.js';", 'core/a.ts imports wechat/b.ts'],
+    ['core/a.ts', "export * from '../wechat/b.js';", 'core/a.ts imports wechat/b.ts'],
+    ['core/a.ts', "export type B = import('../wechat/b.js').B;", 'core/a.ts imports wechat/b.ts'],
+    ['core/a.ts', "import '../token-manager.js';", 'core/a.ts imports token-manager.ts'],
+    ['core/a.ts', "import { join } from 'node:path';", 'core/a.ts imports node:path'],
+    ['core/a.ts', "import { join } from 'path';", 'core/a.ts imports path'],
+    ['core/a.ts', "import { request } from 'undici';", 'core/a.ts imports undici'],
+    ['core/a.ts', "import './gone.js';", 'core/a.ts imports core/gone.ts, which is not there'],
+    ['stores/a.ts', "import '../wechat/b.js';", 'stores/a.ts imports wechat/b.ts'],
+    ['stores/a.ts', "import retry from 'p-retry';", 'stores/a.ts imports p-retry'],
+    ['wechat/a.ts', "import '../stores/memory.js';", 'wechat/a.ts imports stores/memory.ts'],
+    ['wechat/a.ts', "import { request } from 'undici';", 'wechat/a.ts imports undici eagerly'],
+    ['wechat/a.ts', "import { type Agent } from 'undici';", 'wechat/a.ts imports undici eagerly'],
+    ['wechat/a.ts', "import '../index.js';", 'wechat/a.ts imports index.ts'],
+    ['token-manager.ts', "import './stores/file.js';", 'token-manager.ts imports stores/file.ts'],
+    ['testing/a.ts', "import '../wechat/b.js';", 'testing/a.ts imports wechat/b.ts'],
+    ['testing/a.ts', "import '../token-manager.js';", 'testing/a.ts imports token-manager.ts'],
+    ['extra/a.ts', '', 'extra/a.ts is in no ring'],
+  ])('see a wrong import: %s: %s', (path, text, problem) => {
+    const others = { 'wechat/b.ts': '', 'stores/memory.ts': '', 'stores/file.ts': '', 'index.ts': '' };
+    expect(wrongImports(files({ ...others, 'token-manager.ts': '', [path]: text }))).toEqual([problem]);
+  });
+
+  it.each([
+    ['core/a.ts', "import { b } from './b.js'; import { LRUCache } from 'lru-cache';"],
+    ['core/a.ts', "// import '../wechat/b.js'\nexport const text = \"import '../wechat/b.js'\";"],
+    ['wechat/a.ts', "import type { Agent } from 'undici'; export const load = () => import('undici');"],
+    ['wechat/a.ts', "import retry from 'p-retry'; import '../core/b.js'; import 'node:crypto';"],
+    ['token-manager.ts', "import './core/b.js'; import './wechat/client.js'; import './stores/memory.js';"],
+    ['testing/a.ts', "import '../wechat/error-table.js'; import 'node:http';"],
+    ['index.ts', "export { b } from './core/b.js';"],
+  ])('let a right one pass: %s: %s', (path, text) => {
+    const others = { 'core/b.ts': '', 'wechat/client.ts': '', 'wechat/error-table.ts': '', 'stores/memory.ts': '' };
+    expect(wrongImports(files({ ...others, [path]: text }))).toEqual([]);
+  });
+
+  it('see a cycle, of types too', () => {
+    const round = { 'core/a.ts': "import './b.js';", 'core/b.ts': "import type { C } from './c.js';" };
+    expect(cycles(files({ ...round, 'core/c.ts': "export * from './a.js';" }))).toEqual([
+      'core/a.ts -> core/b.ts -> core/c.ts -> core/a.ts',
+    ]);
+    expect(cycles(files({ ...round, 'core/c.ts': '' }))).toEqual([]);
+  });
+
+  it.each([
+    ['Date.now()', 'Date.now'],
+    ['new Date()', 'Date()'],
+    ['setTimeout(() => {}, 1)', 'setTimeout'],
+    ['[1].map(setInterval)', 'setInterval'],
+    ['setImmediate(() => {})', 'setImmediate'],
+    ['Math.random()', 'Math.random'],
+    ['performance.now()', 'performance'],
+    ['process.env.HOME', 'process'],
+    ['console.log(1)', 'console'],
+    ['fetch("http://127.0.0.1")', 'fetch'],
+    ['AbortSignal.timeout(1)', 'AbortSignal.timeout'],
+  ])('see the outside world in the core: %s', (text, name) => {
+    expect(outsideWorld(files({ 'core/a.ts': text }))).toEqual([`core/a.ts uses ${name}`]);
+    expect(outsideWorld(files({ 'core/clock.ts': text, 'stores/a.ts': text }))).toEqual([]);
+  });
+
+  it.each([
+    'queueMicrotask(() => {})',
+    'new Date(0)',
+    'clock.setTimeout()',
+    '// Date.now()',
+    '"process.exit"',
+    'export const clock = { performance: 1 };',
+    'export interface Clock { setTimeout(): void }',
+  ])('let the core do what it may: %s', (text) => {
+    expect(outsideWorld(files({ 'core/a.ts': text }))).toEqual([]);
+  });
+
+  it('see logic in an index file', () => {
+    const text = "export { a } from './a.js';\nexport const b = 1;";
+    expect(logicInIndex(files({ 'index.ts': text }))).toEqual(['index.ts has a ExportNamedDeclaration']);
+    expect(logicInIndex(files({ 'testing/index.ts': "import './a.js';" }))).toHaveLength(1);
+    expect(logicInIndex(files({ 'index.ts': "export * from './a.js';\nexport type { B } from './b.js';" }))).toEqual(
+      [],
+    );
+  });
+
+  it('see a bag of things', () => {
+    const names = ['core/utils.ts', 'core/types.ts', 'helpers/a.ts', 'common.ts', 'stores/misc.ts', 'shared/b.ts'];
+    expect(badNames(new Map(names.map((name) => [name, ''])))).toEqual(names);
+    expect(badNames(files({ 'core/token-record.ts': '', 'core/sharedness.ts': '' }))).toEqual([]);
+  });
+
+  it('see a file that is too long, and do not count comments', () => {
+    const comments = '/**\n * why\n */\n// because\n\n'.repeat(300);
+    expect(tooLong(files({ 'core/a.ts': `${comments}${'a();\n'.repeat(300)}` }))).toEqual([]);
+    expect(tooLong(files({ 'core/a.ts': 'a(); // why\n'.repeat(301) }))).toEqual(['core/a.ts']);
+  });
+});

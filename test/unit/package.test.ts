@@ -1,0 +1,138 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { blockProblems, fillBlocks, parseReadme, region, shapeProblems } from '../../scripts/check-readme.mjs';
+import { lockEntry, missingOptional } from '../../scripts/complete-lock.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+const manifest = JSON.parse(read('package.json'));
+const subpaths: string[] = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json');
+
+describe('package.json', () => {
+  it('has an entry point for every source folder that has an index, and no other', () => {
+    const folders = readdirSync(join(root, 'src')).filter((name) => existsSync(join(root, 'src', name, 'index.ts')));
+    const expected = ['.', ...folders.map((name) => `./${name}`)].sort();
+    const built = subpaths.filter((subpath) => manifest.exports[subpath].default.endsWith('/index.js'));
+    expect(built.sort()).toEqual(expected);
+  });
+
+  it.each(subpaths)('gives %s a source file, and types before code', (subpath) => {
+    const target = manifest.exports[subpath];
+    expect(Object.keys(target)).toEqual(['types', 'default']);
+    expect(target.types).toBe(target.default.replace(/\.js$/, '.d.ts'));
+    expect(existsSync(join(root, target.default.replace('./dist/', 'src/').replace(/\.js$/, '.ts')))).toBe(true);
+  });
+
+  it('tells the old resolution of TypeScript the same as the export map', () => {
+    expect(manifest.main).toBe(manifest.exports['.'].default);
+    expect(manifest.types).toBe(manifest.exports['.'].types);
+    const old = Object.entries<string[]>(manifest.typesVersions['*']).map(([name, files]) => [`./${name}`, files]);
+    const rest = subpaths.filter((subpath) => subpath !== '.');
+    expect(Object.fromEntries(old)).toEqual(
+      Object.fromEntries(rest.map((subpath) => [subpath, [manifest.exports[subpath].types]])),
+    );
+  });
+
+  it('pins no version that a user could not share, and runs nothing on installation', () => {
+    for (const range of Object.values<string>(manifest.dependencies)) expect(range).toMatch(/^\^/);
+    for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
+      expect(manifest.scripts).not.toHaveProperty(script);
+    }
+  });
+});
+
+describe('package-lock.json', () => {
+  const lock = JSON.parse(read('package-lock.json'));
+
+  it('belongs to package.json', () => {
+    const { dependencies, devDependencies, version } = lock.packages[''];
+    expect({ dependencies, devDependencies, version }).toEqual({
+      dependencies: manifest.dependencies,
+      devDependencies: manifest.devDependencies,
+      version: manifest.version,
+    });
+  });
+
+  it('has an entry for every platform, so that npm ci works on each', () => {
+    expect(missingOptional(lock.packages)).toEqual([]);
+    const dependencies = { 'a-linux-x64-musl': '1.0.0', 'b-win32-arm64': '2.0.0', nested: '3.0.0' };
+    const parent = { dev: true, optionalDependencies: dependencies };
+    const packages = { '': {}, 'node_modules/p': parent, 'node_modules/p/node_modules/nested': {} };
+    const [musl, windows, ...rest] = missingOptional(packages).map(lockEntry);
+    expect(rest).toEqual([]);
+    expect(musl).toEqual({ version: '1.0.0', cpu: ['x64'], dev: true, libc: ['musl'], optional: true, os: ['linux'] });
+    expect(windows).toEqual({ version: '2.0.0', cpu: ['arm64'], dev: true, optional: true, os: ['win32'] });
+    expect(() => lockEntry({ name: 'c-linux-x64', range: '^1.0.0', dev: false })).toThrow('no exact version');
+  });
+
+  it('names no registry', () => {
+    const resolved = Object.values<{ resolved?: string }>(lock.packages).flatMap((entry) => entry.resolved ?? []);
+    expect(resolved).toEqual([]);
+  });
+});
+
+const READMES = ['README.md', 'README.zh-CN.md'];
+
+describe.skipIf(!READMES.every((file) => existsSync(join(root, file))))('the READMEs', () => {
+  it('have the same headings and the same code blocks', () => {
+    expect(shapeProblems(read('README.md'), read('README.zh-CN.md'))).toEqual([]);
+  });
+
+  it.each(READMES)('%s shows only code that is compiled in examples/', (file) => {
+    expect(blockProblems(read(file), (example) => read(`examples/${example}`))).toEqual([]);
+  });
+
+  it.each(READMES)('%s names only scripts that exist', (file) => {
+    const scripts = [...read(file).matchAll(/npm run ([\w:-]+)/g)].map(([, name]) => name);
+    for (const name of scripts) expect(Object.keys(manifest.scripts)).toContain(name);
+  });
+});
+
+describe('the README check', () => {
+  const example =
+    'import x;\n\nasync function main() {\n  // #region start\n  go();\n\n  // #region inner\n  if (a) {\n    b();\n  }\n  // #endregion inner\n  // #endregion start\n}\n';
+  const readExample = (): string => example;
+  const block = (code: string, marker = '<!-- example: a.ts#start -->'): string =>
+    `# T\n\n${marker}\n\`\`\`ts\n${code}\n\`\`\`\n`;
+
+  it('takes a region out, moved to the left', () => {
+    expect(region(example, 'start')).toBe('go();\n\nif (a) {\n  b();\n}');
+    expect(region(example, 'inner')).toBe('if (a) {\n  b();\n}');
+    expect(() => region(example, 'absent')).toThrow('no region "absent"');
+    expect(() => region('// #region open\na();', 'open')).toThrow('no region "open"');
+  });
+
+  it('sees a block that differs from its region, or has none, or a wrong one', () => {
+    expect(blockProblems(block('go();\n\nif (a) {\n  b();\n}'), readExample)).toEqual([]);
+    expect(blockProblems(block('go();'), readExample)).toEqual(['line 4: not the same as examples/a.ts#start']);
+    expect(blockProblems(block('go();', ''), readExample)).toHaveLength(1);
+    expect(blockProblems(block('go();', '<!-- example: a.ts#gone -->'), readExample)).toHaveLength(1);
+    expect(blockProblems('```python\n1\n```\n', readExample)).toHaveLength(1);
+    expect(blockProblems('```sh\nnpm ci\n```\n```json\n{}\n```\n', readExample)).toEqual([]);
+  });
+
+  it('writes the regions into their blocks and leaves the rest', () => {
+    const filled = fillBlocks(`${block('old();\nold();')}\ntext\n\n${block('')}${block('')}`, readExample);
+    const good = block('go();\n\nif (a) {\n  b();\n}');
+    expect(filled).toBe(`${good}\ntext\n\n${good}${good}`);
+    expect(fillBlocks(filled, readExample)).toBe(filled);
+    const empty = '<!-- example: a.ts#inner -->\n```ts\n```\n';
+    expect(blockProblems(fillBlocks(empty, readExample), readExample)).toEqual([]);
+  });
+
+  it('sees two READMEs that differ in a heading level, in the code of a heading, or in a block', () => {
+    const one = '# A\n\n## Get `get`\n\n```sh\na\n```\n';
+    expect(shapeProblems(one, '# 甲\n\n## 取 `get`\n\n```sh\na\n```\n')).toEqual([]);
+    expect(shapeProblems(one, '# 甲\n\n### 取 `get`\n\n```sh\na\n```\n')).toHaveLength(1);
+    expect(shapeProblems(one, '# 甲\n\n## 取 `put`\n\n```sh\na\n```\n')).toHaveLength(1);
+    expect(shapeProblems(one, '# 甲\n\n## 取 `get`\n\n```sh\nb\n```\n')).toHaveLength(1);
+    expect(shapeProblems(one, '# 甲\n\n## 取 `get`\n')).toHaveLength(1);
+  });
+
+  it('takes no heading from a block, and wants every block closed', () => {
+    expect(parseReadme('```sh\n# not a heading\n```\n').headings).toEqual([]);
+    expect(() => parseReadme('text\n```sh\n')).toThrow('line 2');
+  });
+});

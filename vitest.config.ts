@@ -1,0 +1,44 @@
+import { defineConfig } from 'vitest/config';
+
+/** Where the results go as JSON as well, for a script that counts them. */
+const results = process.env.TEST_RESULTS;
+
+const project = (name: string, testTimeout: number) => ({
+  extends: true as const,
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout },
+});
+
+export default defineConfig({
+  test: {
+    reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
+    projects: [
+      project('unit', 10_000),
+      project('contract', 60_000),
+      project('e2e', 120_000),
+      {
+        extends: true,
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: {
+            enabled: true,
+            only: true,
+            checker: 'tsc',
+            include: ['test/types/*.test-d.ts'],
+            tsconfig: 'tsconfig.types.json',
+          },
+        },
+      },
+    ],
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      reporter: ['text-summary', 'html', 'json-summary'],
+      reportsDirectory: 'coverage',
+      thresholds: {
+        'src/core/**': { branches: 95 },
+        'src/wechat/**': { branches: 95 },
+      },
+    },
+  },
+});
