@@ -15,7 +15,7 @@ import { dueAfterOverlapAt, dueAgainAt, FUTURE_TOLERANCE_MS, repeats } from './r
 import type { Due, Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { appDocumentId, documentId, type TokenKey } from './token-key.js';
+import { appDocumentId, documentId, keyId, type TokenKey } from './token-key.js';
 
 export interface WriteOptions {
   readonly source: RefreshedEvent['source'];
@@ -33,6 +33,7 @@ export class GrantWriter {
   readonly #reader: DocumentReader;
   readonly #records: Records;
   readonly #clock: StoreClock;
+  readonly #writing = new Map<string, Promise<void>>();
 
   constructor(store: SupervisedStore, reader: DocumentReader, records: Records, clock: StoreClock) {
     this.#store = store;
@@ -46,7 +47,26 @@ export class GrantWriter {
    * @returns the record in force: this one, or one that was stored meanwhile and is newer.
    * @throws a `TokenError`: `STORE_UNAVAILABLE`, or `NOT_REGISTERED` when the registration has gone meanwhile.
    */
-  async write(key: TokenKey, before: KeyDocument, grant: StoredGrant, given: WriteOptions): Promise<CachedRecord> {
+  write(key: TokenKey, before: KeyDocument, grant: StoredGrant, options: WriteOptions): Promise<CachedRecord> {
+    const writing = this.#write(key, before, grant, options);
+    const settled = writing.then(noop, noop).then(() => {
+      if (this.#writing.get(keyId(key)) === settled) this.#writing.delete(keyId(key));
+    });
+    this.#writing.set(keyId(key), settled);
+    return writing;
+  }
+
+  /** Resolves when no write of the key is under way here: what the store tells of it before is no news. */
+  async idle(key: TokenKey): Promise<void> {
+    await this.#writing.get(keyId(key));
+  }
+
+  async read(key: TokenKey): Promise<KeyDocument> {
+    const [stored] = await this.#store.get([documentId('key', key)]);
+    return this.#reader.read(stored, readKeyDocument);
+  }
+
+  async #write(key: TokenKey, before: KeyDocument, grant: StoredGrant, given: WriteOptions): Promise<CachedRecord> {
     const id = documentId('key', key);
     let document = before;
     let options = given;
@@ -72,11 +92,6 @@ export class GrantWriter {
       ...key,
       retryable: true,
     });
-  }
-
-  async read(key: TokenKey): Promise<KeyDocument> {
-    const [stored] = await this.#store.get([documentId('key', key)]);
-    return this.#reader.read(stored, readKeyDocument);
   }
 
   #repeats(current: StoredGrant, grant: StoredGrant): boolean {
@@ -155,6 +170,8 @@ function setOptions(key: TokenKey, at: number, options: WriteOptions): { due?: D
     ...(options.lease === undefined ? {} : { lease: options.lease }),
   };
 }
+
+function noop(): void {}
 
 function withoutLease({ lease: _lease, ...options }: WriteOptions): WriteOptions {
   return options;

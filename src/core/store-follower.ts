@@ -48,11 +48,13 @@ export class StoreFollower {
 
   /** Reads the records of all these keys, a hundred in one round trip. */
   async loadAll(keys: readonly TokenKey[]): Promise<void> {
-    const { store } = this.#parts;
+    const { store, records } = this.#parts;
     for (let start = 0; start < keys.length; start += BATCH) {
       const batch = keys.slice(start, start + BATCH);
+      const before = batch.map((key) => records.cache.get(key));
       const documents = await store.get(batch.map((key) => documentId('key', key)));
       for (const [index, key] of batch.entries()) {
+        if (records.cache.get(key) !== before[index]) continue;
         try {
           this.#adopt(key, await this.#parts.reader.read(documents[index], readKeyDocument));
         } catch {
@@ -74,7 +76,11 @@ export class StoreFollower {
   }
 
   async #read(key: TokenKey): Promise<CachedRecord | undefined> {
-    return this.#adopt(key, await this.#parts.writer.read(key));
+    const { writer, records } = this.#parts;
+    const before = records.cache.get(key);
+    const document = await writer.read(key);
+    const held = records.cache.get(key);
+    return held === before ? this.#adopt(key, document) : held;
   }
 
   #adopt(key: TokenKey, document: KeyDocument): CachedRecord | undefined {
@@ -106,14 +112,15 @@ export class StoreFollower {
 
   /** After a failover the store may hold an older record than we do; ours is put back unless somebody was faster. */
   async #writeBack(held: CachedRecord, document: KeyDocument): Promise<void> {
-    const { store, records } = this.#parts;
+    const { store, records, registry } = this.#parts;
     if (held.confirmedAtMonotonic === undefined) return;
     const { value, record, key } = held;
     const { obtainedAt, expiresAt, dueAt } = record;
     const id = documentId('key', key);
     const content = seal(id, contentWithGrant(document, { value, obtainedAt, expiresAt, dueAt }));
     try {
-      await store.set(id, content, document.version, { due: { lane: key.type, at: dueAt } });
+      const due = { lane: key.type, at: dueAt };
+      await store.set(id, content, document.version, registry.task(key) === undefined ? {} : { due });
       records.confirm(held);
     } catch {
       // The next look at the store finds the same again.
@@ -129,7 +136,10 @@ export class StoreFollower {
     }
     const key = parseKey(id);
     if (id.startsWith('app/') || id.startsWith('task/')) await registry.reload(id);
-    else if (key !== undefined && this.#concernsUs(key)) await this.read(key);
+    else if (key !== undefined && this.#concernsUs(key)) {
+      await this.#parts.writer.idle(key);
+      await this.read(key);
+    }
   }
 
   #concernsUs(key: TokenKey): boolean {

@@ -1,0 +1,66 @@
+import type { TokenStore } from '../../src/index.js';
+
+/** The same store for several managers, as several processes share one: closing one of them leaves it open. */
+export function shared(store: TokenStore): TokenStore {
+  return {
+    now: () => store.now(),
+    get: (ids) => store.get(ids),
+    set: (id, data, expected, options) => store.set(id, data, expected, options),
+    delete: (id, expected) => store.delete(id, expected),
+    list: (prefix, options) => store.list(prefix, options),
+    lease: (id, ttlMs) => store.lease(id, ttlMs),
+    watch: async (changed) => (await store.watch?.(changed)) ?? (async () => {}),
+    close: async () => {},
+  };
+}
+
+/** A store whose methods fail, and count their calls, as a test says. */
+export class FaultyStore implements TokenStore {
+  readonly calls: string[] = [];
+  /** Called before each command; may throw, or return a promise that delays it. */
+  before: (method: string, id: string | undefined) => void | Promise<void> = () => {};
+  readonly #store: TokenStore;
+
+  constructor(store: TokenStore) {
+    this.#store = store;
+  }
+
+  now(): Promise<number> {
+    return this.#run('now', undefined, () => this.#store.now());
+  }
+
+  get(ids: readonly string[]): ReturnType<TokenStore['get']> {
+    return this.#run('get', ids[0], () => this.#store.get(ids));
+  }
+
+  set(...args: Parameters<TokenStore['set']>): ReturnType<TokenStore['set']> {
+    return this.#run('set', args[0], () => this.#store.set(...args));
+  }
+
+  delete(...args: Parameters<TokenStore['delete']>): ReturnType<TokenStore['delete']> {
+    return this.#run('delete', args[0], () => this.#store.delete(...args));
+  }
+
+  async *list(...args: Parameters<TokenStore['list']>): ReturnType<TokenStore['list']> {
+    await this.#run('list', args[0], async () => {});
+    yield* this.#store.list(...args);
+  }
+
+  lease(...args: Parameters<TokenStore['lease']>): ReturnType<TokenStore['lease']> {
+    return this.#run('lease', args[0], () => this.#store.lease(...args));
+  }
+
+  async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
+    return (await this.#run('watch', undefined, async () => this.#store.watch?.(changed))) ?? (async () => {});
+  }
+
+  close(): Promise<void> {
+    return this.#run('close', undefined, () => this.#store.close());
+  }
+
+  async #run<Result>(method: string, id: string | undefined, work: () => Promise<Result>): Promise<Result> {
+    this.calls.push(method);
+    await this.before(method, id);
+    return work();
+  }
+}

@@ -1,0 +1,73 @@
+import {
+  MemoryStore,
+  TokenManager,
+  type TokenManagerEvents,
+  type TokenManagerOptions,
+  type TokenStore,
+} from '../../src/index.js';
+import { FakeClock } from '../../src/testing/index.js';
+import { ScriptedRefresher } from './scripted-refresher.js';
+import { shared } from './shared-store.js';
+
+export const APPID = 'wx0123456789abcdef';
+export const SECRET = 'CANARY-the-secret-of-the-app';
+export const TYPE = 'access_token';
+
+const EVENTS = [
+  'refreshed',
+  'refreshFailed',
+  'reauthorizationRequired',
+  'storeUnavailable',
+  'storeAvailable',
+  'recordQuarantined',
+  'listenerFailed',
+] as const;
+
+/** One fake clock, one store, one scripted WeChat, and any number of managers that stand for processes. */
+export class World implements AsyncDisposable {
+  readonly clock: FakeClock;
+  readonly store: TokenStore;
+  readonly wechat = new ScriptedRefresher();
+  /** What happened, one line an event: `refreshed access_token upstream`. */
+  readonly log: string[] = [];
+  readonly #open: TokenManager[] = [];
+
+  constructor(
+    options: { readonly random?: number | (() => number); readonly store?: (store: MemoryStore) => TokenStore } = {},
+  ) {
+    this.clock = new FakeClock({ random: options.random ?? 0.5 });
+    const memory = new MemoryStore({ clock: this.clock });
+    this.store = options.store?.(memory) ?? memory;
+  }
+
+  /** Another process on the same store. */
+  manager(options: TokenManagerOptions<string> = {}): TokenManager {
+    const tokens: TokenManager = new TokenManager({
+      store: shared(this.store),
+      clock: this.clock,
+      refreshers: [this.wechat],
+      ...options,
+    });
+    for (const name of EVENTS) tokens.on(name, (event) => void this.log.push(describe(name, event)));
+    this.#open.push(tokens);
+    return tokens;
+  }
+
+  /** A manager with one app that has an access token as its task. */
+  async registered(options: TokenManagerOptions<string> = {}): Promise<TokenManager> {
+    const tokens = this.manager(options);
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
+    return tokens;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = Promise.all(this.#open.splice(0).map((tokens) => tokens.close()));
+    await this.clock.advance(20_000);
+    await closed;
+  }
+}
+
+function describe(name: string, event: TokenManagerEvents[keyof TokenManagerEvents]): string {
+  const facts = event as { type?: string; source?: string; error?: { code?: string } };
+  return [name, facts.type, facts.source, facts.error?.code].filter((part) => part !== undefined).join(' ');
+}
