@@ -1,1 +1,6 @@
+export type { FakeCall } from './fake-call.js';
 export { FakeClock, type FakeClockOptions } from './fake-clock.js';
+export type { FakeApp } from './fake-endpoints.js';
+export type { FakeCallMatcher, FakeFault } from './fake-faults.js';
+export type { FakeQuota } from './fake-quota.js';
+export { FakeWeChat, type FakeWeChatOptions } from './fake-wechat.js';

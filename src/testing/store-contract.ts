@@ -1,0 +1,57 @@
+import type { TokenStore } from '../core/store.js';
+import { testChangingDocuments } from './store-contract/changing-documents.js';
+import { testLeases } from './store-contract/leases.js';
+import { testListing } from './store-contract/listing.js';
+import { testReadingDocuments } from './store-contract/reading-documents.js';
+import { openStores, type StoreTest } from './store-contract/store-test.js';
+import { testWatching } from './store-contract/watching.js';
+
+/**
+ * @public
+ */
+export interface StoreContractOptions {
+  /**
+   * Opens another store object on the storage of `store`, as another process would. Without it the tests of durability
+   * and of two users are left out.
+   */
+  readonly reopen?: (store: TokenStore) => Promise<TokenStore>;
+  /**
+   * Moves the store's clock forward by `ms` milliseconds. Without it leases of 30 ms are taken and tried for until they
+   * have lapsed.
+   */
+  readonly advance?: (ms: number) => Promise<void>;
+}
+
+/**
+ * The contract that every {@link TokenStore} passes, as tests for the runner at hand.
+ *
+ * Nothing is slept through: a test waits for an event (a lapsed lease, a message), for 10 s at most.
+ *
+ * @param test - the runner's function that defines a test, such as `test` of vitest or of `node:test`.
+ * @param open - opens a store on storage that is empty and nobody else's. Every store is closed after its test.
+ *
+ * @example
+ * ```ts
+ * import { test } from 'vitest';
+ *
+ * testTokenStore(test, async () => new MyStore(await emptyDatabase()));
+ * ```
+ *
+ * @public
+ */
+export function testTokenStore(
+  test: (name: string, body: () => Promise<void>) => void,
+  open: () => Promise<TokenStore>,
+  options: StoreContractOptions = {},
+): void {
+  const { reopen, advance } = options;
+  const storeTest: StoreTest = (name, body) => {
+    test(name, () => openStores({ open, reopen, advance }, body));
+  };
+  const sharedStoreTest: StoreTest = reopen === undefined ? () => undefined : storeTest;
+  testReadingDocuments(storeTest, sharedStoreTest);
+  testChangingDocuments(storeTest, sharedStoreTest);
+  testListing(storeTest);
+  testLeases(storeTest, sharedStoreTest);
+  testWatching(storeTest, sharedStoreTest);
+}

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import type { JsonObject } from '../../core/json.js';
+import { type StoreTest, written } from './store-test.js';
+
+const EARLIEST_NOW = Date.UTC(2020, 0, 1);
+const LATEST_NOW = Date.UTC(2200, 0, 1);
+const LONGEST_SEGMENT = 384;
+const LONG_STRING = 16_384;
+const MANY = 2_000;
+
+const DATA: Record<string, JsonObject> = {
+  nothing: {},
+  text: { plain: 'a', unicode: '微信 \u{1f511} \u2028 \u0000 "\\', empty: '', long: 'x'.repeat(LONG_STRING) },
+  numbers: { zero: 0, fraction: 0.1, negative: -1, instant: 1_767_225_600_123, largest: Number.MAX_SAFE_INTEGER },
+  nested: { object: { array: [1, 'two', null, true, { three: [] }], object: {} }, no: false, nothing: null },
+  'names of other things': JSON.parse('{"__proto__":{"polluted":true},"constructor":1,"toString":"x","id":"y"}'),
+};
+
+const IDS = [
+  'key/wx1/access_token',
+  'key/WX1/access_token',
+  'key/wx1/access_token/subject',
+  'key/wx1/access_token/Subject',
+  'key/wx1',
+  'app/..',
+  'app/.',
+  'app/.../..',
+  'app/__proto__',
+  'app/constructor/__proto__/toString',
+  '__proto__/__proto__',
+  'App/..',
+  'tmp/wx1',
+  'task/wx1/type/%2F..%2F..',
+  'task/*?:<>|"\\/$1/\'; DROP TABLE x --'.replaceAll(' ', '_'),
+  'task/CON/nul.txt',
+  `task/${'x'.repeat(LONGEST_SEGMENT)}/${'y'.repeat(LONGEST_SEGMENT)}/${'z'.repeat(LONGEST_SEGMENT)}`,
+  `task/${'x'.repeat(LONGEST_SEGMENT)}/${'y'.repeat(LONGEST_SEGMENT)}/${'z'.repeat(LONGEST_SEGMENT - 1)}`,
+];
+
+export function testReadingDocuments(storeTest: StoreTest, sharedStoreTest: StoreTest): void {
+  storeTest('now is a time in milliseconds that does not run backwards', async ({ store }) => {
+    const first = await store.now();
+    const second = await store.now();
+    assert.ok(first > EARLIEST_NOW && first < LATEST_NOW, `now is ${first}`);
+    assert.ok(second >= first, `${second} after ${first}`);
+  });
+
+  storeTest('an absent document is undefined', async ({ store }) => {
+    assert.deepEqual(await store.get(['key/wx1/access_token', 'app/wx1']), [undefined, undefined]);
+    assert.deepEqual(await store.get([]), []);
+  });
+
+  storeTest('documents come in the order asked for, as often as asked for', async ({ store }) => {
+    await store.set('app/a', { name: 'a' }, 0);
+    await store.set('app/b', { name: 'b' }, 0);
+    const documents = await store.get(['app/b', 'app/x', 'app/a', 'app/b']);
+    assert.deepEqual(
+      documents.map((document) => document?.data.name),
+      ['b', undefined, 'a', 'b'],
+    );
+  });
+
+  storeTest('a document says its id and version', async ({ store }) => {
+    const version = await written(store.set('app/a', { name: 'a' }, 0));
+    assert.deepEqual(await store.get(['app/a']), [{ id: 'app/a', version, data: { name: 'a' } }]);
+  });
+
+  storeTest('many ids are read at once', async ({ store }) => {
+    await store.set('app/wx7', {}, 0);
+    const documents = await store.get(Array.from({ length: MANY }, (_, index) => `app/wx${index}`));
+    assert.equal(documents.length, MANY);
+    assert.deepEqual(
+      documents.filter((document) => document !== undefined).map(({ id }) => id),
+      ['app/wx7'],
+    );
+  });
+
+  for (const [name, data] of Object.entries(DATA)) {
+    storeTest(`data comes back as it was: ${name}`, async ({ store }) => {
+      const copy: unknown = structuredClone(data);
+      await store.set('app/a', data, 0);
+      const [document] = await store.get(['app/a']);
+      assert.equal(JSON.stringify(document?.data), JSON.stringify(copy));
+      assert.equal(({} as { polluted?: boolean }).polluted, undefined);
+    });
+  }
+
+  storeTest('ids of any allowed form are all different', async ({ store }) => {
+    for (const id of IDS) assert.ok((await store.set(id, { of: id }, 0)) !== undefined, id);
+    const documents = await store.get(IDS);
+    assert.deepEqual(
+      documents.map((document) => [document?.id, document?.data.of]),
+      IDS.map((id) => [id, id]),
+    );
+    for (const id of IDS) {
+      const kind = id.slice(0, id.indexOf('/'));
+      const listed = [];
+      for await (const document of store.list(kind)) listed.push(document.id);
+      assert.equal(listed.filter((other) => other === id).length, 1, `${id} in the list of ${kind}`);
+    }
+  });
+
+  sharedStoreTest('what was written is there after the store was closed and opened again', async (context) => {
+    const { store } = context;
+    const version = await written(store.set('app/a', { name: 'a' }, 0, { due: { lane: 'x', at: 1 } }));
+    await written(store.set('app/b', {}, await written(store.set('app/b', { name: 'b' }, 0))));
+    await store.delete('app/c', await written(store.set('app/c', {}, 0)));
+    await store.close();
+    const other = await context.another();
+    const [a, b, c] = await other.get(['app/a', 'app/b', 'app/c']);
+    assert.deepEqual(a, { id: 'app/a', version, data: { name: 'a' }, due: { lane: 'x', at: 1 } });
+    assert.deepEqual(b?.data, {});
+    assert.equal(c, undefined);
+  });
+}

@@ -1,0 +1,92 @@
+import { TokenError, type TokenErrorCode, type TokenErrorFacts } from '../core/errors.js';
+import { onOneLine } from '../core/redact.js';
+import { type ErrorClass, type ErrorRow, findErrorRow } from './error-table.js';
+
+/** A refusal of WeChat and what is needed to judge it. */
+export interface Refusal {
+  readonly errcode: number;
+  readonly errmsg: string;
+  /** The request carried a token instead of the app's secret. */
+  readonly withToken: boolean;
+  /** In epoch milliseconds. */
+  readonly now: number;
+  /** At least 0 and below 1. */
+  readonly random: number;
+}
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+const SHANGHAI_OFFSET_MS = 8 * 3_600_000;
+const COOL_DOWN_MS = 10 * MINUTE_MS;
+const QUOTA_PROBE_MS = 30 * MINUTE_MS;
+const MINUTE_SPREAD_MS = 5 * SECOND_MS;
+const DAY_SPREAD_MS = 10 * MINUTE_MS;
+
+/** Turns a refusal into the error that says what to do about it and when to ask again. */
+export function classify(refusal: Refusal): TokenError {
+  const { errcode, withToken, now, random } = refusal;
+  const { errmsg, rid } = readErrmsg(refusal.errmsg);
+  const row = findErrorRow(errcode);
+  const ip = /invalid ip ([0-9a-fA-F.:]+)/.exec(errmsg)?.[1];
+  const { code, ...verdict } = judge(row, errmsg, withToken, now, random);
+  const facts = { errcode, errmsg, rid, ip, hostOnly: row?.hostOnly, ...verdict };
+  return new TokenError(code, describe(errcode, errmsg, ip, row), facts);
+}
+
+/** When the next minute begins, in epoch milliseconds. */
+export function nextMinuteAt(now: number): number {
+  return (Math.floor(now / MINUTE_MS) + 1) * MINUTE_MS;
+}
+
+/** When the next day begins in Asia/Shanghai, where WeChat's quotas are counted, in epoch milliseconds. */
+export function nextShanghaiMidnightAt(now: number): number {
+  return (Math.floor((now + SHANGHAI_OFFSET_MS) / DAY_MS) + 1) * DAY_MS - SHANGHAI_OFFSET_MS;
+}
+
+type Verdict = Pick<TokenErrorFacts, 'retryable' | 'retryAt'> & { readonly code: TokenErrorCode };
+
+function judge(row: ErrorRow | undefined, errmsg: string, withToken: boolean, now: number, random: number): Verdict {
+  if (row === undefined) return { code: 'UPSTREAM_REJECTED', retryable: true };
+  switch (classOf(row, errmsg, withToken)) {
+    case 'retry':
+      return { code: 'UPSTREAM_UNAVAILABLE', retryable: true };
+    case 'rate':
+      return { code: 'QUOTA_EXHAUSTED', retryable: true, retryAt: nextMinuteAt(now) + random * MINUTE_SPREAD_MS };
+    case 'quota': {
+      const dayAt = nextShanghaiMidnightAt(now) + random * DAY_SPREAD_MS;
+      return { code: 'QUOTA_EXHAUSTED', retryable: true, retryAt: Math.min(dayAt, now + QUOTA_PROBE_MS) };
+    }
+    case 'stale':
+      return { code: 'UPSTREAM_REJECTED', retryable: true };
+    case 'reauth':
+      return { code: 'REAUTHORIZATION_REQUIRED', retryAt: now + COOL_DOWN_MS };
+    default:
+      return { code: 'UPSTREAM_REJECTED', retryAt: now + (row.coolDownMs ?? COOL_DOWN_MS) };
+  }
+}
+
+function classOf(row: ErrorRow, errmsg: string, withToken: boolean): ErrorClass {
+  if (withToken && row.classWithToken !== undefined) return row.classWithToken;
+  if (row.classByMinute !== undefined && /minute|分钟/i.test(errmsg)) return row.classByMinute;
+  return row.class;
+}
+
+const READ_LENGTH = 2_000;
+const SHOWN_LENGTH = 200;
+const RID = /\brid:? ?([0-9a-f]{8}(?:-[0-9a-f]{8}){2})/i;
+const HINT = /\bhint:? ?\[[^\]]*\]?/i;
+
+/** Separates the message from the tail that WeChat puts behind it, which is different every time. */
+function readErrmsg(raw: string): { errmsg: string; rid: string | undefined } {
+  const line = onOneLine(raw.slice(0, READ_LENGTH));
+  const rid = RID.exec(line)?.[1];
+  const errmsg = line.replace(RID, '').replace(HINT, '').trim().replace(/,$/, '').slice(0, SHOWN_LENGTH);
+  return { errmsg, rid };
+}
+
+function describe(errcode: number, errmsg: string, ip: string | undefined, row: ErrorRow | undefined): string {
+  const refused = errmsg === '' ? `WeChat answered ${errcode}` : `WeChat answered ${errcode} (${errmsg})`;
+  if (ip !== undefined) return `${refused}: add ${ip} to the IP whitelist of the account`;
+  return row === undefined ? refused : `${refused}: ${row.meaning}`;
+}

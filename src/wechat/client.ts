@@ -1,0 +1,141 @@
+import pRetry from 'p-retry';
+import type { Clock } from '../core/clock.js';
+import { isTokenError, safeCause, TokenError, type TokenErrorFacts } from '../core/errors.js';
+import type { JsonObject } from '../core/json.js';
+import type { Upstream, WeChatRequest } from '../core/refresher.js';
+import { parseAnswer, readErrcode } from './answer.js';
+import { classify } from './classify.js';
+import { isConnectFailure } from './connect-failure.js';
+import { MAX_IN_FLIGHT } from './dispatcher.js';
+import { hideSecrets } from './hide-secrets.js';
+import { type Origin, Origins, parseOrigins, parseProxy } from './origins.js';
+import { RequestSlots } from './request-slots.js';
+import { REQUEST_TIMEOUT_MS, RequestTimeout, Transport } from './transport.js';
+
+export interface WeChatClientOptions {
+  /** The hosts to ask, such as `https://api.weixin.qq.com`: the next one only after one gave no answer or a 5xx. */
+  readonly origins: readonly string[];
+  /** An http or https proxy, with credentials if it wants any. */
+  readonly proxy?: string | undefined;
+  /** `now()` is on the store's clock: instants in errors are reckoned from it. */
+  readonly clock: Clock;
+}
+
+/**
+ * Creates what sends requests to WeChat and tells its answers apart.
+ *
+ * @throws TypeError when an origin or the proxy is none.
+ */
+export function createWeChatClient(options: WeChatClientOptions): Upstream {
+  return new WeChatClient(options);
+}
+
+type RequestOptions = Parameters<Upstream['request']>[1];
+
+/** An answer that is neither a 3xx nor a failure of the host that gave it. */
+interface Answer {
+  readonly host: string;
+  readonly status: number;
+  readonly body: JsonObject | undefined;
+}
+
+class WeChatClient implements Upstream {
+  readonly #clock: Clock;
+  readonly #origins: Origins;
+  readonly #transport: Transport;
+  readonly #slots = new RequestSlots(MAX_IN_FLIGHT);
+
+  constructor({ origins, proxy, clock }: WeChatClientOptions) {
+    this.#clock = clock;
+    this.#origins = new Origins(parseOrigins(origins), clock);
+    this.#transport = new Transport(parseProxy(proxy), clock);
+  }
+
+  async request(request: WeChatRequest, { signal, withToken }: RequestOptions): Promise<JsonObject> {
+    assertPath(request.path);
+    const giveBack = await this.#slots.take(signal);
+    try {
+      return this.#accept(await this.#ask(request, signal), request, withToken);
+    } finally {
+      giveBack();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#transport.close();
+  }
+
+  async #ask(request: WeChatRequest, signal: AbortSignal): Promise<Answer> {
+    let origin = this.#takeOrigin();
+    try {
+      return await pRetry(() => this.#askOrigin(origin, request, signal), {
+        retries: this.#origins.size > 1 ? 1 : 0,
+        minTimeout: 0,
+        shouldRetry: ({ error }) => {
+          const next = signal.aborted || !isUnavailable(error) ? undefined : this.#origins.take(origin);
+          if (next !== undefined) origin = next;
+          return next !== undefined;
+        },
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    }
+  }
+
+  #takeOrigin(): Origin {
+    const origin = this.#origins.take();
+    if (origin !== undefined) return origin;
+    throw unavailable('WeChat has not been reachable for long: it is asked once a second', {
+      hostOnly: this.#origins.hostOnly,
+    });
+  }
+
+  async #askOrigin(origin: Origin, request: WeChatRequest, signal: AbortSignal): Promise<Answer> {
+    const { host } = new URL(origin.url);
+    try {
+      const { status, text } = await this.#transport.send(origin.url, request, signal);
+      this.#origins.answered(origin);
+      const body = parseAnswer(text);
+      if (status >= 500 && body?.['errcode'] === undefined)
+        throw unavailable(`${host} answered with HTTP status ${status}`);
+      return { host, status, body };
+    } catch (error) {
+      if (signal.aborted || isTokenError(error)) throw error;
+      const hostOnly = isConnectFailure(error);
+      this.#origins.failed(origin, hostOnly);
+      if (error instanceof RequestTimeout) throw unavailable(`${host} did not answer within ${REQUEST_TIMEOUT_MS} ms`);
+      const failed = hostOnly ? `${host} could not be reached` : `The connection to ${host} broke`;
+      const cause = safeCause(error);
+      throw unavailable(`${failed} (${cause.message})`, { hostOnly, cause });
+    }
+  }
+
+  #accept({ host, status, body }: Answer, request: WeChatRequest, withToken: boolean): JsonObject {
+    if (status >= 300 && status < 400) throw unavailable(`${host} answered with a redirect (HTTP status ${status})`);
+    const errcode = readErrcode(body?.['errcode']);
+    if (body === undefined || errcode === undefined) {
+      throw unavailable(`${host} answered with something that is not an answer of WeChat (HTTP status ${status})`);
+    }
+    if (errcode !== 0) {
+      const errmsg = typeof body['errmsg'] === 'string' ? hideSecrets(body['errmsg'], request) : '';
+      const random = this.#clock.random();
+      throw classify({ errcode, errmsg, withToken, now: this.#clock.now(), random });
+    }
+    if (status >= 400 && body['errcode'] === undefined)
+      throw unavailable(`${host} answered with HTTP status ${status}`);
+    return body;
+  }
+}
+
+function unavailable(message: string, facts: TokenErrorFacts = {}): TokenError {
+  return new TokenError('UPSTREAM_UNAVAILABLE', message, { retryable: true, ...facts });
+}
+
+function isUnavailable(error: Error): boolean {
+  return isTokenError(error) && error.code === 'UPSTREAM_UNAVAILABLE';
+}
+
+function assertPath(path: string): void {
+  if (!/^\/[\x21-\x7e]*$/.test(path)) throw new TypeError('path must begin with / and hold no spaces');
+}

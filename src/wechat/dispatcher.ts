@@ -1,0 +1,52 @@
+import type { Dispatcher } from 'undici';
+import { ProxyFailure } from './connect-failure.js';
+
+/** How many requests may be under way at once. */
+export const MAX_IN_FLIGHT = 64;
+
+const MAX_BODY_BYTES = 1_048_576;
+const CONNECT_TIMEOUT_MS = 3_000;
+
+/** Loads undici and makes what requests go through: connections that are kept open, direct or by way of the proxy. */
+export async function createDispatcher(proxy: string | undefined): Promise<Dispatcher> {
+  const { Agent, Pool, ProxyAgent } = await import('undici');
+  const options = { connections: MAX_IN_FLIGHT, maxResponseSize: MAX_BODY_BYTES, headersTimeout: 0, bodyTimeout: 0 };
+  const connect = { timeout: CONNECT_TIMEOUT_MS };
+  if (proxy === undefined) return new Agent({ ...options, connect });
+  return new ProxyAgent({
+    ...options,
+    ...proxyAddress(new URL(proxy)),
+    proxyTls: connect,
+    requestTls: connect,
+    // Without a time limit of its own a proxy that hangs would block its connections for undici's default of 300 s.
+    clientFactory: (origin, settings) =>
+      withProxyFailures(
+        new Pool(origin, { ...settings, connections: MAX_IN_FLIGHT, headersTimeout: CONNECT_TIMEOUT_MS }),
+      ),
+  });
+}
+
+/** undici by itself leaves out a user without a password. */
+function proxyAddress({ origin, username, password }: URL): { uri: string; token?: string } {
+  if (username === '') return { uri: origin };
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { uri: origin, token: `Basic ${Buffer.from(credentials).toString('base64')}` };
+}
+
+/**
+ * Makes every failure to open a tunnel a `ProxyFailure`. It is needed because undici takes a proxy that closes the
+ * connection for an idle connection that was closed, and connects again and again without end.
+ */
+function withProxyFailures(client: Dispatcher): Dispatcher {
+  const connect = client.connect.bind(client);
+  return Object.assign(client, {
+    async connect(options: Dispatcher.ConnectOptions): Promise<Dispatcher.ConnectData> {
+      const tunnel = await connect(options).catch((error: unknown) => {
+        throw new ProxyFailure(String((error as { code?: unknown }).code));
+      });
+      if (tunnel.statusCode === 200) return tunnel;
+      tunnel.socket.on('error', () => {}).destroy();
+      throw new ProxyFailure(tunnel.statusCode);
+    },
+  });
+}

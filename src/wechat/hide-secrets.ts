@@ -1,0 +1,19 @@
+import { isJsonObject, type JsonValue } from '../core/json.js';
+import type { WeChatRequest } from '../core/refresher.js';
+
+const SHORTEST_SECRET = 8;
+const PUBLIC_NAMES = /(?:appid|grant_type|openid)$/;
+
+/** Removes from foreign text what a request carried, for the case that an answer repeats it. */
+export function hideSecrets(text: string, request: WeChatRequest): string {
+  const secrets = [...valuesOf(request.query ?? {}), ...valuesOf(request.body ?? null)];
+  const spellings = secrets.flatMap((secret) => [secret, encodeURIComponent(secret)]);
+  spellings.sort((a, b) => b.length - a.length);
+  return spellings.reduce((hidden, secret) => hidden.replaceAll(secret, '[redacted]'), text);
+}
+
+function valuesOf(value: JsonValue | undefined, name = ''): string[] {
+  if (typeof value === 'string') return value.length < SHORTEST_SECRET || PUBLIC_NAMES.test(name) ? [] : [value];
+  if (Array.isArray(value)) return value.flatMap((item: JsonValue) => valuesOf(item, name));
+  return isJsonObject(value) ? Object.entries(value).flatMap(([key, item]) => valuesOf(item, key)) : [];
+}

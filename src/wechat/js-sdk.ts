@@ -1,0 +1,108 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../core/clock.js';
+import { describeKind } from '../core/redact.js';
+
+/**
+ * What {@link signJsSdk} needs of a `TokenManager`.
+ *
+ * @public
+ */
+export interface JsapiTickets {
+  get(appid: string, type: 'jsapi_ticket', options?: { readonly subject?: string }): Promise<string>;
+}
+
+/**
+ * @public
+ */
+export interface SignJsSdkOptions {
+  /** The `authorizer_appid` when a third-party platform signs for an account. Default: the app itself. */
+  readonly subject?: string;
+  /** Where the timestamp comes from. Default: `systemClock`. */
+  readonly clock?: Pick<Clock, 'now'>;
+}
+
+/**
+ * What a page hands to `wx.config`, beside `jsApiList`.
+ *
+ * @public
+ */
+export interface JsSdkConfig {
+  readonly appId: string;
+  /** In seconds since the epoch. */
+  readonly timestamp: number;
+  readonly nonceStr: string;
+  readonly signature: string;
+}
+
+/**
+ * Signs a page for WeChat's JS-SDK. The ticket itself never leaves the server.
+ *
+ * @param url - the page's address as the browser shows it, query included: an absolute http or https URL. What follows
+ *   `#` is left out; nothing else is changed, because WeChat compares it to the letter.
+ * @throws TypeError unless `url` is an absolute http or https URL; and whatever `get` throws.
+ *
+ * @example
+ * ```ts
+ * const config = await signJsSdk(tokens, 'wx0123456789abcdef', 'https://example.com/page?id=1');
+ * // in the page: wx.config({ ...config, jsApiList: ['scanQRCode'] })
+ * ```
+ *
+ * @see https://developers.weixin.qq.com/doc/service/guide/h5/jssdk.html
+ * @public
+ */
+export async function signJsSdk(
+  tokens: JsapiTickets,
+  appid: string,
+  url: string,
+  options: SignJsSdkOptions = {},
+): Promise<JsSdkConfig> {
+  assertPageUrl(url);
+  const { subject, clock = systemClock } = options;
+  const ticket = await tokens.get(appid, 'jsapi_ticket', subject === undefined ? {} : { subject });
+  const nonceStr = randomBytes(16).toString('hex');
+  const timestamp = Math.floor(clock.now() / 1000);
+  // An authorized account signs under its own appid, whoever holds its ticket.
+  const appId = subject ?? appid;
+  return { appId, timestamp, nonceStr, signature: jsSdkSignature({ ticket, nonceStr, timestamp, url }) };
+}
+
+/**
+ * What goes into a signature.
+ *
+ * @public
+ */
+export interface JsSdkSignatureInput {
+  readonly ticket: string;
+  readonly nonceStr: string;
+  /** In seconds since the epoch. */
+  readonly timestamp: number;
+  /** An absolute http or https URL. What follows `#` is left out. */
+  readonly url: string;
+}
+
+/**
+ * The signature of `wx.config` by itself: 40 hexadecimal digits.
+ *
+ * @throws TypeError unless `url` is an absolute http or https URL.
+ *
+ * @example
+ * ```ts
+ * const signature = jsSdkSignature({ ticket, nonceStr: 'Wm3WZYTPz0wzccnW', timestamp: 1414587457, url });
+ * ```
+ *
+ * @see https://developers.weixin.qq.com/doc/service/guide/h5/jssdk.html
+ * @public
+ */
+export function jsSdkSignature({ ticket, nonceStr, timestamp, url }: JsSdkSignatureInput): string {
+  assertPageUrl(url);
+  const page = url.replace(/#.*$/s, '');
+  const signed = `jsapi_ticket=${ticket}&noncestr=${nonceStr}&timestamp=${timestamp}&url=${page}`;
+  return createHash('sha1').update(signed).digest('hex');
+}
+
+function assertPageUrl(url: unknown): asserts url is string {
+  if (typeof url === 'string' && /^https?:\/\//i.test(url) && URL.canParse(url)) return;
+  throw new TypeError(
+    `url must be an absolute http or https URL, got ${typeof url === 'string' && url !== '' ? 'another string' : describeKind(url)}`,
+  );
+}

@@ -1,0 +1,120 @@
+import type { Clock } from '../core/clock.js';
+import { describeKind, describeValue } from '../core/redact.js';
+
+/** One host of WeChat and how it has answered lately. */
+export interface Origin {
+  /** Such as `https://api.weixin.qq.com`. */
+  readonly url: string;
+  /** How many requests in a row got no answer. */
+  failures: number;
+  /** Whether the last of them lies with this host alone. */
+  hostOnly: boolean;
+  /** On the monotonic clock; counts once the origin is skipped. */
+  nextProbeAtMs: number;
+}
+
+const SKIPPED_AFTER_FAILURES = 20;
+const PROBE_EVERY_MS = 1_000;
+
+/** The hosts that are asked, in order of preference. One that has been silent for long is skipped but for a probe. */
+export class Origins {
+  readonly #clock: Clock;
+  readonly #origins: readonly Origin[];
+
+  constructor(urls: readonly string[], clock: Clock) {
+    this.#clock = clock;
+    this.#origins = urls.map((url) => ({ url, failures: 0, hostOnly: false, nextProbeAtMs: 0 }));
+  }
+
+  get size(): number {
+    return this.#origins.length;
+  }
+
+  /** Whether the silence of every origin lies with this host. */
+  get hostOnly(): boolean {
+    return this.#origins.every((origin) => origin.hostOnly);
+  }
+
+  /** The first origin that may be asked and is not `tried`. To be handed out may be its probe of this second. */
+  take(tried?: Origin): Origin | undefined {
+    return this.#origins.find((origin) => origin !== tried && this.#mayAsk(origin));
+  }
+
+  answered(origin: Origin): void {
+    origin.failures = 0;
+    origin.hostOnly = false;
+  }
+
+  failed(origin: Origin, hostOnly: boolean): void {
+    origin.failures += 1;
+    origin.hostOnly = hostOnly;
+    if (origin.failures === SKIPPED_AFTER_FAILURES) origin.nextProbeAtMs = this.#clock.monotonic() + PROBE_EVERY_MS;
+  }
+
+  #mayAsk(origin: Origin): boolean {
+    if (origin.failures < SKIPPED_AFTER_FAILURES) return true;
+    const now = this.#clock.monotonic();
+    if (now < origin.nextProbeAtMs) return false;
+    origin.nextProbeAtMs = now + PROBE_EVERY_MS;
+    return true;
+  }
+}
+
+/**
+ * Checks the `wechat.origins` option and returns it in one spelling.
+ *
+ * @throws TypeError unless it is a non-empty array of http or https URLs that name a host and nothing else.
+ */
+export function parseOrigins(origins: readonly string[]): readonly string[] {
+  if (!Array.isArray(origins) || origins.length === 0) {
+    throw new TypeError(`wechat.origins must be an array of at least one URL, got ${describeKind(origins)}`);
+  }
+  const urls = origins.map((origin: unknown, index) => {
+    const url = parseHostUrl(origin);
+    if (url === undefined || url.username !== '' || url.password !== '') {
+      throw new TypeError(
+        `wechat.origins[${index}] must be an http or https URL without credentials, path and query, such as ` +
+          `'https://api.weixin.qq.com', got ${describeOrigin(origin, url)}`,
+      );
+    }
+    return url.origin;
+  });
+  return [...new Set(urls)];
+}
+
+/**
+ * Checks the `wechat.proxy` option. It may hold credentials, so that nothing of it is shown.
+ *
+ * @throws TypeError unless it is `undefined` or an http or https URL without path and query.
+ */
+export function parseProxy(proxy: string | undefined): string | undefined {
+  if (proxy === undefined) return undefined;
+  const url = parseHostUrl(proxy);
+  if (url === undefined || !isDecodable(url.username) || !isDecodable(url.password)) {
+    throw new TypeError(
+      `wechat.proxy must be an http or https URL without path and query, such as 'http://10.0.0.9:3128', got ${describeKind(proxy)}`,
+    );
+  }
+  return url.href;
+}
+
+function parseHostUrl(text: unknown): URL | undefined {
+  if (typeof text !== 'string' || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  if (!['http:', 'https:'].includes(url.protocol)) return undefined;
+  return url.pathname === '/' && !/[?#]/.test(text) ? url : undefined;
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function describeOrigin(origin: unknown, url: URL | undefined): string {
+  if (typeof origin === 'string' && (url !== undefined || origin.includes('@'))) return 'one with credentials';
+  return describeValue(origin);
+}

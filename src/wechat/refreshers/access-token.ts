@@ -1,0 +1,64 @@
+import type { Clock } from '../../core/clock.js';
+import { TokenError } from '../../core/errors.js';
+import type { Grant, RefreshContext, Refresher } from '../../core/refresher.js';
+import { grantFromAnswer } from './grant-from-answer.js';
+
+const RENEWAL_WINDOW_SECONDS = 300;
+const FORCE_LIMIT = { everyMs: 30_000, perDay: 20 };
+
+/**
+ * Creates the refresher of `access_token`, in stable or plain mode as the app says.
+ *
+ * @see https://developers.weixin.qq.com/doc/subscription/api/base/api_getstableaccesstoken.html
+ * @see https://developers.weixin.qq.com/doc/subscription/api/base/api_getaccesstoken.html
+ */
+export function createAccessTokenRefresher(clock: Pick<Clock, 'random'>): Refresher<'access_token'> {
+  return {
+    type: 'access_token',
+    async refresh(context) {
+      if (context.app.accessToken === 'plain') return askPlain(context);
+      const grant = await askStable(context, false);
+      const answer = (await mustForce(context, grant)) ? await askStable(context, true) : grant;
+      const { expiresInSeconds } = answer;
+      if (!(expiresInSeconds > 0)) return answer;
+      return { ...answer, dueInSeconds: dueInSeconds(expiresInSeconds, clock.random()) };
+    },
+  };
+}
+
+async function askPlain(context: RefreshContext): Promise<Grant> {
+  const query = { grant_type: 'client_credential', appid: context.app.appid, secret: secretOf(context) };
+  return grantFromAnswer(await context.request({ method: 'GET', path: '/cgi-bin/token', query }), 'access_token');
+}
+
+async function askStable(context: RefreshContext, force: boolean): Promise<Grant> {
+  const body = {
+    grant_type: 'client_credential',
+    appid: context.app.appid,
+    secret: secretOf(context),
+    force_refresh: force,
+  };
+  const answer = await context.request({ method: 'POST', path: '/cgi-bin/stable_token', body });
+  return grantFromAnswer(answer, 'access_token');
+}
+
+/** WeChat forces twenty times a day, so it is asked to only when it repeats the very token that is to be replaced. */
+async function mustForce(context: RefreshContext, grant: Grant): Promise<boolean> {
+  if (context.reason !== 'stale' && context.reason !== 'forced') return false;
+  const replaced = context.stale ?? context.previous?.value;
+  return grant.value === replaced && (await context.allow('force_refresh', FORCE_LIMIT));
+}
+
+/**
+ * Until shortly before expiry WeChat repeats its token, and in that window it has a new one: so any time in the window
+ * will do, but not its first moments, when the clocks may differ, and not its last.
+ */
+function dueInSeconds(lifeSeconds: number, random: number): number {
+  const windowSeconds = Math.min(RENEWAL_WINDOW_SECONDS, lifeSeconds / 2);
+  return lifeSeconds - windowSeconds * (0.4 + 0.5 * random);
+}
+
+function secretOf({ app }: RefreshContext): string {
+  if (app.secret !== undefined) return app.secret;
+  throw new TokenError('INPUT_MISSING', `The secret of ${app.appid} is not known: register the app with its secret`);
+}

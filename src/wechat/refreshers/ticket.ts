@@ -1,0 +1,26 @@
+import type { Refresher } from '../../core/refresher.js';
+import { type TokenKey, tokenKey } from '../../core/token-key.js';
+import { grantFromAnswer } from './grant-from-answer.js';
+
+/**
+ * Creates the refresher of a ticket from `GET /cgi-bin/ticket/getticket`.
+ *
+ * @param wireType - what WeChat calls the ticket: `jsapi`, `wx_card`.
+ */
+export function createTicketRefresher<const Type extends string>(type: Type, wireType: string): Refresher<Type> {
+  return {
+    type,
+    dependsOn: (key) => [accessTokenKey(key)],
+    async refresh(context) {
+      const token = await context.token(accessTokenKey(context.key));
+      const query = { access_token: token, type: wireType };
+      const answer = await context.request({ method: 'GET', path: '/cgi-bin/ticket/getticket', query });
+      return grantFromAnswer(answer, 'ticket');
+    },
+  };
+}
+
+/** With a subject it is the account that has authorized the platform, and whose token the platform holds. */
+function accessTokenKey({ appid, subject }: TokenKey): TokenKey {
+  return tokenKey(appid, subject === undefined ? 'access_token' : 'authorizer_access_token', subject);
+}

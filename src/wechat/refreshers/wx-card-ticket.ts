@@ -1,0 +1,9 @@
+import type { Refresher } from '../../core/refresher.js';
+import { createTicketRefresher } from './ticket.js';
+
+/**
+ * `wx_card_ticket`: what the signature of a coupon or membership card is made with.
+ *
+ * @see https://developers.weixin.qq.com/doc/service/api/webdev/jssdk/api_getticket.html
+ */
+export const wxCardTicketRefresher: Refresher<'wx_card_ticket'> = createTicketRefresher('wx_card_ticket', 'wx_card');

@@ -1,0 +1,93 @@
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../core/clock.js';
+import { TokenError } from '../core/errors.js';
+import type { WeChatRequest } from '../core/refresher.js';
+import { createDispatcher } from './dispatcher.js';
+
+/** What came back over HTTP. `text` is `undefined` when it was longer than 1 MiB. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly text: string | undefined;
+}
+
+export const REQUEST_TIMEOUT_MS = 6_000;
+
+/** The request was still unanswered after {@link REQUEST_TIMEOUT_MS}. */
+export class RequestTimeout extends Error {
+  override readonly name: string = 'RequestTimeout';
+}
+
+/** Sends single requests. undici is loaded by the first of them, because that takes longer than everything else here. */
+export class Transport {
+  readonly #proxy: string | undefined;
+  readonly #clock: Clock;
+  #dispatcher: Promise<Dispatcher> | undefined;
+  #closed = false;
+
+  constructor(proxy: string | undefined, clock: Clock) {
+    this.#proxy = proxy;
+    this.#clock = clock;
+  }
+
+  /**
+   * @throws the signal's reason, {@link RequestTimeout}, a `TokenError` with code `CLOSED`, or whatever the network failed
+   *   with; the last may hold secrets.
+   */
+  async send(origin: string, request: WeChatRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    this.#assertOpen();
+    this.#dispatcher ??= createDispatcher(this.#proxy);
+    const dispatcher = await this.#dispatcher;
+    this.#assertOpen();
+    signal.throwIfAborted();
+    // The deadline is the clock's, because undici's own timers are late by up to a second.
+    const controller = new AbortController();
+    const abort = (): void => controller.abort(signal.reason);
+    const timeout = (): void => controller.abort(new RequestTimeout());
+    const deadline = this.#clock.setTimer(timeout, REQUEST_TIMEOUT_MS, { ref: true });
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      return await exchange(dispatcher, { origin, ...wireRequest(request), signal: controller.signal });
+    } catch (error) {
+      controller.signal.throwIfAborted();
+      this.#assertOpen();
+      throw error;
+    } finally {
+      deadline.cancel();
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Ends every connection; requests under way are rejected with code `CLOSED`. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const dispatcher = await this.#dispatcher;
+    await dispatcher?.destroy();
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new TokenError('CLOSED', 'The manager has been closed');
+  }
+}
+
+async function exchange(dispatcher: Dispatcher, options: Dispatcher.RequestOptions): Promise<HttpAnswer> {
+  const { statusCode: status, body } = await dispatcher.request(options);
+  try {
+    return { status, text: await body.text() };
+  } catch (error) {
+    if (isTooLong(error)) return { status, text: undefined };
+    throw error;
+  }
+}
+
+function isTooLong(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE';
+}
+
+type WireRequest = Pick<Dispatcher.RequestOptions, 'method' | 'path' | 'headers' | 'body'>;
+
+function wireRequest({ method, path, query, body }: WeChatRequest): WireRequest {
+  const headers: Record<string, string> = { accept: 'application/json', 'user-agent': 'wechat-token-manager' };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  const search = query === undefined ? '' : `${path.includes('?') ? '&' : '?'}${new URLSearchParams(query)}`;
+  return { method, path: path + search, headers, body: body === undefined ? null : JSON.stringify(body) };
+}

@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+import { classify, nextMinuteAt, nextShanghaiMidnightAt } from '../../../src/wechat/classify.js';
+
+const NOON = Date.UTC(2026, 0, 5, 4, 0, 30);
+const MINUTE_MS = 60_000;
+
+function refuse(errcode: number, errmsg = '', options: { withToken?: boolean; now?: number; random?: number } = {}) {
+  const { withToken = false, now = NOON, random = 0.5 } = options;
+  return classify({ errcode, errmsg, withToken, now, random });
+}
+
+describe('the next minute', () => {
+  const minute = Date.UTC(2026, 0, 5, 4, 1);
+  it.each([
+    ['1 ms before the turn', minute - 1, minute],
+    ['at the turn', minute, minute + MINUTE_MS],
+    ['1 ms after the turn', minute + 1, minute + MINUTE_MS],
+  ])('is right %s', (_, now, expected) => expect(nextMinuteAt(now)).toBe(expected));
+});
+
+describe('the next midnight in Shanghai', () => {
+  const midnight = Date.parse('2026-01-06T00:00:00+08:00');
+  const next = Date.parse('2026-01-07T00:00:00+08:00');
+  it.each([
+    ['1 ms before', midnight - 1, midnight],
+    ['at midnight', midnight, next],
+    ['1 ms after', midnight + 1, next],
+    ['at midnight UTC', Date.UTC(2026, 0, 6), next],
+  ])('is right %s', (_, now, expected) => expect(nextShanghaiMidnightAt(now)).toBe(expected));
+});
+
+describe('when to ask again', () => {
+  it('is up to 5 s after the turn of the minute for a limit by the minute', () => {
+    const turn = nextMinuteAt(NOON);
+    expect(refuse(45011, '', { random: 0 }).retryAt).toBe(turn);
+    expect(refuse(45011, '', { random: 0.5 }).retryAt).toBe(turn + 2_500);
+  });
+
+  it.each([['45009 minute frequency limited'], ['reach MINUTE quota limit'], ['超过每分钟限制']])(
+    'reads a 45009 that speaks of minutes as a limit by the minute: %s',
+    (errmsg) => {
+      const error = refuse(45009, errmsg, { random: 0 });
+      expect(error).toMatchObject({ code: 'QUOTA_EXHAUSTED', retryable: true, retryAt: nextMinuteAt(NOON) });
+    },
+  );
+
+  it('is half an hour for a limit by the day, or the turn of the day and up to 10 min where that is earlier', () => {
+    const midnight = nextShanghaiMidnightAt(NOON);
+    const text = 'reach max api daily quota limit';
+    expect(refuse(45009, text).retryAt).toBe(NOON + 30 * MINUTE_MS);
+    const late = midnight - 25 * MINUTE_MS;
+    expect(refuse(45009, text, { now: late, random: 0 }).retryAt).toBe(midnight);
+    expect(refuse(45009, text, { now: late, random: 0.4 }).retryAt).toBe(midnight + 4 * MINUTE_MS);
+    expect(refuse(45009, text, { now: late, random: 0.5 }).retryAt).toBe(midnight + 5 * MINUTE_MS);
+    expect(refuse(45009, text, { now: late, random: 0.9 }).retryAt).toBe(late + 30 * MINUTE_MS);
+  });
+
+  it('is left to the manager where WeChat is busy, the token stale or the errcode unknown', () => {
+    expect(refuse(-1)).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
+    expect(refuse(42001)).toMatchObject({ code: 'UPSTREAM_REJECTED', retryable: true });
+    expect(refuse(987654)).toMatchObject({ code: 'UPSTREAM_REJECTED', retryable: true, hostOnly: false });
+    for (const errcode of [-1, 42001, 987654]) expect(refuse(errcode).retryAt).toBeUndefined();
+  });
+
+  it('is what WeChat names for an address that an administrator refused', () => {
+    expect(refuse(89506)).toMatchObject({ hostOnly: true, retryable: false, retryAt: NOON + 24 * 60 * MINUTE_MS });
+    expect(refuse(89507)).toMatchObject({ hostOnly: true, retryable: false, retryAt: NOON + 60 * MINUTE_MS });
+    expect(refuse(89503)).toMatchObject({ hostOnly: true, retryable: false, retryAt: NOON + 10 * MINUTE_MS });
+  });
+});
+
+describe('40001', () => {
+  it('speaks of the secret where no token was sent', () => {
+    expect(refuse(40001)).toMatchObject({ retryable: false, retryAt: NOON + 10 * MINUTE_MS });
+  });
+
+  it('speaks of the token where one was sent', () => {
+    const error = refuse(40001, '', { withToken: true });
+    expect(error.retryable).toBe(true);
+    expect(error.retryAt).toBeUndefined();
+  });
+});
+
+describe('the message of WeChat', () => {
+  const rid = '65a1b2c3-0f8aa1a9-3b6215a5';
+
+  it.each([
+    [`system error rid: ${rid}`, 'system error', rid],
+    [`system error, rid: ${rid}`, 'system error', rid],
+    ['invalid appid hint: [Ab_1 23]', 'invalid appid', undefined],
+    [`invalid appid hint: [x] rid: ${rid}`, 'invalid appid', rid],
+    [`rid: ${rid}`, '', rid],
+    ['a rid: that is none', 'a rid: that is none', undefined],
+    ['two\r\nlines\u0000 and \u2028 more', 'two lines  and   more', undefined],
+  ])('is freed of its tail: %j', (raw, errmsg, expectedRid) => {
+    expect(refuse(40013, raw)).toMatchObject({ errmsg });
+    expect(refuse(40013, raw).rid).toBe(expectedRid);
+  });
+
+  it('is cut at 200 characters, behind which the rid is still found', () => {
+    const error = refuse(40013, `${'x'.repeat(300)} rid: ${rid}`);
+    expect(error.errmsg).toBe('x'.repeat(200));
+    expect(error.rid).toBe(rid);
+  });
+
+  it('is read in a moment even when it is a mebibyte long', () => {
+    const startedAt = performance.now();
+    refuse(40013, `${'rid: hint: ['.repeat(90_000)}`);
+    expect(performance.now() - startedAt).toBeLessThan(200);
+  });
+
+  it.each([
+    ['invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: 65a1b2c3-0f8aa1a9-3b6215a5', '203.0.113.7'],
+    ['invalid ip 203.0.113.7, not in whitelist hint: [a]', '203.0.113.7'],
+    ['invalid ip 2001:db8::1, not in whitelist', '2001:db8::1'],
+  ])('names the address to allow: %s', (errmsg, ip) => {
+    const error = refuse(40164, errmsg);
+    expect(error).toMatchObject({ ip, hostOnly: true, retryable: false });
+    expect(error.message).toContain(`add ${ip} to the IP whitelist`);
+  });
+
+  it('stands in the error with its errcode and what it means', () => {
+    expect(refuse(40125, 'invalid appsecret').message).toBe(
+      'WeChat answered 40125 (invalid appsecret): The secret is wrong.',
+    );
+    expect(refuse(987654, '').message).toBe('WeChat answered 987654');
+    expect(refuse(40164, '').message).toBe('WeChat answered 40164: The address of this server is not allowed.');
+  });
+});

@@ -1,0 +1,169 @@
+import { getEventListeners } from 'node:events';
+import { createRequire } from 'node:module';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Upstream, WeChatRequest } from '../../../src/core/refresher.js';
+import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
+import { createWeChatClient } from '../../../src/wechat/client.js';
+import { failure } from './failure.js';
+
+const PLAIN: WeChatRequest = {
+  method: 'GET',
+  path: '/cgi-bin/token',
+  query: { grant_type: 'client_credential', appid: 'wx1', secret: 'secret' },
+};
+
+let clock: FakeClock;
+let wechat: FakeWeChat;
+let client: Upstream;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  wechat = await FakeWeChat.start({ clock });
+  client = createWeChatClient({ origins: [wechat.origin], clock });
+});
+
+afterEach(async () => {
+  await client.close();
+  await wechat.close();
+});
+
+function ask(request: WeChatRequest = PLAIN, signal: AbortSignal = new AbortController().signal): Promise<unknown> {
+  return client.request(request, { signal, withToken: false });
+}
+
+function isUndiciLoaded(): boolean {
+  const { cache } = createRequire(import.meta.url);
+  return Object.keys(cache).some((file) => file.includes('/node_modules/undici/lib/'));
+}
+
+describe('undici', () => {
+  it('is loaded by the first request and not before', async () => {
+    expect(isUndiciLoaded()).toBe(false);
+    await ask();
+    expect(isUndiciLoaded()).toBe(true);
+  });
+});
+
+describe('a request', () => {
+  it('sends a query as it is', async () => {
+    await expect(ask()).resolves.toEqual({ access_token: expect.stringMatching(/^plain_/), expires_in: 7200 });
+    expect(wechat.calls).toMatchObject([{ method: 'GET', path: '/cgi-bin/token', appid: 'wx1', errcode: 0 }]);
+  });
+
+  it('adds its query to one in the path', async () => {
+    const query = { appid: 'wx1', secret: 'secret' };
+    const path = '/cgi-bin/token?grant_type=client_credential';
+    await expect(ask({ method: 'GET', path, query })).resolves.toHaveProperty('access_token');
+  });
+
+  it('sends a body as JSON', async () => {
+    const body = { grant_type: 'client_credential', appid: 'wx1', secret: 'secret', force_refresh: true };
+    await expect(ask({ method: 'POST', path: '/cgi-bin/stable_token', body })).resolves.toHaveProperty('access_token');
+    expect(wechat.calls[0]).toMatchObject({ method: 'POST', forced: true });
+  });
+
+  it.each(['cgi-bin/token', '', '/a b', '/a\r\nhost: b', '@evil.test/'])('is refused for the path %j', async (path) => {
+    await expect(ask({ method: 'GET', path })).rejects.toThrow(TypeError);
+    expect(wechat.countCalls()).toBe(0);
+  });
+
+  it('keeps the process alive while it waits', async () => {
+    const setTimer = vi.spyOn(clock, 'setTimer');
+    await ask();
+    expect(setTimer).toHaveBeenCalledExactlyOnceWith(expect.any(Function), 6_000, { ref: true });
+  });
+
+  it('leaves no timer and no listener behind', async () => {
+    const { signal } = new AbortController();
+    await ask(PLAIN, signal);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    wechat.fail('*', 'reset');
+    await failure(ask());
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+describe('a signal', () => {
+  it.each([new Error('enough'), 'enough', undefined])(
+    'rejects with its reason %s while WeChat is silent',
+    async (reason) => {
+      wechat.fail('*', 'hang');
+      const controller = new AbortController();
+      const asked = ask(PLAIN, controller.signal);
+      const outcome = asked.catch((error: unknown) => error);
+      await wechat.nextCall();
+      controller.abort(reason);
+      expect(await outcome).toBe(controller.signal.reason);
+      expect(clock.pendingTimers).toBe(0);
+    },
+  );
+
+  it('that is aborted already keeps the request from being sent', async () => {
+    await expect(ask(PLAIN, AbortSignal.abort('enough'))).rejects.toBe('enough');
+    expect(wechat.countCalls()).toBe(0);
+  });
+
+  it('that is aborted while undici is being loaded keeps the request from being sent', async () => {
+    const controller = new AbortController();
+    const asked = ask(PLAIN, controller.signal);
+    await Promise.resolve();
+    controller.abort('enough');
+    await expect(asked).rejects.toBe('enough');
+    expect(wechat.countCalls()).toBe(0);
+  });
+
+  it('that ends the caller counts nothing against the origin', async () => {
+    wechat.fail('*', 'hang', { times: 25 });
+    for (let time = 0; time < 25; time++) {
+      const controller = new AbortController();
+      const asked = ask(PLAIN, controller.signal).catch((error: unknown) => error);
+      await wechat.nextCall();
+      controller.abort('enough');
+      expect(await asked).toBe('enough');
+    }
+    await expect(ask()).resolves.toHaveProperty('access_token');
+  });
+});
+
+describe('many requests', () => {
+  it('are at most 64 at once', async () => {
+    const clear = wechat.fail('*', 'hang');
+    const controllers = Array.from({ length: 64 }, () => new AbortController());
+    const hanging = controllers.map(({ signal }) => ask(PLAIN, signal).catch((error: unknown) => error));
+    while (wechat.countCalls() < 64) await wechat.nextCall();
+    clear();
+    const waiting = ask();
+    await clock.advance(100);
+    expect(wechat.countCalls()).toBe(64);
+    controllers[0]?.abort('enough');
+    await expect(waiting).resolves.toHaveProperty('access_token');
+    for (const controller of controllers) controller.abort('enough');
+    expect(await Promise.all(hanging)).toEqual(controllers.map(() => 'enough'));
+  });
+});
+
+describe('close', () => {
+  it('rejects what is under way and what comes after with CLOSED', async () => {
+    wechat.fail('*', 'hang');
+    const outcome = failure(ask());
+    await wechat.nextCall();
+    await client.close();
+    expect(await outcome).toMatchObject({ code: 'CLOSED' });
+    expect(await failure(ask())).toMatchObject({ code: 'CLOSED' });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('before the first request loads nothing and sends nothing', async () => {
+    await client.close();
+    await client.close();
+    expect(await failure(ask())).toMatchObject({ code: 'CLOSED' });
+    expect(wechat.countCalls()).toBe(0);
+  });
+
+  it('while undici is being loaded keeps the request from being sent', async () => {
+    const outcome = failure(ask());
+    await client.close();
+    expect(await outcome).toMatchObject({ code: 'CLOSED' });
+    expect(wechat.countCalls()).toBe(0);
+  });
+});

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { isConnectFailure, ProxyFailure } from '../../../src/wechat/connect-failure.js';
+
+function withFields(fields: object, message = 'failed'): Error {
+  return Object.assign(new Error(message), fields);
+}
+
+describe('a failure before there was a connection', () => {
+  it.each([
+    withFields({ code: 'ECONNREFUSED' }),
+    withFields({ code: 'ENOTFOUND', syscall: 'getaddrinfo' }),
+    withFields({ code: 'EAI_AGAIN' }),
+    withFields({ code: 'EHOSTUNREACH' }),
+    withFields({ code: 'ETIMEDOUT', syscall: 'connect' }),
+    withFields({ code: 'ECONNRESET', syscall: 'connect' }),
+    withFields({ code: 'UND_ERR_CONNECT_TIMEOUT' }),
+    withFields({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }),
+    withFields({ code: 'CERT_HAS_EXPIRED' }),
+    withFields({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' }),
+    withFields({ code: 'ERR_SSL_WRONG_VERSION_NUMBER' }),
+    withFields({ code: 'EPROTO' }),
+    withFields(
+      { code: 'ECONNRESET' },
+      'Client network socket disconnected before secure TLS connection was established',
+    ),
+    new AggregateError([withFields({ code: 'ETIMEDOUT', syscall: 'connect' })]),
+    new ProxyFailure(407),
+    new ProxyFailure('UND_ERR_SOCKET'),
+  ])('is told by its code, place or kind: %s', (error) => expect(isConnectFailure(error)).toBe(true));
+
+  it.each([
+    withFields({ code: 'ECONNRESET', syscall: 'read' }),
+    withFields({ code: 'EPIPE', syscall: 'write' }),
+    withFields({ code: 'ETIMEDOUT', syscall: 'read' }),
+    withFields({ code: 'UND_ERR_SOCKET' }),
+    withFields({ code: 'HPE_INVALID_CONSTANT' }),
+    withFields({ code: 7 }),
+    new Error('failed'),
+    new AggregateError([]),
+    'ECONNREFUSED',
+    undefined,
+  ])('is not taken for one after it: %s', (error) => expect(isConnectFailure(error)).toBe(false));
+});

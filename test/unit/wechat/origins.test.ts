@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../../../src/testing/index.js';
+import { createWeChatClient } from '../../../src/wechat/client.js';
+import { parseOrigins, parseProxy } from '../../../src/wechat/origins.js';
+
+describe('the origins option', () => {
+  it.each([
+    [['https://api.weixin.qq.com'], ['https://api.weixin.qq.com']],
+    [
+      ['https://API.weixin.qq.com:443/', 'http://127.0.0.1:8080'],
+      ['https://api.weixin.qq.com', 'http://127.0.0.1:8080'],
+    ],
+    [['https://a.test', 'https://a.test/'], ['https://a.test']],
+    [['http://[::1]:80'], ['http://[::1]']],
+  ])('%j becomes %j', (origins, expected) => expect(parseOrigins(origins)).toEqual(expected));
+
+  it.each([
+    [[], 'an array'],
+    ['https://api.weixin.qq.com', 'a string'],
+    [undefined, 'undefined'],
+    [['api.weixin.qq.com'], 'wechat.origins[0]'],
+    [['https://a.test', 'ftp://a.test'], 'wechat.origins[1]'],
+    [['https://a.test/cgi-bin'], '/cgi-bin'],
+    [['https://a.test/?'], 'wechat.origins[0]'],
+    [['https://a.test/#'], 'wechat.origins[0]'],
+    [[42], 'got 42'],
+    [[null], 'got null'],
+  ])('%j is a TypeError that says %s', (origins, words) => {
+    const create = () => createWeChatClient({ origins: origins as string[], clock: new FakeClock() });
+    expect(create).toThrow(TypeError);
+    expect(create).toThrow(words);
+  });
+
+  it.each(['https://canary:canary@a.test', 'https://:canary@a.test', 'https://u:canary@a.test/path', 'u:canary@a'])(
+    'shows nothing of credentials: %s',
+    (origin) => {
+      expect(() => parseOrigins([origin])).toThrow(TypeError);
+      expect(() => parseOrigins([origin])).not.toThrow(/canary/);
+    },
+  );
+});
+
+describe('the proxy option', () => {
+  it.each([
+    [undefined, undefined],
+    ['http://10.0.0.9:3128', 'http://10.0.0.9:3128/'],
+    ['https://user:pass@proxy.test/', 'https://user:pass@proxy.test/'],
+  ])('%s becomes %s', (proxy, expected) => expect(parseProxy(proxy)).toBe(expected));
+
+  it.each([
+    '',
+    'proxy',
+    'socks5://canary:1@a.test',
+    'http://canary:1@a.test/path',
+    'http://canary@a.test?q',
+    'http://canary%E0:1@a.test',
+    'http://u:canary%@a.test',
+    7,
+    null,
+  ])('%j is a TypeError that does not repeat it', (proxy) => {
+    const create = () =>
+      createWeChatClient({ origins: ['https://a.test'], proxy: proxy as string, clock: new FakeClock() });
+    expect(create).toThrow(TypeError);
+    expect(create).toThrow(/^wechat\.proxy must be/);
+    expect(create).not.toThrow(/canary/);
+  });
+});
