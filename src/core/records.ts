@@ -1,7 +1,7 @@
 import type { Events, RefreshedEvent } from './events.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
 import type { CachedRecord, RecordCache } from './record-cache.js';
-import { FUTURE_TOLERANCE_MS, lifeMs, minValidityMs, type RefreshTimes } from './refresh-policy.js';
+import { dueOf, FUTURE_TOLERANCE_MS, lifeMs, minValidityMs, type RefreshTimes } from './refresh-policy.js';
 import type { StoreClock } from './store-clock.js';
 import type { TokenKey } from './token-key.js';
 import { type ReadResult, TokenRecord } from './token-record.js';
@@ -115,7 +115,7 @@ export class Records {
       promise: undefined,
       endsAtMonotonic: monotonic + Math.min(grant.expiresAt - now, lifeMs(grant)),
       confirmedAtMonotonic: written ? monotonic : undefined,
-      dueAt: grant.obtainedAt > now + FUTURE_TOLERANCE_MS ? now : grant.dueAt,
+      dueAt: dueOf(grant, now),
     };
     this.trust(cached);
     return cached;

@@ -40,6 +40,11 @@ function capped(set: number | undefined, byDefault: number, life: number): numbe
   return set === undefined ? Math.min(byDefault, life / 5) : Math.min(set, life / 2);
 }
 
+/** When a stored token is due: at once where a clock that has moved since says that it comes from the future. */
+export function dueOf(stored: Lifetime & { readonly dueAt: number }, now: number): number {
+  return stored.obtainedAt > now + FUTURE_TOLERANCE_MS ? now : stored.dueAt;
+}
+
 /** When to ask again after an answer that did not extend the token in force. */
 export function dueAgainAt(lifetime: Lifetime, now: number): number {
   const left = Math.max(0, lifetime.expiresAt - now);

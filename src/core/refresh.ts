@@ -10,7 +10,7 @@ import type { GrantWriter, WriteOptions } from './grant-writer.js';
 import { type KeyDocument, readKeyDocument, type StoredGrant } from './key-document.js';
 import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
-import type { RefreshTimes } from './refresh-policy.js';
+import { dueOf, type RefreshTimes } from './refresh-policy.js';
 import type { AccessTokenMode, AppCredentials, RateLimit, Refresher, Upstream } from './refresher.js';
 import type { Registry } from './registry.js';
 import type { Flight } from './single-flight.js';
@@ -119,7 +119,7 @@ export class Refresh {
     const { key, reason } = flight;
     failures.learn(key, document);
     const isNew = document.recordVersion > knownVersion;
-    const isNotDue = reason === 'due' && grant !== undefined && grant.dueAt > clock.now();
+    const isNotDue = reason === 'due' && grant !== undefined && dueOf(grant, clock.now()) > clock.now();
     if (grant !== undefined && records.isUsableGrant(grant)) {
       const answers = reason === 'stale' ? grant.value !== flight.stale : isNew || isNotDue;
       const announceFirst = registry.task(key) !== undefined;

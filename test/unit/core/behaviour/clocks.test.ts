@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest';
+import { APPID, TYPE, World } from '../../../support/world.js';
+
+const LIFE_MS = 7_200_000;
+const DAY_MS = 24 * 3_600_000;
+
+test('I1: after the clock is set back a day, a token lives no longer than it was granted', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  world.wechat.always = () => new Promise(() => {});
+  await world.clock.advance(3_600_000);
+  world.clock.jump(-DAY_MS);
+  await world.clock.advance(LIFE_MS - 3_600_000 - 1);
+  expect(tokens.peek(APPID, TYPE)?.value).toBe('token-1');
+  await world.clock.advance(1);
+  expect(tokens.peek(APPID, TYPE)).toBeUndefined();
+});
+
+test('a clock set back makes the token due once, and no loop', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  world.clock.jump(-DAY_MS);
+  await world.clock.advance(60_000);
+  expect(world.wechat.calls).toBe(2);
+  await world.clock.advance(3_600_000);
+  expect(world.wechat.calls).toBe(2);
+  expect(await tokens.get(APPID, TYPE)).toBe('token-2');
+});
+
+test('a clock set forward a day refreshes once, and the old token is not answered', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  world.clock.jump(DAY_MS);
+  expect(await tokens.get(APPID, TYPE)).toBe('token-2');
+  await world.clock.advance(3_600_000);
+  expect(world.wechat.calls).toBe(2);
+});
+
+test('a task is refreshed within a second after the machine has slept past its due', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  world.clock.jump(LIFE_MS - 300_000);
+  await world.clock.advance(1_000);
+  expect(world.wechat.calls).toBe(2);
+  expect(tokens.peek(APPID, TYPE)?.value).toBe('token-2');
+});
+
+test('a hit with a clock that reads less than before is looked at before it is answered', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  await tokens.get(APPID, TYPE);
+  world.clock.jump(-10_000);
+  expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+  expect(tokens.peek(APPID, TYPE)?.value).toBe('token-1');
+});
+
+test('short lives are kept fresh too', async () => {
+  await using world = new World({ random: () => Math.random() });
+  world.wechat.lifeSeconds = 2;
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  for (let step = 0; step < 200; step++) {
+    await world.clock.advance(100);
+    expect(tokens.peek(APPID, TYPE)).toBeDefined();
+  }
+  expect(world.wechat.calls).toBeLessThan(20);
+});
+
+test('a token whose process clock is a day ahead of the store is kept by the clock of the store', async () => {
+  await using world = new World();
+  const right = await world.registered();
+  await right.get(APPID, TYPE);
+  const ahead = world.manager({
+    clock: {
+      now: () => world.clock.now() + DAY_MS,
+      monotonic: () => world.clock.monotonic(),
+      random: () => 0.5,
+      setTimer: (callback, delayMs) => world.clock.setTimer(callback, delayMs),
+    },
+  });
+  expect(await ahead.get(APPID, TYPE)).toBe('token-1');
+  await world.clock.advance(LIFE_MS);
+  expect(world.wechat.calls).toBe(2);
+  expect(await ahead.get(APPID, TYPE)).toBe(await right.get(APPID, TYPE));
+});

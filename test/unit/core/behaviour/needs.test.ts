@@ -1,0 +1,159 @@
+import { expect, test } from 'vitest';
+import { defineRefresher, type JsonObject, TokenError, type TokenKey } from '../../../../src/index.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+
+/** A ticket that is made of the access token it was asked with. */
+function ticket(asked: string[] = [], reject: (token: string) => boolean = () => false) {
+  return defineRefresher({
+    type: 'ticket',
+    dependsOn: ({ appid }) => [{ appid, type: TYPE }],
+    async refresh({ key, token }) {
+      const value = await token({ appid: key.appid, type: TYPE });
+      asked.push(value);
+      if (reject(value)) throw new TokenError('UPSTREAM_REJECTED', 'stale', { errcode: 40001, retryable: true });
+      return { value: `ticket-of-${value}`, expiresInSeconds: 7_200 };
+    },
+  });
+}
+
+test('a ticket and its access token need no order, and share the access token', async () => {
+  await using world = new World();
+  const tokens = world.manager({ refreshers: [world.wechat, ticket()] });
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: ['ticket', TYPE] });
+  expect(await tokens.get(APPID, 'ticket')).toBe('ticket-of-token-1');
+  expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+  expect(world.wechat.calls).toBe(1);
+});
+
+test('a dependency without a task comes from the params first, and on demand only without them', async () => {
+  await using world = new World();
+  const tokens = world.manager({ refreshers: [world.wechat, ticket()] });
+  await tokens.register({
+    appid: APPID,
+    secret: SECRET,
+    tasks: [{ type: 'ticket', params: { access_token: 'given' } }],
+  });
+  expect(await tokens.get(APPID, 'ticket')).toBe('ticket-of-given');
+  expect(world.wechat.calls).toBe(0);
+  await tokens.register({ appid: 'other', secret: SECRET, tasks: ['ticket'] });
+  expect(await tokens.get('other', 'ticket')).toBe('ticket-of-token-1');
+});
+
+test('a dependency found stale is replaced once, by value, and the attempt starts again once', async () => {
+  await using world = new World();
+  const asked: string[] = [];
+  const tokens = world.manager({ refreshers: [world.wechat, ticket(asked, (token) => token === 'token-1')] });
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE, 'ticket'] });
+  expect(await tokens.get(APPID, 'ticket')).toBe('ticket-of-token-2');
+  expect(asked).toEqual(['token-1', 'token-2']);
+  expect(world.wechat.asked.map(({ reason }) => reason)).toEqual(['demand', 'stale']);
+});
+
+test('a dependency that is stale twice ends the attempt under the back-off', async () => {
+  await using world = new World();
+  const asked: string[] = [];
+  const tokens = world.manager({ refreshers: [world.wechat, ticket(asked, () => true)] });
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
+  await expect(tokens.get(APPID, 'ticket')).rejects.toMatchObject({ errcode: 40001 });
+  expect(asked).toEqual(['token-1', 'token-2']);
+  await world.clock.advance(3_600_000);
+  expect(world.wechat.calls).toBeLessThanOrEqual(21);
+});
+
+test('a missing secret is INPUT_MISSING of the refresher and asks nobody', async () => {
+  await using world = new World();
+  const tokens = world.manager({ refreshers: [] });
+  await tokens.register({ appid: APPID });
+  await expect(tokens.get(APPID, 'access_token')).rejects.toMatchObject({ code: 'INPUT_MISSING', appid: APPID });
+});
+
+test('an app that nobody registered is NOT_REGISTERED', async () => {
+  await using world = new World();
+  const tokens = world.manager();
+  for (const appid of ['unknown', '__proto__', 'constructor', 'toString', '..']) {
+    await expect(tokens.get(appid, TYPE)).rejects.toMatchObject({ code: 'NOT_REGISTERED', appid });
+  }
+  expect(world.wechat.calls).toBe(0);
+});
+
+test('a circle of dependencies is a TypeError at the call', async () => {
+  await using world = new World();
+  const round = (type: string, to: string) =>
+    defineRefresher({
+      type,
+      dependsOn: ({ appid }: TokenKey) => [{ appid, type: to }],
+      refresh: async () => ({ value: 'x', expiresInSeconds: 1 }),
+    });
+  const tokens = world.manager({ refreshers: [round('a', 'b'), round('b', 'a')] });
+  await expect(tokens.register({ appid: APPID, tasks: ['a'] as never })).rejects.toThrow(/circle/);
+  await tokens.register({ appid: APPID });
+  await expect(tokens.get(APPID, 'a' as never)).rejects.toThrow(TypeError);
+});
+
+test('params given as an object reach the refresher and survive a restart', async () => {
+  await using world = new World();
+  const first = world.manager();
+  await first.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params: { region: 'sh' } }] });
+  await first.get(APPID, TYPE);
+  await first.close();
+  const second = world.manager();
+  await second.refresh(APPID, TYPE, { force: true });
+  expect(world.wechat.asked.map(({ params }) => params)).toEqual([{ region: 'sh' }, { region: 'sh' }]);
+});
+
+test('params given as a function are asked before each refresh, and a process without it leaves the work', async () => {
+  await using world = new World();
+  const first = world.manager();
+  let serial = 0;
+  await first.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params: () => ({ serial: ++serial }) }] });
+  await first.get(APPID, TYPE);
+  const second = world.manager();
+  await second.start();
+  expect(await second.get(APPID, TYPE)).toBe('token-1');
+  await world.clock.advance(7_200_000);
+  expect(world.wechat.asked.map(({ params }) => params)).toEqual([{ serial: 1 }, { serial: 2 }]);
+  expect(second.peek(APPID, TYPE)?.value).toBe('token-2');
+  for await (const task of second.status()) expect(task.functionMissing).toBe(true);
+  for await (const task of first.status()) expect(task.functionMissing).toBe(false);
+});
+
+test.each<[string, () => JsonObject | Promise<JsonObject>]>([
+  [
+    'throws',
+    () => {
+      throw new Error('CANARY');
+    },
+  ],
+  ['rejects', () => Promise.reject(new Error('CANARY'))],
+  ['returns nothing', () => undefined as never],
+  ['never settles', () => new Promise(() => {})],
+])('a params function that %s costs its own key only, and is tried again', async (_name, params) => {
+  await using world = new World();
+  const tokens = world.manager();
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params }] });
+  await tokens.register({ appid: 'other', secret: SECRET, tasks: [TYPE] });
+  const refused = tokens.get(APPID, TYPE).catch((error: unknown) => error);
+  await world.clock.advance(5_000);
+  const error = (await refused) as Error;
+  expect(error).toMatchObject({ code: 'INPUT_MISSING', appid: APPID });
+  expect(error.stack + JSON.stringify(error)).not.toContain('CANARY');
+  expect(await tokens.get('other', TYPE)).toBe('token-1');
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params: () => ({}) }] });
+  expect(await tokens.get(APPID, TYPE)).toBe('token-2');
+});
+
+test('keys with a subject are kept apart, as tasks and on demand', async () => {
+  await using world = new World();
+  const tokens = world.manager();
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE, { type: TYPE, subject: 'openid-1' }] });
+  const own = await tokens.get(APPID, TYPE);
+  const one = await tokens.get(APPID, TYPE, { subject: 'openid-1' });
+  const two = await tokens.get(APPID, TYPE, { subject: 'a/b%2F' });
+  expect(new Set([own, one, two]).size).toBe(3);
+  expect(tokens.hasTask(APPID, TYPE, { subject: 'openid-1' })).toBe(true);
+  expect(tokens.hasTask(APPID, TYPE, { subject: 'a/b%2F' })).toBe(false);
+  expect(tokens.peek(APPID, TYPE, { subject: 'a/b%2F' })?.value).toBe(two);
+  await tokens.unregister(APPID, TYPE, { subject: 'openid-1' });
+  expect(tokens.hasTask(APPID, TYPE, { subject: 'openid-1' })).toBe(false);
+  expect(await tokens.get(APPID, TYPE)).toBe(own);
+});

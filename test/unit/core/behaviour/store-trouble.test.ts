@@ -1,0 +1,171 @@
+import { expect, test } from 'vitest';
+import { FaultyStore } from '../../../support/shared-store.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+
+const LIFE_MS = 7_200_000;
+
+function troubled(): { world: World; store: FaultyStore } {
+  let store: FaultyStore | undefined;
+  const world = new World({ store: (memory) => (store = new FaultyStore(memory)) });
+  return { world, store: store as FaultyStore };
+}
+
+const broken = (methods: readonly string[]) => (method: string) => {
+  if (methods.includes(method)) throw new Error(`CANARY ${method} is broken`);
+};
+
+test('a store that is away leaves hits as they are, and says so once at each edge', async () => {
+  const { world, store } = troubled();
+  await using _ = world;
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  store.before = broken(['now', 'get', 'set', 'lease', 'list', 'delete']);
+  await world.clock.advance(30 * 60_000);
+  expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+  expect(world.wechat.calls).toBe(1);
+  store.before = () => {};
+  await world.clock.advance(2 * 60_000);
+  expect(world.log.filter((line) => line.startsWith('store'))).toEqual([
+    'storeUnavailable STORE_UNAVAILABLE',
+    'storeAvailable',
+  ]);
+});
+
+test('a store that is away makes no herd upstream, neither during nor after', async () => {
+  const { world, store } = troubled();
+  await using _ = world;
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  store.before = broken(['now', 'get', 'set', 'lease', 'list', 'delete']);
+  await world.clock.advance(LIFE_MS + 3_600_000);
+  expect(world.wechat.calls).toBe(1);
+  const commands = store.calls.length;
+  await world.clock.advance(3_600_000);
+  expect(store.calls.length - commands).toBeLessThan(400);
+  store.before = () => {};
+  await world.clock.advance(61_000);
+  expect(world.wechat.calls).toBe(2);
+});
+
+test('I3: a grant that the store did not take is served, offered again, and written in the end', async () => {
+  const { world, store } = troubled();
+  await using _ = world;
+  const tokens = await world.registered();
+  store.before = (method, id) => {
+    if (method === 'set' && id?.startsWith('key/')) throw new Error('disk full');
+  };
+  expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+  await world.clock.advance(10_000);
+  expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+  store.before = () => {};
+  await world.clock.advance(61_000);
+  expect(world.wechat.calls).toBe(1);
+  const next = world.manager();
+  expect(await next.get(APPID, TYPE)).toBe('token-1');
+  expect(world.log.filter((line) => line === 'refreshed access_token upstream')).toHaveLength(1);
+});
+
+test.each(['now', 'get', 'set', 'list', 'lease', 'watch'])(
+  'a store that throws on %s gives one clear error',
+  async (method) => {
+    const { world, store } = troubled();
+    await using _ = world;
+    store.before = broken([method]);
+    const tokens = world.manager();
+    const error = await tokens
+      .register({ appid: APPID, secret: SECRET, tasks: [TYPE] })
+      .then(() => tokens.get(APPID, TYPE))
+      .catch((thrown: unknown) => thrown);
+    if (method !== 'set' && typeof error === 'string') return;
+    expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
+    expect((error as Error).message).toContain(`the store's ${method} failed`);
+    expect(JSON.stringify(error) + String((error as Error).stack)).not.toContain('CANARY');
+  },
+);
+
+test('I8: a store that hangs costs a call two seconds and no more', async () => {
+  const { world, store } = troubled();
+  await using _ = world;
+  const tokens = world.manager();
+  store.before = () => new Promise(() => {});
+  const refused = tokens.get(APPID, TYPE).catch((error: unknown) => error);
+  await world.clock.advance(2_000);
+  expect(await refused).toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  store.before = () => {};
+});
+
+test('a start that failed is tried again by the next call', async () => {
+  const { world, store } = troubled();
+  await using _ = world;
+  const tokens = world.manager();
+  store.before = broken(['list']);
+  await expect(tokens.start()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  store.before = () => {};
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
+  expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+});
+
+test('I3: a damaged record is moved aside with an event, and the key is fetched anew', async () => {
+  const { world } = troubled();
+  await using _ = world;
+  const first = await world.registered();
+  await first.get(APPID, TYPE);
+  await first.close();
+  const id = `key/${APPID}/${TYPE}`;
+  const [document] = await world.store.get([id]);
+  const damaged = { ...document?.data, checksum: '00000000' };
+  await world.store.set(id, damaged, document?.version ?? 0);
+  const second = world.manager();
+  expect(await second.get(APPID, TYPE)).toBe('token-2');
+  expect(world.log).toContain('recordQuarantined');
+  const aside: unknown[] = [];
+  for await (const { data } of world.store.list('quarantine')) aside.push(data);
+  expect(aside).toEqual([{ id, version: expect.any(Number), damaged }]);
+});
+
+test('a record of a newer release is an error for its key: not absent, not overwritten, no upstream call', async () => {
+  const { world } = troubled();
+  await using _ = world;
+  const { seal } = await import('../../../../src/core/document-codec.js');
+  const { canonicalJson, checksum } = await import('../../../../src/core/checksum.js');
+  const id = `key/${APPID}/${TYPE}`;
+  const { checksum: _checksum, ...sealed } = { ...seal(id, {}), format: 2 };
+  const data = { ...sealed, checksum: checksum(`${id}\n${canonicalJson(sealed)}`) };
+  await world.store.set(id, data, 0);
+  const tokens = world.manager();
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
+  await expect(tokens.get(APPID, TYPE)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', message: /format 2/ });
+  await world.clock.advance(600_000);
+  expect(world.wechat.calls).toBe(0);
+  const [stored] = await world.store.get([id]);
+  expect(stored?.data).toEqual(data);
+});
+
+test('a record that is older than ours after a failover is replaced by ours', async () => {
+  const { world } = troubled();
+  await using _ = world;
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  const id = `key/${APPID}/${TYPE}`;
+  const [old] = await world.store.get([id]);
+  await tokens.refresh(APPID, TYPE, { force: true });
+  const get = world.store.get.bind(world.store);
+  world.store.get = async (ids) =>
+    (await get(ids)).map((document) => (document?.id === id && old ? { ...old } : document));
+  await world.clock.advance(61_000);
+  expect(await tokens.get(APPID, TYPE)).toBe('token-2');
+  await world.clock.advance(0);
+  expect(await tokens.get(APPID, TYPE)).toBe('token-2');
+});
+
+test('a record that is gone from the store is dropped within a minute and fetched again', async () => {
+  const { world } = troubled();
+  await using _ = world;
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  const id = `key/${APPID}/${TYPE}`;
+  const [document] = await world.store.get([id]);
+  await world.store.delete(id, document?.version ?? 0);
+  await world.clock.advance(0);
+  expect(await tokens.get(APPID, TYPE)).toBe('token-2');
+});
