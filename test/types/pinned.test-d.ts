@@ -10,7 +10,15 @@ import type {
   TokenRecord,
   TokenStore,
 } from '../../src/index.js';
-import { defineRefresher, FileStore, MemoryStore, signJsSdk, systemClock, TokenError, TokenManager } from '../../src/index.js';
+import {
+  defineRefresher,
+  FileStore,
+  MemoryStore,
+  signJsSdk,
+  systemClock,
+  TokenError,
+  TokenManager,
+} from '../../src/index.js';
 
 declare const appid: string;
 declare const secret: string;
@@ -53,4 +61,123 @@ test('custom types join the union, and any manager is a TokenManager', () => {
   if (tokens.hasType(name)) {
     expectTypeOf(name).toEqualTypeOf<'access_token' | 'jsapi_ticket' | 'wx_card_ticket' | 'corp_access_token'>();
   }
+});
+
+test('the refreshed event names the token, its record, the reason and the source', () => {
+  const tokens = new TokenManager();
+  tokens.on('refreshed', ({ appid, type, subject, record, reason, source }) => {
+    expectTypeOf(appid).toBeString();
+    expectTypeOf(type).toBeString();
+    expectTypeOf(subject).toEqualTypeOf<string | undefined>();
+    expectTypeOf(record).toEqualTypeOf<TokenRecord>();
+    expectTypeOf(reason).toEqualTypeOf<'due' | 'demand' | 'stale' | 'forced' | undefined>();
+    expectTypeOf(source).toEqualTypeOf<'upstream' | 'store' | 'put'>();
+  });
+  tokens.once('refreshFailed', ({ appid, type, subject, error, attempt, retryAt }) => {
+    expectTypeOf(appid).toBeString();
+    expectTypeOf(type).toBeString();
+    expectTypeOf(subject).toEqualTypeOf<string | undefined>();
+    expectTypeOf(error).toEqualTypeOf<TokenError>();
+    expectTypeOf(attempt).toBeNumber();
+    expectTypeOf(retryAt).toBeNumber();
+  });
+  tokens.off('listenerFailed', async () => {});
+  for (const name of ['reauthorizationRequired', 'storeUnavailable', 'storeAvailable', 'recordQuarantined'] as const) {
+    tokens.on(name, () => {});
+  }
+  // @ts-expect-error an event that does not exist
+  tokens.on('error', () => {});
+});
+
+test('register takes types, and objects where a task needs more', () => {
+  const tokens = new TokenManager();
+  const registered = tokens.register({
+    appid,
+    secret,
+    accessToken: 'plain',
+    tasks: [
+      'access_token',
+      'jsapi_ticket',
+      { type: 'wx_card_ticket', subject: openid, params: { refresh_token: 'x' } },
+      { type: 'access_token', params: (key) => ({ for: key.appid }) },
+      { type: 'access_token', params: async () => ({}) },
+    ],
+  });
+  expectTypeOf(registered).resolves.toBeVoid();
+  // @ts-expect-error an unknown type
+  void tokens.register({ appid, tasks: ['acess_token'] });
+  // @ts-expect-error an unknown mode
+  void tokens.register({ appid, accessToken: 'fast' });
+  expectTypeOf(tokens.unregister(appid)).resolves.toBeVoid();
+  expectTypeOf(tokens.unregister(appid, 'access_token', { subject: openid })).resolves.toBeVoid();
+});
+
+test('tokens are got, looked at, refreshed, put and used', () => {
+  const tokens = new TokenManager();
+  const signal = new AbortController().signal;
+  expectTypeOf(tokens.get(appid, 'access_token')).resolves.toBeString();
+  const options = { subject: openid, minValidityMs: 1, timeoutMs: 1, signal };
+  expectTypeOf(tokens.get(appid, 'access_token', options)).resolves.toBeString();
+  expectTypeOf(tokens.getRecord(appid, 'jsapi_ticket', options)).resolves.toEqualTypeOf<TokenRecord>();
+  expectTypeOf(tokens.peek(appid, 'access_token')).toEqualTypeOf<TokenRecord | undefined>();
+  expectTypeOf(tokens.refresh(appid, 'access_token', { stale: 'x' })).resolves.toBeString();
+  expectTypeOf(tokens.refresh(appid, 'access_token', { force: true })).resolves.toBeString();
+  // @ts-expect-error neither stale nor force
+  void tokens.refresh(appid, 'access_token', {});
+  // @ts-expect-error both stale and force
+  void tokens.refresh(appid, 'access_token', { stale: 'x', force: true });
+  void tokens.put(appid, 'access_token', grant, { subject: openid });
+  const called = tokens.call(appid, 'access_token', (token) => token.length, {
+    subject: openid,
+    signal,
+    isStale: ({ result, error }) => result === 0 || error !== undefined,
+  });
+  expectTypeOf(called).resolves.toBeNumber();
+});
+
+test('status is iterated, and holds no secret', () => {
+  const tokens = new TokenManager();
+  const tasks = tokens.status({ appid, type: 'access_token', subject: openid, after: 'x', limit: 1 });
+  expectTypeOf(tasks).toExtend<AsyncIterable<TaskStatus>>();
+  expectTypeOf<Extract<keyof TaskStatus, 'value' | 'token' | 'secret' | 'params' | 'result'>>().toBeNever();
+  expectTypeOf(tokens.hasTask(appid, 'access_token', { subject: openid })).toBeBoolean();
+  expectTypeOf(tokens.start()).resolves.toBeVoid();
+  expectTypeOf(tokens.close()).resolves.toBeVoid();
+  expectTypeOf(tokens).toExtend<AsyncDisposable>();
+});
+
+test('a page is signed with the ticket of an app or of a subject', () => {
+  const config = signJsSdk(new TokenManager(), appid, 'https://example.com/', { subject: openid });
+  expectTypeOf(config).resolves.toExtend<{ appId: string; timestamp: number; nonceStr: string; signature: string }>();
+});
+
+test('the ports have the members that users implement', () => {
+  expectTypeOf<keyof Refresher>().toEqualTypeOf<'type' | 'dependsOn' | 'refresh'>();
+  expectTypeOf<keyof RefreshContext>().toEqualTypeOf<
+    'key' | 'app' | 'previous' | 'reason' | 'stale' | 'params' | 'token' | 'allow' | 'request' | 'signal'
+  >();
+  expectTypeOf<keyof TokenStore>().toEqualTypeOf<
+    'now' | 'get' | 'set' | 'delete' | 'list' | 'lease' | 'claimDue' | 'watch' | 'close'
+  >();
+  expectTypeOf<TokenStore['get']>().returns.resolves.toEqualTypeOf<(StoredDocument | undefined)[]>();
+  expectTypeOf<TokenStore['set']>().returns.resolves.toEqualTypeOf<number | undefined>();
+  expectTypeOf<TokenStore['lease']>().returns.resolves.toEqualTypeOf<Lease | undefined>();
+  expectTypeOf<StoredDocument>().toEqualTypeOf<{
+    readonly id: string;
+    readonly version: number;
+    readonly data: StoredDocument['data'];
+    readonly due?: Due;
+  }>();
+  expectTypeOf(new MemoryStore()).toExtend<TokenStore>();
+  expectTypeOf(new FileStore('x')).toExtend<TokenStore>();
+});
+
+test('an error is made of a code, a message and facts', () => {
+  const error = new TokenError('UPSTREAM_REJECTED', 'no', { appid, errcode: 40164, ip: '203.0.113.7', cause: 1 });
+  const { appid: of, type, subject, errcode, errmsg, rid, ip, retryAt, retryable, cause } = error;
+  expectTypeOf([of, type, subject, errmsg, rid, ip]).toEqualTypeOf<(string | undefined)[]>();
+  expectTypeOf([errcode, retryAt]).toEqualTypeOf<(number | undefined)[]>();
+  expectTypeOf(retryable).toBeBoolean();
+  expectTypeOf(cause).toBeUnknown();
+  new TokenError('A_CODE_OF_THE_FUTURE', 'the union is open');
 });
