@@ -45,12 +45,12 @@ function checkedGrant(
   }
   const lifeSeconds = seconds((grant as Grant).expiresInSeconds);
   if (!(lifeSeconds >= 1 && lifeSeconds <= MAX_LIFE_SECONDS)) {
-    const got = describeValue((grant as Grant).expiresInSeconds);
+    const got = describeNumber((grant as Grant).expiresInSeconds);
     throw new TypeError(`a grant's expiresInSeconds must be 1 to ${MAX_LIFE_SECONDS}, got ${got}`);
   }
   if (!Number.isFinite(obtainedAt) || obtainedAt <= 0 || obtainedAt > now + FUTURE_TOLERANCE_MS) {
     throw new TypeError(
-      `a grant's obtainedAt must be epoch milliseconds and not in the future, got ${describeValue(obtainedAt)}`,
+      `a grant's obtainedAt must be epoch milliseconds and not in the future, got ${describeNumber(obtainedAt)}`,
     );
   }
   return { value, lifeSeconds, obtainedAt };
@@ -60,7 +60,9 @@ function checkedDue(dueInSeconds: unknown, lifeSeconds: number): number | undefi
   if (dueInSeconds === undefined) return undefined;
   const due = seconds(dueInSeconds);
   if (!(due >= 0 && due <= lifeSeconds)) {
-    throw new TypeError(`a grant's dueInSeconds must be 0 to its expiresInSeconds, got ${describeValue(dueInSeconds)}`);
+    throw new TypeError(
+      `a grant's dueInSeconds must be 0 to its expiresInSeconds, got ${describeNumber(dueInSeconds)}`,
+    );
   }
   return due;
 }
@@ -72,6 +74,11 @@ function checkedResult(result: unknown, value: string): StoredGrant['result'] & 
     throw new TypeError(`a grant's result must be at most ${MAX_RESULT_LENGTH} characters of JSON, got ${text.length}`);
   }
   return withoutValue(JSON.parse(text), value);
+}
+
+/** What is not a number may be a token in the wrong place. */
+function describeNumber(value: unknown): string {
+  return typeof value === 'number' ? describeValue(value) : describeKind(value);
 }
 
 /** The wire sometimes has numbers as strings. */

@@ -1,0 +1,128 @@
+import { type FSWatcher, watch } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock, ClockTimer } from '../../core/clock.js';
+import { CHANGE_LOG } from './change-log.js';
+import { isDocumentId } from './document-path.js';
+import { FILE_MODE, hasCode } from './durable-file.js';
+
+const POLL_MS = 5_000;
+
+/** Follows the change log of a store: at once where the system tells of changes, and every 5 s in any case. */
+export class ChangeWatch {
+  readonly #root: string;
+  readonly #clock: Clock;
+  readonly #changed: (id: string | undefined) => void;
+  #watcher: FSWatcher | undefined;
+  #timer: ClockTimer | undefined;
+  #ended = false;
+  #inode = 0;
+  #offset = 0;
+  #reading: Promise<void> | undefined;
+  #readAgain = false;
+
+  private constructor(root: string, clock: Clock, changed: (id: string | undefined) => void) {
+    this.#root = root;
+    this.#clock = clock;
+    this.#changed = changed;
+  }
+
+  static async start(root: string, clock: Clock, changed: (id: string | undefined) => void): Promise<ChangeWatch> {
+    const changes = new ChangeWatch(root, clock, changed);
+    await changes.#goToEnd();
+    changes.#listen();
+    changes.#schedule();
+    return changes;
+  }
+
+  async end(): Promise<void> {
+    this.#ended = true;
+    this.#timer?.cancel();
+    this.#watcher?.close();
+    await this.#reading;
+  }
+
+  async #goToEnd(): Promise<void> {
+    const file = await open(join(this.#root, CHANGE_LOG), 'a', FILE_MODE);
+    try {
+      const { ino, size } = await file.stat();
+      this.#inode = ino;
+      this.#offset = size;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Where the system has no watch to give, for lack of inotify instances for one, polling has to do. */
+  #listen(): void {
+    try {
+      this.#watcher = watch(this.#root, { persistent: false }, (_event, name) => {
+        if (name === null || name === CHANGE_LOG) this.#read();
+      });
+      this.#watcher.on('error', () => this.#watcher?.close());
+    } catch {
+      this.#watcher = undefined;
+    }
+  }
+
+  #schedule(): void {
+    this.#timer = this.#clock.setTimer(() => {
+      this.#read();
+      this.#schedule();
+    }, POLL_MS);
+  }
+
+  /** Reads what is new, one reading at a time. */
+  #read(): void {
+    if (this.#ended) return;
+    if (this.#reading !== undefined) {
+      this.#readAgain = true;
+      return;
+    }
+    this.#reading = this.#readNew()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#reading = undefined;
+        if (!this.#readAgain) return;
+        this.#readAgain = false;
+        this.#read();
+      });
+  }
+
+  async #readNew(): Promise<void> {
+    let file: FileHandle;
+    try {
+      file = await open(join(this.#root, CHANGE_LOG), 'r');
+    } catch (error) {
+      // Just renamed: the next change creates it anew.
+      if (hasCode(error, 'ENOENT')) return;
+      throw error;
+    }
+    try {
+      const { ino, size } = await file.stat();
+      if (ino !== this.#inode || size < this.#offset) {
+        this.#inode = ino;
+        this.#offset = size;
+        this.#tell(undefined);
+        return;
+      }
+      const length = size - this.#offset;
+      if (length === 0) return;
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, this.#offset);
+      this.#tellLines(buffer.subarray(0, bytesRead));
+    } finally {
+      await file.close();
+    }
+  }
+
+  #tellLines(bytes: Buffer): void {
+    const end = bytes.lastIndexOf('\n') + 1;
+    if (end === 0) return;
+    this.#offset += end;
+    for (const id of bytes.toString('latin1', 0, end - 1).split('\n')) this.#tell(isDocumentId(id) ? id : undefined);
+  }
+
+  #tell(id: string | undefined): void {
+    if (!this.#ended) this.#changed(id);
+  }
+}

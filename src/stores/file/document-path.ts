@@ -1,0 +1,84 @@
+import { hash } from 'node:crypto';
+import { join } from 'node:path';
+import { describeValue } from '../../core/redact.js';
+
+/*
+ * Where documents lie below the root of a store. The document `key/wx1/access_token` has the directory
+ * `key/<hash of wx1>.d/<hash of access_token>`; what lies below it, such as `key/wx1/access_token/openid`, is in the
+ * container beside it, `key/<hash of wx1>.d/<hash of access_token>.d`. So the directory of a document holds a handful
+ * of files however many documents there are: it is quick to read, and read in one go.
+ */
+
+/** Names of directories below the root, outermost first. */
+export type Path = readonly string[];
+
+export const TEMPORARY_DIRECTORY = 'tmp';
+
+const SEGMENT = '[\\x21-\\x2e\\x30-\\x7e]{1,384}';
+const ID = new RegExp(`^${SEGMENT}(?:/${SEGMENT}){1,3}$`);
+const PREFIX = new RegExp(`^${SEGMENT}(?:/${SEGMENT}){0,3}$`);
+const PLAIN_KIND = /^[a-z]{1,16}$/;
+const HASH_DIGITS = 40;
+const CONTAINER_SUFFIX = '.d';
+const DOCUMENT_NAME = new RegExp(`^[0-9a-f]{${HASH_DIGITS}}$`);
+const CONTAINER_NAME = new RegExp(`^[0-9a-f]{${HASH_DIGITS}}\\${CONTAINER_SUFFIX}$`);
+
+export function isDocumentId(id: string): boolean {
+  return ID.test(id);
+}
+
+export function documentPath(id: string): Path {
+  if (typeof id !== 'string' || !ID.test(id)) {
+    throw new TypeError(`id must be 2 to 4 segments of 1 to 384 printable ASCII characters, got ${describeValue(id)}`);
+  }
+  const segments = id.split('/');
+  return segments.map((segment, depth) => directoryName(segment, depth, depth < segments.length - 1));
+}
+
+/** The directory of the document that is called `prefix` itself, if there can be one, and the container below it. */
+export function prefixPaths(prefix: string): { readonly document: Path | undefined; readonly container: Path } {
+  if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {
+    throw new TypeError(
+      `prefix must be 1 to 4 segments of 1 to 384 printable ASCII characters, got ${describeValue(prefix)}`,
+    );
+  }
+  const container = prefix.split('/').map((segment, depth) => directoryName(segment, depth, true));
+  return { document: container.length > 1 ? documentPath(prefix) : undefined, container };
+}
+
+export function directoryOf(root: string, path: Path): string {
+  return join(root, ...path);
+}
+
+/** The directories that have an entry for the next one of `path`, the root first. */
+export function ancestorsOf(root: string, path: Path): string[] {
+  return path.map((_, depth) => directoryOf(root, path.slice(0, depth)));
+}
+
+export function isDocumentName(name: string): boolean {
+  return DOCUMENT_NAME.test(name);
+}
+
+export function isContainerName(name: string): boolean {
+  return CONTAINER_NAME.test(name);
+}
+
+/** Orders paths name by name: a document, what lies below it, its next sibling. */
+export function comparePaths(left: Path, right: Path): number {
+  for (const [depth, name] of left.entries()) {
+    const other = right[depth];
+    if (other === undefined) return 1;
+    if (name !== other) return name < other ? -1 : 1;
+  }
+  return left.length - right.length;
+}
+
+function directoryName(segment: string, depth: number, hasMore: boolean): string {
+  if (depth === 0) return PLAIN_KIND.test(segment) && segment !== TEMPORARY_DIRECTORY ? segment : hashOf(segment);
+  return hasMore ? hashOf(segment) + CONTAINER_SUFFIX : hashOf(segment);
+}
+
+/** Safe in a file name whatever the segment holds, also where file names do not tell upper from lower case. */
+function hashOf(segment: string): string {
+  return hash('sha256', segment).slice(0, HASH_DIGITS);
+}

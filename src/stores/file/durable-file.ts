@@ -1,0 +1,45 @@
+import { type FileHandle, open, unlink } from 'node:fs/promises';
+
+export const FILE_MODE = 0o600;
+export const DIRECTORY_MODE = 0o700;
+
+/**
+ * Creates a file that must not exist, writes it whole and calls `finish` before it is closed. When anything fails, no
+ * file is left.
+ */
+export async function createFile<T>(path: string, text: string, finish: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await open(path, 'wx', FILE_MODE);
+  try {
+    await file.writeFile(text);
+    const result = await finish(file);
+    await file.close();
+    return result;
+  } catch (error) {
+    await file.close().catch(ignore);
+    await removeFile(path);
+    throw error;
+  }
+}
+
+/** Makes the entries of a directory survive a power cut. */
+export async function syncDirectory(path: string): Promise<void> {
+  // Windows keeps directory entries durable by itself and refuses to open a directory.
+  if (process.platform === 'win32') return;
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Removes a file if it can: what stays behind is harmless. */
+export async function removeFile(path: string): Promise<void> {
+  await unlink(path).catch(ignore);
+}
+
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
+function ignore(): void {}

@@ -1,0 +1,69 @@
+import { mkdir, readFile, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createFile, DIRECTORY_MODE, hasCode, removeFile } from './durable-file.js';
+import { hasEnded, holderHere, parseHolder } from './lease-holder.js';
+import { appendNumbered, highestNumber, LEASES, numberedName, readNames, supersededNames } from './numbered-files.js';
+
+/** A lease that was granted. */
+export interface GrantedLease {
+  /** The names in the directory after it was granted. */
+  readonly names: readonly string[];
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the lease of a directory, creating the directory if need be. A lease is the file `lease-<number>`; its age is
+ * told by the file system's clock. Taking over means appending the next number, so that of many only one succeeds.
+ *
+ * @param temporary - a file name that nobody uses.
+ * @returns `undefined` when somebody else holds it.
+ */
+export async function takeLease(
+  directory: string,
+  ttlMs: number,
+  temporary: string,
+): Promise<GrantedLease | undefined> {
+  const holder = JSON.stringify(await holderHere(ttlMs));
+  const { mtimeMs: now } = await createFile(temporary, holder, (file) => file.stat());
+  try {
+    const seen = await namesIn(directory);
+    const number = highestNumber(LEASES, seen);
+    if (number > 0 && !(await isFree(join(directory, numberedName(LEASES, number)), now))) return undefined;
+    const names = await appendNumbered(directory, LEASES, number + 1, temporary, { durable: false });
+    if (names === undefined) return undefined;
+    await Promise.all(supersededNames(LEASES, names, number + 1).map((name) => removeFile(join(directory, name))));
+    return { names, release: () => empty(join(directory, numberedName(LEASES, number + 1))) };
+  } finally {
+    await removeFile(temporary);
+  }
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  const names = await readNames(directory);
+  if (names.length === 0) await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
+  return names;
+}
+
+async function isFree(path: string, now: number): Promise<boolean> {
+  try {
+    const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
+    const holder = parseHolder(text);
+    if (holder === undefined) return true;
+    // From further ahead than it lasts: written before the clock was set back, so its age cannot be told.
+    const isLapsed = mtimeMs + holder.ttlMs <= now || mtimeMs - holder.ttlMs > now;
+    return isLapsed || (await hasEnded(holder));
+  } catch (error) {
+    // Somebody has taken it over meanwhile.
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** The file stays, so that its number is not given out again. */
+async function empty(path: string): Promise<void> {
+  try {
+    await truncate(path, 0);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
+}

@@ -1,0 +1,185 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Clock, systemClock } from '../../core/clock.js';
+import type { JsonObject } from '../../core/json.js';
+import { describeValue } from '../../core/redact.js';
+import type { Due, Lease, StoredDocument, TokenStore } from '../../core/store.js';
+import { ChangeLog } from './change-log.js';
+import { ChangeWatch } from './change-watch.js';
+import { DocumentDirectory } from './document-directory.js';
+import { listDocuments } from './document-listing.js';
+import { documentPath } from './document-path.js';
+import { encodeDocument, encodeTombstone } from './document-text.js';
+import { removeFile } from './durable-file.js';
+import { takeLease } from './file-lease.js';
+import { TemporaryFiles } from './temporary-files.js';
+import { Turnstile } from './turnstile.js';
+
+const MAX_OPERATIONS = 32;
+
+/**
+ * @public
+ */
+export interface FileStoreOptions {
+  /** Whose timers make the store look for changes every 5 s. Its time is the file system's. Default: {@link systemClock}. */
+  readonly clock?: Clock;
+}
+
+/**
+ * A store in a directory, shared by all processes that can write there; what it has written survives a crash of the
+ * process and of the machine.
+ *
+ * The directory is created when it is first written to, for its owner alone (directories 0700, files 0600). The file
+ * system must have hard links, which every usual one but FAT has. Methods reject with the error of the file system.
+ *
+ * @example
+ * ```ts
+ * const tokens = new TokenManager({ store: new FileStore('./wechat-tokens') });
+ * ```
+ *
+ * @public
+ */
+export class FileStore implements TokenStore {
+  readonly #root: string;
+  readonly #clock: Clock;
+  readonly #temporary: TemporaryFiles;
+  readonly #changes: ChangeLog;
+  readonly #turnstile = new Turnstile(MAX_OPERATIONS);
+  readonly #watches = new Set<ChangeWatch>();
+  readonly #clearings = new Set<Promise<unknown>>();
+  #closed = false;
+
+  /**
+   * @param directory - a path, absolute or from the working directory.
+   * @throws TypeError when it is not a non-empty string, or is something else than a directory.
+   */
+  constructor(directory: string, options: FileStoreOptions = {}) {
+    if (typeof directory !== 'string' || directory === '') {
+      throw new TypeError(`directory must be a non-empty string, got ${describeValue(directory)}`);
+    }
+    this.#root = resolve(directory);
+    if (statSync(this.#root, { throwIfNoEntry: false })?.isDirectory() === false) {
+      throw new TypeError(`directory must be the path of a directory, got that of a file: ${describeValue(directory)}`);
+    }
+    this.#clock = options.clock ?? systemClock;
+    this.#temporary = new TemporaryFiles(this.#root);
+    this.#changes = new ChangeLog(this.#root);
+  }
+
+  async now(): Promise<number> {
+    this.#assertOpen();
+    return this.#temporary.now();
+  }
+
+  async get(ids: readonly string[]): Promise<(StoredDocument | undefined)[]> {
+    this.#assertOpen();
+    const places = ids.map((id) => this.#directory(id));
+    return Promise.all(places.map((place) => this.#turnstile.pass(async () => (await place.read()).document)));
+  }
+
+  async set(
+    id: string,
+    data: JsonObject,
+    expected: number,
+    options: { readonly due?: Due; readonly lease?: Lease } = {},
+  ): Promise<number | undefined> {
+    this.#assertOpen();
+    const { due, lease } = options;
+    return this.#append(id, expected, (version) => encodeDocument(id, version, data, due), lease);
+  }
+
+  async delete(id: string, expected: number): Promise<boolean> {
+    this.#assertOpen();
+    if (expected === 0) return false;
+    return (await this.#append(id, expected, (version) => encodeTombstone(id, version), undefined)) !== undefined;
+  }
+
+  async *list(
+    prefix: string,
+    options: { readonly after?: string; readonly limit?: number } = {},
+  ): AsyncGenerator<StoredDocument, void, undefined> {
+    this.#assertOpen();
+    const { after, limit = Number.POSITIVE_INFINITY } = options;
+    let left = limit;
+    if (left <= 0) return;
+    for await (const document of listDocuments(this.#root, prefix, after === undefined ? after : documentPath(after))) {
+      yield document;
+      this.#assertOpen();
+      left -= 1;
+      if (left <= 0) return;
+    }
+  }
+
+  async lease(id: string, ttlMs: number): Promise<Lease | undefined> {
+    this.#assertOpen();
+    const place = this.#directory(id);
+    await this.#temporary.prepare();
+    return this.#turnstile.pass(async () => {
+      const granted = await takeLease(place.directory, ttlMs, this.#temporary.newPath());
+      if (granted === undefined) return undefined;
+      const { release } = granted;
+      try {
+        const { document } = await place.read(granted.names);
+        return { id, document, release };
+      } catch (error) {
+        await release().catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+
+  async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
+    this.#assertOpen();
+    await this.#temporary.prepare();
+    const watch = await ChangeWatch.start(this.#root, this.#clock, changed);
+    const end = async (): Promise<void> => {
+      this.#watches.delete(watch);
+      await watch.end();
+    };
+    if (this.#closed) {
+      await end();
+      this.#assertOpen();
+    }
+    this.#watches.add(watch);
+    return end;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const watches = [...this.#watches];
+    this.#watches.clear();
+    await Promise.all([...watches.map((watch) => watch.end()), ...this.#clearings, this.#temporary.close()]);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new Error('the store is closed');
+  }
+
+  #directory(id: string): DocumentDirectory {
+    return new DocumentDirectory(this.#root, documentPath(id), id);
+  }
+
+  async #append(
+    id: string,
+    expected: number,
+    encode: (version: number) => string,
+    lease: Lease | undefined,
+  ): Promise<number | undefined> {
+    const place = this.#directory(id);
+    await this.#temporary.prepare();
+    return this.#turnstile.pass(async () => {
+      const appended = await place.append(id, expected, encode, this.#temporary.newPath());
+      if (appended === undefined) return undefined;
+      this.#clearAway(appended.leftovers);
+      // The write counts; a lease that cannot be given back lapses.
+      await Promise.all([this.#changes.append(id), lease?.release().catch(() => undefined)]);
+      return appended.version;
+    });
+  }
+
+  /** Nobody waits for it: on ext4 removing files takes longer than all the rest of a write. */
+  #clearAway(paths: readonly string[]): void {
+    const clearing = Promise.all(paths.map(removeFile)).finally(() => this.#clearings.delete(clearing));
+    this.#clearings.add(clearing);
+  }
+}

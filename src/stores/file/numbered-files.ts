@@ -1,0 +1,84 @@
+import { link, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasCode, removeFile, syncDirectory } from './durable-file.js';
+
+/**
+ * Files of one directory that are called `<prefix><number><suffix>`. The one with the highest number is in force; the
+ * next is appended by `link`, which, unlike `rename`, fails if somebody else was faster.
+ */
+export interface NumberedFiles {
+  readonly prefix: string;
+  readonly suffix: string;
+}
+
+export const VERSIONS: NumberedFiles = { prefix: 'v', suffix: '.json' };
+export const LEASES: NumberedFiles = { prefix: 'lease-', suffix: '' };
+
+const DIGITS = 16;
+
+export function numberedName(series: NumberedFiles, number: number): string {
+  return series.prefix + String(number).padStart(DIGITS, '0') + series.suffix;
+}
+
+/** The highest number among these names; 0 when there is none. */
+export function highestNumber(series: NumberedFiles, names: readonly string[]): number {
+  let highest = 0;
+  for (const name of names) highest = Math.max(highest, numberOf(series, name));
+  return highest;
+}
+
+/** The names that a file with this number has replaced. */
+export function supersededNames(series: NumberedFiles, names: readonly string[], number: number): string[] {
+  return names.filter((name) => {
+    const other = numberOf(series, name);
+    return other > 0 && other < number;
+  });
+}
+
+/** The names in a directory; none when it does not exist. */
+export async function readNames(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/**
+ * Puts the file `temporary` into force as `number`.
+ *
+ * @param options - `durable`: it is to survive a power cut when this resolves.
+ * @returns the names in the directory, or `undefined` when somebody else was faster.
+ */
+export async function appendNumbered(
+  directory: string,
+  series: NumberedFiles,
+  number: number,
+  temporary: string,
+  options: { readonly durable: boolean },
+): Promise<string[] | undefined> {
+  const path = join(directory, numberedName(series, number));
+  try {
+    await link(temporary, path);
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return undefined;
+    throw error;
+  }
+  const [names] = await Promise.all([readdir(directory), options.durable ? syncDirectory(directory) : undefined]);
+  // Whoever slept between looking and linking may have taken a number that was in use and cleared away meanwhile.
+  if (highestNumber(series, names) > number) {
+    await removeFile(path);
+    return undefined;
+  }
+  return names;
+}
+
+/** 0 when the name is not one of the series. */
+function numberOf(series: NumberedFiles, name: string): number {
+  if (!name.startsWith(series.prefix) || !name.endsWith(series.suffix)) return 0;
+  const digits = name.slice(series.prefix.length, name.length - series.suffix.length);
+  if (digits.length !== DIGITS || !/^[0-9]+$/.test(digits)) return 0;
+  const number = Number(digits);
+  return Number.isSafeInteger(number) ? number : 0;
+}

@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { TEMPORARY_DIRECTORY } from './document-path.js';
+import { DIRECTORY_MODE, FILE_MODE, removeFile, syncDirectory } from './durable-file.js';
+import { readNames } from './numbered-files.js';
+
+const STALE_AFTER_MS = 3_600_000;
+
+/** Sets this process (and this thread) apart from all others that write into the same directory. */
+const WRITER = randomBytes(8).toString('hex');
+let lastNumber = 0;
+
+/** The root of a store and its directory `tmp`, where every file is written before it is linked into its place. */
+export class TemporaryFiles {
+  readonly #root: string;
+  readonly #directory: string;
+  #ready: Promise<void> | undefined;
+  #clockFile: Promise<FileHandle> | undefined;
+  readonly #clockPath: string;
+  #closed = false;
+
+  constructor(root: string) {
+    this.#root = root;
+    this.#directory = join(root, TEMPORARY_DIRECTORY);
+    this.#clockPath = this.newPath();
+  }
+
+  /** A name that nobody else uses, ever. */
+  newPath(): string {
+    lastNumber += 1;
+    return join(this.#directory, `${WRITER}-${lastNumber}`);
+  }
+
+  /** Creates the directories, once, and clears away what writers that were killed have left. */
+  prepare(): Promise<void> {
+    this.#ready ??= this.#prepare().catch((error: unknown) => {
+      this.#ready = undefined;
+      throw error;
+    });
+    return this.#ready;
+  }
+
+  /** The file system's clock in epoch milliseconds: when it says that a file was written just now. */
+  async now(): Promise<number> {
+    await this.prepare();
+    return this.#touchClockFile();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const file = await this.#clockFile?.catch(() => undefined);
+    if (file === undefined) return;
+    this.#clockFile = undefined;
+    await Promise.all([file.close(), removeFile(this.#clockPath)]);
+  }
+
+  async #touchClockFile(): Promise<number> {
+    if (this.#closed) throw new Error('the store is closed');
+    const file = await this.#openClockFile();
+    await file.write('.', 0);
+    return Math.floor((await file.stat()).mtimeMs);
+  }
+
+  #openClockFile(): Promise<FileHandle> {
+    this.#clockFile ??= open(this.#clockPath, 'wx', FILE_MODE).catch((error: unknown) => {
+      this.#clockFile = undefined;
+      throw error;
+    });
+    return this.#clockFile;
+  }
+
+  async #prepare(): Promise<void> {
+    const created = await mkdir(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
+    if (created !== undefined) await syncDirectory(dirname(this.#root));
+    await this.#removeStale();
+  }
+
+  async #removeStale(): Promise<void> {
+    const names = await readNames(this.#directory);
+    if (names.length === 0) return;
+    const staleBefore = (await this.#touchClockFile()) - STALE_AFTER_MS;
+    for (const name of names) {
+      const path = join(this.#directory, name);
+      const stats = await stat(path).catch(() => undefined);
+      if (stats !== undefined && stats.mtimeMs < staleBefore) await removeFile(path);
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import { type Clock, systemClock } from '../core/clock.js';
+import type { JsonObject, JsonValue } from '../core/json.js';
+import type { Due, Lease, StoredDocument, TokenStore } from '../core/store.js';
+
+/**
+ * @public
+ */
+export interface MemoryStoreOptions {
+  /** The store's clock. Default: the clock of the manager that the store is given to, else {@link systemClock}. */
+  readonly clock?: Clock;
+}
+
+interface Holding {
+  readonly lapsesAt: number;
+}
+
+const MICROSECONDS_PER_MS = 1000;
+
+/**
+ * A store in the memory of this process: nothing survives it, nobody else sees it.
+ *
+ * What is handed in is frozen, and handed out again without a copy. It has no limit of its own; a lease lives until it
+ * is released or lapses by the clock.
+ *
+ * @example
+ * ```ts
+ * const tokens = new TokenManager({ store: new MemoryStore() });
+ * ```
+ *
+ * @public
+ */
+export class MemoryStore implements TokenStore {
+  #clock: Clock;
+  readonly #hasOwnClock: boolean;
+  #closed = false;
+  #lastVersion = 0;
+  readonly #documents = new Map<string, StoredDocument>();
+  readonly #leases = new Map<string, Holding>();
+  readonly #watchers = new Set<(id: string | undefined) => void>();
+
+  constructor(options: MemoryStoreOptions = {}) {
+    this.#hasOwnClock = options.clock !== undefined;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /**
+   * Goes by this clock from now on, unless the store was constructed with one of its own.
+   *
+   * @internal
+   */
+  adoptClock(clock: Clock): void {
+    if (!this.#hasOwnClock) this.#clock = clock;
+  }
+
+  async now(): Promise<number> {
+    this.#assertOpen();
+    return this.#clock.now();
+  }
+
+  async get(ids: readonly string[]): Promise<(StoredDocument | undefined)[]> {
+    this.#assertOpen();
+    return ids.map((id) => this.#documents.get(id));
+  }
+
+  async set(
+    id: string,
+    data: JsonObject,
+    expected: number,
+    options: { readonly due?: Due; readonly lease?: Lease } = {},
+  ): Promise<number | undefined> {
+    this.#assertOpen();
+    if (!this.#matches(id, expected)) return undefined;
+    const { due, lease } = options;
+    const version = Math.max(this.#lastVersion + 1, Math.floor(this.#clock.now() * MICROSECONDS_PER_MS));
+    this.#lastVersion = version;
+    const document: StoredDocument = due === undefined ? { id, version, data } : { id, version, data, due: { ...due } };
+    freeze(document);
+    this.#documents.set(id, document);
+    await lease?.release();
+    this.#tell(id);
+    return version;
+  }
+
+  async delete(id: string, expected: number): Promise<boolean> {
+    this.#assertOpen();
+    if (expected === 0 || !this.#matches(id, expected)) return false;
+    this.#documents.delete(id);
+    this.#tell(id);
+    return true;
+  }
+
+  async *list(
+    prefix: string,
+    options: { readonly after?: string; readonly limit?: number } = {},
+  ): AsyncGenerator<StoredDocument, void, undefined> {
+    this.#assertOpen();
+    const { after = '', limit = Number.POSITIVE_INFINITY } = options;
+    const below = `${prefix}/`;
+    const ids = [...this.#documents.keys()]
+      .filter((id) => (id === prefix || id.startsWith(below)) && id > after)
+      .sort();
+    let left = limit;
+    for (const id of ids) {
+      if (left <= 0) return;
+      this.#assertOpen();
+      const document = this.#documents.get(id);
+      if (document === undefined) continue;
+      left -= 1;
+      yield document;
+    }
+  }
+
+  async lease(id: string, ttlMs: number): Promise<Lease | undefined> {
+    this.#assertOpen();
+    const now = this.#clock.now();
+    const held = this.#leases.get(id);
+    if (held !== undefined && held.lapsesAt > now) return undefined;
+    const holding: Holding = { lapsesAt: now + ttlMs };
+    this.#leases.set(id, holding);
+    return {
+      id,
+      document: this.#documents.get(id),
+      release: async () => {
+        if (this.#leases.get(id) === holding) this.#leases.delete(id);
+      },
+    };
+  }
+
+  async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
+    this.#assertOpen();
+    const watcher = (id: string | undefined): void => changed(id);
+    this.#watchers.add(watcher);
+    return async () => {
+      this.#watchers.delete(watcher);
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#watchers.clear();
+    this.#documents.clear();
+    this.#leases.clear();
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new Error('the store is closed');
+  }
+
+  #matches(id: string, expected: number): boolean {
+    return (this.#documents.get(id)?.version ?? 0) === expected;
+  }
+
+  #tell(id: string): void {
+    for (const watcher of this.#watchers) {
+      queueMicrotask(() => {
+        if (this.#watchers.has(watcher)) watcher(id);
+      });
+    }
+  }
+}
+
+function freeze(value: JsonValue | undefined | StoredDocument): void {
+  if (typeof value !== 'object' || value === null) return;
+  Object.freeze(value);
+  for (const inner of Object.values(value)) freeze(inner);
+}

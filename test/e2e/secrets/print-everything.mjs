@@ -1,0 +1,59 @@
+// Prints whatever this library hands to its user, in every way that Node prints things.
+import { writeFileSync } from 'node:fs';
+import { format, inspect } from 'node:util';
+import { FileStore, TokenManager } from 'wechat-token-manager';
+
+const [directory, origin, secretInHex, mode, handedOutFile] = process.argv.slice(2);
+const secret = Buffer.from(secretInHex, 'hex').toString();
+const handedOut = [];
+const APPID = 'wx0123456789abcdef';
+
+/** As `console.log` does. */
+function log(...what) {
+  process.stdout.write(`${format(...what)}\n`);
+}
+
+function print(what) {
+  log(what);
+  log(inspect(what, { depth: 9, showHidden: true, getters: true }));
+  log('%s %j %o', what, what ?? null, what);
+  log(String(what?.stack), inspect(what?.cause, { depth: 9, showHidden: true }));
+  log(Object.entries(what ?? {}), JSON.stringify({ ...what }));
+}
+
+process.title = 'secrets';
+const tokens = new TokenManager({
+  store: new FileStore(directory),
+  wechat: { origins: [origin], accessToken: mode },
+});
+for (const name of ['refreshed', 'refreshFailed', 'storeUnavailable', 'listenerFailed']) tokens.on(name, print);
+tokens.on('refreshed', ({ record }) => {
+  handedOut.push(record.value);
+  throw record;
+});
+print(tokens);
+const attempts = [
+  () => tokens.register({ appid: APPID, secret, tasks: ['access_token', 'jsapi_ticket'] }),
+  () => tokens.register({ appid: APPID, secret, taks: [] }),
+  () => tokens.register({ appid: APPID, secret: [secret] }),
+  () => tokens.register({ appid: APPID, secret, tasks: [{ type: 'access_token', params: secret }] }),
+  () => tokens.getRecord(APPID, 'access_token'),
+  () => tokens.getRecord(APPID, 'jsapi_ticket'),
+  () => tokens.refresh(APPID, 'access_token', { force: true }).then(() => 'refreshed'),
+  () => tokens.refresh(APPID, 'access_token', { stale: [secret] }),
+  () => tokens.put(APPID, 'access_token', { value: `${secret}-put`, expiresInSeconds: -1 }),
+  () => tokens.put(APPID, 'access_token', { value: [secret], expiresInSeconds: 7200 }),
+  () => Array.fromAsync?.(tokens.status()) ?? 'no Array.fromAsync',
+  () => tokens.peek(APPID, 'access_token'),
+  () => tokens.start(),
+];
+for (const attempt of attempts) {
+  try {
+    print(await attempt());
+  } catch (error) {
+    print(error);
+  }
+}
+await tokens.close();
+print(process.title);
+writeFileSync(handedOutFile, JSON.stringify(handedOut));

@@ -1,0 +1,134 @@
+import { stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { FileStore } from '../../../src/stores/file/file-store.js';
+import { everythingIn, newDirectory, openStore, placeOf } from './file-places.js';
+
+const ID = 'key/wx1/access_token';
+
+describe('construction', () => {
+  test.each([undefined, null, 7, '', {}])('refuses %o as a directory', (directory) => {
+    expect(() => new FileStore(directory as unknown as string)).toThrow(TypeError);
+  });
+
+  test('refuses the path of a file', async () => {
+    const path = join(newDirectory(), 'file');
+    await writeFile(path, '');
+    expect(() => new FileStore(path)).toThrow(/directory must be the path of a directory/);
+  });
+
+  test('writes nothing, nor does reading', async () => {
+    const root = newDirectory();
+    const store = openStore(join(root, 'store'));
+    expect(await store.get([ID])).toEqual([undefined]);
+    for await (const document of store.list('key')) expect(document).toBeUndefined();
+    expect(await everythingIn(root)).toEqual([]);
+  });
+});
+
+describe('what is on disk', () => {
+  test('files are 0600 and directories 0700, whatever they hold', async () => {
+    const root = join(newDirectory(), 'store');
+    const store = openStore(root);
+    const version = (await store.set(ID, { value: 'v' }, 0)) ?? 0;
+    await store.set(ID, { value: 'w' }, version);
+    await store.set('app/wx1', {}, 0);
+    await store.delete('app/wx1', 1);
+    await store.lease('task/wx1/access_token', 60_000);
+    await store.now();
+    await store.close();
+    const paths = await everythingIn(root);
+    expect(paths.length).toBeGreaterThan(12);
+    for (const path of ['.', ...paths]) {
+      const stats = await stat(join(root, path));
+      expect([path, (stats.mode & 0o777).toString(8)]).toEqual([path, stats.isDirectory() ? '700' : '600']);
+    }
+  });
+
+  test('no name shows a segment of an id but the first', async () => {
+    const root = newDirectory();
+    const store = openStore(root);
+    for (const id of ['app/..', 'key/wx1234/../etc', '../wx1234', '__proto__/wx1234']) await store.set(id, {}, 0);
+    await store.close();
+    const names = (await everythingIn(root)).flatMap((path) => path.split('/'));
+    const allowed = /^(tmp|key|app|changes\.log|id|v\d{16}\.json|[0-9a-f]{40}(\.d)?)$/;
+    expect(names.filter((name) => !allowed.test(name))).toEqual([]);
+  });
+
+  test('a document keeps one version, its id and one lease; nothing temporary stays', async () => {
+    const root = newDirectory();
+    const store = openStore(root);
+    let version = 0;
+    for (let round = 0; round < 5; round++) {
+      const lease = await store.lease(ID, 60_000);
+      version = (await store.set(ID, { round }, version, lease === undefined ? {} : { lease })) ?? 0;
+      await store.set(ID, { lost: true }, version - 1);
+    }
+    expect(version).toBe(5);
+    await expect
+      .poll(() => everythingIn(placeOf(root, ID)))
+      .toEqual(['id', 'lease-0000000000000005', 'v0000000000000005.json']);
+    await expect.poll(() => everythingIn(join(root, 'tmp'))).toEqual([]);
+  });
+
+  test('close waits until what was replaced is cleared away', async () => {
+    const root = newDirectory();
+    const store = openStore(root);
+    for (let version = 0; version < 3; version++) await store.set(ID, { version }, version);
+    await store.close();
+    expect(await everythingIn(placeOf(root, ID))).toEqual(['id', 'v0000000000000003.json']);
+    expect(await everythingIn(join(root, 'tmp'))).toEqual([]);
+  });
+
+  test('now leaves nothing behind after close', async () => {
+    const root = newDirectory();
+    const store = openStore(root);
+    const times = [await store.now(), ...(await Promise.all([store.now(), store.now()]))];
+    expect(Math.max(...times) - Date.now()).toBeLessThan(1_000);
+    expect(await everythingIn(join(root, 'tmp'))).toHaveLength(1);
+    await store.close();
+    expect(await everythingIn(join(root, 'tmp'))).toEqual([]);
+  });
+
+  test('temporary files older than an hour are cleared away at the first use, others left alone', async () => {
+    const root = newDirectory();
+    await openStore(root).now();
+    const [stale, recent] = [join(root, 'tmp', 'stale'), join(root, 'tmp', 'recent')];
+    await writeFile(stale, 'half a docu');
+    await writeFile(recent, 'half a docu');
+    const longAgo = new Date(Date.now() - 3_700_000);
+    await utimes(stale, longAgo, longAgo);
+    await openStore(root).set(ID, {}, 0);
+    expect((await everythingIn(join(root, 'tmp'))).filter((name) => !name.includes('-'))).toEqual(['recent']);
+  });
+});
+
+describe('misuse', () => {
+  test.each([
+    '',
+    'key',
+    'key/',
+    '/key',
+    'key//x',
+    'key/a b',
+    'key/\u{5fae}',
+    'a/b/c/d/e',
+    `key/${'x'.repeat(385)}`,
+    'key/a\nb',
+  ])('the id %o is a TypeError', async (id) => {
+    const store = openStore(newDirectory());
+    await expect(store.get([id])).rejects.toThrow(TypeError);
+    await expect(store.set(id, {}, 0)).rejects.toThrow(TypeError);
+    await expect(store.delete(id, 1)).rejects.toThrow(TypeError);
+    await expect(store.lease(id, 1)).rejects.toThrow(TypeError);
+  });
+
+  test('data that is no JSON is refused and writes nothing', async () => {
+    const root = newDirectory();
+    const store = openStore(root);
+    await store.set(ID, { n: 1 }, 0);
+    await expect(store.set(ID, { n: 1n as unknown as number }, 1)).rejects.toThrow(TypeError);
+    expect((await store.get([ID]))[0]?.data).toEqual({ n: 1 });
+    await expect.poll(() => everythingIn(join(root, 'tmp'))).toEqual([]);
+  });
+});
