@@ -23,8 +23,10 @@ export async function callWithToken<Result>({
   replace,
 }: CallParts<Result>): Promise<Result> {
   const outcome = await outcomeOf(() => run(token));
-  if (!(await isStale('error' in outcome ? { error: outcome.error } : { result: outcome.result })))
-    return unwrap(outcome);
+  const wasStale: boolean = await Promise.resolve(
+    isStale('error' in outcome ? { error: outcome.error } : { result: outcome.result }),
+  );
+  if (!wasStale) return unwrap(outcome);
   const fresh = await replace(token);
   return fresh === token ? unwrap(outcome) : run(fresh);
 }

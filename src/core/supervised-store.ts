@@ -78,7 +78,8 @@ export class SupervisedStore {
         yield next.value;
       }
     } finally {
-      await documents.return?.();
+      // Not waited for: a generator that hangs within `next` never answers `return` either.
+      void this.#call(async () => documents.return?.()).catch(() => {});
     }
   }
 

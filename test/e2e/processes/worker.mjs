@@ -1,14 +1,16 @@
 // A process that holds one manager on a shared directory and does what its parent says.
 import { FileStore, TokenManager } from 'wechat-token-manager';
 
-const [directory, origin] = process.argv.slice(2);
+const [directory = '', origin = ''] = process.argv.slice(2);
 const tokens = new TokenManager({ store: new FileStore(directory), wechat: { origins: [origin] } });
-for (const name of ['refreshed', 'refreshFailed']) {
-  tokens.on(name, ({ appid, type, source, record, error }) => {
-    process.send({ event: name, appid, type, source, value: record?.value, code: error?.code });
-  });
-}
+tokens.on('refreshed', ({ appid, type, source, record }) => {
+  process.send?.({ event: 'refreshed', appid, type, source, value: record.value });
+});
+tokens.on('refreshFailed', ({ appid, type, error }) => {
+  process.send?.({ event: 'refreshFailed', appid, type, code: error.code });
+});
 
+/** @type {Record<string, (input: any) => Promise<unknown>>} */
 const commands = {
   register: (registration) => tokens.register(registration),
   start: () => tokens.start(),
@@ -18,11 +20,12 @@ const commands = {
   close: () => tokens.close(),
 };
 
-process.on('message', async ({ id, command, input }) => {
+process.on('message', async (/** @type {any} */ { id, command, input }) => {
   try {
-    process.send({ id, result: await commands[command](input) });
+    process.send?.({ id, result: await commands[command]?.(input) });
   } catch (error) {
-    process.send({ id, error: { code: error.code, message: error.message } });
+    const { code, message } = /** @type {any} */ (error);
+    process.send?.({ id, error: { code, message } });
   }
 });
-process.send({ ready: true });
+process.send?.({ ready: true });

@@ -3,16 +3,22 @@ import { writeFileSync } from 'node:fs';
 import { format, inspect } from 'node:util';
 import { FileStore, TokenManager } from 'wechat-token-manager';
 
-const [directory, origin, secretInHex, mode, handedOutFile] = process.argv.slice(2);
+const [directory = '', origin = '', secretInHex = '', mode, handedOutFile = ''] = process.argv.slice(2);
 const secret = Buffer.from(secretInHex, 'hex').toString();
+/** @type {string[]} */
 const handedOut = [];
 const APPID = 'wx0123456789abcdef';
 
-/** As `console.log` does. */
+/**
+ * As `console.log` does.
+ *
+ * @param {unknown[]} what
+ */
 function log(...what) {
   process.stdout.write(`${format(...what)}\n`);
 }
 
+/** @param {any} what */
 function print(what) {
   log(what);
   log(inspect(what, { depth: 9, showHidden: true, getters: true }));
@@ -24,26 +30,36 @@ function print(what) {
 process.title = 'secrets';
 const tokens = new TokenManager({
   store: new FileStore(directory),
-  wechat: { origins: [origin], accessToken: mode },
+  wechat: { origins: [origin], accessToken: mode === 'plain' ? 'plain' : 'stable' },
 });
-for (const name of ['refreshed', 'refreshFailed', 'storeUnavailable', 'listenerFailed']) tokens.on(name, print);
+tokens.on('refreshed', print).on('refreshFailed', print).on('storeUnavailable', print).on('listenerFailed', print);
 tokens.on('refreshed', ({ record }) => {
   handedOut.push(record.value);
   throw record;
 });
 print(tokens);
+/** @type {(() => unknown)[]} */
 const attempts = [
   () => tokens.register({ appid: APPID, secret, tasks: ['access_token', 'jsapi_ticket'] }),
+  // @ts-expect-error misuse
   () => tokens.register({ appid: APPID, secret, taks: [] }),
+  // @ts-expect-error misuse
   () => tokens.register({ appid: APPID, secret: [secret] }),
+  // @ts-expect-error misuse
   () => tokens.register({ appid: APPID, secret, tasks: [{ type: 'access_token', params: secret }] }),
   () => tokens.getRecord(APPID, 'access_token'),
   () => tokens.getRecord(APPID, 'jsapi_ticket'),
   () => tokens.refresh(APPID, 'access_token', { force: true }).then(() => 'refreshed'),
+  // @ts-expect-error misuse
   () => tokens.refresh(APPID, 'access_token', { stale: [secret] }),
   () => tokens.put(APPID, 'access_token', { value: `${secret}-put`, expiresInSeconds: -1 }),
+  // @ts-expect-error misuse
+  () => tokens.put(APPID, 'access_token', { value: 'x', expiresInSeconds: secret }),
+  // @ts-expect-error misuse
   () => tokens.put(APPID, 'access_token', { value: [secret], expiresInSeconds: 7200 }),
-  () => Array.fromAsync?.(tokens.status()) ?? 'no Array.fromAsync',
+  async () => {
+    for await (const task of tokens.status()) print(task);
+  },
   () => tokens.peek(APPID, 'access_token'),
   () => tokens.start(),
 ];

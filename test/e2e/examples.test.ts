@@ -1,0 +1,241 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { jsSdkSignature, TokenManager } from 'wechat-token-manager';
+import { FakeWeChat } from 'wechat-token-manager/testing';
+import { callbackIps } from '../../examples/call-with-replay.js';
+import { weComRefresher } from '../../examples/custom-refresher.js';
+import { replyWithToken } from '../../examples/error-handling.js';
+import { ailingTasks, watchTokens } from '../../examples/events-and-metrics.js';
+import { replaceLeaked, replaceStale } from '../../examples/force-refresh.js';
+import { closeOnSignal } from '../../examples/graceful-shutdown.js';
+import { createPageServer } from '../../examples/js-sdk-page.js';
+import * as migration from '../../examples/migrate-co-wechat-api.js';
+import { startWorker } from '../../examples/pm2-cluster/server.js';
+import { createManager } from '../../examples/proxy-and-origins.js';
+import { companyTokens } from '../../examples/replace-refresher.js';
+
+// These two hold tests of their own.
+import '../../examples/test-custom-store.js';
+import '../../examples/test-with-fake.js';
+import '../../examples/test-with-put.js';
+
+const APPID = 'wx0123456789abcdef';
+const SECRET = 'canary-secret';
+const SITE = 'https://www.example.com';
+
+const where = vi.hoisted(() => ({ origin: '' }));
+
+/** The examples talk to WeChat; here every manager that they create talks to the fake. */
+vi.mock('wechat-token-manager', async (importOriginal) => {
+  const original = await importOriginal<typeof import('wechat-token-manager')>();
+  class TokenManagerOfTheFake<Custom extends string = never> extends original.TokenManager<Custom> {
+    constructor(options: import('wechat-token-manager').TokenManagerOptions<Custom> = {}) {
+      super(where.origin === '' ? options : { ...options, wechat: { ...options.wechat, origins: [where.origin] } });
+    }
+  }
+  return { ...original, TokenManager: TokenManagerOfTheFake };
+});
+
+describe('the example', () => {
+  let wechat: FakeWeChat;
+  let directory: string;
+  let tokens: TokenManager;
+  const servers: Server[] = [];
+
+  beforeEach(async () => {
+    wechat = await FakeWeChat.start({ apps: { [APPID]: { secret: SECRET } } });
+    where.origin = wechat.origin;
+    directory = await mkdtemp(join(tmpdir(), 'wechat-tokens-'));
+    tokens = new TokenManager();
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  });
+
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    vi.resetModules();
+    for (const server of servers.splice(0)) server.close();
+    await tokens.close();
+    await wechat.close();
+    where.origin = '';
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  async function bodyOf(server: Server, path: string): Promise<string> {
+    servers.push(server);
+    if (!server.listening) await once(server.listen(0), 'listening');
+    const { port } = server.address() as AddressInfo;
+    return (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+  }
+
+  test('quick-start gets a token with the credentials of the environment', async () => {
+    vi.stubEnv('WECHAT_APPID', APPID);
+    vi.stubEnv('WECHAT_SECRET', SECRET);
+    const before = process.cwd();
+    const cwd = vi.spyOn(process, 'cwd').mockReturnValue(directory);
+    const started = await import('../../examples/quick-start.js');
+    cwd.mockRestore();
+    expect(process.cwd()).toBe(before);
+    expect(wechat.isValid(started.token)).toBe(true);
+    await started.tokens.close();
+  });
+
+  test('quick-start says what is missing when the environment has no credentials', async () => {
+    vi.stubEnv('WECHAT_APPID', APPID);
+    vi.stubEnv('WECHAT_SECRET', undefined);
+    vi.spyOn(process, 'cwd').mockReturnValue(directory);
+    await expect(import('../../examples/quick-start.js')).rejects.toThrow(/secret must be a string of 1 to 4096/);
+    vi.restoreAllMocks();
+  });
+
+  test('pm2-cluster shares one token among its workers', async () => {
+    const listeners = process.listeners('SIGINT');
+    const workers = [await startWorker(directory, APPID, SECRET, 0), await startWorker(directory, APPID, SECRET, 0)];
+    const calls = wechat.countCalls();
+    for (const worker of workers) expect(await bodyOf(worker, '/')).toMatch(/^a token of \d+ characters/);
+    expect(wechat.countCalls() - calls).toBeLessThanOrEqual(1);
+    for (const listener of process.listeners('SIGINT').filter((added) => !listeners.includes(added))) {
+      (listener as () => void)();
+    }
+    await Promise.all(workers.map((worker) => once(worker, 'close')));
+  });
+
+  test('js-sdk-page serves a page that is signed for its own address', async () => {
+    const html = await bodyOf(createPageServer(tokens, APPID, SITE), '/scan?id=1');
+    const config = JSON.parse(/wx\.config\((.*)\);/.exec(html)?.[1] ?? '{}');
+    const ticket = await tokens.get(APPID, 'jsapi_ticket');
+    const { nonceStr, timestamp } = config;
+    expect(config).toEqual({
+      appId: APPID,
+      timestamp,
+      nonceStr,
+      signature: jsSdkSignature({ ticket, nonceStr, timestamp, url: `${SITE}/scan?id=1` }),
+      jsApiList: ['scanQRCode'],
+    });
+  });
+
+  test('call-with-replay survives a token that was taken away', async () => {
+    await tokens.get(APPID, 'access_token');
+    wechat.revoke(APPID);
+    expect(await callbackIps(tokens, APPID, wechat.origin)).toEqual({ ip_list: ['127.0.0.1'] });
+  });
+
+  test('force-refresh replaces the token that was rejected, and a leaked one', async () => {
+    const first = await tokens.get(APPID, 'access_token');
+    wechat.revoke(APPID);
+    const second = await replaceStale(tokens, APPID, first);
+    expect(wechat.isValid(second)).toBe(true);
+    expect(await replaceStale(tokens, APPID, first)).toBe(second);
+    await expect(replaceLeaked(tokens, APPID)).rejects.toMatchObject({ code: 'QUOTA_EXHAUSTED' });
+  });
+
+  test('migrate-co-wechat-api replays a call of the real package and hands it tickets', async () => {
+    const api = migration.createApi(tokens, APPID);
+    api.prefix = `${wechat.origin}/cgi-bin/`;
+    expect(await api.getIp()).toEqual({ ip_list: ['127.0.0.1'] });
+    wechat.revoke(APPID);
+    await expect(api.getIp()).rejects.toMatchObject({ code: 40001 });
+    expect(await migration.callbackIps(tokens, api, APPID)).toEqual({ ip_list: ['127.0.0.1'] });
+    expect((await api.getLatestTicket()).ticket).toBe(await tokens.get(APPID, 'jsapi_ticket'));
+    expect(wechat.countCalls('/cgi-bin/token')).toBe(0);
+  });
+
+  test('custom-refresher reads the answers of WeCom', async () => {
+    let answer: object = { errcode: 0, errmsg: 'ok', access_token: 'of-the-corporation', expires_in: 7200 };
+    const asked: (string | undefined)[] = [];
+    const weCom = createServer((request, response) => {
+      asked.push(request.url);
+      response.end(JSON.stringify(answer));
+    });
+    servers.push(weCom);
+    await once(weCom.listen(0), 'listening');
+    const origin = `http://127.0.0.1:${(weCom.address() as AddressInfo).port}`;
+    await using custom = new TokenManager({ refreshers: [weComRefresher(origin)] });
+    await custom.register({ appid: 'ww1.1000002', secret: SECRET });
+    expect(await custom.get('ww1.1000002', 'wecom_access_token')).toBe('of-the-corporation');
+    expect(asked).toEqual([`/cgi-bin/gettoken?corpid=ww1&corpsecret=${SECRET}`]);
+
+    answer = { errcode: 40001, errmsg: 'invalid credential' };
+    await custom.register({ appid: 'ww1.1000003', secret: SECRET });
+    const refused = custom.get('ww1.1000003', 'wecom_access_token');
+    await expect(refused).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', errcode: 40001, retryable: false });
+  });
+
+  test('use-custom-refresher knows the name of the added type', async () => {
+    const { weComToken } = await import('../../examples/use-custom-refresher.js');
+    await expect(weComToken('ww1.1000002')).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
+  });
+
+  test('replace-refresher gets tokens from elsewhere', async () => {
+    const company = createServer((request, response) => {
+      const isAllowed = request.headers.authorization === 'Bearer key';
+      response.writeHead(isAllowed ? 200 : 401).end(JSON.stringify({ token: 'of-the-company', secondsLeft: 600 }));
+    });
+    servers.push(company);
+    await once(company.listen(0), 'listening');
+    const url = `http://127.0.0.1:${(company.address() as AddressInfo).port}/token`;
+    await using own = new TokenManager({ refreshers: [companyTokens(url, 'key')] });
+    await own.register({ appid: APPID });
+    expect(await own.get(APPID, 'access_token')).toBe('of-the-company');
+
+    await using refused = new TokenManager({ refreshers: [companyTokens(url, 'other')] });
+    await refused.register({ appid: APPID });
+    await expect(refused.get(APPID, 'access_token')).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED' });
+  });
+
+  test('events-and-metrics counts refreshes and alerts with the address for the whitelist', async () => {
+    const counted: string[] = [];
+    const alerts: string[] = [];
+    await using watched = new TokenManager();
+    watchTokens(watched, {
+      count: (name, labels) => counted.push(`${name} ${Object.values(labels).join(' ')}`),
+      alert: (message) => alerts.push(message),
+    });
+    await watched.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+    await watched.get(APPID, 'access_token');
+    expect(counted).toEqual([`wechat_token_refreshed ${APPID} access_token upstream`]);
+    expect(await ailingTasks(watched)).toEqual([]);
+
+    wechat.setApp('wx1', { secret: SECRET, ipWhitelist: ['203.0.113.7'] });
+    await watched.register({ appid: 'wx1', secret: SECRET, tasks: ['access_token'] });
+    await expect(watched.get('wx1', 'access_token')).rejects.toMatchObject({ errcode: 40164, ip: '127.0.0.1' });
+    expect(alerts).toEqual([expect.stringContaining('put 127.0.0.1 on the IP whitelist')]);
+    expect(await ailingTasks(watched)).toEqual([expect.stringContaining('wx1 access_token: missing')]);
+    expect([...counted, ...alerts].join()).not.toContain(SECRET);
+  });
+
+  test('error-handling tells what passes from what somebody has to repair', async () => {
+    const answer = (token: string): string => `${token.length > 0}`;
+    expect(await replyWithToken(tokens, APPID, answer)).toEqual({ status: 200, text: 'true' });
+    expect(await replyWithToken(tokens, 'wx1', answer)).toMatchObject({ status: 500 });
+    wechat.fail('/cgi-bin/stable_token', { errcode: 45009 });
+    wechat.setApp('wx2', { secret: SECRET });
+    await tokens.register({ appid: 'wx2', secret: SECRET });
+    expect(await replyWithToken(tokens, 'wx2', answer)).toMatchObject({ status: 503 });
+  });
+
+  test('graceful-shutdown closes the manager after the server', async () => {
+    const listeners = process.listeners('SIGTERM');
+    const server = createServer();
+    await once(server.listen(0), 'listening');
+    closeOnSignal(server, tokens);
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const added = process.listeners(signal).at(-1) as () => void;
+      if (signal === 'SIGTERM') {
+        expect(listeners).not.toContain(added);
+        added();
+      }
+      process.removeListener(signal, added);
+    }
+    await once(server, 'close');
+    await expect(tokens.get(APPID, 'access_token')).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+
+  test('proxy-and-origins is accepted', async () => {
+    await createManager(directory).close();
+  });
+});
