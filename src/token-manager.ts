@@ -1,8 +1,9 @@
+import { assertNames, assertNumber } from './core/assert-options.js';
 import { callWithToken, type IsStale } from './core/call.js';
 import { assertNoCycle } from './core/dependencies.js';
 import { closedError, Engine } from './core/engine.js';
 import { Events, type TokenManagerEvents, type TokenManagerListener } from './core/events.js';
-import { assertNames, assertNumber, MAX_TIMEOUT_MS, resolveOptions, type TokenManagerOptions } from './core/options.js';
+import { MAX_TIMEOUT_MS, resolveOptions, type TokenManagerOptions } from './core/options.js';
 import type { CachedRecord } from './core/record-cache.js';
 import { describeKind, describeValue } from './core/redact.js';
 import type { Grant, Refresher } from './core/refresher.js';

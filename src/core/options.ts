@@ -1,5 +1,5 @@
+import { assertNames, assertNumber } from './assert-options.js';
 import { type Clock, systemClock } from './clock.js';
-import { isJsonObject } from './json.js';
 import { describeKind, describeValue } from './redact.js';
 import { LEASE_MS } from './refresh.js';
 import type { RefreshTimes } from './refresh-policy.js';
@@ -133,20 +133,6 @@ export function resolveOptions(options: TokenManagerOptions<string>): ResolvedOp
   assertRefreshers(refreshers);
   const times = { marginMs, jitterMs, minValidityMs };
   return { refreshers, times, accessToken, timeoutMs, maxCachedRecords, clock };
-}
-
-/** Refuses names that nobody knows, so that a misspelt option does not pass for an absent one. */
-export function assertNames(value: unknown, known: readonly string[], what: string): void {
-  if (!isJsonObject(value)) throw new TypeError(`${what} must be an object, got ${describeKind(value)}`);
-  const unknown = Object.keys(value).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  throw new TypeError(`${what}: there is no ${describeValue(unknown)}, only ${known.join(', ')}`);
-}
-
-export function assertNumber(name: string, value: unknown, least: number, most: number): void {
-  if (typeof value !== 'number' || !(value >= least && value <= most)) {
-    throw new TypeError(`${name} must be a number from ${least} to ${most}, got ${describeValue(value)}`);
-  }
 }
 
 function assertRefreshers(refreshers: unknown): void {

@@ -1,3 +1,4 @@
+import { assertNames } from './assert-options.js';
 import type { JsonObject } from './json.js';
 import { isJsonObject } from './json.js';
 import { describeKind, describeValue } from './redact.js';
@@ -64,6 +65,7 @@ const MAX_PARAMS_LENGTH = 65_536;
  */
 export function planRegistration(input: unknown, assertType: (type: unknown) => void): RegistrationPlan {
   if (!isRecord(input)) throw new TypeError(`register takes an object with an appid, got ${describeKind(input)}`);
+  assertNames(input, ['appid', 'secret', 'accessToken', 'tasks'], 'a registration');
   const { appid, accessToken, tasks = [] } = input;
   assertAppid(appid);
   assertSecret(input);
@@ -92,6 +94,7 @@ function assertSecret(input: Record<string, unknown>): void {
 
 function planTask(appid: string, task: unknown, assertType: (type: unknown) => void): TaskPlan {
   const { type, subject, params, notify } = isRecord(task) ? task : ({ type: task } as Record<string, unknown>);
+  if (isRecord(task)) assertNames(task, ['type', 'subject', 'params', 'notify'], 'a task');
   assertType(type);
   assertSubject(subject);
   if (notify !== undefined) {

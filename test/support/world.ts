@@ -1,5 +1,6 @@
 import {
   MemoryStore,
+  type Refresher,
   TokenManager,
   type TokenManagerEvents,
   type TokenManagerOptions,
@@ -41,11 +42,11 @@ export class World implements AsyncDisposable {
   }
 
   /** Another process on the same store. */
-  manager(options: TokenManagerOptions<string> = {}): TokenManager {
-    const tokens: TokenManager = new TokenManager({
+  manager<Custom extends string = never>(options: TokenManagerOptions<Custom> = {}): TokenManager<Custom> {
+    const tokens = new TokenManager<Custom>({
       store: shared(this.store),
       clock: this.clock,
-      refreshers: [this.wechat],
+      refreshers: [this.wechat as Refresher as Refresher<Custom>],
       ...options,
     });
     for (const name of EVENTS) tokens.on(name, (event) => void this.log.push(describe(name, event)));
@@ -54,7 +55,7 @@ export class World implements AsyncDisposable {
   }
 
   /** A manager with one app that has an access token as its task. */
-  async registered(options: TokenManagerOptions<string> = {}): Promise<TokenManager> {
+  async registered(options: TokenManagerOptions = {}): Promise<TokenManager> {
     const tokens = this.manager(options);
     await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
     return tokens;

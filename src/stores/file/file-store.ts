@@ -58,7 +58,7 @@ export class FileStore implements TokenStore {
       throw new TypeError(`directory must be a non-empty string, got ${describeValue(directory)}`);
     }
     this.#root = resolve(directory);
-    if (statSync(this.#root, { throwIfNoEntry: false })?.isDirectory() === false) {
+    if (isSomethingElse(this.#root)) {
       throw new TypeError(`directory must be the path of a directory, got that of a file: ${describeValue(directory)}`);
     }
     this.#clock = options.clock ?? systemClock;
@@ -181,5 +181,14 @@ export class FileStore implements TokenStore {
   #clearAway(paths: readonly string[]): void {
     const clearing = Promise.all(paths.map(removeFile)).finally(() => this.#clearings.delete(clearing));
     this.#clearings.add(clearing);
+  }
+}
+
+/** Whether something other than a directory is there. What cannot be looked at fails when it is used. */
+function isSomethingElse(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
+  } catch {
+    return false;
   }
 }

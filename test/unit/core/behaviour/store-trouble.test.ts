@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { JsonObject } from '../../../../src/index.js';
 import { FaultyStore } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
@@ -129,7 +130,7 @@ test('a record of a newer release is an error for its key: not absent, not overw
   const { seal } = await import('../../../../src/core/document-codec.js');
   const { canonicalJson, checksum } = await import('../../../../src/core/checksum.js');
   const id = `key/${APPID}/${TYPE}`;
-  const { checksum: _checksum, ...sealed } = { ...seal(id, {}), format: 2 };
+  const { checksum: _checksum, ...sealed }: JsonObject = { ...seal(id, {}), format: 2 };
   const data = { ...sealed, checksum: checksum(`${id}\n${canonicalJson(sealed)}`) };
   await world.store.set(id, data, 0);
   const tokens = world.manager();
