@@ -4,3 +4,4 @@ export type { FakeApp } from './fake-endpoints.js';
 export type { FakeCallMatcher, FakeFault } from './fake-faults.js';
 export type { FakeQuota } from './fake-quota.js';
 export { FakeWeChat, type FakeWeChatOptions } from './fake-wechat.js';
+export { type StoreContractOptions, testTokenStore } from './store-contract.js';
