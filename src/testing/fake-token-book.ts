@@ -44,7 +44,7 @@ export class FakeTokenBook {
   readonly #overlapMs: number;
   readonly #plain = new Map<string, TokenLine>();
   readonly #stable = new Map<string, StableLine>();
-  readonly #tickets = new Map<string, IssuedToken>();
+  readonly #tickets = new Map<string, TokenLine>();
   readonly #tokens = new Map<string, IssuedToken>();
 
   constructor(clock: Clock, lifeMs: number, overlapMs: number) {
@@ -61,21 +61,25 @@ export class FakeTokenBook {
   /** The same token until it is about to expire, or until it is forced. */
   stableToken(appid: string, force: boolean): FakeIssue {
     const line = this.#stableLine(appid);
-    const windowMs = Math.min(RENEWAL_WINDOW_MS, this.#lifeMs / 2);
-    const isOld = line.current === undefined || line.current.expiresAt - this.#clock.now() < windowMs;
-    if (!isOld && !(force && this.#takeForce(line))) return this.#show(line.current as IssuedToken);
+    if (!this.#isOld(line.current) && !(force && this.#takeForce(line))) return this.#show(line.current as IssuedToken);
     return this.#show(this.#mint(line, appid, 'stable', this.#overlapMs));
   }
 
-  /** The same ticket until it expires. */
+  /** The same ticket until it is about to expire; the one before it stays good until it has. */
   ticket(appid: string, type: string): FakeIssue {
     const id = `${appid}/${type}`;
-    let ticket = this.#tickets.get(id);
-    if (ticket === undefined || ticket.expiresAt <= this.#clock.now()) {
-      ticket = this.#issue(appid, `${type}-ticket`);
-      this.#tickets.set(id, ticket);
+    const line = this.#tickets.get(id) ?? { current: undefined, predecessor: undefined };
+    this.#tickets.set(id, line);
+    if (this.#isOld(line.current)) {
+      line.predecessor = line.current;
+      line.current = this.#issue(appid, `${type}-ticket`);
     }
-    return this.#show(ticket);
+    return this.#show(line.current as IssuedToken);
+  }
+
+  isTicketValid(value: string): boolean {
+    const ticket = this.#findTicket(value);
+    return ticket !== undefined && ticket.expiresAt > this.#clock.now();
   }
 
   stateOf(token: string): FakeTokenState {
@@ -92,10 +96,8 @@ export class FakeTokenBook {
 
   /** Ends the life of a token or ticket now. */
   expire(value: string): void {
-    const now = this.#clock.now();
-    for (const issued of [this.#tokens.get(value), ...this.#tickets.values()]) {
-      if (issued?.value === value) issued.expiresAt = now;
-    }
+    const issued = this.#tokens.get(value) ?? this.#findTicket(value);
+    if (issued !== undefined) issued.expiresAt = this.#clock.now();
   }
 
   /** Makes an app's tokens invalid. Nothing replaces them: stable mode repeats its dead token until it is forced. */
@@ -108,6 +110,16 @@ export class FakeTokenBook {
     this.revoke(appid);
     this.#mint(this.#plainLine(appid), appid, 'plain', 0);
     this.#mint(this.#stableLine(appid), appid, 'stable', 0);
+  }
+
+  #findTicket(value: string): IssuedToken | undefined {
+    const tickets = [...this.#tickets.values()].flatMap(({ current, predecessor }) => [current, predecessor]);
+    return tickets.find((ticket) => ticket?.value === value);
+  }
+
+  #isOld(issued: IssuedToken | undefined): boolean {
+    const windowMs = Math.min(RENEWAL_WINDOW_MS, this.#lifeMs / 2);
+    return issued === undefined || issued.expiresAt - this.#clock.now() < windowMs;
   }
 
   #mint(line: TokenLine, appid: string, mode: string, overlapMs: number): IssuedToken {

@@ -132,9 +132,9 @@ export class FakeWeChat {
     this.#requireApps().set(appid, app);
   }
 
-  /** Whether a business interface would accept this token now. */
-  isValid(token: string): boolean {
-    return this.#tokens.stateOf(token) === 'valid';
+  /** Whether a business interface would accept this token now, or a page this ticket. */
+  isValid(value: string): boolean {
+    return this.#tokens.stateOf(value) === 'valid' || this.#tokens.isTicketValid(value);
   }
 
   /** Lets a token or ticket expire now: calls with the token are answered with 42001. */

@@ -143,15 +143,26 @@ describe('a stable token', () => {
 });
 
 describe('a ticket', () => {
-  it('is repeated while it is valid, whichever token it is asked with', async () => {
+  it('is repeated until its last five minutes, whichever token it is asked with', async () => {
     const { access_token } = await plain();
     const first = await get(TICKET_PATH, { access_token, type: 'jsapi' });
     expect(first).toEqual({ errcode: 0, errmsg: 'ok', ticket: expect.stringMatching(/^jsapi-/), expires_in: 7200 });
-    await clock.advance(7_199_000);
+    await clock.advance(6_900_000);
     const query = { access_token: (await stable()).access_token, type: 'jsapi' };
-    expect(await get(TICKET_PATH, query)).toEqual({ ...first, expires_in: 1 });
-    await clock.advance(1_000);
+    expect(await get(TICKET_PATH, query)).toEqual({ ...first, expires_in: 300 });
+    await clock.advance(1);
     expect((await get(TICKET_PATH, query)).ticket).not.toBe(first.ticket);
+  });
+
+  it('stays good until it expires, also when another has been handed out', async () => {
+    const first = (await get(TICKET_PATH, { access_token: (await plain()).access_token, type: 'jsapi' })).ticket;
+    await clock.advance(7_000_000);
+    const second = (await get(TICKET_PATH, { access_token: (await stable()).access_token, type: 'jsapi' })).ticket;
+    expect([wechat.isValid(first), wechat.isValid(second), wechat.isValid('none')]).toEqual([true, true, false]);
+    await clock.advance(199_999);
+    expect(wechat.isValid(first)).toBe(true);
+    await clock.advance(1);
+    expect([wechat.isValid(first), wechat.isValid(second)]).toEqual([false, true]);
   });
 
   it('is another for each type and app', async () => {
