@@ -87,22 +87,22 @@ export class Registry {
         await this.#adoptDocument(document.id, document);
       }
     }
-    for (const app of [...this.#apps.values()]) {
-      for (const task of [...this.tasksOf(app.appid)]) {
-        if (!seen.has(documentId('task', task.key))) this.removeTask(task.key);
-      }
-      if (!seen.has(appDocumentId(app.appid))) this.removeApp(app.appid);
-    }
+    const known = [...this.#apps.keys()].map(appDocumentId);
+    for (const { key } of this.tasks()) known.push(documentId('task', key));
+    for (const id of known) if (!seen.has(id)) await this.reload(id);
   }
 
   /** Reads one app or task again; a document that is gone is forgotten. */
   async reload(id: string): Promise<void> {
+    const before = this.#held(id);
     const [document] = await this.#store.get([id]);
-    await this.#adoptDocument(id, document);
+    // What was registered while the store was read is newer than what was read.
+    if (this.#held(id) === before) await this.#adoptDocument(id, document);
   }
 
   setApp(app: RegisteredApp): void {
     const before = this.#apps.get(app.appid);
+    if (before !== undefined && before.version > app.version) return;
     this.#unreadable.delete(app.appid);
     this.#apps.set(app.appid, app);
     if (before?.version !== app.version) this.#listener.registrationChanged(app.appid);
@@ -113,6 +113,7 @@ export class Registry {
     let tasks = this.#tasks.get(appid);
     if (tasks === undefined) this.#tasks.set(appid, (tasks = new Map()));
     const before = tasks.get(keyId(task.key));
+    if (before !== undefined && before.version > task.version) return;
     tasks.set(keyId(task.key), task);
     if (before === undefined) this.#listener.taskAdded(task.key);
     else if (before.version !== task.version || before.functionMissing !== task.functionMissing) {
@@ -131,6 +132,11 @@ export class Registry {
     for (const task of [...this.tasksOf(appid)]) this.removeTask(task.key);
     this.#unreadable.delete(appid);
     this.#apps.delete(appid);
+  }
+
+  #held(id: string): RegisteredApp | RegisteredTask | undefined {
+    const key = parseKey(id);
+    return key === undefined ? this.#apps.get(id.slice('app/'.length)) : this.task(key);
   }
 
   async #adoptDocument(id: string, document: StoredDocument | undefined): Promise<void> {

@@ -1,0 +1,179 @@
+import { expect, test } from 'vitest';
+import { FaultyStore } from '../../../support/shared-store.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+
+function troubled(): { world: World; store: FaultyStore } {
+  let store: FaultyStore | undefined;
+  const world = new World({ store: (memory) => (store = new FaultyStore(memory)) });
+  return { world, store: store as FaultyStore };
+}
+
+test('a registration is durable when it resolves, and does not wait for the first token', async () => {
+  await using world = new World();
+  world.wechat.always = () => new Promise(() => {});
+  const tokens = await world.registered();
+  expect(tokens.hasTask(APPID, TYPE)).toBe(true);
+  const stored = await world.store.get([`app/${APPID}`, `task/${APPID}/${TYPE}`]);
+  expect(stored.every((document) => document !== undefined)).toBe(true);
+});
+
+test('register adds and replaces, and never removes', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  await tokens.register({ appid: APPID, tasks: ['jsapi_ticket'] });
+  await tokens.register({ appid: APPID });
+  expect(tokens.hasTask(APPID, TYPE)).toBe(true);
+  expect(tokens.hasTask(APPID, 'jsapi_ticket')).toBe(true);
+  await tokens.get(APPID, TYPE);
+  expect(world.wechat.asked[0]?.app).toEqual({ appid: APPID, secret: SECRET, accessToken: 'stable' });
+});
+
+test('the mode of an app is stored with it, and the default of the manager is for those that have none', async () => {
+  await using world = new World();
+  const first = world.manager({ wechat: { accessToken: 'plain' } });
+  await first.register({ appid: 'plain-by-default', secret: SECRET });
+  await first.register({ appid: 'stable-by-choice', secret: SECRET, accessToken: 'stable' });
+  const second = world.manager({ wechat: { accessToken: 'plain' } });
+  await second.get('plain-by-default', TYPE);
+  await second.get('stable-by-choice', TYPE);
+  expect(world.wechat.asked.map(({ app }) => app.accessToken)).toEqual(['plain', 'stable']);
+});
+
+test('what equals the stored registration writes nothing', async () => {
+  const { world, store } = troubled();
+  await using _ = world;
+  const registration = { appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params: { a: 1, b: 2 } }] } as const;
+  const tokens = world.manager();
+  await tokens.register(registration);
+  await world.clock.advance(0);
+  store.calls.length = 0;
+  await tokens.register({ ...registration, tasks: [{ type: TYPE, params: { b: 2, a: 1 } }] });
+  expect(store.calls.filter((call) => call === 'set')).toEqual([]);
+});
+
+test.each([1, 2, 3, 4])('I3: when write %i of a registration fails, everything is as it was', async (failing) => {
+  const { world, store } = troubled();
+  await using _ = world;
+  const tokens = world.manager();
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params: { old: true } }] });
+  await tokens.get(APPID, TYPE);
+  const ids = [`app/${APPID}`, `task/${APPID}/${TYPE}`, `task/${APPID}/jsapi_ticket`, `task/${APPID}/wx_card_ticket`];
+  const before = (await world.store.get(ids)).map((document) => document?.data);
+  let writes = 0;
+  store.before = (method) => {
+    if (method === 'set' && ++writes === failing) throw new Error('disk full');
+  };
+  const registered = tokens.register({
+    appid: APPID,
+    secret: 'another',
+    tasks: [{ type: TYPE, params: { old: false } }, 'jsapi_ticket', 'wx_card_ticket'],
+  });
+  await expect(registered).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  store.before = () => {};
+  expect((await world.store.get(ids)).map((document) => document?.data)).toEqual(before);
+  await world.clock.advance(0);
+  expect(tokens.hasTask(APPID, 'jsapi_ticket')).toBe(false);
+  expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+});
+
+test('two processes that register the same app at once both succeed, and nothing is lost', async () => {
+  await using world = new World();
+  const [one, other] = [world.manager(), world.manager()];
+  await Promise.all([
+    one.register({ appid: APPID, secret: SECRET, tasks: [TYPE] }),
+    other.register({ appid: APPID, secret: SECRET, tasks: ['jsapi_ticket'] }),
+  ]);
+  await world.clock.advance(0);
+  const ids: string[] = [];
+  for await (const { id } of one.status()) ids.push(id);
+  expect(ids.sort()).toEqual([`${APPID}/${TYPE}`, `${APPID}/jsapi_ticket`]);
+});
+
+test('what is registered while the store is being read is not forgotten', async () => {
+  const { world, store } = troubled();
+  await using _ = world;
+  let changed: (id: string | undefined) => void = () => {};
+  const watch = world.store.watch?.bind(world.store);
+  world.store.watch = async (listener) => {
+    changed = listener;
+    return (await watch?.(listener)) ?? (async () => {});
+  };
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  let registered: Promise<void> | undefined;
+  store.before = async (method) => {
+    if (method !== 'list' || registered !== undefined) return;
+    registered = tokens.register({ appid: 'late', secret: SECRET, tasks: [TYPE] });
+    await registered;
+  };
+  changed(undefined);
+  await world.clock.advance(0);
+  await registered;
+  expect(tokens.hasTask('late', TYPE)).toBe(true);
+  await tokens.get('late', TYPE);
+  await world.clock.advance(1_000);
+  expect(world.log).toEqual(['refreshed access_token upstream', 'refreshed access_token upstream']);
+});
+
+test('unregister forgets an app with its tasks and tokens, and only that app', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  await tokens.register({ appid: `${APPID}2`, secret: SECRET, tasks: [TYPE] });
+  await tokens.get(APPID, TYPE);
+  const kept = await tokens.get(`${APPID}2`, TYPE);
+  await tokens.unregister(APPID);
+  await tokens.unregister(APPID);
+  await expect(tokens.get(APPID, TYPE)).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
+  expect(tokens.peek(APPID, TYPE)).toBeUndefined();
+  await world.clock.advance(8_000_000);
+  expect(world.wechat.asked.filter(({ key }) => key.appid === APPID)).toHaveLength(1);
+  expect(tokens.peek(`${APPID}2`, TYPE)?.value).not.toBe(kept);
+});
+
+test('after its task is unregistered a key is served on demand, and no longer ahead of time', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  await tokens.unregister(APPID, TYPE);
+  expect(await tokens.get(APPID, TYPE)).toBe('token-2');
+  await world.clock.advance(8_000_000);
+  expect(world.wechat.calls).toBe(2);
+  expect(await tokens.get(APPID, TYPE)).toBe('token-3');
+});
+
+test('status tells how each task stands, a page at a time, and nothing secret', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  await tokens.register({
+    appid: APPID,
+    tasks: Array.from({ length: 5 }, (_item, index) => ({ type: TYPE, subject: `user-${index}` })),
+  });
+  await world.clock.advance(0);
+  const all: string[] = [];
+  for await (const task of tokens.status()) {
+    all.push(task.id);
+    expect(task).toMatchObject({
+      appid: APPID,
+      type: TYPE,
+      state: 'fresh',
+      lastError: undefined,
+      functionMissing: false,
+    });
+    expect(JSON.stringify(task)).not.toMatch(/token-\d|CANARY/);
+  }
+  expect(all).toHaveLength(6);
+  const paged: string[] = [];
+  for (let after: string | undefined; ; ) {
+    const page: string[] = [];
+    for await (const { id } of tokens.status({ appid: APPID, limit: 4, ...(after === undefined ? {} : { after }) }))
+      page.push(id);
+    paged.push(...page);
+    after = page.at(-1);
+    if (page.length < 4) break;
+  }
+  expect(paged).toEqual(all);
+  const one: string[] = [];
+  for await (const { subject } of tokens.status({ appid: APPID, type: TYPE, subject: 'user-3' }))
+    one.push(String(subject));
+  expect(one).toEqual(['user-3']);
+});
