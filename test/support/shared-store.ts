@@ -1,4 +1,4 @@
-import type { TokenStore } from '../../src/index.js';
+import type { StoredDocument, TokenStore } from '../../src/index.js';
 
 /** The same store for several managers, as several processes share one: closing one of them leaves it open. */
 export function shared(store: TokenStore): TokenStore {
@@ -19,6 +19,8 @@ export class FaultyStore implements TokenStore {
   readonly calls: string[] = [];
   /** Called before each command; may throw, or return a promise that delays it. */
   before: (method: string, id: string | undefined) => void | Promise<void> = () => {};
+  /** Called when a listing has been read and before it is handed out, so that it is out of date by then. */
+  afterList: (prefix: string) => void | Promise<void> = () => {};
   readonly #store: TokenStore;
 
   constructor(store: TokenStore) {
@@ -43,7 +45,10 @@ export class FaultyStore implements TokenStore {
 
   async *list(...args: Parameters<TokenStore['list']>): ReturnType<TokenStore['list']> {
     await this.#run('list', args[0], async () => {});
-    yield* this.#store.list(...args);
+    const documents: StoredDocument[] = [];
+    for await (const document of this.#store.list(...args)) documents.push(document);
+    await this.afterList(args[0]);
+    yield* documents;
   }
 
   lease(...args: Parameters<TokenStore['lease']>): ReturnType<TokenStore['lease']> {

@@ -101,8 +101,8 @@ test('what is registered while the store is being read is not forgotten', async 
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
   let registered: Promise<void> | undefined;
-  store.before = async (method) => {
-    if (method !== 'list' || registered !== undefined) return;
+  store.afterList = async (prefix) => {
+    if (prefix !== 'task' || registered !== undefined) return;
     registered = tokens.register({ appid: 'late', secret: SECRET, tasks: [TYPE] });
     await registered;
   };
