@@ -76,7 +76,7 @@ export class Engine {
       taskRemoved: (key) => this.#taskRemoved(key),
       registrationChanged: (appid) => this.#registrationChanged(appid),
     });
-    this.registrar = new Registrar(this.store, this.reader, this.registry);
+    this.registrar = new Registrar(this.store, this.reader, this.registry, this.clock);
     const cache = new RecordCache(maxCachedRecords, (key) => this.registry.task(key) !== undefined);
     this.records = new Records(cache, this.clock, events, times, (key, version) => this.#readResult(key, version));
     this.failures = new Failures(this.store, cache, this.clock, this.registry, events);

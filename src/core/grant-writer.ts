@@ -137,7 +137,9 @@ export class GrantWriter {
     const id = documentId('key', key);
     const content = seal(id, contentWithTrying(document, undefined));
     const version = await this.#store.set(id, content, document.version, setOptions(key, grant.dueAt, options));
-    return version === undefined ? this.read(key) : { ...document, version };
+    if (version !== undefined) return { ...document, version };
+    if (options.lease !== undefined) await this.#store.release(options.lease);
+    return this.read(key);
   }
 
   async #publish(key: TokenKey, version: number, grant: StoredGrant, options: WriteOptions): Promise<CachedRecord> {

@@ -58,6 +58,6 @@ export function dueAfterOverlapAt(lifetime: Lifetime, now: number): number {
 
 /** Whether an answer with the value in force only repeats it: whole seconds on the wire make its end waver. */
 export function repeats(current: Lifetime & { value: string }, answer: Lifetime & { value: string }): boolean {
-  const waverMs = Math.max(1_000, Math.min(5_000, lifeMs(current) / 100));
+  const waverMs = Math.min(Math.max(2_000, Math.min(5_000, lifeMs(current) / 100)), lifeMs(current) / 2);
   return answer.value === current.value && answer.expiresAt - current.expiresAt <= waverMs;
 }

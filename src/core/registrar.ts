@@ -1,12 +1,14 @@
 import { canonicalJson } from './checksum.js';
+import { type Clock, wait } from './clock.js';
 import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { TokenError } from './errors.js';
 import type { JsonObject } from './json.js';
+import { LEASE_MS } from './refresh.js';
 import type { RegistrationPlan, TaskPlan } from './registration.js';
 import { appFrom, type Registry } from './registry.js';
-import type { Due, StoredDocument } from './store.js';
-import type { SupervisedStore } from './supervised-store.js';
+import type { Due, Lease, StoredDocument } from './store.js';
+import { COMMAND_TIMEOUT_MS, type SupervisedStore } from './supervised-store.js';
 import { appDocumentId, documentId, type TokenKey } from './token-key.js';
 
 interface Change {
@@ -30,20 +32,22 @@ export class Registrar {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #registry: Registry;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #clock: Clock;
+  readonly #turns = new Map<string, Promise<void>>();
 
-  constructor(store: SupervisedStore, reader: DocumentReader, registry: Registry) {
+  constructor(store: SupervisedStore, reader: DocumentReader, registry: Registry, clock: Clock) {
     this.#store = store;
+    this.#clock = clock;
     this.#reader = reader;
     this.#registry = registry;
   }
 
   register(plan: RegistrationPlan): Promise<void> {
-    return this.#inTurn(() => this.#register(plan));
+    return this.#exclusively(plan.appid, () => this.#register(plan));
   }
 
   unregisterApp(appid: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#exclusively(appid, async () => {
       await this.#deleteAll(`task/${appid}`);
       await this.#deleteOne(appDocumentId(appid));
       await this.#deleteAll(`key/${appid}`);
@@ -52,18 +56,45 @@ export class Registrar {
   }
 
   unregisterTask(key: TokenKey): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#exclusively(key.appid, async () => {
       await this.#deleteOne(documentId('task', key));
       await this.#deleteOne(documentId('key', key));
       this.#registry.removeTask(key);
     });
   }
 
-  /** Registrations of one manager follow one another, so that each sees what the one before it stored. */
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.#turn.then(work);
-    this.#turn = turn.catch(() => {});
+  /**
+   * One change of an app's registration at a time, in the whole fleet: nobody may count on a document that somebody else
+   * has written and takes back when the rest of a registration fails.
+   */
+  #exclusively(appid: string, work: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(appid) ?? Promise.resolve()).then(() => this.#underLease(appid, work));
+    const settled = turn
+      .catch(() => {})
+      .then(() => {
+        if (this.#turns.get(appid) === settled) this.#turns.delete(appid);
+      });
+    this.#turns.set(appid, settled);
     return turn;
+  }
+
+  async #underLease(appid: string, work: () => Promise<void>): Promise<void> {
+    const lease = await this.#lease(appid);
+    try {
+      await work();
+    } finally {
+      await this.#store.release(lease);
+    }
+  }
+
+  async #lease(appid: string): Promise<Lease> {
+    const givesUpAt = this.#clock.monotonic() + LEASE_MS + COMMAND_TIMEOUT_MS;
+    for (;;) {
+      const lease = await this.#store.lease(appDocumentId(appid), LEASE_MS);
+      if (lease !== undefined) return lease;
+      if (this.#clock.monotonic() >= givesUpAt) throw contended(`the registration of ${appid}`, appid);
+      await wait(this.#clock, 20 + this.#clock.random() * 80, { ref: true });
+    }
   }
 
   async #register(plan: RegistrationPlan): Promise<void> {
@@ -79,14 +110,7 @@ export class Registrar {
       this.#adopt(plan, tasks, changes, written);
       return;
     }
-    throw new TokenError(
-      'STORE_UNAVAILABLE',
-      `the registration of ${plan.appid} is being changed by others all the time`,
-      {
-        appid: plan.appid,
-        retryable: true,
-      },
-    );
+    throw contended(`the registration of ${plan.appid}`, plan.appid);
   }
 
   async #change(
@@ -166,8 +190,13 @@ export class Registrar {
       const [document] = await this.#store.get([id]);
       if (document === undefined || (await this.#store.delete(id, document.version))) return;
     }
-    throw new TokenError('STORE_UNAVAILABLE', `${id} is being changed by others all the time`, { retryable: true });
+    throw contended(id, undefined);
   }
+}
+
+function contended(what: string, appid: string | undefined): TokenError {
+  const message = `${what} is being changed by others all the time`;
+  return new TokenError('STORE_UNAVAILABLE', message, { appid, retryable: true });
 }
 
 function contentOf(plan: RegistrationPlan, task: TaskPlan | undefined, content: JsonObject): JsonObject {

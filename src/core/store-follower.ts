@@ -34,7 +34,7 @@ export class StoreFollower {
 
   async start(): Promise<void> {
     const { store, registry } = this.#parts;
-    this.#endWatch = await store.watch((id) => {
+    this.#endWatch ??= await store.watch((id) => {
       this.#onChange(id).catch(() => {});
     });
     await registry.load();

@@ -173,7 +173,7 @@ export class TokenSource {
     const mayWish = wishedAt === undefined || clock.monotonic() - wishedAt >= WISH_EVERY_MS;
     const mayTry = isWish
       ? mayWish && failures.active(key, false) === undefined
-      : failures.active(key, true) === undefined;
+      : records.isDue(held) && failures.active(key, true) === undefined && !this.#isSetBack(key);
     const underWay = flights.get(key);
     if (underWay === undefined && !mayTry) return held;
     if (isWish && underWay === undefined) this.#wishedAt.set(id, clock.monotonic());

@@ -79,14 +79,35 @@ test.each([1, 2, 3, 4])('I3: when write %i of a registration fails, everything i
 test('two processes that register the same app at once both succeed, and nothing is lost', async () => {
   await using world = new World();
   const [one, other] = [world.manager(), world.manager()];
-  await Promise.all([
+  const registered = Promise.all([
     one.register({ appid: APPID, secret: SECRET, tasks: [TYPE] }),
     other.register({ appid: APPID, secret: SECRET, tasks: ['jsapi_ticket'] }),
   ]);
-  await world.clock.advance(0);
+  await world.clock.advance(200);
+  await registered;
   const ids: string[] = [];
   for await (const { id } of one.status()) ids.push(id);
   expect(ids.sort()).toEqual([`${APPID}/${TYPE}`, `${APPID}/jsapi_ticket`]);
+});
+
+test('I3: nobody counts on a document that somebody else writes and takes back', async () => {
+  const { world, store } = troubled();
+  await using _ = world;
+  const [failing, other] = [world.manager(), world.manager()];
+  await Promise.all([failing.start(), other.start()]);
+  let second: Promise<void> | undefined;
+  store.before = async (method, id) => {
+    if (method !== 'set' || id !== `app/${APPID}` || second !== undefined) return;
+    second = other.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
+    await new Promise((resolve) => setImmediate(resolve));
+    throw new Error('disk full');
+  };
+  await expect(failing.register({ appid: APPID, secret: SECRET, tasks: [TYPE] })).rejects.toThrow();
+  await world.clock.advance(1_000);
+  await second;
+  const stored = await world.store.get([`app/${APPID}`, `task/${APPID}/${TYPE}`]);
+  expect(stored.every((document) => document !== undefined)).toBe(true);
+  expect(other.hasTask(APPID, TYPE)).toBe(true);
 });
 
 test('what is registered while the store is being read is not forgotten', async () => {
