@@ -1,0 +1,14 @@
+// #region graceful-shutdown
+import type { Server } from 'node:http';
+import type { TokenManager } from 'wechat-token-manager';
+
+export function closeOnSignal(server: Server, tokens: TokenManager): void {
+  const close = (): void => {
+    server.close(() => {
+      // A refresh whose request has been sent is finished and stored first, which takes 17 s at most.
+      tokens.close().catch((error: unknown) => console.error(error));
+    });
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, close);
+}
+// #endregion
