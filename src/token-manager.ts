@@ -1,4 +1,4 @@
-import { assertNames, assertNumber } from './core/assert-options.js';
+import { assertInteger, assertNames, assertNumber } from './core/assert-options.js';
 import { callWithToken, type IsStale } from './core/call.js';
 import { assertNoCycle } from './core/dependencies.js';
 import { closedError, Engine } from './core/engine.js';
@@ -310,7 +310,7 @@ export class TokenManager<Custom extends string = never> {
       throw new TypeError('status takes a type only together with an appid');
     if (subject !== undefined && type === undefined)
       throw new TypeError('status takes a subject only together with a type');
-    if (limit !== undefined) assertNumber('limit', limit, 1, Number.MAX_SAFE_INTEGER);
+    if (limit !== undefined) assertInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER);
     if (after !== undefined && typeof after !== 'string') {
       throw new TypeError(`after must be the id of a task, got ${describeKind(after)}`);
     }
@@ -342,8 +342,11 @@ export class TokenManager<Custom extends string = never> {
    * then the store is closed. No timer, socket or listener is left.
    */
   async close(): Promise<void> {
-    await this.#engine.close();
-    this.#events.removeAll();
+    try {
+      await this.#engine.close();
+    } finally {
+      this.#events.removeAll();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

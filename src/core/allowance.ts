@@ -1,3 +1,4 @@
+import { assertInteger, assertNames, assertNumber } from './assert-options.js';
 import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { TokenError } from './errors.js';
@@ -32,6 +33,7 @@ export class Allowances {
 
   /** Takes one from the limit, durably, before whatever it is for takes place. */
   async take(key: TokenKey, name: string, limit: RateLimit): Promise<Allowance> {
+    assertRateLimit(limit);
     const id = `limit/${key.appid}/${name}`;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const [document] = await this.#store.get([id]);
@@ -46,6 +48,16 @@ export class Allowances {
     }
     throw new TokenError('STORE_UNAVAILABLE', `the limit ${name} of ${key.appid} is contended`, { retryable: true });
   }
+}
+
+/**
+ * @throws TypeError naming the bound.
+ */
+function assertRateLimit(limit: RateLimit): void {
+  assertNames(limit, ['everyMs', 'perDay'], 'a rate limit');
+  const { everyMs, perDay } = limit;
+  if (everyMs !== undefined) assertNumber('everyMs', everyMs, 0, DAY_MS);
+  if (perDay !== undefined) assertInteger('perDay', perDay, 1, MAX_REMEMBERED);
 }
 
 function freeAt(taken: readonly Taken[], key: string, limit: RateLimit): number {

@@ -14,3 +14,8 @@ export function assertNumber(name: string, value: unknown, least: number, most: 
     throw new TypeError(`${name} must be a number from ${least} to ${most}, got ${describeValue(value)}`);
   }
 }
+
+export function assertInteger(name: string, value: unknown, least: number, most: number): void {
+  assertNumber(name, value, least, most);
+  if (!Number.isInteger(value)) throw new TypeError(`${name} must be a whole number, got ${describeValue(value)}`);
+}

@@ -8,11 +8,10 @@ import type { AppCredentials, Grant, RefreshContext, Refresher, RefreshReason, U
 import type { RegisteredTask } from './registry.js';
 import { isStaleTokenError } from './stale-answer.js';
 import type { StoreClock } from './store-clock.js';
+import { ATTEMPT_TIMEOUT_MS } from './time-limits.js';
 import { assertTypeName, keyId, type TokenKey } from './token-key.js';
 import type { TokenRecord } from './token-record.js';
 
-/** How long WeChat, or whatever a refresher asks, may take altogether. */
-export const ATTEMPT_TIMEOUT_MS = 15_000;
 const PARAMS_TIMEOUT_MS = 5_000;
 
 /** What a refresh needs and has before it takes the lease. */

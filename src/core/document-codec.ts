@@ -28,15 +28,17 @@ export function seal(id: string, content: JsonObject): JsonObject {
  */
 export function unseal(document: StoredDocument): JsonObject {
   const { checksum: expected, ...sealed } = document.data;
-  if (expected !== checksumOf(document.id, sealed)) throw new DamagedDocument(document);
   const { format, ...content } = sealed;
-  if (format !== FORMAT) {
-    throw new TokenError(
-      'STORE_UNAVAILABLE',
-      `the stored document ${document.id} has format ${String(format)}; this release reads format ${FORMAT}`,
-    );
-  }
+  // Before the checksum, because a newer release may compute that in another way.
+  if (typeof format === 'number' && format > FORMAT) throw unknownFormat(document.id, format);
+  if (expected !== checksumOf(document.id, sealed)) throw new DamagedDocument(document);
+  if (format !== FORMAT) throw unknownFormat(document.id, format);
   return content;
+}
+
+function unknownFormat(id: string, format: unknown): TokenError {
+  const message = `the stored document ${id} has format ${String(format)}; this release reads format ${FORMAT}`;
+  return new TokenError('STORE_UNAVAILABLE', message);
 }
 
 function checksumOf(id: string, sealed: JsonObject): string {

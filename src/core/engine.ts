@@ -22,12 +22,10 @@ import type { TokenStore } from './store.js';
 import { StoreClock } from './store-clock.js';
 import { StoreFollower } from './store-follower.js';
 import { SupervisedStore } from './supervised-store.js';
+import { CLOSE_TIMEOUT_MS } from './time-limits.js';
 import { parseKey, type TokenKey } from './token-key.js';
 import { TokenSource } from './token-source.js';
 import { UnwrittenGrants } from './unwritten-grants.js';
-
-/** A refresh whose request has been sent is waited for at the close: attempt and commands take no longer. */
-const CLOSE_TIMEOUT_MS = 17_000;
 
 export interface EngineInput {
   readonly store: TokenStore;
@@ -91,6 +89,7 @@ export class Engine {
       records,
       failures,
       writer,
+      clock: this.clock,
       changed: (key) => {
         this.source.reschedule(key);
         this.#flights.get(key)?.wake();
@@ -179,19 +178,14 @@ export class Engine {
   }
 
   async #close(): Promise<void> {
-    this.#schedule.stop();
-    this.#unwritten.stop();
-    this.clock.stop();
+    this.records.cache.close();
     await this.#started?.catch(() => {});
     this.#schedule.stop();
     this.#unwritten.stop();
     this.clock.stop();
     this.#flights.wakeAll();
     await this.deadline(CLOSE_TIMEOUT_MS).settles(this.#flights.settled(), CLOSE_TIMEOUT_MS);
-    this.records.cache.clear();
-    await this.#follower.stop();
-    await this.#upstream.close();
-    await this.store.close();
+    await inTurn([() => this.#follower.stop(), () => this.#upstream.close(), () => this.store.close()]);
   }
 
   #taskAdded(key: TokenKey): void {
@@ -202,8 +196,7 @@ export class Engine {
 
   #taskRemoved(key: TokenKey): void {
     this.records.cache.delete(key);
-    this.records.cache.clearFailure(key);
-    this.source.retrySoon(key);
+    this.source.forget(key);
   }
 
   #registrationChanged(appid: string): void {
@@ -225,6 +218,13 @@ export class Engine {
 
 export function closedError(): TokenError {
   return new TokenError('CLOSED', 'the manager has been closed');
+}
+
+/** Takes every step, and fails with the first failure afterwards. */
+async function inTurn(steps: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps) await step().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }
 
 function keyOf(id: string): TokenKey {

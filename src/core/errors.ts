@@ -66,7 +66,8 @@ export interface TokenErrorFacts {
  * try {
  *   await tokens.get(appid, 'access_token');
  * } catch (error) {
- *   if (error instanceof TokenError && error.code === 'UPSTREAM_REJECTED') console.error(error.errcode, error.ip);
+ *   const { code, errcode, ip } = error as TokenError;
+  if (code === 'UPSTREAM_REJECTED') console.error(errcode, ip);
  * }
  * ```
  *
@@ -75,14 +76,14 @@ export interface TokenErrorFacts {
 export class TokenError extends Error {
   override readonly name: string = 'TokenError';
   readonly code: TokenErrorCode;
-  readonly appid?: string;
-  readonly type?: string;
-  readonly subject?: string;
-  readonly errcode?: number;
-  readonly errmsg?: string;
-  readonly rid?: string;
-  readonly ip?: string;
-  readonly retryAt?: number;
+  declare readonly appid?: string;
+  declare readonly type?: string;
+  declare readonly subject?: string;
+  declare readonly errcode?: number;
+  declare readonly errmsg?: string;
+  declare readonly rid?: string;
+  declare readonly ip?: string;
+  declare readonly retryAt?: number;
   readonly retryable: boolean;
   readonly hostOnly: boolean;
 
@@ -119,7 +120,11 @@ export function toTokenError(
   message: string,
   facts: TokenErrorFacts,
 ): TokenError {
-  if (isTokenError(error)) return withFacts(error, { ...facts, ...definedFacts(error) });
+  if (isTokenError(error)) {
+    const { appid, type, subject, ...others } = facts;
+    const key = error.appid === undefined ? { appid, type, subject } : {};
+    return withFacts(error, { ...others, ...definedFacts(error), ...key });
+  }
   return new TokenError(code, message, { ...facts, cause: safeCause(error) });
 }
 

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import type { TokenError } from './errors.js';
+import { describeValue } from './redact.js';
 import type { RefreshReason } from './refresher.js';
 import type { TokenRecord } from './token-record.js';
 
@@ -66,6 +67,16 @@ export type TokenManagerListener<Name extends keyof TokenManagerEvents> = (
   event: TokenManagerEvents[Name],
 ) => void | Promise<void>;
 
+const NAMES: readonly (keyof TokenManagerEvents)[] = [
+  'refreshed',
+  'refreshFailed',
+  'reauthorizationRequired',
+  'storeUnavailable',
+  'storeAvailable',
+  'recordQuarantined',
+  'listenerFailed',
+];
+
 interface Guarded {
   readonly listener: unknown;
   readonly call: (event: unknown) => void;
@@ -99,6 +110,8 @@ export class Events {
   }
 
   #add<Name extends keyof TokenManagerEvents>(name: Name, listener: TokenManagerListener<Name>, once: boolean): void {
+    if (!NAMES.includes(name))
+      throw new TypeError(`there is no event ${describeValue(name)}, only ${NAMES.join(', ')}`);
     if (typeof listener !== 'function') throw new TypeError(`a listener of ${name} must be a function`);
     const guarded: Guarded = {
       listener,

@@ -12,6 +12,7 @@ import {
 } from './key-document.js';
 import type { RecordCache, RememberedFailure } from './record-cache.js';
 import { lifeMs } from './refresh-policy.js';
+import { isStillRegistered } from './registration-check.js';
 import type { Registry } from './registry.js';
 import type { Due, Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
@@ -127,7 +128,11 @@ export class Failures {
     try {
       const content = seal(id, contentWithTrying(document, trying));
       const options = hadTask ? { due, lease } : { lease };
-      return (await this.#store.set(id, content, document.version, options)) !== undefined;
+      const version = await this.#store.set(id, content, document.version, options);
+      if (version !== undefined && !(await isStillRegistered(this.#store, key, hadTask))) {
+        await this.#store.delete(id, version);
+      }
+      return version !== undefined;
     } catch {
       return false;
     }

@@ -1,6 +1,6 @@
 import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
-import { isTokenError, TokenError } from './errors.js';
+import { TokenError } from './errors.js';
 import type { RefreshedEvent } from './events.js';
 import {
   contentWithGrant,
@@ -10,12 +10,13 @@ import {
   type StoredGrant,
 } from './key-document.js';
 import type { CachedRecord } from './record-cache.js';
-import type { Records } from './records.js';
+import type { Adoption, Records } from './records.js';
 import { dueAfterOverlapAt, dueAgainAt, FUTURE_TOLERANCE_MS, repeats } from './refresh-policy.js';
+import { isStillRegistered } from './registration-check.js';
 import type { Due, Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { appDocumentId, documentId, keyId, type TokenKey } from './token-key.js';
+import { documentId, keyId, type TokenKey } from './token-key.js';
 
 export interface WriteOptions {
   readonly source: RefreshedEvent['source'];
@@ -72,7 +73,11 @@ export class GrantWriter {
     let options = given;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const current = document.grant;
-      if (current !== undefined && this.#repeats(current, grant)) return this.#keep(key, document, current, options);
+      if (current !== undefined && this.#repeats(current, grant))
+        return this.#keep(key, document, current, grant, options);
+      if (current !== undefined && this.#isNewer(current, grant)) {
+        return this.#yieldTo(key, document, current, grant, options);
+      }
       const version = await this.#store.set(
         id,
         seal(id, contentWithGrant(document, grant)),
@@ -80,18 +85,23 @@ export class GrantWriter {
         setOptions(key, grant.dueAt, options),
       );
       if (version !== undefined) return this.#publish(key, version, grant, options);
-      if (options.lease !== undefined) await this.#store.release(options.lease);
+      await this.#release(options);
       options = withoutLease(options);
       document = await this.read(key);
       if (document.grant !== undefined && document.grant.obtainedAt >= grant.obtainedAt) {
         return this.#yieldTo(key, document, document.grant, grant, options);
       }
-      if (!(await this.#isRegistered(key, options.hadTask))) throw notRegistered(key);
+      if (!(await isStillRegistered(this.#store, key, options.hadTask))) throw notRegistered(key);
     }
     throw new TokenError('STORE_UNAVAILABLE', 'the stored record is being changed by others all the time', {
       ...key,
       retryable: true,
     });
+  }
+
+  #isNewer(current: StoredGrant, grant: StoredGrant): boolean {
+    const isFromTheFuture = current.obtainedAt > this.#clock.now() + FUTURE_TOLERANCE_MS;
+    return current.obtainedAt > grant.obtainedAt && !isFromTheFuture;
   }
 
   #repeats(current: StoredGrant, grant: StoredGrant): boolean {
@@ -103,14 +113,16 @@ export class GrantWriter {
     key: TokenKey,
     document: KeyDocument,
     current: StoredGrant,
+    answer: StoredGrant,
     options: WriteOptions,
   ): Promise<CachedRecord> {
-    if (options.source !== 'upstream') {
+    // With the same instant it is our own write, which took effect although the store did not say so in time.
+    if (options.source !== 'upstream' || current.obtainedAt === answer.obtainedAt) {
+      await this.#release(options);
       return this.#records.adopt(key, document, current, { source: 'store', announceFirst: options.hadTask });
     }
     const grant = { ...current, dueAt: dueAgainAt(current, this.#clock.now()) };
-    const moved = await this.#moveDue(key, { ...document, grant }, grant, options);
-    return this.#records.adopt(key, moved, moved.grant ?? grant, { source: 'store', announceFirst: options.hadTask });
+    return this.#moveDue(key, { ...document, grant }, grant, options);
   }
 
   /** A newer answer was stored while ours was under way, so nobody knows which of the two WeChat holds for current. */
@@ -124,26 +136,37 @@ export class GrantWriter {
     const dueSoonAt = dueAfterOverlapAt(winner, this.#clock.now());
     const overlapped = options.source === 'upstream' && winner.value !== ours.value && dueSoonAt < winner.dueAt;
     const grant = overlapped ? { ...winner, dueAt: dueSoonAt } : winner;
-    const stored = overlapped ? await this.#moveDue(key, { ...document, grant }, grant, options) : document;
-    return this.#records.adopt(key, stored, stored.grant ?? grant, { source: 'store', announceFirst: options.hadTask });
+    if (overlapped) return this.#moveDue(key, { ...document, grant }, grant, options);
+    await this.#release(options);
+    return this.#records.adopt(key, document, winner, { source: 'store', announceFirst: options.hadTask });
   }
 
+  /** Stores that the grant in force is due at another time, and puts in force whatever is stored then. */
   async #moveDue(
     key: TokenKey,
     document: KeyDocument,
     grant: StoredGrant,
     options: WriteOptions,
-  ): Promise<KeyDocument> {
+  ): Promise<CachedRecord> {
     const id = documentId('key', key);
     const content = seal(id, contentWithTrying(document, undefined));
     const version = await this.#store.set(id, content, document.version, setOptions(key, grant.dueAt, options));
-    if (version !== undefined) return { ...document, version };
-    if (options.lease !== undefined) await this.#store.release(options.lease);
-    return this.read(key);
+    const adoption: Adoption = { source: 'store', announceFirst: options.hadTask };
+    if (version !== undefined) return this.#records.adopt(key, { ...document, version }, grant, adoption);
+    await this.#release(options);
+    const stored = await this.read(key);
+    if (stored.grant !== undefined) return this.#records.adopt(key, stored, stored.grant, adoption);
+    if (!(await isStillRegistered(this.#store, key, options.hadTask))) throw notRegistered(key);
+    return this.#write(key, stored, grant, withoutLease(options));
+  }
+
+  /** Where no write does it: a set releases the lease only if it succeeds. */
+  async #release({ lease }: WriteOptions): Promise<void> {
+    if (lease !== undefined) await this.#store.release(lease);
   }
 
   async #publish(key: TokenKey, version: number, grant: StoredGrant, options: WriteOptions): Promise<CachedRecord> {
-    if (!(await this.#isRegistered(key, options.hadTask))) {
+    if (!(await isStillRegistered(this.#store, key, options.hadTask))) {
       await this.#store.delete(documentId('key', key), version);
       this.#records.cache.delete(key);
       throw notRegistered(key);
@@ -152,17 +175,6 @@ export class GrantWriter {
     const document: KeyDocument = { version, recordVersion: version, grant, unknown: {} };
     this.#records.cache.clearFailure(key);
     return this.#records.adopt(key, document, grant, { source, reason, announceFirst: true });
-  }
-
-  /** Whoever unregisters deletes the key's document; a refresh that was under way must not bring it back. */
-  async #isRegistered(key: TokenKey, hadTask: boolean): Promise<boolean> {
-    const ids = [appDocumentId(key.appid), ...(hadTask ? [documentId('task', key)] : [])];
-    try {
-      return (await this.#store.get(ids)).every((document) => document !== undefined);
-    } catch (error) {
-      if (isTokenError(error)) return true;
-      throw error;
-    }
   }
 }
 

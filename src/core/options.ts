@@ -1,10 +1,10 @@
-import { assertNames, assertNumber } from './assert-options.js';
+import { assertInteger, assertNames, assertNumber } from './assert-options.js';
 import { type Clock, systemClock } from './clock.js';
-import { describeKind, describeValue } from './redact.js';
-import { LEASE_MS } from './refresh.js';
+import { describeKind, describeValue, describeWord } from './redact.js';
 import type { RefreshTimes } from './refresh-policy.js';
 import type { AccessTokenMode, Refresher } from './refresher.js';
 import type { TokenStore } from './store.js';
+import { LEASE_MS } from './time-limits.js';
 import { assertTypeName } from './token-key.js';
 
 /**
@@ -124,10 +124,10 @@ export function resolveOptions(options: TokenManagerOptions<string>): ResolvedOp
   }
   const { accessToken = 'stable' } = wechat;
   if (accessToken !== 'stable' && accessToken !== 'plain') {
-    throw new TypeError(`wechat.accessToken must be 'stable' or 'plain', got ${describeValue(accessToken)}`);
+    throw new TypeError(`wechat.accessToken must be 'stable' or 'plain', got ${describeWord(accessToken)}`);
   }
   assertNumber('timeoutMs', timeoutMs, LEASE_MS + 1, MAX_TIMEOUT_MS);
-  assertNumber('maxCachedRecords', maxCachedRecords, 1, 10_000_000);
+  assertInteger('maxCachedRecords', maxCachedRecords, 1, 10_000_000);
   if (store !== undefined) assertMethods('store', store, STORE_METHODS);
   assertMethods('clock', clock, ['now', 'monotonic', 'setTimer', 'random']);
   assertRefreshers(refreshers);

@@ -37,6 +37,7 @@ export class RecordCache {
   readonly #withoutTask: LRUCache<string, CachedRecord>;
   readonly #failures = new LRUCache<string, RememberedFailure>({ max: MAX_FAILURES });
   readonly #hasTask: (key: TokenKey) => boolean;
+  #isClosed = false;
 
   constructor(maxCachedRecords: number, hasTask: (key: TokenKey) => boolean) {
     this.#withoutTask = new LRUCache({ max: maxCachedRecords });
@@ -55,6 +56,7 @@ export class RecordCache {
   }
 
   set(cached: CachedRecord): void {
+    if (this.#isClosed) return;
     const { key } = cached;
     this.delete(key);
     if (!this.#hasTask(key)) this.#withoutTask.set(keyId(key), cached);
@@ -96,7 +98,9 @@ export class RecordCache {
     yield* this.#withoutTask.values();
   }
 
-  clear(): void {
+  /** Forgets everything and remembers nothing more, so that no hit answers any longer. */
+  close(): void {
+    this.#isClosed = true;
     this.#byApp.clear();
     this.#bySubject.clear();
     this.#withoutTask.clear();

@@ -41,13 +41,7 @@ export class Records {
   adopt(key: TokenKey, document: KeyDocument, grant: StoredGrant, adoption: Adoption): CachedRecord {
     const before = this.cache.get(key);
     const written = adoption.written ?? true;
-    if (
-      before !== undefined &&
-      before.record.version > document.recordVersion &&
-      before.confirmedAtMonotonic !== undefined
-    ) {
-      return before;
-    }
+    if (before !== undefined && isNewer(before, document.recordVersion, grant)) return before;
     const cached = this.#cached(key, document, grant, written);
     this.cache.set(cached);
     this.#clock.watchLife(lifeMs(grant));
@@ -74,8 +68,7 @@ export class Records {
   }
 
   needsConfirmation(cached: CachedRecord): boolean {
-    const { confirmedAtMonotonic } = cached;
-    return confirmedAtMonotonic !== undefined && this.#clock.monotonic() - confirmedAtMonotonic >= CONFIRM_EVERY_MS;
+    return this.#untilConfirmationMs(cached) <= 0;
   }
 
   confirm(cached: CachedRecord): void {
@@ -89,7 +82,7 @@ export class Records {
     const usableMs = this.leftMs(cached) - this.minValidityMs(cached);
     const untilDueMs = cached.dueAt - now;
     const untilLookMs = untilDueMs > 0 ? untilDueMs : Math.min(LOOK_WHILE_DUE_MS, lifeMs(cached.record) / 20);
-    cached.checkAt = now + Math.min(usableMs, untilLookMs, CONFIRM_EVERY_MS);
+    cached.checkAt = now + Math.min(usableMs, untilLookMs, this.#untilConfirmationMs(cached));
   }
 
   /** The clock went back: whatever claims to come from the future is due, once. */
@@ -101,6 +94,11 @@ export class Records {
     );
     for (const cached of fromTheFuture) cached.dueAt = this.#clock.now();
     return fromTheFuture;
+  }
+
+  #untilConfirmationMs({ confirmedAtMonotonic }: CachedRecord): number {
+    if (confirmedAtMonotonic === undefined) return CONFIRM_EVERY_MS;
+    return CONFIRM_EVERY_MS - (this.#clock.monotonic() - confirmedAtMonotonic);
   }
 
   #cached(key: TokenKey, document: KeyDocument, grant: StoredGrant, written: boolean): CachedRecord {
@@ -125,4 +123,10 @@ export class Records {
     const { appid, type, subject } = cached.key;
     this.#events.emit('refreshed', { appid, type, subject, record: cached.record, reason, source });
   }
+}
+
+/** By version; but the version of a record that no store has taken is made up, so that one goes by its time. */
+function isNewer(held: CachedRecord, version: number, grant: StoredGrant): boolean {
+  if (held.confirmedAtMonotonic === undefined) return held.record.obtainedAt > grant.obtainedAt;
+  return held.record.version > version;
 }

@@ -7,6 +7,7 @@ export function redact(secret: string): string {
 }
 
 const SHOWN_LENGTH = 40;
+const LONGEST_WORD = 16;
 
 /**
  * Says what came instead of what was expected, on one line, for the message of a `TypeError`. Only for values that are
@@ -19,6 +20,11 @@ export function describeValue(value: unknown): string {
   }
   if (value === null || ['undefined', 'boolean', 'number', 'bigint'].includes(typeof value)) return String(value);
   return describeKind(value);
+}
+
+/** Like `describeValue`, but shows only strings so short that they are no secret: for one of a few words. */
+export function describeWord(value: unknown): string {
+  return typeof value === 'string' && value.length > LONGEST_WORD ? describeKind(value) : describeValue(value);
 }
 
 /** Says what kind of value came and nothing of its content: for values that may be secrets. */

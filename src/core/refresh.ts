@@ -17,11 +17,12 @@ import type { Flight } from './single-flight.js';
 import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
+import { LEASE_MS } from './time-limits.js';
 import { documentId, type TokenKey } from './token-key.js';
 import type { UnwrittenGrants } from './unwritten-grants.js';
 
-/** How long the right to refresh lasts. It is never renewed. */
-export const LEASE_MS = 20_000;
+/** Under a name that no refresher can give a limit of its own. */
+const REPORTS = '~reports';
 /** What a stale report or force may cost: these many fetches, whatever is reported. */
 const REPORT_LIMIT: RateLimit = { everyMs: 30_000, perDay: 20 };
 
@@ -142,7 +143,7 @@ export class Refresh {
     const { grant } = document;
     if (reason !== 'stale' && reason !== 'forced') return undefined;
     if (reason === 'stale' && (grant === undefined || !records.isUsableGrant(grant))) return undefined;
-    const allowance = await allowances.take(key, 'report', REPORT_LIMIT);
+    const allowance = await allowances.take(key, REPORTS, REPORT_LIMIT);
     if (allowance.granted) return undefined;
     if (reason === 'stale' && grant !== undefined) {
       return records.adopt(key, document, grant, { source: 'store', announceFirst: false });

@@ -69,13 +69,14 @@ export interface RefreshContext {
    * @param name - 1 to 64 characters of `A-Z a-z 0-9 _ . @ -`.
    * @param limit - at most one in `everyMs` milliseconds for this key, and `perDay` in any 24 hours for its app.
    * @returns whether it was granted.
+   * @throws TypeError for a bound out of its range; a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   allow(name: string, limit: RateLimit): Promise<boolean>;
   /**
    * Sends one request to WeChat and returns its JSON answer. An answer with an `errcode` other than 0 is a `TokenError`.
    */
   request(request: WeChatRequest): Promise<JsonObject>;
-  /** Aborted when the attempt's time is over or the manager closes. */
+  /** Aborted when the attempt is over: 15 s after it began, or when the refresher has settled. */
   readonly signal: AbortSignal;
 }
 
@@ -104,7 +105,7 @@ export type AccessTokenMode = 'stable' | 'plain';
  * @public
  */
 export interface RateLimit {
-  /** At least this many milliseconds between two for the same key. Default: no such bound. */
+  /** At least this many milliseconds between two for the same key: 0 to 86,400,000 (a day). Default: no such bound. */
   readonly everyMs?: number;
   /** At most this many in any 24 hours for the app. 1 to 1000. Default: no such bound. */
   readonly perDay?: number;

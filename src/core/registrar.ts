@@ -4,11 +4,11 @@ import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { TokenError } from './errors.js';
 import type { JsonObject } from './json.js';
-import { LEASE_MS } from './refresh.js';
 import type { RegistrationPlan, TaskPlan } from './registration.js';
 import { appFrom, type Registry } from './registry.js';
 import type { Due, Lease, StoredDocument } from './store.js';
-import { COMMAND_TIMEOUT_MS, type SupervisedStore } from './supervised-store.js';
+import type { SupervisedStore } from './supervised-store.js';
+import { COMMAND_TIMEOUT_MS, LEASE_MS } from './time-limits.js';
 import { appDocumentId, documentId, type TokenKey } from './token-key.js';
 
 interface Change {

@@ -1,7 +1,7 @@
 import { assertNames } from './assert-options.js';
 import type { JsonObject } from './json.js';
 import { isJsonObject } from './json.js';
-import { describeKind, describeValue } from './redact.js';
+import { describeKind, describeWord } from './redact.js';
 import type { AccessTokenMode } from './refresher.js';
 import { assertAppid, assertSubject, type TokenKey, tokenKey } from './token-key.js';
 
@@ -70,7 +70,7 @@ export function planRegistration(input: unknown, assertType: (type: unknown) => 
   assertAppid(appid);
   assertSecret(input);
   if (accessToken !== undefined && accessToken !== 'stable' && accessToken !== 'plain') {
-    throw new TypeError(`accessToken must be 'stable' or 'plain', got ${describeValue(accessToken)}`);
+    throw new TypeError(`accessToken must be 'stable' or 'plain', got ${describeWord(accessToken)}`);
   }
   if (!Array.isArray(tasks)) throw new TypeError(`tasks must be an array, got ${describeKind(tasks)}`);
   return {
@@ -82,7 +82,7 @@ export function planRegistration(input: unknown, assertType: (type: unknown) => 
 }
 
 function assertSecret(input: Record<string, unknown>): void {
-  if (!Object.hasOwn(input, 'secret')) return;
+  if (!('secret' in input)) return;
   const secret = input['secret'];
   if (typeof secret !== 'string' || secret === '' || secret.length > MAX_SECRET_LENGTH) {
     const got = typeof secret === 'string' && secret !== '' ? `${secret.length} characters` : describeKind(secret);
@@ -109,16 +109,21 @@ function checkedParams(params: unknown): JsonObject | ParamsFunction | undefined
     throw new TypeError('params must be an object or a function: a URL needs callbacks attached to this manager');
   }
   if (!isRecord(params)) throw new TypeError(`params must be an object or a function, got ${describeKind(params)}`);
-  let text: string;
-  try {
-    text = JSON.stringify(params);
-  } catch {
-    throw new TypeError('params must be JSON');
-  }
+  const text = jsonOf(params);
+  if (text === undefined) throw new TypeError('params must be JSON');
+  if (!text.startsWith('{')) throw new TypeError('params must be an object in JSON too');
   if (text.length > MAX_PARAMS_LENGTH) {
     throw new TypeError(`params must be at most ${MAX_PARAMS_LENGTH} characters of JSON, got ${text.length}`);
   }
   return JSON.parse(text) as JsonObject;
+}
+
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,7 @@
 import type { DocumentReader } from './document-reader.js';
+import { isTokenError } from './errors.js';
 import type { Failures } from './failures.js';
-import { type KeyDocument, readKeyDocument } from './key-document.js';
+import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
 import type { Registry } from './registry.js';
 import type { StoredDocument } from './store.js';
 import type { StoreClock } from './store-clock.js';
@@ -105,8 +106,8 @@ async function statusOf(keys: readonly TokenKey[], parts: StatusParts): Promise<
 }
 
 async function statusOfKey(key: TokenKey, stored: StoredDocument | undefined, parts: StatusParts): Promise<TaskStatus> {
-  const { reader, registry, failures, clock } = parts;
-  const document = await reader.read(stored, readKeyDocument);
+  const { registry, failures, clock } = parts;
+  const { document, unreadable } = await readStatus(stored, parts);
   const { grant } = document;
   return {
     id: keyId(key),
@@ -118,9 +119,27 @@ async function statusOfKey(key: TokenKey, stored: StoredDocument | undefined, pa
     expiresAt: grant?.expiresAt,
     dueAt: grant?.dueAt,
     version: grant === undefined ? undefined : document.recordVersion,
-    lastError: lastError(document, key, failures),
+    lastError: unreadable ?? lastError(document, key, failures),
     functionMissing: registry.task(key)?.functionMissing ?? false,
   };
+}
+
+/** A document that cannot be read is the trouble of its own key. */
+async function readStatus(
+  stored: StoredDocument | undefined,
+  { store, reader, clock }: StatusParts,
+): Promise<{ document: KeyDocument; unreadable?: TaskFailure }> {
+  try {
+    return { document: await reader.read(stored, readKeyDocument) };
+  } catch (error) {
+    if (store.failing || !isTokenError(error)) throw error;
+    const { code, message, errcode, errmsg, rid, ip } = error;
+    const now = clock.now();
+    return {
+      document: NO_KEY_DOCUMENT,
+      unreadable: { code, message, errcode, errmsg, rid, ip, attempts: 0, at: now, retryAt: now },
+    };
+  }
 }
 
 function stateOf({ grant }: KeyDocument, now: number): TaskStatus['state'] {

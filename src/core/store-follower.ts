@@ -1,3 +1,4 @@
+import type { Clock, ClockTimer } from './clock.js';
 import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import type { Failures } from './failures.js';
@@ -10,6 +11,7 @@ import type { SupervisedStore } from './supervised-store.js';
 import { documentId, keyId, parseKey, type TokenKey } from './token-key.js';
 
 const BATCH = 100;
+const LOOK_EVERY_MS = 60_000;
 
 export interface FollowerParts {
   readonly store: SupervisedStore;
@@ -18,6 +20,7 @@ export interface FollowerParts {
   readonly records: Records;
   readonly failures: Failures;
   readonly writer: GrantWriter;
+  readonly clock: Clock;
   /** Called after the record or the failure of a key may have changed. */
   readonly changed: (key: TokenKey) => void;
 }
@@ -27,6 +30,7 @@ export class StoreFollower {
   readonly #parts: FollowerParts;
   readonly #reading = new Map<string, Promise<CachedRecord | undefined>>();
   #endWatch: (() => Promise<void>) | undefined;
+  #look: ClockTimer | undefined;
 
   constructor(parts: FollowerParts) {
     this.#parts = parts;
@@ -41,6 +45,7 @@ export class StoreFollower {
   }
 
   async stop(): Promise<void> {
+    this.#look?.cancel();
     const end = this.#endWatch;
     this.#endWatch = undefined;
     await end?.();
@@ -120,11 +125,20 @@ export class StoreFollower {
     const content = seal(id, contentWithGrant(document, { value, obtainedAt, expiresAt, dueAt }));
     try {
       const due = { lane: key.type, at: dueAt };
-      await store.set(id, content, document.version, registry.task(key) === undefined ? {} : { due });
-      records.confirm(held);
+      const version = await store.set(id, content, document.version, registry.task(key) === undefined ? {} : { due });
+      if (version !== undefined) records.confirm(held);
     } catch {
       // The next look at the store finds the same again.
     }
+  }
+
+  /** A store that tells of no changes is looked at now and then. */
+  #lookAround(): void {
+    this.#look?.cancel();
+    this.#look = this.#parts.clock.setTimer(() => {
+      this.#lookAround();
+      this.#onChange(undefined).catch(() => {});
+    }, LOOK_EVERY_MS);
   }
 
   async #onChange(id: string | undefined): Promise<void> {

@@ -2,9 +2,7 @@ import type { Clock } from './clock.js';
 import { safeCause, TokenError } from './errors.js';
 import type { JsonObject } from './json.js';
 import type { Due, Lease, StoredDocument, TokenStore } from './store.js';
-
-/** How long one command of a store may take. */
-export const COMMAND_TIMEOUT_MS = 2_000;
+import { COMMAND_TIMEOUT_MS } from './time-limits.js';
 
 export interface StoreAvailability {
   unavailable(error: TokenError): void;
@@ -28,6 +26,10 @@ export class SupervisedStore {
 
   get failing(): boolean {
     return this.#failing;
+  }
+
+  get canWatch(): boolean {
+    return this.#store.watch !== undefined;
   }
 
   now(): Promise<number> {
@@ -102,11 +104,11 @@ export class SupervisedStore {
   }
 
   async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
-    if (this.#store.watch === undefined) return async () => {};
-    const end = await this.#bounded(
-      'watch',
-      this.#call(async () => this.#store.watch?.(changed)),
-    );
+    const asked = this.#call(async () => this.#store.watch?.(changed));
+    const end = await this.#bounded('watch', asked).catch((error: unknown) => {
+      asked.then((late) => late?.()).catch(() => {});
+      throw error;
+    });
     return async () => {
       await this.#bounded(
         'watch',

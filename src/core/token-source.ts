@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { NeedMissing } from './attempt.js';
 import { backoffDelayMs, MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
 import type { Deadline } from './deadline.js';
-import { TokenError } from './errors.js';
+import { isTokenError, TokenError } from './errors.js';
 import type { Events } from './events.js';
 import type { Failures } from './failures.js';
 import type { CachedRecord } from './record-cache.js';
@@ -14,7 +14,7 @@ import type { Schedule } from './schedule.js';
 import type { Flight, SingleFlight } from './single-flight.js';
 import type { StoreClock } from './store-clock.js';
 import type { StoreFollower } from './store-follower.js';
-import { appDocumentId, keyId, type TokenKey } from './token-key.js';
+import { appDocumentId, documentId, keyId, type TokenKey } from './token-key.js';
 
 export interface TokenSourceParts {
   readonly clock: StoreClock;
@@ -78,7 +78,7 @@ export class TokenSource {
       }
       this.#lookAfter(held);
       if (records.leftMs(held) > Math.max(records.minValidityMs(held), wishMs)) return held;
-      const kept = await this.#freshen(held, wishMs, deadline);
+      const kept = await this.#freshen(held, deadline);
       if (records.leftMs(kept) > 0) return kept;
     }
     throw new TokenError('UPSTREAM_REJECTED', 'every token that came had ended before it could be handed out', {
@@ -143,6 +143,13 @@ export class TokenSource {
     );
   }
 
+  /** A key has no task any more. */
+  forget(key: TokenKey): void {
+    this.#parts.records.cache.clearFailure(key);
+    this.#setbacks.delete(keyId(key));
+    this.#parts.schedule.delete(keyId(key));
+  }
+
   /** Forgets what held attempts back: a new registration may have brought it. */
   retrySoon(key: TokenKey): void {
     this.#setbacks.delete(keyId(key));
@@ -153,38 +160,40 @@ export class TokenSource {
   #lookAfter(held: CachedRecord): void {
     const { records, failures, follower, flights } = this.#parts;
     const { key } = held;
-    records.trust(held);
     if (records.needsConfirmation(held)) {
       held.confirmedAtMonotonic = this.#parts.clock.monotonic();
       follower.read(key).catch(() => {});
     }
+    records.trust(held);
     const mayTry = failures.active(key, false) === undefined && !this.#isSetBack(key);
     if (records.isDue(held) && mayTry && flights.get(key) === undefined) this.#fly(key, 'due', undefined);
   }
 
   /** Tries for a new record as long as that cannot hurt, then answers with whichever lives longest. */
-  async #freshen(held: CachedRecord, wishMs: number, deadline: Deadline): Promise<CachedRecord> {
-    const { records, failures, flights, clock } = this.#parts;
+  async #freshen(held: CachedRecord, deadline: Deadline): Promise<CachedRecord> {
+    const { records, flights } = this.#parts;
     const { key } = held;
-    const id = keyId(key);
     const leftMs = records.leftMs(held);
-    const isWish = leftMs > records.minValidityMs(held);
-    const wishedAt = this.#wishedAt.get(id);
-    const mayWish = wishedAt === undefined || clock.monotonic() - wishedAt >= WISH_EVERY_MS;
-    const mayTry = isWish
-      ? mayWish && failures.active(key, false) === undefined
-      : records.isDue(held) && failures.active(key, true) === undefined && !this.#isSetBack(key);
-    const underWay = flights.get(key);
-    if (underWay === undefined && !mayTry) return held;
-    if (isWish && underWay === undefined) this.#wishedAt.set(id, clock.monotonic());
-    const flight = this.#fly(key, 'demand', undefined);
-    const fresh = await deadline.settles(
-      flight.promise,
-      isWish && wishMs < Number.POSITIVE_INFINITY ? leftMs : leftMs / 2,
-    );
+    const isEnding = leftMs <= records.minValidityMs(held);
+    if (flights.get(key) === undefined && !(isEnding ? this.#mayReplaceEnding(held) : this.#mayWish(key))) return held;
+    const fresh = await deadline.settles(this.#fly(key, 'demand', undefined).promise, leftMs / 2);
     return fresh !== undefined && fresh.record.expiresAt >= held.record.expiresAt
       ? fresh
       : (records.cache.get(key) ?? held);
+  }
+
+  #mayReplaceEnding(held: CachedRecord): boolean {
+    const { records, failures } = this.#parts;
+    return records.isDue(held) && failures.active(held.key, true) === undefined && !this.#isSetBack(held.key);
+  }
+
+  #mayWish(key: TokenKey): boolean {
+    const { failures, clock } = this.#parts;
+    const wishedAt = this.#wishedAt.get(keyId(key));
+    if (wishedAt !== undefined && clock.monotonic() - wishedAt < WISH_EVERY_MS) return false;
+    if (failures.active(key, false) !== undefined) return false;
+    this.#wishedAt.set(keyId(key), clock.monotonic());
+    return true;
   }
 
   /** A refresh for a caller who has nothing else. */
@@ -222,12 +231,20 @@ export class TokenSource {
         this.#setbacks.delete(keyId(key));
         return landed;
       } catch (error) {
+        if (isTokenError(error) && error.code === 'NOT_REGISTERED') await this.#lookUpRegistration(key);
         this.#setBack(flight, error);
         throw error;
       } finally {
         this.reschedule(key);
       }
     });
+  }
+
+  /** Somebody else has unregistered the key, and word of it has not come yet. */
+  async #lookUpRegistration(key: TokenKey): Promise<void> {
+    const { registry } = this.#parts;
+    await registry.reload(documentId('task', key)).catch(() => {});
+    await registry.reload(appDocumentId(key.appid)).catch(() => {});
   }
 
   /** Makes the background wait after an attempt that could not be made, which the key's own state does not remember. */

@@ -1,0 +1,11 @@
+/** How long one command of a store may take. */
+export const COMMAND_TIMEOUT_MS = 2_000;
+/** How long WeChat, or whatever a refresher asks, may take altogether. */
+export const ATTEMPT_TIMEOUT_MS = 15_000;
+/**
+ * How long the right to refresh lasts. It is never renewed, so it outlasts the attempt with the commands before and
+ * after it.
+ */
+export const LEASE_MS = 20_000;
+/** How long a close waits for what has been sent: an attempt, and the command that stores its answer. */
+export const CLOSE_TIMEOUT_MS: number = ATTEMPT_TIMEOUT_MS + COMMAND_TIMEOUT_MS;
