@@ -38,9 +38,13 @@ export class StoreFollower {
 
   async start(): Promise<void> {
     const { store, registry } = this.#parts;
-    this.#endWatch ??= await store.watch((id) => {
-      this.#onChange(id).catch(() => {});
-    });
+    if (store.canWatch) {
+      this.#endWatch ??= await store.watch((id) => {
+        this.#onChange(id).catch(() => {});
+      });
+    } else {
+      this.#lookAround();
+    }
     await registry.load();
   }
 

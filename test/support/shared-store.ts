@@ -21,6 +21,8 @@ export class FaultyStore implements TokenStore {
   before: (method: string, id: string | undefined) => void | Promise<void> = () => {};
   /** Called when a listing has been read and before it is handed out, so that it is out of date by then. */
   afterList: (prefix: string) => void | Promise<void> = () => {};
+  /** Called when a document has been written and before that is said. */
+  afterSet: (id: string) => void | Promise<void> = () => {};
   readonly #store: TokenStore;
 
   constructor(store: TokenStore) {
@@ -36,7 +38,11 @@ export class FaultyStore implements TokenStore {
   }
 
   set(...args: Parameters<TokenStore['set']>): ReturnType<TokenStore['set']> {
-    return this.#run('set', args[0], () => this.#store.set(...args));
+    return this.#run('set', args[0], async () => {
+      const version = await this.#store.set(...args);
+      await this.afterSet(args[0]);
+      return version;
+    });
   }
 
   delete(...args: Parameters<TokenStore['delete']>): ReturnType<TokenStore['delete']> {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { TokenError } from '../../../../src/index.js';
-import { APPID, TYPE, World } from '../../../support/world.js';
+import { TokenError, TokenManager } from '../../../../src/index.js';
+import { FaultyStore } from '../../../support/shared-store.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
 const LIFE_MS = 7_200_000;
 
@@ -293,3 +294,39 @@ test('close waits for a refresh whose request has been sent, and its token is st
   expect(await next.get(APPID, TYPE)).toBe('sent-before-close');
   expect(world.wechat.calls).toBe(1);
 });
+
+test('a manager that is closing answers nothing, hits included', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  world.wechat.next(() => new Promise(() => {}));
+  void tokens.refresh(APPID, TYPE, { force: true }).catch(() => {});
+  await world.clock.advance(0);
+  const closed = tokens.close();
+  await expect(tokens.get(APPID, TYPE)).rejects.toMatchObject({ code: 'CLOSED' });
+  expect(tokens.peek(APPID, TYPE)).toBeUndefined();
+  await world.clock.advance(20_000);
+  await closed;
+});
+
+test('I7: every step of closing is taken although one before it fails', async () => {
+  const { world, store } = faulty();
+  await using _ = world;
+  const tokens = new TokenManager({ store, clock: world.clock, refreshers: [world.wechat] });
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
+  let isClosed = false;
+  store.before = (method) => {
+    if (method !== 'close') return;
+    isClosed = true;
+    throw new Error('no');
+  };
+  await expect(tokens.close()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  expect(isClosed).toBe(true);
+  expect(world.clock.pendingTimers).toBe(0);
+});
+
+function faulty(): { world: World; store: FaultyStore } {
+  let store: FaultyStore | undefined;
+  const world = new World({ store: (memory) => (store = new FaultyStore(memory)) });
+  return { world, store: store as FaultyStore };
+}

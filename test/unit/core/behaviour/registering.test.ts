@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { TokenError } from '../../../../src/index.js';
 import { FaultyStore } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
@@ -197,4 +198,18 @@ test('status tells how each task stands, a page at a time, and nothing secret', 
   for await (const { subject } of tokens.status({ appid: APPID, type: TYPE, subject: 'user-3' }))
     one.push(String(subject));
   expect(one).toEqual(['user-3']);
+});
+
+test('a refresh that fails after its app was unregistered leaves no document behind', async () => {
+  await using world = new World();
+  const [one, other] = [await world.registered(), world.manager()];
+  let fail: (error: Error) => void = () => {};
+  world.wechat.next(() => new Promise((_resolve, reject) => (fail = reject)));
+  const refused = one.get(APPID, TYPE).catch((error: unknown) => error);
+  await world.clock.advance(0);
+  await other.unregister(APPID);
+  fail(new TokenError('UPSTREAM_REJECTED', 'no'));
+  await world.clock.advance(0);
+  expect(await refused).toMatchObject({ code: 'UPSTREAM_REJECTED' });
+  for await (const { id } of world.store.list('key')) expect(id).toBeUndefined();
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { JsonObject } from '../../../../src/index.js';
-import { FaultyStore } from '../../../support/shared-store.js';
+import { FaultyStore, shared } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
 const LIFE_MS = 7_200_000;
@@ -169,4 +169,60 @@ test('a record that is gone from the store is dropped within a minute and fetche
   await world.store.delete(id, document?.version ?? 0);
   await world.clock.advance(0);
   expect(await tokens.get(APPID, TYPE)).toBe('token-2');
+});
+
+test('I4: a grant that the store did not take gives way to a newer one of another process', async () => {
+  const { world, store } = troubled();
+  await using _ = world;
+  const [one, other] = [await world.registered(), world.manager()];
+  await other.start();
+  store.before = (method, id) => {
+    if (method === 'set' && id?.startsWith('key/')) throw new Error('disk full');
+  };
+  expect(await one.get(APPID, TYPE)).toBe('token-1');
+  await world.clock.advance(100);
+  store.before = () => {};
+  const newest = await other.refresh(APPID, TYPE, { force: true });
+  expect(newest).not.toBe('token-1');
+  await world.clock.advance(61_000);
+  expect(await one.get(APPID, TYPE)).toBe(newest);
+  expect(await other.get(APPID, TYPE)).toBe(newest);
+});
+
+test('a write that takes effect without word is our own, and no answer that WeChat repeats', async () => {
+  const { world, store } = troubled();
+  await using _ = world;
+  const tokens = await world.registered();
+  let isSilent = true;
+  store.afterSet = async (id) => {
+    if (!isSilent || !id.startsWith('key/')) return;
+    isSilent = false;
+    await new Promise(() => {});
+  };
+  const got = tokens.get(APPID, TYPE);
+  await world.clock.advance(10_000);
+  expect(await got).toBe('token-1');
+  const record = await tokens.getRecord(APPID, TYPE);
+  expect(record.expiresAt - record.dueAt).toBe(600_000);
+  expect(world.wechat.calls).toBe(1);
+});
+
+test('without word of changes, a process notices within a minute what others unregister', async () => {
+  const { world } = troubled();
+  await using _ = world;
+  const withoutWatch = () => {
+    const store = shared(world.store);
+    delete (store as { watch?: unknown }).watch;
+    return store;
+  };
+  const [one, other] = [world.manager({ store: withoutWatch() }), world.manager({ store: withoutWatch() })];
+  await one.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
+  await other.get(APPID, TYPE);
+  await one.unregister(APPID);
+  await world.clock.advance(60_000);
+  await world.clock.advance(0);
+  expect(other.hasTask(APPID, TYPE)).toBe(false);
+  expect(other.peek(APPID, TYPE)).toBeUndefined();
+  await world.clock.advance(8_000_000);
+  expect(world.wechat.calls).toBe(1);
 });
