@@ -1,4 +1,4 @@
-import { isJsonObject } from './json.js';
+import { isJsonObject, jsonOf } from './json.js';
 import { type StoredGrant, withoutValue } from './key-document.js';
 import { describeKind, describeValue } from './redact.js';
 import { dueAt, FUTURE_TOLERANCE_MS, type RefreshTimes } from './refresh-policy.js';
@@ -69,7 +69,8 @@ function checkedDue(dueInSeconds: unknown, lifeSeconds: number): number | undefi
 
 function checkedResult(result: unknown, value: string): StoredGrant['result'] & object {
   if (!isJsonObject(result)) throw new TypeError(`a grant's result must be an object, got ${describeKind(result)}`);
-  const text = JSON.stringify(result);
+  const text = jsonOf(result);
+  if (text?.startsWith('{') !== true) throw new TypeError("a grant's result must be an object in JSON too");
   if (text.length > MAX_RESULT_LENGTH) {
     throw new TypeError(`a grant's result must be at most ${MAX_RESULT_LENGTH} characters of JSON, got ${text.length}`);
   }

@@ -1,6 +1,6 @@
 import { assertNames } from './assert-options.js';
 import type { JsonObject } from './json.js';
-import { isJsonObject } from './json.js';
+import { isJsonObject, jsonOf } from './json.js';
 import { describeKind, describeWord } from './redact.js';
 import type { AccessTokenMode } from './refresher.js';
 import { assertAppid, assertSubject, type TokenKey, tokenKey } from './token-key.js';
@@ -116,14 +116,6 @@ function checkedParams(params: unknown): JsonObject | ParamsFunction | undefined
     throw new TypeError(`params must be at most ${MAX_PARAMS_LENGTH} characters of JSON, got ${text.length}`);
   }
   return JSON.parse(text) as JsonObject;
-}
-
-function jsonOf(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return undefined;
-  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,0 +1,238 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { seal, unseal } from '../../../src/core/document-codec.js';
+import { DocumentReader } from '../../../src/core/document-reader.js';
+import { TokenError } from '../../../src/core/errors.js';
+import { Events } from '../../../src/core/events.js';
+import { Failures } from '../../../src/core/failures.js';
+import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument, type Trying } from '../../../src/core/key-document.js';
+import { RecordCache } from '../../../src/core/record-cache.js';
+import { Registry } from '../../../src/core/registry.js';
+import type { Lease } from '../../../src/core/store.js';
+import { StoreClock } from '../../../src/core/store-clock.js';
+import { SupervisedStore } from '../../../src/core/supervised-store.js';
+import { MemoryStore } from '../../../src/stores/memory.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
+import { FaultyStore } from '../../support/shared-store.js';
+
+const KEY = { appid: 'wx1', type: 'access_token' };
+const ID = 'key/wx1/access_token';
+
+let clock: FakeClock;
+let memory: MemoryStore;
+let faulty: FaultyStore;
+let registry: Registry;
+let cache: RecordCache;
+let failures: Failures;
+let log: unknown[];
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  memory = new MemoryStore({ clock });
+  faulty = new FaultyStore(memory);
+  log = [];
+  const store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
+  const reader = new DocumentReader(store, () => {});
+  registry = new Registry(store, reader, { taskAdded() {}, taskRemoved() {}, registrationChanged() {} });
+  cache = new RecordCache(10, () => false);
+  const events = new Events();
+  events.on('refreshFailed', (event) => void log.push(event));
+  events.on('reauthorizationRequired', ({ error }) => void log.push(`reauthorize ${error.retryAt}`));
+  for (const id of ['app/wx1', 'task/wx1/access_token']) await memory.set(id, seal(id, {}), 0);
+  const storeClock = new StoreClock(clock, async () => clock.now(), { wentBack() {}, wentForward() {} });
+  failures = new Failures(store, cache, storeClock, registry, events);
+});
+
+async function stored(): Promise<KeyDocument> {
+  return readKeyDocument((await memory.get([ID]))[0]);
+}
+
+async function record(error: TokenError, document: KeyDocument = NO_KEY_DOCUMENT, hadTask = true): Promise<TokenError> {
+  const lease = (await memory.lease(ID, 20_000)) as Lease;
+  return failures.record(KEY, document, lease, error, hadTask);
+}
+
+async function isLeased(): Promise<boolean> {
+  const taken = await memory.lease(ID, 20_000);
+  await taken?.release();
+  return taken === undefined;
+}
+
+const busy = new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { errcode: -1, retryable: true });
+const refused = new TokenError('UPSTREAM_REJECTED', 'bad secret', { errcode: 40_125 });
+const ended = new TokenError('REAUTHORIZATION_REQUIRED', 'ask again');
+
+function trying(fields: Partial<Trying> = {}): Trying {
+  const error = { code: 'UPSTREAM_UNAVAILABLE', message: 'busy', retryable: true };
+  const now = clock.now();
+  return { attempts: 5, failedAt: now, retryAt: now + 60_000, registration: '0:0', backingOff: true, error, ...fields };
+}
+
+describe('record', () => {
+  test('stores the state of trying for the fleet, releases the lease by the same write, and tells', async () => {
+    const now = clock.now();
+    const error = await record(refused);
+    expect(error).toMatchObject({ code: 'UPSTREAM_REJECTED', errcode: 40_125, retryAt: now + 600_000, ...KEY });
+    expect((await stored()).trying).toEqual({
+      attempts: 1,
+      failedAt: now,
+      retryAt: now + 600_000,
+      registration: '0:0',
+      backingOff: false,
+      error: { code: 'UPSTREAM_REJECTED', message: 'bad secret', retryable: false, errcode: 40_125 },
+    });
+    expect((await memory.get([ID]))[0]?.due).toEqual({ lane: 'access_token', at: now + 600_000 });
+    expect(log).toEqual([{ ...KEY, subject: undefined, error, attempt: 1, retryAt: now + 600_000 }]);
+    expect([await isLeased(), faulty.calls.filter((call) => call !== 'get')]).toEqual([false, ['set']]);
+  });
+
+  test('a key without a task has no due', async () => {
+    await record(busy, NO_KEY_DOCUMENT, false);
+    expect([(await memory.get([ID]))[0]?.due, await isLeased()]).toEqual([undefined, false]);
+  });
+
+  test('keeps the grant and the fields of another release', async () => {
+    const now = clock.now();
+    const grant = { value: 'v', obtainedAt: now - 1_000, expiresAt: now + 1_000, dueAt: now - 500 };
+    await memory.set(ID, seal(ID, { grant, chain: ['x'], recordVersion: 5 }), 0);
+    await record(busy, await stored());
+    const [document] = await memory.get([ID]);
+    expect(document === undefined ? undefined : unseal(document)).toMatchObject({
+      grant,
+      chain: ['x'],
+      recordVersion: 5,
+    });
+  });
+
+  test('counts attempts, those of others and those of here alone', async () => {
+    await record(busy);
+    await record(busy, await stored());
+    expect((await stored()).trying?.attempts).toBe(2);
+    await record(busy, { ...(await stored()), trying: trying({ attempts: 7 }) });
+    expect((await stored()).trying?.attempts).toBe(8);
+    await record(busy, { ...(await stored()), trying: trying({ attempts: 2 }) });
+    expect((await stored()).trying?.attempts).toBe(9);
+    await record(busy, { ...(await stored()), trying: trying({ attempts: 99, registration: 'other' }) });
+    expect((await stored()).trying?.attempts).toBe(10);
+    expect(log).toMatchObject([1, 2, 8, 9, 10].map((attempt) => ({ attempt })));
+  });
+
+  test('backs off by the life of the token in force, and by what is left of it', async () => {
+    const now = clock.now();
+    const grant = { value: 'v', obtainedAt: now - 7_199_000, expiresAt: now + 1_000, dueAt: now };
+    await record(busy, { ...NO_KEY_DOCUMENT, grant, trying: trying({ attempts: 9 }) });
+    expect((await stored()).trying?.retryAt).toBe(now + 500);
+    await record(busy, { ...(await stored()), grant: { ...grant, expiresAt: now + 7_200_000 } });
+    expect((await stored()).trying?.retryAt).toBe(now + 30_000);
+  });
+
+  test('a first attempt goes by the life of the token in force', async () => {
+    const now = clock.now();
+    const grant = { value: 'v', obtainedAt: now - 7_200_000, expiresAt: now, dueAt: now };
+    await record(busy, { ...NO_KEY_DOCUMENT, grant });
+    expect((await stored()).trying?.retryAt).toBe(now + 500);
+  });
+
+  test('what concerns this host alone stays here, and the lease is given back', async () => {
+    const error = await record(new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 }));
+    expect([await stored(), await isLeased(), error.hostOnly]).toEqual([NO_KEY_DOCUMENT, false, true]);
+    expect(failures.active(KEY, false)).toMatchObject({ local: true, error: { hostOnly: true, errcode: 40_164 } });
+  });
+
+  test.each([
+    ['fails', () => Promise.reject(new Error('full'))],
+    ['is lost', async () => void (await memory.set(ID, {}, 0))],
+  ])('the lease is given back when the write %s, and the failure is remembered here', async (_, before) => {
+    faulty.before = (method) => (method === 'set' ? before() : undefined);
+    const error = await record(busy);
+    expect([error.code, await isLeased(), log.length]).toEqual(['UPSTREAM_UNAVAILABLE', false, 1]);
+    expect(failures.active(KEY, false)).toMatchObject({ local: false });
+  });
+
+  test('reauthorizationRequired is said once until something else happens', async () => {
+    const said = (): unknown[] => log.filter((entry) => typeof entry === 'string');
+    await record(ended);
+    await record(ended, await stored());
+    expect(said()).toEqual([`reauthorize ${clock.now() + 600_000}`]);
+    await record(busy, await stored());
+    await record(ended, await stored());
+    expect(said()).toHaveLength(2);
+    cache.clearFailure(KEY);
+    await record(ended, await stored());
+    expect([said().length, log.length]).toEqual([3, 8]);
+  });
+
+  test.each([
+    ['UPSTREAM_UNAVAILABLE', undefined, true],
+    ['UPSTREAM_UNAVAILABLE', 30_000, false],
+    ['UPSTREAM_REJECTED', undefined, false],
+  ])('of %s with retryAt %s is backing off: %s', async (code, retryIn, expected) => {
+    const retryAt = retryIn === undefined ? undefined : clock.now() + retryIn;
+    await record(new TokenError(code, 'x', { retryAt, retryable: true }));
+    expect((await stored()).trying?.backingOff).toBe(expected);
+  });
+});
+
+describe('active', () => {
+  test.each([
+    ['the background waits until retryAt', false, true, 60_000],
+    ['a caller waits 5 s at most while it backs off', true, true, 5_000],
+    ['a caller waits until retryAt when it does not', true, false, 60_000],
+  ])('%s', async (_, callerWaits, backingOff, ms) => {
+    const now = clock.now();
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying({ backingOff }) });
+    await clock.advance(ms - 1);
+    expect(failures.active(KEY, callerWaits)).toMatchObject({ retryAt: now + ms, local: false });
+    await clock.advance(1);
+    expect(failures.active(KEY, callerWaits)).toBeUndefined();
+  });
+
+  test('the background hears of retryAt, not of what callers wait', () => {
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    expect(failures.retryAt(KEY)).toBe(clock.now() + 60_000);
+  });
+
+  test('a caller does not wait longer than the background', () => {
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying({ retryAt: clock.now() + 300 }) });
+    expect(failures.active(KEY, true)?.retryAt).toBe(clock.now() + 300);
+    expect(failures.retryAt(KEY)).toBe(clock.now() + 300);
+  });
+
+  test('says what went wrong, of this key', () => {
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    expect(failures.active(KEY, false)?.error).toMatchObject({
+      code: 'UPSTREAM_UNAVAILABLE',
+      message: 'busy',
+      retryAt: clock.now() + 60_000,
+      hostOnly: false,
+      ...KEY,
+    });
+  });
+
+  test('another registration clears it', async () => {
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    expect(failures.remembered(KEY)).toBeDefined();
+    registry.setApp({ appid: 'wx1', secret: 'S', accessToken: undefined, version: 3 });
+    expect(failures.remembered(KEY)).toBeUndefined();
+    expect(cache.failure(KEY)).toBeDefined();
+    expect([failures.active(KEY, false), cache.failure(KEY)]).toEqual([undefined, undefined]);
+  });
+
+  test('without a failure there is none', () => {
+    expect([failures.active(KEY, true), failures.retryAt(KEY), failures.remembered(KEY)]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+});
+
+describe('learn', () => {
+  test('a document without trying clears what the fleet had, not what is of this host', () => {
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    failures.learn(KEY, NO_KEY_DOCUMENT);
+    expect(failures.active(KEY, false)).toBeUndefined();
+    cache.setFailure(KEY, { trying: trying(), local: true });
+    failures.learn(KEY, NO_KEY_DOCUMENT);
+    expect(failures.active(KEY, false)?.local).toBe(true);
+  });
+});

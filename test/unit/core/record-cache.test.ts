@@ -1,0 +1,131 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Trying } from '../../../src/core/key-document.js';
+import { type CachedRecord, RecordCache } from '../../../src/core/record-cache.js';
+import { keyId, type TokenKey } from '../../../src/core/token-key.js';
+import { TokenRecord } from '../../../src/core/token-record.js';
+
+const FIELDS = { value: 'v', obtainedAt: 1, expiresAt: 3, dueAt: 2, version: 1 };
+
+let tasks: Set<string>;
+let cache: RecordCache;
+
+beforeEach(() => {
+  tasks = new Set();
+  cache = new RecordCache(3, (key) => tasks.has(keyId(key)));
+});
+
+function key(appid: string, type = 't', subject?: string): TokenKey {
+  return subject === undefined ? { appid, type } : { appid, type, subject };
+}
+
+function cached(of: TokenKey): CachedRecord {
+  return {
+    key: of,
+    record: new TokenRecord(of, FIELDS, async () => undefined),
+    value: 'v',
+    checkAt: 5,
+    promise: undefined,
+    endsAtMonotonic: 9,
+    confirmedAtMonotonic: 0,
+    dueAt: 2,
+  };
+}
+
+function put(of: TokenKey): CachedRecord {
+  const record = cached(of);
+  cache.set(record);
+  return record;
+}
+
+const held = (): string[] => [...cache.records()].map(({ key: of }) => keyId(of)).sort();
+
+describe('RecordCache', () => {
+  test.each([key('a'), key('a', 't', 's'), key('__proto__', 'constructor'), key('__proto__', '__proto__', 'toString')])(
+    'finds the record of exactly its key, with a task and without: %j',
+    (of) => {
+      expect(cache.get(of)).toBeUndefined();
+      const without = put(of);
+      expect(cache.get(of)).toBe(without);
+      tasks.add(keyId(of));
+      const withTask = put(of);
+      expect(cache.get(of)).toBe(withTask);
+      expect(held()).toEqual([keyId(of)]);
+      for (const other of [key('b'), key('a', 'u'), key('a', 't', 'other')]) expect(cache.get(other)).toBeUndefined();
+      cache.delete(of);
+      expect([cache.get(of), held()]).toEqual([undefined, []]);
+    },
+  );
+
+  test('the hot path sees records with a task and without a subject', () => {
+    tasks.add('a/t').add('a/t/s');
+    const record = put(key('a'));
+    put(key('a', 't', 's'));
+    put(key('b'));
+    expect(cache.hot('a', 't')).toBe(record);
+    expect([cache.hot('a', 's'), cache.hot('b', 't'), cache.hot('constructor', 't')]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test('a task that comes or goes moves the record when it is set again', () => {
+    const record = put(key('a'));
+    expect(cache.hot('a', 't')).toBeUndefined();
+    tasks.add('a/t');
+    cache.set(record);
+    expect([cache.hot('a', 't'), held()]).toEqual([record, ['a/t']]);
+    tasks.delete('a/t');
+    cache.set(record);
+    expect([cache.hot('a', 't'), cache.get(key('a')), held()]).toEqual([undefined, record, ['a/t']]);
+  });
+
+  test('only records without a task are evicted, the longest unused first', () => {
+    for (const appid of ['t1', 't2', 't3', 't4']) {
+      tasks.add(`${appid}/t`).add(`${appid}/t/s`);
+      put(key(appid));
+      put(key(appid, 't', 's'));
+    }
+    for (const appid of ['a', 'b', 'c']) put(key(appid));
+    cache.get(key('a'));
+    put(key('d'));
+    expect(held().filter((id) => !id.startsWith('t'))).toEqual(['a/t', 'c/t', 'd/t']);
+    expect(held().filter((id) => id.startsWith('t'))).toHaveLength(8);
+  });
+
+  test('deleting one leaves the others of the app', () => {
+    tasks.add('a/t').add('a/u').add('a/t/s');
+    for (const of of [key('a'), key('a', 'u'), key('a', 't', 's')]) put(of);
+    cache.delete(key('a'));
+    expect(held()).toEqual(['a/t/s', 'a/u']);
+    cache.delete(key('a', 't', 's'));
+    cache.delete(key('nobody'));
+    expect(held()).toEqual(['a/u']);
+  });
+
+  test('distrust makes every record be looked at', () => {
+    tasks.add('a/t').add('a/t/s');
+    const records = [put(key('a')), put(key('a', 't', 's')), put(key('b'))];
+    cache.distrust();
+    expect(records.map(({ checkAt }) => checkAt)).toEqual(Array(3).fill(Number.NEGATIVE_INFINITY));
+  });
+
+  test('remembers a failure of each key until it is cleared', () => {
+    const failure = { trying: { attempts: 1 } as Trying, local: true };
+    cache.setFailure(key('a'), failure);
+    expect([cache.failure(key('a')), cache.failure(key('a', 't', 's'))]).toEqual([failure, undefined]);
+    cache.clearFailure(key('a', 't', 's'));
+    expect(cache.failure(key('a'))).toBe(failure);
+    cache.clearFailure(key('a'));
+    expect(cache.failure(key('a'))).toBeUndefined();
+  });
+
+  test('close forgets everything and remembers nothing more', () => {
+    tasks.add('a/t').add('a/t/s');
+    for (const of of [key('a'), key('a', 't', 's'), key('b')]) put(of);
+    cache.setFailure(key('a'), { trying: { attempts: 1 } as Trying, local: true });
+    cache.close();
+    put(key('a'));
+    expect([held(), cache.failure(key('a')), cache.hot('a', 't')]).toEqual([[], undefined, undefined]);
+  });
+});

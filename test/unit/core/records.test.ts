@@ -1,0 +1,229 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Events, type RefreshedEvent } from '../../../src/core/events.js';
+import type { KeyDocument, StoredGrant } from '../../../src/core/key-document.js';
+import { RecordCache } from '../../../src/core/record-cache.js';
+import { type Adoption, Records } from '../../../src/core/records.js';
+import { StoreClock } from '../../../src/core/store-clock.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
+
+const KEY = { appid: 'wx1', type: 't', subject: 's' };
+const LIFE = 7_200_000;
+const STORE: Adoption = { source: 'store', announceFirst: true };
+
+let wall: FakeClock;
+let events: RefreshedEvent[];
+let cache: RecordCache;
+let records: Records;
+let start: number;
+
+beforeEach(() => {
+  wall = new FakeClock();
+  start = wall.now();
+  events = [];
+  const emitter = new Events();
+  emitter.on('refreshed', (event) => void events.push(event));
+  cache = new RecordCache(10, () => false);
+  const clock = new StoreClock(wall, async () => wall.now(), { wentBack() {}, wentForward() {} });
+  const times = { marginMs: undefined, jitterMs: undefined, minValidityMs: undefined };
+  records = new Records(cache, clock, emitter, times, async (_, version) => ({ version }));
+});
+
+function grant(value: string, fields: Partial<StoredGrant> = {}): StoredGrant {
+  return { value, obtainedAt: start, expiresAt: start + LIFE, dueAt: start + 6_000_000, ...fields };
+}
+
+function adopt(version: number, given: StoredGrant, adoption: Adoption = STORE) {
+  const document: KeyDocument = { version: version + 5, recordVersion: version, grant: given, unknown: {} };
+  return records.adopt(KEY, document, given, adoption);
+}
+
+describe('adopt', () => {
+  test('puts a grant in force with everything a hit needs', async () => {
+    const cached = adopt(7, grant('a'));
+    expect(cache.get(KEY)).toBe(cached);
+    expect(cached).toMatchObject({
+      key: KEY,
+      value: 'a',
+      checkAt: start + 60_000,
+      promise: undefined,
+      endsAtMonotonic: LIFE,
+      confirmedAtMonotonic: 0,
+      dueAt: start + 6_000_000,
+    });
+    expect(cached.record).toMatchObject({ value: 'a', version: 7, obtainedAt: start, expiresAt: start + LIFE });
+    expect(await cached.record.result()).toEqual({ version: 7 });
+  });
+
+  test('never replaces a newer record by an older one', () => {
+    const newer = adopt(7, grant('b'));
+    expect(adopt(6, grant('a'))).toBe(newer);
+    expect(cache.get(KEY)).toBe(newer);
+    expect(events.map(({ record }) => record.value)).toEqual(['b']);
+  });
+
+  test('replaces one of the same version, and one that no store holds', () => {
+    adopt(7, grant('a'));
+    expect(adopt(7, grant('a', { dueAt: start + 5 })).dueAt).toBe(start + 5);
+    adopt(9, grant('b'), { ...STORE, written: false });
+    expect(cache.get(KEY)?.confirmedAtMonotonic).toBeUndefined();
+    expect(adopt(8, grant('c')).value).toBe('c');
+  });
+
+  // The store may hold an older answer under a higher version: one whose write was taken for failed, for instance.
+  test('never replaces an unwritten record by an older one of the store', () => {
+    const newer = adopt(2, grant('b', { obtainedAt: start + 1 }), { ...STORE, written: false });
+    expect(adopt(1_000_000, grant('a'))).toBe(newer);
+    expect(cache.get(KEY)?.value).toBe('b');
+  });
+
+  test('announces a new value once, with reason and source', () => {
+    const adoption: Adoption = { source: 'upstream', reason: 'due', announceFirst: true };
+    const { record } = adopt(1, grant('a'), adoption);
+    adopt(2, grant('a'), adoption);
+    adopt(3, grant('b'), STORE);
+    expect(events).toEqual([
+      { ...KEY, record, reason: 'due', source: 'upstream' },
+      { ...KEY, record: cache.get(KEY)?.record, reason: undefined, source: 'store' },
+    ]);
+    expect(events.map(({ record: { version } }) => version)).toEqual([1, 3]);
+  });
+
+  test('the first value is announced if that is wished, a changed one always', () => {
+    const quiet: Adoption = { source: 'store', announceFirst: false };
+    adopt(1, grant('a'), quiet);
+    expect(events).toEqual([]);
+    adopt(2, grant('b'), quiet);
+    expect(events).toHaveLength(1);
+  });
+
+  test.each([
+    [5_000, 6_000_000],
+    [5_001, 0],
+  ])('a grant from %i ms ahead is due at %i', (ahead, dueAt) => {
+    const cached = adopt(1, grant('a', { obtainedAt: start + ahead }));
+    expect(cached.dueAt).toBe(start + dueAt);
+  });
+});
+
+describe('what is left', () => {
+  test('is what the clock that is ahead leaves', async () => {
+    const cached = adopt(1, grant('a'));
+    await wall.advance(1_000);
+    expect(records.leftMs(cached)).toBe(LIFE - 1_000);
+    wall.jump(-3_600_000);
+    expect(records.leftMs(cached)).toBe(LIFE - 1_000);
+    wall.jump(7_200_000);
+    expect(records.leftMs(cached)).toBe(LIFE - 1_000 - 3_600_000);
+  });
+
+  test('is never more than what was granted, wherever its times come from', () => {
+    const cached = adopt(1, grant('a', { obtainedAt: start + LIFE, expiresAt: start + 2 * LIFE }));
+    expect(cached.endsAtMonotonic).toBe(LIFE);
+    expect(records.leftMs(cached)).toBe(LIFE);
+  });
+
+  test('of a grant from the past is the rest of it', () => {
+    const cached = adopt(1, grant('a', { obtainedAt: start - LIFE + 5, expiresAt: start + 5 }));
+    expect([cached.endsAtMonotonic, records.leftMs(cached)]).toEqual([5, 5]);
+  });
+});
+
+describe('when to look again', () => {
+  test.each<[string, Partial<StoredGrant>, number]>([
+    ['after 60 s', {}, 60_000],
+    ['when it is due', { dueAt: 30_000 }, 30_000],
+    ['after 60 s: due just later', { dueAt: 60_001 }, 60_000],
+    ['when it is not usable any more', { expiresAt: 40_000, dueAt: 39_999 }, 38_000],
+    ['a second later while it is due', { dueAt: -1 }, 1_000],
+    ['a second later when it is due now', { dueAt: 0 }, 1_000],
+    ['a twentieth of a short life while it is due', { expiresAt: 10_000, dueAt: 0 }, 500],
+    ['never, when it has ended', { obtainedAt: -LIFE, expiresAt: 0, dueAt: -5 }, -10_000],
+  ])('%s', (_, fields, expected) => {
+    const shifted = Object.fromEntries(Object.entries(fields).map(([name, at]) => [name, start + (at as number)]));
+    expect(adopt(1, grant('a', shifted)).checkAt - start).toBe(expected);
+  });
+
+  test('trust counts from now', async () => {
+    const cached = adopt(1, grant('a', { dueAt: start + 90_000 }));
+    await wall.advance(50_000);
+    records.confirm(cached);
+    expect(cached.checkAt).toBe(start + 90_000);
+    await wall.advance(40_000);
+    records.trust(cached);
+    expect(cached.checkAt).toBe(start + 91_000);
+  });
+
+  // A look between two confirmations lets hits go on for 60 s more: up to 120 s after the store confirmed it.
+  test('at the latest 60 s after the store last confirmed it', async () => {
+    const cached = adopt(1, grant('a'));
+    await wall.advance(59_000);
+    records.trust(cached);
+    expect(cached.checkAt).toBe(start + 60_000);
+  });
+
+  test('the store is asked for a confirmation after 60 s', async () => {
+    const cached = adopt(1, grant('a'));
+    await wall.advance(59_999);
+    expect(records.needsConfirmation(cached)).toBe(false);
+    await wall.advance(1);
+    expect(records.needsConfirmation(cached)).toBe(true);
+    records.confirm(cached);
+    expect([records.needsConfirmation(cached), cached.checkAt]).toEqual([false, start + 120_000]);
+    await wall.advance(60_000);
+    expect(records.needsConfirmation(cached)).toBe(true);
+  });
+
+  test('what no store holds needs no confirmation', async () => {
+    const cached = adopt(1, grant('a'), { ...STORE, written: false });
+    await wall.advance(600_000);
+    expect(records.needsConfirmation(cached)).toBe(false);
+  });
+});
+
+test('due is what is due now', async () => {
+  const cached = adopt(1, grant('a', { dueAt: start + 1_000 }));
+  await wall.advance(999);
+  expect(records.isDue(cached)).toBe(false);
+  await wall.advance(1);
+  expect(records.isDue(cached)).toBe(true);
+});
+
+test.each([
+  [10_001, true],
+  [10_000, false],
+  [9_999, false],
+])('a grant with %i ms left is usable: %s', (left, expected) => {
+  const given = grant('a', { obtainedAt: start + left - LIFE, expiresAt: start + left });
+  expect(records.isUsableGrant(given)).toBe(expected);
+  expect(records.minValidityMs(adopt(1, given))).toBe(10_000);
+});
+
+describe('distrust', () => {
+  test('makes everything be looked at, and due what comes from the future, once', () => {
+    const sound = adopt(1, grant('a'));
+    wall.jump(-3_600_000);
+    expect(records.distrust()).toEqual([sound]);
+    expect([sound.checkAt, sound.dueAt]).toEqual([Number.NEGATIVE_INFINITY, wall.now()]);
+    expect(records.distrust()).toEqual([]);
+  });
+
+  test.each([
+    [5_000, 0],
+    [5_001, 1],
+  ])('a record obtained %i ms ahead counts as from the future: %i', (back, count) => {
+    const cached = adopt(1, grant('a'));
+    wall.jump(-back);
+    expect(records.distrust()).toHaveLength(count);
+    expect(cached.checkAt).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  test.each([
+    [5_000, 0],
+    [5_001, 1],
+  ])('what is due in %i ms anyway is left: %i', (dueIn, count) => {
+    wall.jump(3_600_000);
+    adopt(1, grant('a', { obtainedAt: wall.now(), expiresAt: wall.now() + LIFE, dueAt: start + dueIn }));
+    wall.jump(-3_600_000);
+    expect(records.distrust()).toHaveLength(count);
+  });
+});

@@ -1,0 +1,293 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { canonicalJson, checksum } from '../../../src/core/checksum.js';
+import { seal } from '../../../src/core/document-codec.js';
+import { DocumentReader } from '../../../src/core/document-reader.js';
+import type { JsonObject } from '../../../src/core/json.js';
+import { Registrar } from '../../../src/core/registrar.js';
+import { planRegistration } from '../../../src/core/registration.js';
+import { appFrom, Registry } from '../../../src/core/registry.js';
+import { SupervisedStore } from '../../../src/core/supervised-store.js';
+import { keyId } from '../../../src/core/token-key.js';
+import { MemoryStore } from '../../../src/stores/memory.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
+import { FaultyStore } from '../../support/shared-store.js';
+
+const APP = 'app/wx1';
+const TASK = 'task/wx1/access_token';
+const KEY = { appid: 'wx1', type: 'access_token' };
+
+let clock: FakeClock;
+let memory: MemoryStore;
+let faulty: FaultyStore;
+let store: SupervisedStore;
+let reader: DocumentReader;
+let told: string[];
+let registry: Registry;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  memory = new MemoryStore({ clock });
+  faulty = new FaultyStore(memory);
+  told = [];
+  store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
+  reader = new DocumentReader(store, () => told.push('quarantined'));
+  registry = new Registry(store, reader, {
+    taskAdded: (key) => told.push(`added ${keyId(key)}`),
+    taskRemoved: (key) => told.push(`removed ${keyId(key)}`),
+    registrationChanged: (appid) => told.push(`changed ${appid}`),
+  });
+});
+
+async function put(id: string, data: JsonObject): Promise<number> {
+  const [before] = await memory.get([id]);
+  return (await memory.set(id, data, before?.version ?? 0)) as number;
+}
+
+const write = (id: string, content: JsonObject): Promise<number> => put(id, seal(id, content));
+
+async function remove(id: string): Promise<void> {
+  const [document] = await memory.get([id]);
+  await memory.delete(id, document?.version as number);
+}
+
+function newer(id: string): JsonObject {
+  const content = { format: 2 };
+  return { ...content, checksum: checksum(`${id}\n${canonicalJson(content)}`) };
+}
+
+const taskIds = (): string[] => [...registry.tasks()].map(({ key }) => keyId(key));
+
+describe('load', () => {
+  test('reads every app and task that the store remembers', async () => {
+    const app = await write(APP, { secret: 'S', accessToken: 'plain' });
+    const task = await write(TASK, { params: { a: 1 } });
+    await write('app/__proto__', {});
+    await write('task/__proto__/constructor/o%2F1', {});
+    await registry.load();
+    expect(registry.app('wx1')).toEqual({ appid: 'wx1', secret: 'S', accessToken: 'plain', version: app });
+    expect(registry.task(KEY)).toEqual({ key: KEY, params: { a: 1 }, functionMissing: false, version: task });
+    expect(registry.task({ appid: '__proto__', type: 'constructor', subject: 'o/1' })).toBeDefined();
+    expect(registry.app('constructor')).toBeUndefined();
+    expect([...registry.tasksOf('nobody')]).toEqual([]);
+    expect(told.sort()).toEqual([
+      'added __proto__/constructor/o%2F1',
+      'added wx1/access_token',
+      'changed __proto__',
+      'changed wx1',
+    ]);
+  });
+
+  test('again tells of nothing that is the same', async () => {
+    await write(APP, { secret: 'S' });
+    await write(TASK, {});
+    await registry.load();
+    told.length = 0;
+    await registry.load();
+    expect(told).toEqual([]);
+  });
+
+  test('forgets what is gone, apps and tasks', async () => {
+    for (const id of [APP, TASK, 'task/wx1/b', 'app/wx2', 'task/wx2/b']) await write(id, {});
+    await registry.load();
+    told.length = 0;
+    for (const id of ['task/wx1/b', 'app/wx2', 'task/wx2/b']) await remove(id);
+    await registry.load();
+    expect([taskIds(), registry.app('wx2'), told.sort()]).toEqual([
+      ['wx1/access_token'],
+      undefined,
+      ['removed wx1/b', 'removed wx2/b'],
+    ]);
+  });
+
+  test('forgets a task that is gone also when its app is not known', async () => {
+    await write(TASK, {});
+    await registry.load();
+    await remove(TASK);
+    await registry.load();
+    expect(taskIds()).toEqual([]);
+  });
+
+  test('leaves a registration alone that is made meanwhile', async () => {
+    const registrar = new Registrar(store, reader, registry, clock);
+    const params = () => ({});
+    const plan = planRegistration({ appid: 'wx1', tasks: [{ type: 'access_token', params }] }, () => {});
+    faulty.before = (method, id) => (method === 'list' && id === 'task' ? registrar.register(plan) : undefined);
+    await registry.load();
+    expect(registry.app('wx1')).toBeDefined();
+    expect(registry.task(KEY)).toMatchObject({ params, functionMissing: false });
+  });
+
+  test('fails when the store does', async () => {
+    faulty.before = () => {
+      throw new Error('gone');
+    };
+    await expect(registry.load()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+
+  test('fails when a damaged document cannot be moved aside', async () => {
+    await put(TASK, { torn: true });
+    faulty.before = (method) => {
+      if (method === 'set') throw new Error('full');
+    };
+    await expect(registry.load()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect((await memory.get([TASK]))[0]).toBeDefined();
+  });
+
+  test('moves damaged documents aside and goes on', async () => {
+    await put(APP, { torn: true });
+    await put(TASK, { torn: true });
+    await write('app/wx2', {});
+    await registry.load();
+    expect([registry.app('wx1'), registry.app('wx2')?.appid, taskIds(), told]).toEqual([
+      undefined,
+      'wx2',
+      [],
+      ['quarantined', 'changed wx2', 'quarantined'],
+    ]);
+  });
+});
+
+describe('an app of a newer release', () => {
+  test('is an error for this app until it can be read or is gone, and no hindrance for others', async () => {
+    await write('app/wx2', {});
+    await put(APP, newer(APP));
+    await registry.load();
+    expect(() => registry.app('wx1')).toThrow(/has format 2/);
+    expect(registry.app('wx2')).toBeDefined();
+    await write(APP, { secret: 'S' });
+    await registry.reload(APP);
+    expect(registry.app('wx1')?.secret).toBe('S');
+    await put(APP, newer(APP));
+    await registry.reload(APP);
+    expect(() => registry.app('wx1')).toThrow(/has format 2/);
+    await remove(APP);
+    await registry.reload(APP);
+    expect(registry.app('wx1')).toBeUndefined();
+  });
+});
+
+describe('reload', () => {
+  test('adds, changes and forgets a task', async () => {
+    await write(TASK, { params: { a: 1 } });
+    await registry.reload(TASK);
+    await write(TASK, { params: { a: 2 } });
+    await registry.reload(TASK);
+    expect(registry.task(KEY)?.params).toEqual({ a: 2 });
+    await remove(TASK);
+    await registry.reload(TASK);
+    await registry.reload(TASK);
+    expect(registry.task(KEY)).toBeUndefined();
+    expect(told).toEqual(['added wx1/access_token', 'changed wx1', 'removed wx1/access_token']);
+  });
+
+  test('of an app that is gone forgets its tasks as well', async () => {
+    for (const id of [APP, TASK, 'task/wx1/b', 'task/wx2/b']) await write(id, {});
+    await registry.load();
+    await remove(APP);
+    await registry.reload(APP);
+    expect([registry.app('wx1'), taskIds()]).toEqual([undefined, ['wx2/b']]);
+  });
+
+  test('of a task of a newer release leaves the one that is known', async () => {
+    await write(TASK, { params: { a: 1 } });
+    await registry.reload(TASK);
+    await put(TASK, newer(TASK));
+    await registry.reload(TASK);
+    expect(registry.task(KEY)?.params).toEqual({ a: 1 });
+    expect(registry.app('wx1')).toBeUndefined();
+  });
+
+  test.each([APP, TASK])('of %s leaves alone what was registered while the store was read', async (id) => {
+    const version = await write(APP, { secret: 'old' });
+    await write(TASK, { params: { a: 'old' } });
+    await registry.load();
+    faulty.before = () => {
+      registry.setApp({ appid: 'wx1', secret: 'new', accessToken: undefined, version: version + 9 });
+      registry.setTask({ key: KEY, params: { a: 'new' }, functionMissing: false, version: version + 9 });
+    };
+    await remove(id);
+    await registry.reload(id);
+    expect([registry.app('wx1')?.secret, registry.task(KEY)?.params]).toEqual(['new', { a: 'new' }]);
+  });
+
+  test('an older registration never replaces a newer one, one of the same version does', () => {
+    const app = { appid: 'wx1', secret: 'new', accessToken: undefined, version: 7 };
+    const task = { key: KEY, params: { a: 'new' }, functionMissing: false, version: 7 };
+    registry.setApp(app);
+    registry.setTask(task);
+    told.length = 0;
+    registry.setApp({ ...app, secret: 'old', version: 6 });
+    registry.setTask({ ...task, params: { a: 'old' }, version: 6 });
+    expect([registry.app('wx1')?.secret, registry.task(KEY)?.params, told]).toEqual(['new', { a: 'new' }, []]);
+    registry.setApp({ ...app, secret: 'same' });
+    registry.setTask({ ...task, params: { a: 'same' } });
+    expect([registry.app('wx1')?.secret, registry.task(KEY)?.params, told]).toEqual(['same', { a: 'same' }, []]);
+  });
+
+  test('fails when the store does, and leaves what is known', async () => {
+    await write(APP, { secret: 'S' });
+    await registry.reload(APP);
+    faulty.before = () => {
+      throw new Error('gone');
+    };
+    await expect(registry.reload(APP)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(registry.app('wx1')?.secret).toBe('S');
+  });
+});
+
+describe('a task whose params come from a function', () => {
+  test('says that it is missing where it is, and keeps it where it is known', async () => {
+    const version = await write(TASK, { paramsFunction: true });
+    await registry.reload(TASK);
+    expect(registry.task(KEY)).toMatchObject({ params: undefined, functionMissing: true });
+    const params = () => ({});
+    registry.setTask({ key: KEY, params, functionMissing: false, version });
+    expect(told).toEqual(['added wx1/access_token', 'changed wx1']);
+    await write(TASK, { paramsFunction: true });
+    await registry.reload(TASK);
+    expect(registry.task(KEY)).toMatchObject({ params, functionMissing: false });
+    await write(TASK, { params: { a: 1 } });
+    await registry.reload(TASK);
+    await write(TASK, { paramsFunction: true });
+    await registry.reload(TASK);
+    expect(registry.task(KEY)).toMatchObject({ params: undefined, functionMissing: true });
+  });
+
+  test.each([{ paramsFunction: 'true' }, { params: 'x' }, { params: ['x'] }, { params: null }])(
+    'odd content counts as none: %j',
+    async (content) => {
+      await write(TASK, content);
+      await registry.reload(TASK);
+      expect(registry.task(KEY)).toMatchObject({ params: undefined, functionMissing: false });
+    },
+  );
+});
+
+test('a fingerprint changes with the app and with the task, and is that of the key', async () => {
+  const seen = [registry.fingerprint(KEY)];
+  const app = await write(APP, { secret: 'S' });
+  await registry.reload(APP);
+  seen.push(registry.fingerprint(KEY));
+  const task = await write(TASK, {});
+  await registry.reload(TASK);
+  seen.push(registry.fingerprint(KEY));
+  expect(seen).toEqual(['0:0', `${app}:0`, `${app}:${task}`]);
+  expect(registry.fingerprint({ ...KEY, subject: 's' })).toBe(`${app}:0`);
+});
+
+test('removing a task that is not known tells nobody', () => {
+  registry.removeTask(KEY);
+  registry.removeApp('wx1');
+  expect(told).toEqual([]);
+});
+
+test.each([
+  [{ secret: 'S', accessToken: 'stable' }, 'S', 'stable'],
+  [{ secret: 'S', accessToken: 'plain' }, 'S', 'plain'],
+  [{ secret: 5, accessToken: 'fast' }, undefined, undefined],
+  [{}, undefined, undefined],
+])('an app of %j', (content, secret, accessToken) => {
+  const app = appFrom('wx1', content, 7);
+  expect(app).toEqual({ appid: 'wx1', secret, accessToken, version: 7 });
+  expect(registry.credentials(app, 'plain')).toEqual({ appid: 'wx1', secret, accessToken: accessToken ?? 'plain' });
+});

@@ -1,0 +1,214 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { canonicalJson, checksum } from '../../../src/core/checksum.js';
+import { seal } from '../../../src/core/document-codec.js';
+import { Engine } from '../../../src/core/engine.js';
+import { Events } from '../../../src/core/events.js';
+import type { JsonObject } from '../../../src/core/json.js';
+import { resolveOptions } from '../../../src/core/options.js';
+import { type StatusQuery, type TaskStatus, taskStatus } from '../../../src/core/status.js';
+import { MemoryStore } from '../../../src/stores/memory.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
+import { FaultyStore } from '../../support/shared-store.js';
+
+let clock: FakeClock;
+let memory: MemoryStore;
+let faulty: FaultyStore;
+let engine: Engine;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  memory = new MemoryStore({ clock });
+  faulty = new FaultyStore(memory);
+  engine = new Engine({
+    store: faulty,
+    options: resolveOptions({ clock }),
+    events: new Events(),
+    refresherOf: () => undefined,
+    upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
+  });
+});
+
+async function put(id: string, content: JsonObject): Promise<number> {
+  return (await memory.set(id, seal(id, content), 0)) as number;
+}
+
+async function status(query: StatusQuery = {}): Promise<TaskStatus[]> {
+  const all: TaskStatus[] = [];
+  for await (const task of taskStatus(query, engine)) all.push(task);
+  return all;
+}
+
+const ids = async (query: StatusQuery = {}): Promise<string[]> => (await status(query)).map(({ id }) => id);
+
+async function many(count: number): Promise<string[]> {
+  const all = Array.from({ length: count }, (_, index) => `wx1/t/${String(index).padStart(4, '0')}`);
+  for (const id of all) await put(`task/${id}`, {});
+  return all;
+}
+
+const calls = (method: string): number => faulty.calls.filter((call) => call === method).length;
+
+describe('the state of a task', () => {
+  test.each([
+    ['fresh', 1, 2],
+    ['due', 0, 1],
+    ['due', -1, 1],
+    ['expired', -2, 0],
+    ['expired', -2, -1],
+  ])('is %s when it is due in %i ms and ends in %i ms', async (state, dueIn, endsIn) => {
+    const now = clock.now();
+    const grant = { value: 'CANARY', obtainedAt: now - 5, expiresAt: now + endsIn, dueAt: now + dueIn };
+    await put('task/wx1/t/o%2F1', { params: { refresh_token: 'CANARY' } });
+    await put('key/wx1/t/o%2F1', { grant, recordVersion: 7 });
+    const tasks = await status();
+    expect(tasks).toEqual([
+      {
+        id: 'wx1/t/o%2F1',
+        appid: 'wx1',
+        type: 't',
+        subject: 'o/1',
+        state,
+        obtainedAt: now - 5,
+        expiresAt: now + endsIn,
+        dueAt: now + dueIn,
+        version: 7,
+        lastError: undefined,
+        functionMissing: false,
+      },
+    ]);
+    expect(JSON.stringify(tasks)).not.toContain('CANARY');
+  });
+
+  test('is missing without a grant', async () => {
+    await put('task/wx1/t', {});
+    expect(await status()).toEqual([
+      {
+        id: 'wx1/t',
+        appid: 'wx1',
+        type: 't',
+        subject: undefined,
+        state: 'missing',
+        obtainedAt: undefined,
+        expiresAt: undefined,
+        dueAt: undefined,
+        version: undefined,
+        lastError: undefined,
+        functionMissing: false,
+      },
+    ]);
+  });
+
+  test('says that a function is missing', async () => {
+    await put('task/wx1/t', { paramsFunction: true });
+    await engine.registry.load();
+    expect((await status())[0]?.functionMissing).toBe(true);
+  });
+});
+
+describe('the last error', () => {
+  const error = { code: 'UPSTREAM_REJECTED', message: 'no', retryable: false };
+  const trying = { attempts: 3, failedAt: 5, retryAt: 9, registration: '0:0', backingOff: false };
+  const facts = { errcode: 40_164, errmsg: 'not in whitelist', rid: 'r', ip: '1.2.3.4' };
+
+  test('is what the store remembers', async () => {
+    await put('task/wx1/t', {});
+    await put('key/wx1/t', { trying: { ...trying, error: { ...error, ...facts, other: 'x' } } });
+    expect((await status())[0]).toMatchObject({ state: 'missing' });
+    expect((await status())[0]?.lastError).toEqual({
+      code: 'UPSTREAM_REJECTED',
+      message: 'no',
+      ...facts,
+      attempts: 3,
+      at: 5,
+      retryAt: 9,
+    });
+  });
+
+  test('is else what concerns this host alone', async () => {
+    await put('task/wx1/t', {});
+    const key = { appid: 'wx1', type: 't' };
+    const local = { ...trying, attempts: 1, error: { ...error, ...facts } };
+    engine.records.cache.setFailure(key, { trying: local, local: true });
+    expect((await status())[0]?.lastError).toMatchObject({ attempts: 1, ip: '1.2.3.4' });
+    await put('key/wx1/t', { trying: { ...trying, error } });
+    expect((await status())[0]?.lastError).toMatchObject({ attempts: 3, ip: undefined });
+  });
+
+  test('of the fleet is not remembered here', async () => {
+    await put('task/wx1/t', {});
+    engine.records.cache.setFailure({ appid: 'wx1', type: 't' }, { trying: { ...trying, error }, local: false });
+    expect((await status())[0]?.lastError).toBeUndefined();
+  });
+});
+
+describe('a query', () => {
+  beforeEach(async () => {
+    for (const id of ['wx1/a', 'wx1/a/s', 'wx1/a/s%2F1', 'wx1/b', 'wx12/a']) await put(`task/${id}`, {});
+  });
+
+  test.each<[StatusQuery, string[]]>([
+    [{}, ['wx1/a', 'wx1/a/s', 'wx1/a/s%2F1', 'wx1/b', 'wx12/a']],
+    [{ appid: 'wx1' }, ['wx1/a', 'wx1/a/s', 'wx1/a/s%2F1', 'wx1/b']],
+    [{ appid: 'wx1', type: 'a' }, ['wx1/a', 'wx1/a/s', 'wx1/a/s%2F1']],
+    [{ appid: 'wx1', type: 'a', subject: 's' }, ['wx1/a/s']],
+    [{ appid: 'wx1', type: 'a', subject: 's/1' }, ['wx1/a/s%2F1']],
+    [{ appid: 'nobody' }, []],
+    [{ after: 'wx1/a/s' }, ['wx1/a/s%2F1', 'wx1/b', 'wx12/a']],
+    [{ after: 'wx1/a/s0', appid: 'wx1' }, ['wx1/b']],
+    [{ limit: 2 }, ['wx1/a', 'wx1/a/s']],
+    [{ limit: 1, after: 'wx1/b' }, ['wx12/a']],
+    [{ limit: 9 }, ['wx1/a', 'wx1/a/s', 'wx1/a/s%2F1', 'wx1/b', 'wx12/a']],
+  ])('of %j', async (query, expected) => {
+    expect((await ids(query)).sort()).toEqual(expected);
+  });
+});
+
+describe('pages', () => {
+  test.each([
+    [99, 1, 1],
+    [100, 2, 1],
+    [101, 2, 2],
+    [250, 3, 3],
+  ])('of %i tasks: %i listings and %i reads, each task once', async (count, lists, reads) => {
+    const all = await many(count);
+    expect(await ids()).toEqual(all);
+    expect([calls('list'), calls('get')]).toEqual([lists, reads]);
+  });
+
+  test.each([
+    [1, 1],
+    [100, 1],
+    [101, 2],
+    [150, 2],
+  ])('no more than %i are asked for, in %i pages', async (limit, lists) => {
+    const all = await many(250);
+    expect(await ids({ limit })).toEqual(all.slice(0, limit));
+    expect(calls('list')).toBe(lists);
+  });
+
+  test('whoever stops early reads no further', async () => {
+    await many(250);
+    for await (const _ of taskStatus({}, engine)) break;
+    expect(calls('list')).toBe(1);
+  });
+
+  test('a store that fails is an error', async () => {
+    faulty.before = () => Promise.reject(new Error('gone'));
+    await expect(ids()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+});
+
+test('a document that names no task is passed over', async () => {
+  await put('task/odd', {});
+  await put('task/wx1/a', {});
+  expect(await ids()).toEqual(['wx1/a']);
+});
+
+// One document of a newer release is "an error for that key", but ends the whole listing.
+test('a key that cannot be read hides no other task', async () => {
+  for (const id of ['wx1/a', 'wx1/b', 'wx1/c']) await put(`task/${id}`, {});
+  const newer = { format: 2 };
+  const data = { ...newer, checksum: checksum(`key/wx1/b\n${canonicalJson(newer)}`) };
+  await memory.set('key/wx1/b', data, 0);
+  expect(await ids()).toEqual(['wx1/a', 'wx1/b', 'wx1/c']);
+});

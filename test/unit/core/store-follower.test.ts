@@ -1,0 +1,366 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { seal, unseal } from '../../../src/core/document-codec.js';
+import { Engine } from '../../../src/core/engine.js';
+import { Events } from '../../../src/core/events.js';
+import type { JsonObject } from '../../../src/core/json.js';
+import type { StoredGrant } from '../../../src/core/key-document.js';
+import { resolveOptions } from '../../../src/core/options.js';
+import { StoreFollower } from '../../../src/core/store-follower.js';
+import { keyId, type TokenKey } from '../../../src/core/token-key.js';
+import { MemoryStore } from '../../../src/stores/memory.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
+import { FaultyStore } from '../../support/shared-store.js';
+
+const KEY = { appid: 'wx1', type: 'access_token' };
+const ID = 'key/wx1/access_token';
+
+class WatchedStore extends FaultyStore {
+  watchers: ((id: string | undefined) => void)[] = [];
+
+  override async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
+    this.watchers.push(changed);
+    return async () => {
+      this.watchers = this.watchers.filter((watcher) => watcher !== changed);
+    };
+  }
+
+  tell(id: string | undefined): void {
+    for (const watcher of this.watchers) watcher(id);
+  }
+}
+
+let clock: FakeClock;
+let memory: MemoryStore;
+let faulty: WatchedStore;
+let engine: Engine;
+let follower: StoreFollower;
+let events: string[];
+let changed: string[];
+
+beforeEach(() => {
+  clock = new FakeClock();
+  memory = new MemoryStore({ clock });
+  faulty = new WatchedStore(memory);
+  events = [];
+  changed = [];
+  const emitter = new Events();
+  emitter.on('refreshed', ({ record, source }) => void events.push(`${record.value} ${source}`));
+  engine = new Engine({
+    store: faulty,
+    options: resolveOptions({ clock }),
+    events: emitter,
+    refresherOf: () => undefined,
+    upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
+  });
+  const { store, reader, registry, records, failures, writer } = engine;
+  follower = new StoreFollower({
+    clock: engine.clock,
+    store,
+    reader,
+    registry,
+    records,
+    failures,
+    writer,
+    changed: (key) => void changed.push(keyId(key)),
+  });
+});
+
+function grant(value: string, fields: Partial<StoredGrant> = {}): StoredGrant {
+  const now = clock.now();
+  return { value, obtainedAt: now, expiresAt: now + 7_200_000, dueAt: now + 6_000_000, ...fields };
+}
+
+async function put(content: JsonObject, id = ID): Promise<number> {
+  const [before] = await memory.get([id]);
+  return (await memory.set(id, seal(id, content), before?.version ?? 0)) as number;
+}
+
+async function remove(id = ID): Promise<void> {
+  const [document] = await memory.get([id]);
+  await memory.delete(id, document?.version as number);
+}
+
+const withTask = (key: TokenKey = KEY): void =>
+  engine.registry.setTask({ key, params: undefined, functionMissing: false, version: 1 });
+const held = () => engine.records.cache.get(KEY);
+const gets = (): number => faulty.calls.filter((call) => call === 'get').length;
+
+describe('read', () => {
+  test('adopts what the store holds', async () => {
+    const version = await put({ grant: { ...grant('a') } });
+    const cached = await follower.read(KEY);
+    expect([cached?.value, cached?.record.version, held()]).toEqual(['a', version, cached]);
+    expect([changed, events]).toEqual([['wx1/access_token'], []]);
+  });
+
+  test('announces the first record of a key with a task, and every other value', async () => {
+    withTask();
+    await put({ grant: { ...grant('a') } });
+    await follower.read(KEY);
+    await put({ grant: { ...grant('b') } });
+    await follower.read(KEY);
+    expect(events).toEqual(['a store', 'b store']);
+  });
+
+  test('is one at a time for a key', async () => {
+    await put({ grant: { ...grant('a') } });
+    const [one, two] = [follower.read(KEY), follower.read(KEY)];
+    expect(two).toBe(one);
+    await one;
+    expect(gets()).toBe(1);
+    await follower.read(KEY);
+    expect(gets()).toBe(2);
+    faulty.before = () => Promise.reject(new Error('gone'));
+    await expect(follower.read(KEY)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    faulty.before = () => {};
+    await expect(follower.read(KEY)).resolves.toBe(held());
+  });
+
+  test('confirms what is held already', async () => {
+    await put({ grant: { ...grant('a') } });
+    const first = await follower.read(KEY);
+    changed.length = 0;
+    await clock.advance(60_000);
+    expect(await follower.read(KEY)).toBe(first);
+    expect([first?.confirmedAtMonotonic, first?.checkAt, changed]).toEqual([60_000, clock.now() + 60_000, []]);
+  });
+
+  test('takes over a due that was moved', async () => {
+    const version = await put({ grant: { ...grant('a') } });
+    await follower.read(KEY);
+    await put({ grant: { ...grant('a', { dueAt: 5 }) }, recordVersion: version });
+    const cached = await follower.read(KEY);
+    expect([cached?.record.version, cached?.dueAt, events]).toEqual([version, 5, []]);
+  });
+
+  test('drops what the store has no longer', async () => {
+    await put({ grant: { ...grant('a') } });
+    await follower.read(KEY);
+    changed.length = 0;
+    await remove();
+    expect(await follower.read(KEY)).toBeUndefined();
+    expect([held(), changed]).toEqual([undefined, ['wx1/access_token']]);
+  });
+
+  test('keeps what the store never had', async () => {
+    const document = { version: 9, recordVersion: 9, unknown: {} };
+    const adoption = { source: 'upstream', written: false, announceFirst: false } as const;
+    const unwritten = engine.records.adopt(KEY, document, grant('a'), adoption);
+    expect(await follower.read(KEY)).toBe(unwritten);
+    await put({ trying: { attempts: 1, registration: '0:0' } });
+    expect(await follower.read(KEY)).toBe(unwritten);
+    expect(engine.failures.remembered(KEY)?.trying.attempts).toBe(1);
+  });
+
+  test('yields to a record that was put in force while it read', async () => {
+    await put({ grant: { ...grant('a') } });
+    await follower.read(KEY);
+    await put({ grant: { ...grant('b') } });
+    const newer = { version: 2 ** 53 - 1, recordVersion: 2 ** 53 - 1, unknown: {} };
+    let ours: unknown;
+    faulty.before = () => {
+      ours = engine.records.adopt(KEY, newer, grant('c'), { source: 'put', announceFirst: false });
+    };
+    expect(await follower.read(KEY)).toBe(ours);
+    expect(held()?.value).toBe('c');
+  });
+});
+
+describe('a store that went back in time', () => {
+  async function wentBack(): Promise<number> {
+    const version = await put({ grant: { ...grant('new') } });
+    await follower.read(KEY);
+    await remove();
+    const old = new FakeClock({ now: clock.now() - 3_600_000 });
+    const restored = new MemoryStore({ clock: old });
+    const older = (await restored.set(ID, seal(ID, { grant: { ...grant('old') }, chain: ['x'] }), 0)) as number;
+    memory = restored;
+    faulty.before = () => {};
+    Reflect.set(faulty, 'get', (ids: string[]) => restored.get(ids));
+    Reflect.set(faulty, 'set', (...args: Parameters<MemoryStore['set']>) => restored.set(...args));
+    expect(older).toBeLessThan(version);
+    return version;
+  }
+
+  test('is given back the newer record, and keeps the fields of another release', async () => {
+    withTask();
+    const version = await wentBack();
+    const cached = await follower.read(KEY);
+    await clock.advance(0);
+    expect([cached?.value, cached?.record.version]).toEqual(['new', version]);
+    const [document] = await memory.get([ID]);
+    expect(unseal(document as NonNullable<typeof document>)).toMatchObject({ grant: { value: 'new' }, chain: ['x'] });
+    expect(document?.due).toEqual({ lane: 'access_token', at: cached?.record.dueAt });
+    expect(events).toEqual(['new store']);
+  });
+
+  test('gets no due for a key without a task', async () => {
+    await wentBack();
+    await follower.read(KEY);
+    await clock.advance(0);
+    expect((await memory.get([ID]))[0]?.due).toBeUndefined();
+  });
+
+  test('may fail once more', async () => {
+    await wentBack();
+    Reflect.set(faulty, 'set', () => Promise.reject(new Error('gone')));
+    expect((await follower.read(KEY))?.value).toBe('new');
+    await clock.advance(0);
+    expect(held()?.value).toBe('new');
+  });
+
+  test('is given nothing that no store ever held', async () => {
+    const document = { version: 2 ** 53 - 1, recordVersion: 2 ** 53 - 1, unknown: {} };
+    engine.records.adopt(KEY, document, grant('ours'), { source: 'upstream', written: false, announceFirst: false });
+    await put({ grant: { ...grant('stored') } });
+    expect((await follower.read(KEY))?.value).toBe('ours');
+    await clock.advance(0);
+    expect(faulty.calls).not.toContain('set');
+  });
+});
+
+describe('loadAll', () => {
+  test('reads a hundred keys in one round trip', async () => {
+    const keys = Array.from({ length: 250 }, (_, index) => ({ ...KEY, subject: `s${index}` }));
+    for (const key of keys) await put({ grant: { ...grant(key.subject) } }, `key/${keyId(key)}`);
+    await follower.loadAll(keys);
+    expect(gets()).toBe(3);
+    expect(keys.map((key) => engine.records.cache.get(key)?.value)).toEqual(keys.map(({ subject }) => subject));
+  });
+
+  test('goes on where one cannot be read', async () => {
+    const keys = ['a', 'b', 'c'].map((subject) => ({ ...KEY, subject }));
+    await put({ grant: { ...grant('a') } }, 'key/wx1/access_token/a');
+    await memory.set('key/wx1/access_token/b', { torn: true }, 0);
+    await put({ grant: { ...grant('c') } }, 'key/wx1/access_token/c');
+    faulty.before = (method) => {
+      if (method === 'set') throw new Error('full');
+    };
+    await follower.loadAll(keys);
+    expect(keys.map((key) => engine.records.cache.get(key)?.value)).toEqual(['a', undefined, 'c']);
+  });
+
+  test('leaves alone what was put in force meanwhile', async () => {
+    await put({ grant: { ...grant('a') } });
+    const document = { version: 5, recordVersion: 5, unknown: {} };
+    faulty.before = () => {
+      engine.records.adopt(KEY, document, grant('ours'), { source: 'put', announceFirst: false });
+    };
+    await follower.loadAll([KEY]);
+    expect(held()?.value).toBe('ours');
+  });
+
+  test('fails when the store does', async () => {
+    faulty.before = () => Promise.reject(new Error('gone'));
+    await expect(follower.loadAll([KEY])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+});
+
+describe('the watch', () => {
+  test('begins with what the store remembers', async () => {
+    await put({ secret: 'S' }, 'app/wx1');
+    await put({}, 'task/wx1/access_token');
+    await follower.start();
+    expect([engine.registry.app('wx1')?.secret, engine.registry.task(KEY)?.key]).toEqual(['S', KEY]);
+  });
+
+  test('reads a key that concerns this process, and no other', async () => {
+    await follower.start();
+    await put({ grant: { ...grant('a') } });
+    faulty.tell(ID);
+    await clock.advance(0);
+    expect([gets(), held()]).toEqual([0, undefined]);
+    withTask();
+    faulty.tell(ID);
+    await clock.advance(0);
+    expect(held()?.value).toBe('a');
+    const other = { ...KEY, subject: 's' };
+    await put({ grant: { ...grant('x') } }, 'key/wx1/access_token/s');
+    await follower.read(other);
+    await put({ grant: { ...grant('y') } }, 'key/wx1/access_token/s');
+    faulty.tell('key/wx1/access_token/s');
+    await clock.advance(0);
+    expect(engine.records.cache.get(other)?.value).toBe('y');
+  });
+
+  test('waits for a write of its own', async () => {
+    await follower.start();
+    withTask();
+    await put({}, 'app/wx1');
+    await put({}, 'task/wx1/access_token');
+    let answer = (): void => {};
+    faulty.before = (method) => (method === 'set' ? new Promise((resolve) => (answer = resolve)) : undefined);
+    const writing = engine.writer.write(KEY, await engine.writer.read(KEY), grant('a'), {
+      source: 'upstream',
+      reason: 'due',
+      hadTask: true,
+    });
+    await clock.advance(0);
+    const before = gets();
+    faulty.tell(ID);
+    await clock.advance(0);
+    expect(gets()).toBe(before);
+    answer();
+    await writing;
+    await clock.advance(0);
+    expect(events).toEqual(['a upstream']);
+  });
+
+  test('reads an app or a task again', async () => {
+    await follower.start();
+    await put({ secret: 'S' }, 'app/wx1');
+    await put({}, 'task/wx1/access_token');
+    faulty.tell('app/wx1');
+    faulty.tell('task/wx1/access_token');
+    await clock.advance(0);
+    expect([engine.registry.app('wx1')?.secret, engine.registry.task(KEY) === undefined]).toEqual(['S', false]);
+  });
+
+  test('ignores everything else', async () => {
+    await follower.start();
+    faulty.calls.length = 0;
+    for (const id of ['limit/wx1/report', 'quarantine/wx1/x', 'odd']) faulty.tell(id);
+    await clock.advance(0);
+    expect(faulty.calls).toEqual([]);
+  });
+
+  test('reads everything when messages may have been lost', async () => {
+    await put({ secret: 'S' }, 'app/wx1');
+    await put({ grant: { ...grant('a') } });
+    await follower.start();
+    await follower.read(KEY);
+    await put({ secret: 'S2' }, 'app/wx1');
+    await put({ grant: { ...grant('b') } });
+    faulty.tell(undefined);
+    await clock.advance(0);
+    expect([engine.registry.app('wx1')?.secret, held()?.value]).toEqual(['S2', 'b']);
+  });
+
+  test('hurts nobody when the store fails', async () => {
+    await follower.start();
+    withTask();
+    faulty.before = () => Promise.reject(new Error('gone'));
+    for (const id of [ID, 'app/wx1', undefined]) faulty.tell(id);
+    await clock.advance(0);
+    expect(engine.store.failing).toBe(true);
+  });
+
+  test('is ended by stop, which may be called at any time', async () => {
+    await follower.stop();
+    await follower.start();
+    expect(faulty.watchers).toHaveLength(1);
+    await follower.stop();
+    await follower.stop();
+    expect(faulty.watchers).toHaveLength(0);
+  });
+
+  test('is one, also when the start fails at first', async () => {
+    faulty.before = (method) => (method === 'list' ? Promise.reject(new Error('gone')) : undefined);
+    await expect(follower.start()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    faulty.before = () => {};
+    await follower.start();
+    expect(faulty.watchers).toHaveLength(1);
+    await follower.stop();
+    expect(faulty.watchers).toHaveLength(0);
+  });
+});
