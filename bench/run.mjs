@@ -1,0 +1,61 @@
+// @ts-check
+// Runs the benchmarks, or those that are named, each in a process of its own, and repeats at the end which targets were
+// met. It fails when a benchmark breaks, not when a target is missed: that is for whoever knows the machine to judge.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpus, loadavg, release, totalmem } from 'node:os';
+import { setTimeout as rest } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { at } from './measure.mjs';
+
+/** What a slow neighbour of the others would spoil comes first; what leaves the disk busy comes last. */
+const BENCHMARKS = ['get-hit', 'get-miss', 'stale-calls', 'import-time', 'file-store'];
+const REST_MS = 2_000;
+
+const named = process.argv.slice(2);
+const unknown = named.filter((name) => !BENCHMARKS.includes(name));
+if (unknown.length > 0) throw new Error(`no such benchmark: ${unknown.join(', ')}; only ${BENCHMARKS.join(', ')}`);
+const wanted = BENCHMARKS.filter((name) => named.length === 0 || named.includes(name));
+
+printMachine();
+const startedAt = performance.now();
+/** @type {string[]} */
+const targets = [];
+/** @type {string[]} */
+const broken = [];
+for (const [index, name] of wanted.entries()) {
+  if (index > 0) await rest(REST_MS);
+  console.log(`\n## ${name}\n`);
+  const { code, output } = await run(name);
+  targets.push(...output.split('\n').filter((line) => /^(MET|MISSED) /.test(line)));
+  if (code !== 0) broken.push(name);
+}
+
+console.log(`\n## Targets (${((performance.now() - startedAt) / 1_000).toFixed(0)} s)\n`);
+console.log(targets.join('\n'));
+if (broken.length > 0) console.log(`BROKEN  ${broken.join(', ')}`);
+process.exitCode = broken.length === 0 ? 0 : 1;
+
+/** @param {string} name */
+async function run(name) {
+  const script = fileURLToPath(new URL(`${name}.mjs`, import.meta.url));
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    output += text;
+    process.stdout.write(text);
+  });
+  const [code] = /** @type {[number | null]} */ (await once(child, 'close'));
+  return { code, output };
+}
+
+function printMachine() {
+  const processors = cpus();
+  const load = at(loadavg(), 0);
+  console.log(`Date     ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`);
+  console.log(`Machine  ${processors.length} x ${processors[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB`);
+  console.log(`System   ${process.platform} ${release()} ${process.arch}, Node ${process.version}`);
+  console.log(
+    `Load     ${load.toFixed(2)}${load > 0.5 ? ': NOISY, something else is running; look at the ratios alone' : ''}`,
+  );
+}
