@@ -32,7 +32,8 @@ const MAX_FAILURES = 10_000;
 
 /** Records of keys with a task in maps that never evict; the rest, and recent failures, in LRU caches. */
 export class RecordCache {
-  readonly #byApp = new Map<string, Map<string, CachedRecord>>();
+  /** By type first: there are few, so that a lookup among many apps meets one large map and not one more for each app. */
+  readonly #byType = new Map<string, Map<string, CachedRecord>>();
   readonly #bySubject = new Map<string, CachedRecord>();
   readonly #withoutTask: LRUCache<string, CachedRecord>;
   readonly #failures = new LRUCache<string, RememberedFailure>({ max: MAX_FAILURES });
@@ -46,12 +47,12 @@ export class RecordCache {
 
   /** The record of a key with a task and without a subject: two lookups, for the hot path. */
   hot(appid: string, type: string): CachedRecord | undefined {
-    return this.#byApp.get(appid)?.get(type);
+    return this.#byType.get(type)?.get(appid);
   }
 
   get(key: TokenKey): CachedRecord | undefined {
     const kept =
-      key.subject === undefined ? this.#byApp.get(key.appid)?.get(key.type) : this.#bySubject.get(keyId(key));
+      key.subject === undefined ? this.#byType.get(key.type)?.get(key.appid) : this.#bySubject.get(keyId(key));
     return kept ?? this.#withoutTask.get(keyId(key));
   }
 
@@ -61,7 +62,7 @@ export class RecordCache {
     this.delete(key);
     if (!this.#hasTask(key)) this.#withoutTask.set(keyId(key), cached);
     else if (key.subject !== undefined) this.#bySubject.set(keyId(key), cached);
-    else this.#typesOf(key.appid).set(key.type, cached);
+    else this.#appsOf(key.type).set(key.appid, cached);
   }
 
   delete(key: TokenKey): void {
@@ -70,9 +71,7 @@ export class RecordCache {
       this.#bySubject.delete(keyId(key));
       return;
     }
-    const types = this.#byApp.get(key.appid);
-    types?.delete(key.type);
-    if (types?.size === 0) this.#byApp.delete(key.appid);
+    this.#byType.get(key.type)?.delete(key.appid);
   }
 
   failure(key: TokenKey): RememberedFailure | undefined {
@@ -93,7 +92,7 @@ export class RecordCache {
   }
 
   *records(): Iterable<CachedRecord> {
-    for (const types of this.#byApp.values()) yield* types.values();
+    for (const apps of this.#byType.values()) yield* apps.values();
     yield* this.#bySubject.values();
     yield* this.#withoutTask.values();
   }
@@ -101,15 +100,15 @@ export class RecordCache {
   /** Forgets everything and remembers nothing more, so that no hit answers any longer. */
   close(): void {
     this.#isClosed = true;
-    this.#byApp.clear();
+    this.#byType.clear();
     this.#bySubject.clear();
     this.#withoutTask.clear();
     this.#failures.clear();
   }
 
-  #typesOf(appid: string): Map<string, CachedRecord> {
-    let types = this.#byApp.get(appid);
-    if (types === undefined) this.#byApp.set(appid, (types = new Map()));
-    return types;
+  #appsOf(type: string): Map<string, CachedRecord> {
+    let apps = this.#byType.get(type);
+    if (apps === undefined) this.#byType.set(type, (apps = new Map()));
+    return apps;
   }
 }

@@ -57,6 +57,10 @@ export class Registry {
     return this.#apps.get(appid);
   }
 
+  knows(appid: string): boolean {
+    return this.#apps.has(appid);
+  }
+
   task(key: TokenKey): RegisteredTask | undefined {
     return this.#tasks.get(key.appid)?.get(keyId(key));
   }

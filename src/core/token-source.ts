@@ -120,7 +120,7 @@ export class TokenSource {
   /** Refreshes a key that is due. Never rejects; whatever happens, the key is due again later. */
   async onDue(key: TokenKey): Promise<void> {
     const { records, registry, isClosing } = this.#parts;
-    if (isClosing() || registry.task(key) === undefined) return;
+    if (isClosing() || registry.task(key) === undefined || !registry.knows(key.appid)) return;
     const held = records.cache.get(key);
     if (held !== undefined && !records.isDue(held)) {
       this.reschedule(key);
@@ -132,7 +132,8 @@ export class TokenSource {
   /** Sets when a key with a task is due next, from what is known of it now. */
   reschedule(key: TokenKey): void {
     const { schedule, registry, records, failures, clock } = this.#parts;
-    if (registry.task(key) === undefined) {
+    // Word of a task may come before that of its app, which reschedules it.
+    if (registry.task(key) === undefined || !registry.knows(key.appid)) {
       schedule.delete(keyId(key));
       return;
     }

@@ -9,10 +9,15 @@ import { hasCode, removeFile, syncDirectory } from './durable-file.js';
 export interface NumberedFiles {
   readonly prefix: string;
   readonly suffix: string;
+  /**
+   * How many of the highest are left in place. As long as fewer than so many are above a number, that number cannot have
+   * been in use before and cleared away: whoever has just linked it knows that nobody was faster.
+   */
+  readonly kept: number;
 }
 
-export const VERSIONS: NumberedFiles = { prefix: 'v', suffix: '.json' };
-export const LEASES: NumberedFiles = { prefix: 'lease-', suffix: '' };
+export const VERSIONS: NumberedFiles = { prefix: 'v', suffix: '.json', kept: 3 };
+export const LEASES: NumberedFiles = { prefix: 'lease-', suffix: '', kept: 1 };
 
 const DIGITS = 16;
 
@@ -27,11 +32,11 @@ export function highestNumber(series: NumberedFiles, names: readonly string[]): 
   return highest;
 }
 
-/** The names that a file with this number has replaced. */
+/** The names that may be cleared away once there is a file with this number. */
 export function supersededNames(series: NumberedFiles, names: readonly string[], number: number): string[] {
   return names.filter((name) => {
     const other = numberOf(series, name);
-    return other > 0 && other < number;
+    return other > 0 && other <= number - series.kept;
   });
 }
 
@@ -67,7 +72,7 @@ export async function appendNumbered(
   }
   const [names] = await Promise.all([readdir(directory), options.durable ? syncDirectory(directory) : undefined]);
   // Whoever slept between looking and linking may have taken a number that was in use and cleared away meanwhile.
-  if (highestNumber(series, names) > number) {
+  if (highestNumber(series, names) >= number + series.kept) {
     await removeFile(path);
     return undefined;
   }

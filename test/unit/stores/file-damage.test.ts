@@ -76,14 +76,14 @@ describe('what a killed writer leaves', () => {
   test('an old version that was not cleared away is harmless, and cleared away by the next write', async () => {
     const root = newDirectory();
     const store = openStore(root);
-    await store.set(ID, { n: 1 }, 0);
-    await store.set(ID, { n: 2 }, 1);
-    await store.set(ID, { n: 3 }, 2);
+    for (let version = 0; version < 5; version++) await store.set(ID, { n: version + 1 }, version);
     await writeFile(versionFile(root, ID, 2), `{"id":"${ID}","version":2,"data":{"n":"bogus"}}`);
-    expect((await store.get([ID]))[0]?.data).toEqual({ n: 3 });
-    expect(await store.set(ID, { n: 4 }, 2)).toBeUndefined();
-    expect(await store.set(ID, { n: 4 }, 3)).toBe(4);
-    await expect.poll(() => everythingIn(placeOf(root, ID))).toEqual(['id', 'v0000000000000004.json']);
+    expect((await store.get([ID]))[0]?.data).toEqual({ n: 5 });
+    expect(await store.set(ID, { n: 6 }, 2)).toBeUndefined();
+    expect(await store.set(ID, { n: 6 }, 5)).toBe(6);
+    await expect
+      .poll(() => everythingIn(placeOf(root, ID)))
+      .toEqual(['id', 'v0000000000000004.json', 'v0000000000000005.json', 'v0000000000000006.json']);
   });
 
   test('a directory with an id and no version is no document', async () => {
@@ -113,7 +113,8 @@ describe('what a killed writer leaves', () => {
     }
     expect((await documents(store, 'key')).map(({ version }) => version)).toEqual([1]);
     expect(await store.set(ID, { n: 2 }, 1)).toBe(2);
-    await expect.poll(() => everythingIn(placeOf(root, ID))).toHaveLength(7);
+    for (let version = 2; version < 6; version++) expect(await store.set(ID, {}, version)).toBe(version + 1);
+    await expect.poll(() => everythingIn(placeOf(root, ID))).toHaveLength(5 + ['id'].length + 3);
   });
 });
 

@@ -68,12 +68,15 @@ describe('compare-and-set', () => {
   test('a writer that slept before linking loses, though its number has been cleared away', async () => {
     const root = newDirectory();
     const store = openStore(root);
-    for (let version = 0; version < 3; version++) await store.set(ID, { version }, version);
+    for (let version = 0; version < 6; version++) await store.set(ID, { version }, version);
+    await expect.poll(() => everythingIn(placeOf(root, ID))).not.toContain('v0000000000000002.json');
     const temporary = join(root, 'tmp', 'sleeper');
     await writeFile(temporary, encodeDocument(ID, 2, { by: 'sleeper' }, undefined));
     expect(await appendNumbered(placeOf(root, ID), VERSIONS, 2, temporary, { durable: true })).toBeUndefined();
-    expect((await store.get([ID]))[0]).toEqual({ id: ID, version: 3, data: { version: 2 } });
-    await expect.poll(() => everythingIn(placeOf(root, ID))).toEqual(['id', 'v0000000000000003.json']);
+    expect((await store.get([ID]))[0]).toEqual({ id: ID, version: 6, data: { version: 5 } });
+    await expect
+      .poll(() => everythingIn(placeOf(root, ID)))
+      .toEqual(['id', 'v0000000000000004.json', 'v0000000000000005.json', 'v0000000000000006.json']);
   });
 
   test('a writer that is overtaken while it writes its temporary file loses and leaves nothing', async () => {

@@ -55,7 +55,7 @@ describe('what is on disk', () => {
     expect(names.filter((name) => !allowed.test(name))).toEqual([]);
   });
 
-  test('a document keeps one version, its id and one lease; nothing temporary stays', async () => {
+  test('a document keeps its last three versions, its id and one lease; nothing temporary stays', async () => {
     const root = newDirectory();
     const store = openStore(root);
     let version = 0;
@@ -67,16 +67,27 @@ describe('what is on disk', () => {
     expect(version).toBe(5);
     await expect
       .poll(() => everythingIn(placeOf(root, ID)))
-      .toEqual(['id', 'lease-0000000000000005', 'v0000000000000005.json']);
+      .toEqual([
+        'id',
+        'lease-0000000000000005',
+        'v0000000000000003.json',
+        'v0000000000000004.json',
+        'v0000000000000005.json',
+      ]);
     await expect.poll(() => everythingIn(join(root, 'tmp'))).toEqual([]);
   });
 
   test('close waits until what was replaced is cleared away', async () => {
     const root = newDirectory();
     const store = openStore(root);
-    for (let version = 0; version < 3; version++) await store.set(ID, { version }, version);
+    for (let version = 0; version < 4; version++) await store.set(ID, { version }, version);
     await store.close();
-    expect(await everythingIn(placeOf(root, ID))).toEqual(['id', 'v0000000000000003.json']);
+    expect(await everythingIn(placeOf(root, ID))).toEqual([
+      'id',
+      'v0000000000000002.json',
+      'v0000000000000003.json',
+      'v0000000000000004.json',
+    ]);
     expect(await everythingIn(join(root, 'tmp'))).toEqual([]);
   });
 
