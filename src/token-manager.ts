@@ -9,7 +9,7 @@ import { describeKind, describeValue } from './core/redact.js';
 import type { Grant, Refresher } from './core/refresher.js';
 import { planRegistration, type Registration } from './core/registration.js';
 import { type StatusQuery, type TaskStatus, taskStatus } from './core/status.js';
-import { assertAppid, assertSubject, type TokenKey, tokenKey } from './core/token-key.js';
+import { assertAppid, assertSubject, parseKey, type TokenKey, tokenKey } from './core/token-key.js';
 import type { TokenRecord } from './core/token-record.js';
 import { MemoryStore } from './stores/memory.js';
 import { createWeChatClient } from './wechat/client.js';
@@ -323,7 +323,7 @@ export class TokenManager<Custom extends string = never> {
     if (subject !== undefined && type === undefined)
       throw new TypeError('status takes a subject only together with a type');
     if (limit !== undefined) assertInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER);
-    if (after !== undefined && typeof after !== 'string') {
+    if (after !== undefined && (typeof after !== 'string' || parseKey(`task/${after}`) === undefined)) {
       throw new TypeError(`after must be the id of a task, got ${describeKind(after)}`);
     }
     await this.#engine.start();

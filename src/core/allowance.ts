@@ -3,6 +3,7 @@ import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { TokenError } from './errors.js';
 import type { JsonValue } from './json.js';
+import { FUTURE_TOLERANCE_MS } from './refresh-policy.js';
 import type { RateLimit } from './refresher.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -39,7 +40,9 @@ export class Allowances {
       const [document] = await this.#store.get([id]);
       const { version, taken } = await this.#reader.read(document, readTaken);
       const now = this.#now();
-      const recent = taken.filter(({ at }) => at > now - DAY_MS && at <= now + DAY_MS).slice(-MAX_REMEMBERED);
+      const recent = taken
+        .filter(({ at }) => at > now - DAY_MS && at <= now + FUTURE_TOLERANCE_MS)
+        .slice(-MAX_REMEMBERED);
       const retryAt = freeAt(recent, keyId(key), limit);
       if (retryAt > now) return { granted: false, retryAt };
       const next = [...recent, { at: now, key: keyId(key) }];

@@ -30,9 +30,14 @@ export function backoffDelayMs(input: BackoffInput): number {
 
 /** When to try again after `error`: when it says so itself, slowly when somebody has to act first, else backing off. */
 export function nextAttemptAt(error: TokenError, now: number, input: BackoffInput): number {
-  if (error.retryAt !== undefined) {
+  if (saysWhen(error, now)) {
     return Math.round(Math.min(Math.max(error.retryAt, now + MIN_DELAY_MS), now + LONGEST_RETRY_MS));
   }
   if (!error.retryable && error.code !== 'UPSTREAM_UNAVAILABLE') return now + SLOW_RETRY_MS;
   return now + backoffDelayMs(input);
+}
+
+/** Whether the error says when to try again: a sensible instant that is to come. */
+export function saysWhen(error: TokenError, now: number): error is TokenError & { readonly retryAt: number } {
+  return error.retryAt !== undefined && Number.isFinite(error.retryAt) && error.retryAt > now;
 }

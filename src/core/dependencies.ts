@@ -1,3 +1,4 @@
+import { safeCause } from './errors.js';
 import type { Refresher } from './refresher.js';
 import { assertAppid, assertSubject, assertTypeName, keyId, type TokenKey } from './token-key.js';
 
@@ -11,10 +12,18 @@ export function assertNoCycle(
 ): void {
   const id = keyId(key);
   if (path.includes(id)) throw new TypeError(`dependsOn goes in a circle: ${[...path, id].join(' -> ')}`);
-  for (const dependency of refresherOf(key.type)?.dependsOn?.(key) ?? []) {
+  for (const dependency of dependenciesOf(key, refresherOf(key.type))) {
     assertAppid(dependency.appid);
     assertTypeName(dependency.type);
     assertSubject(dependency.subject);
     assertNoCycle(dependency, refresherOf, [...path, id]);
+  }
+}
+
+function dependenciesOf(key: TokenKey, refresher: Refresher | undefined): readonly TokenKey[] {
+  try {
+    return [...(refresher?.dependsOn?.(key) ?? [])];
+  } catch (error) {
+    throw new TypeError(`dependsOn of ${key.type} failed: ${safeCause(error).message}`);
   }
 }

@@ -147,16 +147,12 @@ export class Engine {
 
   /** Stores a grant that was got elsewhere, unless a newer one is stored. */
   async put(key: TokenKey, grant: Grant): Promise<CachedRecord> {
-    const { clock, records, registry, source, writer } = this;
+    const { clock, registry, source, writer } = this;
     await source.assertRegistered(key, this.deadline());
     const now = clock.now();
     const stored = storedGrant(grant, now, now, this.#times, clock.random());
-    if (stored.expiresAt <= now) throw new TypeError('a grant must not have ended before it is put');
     const document = await writer.read(key);
     const hadTask = registry.task(key) !== undefined;
-    if (document.grant !== undefined && document.grant.obtainedAt > stored.obtainedAt) {
-      return records.adopt(key, document, document.grant, { source: 'store', announceFirst: hadTask });
-    }
     const held = await writer.write(key, document, stored, { source: 'put', hadTask });
     source.retrySoon(key);
     return held;

@@ -135,11 +135,14 @@ export function withFacts(error: TokenError, facts: TokenErrorFacts): TokenError
   return copy;
 }
 
-/** By shape and not by class, so that errors of another copy of this package count. */
+/** By shape and not by class, so that errors of another copy of this package count. Looks at anything without throwing. */
 export function isTokenError(error: unknown): error is TokenError {
-  return (
-    error instanceof Error && error.name === 'TokenError' && typeof (error as { code?: unknown }).code === 'string'
-  );
+  try {
+    if (!(error instanceof Error) || error.name !== 'TokenError') return false;
+    return typeof (error as { code?: unknown }).code === 'string' && typeof error.message === 'string';
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -147,15 +150,27 @@ export function isTokenError(error: unknown): error is TokenError {
  * and a query string with a secret among them, so only its class, code and place survive.
  */
 export function safeCause(error: unknown): Error {
+  try {
+    return safeCopy(error);
+  } catch {
+    return new Error('something was thrown that cannot be looked at');
+  }
+}
+
+const WORD = /^[\w$-]{1,64}$/;
+
+function safeCopy(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(`${describeKind(error)} was thrown`);
-  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
-  const words = [error.name];
-  if (typeof code === 'string' || typeof code === 'number') words.push(String(code));
-  if (typeof syscall === 'string') words.push(syscall);
-  const safe = new Error(words.join(' '));
-  safe.name = error.name;
-  safe.stack = `${safe.message}\n${(error.stack ?? '').split('\n').filter(isFrame).join('\n')}`;
-  return typeof code === 'string' ? Object.assign(safe, { code }) : safe;
+  const { name, code, syscall } = error as Error & { readonly code?: unknown; readonly syscall?: unknown };
+  const words = [name, typeof code === 'number' ? String(code) : code, syscall];
+  const safe = new Error(words.filter(isWord).join(' '));
+  if (isWord(name)) safe.name = name;
+  safe.stack = `${safe.message}\n${String(error.stack).split('\n').filter(isFrame).join('\n')}`;
+  return isWord(code) ? Object.assign(safe, { code }) : safe;
+}
+
+function isWord(word: unknown): word is string {
+  return typeof word === 'string' && WORD.test(word);
 }
 
 function isFrame(line: string): boolean {

@@ -1,4 +1,4 @@
-import { MAX_WAIT_OF_CALLERS_MS, nextAttemptAt } from './backoff.js';
+import { MAX_WAIT_OF_CALLERS_MS, nextAttemptAt, saysWhen } from './backoff.js';
 import { seal } from './document-codec.js';
 import { type TokenError, withFacts } from './errors.js';
 import type { Events } from './events.js';
@@ -11,7 +11,7 @@ import {
   type Trying,
 } from './key-document.js';
 import type { RecordCache, RememberedFailure } from './record-cache.js';
-import { lifeMs } from './refresh-policy.js';
+import { FUTURE_TOLERANCE_MS, lifeMs } from './refresh-policy.js';
 import { isStillRegistered } from './registration-check.js';
 import type { Registry } from './registry.js';
 import type { Due, Lease } from './store.js';
@@ -42,11 +42,15 @@ export class Failures {
     this.#events = events;
   }
 
-  /** The remembered failure that forbids an attempt now. A registration that has changed since clears it. */
+  /**
+   * The remembered failure that forbids an attempt now. A registration that has changed since clears it, and so does a
+   * clock that was set back since.
+   */
   active(key: TokenKey, callerWaits: boolean): ActiveFailure | undefined {
     const failure = this.#cache.failure(key);
     if (failure === undefined) return undefined;
-    if (failure.trying.registration !== this.#registry.fingerprint(key)) {
+    const isFromTheFuture = failure.trying.failedAt > this.#clock.now() + FUTURE_TOLERANCE_MS;
+    if (isFromTheFuture || failure.trying.registration !== this.#registry.fingerprint(key)) {
       this.#cache.clearFailure(key);
       return undefined;
     }
@@ -118,7 +122,7 @@ export class Failures {
       leftMs: grant === undefined ? 0 : grant.expiresAt - now,
       random: this.#clock.random(),
     });
-    const backingOff = error.retryAt === undefined && error.code === 'UPSTREAM_UNAVAILABLE';
+    const backingOff = !saysWhen(error, now) && error.code === 'UPSTREAM_UNAVAILABLE';
     return { attempts, failedAt: now, retryAt, registration, backingOff, error: failureFacts(error) };
   }
 

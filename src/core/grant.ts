@@ -8,6 +8,9 @@ const MAX_VALUE_LENGTH = 16_384;
 const MAX_LIFE_SECONDS = 31_536_000;
 const MAX_RESULT_LENGTH = 65_536;
 
+/** Says what is wrong with a grant, in words of ours and without its value. */
+export class InvalidGrant extends TypeError {}
+
 /** A refresher's or a caller's grant turned into what is stored: instants on the store's clock. */
 export function storedGrant(
   grant: Grant,
@@ -18,6 +21,7 @@ export function storedGrant(
 ): StoredGrant {
   const { value, lifeSeconds, obtainedAt } = checkedGrant(grant, askedAt, now);
   const lifetime = { obtainedAt, expiresAt: obtainedAt + Math.round(lifeSeconds * 1_000) };
+  if (lifetime.expiresAt <= now) throw new InvalidGrant('a grant must not have ended already');
   const due = checkedDue(grant.dueInSeconds, lifeSeconds);
   return {
     value,
@@ -28,28 +32,28 @@ export function storedGrant(
 }
 
 /**
- * @throws TypeError naming the field, never its value where that may be a token.
+ * @throws InvalidGrant naming the field, never its value where that may be a token.
  */
 function checkedGrant(
   grant: Grant,
   askedAt: number,
   now: number,
 ): { value: string; lifeSeconds: number; obtainedAt: number } {
-  if (!isJsonObject(grant)) throw new TypeError(`a grant must be an object, got ${describeKind(grant)}`);
+  if (!isJsonObject(grant)) throw new InvalidGrant(`a grant must be an object, got ${describeKind(grant)}`);
   const { value, obtainedAt = askedAt } = grant as Grant;
   if (typeof value !== 'string' || value === '') {
-    throw new TypeError(`a grant's value must be a non-empty string, got ${describeKind(value)}`);
+    throw new InvalidGrant(`a grant's value must be a non-empty string, got ${describeKind(value)}`);
   }
   if (value.length > MAX_VALUE_LENGTH) {
-    throw new TypeError(`a grant's value must be at most ${MAX_VALUE_LENGTH} characters, got ${value.length}`);
+    throw new InvalidGrant(`a grant's value must be at most ${MAX_VALUE_LENGTH} characters, got ${value.length}`);
   }
   const lifeSeconds = seconds((grant as Grant).expiresInSeconds);
   if (!(lifeSeconds >= 1 && lifeSeconds <= MAX_LIFE_SECONDS)) {
     const got = describeNumber((grant as Grant).expiresInSeconds);
-    throw new TypeError(`a grant's expiresInSeconds must be 1 to ${MAX_LIFE_SECONDS}, got ${got}`);
+    throw new InvalidGrant(`a grant's expiresInSeconds must be 1 to ${MAX_LIFE_SECONDS}, got ${got}`);
   }
   if (!Number.isFinite(obtainedAt) || obtainedAt <= 0 || obtainedAt > now + FUTURE_TOLERANCE_MS) {
-    throw new TypeError(
+    throw new InvalidGrant(
       `a grant's obtainedAt must be epoch milliseconds and not in the future, got ${describeNumber(obtainedAt)}`,
     );
   }
@@ -60,7 +64,7 @@ function checkedDue(dueInSeconds: unknown, lifeSeconds: number): number | undefi
   if (dueInSeconds === undefined) return undefined;
   const due = seconds(dueInSeconds);
   if (!(due >= 0 && due <= lifeSeconds)) {
-    throw new TypeError(
+    throw new InvalidGrant(
       `a grant's dueInSeconds must be 0 to its expiresInSeconds, got ${describeNumber(dueInSeconds)}`,
     );
   }
@@ -68,11 +72,13 @@ function checkedDue(dueInSeconds: unknown, lifeSeconds: number): number | undefi
 }
 
 function checkedResult(result: unknown, value: string): StoredGrant['result'] & object {
-  if (!isJsonObject(result)) throw new TypeError(`a grant's result must be an object, got ${describeKind(result)}`);
+  if (!isJsonObject(result)) throw new InvalidGrant(`a grant's result must be an object, got ${describeKind(result)}`);
   const text = jsonOf(result);
-  if (text?.startsWith('{') !== true) throw new TypeError("a grant's result must be an object in JSON too");
+  if (text?.startsWith('{') !== true) throw new InvalidGrant("a grant's result must be an object in JSON too");
   if (text.length > MAX_RESULT_LENGTH) {
-    throw new TypeError(`a grant's result must be at most ${MAX_RESULT_LENGTH} characters of JSON, got ${text.length}`);
+    throw new InvalidGrant(
+      `a grant's result must be at most ${MAX_RESULT_LENGTH} characters of JSON, got ${text.length}`,
+    );
   }
   return withoutValue(JSON.parse(text), value);
 }

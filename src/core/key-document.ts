@@ -94,21 +94,28 @@ export function failureError(trying: Trying, facts: TokenErrorFacts): TokenError
   return new TokenError(code, message, { ...(stored as TokenErrorFacts), ...facts, retryAt: trying.retryAt });
 }
 
-const VALUE_MARK = '\u0000value';
+const ESCAPE = '\u0000';
+const VALUE_MARK = `${ESCAPE}value`;
 
 /** The answer with a mark wherever it holds the value, so that a document holds the secret once. */
 export function withoutValue(result: JsonObject, value: string): JsonObject {
-  return replaceStrings(result, value, VALUE_MARK) as JsonObject;
+  return mapStrings(result, (text) => {
+    if (text === value) return VALUE_MARK;
+    return text.startsWith(ESCAPE) ? ESCAPE + text : text;
+  }) as JsonObject;
 }
 
 /** The inverse of {@link withoutValue}. */
 export function withValue(result: JsonObject, value: string): JsonObject {
-  return replaceStrings(result, VALUE_MARK, value) as JsonObject;
+  return mapStrings(result, (text) => {
+    if (text === VALUE_MARK) return value;
+    return text.startsWith(ESCAPE) ? text.slice(ESCAPE.length) : text;
+  }) as JsonObject;
 }
 
-function replaceStrings(json: JsonValue | undefined, from: string, to: string): JsonValue | undefined {
-  if (json === from) return to;
-  if (Array.isArray(json)) return json.map((item) => replaceStrings(item, from, to) as JsonValue);
+function mapStrings(json: JsonValue | undefined, map: (text: string) => string): JsonValue | undefined {
+  if (typeof json === 'string') return map(json);
+  if (Array.isArray(json)) return json.map((item) => mapStrings(item, map) as JsonValue);
   if (!isJsonObject(json)) return json;
-  return Object.fromEntries(Object.entries(json).map(([name, item]) => [name, replaceStrings(item, from, to)]));
+  return Object.fromEntries(Object.entries(json).map(([name, item]) => [name, mapStrings(item, map)]));
 }

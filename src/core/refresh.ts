@@ -5,7 +5,7 @@ import { wait } from './clock.js';
 import type { DocumentReader } from './document-reader.js';
 import { isTokenError, TokenError } from './errors.js';
 import type { Failures } from './failures.js';
-import { storedGrant } from './grant.js';
+import { InvalidGrant, storedGrant } from './grant.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
 import { type KeyDocument, readKeyDocument, type StoredGrant } from './key-document.js';
 import type { CachedRecord } from './record-cache.js';
@@ -201,7 +201,8 @@ export class Refresh {
     try {
       return storedGrant(grant, askedAt, clock.now(), times, clock.random());
     } catch (error) {
-      const message = `the answer for ${key.type} cannot be used: ${(error as TypeError).message}`;
+      const why = error instanceof InvalidGrant ? error.message : 'it cannot be read';
+      const message = `the answer for ${key.type} cannot be used: ${why}`;
       throw new TokenError('UPSTREAM_REJECTED', message, { ...key, retryable: true });
     }
   }

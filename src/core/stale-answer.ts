@@ -1,6 +1,7 @@
 import { isTokenError } from './errors.js';
 import { isJsonObject } from './json.js';
 
+const LONGEST_ERROR = 65_536;
 /** WeChat's codes for "this token is not, or no longer, the current one". */
 const STALE_ERRCODES: ReadonlySet<number> = new Set([40001, 40014, 42001]);
 
@@ -15,6 +16,15 @@ export type CallOutcome =
 
 /** Whether WeChat says in this answer that the token was stale. Looks at the shapes that HTTP clients give it. */
 export async function isStaleAnswer(outcome: CallOutcome): Promise<boolean> {
+  try {
+    return await looksStale(outcome);
+  } catch {
+    // An outcome that cannot be looked at is the caller's own matter.
+    return false;
+  }
+}
+
+async function looksStale(outcome: CallOutcome): Promise<boolean> {
   if (outcome.error !== undefined) return isStaleError(outcome.error);
   const { result } = outcome;
   if (isJsonResponse(result)) return isStaleResponse(result);
@@ -37,10 +47,23 @@ function isStaleError(error: unknown): boolean {
 async function isStaleResponse(response: Response): Promise<boolean> {
   if (response.bodyUsed) return false;
   try {
-    return isStaleBody(await response.clone().json());
+    return isStaleBody(JSON.parse(await beginningOf(response.clone())));
   } catch {
     return false;
   }
+}
+
+/** The body, if it is short: an answer that says no more than that a token is stale is. */
+async function beginningOf(response: Response): Promise<string> {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
+    text += part.value;
+    if (text.length <= LONGEST_ERROR) continue;
+    void reader?.cancel().catch(() => {});
+    return '';
+  }
+  return text;
 }
 
 function isJsonResponse(result: unknown): result is Response {

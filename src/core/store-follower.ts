@@ -12,6 +12,7 @@ import { documentId, keyId, parseKey, type TokenKey } from './token-key.js';
 
 const BATCH = 100;
 const LOOK_EVERY_MS = 60_000;
+const RETRY_MS = 5_000;
 
 export interface FollowerParts {
   readonly store: SupervisedStore;
@@ -30,7 +31,9 @@ export class StoreFollower {
   readonly #parts: FollowerParts;
   readonly #reading = new Map<string, Promise<CachedRecord | undefined>>();
   #endWatch: (() => Promise<void>) | undefined;
+  readonly #missed = new Set<string | undefined>();
   #look: ClockTimer | undefined;
+  #retry: ClockTimer | undefined;
 
   constructor(parts: FollowerParts) {
     this.#parts = parts;
@@ -40,7 +43,7 @@ export class StoreFollower {
     const { store, registry } = this.#parts;
     if (store.canWatch) {
       this.#endWatch ??= await store.watch((id) => {
-        this.#onChange(id).catch(() => {});
+        this.#follow(id);
       });
     } else {
       this.#lookAround();
@@ -50,6 +53,7 @@ export class StoreFollower {
 
   async stop(): Promise<void> {
     this.#look?.cancel();
+    this.#retry?.cancel();
     const end = this.#endWatch;
     this.#endWatch = undefined;
     await end?.();
@@ -141,8 +145,23 @@ export class StoreFollower {
     this.#look?.cancel();
     this.#look = this.#parts.clock.setTimer(() => {
       this.#lookAround();
-      this.#onChange(undefined).catch(() => {});
+      this.#follow(undefined);
     }, LOOK_EVERY_MS);
+  }
+
+  #follow(id: string | undefined): void {
+    this.#onChange(id).catch(() => {
+      this.#missed.add(id);
+      this.#retry ??= this.#parts.clock.setTimer(() => this.#lookAtMissed(), RETRY_MS);
+    });
+  }
+
+  /** What could not be read when word of it came is read later: word of it does not come again. */
+  #lookAtMissed(): void {
+    const missed = [...this.#missed];
+    this.#missed.clear();
+    this.#retry = undefined;
+    for (const id of missed.includes(undefined) ? [undefined] : missed) this.#follow(id);
   }
 
   async #onChange(id: string | undefined): Promise<void> {

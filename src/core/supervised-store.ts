@@ -1,8 +1,12 @@
 import type { Clock } from './clock.js';
 import { safeCause, TokenError } from './errors.js';
-import type { JsonObject } from './json.js';
+import { isJsonObject, type JsonObject } from './json.js';
 import type { Due, Lease, StoredDocument, TokenStore } from './store.js';
 import { COMMAND_TIMEOUT_MS } from './time-limits.js';
+
+type Command = 'now' | 'get' | 'list' | 'watch' | 'set' | 'delete' | 'lease' | 'release' | 'close';
+
+const READS: readonly Command[] = ['now', 'get', 'list', 'watch'];
 
 export interface StoreAvailability {
   unavailable(error: TokenError): void;
@@ -16,7 +20,8 @@ export class SupervisedStore {
   readonly #store: TokenStore;
   readonly #clock: Clock;
   readonly #availability: StoreAvailability;
-  #failing = false;
+  /** What fails now: reading may work while writing does not. */
+  readonly #failing = new Set<'read' | 'write'>();
 
   constructor(store: TokenStore, clock: Clock, availability: StoreAvailability) {
     this.#store = store;
@@ -25,7 +30,7 @@ export class SupervisedStore {
   }
 
   get failing(): boolean {
-    return this.#failing;
+    return this.#failing.size > 0;
   }
 
   get canWatch(): boolean {
@@ -33,17 +38,11 @@ export class SupervisedStore {
   }
 
   now(): Promise<number> {
-    return this.#bounded(
-      'now',
-      this.#call(() => this.#store.now()),
-    );
+    return this.#command('now', async () => checkedInstant(await this.#store.now()));
   }
 
   get(ids: readonly string[]): Promise<(StoredDocument | undefined)[]> {
-    return this.#bounded(
-      'get',
-      this.#call(() => this.#store.get(ids)),
-    );
+    return this.#command('get', async () => checkedDocuments(ids, await this.#store.get(ids)));
   }
 
   set(
@@ -52,17 +51,11 @@ export class SupervisedStore {
     expected: number,
     options?: { readonly due?: Due; readonly lease?: Lease },
   ): Promise<number | undefined> {
-    return this.#bounded(
-      'set',
-      this.#call(() => this.#store.set(id, data, expected, options)),
-    );
+    return this.#command('set', () => this.#store.set(id, data, expected, options));
   }
 
   delete(id: string, expected: number): Promise<boolean> {
-    return this.#bounded(
-      'delete',
-      this.#call(() => this.#store.delete(id, expected)),
-    );
+    return this.#command('delete', () => this.#store.delete(id, expected));
   }
 
   async *list(
@@ -72,10 +65,7 @@ export class SupervisedStore {
     const documents = this.#store.list(prefix, options)[Symbol.asyncIterator]();
     try {
       for (;;) {
-        const next = await this.#bounded(
-          'list',
-          this.#call(() => documents.next()),
-        );
+        const next = await this.#command('list', () => documents.next());
         if (next.done === true) return;
         yield next.value;
       }
@@ -88,7 +78,13 @@ export class SupervisedStore {
   async lease(id: string, ttlMs: number): Promise<Lease | undefined> {
     const asked = this.#call(() => this.#store.lease(id, ttlMs));
     try {
-      return await this.#bounded('lease', asked);
+      return await this.#bounded(
+        'lease',
+        asked.then((lease) => {
+          if (lease?.document !== undefined) checkedDocument(id, lease.document);
+          return lease;
+        }),
+      );
     } catch (error) {
       asked.then((lease) => lease?.release()).catch(() => {});
       throw error;
@@ -97,10 +93,7 @@ export class SupervisedStore {
 
   /** Gives a lease back as well as that can be done: one that is not given back lapses by itself. */
   async release(lease: Lease): Promise<void> {
-    await this.#bounded(
-      'release',
-      this.#call(() => lease.release()),
-    ).catch(() => {});
+    await this.#command('release', () => lease.release()).catch(() => {});
   }
 
   async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
@@ -110,25 +103,23 @@ export class SupervisedStore {
       throw error;
     });
     return async () => {
-      await this.#bounded(
-        'watch',
-        this.#call(async () => end?.()),
-      ).catch(() => {});
+      await this.#command('watch', async () => end?.()).catch(() => {});
     };
   }
 
   async close(): Promise<void> {
-    await this.#bounded(
-      'close',
-      this.#call(() => this.#store.close()),
-    );
+    await this.#command('close', () => this.#store.close());
+  }
+
+  #command<Result>(name: Command, run: () => Promise<Result>): Promise<Result> {
+    return this.#bounded(name, this.#call(run));
   }
 
   async #call<Result>(command: () => Promise<Result>): Promise<Result> {
     return command();
   }
 
-  #bounded<Result>(command: string, asked: Promise<Result>): Promise<Result> {
+  #bounded<Result>(command: Command, asked: Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.setTimer(
         () => reject(this.#failed(command, `did not answer within ${COMMAND_TIMEOUT_MS} ms`, undefined)),
@@ -138,7 +129,7 @@ export class SupervisedStore {
       asked.then(
         (result) => {
           timer.cancel();
-          this.#worked();
+          this.#worked(command);
           resolve(result);
         },
         (error: unknown) => {
@@ -149,23 +140,54 @@ export class SupervisedStore {
     });
   }
 
-  #worked(): void {
-    if (!this.#failing) return;
-    this.#failing = false;
+  #worked(command: Command): void {
+    if (!this.#failing.delete(kindOf(command)) || this.#failing.size > 0) return;
     this.#availability.available();
   }
 
-  #failed(command: string, what: string, error: unknown): TokenError {
+  #failed(command: Command, what: string, error: unknown): TokenError {
     const cause = error === undefined ? undefined : safeCause(error);
     const detail = cause === undefined ? '' : `: ${cause.message}`;
     const failure = new TokenError('STORE_UNAVAILABLE', `the store's ${command} ${what}${detail}`, {
       retryable: true,
       cause,
     });
-    if (!this.#failing) {
-      this.#failing = true;
-      this.#availability.unavailable(failure);
-    }
+    const isNews = this.#failing.size === 0;
+    this.#failing.add(kindOf(command));
+    if (isNews) this.#availability.unavailable(failure);
     return failure;
+  }
+}
+
+function kindOf(command: Command): 'read' | 'write' {
+  return READS.includes(command) ? 'read' : 'write';
+}
+
+/** What a store answers is believed only where it answers the question. */
+function checkedDocuments(ids: readonly string[], documents: unknown): (StoredDocument | undefined)[] {
+  const answers = Array.isArray(documents) ? (documents as (StoredDocument | undefined | null)[]) : [];
+  if (answers.length !== ids.length) throw new WrongAnswer('as many documents as ids');
+  return answers.map((document, index) => checkedDocument(ids[index] as string, document));
+}
+
+function checkedDocument(id: string, document: StoredDocument | undefined | null): StoredDocument | undefined {
+  if (document === undefined || document === null) return undefined;
+  if (document.id !== id || !Number.isFinite(document.version) || !isJsonObject(document.data)) {
+    throw new WrongAnswer('the document with the id that was asked for');
+  }
+  return document;
+}
+
+function checkedInstant(now: unknown): number {
+  if (typeof now !== 'number' || !Number.isFinite(now)) throw new WrongAnswer('epoch milliseconds');
+  return now;
+}
+
+/** The store answers something else than it must. */
+class WrongAnswer extends Error {
+  override readonly name: string = 'WrongAnswer';
+
+  constructor(expected: string) {
+    super(`the store must answer ${expected}`);
   }
 }

@@ -8,6 +8,7 @@ import type { Failures } from './failures.js';
 import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import type { Refresh } from './refresh.js';
+import { lifeMs } from './refresh-policy.js';
 import type { RefreshReason } from './refresher.js';
 import type { Registry } from './registry.js';
 import type { Schedule } from './schedule.js';
@@ -29,22 +30,29 @@ export interface TokenSourceParts {
   readonly isClosing: () => boolean;
 }
 
-/** Attempts that could not be made: something they need, or the store, was missing. */
+/** Attempts without a result that the key's own state remembers: they could not be made, or changed nothing. */
 interface Setback {
   readonly attempts: number;
-  readonly retryAt: number;
+  /** By the monotonic clock. */
+  readonly endsAt: number;
+}
+
+/** A wish for more validity than there is. */
+interface Wish {
+  /** By the monotonic clock. */
+  readonly nextAt: number;
 }
 
 /** A wish for more validity starts at most one refresh of a key in this time. */
 const WISH_EVERY_MS = 30_000;
-const MAX_WISHES = 10_000;
+const MAX_REMEMBERED = 10_000;
 const MAX_ROUNDS = 3;
 
 /** Gets records: from memory, from the store, or by a refresh that all callers share. */
 export class TokenSource {
   readonly #parts: TokenSourceParts;
-  readonly #wishedAt = new LRUCache<string, number>({ max: MAX_WISHES });
-  readonly #setbacks = new Map<string, Setback>();
+  readonly #wishes = new LRUCache<string, Wish>({ max: MAX_REMEMBERED });
+  readonly #setbacks = new LRUCache<string, Setback>({ max: MAX_REMEMBERED });
 
   constructor(parts: TokenSourceParts) {
     this.#parts = parts;
@@ -78,7 +86,7 @@ export class TokenSource {
       }
       this.#lookAfter(held);
       if (records.leftMs(held) > Math.max(records.minValidityMs(held), wishMs)) return held;
-      const kept = await this.#freshen(held, deadline);
+      const kept = await this.#freshen(held, wishMs, deadline);
       if (records.leftMs(kept) > 0) return kept;
     }
     throw new TokenError('UPSTREAM_REJECTED', 'every token that came had ended before it could be handed out', {
@@ -138,10 +146,7 @@ export class TokenSource {
       return;
     }
     const dueAt = records.cache.get(key)?.dueAt ?? 0;
-    schedule.set(
-      keyId(key),
-      Math.max(dueAt, failures.retryAt(key) ?? 0, this.#setbacks.get(keyId(key))?.retryAt ?? 0, clock.now()),
-    );
+    schedule.set(keyId(key), Math.max(dueAt, failures.retryAt(key) ?? 0, clock.now() + this.#setBackMs(key)));
   }
 
   /** A key has no task any more. */
@@ -166,35 +171,42 @@ export class TokenSource {
       follower.read(key).catch(() => {});
     }
     records.trust(held);
-    const mayTry = failures.active(key, false) === undefined && !this.#isSetBack(key);
+    const mayTry = failures.active(key, false) === undefined && this.#setBackMs(key) === 0;
     if (records.isDue(held) && mayTry && flights.get(key) === undefined) this.#fly(key, 'due', undefined);
   }
 
   /** Tries for a new record as long as that cannot hurt, then answers with whichever lives longest. */
-  async #freshen(held: CachedRecord, deadline: Deadline): Promise<CachedRecord> {
+  async #freshen(held: CachedRecord, wishMs: number, deadline: Deadline): Promise<CachedRecord> {
     const { records, flights } = this.#parts;
     const { key } = held;
     const leftMs = records.leftMs(held);
     const isEnding = leftMs <= records.minValidityMs(held);
-    if (flights.get(key) === undefined && !(isEnding ? this.#mayReplaceEnding(held) : this.#mayWish(key))) return held;
+    if (flights.get(key) === undefined && !(isEnding ? this.#mayReplaceEnding(held) : this.#mayWish(held))) return held;
     const fresh = await deadline.settles(this.#fly(key, 'demand', undefined).promise, leftMs / 2);
-    return fresh !== undefined && fresh.record.expiresAt >= held.record.expiresAt
-      ? fresh
-      : (records.cache.get(key) ?? held);
+    if (fresh === undefined || fresh.record.expiresAt < held.record.expiresAt) return records.cache.get(key) ?? held;
+    if (records.leftMs(fresh) <= wishMs) this.#wishMoreSeldom(fresh);
+    return fresh;
   }
 
   #mayReplaceEnding(held: CachedRecord): boolean {
     const { records, failures } = this.#parts;
-    return records.isDue(held) && failures.active(held.key, true) === undefined && !this.#isSetBack(held.key);
+    return records.isDue(held) && failures.active(held.key, true) === undefined && this.#setBackMs(held.key) === 0;
   }
 
-  #mayWish(key: TokenKey): boolean {
+  #mayWish(held: CachedRecord): boolean {
     const { failures, clock } = this.#parts;
-    const wishedAt = this.#wishedAt.get(keyId(key));
-    if (wishedAt !== undefined && clock.monotonic() - wishedAt < WISH_EVERY_MS) return false;
-    if (failures.active(key, false) !== undefined) return false;
-    this.#wishedAt.set(keyId(key), clock.monotonic());
+    const id = keyId(held.key);
+    const now = clock.monotonic();
+    if (now < (this.#wishes.get(id)?.nextAt ?? now)) return false;
+    if (failures.active(held.key, false) !== undefined) return false;
+    this.#wishes.set(id, { nextAt: now + WISH_EVERY_MS });
     return true;
+  }
+
+  /** A wish that no token grants must not use up the quota of the day. */
+  #wishMoreSeldom(held: CachedRecord): void {
+    const nextAt = this.#parts.clock.monotonic() + Math.max(WISH_EVERY_MS, lifeMs(held.record) / 20);
+    this.#wishes.set(keyId(held.key), { nextAt });
   }
 
   /** A refresh for a caller who has nothing else. */
@@ -229,11 +241,12 @@ export class TokenSource {
     return this.#parts.flights.join(key, reason, stale, async (flight) => {
       try {
         const landed = await this.#parts.refresh.run(flight);
-        this.#setbacks.delete(keyId(key));
+        if (this.#parts.records.isDue(landed)) this.#setBack(key);
+        else this.#setbacks.delete(keyId(key));
         return landed;
       } catch (error) {
         if (isTokenError(error) && error.code === 'NOT_REGISTERED') await this.#lookUpRegistration(key);
-        this.#setBack(flight, error);
+        this.#noteFailure(flight, error);
         throw error;
       } finally {
         this.reschedule(key);
@@ -248,22 +261,27 @@ export class TokenSource {
     await registry.reload(appDocumentId(key.appid)).catch(() => {});
   }
 
-  /** Makes the background wait after an attempt that could not be made, which the key's own state does not remember. */
-  #setBack({ key, reason }: Flight<CachedRecord>, error: unknown): void {
-    const { clock, failures, events, registry } = this.#parts;
+  /** Makes the background wait after an attempt that the key's own state does not remember. */
+  #noteFailure({ key, reason }: Flight<CachedRecord>, error: unknown): void {
+    const { failures, events, clock } = this.#parts;
     if (reason === 'stale' || reason === 'forced' || failures.retryAt(key) !== undefined) return;
-    if (registry.task(key) === undefined) return;
-    const attempts = (this.#setbacks.get(keyId(key))?.attempts ?? 0) + 1;
-    const delayMs = backoffDelayMs({ attempts, lifeMs: undefined, leftMs: 0, random: clock.random() });
-    const retryAt = clock.now() + delayMs;
-    this.#setbacks.set(keyId(key), { attempts, retryAt });
+    const { attempts, delayMs } = this.#setBack(key);
     if (!(error instanceof NeedMissing)) return;
     const { appid, type, subject } = key;
+    const retryAt = clock.now() + delayMs;
     events.emit('refreshFailed', { appid, type, subject, error: error.error, attempt: attempts, retryAt });
   }
 
-  #isSetBack(key: TokenKey): boolean {
+  #setBack(key: TokenKey): { readonly attempts: number; readonly delayMs: number } {
+    const { clock } = this.#parts;
+    const attempts = (this.#setbacks.get(keyId(key))?.attempts ?? 0) + 1;
+    const delayMs = backoffDelayMs({ attempts, lifeMs: undefined, leftMs: 0, random: clock.random() });
+    this.#setbacks.set(keyId(key), { attempts, endsAt: clock.monotonic() + delayMs });
+    return { attempts, delayMs };
+  }
+
+  #setBackMs(key: TokenKey): number {
     const setback = this.#setbacks.get(keyId(key));
-    return setback !== undefined && setback.retryAt > this.#parts.clock.now();
+    return setback === undefined ? 0 : Math.max(0, setback.endsAt - this.#parts.clock.monotonic());
   }
 }

@@ -10,7 +10,7 @@ import { DocumentDirectory } from './document-directory.js';
 import { listDocuments } from './document-listing.js';
 import { documentPath } from './document-path.js';
 import { encodeDocument, encodeTombstone } from './document-text.js';
-import { removeFile } from './durable-file.js';
+import { hasCode, removeFile } from './durable-file.js';
 import { takeLease } from './file-lease.js';
 import { TemporaryFiles } from './temporary-files.js';
 import { Turnstile } from './turnstile.js';
@@ -113,8 +113,7 @@ export class FileStore implements TokenStore {
   async lease(id: string, ttlMs: number): Promise<Lease | undefined> {
     this.#assertOpen();
     const place = this.#directory(id);
-    await this.#temporary.prepare();
-    return this.#turnstile.pass(async () => {
+    return this.#write(async () => {
       const granted = await takeLease(place.directory, ttlMs, this.#temporary.newPath());
       if (granted === undefined) return undefined;
       const { release } = granted;
@@ -166,8 +165,7 @@ export class FileStore implements TokenStore {
     lease: Lease | undefined,
   ): Promise<number | undefined> {
     const place = this.#directory(id);
-    await this.#temporary.prepare();
-    return this.#turnstile.pass(async () => {
+    return this.#write(async () => {
       const appended = await place.append(id, expected, encode, this.#temporary.newPath());
       if (appended === undefined) return undefined;
       this.#clearAway(appended.leftovers);
@@ -175,6 +173,17 @@ export class FileStore implements TokenStore {
       await Promise.all([this.#changes.append(id), lease?.release().catch(() => undefined)]);
       return appended.version;
     });
+  }
+
+  /** A directory that was deleted under us is made again by the write after the one that found it missing. */
+  async #write<Result>(work: () => Promise<Result>): Promise<Result> {
+    await this.#temporary.prepare();
+    try {
+      return await this.#turnstile.pass(work);
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) this.#temporary.prepareAgain();
+      throw error;
+    }
   }
 
   /** Nobody waits for it: on ext4 removing files takes longer than all the rest of a write. */

@@ -41,6 +41,10 @@ export class TemporaryFiles {
     return this.#ready;
   }
 
+  prepareAgain(): void {
+    this.#ready = undefined;
+  }
+
   /** The file system's clock in epoch milliseconds: when it says that a file was written just now. */
   async now(): Promise<number> {
     await this.prepare();

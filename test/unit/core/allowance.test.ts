@@ -126,21 +126,21 @@ describe('Allowances', () => {
     expect(faulty.calls.filter((call) => call === 'set')).toHaveLength(20);
   });
 
-  test('what is older than a day is forgotten, and so is what comes from the far future', async () => {
+  test('what is older than a day is forgotten, and so is what comes from the future', async () => {
     const now = clock.now();
     const taken = [
       [now - DAY - 1, 'old'],
       [now - DAY, 'old'],
       [now - DAY + 1, 'recent'],
-      [now + DAY, 'ahead'],
-      [now + DAY + 1, 'far ahead'],
+      [now + 5_000, 'ahead'],
+      [now + 5_001, 'far ahead'],
     ];
     await memory.set(ID, seal(ID, { taken }), 0);
     expect((await allowances().take(KEY, 'report', LIMIT)).granted).toBe(true);
     const [document] = await memory.get([ID]);
     expect(document?.data['taken']).toEqual([
       [now - DAY + 1, 'recent'],
-      [now + DAY, 'ahead'],
+      [now + 5_000, 'ahead'],
       [now, 'wx1/access_token'],
     ]);
   });

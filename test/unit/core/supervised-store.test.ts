@@ -112,6 +112,8 @@ describe('SupervisedStore', () => {
     faulty.before = () => {};
     await store.now();
     await store.get([ID]);
+    expect([edges, store.failing]).toEqual([['unavailable'], true]);
+    await store.set(ID, {}, 0);
     expect([edges, store.failing]).toEqual([['unavailable', 'available'], false]);
     faulty.before = () => Promise.reject(new Error('gone'));
     await failure(store.now());

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { TokenError } from '../../../../src/index.js';
 import { APPID, TYPE, World } from '../../../support/world.js';
 
 const LIFE_MS = 7_200_000;
@@ -87,4 +88,19 @@ test('a token whose process clock is a day ahead of the store is kept by the clo
   await world.clock.advance(LIFE_MS);
   expect(world.wechat.calls).toBe(2);
   expect(await ahead.get(APPID, TYPE)).toBe(await right.get(APPID, TYPE));
+});
+
+test('a clock set back freezes nothing: what failed before is tried again, and limits count again', async () => {
+  await using world = new World();
+  world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'frozen', { errcode: 40243 });
+  const tokens = await world.registered();
+  await expect(tokens.get(APPID, TYPE)).rejects.toMatchObject({ errcode: 40243 });
+  world.clock.jump(-DAY_MS);
+  world.wechat.always = undefined;
+  await world.clock.advance(61_000);
+  expect(await tokens.get(APPID, TYPE)).toMatch(/^token-/);
+  expect(await tokens.refresh(APPID, TYPE, { force: true })).toMatch(/^token-/);
+  world.clock.jump(-DAY_MS);
+  await world.clock.advance(1_000);
+  await expect(tokens.refresh(APPID, TYPE, { force: true })).resolves.toMatch(/^token-/);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TokenError, TokenManager } from '../../../../src/index.js';
+import { type Grant, TokenError, TokenManager } from '../../../../src/index.js';
 import { FaultyStore } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
@@ -323,6 +323,46 @@ test('I7: every step of closing is taken although one before it fails', async ()
   await expect(tokens.close()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   expect(isClosed).toBe(true);
   expect(world.clock.pendingTimers).toBe(0);
+});
+
+test.each<[string, Partial<Grant>]>([
+  ['is due at once', { dueInSeconds: 0 }],
+  ['repeats itself and is due at once', { value: 'same', dueInSeconds: 0 }],
+  ['has ended already', { obtainedAt: 1_700_000_000 }],
+  ['lives for a second', { expiresInSeconds: 1 }],
+])('I10: an answer that %s makes no tight loop', async (_name, grant) => {
+  await using world = new World();
+  world.wechat.always = grant;
+  const tokens = await world.registered();
+  for (let second = 0; second < 60; second++) {
+    void tokens.get(APPID, TYPE).catch(() => {});
+    await world.clock.advance(1_000);
+  }
+  expect(world.wechat.calls).toBeLessThanOrEqual(120);
+  const before = world.wechat.calls;
+  await tokens.unregister(APPID);
+  await world.clock.advance(60_000);
+  expect(world.wechat.calls).toBe(before);
+});
+
+test.each([Number.NaN, -1, 0, 1e300])('I10: a retryAt of %s is no reason to stop or to hurry', async (retryAt) => {
+  await using world = new World();
+  world.wechat.always = new TokenError('UPSTREAM_UNAVAILABLE', 'down', { retryable: true, retryAt });
+  await world.registered();
+  await world.clock.advance(24 * 3_600_000);
+  expect(world.wechat.calls).toBeGreaterThanOrEqual(2);
+  expect(world.wechat.calls).toBeLessThan(4_000);
+});
+
+test('a wish that no token grants is tried for more and more seldom, within the quota of a day', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  for (let minute = 0; minute < 24 * 60; minute++) {
+    void tokens.get(APPID, TYPE, { minValidityMs: LIFE_MS }).catch(() => {});
+    await world.clock.advance(60_000);
+  }
+  expect(world.wechat.calls).toBeGreaterThan(12);
+  expect(world.wechat.calls).toBeLessThan(300);
 });
 
 function faulty(): { world: World; store: FaultyStore } {

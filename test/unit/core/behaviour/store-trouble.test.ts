@@ -226,3 +226,42 @@ test('without word of changes, a process notices within a minute what others unr
   await world.clock.advance(8_000_000);
   expect(world.wechat.calls).toBe(1);
 });
+
+test('a store that answers in another order, or something else, is an error and never another token', async () => {
+  const { world } = troubled();
+  await using _ = world;
+  const tokens = await world.registered();
+  await tokens.register({ appid: 'other', secret: SECRET, tasks: [TYPE] });
+  await world.clock.advance(0);
+  const get = world.store.get.bind(world.store);
+  for (const wrong of [
+    async (ids: readonly string[]) => (await get(ids)).reverse(),
+    async (ids: readonly string[]) => get([...ids.slice(1), `key/other/${TYPE}`]),
+    async () => undefined as never,
+    async (ids: readonly string[]) => ids.map(() => ({ id: 7 }) as never),
+  ]) {
+    world.store.get = wrong;
+    const reader = world.manager();
+    const error = await reader.get(APPID, TYPE).catch((thrown: unknown) => thrown);
+    expect(error === 'token-1' || (error as { code?: string }).code === 'STORE_UNAVAILABLE').toBe(true);
+    world.store.get = get;
+  }
+});
+
+test('what could not be read when word of it came is read later', async () => {
+  const { world, store } = troubled();
+  await using _ = world;
+  const [one, other] = [await world.registered(), world.manager()];
+  await one.get(APPID, TYPE);
+  await other.start();
+  let reads = 0;
+  store.before = (method, id) => {
+    // The first read is that of the registration itself; word of it then makes both processes read.
+    if (method === 'get' && id === `app/${APPID}` && [2, 3].includes(++reads)) throw new Error('hiccup');
+  };
+  await one.register({ appid: APPID, secret: 'another' });
+  await world.clock.advance(20_000);
+  store.before = () => {};
+  await other.refresh(APPID, TYPE, { force: true });
+  expect(world.wechat.asked.at(-1)?.app.secret).toBe('another');
+});
