@@ -1,7 +1,8 @@
 import { assertInteger, assertNames, assertNumber } from './core/assert-options.js';
 import { callWithToken, type IsStale } from './core/call.js';
 import { assertNoCycle } from './core/dependencies.js';
-import { closedError, Engine } from './core/engine.js';
+import { Engine } from './core/engine.js';
+import { closedError } from './core/errors.js';
 import { Events, type TokenManagerEvents, type TokenManagerListener } from './core/events.js';
 import { MAX_TIMEOUT_MS, resolveOptions, type TokenManagerOptions } from './core/options.js';
 import type { CachedRecord } from './core/record-cache.js';

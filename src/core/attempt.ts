@@ -1,25 +1,12 @@
 import type { Allowances } from './allowance.js';
-import { Deadline } from './deadline.js';
-import { isTokenError, safeCause, TokenError, toTokenError } from './errors.js';
-import type { JsonObject } from './json.js';
-import { isJsonObject } from './json.js';
-import { describeKind } from './redact.js';
+import { TokenError, toTokenError } from './errors.js';
+import type { Needs } from './needs.js';
 import type { AppCredentials, Grant, RefreshContext, Refresher, RefreshReason, Upstream } from './refresher.js';
-import type { RegisteredTask } from './registry.js';
 import { isStaleTokenError } from './stale-answer.js';
 import type { StoreClock } from './store-clock.js';
 import { ATTEMPT_TIMEOUT_MS } from './time-limits.js';
 import { assertTypeName, keyId, type TokenKey } from './token-key.js';
 import type { TokenRecord } from './token-record.js';
-
-const PARAMS_TIMEOUT_MS = 5_000;
-
-/** What a refresh needs and has before it takes the lease. */
-export interface Needs {
-  readonly params: JsonObject;
-  /** Values of the tokens it depends on, by key id. */
-  readonly tokens: ReadonlyMap<string, { readonly key: TokenKey; readonly value: string }>;
-}
 
 export interface AttemptInput {
   readonly key: TokenKey;
@@ -44,60 +31,6 @@ export class StaleDependency extends Error {
     this.dependencies = dependencies;
     this.error = error;
   }
-}
-
-/** Something that a refresh needs could not be had: never a failure of the key itself. */
-export class NeedMissing extends Error {
-  readonly error: TokenError;
-
-  constructor(error: TokenError) {
-    super(error.message);
-    this.error = error;
-  }
-}
-
-/**
- * Fetches the dependencies and the params.
- *
- * @param tokenOf - an ordinary `get`.
- * @throws NeedMissing
- */
-export async function gatherNeeds(
-  key: TokenKey,
-  refresher: Refresher,
-  task: RegisteredTask | undefined,
-  clock: StoreClock,
-  hasTask: (key: TokenKey) => boolean,
-  tokenOf: (key: TokenKey) => Promise<string>,
-): Promise<Needs> {
-  try {
-    const params = await readParams(key, task, clock);
-    const entries = (refresher.dependsOn?.(key) ?? []).map(async (dependency) => {
-      const given = hasTask(dependency) ? undefined : params[dependency.type];
-      const value = typeof given === 'string' && given !== '' ? given : await tokenOf(dependency);
-      return [keyId(dependency), { key: dependency, value }] as const;
-    });
-    return { params, tokens: new Map(await Promise.all(entries)) };
-  } catch (error) {
-    throw new NeedMissing(toTokenError(error, 'INPUT_MISSING', `${key.type} lacks what it depends on`, key));
-  }
-}
-
-async function readParams(key: TokenKey, task: RegisteredTask | undefined, clock: StoreClock): Promise<JsonObject> {
-  const params = task?.params;
-  if (task?.functionMissing === true) {
-    throw new TokenError('INPUT_MISSING', 'the params function of this task is not registered in this process', key);
-  }
-  if (typeof params !== 'function') return params ?? {};
-  let answer: unknown;
-  try {
-    answer = await new Deadline(clock, PARAMS_TIMEOUT_MS, undefined).race((async () => params(key))());
-  } catch (error) {
-    if (isTokenError(error) && error.code !== 'TIMEOUT') throw error;
-    throw new TokenError('INPUT_MISSING', 'the params function failed', { ...key, cause: safeCause(error) });
-  }
-  if (isJsonObject(answer)) return answer;
-  throw new TokenError('INPUT_MISSING', `the params function must return an object, got ${describeKind(answer)}`, key);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Allowances } from './allowance.js';
 import { Deadline } from './deadline.js';
 import { DocumentReader } from './document-reader.js';
-import { TokenError } from './errors.js';
+import { closedError } from './errors.js';
 import type { Events } from './events.js';
 import { Failures } from './failures.js';
 import { storedGrant } from './grant.js';
@@ -210,10 +210,6 @@ export class Engine {
     if (grant?.result === undefined || recordVersion !== version) return undefined;
     return withValue(grant.result, grant.value);
   }
-}
-
-export function closedError(): TokenError {
-  return new TokenError('CLOSED', 'the manager has been closed');
 }
 
 /** Takes every step, and fails with the first failure afterwards. */

@@ -113,6 +113,10 @@ export class TokenError extends Error {
   }
 }
 
+export function closedError(): TokenError {
+  return new TokenError('CLOSED', 'the manager has been closed');
+}
+
 /** The same error with more facts; an error that is not ours becomes the `cause` of one with `code`. */
 export function toTokenError(
   error: unknown,

@@ -1,13 +1,14 @@
 import type { Allowances } from './allowance.js';
-import { ask, gatherNeeds, type Needs, StaleDependency } from './attempt.js';
+import { ask, StaleDependency } from './attempt.js';
 import { MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
 import { wait } from './clock.js';
 import type { DocumentReader } from './document-reader.js';
-import { isTokenError, TokenError } from './errors.js';
+import { closedError, isTokenError, TokenError } from './errors.js';
 import type { Failures } from './failures.js';
 import { InvalidGrant, storedGrant } from './grant.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
 import { type KeyDocument, readKeyDocument, type StoredGrant } from './key-document.js';
+import { gatherNeeds, type Needs } from './needs.js';
 import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import { dueOf, type RefreshTimes } from './refresh-policy.js';
@@ -69,7 +70,7 @@ export class Refresh {
     if (refresher === undefined) throw new TokenError('INPUT_MISSING', `there is no refresher of ${key.type}`, key);
     const hasTask = (dependency: TokenKey): boolean => registry.task(dependency) !== undefined;
     for (let mayReplaceDependencies = true; ; ) {
-      this.#assertOpen(key);
+      this.#assertOpen();
       if (await this.#coolsDown(flight)) continue;
       const needs = await gatherNeeds(key, refresher, registry.task(key), clock, hasTask, tokenOf);
       let lease: Lease | undefined;
@@ -99,7 +100,7 @@ export class Refresh {
     const { store, writer, clock } = this.#parts;
     const { key } = flight;
     for (;;) {
-      this.#assertOpen(key);
+      this.#assertOpen();
       const lease = await store.lease(documentId('key', key), LEASE_MS);
       if (lease !== undefined) return lease;
       const { least, spread } = flight.urgent ? WAIT_OF_CALLERS_MS : WAIT_OF_BACKGROUND_MS;
@@ -169,7 +170,7 @@ export class Refresh {
     if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
     const options: WriteOptions = { source: 'upstream', reason, lease, hadTask: registry.task(key) !== undefined };
     const askedAt = this.#parts.clock.now();
-    this.#assertOpen(key);
+    this.#assertOpen();
     let grant: StoredGrant;
     try {
       grant = await this.#ask(flight, refresher, needs, registry.credentials(app, accessToken), askedAt);
@@ -231,8 +232,8 @@ export class Refresh {
     controller.abort();
   }
 
-  #assertOpen(key: TokenKey): void {
-    if (this.#parts.isClosing()) throw new TokenError('CLOSED', 'the manager has been closed', key);
+  #assertOpen(): void {
+    if (this.#parts.isClosing()) throw closedError();
   }
 }
 

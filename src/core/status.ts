@@ -6,7 +6,7 @@ import type { Registry } from './registry.js';
 import type { StoredDocument } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { documentId, keyId, parseKey, type TokenKey } from './token-key.js';
+import { documentId, keyId, parseKey, subjectSegment, type TokenKey } from './token-key.js';
 
 /**
  * How a task stands. It holds no secret.
@@ -81,7 +81,7 @@ const PAGE = 100;
 /** Reads how tasks stand from the store, a page at a time. */
 export async function* taskStatus(query: StatusQuery, parts: StatusParts): AsyncGenerator<TaskStatus> {
   const { appid, type, subject, limit = Number.POSITIVE_INFINITY } = query;
-  const segments = [appid, type, subject === undefined ? undefined : encodeSubject(subject)];
+  const segments = [appid, type, subject === undefined ? undefined : subjectSegment(subject)];
   const prefix = ['task', ...segments.filter((segment) => segment !== undefined)].join('/');
   let after = query.after === undefined ? undefined : `task/${query.after}`;
   for (let left = limit; left > 0; ) {
@@ -165,8 +165,4 @@ function lastError(document: KeyDocument, key: TokenKey, failures: Failures): Ta
     at: trying.failedAt,
     retryAt: trying.retryAt,
   };
-}
-
-function encodeSubject(subject: string): string {
-  return keyId({ appid: '', type: '', subject }).slice(2);
 }

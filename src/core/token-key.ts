@@ -47,7 +47,12 @@ export type DocumentKind = 'app' | 'task' | 'key' | 'limit' | 'quarantine';
 export function keyId(key: TokenKey): string {
   return key.subject === undefined
     ? `${key.appid}/${key.type}`
-    : `${key.appid}/${key.type}/${key.subject.replace(/[%/]/g, escapeCharacter)}`;
+    : `${key.appid}/${key.type}/${subjectSegment(key.subject)}`;
+}
+
+/** The subject as a segment of an id, which has no `/`. */
+export function subjectSegment(subject: string): string {
+  return subject.replace(/[%/]/g, escapeCharacter);
 }
 
 export function documentId(kind: DocumentKind, key: TokenKey): string {

@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
-import { NeedMissing } from './attempt.js';
 import { backoffDelayMs, MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
 import type { Deadline } from './deadline.js';
 import { isTokenError, TokenError } from './errors.js';
 import type { Events } from './events.js';
 import type { Failures } from './failures.js';
+import { NeedMissing } from './needs.js';
 import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import type { Refresh } from './refresh.js';

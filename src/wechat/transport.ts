@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../core/clock.js';
-import { TokenError } from '../core/errors.js';
+import { closedError } from '../core/errors.js';
 import type { WeChatRequest } from '../core/refresher.js';
 import { createDispatcher } from './dispatcher.js';
 
@@ -65,7 +65,7 @@ export class Transport {
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new TokenError('CLOSED', 'The manager has been closed');
+    if (this.#closed) throw closedError();
   }
 }
 

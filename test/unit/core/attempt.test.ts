@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Allowances } from '../../../src/core/allowance.js';
-import { type AttemptInput, ask, gatherNeeds, NeedMissing, StaleDependency } from '../../../src/core/attempt.js';
+import { type AttemptInput, ask, StaleDependency } from '../../../src/core/attempt.js';
 import { DocumentReader } from '../../../src/core/document-reader.js';
 import { TokenError } from '../../../src/core/errors.js';
+import { gatherNeeds, NeedMissing } from '../../../src/core/needs.js';
 import type { Grant, RefreshContext, Refresher, WeChatRequest } from '../../../src/core/refresher.js';
 import type { ParamsFunction } from '../../../src/core/registration.js';
 import type { RegisteredTask } from '../../../src/core/registry.js';
