@@ -100,6 +100,7 @@ test('processes on short lives never see an invalid token, at one fetch a key an
   wechat = await FakeWeChat.start({ lifeSeconds, overlapSeconds: 1 });
   const fleet = await start(4);
   const appids = ['wx-a', 'wx-b', 'wx-c'];
+  const startedAt = performance.now();
   for (const appid of appids) await fleet[0]?.run('register', { ...REGISTRATION, appid });
   let invalid = 0;
   const until = performance.now() + 12_000;
@@ -110,7 +111,7 @@ test('processes on short lives never see an invalid token, at one fetch a key an
     }
   };
   await Promise.all(fleet.map(read));
-  const cycles = 12 / (lifeSeconds * 0.6);
+  const cycles = Math.ceil((performance.now() - startedAt) / 1_000 / (lifeSeconds * 0.6));
   expect(invalid).toBe(0);
   expect(wechat.countCalls()).toBeLessThanOrEqual(appids.length * (cycles + 1));
 });
