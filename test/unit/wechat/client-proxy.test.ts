@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.js';
 import type { Upstream } from '../../../src/core/refresher.js';
-import { FakeWeChat } from '../../../src/testing/index.js';
+import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
 import { createWeChatClient } from '../../../src/wechat/client.js';
 import { everythingShown, failure } from './failure.js';
 
@@ -60,7 +60,7 @@ let client: Upstream;
 beforeEach(async () => {
   proxy = new TinyProxy();
   await proxy.listen();
-  wechat = await FakeWeChat.start();
+  wechat = await FakeWeChat.start({ clock: new FakeClock() });
   const origins = [wechat.origin];
   client = createWeChatClient({ origins, proxy: `http://canary-user:canary-pass@${proxy.host}`, clock: systemClock });
 });
