@@ -13,7 +13,7 @@ import { type StatusQuery, type TaskStatus, taskStatus } from './core/status.js'
 import { assertAppid, assertSubject, parseKey, type TokenKey, tokenKey } from './core/token-key.js';
 import type { TokenRecord } from './core/token-record.js';
 import { MemoryStore } from './stores/memory.js';
-import { createWeChatClient } from './wechat/client.js';
+import { createLazyWeChatClient } from './wechat/lazy-client.js';
 import { parseOrigins, parseProxy } from './wechat/origins.js';
 import { createAccessTokenRefresher } from './wechat/refreshers/access-token.js';
 import { jsapiTicketRefresher } from './wechat/refreshers/jsapi-ticket.js';
@@ -138,7 +138,7 @@ export class TokenManager<Custom extends string = never> {
       options: resolved,
       events: this.#events,
       refresherOf: (type) => this.#refreshers.get(type),
-      upstream: (clock) => createWeChatClient({ origins, proxy, clock }),
+      upstream: (clock) => createLazyWeChatClient({ origins, proxy, clock }),
     });
   }
 

@@ -38,6 +38,8 @@ export class RecordCache {
   readonly #withoutTask: LRUCache<string, CachedRecord>;
   readonly #failures = new LRUCache<string, RememberedFailure>({ max: MAX_FAILURES });
   readonly #hasTask: (key: TokenKey) => boolean;
+  /** The record that was looked up last, where there is one app: comparing two names is cheaper than two lookups. */
+  #only: CachedRecord | undefined;
   #isClosed = false;
 
   constructor(maxCachedRecords: number, hasTask: (key: TokenKey) => boolean) {
@@ -47,7 +49,12 @@ export class RecordCache {
 
   /** The record of a key with a task and without a subject: two lookups, for the hot path. */
   hot(appid: string, type: string): CachedRecord | undefined {
-    return this.#byType.get(type)?.get(appid);
+    const only = this.#only;
+    if (only !== undefined && only.key.appid === appid && only.key.type === type) return only;
+    const apps = this.#byType.get(type);
+    const found = apps?.get(appid);
+    if (apps?.size === 1) this.#only = found;
+    return found;
   }
 
   get(key: TokenKey): CachedRecord | undefined {
@@ -66,6 +73,7 @@ export class RecordCache {
   }
 
   delete(key: TokenKey): void {
+    this.#only = undefined;
     this.#withoutTask.delete(keyId(key));
     if (key.subject !== undefined) {
       this.#bySubject.delete(keyId(key));
@@ -100,6 +108,7 @@ export class RecordCache {
   /** Forgets everything and remembers nothing more, so that no hit answers any longer. */
   close(): void {
     this.#isClosed = true;
+    this.#only = undefined;
     this.#byType.clear();
     this.#bySubject.clear();
     this.#withoutTask.clear();

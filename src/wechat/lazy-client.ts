@@ -1,0 +1,24 @@
+import { closedError } from '../core/errors.js';
+import type { Upstream } from '../core/refresher.js';
+import type { WeChatClientOptions } from './client.js';
+
+/** A client that is loaded with the first request: most of a program's starts find everything in the store. */
+export function createLazyWeChatClient(options: WeChatClientOptions): Upstream {
+  let client: Promise<Upstream> | undefined;
+  let isClosed = false;
+  const load = async (): Promise<Upstream> => {
+    const { createWeChatClient } = await import('./client.js');
+    return createWeChatClient(options);
+  };
+  return {
+    async request(request, how) {
+      if (isClosed) throw closedError();
+      client ??= load();
+      return (await client).request(request, how);
+    },
+    async close() {
+      isClosed = true;
+      await (await client)?.close();
+    },
+  };
+}
