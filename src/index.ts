@@ -1,4 +1,11 @@
 export type { IsStale } from './core/call.js';
+export type {
+  CallOptions,
+  GetOptions,
+  RefreshCallOptions,
+  SubjectOptions,
+  WaitOptions,
+} from './core/call-options.js';
 export { type Clock, type ClockTimer, systemClock } from './core/clock.js';
 export { TokenError, type TokenErrorCode, type TokenErrorFacts } from './core/errors.js';
 export type {
@@ -31,12 +38,7 @@ export { FileStore, type FileStoreOptions } from './stores/file/file-store.js';
 export { MemoryStore, type MemoryStoreOptions } from './stores/memory.js';
 export {
   type BuiltInTokenType,
-  type CallOptions,
-  type GetOptions,
-  type RefreshCallOptions,
-  type SubjectOptions,
   TokenManager,
-  type WaitOptions,
 } from './token-manager.js';
 export {
   type JsapiTickets,

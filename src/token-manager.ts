@@ -1,16 +1,25 @@
-import { assertInteger, assertNames, assertNumber } from './core/assert-options.js';
-import { callWithToken, type IsStale } from './core/call.js';
+import { assertNames, assertNumber } from './core/assert-options.js';
+import { callWithToken } from './core/call.js';
+import {
+  assertStaleOrForce,
+  assertWait,
+  type CallOptions,
+  type GetOptions,
+  type RefreshCallOptions,
+  type SubjectOptions,
+  type WaitOptions,
+} from './core/call-options.js';
 import { assertNoCycle } from './core/dependencies.js';
 import { Engine } from './core/engine.js';
 import { closedError } from './core/errors.js';
 import { Events, type TokenManagerEvents, type TokenManagerListener } from './core/events.js';
-import { MAX_TIMEOUT_MS, resolveOptions, type TokenManagerOptions } from './core/options.js';
+import { resolveOptions, type TokenManagerOptions } from './core/options.js';
 import type { CachedRecord } from './core/record-cache.js';
 import { describeKind, describeValue } from './core/redact.js';
 import type { Grant, Refresher } from './core/refresher.js';
 import { planRegistration, type Registration } from './core/registration.js';
-import { type StatusQuery, type TaskStatus, taskStatus } from './core/status.js';
-import { assertAppid, assertSubject, parseKey, type TokenKey, tokenKey } from './core/token-key.js';
+import { assertStatusQuery, type StatusQuery, type TaskStatus, taskStatus } from './core/status.js';
+import { assertAppid, assertSubject, type TokenKey, tokenKey } from './core/token-key.js';
 import type { TokenRecord } from './core/token-record.js';
 import { MemoryStore } from './stores/memory.js';
 import { createLazyWeChatClient } from './wechat/lazy-client.js';
@@ -25,67 +34,6 @@ import { wxCardTicketRefresher } from './wechat/refreshers/wx-card-ticket.js';
  * @public
  */
 export type BuiltInTokenType = 'access_token' | 'jsapi_ticket' | 'wx_card_ticket';
-
-/**
- * Which of an app's tokens is meant.
- *
- * @public
- */
-export interface SubjectOptions {
-  /** Whom the token speaks for, when that is not the app itself. */
-  readonly subject?: string | undefined;
-}
-
-/**
- * @public
- */
-export interface WaitOptions extends SubjectOptions {
-  /** How long to wait, in milliseconds: 0 to 2,147,483,647. Default: the manager's `timeoutMs`. */
-  readonly timeoutMs?: number;
-  /** Ends the waiting with the signal's reason. The refresh, which others share, goes on. */
-  readonly signal?: AbortSignal;
-}
-
-/**
- * @public
- */
-export interface GetOptions extends WaitOptions {
-  /**
-   * Wishes for a token with more than so many milliseconds left: 0 or more. Where that cannot be had, the one that lives
-   * longest is answered. It starts at most one refresh of a key in 30 s.
-   */
-  readonly minValidityMs?: number;
-}
-
-/**
- * Exactly one of `stale` and `force`.
- *
- * @public
- */
-export type RefreshCallOptions = WaitOptions &
-  (
-    | {
-        /** The value that was seen rejected: it is replaced only if it still is the current one. */
-        readonly stale: string;
-        readonly force?: never;
-      }
-    | {
-        /** Replaces the current value, whatever it is. */
-        readonly force: true;
-        readonly stale?: never;
-      }
-  );
-
-/**
- * @public
- */
-export interface CallOptions extends WaitOptions {
-  /**
-   * Says whether an outcome means that the token was stale. Default: `errcode` 40001, 40014 or 42001 of the result or its
-   * `data`, of a JSON `Response`, or in `errcode`, `code` or `response.data` of a thrown error.
-   */
-  readonly isStale?: IsStale;
-}
 
 interface SharedWait {
   readonly promise: Promise<string>;
@@ -249,22 +197,13 @@ export class TokenManager<Custom extends string = never> {
    */
   async refresh(appid: string, type: BuiltInTokenType | Custom, options: RefreshCallOptions): Promise<string> {
     const key = this.#key(appid, type, options, ['subject', 'timeoutMs', 'signal', 'stale', 'force']);
-    const { stale, force } = options;
-    if ((stale === undefined) === (force === undefined)) {
-      throw new TypeError(
-        `refresh takes exactly one of stale and force, got ${stale === undefined ? 'neither' : 'both'}`,
-      );
-    }
-    if (force !== undefined && force !== true) throw new TypeError(`force must be true, got ${describeValue(force)}`);
-    if (stale !== undefined && (typeof stale !== 'string' || stale === '')) {
-      throw new TypeError(`stale must be the token that was rejected, got ${describeKind(stale)}`);
-    }
+    assertStaleOrForce(options);
     const deadline = this.#deadline(options);
     await deadline.race(this.#engine.start());
     const { source } = this.#engine;
-    const held = await (stale === undefined
+    const held = await (options.stale === undefined
       ? source.refreshForced(key, deadline)
-      : source.refreshStale(key, stale, deadline));
+      : source.refreshStale(key, options.stale, deadline));
     return held.value;
   }
 
@@ -314,19 +253,7 @@ export class TokenManager<Custom extends string = never> {
    * @throws TypeError for misuse; a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
   async *status(query: StatusQuery = {}): AsyncGenerator<TaskStatus, void, undefined> {
-    assertNames(query, ['appid', 'type', 'subject', 'after', 'limit'], 'the query of status');
-    const { appid, type, subject, after, limit } = query;
-    if (appid !== undefined) assertAppid(appid);
-    if (type !== undefined) this.#assertType(type);
-    assertSubject(subject);
-    if (type !== undefined && appid === undefined)
-      throw new TypeError('status takes a type only together with an appid');
-    if (subject !== undefined && type === undefined)
-      throw new TypeError('status takes a subject only together with a type');
-    if (limit !== undefined) assertInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER);
-    if (after !== undefined && (typeof after !== 'string' || parseKey(`task/${after}`) === undefined)) {
-      throw new TypeError(`after must be the id of a task, got ${describeKind(after)}`);
-    }
+    assertStatusQuery(query, (type) => this.#assertType(type));
     await this.#engine.start();
     yield* taskStatus(query, this.#engine);
   }
@@ -409,10 +336,7 @@ export class TokenManager<Custom extends string = never> {
   }
 
   #deadline({ timeoutMs, signal }: WaitOptions): ReturnType<Engine['deadline']> {
-    if (timeoutMs !== undefined) assertNumber('timeoutMs', timeoutMs, 0, MAX_TIMEOUT_MS);
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new TypeError(`signal must be an AbortSignal, got ${describeKind(signal)}`);
-    }
+    assertWait(timeoutMs, signal);
     return this.#engine.deadline(timeoutMs, signal);
   }
 

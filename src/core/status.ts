@@ -1,12 +1,14 @@
+import { assertInteger, assertNames } from './assert-options.js';
 import type { DocumentReader } from './document-reader.js';
 import { isTokenError } from './errors.js';
 import type { Failures } from './failures.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
+import { describeKind } from './redact.js';
 import type { Registry } from './registry.js';
 import type { StoredDocument } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { documentId, keyId, parseKey, subjectSegment, type TokenKey } from './token-key.js';
+import { assertAppid, assertSubject, documentId, keyId, parseKey, subjectSegment, type TokenKey } from './token-key.js';
 
 /**
  * How a task stands. It holds no secret.
@@ -74,6 +76,24 @@ export interface StatusParts {
   readonly registry: Registry;
   readonly failures: Failures;
   readonly clock: StoreClock;
+}
+
+/**
+ * @throws TypeError naming what is wrong with the query.
+ */
+export function assertStatusQuery(query: StatusQuery, assertType: (type: unknown) => void): void {
+  assertNames(query, ['appid', 'type', 'subject', 'after', 'limit'], 'the query of status');
+  const { appid, type, subject, after, limit } = query;
+  if (appid !== undefined) assertAppid(appid);
+  if (type !== undefined) assertType(type);
+  assertSubject(subject);
+  if (type !== undefined && appid === undefined) throw new TypeError('status takes a type only together with an appid');
+  if (subject !== undefined && type === undefined)
+    throw new TypeError('status takes a subject only together with a type');
+  if (limit !== undefined) assertInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER);
+  if (after !== undefined && (typeof after !== 'string' || parseKey(`task/${after}`) === undefined)) {
+    throw new TypeError(`after must be the id of a task, got ${describeKind(after)}`);
+  }
 }
 
 const PAGE = 100;
