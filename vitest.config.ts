@@ -12,7 +12,7 @@ export default defineConfig({
   test: {
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     projects: [
-      project('unit', 10_000),
+      project('unit', 30_000),
       project('contract', 60_000),
       project('e2e', 120_000),
       {
