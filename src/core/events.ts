@@ -2,6 +2,7 @@ import { EventEmitter } from 'eventemitter3';
 import type { TokenError } from './errors.js';
 import { describeValue } from './redact.js';
 import type { RefreshReason } from './refresher.js';
+import type { TokenKey } from './token-key.js';
 import type { TokenRecord } from './token-record.js';
 
 /**
@@ -76,6 +77,11 @@ const NAMES: readonly (keyof TokenManagerEvents)[] = [
   'recordQuarantined',
   'listenerFailed',
 ];
+
+/** The part of an event that names its token; `subject` is there even where there is none. */
+export function tokenEvent({ appid, type, subject }: TokenKey): TokenEvent {
+  return { appid, type, subject };
+}
 
 interface Guarded {
   readonly listener: unknown;

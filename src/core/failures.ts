@@ -1,7 +1,7 @@
 import { MAX_WAIT_OF_CALLERS_MS, nextAttemptAt, saysWhen } from './backoff.js';
 import { seal } from './document-codec.js';
 import { type TokenError, withFacts } from './errors.js';
-import type { Events } from './events.js';
+import { type Events, tokenEvent } from './events.js';
 import {
   contentWithTrying,
   failureError,
@@ -92,18 +92,15 @@ export class Failures {
     const isNews = this.remembered(key)?.trying.error.code !== error.code;
     this.#cache.setFailure(key, { trying, local: error.hostOnly });
     if (error.hostOnly || !(await this.#write(key, document, trying, lease, hadTask))) await this.#store.release(lease);
-    const { appid, type, subject } = key;
     const failure = withFacts(error, { ...key, retryAt: trying.retryAt });
     this.#events.emit('refreshFailed', {
-      appid,
-      type,
-      subject,
+      ...tokenEvent(key),
       error: failure,
       attempt: trying.attempts,
       retryAt: trying.retryAt,
     });
     if (error.code === 'REAUTHORIZATION_REQUIRED' && isNews) {
-      this.#events.emit('reauthorizationRequired', { appid, type, subject, error: failure });
+      this.#events.emit('reauthorizationRequired', { ...tokenEvent(key), error: failure });
     }
     return failure;
   }

@@ -1,4 +1,4 @@
-import type { Events, RefreshedEvent } from './events.js';
+import { type Events, type RefreshedEvent, tokenEvent } from './events.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
 import type { CachedRecord, RecordCache } from './record-cache.js';
 import { dueOf, FUTURE_TOLERANCE_MS, lifeMs, minValidityMs, type RefreshTimes } from './refresh-policy.js';
@@ -120,8 +120,7 @@ export class Records {
   }
 
   #announce(cached: CachedRecord, { source, reason }: Adoption): void {
-    const { appid, type, subject } = cached.key;
-    this.#events.emit('refreshed', { appid, type, subject, record: cached.record, reason, source });
+    this.#events.emit('refreshed', { ...tokenEvent(cached.key), record: cached.record, reason, source });
   }
 }
 

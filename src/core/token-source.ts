@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { backoffDelayMs, MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
 import type { Deadline } from './deadline.js';
 import { isTokenError, TokenError } from './errors.js';
-import type { Events } from './events.js';
+import { type Events, tokenEvent } from './events.js';
 import type { Failures } from './failures.js';
 import { NeedMissing } from './needs.js';
 import type { CachedRecord } from './record-cache.js';
@@ -267,9 +267,8 @@ export class TokenSource {
     if (reason === 'stale' || reason === 'forced' || failures.retryAt(key) !== undefined) return;
     const { attempts, delayMs } = this.#setBack(key);
     if (!(error instanceof NeedMissing)) return;
-    const { appid, type, subject } = key;
     const retryAt = clock.now() + delayMs;
-    events.emit('refreshFailed', { appid, type, subject, error: error.error, attempt: attempts, retryAt });
+    events.emit('refreshFailed', { ...tokenEvent(key), error: error.error, attempt: attempts, retryAt });
   }
 
   #setBack(key: TokenKey): { readonly attempts: number; readonly delayMs: number } {
