@@ -16,7 +16,7 @@ import { Events, type TokenManagerEvents, type TokenManagerListener } from './co
 import { resolveOptions, type TokenManagerOptions } from './core/options.js';
 import type { CachedRecord } from './core/record-cache.js';
 import { describeKind, describeValue } from './core/redact.js';
-import type { Grant, Refresher } from './core/refresher.js';
+import type { BuiltInRefresher, Grant } from './core/refresher.js';
 import { planRegistration, type Registration } from './core/registration.js';
 import { assertStatusQuery, type StatusQuery, type TaskStatus, taskStatus } from './core/status.js';
 import { assertAppid, assertSubject, type TokenKey, tokenKey } from './core/token-key.js';
@@ -24,16 +24,21 @@ import type { TokenRecord } from './core/token-record.js';
 import { MemoryStore } from './stores/memory.js';
 import { createLazyWeChatClient } from './wechat/lazy-client.js';
 import { parseOrigins, parseProxy } from './wechat/origins.js';
-import { createAccessTokenRefresher } from './wechat/refreshers/access-token.js';
-import { jsapiTicketRefresher } from './wechat/refreshers/jsapi-ticket.js';
-import { wxCardTicketRefresher } from './wechat/refreshers/wx-card-ticket.js';
+import { createBuiltInRefreshers } from './wechat/refreshers/built-in.js';
 
 /**
  * The token types that this library knows by itself.
  *
  * @public
  */
-export type BuiltInTokenType = 'access_token' | 'jsapi_ticket' | 'wx_card_ticket';
+export type BuiltInTokenType =
+  | 'access_token'
+  | 'jsapi_ticket'
+  | 'oauth2_access_token'
+  | 'component_access_token'
+  | 'authorizer_access_token'
+  | 'wx_card_ticket'
+  | 'component_verify_ticket';
 
 interface SharedWait {
   readonly promise: Promise<string>;
@@ -63,7 +68,7 @@ const SHARED_WAIT_MS = 20;
 export class TokenManager<Custom extends string = never> {
   readonly #engine: Engine;
   readonly #events = new Events();
-  readonly #refreshers: ReadonlyMap<string, Refresher>;
+  readonly #refreshers: ReadonlyMap<string, BuiltInRefresher>;
   /** Waits of callers who wish nothing in particular, by type and app. */
   readonly #waits = new Map<string, SharedWait>();
   #lastHitAt = Number.NEGATIVE_INFINITY;
@@ -77,9 +82,11 @@ export class TokenManager<Custom extends string = never> {
     const proxy = parseProxy(options.wechat?.proxy);
     const store = options.store ?? new MemoryStore();
     if (store instanceof MemoryStore) store.adoptClock(resolved.clock);
-    const builtIn = [createAccessTokenRefresher(resolved.clock), jsapiTicketRefresher, wxCardTicketRefresher];
-    this.#refreshers = new Map<string, Refresher>(
-      [...builtIn, ...resolved.refreshers].map((refresher) => [refresher.type, refresher]),
+    this.#refreshers = new Map<string, BuiltInRefresher>(
+      [...createBuiltInRefreshers(resolved.clock), ...resolved.refreshers].map((refresher) => [
+        refresher.type,
+        refresher,
+      ]),
     );
     this.#engine = new Engine({
       store,
@@ -117,7 +124,7 @@ export class TokenManager<Custom extends string = never> {
    * @throws TypeError for a registration that is not one; a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
   async register(registration: Registration<BuiltInTokenType | Custom>): Promise<void> {
-    const plan = planRegistration(registration, (type) => this.#assertType(type));
+    const plan = planRegistration(registration, (type) => this.#assertTaskType(type));
     for (const { key } of plan.tasks) assertNoCycle(key, (type) => this.#refreshers.get(type));
     await this.#engine.start();
     await this.#engine.registrar.register(plan);
@@ -333,6 +340,12 @@ export class TokenManager<Custom extends string = never> {
   #assertType(type: unknown): asserts type is string {
     if (typeof type === 'string' && this.#refreshers.has(type)) return;
     throw new TypeError(`type must be one of ${[...this.#refreshers.keys()].join(', ')}, got ${describeValue(type)}`);
+  }
+
+  #assertTaskType(type: unknown): void {
+    this.#assertType(type);
+    if (this.#refreshers.get(type)?.pushed !== true) return;
+    throw new TypeError(`${type} cannot be a task: WeChat pushes it, and put stores it`);
   }
 
   #deadline({ timeoutMs, signal }: WaitOptions): ReturnType<Engine['deadline']> {

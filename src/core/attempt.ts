@@ -1,7 +1,9 @@
 import type { Allowances } from './allowance.js';
 import { TokenError, toTokenError } from './errors.js';
-import type { Needs } from './needs.js';
+import type { NeededToken, Needs } from './needs.js';
+import { describeWord } from './redact.js';
 import type { AppCredentials, Grant, RefreshContext, Refresher, RefreshReason, Upstream } from './refresher.js';
+import type { Spending } from './spending.js';
 import { isStaleTokenError } from './stale-answer.js';
 import type { StoreClock } from './store-clock.js';
 import { ATTEMPT_TIMEOUT_MS } from './time-limits.js';
@@ -19,11 +21,12 @@ export interface AttemptInput {
   readonly clock: StoreClock;
   readonly upstream: Upstream;
   readonly allowances: Allowances;
+  readonly spending: Spending;
 }
 
 /** A token that the attempt depended on turned out to be stale. */
 export class StaleDependency extends Error {
-  readonly dependencies: readonly { readonly key: TokenKey; readonly value: string }[];
+  readonly dependencies: readonly NeededToken[];
   readonly error: TokenError;
 
   constructor(dependencies: StaleDependency['dependencies'], error: TokenError) {
@@ -36,17 +39,18 @@ export class StaleDependency extends Error {
 /**
  * Asks the refresher once, within the attempt's time.
  *
- * @throws StaleDependency, or a `TokenError`.
+ * @throws StaleDependency, NeedMissing, DocumentChanged, or a `TokenError`.
  */
 export async function ask(input: AttemptInput): Promise<Grant> {
-  const { key, refresher, clock } = input;
+  const { key, refresher, clock, spending } = input;
   const controller = new AbortController();
   const timer = clock.setTimer(() => controller.abort(timeoutError(key)), ATTEMPT_TIMEOUT_MS, { ref: true });
-  const handedOut = new Map<string, { readonly key: TokenKey; readonly value: string }>();
+  const handedOut = new Map<string, NeededToken>();
   try {
     const context = contextOf(input, handedOut, controller.signal);
     return await untilAborted(controller.signal, async () => refresher.refresh(context));
   } catch (error) {
+    if (spending.interruption !== undefined) throw spending.interruption;
     const failure = toTokenError(error, 'UPSTREAM_UNAVAILABLE', `the refresher of ${key.type} failed`, {
       ...key,
       retryable: true,
@@ -59,12 +63,8 @@ export async function ask(input: AttemptInput): Promise<Grant> {
   }
 }
 
-function contextOf(
-  input: AttemptInput,
-  handedOut: Map<string, { readonly key: TokenKey; readonly value: string }>,
-  signal: AbortSignal,
-): RefreshContext {
-  const { key, app, previous, reason, stale, needs, upstream, allowances } = input;
+function contextOf(input: AttemptInput, handedOut: Map<string, NeededToken>, signal: AbortSignal): RefreshContext {
+  const { key, app, previous, reason, stale, needs, upstream, allowances, spending } = input;
   return {
     key,
     app,
@@ -76,8 +76,16 @@ function contextOf(
     async token(dependency) {
       const token = needs.tokens.get(keyId(dependency));
       if (token === undefined) throw new TypeError(`${keyId(dependency)} is not named by dependsOn of ${key.type}`);
-      handedOut.set(keyId(dependency), token);
+      if (!token.pushed) handedOut.set(keyId(dependency), token);
       return token.value;
+    },
+    async spend(offered, { prefer = 'offered' } = {}) {
+      if (prefer !== 'offered' && prefer !== 'stored') {
+        throw new TypeError(`prefer must be 'offered' or 'stored', got ${describeWord(prefer)}`);
+      }
+      const spent = await spending.spend(offered, prefer);
+      signal.throwIfAborted();
+      return spent;
     },
     async allow(name, limit) {
       assertTypeName(name);

@@ -15,6 +15,11 @@ export class DamagedDocument extends Error {
   }
 }
 
+/** The data of a document that its store holds but cannot read, such as one encrypted with a key that is lost. */
+export function unreadable(reason: string): JsonObject {
+  return { unreadable: reason };
+}
+
 /** Adds the format number and a checksum over id and content, so that neither damage nor a swap goes unnoticed. */
 export function seal(id: string, content: JsonObject): JsonObject {
   const sealed = { ...content, format: FORMAT };
@@ -24,9 +29,14 @@ export function seal(id: string, content: JsonObject): JsonObject {
 /**
  * The inverse of {@link seal}: the content, unknown fields included.
  *
- * @throws DamagedDocument, or a `TokenError` for a document of a newer release, which must be neither used nor replaced.
+ * @throws DamagedDocument, or a `TokenError` for a document of a newer release or one that the store could not read, which
+ *   must be neither used nor replaced.
  */
 export function unseal(document: StoredDocument): JsonObject {
+  const { unreadable: reason } = document.data;
+  if (typeof reason === 'string') {
+    throw new TokenError('STORE_UNAVAILABLE', `the stored document ${document.id} cannot be read: ${reason}`);
+  }
   const { checksum: expected, ...sealed } = document.data;
   const { format, ...content } = sealed;
   // Before the checksum, because a newer release may compute that in another way.

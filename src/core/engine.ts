@@ -4,16 +4,16 @@ import { DocumentReader } from './document-reader.js';
 import { closedError } from './errors.js';
 import type { Events } from './events.js';
 import { Failures } from './failures.js';
-import { storedGrant } from './grant.js';
+import { receivedToken, storedGrant } from './grant.js';
 import { GrantWriter } from './grant-writer.js';
 import type { JsonObject } from './json.js';
-import { withValue } from './key-document.js';
+import { type StoredGrant, withValue } from './key-document.js';
 import type { ResolvedOptions } from './options.js';
 import { type CachedRecord, RecordCache } from './record-cache.js';
 import { Records } from './records.js';
 import { Refresh } from './refresh.js';
 import type { RefreshTimes } from './refresh-policy.js';
-import type { Grant, Refresher, Upstream } from './refresher.js';
+import type { BuiltInRefresher, Grant, Upstream } from './refresher.js';
 import { Registrar } from './registrar.js';
 import { Registry } from './registry.js';
 import { Schedule } from './schedule.js';
@@ -23,7 +23,7 @@ import { StoreClock } from './store-clock.js';
 import { StoreFollower } from './store-follower.js';
 import { SupervisedStore } from './supervised-store.js';
 import { CLOSE_TIMEOUT_MS } from './time-limits.js';
-import { parseKey, type TokenKey } from './token-key.js';
+import { keyId, parseKey, type TokenKey } from './token-key.js';
 import { TokenSource } from './token-source.js';
 import { UnwrittenGrants } from './unwritten-grants.js';
 
@@ -31,7 +31,7 @@ export interface EngineInput {
   readonly store: TokenStore;
   readonly options: ResolvedOptions;
   readonly events: Events;
-  readonly refresherOf: (type: string) => Refresher | undefined;
+  readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly upstream: (clock: StoreClock) => Upstream;
 }
 
@@ -53,6 +53,7 @@ export class Engine {
   readonly #upstream: Upstream;
   readonly #timeoutMs: number;
   readonly #times: RefreshTimes;
+  readonly #refresherOf: (type: string) => BuiltInRefresher | undefined;
   #started: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -77,7 +78,8 @@ export class Engine {
     this.registrar = new Registrar(this.store, this.reader, this.registry, this.clock);
     const cache = new RecordCache(maxCachedRecords, (key) => this.registry.task(key) !== undefined);
     this.records = new Records(cache, this.clock, events, times, (key, version) => this.#readResult(key, version));
-    this.failures = new Failures(this.store, cache, this.clock, this.registry, events);
+    this.#refresherOf = refresherOf;
+    this.failures = new Failures(this.store, cache, this.clock, events, (key) => this.#fingerprint(key));
     this.writer = new GrantWriter(this.store, this.reader, this.records, this.clock);
     this.#unwritten = new UnwrittenGrants(this.writer, this.records, this.clock);
     this.#upstream = upstream(this.clock);
@@ -90,9 +92,11 @@ export class Engine {
       failures,
       writer,
       clock: this.clock,
+      isPushed: (type) => this.#isPushed(type),
       changed: (key) => {
         this.source.reschedule(key);
         this.#flights.get(key)?.wake();
+        this.#wakeWhoWaitsFor(key);
       },
     });
     this.#schedule = new Schedule(this.clock, (id) => this.source.onDue(keyOf(id)));
@@ -150,12 +154,20 @@ export class Engine {
     const { clock, registry, source, writer } = this;
     await source.assertRegistered(key, this.deadline());
     const now = clock.now();
-    const stored = storedGrant(grant, now, now, this.#times, clock.random());
+    const stored = this.#storedPut(key, grant, now);
+    const received = receivedToken(grant, stored);
     const document = await writer.read(key);
     const hadTask = registry.task(key) !== undefined;
-    const held = await writer.write(key, document, stored, { source: 'put', hadTask });
+    const held = await writer.write(key, document, stored, { source: 'put', hadTask, received });
     source.retrySoon(key);
+    this.#wakeWhoWaitsFor(key);
     return held;
+  }
+
+  /** What is pushed cannot be refreshed, so it is never due before it ends. */
+  #storedPut(key: TokenKey, grant: Grant, now: number): StoredGrant {
+    const stored = storedGrant(grant, now, now, this.#times, this.clock.random());
+    return this.#isPushed(key.type) ? { ...stored, dueAt: stored.expiresAt } : stored;
   }
 
   close(): Promise<void> {
@@ -181,7 +193,32 @@ export class Engine {
     this.clock.stop();
     this.#flights.wakeAll();
     await this.deadline(CLOSE_TIMEOUT_MS).settles(this.#flights.settled(), CLOSE_TIMEOUT_MS);
+    await this.#unwritten.flush();
     await inTurn([() => this.#follower.stop(), () => this.#upstream.close(), () => this.store.close()]);
+  }
+
+  #isPushed(type: string): boolean {
+    return this.#refresherOf(type)?.pushed === true;
+  }
+
+  #fingerprint(key: TokenKey): string {
+    const pushed = this.#pushedFor(key).map((needed) => this.records.cache.get(needed)?.record.version ?? 0);
+    return [this.registry.fingerprint(key), ...pushed].join(':');
+  }
+
+  #pushedFor(key: TokenKey): readonly TokenKey[] {
+    return (
+      this.#refresherOf(key.type)
+        ?.dependsOn?.(key)
+        .filter(({ type }) => this.#isPushed(type)) ?? []
+    );
+  }
+
+  #wakeWhoWaitsFor(key: TokenKey): void {
+    if (!this.#isPushed(key.type)) return;
+    for (const task of this.registry.tasksOf(key.appid)) {
+      if (this.#pushedFor(task.key).some((needed) => keyId(needed) === keyId(key))) this.source.retrySoon(task.key);
+    }
   }
 
   #taskAdded(key: TokenKey): void {

@@ -2,18 +2,11 @@ import { MAX_WAIT_OF_CALLERS_MS, nextAttemptAt, saysWhen } from './backoff.js';
 import { seal } from './document-codec.js';
 import { type TokenError, withFacts } from './errors.js';
 import { type Events, tokenEvent } from './events.js';
-import {
-  contentWithTrying,
-  failureError,
-  failureFacts,
-  type KeyDocument,
-  nextDueAt,
-  type Trying,
-} from './key-document.js';
+import { failureError, failureFacts } from './failure-facts.js';
+import { contentWithTrying, type KeyDocument, nextDueAt, type Trying } from './key-document.js';
 import type { RecordCache, RememberedFailure } from './record-cache.js';
 import { FUTURE_TOLERANCE_MS, lifeMs } from './refresh-policy.js';
 import { isStillRegistered } from './registration-check.js';
-import type { Registry } from './registry.js';
 import type { Due, Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -31,15 +24,24 @@ export class Failures {
   readonly #store: SupervisedStore;
   readonly #cache: RecordCache;
   readonly #clock: StoreClock;
-  readonly #registry: Registry;
+  readonly #fingerprint: (key: TokenKey) => string;
   readonly #events: Events;
 
-  constructor(store: SupervisedStore, cache: RecordCache, clock: StoreClock, registry: Registry, events: Events) {
+  /**
+   * @param fingerprint - tells one registration of a key, and of what is pushed for it, from another.
+   */
+  constructor(
+    store: SupervisedStore,
+    cache: RecordCache,
+    clock: StoreClock,
+    events: Events,
+    fingerprint: (key: TokenKey) => string,
+  ) {
     this.#store = store;
     this.#cache = cache;
     this.#clock = clock;
-    this.#registry = registry;
     this.#events = events;
+    this.#fingerprint = fingerprint;
   }
 
   /**
@@ -50,13 +52,15 @@ export class Failures {
     const failure = this.#cache.failure(key);
     if (failure === undefined) return undefined;
     const isFromTheFuture = failure.trying.failedAt > this.#clock.now() + FUTURE_TOLERANCE_MS;
-    if (isFromTheFuture || failure.trying.registration !== this.#registry.fingerprint(key)) {
+    if (isFromTheFuture || failure.trying.registration !== this.#fingerprint(key)) {
       this.#cache.clearFailure(key);
       return undefined;
     }
     const retryAt = callerWaits ? retryAtForCallers(failure.trying) : failure.trying.retryAt;
     if (retryAt <= this.#clock.now()) return undefined;
-    return { error: failureError(failure.trying, { ...key, hostOnly: failure.local }), retryAt, local: failure.local };
+    const { error, retryAt: storedRetryAt } = failure.trying;
+    const facts = { ...key, hostOnly: failure.local, retryAt: storedRetryAt };
+    return { error: failureError(error, facts), retryAt, local: failure.local };
   }
 
   /** When the background may try again; `undefined` without a failure. */
@@ -66,7 +70,7 @@ export class Failures {
 
   remembered(key: TokenKey): RememberedFailure | undefined {
     const failure = this.#cache.failure(key);
-    return failure?.trying.registration === this.#registry.fingerprint(key) ? failure : undefined;
+    return failure?.trying.registration === this.#fingerprint(key) ? failure : undefined;
   }
 
   /** Remembers what the key's document says of the fleet's attempts. */
@@ -107,7 +111,7 @@ export class Failures {
 
   #trying(key: TokenKey, document: KeyDocument, error: TokenError): Trying {
     const now = this.#clock.now();
-    const registration = this.#registry.fingerprint(key);
+    const registration = this.#fingerprint(key);
     const before = [document.trying, this.remembered(key)?.trying].map((trying) =>
       trying?.registration === registration ? trying.attempts : 0,
     );

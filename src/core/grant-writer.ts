@@ -13,6 +13,7 @@ import type { CachedRecord } from './record-cache.js';
 import type { Adoption, Records } from './records.js';
 import { dueAfterOverlapAt, dueAgainAt, FUTURE_TOLERANCE_MS, repeats } from './refresh-policy.js';
 import { isStillRegistered } from './registration-check.js';
+import { afterGrant, continuesFrom, type ReceivedToken, type Spent, withoutIntent } from './rotation.js';
 import type { Due, Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -24,6 +25,10 @@ export interface WriteOptions {
   readonly lease?: Lease;
   /** Whether the key had a task when the grant was asked for. */
   readonly hadTask: boolean;
+  /** The refresh token that came with the grant. */
+  readonly received?: ReceivedToken | undefined;
+  /** What was sent to get it. */
+  readonly spent?: Spent | undefined;
 }
 
 const MAX_ROUNDS = 5;
@@ -72,28 +77,53 @@ export class GrantWriter {
     let document = before;
     let options = given;
     for (let round = 0; round < MAX_ROUNDS; round++) {
+      if (!mayFollow(document, options)) return this.#standBack(key, document, options);
       const current = document.grant;
-      if (current !== undefined && this.#repeats(current, grant))
-        return this.#keep(key, document, current, grant, options);
-      if (current !== undefined && this.#isNewer(current, grant)) {
-        return this.#yieldTo(key, document, current, grant, options);
+      const next = { ...document, rotation: afterGrant(document.rotation, options.received, options.spent) };
+      const bringsToken =
+        next.rotation?.token !== document.rotation?.token || next.rotation?.expiresAt !== document.rotation?.expiresAt;
+      const isOlder = current !== undefined && this.#isNewer(current, grant);
+      // A refresh token that was paid for with another must be stored, whatever has become of the grant.
+      const mustWrite = bringsToken && (options.spent !== undefined || !isOlder);
+      if (!mustWrite && current !== undefined) {
+        const kept = { ...document, rotation: withoutIntent(document.rotation) };
+        if (this.#repeats(current, grant)) return this.#keep(key, kept, current, grant, options);
+        if (isOlder) return this.#yieldTo(key, kept, current, grant, options);
       }
+      const inForce = isOlder ? current : grant;
+      const content = isOlder ? contentWithTrying(next, undefined) : contentWithGrant(next, grant);
       const version = await this.#store.set(
         id,
-        seal(id, contentWithGrant(document, grant)),
+        seal(id, content),
         document.version,
-        setOptions(key, grant.dueAt, options),
+        setOptions(key, inForce.dueAt, options),
       );
-      if (version !== undefined) return this.#publish(key, version, grant, options);
+      if (version !== undefined) {
+        const recordVersion = isOlder ? document.recordVersion : version;
+        return this.#publish(key, { ...next, version, recordVersion }, inForce, options);
+      }
       await this.#release(options);
       options = withoutLease(options);
       document = await this.read(key);
-      if (document.grant !== undefined && document.grant.obtainedAt >= grant.obtainedAt) {
-        return this.#yieldTo(key, document, document.grant, grant, options);
+      const isSettled = document.grant !== undefined && document.grant.obtainedAt >= grant.obtainedAt;
+      if (isSettled && options.received === undefined) {
+        return this.#yieldTo(key, document, document.grant as StoredGrant, grant, options);
       }
       if (!(await isStillRegistered(this.#store, key, options.hadTask))) throw notRegistered(key);
     }
     throw new TokenError('STORE_UNAVAILABLE', 'the stored record is being changed by others all the time', {
+      ...key,
+      retryable: true,
+    });
+  }
+
+  /** Somebody has stored another refresh token since ours was sent: what came of ours would undo that. */
+  async #standBack(key: TokenKey, document: KeyDocument, options: WriteOptions): Promise<CachedRecord> {
+    await this.#release(options);
+    if (document.grant !== undefined) {
+      return this.#records.adopt(key, document, document.grant, { source: 'store', announceFirst: options.hadTask });
+    }
+    throw new TokenError('UPSTREAM_REJECTED', `another refresh token of ${key.type} was stored meanwhile`, {
       ...key,
       retryable: true,
     });
@@ -165,17 +195,26 @@ export class GrantWriter {
     if (lease !== undefined) await this.#store.release(lease);
   }
 
-  async #publish(key: TokenKey, version: number, grant: StoredGrant, options: WriteOptions): Promise<CachedRecord> {
+  async #publish(
+    key: TokenKey,
+    { version, recordVersion, rotation }: KeyDocument,
+    grant: StoredGrant,
+    options: WriteOptions,
+  ): Promise<CachedRecord> {
     if (!(await isStillRegistered(this.#store, key, options.hadTask))) {
       await this.#store.delete(documentId('key', key), version);
       this.#records.cache.delete(key);
       throw notRegistered(key);
     }
     const { source, reason } = options;
-    const document: KeyDocument = { version, recordVersion: version, grant, unknown: {} };
+    const document: KeyDocument = { version, recordVersion, grant, rotation, unknown: {} };
     this.#records.cache.clearFailure(key);
     return this.#records.adopt(key, document, grant, { source, reason, announceFirst: true });
   }
+}
+
+function mayFollow({ version, rotation }: KeyDocument, { spent }: WriteOptions): boolean {
+  return spent === undefined || version === 0 || continuesFrom(rotation, spent);
 }
 
 function setOptions(key: TokenKey, at: number, options: WriteOptions): { due?: Due; lease?: Lease } {

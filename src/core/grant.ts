@@ -3,13 +3,35 @@ import { type StoredGrant, withoutValue } from './key-document.js';
 import { describeKind, describeValue } from './redact.js';
 import { dueAt, FUTURE_TOLERANCE_MS, type RefreshTimes } from './refresh-policy.js';
 import type { Grant } from './refresher.js';
+import type { ReceivedToken } from './rotation.js';
 
 const MAX_VALUE_LENGTH = 16_384;
 const MAX_LIFE_SECONDS = 31_536_000;
+const MAX_REFRESH_TOKEN_LIFE_SECONDS = 315_360_000;
 const MAX_RESULT_LENGTH = 65_536;
 
 /** Says what is wrong with a grant, in words of ours and without its value. */
 export class InvalidGrant extends TypeError {}
+
+/** The refresh token of a grant that {@link storedGrant} has accepted. */
+export function receivedToken(grant: Grant, { obtainedAt }: StoredGrant): ReceivedToken | undefined {
+  const { refreshToken: value, refreshTokenExpiresInSeconds: life } = grant;
+  if (value === undefined && life === undefined) return undefined;
+  if (typeof value !== 'string' || value === '' || value.length > MAX_VALUE_LENGTH) {
+    const got = typeof value === 'string' ? `${value.length} characters` : describeKind(value);
+    throw new InvalidGrant(
+      `a grant's refreshToken must be a string of 1 to ${MAX_VALUE_LENGTH} characters, got ${got}`,
+    );
+  }
+  if (life === undefined) return { value, expiresAt: undefined };
+  const lifeSeconds = seconds(life);
+  if (!(lifeSeconds >= 1 && lifeSeconds <= MAX_REFRESH_TOKEN_LIFE_SECONDS)) {
+    throw new InvalidGrant(
+      `a grant's refreshTokenExpiresInSeconds must be 1 to ${MAX_REFRESH_TOKEN_LIFE_SECONDS}, got ${describeNumber(life)}`,
+    );
+  }
+  return { value, expiresAt: obtainedAt + Math.round(lifeSeconds * 1_000) };
+}
 
 /** A refresher's or a caller's grant turned into what is stored: instants on the store's clock. */
 export function storedGrant(

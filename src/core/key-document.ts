@@ -1,7 +1,8 @@
 import { unseal } from './document-codec.js';
-import { TokenError, type TokenErrorFacts } from './errors.js';
+import type { FailureFacts } from './failure-facts.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { isJsonObject } from './json.js';
+import type { Rotation } from './rotation.js';
 import type { StoredDocument } from './store.js';
 
 /** A grant as it is stored: with instants instead of durations. */
@@ -26,12 +27,6 @@ export interface Trying {
   readonly error: FailureFacts;
 }
 
-export interface FailureFacts extends JsonObject {
-  readonly code: string;
-  readonly message: string;
-  readonly retryable: boolean;
-}
-
 /** What the store remembers of a key. */
 export interface KeyDocument {
   /** The document's version, 0 when there is none. */
@@ -40,6 +35,7 @@ export interface KeyDocument {
   readonly recordVersion: number;
   readonly grant?: StoredGrant;
   readonly trying?: Trying;
+  readonly rotation?: Rotation | undefined;
   /** Fields of another release, kept through a rewrite. */
   readonly unknown: JsonObject;
 }
@@ -51,47 +47,39 @@ export const NO_KEY_DOCUMENT: KeyDocument = { version: 0, recordVersion: 0, unkn
  */
 export function readKeyDocument(document: StoredDocument | undefined): KeyDocument {
   if (document === undefined) return NO_KEY_DOCUMENT;
-  const { grant, trying, recordVersion, ...unknown } = unseal(document);
+  const { grant, trying, rotation, recordVersion, ...unknown } = unseal(document);
   return {
     version: document.version,
     recordVersion: typeof recordVersion === 'number' ? recordVersion : document.version,
     unknown,
     ...(isJsonObject(grant) ? { grant: grant as unknown as StoredGrant } : {}),
     ...(isJsonObject(trying) ? { trying: trying as unknown as Trying } : {}),
+    ...(isJsonObject(rotation) ? { rotation: rotation as unknown as Rotation } : {}),
   };
 }
 
 /** The content of a document with a new grant, which ends all trying. */
 export function contentWithGrant(before: KeyDocument, grant: StoredGrant): JsonObject {
-  return { ...before.unknown, grant: { ...grant } };
+  return { ...contentBesideGrant(before), grant: { ...grant } };
 }
 
 /** The content of a document whose grant stays and whose state of trying is replaced. */
 export function contentWithTrying(before: KeyDocument, trying: Trying | undefined): JsonObject {
-  const { grant, recordVersion, unknown } = before;
+  const { grant, recordVersion } = before;
   return {
-    ...unknown,
+    ...contentBesideGrant(before),
     ...(grant === undefined ? {} : { grant: { ...grant }, recordVersion }),
     ...(trying === undefined ? {} : { trying: { ...trying } }),
   };
 }
 
+function contentBesideGrant({ rotation, unknown }: KeyDocument): JsonObject {
+  return rotation === undefined ? unknown : { ...unknown, rotation: { ...rotation } as unknown as JsonObject };
+}
+
 /** When the key wants attention next. */
 export function nextDueAt(grant: StoredGrant | undefined, trying: Trying | undefined): number {
   return Math.max(grant?.dueAt ?? 0, trying?.retryAt ?? 0);
-}
-
-/** The facts of an error that are worth storing. None of them is a secret. */
-export function failureFacts(error: TokenError): FailureFacts {
-  const { code, message, retryable, errcode, errmsg, rid, ip } = error;
-  const optional = Object.entries({ errcode, errmsg, rid, ip }).filter(([, value]) => value !== undefined);
-  return { code, message, retryable, ...Object.fromEntries(optional) };
-}
-
-/** The error that a stored state of trying stands for. */
-export function failureError(trying: Trying, facts: TokenErrorFacts): TokenError {
-  const { code, message, ...stored } = trying.error;
-  return new TokenError(code, message, { ...(stored as TokenErrorFacts), ...facts, retryAt: trying.retryAt });
 }
 
 const ESCAPE = '\u0000';

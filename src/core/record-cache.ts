@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Trying } from './key-document.js';
+import type { Rotation } from './rotation.js';
 import type { TokenKey } from './token-key.js';
 import { keyId } from './token-key.js';
 import type { TokenRecord } from './token-record.js';
@@ -9,6 +10,8 @@ export interface CachedRecord {
   readonly key: TokenKey;
   readonly record: TokenRecord;
   readonly value: string;
+  /** The refresh token and what is known of it, for a store that a failover has set back. */
+  readonly rotation: Rotation | undefined;
   /** Until this instant the value can be answered without a further look. Only a look with both clocks moves it. */
   checkAt: number;
   /** Made at the first hit, so that hits allocate nothing. */

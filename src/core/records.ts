@@ -50,6 +50,12 @@ export class Records {
     return cached;
   }
 
+  /** The record of a document, without putting it in force. */
+  recordOf(key: TokenKey, { grant, recordVersion }: KeyDocument): TokenRecord | undefined {
+    if (grant === undefined) return undefined;
+    return new TokenRecord(key, { ...grant, version: recordVersion }, this.#readResult);
+  }
+
   /** What is left, by whichever clock leaves less: no change of the wall clock makes a token live longer. */
   leftMs(cached: CachedRecord): number {
     return Math.min(cached.record.expiresAt - this.#clock.now(), cached.endsAtMonotonic - this.#clock.monotonic());
@@ -108,6 +114,7 @@ export class Records {
     const cached: CachedRecord = {
       key,
       record: new TokenRecord(key, fields, this.#readResult),
+      rotation: document.rotation,
       value: grant.value,
       checkAt: 0,
       promise: undefined,

@@ -5,16 +5,18 @@ import { wait } from './clock.js';
 import type { DocumentReader } from './document-reader.js';
 import { closedError, isTokenError, TokenError } from './errors.js';
 import type { Failures } from './failures.js';
-import { InvalidGrant, storedGrant } from './grant.js';
+import { InvalidGrant, receivedToken, storedGrant } from './grant.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
-import { type KeyDocument, readKeyDocument, type StoredGrant } from './key-document.js';
-import { gatherNeeds, type Needs } from './needs.js';
+import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument, type StoredGrant } from './key-document.js';
+import { gatherNeeds, NeedMissing, type Needs } from './needs.js';
 import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import { dueOf, type RefreshTimes } from './refresh-policy.js';
-import type { AccessTokenMode, AppCredentials, RateLimit, Refresher, Upstream } from './refresher.js';
-import type { Registry } from './registry.js';
+import type { AccessTokenMode, AppCredentials, BuiltInRefresher, RateLimit, Upstream } from './refresher.js';
+import type { RegisteredTask, Registry } from './registry.js';
+import { chooseInput, type Intent, type ReceivedToken } from './rotation.js';
 import type { Flight } from './single-flight.js';
+import { DocumentChanged, Spending } from './spending.js';
 import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -40,7 +42,7 @@ export interface RefreshParts {
   readonly upstream: Upstream;
   readonly times: RefreshTimes;
   readonly accessToken: AccessTokenMode;
-  readonly refresherOf: (type: string) => Refresher | undefined;
+  readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   /** An ordinary `get` of a token that a refresh depends on. */
   readonly tokenOf: (key: TokenKey) => Promise<string>;
   /** Replaces a token that a refresh depended on and found stale. */
@@ -48,6 +50,9 @@ export interface RefreshParts {
   readonly isClosing: () => boolean;
 }
 
+/** After a refusal: whether a function offers another refresh token has to be looked at, anything else makes itself known. */
+const LOOK_AT_FUNCTION_EVERY_MS = 600_000;
+const LOOK_AGAIN_EVERY_MS = 24 * 3_600_000;
 const WAIT_OF_CALLERS_MS = { least: 20, spread: 180 };
 const WAIT_OF_BACKGROUND_MS = { least: 200, spread: 1_800 };
 
@@ -63,16 +68,19 @@ export class Refresh {
    * @throws NeedMissing, or a `TokenError` when the attempt failed or could not be made.
    */
   async run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
-    const { registry, records, clock, refresherOf, tokenOf, replaceStale } = this.#parts;
+    const { registry, records, unwritten, refresherOf, replaceStale } = this.#parts;
     const { key } = flight;
     const knownVersion = records.cache.get(key)?.record.version ?? 0;
     const refresher = refresherOf(key.type);
     if (refresher === undefined) throw new TokenError('INPUT_MISSING', `there is no refresher of ${key.type}`, key);
-    const hasTask = (dependency: TokenKey): boolean => registry.task(dependency) !== undefined;
+    if (refresher.pushed === true) throw isOnlyPushed(key);
+    const answered: Intent[] = [];
     for (let mayReplaceDependencies = true; ; ) {
       this.#assertOpen();
+      const owed = await unwritten.settle(key);
+      if (owed !== undefined) return owed;
       if (await this.#coolsDown(flight)) continue;
-      const needs = await gatherNeeds(key, refresher, registry.task(key), clock, hasTask, tokenOf);
+      const needs = await this.#gatherNeeds(key, refresher, registry.task(key));
       let lease: Lease | undefined;
       try {
         const taken = await this.#takeLease(flight, knownVersion);
@@ -81,7 +89,7 @@ export class Refresh {
         const document = await this.#parts.reader.read(lease.document, readKeyDocument);
         const settled = this.#settledBy(document, flight, knownVersion) ?? (await this.#notAllowed(flight, document));
         if (settled === undefined) {
-          return await this.#askAndWrite(flight, refresher, needs, lease, document, mayReplaceDependencies);
+          return await this.#askAndWrite(flight, refresher, needs, lease, document, mayReplaceDependencies, answered);
         }
         await this.#parts.store.release(lease);
         return settled;
@@ -90,9 +98,28 @@ export class Refresh {
         if (error instanceof StaleDependency) {
           mayReplaceDependencies = false;
           for (const dependency of error.dependencies) await replaceStale(dependency.key, dependency.value);
-        } else if (!(error instanceof CoolingDown)) throw error;
+        } else if (!(error instanceof CoolingDown || error instanceof DocumentChanged)) throw error;
       }
     }
+  }
+
+  /** The needs; a key that nothing can be refreshed with fails here, before anybody is asked. */
+  async #gatherNeeds(key: TokenKey, refresher: BuiltInRefresher, task: RegisteredTask | undefined): Promise<Needs> {
+    const { registry, records, writer, clock, tokenOf, refresherOf } = this.#parts;
+    const sources = {
+      clock,
+      tokenOf,
+      hasTask: (dependency: TokenKey): boolean => registry.task(dependency) !== undefined,
+      isPushed: (type: string): boolean => refresherOf(type)?.pushed === true,
+    };
+    const cached = records.cache.get(key);
+    const { rotation } = cached ?? (refresher.spends === undefined ? NO_KEY_DOCUMENT : await writer.read(key));
+    const stored = chooseInput(rotation, undefined, 'stored', clock.now());
+    const needs = await gatherNeeds(key, refresher, task, sources, stored.kind === 'send');
+    if (refresher.spends === undefined || stored.kind !== 'none') return needs;
+    if (needs.params[refresher.spends] !== undefined) return needs;
+    const message = `${key.type} needs ${refresher.spends}: put one with a grant, or register it in the params of the task`;
+    throw new NeedMissing(new TokenError('INPUT_MISSING', message, key));
   }
 
   /** The lease, or the record that its holder has put in force meanwhile. */
@@ -158,49 +185,73 @@ export class Refresh {
 
   async #askAndWrite(
     flight: Flight<CachedRecord>,
-    refresher: Refresher,
+    refresher: BuiltInRefresher,
     needs: Needs,
     lease: Lease,
     document: KeyDocument,
     mayReplaceDependencies: boolean,
+    answered: Intent[],
   ): Promise<CachedRecord> {
-    const { registry, failures, writer, unwritten, accessToken } = this.#parts;
+    const { registry, failures, writer, unwritten, accessToken, store, clock } = this.#parts;
     const { key, reason } = flight;
     const app = registry.app(key.appid);
     if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
-    const options: WriteOptions = { source: 'upstream', reason, lease, hadTask: registry.task(key) !== undefined };
-    const askedAt = this.#parts.clock.now();
+    const task = registry.task(key);
+    const hadTask = task !== undefined;
+    const looksAgainMs = typeof task?.params === 'function' ? LOOK_AT_FUNCTION_EVERY_MS : LOOK_AGAIN_EVERY_MS;
+    const spending = new Spending({ key, document, hadTask, answered, looksAgainMs, store, clock });
     this.#assertOpen();
-    let grant: StoredGrant;
+    let answer: Answer;
     try {
-      grant = await this.#ask(flight, refresher, needs, registry.credentials(app, accessToken), askedAt);
+      answer = await this.#ask(flight, refresher, needs, registry.credentials(app, accessToken), spending);
     } catch (error) {
-      if (error instanceof StaleDependency && mayReplaceDependencies) throw error;
-      const failure = error instanceof StaleDependency ? error.error : (error as TokenError);
-      throw await failures.record(key, document, lease, failure, options.hadTask);
+      if (error instanceof NeedMissing || error instanceof DocumentChanged) throw error;
+      if (error instanceof StaleDependency && mayReplaceDependencies) {
+        if (spending.intent !== undefined) answered.push(spending.intent);
+        throw error;
+      }
+      const failure = spending.settle(error instanceof StaleDependency ? error.error : (error as TokenError));
+      throw await failures.record(key, spending.document, lease, failure, hadTask);
     }
+    const { grant, received } = answer;
+    const options: WriteOptions = { source: 'upstream', reason, lease, hadTask, received, spent: spending.spent };
     try {
-      return await writer.write(key, document, grant, options);
+      return await writer.write(key, spending.document, grant, options);
     } catch (error) {
       if (!isTokenError(error) || error.code !== 'STORE_UNAVAILABLE') throw error;
-      void this.#parts.store.release(lease);
-      return unwritten.keep(key, document.version, grant, options);
+      void store.release(lease);
+      if (received !== undefined) throw unwritten.owe(key, grant, options, error);
+      return unwritten.keep(key, spending.document.version, grant, options);
     }
   }
 
   async #ask(
     flight: Flight<CachedRecord>,
-    refresher: Refresher,
+    refresher: BuiltInRefresher,
     needs: Needs,
     app: AppCredentials,
-    askedAt: number,
-  ): Promise<StoredGrant> {
+    spending: Spending,
+  ): Promise<Answer> {
     const { key, reason, stale } = flight;
     const { clock, upstream, allowances, records, times } = this.#parts;
-    const previous = records.cache.get(key)?.record;
-    const grant = await ask({ key, app, refresher, reason, stale, previous, needs, clock, upstream, allowances });
+    const askedAt = clock.now();
+    const previous = records.cache.get(key)?.record ?? records.recordOf(key, spending.document);
+    const asked = await ask({
+      key,
+      app,
+      refresher,
+      reason,
+      stale,
+      previous,
+      needs,
+      clock,
+      upstream,
+      allowances,
+      spending,
+    });
     try {
-      return storedGrant(grant, askedAt, clock.now(), times, clock.random());
+      const grant = storedGrant(asked, askedAt, clock.now(), times, clock.random());
+      return { grant, received: receivedToken(asked, grant) };
     } catch (error) {
       const why = error instanceof InvalidGrant ? error.message : 'it cannot be read';
       const message = `the answer for ${key.type} cannot be used: ${why}`;
@@ -235,6 +286,17 @@ export class Refresh {
   #assertOpen(): void {
     if (this.#parts.isClosing()) throw closedError();
   }
+}
+
+/** What came of one attempt, checked. */
+interface Answer {
+  readonly grant: StoredGrant;
+  readonly received: ReceivedToken | undefined;
+}
+
+function isOnlyPushed(key: TokenKey): NeedMissing {
+  const message = `no unexpired ${key.type} has been put, and WeChat pushes it: nobody can ask for one`;
+  return new NeedMissing(new TokenError('INPUT_MISSING', message, key));
 }
 
 /** The key's document forbids an attempt for now; `Failures` has learnt until when. */

@@ -21,6 +21,14 @@ export interface Refresher<Type extends string = string> {
   refresh(context: RefreshContext): Promise<Grant>;
 }
 
+/** What the core knows besides of a type that comes with this library. */
+export interface BuiltInRefresher<Type extends string = string> extends Refresher<Type> {
+  /** WeChat pushes it and nobody can ask for it: `put` stores it, and it cannot be a task. */
+  readonly pushed?: true;
+  /** The param in which a task offers what `spend` takes, so that a key without any fails before the lease is taken. */
+  readonly spends?: string;
+}
+
 /**
  * What a refresher returns.
  *
@@ -35,6 +43,15 @@ export interface Grant {
   readonly obtainedAt?: number;
   /** When to refresh it, in seconds from `obtainedAt`. Default: the manager's margin and jitter before expiry. */
   readonly dueInSeconds?: number;
+  /**
+   * The refresh token that came with it: 1 to 16,384 characters. It is stored in the same write as the token and replaces
+   * the one before.
+   *
+   * @defaultValue the stored one stays, and its deadline too
+   */
+  readonly refreshToken?: string;
+  /** How long the refresh token lives, in seconds from `obtainedAt`: 1 to 315,360,000 (ten years). Default: see above. */
+  readonly refreshTokenExpiresInSeconds?: number;
   /** WeChat's answer as it came. */
   readonly result?: JsonObject;
 }
@@ -64,6 +81,17 @@ export interface RefreshContext {
   /** The value of a token named by `dependsOn`. */
   token(key: TokenKey): Promise<string>;
   /**
+   * Takes a refresh token to send: a stored one, or the one that the task offers in its params. Before it resolves it is
+   * written down durably that this one is about to be used up, so that a crash, a full disk or a second process cannot
+   * lose it or send it twice. What WeChat has refused is not given out again.
+   *
+   * @param offered - what the task offers, `undefined` where it offers none. One that has been replaced meanwhile is not
+   *   used.
+   * @returns the refresh token, and whether it was the `stored` one.
+   * @throws a `TokenError`: `REAUTHORIZATION_REQUIRED` when all are dead, `STORE_UNAVAILABLE`. Let it pass.
+   */
+  spend(offered: string | undefined, options?: SpendOptions): Promise<SpentToken>;
+  /**
    * Takes one from a limit that is counted in the store, for the whole fleet.
    *
    * @param name - 1 to 64 characters of `A-Z a-z 0-9 _ . @ -`.
@@ -78,6 +106,26 @@ export interface RefreshContext {
   request(request: WeChatRequest): Promise<JsonObject>;
   /** Aborted when the attempt is over: 15 s after it began, or when the refresher has settled. */
   readonly signal: AbortSignal;
+}
+
+/**
+ * @public
+ */
+export interface SpendOptions {
+  /**
+   * Which one is sent first when both the store and the task have one.
+   *
+   * @defaultValue `'offered'`: whoever registers a new one has authorized again
+   */
+  readonly prefer?: 'offered' | 'stored';
+}
+
+/**
+ * @public
+ */
+export interface SpentToken {
+  readonly value: string;
+  readonly stored: boolean;
 }
 
 /**

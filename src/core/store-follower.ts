@@ -22,6 +22,8 @@ export interface FollowerParts {
   readonly failures: Failures;
   readonly writer: GrantWriter;
   readonly clock: Clock;
+  /** Whether WeChat pushes tokens of this type, so that others may wait for one. */
+  readonly isPushed: (type: string) => boolean;
   /** Called after the record or the failure of a key may have changed. */
   readonly changed: (key: TokenKey) => void;
 }
@@ -127,10 +129,10 @@ export class StoreFollower {
   async #writeBack(held: CachedRecord, document: KeyDocument): Promise<void> {
     const { store, records, registry } = this.#parts;
     if (held.confirmedAtMonotonic === undefined) return;
-    const { value, record, key } = held;
+    const { value, record, rotation, key } = held;
     const { obtainedAt, expiresAt, dueAt } = record;
     const id = documentId('key', key);
-    const content = seal(id, contentWithGrant(document, { value, obtainedAt, expiresAt, dueAt }));
+    const content = seal(id, contentWithGrant({ ...document, rotation }, { value, obtainedAt, expiresAt, dueAt }));
     try {
       const due = { lane: key.type, at: dueAt };
       const version = await store.set(id, content, document.version, registry.task(key) === undefined ? {} : { due });
@@ -180,7 +182,8 @@ export class StoreFollower {
   }
 
   #concernsUs(key: TokenKey): boolean {
-    const { registry, records } = this.#parts;
-    return registry.task(key) !== undefined || records.cache.get(key) !== undefined;
+    const { registry, records, isPushed } = this.#parts;
+    if (registry.task(key) !== undefined || records.cache.get(key) !== undefined) return true;
+    return isPushed(key.type) && registry.knows(key.appid);
   }
 }

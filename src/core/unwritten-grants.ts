@@ -1,5 +1,5 @@
 import { backoffDelayMs } from './backoff.js';
-import { isTokenError } from './errors.js';
+import { isTokenError, type TokenError, withFacts } from './errors.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
 import type { StoredGrant } from './key-document.js';
 import type { CachedRecord } from './record-cache.js';
@@ -12,11 +12,16 @@ interface Unwritten {
   readonly key: TokenKey;
   readonly grant: StoredGrant;
   readonly options: WriteOptions;
-  readonly version: number;
+  /** The version under which it is served meanwhile; `undefined` for one that is published only when it is durable. */
+  readonly version: number | undefined;
   attempts: number;
 }
 
-/** Grants that the store did not take: served from memory, and offered to it again until it takes them or they end. */
+/**
+ * Grants that the store did not take, offered to it again until it takes them. One that can be had again is served from
+ * memory meanwhile and forgotten when it ends; one that brought a refresh token is the only copy of that, so nothing
+ * else is asked for before it is stored.
+ */
 export class UnwrittenGrants {
   readonly #unwritten = new Map<string, Unwritten>();
   readonly #writer: GrantWriter;
@@ -46,33 +51,74 @@ export class UnwrittenGrants {
     { lease: _lease, ...options }: WriteOptions,
   ): CachedRecord {
     const version = Math.max(storedVersion, this.#records.cache.get(key)?.record.version ?? 0) + 1;
-    const unwritten: Unwritten = { key, grant, options, version, attempts: 0 };
-    this.#unwritten.set(keyId(key), unwritten);
-    this.#offerLater(unwritten);
+    this.#add({ key, grant, options, version, attempts: 0 });
     const document = { version, recordVersion: version, grant, unknown: {} };
     return this.#records.adopt(key, document, grant, { ...options, written: false, announceFirst: true });
+  }
+
+  /**
+   * Keeps a grant that brought a refresh token.
+   *
+   * @returns the error for whoever waits: nothing is in force before it is durable.
+   */
+  owe(key: TokenKey, grant: StoredGrant, { lease: _lease, ...options }: WriteOptions, cause: TokenError): TokenError {
+    this.#add({ key, grant, options, version: undefined, attempts: 0 });
+    return withFacts(cause, { ...key, retryable: true });
+  }
+
+  /**
+   * Stores the grant that is owed for a key, if one is.
+   *
+   * @returns the record in force then.
+   * @throws a `TokenError` while the store does not take it.
+   */
+  async settle(key: TokenKey): Promise<CachedRecord | undefined> {
+    const unwritten = this.#unwritten.get(keyId(key));
+    return unwritten?.version === undefined && unwritten !== undefined ? this.#write(unwritten) : undefined;
+  }
+
+  /** Offers everything that is owed once more, before the store is closed. */
+  async flush(): Promise<void> {
+    const owed = [...this.#unwritten.values()].filter(({ version }) => version === undefined);
+    await Promise.allSettled(owed.map((unwritten) => this.#write(unwritten)));
+  }
+
+  #add(unwritten: Unwritten): void {
+    this.#unwritten.set(keyId(unwritten.key), unwritten);
+    this.#offerLater(unwritten);
   }
 
   async #offer(id: string): Promise<void> {
     const unwritten = this.#unwritten.get(id);
     if (unwritten === undefined) return;
-    const { key, grant, options, version } = unwritten;
-    const cached = this.#records.cache.get(key);
-    const isOutdated = cached?.record.version !== version || grant.expiresAt <= this.#clock.now();
-    if (isOutdated) {
-      this.#unwritten.delete(id);
-      return;
-    }
+    if (this.#isOutdated(unwritten)) this.#unwritten.delete(id);
+    else await this.#write(unwritten).catch(() => this.#offerLater(unwritten));
+  }
+
+  #isOutdated({ key, grant, version }: Unwritten): boolean {
+    if (version === undefined) return false;
+    return this.#records.cache.get(key)?.record.version !== version || grant.expiresAt <= this.#clock.now();
+  }
+
+  async #write(unwritten: Unwritten): Promise<CachedRecord> {
+    const { key, grant, options } = unwritten;
     try {
-      await this.#writer.write(key, await this.#writer.read(key), grant, options);
-      if (this.#unwritten.get(id) === unwritten) this.#unwritten.delete(id);
+      const written = await this.#writer.write(key, await this.#writer.read(key), grant, options);
+      this.#forget(unwritten);
+      return written;
     } catch (error) {
-      if (isTokenError(error) && error.code === 'NOT_REGISTERED') this.#unwritten.delete(id);
-      else this.#offerLater(unwritten);
+      if (isTokenError(error) && error.code !== 'STORE_UNAVAILABLE') this.#forget(unwritten);
+      throw error;
     }
   }
 
+  #forget(unwritten: Unwritten): void {
+    const id = keyId(unwritten.key);
+    if (this.#unwritten.get(id) === unwritten) this.#unwritten.delete(id);
+  }
+
   #offerLater(unwritten: Unwritten): void {
+    if (this.#unwritten.get(keyId(unwritten.key)) !== unwritten) return;
     unwritten.attempts++;
     const delayMs = backoffDelayMs({
       attempts: unwritten.attempts,

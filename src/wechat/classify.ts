@@ -61,6 +61,8 @@ function judge(row: ErrorRow | undefined, errmsg: string, withToken: boolean, no
       return { code: 'UPSTREAM_REJECTED', retryable: true };
     case 'reauth':
       return { code: 'REAUTHORIZATION_REQUIRED', retryAt: now + COOL_DOWN_MS };
+    case 'ticket':
+      return { code: 'INPUT_MISSING', retryAt: now + COOL_DOWN_MS };
     default:
       return { code: 'UPSTREAM_REJECTED', retryAt: now + (row.coolDownMs ?? COOL_DOWN_MS) };
   }

@@ -1,5 +1,6 @@
 import { expectTypeOf, test } from 'vitest';
 import type {
+  BuiltInTokenType,
   Due,
   Grant,
   Lease,
@@ -58,8 +59,17 @@ test('custom types join the union, and any manager is a TokenManager', () => {
   const plain: TokenManager = tokens;
   expectTypeOf(plain).toEqualTypeOf<TokenManager<never>>();
   const name: string = 'corp_access_token';
+  expectTypeOf<BuiltInTokenType>().toEqualTypeOf<
+    | 'access_token'
+    | 'jsapi_ticket'
+    | 'oauth2_access_token'
+    | 'component_access_token'
+    | 'authorizer_access_token'
+    | 'wx_card_ticket'
+    | 'component_verify_ticket'
+  >();
   if (tokens.hasType(name)) {
-    expectTypeOf(name).toEqualTypeOf<'access_token' | 'jsapi_ticket' | 'wx_card_ticket' | 'corp_access_token'>();
+    expectTypeOf(name).toEqualTypeOf<BuiltInTokenType | 'corp_access_token'>();
   }
 });
 
@@ -154,7 +164,7 @@ test('a page is signed with the ticket of an app or of a subject', () => {
 test('the ports have the members that users implement', () => {
   expectTypeOf<keyof Refresher>().toEqualTypeOf<'type' | 'dependsOn' | 'refresh'>();
   expectTypeOf<keyof RefreshContext>().toEqualTypeOf<
-    'key' | 'app' | 'previous' | 'reason' | 'stale' | 'params' | 'token' | 'allow' | 'request' | 'signal'
+    'key' | 'app' | 'previous' | 'reason' | 'stale' | 'params' | 'token' | 'spend' | 'allow' | 'request' | 'signal'
   >();
   expectTypeOf<keyof TokenStore>().toEqualTypeOf<
     'now' | 'get' | 'set' | 'delete' | 'list' | 'lease' | 'claimDue' | 'watch' | 'close'

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.js';
-import { TokenError } from '../../core/errors.js';
 import type { Grant, RefreshContext, Refresher } from '../../core/refresher.js';
 import { grantFromAnswer } from './grant-from-answer.js';
+import { secretOf } from './secret-of.js';
 
 const RENEWAL_WINDOW_SECONDS = 300;
 const FORCE_LIMIT = { everyMs: 30_000, perDay: 20 };
@@ -27,7 +27,7 @@ export function createAccessTokenRefresher(clock: Pick<Clock, 'random'>): Refres
 }
 
 async function askPlain(context: RefreshContext): Promise<Grant> {
-  const query = { grant_type: 'client_credential', appid: context.app.appid, secret: secretOf(context) };
+  const query = { grant_type: 'client_credential', appid: context.app.appid, secret: secretOf(context.app) };
   return grantFromAnswer(await context.request({ method: 'GET', path: '/cgi-bin/token', query }), 'access_token');
 }
 
@@ -35,7 +35,7 @@ async function askStable(context: RefreshContext, force: boolean): Promise<Grant
   const body = {
     grant_type: 'client_credential',
     appid: context.app.appid,
-    secret: secretOf(context),
+    secret: secretOf(context.app),
     force_refresh: force,
   };
   const answer = await context.request({ method: 'POST', path: '/cgi-bin/stable_token', body });
@@ -56,9 +56,4 @@ async function mustForce(context: RefreshContext, grant: Grant): Promise<boolean
 function dueInSeconds(lifeSeconds: number, random: number): number {
   const windowSeconds = Math.min(RENEWAL_WINDOW_SECONDS, lifeSeconds / 2);
   return lifeSeconds - windowSeconds * (0.4 + 0.5 * random);
-}
-
-function secretOf({ app }: RefreshContext): string {
-  if (app.secret !== undefined) return app.secret;
-  throw new TokenError('INPUT_MISSING', `The secret of ${app.appid} is not known: register the app with its secret`);
 }

@@ -1,5 +1,7 @@
+import { TokenError } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json.js';
 import type { Grant } from '../../core/refresher.js';
+import type { TokenKey } from '../../core/token-key.js';
 
 /**
  * Reads the token named `field` and its `expires_in` out of an answer, as they came: the manager checks them. Lifetimes
@@ -12,6 +14,27 @@ export function grantFromAnswer(answer: JsonObject, field: string): Grant {
     expiresInSeconds: readSeconds(answer['expires_in']),
     result: answer,
   };
+}
+
+/** The refresh token of an answer. Where it has none, the one that was sent stays good. */
+export function refreshTokenFromAnswer(answer: JsonObject, field: string, sent: string): string {
+  const value = answer[field];
+  // What is no string is for the manager to refuse.
+  return value === undefined || value === null || value === '' ? sent : (value as string);
+}
+
+/**
+ * An answer that names somebody else is for somebody else.
+ *
+ * @throws a `TokenError` with code `UPSTREAM_REJECTED`.
+ */
+export function assertHolder(key: TokenKey, field: string, holder: string | undefined, answer: JsonObject): void {
+  const named = answer[field];
+  if (holder === undefined || named === undefined || named === holder) return;
+  throw new TokenError('UPSTREAM_REJECTED', `the answer for ${key.type} has another ${field} than the one asked for`, {
+    ...key,
+    retryable: true,
+  });
 }
 
 function readSeconds(value: unknown): number {

@@ -3,10 +3,12 @@ import { Allowances } from '../../../src/core/allowance.js';
 import { type AttemptInput, ask, StaleDependency } from '../../../src/core/attempt.js';
 import { DocumentReader } from '../../../src/core/document-reader.js';
 import { TokenError } from '../../../src/core/errors.js';
+import { NO_KEY_DOCUMENT } from '../../../src/core/key-document.js';
 import { gatherNeeds, NeedMissing } from '../../../src/core/needs.js';
 import type { Grant, RefreshContext, Refresher, WeChatRequest } from '../../../src/core/refresher.js';
 import type { ParamsFunction } from '../../../src/core/registration.js';
 import type { RegisteredTask } from '../../../src/core/registry.js';
+import { Spending } from '../../../src/core/spending.js';
 import { StoreClock } from '../../../src/core/store-clock.js';
 import { SupervisedStore } from '../../../src/core/supervised-store.js';
 import { keyId, type TokenKey } from '../../../src/core/token-key.js';
@@ -57,9 +59,8 @@ describe('gatherNeeds', () => {
       KEY,
       refresher(() => GRANT, dependencies),
       given,
-      clock,
-      has,
-      tokenOf,
+      { clock, tokenOf, hasTask: has, isPushed: () => false },
+      false,
     );
   }
 
@@ -78,8 +79,8 @@ describe('gatherNeeds', () => {
   test('a token is got for each dependency', async () => {
     const { tokens } = await gather(undefined, [TOKEN, OTHER]);
     expect([...tokens]).toEqual([
-      ['wx1/access_token', { key: TOKEN, value: 'token of wx1/access_token' }],
-      ['wx9/component/s', { key: OTHER, value: 'token of wx9/component/s' }],
+      ['wx1/access_token', { key: TOKEN, value: 'token of wx1/access_token', pushed: false }],
+      ['wx9/component/s', { key: OTHER, value: 'token of wx9/component/s', pushed: false }],
     ]);
   });
 
@@ -192,7 +193,7 @@ describe('ask', () => {
       reason: 'stale',
       stale: 'dead',
       previous: undefined,
-      needs: { params: { a: 1 }, tokens: new Map([[keyId(TOKEN), { key: TOKEN, value: 'T' }]]) },
+      needs: { params: { a: 1 }, tokens: new Map([[keyId(TOKEN), { key: TOKEN, value: 'T', pushed: false }]]) },
       clock,
       upstream: {
         request: async (request, options) => {
@@ -202,6 +203,15 @@ describe('ask', () => {
         close: async () => {},
       },
       allowances: new Allowances(store, new DocumentReader(store, () => {}), () => clock.now()),
+      spending: new Spending({
+        key: KEY,
+        document: NO_KEY_DOCUMENT,
+        hadTask: false,
+        answered: [],
+        looksAgainMs: 1,
+        store,
+        clock,
+      }),
       ...more,
     };
   }
@@ -345,7 +355,7 @@ describe('ask', () => {
     );
     expect(error).toBeInstanceOf(StaleDependency);
     const { dependencies, error: own } = error as unknown as StaleDependency;
-    expect(dependencies).toEqual([{ key: TOKEN, value: 'T' }]);
+    expect(dependencies).toEqual([{ key: TOKEN, value: 'T', pushed: false }]);
     expect(own).toMatchObject({ code: 'UPSTREAM_REJECTED', errcode: 40_001, ...KEY });
     expect(error.message).not.toContain('T ');
   });

@@ -39,7 +39,7 @@ beforeEach(async () => {
   events.on('reauthorizationRequired', ({ error }) => void log.push(`reauthorize ${error.retryAt}`));
   for (const id of ['app/wx1', 'task/wx1/access_token']) await memory.set(id, seal(id, {}), 0);
   const storeClock = new StoreClock(clock, async () => clock.now(), { wentBack() {}, wentForward() {} });
-  failures = new Failures(store, cache, storeClock, registry, events);
+  failures = new Failures(store, cache, storeClock, events, (key) => registry.fingerprint(key));
 });
 
 async function stored(): Promise<KeyDocument> {

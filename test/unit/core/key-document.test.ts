@@ -2,12 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DamagedDocument, seal } from '../../../src/core/document-codec.js';
 import { TokenError } from '../../../src/core/errors.js';
+import { failureError, failureFacts } from '../../../src/core/failure-facts.js';
 import type { JsonObject } from '../../../src/core/json.js';
 import {
   contentWithGrant,
   contentWithTrying,
-  failureError,
-  failureFacts,
   NO_KEY_DOCUMENT,
   nextDueAt,
   readKeyDocument,
@@ -113,7 +112,7 @@ describe('a failure', () => {
   });
 
   test('is an error again, with facts of the moment and its own time', () => {
-    const error = failureError(TRYING, { appid: 'wx1', retryAt: 99 });
+    const error = failureError(TRYING.error, { appid: 'wx1', retryAt: 6 });
     expect(error).toBeInstanceOf(TokenError);
     expect(error.toJSON()).toEqual({
       name: 'TokenError',

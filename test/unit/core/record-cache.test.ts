@@ -23,6 +23,7 @@ function cached(of: TokenKey): CachedRecord {
     key: of,
     record: new TokenRecord(of, FIELDS, async () => undefined),
     value: 'v',
+    rotation: undefined,
     checkAt: 5,
     promise: undefined,
     endsAtMonotonic: 9,

@@ -61,6 +61,7 @@ beforeEach(() => {
     records,
     failures,
     writer,
+    isPushed: () => false,
     changed: (key) => void changed.push(keyId(key)),
   });
 });

@@ -10,6 +10,7 @@ const NOW = Date.UTC(2026, 0, 5, 4, 0, 30);
 const REJECTED = { code: 'UPSTREAM_REJECTED', retryable: false, hostOnly: false, inMs: 10 * MINUTE };
 const HOST = { ...REJECTED, hostOnly: true };
 const REAUTH = { ...REJECTED, code: 'REAUTHORIZATION_REQUIRED' };
+const TICKET = { ...REJECTED, code: 'INPUT_MISSING' };
 const STALE = { ...REJECTED, retryable: true, inMs: undefined };
 const BUSY = { ...STALE, code: 'UPSTREAM_UNAVAILABLE' };
 const DAY = { code: 'QUOTA_EXHAUSTED', retryable: true, hostOnly: false, inMs: 30 * MINUTE };
@@ -27,7 +28,8 @@ const EXPECTED = new Map<number, typeof REJECTED | typeof STALE>([
   [89507, { ...HOST, inMs: 60 * MINUTE }],
   ...rows(REJECTED, 40001, 40002, 40013, 40125, 40243, 41002, 41004, 41018, 41021, 43002, 43003, 47001, 61007, 61011),
   ...rows(REJECTED, 76003, 76021, 76022, 41001, 48001, 61014, 61015, 61024, 48004, 50002, 50004, 50007, 50001),
-  ...rows(REJECTED, 61005, 61006, 61009, 61010, 40029, 40163, 42003, 41008),
+  ...rows(TICKET, 61005, 61006),
+  ...rows(REJECTED, 61009, 61010, 40029, 40163, 42003, 41008),
 ]);
 
 function rows<Verdict>(verdict: Verdict, ...errcodes: number[]): [number, Verdict][] {

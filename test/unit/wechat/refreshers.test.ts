@@ -37,6 +37,7 @@ function contextOf(fields: Partial<RefreshContext> = {}): RefreshContext {
     stale: undefined,
     params: {},
     token: () => expect.fail('no token is needed'),
+    spend: () => expect.fail('nothing is used up'),
     allow: () => expect.fail('no limit is needed'),
     request: (request) => client.request(request, { signal, withToken: false }),
     signal,

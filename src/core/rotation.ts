@@ -1,0 +1,145 @@
+import type { FailureFacts } from './failure-facts.js';
+import { secretHash } from './secret-hash.js';
+
+/** What a key's document remembers of the inputs that its refreshes use up: refresh tokens, mostly. */
+export interface Rotation {
+  /** The newest refresh token; absent where the inputs are held by others, as verify tickets are. */
+  readonly token?: string;
+  /** When `token` ends, in epoch milliseconds; absent: not known. */
+  readonly expiresAt?: number;
+  /** Hashes of refresh tokens: the first of the present chain, then the last ones of any. */
+  readonly known?: readonly string[];
+  /** What was about to be sent when nobody has yet said what became of it. */
+  readonly intent?: Intent;
+  /** What WeChat has refused, the latest last. */
+  readonly refused?: readonly Refused[];
+}
+
+export interface Intent {
+  readonly hash: string;
+  readonly at: number;
+}
+
+export interface Refused {
+  readonly hash: string;
+  /** Until then somebody who sent it before may still store what came of it. */
+  readonly deadAt: number;
+  readonly error: FailureFacts;
+}
+
+/** Which input is sent first when there are two. */
+export type Preference = 'offered' | 'stored';
+
+/** What a refresh has sent. */
+export interface Spent {
+  readonly hash: string;
+  /** Hash of the refresh token that was stored then, `undefined` without one. */
+  readonly base: string | undefined;
+  /** Hashes of those before it. */
+  readonly known: readonly string[];
+}
+
+/** A refresh token that came with a grant. */
+export interface ReceivedToken {
+  readonly value: string;
+  /** `undefined`: the grant does not say. */
+  readonly expiresAt: number | undefined;
+}
+
+export type Choice =
+  | { readonly kind: 'send'; readonly value: string; readonly hash: string; readonly stored: boolean }
+  | { readonly kind: 'refused'; readonly refused: Refused }
+  | { readonly kind: 'expired'; readonly expiredAt: number }
+  | { readonly kind: 'none' };
+
+const MAX_KNOWN = 16;
+const MAX_REFUSED = 4;
+
+/**
+ * Chooses what to send. An offered refresh token that is known is an old one, so that a restart with the params of the
+ * first day sends the stored one; what was refused is not sent again.
+ */
+export function chooseInput(
+  rotation: Rotation | undefined,
+  offered: string | undefined,
+  prefer: Preference,
+  now: number,
+): Choice {
+  const { token, expiresAt = Number.POSITIVE_INFINITY, refused = [] } = rotation ?? {};
+  const isExpired = token !== undefined && expiresAt <= now;
+  const candidates = [
+    ...(token === undefined || isExpired ? [] : [candidate(token, true)]),
+    ...(offered === undefined || isKnown(rotation, offered) ? [] : [candidate(offered, false)]),
+  ];
+  if (prefer === 'offered') candidates.reverse();
+  const refusalOf = ({ hash }: { hash: string }): Refused | undefined => refused.find((entry) => entry.hash === hash);
+  const alive = candidates.find((found) => refusalOf(found) === undefined);
+  if (alive !== undefined) return alive;
+  const refusals = candidates.map(refusalOf).filter((entry) => entry !== undefined);
+  const latest = refusals.toSorted((one, other) => one.deadAt - other.deadAt).at(-1);
+  if (latest !== undefined) return { kind: 'refused', refused: latest };
+  return isExpired ? { kind: 'expired', expiredAt: expiresAt } : { kind: 'none' };
+}
+
+export function withIntent(rotation: Rotation | undefined, intent: Intent): Rotation {
+  return { ...rotation, intent };
+}
+
+/** WeChat has answered for what was sent. */
+export function withoutIntent(rotation: Rotation | undefined): Rotation | undefined {
+  const { intent: _intent, ...rest } = rotation ?? {};
+  return Object.keys(rest).length === 0 ? undefined : rest;
+}
+
+export function withRefusal(rotation: Rotation | undefined, refusal: Refused): Rotation {
+  const others = (rotation?.refused ?? []).filter(({ hash }) => hash !== refusal.hash);
+  return { ...withoutIntent(rotation), refused: [...others, refusal].slice(-MAX_REFUSED) };
+}
+
+/** After a grant: its refresh token if it brought one, else the one before, which then is still good. */
+export function afterGrant(
+  rotation: Rotation | undefined,
+  received: ReceivedToken | undefined,
+  spent: Spent | undefined,
+): Rotation | undefined {
+  const settled = withoutIntent(rotation);
+  if (received === undefined) return settled;
+  const { value, expiresAt } = received;
+  if (value === settled?.token) return expiresAt === undefined ? settled : { ...settled, expiresAt };
+  // Whoever puts a refresh token that was replaced long ago has slept meanwhile; but any is better than a dead one.
+  if (spent === undefined && isKnown(settled, value) && !isDead(settled)) return settled;
+  const continues = spent !== undefined && spent.hash === spent.base;
+  const { expiresAt: before, known: earlier = [], ...rest } = settled ?? {};
+  const deadline = expiresAt ?? (continues ? before : undefined);
+  const hash = secretHash(value);
+  const first = (continues ? earlier[0] : spent?.hash) ?? hash;
+  const later = [...earlier, ...(spent === undefined ? [] : [spent.hash]), hash].filter((known) => known !== first);
+  return {
+    ...rest,
+    token: value,
+    known: [first, ...[...new Set(later)].slice(-MAX_KNOWN)],
+    ...(deadline === undefined ? {} : { expiresAt: deadline }),
+  };
+}
+
+/**
+ * Whether what came of `spent` may be stored: the stored refresh token is the one that was there when it was sent, or an
+ * older one that a failover has brought back.
+ */
+export function continuesFrom(rotation: Rotation | undefined, spent: Spent): boolean {
+  if (rotation?.token === undefined) return true;
+  const stored = secretHash(rotation.token);
+  return stored === spent.base || spent.known.includes(stored);
+}
+
+export function isDead({ token, refused = [] }: Rotation = {}): boolean {
+  return token !== undefined && refused.some(({ hash }) => hash === secretHash(token));
+}
+
+function isKnown(rotation: Rotation | undefined, token: string): boolean {
+  return rotation?.known?.includes(secretHash(token)) === true;
+}
+
+function candidate(value: string, stored: boolean): { kind: 'send'; value: string; hash: string; stored: boolean } {
+  return { kind: 'send', value, hash: secretHash(value), stored };
+}

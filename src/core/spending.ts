@@ -1,0 +1,156 @@
+import { seal } from './document-codec.js';
+import { TokenError, withFacts } from './errors.js';
+import { failureError, failureFacts } from './failure-facts.js';
+import { contentWithTrying, type KeyDocument, nextDueAt } from './key-document.js';
+import { NeedMissing } from './needs.js';
+import { describeKind } from './redact.js';
+import {
+  type Choice,
+  chooseInput,
+  type Intent,
+  type Preference,
+  type Refused,
+  type Spent,
+  withIntent,
+  withoutIntent,
+  withRefusal,
+} from './rotation.js';
+import { secretHash } from './secret-hash.js';
+import type { StoreClock } from './store-clock.js';
+import type { SupervisedStore } from './supervised-store.js';
+import { LEASE_MS } from './time-limits.js';
+import { documentId, type TokenKey } from './token-key.js';
+
+/** The document has changed since the lease was granted: the refresh starts again with what is there now. */
+export class DocumentChanged extends Error {}
+
+export interface SpendingInput {
+  readonly key: TokenKey;
+  /** The key's document as the lease showed it. */
+  readonly document: KeyDocument;
+  readonly hadTask: boolean;
+  /** Intents of this very refresh that WeChat has answered for. */
+  readonly answered: readonly Intent[];
+  /** How long a refused input is left alone before the params are looked at again. */
+  readonly looksAgainMs: number;
+  readonly store: SupervisedStore;
+  readonly clock: StoreClock;
+}
+
+const OTHER_INPUT_AFTER_MS = 200;
+
+/** The inputs that one attempt uses up: chosen, announced durably before they are sent, and settled afterwards. */
+export class Spending {
+  readonly #input: SpendingInput;
+  #document: KeyDocument;
+  #intent: Intent | undefined;
+  #spent: Spent | undefined;
+  #rival: Intent | undefined;
+  #interruption: NeedMissing | DocumentChanged | undefined;
+  #next: () => Choice = () => ({ kind: 'none' });
+
+  constructor(input: SpendingInput) {
+    this.#input = input;
+    this.#document = input.document;
+  }
+
+  /** The key's document as it is now. */
+  get document(): KeyDocument {
+    return this.#document;
+  }
+
+  get spent(): Spent | undefined {
+    return this.#spent;
+  }
+
+  get intent(): Intent | undefined {
+    return this.#intent;
+  }
+
+  /** Why the attempt has to end without having failed, whatever the refresher makes of it. */
+  get interruption(): NeedMissing | DocumentChanged | undefined {
+    return this.#interruption;
+  }
+
+  /**
+   * Chooses the input to send and writes durably that it is about to be sent, so that a store that takes no writes fails
+   * the refresh while the input is unspent.
+   *
+   * @throws NeedMissing without any, DocumentChanged, or a `TokenError` when all are dead.
+   */
+  async spend(offered: unknown, prefer: Preference): Promise<{ readonly value: string; readonly stored: boolean }> {
+    const { key, store, clock, hadTask, answered } = this.#input;
+    if (offered !== undefined && (typeof offered !== 'string' || offered === '')) {
+      const message = `what ${key.type} is refreshed with must be a non-empty string, got ${describeKind(offered)}`;
+      throw this.#interrupt(new NeedMissing(new TokenError('INPUT_MISSING', message, key)));
+    }
+    this.#next = () => chooseInput(this.#document.rotation, offered, prefer, clock.now());
+    const choice = this.#next();
+    if (choice.kind !== 'send') throw this.#nothingToSend(choice);
+    const { rotation } = this.#document;
+    const before = rotation?.intent;
+    const isRival = before?.hash === choice.hash && !answered.some(({ at }) => at === before.at);
+    this.#rival = isRival ? before : undefined;
+    this.#intent = { hash: choice.hash, at: clock.now() };
+    const announced = { ...this.#document, rotation: withIntent(rotation, this.#intent) };
+    const id = documentId('key', key);
+    const content = seal(id, contentWithTrying(announced, announced.trying));
+    const due = { lane: key.type, at: nextDueAt(announced.grant, announced.trying) };
+    const version = await store.set(id, content, announced.version, hadTask ? { due } : {});
+    if (version === undefined) throw this.#interrupt(new DocumentChanged());
+    this.#document = { ...announced, version };
+    const base = rotation?.token === undefined ? undefined : secretHash(rotation.token);
+    this.#spent = { hash: choice.hash, base, known: rotation?.known ?? [] };
+    return { value: choice.value, stored: choice.stored };
+  }
+
+  /** The attempt has failed: what is known now of what it sent, and the error that says when to go on. */
+  settle(error: TokenError): TokenError {
+    if (this.#spent === undefined) return error;
+    if (error.code !== 'REAUTHORIZATION_REQUIRED' && error.code !== 'INPUT_MISSING') {
+      // Without an answer nobody knows whether it was used up, so the intent stays.
+      if (error.errcode !== undefined) this.#setRotation(withoutIntent(this.#document.rotation));
+      return error;
+    }
+    const now = this.#input.clock.now();
+    const deadAt = this.#rival === undefined ? now : now + LEASE_MS;
+    const refused: Refused = { hash: this.#spent.hash, deadAt, error: failureFacts(error) };
+    this.#setRotation(withRefusal(this.#document.rotation, refused));
+    const next = this.#next();
+    if (next.kind === 'send') {
+      const { errcode, errmsg, rid } = error;
+      const facts = { errcode, errmsg, rid, retryAt: now + OTHER_INPUT_AFTER_MS, retryable: true };
+      return new TokenError('UPSTREAM_REJECTED', `${error.message}; another one is on offer and is tried next`, facts);
+    }
+    return this.#refusal(refused, error);
+  }
+
+  #interrupt<Interruption extends NeedMissing | DocumentChanged>(interruption: Interruption): Interruption {
+    this.#interruption = interruption;
+    return interruption;
+  }
+
+  #setRotation(rotation: KeyDocument['rotation']): void {
+    this.#document = { ...this.#document, rotation };
+  }
+
+  #nothingToSend(choice: Exclude<Choice, { kind: 'send' }>): Error {
+    const { key, clock, looksAgainMs } = this.#input;
+    if (choice.kind === 'none') {
+      const message = `${key.type} needs something to be refreshed with, and neither the store nor its params have it`;
+      return this.#interrupt(new NeedMissing(new TokenError('INPUT_MISSING', message, key)));
+    }
+    if (choice.kind === 'refused') return this.#refusal(choice.refused, failureError(choice.refused.error, key));
+    const message = `the refresh token has reached its end (${new Date(choice.expiredAt).toISOString()})`;
+    const retryAt = clock.now() + looksAgainMs;
+    return new TokenError('REAUTHORIZATION_REQUIRED', message, { ...key, retryAt });
+  }
+
+  #refusal({ deadAt }: Refused, error: TokenError): TokenError {
+    const now = this.#input.clock.now();
+    if (deadAt <= now) return withFacts(error, { retryAt: now + this.#input.looksAgainMs });
+    const { errcode, errmsg, rid } = error;
+    const message = `${error.message}; who sent it before may still store what came of it`;
+    return new TokenError('UPSTREAM_UNAVAILABLE', message, { errcode, errmsg, rid, retryAt: deadAt, retryable: true });
+  }
+}

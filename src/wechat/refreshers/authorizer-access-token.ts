@@ -1,0 +1,45 @@
+import { TokenError } from '../../core/errors.js';
+import type { BuiltInRefresher, RefreshContext } from '../../core/refresher.js';
+import { type TokenKey, tokenKey } from '../../core/token-key.js';
+import { assertHolder, grantFromAnswer, refreshTokenFromAnswer } from './grant-from-answer.js';
+
+/**
+ * `authorizer_access_token`: that of an account which has authorized the platform and is the subject. What the store holds
+ * is sent first: the refresh token in the params is as old as the registration.
+ *
+ * @see https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/ThirdParty/token/api_authorizer_token.html
+ */
+export const authorizerAccessTokenRefresher: BuiltInRefresher<'authorizer_access_token'> = {
+  type: 'authorizer_access_token',
+  spends: 'authorizer_refresh_token',
+  dependsOn: ({ appid }) => [componentTokenKey(appid)],
+  async refresh(context) {
+    const { key, params, token, spend, request } = context;
+    const authorizer = authorizerOf(context);
+    const query = { component_access_token: await token(componentTokenKey(key.appid)) };
+    const offered = params['authorizer_refresh_token'] as string | undefined;
+    const { value: sent } = await spend(offered, { prefer: 'stored' });
+    const body = { component_appid: key.appid, authorizer_appid: authorizer, authorizer_refresh_token: sent };
+    const answer = await request({ method: 'POST', path: '/cgi-bin/component/api_authorizer_token', query, body });
+    assertHolder(key, 'authorizer_appid', authorizer, answer);
+    return {
+      ...grantFromAnswer(answer, 'authorizer_access_token'),
+      refreshToken: refreshTokenFromAnswer(answer, 'authorizer_refresh_token', sent),
+    };
+  },
+};
+
+function authorizerOf({ key, params }: RefreshContext): string {
+  if (key.subject !== undefined) return key.subject;
+  const given = params['authorizer_appid'];
+  if (typeof given === 'string' && given !== '') return given;
+  throw new TokenError(
+    'INPUT_MISSING',
+    `${key.type} needs a subject, or authorizer_appid in the params of the task`,
+    key,
+  );
+}
+
+function componentTokenKey(appid: string): TokenKey {
+  return tokenKey(appid, 'component_access_token', undefined);
+}

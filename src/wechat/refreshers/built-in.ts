@@ -1,0 +1,22 @@
+import type { Clock } from '../../core/clock.js';
+import type { BuiltInRefresher } from '../../core/refresher.js';
+import { createAccessTokenRefresher } from './access-token.js';
+import { authorizerAccessTokenRefresher } from './authorizer-access-token.js';
+import { componentAccessTokenRefresher } from './component-access-token.js';
+import { componentVerifyTicketRefresher } from './component-verify-ticket.js';
+import { jsapiTicketRefresher } from './jsapi-ticket.js';
+import { oauth2AccessTokenRefresher } from './oauth2-access-token.js';
+import { wxCardTicketRefresher } from './wx-card-ticket.js';
+
+/** Every token type that WeChat has and this library knows. */
+export function createBuiltInRefreshers(clock: Pick<Clock, 'random'>): readonly BuiltInRefresher[] {
+  return [
+    createAccessTokenRefresher(clock),
+    jsapiTicketRefresher,
+    oauth2AccessTokenRefresher,
+    componentAccessTokenRefresher,
+    authorizerAccessTokenRefresher,
+    wxCardTicketRefresher,
+    componentVerifyTicketRefresher,
+  ];
+}

@@ -1,0 +1,15 @@
+import { TokenError } from '../../core/errors.js';
+import type { BuiltInRefresher } from '../../core/refresher.js';
+
+/**
+ * `component_verify_ticket`: pushed by WeChat to the platform's server every ten minutes, good for twelve hours.
+ *
+ * @see https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/ThirdParty/token/component_verify_ticket.html
+ */
+export const componentVerifyTicketRefresher: BuiltInRefresher<'component_verify_ticket'> = {
+  type: 'component_verify_ticket',
+  pushed: true,
+  async refresh({ key }) {
+    throw new TokenError('INPUT_MISSING', 'WeChat pushes component_verify_ticket: nobody can ask for one', key);
+  },
+};

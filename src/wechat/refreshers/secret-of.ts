@@ -1,0 +1,10 @@
+import { TokenError } from '../../core/errors.js';
+import type { AppCredentials } from '../../core/refresher.js';
+
+/**
+ * @throws a `TokenError` with code `INPUT_MISSING` when the app was registered without one.
+ */
+export function secretOf({ appid, secret }: AppCredentials): string {
+  if (secret !== undefined) return secret;
+  throw new TokenError('INPUT_MISSING', `The secret of ${appid} is not known: register the app with its secret`);
+}

@@ -1,0 +1,429 @@
+import { expect, test } from 'vitest';
+import { TokenError, type TokenManager, type TokenManagerOptions } from '../../../../src/index.js';
+import { RotatingRefresher } from '../../../support/rotating-refresher.js';
+import { FaultyStore, shared } from '../../../support/shared-store.js';
+import { APPID, SECRET, World } from '../../../support/world.js';
+
+const USER = { subject: 'openid-1' };
+const TYPE = 'user_token';
+const ID = `key/${APPID}/${TYPE}/openid-1`;
+const LIFE_MS = 7_200_000;
+const LEASE_MS = 20_000;
+const LOST = new TokenError('UPSTREAM_UNAVAILABLE', 'the connection broke', { retryable: true });
+
+class RotatingWorld extends World {
+  readonly upstream = new RotatingRefresher();
+
+  process(options: TokenManagerOptions<'user_token'> = {}): TokenManager<'user_token'> {
+    return this.manager({ refreshers: [this.upstream], ...options });
+  }
+
+  async withTask(params?: object | (() => object)): Promise<TokenManager<'user_token'>> {
+    const tokens = this.process();
+    await this.register(tokens, params);
+    return tokens;
+  }
+
+  async register(tokens: TokenManager<'user_token'>, params?: object | (() => object)): Promise<void> {
+    const task = { type: TYPE, ...USER, ...(params === undefined ? {} : { params: params as never }) } as const;
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [task] });
+  }
+
+  /** What the store holds of the key. */
+  async stored(): Promise<{ rotation?: { token?: string; intent?: object }; grant?: { value: string } } | undefined> {
+    return (await this.store.get([ID]))[0]?.data;
+  }
+
+  async storedToken(): Promise<string | undefined> {
+    return (await this.stored())?.rotation?.token;
+  }
+
+  reauthorizations(): number {
+    return this.log.filter((line) => line.startsWith('reauthorizationRequired')).length;
+  }
+}
+
+function faulty(): { world: RotatingWorld; store: FaultyStore } {
+  let store: FaultyStore | undefined;
+  const world = new RotatingWorld({ store: (memory) => (store = new FaultyStore(memory)) });
+  return { world, store: store as FaultyStore };
+}
+
+/** The way of one process to the store, which its death cuts. */
+function mortal(world: RotatingWorld): { process: TokenManager<'user_token'>; die: () => void; way: FaultyStore } {
+  const way = new FaultyStore(shared(world.store));
+  const die = (): void => {
+    way.before = (method) => (method === 'close' ? undefined : new Promise(() => {}));
+  };
+  return { process: world.process({ store: way }), die, way };
+}
+
+const noWrites = (method: string, id: string | undefined): void => {
+  if (method === 'set' && id === ID) throw new Error('disk full');
+};
+
+test('I3: from register to the tenth refresh, with a restart before each, every refresh token is sent once', async () => {
+  await using world = new RotatingWorld();
+  const params = { refresh_token: world.upstream.authorize() };
+  for (let life = 0; life < 10; life++) {
+    const tokens = await world.withTask(params);
+    await tokens.get(APPID, TYPE, USER);
+    await tokens.close();
+    await world.clock.advance(LIFE_MS);
+  }
+  expect(world.upstream.sent).toEqual(Array.from({ length: 10 }, (_, index) => `refresh-${index + 1}`));
+  expect(world.upstream.isGood(await world.storedToken())).toBe(true);
+  expect(world.reauthorizations()).toBe(0);
+});
+
+test('I2: ten processes spend a refresh token once', async () => {
+  await using world = new RotatingWorld({ random: () => Math.random() });
+  const params = { refresh_token: world.upstream.authorize() };
+  const fleet = Array.from({ length: 10 }, () => world.process());
+  const got = Promise.all(
+    fleet.map(async (tokens) => {
+      await world.register(tokens, params);
+      return tokens.get(APPID, TYPE, USER);
+    }),
+  );
+  await world.clock.advance(3 * LIFE_MS);
+  expect(new Set(await got).size).toBe(1);
+  expect(world.upstream.sent).toEqual([...new Set(world.upstream.sent)]);
+  expect(world.reauthorizations()).toBe(0);
+});
+
+test('what is about to be sent is written down before', async () => {
+  await using world = new RotatingWorld();
+  const seen: unknown[] = [];
+  world.upstream.arriving = async () => void seen.push((await world.stored())?.rotation?.intent);
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  await tokens.get(APPID, TYPE, USER);
+  expect(seen).toEqual([{ hash: expect.stringMatching(/^[0-9a-f]{32}$/), at: world.clock.now() }]);
+  expect((await world.stored())?.rotation).not.toHaveProperty('intent');
+});
+
+test('a store that takes no writes leaves the refresh token unspent', async () => {
+  const { world, store } = faulty();
+  await using _ = world;
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  store.before = noWrites;
+  const failed = expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  await world.clock.advance(30_000);
+  await failed;
+  expect(world.upstream.sent).toEqual([]);
+  store.before = () => {};
+  await world.clock.advance(60_000);
+  expect(tokens.peek(APPID, TYPE, USER)?.value).toBe('token of refresh-2 1');
+});
+
+test('I3: a refresh token that the store does not take is in force only when it is durable, and nothing else is sent', async () => {
+  const { world, store } = faulty();
+  await using _ = world;
+  world.upstream.answering = () => {
+    store.before = noWrites;
+  };
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  await world.clock.advance(10 * 60_000);
+  expect(tokens.peek(APPID, TYPE, USER)).toBeUndefined();
+  expect(world.upstream.sent).toEqual(['refresh-1']);
+  store.before = () => {};
+  await world.clock.advance(61_000);
+  expect(tokens.peek(APPID, TYPE, USER)?.value).toBe('token of refresh-2 1');
+  expect(await world.storedToken()).toBe('refresh-2');
+  expect(world.upstream.sent).toEqual(['refresh-1']);
+});
+
+test('I3: close offers a refresh token to the store once more', async () => {
+  const { world, store } = faulty();
+  await using _ = world;
+  world.upstream.answering = () => {
+    store.before = noWrites;
+  };
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  store.before = () => {};
+  await tokens.close();
+  expect(await world.storedToken()).toBe('refresh-2');
+});
+
+test('after an answer that was lost, the stored refresh token is sent once more: a grace of WeChat saves it', async () => {
+  await using world = new RotatingWorld();
+  world.upstream.mode = 'grace';
+  world.upstream.answering = () => {
+    world.upstream.answering = () => {};
+    throw LOST;
+  };
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  await tokens.get(APPID, TYPE, USER).catch(() => {});
+  await world.clock.advance(60_000);
+  expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-1']);
+  expect(await world.storedToken()).toBe('refresh-2');
+  expect(world.reauthorizations()).toBe(0);
+});
+
+test('without a grace it is refused, and dead only when one lease time has passed; then nobody is asked any more', async () => {
+  await using world = new RotatingWorld();
+  world.upstream.answering = () => {
+    throw LOST;
+  };
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  await tokens.get(APPID, TYPE, USER).catch(() => {});
+  await world.clock.advance(LEASE_MS - 10_000);
+  expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-1']);
+  expect(world.reauthorizations()).toBe(0);
+  await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', errcode: 40030 });
+  await world.clock.advance(12_000);
+  expect(world.reauthorizations()).toBe(1);
+  await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({
+    code: 'REAUTHORIZATION_REQUIRED',
+    errcode: 40030,
+    subject: 'openid-1',
+  });
+  await world.clock.advance(25 * 3_600_000);
+  expect(world.upstream.sent).toHaveLength(2);
+  expect(world.reauthorizations()).toBe(1);
+});
+
+test('I3: a process that was stopped with the answer in its hands stores it when it wakes up', async () => {
+  await using world = new RotatingWorld();
+  const params = { refresh_token: world.upstream.authorize() };
+  let wake = (): void => {};
+  world.upstream.answering = () => {
+    world.upstream.answering = () => {};
+    return new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+  };
+  const { process: stopped, way } = mortal(world);
+  await world.register(stopped, params);
+  const late = stopped.get(APPID, TYPE, USER).catch((error: unknown) => error);
+  await world.clock.advance(1_000);
+  let resume = (): void => {};
+  const stop = new Promise<void>((resolve) => {
+    resume = resolve;
+  });
+  way.before = () => stop;
+  wake();
+  const other = await world.withTask(params);
+  await world.clock.advance(LEASE_MS / 2);
+  expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-1']);
+  expect(world.reauthorizations()).toBe(0);
+  way.before = () => {};
+  resume();
+  await world.clock.advance(5_000);
+  expect(other.peek(APPID, TYPE, USER)?.value).toBe('token of refresh-2 1');
+  expect(await world.storedToken()).toBe('refresh-2');
+  await world.clock.advance(60_000);
+  expect(world.reauthorizations()).toBe(0);
+  await late;
+});
+
+test.each(['lease', 'get'])('I3: a process that dies at its %s leaves the refresh token unspent', async (method) => {
+  await using world = new RotatingWorld();
+  const params = { refresh_token: world.upstream.authorize() };
+  const { process: dying, die, way } = mortal(world);
+  await world.register(dying, params);
+  way.before = (command, id) => {
+    if (command === method && id === ID) die();
+  };
+  const lost = dying.get(APPID, TYPE, USER).catch(() => {});
+  await world.clock.advance(100);
+  const other = await world.withTask(params);
+  await world.clock.advance(2 * LEASE_MS);
+  expect(other.peek(APPID, TYPE, USER)?.value).toBe('token of refresh-2 1');
+  await lost;
+});
+
+test('I3: a process that dies when it has announced the refresh token and not sent it has lost nothing', async () => {
+  await using world = new RotatingWorld();
+  const params = { refresh_token: world.upstream.authorize() };
+  const { process: dying, die, way } = mortal(world);
+  await world.register(dying, params);
+  way.afterSet = (id) => {
+    if (id !== ID) return;
+    die();
+    return new Promise(() => {});
+  };
+  const lost = dying.get(APPID, TYPE, USER).catch(() => {});
+  await world.clock.advance(100);
+  expect((await world.stored())?.rotation?.intent).toBeDefined();
+  const other = await world.withTask(params);
+  await world.clock.advance(2 * LEASE_MS);
+  expect(other.peek(APPID, TYPE, USER)?.value).toBe('token of refresh-2 1');
+  expect(world.reauthorizations()).toBe(0);
+  await lost;
+});
+
+test('I3: a process that dies when the store has the new refresh token has lost nothing', async () => {
+  await using world = new RotatingWorld();
+  const params = { refresh_token: world.upstream.authorize() };
+  const { process: dying, die, way } = mortal(world);
+  await world.register(dying, params);
+  world.upstream.answering = () => {
+    way.afterSet = (id) => {
+      if (id !== ID) return;
+      die();
+      return new Promise(() => {});
+    };
+  };
+  const lost = dying.get(APPID, TYPE, USER).catch(() => {});
+  await world.clock.advance(100);
+  world.upstream.answering = () => {};
+  const other = await world.withTask(params);
+  expect(other.peek(APPID, TYPE, USER)?.value).toBe('token of refresh-2 1');
+  await world.clock.advance(LIFE_MS);
+  expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
+  await lost;
+});
+
+test('a dead refresh token is reported once and comes to life with a registration, a put, or the params function', async () => {
+  await using world = new RotatingWorld();
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  world.upstream.withdraw();
+  await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'REAUTHORIZATION_REQUIRED' });
+  await world.clock.advance(25 * 3_600_000);
+  expect([world.upstream.sent.length, world.reauthorizations()]).toEqual([1, 1]);
+  await world.register(tokens, { refresh_token: world.upstream.authorize() });
+  expect(await tokens.get(APPID, TYPE, USER)).toBe('token of refresh-3 2');
+
+  world.upstream.withdraw();
+  await world.clock.advance(LIFE_MS);
+  expect([world.upstream.sent.length, world.reauthorizations()]).toEqual([3, 2]);
+  const refreshToken = world.upstream.authorize();
+  await tokens.put(APPID, TYPE, { value: 'given', expiresInSeconds: 60, refreshToken }, USER);
+  expect(await tokens.get(APPID, TYPE, USER)).toBe('given');
+  await world.clock.advance(61_000);
+  expect(await tokens.get(APPID, TYPE, USER)).toBe('token of refresh-5 4');
+
+  world.upstream.withdraw();
+  let offered = 'refresh-5';
+  let asked = 0;
+  await world.register(tokens, () => {
+    asked += 1;
+    return { refresh_token: offered };
+  });
+  await world.clock.advance(LIFE_MS);
+  expect([world.upstream.sent.length, world.reauthorizations()]).toEqual([5, 3]);
+  const before = asked;
+  await world.clock.advance(3_600_000);
+  expect(world.upstream.sent).toHaveLength(5);
+  expect(asked - before).toBe(6);
+  offered = world.upstream.authorize();
+  await world.clock.advance(600_000);
+  expect(await tokens.get(APPID, TYPE, USER)).toBe('token of refresh-7 6');
+});
+
+test('the params are sent when the stored refresh token is refused, where the type prefers the stored one', async () => {
+  await using world = new RotatingWorld();
+  world.upstream.prefer = 'stored';
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  await tokens.get(APPID, TYPE, USER);
+  const anew = world.upstream.authorize();
+  await world.register(tokens, { refresh_token: anew });
+  await world.clock.advance(LIFE_MS);
+  expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2', anew]);
+  expect(world.reauthorizations()).toBe(0);
+  expect(world.upstream.isGood(await world.storedToken())).toBe(true);
+});
+
+test.each([
+  { at: -1, sent: 2 },
+  { at: 0, sent: 1 },
+  { at: 1, sent: 1 },
+])('at its own deadline $at ms a refresh token is no longer sent', async ({ at, sent }) => {
+  await using world = new RotatingWorld();
+  world.upstream.mode = 'kept';
+  world.upstream.refreshTokenExpiresInSeconds = 86_400;
+  const tokens = world.process();
+  await tokens.register({ appid: APPID, secret: SECRET });
+  await tokens.put(APPID, TYPE, await firstGrant(world), USER);
+  world.upstream.sent.length = 1;
+  await world.clock.advance(86_400_000 + at);
+  await tokens.get(APPID, TYPE, USER).catch(() => {});
+  expect(world.upstream.sent).toHaveLength(sent);
+  expect(world.reauthorizations()).toBe(sent === 1 ? 1 : 0);
+});
+
+async function firstGrant(world: RotatingWorld) {
+  const refreshToken = world.upstream.authorize();
+  return { value: 'first', expiresInSeconds: 60, refreshToken, refreshTokenExpiresInSeconds: 86_400 };
+}
+
+test('an answer without a refresh token leaves the stored one, and its deadline', async () => {
+  await using world = new RotatingWorld();
+  world.upstream.mode = 'kept';
+  world.upstream.change = ({ refreshToken: _, ...grant }) => ({ ...grant, refreshToken: undefined as never });
+  const tokens = world.process();
+  await tokens.register({ appid: APPID, secret: SECRET });
+  await tokens.put(APPID, TYPE, await firstGrant(world), USER);
+  await world.clock.advance(61_000);
+  await tokens.get(APPID, TYPE, USER);
+  expect(await world.storedToken()).toBe('refresh-1');
+  await world.clock.advance(86_400_000);
+  await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'REAUTHORIZATION_REQUIRED' });
+  expect(world.upstream.sent).toHaveLength(1);
+});
+
+test('I4: a refresh token that was put while another was being used is not undone', async () => {
+  await using world = new RotatingWorld();
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  world.upstream.answering = async () => {
+    world.upstream.answering = () => {};
+    const refreshToken = world.upstream.authorize();
+    await tokens.put(APPID, TYPE, { value: 'put', expiresInSeconds: 7_200, refreshToken }, USER);
+  };
+  expect(await tokens.get(APPID, TYPE, USER)).toBe('put');
+  expect(await world.storedToken()).toBe('refresh-3');
+  expect(world.upstream.isGood('refresh-3')).toBe(true);
+});
+
+test('I3: a put of a token alone, while its refresh token is being replaced, does not lose the new one', async () => {
+  await using world = new RotatingWorld();
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  world.upstream.answering = async () => {
+    world.upstream.answering = () => {};
+    await world.clock.advance(10);
+    await tokens.put(APPID, TYPE, { value: 'put', expiresInSeconds: 7_200 }, USER);
+  };
+  expect(await tokens.get(APPID, TYPE, USER)).toBe('put');
+  expect(await world.storedToken()).toBe('refresh-2');
+});
+
+test('an older put changes neither the token nor the refresh token', async () => {
+  await using world = new RotatingWorld();
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  await tokens.get(APPID, TYPE, USER);
+  const obtainedAt = world.clock.now() - 1;
+  const record = await tokens.put(
+    APPID,
+    TYPE,
+    { value: 'old', expiresInSeconds: 60, obtainedAt, refreshToken: 'x' },
+    USER,
+  );
+  expect(record.value).toBe('token of refresh-2 1');
+  expect(await world.storedToken()).toBe('refresh-2');
+});
+
+test('a key that nothing can be refreshed with fails before anybody is asked, and leaves nothing', async () => {
+  await using world = new RotatingWorld();
+  const tokens = await world.withTask();
+  await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'INPUT_MISSING' });
+  expect(world.upstream.sent).toEqual([]);
+  expect(await world.stored()).toBeUndefined();
+});
+
+test('a params function that fails costs nothing where the store has a refresh token', async () => {
+  await using world = new RotatingWorld();
+  let broken = false;
+  const first = world.upstream.authorize();
+  const tokens = await world.withTask(() => {
+    if (broken) throw new Error('CANARY');
+    return { refresh_token: first };
+  });
+  await tokens.get(APPID, TYPE, USER);
+  broken = true;
+  await world.clock.advance(2 * LIFE_MS);
+  expect(world.upstream.sent.length).toBeGreaterThanOrEqual(3);
+  expect(tokens.peek(APPID, TYPE, USER)).toBeDefined();
+});

@@ -1,0 +1,188 @@
+import { describe, expect, test } from 'vitest';
+import {
+  afterGrant,
+  chooseInput,
+  continuesFrom,
+  isDead,
+  type Refused,
+  type Rotation,
+  type Spent,
+  withIntent,
+  withoutIntent,
+  withRefusal,
+} from '../../../src/core/rotation.js';
+import { secretHash } from '../../../src/core/secret-hash.js';
+
+const NOW = 1_000_000;
+
+function chain(...tokens: string[]): Rotation {
+  return { token: tokens.at(-1) as string, known: tokens.map(secretHash) };
+}
+
+function refusalOf(token: string, deadAt = NOW): Refused {
+  return {
+    hash: secretHash(token),
+    deadAt,
+    error: { code: 'REAUTHORIZATION_REQUIRED', message: 'm', retryable: false },
+  };
+}
+
+function spent(token: string, base: string | undefined, ...known: string[]): Spent {
+  return {
+    hash: secretHash(token),
+    base: base === undefined ? undefined : secretHash(base),
+    known: known.map(secretHash),
+  };
+}
+
+function sent(rotation: Rotation | undefined, offered?: string, prefer: 'offered' | 'stored' = 'offered', now = NOW) {
+  const choice = chooseInput(rotation, offered, prefer, now);
+  return choice.kind === 'send' ? choice.value : choice.kind;
+}
+
+describe('which refresh token is sent', () => {
+  test.each([
+    ['without any, none', undefined, undefined, 'none'],
+    ['the offered one, when nothing is stored', undefined, 'A', 'A'],
+    ['the stored one, when nothing is offered', chain('A'), undefined, 'A'],
+    ['an offered one that nobody knows: somebody has authorized again', chain('A', 'B'), 'Z', 'Z'],
+    ['not the first of the stored chain', chain('A', 'B', 'C'), 'A', 'C'],
+    ['not an earlier one of the stored chain', chain('A', 'B', 'C'), 'B', 'C'],
+    ['the stored one, when that very one is offered', chain('A', 'B'), 'B', 'B'],
+    ['the stored one, when the offered one was refused', withRefusal(chain('A'), refusalOf('Z')), 'Z', 'A'],
+    ['the offered one, when the stored one was refused', withRefusal(chain('A'), refusalOf('A')), 'Z', 'Z'],
+    [
+      'none, when both were refused',
+      withRefusal(withRefusal(chain('A'), refusalOf('A')), refusalOf('Z')),
+      'Z',
+      'refused',
+    ],
+    ['no offered one that was refused', withRefusal(undefined, refusalOf('Z')), 'Z', 'refused'],
+  ])('%s', (_, rotation, offered, expected) => {
+    expect(sent(rotation, offered)).toBe(expected);
+  });
+
+  test('the stored one first, where the type prefers that', () => {
+    expect(sent(chain('A'), 'Z', 'stored')).toBe('A');
+    expect(sent(withRefusal(chain('A'), refusalOf('A')), 'Z', 'stored')).toBe('Z');
+    expect(sent(undefined, 'Z', 'stored')).toBe('Z');
+  });
+
+  test.each([
+    [-1, 'A'],
+    [0, 'expired'],
+    [1, 'expired'],
+  ])('%i ms after its end', (late, expected) => {
+    expect(sent({ ...chain('A'), expiresAt: NOW - late }, undefined)).toBe(expected);
+  });
+
+  test('the offered one, when the stored one has ended', () => {
+    expect(sent({ ...chain('A'), expiresAt: NOW }, 'Z', 'stored')).toBe('Z');
+  });
+
+  test('whether it is the stored one is told', () => {
+    expect(chooseInput(chain('A'), undefined, 'offered', NOW)).toMatchObject({ stored: true });
+    expect(chooseInput(chain('A'), 'Z', 'offered', NOW)).toMatchObject({ stored: false });
+  });
+
+  test('of two that were refused the one is told of that may come alive the longest', () => {
+    const both = withRefusal(withRefusal(chain('A'), refusalOf('A', NOW + 9)), refusalOf('Z'));
+    expect(chooseInput(both, 'Z', 'offered', NOW)).toMatchObject({ kind: 'refused', refused: { deadAt: NOW + 9 } });
+  });
+});
+
+describe('after a grant', () => {
+  test('its refresh token is the one, and continues the chain of the one that was sent', () => {
+    const after = afterGrant(
+      { ...chain('A', 'B'), expiresAt: 5 },
+      { value: 'C', expiresAt: undefined },
+      spent('B', 'B'),
+    );
+    expect(after).toEqual({ ...chain('A', 'B', 'C'), expiresAt: 5 });
+  });
+
+  test('a deadline that it brings replaces the one before', () => {
+    const after = afterGrant({ ...chain('A'), expiresAt: 5 }, { value: 'A', expiresAt: 9 }, spent('A', 'A'));
+    expect(after).toEqual({ ...chain('A'), expiresAt: 9 });
+    expect(afterGrant(chain('A'), { value: 'B', expiresAt: 9 }, spent('A', 'A'))?.expiresAt).toBe(9);
+  });
+
+  test('without one, the stored one stays with its deadline', () => {
+    const before = { ...chain('A'), expiresAt: 5 };
+    expect(afterGrant(withIntent(before, { hash: 'h', at: 1 }), undefined, spent('A', 'A'))).toEqual(before);
+    expect(afterGrant(undefined, undefined, undefined)).toBeUndefined();
+  });
+
+  test('one that was got with an offered one begins a chain with that, without the deadline of the old chain', () => {
+    const after = afterGrant(
+      { ...chain('A', 'B'), expiresAt: 5 },
+      { value: 'Y', expiresAt: undefined },
+      spent('Z', 'B'),
+    );
+    expect(after?.token).toBe('Y');
+    expect(after?.expiresAt).toBeUndefined();
+    expect(after?.known?.[0]).toBe(secretHash('Z'));
+    for (const old of ['A', 'B', 'Z', 'Y']) expect(sent(after, old)).toBe('Y');
+  });
+
+  test('the first and the last sixteen are known', () => {
+    let rotation = afterGrant(undefined, { value: 'T1', expiresAt: undefined }, spent('T0', undefined));
+    for (let n = 2; n <= 40; n++) {
+      rotation = afterGrant(rotation, { value: `T${n}`, expiresAt: undefined }, spent(`T${n - 1}`, `T${n - 1}`));
+    }
+    expect(rotation?.known).toHaveLength(17);
+    for (const old of [0, 25, 30, 40]) expect(sent(rotation, `T${old}`)).toBe('T40');
+    expect(sent(rotation, 'T24')).toBe('T24');
+  });
+
+  test('one that is put is the one, and begins a chain', () => {
+    expect(afterGrant(chain('A'), { value: 'Z', expiresAt: 7 }, undefined)).toEqual({
+      token: 'Z',
+      expiresAt: 7,
+      known: [secretHash('Z'), secretHash('A')],
+    });
+  });
+
+  test('one that is put and was replaced long ago changes nothing, unless the stored one is dead', () => {
+    expect(afterGrant(chain('A', 'B'), { value: 'A', expiresAt: undefined }, undefined)).toEqual(chain('A', 'B'));
+    const dead = withRefusal(chain('A', 'B'), refusalOf('B'));
+    expect(isDead(dead)).toBe(true);
+    expect(afterGrant(dead, { value: 'A', expiresAt: undefined }, undefined)?.token).toBe('A');
+  });
+
+  test('what was refused before is remembered', () => {
+    const after = afterGrant(
+      withRefusal(chain('A'), refusalOf('Z')),
+      { value: 'B', expiresAt: undefined },
+      spent('A', 'A'),
+    );
+    expect(sent(after, 'Z')).toBe('B');
+  });
+});
+
+describe('what comes of a refresh token may be stored', () => {
+  test.each([
+    ['when the stored one is the one that was sent', chain('A'), spent('A', 'A', 'A'), true],
+    ['when nothing was stored and nothing is', undefined, spent('Z', undefined), true],
+    ['when the stored one is as it was, although another was sent', chain('A'), spent('Z', 'A', 'A'), true],
+    ['not when another was stored meanwhile', chain('A', 'B'), spent('A', 'A', 'A'), false],
+    ['not when one was stored first meanwhile', chain('B'), spent('Z', undefined), false],
+    ['when a failover has brought back an older one', chain('A'), spent('C', 'C', 'A', 'B', 'C'), true],
+  ])('%s', (_, rotation, what, expected) => {
+    expect(continuesFrom(rotation, what)).toBe(expected);
+  });
+});
+
+test('an intent comes and goes, and leaves nothing behind', () => {
+  const intent = { hash: 'h', at: 1 };
+  expect(withIntent(undefined, intent)).toEqual({ intent });
+  expect(withoutIntent(withIntent(undefined, intent))).toBeUndefined();
+  expect(withoutIntent(withIntent(chain('A'), intent))).toEqual(chain('A'));
+  expect(withRefusal(withIntent(chain('A'), intent), refusalOf('A'))).not.toHaveProperty('intent');
+});
+
+test('the last four refusals are remembered, each once', () => {
+  let rotation: Rotation | undefined;
+  for (const token of ['A', 'B', 'C', 'D', 'E', 'E']) rotation = withRefusal(rotation, refusalOf(token));
+  expect(rotation?.refused?.map(({ hash }) => hash)).toEqual(['B', 'C', 'D', 'E'].map(secretHash));
+});
