@@ -26,6 +26,8 @@ export {
   type RefreshContext,
   type Refresher,
   type RefreshReason,
+  type SpendOptions,
+  type SpentToken,
   type WeChatRequest,
 } from './core/refresher.js';
 export type { ParamsFunction, Registration, TaskRegistration } from './core/registration.js';
@@ -34,6 +36,8 @@ export type { StatusQuery, TaskFailure, TaskStatus } from './core/status.js';
 export type { Due, Lease, StoredDocument, TokenStore } from './core/store.js';
 export type { TokenKey } from './core/token-key.js';
 export { TokenRecord } from './core/token-record.js';
+export { EncryptedStore, type EncryptedStoreOptions } from './stores/encrypted.js';
+export type { EncryptionKey } from './stores/encryption/encryption-keys.js';
 export { FileStore, type FileStoreOptions } from './stores/file/file-store.js';
 export { MemoryStore, type MemoryStoreOptions } from './stores/memory.js';
 export {

@@ -16,6 +16,7 @@ import type { AccessTokenMode, AppCredentials, BuiltInRefresher, RateLimit, Upst
 import type { RegisteredTask, Registry } from './registry.js';
 import { chooseInput, type Intent, type ReceivedToken } from './rotation.js';
 import type { Flight } from './single-flight.js';
+import { Slots } from './slots.js';
 import { DocumentChanged, Spending } from './spending.js';
 import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
@@ -53,12 +54,15 @@ export interface RefreshParts {
 /** After a refusal: whether a function offers another refresh token has to be looked at, anything else makes itself known. */
 const LOOK_AT_FUNCTION_EVERY_MS = 600_000;
 const LOOK_AGAIN_EVERY_MS = 24 * 3_600_000;
+/** From lease to write: a thousand keys at once must not wait for the store behind one another while they hold leases. */
+const MAX_UNDER_LEASE = 64;
 const WAIT_OF_CALLERS_MS = { least: 20, spread: 180 };
 const WAIT_OF_BACKGROUND_MS = { least: 200, spread: 1_800 };
 
 /** One refresh from start to end: needs first, lease after, ask once, write, publish. */
 export class Refresh {
   readonly #parts: RefreshParts;
+  readonly #slots = new Slots(MAX_UNDER_LEASE);
 
   constructor(parts: RefreshParts) {
     this.#parts = parts;
@@ -81,25 +85,43 @@ export class Refresh {
       if (owed !== undefined) return owed;
       if (await this.#coolsDown(flight)) continue;
       const needs = await this.#gatherNeeds(key, refresher, registry.task(key));
-      let lease: Lease | undefined;
       try {
         const taken = await this.#takeLease(flight, knownVersion);
-        if (!('release' in taken)) return taken;
-        lease = taken;
-        const document = await this.#parts.reader.read(lease.document, readKeyDocument);
-        const settled = this.#settledBy(document, flight, knownVersion) ?? (await this.#notAllowed(flight, document));
-        if (settled === undefined) {
-          return await this.#askAndWrite(flight, refresher, needs, lease, document, mayReplaceDependencies, answered);
-        }
-        await this.#parts.store.release(lease);
-        return settled;
+        if (taken.kind === 'settled') return taken.record;
+        return await this.#underLease(taken, flight, knownVersion, {
+          refresher,
+          needs,
+          mayReplaceDependencies,
+          answered,
+        });
       } catch (error) {
-        if (lease !== undefined) await this.#parts.store.release(lease);
         if (error instanceof StaleDependency) {
           mayReplaceDependencies = false;
           for (const dependency of error.dependencies) await replaceStale(dependency.key, dependency.value);
         } else if (!(error instanceof CoolingDown || error instanceof DocumentChanged)) throw error;
       }
+    }
+  }
+
+  /** What the lease is held for; whatever happens, it is given back, and the slot too. */
+  async #underLease(
+    { lease, giveBack }: TakenLease,
+    flight: Flight<CachedRecord>,
+    knownVersion: number,
+    round: Round,
+  ): Promise<CachedRecord> {
+    const { store, reader } = this.#parts;
+    try {
+      const document = await reader.read(lease.document, readKeyDocument);
+      const settled = this.#settledBy(document, flight, knownVersion) ?? (await this.#notAllowed(flight, document));
+      if (settled === undefined) return await this.#askAndWrite(flight, lease, document, round);
+      await store.release(lease);
+      return settled;
+    } catch (error) {
+      await store.release(lease);
+      throw error;
+    } finally {
+      giveBack();
     }
   }
 
@@ -123,17 +145,23 @@ export class Refresh {
   }
 
   /** The lease, or the record that its holder has put in force meanwhile. */
-  async #takeLease(flight: Flight<CachedRecord>, knownVersion: number): Promise<Lease | CachedRecord> {
+  async #takeLease(flight: Flight<CachedRecord>, knownVersion: number): Promise<Taken> {
     const { store, writer, clock } = this.#parts;
     const { key } = flight;
     for (;;) {
-      this.#assertOpen();
-      const lease = await store.lease(documentId('key', key), LEASE_MS);
-      if (lease !== undefined) return lease;
+      const giveBack = await this.#slots.take();
+      let lease: Lease | undefined;
+      try {
+        this.#assertOpen();
+        lease = await store.lease(documentId('key', key), LEASE_MS);
+      } finally {
+        if (lease === undefined) giveBack();
+      }
+      if (lease !== undefined) return { kind: 'lease', lease, giveBack };
       const { least, spread } = flight.urgent ? WAIT_OF_CALLERS_MS : WAIT_OF_BACKGROUND_MS;
       await this.#pause(flight, least + clock.random() * spread);
-      const settled = this.#settledBy(await writer.read(key), flight, knownVersion);
-      if (settled !== undefined) return settled;
+      const record = this.#settledBy(await writer.read(key), flight, knownVersion);
+      if (record !== undefined) return { kind: 'settled', record };
     }
   }
 
@@ -185,12 +213,9 @@ export class Refresh {
 
   async #askAndWrite(
     flight: Flight<CachedRecord>,
-    refresher: BuiltInRefresher,
-    needs: Needs,
     lease: Lease,
     document: KeyDocument,
-    mayReplaceDependencies: boolean,
-    answered: Intent[],
+    { refresher, needs, mayReplaceDependencies, answered }: Round,
   ): Promise<CachedRecord> {
     const { registry, failures, writer, unwritten, accessToken, store, clock } = this.#parts;
     const { key, reason } = flight;
@@ -286,6 +311,24 @@ export class Refresh {
   #assertOpen(): void {
     if (this.#parts.isClosing()) throw closedError();
   }
+}
+
+interface TakenLease {
+  readonly kind: 'lease';
+  readonly lease: Lease;
+  /** Gives the slot back. */
+  readonly giveBack: () => void;
+}
+
+type Taken = TakenLease | { readonly kind: 'settled'; readonly record: CachedRecord };
+
+/** One go of a refresh, which may start again. */
+interface Round {
+  readonly refresher: BuiltInRefresher;
+  readonly needs: Needs;
+  readonly mayReplaceDependencies: boolean;
+  /** Intents of this refresh that WeChat has answered for. */
+  readonly answered: Intent[];
 }
 
 /** What came of one attempt, checked. */

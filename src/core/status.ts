@@ -31,6 +31,8 @@ export interface TaskStatus {
   readonly expiresAt: number | undefined;
   readonly dueAt: number | undefined;
   readonly version: number | undefined;
+  /** When the refresh token ends, where that is known: the user has to authorize again before. */
+  readonly refreshTokenExpiresAt: number | undefined;
   /** The last failure since the last success. */
   readonly lastError: TaskFailure | undefined;
   /** This process lacks the function that gives the task its params, and leaves the work to one that has it. */
@@ -139,6 +141,7 @@ async function statusOfKey(key: TokenKey, stored: StoredDocument | undefined, pa
     expiresAt: grant?.expiresAt,
     dueAt: grant?.dueAt,
     version: grant === undefined ? undefined : document.recordVersion,
+    refreshTokenExpiresAt: document.rotation?.expiresAt,
     lastError: unreadable ?? lastError(document, key, failures),
     functionMissing: registry.task(key)?.functionMissing ?? false,
   };

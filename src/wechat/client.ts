@@ -3,13 +3,13 @@ import type { Clock } from '../core/clock.js';
 import { isTokenError, safeCause, TokenError, type TokenErrorFacts } from '../core/errors.js';
 import type { JsonObject } from '../core/json.js';
 import type { Upstream, WeChatRequest } from '../core/refresher.js';
+import { Slots } from '../core/slots.js';
 import { parseAnswer, readErrcode } from './answer.js';
 import { classify } from './classify.js';
 import { isConnectFailure } from './connect-failure.js';
 import { MAX_IN_FLIGHT } from './dispatcher.js';
 import { hideSecrets } from './hide-secrets.js';
 import { type Origin, Origins, parseOrigins, parseProxy } from './origins.js';
-import { RequestSlots } from './request-slots.js';
 import { REQUEST_TIMEOUT_MS, RequestTimeout, Transport } from './transport.js';
 
 export interface WeChatClientOptions {
@@ -43,7 +43,7 @@ class WeChatClient implements Upstream {
   readonly #clock: Clock;
   readonly #origins: Origins;
   readonly #transport: Transport;
-  readonly #slots = new RequestSlots(MAX_IN_FLIGHT);
+  readonly #slots = new Slots(MAX_IN_FLIGHT);
 
   constructor({ origins, proxy, clock }: WeChatClientOptions) {
     this.#clock = clock;

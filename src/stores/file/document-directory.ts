@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { StoredDocument } from '../../core/store.js';
 import { ancestorsOf, comparePaths, directoryOf, documentPath, isDocumentId, type Path } from './document-path.js';
-import { decodeVersion, unreadableDocument } from './document-text.js';
+import { damagedDocument, decodeVersion } from './document-text.js';
 import { createFile, DIRECTORY_MODE, FILE_MODE, hasCode, removeFile, syncDirectory } from './durable-file.js';
 import { appendNumbered, highestNumber, numberedName, readNames, supersededNames, VERSIONS } from './numbered-files.js';
 
@@ -135,7 +135,7 @@ export class DocumentDirectory {
     const content = decodeVersion(bytes, version);
     if (content !== undefined && this.#isOwn(content.id)) return content.document;
     const id = this.#id ?? (await readFile(join(this.directory, ID_FILE), 'utf8').catch(() => ''));
-    return this.#isOwn(id) ? unreadableDocument(id, version, bytes) : undefined;
+    return this.#isOwn(id) ? damagedDocument(id, version, bytes) : undefined;
   }
 
   #isOwn(id: string): boolean {

@@ -35,8 +35,8 @@ export function decodeVersion(bytes: Buffer, version: number): VersionContent | 
  * Stands for a version that cannot be read: not absent, so that nobody takes its place by mistake, and without the
  * checksum that makes a document's data credible.
  */
-export function unreadableDocument(id: string, version: number, bytes: Buffer): StoredDocument {
-  return { id, version, data: { unreadable: bytes.toString('utf8', 0, SHOWN_BYTES) } };
+export function damagedDocument(id: string, version: number, bytes: Buffer): StoredDocument {
+  return { id, version, data: { damaged: bytes.toString('utf8', 0, SHOWN_BYTES) } };
 }
 
 function parse(bytes: Buffer): unknown {

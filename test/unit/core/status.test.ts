@@ -73,6 +73,7 @@ describe('the state of a task', () => {
         dueAt: now + dueIn,
         version: 7,
         lastError: undefined,
+        refreshTokenExpiresAt: undefined,
         functionMissing: false,
       },
     ]);
@@ -93,6 +94,7 @@ describe('the state of a task', () => {
         dueAt: undefined,
         version: undefined,
         lastError: undefined,
+        refreshTokenExpiresAt: undefined,
         functionMissing: false,
       },
     ]);

@@ -30,8 +30,8 @@ describe('a version that cannot be read', () => {
       await store.set(id, { n: 2 }, 1, { due: { lane: 'a', at: 1 } });
     }
     await damage(versionFile(root, ID, 2), root);
-    const unreadable = await readFile(versionFile(root, ID, 2), 'utf8');
-    const expected = { id: ID, version: 2, data: { unreadable } };
+    const damaged = await readFile(versionFile(root, ID, 2), 'utf8');
+    const expected = { id: ID, version: 2, data: { damaged } };
     expect(await store.get([ID])).toEqual([expected]);
     expect((await documents(store, 'key')).find(({ id }) => id === ID)).toEqual(expected);
     expect((await store.lease(ID, 1))?.document).toEqual(expected);
@@ -47,7 +47,7 @@ describe('a version that cannot be read', () => {
     await store.set(ID, {}, 0);
     await writeFile(versionFile(root, ID, 1), 'x'.repeat(1_000_000));
     const [document] = await store.get([ID]);
-    expect(String(document?.data.unreadable)).toHaveLength(65_536);
+    expect(String(document?.data.damaged)).toHaveLength(65_536);
   });
 
   test('is left out of a list only when its id is lost too', async () => {

@@ -1,5 +1,5 @@
-/** Lets at most a fixed number of requests run at once; the others wait in the order in which they came. */
-export class RequestSlots {
+/** Lets at most a fixed number of works run at once; the others wait in the order in which they came. */
+export class Slots {
   #free: number;
   readonly #waiting = new Set<() => void>();
 
@@ -13,24 +13,24 @@ export class RequestSlots {
    * @returns a function that gives the slot back; to be called once.
    * @throws the signal's reason when that is aborted first.
    */
-  async take(signal: AbortSignal): Promise<() => void> {
-    signal.throwIfAborted();
+  async take(signal?: AbortSignal): Promise<() => void> {
+    signal?.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;
     else await this.#wait(signal);
     return () => this.#giveBack();
   }
 
-  #wait(signal: AbortSignal): Promise<void> {
+  #wait(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const enter = (): void => {
-        signal.removeEventListener('abort', leave);
+        signal?.removeEventListener('abort', leave);
         resolve();
       };
       const leave = (): void => {
         this.#waiting.delete(enter);
-        reject(signal.reason);
+        reject(signal?.reason);
       };
-      signal.addEventListener('abort', leave, { once: true });
+      signal?.addEventListener('abort', leave, { once: true });
       this.#waiting.add(enter);
     });
   }

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { RequestSlots } from '../../../src/wechat/request-slots.js';
+import { Slots } from '../../../src/core/slots.js';
 
 const { signal } = new AbortController();
 
 it('those who wait get their slots in the order in which they came', async () => {
-  const slots = new RequestSlots(1);
+  const slots = new Slots(1);
   const order: number[] = [];
   const giveBack = await slots.take(signal);
   const waiting = [1, 2, 3].map(async (number) => {
@@ -20,7 +20,7 @@ it('those who wait get their slots in the order in which they came', async () =>
 });
 
 it('one who gives up while waiting takes no slot', async () => {
-  const slots = new RequestSlots(1);
+  const slots = new Slots(1);
   const giveBack = await slots.take(signal);
   const controller = new AbortController();
   const givenUp = slots.take(controller.signal);
@@ -33,7 +33,7 @@ it('one who gives up while waiting takes no slot', async () => {
 });
 
 it('one who has his slot may give up without losing it twice', async () => {
-  const slots = new RequestSlots(1);
+  const slots = new Slots(1);
   const giveBack = await slots.take(signal);
   const controller = new AbortController();
   const next = slots.take(controller.signal);
@@ -51,5 +51,5 @@ it('one who has his slot may give up without losing it twice', async () => {
 });
 
 it('one who has given up before gets none', async () => {
-  await expect(new RequestSlots(1).take(AbortSignal.abort('enough'))).rejects.toBe('enough');
+  await expect(new Slots(1).take(AbortSignal.abort('enough'))).rejects.toBe('enough');
 });

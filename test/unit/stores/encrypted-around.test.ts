@@ -1,0 +1,152 @@
+import { describe, expect, test } from 'vitest';
+import { isJsonObject } from '../../../src/core/json.js';
+import type { Lease, TokenStore } from '../../../src/core/store.js';
+import { MemoryStore } from '../../../src/stores/memory.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
+import { shared } from '../../support/shared-store.js';
+import { APPID, SECRET, TYPE, World } from '../../support/world.js';
+import { A, all, DATA, encrypted, ID, NOT_ENCRYPTED, OTHER_ID, plant } from './encrypted-documents.js';
+
+describe('the other store', () => {
+  test('decides whether there is a watch and a claimDue', async () => {
+    const { watch: _, ...bare } = shared(new MemoryStore());
+    const store: TokenStore = encrypted(bare, A);
+    expect([store.watch, store.claimDue]).toEqual([undefined, undefined]);
+    expect('watch' in store || 'claimDue' in store).toBe(false);
+    expect((encrypted(new MemoryStore(), A) as TokenStore).watch).toBeDefined();
+  });
+
+  test('tells its watchers itself', async () => {
+    const inner = new MemoryStore();
+    const told: unknown[] = [];
+    const end = await encrypted(inner, A).watch?.((id) => told.push(id));
+    await inner.set(ID, {}, 0);
+    await Promise.resolve();
+    await end?.();
+    await inner.set(OTHER_ID, {}, 0);
+    await Promise.resolve();
+    expect(told).toEqual([ID]);
+  });
+
+  test('is given its own leases back, and claims come decrypted', async () => {
+    const inner = new ClaimingStore();
+    const store = encrypted(inner, A);
+    await store.set(ID, DATA, 0, { due: { lane: 'a', at: 1 } });
+    await plant(inner, {}, OTHER_ID);
+    const leases = (await store.claimDue?.(['a'], 7, 1_000)) ?? [];
+    expect(inner.claimed).toEqual([['a'], 7, 1_000]);
+    expect(leases.map(({ id, document }) => [id, document?.data])).toEqual([
+      [ID, DATA],
+      [OTHER_ID, NOT_ENCRYPTED],
+    ]);
+    const [lease, other] = leases as [Lease, Lease];
+    const due = { lane: 'b', at: 2 };
+    const version = await store.set(ID, { n: 2 }, lease.document?.version ?? 0, { lease, due });
+    expect(await store.get([ID])).toEqual([{ id: ID, version, data: { n: 2 }, due }]);
+    expect(inner.released).toEqual([ID]);
+    await other.release();
+    expect(inner.released).toEqual([ID, OTHER_ID]);
+    const again = await store.lease(ID, 1_000);
+    await store.set(ID, {}, version ?? 0, again && { lease: again });
+    expect(inner.released).toEqual([ID, OTHER_ID, ID]);
+    expect(await store.lease(ID, 1_000)).toBeDefined();
+  });
+
+  test('is given a lease that is not of this store as it is', async () => {
+    const inner = new ClaimingStore();
+    const lease = (await inner.lease(ID, 1_000)) as Lease;
+    await encrypted(inner, A).set(ID, {}, 0, { lease });
+    expect(inner.released).toEqual([ID]);
+  });
+
+  test('refuses a write that lost, and keeps what it holds', async () => {
+    const inner = new MemoryStore();
+    const store = encrypted(inner, A);
+    const version = await store.set(ID, DATA, 0);
+    const lease = await store.lease(ID, 1_000);
+    expect(await store.set(ID, {}, 0, lease && { lease })).toBeUndefined();
+    expect(await store.delete(ID, 1)).toBe(false);
+    expect(await store.lease(ID, 1_000)).toBeUndefined();
+    expect(await store.get([ID])).toEqual([{ id: ID, version, data: DATA }]);
+  });
+
+  test('is listed no faster than it is read, and left when the reader leaves', async () => {
+    const inner = new MemoryStore();
+    const store = encrypted(inner, A);
+    for (let n = 0; n < 9; n++) await store.set(`task/wx${n}`, { n }, 0);
+    const seen: unknown[] = [];
+    const list: TokenStore['list'] = async function* (prefix, options) {
+      seen.push(prefix, options);
+      try {
+        for await (const document of inner.list(prefix, options)) {
+          seen.push(document.id);
+          yield document;
+        }
+      } finally {
+        seen.push('left');
+      }
+    };
+    const options = { after: 'task/wx2', limit: 5 };
+    for await (const { data } of encrypted({ ...shared(inner), list }, A).list('task', options)) {
+      if (data.n === 4) break;
+    }
+    expect(seen).toEqual(['task', options, 'task/wx3', 'task/wx4', 'left']);
+  });
+
+  test('gives the time, and is closed with this one', async () => {
+    const clock = new FakeClock({ now: 5 });
+    const inner = new MemoryStore({ clock });
+    const store = encrypted(inner, A);
+    expect(await store.now()).toBe(5);
+    await store.close();
+    await expect(inner.now()).rejects.toThrow('the store is closed');
+    await expect(store.get([ID])).rejects.toThrow('the store is closed');
+  });
+
+  test('holds no secret of a manager and none of its tokens', async () => {
+    await using world = new World({ store: (memory) => encrypted(memory, A) });
+    const inner = new MemoryStore({ clock: world.clock });
+    const tokens = world.manager({ store: encrypted(inner, A) });
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
+    const token = await tokens.get(APPID, TYPE);
+    const documents = [];
+    for (const kind of ['app', 'task', 'key']) documents.push(...(await all(inner.list(kind))));
+    expect(documents.length).toBeGreaterThan(2);
+    expect(documents.every(({ data }) => isJsonObject(data) && data.encrypted === 1)).toBe(true);
+    for (const secret of [SECRET, token, 'CANARY']) expect(JSON.stringify(documents)).not.toContain(secret);
+  });
+});
+
+/** Knows its own leases only, and claims everything that it holds. */
+class ClaimingStore extends MemoryStore {
+  claimed: unknown[] = [];
+  readonly released: string[] = [];
+  readonly #own = new Set<Lease>();
+
+  override async lease(id: string, ttlMs: number): Promise<Lease | undefined> {
+    const granted = await super.lease(id, ttlMs);
+    if (granted === undefined) return undefined;
+    const lease: Lease = {
+      ...granted,
+      release: async () => {
+        this.released.push(id);
+        await granted.release();
+      },
+    };
+    this.#own.add(lease);
+    return lease;
+  }
+
+  override async set(...args: Parameters<MemoryStore['set']>): Promise<number | undefined> {
+    const lease = args[3]?.lease;
+    if (lease !== undefined && !this.#own.has(lease)) throw new Error('this lease is not mine');
+    return super.set(...args);
+  }
+
+  async claimDue(...args: [readonly string[], number, number]): Promise<Lease[]> {
+    this.claimed = args;
+    const leases: Lease[] = [];
+    for await (const { id } of this.list('key')) leases.push((await this.lease(id, args[2])) as Lease);
+    return leases;
+  }
+}
