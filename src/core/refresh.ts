@@ -1,59 +1,37 @@
-import type { Allowances } from './allowance.js';
-import { ask, StaleDependency } from './attempt.js';
+import { StaleDependency } from './attempt.js';
 import { MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
 import { wait } from './clock.js';
 import type { DocumentReader } from './document-reader.js';
-import { closedError, isTokenError, TokenError } from './errors.js';
-import type { Failures } from './failures.js';
-import { InvalidGrant, receivedToken, storedGrant } from './grant.js';
-import type { GrantWriter, WriteOptions } from './grant-writer.js';
-import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument, type StoredGrant } from './key-document.js';
+import { closedError, TokenError } from './errors.js';
+import { Exchange, type ExchangeParts, type Round } from './exchange.js';
+import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
 import { gatherNeeds, NeedMissing, type Needs } from './needs.js';
 import type { CachedRecord } from './record-cache.js';
-import type { Records } from './records.js';
-import { dueOf, type RefreshTimes } from './refresh-policy.js';
-import type { AccessTokenMode, AppCredentials, BuiltInRefresher, RateLimit, Upstream } from './refresher.js';
-import type { RegisteredTask, Registry } from './registry.js';
-import { chooseInput, type Intent, type ReceivedToken } from './rotation.js';
+import { dueOf } from './refresh-policy.js';
+import type { BuiltInRefresher, RateLimit } from './refresher.js';
+import type { RegisteredTask } from './registry.js';
+import { chooseInput, type Intent } from './rotation.js';
 import type { Flight } from './single-flight.js';
 import { Slots } from './slots.js';
-import { DocumentChanged, Spending } from './spending.js';
+import { DocumentChanged } from './spending.js';
 import type { Lease } from './store.js';
-import type { StoreClock } from './store-clock.js';
-import type { SupervisedStore } from './supervised-store.js';
 import { LEASE_MS } from './time-limits.js';
 import { documentId, type TokenKey } from './token-key.js';
-import type { UnwrittenGrants } from './unwritten-grants.js';
 
 /** Under a name that no refresher can give a limit of its own. */
 const REPORTS = '~reports';
 /** What a stale report or force may cost: these many fetches, whatever is reported. */
 const REPORT_LIMIT: RateLimit = { everyMs: 30_000, perDay: 20 };
 
-export interface RefreshParts {
-  readonly store: SupervisedStore;
+export interface RefreshParts extends ExchangeParts {
   readonly reader: DocumentReader;
-  readonly clock: StoreClock;
-  readonly registry: Registry;
-  readonly records: Records;
-  readonly failures: Failures;
-  readonly writer: GrantWriter;
-  readonly unwritten: UnwrittenGrants;
-  readonly allowances: Allowances;
-  readonly upstream: Upstream;
-  readonly times: RefreshTimes;
-  readonly accessToken: AccessTokenMode;
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   /** An ordinary `get` of a token that a refresh depends on. */
   readonly tokenOf: (key: TokenKey) => Promise<string>;
   /** Replaces a token that a refresh depended on and found stale. */
   readonly replaceStale: (key: TokenKey, value: string) => Promise<unknown>;
-  readonly isClosing: () => boolean;
 }
 
-/** After a refusal: whether a function offers another refresh token has to be looked at, anything else makes itself known. */
-const LOOK_AT_FUNCTION_EVERY_MS = 600_000;
-const LOOK_AGAIN_EVERY_MS = 24 * 3_600_000;
 /** From lease to write: a thousand keys at once must not wait for the store behind one another while they hold leases. */
 const MAX_UNDER_LEASE = 64;
 const WAIT_OF_CALLERS_MS = { least: 20, spread: 180 };
@@ -62,10 +40,12 @@ const WAIT_OF_BACKGROUND_MS = { least: 200, spread: 1_800 };
 /** One refresh from start to end: needs first, lease after, ask once, write, publish. */
 export class Refresh {
   readonly #parts: RefreshParts;
+  readonly #exchange: Exchange;
   readonly #slots = new Slots(MAX_UNDER_LEASE);
 
   constructor(parts: RefreshParts) {
     this.#parts = parts;
+    this.#exchange = new Exchange(parts);
   }
 
   /**
@@ -114,7 +94,7 @@ export class Refresh {
     try {
       const document = await reader.read(lease.document, readKeyDocument);
       const settled = this.#settledBy(document, flight, knownVersion) ?? (await this.#notAllowed(flight, document));
-      if (settled === undefined) return await this.#askAndWrite(flight, lease, document, round);
+      if (settled === undefined) return await this.#exchange.run(flight, lease, document, round);
       await store.release(lease);
       return settled;
     } catch (error) {
@@ -211,79 +191,6 @@ export class Refresh {
     });
   }
 
-  async #askAndWrite(
-    flight: Flight<CachedRecord>,
-    lease: Lease,
-    document: KeyDocument,
-    { refresher, needs, mayReplaceDependencies, answered }: Round,
-  ): Promise<CachedRecord> {
-    const { registry, failures, writer, unwritten, accessToken, store, clock } = this.#parts;
-    const { key, reason } = flight;
-    const app = registry.app(key.appid);
-    if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
-    const task = registry.task(key);
-    const hadTask = task !== undefined;
-    const looksAgainMs = typeof task?.params === 'function' ? LOOK_AT_FUNCTION_EVERY_MS : LOOK_AGAIN_EVERY_MS;
-    const spending = new Spending({ key, document, hadTask, answered, looksAgainMs, store, clock });
-    this.#assertOpen();
-    let answer: Answer;
-    try {
-      answer = await this.#ask(flight, refresher, needs, registry.credentials(app, accessToken), spending);
-    } catch (error) {
-      if (error instanceof NeedMissing || error instanceof DocumentChanged) throw error;
-      if (error instanceof StaleDependency && mayReplaceDependencies) {
-        if (spending.intent !== undefined) answered.push(spending.intent);
-        throw error;
-      }
-      const failure = spending.settle(error instanceof StaleDependency ? error.error : (error as TokenError));
-      throw await failures.record(key, spending.document, lease, failure, hadTask);
-    }
-    const { grant, received } = answer;
-    const options: WriteOptions = { source: 'upstream', reason, lease, hadTask, received, spent: spending.spent };
-    try {
-      return await writer.write(key, spending.document, grant, options);
-    } catch (error) {
-      if (!isTokenError(error) || error.code !== 'STORE_UNAVAILABLE') throw error;
-      void store.release(lease);
-      if (received !== undefined) throw unwritten.owe(key, grant, options, error);
-      return unwritten.keep(key, spending.document.version, grant, options);
-    }
-  }
-
-  async #ask(
-    flight: Flight<CachedRecord>,
-    refresher: BuiltInRefresher,
-    needs: Needs,
-    app: AppCredentials,
-    spending: Spending,
-  ): Promise<Answer> {
-    const { key, reason, stale } = flight;
-    const { clock, upstream, allowances, records, times } = this.#parts;
-    const askedAt = clock.now();
-    const previous = records.cache.get(key)?.record ?? records.recordOf(key, spending.document);
-    const asked = await ask({
-      key,
-      app,
-      refresher,
-      reason,
-      stale,
-      previous,
-      needs,
-      clock,
-      upstream,
-      allowances,
-      spending,
-    });
-    try {
-      const grant = storedGrant(asked, askedAt, clock.now(), times, clock.random());
-      return { grant, received: receivedToken(asked, grant) };
-    } catch (error) {
-      const why = error instanceof InvalidGrant ? error.message : 'it cannot be read';
-      const message = `the answer for ${key.type} cannot be used: ${why}`;
-      throw new TokenError('UPSTREAM_REJECTED', message, { ...key, retryable: true });
-    }
-  }
-
   /**
    * Waits for the next attempt where a caller waits and that attempt is near.
    *
@@ -321,21 +228,6 @@ interface TakenLease {
 }
 
 type Taken = TakenLease | { readonly kind: 'settled'; readonly record: CachedRecord };
-
-/** One go of a refresh, which may start again. */
-interface Round {
-  readonly refresher: BuiltInRefresher;
-  readonly needs: Needs;
-  readonly mayReplaceDependencies: boolean;
-  /** Intents of this refresh that WeChat has answered for. */
-  readonly answered: Intent[];
-}
-
-/** What came of one attempt, checked. */
-interface Answer {
-  readonly grant: StoredGrant;
-  readonly received: ReceivedToken | undefined;
-}
 
 function isOnlyPushed(key: TokenKey): NeedMissing {
   const message = `no unexpired ${key.type} has been put, and WeChat pushes it: nobody can ask for one`;

@@ -1,0 +1,139 @@
+import type { Allowances } from './allowance.js';
+import { ask, StaleDependency } from './attempt.js';
+import { closedError, isTokenError, TokenError } from './errors.js';
+import type { Failures } from './failures.js';
+import { InvalidGrant, receivedToken, storedGrant } from './grant.js';
+import type { GrantWriter, WriteOptions } from './grant-writer.js';
+import type { KeyDocument, StoredGrant } from './key-document.js';
+import { NeedMissing, type Needs } from './needs.js';
+import type { CachedRecord } from './record-cache.js';
+import type { Records } from './records.js';
+import type { RefreshTimes } from './refresh-policy.js';
+import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from './refresher.js';
+import type { Registry } from './registry.js';
+import type { Intent, ReceivedToken } from './rotation.js';
+import type { Flight } from './single-flight.js';
+import { DocumentChanged, Spending } from './spending.js';
+import type { Lease } from './store.js';
+import type { StoreClock } from './store-clock.js';
+import type { SupervisedStore } from './supervised-store.js';
+import type { UnwrittenGrants } from './unwritten-grants.js';
+
+export interface ExchangeParts {
+  readonly store: SupervisedStore;
+  readonly clock: StoreClock;
+  readonly registry: Registry;
+  readonly records: Records;
+  readonly failures: Failures;
+  readonly writer: GrantWriter;
+  readonly unwritten: UnwrittenGrants;
+  readonly allowances: Allowances;
+  readonly upstream: Upstream;
+  readonly times: RefreshTimes;
+  readonly accessToken: AccessTokenMode;
+  readonly isClosing: () => boolean;
+}
+
+/** One go of a refresh, which may start again. */
+export interface Round {
+  readonly refresher: BuiltInRefresher;
+  readonly needs: Needs;
+  readonly mayReplaceDependencies: boolean;
+  /** Intents of this refresh that WeChat has answered for. */
+  readonly answered: Intent[];
+}
+
+/** What came of one attempt, checked. */
+interface Answer {
+  readonly grant: StoredGrant;
+  readonly received: ReceivedToken | undefined;
+}
+
+/** After a refusal: whether a function offers another refresh token has to be looked at, anything else makes itself known. */
+const LOOK_AT_FUNCTION_EVERY_MS = 600_000;
+const LOOK_AGAIN_EVERY_MS = 24 * 3_600_000;
+
+/** What a lease is held for: WeChat is asked once, and what came of it is stored, be it a grant or a failure. */
+export class Exchange {
+  readonly #parts: ExchangeParts;
+
+  constructor(parts: ExchangeParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * @throws StaleDependency or DocumentChanged when the refresh has to start again, NeedMissing, or a `TokenError`.
+   */
+  async run(
+    flight: Flight<CachedRecord>,
+    lease: Lease,
+    document: KeyDocument,
+    { refresher, needs, mayReplaceDependencies, answered }: Round,
+  ): Promise<CachedRecord> {
+    const { registry, failures, writer, unwritten, accessToken, store, clock, isClosing } = this.#parts;
+    const { key, reason } = flight;
+    const app = registry.app(key.appid);
+    if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
+    const task = registry.task(key);
+    const hadTask = task !== undefined;
+    const looksAgainMs = typeof task?.params === 'function' ? LOOK_AT_FUNCTION_EVERY_MS : LOOK_AGAIN_EVERY_MS;
+    const spending = new Spending({ key, document, hadTask, answered, looksAgainMs, store, clock });
+    if (isClosing()) throw closedError();
+    let answer: Answer;
+    try {
+      answer = await this.#ask(flight, refresher, needs, registry.credentials(app, accessToken), spending);
+    } catch (error) {
+      if (error instanceof NeedMissing || error instanceof DocumentChanged) throw error;
+      if (error instanceof StaleDependency && mayReplaceDependencies) {
+        if (spending.intent !== undefined) answered.push(spending.intent);
+        throw error;
+      }
+      const failure = spending.settle(error instanceof StaleDependency ? error.error : (error as TokenError));
+      throw await failures.record(key, spending.document, lease, failure, hadTask);
+    }
+    const { grant, received } = answer;
+    const options: WriteOptions = { source: 'upstream', reason, lease, hadTask, received, spent: spending.spent };
+    try {
+      return await writer.write(key, spending.document, grant, options);
+    } catch (error) {
+      if (!isTokenError(error) || error.code !== 'STORE_UNAVAILABLE') throw error;
+      void store.release(lease);
+      if (received !== undefined) throw unwritten.owe(key, grant, options, error);
+      return unwritten.keep(key, spending.document.version, grant, options);
+    }
+  }
+
+  async #ask(
+    flight: Flight<CachedRecord>,
+    refresher: BuiltInRefresher,
+    needs: Needs,
+    app: AppCredentials,
+    spending: Spending,
+  ): Promise<Answer> {
+    const { key, reason, stale } = flight;
+    const { clock, upstream, allowances, records, times } = this.#parts;
+    const askedAt = clock.now();
+    const previous = records.cache.get(key)?.record ?? records.recordOf(key, spending.document);
+    const asked = await ask({
+      key,
+      app,
+      refresher,
+      reason,
+      stale,
+      previous,
+      needs,
+      clock,
+      upstream,
+      allowances,
+      spending,
+    });
+    try {
+      const grant = storedGrant(asked, askedAt, clock.now(), times, clock.random());
+      return { grant, received: receivedToken(asked, grant) };
+    } catch (error) {
+      const why = error instanceof InvalidGrant ? error.message : 'it cannot be read';
+      const message = `the answer for ${key.type} cannot be used: ${why}`;
+      throw new TokenError('UPSTREAM_REJECTED', message, { ...key, retryable: true });
+    }
+  }
+}
