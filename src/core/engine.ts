@@ -215,7 +215,7 @@ export class Engine {
   }
 
   #wakeWhoWaitsFor(key: TokenKey): void {
-    if (!this.#isPushed(key.type)) return;
+    if (!this.#isPushed(key.type) || this.records.cache.get(key) === undefined) return;
     for (const task of this.registry.tasksOf(key.appid)) {
       if (this.#pushedFor(task.key).some((needed) => keyId(needed) === keyId(key))) this.source.retrySoon(task.key);
     }
