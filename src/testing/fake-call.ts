@@ -12,6 +12,8 @@ export interface FakeCall {
   readonly path: string;
   /** Whose call it is; `undefined` when nobody's, as with a token that the fake does not know. */
   readonly appid: string | undefined;
+  /** The openid or the merchant's appid that it is about, where there is one. */
+  readonly subject: string | undefined;
   /** What was asked for, such as `access_token`; `undefined` at endpoints that hand out nothing. */
   readonly tokenType: string | undefined;
   /** Whether `force_refresh` was set. */

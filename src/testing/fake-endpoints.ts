@@ -1,35 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import type { JsonObject } from '../core/json.js';
-import { findErrorRow } from '../wechat/error-table.js';
 import type { FakeRequest } from './fake-call.js';
-import type { FakeQuotaBook } from './fake-quota.js';
-import type { FakeTokenBook } from './fake-token-book.js';
+import { errorAnswer, type FakeEndpoint, type FakeState, overQuota, refuseApp, textOf } from './fake-endpoint.js';
+import { OAUTH2_ENDPOINTS } from './fake-oauth2-endpoints.js';
+import { PLATFORM_ENDPOINTS } from './fake-platform-endpoints.js';
 
-/**
- * An app that a {@link FakeWeChat} knows.
- *
- * @public
- */
-export interface FakeApp {
-  readonly secret: string;
-  /** The addresses that may ask for its tokens. Default: all. */
-  readonly ipWhitelist?: readonly string[];
-}
-
-/** What the endpoints of the fake answer from. */
-export interface FakeState {
-  readonly tokens: FakeTokenBook;
-  readonly quotas: FakeQuotaBook;
-  findApp(appid: string): FakeApp | undefined;
-}
-
-/** One endpoint of the fake. */
-export interface FakeEndpoint {
-  /** What it hands out, given a request; `undefined` for nothing. */
-  tokenType(request: FakeRequest): string | undefined;
-  appid(request: FakeRequest, state: FakeState): string | undefined;
-  answer(request: FakeRequest, state: FakeState): JsonObject;
-}
+const GRANT_TYPE = 'client_credential';
 
 const plainToken: FakeEndpoint = {
   tokenType: () => 'access_token',
@@ -37,7 +12,8 @@ const plainToken: FakeEndpoint = {
   answer(request, state) {
     const { query } = request;
     const appid = query.get('appid');
-    const refusal = refuseApp(request, state, query.get('grant_type'), appid, query.get('secret'));
+    if (query.get('grant_type') !== GRANT_TYPE) return errorAnswer(40002);
+    const refusal = refuseApp(request, state, appid, query.get('secret'));
     if (refusal !== undefined) return refusal;
     return tokenAnswer(state.tokens.plainToken(String(appid)));
   },
@@ -50,7 +26,8 @@ const stableToken: FakeEndpoint = {
     if (request.method !== 'POST') return errorAnswer(43002);
     if (request.body === undefined) return errorAnswer(47001);
     const { grant_type, appid, secret, force_refresh } = request.body;
-    const refusal = refuseApp(request, state, textOf(grant_type), textOf(appid), textOf(secret));
+    if (grant_type !== GRANT_TYPE) return errorAnswer(40002);
+    const refusal = refuseApp(request, state, textOf(appid), textOf(secret));
     if (refusal !== undefined) return refusal;
     return tokenAnswer(state.tokens.stableToken(String(appid), force_refresh === true));
   },
@@ -86,44 +63,18 @@ export const FAKE_ENDPOINTS: ReadonlyMap<string, FakeEndpoint> = new Map([
   ['/cgi-bin/stable_token', stableToken],
   ['/cgi-bin/ticket/getticket', ticket],
   ['/cgi-bin/getcallbackip', callbackIp],
+  ...OAUTH2_ENDPOINTS,
+  ...PLATFORM_ENDPOINTS,
 ]);
-
-/** An error as WeChat words it, with the tail that is different every time. */
-export function errorAnswer(errcode: number | string, errmsg?: string): JsonObject {
-  const words = errmsg ?? findErrorRow(Number(errcode))?.errmsg ?? 'unknown error';
-  return { errcode, errmsg: `${words} rid: ${rid()}` };
-}
-
-function refuseApp(
-  request: FakeRequest,
-  { quotas, findApp }: FakeState,
-  grantType: string | null,
-  appid: string | null,
-  secret: string | null,
-): JsonObject | undefined {
-  if (grantType !== 'client_credential') return errorAnswer(40002);
-  if (appid === null) return errorAnswer(41002);
-  if (secret === null) return errorAnswer(41004);
-  const app = findApp(appid);
-  if (app === undefined) return errorAnswer(40013);
-  if (app.ipWhitelist?.includes(request.ip) === false) {
-    return errorAnswer(40164, `invalid ip ${request.ip} ipv6 ::ffff:${request.ip}, not in whitelist`);
-  }
-  if (app.secret !== secret) return errorAnswer(40125);
-  return overQuota(quotas.take(appid, request.path));
-}
 
 function refuseToken(request: FakeRequest, state: FakeState): JsonObject | undefined {
   const token = request.query.get('access_token') ?? '';
   if (token === '') return errorAnswer(41001);
+  if (state.tokens.isComponentToken(token)) return errorAnswer(40001);
   const tokenState = state.tokens.stateOf(token);
   if (tokenState === 'expired') return errorAnswer(42001);
   if (tokenState === 'invalid') return errorAnswer(40001);
   return overQuota(state.quotas.take(String(state.tokens.appidOf(token)), request.path));
-}
-
-function overQuota(errcode: number): JsonObject | undefined {
-  return errcode === 0 ? undefined : errorAnswer(errcode);
 }
 
 function ownerOfToken({ query }: FakeRequest, { tokens }: FakeState): string | undefined {
@@ -132,13 +83,4 @@ function ownerOfToken({ query }: FakeRequest, { tokens }: FakeState): string | u
 
 function tokenAnswer({ value, expiresInSeconds }: { value: string; expiresInSeconds: number }): JsonObject {
   return { access_token: value, expires_in: expiresInSeconds };
-}
-
-function textOf(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null;
-}
-
-function rid(): string {
-  const digits = randomBytes(12).toString('hex');
-  return `${digits.slice(0, 8)}-${digits.slice(8, 16)}-${digits.slice(16)}`;
 }

@@ -9,7 +9,8 @@ import type { FakeCall } from './fake-call.js';
  * WeChat's own message unless `errmsg` is given), an HTTP `status`, or another `answer`.
  *
  * With the work done: `lost` (the connection is cut before the answer), `expires_in` and `empty` (the answer has an odd
- * lifetime, or no token in it), `delayMs` (it comes late).
+ * lifetime, or no token in it, or not that of the field that is named), `change` (these fields are others), `delayMs` (it
+ * comes late).
  *
  * @public
  */
@@ -25,7 +26,8 @@ export type FakeFault =
   | { readonly status: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> }
   | { readonly answer: JsonObject }
   | { readonly expires_in: JsonValue }
-  | { readonly empty: true }
+  | { readonly empty: true | string }
+  | { readonly change: JsonObject }
   | { readonly delayMs: number };
 
 /**

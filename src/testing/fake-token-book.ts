@@ -12,6 +12,7 @@ export interface FakeIssue {
 
 interface IssuedToken {
   readonly appid: string;
+  readonly kind: string;
   readonly value: string;
   expiresAt: number;
   /** When its successor ends it before it expires. */
@@ -42,7 +43,8 @@ export class FakeTokenBook {
   readonly #clock: Clock;
   readonly #lifeMs: number;
   readonly #overlapMs: number;
-  readonly #plain = new Map<string, TokenLine>();
+  /** Lines in which every fetch makes a new token, by kind and appid. */
+  readonly #lines = new Map<string, TokenLine>();
   readonly #stable = new Map<string, StableLine>();
   readonly #tickets = new Map<string, TokenLine>();
   readonly #tokens = new Map<string, IssuedToken>();
@@ -55,7 +57,27 @@ export class FakeTokenBook {
 
   /** A new token each time; only the one before it lives on, for the overlap. */
   plainToken(appid: string): FakeIssue {
-    return this.#show(this.#mint(this.#plainLine(appid), appid, 'plain', this.#overlapMs));
+    return this.#next('plain', appid);
+  }
+
+  /** A new token of a platform each time, as with plain tokens. */
+  componentToken(appid: string): FakeIssue {
+    return this.#next('component', appid);
+  }
+
+  /** A new token of a merchant each time, as with plain tokens. */
+  authorizerToken(appid: string): FakeIssue {
+    return this.#next('authorizer', appid);
+  }
+
+  revokeAuthorizer(appid: string): void {
+    for (const issued of this.#tokens.values()) {
+      if (issued.appid === appid && issued.kind === 'authorizer') issued.withdrawn = true;
+    }
+  }
+
+  isComponentToken(token: string): boolean {
+    return this.#tokens.get(token)?.kind === 'component';
   }
 
   /** The same token until it is about to expire, or until it is forced. */
@@ -108,8 +130,12 @@ export class FakeTokenBook {
   /** What another system does that asks for tokens of the same app, in both modes and without an overlap. */
   supersede(appid: string): void {
     this.revoke(appid);
-    this.#mint(this.#plainLine(appid), appid, 'plain', 0);
+    this.#mint(this.#line('plain', appid), appid, 'plain', 0);
     this.#mint(this.#stableLine(appid), appid, 'stable', 0);
+  }
+
+  #next(kind: string, appid: string): FakeIssue {
+    return this.#show(this.#mint(this.#line(kind, appid), appid, kind, this.#overlapMs));
   }
 
   #findTicket(value: string): IssuedToken | undefined {
@@ -135,7 +161,7 @@ export class FakeTokenBook {
   #issue(appid: string, kind: string): IssuedToken {
     const value = `${kind}_${randomBytes(24).toString('hex')}`;
     const expiresAt = this.#clock.now() + this.#lifeMs;
-    return { appid, value, expiresAt, retiredAt: Number.POSITIVE_INFINITY, withdrawn: false };
+    return { appid, kind, value, expiresAt, retiredAt: Number.POSITIVE_INFINITY, withdrawn: false };
   }
 
   #show({ value, expiresAt }: IssuedToken): FakeIssue {
@@ -155,11 +181,12 @@ export class FakeTokenBook {
     return true;
   }
 
-  #plainLine(appid: string): TokenLine {
-    let line = this.#plain.get(appid);
+  #line(kind: string, appid: string): TokenLine {
+    const id = `${kind}/${appid}`;
+    let line = this.#lines.get(id);
     if (line === undefined) {
       line = { current: undefined, predecessor: undefined };
-      this.#plain.set(appid, line);
+      this.#lines.set(id, line);
     }
     return line;
   }

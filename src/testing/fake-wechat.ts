@@ -3,11 +3,16 @@ import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock, wait } from '../core/clock.js';
 import type { JsonObject } from '../core/json.js';
 import type { FakeCall, FakeRequest } from './fake-call.js';
-import { errorAnswer, FAKE_ENDPOINTS, type FakeApp, type FakeState } from './fake-endpoints.js';
+import { errorAnswer, type FakeApp, type FakeState } from './fake-endpoint.js';
+import { FAKE_ENDPOINTS } from './fake-endpoints.js';
 import { type FakeCallMatcher, type FakeFault, FakeFaultScript, matchesCall } from './fake-faults.js';
 import { readRequest, reset, sendDrip, sendHuge, sendJson, sendText } from './fake-http.js';
+import { userAnswer } from './fake-oauth2-endpoints.js';
+import { FakePlatformBook } from './fake-platform-book.js';
 import { type FakeQuota, FakeQuotaBook } from './fake-quota.js';
+import { type FakeRefreshTokenMode, FakeRefreshTokens } from './fake-refresh-tokens.js';
 import { FakeTokenBook } from './fake-token-book.js';
+import { FakeUserBook } from './fake-user-book.js';
 
 /**
  * @public
@@ -32,6 +37,8 @@ export interface FakeWeChatOptions {
   readonly quotas?: Readonly<Record<string, FakeQuota>>;
   /** How long an answer takes, in milliseconds of the clock. Default: 0. */
   readonly delayMs?: number;
+  /** What becomes of a refresh token that is used. Default: `kept`. */
+  readonly refreshTokens?: FakeRefreshTokenMode;
 }
 
 const DEFAULT_QUOTAS: Readonly<Record<string, FakeQuota>> = {
@@ -62,6 +69,9 @@ export class FakeWeChat {
   readonly #apps: Map<string, FakeApp> | undefined;
   readonly #state: FakeState;
   readonly #tokens: FakeTokenBook;
+  readonly #refreshTokens: FakeRefreshTokens;
+  readonly #users: FakeUserBook;
+  readonly #platforms: FakePlatformBook;
   readonly #faults = new FakeFaultScript();
   readonly #calls: FakeCall[] = [];
   readonly #waiting = new Set<(call: FakeCall) => void>();
@@ -70,12 +80,19 @@ export class FakeWeChat {
 
   private constructor(options: FakeWeChatOptions) {
     const { clock = systemClock, lifeSeconds = 7_200, overlapSeconds = 300, apps, quotas, delayMs = 0 } = options;
+    const { refreshTokens = 'kept' } = options;
     this.delayMs = delayMs;
     this.#clock = clock;
     this.#apps = apps === undefined ? undefined : new Map(Object.entries(apps));
     this.#tokens = new FakeTokenBook(clock, lifeSeconds * 1_000, overlapSeconds * 1_000);
+    this.#refreshTokens = new FakeRefreshTokens(clock, refreshTokens);
+    this.#users = new FakeUserBook(clock, lifeSeconds * 1_000, this.#refreshTokens);
+    this.#platforms = new FakePlatformBook(clock, this.#tokens, this.#refreshTokens);
     this.#state = {
       tokens: this.#tokens,
+      users: this.#users,
+      platforms: this.#platforms,
+      refreshTokens: this.#refreshTokens,
       quotas: new FakeQuotaBook(clock, new Map(Object.entries({ ...DEFAULT_QUOTAS, ...quotas }))),
       findApp: (appid) => (this.#apps === undefined ? { secret: ANY_SECRET } : this.#apps.get(appid)),
     };
@@ -132,14 +149,59 @@ export class FakeWeChat {
     this.#requireApps().set(appid, app);
   }
 
-  /** Whether a business interface would accept this token now, or a page this ticket. */
-  isValid(value: string): boolean {
-    return this.#tokens.stateOf(value) === 'valid' || this.#tokens.isTicketValid(value);
+  /** How often a refresh token came that had been used before. */
+  get replays(): number {
+    return this.#refreshTokens.replays;
   }
 
-  /** Lets a token or ticket expire now: calls with the token are answered with 42001. */
+  /** Whether this token, ticket or refresh token would be accepted now. */
+  isValid(value: string): boolean {
+    if (this.#tokens.stateOf(value) === 'valid' || this.#tokens.isTicketValid(value)) return true;
+    return this.#users.stateOf(value) === 'valid' || this.#refreshTokens.isAccepted(value);
+  }
+
+  /** Lets a token, ticket or refresh token end now: calls with a token are answered with 42001. */
   expire(value: string): void {
     this.#tokens.expire(value);
+    this.#users.expire(value);
+    this.#platforms.expireTicket(value);
+    this.#refreshTokens.expire(value);
+  }
+
+  /**
+   * Has a user authorize an app. Earlier refresh tokens of the user stay good.
+   *
+   * @returns what WeChat answers to the code: `access_token`, `expires_in`, `refresh_token` (good for 30 days), `openid`
+   *   and `scope`.
+   */
+  authorizeUser(appid: string, openid: string): JsonObject & { readonly refresh_token: string } {
+    const issue = this.#users.authorize(appid, openid);
+    return { ...userAnswer(issue), refresh_token: issue.refreshToken };
+  }
+
+  /** The code with which WeChat sends a user back to the app: good for one exchange. */
+  createCode(appid: string, openid: string): string {
+    return this.#users.createCode(appid, openid);
+  }
+
+  /** The `component_verify_ticket` that WeChat pushes to a platform: good for 12 hours, and so is the one before. */
+  pushVerifyTicket(component: string): string {
+    return this.#platforms.pushTicket(component);
+  }
+
+  /**
+   * Has a merchant authorize a platform. What an earlier authorization gave is dead.
+   *
+   * @returns the merchant's refresh token.
+   */
+  authorizeMerchant(component: string, authorizer: string): string {
+    return this.#platforms.authorize(component, authorizer);
+  }
+
+  /** Has a user (42007) or a merchant (61003) take the authorization back. */
+  withdrawAuthorization(appid: string, subject: string): void {
+    this.#users.withdraw(appid, subject);
+    this.#platforms.withdraw(appid, subject);
   }
 
   /**
@@ -196,6 +258,7 @@ export class FakeWeChat {
       method: request.method,
       path: request.path,
       appid: endpoint?.appid(request, this.#state),
+      subject: endpoint?.subject?.(request, this.#state),
       tokenType: endpoint?.tokenType(request),
       forced: request.body?.['force_refresh'] === true,
       errcode: undefined,
@@ -217,7 +280,9 @@ export class FakeWeChat {
     const answer = this.#properAnswer(request);
     if (answer === undefined || 'delayMs' in fault) return answer;
     if ('expires_in' in fault) return { ...answer, expires_in: fault.expires_in };
-    return Object.fromEntries(Object.entries(answer).map(([name, value]) => [name, isTokenName(name) ? '' : value]));
+    if ('change' in fault) return { ...answer, ...fault.change };
+    const isEmpty = (name: string): boolean => (fault.empty === true ? isTokenName(name) : name === fault.empty);
+    return Object.fromEntries(Object.entries(answer).map(([name, value]) => [name, isEmpty(name) ? '' : value]));
   }
 
   #properAnswer(request: FakeRequest): JsonObject | undefined {

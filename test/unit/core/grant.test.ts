@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { storedGrant } from '../../../src/core/grant.js';
+import { receivedToken, storedGrant } from '../../../src/core/grant.js';
 import { withValue } from '../../../src/core/key-document.js';
 import type { Grant } from '../../../src/core/refresher.js';
 import { everythingShown } from '../wechat/failure.js';
@@ -155,4 +155,52 @@ describe('storedGrant', () => {
       expect(refusal(() => stored({ result }))).toMatch(/^a grant's result must be/);
     },
   );
+});
+
+describe('receivedToken', () => {
+  function received(fields: object) {
+    return receivedToken({ value: VALUE, expiresInSeconds: 7_200, ...fields } as Grant, stored({}));
+  }
+
+  test('a grant may have none', () => {
+    expect(received({})).toBeUndefined();
+  });
+
+  test('it may have one that says nothing of its end', () => {
+    expect(received({ refreshToken: 'r' })).toEqual({ value: 'r', expiresAt: undefined });
+  });
+
+  test.each([
+    [1, 1_000],
+    ['86400', 86_400_000],
+    [315_360_000, 315_360_000_000],
+  ])('of %j s it ends that long after it was asked for', (refreshTokenExpiresInSeconds, expected) => {
+    expect(received({ refreshToken: 'r', refreshTokenExpiresInSeconds })?.expiresAt).toBe(ASKED + expected);
+  });
+
+  test.each([
+    ['', '0 characters'],
+    [7, 'a number'],
+    [null, 'null'],
+    [{ CANARY: 'CANARY' }, 'an object'],
+    ['CANARY'.repeat(3_000), '18000 characters'],
+  ])('a refresh token that is %j is refused', (refreshToken, got) => {
+    expect(refusal(() => received({ refreshToken }))).toBe(
+      `a grant's refreshToken must be a string of 1 to 16384 characters, got ${got}`,
+    );
+  });
+
+  test('a life without a refresh token is refused', () => {
+    expect(refusal(() => received({ refreshTokenExpiresInSeconds: 5 }))).toMatch(/^a grant's refreshToken must be/);
+  });
+
+  test.each([0, 0.9, -1, 315_360_001, Number.NaN, 'CANARY'])('a life of %j s is refused', (life) => {
+    expect(refusal(() => received({ refreshToken: 'r', refreshTokenExpiresInSeconds: life }))).toMatch(
+      /^a grant's refreshTokenExpiresInSeconds must be 1 to 315360000, got /,
+    );
+  });
+
+  test('the longest is accepted', () => {
+    expect(received({ refreshToken: 'r'.repeat(16_384) })?.value).toHaveLength(16_384);
+  });
 });
