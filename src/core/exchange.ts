@@ -34,13 +34,15 @@ export interface ExchangeParts {
   readonly isClosing: () => boolean;
 }
 
-/** One go of a refresh, which may start again. */
-export interface Round {
+/** What one refresh keeps in mind when it starts again. */
+export interface Progress {
   readonly refresher: BuiltInRefresher;
-  readonly needs: Needs;
-  readonly mayReplaceDependencies: boolean;
-  /** Intents of this refresh that WeChat has answered for. */
+  /** Its intents that WeChat has answered for. */
   readonly answered: Intent[];
+  /** Stale dependencies are replaced once. */
+  mayReplaceDependencies: boolean;
+  /** What a stale report or force may cost has been taken from its limit. */
+  isAllowed: boolean;
 }
 
 /** What came of one attempt, checked. */
@@ -68,7 +70,8 @@ export class Exchange {
     flight: Flight<CachedRecord>,
     lease: Lease,
     document: KeyDocument,
-    { refresher, needs, mayReplaceDependencies, answered }: Round,
+    needs: Needs,
+    { refresher, mayReplaceDependencies, answered }: Progress,
   ): Promise<CachedRecord> {
     const { registry, failures, writer, unwritten, accessToken, store, clock, isClosing } = this.#parts;
     const { key, reason } = flight;
@@ -88,7 +91,7 @@ export class Exchange {
         if (spending.intent !== undefined) answered.push(spending.intent);
         throw error;
       }
-      const failure = spending.settle(error instanceof StaleDependency ? error.error : (error as TokenError));
+      const failure = await spending.settle(error instanceof StaleDependency ? error.error : (error as TokenError));
       throw await failures.record(key, spending.document, lease, failure, hadTask);
     }
     const { grant, received } = answer;

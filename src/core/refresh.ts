@@ -3,14 +3,14 @@ import { MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
 import { wait } from './clock.js';
 import type { DocumentReader } from './document-reader.js';
 import { closedError, TokenError } from './errors.js';
-import { Exchange, type ExchangeParts, type Round } from './exchange.js';
+import { Exchange, type ExchangeParts, type Progress } from './exchange.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
 import { gatherNeeds, NeedMissing, type Needs } from './needs.js';
 import type { CachedRecord } from './record-cache.js';
 import { dueOf } from './refresh-policy.js';
 import type { BuiltInRefresher, RateLimit } from './refresher.js';
 import type { RegisteredTask } from './registry.js';
-import { chooseInput, type Intent } from './rotation.js';
+import { chooseInput } from './rotation.js';
 import type { Flight } from './single-flight.js';
 import { Slots } from './slots.js';
 import { DocumentChanged } from './spending.js';
@@ -58,8 +58,8 @@ export class Refresh {
     const refresher = refresherOf(key.type);
     if (refresher === undefined) throw new TokenError('INPUT_MISSING', `there is no refresher of ${key.type}`, key);
     if (refresher.pushed === true) throw isOnlyPushed(key);
-    const answered: Intent[] = [];
-    for (let mayReplaceDependencies = true; ; ) {
+    const progress: Progress = { refresher, answered: [], mayReplaceDependencies: true, isAllowed: false };
+    for (;;) {
       this.#assertOpen();
       const owed = await unwritten.settle(key);
       if (owed !== undefined) return owed;
@@ -68,15 +68,10 @@ export class Refresh {
       try {
         const taken = await this.#takeLease(flight, knownVersion);
         if (taken.kind === 'settled') return taken.record;
-        return await this.#underLease(taken, flight, knownVersion, {
-          refresher,
-          needs,
-          mayReplaceDependencies,
-          answered,
-        });
+        return await this.#underLease(taken, flight, knownVersion, needs, progress);
       } catch (error) {
         if (error instanceof StaleDependency) {
-          mayReplaceDependencies = false;
+          progress.mayReplaceDependencies = false;
           for (const dependency of error.dependencies) await replaceStale(dependency.key, dependency.value);
         } else if (!(error instanceof CoolingDown || error instanceof DocumentChanged)) throw error;
       }
@@ -88,13 +83,15 @@ export class Refresh {
     { lease, giveBack }: TakenLease,
     flight: Flight<CachedRecord>,
     knownVersion: number,
-    round: Round,
+    needs: Needs,
+    progress: Progress,
   ): Promise<CachedRecord> {
     const { store, reader } = this.#parts;
     try {
       const document = await reader.read(lease.document, readKeyDocument);
-      const settled = this.#settledBy(document, flight, knownVersion) ?? (await this.#notAllowed(flight, document));
-      if (settled === undefined) return await this.#exchange.run(flight, lease, document, round);
+      const settled =
+        this.#settledBy(document, flight, knownVersion) ?? (await this.#notAllowed(flight, document, progress));
+      if (settled === undefined) return await this.#exchange.run(flight, lease, document, needs, progress);
       await store.release(lease);
       return settled;
     } catch (error) {
@@ -173,14 +170,21 @@ export class Refresh {
    * @returns the record in force when the report may not cause one now.
    * @throws a `TokenError` with code `QUOTA_EXHAUSTED` when force may not.
    */
-  async #notAllowed(flight: Flight<CachedRecord>, document: KeyDocument): Promise<CachedRecord | undefined> {
+  async #notAllowed(
+    flight: Flight<CachedRecord>,
+    document: KeyDocument,
+    progress: Progress,
+  ): Promise<CachedRecord | undefined> {
     const { records, allowances } = this.#parts;
     const { key, reason } = flight;
     const { grant } = document;
-    if (reason !== 'stale' && reason !== 'forced') return undefined;
+    if (progress.isAllowed || (reason !== 'stale' && reason !== 'forced')) return undefined;
     if (reason === 'stale' && (grant === undefined || !records.isUsableGrant(grant))) return undefined;
     const allowance = await allowances.take(key, REPORTS, REPORT_LIMIT);
-    if (allowance.granted) return undefined;
+    if (allowance.granted) {
+      progress.isAllowed = true;
+      return undefined;
+    }
     if (reason === 'stale' && grant !== undefined) {
       return records.adopt(key, document, grant, { source: 'store', announceFirst: false });
     }

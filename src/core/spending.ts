@@ -37,8 +37,6 @@ export interface SpendingInput {
   readonly clock: StoreClock;
 }
 
-const OTHER_INPUT_AFTER_MS = 200;
-
 /** The inputs that one attempt uses up: chosen, announced durably before they are sent, and settled afterwards. */
 export class Spending {
   readonly #input: SpendingInput;
@@ -79,7 +77,7 @@ export class Spending {
    * @throws NeedMissing without any, DocumentChanged, or a `TokenError` when all are dead.
    */
   async spend(offered: unknown, prefer: Preference): Promise<{ readonly value: string; readonly stored: boolean }> {
-    const { key, store, clock, hadTask, answered } = this.#input;
+    const { key, clock, answered } = this.#input;
     if (offered !== undefined && (typeof offered !== 'string' || offered === '')) {
       const message = `what ${key.type} is refreshed with must be a non-empty string, got ${describeKind(offered)}`;
       throw this.#interrupt(new NeedMissing(new TokenError('INPUT_MISSING', message, key)));
@@ -93,10 +91,7 @@ export class Spending {
     this.#rival = isRival ? before : undefined;
     this.#intent = { hash: choice.hash, at: clock.now() };
     const announced = { ...this.#document, rotation: withIntent(rotation, this.#intent) };
-    const id = documentId('key', key);
-    const content = seal(id, contentWithTrying(announced, announced.trying));
-    const due = { lane: key.type, at: nextDueAt(announced.grant, announced.trying) };
-    const version = await store.set(id, content, announced.version, hadTask ? { due } : {});
+    const version = await this.#write(announced);
     if (version === undefined) throw this.#interrupt(new DocumentChanged());
     this.#document = { ...announced, version };
     const base = rotation?.token === undefined ? undefined : secretHash(rotation.token);
@@ -104,8 +99,13 @@ export class Spending {
     return { value: choice.value, stored: choice.stored };
   }
 
-  /** The attempt has failed: what is known now of what it sent, and the error that says when to go on. */
-  settle(error: TokenError): TokenError {
+  /**
+   * The attempt has failed: notes what is known now of what it sent.
+   *
+   * @returns the error that says when to go on.
+   * @throws DocumentChanged when another input is on offer and the refresh has to start again with that.
+   */
+  async settle(error: TokenError): Promise<TokenError> {
     if (this.#spent === undefined) return error;
     if (error.code !== 'REAUTHORIZATION_REQUIRED' && error.code !== 'INPUT_MISSING') {
       // Without an answer nobody knows whether it was used up, so the intent stays.
@@ -116,13 +116,18 @@ export class Spending {
     const deadAt = this.#rival === undefined ? now : now + LEASE_MS;
     const refused: Refused = { hash: this.#spent.hash, deadAt, error: failureFacts(error) };
     this.#setRotation(withRefusal(this.#document.rotation, refused));
-    const next = this.#next();
-    if (next.kind === 'send') {
-      const { errcode, errmsg, rid } = error;
-      const facts = { errcode, errmsg, rid, retryAt: now + OTHER_INPUT_AFTER_MS, retryable: true };
-      return new TokenError('UPSTREAM_REJECTED', `${error.message}; another one is on offer and is tried next`, facts);
-    }
-    return this.#refusal(refused, error);
+    if (this.#next().kind !== 'send') return this.#refusal(refused, error);
+    await this.#write(this.#document);
+    throw new DocumentChanged();
+  }
+
+  /** Writes the document with its state of trying as it was. */
+  async #write(document: KeyDocument): Promise<number | undefined> {
+    const { key, store, hadTask } = this.#input;
+    const id = documentId('key', key);
+    const due = { lane: key.type, at: nextDueAt(document.grant, document.trying) };
+    const content = seal(id, contentWithTrying(document, document.trying));
+    return store.set(id, content, document.version, hadTask ? { due } : {});
   }
 
   #interrupt<Interruption extends NeedMissing | DocumentChanged>(interruption: Interruption): Interruption {
