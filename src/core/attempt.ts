@@ -91,7 +91,7 @@ function contextOf(input: AttemptInput, handedOut: Map<string, NeededToken>, sig
       assertTypeName(name);
       return (await allowances.take(key, name, limit)).granted;
     },
-    request: (request) => upstream.request(request, { signal, withToken: handedOut.size > 0 }),
+    request: (request) => upstream.request(request, { signal, withToken: handedOut.size > 0, secret: app.secret }),
   };
 }
 

@@ -177,11 +177,12 @@ export interface WeChatRequest {
 export interface Upstream {
   /**
    * @param options - `withToken`: the request carries a token that was handed out by `context.token`, so that an answer
-   *   "invalid credential" (40001) speaks of that token; otherwise it speaks of the app's secret.
+   *   "invalid credential" (40001) speaks of that token; otherwise it speaks of the app's secret. `secret`: the app's,
+   *   which an answer might repeat although the request did not carry it.
    */
   request(
     request: WeChatRequest,
-    options: { readonly signal: AbortSignal; readonly withToken: boolean },
+    options: { readonly signal: AbortSignal; readonly withToken: boolean; readonly secret?: string | undefined },
   ): Promise<JsonObject>;
   close(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { findErrorRow } from '../wechat/error-table.js';
 import type { FakeRequest } from './fake-call.js';
 import type { FakePlatformBook } from './fake-platform-book.js';
 import type { FakeQuotaBook } from './fake-quota.js';
-import type { FakeRefreshTokens } from './fake-refresh-tokens.js';
+import type { FakeTicketBook } from './fake-ticket-book.js';
 import type { FakeTokenBook } from './fake-token-book.js';
 import type { FakeUserBook } from './fake-user-book.js';
 
@@ -22,9 +22,9 @@ export interface FakeApp {
 /** What the endpoints of the fake answer from. */
 export interface FakeState {
   readonly tokens: FakeTokenBook;
+  readonly tickets: FakeTicketBook;
   readonly users: FakeUserBook;
   readonly platforms: FakePlatformBook;
-  readonly refreshTokens: FakeRefreshTokens;
   readonly quotas: FakeQuotaBook;
   findApp(appid: string): FakeApp | undefined;
 }
@@ -51,18 +51,20 @@ export function refuseApp(
   { quotas, findApp }: FakeState,
   appid: string | null,
   secret: string | null,
-  platform = false,
 ): JsonObject | undefined {
-  if (appid === null) return errorAnswer(platform ? 41018 : 41002);
+  if (appid === null) return errorAnswer(41002);
   if (secret === null) return errorAnswer(41004);
   const app = findApp(appid);
   if (app === undefined) return errorAnswer(40013);
-  if (app.ipWhitelist?.includes(request.ip) === false) {
-    if (platform) return errorAnswer(61004);
+  if (isForeignAddress(request, app)) {
     return errorAnswer(40164, `invalid ip ${request.ip} ipv6 ::ffff:${request.ip}, not in whitelist`);
   }
   if (app.secret !== secret) return errorAnswer(40125);
   return overQuota(quotas.take(appid, request.path));
+}
+
+export function isForeignAddress({ ip }: FakeRequest, app: FakeApp | undefined): boolean {
+  return app?.ipWhitelist?.includes(ip) === false;
 }
 
 export function overQuota(errcode: number): JsonObject | undefined {

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../core/json.js';
 import type { FakeRequest } from './fake-call.js';
 import { errorAnswer, type FakeEndpoint, type FakeState, overQuota, refuseApp, textOf } from './fake-endpoint.js';
+import type { FakeIssue } from './fake-issue.js';
 import { OAUTH2_ENDPOINTS } from './fake-oauth2-endpoints.js';
 import { PLATFORM_ENDPOINTS } from './fake-platform-endpoints.js';
 
@@ -46,7 +47,7 @@ const ticket: FakeEndpoint = {
     if (refusal !== undefined) return refusal;
     const type = request.query.get('type') ?? '';
     if (!TICKET_TYPES.has(type)) return errorAnswer(47001);
-    const { value, expiresInSeconds } = state.tokens.ticket(String(ownerOfToken(request, state)), type);
+    const { value, expiresInSeconds } = state.tickets.ticket(String(ownerOfToken(request, state)), type);
     return { errcode: 0, errmsg: 'ok', ticket: value, expires_in: expiresInSeconds };
   },
 };
@@ -81,6 +82,6 @@ function ownerOfToken({ query }: FakeRequest, { tokens }: FakeState): string | u
   return tokens.appidOf(query.get('access_token') ?? '');
 }
 
-function tokenAnswer({ value, expiresInSeconds }: { value: string; expiresInSeconds: number }): JsonObject {
+function tokenAnswer({ value, expiresInSeconds }: FakeIssue): JsonObject {
   return { access_token: value, expires_in: expiresInSeconds };
 }

@@ -37,6 +37,9 @@ export type FakeFault =
  */
 export type FakeCallMatcher = string | ((call: FakeCall) => boolean);
 
+/** What goes wrong with the fields of a proper answer. */
+export type FakeFieldFault = Extract<FakeFault, { expires_in: unknown } | { empty: unknown } | { change: unknown }>;
+
 interface ScriptedFault {
   readonly matcher: FakeCallMatcher;
   readonly fault: FakeFault;
@@ -67,4 +70,15 @@ export class FakeFaultScript {
 
 export function matchesCall(matcher: FakeCallMatcher, call: FakeCall): boolean {
   return typeof matcher === 'function' ? matcher(call) : matcher === '*' || matcher === call.path;
+}
+
+export function spoilFields(answer: JsonObject, fault: FakeFieldFault): JsonObject {
+  if ('expires_in' in fault) return { ...answer, expires_in: fault.expires_in };
+  if ('change' in fault) return { ...answer, ...fault.change };
+  const isEmptied = (name: string): boolean => (fault.empty === true ? isTokenName(name) : name === fault.empty);
+  return Object.fromEntries(Object.entries(answer).map(([name, value]) => [name, isEmptied(name) ? '' : value]));
+}
+
+function isTokenName(name: string): boolean {
+  return name.endsWith('token') || name === 'ticket';
 }

@@ -1,42 +1,56 @@
-import type { JsonObject } from '../core/json.js';
-import type { FakeRequest } from './fake-call.js';
-import { errorAnswer, type FakeEndpoint, refuseApp } from './fake-endpoint.js';
+import { errorAnswer, type FakeEndpoint, overQuota, refuseApp } from './fake-endpoint.js';
 import type { FakeUserIssue } from './fake-user-book.js';
 
+/**
+ * What WeChat answers when a user has logged in.
+ *
+ * @public
+ */
+// An interface would not be a JsonObject.
+export type FakeUserTokens = {
+  readonly access_token: string;
+  /** In seconds. */
+  readonly expires_in: number;
+  /** Good for 30 days, which refreshes do not extend. */
+  readonly refresh_token: string;
+  readonly openid: string;
+  readonly scope: string;
+};
+
 const TYPE = 'oauth2_access_token';
+const CODE_REFUSALS = { unknown: 40029, used: 40163, expired: 42003 } as const;
 const REFUSALS = { unknown: 40030, expired: 42002, withdrawn: 42007 } as const;
 
 const exchange: FakeEndpoint = {
   tokenType: () => TYPE,
-  appid: appidOf,
+  appid: ({ query }) => query.get('appid') ?? undefined,
+  subject: ({ query }, { users }) => users.userOf(query.get('code') ?? '')?.openid,
   answer(request, state) {
     const { query } = request;
-    const appid = query.get('appid');
+    const appid = query.get('appid') || null;
     if (query.get('grant_type') !== 'authorization_code') return errorAnswer(40002);
-    const refusal = refuseApp(request, state, appid, query.get('secret'));
+    const refusal = refuseApp(request, state, appid, query.get('secret') || null);
     if (refusal !== undefined) return refusal;
     const code = query.get('code') ?? '';
     if (code === '') return errorAnswer(41008);
     const issue = state.users.exchange(String(appid), code);
-    if (issue === 'unknown') return errorAnswer(40029);
-    return issue === 'used' ? errorAnswer(40163) : userAnswer(issue);
+    return typeof issue === 'string' ? errorAnswer(CODE_REFUSALS[issue]) : userAnswer(issue);
   },
 };
 
 const refresh: FakeEndpoint = {
   tokenType: () => TYPE,
-  appid: appidOf,
-  subject: ({ query }, { refreshTokens }) => {
-    const owner = refreshTokens.ownerOf(query.get('refresh_token') ?? '');
-    return owner?.slice(owner.indexOf('/') + 1);
-  },
-  answer({ query }, { users, findApp }) {
+  appid: ({ query }) => query.get('appid') ?? undefined,
+  subject: ({ query }, { users }) => users.userOf(query.get('refresh_token') ?? '')?.openid,
+  answer({ query, path }, { users, quotas, findApp }) {
     const appid = query.get('appid') ?? '';
     const refreshToken = query.get('refresh_token') ?? '';
     if (query.get('grant_type') !== 'refresh_token') return errorAnswer(40002);
     if (appid === '') return errorAnswer(41002);
     if (findApp(appid) === undefined) return errorAnswer(40013);
     if (refreshToken === '') return errorAnswer(41003);
+    const exhausted = overQuota(quotas.take(appid, path));
+    if (exhausted !== undefined) return exhausted;
     const issue = users.refresh(appid, refreshToken);
     return typeof issue === 'string' ? errorAnswer(REFUSALS[issue]) : userAnswer(issue);
   },
@@ -44,14 +58,16 @@ const refresh: FakeEndpoint = {
 
 const check: FakeEndpoint = {
   tokenType: () => undefined,
-  appid: () => undefined,
+  appid: ({ query }, { users }) => users.userOf(query.get('access_token') ?? '')?.appid,
   subject: ({ query }) => query.get('openid') ?? undefined,
   answer({ query }, { users }) {
     const token = query.get('access_token') ?? '';
+    if (token === '') return errorAnswer(41001);
     const tokenState = users.stateOf(token);
     if (tokenState === 'expired') return errorAnswer(42001);
     if (tokenState === 'invalid') return errorAnswer(40001);
-    return users.openidOf(token) === query.get('openid') ? { errcode: 0, errmsg: 'ok' } : errorAnswer(40003);
+    if (users.userOf(token)?.openid !== query.get('openid')) return errorAnswer(40003, 'invalid openid');
+    return { errcode: 0, errmsg: 'ok' };
   },
 };
 
@@ -61,16 +77,7 @@ export const OAUTH2_ENDPOINTS: readonly (readonly [path: string, endpoint: FakeE
   ['/sns/auth', check],
 ];
 
-export function userAnswer({ openid, accessToken, expiresInSeconds, refreshToken }: FakeUserIssue): JsonObject {
-  return {
-    access_token: accessToken,
-    expires_in: expiresInSeconds,
-    refresh_token: refreshToken,
-    openid,
-    scope: 'snsapi_base',
-  };
-}
-
-function appidOf({ query }: FakeRequest): string | undefined {
-  return query.get('appid') ?? undefined;
+export function userAnswer({ user, value, expiresInSeconds, refreshToken }: FakeUserIssue): FakeUserTokens {
+  const { openid, scope } = user;
+  return { access_token: value, expires_in: expiresInSeconds, refresh_token: refreshToken, openid, scope };
 }

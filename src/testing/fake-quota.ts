@@ -37,7 +37,7 @@ export class FakeQuotaBook {
     const { perMinute, perDay } = this.#quotas.get(path) ?? {};
     const now = this.#clock.now();
     const minute = Math.floor(now / MINUTE_MS);
-    const day = Math.floor((now + SHANGHAI_OFFSET_MS) / DAY_MS);
+    const day = dayOfShanghai(now);
     if (perDay !== undefined && !this.#count(`${appid} ${path} day`, day, perDay)) return 45009;
     if (perMinute !== undefined && !this.#count(`${appid} ${path} minute`, minute, perMinute)) return 45011;
     return 0;
@@ -52,4 +52,9 @@ export class FakeQuotaBook {
     counter.calls += 1;
     return counter.calls <= limit;
   }
+}
+
+/** The day to which WeChat counts an instant, as a number. */
+export function dayOfShanghai(now: number): number {
+  return Math.floor((now + SHANGHAI_OFFSET_MS) / DAY_MS);
 }

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import type { Clock } from '../core/clock.js';
+import { type FakeBook, randomValue } from './fake-issue.js';
 
 /**
  * What becomes of a refresh token that is used: it is `kept`, as WeChat documents for merchants; it is dead at once and
@@ -9,25 +9,25 @@ import type { Clock } from '../core/clock.js';
  */
 export type FakeRefreshTokenMode = 'kept' | 'single-use' | { readonly graceSeconds: number };
 
-/** Why a refresh token is refused. */
+/** Why a refresh token is refused; a used one is unknown. */
 export type FakeRefreshTokenRefusal = 'unknown' | 'expired' | 'withdrawn';
 
-interface IssuedRefreshToken {
-  readonly value: string;
-  readonly owner: string;
+interface IssuedRefreshToken<Owner> {
+  readonly owner: Owner;
   endsAt: number;
   usedAt: number | undefined;
   successor: string | undefined;
-  withdrawn: boolean;
+  /** Why its whole line is refused. */
+  refusal: FakeRefreshTokenRefusal | undefined;
 }
 
-/** Which refresh tokens the fake has issued, and which of them it would accept. */
-export class FakeRefreshTokens {
+/** Which refresh tokens have been issued to owners of one kind, and which of them would be accepted. */
+export class FakeRefreshTokens<Owner> implements FakeBook {
   /** How often one came that had been used before. */
   replays = 0;
   readonly #clock: Clock;
   readonly #mode: FakeRefreshTokenMode;
-  readonly #issued = new Map<string, IssuedRefreshToken>();
+  readonly #issued = new Map<string, IssuedRefreshToken<Owner>>();
 
   constructor(clock: Clock, mode: FakeRefreshTokenMode) {
     this.#clock = clock;
@@ -35,38 +35,42 @@ export class FakeRefreshTokens {
   }
 
   /** @param lifeMs - `Infinity` for one that does not end. */
-  issue(owner: string, lifeMs: number): string {
+  issue(owner: Owner, lifeMs: number): string {
     return this.#issue(owner, this.#clock.now() + lifeMs);
   }
 
-  /** Uses one up: whose it is and the one that comes with the answer, or why it is refused. */
-  use(value: string): { readonly owner: string; readonly successor: string } | FakeRefreshTokenRefusal {
+  /**
+   * Uses one up: whose it is and the one that comes with the answer, or why it is refused.
+   *
+   * @param isSender - whether an owner is who sends it; that of another is unknown, and not used up.
+   */
+  use(
+    value: string,
+    isSender: (owner: Owner) => boolean,
+  ): { readonly owner: Owner; readonly next: string } | FakeRefreshTokenRefusal {
     const issued = this.#issued.get(value);
-    if (issued !== undefined && issued.usedAt !== undefined) this.replays += 1;
-    const refusal = this.#refusal(issued);
-    if (issued === undefined || refusal !== undefined) return refusal ?? 'unknown';
-    if (this.#mode === 'kept') return { owner: issued.owner, successor: value };
+    if (issued === undefined || !isSender(issued.owner)) return 'unknown';
+    if (issued.usedAt !== undefined) this.replays += 1;
+    const refusal = this.#refusalOf(issued);
+    if (refusal !== undefined) return refusal;
+    if (this.#mode === 'kept') return { owner: issued.owner, next: value };
     issued.usedAt ??= this.#clock.now();
     issued.successor ??= this.#issue(issued.owner, issued.endsAt);
-    return { owner: issued.owner, successor: issued.successor };
+    return { owner: issued.owner, next: issued.successor };
   }
 
-  ownerOf(value: string): string | undefined {
+  ownerOf(value: string): Owner | undefined {
     return this.#issued.get(value)?.owner;
   }
 
-  isAccepted(value: string): boolean {
-    return this.#refusal(this.#issued.get(value)) === undefined;
+  isValid(value: string): boolean {
+    const issued = this.#issued.get(value);
+    return issued !== undefined && this.#refusalOf(issued) === undefined;
   }
 
-  /** Ends all of an owner's. */
-  withdraw(owner: string): void {
-    for (const issued of this.#issued.values()) if (issued.owner === owner) issued.withdrawn = true;
-  }
-
-  /** Another authorization has taken the place of all of an owner's. */
-  forget(owner: string): void {
-    for (const [value, issued] of this.#issued) if (issued.owner === owner) this.#issued.delete(value);
+  /** Refuses all of an owner's from now on. */
+  refuse(owner: Owner, refusal: FakeRefreshTokenRefusal): void {
+    for (const issued of this.#issued.values()) if (issued.owner === owner) issued.refusal = refusal;
   }
 
   expire(value: string): void {
@@ -74,18 +78,18 @@ export class FakeRefreshTokens {
     if (issued !== undefined) issued.endsAt = this.#clock.now();
   }
 
-  #issue(owner: string, endsAt: number): string {
-    const value = `refresh_${randomBytes(24).toString('hex')}`;
-    this.#issued.set(value, { value, owner, endsAt, usedAt: undefined, successor: undefined, withdrawn: false });
+  #issue(owner: Owner, endsAt: number): string {
+    const value = randomValue('refresh_');
+    this.#issued.set(value, { owner, endsAt, usedAt: undefined, successor: undefined, refusal: undefined });
     return value;
   }
 
-  #refusal(issued: IssuedRefreshToken | undefined): FakeRefreshTokenRefusal | undefined {
-    if (issued === undefined) return 'unknown';
-    if (issued.withdrawn) return 'withdrawn';
-    if (issued.endsAt <= this.#clock.now()) return 'expired';
-    if (issued.usedAt === undefined) return undefined;
+  #refusalOf({ refusal, endsAt, usedAt }: IssuedRefreshToken<Owner>): FakeRefreshTokenRefusal | undefined {
+    const now = this.#clock.now();
+    if (refusal !== undefined) return refusal;
+    if (endsAt <= now) return 'expired';
+    if (usedAt === undefined) return undefined;
     const graceMs = typeof this.#mode === 'object' ? this.#mode.graceSeconds * 1_000 : 0;
-    return this.#clock.now() < issued.usedAt + graceMs ? undefined : 'unknown';
+    return now < usedAt + graceMs ? undefined : 'unknown';
   }
 }

@@ -1,106 +1,131 @@
-import { randomBytes } from 'node:crypto';
 import type { Clock } from '../core/clock.js';
-import type { FakeRefreshTokenRefusal, FakeRefreshTokens } from './fake-refresh-tokens.js';
+import { type FakeBook, type FakeIssue, type FakeTokenState, randomValue, showIssue } from './fake-issue.js';
+import { type FakeRefreshTokenMode, type FakeRefreshTokenRefusal, FakeRefreshTokens } from './fake-refresh-tokens.js';
+
+/** Which user of which app. */
+export interface FakeUser {
+  readonly appid: string;
+  readonly openid: string;
+  readonly scope: string;
+}
 
 /** What a code exchange and a refresh answer. */
-export interface FakeUserIssue {
-  readonly openid: string;
-  readonly accessToken: string;
-  readonly expiresInSeconds: number;
+export interface FakeUserIssue extends FakeIssue {
+  readonly user: FakeUser;
   readonly refreshToken: string;
 }
 
-interface UserToken {
-  readonly owner: string;
-  readonly value: string;
-  expiresAt: number;
+/** One login of a user; those of one user are independent of each other. */
+interface Authorization {
+  readonly user: FakeUser;
+  current: UserToken | undefined;
 }
 
+interface UserToken {
+  readonly user: FakeUser;
+  readonly value: string;
+  expiresAt: number;
+  withdrawn: boolean;
+}
+
+interface Code {
+  readonly user: FakeUser;
+  readonly endsAt: number;
+  used: boolean;
+}
+
+const CODE_LIFE_MS = 5 * 60_000;
 const MONTH_MS = 30 * 86_400_000;
 
 /** Users who have authorized an app, and their tokens. */
-export class FakeUserBook {
+export class FakeUserBook implements FakeBook {
+  readonly refreshTokens: FakeRefreshTokens<Authorization>;
   readonly #clock: Clock;
   readonly #lifeMs: number;
-  readonly #refreshTokens: FakeRefreshTokens;
-  readonly #codes = new Map<string, { readonly owner: string; used: boolean }>();
+  readonly #codes = new Map<string, Code>();
+  readonly #authorizations = new Set<Authorization>();
   readonly #tokens = new Map<string, UserToken>();
-  readonly #current = new Map<string, UserToken>();
 
-  constructor(clock: Clock, lifeMs: number, refreshTokens: FakeRefreshTokens) {
+  constructor(clock: Clock, lifeMs: number, mode: FakeRefreshTokenMode) {
     this.#clock = clock;
     this.#lifeMs = lifeMs;
-    this.#refreshTokens = refreshTokens;
+    this.refreshTokens = new FakeRefreshTokens(clock, mode);
   }
 
   /** A refresh token of 30 days, which no refresh extends; those of earlier authorizations stay good. */
-  authorize(appid: string, openid: string): FakeUserIssue {
-    const owner = ownerOf(appid, openid);
-    return this.#show(this.#mint(owner), this.#refreshTokens.issue(owner, MONTH_MS));
+  authorize(user: FakeUser): FakeUserIssue {
+    const authorization = { user, current: undefined };
+    this.#authorizations.add(authorization);
+    return this.#answer(authorization, this.refreshTokens.issue(authorization, MONTH_MS));
   }
 
-  createCode(appid: string, openid: string): string {
-    const code = randomBytes(16).toString('hex');
-    this.#codes.set(code, { owner: ownerOf(appid, openid), used: false });
+  createCode(user: FakeUser): string {
+    const code = randomValue('code_');
+    this.#codes.set(code, { user, endsAt: this.#clock.now() + CODE_LIFE_MS, used: false });
     return code;
   }
 
-  exchange(appid: string, code: string): FakeUserIssue | 'unknown' | 'used' {
-    const found = this.#codes.get(code);
-    if (found === undefined || !found.owner.startsWith(`${appid}/`)) return 'unknown';
-    if (found.used) return 'used';
-    found.used = true;
-    return this.authorize(appid, found.owner.slice(appid.length + 1));
+  exchange(appid: string, value: string): FakeUserIssue | 'unknown' | 'used' | 'expired' {
+    const code = this.#codes.get(value);
+    if (code?.user.appid !== appid) return 'unknown';
+    if (code.used) return 'used';
+    if (code.endsAt <= this.#clock.now()) return 'expired';
+    code.used = true;
+    return this.authorize(code.user);
   }
 
   /** The same access token with its life renewed while it lives, as WeChat documents it; else another. */
   refresh(appid: string, refreshToken: string): FakeUserIssue | FakeRefreshTokenRefusal {
-    if (!this.#refreshTokens.ownerOf(refreshToken)?.startsWith(`${appid}/`)) return 'unknown';
-    const used = this.#refreshTokens.use(refreshToken);
-    if (typeof used === 'string') return used;
-    const current = this.#current.get(used.owner);
-    const isAlive = current !== undefined && current.expiresAt > this.#clock.now();
-    if (isAlive) current.expiresAt = this.#clock.now() + this.#lifeMs;
-    return this.#show(isAlive ? current : this.#mint(used.owner), used.successor);
+    const used = this.refreshTokens.use(refreshToken, ({ user }) => user.appid === appid);
+    return typeof used === 'string' ? used : this.#answer(used.owner, used.next);
   }
 
-  stateOf(token: string): 'valid' | 'expired' | 'invalid' {
+  stateOf(token: string): FakeTokenState {
     const issued = this.#tokens.get(token);
-    if (issued === undefined) return 'invalid';
+    if (issued === undefined || issued.withdrawn) return 'invalid';
     return issued.expiresAt > this.#clock.now() ? 'valid' : 'expired';
   }
 
-  openidOf(token: string): string | undefined {
-    const owner = this.#tokens.get(token)?.owner;
-    return owner?.slice(owner.indexOf('/') + 1);
+  /** Whose access token, refresh token or code it is. */
+  userOf(value: string): FakeUser | undefined {
+    return (this.#tokens.get(value) ?? this.refreshTokens.ownerOf(value) ?? this.#codes.get(value))?.user;
   }
 
   withdraw(appid: string, openid: string): void {
-    const owner = ownerOf(appid, openid);
-    this.#refreshTokens.withdraw(owner);
-    for (const [value, token] of this.#tokens) if (token.owner === owner) this.#tokens.delete(value);
-    this.#current.delete(owner);
+    for (const authorization of this.#authorizations) {
+      const { user } = authorization;
+      if (user.appid === appid && user.openid === openid) this.refreshTokens.refuse(authorization, 'withdrawn');
+    }
+    this.#revoke((user) => user.appid === appid && user.openid === openid);
   }
 
-  expire(token: string): void {
-    const issued = this.#tokens.get(token);
-    if (issued !== undefined) issued.expiresAt = this.#clock.now();
+  /** Makes the access tokens of an app's users invalid; their refresh tokens stay good. */
+  revoke(appid: string): void {
+    this.#revoke((user) => user.appid === appid);
   }
 
-  #mint(owner: string): UserToken {
-    const value = `user_${randomBytes(24).toString('hex')}`;
-    const token = { owner, value, expiresAt: this.#clock.now() + this.#lifeMs };
-    this.#tokens.set(value, token);
-    this.#current.set(owner, token);
-    return token;
+  isValid(value: string): boolean {
+    return this.stateOf(value) === 'valid' || this.refreshTokens.isValid(value);
   }
 
-  #show({ owner, value, expiresAt }: UserToken, refreshToken: string): FakeUserIssue {
-    const expiresInSeconds = Math.max(1, Math.floor((expiresAt - this.#clock.now()) / 1_000));
-    return { openid: owner.slice(owner.indexOf('/') + 1), accessToken: value, expiresInSeconds, refreshToken };
+  expire(value: string): void {
+    const token = this.#tokens.get(value);
+    if (token !== undefined) token.expiresAt = this.#clock.now();
+    this.refreshTokens.expire(value);
   }
-}
 
-function ownerOf(appid: string, openid: string): string {
-  return `${appid}/${openid}`;
+  #revoke(isMeant: (user: FakeUser) => boolean): void {
+    for (const token of this.#tokens.values()) if (isMeant(token.user)) token.withdrawn = true;
+  }
+
+  #answer(authorization: Authorization, refreshToken: string): FakeUserIssue {
+    const { user, current } = authorization;
+    const now = this.#clock.now();
+    const isAlive = current !== undefined && this.stateOf(current.value) === 'valid';
+    const token = isAlive ? current : { user, value: randomValue('user_'), expiresAt: now, withdrawn: false };
+    token.expiresAt = now + this.#lifeMs;
+    authorization.current = token;
+    this.#tokens.set(token.value, token);
+    return { ...showIssue(token, now), user, refreshToken };
+  }
 }

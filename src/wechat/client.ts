@@ -31,6 +31,7 @@ export function createWeChatClient(options: WeChatClientOptions): Upstream {
 }
 
 type RequestOptions = Parameters<Upstream['request']>[1];
+type Hidden = readonly [request: WeChatRequest, secret: string | undefined];
 
 /** An answer that is neither a 3xx nor a failure of the host that gave it. */
 interface Answer {
@@ -51,11 +52,11 @@ class WeChatClient implements Upstream {
     this.#transport = new Transport(parseProxy(proxy), clock);
   }
 
-  async request(request: WeChatRequest, { signal, withToken }: RequestOptions): Promise<JsonObject> {
+  async request(request: WeChatRequest, { signal, withToken, secret }: RequestOptions): Promise<JsonObject> {
     assertPath(request.path);
     const giveBack = await this.#slots.take(signal);
     try {
-      return this.#accept(await this.#ask(request, signal), request, withToken);
+      return this.#accept(await this.#ask(request, signal), withToken, [request, secret]);
     } finally {
       giveBack();
     }
@@ -111,14 +112,14 @@ class WeChatClient implements Upstream {
     }
   }
 
-  #accept({ host, status, body }: Answer, request: WeChatRequest, withToken: boolean): JsonObject {
+  #accept({ host, status, body }: Answer, withToken: boolean, hidden: Hidden): JsonObject {
     if (status >= 300 && status < 400) throw unavailable(`${host} answered with a redirect (HTTP status ${status})`);
     const errcode = readErrcode(body?.['errcode']);
     if (body === undefined || errcode === undefined) {
       throw unavailable(`${host} answered with something that is not an answer of WeChat (HTTP status ${status})`);
     }
     if (errcode !== 0) {
-      const errmsg = typeof body['errmsg'] === 'string' ? hideSecrets(body['errmsg'], request) : '';
+      const errmsg = typeof body['errmsg'] === 'string' ? hideSecrets(body['errmsg'], ...hidden) : '';
       const random = this.#clock.random();
       throw classify({ errcode, errmsg, withToken, now: this.#clock.now(), random });
     }

@@ -4,9 +4,9 @@ import type { WeChatRequest } from '../core/refresher.js';
 const SHORTEST_SECRET = 8;
 const PUBLIC_NAMES = /(?:appid|grant_type|openid)$/;
 
-/** Removes from foreign text what a request carried, for the case that an answer repeats it. */
-export function hideSecrets(text: string, request: WeChatRequest): string {
-  const secrets = [...valuesOf(request.query ?? {}), ...valuesOf(request.body ?? null)];
+/** Removes from foreign text what a request carried, and the app's secret, for the case that an answer repeats it. */
+export function hideSecrets(text: string, request: WeChatRequest, secret?: string): string {
+  const secrets = [...valuesOf(request.query ?? {}), ...valuesOf(request.body ?? null), ...valuesOf(secret)];
   const spellings = secrets.flatMap((secret) => [secret, encodeURIComponent(secret)]);
   spellings.sort((a, b) => b.length - a.length);
   return spellings.reduce((hidden, secret) => hidden.replaceAll(secret, '[redacted]'), text);

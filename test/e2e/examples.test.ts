@@ -9,15 +9,18 @@ import { jsSdkSignature, TokenManager } from 'wechat-token-manager';
 import { FakeWeChat } from 'wechat-token-manager/testing';
 import { callbackIps } from '../../examples/call-with-replay.js';
 import { weComRefresher } from '../../examples/custom-refresher.js';
+import { createTokens } from '../../examples/encrypted-store.js';
 import { replyWithToken } from '../../examples/error-handling.js';
 import { ailingTasks, watchTokens } from '../../examples/events-and-metrics.js';
 import { replaceLeaked, replaceStale } from '../../examples/force-refresh.js';
 import { closeOnSignal } from '../../examples/graceful-shutdown.js';
 import { createPageServer } from '../../examples/js-sdk-page.js';
 import * as migration from '../../examples/migrate-co-wechat-api.js';
+import { logIn, userToken } from '../../examples/oauth2-user.js';
 import { startWorker } from '../../examples/pm2-cluster/server.js';
 import { createManager } from '../../examples/proxy-and-origins.js';
 import { companyTokens } from '../../examples/replace-refresher.js';
+import { onAuthorized, onPush, startPlatform } from '../../examples/third-party-platform.js';
 
 // These two hold tests of their own.
 import '../../examples/test-custom-store.js';
@@ -216,6 +219,50 @@ describe('the example', () => {
     wechat.setApp('wx2', { secret: SECRET });
     await tokens.register({ appid: 'wx2', secret: SECRET });
     expect(await replyWithToken(tokens, 'wx2', answer)).toMatchObject({ status: 503 });
+  });
+
+  test('oauth2-user logs a user in and has a token when the first has ended', async () => {
+    const code = wechat.createCode(APPID, 'openid');
+    const openid = await logIn(tokens, { appid: APPID, secret: SECRET, code }, wechat.origin);
+    const first = await userToken(tokens, APPID, openid);
+    wechat.expire(first);
+    await tokens.refresh(APPID, 'oauth2_access_token', { subject: openid, stale: first });
+    const second = await userToken(tokens, APPID, openid);
+    expect([first === second, wechat.isValid(second)]).toEqual([false, true]);
+    const again = logIn(tokens, { appid: APPID, secret: SECRET, code }, wechat.origin);
+    await expect(again).rejects.toThrow('WeChat refused the login with 40163');
+  });
+
+  test('third-party-platform keeps the tokens of its merchants fresh, until one takes the authorization back', async () => {
+    const merchant = 'wx00000000000merch';
+    await startPlatform(tokens, APPID, SECRET);
+    const push = { AppId: APPID, CreateTime: Math.floor(Date.now() / 1_000) };
+    await onPush(tokens, {
+      ...push,
+      InfoType: 'component_verify_ticket',
+      ComponentVerifyTicket: wechat.pushVerifyTicket(APPID),
+    });
+    expect(wechat.isValid(await tokens.get(APPID, 'component_access_token'))).toBe(true);
+    await onAuthorized(tokens, APPID, {
+      authorizer_appid: merchant,
+      authorizer_access_token: 'dead',
+      expires_in: 7_200,
+      authorizer_refresh_token: wechat.authorizeMerchant(APPID, merchant),
+    });
+    expect(wechat.isValid(await tokens.get(APPID, 'jsapi_ticket', { subject: merchant }))).toBe(true);
+    await onPush(tokens, { ...push, InfoType: 'unauthorized', AuthorizerAppid: merchant });
+    expect(tokens.hasTask(APPID, 'authorizer_access_token', { subject: merchant })).toBe(false);
+  });
+
+  test('encrypted-store reads with each of its keys', async () => {
+    const [older, newer] = ['a1'.repeat(32), 'b2'.repeat(32)];
+    const before = createTokens(directory, older);
+    await before.register({ appid: APPID, secret: SECRET });
+    const token = await before.get(APPID, 'access_token');
+    await before.close();
+    const after = createTokens(directory, `${newer}, ${older}`);
+    expect(await after.get(APPID, 'access_token')).toBe(token);
+    await after.close();
   });
 
   test('graceful-shutdown closes the manager after the server', async () => {

@@ -1,7 +1,7 @@
 // Prints whatever this library hands to its user, in every way that Node prints things.
 import { writeFileSync } from 'node:fs';
 import { format, inspect } from 'node:util';
-import { FileStore, TokenManager } from 'wechat-token-manager';
+import { EncryptedStore, FileStore, MemoryStore, TokenManager } from 'wechat-token-manager';
 
 const [directory = '', origin = '', secretInHex = '', mode, handedOutFile = ''] = process.argv.slice(2);
 const secret = Buffer.from(secretInHex, 'hex').toString();
@@ -27,14 +27,21 @@ function print(what) {
   log(Object.entries(what ?? {}), JSON.stringify({ ...what }));
 }
 
+const spentParams = { refresh_token: `${secret}-refresh` };
+const merchant = {
+  value: `${secret}-merchant`,
+  expiresInSeconds: 7_200,
+  refreshToken: `${secret}-refresh-of-merchant`,
+};
 process.title = 'secrets';
 const tokens = new TokenManager({
   store: new FileStore(directory),
   wechat: { origins: [origin], accessToken: mode === 'plain' ? 'plain' : 'stable' },
 });
 tokens.on('refreshed', print).on('refreshFailed', print).on('storeUnavailable', print).on('listenerFailed', print);
-tokens.on('refreshed', ({ record }) => {
-  handedOut.push(record.value);
+tokens.on('reauthorizationRequired', print).on('recordQuarantined', print);
+tokens.on('refreshed', ({ record, source }) => {
+  if (source === 'upstream') handedOut.push(record.value);
   throw record;
 });
 print(tokens);
@@ -61,6 +68,16 @@ const attempts = [
     for await (const task of tokens.status()) print(task);
   },
   () => tokens.peek(APPID, 'access_token'),
+  () => tokens.register({ appid: APPID, tasks: [{ type: 'oauth2_access_token', subject: 'u', params: spentParams }] }),
+  () => tokens.getRecord(APPID, 'oauth2_access_token', { subject: 'u' }),
+  () => tokens.put(APPID, 'component_verify_ticket', { value: `${secret}-ticket`, expiresInSeconds: 43_200 }),
+  () => tokens.getRecord(APPID, 'component_access_token'),
+  () => tokens.put(APPID, 'authorizer_access_token', merchant, { subject: 'wx2' }),
+  () => tokens.refresh(APPID, 'authorizer_access_token', { subject: 'wx2', stale: merchant.value }),
+  // @ts-expect-error misuse
+  () => tokens.put(APPID, 'oauth2_access_token', { ...merchant, refreshToken: [secret] }, { subject: 'u' }),
+  () => new EncryptedStore(new MemoryStore(), { keys: [secret] }),
+  () => new EncryptedStore(new MemoryStore(), { keys: [Buffer.alloc(32, secret)] }),
   () => tokens.start(),
 ];
 for (const attempt of attempts) {

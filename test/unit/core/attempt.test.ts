@@ -178,7 +178,7 @@ describe('gatherNeeds', () => {
 });
 
 describe('ask', () => {
-  const requests: [WeChatRequest, { signal: AbortSignal; withToken: boolean }][] = [];
+  const requests: [WeChatRequest, { signal: AbortSignal; withToken: boolean; secret?: string | undefined }][] = [];
 
   beforeEach(() => {
     requests.length = 0;

@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto';
+
+/** `expired` is WeChat's 42001, `invalid` its 40001: superseded, withdrawn or never issued. */
+export type FakeTokenState = 'valid' | 'expired' | 'invalid';
+
+/** A token or ticket as an answer shows it. */
+export interface FakeIssue {
+  readonly value: string;
+  /** What is left of its life, in whole seconds. */
+  readonly expiresInSeconds: number;
+}
+
+/** What knows which values it has issued, and which of them are good. */
+export interface FakeBook {
+  isValid(value: string): boolean;
+  /** Lets a value end now; nothing happens to one of another book. */
+  expire(value: string): void;
+}
+
+const RENEWAL_WINDOW_MS = 300_000;
+
+export function showIssue({ value, expiresAt }: { value: string; expiresAt: number }, now: number): FakeIssue {
+  return { value, expiresInSeconds: Math.max(1, Math.floor((expiresAt - now) / 1_000)) };
+}
+
+/** Whether what WeChat repeats while it is good has come so near its end that the next call makes another. */
+export function isNearItsEnd(expiresAt: number, now: number, lifeMs: number): boolean {
+  return expiresAt - now < Math.min(RENEWAL_WINDOW_MS, lifeMs / 2);
+}
+
+export function randomValue(prefix: string): string {
+  return prefix + randomBytes(24).toString('hex');
+}

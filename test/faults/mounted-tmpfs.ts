@@ -1,0 +1,88 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const PAGE = Buffer.alloc(4_096);
+const BALLAST = 'ballast';
+/** Faster than a store that has failed tries again, so that no page it gives up is there for its next try. */
+const TOP_UP_EVERY_MS = 20;
+
+/** A file system of 1 MiB in memory that can be filled up and made read-only. */
+export class MountedTmpfs implements Disposable {
+  readonly directory: string;
+  readonly #home: string;
+  readonly #readOnlyView: string;
+  #toppingUp: NodeJS.Timeout | undefined;
+  #ballast: number | undefined;
+
+  constructor() {
+    this.#home = mkdtempSync(join(tmpdir(), 'wechat-tmpfs-'));
+    this.directory = join(this.#home, 'disk');
+    this.#readOnlyView = join(this.#home, 'read-only');
+    mkdirSync(this.directory);
+    mkdirSync(this.#readOnlyView);
+    mount('-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', this.directory);
+  }
+
+  /** Leaves no page free, and takes those that others give up, until {@link free}. */
+  fill(): void {
+    this.#ballast = openSync(join(this.directory, BALLAST), 'a');
+    this.#topUp();
+    this.#toppingUp = setInterval(() => this.#topUp(), TOP_UP_EVERY_MS);
+  }
+
+  free(): void {
+    this.#stopTopUp();
+    rmSync(join(this.directory, BALLAST));
+  }
+
+  /**
+   * A plain `remount,ro` is refused while a file is open for writing, which one of the store's always is. So a read-only
+   * mount of the same file system is put on top of it.
+   */
+  makeReadOnly(): void {
+    mount('--bind', this.directory, this.#readOnlyView);
+    mount('-o', 'remount,bind,ro', this.#readOnlyView);
+    mount('--bind', this.#readOnlyView, this.directory);
+  }
+
+  makeWritable(): void {
+    unmount(this.directory);
+    unmount(this.#readOnlyView);
+  }
+
+  [Symbol.dispose](): void {
+    this.#stopTopUp();
+    for (const directory of [this.directory, this.#readOnlyView]) while (unmount(directory));
+    rmSync(this.#home, { recursive: true, force: true });
+  }
+
+  #topUp(): void {
+    try {
+      for (;;) writeSync(this.#ballast as number, PAGE);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
+  }
+
+  #stopTopUp(): void {
+    clearInterval(this.#toppingUp);
+    if (this.#ballast !== undefined) closeSync(this.#ballast);
+    this.#ballast = undefined;
+  }
+}
+
+function mount(...args: string[]): void {
+  execFileSync('mount', args);
+}
+
+/** @returns whether something was mounted there. */
+function unmount(directory: string): boolean {
+  try {
+    execFileSync('umount', ['-l', directory], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
