@@ -16,7 +16,7 @@ export class FakeService {
   delayMs: number;
   isOut = false;
   readonly calls: FakeCall[] = [];
-  readonly faults = new FakeFaultScript();
+  readonly faults: FakeFaultScript = new FakeFaultScript();
   readonly #clock: Clock;
   readonly #state: FakeState;
   readonly #waiting = new Set<(call: FakeCall) => void>();

@@ -3,8 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { systemClock } from '../core/clock.js';
 import type { FakeCall } from './fake-call.js';
 import type { FakeApp, FakeState } from './fake-endpoint.js';
-import type { FakeCallMatcher, FakeFault } from './fake-faults.js';
-import { matchesCall } from './fake-faults.js';
+import { type FakeCallMatcher, type FakeFault, matchesCall } from './fake-faults.js';
 import { type FakeUserTokens, userAnswer } from './fake-oauth2-endpoints.js';
 import { FakeService } from './fake-service.js';
 import { createState, type FakeWeChatOptions } from './fake-state.js';
@@ -16,6 +15,8 @@ export interface FakeUserOptions {
   /** What the user has agreed to. Default: `snsapi_base`. */
   readonly scope?: string;
 }
+
+const SCOPE = 'snsapi_base';
 
 /**
  * A WeChat on this machine: a real HTTP server that hands out tokens and tickets, lets them age, replaces, counts and
@@ -117,13 +118,13 @@ export class FakeWeChat {
   }
 
   /** Has a user log in to an app; what earlier logins gave stays good. Answers what WeChat answers to the code. */
-  authorizeUser(appid: string, openid: string, options: FakeUserOptions = {}): FakeUserTokens {
-    return userAnswer(this.#state.users.authorize({ appid, openid, scope: scopeOf(options) }));
+  authorizeUser(appid: string, openid: string, { scope = SCOPE }: FakeUserOptions = {}): FakeUserTokens {
+    return userAnswer(this.#state.users.authorize({ appid, openid, scope }));
   }
 
   /** The code with which WeChat sends a user back to the app: good for one exchange within five minutes. */
-  createCode(appid: string, openid: string, options: FakeUserOptions = {}): string {
-    return this.#state.users.createCode({ appid, openid, scope: scopeOf(options) });
+  createCode(appid: string, openid: string, { scope = SCOPE }: FakeUserOptions = {}): string {
+    return this.#state.users.createCode({ appid, openid, scope });
   }
 
   /** The `component_verify_ticket` that WeChat pushes to a platform: good for 12 hours, and so is the one before. */
@@ -195,8 +196,4 @@ export class FakeWeChat {
     if (this.#apps !== undefined) return this.#apps;
     throw new TypeError('setApp needs a fake that was started with apps');
   }
-}
-
-function scopeOf({ scope = 'snsapi_base' }: FakeUserOptions): string {
-  return scope;
 }

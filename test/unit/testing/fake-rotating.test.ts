@@ -6,6 +6,8 @@ const APPID = 'wx0000000000000001';
 const MERCHANT = 'wx0000000000000002';
 const SECRET = 'secret';
 const HOUR_MS = 3_600_000;
+const COMPONENT_PATH = '/cgi-bin/component/api_component_token';
+const AUTHORIZER_PATH = '/cgi-bin/component/api_authorizer_token';
 
 let clock: FakeClock;
 let wechat: FakeWeChat;
@@ -39,7 +41,7 @@ function exchange(code: string, more: Record<string, string> = {}): Promise<Reco
 
 function componentToken(component_verify_ticket: unknown, more: object = {}): Promise<Record<string, unknown>> {
   const body = { component_appid: APPID, component_appsecret: SECRET, component_verify_ticket, ...more };
-  return ask('/cgi-bin/component/api_component_token', {}, body);
+  return ask(COMPONENT_PATH, {}, body);
 }
 
 async function platformToken(): Promise<string> {
@@ -52,7 +54,7 @@ function authorizerToken(
   more: object = {},
 ): Promise<Record<string, unknown>> {
   const body = { component_appid: APPID, authorizer_appid: MERCHANT, authorizer_refresh_token, ...more };
-  return ask('/cgi-bin/component/api_authorizer_token', { component_access_token: token }, body);
+  return ask(AUTHORIZER_PATH, { component_access_token: token }, body);
 }
 
 describe('a user', () => {
@@ -69,9 +71,47 @@ describe('a user', () => {
     [40029, { code: 'unknown' }],
     [41008, { code: '' }],
     [40002, { grant_type: 'x' }],
+    [41002, { appid: '' }],
+    [41004, { secret: '' }],
     [40125, { secret: 'wrong' }],
+    [40013, { appid: 'wx9' }],
   ])('%i for an exchange with %j', async (errcode, more) => {
+    await start({ apps: { [APPID]: { secret: SECRET } } });
     expect(await exchange(wechat.createCode(APPID, 'openid'), more)).toMatchObject({ errcode });
+  });
+
+  test('a refusal leaves the code', async () => {
+    const code = wechat.createCode(APPID, 'openid', { scope: 'snsapi_userinfo' });
+    await exchange(code, { secret: 'wrong' });
+    await exchange(code, { appid: 'wx9' });
+    expect(await exchange(code)).toMatchObject({ openid: 'openid', scope: 'snsapi_userinfo' });
+    expect(wechat.calls.at(-1)).toMatchObject({ appid: APPID, subject: 'openid', tokenType: 'oauth2_access_token' });
+  });
+
+  test.each([
+    [-1, undefined],
+    [0, 42003],
+    [1, 42003],
+  ])('%i ms after five minutes a code answers %s', async (late, errcode) => {
+    const code = wechat.createCode(APPID, 'openid');
+    await clock.advance(300_000 + late);
+    expect((await exchange(code))['errcode']).toBe(errcode);
+  });
+
+  test('an address that is not on the whitelist exchanges no code, and refreshes', async () => {
+    await start({ apps: { [APPID]: { secret: SECRET, ipWhitelist: ['203.0.113.7'] } } });
+    expect(await exchange(wechat.createCode(APPID, 'openid'))).toMatchObject({ errcode: 40164 });
+    const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
+    expect(await refreshUser(refresh_token)).toMatchObject({ openid: 'openid' });
+  });
+
+  test('logs in again: both logins have tokens and scopes of their own, and stay good', async () => {
+    const first = wechat.authorizeUser(APPID, 'openid');
+    const second = wechat.authorizeUser(APPID, 'openid', { scope: 'snsapi_userinfo' });
+    expect(await refreshUser(first.refresh_token)).toEqual(first);
+    expect(await refreshUser(second.refresh_token)).toEqual(second);
+    expect(first.access_token).not.toBe(second.access_token);
+    expect(second.scope).toBe('snsapi_userinfo');
   });
 
   test('has the same access token renewed while it lives, and then another', async () => {
@@ -79,7 +119,7 @@ describe('a user', () => {
     await clock.advance(HOUR_MS);
     expect(await refreshUser(refresh_token)).toMatchObject({ access_token, refresh_token, expires_in: 7200 });
     await clock.advance(2 * HOUR_MS);
-    expect(wechat.isValid(String(access_token))).toBe(false);
+    expect(wechat.isValid(access_token)).toBe(false);
     expect((await refreshUser(refresh_token))['access_token']).not.toBe(access_token);
     expect(wechat.calls.at(-1)).toMatchObject({ appid: APPID, subject: 'openid', tokenType: 'oauth2_access_token' });
   });
@@ -101,27 +141,42 @@ describe('a user', () => {
     [41003, { refresh_token: '' }],
     [40002, { grant_type: 'x' }],
     [41002, { appid: '' }],
-    [40030, { appid: 'wx9' }],
+    [40013, { appid: 'wx9' }],
+    [40030, { appid: 'wx8' }],
   ])('%i for a refresh with %j', async (errcode, more) => {
+    await start({ apps: { [APPID]: { secret: SECRET }, wx8: { secret: SECRET } }, refreshTokens: 'single-use' });
     const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
     expect(await refreshUser(refresh_token, more)).toMatchObject({ errcode });
+    expect(wechat.isValid(refresh_token)).toBe(true);
   });
 
   test('may take the authorization back', async () => {
     const { access_token, refresh_token } = wechat.authorizeUser(APPID, 'openid');
     wechat.withdrawAuthorization(APPID, 'openid');
     expect(await refreshUser(refresh_token)).toMatchObject({ errcode: 42007 });
-    expect(wechat.isValid(String(access_token))).toBe(false);
+    expect(wechat.isValid(access_token)).toBe(false);
+    const again = wechat.authorizeUser(APPID, 'openid');
+    expect(await refreshUser(again.refresh_token)).toEqual(again);
+    expect(await refreshUser(refresh_token)).toMatchObject({ errcode: 42007 });
+  });
+
+  test('has another access token after those of the app were revoked', async () => {
+    const { access_token, refresh_token } = wechat.authorizeUser(APPID, 'openid');
+    wechat.revoke(APPID);
+    expect(await ask('/sns/auth', { access_token, openid: 'openid' })).toMatchObject({ errcode: 40001 });
+    expect(wechat.isValid(String((await refreshUser(refresh_token))['access_token']))).toBe(true);
   });
 
   test('can be asked after', async () => {
     const { access_token } = wechat.authorizeUser(APPID, 'openid');
-    const query = { access_token: String(access_token), openid: 'openid' };
+    const query = { access_token, openid: 'openid' };
     expect(await ask('/sns/auth', query)).toEqual({ errcode: 0, errmsg: 'ok' });
     expect(await ask('/sns/auth', { ...query, openid: 'other' })).toMatchObject({ errcode: 40003 });
-    wechat.expire(String(access_token));
+    wechat.expire(access_token);
     expect(await ask('/sns/auth', query)).toMatchObject({ errcode: 42001 });
     expect(await ask('/sns/auth', { ...query, access_token: 'unknown' })).toMatchObject({ errcode: 40001 });
+    expect(await ask('/sns/auth', { ...query, access_token: '' })).toMatchObject({ errcode: 41001 });
+    expect(wechat.calls[0]).toMatchObject({ appid: APPID, subject: 'openid', tokenType: undefined });
   });
 });
 
@@ -141,7 +196,16 @@ describe('a platform', () => {
   ])('%i ms after twelve hours a ticket answers %s', async (late, errcode) => {
     const ticket = wechat.pushVerifyTicket(APPID);
     await clock.advance(12 * HOUR_MS + late);
+    expect(wechat.isValid(ticket)).toBe(errcode === undefined);
     expect((await componentToken(ticket))['errcode']).toBe(errcode);
+  });
+
+  test('is pushed another ticket, and the one before stays good until it is made to end', async () => {
+    const [first, second] = [wechat.pushVerifyTicket(APPID), wechat.pushVerifyTicket(APPID)];
+    expect(await componentToken(first)).toHaveProperty('component_access_token');
+    wechat.expire(first);
+    expect(await componentToken(first)).toMatchObject({ errcode: 61005 });
+    expect(await componentToken(second)).toHaveProperty('component_access_token');
   });
 
   test.each([
@@ -150,7 +214,9 @@ describe('a platform', () => {
     [41018, 'unknown', { component_appid: '' }],
     [41004, 'unknown', { component_appsecret: '' }],
     [40125, 'unknown', { component_appsecret: 'wrong' }],
+    [40013, 'unknown', { component_appid: 'wx9' }],
   ])('%i for the ticket %j with %j', async (errcode, ticket, more) => {
+    await start({ apps: { [APPID]: { secret: SECRET } } });
     expect(await componentToken(ticket, more)).toMatchObject({ errcode });
   });
 
@@ -161,7 +227,46 @@ describe('a platform', () => {
   test('an address that is not on its whitelist is refused in the words of platforms', async () => {
     await start({ apps: { [APPID]: { secret: SECRET, ipWhitelist: ['203.0.113.7'] } } });
     expect(await componentToken(wechat.pushVerifyTicket(APPID))).toMatchObject({ errcode: 61004 });
+    wechat.setApp(APPID, { secret: SECRET });
+    const token = await platformToken();
+    wechat.setApp(APPID, { secret: SECRET, ipWhitelist: ['203.0.113.7'] });
+    const refreshToken = wechat.authorizeMerchant(APPID, MERCHANT);
+    expect(await authorizerToken(token, refreshToken)).toMatchObject({ errcode: 61004 });
   });
+
+  test.each([COMPONENT_PATH, AUTHORIZER_PATH])('%s is asked by POST, with JSON', async (path) => {
+    expect(await ask(path, {})).toMatchObject({ errcode: 43002 });
+    expect(await ask(path, {}, ['no object'])).toMatchObject({ errcode: 47001 });
+  });
+
+  test.each(['revoke', 'supersede'] as const)('%s ends its tokens, also those in the overlap', async (how) => {
+    const tokens = [await platformToken(), await platformToken()];
+    wechat[how](APPID);
+    expect(tokens.map((token) => wechat.isValid(token))).toEqual([false, false]);
+    expect(wechat.isValid(await platformToken())).toBe(true);
+  });
+
+  test.each(['/sns/oauth2/refresh_token', COMPONENT_PATH, AUTHORIZER_PATH])(
+    '%s has no quota unless one is set',
+    async (path) => {
+      await start({ quotas: { [path]: { perDay: 2 } }, refreshTokens: 'single-use' });
+      const token = await platformToken();
+      let refreshToken: unknown = path.startsWith('/sns')
+        ? wechat.authorizeUser(APPID, 'openid').refresh_token
+        : wechat.authorizeMerchant(APPID, MERCHANT);
+      const call = async (): Promise<Record<string, unknown>> => {
+        if (path === COMPONENT_PATH) return componentToken(wechat.pushVerifyTicket(APPID));
+        const answer = await (path === AUTHORIZER_PATH
+          ? authorizerToken(token, String(refreshToken))
+          : refreshUser(String(refreshToken)));
+        refreshToken = answer['refresh_token'] ?? answer['authorizer_refresh_token'] ?? refreshToken;
+        return answer;
+      };
+      while (wechat.countCalls(path) < 2) expect(await call()).not.toHaveProperty('errcode');
+      expect(await call()).toMatchObject({ errcode: 45009 });
+      if (path !== COMPONENT_PATH) expect(wechat.isValid(String(refreshToken))).toBe(true);
+    },
+  );
 });
 
 describe('a merchant', () => {
@@ -191,12 +296,48 @@ describe('a merchant', () => {
     const refreshToken = wechat.authorizeMerchant(APPID, MERCHANT);
     wechat.withdrawAuthorization(APPID, MERCHANT);
     expect(await authorizerToken(await platformToken(), refreshToken)).toMatchObject({ errcode: 61003 });
+    expect(await authorizerToken(await platformToken(), 'unknown')).toMatchObject({ errcode: 61003 });
+    wechat.authorizeMerchant(APPID, MERCHANT);
+    expect(await authorizerToken(await platformToken(), refreshToken)).toMatchObject({ errcode: 61023 });
+  });
+
+  test('loses its access token when it takes the authorization back or its tokens are revoked', async () => {
+    for (const how of ['withdrawAuthorization', 'revoke'] as const) {
+      const answer = await authorizerToken(await platformToken(), wechat.authorizeMerchant(APPID, MERCHANT));
+      const token = String(answer['authorizer_access_token']);
+      expect(wechat.isValid(token)).toBe(true);
+      if (how === 'revoke') wechat.revoke(MERCHANT);
+      else wechat.withdrawAuthorization(APPID, MERCHANT);
+      expect(await ask('/cgi-bin/getcallbackip', { access_token: token })).toMatchObject({ errcode: 40001 });
+    }
+  });
+
+  test('has a token for each platform, and takes each authorization back by itself', async () => {
+    const answer = await authorizerToken(await platformToken(), wechat.authorizeMerchant(APPID, MERCHANT));
+    const ofOther = wechat.authorizeMerchant('wx9', MERCHANT);
+    expect(await authorizerToken(await platformToken(), ofOther)).toMatchObject({ errcode: 61023 });
+    wechat.withdrawAuthorization('wx9', MERCHANT);
+    expect(wechat.isValid(String(answer['authorizer_access_token']))).toBe(true);
+    expect(wechat.isValid(ofOther)).toBe(false);
+  });
+
+  test('is asked for with the token of the platform under either name', async () => {
+    const body = {
+      component_appid: APPID,
+      authorizer_appid: MERCHANT,
+      authorizer_refresh_token: wechat.authorizeMerchant(APPID, MERCHANT),
+    };
+    const answer = await ask(AUTHORIZER_PATH, { access_token: await platformToken() }, body);
+    expect(answer).toHaveProperty('authorizer_access_token');
   });
 
   test.each([
     [61023, { authorizer_refresh_token: 'unknown' }],
-    [61023, { authorizer_appid: 'wx9' }],
+    [61023, { authorizer_refresh_token: null }],
+    [61003, { authorizer_appid: 'wx9' }],
+    [61003, { authorizer_appid: undefined }],
     [40013, { component_appid: 'wx9' }],
+    [41018, { component_appid: undefined }],
   ])('%i for %j', async (errcode, more) => {
     const refreshToken = wechat.authorizeMerchant(APPID, MERCHANT);
     expect(await authorizerToken(await platformToken(), refreshToken, more)).toMatchObject({ errcode });
@@ -252,6 +393,61 @@ describe('refresh tokens', () => {
     expect(wechat.isValid(refresh_token)).toBe(false);
   });
 
+  test('an answer that comes late has used it up when the call came', async () => {
+    await start({ refreshTokens: 'single-use' });
+    const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
+    wechat.fail('*', { delayMs: 500 }, { times: 1 });
+    const call = wechat.nextCall();
+    const answer = refreshUser(refresh_token);
+    await call;
+    expect(wechat.isValid(refresh_token)).toBe(false);
+    await clock.advance(500);
+    expect(wechat.isValid(String((await answer)['refresh_token']))).toBe(true);
+  });
+
+  test('a call that was answered with nothing done has not used it up', async () => {
+    await start({ refreshTokens: 'single-use' });
+    const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
+    wechat.fail('*', { errcode: -1 }, { times: 1 });
+    expect(await refreshUser(refresh_token)).toMatchObject({ errcode: -1 });
+    expect(wechat.isValid(refresh_token)).toBe(true);
+  });
+
+  test('the successor ends when the first of its line does', async () => {
+    await start({ refreshTokens: 'single-use' });
+    const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
+    await clock.advance(20 * 24 * HOUR_MS);
+    const next = String((await refreshUser(refresh_token))['refresh_token']);
+    await clock.advance(10 * 24 * HOUR_MS);
+    expect(await refreshUser(next)).toMatchObject({ errcode: 42002 });
+  });
+
+  test('one is made to end', async () => {
+    const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
+    wechat.expire(refresh_token);
+    expect(await refreshUser(refresh_token)).toMatchObject({ errcode: 42002 });
+  });
+
+  test('those of users and merchants are no more than unknown to one another', async () => {
+    await start({ refreshTokens: 'single-use' });
+    const { refresh_token } = wechat.authorizeUser(APPID, MERCHANT);
+    const ofMerchant = wechat.authorizeMerchant(APPID, MERCHANT);
+    expect(await refreshUser(ofMerchant)).toMatchObject({ errcode: 40030 });
+    expect(await authorizerToken(await platformToken(), refresh_token)).toMatchObject({ errcode: 61023 });
+    expect([wechat.isValid(refresh_token), wechat.isValid(ofMerchant), wechat.replays]).toEqual([true, true, 0]);
+  });
+
+  test('a used one is counted when it comes again, in the grace time and after another authorization too', async () => {
+    await start({ refreshTokens: { graceSeconds: 60 } });
+    const token = await platformToken();
+    const refreshToken = wechat.authorizeMerchant(APPID, MERCHANT);
+    await authorizerToken(token, refreshToken);
+    await authorizerToken(token, refreshToken);
+    wechat.authorizeMerchant(APPID, MERCHANT);
+    await authorizerToken(token, refreshToken);
+    expect(wechat.replays).toBe(2);
+  });
+
   test('merchants have them too', async () => {
     await start({ refreshTokens: 'single-use' });
     const refreshToken = wechat.authorizeMerchant(APPID, MERCHANT);
@@ -272,6 +468,46 @@ describe('refresh tokens', () => {
     });
     await fc.assert(property, { numRuns: 20 });
   });
+
+  test('grace: whatever is sent and when, the newest of a line is good, and each answer repeats its successor', async () => {
+    await start({ refreshTokens: { graceSeconds: 60 } });
+    const steps = fc.array(fc.record({ pick: fc.nat(), laterMs: fc.nat({ max: 70_000 }) }), { maxLength: 12 });
+    const property = fc.asyncProperty(steps, async (taken) => {
+      const line = [wechat.authorizeUser(APPID, 'openid').refresh_token];
+      const usedAt = new Map<number, number>();
+      for (const { pick, laterMs } of taken) {
+        await clock.advance(laterMs);
+        const index = pick % line.length;
+        const isGood = clock.now() < (usedAt.get(index) ?? Number.POSITIVE_INFINITY) + 60_000;
+        const { refresh_token } = await refreshUser(line[index] as string);
+        expect(refresh_token !== undefined).toBe(isGood);
+        if (isGood && !usedAt.has(index)) {
+          usedAt.set(index, clock.now());
+          line.push(String(refresh_token));
+        }
+        if (isGood) expect(refresh_token).toBe(line[index + 1]);
+        expect(wechat.isValid(line.at(-1) as string)).toBe(true);
+      }
+    });
+    await fc.assert(property, { numRuns: 20 });
+  });
+});
+
+describe('the log of calls', () => {
+  test('holds no secrets, tokens, tickets or codes', async () => {
+    await start({ apps: { [APPID]: { secret: 'canary-secret' } } });
+    const code = wechat.createCode(APPID, 'openid');
+    const ticket = wechat.pushVerifyTicket(APPID);
+    const user = await exchange(code, { secret: 'canary-secret' });
+    await refreshUser(String(user['refresh_token']));
+    await ask('/sns/auth', { access_token: String(user['access_token']), openid: 'openid' });
+    const component = await componentToken(ticket, { component_appsecret: 'canary-secret' });
+    const token = String(component['component_access_token']);
+    const merchant = await authorizerToken(token, wechat.authorizeMerchant(APPID, MERCHANT));
+    await ask('/cgi-bin/getcallbackip', { access_token: String(merchant['authorizer_access_token']) });
+    expect(wechat.calls.map(({ errcode }) => errcode)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(JSON.stringify(wechat.calls)).not.toMatch(/canary|[0-9a-f]{20}/);
+  });
 });
 
 describe('a fault', () => {
@@ -281,5 +517,17 @@ describe('a fault', () => {
     wechat.fail('*', { change: { openid: 'other' } }, { times: 1 });
     expect(await refreshUser(refresh_token)).toMatchObject({ refresh_token: '', openid: 'openid' });
     expect(await refreshUser(refresh_token)).toMatchObject({ refresh_token, openid: 'other' });
+    wechat.fail('*', { empty: 'access_token' }, { times: 1 });
+    wechat.fail('*', { change: { unionid: 'added' } }, { times: 1 });
+    expect(await refreshUser(refresh_token)).toMatchObject({ access_token: '', refresh_token });
+    expect(await refreshUser(refresh_token)).toMatchObject({ openid: 'openid', unionid: 'added' });
+  });
+
+  test('that changes an answer leaves the work done', async () => {
+    await start({ refreshTokens: 'single-use' });
+    const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
+    wechat.fail('*', { change: { openid: 'other' } }, { times: 1 });
+    await refreshUser(refresh_token);
+    expect(wechat.isValid(refresh_token)).toBe(false);
   });
 });
