@@ -33,7 +33,9 @@ export async function onPush(tokens: TokenManager, push: PlatformPush): Promise<
       obtainedAt: push.CreateTime * 1_000, // an older one that comes late changes nothing
     });
   } else if (push.InfoType === 'unauthorized' && push.AuthorizerAppid !== undefined) {
-    await tokens.unregister(push.AppId, 'authorizer_access_token', { subject: push.AuthorizerAppid });
+    for (const type of ['jsapi_ticket', 'authorizer_access_token'] as const) {
+      await tokens.unregister(push.AppId, type, { subject: push.AuthorizerAppid });
+    }
   }
 }
 

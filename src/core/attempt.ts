@@ -1,6 +1,8 @@
 import type { Allowances } from './allowance.js';
+import { assertNames } from './assert-options.js';
 import { TokenError, toTokenError } from './errors.js';
 import type { NeededToken, Needs } from './needs.js';
+import { setPatientTimer } from './patient-timer.js';
 import { describeWord } from './redact.js';
 import type { AppCredentials, Grant, RefreshContext, Refresher, RefreshReason, Upstream } from './refresher.js';
 import type { Spending } from './spending.js';
@@ -44,7 +46,7 @@ export class StaleDependency extends Error {
 export async function ask(input: AttemptInput): Promise<Grant> {
   const { key, refresher, clock, spending } = input;
   const controller = new AbortController();
-  const timer = clock.setTimer(() => controller.abort(timeoutError(key)), ATTEMPT_TIMEOUT_MS, { ref: true });
+  const timer = setPatientTimer(clock, () => controller.abort(timeoutError(key)), ATTEMPT_TIMEOUT_MS);
   const handedOut = new Map<string, NeededToken>();
   try {
     const context = contextOf(input, handedOut, controller.signal);
@@ -79,7 +81,9 @@ function contextOf(input: AttemptInput, handedOut: Map<string, NeededToken>, sig
       if (!token.pushed) handedOut.set(keyId(dependency), token);
       return token.value;
     },
-    async spend(offered, { prefer = 'offered' } = {}) {
+    async spend(offered, options = {}) {
+      assertNames(options, ['prefer'], 'the options of spend');
+      const { prefer = 'offered' } = options;
       if (prefer !== 'offered' && prefer !== 'stored') {
         throw new TypeError(`prefer must be 'offered' or 'stored', got ${describeWord(prefer)}`);
       }

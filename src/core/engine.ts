@@ -18,6 +18,7 @@ import { Registrar } from './registrar.js';
 import { Registry } from './registry.js';
 import { Schedule } from './schedule.js';
 import { SingleFlight } from './single-flight.js';
+import { Slots } from './slots.js';
 import type { TokenStore } from './store.js';
 import { StoreClock } from './store-clock.js';
 import { StoreFollower } from './store-follower.js';
@@ -34,6 +35,9 @@ export interface EngineInput {
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly upstream: (clock: StoreClock) => Upstream;
 }
+
+/** A file store has four threads to work with. */
+const MAX_PREPARING = 4;
 
 /** Wires the parts together, starts them and stops them. */
 export class Engine {
@@ -122,6 +126,7 @@ export class Engine {
         refresherOf,
         tokenOf: async (key) => (await this.source.acquire(key, 0, this.deadline())).value,
         replaceStale: (key, value) => this.source.refreshStale(key, value, this.deadline()),
+        preparing: new Slots(MAX_PREPARING),
         isClosing: () => this.isClosed,
       }),
       flights: this.#flights,

@@ -13,6 +13,7 @@ import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from
 import type { Registry } from './registry.js';
 import type { Intent, ReceivedToken } from './rotation.js';
 import type { Flight } from './single-flight.js';
+import type { Slots } from './slots.js';
 import { DocumentChanged, Spending } from './spending.js';
 import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
@@ -31,6 +32,8 @@ export interface ExchangeParts {
   readonly upstream: Upstream;
   readonly times: RefreshTimes;
   readonly accessToken: AccessTokenMode;
+  /** Commands of the store before a request, few at a time: what follows an answer must not wait behind them. */
+  readonly preparing: Slots;
   readonly isClosing: () => boolean;
 }
 
@@ -43,6 +46,8 @@ export interface Progress {
   mayReplaceDependencies: boolean;
   /** What a stale report or force may cost has been taken from its limit. */
   isAllowed: boolean;
+  /** How often the document had changed under it. */
+  changes: number;
 }
 
 /** What came of one attempt, checked. */
@@ -73,14 +78,14 @@ export class Exchange {
     needs: Needs,
     { refresher, mayReplaceDependencies, answered }: Progress,
   ): Promise<CachedRecord> {
-    const { registry, failures, writer, unwritten, accessToken, store, clock, isClosing } = this.#parts;
+    const { registry, failures, writer, unwritten, accessToken, store, clock, preparing, isClosing } = this.#parts;
     const { key, reason } = flight;
     const app = registry.app(key.appid);
     if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
     const task = registry.task(key);
     const hadTask = task !== undefined;
     const looksAgainMs = typeof task?.params === 'function' ? LOOK_AT_FUNCTION_EVERY_MS : LOOK_AGAIN_EVERY_MS;
-    const spending = new Spending({ key, document, hadTask, answered, looksAgainMs, store, clock });
+    const spending = new Spending({ key, document, hadTask, answered, looksAgainMs, store, clock, preparing });
     if (isClosing()) throw closedError();
     let answer: Answer;
     try {

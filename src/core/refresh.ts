@@ -34,6 +34,8 @@ export interface RefreshParts extends ExchangeParts {
 
 /** From lease to write: a thousand keys at once must not wait for the store behind one another while they hold leases. */
 const MAX_UNDER_LEASE = 64;
+/** Two inputs can be refused; beyond that somebody else is writing. */
+const MAX_CHANGES = 4;
 const WAIT_OF_CALLERS_MS = { least: 20, spread: 180 };
 const WAIT_OF_BACKGROUND_MS = { least: 200, spread: 1_800 };
 
@@ -58,7 +60,7 @@ export class Refresh {
     const refresher = refresherOf(key.type);
     if (refresher === undefined) throw new TokenError('INPUT_MISSING', `there is no refresher of ${key.type}`, key);
     if (refresher.pushed === true) throw isOnlyPushed(key);
-    const progress: Progress = { refresher, answered: [], mayReplaceDependencies: true, isAllowed: false };
+    const progress: Progress = { refresher, answered: [], mayReplaceDependencies: true, isAllowed: false, changes: 0 };
     for (;;) {
       this.#assertOpen();
       const owed = await unwritten.settle(key);
@@ -73,7 +75,10 @@ export class Refresh {
         if (error instanceof StaleDependency) {
           progress.mayReplaceDependencies = false;
           for (const dependency of error.dependencies) await replaceStale(dependency.key, dependency.value);
-        } else if (!(error instanceof CoolingDown || error instanceof DocumentChanged)) throw error;
+        } else if (error instanceof DocumentChanged) {
+          progress.changes += 1;
+          if (progress.changes > MAX_CHANGES) throw isChangedAllTheTime(key);
+        } else if (!(error instanceof CoolingDown)) throw error;
       }
     }
   }
@@ -123,14 +128,14 @@ export class Refresh {
 
   /** The lease, or the record that its holder has put in force meanwhile. */
   async #takeLease(flight: Flight<CachedRecord>, knownVersion: number): Promise<Taken> {
-    const { store, writer, clock } = this.#parts;
+    const { store, writer, clock, preparing } = this.#parts;
     const { key } = flight;
     for (;;) {
       const giveBack = await this.#slots.take();
       let lease: Lease | undefined;
       try {
         this.#assertOpen();
-        lease = await store.lease(documentId('key', key), LEASE_MS);
+        lease = await preparing.run(() => store.lease(documentId('key', key), LEASE_MS));
       } finally {
         if (lease === undefined) giveBack();
       }
@@ -232,6 +237,11 @@ interface TakenLease {
 }
 
 type Taken = TakenLease | { readonly kind: 'settled'; readonly record: CachedRecord };
+
+function isChangedAllTheTime(key: TokenKey): NeedMissing {
+  const message = `what ${key.type} is refreshed with is being changed by others all the time`;
+  return new NeedMissing(new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true }));
+}
 
 function isOnlyPushed(key: TokenKey): NeedMissing {
   const message = `no unexpired ${key.type} has been put, and WeChat pushes it: nobody can ask for one`;

@@ -50,7 +50,10 @@ export interface Grant {
    * @defaultValue the stored one stays, and its deadline too
    */
   readonly refreshToken?: string;
-  /** How long the refresh token lives, in seconds from `obtainedAt`: 1 to 315,360,000 (ten years). Default: see above. */
+  /**
+   * How long the refresh token lives, in seconds from `obtainedAt`: 1 to 315,360,000 (ten years). Only with `refreshToken`.
+   * Default: the deadline of the one that was sent, else none is known.
+   */
   readonly refreshTokenExpiresInSeconds?: number;
   /** WeChat's answer as it came. */
   readonly result?: JsonObject;
@@ -82,13 +85,15 @@ export interface RefreshContext {
   token(key: TokenKey): Promise<string>;
   /**
    * Takes a refresh token to send: a stored one, or the one that the task offers in its params. Before it resolves it is
-   * written down durably that this one is about to be used up, so that a crash, a full disk or a second process cannot
-   * lose it or send it twice. What WeChat has refused is not given out again.
+   * written down durably that this one is about to be used up, so that a store that takes no writes fails the refresh
+   * while it is unspent. What WeChat has refused is not given out again. To be called once, right before the request.
    *
    * @param offered - what the task offers, `undefined` where it offers none. One that has been replaced meanwhile is not
    *   used.
    * @returns the refresh token, and whether it was the `stored` one.
-   * @throws a `TokenError`: `REAUTHORIZATION_REQUIRED` when all are dead, `STORE_UNAVAILABLE`. Let it pass.
+   * @throws what has to pass through: a `TokenError` (`REAUTHORIZATION_REQUIRED` when all are dead, `INPUT_MISSING` for a
+   *   refused ticket, `UPSTREAM_UNAVAILABLE` while somebody else may still store a successor, `STORE_UNAVAILABLE`), or what
+   *   tells the manager to start again; TypeError for misuse.
    */
   spend(offered: string | undefined, options?: SpendOptions): Promise<SpentToken>;
   /**

@@ -20,6 +20,16 @@ export class Slots {
     return () => this.#giveBack();
   }
 
+  /** Does the work as soon as there is a slot for it. */
+  async run<Result>(work: () => Promise<Result>): Promise<Result> {
+    const giveBack = await this.take();
+    try {
+      return await work();
+    } finally {
+      giveBack();
+    }
+  }
+
   #wait(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const enter = (): void => {

@@ -16,6 +16,7 @@ import {
   withRefusal,
 } from './rotation.js';
 import { secretHash } from './secret-hash.js';
+import type { Slots } from './slots.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { LEASE_MS } from './time-limits.js';
@@ -35,6 +36,8 @@ export interface SpendingInput {
   readonly looksAgainMs: number;
   readonly store: SupervisedStore;
   readonly clock: StoreClock;
+  /** What comes before the request waits here, so that it does not delay the writing of answers. */
+  readonly preparing: Slots;
 }
 
 /** The inputs that one attempt uses up: chosen, announced durably before they are sent, and settled afterwards. */
@@ -78,6 +81,7 @@ export class Spending {
    */
   async spend(offered: unknown, prefer: Preference): Promise<{ readonly value: string; readonly stored: boolean }> {
     const { key, clock, answered } = this.#input;
+    if (this.#intent !== undefined) throw new TypeError('spend may be called once in an attempt');
     if (offered !== undefined && (typeof offered !== 'string' || offered === '')) {
       const message = `what ${key.type} is refreshed with must be a non-empty string, got ${describeKind(offered)}`;
       throw this.#interrupt(new NeedMissing(new TokenError('INPUT_MISSING', message, key)));
@@ -91,7 +95,7 @@ export class Spending {
     this.#rival = isRival ? before : undefined;
     this.#intent = { hash: choice.hash, at: clock.now() };
     const announced = { ...this.#document, rotation: withIntent(rotation, this.#intent) };
-    const version = await this.#write(announced);
+    const version = await this.#input.preparing.run(() => this.#write(announced));
     if (version === undefined) throw this.#interrupt(new DocumentChanged());
     this.#document = { ...announced, version };
     const base = rotation?.token === undefined ? undefined : secretHash(rotation.token);

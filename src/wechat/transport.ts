@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../core/clock.js';
 import { closedError } from '../core/errors.js';
+import { setPatientTimer } from '../core/patient-timer.js';
 import type { WeChatRequest } from '../core/refresher.js';
 import { createDispatcher } from './dispatcher.js';
 
@@ -43,7 +44,7 @@ export class Transport {
     const controller = new AbortController();
     const abort = (): void => controller.abort(signal.reason);
     const timeout = (): void => controller.abort(new RequestTimeout());
-    const deadline = this.#clock.setTimer(timeout, REQUEST_TIMEOUT_MS, { ref: true });
+    const deadline = setPatientTimer(this.#clock, timeout, REQUEST_TIMEOUT_MS);
     signal.addEventListener('abort', abort, { once: true });
     try {
       return await exchange(dispatcher, { origin, ...wireRequest(request), signal: controller.signal });

@@ -252,6 +252,7 @@ describe('the example', () => {
     expect(wechat.isValid(await tokens.get(APPID, 'jsapi_ticket', { subject: merchant }))).toBe(true);
     await onPush(tokens, { ...push, InfoType: 'unauthorized', AuthorizerAppid: merchant });
     expect(tokens.hasTask(APPID, 'authorizer_access_token', { subject: merchant })).toBe(false);
+    expect(tokens.hasTask(APPID, 'jsapi_ticket', { subject: merchant })).toBe(false);
   });
 
   test('encrypted-store reads with each of its keys', async () => {

@@ -1,116 +1,138 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FileStore, TokenManager } from '../../src/index.js';
+import { FileStore, type StoredDocument } from '../../src/index.js';
 import { FakeWeChat } from '../../src/testing/index.js';
-import { Worker, type WorkerEvent } from '../support/worker.js';
+import { DiskProcess } from './disk-process.js';
 import { requireTools } from './require-tool.js';
 
 const APPID = 'wx0123456789abcdef';
 const USER = 'openid-1';
 const TYPE = 'oauth2_access_token';
 const KEY_ID = `key/${APPID}/${TYPE}/${USER}`;
-const RECOVERY_MS = 10_000;
 
-/** Makes every write to a file take at most seven bytes, which a system may always do; sockets and pipes are spared. */
+/** Makes every write to a file take at most seven bytes, which any system may do; sockets and pipes are spared. */
 const SHORT_WRITES = `
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <sys/stat.h>
 #include <unistd.h>
-static size_t some(int fd, size_t count) {
+static size_t part(int fd, size_t count) {
   struct stat status;
   return count > 7 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? 7 : count;
 }
 ssize_t write(int fd, const void *from, size_t count) {
   ssize_t (*next)(int, const void *, size_t) = dlsym(RTLD_NEXT, "write");
-  return next(fd, from, some(fd, count));
+  return next(fd, from, part(fd, count));
 }
 ssize_t pwrite64(int fd, const void *from, size_t count, off_t at) {
   ssize_t (*next)(int, const void *, size_t, off_t) = dlsym(RTLD_NEXT, "pwrite64");
-  return next(fd, from, some(fd, count), at);
+  return next(fd, from, part(fd, count), at);
 }
 `;
 
 let wechat: FakeWeChat;
-let directory: string;
-const workers: Worker[] = [];
-const tracers: ChildProcess[] = [];
+let home: string;
+const running: DiskProcess[] = [];
 
 beforeEach(async () => {
   wechat = await FakeWeChat.start({ lifeSeconds: 2, refreshTokens: 'single-use' });
-  directory = mkdtempSync(join(tmpdir(), 'wechat-disk-'));
+  home = mkdtempSync(join(tmpdir(), 'wechat-disk-'));
 });
 
 afterEach(async () => {
-  await Promise.all(tracers.splice(0).map(detach));
-  await Promise.all(workers.splice(0).map((worker) => worker.kill()));
+  await Promise.all(running.splice(0).map((process) => process[Symbol.asyncDispose]()));
   await wechat.close();
-  rmSync(directory, { recursive: true, force: true });
+  rmSync(home, { recursive: true, force: true });
 });
 
-test('while fsync fails no refresh token is sent, and afterwards it goes on by itself', async (context) => {
+test('while fsync fails no refresh token is spent, and afterwards it goes on by itself', async (context) => {
   requireTools(context, { programs: ['strace'] });
-  const worker = await startWorker();
-  const before = await keepUser(worker);
-  const refreshToken = await storedRefreshToken();
+  const keeper = startKeeper();
+  const { value: before = '' } = await keeper.seen('refreshed');
+  const refreshToken = (await stored())?.token ?? '';
   const callsBefore = wechat.countCalls();
-  const tracer = await inject(worker, 'fsync:error=EIO');
+  await keeper.startFault('fsync:error=EIO');
+  await keeper.seen('storeUnavailable');
   await expect.poll(() => wechat.isValid(before), { timeout: 5_000 }).toBe(false);
-  const failed = await worker.run('get', { appid: APPID, type: TYPE }).catch((error: unknown) => error);
-  expect(failed).toBeInstanceOf(Error);
+  expect((await keeper.get(APPID, TYPE, USER)).code).toBe('STORE_UNAVAILABLE');
   expect(wechat.countCalls()).toBe(callsBefore);
   expect(wechat.isValid(refreshToken)).toBe(true);
 
-  await detach(tracer);
-  const { value } = await worker.seen(isAnotherThan(before));
-  expect(wechat.isValid(value as string)).toBe(true);
-  expect(wechat.isValid(await storedRefreshToken())).toBe(true);
+  const refreshedBefore = keeper.count('refreshed');
+  await keeper.endFault();
+  const { value = '' } = await keeper.seen('refreshed', refreshedBefore + 1);
+  expect(wechat.isValid(value)).toBe(true);
   expect(wechat.replays).toBe(0);
 });
 
-test('an answer that cannot be synced is stored once it can be', async (context) => {
+test('an answer that cannot be synced is stored once that works again', async (context) => {
   requireTools(context, { programs: ['strace'] });
   wechat.delayMs = 1_500;
-  const worker = await startWorker();
   const asked = wechat.nextCall();
-  const kept = keepUser(worker);
+  const keeper = startKeeper();
   await asked;
-  const tracer = await inject(worker, 'fsync:error=EIO');
-  await new Promise((resolve) => setTimeout(resolve, 2_500));
-  expect(worker.events).toEqual([]);
-  await detach(tracer);
-  await kept;
+  await keeper.startFault('fsync:error=EIO');
+  await keeper.seen('storeUnavailable');
+  expect((await keeper.get(APPID, TYPE, USER)).code).toBe('STORE_UNAVAILABLE');
+  expect(await stored()).not.toHaveProperty('token');
   expect(wechat.countCalls()).toBe(1);
-  expect(wechat.isValid(await storedRefreshToken())).toBe(true);
-});
 
-test('writes that take a few bytes at a time leave no torn document for a reader', async (context) => {
-  requireTools(context, { programs: ['cc'] });
-  const source = join(directory, 'short-writes.c');
-  const library = join(directory, 'short-writes.so');
-  writeFileSync(source, SHORT_WRITES);
-  execFileSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl']);
-  const worker = await startWorker({ LD_PRELOAD: library });
-  const store = new FileStore(storeDirectory());
-  let isDone = false;
-  const reading = (async () => {
-    let reads = 0;
-    for (; !isDone; reads++) {
-      for (const document of await store.get([KEY_ID, `app/${APPID}`])) expect(document?.data).not.toHaveProperty('damaged');
-    }
-    return reads;
-  })();
-  await keepUser(worker);
-  for (let refreshed = 1; refreshed <= 3; refreshed++) {
-    await worker.seen(({ value }) => value !== undefined && worker.events.length > refreshed);
-  }
-  isDone = true;
-  expect(await reading).toBeGreaterThan(100);
-  await store.close();
+  wechat.delayMs = 0;
+  await keeper.endFault();
+  await keeper.seen('refreshed');
+  expect((await stored())?.token).toBeTypeOf('string');
+  await expect.poll(() => wechat.countCalls(), { timeout: 10_000 }).toBeGreaterThan(1);
   expect(wechat.replays).toBe(0);
 });
+
+test('writes that take a few bytes at a time never show a reader half a document', async (context) => {
+  requireTools(context, { programs: ['cc'] });
+  const source = join(home, 'short-writes.c');
+  const library = join(home, 'short-writes.so');
+  writeFileSync(source, SHORT_WRITES);
+  execFileSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl']);
+  startKeeper({ LD_PRELOAD: library });
+  const ended = new AbortController();
+  const reads = readUntil(ended.signal);
+  await expect.poll(() => wechat.countCalls(), { timeout: 20_000 }).toBeGreaterThan(3);
+  ended.abort();
+  const seen = await reads;
+  expect(seen.filter(({ data }) => data['checksum'] === undefined)).toEqual([]);
+  expect(new Set(seen.map(({ version }) => version)).size).toBeGreaterThan(4);
+  expect(wechat.replays).toBe(0);
+});
+
+function startKeeper(environment: NodeJS.ProcessEnv = {}): DiskProcess {
+  const params = { refresh_token: wechat.authorizeUser(APPID, USER).refresh_token };
+  const registration = { appid: APPID, secret: 'secret', tasks: [{ type: TYPE, subject: USER, params }] } as const;
+  const keeper = new DiskProcess(directory(), wechat.origin, registration, environment);
+  running.push(keeper);
+  return keeper;
+}
+
+function directory(): string {
+  return join(home, 'tokens');
+}
+
+/** What is stored of the refresh token. */
+async function stored(): Promise<{ readonly token?: string } | undefined> {
+  const store = new FileStore(directory());
+  const [document] = await store.get([KEY_ID]);
+  await store.close();
+  return document?.data['rotation'] as { readonly token?: string } | undefined;
+}
+
+/** Everything that somebody sees who reads all the time. */
+async function readUntil(ended: AbortSignal): Promise<StoredDocument[]> {
+  const store = new FileStore(directory());
+  const seen: StoredDocument[] = [];
+  while (!ended.aborted) {
+    const documents = await store.get([KEY_ID, `task/${APPID}/${TYPE}/${USER}`, `app/${APPID}`]);
+    seen.push(...documents.filter((document) => document !== undefined));
+  }
+  await store.close();
+  return seen;
+}

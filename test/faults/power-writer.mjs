@@ -27,7 +27,7 @@ async function keepWriting(documents) {
         await writeNext(known);
       } catch (error) {
         isWriting = false;
-        tell({ event: 'failed', code: /** @type {NodeJS.ErrnoException} */ (error).code });
+        tell({ event: 'failed', at: Date.now(), reason: String(error) });
         return;
       }
     }

@@ -61,13 +61,21 @@ export class TemporaryFiles {
 
   async #touchClockFile(): Promise<number> {
     if (this.#closed) throw new Error('the store is closed');
-    const file = await this.#openClockFile();
-    await file.write('.', 0);
-    return Math.floor((await file.stat()).mtimeMs);
+    const opening = this.#openClockFile();
+    const file = await opening;
+    try {
+      await file.write('.', 0);
+      return Math.floor((await file.stat()).mtimeMs);
+    } catch (error) {
+      // The file system under it may be another one by the next time.
+      if (this.#clockFile === opening) this.#clockFile = undefined;
+      await Promise.allSettled([file.close(), removeFile(this.#clockPath)]);
+      throw error;
+    }
   }
 
   #openClockFile(): Promise<FileHandle> {
-    this.#clockFile ??= open(this.#clockPath, 'wx', FILE_MODE).catch((error: unknown) => {
+    this.#clockFile ??= open(this.#clockPath, 'w', FILE_MODE).catch((error: unknown) => {
       this.#clockFile = undefined;
       throw error;
     });

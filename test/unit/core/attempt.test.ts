@@ -8,6 +8,7 @@ import { gatherNeeds, NeedMissing } from '../../../src/core/needs.js';
 import type { Grant, RefreshContext, Refresher, WeChatRequest } from '../../../src/core/refresher.js';
 import type { ParamsFunction } from '../../../src/core/registration.js';
 import type { RegisteredTask } from '../../../src/core/registry.js';
+import { Slots } from '../../../src/core/slots.js';
 import { Spending } from '../../../src/core/spending.js';
 import { StoreClock } from '../../../src/core/store-clock.js';
 import { SupervisedStore } from '../../../src/core/supervised-store.js';
@@ -211,6 +212,7 @@ describe('ask', () => {
         looksAgainMs: 1,
         store,
         clock,
+        preparing: new Slots(1),
       }),
       ...more,
     };

@@ -427,3 +427,30 @@ test('a params function that fails costs nothing where the store has a refresh t
   expect(world.upstream.sent.length).toBeGreaterThanOrEqual(3);
   expect(tokens.peek(APPID, TYPE, USER)).toBeDefined();
 });
+
+test('I10: a params function with ever new dead refresh tokens costs a few calls and no more', async () => {
+  await using world = new RotatingWorld();
+  let serial = 0;
+  world.upstream.withdraw();
+  const tokens = await world.withTask(() => ({ refresh_token: `dead-${++serial}` }));
+  await tokens.get(APPID, TYPE, USER).catch(() => {});
+  expect(world.upstream.sent.length).toBeLessThanOrEqual(5);
+  await world.clock.advance(3_600_000);
+  expect(world.upstream.sent.length).toBeLessThan(150);
+});
+
+test('an announcement that always loses ends the refresh', async () => {
+  const { world, store } = faulty();
+  await using _ = world;
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  let sets = 0;
+  const set = store.set.bind(store);
+  store.set = async (...args) => {
+    if (args[0] !== ID) return set(...args);
+    sets += 1;
+    return undefined;
+  };
+  await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  expect(sets).toBe(5);
+  expect(world.upstream.sent).toEqual([]);
+});

@@ -1,0 +1,110 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as passes } from 'node:timers/promises';
+import { afterEach, expect, test } from 'vitest';
+import { secretHash } from '../../src/core/secret-hash.js';
+import { FileStore, type StoredDocument } from '../../src/index.js';
+import { FakeWeChat } from '../../src/testing/index.js';
+import { Victim } from './victim.js';
+
+const LANES = 3;
+const USERS = 10;
+const LONGEST_LIFE_MS = 120;
+
+interface Rotation {
+  readonly token?: string;
+  readonly intent?: { readonly hash: string };
+}
+
+let directory: string | undefined;
+let wechat: FakeWeChat | undefined;
+const victims = new Set<Victim>();
+
+afterEach(async () => {
+  await Promise.all([...victims].map((victim) => victim.kill()));
+  victims.clear();
+  await wechat?.close();
+  if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+});
+
+/** Numbers that are the same for the same seed. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
+    return state / 2 ** 32;
+  };
+}
+
+/** Kills a process again and again, and looks after each time what has become of its users' refresh tokens. */
+async function killAgainAndAgain(lane: number, times: number, fake: FakeWeChat, root: string): Promise<number> {
+  const seed = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000) + lane;
+  const random = randomOf(seed);
+  const appid = `wx-lane-${lane}`;
+  const place = join(root, appid);
+  const offered: Record<string, string> = {};
+  for (let user = 0; user < USERS; user++) {
+    offered[`user-${user}`] = fake.authorizeUser(appid, `user-${user}`).refresh_token;
+  }
+  let lost = 0;
+  for (let kill = 0; kill < times; kill++) {
+    const victim = await Victim.start(place, fake.origin, appid);
+    victims.add(victim);
+    const asked = fake.nextCall((call) => call.appid === appid);
+    await victim.register(offered);
+    await asked;
+    await passes(random() * LONGEST_LIFE_MS);
+    await victim.kill();
+    victims.delete(victim);
+    // A request that was under way reaches the fake a moment after the death of who sent it.
+    await passes(20);
+    const store = new FileStore(place);
+    const subjects = Object.keys(offered);
+    const tasks = await store.get(subjects.map((subject) => `task/${appid}/oauth2_access_token/${subject}`));
+    expect(
+      tasks.every((task) => task !== undefined),
+      `seed ${seed}, kill ${kill}: a registration is lost`,
+    ).toBe(true);
+    const documents = await store.get(subjects.map((subject) => `key/${appid}/oauth2_access_token/${subject}`));
+    await store.close();
+    for (const [index, subject] of subjects.entries()) {
+      if (!isLost(documents[index], offered[subject] as string, fake, `seed ${seed}, kill ${kill}, ${subject}`))
+        continue;
+      lost += 1;
+      offered[subject] = fake.authorizeUser(appid, subject).refresh_token;
+    }
+  }
+  return lost;
+}
+
+/** Whether the process died between WeChat's answer and the write. Whatever else is lost is a failure. */
+function isLost(document: StoredDocument | undefined, offered: string, fake: FakeWeChat, where: string): boolean {
+  const { token, intent } = (document?.data['rotation'] ?? {}) as Rotation;
+  if (token !== undefined && fake.isValid(token)) return false;
+  if (fake.isValid(offered)) return false;
+  const announced = [token, offered].filter((refreshToken) => refreshToken !== undefined).map(secretHash);
+  expect(announced, `${where}: a refresh token was used up that nobody had announced`).toContain(intent?.hash);
+  return true;
+}
+
+async function killAll(times: number, options: Parameters<typeof FakeWeChat.start>[0]): Promise<number> {
+  directory = await mkdtemp(join(tmpdir(), 'wechat-tokens-'));
+  const fake = await FakeWeChat.start({ lifeSeconds: 1, ...options });
+  wechat = fake;
+  const root = directory;
+  const lanes = Array.from({ length: LANES }, (_, lane) => killAgainAndAgain(lane, times / LANES, fake, root));
+  return (await Promise.all(lanes)).reduce((sum, lost) => sum + lost, 0);
+}
+
+test('I3: of 300 random kills none loses a refresh token, but between the answer and the write', async () => {
+  const lost = await killAll(300, { refreshTokens: 'single-use' });
+  expect(wechat?.countCalls()).toBeGreaterThan(300);
+  expect(lost).toBeLessThan(300 * USERS);
+});
+
+test('I3: with a grace time of WeChat random kills lose none at all', async () => {
+  const lost = await killAll(60, { refreshTokens: { graceSeconds: 60 } });
+  expect(wechat?.countCalls()).toBeGreaterThan(60);
+  expect(lost).toBe(0);
+});
