@@ -2,7 +2,7 @@ import type { Allowances } from './allowance.js';
 import { ask, StaleDependency } from './attempt.js';
 import { closedError, isTokenError, TokenError } from './errors.js';
 import type { Failures } from './failures.js';
-import { InvalidGrant, receivedToken, storedGrant } from './grant.js';
+import { InvalidGrant, receivedToken, savedToken, storedGrant } from './grant.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
 import { NeedMissing, type Needs } from './needs.js';
@@ -120,7 +120,8 @@ export class Exchange {
   ): Promise<Answer> {
     const { key, reason, stale } = flight;
     const { clock, upstream, allowances, records, times } = this.#parts;
-    const askedAt = clock.now();
+    const askedAtWall = clock.now();
+    const askedAtMonotonic = clock.monotonic();
     const previous = records.cache.get(key)?.record ?? records.recordOf(key, spending.document);
     const asked = await ask({
       key,
@@ -135,10 +136,14 @@ export class Exchange {
       allowances,
       spending,
     });
+    // A clock that was set back meanwhile must not spoil the answer; one that is ahead may mean that the machine has slept.
+    const now = clock.now();
+    const askedAt = Math.min(askedAtWall, now - (clock.monotonic() - askedAtMonotonic));
     try {
-      const grant = storedGrant(asked, askedAt, clock.now(), times, clock.random());
+      const grant = storedGrant(asked, askedAt, now, times, clock.random());
       return { grant, received: receivedToken(asked, grant) };
     } catch (error) {
+      spending.keep(savedToken(asked, askedAt));
       const why = error instanceof InvalidGrant ? error.message : 'it cannot be read';
       const message = `the answer for ${key.type} cannot be used: ${why}`;
       throw new TokenError('UPSTREAM_REJECTED', message, { ...key, retryable: true });

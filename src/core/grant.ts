@@ -13,8 +13,20 @@ const MAX_RESULT_LENGTH = 65_536;
 /** Says what is wrong with a grant, in words of ours and without its value. */
 export class InvalidGrant extends TypeError {}
 
+/** The refresh token of a grant that cannot be used otherwise: what was sent for it may be used up. */
+export function savedToken(grant: Grant, askedAt: number): ReceivedToken | undefined {
+  try {
+    return receivedToken(grant, { obtainedAt: askedAt });
+  } catch {
+    return undefined;
+  }
+}
+
 /** The refresh token of a grant that {@link storedGrant} has accepted. */
-export function receivedToken(grant: Grant, { obtainedAt }: StoredGrant): ReceivedToken | undefined {
+export function receivedToken(
+  grant: Grant,
+  { obtainedAt }: Pick<StoredGrant, 'obtainedAt'>,
+): ReceivedToken | undefined {
   const { refreshToken: value, refreshTokenExpiresInSeconds: life } = grant;
   if (value === undefined && life === undefined) return undefined;
   if (typeof value !== 'string' || value === '' || value.length > MAX_VALUE_LENGTH) {

@@ -5,10 +5,12 @@ import { contentWithTrying, type KeyDocument, nextDueAt } from './key-document.j
 import { NeedMissing } from './needs.js';
 import { describeKind } from './redact.js';
 import {
+  afterGrant,
   type Choice,
   chooseInput,
   type Intent,
   type Preference,
+  type ReceivedToken,
   type Refused,
   type Spent,
   withIntent,
@@ -101,6 +103,13 @@ export class Spending {
     const base = rotation?.token === undefined ? undefined : secretHash(rotation.token);
     this.#spent = { hash: choice.hash, base, known: rotation?.known ?? [] };
     return { value: choice.value, stored: choice.stored };
+  }
+
+  /** Keeps the refresh token of an answer that is of no other use; it is written together with the failure. */
+  keep(received: ReceivedToken | undefined): void {
+    if (this.#spent !== undefined && received !== undefined) {
+      this.#setRotation(afterGrant(this.#document.rotation, received, this.#spent));
+    }
   }
 
   /**

@@ -454,3 +454,45 @@ test('an announcement that always loses ends the refresh', async () => {
   expect(sets).toBe(5);
   expect(world.upstream.sent).toEqual([]);
 });
+
+test.each([
+  ['without a token', { value: '' }],
+  ['with an odd lifetime', { expiresInSeconds: -1 }],
+])('I3: an answer %s is refused, and its refresh token is kept', async (_, change) => {
+  await using world = new RotatingWorld();
+  world.upstream.change = () => {
+    world.upstream.change = () => ({});
+    return change;
+  };
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED' });
+  expect(await world.storedToken()).toBe('refresh-2');
+  await world.clock.advance(60_000);
+  expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
+  expect(tokens.peek(APPID, TYPE, USER)).toBeDefined();
+});
+
+test('I3: a clock that is set back before the answer comes does not spoil it', async () => {
+  await using world = new RotatingWorld();
+  world.upstream.answering = () => {
+    world.upstream.answering = () => {};
+    world.clock.jump(-86_400_000);
+  };
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  expect(await tokens.get(APPID, TYPE, USER)).toBe('token of refresh-2 1');
+  expect(await world.storedToken()).toBe('refresh-2');
+});
+
+test('I3: an answer that has ended when it comes leaves its refresh token', async () => {
+  await using world = new RotatingWorld();
+  world.upstream.answering = () => {
+    world.upstream.answering = () => {};
+    world.clock.jump(86_400_000);
+  };
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED' });
+  await world.clock.advance(60_000);
+  expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
+  expect(world.upstream.isGood(await world.storedToken())).toBe(true);
+  expect(world.reauthorizations()).toBe(0);
+});
