@@ -356,7 +356,7 @@ export class TokenManager<Custom extends string = never> {
   /** A clock that reads less than at the last hit has been set back: nothing may be answered before that is looked at. */
   #lookAtClock(): void {
     const { clock } = this.#engine;
-    if (clock.now() < this.#lastHitAt) clock.check();
+    if (clock.now() < this.#lastHitAt) void clock.check();
     this.#lastHitAt = clock.now();
   }
 }

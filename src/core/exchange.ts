@@ -136,7 +136,9 @@ export class Exchange {
       allowances,
       spending,
     });
-    // A clock that was set back meanwhile must not spoil the answer; one that is ahead may mean that the machine has slept.
+    // A clock that was set meanwhile must not spoil the answer; one that the store agrees is ahead may mean that the
+    // machine has slept.
+    await clock.check();
     const now = clock.now();
     const askedAt = Math.min(askedAtWall, now - (clock.monotonic() - askedAtMonotonic));
     try {

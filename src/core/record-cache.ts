@@ -22,6 +22,8 @@ export interface CachedRecord {
   confirmedAtMonotonic: number | undefined;
   /** When it is due in this process. */
   dueAt: number;
+  /** The store says so, which a clock far ahead has told: the token may have ended since. */
+  readonly isFromTheFuture: boolean;
 }
 
 /** A failure that this process remembers. */

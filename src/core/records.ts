@@ -1,7 +1,14 @@
 import { type Events, type RefreshedEvent, tokenEvent } from './events.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
 import type { CachedRecord, RecordCache } from './record-cache.js';
-import { dueOf, FUTURE_TOLERANCE_MS, lifeMs, minValidityMs, type RefreshTimes } from './refresh-policy.js';
+import {
+  dueOf,
+  FUTURE_TOLERANCE_MS,
+  isFromTheFuture,
+  lifeMs,
+  minValidityMs,
+  type RefreshTimes,
+} from './refresh-policy.js';
 import type { StoreClock } from './store-clock.js';
 import type { TokenKey } from './token-key.js';
 import { type ReadResult, TokenRecord } from './token-record.js';
@@ -61,8 +68,9 @@ export class Records {
     return Math.min(cached.record.expiresAt - this.#clock.now(), cached.endsAtMonotonic - this.#clock.monotonic());
   }
 
+  /** No life is long enough where nobody knows how much of it is left. */
   minValidityMs(cached: CachedRecord): number {
-    return minValidityMs(cached.record, this.#times);
+    return cached.isFromTheFuture ? Number.POSITIVE_INFINITY : minValidityMs(cached.record, this.#times);
   }
 
   isUsableGrant(grant: StoredGrant): boolean {
@@ -94,11 +102,11 @@ export class Records {
   /** The clock went back: whatever claims to come from the future is due, once. */
   distrust(): CachedRecord[] {
     this.cache.distrust();
-    const soon = this.#clock.now() + FUTURE_TOLERANCE_MS;
+    const now = this.#clock.now();
     const fromTheFuture = [...this.cache.records()].filter(
-      ({ record, dueAt }) => record.obtainedAt > soon && dueAt > soon,
+      ({ record, dueAt }) => isFromTheFuture(record, now) && dueAt > now + FUTURE_TOLERANCE_MS,
     );
-    for (const cached of fromTheFuture) cached.dueAt = this.#clock.now();
+    for (const cached of fromTheFuture) cached.dueAt = now;
     return fromTheFuture;
   }
 
@@ -121,6 +129,7 @@ export class Records {
       endsAtMonotonic: monotonic + Math.min(grant.expiresAt - now, lifeMs(grant)),
       confirmedAtMonotonic: written ? monotonic : undefined,
       dueAt: dueOf(grant, now),
+      isFromTheFuture: isFromTheFuture(grant, now),
     };
     this.trust(cached);
     return cached;

@@ -16,6 +16,10 @@ const DEFAULT_MIN_VALIDITY_MS = 10_000;
 /** A token that claims to have been obtained this much later than now was obtained by a clock that has moved. */
 export const FUTURE_TOLERANCE_MS = 5_000;
 
+export function isFromTheFuture({ obtainedAt }: Lifetime, now: number): boolean {
+  return obtainedAt > now + FUTURE_TOLERANCE_MS;
+}
+
 export function lifeMs(lifetime: Lifetime): number {
   return lifetime.expiresAt - lifetime.obtainedAt;
 }
@@ -42,7 +46,7 @@ function capped(set: number | undefined, byDefault: number, life: number): numbe
 
 /** When a stored token is due: at once where a clock that has moved since says that it comes from the future. */
 export function dueOf(stored: Lifetime & { readonly dueAt: number }, now: number): number {
-  return stored.obtainedAt > now + FUTURE_TOLERANCE_MS ? now : stored.dueAt;
+  return isFromTheFuture(stored, now) ? now : stored.dueAt;
 }
 
 /** When to ask again after an answer that did not extend the token in force. */

@@ -71,8 +71,12 @@ export class StoreClock implements Clock {
     return this.#syncing;
   }
 
-  /** Compares wall and monotonic time, reports a jump, and samples the offset when that is called for. */
-  check(): void {
+  /**
+   * Compares wall and monotonic time, reports a jump, and samples the offset when that is called for.
+   *
+   * @returns when no sample is under way any more; it never rejects.
+   */
+  async check(): Promise<void> {
     const wall = this.#clock.now();
     const monotonic = this.#clock.monotonic();
     const drift = wall - this.#wallAtTick - (monotonic - this.#monotonicAtTick);
@@ -80,7 +84,8 @@ export class StoreClock implements Clock {
     this.#monotonicAtTick = monotonic;
     if (drift < -JUMP_MS) this.#listener.wentBack();
     if (drift > JUMP_MS) this.#listener.wentForward();
-    if (Math.abs(drift) > JUMP_MS || monotonic - this.#syncedAt >= SYNC_EVERY_MS) this.sync().catch(() => {});
+    if (Math.abs(drift) > JUMP_MS || monotonic - this.#syncedAt >= SYNC_EVERY_MS) void this.sync().catch(() => {});
+    await this.#syncing?.catch(() => {});
   }
 
   async #sample(): Promise<void> {
@@ -98,7 +103,7 @@ export class StoreClock implements Clock {
 
   #setTick(): void {
     this.#tick = this.#clock.setTimer(() => {
-      this.check();
+      void this.check();
       this.#setTick();
     }, this.#tickEveryMs);
   }

@@ -29,6 +29,7 @@ function cached(of: TokenKey): CachedRecord {
     endsAtMonotonic: 9,
     confirmedAtMonotonic: 0,
     dueAt: 2,
+    isFromTheFuture: false,
   };
 }
 

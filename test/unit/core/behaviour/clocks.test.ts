@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TokenError } from '../../../../src/index.js';
+import { type Clock, TokenError } from '../../../../src/index.js';
 import { APPID, TYPE, World } from '../../../support/world.js';
 
 const LIFE_MS = 7_200_000;
@@ -76,14 +76,7 @@ test('a token whose process clock is a day ahead of the store is kept by the clo
   await using world = new World();
   const right = await world.registered();
   await right.get(APPID, TYPE);
-  const ahead = world.manager({
-    clock: {
-      now: () => world.clock.now() + DAY_MS,
-      monotonic: () => world.clock.monotonic(),
-      random: () => 0.5,
-      setTimer: (callback, delayMs) => world.clock.setTimer(callback, delayMs),
-    },
-  });
+  const ahead = world.manager({ clock: offBy(world, () => DAY_MS) });
   expect(await ahead.get(APPID, TYPE)).toBe('token-1');
   await world.clock.advance(LIFE_MS);
   expect(world.wechat.calls).toBe(2);
@@ -104,3 +97,53 @@ test('a clock set back freezes nothing: what failed before is tried again, and l
   await world.clock.advance(1_000);
   await expect(tokens.refresh(APPID, TYPE, { force: true })).resolves.toMatch(/^token-/);
 });
+
+/** A store that holds a token which a process a day ahead has fetched, whose life is over by the clock of the store. */
+async function withDeadTokenFromTheFuture(): Promise<World> {
+  const world = new World();
+  const ahead = await world.registered();
+  world.clock.jump(DAY_MS);
+  await ahead.get(APPID, TYPE);
+  await ahead.close();
+  world.clock.jump(-DAY_MS);
+  await world.clock.advance(LIFE_MS);
+  return world;
+}
+
+test('a token from the future, which may have ended, is not answered before it was tried to get another', async () => {
+  await using world = await withDeadTokenFromTheFuture();
+  expect(await world.manager().get(APPID, TYPE)).toBe('token-2');
+  expect(world.wechat.calls).toBe(2);
+});
+
+test('a token from the future is better than none while WeChat is away', async () => {
+  await using world = await withDeadTokenFromTheFuture();
+  world.wechat.always = new TokenError('UPSTREAM_UNAVAILABLE', 'away', { retryable: true });
+  const tokens = world.manager();
+  expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+  const { calls } = world.wechat;
+  for (let time = 0; time < 10; time++) expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+  expect(world.wechat.calls).toBe(calls);
+});
+
+test('a clock set forward a day before the answer does not spoil it, where the store knows the time', async () => {
+  await using world = new World();
+  let offMs = 0;
+  world.wechat.next(async () => {
+    offMs = DAY_MS;
+    return {};
+  });
+  const tokens = await world.registered({ clock: offBy(world, () => offMs) });
+  expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+  await world.clock.advance(3_600_000);
+  expect(world.wechat.calls).toBe(1);
+});
+
+function offBy(world: World, offMs: () => number): Clock {
+  return {
+    now: () => world.clock.now() + offMs(),
+    monotonic: () => world.clock.monotonic(),
+    random: () => 0.5,
+    setTimer: (callback, delayMs) => world.clock.setTimer(callback, delayMs),
+  };
+}
