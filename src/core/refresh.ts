@@ -66,10 +66,13 @@ export class Refresh {
       const owed = await unwritten.settle(key);
       if (owed !== undefined) return owed;
       if (await this.#coolsDown(flight)) continue;
+      const registration = registry.fingerprint(key);
       const needs = await this.#gatherNeeds(key, refresher, registry.task(key));
       try {
         const taken = await this.#takeLease(flight, knownVersion);
         if (taken.kind === 'settled') return taken.record;
+        // While it waited for the lease, another refresh token may have been registered.
+        if (registry.fingerprint(key) !== registration) throw await this.#changedUnder(taken);
         return await this.#underLease(taken, flight, knownVersion, needs, progress);
       } catch (error) {
         if (error instanceof StaleDependency) {
@@ -105,6 +108,12 @@ export class Refresh {
     } finally {
       giveBack();
     }
+  }
+
+  async #changedUnder({ lease, giveBack }: TakenLease): Promise<DocumentChanged> {
+    giveBack();
+    await this.#parts.store.release(lease);
+    return new DocumentChanged();
   }
 
   /** The needs; a key that nothing can be refreshed with fails here, before anybody is asked. */

@@ -5,12 +5,14 @@ import { setTimeout as passes } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { secretHash } from '../../src/core/secret-hash.js';
 import { FileStore, type StoredDocument } from '../../src/index.js';
-import { FakeWeChat } from '../../src/testing/index.js';
+import { FakeWeChat, type FakeWeChatOptions } from '../../src/testing/index.js';
 import { Victim } from './victim.js';
 
 const LANES = 3;
 const USERS = 10;
-const LONGEST_LIFE_MS = 120;
+const LONGEST_LIFE_MS = 400;
+/** An answer that came so long before the kill must have been written, on the slowest machine. */
+const LONGEST_WRITE_MS = 350;
 
 interface Rotation {
   readonly token?: string;
@@ -37,8 +39,18 @@ function randomOf(seed: number): () => number {
   };
 }
 
-/** Kills a process again and again, and looks after each time what has become of its users' refresh tokens. */
-async function killAgainAndAgain(lane: number, times: number, fake: FakeWeChat, root: string): Promise<number> {
+/**
+ * Kills a process again and again, and looks after each time what has become of its users' refresh tokens.
+ *
+ * @param company - how many others live on in the same directory.
+ */
+async function killAgainAndAgain(
+  lane: number,
+  times: number,
+  company: number,
+  fake: FakeWeChat,
+  root: string,
+): Promise<number> {
   const seed = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000) + lane;
   const random = randomOf(seed);
   const appid = `wx-lane-${lane}`;
@@ -46,6 +58,11 @@ async function killAgainAndAgain(lane: number, times: number, fake: FakeWeChat, 
   const offered: Record<string, string> = {};
   for (let user = 0; user < USERS; user++) {
     offered[`user-${user}`] = fake.authorizeUser(appid, `user-${user}`).refresh_token;
+  }
+  for (let other = 0; other < company; other++) {
+    const living = await Victim.start(place, fake.origin, appid);
+    victims.add(living);
+    await living.register(offered);
   }
   let lost = 0;
   for (let kill = 0; kill < times; kill++) {
@@ -55,6 +72,7 @@ async function killAgainAndAgain(lane: number, times: number, fake: FakeWeChat, 
     await victim.register(offered);
     await asked;
     await passes(random() * LONGEST_LIFE_MS);
+    const killedAt = Date.now();
     await victim.kill();
     victims.delete(victim);
     // A request that was under way reaches the fake a moment after the death of who sent it.
@@ -71,6 +89,10 @@ async function killAgainAndAgain(lane: number, times: number, fake: FakeWeChat, 
     for (const [index, subject] of subjects.entries()) {
       if (!isLost(documents[index], offered[subject] as string, fake, `seed ${seed}, kill ${kill}, ${subject}`))
         continue;
+      const answered = fake.calls.findLast((call) => call.appid === appid && call.subject === subject);
+      expect(killedAt - (answered?.at ?? 0), `seed ${seed}, kill ${kill}: not written for long`).toBeLessThan(
+        LONGEST_WRITE_MS,
+      );
       lost += 1;
       offered[subject] = fake.authorizeUser(appid, subject).refresh_token;
     }
@@ -88,23 +110,27 @@ function isLost(document: StoredDocument | undefined, offered: string, fake: Fak
   return true;
 }
 
-async function killAll(times: number, options: Parameters<typeof FakeWeChat.start>[0]): Promise<number> {
+async function killAll(times: number, company: number, options: FakeWeChatOptions): Promise<number> {
   directory = await mkdtemp(join(tmpdir(), 'wechat-tokens-'));
   const fake = await FakeWeChat.start({ lifeSeconds: 1, ...options });
   wechat = fake;
   const root = directory;
-  const lanes = Array.from({ length: LANES }, (_, lane) => killAgainAndAgain(lane, times / LANES, fake, root));
+  const lanes = Array.from({ length: LANES }, (_, lane) => killAgainAndAgain(lane, times / LANES, company, fake, root));
   return (await Promise.all(lanes)).reduce((sum, lost) => sum + lost, 0);
 }
 
 test('I3: of 300 random kills none loses a refresh token, but between the answer and the write', async () => {
-  const lost = await killAll(300, { refreshTokens: 'single-use' });
+  const lost = await killAll(300, 0, { refreshTokens: 'single-use' });
   expect(wechat?.countCalls()).toBeGreaterThan(300);
-  expect(lost).toBeLessThan(300 * USERS);
+  // All ten were being refreshed, all the time; an idle machine loses one in 25.
+  expect(lost).toBeLessThan((300 * USERS) / 4);
 });
 
-test('I3: with a grace time of WeChat random kills lose none at all', async () => {
-  const lost = await killAll(60, { refreshTokens: { graceSeconds: 60 } });
-  expect(wechat?.countCalls()).toBeGreaterThan(60);
-  expect(lost).toBe(0);
+test('I3: with a grace time of WeChat 300 random kills lose none at all, with others alive or not', async () => {
+  const lost = [
+    await killAll(150, 0, { refreshTokens: { graceSeconds: 60 } }),
+    await killAll(150, 1, { refreshTokens: { graceSeconds: 60 } }),
+  ];
+  expect(wechat?.countCalls()).toBeGreaterThan(150);
+  expect(lost).toEqual([0, 0]);
 });

@@ -496,3 +496,22 @@ test('I3: an answer that has ended when it comes leaves its refresh token', asyn
   expect(world.upstream.isGood(await world.storedToken())).toBe(true);
   expect(world.reauthorizations()).toBe(0);
 });
+
+test('what is registered while a refresh waits for the lease is what it sends', async () => {
+  await using world = new RotatingWorld();
+  const params = { refresh_token: world.upstream.authorize() };
+  const { process: dying, die } = mortal(world);
+  world.upstream.arriving = () => {
+    world.upstream.arriving = () => {};
+    die();
+    return new Promise(() => {});
+  };
+  await world.register(dying, params);
+  await world.clock.advance(1_000);
+  const tokens = await world.withTask(params);
+  await world.clock.advance(5_000);
+  await world.register(tokens, { refresh_token: world.upstream.authorize() });
+  await world.clock.advance(LEASE_MS);
+  expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
+  expect(tokens.peek(APPID, TYPE, USER)).toBeDefined();
+});
