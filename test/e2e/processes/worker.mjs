@@ -14,9 +14,10 @@ tokens.on('refreshFailed', ({ appid, type, error }) => {
 const commands = {
   register: (registration) => tokens.register(registration),
   start: () => tokens.start(),
-  get: ({ appid, type }) => tokens.get(appid, type),
+  get: ({ appid, type, subject }) => tokens.get(appid, type, { subject }),
   peek: async ({ appid, type }) => tokens.peek(appid, type)?.value,
-  force: ({ appid, type }) => tokens.refresh(appid, type, { force: true }),
+  force: ({ appid, type, subject }) => tokens.refresh(appid, type, { subject, force: true }),
+  report: ({ appid, type, subject, stale }) => tokens.refresh(appid, type, { subject, stale }),
   close: () => tokens.close(),
 };
 
