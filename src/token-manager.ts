@@ -139,8 +139,7 @@ export class TokenManager<Custom extends string = never> {
     assertAppid(appid);
     const key = type === undefined ? undefined : this.#key(appid, type, options, ['subject']);
     await this.#engine.start();
-    if (key === undefined) await this.#engine.registrar.unregisterApp(appid);
-    else await this.#engine.registrar.unregisterTask(key);
+    await this.#engine.unregister(appid, key);
   }
 
   /**

@@ -8,7 +8,7 @@ import type { AppCredentials, Grant, RefreshContext, Refresher, RefreshReason, U
 import type { Spending } from './spending.js';
 import { isStaleTokenError } from './stale-answer.js';
 import type { StoreClock } from './store-clock.js';
-import { ATTEMPT_TIMEOUT_MS } from './time-limits.js';
+import { ATTEMPT_TIMEOUT_MS, SHORTEST_REQUEST_MS } from './time-limits.js';
 import { assertTypeName, keyId, type TokenKey } from './token-key.js';
 import type { TokenRecord } from './token-record.js';
 
@@ -45,11 +45,12 @@ export class StaleDependency extends Error {
  */
 export async function ask(input: AttemptInput): Promise<Grant> {
   const { key, refresher, clock, spending } = input;
+  const startedAt = clock.monotonic();
   const controller = new AbortController();
   const timer = setPatientTimer(clock, () => controller.abort(timeoutError(key)), ATTEMPT_TIMEOUT_MS);
   const handedOut = new Map<string, NeededToken>();
   try {
-    const context = contextOf(input, handedOut, controller.signal);
+    const context = contextOf(input, startedAt, handedOut, controller.signal);
     return await untilAborted(controller.signal, async () => refresher.refresh(context));
   } catch (error) {
     if (spending.interruption !== undefined) throw spending.interruption;
@@ -65,8 +66,13 @@ export async function ask(input: AttemptInput): Promise<Grant> {
   }
 }
 
-function contextOf(input: AttemptInput, handedOut: Map<string, NeededToken>, signal: AbortSignal): RefreshContext {
-  const { key, app, previous, reason, stale, needs, upstream, allowances, spending } = input;
+function contextOf(
+  input: AttemptInput,
+  startedAt: number,
+  handedOut: Map<string, NeededToken>,
+  signal: AbortSignal,
+): RefreshContext {
+  const { key, app, previous, reason, stale, needs, clock, upstream, allowances, spending } = input;
   return {
     key,
     app,
@@ -89,6 +95,7 @@ function contextOf(input: AttemptInput, handedOut: Map<string, NeededToken>, sig
       }
       const spent = await spending.spend(offered, prefer);
       signal.throwIfAborted();
+      if (clock.monotonic() - startedAt > ATTEMPT_TIMEOUT_MS - SHORTEST_REQUEST_MS) throw isTooLateToSend(key);
       return spent;
     },
     async allow(name, limit) {
@@ -104,6 +111,11 @@ function untilAborted<Result>(signal: AbortSignal, work: () => Promise<Result>):
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     work().then(resolve, reject);
   });
+}
+
+function isTooLateToSend(key: TokenKey): TokenError {
+  const message = 'the store took so long to note what is about to be sent that no answer could be waited for';
+  return new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true });
 }
 
 function timeoutError(key: TokenKey): TokenError {

@@ -4,7 +4,7 @@ import { DocumentReader } from './document-reader.js';
 import { closedError } from './errors.js';
 import type { Events } from './events.js';
 import { Failures } from './failures.js';
-import { receivedToken, storedGrant } from './grant.js';
+import { assertGrantNames, receivedToken, storedGrant } from './grant.js';
 import { GrantWriter } from './grant-writer.js';
 import type { JsonObject } from './json.js';
 import { type StoredGrant, withValue } from './key-document.js';
@@ -80,7 +80,8 @@ export class Engine {
       registrationChanged: (appid) => this.#registrationChanged(appid),
     });
     this.registrar = new Registrar(this.store, this.reader, this.registry, this.clock);
-    const cache = new RecordCache(maxCachedRecords, (key) => this.registry.task(key) !== undefined);
+    const isKept = (key: TokenKey): boolean => this.registry.task(key) !== undefined || this.#isPushed(key.type);
+    const cache = new RecordCache(maxCachedRecords, isKept);
     this.records = new Records(cache, this.clock, events, times, (key, version) => this.#readResult(key, version));
     this.#refresherOf = refresherOf;
     this.failures = new Failures(this.store, cache, this.clock, events, (key) => this.#fingerprint(key));
@@ -126,7 +127,8 @@ export class Engine {
         refresherOf,
         tokenOf: async (key) => (await this.source.acquire(key, 0, this.deadline())).value,
         replaceStale: (key, value) => this.source.refreshStale(key, value, this.deadline()),
-        preparing: new Slots(MAX_PREPARING),
+        leasing: new Slots(MAX_PREPARING),
+        announcing: new Slots(MAX_PREPARING),
         isClosing: () => this.isClosed,
       }),
       flights: this.#flights,
@@ -154,9 +156,16 @@ export class Engine {
     return this.#started;
   }
 
+  async unregister(appid: string, key: TokenKey | undefined): Promise<void> {
+    if (key === undefined) await this.registrar.unregisterApp(appid);
+    else await this.registrar.unregisterTask(key);
+    this.#unwritten.drop(appid, key);
+  }
+
   /** Stores a grant that was got elsewhere, unless a newer one is stored. */
   async put(key: TokenKey, grant: Grant): Promise<CachedRecord> {
     const { clock, registry, source, writer } = this;
+    assertGrantNames(grant);
     await source.assertRegistered(key, this.deadline());
     const now = clock.now();
     const stored = this.#storedPut(key, grant, now);

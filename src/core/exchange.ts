@@ -18,6 +18,7 @@ import { DocumentChanged, Spending } from './spending.js';
 import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
+import type { TokenKey } from './token-key.js';
 import type { UnwrittenGrants } from './unwritten-grants.js';
 
 export interface ExchangeParts {
@@ -32,8 +33,8 @@ export interface ExchangeParts {
   readonly upstream: Upstream;
   readonly times: RefreshTimes;
   readonly accessToken: AccessTokenMode;
-  /** Commands of the store before a request, few at a time: what follows an answer must not wait behind them. */
-  readonly preparing: Slots;
+  /** Whoever announces what is about to be sent waits here, so that answers do not wait long behind announcements. */
+  readonly announcing: Slots;
   readonly isClosing: () => boolean;
 }
 
@@ -54,6 +55,12 @@ export interface Progress {
 interface Answer {
   readonly grant: StoredGrant;
   readonly received: ReceivedToken | undefined;
+}
+
+interface Failed {
+  readonly spending: Spending;
+  readonly lease: Lease;
+  readonly hadTask: boolean;
 }
 
 /** After a refusal: whether a function offers another refresh token has to be looked at, anything else makes itself known. */
@@ -78,14 +85,14 @@ export class Exchange {
     needs: Needs,
     { refresher, mayReplaceDependencies, answered }: Progress,
   ): Promise<CachedRecord> {
-    const { registry, failures, writer, unwritten, accessToken, store, clock, preparing, isClosing } = this.#parts;
+    const { registry, writer, unwritten, accessToken, store, clock, announcing, isClosing } = this.#parts;
     const { key, reason } = flight;
     const app = registry.app(key.appid);
     if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
     const task = registry.task(key);
     const hadTask = task !== undefined;
     const looksAgainMs = typeof task?.params === 'function' ? LOOK_AT_FUNCTION_EVERY_MS : LOOK_AGAIN_EVERY_MS;
-    const spending = new Spending({ key, document, hadTask, answered, looksAgainMs, store, clock, preparing });
+    const spending = new Spending({ key, document, hadTask, answered, looksAgainMs, store, clock, announcing });
     if (isClosing()) throw closedError();
     let answer: Answer;
     try {
@@ -96,8 +103,11 @@ export class Exchange {
         if (spending.intent !== undefined) answered.push(spending.intent);
         throw error;
       }
-      const failure = await spending.settle(error instanceof StaleDependency ? error.error : (error as TokenError));
-      throw await failures.record(key, spending.document, lease, failure, hadTask);
+      throw await this.#fail(key, error instanceof StaleDependency ? error.error : (error as TokenError), {
+        spending,
+        lease,
+        hadTask,
+      });
     }
     const { grant, received } = answer;
     const options: WriteOptions = { source: 'upstream', reason, lease, hadTask, received, spent: spending.spent };
@@ -109,6 +119,23 @@ export class Exchange {
       if (received !== undefined) throw unwritten.owe(key, grant, options, error);
       return unwritten.keep(key, spending.document.version, grant, options);
     }
+  }
+
+  /**
+   * Notes what is known after a failure.
+   *
+   * @returns the error for whoever waits.
+   */
+  async #fail(key: TokenKey, error: TokenError, { spending, lease, hadTask }: Failed): Promise<TokenError> {
+    const { failures, unwritten } = this.#parts;
+    const settled = await spending.settle(error).catch((settling: unknown) => {
+      if (isTokenError(settling)) return settling;
+      throw settling;
+    });
+    const { failure, isStored } = await failures.record(key, spending.document, lease, settled, hadTask);
+    const { kept: received, spent } = spending;
+    if (!isStored && received !== undefined) unwritten.oweToken(key, { source: 'upstream', hadTask, received, spent });
+    return failure;
   }
 
   async #ask(

@@ -83,7 +83,7 @@ export class Failures {
    * Records a failed attempt, in the store for the whole fleet, or here when it concerns this host alone; releases the
    * lease either way.
    *
-   * @returns the error with the facts that were found, for whoever waits.
+   * @returns the error with the facts that were found, for whoever waits, and whether the store has the document.
    */
   async record(
     key: TokenKey,
@@ -91,11 +91,16 @@ export class Failures {
     lease: Lease,
     error: TokenError,
     hadTask: boolean,
-  ): Promise<TokenError> {
+  ): Promise<{ readonly failure: TokenError; readonly isStored: boolean }> {
     const trying = this.#trying(key, document, error);
     const isNews = this.remembered(key)?.trying.error.code !== error.code;
     this.#cache.setFailure(key, { trying, local: error.hostOnly });
-    if (error.hostOnly || !(await this.#write(key, document, trying, lease, hadTask))) await this.#store.release(lease);
+    const isStored = !error.hostOnly && (await this.#write(key, document, trying, lease, hadTask));
+    if (!isStored) {
+      // What the store does not know, the document cannot take back.
+      this.#cache.setFailure(key, { trying, local: true });
+      await this.#store.release(lease);
+    }
     const failure = withFacts(error, { ...key, retryAt: trying.retryAt });
     this.#events.emit('refreshFailed', {
       ...tokenEvent(key),
@@ -106,7 +111,7 @@ export class Failures {
     if (error.code === 'REAUTHORIZATION_REQUIRED' && isNews) {
       this.#events.emit('reauthorizationRequired', { ...tokenEvent(key), error: failure });
     }
-    return failure;
+    return { failure, isStored };
   }
 
   #trying(key: TokenKey, document: KeyDocument, error: TokenError): Trying {
@@ -134,7 +139,8 @@ export class Failures {
       const content = seal(id, contentWithTrying(document, trying));
       const options = hadTask ? { due, lease } : { lease };
       const version = await this.#store.set(id, content, document.version, options);
-      if (version !== undefined && !(await isStillRegistered(this.#store, key, hadTask))) {
+      const isFirst = document.version === 0;
+      if (version !== undefined && isFirst && !(await isStillRegistered(this.#store, key, hadTask))) {
         await this.#store.delete(id, version);
       }
       return version !== undefined;

@@ -6,6 +6,7 @@ import {
   contentWithGrant,
   contentWithTrying,
   type KeyDocument,
+  nextDueAt,
   readKeyDocument,
   type StoredGrant,
 } from './key-document.js';
@@ -13,7 +14,7 @@ import type { CachedRecord } from './record-cache.js';
 import type { Adoption, Records } from './records.js';
 import { dueAfterOverlapAt, dueAgainAt, FUTURE_TOLERANCE_MS, repeats } from './refresh-policy.js';
 import { isStillRegistered } from './registration-check.js';
-import { afterGrant, continuesFrom, type ReceivedToken, type Spent, withoutIntent } from './rotation.js';
+import { afterGrant, continuesFrom, isDead, type ReceivedToken, type Spent, withoutIntent } from './rotation.js';
 import type { Due, Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -62,6 +63,24 @@ export class GrantWriter {
     return writing;
   }
 
+  /**
+   * Stores a refresh token whose grant is of no use, unless another one has been stored meanwhile.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  async writeToken(key: TokenKey, options: WriteOptions): Promise<void> {
+    const id = documentId('key', key);
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const document = await this.read(key);
+      if (!mayFollow(document, options) || !(await isStillRegistered(this.#store, key, options.hadTask))) return;
+      const next = { ...document, rotation: afterGrant(document.rotation, options.received, options.spent) };
+      const dueAt = nextDueAt(document.grant, document.trying);
+      const content = seal(id, contentWithTrying(next, document.trying));
+      if ((await this.#store.set(id, content, document.version, setOptions(key, dueAt, options))) !== undefined) return;
+    }
+    throw isChangedAllTheTime(key);
+  }
+
   /** Resolves when no write of the key is under way here: what the store tells of it before is no news. */
   async idle(key: TokenKey): Promise<void> {
     await this.#writing.get(keyId(key));
@@ -84,7 +103,7 @@ export class GrantWriter {
         next.rotation?.token !== document.rotation?.token || next.rotation?.expiresAt !== document.rotation?.expiresAt;
       const isOlder = current !== undefined && this.#isNewer(current, grant);
       // A refresh token that was paid for with another must be stored, whatever has become of the grant.
-      const mustWrite = bringsToken && (options.spent !== undefined || !isOlder);
+      const mustWrite = bringsToken && (options.spent !== undefined || !isOlder || isDead(document.rotation));
       if (!mustWrite && current !== undefined) {
         const kept = { ...document, rotation: withoutIntent(document.rotation) };
         if (this.#repeats(current, grant)) return this.#keep(key, kept, current, grant, options);
@@ -100,7 +119,8 @@ export class GrantWriter {
       );
       if (version !== undefined) {
         const recordVersion = isOlder ? document.recordVersion : version;
-        return this.#publish(key, { ...next, version, recordVersion }, inForce, options);
+        const isFirst = document.version === 0;
+        return this.#publish(key, { ...next, version, recordVersion }, inForce, options, isFirst);
       }
       await this.#release(options);
       options = withoutLease(options);
@@ -111,10 +131,7 @@ export class GrantWriter {
       }
       if (!(await isStillRegistered(this.#store, key, options.hadTask))) throw notRegistered(key);
     }
-    throw new TokenError('STORE_UNAVAILABLE', 'the stored record is being changed by others all the time', {
-      ...key,
-      retryable: true,
-    });
+    throw isChangedAllTheTime(key);
   }
 
   /** Somebody has stored another refresh token since ours was sent: what came of ours would undo that. */
@@ -200,9 +217,12 @@ export class GrantWriter {
     { version, recordVersion, rotation }: KeyDocument,
     grant: StoredGrant,
     options: WriteOptions,
+    isFirst: boolean,
   ): Promise<CachedRecord> {
     if (!(await isStillRegistered(this.#store, key, options.hadTask))) {
-      await this.#store.delete(documentId('key', key), version);
+      // Where a document was replaced, whoever unregisters deletes this one; whoever takes back a registration that
+      // failed half-way does not, and its refresh token is the only good one.
+      if (isFirst || options.spent === undefined) await this.#store.delete(documentId('key', key), version);
       this.#records.cache.delete(key);
       throw notRegistered(key);
     }
@@ -228,6 +248,11 @@ function noop(): void {}
 
 function withoutLease({ lease: _lease, ...options }: WriteOptions): WriteOptions {
   return options;
+}
+
+function isChangedAllTheTime(key: TokenKey): TokenError {
+  const message = 'the stored record is being changed by others all the time';
+  return new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true });
 }
 
 function notRegistered(key: TokenKey): TokenError {

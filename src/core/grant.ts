@@ -1,3 +1,4 @@
+import { assertNames } from './assert-options.js';
 import { isJsonObject, jsonOf } from './json.js';
 import { type StoredGrant, withoutValue } from './key-document.js';
 import { describeKind, describeValue } from './redact.js';
@@ -13,12 +14,28 @@ const MAX_RESULT_LENGTH = 65_536;
 /** Says what is wrong with a grant, in words of ours and without its value. */
 export class InvalidGrant extends TypeError {}
 
+const NAMES = [
+  'value',
+  'expiresInSeconds',
+  'obtainedAt',
+  'dueInSeconds',
+  'refreshToken',
+  'refreshTokenExpiresInSeconds',
+  'result',
+] as const satisfies readonly (keyof Grant)[];
+
+/** A caller who misspells the refresh token must not lose it unnoticed. */
+export function assertGrantNames(grant: Grant): void {
+  if (isJsonObject(grant)) assertNames(grant, NAMES, 'a grant');
+}
+
 /** The refresh token of a grant that cannot be used otherwise: what was sent for it may be used up. */
 export function savedToken(grant: Grant, askedAt: number): ReceivedToken | undefined {
   try {
     return receivedToken(grant, { obtainedAt: askedAt });
   } catch {
-    return undefined;
+    const { refreshToken: value } = grant ?? {};
+    return isRefreshToken(value) ? { value, expiresAt: undefined } : undefined;
   }
 }
 
@@ -29,8 +46,8 @@ export function receivedToken(
 ): ReceivedToken | undefined {
   const { refreshToken: value, refreshTokenExpiresInSeconds: life } = grant;
   if (value === undefined && life === undefined) return undefined;
-  if (typeof value !== 'string' || value === '' || value.length > MAX_VALUE_LENGTH) {
-    const got = typeof value === 'string' ? `${value.length} characters` : describeKind(value);
+  if (!isRefreshToken(value)) {
+    const got = typeof value === 'string' ? `${(value as string).length} characters` : describeKind(value);
     throw new InvalidGrant(
       `a grant's refreshToken must be a string of 1 to ${MAX_VALUE_LENGTH} characters, got ${got}`,
     );
@@ -43,6 +60,10 @@ export function receivedToken(
     );
   }
   return { value, expiresAt: obtainedAt + Math.round(lifeSeconds * 1_000) };
+}
+
+function isRefreshToken(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_VALUE_LENGTH;
 }
 
 /** A refresher's or a caller's grant turned into what is stored: instants on the store's clock. */

@@ -35,21 +35,21 @@ export interface RememberedFailure {
 
 const MAX_FAILURES = 10_000;
 
-/** Records of keys with a task in maps that never evict; the rest, and recent failures, in LRU caches. */
+/** Records that are to be kept, as those of keys with a task, in maps that never evict; the rest, and recent failures, in LRU caches. */
 export class RecordCache {
   /** By type first: there are few, so that a lookup among many apps meets one large map and not one more for each app. */
   readonly #byType = new Map<string, Map<string, CachedRecord>>();
   readonly #bySubject = new Map<string, CachedRecord>();
   readonly #withoutTask: LRUCache<string, CachedRecord>;
   readonly #failures = new LRUCache<string, RememberedFailure>({ max: MAX_FAILURES });
-  readonly #hasTask: (key: TokenKey) => boolean;
+  readonly #isKept: (key: TokenKey) => boolean;
   /** The record that was looked up last, where there is one app: comparing two names is cheaper than two lookups. */
   #only: CachedRecord | undefined;
   #isClosed = false;
 
-  constructor(maxCachedRecords: number, hasTask: (key: TokenKey) => boolean) {
+  constructor(maxCachedRecords: number, isKept: (key: TokenKey) => boolean) {
     this.#withoutTask = new LRUCache({ max: maxCachedRecords });
-    this.#hasTask = hasTask;
+    this.#isKept = isKept;
   }
 
   /** The record of a key with a task and without a subject: two lookups, for the hot path. */
@@ -72,7 +72,7 @@ export class RecordCache {
     if (this.#isClosed) return;
     const { key } = cached;
     this.delete(key);
-    if (!this.#hasTask(key)) this.#withoutTask.set(keyId(key), cached);
+    if (!this.#isKept(key)) this.#withoutTask.set(keyId(key), cached);
     else if (key.subject !== undefined) this.#bySubject.set(keyId(key), cached);
     else this.#appsOf(key.type).set(key.appid, cached);
   }

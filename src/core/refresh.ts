@@ -10,7 +10,7 @@ import type { CachedRecord } from './record-cache.js';
 import { dueOf } from './refresh-policy.js';
 import type { BuiltInRefresher, RateLimit } from './refresher.js';
 import type { RegisteredTask } from './registry.js';
-import { chooseInput } from './rotation.js';
+import { type Choice, chooseInput } from './rotation.js';
 import type { Flight } from './single-flight.js';
 import { Slots } from './slots.js';
 import { DocumentChanged } from './spending.js';
@@ -24,6 +24,8 @@ const REPORTS = '~reports';
 const REPORT_LIMIT: RateLimit = { everyMs: 30_000, perDay: 20 };
 
 export interface RefreshParts extends ExchangeParts {
+  /** Whoever takes a lease waits here, so that announcements and answers do not wait long behind them. */
+  readonly leasing: Slots;
   readonly reader: DocumentReader;
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   /** An ordinary `get` of a token that a refresh depends on. */
@@ -126,8 +128,11 @@ export class Refresh {
       isPushed: (type: string): boolean => refresherOf(type)?.pushed === true,
     };
     const cached = records.cache.get(key);
-    const { rotation } = cached ?? (refresher.spends === undefined ? NO_KEY_DOCUMENT : await writer.read(key));
-    const stored = chooseInput(rotation, undefined, 'stored', clock.now());
+    const choose = ({ rotation }: Pick<KeyDocument, 'rotation'>): Choice =>
+      chooseInput(rotation, undefined, 'stored', clock.now());
+    let stored = choose(cached ?? NO_KEY_DOCUMENT);
+    const maySpend = refresher.spends !== undefined || typeof task?.params === 'function';
+    if (stored.kind !== 'send' && maySpend) stored = choose(await writer.read(key));
     const needs = await gatherNeeds(key, refresher, task, sources, stored.kind === 'send');
     if (refresher.spends === undefined || stored.kind !== 'none') return needs;
     if (needs.params[refresher.spends] !== undefined) return needs;
@@ -137,14 +142,14 @@ export class Refresh {
 
   /** The lease, or the record that its holder has put in force meanwhile. */
   async #takeLease(flight: Flight<CachedRecord>, knownVersion: number): Promise<Taken> {
-    const { store, writer, clock, preparing } = this.#parts;
+    const { store, writer, clock, leasing } = this.#parts;
     const { key } = flight;
     for (;;) {
       const giveBack = await this.#slots.take();
       let lease: Lease | undefined;
       try {
         this.#assertOpen();
-        lease = await preparing.run(() => store.lease(documentId('key', key), LEASE_MS));
+        lease = await leasing.run(() => store.lease(documentId('key', key), LEASE_MS));
       } finally {
         if (lease === undefined) giveBack();
       }

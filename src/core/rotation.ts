@@ -96,24 +96,33 @@ export function withRefusal(rotation: Rotation | undefined, refusal: Refused): R
   return { ...withoutIntent(rotation), refused: [...others, refusal].slice(-MAX_REFUSED) };
 }
 
+/** Whoever puts a refresh token says that it is good now. */
+function withoutRefusal(rotation: Rotation | undefined, hash: string): Rotation | undefined {
+  if (rotation?.refused === undefined) return rotation;
+  return { ...rotation, refused: rotation.refused.filter((refused) => refused.hash !== hash) };
+}
+
 /** After a grant: its refresh token if it brought one, else the one before, which then is still good. */
 export function afterGrant(
   rotation: Rotation | undefined,
   received: ReceivedToken | undefined,
   spent: Spent | undefined,
 ): Rotation | undefined {
-  const settled = withoutIntent(rotation);
-  if (received === undefined) return settled;
+  if (received === undefined) return withoutIntent(rotation);
   const { value, expiresAt } = received;
+  const isPut = spent === undefined;
+  const settled = isPut ? withoutRefusal(withoutIntent(rotation), secretHash(value)) : withoutIntent(rotation);
   if (value === settled?.token) return expiresAt === undefined ? settled : { ...settled, expiresAt };
   // Whoever puts a refresh token that was replaced long ago has slept meanwhile; but any is better than a dead one.
-  if (spent === undefined && isKnown(settled, value) && !isDead(settled)) return settled;
+  if (isPut && isKnown(settled, value) && !isDead(settled)) return settled;
   const continues = spent !== undefined && spent.hash === spent.base;
   const { expiresAt: before, known: earlier = [], ...rest } = settled ?? {};
   const deadline = expiresAt ?? (continues ? before : undefined);
   const hash = secretHash(value);
   const first = (continues ? earlier[0] : spent?.hash) ?? hash;
-  const later = [...earlier, ...(spent === undefined ? [] : [spent.hash]), hash].filter((known) => known !== first);
+  // A put is newer than what is under way, which must not be taken for a new offer afterwards.
+  const used = isPut ? rotation?.intent?.hash : spent.hash;
+  const later = [...earlier, ...(used === undefined ? [] : [used]), hash].filter((known) => known !== first);
   return {
     ...rest,
     token: value,

@@ -39,7 +39,7 @@ export interface SpendingInput {
   readonly store: SupervisedStore;
   readonly clock: StoreClock;
   /** What comes before the request waits here, so that it does not delay the writing of answers. */
-  readonly preparing: Slots;
+  readonly announcing: Slots;
 }
 
 /** The inputs that one attempt uses up: chosen, announced durably before they are sent, and settled afterwards. */
@@ -48,6 +48,7 @@ export class Spending {
   #document: KeyDocument;
   #intent: Intent | undefined;
   #spent: Spent | undefined;
+  #kept: ReceivedToken | undefined;
   #rival: Intent | undefined;
   #interruption: NeedMissing | DocumentChanged | undefined;
   #next: () => Choice = () => ({ kind: 'none' });
@@ -70,6 +71,10 @@ export class Spending {
     return this.#intent;
   }
 
+  get kept(): ReceivedToken | undefined {
+    return this.#kept;
+  }
+
   /** Why the attempt has to end without having failed, whatever the refresher makes of it. */
   get interruption(): NeedMissing | DocumentChanged | undefined {
     return this.#interruption;
@@ -84,12 +89,13 @@ export class Spending {
   async spend(offered: unknown, prefer: Preference): Promise<{ readonly value: string; readonly stored: boolean }> {
     const { key, clock, answered } = this.#input;
     if (this.#intent !== undefined) throw new TypeError('spend may be called once in an attempt');
-    if (offered !== undefined && (typeof offered !== 'string' || offered === '')) {
+    const offer = typeof offered === 'string' && offered !== '' ? offered : undefined;
+    this.#next = () => chooseInput(this.#document.rotation, offer, prefer, clock.now());
+    const choice = this.#next();
+    if (choice.kind === 'none' && offered !== undefined) {
       const message = `what ${key.type} is refreshed with must be a non-empty string, got ${describeKind(offered)}`;
       throw this.#interrupt(new NeedMissing(new TokenError('INPUT_MISSING', message, key)));
     }
-    this.#next = () => chooseInput(this.#document.rotation, offered, prefer, clock.now());
-    const choice = this.#next();
     if (choice.kind !== 'send') throw this.#nothingToSend(choice);
     const { rotation } = this.#document;
     const before = rotation?.intent;
@@ -97,7 +103,7 @@ export class Spending {
     this.#rival = isRival ? before : undefined;
     this.#intent = { hash: choice.hash, at: clock.now() };
     const announced = { ...this.#document, rotation: withIntent(rotation, this.#intent) };
-    const version = await this.#input.preparing.run(() => this.#write(announced));
+    const version = await this.#input.announcing.run(() => this.#write(announced));
     if (version === undefined) throw this.#interrupt(new DocumentChanged());
     this.#document = { ...announced, version };
     const base = rotation?.token === undefined ? undefined : secretHash(rotation.token);
@@ -108,6 +114,7 @@ export class Spending {
   /** Keeps the refresh token of an answer that is of no other use; it is written together with the failure. */
   keep(received: ReceivedToken | undefined): void {
     if (this.#spent !== undefined && received !== undefined) {
+      this.#kept = received;
       this.#setRotation(afterGrant(this.#document.rotation, received, this.#spent));
     }
   }

@@ -2,6 +2,8 @@
 export const COMMAND_TIMEOUT_MS = 2_000;
 /** How long WeChat, or whatever a refresher asks, may take altogether. */
 export const ATTEMPT_TIMEOUT_MS = 15_000;
+/** What of an attempt must be left for a request: one that is cut short may have used up what it sent. */
+export const SHORTEST_REQUEST_MS = 7_000;
 /**
  * How long the right to refresh lasts. It is never renewed, so it outlasts the attempt with the commands before and
  * after it.

@@ -10,11 +10,23 @@ import { keyId, type TokenKey } from './token-key.js';
 
 interface Unwritten {
   readonly key: TokenKey;
-  readonly grant: StoredGrant;
   readonly options: WriteOptions;
-  /** The version under which it is served meanwhile; `undefined` for one that is published only when it is durable. */
-  readonly version: number | undefined;
   attempts: number;
+}
+
+/** In force meanwhile. */
+interface Served extends Unwritten {
+  readonly kind: 'served';
+  readonly grant: StoredGrant;
+  /** The version under which it is served. */
+  readonly version: number;
+}
+
+/** The only copy of a refresh token; in force when it is durable. */
+interface Owed extends Unwritten {
+  readonly kind: 'owed';
+  /** `undefined` where the refresh token alone is of use. */
+  readonly grant: StoredGrant | undefined;
 }
 
 /**
@@ -23,7 +35,7 @@ interface Unwritten {
  * else is asked for before it is stored.
  */
 export class UnwrittenGrants {
-  readonly #unwritten = new Map<string, Unwritten>();
+  readonly #unwritten = new Map<string, Served | Owed>();
   readonly #writer: GrantWriter;
   readonly #records: Records;
   readonly #clock: StoreClock;
@@ -51,7 +63,7 @@ export class UnwrittenGrants {
     { lease: _lease, ...options }: WriteOptions,
   ): CachedRecord {
     const version = Math.max(storedVersion, this.#records.cache.get(key)?.record.version ?? 0) + 1;
-    this.#add({ key, grant, options, version, attempts: 0 });
+    this.#add({ kind: 'served', key, grant, options, version, attempts: 0 });
     const document = { version, recordVersion: version, grant, unknown: {} };
     return this.#records.adopt(key, document, grant, { ...options, written: false, announceFirst: true });
   }
@@ -62,28 +74,41 @@ export class UnwrittenGrants {
    * @returns the error for whoever waits: nothing is in force before it is durable.
    */
   owe(key: TokenKey, grant: StoredGrant, { lease: _lease, ...options }: WriteOptions, cause: TokenError): TokenError {
-    this.#add({ key, grant, options, version: undefined, attempts: 0 });
+    this.#add({ kind: 'owed', key, grant, options, attempts: 0 });
     return withFacts(cause, { ...key, retryable: true });
   }
 
+  /** Keeps the refresh token of an answer that is of no other use. */
+  oweToken(key: TokenKey, options: WriteOptions): void {
+    this.#add({ kind: 'owed', key, grant: undefined, options, attempts: 0 });
+  }
+
   /**
-   * Stores the grant that is owed for a key, if one is.
+   * Stores what is owed for a key, if anything is.
    *
-   * @returns the record in force then.
+   * @returns the record in force then, if a grant was owed.
    * @throws a `TokenError` while the store does not take it.
    */
   async settle(key: TokenKey): Promise<CachedRecord | undefined> {
     const unwritten = this.#unwritten.get(keyId(key));
-    return unwritten?.version === undefined && unwritten !== undefined ? this.#write(unwritten) : undefined;
+    return unwritten?.kind === 'owed' ? this.#write(unwritten) : undefined;
+  }
+
+  /** An app or a task of it has been unregistered: what is owed for it is owed no longer. */
+  drop(appid: string, key?: TokenKey): void {
+    for (const unwritten of this.#unwritten.values()) {
+      if (key === undefined ? unwritten.key.appid === appid : keyId(unwritten.key) === keyId(key))
+        this.#forget(unwritten);
+    }
   }
 
   /** Offers everything that is owed once more, before the store is closed. */
   async flush(): Promise<void> {
-    const owed = [...this.#unwritten.values()].filter(({ version }) => version === undefined);
+    const owed = [...this.#unwritten.values()].filter(({ kind }) => kind === 'owed');
     await Promise.allSettled(owed.map((unwritten) => this.#write(unwritten)));
   }
 
-  #add(unwritten: Unwritten): void {
+  #add(unwritten: Served | Owed): void {
     this.#unwritten.set(keyId(unwritten.key), unwritten);
     this.#offerLater(unwritten);
   }
@@ -95,29 +120,33 @@ export class UnwrittenGrants {
     else await this.#write(unwritten).catch(() => this.#offerLater(unwritten));
   }
 
-  #isOutdated({ key, grant, version }: Unwritten): boolean {
-    if (version === undefined) return false;
+  #isOutdated(unwritten: Served | Owed): boolean {
+    if (unwritten.kind === 'owed') return false;
+    const { key, grant, version } = unwritten;
     return this.#records.cache.get(key)?.record.version !== version || grant.expiresAt <= this.#clock.now();
   }
 
-  async #write(unwritten: Unwritten): Promise<CachedRecord> {
+  async #write(unwritten: Served | Owed): Promise<CachedRecord | undefined> {
     const { key, grant, options } = unwritten;
     try {
-      const written = await this.#writer.write(key, await this.#writer.read(key), grant, options);
+      const written =
+        grant === undefined
+          ? await this.#writer.writeToken(key, options)
+          : await this.#writer.write(key, await this.#writer.read(key), grant, options);
       this.#forget(unwritten);
-      return written;
+      return written ?? undefined;
     } catch (error) {
       if (isTokenError(error) && error.code !== 'STORE_UNAVAILABLE') this.#forget(unwritten);
       throw error;
     }
   }
 
-  #forget(unwritten: Unwritten): void {
+  #forget(unwritten: Served | Owed): void {
     const id = keyId(unwritten.key);
     if (this.#unwritten.get(id) === unwritten) this.#unwritten.delete(id);
   }
 
-  #offerLater(unwritten: Unwritten): void {
+  #offerLater(unwritten: Served | Owed): void {
     if (this.#unwritten.get(keyId(unwritten.key)) !== unwritten) return;
     unwritten.attempts++;
     const delayMs = backoffDelayMs({

@@ -7,9 +7,15 @@ const PUBLIC_NAMES = /(?:appid|grant_type|openid)$/;
 /** Removes from foreign text what a request carried, and the app's secret, for the case that an answer repeats it. */
 export function hideSecrets(text: string, request: WeChatRequest, secret?: string): string {
   const secrets = [...valuesOf(request.query ?? {}), ...valuesOf(request.body ?? null), ...valuesOf(secret)];
-  const spellings = secrets.flatMap((secret) => [secret, encodeURIComponent(secret)]);
+  const spellings = secrets.flatMap(spellingsOf);
   spellings.sort((a, b) => b.length - a.length);
   return spellings.reduce((hidden, secret) => hidden.replaceAll(secret, '[redacted]'), text);
+}
+
+function spellingsOf(secret: string): string[] {
+  const encoded = encodeURIComponent(secret);
+  const encodedInLowerCase = encoded.replace(/%../g, (code) => code.toLowerCase());
+  return [secret, encoded, encodedInLowerCase, encoded.replaceAll('%20', '+'), JSON.stringify(secret).slice(1, -1)];
 }
 
 function valuesOf(value: JsonValue | undefined, name = ''): string[] {

@@ -30,7 +30,7 @@ export function refreshTokenFromAnswer(answer: JsonObject, field: string, sent: 
  */
 export function assertHolder(key: TokenKey, field: string, holder: string | undefined, answer: JsonObject): void {
   const named = answer[field];
-  if (holder === undefined || named === undefined || named === holder) return;
+  if (holder === undefined || named === undefined || named === null || named === '' || named === holder) return;
   throw new TokenError('UPSTREAM_REJECTED', `the answer for ${key.type} has another ${field} than the one asked for`, {
     ...key,
     retryable: true,

@@ -212,7 +212,7 @@ describe('ask', () => {
         looksAgainMs: 1,
         store,
         clock,
-        preparing: new Slots(1),
+        announcing: new Slots(1),
       }),
       ...more,
     };

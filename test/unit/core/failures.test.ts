@@ -48,7 +48,7 @@ async function stored(): Promise<KeyDocument> {
 
 async function record(error: TokenError, document: KeyDocument = NO_KEY_DOCUMENT, hadTask = true): Promise<TokenError> {
   const lease = (await memory.lease(ID, 20_000)) as Lease;
-  return failures.record(KEY, document, lease, error, hadTask);
+  return (await failures.record(KEY, document, lease, error, hadTask)).failure;
 }
 
 async function isLeased(): Promise<boolean> {
@@ -145,7 +145,7 @@ describe('record', () => {
     faulty.before = (method) => (method === 'set' ? before() : undefined);
     const error = await record(busy);
     expect([error.code, await isLeased(), log.length]).toEqual(['UPSTREAM_UNAVAILABLE', false, 1]);
-    expect(failures.active(KEY, false)).toMatchObject({ local: false });
+    expect(failures.active(KEY, false)).toMatchObject({ local: true });
   });
 
   test('reauthorizationRequired is said once until something else happens', async () => {

@@ -1,66 +1,19 @@
 import { expect, test } from 'vitest';
-import { TokenError, type TokenManager, type TokenManagerOptions } from '../../../../src/index.js';
-import { RotatingRefresher } from '../../../support/rotating-refresher.js';
-import { FaultyStore, shared } from '../../../support/shared-store.js';
-import { APPID, SECRET, World } from '../../../support/world.js';
+import { TokenError } from '../../../../src/index.js';
+import {
+  faulty,
+  ID,
+  LEASE_MS,
+  LIFE_MS,
+  mortal,
+  noWrites,
+  RotatingWorld,
+  TYPE,
+  USER,
+} from '../../../support/rotating-world.js';
+import { APPID, SECRET } from '../../../support/world.js';
 
-const USER = { subject: 'openid-1' };
-const TYPE = 'user_token';
-const ID = `key/${APPID}/${TYPE}/openid-1`;
-const LIFE_MS = 7_200_000;
-const LEASE_MS = 20_000;
 const LOST = new TokenError('UPSTREAM_UNAVAILABLE', 'the connection broke', { retryable: true });
-
-class RotatingWorld extends World {
-  readonly upstream = new RotatingRefresher();
-
-  process(options: TokenManagerOptions<'user_token'> = {}): TokenManager<'user_token'> {
-    return this.manager({ refreshers: [this.upstream], ...options });
-  }
-
-  async withTask(params?: object | (() => object)): Promise<TokenManager<'user_token'>> {
-    const tokens = this.process();
-    await this.register(tokens, params);
-    return tokens;
-  }
-
-  async register(tokens: TokenManager<'user_token'>, params?: object | (() => object)): Promise<void> {
-    const task = { type: TYPE, ...USER, ...(params === undefined ? {} : { params: params as never }) } as const;
-    await tokens.register({ appid: APPID, secret: SECRET, tasks: [task] });
-  }
-
-  /** What the store holds of the key. */
-  async stored(): Promise<{ rotation?: { token?: string; intent?: object }; grant?: { value: string } } | undefined> {
-    return (await this.store.get([ID]))[0]?.data;
-  }
-
-  async storedToken(): Promise<string | undefined> {
-    return (await this.stored())?.rotation?.token;
-  }
-
-  reauthorizations(): number {
-    return this.log.filter((line) => line.startsWith('reauthorizationRequired')).length;
-  }
-}
-
-function faulty(): { world: RotatingWorld; store: FaultyStore } {
-  let store: FaultyStore | undefined;
-  const world = new RotatingWorld({ store: (memory) => (store = new FaultyStore(memory)) });
-  return { world, store: store as FaultyStore };
-}
-
-/** The way of one process to the store, which its death cuts. */
-function mortal(world: RotatingWorld): { process: TokenManager<'user_token'>; die: () => void; way: FaultyStore } {
-  const way = new FaultyStore(shared(world.store));
-  const die = (): void => {
-    way.before = (method) => (method === 'close' ? undefined : new Promise(() => {}));
-  };
-  return { process: world.process({ store: way }), die, way };
-}
-
-const noWrites = (method: string, id: string | undefined): void => {
-  if (method === 'set' && id === ID) throw new Error('disk full');
-};
 
 test('I3: from register to the tenth refresh, with a restart before each, every refresh token is sent once', async () => {
   await using world = new RotatingWorld();
