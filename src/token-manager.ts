@@ -11,6 +11,7 @@ import {
 } from './core/call-options.js';
 import { assertNoCycle } from './core/dependencies.js';
 import { Engine } from './core/engine.js';
+import { exposeEngine } from './core/engine-of.js';
 import { closedError } from './core/errors.js';
 import { Events, type TokenManagerEvents, type TokenManagerListener } from './core/events.js';
 import { resolveOptions, type TokenManagerOptions } from './core/options.js';
@@ -95,6 +96,7 @@ export class TokenManager<Custom extends string = never> {
       refresherOf: (type) => this.#refreshers.get(type),
       upstream: (clock) => createLazyWeChatClient({ origins, proxy, clock }),
     });
+    exposeEngine(this, this.#engine);
   }
 
   /** Calls `listener` at every event of that name. What it throws or rejects with becomes `listenerFailed`. */

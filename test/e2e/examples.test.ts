@@ -21,6 +21,7 @@ import { startWorker } from '../../examples/pm2-cluster/server.js';
 import { createManager } from '../../examples/proxy-and-origins.js';
 import { companyTokens } from '../../examples/replace-refresher.js';
 import { onAuthorized, onPush, startPlatform } from '../../examples/third-party-platform.js';
+import { createTokenServer } from '../../examples/token-server.js';
 
 // These two hold tests of their own.
 import '../../examples/test-custom-store.js';
@@ -281,6 +282,19 @@ describe('the example', () => {
     }
     await once(server, 'close');
     await expect(tokens.get(APPID, 'access_token')).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+
+  test('token-server answers an old client over HTTP', async () => {
+    const server = createTokenServer(directory, ['127.0.0.1']);
+    servers.push(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const body = JSON.stringify({ appid: APPID, appsecret: SECRET, tasks: [{ type: 0 }] });
+    const registered = await fetch(`${origin}/registe`, { method: 'POST', body });
+    expect(await registered.json()).toEqual({ code: 200, message: '', result: 'success' });
+    const { result } = (await (await fetch(`${origin}/task/${APPID}/0`)).json()) as { result: string };
+    expect(wechat.isValid(result)).toBe(true);
   });
 
   test('proxy-and-origins is accepted', async () => {

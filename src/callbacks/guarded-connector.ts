@@ -1,0 +1,103 @@
+import type { LookupAddress } from 'node:dns';
+import { lookup as resolve } from 'node:dns/promises';
+import { isIP, type Socket } from 'node:net';
+import type { buildConnector } from 'undici';
+import { refusalOfAddress } from './address-policy.js';
+
+/** All addresses of a host. */
+export type Lookup = (host: string) => Promise<readonly LookupAddress[]>;
+
+export const systemLookup: Lookup = (host) => resolve(host, { all: true });
+
+/** The host has an address that may not be called. */
+export class AddressRefused extends Error {
+  override readonly name: string = 'AddressRefused';
+  /** Such as `link-local`. */
+  readonly kind: string;
+
+  constructor(kind: string) {
+    super(`${kind} addresses are refused`);
+    this.kind = kind;
+  }
+}
+
+export interface GuardedConnectorOptions {
+  /** undici's own, which is handed in because undici is loaded late. */
+  readonly build: typeof buildConnector;
+  readonly lookup: Lookup;
+  readonly publicOnly: boolean;
+  /** Ends every attempt to connect; there is no other time limit. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Connects for undici, to addresses that may be called and to no other. A host with one address that may not is refused
+ * as a whole, with {@link AddressRefused}.
+ */
+export function createGuardedConnector(options: GuardedConnectorOptions): buildConnector.connector {
+  return (target, callback) => {
+    void open(target, options).then(
+      (socket) => callback(null, socket),
+      (error: Error) => callback(error, null),
+    );
+  };
+}
+
+/** Far hosts take longer than Node's default of 250 ms, after which it turns to the next address. */
+const NEXT_ADDRESS_AFTER_MS = 1_000;
+
+async function open(target: buildConnector.Options, options: GuardedConnectorOptions): Promise<Socket> {
+  const { build, publicOnly, signal } = options;
+  const addresses = await resolveOnce(target.hostname, options);
+  for (const { address } of addresses) assertMayBeCalled(address, publicOnly);
+  const connect = build({
+    // A name is looked up by this alone, and an address not at all: the connection goes to what was checked.
+    lookup: (_host, _options, answer) => answer(null, [...addresses]),
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_AFTER_MS,
+    timeout: 0,
+    maxCachedSessions: 0,
+    signal,
+  });
+  const socket = await connectWith(connect, target);
+  try {
+    if (socket.remoteAddress === undefined) throw new Error('The connection was closed at once');
+    assertMayBeCalled(socket.remoteAddress, publicOnly);
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+async function resolveOnce(
+  host: string,
+  { lookup, signal }: GuardedConnectorOptions,
+): Promise<readonly LookupAddress[]> {
+  const family = isIP(host);
+  if (family !== 0) return [{ address: host, family }];
+  const aborted = rejectionOnAbort(signal);
+  const addresses = await Promise.race([lookup(host), aborted]);
+  if (addresses.length === 0) throw new Error('The name has no address');
+  return addresses;
+}
+
+function connectWith(connect: buildConnector.connector, target: buildConnector.Options): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    connect(target, (error, socket) => (error === null ? resolve(socket) : reject(error)));
+  });
+}
+
+function assertMayBeCalled(address: string, publicOnly: boolean): void {
+  const kind = refusalOfAddress(address, { publicOnly });
+  if (kind !== undefined) throw new AddressRefused(kind);
+}
+
+/** Not with the signal's reason, because that need not be an error and undici reads its code. */
+function rejectionOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const abort = (): void => reject(new Error('The request has ended'));
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+}

@@ -1,0 +1,171 @@
+import type { Dispatcher } from 'undici';
+import { assertNumber } from '../core/assert-options.js';
+import { type Clock, systemClock } from '../core/clock.js';
+import { closedError, safeCause, TokenError, type TokenErrorFacts } from '../core/errors.js';
+import { setPatientTimer } from '../core/patient-timer.js';
+import { Slots } from '../core/slots.js';
+import { assertCallbackRules, type CallbackRules, parseCallbackUrl } from './callback-url.js';
+import { AddressRefused, createGuardedConnector, type Lookup, systemLookup } from './guarded-connector.js';
+
+export interface GuardedRequestsOptions extends CallbackRules {
+  /** How long a request may take from the first look-up to the end of the answer, once it is its turn. Default: 5000. */
+  readonly timeoutMs?: number | undefined;
+  readonly lookup?: Lookup | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+export interface GuardedRequest {
+  readonly url: string | URL;
+  readonly method: 'GET' | 'POST';
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: string | Uint8Array | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Whatever status it has: a redirect is not followed. */
+export interface GuardedAnswer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+const MAX_IN_FLIGHT = 16;
+const MAX_IN_FLIGHT_PER_HOST = 2;
+const MAX_BODY_BYTES = 65_536;
+const DEFAULT_TIMEOUT_MS = 5_000;
+const MAX_TIMEOUT_MS = 60_000;
+
+/** Sends requests to URLs that strangers have chosen. Every one has a connection of its own, checked when it is made. */
+export class GuardedRequests {
+  readonly #rules: CallbackRules;
+  readonly #timeoutMs: number;
+  readonly #lookup: Lookup;
+  readonly #clock: Clock;
+  readonly #slots = new Slots(MAX_IN_FLIGHT);
+  readonly #hosts = new Map<string, { readonly slots: Slots; users: number }>();
+  readonly #underWay = new Map<AbortController, Promise<GuardedAnswer>>();
+  #isClosed = false;
+
+  /**
+   * @throws TypeError when an option is none.
+   */
+  constructor(options: GuardedRequestsOptions = {}) {
+    const { publicOnly, allowHosts, timeoutMs = DEFAULT_TIMEOUT_MS, lookup, clock } = options;
+    assertCallbackRules({ publicOnly, allowHosts });
+    assertNumber('timeoutMs', timeoutMs, 1, MAX_TIMEOUT_MS);
+    this.#rules = { publicOnly, allowHosts };
+    this.#timeoutMs = timeoutMs;
+    this.#lookup = lookup ?? systemLookup;
+    this.#clock = clock ?? systemClock;
+  }
+
+  /**
+   * @throws the signal's reason, or a `TokenError`: `UPSTREAM_REJECTED` when the URL or an address of its host may not be
+   *   called, `UPSTREAM_UNAVAILABLE` when there was no answer of at most 64 KiB in time, `CLOSED`.
+   */
+  async request(call: GuardedRequest): Promise<GuardedAnswer> {
+    if (this.#isClosed) throw closedError();
+    call.signal?.throwIfAborted();
+    const url = this.#accept(call.url);
+    const controller = new AbortController();
+    const abort = (): void => controller.abort(call.signal?.reason);
+    call.signal?.addEventListener('abort', abort, { once: true });
+    const answer = this.#inTurn(url, controller.signal, () => this.#send(url, call, controller));
+    this.#underWay.set(controller, answer);
+    try {
+      return await answer;
+    } finally {
+      this.#underWay.delete(controller);
+      call.signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Ends what is under way, and what waits for its turn, with code `CLOSED`. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const answers = [...this.#underWay.values()];
+    for (const controller of this.#underWay.keys()) controller.abort(closedError());
+    await Promise.allSettled(answers);
+  }
+
+  #accept(text: string | URL): URL {
+    try {
+      return parseCallbackUrl(text instanceof URL ? text.href : text, this.#rules);
+    } catch (error) {
+      throw new TokenError('UPSTREAM_REJECTED', (error as TypeError).message);
+    }
+  }
+
+  /** The host's slot comes first, so that those who wait for a slow host take no slot from the others. */
+  async #inTurn({ hostname }: URL, signal: AbortSignal, send: () => Promise<GuardedAnswer>): Promise<GuardedAnswer> {
+    const host = this.#hosts.get(hostname) ?? { slots: new Slots(MAX_IN_FLIGHT_PER_HOST), users: 0 };
+    this.#hosts.set(hostname, host);
+    host.users += 1;
+    const taken: (() => void)[] = [];
+    try {
+      taken.push(await host.slots.take(signal));
+      taken.push(await this.#slots.take(signal));
+      return await send();
+    } finally {
+      for (const giveBack of taken) giveBack();
+      host.users -= 1;
+      if (host.users === 0) this.#hosts.delete(hostname);
+    }
+  }
+
+  async #send(url: URL, call: GuardedRequest, controller: AbortController): Promise<GuardedAnswer> {
+    const { signal } = controller;
+    const late = (): void => controller.abort(unavailable(`${url.host} did not answer within ${this.#timeoutMs} ms`));
+    const deadline = setPatientTimer(this.#clock, late, this.#timeoutMs);
+    try {
+      return await this.#exchange(url, call, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw failureOf(url, error);
+    } finally {
+      deadline.cancel();
+    }
+  }
+
+  async #exchange(url: URL, call: GuardedRequest, signal: AbortSignal): Promise<GuardedAnswer> {
+    const { Client, buildConnector } = await import('undici');
+    signal.throwIfAborted();
+    const { publicOnly = false } = this.#rules;
+    const client = new Client(url.origin, {
+      connect: createGuardedConnector({ build: buildConnector, lookup: this.#lookup, publicOnly, signal }),
+      maxResponseSize: MAX_BODY_BYTES,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      pipelining: 0,
+    });
+    try {
+      const { statusCode: status, body } = await client.request({ ...wireRequest(url, call), signal });
+      return { status, body: Buffer.from(await body.arrayBuffer()) };
+    } finally {
+      await client.destroy();
+    }
+  }
+}
+
+function wireRequest(url: URL, { method, headers, body }: GuardedRequest): Dispatcher.RequestOptions {
+  return {
+    method,
+    path: url.pathname + url.search,
+    headers: { 'user-agent': 'wechat-token-manager', ...headers },
+    body: body ?? null,
+  };
+}
+
+function failureOf({ host }: URL, error: unknown): TokenError {
+  if (error instanceof AddressRefused) {
+    return new TokenError('UPSTREAM_REJECTED', `A callback URL must not lead to ${host}: ${error.message}`);
+  }
+  if ((error as { code?: unknown }).code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
+    return unavailable(`${host} answered with more than ${MAX_BODY_BYTES} bytes`);
+  }
+  const cause = safeCause(error);
+  return unavailable(`The request to ${host} failed (${cause.message})`, { cause });
+}
+
+function unavailable(message: string, facts: TokenErrorFacts = {}): TokenError {
+  return new TokenError('UPSTREAM_UNAVAILABLE', message, { retryable: true, ...facts });
+}

@@ -1,0 +1,193 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { isUint8Array } from 'node:util/types';
+import { assertInteger, assertNumber } from '../core/assert-options.js';
+import { describeKind } from '../core/redact.js';
+
+/**
+ * 24 to 64 random bytes, as they are or as `whsec_` and their base64.
+ *
+ * @public
+ */
+export type WebhookSecret = string | Uint8Array;
+
+/** The headers of https://www.standardwebhooks.com. */
+export type WebhookHeaders = {
+  readonly 'webhook-id': string;
+  readonly 'webhook-timestamp': string;
+  readonly 'webhook-signature': string;
+};
+
+export interface WebhookToSign {
+  /** The same for every attempt to deliver it: printable ASCII without a full stop. */
+  readonly id: string;
+  readonly timestampSeconds: number;
+  readonly body: string | Uint8Array;
+  /** Each makes a signature: two while receivers change from one to the other. */
+  readonly secrets: readonly WebhookSecret[];
+}
+
+/**
+ * Headers as `Headers`, or as an object whose names may be written in any case.
+ *
+ * @public
+ */
+export type ReceivedHeaders =
+  | { get(name: string): string | null }
+  | Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/**
+ * @public
+ */
+export interface WebhookToVerify {
+  readonly headers: ReceivedHeaders;
+  /** The body as it came, before anything has parsed it. */
+  readonly body: string | Uint8Array;
+  readonly secret: WebhookSecret;
+  /** The time in epoch milliseconds. Default: `Date.now`. */
+  readonly now?: (() => number) | undefined;
+  /** How far the timestamp may be from now, either way. Default: 300. */
+  readonly toleranceSeconds?: number | undefined;
+}
+
+/**
+ * What a webhook says of itself, once it is known to be genuine. An `id` that was seen before is a repetition.
+ *
+ * @public
+ */
+export interface VerifiedWebhook {
+  readonly id: string;
+  readonly timestampSeconds: number;
+}
+
+/**
+ * Why a webhook is not to be believed: a header is `missing` or `malformed`, its timestamp is too `old` or too `new`, or
+ * no signature is that of the secret and body (`wrong`).
+ *
+ * @public
+ */
+export class WebhookRefused extends Error {
+  override readonly name: string = 'WebhookRefused';
+  readonly reason: 'missing' | 'malformed' | 'old' | 'new' | 'wrong';
+
+  constructor(reason: WebhookRefused['reason'], message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+const PREFIX = 'whsec_';
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+const MIN_SECRET_BYTES = 24;
+const MAX_SECRET_BYTES = 64;
+/** Without a full stop, which divides what is signed: `1.2` and `3` must not pass for `1` and `2.3`. */
+const ID = /^[\x21-\x2d\x2f-\x7e]{1,256}$/;
+const TIMESTAMP = /^\d{1,11}$/;
+/** So that milliseconds do not pass for seconds. */
+const MAX_TIMESTAMP = 99_999_999_999;
+const MAX_TOLERANCE_SECONDS = 31_536_000;
+
+/**
+ * @throws TypeError naming what is wrong, and nothing of a secret.
+ */
+export function signWebhook({ id, timestampSeconds, body, secrets }: WebhookToSign): WebhookHeaders {
+  if (typeof id !== 'string' || !ID.test(id)) {
+    throw new TypeError('id must be 1 to 256 printable ASCII characters without spaces and full stops');
+  }
+  assertInteger('timestampSeconds', timestampSeconds, 0, MAX_TIMESTAMP);
+  assertBody(body);
+  if (!Array.isArray(secrets) || secrets.length === 0) {
+    throw new TypeError(`secrets must be an array of at least one secret, got ${describeKind(secrets)}`);
+  }
+  const timestamp = String(timestampSeconds);
+  const keys = Array.from(secrets, (secret: unknown, index) => secretBytes(secret, `secrets[${index}]`));
+  const signatures = keys.map((key) => signature(key, id, timestamp, body));
+  return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures.join(' ') };
+}
+
+/** The secret of one app's webhooks, which its receiver may have without learning those of the others. */
+export function appSecretOf(secret: WebhookSecret, appid: string): Buffer {
+  return createHmac('sha256', secretBytes(secret, 'secret')).update(appid).digest();
+}
+
+/**
+ * Returns only if the sender had the secret, the body is what was sent, and it was sent just now.
+ *
+ * @throws WebhookRefused when it is not genuine, and TypeError for wrong arguments.
+ *
+ * @public
+ */
+export function verifyWebhook(webhook: WebhookToVerify): VerifiedWebhook {
+  const { headers, body, secret, now = Date.now, toleranceSeconds = 300 } = webhook;
+  const key = secretBytes(secret, 'secret');
+  assertBody(body);
+  assertNumber('toleranceSeconds', toleranceSeconds, 0, MAX_TOLERANCE_SECONDS);
+  const id = receivedHeader(headers, 'webhook-id', ID);
+  const timestamp = receivedHeader(headers, 'webhook-timestamp', TIMESTAMP);
+  const signatures = receivedHeader(headers, 'webhook-signature', /./);
+  assertRecent(Number(timestamp), Math.floor(now() / 1_000), toleranceSeconds);
+  if (!holdsSignature(signatures, signature(key, id, timestamp, body))) {
+    throw new WebhookRefused('wrong', 'webhook-signature holds no signature of this body with this secret');
+  }
+  return { id, timestampSeconds: Number(timestamp) };
+}
+
+function signature(key: Uint8Array, id: string, timestamp: string, body: string | Uint8Array): string {
+  return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')}`;
+}
+
+/** Compares with all of them, so that the time it takes does not tell which one was nearly right. */
+function holdsSignature(received: string, expected: string): boolean {
+  const wanted = Buffer.from(expected);
+  const candidates = received.split(' ').map((candidate) => Buffer.from(candidate));
+  return (
+    candidates.filter(({ length }) => length === wanted.length).filter((one) => timingSafeEqual(one, wanted)).length > 0
+  );
+}
+
+function assertRecent(timestamp: number, now: number, tolerance: number): void {
+  const age = now - timestamp;
+  if (age > tolerance) {
+    throw new WebhookRefused('old', `webhook-timestamp is ${age} s ago, and ${tolerance} s are allowed`);
+  }
+  if (-age > tolerance) {
+    throw new WebhookRefused('new', `webhook-timestamp is ${-age} s ahead, and ${tolerance} s are allowed`);
+  }
+}
+
+function receivedHeader(headers: ReceivedHeaders, name: string, form: RegExp): string {
+  const value = headerOf(headers, name);
+  if (value === undefined || value === '') throw new WebhookRefused('missing', `the header ${name} is missing`);
+  if (!form.test(value)) throw new WebhookRefused('malformed', `the header ${name} is malformed`);
+  return value;
+}
+
+function headerOf(headers: ReceivedHeaders, name: string): string | undefined {
+  if (typeof headers !== 'object' || headers === null) {
+    throw new TypeError(`headers must be an object, got ${describeKind(headers)}`);
+  }
+  if (typeof headers.get === 'function') return headers.get(name) ?? undefined;
+  const [, value] = Object.entries(headers).find(([key]) => key.toLowerCase() === name) ?? [];
+  return Array.isArray(value) ? value.join(' ') : value;
+}
+
+function secretBytes(secret: unknown, name: string): Uint8Array {
+  const bytes = isUint8Array(secret) ? secret : bytesOfText(secret);
+  if (bytes === undefined || bytes.length < MIN_SECRET_BYTES || bytes.length > MAX_SECRET_BYTES) {
+    const got = bytes === undefined ? describeKind(secret) : `${bytes.length} bytes`;
+    throw new TypeError(
+      `${name} must be ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} bytes, as a Uint8Array or as ${PREFIX} and their base64, got ${got}`,
+    );
+  }
+  return bytes;
+}
+
+function bytesOfText(secret: unknown): Uint8Array | undefined {
+  if (typeof secret !== 'string' || !secret.startsWith(PREFIX)) return undefined;
+  const text = secret.slice(PREFIX.length);
+  return BASE64.test(text) ? Buffer.from(text, 'base64') : undefined;
+}
+
+function assertBody(body: unknown): void {
+  if (typeof body === 'string' || isUint8Array(body)) return;
+  throw new TypeError(`body must be the raw body as a string or Uint8Array, got ${describeKind(body)}`);
+}

@@ -1,0 +1,176 @@
+import { hash, randomBytes as systemRandomBytes } from 'node:crypto';
+import { assertNumber } from '../../core/assert-options.js';
+import { isJsonObject, type JsonObject } from '../../core/json.js';
+import { describeKind, describeWord } from '../../core/redact.js';
+import { assertAppid } from '../../core/token-key.js';
+
+/**
+ * What a key may do: read tokens, have them refreshed, register apps.
+ *
+ * @public
+ */
+export type Scope = 'read' | 'refresh' | 'register';
+
+/**
+ * What is kept of a key: enough to know it again, not enough to use it.
+ *
+ * @public
+ */
+export interface ApiKey {
+  /** The eight characters after `wtm_`. They are no secret. */
+  readonly id: string;
+  /** SHA-256 of the whole key, as 64 lower-case hex digits. */
+  readonly hash: string;
+  readonly scopes: readonly Scope[];
+  /** The only apps that it may be used for. Default: all. */
+  readonly appids?: readonly string[];
+  /** How many requests it may make in a second, at once or spread: 0.01 to 1,000,000. Default: any number. */
+  readonly perSecond?: number;
+  readonly note?: string;
+}
+
+/**
+ * What a new key may do.
+ *
+ * @public
+ */
+export type ApiKeyOptions = Omit<ApiKey, 'id' | 'hash'>;
+
+export const SCOPES: readonly Scope[] = ['read', 'refresh', 'register'];
+
+const ID_LENGTH = 8;
+const ID_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
+const SECRET_BYTES = 32;
+const ID = /^[a-z0-9]{8}$/;
+const KEY = /^wtm_([a-z0-9]{8})_[A-Za-z0-9_-]{43}$/;
+const KEY_ANYWHERE = /wtm_[a-z0-9]{8}_/;
+const HASH = /^[0-9a-f]{64}$/;
+const LIMIT_NAMES = ['scopes', 'appids', 'perSecond', 'note'];
+const NAMES = ['id', 'hash', ...LIMIT_NAMES];
+const MIN_PER_SECOND = 0.01;
+const MAX_PER_SECOND = 1_000_000;
+
+/**
+ * Makes a key, which is shown to its user once, and the entry that the server keeps.
+ *
+ * @throws TypeError naming the option, what it must be and what came.
+ *
+ * @public
+ */
+export function createApiKey(
+  options: ApiKeyOptions,
+  randomBytes: (size: number) => Uint8Array = systemRandomBytes,
+): { key: string; entry: ApiKey } {
+  const limits = checkedLimits(fieldsOf(options, LIMIT_NAMES, 'the options of createApiKey'), '');
+  const id = Array.from(randomBytes(ID_LENGTH), (byte) => ID_LETTERS[byte % ID_LETTERS.length]).join('');
+  const key = `wtm_${id}_${Buffer.from(randomBytes(SECRET_BYTES)).toString('base64url')}`;
+  return { key, entry: { id, hash: keyHash(key).toString('hex'), ...limits } };
+}
+
+/** A fast hash will do, since a key has 256 random bits. */
+export function keyHash(key: string): Buffer {
+  return hash('sha256', key, 'buffer');
+}
+
+/** The id inside a key; `undefined` for what is none. */
+export function keyIdOf(key: string): string | undefined {
+  return KEY.exec(key)?.[1];
+}
+
+export function holdsKey(text: string): boolean {
+  return KEY_ANYWHERE.test(text);
+}
+
+/**
+ * Copies of the entries. Fields that nobody knows are refused: a misspelt `appids` would open every app.
+ *
+ * @throws TypeError naming the entry and field, what it must be and the kind of what came.
+ */
+export function checkedApiKeys(value: unknown): readonly ApiKey[] {
+  if (!Array.isArray(value)) throw new TypeError(`keys must be an array, got ${describeKind(value)}`);
+  const keys = Array.from(value, (entry: unknown, index) => checkedApiKey(entry, `keys[${index}]`));
+  const seen = new Set<string>();
+  for (const { id } of keys) {
+    if (seen.has(id)) throw new TypeError(`keys: the id ${id} is there twice`);
+    seen.add(id);
+  }
+  return keys;
+}
+
+function checkedApiKey(entry: unknown, name: string): ApiKey {
+  const fields = fieldsOf(entry, NAMES, name);
+  const { id, hash } = fields;
+  if (typeof id !== 'string' || !ID.test(id)) {
+    throw new TypeError(`${name}.id must be 8 characters of a-z 0-9, got ${describeLength(id)}`);
+  }
+  if (typeof hash !== 'string' || !HASH.test(hash)) {
+    throw new TypeError(
+      `${name}.hash must be the SHA-256 of a key, 64 lower-case hex digits, got ${describeLength(hash)}`,
+    );
+  }
+  return { id, hash, ...checkedLimits(fields, `${name}.`) };
+}
+
+function checkedLimits({ scopes, appids, perSecond, note }: JsonObject, at: string): ApiKeyOptions {
+  if (perSecond !== undefined) assertPerSecond(perSecond, `${at}perSecond`);
+  if (note !== undefined && typeof note !== 'string') {
+    throw new TypeError(`${at}note must be a string, got ${describeKind(note)}`);
+  }
+  return {
+    scopes: checkedScopes(scopes, `${at}scopes`),
+    ...(appids !== undefined && { appids: checkedAppids(appids, `${at}appids`) }),
+    ...(perSecond !== undefined && { perSecond }),
+    ...(note !== undefined && { note }),
+  };
+}
+
+function checkedScopes(scopes: unknown, name: string): readonly Scope[] {
+  if (!Array.isArray(scopes) || scopes.length === 0) {
+    throw new TypeError(`${name} must be an array of ${SCOPES.join(', ')}, got ${describeItems(scopes)}`);
+  }
+  return Array.from(scopes, (scope: unknown) => {
+    if (SCOPES.includes(scope as Scope)) return scope as Scope;
+    throw new TypeError(`${name}: there is no ${describeWord(scope)}, only ${SCOPES.join(', ')}`);
+  });
+}
+
+/** An empty array could mean no app or any. */
+function checkedAppids(appids: unknown, name: string): readonly string[] {
+  if (!Array.isArray(appids)) throw new TypeError(`${name} must be an array, got ${describeKind(appids)}`);
+  if (appids.length === 0) throw new TypeError(`${name} must hold at least one appid, got an empty array`);
+  return Array.from(appids, (appid: unknown, index) => {
+    if (isAppid(appid)) return appid;
+    const got = describeLength(appid);
+    throw new TypeError(`${name}[${index}]: an appid must be 1 to 64 characters of A-Z a-z 0-9 _ . @ -, got ${got}`);
+  });
+}
+
+function assertPerSecond(value: unknown, name: string): asserts value is number {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number, got ${describeKind(value)}`);
+  assertNumber(name, value, MIN_PER_SECOND, MAX_PER_SECOND);
+}
+
+function isAppid(value: unknown): value is string {
+  try {
+    assertAppid(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Shows less than `assertNames`: in a file that was written by hand, a key may stand where a name belongs. */
+function fieldsOf(value: unknown, known: readonly string[], what: string): JsonObject {
+  if (!isJsonObject(value)) throw new TypeError(`${what} must be an object, got ${describeKind(value)}`);
+  const unknown = Object.keys(value).find((name) => !known.includes(name));
+  if (unknown === undefined) return value;
+  throw new TypeError(`${what}: there is no ${describeWord(unknown)}, only ${known.join(', ')}`);
+}
+
+function describeLength(value: unknown): string {
+  return typeof value === 'string' && value !== '' ? `${value.length} characters` : describeKind(value);
+}
+
+function describeItems(value: unknown): string {
+  return Array.isArray(value) && value.length === 0 ? 'an empty array' : describeKind(value);
+}

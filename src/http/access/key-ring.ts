@@ -1,0 +1,55 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../../core/clock.js';
+import { type ApiKey, keyHash, keyIdOf, type Scope } from './api-key.js';
+import { RateLimit } from './rate-limit.js';
+
+/** A key as it is held ready for requests. */
+export interface HeldKey {
+  readonly hash: Uint8Array;
+  readonly scopes: readonly Scope[];
+  readonly appids: ReadonlySet<string> | undefined;
+  readonly rate: RateLimit | undefined;
+}
+
+/** The keys in force, by id. */
+export class KeyRing {
+  readonly #current: () => readonly ApiKey[];
+  readonly #clock: Clock;
+  #entries: readonly ApiKey[] = [];
+  #held: ReadonlyMap<string, HeldKey> = new Map();
+
+  /** @param current - called for every request; the same array means that nothing has changed. */
+  constructor(current: () => readonly ApiKey[], clock: Clock) {
+    this.#current = current;
+    this.#clock = clock;
+  }
+
+  /** Finds by id, which is no secret, so that only one hash is left to compare. */
+  find(key: string): HeldKey | undefined {
+    this.#follow();
+    const held = this.#held.get(keyIdOf(key) ?? '');
+    return held !== undefined && timingSafeEqual(held.hash, keyHash(key)) ? held : undefined;
+  }
+
+  #follow(): void {
+    const entries = this.#current();
+    if (entries === this.#entries) return;
+    this.#held = new Map(entries.map((entry) => [entry.id, this.#hold(entry)]));
+    this.#entries = entries;
+  }
+
+  #hold({ id, hash, scopes, appids, perSecond }: ApiKey): HeldKey {
+    return {
+      hash: Buffer.from(hash, 'hex'),
+      scopes,
+      appids: appids && new Set(appids),
+      rate: perSecond === undefined ? undefined : this.#rateOf(id, perSecond),
+    };
+  }
+
+  /** What a key has used up outlasts a change of the others. */
+  #rateOf(id: string, perSecond: number): RateLimit {
+    const before = this.#held.get(id)?.rate;
+    return before?.perSecond === perSecond ? before : new RateLimit(perSecond, this.#clock.monotonic());
+  }
+}

@@ -1,0 +1,72 @@
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { describeKind, describeWord } from '../../core/redact.js';
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+type Network = [address: Address, prefix: number];
+
+const NETWORK = /^([0-9A-Fa-f.:]+)(?:\/(\d{1,3}))?$/;
+const DOTTED_END = /[\d.]+\.[\d.]+$/;
+/** ::ffff:0:0/96 stands for all of IPv4. */
+const MAPPED_PREFIX = 96;
+
+/** The addresses that need no key for everything. */
+export class TrustedPeers {
+  readonly #networks: readonly Network[];
+
+  /**
+   * @throws TypeError naming what the entries must be and what came.
+   */
+  constructor(trust: unknown) {
+    if (!Array.isArray(trust)) throw new TypeError(`trust must be an array, got ${describeKind(trust)}`);
+    this.#networks = Array.from(trust, networkOf);
+  }
+
+  /** @param peer - the address of a socket's other end; it has none for a socket in the file system. */
+  has(peer: string | undefined): boolean {
+    const address = peer === undefined ? undefined : addressOf(peer.replace(/%.*$/s, ''));
+    if (address === undefined) return false;
+    const [judged] = withoutMapping([address, address.toByteArray().length * 8]);
+    return this.#networks.some((network) => network[0].kind() === judged.kind() && judged.match(network));
+  }
+}
+
+function networkOf(text: unknown): Network {
+  const [, start = '', prefix] = (typeof text === 'string' && NETWORK.exec(text)) || [];
+  const address = addressOf(start);
+  const bits = (address?.toByteArray().length ?? 0) * 8;
+  const length = prefix === undefined ? bits : Number(prefix);
+  // 10.1.2.3/8 may be meant as one address, and would trust sixteen million.
+  if (address === undefined || length > bits || hasBitsAfter(address, length)) {
+    throw new TypeError(
+      `trust must hold addresses, and networks like 10.0.0.0/8 without bits after the prefix, got ${describeWord(text)}`,
+    );
+  }
+  return withoutMapping([address, length]);
+}
+
+/** ipaddr.js alone would take 010.0.0.1 and 127.1, which not everybody reads alike. */
+function addressOf(text: string): Address | undefined {
+  const version = isIP(text);
+  if (version === 0) return undefined;
+  return ipaddr.parse(version === 6 ? text.replace(DOTTED_END, inGroups) : text);
+}
+
+/** ipaddr.js takes ::1.2.3.4 for ::ffff:1.2.3.4, and so would judge it as IPv4. */
+function inGroups(dotted: string): string {
+  const [first = 0, second = 0] = ipaddr.IPv4.parse(dotted).toIPv4MappedAddress().parts.slice(-2);
+  return `${first.toString(16)}:${second.toString(16)}`;
+}
+
+function hasBitsAfter(address: Address, length: number): boolean {
+  return address.toByteArray().some((byte, index) => {
+    const fixedBits = Math.min(8, Math.max(0, length - index * 8));
+    return (byte & (0xff >> fixedBits)) !== 0;
+  });
+}
+
+/** Sockets that listen on :: see an IPv4 peer as ::ffff:1.2.3.4. */
+function withoutMapping([address, prefix]: Network): Network {
+  const isMapped = address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress();
+  return isMapped ? [address.toIPv4Address(), prefix - MAPPED_PREFIX] : [address, prefix];
+}

@@ -1,0 +1,89 @@
+import { isJsonObject, type JsonObject } from '../core/json.js';
+import type { Scope } from './access/api-key.js';
+import type { Failure } from './error-status.js';
+import { BodyRefused, type HttpRequest } from './http-message.js';
+
+/** What a route cannot answer, for a reason that the caller is told. */
+export class RouteFailure extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+/** Whether a caller may use a scope on an app. */
+export type Permission = (scope: Scope, appid: string | undefined) => Failure | undefined;
+
+/** One request on its way through a route. */
+export class Call {
+  readonly request: HttpRequest;
+  readonly #params: ReadonlyMap<string, string>;
+  readonly #permission: Permission;
+  #query: URLSearchParams | undefined;
+
+  constructor(request: HttpRequest, params: ReadonlyMap<string, string>, permission: Permission) {
+    this.request = request;
+    this.#params = params;
+    this.#permission = permission;
+  }
+
+  /** A param of the route's path; '' where it has none of that name. */
+  param(name: string): string {
+    return this.#params.get(name) ?? '';
+  }
+
+  /** The first value of a name in the query; `undefined` without one, or an empty one. */
+  query(name: string): string | undefined {
+    if (this.request.search === '') return undefined;
+    this.#query ??= new URLSearchParams(this.request.search);
+    return this.#query.get(name) || undefined;
+  }
+
+  /**
+   * @throws RouteFailure for a caller who may not do this.
+   */
+  require(scope: Scope, appid: string | undefined): void {
+    const failure = this.#permission(scope, appid);
+    if (failure !== undefined) throw new RouteFailure(failure);
+  }
+
+  may(scope: Scope, appid: string): boolean {
+    return this.#permission(scope, appid) === undefined;
+  }
+
+  /**
+   * @throws RouteFailure for a body that is too large, or that the connection has not brought.
+   */
+  async text(): Promise<string> {
+    try {
+      return await this.request.body();
+    } catch (error) {
+      if (error instanceof BodyRefused) throw new RouteFailure({ status: error.status, message: error.message });
+      throw error;
+    }
+  }
+
+  /**
+   * The body as a JSON object.
+   *
+   * @throws RouteFailure for any other body.
+   */
+  async json(): Promise<JsonObject> {
+    const text = await this.text();
+    if (text === '') throw badRequest('the body is empty; a JSON object is expected');
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      throw badRequest('the body is not JSON');
+    }
+    if (!isJsonObject(value)) throw badRequest('the body must be a JSON object');
+    return value;
+  }
+}
+
+export function badRequest(message: string): RouteFailure {
+  return new RouteFailure({ status: 400, message });
+}

@@ -1,0 +1,123 @@
+import { keyId } from '../../core/token-key.js';
+import type { TokenRecord } from '../../core/token-record.js';
+import { badRequest, type Call, RouteFailure } from '../call.js';
+import { type Failure, retryAfterOf } from '../error-status.js';
+import { type HttpAnswer, jsonAnswer } from '../http-message.js';
+import type { RouteContext } from '../route-context.js';
+import type { Contract, Route } from '../router.js';
+import { registrationOf } from './native-registration.js';
+import { refreshOrderIn } from './refresh-order.js';
+
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 1_000;
+const DONE: HttpAnswer = { status: 204, headers: { 'Cache-Control': 'no-store' }, body: '' };
+
+/** Problem documents of RFC 9457, with the `code` of the `TokenError`. */
+export const nativeContract: Contract = {
+  fail(failure: Failure): HttpAnswer {
+    const { status, message, code, errcode } = failure;
+    const problem = { type: 'about:blank', status, detail: message, code, errcode };
+    return jsonAnswer(status, problem, { ...retryAfterOf(failure), 'Content-Type': 'application/problem+json' });
+  },
+};
+
+/** The contract of our own. */
+export function nativeRoutes(context: RouteContext): readonly Route[] {
+  const contract = nativeContract;
+  return [
+    { path: '/tokens', methods: ['GET'], scope: 'read', contract, answer: (call) => list(call, context) },
+    { path: '/tokens/:appid/:type', methods: ['GET'], scope: 'read', contract, answer: (call) => read(call, context) },
+    {
+      path: '/tokens/:appid/:type/refresh',
+      methods: ['POST'],
+      scope: 'refresh',
+      contract,
+      answer: (call) => refresh(call, context),
+    },
+    { path: '/apps/:appid', methods: ['PUT'], scope: 'register', contract, answer: (call) => replace(call, context) },
+    { path: '/apps/:appid', methods: ['DELETE'], scope: 'register', contract, answer: (call) => remove(call, context) },
+  ];
+}
+
+async function list(call: Call, { manager }: RouteContext): Promise<HttpAnswer> {
+  const limit = limitIn(call.query('limit'));
+  const named = { appid: call.query('appid'), type: call.query('type'), after: call.query('after') };
+  const query = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));
+  const tasks: object[] = [];
+  let last: string | undefined;
+  for await (const { id, ...task } of manager.status(query)) {
+    if (!call.may('read', task.appid)) continue;
+    if (tasks.length === limit) return jsonAnswer(200, { tasks, after: last });
+    tasks.push({ id, ...task });
+    last = id;
+  }
+  return jsonAnswer(200, { tasks });
+}
+
+function limitIn(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_LIMIT;
+  const limit = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (limit < 1 || limit > MAX_LIMIT) throw badRequest(`limit must be 1 to ${MAX_LIMIT}`);
+  return limit;
+}
+
+async function read(call: Call, context: RouteContext): Promise<HttpAnswer> {
+  const key = keyIn(call, context);
+  const { appid, type, options } = key;
+  const record = await context.manager.getRecord(appid, type, options);
+  const etag = etagOf(record);
+  if (call.request.ifNoneMatch === etag) return { status: 304, headers: { ETag: etag }, body: '' };
+  return answerWith(key, record, context);
+}
+
+async function refresh(call: Call, context: RouteContext): Promise<HttpAnswer> {
+  const key = keyIn(call, context);
+  const { appid, type, options } = key;
+  const order = refreshOrderIn(await call.text());
+  if (order === undefined) throw badRequest('the body must be exactly {"stale":"<token>"} or {"force":true}');
+  await context.manager.refresh(appid, type, { ...options, ...order });
+  const record = await context.manager.getRecord(appid, type, options);
+  return answerWith(key, record, context);
+}
+
+async function replace(call: Call, { manager, engine }: RouteContext): Promise<HttpAnswer> {
+  const appid = call.param('appid');
+  const registration = registrationOf(appid, await call.json());
+  await manager.register(registration);
+  const named = new Set(registration.tasks.map((task) => keyId({ ...task, appid })));
+  const others = [...engine.registry.tasksOf(appid)].filter(({ key }) => !named.has(keyId(key)));
+  for (const { key } of others) await manager.unregister(appid, key.type, subjectOptions(key.subject));
+  return DONE;
+}
+
+async function remove(call: Call, { manager }: RouteContext): Promise<HttpAnswer> {
+  await manager.unregister(call.param('appid'));
+  return DONE;
+}
+
+interface KeyInPath {
+  readonly appid: string;
+  readonly type: string;
+  readonly options: { readonly subject?: string };
+}
+
+function keyIn(call: Call, { manager }: RouteContext): KeyInPath {
+  const type = call.param('type');
+  if (!manager.hasType(type)) throw new RouteFailure({ status: 404, message: 'there is no such token type' });
+  return { appid: call.param('appid'), type, options: subjectOptions(call.query('subject')) };
+}
+
+function subjectOptions(subject: string | undefined): { readonly subject?: string } {
+  return subject === undefined ? {} : { subject };
+}
+
+function answerWith({ appid, type, options }: KeyInPath, record: TokenRecord, { engine }: RouteContext): HttpAnswer {
+  const { value, expiresAt, version } = record;
+  const expires_in = Math.max(0, Math.floor((expiresAt - engine.clock.now()) / 1_000));
+  const body = { appid, type, ...options, value, expires_in, expires_at: expiresAt, version };
+  return jsonAnswer(200, body, { ETag: etagOf(record) });
+}
+
+function etagOf({ version }: TokenRecord): string {
+  return `"${version}"`;
+}

@@ -1,0 +1,45 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js';
+import { describeKind, describeValue } from '../../core/redact.js';
+import type { Registration, TaskRegistration } from '../../core/registration.js';
+import { badRequest } from '../call.js';
+import type { Manager } from '../manager.js';
+import type { TypeNumbers } from './token-types.js';
+
+/**
+ * What a body of `POST /registe` registers. Fields that nobody knows are ignored.
+ *
+ * @throws RouteFailure saying which field is wrong, never with a secret.
+ */
+export function registrationIn(body: JsonObject, typeNumbers: TypeNumbers, manager: Manager): Registration {
+  const { appid, appsecret, tasks } = body;
+  if (typeof appid !== 'string' || appid === '') throw badRequest('appid is required, and must be a string');
+  if (typeof appsecret !== 'string' || appsecret === '') {
+    throw badRequest('appsecret is required, and must be a string');
+  }
+  if (tasks === undefined || tasks === null) return { appid, secret: appsecret, tasks: [] };
+  if (!Array.isArray(tasks)) throw badRequest(`tasks must be an array, got ${describeKind(tasks)}`);
+  const planned = tasks.map((task: JsonValue, index) => taskIn(task, `tasks[${index}]`, typeNumbers, manager));
+  return { appid, secret: appsecret, tasks: planned };
+}
+
+function taskIn(task: JsonValue, where: string, typeNumbers: TypeNumbers, manager: Manager): TaskRegistration {
+  if (!isJsonObject(task)) throw badRequest(`${where} must be an object, got ${describeKind(task)}`);
+  const { subject } = task;
+  const type = typeIn(task['type'], where, typeNumbers, manager);
+  for (const name of ['notify', 'params'] as const) refuseUrl(task[name], `${where}.${name}`);
+  if (subject === undefined || subject === null || subject === '') return { type };
+  if (typeof subject !== 'string') throw badRequest(`${where}.subject must be a string, got ${describeKind(subject)}`);
+  return { type, subject };
+}
+
+function typeIn(type: unknown, where: string, typeNumbers: TypeNumbers, manager: Manager): string {
+  const name = typeNumbers.name(type);
+  if (name !== undefined) return name;
+  if (typeof type === 'string' && manager.hasType(type)) return type;
+  throw badRequest(`${where}.type must be 0 to 4 or the name of a type, got ${describeValue(type)}`);
+}
+
+function refuseUrl(url: unknown, where: string): void {
+  if (url === undefined || url === null || url === '') return;
+  throw badRequest(`${where}: this version takes no callback addresses`);
+}

@@ -1,0 +1,67 @@
+import type { Call } from '../call.js';
+import { type Failure, retryAfterOf } from '../error-status.js';
+import { type HttpAnswer, jsonAnswer } from '../http-message.js';
+import type { RouteContext } from '../route-context.js';
+import type { Contract, Route } from '../router.js';
+import { refreshOrderIn } from './refresh-order.js';
+import { registrationIn } from './scheduler-registration.js';
+
+/** Failures of the transport and the access check, which clients see by their HTTP status. */
+const HTTP_STATUSES = new Set([401, 403, 413, 429]);
+
+const contract: Contract = {
+  fail(failure: Failure): HttpAnswer {
+    const { status, message, code } = failure;
+    const httpStatus = code === undefined && HTTP_STATUSES.has(status) ? status : 200;
+    return jsonAnswer(httpStatus, { code: status, message, result: null }, retryAfterOf(failure));
+  },
+};
+
+/** The contract of the scheduler: always HTTP 200, and `code` tells. */
+export function schedulerRoutes(context: RouteContext): readonly Route[] {
+  return [
+    {
+      path: '/registe',
+      methods: ['POST'],
+      scope: 'register',
+      contract,
+      answer: (call) => register(call, context),
+    },
+    { path: '/task/:appid/:type', scope: 'read', contract, answer: (call) => readOrRefresh(call, context) },
+    { path: '/task', scope: 'open', contract, answer: namesNoTask },
+    { path: '/task/:appid', scope: 'open', contract, answer: namesNoTask },
+  ];
+}
+
+async function register(call: Call, { manager, typeNumbers }: RouteContext): Promise<HttpAnswer> {
+  const registration = registrationIn(await call.json(), typeNumbers, manager);
+  call.require('register', registration.appid);
+  await manager.register(registration);
+  return success(registration.tasks?.length === 0 ? '' : 'success');
+}
+
+async function readOrRefresh(call: Call, { manager, typeNumbers }: RouteContext): Promise<HttpAnswer> {
+  const appid = call.param('appid');
+  const named = call.param('type');
+  const type = typeNumbers.name(named) ?? named;
+  const subject = call.query('subject');
+  const options = subject === undefined ? undefined : { subject };
+  await manager.start();
+  if (!(manager.hasType(type) && manager.hasTask(appid, type, options))) return noSuchTask();
+  const order = call.request.method === 'POST' ? refreshOrderIn(await call.text()) : undefined;
+  if (order === undefined) return success(await manager.get(appid, type, options));
+  call.require('refresh', appid);
+  return success(await manager.refresh(appid, type, { ...options, ...order }));
+}
+
+function namesNoTask(): HttpAnswer {
+  return contract.fail({ status: 404, message: 'a task is /task/:appid/:type' });
+}
+
+function noSuchTask(): HttpAnswer {
+  return contract.fail({ status: 400, message: 'no such task is registered' });
+}
+
+function success(result: string): HttpAnswer {
+  return jsonAnswer(200, { code: 200, message: '', result });
+}

@@ -1,0 +1,127 @@
+import { isJsonObject } from '../../core/json.js';
+import { tokenKey } from '../../core/token-key.js';
+import { badRequest, type Call } from '../call.js';
+import type { Failure } from '../error-status.js';
+import { type HttpAnswer, jsonAnswer } from '../http-message.js';
+import type { RouteContext } from '../route-context.js';
+import type { Contract, Route } from '../router.js';
+
+const HTTP_STATUSES = new Set([401, 403, 413, 429]);
+/** The published client forgets tokens with less left than this, and asks again. */
+const LEAST_LEFT_MS = 61_000;
+const SHANGHAI_OFFSET_MS = 8 * 3_600_000;
+
+const contract: Contract = {
+  fail({ status, message, code }: Failure): HttpAnswer {
+    const httpStatus = code === undefined && HTTP_STATUSES.has(status) ? status : 200;
+    return jsonAnswer(httpStatus, { errcode: 400, errmsg: message });
+  },
+};
+
+/** What one kind of token is called in the paths, as a type, and in the answers. */
+interface Kind {
+  readonly path: 'token' | 'ticket';
+  readonly type: 'access_token' | 'jsapi_ticket';
+  readonly field: 'access_token' | 'ticket';
+}
+
+const KINDS: readonly Kind[] = [
+  { path: 'token', type: 'access_token', field: 'access_token' },
+  { path: 'ticket', type: 'jsapi_ticket', field: 'ticket' },
+];
+
+/** The contract of wetoken: `errcode` 0 or 400. The app's own secret in the query opens its routes. */
+export function wetokenRoutes(context: RouteContext): readonly Route[] {
+  const ofKinds = KINDS.flatMap((kind): Route[] => [
+    {
+      path: `/:appid/wechat/${kind.path}/get`,
+      methods: ['GET'],
+      scope: 'read',
+      opensWithSecret: true,
+      contract,
+      answer: (call) => get(call, kind, context),
+    },
+    {
+      path: `/:appid/wechat/${kind.path}/refresh`,
+      methods: ['GET', 'POST'],
+      scope: 'read',
+      opensWithSecret: true,
+      contract,
+      answer: (call) => refreshIfDue(call, kind, context),
+    },
+  ]);
+  const create: Route = {
+    path: '/wechat/app/create',
+    methods: ['GET', 'POST'],
+    scope: 'register',
+    contract,
+    answer: (call) => createApp(call, context),
+  };
+  return [create, ...ofKinds];
+}
+
+async function createApp(call: Call, { manager }: RouteContext): Promise<HttpAnswer> {
+  const fields = await fieldsOf(call);
+  const appid = call.query('appid') ?? fields('appid');
+  const secret = call.query('secret') ?? fields('secret');
+  if (appid === undefined) throw badRequest('appid is required');
+  if (secret === undefined) throw badRequest('secret is required');
+  call.require('register', appid);
+  await manager.register({ appid, secret, tasks: KINDS.map(({ type }) => type) });
+  return jsonAnswer(200, { errcode: 0, errmsg: 'success' });
+}
+
+/** The fields of a form or of a JSON object; a body that is neither has none. */
+async function fieldsOf(call: Call): Promise<(name: string) => string | undefined> {
+  const text = call.request.method === 'POST' ? (await call.text()).trim() : '';
+  if (!text.startsWith('{')) {
+    const form = new URLSearchParams(text);
+    return (name) => form.get(name) || undefined;
+  }
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw badRequest('the body is not JSON');
+  }
+  return (name) => {
+    const value = isJsonObject(body) ? body[name] : undefined;
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+}
+
+async function get(call: Call, kind: Kind, context: RouteContext): Promise<HttpAnswer> {
+  return answerWith(call.param('appid'), kind, LEAST_LEFT_MS, context);
+}
+
+async function refreshIfDue(call: Call, kind: Kind, context: RouteContext): Promise<HttpAnswer> {
+  const { records, clock } = context.engine;
+  const appid = call.param('appid');
+  await context.manager.start();
+  const held = records.cache.get(tokenKey(appid, kind.type, undefined));
+  // More than is left can only be had by a refresh, which is joined or started.
+  const isDue = held !== undefined && records.isDue(held);
+  const leastMs = isDue ? held.record.expiresAt - clock.now() + 1 : 0;
+  return answerWith(appid, kind, Math.max(leastMs, LEAST_LEFT_MS), context);
+}
+
+async function answerWith(
+  appid: string,
+  { type, field }: Kind,
+  minValidityMs: number,
+  { manager, engine }: RouteContext,
+): Promise<HttpAnswer> {
+  const { value, expiresAt } = await manager.getRecord(appid, type, { minValidityMs });
+  return jsonAnswer(200, {
+    errcode: 0,
+    errmsg: 'success',
+    [field]: value,
+    expires_in: Math.floor((expiresAt - engine.clock.now()) / 1_000),
+    expires_date: shanghaiTime(expiresAt),
+  });
+}
+
+/** `YYYYMMDDHHmmss`; China has had no summer time since 1991. */
+function shanghaiTime(at: number): string {
+  return new Date(at + SHANGHAI_OFFSET_MS).toISOString().replace(/\D/g, '').slice(0, 14);
+}

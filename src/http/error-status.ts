@@ -1,0 +1,42 @@
+import { isTokenError, type TokenError } from '../core/errors.js';
+
+/** The one place that says which HTTP status, or `code` of an older contract, an error is. */
+const STATUS_OF_CODE: Readonly<Record<string, number>> = {
+  NOT_REGISTERED: 404,
+  INPUT_MISSING: 424,
+  UPSTREAM_REJECTED: 502,
+  UPSTREAM_UNAVAILABLE: 503,
+  STORE_UNAVAILABLE: 503,
+  REFRESH_DISABLED: 503,
+  CLOSED: 503,
+  TIMEOUT: 504,
+  QUOTA_EXHAUSTED: 429,
+  REAUTHORIZATION_REQUIRED: 409,
+};
+
+/** A failure as every contract tells it, in its own shape. */
+export interface Failure {
+  readonly status: number;
+  readonly message: string;
+  /** The code of a `TokenError`, where it is one. */
+  readonly code?: string | undefined;
+  readonly errcode?: number | undefined;
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+/** What a caller is told of an error: misuse is theirs, a `TokenError` speaks for itself, anything else is a defect of ours. */
+export function failureOf(error: unknown, now: number): Failure {
+  if (isTokenError(error)) return tokenFailure(error, now);
+  if (error instanceof TypeError) return { status: 400, message: error.message };
+  return { status: 500, message: 'the server has failed; its log has the reason' };
+}
+
+export function retryAfterOf({ retryAfterSeconds }: Failure): Readonly<Record<string, string>> | undefined {
+  return retryAfterSeconds === undefined ? undefined : { 'Retry-After': String(retryAfterSeconds) };
+}
+
+function tokenFailure({ code, message, errcode, retryAt }: TokenError, now: number): Failure {
+  const status = STATUS_OF_CODE[code] ?? 500;
+  const retryAfterSeconds = retryAt === undefined ? undefined : Math.max(1, Math.ceil((retryAt - now) / 1_000));
+  return { status, message, code, errcode, retryAfterSeconds };
+}

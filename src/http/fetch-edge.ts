@@ -1,0 +1,61 @@
+import { BodyRefused, bodyTooLarge, type HttpAnswer, type HttpRequest, MAX_BODY_BYTES } from './http-message.js';
+
+/**
+ * What a `Request` does not say of the connection.
+ *
+ * @public
+ */
+export interface FetchConnection {
+  /** The address of the socket's other end, which the access check goes by. */
+  readonly peer?: string | undefined;
+}
+
+/** A `Request` of the Fetch standard. */
+export class FetchHttpRequest implements HttpRequest {
+  readonly path: string;
+  readonly search: string;
+  readonly peer: string | undefined;
+  readonly #request: Request;
+
+  /** @param path - the request's, without the prefix. */
+  constructor(request: Request, path: string, search: string, { peer }: FetchConnection) {
+    this.#request = request;
+    this.path = path;
+    this.search = search;
+    this.peer = peer;
+  }
+
+  get method(): string {
+    return this.#request.method === 'HEAD' ? 'GET' : this.#request.method;
+  }
+
+  get authorization(): string | undefined {
+    return this.#request.headers.get('authorization') ?? undefined;
+  }
+
+  get ifNoneMatch(): string | undefined {
+    return this.#request.headers.get('if-none-match') ?? undefined;
+  }
+
+  async body(): Promise<string> {
+    if (this.#request.bodyUsed) throw new BodyRefused(400, 'the body of this Request has been read already');
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    try {
+      for await (const chunk of this.#request.body ?? []) {
+        bytes += chunk.length;
+        if (bytes > MAX_BODY_BYTES) throw bodyTooLarge();
+        chunks.push(chunk);
+      }
+    } catch (error) {
+      throw error instanceof BodyRefused ? error : new BodyRefused(400, 'the body could not be read');
+    }
+    return Buffer.concat(chunks).toString();
+  }
+}
+
+const WITHOUT_BODY = new Set([204, 205, 304]);
+
+export function fetchAnswer({ status, headers, body }: HttpAnswer): Response {
+  return new Response(WITHOUT_BODY.has(status) ? null : body, { status, headers });
+}

@@ -1,0 +1,61 @@
+import { assertNames } from '../core/assert-options.js';
+import { describeKind, describeValue } from '../core/redact.js';
+import type { ApiKey } from './access/api-key.js';
+
+/**
+ * A group of routes: `scheduler` and `wetoken` are those of two older servers, `native` is this library's own, with
+ * health checks.
+ *
+ * @public
+ */
+export type ContractName = 'scheduler' | 'wetoken' | 'native';
+
+/**
+ * @public
+ */
+export interface HandlerOptions {
+  /** Which groups of routes are answered. Default: `['scheduler']`. */
+  readonly contracts?: readonly ContractName[];
+  /** Below which path the routes are, where the host does not take the prefix away: `'/wechat'`. Default: `''`. */
+  readonly prefix?: string;
+  /** Who may use it: hashed keys, or the path of a file with them, which is read again when it changes. */
+  readonly keys?: readonly ApiKey[] | string;
+  /** Addresses and networks (CIDR) whose connections may read and register without a key. Never goes by headers. */
+  readonly trust?: readonly string[];
+  /** Lets everybody do everything. Default: false. */
+  readonly anonymous?: boolean;
+  /** In `scheduler`, type 1 is `oauth2_access_token` and 2 `jsapi_ticket`, as the original has them. Default: false. */
+  readonly legacyTypeNumbers?: boolean;
+}
+
+const CONTRACT_NAMES: readonly ContractName[] = ['scheduler', 'wetoken', 'native'];
+
+const NAMES = ['contracts', 'prefix', 'keys', 'trust', 'anonymous', 'legacyTypeNumbers'];
+const PREFIX = /^(?:\/[\w.~-]+)*$/;
+
+/**
+ * @throws TypeError naming the option, what it must be and what came.
+ */
+export function assertHandlerOptions(options: HandlerOptions): void {
+  assertNames(options, NAMES, 'the options of createHandler');
+  const { contracts, prefix, legacyTypeNumbers } = options;
+  if (contracts !== undefined) assertContracts(contracts);
+  if (prefix !== undefined && (typeof prefix !== 'string' || !PREFIX.test(prefix))) {
+    throw new TypeError(
+      `prefix must be '' or a path like '/wechat', without a slash at its end, got ${describeValue(prefix)}`,
+    );
+  }
+  if (legacyTypeNumbers !== undefined && typeof legacyTypeNumbers !== 'boolean') {
+    throw new TypeError(`legacyTypeNumbers must be a boolean, got ${describeKind(legacyTypeNumbers)}`);
+  }
+}
+
+function assertContracts(contracts: unknown): void {
+  if (!Array.isArray(contracts) || contracts.length === 0) {
+    throw new TypeError(`contracts must be an array of ${CONTRACT_NAMES.join(', ')}, got ${describeKind(contracts)}`);
+  }
+  const unknown = contracts.find((name) => !CONTRACT_NAMES.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`contracts: there is no ${describeValue(unknown)}, only ${CONTRACT_NAMES.join(', ')}`);
+  }
+}

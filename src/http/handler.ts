@@ -1,0 +1,122 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { engineOf } from '../core/engine-of.js';
+import { AccessCheck } from './access/access-check.js';
+import { Call, RouteFailure } from './call.js';
+import { healthRoutes } from './contracts/health.js';
+import { nativeRoutes } from './contracts/native.js';
+import { schedulerRoutes } from './contracts/scheduler.js';
+import { TypeNumbers } from './contracts/token-types.js';
+import { wetokenRoutes } from './contracts/wetoken.js';
+import { failureOf } from './error-status.js';
+import { type FetchConnection, FetchHttpRequest, fetchAnswer } from './fetch-edge.js';
+import { assertHandlerOptions, type ContractName, type HandlerOptions } from './handler-options.js';
+import { type HttpAnswer, type HttpRequest, jsonAnswer } from './http-message.js';
+import type { Manager, ServableManager } from './manager.js';
+import { NodeHttpRequest, sendNodeAnswer } from './node-edge.js';
+import { permissionFor } from './permission.js';
+import type { RouteContext } from './route-context.js';
+import { type Match, type Route, Router } from './router.js';
+
+/**
+ * The routes of a token server, for any server to mount.
+ *
+ * @public
+ */
+export interface Handler {
+  /**
+   * For `node:http`, Express, Koa and Fastify. What is not a route of ours goes to `next`, or is answered with 404.
+   *
+   * A body that the host has read already is expected as `rawBody` or `body` of the request.
+   */
+  readonly node: (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void) => void;
+  /**
+   * For whatever speaks `Request` and `Response`. What is not a route of ours is answered with 404.
+   *
+   * @param connection - the address of the other end, which `trust` goes by.
+   */
+  readonly fetch: (request: Request, connection?: FetchConnection) => Promise<Response>;
+}
+
+const ROUTES: Readonly<Record<ContractName, (context: RouteContext) => readonly Route[]>> = {
+  scheduler: schedulerRoutes,
+  wetoken: wetokenRoutes,
+  native: (context) => [...nativeRoutes(context), ...healthRoutes(context)],
+};
+
+/**
+ * Makes a manager answer over HTTP.
+ *
+ * @throws TypeError for options that are not, and without any of `keys`, `trust` and `anonymous`.
+ *
+ * @example
+ * ```ts
+ * const handler = createHandler(tokens, { keys: './keys.json' });
+ * createServer(handler.node).listen(9001, '127.0.0.1');
+ * ```
+ *
+ * @public
+ */
+export function createHandler(manager: ServableManager, options: HandlerOptions): Handler {
+  assertHandlerOptions(options);
+  const { contracts = ['scheduler'], prefix = '', legacyTypeNumbers = false, ...access } = options;
+  const engine = engineOf(manager);
+  const context: RouteContext = {
+    manager: manager as Manager,
+    engine,
+    typeNumbers: new TypeNumbers(legacyTypeNumbers),
+  };
+  const router = new Router(contracts.flatMap((name) => ROUTES[name](context)));
+  const check = new AccessCheck({ ...access, clock: engine.clock });
+
+  function match(request: HttpRequest): Match | undefined {
+    return router.match(request.method, request.path);
+  }
+
+  async function answer(request: HttpRequest, { route, params, allowsMethod }: Match): Promise<HttpAnswer> {
+    try {
+      if (!allowsMethod) throw new RouteFailure({ status: 405, message: `${request.path} takes another method` });
+      if (route.opensWithSecret === true) await engine.start();
+      const call = new Call(request, params, permissionFor(request, route, check, engine));
+      const appid = call.param('appid');
+      if (route.scope !== 'open') call.require(route.scope, appid === '' ? undefined : appid);
+      return await route.answer(call);
+    } catch (error) {
+      const failure = error instanceof RouteFailure ? error.failure : failureOf(error, engine.clock.now());
+      return withChallenge(route.contract.fail(failure));
+    }
+  }
+
+  return {
+    node(request, response, next) {
+      const url = withoutPrefix(request.url ?? '', prefix);
+      const received = url === undefined ? undefined : new NodeHttpRequest(request, url);
+      const found = received === undefined ? undefined : match(received);
+      if (received === undefined || found === undefined) {
+        if (next === undefined) sendNodeAnswer(request, response, NOT_FOUND);
+        else next();
+        return;
+      }
+      void answer(received, found).then((answered) => sendNodeAnswer(request, response, answered));
+    },
+    async fetch(request, connection = {}) {
+      const { pathname, search } = new URL(request.url);
+      const path = withoutPrefix(pathname, prefix);
+      const received =
+        path === undefined ? undefined : new FetchHttpRequest(request, path, search.slice(1), connection);
+      const found = received === undefined ? undefined : match(received);
+      return fetchAnswer(received === undefined || found === undefined ? NOT_FOUND : await answer(received, found));
+    },
+  };
+}
+
+const NOT_FOUND = jsonAnswer(404, { status: 404, detail: 'there is no such route' });
+
+/** Not Basic, which is accepted as well: browsers would ask for a name and a password. */
+function withChallenge(answer: HttpAnswer): HttpAnswer {
+  return answer.status === 401 ? { ...answer, headers: { ...answer.headers, 'WWW-Authenticate': 'Bearer' } } : answer;
+}
+
+function withoutPrefix(url: string, prefix: string): string | undefined {
+  if (prefix === '') return url;
+  return url.startsWith(`${prefix}/`) ? url.slice(prefix.length) : undefined;
+}

@@ -1,0 +1,50 @@
+/** One request as the contracts see it, whatever server received it. */
+export interface HttpRequest {
+  readonly method: string;
+  /** Below the prefix, as it came: neither decoded nor normalised. */
+  readonly path: string;
+  /** Without the `?`. */
+  readonly search: string;
+  readonly authorization: string | undefined;
+  readonly ifNoneMatch: string | undefined;
+  /** The address of the socket's other end. */
+  readonly peer: string | undefined;
+  /**
+   * The body as text, `''` without one.
+   *
+   * @throws BodyRefused
+   */
+  body(): Promise<string>;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** A body that is not read to its end. */
+export class BodyRefused extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export const MAX_BODY_BYTES = 65_536;
+
+export function bodyTooLarge(): BodyRefused {
+  return new BodyRefused(413, `a body must be at most ${MAX_BODY_BYTES} bytes`);
+}
+
+const JSON_HEADERS = { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' } as const;
+
+export function jsonAnswer(status: number, value: object, headers?: Readonly<Record<string, string>>): HttpAnswer {
+  return {
+    status,
+    headers: headers === undefined ? JSON_HEADERS : { ...JSON_HEADERS, ...headers },
+    body: JSON.stringify(value),
+  };
+}

@@ -1,0 +1,26 @@
+import type { GetOptions, RefreshCallOptions, SubjectOptions } from '../core/call-options.js';
+import type { Registration } from '../core/registration.js';
+import type { StatusQuery, TaskStatus } from '../core/status.js';
+import type { TokenRecord } from '../core/token-record.js';
+
+/**
+ * A `TokenManager`, told from what only looks like one.
+ *
+ * @public
+ */
+export interface ServableManager {
+  hasType(name: string): boolean;
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What the routes use of a `TokenManager`. */
+export interface Manager extends ServableManager {
+  register(registration: Registration<string>): Promise<void>;
+  unregister(appid: string, type?: string, options?: SubjectOptions): Promise<void>;
+  get(appid: string, type: string, options?: GetOptions): Promise<string>;
+  getRecord(appid: string, type: string, options?: GetOptions): Promise<TokenRecord>;
+  refresh(appid: string, type: string, options: RefreshCallOptions): Promise<string>;
+  status(query?: StatusQuery): AsyncGenerator<TaskStatus, void, undefined>;
+  hasTask(appid: string, type: string, options?: SubjectOptions): boolean;
+}

@@ -1,0 +1,46 @@
+import { createHandler, type Handler, type HandlerOptions } from '../../src/http/index.js';
+import type { TokenManager, TokenManagerOptions } from '../../src/index.js';
+import { APPID, World } from './world.js';
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The body as JSON, `undefined` without one. */
+  readonly body: unknown;
+}
+
+export interface Asked {
+  readonly method?: string;
+  /** Sent as JSON unless it is text. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly peer?: string;
+}
+
+/** A world whose manager answers over HTTP, without a socket. */
+export class HttpWorld extends World {
+  readonly tokens: TokenManager;
+  readonly handler: Handler;
+
+  constructor(options: Partial<HandlerOptions> = {}, managerOptions: TokenManagerOptions = {}) {
+    super();
+    // A port where nobody listens: no test asks the real WeChat.
+    this.tokens = this.manager({ wechat: { origins: ['http://127.0.0.1:1'] }, ...managerOptions });
+    this.handler = createHandler(this.tokens, { anonymous: true, ...options });
+  }
+
+  async ask(path: string, { method, body, headers, peer }: Asked = {}): Promise<Answered> {
+    const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+    const sends = text === undefined ? {} : { body: text };
+    const request = new Request(`http://tokens.test${path}`, {
+      method: method ?? (text === undefined ? 'GET' : 'POST'),
+      headers: { ...headers },
+      ...sends,
+    });
+    const response = await this.handler.fetch(request, { peer });
+    const answer = await response.text();
+    return { status: response.status, headers: response.headers, body: answer === '' ? undefined : JSON.parse(answer) };
+  }
+}
+
+export const TASK = `/task/${APPID}/0`;

@@ -1,0 +1,549 @@
+import type { LookupAddress } from 'node:dns';
+import { getEventListeners } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Socket,
+  type TcpSocketConnectOpts,
+} from 'node:net';
+import type { buildConnector } from 'undici';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createGuardedConnector, type Lookup } from '../../../src/callbacks/guarded-connector.js';
+import { GuardedRequests, type GuardedRequestsOptions } from '../../../src/callbacks/guarded-request.js';
+import { FakeClock } from '../../../src/testing/index.js';
+import { everythingShown, failure } from '../wechat/failure.js';
+
+const CANARY = 'canary-5f1d7c';
+const LIMIT = 65_536;
+
+const cleanups: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+function guarded(options: GuardedRequestsOptions = {}): GuardedRequests {
+  const requests = new GuardedRequests(options);
+  cleanups.push(() => requests.close());
+  return requests;
+}
+
+interface Listening {
+  readonly port: number;
+  readonly hits: IncomingMessage[];
+}
+
+async function listen(answer: RequestListener): Promise<Listening> {
+  const hits: IncomingMessage[] = [];
+  const server = createServer((request, response) => {
+    hits.push(request);
+    answer(request, response);
+  });
+  await listenOn(server);
+  cleanups.push(() => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  return { port: (server.address() as AddressInfo).port, hits };
+}
+
+function listenOn(server: Server | ReturnType<typeof createTcpServer>): Promise<void> {
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+}
+
+async function deadPort(): Promise<number> {
+  const server = createTcpServer();
+  await listenOn(server);
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function answering(...addresses: string[]): Lookup {
+  return async () => addresses.map(toLookupAddress);
+}
+
+function toLookupAddress(address: string): LookupAddress {
+  return { address, family: address.includes(':') ? 6 : 4 };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function echo(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const { method, url, headers } = request;
+  response.end(JSON.stringify({ method, url, headers, body: Buffer.concat(chunks).toString() }));
+}
+
+const echoing: RequestListener = (request, response) => void echo(request, response);
+
+function outcomeOf(open: buildConnector.connector, port: number): Promise<Error | Socket> {
+  const target = { hostname: 'rebind.test', protocol: 'http:', port: String(port) };
+  return new Promise((resolve) => open(target, (error, socket) => resolve(error ?? socket)));
+}
+
+describe('a request', () => {
+  it('is sent as it is, over a connection of its own', async () => {
+    const { port } = await listen(echoing);
+    const requests = guarded({ lookup: answering('127.0.0.1') });
+    const answer = await requests.request({
+      url: `http://callback.test:${port}/a/b?c=d#e`,
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"f":1}',
+    });
+    expect(answer.status).toBe(200);
+    expect(JSON.parse(answer.body.toString())).toEqual({
+      method: 'POST',
+      url: '/a/b?c=d',
+      body: '{"f":1}',
+      headers: {
+        host: `callback.test:${port}`,
+        connection: 'close',
+        'content-type': 'application/json',
+        'content-length': '7',
+        'user-agent': 'wechat-token-manager',
+      },
+    });
+  });
+
+  it('goes to an address without a lookup', async () => {
+    const { port, hits } = await listen(echoing);
+    const requests = guarded({ lookup: () => Promise.reject(new Error('looked up')) });
+    const url = new URL(`http://127.0.0.1:${port}/`);
+    await expect(requests.request({ url, method: 'GET' })).resolves.toMatchObject({ status: 200 });
+    expect(hits).toHaveLength(1);
+  });
+
+  it('finds localhost by the lookup of the system', async () => {
+    const { port } = await listen(echoing);
+    const answer = await guarded().request({ url: `http://localhost:${port}/`, method: 'GET' });
+    expect(answer.status).toBe(200);
+  });
+
+  it('takes the next address when nobody answers at the first', async () => {
+    const { port } = await listen(echoing);
+    const requests = guarded({ lookup: answering('::1', '127.0.0.2', '127.0.0.1') });
+    const answer = await requests.request({ url: `http://callback.test:${port}/`, method: 'GET' });
+    expect(answer.status).toBe(200);
+  });
+
+  it('does not follow a redirect', async () => {
+    const target = await listen(echoing);
+    const { port, hits } = await listen((_request, response) => {
+      response.writeHead(302, { location: `http://127.0.0.1:${target.port}/` }).end('moved');
+    });
+    const answer = await guarded().request({ url: `http://127.0.0.1:${port}/`, method: 'GET' });
+    expect(answer).toEqual({ status: 302, body: Buffer.from('moved') });
+    expect(hits).toHaveLength(1);
+    expect(target.hits).toEqual([]);
+  });
+
+  it.each([204, 400, 404, 500, 503])('has the answer with HTTP status %i', async (status) => {
+    const { port } = await listen((_request, response) => response.writeHead(status).end());
+    const answer = await guarded().request({ url: `http://127.0.0.1:${port}/`, method: 'POST', body: '' });
+    expect(answer).toEqual({ status, body: Buffer.alloc(0) });
+  });
+
+  it('over TLS asks for the host by its name', async () => {
+    let hello: Buffer = Buffer.alloc(0);
+    const server = createTcpServer((socket) => {
+      socket
+        .on('error', () => {})
+        .once('data', (chunk: Buffer) => {
+          hello = chunk;
+          socket.destroy();
+        });
+    });
+    await listenOn(server);
+    cleanups.push(() => new Promise((resolve) => server.close(resolve)));
+    const { port } = server.address() as AddressInfo;
+    const requests = guarded({ lookup: answering('127.0.0.1') });
+    const error = await failure(requests.request({ url: `https://callback.test:${port}/`, method: 'GET' }));
+    expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
+    expect(hello.includes('callback.test')).toBe(true);
+  });
+});
+
+describe('a host', () => {
+  it('that has one refused address is refused as a whole', async () => {
+    const { port, hits } = await listen(echoing);
+    const requests = guarded({ lookup: answering('127.0.0.1', '169.254.169.254') });
+    const url = `http://callback.test:${port}/${CANARY}?${CANARY}`;
+    const error = await failure(requests.request({ url, method: 'GET' }));
+    expect(error).toMatchObject({ name: 'TokenError', code: 'UPSTREAM_REJECTED', retryable: false });
+    expect(error.message).toBe(`A callback URL must not lead to callback.test:${port}: metadata addresses are refused`);
+    expect(everythingShown(error)).not.toContain(CANARY);
+    expect(hits).toEqual([]);
+  });
+
+  it.each(['0.0.0.0', '::', '::ffff:0.0.0.0', '127.1', ''])('at %j is never reached', async (address) => {
+    const { port, hits } = await listen(echoing);
+    const requests = guarded({ lookup: answering(address) });
+    const error = await failure(requests.request({ url: `http://callback.test:${port}/`, method: 'GET' }));
+    expect(error.code).toBe('UPSTREAM_REJECTED');
+    expect(hits).toEqual([]);
+  });
+
+  it.each(['127.0.0.1', '::ffff:127.0.0.1', '10.0.0.1', 'fc00::1', '100.64.0.1'])(
+    'at %s is not reached when only public ones are called',
+    async (address) => {
+      const { port, hits } = await listen(echoing);
+      const requests = guarded({ lookup: answering(address), publicOnly: true });
+      const error = await failure(requests.request({ url: `http://callback.test:${port}/`, method: 'GET' }));
+      expect(error.code).toBe('UPSTREAM_REJECTED');
+      expect(hits).toEqual([]);
+    },
+  );
+
+  it('that is a loopback address is not reached when only public ones are called', async () => {
+    const { port, hits } = await listen(echoing);
+    const requests = guarded({ publicOnly: true });
+    for (const host of ['127.0.0.1', '2130706433', '0x7f.1', '[::1]', '[::ffff:7f00:1]', 'localhost']) {
+      const error = await failure(requests.request({ url: `http://${host}:${port}/`, method: 'GET' }));
+      expect(error.code).toBe('UPSTREAM_REJECTED');
+      expect(error.message).toContain('loopback addresses are refused');
+    }
+    expect(hits).toEqual([]);
+  });
+
+  it('that is not on the list is refused without a lookup', async () => {
+    let lookups = 0;
+    const lookup: Lookup = async () => {
+      lookups += 1;
+      return [toLookupAddress('127.0.0.1')];
+    };
+    const requests = guarded({ lookup, allowHosts: ['*.example.com'] });
+    const error = await failure(requests.request({ url: `http://callback.test/${CANARY}`, method: 'GET' }));
+    expect(error).toMatchObject({ code: 'UPSTREAM_REJECTED', retryable: false });
+    expect(error.message).toBe('A callback URL must name one of the allowed hosts, not callback.test');
+    expect(lookups).toBe(0);
+  });
+
+  it.each(['ENOTFOUND', 'EAI_AGAIN'])('that cannot be looked up for %s may be tried again', async (code) => {
+    const lookup: Lookup = () => Promise.reject(Object.assign(new Error(CANARY), { code }));
+    const error = await failure(guarded({ lookup }).request({ url: 'http://callback.test/', method: 'GET' }));
+    expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
+    expect(error.message).toBe(`The request to callback.test failed (Error ${code})`);
+    expect(everythingShown(error)).not.toContain(CANARY);
+  });
+
+  it('without any address may be tried again', async () => {
+    const requests = guarded({ lookup: answering() });
+    const error = await failure(requests.request({ url: 'http://callback.test/', method: 'GET' }));
+    expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
+  });
+});
+
+describe('a name that leads elsewhere with every lookup', () => {
+  /** On the way to 0.0.0.0 the canary would be hit, and at the addresses that may be called nobody listens. */
+  const canary = (): Promise<Listening> => listen(echoing);
+
+  it('would reach the canary by a refused address', async () => {
+    const { port } = await canary();
+    const socket = connect({ port, host: '0.0.0.0' });
+    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+    socket.destroy();
+  });
+
+  it.each([
+    ['may be called first', '::1', '0.0.0.0'],
+    ['is refused first', '0.0.0.0', '::1'],
+  ])('never reaches a refused address, when one that %s', async (_, ...addresses) => {
+    const { port, hits } = await canary();
+    let lookups = 0;
+    const lookup: Lookup = async () => [toLookupAddress(addresses[lookups++ % 2] ?? '')];
+    const requests = guarded({ lookup });
+    const codes: string[] = [];
+    for (let time = 0; time < 6; time++) {
+      codes.push((await failure(requests.request({ url: `http://rebind.test:${port}/`, method: 'GET' }))).code);
+    }
+    const ofAddress = { '::1': 'UPSTREAM_UNAVAILABLE', '0.0.0.0': 'UPSTREAM_REJECTED' } as Record<string, string>;
+    expect(codes).toEqual(codes.map((__, time) => ofAddress[addresses[time % 2] ?? '']));
+    expect(lookups).toBe(6);
+    expect(hits).toEqual([]);
+  });
+
+  it('public once, loopback ever after, is looked up once and connected to as it was checked', async () => {
+    const { port, hits } = await canary();
+    const tried: unknown[] = [];
+    let lookups = 0;
+    const lookup: Lookup = async () => [toLookupAddress(lookups++ === 0 ? '8.8.8.8' : '127.0.0.1')];
+    const { signal } = new AbortController();
+    // Takes the place of undici's and asks for the address in the way of Node, but does not leave this machine.
+    const build: typeof buildConnector = (options) => (target, callback) => {
+      const answer = (_error: unknown, addresses: unknown): void => {
+        tried.push(addresses);
+        callback(new Error('no route'), null);
+      };
+      const { lookup: resolve } = options as TcpSocketConnectOpts;
+      resolve?.(target.hostname, { all: true }, answer);
+    };
+    const open = createGuardedConnector({ build, lookup, publicOnly: true, signal });
+    expect(await outcomeOf(open, port)).toMatchObject({ message: 'no route' });
+    expect(await outcomeOf(open, port)).toMatchObject({ name: 'AddressRefused', kind: 'loopback' });
+    expect(tried).toEqual([[toLookupAddress('8.8.8.8')]]);
+    expect(lookups).toBe(2);
+    expect(hits).toEqual([]);
+  });
+
+  it('is cut off when the connection has led elsewhere all the same', async () => {
+    const { port, hits } = await canary();
+    let opened: Socket | undefined;
+    const build: typeof buildConnector = () => (_target, callback) => {
+      const socket = connect({ port, host: '127.0.0.1' }, () => callback(null, socket));
+      opened = socket;
+    };
+    const { signal } = new AbortController();
+    const open = createGuardedConnector({ build, lookup: answering('8.8.8.8'), publicOnly: true, signal });
+    expect(await outcomeOf(open, port)).toMatchObject({ name: 'AddressRefused', kind: 'loopback' });
+    expect(opened?.destroyed).toBe(true);
+    expect(hits).toEqual([]);
+  });
+});
+
+describe('an answer', () => {
+  it('may have 64 KiB', async () => {
+    const { port } = await listen((_request, response) => response.end('x'.repeat(LIMIT)));
+    const answer = await guarded().request({ url: `http://127.0.0.1:${port}/`, method: 'GET' });
+    expect(answer.body).toHaveLength(LIMIT);
+  });
+
+  it.each([
+    ['at once', (response: ServerResponse) => response.end('x'.repeat(LIMIT + 1))],
+    ['in chunks', (response: ServerResponse) => response.write('x'.repeat(LIMIT), () => response.end('x'))],
+    [
+      'without end',
+      (response: ServerResponse) => {
+        const more = (): void => {
+          while (!response.destroyed && response.write('x'.repeat(4_096)));
+        };
+        response.on('drain', more);
+        more();
+      },
+    ],
+  ])('of one byte more, sent %s, is cut off', async (_, send) => {
+    const { port, hits } = await listen((__, response) => void send(response));
+    const error = await failure(guarded().request({ url: `http://127.0.0.1:${port}/${CANARY}`, method: 'GET' }));
+    expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
+    expect(error.message).toBe(`127.0.0.1:${port} answered with more than 65536 bytes`);
+    expect(everythingShown(error)).not.toContain(CANARY);
+    await until(() => hits[0]?.socket.destroyed === true);
+  });
+
+  it('that is none, or breaks off, may come another time', async () => {
+    const { port } = await listen((request, response) => {
+      if (request.url === '/reset') request.socket.resetAndDestroy();
+      else if (request.url === '/end') request.socket.end();
+      else if (request.url === '/short')
+        response.writeHead(200, { 'content-length': 9 }).write('x', () => response.destroy());
+      else request.socket.end('SSH-2.0-OpenSSH\r\n');
+    });
+    const requests = guarded();
+    for (const path of ['reset', 'end', 'short', 'ssh']) {
+      const error = await failure(requests.request({ url: `http://127.0.0.1:${port}/${path}`, method: 'GET' }));
+      expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
+      expect(error.message).toMatch(`The request to 127.0.0.1:${port} failed (`);
+    }
+  });
+
+  it('does not come from a dead port', async () => {
+    const port = await deadPort();
+    const url = `http://127.0.0.1:${port}/${CANARY}?${CANARY}`;
+    const error = await failure(guarded().request({ url, method: 'GET' }));
+    expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
+    expect(error.message).toBe(`The request to 127.0.0.1:${port} failed (Error ECONNREFUSED connect)`);
+    expect(everythingShown(error)).not.toContain(CANARY);
+  });
+});
+
+describe('the time', () => {
+  const drip: RequestListener = (_request, response) => {
+    const timer = setInterval(() => response.write('x'), 1);
+    response.on('close', () => clearInterval(timer));
+  };
+
+  it.each<[string, RequestListener]>([
+    ['silent', () => {}],
+    ['dripping without end', drip],
+  ])('of a server that is %s ends after 5 s of the clock', async (_, manner) => {
+    const clock = new FakeClock();
+    const { port, hits } = await listen(manner);
+    const outcome = failure(guarded({ clock }).request({ url: `http://127.0.0.1:${port}/${CANARY}`, method: 'GET' }));
+    await until(() => hits.length > 0);
+    await clock.advance(4_999);
+    expect(await Promise.race([outcome, 'pending'])).toBe('pending');
+    await clock.advance(1);
+    const error = await outcome;
+    expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
+    expect(error.message).toBe(`127.0.0.1:${port} did not answer within 5000 ms`);
+    expect(everythingShown(error)).not.toContain(CANARY);
+    expect(clock.pendingTimers).toBe(0);
+    await until(() => hits[0]?.socket.destroyed === true);
+  });
+
+  it('of the lookup counts, and nothing is connected to afterwards', async () => {
+    const clock = new FakeClock();
+    const { port, hits } = await listen(echoing);
+    let found = (_addresses: LookupAddress[]): void => {};
+    let isAsked = false;
+    const lookup: Lookup = () => {
+      isAsked = true;
+      return new Promise((resolve) => {
+        found = resolve;
+      });
+    };
+    const requests = guarded({ clock, lookup, timeoutMs: 100 });
+    const outcome = failure(requests.request({ url: `http://callback.test:${port}/`, method: 'GET' }));
+    await until(() => isAsked);
+    await clock.advance(100);
+    expect(await outcome).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
+    found([toLookupAddress('127.0.0.1')]);
+    await clock.advance(0);
+    expect(hits).toEqual([]);
+  });
+
+  it('of a TLS handshake that never ends counts', async () => {
+    const clock = new FakeClock();
+    const silent = createTcpServer(() => {});
+    await listenOn(silent);
+    cleanups.push(() => new Promise((resolve) => silent.close(resolve)));
+    const { port } = silent.address() as AddressInfo;
+    const outcome = failure(guarded({ clock }).request({ url: `https://127.0.0.1:${port}/`, method: 'GET' }));
+    const accepted = new Promise<Socket>((resolve) => silent.once('connection', resolve));
+    const socket = (await accepted).on('error', () => {}).resume();
+    await clock.advance(5_000);
+    expect((await outcome).message).toContain('did not answer within 5000 ms');
+    await until(() => socket.destroyed);
+  });
+
+  it.each([0, -1, Number.NaN, 60_001])('may not be limited to %s ms', (timeoutMs) => {
+    expect(() => new GuardedRequests({ timeoutMs })).toThrow(TypeError);
+  });
+});
+
+describe('a signal', () => {
+  it.each([new Error('enough'), 'enough', null])('ends the request with its reason %s', async (reason) => {
+    const clock = new FakeClock();
+    const { port, hits } = await listen(() => {});
+    const controller = new AbortController();
+    const { signal } = controller;
+    const asked = guarded({ clock }).request({ url: `http://127.0.0.1:${port}/`, method: 'GET', signal });
+    const outcome = asked.catch((error: unknown) => error);
+    await until(() => hits.length > 0);
+    controller.abort(reason);
+    expect(await outcome).toBe(reason);
+    expect(clock.pendingTimers).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  it('that is aborted while the host is being looked up ends the request', async () => {
+    const controller = new AbortController();
+    const lookup: Lookup = () => {
+      controller.abort(null);
+      return new Promise(() => {});
+    };
+    const { signal } = controller;
+    const asked = guarded({ lookup }).request({ url: 'http://callback.test/', method: 'GET', signal });
+    await expect(asked).rejects.toBe(null);
+  });
+
+  it('that is aborted already keeps the request from being sent', async () => {
+    const { port, hits } = await listen(echoing);
+    const signal = AbortSignal.abort('enough');
+    const asked = guarded().request({ url: `http://127.0.0.1:${port}/`, method: 'GET', signal });
+    await expect(asked).rejects.toBe('enough');
+    expect(hits).toEqual([]);
+  });
+});
+
+describe('many requests', () => {
+  const hang: RequestListener = () => {};
+
+  it('are two at once for a host, and others do not wait for them', async () => {
+    const clock = new FakeClock();
+    const held: ServerResponse[] = [];
+    const { port, hits } = await listen((_request, response) => void held.push(response));
+    const requests = guarded({ clock, lookup: answering('127.0.0.1') });
+    const ask = (host: string): Promise<unknown> =>
+      requests.request({ url: `http://${host}.test:${port}/`, method: 'GET' });
+    const slow = Array.from({ length: 20 }, () => ask('slow'));
+    await until(() => hits.length === 2);
+    const other = ask('other');
+    await until(() => hits.length === 3);
+    await clock.advance(10);
+    expect(hits.map(({ headers }) => headers.host)).toEqual(
+      ['slow', 'slow', 'other'].map((host) => `${host}.test:${port}`),
+    );
+    held[2]?.end();
+    await other;
+    held[0]?.end();
+    await until(() => held.length === 4);
+    await clock.advance(10);
+    expect(hits).toHaveLength(4);
+    for (let next = 1; next < 21; next++) {
+      await until(() => held.length > next);
+      held[next]?.end();
+    }
+    await Promise.all(slow);
+    expect(hits).toHaveLength(21);
+  });
+
+  it('are 16 at once for all hosts', async () => {
+    const clock = new FakeClock();
+    const { port, hits } = await listen(hang);
+    const requests = guarded({ clock, lookup: answering('127.0.0.1') });
+    const asked = Array.from({ length: 20 }, (_, host) =>
+      failure(requests.request({ url: `http://host${host}.test:${port}/`, method: 'GET' })),
+    );
+    await until(() => hits.length === 16);
+    await clock.advance(10);
+    expect(hits).toHaveLength(16);
+    expect(clock.pendingTimers).toBe(16);
+    await clock.advance(4_990);
+    await until(() => hits.length === 20);
+    await clock.advance(5_000);
+    for (const error of await Promise.all(asked)) expect(error.code).toBe('UPSTREAM_UNAVAILABLE');
+  });
+
+  it('may be given up while they wait', async () => {
+    const { port, hits } = await listen(hang);
+    const requests = guarded({ clock: new FakeClock() });
+    const url = `http://127.0.0.1:${port}/`;
+    const first = [1, 2].map(() => failure(requests.request({ url, method: 'GET' })));
+    const controller = new AbortController();
+    const waiting = requests.request({ url, method: 'GET', signal: controller.signal });
+    controller.abort('enough');
+    await expect(waiting).rejects.toBe('enough');
+    await requests.close();
+    await Promise.all(first);
+    expect(hits.length).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('close', () => {
+  it('ends what is under way and what waits with CLOSED, and lets nothing begin', async () => {
+    const clock = new FakeClock();
+    const { port, hits } = await listen(() => {});
+    const requests = guarded({ clock });
+    const ask = (): Promise<unknown> => requests.request({ url: `http://127.0.0.1:${port}/`, method: 'GET' });
+    const asked = [1, 2, 3].map(() => failure(ask()));
+    await until(() => hits.length === 2);
+    await requests.close();
+    for (const error of await Promise.all(asked)) expect(error.code).toBe('CLOSED');
+    expect((await failure(ask())).code).toBe('CLOSED');
+    expect(clock.pendingTimers).toBe(0);
+    expect(hits).toHaveLength(2);
+  });
+
+  it('may be called twice, and before any request', async () => {
+    const requests = new GuardedRequests();
+    await requests.close();
+    await requests.close();
+  });
+});

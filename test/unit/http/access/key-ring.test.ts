@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { type ApiKey, createApiKey } from '../../../../src/http/access/api-key.js';
+import { KeyRing } from '../../../../src/http/access/key-ring.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+
+const clock = new FakeClock();
+const limited = createApiKey({ scopes: ['read'], perSecond: 1 });
+const other = createApiKey({ scopes: ['read'] });
+
+test('a key is found by the whole of its text, not by its id alone', () => {
+  const ring = new KeyRing(() => entries, clock);
+  const entries = [limited.entry, other.entry];
+  const [, id = ''] = limited.key.split('_');
+  const [, otherId = ''] = other.key.split('_');
+  expect(ring.find(limited.key)?.scopes).toEqual(['read']);
+  expect(ring.find(limited.key.replace(id, otherId))).toBeUndefined();
+  expect(ring.find(`${limited.key}A`)).toBeUndefined();
+  expect(ring.find(` ${limited.key}`)).toBeUndefined();
+  expect(ring.find('')).toBeUndefined();
+});
+
+test('a password whose hash somebody wrote in by hand is no key, since it can be guessed', () => {
+  const hash = '5e884898da28047151d0e56f8dc6292773603d0d6aabbd62a11ef721d1542d8';
+  const ring = new KeyRing(() => entries, clock);
+  const entries: ApiKey[] = [{ ...other.entry, hash: `${hash}8` }];
+  expect(ring.find('password')).toBeUndefined();
+});
+
+test('a key that is taken away is not found any longer, one that is added is', () => {
+  let entries = [limited.entry];
+  const ring = new KeyRing(() => entries, clock);
+  expect([ring.find(limited.key), ring.find(other.key)]).toEqual([expect.anything(), undefined]);
+  entries = [other.entry];
+  expect([ring.find(limited.key), ring.find(other.key)]).toEqual([undefined, expect.anything()]);
+});
+
+test('what a key has used up outlasts a change of other keys, and ends with a change of its limit', () => {
+  let entries = [limited.entry];
+  const ring = new KeyRing(() => entries, clock);
+  const take = (): number | undefined => ring.find(limited.key)?.rate?.take(clock.monotonic());
+  expect([take(), take()]).toEqual([0, 1]);
+  entries = [limited.entry, other.entry];
+  expect(take()).toBe(1);
+  entries = [{ ...limited.entry, perSecond: 2 }];
+  expect([take(), take(), take()]).toEqual([0, 0, 1]);
+});

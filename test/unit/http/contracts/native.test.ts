@@ -1,0 +1,182 @@
+import { describe, expect, test } from 'vitest';
+import { TokenError } from '../../../../src/index.js';
+import { HttpWorld } from '../../../support/http-world.js';
+import { APPID, SECRET } from '../../../support/world.js';
+
+async function registered(): Promise<HttpWorld> {
+  const world = new HttpWorld({ contracts: ['native'] });
+  await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  return world;
+}
+
+const TOKEN = `/tokens/${APPID}/access_token`;
+
+describe('GET /tokens/:appid/:type', () => {
+  test('answers the record, with its version as ETag', async () => {
+    await using world = await registered();
+    const { status, body, headers } = await world.ask(TOKEN);
+    const version = world.tokens.peek(APPID, 'access_token')?.version;
+    const expires_at = world.clock.now() + 7_200_000;
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      appid: APPID,
+      type: 'access_token',
+      value: 'token-1',
+      expires_in: 7_200,
+      expires_at,
+      version,
+    });
+    expect(headers.get('etag')).toBe(`"${version}"`);
+  });
+
+  test('what is known already is 304', async () => {
+    await using world = await registered();
+    const etag = (await world.ask(TOKEN)).headers.get('etag') as string;
+    expect(await world.ask(TOKEN, { headers: { 'If-None-Match': etag } })).toMatchObject({
+      status: 304,
+      body: undefined,
+    });
+    await world.tokens.refresh(APPID, 'access_token', { force: true });
+    expect((await world.ask(TOKEN, { headers: { 'If-None-Match': etag } })).status).toBe(200);
+  });
+
+  test('a subject names itself', async () => {
+    await using world = await registered();
+    await world.tokens.put(APPID, 'oauth2_access_token', { value: 'v', expiresInSeconds: 60 }, { subject: 'openid' });
+    const { body } = await world.ask(`/tokens/${APPID}/oauth2_access_token?subject=openid`);
+    expect(body).toMatchObject({ subject: 'openid', value: 'v', expires_in: 60 });
+  });
+
+  test.each([
+    ['/tokens/unknown/access_token', 404, 'NOT_REGISTERED'],
+    [`/tokens/${APPID}/no_such_type`, 404, undefined],
+    ['/tokens/%00/access_token', 400, undefined],
+    [`/tokens/${APPID}/oauth2_access_token?subject=new`, 424, 'INPUT_MISSING'],
+  ])('%s is a problem document with status %i', async (path, status, code) => {
+    await using world = await registered();
+    const { body, headers, ...answer } = await world.ask(path);
+    expect(answer.status).toBe(status);
+    expect(headers.get('content-type')).toBe('application/problem+json');
+    expect(body).toMatchObject({ status, detail: expect.any(String), ...(code === undefined ? {} : { code }) });
+  });
+
+  test('a failure of WeChat has its errcode and says when to come again', async () => {
+    await using world = await registered();
+    world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'the secret is wrong', { errcode: 40125 });
+    const { status, body, headers } = await world.ask(TOKEN);
+    expect([status, body]).toMatchObject([502, { code: 'UPSTREAM_REJECTED', errcode: 40125 }]);
+    expect(Number(headers.get('retry-after'))).toBe(600);
+  });
+});
+
+describe('POST /tokens/:appid/:type/refresh', () => {
+  test('refreshes and answers like the GET', async () => {
+    await using world = await registered();
+    await world.ask(TOKEN);
+    const { body } = await world.ask(`${TOKEN}/refresh`, { body: { stale: 'token-1' } });
+    expect(body).toMatchObject({ value: 'token-2', expires_in: 7_200 });
+  });
+
+  test.each(['', '{}', '{"stale":7}', '{"force":false}', '{"force":true,"stale":"x"}'])(
+    'the body %s is 400',
+    async (body) => {
+      await using world = await registered();
+      expect((await world.ask(`${TOKEN}/refresh`, { method: 'POST', body })).status).toBe(400);
+    },
+  );
+});
+
+describe('PUT and DELETE /apps/:appid', () => {
+  test('tasks that are not named are gone, and the secret stays when none is given', async () => {
+    await using world = await registered();
+    const tasks = ['jsapi_ticket', { type: 'oauth2_access_token', subject: 'openid', params: null, unknown: 1 }];
+    expect((await world.ask(`/apps/${APPID}`, { method: 'PUT', body: { tasks, x: 1 } })).status).toBe(204);
+    expect(world.tokens.hasTask(APPID, 'access_token')).toBe(false);
+    expect(world.tokens.hasTask(APPID, 'jsapi_ticket')).toBe(true);
+    expect(world.tokens.hasTask(APPID, 'oauth2_access_token', { subject: 'openid' })).toBe(true);
+    await world.ask(TOKEN);
+    expect(world.wechat.asked[0]?.app.secret).toBe(SECRET);
+  });
+
+  test('DELETE forgets the app', async () => {
+    await using world = await registered();
+    expect((await world.ask(`/apps/${APPID}`, { method: 'DELETE' })).status).toBe(204);
+    expect((await world.ask(TOKEN)).status).toBe(404);
+  });
+
+  test.each([
+    ['{}', 'x'.repeat(65), 400],
+    ['{"tasks":{}}', APPID, 400],
+    ['{"tasks":[7]}', APPID, 400],
+    ['{"tasks":["no_such_type"]}', APPID, 400],
+    ['{"secret":""}', APPID, 400],
+    ['[', APPID, 400],
+    ['', APPID, 400],
+  ])('%s for %s is %i, and nothing has changed', async (body, appid, status) => {
+    await using world = await registered();
+    expect((await world.ask(`/apps/${appid}`, { method: 'PUT', body })).status).toBe(status);
+    expect(world.tokens.hasTask(APPID, 'access_token')).toBe(true);
+  });
+});
+
+describe('GET /tokens', () => {
+  test('lists tasks a page at a time, without values', async () => {
+    await using world = await registered();
+    await world.tokens.register({ appid: 'wx-b', secret: SECRET, tasks: ['access_token', 'jsapi_ticket'] });
+    await world.ask(TOKEN);
+    const first = (await world.ask('/tokens?limit=2')).body as { tasks: object[]; after: string };
+    expect(first.tasks).toHaveLength(2);
+    const second = (await world.ask(`/tokens?limit=2&after=${encodeURIComponent(first.after)}`)).body as typeof first;
+    expect(second).toMatchObject({ tasks: [expect.anything()] });
+    expect(second.after).toBeUndefined();
+    expect(JSON.stringify([first, second])).not.toMatch(/token-\d|CANARY/);
+    expect((await world.ask(`/tokens?appid=${APPID}`)).body).toMatchObject({
+      tasks: [{ appid: APPID, state: 'fresh' }],
+    });
+  });
+
+  test.each(['limit=0', 'limit=1001', 'limit=x', 'limit=-1', 'after=nonsense', 'type=access_token', 'appid=%00'])(
+    '?%s is 400',
+    async (query) => {
+      await using world = await registered();
+      expect((await world.ask(`/tokens?${query}`)).status).toBe(400);
+    },
+  );
+});
+
+describe('health', () => {
+  test('a server lives whatever its store does, and is ready when that answers', async () => {
+    await using world = await registered();
+    expect(await world.ask('/healthz')).toMatchObject({ status: 200, body: { status: 'alive' } });
+    expect(await world.ask('/readyz')).toMatchObject({ status: 200, body: { tasks: { total: 1, troubled: 0 } } });
+  });
+
+  test('troubled tasks are counted, and leave it ready', async () => {
+    await using world = await registered();
+    world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'the secret is wrong', { errcode: 40125 });
+    await world.ask(TOKEN);
+    expect(await world.ask('/readyz')).toMatchObject({ status: 200, body: { tasks: { total: 1, troubled: 1 } } });
+  });
+
+  test.each([
+    [9_999, 200],
+    [10_001, 503],
+  ])('a store that has not answered for %i ms makes it %i', async (ms, status) => {
+    await using world = await registered();
+    await world.ask('/readyz');
+    world.store.now = async () => {
+      throw new Error('away');
+    };
+    await world.clock.advance(ms);
+    const asked = world.ask('/readyz');
+    await world.clock.advance(0);
+    expect((await asked).status).toBe(status);
+  });
+
+  test('a closed one is not ready, and alive', async () => {
+    await using world = await registered();
+    await world.tokens.close();
+    expect((await world.ask('/readyz')).status).toBe(503);
+    expect((await world.ask('/healthz')).status).toBe(200);
+  });
+});

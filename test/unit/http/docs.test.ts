@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { healthRoutes } from '../../../src/http/contracts/health.js';
+import { nativeRoutes } from '../../../src/http/contracts/native.js';
+import { schedulerRoutes } from '../../../src/http/contracts/scheduler.js';
+import { wetokenRoutes } from '../../../src/http/contracts/wetoken.js';
+import type { RouteContext } from '../../../src/http/route-context.js';
+
+const PAGE = readFileSync(fileURLToPath(new URL('../../../docs/http.md', import.meta.url)), 'utf8');
+
+/** The routes of a section's table, as its first column names them. */
+function documented(section: string): string[] {
+  const text = PAGE.split(`\n## \`${section}\``)[1]?.split('\n## ')[0] ?? '';
+  const cells = [...text.matchAll(/^\| (`[^|]+) \|/gm)].map(([, cell = '']) => cell);
+  return cells.flatMap((cell) => {
+    const names = [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+    const path = names.at(-1)?.split(' ').at(-1) ?? '';
+    const methods = names.flatMap((name) => name.split(' ')[0]?.match(/^[A-Z]+$/) ?? []);
+    if (methods.length > 0) return methods.map((method) => `${method} ${path}`);
+    return names.map((name) => `any ${name}`);
+  });
+}
+
+test.each([
+  // An order to refresh is a body of the route that reads.
+  ['scheduler', schedulerRoutes, ['POST /task/:appid/:type']],
+  ['wetoken', wetokenRoutes, []],
+  ['native', (context: RouteContext) => [...nativeRoutes(context), ...healthRoutes(context)], []],
+])('the page names every route of %s, and no other', (section, routesOf, alsoNamed) => {
+  const routes = routesOf({} as RouteContext);
+  const named = routes.flatMap(({ methods = ['any'], path }) => methods.map((method) => `${method} ${path}`));
+  expect(documented(section).toSorted()).toEqual([...named, ...alsoNamed].toSorted());
+});

@@ -1,0 +1,136 @@
+import { once } from 'node:events';
+import { createServer, request as httpRequest, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import express from 'express';
+import fastify from 'fastify';
+import Koa from 'koa';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Handler } from '../../../src/http/index.js';
+import { HttpWorld } from '../../support/http-world.js';
+import { APPID, SECRET } from '../../support/world.js';
+
+const APP = { appid: APPID, appsecret: SECRET, tasks: [{ type: 0 }] };
+
+const closing: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+async function listen(server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(async () => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** How hosts mount it: what they do with bodies, and which prefix they take away. */
+const HOSTS: Readonly<Record<string, (handler: Handler) => Promise<string>>> = {
+  'node:http': (handler) => listen(createServer(handler.node)),
+  'Express 5': (handler) => listen(createServer(express().use(handler.node))),
+  'Express 5 with its JSON parser': (handler) => listen(createServer(express().use(express.json()).use(handler.node))),
+  'Express 5 below a path': async (handler) =>
+    `${await listen(createServer(express().use('/wechat', express.text({ type: '*/*' }), handler.node)))}/wechat`,
+  'Koa 2': (handler) => {
+    const app = new Koa();
+    app.use((context) => {
+      context.respond = false;
+      handler.node(context.req, context.res);
+    });
+    return listen(createServer(app.callback()));
+  },
+  'Fastify 5, which parses bodies': async (handler) => {
+    const app = fastify();
+    app.all('/*', (request, reply) => {
+      reply.hijack();
+      handler.node(Object.assign(request.raw, { body: request.body }), reply.raw);
+    });
+    closing.push(() => app.close());
+    return app.listen({ port: 0, host: '127.0.0.1' });
+  },
+};
+
+function post(url: string, body: object | string): Promise<Response> {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: text });
+}
+
+describe.each(Object.keys(HOSTS))('in %s', (name) => {
+  test('an app is registered and its token read', async () => {
+    await using world = new HttpWorld();
+    const origin = await (HOSTS[name] as (typeof HOSTS)[string])(world.handler);
+    expect(await (await post(`${origin}/registe`, APP)).json()).toMatchObject({ code: 200, result: 'success' });
+    const read = await fetch(`${origin}/task/${APPID}/0`);
+    expect(await read.json()).toEqual({ code: 200, message: '', result: 'token-1' });
+    expect(read.headers.get('content-type')).toBe('application/json; charset=utf-8');
+    expect((await fetch(`${origin}/elsewhere`)).status).toBe(404);
+  });
+});
+
+test('what is not a route of ours goes to the next one', async () => {
+  await using world = new HttpWorld();
+  const app = express()
+    .use(world.handler.node)
+    .get('/own', (_request, response) => void response.send('own'));
+  const origin = await listen(createServer(app));
+  expect(await (await fetch(`${origin}/own`)).text()).toBe('own');
+});
+
+test('with a prefix, routes are below it alone', async () => {
+  await using world = new HttpWorld({ prefix: '/wechat/tokens' });
+  const origin = await listen(createServer(world.handler.node));
+  expect(await (await post(`${origin}/wechat/tokens/registe`, APP)).json()).toMatchObject({ code: 200 });
+  expect((await fetch(`${origin}/task/${APPID}/0`)).status).toBe(404);
+  expect((await fetch(`${origin}/wechat/tokensx/task/${APPID}/0`)).status).toBe(404);
+});
+
+test('HEAD answers as GET does, without the body', async () => {
+  await using world = new HttpWorld({ contracts: ['native'] });
+  const origin = await listen(createServer(world.handler.node));
+  const answer = await fetch(`${origin}/healthz`, { method: 'HEAD' });
+  expect([answer.status, await answer.text()]).toEqual([200, '']);
+});
+
+test('a body that the host has read and not left behind is a clear 400', async () => {
+  await using world = new HttpWorld();
+  const server = createServer((request, response) => {
+    request.resume().once('end', () => world.handler.node(request, response));
+  });
+  const origin = await listen(server);
+  const answer = (await (await post(`${origin}/registe`, APP)).json()) as { message: string };
+  expect(answer.message).toBe('the body has been read already, and not been left on the request');
+});
+
+test('a body that is too large is refused before its end, and its connection is closed', async () => {
+  await using world = new HttpWorld();
+  const origin = await listen(createServer(world.handler.node));
+  const { port } = new URL(origin);
+  const sending = httpRequest({ port, host: '127.0.0.1', path: '/registe', method: 'POST' });
+  sending.on('error', () => {});
+  sending.write('x'.repeat(70_000));
+  const [response] = await once(sending, 'response');
+  expect([response.statusCode, response.headers.connection]).toEqual([413, 'close']);
+  sending.destroy();
+});
+
+test('a connection that is closed in the middle of a body disturbs nobody', async () => {
+  await using world = new HttpWorld();
+  const origin = await listen(createServer(world.handler.node));
+  const socket = connect(Number(new URL(origin).port), '127.0.0.1');
+  socket.write('POST /registe HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"app');
+  await once(socket, 'connect');
+  socket.destroy();
+  expect((await post(`${origin}/registe`, APP)).status).toBe(200);
+});
+
+test('a Request whose body has been read is a clear 400', async () => {
+  await using world = new HttpWorld();
+  const request = new Request('http://x/registe', { method: 'POST', body: '{}' });
+  await request.text();
+  const answer = (await (await world.handler.fetch(request)).json()) as { message: string };
+  expect(answer.message).toBe('the body of this Request has been read already');
+});
