@@ -218,6 +218,39 @@ describe('ask', () => {
     };
   }
 
+  test.each([
+    [7_999, undefined],
+    [8_000, undefined],
+    [8_001, 'STORE_UNAVAILABLE'],
+  ])('what is announced %i ms after the beginning is sent, or too late: %s', async (ms, code) => {
+    const asked = ask(
+      input(async (context) => {
+        await wall.advance(ms);
+        await context.spend('A');
+        return GRANT;
+      }),
+    );
+    if (code === undefined) expect(await asked).toBe(GRANT);
+    else
+      await expect(asked).rejects.toMatchObject({ code, retryable: true, message: expect.stringContaining('so long') });
+  });
+
+  test.each([
+    [{ prefer: 'newest' }, "prefer must be 'offered' or 'stored', got "],
+    [{ prefers: 'stored' }, 'the options of spend: there is no "prefers", only prefer'],
+    [7, 'the options of spend must be an object, got a number'],
+  ])('spend refuses the options %j', async (options, message) => {
+    let refused: unknown;
+    await ask(
+      input(async (context) => {
+        refused = await context.spend('A', options as never).catch((error: unknown) => error);
+        return GRANT;
+      }),
+    );
+    expect(refused).toBeInstanceOf(TypeError);
+    expect((refused as Error).message).toContain(message);
+  });
+
   test('the refresher is given what it needs, and its grant is answered', async () => {
     let seen: RefreshContext | undefined;
     const grant = await ask(
