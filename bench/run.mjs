@@ -9,7 +9,16 @@ import { fileURLToPath } from 'node:url';
 import { at } from './measure.mjs';
 
 /** What a slow neighbour of the others would spoil comes first; what leaves the disk busy comes last. */
-const BENCHMARKS = ['get-hit', 'get-miss', 'stale-calls', 'import-time', 'encryption', 'rotating', 'file-store'];
+const BENCHMARKS = [
+  'get-hit',
+  'get-miss',
+  'stale-calls',
+  'import-time',
+  'http',
+  'encryption',
+  'rotating',
+  'file-store',
+];
 const REST_MS = 2_000;
 
 const named = process.argv.slice(2);

@@ -72,7 +72,6 @@ export class TokenManager<Custom extends string = never> {
   readonly #refreshers: ReadonlyMap<string, BuiltInRefresher>;
   /** Waits of callers who wish nothing in particular, by type and app. */
   readonly #waits = new Map<string, SharedWait>();
-  #lastHitAt = Number.NEGATIVE_INFINITY;
 
   /**
    * @throws TypeError naming the option, what it must be and what came.
@@ -153,14 +152,10 @@ export class TokenManager<Custom extends string = never> {
    */
   get(appid: string, type: BuiltInTokenType | Custom, options?: GetOptions): Promise<string> {
     if (options === undefined) {
-      const held = this.#engine.records.cache.hot(appid, type);
+      const held = this.#engine.records.hit(appid, type);
       if (held !== undefined) {
-        const now = this.#engine.clock.now();
-        if (now < held.checkAt && now >= this.#lastHitAt) {
-          this.#lastHitAt = now;
-          held.promise ??= Promise.resolve(held.value);
-          return held.promise;
-        }
+        held.promise ??= Promise.resolve(held.value);
+        return held.promise;
       }
       return this.#acquireShared(appid, type);
     }
@@ -179,17 +174,11 @@ export class TokenManager<Custom extends string = never> {
    */
   peek(appid: string, type: BuiltInTokenType | Custom, options?: SubjectOptions): TokenRecord | undefined {
     if (options === undefined) {
-      const held = this.#engine.records.cache.hot(appid, type);
-      if (held !== undefined) {
-        const now = this.#engine.clock.now();
-        if (now < held.checkAt && now >= this.#lastHitAt) {
-          this.#lastHitAt = now;
-          return held.record;
-        }
-      }
+      const hit = this.#engine.records.hit(appid, type);
+      if (hit !== undefined) return hit.record;
     }
     const { records } = this.#engine;
-    this.#lookAtClock();
+    this.#engine.records.lookAtClock();
     const held = records.cache.get(this.#key(appid, type, options ?? {}, ['subject']));
     return held !== undefined && records.leftMs(held) > 0 ? held.record : undefined;
   }
@@ -324,7 +313,7 @@ export class TokenManager<Custom extends string = never> {
     assertNumber('minValidityMs', minValidityMs, 0, Number.POSITIVE_INFINITY);
     const deadline = this.#deadline(options);
     assertNoCycle(key, (name) => this.#refreshers.get(name));
-    this.#lookAtClock();
+    this.#engine.records.lookAtClock();
     if (this.#engine.isClosed) throw closedError();
     await deadline.race(this.#engine.start());
     return this.#engine.source.acquire(key, minValidityMs, deadline);
@@ -352,13 +341,6 @@ export class TokenManager<Custom extends string = never> {
   #deadline({ timeoutMs, signal }: WaitOptions): ReturnType<Engine['deadline']> {
     assertWait(timeoutMs, signal);
     return this.#engine.deadline(timeoutMs, signal);
-  }
-
-  /** A clock that reads less than at the last hit has been set back: nothing may be answered before that is looked at. */
-  #lookAtClock(): void {
-    const { clock } = this.#engine;
-    if (clock.now() < this.#lastHitAt) void clock.check();
-    this.#lastHitAt = clock.now();
   }
 }
 

@@ -33,6 +33,7 @@ export class Records {
   readonly #events: Events;
   readonly #times: RefreshTimes;
   readonly #readResult: ReadResult;
+  #lastHitAt: number = Number.NEGATIVE_INFINITY;
 
   constructor(cache: RecordCache, clock: StoreClock, events: Events, times: RefreshTimes, readResult: ReadResult) {
     this.cache = cache;
@@ -40,6 +41,25 @@ export class Records {
     this.#events = events;
     this.#times = times;
     this.#readResult = readResult;
+  }
+
+  /**
+   * The record of a key with a task and without a subject that may be answered without a further look: the hot path, of
+   * two lookups and one look at the clock.
+   */
+  hit(appid: string, type: string): CachedRecord | undefined {
+    const held = this.cache.hot(appid, type);
+    if (held === undefined) return undefined;
+    const now = this.#clock.now();
+    if (now >= held.checkAt || now < this.#lastHitAt) return undefined;
+    this.#lastHitAt = now;
+    return held;
+  }
+
+  /** A clock that reads less than at the last hit has been set back: nothing may be answered before that is looked at. */
+  lookAtClock(): void {
+    if (this.#clock.now() < this.#lastHitAt) void this.#clock.check();
+    this.#lastHitAt = this.#clock.now();
   }
 
   /**

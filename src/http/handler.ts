@@ -72,17 +72,24 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     return router.match(request.method, request.path);
   }
 
-  async function answer(request: HttpRequest, { route, params, allowsMethod }: Match): Promise<HttpAnswer> {
-    try {
-      if (!allowsMethod) throw new RouteFailure({ status: 405, message: `${request.path} takes another method` });
-      if (route.opensWithSecret === true) await engine.start();
+  function answer(request: HttpRequest, { route, params, allowsMethod }: Match): HttpAnswer | Promise<HttpAnswer> {
+    const fail = (error: unknown): HttpAnswer => {
+      const failure = error instanceof RouteFailure ? error.failure : failureOf(error, engine.clock.now());
+      return withChallenge(route.contract.fail(failure));
+    };
+    const admit = (): HttpAnswer | Promise<HttpAnswer> => {
       const call = new Call(request, params, permissionFor(request, route, check, engine));
       const appid = call.param('appid');
       if (route.scope !== 'open') call.require(route.scope, appid === '' ? undefined : appid);
-      return await route.answer(call);
+      return route.answer(call);
+    };
+    try {
+      if (!allowsMethod) throw new RouteFailure({ status: 405, message: `${request.path} takes another method` });
+      // The secret of an app that another process has registered is known once the store has been read.
+      const answered = route.opensWithSecret === true ? engine.start().then(admit) : admit();
+      return answered instanceof Promise ? answered.catch(fail) : answered;
     } catch (error) {
-      const failure = error instanceof RouteFailure ? error.failure : failureOf(error, engine.clock.now());
-      return withChallenge(route.contract.fail(failure));
+      return fail(error);
     }
   }
 
@@ -96,7 +103,9 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
         else next();
         return;
       }
-      void answer(received, found).then((answered) => sendNodeAnswer(request, response, answered));
+      const answered = answer(received, found);
+      if (!(answered instanceof Promise)) sendNodeAnswer(request, response, answered);
+      else void answered.then((settled) => sendNodeAnswer(request, response, settled));
     },
     async fetch(request, connection = {}) {
       const { pathname, search } = new URL(request.url);

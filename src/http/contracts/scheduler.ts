@@ -27,7 +27,12 @@ export function schedulerRoutes(context: RouteContext): readonly Route[] {
       contract,
       answer: (call) => register(call, context),
     },
-    { path: '/task/:appid/:type', scope: 'read', contract, answer: (call) => readOrRefresh(call, context) },
+    {
+      path: '/task/:appid/:type',
+      scope: 'read',
+      contract,
+      answer: (call) => hit(call, context) ?? readOrRefresh(call, context),
+    },
     { path: '/task', scope: 'open', contract, answer: namesNoTask },
     { path: '/task/:appid', scope: 'open', contract, answer: namesNoTask },
   ];
@@ -38,6 +43,14 @@ async function register(call: Call, { manager, typeNumbers }: RouteContext): Pro
   call.require('register', registration.appid);
   await manager.register(registration);
   return success(registration.tasks?.length === 0 ? '' : 'success');
+}
+
+/** What most requests are: no promise, and nothing but memory. */
+function hit(call: Call, { engine, typeNumbers }: RouteContext): HttpAnswer | undefined {
+  if (call.request.method !== 'GET' || call.request.search !== '') return undefined;
+  const named = call.param('type');
+  const held = engine.records.hit(call.param('appid'), typeNumbers.name(named) ?? named);
+  return held === undefined ? undefined : success(held.value);
 }
 
 async function readOrRefresh(call: Call, { manager, typeNumbers }: RouteContext): Promise<HttpAnswer> {

@@ -1,0 +1,48 @@
+// @ts-check
+// A server for bench/http.mjs to load: ours, or a bare one that does the same with the key and the answer.
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer } from 'node:http';
+import { TokenManager } from 'wechat-token-manager';
+import { createHandler } from 'wechat-token-manager/http';
+
+const [kind = 'ours', count = '1000', id = '', hash = ''] = process.argv.slice(2);
+const apps = Number(count);
+const appidOf = (/** @type {number} */ index) => `wx${String(index).padStart(16, '0')}`;
+const tokenOf = (/** @type {number} */ index) => `token-${index}-`.padEnd(136, 'x');
+
+const server = createServer(kind === 'bare' ? bare() : await ours());
+server.listen(0, '127.0.0.1', () => {
+  const address = /** @type {import('node:net').AddressInfo} */ (server.address());
+  process.send?.({ port: address.port });
+});
+
+async function ours() {
+  const tokens = new TokenManager();
+  for (let index = 0; index < apps; index++) {
+    const appid = appidOf(index);
+    await tokens.register({ appid, secret: 'secret' });
+    await tokens.put(appid, 'access_token', { value: tokenOf(index), expiresInSeconds: 7_200 });
+    await tokens.register({ appid, tasks: ['access_token'] });
+  }
+  return createHandler(tokens, { keys: [{ id, hash, scopes: ['read'] }] }).node;
+}
+
+/** @returns {import('node:http').RequestListener} */
+function bare() {
+  const values = new Map(Array.from({ length: apps }, (_, index) => [`/task/${appidOf(index)}/0`, tokenOf(index)]));
+  const known = Buffer.from(hash, 'hex');
+  return (request, response) => {
+    const [, key = ''] = (request.headers.authorization ?? '').split(' ');
+    if (!timingSafeEqual(createHash('sha256').update(key).digest(), known)) {
+      response.writeHead(401).end();
+      return;
+    }
+    const body = JSON.stringify({ code: 200, message: '', result: values.get(request.url ?? '') ?? null });
+    response.writeHead(200, {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'Content-Length': Buffer.byteLength(body),
+    });
+    response.end(body);
+  };
+}
