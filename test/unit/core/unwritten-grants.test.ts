@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { seal, unseal } from '../../../src/core/document-codec.js';
 import { Engine } from '../../../src/core/engine.js';
+import { TokenError } from '../../../src/core/errors.js';
 import { Events } from '../../../src/core/events.js';
 import type { StoredGrant } from '../../../src/core/key-document.js';
 import { resolveOptions } from '../../../src/core/options.js';
+import type { TokenKey } from '../../../src/core/token-key.js';
 import { UnwrittenGrants } from '../../../src/core/unwritten-grants.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
@@ -188,5 +190,72 @@ describe('UnwrittenGrants', () => {
     expect(clock.pendingTimers).toBe(0);
     await clock.advance(600_000);
     expect(sets()).toBe(0);
+  });
+});
+
+describe('what is owed', () => {
+  const STORE_FULL = new TokenError('STORE_UNAVAILABLE', 'full');
+  const RECEIVED = { value: 'refresh', expiresAt: undefined };
+  const USER = { appid: 'wx1', type: 'user_token', subject: 'u' };
+  const OTHER_USER = { ...USER, subject: 'v' };
+
+  async function storedToken(key: TokenKey): Promise<unknown> {
+    return (await engine.writer.read(key)).rotation?.token;
+  }
+
+  test('whoever waits is told that the store failed, and may try again', () => {
+    const error = unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', message: 'full', subject: 'u', retryable: true });
+    expect(engine.records.cache.get(USER)).toBeUndefined();
+  });
+
+  test('is settled with its record, or with none where the refresh token alone is of use', async () => {
+    unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    unwritten.oweToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
+    expect(await unwritten.settle(USER)).toMatchObject({ value: 'a' });
+    expect(await unwritten.settle(OTHER_USER)).toBeUndefined();
+    expect([await storedToken(USER), await storedToken(OTHER_USER)]).toEqual(['refresh', 'refresh']);
+    const count = sets();
+    await unwritten.settle(USER);
+    await clock.advance(600_000);
+    expect([sets() - count, clock.pendingTimers]).toEqual([0, 0]);
+  });
+
+  test('keeps a refresh that would ask again from going on while the store does not take it', async () => {
+    fail();
+    unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    await expect(unwritten.settle(USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(unwritten.settle(USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+
+  test('what is served meanwhile is owed to nobody', async () => {
+    unwritten.keep(KEY, 0, grant('a'), OPTIONS);
+    const count = sets();
+    expect(await unwritten.settle(KEY)).toBeUndefined();
+    await unwritten.flush();
+    expect(sets()).toBe(count);
+  });
+
+  test.each([
+    ['its app', () => unwritten.drop('wx1'), [undefined, undefined]],
+    ['another app', () => unwritten.drop('wx2'), ['refresh', 'refresh']],
+    ['its task', () => unwritten.drop('wx1', USER), [undefined, 'refresh']],
+  ])('after %s was unregistered', async (_, drop, tokens) => {
+    unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    unwritten.oweToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
+    drop();
+    await unwritten.flush();
+    expect([await storedToken(USER), await storedToken(OTHER_USER)]).toEqual(tokens);
+  });
+
+  test('a refresh token is not stored over another one that has been stored since, nor for an app that is gone', async () => {
+    const spent = { hash: 'spent', base: 'base', known: [] };
+    const put = { ...OPTIONS, source: 'put', received: { value: 'newer', expiresAt: undefined } } as const;
+    await engine.writer.write(USER, await engine.writer.read(USER), grant('b'), put);
+    unwritten.oweToken(USER, { ...OPTIONS, received: RECEIVED, spent });
+    unwritten.oweToken({ ...USER, appid: 'gone' }, { ...OPTIONS, received: RECEIVED });
+    await unwritten.flush();
+    expect(await storedToken(USER)).toBe('newer');
+    expect(await memory.get(['key/gone/user_token/u'])).toEqual([undefined]);
   });
 });
