@@ -205,8 +205,11 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Stores a grant that was got elsewhere. An older one than the stored one changes nothing.
+   * Stores a grant that was got elsewhere. An older one than the stored one changes nothing, unless it brings a refresh
+   * token and the stored one is dead. A grant without a refresh token keeps the stored one.
    *
+   * @param grant - with `refreshToken` where the token rotates: it replaces the stored one, and one that WeChat has
+   *   refused is sent again once it is put.
    * @returns the record in force.
    * @throws TypeError for a grant that is not one; a `TokenError` with code `NOT_REGISTERED`, `STORE_UNAVAILABLE` or
    *   `CLOSED`.
@@ -276,7 +279,7 @@ export class TokenManager<Custom extends string = never> {
 
   /**
    * Ends everything: new calls fail with `CLOSED`, refreshes whose request has been sent are finished (17 s at most),
-   * then the store is closed. No timer, socket or listener is left.
+   * what the store has not taken is offered to it once more, and the store is closed. No timer, socket or listener is left.
    */
   async close(): Promise<void> {
     try {

@@ -114,6 +114,8 @@ export interface RefreshContext {
 }
 
 /**
+ * How a refresher chooses what it sends.
+ *
  * @public
  */
 export interface SpendOptions {
@@ -126,6 +128,8 @@ export interface SpendOptions {
 }
 
 /**
+ * What a refresher is to send, once.
+ *
  * @public
  */
 export interface SpentToken {

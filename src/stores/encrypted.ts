@@ -124,7 +124,11 @@ export class EncryptedStore implements TokenStore {
    * Encrypts with the first key whatever is not, so that the other keys can be dropped, and `acceptPlaintext` too. Call it
    * once, when every process has that key first; it may be called again.
    *
+   * A `FileStore` keeps the last three versions of a document, so that what was there before stays on its disk until it has
+   * been written three times more.
+   *
    * @returns how many documents could not be read; they are left as they are.
+   * @throws whatever the store fails with.
    */
   async reencrypt(): Promise<number> {
     let unread = 0;

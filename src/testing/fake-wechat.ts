@@ -9,6 +9,8 @@ import { FakeService } from './fake-service.js';
 import { createState, type FakeWeChatOptions } from './fake-state.js';
 
 /**
+ * How a user of the fake logs in.
+ *
  * @public
  */
 export interface FakeUserOptions {
