@@ -26,11 +26,16 @@ export interface HandlerOptions {
   readonly anonymous?: boolean;
   /** In `scheduler`, type 1 is `oauth2_access_token` and 2 `jsapi_ticket`, as the original has them. Default: false. */
   readonly legacyTypeNumbers?: boolean;
+  /**
+   * Told of what is no failure of a request: a defect behind an answer 500, a file of keys that cannot be read any more.
+   * Default: a warning of the process.
+   */
+  readonly onError?: (error: Error) => void;
 }
 
 const CONTRACT_NAMES: readonly ContractName[] = ['scheduler', 'wetoken', 'native'];
 
-const NAMES = ['contracts', 'prefix', 'keys', 'trust', 'anonymous', 'legacyTypeNumbers'];
+const NAMES = ['contracts', 'prefix', 'keys', 'trust', 'anonymous', 'legacyTypeNumbers', 'onError'];
 const PREFIX = /^(?:\/[\w.~-]+)*$/;
 
 /**
@@ -38,7 +43,7 @@ const PREFIX = /^(?:\/[\w.~-]+)*$/;
  */
 export function assertHandlerOptions(options: HandlerOptions): void {
   assertNames(options, NAMES, 'the options of createHandler');
-  const { contracts, prefix, legacyTypeNumbers } = options;
+  const { contracts, prefix, legacyTypeNumbers, onError } = options;
   if (contracts !== undefined) assertContracts(contracts);
   if (prefix !== undefined && (typeof prefix !== 'string' || !PREFIX.test(prefix))) {
     throw new TypeError(
@@ -47,6 +52,9 @@ export function assertHandlerOptions(options: HandlerOptions): void {
   }
   if (legacyTypeNumbers !== undefined && typeof legacyTypeNumbers !== 'boolean') {
     throw new TypeError(`legacyTypeNumbers must be a boolean, got ${describeKind(legacyTypeNumbers)}`);
+  }
+  if (onError !== undefined && typeof onError !== 'function') {
+    throw new TypeError(`onError must be a function, got ${describeKind(onError)}`);
   }
 }
 

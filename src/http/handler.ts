@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { engineOf } from '../core/engine-of.js';
+import { safeCause } from '../core/errors.js';
 import { AccessCheck } from './access/access-check.js';
 import { Call, RouteFailure } from './call.js';
 import { healthRoutes } from './contracts/health.js';
@@ -58,7 +59,7 @@ const ROUTES: Readonly<Record<ContractName, (context: RouteContext) => readonly 
  */
 export function createHandler(manager: ServableManager, options: HandlerOptions): Handler {
   assertHandlerOptions(options);
-  const { contracts = ['scheduler'], prefix = '', legacyTypeNumbers = false, ...access } = options;
+  const { contracts = ['scheduler'], prefix = '', legacyTypeNumbers = false, onError = warn, ...access } = options;
   const engine = engineOf(manager);
   const context: RouteContext = {
     manager: manager as Manager,
@@ -66,7 +67,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     typeNumbers: new TypeNumbers(legacyTypeNumbers),
   };
   const router = new Router(contracts.flatMap((name) => ROUTES[name](context)));
-  const check = new AccessCheck({ ...access, clock: engine.clock });
+  const check = new AccessCheck({ ...access, clock: engine.clock, onKeysFileBroken: onError });
 
   function match(request: HttpRequest): Match | undefined {
     return router.match(request.method, request.path);
@@ -75,6 +76,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   function answer(request: HttpRequest, { route, params, allowsMethod }: Match): HttpAnswer | Promise<HttpAnswer> {
     const fail = (error: unknown): HttpAnswer => {
       const failure = error instanceof RouteFailure ? error.failure : failureOf(error, engine.clock.now());
+      if (failure.status === 500) tell(onError, safeCause(error));
       return withChallenge(route.contract.fail(failure));
     };
     const admit = (): HttpAnswer | Promise<HttpAnswer> => {
@@ -116,6 +118,19 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
       return fetchAnswer(received === undefined || found === undefined ? NOT_FOUND : await answer(received, found));
     },
   };
+}
+
+/** Whoever is told must not break the answer. */
+function tell(onError: (error: Error) => void, error: Error): void {
+  try {
+    onError(error);
+  } catch (thrown) {
+    warn(safeCause(thrown));
+  }
+}
+
+function warn(error: Error): void {
+  process.emitWarning(error);
 }
 
 const NOT_FOUND = jsonAnswer(404, { status: 404, detail: 'there is no such route' });

@@ -16,6 +16,7 @@ describe('createHandler refuses', () => {
       { anonymous: true, contracts: ['schedular'] },
       'contracts: there is no "schedular", only scheduler, wetoken, native',
     ],
+    [{ anonymous: true, onError: 1 }, 'onError must be a function, got a number'],
     [{ anonymous: true, legacyTypeNumbers: 1 }, 'legacyTypeNumbers must be a boolean, got a number'],
   ])('%j', async (options, message) => {
     await using world = new World();
@@ -87,11 +88,17 @@ describe('the access check', () => {
 });
 
 test('a route that fails as it must not is 500, and says nothing of the reason', async () => {
-  await using world = new HttpWorld();
+  const told: Error[] = [];
+  const onError = (error: Error): void => {
+    told.push(error);
+    throw new Error('of the listener');
+  };
+  await using world = new HttpWorld({ onError });
   world.tokens.hasTask = () => {
     throw new Error('CANARY of a defect');
   };
   const { body } = await world.ask(TASK);
+  expect(told).toHaveLength(1);
   expect(body).toEqual({ code: 500, message: 'the server has failed; its log has the reason', result: null });
 });
 
