@@ -6,10 +6,12 @@ import { TokenError } from './errors.js';
 import type { JsonObject } from './json.js';
 import type { RegistrationPlan, TaskPlan } from './registration.js';
 import { appFrom, type Registry } from './registry.js';
+import { Slots } from './slots.js';
 import type { Due, Lease, StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { COMMAND_TIMEOUT_MS, LEASE_MS } from './time-limits.js';
 import { appDocumentId, documentId, type TokenKey } from './token-key.js';
+import { Turns } from './turns.js';
 
 interface Change {
   readonly id: string;
@@ -25,6 +27,8 @@ interface Written {
   readonly version: number | undefined;
 }
 
+/** Thousands of tasks at once must not wait behind one another until the store counts as gone. */
+const MAX_WRITING = 16;
 const MAX_ROUNDS = 10;
 
 /** Writes registrations: all documents of one or none, the app's last, so that it is the one that makes the rest count. */
@@ -33,7 +37,8 @@ export class Registrar {
   readonly #reader: DocumentReader;
   readonly #registry: Registry;
   readonly #clock: Clock;
-  readonly #turns = new Map<string, Promise<void>>();
+  readonly #writing = new Slots(MAX_WRITING);
+  readonly #turns = new Turns();
 
   constructor(store: SupervisedStore, reader: DocumentReader, registry: Registry, clock: Clock) {
     this.#store = store;
@@ -68,14 +73,7 @@ export class Registrar {
    * has written and takes back when the rest of a registration fails.
    */
   #exclusively(appid: string, work: () => Promise<void>): Promise<void> {
-    const turn = (this.#turns.get(appid) ?? Promise.resolve()).then(() => this.#underLease(appid, work));
-    const settled = turn
-      .catch(() => {})
-      .then(() => {
-        if (this.#turns.get(appid) === settled) this.#turns.delete(appid);
-      });
-    this.#turns.set(appid, settled);
-    return turn;
+    return this.#turns.take(appid, () => this.#underLease(appid, work));
   }
 
   async #underLease(appid: string, work: () => Promise<void>): Promise<void> {
@@ -153,15 +151,20 @@ export class Registrar {
 
   async #write(change: Change): Promise<Written> {
     const { id, before, content } = change;
-    const version = await this.#store.set(id, seal(id, content), before?.version ?? 0, dueOf(before));
+    const version = await this.#writing.run(() =>
+      this.#store.set(id, seal(id, content), before?.version ?? 0, dueOf(before)),
+    );
     return { change, version };
   }
 
   async #undo(written: readonly Written[]): Promise<void> {
     const undone = written.map(async ({ change: { id, before }, version }) => {
       if (version === undefined) return;
-      if (before === undefined) await this.#store.delete(id, version);
-      else await this.#store.set(id, before.data, version, dueOf(before));
+      await this.#writing.run<unknown>(() =>
+        before === undefined
+          ? this.#store.delete(id, version)
+          : this.#store.set(id, before.data, version, dueOf(before)),
+      );
     });
     await Promise.allSettled(undone);
   }

@@ -58,6 +58,7 @@ export interface TaskPlan {
 }
 
 const MAX_SECRET_LENGTH = 4_096;
+const MAX_PARAMS_DEPTH = 64;
 const MAX_PARAMS_LENGTH = 65_536;
 
 /**
@@ -115,7 +116,16 @@ function checkedParams(params: unknown): JsonObject | ParamsFunction | undefined
   if (text.length > MAX_PARAMS_LENGTH) {
     throw new TypeError(`params must be at most ${MAX_PARAMS_LENGTH} characters of JSON, got ${text.length}`);
   }
-  return JSON.parse(text) as JsonObject;
+  const parsed = JSON.parse(text) as JsonObject;
+  if (!isAtMostDeep(parsed, MAX_PARAMS_DEPTH)) {
+    throw new TypeError(`params must be at most ${MAX_PARAMS_DEPTH} objects and arrays deep`);
+  }
+  return parsed;
+}
+
+function isAtMostDeep(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth > 0 && Object.values(value).every((member) => isAtMostDeep(member, depth - 1));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

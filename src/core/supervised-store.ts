@@ -62,7 +62,9 @@ export class SupervisedStore {
     prefix: string,
     options?: { readonly after?: string; readonly limit?: number },
   ): AsyncIterable<StoredDocument> {
-    const documents = this.#store.list(prefix, options)[Symbol.asyncIterator]();
+    const documents = await this.#command('list', async () =>
+      this.#store.list(prefix, options)[Symbol.asyncIterator](),
+    );
     try {
       for (;;) {
         const next = await this.#command('list', () => documents.next());

@@ -1,18 +1,20 @@
 import { isTokenError, type TokenError } from '../core/errors.js';
 
 /** The one place that says which HTTP status, or `code` of an older contract, an error is. */
-const STATUS_OF_CODE: Readonly<Record<string, number>> = {
-  NOT_REGISTERED: 404,
-  INPUT_MISSING: 424,
-  UPSTREAM_REJECTED: 502,
-  UPSTREAM_UNAVAILABLE: 503,
-  STORE_UNAVAILABLE: 503,
-  REFRESH_DISABLED: 503,
-  CLOSED: 503,
-  TIMEOUT: 504,
-  QUOTA_EXHAUSTED: 429,
-  REAUTHORIZATION_REQUIRED: 409,
-};
+const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    NOT_REGISTERED: 404,
+    INPUT_MISSING: 424,
+    UPSTREAM_REJECTED: 502,
+    UPSTREAM_UNAVAILABLE: 503,
+    STORE_UNAVAILABLE: 503,
+    REFRESH_DISABLED: 503,
+    CLOSED: 503,
+    TIMEOUT: 504,
+    QUOTA_EXHAUSTED: 429,
+    REAUTHORIZATION_REQUIRED: 409,
+  }),
+);
 
 /** A failure as every contract tells it, in its own shape. */
 export interface Failure {
@@ -36,7 +38,7 @@ export function retryAfterOf({ retryAfterSeconds }: Failure): Readonly<Record<st
 }
 
 function tokenFailure({ code, message, errcode, retryAt }: TokenError, now: number): Failure {
-  const status = STATUS_OF_CODE[code] ?? 500;
+  const status = STATUS_OF_CODE.get(code) ?? 500;
   const retryAfterSeconds = retryAt === undefined ? undefined : Math.max(1, Math.ceil((retryAt - now) / 1_000));
   return { status, message, code, errcode, retryAfterSeconds };
 }

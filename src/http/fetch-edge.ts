@@ -1,4 +1,11 @@
-import { BodyRefused, bodyTooLarge, type HttpAnswer, type HttpRequest, MAX_BODY_BYTES } from './http-message.js';
+import {
+  BodyRefused,
+  bodyTooLarge,
+  type HttpAnswer,
+  type HttpRequest,
+  isCrossSite,
+  MAX_BODY_BYTES,
+} from './http-message.js';
 
 /**
  * What a `Request` does not say of the connection.
@@ -35,6 +42,12 @@ export class FetchHttpRequest implements HttpRequest {
 
   get ifNoneMatch(): string | undefined {
     return this.#request.headers.get('if-none-match') ?? undefined;
+  }
+
+  get isCrossSite(): boolean {
+    const { headers, url } = this.#request;
+    const of = (name: string): string | undefined => headers.get(name) ?? undefined;
+    return isCrossSite(of('sec-fetch-site'), of('origin'), new URL(url).host);
   }
 
   async body(): Promise<string> {

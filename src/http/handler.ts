@@ -14,7 +14,7 @@ import { assertHandlerOptions, type ContractName, type HandlerOptions } from './
 import { type HttpAnswer, type HttpRequest, jsonAnswer } from './http-message.js';
 import type { Manager, ServableManager } from './manager.js';
 import { NodeHttpRequest, sendNodeAnswer } from './node-edge.js';
-import { permissionFor } from './permission.js';
+import { permissionFor, secretIn } from './permission.js';
 import type { RouteContext } from './route-context.js';
 import { type Match, type Route, Router } from './router.js';
 
@@ -88,7 +88,8 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     try {
       if (!allowsMethod) throw new RouteFailure({ status: 405, message: `${request.path} takes another method` });
       // The secret of an app that another process has registered is known once the store has been read.
-      const answered = route.opensWithSecret === true ? engine.start().then(admit) : admit();
+      const opens = route.opensWithSecret === true && secretIn(request) !== undefined;
+      const answered = opens ? engine.start().then(admit) : admit();
       return answered instanceof Promise ? answered.catch(fail) : answered;
     } catch (error) {
       return fail(error);
@@ -107,7 +108,10 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
       }
       const answered = answer(received, found);
       if (!(answered instanceof Promise)) sendNodeAnswer(request, response, answered);
-      else void answered.then((settled) => sendNodeAnswer(request, response, settled));
+      else
+        answered
+          .then((settled) => sendNodeAnswer(request, response, settled))
+          .catch((error: Error) => response.destroy(error));
     },
     async fetch(request, connection = {}) {
       const { pathname, search } = new URL(request.url);

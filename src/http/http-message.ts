@@ -9,6 +9,8 @@ export interface HttpRequest {
   readonly ifNoneMatch: string | undefined;
   /** The address of the socket's other end. */
   readonly peer: string | undefined;
+  /** Whether a browser sends it for a page of another site. */
+  readonly isCrossSite: boolean;
   /**
    * The body as text, `''` without one.
    *
@@ -37,6 +39,13 @@ export const MAX_BODY_BYTES = 65_536;
 
 export function bodyTooLarge(): BodyRefused {
   return new BodyRefused(413, `a body must be at most ${MAX_BODY_BYTES} bytes`);
+}
+
+/** Whether a browser says that a page of another site has asked for this. */
+export function isCrossSite(site: string | undefined, origin: string | undefined, host: string | undefined): boolean {
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none';
+  if (origin === undefined) return false;
+  return !URL.canParse(origin) || new URL(origin).host !== host;
 }
 
 const JSON_HEADERS = { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' } as const;

@@ -1,5 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { BodyRefused, bodyTooLarge, type HttpAnswer, type HttpRequest, MAX_BODY_BYTES } from './http-message.js';
+import {
+  BodyRefused,
+  bodyTooLarge,
+  type HttpAnswer,
+  type HttpRequest,
+  isCrossSite,
+  MAX_BODY_BYTES,
+} from './http-message.js';
 
 /** A request of `node:http`, on which a framework may have left the body that it has read. */
 export interface NodeRequest extends IncomingMessage {
@@ -37,10 +44,16 @@ export class NodeHttpRequest implements HttpRequest {
     return this.#request.socket.remoteAddress;
   }
 
+  get isCrossSite(): boolean {
+    const { 'sec-fetch-site': site, origin, host } = this.#request.headers;
+    return isCrossSite(typeof site === 'string' ? site : undefined, origin, host);
+  }
+
   async body(): Promise<string> {
     const { rawBody, body, readableEnded } = this.#request;
     const read = rawBody ?? body;
     if (read !== undefined) return checkedText(textOf(read));
+    if (!hasBody(this.#request)) return '';
     if (readableEnded) throw new BodyRefused(400, 'the body has been read already, and not been left on the request');
     return readAll(this.#request);
   }
@@ -49,10 +62,17 @@ export class NodeHttpRequest implements HttpRequest {
 export function sendNodeAnswer(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
   if (response.headersSent || response.destroyed) return;
   // A body that nobody has read to its end would be taken for the next request.
-  const isUnread = !request.complete && answer.status >= 400;
-  const headers = { ...answer.headers, 'Content-Length': Buffer.byteLength(answer.body) };
+  const isUnread = !request.complete && hasBody(request);
+  const length = WITHOUT_BODY.has(answer.status) ? {} : { 'Content-Length': Buffer.byteLength(answer.body) };
+  const headers = { ...answer.headers, ...length };
   response.writeHead(answer.status, isUnread ? { ...headers, Connection: 'close' } : headers);
   response.end(answer.body);
+}
+
+const WITHOUT_BODY = new Set([204, 304]);
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
 /** Frameworks leave text, bytes, or what they have parsed. */
@@ -71,7 +91,9 @@ function readAll(request: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    request.on('data', (chunk: Buffer) => {
+    // Of a host that has set an encoding they are text.
+    request.on('data', (piece: Buffer | string) => {
+      const chunk = Buffer.from(piece);
       bytes += chunk.length;
       if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
       else {

@@ -11,14 +11,27 @@ export function permissionFor(request: HttpRequest, route: Route, check: AccessC
   const admitted = check.admit(request);
   return (scope, appid) => {
     const refusal = admitted instanceof Admission ? admitted.refusal(scope, appid) : admitted;
-    const opens = route.opensWithSecret === true && appid !== undefined && hasSecretOf(appid, request, engine);
-    return refusal === undefined || opens ? undefined : refusal;
+    if (refusal === undefined || route.opensWithSecret !== true || appid === undefined) return refusal;
+    const given = secretIn(request);
+    return given !== undefined && isSecretOf(appid, given, engine) ? undefined : refusal;
   };
 }
 
-function hasSecretOf(appid: string, { search }: HttpRequest, engine: Engine): boolean {
-  const given = new URLSearchParams(search).get('secret');
-  const secret = engine.registry.app(appid)?.secret;
-  if (given === null || secret === undefined) return false;
-  return timingSafeEqual(Buffer.from(secretHash(given)), Buffer.from(secretHash(secret)));
+/** The secret in a query; `undefined` without one, or an empty one. */
+export function secretIn({ search }: HttpRequest): string | undefined {
+  return search === '' ? undefined : new URLSearchParams(search).get('secret') || undefined;
+}
+
+function isSecretOf(appid: string, given: string, engine: Engine): boolean {
+  const secret = secretOf(appid, engine);
+  return secret !== undefined && timingSafeEqual(Buffer.from(secretHash(given)), Buffer.from(secretHash(secret)));
+}
+
+/** Who has shown no key is not told why an app cannot be read. */
+function secretOf(appid: string, engine: Engine): string | undefined {
+  try {
+    return engine.registry.app(appid)?.secret;
+  } catch {
+    return undefined;
+  }
 }

@@ -24,6 +24,8 @@ export interface Caller {
   readonly authorization: string | undefined;
   /** The address of the socket's other end. */
   readonly peer: string | undefined;
+  /** Whether a browser sends it for a page of another site, which has the address of whoever looks at it. */
+  readonly isCrossSite?: boolean;
 }
 
 export interface Refusal {
@@ -35,6 +37,7 @@ export interface Refusal {
 const NAMES = ['keys', 'trust', 'anonymous', 'clock', 'onKeysFileBroken'];
 const NO_KEY: Refusal = { status: 401, message: 'a key is needed, as Authorization: Bearer <key>' };
 const UNKNOWN_KEY: Refusal = { status: 401, message: 'the key in Authorization is not known' };
+const CROSS_SITE: Refusal = { status: 403, message: 'a page of another site needs a key' };
 const WRONG_APP: Refusal = { status: 403, message: 'this key may not be used for this app' };
 
 /** One request that was let in, and what it may do. */
@@ -87,15 +90,20 @@ export class AccessCheck {
   }
 
   /** Asked once for a request, which counts it. */
-  admit({ authorization, peer }: Caller): Admission | Refusal {
-    if (this.#isAnonymous) return EVERYTHING;
-    const key = presentedKey(authorization);
-    if (key === undefined) return this.#trusted.has(peer) ? TRUSTED : NO_KEY;
+  admit(caller: Caller): Admission | Refusal {
+    if (this.#isAnonymous) return caller.isCrossSite === true ? CROSS_SITE : EVERYTHING;
+    const key = presentedKey(caller.authorization);
+    if (key === undefined) return this.#withoutKey(caller);
     const held = this.#keys.find(key);
     if (held === undefined) return UNKNOWN_KEY;
     const retryAfterSeconds = held.rate?.take(this.#clock.monotonic()) ?? 0;
     if (retryAfterSeconds > 0) return { status: 429, message: 'too many requests with this key', retryAfterSeconds };
     return new Admission(held.scopes, held.appids);
+  }
+
+  #withoutKey({ peer, isCrossSite }: Caller): Admission | Refusal {
+    if (!this.#trusted.has(peer)) return NO_KEY;
+    return isCrossSite === true ? CROSS_SITE : TRUSTED;
   }
 }
 

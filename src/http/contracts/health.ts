@@ -5,6 +5,12 @@ import { nativeContract } from './native.js';
 
 /** How long ago the store may have answered last. */
 const STORE_ANSWERED_WITHIN_MS = 10_000;
+const COUNT_EVERY_MS = 5_000;
+
+interface TaskCount {
+  readonly total: number;
+  readonly troubled: number;
+}
 
 /** For load balancers and supervisors, who have no key. Neither depends on a task or on WeChat. */
 export function healthRoutes(context: RouteContext): readonly Route[] {
@@ -20,6 +26,8 @@ export function healthRoutes(context: RouteContext): readonly Route[] {
 class Readiness {
   readonly #context: RouteContext;
   #storeAnsweredAt = Number.NEGATIVE_INFINITY;
+  #count: TaskCount | undefined;
+  #countedAt = Number.NEGATIVE_INFINITY;
 
   constructor(context: RouteContext) {
     this.#context = context;
@@ -45,7 +53,17 @@ class Readiness {
     this.#storeAnsweredAt = engine.clock.monotonic();
   }
 
-  #countTasks(): { readonly total: number; readonly troubled: number } {
+  /** Counted once in a while: everybody may ask, and there may be a million. */
+  #countTasks(): TaskCount {
+    const now = this.#context.engine.clock.monotonic();
+    if (this.#count === undefined || now - this.#countedAt >= COUNT_EVERY_MS) {
+      this.#count = this.#countAll();
+      this.#countedAt = now;
+    }
+    return this.#count;
+  }
+
+  #countAll(): TaskCount {
     const { registry, records, failures } = this.#context.engine;
     let total = 0;
     let troubled = 0;

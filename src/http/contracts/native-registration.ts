@@ -5,13 +5,14 @@ import { badRequest } from '../call.js';
 const APP_FIELDS = ['secret', 'accessToken'];
 const TASK_FIELDS = ['type', 'subject', 'params'];
 
-interface AppRegistration extends Registration {
-  readonly tasks: readonly TaskRegistration[];
+export interface AppRegistration extends Registration {
+  readonly tasks?: readonly TaskRegistration[];
 }
 
 /** What a body of `PUT /apps/:appid` registers; the manager checks the fields. Those that nobody knows are ignored. */
 export function registrationOf(appid: string, body: JsonObject): AppRegistration {
-  const { tasks = [] } = body;
+  const { tasks } = body;
+  if (tasks === undefined) return { ...pick(body, APP_FIELDS), appid };
   if (!Array.isArray(tasks)) throw badRequest('tasks must be an array of type names and objects');
   const planned = tasks.map((task: JsonValue) => (isJsonObject(task) ? pick(task, TASK_FIELDS) : { type: task }));
   return { ...pick(body, APP_FIELDS), appid, tasks: planned as unknown as TaskRegistration[] };

@@ -1,11 +1,12 @@
-import { keyId } from '../../core/token-key.js';
+import { keyId, tokenKey } from '../../core/token-key.js';
 import type { TokenRecord } from '../../core/token-record.js';
+import { Turns } from '../../core/turns.js';
 import { badRequest, type Call, RouteFailure } from '../call.js';
 import { type Failure, retryAfterOf } from '../error-status.js';
 import { type HttpAnswer, jsonAnswer } from '../http-message.js';
 import type { RouteContext } from '../route-context.js';
 import type { Contract, Route } from '../router.js';
-import { registrationOf } from './native-registration.js';
+import { type AppRegistration, registrationOf } from './native-registration.js';
 import { refreshOrderIn } from './refresh-order.js';
 
 const DEFAULT_LIMIT = 100;
@@ -24,6 +25,7 @@ export const nativeContract: Contract = {
 /** The contract of our own. */
 export function nativeRoutes(context: RouteContext): readonly Route[] {
   const contract = nativeContract;
+  const turns = new Turns();
   return [
     { path: '/tokens', methods: ['GET'], scope: 'read', contract, answer: (call) => list(call, context) },
     { path: '/tokens/:appid/:type', methods: ['GET'], scope: 'read', contract, answer: (call) => read(call, context) },
@@ -34,7 +36,13 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
       contract,
       answer: (call) => refresh(call, context),
     },
-    { path: '/apps/:appid', methods: ['PUT'], scope: 'register', contract, answer: (call) => replace(call, context) },
+    {
+      path: '/apps/:appid',
+      methods: ['PUT'],
+      scope: 'register',
+      contract,
+      answer: (call) => replace(call, context, turns),
+    },
     { path: '/apps/:appid', methods: ['DELETE'], scope: 'register', contract, answer: (call) => remove(call, context) },
   ];
 }
@@ -62,7 +70,7 @@ function limitIn(text: string | undefined): number {
 }
 
 async function read(call: Call, context: RouteContext): Promise<HttpAnswer> {
-  const key = keyIn(call, context);
+  const key = await keyIn(call, context);
   const { appid, type, options } = key;
   const record = await context.manager.getRecord(appid, type, options);
   const etag = etagOf(record);
@@ -71,7 +79,7 @@ async function read(call: Call, context: RouteContext): Promise<HttpAnswer> {
 }
 
 async function refresh(call: Call, context: RouteContext): Promise<HttpAnswer> {
-  const key = keyIn(call, context);
+  const key = await keyIn(call, context);
   const { appid, type, options } = key;
   const order = refreshOrderIn(await call.text());
   if (order === undefined) throw badRequest('the body must be exactly {"stale":"<token>"} or {"force":true}');
@@ -80,14 +88,21 @@ async function refresh(call: Call, context: RouteContext): Promise<HttpAnswer> {
   return answerWith(key, record, context);
 }
 
-async function replace(call: Call, { manager, engine }: RouteContext): Promise<HttpAnswer> {
+async function replace(call: Call, context: RouteContext, turns: Turns): Promise<HttpAnswer> {
   const appid = call.param('appid');
   const registration = registrationOf(appid, await call.json());
+  await turns.take(appid, () => replaceTasks(registration, context));
+  return DONE;
+}
+
+/** Without `tasks`, those that there are stay. */
+async function replaceTasks(registration: AppRegistration, { manager, engine }: RouteContext): Promise<void> {
+  const { appid } = registration;
   await manager.register(registration);
+  if (registration.tasks === undefined) return;
   const named = new Set(registration.tasks.map((task) => keyId({ ...task, appid })));
   const others = [...engine.registry.tasksOf(appid)].filter(({ key }) => !named.has(keyId(key)));
   for (const { key } of others) await manager.unregister(appid, key.type, subjectOptions(key.subject));
-  return DONE;
 }
 
 async function remove(call: Call, { manager }: RouteContext): Promise<HttpAnswer> {
@@ -101,10 +116,20 @@ interface KeyInPath {
   readonly options: { readonly subject?: string };
 }
 
-function keyIn(call: Call, { manager }: RouteContext): KeyInPath {
+/** A subject has to be known: whoever may read must not have tokens fetched for names that they make up. */
+async function keyIn(call: Call, { manager, engine }: RouteContext): Promise<KeyInPath> {
+  const appid = call.param('appid');
   const type = call.param('type');
   if (!manager.hasType(type)) throw new RouteFailure({ status: 404, message: 'there is no such token type' });
-  return { appid: call.param('appid'), type, options: subjectOptions(call.query('subject')) };
+  const options = subjectOptions(call.query('subject'));
+  const { subject } = options;
+  if (subject === undefined) return { appid, type, options };
+  await manager.start();
+  if (manager.hasTask(appid, type, options)) return { appid, type, options };
+  const key = tokenKey(appid, type, subject);
+  const isStored = engine.records.cache.get(key) !== undefined || (await engine.writer.read(key)).version > 0;
+  if (isStored) return { appid, type, options };
+  throw new RouteFailure({ status: 404, message: 'nothing is registered or stored for this subject' });
 }
 
 function subjectOptions(subject: string | undefined): { readonly subject?: string } {

@@ -81,6 +81,27 @@ describe('the access check', () => {
     expect(refused.headers.get('retry-after')).toBe('1');
   });
 
+  test.each([
+    [{ 'Sec-Fetch-Site': 'cross-site' }, 403],
+    [{ 'Sec-Fetch-Site': 'same-site' }, 403],
+    [{ 'Sec-Fetch-Site': 'same-origin' }, 200],
+    [{ 'Sec-Fetch-Site': 'none' }, 200],
+    [{ Origin: 'https://evil.example' }, 403],
+    [{ Origin: 'null' }, 403],
+    [{ Origin: 'http://tokens.test' }, 200],
+    [{}, 200],
+  ])(
+    'without a key, a page of another site does not come in by the address of who looks at it: %j',
+    async (sent, status) => {
+      for (const options of [{ anonymous: true }, { anonymous: false, trust: ['10.0.0.0/8'] }]) {
+        await using world = new HttpWorld(options);
+        const body = { appid: APPID, appsecret: SECRET };
+        const answer = await world.ask('/registe', { headers: sent as Record<string, string>, body, peer: '10.0.0.7' });
+        expect(answer.status).toBe(status);
+      }
+    },
+  );
+
   test('health needs no key', async () => {
     await using world = await registered();
     expect([(await world.ask('/healthz')).status, (await world.ask('/readyz')).status]).toEqual([200, 200]);

@@ -105,6 +105,30 @@ test('a body that the host has read and not left behind is a clear 400', async (
   expect(answer.message).toBe('the body has been read already, and not been left on the request');
 });
 
+test('a body of a host that has set an encoding is read', async () => {
+  await using world = new HttpWorld();
+  const server = createServer((request, response) => world.handler.node(request.setEncoding('utf8'), response));
+  const origin = await listen(server);
+  expect(await (await post(`${origin}/registe`, APP)).json()).toMatchObject({ code: 200 });
+});
+
+test('an order without a body reads, even if the host has waited for its end', async () => {
+  await using world = new HttpWorld();
+  await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  const server = createServer((request, response) => {
+    request.resume().once('end', () => world.handler.node(request, response));
+  });
+  const origin = await listen(server);
+  const answer = await fetch(`${origin}/task/${APPID}/0`, { method: 'POST' });
+  expect(await answer.json()).toMatchObject({ code: 200, result: 'token-1' });
+});
+
+test('a connection stays open after a refusal that had no body to leave unread', async () => {
+  await using world = new HttpWorld();
+  const origin = await listen(createServer(world.handler.node));
+  expect((await fetch(`${origin}/elsewhere`)).headers.get('connection')).toBe('keep-alive');
+});
+
 test('a body that is too large is refused before its end, and its connection is closed', async () => {
   await using world = new HttpWorld();
   const origin = await listen(createServer(world.handler.node));

@@ -51,7 +51,8 @@ describe('GET /tokens/:appid/:type', () => {
     ['/tokens/unknown/access_token', 404, 'NOT_REGISTERED'],
     [`/tokens/${APPID}/no_such_type`, 404, undefined],
     ['/tokens/%00/access_token', 400, undefined],
-    [`/tokens/${APPID}/oauth2_access_token?subject=new`, 424, 'INPUT_MISSING'],
+    [`/tokens/${APPID}/oauth2_access_token`, 424, 'INPUT_MISSING'],
+    [`/tokens/${APPID}/oauth2_access_token?subject=new`, 404, undefined],
   ])('%s is a problem document with status %i', async (path, status, code) => {
     await using world = await registered();
     const { body, headers, ...answer } = await world.ask(path);
@@ -67,6 +68,13 @@ describe('GET /tokens/:appid/:type', () => {
     expect([status, body]).toMatchObject([502, { code: 'UPSTREAM_REJECTED', errcode: 40125 }]);
     expect(Number(headers.get('retry-after'))).toBe(600);
   });
+});
+
+test('whoever may read has no tokens fetched for subjects that they make up', async () => {
+  await using world = await registered();
+  await world.ask(TOKEN);
+  for (let name = 0; name < 10; name++) expect((await world.ask(`${TOKEN}?subject=x${name}`)).status).toBe(404);
+  expect(world.wechat.calls).toBe(1);
 });
 
 describe('POST /tokens/:appid/:type/refresh', () => {
@@ -96,6 +104,31 @@ describe('PUT and DELETE /apps/:appid', () => {
     expect(world.tokens.hasTask(APPID, 'oauth2_access_token', { subject: 'openid' })).toBe(true);
     await world.ask(TOKEN);
     expect(world.wechat.asked[0]?.app.secret).toBe(SECRET);
+  });
+
+  test('without tasks, those that there are stay', async () => {
+    await using world = await registered();
+    expect((await world.ask(`/apps/${APPID}`, { method: 'PUT', body: { secret: 'another' } })).status).toBe(204);
+    expect(world.tokens.hasTask(APPID, 'access_token')).toBe(true);
+  });
+
+  test('of two at once, the later one stands', async () => {
+    await using world = await registered();
+    const put = (type: string): Promise<unknown> =>
+      world.ask(`/apps/${APPID}`, { method: 'PUT', body: { tasks: [type] } });
+    await Promise.all([put('access_token'), put('jsapi_ticket')]);
+    expect(world.tokens.hasTask(APPID, 'access_token')).toBe(false);
+    expect(world.tokens.hasTask(APPID, 'jsapi_ticket')).toBe(true);
+  });
+
+  test('params that are too deep are 400, and those that are not come back', async () => {
+    await using world = await registered();
+    const deep = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
+    const put = async (params: string): Promise<number> => {
+      const body = `{"tasks":[{"type":"access_token","params":${params}}]}`;
+      return (await world.ask(`/apps/${APPID}`, { method: 'PUT', body })).status;
+    };
+    expect([await put(deep(64)), await put(deep(65)), await put(deep(4_000))]).toEqual([204, 400, 400]);
   });
 
   test('DELETE forgets the app', async () => {

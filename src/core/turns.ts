@@ -1,0 +1,16 @@
+/** Lets works of one name follow one another, and those of different names run side by side. */
+export class Turns {
+  readonly #last = new Map<string, Promise<void>>();
+
+  /** Does the work when those of the same name that came before have ended, however they did. */
+  take(name: string, work: () => Promise<void>): Promise<void> {
+    const turn = (this.#last.get(name) ?? Promise.resolve()).then(work);
+    const settled = turn
+      .catch(() => {})
+      .then(() => {
+        if (this.#last.get(name) === settled) this.#last.delete(name);
+      });
+    this.#last.set(name, settled);
+    return turn;
+  }
+}
