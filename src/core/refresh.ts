@@ -60,7 +60,7 @@ export class Refresh {
     const { key } = flight;
     const knownVersion = records.cache.get(key)?.record.version ?? 0;
     const refresher = refresherOf(key.type);
-    if (refresher === undefined) throw new TokenError('INPUT_MISSING', `there is no refresher of ${key.type}`, key);
+    if (refresher === undefined) throw hasNoRefresher(key);
     if (refresher.pushed === true) throw isOnlyPushed(key);
     const progress: Progress = { refresher, answered: [], mayReplaceDependencies: true, isAllowed: false, changes: 0 };
     for (;;) {
@@ -255,6 +255,11 @@ type Taken = TakenLease | { readonly kind: 'settled'; readonly record: CachedRec
 function isChangedAllTheTime(key: TokenKey): NeedMissing {
   const message = `what ${key.type} is refreshed with is being changed by others all the time`;
   return new NeedMissing(new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true }));
+}
+
+function hasNoRefresher(key: TokenKey): NeedMissing {
+  const message = `this process has no refresher of ${key.type}, as the one that registered the task had`;
+  return new NeedMissing(new TokenError('INPUT_MISSING', message, key));
 }
 
 function isOnlyPushed(key: TokenKey): NeedMissing {
