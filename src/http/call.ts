@@ -13,8 +13,13 @@ export class RouteFailure extends Error {
   }
 }
 
-/** Whether a caller may use a scope on an app. */
-export type Permission = (scope: Scope, appid: string | undefined) => Failure | undefined;
+/** What a caller may do. */
+export interface Permission {
+  /** The only apps that it may use; `undefined` for all. */
+  readonly appids: ReadonlySet<string> | undefined;
+  /** Why it may not use a scope on an app; `undefined` when it may. */
+  refusal(scope: Scope, appid: string | undefined): Failure | undefined;
+}
 
 /** One request on its way through a route. */
 export class Call {
@@ -45,12 +50,13 @@ export class Call {
    * @throws RouteFailure for a caller who may not do this.
    */
   require(scope: Scope, appid: string | undefined): void {
-    const failure = this.#permission(scope, appid);
+    const failure = this.#permission.refusal(scope, appid);
     if (failure !== undefined) throw new RouteFailure(failure);
   }
 
-  may(scope: Scope, appid: string): boolean {
-    return this.#permission(scope, appid) === undefined;
+  /** The only apps that the caller may use; `undefined` for all. */
+  get appids(): ReadonlySet<string> | undefined {
+    return this.#permission.appids;
   }
 
   /**

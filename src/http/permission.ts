@@ -9,12 +9,14 @@ import type { Route } from './router.js';
 /** What the sender of a request may do: by key, by address, or by the secret of the app where the route takes that. */
 export function permissionFor(request: HttpRequest, route: Route, check: AccessCheck, engine: Engine): Permission {
   const admitted = check.admit(request);
-  return (scope, appid) => {
-    const refusal = admitted instanceof Admission ? admitted.refusal(scope, appid) : admitted;
+  const isAdmitted = admitted instanceof Admission;
+  const refusalOf: Permission['refusal'] = (scope, appid) => {
+    const refusal = isAdmitted ? admitted.refusal(scope, appid) : admitted;
     if (refusal === undefined || route.opensWithSecret !== true || appid === undefined) return refusal;
     const given = secretIn(request);
     return given !== undefined && isSecretOf(appid, given, engine) ? undefined : refusal;
   };
+  return { appids: isAdmitted ? admitted.appids : undefined, refusal: refusalOf };
 }
 
 /** The secret in a query; `undefined` without one, or an empty one. */

@@ -1,9 +1,11 @@
+import type { TaskStatus } from '../../core/status.js';
 import { keyId, tokenKey } from '../../core/token-key.js';
 import type { TokenRecord } from '../../core/token-record.js';
 import { Turns } from '../../core/turns.js';
 import { badRequest, type Call, RouteFailure } from '../call.js';
 import { type Failure, retryAfterOf } from '../error-status.js';
 import { type HttpAnswer, jsonAnswer } from '../http-message.js';
+import type { Manager } from '../manager.js';
 import type { RouteContext } from '../route-context.js';
 import type { Contract, Route } from '../router.js';
 import { type AppRegistration, registrationOf } from './native-registration.js';
@@ -49,17 +51,31 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
 
 async function list(call: Call, { manager }: RouteContext): Promise<HttpAnswer> {
   const limit = limitIn(call.query('limit'));
-  const named = { appid: call.query('appid'), type: call.query('type'), after: call.query('after') };
-  const query = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));
-  const tasks: object[] = [];
-  let last: string | undefined;
-  for await (const { id, ...task } of manager.status(query)) {
-    if (!call.may('read', task.appid)) continue;
-    if (tasks.length === limit) return jsonAnswer(200, { tasks, after: last });
-    tasks.push({ id, ...task });
-    last = id;
+  const appid = call.query('appid');
+  if (appid !== undefined) call.require('read', appid);
+  const tasks: TaskStatus[] = [];
+  for await (const task of tasksIn(call, appid, manager)) {
+    if (tasks.length === limit) return jsonAnswer(200, { tasks, after: tasks.at(-1)?.id });
+    tasks.push(task);
   }
   return jsonAnswer(200, { tasks });
+}
+
+/** Of those who may use some apps only, theirs are read one after another, and not what everybody has. */
+async function* tasksIn(call: Call, appid: string | undefined, manager: Manager): AsyncGenerator<TaskStatus> {
+  const after = call.query('after');
+  const type = call.query('type');
+  const ofType = type === undefined ? {} : { type };
+  const appids = appid === undefined ? call.appids : new Set([appid]);
+  if (appids === undefined) {
+    yield* manager.status({ ...ofType, ...(after === undefined ? {} : { after }) });
+    return;
+  }
+  const first = after?.split('/')[0] ?? '';
+  for (const name of [...appids].toSorted()) {
+    if (name < first) continue;
+    yield* manager.status({ ...ofType, appid: name, ...(name === first && after !== undefined ? { after } : {}) });
+  }
 }
 
 function limitIn(text: string | undefined): number {

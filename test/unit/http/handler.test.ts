@@ -70,6 +70,7 @@ describe('the access check', () => {
     const { body } = await world.ask('/tokens', { headers });
     expect(body).toMatchObject({ tasks: [{ appid: APPID }] });
     expect(JSON.stringify(body)).not.toContain('wx-other');
+    expect((await world.ask('/tokens?appid=wx-other', { headers })).status).toBe(403);
   });
 
   test('a request counts once against the limit of its key, whatever is asked of it', async () => {
