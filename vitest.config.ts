@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { embedPage } from './scripts/embed-page.mjs';
 
 /** Where the results go as JSON as well, for a script that counts them. */
 const results = process.env.TEST_RESULTS;
@@ -9,6 +10,7 @@ const project = (name: string, testTimeout: number) => ({
 });
 
 export default defineConfig({
+  plugins: [embedPage()],
   test: {
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     projects: [

@@ -1,11 +1,11 @@
 // @ts-check
-// A server for bench/http.mjs to load: ours, or a bare one that does the same with the key and the answer.
+// A server to load: ours, ours beside refreshes (`busy`), or a bare one that does the same with the key and the answer.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 import { TokenManager } from 'wechat-token-manager';
 import { createHandler } from 'wechat-token-manager/http';
 
-const [kind = 'ours', count = '1000', id = '', hash = ''] = process.argv.slice(2);
+const [kind = 'ours', count = '1000', id = '', hash = '', origin = '', perSecond = '0'] = process.argv.slice(2);
 const apps = Number(count);
 const appidOf = (/** @type {number} */ index) => `wx${String(index).padStart(16, '0')}`;
 const tokenOf = (/** @type {number} */ index) => `token-${index}-`.padEnd(136, 'x');
@@ -17,14 +17,29 @@ server.listen(0, '127.0.0.1', () => {
 });
 
 async function ours() {
-  const tokens = new TokenManager();
+  const tokens = new TokenManager(kind === 'busy' ? { wechat: { origins: [origin] } } : {});
   for (let index = 0; index < apps; index++) {
     const appid = appidOf(index);
     await tokens.register({ appid, secret: 'secret' });
     await tokens.put(appid, 'access_token', { value: tokenOf(index), expiresInSeconds: 7_200 });
     await tokens.register({ appid, tasks: ['access_token'] });
   }
+  if (kind === 'busy') keepRefreshing(tokens);
   return createHandler(tokens, { keys: [{ id, hash, scopes: ['read'] }] }).node;
+}
+
+/** @param {TokenManager} tokens */
+function keepRefreshing(tokens) {
+  const everyMs = 20;
+  let next = 0;
+  setInterval(() => {
+    for (let count = 0; count < (Number(perSecond) * everyMs) / 1_000; count++) {
+      // The limit on forced refreshes is by app.
+      tokens
+        .refresh(appidOf(next++ % apps), 'access_token', { force: true })
+        .catch((error) => console.error(error.message));
+    }
+  }, everyMs).unref();
 }
 
 /** @returns {import('node:http').RequestListener} */

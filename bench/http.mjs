@@ -1,70 +1,68 @@
 // @ts-check
 // GET /task/:appid/0 with an API key, from many apps, beside a bare server that checks the same key and answers the same
-// JSON. Needs wrk (the Debian package of that name).
-import { fork, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+// JSON: at full load, at half of it, and while refreshes run in the background.
 import { setTimeout as rest } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { createApiKey } from 'wechat-token-manager/http';
+import { FakeWeChat } from 'wechat-token-manager/testing';
+import { Load } from './http-load.mjs';
 import { median } from './measure.mjs';
 import { asFactor, printTable, printTarget } from './report.mjs';
 
-const APPS = 100_000;
-const ROUNDS = 3;
-const SECONDS = 2;
-const CONNECTIONS = 32;
+const ROUNDS = 5;
+const FULL = { seconds: 2, connections: 32 };
 const REST_MS = 3_000;
+const REFRESHES_PER_SECOND = 300;
+const PAUSE_MS = 10;
 
-const { key, entry } = createApiKey({ scopes: ['read'] });
-const directory = mkdtempSync(join(tmpdir(), 'wechat-bench-http-'));
-const script = join(directory, 'load.lua');
-writeFileSync(
-  script,
-  `wrk.headers["Authorization"] = "Bearer ${key}"
-function request()
-  return wrk.format("GET", string.format("/task/wx%016d/0", math.random(0, ${APPS - 1})))
-end`,
-);
-
-const servers = [await start('bare'), await start('ours')];
+const load = new Load();
+const servers = [await load.start('bare'), await load.start('ours')];
 /** @type {Map<string, { perSecond: number, p99: number }[]>} */
 const seen = new Map(servers.map(({ kind }) => [kind, []]));
 for (let round = 0; round < ROUNDS; round++) {
-  for (const { kind, port } of servers) {
+  for (const { kind, port } of round % 2 === 0 ? servers : servers.toReversed()) {
     await rest(REST_MS);
-    seen.get(kind)?.push(load(port));
+    seen.get(kind)?.push(await load.run(port, FULL));
   }
 }
-for (const { child } of servers) child.kill();
-rmSync(directory, { recursive: true, force: true });
-
 const middle = (/** @type {string} */ kind, /** @type {'perSecond' | 'p99'} */ what) =>
   median((seen.get(kind) ?? []).map((sample) => sample[what]));
 printTable(
   ['server', 'requests/s', 'p99'],
   servers.map(({ kind }) => [kind, middle(kind, 'perSecond').toFixed(0), `${middle(kind, 'p99').toFixed(1)} ms`]),
 );
-const factor = middle('ours', 'perSecond') / middle('bare', 'perSecond');
+const factor = median((seen.get('ours') ?? []).map(({ perSecond }, round) => perSecond / bareIn(round)));
 printTarget(factor >= 0.8, 'at least 0.8 of the requests that a bare server answers', asFactor(factor));
 
-/** @param {'bare' | 'ours'} kind */
-async function start(kind) {
-  const path = fileURLToPath(new URL('http-server.mjs', import.meta.url));
-  const child = fork(path, [kind, String(APPS), entry.id, entry.hash]);
-  const [{ port }] = await once(child, 'message');
-  return { kind, child, port };
-}
+const ours = /** @type {import('./http-load.mjs').Served} */ (servers[1]);
+const half = {
+  seconds: 5,
+  connections: Math.round((middle('ours', 'perSecond') / 2) * (PAUSE_MS / 1_000)),
+  pauseMs: PAUSE_MS,
+};
+await rest(REST_MS);
+const calm = await load.run(ours.port, half);
+console.log(
+  `\n${calm.perSecond.toFixed(0)} requests/s over ${half.connections} connections: p99 ${calm.p99.toFixed(1)} ms`,
+);
+printTarget(calm.p99 < 5, 'p99 under 5 ms at half load', `${calm.p99.toFixed(1)} ms`);
 
-/** @param {number} port */
-function load(port) {
-  const options = ['-t1', `-c${CONNECTIONS}`, `-d${SECONDS}s`, '--latency', '-s', script, `http://127.0.0.1:${port}`];
-  const { stdout, error } = spawnSync('wrk', options, { encoding: 'utf8' });
-  if (error !== undefined) throw new Error('wrk is not installed');
-  if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout);
-  const perSecond = Number(/Requests\/sec: +([\d.]+)/.exec(stdout)?.[1]);
-  const [, p99 = '', unit = ''] = /99% +([\d.]+)(us|ms|s)/.exec(stdout) ?? [];
-  return { perSecond, p99: Number(p99) * ({ us: 0.001, ms: 1, s: 1_000 }[unit] ?? Number.NaN) };
+const wechat = await FakeWeChat.start();
+const busy = await load.start('busy', [wechat.origin, String(REFRESHES_PER_SECOND)]);
+await rest(REST_MS);
+const before = wechat.calls.length;
+const loaded = await load.run(busy.port, half);
+const refreshes = (wechat.calls.length - before) / half.seconds;
+console.log(
+  `\n${loaded.perSecond.toFixed(0)} requests/s beside ${refreshes.toFixed(0)} refreshes/s: p99 ${loaded.p99.toFixed(1)} ms`,
+);
+printTarget(
+  loaded.p99 < 20,
+  `p99 under 20 ms beside ${REFRESHES_PER_SECOND} refreshes a second`,
+  `${loaded.p99.toFixed(1)} ms`,
+);
+load.end();
+await wechat.close();
+
+/** @param {number} round */
+function bareIn(round) {
+  return seen.get('bare')?.[round]?.perSecond ?? Number.NaN;
 }

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { embedPage } from './embed-page.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -18,7 +19,7 @@ for (const target of Object.values(manifest.exports)) {
 }
 
 const isPackage = (/** @type {string} */ specifier) => !/^[./]/.test(specifier);
-const bundle = await rolldown({ input, cwd: root, platform: 'node', external: isPackage });
+const bundle = await rolldown({ input, cwd: root, platform: 'node', external: isPackage, plugins: [embedPage()] });
 const { output } = await bundle.write({
   dir: join(root, 'dist'),
   format: 'esm',

@@ -2,7 +2,11 @@ import { isIP } from 'node:net';
 import { describeKind, describeValue } from '../core/redact.js';
 import { refusalOfAddress } from './address-policy.js';
 
-/** Which URLs may be called back. Link-local, metadata and other special addresses never are. */
+/**
+ * Which URLs may be called back. Link-local, metadata and other special addresses never are.
+ *
+ * @public
+ */
 export interface CallbackRules {
   /** Refuses private and loopback addresses too. Default: `false`. */
   readonly publicOnly?: boolean | undefined;

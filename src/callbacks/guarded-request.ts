@@ -3,9 +3,9 @@ import { assertNumber } from '../core/assert-options.js';
 import { type Clock, systemClock } from '../core/clock.js';
 import { closedError, safeCause, TokenError, type TokenErrorFacts } from '../core/errors.js';
 import { setPatientTimer } from '../core/patient-timer.js';
-import { Slots } from '../core/slots.js';
 import { assertCallbackRules, type CallbackRules, parseCallbackUrl } from './callback-url.js';
 import { AddressRefused, createGuardedConnector, type Lookup, systemLookup } from './guarded-connector.js';
+import { HostTurns } from './host-turns.js';
 
 export interface GuardedRequestsOptions extends CallbackRules {
   /** How long a request may take from the first look-up to the end of the answer, once it is its turn. Default: 5000. */
@@ -28,8 +28,6 @@ export interface GuardedAnswer {
   readonly body: Buffer;
 }
 
-const MAX_IN_FLIGHT = 16;
-const MAX_IN_FLIGHT_PER_HOST = 2;
 const MAX_BODY_BYTES = 65_536;
 const DEFAULT_TIMEOUT_MS = 5_000;
 const MAX_TIMEOUT_MS = 60_000;
@@ -40,8 +38,7 @@ export class GuardedRequests {
   readonly #timeoutMs: number;
   readonly #lookup: Lookup;
   readonly #clock: Clock;
-  readonly #slots = new Slots(MAX_IN_FLIGHT);
-  readonly #hosts = new Map<string, { readonly slots: Slots; users: number }>();
+  readonly #turns = new HostTurns();
   readonly #underWay = new Map<AbortController, Promise<GuardedAnswer>>();
   #isClosed = false;
 
@@ -58,18 +55,34 @@ export class GuardedRequests {
     this.#clock = clock ?? systemClock;
   }
 
+  /** Like {@link send}, when it is its turn: at most 16 are under way at once, and 2 to the same host. */
+  request(call: GuardedRequest): Promise<GuardedAnswer> {
+    return this.#run(call, (url, controller) =>
+      this.#turns.run(url.hostname, controller.signal, () => this.#send(url, call, controller)),
+    );
+  }
+
   /**
+   * Sends at once.
+   *
    * @throws the signal's reason, or a `TokenError`: `UPSTREAM_REJECTED` when the URL or an address of its host may not be
    *   called, `UPSTREAM_UNAVAILABLE` when there was no answer of at most 64 KiB in time, `CLOSED`.
    */
-  async request(call: GuardedRequest): Promise<GuardedAnswer> {
+  send(call: GuardedRequest): Promise<GuardedAnswer> {
+    return this.#run(call, (url, controller) => this.#send(url, call, controller));
+  }
+
+  async #run(
+    call: GuardedRequest,
+    work: (url: URL, controller: AbortController) => Promise<GuardedAnswer>,
+  ): Promise<GuardedAnswer> {
     if (this.#isClosed) throw closedError();
     call.signal?.throwIfAborted();
     const url = this.#accept(call.url);
     const controller = new AbortController();
     const abort = (): void => controller.abort(call.signal?.reason);
     call.signal?.addEventListener('abort', abort, { once: true });
-    const answer = this.#inTurn(url, controller.signal, () => this.#send(url, call, controller));
+    const answer = work(url, controller);
     this.#underWay.set(controller, answer);
     try {
       return await answer;
@@ -92,23 +105,6 @@ export class GuardedRequests {
       return parseCallbackUrl(text instanceof URL ? text.href : text, this.#rules);
     } catch (error) {
       throw new TokenError('UPSTREAM_REJECTED', (error as TypeError).message);
-    }
-  }
-
-  /** The host's slot comes first, so that those who wait for a slow host take no slot from the others. */
-  async #inTurn({ hostname }: URL, signal: AbortSignal, send: () => Promise<GuardedAnswer>): Promise<GuardedAnswer> {
-    const host = this.#hosts.get(hostname) ?? { slots: new Slots(MAX_IN_FLIGHT_PER_HOST), users: 0 };
-    this.#hosts.set(hostname, host);
-    host.users += 1;
-    const taken: (() => void)[] = [];
-    try {
-      taken.push(await host.slots.take(signal));
-      taken.push(await this.#slots.take(signal));
-      return await send();
-    } finally {
-      for (const giveBack of taken) giveBack();
-      host.users -= 1;
-      if (host.users === 0) this.#hosts.delete(hostname);
     }
   }
 

@@ -104,7 +104,13 @@ export function signWebhook({ id, timestampSeconds, body, secrets }: WebhookToSi
   return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures.join(' ') };
 }
 
-/** The secret of one app's webhooks, which its receiver may have without learning those of the others. */
+/**
+ * The secret of one app's webhooks, which its receiver may have without learning those of the others.
+ *
+ * @throws TypeError when the secret is none.
+ *
+ * @public
+ */
 export function appSecretOf(secret: WebhookSecret, appid: string): Buffer {
   return createHmac('sha256', secretBytes(secret, 'secret')).update(appid).digest();
 }

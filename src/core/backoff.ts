@@ -21,11 +21,19 @@ const LONGEST_RETRY_MS = 24 * 3_600_000;
 
 /** How long to wait after a failed attempt: exponential with full jitter, a function of its input alone. */
 export function backoffDelayMs(input: BackoffInput): number {
-  const first = input.lifeMs === undefined ? MIN_DELAY_MS : Math.min(1_000, input.lifeMs / 20);
-  const ceiling = Math.min(MAX_DELAY_MS, first * 2 ** Math.min(input.attempts - 1, MAX_EXPONENT));
-  const delay = input.random * ceiling;
+  const firstMs = input.lifeMs === undefined ? MIN_DELAY_MS : Math.min(1_000, input.lifeMs / 20);
+  const delay = fullJitterMs(input, firstMs, MAX_DELAY_MS);
   const beforeExpiry = input.leftMs > 0 ? Math.min(delay, input.leftMs / 2) : delay;
   return Math.round(Math.max(MIN_DELAY_MS, beforeExpiry));
+}
+
+/** At random between nothing and `firstMs`, twice that after the second attempt, and so on up to `maxMs`. */
+export function fullJitterMs(
+  { attempts, random }: Pick<BackoffInput, 'attempts' | 'random'>,
+  firstMs: number,
+  maxMs: number,
+): number {
+  return random * Math.min(maxMs, firstMs * 2 ** Math.min(attempts - 1, MAX_EXPONENT));
 }
 
 /** When to try again after `error`: when it says so itself, slowly when somebody has to act first, else backing off. */

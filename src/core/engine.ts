@@ -1,4 +1,5 @@
 import { Allowances } from './allowance.js';
+import type { CallbackPort } from './callback-port.js';
 import { Deadline } from './deadline.js';
 import { DocumentReader } from './document-reader.js';
 import { closedError } from './errors.js';
@@ -8,6 +9,7 @@ import { assertGrantNames, receivedToken, storedGrant } from './grant.js';
 import { GrantWriter } from './grant-writer.js';
 import type { JsonObject } from './json.js';
 import { type StoredGrant, withValue } from './key-document.js';
+import { Meters } from './meters.js';
 import type { ResolvedOptions } from './options.js';
 import { type CachedRecord, RecordCache } from './record-cache.js';
 import { Records } from './records.js';
@@ -41,6 +43,7 @@ const MAX_PREPARING = 4;
 
 /** Wires the parts together, starts them and stops them. */
 export class Engine {
+  readonly events: Events;
   readonly clock: StoreClock;
   readonly store: SupervisedStore;
   readonly reader: DocumentReader;
@@ -50,6 +53,7 @@ export class Engine {
   readonly records: Records;
   readonly writer: GrantWriter;
   readonly source: TokenSource;
+  readonly meters: Meters = new Meters();
   readonly #follower: StoreFollower;
   readonly #unwritten: UnwrittenGrants;
   readonly #schedule: Schedule;
@@ -60,9 +64,12 @@ export class Engine {
   readonly #refresherOf: (type: string) => BuiltInRefresher | undefined;
   #started: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
+  #callbacks: CallbackPort | undefined;
+  #isStarted = false;
 
   constructor({ store, options, events, refresherOf, upstream }: EngineInput) {
     const { clock, times, accessToken, maxCachedRecords, timeoutMs } = options;
+    this.events = events;
     this.#timeoutMs = timeoutMs;
     this.#times = times;
     this.store = new SupervisedStore(store, clock, {
@@ -76,6 +83,7 @@ export class Engine {
     this.reader = new DocumentReader(this.store, (quarantined) => events.emit('recordQuarantined', quarantined));
     this.registry = new Registry(this.store, this.reader, {
       taskAdded: (key) => this.#taskAdded(key),
+      taskReplaced: (key) => this.#callbacks?.taskChanged(key),
       taskRemoved: (key) => this.#taskRemoved(key),
       registrationChanged: (appid) => this.#registrationChanged(appid),
     });
@@ -87,7 +95,8 @@ export class Engine {
     this.failures = new Failures(this.store, cache, this.clock, events, (key) => this.#fingerprint(key));
     this.writer = new GrantWriter(this.store, this.reader, this.records, this.clock);
     this.#unwritten = new UnwrittenGrants(this.writer, this.records, this.clock);
-    this.#upstream = upstream(this.clock);
+    this.#upstream = this.meters.timed(upstream(this.clock), this.clock);
+    this.meters.listen(events);
     const { store: supervised, reader, registry, records, failures, writer } = this;
     this.#follower = new StoreFollower({
       store: supervised,
@@ -125,6 +134,8 @@ export class Engine {
         times,
         accessToken,
         refresherOf,
+        callbacks: () => this.#callbacks,
+        meters: this.meters,
         tokenOf: async (key) => (await this.source.acquire(key, 0, this.deadline())).value,
         replaceStale: (key, value) => this.source.refreshStale(key, value, this.deadline()),
         leasing: new Slots(MAX_PREPARING),
@@ -140,6 +151,19 @@ export class Engine {
 
   get isClosed(): boolean {
     return this.#closed !== undefined;
+  }
+
+  get callbacks(): CallbackPort | undefined {
+    return this.#callbacks;
+  }
+
+  /**
+   * @throws TypeError when there are callbacks already.
+   */
+  attach(callbacks: CallbackPort): void {
+    if (this.#callbacks !== undefined) throw new TypeError('callbacks are attached to this manager already');
+    this.#callbacks = callbacks;
+    if (this.#isStarted) callbacks.start();
   }
 
   deadline(timeoutMs: number = this.#timeoutMs, signal?: AbortSignal): Deadline {
@@ -197,6 +221,8 @@ export class Engine {
     this.clock.start();
     this.#schedule.start();
     this.#unwritten.start();
+    this.#isStarted = true;
+    this.#callbacks?.start();
   }
 
   async #close(): Promise<void> {
@@ -206,7 +232,8 @@ export class Engine {
     this.#unwritten.stop();
     this.clock.stop();
     this.#flights.wakeAll();
-    await this.deadline(CLOSE_TIMEOUT_MS).settles(this.#flights.settled(), CLOSE_TIMEOUT_MS);
+    const underWay = Promise.all([this.#flights.settled(), this.#callbacks?.stop()]);
+    await this.deadline(CLOSE_TIMEOUT_MS).settles(underWay, CLOSE_TIMEOUT_MS);
     await this.#unwritten.flush();
     await inTurn([() => this.#follower.stop(), () => this.#upstream.close(), () => this.store.close()]);
   }
@@ -239,9 +266,11 @@ export class Engine {
     const held = this.records.cache.get(key);
     if (held !== undefined) this.records.cache.set(held);
     this.source.reschedule(key);
+    this.#callbacks?.taskChanged(key);
   }
 
   #taskRemoved(key: TokenKey): void {
+    this.#callbacks?.taskRemoved(key);
     this.records.cache.delete(key);
     this.source.forget(key);
   }

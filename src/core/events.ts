@@ -43,6 +43,31 @@ export interface RefreshFailedEvent extends TokenEvent {
 }
 
 /**
+ * The target of a task's `notify` has taken the token.
+ *
+ * @public
+ */
+export interface DeliveredEvent extends TokenEvent {
+  /** That of the record. */
+  readonly version: number;
+  /** How many attempts it took. */
+  readonly attempt: number;
+}
+
+/**
+ * @public
+ */
+export interface DeliveryFailedEvent extends TokenEvent {
+  /** That of the record. */
+  readonly version: number;
+  readonly error: TokenError;
+  /** How many attempts have failed in a row. */
+  readonly attempt: number;
+  /** When the next one is made, in epoch milliseconds; `undefined`: when there is a newer token. */
+  readonly retryAt: number | undefined;
+}
+
+/**
  * The names of the events and what a listener is given.
  *
  * @public
@@ -52,6 +77,10 @@ export interface TokenManagerEvents {
   readonly refreshFailed: RefreshFailedEvent;
   /** The user or merchant has to authorize again; said once until a refresh succeeds. */
   readonly reauthorizationRequired: TokenEvent & { readonly error: TokenError };
+  /** A target was told of the newest token. */
+  readonly delivered: DeliveredEvent;
+  /** An attempt to tell it failed. */
+  readonly deliveryFailed: DeliveryFailedEvent;
   /** The store failed; said once until it works again. */
   readonly storeUnavailable: { readonly error: TokenError };
   readonly storeAvailable: Readonly<Record<string, never>>;
@@ -72,6 +101,8 @@ const NAMES: readonly (keyof TokenManagerEvents)[] = [
   'refreshed',
   'refreshFailed',
   'reauthorizationRequired',
+  'delivered',
+  'deliveryFailed',
   'storeUnavailable',
   'storeAvailable',
   'recordQuarantined',

@@ -10,6 +10,7 @@ import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import type { RefreshTimes } from './refresh-policy.js';
 import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from './refresher.js';
+import { isAsked } from './registration.js';
 import type { Registry } from './registry.js';
 import type { Intent, ReceivedToken } from './rotation.js';
 import type { Flight } from './single-flight.js';
@@ -63,8 +64,8 @@ interface Failed {
   readonly hadTask: boolean;
 }
 
-/** After a refusal: whether a function offers another refresh token has to be looked at, anything else makes itself known. */
-const LOOK_AT_FUNCTION_EVERY_MS = 600_000;
+/** After a refusal: who has the params has to be asked whether there is another refresh token, anything else makes itself known. */
+const ASK_AGAIN_EVERY_MS = 600_000;
 const LOOK_AGAIN_EVERY_MS = 24 * 3_600_000;
 
 /** What a lease is held for: WeChat is asked once, and what came of it is stored, be it a grant or a failure. */
@@ -91,8 +92,19 @@ export class Exchange {
     if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
     const task = registry.task(key);
     const hadTask = task !== undefined;
-    const looksAgainMs = typeof task?.params === 'function' ? LOOK_AT_FUNCTION_EVERY_MS : LOOK_AGAIN_EVERY_MS;
-    const spending = new Spending({ key, document, hadTask, answered, looksAgainMs, store, clock, announcing });
+    const looksAgainMs = isAsked(task?.params) ? ASK_AGAIN_EVERY_MS : LOOK_AGAIN_EVERY_MS;
+    const { hasMore } = needs;
+    const spending = new Spending({
+      key,
+      document,
+      hadTask,
+      answered,
+      hasMore,
+      looksAgainMs,
+      store,
+      clock,
+      announcing,
+    });
     if (isClosing()) throw closedError();
     let answer: Answer;
     try {

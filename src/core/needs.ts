@@ -1,9 +1,11 @@
+import type { CallbackPort } from './callback-port.js';
 import type { Clock } from './clock.js';
 import { Deadline } from './deadline.js';
 import { isTokenError, safeCause, TokenError, toTokenError } from './errors.js';
 import { isJsonObject, type JsonObject } from './json.js';
 import { describeKind } from './redact.js';
-import type { Refresher } from './refresher.js';
+import type { BuiltInRefresher } from './refresher.js';
+import { isAsked, type ParamsFunction } from './registration.js';
 import type { RegisteredTask } from './registry.js';
 import { keyId, type TokenKey } from './token-key.js';
 
@@ -14,6 +16,8 @@ export interface Needs {
   readonly params: JsonObject;
   /** Values of the tokens it depends on, by key id. */
   readonly tokens: ReadonlyMap<string, NeededToken>;
+  /** The URL that has more params was not asked, because the store had what they would bring. */
+  readonly hasMore: boolean;
 }
 
 export interface NeededToken {
@@ -23,6 +27,14 @@ export interface NeededToken {
   readonly pushed: boolean;
 }
 
+/** When the params of a task are asked for. */
+export interface AskingForParams {
+  /** The store has what they would bring, so that it costs nothing when they cannot be had. */
+  readonly canDoWithout: boolean;
+  /** A URL is asked although it seems needless. */
+  readonly asksAnyway: boolean;
+}
+
 /** Where the needs of a refresh come from. */
 export interface NeedSources {
   readonly clock: Clock;
@@ -30,6 +42,9 @@ export interface NeedSources {
   readonly tokenOf: (key: TokenKey) => Promise<string>;
   readonly hasTask: (key: TokenKey) => boolean;
   readonly isPushed: (type: string) => boolean;
+  /** Whether there is one that WeChat has pushed. */
+  readonly wasPushed: (key: TokenKey) => boolean;
+  readonly callbacks: CallbackPort | undefined;
 }
 
 /** Something that a refresh needs could not be had: never a failure of the key itself. */
@@ -45,18 +60,19 @@ export class NeedMissing extends Error {
 /**
  * Fetches the dependencies and the params.
  *
- * @param canDoWithout - the store has what the params would bring, so that a params function that fails costs nothing.
  * @throws NeedMissing
  */
 export async function gatherNeeds(
   key: TokenKey,
-  refresher: Refresher,
+  refresher: BuiltInRefresher,
   task: RegisteredTask | undefined,
   sources: NeedSources,
-  canDoWithout: boolean,
+  { canDoWithout, asksAnyway }: AskingForParams,
 ): Promise<Needs> {
   try {
-    const params = await readParams(key, task, sources.clock, canDoWithout);
+    const isNeeded = asksAnyway || isUrlNeeded(key, refresher, sources, canDoWithout);
+    const hasMore = typeof task?.params === 'string' && !isNeeded;
+    const params = hasMore ? {} : await readParams(key, task, sources, canDoWithout);
     const needed = (refresher.dependsOn?.(key) ?? []).map(async (dependency) => {
       const pushed = sources.isPushed(dependency.type);
       return [
@@ -64,10 +80,21 @@ export async function gatherNeeds(
         { key: dependency, value: await tokenFor(dependency, params, sources), pushed },
       ] as const;
     });
-    return { params, tokens: new Map(await Promise.all(needed)) };
+    return { params, tokens: new Map(await Promise.all(needed)), hasMore };
   } catch (error) {
     throw new NeedMissing(toTokenError(error, 'INPUT_MISSING', `${key.type} lacks what it depends on`, key));
   }
+}
+
+/** What the store holds and still works is used first. */
+function isUrlNeeded(
+  key: TokenKey,
+  refresher: BuiltInRefresher,
+  { hasTask, wasPushed }: NeedSources,
+  canDoWithout: boolean,
+): boolean {
+  if (refresher.needsParams?.(key) === true || (refresher.spends !== undefined && !canDoWithout)) return true;
+  return (refresher.dependsOn?.(key) ?? []).some((dependency) => !hasTask(dependency) && !wasPushed(dependency));
 }
 
 async function tokenFor(dependency: TokenKey, params: JsonObject, sources: NeedSources): Promise<string> {
@@ -89,23 +116,35 @@ function isLack({ code }: TokenError): boolean {
 async function readParams(
   key: TokenKey,
   task: RegisteredTask | undefined,
-  clock: Clock,
+  { clock, callbacks }: NeedSources,
   canDoWithout: boolean,
 ): Promise<JsonObject> {
   const params = task?.params;
   if (task?.functionMissing === true) {
     throw new TokenError('INPUT_MISSING', 'the params function of this task is not registered in this process', key);
   }
-  if (typeof params !== 'function') return params ?? {};
+  if (!isAsked(params)) return params ?? {};
+  const what = typeof params === 'function' ? 'the params function' : 'the params URL';
   let answer: unknown;
   try {
-    answer = await new Deadline(clock, PARAMS_TIMEOUT_MS, undefined).race((async () => params(key))());
+    answer = await new Deadline(clock, PARAMS_TIMEOUT_MS, undefined).race(askFor(params, key, callbacks));
   } catch (error) {
     if (canDoWithout) return {};
     if (isTokenError(error) && error.code !== 'TIMEOUT') throw error;
-    throw new TokenError('INPUT_MISSING', 'the params function failed', { ...key, cause: safeCause(error) });
+    throw new TokenError('INPUT_MISSING', `${what} failed`, { ...key, cause: safeCause(error) });
   }
   if (isJsonObject(answer)) return answer;
   if (canDoWithout) return {};
-  throw new TokenError('INPUT_MISSING', `the params function must return an object, got ${describeKind(answer)}`, key);
+  throw new TokenError('INPUT_MISSING', `${what} must return an object, got ${describeKind(answer)}`, key);
+}
+
+async function askFor(
+  params: ParamsFunction | string,
+  key: TokenKey,
+  callbacks: CallbackPort | undefined,
+): Promise<unknown> {
+  if (typeof params === 'function') return params(key);
+  if (callbacks !== undefined) return callbacks.params(params, key);
+  const message = 'the params of this task are a URL, and no callbacks are attached in this process';
+  throw new TokenError('INPUT_MISSING', message, key);
 }

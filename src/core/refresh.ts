@@ -1,14 +1,17 @@
 import { StaleDependency } from './attempt.js';
 import { MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
+import type { CallbackPort } from './callback-port.js';
 import { wait } from './clock.js';
 import type { DocumentReader } from './document-reader.js';
 import { closedError, TokenError } from './errors.js';
 import { Exchange, type ExchangeParts, type Progress } from './exchange.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
+import type { Meters } from './meters.js';
 import { gatherNeeds, NeedMissing, type Needs } from './needs.js';
 import type { CachedRecord } from './record-cache.js';
 import { dueOf } from './refresh-policy.js';
 import type { BuiltInRefresher, RateLimit } from './refresher.js';
+import { isAsked } from './registration.js';
 import type { RegisteredTask } from './registry.js';
 import { type Choice, chooseInput } from './rotation.js';
 import type { Flight } from './single-flight.js';
@@ -28,6 +31,8 @@ export interface RefreshParts extends ExchangeParts {
   readonly leasing: Slots;
   readonly reader: DocumentReader;
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
+  readonly callbacks: () => CallbackPort | undefined;
+  readonly meters: Meters;
   /** An ordinary `get` of a token that a refresh depends on. */
   readonly tokenOf: (key: TokenKey) => Promise<string>;
   /** Replaces a token that a refresh depended on and found stale. */
@@ -69,7 +74,7 @@ export class Refresh {
       if (owed !== undefined) return owed;
       if (await this.#coolsDown(flight)) continue;
       const registration = registry.fingerprint(key);
-      const needs = await this.#gatherNeeds(key, refresher, registry.task(key));
+      const needs = await this.#gatherNeeds(key, refresher, registry.task(key), progress.changes > 0);
       try {
         const taken = await this.#takeLease(flight, knownVersion);
         if (taken.kind === 'settled') return taken.record;
@@ -119,30 +124,46 @@ export class Refresh {
   }
 
   /** The needs; a key that nothing can be refreshed with fails here, before anybody is asked. */
-  async #gatherNeeds(key: TokenKey, refresher: BuiltInRefresher, task: RegisteredTask | undefined): Promise<Needs> {
-    const { registry, records, writer, clock, tokenOf, refresherOf } = this.#parts;
+  async #gatherNeeds(
+    key: TokenKey,
+    refresher: BuiltInRefresher,
+    task: RegisteredTask | undefined,
+    asksAnyway: boolean,
+  ): Promise<Needs> {
+    const { registry, records, writer, clock, tokenOf, refresherOf, callbacks } = this.#parts;
     const sources = {
       clock,
       tokenOf,
       hasTask: (dependency: TokenKey): boolean => registry.task(dependency) !== undefined,
       isPushed: (type: string): boolean => refresherOf(type)?.pushed === true,
+      wasPushed: (dependency: TokenKey): boolean => this.#wasPushed(dependency),
+      callbacks: callbacks(),
     };
     const cached = records.cache.get(key);
     const choose = ({ rotation }: Pick<KeyDocument, 'rotation'>): Choice =>
       chooseInput(rotation, undefined, 'stored', clock.now());
     let stored = choose(cached ?? NO_KEY_DOCUMENT);
-    const maySpend = refresher.spends !== undefined || typeof task?.params === 'function';
+    const maySpend = refresher.spends !== undefined || isAsked(task?.params);
     if (stored.kind !== 'send' && maySpend) stored = choose(await writer.read(key));
-    const needs = await gatherNeeds(key, refresher, task, sources, stored.kind === 'send');
+    const needs = await gatherNeeds(key, refresher, task, sources, {
+      canDoWithout: stored.kind === 'send',
+      asksAnyway,
+    });
     if (refresher.spends === undefined || stored.kind !== 'none') return needs;
     if (needs.params[refresher.spends] !== undefined) return needs;
     const message = `${key.type} needs ${refresher.spends}: put one with a grant, or register it in the params of the task`;
     throw new NeedMissing(new TokenError('INPUT_MISSING', message, key));
   }
 
+  #wasPushed(key: TokenKey): boolean {
+    const { records, refresherOf } = this.#parts;
+    const held = records.cache.get(key);
+    return refresherOf(key.type)?.pushed === true && held !== undefined && records.leftMs(held) > 0;
+  }
+
   /** The lease, or the record that its holder has put in force meanwhile. */
   async #takeLease(flight: Flight<CachedRecord>, knownVersion: number): Promise<Taken> {
-    const { store, writer, clock, leasing } = this.#parts;
+    const { store, writer, clock, leasing, meters } = this.#parts;
     const { key } = flight;
     for (;;) {
       const giveBack = await this.#slots.take();
@@ -154,6 +175,7 @@ export class Refresh {
         if (lease === undefined) giveBack();
       }
       if (lease !== undefined) return { kind: 'lease', lease, giveBack };
+      meters.leaseContentions.add();
       const { least, spread } = flight.urgent ? WAIT_OF_CALLERS_MS : WAIT_OF_BACKGROUND_MS;
       await this.#pause(flight, least + clock.random() * spread);
       const record = this.#settledBy(await writer.read(key), flight, knownVersion);

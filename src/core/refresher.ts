@@ -27,6 +27,8 @@ export interface BuiltInRefresher<Type extends string = string> extends Refreshe
   readonly pushed?: true;
   /** The param in which a task offers what `spend` takes, so that a key without any fails before the lease is taken. */
   readonly spends?: string;
+  /** Whether it cannot do without the params, whatever the store holds. */
+  needsParams?(key: TokenKey): boolean;
 }
 
 /**

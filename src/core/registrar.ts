@@ -56,6 +56,7 @@ export class Registrar {
       await this.#deleteAll(`task/${appid}`);
       await this.#deleteOne(appDocumentId(appid));
       await this.#deleteAll(`key/${appid}`);
+      await this.#deleteAll(`delivery/${appid}`);
       this.#registry.removeApp(appid);
     });
   }
@@ -64,6 +65,7 @@ export class Registrar {
     return this.#exclusively(key.appid, async () => {
       await this.#deleteOne(documentId('task', key));
       await this.#deleteOne(documentId('key', key));
+      await this.#deleteOne(documentId('delivery', key));
       this.#registry.removeTask(key);
     });
   }
@@ -177,8 +179,8 @@ export class Registrar {
   ): void {
     const appChange = changes.at(-1) as Change;
     this.#registry.setApp(appFrom(plan.appid, appChange.content, versions.get(appChange.id) as number));
-    for (const [id, { key, params }] of tasks) {
-      this.#registry.setTask({ key, params, functionMissing: false, version: versions.get(id) as number });
+    for (const [id, { key, params, notify }] of tasks) {
+      this.#registry.setTask({ key, params, notify, functionMissing: false, version: versions.get(id) as number });
     }
   }
 
@@ -214,10 +216,11 @@ function appContent(plan: RegistrationPlan, before: JsonObject): JsonObject {
   };
 }
 
-function taskContent({ params }: TaskPlan, before: JsonObject): JsonObject {
-  const { params: _params, paramsFunction: _paramsFunction, ...unknown } = before;
-  if (typeof params === 'function') return { ...unknown, paramsFunction: true };
-  return params === undefined ? unknown : { ...unknown, params };
+function taskContent({ params, notify }: TaskPlan, before: JsonObject): JsonObject {
+  const { params: _params, paramsFunction: _paramsFunction, notify: _notify, ...unknown } = before;
+  const content = notify === undefined ? unknown : { ...unknown, notify };
+  if (typeof params === 'function') return { ...content, paramsFunction: true };
+  return params === undefined ? content : { ...content, params };
 }
 
 function dueOf(document: StoredDocument | undefined): { readonly due?: Due } {

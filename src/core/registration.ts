@@ -1,4 +1,5 @@
 import { assertNames } from './assert-options.js';
+import type { CallbackPort } from './callback-port.js';
 import type { JsonObject } from './json.js';
 import { isJsonObject, jsonOf } from './json.js';
 import { describeKind, describeWord } from './redact.js';
@@ -23,9 +24,12 @@ export interface TaskRegistration<Type extends string = string> {
   readonly subject?: string;
   /**
    * Extra input for the refresher. An object is stored; a function is not, so a process that restores the task leaves
-   * the work to one that registers the function.
+   * the work to one that registers the function. A URL, where callbacks are attached, is asked with GET for a JSON object
+   * when the store lacks what is needed.
    */
-  readonly params?: JsonObject | ParamsFunction;
+  readonly params?: JsonObject | ParamsFunction | string;
+  /** A URL that is told of every new token with POST, where callbacks are attached. */
+  readonly notify?: string;
 }
 
 /**
@@ -54,7 +58,16 @@ export interface RegistrationPlan {
 
 export interface TaskPlan {
   readonly key: TokenKey;
-  readonly params: JsonObject | ParamsFunction | undefined;
+  readonly params: TaskParams | undefined;
+  readonly notify: string | undefined;
+}
+
+/** An object, a function, or a URL. */
+export type TaskParams = JsonObject | ParamsFunction | string;
+
+/** Whether somebody has to be asked for them. */
+export function isAsked(params: TaskParams | undefined): params is ParamsFunction | string {
+  return typeof params === 'function' || typeof params === 'string';
 }
 
 const MAX_SECRET_LENGTH = 4_096;
@@ -64,7 +77,11 @@ const MAX_PARAMS_LENGTH = 65_536;
 /**
  * @throws TypeError for anything that is not a registration, naming the field.
  */
-export function planRegistration(input: unknown, assertType: (type: unknown) => void): RegistrationPlan {
+export function planRegistration(
+  input: unknown,
+  assertType: (type: unknown) => void,
+  callbacks?: CallbackPort,
+): RegistrationPlan {
   if (!isRecord(input)) throw new TypeError(`register takes an object with an appid, got ${describeKind(input)}`);
   assertNames(input, ['appid', 'secret', 'accessToken', 'tasks'], 'a registration');
   const { appid, accessToken, tasks = [] } = input;
@@ -78,7 +95,7 @@ export function planRegistration(input: unknown, assertType: (type: unknown) => 
     appid,
     secret: input['secret'] as string | undefined,
     accessToken,
-    tasks: tasks.map((task) => planTask(appid, task, assertType)),
+    tasks: tasks.map((task) => planTask(appid, task, assertType, callbacks)),
   };
 }
 
@@ -93,23 +110,37 @@ function assertSecret(input: Record<string, unknown>): void {
   }
 }
 
-function planTask(appid: string, task: unknown, assertType: (type: unknown) => void): TaskPlan {
+function planTask(
+  appid: string,
+  task: unknown,
+  assertType: (type: unknown) => void,
+  callbacks: CallbackPort | undefined,
+): TaskPlan {
   const { type, subject, params, notify } = isRecord(task) ? task : ({ type: task } as Record<string, unknown>);
   if (isRecord(task)) assertNames(task, ['type', 'subject', 'params', 'notify'], 'a task');
   assertType(type);
   assertSubject(subject);
-  if (notify !== undefined) {
-    throw new TypeError('notify needs callbacks attached to this manager; listen to `refreshed` instead');
+  return {
+    key: tokenKey(appid, type as string, subject),
+    params: typeof params === 'string' ? checkedUrl('params', params, callbacks) : checkedParams(params),
+    notify: notify === undefined ? undefined : checkedUrl('notify', notify, callbacks),
+  };
+}
+
+function checkedUrl(name: string, url: unknown, callbacks: CallbackPort | undefined): string {
+  if (typeof url !== 'string') throw new TypeError(`${name} must be a URL, got ${describeKind(url)}`);
+  if (callbacks === undefined) {
+    throw new TypeError(`${name} can be a URL where callbacks are attached to this manager: see createCallbacks`);
   }
-  return { key: tokenKey(appid, type as string, subject), params: checkedParams(params) };
+  callbacks.assertUrl(name, url);
+  return url;
 }
 
 function checkedParams(params: unknown): JsonObject | ParamsFunction | undefined {
   if (params === undefined || typeof params === 'function') return params as ParamsFunction | undefined;
-  if (typeof params === 'string') {
-    throw new TypeError('params must be an object or a function: a URL needs callbacks attached to this manager');
+  if (!isRecord(params)) {
+    throw new TypeError(`params must be an object, a function or a URL, got ${describeKind(params)}`);
   }
-  if (!isRecord(params)) throw new TypeError(`params must be an object or a function, got ${describeKind(params)}`);
   const text = jsonOf(params);
   if (text === undefined) throw new TypeError('params must be JSON');
   if (!text.startsWith('{')) throw new TypeError('params must be an object in JSON too');

@@ -4,7 +4,7 @@ import { isTokenError, type TokenError } from './errors.js';
 import type { JsonObject } from './json.js';
 import { isJsonObject } from './json.js';
 import type { AccessTokenMode, AppCredentials } from './refresher.js';
-import type { ParamsFunction } from './registration.js';
+import type { TaskParams } from './registration.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { appDocumentId, documentId, keyId, parseKey, type TokenKey } from './token-key.js';
@@ -20,7 +20,9 @@ export interface RegisteredApp {
 /** A task as it is registered. */
 export interface RegisteredTask {
   readonly key: TokenKey;
-  readonly params: JsonObject | ParamsFunction | undefined;
+  readonly params: TaskParams | undefined;
+  /** The URL that is told of new tokens. */
+  readonly notify: string | undefined;
   /** Its params come from a function that this process does not have. */
   readonly functionMissing: boolean;
   readonly version: number;
@@ -28,6 +30,8 @@ export interface RegisteredTask {
 
 export interface RegistryListener {
   taskAdded(key: TokenKey): void;
+  /** It was there, and was registered anew. */
+  taskReplaced(key: TokenKey): void;
   taskRemoved(key: TokenKey): void;
   /** The secret, the mode, or the params of a task changed: what failed before may work now. */
   registrationChanged(appid: string): void;
@@ -121,6 +125,7 @@ export class Registry {
     tasks.set(keyId(task.key), task);
     if (before === undefined) this.#listener.taskAdded(task.key);
     else if (before.version !== task.version || before.functionMissing !== task.functionMissing) {
+      this.#listener.taskReplaced(task.key);
       this.#listener.registrationChanged(appid);
     }
   }
@@ -181,10 +186,12 @@ function taskFrom(
   version: number,
   before: RegisteredTask | undefined,
 ): RegisteredTask {
+  const notify = typeof content['notify'] === 'string' ? content['notify'] : undefined;
   if (content['paramsFunction'] === true) {
     const known = typeof before?.params === 'function' ? before.params : undefined;
-    return { key, params: known, functionMissing: known === undefined, version };
+    return { key, params: known, notify, functionMissing: known === undefined, version };
   }
-  const params = isJsonObject(content['params']) ? content['params'] : undefined;
-  return { key, params, functionMissing: false, version };
+  const { params } = content;
+  const isKnown = isJsonObject(params) || typeof params === 'string';
+  return { key, params: isKnown ? params : undefined, notify, functionMissing: false, version };
 }

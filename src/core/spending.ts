@@ -24,7 +24,7 @@ import type { SupervisedStore } from './supervised-store.js';
 import { LEASE_MS } from './time-limits.js';
 import { documentId, type TokenKey } from './token-key.js';
 
-/** The document has changed since the lease was granted: the refresh starts again with what is there now. */
+/** The document is not what the refresh began with: it starts again with what is there now, and asks for all params. */
 export class DocumentChanged extends Error {}
 
 export interface SpendingInput {
@@ -34,6 +34,8 @@ export interface SpendingInput {
   readonly hadTask: boolean;
   /** Intents of this very refresh that WeChat has answered for. */
   readonly answered: readonly Intent[];
+  /** Whether params that were not asked for may offer another. */
+  readonly hasMore: boolean;
   /** How long a refused input is left alone before the params are looked at again. */
   readonly looksAgainMs: number;
   readonly store: SupervisedStore;
@@ -92,6 +94,7 @@ export class Spending {
     const offer = typeof offered === 'string' && offered !== '' ? offered : undefined;
     this.#next = () => chooseInput(this.#document.rotation, offer, prefer, clock.now());
     const choice = this.#next();
+    if (choice.kind !== 'send' && this.#input.hasMore) throw this.#interrupt(new DocumentChanged());
     if (choice.kind === 'none' && offered !== undefined) {
       const message = `what ${key.type} is refreshed with must be a non-empty string, got ${describeKind(offered)}`;
       throw this.#interrupt(new NeedMissing(new TokenError('INPUT_MISSING', message, key)));
@@ -136,7 +139,7 @@ export class Spending {
     const deadAt = this.#rival === undefined ? now : now + LEASE_MS;
     const refused: Refused = { hash: this.#spent.hash, deadAt, error: failureFacts(error) };
     this.#setRotation(withRefusal(this.#document.rotation, refused));
-    if (this.#next().kind !== 'send') return this.#refusal(refused, error);
+    if (this.#next().kind !== 'send' && !this.#input.hasMore) return this.#refusal(refused, error);
     await this.#write(this.#document);
     throw new DocumentChanged();
   }

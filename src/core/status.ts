@@ -1,4 +1,5 @@
 import { assertInteger, assertNames } from './assert-options.js';
+import { type DeliveryStatus, deliveryStatus } from './delivery-status.js';
 import type { DocumentReader } from './document-reader.js';
 import { isTokenError } from './errors.js';
 import type { Failures } from './failures.js';
@@ -35,6 +36,8 @@ export interface TaskStatus {
   readonly refreshTokenExpiresAt: number | undefined;
   /** The last failure since the last success. */
   readonly lastError: TaskFailure | undefined;
+  /** Where the task has `notify`: what its target was told. */
+  readonly delivery: DeliveryStatus | undefined;
   /** This process lacks the function that gives the task its params, and leaves the work to one that has it. */
   readonly functionMissing: boolean;
 }
@@ -123,11 +126,19 @@ export async function* taskStatus(query: StatusQuery, parts: StatusParts): Async
 
 async function statusOf(keys: readonly TokenKey[], parts: StatusParts): Promise<TaskStatus[]> {
   if (keys.length === 0) return [];
-  const documents = await parts.store.get(keys.map((key) => documentId('key', key)));
-  return Promise.all(keys.map((key, index) => statusOfKey(key, documents[index], parts)));
+  const told = keys.filter((key) => parts.registry.task(key)?.notify !== undefined);
+  const ids = [...keys.map((key) => documentId('key', key)), ...told.map((key) => documentId('delivery', key))];
+  const documents = await parts.store.get(ids);
+  const deliveries = new Map(told.map((key, index) => [key, documents[keys.length + index]]));
+  return Promise.all(keys.map((key, index) => statusOfKey(key, documents[index], deliveries.get(key), parts)));
 }
 
-async function statusOfKey(key: TokenKey, stored: StoredDocument | undefined, parts: StatusParts): Promise<TaskStatus> {
+async function statusOfKey(
+  key: TokenKey,
+  stored: StoredDocument | undefined,
+  delivery: StoredDocument | undefined,
+  parts: StatusParts,
+): Promise<TaskStatus> {
   const { registry, failures, clock } = parts;
   const { document, unreadable } = await readStatus(stored, parts);
   const { grant } = document;
@@ -143,6 +154,7 @@ async function statusOfKey(key: TokenKey, stored: StoredDocument | undefined, pa
     version: grant === undefined ? undefined : document.recordVersion,
     refreshTokenExpiresAt: document.rotation?.expiresAt,
     lastError: unreadable ?? lastError(document, key, failures),
+    delivery: await deliveryStatus(registry.task(key)?.notify, delivery, document, parts),
     functionMissing: registry.task(key)?.functionMissing ?? false,
   };
 }

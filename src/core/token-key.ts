@@ -41,7 +41,7 @@ export function tokenKey(appid: string, type: string, subject: string | undefine
 }
 
 /** The kinds of documents; the first segment of their ids. */
-export const DOCUMENT_KINDS = ['app', 'task', 'key', 'limit', 'quarantine'] as const;
+export const DOCUMENT_KINDS = ['app', 'task', 'key', 'delivery', 'limit', 'quarantine'] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 
 /** `appid/type`, or `appid/type/subject`: unique among keys, and the tail of their document ids. */

@@ -40,6 +40,10 @@ export class FetchHttpRequest implements HttpRequest {
     return this.#request.headers.get('authorization') ?? undefined;
   }
 
+  get accept(): string | undefined {
+    return this.#request.headers.get('accept') ?? undefined;
+  }
+
   get ifNoneMatch(): string | undefined {
     return this.#request.headers.get('if-none-match') ?? undefined;
   }

@@ -1,3 +1,5 @@
+import { assertCallbackOptions } from '../callbacks/create-callbacks.js';
+import type { WebhookSecret } from '../callbacks/webhook-signature.js';
 import { assertNames } from '../core/assert-options.js';
 import { describeKind, describeValue } from '../core/redact.js';
 import type { ApiKey } from './access/api-key.js';
@@ -26,6 +28,12 @@ export interface HandlerOptions {
   readonly anonymous?: boolean;
   /** In `scheduler`, type 1 is `oauth2_access_token` and 2 `jsapi_ticket`, as the original has them. Default: false. */
   readonly legacyTypeNumbers?: boolean;
+  /** The only hosts that `params` and `notify` may lead to, as in `createCallbacks`. Default: any. */
+  readonly allowHosts?: readonly string[];
+  /** Refuses private and loopback addresses as targets of `params` and `notify`. Default: false. */
+  readonly publicOnly?: boolean;
+  /** Signs what targets of `notify` are told, as in `createCallbacks`. Default: not signed. */
+  readonly notifySecret?: WebhookSecret | readonly WebhookSecret[];
   /**
    * Told of what is no failure of a request: a defect behind an answer 500, a file of keys that cannot be read any more.
    * Default: a warning of the process.
@@ -35,7 +43,18 @@ export interface HandlerOptions {
 
 const CONTRACT_NAMES: readonly ContractName[] = ['scheduler', 'wetoken', 'native'];
 
-const NAMES = ['contracts', 'prefix', 'keys', 'trust', 'anonymous', 'legacyTypeNumbers', 'onError'];
+const NAMES = [
+  'contracts',
+  'prefix',
+  'keys',
+  'trust',
+  'anonymous',
+  'legacyTypeNumbers',
+  'allowHosts',
+  'publicOnly',
+  'notifySecret',
+  'onError',
+];
 const PREFIX = /^(?:\/[\w.~-]+)*$/;
 
 /**
@@ -43,16 +62,14 @@ const PREFIX = /^(?:\/[\w.~-]+)*$/;
  */
 export function assertHandlerOptions(options: HandlerOptions): void {
   assertNames(options, NAMES, 'the options of createHandler');
-  const { contracts, prefix, legacyTypeNumbers, onError } = options;
+  const { contracts, prefix, legacyTypeNumbers, allowHosts, publicOnly, notifySecret, onError } = options;
   if (contracts !== undefined) assertContracts(contracts);
   if (prefix !== undefined && (typeof prefix !== 'string' || !PREFIX.test(prefix))) {
     throw new TypeError(
       `prefix must be '' or a path like '/wechat', without a slash at its end, got ${describeValue(prefix)}`,
     );
   }
-  if (legacyTypeNumbers !== undefined && typeof legacyTypeNumbers !== 'boolean') {
-    throw new TypeError(`legacyTypeNumbers must be a boolean, got ${describeKind(legacyTypeNumbers)}`);
-  }
+  assertCallbackOptions({ legacyTypeNumbers, allowHosts, publicOnly, notifySecret });
   if (onError !== undefined && typeof onError !== 'function') {
     throw new TypeError(`onError must be a function, got ${describeKind(onError)}`);
   }

@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createCallbacks } from '../callbacks/create-callbacks.js';
+import { TypeNumbers } from '../callbacks/type-numbers.js';
 import { engineOf } from '../core/engine-of.js';
 import { safeCause } from '../core/errors.js';
 import { AccessCheck } from './access/access-check.js';
@@ -6,14 +8,15 @@ import { Call, RouteFailure } from './call.js';
 import { healthRoutes } from './contracts/health.js';
 import { nativeRoutes } from './contracts/native.js';
 import { schedulerRoutes } from './contracts/scheduler.js';
-import { TypeNumbers } from './contracts/token-types.js';
 import { wetokenRoutes } from './contracts/wetoken.js';
 import { failureOf } from './error-status.js';
 import { type FetchConnection, FetchHttpRequest, fetchAnswer } from './fetch-edge.js';
 import { assertHandlerOptions, type ContractName, type HandlerOptions } from './handler-options.js';
 import { type HttpAnswer, type HttpRequest, jsonAnswer } from './http-message.js';
 import type { Manager, ServableManager } from './manager.js';
+import { metricsRoutes } from './metrics/metrics-routes.js';
 import { NodeHttpRequest, sendNodeAnswer } from './node-edge.js';
+import { pageRoutes } from './page/page-routes.js';
 import { permissionFor, secretIn } from './permission.js';
 import type { RouteContext } from './route-context.js';
 import { type Match, type Route, Router } from './router.js';
@@ -38,16 +41,18 @@ export interface Handler {
   readonly fetch: (request: Request, connection?: FetchConnection) => Promise<Response>;
 }
 
-const ROUTES: Readonly<Record<ContractName, (context: RouteContext) => readonly Route[]>> = {
+/** The routes of each group. */
+export const ROUTES: Readonly<Record<ContractName, (context: RouteContext) => readonly Route[]>> = {
   scheduler: schedulerRoutes,
   wetoken: wetokenRoutes,
-  native: (context) => [...nativeRoutes(context), ...healthRoutes(context)],
+  native: (context) => [...nativeRoutes(context), ...healthRoutes(context), ...metricsRoutes(context), ...pageRoutes()],
 };
 
 /**
- * Makes a manager answer over HTTP.
+ * Makes a manager answer over HTTP, and lets its tasks have URLs (see `createCallbacks`), unless they may already.
  *
- * @throws TypeError for options that are not, and without any of `keys`, `trust` and `anonymous`.
+ * @throws TypeError for options that are not, without any of `keys`, `trust` and `anonymous`, and for rules of callbacks
+ *   where the manager has callbacks already.
  *
  * @example
  * ```ts
@@ -59,7 +64,8 @@ const ROUTES: Readonly<Record<ContractName, (context: RouteContext) => readonly 
  */
 export function createHandler(manager: ServableManager, options: HandlerOptions): Handler {
   assertHandlerOptions(options);
-  const { contracts = ['scheduler'], prefix = '', legacyTypeNumbers = false, onError = warn, ...access } = options;
+  const { contracts = ['scheduler'], prefix = '', legacyTypeNumbers = false, onError = warn } = options;
+  const { keys, trust, anonymous, allowHosts, publicOnly, notifySecret } = options;
   const engine = engineOf(manager);
   const context: RouteContext = {
     manager: manager as Manager,
@@ -67,13 +73,16 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     typeNumbers: new TypeNumbers(legacyTypeNumbers),
   };
   const router = new Router(contracts.flatMap((name) => ROUTES[name](context)));
-  const check = new AccessCheck({ ...access, clock: engine.clock, onKeysFileBroken: onError });
+  const check = new AccessCheck({ keys, trust, anonymous, clock: engine.clock, onKeysFileBroken: onError });
+  const rules = { allowHosts, publicOnly, notifySecret };
+  const hasRules = Object.values(rules).some((rule) => rule !== undefined);
+  if (engine.callbacks === undefined || hasRules) createCallbacks(manager, { ...rules, legacyTypeNumbers });
 
   function match(request: HttpRequest): Match | undefined {
     return router.match(request.method, request.path);
   }
 
-  function answer(request: HttpRequest, { route, params, allowsMethod }: Match): HttpAnswer | Promise<HttpAnswer> {
+  function answer(request: HttpRequest, { route, params, allowed }: Match): HttpAnswer | Promise<HttpAnswer> {
     const fail = (error: unknown): HttpAnswer => {
       const failure = error instanceof RouteFailure ? error.failure : failureOf(error, engine.clock.now());
       if (failure.status === 500) tell(onError, safeCause(error));
@@ -86,7 +95,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
       return route.answer(call);
     };
     try {
-      if (!allowsMethod) throw new RouteFailure({ status: 405, message: `${request.path} takes another method` });
+      if (allowed !== undefined) return methodNotAllowed(route, allowed);
       // The secret of an app that another process has registered is known once the store has been read.
       const opens = route.opensWithSecret === true && secretIn(request) !== undefined;
       const answered = opens ? engine.start().then(admit) : admit();
@@ -119,7 +128,8 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
       const received =
         path === undefined ? undefined : new FetchHttpRequest(request, path, search.slice(1), connection);
       const found = received === undefined ? undefined : match(received);
-      return fetchAnswer(received === undefined || found === undefined ? NOT_FOUND : await answer(received, found));
+      if (received === undefined || found === undefined) return fetchAnswer(NOT_FOUND);
+      return fetchAnswer(await answer(received, found));
     },
   };
 }
@@ -138,6 +148,12 @@ function warn(error: Error): void {
 }
 
 const NOT_FOUND = jsonAnswer(404, { status: 404, detail: 'there is no such route' });
+
+function methodNotAllowed({ contract }: Route, allowed: readonly string[]): HttpAnswer {
+  const methods = allowed.join(', ');
+  const answer = contract.fail({ status: 405, message: `this path takes ${methods}` });
+  return { ...answer, headers: { ...answer.headers, Allow: methods } };
+}
 
 /** Not Basic, which is accepted as well: browsers would ask for a name and a password. */
 function withChallenge(answer: HttpAnswer): HttpAnswer {

@@ -6,6 +6,7 @@ export interface HttpRequest {
   /** Without the `?`. */
   readonly search: string;
   readonly authorization: string | undefined;
+  readonly accept: string | undefined;
   readonly ifNoneMatch: string | undefined;
   /** The address of the socket's other end. */
   readonly peer: string | undefined;
@@ -49,6 +50,11 @@ export function isCrossSite(site: string | undefined, origin: string | undefined
 }
 
 const JSON_HEADERS = { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' } as const;
+
+/** The same for text that is JSON already. */
+export function jsonTextAnswer(status: number, body: string): HttpAnswer {
+  return { status, headers: JSON_HEADERS, body };
+}
 
 export function jsonAnswer(status: number, value: object, headers?: Readonly<Record<string, string>>): HttpAnswer {
   return {

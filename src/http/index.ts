@@ -1,3 +1,14 @@
+export type { CallbackRules } from '../callbacks/callback-url.js';
+export { type CallbackOptions, createCallbacks } from '../callbacks/create-callbacks.js';
+export {
+  appSecretOf,
+  type ReceivedHeaders,
+  type VerifiedWebhook,
+  verifyWebhook,
+  WebhookRefused,
+  type WebhookSecret,
+  type WebhookToVerify,
+} from '../callbacks/webhook-signature.js';
 export { type ApiKey, type ApiKeyOptions, createApiKey, type Scope } from './access/api-key.js';
 export type { FetchConnection } from './fetch-edge.js';
 export { createHandler, type Handler } from './handler.js';

@@ -36,6 +36,10 @@ export class NodeHttpRequest implements HttpRequest {
     return this.#request.headers.authorization;
   }
 
+  get accept(): string | undefined {
+    return this.#request.headers.accept;
+  }
+
   get ifNoneMatch(): string | undefined {
     return this.#request.headers['if-none-match'];
   }
@@ -63,10 +67,12 @@ export function sendNodeAnswer(request: IncomingMessage, response: ServerRespons
   if (response.headersSent || response.destroyed) return;
   // A body that nobody has read to its end would be taken for the next request.
   const isUnread = !request.complete && hasBody(request);
-  const length = WITHOUT_BODY.has(answer.status) ? {} : { 'Content-Length': Buffer.byteLength(answer.body) };
-  const headers = { ...answer.headers, ...length };
-  response.writeHead(answer.status, isUnread ? { ...headers, Connection: 'close' } : headers);
-  response.end(answer.body);
+  const { status, body } = answer;
+  const headers: Record<string, string | number> = { ...answer.headers };
+  if (!WITHOUT_BODY.has(status)) headers['Content-Length'] = Buffer.byteLength(body);
+  if (isUnread) headers['Connection'] = 'close';
+  response.writeHead(status, headers);
+  response.end(body);
 }
 
 const WITHOUT_BODY = new Set([204, 304]);

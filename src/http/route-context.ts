@@ -1,5 +1,5 @@
+import type { TypeNumbers } from '../callbacks/type-numbers.js';
 import type { Engine } from '../core/engine.js';
-import type { TypeNumbers } from './contracts/token-types.js';
 import type { Manager } from './manager.js';
 
 /** What the routes of every contract work with. */

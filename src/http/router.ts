@@ -27,13 +27,15 @@ export interface Match {
   readonly route: Route;
   /** By name, decoded. */
   readonly params: ReadonlyMap<string, string>;
-  /** `false`: the path is right and the method is not. */
-  readonly allowsMethod: boolean;
+  /** The methods that the path takes, where it does not take this one. */
+  readonly allowed?: readonly string[];
 }
 
 interface Pattern {
   readonly route: Route;
-  readonly segments: readonly string[];
+  /** Literals, `undefined` where a param is. */
+  readonly segments: readonly (string | undefined)[];
+  readonly params: readonly { readonly name: string; readonly index: number }[];
 }
 
 /** Exact routes: every segment is literal or a param, nothing is normalised, and a trailing slash is another path. */
@@ -42,40 +44,47 @@ export class Router {
 
   constructor(routes: readonly Route[]) {
     for (const route of routes) {
-      const segments = route.path.split('/');
-      const patterns = this.#byLength.get(segments.length);
-      if (patterns === undefined) this.#byLength.set(segments.length, [{ route, segments }]);
-      else patterns.push({ route, segments });
+      const pattern = patternOf(route);
+      const { length } = pattern.segments;
+      const patterns = this.#byLength.get(length);
+      if (patterns === undefined) this.#byLength.set(length, [pattern]);
+      else patterns.push(pattern);
     }
   }
 
   match(method: string, path: string): Match | undefined {
     const segments = path.split('/');
-    let found: Pattern | undefined;
+    const others: Pattern[] = [];
     for (const pattern of this.#byLength.get(segments.length) ?? []) {
-      if (!fits(pattern.segments, segments)) continue;
+      if (!fits(pattern, segments)) continue;
       if (pattern.route.methods?.includes(method) !== false) {
-        return { route: pattern.route, params: paramsOf(pattern.segments, segments), allowsMethod: true };
+        return { route: pattern.route, params: paramsOf(pattern, segments) };
       }
-      found ??= pattern;
+      others.push(pattern);
     }
-    if (found === undefined) return undefined;
-    return { route: found.route, params: paramsOf(found.segments, segments), allowsMethod: false };
+    const [other] = others;
+    if (other === undefined) return undefined;
+    const allowed = new Set(others.flatMap(({ route }) => route.methods ?? []));
+    return { route: other.route, params: paramsOf(other, segments), allowed: [...allowed] };
   }
 }
 
-function fits(pattern: readonly string[], segments: readonly string[]): boolean {
-  return pattern.every((expected, index) =>
-    expected.startsWith(':') ? segments[index] !== '' : expected === segments[index],
-  );
+function patternOf(route: Route): Pattern {
+  const named = route.path.split('/');
+  const params = named.flatMap((name, index) => (name.startsWith(':') ? [{ name: name.slice(1), index }] : []));
+  return { route, segments: named.map((name) => (name.startsWith(':') ? undefined : name)), params };
 }
 
-function paramsOf(pattern: readonly string[], segments: readonly string[]): ReadonlyMap<string, string> {
-  const params = new Map<string, string>();
-  for (const [index, name] of pattern.entries()) {
-    if (name.startsWith(':')) params.set(name.slice(1), decoded(segments[index] as string));
+function fits({ segments: expected }: Pattern, segments: readonly string[]): boolean {
+  for (let index = 0; index < expected.length; index++) {
+    const literal = expected[index];
+    if (literal === undefined ? segments[index] === '' : segments[index] !== literal) return false;
   }
-  return params;
+  return true;
+}
+
+function paramsOf({ params }: Pattern, segments: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(params.map(({ name, index }) => [name, decoded(segments[index] as string)]));
 }
 
 /** What is not encoded as it should be stays as it came: no name of ours has a `%`, so it is refused as a name. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -6,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { jsSdkSignature, TokenManager } from 'wechat-token-manager';
+import { appSecretOf, createCallbacks } from 'wechat-token-manager/http';
 import { FakeWeChat } from 'wechat-token-manager/testing';
 import { callbackIps } from '../../examples/call-with-replay.js';
 import { weComRefresher } from '../../examples/custom-refresher.js';
@@ -19,6 +21,7 @@ import * as migration from '../../examples/migrate-co-wechat-api.js';
 import { logIn, userToken } from '../../examples/oauth2-user.js';
 import { startWorker } from '../../examples/pm2-cluster/server.js';
 import { createManager } from '../../examples/proxy-and-origins.js';
+import { createReceiver } from '../../examples/receive-notify.js';
 import { companyTokens } from '../../examples/replace-refresher.js';
 import { onAuthorized, onPush, startPlatform } from '../../examples/third-party-platform.js';
 import { createTokenServer } from '../../examples/token-server.js';
@@ -295,6 +298,25 @@ describe('the example', () => {
     expect(await registered.json()).toEqual({ code: 200, message: '', result: 'success' });
     const { result } = (await (await fetch(`${origin}/task/${APPID}/0`)).json()) as { result: string };
     expect(wechat.isValid(result)).toBe(true);
+  });
+
+  test('receive-notify takes each token once, and nothing from strangers', async () => {
+    const notifySecret = randomBytes(32);
+    const received: string[] = [];
+    const server = createReceiver(`whsec_${appSecretOf(notifySecret, APPID).toString('base64')}`, (appid, token) => {
+      received.push(`${appid} ${token}`);
+    });
+    servers.push(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const notify = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    createCallbacks(tokens, { notifySecret });
+    const delivered = new Promise((resolve) => tokens.once('delivered', resolve));
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: 'access_token', notify }] });
+    await delivered;
+    expect(received).toEqual([`${APPID} ${await tokens.get(APPID, 'access_token')}`]);
+    expect((await fetch(notify, { method: 'POST', body: '{}' })).status).toBe(401);
+    expect(received).toHaveLength(1);
   });
 
   test('proxy-and-origins is accepted', async () => {

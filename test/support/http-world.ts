@@ -5,7 +5,7 @@ import { APPID, World } from './world.js';
 export interface Answered {
   readonly status: number;
   readonly headers: Headers;
-  /** The body as JSON, `undefined` without one. */
+  /** JSON as what it says, other bodies as text, `undefined` without one. */
   readonly body: unknown;
 }
 
@@ -39,7 +39,9 @@ export class HttpWorld extends World {
     });
     const response = await this.handler.fetch(request, { peer });
     const answer = await response.text();
-    return { status: response.status, headers: response.headers, body: answer === '' ? undefined : JSON.parse(answer) };
+    const isJson = response.headers.get('content-type')?.includes('json') === true;
+    const answered = answer === '' ? undefined : isJson ? JSON.parse(answer) : answer;
+    return { status: response.status, headers: response.headers, body: answered };
   }
 }
 

@@ -18,6 +18,8 @@ const EVENTS = [
   'refreshed',
   'refreshFailed',
   'reauthorizationRequired',
+  'delivered',
+  'deliveryFailed',
   'storeUnavailable',
   'storeAvailable',
   'recordQuarantined',

@@ -92,6 +92,16 @@ test('the refreshed event names the token, its record, the reason and the source
     expectTypeOf(retryAt).toBeNumber();
   });
   tokens.off('listenerFailed', async () => {});
+  tokens.on('delivered', ({ appid, type, subject, version, attempt }) => {
+    expectTypeOf([appid, type]).toEqualTypeOf<string[]>();
+    expectTypeOf(subject).toEqualTypeOf<string | undefined>();
+    expectTypeOf([version, attempt]).toEqualTypeOf<number[]>();
+  });
+  tokens.on('deliveryFailed', ({ error, attempt, retryAt }) => {
+    expectTypeOf(error).toEqualTypeOf<TokenError>();
+    expectTypeOf(attempt).toBeNumber();
+    expectTypeOf(retryAt).toEqualTypeOf<number | undefined>();
+  });
   for (const name of ['reauthorizationRequired', 'storeUnavailable', 'storeAvailable', 'recordQuarantined'] as const) {
     tokens.on(name, () => {});
   }
@@ -111,6 +121,7 @@ test('register takes types, and objects where a task needs more', () => {
       { type: 'wx_card_ticket', subject: openid, params: { refresh_token: 'x' } },
       { type: 'access_token', params: (key) => ({ for: key.appid }) },
       { type: 'access_token', params: async () => ({}) },
+      { type: 'access_token', params: 'https://shop.example/params', notify: 'https://shop.example/token' },
     ],
   });
   expectTypeOf(registered).resolves.toBeVoid();

@@ -64,12 +64,12 @@ export function createApiKey(
   const limits = checkedLimits(fieldsOf(options, LIMIT_NAMES, 'the options of createApiKey'), '');
   const id = Array.from(randomBytes(ID_LENGTH), (byte) => ID_LETTERS[byte % ID_LETTERS.length]).join('');
   const key = `wtm_${id}_${Buffer.from(randomBytes(SECRET_BYTES)).toString('base64url')}`;
-  return { key, entry: { id, hash: keyHash(key).toString('hex'), ...limits } };
+  return { key, entry: { id, hash: keyHash(key), ...limits } };
 }
 
-/** A fast hash will do, since a key has 256 random bits. */
-export function keyHash(key: string): Buffer {
-  return hash('sha256', key, 'buffer');
+/** In hex, which is made twice as fast as bytes. A fast hash will do, since a key has 256 random bits. */
+export function keyHash(key: string): string {
+  return hash('sha256', key, 'hex');
 }
 
 /** The id inside a key; `undefined` for what is none. */

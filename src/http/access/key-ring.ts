@@ -5,6 +5,7 @@ import { RateLimit } from './rate-limit.js';
 
 /** A key as it is held ready for requests. */
 export interface HeldKey {
+  /** The hex of the hash, as text. */
   readonly hash: Uint8Array;
   readonly scopes: readonly Scope[];
   readonly appids: ReadonlySet<string> | undefined;
@@ -28,7 +29,7 @@ export class KeyRing {
   find(key: string): HeldKey | undefined {
     this.#follow();
     const held = this.#held.get(keyIdOf(key) ?? '');
-    return held !== undefined && timingSafeEqual(held.hash, keyHash(key)) ? held : undefined;
+    return held !== undefined && timingSafeEqual(held.hash, Buffer.from(keyHash(key), 'latin1')) ? held : undefined;
   }
 
   #follow(): void {
@@ -40,7 +41,7 @@ export class KeyRing {
 
   #hold({ id, hash, scopes, appids, perSecond }: ApiKey): HeldKey {
     return {
-      hash: Buffer.from(hash, 'hex'),
+      hash: Buffer.from(hash, 'latin1'),
       scopes,
       appids: appids && new Set(appids),
       rate: perSecond === undefined ? undefined : this.#rateOf(id, perSecond),

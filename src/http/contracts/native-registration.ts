@@ -3,7 +3,7 @@ import type { Registration, TaskRegistration } from '../../core/registration.js'
 import { badRequest } from '../call.js';
 
 const APP_FIELDS = ['secret', 'accessToken'];
-const TASK_FIELDS = ['type', 'subject', 'params'];
+const TASK_FIELDS = ['type', 'subject', 'params', 'notify'];
 
 export interface AppRegistration extends Registration {
   readonly tasks?: readonly TaskRegistration[];

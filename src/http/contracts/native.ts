@@ -39,6 +39,13 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
       answer: (call) => refresh(call, context),
     },
     {
+      path: '/tokens/:appid/:type',
+      methods: ['DELETE'],
+      scope: 'register',
+      contract,
+      answer: (call) => removeTask(call, context),
+    },
+    {
       path: '/apps/:appid',
       methods: ['PUT'],
       scope: 'register',
@@ -90,7 +97,8 @@ async function read(call: Call, context: RouteContext): Promise<HttpAnswer> {
   const { appid, type, options } = key;
   const record = await context.manager.getRecord(appid, type, options);
   const etag = etagOf(record);
-  if (call.request.ifNoneMatch === etag) return { status: 304, headers: { ETag: etag }, body: '' };
+  if (isAmong(etag, call.request.ifNoneMatch))
+    return { ...DONE, status: 304, headers: { ...DONE.headers, ETag: etag } };
   return answerWith(key, record, context);
 }
 
@@ -126,6 +134,13 @@ async function remove(call: Call, { manager }: RouteContext): Promise<HttpAnswer
   return DONE;
 }
 
+async function removeTask(call: Call, { manager }: RouteContext): Promise<HttpAnswer> {
+  const type = call.param('type');
+  if (!manager.hasType(type)) throw noSuchType();
+  await manager.unregister(call.param('appid'), type, subjectOptions(call.query('subject')));
+  return DONE;
+}
+
 interface KeyInPath {
   readonly appid: string;
   readonly type: string;
@@ -136,7 +151,7 @@ interface KeyInPath {
 async function keyIn(call: Call, { manager, engine }: RouteContext): Promise<KeyInPath> {
   const appid = call.param('appid');
   const type = call.param('type');
-  if (!manager.hasType(type)) throw new RouteFailure({ status: 404, message: 'there is no such token type' });
+  if (!manager.hasType(type)) throw noSuchType();
   const options = subjectOptions(call.query('subject'));
   const { subject } = options;
   if (subject === undefined) return { appid, type, options };
@@ -148,6 +163,10 @@ async function keyIn(call: Call, { manager, engine }: RouteContext): Promise<Key
   throw new RouteFailure({ status: 404, message: 'nothing is registered or stored for this subject' });
 }
 
+function noSuchType(): RouteFailure {
+  return new RouteFailure({ status: 404, message: 'there is no such token type' });
+}
+
 function subjectOptions(subject: string | undefined): { readonly subject?: string } {
   return subject === undefined ? {} : { subject };
 }
@@ -157,6 +176,12 @@ function answerWith({ appid, type, options }: KeyInPath, record: TokenRecord, { 
   const expires_in = Math.max(0, Math.floor((expiresAt - engine.clock.now()) / 1_000));
   const body = { appid, type, ...options, value, expires_in, expires_at: expiresAt, version };
   return jsonAnswer(200, body, { ETag: etagOf(record) });
+}
+
+/** As RFC 9110 has it for reading: a list, in which weak tags count as strong ones. */
+function isAmong(etag: string, ifNoneMatch: string | undefined): boolean {
+  if (ifNoneMatch === undefined) return false;
+  return ifNoneMatch.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')));
 }
 
 function etagOf({ version }: TokenRecord): string {

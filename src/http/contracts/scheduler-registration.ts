@@ -1,9 +1,9 @@
+import type { TypeNumbers } from '../../callbacks/type-numbers.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js';
 import { describeKind, describeValue } from '../../core/redact.js';
 import type { Registration, TaskRegistration } from '../../core/registration.js';
 import { badRequest } from '../call.js';
 import type { Manager } from '../manager.js';
-import type { TypeNumbers } from './token-types.js';
 
 /**
  * What a body of `POST /registe` registers. Fields that nobody knows are ignored.
@@ -26,10 +26,10 @@ function taskIn(task: JsonValue, where: string, typeNumbers: TypeNumbers, manage
   if (!isJsonObject(task)) throw badRequest(`${where} must be an object, got ${describeKind(task)}`);
   const { subject } = task;
   const type = typeIn(task['type'], where, typeNumbers, manager);
-  for (const name of ['notify', 'params'] as const) refuseUrl(task[name], `${where}.${name}`);
-  if (subject === undefined || subject === null || subject === '') return { type };
+  const urls = { ...urlIn(task, 'params', where), ...urlIn(task, 'notify', where) };
+  if (subject === undefined || subject === null || subject === '') return { type, ...urls };
   if (typeof subject !== 'string') throw badRequest(`${where}.subject must be a string, got ${describeKind(subject)}`);
-  return { type, subject };
+  return { type, subject, ...urls };
 }
 
 function typeIn(type: unknown, where: string, typeNumbers: TypeNumbers, manager: Manager): string {
@@ -39,7 +39,10 @@ function typeIn(type: unknown, where: string, typeNumbers: TypeNumbers, manager:
   throw badRequest(`${where}.type must be 0 to 4 or the name of a type, got ${describeValue(type)}`);
 }
 
-function refuseUrl(url: unknown, where: string): void {
-  if (url === undefined || url === null || url === '') return;
-  throw badRequest(`${where}: this version takes no callback addresses`);
+/** An empty URL is as good as none. */
+function urlIn<Name extends string>(task: JsonObject, name: Name, where: string): { readonly [name in Name]?: string } {
+  const url = task[name];
+  if (url === undefined || url === null || url === '') return {};
+  if (typeof url !== 'string') throw badRequest(`${where}.${name} must be a URL, got ${describeKind(url)}`);
+  return { [name]: url } as { readonly [name in Name]: string };
 }

@@ -1,7 +1,7 @@
 import { isJsonObject } from '../../core/json.js';
 import { tokenKey } from '../../core/token-key.js';
 import { badRequest, type Call } from '../call.js';
-import type { Failure } from '../error-status.js';
+import { type Failure, retryAfterOf } from '../error-status.js';
 import { type HttpAnswer, jsonAnswer } from '../http-message.js';
 import type { RouteContext } from '../route-context.js';
 import type { Contract, Route } from '../router.js';
@@ -12,9 +12,10 @@ const LEAST_LEFT_MS = 61_000;
 const SHANGHAI_OFFSET_MS = 8 * 3_600_000;
 
 const contract: Contract = {
-  fail({ status, message, code }: Failure): HttpAnswer {
+  fail(failure: Failure): HttpAnswer {
+    const { status, message, code } = failure;
     const httpStatus = code === undefined && HTTP_STATUSES.has(status) ? status : 200;
-    return jsonAnswer(httpStatus, { errcode: 400, errmsg: message });
+    return jsonAnswer(httpStatus, { errcode: 400, errmsg: message }, retryAfterOf(failure));
   },
 };
 

@@ -12,6 +12,7 @@ import { assertHolder, grantFromAnswer, refreshTokenFromAnswer } from './grant-f
 export const authorizerAccessTokenRefresher: BuiltInRefresher<'authorizer_access_token'> = {
   type: 'authorizer_access_token',
   spends: 'authorizer_refresh_token',
+  needsParams: ({ subject }) => subject === undefined,
   dependsOn: ({ appid }) => [componentTokenKey(appid)],
   async refresh(context) {
     const { key, params, token, spend, request } = context;

@@ -52,7 +52,6 @@ const attempts = [
   () => tokens.register({ appid: APPID, secret, taks: [] }),
   // @ts-expect-error misuse
   () => tokens.register({ appid: APPID, secret: [secret] }),
-  // @ts-expect-error misuse
   () => tokens.register({ appid: APPID, secret, tasks: [{ type: 'access_token', params: secret }] }),
   () => tokens.getRecord(APPID, 'access_token'),
   () => tokens.getRecord(APPID, 'jsapi_ticket'),

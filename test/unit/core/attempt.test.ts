@@ -36,7 +36,7 @@ function refresher(refresh: (context: RefreshContext) => unknown, dependencies?:
 }
 
 function task(params: RegisteredTask['params'], functionMissing = false): RegisteredTask {
-  return { key: KEY, params, functionMissing, version: 1 };
+  return { key: KEY, params, notify: undefined, functionMissing, version: 1 };
 }
 
 describe('gatherNeeds', () => {
@@ -60,14 +60,14 @@ describe('gatherNeeds', () => {
       KEY,
       refresher(() => GRANT, dependencies),
       given,
-      { clock, tokenOf, hasTask: has, isPushed: () => false },
-      false,
+      { clock, tokenOf, hasTask: has, isPushed: () => false, wasPushed: () => false, callbacks: undefined },
+      { canDoWithout: false, asksAnyway: false },
     );
   }
 
   test('there may be none', async () => {
-    expect(await gather(undefined)).toEqual({ params: {}, tokens: new Map() });
-    expect(await gather(task(undefined), [])).toEqual({ params: {}, tokens: new Map() });
+    expect(await gather(undefined)).toEqual({ params: {}, tokens: new Map(), hasMore: false });
+    expect(await gather(task(undefined), [])).toEqual({ params: {}, tokens: new Map(), hasMore: false });
   });
 
   test('params are those of the task, or what its function answers for the key', async () => {
@@ -194,7 +194,11 @@ describe('ask', () => {
       reason: 'stale',
       stale: 'dead',
       previous: undefined,
-      needs: { params: { a: 1 }, tokens: new Map([[keyId(TOKEN), { key: TOKEN, value: 'T', pushed: false }]]) },
+      needs: {
+        params: { a: 1 },
+        tokens: new Map([[keyId(TOKEN), { key: TOKEN, value: 'T', pushed: false }]]),
+        hasMore: false,
+      },
       clock,
       upstream: {
         request: async (request, options) => {
@@ -208,6 +212,7 @@ describe('ask', () => {
         key: KEY,
         document: NO_KEY_DOCUMENT,
         hadTask: false,
+        hasMore: false,
         answered: [],
         looksAgainMs: 1,
         store,

@@ -32,7 +32,12 @@ beforeEach(async () => {
   log = [];
   const store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
   const reader = new DocumentReader(store, () => {});
-  registry = new Registry(store, reader, { taskAdded() {}, taskRemoved() {}, registrationChanged() {} });
+  registry = new Registry(store, reader, {
+    taskAdded() {},
+    taskReplaced() {},
+    taskRemoved() {},
+    registrationChanged() {},
+  });
   cache = new RecordCache(10, () => false);
   const events = new Events();
   events.on('refreshFailed', (event) => void log.push(event));

@@ -31,6 +31,7 @@ beforeEach(() => {
   const reader = new DocumentReader(store, () => told.push('quarantined'));
   registry = new Registry(store, reader, {
     taskAdded: (key) => told.push(`added ${keyId(key)}`),
+    taskReplaced: () => {},
     taskRemoved: (key) => told.push(`removed ${keyId(key)}`),
     registrationChanged: (appid) => told.push(`changed ${appid}`),
   });
@@ -172,11 +173,11 @@ describe('register', () => {
 
   test('fields of another release and the stored due survive a rewrite', async () => {
     await write(APP, { secret: 'S0', label: 'x' });
-    await write(TASK, { params: { a: 1 }, notify: 'https://x/' }, { due: { lane: 'deliver', at: 7 } });
+    await write(TASK, { params: { a: 1 }, colour: 'red' }, { due: { lane: 'deliver', at: 7 } });
     await register({ appid: 'wx1', secret: 'S1', tasks: [{ type: 'access_token', params: { a: 2 } }] });
     expect(await contents()).toEqual({
       [APP]: { secret: 'S1', label: 'x' },
-      [TASK]: { params: { a: 2 }, notify: 'https://x/' },
+      [TASK]: { params: { a: 2 }, colour: 'red' },
     });
     const [app, task] = await memory.get([APP, TASK]);
     expect([app?.due, task?.due]).toEqual([undefined, { lane: 'deliver', at: 7 }]);

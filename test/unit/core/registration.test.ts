@@ -55,9 +55,13 @@ describe('what is no registration is a TypeError that names the field and shows 
     ['an empty subject', task({ subject: '' }), /^subject .* got ""$/],
     ['a subject that is null', task({ subject: null }), /^subject .* got null$/],
     ['a subject of 129 characters', task({ subject: 'x'.repeat(129) }), /^subject .*\(129 characters\)$/],
-    ['a URL for params', task({ params: `https://x/?${SECRET}` }), /^params .* a URL needs callbacks attached/],
-    ['params that are null', task({ params: null }), /^params must be an object or a function, got null$/],
-    ['params that are a list', task({ params: [SECRET] }), /^params must be an object or a function, got an array$/],
+    ['a URL for params', task({ params: `https://x/?${SECRET}` }), /^params can be a URL where callbacks are attached/],
+    ['params that are null', task({ params: null }), /^params must be an object, a function or a URL, got null$/],
+    [
+      'params that are a list',
+      task({ params: [SECRET] }),
+      /^params must be an object, a function or a URL, got an array$/,
+    ],
     ['circular params', task({ params: circular }), /^params must be .*JSON$/],
     ['params with a bigint', task({ params: { refresh_token: SECRET, n: 5n } }), /^params must be .*JSON$/],
     [
@@ -65,8 +69,8 @@ describe('what is no registration is a TypeError that names the field and shows 
       task({ params: { a: 'x'.repeat(65_529) } }),
       /^params must be at most 65536 .* got 65537$/,
     ],
-    ['notify', task({ notify: `https://x/${SECRET}` }), /^notify needs callbacks attached/],
-    ['notify that is null', task({ notify: null }), /^notify needs callbacks attached/],
+    ['notify', task({ notify: `https://x/${SECRET}` }), /^notify can be a URL where callbacks are attached/],
+    ['notify that is null', task({ notify: null }), /^notify must be a URL, got null$/],
   ])('%s', (_, input, message) => {
     try {
       plan(input);
@@ -112,8 +116,8 @@ describe('a plan', () => {
       secret: SECRET,
       accessToken: 'plain',
       tasks: [
-        { key: { appid: 'wx1', type: 'access_token' }, params: undefined },
-        { key: { appid: 'wx1', type: 'jsapi_ticket', subject: 'o1' }, params },
+        { key: { appid: 'wx1', type: 'access_token' }, params: undefined, notify: undefined },
+        { key: { appid: 'wx1', type: 'jsapi_ticket', subject: 'o1' }, params, notify: undefined },
       ],
     });
     params.deep.list.push(2);

@@ -33,6 +33,7 @@ beforeEach(() => {
   reader = new DocumentReader(store, () => told.push('quarantined'));
   registry = new Registry(store, reader, {
     taskAdded: (key) => told.push(`added ${keyId(key)}`),
+    taskReplaced: () => {},
     taskRemoved: (key) => told.push(`removed ${keyId(key)}`),
     registrationChanged: (appid) => told.push(`changed ${appid}`),
   });
@@ -65,7 +66,13 @@ describe('load', () => {
     await write('task/__proto__/constructor/o%2F1', {});
     await registry.load();
     expect(registry.app('wx1')).toEqual({ appid: 'wx1', secret: 'S', accessToken: 'plain', version: app });
-    expect(registry.task(KEY)).toEqual({ key: KEY, params: { a: 1 }, functionMissing: false, version: task });
+    expect(registry.task(KEY)).toEqual({
+      key: KEY,
+      params: { a: 1 },
+      notify: undefined,
+      functionMissing: false,
+      version: task,
+    });
     expect(registry.task({ appid: '__proto__', type: 'constructor', subject: 'o/1' })).toBeDefined();
     expect(registry.app('constructor')).toBeUndefined();
     expect([...registry.tasksOf('nobody')]).toEqual([]);
@@ -114,7 +121,7 @@ describe('load', () => {
     faulty.before = (method, id) => (method === 'list' && id === 'task' ? registrar.register(plan) : undefined);
     await registry.load();
     expect(registry.app('wx1')).toBeDefined();
-    expect(registry.task(KEY)).toMatchObject({ params, functionMissing: false });
+    expect(registry.task(KEY)).toMatchObject({ params, notify: undefined, functionMissing: false });
   });
 
   test('fails when the store does', async () => {
@@ -203,7 +210,13 @@ describe('reload', () => {
     await registry.load();
     faulty.before = () => {
       registry.setApp({ appid: 'wx1', secret: 'new', accessToken: undefined, version: version + 9 });
-      registry.setTask({ key: KEY, params: { a: 'new' }, functionMissing: false, version: version + 9 });
+      registry.setTask({
+        key: KEY,
+        params: { a: 'new' },
+        notify: undefined,
+        functionMissing: false,
+        version: version + 9,
+      });
     };
     await remove(id);
     await registry.reload(id);
@@ -212,7 +225,7 @@ describe('reload', () => {
 
   test('an older registration never replaces a newer one, one of the same version does', () => {
     const app = { appid: 'wx1', secret: 'new', accessToken: undefined, version: 7 };
-    const task = { key: KEY, params: { a: 'new' }, functionMissing: false, version: 7 };
+    const task = { key: KEY, params: { a: 'new' }, notify: undefined, functionMissing: false, version: 7 };
     registry.setApp(app);
     registry.setTask(task);
     told.length = 0;
@@ -239,26 +252,26 @@ describe('a task whose params come from a function', () => {
   test('says that it is missing where it is, and keeps it where it is known', async () => {
     const version = await write(TASK, { paramsFunction: true });
     await registry.reload(TASK);
-    expect(registry.task(KEY)).toMatchObject({ params: undefined, functionMissing: true });
+    expect(registry.task(KEY)).toMatchObject({ params: undefined, notify: undefined, functionMissing: true });
     const params = () => ({});
-    registry.setTask({ key: KEY, params, functionMissing: false, version });
+    registry.setTask({ key: KEY, params, notify: undefined, functionMissing: false, version });
     expect(told).toEqual(['added wx1/access_token', 'changed wx1']);
     await write(TASK, { paramsFunction: true });
     await registry.reload(TASK);
-    expect(registry.task(KEY)).toMatchObject({ params, functionMissing: false });
+    expect(registry.task(KEY)).toMatchObject({ params, notify: undefined, functionMissing: false });
     await write(TASK, { params: { a: 1 } });
     await registry.reload(TASK);
     await write(TASK, { paramsFunction: true });
     await registry.reload(TASK);
-    expect(registry.task(KEY)).toMatchObject({ params: undefined, functionMissing: true });
+    expect(registry.task(KEY)).toMatchObject({ params: undefined, notify: undefined, functionMissing: true });
   });
 
-  test.each([{ paramsFunction: 'true' }, { params: 'x' }, { params: ['x'] }, { params: null }])(
+  test.each([{ paramsFunction: 'true' }, { params: 1 }, { params: ['x'] }, { params: null }, { notify: 1 }])(
     'odd content counts as none: %j',
     async (content) => {
       await write(TASK, content);
       await registry.reload(TASK);
-      expect(registry.task(KEY)).toMatchObject({ params: undefined, functionMissing: false });
+      expect(registry.task(KEY)).toMatchObject({ params: undefined, notify: undefined, functionMissing: false });
     },
   );
 });

@@ -53,6 +53,7 @@ function spending(document: KeyDocument, more: Partial<SpendingInput> = {}): Spe
     document,
     hadTask: true,
     answered: [],
+    hasMore: false,
     looksAgainMs: LOOKS_AGAIN_MS,
     store,
     clock: storeClock,

@@ -82,7 +82,7 @@ async function remove(id = ID): Promise<void> {
 }
 
 const withTask = (key: TokenKey = KEY): void =>
-  engine.registry.setTask({ key, params: undefined, functionMissing: false, version: 1 });
+  engine.registry.setTask({ key, params: undefined, notify: undefined, functionMissing: false, version: 1 });
 const held = () => engine.records.cache.get(KEY);
 const gets = (): number => faulty.calls.filter((call) => call === 'get').length;
 

@@ -192,7 +192,8 @@ test('ten thousand random requests are answered well-formed, in the shape of the
       const asked = world.ask(`/${segments.join('/')}${query}`, hasBody ? { method, body: sent } : { method });
       const { status, body: answer } = await settled(asked, world);
       expect(status).toBeOneOf([200, 204, 400, 404, 405, 413, 424, 429, 502, 503, 504]);
-      if (status !== 204) expect(shapes.some((shape) => matches(answer, shape))).toBe(true);
+      const isText = typeof answer === 'string' && /^(<!doctype html>|# HELP )/.test(answer);
+      if (status !== 204 && !isText) expect(shapes.some((shape) => matches(answer, shape))).toBe(true);
     }),
     { numRuns: 10_000 },
   );

@@ -13,7 +13,8 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { AccessCheck, Admission } from '../../../../src/http/access/access-check.js';
 import { createApiKey } from '../../../../src/http/access/api-key.js';
-import { appendKey, KeysFile } from '../../../../src/http/access/keys-file.js';
+import { KeysFile } from '../../../../src/http/access/keys-file.js';
+import { appendKey } from '../../../../src/http/access/keys-file-change.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 
 const first = createApiKey({ scopes: ['read'] });
@@ -110,4 +111,12 @@ test('an admission says which apps it is for, and one without an app may go on',
 
 test.each([1, 'true', null])('anonymous is yes or no, not %j', (anonymous) => {
   expect(() => new AccessCheck({ anonymous: anonymous as never })).toThrow(/^anonymous must be true or false, got/);
+});
+
+test('a lock that nobody takes away is named in the error, and nothing is changed', () => {
+  const path = newPath();
+  appendKey(path, first.entry);
+  writeFileSync(`${path}.lock`, '');
+  expect(() => appendKey(path, second.entry)).toThrow(`if not, remove ${path}.lock`);
+  expect(new KeysFile(path, new FakeClock()).current()).toEqual([first.entry]);
 });

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createApiKey } from '../../../../src/http/access/api-key.js';
-import { appendKey, KeysFile } from '../../../../src/http/access/keys-file.js';
+import { KeysFile } from '../../../../src/http/access/keys-file.js';
+import { appendKey } from '../../../../src/http/access/keys-file-change.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 
 const first = createApiKey({ scopes: ['read'] });

@@ -94,6 +94,47 @@ describe('POST /tokens/:appid/:type/refresh', () => {
   );
 });
 
+test.each([
+  ['*', 304],
+  ['"1", TAG', 304],
+  ['W/TAG', 304],
+  ['"1"', 200],
+  ['', 200],
+])('If-None-Match %s is answered with %i', async (header, status) => {
+  await using world = await registered();
+  const etag = (await world.ask(TOKEN)).headers.get('etag') as string;
+  const headers = { 'If-None-Match': header.replace('TAG', etag) };
+  expect((await world.ask(TOKEN, { headers })).status).toBe(status);
+});
+
+test.each([
+  ['PATCH', TOKEN, 'GET, DELETE'],
+  ['GET', `/apps/${APPID}`, 'PUT, DELETE'],
+  ['POST', '/tokens', 'GET'],
+])('%s %s is 405 and told what the path takes', async (method, path, allowed) => {
+  await using world = await registered();
+  const { status, headers } = await world.ask(path, { method });
+  expect([status, headers.get('allow')]).toEqual([405, allowed]);
+});
+
+describe('DELETE /tokens/:appid/:type', () => {
+  test('forgets one task and its token, and leaves the others', async () => {
+    await using world = await registered();
+    const put = { method: 'PUT', body: { tasks: ['access_token', { type: 'jsapi_ticket', subject: 'a/b' }] } };
+    await world.ask(`/apps/${APPID}`, put);
+    const ticket = `/tokens/${APPID}/jsapi_ticket?subject=${encodeURIComponent('a/b')}`;
+    expect((await world.ask(ticket, { method: 'DELETE' })).status).toBe(204);
+    expect(world.tokens.hasTask(APPID, 'jsapi_ticket', { subject: 'a/b' })).toBe(false);
+    expect(world.tokens.hasTask(APPID, 'access_token')).toBe(true);
+    expect((await world.ask(ticket, { method: 'DELETE' })).status).toBe(204);
+  });
+
+  test('of a type that there is not is 404', async () => {
+    await using world = await registered();
+    expect((await world.ask(`/tokens/${APPID}/no_such`, { method: 'DELETE' })).status).toBe(404);
+  });
+});
+
 describe('PUT and DELETE /apps/:appid', () => {
   test('tasks that are not named are gone, and the secret stays when none is given', async () => {
     await using world = await registered();

@@ -43,8 +43,13 @@ describe('POST /registe', () => {
     [{ ...APP, tasks: [{ type: '__proto__' }] }, 'tasks[0].type must be 0 to 4 or the name of a type, got "__proto__"'],
     [{ ...APP, tasks: [{ type: 2, subject: 7 }] }, 'tasks[0].subject must be a string, got a number'],
     [
-      { ...APP, tasks: [{ type: 0, notify: 'http://app/' }] },
-      'tasks[0].notify: this version takes no callback addresses',
+      { ...APP, tasks: [{ type: 0 }, { type: 1, notify: 'ftp://app/' }] },
+      'notify: A callback URL must begin with http:// or https://',
+    ],
+    [{ ...APP, tasks: [{ type: 0, notify: 7 }] }, 'tasks[0].notify must be a URL, got a number'],
+    [
+      { ...APP, tasks: [{ type: 0, params: 'http://169.254.169.254/?CANARY' }] },
+      'params: A callback URL must not lead to 169.254.169.254: metadata addresses are refused',
     ],
   ])('what is wrong, number %#, is code 400, and nothing of it is registered', async (body, message) => {
     await using world = new HttpWorld();

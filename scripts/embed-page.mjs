@@ -1,0 +1,38 @@
+// @ts-check
+// The status page is one answer of the server, and nothing is read from disk while it runs. So this plugin, in the
+// bundle and in the tests alike, gives src/http/page/page-source.ts the texts of the page's files instead of its
+// declarations; the script is bundled from its own TypeScript.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+
+const folder = fileURLToPath(new URL('../src/http/page/', import.meta.url));
+const TARGET = /[\\/]src[\\/]http[\\/]page[\\/]page-source\.ts$/;
+
+/** @returns {import('rolldown').Plugin} */
+export function embedPage() {
+  return {
+    name: 'embed-page',
+    async load(id) {
+      if (!TARGET.test(id)) return null;
+      const { code, files } = await bundleScript();
+      const texts = {
+        PAGE_HTML: readFileSync(`${folder}status-page.html`, 'utf8'),
+        PAGE_CSS: readFileSync(`${folder}status-page.css`, 'utf8'),
+        PAGE_SCRIPT: code,
+      };
+      for (const file of [...files, `${folder}status-page.html`, `${folder}status-page.css`]) this.addWatchFile(file);
+      return Object.entries(texts)
+        .map(([name, text]) => `export const ${name} = ${JSON.stringify(text)};\n`)
+        .join('');
+    },
+  };
+}
+
+async function bundleScript() {
+  const bundle = await rolldown({ input: `${folder}browser/main.ts`, platform: 'browser' });
+  const { output } = await bundle.generate({ format: 'iife', minify: true });
+  const files = await bundle.watchFiles;
+  await bundle.close();
+  return { code: output[0].code, files };
+}

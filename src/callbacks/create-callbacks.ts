@@ -1,0 +1,97 @@
+import { assertNames } from '../core/assert-options.js';
+import type { CallbackPort } from '../core/callback-port.js';
+import { engineOf } from '../core/engine-of.js';
+import { describeKind } from '../core/redact.js';
+import { assertCallbackRules, type CallbackRules, parseCallbackUrl } from './callback-url.js';
+import { Deliveries } from './deliveries.js';
+import { GuardedRequests } from './guarded-request.js';
+import { askParamsUrl } from './params-url.js';
+import { TypeNumbers } from './type-numbers.js';
+import { appSecretOf, type WebhookSecret } from './webhook-signature.js';
+
+/**
+ * @public
+ */
+export interface CallbackOptions extends CallbackRules {
+  /**
+   * Signs what targets are told, with a secret that is derived for each app: see `appSecretOf`. A list while receivers
+   * change from one to the other. Default: not signed.
+   */
+  readonly notifySecret?: WebhookSecret | readonly WebhookSecret[] | undefined;
+  /** In URLs, type 1 is `oauth2_access_token` and 2 `jsapi_ticket`. Default: `false`. */
+  readonly legacyTypeNumbers?: boolean | undefined;
+}
+
+const NAMES = ['publicOnly', 'allowHosts', 'notifySecret', 'legacyTypeNumbers'];
+
+/**
+ * Lets tasks of a manager have URLs: `params`, which are asked for what a refresh needs, and `notify`, which are told of
+ * every new token. `createHandler` does it by itself. They end with the manager.
+ *
+ * @param manager - a `TokenManager`, with no callbacks yet.
+ * @throws TypeError for options that are none, and for a manager that has callbacks.
+ *
+ * @example
+ * ```ts
+ * createCallbacks(tokens, { notifySecret: process.env.NOTIFY_SECRET });
+ * await tokens.register({ appid, secret, tasks: [{ type: 'access_token', notify: 'https://shop.example/wechat' }] });
+ * ```
+ *
+ * @public
+ */
+export function createCallbacks(manager: object, options: CallbackOptions = {}): void {
+  assertNames(options, NAMES, 'the options of createCallbacks');
+  assertCallbackOptions(options);
+  const { notifySecret, legacyTypeNumbers = false, ...rules } = options;
+  const engine = engineOf(manager);
+  const { clock } = engine;
+  const typeNumbers = new TypeNumbers(legacyTypeNumbers);
+  // Apart from deliveries, so that a refresh does not wait for a target's turn.
+  const questions = new GuardedRequests({ ...rules, clock });
+  const requests = new GuardedRequests({ ...rules, clock });
+  const deliveries = new Deliveries({ engine, requests, typeNumbers, secrets: secretsIn(notifySecret) });
+  const port: CallbackPort = {
+    assertUrl: (name, url) => assertUrl(name, url, rules),
+    params: (url, key) => askParamsUrl(url, key, questions, typeNumbers),
+    start: () => deliveries.start(),
+    taskChanged: (key) => deliveries.taskChanged(key),
+    taskRemoved: (key) => deliveries.taskRemoved(key),
+    async stop() {
+      await deliveries.stop();
+      await Promise.all([questions.close(), requests.close()]);
+    },
+  };
+  engine.attach(port);
+}
+
+/**
+ * @throws TypeError naming the option, and nothing of a secret.
+ */
+export function assertCallbackOptions({ notifySecret, legacyTypeNumbers, ...rules }: CallbackOptions): void {
+  assertCallbackRules(rules);
+  if (legacyTypeNumbers !== undefined && typeof legacyTypeNumbers !== 'boolean') {
+    throw new TypeError(`legacyTypeNumbers must be a boolean, got ${describeKind(legacyTypeNumbers)}`);
+  }
+  for (const secret of secretsIn(notifySecret)) assertSecret(secret);
+}
+
+function assertSecret(secret: WebhookSecret): void {
+  try {
+    appSecretOf(secret, '');
+  } catch (error) {
+    throw new TypeError(`notifySecret: ${(error as TypeError).message}`);
+  }
+}
+
+function secretsIn(given: CallbackOptions['notifySecret']): readonly WebhookSecret[] {
+  if (given === undefined) return [];
+  return Array.isArray(given) ? given : [given as WebhookSecret];
+}
+
+function assertUrl(name: string, url: string, rules: CallbackRules): void {
+  try {
+    parseCallbackUrl(url, rules);
+  } catch (error) {
+    throw new TypeError(`${name}: ${(error as TypeError).message}`);
+  }
+}

@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import type { JsonObject } from '../core/json.js';
+import { type StoredGrant, withValue } from '../core/key-document.js';
+import { keyId, type TokenKey } from '../core/token-key.js';
+import { withKeyInQuery } from './callback-query.js';
+import type { GuardedRequest } from './guarded-request.js';
+import type { TypeNumbers } from './type-numbers.js';
+import { appSecretOf, signWebhook, type WebhookSecret } from './webhook-signature.js';
+
+/** A token on its way to the target of `notify`. */
+export interface DeliveryMessage {
+  readonly key: TokenKey;
+  readonly notify: string;
+  readonly grant: StoredGrant;
+  /** That of the record. */
+  readonly version: number;
+  /** Of the server; each app's own are derived from them. None: it is not signed. */
+  readonly secrets: readonly WebhookSecret[];
+  readonly typeNumbers: TypeNumbers;
+  readonly now: number;
+}
+
+/** What is sent for a token: WeChat's answer as it came, signed as in https://www.standardwebhooks.com. */
+export function requestFor(message: DeliveryMessage): GuardedRequest {
+  const { key, notify, grant, version, secrets, typeNumbers, now } = message;
+  const body = JSON.stringify(answerOf(key, grant));
+  const signed =
+    secrets.length === 0
+      ? {}
+      : signWebhook({
+          id: messageId(key, version),
+          timestampSeconds: Math.floor(now / 1_000),
+          body,
+          secrets: secrets.map((secret) => appSecretOf(secret, key.appid)),
+        });
+  return {
+    url: withKeyInQuery(notify, key, typeNumbers),
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...signed },
+    body,
+  };
+}
+
+/** The same for every attempt, so that a receiver knows a repetition. */
+function messageId(key: TokenKey, version: number): string {
+  return createHash('sha256')
+    .update(`${keyId(key)}\n${version}`)
+    .digest('hex')
+    .slice(0, 32);
+}
+
+/** A grant that was put may have come without an answer. */
+function answerOf({ type }: TokenKey, { result, value, obtainedAt, expiresAt }: StoredGrant): JsonObject {
+  if (result !== undefined) return withValue(result, value);
+  const lifeSeconds = Math.floor((expiresAt - obtainedAt) / 1_000);
+  return { [FIELDS.get(type) ?? type]: value, expires_in: lifeSeconds };
+}
+
+/** What WeChat calls a token in its answers, where that is not the name of the type. */
+const FIELDS: ReadonlyMap<string, string> = new Map([
+  ['jsapi_ticket', 'ticket'],
+  ['wx_card_ticket', 'ticket'],
+  ['oauth2_access_token', 'access_token'],
+]);

@@ -1,0 +1,162 @@
+import { fullJitterMs } from '../core/backoff.js';
+import {
+  type DeliveryDocument,
+  deliveryContent,
+  type FailingDelivery,
+  isOwed,
+  nextDeliveryAt,
+  readDeliveryDocument,
+  targetOf,
+} from '../core/delivery-document.js';
+import { seal } from '../core/document-codec.js';
+import type { Engine } from '../core/engine.js';
+import { TokenError, toTokenError } from '../core/errors.js';
+import { tokenEvent } from '../core/events.js';
+import { failureFacts } from '../core/failure-facts.js';
+import { type KeyDocument, readKeyDocument, type StoredGrant } from '../core/key-document.js';
+import { isStillRegistered } from '../core/registration-check.js';
+import type { Lease } from '../core/store.js';
+import { LEASE_MS } from '../core/time-limits.js';
+import { documentId, type TokenKey } from '../core/token-key.js';
+import { requestFor } from './delivery-message.js';
+import type { GuardedRequests } from './guarded-request.js';
+import type { TypeNumbers } from './type-numbers.js';
+import type { WebhookSecret } from './webhook-signature.js';
+
+export interface DeliveryParts {
+  readonly engine: Engine;
+  readonly requests: Pick<GuardedRequests, 'send'>;
+  readonly typeNumbers: TypeNumbers;
+  readonly secrets: readonly WebhookSecret[];
+}
+
+/** A token that a target has yet to be told of. */
+interface Owed {
+  readonly grant: StoredGrant;
+  readonly version: number;
+  readonly document: DeliveryDocument;
+  /** When it may be told. */
+  readonly at: number;
+}
+
+const FIRST_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 600_000;
+const MIN_RETRY_MS = 200;
+/** How long a target that takes nothing is tried; after that, once for every new token. */
+const GIVE_UP_AFTER_MS = 24 * 3_600_000;
+/** Another process delivers. */
+const LOOK_AGAIN_MS = { least: 2_000, spread: 5_000 };
+
+/** One delivery: what is owed is read, sent and noted, under a lease of its own, so that one process at a time does it. */
+export class Delivery {
+  readonly #parts: DeliveryParts;
+  readonly #key: TokenKey;
+  readonly #notify: string;
+  readonly #id: string;
+  readonly #target: string;
+
+  constructor(key: TokenKey, notify: string, parts: DeliveryParts) {
+    this.#parts = parts;
+    this.#key = key;
+    this.#notify = notify;
+    this.#id = documentId('delivery', key);
+    this.#target = targetOf(notify);
+  }
+
+  /** When the newest token may be delivered; `undefined` when it is not owed. */
+  async owedAt(): Promise<number | undefined> {
+    const { store, reader } = this.#parts.engine;
+    const [stored, storedKey] = await store.get([this.#id, documentId('key', this.#key)]);
+    const document = await reader.read(stored, readDeliveryDocument);
+    return this.#owed(document, await reader.read(storedKey, readKeyDocument))?.at;
+  }
+
+  /**
+   * Delivers the newest token if it is owed.
+   *
+   * @returns when to look again; `undefined` when nothing is owed any more.
+   */
+  async run(): Promise<number | undefined> {
+    const { store, reader, writer, clock } = this.#parts.engine;
+    const lease = await store.lease(this.#id, LEASE_MS);
+    if (lease === undefined) return clock.now() + LOOK_AGAIN_MS.least + clock.random() * LOOK_AGAIN_MS.spread;
+    let owed: Owed | undefined;
+    try {
+      const document = await reader.read(lease.document, readDeliveryDocument);
+      owed = this.#owed(document, await writer.read(this.#key));
+      if (owed !== undefined && owed.at <= clock.now()) return await this.#attempt(owed, lease);
+    } catch (error) {
+      await store.release(lease);
+      throw error;
+    }
+    await store.release(lease);
+    return owed?.at;
+  }
+
+  #owed(document: DeliveryDocument, { grant, recordVersion: version }: KeyDocument): Owed | undefined {
+    if (grant === undefined || grant.expiresAt <= this.#parts.engine.clock.now()) return undefined;
+    if (!isOwed(document, version, this.#target)) return undefined;
+    const at = nextDeliveryAt(document, version, this.#target);
+    return at === undefined ? undefined : { grant, version, document, at };
+  }
+
+  async #attempt(owed: Owed, lease: Lease): Promise<number | undefined> {
+    const { engine } = this.#parts;
+    const { version, document } = owed;
+    const before = document.failing?.target === this.#target ? document.failing : undefined;
+    const attempt = (before?.attempts ?? 0) + 1;
+    const failure = await this.#send(owed);
+    const now = engine.clock.now();
+    const event = { ...tokenEvent(this.#key), version, attempt };
+    if (failure === undefined) {
+      const delivered = { recordVersion: version, at: now, target: this.#target };
+      await this.#write({ ...document, delivered, failing: undefined }, lease);
+      engine.events.emit('delivered', event);
+      return undefined;
+    }
+    const failing = this.#failing(failure, version, attempt, before?.since ?? now, now);
+    await this.#write({ ...document, failing }, lease);
+    engine.events.emit('deliveryFailed', { ...event, error: failure, retryAt: failing.retryAt });
+    return failing.retryAt;
+  }
+
+  /** What went wrong; `undefined` when the target has taken it. */
+  async #send({ grant, version }: Owed): Promise<TokenError | undefined> {
+    const { engine, requests, typeNumbers, secrets } = this.#parts;
+    const key = this.#key;
+    const now = engine.clock.now();
+    const request = requestFor({ key, notify: this.#notify, grant, version, secrets, typeNumbers, now });
+    try {
+      const { status } = await requests.send(request);
+      if (status >= 200 && status <= 299) return undefined;
+      const message = `${(request.url as URL).host} answered with status ${status}`;
+      return new TokenError('UPSTREAM_UNAVAILABLE', message, { ...key, retryable: true });
+    } catch (error) {
+      return toTokenError(error, 'UPSTREAM_UNAVAILABLE', 'the delivery failed', { ...key, retryable: true });
+    }
+  }
+
+  #failing(error: TokenError, recordVersion: number, attempts: number, since: number, now: number): FailingDelivery {
+    const random = this.#parts.engine.clock.random();
+    const delayMs = Math.max(MIN_RETRY_MS, fullJitterMs({ attempts, random }, FIRST_RETRY_MS, MAX_RETRY_MS));
+    const retryAt = Math.round(now + delayMs);
+    return {
+      recordVersion,
+      target: this.#target,
+      attempts,
+      since,
+      failedAt: now,
+      error: failureFacts(error),
+      ...(retryAt > since + GIVE_UP_AFTER_MS ? {} : { retryAt }),
+    };
+  }
+
+  /** Releases the lease as well. A write that is lost, or not taken, makes the target be told twice, and never not at all. */
+  async #write(document: DeliveryDocument, lease: Lease): Promise<void> {
+    const { store } = this.#parts.engine;
+    const content = seal(this.#id, deliveryContent(document));
+    const version = await store.set(this.#id, content, document.version, { lease });
+    if (version !== undefined && !(await isStillRegistered(store, this.#key, true)))
+      await store.delete(this.#id, version);
+  }
+}

@@ -1,0 +1,24 @@
+import type { JsonObject } from './json.js';
+import type { TokenKey } from './token-key.js';
+
+/** What URL params and `notify` need: implemented in `callbacks`, attached to an engine. */
+export interface CallbackPort {
+  /**
+   * @param name - what the URL is, for the message.
+   * @throws TypeError for a URL that may not be called.
+   */
+  assertUrl(name: string, url: string): void;
+  /**
+   * What a params URL answers.
+   *
+   * @throws a `TokenError` when that is no JSON object.
+   */
+  params(url: string, key: TokenKey): Promise<JsonObject>;
+  /** The engine has read what the store remembers. */
+  start(): void;
+  /** A task was registered, registered anew, or read from the store. */
+  taskChanged(key: TokenKey): void;
+  taskRemoved(key: TokenKey): void;
+  /** Begins nothing any more, and waits for what is under way. */
+  stop(): Promise<void>;
+}

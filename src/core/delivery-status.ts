@@ -1,0 +1,71 @@
+import { type DeliveryDocument, isOwed, readDeliveryDocument, targetOf } from './delivery-document.js';
+import type { DocumentReader } from './document-reader.js';
+import { isTokenError } from './errors.js';
+import { failureFacts } from './failure-facts.js';
+import type { KeyDocument } from './key-document.js';
+import type { StoredDocument } from './store.js';
+import type { StoreClock } from './store-clock.js';
+import type { SupervisedStore } from './supervised-store.js';
+
+/**
+ * How the target of `notify` stands.
+ *
+ * @public
+ */
+export interface DeliveryStatus {
+  /** `delivered`: it has the newest token. `owed`: it is being told. `failed`: it did not take it; see `lastError`. */
+  readonly state: 'delivered' | 'owed' | 'failed';
+  /** The version of the record that it has, if any. */
+  readonly version: number | undefined;
+  readonly deliveredAt: number | undefined;
+  /** How many attempts have failed in a row. */
+  readonly attempts: number;
+  readonly lastError: string | undefined;
+  /** When it is tried again; `undefined` where it is not before there is a newer token. */
+  readonly retryAt: number | undefined;
+}
+
+interface DeliveryStatusParts {
+  readonly store: SupervisedStore;
+  readonly reader: DocumentReader;
+  readonly clock: StoreClock;
+}
+
+/** `undefined` without a target. */
+export async function deliveryStatus(
+  notify: string | undefined,
+  stored: StoredDocument | undefined,
+  { grant, recordVersion }: KeyDocument,
+  parts: DeliveryStatusParts,
+): Promise<DeliveryStatus | undefined> {
+  if (notify === undefined) return undefined;
+  const target = targetOf(notify);
+  const document = await readDelivery(stored, target, parts);
+  const delivered = document.delivered?.target === target ? document.delivered : undefined;
+  const failing = document.failing?.target === target ? document.failing : undefined;
+  const hasNewest = grant !== undefined && !isOwed(document, recordVersion, target);
+  return {
+    state: failing !== undefined ? 'failed' : hasNewest ? 'delivered' : 'owed',
+    version: delivered?.recordVersion,
+    deliveredAt: delivered?.at,
+    attempts: failing?.attempts ?? 0,
+    lastError: failing?.error.message,
+    retryAt: failing?.retryAt,
+  };
+}
+
+/** A document that cannot be read is the trouble of its own task. */
+async function readDelivery(
+  stored: StoredDocument | undefined,
+  target: string,
+  { store, reader, clock }: DeliveryStatusParts,
+): Promise<DeliveryDocument> {
+  try {
+    return await reader.read(stored, readDeliveryDocument);
+  } catch (error) {
+    if (store.failing || !isTokenError(error)) throw error;
+    const now = clock.now();
+    const failing = { recordVersion: 0, target, attempts: 0, since: now, failedAt: now, error: failureFacts(error) };
+    return { version: 0, unknown: {}, failing };
+  }
+}

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { isJsonObject, type JsonObject } from '../../core/json.js';
+import { describeKind } from '../../core/redact.js';
+import { type ApiKey, checkedApiKeys } from './api-key.js';
+
+export function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+/** @throws TypeError naming the path and what is wrong, and nothing of the text. */
+export function keysIn(path: string, text: string): readonly ApiKey[] {
+  return checkedIn(path, documentIn(path, text).keys);
+}
+
+/** The errors of `JSON.parse` are not passed on, because they quote the text. */
+export function documentIn(path: string, text: string): JsonObject {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    throw unusable(path, 'is not JSON');
+  }
+  if (isJsonObject(document)) return document;
+  throw unusable(path, `must hold an object like { "keys": [] }, got ${describeKind(document)}`);
+}
+
+export function checkedIn(path: string, keys: unknown): readonly ApiKey[] {
+  try {
+    return checkedApiKeys(keys);
+  } catch (error) {
+    throw unusable(path, `is wrong: ${(error as TypeError).message}`);
+  }
+}
+
+export function unreadable(path: string, error: unknown): TypeError {
+  return unusable(path, `cannot be read: ${codeOf(error)}`);
+}
+
+function unusable(path: string, reason: string): TypeError {
+  return new TypeError(`${path} ${reason}`);
+}
+
+export function codeOf(error: unknown): unknown {
+  return (error as NodeJS.ErrnoException).code;
+}

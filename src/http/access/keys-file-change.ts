@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { ApiKey } from './api-key.js';
+import { checkedIn, codeOf, documentIn, textOf, unreadable } from './keys-document.js';
+
+const FILE_MODE = 0o600;
+const LOOK_AT_LOCK_EVERY_MS = 20;
+const MAX_LOOKS = 100;
+
+/**
+ * Adds a key to the file, which is made if it is missing and replaced as a whole, so that no reader sees half of it.
+ *
+ * @throws TypeError when the file is broken, or has a key of this id.
+ */
+export function appendKey(path: string, entry: ApiKey): void {
+  change(path, (keys) => [...keys, entry]);
+}
+
+/**
+ * Takes a key out of the file.
+ *
+ * @returns the ids of the keys that were there; without `id` among them nothing has changed.
+ * @throws TypeError when the file is broken.
+ */
+export function removeKey(path: string, id: string): readonly string[] {
+  let ids: readonly string[] = [];
+  change(path, (keys) => {
+    ids = keys.map((key) => key.id);
+    return keys.filter((key) => key.id !== id);
+  });
+  return ids;
+}
+
+/** What else stands in the file stays. */
+function change(path: string, changed: (keys: readonly ApiKey[]) => readonly ApiKey[]): void {
+  const target = linkedPath(path);
+  underLock(target ?? path, () => {
+    const text = target ?? linkedPath(path);
+    const document = text === undefined ? { keys: [] } : documentIn(path, textOf(text));
+    const keys = checkedIn(path, changed(checkedIn(path, document.keys)));
+    replaceFile(target ?? path, `${JSON.stringify({ ...document, keys }, undefined, 2)}\n`);
+  });
+}
+
+/** Of two changes at once the later one waits, so that none is lost. */
+function underLock(path: string, work: () => void): void {
+  const lock = `${path}.lock`;
+  for (let looks = 1; !tryToCreate(lock); looks++) {
+    if (looks === MAX_LOOKS) throw new Error(`${path} is being changed by another process; if not, remove ${lock}`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_AT_LOCK_EVERY_MS);
+  }
+  try {
+    work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+function tryToCreate(path: string): boolean {
+  try {
+    closeSync(openSync(path, 'wx', FILE_MODE));
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Where a link leads, so that the file is replaced and not the link; `undefined` where there is nothing yet. */
+function linkedPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw unreadable(path, error);
+  }
+}
+
+function replaceFile(path: string, text: string): void {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  try {
+    const file = openSync(temporary, 'wx', FILE_MODE);
+    try {
+      writeFileSync(file, text);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  syncDirectory(dirname(path));
+}
+
+function syncDirectory(path: string): void {
+  // Windows keeps directory entries durable by itself and refuses to open a directory.
+  if (process.platform === 'win32') return;
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}

@@ -1,0 +1,28 @@
+import { CLASSIC, OPEN_METRICS, type TextFormat } from './exposition.js';
+
+interface MediaRange {
+  readonly type: string;
+  readonly version: string | undefined;
+  readonly quality: number;
+}
+
+/** Which format an `Accept` header asks for: OpenMetrics only where it is named, and nothing else is preferred. */
+export function acceptedFormat(accept: string | undefined): TextFormat {
+  const ranges = (accept ?? '').split(',').map(mediaRange);
+  const openMetrics = bestQuality(ranges, 'application/openmetrics-text');
+  return openMetrics > 0 && openMetrics >= bestQuality(ranges, 'text/plain') ? OPEN_METRICS : CLASSIC;
+}
+
+/** Of a version that is not ours, the older draft of OpenMetrics, nothing is known. */
+function bestQuality(ranges: readonly MediaRange[], type: string): number {
+  const wanted = ranges.filter((range) => range.type === type && range.version !== '0.0.1');
+  return Math.max(0, ...wanted.map(({ quality }) => quality));
+}
+
+function mediaRange(text: string): MediaRange {
+  const [type = '', ...params] = text.split(';').map((part) => part.trim().toLowerCase());
+  const param = (name: string): string | undefined =>
+    params.find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1);
+  const quality = Number(param('q') ?? 1);
+  return { type, version: param('version'), quality: Number.isNaN(quality) ? 0 : quality };
+}

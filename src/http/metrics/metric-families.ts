@@ -1,0 +1,91 @@
+import type { Engine } from '../../core/engine.js';
+import type { Counter } from '../../core/meters.js';
+import type { MetricFamily, Point } from './exposition.js';
+import type { TaskCensus } from './task-census.js';
+import { VERSION } from './version.js';
+
+/** Everything that `GET /metrics` tells: what this process has done, and how the tasks of a census stand. */
+export function metricFamilies(
+  { meters, store }: Engine,
+  { states, left, worst }: TaskCensus,
+): readonly MetricFamily[] {
+  return [
+    {
+      name: 'wechat_token_manager_refreshes',
+      type: 'counter',
+      help: 'New tokens that came into force in this process, by where they came from and why WeChat was asked.',
+      points: pointsOf(meters.refreshes),
+    },
+    {
+      name: 'wechat_token_manager_refresh_failures',
+      type: 'counter',
+      help: 'Refreshes that failed in this process, by the code of the error.',
+      points: pointsOf(meters.refreshFailures),
+    },
+    {
+      name: 'wechat_token_manager_upstream_request_duration_seconds',
+      type: 'histogram',
+      unit: 'seconds',
+      help: 'How long requests to WeChat took, a wait for a free connection included, by what came of them.',
+      points: [...meters.requests].map(([outcome, value]) => ({ labels: { outcome }, value })),
+    },
+    {
+      name: 'wechat_token_manager_lease_contentions',
+      type: 'counter',
+      help: 'How often a lease was asked for while somebody else held it.',
+      points: pointsOf(meters.leaseContentions),
+    },
+    {
+      name: 'wechat_token_manager_deliveries',
+      type: 'counter',
+      help: 'Attempts of this process to tell a target of a new token, by what came of them.',
+      points: pointsOf(meters.deliveries),
+    },
+    {
+      name: 'wechat_token_manager_tasks',
+      type: 'gauge',
+      help: 'Tasks by state.',
+      points: Object.entries(states).map(([state, value]) => ({ labels: { state }, value })),
+    },
+    {
+      name: 'wechat_token_manager_task_expiry_seconds',
+      type: 'gaugehistogram',
+      unit: 'seconds',
+      help: 'What is left of the tokens of all tasks now; 0 for those that have ended or that there have never been.',
+      points: [{ value: left }],
+    },
+    {
+      name: 'wechat_token_manager_worst_task_expiry_seconds',
+      type: 'gauge',
+      unit: 'seconds',
+      help: 'What is left of the tokens of the tasks with the least; negative once ended, 0 without any.',
+      points: worst.map(({ key: { appid, type, subject }, leftSeconds }) => ({
+        labels: { appid, type, subject },
+        value: leftSeconds,
+      })),
+    },
+    {
+      name: 'wechat_token_manager_store_available',
+      type: 'gauge',
+      help: 'Whether the store works (1) or has failed (0).',
+      points: [{ value: store.failing ? 0 : 1 }],
+    },
+    {
+      name: 'wechat_token_manager_build',
+      type: 'info',
+      help: 'The version of wechat-token-manager.',
+      points: [{ labels: { version: VERSION }, value: 1 }],
+    },
+    {
+      name: 'wechat_token_manager_process_start_time_seconds',
+      type: 'gauge',
+      unit: 'seconds',
+      help: 'When this process began, in seconds since 1970.',
+      points: [{ value: performance.timeOrigin / 1_000 }],
+    },
+  ];
+}
+
+function pointsOf(counter: Counter): readonly Point[] {
+  return [...counter.counts()];
+}

@@ -1,0 +1,28 @@
+import { closedError } from '../../core/errors.js';
+import { nativeContract } from '../contracts/native.js';
+import type { RouteContext } from '../route-context.js';
+import type { Route } from '../router.js';
+import { acceptedFormat } from './accepted-format.js';
+import { exposition } from './exposition.js';
+import { metricFamilies } from './metric-families.js';
+import { TaskCensuses } from './task-census.js';
+
+/** For Prometheus and whoever speaks its format. What a key may not see of tasks is not counted for it either. */
+export function metricsRoutes({ engine }: RouteContext): readonly Route[] {
+  const censuses = new TaskCensuses(engine);
+  return [
+    {
+      path: '/metrics',
+      methods: ['GET'],
+      scope: 'read',
+      contract: nativeContract,
+      async answer(call) {
+        if (engine.isClosed) throw closedError();
+        const format = acceptedFormat(call.request.accept);
+        const headers = { 'Content-Type': format.contentType, 'Cache-Control': 'no-store', Vary: 'Accept' };
+        const families = metricFamilies(engine, await censuses.of(call.appids));
+        return { status: 200, headers, body: exposition(families, format) };
+      },
+    },
+  ];
+}

@@ -1,0 +1,97 @@
+import { setImmediate as othersTurn } from 'node:timers/promises';
+import type { Engine } from '../../core/engine.js';
+import { Histogram } from '../../core/meters.js';
+import type { RegisteredTask } from '../../core/registry.js';
+import type { TaskStatus } from '../../core/status.js';
+import type { TokenKey } from '../../core/token-key.js';
+
+/** A task and what is left of its token: negative when that has ended, 0 when there is none. */
+export interface TaskLeft {
+  readonly key: TokenKey;
+  readonly leftSeconds: number;
+}
+
+/** How the tasks of some apps stand. */
+export interface TaskCensus {
+  readonly total: number;
+  /** Those without a usable token whose last attempt failed. */
+  readonly troubled: number;
+  readonly states: Readonly<Record<TaskStatus['state'], number>>;
+  /** Seconds to expiry, 0 where there is no token or it has ended. */
+  readonly left: Histogram;
+  /** Those with the least left, the least first. */
+  readonly worst: readonly TaskLeft[];
+}
+
+const MAX_WORST = 20;
+const MINUTE = 60;
+const HOUR = 3_600;
+const DAY = 86_400;
+const SECONDS_LEFT = [0, 10, MINUTE, 300, 600, 1_800, HOUR, 2 * HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY];
+const TAKE_EVERY_MS = 5_000;
+/** So many are counted at once, which takes some 3 ms; whoever wants a token must not wait for all of them. */
+const COUNTED_AT_ONCE = 2_000;
+/** All tasks, where others are those of a set of apps. */
+const ALL = {};
+
+interface Taken {
+  readonly census: Promise<TaskCensus>;
+  /** By the monotonic clock. */
+  readonly at: number;
+}
+
+/** Counts tasks in one pass over memory, and once in a while: there may be a million, and many may ask. */
+export class TaskCensuses {
+  readonly #engine: Engine;
+  /** A key keeps its set of apps for as long as it is in force. */
+  readonly #taken = new WeakMap<object, Taken>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** @param appids - the only apps whose tasks are counted; `undefined` for all. */
+  of(appids: ReadonlySet<string> | undefined): Promise<TaskCensus> {
+    const now = this.#engine.clock.monotonic();
+    const before = this.#taken.get(appids ?? ALL);
+    if (before !== undefined && now - before.at < TAKE_EVERY_MS) return before.census;
+    const census = this.#take(appids);
+    this.#taken.set(appids ?? ALL, { census, at: now });
+    return census;
+  }
+
+  async #take(appids: ReadonlySet<string> | undefined): Promise<TaskCensus> {
+    const { records, failures } = this.#engine;
+    const states = { fresh: 0, due: 0, expired: 0, missing: 0 };
+    const left = new Histogram(SECONDS_LEFT);
+    const worst: TaskLeft[] = [];
+    let total = 0;
+    let troubled = 0;
+    for (const { key } of this.#tasks(appids)) {
+      if (++total % COUNTED_AT_ONCE === 0) await othersTurn();
+      const held = records.cache.get(key);
+      const leftSeconds = held === undefined ? 0 : records.leftMs(held) / 1_000;
+      if (held === undefined) states.missing += 1;
+      else if (leftSeconds <= 0) states.expired += 1;
+      else states[records.isDue(held) ? 'due' : 'fresh'] += 1;
+      if (leftSeconds <= 0 && failures.retryAt(key) !== undefined) troubled += 1;
+      left.observe(Math.max(0, leftSeconds));
+      addIfWorse(worst, key, leftSeconds);
+    }
+    return { total, troubled, states, left, worst };
+  }
+
+  *#tasks(appids: ReadonlySet<string> | undefined): Iterable<RegisteredTask> {
+    const { registry } = this.#engine;
+    if (appids === undefined) yield* registry.tasks();
+    else for (const appid of appids) yield* registry.tasksOf(appid);
+  }
+}
+
+function addIfWorse(worst: TaskLeft[], key: TokenKey, leftSeconds: number): void {
+  const last = worst[MAX_WORST - 1];
+  if (last !== undefined && leftSeconds >= last.leftSeconds) return;
+  const index = worst.findIndex((task) => leftSeconds < task.leftSeconds);
+  worst.splice(index === -1 ? worst.length : index, 0, { key, leftSeconds });
+  worst.length = Math.min(worst.length, MAX_WORST);
+}

@@ -1,0 +1,179 @@
+type Pair = readonly [en: string, zh: string];
+
+interface Advice {
+  readonly happened: Pair;
+  readonly todo: Pair;
+}
+
+const NOTHING: Pair = ['Nothing: it is tried again by itself.', '无需处理：会自动重试。'];
+
+/** What has gone wrong, and what somebody has to do about it. Each sentence of `happened` lacks its full stop. */
+export const ADVICE = {
+  address: {
+    happened: ["WeChat does not allow this server's address", '微信不允许此服务器的 IP 地址'],
+    todo: [
+      "Add {ip} to the IP whitelist of the account, on WeChat's console under basic configuration.",
+      '请在微信后台的“基本配置”中，把 {ip} 加入该账号的 IP 白名单。',
+    ],
+  },
+  secret: {
+    happened: ['WeChat does not accept the appid or its secret', '微信不接受此 appid 或其密钥（AppSecret）'],
+    todo: [
+      "Compare appid and secret with those on WeChat's console, and register the app again with the right ones.",
+      '请与微信后台的 appid 和 AppSecret 核对，并用正确的值重新注册此应用。',
+    ],
+  },
+  frozen: {
+    happened: ["The app's secret is frozen", '此应用的 AppSecret 已被冻结'],
+    todo: [
+      "Unfreeze the secret on WeChat's console; it takes ten minutes.",
+      '请在微信后台解冻 AppSecret，约十分钟后生效。',
+    ],
+  },
+  rate: {
+    happened: ['A limit by the minute was reached', '已达到每分钟的调用上限'],
+    todo: NOTHING,
+  },
+  quota: {
+    happened: ['A limit for calls or refreshes was reached', '已达到调用或刷新次数上限'],
+    todo: [
+      'Wait until it is allowed again. If this happens often, find out who else asks for tokens of this account.',
+      '请等待限制解除。若经常发生，请检查还有谁在获取此账号的令牌。',
+    ],
+  },
+  dayQuota: {
+    happened: ["The day's calls to WeChat are used up", '当日调用微信接口的次数已用完'],
+    todo: [
+      'Find out who else asks for tokens of this account, or clear the quota on WeChat. It begins anew at midnight in China.',
+      '请检查还有谁在获取此账号的令牌，或在微信侧清零调用次数。北京时间零点会重新计数。',
+    ],
+  },
+  confirm: {
+    happened: ['The administrator has not confirmed this server', '管理员尚未确认此服务器'],
+    todo: [
+      "Have the account's administrator confirm the request that WeChat sent to them.",
+      '请让该账号的管理员确认微信发送的请求。',
+    ],
+  },
+  user: {
+    happened: ['The authorization of the user has ended', '用户的授权已失效'],
+    todo: ['Have the user log in again.', '请让用户重新登录授权。'],
+  },
+  merchant: {
+    happened: ['The merchant does not authorize the platform any more', '商家对平台的授权已失效'],
+    todo: ['Have the merchant authorize the platform again.', '请让商家重新授权给平台。'],
+  },
+  ticket: {
+    happened: ["WeChat's component_verify_ticket is missing or too old", '缺少 component_verify_ticket，或已过期'],
+    todo: [
+      "Check that WeChat's push reaches you: one comes every ten minutes. The platform's console can start it anew.",
+      '请检查是否收到微信的推送（每十分钟一次），可在开放平台后台重新启动推送。',
+    ],
+  },
+  input: {
+    happened: ['The refresh needs something that nobody has provided', '刷新所需的信息不完整'],
+    todo: [
+      'Register the app or the task again with what the details name.',
+      '请按详细信息中所缺的内容，重新注册此应用或任务。',
+    ],
+  },
+  functionMissing: {
+    happened: ['This process does not have the function that gives the params', '此进程没有提供参数的函数'],
+    todo: [
+      'Nothing, if another process registers this task with its function. Otherwise register it again in your application.',
+      '若有其他进程带着该函数注册了此任务，则无需处理；否则请在您的应用中重新注册。',
+    ],
+  },
+  account: {
+    happened: ['WeChat has restricted the account', '该账号已被微信限制'],
+    todo: ["Look for a notice of WeChat on the account's console.", '请在该账号的微信后台查看通知。'],
+  },
+  permission: {
+    happened: ['The account lacks the permission for this interface', '该账号没有此接口的权限'],
+    todo: [
+      'Check that the account is of the right kind, is verified, and has this permission.',
+      '请检查账号类型、认证状态以及该接口的权限。',
+    ],
+  },
+  https: {
+    happened: ['WeChat wants https', '微信要求使用 https'],
+    todo: [
+      "Use an origin that begins with https in the server's configuration.",
+      '请在服务器配置中使用以 https 开头的地址。',
+    ],
+  },
+  defect: {
+    happened: ['WeChat could not make sense of the request', '微信无法识别该请求'],
+    todo: ['Report it to the people who run this server.', '请告知此服务器的维护人员。'],
+  },
+  stale: {
+    happened: ['The token that was sent is dead', '所用的令牌已失效'],
+    todo: ['Nothing: the token is replaced by itself.', '无需处理：令牌会自动更换。'],
+  },
+  busy: {
+    happened: ['WeChat did not answer, or is busy', '微信没有响应，或系统繁忙'],
+    todo: [
+      "Nothing: it is tried again by itself. If it goes on, check this server's network and proxy.",
+      '无需处理：会自动重试。若持续出现，请检查此服务器的网络和代理。',
+    ],
+  },
+  rejected: {
+    happened: ['WeChat refused', '微信拒绝了请求'],
+    todo: ['See the details for the reason.', '原因见详细信息。'],
+  },
+  unregistered: {
+    happened: ['The app is not registered', '此应用未注册'],
+    todo: ['Register the app with its secret.', '请用 AppSecret 注册此应用。'],
+  },
+  readOnly: {
+    happened: ['This server only reads', '此服务器只读'],
+    todo: ['Refresh on the server that does the refreshing.', '请在负责刷新的服务器上操作。'],
+  },
+  store: {
+    happened: ['The store of the server does not answer', '服务器的存储没有响应'],
+    todo: [
+      'Check that the store (disk, Redis or database) runs and can be reached. Tokens in memory are still served.',
+      '请检查存储（磁盘、Redis 或数据库）是否正常且可访问。内存中的令牌仍可使用。',
+    ],
+  },
+  timeout: {
+    happened: ['It took too long', '操作超时'],
+    todo: ['Look again in a moment: the refresh goes on.', '请稍后再看：刷新仍在进行。'],
+  },
+  closing: {
+    happened: ['The server is closing', '服务器正在关闭'],
+    todo: ['Wait until it has started again.', '请等待服务器重新启动。'],
+  },
+  unreachable: {
+    happened: ['The server cannot be reached', '无法连接服务器'],
+    todo: [
+      'Check that the server runs and your network is up. It is tried again by itself.',
+      '请检查服务器是否运行、网络是否正常。会自动重试。',
+    ],
+  },
+  noKey: {
+    happened: ['A key is needed', '需要密钥'],
+    todo: ['Enter an API key.', '请输入 API 密钥。'],
+  },
+  scope: {
+    happened: ['You may not do this', '您没有此权限'],
+    todo: [
+      'Enter an API key with the scope that the details name, for this app.',
+      '请输入对此应用具有相应权限（见详细信息）的 API 密钥。',
+    ],
+  },
+  tooMany: {
+    happened: ['Too many requests came with this key', '此密钥的请求过于频繁'],
+    todo: NOTHING,
+  },
+  gone: {
+    happened: ['This task is not there any more', '此任务已不存在'],
+    todo: ['Nothing, if it was unregistered on purpose.', '若是有意注销，则无需处理。'],
+  },
+  unknown: {
+    happened: ['Something went wrong', '发生错误'],
+    todo: ["See the details, and the server's log.", '请查看详细信息和服务器日志。'],
+  },
+} as const satisfies Record<string, Advice>;
+
+export type Situation = keyof typeof ADVICE;

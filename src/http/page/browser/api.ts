@@ -1,0 +1,131 @@
+import { situationOf } from './advice.js';
+import type { Situation } from './advice-texts.js';
+import type { ServerClock } from './server-clock.js';
+import type { Task } from './task.js';
+
+const PAGE_SIZE = 500;
+const LIST_TIMEOUT_MS = 15_000;
+const REFRESH_TIMEOUT_MS = 60_000;
+
+/** More than these are not read: nobody looks through them, and the server would have to read them every few seconds. */
+export const MAX_TASKS = 10_000;
+
+export interface RequestFailure {
+  readonly situation: Situation;
+  /** What the server says itself. */
+  readonly detail: string;
+  readonly status?: number;
+  readonly retryAfterMs?: number;
+}
+
+export type Answer<Value> = { readonly value: Value } | { readonly failure: RequestFailure };
+
+export interface TaskList {
+  readonly tasks: readonly Task[];
+  readonly isTruncated: boolean;
+}
+
+/** The routes of the server that the page uses. */
+export interface Api {
+  /** The only place where the key is kept. */
+  useKey(key: string | undefined): void;
+  tasks(): Promise<Answer<TaskList>>;
+  refresh(task: Task): Promise<Answer<undefined>>;
+}
+
+/** @param base - where the routes are, with a slash at its end. */
+export function serverApi(base: string, clock: ServerClock): Api {
+  let key: string | undefined;
+
+  async function ask(path: string, timeoutMs: number, init: RequestInit = {}): Promise<Response> {
+    const sentAt = Date.now();
+    const headers = new Headers(init.headers);
+    if (key !== undefined) headers.set('Authorization', `Bearer ${key}`);
+    const signal = AbortSignal.timeout(timeoutMs);
+    const response = await fetch(base + path, { ...init, headers, signal, cache: 'no-store' });
+    clock.learn(response.headers.get('Date'), sentAt, Date.now());
+    return response;
+  }
+
+  async function tasks(): Promise<Answer<TaskList>> {
+    const found: Task[] = [];
+    let after: string | undefined;
+    do {
+      const query = new URLSearchParams({ limit: String(PAGE_SIZE), ...(after === undefined ? {} : { after }) });
+      const response = await ask(`tokens?${query}`, LIST_TIMEOUT_MS);
+      if (!response.ok) return { failure: await failureIn(response) };
+      const page: { readonly tasks: readonly Task[]; readonly after?: string } = await response.json();
+      found.push(...page.tasks);
+      after = page.after;
+    } while (after !== undefined && found.length < MAX_TASKS);
+    return { value: { tasks: found, isTruncated: after !== undefined } };
+  }
+
+  async function refresh({ appid, type, subject }: Task): Promise<Answer<undefined>> {
+    const query = subject === undefined ? '' : `?${new URLSearchParams({ subject })}`;
+    const path = `tokens/${encodeURIComponent(appid)}/${encodeURIComponent(type)}/refresh${query}`;
+    const response = await ask(path, REFRESH_TIMEOUT_MS, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: '{"force":true}',
+    });
+    if (!response.ok) return { failure: await failureIn(response, type) };
+    // The answer holds the token, which this page has no use for.
+    await response.body?.cancel();
+    return { value: undefined };
+  }
+
+  return {
+    useKey(next) {
+      key = next;
+    },
+    tasks: () => tasks().catch(unreachable),
+    refresh: (task) => refresh(task).catch(unreachable),
+  };
+}
+
+function unreachable(): { failure: RequestFailure } {
+  return { failure: { situation: 'unreachable', detail: '' } };
+}
+
+interface Problem {
+  readonly detail?: unknown;
+  readonly code?: unknown;
+  readonly errcode?: unknown;
+}
+
+async function failureIn(response: Response, type = ''): Promise<RequestFailure> {
+  const { status, headers } = response;
+  const { detail, code, errcode } = await problemIn(response);
+  const seconds = Number(headers.get('Retry-After') ?? '');
+  const message = typeof detail === 'string' ? detail : `HTTP ${status}`;
+  const known = {
+    code: typeof code === 'string' ? code : undefined,
+    errcode: typeof errcode === 'number' ? errcode : undefined,
+    message,
+  };
+  return {
+    situation: known.code === undefined ? situationOfStatus(status) : situationOf(known, type),
+    detail: message,
+    status,
+    ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}),
+  };
+}
+
+/** Whatever stands between may answer instead of the server, with anything. */
+async function problemIn(response: Response): Promise<Problem> {
+  try {
+    const body: unknown = await response.json();
+    return typeof body === 'object' && body !== null ? body : {};
+  } catch {
+    return {};
+  }
+}
+
+function situationOfStatus(status: number): Situation {
+  if (status === 401) return 'noKey';
+  if (status === 403) return 'scope';
+  if (status === 404) return 'gone';
+  if (status === 429) return 'tooMany';
+  return status === 502 || status === 503 || status === 504 ? 'unreachable' : 'unknown';
+}

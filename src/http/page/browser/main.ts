@@ -1,0 +1,126 @@
+import { serverApi } from './api.js';
+import { byId } from './elements.js';
+import { keyForm } from './key-form.js';
+import { preferredLanguage, wordsIn } from './language.js';
+import { noticeBar } from './notice.js';
+import { type PageState, ROWS_AT_ONCE } from './page-state.js';
+import { pageView } from './page-view.js';
+import { pollLoop } from './poll-loop.js';
+import { refreshTask } from './refresh-task.js';
+import { serverClock } from './server-clock.js';
+
+const POLL_EVERY_MS = 5_000;
+const TICK_MS = 1_000;
+/** Reading many tasks takes its time: the server is to rest at least so many times as long. */
+const REST_FACTOR = 5;
+
+// Below a prefix, with or without a slash behind it. Not the whole address, which may hold a name and a password.
+const { origin, pathname } = window.location;
+const base = `${origin}${pathname}${pathname.endsWith('/') ? '' : '/'}`;
+
+const clock = serverClock(() => Date.now());
+const api = serverApi(base, clock);
+const notice = noticeBar();
+const state: PageState = {
+  words: wordsIn(preferredLanguage(navigator.languages)),
+  hasKey: false,
+  list: undefined,
+  readAt: 0,
+  outage: undefined,
+  filter: { words: '', standing: undefined },
+  rows: ROWS_AT_ONCE,
+  refreshing: new Set(),
+};
+
+const form = keyForm((key) => {
+  useKey(key);
+  form.close();
+  render();
+  loop.now();
+});
+const render = pageView({
+  state,
+  clock,
+  form,
+  onRefresh: (task) => void refreshTask(task, { api, clock, notice, state, render, poll: () => loop.now() }),
+  onChoose: (standing) => showOnly({ standing }),
+});
+const loop = pollLoop(poll);
+
+/** What was asked for with one key is not shown when there is another by the time of the answer. */
+let keysUsed = 0;
+
+function useKey(key: string | undefined): void {
+  keysUsed += 1;
+  api.useKey(key);
+  state.hasKey = key !== undefined;
+  state.list = undefined;
+  state.outage = undefined;
+}
+
+function showOnly(change: Partial<PageState['filter']>): void {
+  state.filter = { ...state.filter, ...change };
+  state.rows = ROWS_AT_ONCE;
+  render();
+}
+
+/** @returns after how many milliseconds to poll again. */
+async function poll(): Promise<number> {
+  const asked = keysUsed;
+  const startedAt = Date.now();
+  const answer = await api.tasks();
+  if (asked !== keysUsed) return 0;
+  const pauseMs = Math.max(POLL_EVERY_MS, REST_FACTOR * (Date.now() - startedAt));
+  if ('value' in answer) {
+    if (state.outage !== undefined) notice.show(state.words.say('recovered'), { isBad: false });
+    state.list = answer.value;
+    state.readAt = Date.now();
+    state.outage = undefined;
+    render();
+    return pauseMs;
+  }
+  const { failure } = answer;
+  if (failure.situation === 'noKey') {
+    askForKey(state.hasKey);
+    return pauseMs;
+  }
+  state.outage = failure;
+  render();
+  return Math.max(pauseMs, failure.retryAfterMs ?? 0);
+}
+
+function askForKey(isRefused: boolean): void {
+  useKey(undefined);
+  loop.stop();
+  form.open(isRefused ? 'keyUnknown' : undefined);
+  render();
+}
+
+function onKeyButton(): void {
+  if (state.hasKey) {
+    askForKey(false);
+    notice.show(state.words.say('keyForgotten'), { isBad: false });
+  } else if (form.isOpen) form.close();
+  else form.open();
+  render();
+}
+
+byId('key-button', HTMLButtonElement).addEventListener('click', onKeyButton);
+byId('language', HTMLButtonElement).addEventListener('click', () => {
+  state.words = wordsIn(state.words.language === 'en' ? 'zh' : 'en');
+  render();
+});
+byId('more', HTMLButtonElement).addEventListener('click', () => {
+  state.rows += ROWS_AT_ONCE;
+  render();
+});
+const filter = byId('filter', HTMLInputElement);
+filter.addEventListener('input', () => showOnly({ words: filter.value }));
+
+window.setInterval(() => {
+  if (document.visibilityState === 'visible') render();
+}, TICK_MS);
+
+if (document.documentElement.dataset['access'] === 'key') form.open();
+else loop.now();
+render();

@@ -1,0 +1,33 @@
+import type { RequestFailure } from './api.js';
+import { inWords } from './durations.js';
+import { byId, setText } from './elements.js';
+import type { Words } from './language.js';
+
+export interface OutageView {
+  /** Why the tasks could not be read; `undefined` when they could. */
+  readonly outage: RequestFailure | undefined;
+  /** How old what is shown is; `undefined` when nothing is. */
+  readonly ageMs: number | undefined;
+  readonly words: Words;
+}
+
+/** Says that what is shown is old. The age is not told to screen readers every second. */
+export function outageBanner(): (view: OutageView) => void {
+  const banner = byId('banner', HTMLElement);
+  const title = byId('banner-title', HTMLElement);
+  const age = byId('banner-age', HTMLElement);
+  const todo = byId('banner-todo', HTMLElement);
+  const detail = byId('banner-detail', HTMLElement);
+
+  return ({ outage, ageMs, words }) => {
+    banner.hidden = outage === undefined;
+    if (outage === undefined) {
+      for (const part of [title, age, todo, detail]) setText(part, '');
+      return;
+    }
+    setText(title, words.happened(outage.situation));
+    setText(age, ageMs === undefined ? words.say('staleEmpty') : words.say('staleAge', { ago: inWords(ageMs, words) }));
+    setText(todo, words.todo(outage.situation, { ip: words.say('thisServer') }));
+    setText(detail, outage.detail);
+  };
+}

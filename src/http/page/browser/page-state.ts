@@ -1,0 +1,22 @@
+import type { RequestFailure, TaskList } from './api.js';
+import type { Words } from './language.js';
+import type { TaskFilter } from './task-filter.js';
+
+/** Rows are drawn anew every second, so there is a bound on them, and a button for more. */
+export const ROWS_AT_ONCE = 200;
+
+/** Everything that the page is drawn from. The key is not among it. */
+export interface PageState {
+  words: Words;
+  hasKey: boolean;
+  list: TaskList | undefined;
+  /** When the list came, on the clock of this computer. */
+  readAt: number;
+  /** Why the tasks could not be read the last time. */
+  outage: RequestFailure | undefined;
+  filter: TaskFilter;
+  /** How many tasks are shown at most. */
+  rows: number;
+  /** The ids of the tasks whose refresh is under way. */
+  readonly refreshing: Set<string>;
+}

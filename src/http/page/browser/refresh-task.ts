@@ -1,0 +1,45 @@
+import type { Api, RequestFailure } from './api.js';
+import { instant, inWords } from './durations.js';
+import type { Notice } from './notice.js';
+import type { PageState } from './page-state.js';
+import type { ServerClock } from './server-clock.js';
+import type { Task } from './task.js';
+import { taskName } from './task-facts.js';
+
+export interface RefreshParts {
+  readonly api: Api;
+  readonly clock: ServerClock;
+  readonly notice: Notice;
+  readonly state: PageState;
+  render(): void;
+  /** Reads the tasks anew. */
+  poll(): void;
+}
+
+/** Has a token refreshed and tells how that ended. */
+export async function refreshTask(task: Task, parts: RefreshParts): Promise<void> {
+  const { api, notice, state, render, poll } = parts;
+  state.refreshing.add(task.id);
+  render();
+  const answer = await api.refresh(task);
+  state.refreshing.delete(task.id);
+  const name = taskName(task, state.words);
+  if ('value' in answer) notice.show(state.words.say('refreshed', { task: name }), { isBad: false });
+  else notice.show(failureText(name, task, answer.failure, parts), { isBad: true, detail: answer.failure.detail });
+  render();
+  poll();
+}
+
+function failureText(name: string, task: Task, failure: RequestFailure, { clock, state }: RefreshParts): string {
+  const { words } = state;
+  const { situation, retryAfterMs } = failure;
+  const text = words.say('refreshFailed', {
+    task: name,
+    happened: words.happened(situation),
+    todo: words.todo(situation, { ip: task.lastError?.ip ?? words.say('thisServer') }),
+  });
+  if (retryAfterMs === undefined) return text;
+  const now = clock.now();
+  const left = inWords(retryAfterMs, words);
+  return `${text} ${words.say('allowedAt', { instant: instant(now + retryAfterMs, now, words), left })}`;
+}

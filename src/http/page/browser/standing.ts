@@ -1,0 +1,34 @@
+import type { Task } from './task.js';
+
+/**
+ * How much a task wants looking at, the most first. `broken`: there is no usable token. `troubled`: there is one, and
+ * something has failed. `working`: a refresh is due or under way. `good`: nothing to do.
+ */
+export const STANDINGS = ['broken', 'troubled', 'working', 'good'] as const;
+export type Standing = (typeof STANDINGS)[number];
+
+/** Worked out here, from the instants, so that it stays right while the server cannot be asked. */
+export function standingOf(task: Task, now: number): Standing {
+  const { expiresAt, dueAt, lastError, delivery } = task;
+  if (expiresAt === undefined) return lastError === undefined ? 'working' : 'broken';
+  if (expiresAt <= now) return 'broken';
+  if (lastError !== undefined || delivery?.state === 'failed') return 'troubled';
+  return dueAt !== undefined && dueAt <= now ? 'working' : 'good';
+}
+
+/** Trouble first, then what ends first. */
+export function inOrder(tasks: readonly Task[], now: number): Task[] {
+  const ranked = tasks.map((task) => ({ task, rank: STANDINGS.indexOf(standingOf(task, now)) }));
+  ranked.sort((a, b) => a.rank - b.rank || endOf(a.task) - endOf(b.task) || (a.task.id < b.task.id ? -1 : 1));
+  return ranked.map(({ task }) => task);
+}
+
+function endOf({ expiresAt = 0 }: Task): number {
+  return expiresAt;
+}
+
+/** How much of its life a token has left, from 1 to 0. */
+export function shareLeft({ obtainedAt, expiresAt }: Task, now: number): number {
+  if (obtainedAt === undefined || expiresAt === undefined || expiresAt <= obtainedAt) return 0;
+  return Math.min(1, Math.max(0, (expiresAt - now) / (expiresAt - obtainedAt)));
+}

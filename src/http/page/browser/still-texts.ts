@@ -1,0 +1,21 @@
+import { setAttribute, setText } from './elements.js';
+import type { TextName, Words } from './language.js';
+import { TEXTS } from './texts.js';
+
+/** Puts the texts that never change but for the language where the page names them: `data-text="title"`. */
+export function showStillTexts({ locale, say }: Words): void {
+  document.documentElement.lang = locale;
+  for (const node of document.querySelectorAll<HTMLElement>('[data-text]')) setText(node, say(named(node, 'text')));
+  for (const node of document.querySelectorAll<HTMLElement>('[data-name]')) {
+    setAttribute(node, 'aria-label', say(named(node, 'name')));
+  }
+  for (const node of document.querySelectorAll<HTMLElement>('[data-hint]')) {
+    setAttribute(node, 'placeholder', say(named(node, 'hint')));
+  }
+}
+
+function named(node: HTMLElement, attribute: string): TextName {
+  const name = node.dataset[attribute] ?? '';
+  if (!(name in TEXTS)) throw new Error(`there is no text ${name}`);
+  return name as TextName;
+}

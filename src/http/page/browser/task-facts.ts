@@ -1,0 +1,36 @@
+import { countdown, inWords } from './durations.js';
+import type { TextName, Words } from './language.js';
+import type { Task } from './task.js';
+
+/** What a task is called in a sentence. */
+export function taskName({ appid, type, subject }: Task, { say }: Words): string {
+  return subject === undefined ? say('taskName', { type, appid }) : say('taskNameOfSubject', { type, appid, subject });
+}
+
+/** What the chip of a task says. */
+export function stateOf({ expiresAt, dueAt, lastError, delivery }: Task, now: number): TextName {
+  if (expiresAt === undefined) return lastError === undefined ? 'stateComing' : 'stateMissing';
+  if (expiresAt <= now) return 'stateExpired';
+  if (lastError !== undefined) return 'stateFailing';
+  if (delivery?.state === 'failed') return 'stateUndelivered';
+  return dueAt !== undefined && dueAt <= now ? 'stateDue' : 'stateFresh';
+}
+
+export function leftIn({ expiresAt }: Task, now: number, words: Words): string {
+  if (expiresAt === undefined) return words.say('none');
+  return expiresAt <= now ? words.say('ended') : countdown(expiresAt - now, words);
+}
+
+export function nextIn({ dueAt, lastError }: Task, now: number, words: Words): string {
+  const at = lastError?.retryAt ?? dueAt;
+  if (at === undefined || at <= now) return words.say('nextNow');
+  return words.say(lastError === undefined ? 'nextIn' : 'retryIn', { left: inWords(at - now, words) });
+}
+
+export function deliveryIn({ delivery }: Task, { say }: Words): string {
+  if (delivery === undefined) return say('noDelivery');
+  const { state, attempts } = delivery;
+  if (state === 'delivered') return say('delivered');
+  if (state === 'owed') return say('owed');
+  return attempts === 1 ? say('undeliveredOnce') : say('undelivered', { attempts });
+}

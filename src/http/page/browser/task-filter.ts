@@ -1,0 +1,27 @@
+import { type Standing, standingOf } from './standing.js';
+import type { Task } from './task.js';
+
+export interface TaskFilter {
+  /** Words, each of which the appid, type, subject, error code or standing has to contain. */
+  readonly words: string;
+  readonly standing: Standing | undefined;
+}
+
+/** @param nameOf - what a standing is called in the language of the page. */
+export function filtered(
+  tasks: readonly Task[],
+  { words, standing }: TaskFilter,
+  now: number,
+  nameOf: (standing: Standing) => string,
+): Task[] {
+  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+  return tasks.filter((task) => {
+    const own = standingOf(task, now);
+    if (standing !== undefined && own !== standing) return false;
+    if (wanted.length === 0) return true;
+    const { appid, type, subject = '', lastError } = task;
+    const facts = [appid, type, subject, lastError?.code, lastError?.errcode, own, nameOf(own)];
+    const text = facts.join(' ').toLowerCase();
+    return wanted.every((word) => text.includes(word));
+  });
+}

@@ -1,0 +1,75 @@
+import { situationOf } from './advice.js';
+import type { Situation } from './advice-texts.js';
+import { element } from './elements.js';
+import type { Words } from './language.js';
+import type { Standing } from './standing.js';
+import type { Task } from './task.js';
+
+/** What is to be said of a task besides its facts. */
+export interface TaskNote {
+  readonly isBad: boolean;
+  readonly happened: string;
+  /** WeChat's number, or the code of the library. */
+  readonly code: string;
+  readonly attempts: string;
+  readonly todo: string;
+  readonly detail: string;
+}
+
+export function notesOn(task: Task, standing: Standing, words: Words): TaskNote[] {
+  const notes = [errorNote(task, words), deliveryNote(task, words)];
+  if (task.functionMissing && standing !== 'good') notes.push(plainNote('functionMissing', words));
+  return notes.filter((note) => note !== undefined);
+}
+
+function errorNote({ type, lastError }: Task, words: Words): TaskNote | undefined {
+  if (lastError === undefined) return undefined;
+  const { code, errcode, message, attempts } = lastError;
+  const situation = situationOf(lastError, type);
+  return {
+    isBad: true,
+    happened: words.happened(situation),
+    code: errcode === undefined ? code : String(errcode),
+    attempts: attemptsIn(attempts, words),
+    todo: words.todo(situation, { ip: lastError.ip ?? words.say('thisServer') }),
+    detail: message,
+  };
+}
+
+function deliveryNote({ delivery }: Task, words: Words): TaskNote | undefined {
+  if (delivery?.state !== 'failed') return undefined;
+  return {
+    isBad: true,
+    happened: words.say('deliveryHappened'),
+    code: '',
+    attempts: attemptsIn(delivery.attempts, words),
+    todo: words.say(delivery.retryAt === undefined ? 'deliveryTodoNext' : 'deliveryTodo'),
+    detail: delivery.lastError ?? '',
+  };
+}
+
+function plainNote(situation: Situation, words: Words): TaskNote {
+  return {
+    isBad: false,
+    happened: words.happened(situation),
+    code: '',
+    attempts: '',
+    todo: words.todo(situation),
+    detail: '',
+  };
+}
+
+function attemptsIn(count: number, { say }: Words): string {
+  if (count === 0) return '';
+  return count === 1 ? say('attemptOnce') : say('attempts', { count });
+}
+
+export function noteElement(note: TaskNote, { say }: Words): HTMLElement {
+  const { isBad, happened, code, attempts, todo, detail } = note;
+  const heading = element('p', 'happened', element('strong', '', happened));
+  if (code !== '') heading.append(' ', element('code', 'errcode', code));
+  if (attempts !== '') heading.append(' ', element('span', 'attempts', attempts));
+  const facts = element('dl', '', element('dt', '', say('todo')), element('dd', '', todo));
+  if (detail !== '') facts.append(element('dt', '', say('inDetail')), element('dd', 'detail', detail));
+  return element('div', isBad ? 'note bad' : 'note', heading, facts);
+}

@@ -1,0 +1,39 @@
+import type { Words } from './language.js';
+import { keepRoles } from './table-roles.js';
+import type { Task } from './task.js';
+import { type TaskRow, taskRow } from './task-row.js';
+
+export interface TableView {
+  /** Those to be shown, in their order. */
+  readonly tasks: readonly Task[];
+  readonly now: number;
+  readonly words: Words;
+  /** The ids of those whose refresh is under way. */
+  readonly refreshing: ReadonlySet<string>;
+}
+
+/** Keeps one row for each shown task, so that a row, its focus and its bar survive from one drawing to the next. */
+export function taskTable(table: HTMLTableElement, onRefresh: (task: Task) => void): (view: TableView) => void {
+  const rows = new Map<string, TaskRow>();
+  keepRoles(table);
+
+  return ({ tasks, now, words, refreshing }) => {
+    const focused = document.activeElement;
+    const shown = new Set(tasks.map(({ id }) => id));
+    for (const [id, row] of rows) {
+      if (shown.has(id)) continue;
+      row.element.remove();
+      rows.delete(id);
+    }
+    let place: Element | null = table.tHead?.nextElementSibling ?? null;
+    for (const task of tasks) {
+      const row = rows.get(task.id) ?? taskRow(onRefresh);
+      rows.set(task.id, row);
+      row.update({ task, now, words, isRefreshing: refreshing.has(task.id) });
+      if (row.element === place) place = place.nextElementSibling;
+      else table.insertBefore(row.element, place);
+    }
+    const hasMoved = focused !== document.activeElement && focused instanceof HTMLElement && focused.isConnected;
+    if (hasMoved) focused.focus({ preventScroll: true });
+  };
+}

@@ -1,0 +1,108 @@
+/** Everything that the page says, in English and in Chinese. `{name}` is filled in. */
+export const TEXTS = {
+  title: ['Token status', '令牌状态'],
+  titleTroubled: ['({count}) Token status', '({count}) 令牌状态'],
+  otherLanguage: ['中文', 'English'],
+  loading: ['Loading the tasks…', '正在读取任务…'],
+  updated: ['Updated {ago} ago', '{ago}前更新'],
+  updatedNow: ['Up to date', '已是最新'],
+
+  days: ['{count} d', '{count} 天'],
+  hours: ['{count} h', '{count} 小时'],
+  minutes: ['{count} min', '{count} 分钟'],
+  seconds: ['{count} s', '{count} 秒'],
+
+  keyTitle: ['Enter an API key', '请输入 API 密钥'],
+  keyNote: [
+    'The key needs the scope read, and refresh for the buttons. It stays in the memory of this page and is gone when you close or reload it.',
+    '密钥需要 read 权限；要使用刷新按钮还需要 refresh 权限。密钥只保存在此页面的内存中，关闭或重新加载页面后即失效。',
+  ],
+  keyLabel: ['API key', 'API 密钥'],
+  keyUse: ['Show the tasks', '查看任务'],
+  keyEnter: ['Enter a key', '输入密钥'],
+  keyForget: ['Forget the key', '清除密钥'],
+  keyCancel: ['Cancel', '取消'],
+  keyUnknown: ['The server does not know this key.', '服务器不认识此密钥。'],
+  keyMalformed: ['A key has only Latin letters, digits, _ and -.', '密钥只包含英文字母、数字、_ 和 -。'],
+  keyForgotten: ['The key is forgotten.', '密钥已清除。'],
+
+  filterLabel: ['Filter by appid, type, subject or error', '按 appid、类型、subject 或错误筛选'],
+  standingLabel: ['Show only', '只显示'],
+  all: ['All tasks', '全部任务'],
+  broken: ['No usable token', '无可用令牌'],
+  troubled: ['Failing, still good', '有故障，仍可用'],
+  working: ['Refreshing', '刷新中'],
+  good: ['Fresh', '正常'],
+
+  columnTask: ['Token', '令牌'],
+  columnState: ['State', '状态'],
+  columnLeft: ['Time left', '剩余时间'],
+  columnNext: ['Next refresh', '下次刷新'],
+  columnDelivery: ['Delivery', '通知'],
+  columnAction: ['Action', '操作'],
+
+  stateFresh: ['Fresh', '正常'],
+  stateDue: ['Due', '待刷新'],
+  stateFailing: ['Failing', '刷新失败'],
+  stateUndelivered: ['Not delivered', '通知失败'],
+  stateExpired: ['Expired', '已过期'],
+  stateMissing: ['No token', '无令牌'],
+  stateComing: ['Fetching', '获取中'],
+
+  ended: ['Ended', '已过期'],
+  none: ['None yet', '尚无'],
+  until: ['until {instant}', '至 {instant}'],
+  since: ['at {instant}', '于 {instant}'],
+  nextIn: ['in {left}', '{left}后'],
+  nextNow: ['now', '即将'],
+  retryIn: ['retry in {left}', '{left}后重试'],
+  authorizationUntil: ['Authorization ends {instant}', '授权于 {instant} 到期'],
+
+  delivered: ['Delivered', '已送达'],
+  owed: ['On its way', '发送中'],
+  undelivered: ['Failed, {attempts} attempts', '失败 {attempts} 次'],
+  undeliveredOnce: ['Failed once', '失败 1 次'],
+  noDelivery: ['None', '无'],
+  deliveryHappened: ['The notification was not accepted', '通知未被接收'],
+  deliveryTodo: [
+    'Check that the notify address of this task is right and answers with a 2xx status. The newest token is sent again by itself.',
+    '请检查此任务的 notify 地址是否正确，并返回 2xx 状态码。最新的令牌会自动重新发送。',
+  ],
+  deliveryTodoNext: [
+    'Check that the notify address of this task is right and answers with a 2xx status. The next token is sent again.',
+    '请检查此任务的 notify 地址是否正确，并返回 2xx 状态码。下一个令牌会重新发送。',
+  ],
+
+  taskName: ['{type} of {appid}', '{appid} 的 {type}'],
+  taskNameOfSubject: ['{type} of {appid} for {subject}', '{appid} 的 {type}（{subject}）'],
+  thisServer: ["this server's address", '此服务器的 IP 地址'],
+
+  refresh: ['Refresh', '刷新'],
+  refreshing: ['Refreshing…', '刷新中…'],
+  refreshName: ['Refresh {task}', '刷新 {task}'],
+  refreshed: ['{task} was refreshed.', '{task} 已刷新。'],
+  refreshFailed: ['{task} was not refreshed. {happened}. {todo}', '{task} 未能刷新。{happened}。{todo}'],
+  allowedAt: ['Next allowed at {instant}, in {left}.', '{left}后（{instant}）可再次尝试。'],
+  dismiss: ['Dismiss', '关闭'],
+
+  attempts: ['{count} attempts', '已尝试 {count} 次'],
+  attemptOnce: ['1 attempt', '已尝试 1 次'],
+  todo: ['What to do', '如何处理'],
+  inDetail: ['Details', '详细信息'],
+
+  noTasks: ['No tasks are registered, or none that this key may see.', '没有已注册的任务，或此密钥无权查看。'],
+  noneFits: ['No task fits the filter.', '没有符合条件的任务。'],
+  shownOf: [
+    '{shown} of {count} tasks shown, {hidden} are not.',
+    '共 {count} 个任务，显示 {shown} 个，{hidden} 个未显示。',
+  ],
+  showMore: ['Show {count} more', '再显示 {count} 个'],
+  truncated: [
+    'This server has more than {count} tasks; the others were not read.',
+    '此服务器的任务超过 {count} 个，其余未读取。',
+  ],
+
+  staleAge: ['What you see is {ago} old and still counts down.', '以下是 {ago}前的数据，倒计时仍在继续。'],
+  staleEmpty: ['Nothing could be read yet.', '尚未读取到任何数据。'],
+  recovered: ['The server answers again.', '服务器已恢复响应。'],
+} as const satisfies Record<string, readonly [en: string, zh: string]>;

@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto';
+import type { HttpAnswer } from '../http-message.js';
+import { PAGE_CSS, PAGE_HTML, PAGE_SCRIPT } from './page-source.js';
+
+/** The page that shows how the tasks stand: one answer that loads nothing else. */
+export class StatusPage {
+  readonly #html: string;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor() {
+    this.#html = filledIn(filledIn(PAGE_HTML, 'style', PAGE_CSS), 'script', PAGE_SCRIPT);
+    this.#headers = {
+      'Content-Type': 'text/html; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'Content-Security-Policy': [
+        "default-src 'none'",
+        `script-src '${sourceHash(PAGE_SCRIPT)}'`,
+        `style-src '${sourceHash(PAGE_CSS)}'`,
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+      ].join('; '),
+      'X-Content-Type-Options': 'nosniff',
+      'Referrer-Policy': 'no-referrer',
+      'X-Frame-Options': 'DENY',
+    };
+  }
+
+  /** @param needsKey - whether the page asks for a key before it asks for the tasks. */
+  answer(needsKey: boolean): HttpAnswer {
+    const body = needsKey ? this.#html.replace('data-access="open"', 'data-access="key"') : this.#html;
+    return { status: 200, headers: this.#headers, body };
+  }
+}
+
+/** Puts a text into its empty element, character for character, since its hash is what lets it run. */
+function filledIn(html: string, element: string, text: string): string {
+  const empty = `<${element}></${element}>`;
+  const [before, after, ...more] = html.split(empty);
+  if (before === undefined || after === undefined || more.length > 0) {
+    throw new Error(`the status page must have exactly one ${empty}`);
+  }
+  if (text.toLowerCase().includes(`</${element}`)) throw new Error(`the ${element} of the status page would end early`);
+  return `${before}<${element}>${text}</${element}>${after}`;
+}
+
+function sourceHash(text: string): string {
+  return `sha256-${createHash('sha256').update(text).digest('base64')}`;
+}

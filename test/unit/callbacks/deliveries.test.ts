@@ -1,0 +1,383 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Deliveries } from '../../../src/callbacks/deliveries.js';
+import type { GuardedAnswer, GuardedRequest } from '../../../src/callbacks/guarded-request.js';
+import { TypeNumbers } from '../../../src/callbacks/type-numbers.js';
+import { appSecretOf, verifyWebhook, type WebhookSecret } from '../../../src/callbacks/webhook-signature.js';
+import { engineOf } from '../../../src/core/engine-of.js';
+import { TokenError, type TokenManager, type TokenManagerEvents } from '../../../src/index.js';
+import { FaultyStore } from '../../support/shared-store.js';
+import { APPID, SECRET, TYPE, World } from '../../support/world.js';
+
+const NOTIFY = 'http://shop.test/wechat?shop=7';
+const OK = { status: 204, body: Buffer.alloc(0) };
+const HOUR_MS = 3_600_000;
+
+interface Sent extends GuardedRequest {
+  readonly url: URL;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Targets that answer as they are told: 204 by default. */
+class Targets {
+  readonly sent: Sent[] = [];
+  answer: (request: Sent) => Promise<GuardedAnswer> = async () => OK;
+
+  readonly send = async (request: GuardedRequest): Promise<GuardedAnswer> => {
+    this.sent.push(request as Sent);
+    return this.answer(request as Sent);
+  };
+
+  get tokens(): string[] {
+    return this.sent.map(({ body }) => JSON.parse(body).access_token);
+  }
+}
+
+let faulty: FaultyStore;
+let world: World;
+let targets: Targets;
+let tokens: TokenManager;
+
+beforeEach(async () => {
+  world = new World({ store: (memory) => (faulty = new FaultyStore(memory)) });
+  targets = new Targets();
+  tokens = process();
+});
+
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+/** A manager whose deliveries go to the targets. */
+function process(secrets: readonly WebhookSecret[] = []): TokenManager {
+  const manager = world.manager();
+  const engine = engineOf(manager);
+  const deliveries = new Deliveries({ engine, requests: targets, typeNumbers: new TypeNumbers(false), secrets });
+  engine.attach({
+    assertUrl: () => {},
+    params: async () => ({}),
+    start: () => deliveries.start(),
+    taskChanged: (key) => deliveries.taskChanged(key),
+    taskRemoved: (key) => deliveries.taskRemoved(key),
+    stop: () => deliveries.stop(),
+  });
+  return manager;
+}
+
+async function register(manager: TokenManager = tokens, notify = NOTIFY, appid = APPID): Promise<void> {
+  await manager.register({ appid, secret: SECRET, tasks: [{ type: TYPE, notify }] });
+}
+
+function heard<Name extends keyof TokenManagerEvents>(name: Name): TokenManagerEvents[Name][] {
+  const events: TokenManagerEvents[Name][] = [];
+  tokens.on(name, (event) => void events.push(event));
+  return events;
+}
+
+async function deliveryOf(manager: TokenManager = tokens) {
+  for await (const { delivery } of manager.status()) return delivery;
+  return undefined;
+}
+
+async function storedDelivery(): Promise<unknown> {
+  return (await world.store.get([`delivery/${APPID}/${TYPE}`]))[0];
+}
+
+function refuse(): void {
+  targets.answer = async () => ({ status: 500, body: Buffer.alloc(0) });
+}
+
+/** The clock moves on to the next refresh. */
+function untilNextToken(): Promise<void> {
+  return world.clock.advance(7_200_000);
+}
+
+describe('a delivery', () => {
+  it('tells the target of each new token, with the key behind what its query has', async () => {
+    world.wechat.always = { result: { access_token: 'A', expires_in: 7_200 }, value: 'A' };
+    const delivered = heard('delivered');
+    await register();
+    await world.clock.advance(0);
+    expect(targets.sent).toHaveLength(1);
+    const [{ url, method, headers, body }] = targets.sent as [Sent];
+    expect({ url: url.href, method, headers, body }).toEqual({
+      url: `http://shop.test/wechat?shop=7&appid=${APPID}&type=0`,
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"access_token":"A","expires_in":7200}',
+    });
+    const { version } = tokens.peek(APPID, TYPE) ?? {};
+    expect(delivered).toEqual([{ appid: APPID, type: TYPE, subject: undefined, version, attempt: 1 }]);
+    expect(await deliveryOf()).toMatchObject({ state: 'delivered', version, attempts: 0, lastError: undefined });
+  });
+
+  it('is made once for a token, and again for the next one', async () => {
+    await register();
+    await untilNextToken();
+    await untilNextToken();
+    expect(targets.tokens).toEqual(['token-1', 'token-2', 'token-3']);
+  });
+
+  it('of a token that was put without an answer says what WeChat would', async () => {
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: 'jsapi_ticket', notify: NOTIFY }] });
+    await tokens.put(APPID, 'jsapi_ticket', { value: 'T', expiresInSeconds: 7_200 });
+    await world.clock.advance(1_000);
+    expect(targets.sent.at(-1)?.body).toBe('{"ticket":"T","expires_in":7200}');
+    expect(targets.sent.at(-1)?.url.search).toBe(`?shop=7&appid=${APPID}&type=1`);
+  });
+
+  it('names the subject, and types without a number by their name', async () => {
+    const task = { type: 'wx_card_ticket', subject: 'a&b=c', notify: 'http://shop.test/' } as const;
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [task] });
+    await tokens.put(APPID, 'wx_card_ticket', { value: 'T', expiresInSeconds: 7_200 }, { subject: 'a&b=c' });
+    await world.clock.advance(1_000);
+    expect(targets.sent[0]?.url.search).toBe(`?appid=${APPID}&type=wx_card_ticket&subject=a%26b%3Dc`);
+  });
+
+  it('is signed with the secret of its app, for each secret of the server', async () => {
+    const secrets = [`whsec_${Buffer.alloc(32, 1).toString('base64')}`, Buffer.alloc(32, 2)];
+    await register(process(secrets));
+    await world.clock.advance(0);
+    const [{ headers, body }] = targets.sent as [Sent];
+    for (const secret of secrets) {
+      const received = { headers, body, secret: appSecretOf(secret, APPID), now: () => world.clock.now() };
+      expect(verifyWebhook(received).id).toBe(headers['webhook-id']);
+      const others = { ...received, secret: appSecretOf(secret, 'wxanother') };
+      expect(() => verifyWebhook(others)).toThrow('signature');
+    }
+  });
+
+  it('has the same id when it is repeated, and another one for another token', async () => {
+    refuse();
+    await register(process([Buffer.alloc(32, 1)]));
+    await world.clock.advance(10_000);
+    const repeated = targets.sent.length;
+    expect(repeated).toBeGreaterThan(1);
+    targets.answer = async () => OK;
+    await untilNextToken();
+    const ids = targets.sent.map(({ headers }) => headers['webhook-id']);
+    expect(new Set(ids.slice(0, repeated)).size).toBe(1);
+    expect(ids.at(-1)).not.toBe(ids[0]);
+  });
+});
+
+describe('a target that does not take it', () => {
+  it('is tried again with growing pauses, and the refreshes go on', async () => {
+    refuse();
+    const failed = heard('deliveryFailed');
+    await register();
+    await world.clock.advance(60_000);
+    expect(failed.slice(0, 4).map(({ attempt, retryAt }) => [attempt, (retryAt as number) - start()])).toEqual([
+      [1, 500],
+      [2, 1_500],
+      [3, 3_500],
+      [4, 7_500],
+    ]);
+    expect(failed[0]?.error).toMatchObject({
+      code: 'UPSTREAM_UNAVAILABLE',
+      message: 'shop.test answered with status 500',
+    });
+    expect(await deliveryOf()).toMatchObject({ state: 'failed', lastError: 'shop.test answered with status 500' });
+    await untilNextToken();
+    expect(tokens.peek(APPID, TYPE)).toBeDefined();
+    expect(world.wechat.calls).toBe(2);
+  });
+
+  it('gets the newest token only, once it takes one', async () => {
+    refuse();
+    await register();
+    await untilNextToken();
+    targets.sent.length = 0;
+    targets.answer = async () => OK;
+    await world.clock.advance(600_000);
+    expect(targets.tokens).toEqual(['token-2']);
+    expect(await deliveryOf()).toMatchObject({ state: 'delivered', attempts: 0, lastError: undefined });
+  });
+
+  it('is left alone after 24 hours, but for one attempt with each new token', async () => {
+    refuse();
+    const failed = heard('deliveryFailed');
+    await register();
+    await world.clock.advance(24 * HOUR_MS);
+    const attempts = failed.length;
+    // Full jitter makes pauses of 5 min on average from the tenth attempt on.
+    expect(attempts).toBeGreaterThan(24 * 12 - 10);
+    expect(attempts).toBeLessThan(24 * 12 + 20);
+    expect(failed.at(-1)?.retryAt).toBeUndefined();
+    const tokensBefore = world.wechat.calls;
+    await world.clock.advance(24 * HOUR_MS);
+    expect(failed.length - attempts).toBe(world.wechat.calls - tokensBefore);
+    targets.answer = async () => OK;
+    await untilNextToken();
+    expect(await deliveryOf()).toMatchObject({ state: 'delivered' });
+  });
+
+  it('never rejects anything, whatever it throws', async () => {
+    targets.answer = async () => {
+      throw new TokenError('UPSTREAM_REJECTED', 'must not lead there');
+    };
+    const failed = heard('deliveryFailed');
+    await register();
+    await world.clock.advance(0);
+    expect(failed[0]?.error).toMatchObject({ code: 'UPSTREAM_REJECTED', appid: APPID });
+    targets.answer = async () => {
+      throw new Error('https://shop.test/?key=CANARY');
+    };
+    await world.clock.advance(1_000);
+    expect(failed[1]?.error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', message: 'the delivery failed' });
+  });
+
+  it('that never answers delays nobody but those of the same host', async () => {
+    targets.answer = ({ url }) => (url.hostname === 'slow.test' ? new Promise(() => {}) : Promise.resolve(OK));
+    const names = Array.from({ length: 200 }, (_, index) => `wx${index}`);
+    for (const name of names) await register(tokens, 'http://slow.test/', name);
+    await register(tokens, NOTIFY, 'wxgood');
+    await world.clock.advance(2_000);
+    expect(targets.sent.map(({ url }) => url.hostname).toSorted()).toEqual(['shop.test', 'slow.test', 'slow.test']);
+  });
+});
+
+describe('what is owed', () => {
+  it('is delivered by the next process when the one before was killed', async () => {
+    refuse();
+    await register();
+    await world.clock.advance(0);
+    targets.answer = async () => OK;
+    targets.sent.length = 0;
+    await process().start();
+    await world.clock.advance(10_000);
+    expect(targets.tokens).toEqual(['token-1']);
+  });
+
+  it('is delivered once by several processes', async () => {
+    const others = [process(), process()];
+    await register();
+    await Promise.all(others.map((other) => other.start()));
+    for (let token = 0; token < 5; token++) await untilNextToken();
+    await world.clock.advance(20_000);
+    expect(targets.tokens).toEqual(['token-1', 'token-2', 'token-3', 'token-4', 'token-5', 'token-6']);
+  });
+
+  it('is delivered by another process when the one that refreshed cannot', async () => {
+    const other = process();
+    await register();
+    await other.start();
+    targets.sent.length = 0;
+    const without = world.manager();
+    await without.start();
+    await without.put(APPID, TYPE, { value: 'put', expiresInSeconds: 7_200, obtainedAt: world.clock.now() + 1 });
+    await world.clock.advance(20_000);
+    expect(targets.tokens).toEqual(['put']);
+  });
+
+  it('is the present token again when the target changes, and nothing when the registration is repeated', async () => {
+    await register();
+    await world.clock.advance(0);
+    await register();
+    await world.clock.advance(10_000);
+    expect(targets.sent).toHaveLength(1);
+    await register(tokens, 'http://other.test/');
+    await world.clock.advance(1_000);
+    expect(targets.sent.map(({ url }) => url.hostname)).toEqual(['shop.test', 'other.test']);
+    expect(targets.tokens).toEqual(['token-1', 'token-1']);
+  });
+
+  it('is delivered again, under the same id, when the store did not take that it had been', async () => {
+    const secrets = [Buffer.alloc(32, 1)];
+    const failing = process(secrets);
+    targets.answer = async () => {
+      faulty.before = (method) => {
+        if (method === 'set') throw new Error('the disk is full');
+      };
+      return OK;
+    };
+    await register(failing);
+    await world.clock.advance(0);
+    targets.answer = async () => OK;
+    faulty.before = () => {};
+    await world.clock.advance(30_000);
+    expect(targets.sent.length).toBeGreaterThan(1);
+    expect(new Set(targets.sent.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+    expect(await deliveryOf(failing)).toMatchObject({ state: 'delivered' });
+  });
+
+  it('is nothing once the token has ended', async () => {
+    refuse();
+    await register();
+    await world.clock.advance(0);
+    world.wechat.always = new TokenError('UPSTREAM_UNAVAILABLE', 'down');
+    await world.clock.advance(7_200_000);
+    const before = targets.sent.length;
+    await world.clock.advance(HOUR_MS);
+    expect(targets.sent.length).toBe(before);
+  });
+
+  it('is nothing once the task is gone, or has no target any more', async () => {
+    refuse();
+    await register();
+    await world.clock.advance(0);
+    await tokens.register({ appid: APPID, tasks: [TYPE] });
+    await world.clock.advance(600_000);
+    expect(targets.sent).toHaveLength(1);
+    expect(await deliveryOf()).toBeUndefined();
+  });
+});
+
+describe('unregistering', () => {
+  it('forgets what was delivered', async () => {
+    await register();
+    await world.clock.advance(0);
+    expect(await storedDelivery()).toBeDefined();
+    await tokens.unregister(APPID, TYPE);
+    expect(await storedDelivery()).toBeUndefined();
+    await register();
+    await world.clock.advance(1_000);
+    await tokens.unregister(APPID);
+    expect(await storedDelivery()).toBeUndefined();
+  });
+
+  it('during a delivery leaves nothing of it', async () => {
+    let arrive: (answer: GuardedAnswer) => void = () => {};
+    targets.answer = () => new Promise((resolve) => (arrive = resolve));
+    await register();
+    await world.clock.advance(0);
+    await tokens.unregister(APPID);
+    arrive(OK);
+    await world.clock.advance(1_000);
+    expect(await storedDelivery()).toBeUndefined();
+  });
+});
+
+describe('closing', () => {
+  it('waits for what is under way, and leaves the rest owed', async () => {
+    let arrive: (answer: GuardedAnswer) => void = () => {};
+    targets.answer = () => new Promise((resolve) => (arrive = resolve));
+    for (const appid of ['wxa', 'wxb', 'wxc']) await register(tokens, NOTIFY, appid);
+    await world.clock.advance(1_000);
+    expect(targets.sent).toHaveLength(2);
+    const closed = tokens.close();
+    targets.answer = async () => OK;
+    arrive(OK);
+    let isClosed = false;
+    void closed.then(() => (isClosed = true));
+    await world.clock.advance(0);
+    expect(isClosed).toBe(false);
+    // The other one never answers, which close does not wait for beyond its bound.
+    await world.clock.advance(17_000);
+    await closed;
+    expect(targets.sent).toHaveLength(2);
+    const next = process();
+    await next.start();
+    await world.clock.advance(30_000);
+    expect(
+      targets.sent
+        .slice(2)
+        .map(({ url }) => url.searchParams.get('appid'))
+        .toSorted(),
+    ).toHaveLength(2);
+  });
+});
+
+function start(): number {
+  return Date.UTC(2026, 0, 1);
+}

@@ -1,0 +1,225 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createCallbacks } from '../../../src/http/index.js';
+import { type BuiltInTokenType, MemoryStore, TokenManager } from '../../../src/index.js';
+import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
+import { shared } from '../../support/shared-store.js';
+import { APPID, SECRET } from '../../support/world.js';
+
+const USER = 'openid-1';
+const MERCHANT = 'wx00000000000merch';
+
+let wechat: FakeWeChat;
+let clock: FakeClock;
+let store: MemoryStore;
+let source: Server;
+let origin: string;
+const open: TokenManager[] = [];
+/** The queries with which the business server was asked. */
+let asked: string[];
+let answer: (response: ServerResponse, request: IncomingMessage) => void;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  store = new MemoryStore({ clock });
+  wechat = await FakeWeChat.start({ apps: { [APPID]: { secret: SECRET } }, clock, refreshTokens: 'single-use' });
+  asked = [];
+  source = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    answer(response, request);
+  });
+  await new Promise<void>((resolve) => source.listen(0, '127.0.0.1', resolve));
+  origin = `http://127.0.0.1:${(source.address() as AddressInfo).port}`;
+});
+
+afterEach(async () => {
+  const closed = Promise.all(open.splice(0).map((tokens) => tokens.close()));
+  await clock.advance(20_000);
+  await closed;
+  await wechat.close();
+  source.closeAllConnections();
+  await new Promise((resolve) => source.close(resolve));
+});
+
+function manager({ callbacks = true } = {}): TokenManager {
+  const tokens = new TokenManager({ store: shared(store), clock, wechat: { origins: [wechat.origin] } });
+  if (callbacks) createCallbacks(tokens);
+  open.push(tokens);
+  return tokens;
+}
+
+function answers(params: unknown): void {
+  answer = (response) => response.end(JSON.stringify(params));
+}
+
+const params = (): string => `${origin}/params?shop=7`;
+
+/** The clock moves to when the token is due, and stands still while it is refreshed. */
+async function untilRefreshed(tokens: TokenManager, type: BuiltInTokenType, subject?: string): Promise<string> {
+  const options = subject === undefined ? {} : { subject };
+  const { dueAt } = await tokens.getRecord(APPID, type, options);
+  await clock.advance(dueAt - clock.now());
+  // Not every refresh brings another value, which an event would tell of.
+  while ((await tokens.getRecord(APPID, type, options)).dueAt === dueAt) await setImmediate();
+  return tokens.get(APPID, type, options);
+}
+
+describe('a params URL', () => {
+  it('is asked for the first refresh token of a user, and not while the stored one works', async () => {
+    answers({ refresh_token: wechat.authorizeUser(APPID, USER).refresh_token });
+    const tokens = manager();
+    const task = { type: 'oauth2_access_token', subject: USER, params: params() } as const;
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [task] });
+    expect(wechat.isValid(await tokens.get(APPID, 'oauth2_access_token', { subject: USER }))).toBe(true);
+    expect(wechat.isValid(await untilRefreshed(tokens, 'oauth2_access_token', USER))).toBe(true);
+    expect(asked).toEqual([`/params?shop=7&appid=${APPID}&type=2&subject=${USER}`]);
+  });
+
+  it('is asked again at once when WeChat refuses the stored refresh token', async () => {
+    answers({ refresh_token: wechat.authorizeUser(APPID, USER).refresh_token });
+    const tokens = manager();
+    const task = { type: 'oauth2_access_token', subject: USER, params: params() } as const;
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [task] });
+    await tokens.get(APPID, 'oauth2_access_token', { subject: USER });
+    wechat.withdrawAuthorization(APPID, USER);
+    answers({ refresh_token: wechat.authorizeUser(APPID, USER).refresh_token });
+    expect(wechat.isValid(await untilRefreshed(tokens, 'oauth2_access_token', USER))).toBe(true);
+    expect(asked).toHaveLength(2);
+  });
+
+  it('is asked for the access token of a ticket whose app has no task for one, and never beside such a task', async () => {
+    const given = await manager()
+      .register({ appid: APPID, secret: SECRET })
+      .then(() => open[0]?.get(APPID, 'access_token'));
+    answers({ access_token: given });
+    const tokens = manager();
+    await tokens.register({ appid: APPID, tasks: [{ type: 'jsapi_ticket', params: params() }] });
+    expect(wechat.isValid(await tokens.get(APPID, 'jsapi_ticket'))).toBe(true);
+    expect(asked).toEqual([`/params?shop=7&appid=${APPID}&type=1`]);
+    await tokens.register({ appid: APPID, tasks: ['access_token'] });
+    await tokens.get(APPID, 'access_token');
+    await untilRefreshed(tokens, 'jsapi_ticket');
+    expect(asked).toHaveLength(1);
+  });
+
+  it('is asked before every refresh of a platform token, unless WeChat pushes its ticket', async () => {
+    answers({ component_verify_ticket: wechat.pushVerifyTicket(APPID) });
+    const tokens = manager();
+    await tokens.register({
+      appid: APPID,
+      secret: SECRET,
+      tasks: [{ type: 'component_access_token', params: params() }],
+    });
+    await tokens.get(APPID, 'component_access_token');
+    await untilRefreshed(tokens, 'component_access_token');
+    expect(asked).toHaveLength(2);
+    const value = wechat.pushVerifyTicket(APPID);
+    await tokens.put(APPID, 'component_verify_ticket', { value, expiresInSeconds: 43_200 });
+    await untilRefreshed(tokens, 'component_access_token');
+    expect(asked).toHaveLength(2);
+  });
+
+  it('names the merchant of a task without a subject', async () => {
+    const tokens = manager();
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: ['component_access_token'] });
+    const value = wechat.pushVerifyTicket(APPID);
+    await tokens.put(APPID, 'component_verify_ticket', { value, expiresInSeconds: 43_200 });
+    const authorizer_refresh_token = wechat.authorizeMerchant(APPID, MERCHANT);
+    answers({ authorizer_appid: MERCHANT, authorizer_refresh_token });
+    await tokens.register({ appid: APPID, tasks: [{ type: 'authorizer_access_token', params: params() }] });
+    expect(wechat.isValid(await tokens.get(APPID, 'authorizer_access_token'))).toBe(true);
+    answers({ authorizer_refresh_token });
+    await tokens.register({ appid: APPID, tasks: [{ type: 'authorizer_access_token', params: `${params()}&again` }] });
+    const forced = tokens.refresh(APPID, 'authorizer_access_token', { force: true });
+    await expect(forced).rejects.toMatchObject({ code: 'INPUT_MISSING' });
+  });
+
+  it.each([
+    ['an error', 'answered with status 500', (response: ServerResponse) => response.writeHead(500).end('{}')],
+    [
+      'a redirect',
+      'answered with status 302',
+      (response: ServerResponse) => response.writeHead(302, { location: '/' }).end(),
+    ],
+    ['what is not JSON', 'not JSON', (response: ServerResponse) => response.end('<html>')],
+    ['an array', 'not an object', (response: ServerResponse) => response.end('[1]')],
+    ['too much', 'more than 65536 bytes', (response: ServerResponse) => response.end('x'.repeat(65_537))],
+    ['nothing', 'failed', (response: ServerResponse) => response.destroy()],
+  ])(
+    'that answers with %s is of no use, which is said without the rest of the URL',
+    async (_name, message, answered) => {
+      answer = answered;
+      const tokens = manager();
+      const task = { type: 'oauth2_access_token', subject: USER, params: `${params()}&key=CANARY` } as const;
+      await tokens.register({ appid: APPID, secret: SECRET, tasks: [task] });
+      const failure: Error = await tokens.get(APPID, 'oauth2_access_token', { subject: USER }).catch((error) => error);
+      expect(failure).toMatchObject({ code: 'INPUT_MISSING', appid: APPID, subject: USER });
+      expect(failure.message).toContain(message);
+      expect(failure.message).toContain('127.0.0.1');
+      expect(failure.message).not.toContain('CANARY');
+      expect(wechat.calls).toHaveLength(0);
+    },
+  );
+
+  it('is no use to a process without callbacks, which leaves the work to others', async () => {
+    answers({ refresh_token: wechat.authorizeUser(APPID, USER).refresh_token });
+    const tokens = manager();
+    const task = { type: 'oauth2_access_token', subject: USER, params: params() } as const;
+    const without = manager({ callbacks: false });
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [task] });
+    await without.start();
+    const failed: Promise<unknown> = without.get(APPID, 'oauth2_access_token', { subject: USER });
+    await expect(failed).rejects.toMatchObject({
+      code: 'INPUT_MISSING',
+      message: expect.stringContaining('callbacks'),
+    });
+    expect(wechat.isValid(await tokens.get(APPID, 'oauth2_access_token', { subject: USER }))).toBe(true);
+  });
+});
+
+describe('registering a URL', () => {
+  it.each(['params', 'notify'] as const)('as %s needs callbacks, and an address that may be called', async (name) => {
+    const register = (tokens: TokenManager, url: string): Promise<void> =>
+      tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: 'access_token', [name]: url }] });
+    await expect(register(manager({ callbacks: false }), origin)).rejects.toThrow(
+      `${name} can be a URL where callbacks`,
+    );
+    const tokens = manager();
+    await expect(register(tokens, 'ftp://a.test/?CANARY')).rejects.toThrow(
+      `${name}: A callback URL must begin with http`,
+    );
+    await expect(register(tokens, 'http://169.254.169.254/')).rejects.toThrow(/metadata|link-local/);
+    expect(tokens.hasTask(APPID, 'access_token')).toBe(false);
+    await expect(register(tokens, origin)).resolves.toBeUndefined();
+  });
+
+  it('survives a restart, and is replaced by a registration without it', async () => {
+    answers({});
+    const tokens = manager();
+    const notify = `${origin}/notify`;
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: 'access_token', notify }] });
+    const [task] = await store.get([`task/${APPID}/access_token`]);
+    expect(task?.data).toMatchObject({ notify });
+    const next = manager();
+    for await (const { delivery } of next.status()) expect(delivery).toBeDefined();
+    await next.register({ appid: APPID, tasks: ['access_token'] });
+    for await (const { delivery } of next.status()) expect(delivery).toBeUndefined();
+  });
+});
+
+describe('createCallbacks', () => {
+  it('refuses options that are none, and a second time', () => {
+    const tokens = manager({ callbacks: false });
+    expect(() => createCallbacks(tokens, { notifysecret: 'x' } as object)).toThrow('notifysecret');
+    expect(() => createCallbacks(tokens, { notifySecret: 'CANARY' })).toThrow(/^notifySecret: (?!.*CANARY)/);
+    expect(() => createCallbacks(tokens, { allowHosts: ['a/b'] })).toThrow('allowHosts[0]');
+    expect(() => createCallbacks(tokens, { legacyTypeNumbers: 1 as never })).toThrow(
+      'legacyTypeNumbers must be a boolean',
+    );
+    createCallbacks(tokens);
+    expect(() => createCallbacks(tokens)).toThrow('attached to this manager already');
+    expect(() => createCallbacks({})).toThrow('must be a TokenManager');
+  });
+});

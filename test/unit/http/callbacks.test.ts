@@ -1,0 +1,180 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  appSecretOf,
+  createCallbacks,
+  createHandler,
+  type HandlerOptions,
+  verifyWebhook,
+} from '../../../src/http/index.js';
+import { HttpWorld } from '../../support/http-world.js';
+import { APPID, SECRET } from '../../support/world.js';
+
+interface Received {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+let world: HttpWorld;
+let business: Server;
+let origin: string;
+let received: Received[];
+let answer: string;
+
+beforeEach(async () => {
+  received = [];
+  answer = '{}';
+  business = createServer((request, response) => {
+    let body = '';
+    request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+    request.on('end', () => {
+      received.push({
+        method: request.method,
+        url: request.url,
+        headers: request.headers as Received['headers'],
+        body,
+      });
+      response.end(answer);
+    });
+  });
+  await new Promise<void>((resolve) => business.listen(0, '127.0.0.1', resolve));
+  origin = `http://127.0.0.1:${(business.address() as AddressInfo).port}`;
+});
+
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
+  business.closeAllConnections();
+  await new Promise((resolve) => business.close(resolve));
+});
+
+function start(options: Partial<HandlerOptions> = {}): HttpWorld {
+  world = new HttpWorld({ contracts: ['scheduler', 'native'], ...options });
+  return world;
+}
+
+function registe(...tasks: object[]): Promise<{ body: unknown }> {
+  return world.ask('/registe', { body: { appid: APPID, appsecret: SECRET, tasks } });
+}
+
+/** The clock moves until the token has been delivered. */
+async function delivered(): Promise<Received> {
+  const told = new Promise((resolve) => world.tokens.once('delivered', resolve));
+  await world.clock.advance(1_000);
+  await told;
+  return received.at(-1) as Received;
+}
+
+const SUCCESS = { code: 200, message: '', result: 'success' };
+
+describe('notify of the scheduler contract', () => {
+  it("is told of a token with appid and type in its query and WeChat's answer as its body", async () => {
+    start();
+    world.wechat.always = { value: 'A', result: { access_token: 'A', expires_in: 7_200 } };
+    expect((await registe({ type: 0, notify: `${origin}/cb?a=b%20c` })).body).toEqual(SUCCESS);
+    const { method, url, headers, body } = await delivered();
+    expect([method, url, headers['content-type'], body]).toEqual([
+      'POST',
+      `/cb?a=b%20c&appid=${APPID}&type=0`,
+      'application/json',
+      '{"access_token":"A","expires_in":7200}',
+    ]);
+    const tasks = (await world.ask('/tokens')).body as { tasks: object[] };
+    expect(tasks.tasks).toMatchObject([{ delivery: { state: 'delivered', attempts: 0 } }]);
+  });
+
+  it.each([
+    [false, 1, 'jsapi_ticket', 'ticket'],
+    [true, 2, 'jsapi_ticket', 'ticket'],
+    [false, 2, 'oauth2_access_token', 'access_token'],
+    [true, 1, 'oauth2_access_token', 'access_token'],
+  ] as const)(
+    'with legacyTypeNumbers %s calls number %i what it is registered as: %s',
+    async (legacyTypeNumbers, number, type, field) => {
+      start({ legacyTypeNumbers });
+      await registe({ type: number, notify: origin });
+      await world.tokens.put(APPID, type, { value: 'V', expiresInSeconds: 60 });
+      const { url, body } = await delivered();
+      expect([url, body]).toEqual([`/?appid=${APPID}&type=${number}`, `{"${field}":"V","expires_in":60}`]);
+    },
+  );
+
+  it('is no more when it is registered as empty, or not at all', async () => {
+    start();
+    for (const without of [{ type: 0, notify: '' }, { type: 0 }]) {
+      await registe({ type: 0, notify: origin });
+      await registe(without);
+      const tasks = (await world.ask('/tokens')).body as { tasks: { delivery?: object }[] };
+      expect(tasks.tasks.map(({ delivery }) => delivery)).toEqual([undefined]);
+    }
+  });
+
+  it('is signed with the secret that is derived for the app', async () => {
+    const secret = Buffer.alloc(32, 7);
+    start({ notifySecret: secret });
+    await registe({ type: 0, notify: origin });
+    const { headers, body } = await delivered();
+    const check = { headers, body, secret: appSecretOf(secret, APPID), now: () => world.clock.now() };
+    expect(verifyWebhook(check)).toMatchObject({ id: headers['webhook-id'] });
+  });
+});
+
+describe('params of the scheduler contract', () => {
+  it.each([
+    [false, 2],
+    [true, 1],
+  ])('with legacyTypeNumbers %s are asked for by number %i', async (legacyTypeNumbers, number) => {
+    start({ legacyTypeNumbers });
+    answer = '{"refresh_token":7}';
+    await registe({ type: number, subject: 'openid-1', params: `${origin}/p` });
+    const { body } = await world.ask(`/task/${APPID}/${number}?subject=openid-1`);
+    expect(body).toMatchObject({ code: 424, result: null });
+    expect(received[0]).toMatchObject({ method: 'GET', url: `/p?appid=${APPID}&type=${number}&subject=openid-1` });
+  });
+
+  it('of type 4 without a subject have to name the authorizer', async () => {
+    start();
+    answer = '{"authorizer_refresh_token":"R","component_access_token":"C"}';
+    await registe({ type: 4, params: origin });
+    expect((await world.ask(`/task/${APPID}/4`)).body).toMatchObject({
+      code: 424,
+      message: expect.stringContaining('authorizer_appid'),
+    });
+  });
+});
+
+describe('the rules of callbacks', () => {
+  it.each([
+    [{ publicOnly: true }, 'loopback addresses are refused'],
+    [{ allowHosts: ['*.example.com'] }, 'must name one of the allowed hosts'],
+  ])('%j hold for what is registered, of which nothing is', async (options, message) => {
+    start(options);
+    const { body } = await registe({ type: 0 }, { type: 1, notify: origin });
+    expect(body).toMatchObject({ code: 400, result: null, message: expect.stringContaining(message) });
+    const put = { body: { secret: SECRET, tasks: [{ type: 'access_token', notify: origin }] }, method: 'PUT' };
+    expect(await world.ask(`/apps/${APPID}`, put)).toMatchObject({ status: 400 });
+    expect(world.tokens.hasTask(APPID, 'access_token')).toBe(false);
+  });
+
+  it('are those of createCallbacks, where that was called before, and cannot be given again', () => {
+    start();
+    const tokens = world.manager();
+    createCallbacks(tokens, { allowHosts: ['a.test'] });
+    expect(() => createHandler(tokens, { anonymous: true, publicOnly: true })).toThrow(
+      'attached to this manager already',
+    );
+    expect(() => createHandler(tokens, { anonymous: true })).not.toThrow();
+  });
+
+  it('that are none are refused before anything is attached', () => {
+    start();
+    const tokens = world.manager();
+    const create = (options: object) => () => createHandler(tokens, { anonymous: true, ...options });
+    expect(create({ allowHosts: 'a.test' })).toThrow('allowHosts must be an array');
+    expect(create({ publicOnly: 1 })).toThrow('publicOnly must be a boolean');
+    expect(create({ notifySecret: 'CANARY' })).toThrow(/^notifySecret: (?!.*CANARY)/);
+    expect(create({})).not.toThrow();
+  });
+});

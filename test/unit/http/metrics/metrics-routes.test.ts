@@ -1,0 +1,281 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { createApiKey, type HandlerOptions } from '../../../../src/http/index.js';
+import { VERSION } from '../../../../src/http/metrics/version.js';
+import { TokenError } from '../../../../src/index.js';
+import { HttpWorld } from '../../../support/http-world.js';
+import { APPID, SECRET } from '../../../support/world.js';
+
+const PREFIX = 'wechat_token_manager_';
+
+async function registered(options: Partial<HandlerOptions> = {}): Promise<HttpWorld> {
+  const world = new HttpWorld({ contracts: ['native'], ...options });
+  await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  return world;
+}
+
+async function scrape(world: HttpWorld, headers: Record<string, string> = {}): Promise<Response> {
+  return world.handler.fetch(new Request('http://tokens.test/metrics', { headers }));
+}
+
+/** The values of a family's samples, by the rest of the line. */
+async function scraped(
+  world: HttpWorld,
+  name: string,
+  headers?: Record<string, string>,
+): Promise<Record<string, number>> {
+  const lines = (await (await scrape(world, headers)).text()).split('\n');
+  const samples = lines.filter(
+    (line) => line.startsWith(PREFIX + name) && !/^\w/.test(line.slice((PREFIX + name).length)),
+  );
+  return Object.fromEntries(
+    samples.map((line) => {
+      const end = line.lastIndexOf(' ');
+      return [line.slice((PREFIX + name).length, end), Number(line.slice(end + 1))];
+    }),
+  );
+}
+
+describe('the format', () => {
+  test('is the older one unless OpenMetrics is asked for', async () => {
+    await using world = await registered();
+    const classic = await scrape(world);
+    expect(classic.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(classic.headers.get('cache-control')).toBe('no-store');
+    expect(classic.headers.get('vary')).toBe('Accept');
+    expect(await classic.text()).not.toContain('# EOF');
+    const asked = await scrape(world, { Accept: 'application/openmetrics-text; version=1.0.0' });
+    expect(asked.headers.get('content-type')).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
+    expect((await asked.text()).endsWith('\n# EOF\n')).toBe(true);
+  });
+
+  test('every name begins with that of the library, and no line with anything else', async () => {
+    await using world = await registered();
+    await world.tokens.get(APPID, 'access_token');
+    for (const line of (await (await scrape(world)).text()).trimEnd().split('\n')) {
+      expect(line).toMatch(/^(# (HELP|TYPE) )?wechat_token_manager_[a-z_]+/);
+    }
+  });
+});
+
+describe('what this process has done', () => {
+  test('new tokens are counted by type, source and reason', async () => {
+    await using world = await registered();
+    await world.tokens.get(APPID, 'access_token');
+    await world.tokens.refresh(APPID, 'access_token', { force: true });
+    await world.tokens.put(APPID, 'jsapi_ticket', { value: 'CANARY-ticket', expiresInSeconds: 60 });
+    expect(await scraped(world, 'refreshes_total')).toEqual({
+      '{type="access_token",source="upstream",reason="demand"}': 1,
+      '{type="access_token",source="upstream",reason="forced"}': 1,
+      '{type="jsapi_ticket",source="put"}': 1,
+    });
+  });
+
+  test('failures are counted by code', async () => {
+    await using world = await registered();
+    world.wechat.next(new TokenError('UPSTREAM_REJECTED', 'CANARY', { errcode: 40125 }));
+    await world.tokens.get(APPID, 'access_token').catch(() => {});
+    const counts = await scraped(world, 'refresh_failures_total');
+    expect(counts).toMatchObject({
+      '{code="UPSTREAM_REJECTED"}': 1,
+      '{code="QUOTA_EXHAUSTED"}': 0,
+      '{code="OTHER"}': 0,
+    });
+  });
+
+  test('a lease that somebody else holds is counted each time it is asked for', async () => {
+    await using world = await registered({ contracts: ['native'] });
+    await world.tokens.get(APPID, 'access_token');
+    expect(await scraped(world, 'lease_contentions_total')).toEqual({ '': 0 });
+    const lease = await world.store.lease(`key/${APPID}/access_token`, 5_000);
+    const refreshed = world.tokens.refresh(APPID, 'access_token', { force: true });
+    await world.clock.advance(2_000);
+    await lease?.release();
+    await world.clock.advance(2_000);
+    await refreshed;
+    expect((await scraped(world, 'lease_contentions_total'))['']).toBeGreaterThan(0);
+  });
+
+  test('requests to WeChat are timed by what came of them', async () => {
+    await using world = await registered();
+    world.wechat.next(async ({ request }) => {
+      await request({ method: 'GET', path: '/cgi-bin/nobody-listens' });
+      return {};
+    });
+    await world.tokens.get(APPID, 'access_token').catch(() => {});
+    const counts = await scraped(world, 'upstream_request_duration_seconds_count');
+    expect(counts).toEqual({ '{outcome="answered"}': 0, '{outcome="UPSTREAM_UNAVAILABLE"}': 1 });
+  });
+
+  test('a store that fails is seen at once', async () => {
+    await using world = await registered();
+    await world.tokens.get(APPID, 'access_token');
+    expect(await scraped(world, 'store_available')).toEqual({ '': 1 });
+    world.store.get = () => Promise.reject(new Error('away'));
+    await world.tokens.getRecord(APPID, 'wx_card_ticket').catch(() => {});
+    expect(await scraped(world, 'store_available')).toEqual({ '': 0 });
+  });
+
+  test('the version is that of the package, and the start lies in the past', async () => {
+    await using world = await registered();
+    const manifest = JSON.parse(readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8'));
+    expect(VERSION).toBe(manifest.version);
+    expect(await scraped(world, 'build_info')).toEqual({ [`{version="${VERSION}"}`]: 1 });
+    const { '': startedAt = 0 } = await scraped(world, 'process_start_time_seconds');
+    expect(startedAt).toBeGreaterThan(1.7e9);
+    expect(startedAt * 1_000).toBeLessThanOrEqual(Date.now());
+  });
+});
+
+describe('how the tasks stand', () => {
+  /** Tasks whose tokens have 7200 s, 600 s, none, and have ended 100 s ago. */
+  async function fourTasks(options: Partial<HandlerOptions> = {}): Promise<HttpWorld> {
+    const world = await registered(options);
+    await world.tokens.get(APPID, 'access_token');
+    for (const [subject, expiresInSeconds] of [
+      ['soon', 600],
+      ['ended', 60],
+      ['none', 0],
+    ] as const) {
+      const tasks = [{ type: 'oauth2_access_token', subject }] as const;
+      await world.tokens.register({ appid: 'wx-users', secret: SECRET, tasks });
+      const grant = { value: 'CANARY', expiresInSeconds };
+      if (expiresInSeconds > 0) await world.tokens.put('wx-users', 'oauth2_access_token', grant, { subject });
+    }
+    await world.clock.advance(100_000);
+    return world;
+  }
+
+  test('they are counted by state', async () => {
+    await using world = await fourTasks();
+    expect(await scraped(world, 'tasks')).toEqual({
+      '{state="fresh"}': 2,
+      '{state="due"}': 0,
+      '{state="expired"}': 1,
+      '{state="missing"}': 1,
+    });
+  });
+
+  test('a token that is to be refreshed is due', async () => {
+    await using world = await registered();
+    await world.tokens.get(APPID, 'access_token');
+    world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'no');
+    const { dueAt } = await dueOf(world);
+    await world.clock.advance(dueAt - world.clock.now() + 1);
+    expect(await scraped(world, 'tasks')).toMatchObject({ '{state="fresh"}': 0, '{state="due"}': 1 });
+  });
+
+  async function dueOf(world: HttpWorld): Promise<{ dueAt: number }> {
+    for await (const { dueAt } of world.tokens.status()) if (dueAt !== undefined) return { dueAt };
+    throw new Error('there is no task that has a token');
+  }
+
+  test('what is left of their tokens is a histogram, with those without a token in the first bucket', async () => {
+    await using world = await fourTasks();
+    expect(await scraped(world, 'task_expiry_seconds_bucket')).toMatchObject({
+      '{le="0"}': 2,
+      '{le="300"}': 2,
+      '{le="600"}': 3,
+      '{le="7200"}': 4,
+      '{le="+Inf"}': 4,
+    });
+    expect(await scraped(world, 'task_expiry_seconds_count')).toEqual({ '': 4 });
+    expect(await scraped(world, 'task_expiry_seconds_sum')).toEqual({ '': 7_100 + 500 });
+  });
+
+  test('the worst of them are named, the least first', async () => {
+    await using world = await fourTasks();
+    expect(Object.entries(await scraped(world, 'worst_task_expiry_seconds'))).toEqual([
+      ['{appid="wx-users",type="oauth2_access_token",subject="ended"}', -40],
+      ['{appid="wx-users",type="oauth2_access_token",subject="none"}', 0],
+      ['{appid="wx-users",type="oauth2_access_token",subject="soon"}', 500],
+      [`{appid="${APPID}",type="access_token"}`, 7_100],
+    ]);
+  });
+
+  test('no more than twenty are named, however many there are, and those are the worst', async () => {
+    await using world = await registered();
+    const subjects = Array.from({ length: 60 }, (_, index) => `user-${(index * 37) % 60}`);
+    const tasks = subjects.map((subject) => ({ type: 'oauth2_access_token', subject }) as const);
+    await world.tokens.register({ appid: APPID, tasks });
+    for (const subject of subjects) {
+      const grant = { value: 'CANARY', expiresInSeconds: 1_000 + Number(subject.slice(5)) };
+      await world.tokens.put(APPID, 'oauth2_access_token', grant, { subject });
+    }
+    await world.tokens.get(APPID, 'access_token');
+    const named = Object.values(await scraped(world, 'worst_task_expiry_seconds'));
+    expect(named).toEqual(Array.from({ length: 20 }, (_, index) => 1_000 + index));
+    expect(await (await scrape(world)).text()).not.toContain('user-20');
+  });
+
+  test('what a subject is called breaks no line', async () => {
+    await using world = await registered();
+    const subject = 'a"b\\c}{,=';
+    await world.tokens.register({ appid: APPID, tasks: [{ type: 'oauth2_access_token', subject }] });
+    const names = Object.keys(await scraped(world, 'worst_task_expiry_seconds'));
+    expect(names).toContain(`{appid="${APPID}",type="oauth2_access_token",subject="a\\"b\\\\c}{,="}`);
+  });
+
+  test('a key for some apps sees the tasks of these, in every number', async () => {
+    const all = createApiKey({ scopes: ['read'] });
+    const some = createApiKey({ scopes: ['read'], appids: [APPID, 'wx-unknown'] });
+    await using world = await fourTasks({ anonymous: false, keys: [all.entry, some.entry] });
+    const [everything, limited] = [all, some].map(({ key }) => ({ Authorization: `Bearer ${key}` }));
+    expect(await scraped(world, 'task_expiry_seconds_count', everything)).toEqual({ '': 4 });
+    expect(await scraped(world, 'task_expiry_seconds_count', limited)).toEqual({ '': 1 });
+    expect(Object.keys(await scraped(world, 'worst_task_expiry_seconds', limited))).toEqual([
+      `{appid="${APPID}",type="access_token"}`,
+    ]);
+    expect(await (await scrape(world, limited)).text()).not.toContain('wx-users');
+  });
+
+  test('they are counted once in five seconds at most', async () => {
+    await using world = await registered();
+    await world.tokens.get(APPID, 'access_token');
+    expect(await scraped(world, 'task_expiry_seconds_count')).toEqual({ '': 1 });
+    await world.tokens.register({ appid: 'wx-new', secret: SECRET, tasks: ['access_token'] });
+    await world.clock.advance(4_999);
+    expect(await scraped(world, 'task_expiry_seconds_count')).toEqual({ '': 1 });
+    await world.clock.advance(1);
+    expect(await scraped(world, 'task_expiry_seconds_count')).toEqual({ '': 2 });
+  });
+
+  test('the store is not read for them', async () => {
+    await using world = await fourTasks();
+    const untouched = (): never => {
+      throw new Error('the store was read');
+    };
+    Object.assign(world.store, { get: untouched, list: untouched, now: untouched });
+    expect(await scraped(world, 'task_expiry_seconds_count')).toEqual({ '': 4 });
+  });
+});
+
+describe('who may look', () => {
+  test('whoever may read, and nobody else', async () => {
+    const reads = createApiKey({ scopes: ['read'] });
+    const registers = createApiKey({ scopes: ['register'] });
+    await using world = await registered({ anonymous: false, keys: [reads.entry, registers.entry] });
+    const statusOf = async (key?: string): Promise<number> =>
+      (await scrape(world, key === undefined ? {} : { Authorization: `Bearer ${key}` })).status;
+    expect([await statusOf(), await statusOf(registers.key), await statusOf(reads.key)]).toEqual([401, 403, 200]);
+  });
+
+  test('no secret is told, in neither format', async () => {
+    await using world = await registered();
+    const token = await world.tokens.get(APPID, 'access_token');
+    world.wechat.next(new TokenError('UPSTREAM_REJECTED', SECRET, { errmsg: SECRET }));
+    await world.tokens.refresh(APPID, 'access_token', { force: true }).catch(() => {});
+    for (const accept of ['*/*', 'application/openmetrics-text']) {
+      const text = await (await scrape(world, { Accept: accept })).text();
+      expect(text).toContain(APPID);
+      expect([text.includes('CANARY'), text.includes(token), text.includes('http')]).toEqual([false, false, false]);
+    }
+  });
+
+  test('a manager that has been closed has nothing to tell', async () => {
+    await using world = await registered();
+    await world.tokens.close();
+    const { status, body } = await world.ask('/metrics');
+    expect([status, body]).toMatchObject([503, { code: 'CLOSED' }]);
+  });
+});

@@ -1,0 +1,94 @@
+import { describe, expect, expectTypeOf, test } from 'vitest';
+import type { TaskStatus } from '../../../../src/core/status.js';
+import { inOrder, shareLeft, standingOf } from '../../../../src/http/page/browser/standing.js';
+import type { Task } from '../../../../src/http/page/browser/task.js';
+import { stateOf } from '../../../../src/http/page/browser/task-facts.js';
+import { filtered } from '../../../../src/http/page/browser/task-filter.js';
+
+const NOW = 1_000_000;
+const ERROR = { code: 'UPSTREAM_REJECTED', message: 'refused', errcode: 40164, attempts: 1, retryAt: NOW + 60_000 };
+const FAILED = { state: 'failed', attempts: 1 } as const;
+
+function task(id: string, facts: Partial<Task> = {}): Task {
+  return { id, appid: id, type: 'access_token', functionMissing: false, ...facts };
+}
+
+const life = (leftMs: number, dueInMs = 1): Partial<Task> => ({
+  obtainedAt: NOW - 10_000,
+  expiresAt: NOW + leftMs,
+  dueAt: NOW + dueInMs,
+});
+
+test('a task is what the server says of it', () => {
+  expectTypeOf<TaskStatus>().toExtend<Task>();
+});
+
+describe('a task', () => {
+  test.each<[string, string, Partial<Task>]>([
+    ['working', 'stateComing', {}],
+    ['broken', 'stateMissing', { lastError: ERROR }],
+    ['broken', 'stateExpired', life(0)],
+    ['good', 'stateFresh', life(1)],
+    ['working', 'stateDue', life(1, 0)],
+    ['troubled', 'stateFailing', { ...life(1), lastError: ERROR }],
+    ['troubled', 'stateUndelivered', { ...life(1), delivery: FAILED }],
+    ['troubled', 'stateFailing', { ...life(1), lastError: ERROR, delivery: FAILED }],
+    ['good', 'stateFresh', { ...life(1), delivery: { state: 'owed', attempts: 0 } }],
+  ])('is %s, and called %s: %j', (standing, state, facts) => {
+    expect(standingOf(task('wx'), NOW)).toBe('working');
+    expect(standingOf(task('wx', facts), NOW)).toBe(standing);
+    expect(stateOf(task('wx', facts), NOW)).toBe(state);
+  });
+
+  test.each([
+    [1, NOW - 10_000],
+    [1, NOW - 20_000],
+    [0.5, NOW],
+    [0, NOW + 10_000],
+    [0, NOW + 20_000],
+  ])('has %d of its life left at %d', (share, now) => {
+    expect(shareLeft(task('wx', life(10_000)), now)).toBe(share);
+  });
+
+  test('that has no token has nothing left', () => {
+    expect(shareLeft(task('wx'), NOW)).toBe(0);
+  });
+});
+
+test('trouble comes first, then what ends first', () => {
+  const tasks = [
+    task('fresh-late', life(9_000)),
+    task('fresh-soon', life(5_000)),
+    task('due', life(9_000, 0)),
+    task('failing', { ...life(9_000), lastError: ERROR }),
+    task('expired', life(-1)),
+    task('missing', { lastError: ERROR }),
+    task('a-fresh-soon', life(5_000)),
+  ];
+  const ids = inOrder(tasks, NOW).map(({ id }) => id);
+  expect(ids).toEqual(['missing', 'expired', 'failing', 'due', 'a-fresh-soon', 'fresh-soon', 'fresh-late']);
+});
+
+describe('the filter', () => {
+  const tasks = [
+    task('wx-one', { ...life(9_000), subject: 'oOpenid' }),
+    task('wx-two', { type: 'jsapi_ticket', lastError: ERROR }),
+  ];
+
+  test.each([
+    ['', undefined, ['wx-one', 'wx-two']],
+    ['WX', undefined, ['wx-one', 'wx-two']],
+    ['one', undefined, ['wx-one']],
+    ['  jsapi  two ', undefined, ['wx-two']],
+    ['one jsapi', undefined, []],
+    ['oopenid', undefined, ['wx-one']],
+    ['40164', undefined, ['wx-two']],
+    ['upstream_rejected', undefined, ['wx-two']],
+    ['named-broken', undefined, ['wx-two']],
+    ['', 'good', ['wx-one']],
+    ['two', 'good', []],
+  ] as const)('%j, %s', (words, standing, expected) => {
+    const found = filtered(tasks, { words, standing }, NOW, (name) => `named-${name}`);
+    expect(found.map(({ id }) => id)).toEqual(expected);
+  });
+});

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { ADVICE } from '../../../../src/http/page/browser/advice-texts.js';
+import { preferredLanguage, wordsIn } from '../../../../src/http/page/browser/language.js';
+import { TEXTS } from '../../../../src/http/page/browser/texts.js';
+
+const HTML = readFileSync(
+  fileURLToPath(new URL('../../../../src/http/page/status-page.html', import.meta.url)),
+  'utf8',
+);
+
+function names(text: string): string[] {
+  return [...text.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name).toSorted();
+}
+
+const PAIRS = [
+  ...Object.entries(TEXTS),
+  ...Object.entries(ADVICE).flatMap(([name, { happened, todo }]) => [[name, happened] as const, [name, todo] as const]),
+];
+
+test.each(PAIRS)('%s says something in both languages, and fills in the same', (_, [en, zh]) => {
+  expect(en).not.toBe('');
+  expect(zh).not.toBe('');
+  expect(names(zh)).toEqual(names(en));
+});
+
+test('every text that the page names is there', () => {
+  const named = [...HTML.matchAll(/data-(?:text|name|hint)="(\w+)"/g)].map(([, name = '']) => name);
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((name) => !(name in TEXTS))).toEqual([]);
+});
+
+test('what is filled in stays as it is', () => {
+  expect(wordsIn('en').say('taskName', { type: '{appid}', appid: '$&' })).toBe('{appid} of $&');
+});
+
+test.each([
+  [['zh-CN', 'en'], 'zh'],
+  [['zh-Hant-HK'], 'zh'],
+  [['en-GB', 'zh'], 'en'],
+  [['de', 'zh'], 'zh'],
+  [['de'], 'en'],
+  [[], 'en'],
+])('of %j the language is %s', (languages, expected) => {
+  expect(preferredLanguage(languages)).toBe(expected);
+});
