@@ -3,16 +3,16 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { verifyWebhook, WebhookRefused } from 'wechat-token-manager/http';
 
 /** @param secret - of this app: `whsec_` and the base64 of `appSecretOf(notifySecret, appid)`. */
-export function createReceiver(secret: string, onToken: (appid: string, token: string) => void): Server {
-  const seen = new Set<string>();
+export function createReceiver(secret: string, onAccessToken: (token: string) => void): Server {
+  let newest = '';
   return createServer(async (request, response) => {
     try {
       const body = await textOf(request);
       const { id } = verifyWebhook({ headers: request.headers, body, secret });
-      const { searchParams } = new URL(request.url ?? '', 'http://receiver');
-      // A delivery whose answer was lost is made once more, with the same id.
-      if (!seen.has(id)) onToken(searchParams.get('appid') ?? '', JSON.parse(body).access_token);
-      seen.add(id);
+      const { access_token } = JSON.parse(body);
+      // A delivery whose answer was lost is made once more, with the same id. Tickets have no access_token.
+      if (id !== newest && typeof access_token === 'string') onAccessToken(access_token);
+      newest = id;
       response.writeHead(204).end();
     } catch (error) {
       response.writeHead(error instanceof WebhookRefused ? 401 : 500).end();

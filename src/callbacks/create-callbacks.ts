@@ -5,7 +5,7 @@ import { describeKind } from '../core/redact.js';
 import { assertCallbackRules, type CallbackRules, parseCallbackUrl } from './callback-url.js';
 import { Deliveries } from './deliveries.js';
 import { GuardedRequests } from './guarded-request.js';
-import { askParamsUrl } from './params-url.js';
+import { ParamsUrls } from './params-urls.js';
 import { TypeNumbers } from './type-numbers.js';
 import { appSecretOf, type WebhookSecret } from './webhook-signature.js';
 
@@ -47,18 +47,20 @@ export function createCallbacks(manager: object, options: CallbackOptions = {}):
   const { clock } = engine;
   const typeNumbers = new TypeNumbers(legacyTypeNumbers);
   // Apart from deliveries, so that a refresh does not wait for a target's turn.
-  const questions = new GuardedRequests({ ...rules, clock });
+  const paramsRequests = new GuardedRequests({ ...rules, clock });
+  const paramsUrls = new ParamsUrls(paramsRequests, typeNumbers, clock);
   const requests = new GuardedRequests({ ...rules, clock });
   const deliveries = new Deliveries({ engine, requests, typeNumbers, secrets: secretsIn(notifySecret) });
   const port: CallbackPort = {
+    typeNumbers: legacyTypeNumbers ? 'legacy' : 'standard',
     assertUrl: (name, url) => assertUrl(name, url, rules),
-    params: (url, key) => askParamsUrl(url, key, questions, typeNumbers),
+    askParams: (url, key, signal) => paramsUrls.ask(url, key, signal),
     start: () => deliveries.start(),
     taskChanged: (key) => deliveries.taskChanged(key),
     taskRemoved: (key) => deliveries.taskRemoved(key),
     async stop() {
       await deliveries.stop();
-      await Promise.all([questions.close(), requests.close()]);
+      await Promise.all([paramsRequests.close(), requests.close()]);
     },
   };
   engine.attach(port);

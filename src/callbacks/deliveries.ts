@@ -1,12 +1,26 @@
-import type { RefreshedEvent } from '../core/events.js';
+import { fullJitterMs } from '../core/backoff.js';
+import { toTokenError } from '../core/errors.js';
+import { type RefreshedEvent, tokenEvent } from '../core/events.js';
 import { Schedule } from '../core/schedule.js';
 import { Slots } from '../core/slots.js';
 import { keyId, parseKey, type TokenKey, tokenKey } from '../core/token-key.js';
 import { Delivery, type DeliveryParts } from './delivery.js';
 import { HostTurns } from './host-turns.js';
 
+/** A look or a delivery of one key, from when it is due to when it is over. */
+interface UnderWay {
+  readonly notify: string;
+  readonly work: Promise<void>;
+  /** Ends its wait for the turn of the host. */
+  readonly waiting: AbortController;
+  /** When it became due again meanwhile. */
+  againAt?: number;
+}
+
 const MAX_LOOKING = 16;
+const MAX_DELIVERING_PER_HOST = 2;
 const RETRY_MS = 5_000;
+const MAX_RETRY_MS = 600_000;
 /** After a start everything is looked at within this time, and not all at once. */
 const START_SPREAD_MS = 10_000;
 const CHANGE_SPREAD_MS = 1_000;
@@ -18,10 +32,10 @@ export class Deliveries {
   readonly #parts: DeliveryParts;
   readonly #schedule: Schedule;
   readonly #looking = new Slots(MAX_LOOKING);
-  readonly #turns = new HostTurns();
-  readonly #underWay = new Map<string, Promise<void>>();
-  /** Keys that became due again while they were under way. */
-  readonly #again = new Set<string>();
+  readonly #turns = new HostTurns(MAX_DELIVERING_PER_HOST);
+  readonly #underWay = new Map<string, UnderWay>();
+  /** How often in a row a delivery could not be made, and the delivery, which remembers what it could not note. */
+  readonly #setbacks = new Map<string, { readonly attempts: number; readonly delivery: Delivery }>();
   #isStopping = false;
   readonly #refreshed = (event: RefreshedEvent): void => this.#onRefreshed(event);
 
@@ -42,11 +56,17 @@ export class Deliveries {
 
   taskChanged(key: TokenKey): void {
     const { registry, clock } = this.#parts.engine;
-    if (registry.task(key)?.notify !== undefined) this.#lookIn(key, clock.random() * CHANGE_SPREAD_MS);
+    const notify = registry.task(key)?.notify;
+    const underWay = this.#underWay.get(keyId(key));
+    if (underWay !== undefined && underWay.notify !== notify) underWay.waiting.abort();
+    if (notify !== undefined) this.#lookIn(key, clock.random() * CHANGE_SPREAD_MS);
   }
 
   taskRemoved(key: TokenKey): void {
-    this.#schedule.delete(keyId(key));
+    const id = keyId(key);
+    this.#underWay.get(id)?.waiting.abort();
+    this.#setbacks.delete(id);
+    this.#schedule.delete(id);
   }
 
   /** Those that wait for their turn are left for the next start; those under way end within seconds. */
@@ -54,7 +74,8 @@ export class Deliveries {
     this.#isStopping = true;
     this.#schedule.stop();
     this.#parts.engine.events.off('refreshed', this.#refreshed);
-    await Promise.allSettled(this.#underWay.values());
+    for (const { waiting } of this.#underWay.values()) waiting.abort();
+    await Promise.allSettled([...this.#underWay.values()].map(({ work }) => work));
   }
 
   #onRefreshed({ appid, type, subject, source }: RefreshedEvent): void {
@@ -66,39 +87,61 @@ export class Deliveries {
   }
 
   #lookIn(key: TokenKey, delayMs: number): void {
-    this.#schedule.set(keyId(key), this.#parts.engine.clock.now() + delayMs);
+    const id = keyId(key);
+    const at = this.#parts.engine.clock.now() + delayMs;
+    const underWay = this.#underWay.get(id);
+    if (underWay === undefined) this.#schedule.set(id, at);
+    else underWay.againAt = Math.min(at, underWay.againAt ?? at);
   }
 
   #onDue(id: string): void {
-    if (this.#underWay.has(id)) {
-      this.#again.add(id);
-      return;
-    }
     const key = parseKey(`key/${id}`) as TokenKey;
-    const work = this.#work(key).then((lookAt) => {
+    const notify = this.#parts.engine.registry.task(key)?.notify;
+    if (notify === undefined || this.#isStopping) return;
+    const waiting = new AbortController();
+    const work = this.#work(key, notify, waiting.signal).then((lookAt) => {
+      const { againAt } = this.#underWay.get(id) ?? {};
       this.#underWay.delete(id);
-      const at = this.#again.delete(id) ? this.#parts.engine.clock.now() : lookAt;
-      if (at !== undefined && !this.#isStopping) this.#schedule.set(id, at);
+      const at = Math.min(lookAt ?? Number.POSITIVE_INFINITY, againAt ?? Number.POSITIVE_INFINITY);
+      if (Number.isFinite(at) && !this.#isStopping) this.#schedule.set(id, at);
     });
-    this.#underWay.set(id, work);
+    this.#underWay.set(id, { notify, work, waiting });
   }
 
   /** When to look again; it never rejects. */
-  async #work(key: TokenKey): Promise<number | undefined> {
-    const { registry, clock } = this.#parts.engine;
-    const notify = registry.task(key)?.notify;
-    if (notify === undefined) return undefined;
-    const delivery = new Delivery(key, notify, this.#parts);
+  async #work(key: TokenKey, notify: string, signal: AbortSignal): Promise<number | undefined> {
+    const before = this.#setbacks.get(keyId(key))?.delivery;
+    const delivery = before?.notify === notify ? before : new Delivery(key, notify, this.#parts);
     try {
-      const owedAt = await this.#looking.run(async () => (this.#isStopping ? undefined : delivery.owedAt()));
-      if (owedAt === undefined) return this.#isUnwritten(key) ? clock.now() + RETRY_MS : undefined;
-      if (owedAt > clock.now()) return owedAt;
-      const { hostname } = new URL(notify);
-      return await this.#turns.run(hostname, undefined, async () => (this.#isStopping ? undefined : delivery.run()));
-    } catch {
-      // The store has failed, which it tells itself.
-      return clock.now() + RETRY_MS + clock.random() * RETRY_MS;
+      const lookAt = await this.#deliver(key, delivery, signal);
+      this.#setbacks.delete(keyId(key));
+      return lookAt;
+    } catch (error) {
+      return signal.aborted ? undefined : this.#setBack(key, delivery, error);
     }
+  }
+
+  async #deliver(key: TokenKey, delivery: Delivery, signal: AbortSignal): Promise<number | undefined> {
+    const { clock } = this.#parts.engine;
+    const lookAt = await this.#looking.run(async () => (signal.aborted ? undefined : delivery.lookAt()));
+    if (lookAt === undefined) return this.#isUnwritten(key) ? clock.now() + RETRY_MS : undefined;
+    if (lookAt > clock.now()) return lookAt;
+    return this.#turns.run(new URL(delivery.notify).host, signal, () => delivery.run());
+  }
+
+  /** What is not the target's failure: its document cannot be read, or the store has failed, which tells of it itself. */
+  #setBack(key: TokenKey, delivery: Delivery, thrown: unknown): number {
+    const { clock, events, store, records } = this.#parts.engine;
+    const attempts = (this.#setbacks.get(keyId(key))?.attempts ?? 0) + 1;
+    this.#setbacks.set(keyId(key), { attempts, delivery });
+    const spreadMs = fullJitterMs({ attempts, random: clock.random() }, RETRY_MS, MAX_RETRY_MS);
+    const retryAt = Math.round(clock.now() + RETRY_MS + spreadMs);
+    if (!store.failing) {
+      const version = records.cache.get(key)?.record.version ?? 0;
+      const error = toTokenError(thrown, 'STORE_UNAVAILABLE', 'the delivery could not be made', key);
+      events.emit('deliveryFailed', { ...tokenEvent(key), version, error, attempt: attempts, retryAt });
+    }
+    return retryAt;
   }
 
   /** What the store has not taken yet is delivered when it has. */

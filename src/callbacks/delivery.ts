@@ -1,10 +1,10 @@
 import { fullJitterMs } from '../core/backoff.js';
 import {
+  type Delivered,
   type DeliveryDocument,
   deliveryContent,
   type FailingDelivery,
-  isOwed,
-  nextDeliveryAt,
+  owedAt,
   readDeliveryDocument,
   targetOf,
 } from '../core/delivery-document.js';
@@ -15,6 +15,7 @@ import { tokenEvent } from '../core/events.js';
 import { failureFacts } from '../core/failure-facts.js';
 import { type KeyDocument, readKeyDocument, type StoredGrant } from '../core/key-document.js';
 import { isStillRegistered } from '../core/registration-check.js';
+import { secretHash } from '../core/secret-hash.js';
 import type { Lease } from '../core/store.js';
 import { LEASE_MS } from '../core/time-limits.js';
 import { documentId, type TokenKey } from '../core/token-key.js';
@@ -35,8 +36,8 @@ interface Owed {
   readonly grant: StoredGrant;
   readonly version: number;
   readonly document: DeliveryDocument;
-  /** When it may be told. */
-  readonly at: number;
+  /** When it may be told; `never` before there is a newer one. */
+  readonly at: number | 'never';
 }
 
 const FIRST_RETRY_MS = 1_000;
@@ -44,31 +45,33 @@ const MAX_RETRY_MS = 600_000;
 const MIN_RETRY_MS = 200;
 /** How long a target that takes nothing is tried; after that, once for every new token. */
 const GIVE_UP_AFTER_MS = 24 * 3_600_000;
-/** Another process delivers. */
+/** Another process delivers, or has written. */
 const LOOK_AGAIN_MS = { least: 2_000, spread: 5_000 };
 
-/** One delivery: what is owed is read, sent and noted, under a lease of its own, so that one process at a time does it. */
+/** What one key owes one target: read, sent and noted under a lease of its own, so that one process at a time does it. */
 export class Delivery {
+  readonly notify: string;
   readonly #parts: DeliveryParts;
   readonly #key: TokenKey;
-  readonly #notify: string;
   readonly #id: string;
   readonly #target: string;
+  /** What the target has taken and the store has not. */
+  #unnoted: Delivered | undefined;
 
   constructor(key: TokenKey, notify: string, parts: DeliveryParts) {
+    this.notify = notify;
     this.#parts = parts;
     this.#key = key;
-    this.#notify = notify;
     this.#id = documentId('delivery', key);
     this.#target = targetOf(notify);
   }
 
-  /** When the newest token may be delivered; `undefined` when it is not owed. */
-  async owedAt(): Promise<number | undefined> {
+  /** When the newest token may be delivered; `undefined` when none is to be. */
+  async lookAt(): Promise<number | undefined> {
     const { store, reader } = this.#parts.engine;
     const [stored, storedKey] = await store.get([this.#id, documentId('key', this.#key)]);
     const document = await reader.read(stored, readDeliveryDocument);
-    return this.#owed(document, await reader.read(storedKey, readKeyDocument))?.at;
+    return lookAt(this.#owed(document, await reader.read(storedKey, readKeyDocument)));
   }
 
   /**
@@ -79,44 +82,57 @@ export class Delivery {
   async run(): Promise<number | undefined> {
     const { store, reader, writer, clock } = this.#parts.engine;
     const lease = await store.lease(this.#id, LEASE_MS);
-    if (lease === undefined) return clock.now() + LOOK_AGAIN_MS.least + clock.random() * LOOK_AGAIN_MS.spread;
+    if (lease === undefined) return this.#lookSoon();
     let owed: Owed | undefined;
     try {
       const document = await reader.read(lease.document, readDeliveryDocument);
       owed = this.#owed(document, await writer.read(this.#key));
-      if (owed !== undefined && owed.at <= clock.now()) return await this.#attempt(owed, lease);
+      const isDue = owed !== undefined && owed.at !== 'never' && owed.at <= clock.now();
+      if (isDue && this.#isStillWanted()) return await this.#attempt(owed as Owed, lease);
     } catch (error) {
       await store.release(lease);
       throw error;
     }
     await store.release(lease);
-    return owed?.at;
+    return this.#isStillWanted() ? lookAt(owed) : undefined;
   }
 
-  #owed(document: DeliveryDocument, { grant, recordVersion: version }: KeyDocument): Owed | undefined {
-    if (grant === undefined || grant.expiresAt <= this.#parts.engine.clock.now()) return undefined;
-    if (!isOwed(document, version, this.#target)) return undefined;
-    const at = nextDeliveryAt(document, version, this.#target);
-    return at === undefined ? undefined : { grant, version, document, at };
+  /** The task may have been given another target, or none, while this one waited for its turn. */
+  #isStillWanted(): boolean {
+    return this.#parts.engine.registry.task(this.#key)?.notify === this.notify;
+  }
+
+  #lookSoon(): number {
+    const { clock } = this.#parts.engine;
+    return clock.now() + LOOK_AGAIN_MS.least + clock.random() * LOOK_AGAIN_MS.spread;
+  }
+
+  #owed(document: DeliveryDocument, keyDocument: KeyDocument): Owed | undefined {
+    const { grant, recordVersion: version } = keyDocument;
+    const at = owedAt(document, keyDocument, this.#target, this.#parts.engine.clock.now());
+    return grant === undefined || at === undefined ? undefined : { grant, version, document, at };
   }
 
   async #attempt(owed: Owed, lease: Lease): Promise<number | undefined> {
-    const { engine } = this.#parts;
-    const { version, document } = owed;
+    const { events, clock } = this.#parts.engine;
+    const { version, document, grant } = owed;
     const before = document.failing?.target === this.#target ? document.failing : undefined;
     const attempt = (before?.attempts ?? 0) + 1;
-    const failure = await this.#send(owed);
-    const now = engine.clock.now();
+    const failure = this.#unnoted?.recordVersion === version ? undefined : await this.#send(owed);
+    const now = clock.now();
     const event = { ...tokenEvent(this.#key), version, attempt };
     if (failure === undefined) {
-      const delivered = { recordVersion: version, at: now, target: this.#target };
-      await this.#write({ ...document, delivered, failing: undefined }, lease);
-      engine.events.emit('delivered', event);
+      this.#unnoted ??= { recordVersion: version, at: now, target: this.#target, token: secretHash(grant.value) };
+      if (!(await this.#write({ ...document, delivered: this.#unnoted, failing: undefined }, lease))) {
+        return this.#lookSoon();
+      }
+      this.#unnoted = undefined;
+      events.emit('delivered', event);
       return undefined;
     }
     const failing = this.#failing(failure, version, attempt, before?.since ?? now, now);
-    await this.#write({ ...document, failing }, lease);
-    engine.events.emit('deliveryFailed', { ...event, error: failure, retryAt: failing.retryAt });
+    if (!(await this.#write({ ...document, failing }, lease))) return this.#lookSoon();
+    events.emit('deliveryFailed', { ...event, error: failure, retryAt: failing.retryAt });
     return failing.retryAt;
   }
 
@@ -124,9 +140,10 @@ export class Delivery {
   async #send({ grant, version }: Owed): Promise<TokenError | undefined> {
     const { engine, requests, typeNumbers, secrets } = this.#parts;
     const key = this.#key;
-    const now = engine.clock.now();
-    const request = requestFor({ key, notify: this.#notify, grant, version, secrets, typeNumbers, now });
+    this.#unnoted = undefined;
     try {
+      const now = engine.clock.now();
+      const request = requestFor({ key, notify: this.notify, grant, version, secrets, typeNumbers, now });
       const { status } = await requests.send(request);
       if (status >= 200 && status <= 299) return undefined;
       const message = `${(request.url as URL).host} answered with status ${status}`;
@@ -151,12 +168,22 @@ export class Delivery {
     };
   }
 
-  /** Releases the lease as well. A write that is lost, or not taken, makes the target be told twice, and never not at all. */
-  async #write(document: DeliveryDocument, lease: Lease): Promise<void> {
+  /**
+   * Notes what came of it, and releases the lease. A note that a process does not live to write makes the target be told
+   * twice, and never not at all.
+   *
+   * @returns whether it is noted: `false` when somebody else has written.
+   */
+  async #write(document: DeliveryDocument, lease: Lease): Promise<boolean> {
     const { store } = this.#parts.engine;
     const content = seal(this.#id, deliveryContent(document));
     const version = await store.set(this.#id, content, document.version, { lease });
-    if (version !== undefined && !(await isStillRegistered(store, this.#key, true)))
-      await store.delete(this.#id, version);
+    if (version === undefined) await store.release(lease);
+    else if (!(await isStillRegistered(store, this.#key, true))) await store.delete(this.#id, version);
+    return version !== undefined;
   }
+}
+
+function lookAt(owed: Owed | undefined): number | undefined {
+  return owed === undefined || owed.at === 'never' ? undefined : owed.at;
 }

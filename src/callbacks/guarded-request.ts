@@ -5,10 +5,9 @@ import { closedError, safeCause, TokenError, type TokenErrorFacts } from '../cor
 import { setPatientTimer } from '../core/patient-timer.js';
 import { assertCallbackRules, type CallbackRules, parseCallbackUrl } from './callback-url.js';
 import { AddressRefused, createGuardedConnector, type Lookup, systemLookup } from './guarded-connector.js';
-import { HostTurns } from './host-turns.js';
 
 export interface GuardedRequestsOptions extends CallbackRules {
-  /** How long a request may take from the first look-up to the end of the answer, once it is its turn. Default: 5000. */
+  /** How long a request may take from the first look-up to the end of the answer. Default: 5000. */
   readonly timeoutMs?: number | undefined;
   readonly lookup?: Lookup | undefined;
   readonly clock?: Clock | undefined;
@@ -28,6 +27,9 @@ export interface GuardedAnswer {
   readonly body: Buffer;
 }
 
+/** Tells a server of ours that a stranger has chosen the URL, so that no trust in our address opens anything. */
+export const CALLBACK_HEADER = 'x-wechat-token-manager-callback';
+
 const MAX_BODY_BYTES = 65_536;
 const DEFAULT_TIMEOUT_MS = 5_000;
 const MAX_TIMEOUT_MS = 60_000;
@@ -38,7 +40,6 @@ export class GuardedRequests {
   readonly #timeoutMs: number;
   readonly #lookup: Lookup;
   readonly #clock: Clock;
-  readonly #turns = new HostTurns();
   readonly #underWay = new Map<AbortController, Promise<GuardedAnswer>>();
   #isClosed = false;
 
@@ -55,34 +56,18 @@ export class GuardedRequests {
     this.#clock = clock ?? systemClock;
   }
 
-  /** Like {@link send}, when it is its turn: at most 16 are under way at once, and 2 to the same host. */
-  request(call: GuardedRequest): Promise<GuardedAnswer> {
-    return this.#run(call, (url, controller) =>
-      this.#turns.run(url.hostname, controller.signal, () => this.#send(url, call, controller)),
-    );
-  }
-
   /**
-   * Sends at once.
-   *
    * @throws the signal's reason, or a `TokenError`: `UPSTREAM_REJECTED` when the URL or an address of its host may not be
    *   called, `UPSTREAM_UNAVAILABLE` when there was no answer of at most 64 KiB in time, `CLOSED`.
    */
-  send(call: GuardedRequest): Promise<GuardedAnswer> {
-    return this.#run(call, (url, controller) => this.#send(url, call, controller));
-  }
-
-  async #run(
-    call: GuardedRequest,
-    work: (url: URL, controller: AbortController) => Promise<GuardedAnswer>,
-  ): Promise<GuardedAnswer> {
+  async send(call: GuardedRequest): Promise<GuardedAnswer> {
     if (this.#isClosed) throw closedError();
     call.signal?.throwIfAborted();
     const url = this.#accept(call.url);
     const controller = new AbortController();
     const abort = (): void => controller.abort(call.signal?.reason);
     call.signal?.addEventListener('abort', abort, { once: true });
-    const answer = work(url, controller);
+    const answer = this.#send(url, call, controller);
     this.#underWay.set(controller, answer);
     try {
       return await answer;
@@ -146,7 +131,7 @@ function wireRequest(url: URL, { method, headers, body }: GuardedRequest): Dispa
   return {
     method,
     path: url.pathname + url.search,
-    headers: { 'user-agent': 'wechat-token-manager', ...headers },
+    headers: { 'user-agent': 'wechat-token-manager', ...headers, [CALLBACK_HEADER]: '1' },
     body: body ?? null,
   };
 }

@@ -1,20 +1,26 @@
 import { Slots } from '../core/slots.js';
 
 const MAX_RUNNING = 16;
-const MAX_RUNNING_PER_HOST = 2;
 
-/** Lets at most 16 works run at once, and 2 that concern the same host, so that a slow one holds up nobody else. */
+/** Lets at most 16 works run at once, and fewer that concern the same host, so that a slow one holds up nobody else. */
 export class HostTurns {
   readonly #slots = new Slots(MAX_RUNNING);
   readonly #hosts = new Map<string, { readonly slots: Slots; users: number }>();
+  readonly #maxPerHost: number;
+
+  constructor(maxPerHost: number) {
+    this.#maxPerHost = maxPerHost;
+  }
 
   /**
    * Does the work when it is its turn.
    *
+   * @param host - name and port.
+   *
    * @throws the signal's reason when that is aborted before.
    */
   async run<Result>(host: string, signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
-    const turns = this.#hosts.get(host) ?? { slots: new Slots(MAX_RUNNING_PER_HOST), users: 0 };
+    const turns = this.#hosts.get(host) ?? { slots: new Slots(this.#maxPerHost), users: 0 };
     this.#hosts.set(host, turns);
     turns.users += 1;
     const taken: (() => void)[] = [];

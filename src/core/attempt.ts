@@ -1,7 +1,7 @@
 import type { Allowances } from './allowance.js';
 import { assertNames } from './assert-options.js';
 import { TokenError, toTokenError } from './errors.js';
-import type { NeededToken, Needs } from './needs.js';
+import { type NeededToken, NeedMissing, type Needs } from './needs.js';
 import { setPatientTimer } from './patient-timer.js';
 import { describeWord } from './redact.js';
 import type { AppCredentials, Grant, RefreshContext, Refresher, RefreshReason, Upstream } from './refresher.js';
@@ -41,7 +41,7 @@ export class StaleDependency extends Error {
 /**
  * Asks the refresher once, within the attempt's time.
  *
- * @throws StaleDependency, NeedMissing, DocumentChanged, or a `TokenError`.
+ * @throws StaleDependency, NeedMissing, DocumentChanged, ParamsWanted, or a `TokenError`.
  */
 export async function ask(input: AttemptInput): Promise<Grant> {
   const { key, refresher, clock, spending } = input;
@@ -54,6 +54,7 @@ export async function ask(input: AttemptInput): Promise<Grant> {
     return await untilAborted(controller.signal, async () => refresher.refresh(context));
   } catch (error) {
     if (spending.interruption !== undefined) throw spending.interruption;
+    if (NeedMissing.is(error)) throw error;
     const failure = toTokenError(error, 'UPSTREAM_UNAVAILABLE', `the refresher of ${key.type} failed`, {
       ...key,
       retryable: true,

@@ -3,6 +3,8 @@ import type { TokenKey } from './token-key.js';
 
 /** What URL params and `notify` need: implemented in `callbacks`, attached to an engine. */
 export interface CallbackPort {
+  /** How the URLs number types. */
+  readonly typeNumbers: 'standard' | 'legacy';
   /**
    * @param name - what the URL is, for the message.
    * @throws TypeError for a URL that may not be called.
@@ -11,9 +13,10 @@ export interface CallbackPort {
   /**
    * What a params URL answers.
    *
+   * @param signal - ends the question, and the wait for its turn.
    * @throws a `TokenError` when that is no JSON object.
    */
-  params(url: string, key: TokenKey): Promise<JsonObject>;
+  askParams(url: string, key: TokenKey, signal: AbortSignal): Promise<JsonObject>;
   /** The engine has read what the store remembers. */
   start(): void;
   /** A task was registered, registered anew, or read from the store. */

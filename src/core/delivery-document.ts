@@ -2,6 +2,8 @@ import { unseal } from './document-codec.js';
 import type { FailureFacts } from './failure-facts.js';
 import type { JsonObject } from './json.js';
 import { isJsonObject } from './json.js';
+import type { KeyDocument } from './key-document.js';
+import { FUTURE_TOLERANCE_MS } from './refresh-policy.js';
 import { secretHash } from './secret-hash.js';
 import type { StoredDocument } from './store.js';
 
@@ -20,6 +22,8 @@ export interface Delivered {
   readonly recordVersion: number;
   readonly at: number;
   readonly target: string;
+  /** The hash of the token: a new version of the same one is not owed. */
+  readonly token: string;
 }
 
 /** How the attempts have gone since the last success. */
@@ -62,18 +66,22 @@ export function deliveryContent({ delivered, failing, unknown }: Omit<DeliveryDo
   };
 }
 
-/** Whether the target has yet to be told of this version of the record. */
-export function isOwed({ delivered }: DeliveryDocument, recordVersion: number, target: string): boolean {
-  return delivered === undefined || delivered.target !== target || delivered.recordVersion < recordVersion;
-}
-
-/** When the next attempt may be made, `undefined` when none is to be made for this version. */
-export function nextDeliveryAt(
-  { failing }: DeliveryDocument,
-  recordVersion: number,
+/**
+ * When the target may be told of the token of `keyDocument`: in the past when at once, `never` when it has failed for so long
+ * that it is not tried before there is a newer one. `undefined` when it is not owed, as what has ended is not.
+ */
+export function owedAt(
+  document: DeliveryDocument,
+  { grant, recordVersion }: KeyDocument,
   target: string,
-): number | undefined {
-  if (failing === undefined || failing.target !== target) return Number.NEGATIVE_INFINITY;
+  now: number,
+): number | 'never' | undefined {
+  if (grant === undefined || grant.expiresAt <= now) return undefined;
+  const { delivered, failing } = document;
+  const isNew = recordVersion > (delivered?.recordVersion ?? 0) && delivered?.token !== secretHash(grant.value);
+  if (delivered?.target === target && !isNew) return undefined;
+  // A failure that is noted as to come was noted by a wrong clock.
+  if (failing === undefined || failing.target !== target || failing.failedAt > now + FUTURE_TOLERANCE_MS) return 0;
   if (failing.retryAt !== undefined) return failing.retryAt;
-  return failing.recordVersion < recordVersion ? Number.NEGATIVE_INFINITY : undefined;
+  return failing.recordVersion < recordVersion ? 0 : 'never';
 }

@@ -1,4 +1,11 @@
-import { type DeliveryDocument, isOwed, readDeliveryDocument, targetOf } from './delivery-document.js';
+import {
+  type Delivered,
+  type DeliveryDocument,
+  type FailingDelivery,
+  owedAt,
+  readDeliveryDocument,
+  targetOf,
+} from './delivery-document.js';
 import type { DocumentReader } from './document-reader.js';
 import { isTokenError } from './errors.js';
 import { failureFacts } from './failure-facts.js';
@@ -13,8 +20,11 @@ import type { SupervisedStore } from './supervised-store.js';
  * @public
  */
 export interface DeliveryStatus {
-  /** `delivered`: it has the newest token. `owed`: it is being told. `failed`: it did not take it; see `lastError`. */
-  readonly state: 'delivered' | 'owed' | 'failed';
+  /**
+   * `delivered`: it has the newest token. `owed`: it is being told. `failed`: it did not take it; see `lastError`.
+   * `waiting`: there is no token to tell it of.
+   */
+  readonly state: 'delivered' | 'owed' | 'failed' | 'waiting';
   /** The version of the record that it has, if any. */
   readonly version: number | undefined;
   readonly deliveredAt: number | undefined;
@@ -35,7 +45,7 @@ interface DeliveryStatusParts {
 export async function deliveryStatus(
   notify: string | undefined,
   stored: StoredDocument | undefined,
-  { grant, recordVersion }: KeyDocument,
+  keyDocument: KeyDocument,
   parts: DeliveryStatusParts,
 ): Promise<DeliveryStatus | undefined> {
   if (notify === undefined) return undefined;
@@ -43,15 +53,25 @@ export async function deliveryStatus(
   const document = await readDelivery(stored, target, parts);
   const delivered = document.delivered?.target === target ? document.delivered : undefined;
   const failing = document.failing?.target === target ? document.failing : undefined;
-  const hasNewest = grant !== undefined && !isOwed(document, recordVersion, target);
+  const owed = owedAt(document, keyDocument, target, parts.clock.now());
   return {
-    state: failing !== undefined ? 'failed' : hasNewest ? 'delivered' : 'owed',
+    state: stateOf(owed, failing, delivered),
     version: delivered?.recordVersion,
     deliveredAt: delivered?.at,
     attempts: failing?.attempts ?? 0,
     lastError: failing?.error.message,
     retryAt: failing?.retryAt,
   };
+}
+
+function stateOf(
+  owed: ReturnType<typeof owedAt>,
+  failing: FailingDelivery | undefined,
+  delivered: Delivered | undefined,
+): DeliveryStatus['state'] {
+  if (failing !== undefined) return 'failed';
+  if (owed !== undefined) return 'owed';
+  return delivered === undefined ? 'waiting' : 'delivered';
 }
 
 /** A document that cannot be read is the trouble of its own task. */

@@ -37,6 +37,10 @@ export function unseal(document: StoredDocument): JsonObject {
   if (typeof reason === 'string') {
     throw new TokenError('STORE_UNAVAILABLE', `the stored document ${document.id} cannot be read: ${reason}`);
   }
+  // A store without its encryption: what it holds is not damaged.
+  if (document.data['format'] === undefined && typeof document.data['encrypted'] === 'number') {
+    throw new TokenError('STORE_UNAVAILABLE', `the stored document ${document.id} cannot be read: it is encrypted`);
+  }
   const { checksum: expected, ...sealed } = document.data;
   const { format, ...content } = sealed;
   // Before the checksum, because a newer release may compute that in another way.

@@ -158,10 +158,11 @@ export class Engine {
   }
 
   /**
-   * @throws TypeError when there are callbacks already.
+   * @throws TypeError when there are callbacks already, a `TokenError` with code `CLOSED`.
    */
   attach(callbacks: CallbackPort): void {
     if (this.#callbacks !== undefined) throw new TypeError('callbacks are attached to this manager already');
+    if (this.isClosed) throw closedError();
     this.#callbacks = callbacks;
     if (this.#isStarted) callbacks.start();
   }

@@ -5,17 +5,17 @@ import type { Failures } from './failures.js';
 import { InvalidGrant, receivedToken, savedToken, storedGrant } from './grant.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
-import { NeedMissing, type Needs } from './needs.js';
+import type { Needs } from './needs.js';
 import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import type { RefreshTimes } from './refresh-policy.js';
 import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from './refresher.js';
-import { isAsked } from './registration.js';
+import { haveToBeAskedFor } from './registration.js';
 import type { Registry } from './registry.js';
 import type { Intent, ReceivedToken } from './rotation.js';
 import type { Flight } from './single-flight.js';
 import type { Slots } from './slots.js';
-import { DocumentChanged, Spending } from './spending.js';
+import { isInterruption, Spending } from './spending.js';
 import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -50,6 +50,8 @@ export interface Progress {
   isAllowed: boolean;
   /** How often the document had changed under it. */
   changes: number;
+  /** The params URL is asked, whatever the store seems to have. */
+  asksParams: boolean;
 }
 
 /** What came of one attempt, checked. */
@@ -77,7 +79,8 @@ export class Exchange {
   }
 
   /**
-   * @throws StaleDependency or DocumentChanged when the refresh has to start again, NeedMissing, or a `TokenError`.
+   * @throws StaleDependency, DocumentChanged or ParamsWanted when the refresh has to start again, NeedMissing, or a
+   *   `TokenError`.
    */
   async run(
     flight: Flight<CachedRecord>,
@@ -92,14 +95,14 @@ export class Exchange {
     if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
     const task = registry.task(key);
     const hadTask = task !== undefined;
-    const looksAgainMs = isAsked(task?.params) ? ASK_AGAIN_EVERY_MS : LOOK_AGAIN_EVERY_MS;
-    const { hasMore } = needs;
+    const looksAgainMs = haveToBeAskedFor(task?.params) ? ASK_AGAIN_EVERY_MS : LOOK_AGAIN_EVERY_MS;
+    const { urlNotAsked } = needs;
     const spending = new Spending({
       key,
       document,
       hadTask,
       answered,
-      hasMore,
+      urlNotAsked,
       looksAgainMs,
       store,
       clock,
@@ -110,7 +113,7 @@ export class Exchange {
     try {
       answer = await this.#ask(flight, refresher, needs, registry.credentials(app, accessToken), spending);
     } catch (error) {
-      if (error instanceof NeedMissing || error instanceof DocumentChanged) throw error;
+      if (isInterruption(error)) throw error;
       if (error instanceof StaleDependency && mayReplaceDependencies) {
         if (spending.intent !== undefined) answered.push(spending.intent);
         throw error;

@@ -5,19 +5,21 @@ import { isTokenError, safeCause, TokenError, toTokenError } from './errors.js';
 import { isJsonObject, type JsonObject } from './json.js';
 import { describeKind } from './redact.js';
 import type { BuiltInRefresher } from './refresher.js';
-import { isAsked, type ParamsFunction } from './registration.js';
+import { haveToBeAskedFor, type ParamsFunction } from './registration.js';
 import type { RegisteredTask } from './registry.js';
 import { keyId, type TokenKey } from './token-key.js';
 
 const PARAMS_TIMEOUT_MS = 5_000;
+/** A URL has as long again to wait for its turn. */
+const PARAMS_URL_TIMEOUT_MS = 10_000;
 
 /** What a refresh needs and has before it takes the lease. */
 export interface Needs {
   readonly params: JsonObject;
   /** Values of the tokens it depends on, by key id. */
   readonly tokens: ReadonlyMap<string, NeededToken>;
-  /** The URL that has more params was not asked, because the store had what they would bring. */
-  readonly hasMore: boolean;
+  /** The task has a params URL that was not asked, because the store had what it would bring. */
+  readonly urlNotAsked: boolean;
 }
 
 export interface NeededToken {
@@ -32,7 +34,7 @@ export interface AskingForParams {
   /** The store has what they would bring, so that it costs nothing when they cannot be had. */
   readonly canDoWithout: boolean;
   /** A URL is asked although it seems needless. */
-  readonly asksAnyway: boolean;
+  readonly asksParams: boolean;
 }
 
 /** Where the needs of a refresh come from. */
@@ -49,7 +51,13 @@ export interface NeedSources {
 
 /** Something that a refresh needs could not be had: never a failure of the key itself. */
 export class NeedMissing extends Error {
+  readonly #isOurs = true;
   readonly error: TokenError;
+
+  /** Unlike `instanceof` it cannot be led astray by what a refresher throws. */
+  static is(thrown: unknown): thrown is NeedMissing {
+    return typeof thrown === 'object' && thrown !== null && #isOurs in thrown;
+  }
 
   constructor(error: TokenError) {
     super(error.message);
@@ -67,12 +75,12 @@ export async function gatherNeeds(
   refresher: BuiltInRefresher,
   task: RegisteredTask | undefined,
   sources: NeedSources,
-  { canDoWithout, asksAnyway }: AskingForParams,
+  { canDoWithout, asksParams }: AskingForParams,
 ): Promise<Needs> {
   try {
-    const isNeeded = asksAnyway || isUrlNeeded(key, refresher, sources, canDoWithout);
-    const hasMore = typeof task?.params === 'string' && !isNeeded;
-    const params = hasMore ? {} : await readParams(key, task, sources, canDoWithout);
+    const isNeeded = asksParams || isUrlNeeded(key, refresher, sources, canDoWithout);
+    const urlNotAsked = typeof task?.params === 'string' && !isNeeded;
+    const params = urlNotAsked ? {} : await readParams(key, task, sources, canDoWithout);
     const needed = (refresher.dependsOn?.(key) ?? []).map(async (dependency) => {
       const pushed = sources.isPushed(dependency.type);
       return [
@@ -80,7 +88,7 @@ export async function gatherNeeds(
         { key: dependency, value: await tokenFor(dependency, params, sources), pushed },
       ] as const;
     });
-    return { params, tokens: new Map(await Promise.all(needed)), hasMore };
+    return { params, tokens: new Map(await Promise.all(needed)), urlNotAsked };
   } catch (error) {
     throw new NeedMissing(toTokenError(error, 'INPUT_MISSING', `${key.type} lacks what it depends on`, key));
   }
@@ -123,15 +131,19 @@ async function readParams(
   if (task?.functionMissing === true) {
     throw new TokenError('INPUT_MISSING', 'the params function of this task is not registered in this process', key);
   }
-  if (!isAsked(params)) return params ?? {};
+  if (!haveToBeAskedFor(params)) return params ?? {};
   const what = typeof params === 'function' ? 'the params function' : 'the params URL';
   let answer: unknown;
+  const asking = new AbortController();
   try {
-    answer = await new Deadline(clock, PARAMS_TIMEOUT_MS, undefined).race(askFor(params, key, callbacks));
+    const timeoutMs = typeof params === 'function' ? PARAMS_TIMEOUT_MS : PARAMS_URL_TIMEOUT_MS;
+    answer = await new Deadline(clock, timeoutMs, undefined).race(askFor(params, key, callbacks, asking.signal));
   } catch (error) {
     if (canDoWithout) return {};
     if (isTokenError(error) && error.code !== 'TIMEOUT') throw error;
     throw new TokenError('INPUT_MISSING', `${what} failed`, { ...key, cause: safeCause(error) });
+  } finally {
+    asking.abort();
   }
   if (isJsonObject(answer)) return answer;
   if (canDoWithout) return {};
@@ -142,9 +154,10 @@ async function askFor(
   params: ParamsFunction | string,
   key: TokenKey,
   callbacks: CallbackPort | undefined,
+  signal: AbortSignal,
 ): Promise<unknown> {
   if (typeof params === 'function') return params(key);
-  if (callbacks !== undefined) return callbacks.params(params, key);
+  if (callbacks !== undefined) return callbacks.askParams(params, key, signal);
   const message = 'the params of this task are a URL, and no callbacks are attached in this process';
   throw new TokenError('INPUT_MISSING', message, key);
 }

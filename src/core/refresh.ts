@@ -11,12 +11,12 @@ import { gatherNeeds, NeedMissing, type Needs } from './needs.js';
 import type { CachedRecord } from './record-cache.js';
 import { dueOf } from './refresh-policy.js';
 import type { BuiltInRefresher, RateLimit } from './refresher.js';
-import { isAsked } from './registration.js';
+import { haveToBeAskedFor } from './registration.js';
 import type { RegisteredTask } from './registry.js';
 import { type Choice, chooseInput } from './rotation.js';
 import type { Flight } from './single-flight.js';
 import { Slots } from './slots.js';
-import { DocumentChanged } from './spending.js';
+import { DocumentChanged, ParamsWanted } from './spending.js';
 import type { Lease } from './store.js';
 import { LEASE_MS } from './time-limits.js';
 import { documentId, type TokenKey } from './token-key.js';
@@ -67,14 +67,21 @@ export class Refresh {
     const refresher = refresherOf(key.type);
     if (refresher === undefined) throw hasNoRefresher(key);
     if (refresher.pushed === true) throw isOnlyPushed(key);
-    const progress: Progress = { refresher, answered: [], mayReplaceDependencies: true, isAllowed: false, changes: 0 };
+    const progress: Progress = {
+      refresher,
+      answered: [],
+      mayReplaceDependencies: true,
+      isAllowed: false,
+      changes: 0,
+      asksParams: false,
+    };
     for (;;) {
       this.#assertOpen();
       const owed = await unwritten.settle(key);
       if (owed !== undefined) return owed;
       if (await this.#coolsDown(flight)) continue;
       const registration = registry.fingerprint(key);
-      const needs = await this.#gatherNeeds(key, refresher, registry.task(key), progress.changes > 0);
+      const needs = await this.#gatherNeeds(key, refresher, registry.task(key), progress.asksParams);
       try {
         const taken = await this.#takeLease(flight, knownVersion);
         if (taken.kind === 'settled') return taken.record;
@@ -85,6 +92,8 @@ export class Refresh {
         if (error instanceof StaleDependency) {
           progress.mayReplaceDependencies = false;
           for (const dependency of error.dependencies) await replaceStale(dependency.key, dependency.value);
+        } else if (error instanceof ParamsWanted) {
+          progress.asksParams = true;
         } else if (error instanceof DocumentChanged) {
           progress.changes += 1;
           if (progress.changes > MAX_CHANGES) throw isChangedAllTheTime(key);
@@ -128,7 +137,7 @@ export class Refresh {
     key: TokenKey,
     refresher: BuiltInRefresher,
     task: RegisteredTask | undefined,
-    asksAnyway: boolean,
+    asksParams: boolean,
   ): Promise<Needs> {
     const { registry, records, writer, clock, tokenOf, refresherOf, callbacks } = this.#parts;
     const sources = {
@@ -143,11 +152,11 @@ export class Refresh {
     const choose = ({ rotation }: Pick<KeyDocument, 'rotation'>): Choice =>
       chooseInput(rotation, undefined, 'stored', clock.now());
     let stored = choose(cached ?? NO_KEY_DOCUMENT);
-    const maySpend = refresher.spends !== undefined || isAsked(task?.params);
+    const maySpend = refresher.spends !== undefined || haveToBeAskedFor(task?.params);
     if (stored.kind !== 'send' && maySpend) stored = choose(await writer.read(key));
     const needs = await gatherNeeds(key, refresher, task, sources, {
-      canDoWithout: stored.kind === 'send',
-      asksAnyway,
+      canDoWithout: stored.kind === 'send' && refresher.needsParams?.(key) !== true,
+      asksParams,
     });
     if (refresher.spends === undefined || stored.kind !== 'none') return needs;
     if (needs.params[refresher.spends] !== undefined) return needs;

@@ -66,7 +66,7 @@ export interface TaskPlan {
 export type TaskParams = JsonObject | ParamsFunction | string;
 
 /** Whether somebody has to be asked for them. */
-export function isAsked(params: TaskParams | undefined): params is ParamsFunction | string {
+export function haveToBeAskedFor(params: TaskParams | undefined): params is ParamsFunction | string {
   return typeof params === 'function' || typeof params === 'string';
 }
 

@@ -24,8 +24,18 @@ import type { SupervisedStore } from './supervised-store.js';
 import { LEASE_MS } from './time-limits.js';
 import { documentId, type TokenKey } from './token-key.js';
 
-/** The document is not what the refresh began with: it starts again with what is there now, and asks for all params. */
+/** The document has changed since the lease was granted: the refresh starts again with what is there now. */
 export class DocumentChanged extends Error {}
+
+/** The store has nothing to send: the refresh starts again with the params that it has not asked for. */
+export class ParamsWanted extends Error {}
+
+/** Why an attempt ends without having failed. */
+export type Interruption = NeedMissing | DocumentChanged | ParamsWanted;
+
+export function isInterruption(error: unknown): error is Interruption {
+  return error instanceof NeedMissing || error instanceof DocumentChanged || error instanceof ParamsWanted;
+}
 
 export interface SpendingInput {
   readonly key: TokenKey;
@@ -34,8 +44,8 @@ export interface SpendingInput {
   readonly hadTask: boolean;
   /** Intents of this very refresh that WeChat has answered for. */
   readonly answered: readonly Intent[];
-  /** Whether params that were not asked for may offer another. */
-  readonly hasMore: boolean;
+  /** Whether a params URL that has not been asked may offer another. */
+  readonly urlNotAsked: boolean;
   /** How long a refused input is left alone before the params are looked at again. */
   readonly looksAgainMs: number;
   readonly store: SupervisedStore;
@@ -52,7 +62,7 @@ export class Spending {
   #spent: Spent | undefined;
   #kept: ReceivedToken | undefined;
   #rival: Intent | undefined;
-  #interruption: NeedMissing | DocumentChanged | undefined;
+  #interruption: Interruption | undefined;
   #next: () => Choice = () => ({ kind: 'none' });
 
   constructor(input: SpendingInput) {
@@ -78,7 +88,7 @@ export class Spending {
   }
 
   /** Why the attempt has to end without having failed, whatever the refresher makes of it. */
-  get interruption(): NeedMissing | DocumentChanged | undefined {
+  get interruption(): Interruption | undefined {
     return this.#interruption;
   }
 
@@ -86,7 +96,7 @@ export class Spending {
    * Chooses the input to send and writes durably that it is about to be sent, so that a store that takes no writes fails
    * the refresh while the input is unspent.
    *
-   * @throws NeedMissing without any, DocumentChanged, or a `TokenError` when all are dead.
+   * @throws NeedMissing without any, DocumentChanged, ParamsWanted, or a `TokenError` when all are dead.
    */
   async spend(offered: unknown, prefer: Preference): Promise<{ readonly value: string; readonly stored: boolean }> {
     const { key, clock, answered } = this.#input;
@@ -94,7 +104,7 @@ export class Spending {
     const offer = typeof offered === 'string' && offered !== '' ? offered : undefined;
     this.#next = () => chooseInput(this.#document.rotation, offer, prefer, clock.now());
     const choice = this.#next();
-    if (choice.kind !== 'send' && this.#input.hasMore) throw this.#interrupt(new DocumentChanged());
+    if (choice.kind !== 'send' && this.#input.urlNotAsked) throw this.#interrupt(new ParamsWanted());
     if (choice.kind === 'none' && offered !== undefined) {
       const message = `what ${key.type} is refreshed with must be a non-empty string, got ${describeKind(offered)}`;
       throw this.#interrupt(new NeedMissing(new TokenError('INPUT_MISSING', message, key)));
@@ -126,7 +136,7 @@ export class Spending {
    * The attempt has failed: notes what is known now of what it sent.
    *
    * @returns the error that says when to go on.
-   * @throws DocumentChanged when another input is on offer and the refresh has to start again with that.
+   * @throws DocumentChanged or ParamsWanted when another input is on offer, or may be, and the refresh starts again.
    */
   async settle(error: TokenError): Promise<TokenError> {
     if (this.#spent === undefined) return error;
@@ -139,9 +149,10 @@ export class Spending {
     const deadAt = this.#rival === undefined ? now : now + LEASE_MS;
     const refused: Refused = { hash: this.#spent.hash, deadAt, error: failureFacts(error) };
     this.#setRotation(withRefusal(this.#document.rotation, refused));
-    if (this.#next().kind !== 'send' && !this.#input.hasMore) return this.#refusal(refused, error);
+    const hasNext = this.#next().kind === 'send';
+    if (!hasNext && !this.#input.urlNotAsked) return this.#refusal(refused, error);
     await this.#write(this.#document);
-    throw new DocumentChanged();
+    throw hasNext ? new DocumentChanged() : new ParamsWanted();
   }
 
   /** Writes the document with its state of trying as it was. */
@@ -153,7 +164,7 @@ export class Spending {
     return store.set(id, content, document.version, hadTask ? { due } : {});
   }
 
-  #interrupt<Interruption extends NeedMissing | DocumentChanged>(interruption: Interruption): Interruption {
+  #interrupt(interruption: Interruption): Interruption {
     this.#interruption = interruption;
     return interruption;
   }

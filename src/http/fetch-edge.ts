@@ -1,3 +1,4 @@
+import { CALLBACK_HEADER } from '../callbacks/guarded-request.js';
 import {
   BodyRefused,
   bodyTooLarge,
@@ -46,6 +47,10 @@ export class FetchHttpRequest implements HttpRequest {
 
   get ifNoneMatch(): string | undefined {
     return this.#request.headers.get('if-none-match') ?? undefined;
+  }
+
+  get isCallback(): boolean {
+    return this.#request.headers.has(CALLBACK_HEADER);
   }
 
   get isCrossSite(): boolean {

@@ -26,7 +26,10 @@ export interface HandlerOptions {
   readonly trust?: readonly string[];
   /** Lets everybody do everything. Default: false. */
   readonly anonymous?: boolean;
-  /** In `scheduler`, type 1 is `oauth2_access_token` and 2 `jsapi_ticket`, as the original has them. Default: false. */
+  /**
+   * In `scheduler` and in the URLs of callbacks, type 1 is `oauth2_access_token` and 2 `jsapi_ticket`, as the original has
+   * them. Default: false.
+   */
   readonly legacyTypeNumbers?: boolean;
   /** The only hosts that `params` and `notify` may lead to, as in `createCallbacks`. Default: any. */
   readonly allowHosts?: readonly string[];

@@ -77,6 +77,9 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   const rules = { allowHosts, publicOnly, notifySecret };
   const hasRules = Object.values(rules).some((rule) => rule !== undefined);
   if (engine.callbacks === undefined || hasRules) createCallbacks(manager, { ...rules, legacyTypeNumbers });
+  if ((engine.callbacks?.typeNumbers === 'legacy') !== legacyTypeNumbers) {
+    throw new TypeError('legacyTypeNumbers must be the same for the handler and for the callbacks of its manager');
+  }
 
   function match(request: HttpRequest): Match | undefined {
     return router.match(request.method, request.path);

@@ -12,6 +12,8 @@ export interface HttpRequest {
   readonly peer: string | undefined;
   /** Whether a browser sends it for a page of another site. */
   readonly isCrossSite: boolean;
+  /** Whether a token server sends it to a URL that somebody has registered. */
+  readonly isCallback: boolean;
   /**
    * The body as text, `''` without one.
    *

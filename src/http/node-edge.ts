@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { CALLBACK_HEADER } from '../callbacks/guarded-request.js';
 import {
   BodyRefused,
   bodyTooLarge,
@@ -51,6 +52,10 @@ export class NodeHttpRequest implements HttpRequest {
   get isCrossSite(): boolean {
     const { 'sec-fetch-site': site, origin, host } = this.#request.headers;
     return isCrossSite(typeof site === 'string' ? site : undefined, origin, host);
+  }
+
+  get isCallback(): boolean {
+    return this.#request.headers[CALLBACK_HEADER] !== undefined;
   }
 
   async body(): Promise<string> {

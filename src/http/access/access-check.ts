@@ -26,6 +26,8 @@ export interface Caller {
   readonly peer: string | undefined;
   /** Whether a browser sends it for a page of another site, which has the address of whoever looks at it. */
   readonly isCrossSite?: boolean;
+  /** Whether a token server sends it to a URL that somebody has registered, perhaps to get at this very server. */
+  readonly isCallback?: boolean;
 }
 
 export interface Refusal {
@@ -38,6 +40,7 @@ const NAMES = ['keys', 'trust', 'anonymous', 'clock', 'onKeysFileBroken'];
 const NO_KEY: Refusal = { status: 401, message: 'a key is needed, as Authorization: Bearer <key>' };
 const UNKNOWN_KEY: Refusal = { status: 401, message: 'the key in Authorization is not known' };
 const CROSS_SITE: Refusal = { status: 403, message: 'a page of another site needs a key' };
+const CALLBACK: Refusal = { status: 403, message: 'a callback needs a key' };
 const WRONG_APP: Refusal = { status: 403, message: 'this key may not be used for this app' };
 
 /** One request that was let in, and what it may do. */
@@ -91,7 +94,7 @@ export class AccessCheck {
 
   /** Asked once for a request, which counts it. */
   admit(caller: Caller): Admission | Refusal {
-    if (this.#isAnonymous) return caller.isCrossSite === true ? CROSS_SITE : EVERYTHING;
+    if (this.#isAnonymous) return refusalWithoutKey(caller) ?? EVERYTHING;
     const key = presentedKey(caller.authorization);
     if (key === undefined) return this.#withoutKey(caller);
     const held = this.#keys.find(key);
@@ -101,10 +104,16 @@ export class AccessCheck {
     return new Admission(held.scopes, held.appids);
   }
 
-  #withoutKey({ peer, isCrossSite }: Caller): Admission | Refusal {
-    if (!this.#trusted.has(peer)) return NO_KEY;
-    return isCrossSite === true ? CROSS_SITE : TRUSTED;
+  #withoutKey(caller: Caller): Admission | Refusal {
+    if (!this.#trusted.has(caller.peer)) return NO_KEY;
+    return refusalWithoutKey(caller) ?? TRUSTED;
   }
+}
+
+/** Whose wish it is cannot be told from the address: the page's, or that of who has registered the URL. */
+function refusalWithoutKey({ isCrossSite, isCallback }: Caller): Refusal | undefined {
+  if (isCallback === true) return CALLBACK;
+  return isCrossSite === true ? CROSS_SITE : undefined;
 }
 
 function keySource(keys: unknown, clock: Clock, onBroken?: (error: Error) => void): () => readonly ApiKey[] {

@@ -1,5 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import type { ApiKey } from './api-key.js';
 import { checkedIn, codeOf, documentIn, textOf, unreadable } from './keys-document.js';
@@ -36,8 +48,8 @@ export function removeKey(path: string, id: string): readonly string[] {
 function change(path: string, changed: (keys: readonly ApiKey[]) => readonly ApiKey[]): void {
   const target = linkedPath(path);
   underLock(target ?? path, () => {
-    const text = target ?? linkedPath(path);
-    const document = text === undefined ? { keys: [] } : documentIn(path, textOf(text));
+    const source = target ?? linkedPath(path);
+    const document = source === undefined ? { keys: [] } : documentIn(path, textOf(source));
     const keys = checkedIn(path, changed(checkedIn(path, document.keys)));
     replaceFile(target ?? path, `${JSON.stringify({ ...document, keys }, undefined, 2)}\n`);
   });
@@ -78,11 +90,13 @@ function linkedPath(path: string): string | undefined {
 }
 
 function replaceFile(path: string, text: string): void {
+  const before = statSync(path, { throwIfNoEntry: false });
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   try {
     const file = openSync(temporary, 'wx', FILE_MODE);
     try {
       writeFileSync(file, text);
+      if (before !== undefined) keepAccess(file, before);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -93,6 +107,16 @@ function replaceFile(path: string, text: string): void {
     throw error;
   }
   syncDirectory(dirname(path));
+}
+
+/** A server that runs as somebody else can still read it. */
+function keepAccess(file: number, { mode, uid, gid }: Stats): void {
+  fchmodSync(file, mode & 0o777);
+  try {
+    fchownSync(file, uid, gid);
+  } catch {
+    // Only root may give files away; whoever owned it keeps it.
+  }
 }
 
 function syncDirectory(path: string): void {

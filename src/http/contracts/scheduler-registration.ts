@@ -1,6 +1,7 @@
 import type { TypeNumbers } from '../../callbacks/type-numbers.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js';
 import { describeKind, describeValue } from '../../core/redact.js';
+import type { AccessTokenMode } from '../../core/refresher.js';
 import type { Registration, TaskRegistration } from '../../core/registration.js';
 import { badRequest } from '../call.js';
 import type { Manager } from '../manager.js';
@@ -16,10 +17,16 @@ export function registrationIn(body: JsonObject, typeNumbers: TypeNumbers, manag
   if (typeof appsecret !== 'string' || appsecret === '') {
     throw badRequest('appsecret is required, and must be a string');
   }
-  if (tasks === undefined || tasks === null) return { appid, secret: appsecret, tasks: [] };
+  const app = { appid, secret: appsecret, ...accessTokenIn(body) };
+  if (tasks === undefined || tasks === null) return { ...app, tasks: [] };
   if (!Array.isArray(tasks)) throw badRequest(`tasks must be an array, got ${describeKind(tasks)}`);
   const planned = tasks.map((task: JsonValue, index) => taskIn(task, `tasks[${index}]`, typeNumbers, manager));
-  return { appid, secret: appsecret, tasks: planned };
+  return { ...app, tasks: planned };
+}
+
+/** Not in the original. The manager checks what it is. */
+function accessTokenIn({ accessToken }: JsonObject): Pick<Registration, 'accessToken'> {
+  return accessToken === undefined || accessToken === null ? {} : { accessToken: accessToken as AccessTokenMode };
 }
 
 function taskIn(task: JsonValue, where: string, typeNumbers: TypeNumbers, manager: Manager): TaskRegistration {

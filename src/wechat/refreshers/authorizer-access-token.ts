@@ -1,4 +1,5 @@
 import { TokenError } from '../../core/errors.js';
+import { NeedMissing } from '../../core/needs.js';
 import type { BuiltInRefresher, RefreshContext } from '../../core/refresher.js';
 import { type TokenKey, tokenKey } from '../../core/token-key.js';
 import { assertHolder, grantFromAnswer, refreshTokenFromAnswer } from './grant-from-answer.js';
@@ -34,11 +35,8 @@ function authorizerOf({ key, params }: RefreshContext): string {
   if (key.subject !== undefined) return key.subject;
   const given = params['authorizer_appid'];
   if (typeof given === 'string' && given !== '') return given;
-  throw new TokenError(
-    'INPUT_MISSING',
-    `${key.type} needs a subject, or authorizer_appid in the params of the task`,
-    key,
-  );
+  const message = `${key.type} needs a subject, or authorizer_appid in the params of the task`;
+  throw new NeedMissing(new TokenError('INPUT_MISSING', message, key));
 }
 
 function componentTokenKey(appid: string): TokenKey {

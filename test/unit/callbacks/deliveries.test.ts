@@ -3,6 +3,8 @@ import { Deliveries } from '../../../src/callbacks/deliveries.js';
 import type { GuardedAnswer, GuardedRequest } from '../../../src/callbacks/guarded-request.js';
 import { TypeNumbers } from '../../../src/callbacks/type-numbers.js';
 import { appSecretOf, verifyWebhook, type WebhookSecret } from '../../../src/callbacks/webhook-signature.js';
+import { deliveryContent, type FailingDelivery, readDeliveryDocument } from '../../../src/core/delivery-document.js';
+import { seal } from '../../../src/core/document-codec.js';
 import { engineOf } from '../../../src/core/engine-of.js';
 import { TokenError, type TokenManager, type TokenManagerEvents } from '../../../src/index.js';
 import { FaultyStore } from '../../support/shared-store.js';
@@ -55,7 +57,8 @@ function process(secrets: readonly WebhookSecret[] = []): TokenManager {
   const deliveries = new Deliveries({ engine, requests: targets, typeNumbers: new TypeNumbers(false), secrets });
   engine.attach({
     assertUrl: () => {},
-    params: async () => ({}),
+    askParams: async () => ({}),
+    typeNumbers: 'standard',
     start: () => deliveries.start(),
     taskChanged: (key) => deliveries.taskChanged(key),
     taskRemoved: (key) => deliveries.taskRemoved(key),
@@ -227,13 +230,19 @@ describe('a target that does not take it', () => {
     expect(failed[1]?.error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', message: 'the delivery failed' });
   });
 
-  it('that never answers delays nobody but those of the same host', async () => {
-    targets.answer = ({ url }) => (url.hostname === 'slow.test' ? new Promise(() => {}) : Promise.resolve(OK));
+  it('that never answers delays nobody but those of the same host and port', async () => {
+    targets.answer = ({ url }) => (url.host === 'slow.test' ? new Promise(() => {}) : Promise.resolve(OK));
     const names = Array.from({ length: 200 }, (_, index) => `wx${index}`);
     for (const name of names) await register(tokens, 'http://slow.test/', name);
     await register(tokens, NOTIFY, 'wxgood');
+    await register(tokens, 'http://slow.test:81/', 'wxother');
     await world.clock.advance(2_000);
-    expect(targets.sent.map(({ url }) => url.hostname).toSorted()).toEqual(['shop.test', 'slow.test', 'slow.test']);
+    expect(targets.sent.map(({ url }) => url.host).toSorted()).toEqual([
+      'shop.test',
+      'slow.test',
+      'slow.test',
+      'slow.test:81',
+    ]);
   });
 });
 
@@ -282,23 +291,70 @@ describe('what is owed', () => {
     expect(targets.tokens).toEqual(['token-1', 'token-1']);
   });
 
-  it('is delivered again, under the same id, when the store did not take that it had been', async () => {
-    const secrets = [Buffer.alloc(32, 1)];
-    const failing = process(secrets);
+  it('is not sent again, but noted later, when the store did not take that it had been', async () => {
+    let isFull = false;
+    faulty.before = (method, id) => {
+      if (isFull && method === 'set' && id?.startsWith('delivery/')) throw new Error('the disk is full');
+    };
     targets.answer = async () => {
-      faulty.before = (method) => {
-        if (method === 'set') throw new Error('the disk is full');
-      };
+      isFull = true;
       return OK;
     };
-    await register(failing);
+    const delivered = heard('delivered');
+    await register();
+    await world.clock.advance(HOUR_MS);
+    expect(targets.sent).toHaveLength(1);
+    expect(faulty.calls.filter((method) => method === 'lease').length).toBeLessThan(60);
+    expect(delivered).toEqual([]);
+    isFull = false;
+    await world.clock.advance(1_200_000);
+    expect(targets.sent).toHaveLength(1);
+    expect(delivered).toHaveLength(1);
+    expect(await deliveryOf()).toMatchObject({ state: 'delivered' });
+  });
+
+  it('is not a new version of the token that the target has', async () => {
+    await register();
     await world.clock.advance(0);
+    const { value, version } = await tokens.getRecord(APPID, TYPE);
+    const longer = { value, expiresInSeconds: 7_300, obtainedAt: world.clock.now() + 1_000 };
+    expect((await tokens.put(APPID, TYPE, longer)).version).toBeGreaterThan(version);
+    expect(await deliveryOf()).toMatchObject({ state: 'delivered', version });
+    await process().start();
+    await world.clock.advance(20_000);
+    expect(targets.sent).toHaveLength(1);
+  });
+
+  it('is delivered although a failure was noted by a clock that was a month ahead', async () => {
+    refuse();
+    await register();
+    await world.clock.advance(0);
+    const [noted] = await world.store.get([`delivery/${APPID}/${TYPE}`]);
+    const month = 30 * 24 * HOUR_MS;
+    const content = readDeliveryDocument(noted);
+    const { failing } = content;
+    const later = { ...failing, failedAt: world.clock.now() + month, retryAt: world.clock.now() + month + 1 };
+    const sealed = seal(
+      `delivery/${APPID}/${TYPE}`,
+      deliveryContent({ ...content, failing: later as FailingDelivery }),
+    );
+    await world.store.set(`delivery/${APPID}/${TYPE}`, sealed, content.version);
     targets.answer = async () => OK;
-    faulty.before = () => {};
-    await world.clock.advance(30_000);
-    expect(targets.sent.length).toBeGreaterThan(1);
-    expect(new Set(targets.sent.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
-    expect(await deliveryOf(failing)).toMatchObject({ state: 'delivered' });
+    await process().start();
+    await world.clock.advance(20_000);
+    expect(await deliveryOf()).toMatchObject({ state: 'delivered' });
+  });
+
+  it('that cannot be read is told of, with growing pauses, and sent to nobody', async () => {
+    const failed = heard('deliveryFailed');
+    const newer = { format: 99, checksum: 'x' };
+    await world.store.set(`delivery/${APPID}/${TYPE}`, newer, 0);
+    await register();
+    await world.clock.advance(HOUR_MS);
+    expect(targets.sent).toEqual([]);
+    expect(failed[0]).toMatchObject({ error: { code: 'STORE_UNAVAILABLE' }, attempt: 1 });
+    expect(failed.length).toBeLessThan(30);
+    expect(await deliveryOf()).toMatchObject({ state: 'failed', lastError: expect.stringContaining('format 99') });
   });
 
   it('is nothing once the token has ended', async () => {
@@ -320,6 +376,52 @@ describe('what is owed', () => {
     await world.clock.advance(600_000);
     expect(targets.sent).toHaveLength(1);
     expect(await deliveryOf()).toBeUndefined();
+  });
+});
+
+describe('another target', () => {
+  const OLD = 'http://old.test/';
+  const NEW = 'http://new.test/';
+  let hold: ((answer: GuardedAnswer) => void)[];
+
+  /** Tasks of which two are being delivered to the old target, and one waits for its turn there. */
+  async function waiting(): Promise<void> {
+    hold = [];
+    targets.answer = ({ url }) =>
+      url.href.startsWith(OLD) ? new Promise((end) => hold.push(end)) : Promise.resolve(OK);
+    for (const appid of ['wxa', 'wxb']) await register(tokens, OLD, appid);
+    await world.clock.advance(1_000);
+    await register(tokens, OLD);
+    await world.clock.advance(1_000);
+    expect(targets.sent.map(({ url }) => url.searchParams.get('appid'))).toEqual(['wxa', 'wxb']);
+    targets.sent.length = 0;
+  }
+
+  it.each([
+    ['was replaced', () => register(tokens, NEW), [NEW]],
+    ['was taken away', () => tokens.register({ appid: APPID, tasks: [TYPE] }), []],
+    ['went with its task', () => tokens.unregister(APPID), []],
+    ['went with its task, which came back', () => tokens.unregister(APPID).then(() => register(tokens, NEW)), [NEW]],
+  ])('gets nothing once it %s, and the new one does not wait for it', async (_what, change, expected) => {
+    await waiting();
+    await change();
+    await world.clock.advance(3_000);
+    expect(targets.sent.map(({ url }) => `${url.origin}/`)).toEqual(expected);
+    for (const end of hold) end(OK);
+    await world.clock.advance(10_000);
+    expect(targets.sent.map(({ url }) => `${url.origin}/`)).toEqual(expected);
+  });
+
+  it('does not wait until the one before would have been tried again', async () => {
+    let end: (answer: GuardedAnswer) => void = () => {};
+    targets.answer = ({ url }) =>
+      url.href.startsWith(OLD) ? new Promise((answer) => (end = answer)) : Promise.resolve(OK);
+    await register(tokens, OLD);
+    await world.clock.advance(0);
+    await register(tokens, NEW);
+    end({ status: 500, body: Buffer.alloc(0) });
+    await world.clock.advance(1_000);
+    expect(targets.sent.map(({ url }) => `${url.origin}/`)).toEqual([OLD, NEW]);
   });
 });
 

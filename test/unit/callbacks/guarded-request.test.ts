@@ -91,7 +91,7 @@ describe('a request', () => {
   it('is sent as it is, over a connection of its own', async () => {
     const { port } = await listen(echoing);
     const requests = guarded({ lookup: answering('127.0.0.1') });
-    const answer = await requests.request({
+    const answer = await requests.send({
       url: `http://callback.test:${port}/a/b?c=d#e`,
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -108,6 +108,7 @@ describe('a request', () => {
         'content-type': 'application/json',
         'content-length': '7',
         'user-agent': 'wechat-token-manager',
+        'x-wechat-token-manager-callback': '1',
       },
     });
   });
@@ -116,20 +117,20 @@ describe('a request', () => {
     const { port, hits } = await listen(echoing);
     const requests = guarded({ lookup: () => Promise.reject(new Error('looked up')) });
     const url = new URL(`http://127.0.0.1:${port}/`);
-    await expect(requests.request({ url, method: 'GET' })).resolves.toMatchObject({ status: 200 });
+    await expect(requests.send({ url, method: 'GET' })).resolves.toMatchObject({ status: 200 });
     expect(hits).toHaveLength(1);
   });
 
   it('finds localhost by the lookup of the system', async () => {
     const { port } = await listen(echoing);
-    const answer = await guarded().request({ url: `http://localhost:${port}/`, method: 'GET' });
+    const answer = await guarded().send({ url: `http://localhost:${port}/`, method: 'GET' });
     expect(answer.status).toBe(200);
   });
 
   it('takes the next address when nobody answers at the first', async () => {
     const { port } = await listen(echoing);
     const requests = guarded({ lookup: answering('::1', '127.0.0.2', '127.0.0.1') });
-    const answer = await requests.request({ url: `http://callback.test:${port}/`, method: 'GET' });
+    const answer = await requests.send({ url: `http://callback.test:${port}/`, method: 'GET' });
     expect(answer.status).toBe(200);
   });
 
@@ -138,7 +139,7 @@ describe('a request', () => {
     const { port, hits } = await listen((_request, response) => {
       response.writeHead(302, { location: `http://127.0.0.1:${target.port}/` }).end('moved');
     });
-    const answer = await guarded().request({ url: `http://127.0.0.1:${port}/`, method: 'GET' });
+    const answer = await guarded().send({ url: `http://127.0.0.1:${port}/`, method: 'GET' });
     expect(answer).toEqual({ status: 302, body: Buffer.from('moved') });
     expect(hits).toHaveLength(1);
     expect(target.hits).toEqual([]);
@@ -146,7 +147,7 @@ describe('a request', () => {
 
   it.each([204, 400, 404, 500, 503])('has the answer with HTTP status %i', async (status) => {
     const { port } = await listen((_request, response) => response.writeHead(status).end());
-    const answer = await guarded().request({ url: `http://127.0.0.1:${port}/`, method: 'POST', body: '' });
+    const answer = await guarded().send({ url: `http://127.0.0.1:${port}/`, method: 'POST', body: '' });
     expect(answer).toEqual({ status, body: Buffer.alloc(0) });
   });
 
@@ -164,7 +165,7 @@ describe('a request', () => {
     cleanups.push(() => new Promise((resolve) => server.close(resolve)));
     const { port } = server.address() as AddressInfo;
     const requests = guarded({ lookup: answering('127.0.0.1') });
-    const error = await failure(requests.request({ url: `https://callback.test:${port}/`, method: 'GET' }));
+    const error = await failure(requests.send({ url: `https://callback.test:${port}/`, method: 'GET' }));
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
     expect(hello.includes('callback.test')).toBe(true);
   });
@@ -175,7 +176,7 @@ describe('a host', () => {
     const { port, hits } = await listen(echoing);
     const requests = guarded({ lookup: answering('127.0.0.1', '169.254.169.254') });
     const url = `http://callback.test:${port}/${CANARY}?${CANARY}`;
-    const error = await failure(requests.request({ url, method: 'GET' }));
+    const error = await failure(requests.send({ url, method: 'GET' }));
     expect(error).toMatchObject({ name: 'TokenError', code: 'UPSTREAM_REJECTED', retryable: false });
     expect(error.message).toBe(`A callback URL must not lead to callback.test:${port}: metadata addresses are refused`);
     expect(everythingShown(error)).not.toContain(CANARY);
@@ -185,7 +186,7 @@ describe('a host', () => {
   it.each(['0.0.0.0', '::', '::ffff:0.0.0.0', '127.1', ''])('at %j is never reached', async (address) => {
     const { port, hits } = await listen(echoing);
     const requests = guarded({ lookup: answering(address) });
-    const error = await failure(requests.request({ url: `http://callback.test:${port}/`, method: 'GET' }));
+    const error = await failure(requests.send({ url: `http://callback.test:${port}/`, method: 'GET' }));
     expect(error.code).toBe('UPSTREAM_REJECTED');
     expect(hits).toEqual([]);
   });
@@ -195,7 +196,7 @@ describe('a host', () => {
     async (address) => {
       const { port, hits } = await listen(echoing);
       const requests = guarded({ lookup: answering(address), publicOnly: true });
-      const error = await failure(requests.request({ url: `http://callback.test:${port}/`, method: 'GET' }));
+      const error = await failure(requests.send({ url: `http://callback.test:${port}/`, method: 'GET' }));
       expect(error.code).toBe('UPSTREAM_REJECTED');
       expect(hits).toEqual([]);
     },
@@ -205,7 +206,7 @@ describe('a host', () => {
     const { port, hits } = await listen(echoing);
     const requests = guarded({ publicOnly: true });
     for (const host of ['127.0.0.1', '2130706433', '0x7f.1', '[::1]', '[::ffff:7f00:1]', 'localhost']) {
-      const error = await failure(requests.request({ url: `http://${host}:${port}/`, method: 'GET' }));
+      const error = await failure(requests.send({ url: `http://${host}:${port}/`, method: 'GET' }));
       expect(error.code).toBe('UPSTREAM_REJECTED');
       expect(error.message).toContain('loopback addresses are refused');
     }
@@ -219,7 +220,7 @@ describe('a host', () => {
       return [toLookupAddress('127.0.0.1')];
     };
     const requests = guarded({ lookup, allowHosts: ['*.example.com'] });
-    const error = await failure(requests.request({ url: `http://callback.test/${CANARY}`, method: 'GET' }));
+    const error = await failure(requests.send({ url: `http://callback.test/${CANARY}`, method: 'GET' }));
     expect(error).toMatchObject({ code: 'UPSTREAM_REJECTED', retryable: false });
     expect(error.message).toBe('A callback URL must name one of the allowed hosts, not callback.test');
     expect(lookups).toBe(0);
@@ -227,7 +228,7 @@ describe('a host', () => {
 
   it.each(['ENOTFOUND', 'EAI_AGAIN'])('that cannot be looked up for %s may be tried again', async (code) => {
     const lookup: Lookup = () => Promise.reject(Object.assign(new Error(CANARY), { code }));
-    const error = await failure(guarded({ lookup }).request({ url: 'http://callback.test/', method: 'GET' }));
+    const error = await failure(guarded({ lookup }).send({ url: 'http://callback.test/', method: 'GET' }));
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
     expect(error.message).toBe(`The request to callback.test failed (Error ${code})`);
     expect(everythingShown(error)).not.toContain(CANARY);
@@ -235,7 +236,7 @@ describe('a host', () => {
 
   it('without any address may be tried again', async () => {
     const requests = guarded({ lookup: answering() });
-    const error = await failure(requests.request({ url: 'http://callback.test/', method: 'GET' }));
+    const error = await failure(requests.send({ url: 'http://callback.test/', method: 'GET' }));
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
   });
 });
@@ -261,7 +262,7 @@ describe('a name that leads elsewhere with every lookup', () => {
     const requests = guarded({ lookup });
     const codes: string[] = [];
     for (let time = 0; time < 6; time++) {
-      codes.push((await failure(requests.request({ url: `http://rebind.test:${port}/`, method: 'GET' }))).code);
+      codes.push((await failure(requests.send({ url: `http://rebind.test:${port}/`, method: 'GET' }))).code);
     }
     const ofAddress = { '::1': 'UPSTREAM_UNAVAILABLE', '0.0.0.0': 'UPSTREAM_REJECTED' } as Record<string, string>;
     expect(codes).toEqual(codes.map((__, time) => ofAddress[addresses[time % 2] ?? '']));
@@ -310,7 +311,7 @@ describe('a name that leads elsewhere with every lookup', () => {
 describe('an answer', () => {
   it('may have 64 KiB', async () => {
     const { port } = await listen((_request, response) => response.end('x'.repeat(LIMIT)));
-    const answer = await guarded().request({ url: `http://127.0.0.1:${port}/`, method: 'GET' });
+    const answer = await guarded().send({ url: `http://127.0.0.1:${port}/`, method: 'GET' });
     expect(answer.body).toHaveLength(LIMIT);
   });
 
@@ -329,7 +330,7 @@ describe('an answer', () => {
     ],
   ])('of one byte more, sent %s, is cut off', async (_, send) => {
     const { port, hits } = await listen((__, response) => void send(response));
-    const error = await failure(guarded().request({ url: `http://127.0.0.1:${port}/${CANARY}`, method: 'GET' }));
+    const error = await failure(guarded().send({ url: `http://127.0.0.1:${port}/${CANARY}`, method: 'GET' }));
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
     expect(error.message).toBe(`127.0.0.1:${port} answered with more than 65536 bytes`);
     expect(everythingShown(error)).not.toContain(CANARY);
@@ -346,7 +347,7 @@ describe('an answer', () => {
     });
     const requests = guarded();
     for (const path of ['reset', 'end', 'short', 'ssh']) {
-      const error = await failure(requests.request({ url: `http://127.0.0.1:${port}/${path}`, method: 'GET' }));
+      const error = await failure(requests.send({ url: `http://127.0.0.1:${port}/${path}`, method: 'GET' }));
       expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
       expect(error.message).toMatch(`The request to 127.0.0.1:${port} failed (`);
     }
@@ -355,7 +356,7 @@ describe('an answer', () => {
   it('does not come from a dead port', async () => {
     const port = await deadPort();
     const url = `http://127.0.0.1:${port}/${CANARY}?${CANARY}`;
-    const error = await failure(guarded().request({ url, method: 'GET' }));
+    const error = await failure(guarded().send({ url, method: 'GET' }));
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
     expect(error.message).toBe(`The request to 127.0.0.1:${port} failed (Error ECONNREFUSED connect)`);
     expect(everythingShown(error)).not.toContain(CANARY);
@@ -374,7 +375,7 @@ describe('the time', () => {
   ])('of a server that is %s ends after 5 s of the clock', async (_, manner) => {
     const clock = new FakeClock();
     const { port, hits } = await listen(manner);
-    const outcome = failure(guarded({ clock }).request({ url: `http://127.0.0.1:${port}/${CANARY}`, method: 'GET' }));
+    const outcome = failure(guarded({ clock }).send({ url: `http://127.0.0.1:${port}/${CANARY}`, method: 'GET' }));
     await until(() => hits.length > 0);
     await clock.advance(4_999);
     expect(await Promise.race([outcome, 'pending'])).toBe('pending');
@@ -399,7 +400,7 @@ describe('the time', () => {
       });
     };
     const requests = guarded({ clock, lookup, timeoutMs: 100 });
-    const outcome = failure(requests.request({ url: `http://callback.test:${port}/`, method: 'GET' }));
+    const outcome = failure(requests.send({ url: `http://callback.test:${port}/`, method: 'GET' }));
     await until(() => isAsked);
     await clock.advance(100);
     expect(await outcome).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
@@ -414,7 +415,7 @@ describe('the time', () => {
     await listenOn(silent);
     cleanups.push(() => new Promise((resolve) => silent.close(resolve)));
     const { port } = silent.address() as AddressInfo;
-    const outcome = failure(guarded({ clock }).request({ url: `https://127.0.0.1:${port}/`, method: 'GET' }));
+    const outcome = failure(guarded({ clock }).send({ url: `https://127.0.0.1:${port}/`, method: 'GET' }));
     const accepted = new Promise<Socket>((resolve) => silent.once('connection', resolve));
     const socket = (await accepted).on('error', () => {}).resume();
     await clock.advance(5_000);
@@ -433,7 +434,7 @@ describe('a signal', () => {
     const { port, hits } = await listen(() => {});
     const controller = new AbortController();
     const { signal } = controller;
-    const asked = guarded({ clock }).request({ url: `http://127.0.0.1:${port}/`, method: 'GET', signal });
+    const asked = guarded({ clock }).send({ url: `http://127.0.0.1:${port}/`, method: 'GET', signal });
     const outcome = asked.catch((error: unknown) => error);
     await until(() => hits.length > 0);
     controller.abort(reason);
@@ -449,90 +450,26 @@ describe('a signal', () => {
       return new Promise(() => {});
     };
     const { signal } = controller;
-    const asked = guarded({ lookup }).request({ url: 'http://callback.test/', method: 'GET', signal });
+    const asked = guarded({ lookup }).send({ url: 'http://callback.test/', method: 'GET', signal });
     await expect(asked).rejects.toBe(null);
   });
 
   it('that is aborted already keeps the request from being sent', async () => {
     const { port, hits } = await listen(echoing);
     const signal = AbortSignal.abort('enough');
-    const asked = guarded().request({ url: `http://127.0.0.1:${port}/`, method: 'GET', signal });
+    const asked = guarded().send({ url: `http://127.0.0.1:${port}/`, method: 'GET', signal });
     await expect(asked).rejects.toBe('enough');
     expect(hits).toEqual([]);
   });
 });
 
-describe('many requests', () => {
-  const hang: RequestListener = () => {};
-
-  it('are two at once for a host, and others do not wait for them', async () => {
-    const clock = new FakeClock();
-    const held: ServerResponse[] = [];
-    const { port, hits } = await listen((_request, response) => void held.push(response));
-    const requests = guarded({ clock, lookup: answering('127.0.0.1') });
-    const ask = (host: string): Promise<unknown> =>
-      requests.request({ url: `http://${host}.test:${port}/`, method: 'GET' });
-    const slow = Array.from({ length: 20 }, () => ask('slow'));
-    await until(() => hits.length === 2);
-    const other = ask('other');
-    await until(() => hits.length === 3);
-    await clock.advance(10);
-    expect(hits.map(({ headers }) => headers.host)).toEqual(
-      ['slow', 'slow', 'other'].map((host) => `${host}.test:${port}`),
-    );
-    held[2]?.end();
-    await other;
-    held[0]?.end();
-    await until(() => held.length === 4);
-    await clock.advance(10);
-    expect(hits).toHaveLength(4);
-    for (let next = 1; next < 21; next++) {
-      await until(() => held.length > next);
-      held[next]?.end();
-    }
-    await Promise.all(slow);
-    expect(hits).toHaveLength(21);
-  });
-
-  it('are 16 at once for all hosts', async () => {
-    const clock = new FakeClock();
-    const { port, hits } = await listen(hang);
-    const requests = guarded({ clock, lookup: answering('127.0.0.1') });
-    const asked = Array.from({ length: 20 }, (_, host) =>
-      failure(requests.request({ url: `http://host${host}.test:${port}/`, method: 'GET' })),
-    );
-    await until(() => hits.length === 16);
-    await clock.advance(10);
-    expect(hits).toHaveLength(16);
-    expect(clock.pendingTimers).toBe(16);
-    await clock.advance(4_990);
-    await until(() => hits.length === 20);
-    await clock.advance(5_000);
-    for (const error of await Promise.all(asked)) expect(error.code).toBe('UPSTREAM_UNAVAILABLE');
-  });
-
-  it('may be given up while they wait', async () => {
-    const { port, hits } = await listen(hang);
-    const requests = guarded({ clock: new FakeClock() });
-    const url = `http://127.0.0.1:${port}/`;
-    const first = [1, 2].map(() => failure(requests.request({ url, method: 'GET' })));
-    const controller = new AbortController();
-    const waiting = requests.request({ url, method: 'GET', signal: controller.signal });
-    controller.abort('enough');
-    await expect(waiting).rejects.toBe('enough');
-    await requests.close();
-    await Promise.all(first);
-    expect(hits.length).toBeLessThanOrEqual(2);
-  });
-});
-
 describe('close', () => {
-  it('ends what is under way and what waits with CLOSED, and lets nothing begin', async () => {
+  it('ends what is under way with CLOSED, and lets nothing begin', async () => {
     const clock = new FakeClock();
     const { port, hits } = await listen(() => {});
     const requests = guarded({ clock });
-    const ask = (): Promise<unknown> => requests.request({ url: `http://127.0.0.1:${port}/`, method: 'GET' });
-    const asked = [1, 2, 3].map(() => failure(ask()));
+    const ask = (): Promise<unknown> => requests.send({ url: `http://127.0.0.1:${port}/`, method: 'GET' });
+    const asked = [1, 2].map(() => failure(ask()));
     await until(() => hits.length === 2);
     await requests.close();
     for (const error of await Promise.all(asked)) expect(error.code).toBe('CLOSED');

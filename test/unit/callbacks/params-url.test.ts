@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCallbacks } from '../../../src/http/index.js';
-import { type BuiltInTokenType, MemoryStore, TokenManager } from '../../../src/index.js';
+import { type BuiltInTokenType, MemoryStore, TokenManager, type TokenManagerEvents } from '../../../src/index.js';
 import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
 import { shared } from '../../support/shared-store.js';
 import { APPID, SECRET } from '../../support/world.js';
@@ -179,6 +179,65 @@ describe('a params URL', () => {
   });
 });
 
+describe('params URLs', () => {
+  it('that are slow serve every task in the end, and nobody asks who no longer waits', async () => {
+    const waiting: ServerResponse[] = [];
+    answer = (response) => waiting.push(response);
+    const tokens = manager();
+    const users = Array.from({ length: 24 }, (_, index) => `openid-${index}`);
+    const got = new Set<string>();
+    tokens.on('refreshed', ({ subject }) => void got.add(subject as string));
+    const tasks = users.map((subject) => ({ type: 'oauth2_access_token' as const, subject, params: params() }));
+    await tokens.register({ appid: APPID, secret: SECRET, tasks });
+    for (let round = 0; round < 100 && got.size < users.length; round++) {
+      // One turn of questions is answered after four seconds, and the rest is still there.
+      await clock.advance(4_000);
+      await setImmediate();
+      for (const response of waiting.splice(0)) {
+        const subject = new URL(response.req.url ?? '', origin).searchParams.get('subject') as string;
+        response.end(JSON.stringify({ refresh_token: wechat.authorizeUser(APPID, subject).refresh_token }));
+      }
+      for (let turn = 0; turn < 50; turn++) await setImmediate();
+    }
+    expect(got.size).toBe(users.length);
+    expect(asked).toHaveLength(users.length);
+  });
+
+  it('that failed are not asked again within five seconds, however many callers there are', async () => {
+    answer = (response) => response.writeHead(500).end();
+    const tokens = manager();
+    const task = { type: 'oauth2_access_token', subject: USER, params: params() } as const;
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [task] });
+    for (let caller = 0; caller < 20; caller++) {
+      const got = tokens.get(APPID, 'oauth2_access_token', { subject: USER });
+      await expect(got).rejects.toMatchObject({ code: 'INPUT_MISSING' });
+    }
+    expect(asked).toHaveLength(1);
+    await clock.advance(5_000);
+    await tokens.get(APPID, 'oauth2_access_token', { subject: USER }).catch(() => {});
+    expect(asked).toHaveLength(2);
+  });
+
+  it('that fail are never a failure of a key without subject, whose refresh token is good', async () => {
+    const tokens = manager();
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: ['component_access_token'] });
+    const value = wechat.pushVerifyTicket(APPID);
+    await tokens.put(APPID, 'component_verify_ticket', { value, expiresInSeconds: 43_200 });
+    const authorizer_refresh_token = wechat.authorizeMerchant(APPID, MERCHANT);
+    answers({ authorizer_appid: MERCHANT, authorizer_refresh_token });
+    await tokens.register({ appid: APPID, tasks: [{ type: 'authorizer_access_token', params: params() }] });
+    const { dueAt } = await tokens.getRecord(APPID, 'authorizer_access_token');
+    answer = (response) => response.writeHead(500).end();
+    const failed = new Promise<TokenManagerEvents['refreshFailed']>((resolve) => tokens.once('refreshFailed', resolve));
+    await clock.advance(dueAt - clock.now());
+    const { error, retryAt } = await failed;
+    expect(error.message).toContain('answered with status 500');
+    expect(retryAt - clock.now()).toBeLessThan(60_000);
+    const [stored] = await store.get([`key/${APPID}/authorizer_access_token`]);
+    expect(stored?.data).not.toHaveProperty('trying');
+  });
+});
+
 describe('registering a URL', () => {
   it.each(['params', 'notify'] as const)('as %s needs callbacks, and an address that may be called', async (name) => {
     const register = (tokens: TokenManager, url: string): Promise<void> =>
@@ -221,5 +280,12 @@ describe('createCallbacks', () => {
     createCallbacks(tokens);
     expect(() => createCallbacks(tokens)).toThrow('attached to this manager already');
     expect(() => createCallbacks({})).toThrow('must be a TokenManager');
+  });
+
+  it('refuses a manager that is closed, for which nothing would end them', async () => {
+    const tokens = manager({ callbacks: false });
+    await tokens.start();
+    await tokens.close();
+    expect(() => createCallbacks(tokens)).toThrow('closed');
   });
 });

@@ -61,13 +61,13 @@ describe('gatherNeeds', () => {
       refresher(() => GRANT, dependencies),
       given,
       { clock, tokenOf, hasTask: has, isPushed: () => false, wasPushed: () => false, callbacks: undefined },
-      { canDoWithout: false, asksAnyway: false },
+      { canDoWithout: false, asksParams: false },
     );
   }
 
   test('there may be none', async () => {
-    expect(await gather(undefined)).toEqual({ params: {}, tokens: new Map(), hasMore: false });
-    expect(await gather(task(undefined), [])).toEqual({ params: {}, tokens: new Map(), hasMore: false });
+    expect(await gather(undefined)).toEqual({ params: {}, tokens: new Map(), urlNotAsked: false });
+    expect(await gather(task(undefined), [])).toEqual({ params: {}, tokens: new Map(), urlNotAsked: false });
   });
 
   test('params are those of the task, or what its function answers for the key', async () => {
@@ -197,7 +197,7 @@ describe('ask', () => {
       needs: {
         params: { a: 1 },
         tokens: new Map([[keyId(TOKEN), { key: TOKEN, value: 'T', pushed: false }]]),
-        hasMore: false,
+        urlNotAsked: false,
       },
       clock,
       upstream: {
@@ -212,7 +212,7 @@ describe('ask', () => {
         key: KEY,
         document: NO_KEY_DOCUMENT,
         hadTask: false,
-        hasMore: false,
+        urlNotAsked: false,
         answered: [],
         looksAgainMs: 1,
         store,

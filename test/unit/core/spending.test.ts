@@ -53,7 +53,7 @@ function spending(document: KeyDocument, more: Partial<SpendingInput> = {}): Spe
     document,
     hadTask: true,
     answered: [],
-    hasMore: false,
+    urlNotAsked: false,
     looksAgainMs: LOOKS_AGAIN_MS,
     store,
     clock: storeClock,

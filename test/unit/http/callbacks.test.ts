@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { engineOf } from '../../../src/core/engine-of.js';
 import {
   appSecretOf,
   createCallbacks,
@@ -145,6 +146,37 @@ describe('params of the scheduler contract', () => {
   });
 });
 
+describe('a callback to this very server', () => {
+  it.each([{ trust: ['127.0.0.0/8', '::1'] }, { anonymous: true }])(
+    'opens nothing, whoever is let in without a key: %j',
+    async (access) => {
+      world = new HttpWorld({ contracts: ['scheduler', 'wetoken'] });
+      const tokens = world.manager();
+      const handler = createHandler(tokens, { contracts: ['scheduler', 'wetoken'], ...access });
+      const server = createServer(handler.node);
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const own = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      await tokens.register({ appid: 'wxvictim', secret: 'theirs', tasks: ['access_token'] });
+      await tokens.get('wxvictim', 'access_token');
+      const registered = async (params: string): Promise<unknown> => {
+        const body = JSON.stringify({
+          appid: APPID,
+          appsecret: SECRET,
+          tasks: [{ type: 1, params: `${own}${params}` }],
+        });
+        await fetch(`${own}/registe`, { method: 'POST', body });
+        return (await fetch(`${own}/task/${APPID}/1`)).json();
+      };
+      expect(await registered('/wxvictim/wechat/token/get')).toMatchObject({ code: 424, result: null });
+      expect(await registered('/wechat/app/create?appid=wxvictim&secret=EVIL')).toMatchObject({ code: 424 });
+      const secret = engineOf(tokens).registry.app('wxvictim')?.secret;
+      expect(secret).toBe('theirs');
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  );
+});
+
 describe('the rules of callbacks', () => {
   it.each([
     [{ publicOnly: true }, 'loopback addresses are refused'],
@@ -166,6 +198,14 @@ describe('the rules of callbacks', () => {
       'attached to this manager already',
     );
     expect(() => createHandler(tokens, { anonymous: true })).not.toThrow();
+  });
+
+  it('number types as the handler does, whoever has attached them', () => {
+    start();
+    const tokens = world.manager();
+    createCallbacks(tokens);
+    const legacy = (): unknown => createHandler(tokens, { anonymous: true, legacyTypeNumbers: true });
+    expect(legacy).toThrow('legacyTypeNumbers must be the same');
   });
 
   it('that are none are refused before anything is attached', () => {

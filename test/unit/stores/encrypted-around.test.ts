@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { isJsonObject } from '../../../src/core/json.js';
 import type { Lease, TokenStore } from '../../../src/core/store.js';
+import { EncryptedStore } from '../../../src/stores/encrypted.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
+import { TokenManager } from '../../../src/token-manager.js';
 import { shared } from '../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../support/world.js';
 import { A, all, DATA, encrypted, ID, NOT_ENCRYPTED, OTHER_ID, plant } from './encrypted-documents.js';
@@ -150,3 +152,18 @@ class ClaimingStore extends MemoryStore {
     return leases;
   }
 }
+
+test('a manager without the encryption reads nothing, and takes nothing for damaged', async () => {
+  const clock = new FakeClock();
+  const memory = new MemoryStore({ clock });
+  const manager = (store: TokenStore): TokenManager => new TokenManager({ store, clock });
+  const keeper = manager(new EncryptedStore(shared(memory), { keys: [Buffer.alloc(32, 1)] }));
+  await keeper.register({ appid: 'wx1', secret: 'secret' });
+  await keeper.put('wx1', 'access_token', { value: 'token', expiresInSeconds: 7_200 });
+  const before = await memory.get(['app/wx1', 'key/wx1/access_token']);
+  const plain = manager(shared(memory));
+  const got = plain.get('wx1', 'access_token');
+  await expect(got).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', message: expect.stringContaining('encrypted') });
+  expect(await memory.get(['app/wx1', 'key/wx1/access_token'])).toEqual(before);
+  await Promise.all([plain.close(), keeper.close()]);
+});

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/core/json.js';
+import type { NeedMissing } from '../../../src/core/needs.js';
 import type { RefreshContext, SpentToken, WeChatRequest } from '../../../src/core/refresher.js';
 import { keyId, type TokenKey, tokenKey } from '../../../src/core/token-key.js';
 import { authorizerAccessTokenRefresher } from '../../../src/wechat/refreshers/authorizer-access-token.js';
@@ -159,7 +160,10 @@ describe('authorizer_access_token', () => {
     await authorizerAccessTokenRefresher.refresh(context);
     expect(context.requests).toEqual([request]);
     const error = await failure(authorizerAccessTokenRefresher.refresh(contextOf(key, answer, { stored: 'R1' })));
-    expect(error).toMatchObject({ code: 'INPUT_MISSING', type: 'authorizer_access_token' });
+    expect((error as unknown as NeedMissing).error).toMatchObject({
+      code: 'INPUT_MISSING',
+      type: 'authorizer_access_token',
+    });
   });
 
   it('refuses the answer for another account', async () => {

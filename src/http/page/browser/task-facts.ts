@@ -32,5 +32,6 @@ export function deliveryIn({ delivery }: Task, { say }: Words): string {
   const { state, attempts } = delivery;
   if (state === 'delivered') return say('delivered');
   if (state === 'owed') return say('owed');
+  if (state === 'waiting') return say('waiting');
   return attempts === 1 ? say('undeliveredOnce') : say('undelivered', { attempts });
 }

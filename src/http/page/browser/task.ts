@@ -23,7 +23,7 @@ export interface TaskFailure {
 }
 
 export interface Delivery {
-  readonly state: 'delivered' | 'owed' | 'failed';
+  readonly state: 'delivered' | 'owed' | 'failed' | 'waiting';
   readonly deliveredAt?: number | undefined;
   readonly attempts: number;
   readonly lastError?: string | undefined;

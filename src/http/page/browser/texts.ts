@@ -60,6 +60,7 @@ export const TEXTS = {
 
   delivered: ['Delivered', '已送达'],
   owed: ['On its way', '发送中'],
+  waiting: ['Waiting for a token', '等待 token'],
   undelivered: ['Failed, {attempts} attempts', '失败 {attempts} 次'],
   undeliveredOnce: ['Failed once', '失败 1 次'],
   noDelivery: ['None', '无'],

@@ -1,0 +1,93 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../core/clock.js';
+import { isTokenError, TokenError } from '../core/errors.js';
+import { isJsonObject, type JsonObject } from '../core/json.js';
+import { keyId, type TokenKey } from '../core/token-key.js';
+import { withKeyInQuery } from './callback-query.js';
+import type { GuardedAnswer, GuardedRequests } from './guarded-request.js';
+import { HostTurns } from './host-turns.js';
+import type { TypeNumbers } from './type-numbers.js';
+
+interface Failed {
+  readonly url: string;
+  readonly error: TokenError;
+  /** By the monotonic clock. */
+  readonly until: number;
+}
+
+const MAX_ASKING_PER_HOST = 8;
+/** For a turn; the answer has as long once more. */
+const MAX_WAIT_MS = 5_000;
+const MAX_REMEMBERED = 10_000;
+/** Callers who come one after the other do not ask a URL that has just failed again and again. */
+const REMEMBER_FAILURE_MS = 5_000;
+
+/** Asks the params URLs of tasks. */
+export class ParamsUrls {
+  readonly #requests: GuardedRequests;
+  readonly #typeNumbers: TypeNumbers;
+  readonly #clock: Clock;
+  readonly #turns = new HostTurns(MAX_ASKING_PER_HOST);
+  readonly #failed = new LRUCache<string, Failed>({ max: MAX_REMEMBERED });
+
+  constructor(requests: GuardedRequests, typeNumbers: TypeNumbers, clock: Clock) {
+    this.#requests = requests;
+    this.#typeNumbers = typeNumbers;
+    this.#clock = clock;
+  }
+
+  /**
+   * What the params URL of a task answers to a GET.
+   *
+   * @throws a `TokenError` with code `INPUT_MISSING` when that is not a JSON object, `CLOSED`, or the signal's reason.
+   */
+  async ask(url: string, key: TokenKey, signal: AbortSignal): Promise<JsonObject> {
+    const failed = this.#failed.get(keyId(key));
+    if (failed !== undefined && failed.url === url && failed.until > this.#clock.monotonic()) throw failed.error;
+    try {
+      return await this.#ask(url, key, signal);
+    } catch (error) {
+      if (!isTokenError(error) || error.code !== 'INPUT_MISSING') throw error;
+      this.#failed.set(keyId(key), { url, error, until: this.#clock.monotonic() + REMEMBER_FAILURE_MS });
+      throw error;
+    }
+  }
+
+  async #ask(text: string, key: TokenKey, signal: AbortSignal): Promise<JsonObject> {
+    const url = withKeyInQuery(text, key, this.#typeNumbers);
+    const { status, body } = await this.#inTurn(url, key, signal).catch((error: unknown) => {
+      throw isTokenError(error) && error.code !== 'CLOSED' ? isNoInput(key, error.message) : error;
+    });
+    if (status < 200 || status > 299) throw isNoInput(key, `${url.host} answered with status ${status}`);
+    let answer: unknown;
+    try {
+      answer = JSON.parse(body.toString('utf8'));
+    } catch {
+      throw isNoInput(key, `${url.host} answered with what is not JSON`);
+    }
+    if (!isJsonObject(answer)) throw isNoInput(key, `${url.host} answered with JSON that is not an object`);
+    return answer;
+  }
+
+  /** Who has waited for a turn still has all the time of an answer, or the turn would be in vain. */
+  async #inTurn(url: URL, key: TokenKey, signal: AbortSignal): Promise<GuardedAnswer> {
+    const waiting = new AbortController();
+    const giveUp = (): void => waiting.abort(signal.reason);
+    const tooLong = (): void => waiting.abort(isNoInput(key, `too many tasks ask ${url.host} at once`));
+    const timer = this.#clock.setTimer(tooLong, MAX_WAIT_MS, { ref: true });
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      return await this.#turns.run(url.host, waiting.signal, () => {
+        timer.cancel();
+        return this.#requests.send({ url, method: 'GET', headers: { accept: 'application/json' }, signal });
+      });
+    } finally {
+      timer.cancel();
+      signal.removeEventListener('abort', giveUp);
+    }
+  }
+}
+
+function isNoInput(key: TokenKey, reason: string): TokenError {
+  return new TokenError('INPUT_MISSING', `the params URL of this task is of no use now: ${reason}`, key);
+}
