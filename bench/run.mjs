@@ -15,6 +15,7 @@ const BENCHMARKS = [
   'stale-calls',
   'import-time',
   'http',
+  'http-start',
   'encryption',
   'rotating',
   'file-store',

@@ -1,7 +1,7 @@
 // @ts-check
 // Every entry point of package.json becomes one readable file, and what several of them share or load on demand a chunk
 // beside it: importing ninety small files one after the other costs twice the time. The declarations stay as tsc wrote them.
-import { readFileSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -12,9 +12,10 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /** @type {Record<string, string>} */
 const input = {};
-for (const target of Object.values(manifest.exports)) {
-  if (typeof target === 'string') continue;
-  const name = target.default.replace(/^\.\/dist\//, '').replace(/\.js$/, '');
+const commands = Object.values(manifest.bin);
+const modules = Object.values(manifest.exports).flatMap((target) => (typeof target === 'string' ? [] : target.default));
+for (const target of [...modules, ...commands]) {
+  const name = target.replace(/^\.\/dist\//, '').replace(/\.js$/, '');
   input[name] = join(root, 'src', `${name}.ts`);
 }
 
@@ -28,6 +29,8 @@ const { output } = await bundle.write({
   comments: { legal: true, annotation: true, jsdoc: false },
 });
 await bundle.close();
+// npm does it for what it installs; this is for who runs the built file.
+for (const command of commands) chmodSync(join(root, command), 0o755);
 
 // Two classes of one name would be told apart by a suffix that users see in stack traces and in `inspect`.
 for (const file of output) {

@@ -22,12 +22,20 @@ const RINGS: Readonly<Record<string, Ring>> = {
   core: { imports: [], packages: ['eventemitter3', 'lru-cache', 'flatqueue'], builtins: ['node:crypto'] },
   stores: { imports: ['core'], packages: [], builtins: true },
   wechat: { imports: ['core'], packages: ['undici', 'p-retry'], builtins: true },
-  callbacks: { imports: ['core'], packages: ['undici', 'ipaddr.js'], builtins: true },
+  callbacks: { imports: ['core'], packages: ['undici', 'ipaddr.js', 'lru-cache'], builtins: true },
   http: { imports: ['core', 'callbacks'], packages: ['ipaddr.js'], builtins: true },
   testing: { imports: ['core', 'wechat/error-table.ts'], packages: [], builtins: true },
   'token-manager.ts': { imports: ['core', 'wechat', 'stores/memory.ts'], packages: [], builtins: true },
   'index.ts': { imports: ['core', 'stores', 'wechat', 'token-manager.ts'], packages: [], builtins: false },
+  cli: {
+    imports: ['core', 'stores', 'wechat', 'callbacks', 'http', 'token-manager.ts', 'index.ts'],
+    packages: ['undici'],
+    builtins: true,
+  },
 };
+
+/** The one command that may import the doubles: it runs one. */
+const FAKE_COMMAND = 'cli/commands/fake.ts';
 
 /** Packages that cost so much to load that only `import()` may do it, and only when they are needed. */
 const LAZY = new Set(['undici']);
@@ -109,7 +117,7 @@ function wrongImports(sources: Sources): string[] {
     for (const { specifier, how } of importsOf(path, text)) {
       if (specifier.startsWith('.')) {
         const target = targetOf(path, specifier);
-        const allowed = [ringOf(path), ...ring.imports];
+        const allowed = [ringOf(path), ...ring.imports, ...(path === FAKE_COMMAND ? ['testing'] : [])];
         if (!sources.has(target)) problems.push(`${path} imports ${target}, which is not there`);
         else if (!allowed.some((name) => target === name || target.startsWith(`${name}/`))) {
           problems.push(`${path} imports ${target}`);
@@ -260,10 +268,13 @@ describe('these checks', () => {
     ['token-manager.ts', "import './stores/file.js';", 'token-manager.ts imports stores/file.ts'],
     ['testing/a.ts', "import '../wechat/b.js';", 'testing/a.ts imports wechat/b.ts'],
     ['testing/a.ts', "import '../token-manager.js';", 'testing/a.ts imports token-manager.ts'],
+    ['cli/commands/list.ts', "import '../../testing/b.js';", 'cli/commands/list.ts imports testing/b.ts'],
+    ['http/a.ts', "import '../cli/main.js';", 'http/a.ts imports cli/main.ts'],
     ['extra/a.ts', '', 'extra/a.ts is in no ring'],
   ])('see a wrong import: %s: %s', (path, text, problem) => {
     const others = { 'wechat/b.ts': '', 'stores/memory.ts': '', 'stores/file.ts': '', 'index.ts': '' };
-    expect(wrongImports(files({ ...others, 'token-manager.ts': '', [path]: text }))).toEqual([problem]);
+    const outer = { 'token-manager.ts': '', 'testing/b.ts': '', 'cli/main.ts': '' };
+    expect(wrongImports(files({ ...others, ...outer, [path]: text }))).toEqual([problem]);
   });
 
   it.each([
@@ -274,9 +285,10 @@ describe('these checks', () => {
     ['token-manager.ts', "import './core/b.js'; import './wechat/client.js'; import './stores/memory.js';"],
     ['testing/a.ts', "import '../wechat/error-table.js'; import 'node:http';"],
     ['index.ts', "export { b } from './core/b.js';"],
+    ['cli/commands/fake.ts', "import '../../testing/b.js'; import '../../stores/memory.js';"],
   ])('let a right one pass: %s: %s', (path, text) => {
     const others = { 'core/b.ts': '', 'wechat/client.ts': '', 'wechat/error-table.ts': '', 'stores/memory.ts': '' };
-    expect(wrongImports(files({ ...others, [path]: text }))).toEqual([]);
+    expect(wrongImports(files({ ...others, 'testing/b.ts': '', [path]: text }))).toEqual([]);
   });
 
   it('see a cycle, of types too', () => {

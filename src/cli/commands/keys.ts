@@ -1,0 +1,104 @@
+import { systemClock } from '../../core/clock.js';
+import { onOneLine } from '../../core/redact.js';
+import { type ApiKey, createApiKey, keyIdOf, type Scope } from '../../http/access/api-key.js';
+import { KeysFile } from '../../http/access/keys-file.js';
+import { appendKey, removeKey as removeKeyFrom } from '../../http/access/keys-file-change.js';
+import type { CommandCall } from '../command.js';
+import type { GivenValue, OptionValues } from '../option-values.js';
+import { APPID, JSON_OUTPUT, KEYS, NOTE, PER_SECOND, SCOPE } from '../options.js';
+import { assertNoSecret, assertReadableFile } from '../readable-file.js';
+import { UsageError } from '../usage-error.js';
+
+const LEAST_PER_SECOND = 0.01;
+const MOST_PER_SECOND = 1_000_000;
+
+/** The key is shown this once and kept nowhere. */
+export async function addKey({ options, io }: CommandCall): Promise<number> {
+  const path = pathIn(options);
+  const appids = options.list(APPID).map(({ text }) => text);
+  const perSecond = options.number(PER_SECOND, LEAST_PER_SECOND, MOST_PER_SECOND);
+  const note = options.text(NOTE);
+  const { key, entry } = createKey({
+    scopes: scopesIn(options),
+    ...(appids.length > 0 && { appids }),
+    ...(perSecond !== undefined && { perSecond }),
+    ...(note !== undefined && { note }),
+  });
+  appendKey(path, entry);
+  if (options.isSet(JSON_OUTPUT)) io.stdout.write(`${JSON.stringify({ key, ...shownOf(entry) })}\n`);
+  else {
+    io.stdout.write(`${key}\n`);
+    io.stderr.write(`added to ${path}, which has its hash: it cannot be shown again\n`);
+  }
+  return 0;
+}
+
+export async function listKeys({ options, io }: CommandCall): Promise<number> {
+  const keys = new KeysFile(readablePathIn(options), systemClock).current();
+  const lines = keys.map((entry) => (options.isSet(JSON_OUTPUT) ? JSON.stringify(shownOf(entry)) : lineOf(entry)));
+  io.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  return 0;
+}
+
+export async function removeKey({ operands, options, io }: CommandCall): Promise<number> {
+  const path = readablePathIn(options);
+  const named = operands[0] ?? '';
+  const id = keyIdOf(named) ?? named;
+  const ids = removeKeyFrom(path, id);
+  if (!ids.includes(id)) throw new UsageError(noSuchKey(path, ids));
+  io.stdout.write(`${options.isSet(JSON_OUTPUT) ? JSON.stringify({ id }) : `removed ${id}`}\n`);
+  return 0;
+}
+
+function noSuchKey(path: string, ids: readonly string[]): string {
+  return `${path} has no key of this id${ids.length === 0 ? '' : `, only ${ids.join(', ')}`}`;
+}
+
+function fileIn(options: OptionValues): GivenValue {
+  const given = options.given(KEYS);
+  if (given === undefined) throw new UsageError('say with --keys which file the keys are in');
+  return given;
+}
+
+function pathIn(options: OptionValues): string {
+  const file = fileIn(options);
+  assertNoSecret(file);
+  return file.text;
+}
+
+function readablePathIn(options: OptionValues): string {
+  const file = fileIn(options);
+  assertReadableFile(file);
+  return file.text;
+}
+
+function createKey(options: Parameters<typeof createApiKey>[0]): ReturnType<typeof createApiKey> {
+  try {
+    return createApiKey(options);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+/** A key is made for reading unless more is said. */
+function scopesIn(options: OptionValues): readonly Scope[] {
+  const given = options.list(SCOPE).map(({ text }) => text as Scope);
+  return given.length === 0 ? ['read'] : [...new Set(given)];
+}
+
+/** Nobody needs the hash but the server. */
+function shownOf({ id, scopes, appids, perSecond, note }: ApiKey): Omit<ApiKey, 'hash'> {
+  return {
+    id,
+    scopes,
+    ...(appids !== undefined && { appids }),
+    ...(perSecond !== undefined && { perSecond }),
+    ...(note !== undefined && { note }),
+  };
+}
+
+function lineOf({ id, scopes, appids, perSecond, note }: ApiKey): string {
+  const apps = appids === undefined ? 'all apps' : appids.join(',');
+  const rate = perSecond === undefined ? [] : [`${perSecond} a second`];
+  return [id, scopes.join(','), apps, ...rate, ...(note === undefined ? [] : [onOneLine(note)])].join('  ');
+}

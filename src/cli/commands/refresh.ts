@@ -1,0 +1,21 @@
+import type { JsonObject } from '../../core/json.js';
+import type { CommandCall } from '../command.js';
+import { keyOperands } from '../key-operands.js';
+import { STALE_FILE } from '../options.js';
+import { readSecretFile } from '../secret-input.js';
+import { ServerClient } from '../server-client.js';
+import { printToken } from './token-answer.js';
+
+export async function refresh(call: CommandCall): Promise<number> {
+  const { appid, type = '', subject } = keyOperands(call.operands, call.options);
+  const server = new ServerClient(call.options, call.io);
+  const body = await orderIn(call);
+  const path = ['tokens', appid, type, 'refresh'];
+  printToken(await server.ask({ method: 'POST', path, query: { subject }, body }), call);
+  return 0;
+}
+
+async function orderIn({ options, io }: CommandCall): Promise<JsonObject> {
+  const file = options.given(STALE_FILE);
+  return file === undefined ? { force: true } : { stale: await readSecretFile(file, io) };
+}

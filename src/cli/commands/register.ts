@@ -1,0 +1,37 @@
+import type { CommandCall } from '../command.js';
+import { checkedType, keyOperands } from '../key-operands.js';
+import { APP_ACCESS_TOKEN, JSON_OUTPUT, NOTIFY, PARAMS, SUBJECT, TASK } from '../options.js';
+import { readAppSecret } from '../secret-input.js';
+import { ServerClient } from '../server-client.js';
+import { UsageError } from '../usage-error.js';
+
+/** By the scheduler's route, which adds tasks where the native one replaces all of them. */
+export async function register({ operands, options, io }: CommandCall): Promise<number> {
+  const { appid, subject } = keyOperands(operands, options);
+  const types = options.list(TASK).map(({ text }) => checkedType(text));
+  const accessToken = options.choice(APP_ACCESS_TOKEN, ['stable', 'plain']);
+  const params = options.text(PARAMS);
+  const notify = options.text(NOTIFY);
+  for (const option of [SUBJECT, PARAMS, NOTIFY]) {
+    if (types.length > 0 || options.given(option) === undefined) continue;
+    throw new UsageError(`${options.sourceOf(option)} needs a task: add --task <type>`);
+  }
+  const server = new ServerClient(options, io);
+  const secret = await readAppSecret(appid, options, io);
+  const facts = {
+    ...(subject !== undefined && { subject }),
+    ...(params !== undefined && { params }),
+    ...(notify !== undefined && { notify }),
+  };
+  const body = {
+    appid,
+    appsecret: secret,
+    ...(accessToken !== undefined && { accessToken }),
+    tasks: types.map((type) => ({ type, ...facts })),
+  };
+  await server.ask({ method: 'POST', path: ['registe'], body });
+  const tasks = types.length === 0 ? '' : `, with ${types.join(', ')}`;
+  const answer = options.isSet(JSON_OUTPUT) ? JSON.stringify({ appid, tasks: types }) : `registered ${appid}${tasks}`;
+  io.stdout.write(`${answer}\n`);
+  return 0;
+}

@@ -1,0 +1,19 @@
+import type { CommandCall } from '../command.js';
+import { keyOperands } from '../key-operands.js';
+import { JSON_OUTPUT, SUBJECT } from '../options.js';
+import { ServerClient } from '../server-client.js';
+import { UsageError } from '../usage-error.js';
+
+export async function unregister({ operands, options, io }: CommandCall): Promise<number> {
+  const { appid, type, subject } = keyOperands(operands, options);
+  if (type === undefined && subject !== undefined) {
+    throw new UsageError(`${options.sourceOf(SUBJECT)} needs a type: unregister <appid> <type>`);
+  }
+  const server = new ServerClient(options, io);
+  const path = type === undefined ? ['apps', appid] : ['tokens', appid, type];
+  await server.ask({ method: 'DELETE', path, query: { subject } });
+  const gone = [appid, type, subject].filter((part) => part !== undefined).join(' ');
+  const answer = options.isSet(JSON_OUTPUT) ? JSON.stringify({ appid, type, subject }) : `unregistered ${gone}`;
+  io.stdout.write(`${answer}\n`);
+  return 0;
+}

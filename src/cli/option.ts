@@ -1,0 +1,30 @@
+/** One option as data: parsing, variables of the environment and help go by it. */
+export interface OptionSpec {
+  /** After `--`. */
+  readonly name: string;
+  /** After `-`. */
+  readonly short?: string;
+  /** What stands after it, as help calls it: `number`. Without, it is true or false. */
+  readonly value?: string;
+  /** May be given more than once, and as a variable holds a list with commas. */
+  readonly many?: boolean;
+  /** Where it is no flag. */
+  readonly fallback?: string;
+  /** Is a variable of the environment too. */
+  readonly variable?: boolean;
+  readonly help: string;
+}
+
+export const VARIABLE_PREFIX = 'WECHAT_TOKENS_';
+/** Variables that are no options: arguments can be seen by everybody on the machine. */
+export const KEY_VARIABLE = 'WECHAT_TOKENS_KEY';
+export const SECRET_VARIABLE = 'WECHAT_TOKENS_SECRET';
+
+export function flagOf({ name }: OptionSpec): string {
+  return `--${name}`;
+}
+
+/** The variable that gives the option, if one does. */
+export function variableOf({ name, variable }: OptionSpec): string | undefined {
+  return variable === true ? VARIABLE_PREFIX + name.toUpperCase().replaceAll('-', '_') : undefined;
+}

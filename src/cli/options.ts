@@ -1,0 +1,204 @@
+import type { OptionSpec } from './option.js';
+
+export const HELP: OptionSpec = { name: 'help', short: 'h', help: 'show this text' };
+export const VERSION: OptionSpec = { name: 'version', short: 'v', help: 'show the version' };
+export const JSON_OUTPUT: OptionSpec = { name: 'json', help: 'answer with JSON' };
+
+export const PORT: OptionSpec = {
+  name: 'port',
+  short: 'p',
+  value: 'number',
+  fallback: '9001',
+  variable: true,
+  help: 'where it listens; 0 takes any free port',
+};
+export const HOST: OptionSpec = {
+  name: 'host',
+  value: 'address',
+  fallback: '127.0.0.1',
+  variable: true,
+  help: 'the address that it listens on',
+};
+export const STORE: OptionSpec = {
+  name: 'store',
+  value: 'directory',
+  fallback: './wechat-tokens',
+  variable: true,
+  help: 'where apps, tasks and tokens are kept',
+};
+export const ENCRYPTION_KEY_FILE: OptionSpec = {
+  name: 'encryption-key-file',
+  value: 'file',
+  variable: true,
+  help: 'encrypts the store; one key a line, the first encrypts, all of them decrypt',
+};
+export const KEYS: OptionSpec = {
+  name: 'keys',
+  value: 'file',
+  variable: true,
+  help: 'hashed API keys, one of which callers need; made with "keys add"',
+};
+export const TRUST: OptionSpec = {
+  name: 'trust',
+  value: 'address',
+  many: true,
+  variable: true,
+  help: 'an address, or a network like 10.0.0.0/8, that may read and register without a key',
+};
+export const ANONYMOUS: OptionSpec = {
+  name: 'anonymous',
+  variable: true,
+  help: 'lets everybody who reaches it do everything',
+};
+export const WECHAT_ORIGIN: OptionSpec = {
+  name: 'wechat-origin',
+  value: 'url',
+  many: true,
+  variable: true,
+  help: 'where WeChat is asked; the next one only when one cannot be reached (https://api.weixin.qq.com)',
+};
+export const PROXY: OptionSpec = {
+  name: 'proxy',
+  value: 'url',
+  variable: true,
+  help: 'an http or https proxy on the way to WeChat; one with a password belongs into the variable',
+};
+export const ACCESS_TOKEN: OptionSpec = {
+  name: 'access-token',
+  value: 'mode',
+  variable: true,
+  help: 'stable or plain, for apps that do not say themselves (stable)',
+};
+export const ALLOW_HOST: OptionSpec = {
+  name: 'allow-host',
+  value: 'host',
+  many: true,
+  variable: true,
+  help: 'a host that params and notify may lead to, like *.example.com (any)',
+};
+export const PUBLIC_CALLBACKS_ONLY: OptionSpec = {
+  name: 'public-callbacks-only',
+  variable: true,
+  help: 'refuses params and notify that lead to private and loopback addresses',
+};
+export const NOTIFY_SECRET_FILE: OptionSpec = {
+  name: 'notify-secret-file',
+  value: 'file',
+  variable: true,
+  help: 'signs what targets of notify are told',
+};
+export const LEGACY_TYPE_NUMBERS: OptionSpec = {
+  name: 'legacy-type-numbers',
+  variable: true,
+  help: 'type 1 is oauth2_access_token and 2 jsapi_ticket, as in the original',
+};
+
+export const SERVE_OPTIONS: readonly OptionSpec[] = [
+  PORT,
+  HOST,
+  STORE,
+  ENCRYPTION_KEY_FILE,
+  KEYS,
+  TRUST,
+  ANONYMOUS,
+  WECHAT_ORIGIN,
+  PROXY,
+  ACCESS_TOKEN,
+  ALLOW_HOST,
+  PUBLIC_CALLBACKS_ONLY,
+  NOTIFY_SECRET_FILE,
+  LEGACY_TYPE_NUMBERS,
+];
+
+export const URL_OPTION: OptionSpec = {
+  name: 'url',
+  value: 'url',
+  fallback: 'http://127.0.0.1:9001',
+  variable: true,
+  help: 'where the server is',
+};
+export const KEY_FILE: OptionSpec = {
+  name: 'key-file',
+  value: 'file',
+  variable: true,
+  help: 'holds the API key, instead of the variable WECHAT_TOKENS_KEY',
+};
+export const SUBJECT: OptionSpec = {
+  name: 'subject',
+  value: 'name',
+  help: 'whom the token speaks for: an openid, or the appid of an authorizer',
+};
+/** What every command needs that asks a server. */
+export const CLIENT_OPTIONS: readonly OptionSpec[] = [URL_OPTION, KEY_FILE, JSON_OUTPUT];
+
+export const STALE_FILE: OptionSpec = {
+  name: 'stale-file',
+  value: 'file',
+  help: 'holds the token that WeChat refused; refreshes only if that is still the current one; - is standard input',
+};
+export const TASK: OptionSpec = {
+  name: 'task',
+  value: 'type',
+  many: true,
+  help: 'a type to keep fresh, like access_token; one that is there already is replaced',
+};
+export const PARAMS: OptionSpec = {
+  name: 'params',
+  value: 'url',
+  help: 'a URL that is asked for what a refresh of the tasks needs',
+};
+export const NOTIFY: OptionSpec = {
+  name: 'notify',
+  value: 'url',
+  help: 'a URL that is told of every new token of the tasks',
+};
+export const APP_ACCESS_TOKEN: OptionSpec = {
+  name: 'access-token',
+  value: 'mode',
+  help: 'stable or plain, for this app',
+};
+export const SECRET_FILE: OptionSpec = {
+  name: 'secret-file',
+  value: 'file',
+  variable: true,
+  help: "holds the app's secret, instead of the variable WECHAT_TOKENS_SECRET or standard input; - is the latter",
+};
+
+export const SCOPE: OptionSpec = {
+  name: 'scope',
+  value: 'scope',
+  many: true,
+  help: 'what the key may do: read, refresh, register (read)',
+};
+export const APPID: OptionSpec = {
+  name: 'appid',
+  value: 'appid',
+  many: true,
+  help: 'an app that the key may be used for (all)',
+};
+export const PER_SECOND: OptionSpec = {
+  name: 'per-second',
+  value: 'number',
+  help: 'how many requests the key may make in a second (any number)',
+};
+export const NOTE: OptionSpec = { name: 'note', value: 'text', help: 'whose key it is' };
+
+export const FAKE_PORT: OptionSpec = {
+  name: 'port',
+  short: 'p',
+  value: 'number',
+  fallback: '9101',
+  help: 'where it listens; 0 takes any free port',
+};
+export const FAKE_HOST: OptionSpec = {
+  name: 'host',
+  value: 'address',
+  fallback: '127.0.0.1',
+  help: 'the address that it listens on',
+};
+export const LIFE_SECONDS: OptionSpec = {
+  name: 'life-seconds',
+  value: 'number',
+  fallback: '7200',
+  help: 'how long its tokens live',
+};

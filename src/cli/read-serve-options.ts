@@ -1,0 +1,95 @@
+import { statSync } from 'node:fs';
+import { assertCallbackRules } from '../callbacks/callback-url.js';
+import { TrustedPeers } from '../http/access/trusted-peers.js';
+import { parseOrigins, parseProxy } from '../wechat/origins.js';
+import { hostOf, portOf } from './address-options.js';
+import type { OptionSpec } from './option.js';
+import type { OptionValues } from './option-values.js';
+import {
+  ACCESS_TOKEN,
+  ALLOW_HOST,
+  ANONYMOUS,
+  ENCRYPTION_KEY_FILE,
+  HOST,
+  KEYS,
+  LEGACY_TYPE_NUMBERS,
+  NOTIFY_SECRET_FILE,
+  PORT,
+  PROXY,
+  PUBLIC_CALLBACKS_ONLY,
+  STORE,
+  TRUST,
+  WECHAT_ORIGIN,
+} from './options.js';
+import { assertReadableFile } from './readable-file.js';
+import type { ServeOptions } from './serve-options.js';
+import { UsageError } from './usage-error.js';
+
+/**
+ * Checks what can be known of the options before anything is started.
+ *
+ * @throws UsageError naming the option, what it must be and what came.
+ */
+export function readServeOptions(options: OptionValues): ServeOptions {
+  const isAnonymous = options.isSet(ANONYMOUS);
+  if (isAnonymous) assertNotIdle(options, [KEYS, TRUST]);
+  return {
+    port: portOf(options, PORT),
+    host: hostOf(options, HOST),
+    store: storeOf(options),
+    encryptionKeyFile: fileOf(options, ENCRYPTION_KEY_FILE),
+    keys: fileOf(options, KEYS),
+    trust: checkedList(options, TRUST, (text) => void new TrustedPeers([text])),
+    anonymous: isAnonymous,
+    wechatOrigins: checkedList(options, WECHAT_ORIGIN, (text) => void parseOrigins([text])),
+    proxy: proxyOf(options),
+    accessToken: options.choice(ACCESS_TOKEN, ['stable', 'plain']),
+    allowHosts: checkedList(options, ALLOW_HOST, (text) => assertCallbackRules({ allowHosts: [text] })),
+    publicCallbacksOnly: options.isSet(PUBLIC_CALLBACKS_ONLY),
+    notifySecretFile: fileOf(options, NOTIFY_SECRET_FILE),
+    legacyTypeNumbers: options.isSet(LEGACY_TYPE_NUMBERS),
+  };
+}
+
+/** They would do nothing, and whoever gave them would believe themselves safe. */
+function assertNotIdle(options: OptionValues, others: readonly OptionSpec[]): void {
+  const other = others.find((option) => options.given(option) !== undefined);
+  if (other === undefined) return;
+  const [anonymous, idle] = [options.sourceOf(ANONYMOUS), options.sourceOf(other)];
+  throw new UsageError(`${anonymous} lets everybody in, so that ${idle} would do nothing: leave out one of them`);
+}
+
+function fileOf(options: OptionValues, option: OptionSpec): string | undefined {
+  const given = options.given(option);
+  if (given !== undefined) assertReadableFile(given);
+  return given?.text;
+}
+
+function storeOf(options: OptionValues): string {
+  const path = options.text(STORE) as string;
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true) return path;
+  throw new UsageError(`${options.sourceOf(STORE)} must be a directory, got a file`);
+}
+
+function proxyOf(options: OptionValues): string | undefined {
+  const given = options.given(PROXY);
+  if (given !== undefined) asUsage(given.source, () => void parseProxy(given.text));
+  return given?.text;
+}
+
+function checkedList(options: OptionValues, option: OptionSpec, check: (text: string) => void): readonly string[] {
+  return options.list(option).map(({ source, text }) => {
+    asUsage(source, () => check(text));
+    return text;
+  });
+}
+
+/** The library's checks name the library's options, at the beginning. */
+function asUsage(source: string, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new UsageError(error.message.replace(/^\S+/, source));
+  }
+}

@@ -1,0 +1,61 @@
+import { onOneLine } from '../core/redact.js';
+import type { CommandSpec } from './command.js';
+import { type CommandLine, parseCommandLine } from './command-line.js';
+import { COMMANDS } from './commands.js';
+import { unknownVariables } from './environment.js';
+import { helpOf, helpOfAll, PROGRAM } from './help.js';
+import { OptionValues } from './option-values.js';
+import { HELP, VERSION } from './options.js';
+import { isWorker } from './serve/worker-mark.js';
+import type { CommandIo } from './serve-options.js';
+import { UsageError } from './usage-error.js';
+import { packageVersion } from './version.js';
+
+/**
+ * Does what a command line says.
+ *
+ * @param argv - without the program and the script.
+ * @returns the exit code: 2 for what the user has to write differently, 1 for any other failure.
+ */
+export async function run(argv: readonly string[], io: CommandIo): Promise<number> {
+  try {
+    const args = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
+    return await obey(parseCommandLine(args, COMMANDS), io);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : 'something that is no error was thrown';
+    io.stderr.write(`${PROGRAM}: ${onOneLine(message)}\n`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+async function obey({ command, isNamed, operands, given }: CommandLine, io: CommandIo): Promise<number> {
+  const asked = new OptionValues([HELP, VERSION], given);
+  if (asked.isSet(HELP)) {
+    io.stdout.write(isNamed ? helpOf(command) : helpOfAll(COMMANDS));
+    return 0;
+  }
+  if (asked.isSet(VERSION)) {
+    io.stdout.write(`${packageVersion()}\n`);
+    return 0;
+  }
+  assertOperands(command, operands);
+  const options = new OptionValues(command.options, given, io.env);
+  warnOfVariables(io);
+  const perform = await command.load();
+  return perform({ operands, options, io });
+}
+
+/** Arguments are not shown: a secret may stand where none belongs. */
+function assertOperands({ name, operands: expected }: CommandSpec, operands: readonly string[]): void {
+  const missing = expected[operands.length];
+  if (missing?.startsWith('<')) throw new UsageError(`${name} needs ${missing}: ${name} ${expected.join(' ')}`);
+  if (operands.length <= expected.length) return;
+  const takes = expected.length === 0 ? 'nothing' : expected.join(' ');
+  throw new UsageError(`${name} takes ${takes}, got ${operands.length} arguments`);
+}
+
+/** The process that a server starts has the same environment, which has been complained of. */
+function warnOfVariables({ env, stderr }: CommandIo): void {
+  const warning = isWorker(env) ? undefined : unknownVariables(env, COMMANDS);
+  if (warning !== undefined) stderr.write(`${PROGRAM}: ${onOneLine(warning)}\n`);
+}

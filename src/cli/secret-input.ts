@@ -1,0 +1,64 @@
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { SECRET_VARIABLE } from './option.js';
+import type { GivenValue, OptionValues } from './option-values.js';
+import { SECRET_FILE } from './options.js';
+import { readWholeFile } from './readable-file.js';
+import type { CommandIo } from './serve-options.js';
+import { UsageError } from './usage-error.js';
+
+const STANDARD_INPUT = '-';
+const MAX_LENGTH = 65_536;
+
+/**
+ * The app's secret, from a file, the variable, or standard input, where a terminal is asked without showing what is
+ * typed.
+ *
+ * @throws UsageError that shows nothing of it.
+ */
+export async function readAppSecret(appid: string, options: OptionValues, io: CommandIo): Promise<string> {
+  const file = options.given(SECRET_FILE);
+  if (file !== undefined) return readSecretFile(file, io);
+  const secret = io.env[SECRET_VARIABLE]?.trim();
+  if (secret !== undefined && secret !== '') return secret;
+  if (io.stdin.isTTY === true) return ask(`secret of ${appid}: `, io);
+  const read = await readStandardInput(io);
+  if (read !== '') return read;
+  throw new UsageError(
+    `the secret of ${appid} is missing: give it on standard input, in ${SECRET_VARIABLE} or with --secret-file`,
+  );
+}
+
+/** What a file holds but for white space around it; `-` is standard input. */
+export async function readSecretFile(file: GivenValue, io: CommandIo): Promise<string> {
+  const text = file.text === STANDARD_INPUT ? await readStandardInput(io) : readWholeFile(file).trim();
+  if (text !== '') return text;
+  throw new UsageError(`${file.source}: there is nothing in it`);
+}
+
+async function readStandardInput({ stdin }: CommandIo): Promise<string> {
+  let text = '';
+  for await (const chunk of stdin.setEncoding('utf8')) {
+    text += String(chunk);
+    if (text.length > MAX_LENGTH) throw new UsageError('standard input is too long for a secret');
+  }
+  return text.trim();
+}
+
+function ask(prompt: string, { stdin, stderr }: CommandIo): Promise<string> {
+  const nothing = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: stdin, output: nothing, terminal: true });
+  stderr.write(prompt);
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    lines.once('line', (line) => {
+      answer = line.trim();
+      lines.close();
+    });
+    lines.once('close', () => {
+      stderr.write('\n');
+      if (answer === '') reject(new UsageError('no secret was given'));
+      else resolve(answer);
+    });
+  });
+}

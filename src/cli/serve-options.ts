@@ -1,0 +1,40 @@
+/** What `serve` was told, by flags and environment, with the defaults filled in. */
+export interface ServeOptions {
+  readonly port: number;
+  readonly host: string;
+  /** Directory of the store. */
+  readonly store: string;
+  readonly encryptionKeyFile: string | undefined;
+  /** File of API keys. */
+  readonly keys: string | undefined;
+  readonly trust: readonly string[];
+  readonly anonymous: boolean;
+  /** Empty: WeChat's own. */
+  readonly wechatOrigins: readonly string[];
+  readonly proxy: string | undefined;
+  readonly accessToken: 'stable' | 'plain' | undefined;
+  readonly allowHosts: readonly string[];
+  readonly publicCallbacksOnly: boolean;
+  readonly notifySecretFile: string | undefined;
+  readonly legacyTypeNumbers: boolean;
+}
+
+/** Somewhere to write text to; a terminal says so, and how wide it is. */
+export interface TextOutput extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** Where text comes from; a terminal can be asked not to show what is typed. */
+export interface TextInput extends NodeJS.ReadableStream {
+  readonly isTTY?: boolean;
+  setRawMode?(mode: boolean): unknown;
+}
+
+/** What a command may know of its process. */
+export interface CommandIo {
+  readonly stdin: TextInput;
+  readonly stdout: TextOutput;
+  readonly stderr: TextOutput;
+  readonly env: NodeJS.ProcessEnv;
+}

@@ -1,0 +1,105 @@
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { IdleConnections } from './messages.js';
+
+const LIMITS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  keepAliveTimeout: 5_000,
+  maxHeaderSize: 16_384,
+};
+const MAX_CONNECTIONS = 10_000;
+const KEEP_ALIVE_PROBE_MS = 60_000;
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
+};
+
+/** Speaks HTTP on connections that something else has accepted, and bounds what they may take. */
+export class HttpFront {
+  readonly #server: Server;
+  readonly #listener: RequestListener;
+  readonly #sockets = new Set<Socket>();
+  readonly #answers = new Set<ServerResponse>();
+  #isDraining = false;
+  #emptied: (() => void) | undefined;
+
+  constructor(listener: RequestListener) {
+    this.#listener = listener;
+    this.#server = createServer(LIMITS, (request, response) => {
+      this.#answers.add(response);
+      response.once('close', () => this.#answers.delete(response));
+      if (this.#isDraining) response.setHeader('Connection', 'close');
+      this.#listener(request, response);
+    });
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket as Socket));
+    // It never listens by itself, and this is what its watch over slow requests begins with.
+    this.#server.emit('listening');
+  }
+
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  accept(socket: Socket): void {
+    if (this.#sockets.size >= MAX_CONNECTIONS) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      if (this.#sockets.size === 0) this.#emptied?.();
+    });
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
+    this.#server.emit('connection', socket);
+  }
+
+  /**
+   * Lets each connection end with its next answer, or when it has been idle for its time, so that no request is lost
+   * that a client is just sending.
+   *
+   * @returns when there is no connection left.
+   */
+  drain(idle: IdleConnections): Promise<void> {
+    this.#isDraining = true;
+    for (const answer of this.#answers) if (!answer.headersSent) answer.setHeader('Connection', 'close');
+    if (idle === 'close') {
+      this.#server.closeIdleConnections();
+      for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
+    }
+    return new Promise((resolve) => {
+      this.#emptied = resolve;
+      if (this.#sockets.size === 0) resolve();
+    });
+  }
+
+  /** Cuts what is left. */
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+  }
+}
+
+/** What is not HTTP, or takes too long. Its sender may still be writing, so the answer is sent before the end. */
+function refuse({ code = '' }: NodeJS.ErrnoException, socket: Socket): void {
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, ...reason] = (REFUSALS[code] ?? '400 Bad Request').split(' ');
+  const body = JSON.stringify({ status: Number(status), detail: reason.join(' ') });
+  const head = [
+    `HTTP/1.1 ${status} ${reason.join(' ')}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${body.length}`,
+    'Connection: close',
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  socket.destroySoon();
+}

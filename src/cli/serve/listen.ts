@@ -1,0 +1,46 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { UsageError } from '../usage-error.js';
+
+const BACKLOG = 1_024;
+
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Takes connections, and leaves what they say to somebody else.
+ *
+ * @throws UsageError for an address that this machine does not have; an error of one line when the port is not free.
+ */
+export async function listen({ host, port }: Place, accept: (socket: Socket) => void): Promise<Server> {
+  const server = createServer({ pauseOnConnect: true }, accept);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(explained(error, { host, port })));
+    server.listen({ host, port, backlog: BACKLOG }, resolve);
+  });
+  return server;
+}
+
+/** Where it can be reached, such as `http://127.0.0.1:9001`. */
+export function urlOf(server: Server): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new TypeError('the server does not listen on a port');
+  const { address: host, port } = address;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function explained({ code }: NodeJS.ErrnoException, { host, port }: Place): Error {
+  switch (code) {
+    case 'EADDRINUSE':
+      return new Error(`port ${port} of ${host} is in use: end what listens there, or give another --port`);
+    case 'EACCES':
+      return new Error(`port ${port} of ${host} may not be used by this user: give another --port`);
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new UsageError(`--host: ${host} is no address of this machine`);
+    default:
+      return new Error(`cannot listen on port ${port} of ${host}: ${code}`);
+  }
+}

@@ -1,0 +1,72 @@
+import type { Server } from 'node:net';
+import { systemClock } from '../../core/clock.js';
+import type { CommandIo, ServeOptions } from '../serve-options.js';
+import { accessMode } from './access-mode.js';
+import { CONTRACTS } from './contracts.js';
+import { listen, urlOf } from './listen.js';
+import { Log } from './log.js';
+import { listenToSignals, type StopSignal } from './stop-signals.js';
+import { Supervisor } from './supervisor.js';
+import { forkWorker } from './worker-process.js';
+
+const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGINT: 2, SIGTERM: 15 };
+
+/**
+ * The process that listens. It stays the same while those that answer come and go, and does little else, so that there
+ * is little in it that could fail or grow old.
+ *
+ * @returns the exit code.
+ * @throws UsageError, or an error of one line, when the server cannot start.
+ */
+export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<number> {
+  const access = accessMode(options);
+  const log = new Log(io.stdout, systemClock, io.env);
+  const supervisor = new Supervisor({ fork: forkWorker, log, clock: systemClock });
+  const server = await listen(options, (socket) => {
+    socket.on('error', () => socket.destroy());
+    supervisor.hand(socket);
+  });
+  server.on('error', (error: NodeJS.ErrnoException) => log.warn('acceptFailed', { error: error.code }));
+
+  let end: (code: number) => void = () => {};
+  const ended = new Promise<number>((resolve) => {
+    end = resolve;
+  });
+  const forget = listenToSignals(process, systemClock, {
+    stop(signal) {
+      log.info('stopping', { signal });
+      void stop(server, supervisor, signal).then(end);
+    },
+    kill(signal) {
+      supervisor.kill();
+      end(128 + SIGNAL_NUMBERS[signal]);
+    },
+    reload: () => supervisor.reload(),
+  });
+  try {
+    await supervisor.start();
+    log.info('started', {
+      url: urlOf(server),
+      store: options.store,
+      contracts: CONTRACTS,
+      access,
+      pid: supervisor.pid,
+    });
+    const code = await ended;
+    log.info('stopped', { code });
+    return code;
+  } catch (error) {
+    if (!supervisor.isStopping) throw error;
+    return await ended;
+  } finally {
+    forget();
+    server.close();
+  }
+}
+
+async function stop(server: Server, supervisor: Supervisor, signal: StopSignal): Promise<number> {
+  // What has been connected is taken first: closed with the rest, it would be refused after all.
+  await new Promise((resolve) => setImmediate(resolve));
+  server.close();
+  return supervisor.stop(signal === 'SIGINT' ? 'close' : 'wait');
+}

@@ -1,0 +1,15 @@
+import type { CommandIo, ServeOptions } from '../serve-options.js';
+import { runPrimary } from './primary.js';
+import { isWorker } from './worker-mark.js';
+
+/**
+ * Runs the token server until it is told to stop.
+ *
+ * @returns the exit code.
+ * @throws UsageError, or an error of one line, when it cannot start.
+ */
+export async function serve(options: ServeOptions, io: CommandIo): Promise<number> {
+  if (!isWorker(io.env)) return runPrimary(options, io);
+  const { runWorker } = await import('./worker.js');
+  return runWorker(options, io);
+}

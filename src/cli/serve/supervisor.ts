@@ -1,0 +1,195 @@
+import type { Socket } from 'node:net';
+import { type Clock, wait } from '../../core/clock.js';
+import type { Log } from './log.js';
+import type { IdleConnections } from './messages.js';
+import { describeEnding, type Ending, type WorkerProcess } from './worker-process.js';
+
+/** To read a large store takes its time. */
+const START_MS = 60_000;
+/** More than requests, refreshes and deliveries take to finish. */
+const LEAVE_MS = 30_000;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+/** Whoever has lived so long is no part of a row of failures. */
+const HEALTHY_MS = 60_000;
+const MAX_WAITING = 1_000;
+
+export interface SupervisorInput {
+  readonly fork: () => WorkerProcess;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** Sees to it that there is always one process that answers: a new one for an old one, and for one that has crashed. */
+export class Supervisor {
+  readonly #fork: () => WorkerProcess;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #alive = new Set<WorkerProcess>();
+  /** Connections that came while nobody could answer. */
+  readonly #waiting: Socket[] = [];
+  #current: WorkerProcess | undefined;
+  #turn: Promise<void> = Promise.resolve();
+  #isReloadQueued = false;
+  #failures = 0;
+  #endPause = new AbortController();
+  #stopped: Promise<number> | undefined;
+
+  constructor({ fork, log, clock }: SupervisorInput) {
+    this.#fork = fork;
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  get isStopping(): boolean {
+    return this.#stopped !== undefined;
+  }
+
+  /** The process id of who answers now. */
+  get pid(): number | undefined {
+    return this.#current?.pid;
+  }
+
+  /**
+   * @throws the first process's own error when it cannot start.
+   */
+  async start(): Promise<void> {
+    const started = this.#begin().then((worker) => this.#adopt(worker));
+    this.#inTurn(() => started.catch(() => this.#cutWaiting()));
+    await started;
+  }
+
+  hand(socket: Socket): void {
+    if (this.#current !== undefined) this.#current.hand(socket);
+    else if (this.isStopping || this.#waiting.length >= MAX_WAITING) socket.destroy();
+    else this.#waiting.push(socket);
+  }
+
+  /** Puts a new process in the place of the old one, which leaves when it has finished. One reload after the other. */
+  reload(): void {
+    if (this.isStopping || this.#isReloadQueued) return;
+    this.#isReloadQueued = true;
+    this.#endPause.abort();
+    this.#inTurn(() => {
+      this.#isReloadQueued = false;
+      return this.#replace();
+    });
+  }
+
+  /**
+   * @returns the exit code: 0 when everything has been finished.
+   */
+  stop(idle: IdleConnections): Promise<number> {
+    this.#stopped ??= this.#stop(idle);
+    return this.#stopped;
+  }
+
+  /** Ends everything at once. */
+  kill(): void {
+    for (const worker of this.#alive) worker.kill();
+  }
+
+  async #stop(idle: IdleConnections): Promise<number> {
+    this.#endPause.abort();
+    this.#cutWaiting();
+    const leaving = [...this.#alive];
+    for (const worker of leaving) worker.stop(idle);
+    const endings = await Promise.all(leaving.map((worker) => this.#gone(worker)));
+    return endings.every(({ code }) => code === 0) ? 0 : 1;
+  }
+
+  async #replace(): Promise<void> {
+    const old = this.#current;
+    // Where nobody is left, it is put right by whoever waited for the pause that has been ended.
+    if (this.isStopping || old === undefined) return;
+    this.#log.info('reloading');
+    try {
+      this.#adopt(await this.#begin());
+    } catch (error) {
+      if (!this.isStopping) this.#log.error('reloadFailed', { error: (error as Error).message, pid: this.pid });
+      return;
+    }
+    this.#log.info('reloaded', { pid: this.pid });
+    old.stop('wait');
+    await this.#gone(old);
+  }
+
+  /** Starts a process and waits until it can answer. */
+  async #begin(): Promise<WorkerProcess> {
+    const worker = this.#fork();
+    this.#alive.add(worker);
+    void worker.ended.then(() => this.#alive.delete(worker));
+    const over = new AbortController();
+    const late = wait(this.#clock, START_MS, { signal: over.signal }).then(() => {
+      throw new Error(`the server process was not ready within ${START_MS / 1_000} s`);
+    });
+    late.catch(() => {});
+    try {
+      await Promise.race([worker.ready, late]);
+      return worker;
+    } catch (error) {
+      worker.kill();
+      // It has nothing to finish, so that a stop need not wait for it.
+      this.#alive.delete(worker);
+      throw error;
+    } finally {
+      over.abort();
+    }
+  }
+
+  #adopt(worker: WorkerProcess): void {
+    const since = this.#clock.monotonic();
+    this.#current = worker;
+    for (const socket of this.#waiting.splice(0)) worker.hand(socket);
+    void worker.ended.then((ending) => {
+      if (worker !== this.#current) return;
+      this.#current = undefined;
+      for (const socket of worker.unsent()) this.hand(socket);
+      if (this.isStopping) return;
+      if (this.#clock.monotonic() - since >= HEALTHY_MS) this.#failures = 0;
+      this.#log.error('workerEnded', { pid: worker.pid, error: describeEnding(ending) });
+      this.#inTurn(() => this.#heal());
+    });
+  }
+
+  async #heal(): Promise<void> {
+    while (this.#current === undefined && !this.isStopping) {
+      await this.#pause();
+      if (this.isStopping) return;
+      try {
+        this.#adopt(await this.#begin());
+        this.#log.info('workerReplaced', { pid: this.pid });
+      } catch (error) {
+        if (!this.isStopping) this.#log.error('workerFailed', { error: (error as Error).message });
+        this.#cutWaiting();
+      }
+    }
+  }
+
+  /** None before the first of a row, then longer and longer; a reload or a stop ends it. */
+  async #pause(): Promise<void> {
+    const pauseMs = this.#failures === 0 ? 0 : FIRST_PAUSE_MS * 2 ** (this.#failures - 1);
+    this.#failures += 1;
+    this.#endPause = new AbortController();
+    const { signal } = this.#endPause;
+    await wait(this.#clock, Math.min(pauseMs, LONGEST_PAUSE_MS), { ref: true, signal }).catch(() => {});
+  }
+
+  async #gone(worker: WorkerProcess): Promise<Ending> {
+    const timer = this.#clock.setTimer(() => {
+      this.#log.warn('workerKilled', { pid: worker.pid, error: `it had not finished after ${LEAVE_MS / 1_000} s` });
+      worker.kill();
+    }, LEAVE_MS);
+    const ending = await worker.ended;
+    timer.cancel();
+    return ending;
+  }
+
+  #cutWaiting(): void {
+    for (const socket of this.#waiting.splice(0)) socket.destroy();
+  }
+
+  #inTurn(work: () => Promise<void>): void {
+    this.#turn = this.#turn.then(work);
+  }
+}

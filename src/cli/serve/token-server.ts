@@ -1,0 +1,146 @@
+import type { RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Clock, wait } from '../../core/clock.js';
+import { safeCause } from '../../core/errors.js';
+import { createHandler, type Handler, type HandlerOptions } from '../../http/index.js';
+import { TokenManager } from '../../token-manager.js';
+import type { ServeOptions } from '../serve-options.js';
+import { UsageError } from '../usage-error.js';
+import { type AccessMode, accessMode, namesLoopback } from './access-mode.js';
+import { CONTRACTS } from './contracts.js';
+import { logEvents, logStore } from './event-log.js';
+import { HttpFront } from './http-front.js';
+import type { Log } from './log.js';
+import type { IdleConnections } from './messages.js';
+import { readSecrets } from './secret-file.js';
+import { openStore, type ServerStore } from './server-store.js';
+import { unusableStore } from './start-failure.js';
+
+/** Longer than a connection may be idle. */
+const DRAIN_MS = 7_000;
+/** What is ready when the manager has closed is written within this. */
+const LAST_ANSWERS_MS = 1_000;
+
+/** A manager, the routes to it, and the connections that they are asked on. */
+export class TokenServer {
+  readonly #manager: TokenManager;
+  readonly #front: HttpFront;
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  private constructor(manager: TokenManager, front: HttpFront, log: Log, clock: Clock) {
+    this.#manager = manager;
+    this.#front = front;
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /**
+   * Resolves when it can answer.
+   *
+   * @throws UsageError for options that cannot be used; StartFailure for a store that does not work.
+   */
+  static async start(options: ServeOptions, log: Log, clock: Clock): Promise<TokenServer> {
+    const mode = accessMode(options);
+    const opened = await openStore(options);
+    const manager = new TokenManager({ store: opened.store, wechat: wechatOptions(options) });
+    try {
+      logEvents(manager, log);
+      const handler = asUsage(() => createHandler(manager, handlerOptions(options, mode, log)));
+      await startManager(manager, options.store);
+      logStore(manager, log);
+      reencrypt(opened, log);
+      return new TokenServer(manager, new HttpFront(listenerFor(handler, mode)), log, clock);
+    } catch (error) {
+      await manager.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#front.connections;
+  }
+
+  accept(socket: Socket): void {
+    this.#front.accept(socket);
+  }
+
+  /** Finishes what is under way, within bounds: requests, then refreshes and deliveries. */
+  async close(idle: IdleConnections): Promise<void> {
+    const emptied = this.#front.drain(idle);
+    await this.#within(DRAIN_MS, emptied);
+    await this.#manager.close().catch((error: unknown) => {
+      this.#log.warn('closedWithError', { error: safeCause(error).message });
+    });
+    await this.#within(LAST_ANSWERS_MS, emptied);
+    this.#front.destroy();
+  }
+
+  async #within(ms: number, emptied: Promise<void>): Promise<void> {
+    const over = new AbortController();
+    const late = wait(this.#clock, ms, { ref: true, signal: over.signal }).catch(() => {});
+    await Promise.race([emptied, late]);
+    over.abort();
+  }
+}
+
+async function startManager(manager: TokenManager, directory: string): Promise<void> {
+  try {
+    await manager.start();
+  } catch (error) {
+    throw unusableStore(directory, error);
+  }
+}
+
+function wechatOptions({ wechatOrigins, proxy, accessToken }: ServeOptions): object {
+  return {
+    ...(wechatOrigins.length > 0 && { origins: wechatOrigins }),
+    ...(proxy !== undefined && { proxy }),
+    ...(accessToken !== undefined && { accessToken }),
+  };
+}
+
+function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log): HandlerOptions {
+  const { keys, trust, allowHosts, publicCallbacksOnly, notifySecretFile, legacyTypeNumbers } = options;
+  return {
+    contracts: CONTRACTS,
+    ...(mode === 'anonymous' || mode === 'loopback' ? { anonymous: true } : { trust }),
+    ...(keys !== undefined && { keys }),
+    ...(allowHosts.length > 0 && { allowHosts }),
+    ...(notifySecretFile !== undefined && { notifySecret: readSecrets('--notify-secret-file', notifySecretFile) }),
+    publicOnly: publicCallbacksOnly,
+    legacyTypeNumbers,
+    onError: (error) => log.error('serverError', { error: error.message, stack: error.stack }),
+  };
+}
+
+function listenerFor({ node }: Handler, mode: AccessMode): RequestListener {
+  if (mode !== 'loopback') return node;
+  return (request, response) => {
+    if (namesLoopback(request.headers.host)) return node(request, response);
+    const detail =
+      'without --keys or --anonymous only this machine is served, by the names 127.0.0.1, ::1 and localhost';
+    const body = JSON.stringify({ status: 403, detail });
+    response.writeHead(403, { 'Content-Type': 'application/json; charset=utf-8', Connection: 'close' });
+    response.end(body);
+  };
+}
+
+/** Nobody waits for it: until it is done the other keys are needed, and they are there. */
+function reencrypt({ reencrypt }: ServerStore, log: Log): void {
+  reencrypt?.().then(
+    (unread) => log.info('reencrypted', { unread }),
+    (error: unknown) => log.warn('reencryptFailed', { error: safeCause(error).message }),
+  );
+}
+
+/** What files hold is not looked at before. */
+function asUsage<Result>(make: () => Result): Result {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new UsageError(error.message.replace(/^notifySecret\b/, '--notify-secret-file'));
+  }
+}

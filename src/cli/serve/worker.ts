@@ -1,0 +1,76 @@
+import type { Socket } from 'node:net';
+import { systemClock } from '../../core/clock.js';
+import { safeCause } from '../../core/errors.js';
+import type { CommandIo, ServeOptions } from '../serve-options.js';
+import { UsageError } from '../usage-error.js';
+import { Log } from './log.js';
+import type { FromWorker, IdleConnections, ToWorker } from './messages.js';
+import { StartFailure } from './start-failure.js';
+import { TokenServer } from './token-server.js';
+
+/**
+ * The process that answers: it is given connections by the one that listens, and ends when that says so, or is gone.
+ *
+ * @returns the exit code.
+ */
+export async function runWorker(options: ServeOptions, io: CommandIo): Promise<number> {
+  const log = new Log(io.stdout, systemClock, io.env);
+  // A terminal and a supervisor send them to both processes; what they mean is for the other one to say.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  process.on('uncaughtException', (error) => crash(log, error));
+
+  const early: Socket[] = [];
+  let server: TokenServer | undefined;
+  const told = new Promise<IdleConnections>((resolve) => {
+    process.once('disconnect', () => resolve('wait'));
+    if (!process.connected) resolve('wait');
+    process.on('message', (message: ToWorker, socket: Socket | undefined) => {
+      if (message.kind === 'stop') resolve(message.idle);
+      else if (socket === undefined) return;
+      else if (server === undefined) early.push(socket);
+      else server.accept(socket);
+    });
+  });
+
+  try {
+    server = await TokenServer.start(options, log, systemClock);
+  } catch (error) {
+    await say({ kind: 'failed', ...reasonOf(error) });
+    disconnect();
+    return 1;
+  }
+  await loadWhatIsLazy();
+  for (const socket of early.splice(0)) server.accept(socket);
+  await say({ kind: 'ready' });
+  await server.close(await told);
+  disconnect();
+  return 0;
+}
+
+/** Nothing is left to be told, and the channel would keep the process. */
+function disconnect(): void {
+  if (process.connected) process.disconnect();
+}
+
+/** Later the files may be those of another release. */
+async function loadWhatIsLazy(): Promise<void> {
+  await Promise.all([import('../../wechat/client.js'), import('undici')]);
+}
+
+function say(message: FromWorker): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined || !process.connected) resolve();
+    else process.send(message, () => resolve());
+  });
+}
+
+function reasonOf(error: unknown): { message: string; isUsage: boolean } {
+  const isUsage = error instanceof UsageError;
+  return { message: isUsage || error instanceof StartFailure ? error.message : safeCause(error).message, isUsage };
+}
+
+function crash(log: Log, error: unknown): void {
+  const { message, stack } = safeCause(error);
+  log.error('crashed', { error: message, stack });
+  process.exit(1);
+}

@@ -1,0 +1,163 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A line of the server's log. */
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly [field: string]: unknown;
+}
+
+/** A directory of one test: the package as it was built, and a store. */
+export class ServeWorld implements AsyncDisposable {
+  readonly directory: string;
+  readonly #servers: ServeProcess[] = [];
+
+  private constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  static async create(): Promise<ServeWorld> {
+    const world = new ServeWorld(await mkdtemp(join(tmpdir(), 'wechat-tokens-')));
+    await mkdir(world.path('app'));
+    // Copied, so that a test can break it.
+    await cp(join(ROOT, 'dist'), world.path('app/dist'), { recursive: true });
+    await cp(join(ROOT, 'package.json'), world.path('app/package.json'));
+    await symlink(join(ROOT, 'node_modules'), world.path('app/node_modules'));
+    return world;
+  }
+
+  path(name: string): string {
+    return join(this.directory, name);
+  }
+
+  get script(): string {
+    return this.path('app/dist/cli/main.js');
+  }
+
+  get store(): string {
+    return this.path('store');
+  }
+
+  /** Runs `serve` on a free port; it may not have started yet. */
+  spawn(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): ServeProcess {
+    const server = new ServeProcess(this.script, ['--port', '0', '--store', this.store, ...args], env);
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** Runs `serve`, and resolves when it answers. */
+  async start(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<ServeProcess> {
+    const server = this.spawn(args, env);
+    await server.seen('started');
+    return server;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#servers.map((server) => server.end()));
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** A server as its user sees it: a process, what it prints, and a URL. */
+export class ServeProcess {
+  readonly child: ChildProcess;
+  /** What it has printed on standard output, line by line. */
+  readonly lines: string[] = [];
+  errors = '';
+  readonly exited: Promise<number | null>;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(script: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+    this.child = spawn(process.execPath, [script, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
+    const { stdout, stderr } = this.child;
+    if (stdout === null || stderr === null) throw new TypeError('the process has no output');
+    createInterface({ input: stdout }).on('line', (line) => {
+      this.lines.push(line);
+      for (const listener of [...this.#listeners]) listener();
+    });
+    stderr.on('data', (chunk: Buffer) => {
+      this.errors += chunk.toString();
+    });
+    this.exited = once(this.child, 'close').then(([code]) => code as number | null);
+  }
+
+  get log(): readonly LogLine[] {
+    return this.lines.map((line) => JSON.parse(line) as LogLine);
+  }
+
+  /** The nth message of that name, those that have come before included. */
+  async seen(message: string, nth = 1): Promise<LogLine> {
+    const found = (): LogLine | undefined => this.log.filter((line) => line.message === message)[nth - 1];
+    let isOver = false;
+    void this.exited.then(() => {
+      isOver = true;
+      for (const listener of [...this.#listeners]) listener();
+    });
+    for (let line = found(); ; line = found()) {
+      if (line !== undefined) return line;
+      if (isOver) throw new Error(`it ended before it said ${message}: ${this.errors}${this.lines.join('\n')}`);
+      await new Promise<void>((resolve) => {
+        const listener = (): void => {
+          this.#listeners.delete(listener);
+          resolve();
+        };
+        this.#listeners.add(listener);
+      });
+    }
+  }
+
+  get url(): string {
+    return this.log.find(({ message }) => message === 'started')?.url as string;
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
+  }
+
+  /** The process id of who answers, as the log says. */
+  get workerPid(): number {
+    const pids = this.log.filter(({ message }) => /^(started|reloaded|workerReplaced)$/.test(message));
+    return pids.at(-1)?.pid as number;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Asks it to stop, and answers with its exit code. */
+  async stop(signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
+    this.signal(signal);
+    return this.exited;
+  }
+
+  async end(): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  async register(appid: string, appsecret: string, types: readonly (number | string)[] = [0]): Promise<void> {
+    const tasks = types.map((type) => ({ type }));
+    const response = await fetch(`${this.url}/registe`, {
+      method: 'POST',
+      body: JSON.stringify({ appid, appsecret, tasks }),
+    });
+    const { code, message } = (await response.json()) as { code: number; message: string };
+    if (code !== 200) throw new Error(`registe: ${message}`);
+  }
+
+  async task(appid: string, type: number | string = 0): Promise<{ code: number; result: string | null }> {
+    const response = await fetch(`${this.url}/task/${appid}/${type}`);
+    return (await response.json()) as { code: number; result: string | null };
+  }
+}

@@ -1,0 +1,371 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createApiKey } from '../../../../src/http/index.js';
+import { type CommandResult, type CommandWorld, runCommand } from '../../../support/command-line.js';
+import { APP_SECRET, TokenServer } from '../../../support/token-server.js';
+
+const APPID = 'wx0123456789abcdef';
+const OTHER = 'wxfedcba9876543210';
+const PREFIX = 'wechat-token-manager: ';
+
+let server: TokenServer;
+let directory: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'wechat-client-'));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+function fileWith(text: string): string {
+  const path = join(directory, 'secret.txt');
+  writeFileSync(path, text);
+  return path;
+}
+
+/** Whatever a command does, it prints no secret of an app. */
+async function command(line: string, world: CommandWorld = {}): Promise<CommandResult> {
+  const env = { WECHAT_TOKENS_URL: server.url, ...world.env };
+  const result = await runCommand(line.split(' '), { ...world, env });
+  expect(result.out + result.err).not.toContain(APP_SECRET);
+  return result;
+}
+
+async function tasks(): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { id } of server.tokens.status()) ids.push(id);
+  return ids;
+}
+
+describe('asking a server that lets everybody in', () => {
+  beforeEach(async () => {
+    server = await TokenServer.start([APPID, OTHER]);
+  });
+  afterEach(() => server[Symbol.asyncDispose]());
+
+  describe('register', () => {
+    it('adds tasks, with the secret from standard input', async () => {
+      const { code, out, err } = await command(`register ${APPID} --task access_token --task jsapi_ticket`, {
+        input: `${APP_SECRET}\n`,
+      });
+      expect({ code, out, err }).toEqual({
+        code: 0,
+        out: `registered ${APPID}, with access_token, jsapi_ticket\n`,
+        err: '',
+      });
+      expect(await tasks()).toEqual([`${APPID}/access_token`, `${APPID}/jsapi_ticket`]);
+      expect(server.wechat.isValid(await server.tokens.get(APPID, 'jsapi_ticket'))).toBe(true);
+    });
+
+    it('leaves the tasks that it does not name', async () => {
+      const env = { WECHAT_TOKENS_SECRET: APP_SECRET };
+      await command(`register ${APPID} --task access_token`, { env });
+      await command(`register ${APPID} --task jsapi_ticket --access-token plain`, { env });
+      await command(`register ${APPID}`, { env });
+      expect(await tasks()).toEqual([`${APPID}/access_token`, `${APPID}/jsapi_ticket`]);
+    });
+
+    it('takes the secret from a file before the variable', async () => {
+      const world = { env: { WECHAT_TOKENS_SECRET: 'wrong' } };
+      await command(`register ${APPID} --task access_token --secret-file ${fileWith(`${APP_SECRET}\n`)}`, world);
+      expect(server.wechat.isValid(await server.tokens.get(APPID, 'access_token'))).toBe(true);
+    });
+
+    it('takes the secret from standard input where that is named as the file', async () => {
+      const world = { env: { WECHAT_TOKENS_SECRET: 'wrong' }, input: APP_SECRET };
+      await command(`register ${APPID} --task access_token --secret-file -`, world);
+      expect(server.wechat.isValid(await server.tokens.get(APPID, 'access_token'))).toBe(true);
+    });
+
+    it('asks a terminal for the secret, and does not show it', async () => {
+      const { code, err } = await command(`register ${APPID} --task access_token`, {
+        input: `${APP_SECRET}\r`,
+        asks: true,
+      });
+      expect({ code, err }).toEqual({ code: 0, err: `secret of ${APPID}: \n` });
+      expect(server.wechat.isValid(await server.tokens.get(APPID, 'access_token'))).toBe(true);
+    });
+
+    it('ends when nothing or Ctrl-C is typed', async () => {
+      for (const input of ['\r', '\u0003', `${APP_SECRET}\u0003`]) {
+        const { code, err } = await command(`register ${APPID}`, { input, asks: true });
+        expect({ code, err }).toEqual({ code: 2, err: `secret of ${APPID}: \n${PREFIX}no secret was given\n` });
+      }
+    });
+
+    it('changes the secret and the mode of an app', async () => {
+      await command(`register ${APPID}`, { input: 'wrong' });
+      await command(`register ${APPID} --access-token plain`, { input: APP_SECRET });
+      await server.tokens.get(APPID, 'access_token');
+      expect(server.wechat.countCalls('/cgi-bin/token')).toBe(1);
+    });
+
+    it('registers tasks for a subject', async () => {
+      await command(`register ${APPID} --task jsapi_ticket --subject ${OTHER}`, { input: APP_SECRET });
+      expect(await tasks()).toEqual([`${APPID}/jsapi_ticket/${OTHER}`]);
+    });
+
+    it('answers with JSON', async () => {
+      const { out } = await command(`register ${APPID} --task access_token --json`, { input: APP_SECRET });
+      expect(JSON.parse(out)).toEqual({ appid: APPID, tasks: ['access_token'] });
+    });
+
+    it('says what the server refuses', async () => {
+      const { code, out, err } = await command(`register ${APPID} --task acess_token`, { input: APP_SECRET });
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(err).toBe(`${PREFIX}tasks[0].type must be 0 to 4 or the name of a type, got "acess_token" (400)\n`);
+      expect(await tasks()).toEqual([]);
+    });
+
+    it.each([
+      ['register', 'register needs <appid>: register <appid>'],
+      ['register a/b', 'appid must be 1 to 64 characters'],
+      ['register ..', 'appid cannot be ..'],
+      ['register wx1 --task a/b', 'type must be 1 to 64 characters'],
+      ['register wx1 --access-token stabel', '--access-token must be stable or plain, got "stabel"'],
+      ['register wx1 --subject o', '--subject needs a task'],
+      ['register wx1', 'the secret of wx1 is missing: give it on standard input, in WECHAT_TOKENS_SECRET or with'],
+      ['register wx1 --secret-file /nowhere/it', '--secret-file: /nowhere/it cannot be read: ENOENT'],
+      ['register wx1 --secret-file -', '--secret-file: there is nothing in it'],
+      ['register wx1 the-secret', 'register takes <appid>, got 2 arguments'],
+    ])('does not take %s', async (line, message) => {
+      const { code, err } = await command(line);
+      expect(code).toBe(2);
+      expect(err).toContain(message);
+    });
+  });
+
+  describe('get', () => {
+    it('prints the token and nothing else', async () => {
+      await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] });
+      const { code, out, err } = await command(`get ${APPID} access_token`);
+      expect({ code, out, err }).toEqual({
+        code: 0,
+        out: `${await server.tokens.get(APPID, 'access_token')}\n`,
+        err: '',
+      });
+    });
+
+    it('prints all of the answer as JSON', async () => {
+      await server.tokens.register({
+        appid: APPID,
+        secret: APP_SECRET,
+        tasks: ['access_token', { type: 'authorizer_access_token', subject: OTHER }],
+      });
+      await server.tokens.put(
+        APPID,
+        'authorizer_access_token',
+        { value: 'of-the-merchant', expiresInSeconds: 7_200 },
+        { subject: OTHER },
+      );
+      const { out } = await command(`get ${APPID} authorizer_access_token --subject ${OTHER} --json`);
+      expect(out.endsWith('}\n')).toBe(true);
+      expect(JSON.parse(out)).toMatchObject({
+        appid: APPID,
+        type: 'authorizer_access_token',
+        subject: OTHER,
+        value: 'of-the-merchant',
+      });
+    });
+
+    it('says why there is none', async () => {
+      const { code, out, err } = await command(`get ${APPID} access_token`);
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(err).toMatch(/^wechat-token-manager: .*\(NOT_REGISTERED\)\n$/);
+      expect((await command(`get ${APPID} acess_token`)).err).toBe(`${PREFIX}there is no such token type\n`);
+    });
+
+    it('says what WeChat answered', async () => {
+      await server.tokens.register({ appid: APPID, secret: 'wrong' });
+      const { code, err } = await command(`get ${APPID} access_token`);
+      expect(code).toBe(1);
+      expect(err).toMatch(/\(UPSTREAM_REJECTED, errcode 4\d+\)\n$/);
+    });
+
+    it.each([
+      ['get', 'get needs <appid>: get <appid> <type>'],
+      ['get wx1', 'get needs <type>: get <appid> <type>'],
+      ['get wx1 t x', 'get takes <appid> <type>, got 3 arguments'],
+      ['get wx1 ..', 'type cannot be ..'],
+    ])('does not take %s', async (line, message) => {
+      expect(await command(line)).toEqual({ code: 2, out: '', err: `${PREFIX}${message}\n` });
+    });
+  });
+
+  describe('refresh', () => {
+    beforeEach(() => server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] }));
+
+    it('prints a new token', async () => {
+      const before = await server.tokens.get(APPID, 'access_token');
+      const { code, out } = await command(`refresh ${APPID} access_token`);
+      expect(code).toBe(0);
+      expect(out).toBe(`${await server.tokens.get(APPID, 'access_token')}\n`);
+      expect(out).not.toBe(`${before}\n`);
+    });
+
+    it('with a stale token that is no longer the current one asks nobody', async () => {
+      const current = await server.tokens.get(APPID, 'access_token');
+      const calls = server.wechat.countCalls();
+      const { out } = await command(`refresh ${APPID} access_token --stale-file ${fileWith('an older one\n')}`);
+      expect(out).toBe(`${current}\n`);
+      expect(server.wechat.countCalls()).toBe(calls);
+    });
+
+    it('takes the stale token from standard input, and answers with JSON', async () => {
+      const stale = await server.tokens.get(APPID, 'access_token');
+      server.wechat.revoke(APPID);
+      const { out } = await command(`refresh ${APPID} access_token --stale-file - --json`, { input: `${stale}\n` });
+      expect(JSON.parse(out)).toMatchObject({ appid: APPID, type: 'access_token' });
+      expect(JSON.parse(out).value).not.toBe(stale);
+    });
+
+    it('does not take an empty stale token', async () => {
+      const { code, err } = await command(`refresh ${APPID} access_token --stale-file -`);
+      expect({ code, err }).toEqual({ code: 2, err: `${PREFIX}--stale-file: there is nothing in it\n` });
+    });
+  });
+
+  describe('unregister', () => {
+    beforeEach(() =>
+      server.tokens.register({
+        appid: APPID,
+        secret: APP_SECRET,
+        tasks: ['access_token', 'jsapi_ticket', { type: 'jsapi_ticket', subject: OTHER }],
+      }),
+    );
+
+    it('forgets one task', async () => {
+      const { code, out } = await command(`unregister ${APPID} jsapi_ticket`);
+      expect({ code, out }).toEqual({ code: 0, out: `unregistered ${APPID} jsapi_ticket\n` });
+      expect(await tasks()).toEqual([`${APPID}/access_token`, `${APPID}/jsapi_ticket/${OTHER}`]);
+    });
+
+    it('forgets the task of a subject', async () => {
+      const { out } = await command(`unregister ${APPID} jsapi_ticket --subject ${OTHER} --json`);
+      expect(JSON.parse(out)).toEqual({ appid: APPID, type: 'jsapi_ticket', subject: OTHER });
+      expect(await tasks()).toEqual([`${APPID}/access_token`, `${APPID}/jsapi_ticket`]);
+    });
+
+    it('forgets an app', async () => {
+      const { out } = await command(`unregister ${APPID}`);
+      expect(out).toBe(`unregistered ${APPID}\n`);
+      expect(await tasks()).toEqual([]);
+    });
+
+    it('does not forget an app when a subject is given without a type', async () => {
+      const { code } = await command(`unregister ${APPID} --subject ${OTHER}`);
+      expect(code).toBe(2);
+      expect(await tasks()).toHaveLength(3);
+    });
+  });
+
+  describe('list', () => {
+    it('shows tasks as a table without colours where there is no terminal', async () => {
+      await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] });
+      await server.tokens.register({ appid: OTHER, secret: 'wrong', tasks: ['access_token'] });
+      await server.tokens.get(APPID, 'access_token');
+      await server.tokens.get(OTHER, 'access_token').catch(() => {});
+      const { code, out } = await command('list');
+      const lines = out.split('\n');
+      expect(code).toBe(0);
+      expect(lines[0]).toMatch(/^APP +TYPE +STATE +LEFT +REFRESH +LAST ERROR$/);
+      expect(lines[1]).toMatch(/^wx0123456789abcdef {2}access_token {2}fresh +█{8} (2h 0m|1h 59m) +in 1h 5\dm$/);
+      expect(lines[2]).toMatch(/^wxfedcba9876543210 {2}access_token {2}missing {2}- +in \d+m +UPSTREAM_REJECTED: /);
+      expect(lines).toHaveLength(4);
+    });
+
+    it('shows tasks in colours on a terminal, unless NO_COLOR is set', async () => {
+      await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] });
+      await server.tokens.get(APPID, 'access_token');
+      expect((await command('list', { columns: 120 })).out).toContain('\u001b[32mfresh');
+      expect((await command('list', { columns: 120, env: { NO_COLOR: '1' } })).out).not.toContain('\u001b');
+    });
+
+    it('follows the pages to the end, one JSON object a line', async () => {
+      const appids = Array.from({ length: 1_001 }, (_, index) => `wx${String(index).padStart(5, '0')}`);
+      for (const appid of appids)
+        await server.tokens.register({ appid, secret: 'x', tasks: ['component_access_token'] });
+      const { out } = await command('list --json');
+      const listed = out
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).appid);
+      expect(listed).toEqual(appids);
+    });
+
+    it('shows the tasks of an app, or of a type', async () => {
+      await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token', 'jsapi_ticket'] });
+      await server.tokens.register({ appid: OTHER, secret: APP_SECRET, tasks: ['access_token'] });
+      const ids = async (line: string): Promise<string[]> =>
+        (await command(line)).out
+          .trimEnd()
+          .split('\n')
+          .map((text) => JSON.parse(text).id);
+      expect(await ids(`list ${APPID} --json`)).toEqual([`${APPID}/access_token`, `${APPID}/jsapi_ticket`]);
+      expect(await ids(`list ${APPID} jsapi_ticket --json`)).toEqual([`${APPID}/jsapi_ticket`]);
+    });
+
+    it('says when there are none, beside standard output', async () => {
+      expect(await command('list')).toEqual({ code: 0, out: '', err: 'there are no tasks\n' });
+      expect(await command('list --json')).toEqual({ code: 0, out: '', err: '' });
+    });
+  });
+});
+
+describe('asking a server that wants a key', () => {
+  const reader = createApiKey({ scopes: ['read'] });
+
+  beforeEach(async () => {
+    server = await TokenServer.start([APPID], { keys: [reader.entry] });
+    await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] });
+  });
+  afterEach(() => server[Symbol.asyncDispose]());
+
+  it('works with the key of the variable, or of a file', async () => {
+    const token = `${await server.tokens.get(APPID, 'access_token')}\n`;
+    expect((await command(`get ${APPID} access_token`, { env: { WECHAT_TOKENS_KEY: reader.key } })).out).toBe(token);
+    expect((await command(`get ${APPID} access_token --key-file ${fileWith(`${reader.key}\n`)}`)).out).toBe(token);
+  });
+
+  it('without one says how to give it', async () => {
+    const { code, err } = await command('list');
+    expect(code).toBe(1);
+    expect(err).toBe(
+      `${PREFIX}${server.url} wants an API key that may do this: a key is needed, as Authorization: Bearer <key> (401): ` +
+        'set WECHAT_TOKENS_KEY to an API key, or name a file with it with --key-file\n',
+    );
+  });
+
+  it('with a wrong one, or one that may not, says which it was and why', async () => {
+    const stranger = createApiKey({ scopes: ['read'] }).key;
+    const unknown = await command('list', { env: { WECHAT_TOKENS_KEY: stranger } });
+    expect(unknown).toEqual({
+      code: 1,
+      out: '',
+      err: `${PREFIX}${server.url} does not let the key of WECHAT_TOKENS_KEY do this: the key in Authorization is not known (401)\n`,
+    });
+    const refused = await command(`refresh ${APPID} access_token --key-file ${fileWith(reader.key)}`);
+    expect(refused.err).toBe(
+      `${PREFIX}${server.url} does not let the key of --key-file do this: the scope refresh is needed for this (403)\n`,
+    );
+    const registering = await command(`register ${APPID} --task access_token`, {
+      env: { WECHAT_TOKENS_KEY: reader.key },
+      input: APP_SECRET,
+    });
+    expect(registering.err).toContain('the scope register is needed for this (403)');
+  });
+
+  it('takes no key that cannot be one, and shows nothing of it', async () => {
+    const two = `${reader.key}\n${reader.key}`;
+    for (const result of [
+      await command('list', { env: { WECHAT_TOKENS_KEY: two } }),
+      await command(`list --key-file ${fileWith(two)}`),
+    ]) {
+      expect(result.code).toBe(2);
+      expect(result.err).toMatch(/ must hold an API key on one line, got \d+ characters\n$/);
+      expect(result.err).not.toContain(reader.key.slice(13));
+    }
+    expect((await command(`list --key-file ${fileWith('')}`)).err).toContain('--key-file must hold an API key');
+  });
+});

@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type CommandResult, runCommand } from '../../../support/command-line.js';
+
+const KEY_LINE = /^wtm_[a-z0-9]{8}_[\w-]{43}\n$/;
+
+let directory: string;
+let path: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'wechat-keys-'));
+  path = join(directory, 'keys.json');
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+function keys(...words: readonly string[]): Promise<CommandResult> {
+  return runCommand(['keys', ...words], { env: { WECHAT_TOKENS_KEYS: path } });
+}
+
+function entries(): { id: string; hash: string }[] {
+  return JSON.parse(readFileSync(path, 'utf8')).keys;
+}
+
+describe('keys add', () => {
+  it('prints the key once and keeps its hash', async () => {
+    const { code, out, err } = await keys('add');
+    expect(code).toBe(0);
+    expect(out).toMatch(KEY_LINE);
+    expect(err).toBe(`added to ${path}, which has its hash: it cannot be shown again\n`);
+    const key = out.trim();
+    expect(entries()).toEqual([
+      { id: key.slice(4, 12), hash: createHash('sha256').update(key).digest('hex'), scopes: ['read'] },
+    ]);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  it('keeps what the key may do', async () => {
+    const words = '--scope read --scope refresh --scope read --appid wx1 --appid wx2 --per-second 0.5 --note shop';
+    await keys('add', ...words.split(' '));
+    expect(entries()).toEqual([
+      expect.objectContaining({ scopes: ['read', 'refresh'], appids: ['wx1', 'wx2'], perSecond: 0.5, note: 'shop' }),
+    ]);
+  });
+
+  it('answers with JSON, without the hash', async () => {
+    const { out, err } = await keys('add', '--json', '--note', 'shop');
+    const answer = JSON.parse(out);
+    expect(answer).toEqual({ key: answer.key, id: answer.key.slice(4, 12), scopes: ['read'], note: 'shop' });
+    expect(err).toBe('');
+  });
+
+  it.each([
+    ['--scope write', 'scopes: there is no "write", only read, refresh, register'],
+    ['--appid a/b', 'appids[0]: an appid must be 1 to 64 characters'],
+    ['--per-second 0', '--per-second must be a number from 0.01 to 1000000, got "0"'],
+    ['--per-second fast', '--per-second must be a number from 0.01 to 1000000, got "fast"'],
+    ['--keys wtm_abcdefgh_0123456789012345678901234567890123456789012', '--keys must be the path of a file'],
+    ['read', 'keys add takes nothing, got 1 arguments'],
+  ])('does not take %s', async (words, message) => {
+    const { code, out, err } = await keys('add', ...words.split(' '));
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain(message);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('needs a file', async () => {
+    const { code, err } = await runCommand(['keys', 'add']);
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: 'wechat-token-manager: say with --keys which file the keys are in\n',
+    });
+  });
+
+  it('leaves a file alone that is none of keys', async () => {
+    writeFileSync(path, 'a poem');
+    const { code, err } = await keys('add');
+    expect({ code, err }).toEqual({ code: 1, err: `wechat-token-manager: ${path} is not JSON\n` });
+    expect(readFileSync(path, 'utf8')).toBe('a poem');
+  });
+});
+
+describe('keys list', () => {
+  it('shows what keys may do, and no hash', async () => {
+    const first = (await keys('add')).out.slice(4, 12);
+    const second = (
+      await keys('add', '--scope', 'refresh', '--appid', 'wx1', '--per-second', '5', '--note', 'a\nshop')
+    ).out.slice(4, 12);
+    const { code, out } = await keys('list');
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: `${first}  read  all apps\n${second}  refresh  wx1  5 a second  a shop\n`,
+    });
+    const lines = (await keys('list', '--json')).out.trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      { id: first, scopes: ['read'] },
+      { id: second, scopes: ['refresh'], appids: ['wx1'], perSecond: 5, note: 'a\nshop' },
+    ]);
+  });
+
+  it('shows nothing of a file without keys', async () => {
+    writeFileSync(path, '{"keys":[]}');
+    expect(await keys('list')).toEqual({ code: 0, out: '', err: '' });
+  });
+
+  it('names a file that is not there', async () => {
+    const { code, err } = await keys('list');
+    expect(code).toBe(2);
+    expect(err).toBe(`wechat-token-manager: WECHAT_TOKENS_KEYS: ${path} cannot be read: ENOENT\n`);
+  });
+});
+
+describe('keys remove', () => {
+  it('takes out a key, by its id or by itself, and leaves everything else', async () => {
+    writeFileSync(path, JSON.stringify({ comment: 'ours', keys: [] }), { mode: 0o640 });
+    const added = [(await keys('add')).out.trim(), (await keys('add')).out.trim(), (await keys('add')).out.trim()];
+    const ids = added.map((key) => key.slice(4, 12));
+    expect(await keys('remove', ids[0] ?? '')).toEqual({ code: 0, out: `removed ${ids[0]}\n`, err: '' });
+    expect((await keys('remove', added[1] ?? '', '--json')).out).toBe(`{"id":"${ids[1]}"}\n`);
+    expect(JSON.parse(readFileSync(path, 'utf8')).comment).toBe('ours');
+    expect(entries().map(({ id }) => id)).toEqual([ids[2]]);
+    expect(statSync(path).mode & 0o777).toBe(0o640);
+    expect(readdirSync(directory)).toEqual(['keys.json']);
+  });
+
+  it('replaces the file that a link leads to', async () => {
+    const key = (await keys('add')).out.trim();
+    const link = join(directory, 'link.json');
+    symlinkSync(path, link);
+    await keys('remove', key, '--keys', link);
+    expect(entries()).toEqual([]);
+  });
+
+  it('says which there are when there is no such key, and shows no key', async () => {
+    const id = (await keys('add')).out.slice(4, 12);
+    const stranger = 'wtm_abcdefgh_0123456789012345678901234567890123456789012';
+    const { code, out, err } = await keys('remove', stranger);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toBe(`wechat-token-manager: ${path} has no key of this id, only ${id}\n`);
+  });
+});

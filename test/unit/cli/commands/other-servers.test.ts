@@ -1,0 +1,191 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type CommandResult, runCommand } from '../../../support/command-line.js';
+
+const open: Server[] = [];
+
+afterEach(async () => {
+  for (const server of open.splice(0)) {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+async function listen(listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  open.push(server);
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function answering(status: number, body: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
+  return listen((_request, response) => {
+    response.writeHead(status, headers).end(body);
+  });
+}
+
+const KEY = 'wtm_abcdefgh_CANARY-the-key';
+
+function list(url: string, ...words: readonly string[]): Promise<CommandResult> {
+  return runCommand(['list', '--url', url, ...words], { env: { WECHAT_TOKENS_KEY: KEY } });
+}
+
+describe('a server that is none of ours', () => {
+  it('does not listen: where, and what to do', async () => {
+    const url = await answering(200, '');
+    const [server] = open.splice(0);
+    await new Promise((resolve) => server?.close(resolve));
+    expect(await list(url)).toEqual({
+      code: 1,
+      out: '',
+      err:
+        `wechat-token-manager: no server listens at ${url}: start it with "wechat-token-manager serve", ` +
+        'or say with --url where it is\n',
+    });
+  });
+
+  it('has a name that nobody knows', async () => {
+    const { code, err } = await list('http://no-such-host.invalid:9001');
+    expect(code).toBe(1);
+    expect(err).toMatch(/^wechat-token-manager: the host of http:\/\/no-such-host\.invalid:9001 is not known \(E\w+\)/);
+  });
+
+  it('repeats what it was sent, of which no secret is shown', async () => {
+    const url = await listen((request, response) => {
+      let body = '';
+      request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      request.on('end', () => {
+        const detail = `${request.headers.authorization} ${body}`;
+        response.writeHead(400).end(JSON.stringify({ detail, code: 'C'.repeat(10_000) }));
+      });
+    });
+    const env = { WECHAT_TOKENS_KEY: KEY, WECHAT_TOKENS_SECRET: 'CANARY-the-secret' };
+    const { code, err } = await runCommand(['register', 'wx1', '--url', url, '--task', 'access_token'], { env });
+    expect(code).toBe(1);
+    expect(err).toContain('[redacted]');
+    expect(err).not.toContain('CANARY');
+    expect(err.length).toBeLessThan(1_500);
+  });
+
+  it('answers without end', async () => {
+    const url = await listen((_request, response) => {
+      const chunk = 'x'.repeat(1_048_576);
+      const write = (): void => {
+        while (!response.destroyed && response.write(chunk));
+      };
+      response.on('drain', write);
+      write();
+    });
+    const { code, err } = await list(url);
+    expect(code).toBe(1);
+    expect(err).toContain(`${url} answered with more than 8388608 bytes`);
+  });
+
+  it('has always another page, which is empty', async () => {
+    let pages = 0;
+    const url = await listen((_request, response) => {
+      pages += 1;
+      response.end(JSON.stringify({ tasks: [], after: `wx${pages}/access_token` }));
+    });
+    expect((await list(url)).code).toBe(0);
+    expect(pages).toBe(1);
+  });
+
+  it('has a token that a terminal would obey', async () => {
+    const url = await answering(200, JSON.stringify({ value: '\u001b[2Jtoken' }));
+    const { code, out, err } = await runCommand(['get', 'wx1', 'access_token', '--url', url], {});
+    expect([code, out]).toEqual([1, '']);
+    expect(err).toContain('control characters');
+  });
+
+  it('closes the connection', async () => {
+    const url = await listen((request) => request.socket.destroy());
+    const { code, err } = await list(url);
+    expect(code).toBe(1);
+    expect(err).toContain(`${url} cannot be reached (UND_ERR_SOCKET)`);
+  });
+
+  it.each([
+    [404, '<html>', 'with status 404 and nothing that it says'],
+    [502, '', 'with status 502 and nothing that it says'],
+    [301, '', 'with status 301 and nothing that it says'],
+    [200, '<html>', 'with something else than JSON'],
+    [200, '[]', 'with something else than JSON'],
+  ])('answers %i %j', async (status, body, how) => {
+    const url = await answering(status, body, status === 301 ? { Location: 'http://127.0.0.1:1/tokens' } : {});
+    expect(await list(url)).toEqual({
+      code: 1,
+      out: '',
+      err: `wechat-token-manager: ${url} answered ${how}: say with --url where the token server is\n`,
+    });
+  });
+
+  it.each([
+    ['list', 'the server answered without tasks'],
+    ['get wx1 access_token', 'the server answered without a token'],
+  ])('answers %s with other JSON', async (line, message) => {
+    const url = await answering(200, '{}');
+    const { code, err } = await runCommand([...line.split(' '), '--url', url]);
+    expect({ code, err }).toEqual({ code: 1, err: `wechat-token-manager: ${message}\n` });
+  });
+
+  it('is not followed where it redirects, which would send the key on', async () => {
+    const asked: string[] = [];
+    const elsewhere = await listen((request, response) => {
+      asked.push(request.url ?? '');
+      response.end('{}');
+    });
+    await list(await answering(307, '', { Location: elsewhere }));
+    expect(asked).toEqual([]);
+  });
+
+  it('cannot steer the terminal', async () => {
+    const task = { appid: 'wx\u001b[2J', type: 't\r\n', state: 'fresh', lastError: { code: 'X', message: 'a\u0007b' } };
+    const { out } = await list(await answering(200, JSON.stringify({ tasks: [task, null, 7] })));
+    expect(out.split('\n')).toHaveLength(3);
+    expect(out).toContain('X: a b');
+    expect(out).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+    const { err } = await list(await answering(500, JSON.stringify({ detail: 'a\u001b[2Jb\nc' })));
+    expect(err).toBe('wechat-token-manager: a [2Jb c\n');
+  });
+
+  it('is not asked for ever for the same page', async () => {
+    let count = 0;
+    const url = await listen((_request, response) => {
+      count += 1;
+      response.end(JSON.stringify({ tasks: [{ appid: 'wx1' }], after: 'wx1/t' }));
+    });
+    expect((await list(url, '--json')).code).toBe(0);
+    expect(count).toBe(2);
+  });
+
+  it('may be below a path, and is told who asks', async () => {
+    const seen: (string | undefined)[] = [];
+    const url = await listen((request, response) => {
+      seen.push(request.url, request.headers.authorization);
+      response.end('{"tasks":[]}');
+    });
+    await list(`${url}/wechat/`, 'wx@1');
+    expect(seen).toEqual(['/wechat/tokens?appid=wx%401&limit=500', `Bearer ${KEY}`]);
+  });
+
+  it('is listed by its own clock', async () => {
+    const date = 'Thu, 01 Jan 1970 00:00:10 GMT';
+    const task = { appid: 'wx1', type: 't', state: 'fresh', obtainedAt: 0, expiresAt: 40_000, dueAt: 30_000 };
+    const { out } = await list(await answering(200, JSON.stringify({ tasks: [task] }), { Date: date }));
+    expect(out.split('\n')[1]).toBe('wx1  t     fresh  ██████░░ 30s  in 20s');
+  });
+});
+
+describe('the URL of a server', () => {
+  it.each([
+    ['127.0.0.1:9001', 'must be an http or https URL like http://127.0.0.1:9001'],
+    ['ftp://a.test', 'must be an http or https URL like http://127.0.0.1:9001'],
+    [`http://any:${KEY}@a.test`, 'must not hold a key: set WECHAT_TOKENS_KEY, or use --key-file'],
+    [`http://a.test/?key=${KEY}`, 'must be a URL without a query'],
+  ])('is not %s', async (url, message) => {
+    expect(await list(url)).toEqual({ code: 2, out: '', err: `wechat-token-manager: --url ${message}\n` });
+  });
+});

@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { shortDuration } from '../../../src/cli/duration.js';
+
+it.each([
+  [-1, '0s'],
+  [0, '0s'],
+  [999, '0s'],
+  [59_999, '59s'],
+  [60_000, '1m'],
+  [3_599_999, '59m'],
+  [3_600_000, '1h 0m'],
+  [6_720_000, '1h 52m'],
+  [86_399_999, '23h 59m'],
+  [86_400_000, '1d 0h'],
+  [200_000_000, '2d 7h'],
+])('%i ms are shown as %s', (ms, text) => {
+  expect(shortDuration(ms)).toBe(text);
+});

@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../../src/cli/commands.js';
+import { paintFor } from '../../../src/cli/paint.js';
+import { CapturedOutput, runCommand } from '../../support/command-line.js';
+
+const VERSION = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version;
+const NOWHERE = { WECHAT_TOKENS_URL: 'http://127.0.0.1:1' };
+
+describe('the command', () => {
+  it.each(['-v', '--version', 'list --version'])('%s shows the version', async (line) => {
+    expect(await runCommand(line.split(' '))).toEqual({ code: 0, out: `${VERSION}\n`, err: '' });
+  });
+
+  it.each(['-h', '--help', 'help', '-vh'])('%s shows all commands, and the options of serve', async (line) => {
+    const { code, out, err } = await runCommand([line]);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    for (const { name, summary } of COMMANDS) {
+      expect(out).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
+      expect(out.replace(/\s+/g, ' ')).toContain(summary);
+    }
+    for (const { name, fallback = '' } of COMMANDS[0]?.options ?? []) {
+      expect(out).toContain(`--${name}`);
+      expect(out).toContain(fallback);
+    }
+  });
+
+  it.each(COMMANDS.map(({ name }) => name))('shows the help of %s, with all its options', async (name) => {
+    const command = COMMANDS.find((found) => found.name === name);
+    const shown = await runCommand([...name.split(' '), '--help']);
+    expect(await runCommand(['help', ...name.split(' ')])).toEqual(shown);
+    expect(shown.code).toBe(0);
+    expect(shown.out).toContain(
+      `Usage: wechat-token-manager ${[name, ...(command?.operands ?? [])].join(' ')} [options]`,
+    );
+    for (const option of command?.options ?? []) {
+      expect(shown.out).toContain(`--${option.name}${option.value === undefined ? '' : ` <${option.value}>`}`);
+      expect(shown.out.replace(/\s+/g, ' ')).toContain(option.help);
+    }
+    expect(Math.max(...shown.out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
+  });
+
+  it('says which options are variables', async () => {
+    const { out } = await runCommand(['get', '--help']);
+    expect(out).toMatch(/--url <url> \* /);
+    expect(out).toMatch(/--subject <name> {2}/);
+    expect(out).toContain('like WECHAT_TOKENS_URL');
+    expect((await runCommand(['fake', '--help'])).out).not.toContain('variables');
+  });
+
+  it('says what secrets are given in', async () => {
+    const shown = async (name: string): Promise<string> =>
+      (await runCommand([name, '--help'])).out.replace(/\s+/g, ' ');
+    expect(await shown('get')).toContain('The API key is given in WECHAT_TOKENS_KEY or a file, never in an argument');
+    expect(await shown('register')).toContain('the secret in WECHAT_TOKENS_SECRET, a file or standard input, never in');
+    expect(await shown('fake')).not.toContain('never in an argument');
+  });
+
+  it('fails on one line, with 2 for what has to be written differently and 1 otherwise', async () => {
+    expect(await runCommand(['sevre'])).toEqual({
+      code: 2,
+      out: '',
+      err: 'wechat-token-manager: there is no command "sevre" (did you mean serve?)\n',
+    });
+    const failed = await runCommand(['list'], { env: NOWHERE });
+    expect({ code: failed.code, lines: failed.err.split('\n').length }).toEqual({ code: 1, lines: 2 });
+  });
+
+  it('warns of variables that it does not know, on one line', async () => {
+    const env = { ...NOWHERE, WECHAT_TOKENS_PROT: '9', WECHAT_TOKENS_XYZZY: '1', WECHAT_TOKEN: 'not ours' };
+    const { err } = await runCommand(['list'], { env });
+    expect(err.split('\n')[0]).toBe(
+      'wechat-token-manager: no option has the variable WECHAT_TOKENS_PROT (did you mean WECHAT_TOKENS_PORT?), WECHAT_TOKENS_XYZZY',
+    );
+  });
+
+  it('does not warn of variables of other commands', async () => {
+    const env = { ...NOWHERE, WECHAT_TOKENS_PORT: 'x', WECHAT_TOKENS_KEY: 'k', WECHAT_TOKENS_SECRET: 's' };
+    const { err } = await runCommand(['list'], { env });
+    expect(err).toBe('wechat-token-manager: http://127.0.0.1:1 has a port that is kept for something else than HTTP\n');
+  });
+
+  it('refuses bad options of serve before it starts anything', async () => {
+    expect(await runCommand(['--port', 'x'])).toEqual({
+      code: 2,
+      out: '',
+      err: 'wechat-token-manager: --port must be a number from 0 to 65535, got "x"\n',
+    });
+  });
+
+  it.each([
+    ['--port x', '--port must be a number from 0 to 65535, got "x"'],
+    ['--host http://a', '--host must be an address'],
+    ['--life-seconds 0', '--life-seconds must be a number from 1 to 31536000, got "0"'],
+  ])('refuses fake %s', async (words, message) => {
+    const { code, err } = await runCommand(['fake', ...words.split(' ')]);
+    expect(code).toBe(2);
+    expect(err).toContain(message);
+  });
+});
+
+describe('colours', () => {
+  it.each([
+    [80, {}, true],
+    [0, {}, false],
+    [80, { NO_COLOR: '1' }, false],
+    [80, { NO_COLOR: '' }, true],
+    [80, { TERM: 'dumb' }, false],
+    [0, { FORCE_COLOR: '1' }, true],
+    [80, { FORCE_COLOR: '0' }, false],
+    [80, { NO_COLOR: '1', FORCE_COLOR: '1' }, false],
+  ])('on a terminal of %i columns with %o are shown: %s', (columns, env, areShown) => {
+    expect(paintFor(new CapturedOutput(columns), env)('red', 'x').length > 1).toBe(areShown);
+  });
+});

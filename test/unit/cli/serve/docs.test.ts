@@ -1,0 +1,50 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../../../src/cli/commands.js';
+import { flagOf, variableOf } from '../../../../src/cli/option.js';
+
+const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+const page = readFileSync(`${ROOT}/docs/operations.md`, 'utf8');
+const sources = readdirSync(`${ROOT}/src/cli/serve`).map((name) =>
+  readFileSync(`${ROOT}/src/cli/serve/${name}`, 'utf8'),
+);
+const options = COMMANDS.flatMap((command) => command.options);
+
+/** Everything in the page that the pattern finds, once. */
+const named = (pattern: RegExp): string[] => [...new Set([...page.matchAll(pattern)].map(([, name = '']) => name))];
+
+describe('the page about running the server', () => {
+  it('names options that there are', () => {
+    const flags = named(/(?<![\w-])(--[a-z][a-z-]+)/g);
+    // Of npm, docker, node and for all commands.
+    const others = ['--prefix', '--global', '--time', '--input-type', '--help'];
+    expect(flags.length).toBeGreaterThan(8);
+    expect(
+      flags.filter((flag) => !others.includes(flag) && !options.some((option) => flagOf(option) === flag)),
+    ).toEqual([]);
+  });
+
+  it('names variables and commands that there are', () => {
+    const variables = named(/(WECHAT_TOKENS_[A-Z_]+)/g);
+    expect(variables.filter((name) => !options.some((option) => variableOf(option) === name))).toEqual([]);
+    const commands = named(/(?:wechat-token-manager |main\.js |`)((?:keys )?(?:serve|add|list|remove|register)\b)/g);
+    expect(commands).toContain('keys add');
+    expect(commands.filter((name) => !COMMANDS.some((command) => command.name === name))).toEqual([]);
+  });
+
+  it('has a row for each message of the log with its level, and for no other', () => {
+    const rows = [...page.matchAll(/^\| `(\w+)` \| (info|warn|error) \|/gm)].map(
+      ([, name, level]) => `${level} ${name}`,
+    );
+    const calls = sources.flatMap((text) => [...text.matchAll(/log\.(info|warn|error)\(\s*'(\w+)'/g)]);
+    expect(rows.toSorted()).toEqual(calls.map(([, level, name]) => `${level} ${name}`).toSorted());
+  });
+
+  it('speaks of metrics that there are', () => {
+    const families = readFileSync(`${ROOT}/src/http/metrics/metric-families.ts`, 'utf8');
+    const metrics = named(/`(wechat_token_manager_\w+)/g);
+    expect(metrics.length).toBeGreaterThan(3);
+    expect(metrics.filter((name) => !families.includes(`'${name.replace(/_total$/, '')}'`))).toEqual([]);
+  });
+});

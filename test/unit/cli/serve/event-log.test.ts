@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { logEvents } from '../../../../src/cli/serve/event-log.js';
+import { Log } from '../../../../src/cli/serve/log.js';
+import { type Grant, TokenError } from '../../../../src/index.js';
+import { CapturedOutput } from '../../../support/command-line.js';
+import { APPID, SECRET, World } from '../../../support/world.js';
+
+const TOKEN = 'CANARY-the-token';
+
+let world: World;
+let output: CapturedOutput;
+
+beforeEach(() => {
+  world = new World();
+  output = new CapturedOutput();
+});
+
+afterEach(async () => {
+  expect(output.text).not.toContain('CANARY');
+  await world[Symbol.asyncDispose]();
+});
+
+const lines = (): Record<string, unknown>[] =>
+  output.text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+
+function logged(refresh: () => Promise<Grant>): ReturnType<World['manager']> {
+  const tokens = world.manager({ refreshers: [{ type: 'access_token', refresh }] });
+  logEvents(tokens, new Log(output, world.clock));
+  return tokens;
+}
+
+it('tells of a refresh without the token', async () => {
+  const tokens = logged(async () => ({ value: TOKEN, expiresInSeconds: 7_200 }));
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  await tokens.get(APPID, 'access_token');
+  expect(lines()).toEqual([
+    {
+      time: '2026-01-01T00:00:00.000Z',
+      level: 'info',
+      message: 'refreshed',
+      appid: APPID,
+      type: 'access_token',
+      source: 'upstream',
+      reason: expect.stringMatching(/^(due|demand)$/),
+      expiresAt: '2026-01-01T02:00:00.000Z',
+    },
+  ]);
+});
+
+it('leaves a refresh by another process to the log of that one', async () => {
+  const tokens = logged(async () => ({ value: TOKEN, expiresInSeconds: 7_200 }));
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  await tokens.get(APPID, 'access_token');
+  const other = logged(async () => ({ value: TOKEN, expiresInSeconds: 7_200 }));
+  expect(await other.get(APPID, 'access_token')).toBe(TOKEN);
+  expect(lines()).toHaveLength(1);
+});
+
+it('tells why a refresh failed and when it is tried again', async () => {
+  const tokens = logged(async () => {
+    throw new TokenError('UPSTREAM_REJECTED', 'WeChat refused', {
+      errcode: 40164,
+      ip: '192.0.2.7',
+      rid: 'abc-1',
+      cause: new Error('not in the whitelist'),
+    });
+  });
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  await expect(tokens.get(APPID, 'access_token')).rejects.toThrow();
+  expect(lines()[0]).toMatchObject({
+    level: 'warn',
+    message: 'refreshFailed',
+    appid: APPID,
+    code: 'UPSTREAM_REJECTED',
+    error: 'WeChat refused',
+    cause: 'not in the whitelist',
+    errcode: 40164,
+    ip: '192.0.2.7',
+    rid: 'abc-1',
+    attempt: 1,
+    retryAt: expect.stringMatching(/^2026-01-01T00:/),
+  });
+});
+
+it('tells that somebody has to authorize again', async () => {
+  const tokens = logged(async () => {
+    throw new TokenError('REAUTHORIZATION_REQUIRED', 'the refresh token is dead', { errcode: 42002 });
+  });
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  await expect(tokens.get(APPID, 'access_token')).rejects.toThrow();
+  expect(lines()).toContainEqual(
+    expect.objectContaining({ level: 'error', message: 'reauthorizationRequired', errcode: 42002 }),
+  );
+});

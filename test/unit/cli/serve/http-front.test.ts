@@ -1,0 +1,168 @@
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HttpFront } from '../../../../src/cli/serve/http-front.js';
+
+/** Requests that a test answers when it likes. */
+let waiting: { readonly request: IncomingMessage; readonly response: ServerResponse }[];
+let arrived: () => void;
+let front: HttpFront;
+let listener: Server;
+let sockets: Socket[];
+
+const hold: RequestListener = (asked, response) => {
+  if (asked.url === '/held') waiting.push({ request: asked, response });
+  else response.end('at once');
+  arrived();
+};
+
+beforeEach(async () => {
+  waiting = [];
+  sockets = [];
+  arrived = () => {};
+  front = new HttpFront(hold);
+  listener = createServer((socket) => front.accept(socket));
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+});
+
+afterEach(() => {
+  for (const socket of sockets) socket.destroy();
+  front.destroy();
+  listener.close();
+});
+
+const port = (): number => (listener.address() as AddressInfo).port;
+
+function open(): Socket {
+  const socket = connect(port(), '127.0.0.1');
+  socket.on('error', () => {});
+  sockets.push(socket);
+  return socket;
+}
+
+/** The next piece of what comes on a connection. */
+async function piece(socket: Socket): Promise<string> {
+  const [data] = await once(socket, 'data');
+  return String(data);
+}
+
+async function said(written: string): Promise<string> {
+  const socket = open();
+  socket.write(written);
+  return text(socket);
+}
+
+async function get(path: string, agent: Agent): Promise<IncomingMessage> {
+  const asked = request({ host: '127.0.0.1', port: port(), path, agent });
+  asked.end();
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  answer.resume();
+  await once(answer, 'end');
+  return answer;
+}
+
+function nextRequest(): Promise<void> {
+  return new Promise((resolve) => {
+    arrived = resolve;
+  });
+}
+
+describe('a connection', () => {
+  it('may carry many requests', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    await get('/', agent);
+    await get('/', agent);
+    expect(front.connections).toBe(1);
+    agent.destroy();
+  });
+});
+
+describe('what is not HTTP', () => {
+  it.each([
+    ['nonsense', 'NONSENSE\r\n\r\n', 'HTTP/1.1 400 Bad Request', 400],
+    ['a header without a name', 'GET / HTTP/1.1\r\nHost: x\r\n: y\r\n\r\n', 'HTTP/1.1 400 Bad Request', 400],
+    [
+      'headers of 20 KiB',
+      `GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`,
+      'HTTP/1.1 431 Request Header Fields Too Large',
+      431,
+    ],
+  ])('is answered and cut: %s', async (_name, written, line, status) => {
+    const answer = await said(written);
+    expect(answer.split('\r\n')[0]).toBe(line);
+    expect(answer).toContain('Connection: close');
+    expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ status });
+  });
+
+  it('does no harm when its sender is gone', async () => {
+    const socket = open();
+    await once(socket, 'connect');
+    socket.write('GET / HT');
+    socket.resetAndDestroy();
+    expect(await said('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toContain('at once');
+  });
+});
+
+describe('a drain', () => {
+  it('is over at once where there is no connection', async () => {
+    await front.drain('wait');
+    expect(front.connections).toBe(0);
+  });
+
+  it('waits for a request under way, and tells its client that the connection ends', async () => {
+    const socket = open();
+    const held = nextRequest();
+    socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    await held;
+    const drained = front.drain('wait');
+    waiting[0]?.response.writeHead(200, { 'Content-Type': 'text/plain' });
+    waiting[0]?.response.end('late');
+    const answer = await text(socket);
+    expect(answer).toContain('late');
+    expect(answer).toContain('Connection: close');
+    await drained;
+  });
+
+  it('lets an idle connection bring one more request, which ends it', async () => {
+    const socket = open();
+    socket.write('GET /1 HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(await piece(socket)).toContain('Connection: keep-alive');
+    const drained = front.drain('wait');
+    socket.write('GET /2 HTTP/1.1\r\nHost: x\r\n\r\n');
+    const answer = await text(socket);
+    expect(answer).toContain('at once');
+    expect(answer).toContain('Connection: close');
+    await drained;
+  });
+
+  it('that is to be quick closes idle connections, and no other', async () => {
+    const [idle, silent, busy] = [open(), open(), open()];
+    await once(silent, 'connect');
+    idle.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await piece(idle);
+    const held = nextRequest();
+    busy.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    await held;
+    const drained = front.drain('close');
+    expect(await text(silent)).toBe('');
+    expect(await text(idle)).toBe('');
+    expect(front.connections).toBe(1);
+    waiting[0]?.response.end('late');
+    expect(await text(busy)).toContain('late');
+    await drained;
+  });
+
+  it('ends with the last connection when they are cut', async () => {
+    const socket = open();
+    const held = nextRequest();
+    socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    await held;
+    const drained = front.drain('wait');
+    front.destroy();
+    await drained;
+    expect(front.connections).toBe(0);
+  });
+});
