@@ -2,7 +2,7 @@ import { Allowances } from './allowance.js';
 import type { CallbackPort } from './callback-port.js';
 import { Deadline } from './deadline.js';
 import { DocumentReader } from './document-reader.js';
-import { closedError } from './errors.js';
+import { closedError, isTokenError } from './errors.js';
 import type { Events } from './events.js';
 import { Failures } from './failures.js';
 import { assertGrantNames, receivedToken, storedGrant } from './grant.js';
@@ -26,7 +26,7 @@ import { StoreClock } from './store-clock.js';
 import { StoreFollower } from './store-follower.js';
 import { SupervisedStore } from './supervised-store.js';
 import { CLOSE_TIMEOUT_MS } from './time-limits.js';
-import { keyId, parseKey, type TokenKey } from './token-key.js';
+import { appDocumentId, documentId, keyId, parseKey, type TokenKey } from './token-key.js';
 import { TokenSource } from './token-source.js';
 import { UnwrittenGrants } from './unwritten-grants.js';
 
@@ -63,6 +63,8 @@ export class Engine {
   readonly #times: RefreshTimes;
   readonly #refresherOf: (type: string) => BuiltInRefresher | undefined;
   #started: Promise<void> | undefined;
+  /** Resolves when the store has answered for the first time. */
+  #opened: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
   #callbacks: CallbackPort | undefined;
   #isStarted = false;
@@ -181,6 +183,41 @@ export class Engine {
     return this.#started;
   }
 
+  /** Resolves when the store has answered, long before everything is read where that is much. */
+  async opened(): Promise<void> {
+    this.start().catch(() => {});
+    await this.#opened;
+  }
+
+  /** Whether the key has a task. Before everything is read, the store is asked for this one. */
+  async hasTask(key: TokenKey): Promise<boolean> {
+    if (this.registry.task(key) !== undefined) return true;
+    if (this.isClosed) throw closedError();
+    if (!this.#isStarted) await this.#readTask(key);
+    if (this.registry.task(key) === undefined) await this.start();
+    return this.registry.task(key) !== undefined;
+  }
+
+  /** The record of a task that needs no attention, before everything is read; `undefined` where that has to be waited for. */
+  async early(key: TokenKey): Promise<CachedRecord | undefined> {
+    if (this.#isStarted) return undefined;
+    await this.#readTask(key);
+    if (this.registry.task(key) === undefined || !this.registry.knows(key.appid)) return undefined;
+    const held = this.records.cache.get(key) ?? (await this.#follower.read(key));
+    if (held === undefined || this.records.isDue(held)) return undefined;
+    return this.records.leftMs(held) > this.records.minValidityMs(held) ? held : undefined;
+  }
+
+  /** A store that fails here fails the start as well, which says so. */
+  async #readTask(key: TokenKey): Promise<void> {
+    try {
+      await this.opened();
+      await Promise.all([appDocumentId(key.appid), documentId('task', key)].map((id) => this.registry.reload(id)));
+    } catch (error) {
+      if (!isTokenError(error)) throw error;
+    }
+  }
+
   async unregister(appid: string, key: TokenKey | undefined): Promise<void> {
     if (key === undefined) await this.registrar.unregisterApp(appid);
     else await this.registrar.unregisterTask(key);
@@ -215,7 +252,8 @@ export class Engine {
   }
 
   async #start(): Promise<void> {
-    await this.clock.sync();
+    this.#opened = this.clock.sync();
+    await this.#opened;
     await this.#follower.start();
     await this.#follower.loadAll([...this.registry.tasks()].map(({ key }) => key));
     if (this.isClosed) throw closedError();

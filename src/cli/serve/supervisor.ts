@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { type Clock, wait } from '../../core/clock.js';
 import type { Log } from './log.js';
 import type { IdleConnections } from './messages.js';
+import type { StartReason } from './worker-mark.js';
 import { describeEnding, type Ending, type WorkerProcess } from './worker-process.js';
 
 /** To read a large store takes its time. */
@@ -15,14 +16,14 @@ const HEALTHY_MS = 60_000;
 const MAX_WAITING = 1_000;
 
 export interface SupervisorInput {
-  readonly fork: () => WorkerProcess;
+  readonly fork: (why: StartReason) => WorkerProcess;
   readonly log: Log;
   readonly clock: Clock;
 }
 
 /** Sees to it that there is always one process that answers: a new one for an old one, and for one that has crashed. */
 export class Supervisor {
-  readonly #fork: () => WorkerProcess;
+  readonly #fork: SupervisorInput['fork'];
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #alive = new Set<WorkerProcess>();
@@ -54,7 +55,7 @@ export class Supervisor {
    * @throws the first process's own error when it cannot start.
    */
   async start(): Promise<void> {
-    const started = this.#begin().then((worker) => this.#adopt(worker));
+    const started = this.#begin('first').then((worker) => this.#adopt(worker));
     this.#inTurn(() => started.catch(() => this.#cutWaiting()));
     await started;
   }
@@ -104,7 +105,7 @@ export class Supervisor {
     if (this.isStopping || old === undefined) return;
     this.#log.info('reloading');
     try {
-      this.#adopt(await this.#begin());
+      this.#adopt(await this.#begin('reload'));
     } catch (error) {
       if (!this.isStopping) this.#log.error('reloadFailed', { error: (error as Error).message, pid: this.pid });
       return;
@@ -115,8 +116,8 @@ export class Supervisor {
   }
 
   /** Starts a process and waits until it can answer. */
-  async #begin(): Promise<WorkerProcess> {
-    const worker = this.#fork();
+  async #begin(why: StartReason): Promise<WorkerProcess> {
+    const worker = this.#fork(why);
     this.#alive.add(worker);
     void worker.ended.then(() => this.#alive.delete(worker));
     const over = new AbortController();
@@ -157,7 +158,7 @@ export class Supervisor {
       await this.#pause();
       if (this.isStopping) return;
       try {
-        this.#adopt(await this.#begin());
+        this.#adopt(await this.#begin('crash'));
         this.#log.info('workerReplaced', { pid: this.pid });
       } catch (error) {
         if (!this.isStopping) this.#log.error('workerFailed', { error: (error as Error).message });

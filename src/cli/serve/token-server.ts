@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Clock, wait } from '../../core/clock.js';
+import { engineOf } from '../../core/engine-of.js';
 import { safeCause } from '../../core/errors.js';
 import { createHandler, type Handler, type HandlerOptions } from '../../http/index.js';
 import { TokenManager } from '../../token-manager.js';
@@ -16,6 +17,8 @@ import { readSecrets } from './secret-file.js';
 import { openStore, type ServerStore } from './server-store.js';
 import { unusableStore } from './start-failure.js';
 
+/** How long a start waits for a large store, whose fresh tokens can be answered before it is read. */
+const READING_MS = 300;
 /** Longer than a connection may be idle. */
 const DRAIN_MS = 7_000;
 /** What is ready when the manager has closed is written within this. */
@@ -38,16 +41,23 @@ export class TokenServer {
   /**
    * Resolves when it can answer.
    *
+   * @param until - `read`: what the store remembers has been read. `opened`: it works; a large one is read meanwhile.
    * @throws UsageError for options that cannot be used; StartFailure for a store that does not work.
    */
-  static async start(options: ServeOptions, log: Log, clock: Clock): Promise<TokenServer> {
+  static async start(
+    options: ServeOptions,
+    log: Log,
+    clock: Clock,
+    until: 'read' | 'opened' = 'read',
+  ): Promise<TokenServer> {
     const mode = accessMode(options);
     const opened = await openStore(options);
     const manager = new TokenManager({ store: opened.store, wechat: wechatOptions(options) });
     try {
       logEvents(manager, log);
       const handler = asUsage(() => createHandler(manager, handlerOptions(options, mode, log)));
-      await startManager(manager, options.store);
+      const started = startManager(manager, options.store);
+      await (until === 'read' ? started : enough(started, manager, log, clock));
       logStore(manager, log);
       reencrypt(opened, log);
       return new TokenServer(manager, new HttpFront(listenerFor(handler, mode)), log, clock);
@@ -83,6 +93,23 @@ export class TokenServer {
     await Promise.race([emptied, late]);
     over.abort();
   }
+}
+
+/** Most stores are read at once, and what is wrong with one of them is known before anybody counts on this server. */
+async function enough(started: Promise<void>, manager: TokenManager, log: Log, clock: Clock): Promise<void> {
+  const over = new AbortController();
+  const isOpen = engineOf(manager)
+    .opened()
+    .then(() => wait(clock, READING_MS, { ref: true, signal: over.signal }))
+    .catch(() => started);
+  isOpen.catch(() => {});
+  try {
+    await Promise.race([started, isOpen]);
+  } finally {
+    over.abort();
+  }
+  // Every request that needs it tries again.
+  started.catch((error: unknown) => log.error('startFailed', { error: safeCause(error).message }));
 }
 
 async function startManager(manager: TokenManager, directory: string): Promise<void> {

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { UsageError } from '../usage-error.js';
 import type { FromWorker, IdleConnections, ToWorker } from './messages.js';
-import { workerEnvironment } from './worker-mark.js';
+import { type StartReason, workerEnvironment } from './worker-mark.js';
 
 /** How a process ended. */
 export interface Ending {
@@ -25,10 +25,10 @@ export interface WorkerProcess {
 }
 
 /** Runs this command once more, from what is on the disk now. */
-export function forkWorker(): WorkerProcess {
+export function forkWorker(why: StartReason): WorkerProcess {
   const [, script = '', ...args] = process.argv;
   const child = fork(script, args, {
-    env: workerEnvironment(process.env),
+    env: workerEnvironment(process.env, why),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const ended = new Promise<Ending>((resolve) => {

@@ -7,6 +7,7 @@ import { Log } from './log.js';
 import type { FromWorker, IdleConnections, ToWorker } from './messages.js';
 import { StartFailure } from './start-failure.js';
 import { TokenServer } from './token-server.js';
+import { isReload } from './worker-mark.js';
 
 /**
  * The process that answers: it is given connections by the one that listens, and ends when that says so, or is gone.
@@ -33,7 +34,7 @@ export async function runWorker(options: ServeOptions, io: CommandIo): Promise<n
   });
 
   try {
-    server = await TokenServer.start(options, log, systemClock);
+    server = await TokenServer.start(options, log, systemClock, isReload(io.env) ? 'read' : 'opened');
   } catch (error) {
     await say({ kind: 'failed', ...reasonOf(error) });
     disconnect();

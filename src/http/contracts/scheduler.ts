@@ -1,3 +1,4 @@
+import { tokenKey } from '../../core/token-key.js';
 import type { Call } from '../call.js';
 import { type Failure, retryAfterOf } from '../error-status.js';
 import { type HttpAnswer, jsonAnswer, jsonTextAnswer } from '../http-message.js';
@@ -53,14 +54,16 @@ function hit(call: Call, { engine, typeNumbers }: RouteContext): HttpAnswer | un
   return held === undefined ? undefined : success(held.value);
 }
 
-async function readOrRefresh(call: Call, { manager, typeNumbers }: RouteContext): Promise<HttpAnswer> {
+async function readOrRefresh(call: Call, { manager, engine, typeNumbers }: RouteContext): Promise<HttpAnswer> {
   const appid = call.param('appid');
   const named = call.param('type');
   const type = typeNumbers.name(named) ?? named;
   const subject = call.query('subject');
   const options = subject === undefined ? undefined : { subject };
-  await manager.start();
-  if (!(manager.hasType(type) && manager.hasTask(appid, type, options))) return noSuchTask();
+  if (!manager.hasType(type)) return noSuchTask();
+  // Which throws for what is no key.
+  const isKnown = manager.hasTask(appid, type, options) || (await engine.hasTask(tokenKey(appid, type, subject)));
+  if (!isKnown) return noSuchTask();
   const order = call.request.method === 'POST' ? refreshOrderIn(await call.text()) : undefined;
   if (order === undefined) return success(await manager.get(appid, type, options));
   call.require('refresh', appid);
