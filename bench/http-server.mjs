@@ -1,6 +1,6 @@
 // @ts-check
 // A server to load: ours, ours beside refreshes (`busy`), or a bare one that does the same with the key and the answer.
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash as hashOf, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 import { TokenManager } from 'wechat-token-manager';
 import { createHandler } from 'wechat-token-manager/http';
@@ -45,10 +45,10 @@ function keepRefreshing(tokens) {
 /** @returns {import('node:http').RequestListener} */
 function bare() {
   const values = new Map(Array.from({ length: apps }, (_, index) => [`/task/${appidOf(index)}/0`, tokenOf(index)]));
-  const known = Buffer.from(hash, 'hex');
+  const known = Buffer.from(hash, 'latin1');
   return (request, response) => {
     const [, key = ''] = (request.headers.authorization ?? '').split(' ');
-    if (!timingSafeEqual(createHash('sha256').update(key).digest(), known)) {
+    if (!timingSafeEqual(Buffer.from(hashOf('sha256', key, 'hex'), 'latin1'), known)) {
       response.writeHead(401).end();
       return;
     }
