@@ -16,6 +16,7 @@ const BENCHMARKS = [
   'import-time',
   'http',
   'http-start',
+  'http-slow',
   'encryption',
   'rotating',
   'file-store',

@@ -44,3 +44,18 @@ test('what a key has used up outlasts a change of other keys, and ends with a ch
   entries = [{ ...limited.entry, perSecond: 2 }];
   expect([take(), take(), take()]).toEqual([0, 0, 1]);
 });
+
+test('a key that was found right before is told from others like it, and is gone when it is taken away', () => {
+  const { key, entry } = createApiKey({ scopes: ['read'] });
+  let entries: readonly ApiKey[] = [entry];
+  const ring = new KeyRing(() => entries, new FakeClock());
+  expect(ring.find(key)).toBeDefined();
+  const last = key.at(-1) === 'A' ? 'B' : 'A';
+  expect(ring.find(`${key.slice(0, -1)}${last}`)).toBeUndefined();
+  expect(ring.find(`${key}A`)).toBeUndefined();
+  expect(ring.find(key)).toBeDefined();
+  entries = [];
+  expect(ring.find(key)).toBeUndefined();
+  entries = [{ ...entry, hash: createApiKey({ scopes: ['read'] }).entry.hash }];
+  expect(ring.find(key)).toBeUndefined();
+});
