@@ -1,7 +1,7 @@
 import { assertAppid, assertSubject, assertTypeName } from '../core/token-key.js';
 import type { OptionValues } from './option-values.js';
 import { SUBJECT } from './options.js';
-import { UsageError } from './usage-error.js';
+import { asUsage, UsageError } from './usage-error.js';
 
 /** Whom a command is about, checked before a server is asked. */
 export interface KeyOperands {
@@ -15,9 +15,9 @@ export interface KeyOperands {
  */
 export function keyOperands([appid, type]: readonly string[], options: OptionValues): KeyOperands {
   const subject = options.text(SUBJECT);
-  checked(() => assertAppid(appid));
+  asUsage(() => assertAppid(appid));
   if (type !== undefined) checkedType(type);
-  checked(() => assertSubject(subject));
+  asUsage(() => assertSubject(subject));
   assertNoDots(appid as string, 'appid');
   return { appid: appid as string, type, subject };
 }
@@ -26,17 +26,9 @@ export function keyOperands([appid, type]: readonly string[], options: OptionVal
  * @throws UsageError naming what a type must be.
  */
 export function checkedType(type: string): string {
-  checked(() => assertTypeName(type));
+  asUsage(() => assertTypeName(type));
   assertNoDots(type, 'type');
   return type;
-}
-
-function checked(check: () => void): void {
-  try {
-    check();
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
 }
 
 /** In a URL they would lead elsewhere. */

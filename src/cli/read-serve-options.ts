@@ -23,7 +23,7 @@ import {
 } from './options.js';
 import { assertReadableFile } from './readable-file.js';
 import type { ServeOptions } from './serve-options.js';
-import { UsageError } from './usage-error.js';
+import { asUsage, UsageError } from './usage-error.js';
 
 /**
  * Checks what can be known of the options before anything is started.
@@ -73,23 +73,20 @@ function storeOf(options: OptionValues): string {
 
 function proxyOf(options: OptionValues): string | undefined {
   const given = options.given(PROXY);
-  if (given !== undefined) asUsage(given.source, () => void parseProxy(given.text));
+  if (given !== undefined) asUsage(() => parseProxy(given.text), named(given.source));
   return given?.text;
 }
 
 function checkedList(options: OptionValues, option: OptionSpec, check: (text: string) => void): readonly string[] {
   return options.list(option).map(({ source, text }) => {
-    asUsage(source, () => check(text));
+    asUsage(() => check(text), named(source));
     return text;
   });
 }
 
 /** The library's checks name the library's options, at the beginning. */
-function asUsage(source: string, check: () => void): void {
-  try {
-    check();
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw new UsageError(error.message.replace(/^\S+/, source));
-  }
+
+/** A message that begins with where the value was given instead of what the library calls it. */
+function named(source: string): (message: string) => string {
+  return (message) => message.replace(/^\S+/, source);
 }

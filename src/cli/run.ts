@@ -1,4 +1,5 @@
 import { onOneLine } from '../core/redact.js';
+import { PACKAGE_VERSION } from '../core/version.js';
 import type { CommandSpec } from './command.js';
 import { type CommandLine, parseCommandLine } from './command-line.js';
 import { COMMANDS } from './commands.js';
@@ -9,7 +10,6 @@ import { HELP, VERSION } from './options.js';
 import { isWorker } from './serve/worker-mark.js';
 import type { CommandIo } from './serve-options.js';
 import { UsageError } from './usage-error.js';
-import { packageVersion } from './version.js';
 
 /**
  * Does what a command line says.
@@ -35,7 +35,7 @@ async function obey({ command, isNamed, operands, given }: CommandLine, io: Comm
     return 0;
   }
   if (asked.isSet(VERSION)) {
-    io.stdout.write(`${packageVersion()}\n`);
+    io.stdout.write(`${PACKAGE_VERSION}\n`);
     return 0;
   }
   assertOperands(command, operands);

@@ -2,3 +2,21 @@
 export class UsageError extends Error {
   override readonly name: string = 'UsageError';
 }
+
+/**
+ * What `make` makes.
+ *
+ * @param reworded - what the message of its TypeError is to say to users of the command.
+ * @throws UsageError instead of a TypeError.
+ */
+export function asUsage<Result>(
+  make: () => Result,
+  reworded: (message: string) => string = (message) => message,
+): Result {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(reworded(error.message));
+    throw error;
+  }
+}

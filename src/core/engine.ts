@@ -2,7 +2,8 @@ import { Allowances } from './allowance.js';
 import type { CallbackPort } from './callback-port.js';
 import { Deadline } from './deadline.js';
 import { DocumentReader } from './document-reader.js';
-import { closedError, isTokenError } from './errors.js';
+import { EarlyAnswers } from './early-answers.js';
+import { closedError } from './errors.js';
 import type { Events } from './events.js';
 import { Failures } from './failures.js';
 import { assertGrantNames, receivedToken, storedGrant } from './grant.js';
@@ -26,7 +27,7 @@ import { StoreClock } from './store-clock.js';
 import { StoreFollower } from './store-follower.js';
 import { SupervisedStore } from './supervised-store.js';
 import { CLOSE_TIMEOUT_MS } from './time-limits.js';
-import { appDocumentId, documentId, keyId, parseKey, type TokenKey } from './token-key.js';
+import { keyId, parseKey, type TokenKey } from './token-key.js';
 import { TokenSource } from './token-source.js';
 import { UnwrittenGrants } from './unwritten-grants.js';
 
@@ -53,6 +54,7 @@ export class Engine {
   readonly records: Records;
   readonly writer: GrantWriter;
   readonly source: TokenSource;
+  readonly early: EarlyAnswers;
   readonly meters: Meters = new Meters();
   readonly #follower: StoreFollower;
   readonly #unwritten: UnwrittenGrants;
@@ -114,6 +116,14 @@ export class Engine {
         this.#flights.get(key)?.wake();
         this.#wakeWhoWaitsFor(key);
       },
+    });
+    this.early = new EarlyAnswers({
+      registry,
+      records,
+      follower: this.#follower,
+      start: () => this.start(),
+      opened: () => this.#opened,
+      isStarted: () => this.#isStarted,
     });
     this.#schedule = new Schedule(this.clock, (id) => this.source.onDue(keyOf(id)));
     this.source = new TokenSource({
@@ -187,35 +197,6 @@ export class Engine {
   async opened(): Promise<void> {
     this.start().catch(() => {});
     await this.#opened;
-  }
-
-  /** Whether the key has a task. Before everything is read, the store is asked for this one. */
-  async hasTask(key: TokenKey): Promise<boolean> {
-    if (this.registry.task(key) !== undefined) return true;
-    if (this.isClosed) throw closedError();
-    if (!this.#isStarted) await this.#readTask(key);
-    if (this.registry.task(key) === undefined) await this.start();
-    return this.registry.task(key) !== undefined;
-  }
-
-  /** The record of a task that needs no attention, before everything is read; `undefined` where that has to be waited for. */
-  async early(key: TokenKey): Promise<CachedRecord | undefined> {
-    if (this.#isStarted) return undefined;
-    await this.#readTask(key);
-    if (this.registry.task(key) === undefined || !this.registry.knows(key.appid)) return undefined;
-    const held = this.records.cache.get(key) ?? (await this.#follower.read(key));
-    if (held === undefined || this.records.isDue(held)) return undefined;
-    return this.records.leftMs(held) > this.records.minValidityMs(held) ? held : undefined;
-  }
-
-  /** A store that fails here fails the start as well, which says so. */
-  async #readTask(key: TokenKey): Promise<void> {
-    try {
-      await this.opened();
-      await Promise.all([appDocumentId(key.appid), documentId('task', key)].map((id) => this.registry.reload(id)));
-    } catch (error) {
-      if (!isTokenError(error)) throw error;
-    }
   }
 
   async unregister(appid: string, key: TokenKey | undefined): Promise<void> {

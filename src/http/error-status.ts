@@ -26,6 +26,13 @@ export interface Failure {
   readonly retryAfterSeconds?: number | undefined;
 }
 
+/** Failures of the transport and the access check keep their HTTP status in the older contracts, which answer 200 otherwise. */
+const TRANSPORT_STATUSES: ReadonlySet<number> = new Set([401, 403, 413, 429]);
+
+export function olderStatusOf({ status, code }: Failure): number {
+  return code === undefined && TRANSPORT_STATUSES.has(status) ? status : 200;
+}
+
 /** What a caller is told of an error: misuse is theirs, a `TokenError` speaks for itself, anything else is a defect of ours. */
 export function failureOf(error: unknown, now: number): Failure {
   if (isTokenError(error)) return tokenFailure(error, now);

@@ -15,6 +15,7 @@ import { assertHandlerOptions, type ContractName, type HandlerOptions } from './
 import { type HttpAnswer, type HttpRequest, jsonAnswer } from './http-message.js';
 import type { Manager, ServableManager } from './manager.js';
 import { metricsRoutes } from './metrics/metrics-routes.js';
+import { TaskCensuses } from './metrics/task-census.js';
 import { NodeHttpRequest, sendNodeAnswer } from './node-edge.js';
 import { pageRoutes } from './page/page-routes.js';
 import { permissionFor, secretIn } from './permission.js';
@@ -71,6 +72,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     manager: manager as Manager,
     engine,
     typeNumbers: new TypeNumbers(legacyTypeNumbers),
+    censuses: new TaskCensuses(engine),
   };
   const router = new Router(contracts.flatMap((name) => ROUTES[name](context)));
   const check = new AccessCheck({ keys, trust, anonymous, clock: engine.clock, onKeysFileBroken: onError });

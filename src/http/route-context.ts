@@ -1,10 +1,12 @@
 import type { TypeNumbers } from '../callbacks/type-numbers.js';
 import type { Engine } from '../core/engine.js';
 import type { Manager } from './manager.js';
+import type { TaskCensuses } from './metrics/task-census.js';
 
 /** What the routes of every contract work with. */
 export interface RouteContext {
   readonly manager: Manager;
   readonly engine: Engine;
   readonly typeNumbers: TypeNumbers;
+  readonly censuses: TaskCensuses;
 }

@@ -28,7 +28,7 @@ const RINGS: Readonly<Record<string, Ring>> = {
   'token-manager.ts': { imports: ['core', 'wechat', 'stores/memory.ts'], packages: [], builtins: true },
   'index.ts': { imports: ['core', 'stores', 'wechat', 'token-manager.ts'], packages: [], builtins: false },
   cli: {
-    imports: ['core', 'stores', 'wechat', 'callbacks', 'http', 'token-manager.ts', 'index.ts'],
+    imports: ['core', 'stores', 'wechat', 'callbacks', 'http', 'token-manager.ts'],
     packages: ['undici'],
     builtins: true,
   },

@@ -7,7 +7,7 @@ import type { CommandCall } from '../command.js';
 import type { GivenValue, OptionValues } from '../option-values.js';
 import { APPID, JSON_OUTPUT, KEYS, NOTE, PER_SECOND, SCOPE } from '../options.js';
 import { assertNoSecret, assertReadableFile } from '../readable-file.js';
-import { UsageError } from '../usage-error.js';
+import { asUsage, UsageError } from '../usage-error.js';
 
 const LEAST_PER_SECOND = 0.01;
 const MOST_PER_SECOND = 1_000_000;
@@ -18,12 +18,14 @@ export async function addKey({ options, io }: CommandCall): Promise<number> {
   const appids = options.list(APPID).map(({ text }) => text);
   const perSecond = options.number(PER_SECOND, LEAST_PER_SECOND, MOST_PER_SECOND);
   const note = options.text(NOTE);
-  const { key, entry } = createKey({
-    scopes: scopesIn(options),
-    ...(appids.length > 0 && { appids }),
-    ...(perSecond !== undefined && { perSecond }),
-    ...(note !== undefined && { note }),
-  });
+  const { key, entry } = asUsage(() =>
+    createApiKey({
+      scopes: scopesIn(options),
+      ...(appids.length > 0 && { appids }),
+      ...(perSecond !== undefined && { perSecond }),
+      ...(note !== undefined && { note }),
+    }),
+  );
   appendKey(path, entry);
   if (options.isSet(JSON_OUTPUT)) io.stdout.write(`${JSON.stringify({ key, ...shownOf(entry) })}\n`);
   else {
@@ -70,14 +72,6 @@ function readablePathIn(options: OptionValues): string {
   const file = fileIn(options);
   assertReadableFile(file);
   return file.text;
-}
-
-function createKey(options: Parameters<typeof createApiKey>[0]): ReturnType<typeof createApiKey> {
-  try {
-    return createApiKey(options);
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
 }
 
 /** A key is made for reading unless more is said. */

@@ -3,7 +3,7 @@ import type { TokenStore } from '../../core/store.js';
 import { EncryptedStore } from '../../stores/encrypted.js';
 import { FileStore } from '../../stores/file/file-store.js';
 import type { ServeOptions } from '../serve-options.js';
-import { UsageError } from '../usage-error.js';
+import { asUsage, UsageError } from '../usage-error.js';
 import { readSecrets } from './secret-file.js';
 import { unusableStore } from './start-failure.js';
 
@@ -23,14 +23,20 @@ export interface ServerStore {
  *   be read.
  */
 export async function openStore({ store: directory, encryptionKeyFile }: ServeOptions): Promise<ServerStore> {
-  const files = asUsage('--store', () => new FileStore(directory));
+  const files = asUsage(
+    () => new FileStore(directory),
+    (message) => `--store: ${message}`,
+  );
   if (encryptionKeyFile === undefined) {
     await assertNotEncrypted(files, directory);
     return { store: files, reencrypt: undefined };
   }
   const option = '--encryption-key-file';
   const keys = readSecrets(option, encryptionKeyFile);
-  const store = asUsage(`${option}: ${encryptionKeyFile}`, () => new EncryptedStore(files, { keys }));
+  const store = asUsage(
+    () => new EncryptedStore(files, { keys }),
+    (message) => `${option}: ${encryptionKeyFile}: ${message}`,
+  );
   await assertDecryptable(store, directory);
   return { store, reencrypt: keys.length > 1 ? () => store.reencrypt() : undefined };
 }
@@ -56,13 +62,4 @@ async function someApps(store: TokenStore, directory: string): Promise<readonly 
     throw unusableStore(directory, error);
   }
   return apps;
-}
-
-function asUsage<Result>(what: string, make: () => Result): Result {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof TypeError) throw new UsageError(`${what}: ${error.message}`);
-    throw error;
-  }
 }

@@ -6,7 +6,7 @@ import { safeCause } from '../../core/errors.js';
 import { createHandler, type Handler, type HandlerOptions } from '../../http/index.js';
 import { TokenManager } from '../../token-manager.js';
 import type { ServeOptions } from '../serve-options.js';
-import { UsageError } from '../usage-error.js';
+import { asUsage } from '../usage-error.js';
 import { type AccessMode, accessMode, namesLoopback } from './access-mode.js';
 import { CONTRACTS } from './contracts.js';
 import { logEvents, logStore } from './event-log.js';
@@ -55,7 +55,7 @@ export class TokenServer {
     const manager = new TokenManager({ store: opened.store, wechat: wechatOptions(options) });
     try {
       logEvents(manager, log);
-      const handler = asUsage(() => createHandler(manager, handlerOptions(options, mode, log)));
+      const handler = asUsage(() => createHandler(manager, handlerOptions(options, mode, log)), withFlagNames);
       const started = startManager(manager, options.store);
       await (until === 'read' ? started : enough(started, manager, log, clock));
       logStore(manager, log);
@@ -163,11 +163,7 @@ function reencrypt({ reencrypt }: ServerStore, log: Log): void {
 }
 
 /** What files hold is not looked at before. */
-function asUsage<Result>(make: () => Result): Result {
-  try {
-    return make();
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw new UsageError(error.message.replace(/^notifySecret\b/, '--notify-secret-file'));
-  }
+
+function withFlagNames(message: string): string {
+  return message.replace(/^notifySecret\b/, '--notify-secret-file');
 }

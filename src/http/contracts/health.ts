@@ -1,5 +1,4 @@
 import { type HttpAnswer, jsonAnswer } from '../http-message.js';
-import { TaskCensuses } from '../metrics/task-census.js';
 import type { RouteContext } from '../route-context.js';
 import type { Route } from '../router.js';
 import { nativeContract } from './native.js';
@@ -20,12 +19,10 @@ export function healthRoutes(context: RouteContext): readonly Route[] {
 /** Whether the manager has started, is not closing, and its store has answered lately. */
 class Readiness {
   readonly #context: RouteContext;
-  readonly #censuses: TaskCensuses;
   #storeAnsweredAt = Number.NEGATIVE_INFINITY;
 
   constructor(context: RouteContext) {
     this.#context = context;
-    this.#censuses = new TaskCensuses(context.engine);
   }
 
   async answer(): Promise<HttpAnswer> {
@@ -38,7 +35,7 @@ class Readiness {
       const isLate = engine.clock.monotonic() - this.#storeAnsweredAt > STORE_ANSWERED_WITHIN_MS;
       if (isLate) return notReady('the store has not answered');
     }
-    const { total, troubled } = await this.#censuses.of(undefined);
+    const { total, troubled } = await this.#context.censuses.of(undefined);
     return jsonAnswer(200, { status: 'ready', tasks: { total, troubled } });
   }
 

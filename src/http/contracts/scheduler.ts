@@ -1,20 +1,16 @@
 import { tokenKey } from '../../core/token-key.js';
 import type { Call } from '../call.js';
-import { type Failure, retryAfterOf } from '../error-status.js';
+import { type Failure, olderStatusOf, retryAfterOf } from '../error-status.js';
 import { type HttpAnswer, jsonAnswer, jsonTextAnswer } from '../http-message.js';
 import type { RouteContext } from '../route-context.js';
 import type { Contract, Route } from '../router.js';
 import { refreshOrderIn } from './refresh-order.js';
 import { registrationIn } from './scheduler-registration.js';
 
-/** Failures of the transport and the access check, which clients see by their HTTP status. */
-const HTTP_STATUSES = new Set([401, 403, 413, 429]);
-
 const contract: Contract = {
   fail(failure: Failure): HttpAnswer {
-    const { status, message, code } = failure;
-    const httpStatus = code === undefined && HTTP_STATUSES.has(status) ? status : 200;
-    return jsonAnswer(httpStatus, { code: status, message, result: null }, retryAfterOf(failure));
+    const { status, message } = failure;
+    return jsonAnswer(olderStatusOf(failure), { code: status, message, result: null }, retryAfterOf(failure));
   },
 };
 
@@ -62,7 +58,7 @@ async function readOrRefresh(call: Call, { manager, engine, typeNumbers }: Route
   const options = subject === undefined ? undefined : { subject };
   if (!manager.hasType(type)) return noSuchTask();
   // Which throws for what is no key.
-  const isKnown = manager.hasTask(appid, type, options) || (await engine.hasTask(tokenKey(appid, type, subject)));
+  const isKnown = manager.hasTask(appid, type, options) || (await engine.early.hasTask(tokenKey(appid, type, subject)));
   if (!isKnown) return noSuchTask();
   const order = call.request.method === 'POST' ? refreshOrderIn(await call.text()) : undefined;
   if (order === undefined) return success(await manager.get(appid, type, options));

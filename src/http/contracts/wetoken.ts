@@ -1,21 +1,18 @@
 import { isJsonObject } from '../../core/json.js';
 import { tokenKey } from '../../core/token-key.js';
 import { badRequest, type Call } from '../call.js';
-import { type Failure, retryAfterOf } from '../error-status.js';
+import { type Failure, olderStatusOf, retryAfterOf } from '../error-status.js';
 import { type HttpAnswer, jsonAnswer } from '../http-message.js';
 import type { RouteContext } from '../route-context.js';
 import type { Contract, Route } from '../router.js';
 
-const HTTP_STATUSES = new Set([401, 403, 413, 429]);
 /** The published client forgets tokens with less left than this, and asks again. */
 const LEAST_LEFT_MS = 61_000;
 const SHANGHAI_OFFSET_MS = 8 * 3_600_000;
 
 const contract: Contract = {
   fail(failure: Failure): HttpAnswer {
-    const { status, message, code } = failure;
-    const httpStatus = code === undefined && HTTP_STATUSES.has(status) ? status : 200;
-    return jsonAnswer(httpStatus, { errcode: 400, errmsg: message }, retryAfterOf(failure));
+    return jsonAnswer(olderStatusOf(failure), { errcode: 400, errmsg: failure.message }, retryAfterOf(failure));
   },
 };
 

@@ -1,8 +1,8 @@
 import type { Engine } from '../../core/engine.js';
 import type { Counter } from '../../core/meters.js';
+import { PACKAGE_VERSION } from '../../core/version.js';
 import type { MetricFamily, Point } from './exposition.js';
 import type { TaskCensus } from './task-census.js';
-import { VERSION } from './version.js';
 
 /** Everything that `GET /metrics` tells: what this process has done, and how the tasks of a census stand. */
 export function metricFamilies(
@@ -74,7 +74,7 @@ export function metricFamilies(
       name: 'wechat_token_manager_build',
       type: 'info',
       help: 'The version of wechat-token-manager.',
-      points: [{ labels: { version: VERSION }, value: 1 }],
+      points: [{ labels: { version: PACKAGE_VERSION }, value: 1 }],
     },
     {
       name: 'wechat_token_manager_process_start_time_seconds',

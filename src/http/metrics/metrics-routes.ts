@@ -5,11 +5,9 @@ import type { Route } from '../router.js';
 import { acceptedFormat } from './accepted-format.js';
 import { exposition } from './exposition.js';
 import { metricFamilies } from './metric-families.js';
-import { TaskCensuses } from './task-census.js';
 
 /** For Prometheus and whoever speaks its format. What a key may not see of tasks is not counted for it either. */
-export function metricsRoutes({ engine }: RouteContext): readonly Route[] {
-  const censuses = new TaskCensuses(engine);
+export function metricsRoutes({ engine, censuses }: RouteContext): readonly Route[] {
   return [
     {
       path: '/metrics',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { PACKAGE_VERSION } from '../../../../src/core/version.js';
 import { createApiKey, type HandlerOptions } from '../../../../src/http/index.js';
-import { VERSION } from '../../../../src/http/metrics/version.js';
 import { TokenError } from '../../../../src/index.js';
 import { HttpWorld } from '../../../support/http-world.js';
 import { APPID, SECRET } from '../../../support/world.js';
@@ -119,8 +119,8 @@ describe('what this process has done', () => {
   test('the version is that of the package, and the start lies in the past', async () => {
     await using world = await registered();
     const manifest = JSON.parse(readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8'));
-    expect(VERSION).toBe(manifest.version);
-    expect(await scraped(world, 'build_info')).toEqual({ [`{version="${VERSION}"}`]: 1 });
+    expect(PACKAGE_VERSION).toBe(manifest.version);
+    expect(await scraped(world, 'build_info')).toEqual({ [`{version="${PACKAGE_VERSION}"}`]: 1 });
     const { '': startedAt = 0 } = await scraped(world, 'process_start_time_seconds');
     expect(startedAt).toBeGreaterThan(1.7e9);
     expect(startedAt * 1_000).toBeLessThanOrEqual(Date.now());
