@@ -1,32 +1,48 @@
 import type { Clock } from './clock.js';
 import { safeCause, TokenError } from './errors.js';
-import { isJsonObject, type JsonObject } from './json.js';
+import type { JsonObject } from './json.js';
 import type { Due, Lease, StoredDocument, TokenStore } from './store.js';
+import { checkedClaims, checkedDocuments, checkedInstant, checkedLease } from './store-answers.js';
+import { StoreGate } from './store-gate.js';
 import { COMMAND_TIMEOUT_MS } from './time-limits.js';
 
-type Command = 'now' | 'get' | 'list' | 'watch' | 'set' | 'delete' | 'lease' | 'release' | 'close';
+type Read = 'now' | 'get' | 'list' | 'watch' | 'watch end';
+type Write = 'set' | 'delete' | 'lease' | 'claimDue' | 'release' | 'close';
+type Command = Read | Write;
+type Kind = 'read' | 'write';
 
-const READS: readonly Command[] = ['now', 'get', 'list', 'watch'];
+const READS: readonly Command[] = ['now', 'get', 'list', 'watch', 'watch end'];
+/** Few, and what they give back nobody else would. */
+const ALWAYS_TRIED: readonly Command[] = ['watch end', 'release', 'close'];
 
 export interface StoreAvailability {
   unavailable(error: TokenError): void;
   available(): void;
 }
 
+interface Taking<Result> {
+  ask(): Promise<Result>;
+  check(taken: Result): Result;
+  giveBack(taken: Result): unknown;
+}
+
 /**
- * The user's store with a bound on the time of each command, one kind of error, and word of when it fails and recovers.
+ * The user's store with a bound on the time of each command and on their number while it hangs, one kind of error, and
+ * word of when it fails and recovers.
  */
 export class SupervisedStore {
   readonly #store: TokenStore;
   readonly #clock: Clock;
   readonly #availability: StoreAvailability;
   /** What fails now: reading may work while writing does not. */
-  readonly #failing = new Set<'read' | 'write'>();
+  readonly #failing = new Set<Kind>();
+  readonly #gates: Readonly<Record<Kind, StoreGate>>;
 
   constructor(store: TokenStore, clock: Clock, availability: StoreAvailability) {
     this.#store = store;
     this.#clock = clock;
     this.#availability = availability;
+    this.#gates = { read: new StoreGate(clock), write: new StoreGate(clock) };
   }
 
   get failing(): boolean {
@@ -35,6 +51,10 @@ export class SupervisedStore {
 
   get canWatch(): boolean {
     return this.#store.watch !== undefined;
+  }
+
+  get canClaim(): boolean {
+    return this.#store.claimDue !== undefined;
   }
 
   now(): Promise<number> {
@@ -62,35 +82,38 @@ export class SupervisedStore {
     prefix: string,
     options?: { readonly after?: string; readonly limit?: number },
   ): AsyncIterable<StoredDocument> {
-    const documents = await this.#command('list', async () =>
-      this.#store.list(prefix, options)[Symbol.asyncIterator](),
-    );
+    // Begun by the first command: to hand out an iterator proves nothing of a store.
+    let documents = undefined as AsyncIterator<StoredDocument> | undefined;
+    const nextDocument = (): Promise<IteratorResult<StoredDocument>> => {
+      documents ??= this.#store.list(prefix, options)[Symbol.asyncIterator]();
+      return documents.next();
+    };
     try {
       for (;;) {
-        const next = await this.#command('list', () => documents.next());
+        const next = await this.#command('list', nextDocument);
         if (next.done === true) return;
         yield next.value;
       }
     } finally {
       // Not waited for: a generator that hangs within `next` never answers `return` either.
-      void this.#call(async () => documents.return?.()).catch(() => {});
+      void this.#call(async () => documents?.return?.()).catch(() => {});
     }
   }
 
-  async lease(id: string, ttlMs: number): Promise<Lease | undefined> {
-    const asked = this.#call(() => this.#store.lease(id, ttlMs));
-    try {
-      return await this.#bounded(
-        'lease',
-        asked.then((lease) => {
-          if (lease?.document !== undefined) checkedDocument(id, lease.document);
-          return lease;
-        }),
-      );
-    } catch (error) {
-      asked.then((lease) => lease?.release()).catch(() => {});
-      throw error;
-    }
+  lease(id: string, ttlMs: number): Promise<Lease | undefined> {
+    return this.#take('lease', {
+      ask: () => this.#store.lease(id, ttlMs),
+      check: (lease) => checkedLease(id, lease),
+      giveBack: (lease) => lease?.release(),
+    });
+  }
+
+  claimDue(lanes: readonly string[], limit: number, ttlMs: number): Promise<Lease[]> {
+    return this.#take('claimDue', {
+      ask: async () => (await this.#store.claimDue?.(lanes, limit, ttlMs)) ?? [],
+      check: checkedClaims,
+      giveBack: (leases) => Promise.allSettled(leases.map(async (lease) => lease.release())),
+    });
   }
 
   /** Gives a lease back as well as that can be done: one that is not given back lapses by itself. */
@@ -99,13 +122,14 @@ export class SupervisedStore {
   }
 
   async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
-    const asked = this.#call(async () => this.#store.watch?.(changed));
-    const end = await this.#bounded('watch', asked).catch((error: unknown) => {
-      asked.then((late) => late?.()).catch(() => {});
-      throw error;
+    if (!this.canWatch) return async () => {};
+    const end = await this.#take('watch', {
+      ask: async () => this.#store.watch?.(changed),
+      check: (ending) => ending,
+      giveBack: (ending) => ending?.(),
     });
     return async () => {
-      await this.#command('watch', async () => end?.()).catch(() => {});
+      await this.#command('watch end', async () => end?.()).catch(() => {});
     };
   }
 
@@ -113,33 +137,48 @@ export class SupervisedStore {
     await this.#command('close', () => this.#store.close());
   }
 
-  #command<Result>(name: Command, run: () => Promise<Result>): Promise<Result> {
-    return this.#bounded(name, this.#call(run));
+  /** A command whose answer has to be given back if it comes too late, or is not the one. */
+  async #take<Result>(command: Command, { ask, check, giveBack }: Taking<Result>): Promise<Result> {
+    let asked = undefined as Promise<Result> | undefined;
+    try {
+      return await this.#command(command, () => (asked = this.#call(ask)).then(check));
+    } catch (error) {
+      asked?.then(giveBack).catch(() => {});
+      throw error;
+    }
   }
 
-  async #call<Result>(command: () => Promise<Result>): Promise<Result> {
-    return command();
-  }
-
-  #bounded<Result>(command: Command, asked: Promise<Result>): Promise<Result> {
+  #command<Result>(command: Command, run: () => Promise<Result>): Promise<Result> {
+    const gate = this.#gates[kindOf(command)];
+    if (!ALWAYS_TRIED.includes(command) && !gate.admits()) return Promise.reject(hangs(gate.silentMs));
+    const sent = gate.send();
     return new Promise((resolve, reject) => {
       const timer = this.#clock.setTimer(
-        () => reject(this.#failed(command, `did not answer within ${COMMAND_TIMEOUT_MS} ms`, undefined)),
+        () => {
+          sent.abandon();
+          reject(this.#failed(command, `did not answer within ${COMMAND_TIMEOUT_MS} ms`, undefined));
+        },
         COMMAND_TIMEOUT_MS,
         { ref: true },
       );
-      asked.then(
+      this.#call(run).then(
         (result) => {
           timer.cancel();
-          this.#worked(command);
+          // An answer that nobody waited for is no recovery while others may end the same way.
+          if (!sent.settle() || gate.isCalm) this.#worked(command);
           resolve(result);
         },
         (error: unknown) => {
           timer.cancel();
-          reject(this.#failed(command, 'failed', error));
+          // That one which was abandoned fails is no news, and the store may work again by now.
+          if (!sent.settle()) reject(this.#failed(command, 'failed', error));
         },
       );
     });
+  }
+
+  async #call<Result>(command: () => Promise<Result>): Promise<Result> {
+    return command();
   }
 
   #worked(command: Command): void {
@@ -161,35 +200,11 @@ export class SupervisedStore {
   }
 }
 
-function kindOf(command: Command): 'read' | 'write' {
+function kindOf(command: Command): Kind {
   return READS.includes(command) ? 'read' : 'write';
 }
 
-/** What a store answers is believed only where it answers the question. */
-function checkedDocuments(ids: readonly string[], documents: unknown): (StoredDocument | undefined)[] {
-  const answers = Array.isArray(documents) ? (documents as (StoredDocument | undefined | null)[]) : [];
-  if (answers.length !== ids.length) throw new WrongAnswer('as many documents as ids');
-  return answers.map((document, index) => checkedDocument(ids[index] as string, document));
-}
-
-function checkedDocument(id: string, document: StoredDocument | undefined | null): StoredDocument | undefined {
-  if (document === undefined || document === null) return undefined;
-  if (document.id !== id || !Number.isFinite(document.version) || !isJsonObject(document.data)) {
-    throw new WrongAnswer('the document with the id that was asked for');
-  }
-  return document;
-}
-
-function checkedInstant(now: unknown): number {
-  if (typeof now !== 'number' || !Number.isFinite(now)) throw new WrongAnswer('epoch milliseconds');
-  return now;
-}
-
-/** The store answers something else than it must. */
-class WrongAnswer extends Error {
-  override readonly name: string = 'WrongAnswer';
-
-  constructor(expected: string) {
-    super(`the store must answer ${expected}`);
-  }
+function hangs(silentMs: number): TokenError {
+  const message = `the store has not answered for ${Math.round(silentMs / 1_000)} s`;
+  return new TokenError('STORE_UNAVAILABLE', message, { retryable: true });
 }

@@ -279,6 +279,17 @@ describe('watch', () => {
     }
   });
 
+  test('an end that fails is a failure of reading, over when reading works', async () => {
+    const watch = async () => () => Promise.reject(new Error('no'));
+    const watched = new SupervisedStore({ ...emptyStore, watch }, clock, availability);
+    await (await watched.watch(() => {}))();
+    expect(errors.map(({ message }) => message)).toEqual(["the store's watch end failed: Error"]);
+    await watched.set(ID, {}, 0);
+    expect(edges).toEqual(['unavailable']);
+    await watched.get([]);
+    expect(edges).toEqual(['unavailable', 'available']);
+  });
+
   test('that comes too late is ended', async () => {
     let ended = 0;
     const end = async (): Promise<void> => {
@@ -292,5 +303,62 @@ describe('watch', () => {
     answer();
     await clock.advance(0);
     expect(ended).toBe(1);
+  });
+});
+
+describe('claimDue', () => {
+  const released: string[] = [];
+  const claim = (id: string): Lease => ({
+    id,
+    document: { id, version: 1, data: {} },
+    release: async () => void released.push(id),
+  });
+
+  function claiming(claimDue: TokenStore['claimDue'] & {}): SupervisedStore {
+    released.length = 0;
+    return new SupervisedStore({ ...emptyStore, claimDue }, clock, availability);
+  }
+
+  test('hands everything on', async () => {
+    const claims = [claim('a/b'), claim('c/d')];
+    const asked: unknown[] = [];
+    const able = claiming(async (...args) => {
+      asked.push(args);
+      return claims;
+    });
+    expect(await able.claimDue(['x', 'y'], 7, 20_000)).toBe(claims);
+    expect([asked, able.canClaim, released]).toEqual([[[['x', 'y'], 7, 20_000]], true, []]);
+  });
+
+  test('of a store without it is nothing', async () => {
+    const unable = new SupervisedStore(emptyStore, clock, availability);
+    expect([unable.canClaim, await unable.claimDue(['x'], 1, 1)]).toEqual([false, []]);
+  });
+
+  test('that comes too late is given back, each lease by itself', async () => {
+    let answer = (): void => {};
+    const broken: Lease = {
+      ...claim('a/b'),
+      release: () => {
+        throw new Error('at once');
+      },
+    };
+    const late = failure(
+      claiming(() => new Promise((resolve) => (answer = () => resolve([broken, claim('c/d')])))).claimDue(['x'], 2, 1),
+    );
+    await clock.advance(2_000);
+    expect((await late).message).toBe("the store's claimDue did not answer within 2000 ms");
+    expect(released).toEqual([]);
+    answer();
+    await clock.advance(0);
+    expect(released).toEqual(['c/d']);
+  });
+
+  test('with a document of somebody else is refused and given back', async () => {
+    const wrong = { ...claim('a/b'), document: { id: 'c/d', version: 1, data: {} } };
+    const error = await failure(claiming(async () => [claim('e/f'), wrong]).claimDue(['x'], 2, 1));
+    expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', message: "the store's claimDue failed: WrongAnswer" });
+    await clock.advance(0);
+    expect(released).toEqual(['e/f', 'a/b']);
   });
 });
