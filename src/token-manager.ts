@@ -92,6 +92,7 @@ export class TokenManager<Custom extends string = never> {
       store,
       options: resolved,
       events: this.#events,
+      types: [...this.#refreshers.keys()],
       refresherOf: (type) => this.#refreshers.get(type),
       upstream: (clock) => createLazyWeChatClient({ origins, proxy, clock }),
     });

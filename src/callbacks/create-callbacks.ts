@@ -58,6 +58,7 @@ export function createCallbacks(manager: object, options: CallbackOptions = {}):
     start: () => deliveries.start(),
     taskChanged: (key) => deliveries.taskChanged(key),
     taskRemoved: (key) => deliveries.taskRemoved(key),
+    deliver: (key, lease) => deliveries.deliver(key, lease),
     async stop() {
       await deliveries.stop();
       await Promise.all([paramsRequests.close(), requests.close()]);

@@ -3,6 +3,7 @@ import { toTokenError } from '../core/errors.js';
 import { type RefreshedEvent, tokenEvent } from '../core/events.js';
 import { Schedule } from '../core/schedule.js';
 import { Slots } from '../core/slots.js';
+import type { Lease } from '../core/store.js';
 import { keyId, parseKey, type TokenKey, tokenKey } from '../core/token-key.js';
 import { Delivery, type DeliveryParts } from './delivery.js';
 import { HostTurns } from './host-turns.js';
@@ -67,6 +68,27 @@ export class Deliveries {
     this.#underWay.get(id)?.waiting.abort();
     this.#setbacks.delete(id);
     this.#schedule.delete(id);
+  }
+
+  /**
+   * The schedule of the fleet has handed out this one, perhaps because who should have made it has died. The lease is not
+   * kept while it waits for its turn: should this process die too, it is handed out again.
+   */
+  async deliver(key: TokenKey, lease: Lease): Promise<void> {
+    const { store, registry } = this.#parts.engine;
+    const notify = registry.task(key)?.notify;
+    try {
+      if (notify === undefined) {
+        if (lease.document !== undefined) await store.delete(lease.id, lease.document.version);
+      } else if (!this.#isStopping) {
+        const delivery = new Delivery(key, notify, this.#parts);
+        if (await delivery.putOff(lease)) this.#lookIn(key, 0);
+      }
+    } catch {
+      // A document that cannot be read keeps its lease until that lapses; of a failing store word comes from that itself.
+      return;
+    }
+    await store.release(lease);
   }
 
   /** Those that wait for their turn are left for the next start; those under way end within seconds. */

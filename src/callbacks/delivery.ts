@@ -16,9 +16,9 @@ import { failureFacts } from '../core/failure-facts.js';
 import { type KeyDocument, readKeyDocument, type StoredGrant } from '../core/key-document.js';
 import { isStillRegistered } from '../core/registration-check.js';
 import { secretHash } from '../core/secret-hash.js';
-import type { Lease } from '../core/store.js';
+import type { Due, Lease } from '../core/store.js';
 import { LEASE_MS } from '../core/time-limits.js';
-import { documentId, type TokenKey } from '../core/token-key.js';
+import { DELIVERY_LANE, documentId, type TokenKey } from '../core/token-key.js';
 import { requestFor } from './delivery-message.js';
 import type { GuardedRequests } from './guarded-request.js';
 import type { TypeNumbers } from './type-numbers.js';
@@ -45,6 +45,8 @@ const MAX_RETRY_MS = 600_000;
 const MIN_RETRY_MS = 200;
 /** How long a target that takes nothing is tried; after that, once for every new token. */
 const GIVE_UP_AFTER_MS = 24 * 3_600_000;
+/** A delivery that is due for so long is made by another process. */
+const LEAVE_TO_OTHERS_MS = 30_000;
 /** Another process delivers, or has written. */
 const LOOK_AGAIN_MS = { least: 2_000, spread: 5_000 };
 
@@ -97,6 +99,30 @@ export class Delivery {
     return this.#isStillWanted() ? lookAt(owed) : undefined;
   }
 
+  /**
+   * Says in the schedule of the fleet when somebody has to look again, should nobody deliver until then.
+   *
+   * @returns whether it is owed now.
+   */
+  async putOff({ id, document: stored }: Lease): Promise<boolean> {
+    const { store, reader, writer, clock } = this.#parts.engine;
+    const document = await reader.read(stored, readDeliveryDocument);
+    const keyDocument = await writer.read(this.#key);
+    const at = lookAt(this.#owed(document, keyDocument));
+    const due = at === undefined ? this.#dueAfter(keyDocument.grant) : this.#due(at);
+    await store.set(id, seal(id, deliveryContent(document)), document.version, { due });
+    return at !== undefined && at <= clock.now();
+  }
+
+  /** With nothing to deliver, it is time to look when the next token has been delivered, or should have been. */
+  #dueAfter(grant: StoredGrant | undefined): Due {
+    return this.#due(grant?.dueAt ?? 0);
+  }
+
+  #due(at: number): Due {
+    return { lane: DELIVERY_LANE, at: Math.max(at, this.#parts.engine.clock.now()) + LEAVE_TO_OTHERS_MS };
+  }
+
   /** The task may have been given another target, or none, while this one waited for its turn. */
   #isStillWanted(): boolean {
     return this.#parts.engine.registry.task(this.#key)?.notify === this.notify;
@@ -123,7 +149,8 @@ export class Delivery {
     const event = { ...tokenEvent(this.#key), version, attempt };
     if (failure === undefined) {
       this.#unnoted ??= { recordVersion: version, at: now, target: this.#target, token: secretHash(grant.value) };
-      if (!(await this.#write({ ...document, delivered: this.#unnoted, failing: undefined }, lease))) {
+      const noted = { ...document, delivered: this.#unnoted, failing: undefined };
+      if (!(await this.#write(noted, lease, this.#dueAfter(grant)))) {
         return this.#lookSoon();
       }
       this.#unnoted = undefined;
@@ -131,7 +158,8 @@ export class Delivery {
       return undefined;
     }
     const failing = this.#failing(failure, version, attempt, before?.since ?? now, now);
-    if (!(await this.#write({ ...document, failing }, lease))) return this.#lookSoon();
+    const due = failing.retryAt === undefined ? this.#dueAfter(grant) : this.#due(failing.retryAt);
+    if (!(await this.#write({ ...document, failing }, lease, due))) return this.#lookSoon();
     events.emit('deliveryFailed', { ...event, error: failure, retryAt: failing.retryAt });
     return failing.retryAt;
   }
@@ -174,10 +202,10 @@ export class Delivery {
    *
    * @returns whether it is noted: `false` when somebody else has written.
    */
-  async #write(document: DeliveryDocument, lease: Lease): Promise<boolean> {
+  async #write(document: DeliveryDocument, lease: Lease, due: Due): Promise<boolean> {
     const { store } = this.#parts.engine;
     const content = seal(this.#id, deliveryContent(document));
-    const version = await store.set(this.#id, content, document.version, { lease });
+    const version = await store.set(this.#id, content, document.version, { lease, due });
     if (version === undefined) await store.release(lease);
     else if (!(await isStillRegistered(store, this.#key, true))) await store.delete(this.#id, version);
     return version !== undefined;

@@ -1,4 +1,5 @@
 import type { JsonObject } from './json.js';
+import type { Lease } from './store.js';
 import type { TokenKey } from './token-key.js';
 
 /** What URL params and `notify` need: implemented in `callbacks`, attached to an engine. */
@@ -22,6 +23,8 @@ export interface CallbackPort {
   /** A task was registered, registered anew, or read from the store. */
   taskChanged(key: TokenKey): void;
   taskRemoved(key: TokenKey): void;
+  /** The schedule of the fleet has handed out the delivery of this key: makes it if it is owed, and gives the lease back. It never rejects. */
+  deliver(key: TokenKey, lease: Lease): Promise<void>;
   /** Begins nothing any more, and waits for what is under way. */
   stop(): Promise<void>;
 }

@@ -1,4 +1,3 @@
-import { Allowances } from './allowance.js';
 import type { CallbackPort } from './callback-port.js';
 import { Deadline } from './deadline.js';
 import { DocumentReader } from './document-reader.js';
@@ -6,28 +5,29 @@ import { EarlyAnswers } from './early-answers.js';
 import { closedError } from './errors.js';
 import type { Events } from './events.js';
 import { Failures } from './failures.js';
-import { assertGrantNames, receivedToken, storedGrant } from './grant.js';
+import { flightWork } from './flight-work.js';
 import { GrantWriter } from './grant-writer.js';
+import { inTurn } from './in-turn.js';
 import type { JsonObject } from './json.js';
-import { type StoredGrant, withValue } from './key-document.js';
+import { withValue } from './key-document.js';
 import { Meters } from './meters.js';
 import type { ResolvedOptions } from './options.js';
+import { PushedTokens } from './pushed-tokens.js';
+import { PutGrants } from './put-grants.js';
 import { type CachedRecord, RecordCache } from './record-cache.js';
 import { Records } from './records.js';
-import { Refresh } from './refresh.js';
-import type { RefreshTimes } from './refresh-policy.js';
 import type { BuiltInRefresher, Grant, Upstream } from './refresher.js';
 import { Registrar } from './registrar.js';
 import { Registry } from './registry.js';
-import { Schedule } from './schedule.js';
+import { ownScheduling, type Scheduling, sharedScheduling } from './scheduling.js';
+import type { Claim } from './shared-schedule.js';
 import { SingleFlight } from './single-flight.js';
-import { Slots } from './slots.js';
 import type { TokenStore } from './store.js';
 import { StoreClock } from './store-clock.js';
 import { StoreFollower } from './store-follower.js';
 import { SupervisedStore } from './supervised-store.js';
 import { CLOSE_TIMEOUT_MS } from './time-limits.js';
-import { keyId, parseKey, type TokenKey } from './token-key.js';
+import { DELIVERY_LANE, parseKey, type TokenKey } from './token-key.js';
 import { TokenSource } from './token-source.js';
 import { UnwrittenGrants } from './unwritten-grants.js';
 
@@ -35,12 +35,13 @@ export interface EngineInput {
   readonly store: TokenStore;
   readonly options: ResolvedOptions;
   readonly events: Events;
+  readonly types: readonly string[];
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly upstream: (clock: StoreClock) => Upstream;
 }
 
-/** A file store has four threads to work with. */
-const MAX_PREPARING = 4;
+/** What is under way at once must not drop out of memory meanwhile. */
+const MIN_HELD = 1_000;
 
 /** Wires the parts together, starts them and stops them. */
 export class Engine {
@@ -56,14 +57,17 @@ export class Engine {
   readonly source: TokenSource;
   readonly early: EarlyAnswers;
   readonly meters: Meters = new Meters();
+  readonly #pushed: PushedTokens;
   readonly #follower: StoreFollower;
   readonly #unwritten: UnwrittenGrants;
-  readonly #schedule: Schedule;
+  readonly #puts: PutGrants;
+  readonly #scheduling: Scheduling;
   readonly #flights = new SingleFlight<CachedRecord>();
   readonly #upstream: Upstream;
   readonly #timeoutMs: number;
-  readonly #times: RefreshTimes;
-  readonly #refresherOf: (type: string) => BuiltInRefresher | undefined;
+  readonly #refreshes: boolean;
+  /** The types that this process can refresh. */
+  readonly #types: readonly string[];
   #started: Promise<void> | undefined;
   /** Resolves when the store has answered for the first time. */
   #opened: Promise<void> | undefined;
@@ -71,46 +75,61 @@ export class Engine {
   #callbacks: CallbackPort | undefined;
   #isStarted = false;
 
-  constructor({ store, options, events, refresherOf, upstream }: EngineInput) {
-    const { clock, times, accessToken, maxCachedRecords, timeoutMs } = options;
+  constructor({ store, options, events, types, refresherOf, upstream }: EngineInput) {
+    const { clock, times, pace, maxCachedRecords, timeoutMs } = options;
     this.events = events;
     this.#timeoutMs = timeoutMs;
-    this.#times = times;
+    this.#refreshes = options.refreshes;
     this.store = new SupervisedStore(store, clock, {
       unavailable: (error) => events.emit('storeUnavailable', { error }),
-      available: () => events.emit('storeAvailable', {}),
+      available: () => {
+        events.emit('storeAvailable', {});
+        this.#scheduling.schedule.check();
+      },
     });
     this.clock = new StoreClock(clock, () => this.store.now(), {
       wentBack: () => this.#wentBack(),
-      wentForward: () => this.#schedule.check(),
+      wentForward: () => this.#scheduling.schedule.check(),
     });
     this.reader = new DocumentReader(this.store, (quarantined) => events.emit('recordQuarantined', quarantined));
-    this.registry = new Registry(this.store, this.reader, {
-      taskAdded: (key) => this.#taskAdded(key),
-      taskReplaced: (key) => this.#callbacks?.taskChanged(key),
-      taskRemoved: (key) => this.#taskRemoved(key),
-      registrationChanged: (appid) => this.#registrationChanged(appid),
+    const isShared = this.store.canClaim;
+    const maxHeld = isShared ? Math.max(maxCachedRecords, MIN_HELD) : undefined;
+    this.registry = new Registry(
+      this.store,
+      this.reader,
+      {
+        taskAdded: (key) => this.#taskAdded(key),
+        taskReplaced: (key) => this.#callbacks?.taskChanged(key),
+        taskRemoved: (key) => this.#taskRemoved(key),
+        registrationChanged: (appid) => this.#registrationChanged(appid),
+      },
+      maxHeld,
+    );
+    this.registrar = new Registrar({
+      store: this.store,
+      reader: this.reader,
+      registry: this.registry,
+      clock: this.clock,
+      isShared,
+      hurryApp: (appid) => this.#scheduling.hurryApp(appid),
     });
-    this.registrar = new Registrar(this.store, this.reader, this.registry, this.clock);
-    const isKept = (key: TokenKey): boolean => this.registry.task(key) !== undefined || this.#isPushed(key.type);
-    const cache = new RecordCache(maxCachedRecords, isKept);
+    const isKept = (key: TokenKey): boolean =>
+      this.registry.task(key) !== undefined || refresherOf(key.type)?.pushed === true;
+    const cache = new RecordCache(maxCachedRecords, isKept, !isShared);
     this.records = new Records(cache, this.clock, events, times, (key, version) => this.#readResult(key, version));
-    this.#refresherOf = refresherOf;
-    this.failures = new Failures(this.store, cache, this.clock, events, (key) => this.#fingerprint(key));
+    this.#pushed = new PushedTokens({ types, refresherOf, registry: this.registry, cache });
+    this.#types = types.filter((type) => !this.#pushed.isPushed(type));
+    this.failures = new Failures(this.store, cache, this.clock, events, (key) => this.#pushed.fingerprint(key));
     this.writer = new GrantWriter(this.store, this.reader, this.records, this.clock);
     this.#unwritten = new UnwrittenGrants(this.writer, this.records, this.clock);
-    this.#upstream = this.meters.timed(upstream(this.clock), this.clock);
+    this.#upstream = upstream(this.clock);
     this.meters.listen(events);
     const { store: supervised, reader, registry, records, failures, writer } = this;
+    const common = { store: supervised, reader, clock: this.clock, registry, records, failures, writer };
     this.#follower = new StoreFollower({
-      store: supervised,
-      reader,
-      registry,
-      records,
-      failures,
-      writer,
-      clock: this.clock,
-      isPushed: (type) => this.#isPushed(type),
+      ...common,
+      isPushed: (type) => this.#pushed.isPushed(type),
+      reported: (key, value) => this.#onReported(key, value),
       changed: (key) => {
         this.source.reschedule(key);
         this.#flights.get(key)?.wake();
@@ -125,39 +144,49 @@ export class Engine {
       opened: () => this.#opened,
       isStarted: () => this.#isStarted,
     });
-    this.#schedule = new Schedule(this.clock, (id) => this.source.onDue(keyOf(id)));
-    this.source = new TokenSource({
-      clock: this.clock,
-      registry,
-      records,
-      failures,
+    this.#scheduling = isShared
+      ? sharedScheduling({
+          ...common,
+          limits: pace,
+          source: () => this.source,
+          lanes: () => this.#lanes(),
+          look: (keys) => this.#look(keys),
+          deliver: (key, claim) => this.#deliver(key, claim),
+        })
+      : ownScheduling(this.clock, pace, (id) => this.source.onDue(keyOf(id)));
+    const isClosing = (): boolean => this.isClosed;
+    const run = flightWork({
+      ...common,
+      options,
+      refresherOf,
+      isClosing,
       follower: this.#follower,
-      refresh: new Refresh({
-        store: supervised,
-        reader,
-        clock: this.clock,
-        registry,
-        records,
-        failures,
-        writer,
-        unwritten: this.#unwritten,
-        allowances: new Allowances(supervised, reader, () => this.clock.now()),
-        upstream: this.#upstream,
-        times,
-        accessToken,
-        refresherOf,
-        callbacks: () => this.#callbacks,
-        meters: this.meters,
-        tokenOf: async (key) => (await this.source.acquire(key, 0, this.deadline())).value,
-        replaceStale: (key, value) => this.source.refreshStale(key, value, this.deadline()),
-        leasing: new Slots(MAX_PREPARING),
-        announcing: new Slots(MAX_PREPARING),
-        isClosing: () => this.isClosed,
-      }),
-      flights: this.#flights,
-      schedule: this.#schedule,
+      unwritten: this.#unwritten,
+      upstream: this.meters.timed(this.#upstream, this.clock),
+      meters: this.meters,
+      callbacks: () => this.#callbacks,
+      look: (key) => this.#look([key]),
+      source: () => this.source,
+      deadline: () => this.deadline(),
+    });
+    this.source = new TokenSource({
+      ...common,
       events,
-      isClosing: () => this.isClosed,
+      isClosing,
+      run,
+      follower: this.#follower,
+      flights: this.#flights,
+      schedule: this.#scheduling.schedule,
+      owePace: (appid) => this.#scheduling.owe(appid),
+      pauseOfApp: (appid) => this.#scheduling.pauseOfApp(appid),
+    });
+    this.#puts = new PutGrants({
+      ...common,
+      times,
+      source: this.source,
+      pushed: this.#pushed,
+      scheduling: this.#scheduling,
+      wakeWhoWaitsFor: (key) => this.#wakeWhoWaitsFor(key),
     });
   }
 
@@ -176,7 +205,7 @@ export class Engine {
     if (this.#callbacks !== undefined) throw new TypeError('callbacks are attached to this manager already');
     if (this.isClosed) throw closedError();
     this.#callbacks = callbacks;
-    if (this.#isStarted) callbacks.start();
+    if (this.#isStarted && this.#refreshes) callbacks.start();
   }
 
   deadline(timeoutMs: number = this.#timeoutMs, signal?: AbortSignal): Deadline {
@@ -206,25 +235,8 @@ export class Engine {
   }
 
   /** Stores a grant that was got elsewhere, unless a newer one is stored. */
-  async put(key: TokenKey, grant: Grant): Promise<CachedRecord> {
-    const { clock, registry, source, writer } = this;
-    assertGrantNames(grant);
-    await source.assertRegistered(key, this.deadline());
-    const now = clock.now();
-    const stored = this.#storedPut(key, grant, now);
-    const received = receivedToken(grant, stored);
-    const document = await writer.read(key);
-    const hadTask = registry.task(key) !== undefined;
-    const held = await writer.write(key, document, stored, { source: 'put', hadTask, received });
-    source.retrySoon(key);
-    this.#wakeWhoWaitsFor(key);
-    return held;
-  }
-
-  /** What is pushed cannot be refreshed, so it is never due before it ends. */
-  #storedPut(key: TokenKey, grant: Grant, now: number): StoredGrant {
-    const stored = storedGrant(grant, now, now, this.#times, this.clock.random());
-    return this.#isPushed(key.type) ? { ...stored, dueAt: stored.expiresAt } : stored;
+  put(key: TokenKey, grant: Grant): Promise<CachedRecord> {
+    return this.#puts.put(key, grant, this.deadline());
   }
 
   close(): Promise<void> {
@@ -239,16 +251,17 @@ export class Engine {
     await this.#follower.loadAll([...this.registry.tasks()].map(({ key }) => key));
     if (this.isClosed) throw closedError();
     this.clock.start();
-    this.#schedule.start();
     this.#unwritten.start();
     this.#isStarted = true;
+    if (!this.#refreshes) return;
+    this.#scheduling.schedule.start();
     this.#callbacks?.start();
   }
 
   async #close(): Promise<void> {
     this.records.cache.close();
     await this.#started?.catch(() => {});
-    this.#schedule.stop();
+    this.#scheduling.schedule.stop();
     this.#unwritten.stop();
     this.clock.stop();
     this.#flights.wakeAll();
@@ -258,28 +271,30 @@ export class Engine {
     await inTurn([() => this.#follower.stop(), () => this.#upstream.close(), () => this.store.close()]);
   }
 
-  #isPushed(type: string): boolean {
-    return this.#refresherOf(type)?.pushed === true;
+  /** What has to be known of these keys, and of what they depend on, before they are refreshed. */
+  async #look(keys: readonly TokenKey[]): Promise<void> {
+    const needed = keys.flatMap((key) => this.#pushed.dependenciesOf(key));
+    await this.registry.look([...keys, ...needed]);
+    if (!this.registry.holdsAll) await Promise.all(this.#pushed.missing(needed).map((key) => this.#follower.read(key)));
   }
 
-  #fingerprint(key: TokenKey): string {
-    const pushed = this.#pushedFor(key).map((needed) => this.records.cache.get(needed)?.record.version ?? 0);
-    return [this.registry.fingerprint(key), ...pushed].join(':');
+  #lanes(): readonly string[] {
+    return this.#callbacks === undefined ? this.#types : [...this.#types, DELIVERY_LANE];
   }
 
-  #pushedFor(key: TokenKey): readonly TokenKey[] {
-    return (
-      this.#refresherOf(key.type)
-        ?.dependsOn?.(key)
-        .filter(({ type }) => this.#isPushed(type)) ?? []
-    );
+  async #deliver(key: TokenKey, { lease }: Claim): Promise<void> {
+    if (this.#callbacks === undefined) await this.store.release(lease);
+    else await this.#callbacks.deliver(key, lease);
+  }
+
+  /** A process with a schedule of its own does what a shared one would hand out. */
+  #onReported(key: TokenKey, value: string): void {
+    if (!this.#refreshes || this.#scheduling.isShared || this.registry.task(key) === undefined) return;
+    this.source.refreshStale(key, value, this.deadline()).catch(() => {});
   }
 
   #wakeWhoWaitsFor(key: TokenKey): void {
-    if (!this.#isPushed(key.type) || this.records.cache.get(key) === undefined) return;
-    for (const task of this.registry.tasksOf(key.appid)) {
-      if (this.#pushedFor(task.key).some((needed) => keyId(needed) === keyId(key))) this.source.retrySoon(task.key);
-    }
+    if (this.#pushed.isHeld(key)) for (const waiting of this.#pushed.whoNeeds(key)) this.source.retrySoon(waiting);
   }
 
   #taskAdded(key: TokenKey): void {
@@ -300,8 +315,11 @@ export class Engine {
   }
 
   #wentBack(): void {
-    for (const { key } of this.records.distrust()) this.source.reschedule(key);
-    this.#schedule.check();
+    for (const { key } of this.records.distrust()) {
+      this.source.reschedule(key);
+      this.#scheduling.hurry(key);
+    }
+    this.#scheduling.schedule.check();
   }
 
   async #readResult(key: TokenKey, version: number): Promise<JsonObject | undefined> {
@@ -310,13 +328,6 @@ export class Engine {
     if (grant?.result === undefined || recordVersion !== version) return undefined;
     return withValue(grant.result, grant.value);
   }
-}
-
-/** Takes every step, and fails with the first failure afterwards. */
-async function inTurn(steps: readonly (() => Promise<void>)[]): Promise<void> {
-  const failures: unknown[] = [];
-  for (const step of steps) await step().catch((error: unknown) => failures.push(error));
-  if (failures.length > 0) throw failures[0];
 }
 
 function keyOf(id: string): TokenKey {

@@ -134,7 +134,7 @@ export class Failures {
 
   async #write(key: TokenKey, document: KeyDocument, trying: Trying, lease: Lease, hadTask: boolean): Promise<boolean> {
     const id = documentId('key', key);
-    const due: Due = { lane: key.type, at: nextDueAt(document.grant, trying) };
+    const due: Due = { lane: key.type, at: nextDueAt({ ...document, trying }) };
     try {
       const content = seal(id, contentWithTrying(document, trying));
       const options = hadTask ? { due, lease } : { lease };

@@ -74,7 +74,7 @@ export class GrantWriter {
       const document = await this.read(key);
       if (!mayFollow(document, options) || !(await isStillRegistered(this.#store, key, options.hadTask))) return;
       const next = { ...document, rotation: afterGrant(document.rotation, options.received, options.spent) };
-      const dueAt = nextDueAt(document.grant, document.trying);
+      const dueAt = nextDueAt(document);
       const content = seal(id, contentWithTrying(next, document.trying));
       if ((await this.#store.set(id, content, document.version, setOptions(key, dueAt, options))) !== undefined) return;
     }
@@ -196,7 +196,7 @@ export class GrantWriter {
     options: WriteOptions,
   ): Promise<CachedRecord> {
     const id = documentId('key', key);
-    const content = seal(id, contentWithTrying(document, undefined));
+    const content = seal(id, contentWithTrying({ ...document, report: undefined }, undefined));
     const version = await this.#store.set(id, content, document.version, setOptions(key, grant.dueAt, options));
     const adoption: Adoption = { source: 'store', announceFirst: options.hadTask };
     if (version !== undefined) return this.#records.adopt(key, { ...document, version }, grant, adoption);

@@ -3,6 +3,7 @@ import type { FailureFacts } from './failure-facts.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { isJsonObject } from './json.js';
 import type { Rotation } from './rotation.js';
+import { secretHash } from './secret-hash.js';
 import type { StoredDocument } from './store.js';
 
 /** A grant as it is stored: with instants instead of durations. */
@@ -27,6 +28,13 @@ export interface Trying {
   readonly error: FailureFacts;
 }
 
+/** What a follower has to say of a value. */
+export interface StaleReport {
+  /** The hash of the value. */
+  readonly value: string;
+  readonly at: number;
+}
+
 /** What the store remembers of a key. */
 export interface KeyDocument {
   /** The document's version, 0 when there is none. */
@@ -36,6 +44,8 @@ export interface KeyDocument {
   readonly grant?: StoredGrant;
   readonly trying?: Trying;
   readonly rotation?: Rotation | undefined;
+  /** Somebody who may not refresh it himself has seen the value of the grant rejected. */
+  readonly report?: StaleReport | undefined;
   /** Fields of another release, kept through a rewrite. */
   readonly unknown: JsonObject;
 }
@@ -47,29 +57,31 @@ export const NO_KEY_DOCUMENT: KeyDocument = { version: 0, recordVersion: 0, unkn
  */
 export function readKeyDocument(document: StoredDocument | undefined): KeyDocument {
   if (document === undefined) return NO_KEY_DOCUMENT;
-  const { grant, trying, rotation, recordVersion, ...unknown } = unseal(document);
+  const { grant, trying, rotation, recordVersion, report, ...unknown } = unseal(document);
   return {
     version: document.version,
     recordVersion: typeof recordVersion === 'number' ? recordVersion : document.version,
     unknown,
     ...(isJsonObject(grant) ? { grant: grant as unknown as StoredGrant } : {}),
     ...(isJsonObject(trying) ? { trying: trying as unknown as Trying } : {}),
+    ...(isJsonObject(report) ? { report: report as unknown as StaleReport } : {}),
     ...(isJsonObject(rotation) ? { rotation: rotation as unknown as Rotation } : {}),
   };
 }
 
-/** The content of a document with a new grant, which ends all trying. */
+/** The content of a document with a new grant, which ends all trying and answers all reports. */
 export function contentWithGrant(before: KeyDocument, grant: StoredGrant): JsonObject {
   return { ...contentBesideGrant(before), grant: { ...grant } };
 }
 
 /** The content of a document whose grant stays and whose state of trying is replaced. */
 export function contentWithTrying(before: KeyDocument, trying: Trying | undefined): JsonObject {
-  const { grant, recordVersion } = before;
+  const { grant, recordVersion, report } = before;
   return {
     ...contentBesideGrant(before),
     ...(grant === undefined ? {} : { grant: { ...grant }, recordVersion }),
     ...(trying === undefined ? {} : { trying: { ...trying } }),
+    ...(report === undefined ? {} : { report: { ...report } }),
   };
 }
 
@@ -77,9 +89,16 @@ function contentBesideGrant({ rotation, unknown }: KeyDocument): JsonObject {
   return rotation === undefined ? unknown : { ...unknown, rotation: { ...rotation } as unknown as JsonObject };
 }
 
+/** The grant whose value has been reported stale, if that is still in force. */
+export function reportedGrant({ grant, report }: KeyDocument): StoredGrant | undefined {
+  return grant !== undefined && report?.value === secretHash(grant.value) ? grant : undefined;
+}
+
 /** When the key wants attention next. */
-export function nextDueAt(grant: StoredGrant | undefined, trying: Trying | undefined): number {
-  return Math.max(grant?.dueAt ?? 0, trying?.retryAt ?? 0);
+export function nextDueAt(document: KeyDocument): number {
+  const { grant, trying } = document;
+  const grantDueAt = reportedGrant(document) === undefined ? (grant?.dueAt ?? 0) : 0;
+  return Math.max(grantDueAt, trying?.retryAt ?? 0);
 }
 
 const ESCAPE = '\u0000';

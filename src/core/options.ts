@@ -1,5 +1,6 @@
 import { assertInteger, assertNames, assertNumber } from './assert-options.js';
 import { type Clock, systemClock } from './clock.js';
+import type { PaceLimits } from './pace.js';
 import { describeKind, describeValue, describeWord } from './redact.js';
 import type { RefreshTimes } from './refresh-policy.js';
 import type { AccessTokenMode, Refresher } from './refresher.js';
@@ -13,6 +14,19 @@ import { assertTypeName } from './token-key.js';
  * @public
  */
 export interface RefreshOptions {
+  /**
+   * How many refreshes that nobody waits for are begun in a second: 1 to 100,000. A fleet that shares a Redis or SQL store
+   * keeps it together; else each process keeps it by itself.
+   *
+   * @defaultValue 300
+   */
+  readonly maxPerSecond?: number;
+  /**
+   * The same for a single app: 1 to 100,000.
+   *
+   * @defaultValue 150
+   */
+  readonly maxPerSecondOfApp?: number;
   /**
    * Refresh at the latest this long before the token ends, in milliseconds: 0 to 31,536,000,000; at most half of the
    * token's life is used. Stable access tokens go by WeChat's own last five minutes instead.
@@ -69,7 +83,12 @@ export interface TokenManagerOptions<Custom extends string = never> {
   readonly store?: TokenStore;
   /** More token types, or replacements of built-in ones. */
   readonly refreshers?: readonly Refresher<Custom>[];
-  readonly refresh?: RefreshOptions;
+  /**
+   * When tokens are refreshed; `'never'` for a process that leaves that to others on the same store, because its address is
+   * not on WeChat's whitelist. It answers from the store, fails with `REFRESH_DISABLED` where there is nothing to answer
+   * with, and tells the others when a token is reported stale.
+   */
+  readonly refresh?: RefreshOptions | 'never';
   readonly wechat?: WeChatOptions;
   /**
    * How long a call waits for a token, in milliseconds: more than 20,000 (what one refresh may take for the whole fleet)
@@ -96,6 +115,8 @@ export interface TokenManagerOptions<Custom extends string = never> {
 export interface ResolvedOptions {
   readonly refreshers: readonly Refresher[];
   readonly times: RefreshTimes;
+  readonly refreshes: boolean;
+  readonly pace: PaceLimits;
   readonly accessToken: AccessTokenMode;
   readonly timeoutMs: number;
   readonly maxCachedRecords: number;
@@ -106,6 +127,10 @@ export const MAX_TIMEOUT_MS: number = 2 ** 31 - 1;
 const MAX_DURATION_MS = 31_536_000_000;
 const DEFAULT_TIMEOUT_MS = 25_000;
 const DEFAULT_MAX_CACHED_RECORDS = 10_000;
+/** WeChat's own limit for stable tokens of an app is 10,000 in a minute. */
+const DEFAULT_PER_SECOND_OF_APP = 150;
+const DEFAULT_PER_SECOND = 300;
+const MAX_PER_SECOND = 100_000;
 const STORE_METHODS = ['now', 'get', 'set', 'delete', 'list', 'lease', 'close'];
 
 /**
@@ -114,14 +139,22 @@ const STORE_METHODS = ['now', 'get', 'set', 'delete', 'list', 'lease', 'close'];
 export function resolveOptions(options: TokenManagerOptions<string>): ResolvedOptions {
   const known = ['store', 'refreshers', 'refresh', 'wechat', 'timeoutMs', 'maxCachedRecords', 'clock'];
   assertNames(options, known, 'the options of TokenManager');
-  const { refresh = {}, wechat = {}, timeoutMs = DEFAULT_TIMEOUT_MS, clock = systemClock } = options;
+  const { wechat = {}, timeoutMs = DEFAULT_TIMEOUT_MS, clock = systemClock } = options;
+  const refreshes = options.refresh !== 'never';
+  const refresh = options.refresh === undefined || options.refresh === 'never' ? {} : options.refresh;
   const { maxCachedRecords = DEFAULT_MAX_CACHED_RECORDS, refreshers = [], store } = options;
-  assertNames(refresh, ['marginMs', 'jitterMs', 'minValidityMs'], 'refresh');
+  if (typeof refresh === 'string')
+    throw new TypeError(`refresh must be an object or 'never', got ${describeWord(refresh)}`);
+  assertNames(refresh, ['marginMs', 'jitterMs', 'minValidityMs', 'maxPerSecond', 'maxPerSecondOfApp'], 'refresh');
   assertNames(wechat, ['origins', 'accessToken', 'proxy'], 'wechat');
   const { marginMs, jitterMs, minValidityMs } = refresh;
   for (const [name, value] of Object.entries({ marginMs, jitterMs, minValidityMs })) {
     if (value !== undefined) assertNumber(`refresh.${name}`, value, 0, MAX_DURATION_MS);
   }
+  const { maxPerSecond = DEFAULT_PER_SECOND, maxPerSecondOfApp = DEFAULT_PER_SECOND_OF_APP } = refresh;
+  assertNumber('refresh.maxPerSecond', maxPerSecond, 1, MAX_PER_SECOND);
+  assertNumber('refresh.maxPerSecondOfApp', maxPerSecondOfApp, 1, MAX_PER_SECOND);
+  const pace = { perSecond: maxPerSecond, perSecondOfApp: maxPerSecondOfApp };
   const { accessToken = 'stable' } = wechat;
   if (accessToken !== 'stable' && accessToken !== 'plain') {
     throw new TypeError(`wechat.accessToken must be 'stable' or 'plain', got ${describeWord(accessToken)}`);
@@ -132,7 +165,7 @@ export function resolveOptions(options: TokenManagerOptions<string>): ResolvedOp
   assertMethods('clock', clock, ['now', 'monotonic', 'setTimer', 'random']);
   assertRefreshers(refreshers);
   const times = { marginMs, jitterMs, minValidityMs };
-  return { refreshers, times, accessToken, timeoutMs, maxCachedRecords, clock };
+  return { refreshers, times, refreshes, pace, accessToken, timeoutMs, maxCachedRecords, clock };
 }
 
 function assertRefreshers(refreshers: unknown): void {

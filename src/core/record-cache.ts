@@ -35,21 +35,34 @@ export interface RememberedFailure {
 
 const MAX_FAILURES = 10_000;
 
-/** Records that are to be kept, as those of keys with a task, in maps that never evict; the rest, and recent failures, in LRU caches. */
+/**
+ * Records that are to be kept, as those of keys with a task, in maps that never evict; the rest, and recent failures, in LRU
+ * caches. Where a fleet shares more than one process can hold, the maps are for speed alone, and the LRU cache has all.
+ */
 export class RecordCache {
   /** By type first: there are few, so that a lookup among many apps meets one large map and not one more for each app. */
   readonly #byType = new Map<string, Map<string, CachedRecord>>();
   readonly #bySubject = new Map<string, CachedRecord>();
-  readonly #withoutTask: LRUCache<string, CachedRecord>;
+  readonly #recent: LRUCache<string, CachedRecord>;
   readonly #failures = new LRUCache<string, RememberedFailure>({ max: MAX_FAILURES });
   readonly #isKept: (key: TokenKey) => boolean;
+  readonly #keepsAll: boolean;
   /** The record that was looked up last, where there is one app: comparing two names is cheaper than two lookups. */
   #only: CachedRecord | undefined;
   #isClosed = false;
 
-  constructor(maxCachedRecords: number, isKept: (key: TokenKey) => boolean) {
-    this.#withoutTask = new LRUCache({ max: maxCachedRecords });
+  /**
+   * @param keepsAll - whether what is kept is kept however much it is; else `maxCachedRecords` bounds that too.
+   */
+  constructor(maxCachedRecords: number, isKept: (key: TokenKey) => boolean, keepsAll = true) {
+    this.#recent = new LRUCache({
+      max: maxCachedRecords,
+      dispose: ({ key }, _id, reason) => {
+        if (reason === 'evict') this.#deleteKept(key);
+      },
+    });
     this.#isKept = isKept;
+    this.#keepsAll = keepsAll;
   }
 
   /** The record of a key with a task and without a subject: two lookups, for the hot path. */
@@ -65,21 +78,28 @@ export class RecordCache {
   get(key: TokenKey): CachedRecord | undefined {
     const kept =
       key.subject === undefined ? this.#byType.get(key.type)?.get(key.appid) : this.#bySubject.get(keyId(key));
-    return kept ?? this.#withoutTask.get(keyId(key));
+    if (kept !== undefined && this.#keepsAll) return kept;
+    return this.#recent.get(keyId(key));
   }
 
   set(cached: CachedRecord): void {
     if (this.#isClosed) return;
     const { key } = cached;
     this.delete(key);
-    if (!this.#isKept(key)) this.#withoutTask.set(keyId(key), cached);
-    else if (key.subject !== undefined) this.#bySubject.set(keyId(key), cached);
+    const isKept = this.#isKept(key);
+    if (!isKept || !this.#keepsAll) this.#recent.set(keyId(key), cached);
+    if (!isKept) return;
+    if (key.subject !== undefined) this.#bySubject.set(keyId(key), cached);
     else this.#appsOf(key.type).set(key.appid, cached);
   }
 
   delete(key: TokenKey): void {
+    this.#recent.delete(keyId(key));
+    this.#deleteKept(key);
+  }
+
+  #deleteKept(key: TokenKey): void {
     this.#only = undefined;
-    this.#withoutTask.delete(keyId(key));
     if (key.subject !== undefined) {
       this.#bySubject.delete(keyId(key));
       return;
@@ -105,9 +125,11 @@ export class RecordCache {
   }
 
   *records(): Iterable<CachedRecord> {
-    for (const apps of this.#byType.values()) yield* apps.values();
-    yield* this.#bySubject.values();
-    yield* this.#withoutTask.values();
+    if (this.#keepsAll) {
+      for (const apps of this.#byType.values()) yield* apps.values();
+      yield* this.#bySubject.values();
+    }
+    yield* this.#recent.values();
   }
 
   /** Forgets everything and remembers nothing more, so that no hit answers any longer. */
@@ -116,7 +138,7 @@ export class RecordCache {
     this.#only = undefined;
     this.#byType.clear();
     this.#bySubject.clear();
-    this.#withoutTask.clear();
+    this.#recent.clear();
     this.#failures.clear();
   }
 

@@ -18,7 +18,7 @@ import type { Flight } from './single-flight.js';
 import { Slots } from './slots.js';
 import { DocumentChanged, ParamsWanted } from './spending.js';
 import type { Lease } from './store.js';
-import { LEASE_MS } from './time-limits.js';
+import { CLAIM_LASTS_MS, LEASE_MS } from './time-limits.js';
 import { documentId, type TokenKey } from './token-key.js';
 
 /** Under a name that no refresher can give a limit of its own. */
@@ -33,6 +33,8 @@ export interface RefreshParts extends ExchangeParts {
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly callbacks: () => CallbackPort | undefined;
   readonly meters: Meters;
+  /** Sees to it that what is registered is at hand. */
+  readonly look: (key: TokenKey) => Promise<void>;
   /** An ordinary `get` of a token that a refresh depends on. */
   readonly tokenOf: (key: TokenKey) => Promise<string>;
   /** Replaces a token that a refresh depended on and found stale. */
@@ -61,10 +63,10 @@ export class Refresh {
    * @throws NeedMissing, or a `TokenError` when the attempt failed or could not be made.
    */
   async run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
-    const { registry, records, unwritten, refresherOf, replaceStale } = this.#parts;
+    const { registry, records, unwritten, refresherOf, replaceStale, look } = this.#parts;
     const { key } = flight;
-    const knownVersion = records.cache.get(key)?.record.version ?? 0;
     const refresher = refresherOf(key.type);
+    const knownAtStart = records.cache.get(key)?.record.version ?? 0;
     if (refresher === undefined) throw hasNoRefresher(key);
     if (refresher.pushed === true) throw isOnlyPushed(key);
     const progress: Progress = {
@@ -77,6 +79,8 @@ export class Refresh {
     };
     for (;;) {
       this.#assertOpen();
+      await look(key);
+      const knownVersion = Math.max(knownAtStart, flight.knownVersion);
       const owed = await unwritten.settle(key);
       if (owed !== undefined) return owed;
       if (await this.#coolsDown(flight)) continue;
@@ -179,7 +183,8 @@ export class Refresh {
       let lease: Lease | undefined;
       try {
         this.#assertOpen();
-        lease = await leasing.run(() => store.lease(documentId('key', key), LEASE_MS));
+        lease = await this.#claimed(flight);
+        lease ??= await leasing.run(() => store.lease(documentId('key', key), LEASE_MS));
       } finally {
         if (lease === undefined) giveBack();
       }
@@ -190,6 +195,16 @@ export class Refresh {
       const record = this.#settledBy(await writer.read(key), flight, knownVersion);
       if (record !== undefined) return { kind: 'settled', record };
     }
+  }
+
+  /** The lease that came with the work, if so much of it is left that it outlasts an attempt. */
+  async #claimed(flight: Flight<CachedRecord>): Promise<Lease | undefined> {
+    const { store, clock } = this.#parts;
+    const claim = flight.takeClaim();
+    if (claim === undefined) return undefined;
+    if (clock.monotonic() - claim.askedAtMonotonic <= CLAIM_LASTS_MS) return claim.lease;
+    await store.release(claim.lease);
+    return undefined;
   }
 
   /**

@@ -10,15 +10,29 @@ import { Slots } from './slots.js';
 import type { Due, Lease, StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { COMMAND_TIMEOUT_MS, LEASE_MS } from './time-limits.js';
-import { appDocumentId, documentId, type TokenKey } from './token-key.js';
+import { appDocumentId, DELIVERY_LANE, documentId, type TokenKey } from './token-key.js';
 import { Turns } from './turns.js';
 
 interface Change {
   readonly id: string;
   readonly before: StoredDocument | undefined;
   readonly content: JsonObject;
-  /** Whether `content` differs from what is stored. */
+  /** What is stored then: the content, sealed. */
+  readonly data: JsonObject;
+  readonly due?: Due | undefined;
+  /** Whether that differs from what is stored. */
   readonly differs: boolean;
+}
+
+export interface RegistrarParts {
+  readonly store: SupervisedStore;
+  readonly reader: DocumentReader;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  /** Whether what is due stands in the store alone, so that a new task has to be written there. */
+  readonly isShared: boolean;
+  /** The registration of an app was changed: what failed with the one before may work now. */
+  readonly hurryApp: (appid: string) => void;
 }
 
 interface Written {
@@ -31,20 +45,24 @@ interface Written {
 const MAX_WRITING = 16;
 const MAX_ROUNDS = 10;
 
-/** Writes registrations: all documents of one or none, the app's last, so that it is the one that makes the rest count. */
+/** Writes registrations: all documents of one or none, the app's after its tasks, so that it is the one that makes them count. */
 export class Registrar {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #registry: Registry;
   readonly #clock: Clock;
+  readonly #isShared: boolean;
+  readonly #hurryApp: (appid: string) => void;
   readonly #writing = new Slots(MAX_WRITING);
   readonly #turns = new Turns();
 
-  constructor(store: SupervisedStore, reader: DocumentReader, registry: Registry, clock: Clock) {
+  constructor({ store, reader, registry, clock, isShared, hurryApp }: RegistrarParts) {
     this.#store = store;
     this.#clock = clock;
     this.#reader = reader;
     this.#registry = registry;
+    this.#isShared = isShared;
+    this.#hurryApp = hurryApp;
   }
 
   register(plan: RegistrationPlan): Promise<void> {
@@ -99,15 +117,22 @@ export class Registrar {
 
   async #register(plan: RegistrationPlan): Promise<void> {
     const tasks = new Map(plan.tasks.map((task) => [documentId('task', task.key), task]));
-    const ids = [...tasks.keys(), appDocumentId(plan.appid)];
+    const appId = appDocumentId(plan.appid);
+    const ids = [...tasks.keys(), appId];
+    const scheduled = this.#isShared ? scheduledDocuments(plan) : [];
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const stored = await this.#store.get(ids);
+      const stored = await this.#store.get([...ids, ...scheduled.map(({ id }) => id)]);
       const changes = await Promise.all(
         ids.map((id, index) => this.#change(id, stored[index], (content) => contentOf(plan, tasks.get(id), content))),
       );
-      const written = await this.#writeAll(changes);
-      if (written === undefined) continue;
-      this.#adopt(plan, tasks, changes, written);
+      const now = this.#clock.now();
+      const dues = scheduled.map(({ id, lane }, index) => dueChange(id, stored[ids.length + index], { lane, at: now }));
+      // What is due comes last: whoever finds it due before its task is there takes it out again.
+      const steps = [changes.slice(0, -1), changes.slice(-1), dues];
+      const versions = await this.#writeAll(steps);
+      if (versions === undefined) continue;
+      this.#adopt(plan, tasks, changes, versions);
+      if (changes.some(({ before, differs }) => differs && before !== undefined)) this.#hurryApp(plan.appid);
       return;
     }
     throw contended(`the registration of ${plan.appid}`, plan.appid);
@@ -123,16 +148,15 @@ export class Registrar {
     );
     const content = contentFrom(opened?.content ?? {});
     const differs = opened === undefined || canonicalJson(content) !== canonicalJson(opened.content);
-    return { id, before: opened?.found, content, differs };
+    return { id, before: opened?.found, content, data: seal(id, content), due: opened?.found.due, differs };
   }
 
   /** The versions by id, or `undefined` when somebody else wrote one of the documents and everything was undone. */
-  async #writeAll(changes: readonly Change[]): Promise<ReadonlyMap<string, number> | undefined> {
-    const versions = new Map(changes.map((change) => [change.id, change.before?.version ?? 0]));
+  async #writeAll(steps: readonly (readonly Change[])[]): Promise<ReadonlyMap<string, number> | undefined> {
+    const versions = new Map(steps.flat().map((change) => [change.id, change.before?.version ?? 0]));
     const written: Written[] = [];
-    const appChange = changes.at(-1) as Change;
     try {
-      for (const step of [changes.slice(0, -1), [appChange]]) {
+      for (const step of steps) {
         const results = await Promise.allSettled(
           step.filter((change) => change.differs).map((change) => this.#write(change)),
         );
@@ -152,10 +176,8 @@ export class Registrar {
   }
 
   async #write(change: Change): Promise<Written> {
-    const { id, before, content } = change;
-    const version = await this.#writing.run(() =>
-      this.#store.set(id, seal(id, content), before?.version ?? 0, dueOf(before)),
-    );
+    const { id, before, data, due } = change;
+    const version = await this.#writing.run(() => this.#store.set(id, data, before?.version ?? 0, withDue(due)));
     return { change, version };
   }
 
@@ -165,7 +187,7 @@ export class Registrar {
       await this.#writing.run<unknown>(() =>
         before === undefined
           ? this.#store.delete(id, version)
-          : this.#store.set(id, before.data, version, dueOf(before)),
+          : this.#store.set(id, before.data, version, withDue(before.due)),
       );
     });
     await Promise.allSettled(undone);
@@ -223,6 +245,20 @@ function taskContent({ params, notify }: TaskPlan, before: JsonObject): JsonObje
   return params === undefined ? content : { ...content, params };
 }
 
-function dueOf(document: StoredDocument | undefined): { readonly due?: Due } {
-  return document?.due === undefined ? {} : { due: document.due };
+function withDue(due: Due | undefined): { readonly due?: Due } {
+  return due === undefined ? {} : { due };
+}
+
+/** The documents whose due is the schedule's word of a task. */
+function scheduledDocuments({ tasks }: RegistrationPlan): { readonly id: string; readonly lane: string }[] {
+  return tasks.flatMap(({ key, notify }) => [
+    { id: documentId('key', key), lane: key.type },
+    ...(notify === undefined ? [] : [{ id: documentId('delivery', key), lane: DELIVERY_LANE }]),
+  ]);
+}
+
+/** One that has a due already is left alone. */
+function dueChange(id: string, before: StoredDocument | undefined, due: Due): Change {
+  const data = before?.data ?? seal(id, {});
+  return { id, before, content: {}, data, due, differs: before?.due === undefined };
 }

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { isTokenError, type TokenError } from './errors.js';
@@ -37,7 +38,13 @@ export interface RegistryListener {
   registrationChanged(appid: string): void;
 }
 
-/** The apps and tasks that this process knows: what the store remembers, and the functions that it cannot. */
+/** So many documents are read in one round trip. */
+const BATCH = 100;
+
+/**
+ * The apps and tasks that this process knows: what the store remembers, and the functions that it cannot. All of them, or,
+ * where a fleet shares more than one process can hold, those that were looked at last.
+ */
 export class Registry {
   readonly #apps = new Map<string, RegisteredApp>();
   readonly #tasks = new Map<string, Map<string, RegisteredTask>>();
@@ -45,11 +52,30 @@ export class Registry {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #listener: RegistryListener;
+  /** The ids of documents that were looked at, there or not; what falls out of it is forgotten. Absent: all is held. */
+  readonly #known: LRUCache<string, true> | undefined;
+  /** One read of a document at a time: an earlier answer must not come after a later one. */
+  readonly #reading = new Map<string, Promise<void>>();
 
-  constructor(store: SupervisedStore, reader: DocumentReader, listener: RegistryListener) {
+  /**
+   * @param maxHeld - of how many documents it is known what is in them; `undefined` for all.
+   */
+  constructor(store: SupervisedStore, reader: DocumentReader, listener: RegistryListener, maxHeld?: number) {
     this.#store = store;
     this.#reader = reader;
     this.#listener = listener;
+    if (maxHeld === undefined) return;
+    this.#known = new LRUCache({
+      max: maxHeld,
+      dispose: (_known, id, reason) => {
+        if (reason === 'evict') this.#drop(id);
+      },
+    });
+  }
+
+  /** Whether every app and task is held after {@link Registry.load}. */
+  get holdsAll(): boolean {
+    return this.#known === undefined;
   }
 
   /**
@@ -66,7 +92,9 @@ export class Registry {
   }
 
   task(key: TokenKey): RegisteredTask | undefined {
-    return this.#tasks.get(key.appid)?.get(keyId(key));
+    const task = this.#tasks.get(key.appid)?.get(keyId(key));
+    if (task !== undefined) this.#known?.get(documentId('task', key));
+    return task;
   }
 
   *tasks(): Iterable<RegisteredTask> {
@@ -86,8 +114,23 @@ export class Registry {
     return `${this.#apps.get(key.appid)?.version ?? 0}:${this.task(key)?.version ?? 0}`;
   }
 
-  /** Reads every app and task that the store remembers. */
+  /** Whether it is known what the store has under this id, so that word of a change concerns us. */
+  concerns(id: string): boolean {
+    return this.holdsAll || this.#reading.has(id) || this.#isKnown(id);
+  }
+
+  /** Reads the apps and tasks of these keys that are not held, in one round trip. */
+  async look(keys: readonly TokenKey[]): Promise<void> {
+    const ids = new Set(keys.flatMap((key) => [appDocumentId(key.appid), documentId('task', key)]));
+    const missing = [...ids].filter((id) => !this.#reading.has(id) && !this.#isKnown(id));
+    const reading = new Set([...ids].flatMap((id) => this.#reading.get(id) ?? []));
+    if (missing.length > 0) reading.add(this.#read(missing));
+    if (reading.size > 0) await Promise.all(reading);
+  }
+
+  /** Reads every app and task that is to be held. */
   async load(): Promise<void> {
+    if (!this.holdsAll) return this.#readAgain();
     const seen = new Set<string>();
     for (const kind of ['app', 'task']) {
       for await (const document of this.#store.list(kind)) {
@@ -95,17 +138,13 @@ export class Registry {
         await this.#adoptDocument(document.id, document);
       }
     }
-    const known = [...this.#apps.keys()].map(appDocumentId);
-    for (const { key } of this.tasks()) known.push(documentId('task', key));
-    for (const id of known) if (!seen.has(id)) await this.reload(id);
+    for (const id of this.#heldIds()) if (!seen.has(id)) await this.reload(id);
   }
 
   /** Reads one app or task again; a document that is gone is forgotten. */
   async reload(id: string): Promise<void> {
-    const before = this.#held(id);
-    const [document] = await this.#store.get([id]);
-    // What was registered while the store was read is newer than what was read.
-    if (this.#held(id) === before) await this.#adoptDocument(id, document);
+    for (let under = this.#reading.get(id); under !== undefined; under = this.#reading.get(id)) await under.catch(noop);
+    await this.#read([id]);
   }
 
   setApp(app: RegisteredApp): void {
@@ -113,6 +152,7 @@ export class Registry {
     if (before !== undefined && before.version > app.version) return;
     this.#unreadable.delete(app.appid);
     this.#apps.set(app.appid, app);
+    this.#known?.set(appDocumentId(app.appid), true);
     if (before?.version !== app.version) this.#listener.registrationChanged(app.appid);
   }
 
@@ -123,6 +163,9 @@ export class Registry {
     const before = tasks.get(keyId(task.key));
     if (before !== undefined && before.version > task.version) return;
     tasks.set(keyId(task.key), task);
+    // A function is nowhere else.
+    if (typeof task.params === 'function') this.#known?.delete(documentId('task', task.key));
+    else this.#known?.set(documentId('task', task.key), true);
     if (before === undefined) this.#listener.taskAdded(task.key);
     else if (before.version !== task.version || before.functionMissing !== task.functionMissing) {
       this.#listener.taskReplaced(task.key);
@@ -143,14 +186,74 @@ export class Registry {
     this.#apps.delete(appid);
   }
 
+  #isKnown(id: string): boolean {
+    if (this.#known !== undefined) return this.#known.has(id) || this.#held(id) !== undefined;
+    // Where all is held, word of a new task comes by itself; that of its app may be late.
+    return parseKey(id) !== undefined || this.#held(id) !== undefined || this.#unreadable.has(appidOf(id));
+  }
+
+  *#heldIds(): Iterable<string> {
+    yield* [...this.#apps.keys()].map(appDocumentId);
+    yield* [...this.tasks()].map(({ key }) => documentId('task', key));
+  }
+
+  async #readAgain(): Promise<void> {
+    const ids = [...new Set([...this.#heldIds(), ...(this.#known?.keys() ?? [])])];
+    for (let start = 0; start < ids.length; start += BATCH) {
+      const batch = ids.slice(start, start + BATCH);
+      await Promise.all(batch.flatMap((id) => this.#reading.get(id)?.catch(noop) ?? []));
+      await this.#read(batch);
+    }
+  }
+
+  #read(ids: readonly string[]): Promise<void> {
+    const reading = this.#readAll(ids).finally(() => {
+      for (const id of ids) if (this.#reading.get(id) === reading) this.#reading.delete(id);
+    });
+    for (const id of ids) this.#reading.set(id, reading);
+    return reading;
+  }
+
+  async #readAll(ids: readonly string[]): Promise<void> {
+    const before = ids.map((id) => this.#held(id));
+    const documents = await this.#store.get(ids);
+    for (const [index, id] of ids.entries()) {
+      // What was registered while the store was read is newer than what was read.
+      if (this.#held(id) === before[index]) await this.#adoptDocument(id, documents[index]);
+    }
+    for (const id of ids) this.#note(id);
+  }
+
+  /** That a task is not there is worth knowing only where the app is: made-up names must leave nothing behind. */
+  #note(id: string): void {
+    if (this.#known === undefined || this.#held(id) !== undefined) return;
+    const appid = appidOf(id);
+    const isOfAnApp = parseKey(id) !== undefined && this.#apps.has(appid);
+    if (isOfAnApp || this.#unreadable.has(appid)) this.#known.set(id, true);
+    else this.#known.delete(id);
+  }
+
+  /** What has not been looked at for long is read again when it is needed. */
+  #drop(id: string): void {
+    const key = parseKey(id);
+    if (key === undefined) {
+      this.#apps.delete(appidOf(id));
+      this.#unreadable.delete(appidOf(id));
+      return;
+    }
+    const tasks = this.#tasks.get(key.appid);
+    tasks?.delete(keyId(key));
+    if (tasks?.size === 0) this.#tasks.delete(key.appid);
+  }
+
   #held(id: string): RegisteredApp | RegisteredTask | undefined {
     const key = parseKey(id);
-    return key === undefined ? this.#apps.get(id.slice('app/'.length)) : this.task(key);
+    return key === undefined ? this.#apps.get(appidOf(id)) : this.#tasks.get(key.appid)?.get(keyId(key));
   }
 
   async #adoptDocument(id: string, document: StoredDocument | undefined): Promise<void> {
     const key = parseKey(id);
-    const appid = key?.appid ?? id.slice('app/'.length);
+    const appid = appidOf(id);
     let content: JsonObject | undefined;
     try {
       content = await this.#reader.read(document, (found) => (found === undefined ? undefined : unseal(found)));
@@ -170,6 +273,12 @@ export class Registry {
   }
 }
 
+function appidOf(id: string): string {
+  return id.split('/')[1] as string;
+}
+
+function noop(): void {}
+
 export function appFrom(appid: string, content: JsonObject, version: number): RegisteredApp {
   const { secret, accessToken } = content;
   return {
@@ -180,7 +289,7 @@ export function appFrom(appid: string, content: JsonObject, version: number): Re
   };
 }
 
-function taskFrom(
+export function taskFrom(
   key: TokenKey,
   content: JsonObject,
   version: number,

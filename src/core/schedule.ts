@@ -1,5 +1,7 @@
 import type { Clock, ClockTimer } from './clock.js';
 import { DueQueue } from './due-queue.js';
+import type { OwnPace } from './pace.js';
+import type { TaskSchedule } from './task-schedule.js';
 
 /** Timers run late after the machine slept and cannot be set beyond 24 days, so none is longer than this. */
 const MAX_TIMER_MS = 60_000;
@@ -8,10 +10,11 @@ const MAX_RUNNING = 64;
 /**
  * Calls `onDue` for each id when it is due, at most 64 at a time, with one timer. It knows ids and instants, not tokens.
  */
-export class Schedule {
+export class Schedule implements TaskSchedule {
   readonly #queue = new DueQueue();
   readonly #clock: Clock;
   readonly #onDue: (id: string) => Promise<void>;
+  readonly #pace: Pick<OwnPace, 'take'> | undefined;
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #running = 0;
@@ -19,10 +22,12 @@ export class Schedule {
 
   /**
    * @param onDue - must not reject. Whoever wants an id to be due again sets it again.
+   * @param pace - asked before each call. Without it there is none.
    */
-  constructor(clock: Clock, onDue: (id: string) => Promise<void>) {
+  constructor(clock: Clock, onDue: (id: string) => Promise<void>, pace?: Pick<OwnPace, 'take'>) {
     this.#clock = clock;
     this.#onDue = onDue;
+    this.#pace = pace;
   }
 
   set(id: string, at: number): void {
@@ -46,23 +51,27 @@ export class Schedule {
 
   /** Looks at the clock now: timers are hints, and the wall clock may have moved. */
   check(): void {
+    let pauseMs = 0;
     while (!this.#stopped && this.#running < MAX_RUNNING) {
-      const id = this.#queue.pop(this.#clock.now());
-      if (id === undefined) break;
+      const now = this.#clock.now();
+      if ((this.#queue.nextAt() ?? Number.POSITIVE_INFINITY) > now) break;
+      pauseMs = this.#pace?.take() ?? 0;
+      if (pauseMs > 0) break;
+      const id = this.#queue.pop(now) as string;
       this.#running++;
       void this.#onDue(id).finally(() => {
         this.#running--;
         if (this.#running === MAX_RUNNING - 1) this.check();
       });
     }
-    this.#arm();
+    this.#arm(pauseMs);
   }
 
-  #arm(): void {
+  #arm(pauseMs = 0): void {
     this.#cancelTimer();
     const at = this.#queue.nextAt();
     if (this.#stopped || at === undefined || this.#running >= MAX_RUNNING) return;
-    const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, at - this.#clock.now()));
+    const delayMs = Math.min(MAX_TIMER_MS, Math.max(pauseMs, at - this.#clock.now()));
     this.#timerAt = at;
     this.#timer = this.#clock.setTimer(() => this.check(), Math.ceil(delayMs));
   }

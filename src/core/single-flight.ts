@@ -1,4 +1,5 @@
 import type { RefreshReason } from './refresher.js';
+import type { Claim } from './shared-schedule.js';
 import { keyId, type TokenKey } from './token-key.js';
 
 /** One refresh under way, and everybody who waits for it. */
@@ -10,6 +11,10 @@ export class Flight<Result> {
   /** Whether a caller waits; a flight of the background alone takes its time. */
   urgent: boolean;
   readonly promise: Promise<Result>;
+  /** A lease that the schedule has taken for it. */
+  #claim: Claim | undefined;
+  /** The version of the record that is known to be due; any other is news. */
+  knownVersion = 0;
   #wake: (() => void) | undefined;
   #woken: Promise<void> | undefined;
 
@@ -25,6 +30,19 @@ export class Flight<Result> {
     this.urgent = reason !== 'due';
     this.promise = Promise.resolve().then(() => fly(this));
     this.promise.catch(() => {});
+  }
+
+  give(claim: Claim, knownVersion: number): void {
+    this.#claim = claim;
+    this.knownVersion = Math.max(this.knownVersion, knownVersion);
+    this.wake();
+  }
+
+  /** The lease that came with the work, once. */
+  takeClaim(): Claim | undefined {
+    const claim = this.#claim;
+    this.#claim = undefined;
+    return claim;
   }
 
   /** Resolves at the next `wake`. */

@@ -159,7 +159,7 @@ export class Spending {
   async #write(document: KeyDocument): Promise<number | undefined> {
     const { key, store, hadTask } = this.#input;
     const id = documentId('key', key);
-    const due = { lane: key.type, at: nextDueAt(document.grant, document.trying) };
+    const due = { lane: key.type, at: nextDueAt(document) };
     const content = seal(id, contentWithTrying(document, document.trying));
     return store.set(id, content, document.version, hadTask ? { due } : {});
   }

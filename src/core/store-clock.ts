@@ -58,6 +58,11 @@ export class StoreClock implements Clock {
     this.#tick = undefined;
   }
 
+  /** How often to look at what may have changed: a second, or less where tokens live for less than 20. */
+  get lookEveryMs(): number {
+    return this.#tickEveryMs;
+  }
+
   /** Looks at the clocks often enough for tokens that live `lifeMs`. */
   watchLife(lifeMs: number): void {
     this.#tickEveryMs = Math.min(this.#tickEveryMs, Math.max(100, lifeMs / 20));

@@ -3,7 +3,7 @@ import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import type { Failures } from './failures.js';
 import type { GrantWriter } from './grant-writer.js';
-import { contentWithGrant, type KeyDocument, readKeyDocument } from './key-document.js';
+import { contentWithGrant, type KeyDocument, readKeyDocument, reportedGrant } from './key-document.js';
 import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import type { Registry } from './registry.js';
@@ -24,6 +24,8 @@ export interface FollowerParts {
   readonly clock: Clock;
   /** Whether WeChat pushes tokens of this type, so that others may wait for one. */
   readonly isPushed: (type: string) => boolean;
+  /** Called when somebody who may not refresh the key himself has seen its value rejected. */
+  readonly reported: (key: TokenKey, value: string) => void;
   /** Called after the record or the failure of a key may have changed. */
   readonly changed: (key: TokenKey) => void;
 }
@@ -71,7 +73,7 @@ export class StoreFollower {
       for (const [index, key] of batch.entries()) {
         if (records.cache.get(key) !== before[index]) continue;
         try {
-          this.#adopt(key, await this.#parts.reader.read(documents[index], readKeyDocument));
+          this.adopt(key, await this.#parts.reader.read(documents[index], readKeyDocument));
         } catch {
           // A document that cannot be read concerns its own key: whoever asks for that is told.
         }
@@ -84,24 +86,27 @@ export class StoreFollower {
     const id = keyId(key);
     let reading = this.#reading.get(id);
     if (reading === undefined) {
-      reading = this.#read(key).finally(() => this.#reading.delete(id));
+      reading = this.#readNow(key).finally(() => this.#reading.delete(id));
       this.#reading.set(id, reading);
     }
     return reading;
   }
 
-  async #read(key: TokenKey): Promise<CachedRecord | undefined> {
+  async #readNow(key: TokenKey): Promise<CachedRecord | undefined> {
     const { writer, records } = this.#parts;
     const before = records.cache.get(key);
     const document = await writer.read(key);
     const held = records.cache.get(key);
-    return held === before ? this.#adopt(key, document) : held;
+    return held === before ? this.adopt(key, document) : held;
   }
 
-  #adopt(key: TokenKey, document: KeyDocument): CachedRecord | undefined {
-    const { records, registry, failures, changed } = this.#parts;
+  /** Puts in force what the store holds of a key. */
+  adopt(key: TokenKey, document: KeyDocument): CachedRecord | undefined {
+    const { records, registry, failures, changed, reported } = this.#parts;
     const held = records.cache.get(key);
     failures.learn(key, document);
+    const stale = reportedGrant(document);
+    if (stale !== undefined) reported(key, stale.value);
     if (document.grant === undefined) {
       if (held?.confirmedAtMonotonic !== undefined) records.cache.delete(key);
       changed(key);
@@ -174,8 +179,9 @@ export class StoreFollower {
       return;
     }
     const key = parseKey(id);
-    if (id.startsWith('app/') || id.startsWith('task/')) await registry.reload(id);
-    else if (key !== undefined && this.#concernsUs(key)) {
+    if (id.startsWith('app/') || id.startsWith('task/')) {
+      if (registry.concerns(id)) await registry.reload(id);
+    } else if (key !== undefined && this.#concernsUs(key)) {
       await this.#parts.writer.idle(key);
       await this.read(key);
     }

@@ -60,14 +60,22 @@ export function documentId(kind: DocumentKind, key: TokenKey): string {
   return `${kind}/${keyId(key)}`;
 }
 
+/** Where deliveries stand in the schedule of a fleet; a key stands under the name of its type. */
+export const DELIVERY_LANE = 'deliver';
+
 export function appDocumentId(appid: string): string {
   return `app/${appid}`;
 }
 
 /** The inverse of {@link documentId} for tasks and keys; `undefined` for any other id. */
 export function parseKey(id: string): TokenKey | undefined {
-  const [kind, appid, type, subject] = id.split('/');
-  if ((kind !== 'task' && kind !== 'key') || appid === undefined || type === undefined) return undefined;
+  return keyIn('task', id) ?? keyIn('key', id);
+}
+
+/** The key that a document of this kind belongs to; `undefined` for one of another kind. */
+export function keyIn(kind: DocumentKind, id: string): TokenKey | undefined {
+  const [found, appid, type, subject] = id.split('/');
+  if (found !== kind || appid === undefined || type === undefined) return undefined;
   return tokenKey(appid, type, subject?.replace(/%25|%2F/g, decodeURIComponent));
 }
 

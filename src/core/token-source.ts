@@ -7,14 +7,14 @@ import type { Failures } from './failures.js';
 import { NeedMissing } from './needs.js';
 import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
-import type { Refresh } from './refresh.js';
 import { lifeMs } from './refresh-policy.js';
 import type { RefreshReason } from './refresher.js';
 import type { Registry } from './registry.js';
-import type { Schedule } from './schedule.js';
+import type { Claim } from './shared-schedule.js';
 import type { Flight, SingleFlight } from './single-flight.js';
 import type { StoreClock } from './store-clock.js';
 import type { StoreFollower } from './store-follower.js';
+import type { TaskSchedule } from './task-schedule.js';
 import { appDocumentId, documentId, keyId, type TokenKey } from './token-key.js';
 
 export interface TokenSourceParts {
@@ -23,9 +23,14 @@ export interface TokenSourceParts {
   readonly records: Records;
   readonly failures: Failures;
   readonly follower: StoreFollower;
-  readonly refresh: Refresh;
+  /** What a flight does: refresh, or wait for those who do. */
+  readonly run: (flight: Flight<CachedRecord>) => Promise<CachedRecord>;
   readonly flights: SingleFlight<CachedRecord>;
-  readonly schedule: Schedule;
+  readonly schedule: TaskSchedule;
+  /** Makes room for a refresh that somebody waits for. */
+  readonly owePace: (appid: string) => void;
+  /** How many milliseconds a refresh of this app that nobody waits for has to wait; at 0 it may begin. */
+  readonly pauseOfApp: (appid: string) => number;
   readonly events: Events;
   readonly isClosing: () => boolean;
 }
@@ -63,8 +68,7 @@ export class TokenSource {
    */
   async assertRegistered(key: TokenKey, deadline: Deadline): Promise<void> {
     const { registry } = this.#parts;
-    if (registry.app(key.appid) !== undefined) return;
-    await deadline.race(registry.reload(appDocumentId(key.appid)));
+    await deadline.race(registry.look([key]));
     if (registry.app(key.appid) !== undefined) return;
     throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
   }
@@ -127,14 +131,37 @@ export class TokenSource {
 
   /** Refreshes a key that is due. Never rejects; whatever happens, the key is due again later. */
   async onDue(key: TokenKey): Promise<void> {
-    const { records, registry, isClosing } = this.#parts;
+    const { records, registry, schedule, clock, pauseOfApp, isClosing } = this.#parts;
     if (isClosing() || registry.task(key) === undefined || !registry.knows(key.appid)) return;
     const held = records.cache.get(key);
     if (held !== undefined && !records.isDue(held)) {
       this.reschedule(key);
       return;
     }
+    const pauseMs = pauseOfApp(key.appid);
+    if (pauseMs > 0) {
+      schedule.set(keyId(key), clock.now() + pauseMs);
+      return;
+    }
     await this.#fly(key, 'due', undefined).promise.catch(() => {});
+  }
+
+  /** Refreshes a key with a lease that the schedule has taken for it. */
+  flyClaimed(
+    key: TokenKey,
+    reason: RefreshReason,
+    stale: string | undefined,
+    claim: Claim,
+    knownVersion: number,
+  ): Flight<CachedRecord> {
+    const flight = this.#fly(key, reason, stale);
+    flight.give(claim, knownVersion);
+    return flight;
+  }
+
+  /** Whether nobody but a caller may try now. */
+  isHeldBack(key: TokenKey): boolean {
+    return this.#parts.failures.active(key, false) !== undefined || this.#setBackMs(key) > 0;
   }
 
   /** Sets when a key with a task is due next, from what is known of it now. */
@@ -164,15 +191,15 @@ export class TokenSource {
 
   /** What a look at a held record sets going in the background. */
   #lookAfter(held: CachedRecord): void {
-    const { records, failures, follower, flights } = this.#parts;
+    const { records, follower, flights } = this.#parts;
     const { key } = held;
     if (records.needsConfirmation(held)) {
       held.confirmedAtMonotonic = this.#parts.clock.monotonic();
       follower.read(key).catch(() => {});
     }
     records.trust(held);
-    const mayTry = failures.active(key, false) === undefined && this.#setBackMs(key) === 0;
-    if (records.isDue(held) && mayTry && flights.get(key) === undefined) this.#fly(key, 'due', undefined);
+    if (records.isDue(held) && !this.isHeldBack(key) && flights.get(key) === undefined)
+      this.#fly(key, 'due', undefined);
   }
 
   /** Tries for a new record as long as that cannot hurt, then answers with whichever lives longest. */
@@ -238,9 +265,10 @@ export class TokenSource {
   }
 
   #fly(key: TokenKey, reason: RefreshReason, stale: string | undefined): Flight<CachedRecord> {
+    if (reason !== 'due' && this.#parts.flights.get(key) === undefined) this.#parts.owePace(key.appid);
     return this.#parts.flights.join(key, reason, stale, async (flight) => {
       try {
-        const landed = await this.#parts.refresh.run(flight);
+        const landed = await this.#parts.run(flight);
         if (this.#parts.records.isDue(landed)) this.#setBack(key);
         else this.#setbacks.delete(keyId(key));
         return landed;

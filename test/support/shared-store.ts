@@ -9,6 +9,9 @@ export function shared(store: TokenStore): TokenStore {
     delete: (id, expected) => store.delete(id, expected),
     list: (prefix, options) => store.list(prefix, options),
     lease: (id, ttlMs) => store.lease(id, ttlMs),
+    ...(store.claimDue === undefined
+      ? {}
+      : { claimDue: async (lanes, limit, ttlMs) => (await store.claimDue?.(lanes, limit, ttlMs)) ?? [] }),
     watch: async (changed) => (await store.watch?.(changed)) ?? (async () => {}),
     close: async () => {},
   };
@@ -23,10 +26,15 @@ export class FaultyStore implements TokenStore {
   afterList: (prefix: string) => void | Promise<void> = () => {};
   /** Called when a document has been written and before that is said. */
   afterSet: (id: string) => void | Promise<void> = () => {};
+  /** There is one where the store has one. */
+  declare readonly claimDue?: NonNullable<TokenStore['claimDue']>;
   readonly #store: TokenStore;
 
   constructor(store: TokenStore) {
     this.#store = store;
+    if (store.claimDue === undefined) return;
+    this.claimDue = (lanes, limit, ttlMs) =>
+      this.#run('claimDue', undefined, async () => (await store.claimDue?.(lanes, limit, ttlMs)) ?? []);
   }
 
   now(): Promise<number> {

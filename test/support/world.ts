@@ -7,6 +7,8 @@ import {
   type TokenStore,
 } from '../../src/index.js';
 import { FakeClock } from '../../src/testing/index.js';
+import { ClaimingStore } from './claiming-store.js';
+import { isFleet } from './fleet-mode.js';
 import { ScriptedRefresher } from './scripted-refresher.js';
 import { shared } from './shared-store.js';
 
@@ -26,6 +28,14 @@ const EVENTS = [
   'listenerFailed',
 ] as const;
 
+export interface WorldOptions {
+  readonly random?: number | (() => number);
+  /** Whether the store hands out what is due. Where a test does not say, the project that it runs in does. */
+  readonly fleet?: boolean;
+  /** What is put around the store. */
+  readonly store?: (store: TokenStore) => TokenStore;
+}
+
 /** One fake clock, one store, one scripted WeChat, and any number of managers that stand for processes. */
 export class World implements AsyncDisposable {
   readonly clock: FakeClock;
@@ -35,12 +45,11 @@ export class World implements AsyncDisposable {
   readonly log: string[] = [];
   readonly #open: TokenManager[] = [];
 
-  constructor(
-    options: { readonly random?: number | (() => number); readonly store?: (store: MemoryStore) => TokenStore } = {},
-  ) {
-    this.clock = new FakeClock({ random: options.random ?? 0.5 });
+  constructor({ random = 0.5, fleet = isFleet, store }: WorldOptions = {}) {
+    this.clock = new FakeClock({ random });
     const memory = new MemoryStore({ clock: this.clock });
-    this.store = options.store?.(memory) ?? memory;
+    const base = fleet ? new ClaimingStore(memory) : memory;
+    this.store = store?.(base) ?? base;
   }
 
   /** Another process on the same store. */

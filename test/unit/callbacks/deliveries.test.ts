@@ -62,6 +62,7 @@ function process(secrets: readonly WebhookSecret[] = []): TokenManager {
     start: () => deliveries.start(),
     taskChanged: (key) => deliveries.taskChanged(key),
     taskRemoved: (key) => deliveries.taskRemoved(key),
+    deliver: (key, lease) => deliveries.deliver(key, lease),
     stop: () => deliveries.stop(),
   });
   return manager;

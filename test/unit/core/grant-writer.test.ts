@@ -31,6 +31,7 @@ beforeEach(async () => {
     store: faulty,
     options: resolveOptions({ clock }),
     events: emitter,
+    types: [],
     refresherOf: () => undefined,
     upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
   });

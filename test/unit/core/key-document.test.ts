@@ -100,7 +100,8 @@ test.each([
   [GRANT, TRYING, 6],
   [{ ...GRANT, dueAt: 7 }, TRYING, 7],
 ])('a key wants attention when it is due and may be tried', (grant, trying, at) => {
-  expect(nextDueAt(grant, trying)).toBe(at);
+  const document = { ...NO_KEY_DOCUMENT, ...(grant && { grant }), ...(trying && { trying }) };
+  expect(nextDueAt(document)).toBe(at);
 });
 
 describe('a failure', () => {

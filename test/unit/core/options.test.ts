@@ -14,6 +14,8 @@ describe('resolveOptions', () => {
   test('has defaults for everything', () => {
     expect(resolve({})).toEqual({
       refreshers: [],
+      refreshes: true,
+      pace: { perSecond: 300, perSecondOfApp: 150 },
       times: { marginMs: undefined, jitterMs: undefined, minValidityMs: undefined },
       accessToken: 'stable',
       timeoutMs: 25_000,
@@ -29,7 +31,7 @@ describe('resolveOptions', () => {
       resolve({
         store: new MemoryStore(),
         refreshers,
-        refresh: { marginMs: 1, jitterMs: 2, minValidityMs: 3 },
+        refresh: { marginMs: 1, jitterMs: 2, minValidityMs: 3, maxPerSecond: 4, maxPerSecondOfApp: 5 },
         wechat: { accessToken: 'plain', origins: [], proxy: 'x' },
         timeoutMs: 30_000,
         maxCachedRecords: 5,
@@ -37,6 +39,8 @@ describe('resolveOptions', () => {
       }),
     ).toEqual({
       refreshers,
+      refreshes: true,
+      pace: { perSecond: 4, perSecondOfApp: 5 },
       times: { marginMs: 1, jitterMs: 2, minValidityMs: 3 },
       accessToken: 'plain',
       timeoutMs: 30_000,

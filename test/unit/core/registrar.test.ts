@@ -35,7 +35,14 @@ beforeEach(() => {
     taskRemoved: (key) => told.push(`removed ${keyId(key)}`),
     registrationChanged: (appid) => told.push(`changed ${appid}`),
   });
-  registrar = new Registrar(store, reader, registry, clock);
+  registrar = new Registrar({
+    store: store,
+    reader: reader,
+    registry: registry,
+    clock: clock,
+    isShared: false,
+    hurryApp: () => {},
+  });
 });
 
 function register(input: unknown): Promise<void> {

@@ -115,7 +115,14 @@ describe('load', () => {
   });
 
   test('leaves a registration alone that is made meanwhile', async () => {
-    const registrar = new Registrar(store, reader, registry, clock);
+    const registrar = new Registrar({
+      store: store,
+      reader: reader,
+      registry: registry,
+      clock: clock,
+      isShared: false,
+      hurryApp: () => {},
+    });
     const params = () => ({});
     const plan = planRegistration({ appid: 'wx1', tasks: [{ type: 'access_token', params }] }, () => {});
     faulty.before = (method, id) => (method === 'list' && id === 'task' ? registrar.register(plan) : undefined);

@@ -23,6 +23,7 @@ beforeEach(() => {
     store: faulty,
     options: resolveOptions({ clock }),
     events: new Events(),
+    types: [],
     refresherOf: () => undefined,
     upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
   });

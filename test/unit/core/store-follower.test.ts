@@ -49,6 +49,7 @@ beforeEach(() => {
     store: faulty,
     options: resolveOptions({ clock }),
     events: emitter,
+    types: [],
     refresherOf: () => undefined,
     upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
   });
@@ -62,6 +63,7 @@ beforeEach(() => {
     failures,
     writer,
     isPushed: () => false,
+    reported: (key, value) => void changed.push(`${keyId(key)} reported ${value}`),
     changed: (key) => void changed.push(keyId(key)),
   });
 });

@@ -33,6 +33,7 @@ beforeEach(async () => {
     store: faulty,
     options: resolveOptions({ clock }),
     events: emitter,
+    types: [],
     refresherOf: () => undefined,
     upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
   });

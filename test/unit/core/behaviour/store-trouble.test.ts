@@ -20,7 +20,7 @@ test('a store that is away leaves hits as they are, and says so once at each edg
   await using _ = world;
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
-  store.before = broken(['now', 'get', 'set', 'lease', 'list', 'delete']);
+  store.before = broken(['now', 'get', 'set', 'lease', 'claimDue', 'list', 'delete']);
   await world.clock.advance(30 * 60_000);
   expect(await tokens.get(APPID, TYPE)).toBe('token-1');
   expect(world.wechat.calls).toBe(1);
@@ -37,7 +37,7 @@ test('a store that is away makes no herd upstream, neither during nor after', as
   await using _ = world;
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
-  store.before = broken(['now', 'get', 'set', 'lease', 'list', 'delete']);
+  store.before = broken(['now', 'get', 'set', 'lease', 'claimDue', 'list', 'delete']);
   await world.clock.advance(LIFE_MS + 3_600_000);
   expect(world.wechat.calls).toBe(1);
   const commands = store.calls.length;

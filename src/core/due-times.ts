@@ -1,0 +1,84 @@
+import { seal } from './document-codec.js';
+import type { DocumentReader } from './document-reader.js';
+import { contentWithTrying, type KeyDocument, nextDueAt, readKeyDocument } from './key-document.js';
+import { dueOf } from './refresh-policy.js';
+import type { Lease, StoredDocument } from './store.js';
+import type { StoreClock } from './store-clock.js';
+import type { SupervisedStore } from './supervised-store.js';
+import { appDocumentId, documentId, parseKey, type TokenKey } from './token-key.js';
+
+/** Moves what the schedule of a fleet says of a key, where no grant and no failure does it. */
+export class DueTimes {
+  readonly #store: SupervisedStore;
+  readonly #reader: DocumentReader;
+  readonly #clock: StoreClock;
+
+  constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock) {
+    this.#store = store;
+    this.#reader = reader;
+    this.#clock = clock;
+  }
+
+  /**
+   * After work that may have changed nothing: a key that is still due is due again at `at`, or later if its document says so.
+   * What was reported has had its turn.
+   */
+  async postpone(key: TokenKey, at: number): Promise<void> {
+    const stored = await this.#stored(key);
+    if (stored?.due !== undefined && stored.due.at > this.#clock.now()) return;
+    const document = await this.#reader.read(stored, readKeyDocument);
+    await this.#write(
+      key,
+      { ...document, report: undefined },
+      Math.max(at, nextDueAt({ ...document, report: undefined })),
+    );
+  }
+
+  /** What held back the attempts has gone: a key that has failed, or was put off, is due now. */
+  async hurry(key: TokenKey): Promise<void> {
+    await this.#hurryIfHeldBack(key, await this.#stored(key));
+  }
+
+  /** The same for every key of an app. */
+  async hurryAll(appid: string): Promise<void> {
+    for await (const stored of this.#store.list(`key/${appid}`)) {
+      const key = parseKey(stored.id);
+      if (key !== undefined) await this.#hurryIfHeldBack(key, stored);
+    }
+  }
+
+  /**
+   * Takes a key without a task out of the schedule, and deletes what is left of an app that has gone.
+   *
+   * @returns whether it has no task.
+   */
+  async drop(key: TokenKey, { document }: Lease): Promise<boolean> {
+    const [app, task] = await this.#store.get([appDocumentId(key.appid), documentId('task', key)]);
+    if (app !== undefined && task !== undefined) return false;
+    if (document === undefined) return true;
+    if (app === undefined) await this.#store.delete(document.id, document.version);
+    else await this.#write(key, await this.#reader.read(document, readKeyDocument), undefined);
+    return true;
+  }
+
+  async #hurryIfHeldBack(key: TokenKey, stored: StoredDocument | undefined): Promise<void> {
+    const now = this.#clock.now();
+    if (stored?.due === undefined || stored.due.at <= now) return;
+    const document = await this.#reader.read(stored, readKeyDocument);
+    const { grant, trying } = document;
+    const isHeldBack = trying !== undefined || grant === undefined || dueOf(grant, now) <= now;
+    if (isHeldBack) await this.#write(key, document, now);
+  }
+
+  async #stored(key: TokenKey): Promise<StoredDocument | undefined> {
+    return (await this.#store.get([documentId('key', key)]))[0];
+  }
+
+  /** Whoever has written meanwhile has said when it is due. */
+  async #write(key: TokenKey, document: KeyDocument, at: number | undefined): Promise<void> {
+    const id = documentId('key', key);
+    const content = seal(id, contentWithTrying(document, document.trying));
+    const options = at === undefined ? {} : { due: { lane: key.type, at: Math.round(at) } };
+    await this.#store.set(id, content, document.version, options);
+  }
+}

@@ -1,0 +1,42 @@
+import { Allowances } from './allowance.js';
+import type { Deadline } from './deadline.js';
+import { Following, type FollowingParts } from './following.js';
+import type { ResolvedOptions } from './options.js';
+import type { CachedRecord } from './record-cache.js';
+import { Refresh, type RefreshParts } from './refresh.js';
+import type { Flight } from './single-flight.js';
+import { Slots } from './slots.js';
+import type { TokenSource } from './token-source.js';
+
+type MadeHere = 'times' | 'accessToken' | 'allowances' | 'leasing' | 'announcing' | 'tokenOf' | 'replaceStale';
+
+export interface FlightWorkParts extends Omit<RefreshParts, MadeHere>, FollowingParts {
+  readonly options: ResolvedOptions;
+  /** Flights get the tokens that a refresh needs by flights of their own. */
+  readonly source: () => TokenSource;
+  readonly deadline: () => Deadline;
+}
+
+/** A file store has four threads to work with. */
+const MAX_PREPARING = 4;
+
+/** What a flight does: refresh, or look for what others have refreshed. */
+export function flightWork(parts: FlightWorkParts): (flight: Flight<CachedRecord>) => Promise<CachedRecord> {
+  const { options, source, deadline, store, reader, clock } = parts;
+  const { times, accessToken, refreshes } = options;
+  if (!refreshes) {
+    const following = new Following(parts);
+    return (flight) => following.run(flight);
+  }
+  const refresh = new Refresh({
+    ...parts,
+    times,
+    accessToken,
+    allowances: new Allowances(store, reader, () => clock.now()),
+    leasing: new Slots(MAX_PREPARING),
+    announcing: new Slots(MAX_PREPARING),
+    tokenOf: async (key) => (await source().acquire(key, 0, deadline())).value,
+    replaceStale: (key, value) => source().refreshStale(key, value, deadline()),
+  });
+  return (flight) => refresh.run(flight);
+}

@@ -1,0 +1,70 @@
+import type { RecordCache } from './record-cache.js';
+import type { BuiltInRefresher } from './refresher.js';
+import type { Registry } from './registry.js';
+import { keyId, type TokenKey } from './token-key.js';
+
+export interface PushedTokensParts {
+  readonly types: readonly string[];
+  readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
+  readonly registry: Registry;
+  readonly cache: RecordCache;
+}
+
+/** What WeChat pushes, and who waits for it. */
+export class PushedTokens {
+  readonly #parts: PushedTokensParts;
+
+  constructor(parts: PushedTokensParts) {
+    this.#parts = parts;
+  }
+
+  isPushed(type: string): boolean {
+    return this.#parts.refresherOf(type)?.pushed === true;
+  }
+
+  /** Whether there is a record of this one that others may wait for. */
+  isHeld(key: TokenKey): boolean {
+    return this.isPushed(key.type) && this.#parts.cache.get(key) !== undefined;
+  }
+
+  /** Those of the keys that are pushed and of which nothing is held. */
+  missing(keys: readonly TokenKey[]): readonly TokenKey[] {
+    return keys.filter((key) => this.isPushed(key.type) && this.#parts.cache.get(key) === undefined);
+  }
+
+  /** What a key depends on; where `dependsOn` fails, the refresh says so. */
+  dependenciesOf(key: TokenKey): readonly TokenKey[] {
+    try {
+      return this.#parts.refresherOf(key.type)?.dependsOn?.(key) ?? [];
+    } catch {
+      return [];
+    }
+  }
+
+  /** Tells one registration of a key, and of what is pushed for it, from another. */
+  fingerprint(key: TokenKey): string {
+    const pushed = this.#pushedFor(key).map((needed) => this.#parts.cache.get(needed)?.record.version ?? 0);
+    return [this.#parts.registry.fingerprint(key), ...pushed].join(':');
+  }
+
+  /** The tasks at hand that need this one. */
+  whoNeeds(key: TokenKey): readonly TokenKey[] {
+    return [...this.#parts.registry.tasksOf(key.appid)]
+      .map((task) => task.key)
+      .filter((waiting) => this.#needs(waiting, key));
+  }
+
+  /** Keys of the app itself that need this one, with a task or without. */
+  keysThatNeed(key: TokenKey): readonly TokenKey[] {
+    const keys = this.#parts.types.map((type) => ({ appid: key.appid, type }));
+    return keys.filter((waiting) => this.#needs(waiting, key));
+  }
+
+  #needs(waiting: TokenKey, key: TokenKey): boolean {
+    return this.#pushedFor(waiting).some((needed) => keyId(needed) === keyId(key));
+  }
+
+  #pushedFor(key: TokenKey): readonly TokenKey[] {
+    return this.dependenciesOf(key).filter(({ type }) => this.isPushed(type));
+  }
+}

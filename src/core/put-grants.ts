@@ -1,0 +1,57 @@
+import type { Deadline } from './deadline.js';
+import { assertGrantNames, receivedToken, storedGrant } from './grant.js';
+import type { GrantWriter } from './grant-writer.js';
+import type { StoredGrant } from './key-document.js';
+import type { PushedTokens } from './pushed-tokens.js';
+import type { CachedRecord } from './record-cache.js';
+import type { RefreshTimes } from './refresh-policy.js';
+import type { Grant } from './refresher.js';
+import type { Registry } from './registry.js';
+import type { Scheduling } from './scheduling.js';
+import type { StoreClock } from './store-clock.js';
+import type { TokenKey } from './token-key.js';
+import type { TokenSource } from './token-source.js';
+
+export interface PutGrantsParts {
+  readonly clock: StoreClock;
+  readonly registry: Registry;
+  readonly writer: GrantWriter;
+  readonly source: TokenSource;
+  readonly pushed: PushedTokens;
+  readonly scheduling: Scheduling;
+  readonly times: RefreshTimes;
+  /** Makes those refresh that waited for this one. */
+  readonly wakeWhoWaitsFor: (key: TokenKey) => void;
+}
+
+/** Grants that were got elsewhere. */
+export class PutGrants {
+  readonly #parts: PutGrantsParts;
+
+  constructor(parts: PutGrantsParts) {
+    this.#parts = parts;
+  }
+
+  /** Stores one, unless a newer one is stored. */
+  async put(key: TokenKey, grant: Grant, deadline: Deadline): Promise<CachedRecord> {
+    const { clock, registry, source, writer, pushed, scheduling, wakeWhoWaitsFor } = this.#parts;
+    assertGrantNames(grant);
+    await source.assertRegistered(key, deadline);
+    const stored = this.#stored(key, grant, clock.now());
+    const received = receivedToken(grant, stored);
+    const document = await writer.read(key);
+    const hadTask = registry.task(key) !== undefined;
+    const held = await writer.write(key, document, stored, { source: 'put', hadTask, received });
+    source.retrySoon(key);
+    wakeWhoWaitsFor(key);
+    for (const waiting of pushed.keysThatNeed(key)) scheduling.hurry(waiting);
+    return held;
+  }
+
+  /** What is pushed cannot be refreshed, so it is never due before it ends. */
+  #stored(key: TokenKey, grant: Grant, now: number): StoredGrant {
+    const { clock, times, pushed } = this.#parts;
+    const stored = storedGrant(grant, now, now, times, clock.random());
+    return pushed.isPushed(key.type) ? { ...stored, dueAt: stored.expiresAt } : stored;
+  }
+}

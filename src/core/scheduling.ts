@@ -1,0 +1,97 @@
+import { ClaimedKeys, type ClaimedKeysParts } from './claimed-keys.js';
+import type { Clock } from './clock.js';
+import { DueTimes } from './due-times.js';
+import { OwnPace, type PaceLimits } from './pace.js';
+import { Schedule } from './schedule.js';
+import { SharedPace } from './shared-pace.js';
+import { type Claim, SharedSchedule } from './shared-schedule.js';
+import type { TaskSchedule } from './task-schedule.js';
+import { keyIn, parseKey, type TokenKey } from './token-key.js';
+
+/** How a process learns what is due: the one thing that depends on whether a fleet shares the work. */
+export interface Scheduling {
+  readonly schedule: TaskSchedule;
+  /** Whether what is due stands in the store alone, so that whoever registers a task writes it there. */
+  readonly isShared: boolean;
+  /** Makes room for a refresh that somebody waits for. */
+  owe(appid: string): void;
+  /** How many milliseconds a refresh of this app has to wait that nobody waits for; at 0 it may begin. */
+  pauseOfApp(appid: string): number;
+  /** What held back the attempts for a key has gone. */
+  hurry(key: TokenKey): void;
+  /** What held back the attempts for an app has gone. */
+  hurryApp(appid: string): void;
+}
+
+/** A process that does all the work itself, or shares a store that cannot hand it out. */
+export function ownScheduling(clock: Clock, limits: PaceLimits, onDue: (id: string) => Promise<void>): Scheduling {
+  const pace = new OwnPace(limits, () => clock.monotonic());
+  return {
+    schedule: new Schedule(clock, onDue, pace),
+    isShared: false,
+    owe: (appid) => pace.owe(appid),
+    pauseOfApp: (appid) => pace.takeOfApp(appid),
+    hurry: () => {},
+    hurryApp: () => {},
+  };
+}
+
+export interface SharedSchedulingParts extends Omit<ClaimedKeysParts, 'dueTimes' | 'pace' | 'source'> {
+  readonly source: () => ClaimedKeysParts['source'];
+  readonly limits: PaceLimits;
+  /** What this process can serve now. */
+  readonly lanes: () => readonly string[];
+  /** Reads what is to be known of these keys, in one round trip. */
+  readonly look: (keys: readonly TokenKey[]) => Promise<void>;
+  /** Makes a delivery, and gives the lease back. It never rejects. */
+  readonly deliver: (key: TokenKey, claim: Claim) => Promise<void>;
+}
+
+/** One process of a fleet whose store hands out what is due. */
+export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
+  const { store, reader, clock, limits, lanes, look, deliver } = parts;
+  const pace = new SharedPace(store, reader, clock, limits);
+  const dueTimes = new DueTimes(store, reader, clock);
+  const stopping = new AbortController();
+  let claimedKeys: ClaimedKeys | undefined;
+
+  async function take(claim: Claim, looked: Promise<void>): Promise<void> {
+    const { lease } = claim;
+    claimedKeys ??= new ClaimedKeys({ ...parts, dueTimes, pace, source: parts.source() });
+    try {
+      await looked;
+      const key = parseKey(lease.id);
+      const delivered = keyIn('delivery', lease.id);
+      if (key !== undefined) await claimedKeys.take(key, claim, stopping.signal);
+      else if (delivered !== undefined) await deliver(delivered, claim);
+      else await store.release(lease);
+    } catch {
+      await store.release(lease);
+    }
+  }
+
+  function onClaimed(claims: readonly Claim[]): readonly Promise<void>[] {
+    const keys = claims.flatMap(({ lease: { id } }) => parseKey(id) ?? keyIn('delivery', id) ?? []);
+    const looked = keys.length === 0 ? Promise.resolve() : look(keys);
+    return claims.map((claim) => take(claim, looked));
+  }
+
+  const schedule = new SharedSchedule({ store, clock, pace, lanes, onClaimed });
+  return {
+    schedule: {
+      set: (id, at) => schedule.set(id, at),
+      delete: () => {},
+      start: () => schedule.start(),
+      check: () => schedule.check(),
+      stop() {
+        schedule.stop();
+        stopping.abort();
+      },
+    },
+    isShared: true,
+    owe: (appid) => pace.owe(appid),
+    pauseOfApp: () => 0,
+    hurry: (key) => void dueTimes.hurry(key).catch(() => {}),
+    hurryApp: (appid) => void dueTimes.hurryAll(appid).catch(() => {}),
+  };
+}

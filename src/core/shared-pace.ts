@@ -1,0 +1,144 @@
+import { LRUCache } from 'lru-cache';
+import { wait } from './clock.js';
+import { seal, unseal } from './document-codec.js';
+import type { DocumentReader } from './document-reader.js';
+import type { PaceLimits } from './pace.js';
+import type { StoreClock } from './store-clock.js';
+import type { SupervisedStore } from './supervised-store.js';
+
+/** Nobody reserves farther ahead than this, so that a queue of processes does not keep one waiting for long. */
+const HORIZON_MS = 500;
+/** An instant farther ahead was written by a wrong clock. */
+const MAX_AHEAD_MS = 10_000;
+/** How long whoever holds a lease waits for its turn. */
+const MAX_WAIT_MS = 700;
+const MAX_AT_ONCE = 16;
+const MAX_APPS = 1_000;
+/** A process begins one refresh of an app in this time without asking: most apps have no more. */
+const UNASKED_EVERY_MS = 1_000;
+const FLEET = 'limit/~fleet/~pace';
+
+interface AppPermits {
+  unaskedAt: number;
+  left: number;
+  batch: number;
+  owed: number;
+}
+
+/**
+ * The pace that a fleet keeps together. What may begin when is reserved in the store, some refreshes at a time: in each
+ * document stands until when everything is reserved.
+ */
+export class SharedPace {
+  readonly #store: SupervisedStore;
+  readonly #reader: DocumentReader;
+  readonly #clock: StoreClock;
+  readonly #limits: PaceLimits;
+  readonly #apps = new LRUCache<string, AppPermits>({ max: MAX_APPS });
+  #owed = 0;
+
+  constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock, limits: PaceLimits) {
+    this.#store = store;
+    this.#reader = reader;
+    this.#clock = clock;
+    this.#limits = limits;
+  }
+
+  /** How many are reserved at once: no more than a twentieth of a second's, so that bursts stay small. */
+  get atOnce(): number {
+    return atOnce(this.#limits.perSecond);
+  }
+
+  /**
+   * Waits until `count` refreshes may begin.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  async take(count: number, signal: AbortSignal): Promise<void> {
+    const owed = this.#owed;
+    while (!(await this.#reserve(FLEET, count + owed, this.#limits.perSecond, MAX_AHEAD_MS, signal))) {
+      signal.throwIfAborted();
+    }
+    this.#owed -= owed;
+  }
+
+  /**
+   * Waits until one of this app may begin, for a moment.
+   *
+   * @returns whether it may.
+   */
+  async takeOfApp(appid: string, signal: AbortSignal): Promise<boolean> {
+    const permits = this.#permitsOf(appid);
+    const now = this.#clock.monotonic();
+    if (now >= permits.unaskedAt + UNASKED_EVERY_MS) {
+      permits.unaskedAt = now;
+      permits.batch = 1;
+      return true;
+    }
+    if (permits.left > 0) {
+      permits.left -= 1;
+      return true;
+    }
+    const { batch, owed } = permits;
+    const { perSecondOfApp } = this.#limits;
+    permits.batch = Math.min(atOnce(perSecondOfApp), batch * 2);
+    if (!(await this.#reserve(`limit/${appid}/~pace`, batch + owed, perSecondOfApp, MAX_WAIT_MS, signal))) return false;
+    permits.owed -= owed;
+    permits.left += batch - 1;
+    return true;
+  }
+
+  /** Somebody waits for this one, so it does not wait itself: those after it do. */
+  owe(appid: string): void {
+    this.#owed += 1;
+    this.#permitsOf(appid).owed += 1;
+  }
+
+  #permitsOf(appid: string): AppPermits {
+    let permits = this.#apps.get(appid);
+    if (permits === undefined) {
+      permits = { unaskedAt: Number.NEGATIVE_INFINITY, left: 0, batch: 1, owed: 0 };
+      this.#apps.set(appid, permits);
+    }
+    return permits;
+  }
+
+  /** Waits for the turn that was reserved; `false` when there was none to reserve within `maxWaitMs`. */
+  async #reserve(
+    id: string,
+    count: number,
+    perSecond: number,
+    maxWaitMs: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const givesUpAt = this.#clock.monotonic() + maxWaitMs;
+    for (;;) {
+      const [document] = await this.#store.get([id]);
+      const { version, reservedUntil } = await this.#reader.read(document, (found) =>
+        found === undefined
+          ? { version: 0, reservedUntil: 0 }
+          : { version: found.version, reservedUntil: Number(unseal(found)['reservedUntil']) || 0 },
+      );
+      const now = this.#clock.now();
+      const freeAt = reservedUntil > now + MAX_AHEAD_MS ? now : Math.max(now, reservedUntil);
+      if (freeAt - now <= HORIZON_MS) {
+        const content = { reservedUntil: freeAt + (count * 1_000) / perSecond };
+        if ((await this.#store.set(id, seal(id, content), version)) !== undefined) {
+          await this.#pause(freeAt - this.#clock.now(), signal);
+          return true;
+        }
+      }
+      if (this.#clock.monotonic() >= givesUpAt) return false;
+      const aheadMs = Math.max(0, freeAt - now - HORIZON_MS);
+      await this.#pause(aheadMs + 5 + this.#clock.random() * 45, signal);
+    }
+  }
+
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (ms > 0) await wait(this.#clock, Math.ceil(ms), { signal });
+  }
+}
+
+function atOnce(perSecond: number): number {
+  return Math.max(1, Math.min(MAX_AT_ONCE, Math.floor(perSecond / 20)));
+}

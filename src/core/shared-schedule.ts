@@ -1,0 +1,157 @@
+import type { ClockTimer } from './clock.js';
+import type { SharedPace } from './shared-pace.js';
+import type { Lease } from './store.js';
+import type { StoreClock } from './store-clock.js';
+import type { SupervisedStore } from './supervised-store.js';
+import type { TaskSchedule } from './task-schedule.js';
+import { LEASE_MS } from './time-limits.js';
+
+/** A lease that came with work, and when it was asked for, by the monotonic clock. */
+export interface Claim {
+  readonly lease: Lease;
+  readonly askedAtMonotonic: number;
+}
+
+export interface SharedScheduleParts {
+  readonly store: SupervisedStore;
+  readonly clock: StoreClock;
+  readonly pace: SharedPace;
+  /** What this process can serve. */
+  readonly lanes: () => readonly string[];
+  /** Must not reject; resolves when the lease has been used or given back. */
+  readonly onClaimed: (claims: readonly Claim[]) => readonly Promise<void>[];
+}
+
+/** Fewer than may hold a lease at once, so that whoever waits for a token finds a place. */
+const MAX_RUNNING = 48;
+/** Timers are hints. */
+const MAX_TIMER_MS = 60_000;
+const MIN_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 16_000;
+
+/**
+ * Takes from the schedule of the fleet, which is in the store, what this process has free hands for. It holds nothing of a
+ * task: only when to look next.
+ */
+export class SharedSchedule implements TaskSchedule {
+  readonly #parts: SharedScheduleParts;
+  #timer: ClockTimer | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #running = 0;
+  /** How many are asked for; it grows while there are as many. */
+  #batch = 1;
+  /** Refreshes that may begin, and have not. */
+  #permitted = 0;
+  /** How often in a row the store has failed. */
+  #failures = 0;
+  #isLooking = false;
+  #looksAgain = false;
+  #stopping: AbortController | undefined;
+
+  constructor(parts: SharedScheduleParts) {
+    this.#parts = parts;
+  }
+
+  /** An id that is due soon is looked for then; everything else is in the store. */
+  set(_id: string, at: number): void {
+    const { clock } = this.#parts;
+    const inMs = at - clock.now();
+    // Others know of the same instant; one of them is enough.
+    if (at < this.#timerAt) this.#arm(inMs > 0 ? inMs + clock.random() * this.#pauseMs() * 0.25 : 0);
+  }
+
+  delete(): void {}
+
+  start(): void {
+    this.#stopping ??= new AbortController();
+    this.check();
+  }
+
+  stop(): void {
+    this.#stopping?.abort();
+    this.#stopping = undefined;
+    this.#cancelTimer();
+  }
+
+  check(): void {
+    if (this.#stopping === undefined) return;
+    if (this.#isLooking) {
+      this.#looksAgain = true;
+      return;
+    }
+    this.#cancelTimer();
+    this.#isLooking = true;
+    void this.#look(this.#stopping.signal).then((lookInMs) => {
+      this.#isLooking = false;
+      if (this.#looksAgain) {
+        this.#looksAgain = false;
+        this.check();
+      } else if (lookInMs !== undefined) this.#arm(lookInMs);
+    });
+  }
+
+  /** When to look again: `undefined` when whatever ends next has to say so. */
+  async #look(signal: AbortSignal): Promise<number | undefined> {
+    const { clock } = this.#parts;
+    try {
+      while (!signal.aborted) {
+        const wanted = Math.min(this.#batch, MAX_RUNNING - this.#running);
+        if (wanted <= 0) return undefined;
+        const claimed = await this.#claim(wanted, signal);
+        this.#failures = 0;
+        if (claimed < wanted) {
+          this.#batch = Math.max(1, claimed);
+          return this.#pauseMs() * (0.75 + clock.random() * 0.5);
+        }
+        this.#batch = Math.min(this.#parts.pace.atOnce, wanted * 2);
+      }
+    } catch {
+      // The store tells of its failures itself; it may be asked again.
+      this.#batch = 1;
+    }
+    this.#failures += 1;
+    return (0.5 + clock.random() / 2) * Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** this.#failures);
+  }
+
+  async #claim(wanted: number, signal: AbortSignal): Promise<number> {
+    const { store, clock, pace, lanes, onClaimed } = this.#parts;
+    if (this.#permitted < wanted) {
+      await pace.take(wanted - this.#permitted, signal);
+      this.#permitted = wanted;
+    }
+    const askedAtMonotonic = clock.monotonic();
+    const leases = await store.claimDue(lanes(), wanted, LEASE_MS);
+    // What is left over would add up in a large fleet, and be used all at once.
+    this.#permitted = Math.min(1, Math.max(0, this.#permitted - leases.length));
+    const works = onClaimed(leases.map((lease) => ({ lease, askedAtMonotonic })));
+    this.#running += works.length;
+    for (const work of works) {
+      void work.then(() => {
+        this.#running -= 1;
+        if (this.#running === MAX_RUNNING - 1) this.check();
+      });
+    }
+    return leases.length;
+  }
+
+  /** Long lives leave time; short ones do not. */
+  #pauseMs(): number {
+    return this.#parts.clock.lookEveryMs;
+  }
+
+  #arm(delayMs: number): void {
+    if (this.#stopping === undefined) return;
+    const ms = Math.max(0, Math.ceil(Math.min(delayMs, MAX_TIMER_MS)));
+    const at = this.#parts.clock.now() + ms;
+    if (this.#timer !== undefined && this.#timerAt <= at) return;
+    this.#cancelTimer();
+    this.#timerAt = at;
+    this.#timer = this.#parts.clock.setTimer(() => this.check(), ms);
+  }
+
+  #cancelTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+  }
+}

@@ -1,0 +1,10 @@
+/** Who is due when: in this process, or in a fleet that shares the work. It knows ids and instants, not tokens. */
+export interface TaskSchedule {
+  /** Something is known of when this id is due next. */
+  set(id: string, at: number): void;
+  delete(id: string): void;
+  start(): void;
+  stop(): void;
+  /** Looks at the clock now: timers are hints, and the wall clock may have moved. */
+  check(): void;
+}
