@@ -174,6 +174,7 @@ export class Engine {
       events,
       isClosing,
       run,
+      fetchesWithoutStore: options.fetchesWithoutStore,
       follower: this.#follower,
       flights: this.#flights,
       schedule: this.#scheduling.schedule,

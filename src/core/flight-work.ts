@@ -8,7 +8,15 @@ import type { Flight } from './single-flight.js';
 import { Slots } from './slots.js';
 import type { TokenSource } from './token-source.js';
 
-type MadeHere = 'times' | 'accessToken' | 'allowances' | 'leasing' | 'announcing' | 'tokenOf' | 'replaceStale';
+type MadeHere =
+  | 'times'
+  | 'accessToken'
+  | 'fetchesWithoutStore'
+  | 'allowances'
+  | 'leasing'
+  | 'announcing'
+  | 'tokenOf'
+  | 'replaceStale';
 
 export interface FlightWorkParts extends Omit<RefreshParts, MadeHere>, FollowingParts {
   readonly options: ResolvedOptions;
@@ -23,7 +31,7 @@ const MAX_PREPARING = 4;
 /** What a flight does: refresh, or look for what others have refreshed. */
 export function flightWork(parts: FlightWorkParts): (flight: Flight<CachedRecord>) => Promise<CachedRecord> {
   const { options, source, deadline, store, reader, clock } = parts;
-  const { times, accessToken, refreshes } = options;
+  const { times, accessToken, refreshes, fetchesWithoutStore } = options;
   if (!refreshes) {
     const following = new Following(parts);
     return (flight) => following.run(flight);
@@ -32,6 +40,7 @@ export function flightWork(parts: FlightWorkParts): (flight: Flight<CachedRecord
     ...parts,
     times,
     accessToken,
+    fetchesWithoutStore,
     allowances: new Allowances(store, reader, () => clock.now()),
     leasing: new Slots(MAX_PREPARING),
     announcing: new Slots(MAX_PREPARING),

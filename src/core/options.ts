@@ -91,6 +91,15 @@ export interface TokenManagerOptions<Custom extends string = never> {
   readonly refresh?: RefreshOptions | 'never';
   readonly wechat?: WeChatOptions;
   /**
+   * What becomes of a caller when the store cannot be reached and no token is in memory: `'fail'` with
+   * `STORE_UNAVAILABLE`, or `'fetch'` one that this process keeps for itself and stores later. Only for registered apps that
+   * it has in memory, and never where a refresh uses up a refresh token. With the store away every process fetches its own:
+   * harmless for stable access tokens, which WeChat repeats; in plain mode the last one ends the others.
+   *
+   * @defaultValue `'fail'`
+   */
+  readonly whenStoreUnavailable?: 'fail' | 'fetch';
+  /**
    * How long a call waits for a token, in milliseconds: more than 20,000 (what one refresh may take for the whole fleet)
    * up to 2,147,483,647. A single call may set less.
    *
@@ -118,6 +127,7 @@ export interface ResolvedOptions {
   readonly refreshes: boolean;
   readonly pace: PaceLimits;
   readonly accessToken: AccessTokenMode;
+  readonly fetchesWithoutStore: boolean;
   readonly timeoutMs: number;
   readonly maxCachedRecords: number;
   readonly clock: Clock;
@@ -137,7 +147,16 @@ const STORE_METHODS = ['now', 'get', 'set', 'delete', 'list', 'lease', 'close'];
  * @throws TypeError naming the option, what it must be and what came.
  */
 export function resolveOptions(options: TokenManagerOptions<string>): ResolvedOptions {
-  const known = ['store', 'refreshers', 'refresh', 'wechat', 'timeoutMs', 'maxCachedRecords', 'clock'];
+  const known = [
+    'store',
+    'refreshers',
+    'refresh',
+    'wechat',
+    'whenStoreUnavailable',
+    'timeoutMs',
+    'maxCachedRecords',
+    'clock',
+  ];
   assertNames(options, known, 'the options of TokenManager');
   const { wechat = {}, timeoutMs = DEFAULT_TIMEOUT_MS, clock = systemClock } = options;
   const refreshes = options.refresh !== 'never';
@@ -155,6 +174,11 @@ export function resolveOptions(options: TokenManagerOptions<string>): ResolvedOp
   assertNumber('refresh.maxPerSecond', maxPerSecond, 1, MAX_PER_SECOND);
   assertNumber('refresh.maxPerSecondOfApp', maxPerSecondOfApp, 1, MAX_PER_SECOND);
   const pace = { perSecond: maxPerSecond, perSecondOfApp: maxPerSecondOfApp };
+  const { whenStoreUnavailable = 'fail' } = options;
+  if (whenStoreUnavailable !== 'fail' && whenStoreUnavailable !== 'fetch') {
+    throw new TypeError(`whenStoreUnavailable must be 'fail' or 'fetch', got ${describeWord(whenStoreUnavailable)}`);
+  }
+  const fetchesWithoutStore = whenStoreUnavailable === 'fetch';
   const { accessToken = 'stable' } = wechat;
   if (accessToken !== 'stable' && accessToken !== 'plain') {
     throw new TypeError(`wechat.accessToken must be 'stable' or 'plain', got ${describeWord(accessToken)}`);
@@ -165,7 +189,7 @@ export function resolveOptions(options: TokenManagerOptions<string>): ResolvedOp
   assertMethods('clock', clock, ['now', 'monotonic', 'setTimer', 'random']);
   assertRefreshers(refreshers);
   const times = { marginMs, jitterMs, minValidityMs };
-  return { refreshers, times, refreshes, pace, accessToken, timeoutMs, maxCachedRecords, clock };
+  return { refreshers, times, refreshes, pace, accessToken, fetchesWithoutStore, timeoutMs, maxCachedRecords, clock };
 }
 
 function assertRefreshers(refreshers: unknown): void {

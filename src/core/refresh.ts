@@ -3,7 +3,7 @@ import { MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
 import type { CallbackPort } from './callback-port.js';
 import { wait } from './clock.js';
 import type { DocumentReader } from './document-reader.js';
-import { closedError, TokenError } from './errors.js';
+import { closedError, isTokenError, TokenError } from './errors.js';
 import { Exchange, type ExchangeParts, type Progress } from './exchange.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
 import type { Meters } from './meters.js';
@@ -33,6 +33,8 @@ export interface RefreshParts extends ExchangeParts {
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly callbacks: () => CallbackPort | undefined;
   readonly meters: Meters;
+  /** Whether a caller who has nothing else gets a token of which no other process knows, while the store is away. */
+  readonly fetchesWithoutStore: boolean;
   /** Sees to it that what is registered is at hand. */
   readonly look: (key: TokenKey) => Promise<void>;
   /** An ordinary `get` of a token that a refresh depends on. */
@@ -176,7 +178,7 @@ export class Refresh {
 
   /** The lease, or the record that its holder has put in force meanwhile. */
   async #takeLease(flight: Flight<CachedRecord>, knownVersion: number): Promise<Taken> {
-    const { store, writer, clock, leasing, meters } = this.#parts;
+    const { writer, clock, leasing, meters } = this.#parts;
     const { key } = flight;
     for (;;) {
       const giveBack = await this.#slots.take();
@@ -184,7 +186,7 @@ export class Refresh {
       try {
         this.#assertOpen();
         lease = await this.#claimed(flight);
-        lease ??= await leasing.run(() => store.lease(documentId('key', key), LEASE_MS));
+        lease ??= await leasing.run(() => this.#lease(flight));
       } finally {
         if (lease === undefined) giveBack();
       }
@@ -194,6 +196,19 @@ export class Refresh {
       await this.#pause(flight, least + clock.random() * spread);
       const record = this.#settledBy(await writer.read(key), flight, knownVersion);
       if (record !== undefined) return { kind: 'settled', record };
+    }
+  }
+
+  /** Where the store is away, a caller who has nothing else can do without a lease. */
+  async #lease({ key, reason }: Flight<CachedRecord>): Promise<Lease | undefined> {
+    const { store, refresherOf, fetchesWithoutStore } = this.#parts;
+    const id = documentId('key', key);
+    try {
+      return await store.lease(id, LEASE_MS);
+    } catch (error) {
+      const mayDoWithout = fetchesWithoutStore && reason === 'demand' && refresherOf(key.type)?.spends === undefined;
+      if (!mayDoWithout || !isTokenError(error)) throw error;
+      return { id, document: undefined, release: async () => {} };
     }
   }
 

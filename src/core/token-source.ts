@@ -32,6 +32,7 @@ export interface TokenSourceParts {
   /** How many milliseconds a refresh of this app that nobody waits for has to wait; at 0 it may begin. */
   readonly pauseOfApp: (appid: string) => number;
   readonly events: Events;
+  readonly fetchesWithoutStore: boolean;
   readonly isClosing: () => boolean;
 }
 
@@ -82,7 +83,7 @@ export class TokenSource {
     const { records } = this.#parts;
     await this.assertRegistered(key, deadline);
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const held = records.cache.get(key) ?? (await deadline.race(this.#parts.follower.read(key)));
+      const held = records.cache.get(key) ?? (await deadline.race(this.#stored(key)));
       if (held === undefined || records.leftMs(held) <= 0) {
         const fresh = await this.#demand(key, deadline);
         if (records.leftMs(fresh) > 0) return fresh;
@@ -234,6 +235,17 @@ export class TokenSource {
   #wishMoreSeldom(held: CachedRecord): void {
     const nextAt = this.#parts.clock.monotonic() + Math.max(WISH_EVERY_MS, lifeMs(held.record) / 20);
     this.#wishes.set(keyId(held.key), { nextAt });
+  }
+
+  async #stored(key: TokenKey): Promise<CachedRecord | undefined> {
+    const { follower, fetchesWithoutStore } = this.#parts;
+    try {
+      return await follower.read(key);
+    } catch (error) {
+      // The refresh says whether it can do without the store.
+      if (fetchesWithoutStore && isTokenError(error)) return undefined;
+      throw error;
+    }
   }
 
   /** A refresh for a caller who has nothing else. */

@@ -15,6 +15,7 @@ describe('resolveOptions', () => {
     expect(resolve({})).toEqual({
       refreshers: [],
       refreshes: true,
+      fetchesWithoutStore: false,
       pace: { perSecond: 300, perSecondOfApp: 150 },
       times: { marginMs: undefined, jitterMs: undefined, minValidityMs: undefined },
       accessToken: 'stable',
@@ -33,6 +34,7 @@ describe('resolveOptions', () => {
         refreshers,
         refresh: { marginMs: 1, jitterMs: 2, minValidityMs: 3, maxPerSecond: 4, maxPerSecondOfApp: 5 },
         wechat: { accessToken: 'plain', origins: [], proxy: 'x' },
+        whenStoreUnavailable: 'fetch',
         timeoutMs: 30_000,
         maxCachedRecords: 5,
         clock,
@@ -40,6 +42,7 @@ describe('resolveOptions', () => {
     ).toEqual({
       refreshers,
       refreshes: true,
+      fetchesWithoutStore: true,
       pace: { perSecond: 4, perSecondOfApp: 5 },
       times: { marginMs: 1, jitterMs: 2, minValidityMs: 3 },
       accessToken: 'plain',
@@ -55,7 +58,7 @@ describe('resolveOptions', () => {
     [
       'an unknown name',
       { stores: 1 },
-      'the options of TokenManager: there is no "stores", only store, refreshers, refresh, wechat, timeoutMs, maxCachedRecords, clock',
+      'the options of TokenManager: there is no "stores", only store, refreshers, refresh, wechat, whenStoreUnavailable, timeoutMs, maxCachedRecords, clock',
     ],
     ['an inherited name', { constructor: 1 }, 'there is no "constructor"'],
     ['refresh', { refresh: 5 }, 'refresh must be an object, got a number'],

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../../src/index.js';
+import { faulty, USER, TYPE as USER_TYPE } from '../../../support/rotating-world.js';
 import { FaultyStore, shared } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
@@ -264,4 +265,53 @@ test('what could not be read when word of it came is read later', async () => {
   store.before = () => {};
   await other.refresh(APPID, TYPE, { force: true });
   expect(world.wechat.asked.at(-1)?.app.secret).toBe('another');
+});
+
+describe('a caller with nothing in memory while the store is away', () => {
+  const AWAY = broken(['now', 'get', 'set', 'lease', 'claimDue', 'list', 'delete']);
+
+  test('is told so, and nobody is asked', async () => {
+    const { world, store } = troubled();
+    await using _ = world;
+    const tokens = await world.registered();
+    await world.clock.advance(1);
+    const calls = world.wechat.calls;
+    store.before = AWAY;
+    await world.clock.advance(LIFE_MS);
+    await expect(tokens.get(APPID, TYPE)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
+    expect(world.wechat.calls).toBe(calls);
+  });
+
+  test('gets a token where that is wished for: one fetch for all, stored when the store is back', async () => {
+    const { world, store } = troubled();
+    await using _ = world;
+    const tokens = await world.registered({ whenStoreUnavailable: 'fetch' });
+    await world.clock.advance(1);
+    const calls = world.wechat.calls;
+    store.before = AWAY;
+    await world.clock.advance(LIFE_MS);
+    const got = await Promise.all(Array.from({ length: 50 }, () => tokens.get(APPID, TYPE)));
+    expect(new Set(got).size).toBe(1);
+    await world.clock.advance(LIFE_MS / 2);
+    expect(await tokens.get(APPID, TYPE)).toBe(got[0]);
+    expect(world.wechat.calls).toBe(calls + 1);
+    store.before = () => {};
+    await world.clock.advance(61_000);
+    expect(await world.manager().get(APPID, TYPE)).toBe(got[0]);
+    expect(world.wechat.calls).toBe(calls + 1);
+  });
+
+  test('gets none where a refresh uses up a refresh token, or for an app that this process does not know', async () => {
+    const { world, store } = faulty();
+    await using _ = world;
+    const tokens = world.process({ whenStoreUnavailable: 'fetch' });
+    await world.register(tokens, { refresh_token: world.upstream.authorize() });
+    await world.clock.advance(1);
+    const sent = world.upstream.sent.length;
+    store.before = AWAY;
+    await world.clock.advance(LIFE_MS);
+    await expect(tokens.get(APPID, USER_TYPE, USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(tokens.get('wx9', USER_TYPE, USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(world.upstream.sent.length).toBe(sent);
+  });
 });
