@@ -1,4 +1,5 @@
 import { describeKind } from './redact.js';
+import { StoreFailure } from './store-failure.js';
 
 /**
  * Why a token could not be had. The union is open: later releases may add codes, so a `switch` needs a default.
@@ -151,11 +152,11 @@ export function isTokenError(error: unknown): error is TokenError {
 
 /**
  * What may be kept of a foreign error: network and file errors carry URLs, headers and requests in fields and messages,
- * and a query string with a secret among them, so only its class, code and place survive.
+ * and a query string with a secret among them, so only its class, code and place survive. What a store of ours says has been cleared of that.
  */
 export function safeCause(error: unknown): Error {
   try {
-    return safeCopy(error);
+    return StoreFailure.is(error) ? error : safeCopy(error);
   } catch {
     return new Error('something was thrown that cannot be looked at');
   }

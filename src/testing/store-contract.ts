@@ -1,5 +1,6 @@
 import type { TokenStore } from '../core/store.js';
 import { testChangingDocuments } from './store-contract/changing-documents.js';
+import { testClaiming } from './store-contract/claiming.js';
 import { testLeases } from './store-contract/leases.js';
 import { testListing } from './store-contract/listing.js';
 import { testReadingDocuments } from './store-contract/reading-documents.js';
@@ -53,5 +54,6 @@ export function testTokenStore(
   testChangingDocuments(storeTest, sharedStoreTest);
   testListing(storeTest);
   testLeases(storeTest, sharedStoreTest);
+  testClaiming(storeTest, sharedStoreTest);
   testWatching(storeTest, sharedStoreTest);
 }

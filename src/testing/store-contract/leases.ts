@@ -93,36 +93,6 @@ export function testLeases(storeTest: StoreTest, sharedStoreTest: StoreTest): vo
     }
   });
 
-  storeTest('what is due is claimed, the earliest first', async ({ store }) => {
-    if (store.claimDue === undefined) return;
-    const now = await store.now();
-    const ids = ['key/wx1/a', 'key/wx2/a', 'key/wx3/a', 'key/wx4/b', 'key/wx5/c', 'key/wx6/a'];
-    const dues = [now - 10, now - 30, now - 20, now - 40, now - 50, now + LONG_LEASE_MS];
-    for (const [index, id] of ids.entries()) {
-      await written(store.set(id, { id }, 0, { due: { lane: id.slice(-1), at: dues[index] ?? 0 } }));
-    }
-    const held = await granted(store.lease('key/wx3/a', LONG_LEASE_MS));
-    const first = await store.claimDue(['a', 'b'], 2, LONG_LEASE_MS);
-    assert.deepEqual(
-      first.map((lease) => [lease.id, lease.document?.data.id]),
-      [
-        ['key/wx4/b', 'key/wx4/b'],
-        ['key/wx2/a', 'key/wx2/a'],
-      ],
-    );
-    assert.equal(await store.lease('key/wx4/b', LONG_LEASE_MS), undefined);
-    const second = await store.claimDue(['a', 'b'], 2, LONG_LEASE_MS);
-    assert.deepEqual(
-      second.map((lease) => lease.id),
-      ['key/wx1/a'],
-    );
-    await held.release();
-    assert.deepEqual(
-      (await store.claimDue(['a', 'b'], 2, LONG_LEASE_MS)).map((lease) => lease.id),
-      ['key/wx3/a'],
-    );
-  });
-
   sharedStoreTest('users take leases from each other', async (context) => {
     const { store } = context;
     const other = await context.another();

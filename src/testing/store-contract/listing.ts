@@ -4,6 +4,10 @@ import { type StoreTest, written } from './store-test.js';
 
 const APPS = 7;
 const TYPES = 3;
+const MANY = 1_000;
+const HALF = 500;
+const PAGE = 300;
+const AT_ONCE = 50;
 
 export function testListing(storeTest: StoreTest): void {
   storeTest('a list of nothing is empty', async ({ store }) => {
@@ -76,6 +80,26 @@ export function testListing(storeTest: StoreTest): void {
     for (const [position, after] of whole.entries()) {
       assert.deepEqual(await listIds(store, 'task/wx3', { after }), whole.slice(position + 1), `after ${after}`);
     }
+  });
+
+  storeTest(`${MANY} documents are listed, paged and read at once`, async ({ store }) => {
+    const ids = Array.from({ length: MANY }, (_, index) => `task/wx${index}/type`);
+    for (let next = 0; next < ids.length; next += AT_ONCE) {
+      await Promise.all(ids.slice(next, next + AT_ONCE).map((id) => written(store.set(id, { id }, 0))));
+    }
+    const documents = await store.get(ids.slice(0, HALF));
+    assert.deepEqual(
+      documents.map((document) => document?.data.id),
+      ids.slice(0, HALF),
+    );
+    const whole = await listIds(store, 'task');
+    assert.deepEqual([...whole].sort(), [...ids].sort());
+    const paged: string[] = [];
+    for (let pages = 0; pages <= MANY / PAGE; pages++) {
+      const after = paged.at(-1);
+      paged.push(...(await listIds(store, 'task', after === undefined ? { limit: PAGE } : { after, limit: PAGE })));
+    }
+    assert.deepEqual(paged, whole);
   });
 
   storeTest('a list can be left early', async ({ store }) => {

@@ -7,16 +7,25 @@ const LATEST_NOW = Date.UTC(2200, 0, 1);
 const LONGEST_SEGMENT = 384;
 const LONG_STRING = 16_384;
 const MANY = 2_000;
+const SIZES = { '64 KiB': 65_536, '1 MiB': 1_048_576 };
 
 const DATA: Record<string, JsonObject> = {
   nothing: {},
   text: { plain: 'a', unicode: '微信 \u{1f511} \u2028 \u0000 "\\', empty: '', long: 'x'.repeat(LONG_STRING) },
   numbers: { zero: 0, fraction: 0.1, negative: -1, instant: 1_767_225_600_123, largest: Number.MAX_SAFE_INTEGER },
+  'empty arrays and objects': { array: [], object: {}, arrays: [[], [[]]], objects: [{}, { object: {} }] },
   nested: { object: { array: [1, 'two', null, true, { three: [] }], object: {} }, no: false, nothing: null },
   'names of other things': JSON.parse('{"__proto__":{"polluted":true},"constructor":1,"toString":"x","id":"y"}'),
 };
 
+/** All characters that a segment may have. */
+const CHARACTERS = Array.from({ length: 0x7f - 0x21 }, (_, index) => String.fromCharCode(0x21 + index)).filter(
+  (character) => character !== '/',
+);
+
 const IDS = [
+  `task/${CHARACTERS.join('')}/${CHARACTERS.toReversed().join('')}`,
+  ...CHARACTERS.map((character) => `task/${character}`),
   'key/wx1/access_token',
   'key/WX1/access_token',
   'key/wx1/access_token/subject',
@@ -82,6 +91,16 @@ export function testReadingDocuments(storeTest: StoreTest, sharedStoreTest: Stor
       const [document] = await store.get(['app/a']);
       assert.equal(JSON.stringify(document?.data), JSON.stringify(copy));
       assert.equal(({} as { polluted?: boolean }).polluted, undefined);
+    });
+  }
+
+  for (const [name, size] of Object.entries(SIZES)) {
+    storeTest(`data may be as large as ${name}`, async ({ store }) => {
+      const data = { text: '信'.repeat(size / 4), rest: 'x'.repeat(size / 4) };
+      const version = await written(store.set('app/a', data, 0));
+      const [document] = await store.get(['app/a']);
+      assert.equal(document?.version, version);
+      assert.equal(JSON.stringify(document.data) === JSON.stringify(data), true, 'the data changed');
     });
   }
 

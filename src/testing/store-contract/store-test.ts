@@ -8,6 +8,8 @@ export interface StoreTestContext {
   readonly store: TokenStore;
   /** Another store object on the same storage. */
   another(): Promise<TokenStore>;
+  /** Moves the store's clock, where that can be done. */
+  readonly advance: ((ms: number) => Promise<void>) | undefined;
   /** Waits until a lease that was taken for {@link SHORT_LEASE_MS} and not given back can be taken again. */
   leaseAfterLapse(id: string, ttlMs: number): Promise<Lease>;
 }
@@ -34,6 +36,7 @@ export async function openStores(
   try {
     await body({
       store,
+      advance,
       another: async () => {
         assert.ok(reopen !== undefined);
         const other = await reopen(store);

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { isTokenError, safeCause, TokenError, toTokenError, withFacts } from '../../../src/core/errors.js';
+import { StoreFailure } from '../../../src/core/store-failure.js';
 
 const FACTS = {
   appid: 'wx1',
@@ -169,4 +170,11 @@ describe('safeCause', () => {
     Object.defineProperty(error, 'stack', { value: undefined });
     expect(safeCause(error).stack).toBe('Error\n');
   });
+});
+
+test('what a store of this package says of its failure is passed on, and of no other error', () => {
+  const failure = new StoreFailure('the table does not exist', 'TABLE_MISSING');
+  expect(safeCause(failure)).toBe(failure);
+  const other = Object.assign(new Error('CANARY'), { name: 'StoreFailure', code: 'TABLE_MISSING' });
+  expect(safeCause(other).message).toBe('StoreFailure TABLE_MISSING');
 });

@@ -1,0 +1,91 @@
+import { systemClock } from '../../core/clock.js';
+import type { RedisDriver } from './redis-client.js';
+import { RedisFailure } from './redis-failure.js';
+
+const SUBSCRIBE_WITHIN_MS = 2_000;
+
+type Watcher = (id: string | undefined) => void;
+
+/** Hears of changes on a connection of its own, which all watchers share and the last one closes. */
+export class ChangeSubscription {
+  readonly #client: RedisDriver;
+  readonly #channel: string;
+  readonly #watchers = new Set<Watcher>();
+  #connection: Promise<RedisDriver> | undefined;
+
+  /** @param client - whose settings the connection has. */
+  constructor(client: RedisDriver, channel: string) {
+    this.#client = client;
+    this.#channel = channel;
+  }
+
+  async add(changed: Watcher): Promise<() => Promise<void>> {
+    const watcher: Watcher = (id) => changed(id);
+    this.#watchers.add(watcher);
+    try {
+      await (this.#connection ??= this.#connect());
+    } catch (error) {
+      this.#watchers.delete(watcher);
+      this.#connection = undefined;
+      throw error;
+    }
+    return () => this.#remove(watcher);
+  }
+
+  async end(): Promise<void> {
+    this.#watchers.clear();
+    await this.#disconnect();
+  }
+
+  async #remove(watcher: Watcher): Promise<void> {
+    if (this.#watchers.delete(watcher) && this.#watchers.size === 0) await this.#disconnect();
+  }
+
+  async #disconnect(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    await connection?.then(
+      (driver) => driver.close(),
+      () => undefined,
+    );
+  }
+
+  async #connect(): Promise<RedisDriver> {
+    const driver = this.#client.duplicate();
+    // Some clients try again for ever without a word but this. It is listened to as long as there is the connection.
+    const failed = new Promise<never>((_, reject) => driver.on('error', reject));
+    try {
+      await within(SUBSCRIBE_WITHIN_MS, Promise.race([this.#subscribe(driver), failed]));
+    } catch (error) {
+      driver.close();
+      throw RedisFailure.of(error);
+    }
+    for (const event of driver.resumed) driver.on(event, () => this.#resume(driver));
+    return driver;
+  }
+
+  async #subscribe(driver: RedisDriver): Promise<void> {
+    await driver.open();
+    await driver.subscribe(this.#channel, this.#tell);
+  }
+
+  /** Clients subscribe again by themselves, but not all of them say when that is done. */
+  #resume(driver: RedisDriver): void {
+    driver.subscribe(this.#channel, this.#tell).then(
+      () => this.#tell(undefined),
+      () => undefined,
+    );
+  }
+
+  readonly #tell = (id: string | undefined): void => {
+    for (const watcher of this.#watchers) watcher(id);
+  };
+}
+
+function within(ms: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const late = new RedisFailure(`Redis did not subscribe within ${ms} ms`);
+    const timer = systemClock.setTimer(() => reject(late), ms, { ref: true });
+    work.then(resolve, reject).finally(() => timer.cancel());
+  });
+}

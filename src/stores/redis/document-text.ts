@@ -1,0 +1,56 @@
+import { isJsonObject, type JsonObject } from '../../core/json.js';
+import type { Due, StoredDocument } from '../../core/store.js';
+import { StoreFailure } from '../../core/store-failure.js';
+
+/**
+ * The lane as it stands in a document and in the name of a key: what JSON makes of it. The scripts find it between the
+ * quotes, where a quote of its own is escaped.
+ */
+export function laneName(lane: string): string {
+  return JSON.stringify(lane).slice(1, -1);
+}
+
+/**
+ * The part of a document that says when it is due. The script puts a document together as
+ * `{"version":1,"due":{"at":2,"lane":"a"},"data":{}}` and reads its head again by that order, because Lua's JSON would
+ * change the data: an empty array comes out of it as an object.
+ */
+export function dueText(due: Due | undefined): string {
+  if (due === undefined) return '';
+  if (typeof due.at !== 'number' || !Number.isFinite(due.at) || typeof due.lane !== 'string') {
+    throw new TypeError('due must have a lane and a time in epoch milliseconds');
+  }
+  return `"due":{"at":${due.at},"lane":"${laneName(due.lane)}"},`;
+}
+
+export function dataText(data: JsonObject): string {
+  return JSON.stringify(data);
+}
+
+export function decodeDocument(id: string, text: unknown): StoredDocument | undefined {
+  if (text === null || text === undefined) return undefined;
+  const content = typeof text === 'string' ? parse(text) : undefined;
+  if (!isJsonObject(content)) throw new ForeignValue(id);
+  const { version, data, due } = content;
+  if (typeof version !== 'number' || !isJsonObject(data)) throw new ForeignValue(id);
+  if (due === undefined) return { id, version, data };
+  if (!isJsonObject(due) || typeof due.lane !== 'string' || typeof due.at !== 'number') throw new ForeignValue(id);
+  return { id, version, data, due: { lane: due.lane, at: due.at } };
+}
+
+/** Something that no store of ours wrote has the name of a document. It is neither read as absent nor overwritten. */
+export class ForeignValue extends StoreFailure {
+  override readonly name: string = 'ForeignValue';
+
+  constructor(id: string) {
+    super(`what Redis has under the id ${id} is not a document of this store`);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,27 @@
+const PAGE = 200;
+
+/**
+ * The ids at and below a prefix, in pages, in their order: the prefix itself, and then what begins with it and `/`. In that
+ * order `0` is what follows `/`, so the range ends before it.
+ */
+export async function* listIds(
+  send: (args: readonly string[]) => Promise<unknown>,
+  key: string,
+  prefix: string,
+  after: string,
+  limit: number,
+): AsyncGenerator<string[], void, undefined> {
+  const below = `${prefix}/`;
+  const end = `(${prefix}0`;
+  if (limit <= 0) return;
+  let first = after < prefix ? [prefix] : [];
+  let start = after < below ? `[${below}` : `(${after}`;
+  for (;;) {
+    const size = Math.min(PAGE, limit);
+    const ids = (await send(['zrangebylex', key, start, end, 'LIMIT', '0', String(Math.ceil(size))])) as string[];
+    yield [...first, ...ids];
+    if (ids.length < size) return;
+    first = [];
+    start = `(${ids.at(-1)}`;
+  }
+}

@@ -1,0 +1,95 @@
+import type { DriverState, RedisDriver } from './redis-client.js';
+
+interface NodeRedis {
+  readonly isOpen: boolean;
+  readonly isReady: boolean;
+  connect(): Promise<unknown>;
+  destroy(): void;
+  duplicate(): NodeRedis;
+  on(event: string, listener: (argument?: unknown) => void): unknown;
+  off(event: string, listener: (argument?: unknown) => void): unknown;
+  subscribe(channel: string, listener: (message: string) => void): Promise<unknown>;
+}
+
+interface NodeRedisClient extends NodeRedis {
+  sendCommand(args: readonly string[]): Promise<unknown>;
+}
+
+interface NodeRedisCluster extends NodeRedis {
+  readonly slots: unknown;
+  sendCommand(key: string, isReadonly: boolean, args: readonly string[]): Promise<unknown>;
+}
+
+const FUNCTIONS = ['sendCommand', 'connect', 'destroy', 'duplicate', 'on', 'off', 'subscribe'];
+
+/** A client of `redis`, or of `@redis/client`: of one server or of a cluster. */
+export class NodeRedisDriver implements RedisDriver {
+  readonly connected: string;
+  readonly resumed: readonly string[];
+  readonly #client: NodeRedisClient | NodeRedisCluster;
+  #wasOpen: boolean;
+  #opening: Promise<unknown> | undefined;
+
+  constructor(client: NodeRedisClient | NodeRedisCluster) {
+    this.#client = client;
+    this.#wasOpen = client.isOpen;
+    const isCluster = 'slots' in client;
+    this.connected = isCluster ? 'connect' : 'ready';
+    this.resumed = [isCluster ? 'node-ready' : 'ready'];
+  }
+
+  /** A pool and a client of sentinels are none: they have no `subscribe`, or send in another way. */
+  static isClient(client: object): client is NodeRedisClient | NodeRedisCluster {
+    const { isOpen, isReady, ...rest } = membersOf(client, ['isOpen', 'isReady', 'acquire', ...FUNCTIONS]);
+    if (typeof isOpen !== 'boolean' || typeof isReady !== 'boolean' || rest.acquire !== undefined) return false;
+    return FUNCTIONS.every((name) => typeof rest[name] === 'function');
+  }
+
+  get state(): DriverState {
+    const { isOpen, isReady } = this.#client;
+    if (isOpen) this.#wasOpen = true;
+    if (isOpen) return isReady ? 'ready' : 'connecting';
+    return this.#wasOpen ? 'closed' : 'unopened';
+  }
+
+  send(args: readonly string[], key: string): Promise<unknown> {
+    const client = this.#client;
+    return 'slots' in client ? client.sendCommand(key, false, args) : client.sendCommand(args);
+  }
+
+  open(): Promise<unknown> {
+    this.#wasOpen = true;
+    this.#opening = this.#client.connect().catch((error: unknown) => {
+      this.#wasOpen = this.#client.isOpen;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  close(): void {
+    const { isReady } = this.#client;
+    this.#client.destroy();
+    // Destroyed while it connects, it completes that and stays.
+    if (!isReady) this.#opening?.then(() => this.#client.destroy()).catch(() => undefined);
+  }
+
+  on(event: string, listener: (argument?: unknown) => void): void {
+    this.#client.on(event, listener);
+  }
+
+  off(event: string, listener: (argument?: unknown) => void): void {
+    this.#client.off(event, listener);
+  }
+
+  duplicate(): RedisDriver {
+    return new NodeRedisDriver(this.#client.duplicate() as NodeRedisClient | NodeRedisCluster);
+  }
+
+  subscribe(channel: string, listener: (message: string) => void): Promise<unknown> {
+    return this.#client.subscribe(channel, listener);
+  }
+}
+
+function membersOf(client: object, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(names.map((name) => [name, (client as Record<string, unknown>)[name]]));
+}

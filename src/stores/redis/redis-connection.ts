@@ -1,0 +1,134 @@
+import { systemClock } from '../../core/clock.js';
+import type { RedisDriver } from './redis-client.js';
+import { RedisFailure } from './redis-failure.js';
+import type { RedisScript } from './redis-scripts.js';
+
+const FIRST_CONNECT_MS = 2_000;
+/** Commands that may wait for a server that has stopped answering, before more are refused. */
+const MAX_WAITING = 1_000;
+const SILENT_AFTER_MS = 2_000;
+
+/**
+ * Sends commands while there is a connection. Without one they fail at once instead of waiting in the client's queue,
+ * except for a short while at the very first connect.
+ */
+export class RedisConnection {
+  readonly #driver: RedisDriver;
+  /** What connects the client, where that is done here. */
+  #opening: Promise<unknown> | undefined;
+  #isOpening = false;
+  #connectBy: number | undefined;
+  #connecting: Promise<void> | undefined;
+  #lastError: unknown;
+  #waiting = 0;
+  #answeredAt = 0;
+
+  constructor(driver: RedisDriver) {
+    this.#driver = driver;
+    driver.on('error', this.#failed);
+    driver.on(driver.connected, this.#connected);
+    if (driver.state === 'ready') this.#connected();
+  }
+
+  /** Whether the client can be used, now or later. */
+  assertOpen(): void {
+    if (this.#driver.state !== 'closed') return;
+    throw new RedisFailure(`the Redis client is closed${this.#reason()}`);
+  }
+
+  async send(args: readonly string[], key: string): Promise<unknown> {
+    if (this.#driver.state !== 'ready') await this.#connect();
+    if (this.#waiting >= MAX_WAITING && systemClock.monotonic() - this.#answeredAt > SILENT_AFTER_MS) {
+      throw new RedisFailure('Redis does not answer');
+    }
+    if (this.#waiting === 0) this.#answeredAt = systemClock.monotonic();
+    this.#waiting += 1;
+    try {
+      const answer = await this.#driver.send(args, key);
+      this.#answeredAt = systemClock.monotonic();
+      return answer;
+    } catch (error) {
+      throw RedisFailure.of(error);
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  /** Runs a script in one round trip, or two where Redis does not have it yet. */
+  async run(script: RedisScript, keys: readonly string[], args: readonly string[] = []): Promise<unknown> {
+    const [key = ''] = keys;
+    const operands = [String(keys.length), ...keys, ...args];
+    try {
+      return await this.send(['evalsha', script.sha, ...operands], key);
+    } catch (error) {
+      if (!(error instanceof RedisFailure) || error.code !== 'NOSCRIPT') throw error;
+      return this.send(['eval', script.text, ...operands], key);
+    }
+  }
+
+  /** Gives the client back as it came: what is connected here is closed. */
+  close(): void {
+    this.#driver.off(this.#driver.connected, this.#connected);
+    if (this.#opening === undefined) {
+      this.#driver.off('error', this.#failed);
+      return;
+    }
+    this.#driver.close();
+    // While it still connects it may still fail, which without a listener would end the process.
+    void this.#opening.finally(() => this.#driver.off('error', this.#failed));
+  }
+
+  async #connect(): Promise<void> {
+    this.assertOpen();
+    if (this.#driver.state === 'unopened' && !this.#isOpening) this.#open();
+    this.#connectBy ??= systemClock.monotonic() + FIRST_CONNECT_MS;
+    const leftMs = this.#connectBy - systemClock.monotonic();
+    if (this.#driver.state === 'connecting' && leftMs > 0) {
+      this.#connecting ??= this.#firstConnect(leftMs).finally(() => {
+        this.#connecting = undefined;
+      });
+      await this.#connecting;
+    }
+    if (this.#driver.state === 'ready') return;
+    this.assertOpen();
+    throw this.#lastError === undefined ? new RedisFailure('no connection to Redis') : RedisFailure.of(this.#lastError);
+  }
+
+  #open(): void {
+    this.#isOpening = true;
+    this.#opening = this.#driver
+      .open()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isOpening = false;
+      });
+  }
+
+  /** Resolves when the connect has succeeded or failed, or has taken too long. */
+  #firstConnect(withinMs: number): Promise<void> {
+    const events = [this.#driver.connected, 'error', 'end'];
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        timer.cancel();
+        for (const event of events) this.#driver.off(event, settle);
+        resolve();
+      };
+      const timer = systemClock.setTimer(settle, withinMs, { ref: true });
+      for (const event of events) this.#driver.on(event, settle);
+    });
+  }
+
+  #reason(): string {
+    return this.#lastError === undefined ? '' : `: ${RedisFailure.of(this.#lastError).message}`;
+  }
+
+  readonly #failed = (error?: unknown): void => {
+    this.#lastError = error;
+    this.#connectBy = Number.NEGATIVE_INFINITY;
+  };
+
+  readonly #connected = (): void => {
+    this.#lastError = undefined;
+    this.#connectBy = Number.NEGATIVE_INFINITY;
+  };
+}
