@@ -1,0 +1,3 @@
+export type { SqlDialect } from './sql-dialect.js';
+export { SqlStore, type SqlStoreOptions } from './sql-store.js';
+export { tableDefinition } from './table.js';

@@ -1,0 +1,120 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Database } from './database.js';
+import { DOCUMENT_COLUMNS, type DocumentRow, type RowContent, tombstone } from './document-row.js';
+import { claimCandidates, type DocumentStatements, isClaimable } from './document-statements.js';
+import { SqlFailure, tooLarge } from './sql-failure.js';
+
+/** Beyond it a value is compared with the limit of the server, which breaks off the connection of who exceeds that. */
+const LARGE_VALUE = 262_144;
+/** What a statement has besides the value. */
+const REST_OF_STATEMENT = 8_192;
+
+/**
+ * For MySQL and MariaDB, which cannot return what they wrote. The new version comes back through `last_insert_id`, whose
+ * value is part of the answer to the statement that set it.
+ */
+export class MysqlStatements implements DocumentStatements {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Most often the row is there, because its lease was taken; and one may come between looking for it and inserting it. */
+  async create(id: string, content: RowContent, owner: string | undefined): Promise<number | undefined> {
+    const absent = sql`data is null`;
+    await this.#assertFits(content);
+    return (
+      (await this.#update(id, absent, content, owner)) ??
+      (await this.#insert(id, content)) ??
+      (await this.#update(id, absent, content, owner))
+    );
+  }
+
+  async replace(
+    id: string,
+    expected: number,
+    content: RowContent,
+    owner: string | undefined,
+  ): Promise<number | undefined> {
+    await this.#assertFits(content);
+    return this.#update(id, sql`version = ${expected} and data is not null`, content, owner);
+  }
+
+  /** It tells by reading the row whether the lease was granted, not by the count of rows, which a client may set to mean either. */
+  async lease(id: string, owner: string, ttlMs: number): Promise<DocumentRow | undefined> {
+    const { table, words } = this.#database;
+    const { dueAt } = tombstone(words.nowMs);
+    const isFree = sql`lease_until <= ${words.nowMs}`;
+    await this.#database.run(sql`
+      insert into ${table} (id, version, due_at, changed_at, lease_owner, lease_until)
+      values (${id}, 0, ${dueAt}, 0, ${owner}, ${words.nowMs} + ${ttlMs})
+      on duplicate key update
+        lease_owner = if(${isFree}, ${owner}, lease_owner),
+        lease_until = if(${isFree}, ${words.nowMs} + ${ttlMs}, lease_until)`);
+    return (await this.#held([id], owner))[0];
+  }
+
+  async claim(lanes: readonly string[], limit: number, owner: string, ttlMs: number): Promise<DocumentRow[]> {
+    const { table, words } = this.#database;
+    const candidates = await this.#database.rows(claimCandidates(this.#database, lanes, limit));
+    if (candidates.length === 0) return [];
+    const ids = candidates.map(({ id }) => id);
+    await this.#database.run(sql`
+      update ${table} set lease_owner = ${owner}, lease_until = ${words.nowMs} + ${ttlMs}
+      where id in (${sql.join(ids)}) and lane in (${sql.join(lanes)}) and ${isClaimable(words)}
+      order by due_at limit ${sql.lit(limit)}`);
+    return this.#held(ids, owner);
+  }
+
+  #held(ids: readonly string[], owner: string): Promise<DocumentRow[]> {
+    return this.#database.rows(sql<DocumentRow>`
+      select ${DOCUMENT_COLUMNS} from ${this.#database.table}
+      where id in (${sql.join(ids)}) and lease_owner = ${owner}`);
+  }
+
+  #update(
+    id: string,
+    condition: RawBuilder<unknown>,
+    content: RowContent,
+    owner: string | undefined,
+  ): Promise<number | undefined> {
+    const { table, words } = this.#database;
+    const { data, lane, dueAt } = content;
+    return this.#written(sql`
+      update ${table} set
+        version = last_insert_id(greatest(version + 1, ${words.nowMicros})),
+        data = ${data}, lane = ${lane}, due_at = ${dueAt}, changed_at = ${words.nowMs},
+        lease_until = if(lease_owner = ${owner ?? null}, 0, lease_until)
+      where id = ${id} and ${condition}`);
+  }
+
+  async #insert(id: string, content: RowContent): Promise<number | undefined> {
+    const { table, words } = this.#database;
+    const { data, lane, dueAt } = content;
+    try {
+      return await this.#written(sql`
+        insert into ${table} (id, version, data, lane, due_at, changed_at, lease_until)
+        values (${id}, last_insert_id(${words.nowMicros}), ${data}, ${lane}, ${dueAt}, ${words.nowMs}, 0)`);
+    } catch (error) {
+      if (error instanceof SqlFailure && error.code === 'DUPLICATE') return undefined;
+      throw error;
+    }
+  }
+
+  async #assertFits({ data }: RowContent): Promise<void> {
+    if (data === null || data.length < LARGE_VALUE) return;
+    const [row] = await this.#database.rows(sql<{ readonly packet: unknown }>`select @@max_allowed_packet as packet`);
+    // Drivers write a backslash before each of these.
+    const length = data.length + (data.match(/["'\\]/g)?.length ?? 0);
+    if (length + REST_OF_STATEMENT <= Number(row?.packet)) return;
+    throw tooLarge();
+  }
+
+  async #written(statement: RawBuilder<unknown>): Promise<number | undefined> {
+    const { numAffectedRows, insertId } = await this.#database.run(statement);
+    if (numAffectedRows === 0n) return undefined;
+    if (insertId === undefined) throw new SqlFailure('NO_INSERT_ID', 'the driver does not answer with insertId');
+    return Number(insertId);
+  }
+}

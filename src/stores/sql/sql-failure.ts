@@ -1,0 +1,115 @@
+import { StoreFailure } from '../../core/store-failure.js';
+
+/**
+ * What goes wrong in a database, in words that are the same for all of them. Errors of drivers can hold statements and
+ * parameters, and with them tokens, so of those nothing is kept but their code.
+ */
+export class SqlFailure extends StoreFailure {
+  override readonly name: string = 'SqlFailure';
+  declare readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message, code);
+  }
+}
+
+interface Kind {
+  readonly message: string;
+  /** The drivers' codes: SQLSTATEs of PostgreSQL, names of MySQL and SQLite, and those of sockets. */
+  readonly codes: RegExp;
+  /** For drivers that give no code. */
+  readonly text?: RegExp;
+}
+
+const TOO_LARGE = 'the database does not take a value that large: raise its limit, such as max_allowed_packet';
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  BUSY: {
+    message: 'the database was too busy: others were writing the same rows',
+    codes: /^(40001|40P01|ER_LOCK_DEADLOCK|ER_LOCK_WAIT_TIMEOUT|ER_CHECKREAD|SQLITE_(BUSY|LOCKED)\w*)$/,
+  },
+  DUPLICATE: {
+    message: 'there is such a row already',
+    codes: /^(23505|ER_DUP_ENTRY|SQLITE_CONSTRAINT\w*)$/,
+  },
+  TABLE_MISSING: {
+    message: 'the table does not exist: call migrate() of the SqlStore, or run the statements of tableDefinition()',
+    codes: /^(42P01|3F000|ER_NO_SUCH_TABLE)$/,
+    text: /\bno such table\b/,
+  },
+  TABLE_UNFIT: {
+    message: 'the table is not one of this store: it has other columns',
+    codes: /^(42703|ER_BAD_FIELD_ERROR|ER_KEY_COLUMN_DOES_NOT_EXITS)$/,
+    text: /\b(no such column|has no column)\b/,
+  },
+  TABLE_EXISTS: {
+    message: 'somebody else is creating the table',
+    codes: /^(42P07|42710)$/,
+  },
+  READ_ONLY: {
+    message: 'the database can only be read: is it a replica?',
+    codes:
+      /^(25006|ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION|ER_READ_ONLY_MODE|SQLITE_READONLY\w*)$/,
+  },
+  ACCESS_DENIED: {
+    message: 'the database refuses this user: wrong name, password, database or rights',
+    codes: /^(28\w{3}|3D000|42501|ER_ACCESS_DENIED_\w*|ER_\w*ACCESS_DENIED_ERROR|ER_BAD_DB_ERROR|SQLITE_(AUTH|PERM))$/,
+  },
+  TOO_LARGE: {
+    message: TOO_LARGE,
+    codes: /^(54\w{3}|22001|ER_NET_PACKET_TOO_LARGE|ER_DATA_TOO_LONG|SQLITE_TOOBIG)$/,
+  },
+  DISK_FULL: {
+    message: 'the disk of the database is full',
+    codes: /^(53100|ER_DISK_FULL|ER_RECORD_FILE_FULL|SQLITE_FULL)$/,
+  },
+  DATABASE_CLOSED: {
+    message: 'the Kysely instance of the store has been destroyed; close the store first',
+    codes: /^POOL_CLOSED$/,
+    text: /^driver has already been destroyed|^Cannot use a pool after calling end|^Pool is closed|connection is not open/i,
+  },
+  UNREACHABLE: {
+    message: 'the database cannot be reached, or broke off the connection',
+    codes:
+      /^(08\w{3}|57P0[1-3]|53300|E(CONN|HOST|NET|TIMEDOUT|PIPE|AI_|ADDR)\w*|ENOTFOUND|ENOENT|ER_CON_COUNT_ERROR|ER_SERVER_SHUTDOWN|ER_CONNECTION_KILLED|PROTOCOL_\w*|SQLITE_CANTOPEN\w*)$/,
+    text: /^Connection terminated|^timeout (expired|exceeded)|connection is (in )?closed/i,
+  },
+};
+
+/** The codes of `node:sqlite`, which gives numbers. */
+const SQLITE_CODES: Readonly<Record<number, string>> = {
+  5: 'SQLITE_BUSY',
+  6: 'SQLITE_LOCKED',
+  8: 'SQLITE_READONLY',
+  13: 'SQLITE_FULL',
+  14: 'SQLITE_CANTOPEN',
+  18: 'SQLITE_TOOBIG',
+  19: 'SQLITE_CONSTRAINT',
+};
+
+const WORD = /^[A-Za-z0-9_]{1,64}$/;
+
+export function tooLarge(): SqlFailure {
+  return new SqlFailure('TOO_LARGE', TOO_LARGE);
+}
+
+export function sqlFailure(error: unknown): SqlFailure {
+  if (error instanceof SqlFailure) return error;
+  const { code, message } = readDriverError(error);
+  for (const [kind, { message: text, codes, text: texts }] of Object.entries(KINDS)) {
+    if (!codes.test(code) && texts?.test(message) !== true) continue;
+    return new SqlFailure(kind, code === '' ? text : `${text} (${code})`);
+  }
+  return new SqlFailure(code === '' ? 'DATABASE_FAILED' : code, `the database failed${code && ` with ${code}`}`);
+}
+
+function readDriverError(error: unknown): { readonly code: string; readonly message: string } {
+  const { code, errcode, message } = (typeof error === 'object' && error !== null ? error : {}) as {
+    readonly code?: unknown;
+    readonly errcode?: unknown;
+    readonly message?: unknown;
+  };
+  const named = typeof errcode === 'number' ? SQLITE_CODES[errcode & 0xff] : undefined;
+  const word = named ?? String(code ?? '');
+  return { code: WORD.test(word) ? word : '', message: typeof message === 'string' ? message : '' };
+}

@@ -1,0 +1,267 @@
+import { randomBytes } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import { assertNames } from '../../core/assert-options.js';
+import { type Clock, systemClock } from '../../core/clock.js';
+import type { JsonObject } from '../../core/json.js';
+import { describeKind, describeWord } from '../../core/redact.js';
+import type { Due, Lease, StoredDocument, TokenStore } from '../../core/store.js';
+import { ChangePoll } from './change-poll.js';
+import { Clearing } from './clearing.js';
+import { Database } from './database.js';
+import { assertId, assertLane, assertPrefix } from './document-id.js';
+import { type DocumentRow, documentOf, rowContent, tombstone } from './document-row.js';
+import { type DocumentStatements, releaseLease } from './document-statements.js';
+import { MysqlStatements } from './mysql-statements.js';
+import { listDocuments, readChanges, readDocuments, readNow } from './reading.js';
+import { ReturningStatements } from './returning-statements.js';
+import { dialectOf, isSqlDialect, type SqlDialect } from './sql-dialect.js';
+import { assertTable, DEFAULT_TABLE } from './table.js';
+import { checkTable, createTable } from './table-check.js';
+
+/**
+ * @public
+ */
+export interface SqlStoreOptions {
+  /**
+   * The name of the table: at most 50 letters, digits and `_`, with or without a schema and a dot before it.
+   *
+   * @defaultValue `'wechat_token_manager'`
+   */
+  readonly table?: string;
+  /** What the database speaks, where that cannot be told from Kysely's dialect. MariaDB is `'mysql'`. */
+  readonly dialect?: SqlDialect;
+  /**
+   * For PostgreSQL: listens on `channel`, a plain lower-case name, and calls `notified` for each notification; resolves to
+   * a function that ends it. Processes that have it hear of each other's changes at once instead of within half a second.
+   * It takes a connection of its own, and a notification with each write.
+   *
+   * @example
+   * ```ts
+   * const listen = async (channel: string, notified: () => void) => {
+   *   const client = new Client(connection);
+   *   client.on('notification', notified).on('error', () => undefined);
+   *   await client.connect();
+   *   await client.query(`LISTEN ${channel}`);
+   *   return () => client.end();
+   * };
+   * ```
+   */
+  readonly listen?: (channel: string, notified: () => void) => Promise<() => Promise<void>>;
+  /** Whose timers make the store look for changes every half second. Its time is the database's. Default: {@link systemClock}. */
+  readonly clock?: Clock;
+}
+
+/**
+ * A store in one table of PostgreSQL, MySQL (8), MariaDB (10.5) or SQLite (3.35), through Kysely and its driver of your
+ * choice. It is shared by all processes that use the table; all time is the database's.
+ *
+ * Call {@link SqlStore.migrate} once before the first use, or run the statements of {@link tableDefinition}. The Kysely
+ * instance stays yours: destroy it after the manager is closed. Each operation is one to three statements, none of them in
+ * a transaction; it needs the primary, because a replica that lags answers with what was.
+ *
+ * - `pg` reports lost connections by events that end the process if nobody listens. Listen to both, of idle connections and
+ *   of those in use: `pool.on('error', ignore).on('connect', (client) => client.on('error', ignore))`.
+ * - SQLite is for processes on one machine. Set `journal_mode = WAL` and a `busy_timeout` of at most a second.
+ * - What Kysely logs of queries holds their parameters, and so tokens.
+ *
+ * Methods reject with an error named `SqlFailure`, whose code is a word of this store's (`TABLE_MISSING`, `READ_ONLY`,
+ * `ACCESS_DENIED`, `UNREACHABLE`, ...) or the database's own. It never holds statements or values.
+ *
+ * @example
+ * ```ts
+ * const kysely = new Kysely({ dialect: new PostgresDialect({ pool: new Pool(connection) }) });
+ * const store = new SqlStore(kysely);
+ * await store.migrate();
+ * const tokens = new TokenManager({ store });
+ * ```
+ *
+ * @public
+ */
+export class SqlStore implements TokenStore {
+  readonly #database: Database;
+  readonly #table: string;
+  readonly #statements: DocumentStatements;
+  readonly #clearing: Clearing;
+  readonly #clock: Clock;
+  readonly #listen: SqlStoreOptions['listen'];
+  /** By each lease that was handed out, who holds it. */
+  readonly #owners = new WeakMap<Lease, string>();
+  readonly #watches = new Set<() => Promise<void>>();
+  #checked: Promise<void> | undefined;
+  #closed = false;
+
+  /**
+   * @param kysely - of a dialect for PostgreSQL, MySQL, MariaDB or SQLite. Its plugins are not used.
+   * @throws TypeError naming the option, what it must be and what came.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: what other tables it knows does not matter, and no other type says so.
+  constructor(kysely: Kysely<any>, options: SqlStoreOptions = {}) {
+    assertNames(options, ['table', 'dialect', 'listen', 'clock'], 'the options of SqlStore');
+    const { table = DEFAULT_TABLE, listen, clock = systemClock } = options;
+    assertTable(table);
+    const dialect = dialectFor(kysely, options.dialect);
+    if (listen !== undefined && (typeof listen !== 'function' || dialect !== 'postgres')) {
+      throw new TypeError(`listen must be a function, for PostgreSQL only, got ${describeKind(listen)} for ${dialect}`);
+    }
+    this.#database = new Database(kysely, dialect, table, clock);
+    this.#table = table;
+    this.#listen = listen;
+    this.#clock = clock;
+    const channel = listen && channelOf(table);
+    this.#statements =
+      dialect === 'mysql' ? new MysqlStatements(this.#database) : new ReturningStatements(this.#database, channel);
+    this.#clearing = new Clearing(this.#database, clock);
+  }
+
+  /** Creates the table if it is missing. Harmless when it is there, and when several processes do it at the same time. */
+  async migrate(): Promise<void> {
+    this.#assertOpen();
+    await createTable(this.#database, this.#table);
+  }
+
+  async now(): Promise<number> {
+    this.#assertOpen();
+    this.#checked ??= checkTable(this.#database).catch((error: unknown) => {
+      this.#checked = undefined;
+      throw error;
+    });
+    await this.#checked;
+    this.#clearing.beginIfDue();
+    return readNow(this.#database);
+  }
+
+  async get(ids: readonly string[]): Promise<(StoredDocument | undefined)[]> {
+    this.#assertOpen();
+    for (const id of ids) assertId(id);
+    return readDocuments(this.#database, ids);
+  }
+
+  async set(
+    id: string,
+    data: JsonObject,
+    expected: number,
+    options: { readonly due?: Due; readonly lease?: Lease } = {},
+  ): Promise<number | undefined> {
+    this.#assertOpen();
+    assertId(id);
+    const { due, lease } = options;
+    const content = rowContent(data, due);
+    const owner = lease?.id === id ? this.#owners.get(lease) : undefined;
+    const version =
+      expected === 0
+        ? await this.#statements.create(id, content, owner)
+        : await this.#statements.replace(id, wholeVersion(expected), content, owner);
+    // One that another store has wrapped, or of another document.
+    if (version !== undefined && owner === undefined) await lease?.release().catch(() => undefined);
+    return version;
+  }
+
+  async delete(id: string, expected: number): Promise<boolean> {
+    this.#assertOpen();
+    assertId(id);
+    const content = tombstone(this.#database.words.nowMs);
+    return (await this.#statements.replace(id, wholeVersion(expected), content, undefined)) !== undefined;
+  }
+
+  async *list(
+    prefix: string,
+    options: { readonly after?: string; readonly limit?: number } = {},
+  ): AsyncGenerator<StoredDocument, void, undefined> {
+    this.#assertOpen();
+    assertPrefix(prefix);
+    const { after, limit = Number.POSITIVE_INFINITY } = options;
+    if (after !== undefined) assertId(after);
+    for await (const document of listDocuments(this.#database, prefix, after, limit)) {
+      yield document;
+      this.#assertOpen();
+    }
+  }
+
+  async lease(id: string, ttlMs: number): Promise<Lease | undefined> {
+    this.#assertOpen();
+    assertId(id);
+    const owner = newOwner();
+    const row = await this.#statements.lease(id, owner, Math.ceil(ttlMs));
+    return row && this.#leaseOf(row, owner);
+  }
+
+  async claimDue(lanes: readonly string[], limit: number, ttlMs: number): Promise<Lease[]> {
+    this.#assertOpen();
+    for (const lane of lanes) assertLane(lane);
+    if (lanes.length === 0 || limit < 1) return [];
+    const owner = newOwner();
+    const rows = await this.#statements.claim(lanes, Math.floor(limit), owner, Math.ceil(ttlMs));
+    return rows
+      .sort((left, right) => Number(left.due_at) - Number(right.due_at))
+      .map((row) => this.#leaseOf(row, owner));
+  }
+
+  async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
+    this.#assertOpen();
+    const read = (since: number, limit: number) => readChanges(this.#database, since, limit);
+    const poll = await ChangePoll.start({ clock: this.#clock, read, changed });
+    const endListening = await this.#listen?.(channelOf(this.#table), () => poll.wake()).catch(async (error) => {
+      await poll.end();
+      throw error;
+    });
+    const end = async (): Promise<void> => {
+      if (this.#watches.delete(end)) await Promise.all([poll.end(), endListening?.()]);
+    };
+    this.#watches.add(end);
+    if (this.#closed) {
+      await end();
+      this.#assertOpen();
+    }
+    return end;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...[...this.#watches].map((end) => end()), this.#clearing.end()]);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new Error('the store is closed');
+  }
+
+  #leaseOf(row: DocumentRow, owner: string): Lease {
+    const { id } = row;
+    const lease: Lease = {
+      id,
+      document: documentOf(row),
+      release: () => releaseLease(this.#database, id, owner),
+    };
+    this.#owners.set(lease, owner);
+    return lease;
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: as in the constructor.
+function dialectFor(kysely: Kysely<any>, given: unknown): SqlDialect {
+  if (typeof kysely?.getExecutor !== 'function' || typeof kysely.withoutPlugins !== 'function') {
+    throw new TypeError(`kysely must be an instance of Kysely, got ${describeKind(kysely)}`);
+  }
+  if (kysely.isTransaction) throw new TypeError('kysely must be an instance of Kysely, got a transaction');
+  const what = "'postgres', 'mysql' or 'sqlite'";
+  if (given !== undefined) {
+    if (isSqlDialect(given)) return given;
+    throw new TypeError(`dialect must be ${what}, got ${describeWord(given)}`);
+  }
+  const dialect = dialectOf(kysely.getExecutor().adapter);
+  if (dialect !== undefined) return dialect;
+  throw new TypeError(`dialect must be given, ${what}: it cannot be told from the dialect of Kysely`);
+}
+
+function newOwner(): string {
+  return randomBytes(12).toString('hex');
+}
+
+/** A number that no version is, for what cannot be one. */
+function wholeVersion(expected: number): number {
+  return Number.isSafeInteger(expected) ? expected : -1;
+}
+
+/** Lower case, so that it is the same with quotes around it and without. */
+function channelOf(table: string): string {
+  return table.toLowerCase().replace('.', '_');
+}

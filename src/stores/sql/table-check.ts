@@ -1,0 +1,53 @@
+import { sql } from 'kysely';
+import type { Database } from './database.js';
+import { SqlFailure } from './sql-failure.js';
+import { FORMAT, FORMAT_ID, TABLE_COLUMNS, tableStatements } from './table.js';
+
+interface FormatRow {
+  readonly version: number | string | bigint;
+  readonly settings: string;
+}
+
+const MAX_ROUNDS = 10;
+
+/** Rejects when the table is missing or another release's, and when the database would misread what it is sent. */
+export async function checkTable(database: Database): Promise<void> {
+  if (await hasFormat(database)) return;
+  throw new SqlFailure('TABLE_UNFIT', 'the table has no row that says its format: call migrate() of the SqlStore');
+}
+
+/** Creates what is missing. Those who do it at the same time get in each other's way, so it is tried again. */
+export async function createTable(database: Database, table: string): Promise<void> {
+  for (let round = 1; ; round++) {
+    try {
+      if (await hasFormat(database)) return;
+    } catch (error) {
+      if (!hasCode(error, ['TABLE_MISSING'])) throw error;
+    }
+    try {
+      for (const statement of tableStatements(database.dialect, table)) await database.run(sql.raw(statement));
+    } catch (error) {
+      if (round === MAX_ROUNDS || !hasCode(error, ['DUPLICATE', 'TABLE_EXISTS'])) throw error;
+    }
+  }
+}
+
+async function hasFormat(database: Database): Promise<boolean> {
+  const [row] = await database.rows(sql<FormatRow>`
+    select ${TABLE_COLUMNS}, ${database.words.settings} as settings
+    from ${database.table} where id = ${FORMAT_ID}`);
+  if (row === undefined) return false;
+  if (Number(row.version) !== FORMAT) {
+    const message = `the table has format ${Number(row.version)}; this release reads format ${FORMAT}`;
+    throw new SqlFailure('TABLE_UNFIT', message);
+  }
+  if (String(row.settings).includes('NO_BACKSLASH_ESCAPES')) {
+    const message = 'sql_mode must not have NO_BACKSLASH_ESCAPES: the driver would end strings in the wrong place';
+    throw new SqlFailure('SQL_MODE', message);
+  }
+  return true;
+}
+
+function hasCode(error: unknown, codes: readonly string[]): boolean {
+  return error instanceof SqlFailure && codes.includes(error.code);
+}

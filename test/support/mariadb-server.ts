@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import mysql from 'mysql2/promise';
+import { programForTests } from './server-programs.js';
+
+const SERVER = programForTests(['mariadbd'], 'mariadb-server');
+const INSTALL = programForTests(['mariadb-install-db'], 'mariadb-server');
+const STARTS_WITHIN_MS = 20_000;
+const POLL_MS = 20;
+
+/** Whether tests with a MariaDB server can run on this machine. */
+export const hasMariadb: boolean = SERVER !== undefined && INSTALL !== undefined;
+
+export interface MariadbConnection {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+/** A MariaDB server of its own on a spare port of the loopback interface, with its files in a temporary directory. */
+export interface MariadbServer extends AsyncDisposable {
+  readonly connection: MariadbConnection;
+  /** Runs a statement as root, who may do anything. */
+  asRoot(statement: string): Promise<void>;
+  /** Ends it in order. */
+  stop(): Promise<void>;
+  /** Ends it with SIGKILL. */
+  kill(): Promise<void>;
+  /** Stops it with SIGSTOP: connections stay and nothing is answered. */
+  pause(): void;
+  resume(): void;
+  /** Starts it again, on the same port and files. */
+  restart(): Promise<void>;
+}
+
+/** @param args - more arguments of `mariadbd`. */
+export async function startMariadb(args: readonly string[] = []): Promise<MariadbServer> {
+  if (SERVER === undefined || INSTALL === undefined) throw new Error('mariadbd is missing');
+  const program = SERVER;
+  const directory = await mkdtemp(join(tmpdir(), 'mariadb-server-'));
+  const socketPath = join(directory, 'socket');
+  const settings = ['--no-defaults', `--datadir=${join(directory, 'data')}`];
+  if (process.getuid?.() === 0) settings.push('--user=root');
+  const install = spawn(INSTALL, [...settings, '--auth-root-authentication-method=normal', '--skip-test-db'], {
+    stdio: 'ignore',
+  });
+  const [code] = await once(install, 'exit');
+  if (code !== 0) throw new Error(`mariadb-install-db ended with code ${code}`);
+
+  const port = await sparePort();
+  const connection = { host: '127.0.0.1', port, user: 'tokens', password: 'mariadb-password', database: 'tokens' };
+  const network = [`--port=${port}`, '--bind-address=127.0.0.1', `--socket=${socketPath}`, '--skip-name-resolve'];
+  const size = ['--innodb-buffer-pool-size=32M', '--innodb-log-file-size=32M'];
+  let server: ChildProcess | undefined;
+
+  const start = async (): Promise<void> => {
+    const started = spawn(program, [...settings, ...network, ...size, ...args], { stdio: 'ignore' });
+    server = started;
+    const givenUpAt = performance.now() + STARTS_WITHIN_MS;
+    while (performance.now() < givenUpAt) {
+      if (started.exitCode !== null) throw new Error(`mariadbd ended with code ${started.exitCode}`);
+      if (await asRoot('select 1').then(...settled)) return;
+      await delay(POLL_MS);
+    }
+    throw new Error(`mariadbd did not answer within ${STARTS_WITHIN_MS} ms`);
+  };
+  const asRoot = async (statement: string): Promise<void> => {
+    const root = await mysql.createConnection({ socketPath, user: 'root' });
+    try {
+      await root.query(statement);
+    } finally {
+      await root.end();
+    }
+  };
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    const ended = server;
+    server = undefined;
+    if (ended === undefined || ended.exitCode !== null || ended.signalCode !== null) return;
+    const exited = once(ended, 'exit');
+    ended.kill(signal);
+    // A paused one takes other signals only when it goes on.
+    ended.kill('SIGCONT');
+    await exited;
+  };
+
+  const killAtExit = (): void => void server?.kill('SIGKILL');
+  process.once('exit', killAtExit);
+  await start();
+  await asRoot(`create database ${connection.database}`);
+  await asRoot(`create user ${connection.user} identified by '${connection.password}'`);
+  await asRoot(`grant all on ${connection.database}.* to ${connection.user}`);
+  return {
+    connection,
+    asRoot,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+    pause: () => void server?.kill('SIGSTOP'),
+    resume: () => void server?.kill('SIGCONT'),
+    restart: async () => {
+      await end('SIGTERM');
+      await start();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await end('SIGKILL');
+      process.off('exit', killAtExit);
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const settled = [() => true, () => false] as const;
+
+async function sparePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('the system gave no port');
+  return address.port;
+}

@@ -1,0 +1,164 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { programForTests } from './server-programs.js';
+
+const DEBIAN_DIRECTORIES = directoriesOf('/usr/lib/postgresql');
+const POSTGRES = programForTests(['postgres'], 'postgresql', DEBIAN_DIRECTORIES);
+const INITDB = programForTests(['initdb'], 'postgresql', DEBIAN_DIRECTORIES);
+const STARTS_WITHIN_MS = 20_000;
+const POLL_MS = 20;
+const USER = 'postgres';
+
+/** Whether tests with a PostgreSQL server can run on this machine. */
+export const hasPostgres: boolean = POSTGRES !== undefined && INITDB !== undefined;
+
+export interface PostgresConnection {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+/** A PostgreSQL server of its own on a spare port of the loopback interface, with its files in a temporary directory. */
+export interface PostgresServer extends AsyncDisposable {
+  readonly connection: PostgresConnection;
+  /** Ends it in order, breaking off its connections. */
+  stop(): Promise<void>;
+  /** Ends it and its backends with SIGKILL. */
+  kill(): Promise<void>;
+  /** Stops it and its backends with SIGSTOP: connections stay and nothing is answered. */
+  pause(): void;
+  resume(): void;
+  /** Starts it again, on the same port and files. */
+  restart(): Promise<void>;
+}
+
+export async function startPostgres(): Promise<PostgresServer> {
+  if (POSTGRES === undefined || INITDB === undefined) throw new Error('postgres is missing');
+  const program = POSTGRES;
+  const identity = await serverIdentity();
+  const directory = await mkdtemp(join(tmpdir(), 'postgres-server-'));
+  if (identity.uid !== undefined) await chown(directory, identity.uid, identity.gid ?? identity.uid);
+  const data = join(directory, 'data');
+  const spawning = { ...identity, cwd: directory, stdio: 'ignore' } as const;
+  const port = await sparePort();
+  const connection = { host: '127.0.0.1', port, user: USER, password: 'postgres-password', database: 'postgres' };
+  const passwordFile = join(directory, 'password');
+  await writeFile(passwordFile, connection.password, { mode: 0o644 });
+  // Collation by language, so that a table shows whether it has one of its own.
+  const language = ['--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US'];
+  const access = ['--auth=scram-sha-256', `--pwfile=${passwordFile}`, `--username=${USER}`];
+  const initdb = spawn(INITDB, ['-D', data, '--no-sync', '--no-instructions', ...language, ...access], spawning);
+  const [code] = await once(initdb, 'exit');
+  if (code !== 0) throw new Error(`initdb ended with code ${code}`);
+
+  let server: ChildProcess | undefined;
+  const start = async (): Promise<void> => {
+    const args = ['-D', data, '-p', String(port), '-k', directory, '-c', 'listen_addresses=127.0.0.1'];
+    const givenUpAt = performance.now() + STARTS_WITHIN_MS;
+    while (performance.now() < givenUpAt) {
+      // One that was killed leaves backends, which go by themselves; until then it does not start.
+      if (server === undefined || server.exitCode !== null) server = spawn(program, args, spawning);
+      if (await answers(connection)) return;
+      await delay(POLL_MS);
+    }
+    throw new Error(`postgres did not answer within ${STARTS_WITHIN_MS} ms`);
+  };
+  const signalAll = (signal: NodeJS.Signals): void => {
+    if (server?.pid === undefined || server.exitCode !== null || server.signalCode !== null) return;
+    for (const pid of [server.pid, ...childrenOf(server.pid)]) kill(pid, signal);
+  };
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    const ended = server;
+    if (ended === undefined || ended.exitCode !== null || ended.signalCode !== null) return;
+    const exited = once(ended, 'exit');
+    if (signal === 'SIGKILL') signalAll(signal);
+    else ended.kill(signal);
+    signalAll('SIGCONT');
+    await exited;
+    server = undefined;
+  };
+
+  const killAtExit = (): void => signalAll('SIGKILL');
+  process.once('exit', killAtExit);
+  await start();
+  return {
+    connection,
+    stop: () => end('SIGINT'),
+    kill: () => end('SIGKILL'),
+    pause: () => signalAll('SIGSTOP'),
+    resume: () => signalAll('SIGCONT'),
+    restart: async () => {
+      await end('SIGINT');
+      await start();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await end('SIGKILL');
+      process.off('exit', killAtExit);
+      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/** The server refuses to be root. */
+async function serverIdentity(): Promise<{ readonly uid?: number; readonly gid?: number }> {
+  if (process.getuid?.() !== 0) return {};
+  const idOf = (option: string): number => Number(execFileSync('id', [option, 'postgres'], { encoding: 'utf8' }));
+  return { uid: idOf('-u'), gid: idOf('-g') };
+}
+
+async function answers(connection: PostgresConnection): Promise<boolean> {
+  const client = new pg.Client(connection);
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('select 1');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  const rows = table.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+  return rows.flatMap(([child = 0, parent]) => (parent === pid ? [child] : []));
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** The directories of programs of the installed versions, the latest first. */
+function directoriesOf(root: string): string[] {
+  try {
+    const versions = readdirSync(root).sort((left, right) => Number(right) - Number(left));
+    return versions.map((version) => join(root, version, 'bin'));
+  } catch {
+    return [];
+  }
+}
+
+async function sparePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('the system gave no port');
+  return address.port;
+}
