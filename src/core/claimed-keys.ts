@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { DocumentReader } from './document-reader.js';
 import type { DueTimes } from './due-times.js';
 import type { Failures } from './failures.js';
@@ -10,7 +11,7 @@ import type { SharedPace } from './shared-pace.js';
 import type { Claim } from './shared-schedule.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
-import type { TokenKey } from './token-key.js';
+import { appDocumentId, documentId, keyId, type TokenKey } from './token-key.js';
 import type { TokenSource } from './token-source.js';
 
 export interface ClaimedKeysParts {
@@ -30,12 +31,22 @@ interface Order {
   readonly stale: string | undefined;
 }
 
+/** `settled`: what came of it says when the key is due next. `tried`: it does not. `left`: nothing could be
+ * tried here. `crowded`: its app has no room for now. */
+type Outcome = 'settled' | 'tried' | 'left' | 'crowded';
+
 /** For how many looks at the schedule a key is left to others when this process can do nothing for it now. */
 const LEAVE_TO_OTHERS_LOOKS = { least: 2, spread: 8 };
+/** After so many times it is left for longer and longer: perhaps nobody can. */
+const SHORT_PAUSES = 3;
+const MAX_PAUSE_MS = 60_000;
+const MAX_REMEMBERED = 50_000;
 
 /** Keys that the schedule of the fleet has handed to this process, each with its lease. */
 export class ClaimedKeys {
   readonly #parts: ClaimedKeysParts;
+  /** How often in a row this process could do nothing for a key. */
+  readonly #passes = new LRUCache<string, number>({ max: MAX_REMEMBERED });
 
   constructor(parts: ClaimedKeysParts) {
     this.#parts = parts;
@@ -49,6 +60,8 @@ export class ClaimedKeys {
     try {
       await this.#take(key, claim, signal);
     } catch {
+      // What the store does not take from this process, it may take from another.
+      if (signal.aborted || this.#isUnwritten(key)) await this.#parts.store.release(claim.lease);
       // Of a failing store word comes from that itself, and of a key that cannot be read when it is asked for.
     }
   }
@@ -56,34 +69,39 @@ export class ClaimedKeys {
   async #take(key: TokenKey, claim: Claim, signal: AbortSignal): Promise<void> {
     const { store, reader, registry, failures, dueTimes, clock } = this.#parts;
     const { lease } = claim;
-    const isHeld = registry.task(key) !== undefined && registry.knows(key.appid);
-    if (!isHeld && (await dueTimes.drop(key, lease))) return store.release(lease);
+    if (!this.#isHeld(key)) {
+      if (await dueTimes.drop(key, lease)) return store.release(lease);
+      // Word of its registration has not come.
+      await Promise.all([appDocumentId(key.appid), documentId('task', key)].map((id) => registry.reload(id)));
+    }
     const document = await reader.read(lease.document, readKeyDocument);
     failures.learn(key, document);
-    const order = isHeld && !this.#isUnwritten(key) ? orderOf(document, clock.now()) : undefined;
-    const isDone = order !== undefined && (await this.#carryOut(order, key, document, claim, signal));
-    if (!isDone) await dueTimes.postpone(key, clock.now() + this.#pauseMs());
+    const order = this.#isHeld(key) && !this.#isUnwritten(key) ? orderOf(document, clock.now()) : undefined;
+    const outcome = order === undefined ? 'left' : await this.#carryOut(order, key, document, claim, signal);
+    if (outcome === 'settled') this.#passes.delete(keyId(key));
+    else if (!signal.aborted)
+      await dueTimes.postpone(key, clock.now() + this.#pauseMs(key, outcome), outcome === 'tried');
     if (order === undefined) await store.release(lease);
   }
 
-  /** Whether what came of it says when the key is due next. */
   async #carryOut(
     { reason, stale }: Order,
     key: TokenKey,
     { recordVersion }: KeyDocument,
     claim: Claim,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<Outcome> {
     const { source, records, pace, store } = this.#parts;
-    if (source.isHeldBack(key) || !(await pace.takeOfApp(key.appid, signal))) {
+    const isHeldBack = source.isHeldBack(key);
+    if (isHeldBack || !(await pace.takeOfApp(key.appid, signal))) {
       await store.release(claim.lease);
-      return false;
+      return isHeldBack ? 'left' : 'crowded';
     }
     const flight = source.flyClaimed(key, reason, stale, claim, recordVersion);
     await flight.promise.catch(() => {});
     const unused = flight.takeClaim();
     if (unused !== undefined) await store.release(unused.lease);
-    return (records.cache.get(key)?.record.version ?? 0) > recordVersion;
+    return (records.cache.get(key)?.record.version ?? 0) > recordVersion ? 'settled' : 'tried';
   }
 
   /** What the store has not taken is offered to it by itself, and nothing else is asked for meanwhile. */
@@ -93,9 +111,17 @@ export class ClaimedKeys {
     return held !== undefined && held.confirmedAtMonotonic === undefined && !records.isDue(held);
   }
 
-  #pauseMs(): number {
+  #isHeld(key: TokenKey): boolean {
+    const { registry } = this.#parts;
+    return registry.task(key) !== undefined && registry.knows(key.appid);
+  }
+
+  #pauseMs(key: TokenKey, outcome: Outcome): number {
     const { clock } = this.#parts;
-    return clock.lookEveryMs * (LEAVE_TO_OTHERS_LOOKS.least + clock.random() * LEAVE_TO_OTHERS_LOOKS.spread);
+    const passes = outcome === 'crowded' ? 0 : (this.#passes.get(keyId(key)) ?? 0);
+    if (outcome !== 'crowded') this.#passes.set(keyId(key), passes + 1);
+    const looks = LEAVE_TO_OTHERS_LOOKS.least + clock.random() * LEAVE_TO_OTHERS_LOOKS.spread;
+    return Math.min(MAX_PAUSE_MS, clock.lookEveryMs * looks * 2 ** Math.max(0, passes - SHORT_PAUSES));
   }
 }
 

@@ -1,5 +1,5 @@
 import { checksum } from './checksum.js';
-import { DamagedDocument } from './document-codec.js';
+import { DamagedDocument, seal } from './document-codec.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
 
@@ -28,14 +28,22 @@ export class DocumentReader {
       return decode(document);
     } catch (error) {
       if (!(error instanceof DamagedDocument)) throw error;
-      await this.#moveAside(error.document);
-      return decode(undefined);
+      return decode(await this.#moveAside(error.document));
     }
   }
 
-  async #moveAside({ id, version, data }: StoredDocument): Promise<void> {
+  /** What has taken its place: where the schedule of a fleet is in the store, what stands in it must not fall out. */
+  async #moveAside({ id, version, data, due }: StoredDocument): Promise<StoredDocument | undefined> {
     const quarantinedAs = `quarantine/${id.split('/')[1] ?? 'unknown'}/${checksum(id)}-${version}`;
     await this.#store.set(quarantinedAs, { id, version, damaged: data }, 0);
-    if (await this.#store.delete(id, version)) this.#quarantined({ id, version, quarantinedAs });
+    const isScheduled = this.#store.canClaim && due !== undefined;
+    const left = isScheduled ? { id, data: seal(id, {}), due: { lane: due.lane, at: 0 } } : undefined;
+    const moved =
+      left === undefined
+        ? await this.#store.delete(id, version)
+        : await this.#store.set(id, left.data, version, { due: left.due });
+    if (moved === false || moved === undefined) return undefined;
+    this.#quarantined({ id, version, quarantinedAs });
+    return left === undefined ? undefined : { ...left, version: Number(moved) };
   }
 }

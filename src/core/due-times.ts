@@ -2,6 +2,7 @@ import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { contentWithTrying, type KeyDocument, nextDueAt, readKeyDocument } from './key-document.js';
 import { dueOf } from './refresh-policy.js';
+import { isStillRegistered } from './registration-check.js';
 import type { Lease, StoredDocument } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -21,17 +22,16 @@ export class DueTimes {
 
   /**
    * After work that may have changed nothing: a key that is still due is due again at `at`, or later if its document says so.
-   * What was reported has had its turn.
+   *
+   * @param isTried - whether what was reported has had its turn.
    */
-  async postpone(key: TokenKey, at: number): Promise<void> {
+  async postpone(key: TokenKey, at: number, isTried: boolean): Promise<void> {
     const stored = await this.#stored(key);
     if (stored?.due !== undefined && stored.due.at > this.#clock.now()) return;
-    const document = await this.#reader.read(stored, readKeyDocument);
-    await this.#write(
-      key,
-      { ...document, report: undefined },
-      Math.max(at, nextDueAt({ ...document, report: undefined })),
-    );
+    if (stored === undefined && !(await isStillRegistered(this.#store, key, true))) return;
+    const found = await this.#reader.read(stored, readKeyDocument);
+    const document = isTried ? { ...found, report: undefined } : found;
+    await this.#write(key, document, Math.max(at, nextDueAt(document)));
   }
 
   /** What held back the attempts has gone: a key that has failed, or was put off, is due now. */

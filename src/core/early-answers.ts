@@ -16,7 +16,7 @@ export interface EarlyAnswersParts {
   readonly isStarted: () => boolean;
 }
 
-/** What is answered of single keys after a start on a large store, before all of it is read. */
+/** What is known of single apps and keys where not all is held: after a start on a large store, or in a fleet. */
 export class EarlyAnswers {
   readonly #parts: EarlyAnswersParts;
 
@@ -25,15 +25,37 @@ export class EarlyAnswers {
   }
 
   /**
-   * Whether the key has a task.
+   * Whether the key has a task. That it has none, the store has said.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
   async hasTask(key: TokenKey): Promise<boolean> {
     const { registry, start, isStarted } = this.#parts;
-    if (registry.task(key) === undefined && !isStarted()) await this.#readTask(key);
-    if (registry.task(key) === undefined) await start();
-    return registry.task(key) !== undefined;
+    const has = (): boolean => registry.task(key) !== undefined;
+    if (has()) return true;
+    const wasStarted = isStarted();
+    if (!wasStarted) await this.#readTask(key);
+    if (has()) return true;
+    await start();
+    // Word of a task that was registered elsewhere may not have come yet.
+    if (wasStarted && !registry.holdsAll) await registry.reload(documentId('task', key));
+    return has();
+  }
+
+  /**
+   * Whether the app is registered with a secret that fits; not where that cannot be read. That it is not, the store has said.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
+   */
+  async hasSecret(appid: string, fits: (secret: string) => boolean): Promise<boolean> {
+    const { registry, start } = this.#parts;
+    await start();
+    if (registry.holdsAll) return hasSecret(registry, appid, fits);
+    const wasHeld = registry.knows(appid);
+    await registry.lookAtApp(appid);
+    // Word of a secret that was changed elsewhere may not have come yet.
+    if (wasHeld && !hasSecret(registry, appid, fits)) await registry.reload(appDocumentId(appid));
+    return hasSecret(registry, appid, fits);
   }
 
   /** The record of a task that needs no attention; `undefined` where the whole has to be waited for. */
@@ -59,5 +81,14 @@ export class EarlyAnswers {
       if (!isTokenError(error)) throw error;
       await started;
     }
+  }
+}
+
+function hasSecret(registry: Registry, appid: string, fits: (secret: string) => boolean): boolean {
+  try {
+    const secret = registry.app(appid)?.secret;
+    return secret !== undefined && fits(secret);
+  } catch {
+    return false;
   }
 }

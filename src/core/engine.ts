@@ -262,11 +262,11 @@ export class Engine {
   async #close(): Promise<void> {
     this.records.cache.close();
     await this.#started?.catch(() => {});
-    this.#scheduling.schedule.stop();
+    const stopped = this.#scheduling.schedule.stop();
     this.#unwritten.stop();
     this.clock.stop();
     this.#flights.wakeAll();
-    const underWay = Promise.all([this.#flights.settled(), this.#callbacks?.stop()]);
+    const underWay = Promise.all([stopped, this.#flights.settled(), this.#callbacks?.stop()]);
     await this.deadline(CLOSE_TIMEOUT_MS).settles(underWay, CLOSE_TIMEOUT_MS);
     await this.#unwritten.flush();
     await inTurn([() => this.#follower.stop(), () => this.#upstream.close(), () => this.store.close()]);

@@ -3,11 +3,11 @@ import { seal } from './document-codec.js';
 import { type TokenError, withFacts } from './errors.js';
 import { type Events, tokenEvent } from './events.js';
 import { failureError, failureFacts } from './failure-facts.js';
-import { contentWithTrying, type KeyDocument, nextDueAt, type Trying } from './key-document.js';
+import { contentWithTrying, type KeyDocument, type Trying, withDue } from './key-document.js';
 import type { RecordCache, RememberedFailure } from './record-cache.js';
 import { FUTURE_TOLERANCE_MS, lifeMs } from './refresh-policy.js';
 import { isStillRegistered } from './registration-check.js';
-import type { Due, Lease } from './store.js';
+import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { documentId, type TokenKey } from './token-key.js';
@@ -134,10 +134,9 @@ export class Failures {
 
   async #write(key: TokenKey, document: KeyDocument, trying: Trying, lease: Lease, hadTask: boolean): Promise<boolean> {
     const id = documentId('key', key);
-    const due: Due = { lane: key.type, at: nextDueAt({ ...document, trying }) };
     try {
       const content = seal(id, contentWithTrying(document, trying));
-      const options = hadTask ? { due, lease } : { lease };
+      const options = { ...withDue(key, { ...document, trying }, hadTask), lease };
       const version = await this.#store.set(id, content, document.version, options);
       const isFirst = document.version === 0;
       if (version !== undefined && isFirst && !(await isStillRegistered(this.#store, key, hadTask))) {

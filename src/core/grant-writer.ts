@@ -9,6 +9,7 @@ import {
   nextDueAt,
   readKeyDocument,
   type StoredGrant,
+  withDue,
 } from './key-document.js';
 import type { CachedRecord } from './record-cache.js';
 import type { Adoption, Records } from './records.js';
@@ -74,9 +75,16 @@ export class GrantWriter {
       const document = await this.read(key);
       if (!mayFollow(document, options) || !(await isStillRegistered(this.#store, key, options.hadTask))) return;
       const next = { ...document, rotation: afterGrant(document.rotation, options.received, options.spent) };
-      const dueAt = nextDueAt(document);
       const content = seal(id, contentWithTrying(next, document.trying));
-      if ((await this.#store.set(id, content, document.version, setOptions(key, dueAt, options))) !== undefined) return;
+      if (
+        (await this.#store.set(
+          id,
+          content,
+          document.version,
+          setOptions(key, document, nextDueAt(document), options),
+        )) !== undefined
+      )
+        return;
     }
     throw isChangedAllTheTime(key);
   }
@@ -115,7 +123,7 @@ export class GrantWriter {
         id,
         seal(id, content),
         document.version,
-        setOptions(key, inForce.dueAt, options),
+        setOptions(key, document, inForce.dueAt, options),
       );
       if (version !== undefined) {
         const recordVersion = isOlder ? document.recordVersion : version;
@@ -197,7 +205,12 @@ export class GrantWriter {
   ): Promise<CachedRecord> {
     const id = documentId('key', key);
     const content = seal(id, contentWithTrying({ ...document, report: undefined }, undefined));
-    const version = await this.#store.set(id, content, document.version, setOptions(key, grant.dueAt, options));
+    const version = await this.#store.set(
+      id,
+      content,
+      document.version,
+      setOptions(key, document, grant.dueAt, options),
+    );
     const adoption: Adoption = { source: 'store', announceFirst: options.hadTask };
     if (version !== undefined) return this.#records.adopt(key, { ...document, version }, grant, adoption);
     await this.#release(options);
@@ -237,9 +250,14 @@ function mayFollow({ version, rotation }: KeyDocument, { spent }: WriteOptions):
   return spent === undefined || version === 0 || continuesFrom(rotation, spent);
 }
 
-function setOptions(key: TokenKey, at: number, options: WriteOptions): { due?: Due; lease?: Lease } {
+function setOptions(
+  key: TokenKey,
+  document: KeyDocument,
+  at: number,
+  options: WriteOptions,
+): { due?: Due; lease?: Lease } {
   return {
-    ...(options.hadTask ? { due: { lane: key.type, at } } : {}),
+    ...withDue(key, document, options.hadTask, at),
     ...(options.lease === undefined ? {} : { lease: options.lease }),
   };
 }

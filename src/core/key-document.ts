@@ -4,7 +4,8 @@ import type { JsonObject, JsonValue } from './json.js';
 import { isJsonObject } from './json.js';
 import type { Rotation } from './rotation.js';
 import { secretHash } from './secret-hash.js';
-import type { StoredDocument } from './store.js';
+import type { Due, StoredDocument } from './store.js';
+import type { TokenKey } from './token-key.js';
 
 /** A grant as it is stored: with instants instead of durations. */
 export interface StoredGrant {
@@ -46,6 +47,8 @@ export interface KeyDocument {
   readonly rotation?: Rotation | undefined;
   /** Somebody who may not refresh it himself has seen the value of the grant rejected. */
   readonly report?: StaleReport | undefined;
+  /** It stands in the schedule: whoever writes it without knowing of a task must not take it out. */
+  readonly isScheduled?: boolean;
   /** Fields of another release, kept through a rewrite. */
   readonly unknown: JsonObject;
 }
@@ -62,6 +65,7 @@ export function readKeyDocument(document: StoredDocument | undefined): KeyDocume
     version: document.version,
     recordVersion: typeof recordVersion === 'number' ? recordVersion : document.version,
     unknown,
+    ...(document.due === undefined ? {} : { isScheduled: true }),
     ...(isJsonObject(grant) ? { grant: grant as unknown as StoredGrant } : {}),
     ...(isJsonObject(trying) ? { trying: trying as unknown as Trying } : {}),
     ...(isJsonObject(report) ? { report: report as unknown as StaleReport } : {}),
@@ -92,6 +96,16 @@ function contentBesideGrant({ rotation, unknown }: KeyDocument): JsonObject {
 /** The grant whose value has been reported stale, if that is still in force. */
 export function reportedGrant({ grant, report }: KeyDocument): StoredGrant | undefined {
   return grant !== undefined && report?.value === secretHash(grant.value) ? grant : undefined;
+}
+
+/** What a document is written with so that the schedule knows of it, where there is a task. */
+export function withDue(
+  key: TokenKey,
+  document: KeyDocument,
+  hadTask: boolean,
+  at = nextDueAt(document),
+): { readonly due?: Due } {
+  return hadTask || document.isScheduled === true ? { due: { lane: key.type, at } } : {};
 }
 
 /** When the key wants attention next. */

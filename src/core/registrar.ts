@@ -41,6 +41,13 @@ interface Written {
   readonly version: number | undefined;
 }
 
+interface ScheduledDocument {
+  readonly id: string;
+  readonly lane: string;
+  /** The task that it is scheduled for. */
+  readonly taskId: string;
+}
+
 /** Thousands of tasks at once must not wait behind one another until the store counts as gone. */
 const MAX_WRITING = 16;
 const MAX_ROUNDS = 10;
@@ -126,13 +133,16 @@ export class Registrar {
         ids.map((id, index) => this.#change(id, stored[index], (content) => contentOf(plan, tasks.get(id), content))),
       );
       const now = this.#clock.now();
-      const dues = scheduled.map(({ id, lane }, index) => dueChange(id, stored[ids.length + index], { lane, at: now }));
+      const changed = new Set(changes.flatMap(({ id, differs }) => (differs ? id : [])));
+      const dues = scheduled.map(({ id, lane, taskId }, index) =>
+        dueChange(id, stored[ids.length + index], { lane, at: now }, changed.has(taskId)),
+      );
       // What is due comes last: whoever finds it due before its task is there takes it out again.
       const steps = [changes.slice(0, -1), changes.slice(-1), dues];
       const versions = await this.#writeAll(steps);
       if (versions === undefined) continue;
       this.#adopt(plan, tasks, changes, versions);
-      if (changes.some(({ before, differs }) => differs && before !== undefined)) this.#hurryApp(plan.appid);
+      if (stored[ids.length - 1] !== undefined && changed.has(appId)) this.#hurryApp(plan.appid);
       return;
     }
     throw contended(`the registration of ${plan.appid}`, plan.appid);
@@ -250,15 +260,19 @@ function withDue(due: Due | undefined): { readonly due?: Due } {
 }
 
 /** The documents whose due is the schedule's word of a task. */
-function scheduledDocuments({ tasks }: RegistrationPlan): { readonly id: string; readonly lane: string }[] {
-  return tasks.flatMap(({ key, notify }) => [
-    { id: documentId('key', key), lane: key.type },
-    ...(notify === undefined ? [] : [{ id: documentId('delivery', key), lane: DELIVERY_LANE }]),
-  ]);
+function scheduledDocuments({ tasks }: RegistrationPlan): ScheduledDocument[] {
+  return tasks.flatMap(({ key, notify }) => {
+    const taskId = documentId('task', key);
+    const delivery = { id: documentId('delivery', key), lane: DELIVERY_LANE, taskId };
+    return [{ id: documentId('key', key), lane: key.type, taskId }, ...(notify === undefined ? [] : [delivery])];
+  });
 }
 
-/** One that has a due already is left alone. */
-function dueChange(id: string, before: StoredDocument | undefined, due: Due): Change {
+/**
+ * One that has a due already is left alone, unless its task is new or another: what held it back may have gone. And whoever
+ * is about to take it out of the schedule, because it had no task, must lose to this write.
+ */
+function dueChange(id: string, before: StoredDocument | undefined, due: Due, isTaskChanged: boolean): Change {
   const data = before?.data ?? seal(id, {});
-  return { id, before, content: {}, data, due, differs: before?.due === undefined };
+  return { id, before, content: {}, data, due, differs: before?.due === undefined || isTaskChanged };
 }

@@ -56,6 +56,8 @@ export class Registry {
   readonly #known: LRUCache<string, true> | undefined;
   /** One read of a document at a time: an earlier answer must not come after a later one. */
   readonly #reading = new Map<string, Promise<void>>();
+  /** The reads that follow those under way. */
+  readonly #next = new Map<string, Promise<void>>();
 
   /**
    * @param maxHeld - of how many documents it is known what is in them; `undefined` for all.
@@ -121,7 +123,15 @@ export class Registry {
 
   /** Reads the apps and tasks of these keys that are not held, in one round trip. */
   async look(keys: readonly TokenKey[]): Promise<void> {
-    const ids = new Set(keys.flatMap((key) => [appDocumentId(key.appid), documentId('task', key)]));
+    await this.#look(new Set(keys.flatMap((key) => [appDocumentId(key.appid), documentId('task', key)])));
+  }
+
+  /** Reads this app if it is not held. */
+  async lookAtApp(appid: string): Promise<void> {
+    await this.#look(new Set([appDocumentId(appid)]));
+  }
+
+  async #look(ids: ReadonlySet<string>): Promise<void> {
     const missing = [...ids].filter((id) => !this.#reading.has(id) && !this.#isKnown(id));
     const reading = new Set([...ids].flatMap((id) => this.#reading.get(id) ?? []));
     if (missing.length > 0) reading.add(this.#read(missing));
@@ -142,8 +152,17 @@ export class Registry {
   }
 
   /** Reads one app or task again; a document that is gone is forgotten. */
-  async reload(id: string): Promise<void> {
+  reload(id: string): Promise<void> {
+    if (!this.#reading.has(id)) return this.#read([id]);
+    let next = this.#next.get(id);
+    if (next === undefined) this.#next.set(id, (next = this.#readNext(id)));
+    return next;
+  }
+
+  /** A read under way may have begun before what is to be seen; the one after it serves all who came meanwhile. */
+  async #readNext(id: string): Promise<void> {
     for (let under = this.#reading.get(id); under !== undefined; under = this.#reading.get(id)) await under.catch(noop);
+    this.#next.delete(id);
     await this.#read([id]);
   }
 
@@ -183,11 +202,14 @@ export class Registry {
   removeApp(appid: string): void {
     for (const task of [...this.tasksOf(appid)]) this.removeTask(task.key);
     this.#unreadable.delete(appid);
-    this.#apps.delete(appid);
+    if (!this.#apps.delete(appid) || this.#known === undefined) return;
+    // That it had no such task says nothing of the app that is registered under its name next.
+    for (const id of [...this.#known.keys()]) if (appidOf(id) === appid) this.#known.delete(id);
   }
 
   #isKnown(id: string): boolean {
-    if (this.#known !== undefined) return this.#known.has(id) || this.#held(id) !== undefined;
+    // Asked with `get`, so that what is looked at often is not the first to be forgotten.
+    if (this.#known !== undefined) return this.#known.get(id) === true || this.#held(id) !== undefined;
     // Where all is held, word of a new task comes by itself; that of its app may be late.
     return parseKey(id) !== undefined || this.#held(id) !== undefined || this.#unreadable.has(appidOf(id));
   }

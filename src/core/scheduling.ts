@@ -58,16 +58,18 @@ export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
   async function take(claim: Claim, looked: Promise<void>): Promise<void> {
     const { lease } = claim;
     claimedKeys ??= new ClaimedKeys({ ...parts, dueTimes, pace, source: parts.source() });
+    const key = parseKey(lease.id);
+    const delivered = keyIn('delivery', lease.id);
     try {
-      await looked;
-      const key = parseKey(lease.id);
-      const delivered = keyIn('delivery', lease.id);
-      if (key !== undefined) await claimedKeys.take(key, claim, stopping.signal);
-      else if (delivered !== undefined) await deliver(delivered, claim);
-      else await store.release(lease);
+      // What cannot be read must not hold up what was claimed together with it.
+      await looked.catch(() => look([key ?? delivered ?? []].flat()));
     } catch {
-      await store.release(lease);
+      // It keeps its lease until that lapses, so that nobody claims it all the time.
+      return;
     }
+    if (key !== undefined) await claimedKeys.take(key, claim, stopping.signal);
+    else if (delivered !== undefined) await deliver(delivered, claim);
+    else await store.release(lease);
   }
 
   function onClaimed(claims: readonly Claim[]): readonly Promise<void>[] {
@@ -84,8 +86,8 @@ export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
       start: () => schedule.start(),
       check: () => schedule.check(),
       stop() {
-        schedule.stop();
         stopping.abort();
+        return schedule.stop();
       },
     },
     isShared: true,

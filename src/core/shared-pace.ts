@@ -3,6 +3,7 @@ import { wait } from './clock.js';
 import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import type { PaceLimits } from './pace.js';
+import type { StoredDocument } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
 
@@ -23,6 +24,11 @@ interface AppPermits {
   left: number;
   batch: number;
   owed: number;
+}
+
+interface Reservation {
+  readonly version: number;
+  readonly reservedUntil: number;
 }
 
 /**
@@ -73,6 +79,7 @@ export class SharedPace {
     if (now >= permits.unaskedAt + UNASKED_EVERY_MS) {
       permits.unaskedAt = now;
       permits.batch = 1;
+      permits.left = 0;
       return true;
     }
     if (permits.left > 0) {
@@ -114,15 +121,16 @@ export class SharedPace {
     const givesUpAt = this.#clock.monotonic() + maxWaitMs;
     for (;;) {
       const [document] = await this.#store.get([id]);
-      const { version, reservedUntil } = await this.#reader.read(document, (found) =>
-        found === undefined
-          ? { version: 0, reservedUntil: 0 }
-          : { version: found.version, reservedUntil: Number(unseal(found)['reservedUntil']) || 0 },
-      );
+      const read = await this.#read(document);
+      if (read === undefined) {
+        await this.#pause((count * 1_000) / perSecond, signal);
+        return true;
+      }
+      const { version, reservedUntil } = read;
       const now = this.#clock.now();
       const freeAt = reservedUntil > now + MAX_AHEAD_MS ? now : Math.max(now, reservedUntil);
       if (freeAt - now <= HORIZON_MS) {
-        const content = { reservedUntil: freeAt + (count * 1_000) / perSecond };
+        const content = { reservedUntil: Math.min(freeAt + (count * 1_000) / perSecond, now + MAX_AHEAD_MS) };
         if ((await this.#store.set(id, seal(id, content), version)) !== undefined) {
           await this.#pause(freeAt - this.#clock.now(), signal);
           return true;
@@ -131,6 +139,20 @@ export class SharedPace {
       if (this.#clock.monotonic() >= givesUpAt) return false;
       const aheadMs = Math.max(0, freeAt - now - HORIZON_MS);
       await this.#pause(aheadMs + 5 + this.#clock.random() * 45, signal);
+    }
+  }
+
+  /** `undefined` where it cannot be read, as one of a newer release: then each process keeps the pace by itself. */
+  async #read(document: StoredDocument | undefined): Promise<Reservation | undefined> {
+    try {
+      return await this.#reader.read(document, (found) =>
+        found === undefined
+          ? { version: 0, reservedUntil: 0 }
+          : { version: found.version, reservedUntil: Number(unseal(found)['reservedUntil']) || 0 },
+      );
+    } catch (error) {
+      if (this.#store.failing) throw error;
+      return undefined;
     }
   }
 

@@ -37,14 +37,15 @@ export class SharedSchedule implements TaskSchedule {
   readonly #parts: SharedScheduleParts;
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
-  #running = 0;
   /** How many are asked for; it grows while there are as many. */
   #batch = 1;
   /** Refreshes that may begin, and have not. */
   #permitted = 0;
   /** How often in a row the store has failed. */
   #failures = 0;
-  #isLooking = false;
+  /** What has been claimed and not been given back. */
+  readonly #works = new Set<Promise<void>>();
+  #looking: Promise<void> | undefined;
   #looksAgain = false;
   #stopping: AbortController | undefined;
 
@@ -64,28 +65,38 @@ export class SharedSchedule implements TaskSchedule {
 
   start(): void {
     this.#stopping ??= new AbortController();
-    this.check();
+    this.#lookNow();
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#stopping?.abort();
     this.#stopping = undefined;
     this.#cancelTimer();
+    await this.#looking;
+    await Promise.all(this.#works);
   }
 
+  /**
+   * A look that comes soon anyway is soon enough: a store that fails and works by turns must not be asked again each time
+   * that it works.
+   */
   check(): void {
+    const comesSoon = this.#looking !== undefined || (this.#timer !== undefined && this.#failures === 0);
+    if (!comesSoon) this.#lookNow();
+  }
+
+  #lookNow(): void {
     if (this.#stopping === undefined) return;
-    if (this.#isLooking) {
+    if (this.#looking !== undefined) {
       this.#looksAgain = true;
       return;
     }
     this.#cancelTimer();
-    this.#isLooking = true;
-    void this.#look(this.#stopping.signal).then((lookInMs) => {
-      this.#isLooking = false;
+    this.#looking = this.#look(this.#stopping.signal).then((lookInMs) => {
+      this.#looking = undefined;
       if (this.#looksAgain) {
         this.#looksAgain = false;
-        this.check();
+        this.#lookNow();
       } else if (lookInMs !== undefined) this.#arm(lookInMs);
     });
   }
@@ -95,7 +106,7 @@ export class SharedSchedule implements TaskSchedule {
     const { clock } = this.#parts;
     try {
       while (!signal.aborted) {
-        const wanted = Math.min(this.#batch, MAX_RUNNING - this.#running);
+        const wanted = Math.min(this.#batch, MAX_RUNNING - this.#works.size);
         if (wanted <= 0) return undefined;
         const claimed = await this.#claim(wanted, signal);
         this.#failures = 0;
@@ -123,13 +134,14 @@ export class SharedSchedule implements TaskSchedule {
     const leases = await store.claimDue(lanes(), wanted, LEASE_MS);
     // What is left over would add up in a large fleet, and be used all at once.
     this.#permitted = Math.min(1, Math.max(0, this.#permitted - leases.length));
-    const works = onClaimed(leases.map((lease) => ({ lease, askedAtMonotonic })));
-    this.#running += works.length;
-    for (const work of works) {
-      void work.then(() => {
-        this.#running -= 1;
-        if (this.#running === MAX_RUNNING - 1) this.check();
+    if (signal.aborted) await Promise.all(leases.map((lease) => store.release(lease)));
+    signal.throwIfAborted();
+    for (const claimed of onClaimed(leases.map((lease) => ({ lease, askedAtMonotonic })))) {
+      const work = claimed.then(() => {
+        this.#works.delete(work);
+        if (this.#works.size === MAX_RUNNING - 1) this.#lookNow();
       });
+      this.#works.add(work);
     }
     return leases.length;
   }
@@ -146,7 +158,7 @@ export class SharedSchedule implements TaskSchedule {
     if (this.#timer !== undefined && this.#timerAt <= at) return;
     this.#cancelTimer();
     this.#timerAt = at;
-    this.#timer = this.#parts.clock.setTimer(() => this.check(), ms);
+    this.#timer = this.#parts.clock.setTimer(() => this.#lookNow(), ms);
   }
 
   #cancelTimer(): void {

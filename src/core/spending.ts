@@ -1,7 +1,7 @@
 import { seal } from './document-codec.js';
 import { TokenError, withFacts } from './errors.js';
 import { failureError, failureFacts } from './failure-facts.js';
-import { contentWithTrying, type KeyDocument, nextDueAt } from './key-document.js';
+import { contentWithTrying, type KeyDocument, withDue } from './key-document.js';
 import { NeedMissing } from './needs.js';
 import { describeKind } from './redact.js';
 import {
@@ -159,9 +159,8 @@ export class Spending {
   async #write(document: KeyDocument): Promise<number | undefined> {
     const { key, store, hadTask } = this.#input;
     const id = documentId('key', key);
-    const due = { lane: key.type, at: nextDueAt(document) };
     const content = seal(id, contentWithTrying(document, document.trying));
-    return store.set(id, content, document.version, hadTask ? { due } : {});
+    return store.set(id, content, document.version, withDue(key, document, hadTask));
   }
 
   #interrupt(interruption: Interruption): Interruption {

@@ -1,11 +1,12 @@
 import { assertInteger, assertNames } from './assert-options.js';
 import { type DeliveryStatus, deliveryStatus } from './delivery-status.js';
+import { unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { isTokenError } from './errors.js';
 import type { Failures } from './failures.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
 import { describeKind } from './redact.js';
-import type { Registry } from './registry.js';
+import { type RegisteredTask, type Registry, taskFrom } from './registry.js';
 import type { StoredDocument } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -103,6 +104,14 @@ export function assertStatusQuery(query: StatusQuery, assertType: (type: unknown
 
 const PAGE = 100;
 
+interface ListedTask {
+  readonly key: TokenKey;
+  /** `undefined` where what is registered cannot be read. */
+  readonly task: RegisteredTask | undefined;
+  /** Why it cannot. */
+  readonly unreadable?: TaskFailure;
+}
+
 /** Reads how tasks stand from the store, a page at a time. */
 export async function* taskStatus(query: StatusQuery, parts: StatusParts): AsyncGenerator<TaskStatus> {
   const { appid, type, subject, limit = Number.POSITIVE_INFINITY } = query;
@@ -111,36 +120,50 @@ export async function* taskStatus(query: StatusQuery, parts: StatusParts): Async
   let after = query.after === undefined ? undefined : `task/${query.after}`;
   for (let left = limit; left > 0; ) {
     const size = Math.min(PAGE, left);
-    const keys: TokenKey[] = [];
+    const documents: StoredDocument[] = [];
     const page = after === undefined ? { limit: size } : { limit: size, after };
-    for await (const { id } of parts.store.list(prefix, page)) {
-      after = id;
-      const key = parseKey(id);
-      if (key !== undefined) keys.push(key);
-    }
-    yield* await statusOf(keys, parts);
-    if (keys.length < size) return;
-    left -= keys.length;
+    for await (const document of parts.store.list(prefix, page)) documents.push(document);
+    const listed = await Promise.all(documents.map((document) => listedTask(document, parts)));
+    const tasks = listed.filter((task) => task !== undefined);
+    yield* await statusOf(tasks, parts);
+    if (documents.length < size) return;
+    after = documents.at(-1)?.id;
+    left -= tasks.length;
   }
 }
 
-async function statusOf(keys: readonly TokenKey[], parts: StatusParts): Promise<TaskStatus[]> {
-  if (keys.length === 0) return [];
-  const told = keys.filter((key) => parts.registry.task(key)?.notify !== undefined);
-  const ids = [...keys.map((key) => documentId('key', key)), ...told.map((key) => documentId('delivery', key))];
-  const documents = await parts.store.get(ids);
-  const deliveries = new Map(told.map((key, index) => [key, documents[keys.length + index]]));
-  return Promise.all(keys.map((key, index) => statusOfKey(key, documents[index], deliveries.get(key), parts)));
+/** By what the store has: in a fleet, a process holds the tasks that it has looked at. */
+async function listedTask(stored: StoredDocument, parts: StatusParts): Promise<ListedTask | undefined> {
+  const key = parseKey(stored.id);
+  if (key === undefined) return undefined;
+  const decode = (document: StoredDocument | undefined): RegisteredTask | undefined =>
+    document === undefined ? undefined : taskFrom(key, unseal(document), document.version, parts.registry.task(key));
+  const { found, unreadable } = await readable(stored, decode, parts);
+  if (unreadable !== undefined) return { key, task: undefined, unreadable };
+  return found === undefined ? undefined : { key, task: found };
 }
 
-async function statusOfKey(
-  key: TokenKey,
+async function statusOf(tasks: readonly ListedTask[], parts: StatusParts): Promise<TaskStatus[]> {
+  if (tasks.length === 0) return [];
+  const told = tasks.filter(({ task }) => task?.notify !== undefined);
+  const ids = [
+    ...tasks.map(({ key }) => documentId('key', key)),
+    ...told.map(({ key }) => documentId('delivery', key)),
+  ];
+  const documents = await parts.store.get(ids);
+  const deliveries = new Map(told.map((task, index) => [task, documents[tasks.length + index]]));
+  return Promise.all(tasks.map((task, index) => statusOfTask(task, documents[index], deliveries.get(task), parts)));
+}
+
+async function statusOfTask(
+  { key, task, unreadable }: ListedTask,
   stored: StoredDocument | undefined,
   delivery: StoredDocument | undefined,
   parts: StatusParts,
 ): Promise<TaskStatus> {
-  const { registry, failures, clock } = parts;
-  const { document, unreadable } = await readStatus(stored, parts);
+  const { failures, clock } = parts;
+  const read = await readable(stored, readKeyDocument, parts);
+  const document = read.found ?? NO_KEY_DOCUMENT;
   const { grant } = document;
   return {
     id: keyId(key),
@@ -153,27 +176,25 @@ async function statusOfKey(
     dueAt: grant?.dueAt,
     version: grant === undefined ? undefined : document.recordVersion,
     refreshTokenExpiresAt: document.rotation?.expiresAt,
-    lastError: unreadable ?? lastError(document, key, failures),
-    delivery: await deliveryStatus(registry.task(key)?.notify, delivery, document, parts),
-    functionMissing: registry.task(key)?.functionMissing ?? false,
+    lastError: unreadable ?? read.unreadable ?? lastError(document, key, failures),
+    delivery: await deliveryStatus(task?.notify, delivery, document, parts),
+    functionMissing: task?.functionMissing ?? false,
   };
 }
 
 /** A document that cannot be read is the trouble of its own key. */
-async function readStatus(
+async function readable<Found>(
   stored: StoredDocument | undefined,
+  decode: (document: StoredDocument | undefined) => Found,
   { store, reader, clock }: StatusParts,
-): Promise<{ document: KeyDocument; unreadable?: TaskFailure }> {
+): Promise<{ readonly found?: Found; readonly unreadable?: TaskFailure }> {
   try {
-    return { document: await reader.read(stored, readKeyDocument) };
+    return { found: await reader.read(stored, decode) };
   } catch (error) {
     if (store.failing || !isTokenError(error)) throw error;
     const { code, message, errcode, errmsg, rid, ip } = error;
     const now = clock.now();
-    return {
-      document: NO_KEY_DOCUMENT,
-      unreadable: { code, message, errcode, errmsg, rid, ip, attempts: 0, at: now, retryAt: now },
-    };
+    return { unreadable: { code, message, errcode, errmsg, rid, ip, attempts: 0, at: now, retryAt: now } };
   }
 }
 

@@ -3,7 +3,7 @@ import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import type { Failures } from './failures.js';
 import type { GrantWriter } from './grant-writer.js';
-import { contentWithGrant, type KeyDocument, readKeyDocument, reportedGrant } from './key-document.js';
+import { contentWithGrant, type KeyDocument, readKeyDocument, reportedGrant, withDue } from './key-document.js';
 import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import type { Registry } from './registry.js';
@@ -139,8 +139,8 @@ export class StoreFollower {
     const id = documentId('key', key);
     const content = seal(id, contentWithGrant({ ...document, rotation }, { value, obtainedAt, expiresAt, dueAt }));
     try {
-      const due = { lane: key.type, at: dueAt };
-      const version = await store.set(id, content, document.version, registry.task(key) === undefined ? {} : { due });
+      const due = withDue(key, document, registry.task(key) !== undefined, dueAt);
+      const version = await store.set(id, content, document.version, due);
       if (version !== undefined) records.confirm(held);
     } catch {
       // The next look at the store finds the same again.

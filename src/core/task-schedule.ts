@@ -4,7 +4,8 @@ export interface TaskSchedule {
   set(id: string, at: number): void;
   delete(id: string): void;
   start(): void;
-  stop(): void;
+  /** Begins nothing more. @returns when nothing that was handed out is held any longer, where that takes time. */
+  stop(): void | Promise<void>;
   /** Looks at the clock now: timers are hints, and the wall clock may have moved. */
   check(): void;
 }
