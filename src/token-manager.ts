@@ -259,7 +259,10 @@ export class TokenManager<Custom extends string = never> {
     yield* taskStatus(query, this.#engine);
   }
 
-  /** Whether this process knows of such a task. */
+  /**
+   * Whether this process knows of such a task. It knows of every task that the store has, unless a fleet shares that (Redis,
+   * SQL): then of those that it has registered or come across lately, and `status` asks the store.
+   */
   hasTask(appid: string, type: BuiltInTokenType | Custom, options: SubjectOptions = {}): boolean {
     return this.#engine.registry.task(this.#key(appid, type, options, ['subject'])) !== undefined;
   }

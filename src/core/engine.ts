@@ -40,6 +40,8 @@ export interface EngineInput {
   readonly upstream: (clock: StoreClock) => Upstream;
 }
 
+/** Its app and its task: what is registered has to be held as long as the record. */
+const DOCUMENTS_OF_A_KEY = 2;
 /** What is under way at once must not drop out of memory meanwhile. */
 const MIN_HELD = 1_000;
 
@@ -93,7 +95,7 @@ export class Engine {
     });
     this.reader = new DocumentReader(this.store, (quarantined) => events.emit('recordQuarantined', quarantined));
     const isShared = this.store.canClaim;
-    const maxHeld = isShared ? Math.max(maxCachedRecords, MIN_HELD) : undefined;
+    const maxHeld = isShared ? Math.max(DOCUMENTS_OF_A_KEY * maxCachedRecords, MIN_HELD) : undefined;
     this.registry = new Registry(
       this.store,
       this.reader,

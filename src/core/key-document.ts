@@ -103,7 +103,7 @@ export function withDue(
   key: TokenKey,
   document: KeyDocument,
   hadTask: boolean,
-  at = nextDueAt(document),
+  at: number = nextDueAt(document),
 ): { readonly due?: Due } {
   return hadTask || document.isScheduled === true ? { due: { lane: key.type, at } } : {};
 }

@@ -81,7 +81,15 @@ export class TokenSource {
    */
   async acquire(key: TokenKey, wishMs: number, deadline: Deadline): Promise<CachedRecord> {
     const { records } = this.#parts;
-    await this.assertRegistered(key, deadline);
+    try {
+      await this.assertRegistered(key, deadline);
+    } catch (error) {
+      // What is registered can have dropped out of memory, and the store be away: the token is as good as before.
+      const held = records.cache.get(key);
+      const isGood = held !== undefined && records.leftMs(held) > Math.max(records.minValidityMs(held), wishMs);
+      if (isGood && isTokenError(error) && error.code === 'STORE_UNAVAILABLE') return held;
+      throw error;
+    }
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const held = records.cache.get(key) ?? (await deadline.race(this.#stored(key)));
       if (held === undefined || records.leftMs(held) <= 0) {

@@ -4,7 +4,7 @@ import { TypeNumbers } from '../callbacks/type-numbers.js';
 import { engineOf } from '../core/engine-of.js';
 import { safeCause } from '../core/errors.js';
 import { AccessCheck } from './access/access-check.js';
-import { Call, RouteFailure } from './call.js';
+import { Call, type Permission, RouteFailure } from './call.js';
 import { healthRoutes } from './contracts/health.js';
 import { nativeRoutes } from './contracts/native.js';
 import { schedulerRoutes } from './contracts/scheduler.js';
@@ -18,7 +18,7 @@ import { metricsRoutes } from './metrics/metrics-routes.js';
 import { TaskCensuses } from './metrics/task-census.js';
 import { NodeHttpRequest, sendNodeAnswer } from './node-edge.js';
 import { pageRoutes } from './page/page-routes.js';
-import { permissionFor, secretIn } from './permission.js';
+import { permissionFor } from './permission.js';
 import type { RouteContext } from './route-context.js';
 import { type Match, type Route, Router } from './router.js';
 
@@ -93,17 +93,16 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
       if (failure.status === 500) tell(onError, safeCause(error));
       return withChallenge(route.contract.fail(failure));
     };
-    const admit = (): HttpAnswer | Promise<HttpAnswer> => {
-      const call = new Call(request, params, permissionFor(request, route, check, engine));
-      const appid = call.param('appid');
-      if (route.scope !== 'open') call.require(route.scope, appid === '' ? undefined : appid);
+    const appid = params.get('appid') || undefined;
+    const answerAs = (permission: Permission): HttpAnswer | Promise<HttpAnswer> => {
+      const call = new Call(request, params, permission);
+      if (route.scope !== 'open') call.require(route.scope, appid);
       return route.answer(call);
     };
     try {
       if (allowed !== undefined) return methodNotAllowed(route, allowed);
-      // The secret of an app that another process has registered is known once the store has been read.
-      const opens = route.opensWithSecret === true && secretIn(request) !== undefined;
-      const answered = opens ? engine.start().then(admit) : admit();
+      const permission = permissionFor(request, route, appid, check, engine);
+      const answered = permission instanceof Promise ? permission.then(answerAs) : answerAs(permission);
       return answered instanceof Promise ? answered.catch(fail) : answered;
     } catch (error) {
       return fail(error);

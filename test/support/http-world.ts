@@ -17,15 +17,14 @@ export interface Asked {
   readonly peer?: string;
 }
 
-/** A world whose manager answers over HTTP, without a socket. */
-export class HttpWorld extends World {
+/** A manager that answers over HTTP, without a socket. */
+export class HttpProcess {
   readonly tokens: TokenManager;
   readonly handler: Handler;
 
-  constructor(options: Partial<HandlerOptions> = {}, managerOptions: TokenManagerOptions = {}) {
-    super();
+  constructor(world: World, options: Partial<HandlerOptions> = {}, managerOptions: TokenManagerOptions = {}) {
     // A port where nobody listens: no test asks the real WeChat.
-    this.tokens = this.manager({ wechat: { origins: ['http://127.0.0.1:1'] }, ...managerOptions });
+    this.tokens = world.manager({ wechat: { origins: ['http://127.0.0.1:1'] }, ...managerOptions });
     this.handler = createHandler(this.tokens, { anonymous: true, ...options });
   }
 
@@ -42,6 +41,24 @@ export class HttpWorld extends World {
     const isJson = response.headers.get('content-type')?.includes('json') === true;
     const answered = answer === '' ? undefined : isJson ? JSON.parse(answer) : answer;
     return { status: response.status, headers: response.headers, body: answered };
+  }
+}
+
+/** A world whose manager answers over HTTP. */
+export class HttpWorld extends World {
+  readonly tokens: TokenManager;
+  readonly handler: Handler;
+  readonly #process: HttpProcess;
+
+  constructor(options: Partial<HandlerOptions> = {}, managerOptions: TokenManagerOptions = {}) {
+    super();
+    this.#process = new HttpProcess(this, options, managerOptions);
+    this.tokens = this.#process.tokens;
+    this.handler = this.#process.handler;
+  }
+
+  ask(path: string, asked?: Asked): Promise<Answered> {
+    return this.#process.ask(path, asked);
   }
 }
 

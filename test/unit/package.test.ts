@@ -12,7 +12,10 @@ const subpaths: string[] = Object.keys(manifest.exports).filter((subpath) => sub
 
 describe('package.json', () => {
   it('has an entry point for every source folder that has an index, and no other', () => {
-    const folders = readdirSync(join(root, 'src')).filter((name) => existsSync(join(root, 'src', name, 'index.ts')));
+    const places = ['src', 'src/stores'].flatMap((place) =>
+      readdirSync(join(root, place)).map((name) => ({ name, index: join(root, place, name, 'index.ts') })),
+    );
+    const folders = places.filter(({ index }) => existsSync(index)).map(({ name }) => name);
     const expected = ['.', ...folders.map((name) => `./${name}`)].sort();
     const built = subpaths.filter((subpath) => manifest.exports[subpath].default.endsWith('/index.js'));
     expect(built.sort()).toEqual(expected);

@@ -150,7 +150,7 @@ function assertPerSecond(value: unknown, name: string): asserts value is number 
   assertNumber(name, value, MIN_PER_SECOND, MAX_PER_SECOND);
 }
 
-function isAppid(value: unknown): value is string {
+export function isAppid(value: unknown): value is string {
   try {
     assertAppid(value);
     return true;

@@ -1,15 +1,15 @@
 import type { TaskStatus } from '../../core/status.js';
-import { keyId, tokenKey } from '../../core/token-key.js';
+import { tokenKey } from '../../core/token-key.js';
 import type { TokenRecord } from '../../core/token-record.js';
-import { Turns } from '../../core/turns.js';
 import { badRequest, type Call, RouteFailure } from '../call.js';
 import { type Failure, retryAfterOf } from '../error-status.js';
 import { type HttpAnswer, jsonAnswer } from '../http-message.js';
 import type { Manager } from '../manager.js';
 import type { RouteContext } from '../route-context.js';
 import type { Contract, Route } from '../router.js';
-import { type AppRegistration, registrationOf } from './native-registration.js';
+import { registrationOf } from './native-registration.js';
 import { refreshOrderIn } from './refresh-order.js';
+import { TaskReplacements } from './task-replacements.js';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
@@ -27,7 +27,7 @@ export const nativeContract: Contract = {
 /** The contract of our own. */
 export function nativeRoutes(context: RouteContext): readonly Route[] {
   const contract = nativeContract;
-  const turns = new Turns();
+  const replacements = new TaskReplacements(context);
   return [
     { path: '/tokens', methods: ['GET'], scope: 'read', contract, answer: (call) => list(call, context) },
     { path: '/tokens/:appid/:type', methods: ['GET'], scope: 'read', contract, answer: (call) => read(call, context) },
@@ -50,7 +50,7 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
       methods: ['PUT'],
       scope: 'register',
       contract,
-      answer: (call) => replace(call, context, turns),
+      answer: (call) => replace(call, replacements),
     },
     { path: '/apps/:appid', methods: ['DELETE'], scope: 'register', contract, answer: (call) => remove(call, context) },
   ];
@@ -61,7 +61,8 @@ async function list(call: Call, { manager }: RouteContext): Promise<HttpAnswer> 
   const appid = call.query('appid');
   if (appid !== undefined) call.require('read', appid);
   const tasks: TaskStatus[] = [];
-  for await (const task of tasksIn(call, appid, manager)) {
+  // One more than that tells whether there is another page.
+  for await (const task of tasksIn(call, appid, limit + 1, manager)) {
     if (tasks.length === limit) return jsonAnswer(200, { tasks, after: tasks.at(-1)?.id });
     tasks.push(task);
   }
@@ -69,19 +70,29 @@ async function list(call: Call, { manager }: RouteContext): Promise<HttpAnswer> 
 }
 
 /** Of those who may use some apps only, theirs are read one after another, and not what everybody has. */
-async function* tasksIn(call: Call, appid: string | undefined, manager: Manager): AsyncGenerator<TaskStatus> {
+async function* tasksIn(
+  call: Call,
+  appid: string | undefined,
+  limit: number,
+  manager: Manager,
+): AsyncGenerator<TaskStatus> {
   const after = call.query('after');
   const type = call.query('type');
   const ofType = type === undefined ? {} : { type };
   const appids = appid === undefined ? call.appids : new Set([appid]);
   if (appids === undefined) {
-    yield* manager.status({ ...ofType, ...(after === undefined ? {} : { after }) });
+    yield* manager.status({ ...ofType, limit, ...(after === undefined ? {} : { after }) });
     return;
   }
   const first = after?.split('/')[0] ?? '';
   for (const name of [...appids].toSorted()) {
     if (name < first) continue;
-    yield* manager.status({ ...ofType, appid: name, ...(name === first && after !== undefined ? { after } : {}) });
+    yield* manager.status({
+      ...ofType,
+      limit,
+      appid: name,
+      ...(name === first && after !== undefined ? { after } : {}),
+    });
   }
 }
 
@@ -112,21 +123,9 @@ async function refresh(call: Call, context: RouteContext): Promise<HttpAnswer> {
   return answerWith(key, record, context);
 }
 
-async function replace(call: Call, context: RouteContext, turns: Turns): Promise<HttpAnswer> {
-  const appid = call.param('appid');
-  const registration = registrationOf(appid, await call.json());
-  await turns.take(appid, () => replaceTasks(registration, context));
+async function replace(call: Call, replacements: TaskReplacements): Promise<HttpAnswer> {
+  await replacements.replace(registrationOf(call.param('appid'), await call.json()));
   return DONE;
-}
-
-/** Without `tasks`, those that there are stay. */
-async function replaceTasks(registration: AppRegistration, { manager, engine }: RouteContext): Promise<void> {
-  const { appid } = registration;
-  await manager.register(registration);
-  if (registration.tasks === undefined) return;
-  const named = new Set(registration.tasks.map((task) => keyId({ ...task, appid })));
-  const others = [...engine.registry.tasksOf(appid)].filter(({ key }) => !named.has(keyId(key)));
-  for (const { key } of others) await manager.unregister(appid, key.type, subjectOptions(key.subject));
 }
 
 async function remove(call: Call, { manager }: RouteContext): Promise<HttpAnswer> {
@@ -155,11 +154,14 @@ async function keyIn(call: Call, { manager, engine }: RouteContext): Promise<Key
   const options = subjectOptions(call.query('subject'));
   const { subject } = options;
   if (subject === undefined) return { appid, type, options };
-  await manager.start();
+  // Which throws for what is no key.
   if (manager.hasTask(appid, type, options)) return { appid, type, options };
   const key = tokenKey(appid, type, subject);
-  const isStored = engine.records.cache.get(key) !== undefined || (await engine.writer.read(key)).version > 0;
-  if (isStored) return { appid, type, options };
+  const isKnown =
+    (await engine.early.hasTask(key)) ||
+    engine.records.cache.get(key) !== undefined ||
+    (await engine.writer.read(key)).version > 0;
+  if (isKnown) return { appid, type, options };
   throw new RouteFailure({ status: 404, message: 'nothing is registered or stored for this subject' });
 }
 

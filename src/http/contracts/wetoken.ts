@@ -93,13 +93,14 @@ async function get(call: Call, kind: Kind, context: RouteContext): Promise<HttpA
 }
 
 async function refreshIfDue(call: Call, kind: Kind, context: RouteContext): Promise<HttpAnswer> {
-  const { records, clock } = context.engine;
+  const { manager, engine } = context;
+  const { records, clock } = engine;
   const appid = call.param('appid');
-  await context.manager.start();
+  // Which brings it into memory.
+  const { expiresAt } = await manager.getRecord(appid, kind.type);
   const held = records.cache.get(tokenKey(appid, kind.type, undefined));
   // More than is left can only be had by a refresh, which is joined or started.
-  const isDue = held !== undefined && records.isDue(held);
-  const leastMs = isDue ? held.record.expiresAt - clock.now() + 1 : 0;
+  const leastMs = held !== undefined && records.isDue(held) ? expiresAt - clock.now() + 1 : 0;
   return answerWith(appid, kind, Math.max(leastMs, LEAST_LEFT_MS), context);
 }
 

@@ -4,7 +4,7 @@ import { PACKAGE_VERSION } from '../../core/version.js';
 import type { MetricFamily, Point } from './exposition.js';
 import type { TaskCensus } from './task-census.js';
 
-/** Everything that `GET /metrics` tells: what this process has done, and how the tasks of a census stand. */
+/** Everything that `GET /metrics` tells: what this process has done, and how the tasks stand that it holds. */
 export function metricFamilies(
   { meters, store }: Engine,
   { states, left, worst }: TaskCensus,
@@ -44,21 +44,21 @@ export function metricFamilies(
     {
       name: 'wechat_token_manager_tasks',
       type: 'gauge',
-      help: 'Tasks by state.',
+      help: 'Tasks that this process holds, by state: all, unless the processes of a fleet share them.',
       points: Object.entries(states).map(([state, value]) => ({ labels: { state }, value })),
     },
     {
       name: 'wechat_token_manager_task_expiry_seconds',
       type: 'gaugehistogram',
       unit: 'seconds',
-      help: 'What is left of the tokens of all tasks now; 0 for those that have ended or that there have never been.',
+      help: 'What is left of the tokens of the tasks that this process holds; 0 for those that have ended or have never been.',
       points: [{ value: left }],
     },
     {
       name: 'wechat_token_manager_worst_task_expiry_seconds',
       type: 'gauge',
       unit: 'seconds',
-      help: 'What is left of the tokens of the tasks with the least; negative once ended, 0 without any.',
+      help: 'What is left of the tokens with the least, of the tasks that this process holds; negative once ended, 0 without any.',
       points: worst.map(({ key: { appid, type, subject }, leftSeconds }) => ({
         labels: { appid, type, subject },
         value: leftSeconds,

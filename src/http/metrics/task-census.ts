@@ -1,9 +1,10 @@
 import { setImmediate as othersTurn } from 'node:timers/promises';
 import type { Engine } from '../../core/engine.js';
 import { Histogram } from '../../core/meters.js';
+import type { CachedRecord } from '../../core/record-cache.js';
 import type { RegisteredTask } from '../../core/registry.js';
 import type { TaskStatus } from '../../core/status.js';
-import type { TokenKey } from '../../core/token-key.js';
+import { keyId, type TokenKey } from '../../core/token-key.js';
 
 /** A task and what is left of its token: negative when that has ended, 0 when there is none. */
 export interface TaskLeft {
@@ -11,10 +12,10 @@ export interface TaskLeft {
   readonly leftSeconds: number;
 }
 
-/** How the tasks of some apps stand. */
+/** How the tasks of some apps stand: all of them, or in a fleet those of which this process holds a token or a failure. */
 export interface TaskCensus {
   readonly total: number;
-  /** Those without a usable token whose last attempt failed. */
+  /** Those of them without a usable token whose last attempt failed. */
   readonly troubled: number;
   readonly states: Readonly<Record<TaskStatus['state'], number>>;
   /** Seconds to expiry, 0 where there is no token or it has ended. */
@@ -61,24 +62,39 @@ export class TaskCensuses {
   }
 
   async #take(appids: ReadonlySet<string> | undefined): Promise<TaskCensus> {
-    const { records, failures } = this.#engine;
+    const { records, failures, registry } = this.#engine;
+    const recordOf = this.#recordsByKey();
     const states = { fresh: 0, due: 0, expired: 0, missing: 0 };
     const left = new Histogram(SECONDS_LEFT);
     const worst: TaskLeft[] = [];
+    let seen = 0;
     let total = 0;
     let troubled = 0;
     for (const { key } of this.#tasks(appids)) {
-      if (++total % COUNTED_AT_ONCE === 0) await othersTurn();
-      const held = records.cache.get(key);
+      if (++seen % COUNTED_AT_ONCE === 0) await othersTurn();
+      const held = recordOf(key);
       const leftSeconds = held === undefined ? 0 : records.leftMs(held) / 1_000;
+      const hasFailed = leftSeconds <= 0 && failures.retryAt(key) !== undefined;
+      // How it stands, the store knows, and perhaps another process.
+      if (held === undefined && !hasFailed && !registry.holdsAll) continue;
+      total += 1;
       if (held === undefined) states.missing += 1;
       else if (leftSeconds <= 0) states.expired += 1;
       else states[records.isDue(held) ? 'due' : 'fresh'] += 1;
-      if (leftSeconds <= 0 && failures.retryAt(key) !== undefined) troubled += 1;
+      if (hasFailed) troubled += 1;
       left.observe(Math.max(0, leftSeconds));
       addIfWorse(worst, key, leftSeconds);
     }
     return { total, troubled, states, left, worst };
+  }
+
+  /** Where records that nobody uses are forgotten, to be counted must not be a use. */
+  #recordsByKey(): (key: TokenKey) => CachedRecord | undefined {
+    const { records, registry } = this.#engine;
+    if (registry.holdsAll) return (key) => records.cache.get(key);
+    const held = new Map<string, CachedRecord>();
+    for (const record of records.cache.records()) held.set(keyId(record.key), record);
+    return (key) => held.get(keyId(key));
   }
 
   *#tasks(appids: ReadonlySet<string> | undefined): Iterable<RegisteredTask> {

@@ -244,6 +244,18 @@ describe('reload', () => {
     expect([registry.app('wx1')?.secret, registry.task(KEY)?.params, told]).toEqual(['same', { a: 'same' }, []]);
   });
 
+  test('all who ask while a document is read share the read after it, and see what was written before they asked', async () => {
+    await write(APP, { secret: 'first' });
+    const first = registry.reload(APP);
+    await write(APP, { secret: 'second' });
+    await Promise.all([first, ...Array.from({ length: 20 }, () => registry.reload(APP))]);
+    expect(registry.app('wx1')?.secret).toBe('second');
+    expect(faulty.calls.filter((call) => call === 'get')).toHaveLength(2);
+    await write(APP, { secret: 'third' });
+    await registry.reload(APP);
+    expect(registry.app('wx1')?.secret).toBe('third');
+  });
+
   test('fails when the store does, and leaves what is known', async () => {
     await write(APP, { secret: 'S' });
     await registry.reload(APP);
@@ -310,4 +322,31 @@ test.each([
   const app = appFrom('wx1', content, 7);
   expect(app).toEqual({ appid: 'wx1', secret, accessToken, version: 7 });
   expect(registry.credentials(app, 'plain')).toEqual({ appid: 'wx1', secret, accessToken: accessToken ?? 'plain' });
+});
+
+describe('where not all is held', () => {
+  beforeEach(() => {
+    registry = new Registry(
+      store,
+      reader,
+      { taskAdded() {}, taskReplaced() {}, taskRemoved() {}, registrationChanged() {} },
+      10,
+    );
+  });
+
+  test('an app is read once, when somebody looks at it, and its tasks are not', async () => {
+    await write(APP, { secret: 'S' });
+    await write(TASK, {});
+    await registry.lookAtApp('wx1');
+    await registry.lookAtApp('wx1');
+    expect([registry.app('wx1')?.secret, taskIds()]).toEqual(['S', []]);
+    expect(faulty.calls.filter((call) => call === 'get')).toHaveLength(1);
+  });
+
+  test('an app that there is not is looked for each time', async () => {
+    await registry.lookAtApp('wx1');
+    await write(APP, { secret: 'S' });
+    await registry.lookAtApp('wx1');
+    expect(registry.app('wx1')?.secret).toBe('S');
+  });
 });

@@ -102,9 +102,18 @@ describe('the state of a task', () => {
   });
 
   test('says that a function is missing', async () => {
-    await put('task/wx1/t', { paramsFunction: true });
-    await engine.registry.load();
+    const version = await put('task/wx1/t', { paramsFunction: true });
     expect((await status())[0]?.functionMissing).toBe(true);
+    const task = { key: { appid: 'wx1', type: 't' }, notify: undefined, functionMissing: false, version };
+    engine.registry.setTask({ ...task, params: () => ({}) });
+    expect((await status())[0]?.functionMissing).toBe(false);
+  });
+
+  test('is told with its delivery, whether or not this process holds the task', async () => {
+    await put('task/wx1/t', { notify: 'http://127.0.0.1/CANARY' });
+    const [task] = await status();
+    expect(task?.delivery).toMatchObject({ state: 'waiting', attempts: 0 });
+    expect([...engine.registry.tasks()]).toEqual([]);
   });
 });
 
@@ -199,6 +208,31 @@ describe('pages', () => {
     faulty.before = () => Promise.reject(new Error('gone'));
     await expect(ids()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
+});
+
+test('a task that cannot be read says so, and hides no other', async () => {
+  await put('task/wx1/a', {});
+  await memory.set('task/wx1/b', { format: 2, checksum: 'x' }, 0);
+  await put('task/wx1/c', {});
+  expect(await ids()).toEqual(['wx1/a', 'wx1/b', 'wx1/c']);
+  const [, unreadable] = await status();
+  expect(unreadable?.lastError).toMatchObject({
+    code: 'STORE_UNAVAILABLE',
+    message: expect.stringContaining('format 2'),
+  });
+});
+
+test('a task that is damaged is moved aside, and none any more', async () => {
+  await put('task/wx1/a', {});
+  await memory.set('task/wx1/b', { format: 1, checksum: 'x' }, 0);
+  expect(await ids()).toEqual(['wx1/a']);
+  expect((await memory.get(['task/wx1/b']))[0]).toBeUndefined();
+});
+
+test('documents that name no task do not end the list', async () => {
+  await put('task/odd', {});
+  const all = await many(150);
+  expect((await ids()).sort()).toEqual(all);
 });
 
 test('a document that names no task is passed over', async () => {

@@ -1,0 +1,71 @@
+import { wait } from '../../core/clock.js';
+import { TokenError } from '../../core/errors.js';
+import type { Lease } from '../../core/store.js';
+import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../core/time-limits.js';
+import { assertAppid, keyId, parseKey, type TokenKey } from '../../core/token-key.js';
+import { Turns } from '../../core/turns.js';
+import type { RouteContext } from '../route-context.js';
+import type { AppRegistration } from './native-registration.js';
+
+/**
+ * Registrations that unregister what they do not name. Those of an app follow one another, in the whole fleet: two at once
+ * would each take away the tasks of the other.
+ */
+export class TaskReplacements {
+  readonly #context: RouteContext;
+  readonly #turns = new Turns();
+
+  constructor(context: RouteContext) {
+    this.#context = context;
+  }
+
+  /** Without `tasks`, those that there are stay. */
+  async replace(registration: AppRegistration): Promise<void> {
+    const { manager } = this.#context;
+    const { appid, tasks } = registration;
+    if (tasks === undefined) return manager.register(registration);
+    assertAppid(appid);
+    await this.#turns.take(appid, () =>
+      this.#underLease(appid, async () => {
+        await manager.register(registration);
+        const named = new Set(tasks.map((task) => keyId({ ...task, appid })));
+        const others = (await this.#registered(appid)).filter((key) => !named.has(keyId(key)));
+        for (const { type, subject } of others) await manager.unregister(appid, type, { subject });
+      }),
+    );
+  }
+
+  /** By what the store has: this process may not know of all of them. */
+  async #registered(appid: string): Promise<TokenKey[]> {
+    const keys: TokenKey[] = [];
+    for await (const { id } of this.#context.engine.store.list(`task/${appid}`)) {
+      const key = parseKey(id);
+      if (key !== undefined) keys.push(key);
+    }
+    return keys;
+  }
+
+  async #underLease(appid: string, work: () => Promise<void>): Promise<void> {
+    await this.#context.engine.start();
+    const lease = await this.#lease(appid);
+    try {
+      await work();
+    } finally {
+      await this.#context.engine.store.release(lease);
+    }
+  }
+
+  async #lease(appid: string): Promise<Lease> {
+    const { clock, store } = this.#context.engine;
+    const givesUpAt = clock.monotonic() + LEASE_MS + COMMAND_TIMEOUT_MS;
+    for (;;) {
+      const lease = await store.lease(`app/${appid}/~replacing`, LEASE_MS);
+      if (lease !== undefined) return lease;
+      if (clock.monotonic() >= givesUpAt) {
+        const message = `the tasks of ${appid} are being replaced by others all the time`;
+        throw new TokenError('STORE_UNAVAILABLE', message, { appid, retryable: true });
+      }
+      await wait(clock, 20 + clock.random() * 80, { ref: true });
+    }
+  }
+}
