@@ -29,6 +29,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: SERVE_OPTIONS,
     notes: [
       'Without --keys, --trust and --anonymous it listens on loopback addresses only.',
+      '--store takes redis:, rediss:, valkey:, valkeys:, postgres:, postgresql:, mysql:, mariadb: and sqlite: URLs. Servers on one database share the work. ?prefix= (Redis) and ?table= name what is theirs in it; the driver is installed by you.',
       'SIGTERM lets it finish what is under way and stop; SIGHUP replaces it by a new process without a gap.',
     ],
     load: async () => (await import('./commands/serve.js')).serveCommand,
@@ -97,6 +98,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'take a key out of a file',
     options: [KEYS, JSON_OUTPUT],
     load: async () => (await import('./commands/keys.js')).removeKey,
+  },
+  {
+    name: 'ddl',
+    operands: ['<database>', '[table]'],
+    summary: 'print the statements that make the table in postgres, mysql, mariadb or sqlite',
+    options: [],
+    notes: ['A server makes its table itself; this is for one that may not. It needs the package kysely.'],
+    load: async () => (await import('./commands/ddl.js')).ddl,
   },
   {
     name: 'fake',

@@ -2,12 +2,15 @@
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let found: string | undefined;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let leastEdits = 0;
   for (const candidate of candidates) {
     const isBeginning = word.length > 2 && (candidate.startsWith(word) || word.startsWith(candidate));
-    const distance = isBeginning ? Math.min(1, editDistance(word, candidate)) : editDistance(word, candidate);
-    if (distance >= least) continue;
+    const edits = editDistance(word, candidate);
+    const distance = isBeginning ? Math.min(1, edits) : edits;
+    if (distance > least || (distance === least && edits >= leastEdits)) continue;
     found = candidate;
     least = distance;
+    leastEdits = edits;
   }
   return found;
 }

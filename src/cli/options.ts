@@ -21,10 +21,37 @@ export const HOST: OptionSpec = {
 };
 export const STORE: OptionSpec = {
   name: 'store',
-  value: 'directory',
+  value: 'place',
   fallback: './wechat-tokens',
   variable: true,
-  help: 'where apps, tasks and tokens are kept',
+  help: 'where apps, tasks and tokens are kept: a directory, or the URL of a database that servers share; one with a password belongs into the variable',
+};
+export const STORE_FILE: OptionSpec = {
+  name: 'store-file',
+  value: 'file',
+  variable: true,
+  help: 'holds what --store would be given, such as a URL with a password',
+};
+export const REFRESH: OptionSpec = {
+  name: 'refresh',
+  value: 'when',
+  fallback: 'due',
+  variable: true,
+  help: 'due, or never for a server that only reads what others on the same store refresh',
+};
+export const MAX_PER_SECOND: OptionSpec = {
+  name: 'max-per-second',
+  value: 'number',
+  fallback: '300',
+  variable: true,
+  help: 'how many refreshes that nobody waits for are begun in a second, by all servers on one database',
+};
+export const MAX_PER_SECOND_OF_APP: OptionSpec = {
+  name: 'max-per-second-of-app',
+  value: 'number',
+  fallback: '150',
+  variable: true,
+  help: 'the same for a single app',
 };
 export const ENCRYPTION_KEY_FILE: OptionSpec = {
   name: 'encryption-key-file',
@@ -97,7 +124,11 @@ export const SERVE_OPTIONS: readonly OptionSpec[] = [
   PORT,
   HOST,
   STORE,
+  STORE_FILE,
   ENCRYPTION_KEY_FILE,
+  REFRESH,
+  MAX_PER_SECOND,
+  MAX_PER_SECOND_OF_APP,
   KEYS,
   TRUST,
   ANONYMOUS,

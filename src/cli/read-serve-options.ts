@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { assertCallbackRules } from '../callbacks/callback-url.js';
 import { TrustedPeers } from '../http/access/trusted-peers.js';
 import { parseOrigins, parseProxy } from '../wechat/origins.js';
@@ -13,17 +12,24 @@ import {
   HOST,
   KEYS,
   LEGACY_TYPE_NUMBERS,
+  MAX_PER_SECOND,
+  MAX_PER_SECOND_OF_APP,
   NOTIFY_SECRET_FILE,
   PORT,
   PROXY,
   PUBLIC_CALLBACKS_ONLY,
+  REFRESH,
   STORE,
+  STORE_FILE,
   TRUST,
   WECHAT_ORIGIN,
 } from './options.js';
-import { assertReadableFile } from './readable-file.js';
-import type { ServeOptions } from './serve-options.js';
+import { assertReadableFile, readWholeFile } from './readable-file.js';
+import type { RefreshPace, ServeOptions } from './serve-options.js';
+import { type StoreLocation, storeLocation } from './store-location.js';
 import { asUsage, UsageError } from './usage-error.js';
+
+const MOST_PER_SECOND = 100_000;
 
 /**
  * Checks what can be known of the options before anything is started.
@@ -32,12 +38,13 @@ import { asUsage, UsageError } from './usage-error.js';
  */
 export function readServeOptions(options: OptionValues): ServeOptions {
   const isAnonymous = options.isSet(ANONYMOUS);
-  if (isAnonymous) assertNotIdle(options, [KEYS, TRUST]);
+  if (isAnonymous) assertNotIdle(options, ANONYMOUS, 'lets everybody in', [KEYS, TRUST]);
   return {
     port: portOf(options, PORT),
     host: hostOf(options, HOST),
     store: storeOf(options),
     encryptionKeyFile: fileOf(options, ENCRYPTION_KEY_FILE),
+    refresh: refreshOf(options),
     keys: fileOf(options, KEYS),
     trust: checkedList(options, TRUST, (text) => void new TrustedPeers([text])),
     anonymous: isAnonymous,
@@ -51,12 +58,12 @@ export function readServeOptions(options: OptionValues): ServeOptions {
   };
 }
 
-/** They would do nothing, and whoever gave them would believe themselves safe. */
-function assertNotIdle(options: OptionValues, others: readonly OptionSpec[]): void {
+/** They would do nothing, and whoever gave them would believe that they do. */
+function assertNotIdle(options: OptionValues, cause: OptionSpec, what: string, others: readonly OptionSpec[]): void {
   const other = others.find((option) => options.given(option) !== undefined);
   if (other === undefined) return;
-  const [anonymous, idle] = [options.sourceOf(ANONYMOUS), options.sourceOf(other)];
-  throw new UsageError(`${anonymous} lets everybody in, so that ${idle} would do nothing: leave out one of them`);
+  const [source, idle] = [options.sourceOf(cause), options.sourceOf(other)];
+  throw new UsageError(`${source} ${what}, so that ${idle} would do nothing: leave out one of them`);
 }
 
 function fileOf(options: OptionValues, option: OptionSpec): string | undefined {
@@ -65,10 +72,25 @@ function fileOf(options: OptionValues, option: OptionSpec): string | undefined {
   return given?.text;
 }
 
-function storeOf(options: OptionValues): string {
-  const path = options.text(STORE) as string;
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true) return path;
-  throw new UsageError(`${options.sourceOf(STORE)} must be a directory, got a file`);
+function storeOf(options: OptionValues): StoreLocation {
+  const file = options.given(STORE_FILE);
+  if (file === undefined)
+    return storeLocation({ source: options.sourceOf(STORE), text: options.text(STORE) as string });
+  assertNotIdle(options, STORE_FILE, 'says where the store is', [STORE]);
+  const text = readWholeFile(file).trim();
+  if (/^[^\r\n]+$/.test(text)) return storeLocation({ source: file.source, text });
+  throw new UsageError(`${file.source} must hold one line, a directory or a URL`);
+}
+
+function refreshOf(options: OptionValues): RefreshPace | 'never' {
+  if (options.choice(REFRESH, ['due', 'never']) === 'never') {
+    assertNotIdle(options, REFRESH, 'leaves refreshing to others', [MAX_PER_SECOND, MAX_PER_SECOND_OF_APP]);
+    return 'never';
+  }
+  return {
+    maxPerSecond: options.integer(MAX_PER_SECOND, 1, MOST_PER_SECOND),
+    maxPerSecondOfApp: options.integer(MAX_PER_SECOND_OF_APP, 1, MOST_PER_SECOND),
+  };
 }
 
 function proxyOf(options: OptionValues): string | undefined {

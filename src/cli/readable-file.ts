@@ -3,8 +3,8 @@ import { describeValue } from '../core/redact.js';
 import type { GivenValue } from './option-values.js';
 import { UsageError } from './usage-error.js';
 
-/** Keys and secrets, which somebody may give where a path belongs. */
-const SECRET = /wtm_|whsec_|^[A-Za-z0-9+/]{43}=$|(?=[^/\\.]*\d)[A-Za-z0-9+=_-]{24,}/;
+/** Keys, secrets and URLs, which somebody may give where a path belongs. */
+const SECRET = /:\/\/|wtm_|whsec_|^[A-Za-z0-9+/]{43}=$|(?=[^/\\.]*\d)[A-Za-z0-9+=_-]{24,}/;
 
 /**
  * @throws UsageError naming the option and the path, unless the path may be a secret.
@@ -27,6 +27,22 @@ export function readWholeFile({ source, text }: GivenValue): string {
   } catch (error) {
     throw unreadable(source, text, error);
   }
+}
+
+/**
+ * @throws UsageError for something else than a directory; it need not be there.
+ */
+export function assertDirectory({ source, text }: GivenValue): void {
+  if (statSync(text, { throwIfNoEntry: false })?.isDirectory() ?? true) return;
+  throw new UsageError(`${source} must be a directory, got a file`);
+}
+
+/**
+ * @throws UsageError for a directory; a file need not be there.
+ */
+export function assertNoDirectory({ source, text }: GivenValue): void {
+  if (statSync(text, { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  throw new UsageError(`${source} must name a file, got a directory`);
 }
 
 /**

@@ -1,10 +1,13 @@
+import type { StoreLocation } from './store-location.js';
+
 /** What `serve` was told, by flags and environment, with the defaults filled in. */
 export interface ServeOptions {
   readonly port: number;
   readonly host: string;
-  /** Directory of the store. */
-  readonly store: string;
+  readonly store: StoreLocation;
   readonly encryptionKeyFile: string | undefined;
+  /** `'never'`: others on the same store do it. */
+  readonly refresh: RefreshPace | 'never';
   /** File of API keys. */
   readonly keys: string | undefined;
   readonly trust: readonly string[];
@@ -17,6 +20,12 @@ export interface ServeOptions {
   readonly publicCallbacksOnly: boolean;
   readonly notifySecretFile: string | undefined;
   readonly legacyTypeNumbers: boolean;
+}
+
+/** How many refreshes that nobody waits for are begun in a second. */
+export interface RefreshPace {
+  readonly maxPerSecond: number;
+  readonly maxPerSecondOfApp: number;
 }
 
 /** Somewhere to write text to; a terminal says so, and how wide it is. */

@@ -1,11 +1,18 @@
 import type { ServeOptions } from '../../src/cli/serve-options.js';
 
+import type { DirectoryLocation } from '../../src/cli/store-location.js';
+
+export function directoryStore(path: string): DirectoryLocation {
+  return { kind: 'directory', path, shown: path };
+}
+
 /** What `serve` is told when nobody says anything, but for the port. */
 export const SERVE_OPTIONS: ServeOptions = {
   port: 0,
   host: '127.0.0.1',
-  store: 'wechat-tokens',
+  store: directoryStore('wechat-tokens'),
   encryptionKeyFile: undefined,
+  refresh: { maxPerSecond: 300, maxPerSecondOfApp: 150 },
   keys: undefined,
   trust: [],
   anonymous: false,

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,19 +18,43 @@ export interface LogLine {
 /** A directory of one test: the package as it was built, and a store. */
 export class ServeWorld implements AsyncDisposable {
   readonly directory: string;
+  /** Where servers are started; as a rule where the tests are. */
+  readonly #cwd: string | undefined;
   readonly #servers: ServeProcess[] = [];
 
-  private constructor(directory: string) {
+  private constructor(directory: string, cwd?: string) {
     this.directory = directory;
+    this.#cwd = cwd;
   }
 
   static async create(): Promise<ServeWorld> {
-    const world = new ServeWorld(await mkdtemp(join(tmpdir(), 'wechat-tokens-')));
+    const world = await ServeWorld.#withPackage();
+    await symlink(join(ROOT, 'node_modules'), world.path('app/node_modules'));
+    return world;
+  }
+
+  /**
+   * The package with what it depends on and nothing else, started in a directory of its own.
+   *
+   * @param beside - packages that are installed beside it.
+   * @param here - packages that are installed where it is started.
+   */
+  static async installed(beside: readonly string[] = [], here: readonly string[] = []): Promise<ServeWorld> {
+    const world = await ServeWorld.#withPackage('here');
+    const { dependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+    await mkdir(world.path('here'));
+    await linkPackages([...Object.keys(dependencies), ...beside], world.path('app/node_modules'));
+    await linkPackages(here, world.path('here/node_modules'));
+    return world;
+  }
+
+  static async #withPackage(startedIn?: string): Promise<ServeWorld> {
+    const directory = await mkdtemp(join(tmpdir(), 'wechat-tokens-'));
+    const world = new ServeWorld(directory, startedIn && join(directory, startedIn));
     await mkdir(world.path('app'));
     // Copied, so that a test can break it.
     await cp(join(ROOT, 'dist'), world.path('app/dist'), { recursive: true });
     await cp(join(ROOT, 'package.json'), world.path('app/package.json'));
-    await symlink(join(ROOT, 'node_modules'), world.path('app/node_modules'));
     return world;
   }
 
@@ -48,9 +72,18 @@ export class ServeWorld implements AsyncDisposable {
 
   /** Runs `serve` on a free port; it may not have started yet. */
   spawn(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): ServeProcess {
-    const server = new ServeProcess(this.script, ['--port', '0', '--store', this.store, ...args], env);
+    const saysWhere = env.WECHAT_TOKENS_STORE !== undefined || args.some((arg) => arg.startsWith('--store'));
+    const where = saysWhere ? [] : ['--store', this.store];
+    const server = new ServeProcess(this.script, ['--port', '0', ...where, ...args], env, this.#cwd);
     this.#servers.push(server);
     return server;
+  }
+
+  /** Runs another command. */
+  command(args: readonly string[]): ServeProcess {
+    const command = new ServeProcess(this.script, args, {}, this.#cwd);
+    this.#servers.push(command);
+    return command;
   }
 
   /** Runs `serve`, and resolves when it answers. */
@@ -66,6 +99,11 @@ export class ServeWorld implements AsyncDisposable {
   }
 }
 
+async function linkPackages(names: readonly string[], directory: string): Promise<void> {
+  await mkdir(directory);
+  for (const name of names) await symlink(join(ROOT, 'node_modules', name), join(directory, name));
+}
+
 /** A server as its user sees it: a process, what it prints, and a URL. */
 export class ServeProcess {
   readonly child: ChildProcess;
@@ -75,10 +113,11 @@ export class ServeProcess {
   readonly exited: Promise<number | null>;
   readonly #listeners = new Set<() => void>();
 
-  constructor(script: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+  constructor(script: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string) {
     this.child = spawn(process.execPath, [script, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
+      ...(cwd !== undefined && { cwd }),
     });
     const { stdout, stderr } = this.child;
     if (stdout === null || stderr === null) throw new TypeError('the process has no output');

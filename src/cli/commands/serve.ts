@@ -1,7 +1,11 @@
 import type { CommandCall } from '../command.js';
+import { STORE } from '../options.js';
 import { readServeOptions } from '../read-serve-options.js';
+import { hideStoreArgument } from '../serve/secret-argument.js';
 import { serve } from '../serve/serve.js';
 
 export function serveCommand({ options, io }: CommandCall): Promise<number> {
-  return serve(readServeOptions(options), io);
+  const read = readServeOptions(options);
+  hideStoreArgument(options.given(STORE), read.store, io);
+  return serve(read, io);
 }

@@ -47,7 +47,7 @@ export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<
     await supervisor.start();
     log.info('started', {
       url: urlOf(server),
-      store: options.store,
+      store: options.store.shown,
       contracts: CONTRACTS,
       access,
       pid: supervisor.pid,

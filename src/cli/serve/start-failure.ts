@@ -5,9 +5,28 @@ export class StartFailure extends Error {
   override readonly name: string = 'StartFailure';
 }
 
+/** Failures of stores whose messages are made to be shown. */
+const TELLING = new Set(['RedisFailure', 'SqlFailure']);
+/** What to do, by the code of such a failure. */
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ['UNREACHABLE', 'see whether it runs, and whether it can be reached from here'],
+  ['ECONNREFUSED', 'see whether it runs, and whether it can be reached from here'],
+  ['ENOTFOUND', 'see whether the name of the host is right'],
+  ['ACCESS_DENIED', 'see what the URL says'],
+  ['WRONGPASS', 'see what the URL says'],
+  ['NOAUTH', 'put it into the URL'],
+  ['ERR', 'see what the URL says, the number of the database too'],
+  ['TABLE_UNFIT', 'name another one with ?table=, or use the release that made it'],
+]);
+
 /** A store that does not work: not there, not writable, too slow. */
-export function unusableStore(directory: string, error: unknown): StartFailure {
+export function unusableStore(shown: string, error: unknown): StartFailure {
+  if (error instanceof StartFailure) return error;
   const cause = isTokenError(error) ? error.cause : error;
+  if (cause instanceof Error && TELLING.has(cause.name)) {
+    const advice = ADVICE.get(String((cause as NodeJS.ErrnoException).code));
+    return new StartFailure(`the store ${shown} cannot be used: ${cause.message}${advice ? `; ${advice}` : ''}`);
+  }
   const reason = cause instanceof Error ? safeCause(cause).message : (error as Error).message;
-  return new StartFailure(`the store ${directory} cannot be used: ${reason.replace(/^Error /, '')}`);
+  return new StartFailure(`the store ${shown} cannot be used: ${reason.replace(/^Error /, '')}`);
 }

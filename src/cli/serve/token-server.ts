@@ -52,11 +52,12 @@ export class TokenServer {
   ): Promise<TokenServer> {
     const mode = accessMode(options);
     const opened = await openStore(options);
-    const manager = new TokenManager({ store: opened.store, wechat: wechatOptions(options) });
+    const { refresh } = options;
+    const manager = new TokenManager({ store: opened.store, refresh, wechat: wechatOptions(options) });
     try {
       logEvents(manager, log);
       const handler = asUsage(() => createHandler(manager, handlerOptions(options, mode, log)), withFlagNames);
-      const started = startManager(manager, options.store);
+      const started = startManager(manager, options.store.shown);
       await (until === 'read' ? started : enough(started, manager, log, clock));
       logStore(manager, log);
       reencrypt(opened, log);
@@ -112,11 +113,11 @@ async function enough(started: Promise<void>, manager: TokenManager, log: Log, c
   started.catch((error: unknown) => log.error('startFailed', { error: safeCause(error).message }));
 }
 
-async function startManager(manager: TokenManager, directory: string): Promise<void> {
+async function startManager(manager: TokenManager, shown: string): Promise<void> {
   try {
     await manager.start();
   } catch (error) {
-    throw unusableStore(directory, error);
+    throw unusableStore(shown, error);
   }
 }
 

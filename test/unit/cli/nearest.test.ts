@@ -30,6 +30,10 @@ describe('the nearest word', () => {
     expect(nearest('--key', ['--keys', '--key-file', '--key'])).toBe('--key');
   });
 
+  it('is one with a letter missing before one that only begins the same', () => {
+    expect(nearest('--store-fie', ['--store', '--store-file'])).toBe('--store-file');
+  });
+
   it('is a suggestion, or nothing', () => {
     expect(suggestion('sevre', WORDS)).toBe(' (did you mean serve?)');
     expect(suggestion('xyzzy', WORDS)).toBe('');

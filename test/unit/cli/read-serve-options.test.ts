@@ -8,12 +8,14 @@ import { OptionValues } from '../../../src/cli/option-values.js';
 import { readServeOptions } from '../../../src/cli/read-serve-options.js';
 import type { ServeOptions } from '../../../src/cli/serve-options.js';
 import { UsageError } from '../../../src/cli/usage-error.js';
+import { directoryStore } from '../../support/serve-options.js';
 
 const DEFAULTS: ServeOptions = {
   port: 9_001,
   host: '127.0.0.1',
-  store: './wechat-tokens',
+  store: directoryStore('./wechat-tokens'),
   encryptionKeyFile: undefined,
+  refresh: { maxPerSecond: 300, maxPerSecondOfApp: 150 },
   keys: undefined,
   trust: [],
   anonymous: false,
@@ -26,7 +28,10 @@ const DEFAULTS: ServeOptions = {
   legacyTypeNumbers: false,
 };
 
+const PACE = { maxPerSecond: 300, maxPerSecondOfApp: 150 };
+
 let directory: string;
+let storeFile: string;
 let file: string;
 let other: string;
 
@@ -34,6 +39,8 @@ beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'wechat-options-'));
   file = join(directory, 'a.txt');
   other = join(directory, 'b.txt');
+  storeFile = join(directory, 'store.txt');
+  writeFileSync(storeFile, 'in-the-file\n');
   writeFileSync(file, 'a');
   writeFileSync(other, 'b');
 });
@@ -69,7 +76,15 @@ const same = (text: string): string => text;
 const rows: readonly Row[] = [
   row('port', 'port', '8080', '0', Number),
   row('host', 'host', '0.0.0.0', '::1'),
-  row('store', 'store', './somewhere', '/nowhere/else'),
+  row('store', 'store', './somewhere', '/nowhere/else', directoryStore),
+  {
+    ...row('store-file', 'store', '', '', () => directoryStore('in-the-file')),
+    first: () => storeFile,
+    second: () => storeFile,
+  },
+  row('refresh', 'refresh', 'never', 'due', (text) => (text === 'never' ? text : DEFAULTS.refresh)),
+  row('max-per-second', 'refresh', '7', '100000', (text) => ({ ...PACE, maxPerSecond: Number(text) })),
+  row('max-per-second-of-app', 'refresh', '7', '1', (text) => ({ ...PACE, maxPerSecondOfApp: Number(text) })),
   row('proxy', 'proxy', 'http://10.0.0.9:3128', 'https://user:pass@proxy.test'),
   row('access-token', 'accessToken', 'plain', 'stable'),
   row('trust', 'trust', '10.0.0.0/8', '::1', (text) => [text]),
@@ -156,6 +171,9 @@ describe('options of serve', () => {
     ['wechat-origin', 'https://a.test/path', '--wechat-origin must be an http or https URL without credentials'],
     ['proxy', 'socks5://a', '--proxy must be an http or https URL without path and query'],
     ['access-token', 'stabel', '--access-token must be stable or plain, got "stabel"'],
+    ['refresh', 'nevr', '--refresh must be due or never, got "nevr"'],
+    ['max-per-second', '0', '--max-per-second must be a number from 1 to 100000, got "0"'],
+    ['max-per-second-of-app', '1.5', '--max-per-second-of-app must be a whole number from 1 to 100000, got "1.5"'],
     ['allow-host', 'http://a.test/', "--allow-host must be a host such as 'example.com'"],
   ])('%s is not %s', (name, text, message) => {
     expect(refusal([`--${name}=${text}`])).toContain(message);
@@ -178,8 +196,27 @@ describe('options of serve', () => {
   });
 
   it('a store must be a directory, or not be there yet', () => {
-    expect(read(['--store', directory]).store).toBe(directory);
+    expect(read(['--store', directory]).store).toEqual(directoryStore(directory));
     expect(refusal(['--store', file])).toBe('--store must be a directory, got a file');
+  });
+
+  it('a file that says where the store is goes with no other word on it, and holds one line', () => {
+    expect(refusal(['--store-file', storeFile, '--store', './a'])).toBe(
+      '--store-file says where the store is, so that --store would do nothing: leave out one of them',
+    );
+    writeFileSync(other, 'redis://:CANARY@a.test\nb\n');
+    expect(refusal(['--store-file', other])).toBe('--store-file must hold one line, a directory or a URL');
+    writeFileSync(other, 'redis://:CANARY@a.test:x');
+    expect(refusal(['--store-file', other])).toMatch(/^--store-file must be a URL like redis:/);
+    expect(refusal(['--store-file', 'redis://:CANARY@a.test'])).toBe(
+      '--store-file: what it was given, 22 characters, cannot be read: ENOENT',
+    );
+  });
+
+  it('a server that leaves refreshing to others has no pace', () => {
+    expect(refusal(['--refresh', 'never', '--max-per-second', '5'])).toBe(
+      '--refresh leaves refreshing to others, so that --max-per-second would do nothing: leave out one of them',
+    );
   });
 
   it('that let everybody in do not go with those that do not', () => {

@@ -6,7 +6,7 @@ import { openStore } from '../../../../src/cli/serve/server-store.js';
 import type { ServeOptions } from '../../../../src/cli/serve-options.js';
 import { UsageError } from '../../../../src/cli/usage-error.js';
 import { EncryptedStore, FileStore, TokenManager } from '../../../../src/index.js';
-import { SERVE_OPTIONS } from '../../../support/serve-options.js';
+import { directoryStore, SERVE_OPTIONS } from '../../../support/serve-options.js';
 
 const [FIRST, SECOND] = ['1'.repeat(64), '2'.repeat(64)];
 
@@ -15,7 +15,7 @@ let options: ServeOptions;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'wechat-tokens-'));
-  options = { ...SERVE_OPTIONS, store: join(directory, 'store') };
+  options = { ...SERVE_OPTIONS, store: directoryStore(join(directory, 'store')) };
 });
 
 afterEach(() => rm(directory, { recursive: true, force: true }));
@@ -73,7 +73,9 @@ describe('the store of a server', () => {
 
   it('is not opened without its key, which would have it all moved aside as damaged', async () => {
     await fill(await keyFile(FIRST));
-    expect(await refusal(options)).toBe(`--store: ${options.store} is encrypted: add --encryption-key-file <file>`);
+    expect(await refusal(options)).toBe(
+      `--store: ${options.store.shown} is encrypted: add --encryption-key-file <file>`,
+    );
   });
 
   it('is not opened with another key', async () => {
@@ -105,7 +107,7 @@ describe('the store of a server', () => {
   });
 
   it('cannot be a file', async () => {
-    await writeFile(options.store, '');
+    await writeFile(options.store.shown, '');
     expect(await refusal(options)).toMatch(/^--store: directory must be the path of a directory/);
   });
 });

@@ -12,7 +12,7 @@ import type { ServeOptions } from '../../../../src/cli/serve-options.js';
 import { UsageError } from '../../../../src/cli/usage-error.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 import { CapturedOutput } from '../../../support/command-line.js';
-import { SERVE_OPTIONS } from '../../../support/serve-options.js';
+import { directoryStore, SERVE_OPTIONS } from '../../../support/serve-options.js';
 
 const SECRET = 'CANARY-secret';
 
@@ -53,7 +53,7 @@ afterEach(async () => {
 
 const options = (given: Partial<ServeOptions> = {}): ServeOptions => ({
   ...SERVE_OPTIONS,
-  store: join(directory, 'store'),
+  store: directoryStore(join(directory, 'store')),
   wechatOrigins: [`http://127.0.0.1:${(wechat.address() as AddressInfo).port}`],
   ...given,
 });

@@ -1,0 +1,36 @@
+import * as nodeModule from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { canLoad, ownLoader } from './installed-package.js';
+
+type NextResolve = (specifier: string, context: object) => unknown;
+
+interface ResolveHooks {
+  registerHooks?(hooks: { resolve(specifier: string, context: object, next: NextResolve): unknown }): unknown;
+}
+
+const PACKAGE = 'kysely';
+
+/**
+ * Has the store in SQL find Kysely in the working directory where there is none beside this package, as when the command
+ * is installed for the whole machine. Call it before the store is loaded.
+ */
+export function findKysely(): void {
+  if (canLoad(ownLoader(), PACKAGE)) return;
+  const parentURL = pathToFileURL(join(process.cwd(), 'noop.js')).href;
+  const { registerHooks } = nodeModule as ResolveHooks;
+  if (registerHooks === undefined) {
+    nodeModule.register(`data:text/javascript,${encodeURIComponent(hookIn(parentURL))}`);
+    return;
+  }
+  registerHooks({
+    resolve: (specifier, context, next) => next(specifier, specifier === PACKAGE ? { ...context, parentURL } : context),
+  });
+}
+
+/** For Node before 22.15, which runs them in a thread of their own. */
+function hookIn(parentURL: string): string {
+  const at = JSON.stringify(parentURL);
+  return `export const resolve = (specifier, context, next) =>
+  next(specifier, specifier === '${PACKAGE}' ? { ...context, parentURL: ${at} } : context);`;
+}

@@ -1,0 +1,73 @@
+import type { PostgresPool, PostgresPoolClient } from 'kysely';
+import { assertReadableFile } from '../readable-file.js';
+import { CONNECT_MS, IDLE_MS, KEEP_ALIVE_MS, MOST_CONNECTIONS, STATEMENT_MS } from './pool-bounds.js';
+
+interface Client extends Emitter {
+  query(text: string, values: unknown[]): Promise<never>;
+  release(destroy?: boolean): void;
+}
+
+interface Emitter {
+  on(event: string, listener: (client: Emitter) => void): unknown;
+}
+
+interface Pool extends Emitter {
+  connect(): Promise<Client>;
+  end(): Promise<void>;
+}
+
+interface PgModule {
+  readonly Pool: new (options: object) => Pool;
+}
+
+const FILES = ['sslrootcert', 'sslcert', 'sslkey'];
+
+/**
+ * A pool of `pg`. What the URL says in its query is the driver's.
+ *
+ * @throws UsageError when it names a file that cannot be read.
+ */
+export function postgresPool(module: unknown, url: URL): PostgresPool {
+  for (const name of FILES) {
+    const path = url.searchParams.get(name);
+    if (path !== null) assertReadableFile({ source: `--store: ${name}`, text: path });
+  }
+  const pool = new (module as PgModule).Pool({
+    connectionString: url.href,
+    fallback_application_name: 'wechat-token-manager',
+    max: MOST_CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_MS,
+    query_timeout: STATEMENT_MS,
+    idleTimeoutMillis: IDLE_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    allowExitOnIdle: true,
+  });
+  // Idle clients tell the pool that their connection is lost, busy ones their own listeners; without one the process ends.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return {
+    connect: async () => checkedOut(await pool.connect()),
+    end: () => pool.end(),
+  };
+}
+
+/** One that has not answered in time is not used again: the server may have gone without a word. */
+function checkedOut(client: Client): PostgresPoolClient {
+  let isSilent = false;
+  const query = async (text: string, values: readonly unknown[]): Promise<never> => {
+    try {
+      return await client.query(text, [...values]);
+    } catch (error) {
+      if (!isReadTimeout(error)) throw error;
+      isSilent = true;
+      throw Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
+    }
+  };
+  // The other way to call it is for cursors, of which the store has none.
+  return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release(isSilent) };
+}
+
+function isReadTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout';
+}

@@ -1,0 +1,104 @@
+import type { TokenStore } from '../../core/store.js';
+import type { RedisClient } from '../../stores/redis/index.js';
+import type { ServerLocation } from '../store-location.js';
+import { asUsage } from '../usage-error.js';
+import { type Alternatives, assertInstalled, loadDriver, loaderOf } from './installed-package.js';
+import { CONNECT_MS } from './pool-bounds.js';
+
+interface Server {
+  readonly host: string;
+  readonly port: number;
+  readonly isTls: boolean;
+  readonly database: number;
+  readonly login: { readonly username?: string; readonly password?: string };
+}
+
+interface NodeRedisModule {
+  createClient(options: object): RedisClient;
+}
+
+interface IoRedisModule {
+  readonly Redis: new (options: object) => RedisClient;
+}
+
+/**
+ * After so long without a sign of life a connection is given up: the server may have gone without a word. To `redis`, what
+ * is written is a sign of life too, and the manager writes every two seconds to a store that hangs.
+ */
+const SILENT_MS = 1_900;
+const PING_EVERY_MS = 600;
+const LONGEST_PAUSE_MS = 2_000;
+
+const PACKAGES: Alternatives = ['redis', 'ioredis', 'iovalkey'];
+
+/**
+ * The store in Redis. It connects at its first use, and closes the connection with itself.
+ *
+ * @throws UsageError when no client is installed, or the prefix cannot be one; StartFailure when the client is broken.
+ */
+export async function openRedisStore({ url, name: prefix }: ServerLocation<'redis'>): Promise<TokenStore> {
+  assertInstalled('--store: Redis', [PACKAGES]);
+  const { RedisStore } = await import('../../stores/redis/index.js');
+  const client = clientFor(serverOf(url));
+  // Without a listener an error would end the process, after the store is closed too.
+  client.on('error', () => {});
+  return asUsage(
+    () => new RedisStore(client, prefix === undefined ? {} : { prefix }),
+    (message) => `--store: ${message}`,
+  );
+}
+
+function clientFor(server: Server): RedisClient {
+  const name = PACKAGES.find((candidate) => loaderOf(candidate) !== undefined) ?? PACKAGES[0];
+  const module = loadDriver(name);
+  return name === 'redis' ? nodeRedis(module as NodeRedisModule, server) : ioRedis(module as IoRedisModule, server);
+}
+
+function nodeRedis({ createClient }: NodeRedisModule, { host, port, isTls, database, login }: Server): RedisClient {
+  return createClient({
+    ...login,
+    database,
+    pingInterval: PING_EVERY_MS,
+    socket: {
+      host,
+      port,
+      tls: isTls,
+      connectTimeout: CONNECT_MS,
+      socketTimeout: SILENT_MS,
+      reconnectStrategy: (retries: number) => pauseMs(retries),
+    },
+  });
+}
+
+function ioRedis({ Redis }: IoRedisModule, { host, port, isTls, database, login }: Server): RedisClient {
+  return new Redis({
+    ...login,
+    host,
+    port,
+    db: database,
+    lazyConnect: true,
+    connectTimeout: CONNECT_MS,
+    socketTimeout: SILENT_MS,
+    // Whoever sent a command has given it up by the time that there is a connection again.
+    maxRetriesPerRequest: 0,
+    retryStrategy: (retries: number) => pauseMs(retries),
+    ...(isTls && { tls: {} }),
+  });
+}
+
+function pauseMs(retries: number): number {
+  return Math.min(50 * 2 ** Math.min(retries, 10), LONGEST_PAUSE_MS) * (0.8 + 0.4 * Math.random());
+}
+
+function serverOf({ protocol, hostname, port, username, password, pathname }: URL): Server {
+  return {
+    host: decodeURIComponent(hostname.replace(/^\[(.*)\]$/, '$1')),
+    port: Number(port || 6_379),
+    isTls: protocol === 'rediss:' || protocol === 'valkeys:',
+    database: Number(pathname.slice(1)),
+    login: {
+      ...(username !== '' && { username: decodeURIComponent(username) }),
+      ...(password !== '' && { password: decodeURIComponent(password) }),
+    },
+  };
+}

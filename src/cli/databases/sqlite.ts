@@ -1,0 +1,96 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { SqliteDatabase } from 'kysely';
+import { StartFailure } from '../serve/start-failure.js';
+import { type Alternatives, loaderOf } from './installed-package.js';
+
+interface NodeSqlite {
+  prepare(sql: string): NodeStatement;
+  close(): void;
+}
+
+interface NodeStatement {
+  all(...parameters: unknown[]): unknown[];
+  run(...parameters: unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint };
+  iterate(...parameters: unknown[]): IterableIterator<unknown>;
+}
+
+type Open = (path: string) => SqliteDatabase;
+
+const NODE = 'node:sqlite';
+/** What somebody installed comes before what Node brings along; `libsql` is used like `better-sqlite3`. */
+export const SQLITE_DRIVERS: Alternatives = ['better-sqlite3', 'libsql', NODE];
+
+/** It blocks the process; the store itself tries again for longer. */
+const BUSY_MS = 100;
+// With less than `full` what was just written may be gone after a power failure.
+const SETTINGS = [`busy_timeout = ${BUSY_MS}`, 'journal_mode = wal', 'synchronous = full'];
+
+/**
+ * Opens the file, which only its owner can read, and makes it where there is none.
+ *
+ * @param open - by `sqliteDriver`.
+ */
+export function openSqlite(open: Open, path: string): SqliteDatabase {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, 'a', 0o600));
+  const database = open(path);
+  try {
+    for (const setting of SETTINGS) {
+      const statement = database.prepare(`pragma ${setting}`);
+      if (statement.reader) statement.all([]);
+      else statement.run([]);
+    }
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/**
+ * The first driver that is installed and works here.
+ *
+ * @throws StartFailure when one is installed and none works.
+ */
+export function sqliteDriver(): Open {
+  let broken = '';
+  for (const name of SQLITE_DRIVERS) {
+    const load = loaderOf(name);
+    if (load === undefined) continue;
+    try {
+      const open = name === NODE ? openerOfNode(load(name)) : openerOf(load(name));
+      // The native part is loaded by now, or never.
+      open(':memory:').close();
+      return open;
+    } catch {
+      broken ||= name;
+    }
+  }
+  throw new StartFailure(`the package ${broken} does not work with this Node: install it anew`);
+}
+
+function openerOf(module: unknown): Open {
+  const Database = module as new (path: string) => SqliteDatabase;
+  return (path) => new Database(path);
+}
+
+function openerOfNode(module: unknown): Open {
+  const { DatabaseSync } = module as { readonly DatabaseSync: new (path: string) => NodeSqlite };
+  return (path) => likeBetterSqlite(new DatabaseSync(path));
+}
+
+function likeBetterSqlite(database: NodeSqlite): SqliteDatabase {
+  return {
+    close: () => database.close(),
+    prepare(sql) {
+      const statement = database.prepare(sql);
+      return {
+        reader: /^\s*(?:select|with|pragma)\b|\breturning\b/i.test(sql),
+        all: (parameters) => statement.all(...parameters),
+        run: (parameters) => statement.run(...parameters),
+        iterate: (parameters) => statement.iterate(...parameters),
+      };
+    },
+  };
+}

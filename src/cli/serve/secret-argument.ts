@@ -1,0 +1,27 @@
+import { PROGRAM } from '../help.js';
+import { flagOf, type OptionSpec, variableOf } from '../option.js';
+import type { GivenValue } from '../option-values.js';
+import { STORE, STORE_FILE } from '../options.js';
+import type { CommandIo } from '../serve-options.js';
+import type { StoreLocation } from '../store-location.js';
+
+/**
+ * Everybody on a machine can see the arguments of a process. From here on a password is in those of neither this process
+ * nor those that it starts, but in the environment, which only its user can see.
+ */
+export function hideStoreArgument(given: GivenValue | undefined, location: StoreLocation, io: CommandIo): void {
+  if (given?.source !== flagOf(STORE) || !('isSecret' in location) || !location.isSecret) return;
+  const variable = variableOf(STORE) as string;
+  process.env[variable] = given.text;
+  process.argv = withoutOption(process.argv, STORE);
+  process.title = `${PROGRAM} serve`;
+  io.stderr.write(
+    `${PROGRAM}: everybody on this machine could see the password after ${given.source}: give the URL in ${variable} or with ${flagOf(STORE_FILE)}\n`,
+  );
+}
+
+/** What is left without the option and its values. */
+export function withoutOption(argv: readonly string[], option: OptionSpec): string[] {
+  const flag = flagOf(option);
+  return argv.filter((arg, index) => arg !== flag && argv[index - 1] !== flag && !arg.startsWith(`${flag}=`));
+}

@@ -1,0 +1,77 @@
+import type { GivenValue } from './option-values.js';
+import { UsageError } from './usage-error.js';
+
+export interface ServerUrl {
+  /** Without the parameter that is ours. */
+  readonly url: URL;
+  readonly name: string | undefined;
+  readonly isSecret: boolean;
+}
+
+export type ServerKind = 'redis' | 'postgres' | 'mysql';
+
+const EXAMPLES: Readonly<Record<ServerKind, string>> = {
+  redis: 'redis://:password@127.0.0.1:6379',
+  postgres: 'postgres://user:password@127.0.0.1:5432/database',
+  mysql: 'mysql://user:password@127.0.0.1:3306/database',
+};
+const ENCODE = 'a name or password with one of / ? # @ % has to be percent-encoded';
+
+/**
+ * Takes a URL of a database apart.
+ *
+ * @throws UsageError that shows nothing of it: what looks like a host or a path may be a part of a password.
+ */
+export function serverUrl({ source, text }: GivenValue, kind: ServerKind): ServerUrl {
+  const refuse = (why: string): UsageError => new UsageError(`${source} must be a URL like ${EXAMPLES[kind]}: ${why}`);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^[a-z]+:\/\//i.test(text)) throw refuse(ENCODE);
+  if (!isWellEncoded(url)) throw refuse(ENCODE);
+  if (kind === 'redis') assertRedis(url, refuse);
+  if (kind === 'mysql') assertMysql(url, refuse);
+  const own = kind === 'redis' ? 'prefix' : 'table';
+  if (kind === 'redis') assertParameters(source, url.searchParams, [own], 'Redis');
+  else if (url.searchParams.has('prefix')) throw refuse('the parameter prefix is for Redis, here it is table');
+  const name = url.searchParams.get(own) ?? undefined;
+  if (name !== undefined) url.searchParams.delete(own);
+  const isSecret = url.password !== '' || [...url.searchParams.keys()].some((key) => /pass/i.test(key));
+  return { url, name, isSecret };
+}
+
+/**
+ * @throws UsageError when there is another one, which would do nothing.
+ */
+export function assertParameters(
+  source: string,
+  parameters: URLSearchParams,
+  known: readonly string[],
+  what: string,
+): void {
+  if ([...parameters.keys()].every((key) => known.includes(key))) return;
+  throw new UsageError(`${source}: a URL of ${what} has no parameter but ${known.join(' and ')}`);
+}
+
+/** A password with such characters is cut in two by the parser, and the rest of it becomes a path or a query. */
+function isWellEncoded(url: URL): boolean {
+  if (url.hash !== '' || url.pathname.includes('@')) return false;
+  if (url.username === '' && url.password === '' && url.search.includes('@')) return false;
+  try {
+    for (const part of [url.username, url.password, url.hostname, url.pathname]) decodeURIComponent(part);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function assertRedis({ hostname, username, password, pathname }: URL, refuse: (why: string) => UsageError): void {
+  if (hostname === '') throw refuse('it has no host');
+  if (username !== '' && password === '') throw refuse('a password stands behind a colon, also where there is no name');
+  if (!/^(\/\d{0,5})?$/.test(pathname)) throw refuse('its path can only be the number of a database');
+}
+
+function assertMysql({ hostname, pathname, searchParams }: URL, refuse: (why: string) => UsageError): void {
+  if (hostname === '') throw refuse('it has no host');
+  if (!/^\/[^/]+$/.test(pathname)) throw refuse('its path must be the name of a database');
+  if (![...searchParams.keys()].some((key) => /^(ssl-?mode|tls|use-?ssl)$/i.test(key))) return;
+  throw refuse('TLS is asked for with ssl=true');
+}

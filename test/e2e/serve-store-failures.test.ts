@@ -1,0 +1,255 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { isBuiltin } from 'node:module';
+import { createServer } from 'node:net';
+import mysql from 'mysql2/promise';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { FakeWeChat } from '../../src/testing/index.js';
+import { type MariadbServer, startMariadb } from '../support/mariadb-server.js';
+import { type PostgresServer, startPostgres } from '../support/postgres-server.js';
+import { type ServeProcess, ServeWorld } from '../support/serve-process.js';
+import { SERVE_STORES, type StorePlace } from '../support/serve-stores.js';
+
+const SERVERS = SERVE_STORES.filter(({ isHere, isServer }) => isHere && isServer);
+const isHere = (name: string): boolean => SERVERS.some((server) => server.name === name);
+const PROGRAM = 'wechat-token-manager: ';
+
+let world: ServeWorld;
+let servers: ServeProcess[];
+
+beforeEach(() => {
+  servers = [];
+});
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
+  for (const { lines, errors } of servers) expect(lines.join('\n') + errors).not.toMatch(/CANARY|postgres-password/);
+});
+
+/** What `serve` says when it does not start, and its exit code. */
+async function failure(store: string): Promise<{ code: number | null; said: string }> {
+  const server = world.spawn([], { WECHAT_TOKENS_STORE: store });
+  servers.push(server);
+  const code = await server.exited;
+  expect(server.lines).toEqual([]);
+  expect(server.errors.startsWith(PROGRAM)).toBe(true);
+  expect(server.errors.split('\n')).toHaveLength(2);
+  return { code, said: server.errors.slice(PROGRAM.length).trim() };
+}
+
+async function serves(store: string): Promise<void> {
+  const server = await world.start([], { WECHAT_TOKENS_STORE: store });
+  servers.push(server);
+  expect(await server.stop()).toBe(0);
+}
+
+describe.each(SERVERS)('serve on $name', ({ name, start }) => {
+  let place: StorePlace;
+  const shown = (): string =>
+    place
+      .url('x')
+      .replace(/[^/]*@/, '')
+      .replace(/\?.*/, '');
+
+  beforeAll(async () => {
+    place = await start();
+  });
+  afterAll(() => place[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    world = await ServeWorld.create();
+  });
+
+  test('does not start with a wrong password', async () => {
+    const { code, said } = await failure(place.withPassword('CANARY-wrong') ?? '');
+    expect(code).toBe(1);
+    expect(said).toMatch(/refuse.*; see what the URL says$/);
+    expect(said.startsWith(`the store ${shown()} cannot be used: `)).toBe(true);
+  });
+
+  test('does not start with a database that is not there', async () => {
+    const other = new URL(place.url('x'));
+    other.pathname = name === 'Redis' ? '/999' : '/nothing';
+    const { code, said } = await failure(other.href);
+    expect(code).toBe(1);
+    expect(said).toMatch(
+      name === 'Redis'
+        ? /see what the URL says, the number of the database too$/
+        : /wrong name, password, database or rights/,
+    );
+  });
+
+  test('does not start while nobody listens, and starts afterwards', async () => {
+    await place.kill();
+    try {
+      const { code, said } = await failure(place.url('later'));
+      expect(code).toBe(1);
+      expect(said).toMatch(/\(ECONNREFUSED\); see whether it runs, and whether it can be reached from here$/);
+      expect(said).toContain(shown());
+    } finally {
+      await place.restart();
+    }
+    await serves(place.url('later'));
+  });
+
+  test('does not start where somebody else listens who says nothing', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const address = silent.address();
+    if (address === null || typeof address === 'string') throw new Error('the system gave no port');
+    const url = new URL(place.url('x'));
+    url.port = String(address.port);
+    const { code, said } = await failure(url.href);
+    expect(code).toBe(1);
+    expect(said).toMatch(/^the store \w+:\/\/127\.0\.0\.1:\d+(\/\w+)? cannot be used: /);
+    silent.close();
+  });
+
+  test('does not start with a name that its keys or its table cannot have', async () => {
+    const bad = new URL(place.url('x'));
+    bad.search = name === 'Redis' ? '?prefix=a%20b' : '?table=a-b';
+    const { code, said } = await failure(bad.href);
+    expect(code).toBe(2);
+    expect(said).toMatch(/^--store: (prefix|table) must be /);
+  });
+
+  test.skipIf(name === 'Redis')('does not start on a table of another release', async () => {
+    await serves(place.url('of_another'));
+    await change(place.url('of_another'), "update of_another set version = 2 where id = 'format'");
+    const { code, said } = await failure(place.url('of_another'));
+    expect(code).toBe(1);
+    expect(said).toMatch(/the table has format 2; this release reads format 1; name another one with \?table=/);
+  });
+});
+
+/** Runs statements on the database of a URL. */
+async function change(url: string, ...statements: string[]): Promise<void> {
+  const { protocol, hostname, port, username, password, pathname } = new URL(url);
+  const login = { host: hostname, port: Number(port), user: username, password: decodeURIComponent(password) };
+  const options = { ...login, database: pathname.slice(1) };
+  if (protocol === 'postgres:') {
+    const client = new pg.Client(options);
+    await client.connect();
+    for (const statement of statements) await client.query(statement);
+    await client.end();
+    return;
+  }
+  const connection = await mysql.createConnection({ ...options, multipleStatements: true });
+  for (const statement of statements) await connection.query(statement);
+  await connection.end();
+}
+
+describe.runIf(isHere('PostgreSQL') && isHere('MariaDB'))('a user who may not create tables', () => {
+  let postgres: PostgresServer;
+  let mariadb: MariadbServer;
+  let urls: Readonly<Record<string, { readonly owner: string; readonly user: string; readonly grant: string }>>;
+
+  beforeAll(async () => {
+    [postgres, mariadb] = await Promise.all([startPostgres(), startMariadb()]);
+    const pgUrl = (who: string): string => `postgres://${who}@127.0.0.1:${postgres.connection.port}/postgres`;
+    const myUrl = (who: string): string => `mysql://${who}@127.0.0.1:${mariadb.connection.port}/tokens`;
+    urls = {
+      postgres: {
+        owner: pgUrl(`postgres:${postgres.connection.password}`),
+        user: pgUrl('limited:CANARY'),
+        grant: 'grant select, insert, update, delete on wechat_token_manager to limited',
+      },
+      mysql: {
+        owner: myUrl(`tokens:${mariadb.connection.password}`),
+        user: myUrl('limited:CANARY'),
+        grant: '',
+      },
+    };
+    await change(urls.postgres?.owner ?? '', "create role limited login password 'CANARY'");
+    await mariadb.asRoot("create user limited identified by 'CANARY'");
+    await mariadb.asRoot('grant select, insert, update, delete on tokens.* to limited');
+  });
+  afterAll(() => Promise.all([postgres[Symbol.asyncDispose](), mariadb[Symbol.asyncDispose]()]));
+
+  test.each(['postgres', 'mysql'])(
+    'of %s is told what prints the statements, and serves once they have run',
+    async (kind) => {
+      world = await ServeWorld.create();
+      const { owner = '', user = '', grant = '' } = urls[kind] ?? {};
+      const { code, said } = await failure(user);
+      expect(code).toBe(1);
+      const command = /may not create its table; have what "wechat-token-manager ([^"]+)" prints run/.exec(said)?.[1];
+      expect(command).toBe(`ddl ${kind}`);
+      const ddl = world.command(command?.split(' ') ?? []);
+      expect(await ddl.exited).toBe(0);
+      expect(ddl.errors).toBe('');
+      await change(owner, ddl.lines.join('\n'), ...(grant === '' ? [] : [grant]));
+      await serves(user);
+    },
+  );
+});
+
+describe('a package that is not installed', () => {
+  test.each([
+    ['redis://a.test', 'Redis', 'redis (ioredis or iovalkey will do as well)'],
+    ['postgres://a.test/db', 'PostgreSQL', 'kysely pg'],
+    ['mysql://a.test/db', 'MySQL', 'kysely mysql2'],
+  ])('for %s is named', async (url, what, packages) => {
+    world = await ServeWorld.installed();
+    expect(await failure(url)).toEqual({
+      code: 2,
+      said: `--store: ${what} needs what is not installed: npm install ${packages}, where the command is run or beside this package`,
+    });
+  });
+
+  test('for SQLite is named, but not a driver that Node has itself', async () => {
+    world = await ServeWorld.installed();
+    const { code, said } = await failure('sqlite:./tokens.db');
+    expect(code).toBe(2);
+    expect(said).toMatch(
+      /^--store: SQLite needs what is not installed: npm install kysely( better-sqlite3 \(libsql will do as well\))?, /,
+    );
+  });
+
+  test('is named alone when the other one is there', async () => {
+    world = await ServeWorld.installed(['kysely']);
+    expect((await failure('postgres://a.test/db')).said).toContain(': npm install pg, ');
+    const ddl = world.command(['ddl', 'sqlite']);
+    expect(await ddl.exited).toBe(0);
+  });
+
+  test('is missed by ddl', async () => {
+    world = await ServeWorld.installed();
+    const ddl = world.command(['ddl', 'sqlite']);
+    expect(await ddl.exited).toBe(2);
+    expect(ddl.errors).toContain('npm install kysely, ');
+  });
+
+  test('is not missed by a store in a directory', async () => {
+    world = await ServeWorld.installed();
+    await serves(world.path('store'));
+  });
+});
+
+describe('packages', () => {
+  test.each([
+    ['beside the package', ['kysely', 'libsql'], []],
+    ['where the command is run', [], ['kysely', 'libsql']],
+    ['one here and one there', ['kysely'], ['libsql']],
+  ])('may be installed %s', async (_where, beside, here) => {
+    world = await ServeWorld.installed(beside, here);
+    await serves('sqlite:./tokens.db');
+    expect((await readFile(world.path('here/tokens.db'))).toString('latin1', 0, 15)).toBe('SQLite format 3');
+  });
+
+  test.runIf(isBuiltin('node:sqlite'))('may be none but kysely for SQLite, where Node has a driver', async () => {
+    world = await ServeWorld.installed([], ['kysely']);
+    const wechat = await FakeWeChat.start();
+    const server = await world.start(['--wechat-origin', wechat.origin], { WECHAT_TOKENS_STORE: 'sqlite:./tokens.db' });
+    await server.register('wx0123456789abcdef', 'the-secret-of-the-app');
+    expect(await server.task('wx0123456789abcdef')).toMatchObject({ code: 200, result: expect.any(String) });
+    expect(await server.stop()).toBe(0);
+    await wechat.close();
+  });
+
+  test.runIf(isHere('Redis')).each([['redis'], ['ioredis'], ['iovalkey']])('may be %s for Redis', async (name) => {
+    await using place = (await SERVERS.find((server) => server.name === 'Redis')?.start()) as StorePlace;
+    world = await ServeWorld.installed([], [name]);
+    await serves(place.url(name));
+    expect((await failure(place.withPassword('CANARY-wrong') ?? '')).said).toContain('refuse');
+  });
+});
