@@ -49,7 +49,7 @@ export const MAX_PER_SECOND: OptionSpec = {
 export const MAX_PER_SECOND_OF_APP: OptionSpec = {
   name: 'max-per-second-of-app',
   value: 'number',
-  fallback: '150',
+  fallback: '160',
   variable: true,
   help: 'the same for a single app',
 };

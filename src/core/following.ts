@@ -70,6 +70,7 @@ export class Following {
   /** Notes in the key's document that its value is stale, and makes it due. */
   async #report(key: TokenKey, stale: string): Promise<KeyDocument> {
     const { store, registry, writer, clock } = this.#parts;
+    if (registry.task(key) === undefined) await registry.reload(documentId('task', key));
     if (registry.task(key) === undefined) throw refreshDisabled(key, 'and without a task nobody does it');
     const id = documentId('key', key);
     for (let round = 0; round < MAX_ROUNDS; round++) {

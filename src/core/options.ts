@@ -24,7 +24,7 @@ export interface RefreshOptions {
   /**
    * The same for a single app: 1 to 100,000.
    *
-   * @defaultValue 150
+   * @defaultValue 160
    */
   readonly maxPerSecondOfApp?: number;
   /**
@@ -107,7 +107,8 @@ export interface TokenManagerOptions<Custom extends string = never> {
    */
   readonly timeoutMs?: number;
   /**
-   * How many records of keys without a task are kept in memory: 1 to 10,000,000.
+   * How many records are kept in memory: 1 to 10,000,000. Those of keys with a task are kept however many they are, but for
+   * a Redis or SQL store, which may hold more than one process can.
    *
    * @defaultValue 10,000
    */
@@ -138,7 +139,7 @@ const MAX_DURATION_MS = 31_536_000_000;
 const DEFAULT_TIMEOUT_MS = 25_000;
 const DEFAULT_MAX_CACHED_RECORDS = 10_000;
 /** WeChat's own limit for stable tokens of an app is 10,000 in a minute. */
-const DEFAULT_PER_SECOND_OF_APP = 150;
+const DEFAULT_PER_SECOND_OF_APP = 160;
 const DEFAULT_PER_SECOND = 300;
 const MAX_PER_SECOND = 100_000;
 const STORE_METHODS = ['now', 'get', 'set', 'delete', 'list', 'lease', 'close'];

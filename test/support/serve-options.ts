@@ -12,7 +12,7 @@ export const SERVE_OPTIONS: ServeOptions = {
   host: '127.0.0.1',
   store: directoryStore('wechat-tokens'),
   encryptionKeyFile: undefined,
-  refresh: { maxPerSecond: 300, maxPerSecondOfApp: 150 },
+  refresh: { maxPerSecond: 300, maxPerSecondOfApp: 160 },
   keys: undefined,
   trust: [],
   anonymous: false,

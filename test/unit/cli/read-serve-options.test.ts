@@ -15,7 +15,7 @@ const DEFAULTS: ServeOptions = {
   host: '127.0.0.1',
   store: directoryStore('./wechat-tokens'),
   encryptionKeyFile: undefined,
-  refresh: { maxPerSecond: 300, maxPerSecondOfApp: 150 },
+  refresh: { maxPerSecond: 300, maxPerSecondOfApp: 160 },
   keys: undefined,
   trust: [],
   anonymous: false,
@@ -28,7 +28,7 @@ const DEFAULTS: ServeOptions = {
   legacyTypeNumbers: false,
 };
 
-const PACE = { maxPerSecond: 300, maxPerSecondOfApp: 150 };
+const PACE = { maxPerSecond: 300, maxPerSecondOfApp: 160 };
 
 let directory: string;
 let storeFile: string;

@@ -16,7 +16,7 @@ describe('resolveOptions', () => {
       refreshers: [],
       refreshes: true,
       fetchesWithoutStore: false,
-      pace: { perSecond: 300, perSecondOfApp: 150 },
+      pace: { perSecond: 300, perSecondOfApp: 160 },
       times: { marginMs: undefined, jitterMs: undefined, minValidityMs: undefined },
       accessToken: 'stable',
       timeoutMs: 25_000,

@@ -1,0 +1,19 @@
+// #region other-dialects
+import { type Dialect, MysqlDialect, SqliteDialect } from 'kysely';
+import Database from 'libsql'; // better-sqlite3 has the same interface
+import { createPool } from 'mysql2';
+
+/** MySQL and MariaDB. */
+export function mysql(url: string): Dialect {
+  return new MysqlDialect({ pool: createPool({ uri: url, connectionLimit: 5, connectTimeout: 3_000 }) });
+}
+
+/** For the processes of one machine. */
+export function sqlite(path: string): Dialect {
+  const database = new Database(path);
+  database.pragma('journal_mode = WAL');
+  database.pragma('synchronous = FULL'); // some builds begin with less, and lose the last writes at a power cut
+  database.pragma('busy_timeout = 500');
+  return new SqliteDialect({ database });
+}
+// #endregion

@@ -1,0 +1,32 @@
+// #region sql
+import { type Dialect, Kysely, PostgresDialect } from 'kysely';
+import { Pool } from 'pg';
+import { TokenManager, type TokenManagerOptions } from 'wechat-token-manager';
+import { SqlStore } from 'wechat-token-manager/sql';
+
+export interface Member {
+  readonly tokens: TokenManager;
+  leave(): Promise<void>;
+}
+
+/** Whoever names the same database and table is a member of the fleet. */
+export async function joinOnSql(dialect: Dialect, table: string, options: TokenManagerOptions = {}): Promise<Member> {
+  const kysely = new Kysely<unknown>({ dialect });
+  const store = new SqlStore(kysely, { table });
+  await store.migrate(); // creates the table; or run what `tableDefinition` prints
+  const tokens = new TokenManager({ ...options, store });
+  const leave = async (): Promise<void> => {
+    await tokens.close();
+    await kysely.destroy();
+  };
+  return { tokens, leave };
+}
+
+export function postgres(url: string): Dialect {
+  const pool = new Pool({ connectionString: url, max: 5, connectionTimeoutMillis: 3_000 });
+  // pg tells of lost connections by events, which end the process if nobody listens.
+  const ignore = (): void => {};
+  pool.on('error', ignore).on('connect', (client) => client.on('error', ignore));
+  return new PostgresDialect({ pool });
+}
+// #endregion
