@@ -47,7 +47,7 @@ export interface SqlStoreOptions {
    * ```
    */
   readonly listen?: (channel: string, notified: () => void) => Promise<() => Promise<void>>;
-  /** Whose timers make the store look for changes every half second. Its time is the database's. Default: {@link systemClock}. */
+  /** Whose timers make the store look for changes every half second. Its time is the database's. Default: `systemClock`. */
   readonly clock?: Clock;
 }
 
