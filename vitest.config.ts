@@ -15,6 +15,16 @@ export default defineConfig({
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     projects: [
       project('unit', 30_000),
+      {
+        extends: true,
+        // The same behaviour, on a store whose schedule a fleet shares.
+        test: {
+          name: 'fleet',
+          include: ['test/unit/core/behaviour/**/*.test.ts'],
+          testTimeout: 120_000,
+          provide: { fleet: true },
+        },
+      },
       project('contract', 60_000),
       project('e2e', 120_000),
       {

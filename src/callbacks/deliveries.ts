@@ -4,7 +4,7 @@ import { type RefreshedEvent, tokenEvent } from '../core/events.js';
 import { Schedule } from '../core/schedule.js';
 import { Slots } from '../core/slots.js';
 import type { Lease } from '../core/store.js';
-import { keyId, parseKey, type TokenKey, tokenKey } from '../core/token-key.js';
+import { documentId, keyId, parseKey, type TokenKey, tokenKey } from '../core/token-key.js';
 import { Delivery, type DeliveryParts } from './delivery.js';
 import { HostTurns } from './host-turns.js';
 
@@ -76,8 +76,10 @@ export class Deliveries {
    */
   async deliver(key: TokenKey, lease: Lease): Promise<void> {
     const { store, registry } = this.#parts.engine;
-    const notify = registry.task(key)?.notify;
     try {
+      // Word of its target may not have come.
+      if (registry.task(key)?.notify === undefined) await registry.reload(documentId('task', key));
+      const notify = registry.task(key)?.notify;
       if (notify === undefined) {
         if (lease.document !== undefined) await store.delete(lease.id, lease.document.version);
       } else if (!this.#isStopping) {

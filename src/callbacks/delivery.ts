@@ -13,7 +13,7 @@ import type { Engine } from '../core/engine.js';
 import { TokenError, toTokenError } from '../core/errors.js';
 import { tokenEvent } from '../core/events.js';
 import { failureFacts } from '../core/failure-facts.js';
-import { type KeyDocument, readKeyDocument, type StoredGrant } from '../core/key-document.js';
+import { type KeyDocument, nextDueAt, readKeyDocument, type StoredGrant } from '../core/key-document.js';
 import { isStillRegistered } from '../core/registration-check.js';
 import { secretHash } from '../core/secret-hash.js';
 import type { Due, Lease } from '../core/store.js';
@@ -109,7 +109,8 @@ export class Delivery {
     const document = await reader.read(stored, readDeliveryDocument);
     const keyDocument = await writer.read(this.#key);
     const at = lookAt(this.#owed(document, keyDocument));
-    const due = at === undefined ? this.#dueAfter(keyDocument.grant) : this.#due(at);
+    // Where there is no token, none is to be expected before somebody may try for one.
+    const due = this.#due(at ?? nextDueAt(keyDocument));
     await store.set(id, seal(id, deliveryContent(document)), document.version, { due });
     return at !== undefined && at <= clock.now();
   }

@@ -9,6 +9,7 @@ import type { RefreshReason } from './refresher.js';
 import type { Registry } from './registry.js';
 import type { SharedPace } from './shared-pace.js';
 import type { Claim } from './shared-schedule.js';
+import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { appDocumentId, documentId, keyId, type TokenKey } from './token-key.js';
@@ -31,9 +32,17 @@ interface Order {
   readonly stale: string | undefined;
 }
 
-/** `settled`: what came of it says when the key is due next. `tried`: it does not. `left`: nothing could be
- * tried here. `crowded`: its app has no room for now. */
+/**
+ * `settled`: what came of it says when the key is due next. `tried`: it does not. `left`: nothing came of it here.
+ * `crowded`: its app has no room for now.
+ */
 type Outcome = 'settled' | 'tried' | 'left' | 'crowded';
+
+interface Done {
+  readonly outcome: Outcome;
+  /** What has not been used. */
+  readonly unused: Lease | undefined;
+}
 
 /** For how many looks at the schedule a key is left to others when this process can do nothing for it now. */
 const LEAVE_TO_OTHERS_LOOKS = { least: 2, spread: 8 };
@@ -77,11 +86,17 @@ export class ClaimedKeys {
     const document = await reader.read(lease.document, readKeyDocument);
     failures.learn(key, document);
     const order = this.#isHeld(key) && !this.#isUnwritten(key) ? orderOf(document, clock.now()) : undefined;
-    const outcome = order === undefined ? 'left' : await this.#carryOut(order, key, document, claim, signal);
+    const { outcome, unused }: Done =
+      order === undefined
+        ? { outcome: 'left', unused: lease }
+        : await this.#carryOut(order, key, document, claim, signal);
     if (outcome === 'settled') this.#passes.delete(keyId(key));
-    else if (!signal.aborted)
-      await dueTimes.postpone(key, clock.now() + this.#pauseMs(key, outcome), outcome === 'tried');
-    if (order === undefined) await store.release(lease);
+    else if (!signal.aborted) {
+      const at = clock.now() + this.#pauseMs(key, outcome);
+      // By the same write, so that it is not handed out again before it is put off.
+      if (await dueTimes.postpone(key, at, outcome === 'tried', unused)) return;
+    }
+    if (unused !== undefined) await store.release(unused);
   }
 
   async #carryOut(
@@ -90,18 +105,19 @@ export class ClaimedKeys {
     { recordVersion }: KeyDocument,
     claim: Claim,
     signal: AbortSignal,
-  ): Promise<Outcome> {
-    const { source, records, pace, store } = this.#parts;
+  ): Promise<Done> {
+    const { source, records, pace } = this.#parts;
     const isHeldBack = source.isHeldBack(key);
     if (isHeldBack || !(await pace.takeOfApp(key.appid, signal))) {
-      await store.release(claim.lease);
-      return isHeldBack ? 'left' : 'crowded';
+      return { outcome: isHeldBack ? 'left' : 'crowded', unused: claim.lease };
     }
     const flight = source.flyClaimed(key, reason, stale, claim, recordVersion);
-    await flight.promise.catch(() => {});
-    const unused = flight.takeClaim();
-    if (unused !== undefined) await store.release(unused.lease);
-    return (records.cache.get(key)?.record.version ?? 0) > recordVersion ? 'settled' : 'tried';
+    const hasLanded = await flight.promise.then(
+      () => true,
+      () => false,
+    );
+    const isSettled = (records.cache.get(key)?.record.version ?? 0) > recordVersion;
+    return { outcome: isSettled ? 'settled' : hasLanded ? 'tried' : 'left', unused: flight.takeClaim()?.lease };
   }
 
   /** What the store has not taken is offered to it by itself, and nothing else is asked for meanwhile. */

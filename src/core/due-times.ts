@@ -24,14 +24,16 @@ export class DueTimes {
    * After work that may have changed nothing: a key that is still due is due again at `at`, or later if its document says so.
    *
    * @param isTried - whether what was reported has had its turn.
+   * @param lease - given back by the same write.
+   * @returns whether it has been written, and the lease given back.
    */
-  async postpone(key: TokenKey, at: number, isTried: boolean): Promise<void> {
+  async postpone(key: TokenKey, at: number, isTried: boolean, lease?: Lease): Promise<boolean> {
     const stored = await this.#stored(key);
-    if (stored?.due !== undefined && stored.due.at > this.#clock.now()) return;
-    if (stored === undefined && !(await isStillRegistered(this.#store, key, true))) return;
+    if (stored?.due !== undefined && stored.due.at > this.#clock.now()) return false;
+    if (stored === undefined && !(await isStillRegistered(this.#store, key, true))) return false;
     const found = await this.#reader.read(stored, readKeyDocument);
     const document = isTried ? { ...found, report: undefined } : found;
-    await this.#write(key, document, Math.max(at, nextDueAt(document)));
+    return this.#write(key, document, Math.max(at, nextDueAt(document)), lease);
   }
 
   /** What held back the attempts has gone: a key that has failed, or was put off, is due now. */
@@ -75,10 +77,11 @@ export class DueTimes {
   }
 
   /** Whoever has written meanwhile has said when it is due. */
-  async #write(key: TokenKey, document: KeyDocument, at: number | undefined): Promise<void> {
+  async #write(key: TokenKey, document: KeyDocument, at: number | undefined, lease?: Lease): Promise<boolean> {
     const id = documentId('key', key);
     const content = seal(id, contentWithTrying(document, document.trying));
     const options = at === undefined ? {} : { due: { lane: key.type, at: Math.round(at) } };
-    await this.#store.set(id, content, document.version, options);
+    const releasing = lease === undefined ? options : { ...options, lease };
+    return (await this.#store.set(id, content, document.version, releasing)) !== undefined;
   }
 }

@@ -133,7 +133,8 @@ export class Registry {
 
   async #look(ids: ReadonlySet<string>): Promise<void> {
     const missing = [...ids].filter((id) => !this.#reading.has(id) && !this.#isKnown(id));
-    const reading = new Set([...ids].flatMap((id) => this.#reading.get(id) ?? []));
+    // What is held does not wait for a store that may be away.
+    const reading = new Set([...ids].flatMap((id) => (this.#isKnown(id) ? [] : (this.#reading.get(id) ?? []))));
     if (missing.length > 0) reading.add(this.#read(missing));
     if (reading.size > 0) await Promise.all(reading);
   }

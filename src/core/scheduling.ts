@@ -52,7 +52,9 @@ export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
   const { store, reader, clock, limits, lanes, look, deliver } = parts;
   const pace = new SharedPace(store, reader, clock, limits);
   const dueTimes = new DueTimes(store, reader, clock);
-  const stopping = new AbortController();
+  /** One for each claim: a single signal would collect listeners. */
+  const underWay = new Set<AbortController>();
+  let isStopped = false;
   let claimedKeys: ClaimedKeys | undefined;
 
   async function take(claim: Claim, looked: Promise<void>): Promise<void> {
@@ -67,9 +69,17 @@ export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
       // It keeps its lease until that lapses, so that nobody claims it all the time.
       return;
     }
-    if (key !== undefined) await claimedKeys.take(key, claim, stopping.signal);
+    if (key !== undefined) await takeKey(claimedKeys, key, claim);
     else if (delivered !== undefined) await deliver(delivered, claim);
     else await store.release(lease);
+  }
+
+  async function takeKey(keys: ClaimedKeys, key: TokenKey, claim: Claim): Promise<void> {
+    const stopping = new AbortController();
+    if (isStopped) stopping.abort();
+    underWay.add(stopping);
+    await keys.take(key, claim, stopping.signal);
+    underWay.delete(stopping);
   }
 
   function onClaimed(claims: readonly Claim[]): readonly Promise<void>[] {
@@ -86,7 +96,8 @@ export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
       start: () => schedule.start(),
       check: () => schedule.check(),
       stop() {
-        stopping.abort();
+        isStopped = true;
+        for (const stopping of underWay) stopping.abort();
         return schedule.stop();
       },
     },

@@ -136,8 +136,8 @@ export class SharedPace {
           return true;
         }
       }
-      if (this.#clock.monotonic() >= givesUpAt) return false;
       const aheadMs = Math.max(0, freeAt - now - HORIZON_MS);
+      if (this.#clock.monotonic() + aheadMs >= givesUpAt) return false;
       await this.#pause(aheadMs + 5 + this.#clock.random() * 45, signal);
     }
   }

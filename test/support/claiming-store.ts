@@ -1,3 +1,4 @@
+import { DueQueue } from '../../src/core/due-queue.js';
 import type { JsonObject } from '../../src/core/json.js';
 import type { Due, Lease, StoredDocument, TokenStore } from '../../src/core/store.js';
 
@@ -5,6 +6,7 @@ import type { Due, Lease, StoredDocument, TokenStore } from '../../src/core/stor
 export class ClaimingStore implements TokenStore {
   readonly #store: TokenStore;
   readonly #dues = new Map<string, Due>();
+  readonly #queue = new DueQueue();
 
   constructor(store: TokenStore) {
     this.#store = store;
@@ -25,15 +27,13 @@ export class ClaimingStore implements TokenStore {
     options: { readonly due?: Due; readonly lease?: Lease } = {},
   ): Promise<number | undefined> {
     const version = await this.#store.set(id, data, expected, options);
-    if (version === undefined) return undefined;
-    if (options.due === undefined) this.#dues.delete(id);
-    else this.#dues.set(id, options.due);
+    if (version !== undefined) this.#schedule(id, options.due);
     return version;
   }
 
   async delete(id: string, expected: number): Promise<boolean> {
     const isDeleted = await this.#store.delete(id, expected);
-    if (isDeleted) this.#dues.delete(id);
+    if (isDeleted) this.#schedule(id, undefined);
     return isDeleted;
   }
 
@@ -47,15 +47,16 @@ export class ClaimingStore implements TokenStore {
 
   async claimDue(lanes: readonly string[], limit: number, ttlMs: number): Promise<Lease[]> {
     const now = await this.#store.now();
-    const due = [...this.#dues]
-      .filter(([, { lane, at }]) => lanes.includes(lane) && at <= now)
-      .sort(([, one], [, other]) => one.at - other.at);
+    const looked: string[] = [];
     const leases: Lease[] = [];
-    for (const [id] of due) {
-      if (leases.length === limit) break;
-      const lease = await this.#store.lease(id, ttlMs);
+    while (leases.length < limit && (this.#queue.nextAt() ?? Number.POSITIVE_INFINITY) <= now) {
+      const id = this.#queue.pop(now) as string;
+      looked.push(id);
+      const isOurs = lanes.includes(this.#dues.get(id)?.lane ?? '');
+      const lease = isOurs ? await this.#store.lease(id, ttlMs) : undefined;
       if (lease !== undefined) leases.push(lease);
     }
+    for (const id of looked) this.#schedule(id, this.#dues.get(id));
     return leases;
   }
 
@@ -65,5 +66,15 @@ export class ClaimingStore implements TokenStore {
 
   close(): Promise<void> {
     return this.#store.close();
+  }
+
+  #schedule(id: string, due: Due | undefined): void {
+    if (due === undefined) {
+      this.#dues.delete(id);
+      this.#queue.delete(id);
+    } else {
+      this.#dues.set(id, due);
+      this.#queue.set(id, due.at);
+    }
   }
 }

@@ -1,7 +1,7 @@
 import type { TokenManager, TokenManagerOptions } from '../../src/index.js';
 import { RotatingRefresher } from './rotating-refresher.js';
 import { FaultyStore, shared } from './shared-store.js';
-import { APPID, SECRET, World } from './world.js';
+import { APPID, SECRET, World, type WorldOptions } from './world.js';
 
 export const USER = { subject: 'openid-1' };
 export const TYPE = 'user_token';
@@ -41,9 +41,9 @@ export class RotatingWorld extends World {
   }
 }
 
-export function faulty(): { world: RotatingWorld; store: FaultyStore } {
+export function faulty(options: WorldOptions = {}): { world: RotatingWorld; store: FaultyStore } {
   let store: FaultyStore | undefined;
-  const world = new RotatingWorld({ store: (memory) => (store = new FaultyStore(memory)) });
+  const world = new RotatingWorld({ ...options, store: (inner) => (store = new FaultyStore(inner)) });
   return { world, store: store as FaultyStore };
 }
 

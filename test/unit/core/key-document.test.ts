@@ -10,11 +10,14 @@ import {
   NO_KEY_DOCUMENT,
   nextDueAt,
   readKeyDocument,
+  reportedGrant,
   type StoredGrant,
   type Trying,
+  withDue,
   withoutValue,
   withValue,
 } from '../../../src/core/key-document.js';
+import { secretHash } from '../../../src/core/secret-hash.js';
 
 const ID = 'key/wx1/access_token';
 const GRANT: StoredGrant = { value: 'v', obtainedAt: 1, expiresAt: 3, dueAt: 2, result: { a: 1 } };
@@ -155,5 +158,46 @@ describe('withoutValue and withValue', () => {
       none: null,
     });
     expect(withValue(stored, 'v')).toEqual(result);
+  });
+});
+
+describe('a stale report', () => {
+  const reported = { ...NO_KEY_DOCUMENT, grant: GRANT, report: { value: secretHash('v'), at: 4 } };
+
+  test('is in force for the value that it is of, and makes the key due', () => {
+    expect(reportedGrant(reported)).toBe(GRANT);
+    expect(nextDueAt(reported)).toBe(0);
+    expect(nextDueAt({ ...reported, trying: TRYING })).toBe(6);
+    const replaced = { ...reported, grant: { ...GRANT, value: 'w' } };
+    expect(reportedGrant(replaced)).toBeUndefined();
+    expect(nextDueAt(replaced)).toBe(2);
+    expect(reportedGrant({ ...NO_KEY_DOCUMENT, report: reported.report })).toBeUndefined();
+  });
+
+  test('outlasts a failure, and is answered by a new grant; the value itself is not in it', () => {
+    expect(read(contentWithTrying(reported, TRYING)).report).toEqual(reported.report);
+    expect(read(contentWithGrant(reported, GRANT))).not.toHaveProperty('report');
+    expect(JSON.stringify(reported.report)).not.toContain('"v"');
+  });
+});
+
+describe('what a document is written with', () => {
+  const KEY = { appid: 'wx1', type: 'access_token' };
+  const due = { lane: 'access_token', at: 2 };
+
+  test('is a due where there is a task, and where it stands in the schedule already', () => {
+    const document = { ...NO_KEY_DOCUMENT, grant: GRANT };
+    expect(withDue(KEY, document, true)).toEqual({ due });
+    expect(withDue(KEY, document, true, 7)).toEqual({ due: { ...due, at: 7 } });
+    expect(withDue(KEY, document, false)).toEqual({});
+    expect(withDue(KEY, { ...document, isScheduled: true }, false)).toEqual({ due });
+  });
+
+  test.each([
+    [undefined, undefined],
+    [due, true],
+  ])('by whether it was read with one: %j', (before, isScheduled) => {
+    const document = { id: ID, version: 1, data: seal(ID, {}), ...(before === undefined ? {} : { due: before }) };
+    expect(readKeyDocument(document).isScheduled).toBe(isScheduled);
   });
 });

@@ -131,3 +131,44 @@ describe('RecordCache', () => {
     expect([held(), cache.failure(key('a')), cache.hot('a', 't')]).toEqual([[], undefined, undefined]);
   });
 });
+
+describe('where a fleet shares more than one process can hold', () => {
+  beforeEach(() => {
+    cache = new RecordCache(3, (of) => tasks.has(keyId(of)), false);
+  });
+
+  test('records of keys with a task are bounded too, with a subject and without', () => {
+    for (const subject of [undefined, 's']) {
+      for (const appid of ['a', 'b', 'c', 'd', 'e']) {
+        tasks.add(keyId(key(appid, 't', subject)));
+        put(key(appid, 't', subject));
+      }
+    }
+    expect(held()).toEqual(['c/t/s', 'd/t/s', 'e/t/s']);
+    for (const appid of ['a', 'b', 'c', 'd', 'e']) expect(cache.hot(appid, 't')).toBeUndefined();
+    expect(cache.get(key('a', 't', 's'))).toBeUndefined();
+  });
+
+  test('what is asked for past its look stays, and what was put first does not', () => {
+    for (const appid of ['a', 'b', 'c']) {
+      tasks.add(keyId(key(appid)));
+      put(key(appid));
+    }
+    cache.get(key('a'));
+    tasks.add(keyId(key('d')));
+    put(key('d'));
+    expect(held()).toEqual(['a/t', 'c/t', 'd/t']);
+    expect(cache.hot('b', 't')).toBeUndefined();
+    expect(cache.hot('a', 't')?.key).toEqual(key('a'));
+  });
+
+  test('distrust reaches each record, and what is deleted is gone from both', () => {
+    tasks.add(keyId(key('a')));
+    const kept = put(key('a'));
+    const other = put(key('b'));
+    cache.distrust();
+    expect([kept.checkAt, other.checkAt]).toEqual([Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+    cache.delete(key('a'));
+    expect([cache.hot('a', 't'), cache.get(key('a')), held()]).toEqual([undefined, undefined, ['b/t']]);
+  });
+});

@@ -420,3 +420,76 @@ describe('unregister', () => {
     expect(registry.task({ appid: 'wx1', type: 'access_token' })).toBeDefined();
   });
 });
+
+describe('where the schedule is in the store', () => {
+  const KEY_ID = 'key/wx1/access_token';
+  let hurried: string[];
+
+  beforeEach(() => {
+    hurried = [];
+    const store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
+    const reader = new DocumentReader(store, () => {});
+    const hurryApp = (appid: string): void => void hurried.push(appid);
+    registrar = new Registrar({ store, reader, registry, clock, isShared: true, hurryApp });
+  });
+
+  async function dueOf(id: string): Promise<unknown> {
+    return (await memory.get([id]))[0]?.due;
+  }
+
+  test('a new task is due now, after it is there, and so is the delivery of its tokens', async () => {
+    const written: string[] = [];
+    faulty.before = (method, id) => void (method === 'set' && written.push(String(id)));
+    await register({ appid: 'wx1', secret: 'S', tasks: ['access_token'] });
+    expect(written).toEqual([TASK, APP, KEY_ID]);
+    expect(await dueOf(KEY_ID)).toEqual({ lane: 'access_token', at: clock.now() });
+    const plan = planRegistration({ appid: 'wx1', tasks: ['jsapi_ticket'] }, () => {});
+    const told = plan.tasks.map((task) => ({ ...task, notify: 'http://shop.test/' }));
+    await registrar.register({ ...plan, tasks: told });
+    expect(await dueOf('delivery/wx1/jsapi_ticket')).toEqual({ lane: 'deliver', at: clock.now() });
+  });
+
+  test('what is registered again as it is writes nothing, and moves no due', async () => {
+    const registration = { appid: 'wx1', secret: 'S', tasks: ['access_token'] };
+    await register(registration);
+    const due = { lane: 'access_token', at: clock.now() + 5_000 };
+    await write(KEY_ID, {}, { due });
+    faulty.calls.length = 0;
+    await register(registration);
+    expect(faulty.calls.filter((call) => call === 'set')).toEqual([]);
+    expect(await dueOf(KEY_ID)).toEqual(due);
+  });
+
+  test('a due that has gone is put back by the same registration', async () => {
+    const registration = { appid: 'wx1', secret: 'S', tasks: ['access_token'] };
+    await register(registration);
+    await write(KEY_ID, { kept: true });
+    await register(registration);
+    expect(await dueOf(KEY_ID)).toEqual({ lane: 'access_token', at: clock.now() });
+    expect((await contents())[KEY_ID]).toEqual({ kept: true });
+  });
+
+  test('another task is due now, since what held it back may have gone, and the rest of its app is left alone', async () => {
+    await register({ appid: 'wx1', secret: 'S', tasks: ['access_token', 'jsapi_ticket'] });
+    for (const type of ['access_token', 'jsapi_ticket']) {
+      await write(`key/wx1/${type}`, {}, { due: { lane: type, at: clock.now() + 600_000 } });
+    }
+    await register({ appid: 'wx1', tasks: [{ type: 'access_token', params: { given: true } }, 'jsapi_ticket'] });
+    expect(await dueOf(KEY_ID)).toEqual({ lane: 'access_token', at: clock.now() });
+    expect(await dueOf('key/wx1/jsapi_ticket')).toEqual({ lane: 'jsapi_ticket', at: clock.now() + 600_000 });
+    expect(hurried).toEqual([]);
+  });
+
+  test('another secret hurries all of its app, and a new app nothing', async () => {
+    await register({ appid: 'wx1', secret: 'S', tasks: ['access_token'] });
+    expect(hurried).toEqual([]);
+    await register({ appid: 'wx1', secret: 'another' });
+    expect(hurried).toEqual(['wx1']);
+  });
+
+  test('a due that cannot be written takes the whole registration back', async () => {
+    failAt(3);
+    await expect(register({ appid: 'wx1', secret: 'S', tasks: ['access_token'] })).rejects.toThrow();
+    expect(await contents()).toEqual({});
+  });
+});

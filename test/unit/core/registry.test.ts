@@ -349,4 +349,63 @@ describe('where not all is held', () => {
     await registry.lookAtApp('wx1');
     expect(registry.app('wx1')?.secret).toBe('S');
   });
+
+  test('what has not been looked at for long is forgotten, and what is looked at often is not', async () => {
+    for (let app = 0; app < 30; app++) {
+      await write(`app/wx${app}`, { secret: `S${app}` });
+      await write(`task/wx${app}/access_token`, {});
+    }
+    for (let app = 0; app < 30; app++) {
+      await registry.look([{ appid: 'wx0', type: 'access_token' }]);
+      await registry.look([{ appid: `wx${app}`, type: 'access_token' }]);
+    }
+    expect(taskIds()).toEqual(['wx0', 'wx26', 'wx27', 'wx28', 'wx29'].map((appid) => `${appid}/access_token`));
+    expect(registry.app('wx0')?.secret).toBe('S0');
+    expect(registry.knows('wx5')).toBe(false);
+    faulty.calls.length = 0;
+    await registry.look([{ appid: 'wx0', type: 'access_token' }]);
+    expect(faulty.calls).toEqual([]);
+  });
+
+  test('that an app has no such task is remembered; of an app that there is not, nothing is', async () => {
+    await write(APP, {});
+    await registry.look([KEY]);
+    await registry.look([KEY]);
+    expect(faulty.calls).toEqual(['get']);
+    const unknown = { appid: 'unknown', type: 'access_token' };
+    await registry.look([unknown]);
+    await registry.look([unknown]);
+    expect(faulty.calls).toEqual(['get', 'get', 'get']);
+    expect([registry.concerns(TASK), registry.concerns('task/unknown/access_token')]).toEqual([true, false]);
+  });
+
+  test('what was known of an app ends with it: what is registered under its name next is looked at', async () => {
+    await write(APP, {});
+    await registry.look([KEY]);
+    registry.removeApp('wx1');
+    await write(TASK, {});
+    await registry.look([KEY]);
+    expect([registry.knows('wx1'), taskIds()]).toEqual([true, ['wx1/access_token']]);
+  });
+
+  test('a task whose params are a function is never forgotten', async () => {
+    registry.setTask({ key: KEY, params: () => ({}), notify: undefined, functionMissing: false, version: 1 });
+    for (let app = 2; app < 30; app++) {
+      await write(`app/wx${app}`, {});
+      await registry.look([{ appid: `wx${app}`, type: 'access_token' }]);
+    }
+    expect(taskIds()).toContain('wx1/access_token');
+  });
+
+  test('load reads again what is held, and nothing else', async () => {
+    await write(APP, { secret: 'S' });
+    await write(TASK, {});
+    await write('app/wx2', {});
+    await registry.look([KEY]);
+    await write(APP, { secret: 'another' });
+    await remove(TASK);
+    await registry.load();
+    expect([registry.app('wx1')?.secret, taskIds(), registry.knows('wx2')]).toEqual(['another', [], false]);
+    expect(faulty.calls).not.toContain('list');
+  });
 });

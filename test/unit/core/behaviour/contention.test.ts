@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { TokenError, type TokenManager } from '../../../../src/index.js';
+import { ownScheduleTest } from '../../../support/fleet-mode.js';
 import { shared } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
@@ -59,7 +60,7 @@ describe('while another process has the lease', () => {
     expect([world.announced('upstream'), world.announced('store')]).toEqual([1, announced]);
   });
 
-  test('I2: a refresh that is due takes what that one stores', async () => {
+  ownScheduleTest('I2: a refresh that is due takes what that one stores', async () => {
     await using world = new DeafWorld();
     const [one, other] = await world.two();
     await world.clock.advance(LIFE_MS);

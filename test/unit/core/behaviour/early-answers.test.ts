@@ -1,6 +1,7 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect } from 'vitest';
 import { createHandler } from '../../../../src/http/index.js';
 import type { TokenManager } from '../../../../src/index.js';
+import { ownScheduleTest as test } from '../../../support/fleet-mode.js';
 import { FaultyStore, shared } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 

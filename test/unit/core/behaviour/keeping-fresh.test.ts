@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Grant, TokenError, TokenManager } from '../../../../src/index.js';
+import { ownScheduleTest } from '../../../support/fleet-mode.js';
 import { FaultyStore } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
@@ -24,7 +25,7 @@ test('a registered task is fetched without anybody asking, and refreshed ahead f
   expect(world.log.filter((line) => line.startsWith('refreshed'))).toHaveLength(6);
 });
 
-test.each([
+ownScheduleTest.each([
   { random: 0, dueBeforeExpiryMs: 300_000 },
   { random: 0.5, dueBeforeExpiryMs: 600_000 },
   { random: 0.999_999, dueBeforeExpiryMs: 899_999 },
@@ -354,7 +355,8 @@ test.each([
   await using world = new World();
   world.wechat.always = new TokenError('UPSTREAM_UNAVAILABLE', 'down', { retryable: true, retryAt });
   await world.registered();
-  await world.clock.advance(hours * 3_600_000);
+  // A shared schedule may be late by a look.
+  await world.clock.advance(hours * 3_600_000 + 5_000);
   expect(world.wechat.calls).toBeGreaterThanOrEqual(2);
   expect(world.wechat.calls).toBeLessThan(hours * 150);
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ownScheduleTest } from '../../../support/fleet-mode.js';
 import { RotatingWorld, TYPE, USER } from '../../../support/rotating-world.js';
 import { APPID, SECRET, World } from '../../../support/world.js';
 
@@ -27,7 +28,7 @@ test('a ticket that nobody has put says that nobody can ask for it', async () =>
   });
 });
 
-test('a task whose refresher this process lacks is left to those that have it, and it says so', async () => {
+ownScheduleTest('a task whose refresher this process lacks is left to those that have it, and it says so', async () => {
   await using world = new RotatingWorld();
   const params = { refresh_token: world.upstream.authorize() };
   const tokens = await world.withTask(params);

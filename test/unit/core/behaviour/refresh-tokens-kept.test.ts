@@ -206,8 +206,9 @@ test('I3: a store that is slow and does not fail loses none of many refresh toke
     return isSlow ? takes(700) : undefined;
   };
   const tokens: TokenManager<'user_token'> = world.process();
-  await tokens.register({ appid: APPID, secret: SECRET, tasks: withParams });
+  const registered = tokens.register({ appid: APPID, secret: SECRET, tasks: withParams });
   await world.clock.advance(180_000);
+  await registered;
   const ids = tasks.map(({ subject }) => `key/${APPID}/${TYPE}/${subject}`);
   const stored = (await world.store.get(ids)) as readonly { data: { rotation?: { token?: string } } }[];
   expect(stored.filter(({ data }) => !good.has(data.rotation?.token ?? ''))).toEqual([]);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { TokenError } from '../../../../src/index.js';
+import { ownScheduleTest } from '../../../support/fleet-mode.js';
 import { FaultyStore } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
@@ -111,7 +112,7 @@ test('I3: nobody counts on a document that somebody else writes and takes back',
   expect(other.hasTask(APPID, TYPE)).toBe(true);
 });
 
-test('what is registered while the store is being read is not forgotten', async () => {
+ownScheduleTest('what is registered while the store is being read is not forgotten', async () => {
   const { world, store } = troubled();
   await using _ = world;
   let changed: (id: string | undefined) => void = () => {};
@@ -170,7 +171,7 @@ test('status tells how each task stands, a page at a time, and nothing secret', 
     appid: APPID,
     tasks: Array.from({ length: 5 }, (_item, index) => ({ type: TYPE, subject: `user-${index}` })),
   });
-  await world.clock.advance(0);
+  await world.clock.advance(3_000);
   const all: string[] = [];
   for await (const task of tokens.status()) {
     all.push(task.id);

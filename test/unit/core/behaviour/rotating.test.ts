@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TokenError } from '../../../../src/index.js';
+import { type JsonObject, TokenError } from '../../../../src/index.js';
 import {
   faulty,
   ID,
@@ -224,7 +224,7 @@ test('I3: a process that dies when the store has the new refresh token has lost 
   await world.clock.advance(100);
   world.upstream.answering = () => {};
   const other = await world.withTask(params);
-  expect(other.peek(APPID, TYPE, USER)?.value).toBe('token of refresh-2 1');
+  expect(await other.get(APPID, TYPE, USER)).toBe('token of refresh-2 1');
   await world.clock.advance(LIFE_MS);
   expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
   await lost;
@@ -363,7 +363,9 @@ test('a key that nothing can be refreshed with fails before anybody is asked, an
   const tokens = await world.withTask();
   await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'INPUT_MISSING' });
   expect(world.upstream.sent).toEqual([]);
-  expect(await world.stored()).toBeUndefined();
+  // A schedule that is shared has an empty document that is due.
+  const { format: _format, checksum: _checksum, ...left } = ((await world.stored()) ?? {}) as JsonObject;
+  expect(left).toEqual({});
 });
 
 test('a params function that fails costs nothing where the store has a refresh token', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { TokenError } from '../../../../src/index.js';
+import { ownScheduleTest } from '../../../support/fleet-mode.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
 const LIFE_MS = 7_200_000;
@@ -129,7 +130,7 @@ test('what concerns one host alone leaves the work to the others', async () => {
   expect(world.wechat.calls).toBe(2);
 });
 
-test('a restart makes no upstream call while the token is fresh, and keeps its time', async () => {
+ownScheduleTest('a restart makes no upstream call while the token is fresh, and keeps its time', async () => {
   await using world = new World();
   const first = await world.registered();
   const { dueAt } = await first.getRecord(APPID, TYPE);

@@ -1,0 +1,136 @@
+import { expect, test } from 'vitest';
+import { Deliveries } from '../../../../src/callbacks/deliveries.js';
+import type { GuardedAnswer, GuardedRequest } from '../../../../src/callbacks/guarded-request.js';
+import { TypeNumbers } from '../../../../src/callbacks/type-numbers.js';
+import { engineOf } from '../../../../src/core/engine-of.js';
+import { TokenError } from '../../../../src/index.js';
+import { FleetWorld, type Process, seeded } from '../../../support/fleet-world.js';
+import { APPID, SECRET, TYPE } from '../../../support/world.js';
+
+const NOTIFY = 'http://shop.test/wechat';
+const ID = `delivery/${APPID}/${TYPE}`;
+const HOUR_MS = 3_600_000;
+
+/** A fleet whose deliveries go to a target that notes them. */
+class DeliveringWorld extends FleetWorld {
+  readonly told: string[] = [];
+  answer: () => Promise<GuardedAnswer> = async () => ({ status: 204, body: Buffer.alloc(0) });
+
+  async delivering(): Promise<Process> {
+    const process = this.process();
+    this.attach(process);
+    await process.tokens.start();
+    return process;
+  }
+
+  attach(process: Process): Deliveries {
+    const engine = engineOf(process.tokens);
+    const requests = {
+      send: async (request: GuardedRequest): Promise<GuardedAnswer> => {
+        this.told.push(JSON.parse(String(request.body)).access_token);
+        return this.answer();
+      },
+    };
+    const deliveries = new Deliveries({ engine, requests, typeNumbers: new TypeNumbers(false), secrets: [] });
+    engine.attach({
+      assertUrl: () => {},
+      askParams: async () => ({}),
+      typeNumbers: 'standard',
+      start: () => deliveries.start(),
+      taskChanged: (key) => deliveries.taskChanged(key),
+      taskRemoved: (key) => deliveries.taskRemoved(key),
+      deliver: (key, lease) => deliveries.deliver(key, lease),
+      stop: () => deliveries.stop(),
+    });
+    return deliveries;
+  }
+
+  async registerTold({ tokens }: Process, notify: string | undefined = NOTIFY): Promise<void> {
+    const task = { type: TYPE, ...(notify === undefined ? {} : { notify }) } as const;
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [task] });
+  }
+}
+
+test('every new token is delivered once by a fleet of four', async () => {
+  await using world = new DeliveringWorld({ random: seeded(1) });
+  const [one] = await Promise.all(Array.from({ length: 4 }, () => world.delivering()));
+  await world.registerTold(one as Process);
+  await world.clock.advance(3 * 7_200_000);
+  expect(world.told).toEqual(['token-1', 'token-2', 'token-3', 'token-4'].slice(0, world.fetches.length));
+  expect(world.fetches.length).toBeGreaterThanOrEqual(3);
+});
+
+test('a process that has fetched a token and dies before it is delivered is stood in for within a minute', async () => {
+  await using world = new DeliveringWorld({ random: seeded(2) });
+  const dying = await world.delivering();
+  await world.registerTold(dying);
+  dying.way.afterSet = async (id) => {
+    if (id !== `key/${APPID}/${TYPE}` || world.fetches.length === 0) return;
+    dying.die();
+  };
+  await world.clock.advance(3_000);
+  expect(world.fetches).toHaveLength(1);
+  expect(world.told).toEqual([]);
+  await world.delivering();
+  await world.clock.advance(60_000);
+  expect(world.told).toEqual(['token-1']);
+  await world.clock.advance(HOUR_MS);
+  expect(world.told).toEqual(['token-1']);
+});
+
+test('a process that dies while the target is being told makes it be told once more', async () => {
+  await using world = new DeliveringWorld({ random: seeded(3) });
+  const dying = await world.delivering();
+  world.answer = async () => {
+    world.answer = async () => ({ status: 204, body: Buffer.alloc(0) });
+    dying.die();
+    return { status: 204, body: Buffer.alloc(0) };
+  };
+  await world.registerTold(dying);
+  await world.clock.advance(3_000);
+  expect(world.told).toEqual(['token-1']);
+  await world.delivering();
+  await world.clock.advance(90_000);
+  expect(world.told).toEqual(['token-1', 'token-1']);
+});
+
+test('what has no token to tell of is looked at when there may be one, and not twice a minute', async () => {
+  await using world = new DeliveringWorld({ random: seeded(4) });
+  world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'frozen', { errcode: 40243 });
+  await world.registerTold(await world.delivering());
+  await world.clock.advance(60_000);
+  const claims = world.countClaims();
+  await world.clock.advance(HOUR_MS);
+  // Of the key six, and of its delivery about as many.
+  expect(claims()).toBeLessThanOrEqual(20);
+});
+
+test('a target that is taken away is not looked after any more; one that is given again is told', async () => {
+  await using world = new DeliveringWorld({ random: seeded(5) });
+  const one = await world.delivering();
+  await world.registerTold(one);
+  await world.clock.advance(3_000);
+  await one.tokens.register({ appid: APPID, tasks: [TYPE] });
+  await world.clock.advance(2 * 7_200_000);
+  expect(await world.document(ID)).toBeUndefined();
+  const before = world.told.length;
+  await world.registerTold(one);
+  await world.clock.advance(60_000);
+  expect(world.told.length).toBe(before + 1);
+});
+
+test('a target of which no word has come is not taken out of the schedule', async () => {
+  await using world = new DeliveringWorld({ random: seeded(6) });
+  const deaf = world.process();
+  deaf.way.watch = async () => async () => {};
+  const deliveries = world.attach(deaf);
+  await deaf.tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
+  const other = await world.delivering();
+  await world.registerTold(other);
+  await other.tokens.close();
+  const lease = await world.store.lease(ID, 20_000);
+  expect(lease?.document?.due).toBeDefined();
+  await deliveries.deliver({ appid: APPID, type: TYPE }, lease as never);
+  expect((await world.document(ID))?.due).toBeDefined();
+  expect(engineOf(deaf.tokens).registry.task({ appid: APPID, type: TYPE })?.notify).toBe(NOTIFY);
+});

@@ -1,0 +1,195 @@
+import { describe, expect, test } from 'vitest';
+import { type TokenError, TokenManager } from '../../../../src/index.js';
+import { FleetWorld, keyOf, type Process, seeded } from '../../../support/fleet-world.js';
+import { shared } from '../../../support/shared-store.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+
+const LIFE_MS = 7_200_000;
+
+/** One that refreshes, with a token, and one that follows. */
+async function pair(world: FleetWorld): Promise<{ refresher: Process; follower: Process }> {
+  const refresher = await world.started();
+  await world.register(refresher.tokens, APPID);
+  await refresher.tokens.get(APPID, TYPE);
+  return { refresher, follower: await world.started({ refresh: 'never' }) };
+}
+
+/** What has come of a promise once `ms` have passed. */
+async function outcomeAfter(world: World, ms: number, promise: Promise<string>): Promise<string> {
+  const outcome = promise.catch((error: TokenError) => error.code);
+  await world.clock.advance(ms);
+  return outcome;
+}
+
+describe('a process that leaves refreshing to others', () => {
+  test('answers from the store, then from memory, and fetches nothing in ten lives', async () => {
+    await using world = new FleetWorld({ random: seeded(1) });
+    const { refresher, follower } = await pair(world);
+    refresher.way.before = () => {};
+    expect(await follower.tokens.get(APPID, TYPE)).toBe('token-1');
+    const commands = follower.way.calls.length;
+    for (let hit = 0; hit < 100; hit++) expect(await follower.tokens.get(APPID, TYPE)).toBe('token-1');
+    expect(follower.way.calls).toHaveLength(commands);
+    await world.clock.advance(2 * LIFE_MS);
+    const value = (await refresher.tokens.getRecord(APPID, TYPE)).value;
+    expect(await outcomeAfter(world, 1_000, follower.tokens.get(APPID, TYPE))).toBe(value);
+    expect(follower.way.calls).not.toContain('claimDue');
+    expect(follower.way.calls).not.toContain('lease');
+  });
+
+  test('says REFRESH_DISABLED of a token that is not there, within its deadline, and asks nobody', async () => {
+    await using world = new FleetWorld();
+    const follower = await world.started({ refresh: 'never' });
+    await follower.tokens.register({ appid: APPID, secret: SECRET });
+    await expect(follower.tokens.get(APPID, TYPE)).rejects.toMatchObject({
+      code: 'REFRESH_DISABLED',
+      appid: APPID,
+      type: TYPE,
+    });
+    await expect(follower.tokens.get('unknown', TYPE)).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
+    expect(world.wechat.calls).toBe(0);
+  });
+
+  test('registers a task that the others fetch', async () => {
+    await using world = new FleetWorld();
+    await world.started();
+    const follower = await world.started({ refresh: 'never' });
+    await world.register(follower.tokens, APPID);
+    await world.clock.advance(3_000);
+    expect(await follower.tokens.get(APPID, TYPE)).toBe('token-1');
+  });
+
+  test('refuses to refresh by force', async () => {
+    await using world = new FleetWorld();
+    const { follower } = await pair(world);
+    await expect(follower.tokens.refresh(APPID, TYPE, { force: true })).rejects.toMatchObject({
+      code: 'REFRESH_DISABLED',
+      retryable: true,
+    });
+    expect(world.wechat.calls).toBe(1);
+  });
+
+  test('fails with what the store has, while that is away: hits are answered, the rest is STORE_UNAVAILABLE', async () => {
+    await using world = new FleetWorld();
+    const { refresher, follower } = await pair(world);
+    await world.register(refresher.tokens, 'cold');
+    await follower.tokens.get(APPID, TYPE);
+    follower.way.before = (method) => {
+      if (method !== 'close') throw new Error('away');
+    };
+    expect(await follower.tokens.get(APPID, TYPE)).toBe('token-1');
+    await expect(follower.tokens.get('cold', TYPE)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(follower.tokens.refresh(APPID, TYPE, { stale: 'token-1' })).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
+  });
+});
+
+describe('a stale report', () => {
+  test('is carried out by those who refresh, in about a second, and the new token is the answer', async () => {
+    await using world = new FleetWorld({ random: seeded(2) });
+    const { follower } = await pair(world);
+    expect(await outcomeAfter(world, 3_000, follower.tokens.refresh(APPID, TYPE, { stale: 'token-1' }))).toBe(
+      'token-2',
+    );
+    expect(world.wechat.asked.map(({ reason, stale }) => [reason, stale]).at(-1)).toEqual(['stale', 'token-1']);
+    expect((await world.document(keyOf(APPID)))?.data).not.toHaveProperty('report');
+  });
+
+  test('I2: of two followers makes one fetch', async () => {
+    await using world = new FleetWorld({ random: seeded(3) });
+    const { follower } = await pair(world);
+    const another = await world.started({ refresh: 'never' });
+    const reports = [follower, another].map(({ tokens }) => tokens.refresh(APPID, TYPE, { stale: 'token-1' }));
+    await world.clock.advance(5_000);
+    expect(await Promise.all(reports)).toEqual(['token-2', 'token-2']);
+    expect(world.wechat.calls).toBe(2);
+  });
+
+  test('of a token that was replaced is answered with the new one, and asks nobody', async () => {
+    await using world = new FleetWorld();
+    const { refresher, follower } = await pair(world);
+    await follower.tokens.get(APPID, TYPE);
+    await refresher.tokens.refresh(APPID, TYPE, { force: true });
+    await world.clock.advance(0);
+    expect(await follower.tokens.refresh(APPID, TYPE, { stale: 'token-1' })).toBe('token-2');
+    expect(world.wechat.calls).toBe(2);
+  });
+
+  test('that the limit of reports refuses is answered with the token in force', async () => {
+    await using world = new FleetWorld({ random: seeded(4) });
+    const { follower } = await pair(world);
+    expect(await outcomeAfter(world, 3_000, follower.tokens.refresh(APPID, TYPE, { stale: 'token-1' }))).toBe(
+      'token-2',
+    );
+    expect(await outcomeAfter(world, 20_000, follower.tokens.refresh(APPID, TYPE, { stale: 'token-2' }))).toBe(
+      'token-2',
+    );
+    expect(world.wechat.calls).toBe(2);
+    const { due } = (await world.document(keyOf(APPID))) ?? {};
+    expect(due?.at).toBeGreaterThan(world.clock.now() + 3_600_000);
+  });
+
+  test('of a key without a task says that nobody does it', async () => {
+    await using world = new FleetWorld();
+    const refresher = await world.started();
+    await refresher.tokens.register({ appid: APPID, secret: SECRET });
+    await refresher.tokens.get(APPID, TYPE);
+    const follower = await world.started({ refresh: 'never' });
+    await expect(follower.tokens.refresh(APPID, TYPE, { stale: 'token-1' })).rejects.toMatchObject({
+      code: 'REFRESH_DISABLED',
+      message: /without a task/,
+    });
+  });
+
+  test('I8: that nobody heeds costs its caller the deadline, and the report stays', async () => {
+    await using world = new FleetWorld();
+    const { refresher, follower } = await pair(world);
+    await refresher.tokens.close();
+    const report = follower.tokens.refresh(APPID, TYPE, { stale: 'token-1', timeoutMs: 5_000 } as never);
+    expect(await outcomeAfter(world, 5_000, report)).toBe('TIMEOUT');
+    await world.started();
+    await world.clock.advance(3_000);
+    expect(world.wechat.calls).toBe(2);
+  });
+
+  test('outlasts a process that can do nothing for the key', async () => {
+    await using world = new FleetWorld({ random: seeded(5) });
+    const params = () => ({});
+    const before = world.process();
+    await before.tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params }] });
+    await before.tokens.get(APPID, TYPE);
+    await before.tokens.close();
+    await world.started();
+    const follower = await world.started({ refresh: 'never' });
+    const report = follower.tokens.refresh(APPID, TYPE, { stale: 'token-1', timeoutMs: 21_000 } as never);
+    await world.clock.advance(10_000);
+    expect((await world.document(keyOf(APPID)))?.data).toHaveProperty('report');
+    const able = world.process();
+    await able.tokens.register({ appid: APPID, tasks: [{ type: TYPE, params }] });
+    expect(
+      await outcomeAfter(
+        world,
+        60_000,
+        report.catch(() => 'late'),
+      ),
+    ).toMatch(/token-2|late/);
+    expect(world.wechat.calls).toBe(2);
+  });
+
+  test('is heeded on a store that hands out nothing, too', async () => {
+    await using world = new World({ fleet: false });
+    const refresher = await world.registered();
+    await refresher.get(APPID, TYPE);
+    const follower = new TokenManager({
+      store: shared(world.store),
+      clock: world.clock,
+      refresh: 'never',
+      refreshers: [world.wechat],
+    });
+    await follower.start();
+    expect(await outcomeAfter(world, 3_000, follower.refresh(APPID, TYPE, { stale: 'token-1' }))).toBe('token-2');
+    expect(world.wechat.calls).toBe(2);
+    await follower.close();
+  });
+});

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import { seal } from '../../../../src/core/document-codec.js';
+import { appids, FleetWorld, type Process, seeded } from '../../../support/fleet-world.js';
+import { APPID, SECRET, TYPE } from '../../../support/world.js';
+
+const PACE = 'limit/~fleet/~pace';
+const refresh = { maxPerSecond: 50 };
+
+/** The most that began in any second. */
+function mostInASecond(times: readonly number[]): number {
+  return Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + 1_000).length));
+}
+
+/** Registered and due, with nobody there to fetch them. */
+async function allDue(world: FleetWorld, ids: readonly string[]): Promise<void> {
+  const before = world.process({ refresh: 'never' });
+  await world.register(before.tokens, ...ids);
+  await before.tokens.close();
+}
+
+describe('a restart of four processes with 2,000 keys due and 50 a second allowed', () => {
+  test('begins no more than that in any second, serves callers at once meanwhile, and gets through', async () => {
+    await using world = new FleetWorld({ random: seeded(1) });
+    await allDue(world, appids(2_000));
+    const startedAt = world.clock.now();
+    const fleet = await world.fleet(4, { refresh });
+    const waits: number[] = [];
+    for (let second = 0; second < 20; second++) {
+      const askedAt = world.clock.now();
+      const { tokens } = fleet[second % 4] as Process;
+      void tokens.get(`wx${1_999 - second}`, TYPE).then(() => waits.push(world.clock.now() - askedAt));
+      await world.clock.advance(1_000);
+    }
+    expect(waits).toHaveLength(20);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(200);
+    await world.clock.advance(25_000);
+    const times = world.fetches.map(({ at }) => at);
+    expect(times).toHaveLength(2_000);
+    // Callers are not paced; those of the background that come after them are, for as many.
+    expect(mostInASecond(times)).toBeLessThanOrEqual(50 + 16);
+    expect((times.at(-1) as number) - startedAt).toBeGreaterThan(38_000);
+  });
+
+  test('is not slower when somebody with a wrong clock has reserved a day', async () => {
+    await using world = new FleetWorld({ random: seeded(2) });
+    await allDue(world, appids(200));
+    const reservedUntil = world.clock.now() + 86_400_000;
+    await world.store.set(PACE, seal(PACE, { reservedUntil }), 0);
+    await world.fleet(4, { refresh });
+    await world.clock.advance(6_000);
+    expect(world.fetches).toHaveLength(200);
+    expect(mostInASecond(world.fetches.map(({ at }) => at))).toBeLessThanOrEqual(66);
+  });
+
+  test.each([
+    ['is damaged', { reservedUntil: 7 }],
+    ['is of a newer release', { ...seal(PACE, {}), format: 2 }],
+  ])('goes on when what is reserved %s', async (_how, data) => {
+    await using world = new FleetWorld({ random: seeded(3) });
+    await allDue(world, appids(50));
+    await world.store.set(PACE, data, 0);
+    await world.fleet(2, { refresh });
+    await world.clock.advance(5_000);
+    expect(world.fetches).toHaveLength(50);
+    expect(mostInASecond(world.fetches.map(({ at }) => at))).toBeLessThanOrEqual(2 * 50 + 2);
+  });
+});
+
+test('an app with many keys keeps its own pace and leaves room for the others', async () => {
+  await using world = new FleetWorld({ random: seeded(4) });
+  const before = world.process({ refresh: 'never' });
+  const tasks = Array.from({ length: 200 }, (_unused, index) => ({ type: TYPE, subject: `user-${index}` }) as const);
+  await before.tokens.register({ appid: APPID, secret: SECRET, tasks });
+  await world.clock.advance(1_000);
+  await world.register(before.tokens, ...appids(20));
+  await before.tokens.close();
+  const warnings: Error[] = [];
+  const warned = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', warned);
+  await world.fleet(2, { refresh: { maxPerSecond: 100, maxPerSecondOfApp: 10 } });
+  await world.clock.advance(10_000);
+  process.off('warning', warned);
+  expect(warnings).toEqual([]);
+  for (const appid of appids(20)) expect(world.fetchesOf(appid)).toHaveLength(1);
+  await world.clock.advance(60_000);
+  const times = world.fetchesOf(APPID).map(({ at }) => at);
+  expect(times).toHaveLength(200);
+  // Each process begins one a second without asking.
+  expect(mostInASecond(times)).toBeLessThanOrEqual(10 + 2 * 2 + 5);
+});
+
+test('what callers had done by themselves is owed for ten seconds at the most', async () => {
+  await using world = new FleetWorld({ random: seeded(5) });
+  const one = await world.started({ refresh: { maxPerSecond: 1 } });
+  for (const appid of appids(100)) await one.tokens.register({ appid, secret: SECRET });
+  for (const appid of appids(100)) await one.tokens.get(appid, TYPE);
+  const later = ['a', 'b', 'c', 'd', 'e'];
+  await world.register(one.tokens, ...later);
+  const begun = (): number => later.filter((appid) => world.fetchesOf(appid).length > 0).length;
+  await world.clock.advance(9_000);
+  expect(begun()).toBeGreaterThanOrEqual(1);
+  expect(begun()).toBeLessThanOrEqual(2);
+  await world.clock.advance(9_000);
+  expect(begun()).toBe(5);
+});
