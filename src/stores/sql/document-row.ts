@@ -43,9 +43,9 @@ export function documentOf(row: DocumentRow): StoredDocument | undefined {
   const { id, data: text, lane, due_at } = row;
   if (text === null) return undefined;
   const version = Number(row.version);
-  const data = parse(text);
+  const parsed = parse(text);
   // Not absent, so that nobody takes its place by mistake, and without the checksum that makes its data credible.
-  if (!isJsonObject(data)) return { id, version, data: { damaged: String(text).slice(0, SHOWN_CHARACTERS) } };
+  const data = isJsonObject(parsed) ? parsed : { damaged: String(text).slice(0, SHOWN_CHARACTERS) };
   return lane === null || due_at === null
     ? { id, version, data }
     : { id, version, data, due: { lane, at: Number(due_at) } };

@@ -125,6 +125,14 @@ describe.each(SQL_DATABASES)('SqlStore on $name', ({ isHere, start }) => {
       }
     });
 
+    test('a row whose text is no document keeps its place in the schedule', async () => {
+      const due = { lane: 'access_token', at: 1_700_000_000_000 };
+      await store.set(ID, { n: 1 }, 0, { due });
+      await run(`update ${table} set data = '{"n": 1' where id = '${ID}'`);
+      const [document] = await store.get([ID]);
+      expect(document).toMatchObject({ data: { damaged: '{"n": 1' }, due });
+    });
+
     test('a row whose text is no document is damaged, not absent, and keeps no other from being read', async () => {
       const version = await written(ID, { n: 1 });
       await written('key/wx2/access_token', { n: 2 });
