@@ -83,7 +83,8 @@ export class Failures {
    * Records a failed attempt, in the store for the whole fleet, or here when it concerns this host alone; releases the
    * lease either way.
    *
-   * @returns the error with the facts that were found, for whoever waits, and whether the store has the document.
+   * @returns the error with the facts that were found, for whoever waits, and whether the store has the document; `undefined`
+   *   for the refusal of a refresh token that somebody has replaced meanwhile: it says nothing of the one that is stored.
    */
   async record(
     key: TokenKey,
@@ -91,11 +92,17 @@ export class Failures {
     lease: Lease,
     error: TokenError,
     hadTask: boolean,
-  ): Promise<{ readonly failure: TokenError; readonly isStored: boolean }> {
+  ): Promise<{ readonly failure: TokenError; readonly isStored: boolean } | undefined> {
     const trying = this.#trying(key, document, error);
     const isNews = this.remembered(key)?.trying.error.code !== error.code;
     this.#cache.setFailure(key, { trying, local: error.hostOnly });
-    const isStored = !error.hostOnly && (await this.#write(key, document, trying, lease, hadTask));
+    const outcome = error.hostOnly ? 'failed' : await this.#write(key, document, trying, lease, hadTask);
+    if (outcome === 'lost' && error.code === 'REAUTHORIZATION_REQUIRED') {
+      this.#cache.clearFailure(key);
+      await this.#store.release(lease);
+      return undefined;
+    }
+    const isStored = outcome === 'stored';
     if (!isStored) {
       // What the store does not know, the document cannot take back.
       this.#cache.setFailure(key, { trying, local: true });
@@ -132,7 +139,13 @@ export class Failures {
     return { attempts, failedAt: now, retryAt, registration, backingOff, error: failureFacts(error) };
   }
 
-  async #write(key: TokenKey, document: KeyDocument, trying: Trying, lease: Lease, hadTask: boolean): Promise<boolean> {
+  async #write(
+    key: TokenKey,
+    document: KeyDocument,
+    trying: Trying,
+    lease: Lease,
+    hadTask: boolean,
+  ): Promise<'stored' | 'lost' | 'failed'> {
     const id = documentId('key', key);
     try {
       const content = seal(id, contentWithTrying(document, trying));
@@ -142,9 +155,9 @@ export class Failures {
       if (version !== undefined && isFirst && !(await isStillRegistered(this.#store, key, hadTask))) {
         await this.#store.delete(id, version);
       }
-      return version !== undefined;
+      return version === undefined ? 'lost' : 'stored';
     } catch {
-      return false;
+      return 'failed';
     }
   }
 }

@@ -53,7 +53,7 @@ async function stored(): Promise<KeyDocument> {
 
 async function record(error: TokenError, document: KeyDocument = NO_KEY_DOCUMENT, hadTask = true): Promise<TokenError> {
   const lease = (await memory.lease(ID, 20_000)) as Lease;
-  return (await failures.record(KEY, document, lease, error, hadTask)).failure;
+  return (await failures.record(KEY, document, lease, error, hadTask))?.failure as TokenError;
 }
 
 async function isLeased(): Promise<boolean> {

@@ -470,3 +470,22 @@ test('what is registered while a refresh waits for the lease is what it sends', 
   expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
   expect(tokens.peek(APPID, TYPE, USER)).toBeDefined();
 });
+
+test('I3: a refusal of a refresh token that was replaced meanwhile says nothing of the new one, which is sent', async () => {
+  await using world = new RotatingWorld();
+  const [one, other] = [world.process(), world.process()];
+  await world.register(one, { refresh_token: world.upstream.authorize() });
+  await one.get(APPID, TYPE, USER);
+  let replacement = '';
+  world.upstream.arriving = async () => {
+    world.upstream.arriving = () => {};
+    replacement = world.upstream.authorize();
+    const grant = { value: 'put', expiresInSeconds: 600, refreshToken: replacement };
+    await other.put(APPID, TYPE, grant, USER);
+    await other.close();
+  };
+  await one.refresh(APPID, TYPE, { ...USER, force: true }).catch(() => {});
+  await world.clock.advance(LIFE_MS);
+  expect(world.reauthorizations()).toBe(0);
+  expect(world.upstream.sent).toContain(replacement);
+});
