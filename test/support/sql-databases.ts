@@ -43,8 +43,8 @@ export function connectMariadb(config: mysql.PoolOptions): Kysely<unknown> {
 
 export function connectSqlite(path: string, busyTimeoutMs = 500): Kysely<unknown> {
   const database = new LibSql(path);
-  database.pragma('journal_mode = WAL');
   database.pragma(`busy_timeout = ${busyTimeoutMs}`);
+  database.pragma('journal_mode = WAL');
   return new Kysely({ dialect: new SqliteDialect({ database }) });
 }
 

@@ -1,16 +1,53 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { BuiltInTokenType, RefreshOptions } from '../../src/index.js';
+import type { StoreDescription } from './fleet-stores.js';
 
 const SCRIPT = fileURLToPath(new URL('../e2e/processes/worker.mjs', import.meta.url));
 
-export interface WorkerEvent {
-  readonly event: 'refreshed' | 'refreshFailed';
+export interface Key {
   readonly appid: string;
-  readonly type: string;
+  readonly type: BuiltInTokenType;
+  readonly subject?: string;
+}
+
+/** What a worker is told at its start. */
+export interface WorkerOrders {
+  readonly store: StoreDescription;
+  readonly origin: string;
+  readonly refresh?: RefreshOptions | 'never';
+  readonly death?: Death;
+}
+
+/** When a worker kills itself, and over which keys: those whose id has this in it. */
+export interface Death {
+  readonly at: 'lease' | 'before the answer is written' | 'after the answer is written';
+  readonly of: string;
+}
+
+export interface WorkerOptions extends Pick<WorkerOrders, 'refresh' | 'death'> {
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+export interface WorkerEvent {
+  readonly event: 'refreshed' | 'refreshFailed' | 'reauthorizationRequired' | 'storeUnavailable' | 'storeAvailable';
+  readonly appid?: string;
+  readonly type?: string;
   readonly source?: string;
   readonly value?: string;
   readonly code?: string;
+}
+
+/** What somebody saw who asked a worker for tokens all the time. */
+export interface HandedOut {
+  served: number;
+  slowestMs: number;
+  /** By each value, when it was handed out for the last time, in milliseconds of the machine's monotonic clock. */
+  readonly lastServedAt: Record<string, number>;
+  readonly failures: string[];
+  /** The keys of which an older record came after a newer one. */
+  readonly wentBack: string[];
 }
 
 interface Reply {
@@ -19,16 +56,18 @@ interface Reply {
   readonly error?: { readonly code?: string; readonly message: string };
 }
 
-/** A real process with a manager on a shared directory. */
+/** A real process with a manager on a shared store. */
 export class Worker implements AsyncDisposable {
   readonly events: WorkerEvent[] = [];
   readonly process: ChildProcess;
+  readonly exited: Promise<unknown>;
   readonly #waiting = new Map<number, (reply: Reply) => void>();
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
   #lastId = 0;
 
   private constructor(child: ChildProcess) {
     this.process = child;
+    this.exited = once(child, 'exit');
     child.on('message', (message: Reply & WorkerEvent) => {
       if (message.event !== undefined) {
         this.events.push(message);
@@ -40,21 +79,29 @@ export class Worker implements AsyncDisposable {
     });
   }
 
-  static async start(directory: string, origin: string): Promise<Worker> {
-    const child = fork(SCRIPT, [directory, origin], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  /** @param store - a string is the directory of a file store. */
+  static async start(store: StoreDescription | string, origin: string, options: WorkerOptions = {}): Promise<Worker> {
+    const { environment, ...orders } = options;
+    const described = typeof store === 'string' ? { kind: 'file', directory: store } : store;
+    const child = fork(SCRIPT, [JSON.stringify({ store: described, origin, ...orders })], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: { ...process.env, ...environment },
+    });
     const worker = new Worker(child);
-    await once(child, 'message');
+    const [message] = await Promise.race([once(child, 'message'), worker.exited.then(() => [])]);
+    if (message === undefined) throw new Error('the process has exited at its start');
     return worker;
   }
 
-  async run(command: string, input?: unknown): Promise<string> {
+  async run<Result = string>(command: string, input?: unknown): Promise<Result> {
+    if (!this.process.connected) throw new Error('the process has exited');
     const id = ++this.#lastId;
     const replied = new Promise<Reply>((resolve) => this.#waiting.set(id, resolve));
-    this.process.send({ id, command, input });
+    this.process.send({ id, command, input }, () => undefined);
     const { result, error } = await replied;
     this.#waiting.delete(id);
     if (error !== undefined) throw Object.assign(new Error(error.message), error);
-    return result as string;
+    return result as Result;
   }
 
   /** The next event that the predicate accepts, those that have come before included. */
@@ -71,11 +118,24 @@ export class Worker implements AsyncDisposable {
     });
   }
 
+  onEvent(listener: (event: WorkerEvent) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  count(event: WorkerEvent['event']): number {
+    return this.events.filter((seen) => seen.event === event).length;
+  }
+
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     if (this.process.exitCode !== null || this.process.signalCode !== null) return;
-    const exited = once(this.process, 'exit');
     this.process.kill(signal);
-    await exited;
+    await this.exited;
+  }
+
+  /** Lets it end by itself: a library that fakes its clock leaves shared memory behind when it is killed. */
+  async dismiss(): Promise<void> {
+    if (this.process.connected) this.process.disconnect();
+    await this.exited;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,23 +1,49 @@
-// A process that holds one manager on a shared directory and does what its parent says.
-import { FileStore, TokenManager } from 'wechat-token-manager';
+// A process that holds one manager on a shared store and does what its parent says.
+import { TokenManager } from 'wechat-token-manager';
+import { HandOut } from './hand-out.mjs';
+import { makeMortal } from './mortal-store.mjs';
+import { openStore } from './open-store.mjs';
 
-const [directory = '', origin = ''] = process.argv.slice(2);
-const tokens = new TokenManager({ store: new FileStore(directory), wechat: { origins: [origin] } });
+/** @type {import('../../support/worker.js').WorkerOrders} */
+const { store: described, origin, refresh, death } = JSON.parse(process.argv[2] ?? '');
+const store = await openStore(described);
+makeMortal(store, death);
+const tokens = new TokenManager({
+  store,
+  wechat: { origins: [origin] },
+  ...(refresh === undefined ? {} : { refresh }),
+});
+/** @type {HandOut | undefined} */
+let handOut;
+
+/** @param {object} event */
+const tell = (event) => void process.send?.(event);
 tokens.on('refreshed', ({ appid, type, source, record }) => {
-  process.send?.({ event: 'refreshed', appid, type, source, value: record.value });
+  tell({ event: 'refreshed', appid, type, source, value: record.value });
 });
 tokens.on('refreshFailed', ({ appid, type, error }) => {
-  process.send?.({ event: 'refreshFailed', appid, type, code: error.code });
+  tell({ event: 'refreshFailed', appid, type, code: error.code });
 });
+tokens.on('reauthorizationRequired', ({ appid, type }) => tell({ event: 'reauthorizationRequired', appid, type }));
+tokens.on('storeUnavailable', ({ error }) => tell({ event: 'storeUnavailable', code: error.code }));
+tokens.on('storeAvailable', () => tell({ event: 'storeAvailable' }));
 
 /** @type {Record<string, (input: any) => Promise<unknown>>} */
 const commands = {
   register: (registration) => tokens.register(registration),
+  unregister: (appid) => tokens.unregister(appid),
   start: () => tokens.start(),
   get: ({ appid, type, subject }) => tokens.get(appid, type, { subject }),
-  peek: async ({ appid, type }) => tokens.peek(appid, type)?.value,
+  peek: async ({ appid, type, subject }) => tokens.peek(appid, type, { subject })?.value,
+  version: async ({ appid, type, subject }) => tokens.peek(appid, type, { subject })?.version,
   force: ({ appid, type, subject }) => tokens.refresh(appid, type, { subject, force: true }),
   report: ({ appid, type, subject, stale }) => tokens.refresh(appid, type, { subject, stale }),
+  handOut: async ({ keys, everyMs }) => {
+    handOut = new HandOut(tokens, keys, everyMs);
+  },
+  stopHandingOut: async () => handOut?.stop(),
+  stored: async (id) => (await store.get([id]))[0]?.data,
+  clock: async () => Date.now(),
   close: () => tokens.close(),
 };
 
@@ -29,4 +55,5 @@ process.on('message', async (/** @type {any} */ { id, command, input }) => {
     process.send?.({ id, error: { code, message } });
   }
 });
+process.on('disconnect', () => process.exit());
 process.send?.({ ready: true });

@@ -1,0 +1,80 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hasMariadb, type MariadbConnection, startMariadb } from './mariadb-server.js';
+import { hasPostgres, type PostgresConnection, startPostgres } from './postgres-server.js';
+import { hasRedis, startRedis } from './redis-server.js';
+
+/** A store as one process tells another of it. */
+export type StoreDescription =
+  | { readonly kind: 'file'; readonly directory: string }
+  | {
+      readonly kind: 'redis';
+      readonly port: number;
+      readonly prefix: string;
+      /** Default: `redis`. */
+      readonly client?: 'redis' | 'ioredis' | 'iovalkey';
+    }
+  | { readonly kind: 'postgres'; readonly connection: PostgresConnection; readonly table: string }
+  | { readonly kind: 'mariadb'; readonly connection: MariadbConnection; readonly table: string }
+  | { readonly kind: 'sqlite'; readonly path: string; readonly table: string };
+
+/** Where stores can be had that are empty and know nothing of one another. */
+export interface StorePlace extends AsyncDisposable {
+  empty(): StoreDescription;
+}
+
+export interface FleetStore {
+  readonly name: StoreDescription['kind'];
+  readonly isHere: boolean;
+  start(): Promise<StorePlace>;
+}
+
+/** The stores that a fleet can share: each test of fleets runs on all of these lines. */
+export const FLEET_STORES: readonly FleetStore[] = [
+  { name: 'file', isHere: true, start: () => inDirectory((path) => ({ kind: 'file', directory: path })) },
+  { name: 'redis', isHere: hasRedis, start: redisPlace },
+  { name: 'postgres', isHere: hasPostgres, start: postgresPlace },
+  { name: 'mariadb', isHere: hasMariadb, start: mariadbPlace },
+  { name: 'sqlite', isHere: true, start: () => inDirectory((path) => ({ kind: 'sqlite', path, table: 'tokens' })) },
+];
+
+let lastNumber = 0;
+
+/** A name that has not been used. */
+function newName(): string {
+  lastNumber += 1;
+  return `fleet_${lastNumber}`;
+}
+
+async function inDirectory(describe: (path: string) => StoreDescription): Promise<StorePlace> {
+  const directory = await mkdtemp(join(tmpdir(), 'wechat-fleet-'));
+  return {
+    empty: () => describe(join(directory, newName())),
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
+
+async function redisPlace(): Promise<StorePlace> {
+  const server = await startRedis();
+  return {
+    empty: () => ({ kind: 'redis', port: server.port, prefix: newName() }),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+async function postgresPlace(): Promise<StorePlace> {
+  const server = await startPostgres();
+  return {
+    empty: () => ({ kind: 'postgres', connection: server.connection, table: newName() }),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+async function mariadbPlace(): Promise<StorePlace> {
+  const server = await startMariadb();
+  return {
+    empty: () => ({ kind: 'mariadb', connection: server.connection, table: newName() }),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
