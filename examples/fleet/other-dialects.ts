@@ -11,9 +11,9 @@ export function mysql(url: string): Dialect {
 /** For the processes of one machine. */
 export function sqlite(path: string): Dialect {
   const database = new Database(path);
+  database.pragma('busy_timeout = 500');
   database.pragma('journal_mode = WAL');
   database.pragma('synchronous = FULL'); // some builds begin with less, and lose the last writes at a power cut
-  database.pragma('busy_timeout = 500');
   return new SqliteDialect({ database });
 }
 // #endregion
