@@ -1,35 +1,37 @@
 import FlatQueue from 'flatqueue';
 
-interface Slot {
-  readonly id: string;
-  at: number;
-}
+const FIRST_CAPACITY = 64;
 
-/** Ids by the instant at which each is due. An id stands in it once; setting it again moves it. */
+/**
+ * Ids by the instant at which each is due. An id stands in it once; setting it again moves it. For a million ids it is two
+ * arrays, a map and a heap of numbers, and no object for each.
+ */
 export class DueQueue {
+  /** Places, also under instants that are no longer theirs: those are dropped when they come up. */
   readonly #queue = new FlatQueue<number>();
-  readonly #numbers = new Map<string, number>();
-  readonly #slots = new Map<number, Slot>();
-  #nextNumber = 0;
+  readonly #places = new Map<string, number>();
+  readonly #ids: string[] = [];
+  #dues = new Float64Array(FIRST_CAPACITY);
+  readonly #free: number[] = [];
 
   get size(): number {
-    return this.#numbers.size;
+    return this.#places.size;
   }
 
   set(id: string, at: number): void {
-    this.delete(id);
-    const number = this.#nextNumber++;
-    this.#numbers.set(id, number);
-    this.#slots.set(number, { id, at });
-    this.#queue.push(number, at);
+    const place = this.#places.get(id) ?? this.#newPlace(id);
+    this.#dues[place] = at;
+    this.#queue.push(place, at);
     if (this.#queue.length > 2 * this.size + 1_000) this.#compact();
   }
 
   delete(id: string): void {
-    const number = this.#numbers.get(id);
-    if (number === undefined) return;
-    this.#numbers.delete(id);
-    this.#slots.delete(number);
+    const place = this.#places.get(id);
+    if (place === undefined) return;
+    this.#places.delete(id);
+    this.#ids[place] = '';
+    this.#dues[place] = Number.NaN;
+    this.#free.push(place);
   }
 
   /** The earliest instant, `undefined` when the queue is empty. */
@@ -42,22 +44,33 @@ export class DueQueue {
   pop(now: number): string | undefined {
     const at = this.nextAt();
     if (at === undefined || at > now) return undefined;
-    const number = this.#queue.pop() as number;
-    const { id } = this.#slots.get(number) as Slot;
+    const id = this.#ids[this.#queue.pop() as number] as string;
     this.delete(id);
     return id;
   }
 
+  #newPlace(id: string): number {
+    const place = this.#free.pop() ?? this.#ids.length;
+    this.#places.set(id, place);
+    this.#ids[place] = id;
+    if (place >= this.#dues.length) {
+      const dues = new Float64Array(2 * this.#dues.length);
+      dues.set(this.#dues);
+      this.#dues = dues;
+    }
+    return place;
+  }
+
   #dropMoved(): void {
-    for (let number = this.#queue.peek(); number !== undefined && !this.#slots.has(number); ) {
+    for (let place = this.#queue.peek(); place !== undefined; place = this.#queue.peek()) {
+      if (this.#dues[place] === this.#queue.peekValue()) return;
       this.#queue.pop();
-      number = this.#queue.peek();
     }
   }
 
   #compact(): void {
     this.#queue.clear();
-    for (const [number, slot] of this.#slots) this.#queue.push(number, slot.at);
+    for (const place of this.#places.values()) this.#queue.push(place, this.#dues[place] as number);
     this.#queue.shrink();
   }
 }
