@@ -1,7 +1,7 @@
 // @ts-check
-// What is not part of the package: parts of its core that are measured alone, and servers that tests start.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+// What is not part of the package: parts of its core that are measured alone, and what tests start processes with.
+import { rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { rolldown } from 'rolldown';
 
@@ -12,16 +12,16 @@ const root = fileURLToPath(new URL('..', import.meta.url));
  * @returns {Promise<any>}
  */
 export async function importTypeScript(path) {
+  const source = join(root, path);
   const isPackage = (/** @type {string} */ specifier) => !/^[./]/.test(specifier);
-  const bundle = await rolldown({ input: join(root, path), cwd: root, platform: 'node', external: isPackage });
-  // Within the repository, so that its packages are found.
-  const directory = mkdtempSync(join(root, 'node_modules', '.bench-'));
+  const bundle = await rolldown({ input: source, cwd: root, platform: 'node', external: isPackage });
+  // Beside its source, so that what it looks for by `import.meta.url` is found, if that is in the same folder's neighbours.
+  const file = join(dirname(source), `.bench-${process.pid}-${basename(path, '.ts')}.mjs`);
   try {
-    const file = join(directory, 'bundle.mjs');
     await bundle.write({ file, format: 'esm' });
     return await import(pathToFileURL(file).href);
   } finally {
     await bundle.close();
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(file, { force: true });
   }
 }

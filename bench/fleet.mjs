@@ -1,0 +1,126 @@
+// @ts-check
+// A fleet on each store, with real processes and servers: 8 processes and 200 keys whose tokens live for 3 s; how long a
+// forced refresh takes to reach everybody; and 100 processes that start at once on an empty store.
+import { setTimeout as passes } from 'node:timers/promises';
+import { importTypeScript } from './import-typescript.mjs';
+import { median } from './measure.mjs';
+import { printTable, printTarget } from './report.mjs';
+
+const PROCESSES = 8;
+const APPS = Array.from({ length: 100 }, (_, index) => `wx-app-${index}`);
+const KEYS = APPS.flatMap((appid) => ['access_token', 'jsapi_ticket'].map((type) => ({ appid, type })));
+const LIFE_SECONDS = 3;
+const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 60);
+/** A token is due after three fifths of its life or later; two calls nearer than this are of one cycle. */
+const SHORTEST_CYCLE_MS = 1_000;
+const FORCED = 5;
+const AT_ONCE = 100;
+const ARRIVES_WITHIN_MS = { file: 6_000, redis: 250, postgres: 1_500, mariadb: 1_500, sqlite: 1_500 };
+const wanted = process.env['BENCH_STORES']?.split(',');
+
+const { FLEET_STORES } = await importTypeScript('test/support/fleet-stores.ts');
+const { FleetScene, handOutUntil } = await importTypeScript('test/support/fleet-scene.ts');
+
+/** @type {string[][]} */
+const rows = [];
+for (const { name, isHere, start } of FLEET_STORES) {
+  if (!isHere || (wanted !== undefined && !wanted.includes(name))) continue;
+  const place = await start();
+  try {
+    const soak = await soaked(place.empty());
+    const arrivals = await forced(place.empty());
+    const coldCalls = await startedAtOnce(place.empty());
+    rows.push([
+      name,
+      `${soak.calls}`,
+      `${soak.tooMany}`,
+      `${soak.complaints.length}`,
+      `${median(arrivals).toFixed(0)} ms`,
+      `${Math.max(...arrivals).toFixed(0)} ms`,
+      `${coldCalls}`,
+    ]);
+    for (const complaint of soak.complaints.slice(0, 5)) console.log(`${name}: ${complaint}`);
+    const withinMs = ARRIVES_WITHIN_MS[/** @type {keyof typeof ARRIVES_WITHIN_MS} */ (name)];
+    printTarget(
+      soak.tooMany * 100 <= soak.calls,
+      `${name}: at most 1 % calls too many`,
+      `${soak.tooMany} of ${soak.calls}`,
+    );
+    printTarget(soak.complaints.length === 0, `${name}: nobody sees a dead token`, String(soak.complaints.length));
+    const worst = Math.max(...arrivals);
+    printTarget(worst <= withinMs, `${name}: everybody has a forced token in ${withinMs} ms`, `${worst.toFixed(0)} ms`);
+    printTarget(coldCalls === 1, `${name}: ${AT_ONCE} processes at once make one call`, String(coldCalls));
+  } finally {
+    await place[Symbol.asyncDispose]();
+  }
+}
+printTable(
+  ['store', `calls in ${SECONDS} s`, 'too many', 'complaints', 'forced, median', 'forced, worst', `${AT_ONCE} at once`],
+  rows,
+);
+
+/** @param {object} store */
+async function soaked(store) {
+  const scene = await FleetScene.start(store, { lifeSeconds: LIFE_SECONDS });
+  try {
+    const fleet = await scene.startWorkers(PROCESSES);
+    for (const appid of APPS) await fleet[0].run('register', { ...registrationOf(appid), accessToken: 'plain' });
+    await Promise.all(fleet.flatMap((/** @type {any} */ worker) => KEYS.map((key) => worker.run('get', key))));
+    const begunAt = scene.wechat.calls.length;
+    const found = await handOutUntil(fleet, KEYS, () => passes(SECONDS * 1_000));
+    const tooMany = KEYS.reduce((sum, key) => sum + callsTooNear(scene.callsFor(key)), 0);
+    return { calls: scene.wechat.calls.length - begunAt, tooMany, complaints: scene.complaints(found) };
+  } finally {
+    await scene[Symbol.asyncDispose]();
+  }
+}
+
+/** @param {readonly { readonly at: number }[]} calls the first two are of the time when processes start */
+function callsTooNear(calls) {
+  return calls.filter(({ at }, index) => index > 1 && at - Number(calls[index - 1]?.at) < SHORTEST_CYCLE_MS).length;
+}
+
+/** How long each forced refresh took to reach the last process, from when the first one had it. */
+async function forced(/** @type {object} */ store) {
+  const scene = await FleetScene.start(store);
+  try {
+    const fleet = await scene.startWorkers(PROCESSES);
+    const keys = APPS.slice(0, FORCED).map((appid) => ({ appid, type: 'access_token' }));
+    for (const { appid } of keys) await fleet[0].run('register', registrationOf(appid));
+    await Promise.all(fleet.flatMap((/** @type {any} */ worker) => keys.map((key) => worker.run('get', key))));
+    /** @type {number[]} */
+    const arrivals = [];
+    for (const key of keys) {
+      const value = await fleet[0].run('force', key);
+      const hadAt = performance.now();
+      const isNew = (/** @type {{ value?: string }} */ event) => event.value === value;
+      await Promise.all(fleet.slice(1).map((/** @type {any} */ worker) => worker.seen(isNew)));
+      arrivals.push(performance.now() - hadAt);
+    }
+    return arrivals;
+  } finally {
+    await scene[Symbol.asyncDispose]();
+  }
+}
+
+/** How many calls a hundred processes make for one key that they all want at their start. */
+async function startedAtOnce(/** @type {object} */ store) {
+  const scene = await FleetScene.start(store);
+  try {
+    const [appid = ''] = APPS;
+    const begin = async () => {
+      const worker = await scene.worker();
+      await worker.run('register', registrationOf(appid));
+      return worker.run('get', { appid, type: 'access_token' });
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, begin));
+    return scene.wechat.countCalls();
+  } finally {
+    await scene[Symbol.asyncDispose]();
+  }
+}
+
+/** @param {string} appid */
+function registrationOf(appid) {
+  return { appid, secret: 'secret', tasks: ['access_token', 'jsapi_ticket'].slice(0, appid === APPS[0] ? 1 : 2) };
+}
