@@ -240,7 +240,7 @@ describe('packages', () => {
     world = await ServeWorld.installed([], ['kysely']);
     const wechat = await FakeWeChat.start();
     const server = await world.start(['--wechat-origin', wechat.origin], { WECHAT_TOKENS_STORE: 'sqlite:./tokens.db' });
-    await server.register('wx0123456789abcdef', 'the-secret-of-the-app');
+    await server.register('wx0123456789abcdef', 'secret');
     expect(await server.task('wx0123456789abcdef')).toMatchObject({ code: 200, result: expect.any(String) });
     expect(await server.stop()).toBe(0);
     await wechat.close();
