@@ -13,6 +13,8 @@ const LIFE_SECONDS = 3;
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 60);
 /** A token is due after three fifths of its life or later; two calls nearer than this are of one cycle. */
 const SHORTEST_CYCLE_MS = 1_000;
+/** Eight processes that ask for everything all the time leave two cores nothing for refreshes. */
+const ASKED_EVERY_MS = 500;
 const FORCED = 5;
 const AT_ONCE = 100;
 const ARRIVES_WITHIN_MS = { file: 6_000, redis: 250, postgres: 1_500, mariadb: 1_500, sqlite: 1_500 };
@@ -67,7 +69,7 @@ async function soaked(store) {
     for (const appid of APPS) await fleet[0].run('register', { ...registrationOf(appid), accessToken: 'plain' });
     await Promise.all(fleet.flatMap((/** @type {any} */ worker) => KEYS.map((key) => worker.run('get', key))));
     const begunAt = scene.wechat.calls.length;
-    const found = await handOutUntil(fleet, KEYS, () => passes(SECONDS * 1_000));
+    const found = await handOutUntil(fleet, KEYS, () => passes(SECONDS * 1_000), ASKED_EVERY_MS);
     const tooMany = KEYS.reduce((sum, key) => sum + callsTooNear(scene.callsFor(key)), 0);
     return { calls: scene.wechat.calls.length - begunAt, tooMany, complaints: scene.complaints(found) };
   } finally {
@@ -110,13 +112,29 @@ async function startedAtOnce(/** @type {object} */ store) {
     const [appid = ''] = APPS;
     const begin = async () => {
       const worker = await scene.worker();
-      await worker.run('register', registrationOf(appid));
-      return worker.run('get', { appid, type: 'access_token' });
+      await patiently(() => worker.run('register', registrationOf(appid)));
+      return patiently(() => worker.run('get', { appid, type: 'access_token' }));
     };
     await Promise.all(Array.from({ length: AT_ONCE }, begin));
     return scene.wechat.countCalls();
   } finally {
     await scene[Symbol.asyncDispose]();
+  }
+}
+
+/**
+ * A hundred processes that start on two cores wait for one another, and a command that takes 2 s counts as failed.
+ *
+ * @param {() => Promise<unknown>} work
+ */
+async function patiently(work) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt === 20) throw error;
+      await passes(500);
+    }
   }
 }
 

@@ -84,8 +84,9 @@ export async function handOutUntil(
   workers: readonly Worker[],
   keys: readonly Key[],
   happened: () => Promise<unknown>,
+  everyMs = 50,
 ): Promise<HandedOut[]> {
-  await Promise.all(workers.map((worker) => worker.run('handOut', { keys, everyMs: 50 })));
+  await Promise.all(workers.map((worker) => worker.run('handOut', { keys, everyMs })));
   await happened();
   return Promise.all(workers.map((worker) => worker.run<HandedOut>('stopHandingOut')));
 }

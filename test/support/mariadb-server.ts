@@ -57,7 +57,7 @@ export async function startMariadb(args: readonly string[] = []): Promise<Mariad
   const port = await sparePort();
   const connection = { host: '127.0.0.1', port, user: 'tokens', password: 'mariadb-password', database: 'tokens' };
   const network = [`--port=${port}`, '--bind-address=127.0.0.1', `--socket=${socketPath}`, '--skip-name-resolve'];
-  const size = ['--innodb-buffer-pool-size=32M', '--innodb-log-file-size=32M'];
+  const size = ['--innodb-buffer-pool-size=32M', '--innodb-log-file-size=32M', '--max-connections=1000'];
   let server: ChildProcess | undefined;
 
   const start = async (): Promise<void> => {

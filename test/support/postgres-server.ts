@@ -62,7 +62,18 @@ export async function startPostgres(): Promise<PostgresServer> {
 
   let server: ChildProcess | undefined;
   const start = async (): Promise<void> => {
-    const args = ['-D', data, '-p', String(port), '-k', directory, '-c', 'listen_addresses=127.0.0.1'];
+    const args = [
+      '-D',
+      data,
+      '-p',
+      String(port),
+      '-k',
+      directory,
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      'max_connections=300',
+    ];
     const givenUpAt = performance.now() + STARTS_WITHIN_MS;
     while (performance.now() < givenUpAt) {
       // One that was killed leaves backends, which go by themselves; until then it does not start.
