@@ -12,8 +12,6 @@ const project = (name: string, testTimeout: number) => ({
 export default defineConfig({
   plugins: [embedPage()],
   test: {
-    // On two cores the default is one, and most of what takes long waits for timers and servers.
-    maxWorkers: 2,
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     projects: [
       project('unit', 30_000),
