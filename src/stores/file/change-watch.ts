@@ -2,8 +2,8 @@ import { type FSWatcher, watch } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, ClockTimer } from '../../core/clock.js';
+import { isDocumentId } from '../document-id.js';
 import { CHANGE_LOG } from './change-log.js';
-import { isDocumentId } from './document-path.js';
 import { FILE_MODE, hasCode } from './durable-file.js';
 
 const POLL_MS = 5_000;

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
-import { describeValue } from '../../core/redact.js';
+import { assertId, assertPrefix } from '../document-id.js';
 
 /*
  * Where documents lie below the root of a store. The document `key/wx1/access_token` has the directory
@@ -14,34 +14,21 @@ export type Path = readonly string[];
 
 export const TEMPORARY_DIRECTORY = 'tmp';
 
-const SEGMENT = '[\\x21-\\x2e\\x30-\\x7e]{1,384}';
-const ID = new RegExp(`^${SEGMENT}(?:/${SEGMENT}){1,3}$`);
-const PREFIX = new RegExp(`^${SEGMENT}(?:/${SEGMENT}){0,3}$`);
 const PLAIN_KIND = /^[a-z]{1,16}$/;
 const HASH_DIGITS = 40;
 const CONTAINER_SUFFIX = '.d';
 const DOCUMENT_NAME = new RegExp(`^[0-9a-f]{${HASH_DIGITS}}$`);
 const CONTAINER_NAME = new RegExp(`^[0-9a-f]{${HASH_DIGITS}}\\${CONTAINER_SUFFIX}$`);
 
-export function isDocumentId(id: string): boolean {
-  return ID.test(id);
-}
-
 export function documentPath(id: string): Path {
-  if (typeof id !== 'string' || !ID.test(id)) {
-    throw new TypeError(`id must be 2 to 4 segments of 1 to 384 printable ASCII characters, got ${describeValue(id)}`);
-  }
+  assertId(id);
   const segments = id.split('/');
   return segments.map((segment, depth) => directoryName(segment, depth, depth < segments.length - 1));
 }
 
 /** The directory of the document that is called `prefix` itself, if there can be one, and the container below it. */
 export function prefixPaths(prefix: string): { readonly document: Path | undefined; readonly container: Path } {
-  if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {
-    throw new TypeError(
-      `prefix must be 1 to 4 segments of 1 to 384 printable ASCII characters, got ${describeValue(prefix)}`,
-    );
-  }
+  assertPrefix(prefix);
   const container = prefix.split('/').map((segment, depth) => directoryName(segment, depth, true));
   return { document: container.length > 1 ? documentPath(prefix) : undefined, container };
 }

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { isJsonObject, type JsonObject } from '../../core/json.js';
 import type { Due, StoredDocument } from '../../core/store.js';
-import { assertLane } from './document-id.js';
+import { assertLane } from './lane.js';
 
 /** A row as drivers hand it over: whether a number comes as a string is their choice. */
 export interface DocumentRow {

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { describeValue } from '../../core/redact.js';
-import { LONGEST_ID, LONGEST_LANE } from './document-id.js';
+import { LONGEST_ID } from '../document-id.js';
+import { LONGEST_LANE } from './lane.js';
 import type { SqlDialect } from './sql-dialect.js';
 
 export const DEFAULT_TABLE = 'wechat_token_manager';
