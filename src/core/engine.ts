@@ -115,8 +115,7 @@ export class Engine {
       isShared,
       hurryApp: (appid) => this.#scheduling.hurryApp(appid),
     });
-    const isKept = (key: TokenKey): boolean =>
-      this.registry.task(key) !== undefined || refresherOf(key.type)?.pushed === true;
+    const isKept = (key: TokenKey): boolean => this.registry.task(key) !== undefined || this.#pushed.isPushed(key.type);
     const cache = new RecordCache(maxCachedRecords, isKept, !isShared);
     this.records = new Records(cache, this.clock, events, times, (key, version) => this.#readResult(key, version));
     this.#pushed = new PushedTokens({ types, refresherOf, registry: this.registry, cache });

@@ -121,6 +121,12 @@ export class Registry {
     return this.holdsAll || this.#reading.has(id) || this.#isKnown(id);
   }
 
+  /** Whether nothing registered has to be read for this key: asked for every token that a server hands out. */
+  isAtHand(key: TokenKey): boolean {
+    if (this.holdsAll) return this.#apps.has(key.appid);
+    return this.#isKnown(appDocumentId(key.appid)) && this.#isKnown(documentId('task', key));
+  }
+
   /** Reads the apps and tasks of these keys that are not held, in one round trip. */
   async look(keys: readonly TokenKey[]): Promise<void> {
     await this.#look(new Set(keys.flatMap((key) => [appDocumentId(key.appid), documentId('task', key)])));

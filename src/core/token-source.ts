@@ -69,7 +69,7 @@ export class TokenSource {
    */
   async assertRegistered(key: TokenKey, deadline: Deadline): Promise<void> {
     const { registry } = this.#parts;
-    await deadline.race(registry.look([key]));
+    if (!registry.isAtHand(key)) await deadline.race(registry.look([key]));
     if (registry.app(key.appid) !== undefined) return;
     throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
   }
