@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import mysql from 'mysql2/promise';
+import { type ServerControls, sparePort, startControlled } from './server-controls.js';
 import { programForTests } from './server-programs.js';
 
 const SERVER = programForTests(['mariadbd'], 'mariadb-server');
@@ -25,19 +25,10 @@ export interface MariadbConnection {
 }
 
 /** A MariaDB server of its own on a spare port of the loopback interface, with its files in a temporary directory. */
-export interface MariadbServer extends AsyncDisposable {
+export interface MariadbServer extends ServerControls {
   readonly connection: MariadbConnection;
   /** Runs a statement as root, who may do anything. */
   asRoot(statement: string): Promise<void>;
-  /** Ends it in order. */
-  stop(): Promise<void>;
-  /** Ends it with SIGKILL. */
-  kill(): Promise<void>;
-  /** Stops it with SIGSTOP: connections stay and nothing is answered. */
-  pause(): void;
-  resume(): void;
-  /** Starts it again, on the same port and files. */
-  restart(): Promise<void>;
 }
 
 /** @param args - more arguments of `mariadbd`. */
@@ -79,50 +70,11 @@ export async function startMariadb(args: readonly string[] = []): Promise<Mariad
       await root.end();
     }
   };
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    const ended = server;
-    server = undefined;
-    if (ended === undefined || ended.exitCode !== null || ended.signalCode !== null) return;
-    const exited = once(ended, 'exit');
-    ended.kill(signal);
-    // A paused one takes other signals only when it goes on.
-    ended.kill('SIGCONT');
-    await exited;
-  };
-
-  const killAtExit = (): void => void server?.kill('SIGKILL');
-  process.once('exit', killAtExit);
-  await start();
+  const controls = await startControlled({ directory, stopSignal: 'SIGTERM', start, process: () => server });
   await asRoot(`create database ${connection.database}`);
   await asRoot(`create user ${connection.user} identified by '${connection.password}'`);
   await asRoot(`grant all on ${connection.database}.* to ${connection.user}`);
-  return {
-    connection,
-    asRoot,
-    stop: () => end('SIGTERM'),
-    kill: () => end('SIGKILL'),
-    pause: () => void server?.kill('SIGSTOP'),
-    resume: () => void server?.kill('SIGCONT'),
-    restart: async () => {
-      await end('SIGTERM');
-      await start();
-    },
-    [Symbol.asyncDispose]: async () => {
-      await end('SIGKILL');
-      process.off('exit', killAtExit);
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
+  return { ...controls, connection, asRoot };
 }
 
 const settled = [() => true, () => false] as const;
-
-async function sparePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('the system gave no port');
-  return address.port;
-}

@@ -1,12 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { chown, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { type ServerControls, sparePort, startControlled } from './server-controls.js';
 import { programForTests } from './server-programs.js';
 
 const DEBIAN_DIRECTORIES = directoriesOf('/usr/lib/postgresql');
@@ -28,17 +28,8 @@ export interface PostgresConnection {
 }
 
 /** A PostgreSQL server of its own on a spare port of the loopback interface, with its files in a temporary directory. */
-export interface PostgresServer extends AsyncDisposable {
+export interface PostgresServer extends ServerControls {
   readonly connection: PostgresConnection;
-  /** Ends it in order, breaking off its connections. */
-  stop(): Promise<void>;
-  /** Ends it and its backends with SIGKILL. */
-  kill(): Promise<void>;
-  /** Stops it and its backends with SIGSTOP: connections stay and nothing is answered. */
-  pause(): void;
-  resume(): void;
-  /** Starts it again, on the same port and files. */
-  restart(): Promise<void>;
 }
 
 export async function startPostgres(): Promise<PostgresServer> {
@@ -77,46 +68,23 @@ export async function startPostgres(): Promise<PostgresServer> {
     const givenUpAt = performance.now() + STARTS_WITHIN_MS;
     while (performance.now() < givenUpAt) {
       // One that was killed leaves backends, which go by themselves; until then it does not start.
-      if (server === undefined || server.exitCode !== null) server = spawn(program, args, spawning);
+      const isRunning = server !== undefined && server.exitCode === null && server.signalCode === null;
+      if (!isRunning) server = spawn(program, args, spawning);
       if (await answers(connection)) return;
       await delay(POLL_MS);
     }
     throw new Error(`postgres did not answer within ${STARTS_WITHIN_MS} ms`);
   };
-  const signalAll = (signal: NodeJS.Signals): void => {
-    if (server?.pid === undefined || server.exitCode !== null || server.signalCode !== null) return;
-    for (const pid of [server.pid, ...childrenOf(server.pid)]) kill(pid, signal);
-  };
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    const ended = server;
-    if (ended === undefined || ended.exitCode !== null || ended.signalCode !== null) return;
-    const exited = once(ended, 'exit');
-    if (signal === 'SIGKILL') signalAll(signal);
-    else ended.kill(signal);
-    signalAll('SIGCONT');
-    await exited;
-    server = undefined;
-  };
-
-  const killAtExit = (): void => signalAll('SIGKILL');
-  process.once('exit', killAtExit);
-  await start();
-  return {
-    connection,
-    stop: () => end('SIGINT'),
-    kill: () => end('SIGKILL'),
-    pause: () => signalAll('SIGSTOP'),
-    resume: () => signalAll('SIGCONT'),
-    restart: async () => {
-      await end('SIGINT');
-      await start();
+  const controls = await startControlled({
+    directory,
+    stopSignal: 'SIGINT',
+    start,
+    process: () => server,
+    signalAll: ({ pid }, signal) => {
+      if (pid !== undefined) for (const one of [pid, ...childrenOf(pid)]) kill(one, signal);
     },
-    [Symbol.asyncDispose]: async () => {
-      await end('SIGKILL');
-      process.off('exit', killAtExit);
-      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
-    },
-  };
+  });
+  return { ...controls, connection };
 }
 
 /** The server refuses to be root. */
@@ -162,14 +130,4 @@ function directoriesOf(root: string): string[] {
   } catch {
     return [];
   }
-}
-
-async function sparePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('the system gave no port');
-  return address.port;
 }

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createConnection, createServer } from 'node:net';
+import { mkdtemp } from 'node:fs/promises';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type ServerControls, sparePort, startControlled } from './server-controls.js';
 import { programForTests } from './server-programs.js';
 
 const PROGRAM = programForTests(['redis-server', 'valkey-server'], 'redis-server');
@@ -24,18 +24,9 @@ export interface RedisServerOptions {
 }
 
 /** A Redis server of its own on a spare port of the loopback interface, with its files in a temporary directory. */
-export interface RedisServer extends AsyncDisposable {
+export interface RedisServer extends ServerControls {
   readonly port: number;
   readonly url: string;
-  /** Ends it in order. */
-  stop(): Promise<void>;
-  /** Ends it with SIGKILL. */
-  kill(): Promise<void>;
-  /** Stops it with SIGSTOP: connections stay and nothing is answered. */
-  pause(): void;
-  resume(): void;
-  /** Starts it again, on the same port and files. */
-  restart(): Promise<void>;
 }
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
@@ -55,47 +46,8 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     await ask(port, 'CLUSTER ADDSLOTSRANGE 0 16383');
     await untilItAnswers(server, port, 'CLUSTER INFO', /cluster_state:ok/);
   };
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    const ended = server;
-    server = undefined;
-    if (ended === undefined || ended.exitCode !== null || ended.signalCode !== null) return;
-    const exited = once(ended, 'exit');
-    ended.kill(signal);
-    // A paused one takes other signals only when it goes on.
-    ended.kill('SIGCONT');
-    await exited;
-  };
-
-  const killAtExit = (): void => void server?.kill('SIGKILL');
-  process.once('exit', killAtExit);
-  await start();
-  return {
-    port,
-    url: `redis://127.0.0.1:${port}`,
-    stop: () => end('SIGTERM'),
-    kill: () => end('SIGKILL'),
-    pause: () => void server?.kill('SIGSTOP'),
-    resume: () => void server?.kill('SIGCONT'),
-    restart: async () => {
-      await end('SIGTERM');
-      await start();
-    },
-    [Symbol.asyncDispose]: async () => {
-      await end('SIGKILL');
-      process.off('exit', killAtExit);
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
-}
-
-async function sparePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('the system gave no port');
-  return address.port;
+  const controls = await startControlled({ directory, stopSignal: 'SIGTERM', start, process: () => server });
+  return { ...controls, port, url: `redis://127.0.0.1:${port}` };
 }
 
 /** The port between the nodes would else be one that may not exist. */

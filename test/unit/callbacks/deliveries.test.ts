@@ -1,12 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Deliveries } from '../../../src/callbacks/deliveries.js';
 import type { GuardedAnswer, GuardedRequest } from '../../../src/callbacks/guarded-request.js';
-import { TypeNumbers } from '../../../src/callbacks/type-numbers.js';
 import { appSecretOf, verifyWebhook, type WebhookSecret } from '../../../src/callbacks/webhook-signature.js';
 import { deliveryContent, type FailingDelivery, readDeliveryDocument } from '../../../src/core/delivery-document.js';
 import { seal } from '../../../src/core/document-codec.js';
 import { engineOf } from '../../../src/core/engine-of.js';
 import { TokenError, type TokenManager, type TokenManagerEvents } from '../../../src/index.js';
+import { attachDeliveries } from '../../support/attached-deliveries.js';
 import { FaultyStore } from '../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../support/world.js';
 
@@ -53,18 +52,7 @@ afterEach(async () => {
 /** A manager whose deliveries go to the targets. */
 function process(secrets: readonly WebhookSecret[] = []): TokenManager {
   const manager = world.manager();
-  const engine = engineOf(manager);
-  const deliveries = new Deliveries({ engine, requests: targets, typeNumbers: new TypeNumbers(false), secrets });
-  engine.attach({
-    assertUrl: () => {},
-    askParams: async () => ({}),
-    typeNumbers: 'standard',
-    start: () => deliveries.start(),
-    taskChanged: (key) => deliveries.taskChanged(key),
-    taskRemoved: (key) => deliveries.taskRemoved(key),
-    deliver: (key, lease) => deliveries.deliver(key, lease),
-    stop: () => deliveries.stop(),
-  });
+  attachDeliveries({ engine: engineOf(manager), requests: targets, secrets });
   return manager;
 }
 

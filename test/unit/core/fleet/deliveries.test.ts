@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { Deliveries } from '../../../../src/callbacks/deliveries.js';
+import type { Deliveries } from '../../../../src/callbacks/deliveries.js';
 import type { GuardedAnswer, GuardedRequest } from '../../../../src/callbacks/guarded-request.js';
-import { TypeNumbers } from '../../../../src/callbacks/type-numbers.js';
 import { engineOf } from '../../../../src/core/engine-of.js';
 import { TokenError } from '../../../../src/index.js';
+import { attachDeliveries } from '../../../support/attached-deliveries.js';
 import { FleetWorld, type Process, seeded } from '../../../support/fleet-world.js';
 import { APPID, SECRET, TYPE } from '../../../support/world.js';
 
@@ -24,25 +24,13 @@ class DeliveringWorld extends FleetWorld {
   }
 
   attach(process: Process): Deliveries {
-    const engine = engineOf(process.tokens);
     const requests = {
       send: async (request: GuardedRequest): Promise<GuardedAnswer> => {
         this.told.push(JSON.parse(String(request.body)).access_token);
         return this.answer();
       },
     };
-    const deliveries = new Deliveries({ engine, requests, typeNumbers: new TypeNumbers(false), secrets: [] });
-    engine.attach({
-      assertUrl: () => {},
-      askParams: async () => ({}),
-      typeNumbers: 'standard',
-      start: () => deliveries.start(),
-      taskChanged: (key) => deliveries.taskChanged(key),
-      taskRemoved: (key) => deliveries.taskRemoved(key),
-      deliver: (key, lease) => deliveries.deliver(key, lease),
-      stop: () => deliveries.stop(),
-    });
-    return deliveries;
+    return attachDeliveries({ engine: engineOf(process.tokens), requests, secrets: [] });
   }
 
   async registerTold({ tokens }: Process, notify: string | undefined = NOTIFY): Promise<void> {

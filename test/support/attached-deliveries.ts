@@ -1,0 +1,19 @@
+import { Deliveries } from '../../src/callbacks/deliveries.js';
+import type { DeliveryParts } from '../../src/callbacks/delivery.js';
+import { TypeNumbers } from '../../src/callbacks/type-numbers.js';
+
+/** Deliveries of an engine whose callbacks are nothing else: any URL is allowed, and no params are asked for. */
+export function attachDeliveries(parts: Omit<DeliveryParts, 'typeNumbers'>): Deliveries {
+  const deliveries = new Deliveries({ ...parts, typeNumbers: new TypeNumbers(false) });
+  parts.engine.attach({
+    assertUrl: () => {},
+    askParams: async () => ({}),
+    typeNumbers: 'standard',
+    start: () => deliveries.start(),
+    taskChanged: (key) => deliveries.taskChanged(key),
+    taskRemoved: (key) => deliveries.taskRemoved(key),
+    deliver: (key, lease) => deliveries.deliver(key, lease),
+    stop: () => deliveries.stop(),
+  });
+  return deliveries;
+}
