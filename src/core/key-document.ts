@@ -95,7 +95,8 @@ function contentBesideGrant({ rotation, unknown }: KeyDocument): JsonObject {
 
 /** The grant whose value has been reported stale, if that is still in force. */
 export function reportedGrant({ grant, report }: KeyDocument): StoredGrant | undefined {
-  return grant !== undefined && report?.value === secretHash(grant.value) ? grant : undefined;
+  if (grant === undefined || report === undefined) return undefined;
+  return report.value === secretHash(grant.value) ? grant : undefined;
 }
 
 /** What a document is written with so that the schedule knows of it, where there is a task. */

@@ -187,7 +187,7 @@ export class Registrar {
 
   async #write(change: Change): Promise<Written> {
     const { id, before, data, due } = change;
-    const version = await this.#writing.run(() => this.#store.set(id, data, before?.version ?? 0, withDue(due)));
+    const version = await this.#writing.run(() => this.#store.set(id, data, before?.version ?? 0, dueOption(due)));
     return { change, version };
   }
 
@@ -197,7 +197,7 @@ export class Registrar {
       await this.#writing.run<unknown>(() =>
         before === undefined
           ? this.#store.delete(id, version)
-          : this.#store.set(id, before.data, version, withDue(before.due)),
+          : this.#store.set(id, before.data, version, dueOption(before.due)),
       );
     });
     await Promise.allSettled(undone);
@@ -255,7 +255,7 @@ function taskContent({ params, notify }: TaskPlan, before: JsonObject): JsonObje
   return params === undefined ? content : { ...content, params };
 }
 
-function withDue(due: Due | undefined): { readonly due?: Due } {
+function dueOption(due: Due | undefined): { readonly due?: Due } {
   return due === undefined ? {} : { due };
 }
 
