@@ -1,9 +1,11 @@
 import type { Clock } from './clock.js';
 import { safeCause, TokenError } from './errors.js';
 import type { JsonObject } from './json.js';
+import { setPatientTimer } from './patient-timer.js';
 import type { Due, Lease, StoredDocument, TokenStore } from './store.js';
 import { checkedClaims, checkedDocuments, checkedInstant, checkedLease } from './store-answers.js';
 import { StoreGate } from './store-gate.js';
+import { StoreQueue } from './store-queue.js';
 import { COMMAND_TIMEOUT_MS } from './time-limits.js';
 
 type Read = 'now' | 'get' | 'list' | 'watch' | 'watch end';
@@ -12,8 +14,13 @@ type Command = Read | Write;
 type Kind = 'read' | 'write';
 
 const READS: readonly Command[] = ['now', 'get', 'list', 'watch', 'watch end'];
+const MOST_READS = 64;
+const MOST_WRITES = 16;
 /** Few, and what they give back nobody else would. */
 const ALWAYS_TRIED: readonly Command[] = ['watch end', 'release', 'close'];
+
+/** What any number of callers may ask for at the same time. */
+type Queued = 'get' | 'list' | 'lease' | 'set' | 'delete';
 
 export interface StoreAvailability {
   unavailable(error: TokenError): void;
@@ -37,12 +44,25 @@ export class SupervisedStore {
   /** What fails now: reading may work while writing does not. */
   readonly #failing = new Set<Kind>();
   readonly #gates: Readonly<Record<Kind, StoreGate>>;
+  readonly #queues: ReadonlyMap<Command, StoreQueue>;
 
   constructor(store: TokenStore, clock: Clock, availability: StoreAvailability) {
     this.#store = store;
     this.#clock = clock;
     this.#availability = availability;
     this.#gates = { read: new StoreGate(clock), write: new StoreGate(clock) };
+    const reads = new StoreQueue(MOST_READS);
+    const writes = new StoreQueue(MOST_WRITES);
+    // Whoever has a lease and writes does not wait behind those who want one.
+    const leases = new StoreQueue(MOST_WRITES);
+    const queues: Readonly<Record<Queued, StoreQueue>> = {
+      get: reads,
+      list: reads,
+      lease: leases,
+      set: writes,
+      delete: writes,
+    };
+    this.#queues = new Map(Object.entries(queues) as [Command, StoreQueue][]);
   }
 
   get failing(): boolean {
@@ -148,19 +168,22 @@ export class SupervisedStore {
     }
   }
 
+  /** Its time begins when it is the turn of the command. */
   #command<Result>(command: Command, run: () => Promise<Result>): Promise<Result> {
+    const send = (): Promise<Result> => this.#send(command, run);
+    return this.#queues.get(command)?.run(send) ?? send();
+  }
+
+  #send<Result>(command: Command, run: () => Promise<Result>): Promise<Result> {
     const gate = this.#gates[kindOf(command)];
     if (!ALWAYS_TRIED.includes(command) && !gate.admits()) return Promise.reject(hangs(gate.silentMs));
     const sent = gate.send();
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.setTimer(
-        () => {
-          sent.abandon();
-          reject(this.#failed(command, `did not answer within ${COMMAND_TIMEOUT_MS} ms`, undefined));
-        },
-        COMMAND_TIMEOUT_MS,
-        { ref: true },
-      );
+      const late = (): void => {
+        sent.abandon();
+        reject(this.#failed(command, `did not answer within ${COMMAND_TIMEOUT_MS} ms`, undefined));
+      };
+      const timer = setPatientTimer(this.#clock, late, COMMAND_TIMEOUT_MS);
       this.#call(run).then(
         (result) => {
           timer.cancel();

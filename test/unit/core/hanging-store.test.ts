@@ -7,6 +7,8 @@ import { failure } from '../wechat/failure.js';
 
 const ID = 'key/wx1/access_token';
 const CALLERS = 1_000;
+/** What a store is given to read at the same time. */
+const AT_ONCE = 64;
 
 interface Asked {
   readonly method: string;
@@ -107,13 +109,14 @@ describe('while the store hangs', () => {
   });
 
   test('it is asked once in 2 s, however many it owes and however many want to', async () => {
-    expect(await hang(CALLERS)).toHaveLength(CALLERS);
+    // Whoever waited for their turn are turned away with the first, all but one that looks.
+    expect(await hang(CALLERS)).toHaveLength(AT_ONCE + 1);
     const outcomes: Outcomes[] = [];
     for (let elapsed = 0; elapsed < 10_000; elapsed += 250) {
       outcomes.push(callers());
       await clock.advance(250);
     }
-    expect(script.news()).toHaveLength(5);
+    expect(script.news()).toHaveLength(4);
     await clock.advance(2_000);
     expect(outcomes.map(({ errors }) => errors.length)).toEqual(outcomes.map(() => CALLERS));
     expect(outcomes.at(-1)?.errors[0]?.message).toBe('the store has not answered for 12 s');
@@ -226,8 +229,8 @@ describe('a store that refuses at once', () => {
     callers(undefined, 1);
     await clock.advance(0);
     callers();
-    expect(script.news()).toHaveLength(1 + CALLERS);
     await clock.advance(0);
+    expect(script.news()).toHaveLength(1 + CALLERS);
     expect([edges, store.failing]).toEqual([[TIMED_OUT], true]);
   });
 });
@@ -250,8 +253,9 @@ describe('when the store resumes', () => {
     first?.answer();
     await clock.advance(0);
     const outcomes = callers();
-    expect(script.asked).toHaveLength(CALLERS);
+    expect(script.asked).toHaveLength(AT_ONCE);
     expect([edges, store.failing]).toEqual([[TIMED_OUT], true]);
+    script.behaviour = 'answers';
     for (const { answer } of [...others, ...script.news()].slice(0, -1)) answer();
     await clock.advance(0);
     expect([outcomes.answered, edges]).toEqual([CALLERS - 1, [TIMED_OUT, 'available']]);
@@ -275,7 +279,9 @@ describe('when the store resumes', () => {
     const [only] = await hang(1);
     only?.refuse();
     await clock.advance(0);
+    script.behaviour = 'refuses';
     callers();
+    await clock.advance(0);
     expect(script.news()).toHaveLength(CALLERS);
     expect([edges, store.failing]).toEqual([[TIMED_OUT], true]);
   });
@@ -302,6 +308,56 @@ describe('when the store resumes', () => {
     await clock.advance(0);
     expect([edges.slice(1), store.failing]).toEqual([['available'], false]);
   });
+});
+
+describe('of a thousand callers at once', () => {
+  test('each has 2 s from its turn on, so that a store that works is not called unavailable', async () => {
+    script.behaviour = 'hangs';
+    const outcomes = callers();
+    for (let left = CALLERS; left > 0; left -= AT_ONCE) {
+      expect(script.asked).toHaveLength(Math.min(AT_ONCE, left));
+      await clock.advance(1_000);
+      for (const { answer } of script.news()) answer();
+      await clock.advance(0);
+    }
+    expect([outcomes.answered, edges, clock.pendingTimers]).toEqual([CALLERS, [], 0]);
+  });
+
+  test('those who want leases hold up nobody who has one and writes, or gives it back', async () => {
+    script.behaviour = 'hangs';
+    callers(() => store.lease(ID, 1));
+    const taken = script.news().length;
+    expect(taken).toBeLessThan(AT_ONCE);
+    callers(() => store.set(ID, {}, 0), 1);
+    callers(() => store.release({ id: ID, document: undefined, release: script.release }), 1);
+    expect(script.news().map(({ method }) => method)).toEqual(['set', 'release']);
+  });
+});
+
+test('what has been answered while this process was stopped counts, and so does what has not', async () => {
+  let stoppedMs = 0;
+  const stopped = {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic() + stoppedMs,
+    random: () => 0,
+    setTimer: clock.setTimer.bind(clock),
+  };
+  store = new SupervisedStore(script, stopped, {
+    unavailable: ({ message }) => void edges.push(message),
+    available: () => void edges.push('available'),
+  });
+  script.behaviour = 'hangs';
+  const outcomes = callers(undefined, 2);
+  const [answered] = script.news();
+  clock.setTimer(() => {
+    stoppedMs = 20_000;
+  }, 1_999);
+  await clock.advance(2_000);
+  answered?.answer();
+  await clock.advance(999);
+  expect([outcomes, edges]).toEqual([{ answered: 1, errors: [] }, []]);
+  await clock.advance(1);
+  expect([outcomes.errors.length, edges]).toEqual([1, [TIMED_OUT]]);
 });
 
 test('a store that takes 3 s for everything is asked by few, and called unavailable once', async () => {
