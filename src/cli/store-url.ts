@@ -17,6 +17,9 @@ const EXAMPLES: Readonly<Record<ServerKind, string>> = {
 };
 const ENCODE = 'a name or password with one of / ? # @ % has to be percent-encoded';
 
+/** What the driver for MySQL would else take from the query, and is taken from the rest of the URL. */
+const BESIDE_THE_QUERY = ['host', 'port', 'user', 'password', 'database', 'uri'];
+
 /**
  * Takes a URL of a database apart.
  *
@@ -38,6 +41,11 @@ export function serverUrl({ source, text }: GivenValue, kind: ServerKind): Serve
   return { url, name, isSecret };
 }
 
+/** As drivers take it: without percent-encoding, and an IPv6 address without its brackets. */
+export function hostIn({ hostname }: URL): string {
+  return decodeURIComponent(hostname.replace(/^\[(.*)\]$/, '$1'));
+}
+
 /**
  * @throws UsageError when there is another one, which would do nothing.
  */
@@ -56,8 +64,9 @@ function isWellEncoded(url: URL): boolean {
   if (url.hash !== '' || url.pathname.includes('@')) return false;
   if (url.username === '' && url.password === '' && url.search.includes('@')) return false;
   try {
-    for (const part of [url.username, url.password, url.hostname, url.pathname]) decodeURIComponent(part);
-    return true;
+    // Something is made of what is decoded: a bundler leaves out a call of which nothing is, and its failure with it.
+    const parts = [url.username, url.password, url.hostname, url.pathname];
+    return parts.every((part) => decodeURIComponent(part).length <= part.length);
   } catch {
     return false;
   }
@@ -72,6 +81,8 @@ function assertRedis({ hostname, username, password, pathname }: URL, refuse: (w
 function assertMysql({ hostname, pathname, searchParams }: URL, refuse: (why: string) => UsageError): void {
   if (hostname === '') throw refuse('it has no host');
   if (!/^\/[^/]+$/.test(pathname)) throw refuse('its path must be the name of a database');
+  const idle = BESIDE_THE_QUERY.find((name) => searchParams.has(name));
+  if (idle !== undefined) throw refuse(`the parameter ${idle} would do nothing: it has a place before the query`);
   if (![...searchParams.keys()].some((key) => /^(ssl-?mode|tls|use-?ssl)$/i.test(key))) return;
   throw refuse('TLS is asked for with ssl=true');
 }

@@ -59,6 +59,16 @@ describe('the built command', () => {
     });
   });
 
+  // What is checked by calling what throws is left out by a bundler that sees no other effect.
+  it('refuses a proxy whose password is not percent-encoded', async () => {
+    const { code, err } = await runBuiltCommand(['serve', '--port', '0'], {
+      env: { WECHAT_TOKENS_PROXY: 'http://user:CANARY%zz@127.0.0.1:1' },
+    });
+    expect(code).toBe(2);
+    expect(err).toContain('WECHAT_TOKENS_PROXY must be an http or https URL');
+    expect(err).not.toContain('CANARY');
+  });
+
   it('makes, shows and removes keys', async () => {
     const path = join(directory, 'keys.json');
     const added = await runBuiltCommand(['keys', 'add', '--keys', path, '--scope', 'refresh']);

@@ -66,6 +66,13 @@ describe.each(SERVERS)('serve on $name', ({ name, start }) => {
     expect(said.startsWith(`the store ${shown()} cannot be used: `)).toBe(true);
   });
 
+  // The built command: a bundler leaves out what it takes to be without effect.
+  test('does not start with a password that is not percent-encoded', async () => {
+    const { code, said } = await failure(place.withPassword('CANARY')?.replace('CANARY', 'CANARY%zz') ?? '');
+    expect(code).toBe(2);
+    expect(said).toMatch(/^WECHAT_TOKENS_STORE must be a URL like .* has to be percent-encoded$/);
+  });
+
   test('does not start with a database that is not there', async () => {
     const other = new URL(place.url('x'));
     other.pathname = name === 'Redis' ? '/999' : '/nothing';

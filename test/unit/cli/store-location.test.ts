@@ -166,6 +166,7 @@ describe('a URL that is cut up in the wrong place', () => {
     ['mysql:///db', 'it has no host'],
     ['mysql://a.test', 'its path must be the name of a database'],
     ['mysql://a.test/db?sslmode=require', 'TLS is asked for with ssl=true'],
+    ['mysql://u@a.test/db?password=CANARY', 'the parameter password would do nothing: it has a place before the query'],
     ['mysql://a.test/db?ssl-mode=REQUIRED', 'TLS is asked for with ssl=true'],
     ['postgres://a.test/db?prefix=a', 'the parameter prefix is for Redis, here it is table'],
   ])('%s is refused: %s', (text, why) => {
