@@ -1,5 +1,5 @@
 import { systemClock } from '../../core/clock.js';
-import type { RedisDriver } from './redis-client.js';
+import type { RedisDriver } from './redis-driver.js';
 import { RedisFailure } from './redis-failure.js';
 
 const SUBSCRIBE_WITHIN_MS = 2_000;

@@ -1,6 +1,9 @@
+import { unreadable } from '../../core/document-codec.js';
 import { isJsonObject, type JsonObject } from '../../core/json.js';
 import type { Due, StoredDocument } from '../../core/store.js';
 import { StoreFailure } from '../../core/store-failure.js';
+
+const FOREIGN = 'what is not a document of this store';
 
 /**
  * The lane as it stands in a document and in the name of a key: what JSON makes of it. The scripts find it between the
@@ -27,14 +30,19 @@ export function dataText(data: JsonObject): string {
   return JSON.stringify(data);
 }
 
+/** What is no document of this store stands for itself alone, so that it does not hold up those read together with it. */
 export function decodeDocument(id: string, text: unknown): StoredDocument | undefined {
   if (text === null || text === undefined) return undefined;
+  return documentIn(id, text) ?? { id, version: 0, data: unreadable(`in its place Redis has ${FOREIGN}`) };
+}
+
+function documentIn(id: string, text: unknown): StoredDocument | undefined {
   const content = typeof text === 'string' ? parse(text) : undefined;
-  if (!isJsonObject(content)) throw new ForeignValue(id);
+  if (!isJsonObject(content)) return undefined;
   const { version, data, due } = content;
-  if (typeof version !== 'number' || !isJsonObject(data)) throw new ForeignValue(id);
+  if (typeof version !== 'number' || !isJsonObject(data)) return undefined;
   if (due === undefined) return { id, version, data };
-  if (!isJsonObject(due) || typeof due.lane !== 'string' || typeof due.at !== 'number') throw new ForeignValue(id);
+  if (!isJsonObject(due) || typeof due.lane !== 'string' || typeof due.at !== 'number') return undefined;
   return { id, version, data, due: { lane: due.lane, at: due.at } };
 }
 
@@ -43,7 +51,7 @@ export class ForeignValue extends StoreFailure {
   override readonly name: string = 'ForeignValue';
 
   constructor(id: string) {
-    super(`what Redis has under the id ${id} is not a document of this store`);
+    super(`under the id ${id} Redis has ${FOREIGN}`);
   }
 }
 

@@ -1,7 +1,7 @@
 import { describeKind } from '../../core/redact.js';
 import { IoRedisDriver } from './io-redis-driver.js';
 import { NodeRedisDriver } from './node-redis-driver.js';
-import type { RedisDriver } from './redis-client.js';
+import type { RedisDriver } from './redis-driver.js';
 
 /**
  * Tells by what it can do which kind of client this is. `call` comes first: all have a `sendCommand`, of other meanings.

@@ -1,4 +1,4 @@
-import type { DriverState, RedisDriver } from './redis-client.js';
+import type { DriverState, RedisDriver } from './redis-driver.js';
 
 interface NodeRedis {
   readonly isOpen: boolean;

@@ -1,5 +1,5 @@
 import { systemClock } from '../../core/clock.js';
-import type { RedisDriver } from './redis-client.js';
+import type { RedisDriver } from './redis-driver.js';
 import { RedisFailure } from './redis-failure.js';
 import type { RedisScript } from './redis-scripts.js';
 

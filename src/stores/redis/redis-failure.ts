@@ -10,7 +10,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   LOADING: 'Redis is still loading its data',
   MISCONF: 'Redis cannot save its data and refuses writes',
   NOREPLICAS: 'Redis has too few replicas and refuses writes',
-  MASTERDOWN: 'this Redis is a replica without its master',
+  MASTERDOWN: 'this Redis is a replica without its primary',
   CLUSTERDOWN: 'the Redis cluster is down',
   TRYAGAIN: 'the Redis cluster is moving the keys of the store',
   BUSY: 'Redis is busy with a script',

@@ -23,7 +23,7 @@ export interface RedisStoreOptions {
    * What the names of all keys begin with: 1 to 128 printable ASCII characters without spaces. It becomes the hash tag that
    * keeps them together in a cluster, unless it has one of its own.
    *
-   * @defaultValue 'wechat-token-manager'
+   * @defaultValue `'wechat-token-manager'`
    */
   readonly prefix?: string;
 }
@@ -100,7 +100,7 @@ export class RedisStore implements TokenStore {
   ): Promise<number | undefined> {
     const { due, lease } = options;
     const owner = lease?.id === id ? this.#owners.get(lease) : undefined;
-    const version = await this.#change(
+    const version = await this.#runOn(
       id,
       SET,
       [this.#keys.document(id), this.#keys.lease(id), this.#keys.ids],
@@ -123,7 +123,7 @@ export class RedisStore implements TokenStore {
 
   async delete(id: string, expected: number): Promise<boolean> {
     const keys = [this.#keys.document(id), this.#keys.ids];
-    return (await this.#change(id, DELETE, keys, [id, String(expected), this.#keys.channel])) === 1;
+    return Number(await this.#runOn(id, DELETE, keys, [id, String(expected), this.#keys.channel])) === 1;
   }
 
   async *list(
@@ -152,7 +152,7 @@ export class RedisStore implements TokenStore {
   async lease(id: string, ttlMs: number): Promise<Lease | undefined> {
     const owner = randomUUID();
     const keys = [this.#keys.document(id), this.#keys.lease(id)];
-    const answer = await this.#change(id, LEASE, keys, [id, owner, wholeMs(ttlMs)]);
+    const answer = await this.#runOn(id, LEASE, keys, [id, owner, wholeMs(ttlMs)]);
     if (!Array.isArray(answer)) return undefined;
     return this.#granted(id, owner, answer[0]);
   }
@@ -199,7 +199,7 @@ export class RedisStore implements TokenStore {
   }
 
   /** Runs a script that looks at one document. */
-  async #change(id: string, script: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  async #runOn(id: string, script: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     try {
       return await this.#run(script, keys, args);
     } catch (error) {

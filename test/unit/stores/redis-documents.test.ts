@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Redis as IoRedis } from 'ioredis';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { unseal } from '../../../src/core/document-codec.js';
+import type { StoredDocument } from '../../../src/core/store.js';
 import { RedisStore } from '../../../src/stores/redis/index.js';
 import { hasRedis, type RedisServer, startRedis } from '../../support/redis-server.js';
 
@@ -164,13 +166,33 @@ describe.skipIf(!hasRedis)('RedisStore keeps documents', () => {
     await plant(key);
     const planted = await redis.dump(key);
     const error = { name: 'ForeignValue', message: expect.stringContaining(ID) };
-    await expect(store.get(['key/wx0/a', ID])).rejects.toMatchObject(error);
+    const [beside, none] = await store.get(['key/wx0/a', ID]);
+    expect(beside?.data).toEqual({});
+    expect(() => unseal(none as StoredDocument)).toThrow(`the stored document ${ID} cannot be read`);
+    const listed = [];
+    for await (const document of store.list('key')) listed.push(document);
+    expect(listed).toEqual([beside, none]);
     await expect(store.set(ID, {}, 0)).rejects.toMatchObject(error);
     await expect(store.set(ID, {}, 5)).rejects.toMatchObject(error);
     await expect(store.delete(ID, 5)).rejects.toMatchObject(error);
     await expect(store.lease(ID, LEASE_MS)).rejects.toMatchObject(error);
     expect((await store.claimDue([LANE], 5, LEASE_MS)).map(({ id }) => id)).toEqual(['key/wx0/a']);
     expect(await redis.dump(key)).toEqual(planted);
+  });
+
+  test('and hands out what is due beside one that is damaged', async () => {
+    const { store, prefix } = openStore();
+    await store.set('key/wx0/a', {}, 0, { due: { lane: LANE, at: 2 } });
+    await store.set(ID, { value: 'v' }, 0, { due: { lane: LANE, at: 1 } });
+    const key = `{${prefix}}:doc:${ID}`;
+    await redis.set(key, ((await redis.get(key)) as string).slice(0, -3));
+    const planted = await redis.get(key);
+    const [damaged, whole] = await store.claimDue([LANE], 5, LEASE_MS);
+    expect(() => unseal(damaged?.document as StoredDocument)).toThrow(`the stored document ${ID} cannot be read`);
+    expect(whole?.document?.data).toEqual({});
+    await damaged?.release();
+    expect((await store.lease(ID, LEASE_MS))?.document).toEqual(damaged?.document);
+    expect(await redis.get(key)).toBe(planted);
   });
 
   test('in one round trip a command', async () => {
