@@ -1,6 +1,7 @@
 import type { Kysely, QueryResult, RawBuilder } from 'kysely';
 import { sql } from 'kysely';
 import { type Clock, wait } from '../../core/clock.js';
+import { Slots } from '../../core/slots.js';
 import { DIALECTS, type DialectWords, type SqlDialect } from './sql-dialect.js';
 import { type SqlFailure, sqlFailure } from './sql-failure.js';
 
@@ -16,6 +17,8 @@ export class Database {
   readonly table: RawBuilder<unknown>;
   readonly #kysely: Kysely<unknown>;
   readonly #clock: Clock;
+  /** SQLite does its work in this thread: one statement at a time, and a turn for everything else between two of them. */
+  readonly #turns: Slots | undefined;
 
   constructor(kysely: Kysely<unknown>, dialect: SqlDialect, table: string, clock: Clock) {
     this.dialect = dialect;
@@ -24,6 +27,7 @@ export class Database {
     // A plugin that renames columns is meant for the user's own tables.
     this.#kysely = kysely.withoutPlugins();
     this.#clock = clock;
+    this.#turns = dialect === 'sqlite' ? new Slots(1) : undefined;
   }
 
   async rows<Row>(statement: RawBuilder<Row>): Promise<Row[]> {
@@ -43,10 +47,13 @@ export class Database {
   }
 
   async #once<Row>(statement: RawBuilder<Row>): Promise<QueryResult<Row> | { readonly failure: SqlFailure }> {
+    const giveBack = await this.#turns?.take();
     try {
       return await statement.execute(this.#kysely);
     } catch (error) {
       return { failure: sqlFailure(error) };
+    } finally {
+      if (giveBack !== undefined) setImmediate(giveBack);
     }
   }
 }

@@ -48,7 +48,11 @@ export interface SqlStoreOptions {
    * ```
    */
   readonly listen?: (channel: string, notified: () => void) => Promise<() => Promise<void>>;
-  /** Whose timers make the store look for changes every half second. Its time is the database's. Default: `systemClock`. */
+  /**
+   * Whose timers make the store look for changes every half second. Its time is the database's.
+   *
+   * @defaultValue `systemClock`
+   */
   readonly clock?: Clock;
 }
 
@@ -263,7 +267,10 @@ function wholeVersion(expected: number): number {
   return Number.isSafeInteger(expected) ? expected : -1;
 }
 
-/** Lower case, so that it is the same with quotes around it and without. */
+/**
+ * Lower case and no word of SQL, so that it is the same with quotes around it and without, and within the 63 characters that
+ * PostgreSQL takes. Tables that have to share one look more often than they must.
+ */
 function channelOf(table: string): string {
-  return table.toLowerCase().replace('.', '_');
+  return `${table.toLowerCase().replace('.', '_').slice(0, 55)}_changes`;
 }

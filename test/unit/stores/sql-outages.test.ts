@@ -3,19 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SqlStore } from '../../../src/stores/sql/index.js';
 import { hasMariadb, startMariadb } from '../../support/mariadb-server.js';
 import { hasPostgres, startPostgres } from '../../support/postgres-server.js';
+import type { ServerControls } from '../../support/server-controls.js';
 import { connectMariadb, connectPostgres } from '../../support/sql-databases.js';
 
 const ID = 'key/wx1/access_token';
 const TTL_MS = 600_000;
 const MAX_WAIT_MS = 20_000;
-
-interface Server extends AsyncDisposable {
-  stop(): Promise<void>;
-  kill(): Promise<void>;
-  pause(): void;
-  resume(): void;
-  restart(): Promise<void>;
-}
 
 const SERVERS = [
   {
@@ -23,7 +16,7 @@ const SERVERS = [
     isHere: hasPostgres,
     start: async () => {
       const server = await startPostgres();
-      return { server: server as Server, connect: () => connectPostgres(server.connection) };
+      return { server: server as ServerControls, connect: () => connectPostgres(server.connection) };
     },
   },
   {
@@ -31,14 +24,14 @@ const SERVERS = [
     isHere: hasMariadb,
     start: async () => {
       const server = await startMariadb();
-      return { server: server as Server, connect: () => connectMariadb(server.connection) };
+      return { server: server as ServerControls, connect: () => connectMariadb(server.connection) };
     },
   },
 ];
 
 describe.each(SERVERS)('while $name is down', ({ isHere, start }) => {
   describe.skipIf(!isHere)('SqlStore', () => {
-    let server: Server;
+    let server: ServerControls;
     let kysely: Kysely<unknown>;
     let store: SqlStore;
 

@@ -118,11 +118,36 @@ describe.skipIf(!hasPostgres)('SqlStore on PostgreSQL alone', () => {
     told.ids.length = 0;
     await writing.delete(ID, version ?? 0);
     await told.of(ID);
-    expect(channels).toEqual([table.toLowerCase()]);
+    expect(channels).toEqual([`${table.toLowerCase()}_changes`]);
     await watching.close();
     expect(ended).toBe(1);
     await writing.close();
   });
+
+  test.each(['order', `${'s'.repeat(50)}.${'T'.repeat(50)}`])(
+    'listen is given a channel to listen on: %s',
+    async (name) => {
+      const [schema] = name.split('.');
+      if (schema !== name) await withClient((client) => client.query(`create schema ${schema}`));
+      let notified = (): void => undefined;
+      const heard = new Promise<void>((resolve) => {
+        notified = resolve;
+      });
+      const listen = async (channel: string): Promise<() => Promise<void>> => {
+        const client = new pg.Client(server.connection);
+        client.on('notification', notified).on('error', () => undefined);
+        await client.connect();
+        await client.query(`LISTEN ${channel}`);
+        return () => client.end();
+      };
+      const named = new SqlStore(connect(), { table: name, listen });
+      await named.migrate();
+      await named.watch(() => undefined);
+      expect(await named.set(ID, {}, 0)).toBeDefined();
+      await heard;
+      await named.close();
+    },
+  );
 
   test('a listen that fails fails the watch, and leaves nothing behind', async () => {
     const listen = async (): Promise<never> => {
