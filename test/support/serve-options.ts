@@ -1,5 +1,4 @@
 import type { ServeOptions } from '../../src/cli/serve-options.js';
-
 import type { DirectoryLocation } from '../../src/cli/store-location.js';
 
 export function directoryStore(path: string): DirectoryLocation {
@@ -10,7 +9,7 @@ export function directoryStore(path: string): DirectoryLocation {
 export const SERVE_OPTIONS: ServeOptions = {
   port: 0,
   host: '127.0.0.1',
-  store: directoryStore('wechat-tokens'),
+  store: directoryStore('./wechat-tokens'),
   encryptionKeyFile: undefined,
   refresh: { maxPerSecond: 300, maxPerSecondOfApp: 160 },
   keys: undefined,

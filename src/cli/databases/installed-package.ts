@@ -8,12 +8,12 @@ export type Alternatives = readonly [string, ...string[]];
 
 /** Who can load the package: the working directory, whose drivers a command that was installed elsewhere uses, or this one. */
 export function loaderOf(name: string): NodeJS.Require | undefined {
-  return [loaderHere(), ownLoader()].find((require) => canLoad(require, name));
+  return [createRequire(moduleHere()), ownLoader()].find((require) => canLoad(require, name));
 }
 
-/** What is installed where the command was called. */
-function loaderHere(): NodeJS.Require {
-  return createRequire(join(process.cwd(), 'noop.js'));
+/** A module in the working directory, which need not be there: what it would find is what is installed there. */
+export function moduleHere(): string {
+  return join(process.cwd(), 'noop.js');
 }
 
 /** What is installed beside this package. */

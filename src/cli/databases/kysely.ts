@@ -1,7 +1,6 @@
 import * as nodeModule from 'node:module';
-import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { canLoad, ownLoader } from './installed-package.js';
+import { canLoad, moduleHere, ownLoader } from './installed-package.js';
 
 type NextResolve = (specifier: string, context: object) => unknown;
 
@@ -17,7 +16,7 @@ const PACKAGE = 'kysely';
  */
 export function findKysely(): void {
   if (canLoad(ownLoader(), PACKAGE)) return;
-  const parentURL = pathToFileURL(join(process.cwd(), 'noop.js')).href;
+  const parentURL = pathToFileURL(moduleHere()).href;
   const { registerHooks } = nodeModule as ResolveHooks;
   if (registerHooks === undefined) {
     nodeModule.register(`data:text/javascript,${encodeURIComponent(hookIn(parentURL))}`);

@@ -1,4 +1,5 @@
 import type { MysqlPool, MysqlPoolConnection } from 'kysely';
+import { hostIn } from '../store-url.js';
 import { asUsage } from '../usage-error.js';
 import { CONNECT_MS, IDLE_MS, KEEP_ALIVE_MS, MOST_CONNECTIONS, PARTING_MS, STATEMENT_MS } from './pool-bounds.js';
 
@@ -81,13 +82,14 @@ function drop(connection: Connection): void {
   connection.stream.destroy();
 }
 
-function poolOptions({ hostname, port, username, password, pathname, searchParams }: URL): object {
+function poolOptions(url: URL): object {
+  const { port, username, password, pathname, searchParams } = url;
   const given = Object.fromEntries([...searchParams].map(([name, text]) => [name, valueIn(text)]));
   return {
     ...given,
     // The driver wants an object, which is empty where its defaults will do: they check the certificate.
     ...(given['ssl'] === true && { ssl: {} }),
-    host: decodeURIComponent(hostname.replace(/^\[(.*)\]$/, '$1')),
+    host: hostIn(url),
     port: Number(port || 3_306),
     user: decodeURIComponent(username),
     password: decodeURIComponent(password),

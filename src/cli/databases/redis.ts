@@ -1,6 +1,7 @@
 import type { TokenStore } from '../../core/store.js';
 import type { RedisClient } from '../../stores/redis/index.js';
 import type { ServerLocation } from '../store-location.js';
+import { hostIn } from '../store-url.js';
 import { asUsage } from '../usage-error.js';
 import { type Alternatives, assertInstalled, loadDriver, loaderOf } from './installed-package.js';
 import { CONNECT_MS } from './pool-bounds.js';
@@ -90,9 +91,10 @@ function pauseMs(retries: number): number {
   return Math.min(50 * 2 ** Math.min(retries, 10), LONGEST_PAUSE_MS) * (0.8 + 0.4 * Math.random());
 }
 
-function serverOf({ protocol, hostname, port, username, password, pathname }: URL): Server {
+function serverOf(url: URL): Server {
+  const { protocol, port, username, password, pathname } = url;
   return {
-    host: decodeURIComponent(hostname.replace(/^\[(.*)\]$/, '$1')),
+    host: hostIn(url),
     port: Number(port || 6_379),
     isTls: protocol === 'rediss:' || protocol === 'valkeys:',
     database: Number(pathname.slice(1)),

@@ -8,27 +8,9 @@ import { OptionValues } from '../../../src/cli/option-values.js';
 import { readServeOptions } from '../../../src/cli/read-serve-options.js';
 import type { ServeOptions } from '../../../src/cli/serve-options.js';
 import { UsageError } from '../../../src/cli/usage-error.js';
-import { directoryStore } from '../../support/serve-options.js';
+import { directoryStore, SERVE_OPTIONS } from '../../support/serve-options.js';
 
-const DEFAULTS: ServeOptions = {
-  port: 9_001,
-  host: '127.0.0.1',
-  store: directoryStore('./wechat-tokens'),
-  encryptionKeyFile: undefined,
-  refresh: { maxPerSecond: 300, maxPerSecondOfApp: 160 },
-  keys: undefined,
-  trust: [],
-  anonymous: false,
-  wechatOrigins: [],
-  proxy: undefined,
-  accessToken: undefined,
-  allowHosts: [],
-  publicCallbacksOnly: false,
-  notifySecretFile: undefined,
-  legacyTypeNumbers: false,
-};
-
-const PACE = { maxPerSecond: 300, maxPerSecondOfApp: 160 };
+const DEFAULTS: ServeOptions = { ...SERVE_OPTIONS, port: 9_001 };
 
 let directory: string;
 let storeFile: string;
@@ -83,8 +65,8 @@ const rows: readonly Row[] = [
     second: () => storeFile,
   },
   row('refresh', 'refresh', 'never', 'due', (text) => (text === 'never' ? text : DEFAULTS.refresh)),
-  row('max-per-second', 'refresh', '7', '100000', (text) => ({ ...PACE, maxPerSecond: Number(text) })),
-  row('max-per-second-of-app', 'refresh', '7', '1', (text) => ({ ...PACE, maxPerSecondOfApp: Number(text) })),
+  row('max-per-second', 'refresh', '7', '100000', (text) => ({ maxPerSecondOfApp: 160, maxPerSecond: Number(text) })),
+  row('max-per-second-of-app', 'refresh', '7', '1', (text) => ({ maxPerSecond: 300, maxPerSecondOfApp: Number(text) })),
   row('proxy', 'proxy', 'http://10.0.0.9:3128', 'https://user:pass@proxy.test'),
   row('access-token', 'accessToken', 'plain', 'stable'),
   row('trust', 'trust', '10.0.0.0/8', '::1', (text) => [text]),
