@@ -117,6 +117,7 @@ async function elsewhere() {
 
 async function schedule() {
   const { Schedule } = await importTypeScript('src/core/schedule.ts');
+  const { NOT_QUEUED } = await importTypeScript('src/core/due-queue.ts');
   let fired = 0;
   let whenAllFired = () => {};
   const all = new Promise((resolve) => {
@@ -127,16 +128,16 @@ async function schedule() {
   });
   // Timers of a schedule keep no process alive.
   const alive = setInterval(() => {}, 1_000);
-  const ids = Array.from({ length: TASKS }, (_, index) => `wx${index % 1_000}/${TYPE}/openid-${index}`);
+  const items = Array.from({ length: TASKS }, () => ({ place: NOT_QUEUED }));
   const now = Date.now();
-  for (const id of ids) queue.set(id, now + 3_600_000 + Math.random() * 7_200_000);
+  for (const item of items) queue.set(item, now + 3_600_000 + Math.random() * 7_200_000);
   const startedAt = performance.now();
   const moved = 1_000_000;
   for (let index = 0; index < moved; index++) {
-    queue.set(/** @type {string} */ (ids[(index * 7_919) % TASKS]), now + 3_600_000 + Math.random() * 7_200_000);
+    queue.set(items[(index * 7_919) % TASKS], now + 3_600_000 + Math.random() * 7_200_000);
   }
   const moveUs = ((performance.now() - startedAt) * 1_000) / moved;
-  for (const id of ids) queue.set(id, now + Math.random() * 2_000);
+  for (const item of items) queue.set(item, now + Math.random() * 2_000);
   globalThis.gc?.();
   await rest(500);
   const delay = monitorEventLoopDelay({ resolution: 1 });

@@ -1,4 +1,5 @@
 import { assertNames, assertNumber } from './core/assert-options.js';
+import type { CachedRecord } from './core/cached-record.js';
 import { callWithToken } from './core/call.js';
 import {
   assertStaleOrForce,
@@ -15,7 +16,6 @@ import { exposeEngine } from './core/engine-of.js';
 import { closedError } from './core/errors.js';
 import { Events, type TokenManagerEvents, type TokenManagerListener } from './core/events.js';
 import { resolveOptions, type TokenManagerOptions } from './core/options.js';
-import type { CachedRecord } from './core/record-cache.js';
 import { describeKind, describeValue } from './core/redact.js';
 import type { BuiltInRefresher, Grant } from './core/refresher.js';
 import { planRegistration, type Registration } from './core/registration.js';
@@ -129,7 +129,7 @@ export class TokenManager<Custom extends string = never> {
     const plan = planRegistration(registration, (type) => this.#assertTaskType(type), this.#engine.callbacks);
     for (const { key } of plan.tasks) assertNoCycle(key, (type) => this.#refreshers.get(type));
     await this.#engine.start();
-    await this.#engine.registrar.register(plan);
+    await this.#engine.register(plan);
   }
 
   /**

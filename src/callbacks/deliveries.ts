@@ -1,12 +1,18 @@
 import { fullJitterMs } from '../core/backoff.js';
+import { NOT_QUEUED, type Queued } from '../core/due-queue.js';
 import { toTokenError } from '../core/errors.js';
 import { type RefreshedEvent, tokenEvent } from '../core/events.js';
 import { Schedule } from '../core/schedule.js';
 import { Slots } from '../core/slots.js';
 import type { Lease } from '../core/store.js';
-import { documentId, keyId, parseKey, type TokenKey, tokenKey } from '../core/token-key.js';
+import { documentId, keyId, type TokenKey, tokenKey } from '../core/token-key.js';
 import { Delivery, type DeliveryParts } from './delivery.js';
 import { HostTurns } from './host-turns.js';
+
+/** When to look at a key next. */
+interface Look extends Queued {
+  readonly key: TokenKey;
+}
 
 /** A look or a delivery of one key, from when it is due to when it is over. */
 interface UnderWay {
@@ -31,7 +37,9 @@ const OTHERS_LOOK_AFTER_MS = { least: 5_000, spread: 5_000 };
 /** Tells the targets of `notify` of new tokens: when to look, one look at a key at a time, and whose turn it is. */
 export class Deliveries {
   readonly #parts: DeliveryParts;
-  readonly #schedule: Schedule;
+  readonly #schedule: Schedule<Look>;
+  /** Those in the schedule. */
+  readonly #looks = new Map<string, Look>();
   readonly #looking = new Slots(MAX_LOOKING);
   readonly #turns = new HostTurns(MAX_DELIVERING_PER_HOST);
   readonly #underWay = new Map<string, UnderWay>();
@@ -42,7 +50,7 @@ export class Deliveries {
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
-    this.#schedule = new Schedule(parts.engine.clock, async (id) => this.#onDue(id));
+    this.#schedule = new Schedule(parts.engine.clock, async (look) => this.#onDue(look));
   }
 
   /** What was owed when the process before this one ended is owed still. */
@@ -67,7 +75,10 @@ export class Deliveries {
     const id = keyId(key);
     this.#underWay.get(id)?.waiting.abort();
     this.#setbacks.delete(id);
-    this.#schedule.delete(id);
+    const look = this.#looks.get(id);
+    if (look === undefined) return;
+    this.#schedule.delete(look);
+    this.#looks.delete(id);
   }
 
   /**
@@ -114,12 +125,20 @@ export class Deliveries {
     const id = keyId(key);
     const at = this.#parts.engine.clock.now() + delayMs;
     const underWay = this.#underWay.get(id);
-    if (underWay === undefined) this.#schedule.set(id, at);
+    if (underWay === undefined) this.#lookAt(key, at);
     else underWay.againAt = Math.min(at, underWay.againAt ?? at);
   }
 
-  #onDue(id: string): void {
-    const key = parseKey(`key/${id}`) as TokenKey;
+  #lookAt(key: TokenKey, at: number): void {
+    const id = keyId(key);
+    let look = this.#looks.get(id);
+    if (look === undefined) this.#looks.set(id, (look = { key, place: NOT_QUEUED }));
+    this.#schedule.set(look, at);
+  }
+
+  #onDue({ key }: Look): void {
+    const id = keyId(key);
+    this.#looks.delete(id);
     const notify = this.#parts.engine.registry.task(key)?.notify;
     if (notify === undefined || this.#isStopping) return;
     const waiting = new AbortController();
@@ -127,7 +146,7 @@ export class Deliveries {
       const { againAt } = this.#underWay.get(id) ?? {};
       this.#underWay.delete(id);
       const at = Math.min(lookAt ?? Number.POSITIVE_INFINITY, againAt ?? Number.POSITIVE_INFINITY);
-      if (Number.isFinite(at) && !this.#isStopping) this.#schedule.set(id, at);
+      if (Number.isFinite(at) && !this.#isStopping) this.#lookAt(key, at);
     });
     this.#underWay.set(id, { notify, work, waiting });
   }
@@ -161,7 +180,7 @@ export class Deliveries {
     const spreadMs = fullJitterMs({ attempts, random: clock.random() }, RETRY_MS, MAX_RETRY_MS);
     const retryAt = Math.round(clock.now() + RETRY_MS + spreadMs);
     if (!store.failing) {
-      const version = records.cache.get(key)?.record.version ?? 0;
+      const version = records.cache.get(key)?.version ?? 0;
       const error = toTokenError(thrown, 'STORE_UNAVAILABLE', 'the delivery could not be made', key);
       events.emit('deliveryFailed', { ...tokenEvent(key), version, error, attempt: attempts, retryAt });
     }

@@ -116,7 +116,7 @@ export class ClaimedKeys {
       () => true,
       () => false,
     );
-    const isSettled = (records.cache.get(key)?.record.version ?? 0) > recordVersion;
+    const isSettled = (records.cache.get(key)?.version ?? 0) > recordVersion;
     return { outcome: isSettled ? 'settled' : hasLanded ? 'tried' : 'left', unused: flight.takeClaim()?.lease };
   }
 

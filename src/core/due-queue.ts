@@ -1,35 +1,43 @@
 import FlatQueue from 'flatqueue';
 
+/** What can stand in one queue. */
+export interface Queued {
+  /** Where it stands, which the queue alone says; {@link NOT_QUEUED} when it does not. */
+  place: number;
+}
+
+export const NOT_QUEUED = -1;
+
 const FIRST_CAPACITY = 64;
 
 /**
- * Ids by the instant at which each is due. An id stands in it once; setting it again moves it. For a million ids it is two
- * arrays, a map and a heap of numbers, and no object for each.
+ * Items by the instant at which each is due. An item stands in it once; setting it again moves it. For a million items it is
+ * two arrays and a heap of numbers, and no object for each.
  */
-export class DueQueue {
+export class DueQueue<Item extends Queued> {
   /** Places, also under instants that are no longer theirs: those are dropped when they come up. */
   readonly #queue = new FlatQueue<number>();
-  readonly #places = new Map<string, number>();
-  readonly #ids: string[] = [];
+  readonly #items: (Item | undefined)[] = [];
   #dues = new Float64Array(FIRST_CAPACITY);
   readonly #free: number[] = [];
 
   get size(): number {
-    return this.#places.size;
+    return this.#items.length - this.#free.length;
   }
 
-  set(id: string, at: number): void {
-    const place = this.#places.get(id) ?? this.#newPlace(id);
-    this.#dues[place] = at;
-    this.#queue.push(place, at);
+  set(item: Item, at: number): void {
+    if (item.place === NOT_QUEUED) this.#enter(item);
+    else if (this.#dues[item.place] === at) return;
+    this.#dues[item.place] = at;
+    this.#queue.push(item.place, at);
     if (this.#queue.length > 2 * this.size + 1_000) this.#compact();
   }
 
-  delete(id: string): void {
-    const place = this.#places.get(id);
-    if (place === undefined) return;
-    this.#places.delete(id);
-    this.#ids[place] = '';
+  delete(item: Item): void {
+    const { place } = item;
+    if (place === NOT_QUEUED) return;
+    item.place = NOT_QUEUED;
+    this.#items[place] = undefined;
     this.#dues[place] = Number.NaN;
     this.#free.push(place);
   }
@@ -40,25 +48,23 @@ export class DueQueue {
     return this.#queue.peekValue();
   }
 
-  /** Takes out one id that is due at `now`, the earliest first. */
-  pop(now: number): string | undefined {
+  /** Takes out one item that is due at `now`, the earliest first. */
+  pop(now: number): Item | undefined {
     const at = this.nextAt();
     if (at === undefined || at > now) return undefined;
-    const id = this.#ids[this.#queue.pop() as number] as string;
-    this.delete(id);
-    return id;
+    const item = this.#items[this.#queue.pop() as number] as Item;
+    this.delete(item);
+    return item;
   }
 
-  #newPlace(id: string): number {
-    const place = this.#free.pop() ?? this.#ids.length;
-    this.#places.set(id, place);
-    this.#ids[place] = id;
-    if (place >= this.#dues.length) {
-      const dues = new Float64Array(2 * this.#dues.length);
-      dues.set(this.#dues);
-      this.#dues = dues;
-    }
-    return place;
+  #enter(item: Item): void {
+    const place = this.#free.pop() ?? this.#items.length;
+    item.place = place;
+    this.#items[place] = item;
+    if (place < this.#dues.length) return;
+    const dues = new Float64Array(2 * this.#dues.length);
+    dues.set(this.#dues);
+    this.#dues = dues;
   }
 
   #dropMoved(): void {
@@ -70,7 +76,8 @@ export class DueQueue {
 
   #compact(): void {
     this.#queue.clear();
-    for (const place of this.#places.values()) this.#queue.push(place, this.#dues[place] as number);
+    for (const item of this.#items)
+      if (item !== undefined) this.#queue.push(item.place, this.#dues[item.place] as number);
     this.#queue.shrink();
   }
 }

@@ -1,5 +1,5 @@
+import type { CachedRecord } from './cached-record.js';
 import { isTokenError } from './errors.js';
-import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import type { Registry } from './registry.js';
 import type { StoreFollower } from './store-follower.js';

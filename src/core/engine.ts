@@ -1,3 +1,4 @@
+import type { CachedRecord } from './cached-record.js';
 import type { CallbackPort } from './callback-port.js';
 import { Deadline } from './deadline.js';
 import { DocumentReader } from './document-reader.js';
@@ -7,6 +8,7 @@ import type { Events } from './events.js';
 import { Failures } from './failures.js';
 import { flightWork } from './flight-work.js';
 import { GrantWriter } from './grant-writer.js';
+import { HeldTasks } from './held-task.js';
 import { inTurn } from './in-turn.js';
 import type { JsonObject } from './json.js';
 import { withValue } from './key-document.js';
@@ -14,10 +16,11 @@ import { Meters } from './meters.js';
 import type { ResolvedOptions } from './options.js';
 import { PushedTokens } from './pushed-tokens.js';
 import { PutGrants } from './put-grants.js';
-import { type CachedRecord, RecordCache } from './record-cache.js';
+import { RecordCache } from './record-cache.js';
 import { Records } from './records.js';
 import type { BuiltInRefresher, Grant, Upstream } from './refresher.js';
 import { Registrar } from './registrar.js';
+import type { RegistrationPlan } from './registration.js';
 import { Registry } from './registry.js';
 import { ownScheduling, type Scheduling, sharedScheduling } from './scheduling.js';
 import type { Claim } from './shared-schedule.js';
@@ -26,8 +29,9 @@ import type { TokenStore } from './store.js';
 import { StoreClock } from './store-clock.js';
 import { StoreFollower } from './store-follower.js';
 import { SupervisedStore } from './supervised-store.js';
+import { taskChanges } from './task-changes.js';
 import { CLOSE_TIMEOUT_MS } from './time-limits.js';
-import { DELIVERY_LANE, parseKey, type TokenKey } from './token-key.js';
+import { DELIVERY_LANE, type TokenKey } from './token-key.js';
 import { TokenSource } from './token-source.js';
 import { UnwrittenGrants } from './unwritten-grants.js';
 
@@ -75,6 +79,8 @@ export class Engine {
   #opened: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
   #callbacks: CallbackPort | undefined;
+  /** From then on whoever registers a task schedules it; those before are scheduled when their records are read. */
+  #isRegistryLoaded = false;
   #isStarted = false;
 
   constructor({ store, options, events, types, refresherOf, upstream }: EngineInput) {
@@ -96,16 +102,20 @@ export class Engine {
     this.reader = new DocumentReader(this.store, (quarantined) => events.emit('recordQuarantined', quarantined));
     const isShared = this.store.canClaim;
     const maxHeld = isShared ? Math.max(DOCUMENTS_OF_A_KEY * maxCachedRecords, MIN_HELD) : undefined;
+    const tasks = new HeldTasks();
     this.registry = new Registry(
       this.store,
       this.reader,
-      {
-        taskAdded: (key) => this.#taskAdded(key),
-        taskReplaced: (key) => this.#callbacks?.taskChanged(key),
-        taskRemoved: (key) => this.#taskRemoved(key),
-        registrationChanged: (appid) => this.#registrationChanged(appid),
-      },
+      taskChanges({
+        cache: () => this.records.cache,
+        source: () => this.source,
+        callbacks: () => this.#callbacks,
+        tasksOf: (appid) => tasks.ofApp(appid),
+        // Where a fleet shares the schedule, a task that was read for a caller says nothing of when it is due.
+        schedulesNewTasks: () => this.#isRegistryLoaded && !isShared,
+      }),
       maxHeld,
+      tasks,
     );
     this.registrar = new Registrar({
       store: this.store,
@@ -116,7 +126,7 @@ export class Engine {
       hurryApp: (appid) => this.#scheduling.hurryApp(appid),
     });
     const isKept = (key: TokenKey): boolean => this.registry.task(key) !== undefined || this.#pushed.isPushed(key.type);
-    const cache = new RecordCache(maxCachedRecords, isKept, !isShared);
+    const cache = new RecordCache(maxCachedRecords, isKept, isShared ? undefined : tasks);
     this.records = new Records(cache, this.clock, events, times, (key, version) => this.#readResult(key, version));
     this.#pushed = new PushedTokens({ types, refresherOf, registry: this.registry, cache });
     this.#types = types.filter((type) => !this.#pushed.isPushed(type));
@@ -154,7 +164,7 @@ export class Engine {
           look: (keys) => this.#look(keys),
           deliver: (key, claim) => this.#deliver(key, claim),
         })
-      : ownScheduling(this.clock, pace, (id) => this.source.onDue(keyOf(id)));
+      : ownScheduling(this.clock, pace, (task) => this.source.onDue(task));
     const isClosing = (): boolean => this.isClosed;
     const run = flightWork({
       ...common,
@@ -176,6 +186,7 @@ export class Engine {
       isClosing,
       run,
       fetchesWithoutStore: options.fetchesWithoutStore,
+      refreshes: this.#refreshes,
       follower: this.#follower,
       flights: this.#flights,
       schedule: this.#scheduling.schedule,
@@ -230,6 +241,11 @@ export class Engine {
     await this.#opened;
   }
 
+  async register(plan: RegistrationPlan): Promise<void> {
+    await this.registrar.register(plan);
+    for (const { key } of plan.tasks) this.source.reschedule(key);
+  }
+
   async unregister(appid: string, key: TokenKey | undefined): Promise<void> {
     if (key === undefined) await this.registrar.unregisterApp(appid);
     else await this.registrar.unregisterTask(key);
@@ -250,6 +266,7 @@ export class Engine {
     this.#opened = this.clock.sync();
     await this.#opened;
     await this.#follower.start();
+    this.#isRegistryLoaded = true;
     await this.#follower.loadAll([...this.registry.tasks()].map(({ key }) => key));
     if (this.isClosed) throw closedError();
     this.clock.start();
@@ -299,23 +316,6 @@ export class Engine {
     if (this.#pushed.isHeld(key)) for (const waiting of this.#pushed.whoNeeds(key)) this.source.retrySoon(waiting);
   }
 
-  #taskAdded(key: TokenKey): void {
-    const held = this.records.cache.get(key);
-    if (held !== undefined) this.records.cache.set(held);
-    this.source.reschedule(key);
-    this.#callbacks?.taskChanged(key);
-  }
-
-  #taskRemoved(key: TokenKey): void {
-    this.#callbacks?.taskRemoved(key);
-    this.records.cache.delete(key);
-    this.source.forget(key);
-  }
-
-  #registrationChanged(appid: string): void {
-    for (const { key } of this.registry.tasksOf(appid)) this.source.retrySoon(key);
-  }
-
   #wentBack(): void {
     for (const { key } of this.records.distrust()) {
       this.source.reschedule(key);
@@ -330,8 +330,4 @@ export class Engine {
     if (grant?.result === undefined || recordVersion !== version) return undefined;
     return withValue(grant.result, grant.value);
   }
-}
-
-function keyOf(id: string): TokenKey {
-  return parseKey(`key/${id}`) as TokenKey;
 }

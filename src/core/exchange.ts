@@ -1,12 +1,12 @@
 import type { Allowances } from './allowance.js';
 import { ask, StaleDependency } from './attempt.js';
+import type { CachedRecord } from './cached-record.js';
 import { closedError, isTokenError, TokenError } from './errors.js';
 import type { Failures } from './failures.js';
 import { InvalidGrant, receivedToken, savedToken, storedGrant } from './grant.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
 import type { Needs } from './needs.js';
-import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import type { RefreshTimes } from './refresh-policy.js';
 import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from './refresher.js';

@@ -1,8 +1,8 @@
 import { Allowances } from './allowance.js';
+import type { CachedRecord } from './cached-record.js';
 import type { Deadline } from './deadline.js';
 import { Following, type FollowingParts } from './following.js';
 import type { ResolvedOptions } from './options.js';
-import type { CachedRecord } from './record-cache.js';
 import { Refresh, type RefreshParts } from './refresh.js';
 import type { Flight } from './single-flight.js';
 import { Slots } from './slots.js';

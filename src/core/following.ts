@@ -1,9 +1,9 @@
+import type { CachedRecord } from './cached-record.js';
 import { wait } from './clock.js';
 import { seal } from './document-codec.js';
 import { TokenError } from './errors.js';
 import type { GrantWriter } from './grant-writer.js';
 import { contentWithTrying, type KeyDocument, nextDueAt, reportedGrant } from './key-document.js';
-import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import type { Registry } from './registry.js';
 import { secretHash } from './secret-hash.js';

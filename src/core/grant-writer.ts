@@ -1,3 +1,4 @@
+import type { CachedRecord } from './cached-record.js';
 import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { TokenError } from './errors.js';
@@ -11,7 +12,6 @@ import {
   type StoredGrant,
   withDue,
 } from './key-document.js';
-import type { CachedRecord } from './record-cache.js';
 import type { Adoption, Records } from './records.js';
 import { dueAfterOverlapAt, dueAgainAt, FUTURE_TOLERANCE_MS, repeats } from './refresh-policy.js';
 import { isStillRegistered } from './registration-check.js';

@@ -6,7 +6,7 @@ import { isJsonObject, type JsonObject } from './json.js';
 import { describeKind } from './redact.js';
 import type { BuiltInRefresher } from './refresher.js';
 import { haveToBeAskedFor, type ParamsFunction } from './registration.js';
-import type { RegisteredTask } from './registry.js';
+import type { RegisteredTask } from './held-task.js';
 import { keyId, type TokenKey } from './token-key.js';
 
 const PARAMS_TIMEOUT_MS = 5_000;

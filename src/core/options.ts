@@ -22,7 +22,7 @@ export interface RefreshOptions {
    */
   readonly maxPerSecond?: number;
   /**
-   * The same for a single app: 1 to 100,000.
+   * The same for a single app: 1 to 100,000. Of a fleet each process may begin one more in a second.
    *
    * @defaultValue 160
    */

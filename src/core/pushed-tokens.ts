@@ -43,7 +43,7 @@ export class PushedTokens {
 
   /** Tells one registration of a key, and of what is pushed for it, from another. */
   fingerprint(key: TokenKey): string {
-    const pushed = this.#pushedFor(key).map((needed) => this.#parts.cache.get(needed)?.record.version ?? 0);
+    const pushed = this.#pushedFor(key).map((needed) => this.#parts.cache.get(needed)?.version ?? 0);
     return [this.#parts.registry.fingerprint(key), ...pushed].join(':');
   }
 

@@ -1,9 +1,9 @@
+import type { CachedRecord } from './cached-record.js';
 import type { Deadline } from './deadline.js';
 import { assertGrantNames, receivedToken, storedGrant } from './grant.js';
 import type { GrantWriter } from './grant-writer.js';
 import type { StoredGrant } from './key-document.js';
 import type { PushedTokens } from './pushed-tokens.js';
-import type { CachedRecord } from './record-cache.js';
 import type { RefreshTimes } from './refresh-policy.js';
 import type { Grant } from './refresher.js';
 import type { Registry } from './registry.js';

@@ -1,29 +1,18 @@
 import { LRUCache } from 'lru-cache';
+import type { CachedRecord } from './cached-record.js';
 import type { Trying } from './key-document.js';
-import type { Rotation } from './rotation.js';
 import type { TokenKey } from './token-key.js';
 import { keyId } from './token-key.js';
-import type { TokenRecord } from './token-record.js';
 
-/** A record in memory, with what a hit needs precomputed. */
-export interface CachedRecord {
+/** Something that is held of a key and keeps the record of that as long as it lives. */
+export interface RecordHolder {
   readonly key: TokenKey;
-  readonly record: TokenRecord;
-  readonly value: string;
-  /** The refresh token and what is known of it, for a store that a failover has set back. */
-  readonly rotation: Rotation | undefined;
-  /** Until this instant the value can be answered without a further look. Only a look with both clocks moves it. */
-  checkAt: number;
-  /** Made at the first hit, so that hits allocate nothing. */
-  promise: Promise<string> | undefined;
-  /** When the token ends by the monotonic clock, which no change of the wall clock moves. */
-  readonly endsAtMonotonic: number;
-  /** When the store last showed this version, by the monotonic clock; `undefined` while it is not in the store. */
-  confirmedAtMonotonic: number | undefined;
-  /** When it is due in this process. */
-  dueAt: number;
-  /** The store says so, which a clock far ahead has told: the token may have ended since. */
-  readonly isFromTheFuture: boolean;
+  record: CachedRecord | undefined;
+}
+
+export interface RecordHolders {
+  of(key: TokenKey): RecordHolder | undefined;
+  all(): Iterable<RecordHolder>;
 }
 
 /** A failure that this process remembers. */
@@ -36,8 +25,9 @@ export interface RememberedFailure {
 const MAX_FAILURES = 10_000;
 
 /**
- * Records that are to be kept, as those of keys with a task, in maps that never evict; the rest, and recent failures, in LRU
- * caches. Where a fleet shares more than one process can hold, the maps are for speed alone, and the LRU cache has all.
+ * Records that are to be kept, as those of keys with a task, in maps that never evict and where their tasks are held; the
+ * rest, and recent failures, in LRU caches. Where a fleet shares more than one process can hold, the maps are for speed alone,
+ * and the LRU cache has all.
  */
 export class RecordCache {
   /** By type first: there are few, so that a lookup among many apps meets one large map and not one more for each app. */
@@ -46,15 +36,15 @@ export class RecordCache {
   readonly #recent: LRUCache<string, CachedRecord>;
   readonly #failures = new LRUCache<string, RememberedFailure>({ max: MAX_FAILURES });
   readonly #isKept: (key: TokenKey) => boolean;
-  readonly #keepsAll: boolean;
+  readonly #holders: RecordHolders | undefined;
   /** The record that was looked up last, where there is one app: comparing two names is cheaper than two lookups. */
   #only: CachedRecord | undefined;
   #isClosed = false;
 
   /**
-   * @param keepsAll - whether what is kept is kept however much it is; else `maxCachedRecords` bounds that too.
+   * @param holders - where everything that is kept is kept however much it is; else `maxCachedRecords` bounds that too.
    */
-  constructor(maxCachedRecords: number, isKept: (key: TokenKey) => boolean, keepsAll = true) {
+  constructor(maxCachedRecords: number, isKept: (key: TokenKey) => boolean, holders?: RecordHolders) {
     this.#recent = new LRUCache({
       max: maxCachedRecords,
       dispose: ({ key }, _id, reason) => {
@@ -62,7 +52,7 @@ export class RecordCache {
       },
     });
     this.#isKept = isKept;
-    this.#keepsAll = keepsAll;
+    this.#holders = holders;
   }
 
   /** The record of a key with a task and without a subject: two lookups, for the hot path. */
@@ -76,10 +66,17 @@ export class RecordCache {
   }
 
   get(key: TokenKey): CachedRecord | undefined {
-    const kept =
-      key.subject === undefined ? this.#byType.get(key.type)?.get(key.appid) : this.#bySubject.get(keyId(key));
-    if (kept !== undefined && this.#keepsAll) return kept;
-    return this.#recent.get(keyId(key));
+    if (this.#holders === undefined) return this.#recent.get(keyId(key));
+    const held = this.#holders.of(key)?.record;
+    if (held !== undefined) return this.#isClosed ? undefined : held;
+    const id = keyId(key);
+    const kept = key.subject === undefined ? this.#byType.get(key.type)?.get(key.appid) : this.#bySubject.get(id);
+    return kept ?? this.#recent.get(id);
+  }
+
+  /** The key under which something is held of it already, or this one. */
+  keyOf(key: TokenKey): TokenKey {
+    return this.#holders?.of(key)?.key ?? key;
   }
 
   set(cached: CachedRecord): void {
@@ -87,10 +84,12 @@ export class RecordCache {
     const { key } = cached;
     this.delete(key);
     const isKept = this.#isKept(key);
-    if (!isKept || !this.#keepsAll) this.#recent.set(keyId(key), cached);
+    if (!isKept || this.#holders === undefined) this.#recent.set(keyId(key), cached);
     if (!isKept) return;
-    if (key.subject !== undefined) this.#bySubject.set(keyId(key), cached);
-    else this.#appsOf(key.type).set(key.appid, cached);
+    const holder = this.#holders?.of(key);
+    if (holder !== undefined) holder.record = cached;
+    else if (key.subject !== undefined) this.#bySubject.set(keyId(key), cached);
+    if (key.subject === undefined) this.#appsOf(key.type).set(key.appid, cached);
   }
 
   delete(key: TokenKey): void {
@@ -100,11 +99,10 @@ export class RecordCache {
 
   #deleteKept(key: TokenKey): void {
     this.#only = undefined;
-    if (key.subject !== undefined) {
-      this.#bySubject.delete(keyId(key));
-      return;
-    }
-    this.#byType.get(key.type)?.delete(key.appid);
+    const holder = this.#holders?.of(key);
+    if (holder !== undefined) holder.record = undefined;
+    if (key.subject !== undefined) this.#bySubject.delete(keyId(key));
+    else this.#byType.get(key.type)?.delete(key.appid);
   }
 
   failure(key: TokenKey): RememberedFailure | undefined {
@@ -125,8 +123,13 @@ export class RecordCache {
   }
 
   *records(): Iterable<CachedRecord> {
-    if (this.#keepsAll) {
-      for (const apps of this.#byType.values()) yield* apps.values();
+    if (this.#isClosed) return;
+    if (this.#holders !== undefined) {
+      for (const { record } of this.#holders.all()) if (record !== undefined) yield record;
+      // Of pushed tokens without a task, nothing else is held.
+      for (const apps of this.#byType.values()) {
+        for (const cached of apps.values()) if (this.#holders.of(cached.key) === undefined) yield cached;
+      }
       yield* this.#bySubject.values();
     }
     yield* this.#recent.values();

@@ -1,6 +1,7 @@
+import { CachedRecord } from './cached-record.js';
 import { type Events, type RefreshedEvent, tokenEvent } from './events.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
-import type { CachedRecord, RecordCache } from './record-cache.js';
+import type { RecordCache } from './record-cache.js';
 import {
   dueOf,
   FUTURE_TOLERANCE_MS,
@@ -85,12 +86,12 @@ export class Records {
 
   /** What is left, by whichever clock leaves less: no change of the wall clock makes a token live longer. */
   leftMs(cached: CachedRecord): number {
-    return Math.min(cached.record.expiresAt - this.#clock.now(), cached.endsAtMonotonic - this.#clock.monotonic());
+    return Math.min(cached.expiresAt - this.#clock.now(), cached.endsAtMonotonic - this.#clock.monotonic());
   }
 
   /** No life is long enough where nobody knows how much of it is left. */
   minValidityMs(cached: CachedRecord): number {
-    return cached.isFromTheFuture ? Number.POSITIVE_INFINITY : minValidityMs(cached.record, this.#times);
+    return cached.isFromTheFuture ? Number.POSITIVE_INFINITY : minValidityMs(cached, this.#times);
   }
 
   isUsableGrant(grant: StoredGrant): boolean {
@@ -115,7 +116,7 @@ export class Records {
     const now = this.#clock.now();
     const usableMs = this.leftMs(cached) - this.minValidityMs(cached);
     const untilDueMs = cached.dueAt - now;
-    const untilLookMs = untilDueMs > 0 ? untilDueMs : Math.min(LOOK_WHILE_DUE_MS, lifeMs(cached.record) / 20);
+    const untilLookMs = untilDueMs > 0 ? untilDueMs : Math.min(LOOK_WHILE_DUE_MS, lifeMs(cached) / 20);
     cached.checkAt = now + Math.min(usableMs, untilLookMs, this.#untilConfirmationMs(cached));
   }
 
@@ -124,7 +125,7 @@ export class Records {
     this.cache.distrust();
     const now = this.#clock.now();
     const fromTheFuture = [...this.cache.records()].filter(
-      ({ record, dueAt }) => isFromTheFuture(record, now) && dueAt > now + FUTURE_TOLERANCE_MS,
+      (cached) => isFromTheFuture(cached, now) && cached.dueAt > now + FUTURE_TOLERANCE_MS,
     );
     for (const cached of fromTheFuture) cached.dueAt = now;
     return fromTheFuture;
@@ -138,19 +139,17 @@ export class Records {
   #cached(key: TokenKey, document: KeyDocument, grant: StoredGrant, written: boolean): CachedRecord {
     const now = this.#clock.now();
     const monotonic = this.#clock.monotonic();
-    const fields = { ...grant, version: document.recordVersion };
-    const cached: CachedRecord = {
-      key,
-      record: new TokenRecord(key, fields, this.#readResult),
+    const cached = new CachedRecord({
+      key: this.cache.keyOf(key),
+      grant,
+      version: document.recordVersion,
       rotation: document.rotation,
-      value: grant.value,
-      checkAt: 0,
-      promise: undefined,
       endsAtMonotonic: monotonic + Math.min(grant.expiresAt - now, lifeMs(grant)),
       confirmedAtMonotonic: written ? monotonic : undefined,
       dueAt: dueOf(grant, now),
       isFromTheFuture: isFromTheFuture(grant, now),
-    };
+      readResult: this.#readResult,
+    });
     this.trust(cached);
     return cached;
   }
@@ -162,6 +161,6 @@ export class Records {
 
 /** By version; but the version of a record that no store has taken is made up, so that one goes by its time. */
 function isNewer(held: CachedRecord, version: number, grant: StoredGrant): boolean {
-  if (held.confirmedAtMonotonic === undefined) return held.record.obtainedAt > grant.obtainedAt;
-  return held.record.version > version;
+  if (held.confirmedAtMonotonic === undefined) return held.obtainedAt > grant.obtainedAt;
+  return held.version > version;
 }

@@ -1,18 +1,18 @@
 import { StaleDependency } from './attempt.js';
 import { MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
+import type { CachedRecord } from './cached-record.js';
 import type { CallbackPort } from './callback-port.js';
 import { wait } from './clock.js';
 import type { DocumentReader } from './document-reader.js';
 import { closedError, isTokenError, TokenError } from './errors.js';
 import { Exchange, type ExchangeParts, type Progress } from './exchange.js';
+import type { RegisteredTask } from './held-task.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
 import type { Meters } from './meters.js';
 import { gatherNeeds, NeedMissing, type Needs } from './needs.js';
-import type { CachedRecord } from './record-cache.js';
 import { dueOf } from './refresh-policy.js';
 import type { BuiltInRefresher, RateLimit } from './refresher.js';
 import { haveToBeAskedFor } from './registration.js';
-import type { RegisteredTask } from './registry.js';
 import { type Choice, chooseInput } from './rotation.js';
 import type { Flight } from './single-flight.js';
 import { Slots } from './slots.js';
@@ -68,7 +68,7 @@ export class Refresh {
     const { registry, records, unwritten, refresherOf, replaceStale, look } = this.#parts;
     const { key } = flight;
     const refresher = refresherOf(key.type);
-    const knownAtStart = records.cache.get(key)?.record.version ?? 0;
+    const knownAtStart = records.cache.get(key)?.version ?? 0;
     if (refresher === undefined) throw hasNoRefresher(key);
     if (refresher.pushed === true) throw isOnlyPushed(key);
     const progress: Progress = {

@@ -2,13 +2,13 @@ import { LRUCache } from 'lru-cache';
 import { unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { isTokenError, type TokenError } from './errors.js';
+import { type HeldTask, HeldTasks, type RegisteredTask } from './held-task.js';
 import type { JsonObject } from './json.js';
 import { isJsonObject } from './json.js';
 import type { AccessTokenMode, AppCredentials } from './refresher.js';
-import type { TaskParams } from './registration.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { appDocumentId, documentId, keyId, parseKey, type TokenKey } from './token-key.js';
+import { appDocumentId, documentId, parseKey, type TokenKey } from './token-key.js';
 
 /** An app as it is registered. */
 export interface RegisteredApp {
@@ -18,22 +18,11 @@ export interface RegisteredApp {
   readonly version: number;
 }
 
-/** A task as it is registered. */
-export interface RegisteredTask {
-  readonly key: TokenKey;
-  readonly params: TaskParams | undefined;
-  /** The URL that is told of new tokens. */
-  readonly notify: string | undefined;
-  /** Its params come from a function that this process does not have. */
-  readonly functionMissing: boolean;
-  readonly version: number;
-}
-
 export interface RegistryListener {
-  taskAdded(key: TokenKey): void;
+  taskAdded(task: HeldTask): void;
   /** It was there, and was registered anew. */
-  taskReplaced(key: TokenKey): void;
-  taskRemoved(key: TokenKey): void;
+  taskReplaced(task: HeldTask): void;
+  taskRemoved(task: HeldTask): void;
   /** The secret, the mode, or the params of a task changed: what failed before may work now. */
   registrationChanged(appid: string): void;
 }
@@ -47,7 +36,7 @@ const BATCH = 100;
  */
 export class Registry {
   readonly #apps = new Map<string, RegisteredApp>();
-  readonly #tasks = new Map<string, Map<string, RegisteredTask>>();
+  readonly #tasks: HeldTasks;
   readonly #unreadable = new Map<string, TokenError>();
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
@@ -62,7 +51,14 @@ export class Registry {
   /**
    * @param maxHeld - of how many documents it is known what is in them; `undefined` for all.
    */
-  constructor(store: SupervisedStore, reader: DocumentReader, listener: RegistryListener, maxHeld?: number) {
+  constructor(
+    store: SupervisedStore,
+    reader: DocumentReader,
+    listener: RegistryListener,
+    maxHeld?: number,
+    tasks: HeldTasks = new HeldTasks(),
+  ) {
+    this.#tasks = tasks;
     this.#store = store;
     this.#reader = reader;
     this.#listener = listener;
@@ -93,18 +89,18 @@ export class Registry {
     return this.#apps.has(appid);
   }
 
-  task(key: TokenKey): RegisteredTask | undefined {
-    const task = this.#tasks.get(key.appid)?.get(keyId(key));
+  task(key: TokenKey): HeldTask | undefined {
+    const task = this.#tasks.of(key);
     if (task !== undefined) this.#known?.get(documentId('task', key));
     return task;
   }
 
-  *tasks(): Iterable<RegisteredTask> {
-    for (const tasks of this.#tasks.values()) yield* tasks.values();
+  tasks(): Iterable<HeldTask> {
+    return this.#tasks.all();
   }
 
-  tasksOf(appid: string): Iterable<RegisteredTask> {
-    return this.#tasks.get(appid)?.values() ?? [];
+  tasksOf(appid: string): Iterable<HeldTask> {
+    return this.#tasks.ofApp(appid);
   }
 
   credentials(app: RegisteredApp, byDefault: AccessTokenMode): AppCredentials {
@@ -148,14 +144,14 @@ export class Registry {
   /** Reads every app and task that is to be held. */
   async load(): Promise<void> {
     if (!this.holdsAll) return this.#readAgain();
-    const seen = new Set<string>();
+    const unseen = new Set(this.#heldIds());
     for (const kind of ['app', 'task']) {
       for await (const document of this.#store.list(kind)) {
-        seen.add(document.id);
+        unseen.delete(document.id);
         await this.#adoptDocument(document.id, document);
       }
     }
-    for (const id of this.#heldIds()) if (!seen.has(id)) await this.reload(id);
+    for (const id of unseen) await this.reload(id);
   }
 
   /** Reads one app or task again; a document that is gone is forgotten. */
@@ -183,27 +179,27 @@ export class Registry {
   }
 
   setTask(task: RegisteredTask): void {
-    const { appid } = task.key;
-    let tasks = this.#tasks.get(appid);
-    if (tasks === undefined) this.#tasks.set(appid, (tasks = new Map()));
-    const before = tasks.get(keyId(task.key));
-    if (before !== undefined && before.version > task.version) return;
-    tasks.set(keyId(task.key), task);
+    const { key, version, functionMissing } = task;
+    const held = this.#tasks.of(key);
+    if (held !== undefined && held.version > version) return;
+    const isAnother = held?.version !== version || held.functionMissing !== functionMissing;
+    held?.become(task);
     // A function is nowhere else.
     if (typeof task.params === 'function') this.#known?.delete(documentId('task', task.key));
     else this.#known?.set(documentId('task', task.key), true);
-    if (before === undefined) this.#listener.taskAdded(task.key);
-    else if (before.version !== task.version || before.functionMissing !== task.functionMissing) {
-      this.#listener.taskReplaced(task.key);
-      this.#listener.registrationChanged(appid);
+    if (held === undefined) {
+      this.#listener.taskAdded(this.#tasks.add(task, this.#apps.get(key.appid)?.appid ?? key.appid));
+    } else if (isAnother) {
+      this.#listener.taskReplaced(held);
+      this.#listener.registrationChanged(key.appid);
     }
   }
 
   removeTask(key: TokenKey): void {
-    const tasks = this.#tasks.get(key.appid);
-    if (tasks?.delete(keyId(key)) !== true) return;
-    if (tasks.size === 0) this.#tasks.delete(key.appid);
-    this.#listener.taskRemoved(key);
+    const task = this.#tasks.of(key);
+    if (task === undefined) return;
+    this.#tasks.delete(key);
+    this.#listener.taskRemoved(task);
   }
 
   removeApp(appid: string): void {
@@ -244,11 +240,11 @@ export class Registry {
   }
 
   async #readAll(ids: readonly string[]): Promise<void> {
-    const before = ids.map((id) => this.#held(id));
+    const before = ids.map((id) => this.#held(id)?.version);
     const documents = await this.#store.get(ids);
     for (const [index, id] of ids.entries()) {
       // What was registered while the store was read is newer than what was read.
-      if (this.#held(id) === before[index]) await this.#adoptDocument(id, documents[index]);
+      if (this.#held(id)?.version === before[index]) await this.#adoptDocument(id, documents[index]);
     }
     for (const id of ids) this.#note(id);
   }
@@ -270,14 +266,12 @@ export class Registry {
       this.#unreadable.delete(appidOf(id));
       return;
     }
-    const tasks = this.#tasks.get(key.appid);
-    tasks?.delete(keyId(key));
-    if (tasks?.size === 0) this.#tasks.delete(key.appid);
+    this.#tasks.delete(key);
   }
 
   #held(id: string): RegisteredApp | RegisteredTask | undefined {
     const key = parseKey(id);
-    return key === undefined ? this.#apps.get(appidOf(id)) : this.#tasks.get(key.appid)?.get(keyId(key));
+    return key === undefined ? this.#apps.get(appidOf(id)) : this.#tasks.of(key);
   }
 
   async #adoptDocument(id: string, document: StoredDocument | undefined): Promise<void> {

@@ -1,42 +1,46 @@
 import type { Clock, ClockTimer } from './clock.js';
-import { DueQueue } from './due-queue.js';
+import { DueQueue, type Queued } from './due-queue.js';
 import type { OwnPace } from './pace.js';
 import type { TaskSchedule } from './task-schedule.js';
 
 /** Timers run late after the machine slept and cannot be set beyond 24 days, so none is longer than this. */
 const MAX_TIMER_MS = 60_000;
 const MAX_RUNNING = 64;
+/** Then others have their turn: what takes no time ends before the event loop goes on, and frees its place. */
+const MAX_IN_ONE_TURN = 500;
 
 /**
- * Calls `onDue` for each id when it is due, at most 64 at a time, with one timer. It knows ids and instants, not tokens.
+ * Calls `onDue` for each item when it is due, at most 64 at a time, with one timer. It knows items and instants, not tokens.
  */
-export class Schedule implements TaskSchedule {
-  readonly #queue = new DueQueue();
+export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
+  readonly #queue = new DueQueue<Item>();
   readonly #clock: Clock;
-  readonly #onDue: (id: string) => Promise<void>;
+  readonly #onDue: (item: Item) => Promise<void>;
   readonly #pace: Pick<OwnPace, 'take'> | undefined;
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #running = 0;
+  /** How many have begun since a timer last fired. */
+  #begun = 0;
   #stopped = true;
 
   /**
-   * @param onDue - must not reject. Whoever wants an id to be due again sets it again.
+   * @param onDue - must not reject. Whoever wants an item to be due again sets it again.
    * @param pace - asked before each call. Without it there is none.
    */
-  constructor(clock: Clock, onDue: (id: string) => Promise<void>, pace?: Pick<OwnPace, 'take'>) {
+  constructor(clock: Clock, onDue: (item: Item) => Promise<void>, pace?: Pick<OwnPace, 'take'>) {
     this.#clock = clock;
     this.#onDue = onDue;
     this.#pace = pace;
   }
 
-  set(id: string, at: number): void {
-    this.#queue.set(id, at);
+  set(item: Item, at: number): void {
+    this.#queue.set(item, at);
     if (at < this.#timerAt) this.#arm();
   }
 
-  delete(id: string): void {
-    this.#queue.delete(id);
+  delete(item: Item): void {
+    this.#queue.delete(item);
   }
 
   start(): void {
@@ -55,11 +59,12 @@ export class Schedule implements TaskSchedule {
     while (!this.#stopped && this.#running < MAX_RUNNING) {
       const now = this.#clock.now();
       if ((this.#queue.nextAt() ?? Number.POSITIVE_INFINITY) > now) break;
-      pauseMs = this.#pace?.take() ?? 0;
+      pauseMs = this.#begun >= MAX_IN_ONE_TURN ? 1 : (this.#pace?.take() ?? 0);
       if (pauseMs > 0) break;
-      const id = this.#queue.pop(now) as string;
+      this.#begun++;
+      const item = this.#queue.pop(now) as Item;
       this.#running++;
-      void this.#onDue(id).finally(() => {
+      void this.#onDue(item).finally(() => {
         this.#running--;
         if (this.#running === MAX_RUNNING - 1) this.check();
       });
@@ -73,7 +78,10 @@ export class Schedule implements TaskSchedule {
     if (this.#stopped || at === undefined || this.#running >= MAX_RUNNING) return;
     const delayMs = Math.min(MAX_TIMER_MS, Math.max(pauseMs, at - this.#clock.now()));
     this.#timerAt = at;
-    this.#timer = this.#clock.setTimer(() => this.check(), Math.ceil(delayMs));
+    this.#timer = this.#clock.setTimer(() => {
+      this.#begun = 0;
+      this.check();
+    }, Math.ceil(delayMs));
   }
 
   #cancelTimer(): void {

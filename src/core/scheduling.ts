@@ -1,6 +1,7 @@
 import { ClaimedKeys, type ClaimedKeysParts } from './claimed-keys.js';
 import type { Clock } from './clock.js';
 import { DueTimes } from './due-times.js';
+import type { HeldTask } from './held-task.js';
 import { OwnPace, type PaceLimits } from './pace.js';
 import { Schedule } from './schedule.js';
 import { SharedPace } from './shared-pace.js';
@@ -8,9 +9,9 @@ import { type Claim, SharedSchedule } from './shared-schedule.js';
 import type { TaskSchedule } from './task-schedule.js';
 import { keyIn, parseKey, type TokenKey } from './token-key.js';
 
-/** How a process learns what is due: the one thing that depends on whether a fleet shares the work. */
+/** How a process learns what is due, and keeps its pace: by itself, or from the store that a fleet shares. */
 export interface Scheduling {
-  readonly schedule: TaskSchedule;
+  readonly schedule: TaskSchedule<HeldTask>;
   /** Whether what is due stands in the store alone, so that whoever registers a task writes it there. */
   readonly isShared: boolean;
   /** Makes room for a refresh that somebody waits for. */
@@ -24,7 +25,7 @@ export interface Scheduling {
 }
 
 /** A process that does all the work itself, or shares a store that cannot hand it out. */
-export function ownScheduling(clock: Clock, limits: PaceLimits, onDue: (id: string) => Promise<void>): Scheduling {
+export function ownScheduling(clock: Clock, limits: PaceLimits, onDue: (task: HeldTask) => Promise<void>): Scheduling {
   const pace = new OwnPace(limits, () => clock.monotonic());
   return {
     schedule: new Schedule(clock, onDue, pace),
@@ -91,7 +92,7 @@ export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
   const schedule = new SharedSchedule({ store, clock, pace, lanes, onClaimed });
   return {
     schedule: {
-      set: (id, at) => schedule.set(id, at),
+      set: (task, at) => schedule.set(task, at),
       delete: () => {},
       start: () => schedule.start(),
       check: () => schedule.check(),

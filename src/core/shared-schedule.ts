@@ -33,7 +33,7 @@ const MAX_RETRY_MS = 16_000;
  * Takes from the schedule of the fleet, which is in the store, what this process has free hands for. It holds nothing of a
  * task: only when to look next.
  */
-export class SharedSchedule implements TaskSchedule {
+export class SharedSchedule implements TaskSchedule<unknown> {
   readonly #parts: SharedScheduleParts;
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -53,8 +53,8 @@ export class SharedSchedule implements TaskSchedule {
     this.#parts = parts;
   }
 
-  /** An id that is due soon is looked for then; everything else is in the store. */
-  set(_id: string, at: number): void {
+  /** A task that is due soon is looked for then; everything else is in the store. */
+  set(_task: unknown, at: number): void {
     const { clock } = this.#parts;
     const inMs = at - clock.now();
     // Others know of the same instant; one of them is enough.

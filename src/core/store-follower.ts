@@ -1,10 +1,10 @@
+import type { CachedRecord } from './cached-record.js';
 import type { Clock, ClockTimer } from './clock.js';
 import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import type { Failures } from './failures.js';
 import type { GrantWriter } from './grant-writer.js';
 import { contentWithGrant, type KeyDocument, readKeyDocument, reportedGrant, withDue } from './key-document.js';
-import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import type { Registry } from './registry.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -76,6 +76,7 @@ export class StoreFollower {
           this.adopt(key, await this.#parts.reader.read(documents[index], readKeyDocument));
         } catch {
           // A document that cannot be read concerns its own key: whoever asks for that is told.
+          this.#parts.changed(key);
         }
       }
     }
@@ -112,15 +113,11 @@ export class StoreFollower {
       changed(key);
       return records.cache.get(key);
     }
-    if (
-      held !== undefined &&
-      held.record.version === document.recordVersion &&
-      held.record.dueAt === document.grant.dueAt
-    ) {
+    if (held !== undefined && held.version === document.recordVersion && held.storedDueAt === document.grant.dueAt) {
       records.confirm(held);
       return held;
     }
-    if (held !== undefined && document.recordVersion < held.record.version) {
+    if (held !== undefined && document.recordVersion < held.version) {
       void this.#writeBack(held, document);
       return held;
     }
@@ -134,8 +131,7 @@ export class StoreFollower {
   async #writeBack(held: CachedRecord, document: KeyDocument): Promise<void> {
     const { store, records, registry } = this.#parts;
     if (held.confirmedAtMonotonic === undefined) return;
-    const { value, record, rotation, key } = held;
-    const { obtainedAt, expiresAt, dueAt } = record;
+    const { value, obtainedAt, expiresAt, storedDueAt: dueAt, rotation, key } = held;
     const id = documentId('key', key);
     const content = seal(id, contentWithGrant({ ...document, rotation }, { value, obtainedAt, expiresAt, dueAt }));
     try {

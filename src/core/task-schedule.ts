@@ -1,8 +1,8 @@
-/** Who is due when: in this process, or in a fleet that shares the work. It knows ids and instants, not tokens. */
-export interface TaskSchedule {
-  /** Something is known of when this id is due next. */
-  set(id: string, at: number): void;
-  delete(id: string): void;
+/** Who is due when: in this process, or in a fleet that shares the work. It knows tasks and instants, not tokens. */
+export interface TaskSchedule<Task> {
+  /** Something is known of when this task is due next. */
+  set(task: Task, at: number): void;
+  delete(task: Task): void;
   start(): void;
   /** Begins nothing more. @returns when nothing that was handed out is held any longer, where that takes time. */
   stop(): void | Promise<void>;

@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import { backoffDelayMs, MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
+import type { CachedRecord } from './cached-record.js';
 import type { Deadline } from './deadline.js';
 import { isTokenError, TokenError } from './errors.js';
 import { type Events, tokenEvent } from './events.js';
 import type { Failures } from './failures.js';
+import type { HeldTask } from './held-task.js';
 import { NeedMissing } from './needs.js';
-import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import { lifeMs } from './refresh-policy.js';
 import type { RefreshReason } from './refresher.js';
@@ -26,13 +27,15 @@ export interface TokenSourceParts {
   /** What a flight does: refresh, or wait for those who do. */
   readonly run: (flight: Flight<CachedRecord>) => Promise<CachedRecord>;
   readonly flights: SingleFlight<CachedRecord>;
-  readonly schedule: TaskSchedule;
+  readonly schedule: TaskSchedule<HeldTask>;
   /** Makes room for a refresh that somebody waits for. */
   readonly owePace: (appid: string) => void;
   /** How many milliseconds a refresh of this app that nobody waits for has to wait; at 0 it may begin. */
   readonly pauseOfApp: (appid: string) => number;
   readonly events: Events;
   readonly fetchesWithoutStore: boolean;
+  /** Whether this process takes part in what is due. */
+  readonly refreshes: boolean;
   readonly isClosing: () => boolean;
 }
 
@@ -139,9 +142,10 @@ export class TokenSource {
   }
 
   /** Refreshes a key that is due. Never rejects; whatever happens, the key is due again later. */
-  async onDue(key: TokenKey): Promise<void> {
+  async onDue(task: HeldTask): Promise<void> {
     const { records, registry, schedule, clock, pauseOfApp, isClosing } = this.#parts;
-    if (isClosing() || registry.task(key) === undefined || !registry.knows(key.appid)) return;
+    const { key } = task;
+    if (isClosing() || registry.task(key) !== task || !registry.knows(key.appid)) return;
     const held = records.cache.get(key);
     if (held !== undefined && !records.isDue(held)) {
       this.reschedule(key);
@@ -149,7 +153,7 @@ export class TokenSource {
     }
     const pauseMs = pauseOfApp(key.appid);
     if (pauseMs > 0) {
-      schedule.set(keyId(key), clock.now() + pauseMs);
+      schedule.set(task, clock.now() + pauseMs);
       return;
     }
     await this.#fly(key, 'due', undefined).promise.catch(() => {});
@@ -176,20 +180,23 @@ export class TokenSource {
   /** Sets when a key with a task is due next, from what is known of it now. */
   reschedule(key: TokenKey): void {
     const { schedule, registry, records, failures, clock } = this.#parts;
+    const task = registry.task(key);
+    if (task === undefined) return;
     // Word of a task may come before that of its app, which reschedules it.
-    if (registry.task(key) === undefined || !registry.knows(key.appid)) {
-      schedule.delete(keyId(key));
+    if (!registry.knows(key.appid)) {
+      schedule.delete(task);
       return;
     }
     const dueAt = records.cache.get(key)?.dueAt ?? 0;
-    schedule.set(keyId(key), Math.max(dueAt, failures.retryAt(key) ?? 0, clock.now() + this.#setBackMs(key)));
+    schedule.set(task, Math.max(dueAt, failures.retryAt(key) ?? 0, clock.now() + this.#setBackMs(key)));
   }
 
-  /** A key has no task any more. */
-  forget(key: TokenKey): void {
+  /** This task has gone. */
+  forget(task: HeldTask): void {
+    const { key } = task;
     this.#parts.records.cache.clearFailure(key);
     this.#setbacks.delete(keyId(key));
-    this.#parts.schedule.delete(keyId(key));
+    this.#parts.schedule.delete(task);
   }
 
   /** Forgets what held attempts back: a new registration may have brought it. */
@@ -207,8 +214,14 @@ export class TokenSource {
       follower.read(key).catch(() => {});
     }
     records.trust(held);
-    if (records.isDue(held) && !this.isHeldBack(key) && flights.get(key) === undefined)
-      this.#fly(key, 'due', undefined);
+    if (!records.isDue(held) || this.#isScheduled(key)) return;
+    if (!this.isHeldBack(key) && flights.get(key) === undefined) this.#fly(key, 'due', undefined);
+  }
+
+  /** The schedule refreshes it in its turn: whoever has a token has no need to be faster. */
+  #isScheduled(key: TokenKey): boolean {
+    const { refreshes, registry } = this.#parts;
+    return refreshes && registry.task(key) !== undefined && registry.knows(key.appid);
   }
 
   /** Tries for a new record as long as that cannot hurt, then answers with whichever lives longest. */
@@ -219,7 +232,7 @@ export class TokenSource {
     const isEnding = leftMs <= records.minValidityMs(held);
     if (flights.get(key) === undefined && !(isEnding ? this.#mayReplaceEnding(held) : this.#mayWish(held))) return held;
     const fresh = await deadline.settles(this.#fly(key, 'demand', undefined).promise, leftMs / 2);
-    if (fresh === undefined || fresh.record.expiresAt < held.record.expiresAt) return records.cache.get(key) ?? held;
+    if (fresh === undefined || fresh.expiresAt < held.expiresAt) return records.cache.get(key) ?? held;
     if (records.leftMs(fresh) <= wishMs) this.#wishMoreSeldom(fresh);
     return fresh;
   }
@@ -241,7 +254,7 @@ export class TokenSource {
 
   /** A wish that no token grants must not use up the quota of the day. */
   #wishMoreSeldom(held: CachedRecord): void {
-    const nextAt = this.#parts.clock.monotonic() + Math.max(WISH_EVERY_MS, lifeMs(held.record) / 20);
+    const nextAt = this.#parts.clock.monotonic() + Math.max(WISH_EVERY_MS, lifeMs(held) / 20);
     this.#wishes.set(keyId(held.key), { nextAt });
   }
 

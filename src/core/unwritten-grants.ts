@@ -1,14 +1,15 @@
 import { backoffDelayMs } from './backoff.js';
+import type { CachedRecord } from './cached-record.js';
+import { NOT_QUEUED, type Queued } from './due-queue.js';
 import { isTokenError, type TokenError, withFacts } from './errors.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
 import type { StoredGrant } from './key-document.js';
-import type { CachedRecord } from './record-cache.js';
 import type { Records } from './records.js';
 import { Schedule } from './schedule.js';
 import type { StoreClock } from './store-clock.js';
 import { keyId, type TokenKey } from './token-key.js';
 
-interface Unwritten {
+interface Unwritten extends Queued {
   readonly key: TokenKey;
   readonly options: WriteOptions;
   attempts: number;
@@ -39,13 +40,13 @@ export class UnwrittenGrants {
   readonly #writer: GrantWriter;
   readonly #records: Records;
   readonly #clock: StoreClock;
-  readonly #schedule: Schedule;
+  readonly #schedule: Schedule<Served | Owed>;
 
   constructor(writer: GrantWriter, records: Records, clock: StoreClock) {
     this.#writer = writer;
     this.#records = records;
     this.#clock = clock;
-    this.#schedule = new Schedule(clock, (id) => this.#offer(id));
+    this.#schedule = new Schedule(clock, (unwritten) => this.#offer(unwritten));
   }
 
   start(): void {
@@ -62,8 +63,8 @@ export class UnwrittenGrants {
     grant: StoredGrant,
     { lease: _lease, ...options }: WriteOptions,
   ): CachedRecord {
-    const version = Math.max(storedVersion, this.#records.cache.get(key)?.record.version ?? 0) + 1;
-    this.#add({ kind: 'served', key, grant, options, version, attempts: 0 });
+    const version = Math.max(storedVersion, this.#records.cache.get(key)?.version ?? 0) + 1;
+    this.#add({ kind: 'served', key, grant, options, version, attempts: 0, place: NOT_QUEUED });
     const document = { version, recordVersion: version, grant, unknown: {} };
     return this.#records.adopt(key, document, grant, { ...options, written: false, announceFirst: true });
   }
@@ -74,13 +75,13 @@ export class UnwrittenGrants {
    * @returns the error for whoever waits: nothing is in force before it is durable.
    */
   owe(key: TokenKey, grant: StoredGrant, { lease: _lease, ...options }: WriteOptions, cause: TokenError): TokenError {
-    this.#add({ kind: 'owed', key, grant, options, attempts: 0 });
+    this.#add({ kind: 'owed', key, grant, options, attempts: 0, place: NOT_QUEUED });
     return withFacts(cause, { ...key, retryable: true });
   }
 
   /** Keeps the refresh token of an answer that is of no other use. */
   oweToken(key: TokenKey, options: WriteOptions): void {
-    this.#add({ kind: 'owed', key, grant: undefined, options, attempts: 0 });
+    this.#add({ kind: 'owed', key, grant: undefined, options, attempts: 0, place: NOT_QUEUED });
   }
 
   /**
@@ -109,21 +110,23 @@ export class UnwrittenGrants {
   }
 
   #add(unwritten: Served | Owed): void {
-    this.#unwritten.set(keyId(unwritten.key), unwritten);
+    const id = keyId(unwritten.key);
+    const before = this.#unwritten.get(id);
+    if (before !== undefined) this.#schedule.delete(before);
+    this.#unwritten.set(id, unwritten);
     this.#offerLater(unwritten);
   }
 
-  async #offer(id: string): Promise<void> {
-    const unwritten = this.#unwritten.get(id);
-    if (unwritten === undefined) return;
-    if (this.#isOutdated(unwritten)) this.#unwritten.delete(id);
+  async #offer(unwritten: Served | Owed): Promise<void> {
+    if (this.#unwritten.get(keyId(unwritten.key)) !== unwritten) return;
+    if (this.#isOutdated(unwritten)) this.#forget(unwritten);
     else await this.#write(unwritten).catch(() => this.#offerLater(unwritten));
   }
 
   #isOutdated(unwritten: Served | Owed): boolean {
     if (unwritten.kind === 'owed') return false;
     const { key, grant, version } = unwritten;
-    return this.#records.cache.get(key)?.record.version !== version || grant.expiresAt <= this.#clock.now();
+    return this.#records.cache.get(key)?.version !== version || grant.expiresAt <= this.#clock.now();
   }
 
   async #write(unwritten: Served | Owed): Promise<CachedRecord | undefined> {
@@ -155,6 +158,6 @@ export class UnwrittenGrants {
       leftMs: 0,
       random: this.#clock.random(),
     });
-    this.#schedule.set(keyId(unwritten.key), this.#clock.now() + delayMs);
+    this.#schedule.set(unwritten, this.#clock.now() + delayMs);
   }
 }

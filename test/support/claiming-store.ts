@@ -1,12 +1,17 @@
-import { DueQueue } from '../../src/core/due-queue.js';
+import { DueQueue, NOT_QUEUED, type Queued } from '../../src/core/due-queue.js';
 import type { JsonObject } from '../../src/core/json.js';
 import type { Due, Lease, StoredDocument, TokenStore } from '../../src/core/store.js';
+
+interface Scheduled extends Queued {
+  readonly id: string;
+}
 
 /** A store around a store that hands out what is due, as those of a fleet do. */
 export class ClaimingStore implements TokenStore {
   readonly #store: TokenStore;
   readonly #dues = new Map<string, Due>();
-  readonly #queue = new DueQueue();
+  readonly #scheduled = new Map<string, Scheduled>();
+  readonly #queue = new DueQueue<Scheduled>();
 
   constructor(store: TokenStore) {
     this.#store = store;
@@ -50,7 +55,7 @@ export class ClaimingStore implements TokenStore {
     const looked: string[] = [];
     const leases: Lease[] = [];
     while (leases.length < limit && (this.#queue.nextAt() ?? Number.POSITIVE_INFINITY) <= now) {
-      const id = this.#queue.pop(now) as string;
+      const { id } = this.#queue.pop(now) as Scheduled;
       looked.push(id);
       const isOurs = lanes.includes(this.#dues.get(id)?.lane ?? '');
       const lease = isOurs ? await this.#store.lease(id, ttlMs) : undefined;
@@ -70,11 +75,15 @@ export class ClaimingStore implements TokenStore {
 
   #schedule(id: string, due: Due | undefined): void {
     if (due === undefined) {
+      const scheduled = this.#scheduled.get(id);
+      if (scheduled !== undefined) this.#queue.delete(scheduled);
+      this.#scheduled.delete(id);
       this.#dues.delete(id);
-      this.#queue.delete(id);
     } else {
+      const scheduled = this.#scheduled.get(id) ?? { id, place: NOT_QUEUED };
+      this.#scheduled.set(id, scheduled);
       this.#dues.set(id, due);
-      this.#queue.set(id, due.at);
+      this.#queue.set(scheduled, due.at);
     }
   }
 }

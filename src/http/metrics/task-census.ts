@@ -1,8 +1,8 @@
 import { setImmediate as othersTurn } from 'node:timers/promises';
+import type { CachedRecord } from '../../core/cached-record.js';
 import type { Engine } from '../../core/engine.js';
+import type { RegisteredTask } from '../../core/held-task.js';
 import { Histogram } from '../../core/meters.js';
-import type { CachedRecord } from '../../core/record-cache.js';
-import type { RegisteredTask } from '../../core/registry.js';
 import type { TaskStatus } from '../../core/status.js';
 import { keyId, type TokenKey } from '../../core/token-key.js';
 

@@ -1,13 +1,29 @@
 import fc from 'fast-check';
 import FlatQueue from 'flatqueue';
-import { afterEach, describe, expect, test, vi } from 'vitest';
-import { DueQueue } from '../../../src/core/due-queue.js';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { DueQueue, NOT_QUEUED, type Queued } from '../../../src/core/due-queue.js';
 
 const step = fc.record({
   action: fc.constantFrom('set', 'set', 'set', 'delete', 'pop'),
   id: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
   at: fc.integer({ min: 0, max: 20 }),
 });
+
+interface Named extends Queued {
+  readonly id: string;
+}
+
+let items: Map<string, Named>;
+
+beforeEach(() => {
+  items = new Map();
+});
+
+function item(id: string): Named {
+  const known = items.get(id) ?? { id, place: NOT_QUEUED };
+  items.set(id, known);
+  return known;
+}
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -17,14 +33,15 @@ describe('DueQueue', () => {
   test('behaves like a list that is sorted by instant', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const queue = new DueQueue();
+        items.clear();
+        const queue = new DueQueue<Named>();
         const model = new Map<string, number>();
         for (const { action, id, at } of steps) {
           if (action === 'set') {
-            queue.set(id, at);
+            queue.set(item(id), at);
             model.set(id, at);
           } else if (action === 'delete') {
-            queue.delete(id);
+            queue.delete(item(id));
             model.delete(id);
           } else {
             popsLike(queue, model, at);
@@ -44,22 +61,22 @@ describe('DueQueue', () => {
     [1_000, 'a'],
     [1_001, 'a'],
   ])('what is due at 1000 comes out at %i: %s', (now, expected) => {
-    const queue = new DueQueue();
-    queue.set('a', 1_000);
-    expect(queue.pop(now)).toBe(expected);
+    const queue = new DueQueue<Named>();
+    queue.set(item('a'), 1_000);
+    expect(queue.pop(now)?.id).toBe(expected);
   });
 
   test('an id that is set again stands in it once, at its new place', () => {
-    const queue = new DueQueue();
-    queue.set('a', 1);
-    queue.set('b', 2);
-    queue.set('a', 3);
-    expect([queue.size, queue.pop(9), queue.pop(9), queue.pop(9)]).toEqual([2, 'b', 'a', undefined]);
+    const queue = new DueQueue<Named>();
+    queue.set(item('a'), 1);
+    queue.set(item('b'), 2);
+    queue.set(item('a'), 3);
+    expect([queue.size, queue.pop(9)?.id, queue.pop(9)?.id, queue.pop(9)?.id]).toEqual([2, 'b', 'a', undefined]);
   });
 
   test('deleting what is not in it does nothing', () => {
-    const queue = new DueQueue();
-    queue.delete('a');
+    const queue = new DueQueue<Named>();
+    queue.delete(item('a'));
     expect([queue.size, queue.nextAt(), queue.pop(1)]).toEqual([0, undefined, undefined]);
   });
 
@@ -70,16 +87,16 @@ describe('DueQueue', () => {
       Reflect.apply(original, this, args);
       longest = Math.max(longest, this.length);
     });
-    const queue = new DueQueue();
-    for (let at = 10_000; at > 0; at--) queue.set(`id-${at % 3}`, at);
+    const queue = new DueQueue<Named>();
+    for (let at = 10_000; at > 0; at--) queue.set(item(`id-${at % 3}`), at);
     expect(longest).toBe(1_007);
-    expect([1, 2, 3, 4].map(() => queue.pop(10_000))).toEqual(['id-1', 'id-2', 'id-0', undefined]);
+    expect([1, 2, 3, 4].map(() => queue.pop(10_000)?.id)).toEqual(['id-1', 'id-2', 'id-0', undefined]);
   });
 
   test('compaction loses nothing of many', () => {
-    const queue = new DueQueue();
+    const queue = new DueQueue<Named>();
     for (let round = 0; round < 5; round++) {
-      for (let id = 0; id < 1_000; id++) queue.set(String(id), (id * 7_919 + round) % 1_000);
+      for (let id = 0; id < 1_000; id++) queue.set(item(String(id)), (id * 7_919 + round) % 1_000);
     }
     const instants: number[] = [];
     for (let at = queue.nextAt(); at !== undefined; at = queue.nextAt()) {
@@ -96,9 +113,9 @@ function earliest(model: ReadonlyMap<string, number>): number | undefined {
   return model.size === 0 ? undefined : Math.min(...model.values());
 }
 
-function popsLike(queue: DueQueue, model: Map<string, number>, now: number): void {
+function popsLike(queue: DueQueue<Named>, model: Map<string, number>, now: number): void {
   const at = earliest(model);
-  const id = queue.pop(now);
+  const id = queue.pop(now)?.id;
   if (at === undefined || at > now) {
     expect(id).toBeUndefined();
     return;

@@ -1,36 +1,45 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { CachedRecord } from '../../../src/core/cached-record.js';
 import type { Trying } from '../../../src/core/key-document.js';
-import { type CachedRecord, RecordCache } from '../../../src/core/record-cache.js';
+import { KeyMap } from '../../../src/core/key-map.js';
+import { RecordCache, type RecordHolder } from '../../../src/core/record-cache.js';
 import { keyId, type TokenKey } from '../../../src/core/token-key.js';
-import { TokenRecord } from '../../../src/core/token-record.js';
 
-const FIELDS = { value: 'v', obtainedAt: 1, expiresAt: 3, dueAt: 2, version: 1 };
+const GRANT = { value: 'v', obtainedAt: 1, expiresAt: 3, dueAt: 2 };
 
-let tasks: Set<string>;
+let tasks: KeyMap<RecordHolder>;
 let cache: RecordCache;
 
 beforeEach(() => {
-  tasks = new Set();
-  cache = new RecordCache(3, (key) => tasks.has(keyId(key)));
+  tasks = new KeyMap();
+  cache = new RecordCache(3, (of) => tasks.get(of) !== undefined, {
+    of: (of) => tasks.get(of),
+    all: () => tasks.values(),
+  });
 });
 
 function key(appid: string, type = 't', subject?: string): TokenKey {
   return subject === undefined ? { appid, type } : { appid, type, subject };
 }
 
+function addTask(...keys: TokenKey[]): void {
+  for (const of of keys) tasks.set(of, { key: of, record: undefined });
+}
+
 function cached(of: TokenKey): CachedRecord {
-  return {
+  const record = new CachedRecord({
     key: of,
-    record: new TokenRecord(of, FIELDS, async () => undefined),
-    value: 'v',
+    grant: GRANT,
+    version: 1,
     rotation: undefined,
-    checkAt: 5,
-    promise: undefined,
     endsAtMonotonic: 9,
     confirmedAtMonotonic: 0,
     dueAt: 2,
     isFromTheFuture: false,
-  };
+    readResult: async () => undefined,
+  });
+  record.checkAt = 5;
+  return record;
 }
 
 function put(of: TokenKey): CachedRecord {
@@ -48,7 +57,7 @@ describe('RecordCache', () => {
       expect(cache.get(of)).toBeUndefined();
       const without = put(of);
       expect(cache.get(of)).toBe(without);
-      tasks.add(keyId(of));
+      addTask(of);
       const withTask = put(of);
       expect(cache.get(of)).toBe(withTask);
       expect(held()).toEqual([keyId(of)]);
@@ -59,7 +68,7 @@ describe('RecordCache', () => {
   );
 
   test('the hot path sees records with a task and without a subject', () => {
-    tasks.add('a/t').add('a/t/s');
+    addTask(key('a'), key('a', 't', 's'));
     const record = put(key('a'));
     put(key('a', 't', 's'));
     put(key('b'));
@@ -74,17 +83,17 @@ describe('RecordCache', () => {
   test('a task that comes or goes moves the record when it is set again', () => {
     const record = put(key('a'));
     expect(cache.hot('a', 't')).toBeUndefined();
-    tasks.add('a/t');
+    addTask(key('a'));
     cache.set(record);
     expect([cache.hot('a', 't'), held()]).toEqual([record, ['a/t']]);
-    tasks.delete('a/t');
+    tasks.delete(key('a'));
     cache.set(record);
     expect([cache.hot('a', 't'), cache.get(key('a')), held()]).toEqual([undefined, record, ['a/t']]);
   });
 
   test('only records without a task are evicted, the longest unused first', () => {
     for (const appid of ['t1', 't2', 't3', 't4']) {
-      tasks.add(`${appid}/t`).add(`${appid}/t/s`);
+      addTask(key(appid), key(appid, 't', 's'));
       put(key(appid));
       put(key(appid, 't', 's'));
     }
@@ -96,7 +105,7 @@ describe('RecordCache', () => {
   });
 
   test('deleting one leaves the others of the app', () => {
-    tasks.add('a/t').add('a/u').add('a/t/s');
+    addTask(key('a'), key('a', 'u'), key('a', 't', 's'));
     for (const of of [key('a'), key('a', 'u'), key('a', 't', 's')]) put(of);
     cache.delete(key('a'));
     expect(held()).toEqual(['a/t/s', 'a/u']);
@@ -106,7 +115,7 @@ describe('RecordCache', () => {
   });
 
   test('distrust makes every record be looked at', () => {
-    tasks.add('a/t').add('a/t/s');
+    addTask(key('a'), key('a', 't', 's'));
     const records = [put(key('a')), put(key('a', 't', 's')), put(key('b'))];
     cache.distrust();
     expect(records.map(({ checkAt }) => checkAt)).toEqual(Array(3).fill(Number.NEGATIVE_INFINITY));
@@ -123,7 +132,7 @@ describe('RecordCache', () => {
   });
 
   test('close forgets everything and remembers nothing more', () => {
-    tasks.add('a/t').add('a/t/s');
+    addTask(key('a'), key('a', 't', 's'));
     for (const of of [key('a'), key('a', 't', 's'), key('b')]) put(of);
     cache.setFailure(key('a'), { trying: { attempts: 1 } as Trying, local: true });
     cache.close();
@@ -134,13 +143,13 @@ describe('RecordCache', () => {
 
 describe('where a fleet shares more than one process can hold', () => {
   beforeEach(() => {
-    cache = new RecordCache(3, (of) => tasks.has(keyId(of)), false);
+    cache = new RecordCache(3, (of) => tasks.get(of) !== undefined);
   });
 
   test('records of keys with a task are bounded too, with a subject and without', () => {
     for (const subject of [undefined, 's']) {
       for (const appid of ['a', 'b', 'c', 'd', 'e']) {
-        tasks.add(keyId(key(appid, 't', subject)));
+        addTask(key(appid, 't', subject));
         put(key(appid, 't', subject));
       }
     }
@@ -151,11 +160,11 @@ describe('where a fleet shares more than one process can hold', () => {
 
   test('what is asked for past its look stays, and what was put first does not', () => {
     for (const appid of ['a', 'b', 'c']) {
-      tasks.add(keyId(key(appid)));
+      addTask(key(appid));
       put(key(appid));
     }
     cache.get(key('a'));
-    tasks.add(keyId(key('d')));
+    addTask(key('d'));
     put(key('d'));
     expect(held()).toEqual(['a/t', 'c/t', 'd/t']);
     expect(cache.hot('b', 't')).toBeUndefined();
@@ -163,7 +172,7 @@ describe('where a fleet shares more than one process can hold', () => {
   });
 
   test('distrust reaches each record, and what is deleted is gone from both', () => {
-    tasks.add(keyId(key('a')));
+    addTask(key('a'));
     const kept = put(key('a'));
     const other = put(key('b'));
     cache.distrust();

@@ -30,9 +30,9 @@ beforeEach(() => {
   const store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
   const reader = new DocumentReader(store, () => told.push('quarantined'));
   registry = new Registry(store, reader, {
-    taskAdded: (key) => told.push(`added ${keyId(key)}`),
+    taskAdded: ({ key }) => told.push(`added ${keyId(key)}`),
     taskReplaced: () => {},
-    taskRemoved: (key) => told.push(`removed ${keyId(key)}`),
+    taskRemoved: ({ key }) => told.push(`removed ${keyId(key)}`),
     registrationChanged: (appid) => told.push(`changed ${appid}`),
   });
   registrar = new Registrar({
@@ -106,8 +106,8 @@ describe('register', () => {
     expect(registry.app('wx1')).toEqual({ appid: 'wx1', secret: 'S1', accessToken: 'plain', version });
     expect([...registry.tasksOf('wx1')].map(({ key, params }) => [keyId(key), params])).toEqual([
       ['wx1/access_token', undefined],
-      ['wx1/oauth/o%2F1', { refresh_token: 'R1' }],
       ['wx1/jsapi_ticket', undefined],
+      ['wx1/oauth/o%2F1', { refresh_token: 'R1' }],
     ]);
     expect(told).toEqual(['changed wx1', 'added wx1/access_token', 'added wx1/oauth/o%2F1', 'added wx1/jsapi_ticket']);
   });

@@ -32,9 +32,9 @@ beforeEach(() => {
   store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
   reader = new DocumentReader(store, () => told.push('quarantined'));
   registry = new Registry(store, reader, {
-    taskAdded: (key) => told.push(`added ${keyId(key)}`),
+    taskAdded: ({ key }) => told.push(`added ${keyId(key)}`),
     taskReplaced: () => {},
-    taskRemoved: (key) => told.push(`removed ${keyId(key)}`),
+    taskRemoved: ({ key }) => told.push(`removed ${keyId(key)}`),
     registrationChanged: (appid) => told.push(`changed ${appid}`),
   });
 });
@@ -66,7 +66,7 @@ describe('load', () => {
     await write('task/__proto__/constructor/o%2F1', {});
     await registry.load();
     expect(registry.app('wx1')).toEqual({ appid: 'wx1', secret: 'S', accessToken: 'plain', version: app });
-    expect(registry.task(KEY)).toEqual({
+    expect(registry.task(KEY)).toMatchObject({
       key: KEY,
       params: { a: 1 },
       notify: undefined,

@@ -1,6 +1,23 @@
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { NOT_QUEUED, type Queued } from '../../../src/core/due-queue.js';
 import { Schedule } from '../../../src/core/schedule.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
+
+interface Named extends Queued {
+  readonly id: string;
+}
+
+let items: Map<string, Named>;
+
+beforeEach(() => {
+  items = new Map();
+});
+
+function item(id: string): Named {
+  const known = items.get(id) ?? { id, place: NOT_QUEUED };
+  items.set(id, known);
+  return known;
+}
 
 class WatchedClock extends FakeClock {
   readonly delays: number[] = [];
@@ -15,7 +32,7 @@ function scheduled(started = true) {
   const clock = new WatchedClock();
   const start = clock.now();
   const fired: [string, number][] = [];
-  const schedule = new Schedule(clock, async (id) => {
+  const schedule = new Schedule<Named>(clock, async ({ id }) => {
     fired.push([id, clock.now() - start]);
   });
   if (started) schedule.start();
@@ -25,9 +42,9 @@ function scheduled(started = true) {
 describe('Schedule', () => {
   test('calls each id when it is due, in order', async () => {
     const { clock, start, fired, schedule } = scheduled();
-    schedule.set('c', start + 3_000);
-    schedule.set('a', start + 1_000);
-    schedule.set('b', start + 2_000);
+    schedule.set(item('c'), start + 3_000);
+    schedule.set(item('a'), start + 1_000);
+    schedule.set(item('b'), start + 2_000);
     await clock.advance(999);
     expect(fired).toEqual([]);
     await clock.advance(1);
@@ -43,8 +60,8 @@ describe('Schedule', () => {
 
   test('what is overdue comes at once and the earliest first', async () => {
     const { clock, start, fired, schedule } = scheduled(false);
-    schedule.set('b', start - 1);
-    schedule.set('a', start - 2);
+    schedule.set(item('b'), start - 1);
+    schedule.set(item('a'), start - 2);
     await clock.advance(60_000);
     expect([fired, clock.pendingTimers]).toEqual([[], 0]);
     schedule.start();
@@ -55,12 +72,12 @@ describe('Schedule', () => {
 
   test('has one timer, and sets it again for an earlier instant only', async () => {
     const { clock, start, fired, schedule } = scheduled();
-    schedule.set('b', start + 30_000);
-    schedule.set('c', start + 40_000);
+    schedule.set(item('b'), start + 30_000);
+    schedule.set(item('c'), start + 40_000);
     expect([clock.delays, clock.pendingTimers]).toEqual([[30_000], 1]);
-    schedule.set('a', start + 10_000);
+    schedule.set(item('a'), start + 10_000);
     expect([clock.delays, clock.pendingTimers]).toEqual([[30_000, 10_000], 1]);
-    schedule.set('d', start + 10_000);
+    schedule.set(item('d'), start + 10_000);
     expect(clock.delays).toHaveLength(2);
     await clock.advance(60_000);
     expect(fired.map(([, at]) => at)).toEqual([10_000, 10_000, 30_000, 40_000]);
@@ -68,23 +85,23 @@ describe('Schedule', () => {
 
   test('an id that is moved comes once, at its new time', async () => {
     const { clock, start, fired, schedule } = scheduled();
-    schedule.set('a', start + 1_000);
-    schedule.set('a', start + 5_000);
+    schedule.set(item('a'), start + 1_000);
+    schedule.set(item('a'), start + 5_000);
     await clock.advance(10_000);
     expect(fired).toEqual([['a', 5_000]]);
   });
 
   test('an id that is deleted does not come, and no timer is left in the end', async () => {
     const { clock, start, fired, schedule } = scheduled();
-    schedule.set('a', start + 1_000);
-    schedule.delete('a');
+    schedule.set(item('a'), start + 1_000);
+    schedule.delete(item('a'));
     await clock.advance(10_000);
     expect([fired, clock.pendingTimers]).toEqual([[], 0]);
   });
 
   test('a million seconds ahead is reached by timers of a minute at most', async () => {
     const { clock, start, fired, schedule } = scheduled();
-    schedule.set('a', start + 1_000_000_000);
+    schedule.set(item('a'), start + 1_000_000_000);
     expect(clock.delays).toEqual([60_000]);
     clock.jump(1_000_000_000 - 180_000);
     await clock.advance(179_999);
@@ -96,7 +113,7 @@ describe('Schedule', () => {
 
   test('a wall clock that jumps ahead is noticed at the next timer, or when it is told to look', async () => {
     const { clock, start, fired, schedule } = scheduled();
-    schedule.set('a', start + 3_600_000);
+    schedule.set(item('a'), start + 3_600_000);
     clock.jump(3_600_000);
     expect(fired).toEqual([]);
     schedule.check();
@@ -105,16 +122,16 @@ describe('Schedule', () => {
 
   test('a timer is whole milliseconds and never early', () => {
     const { clock, start, schedule } = scheduled();
-    schedule.set('a', start + 0.25);
+    schedule.set(item('a'), start + 0.25);
     expect(clock.delays).toEqual([1]);
   });
 
   test('nothing comes after stop, and everything after another start', async () => {
     const { clock, start, fired, schedule } = scheduled();
-    schedule.set('a', start + 1_000);
+    schedule.set(item('a'), start + 1_000);
     schedule.stop();
     expect(clock.pendingTimers).toBe(0);
-    schedule.set('b', start + 500);
+    schedule.set(item('b'), start + 500);
     schedule.check();
     await clock.advance(60_000);
     schedule.check();
@@ -129,16 +146,16 @@ describe('Schedule', () => {
     const ends: (() => void)[] = [];
     let running = 0;
     let most = 0;
-    const schedule = new Schedule(clock, async () => {
+    const schedule = new Schedule<Named>(clock, async () => {
       most = Math.max(most, ++running);
       await new Promise<void>((resolve) => ends.push(resolve));
       running--;
     });
     schedule.start();
-    for (let id = 0; id < 200; id++) schedule.set(String(id), clock.now());
+    for (let id = 0; id < 200; id++) schedule.set(item(String(id)), clock.now());
     await clock.advance(0);
     expect([running, clock.pendingTimers]).toEqual([64, 0]);
-    schedule.set('late', clock.now());
+    schedule.set(item('late'), clock.now());
     expect(clock.pendingTimers).toBe(0);
     ends.shift()?.();
     await clock.advance(0);
@@ -150,18 +167,31 @@ describe('Schedule', () => {
     expect([running, most, clock.pendingTimers]).toEqual([0, 64, 0]);
   });
 
+  test('thousands that are due at once and take no time leave others their turn', async () => {
+    const { clock, start, fired, schedule } = scheduled(false);
+    for (let id = 0; id < 1_200; id++) schedule.set(item(String(id)), start);
+    schedule.start();
+    await clock.advance(0);
+    expect(fired).toHaveLength(500);
+    await clock.advance(1);
+    expect(fired).toHaveLength(1_000);
+    await clock.advance(1);
+    expect(fired).toHaveLength(1_200);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   test('while 64 run and none is due, the timer is set again when one ends', async () => {
     const clock = new WatchedClock();
     const ends: (() => void)[] = [];
     const came: string[] = [];
-    const schedule = new Schedule(clock, (id) => {
+    const schedule = new Schedule<Named>(clock, ({ id }) => {
       came.push(id);
       return new Promise<void>((resolve) => ends.push(resolve));
     });
     schedule.start();
-    for (let id = 0; id < 64; id++) schedule.set(String(id), clock.now());
+    for (let id = 0; id < 64; id++) schedule.set(item(String(id)), clock.now());
     await clock.advance(0);
-    schedule.set('later', clock.now() + 5_000);
+    schedule.set(item('later'), clock.now() + 5_000);
     ends.shift()?.();
     await clock.advance(5_000);
     expect(came.at(-1)).toBe('later');
@@ -170,9 +200,9 @@ describe('Schedule', () => {
   test('nothing new begins after stop when a running one ends', async () => {
     const clock = new WatchedClock();
     const ends: (() => void)[] = [];
-    const schedule = new Schedule(clock, () => new Promise<void>((resolve) => ends.push(resolve)));
+    const schedule = new Schedule<Named>(clock, () => new Promise<void>((resolve) => ends.push(resolve)));
     schedule.start();
-    for (let id = 0; id < 65; id++) schedule.set(String(id), clock.now());
+    for (let id = 0; id < 65; id++) schedule.set(item(String(id)), clock.now());
     await clock.advance(0);
     schedule.stop();
     for (const end of ends.splice(0)) end();
@@ -183,11 +213,11 @@ describe('Schedule', () => {
   test('one who sets his id again from within comes again', async () => {
     const clock = new WatchedClock();
     let count = 0;
-    const schedule = new Schedule(clock, async (id) => {
-      if (++count < 5) schedule.set(id, clock.now() + 1_000);
+    const schedule = new Schedule<Named>(clock, async ({ id }) => {
+      if (++count < 5) schedule.set(item(id), clock.now() + 1_000);
     });
     schedule.start();
-    schedule.set('a', clock.now());
+    schedule.set(item('a'), clock.now());
     await clock.advance(3_999);
     expect(count).toBe(4);
     await clock.advance(60_000);

@@ -231,7 +231,7 @@ describe('loadAll', () => {
     expect(keys.map((key) => engine.records.cache.get(key)?.value)).toEqual(keys.map(({ subject }) => subject));
   });
 
-  test('goes on where one cannot be read', async () => {
+  test('goes on where one cannot be read, which is known of then too', async () => {
     const keys = ['a', 'b', 'c'].map((subject) => ({ ...KEY, subject }));
     await put({ grant: { ...grant('a') } }, 'key/wx1/access_token/a');
     await memory.set('key/wx1/access_token/b', { torn: true }, 0);
@@ -241,6 +241,7 @@ describe('loadAll', () => {
     };
     await follower.loadAll(keys);
     expect(keys.map((key) => engine.records.cache.get(key)?.value)).toEqual(['a', undefined, 'c']);
+    expect(changed).toEqual(keys.map(keyId));
   });
 
   test('leaves alone what was put in force meanwhile', async () => {

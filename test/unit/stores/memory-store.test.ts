@@ -5,19 +5,20 @@ import { FakeClock } from '../../../src/testing/fake-clock.js';
 const ID = 'key/wx1/access_token';
 
 describe('MemoryStore', () => {
-  test('hands out what was put in, frozen, and no copy', async () => {
+  test('keeps a copy of what is put in, which it hands out frozen and without another copy', async () => {
     const store = new MemoryStore();
     const data = { nested: { list: [{ n: 1 }] } };
     const due = { lane: 'x', at: 1 };
     await store.set(ID, data, 0, { due });
     due.at = 2;
+    data.nested.list.push({ n: 2 });
     const [document] = await store.get([ID]);
     expect((await store.get([ID]))[0]).toBe(document);
-    expect(document?.data).toBe(data);
+    expect(document?.data).toEqual({ nested: { list: [{ n: 1 }] } });
     expect(document?.due).toEqual({ lane: 'x', at: 1 });
-    expect(
-      [document, data, data.nested, data.nested.list, data.nested.list[0], document?.due].every(Object.isFrozen),
-    ).toBe(true);
+    const copy = document?.data as typeof data | undefined;
+    const parts = [document, copy, copy?.nested, copy?.nested.list, copy?.nested.list[0], document?.due];
+    expect(parts.every(Object.isFrozen)).toBe(true);
   });
 
   test('a version is in microseconds of its clock, and grows when that does not', async () => {

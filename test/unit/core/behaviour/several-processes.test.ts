@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { TokenError } from '../../../../src/index.js';
 import { ownScheduleTest } from '../../../support/fleet-mode.js';
+import { FaultyStore, shared } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
 const LIFE_MS = 7_200_000;
@@ -41,6 +42,23 @@ test('what one process registers, another keeps fresh too, after the first is go
   await world.clock.advance(LIFE_MS);
   expect(other.hasTask(APPID, TYPE)).toBe(true);
   expect(other.peek(APPID, TYPE)?.value).toBe('token-2');
+});
+
+test('what another process registers while this one reads what there is, this one keeps fresh too', async () => {
+  await using world = new World();
+  const registering = await world.registered();
+  const store = new FaultyStore(shared(world.store));
+  const reading = world.manager({ store });
+  store.before = async (method, id) => {
+    if (method !== 'get' || id?.startsWith('key/') !== true) return;
+    store.before = () => {};
+    await registering.register({ appid: APPID, tasks: [{ type: TYPE, subject: 'late' }] });
+    await registering.close();
+  };
+  await reading.start();
+  await reading.get(APPID, TYPE);
+  await world.clock.advance(LIFE_MS);
+  expect(reading.peek(APPID, TYPE, { subject: 'late' })?.value).toBeDefined();
 });
 
 test('a refresh in one process is announced in the others, once for each version', async () => {

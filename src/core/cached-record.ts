@@ -1,0 +1,116 @@
+import type { StoredGrant } from './key-document.js';
+import type { Rotation } from './rotation.js';
+import type { TokenKey } from './token-key.js';
+import { type ReadResult, TokenRecord } from './token-record.js';
+
+export interface CachedRecordInput {
+  readonly key: TokenKey;
+  readonly grant: StoredGrant;
+  readonly version: number;
+  readonly rotation: Rotation | undefined;
+  readonly endsAtMonotonic: number;
+  readonly confirmedAtMonotonic: number | undefined;
+  readonly dueAt: number;
+  readonly isFromTheFuture: boolean;
+  readonly readResult: ReadResult;
+}
+
+const OBTAINED_AT = 0;
+const EXPIRES_AT = 1;
+const STORED_DUE_AT = 2;
+const VERSION = 3;
+const ENDS_AT_MONOTONIC = 4;
+const CONFIRMED_AT_MONOTONIC = 5;
+const DUE_AT = 6;
+const CHECK_AT = 7;
+const UNCONFIRMED = Number.NEGATIVE_INFINITY;
+
+/**
+ * A record in memory, with what a hit needs precomputed. A process may hold a million: its instants are one block of numbers,
+ * since a field that holds such a number is an object of its own, and what is handed out of it is made when it is asked for.
+ */
+export class CachedRecord {
+  readonly key: TokenKey;
+  readonly value: string;
+  /** The refresh token and what is known of it, for a store that a failover has set back. */
+  readonly rotation: Rotation | undefined;
+  /** The store says so, which a clock far ahead has told: the token may have ended since. */
+  readonly isFromTheFuture: boolean;
+  /** Made at the first hit, so that hits allocate nothing. */
+  promise: Promise<string> | undefined;
+  readonly #instants: number[];
+  readonly #readResult: ReadResult;
+
+  constructor(input: CachedRecordInput) {
+    const { key, grant, version, endsAtMonotonic, confirmedAtMonotonic = UNCONFIRMED, dueAt } = input;
+    const { obtainedAt, expiresAt, dueAt: storedDueAt, value } = grant;
+    this.key = key;
+    this.value = value;
+    this.rotation = input.rotation;
+    this.isFromTheFuture = input.isFromTheFuture;
+    this.promise = undefined;
+    // In the order of the constants above.
+    this.#instants = [obtainedAt, expiresAt, storedDueAt, version, endsAtMonotonic, confirmedAtMonotonic, dueAt, 0];
+    this.#readResult = input.readResult;
+  }
+
+  get obtainedAt(): number {
+    return this.#at(OBTAINED_AT);
+  }
+
+  get expiresAt(): number {
+    return this.#at(EXPIRES_AT);
+  }
+
+  /** When it is due as the store has it. */
+  get storedDueAt(): number {
+    return this.#at(STORED_DUE_AT);
+  }
+
+  get version(): number {
+    return this.#at(VERSION);
+  }
+
+  /** When the token ends by the monotonic clock, which no change of the wall clock moves. */
+  get endsAtMonotonic(): number {
+    return this.#at(ENDS_AT_MONOTONIC);
+  }
+
+  /** When the store last showed this version, by the monotonic clock; `undefined` while it is not in the store. */
+  get confirmedAtMonotonic(): number | undefined {
+    const at = this.#at(CONFIRMED_AT_MONOTONIC);
+    return at === UNCONFIRMED ? undefined : at;
+  }
+
+  set confirmedAtMonotonic(at: number) {
+    this.#instants[CONFIRMED_AT_MONOTONIC] = at;
+  }
+
+  /** When it is due in this process. */
+  get dueAt(): number {
+    return this.#at(DUE_AT);
+  }
+
+  set dueAt(at: number) {
+    this.#instants[DUE_AT] = at;
+  }
+
+  /** Until this instant the value can be answered without a further look. Only a look with both clocks moves it. */
+  get checkAt(): number {
+    return this.#at(CHECK_AT);
+  }
+
+  set checkAt(at: number) {
+    this.#instants[CHECK_AT] = at;
+  }
+
+  /** What callers and listeners get of it. */
+  get record(): TokenRecord {
+    const { value, obtainedAt, expiresAt, storedDueAt: dueAt, version } = this;
+    return new TokenRecord(this.key, { value, obtainedAt, expiresAt, dueAt, version }, this.#readResult);
+  }
+
+  #at(index: number): number {
+    return this.#instants[index] as number;
+  }
+}

@@ -1,0 +1,43 @@
+import type { CallbackPort } from './callback-port.js';
+import type { HeldTask } from './held-task.js';
+import type { RecordCache } from './record-cache.js';
+import type { RegistryListener } from './registry.js';
+import type { TokenSource } from './token-source.js';
+
+export interface TaskChangesParts {
+  readonly cache: () => RecordCache;
+  readonly source: () => TokenSource;
+  readonly callbacks: () => CallbackPort | undefined;
+  readonly tasksOf: (appid: string) => Iterable<HeldTask>;
+  /** Whether a task that has become known is scheduled by this process now. */
+  readonly schedulesNewTasks: () => boolean;
+}
+
+/** What it sets going that a task has come, changed or gone. */
+export function taskChanges({
+  cache,
+  source,
+  callbacks,
+  tasksOf,
+  schedulesNewTasks,
+}: TaskChangesParts): RegistryListener {
+  return {
+    taskAdded({ key }) {
+      const held = cache().get(key);
+      if (held !== undefined) cache().set(held);
+      if (held !== undefined || schedulesNewTasks()) source().reschedule(key);
+      callbacks()?.taskChanged(key);
+    },
+    taskReplaced({ key }) {
+      callbacks()?.taskChanged(key);
+    },
+    taskRemoved(task) {
+      callbacks()?.taskRemoved(task.key);
+      cache().delete(task.key);
+      source().forget(task);
+    },
+    registrationChanged(appid) {
+      for (const { key } of tasksOf(appid)) source().retrySoon(key);
+    },
+  };
+}
