@@ -2,11 +2,13 @@ import type { CallbackPort } from './callback-port.js';
 import type { Clock } from './clock.js';
 import { Deadline } from './deadline.js';
 import { isTokenError, safeCause, TokenError, toTokenError } from './errors.js';
+import type { RegisteredTask } from './held-task.js';
 import { isJsonObject, type JsonObject } from './json.js';
+import type { Records } from './records.js';
 import { describeKind } from './redact.js';
 import type { BuiltInRefresher } from './refresher.js';
 import { haveToBeAskedFor, type ParamsFunction } from './registration.js';
-import type { RegisteredTask } from './held-task.js';
+import type { Registry } from './registry.js';
 import { keyId, type TokenKey } from './token-key.js';
 
 const PARAMS_TIMEOUT_MS = 5_000;
@@ -92,6 +94,19 @@ export async function gatherNeeds(
   } catch (error) {
     throw new NeedMissing(toTokenError(error, 'INPUT_MISSING', `${key.type} lacks what it depends on`, key));
   }
+}
+
+/** Whether a token among them has ended or been replaced: what WeChat says to that is known. */
+export function areOutdated(
+  { tokens }: Needs,
+  registry: Pick<Registry, 'task'>,
+  records: Pick<Records, 'cache' | 'leftMs'>,
+): boolean {
+  return [...tokens.values()].some(({ key, value }) => {
+    // Without a task it may have come from the params.
+    const held = registry.task(key) === undefined ? undefined : records.cache.get(key);
+    return held !== undefined && (held.value !== value || records.leftMs(held) <= 0);
+  });
 }
 
 /** What the store holds and still works is used first. */

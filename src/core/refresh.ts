@@ -3,13 +3,14 @@ import { MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
 import type { CachedRecord } from './cached-record.js';
 import type { CallbackPort } from './callback-port.js';
 import { wait } from './clock.js';
+import { Company } from './company.js';
 import type { DocumentReader } from './document-reader.js';
 import { closedError, isTokenError, TokenError } from './errors.js';
 import { Exchange, type ExchangeParts, type Progress } from './exchange.js';
 import type { RegisteredTask } from './held-task.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
 import type { Meters } from './meters.js';
-import { gatherNeeds, NeedMissing, type Needs } from './needs.js';
+import { areOutdated, gatherNeeds, NeedMissing, type Needs } from './needs.js';
 import { dueOf } from './refresh-policy.js';
 import type { BuiltInRefresher, RateLimit } from './refresher.js';
 import { haveToBeAskedFor } from './registration.js';
@@ -20,6 +21,7 @@ import { DocumentChanged, ParamsWanted } from './spending.js';
 import type { Lease } from './store.js';
 import { CLAIM_LASTS_MS, LEASE_MS } from './time-limits.js';
 import { documentId, type TokenKey } from './token-key.js';
+import { hasNoRefresher, isChangedAllTheTime, isOnlyPushed } from './unmet-needs.js';
 
 /** Under a name that no refresher can give a limit of its own. */
 const REPORTS = '~reports';
@@ -55,10 +57,12 @@ export class Refresh {
   readonly #parts: RefreshParts;
   readonly #exchange: Exchange;
   readonly #slots = new Slots(MAX_UNDER_LEASE);
+  readonly #company: Company;
 
   constructor(parts: RefreshParts) {
     this.#parts = parts;
     this.#exchange = new Exchange(parts);
+    this.#company = new Company(parts.clock);
   }
 
   /**
@@ -79,6 +83,8 @@ export class Refresh {
       changes: 0,
       asksParams: false,
     };
+    const refreshed = await this.#leaveToOthers(flight, knownAtStart);
+    if (refreshed !== undefined) return refreshed;
     for (;;) {
       this.#assertOpen();
       await look(key);
@@ -91,8 +97,9 @@ export class Refresh {
       try {
         const taken = await this.#takeLease(flight, knownVersion);
         if (taken.kind === 'settled') return taken.record;
-        // While it waited for the lease, another refresh token may have been registered.
+        // While it waited for the lease, another refresh token may have been registered, and what it depends on have ended.
         if (registry.fingerprint(key) !== registration) throw await this.#changedUnder(taken);
+        if (progress.changes === 0 && areOutdated(needs, registry, records)) throw await this.#changedUnder(taken);
         return await this.#underLease(taken, flight, knownVersion, needs, progress);
       } catch (error) {
         if (error instanceof StaleDependency) {
@@ -106,6 +113,35 @@ export class Refresh {
         } else if (!(error instanceof CoolingDown)) throw error;
       }
     }
+  }
+
+  /**
+   * So that not all who know of the same instant take the lease then, each begins a little later, and looks first.
+   *
+   * @returns what somebody else has got meanwhile.
+   */
+  async #leaveToOthers(flight: Flight<CachedRecord>, knownVersion: number): Promise<CachedRecord | undefined> {
+    const { writer, clock } = this.#parts;
+    const mayWait = (): boolean => !flight.urgent && !flight.hasClaim;
+    if (!this.#company.isExpected || !mayWait()) return undefined;
+    await this.#pause(flight, clock.random() * clock.lookEveryMs);
+    if (!mayWait()) return undefined;
+    try {
+      return (
+        this.#heardOf(flight, knownVersion) ?? this.#settledBy(await writer.read(flight.key), flight, knownVersion)
+      );
+    } catch (error) {
+      if (error instanceof CoolingDown) return undefined;
+      throw error;
+    }
+  }
+
+  /** The record of which word has come since this flight began. */
+  #heardOf({ key, reason }: Flight<CachedRecord>, knownVersion: number): CachedRecord | undefined {
+    const { records } = this.#parts;
+    const held = records.cache.get(key);
+    const isNews = held !== undefined && held.version > knownVersion && !records.isDue(held);
+    return isNews && reason !== 'stale' ? held : undefined;
   }
 
   /** What the lease is held for; whatever happens, it is given back, and the slot too. */
@@ -192,9 +228,11 @@ export class Refresh {
       }
       if (lease !== undefined) return { kind: 'lease', lease, giveBack };
       meters.leaseContentions.add();
+      this.#company.met();
       const { least, spread } = flight.urgent ? WAIT_OF_CALLERS_MS : WAIT_OF_BACKGROUND_MS;
       await this.#pause(flight, least + clock.random() * spread);
-      const record = this.#settledBy(await writer.read(key), flight, knownVersion);
+      const record =
+        this.#heardOf(flight, knownVersion) ?? this.#settledBy(await writer.read(key), flight, knownVersion);
       if (record !== undefined) return { kind: 'settled', record };
     }
   }
@@ -312,21 +350,6 @@ interface TakenLease {
 }
 
 type Taken = TakenLease | { readonly kind: 'settled'; readonly record: CachedRecord };
-
-function isChangedAllTheTime(key: TokenKey): NeedMissing {
-  const message = `what ${key.type} is refreshed with is being changed by others all the time`;
-  return new NeedMissing(new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true }));
-}
-
-function hasNoRefresher(key: TokenKey): NeedMissing {
-  const message = `this process has no refresher of ${key.type}, as the one that registered the task had`;
-  return new NeedMissing(new TokenError('INPUT_MISSING', message, key));
-}
-
-function isOnlyPushed(key: TokenKey): NeedMissing {
-  const message = `no unexpired ${key.type} has been put, and WeChat pushes it: nobody can ask for one`;
-  return new NeedMissing(new TokenError('INPUT_MISSING', message, key));
-}
 
 /** The key's document forbids an attempt for now; `Failures` has learnt until when. */
 class CoolingDown extends Error {}

@@ -38,6 +38,10 @@ export class Flight<Result> {
     this.wake();
   }
 
+  get hasClaim(): boolean {
+    return this.#claim !== undefined;
+  }
+
   /** The lease that came with the work, once. */
   takeClaim(): Claim | undefined {
     const claim = this.#claim;

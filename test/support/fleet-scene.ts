@@ -4,6 +4,19 @@ import type { StoreDescription } from './fleet-stores.js';
 import { type HandedOut, type Key, Worker, type WorkerOptions } from './worker.js';
 
 const LOOK_EVERY_MS = 10;
+/** The clocks of a process and of a store on the same machine; files bear times of some milliseconds ago. */
+const CLOCKS_DIFFER_MS = 20;
+
+/** The calls for a key: what is not `due` is too many. */
+export interface CallAccount {
+  /** They brought a token when the one before it was due. */
+  readonly due: number;
+  /** They brought a token, and began before the one before it was due. */
+  readonly early: number;
+  readonly failed: number;
+  /** They brought nothing: WeChat repeated what it had said before, or another process was faster. */
+  readonly vain: number;
+}
 
 /** A WeChat and processes that share one store. */
 export class FleetScene implements AsyncDisposable {
@@ -53,10 +66,35 @@ export class FleetScene implements AsyncDisposable {
     ]);
   }
 
-  callsFor({ appid, type, subject }: Key): FakeCall[] {
-    return this.wechat.calls.filter(
-      (call) => call.appid === appid && call.tokenType === type && call.subject === subject,
-    );
+  /** Ends every manager, so that word has come of all that was asked. */
+  async close(): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.run('close')));
+  }
+
+  /**
+   * What the calls for a key were for; to be asked when everything is closed.
+   *
+   * @param since - those before the first one after this that brought a token are left out.
+   */
+  accountOf(key: Key, since = 0): CallAccount {
+    const brought = this.workers
+      .flatMap(({ events }) => events)
+      .filter((event) => event.source === 'upstream' && isOf(key, event))
+      .map(({ obtainedAt = 0, dueAt = 0 }) => ({ obtainedAt, dueAt }))
+      .sort((left, right) => left.obtainedAt - right.obtainedAt);
+    const begin = brought.findIndex(({ obtainedAt }) => obtainedAt >= since);
+    const { obtainedAt: begunAt } = brought[begin] ?? { obtainedAt: Number.POSITIVE_INFINITY };
+    const counted = brought.filter(({ obtainedAt }) => obtainedAt >= begunAt);
+    const early = counted.filter(
+      ({ obtainedAt }, index) => obtainedAt + CLOCKS_DIFFER_MS < (brought[begin + index - 1]?.dueAt ?? 0),
+    ).length;
+    const calls = this.callsFor(key).filter(({ at }) => at >= begunAt - CLOCKS_DIFFER_MS);
+    const failed = calls.filter(({ errcode }) => errcode !== 0).length;
+    return { due: counted.length - early, early, failed, vain: calls.length - failed - counted.length };
+  }
+
+  callsFor(key: Key): FakeCall[] {
+    return this.wechat.calls.filter(({ tokenType, ...call }) => isOf(key, { ...call, type: tokenType }));
   }
 
   async #look(): Promise<void> {
@@ -94,4 +132,15 @@ export async function handOutUntil(
 /** On a clock that all processes of a machine have in common, and that nobody sets. */
 function monotonicMs(): number {
   return Number(process.hrtime.bigint() / 1_000_000n);
+}
+
+/** What an event or a call is about. */
+interface About {
+  readonly appid?: string | undefined;
+  readonly type?: string | undefined;
+  readonly subject?: string | undefined;
+}
+
+function isOf(key: Key, { appid, type, subject }: About): boolean {
+  return appid === key.appid && type === key.type && subject === key.subject;
 }

@@ -34,8 +34,11 @@ export interface WorkerEvent {
   readonly event: 'refreshed' | 'refreshFailed' | 'reauthorizationRequired' | 'storeUnavailable' | 'storeAvailable';
   readonly appid?: string;
   readonly type?: string;
+  readonly subject?: string;
   readonly source?: string;
   readonly value?: string;
+  readonly obtainedAt?: number;
+  readonly dueAt?: number;
   readonly code?: string;
 }
 

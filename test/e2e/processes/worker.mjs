@@ -18,8 +18,9 @@ let handOut;
 
 /** @param {object} event */
 const tell = (event) => void process.send?.(event);
-tokens.on('refreshed', ({ appid, type, source, record }) => {
-  tell({ event: 'refreshed', appid, type, source, value: record.value });
+tokens.on('refreshed', ({ appid, type, subject, source, record }) => {
+  const { value, obtainedAt, dueAt } = record;
+  tell({ event: 'refreshed', appid, type, subject, source, value, obtainedAt, dueAt });
 });
 tokens.on('refreshFailed', ({ appid, type, error }) => {
   tell({ event: 'refreshFailed', appid, type, code: error.code });

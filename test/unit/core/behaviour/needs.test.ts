@@ -49,6 +49,22 @@ test('a dependency found stale is replaced once, by value, and the attempt start
   expect(world.wechat.asked.map(({ reason }) => reason)).toEqual(['demand', 'stale']);
 });
 
+test('a dependency that was replaced while the refresh waited for its lease is not sent', async () => {
+  await using world = new World();
+  const asked: string[] = [];
+  const tokens = world.manager({ refreshers: [world.wechat, ticket(asked)] });
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
+  await tokens.get(APPID, TYPE);
+  const lease = await world.store.lease(`key/${APPID}/ticket`, 20_000);
+  const waiting = tokens.get(APPID, 'ticket');
+  await world.clock.advance(1_000);
+  await tokens.refresh(APPID, TYPE, { force: true });
+  await lease?.release();
+  await world.clock.advance(1_000);
+  expect(await waiting).toBe('ticket-of-token-2');
+  expect(asked).toEqual(['token-2']);
+});
+
 test('a dependency that is stale twice ends the attempt under the back-off', async () => {
   await using world = new World();
   const asked: string[] = [];

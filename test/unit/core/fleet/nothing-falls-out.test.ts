@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { canonicalJson, checksum } from '../../../../src/core/checksum.js';
 import { seal } from '../../../../src/core/document-codec.js';
-import type { JsonObject } from '../../../../src/index.js';
+import { type JsonObject, TokenError } from '../../../../src/index.js';
 import { appids, FleetWorld, keyOf, type Process, seeded } from '../../../support/fleet-world.js';
 import { FaultyStore, shared } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE } from '../../../support/world.js';
@@ -306,7 +306,6 @@ describe('a key that a process can do nothing for', () => {
 
   test('because WeChat does not let in its host is refreshed by another one within half a minute', async () => {
     await using world = new FleetWorld({ random: seeded(7) });
-    const { TokenError } = await import('../../../../src/index.js');
     const refused = new TokenError('UPSTREAM_REJECTED', 'not in whitelist', { errcode: 40164, hostOnly: true });
     world.wechat.next(refused);
     const [one] = await world.fleet(3);
