@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { embedPage } from './scripts/embed-page.mjs';
 
@@ -12,9 +13,13 @@ const project = (name: string, testTimeout: number) => ({
 export default defineConfig({
   plugins: [embedPage()],
   test: {
+    // On two cores the default is one, and many tests wait more than they work.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // A slow machine is no failure.
+    expect: { poll: { timeout: 20_000 } },
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     projects: [
-      project('unit', 30_000),
+      project('unit', 60_000),
       {
         extends: true,
         // The same behaviour, on a store whose schedule a fleet shares.
@@ -25,8 +30,19 @@ export default defineConfig({
           provide: { fleet: true },
         },
       },
-      project('contract', 60_000),
-      project('e2e', 120_000),
+      project('contract', 120_000),
+      {
+        extends: true,
+        // Whole processes and servers, one file after the other, when everything else is done.
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
       {
         extends: true,
         test: {

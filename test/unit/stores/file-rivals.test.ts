@@ -118,7 +118,7 @@ describe('a lease', () => {
     child.kill('SIGKILL');
     await once(child, 'exit');
     expect(await store.lease(ID, 60_000)).toBeDefined();
-  }, 30_000);
+  }, 60_000);
 
   const running = { host: 'elsewhere', pid: process.pid, ttlMs: 60_000 };
   const held: [string, object, number, boolean][] = [

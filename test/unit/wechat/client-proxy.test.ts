@@ -120,7 +120,7 @@ describe('a proxy', () => {
     await failure(ask());
     proxy.manner = 'tunnel';
     await expect(ask()).resolves.toMatchObject({ expires_in: 7200 });
-  }, 10_000);
+  }, 30_000);
 
   it('that nobody runs is a failure of this host', async () => {
     await proxy.close();
