@@ -127,6 +127,8 @@ describe.each(FLEET_STORES)('a fleet on $name', ({ isHere, start }) => {
       await first.run('unregister', APP);
       const codeOfSecond = (): Promise<unknown> => second.run('get', TOKEN).catch(({ code }) => code);
       await expect.poll(codeOfSecond, PATIENCE).toBe('NOT_REGISTERED');
+      // What was under way then may end yet.
+      await passes(LIFE_SECONDS * 1_000);
       const calls = scene.wechat.countCalls();
       await passes(LIFE_SECONDS * 1_000);
       expect(scene.wechat.countCalls()).toBe(calls);
