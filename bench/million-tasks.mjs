@@ -160,9 +160,13 @@ async function report() {
   process.send?.({ rss, heap: heapUsed });
 }
 
-/** @param {string} subject */
+/**
+ * In one piece, as one that was parsed.
+ *
+ * @param {string} subject
+ */
 function tokenOf(subject) {
-  return VALUE.slice(0, 200 - subject.length) + subject;
+  return JSON.parse(`"${VALUE.slice(0, 200 - subject.length)}${subject}"`);
 }
 
 /** @param {number} bytes */
