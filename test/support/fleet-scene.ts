@@ -18,6 +18,12 @@ export interface CallAccount {
   readonly vain: number;
 }
 
+interface SeenDead {
+  readonly at: number;
+  /** Long before its end. */
+  readonly wasReplaced: boolean;
+}
+
 /** A WeChat and processes that share one store. */
 export class FleetScene implements AsyncDisposable {
   readonly wechat: FakeWeChat;
@@ -25,27 +31,30 @@ export class FleetScene implements AsyncDisposable {
   readonly workers: Worker[] = [];
   /** For how long this process, and others probably too, was kept from working. */
   longestStallMs = 0;
-  /** The tokens that are good, and when it was seen of the others that they were not any more. */
-  readonly #good = new Set<string>();
-  readonly #seenDeadAt = new Map<string, number>();
+  /** The tokens that are good, and since when they have been known here. */
+  readonly #good = new Map<string, number>();
+  /** Of the others, when it was seen that they were not good any more. */
+  readonly #dead = new Map<string, SeenDead>();
+  readonly #lifeMs: number;
   #ended = false;
   readonly #looking: Promise<void>;
 
-  private constructor(wechat: FakeWeChat, store: StoreDescription) {
+  private constructor(wechat: FakeWeChat, store: StoreDescription, lifeMs: number) {
     this.wechat = wechat;
     this.store = store;
+    this.#lifeMs = lifeMs;
     this.#looking = this.#look();
   }
 
   static async start(store: StoreDescription, options: FakeWeChatOptions = {}): Promise<FleetScene> {
-    return new FleetScene(await FakeWeChat.start(options), store);
+    return new FleetScene(await FakeWeChat.start(options), store, (options.lifeSeconds ?? 7_200) * 1_000);
   }
 
   /** @param options - `store`: how this one reaches it, where that differs from process to process. */
   async worker({ store = this.store, ...options }: WorkerOptions & { store?: StoreDescription } = {}): Promise<Worker> {
     const worker = await Worker.start(store, this.wechat.origin, options);
     worker.onEvent(({ value }) => {
-      if (value !== undefined && !this.#seenDeadAt.has(value)) this.#good.add(value);
+      if (value !== undefined && !this.#dead.has(value) && !this.#good.has(value)) this.#good.set(value, monotonicMs());
     });
     this.workers.push(worker);
     return worker;
@@ -55,14 +64,21 @@ export class FleetScene implements AsyncDisposable {
     return Promise.all(Array.from({ length: count }, () => this.worker(options)));
   }
 
-  /** What a caller could complain of: a failure, a dead token, or an older one after a newer. */
-  complaints(found: readonly HandedOut[]): string[] {
+  /**
+   * What a caller could complain of: a failure, a dead token, or an older one after a newer.
+   *
+   * @param hearsWithinMs - how long a process may hand out a token that two later ones have replaced long before its end.
+   */
+  complaints(found: readonly HandedOut[], hearsWithinMs = 0): string[] {
     return found.flatMap(({ failures, wentBack, lastServedAt }) => [
       ...failures,
       ...wentBack.map((key) => `${key}: an older token after a newer one`),
       ...Object.entries(lastServedAt)
-        .filter(([value, at]) => at > (this.#seenDeadAt.get(value) ?? Number.POSITIVE_INFINITY))
-        .map(([value]) => `a token was handed out after its end: ${value.slice(0, 12)}...`),
+        .map(([value, at]) => ({ value, at, dead: this.#dead.get(value) }))
+        .filter(({ at, dead }) => dead !== undefined && at - dead.at > (dead.wasReplaced ? hearsWithinMs : 0))
+        .map(
+          ({ value, at, dead }) => `${value.slice(0, 12)}... was handed out ${at - (dead?.at ?? 0)} ms after its end`,
+        ),
     ]);
   }
 
@@ -99,10 +115,11 @@ export class FleetScene implements AsyncDisposable {
 
   async #look(): Promise<void> {
     while (!this.#ended) {
-      for (const value of this.#good) {
+      for (const [value, knownAt] of this.#good) {
         if (this.wechat.isValid(value)) continue;
         this.#good.delete(value);
-        this.#seenDeadAt.set(value, monotonicMs());
+        const at = monotonicMs();
+        this.#dead.set(value, { at, wasReplaced: at - knownAt < this.#lifeMs / 2 });
       }
       const before = performance.now();
       await passes(LOOK_EVERY_MS);
