@@ -16,6 +16,7 @@ import { MysqlStatements } from './mysql-statements.js';
 import { listDocuments, readChanges, readDocuments, readNow } from './reading.js';
 import { ReturningStatements } from './returning-statements.js';
 import { dialectOf, isSqlDialect, type SqlDialect } from './sql-dialect.js';
+import { SqliteStatements } from './sqlite-statements.js';
 import { assertTable, DEFAULT_TABLE } from './table.js';
 import { checkTable, createTable } from './table-check.js';
 
@@ -114,8 +115,7 @@ export class SqlStore implements TokenStore {
     this.#listen = listen;
     this.#clock = clock;
     const channel = listen && channelOf(table);
-    this.#statements =
-      dialect === 'mysql' ? new MysqlStatements(this.#database) : new ReturningStatements(this.#database, channel);
+    this.#statements = statementsFor(this.#database, channel);
     this.#clearing = new Clearing(this.#database, clock);
   }
 
@@ -256,6 +256,12 @@ function dialectFor(kysely: Kysely<any>, given: unknown): SqlDialect {
   const dialect = dialectOf(kysely.getExecutor().adapter);
   if (dialect !== undefined) return dialect;
   throw new TypeError(`dialect must be given, ${what}: it cannot be told from the dialect of Kysely`);
+}
+
+function statementsFor(database: Database, channel: string | undefined): DocumentStatements {
+  if (database.dialect === 'mysql') return new MysqlStatements(database);
+  if (database.dialect === 'sqlite') return new SqliteStatements(database);
+  return new ReturningStatements(database, channel);
 }
 
 function newOwner(): string {

@@ -42,6 +42,17 @@ describe('SqlStore on SQLite alone', () => {
     return database;
   };
 
+  test('knows that a lease is held and that nothing is due while somebody else writes', async () => {
+    expect(await store.lease(ID, TTL_MS)).toBeDefined();
+    // Whoever has to wait for the lock waits for this clock, which nobody moves.
+    const other = new SqlStore(connect(path, 0), { clock: new FakeClock() });
+    const lock = locker();
+    expect(await other.lease(ID, TTL_MS)).toBeUndefined();
+    expect(await other.claimDue(['access_token'], 5, TTL_MS)).toEqual([]);
+    lock.exec('commit');
+    lock.close();
+  });
+
   test('waits for who holds the lock, without a busy_timeout too', async () => {
     const clock = new FakeClock();
     const waiting = new SqlStore(connect(path, 0), { clock });

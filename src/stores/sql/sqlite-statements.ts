@@ -1,0 +1,31 @@
+import { sql } from 'kysely';
+import type { Database } from './database.js';
+import type { DocumentRow } from './document-row.js';
+import { claimCandidates } from './document-statements.js';
+import { ReturningStatements } from './returning-statements.js';
+
+/**
+ * For SQLite, where one statement at a time writes anywhere in the file, and one that finds nothing to write has locked all
+ * others out as well: whether there is something to be had is read first, which locks nobody.
+ */
+export class SqliteStatements extends ReturningStatements {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    super(database, undefined);
+    this.#database = database;
+  }
+
+  override async lease(id: string, owner: string, ttlMs: number): Promise<DocumentRow | undefined> {
+    const { table, words } = this.#database;
+    const held = await this.#database.rows(
+      sql`select 1 from ${table} where id = ${id} and lease_until > ${words.nowMs}`,
+    );
+    return held.length > 0 ? undefined : super.lease(id, owner, ttlMs);
+  }
+
+  override async claim(lanes: readonly string[], limit: number, owner: string, ttlMs: number): Promise<DocumentRow[]> {
+    const due = await this.#database.rows(claimCandidates(this.#database, lanes, 1));
+    return due.length === 0 ? [] : super.claim(lanes, limit, owner, ttlMs);
+  }
+}
