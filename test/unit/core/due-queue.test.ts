@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import FlatQueue from 'flatqueue';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { DueQueue, NOT_QUEUED, type Queued } from '../../../src/core/due-queue.js';
+import { DueQueue } from '../../../src/core/due-queue.js';
+import { type QueuedItem, QueuedItems } from '../../support/queued-items.js';
 
 const step = fc.record({
   action: fc.constantFrom('set', 'set', 'set', 'delete', 'pop'),
@@ -9,21 +10,13 @@ const step = fc.record({
   at: fc.integer({ min: 0, max: 20 }),
 });
 
-interface Named extends Queued {
-  readonly id: string;
-}
-
-let items: Map<string, Named>;
+let items: QueuedItems;
 
 beforeEach(() => {
-  items = new Map();
+  items = new QueuedItems();
 });
 
-function item(id: string): Named {
-  const known = items.get(id) ?? { id, place: NOT_QUEUED };
-  items.set(id, known);
-  return known;
-}
+const item = (id: string): QueuedItem => items.of(id);
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -33,8 +26,8 @@ describe('DueQueue', () => {
   test('behaves like a list that is sorted by instant', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        items.clear();
-        const queue = new DueQueue<Named>();
+        items = new QueuedItems();
+        const queue = new DueQueue<QueuedItem>();
         const model = new Map<string, number>();
         for (const { action, id, at } of steps) {
           if (action === 'set') {
@@ -61,13 +54,13 @@ describe('DueQueue', () => {
     [1_000, 'a'],
     [1_001, 'a'],
   ])('what is due at 1000 comes out at %i: %s', (now, expected) => {
-    const queue = new DueQueue<Named>();
+    const queue = new DueQueue<QueuedItem>();
     queue.set(item('a'), 1_000);
     expect(queue.pop(now)?.id).toBe(expected);
   });
 
   test('an id that is set again stands in it once, at its new place', () => {
-    const queue = new DueQueue<Named>();
+    const queue = new DueQueue<QueuedItem>();
     queue.set(item('a'), 1);
     queue.set(item('b'), 2);
     queue.set(item('a'), 3);
@@ -75,7 +68,7 @@ describe('DueQueue', () => {
   });
 
   test('deleting what is not in it does nothing', () => {
-    const queue = new DueQueue<Named>();
+    const queue = new DueQueue<QueuedItem>();
     queue.delete(item('a'));
     expect([queue.size, queue.nextAt(), queue.pop(1)]).toEqual([0, undefined, undefined]);
   });
@@ -87,14 +80,14 @@ describe('DueQueue', () => {
       Reflect.apply(original, this, args);
       longest = Math.max(longest, this.length);
     });
-    const queue = new DueQueue<Named>();
+    const queue = new DueQueue<QueuedItem>();
     for (let at = 10_000; at > 0; at--) queue.set(item(`id-${at % 3}`), at);
     expect(longest).toBe(1_007);
     expect([1, 2, 3, 4].map(() => queue.pop(10_000)?.id)).toEqual(['id-1', 'id-2', 'id-0', undefined]);
   });
 
   test('compaction loses nothing of many', () => {
-    const queue = new DueQueue<Named>();
+    const queue = new DueQueue<QueuedItem>();
     for (let round = 0; round < 5; round++) {
       for (let id = 0; id < 1_000; id++) queue.set(item(String(id)), (id * 7_919 + round) % 1_000);
     }
@@ -113,7 +106,7 @@ function earliest(model: ReadonlyMap<string, number>): number | undefined {
   return model.size === 0 ? undefined : Math.min(...model.values());
 }
 
-function popsLike(queue: DueQueue<Named>, model: Map<string, number>, now: number): void {
+function popsLike(queue: DueQueue<QueuedItem>, model: Map<string, number>, now: number): void {
   const at = earliest(model);
   const id = queue.pop(now)?.id;
   if (at === undefined || at > now) {

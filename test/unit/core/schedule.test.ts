@@ -1,23 +1,15 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { NOT_QUEUED, type Queued } from '../../../src/core/due-queue.js';
 import { Schedule } from '../../../src/core/schedule.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
+import { type QueuedItem, QueuedItems } from '../../support/queued-items.js';
 
-interface Named extends Queued {
-  readonly id: string;
-}
-
-let items: Map<string, Named>;
+let items: QueuedItems;
 
 beforeEach(() => {
-  items = new Map();
+  items = new QueuedItems();
 });
 
-function item(id: string): Named {
-  const known = items.get(id) ?? { id, place: NOT_QUEUED };
-  items.set(id, known);
-  return known;
-}
+const item = (id: string): QueuedItem => items.of(id);
 
 class WatchedClock extends FakeClock {
   readonly delays: number[] = [];
@@ -32,7 +24,7 @@ function scheduled(started = true) {
   const clock = new WatchedClock();
   const start = clock.now();
   const fired: [string, number][] = [];
-  const schedule = new Schedule<Named>(clock, async ({ id }) => {
+  const schedule = new Schedule<QueuedItem>(clock, async ({ id }) => {
     fired.push([id, clock.now() - start]);
   });
   if (started) schedule.start();
@@ -146,7 +138,7 @@ describe('Schedule', () => {
     const ends: (() => void)[] = [];
     let running = 0;
     let most = 0;
-    const schedule = new Schedule<Named>(clock, async () => {
+    const schedule = new Schedule<QueuedItem>(clock, async () => {
       most = Math.max(most, ++running);
       await new Promise<void>((resolve) => ends.push(resolve));
       running--;
@@ -184,7 +176,7 @@ describe('Schedule', () => {
     const clock = new WatchedClock();
     const ends: (() => void)[] = [];
     const came: string[] = [];
-    const schedule = new Schedule<Named>(clock, ({ id }) => {
+    const schedule = new Schedule<QueuedItem>(clock, ({ id }) => {
       came.push(id);
       return new Promise<void>((resolve) => ends.push(resolve));
     });
@@ -200,7 +192,7 @@ describe('Schedule', () => {
   test('nothing new begins after stop when a running one ends', async () => {
     const clock = new WatchedClock();
     const ends: (() => void)[] = [];
-    const schedule = new Schedule<Named>(clock, () => new Promise<void>((resolve) => ends.push(resolve)));
+    const schedule = new Schedule<QueuedItem>(clock, () => new Promise<void>((resolve) => ends.push(resolve)));
     schedule.start();
     for (let id = 0; id < 65; id++) schedule.set(item(String(id)), clock.now());
     await clock.advance(0);
@@ -213,7 +205,7 @@ describe('Schedule', () => {
   test('one who sets his id again from within comes again', async () => {
     const clock = new WatchedClock();
     let count = 0;
-    const schedule = new Schedule<Named>(clock, async ({ id }) => {
+    const schedule = new Schedule<QueuedItem>(clock, async ({ id }) => {
       if (++count < 5) schedule.set(item(id), clock.now() + 1_000);
     });
     schedule.start();
