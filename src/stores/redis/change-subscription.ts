@@ -1,4 +1,5 @@
 import { systemClock } from '../../core/clock.js';
+import type { OwnWrites } from '../own-writes.js';
 import type { RedisDriver } from './redis-driver.js';
 import { RedisFailure } from './redis-failure.js';
 
@@ -10,13 +11,15 @@ type Watcher = (id: string | undefined) => void;
 export class ChangeSubscription {
   readonly #client: RedisDriver;
   readonly #channel: string;
+  readonly #ownWrites: OwnWrites;
   readonly #watchers = new Set<Watcher>();
   #connection: Promise<RedisDriver> | undefined;
 
   /** @param client - whose settings the connection has. */
-  constructor(client: RedisDriver, channel: string) {
+  constructor(client: RedisDriver, channel: string, ownWrites: OwnWrites) {
     this.#client = client;
     this.#channel = channel;
+    this.#ownWrites = ownWrites;
   }
 
   async add(changed: Watcher): Promise<() => Promise<void>> {
@@ -66,20 +69,26 @@ export class ChangeSubscription {
 
   async #subscribe(driver: RedisDriver): Promise<void> {
     await driver.open();
-    await driver.subscribe(this.#channel, this.#tell);
+    await driver.subscribe(this.#channel, this.#heard);
   }
 
   /** Clients subscribe again by themselves, but not all of them say when that is done. */
   #resume(driver: RedisDriver): void {
-    driver.subscribe(this.#channel, this.#tell).then(
+    driver.subscribe(this.#channel, this.#heard).then(
       () => this.#tell(undefined),
       () => undefined,
     );
   }
 
-  readonly #tell = (id: string | undefined): void => {
-    for (const watcher of this.#watchers) watcher(id);
+  /** A message is the version that was written, 0 for a delete, and the id. */
+  readonly #heard = (message: string): void => {
+    const id = message.slice(message.indexOf(' ') + 1);
+    this.#ownWrites.tellIfNews(id, Number.parseInt(message, 10), () => this.#tell(id));
   };
+
+  #tell(id: string | undefined): void {
+    for (const watcher of this.#watchers) watcher(id);
+  }
 }
 
 function within(ms: number, work: Promise<void>): Promise<void> {

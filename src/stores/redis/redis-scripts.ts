@@ -80,7 +80,7 @@ if holder and holder == owner then
 end
 if oldLane and (due == '' or oldLane ~= lane) then redis.call('ZREM', base .. 'due:' .. oldLane, id) end
 if due ~= '' then index(id, at, lane, holder and lapseOf(KEYS[3])) end
-redis.pcall('PUBLISH', channel, id)
+redis.pcall('PUBLISH', channel, given .. ' ' .. id)
 return given`);
 
 /** KEYS: version, document, ids. ARGV: id, expected, channel. */
@@ -93,7 +93,7 @@ if version ~= ARGV[2] then return 0 end
 redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[1])
 if lane then redis.call('ZREM', base .. 'due:' .. lane, ARGV[1]) end
-redis.pcall('PUBLISH', ARGV[3], ARGV[1])
+redis.pcall('PUBLISH', ARGV[3], '0 ' .. ARGV[1])
 return 1`);
 
 /** KEYS: version, document, lease. ARGV: id, owner, ttl. A client that repeats the command gets the lease that it has. */

@@ -1,4 +1,5 @@
 import type { Clock, ClockTimer } from '../../core/clock.js';
+import type { OwnWrites } from '../own-writes.js';
 
 export interface Change {
   readonly id: string;
@@ -16,6 +17,7 @@ export interface ChangePollParts {
   /** At most `limit` changes from after `since` until now, by the database's clock. */
   readonly read: (since: number, limit: number) => Promise<Changes>;
   readonly changed: (id: string | undefined) => void;
+  readonly ownWrites: OwnWrites;
 }
 
 const POLL_MS = 500;
@@ -98,8 +100,10 @@ export class ChangePoll {
     const isWhole = this.#remember(found, limit);
     const isLost = this.#lost || !isWhole;
     this.#lost = false;
-    if (isLost) this.#tell(undefined);
-    else for (const { id, version } of found.changes) if (seen.get(id) !== version) this.#tell(id);
+    if (isLost) return this.#tell(undefined);
+    for (const { id, version } of found.changes) {
+      if (seen.get(id) !== version) this.#parts.ownWrites.tellIfNews(id, version, () => this.#tell(id));
+    }
   }
 
   /**

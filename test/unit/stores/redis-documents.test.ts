@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis as IoRedis } from 'ioredis';
 import { createClient } from 'redis';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { unseal } from '../../../src/core/document-codec.js';
 import type { StoredDocument } from '../../../src/core/store.js';
 import { RedisStore } from '../../../src/stores/redis/index.js';
@@ -193,6 +193,23 @@ describe.skipIf(!hasRedis)('RedisStore keeps documents', () => {
     await damaged?.release();
     expect((await store.lease(ID, LEASE_MS))?.document).toEqual(damaged?.document);
     expect(await redis.get(key)).toBe(planted);
+  });
+
+  test('and tells its user of what another one writes, not of what he wrote himself', async () => {
+    const { store, prefix } = openStore();
+    const { store: other } = openStore(prefix);
+    const told: (string | undefined)[] = [];
+    await store.watch((id) => told.push(id));
+    const tellsOf = (...ids: string[]): Promise<void> =>
+      vi.waitFor(() => expect(told).toEqual(ids), { timeout: 20_000 });
+    const version = (await store.set(ID, {}, 0)) ?? 0;
+    await other.set('app/mark', {}, 0);
+    await tellsOf('app/mark');
+    const next = (await other.set(ID, { n: 2 }, version)) ?? 0;
+    await tellsOf('app/mark', ID);
+    expect(await store.set(ID, { n: 3 }, version)).toBeUndefined();
+    await store.delete(ID, next);
+    await tellsOf('app/mark', ID, ID);
   });
 
   test('in one round trip a command', async () => {

@@ -286,6 +286,21 @@ describe.each(SQL_DATABASES)('SqlStore on $name', ({ isHere, start }) => {
       expect(statements).toBe(1);
     });
 
+    test('a watch is silent on what its own store has answered, and tells what another one makes of that', async () => {
+      const told: (string | undefined)[] = [];
+      const clock = new FakeClock();
+      const watching = new SqlStore(kysely, { table, clock });
+      await watching.watch((id) => told.push(id));
+      const version = (await watching.set(ID, {}, 0)) ?? 0;
+      await written('app/mark');
+      await pollUntil(clock, () => told.length > 0);
+      expect(told).toEqual(['app/mark']);
+      await written(ID, { n: 2 }, version);
+      await pollUntil(clock, () => told.length > 1);
+      expect(told).toEqual(['app/mark', ID]);
+      await watching.close();
+    });
+
     test('a watch passes over what bears a time to come, from before the clock was set back', async () => {
       const told: (string | undefined)[] = [];
       const clock = new FakeClock();
