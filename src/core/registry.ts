@@ -27,6 +27,8 @@ export interface RegistryListener {
   registrationChanged(appid: string): void;
 }
 
+type ReadDocuments = (ids: readonly string[]) => Promise<(StoredDocument | undefined)[]>;
+
 /** So many documents are read in one round trip. */
 const BATCH = 100;
 
@@ -128,16 +130,27 @@ export class Registry {
     await this.#look(new Set(keys.flatMap((key) => [appDocumentId(key.appid), documentId('task', key)])));
   }
 
+  /** Reads another document, and in the same round trip the app and the task of this key as far as they are not held. */
+  async lookBeside(id: string, key: TokenKey): Promise<StoredDocument | undefined> {
+    let found: StoredDocument | undefined;
+    await this.#look(new Set([appDocumentId(key.appid), documentId('task', key)]), async (missing) => {
+      const documents = await this.#store.get([...missing, id]);
+      found = documents.pop();
+      return documents;
+    });
+    return found;
+  }
+
   /** Reads this app if it is not held. */
   async lookAtApp(appid: string): Promise<void> {
     await this.#look(new Set([appDocumentId(appid)]));
   }
 
-  async #look(ids: ReadonlySet<string>): Promise<void> {
+  async #look(ids: ReadonlySet<string>, read?: ReadDocuments): Promise<void> {
     const missing = [...ids].filter((id) => !this.#reading.has(id) && !this.#isKnown(id));
     // What is held does not wait for a store that may be away.
     const reading = new Set([...ids].flatMap((id) => (this.#isKnown(id) ? [] : (this.#reading.get(id) ?? []))));
-    if (missing.length > 0) reading.add(this.#read(missing));
+    if (missing.length > 0 || read !== undefined) reading.add(this.#read(missing, read));
     if (reading.size > 0) await Promise.all(reading);
   }
 
@@ -231,17 +244,17 @@ export class Registry {
     }
   }
 
-  #read(ids: readonly string[]): Promise<void> {
-    const reading = this.#readAll(ids).finally(() => {
+  #read(ids: readonly string[], read: ReadDocuments = (wanted) => this.#store.get(wanted)): Promise<void> {
+    const reading = this.#readAll(ids, read).finally(() => {
       for (const id of ids) if (this.#reading.get(id) === reading) this.#reading.delete(id);
     });
     for (const id of ids) this.#reading.set(id, reading);
     return reading;
   }
 
-  async #readAll(ids: readonly string[]): Promise<void> {
+  async #readAll(ids: readonly string[], read: ReadDocuments): Promise<void> {
     const before = ids.map((id) => this.#held(id)?.version);
-    const documents = await this.#store.get(ids);
+    const documents = await read(ids);
     for (const [index, id] of ids.entries()) {
       // What was registered while the store was read is newer than what was read.
       if (this.#held(id)?.version === before[index]) await this.#adoptDocument(id, documents[index]);

@@ -84,21 +84,35 @@ export class StoreFollower {
 
   /** Reads what the store holds of a key and adopts it. One read of a key at a time. */
   read(key: TokenKey): Promise<CachedRecord | undefined> {
+    return this.#readOnce(key, () => this.#parts.writer.read(key));
+  }
+
+  /** The same, and in one round trip with it what is registered for the key as far as that is not held. */
+  lookUp(key: TokenKey): Promise<CachedRecord | undefined> {
+    return this.#readOnce(key, async () => {
+      const { registry, reader } = this.#parts;
+      const stored = await registry.lookBeside(documentId('key', key), key);
+      // What is left of an app that has gone must leave nothing in memory.
+      return registry.knows(key.appid) ? reader.read(stored, readKeyDocument) : undefined;
+    });
+  }
+
+  #readOnce(key: TokenKey, read: () => Promise<KeyDocument | undefined>): Promise<CachedRecord | undefined> {
     const id = keyId(key);
     let reading = this.#reading.get(id);
     if (reading === undefined) {
-      reading = this.#readNow(key).finally(() => this.#reading.delete(id));
+      reading = this.#readNow(key, read).finally(() => this.#reading.delete(id));
       this.#reading.set(id, reading);
     }
     return reading;
   }
 
-  async #readNow(key: TokenKey): Promise<CachedRecord | undefined> {
-    const { writer, records } = this.#parts;
+  async #readNow(key: TokenKey, read: () => Promise<KeyDocument | undefined>): Promise<CachedRecord | undefined> {
+    const { records } = this.#parts;
     const before = records.cache.get(key);
-    const document = await writer.read(key);
+    const document = await read();
     const held = records.cache.get(key);
-    return held === before ? this.adopt(key, document) : held;
+    return held === before && document !== undefined ? this.adopt(key, document) : held;
   }
 
   /** Puts in force what the store holds of a key. */

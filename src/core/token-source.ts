@@ -84,6 +84,7 @@ export class TokenSource {
    */
   async acquire(key: TokenKey, wishMs: number, deadline: Deadline): Promise<CachedRecord> {
     const { records } = this.#parts;
+    let lookedUp = this.#lookUp(key);
     try {
       await this.assertRegistered(key, deadline);
     } catch (error) {
@@ -94,7 +95,8 @@ export class TokenSource {
       throw error;
     }
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const held = records.cache.get(key) ?? (await deadline.race(this.#stored(key)));
+      const held = records.cache.get(key) ?? (await deadline.race(lookedUp ?? this.#stored(key)));
+      lookedUp = undefined;
       if (held === undefined || records.leftMs(held) <= 0) {
         const fresh = await this.#demand(key, deadline);
         if (records.leftMs(fresh) > 0) return fresh;
@@ -258,10 +260,23 @@ export class TokenSource {
     this.#wishes.set(keyId(held.key), { nextAt });
   }
 
-  async #stored(key: TokenKey): Promise<CachedRecord | undefined> {
-    const { follower, fetchesWithoutStore } = this.#parts;
+  /** Of a key of which nothing is held, registration and record are read in one round trip. */
+  #lookUp(key: TokenKey): Promise<CachedRecord | undefined> | undefined {
+    const { registry, records, follower } = this.#parts;
+    if (registry.isAtHand(key) || records.cache.get(key) !== undefined) return undefined;
+    const lookedUp = this.#stored(key, follower.lookUp(key));
+    // Whoever is not registered is told so without it.
+    lookedUp.catch(() => {});
+    return lookedUp;
+  }
+
+  async #stored(
+    key: TokenKey,
+    reading: Promise<CachedRecord | undefined> = this.#parts.follower.read(key),
+  ): Promise<CachedRecord | undefined> {
+    const { fetchesWithoutStore } = this.#parts;
     try {
-      return await follower.read(key);
+      return await reading;
     } catch (error) {
       // The refresh says whether it can do without the store.
       if (fetchesWithoutStore && isTokenError(error)) return undefined;

@@ -34,6 +34,26 @@ test('I2: a key that is fetched for its first callers in every process at once i
   expect(new Set(await got)).toEqual(new Set(['token-1']));
 });
 
+test('a refresh costs four round trips, whether a caller begins it or the schedule, and a hit none', async () => {
+  await using world = new FleetWorld({ random: seeded(4) });
+  const { tokens, way } = await world.started();
+  const other = await world.started({ refresh: 'never' });
+  await world.register(other.tokens, ...appids(20));
+  await other.tokens.close();
+  const workOf = async (work: () => Promise<unknown>): Promise<string[]> => {
+    const calls: string[] = [];
+    way.before = (method, id) => void calls.push(`${method} ${id}`);
+    await work();
+    return calls;
+  };
+  const asked = await workOf(() => tokens.get('wx19', TYPE));
+  expect(asked).toEqual(['get app/wx19', `lease ${keyOf('wx19')}`, `set ${keyOf('wx19')}`, 'get app/wx19']);
+  expect(await workOf(() => tokens.get('wx19', TYPE))).toEqual([]);
+  const claimed = await workOf(() => world.clock.advance(10_000));
+  expect(world.fetches).toHaveLength(20);
+  expect(claimed.length / 19).toBeLessThanOrEqual(4);
+});
+
 test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
   'a process that dies at its command %i after a claim is replaced after its lease',
   async (nth) => {
