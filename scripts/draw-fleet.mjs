@@ -16,6 +16,7 @@ const DEFAULT_TIMES = { marginMs: undefined, jitterMs: undefined, minValidityMs:
  * @typedef {object} Arithmetic of src/core
  * @property {typeof import('../src/core/refresh-policy.js').dueAt} dueAt
  * @property {typeof import('../src/core/pace.js').Steps} Steps
+ * @property {typeof import('../src/core/shared-pace.js').SHARE_OF_SCHEDULE} SHARE_OF_SCHEDULE
  */
 
 /**
@@ -24,12 +25,12 @@ const DEFAULT_TIMES = { marginMs: undefined, jitterMs: undefined, minValidityMs:
  * @param {Arithmetic} arithmetic
  * @returns {Record<string, string>}
  */
-export function drawings({ dueAt, Steps }) {
+export function drawings({ dueAt, Steps, SHARE_OF_SCHEDULE }) {
   const random = seededRandom(20_260_101);
   const nextDueMs = (/** @type {number} */ now) =>
     dueAt({ obtainedAt: now, expiresAt: now + LIFE_MS }, DEFAULT_TIMES, random());
   const restart = { seconds: 6 * HOUR, nextDueMs };
-  const paced = perSecond({ ...restart, steps: new Steps(PER_SECOND) });
+  const paced = perSecond({ ...restart, steps: new Steps(PER_SECOND * SHARE_OF_SCHEDULE) });
   const unpaced = perSecond(restart);
   const day = perSecond({ seconds: 24 * HOUR, nextDueMs });
   return {
@@ -182,7 +183,8 @@ function seededRandom(seed) {
 async function main(directory) {
   const { dueAt } = await importTypeScript('src/core/refresh-policy.ts');
   const { Steps } = await importTypeScript('src/core/pace.ts');
-  for (const [name, drawing] of Object.entries(drawings({ dueAt, Steps }))) {
+  const { SHARE_OF_SCHEDULE } = await importTypeScript('src/core/shared-pace.ts');
+  for (const [name, drawing] of Object.entries(drawings({ dueAt, Steps, SHARE_OF_SCHEDULE }))) {
     const path = join(directory, name);
     if (!process.argv.includes('--check')) writeFileSync(path, drawing);
     else if (readFileSync(path, 'utf8') !== drawing) {

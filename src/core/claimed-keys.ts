@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { wait } from './clock.js';
 import type { DocumentReader } from './document-reader.js';
 import type { DueTimes } from './due-times.js';
 import type { Failures } from './failures.js';
@@ -106,7 +107,9 @@ export class ClaimedKeys {
     claim: Claim,
     signal: AbortSignal,
   ): Promise<Done> {
-    const { source, records, pace } = this.#parts;
+    const { source, records, pace, clock } = this.#parts;
+    const waitMs = claim.beginsAtMonotonic - clock.monotonic();
+    if (waitMs > 0) await wait(clock, Math.ceil(waitMs), { signal });
     const isHeldBack = source.isHeldBack(key);
     if (isHeldBack || !(await pace.takeOfApp(key.appid, signal))) {
       return { outcome: isHeldBack ? 'left' : 'crowded', unused: claim.lease };

@@ -15,6 +15,8 @@ const MAX_AHEAD_MS = 10_000;
 const MAX_WAIT_MS = 700;
 const MAX_AT_ONCE = 16;
 const MAX_APPS = 1_000;
+/** The rest of what the fleet may begin is for callers, who do not wait, and for what begins later than it was permitted. */
+export const SHARE_OF_SCHEDULE = 0.9;
 /** A process begins one refresh of an app in this time without asking: most apps have no more. */
 const UNASKED_EVERY_MS = 1_000;
 const FLEET = 'limit/~fleet/~pace';
@@ -55,14 +57,19 @@ export class SharedPace {
     return atOnce(this.#limits.perSecond);
   }
 
+  /** How long after one refresh the next may begin. */
+  get stepMs(): number {
+    return 1_000 / (this.#limits.perSecond * SHARE_OF_SCHEDULE);
+  }
+
   /**
-   * Waits until `count` refreshes may begin.
+   * Waits until `count` refreshes may begin, one after the other.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   async take(count: number, signal: AbortSignal): Promise<void> {
     const owed = this.#owed;
-    while (!(await this.#reserve(FLEET, count + owed, this.#limits.perSecond, MAX_AHEAD_MS, signal))) {
+    while (!(await this.#reserve(FLEET, (count + owed) * this.stepMs, MAX_AHEAD_MS, signal))) {
       signal.throwIfAborted();
     }
     this.#owed -= owed;
@@ -89,7 +96,8 @@ export class SharedPace {
     const { batch, owed } = permits;
     const { perSecondOfApp } = this.#limits;
     permits.batch = Math.min(atOnce(perSecondOfApp), batch * 2);
-    if (!(await this.#reserve(`limit/${appid}/~pace`, batch + owed, perSecondOfApp, MAX_WAIT_MS, signal))) return false;
+    const forMs = ((batch + owed) * 1_000) / perSecondOfApp;
+    if (!(await this.#reserve(`limit/${appid}/~pace`, forMs, MAX_WAIT_MS, signal))) return false;
     permits.owed -= owed;
     permits.left += batch - 1;
     return true;
@@ -111,26 +119,20 @@ export class SharedPace {
   }
 
   /** Waits for the turn that was reserved; `false` when there was none to reserve within `maxWaitMs`. */
-  async #reserve(
-    id: string,
-    count: number,
-    perSecond: number,
-    maxWaitMs: number,
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  async #reserve(id: string, forMs: number, maxWaitMs: number, signal: AbortSignal): Promise<boolean> {
     const givesUpAt = this.#clock.monotonic() + maxWaitMs;
     for (;;) {
       const [document] = await this.#store.get([id]);
       const read = await this.#read(document);
       if (read === undefined) {
-        await this.#pause((count * 1_000) / perSecond, signal);
+        await this.#pause(forMs, signal);
         return true;
       }
       const { version, reservedUntil } = read;
       const now = this.#clock.now();
       const freeAt = reservedUntil > now + MAX_AHEAD_MS ? now : Math.max(now, reservedUntil);
       if (freeAt - now <= HORIZON_MS) {
-        const content = { reservedUntil: Math.min(freeAt + (count * 1_000) / perSecond, now + MAX_AHEAD_MS) };
+        const content = { reservedUntil: Math.min(freeAt + forMs, now + MAX_AHEAD_MS) };
         if ((await this.#store.set(id, seal(id, content), version)) !== undefined) {
           await this.#pause(freeAt - this.#clock.now(), signal);
           return true;

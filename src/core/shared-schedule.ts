@@ -6,10 +6,13 @@ import type { SupervisedStore } from './supervised-store.js';
 import type { TaskSchedule } from './task-schedule.js';
 import { LEASE_MS } from './time-limits.js';
 
-/** A lease that came with work, and when it was asked for, by the monotonic clock. */
+/** A lease that came with work. */
 export interface Claim {
   readonly lease: Lease;
+  /** When it was asked for, by the monotonic clock. */
   readonly askedAtMonotonic: number;
+  /** When the work may begin: what was permitted together begins one after the other. */
+  readonly beginsAtMonotonic: number;
 }
 
 export interface SharedScheduleParts {
@@ -136,7 +139,11 @@ export class SharedSchedule implements TaskSchedule<unknown> {
     this.#permitted = Math.min(1, Math.max(0, this.#permitted - leases.length));
     if (signal.aborted) await Promise.all(leases.map((lease) => store.release(lease)));
     signal.throwIfAborted();
-    for (const claimed of onClaimed(leases.map((lease) => ({ lease, askedAtMonotonic })))) {
+    const claimedAt = clock.monotonic();
+    const claims = leases.map((lease, index) => {
+      return { lease, askedAtMonotonic, beginsAtMonotonic: claimedAt + index * pace.stepMs };
+    });
+    for (const claimed of onClaimed(claims)) {
       const work = claimed.then(() => {
         this.#works.delete(work);
         if (this.#works.size === MAX_RUNNING - 1) this.#lookNow();

@@ -4,6 +4,7 @@ import { blockProblems, parseReadme } from '../../scripts/check-readme.mjs';
 import { drawings } from '../../scripts/draw-fleet.mjs';
 import { Steps } from '../../src/core/pace.js';
 import { dueAt } from '../../src/core/refresh-policy.js';
+import { SHARE_OF_SCHEDULE } from '../../src/core/shared-pace.js';
 
 const docs = new URL('../../docs/', import.meta.url);
 const fleet = readFileSync(new URL('fleet.md', docs), 'utf8');
@@ -21,7 +22,7 @@ test('the links of docs/fleet.md lead somewhere', () => {
 });
 
 test('its pictures are what the arithmetic of the core draws: run scripts/draw-fleet.mjs', () => {
-  for (const [name, drawing] of Object.entries(drawings({ dueAt, Steps }))) {
+  for (const [name, drawing] of Object.entries(drawings({ dueAt, Steps, SHARE_OF_SCHEDULE }))) {
     expect(readFileSync(new URL(name, docs), 'utf8')).toBe(drawing);
   }
 });

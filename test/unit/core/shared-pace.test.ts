@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { seal, unseal } from '../../../src/core/document-codec.js';
 import { DocumentReader } from '../../../src/core/document-reader.js';
 import type { PaceLimits } from '../../../src/core/pace.js';
-import { SharedPace } from '../../../src/core/shared-pace.js';
+import { SHARE_OF_SCHEDULE, SharedPace } from '../../../src/core/shared-pace.js';
 import { StoreClock } from '../../../src/core/store-clock.js';
 import { SupervisedStore } from '../../../src/core/supervised-store.js';
 import { MemoryStore } from '../../../src/index.js';
@@ -10,7 +10,8 @@ import { FakeClock } from '../../../src/testing/index.js';
 import { FaultyStore } from '../../support/shared-store.js';
 
 const FLEET = 'limit/~fleet/~pace';
-const LIMITS: PaceLimits = { perSecond: 10, perSecondOfApp: 10 };
+/** Ten a second are begun by the schedule. */
+const LIMITS: PaceLimits = { perSecond: 10 / SHARE_OF_SCHEDULE, perSecondOfApp: 10 };
 
 let clock: FakeClock;
 let faulty: FaultyStore;
@@ -59,6 +60,10 @@ test.each([
   { perSecond: 100_000, atOnce: 16 },
 ])('of $perSecond a second, $atOnce are reserved at once', ({ perSecond, atOnce }) => {
   expect(another({ ...LIMITS, perSecond }).atOnce).toBe(atOnce);
+});
+
+test('a tenth of what may begin in a second is left for callers', () => {
+  expect(another({ ...LIMITS, perSecond: 300 }).stepMs).toBeCloseTo(1_000 / 270);
 });
 
 describe('the pace of the fleet', () => {

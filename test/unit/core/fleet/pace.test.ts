@@ -33,11 +33,11 @@ describe('a restart of four processes with 2,000 keys due and 50 a second allowe
     }
     expect(waits).toHaveLength(20);
     expect(Math.max(...waits)).toBeLessThanOrEqual(200);
-    await world.clock.advance(25_000);
+    await world.clock.advance(30_000);
     const times = world.fetches.map(({ at }) => at);
     expect(times).toHaveLength(2_000);
-    // Callers are not paced; those of the background that come after them are, for as many.
-    expect(mostInASecond(times)).toBeLessThanOrEqual(50 + 16);
+    // Callers included, who are not paced.
+    expect(mostInASecond(times)).toBeLessThanOrEqual(50);
     expect((times.at(-1) as number) - startedAt).toBeGreaterThan(38_000);
   });
 
@@ -49,7 +49,7 @@ describe('a restart of four processes with 2,000 keys due and 50 a second allowe
     await world.fleet(4, { refresh });
     await world.clock.advance(6_000);
     expect(world.fetches).toHaveLength(200);
-    expect(mostInASecond(world.fetches.map(({ at }) => at))).toBeLessThanOrEqual(66);
+    expect(mostInASecond(world.fetches.map(({ at }) => at))).toBeLessThanOrEqual(50);
   });
 
   test.each([
