@@ -22,7 +22,7 @@ import type { BuiltInRefresher, Grant, Upstream } from './refresher.js';
 import { Registrar } from './registrar.js';
 import type { RegistrationPlan } from './registration.js';
 import { Registry } from './registry.js';
-import { ownScheduling, type Scheduling, sharedScheduling } from './scheduling.js';
+import { isForFew, ownScheduling, type Scheduling, sharedScheduling } from './scheduling.js';
 import type { Claim } from './shared-schedule.js';
 import { SingleFlight } from './single-flight.js';
 import type { TokenStore } from './store.js';
@@ -163,6 +163,7 @@ export class Engine {
           lanes: () => this.#lanes(),
           look: (keys) => this.#look(keys),
           deliver: (key, claim) => this.#deliver(key, claim),
+          read: (key) => this.#follower.read(key),
         })
       : ownScheduling(this.clock, pace, (task) => this.source.onDue(task));
     const isClosing = (): boolean => this.isClosed;
@@ -308,7 +309,8 @@ export class Engine {
 
   /** A process with a schedule of its own does what a shared one would hand out. */
   #onReported(key: TokenKey, value: string): void {
-    if (!this.#refreshes || this.#scheduling.isShared || this.registry.task(key) === undefined) return;
+    const task = this.registry.task(key);
+    if (!this.#refreshes || task === undefined || (this.#scheduling.isShared && !isForFew(task))) return;
     this.source.refreshStale(key, value, this.deadline()).catch(() => {});
   }
 

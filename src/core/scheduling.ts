@@ -1,7 +1,7 @@
 import { ClaimedKeys, type ClaimedKeysParts } from './claimed-keys.js';
 import type { Clock } from './clock.js';
 import { DueTimes } from './due-times.js';
-import type { HeldTask } from './held-task.js';
+import type { HeldTask, RegisteredTask } from './held-task.js';
 import { OwnPace, type PaceLimits } from './pace.js';
 import { Schedule } from './schedule.js';
 import { SharedPace } from './shared-pace.js';
@@ -46,11 +46,18 @@ export interface SharedSchedulingParts extends Omit<ClaimedKeysParts, 'dueTimes'
   readonly look: (keys: readonly TokenKey[]) => Promise<void>;
   /** Makes a delivery, and gives the lease back. It never rejects. */
   readonly deliver: (key: TokenKey, claim: Claim) => Promise<void>;
+  /** Brings the record of a key up to date with the store. */
+  readonly read: (key: TokenKey) => Promise<unknown>;
+}
+
+/** Whether the store may hand the task to processes that can do nothing for it, because its params are a function. */
+export function isForFew(task: RegisteredTask | undefined): boolean {
+  return typeof task?.params === 'function';
 }
 
 /** One process of a fleet whose store hands out what is due. */
 export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
-  const { store, reader, clock, limits, lanes, look, deliver } = parts;
+  const { store, reader, clock, records, limits, lanes, look, deliver, read } = parts;
   const pace = new SharedPace(store, reader, clock, limits);
   const dueTimes = new DueTimes(store, reader, clock);
   /** One for each claim: a single signal would collect listeners. */
@@ -89,16 +96,34 @@ export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
     return claims.map((claim) => take(claim, looked));
   }
 
+  /** A task for few does not wait until it is handed to one of those: they have it in memory, and know when it is due. */
+  async function onDue(task: HeldTask): Promise<void> {
+    if (records.cache.get(task.key) === undefined) await read(task.key).catch(() => {});
+    await parts.source().onDue(task);
+  }
+
   const schedule = new SharedSchedule({ store, clock, pace, lanes, onClaimed });
+  const forFew = new Schedule(clock, onDue, new OwnPace(limits, () => clock.monotonic()));
   return {
     schedule: {
-      set: (task, at) => schedule.set(task, at),
-      delete: () => {},
-      start: () => schedule.start(),
-      check: () => schedule.check(),
+      set(task, at) {
+        if (isForFew(task)) return forFew.set(task, at);
+        forFew.delete(task);
+        schedule.set(task, at);
+      },
+      delete: (task) => forFew.delete(task),
+      start() {
+        forFew.start();
+        schedule.start();
+      },
+      check() {
+        forFew.check();
+        schedule.check();
+      },
       stop() {
         isStopped = true;
         for (const stopping of underWay) stopping.abort();
+        forFew.stop();
         return schedule.stop();
       },
     },

@@ -287,6 +287,20 @@ describe('a key that a process can do nothing for', () => {
     expect(world.fetchesOf(APPID)).toHaveLength(1);
   });
 
+  test('because nearly all lack the params function is refreshed in time by the one that has it, cycle after cycle', async () => {
+    await using world = new FleetWorld({ random: seeded(8) });
+    world.wechat.lifeSeconds = 600;
+    const fleet = await world.fleet(30);
+    const params = () => ({});
+    await fleet[0].tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params }] });
+    await world.clock.advance(3_600_000);
+    const times = world.fetchesOf(APPID).map(({ at }) => at);
+    const gaps = times.slice(1).map((at, index) => at - (times[index] as number));
+    // Due 120 to 240 s before it ends.
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(360_000);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(490_000);
+  });
+
   test('because nobody has the params function is claimed once a minute in the end', async () => {
     await using world = new FleetWorld({ random: seeded(6) });
     const before = world.process();
