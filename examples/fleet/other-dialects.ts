@@ -1,19 +1,20 @@
 // #region other-dialects
 import { type Dialect, MysqlDialect, SqliteDialect } from 'kysely';
-import Database from 'libsql'; // better-sqlite3 has the same interface
+import Database from 'libsql';
 import { createPool } from 'mysql2';
+import { libsqlDatabase } from 'wechat-token-manager/sql';
 
 /** MySQL and MariaDB. */
 export function mysql(url: string): Dialect {
   return new MysqlDialect({ pool: createPool({ uri: url, connectionLimit: 5, connectTimeout: 3_000 }) });
 }
 
-/** For the processes of one machine. */
+/** For the processes of one machine. `better-sqlite3` is used the same way, without `libsqlDatabase`. */
 export function sqlite(path: string): Dialect {
   const database = new Database(path);
   database.pragma('busy_timeout = 500');
   database.pragma('journal_mode = WAL');
   database.pragma('synchronous = FULL'); // some builds begin with less, and lose the last writes at a power cut
-  return new SqliteDialect({ database });
+  return new SqliteDialect({ database: libsqlDatabase(database) });
 }
 // #endregion

@@ -5,7 +5,7 @@ import { Kysely, MysqlDialect, PostgresDialect, SqliteDialect } from 'kysely';
 import LibSql from 'libsql';
 import mysql from 'mysql2';
 import pg from 'pg';
-import type { SqlDialect } from '../../src/stores/sql/index.js';
+import { libsqlDatabase, type SqlDialect } from '../../src/stores/sql/index.js';
 import { hasMariadb, startMariadb } from './mariadb-server.js';
 import { hasPostgres, startPostgres } from './postgres-server.js';
 
@@ -45,7 +45,7 @@ export function connectSqlite(path: string, busyTimeoutMs = 500): Kysely<unknown
   const database = new LibSql(path);
   database.pragma(`busy_timeout = ${busyTimeoutMs}`);
   database.pragma('journal_mode = WAL');
-  return new Kysely({ dialect: new SqliteDialect({ database }) });
+  return new Kysely({ dialect: new SqliteDialect({ database: libsqlDatabase(database) }) });
 }
 
 /** The same database, awaiting `hook` before each statement. */

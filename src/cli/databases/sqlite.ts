@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { SqliteDatabase } from 'kysely';
+import { type LibsqlDatabase, libsqlDatabase } from '../../stores/sql/libsql-database.js';
 import { StartFailure } from '../serve/start-failure.js';
 import { type Alternatives, loaderOf } from './installed-package.js';
 
@@ -17,9 +18,12 @@ interface NodeStatement {
 
 type Open = (path: string) => SqliteDatabase;
 
+const LIBSQL = 'libsql';
 const NODE = 'node:sqlite';
-/** What somebody installed comes before what Node brings along; `libsql` is used like `better-sqlite3`. */
-export const SQLITE_DRIVERS: Alternatives = ['better-sqlite3', 'libsql', NODE];
+/** What somebody installed comes before what Node brings along. */
+export const SQLITE_DRIVERS: Alternatives = ['better-sqlite3', LIBSQL, NODE];
+/** Others are used like `better-sqlite3`. */
+const OPENERS: Readonly<Record<string, (module: unknown) => Open>> = { [LIBSQL]: openerOfLibsql, [NODE]: openerOfNode };
 
 /** It blocks the process; the store itself tries again for longer. */
 const BUSY_MS = 100;
@@ -59,7 +63,7 @@ export function sqliteDriver(): Open {
     const load = loaderOf(name);
     if (load === undefined) continue;
     try {
-      const open = name === NODE ? openerOfNode(load(name)) : openerOf(load(name));
+      const open = (OPENERS[name] ?? openerOf)(load(name));
       // The native part is loaded by now, or never.
       open(':memory:').close();
       return open;
@@ -73,6 +77,11 @@ export function sqliteDriver(): Open {
 function openerOf(module: unknown): Open {
   const Database = module as new (path: string) => SqliteDatabase;
   return (path) => new Database(path);
+}
+
+function openerOfLibsql(module: unknown): Open {
+  const open = openerOf(module);
+  return (path) => libsqlDatabase(open(path) as LibsqlDatabase);
 }
 
 function openerOfNode(module: unknown): Open {

@@ -19,6 +19,8 @@ export class Database {
   readonly #clock: Clock;
   /** SQLite does its work in this thread: one statement at a time, and a turn for everything else between two of them. */
   readonly #turns: Slots | undefined;
+  /** A statement of SQLite has failed busy, and perhaps has been left in progress: then nothing is committed after it. */
+  #mayBeStuck = false;
 
   constructor(kysely: Kysely<unknown>, dialect: SqlDialect, table: string, clock: Clock) {
     this.dialect = dialect;
@@ -49,11 +51,28 @@ export class Database {
   async #once<Row>(statement: RawBuilder<Row>): Promise<QueryResult<Row> | { readonly failure: SqlFailure }> {
     const giveBack = await this.#turns?.take();
     try {
+      if (this.#mayBeStuck) await this.#assertCommits();
       return await statement.execute(this.#kysely);
     } catch (error) {
-      return { failure: sqlFailure(error) };
+      const failure = sqlFailure(error);
+      if (this.dialect === 'sqlite' && failure.code === 'BUSY') this.#mayBeStuck = true;
+      return { failure };
     } finally {
       if (giveBack !== undefined) setImmediate(giveBack);
     }
+  }
+
+  /** Whether the driver commits can be told from a transaction that does nothing and locks nobody out. */
+  async #assertCommits(): Promise<void> {
+    await this.#kysely.connection().execute(async (connection) => {
+      await sql`begin`.execute(connection);
+      try {
+        await sql`commit`.execute(connection);
+      } catch (error) {
+        await sql`rollback`.execute(connection);
+        throw error;
+      }
+    });
+    this.#mayBeStuck = false;
   }
 }

@@ -24,6 +24,13 @@ interface Kind {
 const TOO_LARGE = 'the database does not take a value that large: raise its limit, such as max_allowed_packet';
 
 const KINDS: Readonly<Record<string, Kind>> = {
+  // Before BUSY, whose code it bears.
+  STUCK: {
+    message:
+      'the driver has left a statement in progress and commits nothing: give libsql to Kysely by libsqlDatabase()',
+    codes: /(?!)/,
+    text: /\bSQL statements in progress\b/,
+  },
   BUSY: {
     message: 'the database was too busy: others were writing the same rows',
     codes: /^(40001|40P01|ER_LOCK_DEADLOCK|ER_LOCK_WAIT_TIMEOUT|ER_CHECKREAD|SQLITE_(BUSY|LOCKED)\w*)$/,

@@ -69,7 +69,8 @@ export interface SqlStoreOptions {
  * - `pg` reports lost connections by events that end the process if nobody listens. Listen to both, of idle connections and
  *   of those in use: `pool.on('error', ignore).on('connect', (client) => client.on('error', ignore))`.
  * - SQLite is for processes on one machine. Set `journal_mode = WAL`, `synchronous = FULL` (without it a power
- *   cut can take the last writes back) and a `busy_timeout` of at most a second.
+ *   cut can take the last writes back) and a `busy_timeout` of at most a second. Give `libsql` to Kysely by
+ *   {@link libsqlDatabase}.
  * - What Kysely logs of queries holds their parameters, and so tokens.
  *
  * Methods reject with an error named `SqlFailure`, whose code is a word of this store's (`TABLE_MISSING`, `READ_ONLY`,

@@ -55,7 +55,8 @@ async function openSqlite({ path, table }) {
   // First, because several processes may want to create the file at once.
   database.pragma('busy_timeout = 1000');
   database.pragma('journal_mode = WAL');
-  return migrated(new Kysely({ dialect: new SqliteDialect({ database }) }), table);
+  const { libsqlDatabase } = await import('wechat-token-manager/sql');
+  return migrated(new Kysely({ dialect: new SqliteDialect({ database: libsqlDatabase(database) }) }), table);
 }
 
 /** @param {import('kysely').Kysely<unknown>} kysely @param {string} table */
