@@ -8,7 +8,7 @@ import type { Events } from './events.js';
 import { Failures } from './failures.js';
 import { flightWork } from './flight-work.js';
 import { GrantWriter } from './grant-writer.js';
-import { HeldTasks } from './held-task.js';
+import { HeldTasks, hasParamsFunction } from './held-task.js';
 import { inTurn } from './in-turn.js';
 import type { JsonObject } from './json.js';
 import { withValue } from './key-document.js';
@@ -22,7 +22,7 @@ import type { BuiltInRefresher, Grant, Upstream } from './refresher.js';
 import { Registrar } from './registrar.js';
 import type { RegistrationPlan } from './registration.js';
 import { Registry } from './registry.js';
-import { isForFew, ownScheduling, type Scheduling, sharedScheduling } from './scheduling.js';
+import { ownScheduling, type Scheduling, sharedScheduling } from './scheduling.js';
 import type { Claim } from './shared-schedule.js';
 import { SingleFlight } from './single-flight.js';
 import type { TokenStore } from './store.js';
@@ -307,11 +307,12 @@ export class Engine {
     else await this.#callbacks.deliver(key, lease);
   }
 
-  /** A process with a schedule of its own does what a shared one would hand out. */
+  /** What the schedule of a fleet hands out, a process without one does by itself. */
   #onReported(key: TokenKey, value: string): void {
     const task = this.registry.task(key);
-    if (!this.#refreshes || task === undefined || (this.#scheduling.isShared && !isForFew(task))) return;
-    this.source.refreshStale(key, value, this.deadline()).catch(() => {});
+    if (!this.#refreshes || task === undefined) return;
+    if (!this.#scheduling.isShared) this.source.refreshStale(key, value, this.deadline()).catch(() => {});
+    else if (hasParamsFunction(task)) this.#scheduling.schedule.set(task, this.clock.now());
   }
 
   #wakeWhoWaitsFor(key: TokenKey): void {

@@ -17,6 +17,11 @@ export interface RegisteredTask {
   readonly version: number;
 }
 
+/** Such a task can be refreshed by the processes that have the function alone. */
+export function hasParamsFunction({ params }: RegisteredTask): boolean {
+  return typeof params === 'function';
+}
+
 /** A task that this process holds: one object as long as it is registered, with all that is held of its key. */
 export class HeldTask implements RegisteredTask, RecordHolder, Queued {
   readonly key: TokenKey;

@@ -15,8 +15,8 @@ import { assertTypeName } from './token-key.js';
  */
 export interface RefreshOptions {
   /**
-   * How many refreshes that nobody waits for are begun in a second: 1 to 100,000. A fleet that shares a Redis or SQL store
-   * keeps it together, and leaves a tenth of it to callers; else each process keeps it by itself.
+   * At most how many refreshes that nobody waits for are begun in a second: 1 to 100,000. A fleet that shares a Redis or SQL
+   * store keeps it together: on average nine tenths, what callers begin included. Else each process keeps it by itself.
    *
    * @defaultValue 300
    */

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { isTokenError, type TokenError } from './errors.js';
-import { type HeldTask, HeldTasks, type RegisteredTask } from './held-task.js';
+import { type HeldTask, HeldTasks, hasParamsFunction, type RegisteredTask } from './held-task.js';
 import type { JsonObject } from './json.js';
 import { isJsonObject } from './json.js';
 import type { AccessTokenMode, AppCredentials } from './refresher.js';
@@ -131,7 +131,7 @@ export class Registry {
   }
 
   /** Reads another document, and in the same round trip the app and the task of this key as far as they are not held. */
-  async lookBeside(id: string, key: TokenKey): Promise<StoredDocument | undefined> {
+  async readBeside(id: string, key: TokenKey): Promise<StoredDocument | undefined> {
     let found: StoredDocument | undefined;
     await this.#look(new Set([appDocumentId(key.appid), documentId('task', key)]), async (missing) => {
       const documents = await this.#store.get([...missing, id]);
@@ -198,7 +198,7 @@ export class Registry {
     const isAnother = held?.version !== version || held.functionMissing !== functionMissing;
     held?.become(task);
     // A function is nowhere else.
-    if (typeof task.params === 'function') this.#known?.delete(documentId('task', task.key));
+    if (hasParamsFunction(task)) this.#known?.delete(documentId('task', task.key));
     else this.#known?.set(documentId('task', task.key), true);
     if (held === undefined) {
       this.#listener.taskAdded(this.#tasks.add(task, this.#apps.get(key.appid)?.appid ?? key.appid));

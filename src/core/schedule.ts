@@ -9,14 +9,20 @@ const MAX_RUNNING = 64;
 /** Then others have their turn: what takes no time ends before the event loop goes on, and frees its place. */
 const MAX_IN_ONE_TURN = 500;
 
-/**
- * Calls `onDue` for each item when it is due, at most 64 at a time, with one timer. It knows items and instants, not tokens.
- */
+export interface ScheduleOptions {
+  /** How many are under way at a time. */
+  readonly maxRunning?: number;
+  /** Asked before each call. Without it there is none. */
+  readonly pace?: Pick<OwnPace, 'take'>;
+}
+
+/** Calls `onDue` for each item when it is due, so many at a time, with one timer. It knows items and instants, not tokens. */
 export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
   readonly #queue = new DueQueue<Item>();
   readonly #clock: Clock;
   readonly #onDue: (item: Item) => Promise<void>;
   readonly #pace: Pick<OwnPace, 'take'> | undefined;
+  readonly #maxRunning: number;
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #running = 0;
@@ -26,12 +32,16 @@ export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
 
   /**
    * @param onDue - must not reject. Whoever wants an item to be due again sets it again.
-   * @param pace - asked before each call. Without it there is none.
    */
-  constructor(clock: Clock, onDue: (item: Item) => Promise<void>, pace?: Pick<OwnPace, 'take'>) {
+  constructor(
+    clock: Clock,
+    onDue: (item: Item) => Promise<void>,
+    { maxRunning = MAX_RUNNING, pace }: ScheduleOptions = {},
+  ) {
     this.#clock = clock;
     this.#onDue = onDue;
     this.#pace = pace;
+    this.#maxRunning = maxRunning;
   }
 
   set(item: Item, at: number): void {
@@ -56,7 +66,7 @@ export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
   /** Looks at the clock now: timers are hints, and the wall clock may have moved. */
   check(): void {
     let pauseMs = 0;
-    while (!this.#stopped && this.#running < MAX_RUNNING) {
+    while (!this.#stopped && this.#running < this.#maxRunning) {
       const now = this.#clock.now();
       if ((this.#queue.nextAt() ?? Number.POSITIVE_INFINITY) > now) break;
       pauseMs = this.#begun >= MAX_IN_ONE_TURN ? 1 : (this.#pace?.take() ?? 0);
@@ -66,7 +76,7 @@ export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
       this.#running++;
       void this.#onDue(item).finally(() => {
         this.#running--;
-        if (this.#running === MAX_RUNNING - 1) this.check();
+        if (this.#running === this.#maxRunning - 1) this.check();
       });
     }
     this.#arm(pauseMs);
@@ -75,7 +85,7 @@ export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
   #arm(pauseMs = 0): void {
     this.#cancelTimer();
     const at = this.#queue.nextAt();
-    if (this.#stopped || at === undefined || this.#running >= MAX_RUNNING) return;
+    if (this.#stopped || at === undefined || this.#running >= this.#maxRunning) return;
     const delayMs = Math.min(MAX_TIMER_MS, Math.max(pauseMs, at - this.#clock.now()));
     this.#timerAt = at;
     this.#timer = this.#clock.setTimer(() => {

@@ -11,6 +11,8 @@ import type { SupervisedStore } from './supervised-store.js';
 const HORIZON_MS = 500;
 /** An instant farther ahead was written by a wrong clock. */
 const MAX_AHEAD_MS = 10_000;
+/** Whoever waits for longer asks whether he is still to wait. */
+const ASKS_AGAIN_AFTER_MS = 10_000;
 /** How long whoever holds a lease waits for its turn. */
 const MAX_WAIT_MS = 700;
 const MAX_AT_ONCE = 16;
@@ -52,7 +54,7 @@ export class SharedPace {
     this.#limits = limits;
   }
 
-  /** How many are reserved at once: no more than a twentieth of a second's, so that bursts stay small. */
+  /** How many are reserved at once: no more than a twentieth of a second's, so that little is lost with a process. */
   get atOnce(): number {
     return atOnce(this.#limits.perSecond);
   }
@@ -69,7 +71,7 @@ export class SharedPace {
    */
   async take(count: number, signal: AbortSignal): Promise<void> {
     const owed = this.#owed;
-    while (!(await this.#reserve(FLEET, (count + owed) * this.stepMs, MAX_AHEAD_MS, signal))) {
+    while (!(await this.#reserve(FLEET, (count + owed) * this.stepMs, ASKS_AGAIN_AFTER_MS, signal))) {
       signal.throwIfAborted();
     }
     this.#owed -= owed;

@@ -11,7 +11,7 @@ export interface Claim {
   readonly lease: Lease;
   /** When it was asked for, by the monotonic clock. */
   readonly askedAtMonotonic: number;
-  /** When the work may begin: what was permitted together begins one after the other. */
+  /** When a refresh may begin, by the monotonic clock: what was permitted together begins one after the other. */
   readonly beginsAtMonotonic: number;
 }
 
@@ -139,9 +139,9 @@ export class SharedSchedule implements TaskSchedule<unknown> {
     this.#permitted = Math.min(1, Math.max(0, this.#permitted - leases.length));
     if (signal.aborted) await Promise.all(leases.map((lease) => store.release(lease)));
     signal.throwIfAborted();
-    const claimedAt = clock.monotonic();
+    const claimedAtMonotonic = clock.monotonic();
     const claims = leases.map((lease, index) => {
-      return { lease, askedAtMonotonic, beginsAtMonotonic: claimedAt + index * pace.stepMs };
+      return { lease, askedAtMonotonic, beginsAtMonotonic: claimedAtMonotonic + index * pace.stepMs };
     });
     for (const claimed of onClaimed(claims)) {
       const work = claimed.then(() => {

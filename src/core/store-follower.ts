@@ -88,10 +88,10 @@ export class StoreFollower {
   }
 
   /** The same, and in one round trip with it what is registered for the key as far as that is not held. */
-  lookUp(key: TokenKey): Promise<CachedRecord | undefined> {
+  readWithRegistration(key: TokenKey): Promise<CachedRecord | undefined> {
     return this.#readOnce(key, async () => {
       const { registry, reader } = this.#parts;
-      const stored = await registry.lookBeside(documentId('key', key), key);
+      const stored = await registry.readBeside(documentId('key', key), key);
       // What is left of an app that has gone must leave nothing in memory.
       return registry.knows(key.appid) ? reader.read(stored, readKeyDocument) : undefined;
     });
@@ -117,11 +117,16 @@ export class StoreFollower {
 
   /** Puts in force what the store holds of a key. */
   adopt(key: TokenKey, document: KeyDocument): CachedRecord | undefined {
-    const { records, registry, failures, changed, reported } = this.#parts;
+    const adopted = this.#adopt(key, document);
+    const stale = reportedGrant(document);
+    if (stale !== undefined) this.#parts.reported(key, stale.value);
+    return adopted;
+  }
+
+  #adopt(key: TokenKey, document: KeyDocument): CachedRecord | undefined {
+    const { records, registry, failures, changed } = this.#parts;
     const held = records.cache.get(key);
     failures.learn(key, document);
-    const stale = reportedGrant(document);
-    if (stale !== undefined) reported(key, stale.value);
     if (document.grant === undefined) {
       if (held?.confirmedAtMonotonic !== undefined) records.cache.delete(key);
       changed(key);

@@ -96,8 +96,8 @@ export interface TokenStore {
    */
   claimDue?(lanes: readonly string[], limit: number, ttlMs: number): Promise<Lease[]>;
   /**
-   * Tells of changes, best effort: of all that others make, and of this user's own but for those that `set` has answered
-   * with their version, of which a store need not tell.
+   * Tells of changes, best effort: of every change that others make, and of this user's own. A store may leave out a write
+   * whose new version `set` has returned.
    *
    * @param changed - called with the id of a changed document; with `undefined` when messages may have been lost and
    *   everything should be looked at.

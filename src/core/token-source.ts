@@ -84,7 +84,8 @@ export class TokenSource {
    */
   async acquire(key: TokenKey, wishMs: number, deadline: Deadline): Promise<CachedRecord> {
     const { records } = this.#parts;
-    let lookedUp = this.#lookUp(key);
+    // What is registered comes with it: the next line waits for the same read.
+    let coldRead = this.#readCold(key);
     try {
       await this.assertRegistered(key, deadline);
     } catch (error) {
@@ -95,8 +96,8 @@ export class TokenSource {
       throw error;
     }
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const held = records.cache.get(key) ?? (await deadline.race(lookedUp ?? this.#stored(key)));
-      lookedUp = undefined;
+      const held = records.cache.get(key) ?? (await deadline.race(coldRead ?? this.#readStored(key)));
+      coldRead = undefined;
       if (held === undefined || records.leftMs(held) <= 0) {
         const fresh = await this.#demand(key, deadline);
         if (records.leftMs(fresh) > 0) return fresh;
@@ -260,20 +261,21 @@ export class TokenSource {
     this.#wishes.set(keyId(held.key), { nextAt });
   }
 
-  /** Of a key of which nothing is held, registration and record are read in one round trip. */
-  #lookUp(key: TokenKey): Promise<CachedRecord | undefined> | undefined {
+  /** Where neither record nor registration is held, they are read in one round trip. */
+  #readCold(key: TokenKey): Promise<CachedRecord | undefined> | undefined {
     const { registry, records, follower } = this.#parts;
     if (registry.isAtHand(key) || records.cache.get(key) !== undefined) return undefined;
-    const lookedUp = this.#stored(key, follower.lookUp(key));
+    const reading = this.#orWithoutStore(follower.readWithRegistration(key));
     // Whoever is not registered is told so without it.
-    lookedUp.catch(() => {});
-    return lookedUp;
+    reading.catch(() => {});
+    return reading;
   }
 
-  async #stored(
-    key: TokenKey,
-    reading: Promise<CachedRecord | undefined> = this.#parts.follower.read(key),
-  ): Promise<CachedRecord | undefined> {
+  #readStored(key: TokenKey): Promise<CachedRecord | undefined> {
+    return this.#orWithoutStore(this.#parts.follower.read(key));
+  }
+
+  async #orWithoutStore(reading: Promise<CachedRecord | undefined>): Promise<CachedRecord | undefined> {
     const { fetchesWithoutStore } = this.#parts;
     try {
       return await reading;

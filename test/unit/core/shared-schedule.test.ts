@@ -11,6 +11,7 @@ let schedule: SharedSchedule;
 let due: string[];
 let claims: { readonly at: number; readonly limit: number; readonly lanes: readonly string[] }[];
 let taken: number;
+let handed: { readonly at: number; readonly beginsInMs: number }[];
 let released: string[];
 let finish: (() => void)[];
 let beforeClaim: () => void | Promise<void>;
@@ -20,6 +21,7 @@ beforeEach(() => {
   clock = new FakeClock();
   due = [];
   claims = [];
+  handed = [];
   released = [];
   finish = [];
   taken = 0;
@@ -38,12 +40,13 @@ beforeEach(() => {
     clock: storeClock,
     pace: {
       atOnce: 16,
+      stepMs: 10,
       take: async (count: number) => {
         taken += count;
       },
     } as never,
     lanes: () => ['a'],
-    onClaimed: (handed) => handed.map((claim) => work(claim)),
+    onClaimed: (given) => given.map((claim) => work(claim)),
   });
 });
 
@@ -51,7 +54,8 @@ function lease(id: string): Lease {
   return { id, document: undefined, release: async () => {} };
 }
 
-async function work(_claim: Claim): Promise<void> {
+async function work(claim: Claim): Promise<void> {
+  handed.push({ at: clock.monotonic(), beginsInMs: claim.beginsAtMonotonic - clock.monotonic() });
   if (holds) await new Promise<void>((resolve) => finish.push(resolve));
 }
 
@@ -76,6 +80,13 @@ test('it asks for more while there is more, up to what the pace has at once', as
   await clock.advance(0);
   expect(claims.map(({ limit }) => limit)).toEqual([1, 2, 4, 8, 16, 16, 16, 16, 16, 16]);
   expect(due).toEqual([]);
+});
+
+test('what was permitted together begins one after the other, in steps of the pace', async () => {
+  fill(7);
+  schedule.start();
+  await clock.advance(0);
+  expect(handed.map(({ beginsInMs }) => beginsInMs)).toEqual([0, 0, 10, 0, 10, 20, 30]);
 });
 
 test('it holds no more than 48 at once, and goes on when one is done', async () => {

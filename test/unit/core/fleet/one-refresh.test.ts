@@ -34,7 +34,7 @@ test('I2: a key that is fetched for its first callers in every process at once i
   expect(new Set(await got)).toEqual(new Set(['token-1']));
 });
 
-test('a refresh costs four round trips, whether a caller begins it or the schedule, and a hit none', async () => {
+test('a refresh costs four round trips when a caller begins it, four at most when the schedule does, and a hit none', async () => {
   await using world = new FleetWorld({ random: seeded(4) });
   const { tokens, way } = await world.started();
   const other = await world.started({ refresh: 'never' });

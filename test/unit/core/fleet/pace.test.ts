@@ -41,6 +41,19 @@ describe('a restart of four processes with 2,000 keys due and 50 a second allowe
     expect((times.at(-1) as number) - startedAt).toBeGreaterThan(38_000);
   });
 
+  test('begins what was permitted at once one after the other', async () => {
+    await using world = new FleetWorld({ random: seeded(6) });
+    await allDue(world, appids(1_000));
+    await world.fleet(1, { refresh: { maxPerSecond: 320 } });
+    await world.clock.advance(2_500);
+    const times = world.fetches.map(({ at }) => at);
+    expect(times.length).toBeGreaterThan(500);
+    const mostIn = (ms: number): number =>
+      Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + ms).length));
+    // One in 3.5 ms.
+    expect(mostIn(10)).toBeLessThanOrEqual(4);
+  });
+
   test('is not slower when somebody with a wrong clock has reserved a day', async () => {
     await using world = new FleetWorld({ random: seeded(2) });
     await allDue(world, appids(200));
