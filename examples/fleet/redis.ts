@@ -5,7 +5,8 @@ import { RedisStore } from 'wechat-token-manager/redis';
 
 /** Whoever names the same server and prefix is a member of the fleet. `close` of the manager closes the connections. */
 export function joinOnRedis(url: string, prefix: string, options: TokenManagerOptions = {}): TokenManager {
-  const client = createClient({ url, socket: { connectTimeout: 3_000 } });
+  // A server that has gone without a word is noticed within two seconds, as nothing comes back for the pings.
+  const client = createClient({ url, pingInterval: 600, socket: { connectTimeout: 3_000, socketTimeout: 1_900 } });
   client.on('error', (error: Error) => console.error(`Redis: ${error.message}`)); // it connects again by itself
   return new TokenManager({ ...options, store: new RedisStore(client, { prefix }) });
 }

@@ -23,7 +23,7 @@ export async function joinOnSql(dialect: Dialect, table: string, options: TokenM
 }
 
 export function postgres(url: string): Dialect {
-  const pool = new Pool({ connectionString: url, max: 5, connectionTimeoutMillis: 3_000 });
+  const pool = new Pool({ connectionString: url, max: 5, connectionTimeoutMillis: 3_000, query_timeout: 3_000 });
   // pg tells of lost connections by events, which end the process if nobody listens.
   const ignore = (): void => {};
   pool.on('error', ignore).on('connect', (client) => client.on('error', ignore));

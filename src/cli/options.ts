@@ -44,7 +44,7 @@ export const MAX_PER_SECOND: OptionSpec = {
   value: 'number',
   fallback: '300',
   variable: true,
-  help: 'how many refreshes that nobody waits for are begun in a second, by all servers on one database',
+  help: 'how many refreshes that nobody waits for are begun in a second at most, by all servers on one database',
 };
 export const MAX_PER_SECOND_OF_APP: OptionSpec = {
   name: 'max-per-second-of-app',

@@ -106,9 +106,7 @@ function checkedList(options: OptionValues, option: OptionSpec, check: (text: st
   });
 }
 
-/** The library's checks name the library's options, at the beginning. */
-
-/** A message that begins with where the value was given instead of what the library calls it. */
+/** A message that begins with where the value was given: the library's checks begin with the library's name of the option. */
 function named(source: string): (message: string) => string {
   return (message) => message.replace(/^\S+/, source);
 }

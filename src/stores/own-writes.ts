@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { type Clock, systemClock } from '../core/clock.js';
 
 /** Word of what was written so many writes ago has come. */
@@ -5,11 +6,11 @@ const MOST_REMEMBERED = 1_000;
 /** Word of a write can come before the answer to it. To an answer that takes longer, perhaps nobody listens any more. */
 const ANSWERED_WITHIN_MS = 1_000;
 
-/** What a store has written for its own user and told him so: word of that, which a watch brings, is no news to him. */
+/** The versions that `set` has returned to a store's user, so that a watch need not tell him of them. */
 export class OwnWrites {
   readonly #clock: Clock;
-  /** The version that was answered last, by id. */
-  readonly #answered = new Map<string, number>();
+  /** The version that was returned last, by id. */
+  readonly #answered = new LRUCache<string, number>({ max: MOST_REMEMBERED });
   readonly #underWay = new Map<string, Promise<unknown>>();
 
   constructor(clock: Clock = systemClock) {
@@ -21,7 +22,7 @@ export class OwnWrites {
     const startedAt = this.#clock.monotonic();
     const noted = writing.then((version) => {
       const isInTime = this.#clock.monotonic() - startedAt <= ANSWERED_WITHIN_MS;
-      if (version !== undefined && isInTime) this.#remember(id, version);
+      if (version !== undefined && isInTime) this.#answered.set(id, version);
       return version;
     });
     const settled = Promise.allSettled([this.#underWay.get(id), noted]).then(() => {
@@ -47,15 +48,5 @@ export class OwnWrites {
     };
     const timer = this.#clock.setTimer(decide, ANSWERED_WITHIN_MS);
     void underWay.then(decide);
-  }
-
-  #remember(id: string, version: number): void {
-    this.#answered.delete(id);
-    this.#answered.set(id, version);
-    if (this.#answered.size <= MOST_REMEMBERED) return;
-    for (const oldest of this.#answered.keys()) {
-      this.#answered.delete(oldest);
-      return;
-    }
   }
 }

@@ -49,11 +49,19 @@ export function libsqlDatabase(database: LibsqlDatabase): SqliteDatabase {
 }
 
 function control(database: LibsqlDatabase, text: string): Statement {
-  const run = (): { changes: number; lastInsertRowid: number } => {
+  const none = (): [] => {
     database.exec(text);
-    return { changes: 0, lastInsertRowid: 0 };
+    return [];
   };
-  return { reader: false, run, all: () => (run(), []), iterate: () => (run(), [].values()) };
+  return {
+    reader: false,
+    all: none,
+    iterate: () => none().values(),
+    run() {
+      none();
+      return { changes: 0, lastInsertRowid: 0 };
+    },
+  };
 }
 
 function write(database: LibsqlDatabase, statement: Statement): Statement {

@@ -36,7 +36,8 @@ export interface SqlStoreOptions {
   /**
    * For PostgreSQL: listens on `channel`, a plain lower-case name, and calls `notified` for each notification; resolves to
    * a function that ends it. Processes that have it hear of each other's changes at once instead of within half a second.
-   * It takes a connection of its own, and a notification with each write.
+   * It takes a connection of its own, and a notification with each write. When that connection is lost, changes are found by
+   * looking, within half a second, until it is made anew. What it rejects with fails the start of the manager.
    *
    * @example
    * ```ts
