@@ -143,7 +143,6 @@ export class Engine {
       reported: (key, value) => this.#onReported(key, value),
       changed: (key) => {
         this.source.reschedule(key);
-        this.#flights.get(key)?.wake();
         this.#wakeWhoWaitsFor(key);
       },
     });
@@ -316,6 +315,7 @@ export class Engine {
   }
 
   #wakeWhoWaitsFor(key: TokenKey): void {
+    this.#flights.get(key)?.wake();
     if (this.#pushed.isHeld(key)) for (const waiting of this.#pushed.whoNeeds(key)) this.source.retrySoon(waiting);
   }
 

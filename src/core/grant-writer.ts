@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { CachedRecord } from './cached-record.js';
 import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
@@ -34,6 +35,8 @@ export interface WriteOptions {
 }
 
 const MAX_ROUNDS = 5;
+/** Word of what was written so many writes ago has come. */
+const MAX_REMEMBERED = 1_000;
 
 /** Writes grants with compare-and-set and puts in force whatever the store holds in the end. */
 export class GrantWriter {
@@ -42,6 +45,7 @@ export class GrantWriter {
   readonly #records: Records;
   readonly #clock: StoreClock;
   readonly #writing = new Map<string, Promise<void>>();
+  readonly #lastVersions = new LRUCache<string, number>({ max: MAX_REMEMBERED });
 
   constructor(store: SupervisedStore, reader: DocumentReader, records: Records, clock: StoreClock) {
     this.#store = store;
@@ -92,6 +96,11 @@ export class GrantWriter {
   /** Resolves when no write of the key is under way here: what the store tells of it before is no news. */
   async idle(key: TokenKey): Promise<void> {
     await this.#writing.get(keyId(key));
+  }
+
+  /** The version that was written here last and put in force: word of it tells nothing new. */
+  lastVersion(key: TokenKey): number | undefined {
+    return this.#lastVersions.get(keyId(key));
   }
 
   async read(key: TokenKey): Promise<KeyDocument> {
@@ -242,6 +251,7 @@ export class GrantWriter {
     const { source, reason } = options;
     const document: KeyDocument = { version, recordVersion, grant, rotation, unknown: {} };
     this.#records.cache.clearFailure(key);
+    this.#lastVersions.set(keyId(key), version);
     return this.#records.adopt(key, document, grant, { source, reason, announceFirst: true });
   }
 }

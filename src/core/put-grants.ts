@@ -20,7 +20,7 @@ export interface PutGrantsParts {
   readonly pushed: PushedTokens;
   readonly scheduling: Scheduling;
   readonly times: RefreshTimes;
-  /** Makes those refresh that waited for this one. */
+  /** Tells those who wait for this one, and makes those refresh that need it. */
   readonly wakeWhoWaitsFor: (key: TokenKey) => void;
 }
 

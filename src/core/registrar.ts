@@ -273,6 +273,18 @@ function scheduledDocuments({ tasks }: RegistrationPlan): ScheduledDocument[] {
  * is about to take it out of the schedule, because it had no task, must lose to this write.
  */
 function dueChange(id: string, before: StoredDocument | undefined, due: Due, isTaskChanged: boolean): Change {
-  const data = before?.data ?? seal(id, {});
+  const data = before === undefined ? seal(id, {}) : sameRecord(before);
   return { id, before, content: {}, data, due, differs: before?.due === undefined || isTaskChanged };
+}
+
+/** The data of a key's document, to be written again: its record keeps its version. */
+function sameRecord(before: StoredDocument): JsonObject {
+  const { id, data, version } = before;
+  if (data['grant'] === undefined || data['recordVersion'] !== undefined) return data;
+  try {
+    return seal(id, { ...unseal(before), recordVersion: version });
+  } catch {
+    // What cannot be read stays as it is.
+    return data;
+  }
 }

@@ -274,12 +274,15 @@ export class Registry {
   /** What has not been looked at for long is read again when it is needed. */
   #drop(id: string): void {
     const key = parseKey(id);
-    if (key === undefined) {
-      this.#apps.delete(appidOf(id));
-      this.#unreadable.delete(appidOf(id));
+    if (key !== undefined) {
+      this.#tasks.delete(key);
       return;
     }
-    this.#tasks.delete(key);
+    const appid = appidOf(id);
+    // Without its app a task is not refreshed, and one whose params are a function is to be refreshed here.
+    for (const task of this.tasksOf(appid)) if (hasParamsFunction(task)) return;
+    this.#apps.delete(appid);
+    this.#unreadable.delete(appid);
   }
 
   #held(id: string): RegisteredApp | RegisteredTask | undefined {

@@ -27,12 +27,29 @@ interface AppPermits {
   unaskedAt: number;
   left: number;
   batch: number;
-  owed: number;
+  readonly debt: Debt;
 }
 
 interface Reservation {
   readonly version: number;
   readonly reservedUntil: number;
+}
+
+/** What was begun without a reservation. It is paid with the next one, and by time as well, in which nothing was begun. */
+class Debt {
+  #until = Number.NEGATIVE_INFINITY;
+
+  add(ms: number, now: number): void {
+    this.#until = Math.max(this.#until, now) + ms;
+  }
+
+  leftMs(now: number): number {
+    return Math.max(0, this.#until - now);
+  }
+
+  pay(ms: number): void {
+    this.#until -= ms;
+  }
 }
 
 /**
@@ -45,7 +62,7 @@ export class SharedPace {
   readonly #clock: StoreClock;
   readonly #limits: PaceLimits;
   readonly #apps = new LRUCache<string, AppPermits>({ max: MAX_APPS });
-  #owed = 0;
+  readonly #debt = new Debt();
 
   constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock, limits: PaceLimits) {
     this.#store = store;
@@ -70,11 +87,17 @@ export class SharedPace {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   async take(count: number, signal: AbortSignal): Promise<void> {
-    const owed = this.#owed;
-    while (!(await this.#reserve(FLEET, (count + owed) * this.stepMs, ASKS_AGAIN_AFTER_MS, signal))) {
-      signal.throwIfAborted();
-    }
-    this.#owed -= owed;
+    while (!(await this.#take(count, ASKS_AGAIN_AFTER_MS, signal))) signal.throwIfAborted();
+  }
+
+  /**
+   * The same for whoever holds a lease meanwhile, and so waits for a moment only.
+   *
+   * @returns whether it may begin.
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  takeSoon(signal: AbortSignal): Promise<boolean> {
+    return this.#take(1, MAX_WAIT_MS, signal);
   }
 
   /**
@@ -95,26 +118,35 @@ export class SharedPace {
       permits.left -= 1;
       return true;
     }
-    const { batch, owed } = permits;
+    const { batch, debt } = permits;
     const { perSecondOfApp } = this.#limits;
     permits.batch = Math.min(atOnce(perSecondOfApp), batch * 2);
-    const forMs = ((batch + owed) * 1_000) / perSecondOfApp;
+    const owedMs = debt.leftMs(now);
+    const forMs = (batch * 1_000) / perSecondOfApp + owedMs;
     if (!(await this.#reserve(`limit/${appid}/~pace`, forMs, MAX_WAIT_MS, signal))) return false;
-    permits.owed -= owed;
+    debt.pay(owedMs);
     permits.left += batch - 1;
     return true;
   }
 
   /** Somebody waits for this one, so it does not wait itself: those after it do. */
   owe(appid: string): void {
-    this.#owed += 1;
-    this.#permitsOf(appid).owed += 1;
+    const now = this.#clock.monotonic();
+    this.#debt.add(this.stepMs, now);
+    this.#permitsOf(appid).debt.add(1_000 / this.#limits.perSecondOfApp, now);
+  }
+
+  async #take(count: number, maxWaitMs: number, signal: AbortSignal): Promise<boolean> {
+    const owedMs = this.#debt.leftMs(this.#clock.monotonic());
+    const isTaken = await this.#reserve(FLEET, count * this.stepMs + owedMs, maxWaitMs, signal);
+    if (isTaken) this.#debt.pay(owedMs);
+    return isTaken;
   }
 
   #permitsOf(appid: string): AppPermits {
     let permits = this.#apps.get(appid);
     if (permits === undefined) {
-      permits = { unaskedAt: Number.NEGATIVE_INFINITY, left: 0, batch: 1, owed: 0 };
+      permits = { unaskedAt: Number.NEGATIVE_INFINITY, left: 0, batch: 1, debt: new Debt() };
       this.#apps.set(appid, permits);
     }
     return permits;

@@ -42,8 +42,8 @@ export class SharedSchedule implements TaskSchedule<unknown> {
   #timerAt = Number.POSITIVE_INFINITY;
   /** How many are asked for; it grows while there are as many. */
   #batch = 1;
-  /** Refreshes that may begin, and have not. */
-  #permitted = 0;
+  /** There was no room in the pace for what was claimed, so that the next look asks for that before it claims. */
+  #reservesFirst = false;
   /** How often in a row the store has failed. */
   #failures = 0;
   /** What has been claimed and not been given back. */
@@ -95,13 +95,17 @@ export class SharedSchedule implements TaskSchedule<unknown> {
       return;
     }
     this.#cancelTimer();
-    this.#looking = this.#look(this.#stopping.signal).then((lookInMs) => {
-      this.#looking = undefined;
-      if (this.#looksAgain) {
-        this.#looksAgain = false;
-        this.#lookNow();
-      } else if (lookInMs !== undefined) this.#arm(lookInMs);
-    });
+    // Not at once: what the store says as it is asked must find that it is.
+    const begins = Promise.resolve(this.#stopping.signal);
+    this.#looking = begins
+      .then((signal) => this.#look(signal))
+      .then((lookInMs) => {
+        this.#looking = undefined;
+        if (this.#looksAgain) {
+          this.#looksAgain = false;
+          this.#lookNow();
+        } else if (lookInMs !== undefined) this.#arm(lookInMs);
+      });
   }
 
   /** When to look again: `undefined` when whatever ends next has to say so. */
@@ -127,18 +131,28 @@ export class SharedSchedule implements TaskSchedule<unknown> {
     return (0.5 + clock.random() / 2) * Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** this.#failures);
   }
 
+  /**
+   * Nothing is reserved for a look that finds nothing, as most do, and what is not used is not kept: in a large fleet it would
+   * add up, and begin all at once. So whoever looks for one reserves when he has it, unless that takes too long.
+   */
   async #claim(wanted: number, signal: AbortSignal): Promise<number> {
     const { store, clock, pace, lanes, onClaimed } = this.#parts;
-    if (this.#permitted < wanted) {
-      await pace.take(wanted - this.#permitted, signal);
-      this.#permitted = wanted;
-    }
+    const reservesFirst = wanted > 1 || this.#reservesFirst;
+    this.#reservesFirst = false;
+    if (reservesFirst) await pace.take(wanted, signal);
     const askedAtMonotonic = clock.monotonic();
     const leases = await store.claimDue(lanes(), wanted, LEASE_MS);
-    // What is left over would add up in a large fleet, and be used all at once.
-    this.#permitted = Math.min(1, Math.max(0, this.#permitted - leases.length));
-    if (signal.aborted) await Promise.all(leases.map((lease) => store.release(lease)));
+    let mayBegin = reservesFirst;
+    try {
+      if (!reservesFirst && leases.length > 0) mayBegin = await pace.takeSoon(signal);
+    } finally {
+      if (!mayBegin || signal.aborted) await Promise.all(leases.map((lease) => store.release(lease)));
+    }
     signal.throwIfAborted();
+    if (!mayBegin) {
+      this.#reservesFirst = leases.length > 0;
+      return leases.length;
+    }
     const claimedAtMonotonic = clock.monotonic();
     const claims = leases.map((lease, index) => {
       return { lease, askedAtMonotonic, beginsAtMonotonic: claimedAtMonotonic + index * pace.stepMs };

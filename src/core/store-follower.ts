@@ -46,8 +46,8 @@ export class StoreFollower {
   async start(): Promise<void> {
     const { store, registry } = this.#parts;
     if (store.canWatch) {
-      this.#endWatch ??= await store.watch((id) => {
-        this.#follow(id);
+      this.#endWatch ??= await store.watch((id, version) => {
+        this.#follow(id, version);
       });
     } else {
       this.#lookAround();
@@ -171,8 +171,8 @@ export class StoreFollower {
     }, LOOK_EVERY_MS);
   }
 
-  #follow(id: string | undefined): void {
-    this.#onChange(id).catch(() => {
+  #follow(id: string | undefined, version?: number): void {
+    this.#onChange(id, version).catch(() => {
       this.#missed.add(id);
       this.#retry ??= this.#parts.clock.setTimer(() => this.#lookAtMissed(), RETRY_MS);
     });
@@ -186,8 +186,8 @@ export class StoreFollower {
     for (const id of missed.includes(undefined) ? [undefined] : missed) this.#follow(id);
   }
 
-  async #onChange(id: string | undefined): Promise<void> {
-    const { registry, records } = this.#parts;
+  async #onChange(id: string | undefined, version: number | undefined): Promise<void> {
+    const { registry, records, writer } = this.#parts;
     if (id === undefined) {
       await registry.load();
       await this.loadAll([...records.cache.records()].map(({ key }) => key));
@@ -197,7 +197,10 @@ export class StoreFollower {
     if (id.startsWith('app/') || id.startsWith('task/')) {
       if (registry.concerns(id)) await registry.reload(id);
     } else if (key !== undefined && this.#concernsUs(key)) {
-      await this.#parts.writer.idle(key);
+      await writer.idle(key);
+      if (version !== undefined && version === writer.lastVersion(key)) return;
+      // That read may have begun before the change.
+      await this.#reading.get(keyId(key))?.catch(() => {});
       await this.read(key);
     }
   }
@@ -205,6 +208,7 @@ export class StoreFollower {
   #concernsUs(key: TokenKey): boolean {
     const { registry, records, isPushed } = this.#parts;
     if (registry.task(key) !== undefined || records.cache.get(key) !== undefined) return true;
+    if (this.#reading.has(keyId(key))) return true;
     return isPushed(key.type) && registry.knows(key.appid);
   }
 }

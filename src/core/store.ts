@@ -96,8 +96,7 @@ export interface TokenStore {
    */
   claimDue?(lanes: readonly string[], limit: number, ttlMs: number): Promise<Lease[]>;
   /**
-   * Tells of changes, best effort: of every change that others make, and of this user's own. A store may leave out a write
-   * whose new version `set` has returned.
+   * Tells of changes, this user's own included, best effort.
    *
    * @param changed - called with the id of a changed document; with `undefined` when messages may have been lost and
    *   everything should be looked at.
@@ -107,3 +106,6 @@ export interface TokenStore {
   /** Releases what the store opened. Afterwards every method rejects. */
   close(): Promise<void>;
 }
+
+/** What the stores of this package call: they say the version too, where they know it, which spares a read of what is known. */
+export type ChangeListener = (id: string | undefined, version?: number) => void;

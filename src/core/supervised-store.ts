@@ -2,7 +2,7 @@ import type { Clock } from './clock.js';
 import { safeCause, TokenError } from './errors.js';
 import type { JsonObject } from './json.js';
 import { setPatientTimer } from './patient-timer.js';
-import type { Due, Lease, StoredDocument, TokenStore } from './store.js';
+import type { ChangeListener, Due, Lease, StoredDocument, TokenStore } from './store.js';
 import { checkedClaims, checkedDocuments, checkedInstant, checkedLease } from './store-answers.js';
 import { StoreGate } from './store-gate.js';
 import { StoreQueue } from './store-queue.js';
@@ -141,7 +141,7 @@ export class SupervisedStore {
     await this.#command('release', () => lease.release()).catch(() => {});
   }
 
-  async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
+  async watch(changed: ChangeListener): Promise<() => Promise<void>> {
     if (!this.canWatch) return async () => {};
     const end = await this.#take('watch', {
       ask: async () => this.#store.watch?.(changed),

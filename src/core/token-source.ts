@@ -218,7 +218,9 @@ export class TokenSource {
     }
     records.trust(held);
     if (!records.isDue(held) || this.#isScheduled(key)) return;
-    if (!this.isHeldBack(key) && flights.get(key) === undefined) this.#fly(key, 'due', undefined);
+    if (this.isHeldBack(key) || flights.get(key) !== undefined) return;
+    this.#parts.owePace(key.appid);
+    this.#fly(key, 'due', undefined);
   }
 
   /** The schedule refreshes it in its turn: whoever has a token has no need to be faster. */

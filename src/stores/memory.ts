@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../core/clock.js';
 import type { JsonObject, JsonValue } from '../core/json.js';
-import type { Due, Lease, StoredDocument, TokenStore } from '../core/store.js';
+import type { ChangeListener, Due, Lease, StoredDocument, TokenStore } from '../core/store.js';
 
 /**
  * @public
@@ -36,7 +36,7 @@ export class MemoryStore implements TokenStore {
   #lastVersion = 0;
   readonly #documents = new Map<string, StoredDocument>();
   readonly #leases = new Map<string, Holding>();
-  readonly #watchers = new Set<(id: string | undefined) => void>();
+  readonly #watchers = new Set<ChangeListener>();
 
   constructor(options: MemoryStoreOptions = {}) {
     this.#hasOwnClock = options.clock !== undefined;
@@ -79,7 +79,7 @@ export class MemoryStore implements TokenStore {
       Object.freeze(due === undefined ? { id, version, data: copy } : { id, version, data: copy, due: frozenDue(due) }),
     );
     await lease?.release();
-    this.#tell(id);
+    this.#tell(id, version);
     return version;
   }
 
@@ -130,7 +130,8 @@ export class MemoryStore implements TokenStore {
 
   async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
     this.#assertOpen();
-    const watcher = (id: string | undefined): void => changed(id);
+    const tell: ChangeListener = changed;
+    const watcher: ChangeListener = (id, version) => tell(id, version);
     this.#watchers.add(watcher);
     return async () => {
       this.#watchers.delete(watcher);
@@ -152,10 +153,10 @@ export class MemoryStore implements TokenStore {
     return (this.#documents.get(id)?.version ?? 0) === expected;
   }
 
-  #tell(id: string): void {
+  #tell(id: string, version?: number): void {
     for (const watcher of this.#watchers) {
       queueMicrotask(() => {
-        if (this.#watchers.has(watcher)) watcher(id);
+        if (this.#watchers.has(watcher)) watcher(id, version);
       });
     }
   }

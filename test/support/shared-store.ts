@@ -1,37 +1,18 @@
 import type { StoredDocument, TokenStore } from '../../src/index.js';
-import { OwnWrites } from '../../src/stores/own-writes.js';
 
-/**
- * The same store for several managers, as several processes share one: closing one of them leaves it open. It tells no more
- * than it must: nothing of what its own user knows to have written.
- */
+/** The same store for several managers, as several processes share one: closing one of them leaves it open. */
 export function shared(store: TokenStore): TokenStore {
-  const ownWrites = new OwnWrites();
   return {
     now: () => store.now(),
     get: (ids) => store.get(ids),
-    set: (id, data, expected, options) => ownWrites.note(id, store.set(id, data, expected, options)),
+    set: (id, data, expected, options) => store.set(id, data, expected, options),
     delete: (id, expected) => store.delete(id, expected),
     list: (prefix, options) => store.list(prefix, options),
     lease: (id, ttlMs) => store.lease(id, ttlMs),
     ...(store.claimDue === undefined
       ? {}
       : { claimDue: async (lanes, limit, ttlMs) => (await store.claimDue?.(lanes, limit, ttlMs)) ?? [] }),
-    watch: async (changed) => {
-      let isEnded = false;
-      const tell = (id: string | undefined): void => {
-        if (!isEnded) changed(id);
-      };
-      const end = await store.watch?.(async (id) => {
-        if (id === undefined) return tell(id);
-        const [document] = await store.get([id]).catch(() => []);
-        ownWrites.tellIfNews(id, document?.version ?? 0, () => tell(id));
-      });
-      return async () => {
-        isEnded = true;
-        await end?.();
-      };
-    },
+    watch: async (changed) => (await store.watch?.(changed)) ?? (async () => {}),
     close: async () => {},
   };
 }

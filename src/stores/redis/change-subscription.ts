@@ -1,29 +1,25 @@
 import { systemClock } from '../../core/clock.js';
-import type { OwnWrites } from '../own-writes.js';
+import type { ChangeListener } from '../../core/store.js';
 import type { RedisDriver } from './redis-driver.js';
 import { RedisFailure } from './redis-failure.js';
 
 const SUBSCRIBE_WITHIN_MS = 2_000;
 
-type Watcher = (id: string | undefined) => void;
-
 /** Hears of changes on a connection of its own, which all watchers share and the last one closes. */
 export class ChangeSubscription {
   readonly #client: RedisDriver;
   readonly #channel: string;
-  readonly #ownWrites: OwnWrites;
-  readonly #watchers = new Set<Watcher>();
+  readonly #watchers = new Set<ChangeListener>();
   #connection: Promise<RedisDriver> | undefined;
 
   /** @param client - whose settings the connection has. */
-  constructor(client: RedisDriver, channel: string, ownWrites: OwnWrites) {
+  constructor(client: RedisDriver, channel: string) {
     this.#client = client;
     this.#channel = channel;
-    this.#ownWrites = ownWrites;
   }
 
-  async add(changed: Watcher): Promise<() => Promise<void>> {
-    const watcher: Watcher = (id) => changed(id);
+  async add(changed: ChangeListener): Promise<() => Promise<void>> {
+    const watcher: ChangeListener = (id, version) => changed(id, version);
     this.#watchers.add(watcher);
     try {
       await (this.#connection ??= this.#connect());
@@ -40,7 +36,7 @@ export class ChangeSubscription {
     await this.#disconnect();
   }
 
-  async #remove(watcher: Watcher): Promise<void> {
+  async #remove(watcher: ChangeListener): Promise<void> {
     if (this.#watchers.delete(watcher) && this.#watchers.size === 0) await this.#disconnect();
   }
 
@@ -82,12 +78,11 @@ export class ChangeSubscription {
 
   /** A message is the version that was written, 0 for a delete, and the id. */
   readonly #heard = (message: string): void => {
-    const id = message.slice(message.indexOf(' ') + 1);
-    this.#ownWrites.tellIfNews(id, Number.parseInt(message, 10), () => this.#tell(id));
+    this.#tell(message.slice(message.indexOf(' ') + 1), Number.parseInt(message, 10));
   };
 
-  #tell(id: string | undefined): void {
-    for (const watcher of this.#watchers) watcher(id);
+  #tell(id: string | undefined, version?: number): void {
+    for (const watcher of this.#watchers) watcher(id, version);
   }
 }
 

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { assertNames } from '../../core/assert-options.js';
 import type { JsonObject } from '../../core/json.js';
 import type { Due, Lease, StoredDocument, TokenStore } from '../../core/store.js';
-import { OwnWrites } from '../own-writes.js';
 import { ChangeSubscription } from './change-subscription.js';
 import { dataText, decodeDocument, dueText, ForeignValue, laneName } from './document-text.js';
 import { driverOf } from './driver-of.js';
@@ -56,7 +55,6 @@ export class RedisStore implements TokenStore {
   readonly #connection: RedisConnection;
   readonly #subscription: ChangeSubscription;
   readonly #keys: RedisKeys;
-  readonly #ownWrites = new OwnWrites();
   /** By each lease that was handed out, the token that says in Redis whose it is. */
   readonly #owners = new WeakMap<Lease, string>();
   #checkedForEviction = false;
@@ -72,7 +70,7 @@ export class RedisStore implements TokenStore {
     this.#keys = new RedisKeys(prefix);
     const driver = driverOf(client);
     this.#connection = new RedisConnection(driver);
-    this.#subscription = new ChangeSubscription(driver, this.#keys.channel, this.#ownWrites);
+    this.#subscription = new ChangeSubscription(driver, this.#keys.channel);
   }
 
   async now(): Promise<number> {
@@ -100,15 +98,7 @@ export class RedisStore implements TokenStore {
     expected: number,
     options: { readonly due?: Due; readonly lease?: Lease } = {},
   ): Promise<number | undefined> {
-    return this.#ownWrites.note(id, this.#set(id, data, expected, options));
-  }
-
-  async #set(
-    id: string,
-    data: JsonObject,
-    expected: number,
-    { due, lease }: { readonly due?: Due; readonly lease?: Lease },
-  ): Promise<number | undefined> {
+    const { due, lease } = options;
     const owner = lease?.id === id ? this.#owners.get(lease) : undefined;
     const version = await this.#runOn(
       id,

@@ -1,5 +1,5 @@
 import type { Clock, ClockTimer } from '../../core/clock.js';
-import type { OwnWrites } from '../own-writes.js';
+import type { ChangeListener } from '../../core/store.js';
 
 export interface Change {
   readonly id: string;
@@ -16,8 +16,7 @@ export interface ChangePollParts {
   readonly clock: Clock;
   /** At most `limit` changes from after `since` until now, by the database's clock. */
   readonly read: (since: number, limit: number) => Promise<Changes>;
-  readonly changed: (id: string | undefined) => void;
-  readonly ownWrites: OwnWrites;
+  readonly changed: ChangeListener;
 }
 
 const POLL_MS = 500;
@@ -100,10 +99,8 @@ export class ChangePoll {
     const isWhole = this.#remember(found, limit);
     const isLost = this.#lost || !isWhole;
     this.#lost = false;
-    if (isLost) return this.#tell(undefined);
-    for (const { id, version } of found.changes) {
-      if (seen.get(id) !== version) this.#parts.ownWrites.tellIfNews(id, version, () => this.#tell(id));
-    }
+    if (isLost) this.#tell(undefined);
+    else for (const { id, version } of found.changes) if (seen.get(id) !== version) this.#tell(id, version);
   }
 
   /**
@@ -120,7 +117,7 @@ export class ChangePoll {
     return isWhole;
   }
 
-  #tell(id: string | undefined): void {
-    if (!this.#ended) this.#parts.changed(id);
+  #tell(id: string | undefined, version?: number): void {
+    if (!this.#ended) this.#parts.changed(id, version);
   }
 }

@@ -6,11 +6,10 @@ import type { JsonObject } from '../../core/json.js';
 import { describeKind, describeWord } from '../../core/redact.js';
 import type { Due, Lease, StoredDocument, TokenStore } from '../../core/store.js';
 import { assertId, assertPrefix } from '../document-id.js';
-import { OwnWrites } from '../own-writes.js';
 import { ChangePoll } from './change-poll.js';
 import { Clearing } from './clearing.js';
 import { Database } from './database.js';
-import { type DocumentRow, documentOf, type RowContent, rowContent, tombstone } from './document-row.js';
+import { type DocumentRow, documentOf, rowContent, tombstone } from './document-row.js';
 import { type DocumentStatements, releaseLease } from './document-statements.js';
 import { assertLane } from './lane.js';
 import { MysqlStatements } from './mysql-statements.js';
@@ -94,7 +93,6 @@ export class SqlStore implements TokenStore {
   readonly #clearing: Clearing;
   readonly #clock: Clock;
   readonly #listen: SqlStoreOptions['listen'];
-  readonly #ownWrites: OwnWrites;
   /** By each lease that was handed out, who holds it. */
   readonly #owners = new WeakMap<Lease, string>();
   readonly #watches = new Set<() => Promise<void>>();
@@ -121,7 +119,6 @@ export class SqlStore implements TokenStore {
     const channel = listen && channelOf(table);
     this.#statements = statementsFor(this.#database, channel);
     this.#clearing = new Clearing(this.#database, clock);
-    this.#ownWrites = new OwnWrites(clock);
   }
 
   /** Creates the table if it is missing. Harmless when it is there, and when several processes do it at the same time. */
@@ -155,10 +152,8 @@ export class SqlStore implements TokenStore {
   ): Promise<number | undefined> {
     this.#assertOpen();
     assertId(id);
-    return this.#ownWrites.note(id, this.#set(id, rowContent(data, options.due), expected, options.lease));
-  }
-
-  async #set(id: string, content: RowContent, expected: number, lease: Lease | undefined): Promise<number | undefined> {
+    const { due, lease } = options;
+    const content = rowContent(data, due);
     const owner = lease?.id === id ? this.#owners.get(lease) : undefined;
     const version =
       expected === 0
@@ -212,7 +207,7 @@ export class SqlStore implements TokenStore {
   async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
     this.#assertOpen();
     const read = (since: number, limit: number) => readChanges(this.#database, since, limit);
-    const poll = await ChangePoll.start({ clock: this.#clock, read, changed, ownWrites: this.#ownWrites });
+    const poll = await ChangePoll.start({ clock: this.#clock, read, changed });
     const endListening = await this.#listen?.(channelOf(this.#table), () => poll.wake()).catch(async (error) => {
       await poll.end();
       throw error;

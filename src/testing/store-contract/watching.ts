@@ -6,10 +6,11 @@ const ID = 'key/wx1/access_token';
 const MARK = 'key/wx1/mark';
 
 export function testWatching(storeTest: StoreTest, sharedStoreTest: StoreTest): void {
-  storeTest('a watch tells of deletes', async ({ store }) => {
+  storeTest('a watch tells of changes and of deletes', async ({ store }) => {
     const watched = await startWatch(store);
     if (watched === undefined) return;
     const version = await written(store.set(ID, {}, 0));
+    await watched.tells(ID);
     await store.delete(ID, version);
     await watched.tells(ID);
     await watched.end();
@@ -32,7 +33,7 @@ export function testWatching(storeTest: StoreTest, sharedStoreTest: StoreTest): 
     if (ended === undefined || other === undefined) return;
     await ended.end();
     ended.told.length = 0;
-    await store.delete(MARK, await written(store.set(MARK, {}, 0)));
+    await written(store.set(MARK, {}, 0));
     await other.tells(MARK);
     assert.deepEqual(ended.told, []);
     await ended.end();

@@ -113,6 +113,36 @@ describe('the pace of the fleet', () => {
     expect(await reservedInMs()).toBeLessThanOrEqual(100);
   });
 
+  test.each([
+    { waitedMs: 0, leftMs: 500 },
+    { waitedMs: 200, leftMs: 300 },
+    { waitedMs: 499, leftMs: 1 },
+    { waitedMs: 500, leftMs: 0 },
+    { waitedMs: 3_600_000, leftMs: 0 },
+  ])(
+    'what is owed is paid by time too: of 500 ms after $waitedMs ms $leftMs are left',
+    async ({ waitedMs, leftMs }) => {
+      for (let call = 0; call < 5; call++) pace.owe('wx1');
+      await clock.advance(waitedMs);
+      await pace.take(1, never());
+      expect(await reservedInMs()).toBeCloseTo(100 + leftMs);
+    },
+  );
+
+  test('whoever holds a lease waits for a moment only', async () => {
+    await reserve(400);
+    expect(await waited(pace.takeSoon(never()))).toBeGreaterThanOrEqual(400);
+    await reserve(5_000, FLEET);
+    const [document] = await faulty.get([FLEET]);
+    await faulty.set(FLEET, seal(FLEET, { reservedUntil: clock.now() + 5_000 }), document?.version ?? 0);
+    const from = clock.monotonic();
+    let answer: boolean | undefined;
+    void pace.takeSoon(never()).then((may) => (answer = may));
+    for (let step = 0; step < 100 && answer === undefined; step++) await clock.advance(100);
+    expect(answer).toBe(false);
+    expect(clock.monotonic() - from).toBeLessThan(1_000);
+  });
+
   test('two who reserve at the same time reserve one after the other', async () => {
     const both = Promise.all([pace.take(2, never()), another(LIMITS).take(2, never())]);
     const tookMs = (await waited(both)) as number;

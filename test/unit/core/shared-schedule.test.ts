@@ -16,6 +16,7 @@ let released: string[];
 let finish: (() => void)[];
 let beforeClaim: () => void | Promise<void>;
 let holds: boolean;
+let isCrowded: boolean;
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -26,6 +27,7 @@ beforeEach(() => {
   finish = [];
   taken = 0;
   holds = false;
+  isCrowded = false;
   beforeClaim = () => {};
   const storeClock = new StoreClock(clock, async () => clock.now(), { wentBack: () => {}, wentForward: () => {} });
   schedule = new SharedSchedule({
@@ -43,6 +45,11 @@ beforeEach(() => {
       stepMs: 10,
       take: async (count: number) => {
         taken += count;
+      },
+      takeSoon: async () => {
+        if (isCrowded) return false;
+        taken += 1;
+        return true;
       },
     } as never,
     lanes: () => ['a'],
@@ -70,8 +77,8 @@ test('with nothing due it looks about once a second, for one', async () => {
   await clock.advance(10_000);
   expect(claims.length).toBe(11);
   expect(claims.every(({ limit, lanes }) => limit === 1 && lanes[0] === 'a')).toBe(true);
-  // What was not used is used next time.
-  expect(taken).toBe(1);
+  // Nothing is reserved for what is not there.
+  expect(taken).toBe(0);
 });
 
 test('it asks for more while there is more, up to what the pace has at once', async () => {
@@ -87,6 +94,20 @@ test('what was permitted together begins one after the other, in steps of the pa
   schedule.start();
   await clock.advance(0);
   expect(handed.map(({ beginsInMs }) => beginsInMs)).toEqual([0, 0, 10, 0, 10, 20, 30]);
+});
+
+test('what there is no room for in the pace is given back, and claimed again when there is', async () => {
+  isCrowded = true;
+  fill(1);
+  schedule.start();
+  await clock.advance(0);
+  expect(released).toEqual(['key/wx0/a']);
+  expect(taken).toBe(2);
+  expect(handed).toEqual([]);
+  expect(claims).toHaveLength(2);
+  fill(1);
+  await clock.advance(3_000);
+  expect(claims.length).toBeLessThan(8);
 });
 
 test('it holds no more than 48 at once, and goes on when one is done', async () => {

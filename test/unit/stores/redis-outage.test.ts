@@ -13,11 +13,6 @@ const LEASE_MS = 60_000;
 const MANY = 1_000;
 const WAIT = { timeout: 15_000, interval: 10 };
 
-interface StoreOptions extends ClientOptions {
-  readonly port?: number;
-  readonly prefix?: string;
-}
-
 describe.skipIf(!hasRedis).each(CLIENTS)('RedisStore with a client of %s', (_, openClient: OpenClient) => {
   let server: RedisServer;
 
@@ -29,10 +24,10 @@ describe.skipIf(!hasRedis).each(CLIENTS)('RedisStore with a client of %s', (_, o
     await server[Symbol.asyncDispose]();
   });
 
-  function openStore(options: StoreOptions = {}): TestClient & { store: RedisStore } {
-    const { port = server.port, prefix = randomUUID(), ...clientOptions } = options;
+  function openStore(options: ClientOptions & { readonly port?: number } = {}): TestClient & { store: RedisStore } {
+    const { port = server.port, ...clientOptions } = options;
     const opened = openClient(port, clientOptions);
-    const store = new RedisStore(opened.client, { prefix });
+    const store = new RedisStore(opened.client, { prefix: randomUUID() });
     onTestFinished(async () => {
       await store.close();
       await opened.close();
@@ -67,18 +62,16 @@ describe.skipIf(!hasRedis).each(CLIENTS)('RedisStore with a client of %s', (_, o
   });
 
   test('a watch tells that something may have been missed after a restart, and goes on', async () => {
-    const prefix = randomUUID();
-    const { store } = openStore({ prefix });
-    const { store: other } = openStore({ prefix });
+    const { store } = openStore();
     const told: (string | undefined)[] = [];
     const end = await store.watch((id) => told.push(id));
-    await other.set(ID, {}, 0);
+    await store.set(ID, {}, 0);
     await vi.waitFor(() => expect(told).toContain(ID), WAIT);
     expect(told).not.toContain(undefined);
     await server.kill();
     await server.restart();
     await vi.waitFor(() => expect(told).toContain(undefined), WAIT);
-    await vi.waitFor(() => other.set('key/wx2/a', {}, 0), WAIT);
+    await vi.waitFor(() => store.set('key/wx2/a', {}, 0), WAIT);
     await vi.waitFor(() => expect(told).toContain('key/wx2/a'), WAIT);
     await end();
   });

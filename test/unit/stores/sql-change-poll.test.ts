@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { OwnWrites } from '../../../src/stores/own-writes.js';
 import { type Change, ChangePoll } from '../../../src/stores/sql/change-poll.js';
 import { FakeClock } from '../../../src/testing/index.js';
 
@@ -14,7 +13,6 @@ class ChangingTable {
   readonly clock = new FakeClock();
   readonly told: (string | undefined)[] = [];
   readonly reads: number[] = [];
-  readonly ownWrites = new OwnWrites(this.clock);
   isDown = false;
   readonly #rows = new Map<string, Row>();
 
@@ -25,7 +23,6 @@ class ChangingTable {
   watch(): Promise<ChangePoll> {
     return ChangePoll.start({
       clock: this.clock,
-      ownWrites: this.ownWrites,
       changed: (id) => void this.told.push(id),
       read: async (since, limit) => {
         if (this.isDown) throw new Error('down');
@@ -57,19 +54,6 @@ describe('a poll for changes', () => {
     table.write('a/1', 2);
     expect(await table.after(POLL_MS)).toEqual(['a/1']);
     expect(await table.after(20 * POLL_MS)).toEqual([]);
-    await poll.end();
-  });
-
-  test('does not tell of a version that its user wrote and knows, but of the next one', async () => {
-    const table = new ChangingTable();
-    const poll = await table.watch();
-    await table.clock.advance(1);
-    table.write('a/1', 1);
-    await table.ownWrites.note('a/1', Promise.resolve(1));
-    expect(await table.after(POLL_MS)).toEqual([]);
-    await table.ownWrites.note('a/1', Promise.resolve(2));
-    table.write('a/1', 3);
-    expect(await table.after(POLL_MS)).toEqual(['a/1']);
     await poll.end();
   });
 
@@ -150,7 +134,6 @@ describe('a poll for changes', () => {
     let answer = (): void => undefined;
     const poll = await ChangePoll.start({
       clock,
-      ownWrites: new OwnWrites(clock),
       changed: () => undefined,
       read: async () => {
         reads += 1;

@@ -142,8 +142,10 @@ test('what concerns one host alone leaves the work to the others', async () => {
   await one.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
   await expect(one.get(APPID, TYPE)).rejects.toMatchObject({ errcode: 40164, ip: '203.0.113.7' });
   const other = world.manager();
-  expect(await other.get(APPID, TYPE)).toBe('token-1');
-  await world.clock.advance(0);
+  const got = other.get(APPID, TYPE);
+  // The first one may be about to give back what the schedule has handed it.
+  await world.clock.advance(200);
+  expect(await got).toBe('token-1');
   expect(await one.get(APPID, TYPE)).toBe('token-1');
   expect(world.wechat.calls).toBe(2);
 });

@@ -54,6 +54,33 @@ describe('a restart of four processes with 2,000 keys due and 50 a second allowe
     expect(mostIn(10)).toBeLessThanOrEqual(4);
   });
 
+  test.each([4, 30, 100])('is kept by %i processes that had nothing to do until then', async (count) => {
+    await using world = new FleetWorld({ random: seeded(7) });
+    await world.fleet(count, { refresh });
+    await world.clock.advance(20_000);
+    const other = await world.started({ refresh: 'never' });
+    await Promise.all(appids(400).map((appid) => world.register(other.tokens, appid)));
+    await world.clock.advance(20_000);
+    const times = world.fetches.map(({ at }) => at);
+    expect(times).toHaveLength(400);
+    expect(mostInASecond(times)).toBeLessThanOrEqual(50);
+  });
+
+  test('is not slower for what callers had done hours ago', async () => {
+    await using world = new FleetWorld({ random: seeded(8) });
+    const fleet = await world.fleet(5, { refresh });
+    const before = world.process({ refresh: 'never' });
+    for (const appid of appids(500)) await before.tokens.register({ appid, secret: SECRET });
+    for (const { tokens } of fleet)
+      for (const appid of appids(500)) await tokens.refresh(appid, TYPE, { force: true }).catch(() => {});
+    await world.clock.advance(3_600_000);
+    world.fetches.length = 0;
+    const later = Array.from({ length: 200 }, (_unused, index) => `later${index}`);
+    await Promise.all(later.map((appid) => world.register(before.tokens, appid)));
+    await world.clock.advance(7_000);
+    expect(later.filter((appid) => world.fetchesOf(appid).length === 0)).toEqual([]);
+  });
+
   test('is not slower when somebody with a wrong clock has reserved a day', async () => {
     await using world = new FleetWorld({ random: seeded(2) });
     await allDue(world, appids(200));
