@@ -19,6 +19,7 @@ import type { Flight } from './single-flight.js';
 import { Slots } from './slots.js';
 import { DocumentChanged, ParamsWanted } from './spending.js';
 import type { Lease } from './store.js';
+import type { StoreFollower } from './store-follower.js';
 import { CLAIM_LASTS_MS, LEASE_MS } from './time-limits.js';
 import { documentId, type TokenKey } from './token-key.js';
 import { hasNoRefresher, isChangedAllTheTime, isOnlyPushed } from './unmet-needs.js';
@@ -35,6 +36,7 @@ export interface RefreshParts extends ExchangeParts {
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly callbacks: () => CallbackPort | undefined;
   readonly meters: Meters;
+  readonly follower: StoreFollower;
   /** Whether a caller who has nothing else gets a token of which no other process knows, while the store is away. */
   readonly fetchesWithoutStore: boolean;
   /** Sees to it that what is registered is at hand. */
@@ -155,6 +157,7 @@ export class Refresh {
     const { store, reader } = this.#parts;
     try {
       const document = await reader.read(lease.document, readKeyDocument);
+      await this.#restoreNewer(flight.key, document);
       const settled =
         this.#settledBy(document, flight, knownVersion) ?? (await this.#notAllowed(flight, document, progress));
       if (settled === undefined) return await this.#exchange.run(flight, lease, document, needs, progress);
@@ -166,6 +169,21 @@ export class Refresh {
     } finally {
       giveBack();
     }
+  }
+
+  /**
+   * A store that has failed over may have handed out what had been replaced: nothing is done from that, least of all is its
+   * refresh token sent.
+   *
+   * @throws DocumentChanged
+   */
+  async #restoreNewer(key: TokenKey, document: KeyDocument): Promise<void> {
+    const { records, follower } = this.#parts;
+    const held = records.cache.get(key);
+    if (held?.confirmedAtMonotonic === undefined || document.grant === undefined) return;
+    if (held.version <= document.recordVersion) return;
+    await follower.restore(held, document);
+    throw new DocumentChanged();
   }
 
   async #changedUnder({ lease, giveBack }: TakenLease): Promise<DocumentChanged> {

@@ -137,7 +137,9 @@ export class StoreFollower {
       return held;
     }
     if (held !== undefined && document.recordVersion < held.version) {
-      void this.#writeBack(held, document);
+      void this.restore(held, document).catch(() => {
+        // The next look at the store finds the same again.
+      });
       return held;
     }
     const announceFirst = registry.task(key) !== undefined;
@@ -146,20 +148,20 @@ export class StoreFollower {
     return adopted;
   }
 
-  /** After a failover the store may hold an older record than we do; ours is put back unless somebody was faster. */
-  async #writeBack(held: CachedRecord, document: KeyDocument): Promise<void> {
+  /**
+   * After a failover the store may hold an older record than we do; ours is put back unless somebody was faster.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  async restore(held: CachedRecord, document: KeyDocument): Promise<void> {
     const { store, records, registry } = this.#parts;
     if (held.confirmedAtMonotonic === undefined) return;
     const { value, obtainedAt, expiresAt, storedDueAt: dueAt, rotation, key } = held;
     const id = documentId('key', key);
     const content = seal(id, contentWithGrant({ ...document, rotation }, { value, obtainedAt, expiresAt, dueAt }));
-    try {
-      const due = withDue(key, document, registry.task(key) !== undefined, dueAt);
-      const version = await store.set(id, content, document.version, due);
-      if (version !== undefined) records.confirm(held);
-    } catch {
-      // The next look at the store finds the same again.
-    }
+    const due = withDue(key, document, registry.task(key) !== undefined, dueAt);
+    const version = await store.set(id, content, document.version, due);
+    if (version !== undefined) records.confirm(held);
   }
 
   /** A store that tells of no changes is looked at now and then. */

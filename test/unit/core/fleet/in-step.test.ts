@@ -1,8 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { EncryptedStore, TokenError, type TokenManager } from '../../../../src/index.js';
+import { seal, unseal } from '../../../../src/core/document-codec.js';
+import {
+  EncryptedStore,
+  type JsonObject,
+  type StoredDocument,
+  TokenError,
+  type TokenManager,
+} from '../../../../src/index.js';
 import { appids, FleetWorld, keyOf, type Process, seeded } from '../../../support/fleet-world.js';
-import { shared } from '../../../support/shared-store.js';
+import { FaultyStore, shared } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE } from '../../../support/world.js';
 
 const COOL_DOWN_LOOKS = 50;
@@ -94,6 +101,27 @@ test('word of a new token that comes while a process reads the old one for the f
   await got;
   await world.clock.advance(1_000);
   expect(await slow.get(APPID, TYPE)).toBe('token-2');
+});
+
+test('I4: what a store that has failed over hands out is not refreshed by who holds what came of it', async () => {
+  await using world = new FleetWorld({ random: seeded(6) });
+  const way = new FaultyStore(shared(world.store));
+  way.watch = async () => async () => {};
+  const tokens = world.manager({ store: way });
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
+  await tokens.get(APPID, TYPE);
+  const before = (await world.document(keyOf(APPID))) as StoredDocument;
+  await world.clock.advance(1_000);
+  await tokens.refresh(APPID, TYPE, { force: true });
+  const { version } = (await world.document(keyOf(APPID))) as StoredDocument;
+  const at = world.clock.now();
+  const content = unseal(before);
+  const grant = { ...(content['grant'] as JsonObject), dueAt: at };
+  const lost = seal(before.id, { ...content, grant, recordVersion: before.version });
+  await world.store.set(before.id, lost, version, { due: { lane: TYPE, at } });
+  await world.clock.advance(5_000);
+  expect(world.wechat.calls).toBe(2);
+  expect((await world.document(keyOf(APPID)))?.data['grant']).toMatchObject({ value: 'token-2' });
 });
 
 test('a task whose params are a function is refreshed in time by a process that is asked for more than it can hold', async () => {
