@@ -87,7 +87,7 @@ export class SharedPace {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   async take(count: number, signal: AbortSignal): Promise<void> {
-    while (!(await this.#take(count, ASKS_AGAIN_AFTER_MS, signal))) signal.throwIfAborted();
+    while (!(await this.#takeOfFleet(count, ASKS_AGAIN_AFTER_MS, signal))) signal.throwIfAborted();
   }
 
   /**
@@ -97,7 +97,7 @@ export class SharedPace {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   takeSoon(signal: AbortSignal): Promise<boolean> {
-    return this.#take(1, MAX_WAIT_MS, signal);
+    return this.#takeOfFleet(1, MAX_WAIT_MS, signal);
   }
 
   /**
@@ -121,10 +121,8 @@ export class SharedPace {
     const { batch, debt } = permits;
     const { perSecondOfApp } = this.#limits;
     permits.batch = Math.min(atOnce(perSecondOfApp), batch * 2);
-    const owedMs = debt.leftMs(now);
-    const forMs = (batch * 1_000) / perSecondOfApp + owedMs;
-    if (!(await this.#reserve(`limit/${appid}/~pace`, forMs, MAX_WAIT_MS, signal))) return false;
-    debt.pay(owedMs);
+    const forMs = (batch * 1_000) / perSecondOfApp;
+    if (!(await this.#payAndReserve(`limit/${appid}/~pace`, debt, forMs, MAX_WAIT_MS, signal))) return false;
     permits.left += batch - 1;
     return true;
   }
@@ -136,11 +134,21 @@ export class SharedPace {
     this.#permitsOf(appid).debt.add(1_000 / this.#limits.perSecondOfApp, now);
   }
 
-  async #take(count: number, maxWaitMs: number, signal: AbortSignal): Promise<boolean> {
-    const owedMs = this.#debt.leftMs(this.#clock.monotonic());
-    const isTaken = await this.#reserve(FLEET, count * this.stepMs + owedMs, maxWaitMs, signal);
-    if (isTaken) this.#debt.pay(owedMs);
-    return isTaken;
+  #takeOfFleet(count: number, maxWaitMs: number, signal: AbortSignal): Promise<boolean> {
+    return this.#payAndReserve(FLEET, this.#debt, count * this.stepMs, maxWaitMs, signal);
+  }
+
+  async #payAndReserve(
+    id: string,
+    debt: Debt,
+    forMs: number,
+    maxWaitMs: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const owedMs = debt.leftMs(this.#clock.monotonic());
+    const isReserved = await this.#reserve(id, forMs + owedMs, maxWaitMs, signal);
+    if (isReserved) debt.pay(owedMs);
+    return isReserved;
   }
 
   #permitsOf(appid: string): AppPermits {

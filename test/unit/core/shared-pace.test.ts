@@ -132,7 +132,6 @@ describe('the pace of the fleet', () => {
   test('whoever holds a lease waits for a moment only', async () => {
     await reserve(400);
     expect(await waited(pace.takeSoon(never()))).toBeGreaterThanOrEqual(400);
-    await reserve(5_000, FLEET);
     const [document] = await faulty.get([FLEET]);
     await faulty.set(FLEET, seal(FLEET, { reservedUntil: clock.now() + 5_000 }), document?.version ?? 0);
     const from = clock.monotonic();
