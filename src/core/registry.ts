@@ -5,6 +5,7 @@ import { isTokenError, type TokenError } from './errors.js';
 import { type HeldTask, HeldTasks, hasParamsFunction, type RegisteredTask } from './held-task.js';
 import type { JsonObject } from './json.js';
 import { isJsonObject } from './json.js';
+import { OpenReads } from './open-reads.js';
 import type { AccessTokenMode, AppCredentials } from './refresher.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -23,6 +24,8 @@ export interface RegistryListener {
   /** It was there, and was registered anew. */
   taskReplaced(task: HeldTask): void;
   taskRemoved(task: HeldTask): void;
+  /** The app is not registered, or not yet: its tasks stay known, because a registration writes them before the app. */
+  appForgotten(appid: string): void;
   /** The secret, the mode, or the params of a task changed: what failed before may work now. */
   registrationChanged(appid: string): void;
 }
@@ -45,6 +48,7 @@ export class Registry {
   readonly #listener: RegistryListener;
   /** The ids of documents that were looked at, there or not; what falls out of it is forgotten. Absent: all is held. */
   readonly #known: LRUCache<string, true> | undefined;
+  readonly #openReads = new OpenReads();
   /** One read of a document at a time: an earlier answer must not come after a later one. */
   readonly #reading = new Map<string, Promise<void>>();
   /** The reads that follow those under way. */
@@ -157,14 +161,25 @@ export class Registry {
   /** Reads every app and task that is to be held. */
   async load(): Promise<void> {
     if (!this.holdsAll) return this.#readAgain();
-    const unseen = new Set(this.#heldIds());
-    for (const kind of ['app', 'task']) {
-      for await (const document of this.#store.list(kind)) {
-        unseen.delete(document.id);
-        await this.#adoptDocument(document.id, document);
+    const doubtful = new Set(this.#heldIds());
+    const listing = this.#openReads.begin();
+    try {
+      for (const kind of ['app', 'task']) {
+        for await (const document of this.#store.list(kind)) {
+          const { id, version } = document;
+          // A page may have been read before the document was changed or deleted.
+          if (listing.isNews(id, version)) {
+            doubtful.delete(id);
+            await this.#adoptDocument(id, document);
+          } else if (this.#held(id)?.version !== version) {
+            doubtful.add(id);
+          }
+        }
       }
+    } finally {
+      listing.end();
     }
-    for (const id of unseen) await this.reload(id);
+    for (const id of doubtful) await this.reload(id);
   }
 
   /** Reads one app or task again; a document that is gone is forgotten. */
@@ -187,6 +202,7 @@ export class Registry {
     if (before !== undefined && before.version > app.version) return;
     this.#unreadable.delete(app.appid);
     this.#apps.set(app.appid, app);
+    this.#openReads.noteVersion(appDocumentId(app.appid), app.version);
     this.#known?.set(appDocumentId(app.appid), true);
     if (before?.version !== app.version) this.#listener.registrationChanged(app.appid);
   }
@@ -197,7 +213,8 @@ export class Registry {
     if (held !== undefined && held.version > version) return;
     const isAnother = held?.version !== version || held.functionMissing !== functionMissing;
     held?.become(task);
-    // A function is nowhere else.
+    this.#openReads.noteVersion(documentId('task', key), version);
+    // Params functions exist only in memory: these tasks are never evicted.
     if (hasParamsFunction(task)) this.#known?.delete(documentId('task', task.key));
     else this.#known?.set(documentId('task', task.key), true);
     if (held === undefined) {
@@ -212,14 +229,26 @@ export class Registry {
     const task = this.#tasks.of(key);
     if (task === undefined) return;
     this.#tasks.delete(key);
+    this.#openReads.noteVersion(documentId('task', key), task.version);
     this.#listener.taskRemoved(task);
   }
 
+  /** Forgets an app that was unregistered here, and its tasks. */
   removeApp(appid: string): void {
     for (const task of [...this.tasksOf(appid)]) this.removeTask(task.key);
+    this.#forgetApp(appid);
+  }
+
+  /** Forgets an app, but not its tasks: each of them is a document of its own, which says by itself whether it is there. */
+  #forgetApp(appid: string): void {
+    const app = this.#apps.get(appid);
     this.#unreadable.delete(appid);
-    if (!this.#apps.delete(appid) || this.#known === undefined) return;
-    // That it had no such task says nothing of the app that is registered under its name next.
+    if (app === undefined) return;
+    this.#apps.delete(appid);
+    this.#openReads.noteVersion(appDocumentId(appid), app.version);
+    this.#listener.appForgotten(appid);
+    if (this.#known === undefined) return;
+    // Cached "no such task" answers are dropped: the appid may be registered again.
     for (const id of [...this.#known.keys()]) if (appidOf(id) === appid) this.#known.delete(id);
   }
 
@@ -253,11 +282,14 @@ export class Registry {
   }
 
   async #readAll(ids: readonly string[], read: ReadDocuments): Promise<void> {
-    const before = ids.map((id) => this.#held(id)?.version);
-    const documents = await read(ids);
-    for (const [index, id] of ids.entries()) {
-      // What was registered while the store was read is newer than what was read.
-      if (this.#held(id)?.version === before[index]) await this.#adoptDocument(id, documents[index]);
+    const reading = this.#openReads.begin();
+    try {
+      const documents = await read(ids);
+      for (const [index, id] of ids.entries()) {
+        if (reading.isNews(id, documents[index]?.version)) await this.#adoptDocument(id, documents[index]);
+      }
+    } finally {
+      reading.end();
     }
     for (const id of ids) this.#note(id);
   }
@@ -302,8 +334,9 @@ export class Registry {
       return;
     }
     if (content === undefined || document === undefined) {
-      if (key === undefined) this.removeApp(appid);
+      if (key === undefined) this.#forgetApp(appid);
       else this.removeTask(key);
+      this.#openReads.noteAbsence(id);
     } else if (key === undefined) {
       this.setApp(appFrom(appid, content, document.version));
     } else {

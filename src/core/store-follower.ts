@@ -71,9 +71,8 @@ export class StoreFollower {
       const before = batch.map((key) => records.cache.get(key));
       const documents = await store.get(batch.map((key) => documentId('key', key)));
       for (const [index, key] of batch.entries()) {
-        if (records.cache.get(key) !== before[index]) continue;
         try {
-          this.adopt(key, await this.#parts.reader.read(documents[index], readKeyDocument));
+          this.#adoptRead(key, before[index], await this.#parts.reader.read(documents[index], readKeyDocument));
         } catch {
           // A document that cannot be read concerns its own key: whoever asks for that is told.
           this.#parts.changed(key);
@@ -111,8 +110,18 @@ export class StoreFollower {
     const { records } = this.#parts;
     const before = records.cache.get(key);
     const document = await read();
-    const held = records.cache.get(key);
-    return held === before && document !== undefined ? this.adopt(key, document) : held;
+    return document === undefined ? records.cache.get(key) : this.#adoptRead(key, before, document);
+  }
+
+  /** Adopts what a read has shown, unless what was adopted since the read began is newer. */
+  #adoptRead(key: TokenKey, before: CachedRecord | undefined, document: KeyDocument): CachedRecord | undefined {
+    const held = this.#parts.records.cache.get(key);
+    if (held !== before) {
+      const { grant, recordVersion } = document;
+      // An absence has no version, so it says nothing of a record that was adopted meanwhile.
+      if (grant === undefined || (held !== undefined && recordVersion <= held.version)) return held;
+    }
+    return this.adopt(key, document);
   }
 
   /** Puts in force what the store holds of a key. */

@@ -36,6 +36,12 @@ export function taskChanges({
       cache().delete(task.key);
       source().forget(task);
     },
+    appForgotten(appid) {
+      for (const { key } of tasksOf(appid)) {
+        cache().delete(key);
+        source().reschedule(key);
+      }
+    },
     registrationChanged(appid) {
       for (const { key } of tasksOf(appid)) source().retrySoon(key);
     },

@@ -24,6 +24,8 @@ export class FaultyStore implements TokenStore {
   before: (method: string, id: string | undefined) => void | Promise<void> = () => {};
   /** Called when a listing has been read and before it is handed out, so that it is out of date by then. */
   afterList: (prefix: string) => void | Promise<void> = () => {};
+  /** Called when documents have been read and before they are handed out, so that they are out of date by then. */
+  afterGet: () => void | Promise<void> = () => {};
   /** Called when a document has been written and before that is said. */
   afterSet: (id: string) => void | Promise<void> = () => {};
   /** There is one where the store has one. */
@@ -42,7 +44,11 @@ export class FaultyStore implements TokenStore {
   }
 
   get(ids: readonly string[]): ReturnType<TokenStore['get']> {
-    return this.#run('get', ids[0], () => this.#store.get(ids));
+    return this.#run('get', ids[0], async () => {
+      const documents = await this.#store.get(ids);
+      await this.afterGet();
+      return documents;
+    });
   }
 
   set(...args: Parameters<TokenStore['set']>): ReturnType<TokenStore['set']> {

@@ -36,6 +36,7 @@ beforeEach(async () => {
     taskAdded() {},
     taskReplaced() {},
     taskRemoved() {},
+    appForgotten() {},
     registrationChanged() {},
   });
   cache = new RecordCache(10, () => false);

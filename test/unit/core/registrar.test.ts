@@ -33,6 +33,7 @@ beforeEach(() => {
     taskAdded: ({ key }) => told.push(`added ${keyId(key)}`),
     taskReplaced: () => {},
     taskRemoved: ({ key }) => told.push(`removed ${keyId(key)}`),
+    appForgotten: (appid) => told.push(`forgot ${appid}`),
     registrationChanged: (appid) => told.push(`changed ${appid}`),
   });
   registrar = new Registrar({
@@ -378,7 +379,12 @@ describe('unregister', () => {
     expect(Object.keys(await contents())).toEqual(['app/wx12', 'task/wx12/access_token', 'key/wx12/access_token']);
     expect([registry.app('wx1'), [...registry.tasksOf('wx1')]]).toEqual([undefined, []]);
     expect(registry.task({ appid: 'wx12', type: 'access_token' })).toBeDefined();
-    expect(told.sort()).toEqual(['removed wx1/access_token', 'removed wx1/jsapi_ticket', 'removed wx1/oauth/o%2F1']);
+    expect(told.sort()).toEqual([
+      'forgot wx1',
+      'removed wx1/access_token',
+      'removed wx1/jsapi_ticket',
+      'removed wx1/oauth/o%2F1',
+    ]);
     expect(order.map((id) => id?.split('/')[0])).toEqual(['task', 'task', 'task', 'app', 'key', 'key']);
   });
 

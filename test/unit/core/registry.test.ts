@@ -35,6 +35,7 @@ beforeEach(() => {
     taskAdded: ({ key }) => told.push(`added ${keyId(key)}`),
     taskReplaced: () => {},
     taskRemoved: ({ key }) => told.push(`removed ${keyId(key)}`),
+    appForgotten: (appid) => told.push(`forgot ${appid}`),
     registrationChanged: (appid) => told.push(`changed ${appid}`),
   });
 });
@@ -102,8 +103,54 @@ describe('load', () => {
     expect([taskIds(), registry.app('wx2'), told.sort()]).toEqual([
       ['wx1/access_token'],
       undefined,
-      ['removed wx1/b', 'removed wx2/b'],
+      ['forgot wx2', 'removed wx1/b', 'removed wx2/b'],
     ]);
+  });
+
+  test('keeps the newer version of an app that was registered while a page was read', async () => {
+    await write(APP, { secret: 'old' });
+    faulty.afterList = async (prefix) => {
+      if (prefix !== 'app') return;
+      await write(APP, { secret: 'new' });
+      await registry.reload(APP);
+    };
+    await registry.load();
+    expect(registry.app('wx1')?.secret).toBe('new');
+  });
+
+  test('adopts the newer version that a page shows of an app that was read before', async () => {
+    await write(APP, { secret: 'old' });
+    faulty.before = async (method, id) => {
+      if (method !== 'list' || id !== 'app') return;
+      await registry.reload(APP);
+      await write(APP, { secret: 'new' });
+    };
+    await registry.load();
+    expect(registry.app('wx1')?.secret).toBe('new');
+  });
+
+  test('does not bring back what was deleted while a page was read', async () => {
+    for (const id of [APP, TASK]) await write(id, {});
+    faulty.afterList = async (prefix) => {
+      const id = prefix === 'app' ? APP : TASK;
+      await remove(id);
+      await registry.reload(id);
+    };
+    await registry.load();
+    expect([registry.app('wx1'), taskIds()]).toEqual([undefined, []]);
+  });
+
+  test('finds a task that was registered again while a page was read', async () => {
+    await write(APP, {});
+    await write(TASK, { params: { a: 1 } });
+    faulty.afterList = async (prefix) => {
+      if (prefix !== 'task') return;
+      await remove(TASK);
+      await registry.reload(TASK);
+      await write(TASK, { params: { a: 2 } });
+    };
+    await registry.load();
+    expect(registry.task(KEY)?.params).toEqual({ a: 2 });
   });
 
   test('forgets a task that is gone also when its app is not known', async () => {
@@ -194,12 +241,29 @@ describe('reload', () => {
     expect(told).toEqual(['added wx1/access_token', 'changed wx1', 'removed wx1/access_token']);
   });
 
-  test('of an app that is gone forgets its tasks as well', async () => {
+  test('of an app that is absent leaves its tasks to their own documents', async () => {
     for (const id of [APP, TASK, 'task/wx1/b', 'task/wx2/b']) await write(id, {});
     await registry.load();
-    await remove(APP);
+    for (const id of [APP, TASK]) await remove(id);
     await registry.reload(APP);
-    expect([registry.app('wx1'), taskIds()]).toEqual([undefined, ['wx2/b']]);
+    expect([registry.app('wx1'), taskIds().length]).toEqual([undefined, 3]);
+    await registry.reload(TASK);
+    expect(taskIds().sort()).toEqual(['wx1/b', 'wx2/b']);
+    await registry.load();
+    expect(taskIds().sort()).toEqual(['wx1/b', 'wx2/b']);
+  });
+
+  test('that finds nothing removes nothing that was adopted while it was under way', async () => {
+    const version = await write(TASK, {});
+    await remove(TASK);
+    const app = { appid: 'wx1', secret: 'S', accessToken: undefined, version };
+    const task = { key: KEY, params: undefined, notify: undefined, functionMissing: false, version };
+    faulty.before = () => {
+      registry.setApp(app);
+      registry.setTask(task);
+    };
+    await Promise.all([registry.reload(APP), registry.reload(TASK)]);
+    expect([registry.app('wx1'), taskIds()]).toEqual([app, ['wx1/access_token']]);
   });
 
   test('of a task of a newer release leaves the one that is known', async () => {
@@ -329,7 +393,7 @@ describe('where not all is held', () => {
     registry = new Registry(
       store,
       reader,
-      { taskAdded() {}, taskReplaced() {}, taskRemoved() {}, registrationChanged() {} },
+      { taskAdded() {}, taskReplaced() {}, taskRemoved() {}, appForgotten() {}, registrationChanged() {} },
       10,
     );
   });

@@ -244,9 +244,20 @@ describe('loadAll', () => {
     expect(changed).toEqual(keys.map(keyId));
   });
 
-  test('leaves alone what was put in force meanwhile', async () => {
-    await put({ grant: { ...grant('a') } });
-    const document = { version: 5, recordVersion: 5, unknown: {} };
+  test('adopts a newer record than the one that came while it was read', async () => {
+    const version = await put({ grant: { ...grant('older') } });
+    await put({ grant: { ...grant('newer') } });
+    const document = { version, recordVersion: version, unknown: {} };
+    faulty.before = () => {
+      engine.records.adopt(KEY, document, grant('older'), { source: 'store', announceFirst: false });
+    };
+    await follower.loadAll([KEY]);
+    expect(held()?.value).toBe('newer');
+  });
+
+  test('keeps a newer record that came while it was read', async () => {
+    const version = (await put({ grant: { ...grant('a') } })) + 1;
+    const document = { version, recordVersion: version, unknown: {} };
     faulty.before = () => {
       engine.records.adopt(KEY, document, grant('ours'), { source: 'put', announceFirst: false });
     };

@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest';
+import { isFleet } from '../../../support/fleet-mode.js';
+import { fuzzRegistrations } from '../../../support/registration-fuzz.js';
+
+/** `npm run faults` runs many more. */
+const SEEDS = Array.from({ length: 100 }, (_, index) => index);
+
+test('I4: managers on a slow store that register, unregister and start at random agree with it in the end', async () => {
+  for (const seed of SEEDS) {
+    expect([seed, await fuzzRegistrations(seed, isFleet)]).toEqual([seed, []]);
+  }
+});
