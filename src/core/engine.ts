@@ -139,6 +139,7 @@ export class Engine {
     const common = { store: supervised, reader, clock: this.clock, registry, records, failures, writer };
     this.#follower = new StoreFollower({
       ...common,
+      isClosing: () => this.isClosed,
       isPushed: (type) => this.#pushed.isPushed(type),
       reported: (key, value) => this.#onReported(key, value),
       changed: (key) => {
@@ -279,13 +280,14 @@ export class Engine {
 
   async #close(): Promise<void> {
     this.records.cache.close();
-    await this.#started?.catch(() => {});
+    const deadline = this.deadline(CLOSE_TIMEOUT_MS);
+    if (this.#started !== undefined) await deadline.settles(this.#started, CLOSE_TIMEOUT_MS);
     const stopped = this.#scheduling.schedule.stop();
     this.#unwritten.stop();
     this.clock.stop();
     this.#flights.wakeAll();
     const underWay = Promise.all([stopped, this.#flights.settled(), this.#callbacks?.stop()]);
-    await this.deadline(CLOSE_TIMEOUT_MS).settles(underWay, CLOSE_TIMEOUT_MS);
+    await deadline.settles(underWay, CLOSE_TIMEOUT_MS);
     await this.#unwritten.flush();
     await inTurn([() => this.#follower.stop(), () => this.#upstream.close(), () => this.store.close()]);
   }

@@ -1,23 +1,15 @@
 import { LRUCache } from 'lru-cache';
 import { unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
-import { isTokenError, type TokenError } from './errors.js';
+import { closedError, isTokenError, type TokenError } from './errors.js';
 import { type HeldTask, HeldTasks, hasParamsFunction, type RegisteredTask } from './held-task.js';
 import type { JsonObject } from './json.js';
-import { isJsonObject } from './json.js';
 import { OpenReads } from './open-reads.js';
 import type { AccessTokenMode, AppCredentials } from './refresher.js';
+import { appFrom, type RegisteredApp, taskFrom } from './registration-document.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { appDocumentId, documentId, parseKey, type TokenKey } from './token-key.js';
-
-/** An app as it is registered. */
-export interface RegisteredApp {
-  readonly appid: string;
-  readonly secret: string | undefined;
-  readonly accessToken: AccessTokenMode | undefined;
-  readonly version: number;
-}
 
 export interface RegistryListener {
   taskAdded(task: HeldTask): void;
@@ -158,14 +150,19 @@ export class Registry {
     if (reading.size > 0) await Promise.all(reading);
   }
 
-  /** Reads every app and task that is to be held. */
-  async load(): Promise<void> {
-    if (!this.holdsAll) return this.#readAgain();
+  /**
+   * Reads every app and task that is to be held.
+   *
+   * @throws a `TokenError` with code `CLOSED` as soon as `isClosing`.
+   */
+  async load(isClosing: () => boolean = () => false): Promise<void> {
+    if (!this.holdsAll) return this.#readAgain(isClosing);
     const doubtful = new Set(this.#heldIds());
     const listing = this.#openReads.begin();
     try {
       for (const kind of ['app', 'task']) {
         for await (const document of this.#store.list(kind)) {
+          if (isClosing()) throw closedError();
           const { id, version } = document;
           // A page may have been read before the document was changed or deleted.
           if (listing.isNews(id, version)) {
@@ -179,7 +176,10 @@ export class Registry {
     } finally {
       listing.end();
     }
-    for (const id of doubtful) await this.reload(id);
+    for (const id of doubtful) {
+      if (isClosing()) throw closedError();
+      await this.reload(id);
+    }
   }
 
   /** Reads one app or task again; a document that is gone is forgotten. */
@@ -264,9 +264,10 @@ export class Registry {
     yield* [...this.tasks()].map(({ key }) => documentId('task', key));
   }
 
-  async #readAgain(): Promise<void> {
+  async #readAgain(isClosing: () => boolean): Promise<void> {
     const ids = [...new Set([...this.#heldIds(), ...(this.#known?.keys() ?? [])])];
     for (let start = 0; start < ids.length; start += BATCH) {
+      if (isClosing()) throw closedError();
       const batch = ids.slice(start, start + BATCH);
       await Promise.all(batch.flatMap((id) => this.#reading.get(id)?.catch(noop) ?? []));
       await this.#read(batch);
@@ -350,29 +351,3 @@ function appidOf(id: string): string {
 }
 
 function noop(): void {}
-
-export function appFrom(appid: string, content: JsonObject, version: number): RegisteredApp {
-  const { secret, accessToken } = content;
-  return {
-    appid,
-    secret: typeof secret === 'string' ? secret : undefined,
-    accessToken: accessToken === 'stable' || accessToken === 'plain' ? accessToken : undefined,
-    version,
-  };
-}
-
-export function taskFrom(
-  key: TokenKey,
-  content: JsonObject,
-  version: number,
-  before: RegisteredTask | undefined,
-): RegisteredTask {
-  const notify = typeof content['notify'] === 'string' ? content['notify'] : undefined;
-  if (content['paramsFunction'] === true) {
-    const known = typeof before?.params === 'function' ? before.params : undefined;
-    return { key, params: known, notify, functionMissing: known === undefined, version };
-  }
-  const { params } = content;
-  const isKnown = isJsonObject(params) || typeof params === 'string';
-  return { key, params: isKnown ? params : undefined, notify, functionMissing: false, version };
-}

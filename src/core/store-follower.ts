@@ -2,6 +2,7 @@ import type { CachedRecord } from './cached-record.js';
 import type { Clock, ClockTimer } from './clock.js';
 import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
+import { closedError } from './errors.js';
 import type { Failures } from './failures.js';
 import type { GrantWriter } from './grant-writer.js';
 import { contentWithGrant, type KeyDocument, readKeyDocument, reportedGrant, withDue } from './key-document.js';
@@ -22,6 +23,8 @@ export interface FollowerParts {
   readonly failures: Failures;
   readonly writer: GrantWriter;
   readonly clock: Clock;
+  /** Whether the manager is being closed: then nothing more is read, and nothing is tried again. */
+  readonly isClosing: () => boolean;
   /** Whether WeChat pushes tokens of this type, so that others may wait for one. */
   readonly isPushed: (type: string) => boolean;
   /** Called when somebody who may not refresh the key himself has seen its value rejected. */
@@ -44,15 +47,17 @@ export class StoreFollower {
   }
 
   async start(): Promise<void> {
-    const { store, registry } = this.#parts;
+    const { store, registry, isClosing } = this.#parts;
     if (store.canWatch) {
       this.#endWatch ??= await store.watch((id, version) => {
         this.#follow(id, version);
       });
+      // A watch that begins after the stop would never be ended.
+      if (isClosing()) await this.stop();
     } else {
       this.#lookAround();
     }
-    await registry.load();
+    await registry.load(isClosing);
   }
 
   async stop(): Promise<void> {
@@ -67,6 +72,7 @@ export class StoreFollower {
   async loadAll(keys: readonly TokenKey[]): Promise<void> {
     const { store, records } = this.#parts;
     for (let start = 0; start < keys.length; start += BATCH) {
+      if (this.#parts.isClosing()) throw closedError();
       const batch = keys.slice(start, start + BATCH);
       const before = batch.map((key) => records.cache.get(key));
       const documents = await store.get(batch.map((key) => documentId('key', key)));
@@ -115,7 +121,9 @@ export class StoreFollower {
 
   /** Adopts what a read has shown, unless what was adopted since the read began is newer. */
   #adoptRead(key: TokenKey, before: CachedRecord | undefined, document: KeyDocument): CachedRecord | undefined {
-    const held = this.#parts.records.cache.get(key);
+    const { records, isClosing } = this.#parts;
+    const held = records.cache.get(key);
+    if (isClosing()) return held;
     if (held !== before) {
       const { grant, recordVersion } = document;
       // An absence has no version, so it says nothing of a record that was adopted meanwhile.
@@ -176,6 +184,7 @@ export class StoreFollower {
   /** A store that tells of no changes is looked at now and then. */
   #lookAround(): void {
     this.#look?.cancel();
+    if (this.#parts.isClosing()) return;
     this.#look = this.#parts.clock.setTimer(() => {
       this.#lookAround();
       this.#follow(undefined);
@@ -183,7 +192,9 @@ export class StoreFollower {
   }
 
   #follow(id: string | undefined, version?: number): void {
+    if (this.#parts.isClosing()) return;
     this.#onChange(id, version).catch(() => {
+      if (this.#parts.isClosing()) return;
       this.#missed.add(id);
       this.#retry ??= this.#parts.clock.setTimer(() => this.#lookAtMissed(), RETRY_MS);
     });
@@ -198,9 +209,9 @@ export class StoreFollower {
   }
 
   async #onChange(id: string | undefined, version: number | undefined): Promise<void> {
-    const { registry, records, writer } = this.#parts;
+    const { registry, records, writer, isClosing } = this.#parts;
     if (id === undefined) {
-      await registry.load();
+      await registry.load(isClosing);
       await this.loadAll([...records.cache.records()].map(({ key }) => key));
       return;
     }

@@ -62,6 +62,7 @@ beforeEach(() => {
     records,
     failures,
     writer,
+    isClosing: () => false,
     isPushed: () => false,
     reported: (key, value) => void changed.push(`${keyId(key)} reported ${value}`),
     changed: (key) => void changed.push(keyId(key)),

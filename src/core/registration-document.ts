@@ -1,0 +1,41 @@
+import type { RegisteredTask } from './held-task.js';
+import type { JsonObject } from './json.js';
+import { isJsonObject } from './json.js';
+import type { AccessTokenMode } from './refresher.js';
+import type { TokenKey } from './token-key.js';
+
+/** An app as it is registered. */
+export interface RegisteredApp {
+  readonly appid: string;
+  readonly secret: string | undefined;
+  readonly accessToken: AccessTokenMode | undefined;
+  readonly version: number;
+}
+
+/** Reads an app from the content of its document. */
+export function appFrom(appid: string, content: JsonObject, version: number): RegisteredApp {
+  const { secret, accessToken } = content;
+  return {
+    appid,
+    secret: typeof secret === 'string' ? secret : undefined,
+    accessToken: accessToken === 'stable' || accessToken === 'plain' ? accessToken : undefined,
+    version,
+  };
+}
+
+/** Reads a task from the content of its document; a params function comes from the task as it was known before. */
+export function taskFrom(
+  key: TokenKey,
+  content: JsonObject,
+  version: number,
+  before: RegisteredTask | undefined,
+): RegisteredTask {
+  const notify = typeof content['notify'] === 'string' ? content['notify'] : undefined;
+  if (content['paramsFunction'] === true) {
+    const known = typeof before?.params === 'function' ? before.params : undefined;
+    return { key, params: known, notify, functionMissing: known === undefined, version };
+  }
+  const { params } = content;
+  const isKnown = isJsonObject(params) || typeof params === 'string';
+  return { key, params: isKnown ? params : undefined, notify, functionMissing: false, version };
+}
