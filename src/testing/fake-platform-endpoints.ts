@@ -67,7 +67,9 @@ function refusePlatform(
   component: string | null,
 ): JsonObject | undefined {
   if (component === null) return errorAnswer(41018);
-  return isForeignAddress(request, findApp(component)) ? errorAnswer(61004) : undefined;
+  return isForeignAddress(request, findApp(component))
+    ? errorAnswer(61004, `access clientip is not registered requestIP: ${request.ip}`)
+    : undefined;
 }
 
 function refuseComponentToken(

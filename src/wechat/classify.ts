@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { TokenError, type TokenErrorCode, type TokenErrorFacts } from '../core/errors.js';
 import { onOneLine } from '../core/redact.js';
 import { type ErrorClass, type ErrorRow, findErrorRow } from './error-table.js';
@@ -28,7 +29,7 @@ export function classify(refusal: Refusal): TokenError {
   const { errcode, withToken, now, random } = refusal;
   const { errmsg, rid } = readErrmsg(refusal.errmsg);
   const row = findErrorRow(errcode);
-  const ip = /invalid ip ([0-9a-fA-F.:]+)/.exec(errmsg)?.[1];
+  const ip = readAddress(errmsg);
   const { code, ...verdict } = judge(row, errmsg, withToken, now, random);
   const facts = { errcode, errmsg, rid, ip, hostOnly: row?.hostOnly, ...verdict };
   return new TokenError(code, describe(errcode, errmsg, ip, row), facts);
@@ -77,7 +78,11 @@ function classOf(row: ErrorRow, errmsg: string, withToken: boolean): ErrorClass 
 const READ_LENGTH = 2_000;
 const SHOWN_LENGTH = 200;
 const RID = /\brid:? ?([0-9a-f]{8}(?:-[0-9a-f]{8}){2})/i;
-const HINT = /\bhint:? ?\[[^\]]*\]?/i;
+const HINT = /(?:, ?)?\bhint:? ?\[[^\]]*\]?/i;
+/** The words before the address of the caller in 40164 (`invalid ip`), 61004 (`requestIP:`) and WeCom's 60020 (`from ip:`). */
+const ADDRESS = /\b(?:invalid ip|request ?ip|from ip):? ?\[?([0-9a-f.:]{2,45})/i;
+/** An IPv4 address in the notation of IPv6, which no whitelist takes. */
+const MAPPED = /^::ffff:(?=[0-9.]+$)/i;
 
 /** Separates the message from the tail that WeChat puts behind it, which is different every time. */
 function readErrmsg(raw: string): { errmsg: string; rid: string | undefined } {
@@ -85,6 +90,12 @@ function readErrmsg(raw: string): { errmsg: string; rid: string | undefined } {
   const rid = RID.exec(line)?.[1];
   const errmsg = line.replace(RID, '').replace(HINT, '').trim().replace(/,$/, '').slice(0, SHOWN_LENGTH);
   return { errmsg, rid };
+}
+
+/** Returns the address from which WeChat saw the request come, if the message names one. */
+function readAddress(errmsg: string): string | undefined {
+  const address = ADDRESS.exec(errmsg)?.[1]?.replace(/[.:]$/, '').replace(MAPPED, '');
+  return address !== undefined && isIP(address) !== 0 ? address : undefined;
 }
 
 function describe(errcode: number, errmsg: string, ip: string | undefined, row: ErrorRow | undefined): string {

@@ -49,7 +49,8 @@ export interface ErrorRow {
    * Where it is documented. `D-...` are pages of developers.weixin.qq.com: D-TOKEN getAccessToken, D-STABLE
    * getStableAccessToken, D-USE and D-GUIDE how to use tokens and interfaces, D-SNSR and D-SNSOLD OAuth2, D-CTOK, D-ATOK
    * and D-C2S the third-party platform, D-CLR clearQuota, D-QUOTA getApiQuota, D-ERRCH the list of the channels,
-   * D-TROUBLE the page on finding problems; CM is the community there. The others are projects on GitHub.
+   * D-TROUBLE the page on finding problems; CM is the community there; WeCom is its own list of codes. The others are
+   * projects on GitHub.
    */
   readonly source: string;
 }
@@ -76,7 +77,10 @@ const WAIT_LONGER = 'Wait for the next day or month.';
 const UNFREEZE = 'Unfreeze the secret on the WeChat console; it takes ten minutes.';
 const USE_HTTPS = 'Use an origin that begins with https.';
 
-/** Every `errcode` that the token endpoints, the tickets and the platform are known to answer. */
+/**
+ * Every `errcode` that the token endpoints, the tickets and the platform are known to answer, and WeCom's refusal of an
+ * address, which refreshers of WeCom's tokens get.
+ */
 export const ERROR_TABLE: readonly ErrorRow[] = [
   ...rows('retry', WAIT, [[-1, 'system error', 'WeChat is busy.', 'D-TOKEN, D-STABLE']]),
   ...rows('rate', WAIT, [
@@ -110,6 +114,7 @@ export const ERROR_TABLE: readonly ErrorRow[] = [
     [40164, 'invalid ip, not in whitelist', 'The address of this server is not allowed.', 'D-STABLE', HOST_ONLY],
     [45035, 'access clientip is not registered', 'The address of this server is not allowed.', 'D-ERRCH', HOST_ONLY],
     [61004, 'access clientip is not registered', 'The address of this server is not allowed.', 'D-GUIDE', HOST_ONLY],
+    [60020, 'not allow to access from your ip', 'The address of this server is not allowed.', 'WeCom', HOST_ONLY],
   ]),
   ...rows('config', USE_HTTPS, [[43003, 'require https', 'The request has to come over https.', 'D-STABLE, D-CTOK']]),
   ...rows('config', REPORT_BUG, [

@@ -110,6 +110,40 @@ describe('the message of WeChat', () => {
   });
 
   it.each([
+    [40164, 'invalid ip ::ffff:203.0.113.7, not in whitelist', '203.0.113.7'],
+    [40164, 'invalid ip 2001:db8:1234::1, not in whitelist rid: 65a1b2c3-0f8aa1a9-3b6215a5', '2001:db8:1234::1'],
+    [61004, 'access clientip is not registered requestIP: 203.0.113.7 rid: 65a1b2c3-0f8aa1a9-3b6215a5', '203.0.113.7'],
+    [61004, 'access clientip is not registered hint: [ZJ6NTA0211e578] requestIP: 203.0.113.7', '203.0.113.7'],
+    [61004, 'access clientip is not registered requestIP: 2001:db8::1', '2001:db8::1'],
+    [61004, 'access clientip is not registered requestIP: ::ffff:203.0.113.7.', '203.0.113.7'],
+    [60020, 'not allow to access from your ip, hint: [17068], from ip: 203.0.113.7, more info at x', '203.0.113.7'],
+    [60020, 'not allow to access from your ip, hint: [17068], from ip: 2001:db8::1, more info at x', '2001:db8::1'],
+  ])('names the address to allow in every spelling: %i %s', (errcode, errmsg, ip) => {
+    const error = refuse(errcode, errmsg);
+    expect(error).toMatchObject({ ip, hostOnly: true, retryable: false });
+    expect(error.message).toContain(`add ${ip} to the IP whitelist`);
+  });
+
+  it.each([
+    [45035, 'access clientip is not registered, not in ip-white-list'],
+    [61004, 'access clientip is not registered requestIP: 999.1.2.3'],
+    [61004, 'access clientip is not registered requestIP: feedface'],
+    [60020, 'not allow to access from your ip'],
+  ])('names no address where there is none: %i %s', (errcode, errmsg) => {
+    const error = refuse(errcode, errmsg);
+    expect(error.ip).toBeUndefined();
+    expect(error.message).toContain('The address of this server is not allowed.');
+  });
+
+  it('loses the hint of WeCom with its comma', () => {
+    const { errmsg } = refuse(
+      60020,
+      'not allow to access from your ip, hint: [17068], from ip: 203.0.113.7, more info',
+    );
+    expect(errmsg).toBe('not allow to access from your ip, from ip: 203.0.113.7, more info');
+  });
+
+  it.each([
     ['invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: 65a1b2c3-0f8aa1a9-3b6215a5', '203.0.113.7'],
     ['invalid ip 203.0.113.7, not in whitelist hint: [a]', '203.0.113.7'],
     ['invalid ip 2001:db8::1, not in whitelist', '2001:db8::1'],

@@ -2,7 +2,7 @@ import type { Situation } from './advice-texts.js';
 
 const OF_ERRCODE: ReadonlyMap<number, Situation> = new Map(
   Object.entries({
-    address: [40164, 45035, 61004],
+    address: [40164, 45035, 60020, 61004],
     secret: [40001, 40013, 40125, 41004, 61011],
     frozen: [40243],
     rate: [45011],
