@@ -1,3 +1,4 @@
+import { onAbort } from './abort-listeners.js';
 import type { Clock } from './clock.js';
 import { TokenError } from './errors.js';
 
@@ -48,7 +49,7 @@ export class Deadline {
       }
       const end = (): void => {
         timer.cancel();
-        signal?.removeEventListener('abort', abort);
+        endListening?.();
       };
       const abort = (): void => {
         end();
@@ -62,7 +63,7 @@ export class Deadline {
         Math.ceil(waitMs),
         { ref: true },
       );
-      signal?.addEventListener('abort', abort, { once: true });
+      const endListening = signal === undefined ? undefined : onAbort(signal, abort);
       promise.then(
         (result) => {
           end();
