@@ -69,8 +69,8 @@ export class Records {
   adopt(key: TokenKey, document: KeyDocument, grant: StoredGrant, adoption: Adoption): CachedRecord {
     const before = this.cache.get(key);
     const written = adoption.written ?? true;
-    if (before !== undefined && isNewer(before, document.recordVersion, grant)) return before;
-    const cached = this.#cached(key, document, grant, written);
+    if (before !== undefined && this.#isNewer(before, document.recordVersion, grant)) return before;
+    const cached = this.#cached(key, document, grant, written, before);
     this.cache.set(cached);
     this.#clock.watchLife(lifeMs(grant));
     const isNews = before === undefined ? adoption.announceFirst : before.value !== grant.value;
@@ -136,15 +136,24 @@ export class Records {
     return CONFIRM_EVERY_MS - (this.#clock.monotonic() - confirmedAtMonotonic);
   }
 
-  #cached(key: TokenKey, document: KeyDocument, grant: StoredGrant, written: boolean): CachedRecord {
+  #cached(
+    key: TokenKey,
+    document: KeyDocument,
+    grant: StoredGrant,
+    written: boolean,
+    before: CachedRecord | undefined,
+  ): CachedRecord {
     const now = this.#clock.now();
     const monotonic = this.#clock.monotonic();
+    const byWall = monotonic + Math.min(grant.expiresAt - now, lifeMs(grant));
+    // The same token does not live longer because the wall clock was set back before it was adopted again.
+    const endsAtMonotonic = isSameGrant(before, grant) ? Math.min(before.endsAtMonotonic, byWall) : byWall;
     const cached = new CachedRecord({
       key: this.cache.keyOf(key),
       grant,
       version: document.recordVersion,
       rotation: document.rotation,
-      endsAtMonotonic: monotonic + Math.min(grant.expiresAt - now, lifeMs(grant)),
+      endsAtMonotonic,
       confirmedAtMonotonic: written ? monotonic : undefined,
       dueAt: dueOf(grant, now),
       isFromTheFuture: isFromTheFuture(grant, now),
@@ -154,13 +163,25 @@ export class Records {
     return cached;
   }
 
+  /**
+   * Returns whether a held record is newer than a grant: by version where a store has taken it. The version of a record that
+   * no store has taken is made up, so that one goes by its age. The monotonic clock has a say in that, because a wall clock
+   * that was set back would make the record outlive everything that is fetched after it.
+   */
+  #isNewer(held: CachedRecord, version: number, grant: StoredGrant): boolean {
+    if (held.confirmedAtMonotonic !== undefined) return held.version > version;
+    if (this.leftMs(held) <= 0) return false;
+    const now = this.#clock.now();
+    const ageMs = this.#clock.monotonic() - (held.endsAtMonotonic - lifeMs(held));
+    return (isFromTheFuture(held, now) ? now - ageMs : held.obtainedAt) > grant.obtainedAt;
+  }
+
   #announce(cached: CachedRecord, { source, reason }: Adoption): void {
     this.#events.emit('refreshed', { ...tokenEvent(cached.key), record: cached.record, reason, source });
   }
 }
 
-/** By version; but the version of a record that no store has taken is made up, so that one goes by its time. */
-function isNewer(held: CachedRecord, version: number, grant: StoredGrant): boolean {
-  if (held.confirmedAtMonotonic === undefined) return held.obtainedAt > grant.obtainedAt;
-  return held.version > version;
+/** Returns whether it is the same answer of WeChat, under whatever version and due. */
+function isSameGrant(held: CachedRecord | undefined, grant: StoredGrant): held is CachedRecord {
+  return held?.value === grant.value && held.obtainedAt === grant.obtainedAt && held.expiresAt === grant.expiresAt;
 }

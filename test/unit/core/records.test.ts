@@ -76,6 +76,25 @@ describe('adopt', () => {
     expect(cache.get(KEY)?.value).toBe('b');
   });
 
+  test('an unwritten record from before a step back of the clock does not block what is fetched after it', () => {
+    adopt(2, grant('b'), { ...STORE, written: false });
+    wall.jump(-3_600_000);
+    const now = wall.now();
+    const fetched = grant('c', { obtainedAt: now, expiresAt: now + LIFE });
+    expect(adopt(1, fetched).value).toBe('c');
+  });
+
+  test.each([-600_000, -1])('I1: a token that is adopted again after a step of %i ms ends as before', async (step) => {
+    const first = adopt(7, grant('a'));
+    await wall.advance(600_000);
+    wall.jump(step);
+    const again = adopt(8, grant('a', { dueAt: start + 5 }));
+    expect(again).not.toBe(first);
+    expect(again.endsAtMonotonic).toBe(LIFE);
+    const other = { obtainedAt: wall.now(), expiresAt: wall.now() + 2 * LIFE };
+    expect(adopt(9, grant('b', other)).endsAtMonotonic).toBe(600_000 + 2 * LIFE);
+  });
+
   test('announces a new value once, with reason and source', () => {
     const adoption: Adoption = { source: 'upstream', reason: 'due', announceFirst: true };
     const { record } = adopt(1, grant('a'), adoption);
