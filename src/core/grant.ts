@@ -34,7 +34,7 @@ export function savedToken(grant: Grant, askedAt: number): ReceivedToken | undef
   try {
     return receivedToken(grant, { obtainedAt: askedAt });
   } catch {
-    const { refreshToken: value } = grant ?? {};
+    const value = readRefreshToken(grant);
     return isRefreshToken(value) ? { value, expiresAt: undefined } : undefined;
   }
 }
@@ -60,6 +60,15 @@ export function receivedToken(
     );
   }
   return { value, expiresAt: obtainedAt + Math.round(lifeSeconds * 1_000) };
+}
+
+/** A getter of a foreign object may throw; what it throws is not passed on. */
+function readRefreshToken(grant: Grant | undefined): unknown {
+  try {
+    return grant?.refreshToken;
+  } catch {
+    return undefined;
+  }
 }
 
 function isRefreshToken(value: unknown): value is string {
@@ -138,8 +147,10 @@ function checkedResult(result: unknown, value: string): StoredGrant['result'] & 
   return withoutValue(JSON.parse(text), value);
 }
 
-/** What is not a number may be a token in the wrong place. */
+/** Describes what stands in place of a number. A string may be a token in the wrong field, so only its length is told. */
 function describeNumber(value: unknown): string {
+  if (value === undefined) return 'none';
+  if (typeof value === 'string') return value === '' ? 'an empty string' : `a string of ${value.length} characters`;
   return typeof value === 'number' ? describeValue(value) : describeKind(value);
 }
 

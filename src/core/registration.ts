@@ -4,6 +4,7 @@ import type { JsonObject } from './json.js';
 import { isJsonObject, jsonOf } from './json.js';
 import { describeKind, describeWord } from './redact.js';
 import type { AccessTokenMode } from './refresher.js';
+import { assertNoStrayCharacter } from './stray-characters.js';
 import { assertAppid, assertSubject, type TokenKey, tokenKey } from './token-key.js';
 
 /**
@@ -91,6 +92,8 @@ export function planRegistration(
     throw new TypeError(`accessToken must be 'stable' or 'plain', got ${describeWord(accessToken)}`);
   }
   if (!Array.isArray(tasks)) throw new TypeError(`tasks must be an array, got ${describeKind(tasks)}`);
+  // `map` passes over holes, so that a task would be missing without a word.
+  if (Object.keys(tasks).length < tasks.length) throw new TypeError('tasks must be an array without holes');
   return {
     appid,
     secret: input['secret'] as string | undefined,
@@ -108,6 +111,7 @@ function assertSecret(input: Record<string, unknown>): void {
       `secret must be a string of 1 to ${MAX_SECRET_LENGTH} characters where it is given, got ${got}`,
     );
   }
+  assertNoStrayCharacter('secret', secret);
 }
 
 function planTask(
@@ -141,6 +145,11 @@ function checkedParams(params: unknown): JsonObject | ParamsFunction | undefined
   if (!isRecord(params)) {
     throw new TypeError(`params must be an object, a function or a URL, got ${describeKind(params)}`);
   }
+  if (isEmptyInstance(params)) {
+    throw new TypeError(
+      'params must be an object with fields of its own, got an instance of a class without any, such as a promise or a Map',
+    );
+  }
   const text = jsonOf(params);
   if (text === undefined) throw new TypeError('params must be JSON');
   if (!text.startsWith('{')) throw new TypeError('params must be an object in JSON too');
@@ -157,6 +166,13 @@ function checkedParams(params: unknown): JsonObject | ParamsFunction | undefined
 function isAtMostDeep(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return true;
   return depth > 0 && Object.values(value).every((member) => isAtMostDeep(member, depth - 1));
+}
+
+/** Tells a promise, a `Map` and their like, which become `{}` in JSON, from an object with content, of any realm. */
+function isEmptyInstance(value: Record<string, unknown>): boolean {
+  if (Object.keys(value).length > 0) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype !== null && Object.getPrototypeOf(prototype) !== null;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -20,7 +20,7 @@ export function createAccessTokenRefresher(clock: Pick<Clock, 'random'>): Refres
       const grant = await askStable(context, false);
       const answer = (await mustForce(context, grant)) ? await askStable(context, true) : grant;
       const { expiresInSeconds } = answer;
-      if (!(expiresInSeconds > 0)) return answer;
+      if (typeof expiresInSeconds !== 'number' || !(expiresInSeconds > 0)) return answer;
       return { ...answer, dueInSeconds: dueInSeconds(expiresInSeconds, clock.random()) };
     },
   };

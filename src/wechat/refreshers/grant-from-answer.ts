@@ -37,7 +37,7 @@ export function assertHolder(key: TokenKey, field: string, holder: string | unde
   });
 }
 
+/** What is no number is handed on as it came, so that the error says what WeChat answered. */
 function readSeconds(value: unknown): number {
-  if (typeof value === 'number') return value;
-  return typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : Number.NaN;
+  return typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : (value as number);
 }

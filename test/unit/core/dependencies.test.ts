@@ -49,6 +49,33 @@ describe('assertNoCycle', () => {
     expect(() => check(key('a'), edges)).toThrow(`dependsOn goes in a circle: ${path}`);
   });
 
+  test('a chain without an end is a TypeError, not a stack overflow', () => {
+    let serial = 0;
+    const endless = { type: 'a', dependsOn: () => [key('a', `s${serial++}`)], refresh: () => Promise.reject() };
+    expect(() => assertNoCycle(key('a'), () => endless)).toThrow(TypeError);
+    expect(() => assertNoCycle(key('a'), () => endless)).toThrow('dependsOn of a leads through more than 16 keys');
+  });
+
+  test.each([15, 16])('a chain of %i keys is fine as long as it is at most 16', (length) => {
+    const edges = Object.fromEntries(
+      Array.from({ length: length - 1 }, (_, index) => [`t${index}`, [key(`t${index + 1}`)]]),
+    );
+    expect(() => check(key('t0'), edges)).not.toThrow();
+  });
+
+  test('an iteration without an end is a TypeError', () => {
+    const endless = {
+      type: 'a',
+      *dependsOn(): Generator<TokenKey> {
+        for (let serial = 0; ; serial++) yield key('b', `s${serial}`);
+      },
+      refresh: () => Promise.reject(),
+    } as unknown as Refresher;
+    expect(() => assertNoCycle(key('a'), (type) => (type === 'a' ? endless : undefined))).toThrow(
+      'dependsOn of a failed',
+    );
+  });
+
   test.each<[unknown, string]>([
     [{ appid: 'a b', type: 'b' }, 'appid must be'],
     [{ appid: 'wx1', type: '' }, 'type must be'],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { receivedToken, storedGrant } from '../../../src/core/grant.js';
+import { receivedToken, savedToken, storedGrant } from '../../../src/core/grant.js';
 import { withValue } from '../../../src/core/key-document.js';
 import type { Grant } from '../../../src/core/refresher.js';
 import { everythingShown } from '../wechat/failure.js';
@@ -60,17 +60,17 @@ describe('storedGrant', () => {
     [31_536_000.001, '31536000.001'],
     [Number.NaN, 'NaN'],
     [Number.POSITIVE_INFINITY, 'Infinity'],
-    ['0', 'a string'],
+    ['0', 'a string of 1 characters'],
     ['', 'an empty string'],
-    ['x', 'a string'],
-    ['7200x', 'a string'],
-    ['x7200', 'a string'],
-    [' 7200', 'a string'],
-    ['1e3', 'a string'],
-    ['-7200', 'a string'],
-    ['.5', 'a string'],
+    ['x', 'a string of 1 characters'],
+    ['7200x', 'a string of 5 characters'],
+    ['x7200', 'a string of 5 characters'],
+    [' 7200', 'a string of 5 characters'],
+    ['1e3', 'a string of 3 characters'],
+    ['-7200', 'a string of 5 characters'],
+    ['.5', 'a string of 2 characters'],
     [null, 'null'],
-    [undefined, 'undefined'],
+    [undefined, 'none'],
     [[7_200], 'an array'],
   ])('a lifetime of %j is refused', (expiresInSeconds, got) => {
     expect(refusal(() => stored({ expiresInSeconds }))).toBe(
@@ -203,4 +203,15 @@ describe('receivedToken', () => {
   test('the longest is accepted', () => {
     expect(received({ refreshToken: 'r'.repeat(16_384) })?.value).toHaveLength(16_384);
   });
+});
+
+test('the refresh token of a grant whose getter throws is left out, and what it throws is not passed on', () => {
+  const grant = {
+    value: 'v',
+    expiresInSeconds: 7_200,
+    get refreshToken(): string {
+      throw new Error('CANARY');
+    },
+  };
+  expect(savedToken(grant, 1)).toBeUndefined();
 });

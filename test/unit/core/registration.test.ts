@@ -150,3 +150,34 @@ describe('a plan', () => {
     expect(Object.keys(plan(task({ params })).tasks[0]?.params as object)).toEqual(['__proto__']);
   });
 });
+
+describe('input that would be stored as something else', () => {
+  const plan = (input: object) => planRegistration({ appid: 'wx1', ...input }, () => {});
+
+  test.each([
+    ['a promise', Promise.resolve({ refresh_token: 'CANARY' })],
+    ['a Map', new Map([['refresh_token', 'CANARY']])],
+    ['a Set', new Set(['CANARY'])],
+  ])('params that are %s are a TypeError', (_, params) => {
+    expect(() => plan({ tasks: [{ type: 't', params }] })).toThrow(
+      'params must be an object with fields of its own, got an instance of a class without any',
+    );
+  });
+
+  test.each([{}, Object.create(null), { a: new Date(0) }])(
+    'params that are a plain object are accepted: %#',
+    (params) => {
+      expect(() => plan({ tasks: [{ type: 't', params }] })).not.toThrow();
+    },
+  );
+
+  test('tasks with a hole are a TypeError, because the task that is missing would not be noticed', () => {
+    const tasks = ['t', 't'];
+    delete tasks[0];
+    expect(() => plan({ tasks })).toThrow(new TypeError('tasks must be an array without holes'));
+  });
+
+  test('a secret with a line feed at its end is a TypeError that does not show it', () => {
+    expect(() => plan({ secret: 'CANARY\n' })).toThrow(new TypeError('secret must not end with white space (U+000A)'));
+  });
+});

@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest';
+import { assertNoStrayCharacter } from '../../../src/core/stray-characters.js';
+
+const SECRET = 'CANARY0123456789abcdef';
+
+describe('a secret is refused without being shown', () => {
+  test.each([
+    [`${SECRET}\n`, 'end with white space (U+000A)'],
+    [`${SECRET}\r`, 'end with white space (U+000D)'],
+    [` ${SECRET}`, 'begin with white space (U+0020)'],
+    [`${SECRET}\u3000`, 'end with white space (U+3000)'],
+    [`${SECRET}\u00a0`, 'end with white space (U+00A0)'],
+    [`\ufeff${SECRET}`, 'begin with an invisible character (U+FEFF)'],
+    [`${SECRET}\u200b`, 'end with an invisible character (U+200B)'],
+    [`\u202a${SECRET}`, 'begin with an invisible character (U+202A)'],
+    [`${SECRET}\u00ad`, 'end with an invisible character (U+00AD)'],
+    [`\u0000${SECRET}`, 'begin with a control character (U+0000)'],
+    [`${SECRET}\u007f`, 'end with a control character (U+007F)'],
+    [`"${SECRET}"`, 'be in quotation marks'],
+    [`'${SECRET}'`, 'be in quotation marks'],
+    [`\u201c${SECRET}\u201d`, 'be in quotation marks'],
+    [`\u300c${SECRET}\u300d`, 'be in quotation marks'],
+    [`${SECRET}\u200b${SECRET}`, `hold an invisible character (U+200B) as character ${SECRET.length + 1}`],
+  ])('%j', (secret, words) => {
+    expect(() => assertNoStrayCharacter('secret', secret)).toThrow(new TypeError(`secret must not ${words}`));
+    expect(words).not.toContain('CANARY');
+  });
+});
+
+describe('a secret is accepted', () => {
+  test.each([
+    SECRET,
+    `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----`,
+    `"${SECRET}`,
+    `${SECRET}'`,
+    'with a space inside',
+    '\u5bc6\u7801',
+    '"',
+  ])('%j', (secret) => {
+    expect(() => assertNoStrayCharacter('secret', secret)).not.toThrow();
+  });
+});
