@@ -1,28 +1,36 @@
-/** The version of a document that was read as absent: no version that an earlier read shows is newer. */
-const ABSENT = Number.POSITIVE_INFINITY;
+/** Noted in place of a version where a read has found no document. */
+const ABSENT = Symbol('absent');
+
+/**
+ * How an answer relates to what became known while it was read: `news` is to be adopted, `old` says nothing new, and `unclear`
+ * means that either may be newer, so that the document has to be read again.
+ */
+export type Judgement = 'news' | 'old' | 'unclear';
 
 /** A read that is under way, and what has become known of its documents since it began. */
 export interface OpenRead {
-  /** Whether nothing became known since the read began that an answer with this version would undo. */
-  isNews(id: string, version: number | undefined): boolean;
+  /**
+   * Judges the answer for one document.
+   *
+   * @param version - the version that the read shows; `undefined` where it shows no document.
+   */
+  judge(id: string, version: number | undefined): Judgement;
   end(): void;
 }
 
 /**
- * Orders the answers of reads that overlap. An answer says what was stored at some moment since its read began, and what was
- * adopted meanwhile may be newer: versions decide, and an absence, which has none, gives way.
+ * Orders the answers of reads that overlap. An answer shows what was stored at some moment since its read began. Of two
+ * versions the higher one is newer; an absence has no version, so beside a version it is unclear which of them came first.
  */
 export class OpenReads {
-  readonly #open = new Set<Map<string, number>>();
+  readonly #open = new Set<Map<string, number | typeof ABSENT>>();
 
+  /** Begins to note what becomes known, until the read is ended. */
   begin(): OpenRead {
-    const known = new Map<string, number>();
+    const known = new Map<string, number | typeof ABSENT>();
     this.#open.add(known);
     return {
-      isNews: (id, version) => {
-        const other = known.get(id);
-        return other === undefined || (version !== undefined && version > other);
-      },
+      judge: (id, version) => judge(known.get(id), version),
       end: () => {
         this.#open.delete(known);
       },
@@ -34,8 +42,15 @@ export class OpenReads {
     for (const known of this.#open) known.set(id, version);
   }
 
-  /** Notes for every read under way that there was no document, so that what they show of it has to be read again. */
+  /** Notes for every read under way that another one has found no document. */
   noteAbsence(id: string): void {
     for (const known of this.#open) known.set(id, ABSENT);
   }
+}
+
+function judge(known: number | typeof ABSENT | undefined, version: number | undefined): Judgement {
+  if (known === undefined) return 'news';
+  if (known === ABSENT) return version === undefined ? 'old' : 'unclear';
+  if (version === undefined) return 'unclear';
+  return version > known ? 'news' : 'old';
 }

@@ -165,10 +165,10 @@ export class Registry {
           if (isClosing()) throw closedError();
           const { id, version } = document;
           // A page may have been read before the document was changed or deleted.
-          if (listing.isNews(id, version)) {
+          if (listing.judge(id, version) === 'news') {
             doubtful.delete(id);
             await this.#adoptDocument(id, document);
-          } else if (this.#held(id)?.version !== version) {
+          } else {
             doubtful.add(id);
           }
         }
@@ -202,9 +202,10 @@ export class Registry {
     if (before !== undefined && before.version > app.version) return;
     this.#unreadable.delete(app.appid);
     this.#apps.set(app.appid, app);
-    this.#openReads.noteVersion(appDocumentId(app.appid), app.version);
     this.#known?.set(appDocumentId(app.appid), true);
-    if (before?.version !== app.version) this.#listener.registrationChanged(app.appid);
+    if (before?.version === app.version) return;
+    this.#openReads.noteVersion(appDocumentId(app.appid), app.version);
+    this.#listener.registrationChanged(app.appid);
   }
 
   setTask(task: RegisteredTask): void {
@@ -212,8 +213,9 @@ export class Registry {
     const held = this.#tasks.of(key);
     if (held !== undefined && held.version > version) return;
     const isAnother = held?.version !== version || held.functionMissing !== functionMissing;
+    // What a read shows that began while this version was held already is newer, so only another version is noted.
+    if (held?.version !== version) this.#openReads.noteVersion(documentId('task', key), version);
     held?.become(task);
-    this.#openReads.noteVersion(documentId('task', key), version);
     // Params functions exist only in memory: these tasks are never evicted.
     if (hasParamsFunction(task)) this.#known?.delete(documentId('task', task.key));
     else this.#known?.set(documentId('task', task.key), true);
@@ -283,16 +285,30 @@ export class Registry {
   }
 
   async #readAll(ids: readonly string[], read: ReadDocuments): Promise<void> {
+    let unclear = await this.#readOnce(ids, read);
+    while (unclear.length > 0) unclear = await this.#readOnce(unclear, (again) => this.#store.get(again));
+    for (const id of ids) this.#note(id);
+  }
+
+  /**
+   * Reads documents and adopts what is news.
+   *
+   * @returns the ids that have to be read again, because something became known of them meanwhile.
+   */
+  async #readOnce(ids: readonly string[], read: ReadDocuments): Promise<readonly string[]> {
+    const unclear: string[] = [];
     const reading = this.#openReads.begin();
     try {
       const documents = await read(ids);
       for (const [index, id] of ids.entries()) {
-        if (reading.isNews(id, documents[index]?.version)) await this.#adoptDocument(id, documents[index]);
+        const judgement = reading.judge(id, documents[index]?.version);
+        if (judgement === 'news') await this.#adoptDocument(id, documents[index]);
+        else if (judgement === 'unclear') unclear.push(id);
       }
     } finally {
       reading.end();
     }
-    for (const id of ids) this.#note(id);
+    return unclear;
   }
 
   /** That a task is not there is worth knowing only where the app is: made-up names must leave nothing behind. */

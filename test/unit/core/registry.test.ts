@@ -254,17 +254,43 @@ describe('reload', () => {
     expect(taskIds().sort()).toEqual(['wx1/b', 'wx2/b']);
   });
 
-  test('that finds nothing removes nothing that was adopted while it was under way', async () => {
-    const version = await write(TASK, {});
-    await remove(TASK);
-    const app = { appid: 'wx1', secret: 'S', accessToken: undefined, version };
-    const task = { key: KEY, params: undefined, notify: undefined, functionMissing: false, version };
-    faulty.before = () => {
-      registry.setApp(app);
-      registry.setTask(task);
+  test('that finds nothing removes nothing that was registered while it was under way', async () => {
+    faulty.afterGet = async () => {
+      faulty.afterGet = () => {};
+      const appVersion = await write(APP, { secret: 'S' });
+      const version = await write(TASK, {});
+      registry.setApp({ appid: 'wx1', secret: 'S', accessToken: undefined, version: appVersion });
+      registry.setTask({ key: KEY, params: undefined, notify: undefined, functionMissing: false, version });
     };
     await Promise.all([registry.reload(APP), registry.reload(TASK)]);
-    expect([registry.app('wx1'), taskIds()]).toEqual([app, ['wx1/access_token']]);
+    expect([registry.app('wx1')?.secret, taskIds()]).toEqual(['S', ['wx1/access_token']]);
+  });
+
+  test('that finds nothing reads again what was adopted from an older page meanwhile, and forgets it', async () => {
+    for (const id of [APP, TASK]) await write(id, {});
+    let reading: Promise<void> | undefined;
+    let hold: Promise<void> | undefined;
+    let release = (): void => {};
+    faulty.afterList = async (prefix) => {
+      if (prefix !== 'task') return;
+      await remove(TASK);
+      hold = new Promise((resolve) => {
+        release = resolve;
+      });
+      // The read has found nothing, but its answer comes after the page has been adopted.
+      faulty.afterGet = () => hold;
+      reading = registry.reload(TASK);
+      await clock.advance(0);
+    };
+    await Promise.all([
+      registry.load(),
+      (async () => {
+        while (taskIds().length === 0) await clock.advance(0);
+        release();
+        await reading;
+      })(),
+    ]);
+    expect(taskIds()).toEqual([]);
   });
 
   test('of a task of a newer release leaves the one that is known', async () => {
@@ -277,20 +303,18 @@ describe('reload', () => {
   });
 
   test.each([APP, TASK])('of %s leaves alone what was registered while the store was read', async (id) => {
-    const version = await write(APP, { secret: 'old' });
+    await write(APP, { secret: 'old' });
     await write(TASK, { params: { a: 'old' } });
     await registry.load();
-    faulty.before = () => {
-      registry.setApp({ appid: 'wx1', secret: 'new', accessToken: undefined, version: version + 9 });
-      registry.setTask({
-        key: KEY,
-        params: { a: 'new' },
-        notify: undefined,
-        functionMissing: false,
-        version: version + 9,
-      });
-    };
     await remove(id);
+    // The read finds nothing; the registration comes before that is answered.
+    faulty.afterGet = async () => {
+      faulty.afterGet = () => {};
+      const appVersion = await write(APP, { secret: 'new' });
+      const version = await write(TASK, { params: { a: 'new' } });
+      registry.setApp({ appid: 'wx1', secret: 'new', accessToken: undefined, version: appVersion });
+      registry.setTask({ key: KEY, params: { a: 'new' }, notify: undefined, functionMissing: false, version });
+    };
     await registry.reload(id);
     expect([registry.app('wx1')?.secret, registry.task(KEY)?.params]).toEqual(['new', { a: 'new' }]);
   });
