@@ -2,13 +2,13 @@ import { safeCause } from './errors.js';
 import type { Refresher } from './refresher.js';
 import { assertAppid, assertSubject, assertTypeName, keyId, type TokenKey } from './token-key.js';
 
-/** Far more than any token needs. What goes beyond has no end: each dependency names another one. */
+/** Longer than the chain of any token. A chain that is longer has no end: each dependency names another one. */
 const MAX_DEPTH = 16;
 const MAX_DEPENDENCIES = 64;
 
 /**
- * @throws TypeError when what a key depends on leads back to itself, or `dependsOn` names something that is no key, or more than 64 keys, or
- *   a chain of more than 16.
+ * @throws TypeError when what a key depends on leads back to itself or through more than 16 keys, or when `dependsOn` names
+ *   something that is no key, or more than 64 keys.
  */
 export function assertNoCycle(
   key: TokenKey,

@@ -23,7 +23,7 @@ export interface FollowerParts {
   readonly failures: Failures;
   readonly writer: GrantWriter;
   readonly clock: Clock;
-  /** Whether the manager is being closed: then nothing more is read, and nothing is tried again. */
+  /** Tells whether the manager is being closed: then nothing more is read, and nothing is retried. */
   readonly isClosing: () => boolean;
   /** Whether WeChat pushes tokens of this type, so that others may wait for one. */
   readonly isPushed: (type: string) => boolean;

@@ -37,7 +37,7 @@ export function assertHolder(key: TokenKey, field: string, holder: string | unde
   });
 }
 
-/** What is no number is handed on as it came, so that the error says what WeChat answered. */
+/** Reads a lifetime. A value that is no number is returned as it came, so that the error says what WeChat answered. */
 function readSeconds(value: unknown): number {
   return typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : (value as number);
 }
