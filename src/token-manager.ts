@@ -322,8 +322,8 @@ export class TokenManager<Custom extends string = never> {
     assertNoCycle(key, (name) => this.#refreshers.get(name));
     this.#engine.records.lookAtClock();
     if (this.#engine.isClosed) throw closedError();
-    const early = await deadline.race(this.#engine.early.record(key));
-    if (early !== undefined && this.#engine.records.leftMs(early) > minValidityMs) return early;
+    const early = await deadline.race(this.#engine.early.record(key, minValidityMs));
+    if (early !== undefined) return early;
     await deadline.race(this.#engine.start());
     return this.#engine.source.acquire(key, minValidityMs, deadline);
   }

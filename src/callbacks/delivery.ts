@@ -14,6 +14,7 @@ import { TokenError, toTokenError } from '../core/errors.js';
 import { tokenEvent } from '../core/events.js';
 import { failureFacts } from '../core/failure-facts.js';
 import { type KeyDocument, nextDueAt, readKeyDocument, type StoredGrant } from '../core/key-document.js';
+import { dueOf } from '../core/refresh-policy.js';
 import { isStillRegistered } from '../core/registration-check.js';
 import { secretHash } from '../core/secret-hash.js';
 import type { Due, Lease } from '../core/store.js';
@@ -110,14 +111,14 @@ export class Delivery {
     const keyDocument = await writer.read(this.#key);
     const at = lookAt(this.#owed(document, keyDocument));
     // Where there is no token, none is to be expected before somebody may try for one.
-    const due = this.#due(at ?? nextDueAt(keyDocument));
+    const due = this.#due(at ?? nextDueAt(keyDocument, clock.now()));
     await store.set(id, seal(id, deliveryContent(document)), document.version, { due });
     return at !== undefined && at <= clock.now();
   }
 
   /** With nothing to deliver, it is time to look when the next token has been delivered, or should have been. */
   #dueAfter(grant: StoredGrant | undefined): Due {
-    return this.#due(grant?.dueAt ?? 0);
+    return this.#due(grant === undefined ? 0 : dueOf(grant, this.#parts.engine.clock.now()));
   }
 
   #due(at: number): Due {

@@ -17,7 +17,8 @@ const MAX_EXPONENT = 30;
 /** While callers are turned away because of a passing failure, an attempt is made at least this often. */
 export const MAX_WAIT_OF_CALLERS_MS = 5_000;
 const SLOW_RETRY_MS = 600_000;
-const LONGEST_RETRY_MS = 24 * 3_600_000;
+/** No error keeps a key waiting for longer, whatever it says. */
+export const LONGEST_RETRY_MS: number = 24 * 3_600_000;
 
 /** How long to wait after a failed attempt: exponential with full jitter, a function of its input alone. */
 export function backoffDelayMs(input: BackoffInput): number {

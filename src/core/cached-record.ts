@@ -9,6 +9,7 @@ export interface CachedRecordInput {
   readonly version: number;
   readonly rotation: Rotation | undefined;
   readonly endsAtMonotonic: number;
+  readonly dueAtMonotonic: number;
   readonly confirmedAtMonotonic: number | undefined;
   readonly dueAt: number;
   readonly isFromTheFuture: boolean;
@@ -23,6 +24,7 @@ const ENDS_AT_MONOTONIC = 4;
 const CONFIRMED_AT_MONOTONIC = 5;
 const DUE_AT = 6;
 const CHECK_AT = 7;
+const DUE_AT_MONOTONIC = 8;
 const UNCONFIRMED = Number.NEGATIVE_INFINITY;
 
 /**
@@ -42,7 +44,7 @@ export class CachedRecord {
   readonly #readResult: ReadResult;
 
   constructor(input: CachedRecordInput) {
-    const { key, grant, version, endsAtMonotonic, confirmedAtMonotonic = UNCONFIRMED, dueAt } = input;
+    const { key, grant, version, endsAtMonotonic, dueAtMonotonic, confirmedAtMonotonic = UNCONFIRMED, dueAt } = input;
     const { obtainedAt, expiresAt, dueAt: storedDueAt, value } = grant;
     this.key = key;
     this.value = value;
@@ -50,7 +52,10 @@ export class CachedRecord {
     this.isFromTheFuture = input.isFromTheFuture;
     this.promise = undefined;
     // In the order of the constants above.
-    this.#instants = [obtainedAt, expiresAt, storedDueAt, version, endsAtMonotonic, confirmedAtMonotonic, dueAt, 0];
+    this.#instants = [
+      ...[obtainedAt, expiresAt, storedDueAt, version, endsAtMonotonic, confirmedAtMonotonic],
+      ...[dueAt, 0, dueAtMonotonic],
+    ];
     this.#readResult = input.readResult;
   }
 
@@ -86,7 +91,12 @@ export class CachedRecord {
     this.#instants[CONFIRMED_AT_MONOTONIC] = at;
   }
 
-  /** When it is due in this process. */
+  /** When it is due by the monotonic clock, which no change of the wall clock moves. */
+  get dueAtMonotonic(): number {
+    return this.#at(DUE_AT_MONOTONIC);
+  }
+
+  /** When it is due in this process, by the wall clock. */
   get dueAt(): number {
     return this.#at(DUE_AT);
   }

@@ -5,7 +5,6 @@ import type { DueTimes } from './due-times.js';
 import type { Failures } from './failures.js';
 import { type KeyDocument, readKeyDocument, reportedGrant } from './key-document.js';
 import type { Records } from './records.js';
-import { dueOf } from './refresh-policy.js';
 import type { RefreshReason } from './refresher.js';
 import type { Registry } from './registry.js';
 import type { SharedPace } from './shared-pace.js';
@@ -86,7 +85,7 @@ export class ClaimedKeys {
     }
     const document = await reader.read(lease.document, readKeyDocument);
     failures.learn(key, document);
-    const order = this.#isHeld(key) && !this.#isUnwritten(key) ? orderOf(document, clock.now()) : undefined;
+    const order = this.#isHeld(key) && !this.#isUnwritten(key) ? this.#orderOf(key, document) : undefined;
     const { outcome, unused }: Done =
       order === undefined
         ? { outcome: 'left', unused: lease }
@@ -123,6 +122,14 @@ export class ClaimedKeys {
     return { outcome: isSettled ? 'settled' : hasLanded ? 'tried' : 'left', unused: flight.takeClaim()?.lease };
   }
 
+  /** Returns what is to be done; `undefined` when the key is not due after all. */
+  #orderOf(key: TokenKey, document: KeyDocument): Order | undefined {
+    const reported = reportedGrant(document);
+    if (reported !== undefined) return { reason: 'stale', stale: reported.value };
+    if (document.grant !== undefined && !this.#parts.records.isGrantDue(key, document.grant)) return undefined;
+    return { reason: 'due', stale: undefined };
+  }
+
   /** What the store has not taken is offered to it by itself, and nothing else is asked for meanwhile. */
   #isUnwritten(key: TokenKey): boolean {
     const { records } = this.#parts;
@@ -142,12 +149,4 @@ export class ClaimedKeys {
     const looks = LEAVE_TO_OTHERS_LOOKS.least + clock.random() * LEAVE_TO_OTHERS_LOOKS.spread;
     return Math.min(MAX_PAUSE_MS, clock.lookEveryMs * looks * 2 ** Math.max(0, passes - SHORT_PAUSES));
   }
-}
-
-/** What is to be done; `undefined` when the key is not due after all. */
-function orderOf(document: KeyDocument, now: number): Order | undefined {
-  const reported = reportedGrant(document);
-  if (reported !== undefined) return { reason: 'stale', stale: reported.value };
-  if (document.grant !== undefined && dueOf(document.grant, now) > now) return undefined;
-  return { reason: 'due', stale: undefined };
 }

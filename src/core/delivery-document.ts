@@ -82,6 +82,6 @@ export function owedAt(
   if (delivered?.target === target && !isNew) return undefined;
   // A failure that is noted as to come was noted by a wrong clock.
   if (failing === undefined || failing.target !== target || failing.failedAt > now + FUTURE_TOLERANCE_MS) return 0;
-  if (failing.retryAt !== undefined) return failing.retryAt;
+  if (failing.retryAt !== undefined) return Math.min(failing.retryAt, now + (failing.retryAt - failing.failedAt));
   return failing.recordVersion < recordVersion ? 0 : 'never';
 }

@@ -57,6 +57,12 @@ export class DueQueue<Item extends Queued> {
     return item;
   }
 
+  /** Moves every instant by `ms`. */
+  shift(ms: number): void {
+    for (let place = 0; place < this.#items.length; place++) this.#dues[place] = (this.#dues[place] as number) + ms;
+    this.#compact();
+  }
+
   #enter(item: Item): void {
     const place = this.#free.pop() ?? this.#items.length;
     item.place = place;

@@ -1,7 +1,8 @@
+import type { CachedRecord } from './cached-record.js';
 import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
-import { contentWithTrying, type KeyDocument, nextDueAt, readKeyDocument } from './key-document.js';
-import { dueOf } from './refresh-policy.js';
+import { contentWithTrying, heldBackUntil, type KeyDocument, nextDueAt, readKeyDocument } from './key-document.js';
+import { dueOf, FUTURE_TOLERANCE_MS } from './refresh-policy.js';
 import { isStillRegistered } from './registration-check.js';
 import type { Lease, StoredDocument } from './store.js';
 import type { StoreClock } from './store-clock.js';
@@ -33,12 +34,26 @@ export class DueTimes {
     if (stored === undefined && !(await isStillRegistered(this.#store, key, true))) return false;
     const found = await this.#reader.read(stored, readKeyDocument);
     const document = isTried ? { ...found, report: undefined } : found;
-    return this.#write(key, document, Math.max(at, nextDueAt(document)), lease);
+    return this.#write(key, document, Math.max(at, nextDueAt(document, this.#clock.now())), lease);
   }
 
   /** What held back the attempts has gone: a key that has failed, or was put off, is due now. */
   async hurry(key: TokenKey): Promise<void> {
     await this.#hurryIfHeldBack(key, await this.#stored(key));
+  }
+
+  /**
+   * Moves the stored due of a record to an earlier instant: the clock was set back since it was stored, so it would come too
+   * late. A record that another process has moved, or replaced, is left as it is.
+   */
+  async bringForward({ key, version, storedDueAt }: CachedRecord, at: number): Promise<void> {
+    const stored = await this.#stored(key);
+    if (stored?.due === undefined || stored.due.at <= at + FUTURE_TOLERANCE_MS) return;
+    const document = await this.#reader.read(stored, readKeyDocument);
+    const { grant, recordVersion } = document;
+    if (grant === undefined || recordVersion !== version || grant.dueAt !== storedDueAt) return;
+    const moved = { ...document, grant: { ...grant, dueAt: Math.round(at) } };
+    await this.#write(key, moved, Math.max(at, heldBackUntil(document.trying, this.#clock.now())));
   }
 
   /** The same for every key of an app. */

@@ -58,15 +58,37 @@ export class EarlyAnswers {
     return hasSecret(registry, appid, fits);
   }
 
-  /** The record of a task that needs no attention; `undefined` where the whole has to be waited for. */
-  async record(key: TokenKey): Promise<CachedRecord | undefined> {
-    const { registry, records, follower, isStarted } = this.#parts;
+  /**
+   * Returns the record of a task that needs no attention; `undefined` where the whole has to be waited for. A usable record in
+   * memory answers without the store, which may have gone since: a start that does not complete says nothing about it.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
+   */
+  async record(key: TokenKey, wishMs: number): Promise<CachedRecord | undefined> {
+    const { records, follower, isStarted } = this.#parts;
     if (isStarted()) return undefined;
-    await this.#readTask(key);
-    if (registry.task(key) === undefined || !registry.knows(key.appid)) return undefined;
-    const held = records.cache.get(key) ?? (await follower.read(key));
-    if (held === undefined || records.isDue(held)) return undefined;
-    return records.leftMs(held) > records.minValidityMs(held) ? held : undefined;
+    const held = records.cache.get(key);
+    const isFresh = held !== undefined && !records.isDue(held) && !records.needsConfirmation(held);
+    if (isFresh && this.#isRegistered(key) && this.#lasts(held, wishMs)) return held;
+    try {
+      await this.#readTask(key);
+    } catch (error) {
+      if (isUnavailable(error) && held !== undefined && this.#lasts(held, wishMs)) return held;
+      throw error;
+    }
+    if (!this.#isRegistered(key)) return undefined;
+    const found = records.cache.get(key) ?? (await follower.read(key));
+    return found !== undefined && !records.isDue(found) && this.#lasts(found, wishMs) ? found : undefined;
+  }
+
+  #isRegistered(key: TokenKey): boolean {
+    const { registry } = this.#parts;
+    return registry.task(key) !== undefined && registry.knows(key.appid);
+  }
+
+  #lasts(held: CachedRecord, wishMs: number): boolean {
+    const { records } = this.#parts;
+    return records.leftMs(held) > Math.max(records.minValidityMs(held), wishMs);
   }
 
   /** A store that fails here has its say in the start that is under way, and is not asked once more. */
@@ -82,6 +104,10 @@ export class EarlyAnswers {
       await started;
     }
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return isTokenError(error) && error.code === 'STORE_UNAVAILABLE';
 }
 
 function hasSecret(registry: Registry, appid: string, fits: (secret: string) => boolean): boolean {

@@ -322,10 +322,9 @@ export class Engine {
   }
 
   #wentBack(): void {
-    for (const { key } of this.records.distrust()) {
-      this.source.reschedule(key);
-      this.#scheduling.hurry(key);
-    }
+    const late = this.records.distrust();
+    this.#scheduling.bringForward(late);
+    for (const { key } of late) this.source.reschedule(key);
     this.#scheduling.schedule.check();
   }
 

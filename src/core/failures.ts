@@ -3,14 +3,14 @@ import { seal } from './document-codec.js';
 import { type TokenError, withFacts } from './errors.js';
 import { type Events, tokenEvent } from './events.js';
 import { failureError, failureFacts } from './failure-facts.js';
-import { contentWithTrying, type KeyDocument, type Trying, withDue } from './key-document.js';
+import { contentWithTrying, heldBackUntil, type KeyDocument, nextDueAt, type Trying, withDue } from './key-document.js';
 import type { RecordCache, RememberedFailure } from './record-cache.js';
-import { FUTURE_TOLERANCE_MS, lifeMs } from './refresh-policy.js';
+import { lifeMs } from './refresh-policy.js';
 import { isStillRegistered } from './registration-check.js';
 import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { documentId, type TokenKey } from './token-key.js';
+import { documentId, parseKey, type TokenKey } from './token-key.js';
 
 /** A failure that forbids attempts until some instant. */
 export interface ActiveFailure {
@@ -51,16 +51,24 @@ export class Failures {
   active(key: TokenKey, callerWaits: boolean): ActiveFailure | undefined {
     const failure = this.#cache.failure(key);
     if (failure === undefined) return undefined;
-    const isFromTheFuture = failure.trying.failedAt > this.#clock.now() + FUTURE_TOLERANCE_MS;
-    if (isFromTheFuture || failure.trying.registration !== this.#fingerprint(key)) {
+    const now = this.#clock.now();
+    const heldBackAt = heldBackUntil(failure.trying, now);
+    if (heldBackAt === 0 || failure.trying.registration !== this.#fingerprint(key)) {
       this.#cache.clearFailure(key);
       return undefined;
     }
-    const retryAt = callerWaits ? retryAtForCallers(failure.trying) : failure.trying.retryAt;
-    if (retryAt <= this.#clock.now()) return undefined;
-    const { error, retryAt: storedRetryAt } = failure.trying;
-    const facts = { ...key, hostOnly: failure.local, retryAt: storedRetryAt };
+    const retryAt = Math.min(heldBackAt, callerWaits ? retryAtForCallers(failure.trying) : heldBackAt);
+    if (retryAt <= now) return undefined;
+    const { error } = failure.trying;
+    const facts = { ...key, hostOnly: failure.local, retryAt: heldBackAt };
     return { error: failureError(error, facts), retryAt, local: failure.local };
+  }
+
+  /** Returns the keys whose failure was noted by a clock that has been set back since: it forbids nothing any more. */
+  fromTheFuture(): TokenKey[] {
+    const now = this.#clock.now();
+    const found = [...this.#cache.failures()].filter(([, { trying }]) => heldBackUntil(trying, now) === 0);
+    return found.flatMap(([id]) => parseKey(`key/${id}`) ?? []);
   }
 
   /** When the background may try again; `undefined` without a failure. */
@@ -149,7 +157,8 @@ export class Failures {
     const id = documentId('key', key);
     try {
       const content = seal(id, contentWithTrying(document, trying));
-      const options = { ...withDue(key, { ...document, trying }, hadTask), lease };
+      const failed = { ...document, trying };
+      const options = { ...withDue(key, failed, hadTask, nextDueAt(failed, this.#clock.now())), lease };
       const version = await this.#store.set(id, content, document.version, options);
       const isFirst = document.version === 0;
       if (version !== undefined && isFirst && !(await isStillRegistered(this.#store, key, hadTask))) {

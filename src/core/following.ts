@@ -56,7 +56,7 @@ export class Following {
     let document = await this.#report(key, stale);
     while (!isClosing() && clock.monotonic() < givesUpAt) {
       const { grant } = document;
-      if (grant !== undefined && records.isUsableGrant(grant)) {
+      if (grant !== undefined && records.isUsableGrant(key, grant)) {
         const isReplaced = grant.value !== stale;
         const isRefused = reportedGrant(document) === undefined;
         if (isReplaced || isRefused) return follower.adopt(key, document) as CachedRecord;
@@ -78,7 +78,7 @@ export class Following {
       if (document.grant === undefined) throw refreshDisabled(key, `and the store has no ${key.type}`);
       if (document.grant.value !== stale || reportedGrant(document) !== undefined) return document;
       const reported = { ...document, report: { value: secretHash(stale), at: clock.now() } };
-      const due = { lane: key.type, at: Math.max(clock.now(), nextDueAt(reported)) };
+      const due = { lane: key.type, at: Math.max(clock.now(), nextDueAt(reported, clock.now())) };
       const content = seal(id, contentWithTrying(reported, document.trying));
       const version = await store.set(id, content, document.version, { due });
       if (version !== undefined) return { ...reported, version };

@@ -85,7 +85,7 @@ export class GrantWriter {
           id,
           content,
           document.version,
-          setOptions(key, document, nextDueAt(document), options),
+          setOptions(key, document, nextDueAt(document, this.#clock.now()), options),
         )) !== undefined
       )
         return;
@@ -185,7 +185,10 @@ export class GrantWriter {
       await this.#release(options);
       return this.#records.adopt(key, document, current, { source: 'store', announceFirst: options.hadTask });
     }
-    const grant = { ...current, dueAt: dueAgainAt(current, this.#clock.now()) };
+    const grant = {
+      ...current,
+      dueAt: dueAgainAt(current, this.#clock.now(), this.#records.leftOfGrantMs(key, current)),
+    };
     return this.#moveDue(key, { ...document, grant }, grant, options);
   }
 

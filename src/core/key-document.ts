@@ -1,7 +1,9 @@
+import { LONGEST_RETRY_MS } from './backoff.js';
 import { unseal } from './document-codec.js';
 import type { FailureFacts } from './failure-facts.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { isJsonObject } from './json.js';
+import { dueOf, FUTURE_TOLERANCE_MS } from './refresh-policy.js';
 import type { Rotation } from './rotation.js';
 import { secretHash } from './secret-hash.js';
 import type { Due, StoredDocument } from './store.js';
@@ -99,21 +101,25 @@ export function reportedGrant({ grant, report }: KeyDocument): StoredGrant | und
   return report.value === secretHash(grant.value) ? grant : undefined;
 }
 
-/** What a document is written with so that the schedule knows of it, where there is a task. */
-export function withDue(
-  key: TokenKey,
-  document: KeyDocument,
-  hadTask: boolean,
-  at: number = nextDueAt(document),
-): { readonly due?: Due } {
+/** Returns what a document is written with so that the schedule knows of it, where there is a task. */
+export function withDue(key: TokenKey, document: KeyDocument, hadTask: boolean, at: number): { readonly due?: Due } {
   return hadTask || document.isScheduled === true ? { due: { lane: key.type, at } } : {};
 }
 
-/** When the key wants attention next. */
-export function nextDueAt(document: KeyDocument): number {
+/** Returns when the key wants attention next. An instant that a clock which was set back has left in the future is not waited for. */
+export function nextDueAt(document: KeyDocument, now: number): number {
   const { grant, trying } = document;
-  const grantDueAt = reportedGrant(document) === undefined ? (grant?.dueAt ?? 0) : 0;
-  return Math.max(grantDueAt, trying?.retryAt ?? 0);
+  const grantDueAt = grant === undefined || reportedGrant(document) !== undefined ? 0 : dueOf(grant, now);
+  return Math.max(grantDueAt, heldBackUntil(trying, now));
+}
+
+/**
+ * Returns until when a failure forbids attempts: for no longer from now than it did when it was noted, and not at all where it
+ * was noted by a clock that has been set back since.
+ */
+export function heldBackUntil(trying: Trying | undefined, now: number): number {
+  if (trying === undefined || trying.failedAt > now + FUTURE_TOLERANCE_MS) return 0;
+  return Math.min(trying.retryAt, now + Math.min(trying.retryAt - trying.failedAt, LONGEST_RETRY_MS));
 }
 
 const ESCAPE = '\u0000';

@@ -109,6 +109,11 @@ export class RecordCache {
     return this.#failures.get(keyId(key));
   }
 
+  /** Returns the ids of the keys with a failure, as `keyId` makes them, with that failure. */
+  failures(): Iterable<[id: string, failure: RememberedFailure]> {
+    return this.#failures.entries();
+  }
+
   setFailure(key: TokenKey, failure: RememberedFailure): void {
     this.#failures.set(keyId(key), failure);
   }

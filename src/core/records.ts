@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { CachedRecord } from './cached-record.js';
 import { type Events, type RefreshedEvent, tokenEvent } from './events.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
@@ -11,18 +12,24 @@ import {
   type RefreshTimes,
 } from './refresh-policy.js';
 import type { StoreClock } from './store-clock.js';
-import type { TokenKey } from './token-key.js';
+import { keyId, type TokenKey } from './token-key.js';
 import { type ReadResult, TokenRecord } from './token-record.js';
 
 /** The store is looked at again this long after it last confirmed a record. */
 const CONFIRM_EVERY_MS = 60_000;
 const LOOK_WHILE_DUE_MS = 1_000;
+/** Two readings of the clocks that differ by no more than this are noise. */
+const NOISE_MS = 250;
+/** The number of ends that are remembered of records, so that a record that is dropped and read again ends as before. */
+const MAX_REMEMBERED_ENDS = 10_000;
 
 export interface Adoption {
   readonly source: RefreshedEvent['source'];
   readonly reason?: RefreshedEvent['reason'];
   /** Whether the store holds it. */
   readonly written?: boolean;
+  /** The version of the document that a grant which the store did not take was to replace. */
+  readonly replaces?: number;
   /** Whether it is announced although nothing was known before; a changed value always is. */
   readonly announceFirst: boolean;
 }
@@ -34,6 +41,10 @@ export class Records {
   readonly #events: Events;
   readonly #times: RefreshTimes;
   readonly #readResult: ReadResult;
+  /** The version that each record which no store holds was to replace. */
+  readonly #replaced = new WeakMap<CachedRecord, number>();
+  /** The ends of records that are evicted when there are many, by key; two records of a key differ in at least one field. */
+  readonly #ends = new LRUCache<string, RememberedEnd>({ max: MAX_REMEMBERED_ENDS });
   #lastHitAt: number = Number.NEGATIVE_INFINITY;
 
   constructor(cache: RecordCache, clock: StoreClock, events: Events, times: RefreshTimes, readResult: ReadResult) {
@@ -70,7 +81,8 @@ export class Records {
     const before = this.cache.get(key);
     const written = adoption.written ?? true;
     if (before !== undefined && this.#isNewer(before, document.recordVersion, grant)) return before;
-    const cached = this.#cached(key, document, grant, written, before);
+    const cached = this.#cached(key, document, grant, written);
+    if (adoption.replaces !== undefined) this.#replaced.set(cached, adoption.replaces);
     this.cache.set(cached);
     this.#clock.watchLife(lifeMs(grant));
     const isNews = before === undefined ? adoption.announceFirst : before.value !== grant.value;
@@ -94,12 +106,34 @@ export class Records {
     return cached.isFromTheFuture ? Number.POSITIVE_INFINITY : minValidityMs(cached, this.#times);
   }
 
-  isUsableGrant(grant: StoredGrant): boolean {
-    return grant.expiresAt - this.#clock.now() > minValidityMs(grant, this.#times);
+  /** Whether a stored grant can be answered with, by both clocks where this process holds or has held it. */
+  isUsableGrant(key: TokenKey, grant: StoredGrant): boolean {
+    return this.leftOfGrantMs(key, grant) > minValidityMs(grant, this.#times);
+  }
+
+  /** Returns what is left of a stored grant, by both clocks where this process holds it or has held it lately. */
+  leftOfGrantMs(key: TokenKey, grant: StoredGrant): number {
+    const byWallMs = grant.expiresAt - this.#clock.now();
+    const end = this.#knownEnd(key, grant);
+    return end === undefined ? byWallMs : Math.min(byWallMs, end - this.#clock.monotonic());
   }
 
   isDue(cached: CachedRecord): boolean {
-    return cached.dueAt <= this.#clock.now();
+    return this.#untilDueMs(cached) <= 0;
+  }
+
+  /** Returns when a record is due on the store's clock as it is now, however that clock was set since. */
+  dueAt(cached: CachedRecord): number {
+    return this.#clock.now() + this.#untilDueMs(cached);
+  }
+
+  /** Returns whether a stored grant is due, by both clocks where it is the one that this process holds. */
+  isGrantDue(key: TokenKey, grant: StoredGrant): boolean {
+    const held = this.cache.get(key);
+    const isHeld = held !== undefined && isSameGrant(held, grant) && held.storedDueAt === grant.dueAt;
+    if (isHeld && this.isDue(held)) return true;
+    const now = this.#clock.now();
+    return dueOf(grant, now) <= now;
   }
 
   needsConfirmation(cached: CachedRecord): boolean {
@@ -115,20 +149,34 @@ export class Records {
   trust(cached: CachedRecord): void {
     const now = this.#clock.now();
     const usableMs = this.leftMs(cached) - this.minValidityMs(cached);
-    const untilDueMs = cached.dueAt - now;
+    const untilDueMs = this.#untilDueMs(cached);
     const untilLookMs = untilDueMs > 0 ? untilDueMs : Math.min(LOOK_WHILE_DUE_MS, lifeMs(cached) / 20);
     cached.checkAt = now + Math.min(usableMs, untilLookMs, this.#untilConfirmationMs(cached));
   }
 
-  /** The clock went back: whatever claims to come from the future is due, once. */
+  /**
+   * Makes every record be looked at again after the clock was set back.
+   *
+   * @returns the records whose stored due comes too late: those that claim to come from the future, which are due now, once;
+   *   and those that the stored instant would leave without half of their margin.
+   */
   distrust(): CachedRecord[] {
     this.cache.distrust();
     const now = this.#clock.now();
-    const fromTheFuture = [...this.cache.records()].filter(
-      (cached) => isFromTheFuture(cached, now) && cached.dueAt > now + FUTURE_TOLERANCE_MS,
-    );
-    for (const cached of fromTheFuture) cached.dueAt = now;
-    return fromTheFuture;
+    const late: CachedRecord[] = [];
+    for (const cached of this.cache.records()) {
+      if (isFromTheFuture(cached, now)) {
+        if (cached.dueAt <= now + FUTURE_TOLERANCE_MS) continue;
+        cached.dueAt = now;
+        late.push(cached);
+      } else if (cached.dueAt - now - this.#untilDueMs(cached) > marginMs(cached) / 2) late.push(cached);
+    }
+    return late;
+  }
+
+  /** Returns how long it is until a record is due, by whichever clock says less. */
+  #untilDueMs(cached: CachedRecord): number {
+    return Math.min(cached.dueAt - this.#clock.now(), cached.dueAtMonotonic - this.#clock.monotonic());
   }
 
   #untilConfirmationMs({ confirmedAtMonotonic }: CachedRecord): number {
@@ -136,26 +184,21 @@ export class Records {
     return CONFIRM_EVERY_MS - (this.#clock.monotonic() - confirmedAtMonotonic);
   }
 
-  #cached(
-    key: TokenKey,
-    document: KeyDocument,
-    grant: StoredGrant,
-    written: boolean,
-    before: CachedRecord | undefined,
-  ): CachedRecord {
+  #cached(key: TokenKey, document: KeyDocument, grant: StoredGrant, written: boolean): CachedRecord {
     const now = this.#clock.now();
     const monotonic = this.#clock.monotonic();
-    const byWall = monotonic + Math.min(grant.expiresAt - now, lifeMs(grant));
-    // The same token does not live longer because the wall clock was set back before it was adopted again.
-    const endsAtMonotonic = isSameGrant(before, grant) ? Math.min(before.endsAtMonotonic, byWall) : byWall;
+    const dueAt = dueOf(grant, now);
+    const endByWall = monotonic + Math.min(grant.expiresAt - now, lifeMs(grant));
+    const endsAtMonotonic = this.#end(key, grant, endByWall);
     const cached = new CachedRecord({
       key: this.cache.keyOf(key),
       grant,
       version: document.recordVersion,
       rotation: document.rotation,
       endsAtMonotonic,
+      dueAtMonotonic: this.#dueAtMonotonic(key, grant, monotonic + dueAt - now, endsAtMonotonic, endByWall),
       confirmedAtMonotonic: written ? monotonic : undefined,
-      dueAt: dueOf(grant, now),
+      dueAt,
       isFromTheFuture: isFromTheFuture(grant, now),
       readResult: this.#readResult,
     });
@@ -164,16 +207,44 @@ export class Records {
   }
 
   /**
-   * Returns whether a held record is newer than a grant: by version where a store has taken it. The version of a record that
-   * no store has taken is made up, so that one goes by its age. The monotonic clock has a say in that, because a wall clock
-   * that was set back would make the record outlive everything that is fetched after it.
+   * Returns when a record is due by the monotonic clock: a wall clock that is set back must not leave less between the refresh
+   * and the end of the token than was planned. An instant to which the due was moved since stands for itself.
+   */
+  #dueAtMonotonic(key: TokenKey, grant: StoredGrant, byWall: number, end: number, endByWall: number): number {
+    const held = this.cache.get(key);
+    if (held === undefined || !isSameGrant(held, grant)) return byWall - (endByWall - end);
+    return Math.min(byWall, held.storedDueAt === grant.dueAt ? held.dueAtMonotonic : end);
+  }
+
+  /** Returns the earlier of the end that the wall clock leaves now, and the end that was found before; remembers it. */
+  #end(key: TokenKey, grant: StoredGrant, byWall: number): number {
+    const endsAtMonotonic = Math.min(byWall, this.#knownEnd(key, grant) ?? byWall);
+    this.#ends.set(keyId(key), { obtainedAt: grant.obtainedAt, expiresAt: grant.expiresAt, endsAtMonotonic });
+    return endsAtMonotonic;
+  }
+
+  /** Returns when a grant ends by the monotonic clock, where this process holds it or has held it lately. */
+  #knownEnd(key: TokenKey, grant: StoredGrant): number | undefined {
+    const held = this.cache.get(key);
+    if (held !== undefined) return isSameGrant(held, grant) ? held.endsAtMonotonic : undefined;
+    const end = this.#ends.get(keyId(key));
+    const isSame = end?.obtainedAt === grant.obtainedAt && end.expiresAt === grant.expiresAt;
+    return isSame ? end.endsAtMonotonic : undefined;
+  }
+
+  /**
+   * Returns whether a held record is newer than a grant. A record that a store has taken goes by its version. The version of
+   * one that no store has taken is made up, so it goes by its age: by the monotonic clock, so that no setting of the wall
+   * clock makes it outlive what is fetched after it.
    */
   #isNewer(held: CachedRecord, version: number, grant: StoredGrant): boolean {
     if (held.confirmedAtMonotonic !== undefined) return held.version > version;
     if (this.leftMs(held) <= 0) return false;
-    const now = this.#clock.now();
-    const ageMs = this.#clock.monotonic() - (held.endsAtMonotonic - lifeMs(held));
-    return (isFromTheFuture(held, now) ? now - ageMs : held.obtainedAt) > grant.obtainedAt;
+    if (version <= (this.#replaced.get(held) ?? 0)) return true;
+    const obtainedAtMonotonic = held.endsAtMonotonic - lifeMs(held);
+    const obtainedAt = this.#clock.now() - (this.#clock.monotonic() - obtainedAtMonotonic);
+    const wasSetBack = held.obtainedAt > obtainedAt + NOISE_MS;
+    return (wasSetBack ? obtainedAt : held.obtainedAt) > grant.obtainedAt;
   }
 
   #announce(cached: CachedRecord, { source, reason }: Adoption): void {
@@ -181,7 +252,18 @@ export class Records {
   }
 }
 
+interface RememberedEnd {
+  readonly obtainedAt: number;
+  readonly expiresAt: number;
+  readonly endsAtMonotonic: number;
+}
+
 /** Returns whether it is the same answer of WeChat, under whatever version and due. */
-function isSameGrant(held: CachedRecord | undefined, grant: StoredGrant): held is CachedRecord {
-  return held?.value === grant.value && held.obtainedAt === grant.obtainedAt && held.expiresAt === grant.expiresAt;
+function isSameGrant(held: CachedRecord, { value, obtainedAt, expiresAt }: StoredGrant): boolean {
+  return held.value === value && held.obtainedAt === obtainedAt && held.expiresAt === expiresAt;
+}
+
+/** Returns how long before its end a token was planned to be refreshed. */
+function marginMs({ expiresAt, storedDueAt }: CachedRecord): number {
+  return expiresAt - storedDueAt;
 }

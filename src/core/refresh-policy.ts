@@ -49,10 +49,9 @@ export function dueOf(stored: Lifetime & { readonly dueAt: number }, now: number
   return isFromTheFuture(stored, now) ? now : stored.dueAt;
 }
 
-/** When to ask again after an answer that did not extend the token in force. */
-export function dueAgainAt(lifetime: Lifetime, now: number): number {
-  const left = Math.max(0, lifetime.expiresAt - now);
-  return Math.round(now + Math.max(left / 3, Math.min(1_000, lifeMs(lifetime) / 20)));
+/** Returns when to ask again after an answer that did not extend the token in force, of which `leftMs` are left. */
+export function dueAgainAt(lifetime: Lifetime, now: number, leftMs: number): number {
+  return Math.round(now + Math.max(leftMs / 3, Math.min(1_000, lifeMs(lifetime) / 20)));
 }
 
 /** When a token is due whose fetch overlapped with another one, so that WeChat may hold either for the current one. */

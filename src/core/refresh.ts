@@ -11,7 +11,6 @@ import type { RegisteredTask } from './held-task.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
 import type { Meters } from './meters.js';
 import { areOutdated, gatherNeeds, NeedMissing, type Needs } from './needs.js';
-import { dueOf } from './refresh-policy.js';
 import type { BuiltInRefresher, RateLimit } from './refresher.js';
 import { haveToBeAskedFor } from './registration.js';
 import { type Choice, chooseInput } from './rotation.js';
@@ -284,13 +283,13 @@ export class Refresh {
    * @throws CoolingDown when the document forbids an attempt.
    */
   #settledBy(document: KeyDocument, flight: Flight<CachedRecord>, knownVersion: number): CachedRecord | undefined {
-    const { records, failures, clock, registry } = this.#parts;
+    const { records, failures, registry } = this.#parts;
     const { grant } = document;
     const { key, reason } = flight;
     failures.learn(key, document);
     const isNew = document.recordVersion > knownVersion;
-    const isNotDue = reason === 'due' && grant !== undefined && dueOf(grant, clock.now()) > clock.now();
-    if (grant !== undefined && records.isUsableGrant(grant)) {
+    const isNotDue = reason === 'due' && grant !== undefined && !records.isGrantDue(key, grant);
+    if (grant !== undefined && records.isUsableGrant(key, grant)) {
       const answers = reason === 'stale' ? grant.value !== flight.stale : isNew || isNotDue;
       const announceFirst = registry.task(key) !== undefined;
       if (answers) return records.adopt(key, document, grant, { source: 'store', announceFirst });
@@ -315,7 +314,7 @@ export class Refresh {
     const { key, reason } = flight;
     const { grant } = document;
     if (progress.isAllowed || (reason !== 'stale' && reason !== 'forced')) return undefined;
-    if (reason === 'stale' && (grant === undefined || !records.isUsableGrant(grant))) return undefined;
+    if (reason === 'stale' && (grant === undefined || !records.isUsableGrant(key, grant))) return undefined;
     const allowance = await allowances.take(key, REPORTS, REPORT_LIMIT);
     if (allowance.granted) {
       progress.isAllowed = true;

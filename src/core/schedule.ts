@@ -8,6 +8,8 @@ const MAX_TIMER_MS = 60_000;
 const MAX_RUNNING = 64;
 /** Then others have their turn: what takes no time ends before the event loop goes on, and frees its place. */
 const MAX_IN_ONE_TURN = 500;
+/** Two readings of the clocks that differ by no more than this are noise. */
+const JUMP_MS = 250;
 
 export interface ScheduleOptions {
   /** How many are under way at a time. */
@@ -29,6 +31,8 @@ export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
   /** How many have begun since a timer last fired. */
   #begun = 0;
   #stopped = true;
+  /** How far the wall clock was ahead of the monotonic one when the instants in the queue were last in step with it. */
+  #aheadMs: number;
 
   /**
    * @param onDue - must not reject. Whoever wants an item to be due again sets it again.
@@ -42,9 +46,11 @@ export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
     this.#onDue = onDue;
     this.#pace = pace;
     this.#maxRunning = maxRunning;
+    this.#aheadMs = this.#measureAhead();
   }
 
   set(item: Item, at: number): void {
+    this.#followClock();
     this.#queue.set(item, at);
     if (at < this.#timerAt) this.#arm();
   }
@@ -65,6 +71,7 @@ export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
 
   /** Looks at the clock now: timers are hints, and the wall clock may have moved. */
   check(): void {
+    this.#followClock();
     let pauseMs = 0;
     while (!this.#stopped && this.#running < this.#maxRunning) {
       const now = this.#clock.now();
@@ -80,6 +87,19 @@ export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
       });
     }
     this.#arm(pauseMs);
+  }
+
+  /** Moves every instant back with a wall clock that was set back: no item waits for that clock to catch up. */
+  #followClock(): void {
+    const aheadMs = this.#measureAhead();
+    const driftMs = aheadMs - this.#aheadMs;
+    if (Math.abs(driftMs) <= JUMP_MS) return;
+    this.#aheadMs = aheadMs;
+    if (driftMs < 0) this.#queue.shift(driftMs);
+  }
+
+  #measureAhead(): number {
+    return this.#clock.now() - this.#clock.monotonic();
   }
 
   #arm(pauseMs = 0): void {

@@ -1,3 +1,4 @@
+import type { CachedRecord } from './cached-record.js';
 import { ClaimDesk, type ClaimDeskParts } from './claim-desk.js';
 import type { Clock } from './clock.js';
 import { DueTimes } from './due-times.js';
@@ -19,6 +20,11 @@ export interface Scheduling {
   owe(appid: string): void;
   /** How many milliseconds a refresh of this app has to wait that nobody waits for; at 0 it may begin. */
   pauseOfApp(appid: string): number;
+  /**
+   * Corrects what is stored of when these records, and keys that have failed, are due: the clock was set back, so they would
+   * be due too late.
+   */
+  bringForward(records: readonly CachedRecord[]): void;
   /** What held back the attempts for a key has gone. */
   hurry(key: TokenKey): void;
   /** What held back the attempts for an app has gone. */
@@ -33,6 +39,7 @@ export function ownScheduling(clock: Clock, limits: PaceLimits, onDue: (task: He
     isShared: false,
     owe: (appid) => pace.owe(appid),
     pauseOfApp: (appid) => pace.takeOfApp(appid),
+    bringForward: () => {},
     hurry: () => {},
     hurryApp: () => {},
   };
@@ -48,7 +55,7 @@ export interface SharedSchedulingParts extends Omit<ClaimDeskParts, 'dueTimes' |
 
 /** One process of a fleet whose store hands out what is due. */
 export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
-  const { store, reader, clock, limits, lanes } = parts;
+  const { store, reader, clock, records, failures, limits, lanes } = parts;
   const pace = new SharedPace(store, reader, clock, limits);
   const dueTimes = new DueTimes(store, reader, clock);
   const desk = new ClaimDesk({ ...parts, dueTimes, pace });
@@ -83,6 +90,14 @@ export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
     isShared: true,
     owe: (appid) => pace.owe(appid),
     pauseOfApp: () => 0,
+    bringForward(late) {
+      // Whether it was the store's clock that was set back, and not that of this process alone, a new sample tells.
+      const sampled = clock.sync();
+      for (const key of failures.fromTheFuture()) void sampled.then(() => dueTimes.hurry(key)).catch(() => {});
+      for (const cached of late) {
+        void sampled.then(() => dueTimes.bringForward(cached, records.dueAt(cached))).catch(() => {});
+      }
+    },
     hurry: (key) => void dueTimes.hurry(key).catch(() => {}),
     hurryApp: (appid) => void dueTimes.hurryAll(appid).catch(() => {}),
   };

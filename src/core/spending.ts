@@ -1,9 +1,10 @@
 import { seal } from './document-codec.js';
 import { TokenError, withFacts } from './errors.js';
 import { failureError, failureFacts } from './failure-facts.js';
-import { contentWithTrying, type KeyDocument, withDue } from './key-document.js';
+import { contentWithTrying, type KeyDocument, nextDueAt, withDue } from './key-document.js';
 import { NeedMissing } from './needs.js';
 import { describeKind } from './redact.js';
+import { FUTURE_TOLERANCE_MS } from './refresh-policy.js';
 import {
   afterGrant,
   type Choice,
@@ -157,10 +158,11 @@ export class Spending {
 
   /** Writes the document with its state of trying as it was. */
   async #write(document: KeyDocument): Promise<number | undefined> {
-    const { key, store, hadTask } = this.#input;
+    const { key, store, hadTask, clock } = this.#input;
     const id = documentId('key', key);
     const content = seal(id, contentWithTrying(document, document.trying));
-    return store.set(id, content, document.version, withDue(key, document, hadTask));
+    const due = withDue(key, document, hadTask, nextDueAt(document, clock.now()));
+    return store.set(id, content, document.version, due);
   }
 
   #interrupt(interruption: Interruption): Interruption {
@@ -186,7 +188,9 @@ export class Spending {
 
   #refusal({ deadAt }: Refused, error: TokenError): TokenError {
     const now = this.#input.clock.now();
-    if (deadAt <= now) return withFacts(error, { retryAt: now + this.#input.looksAgainMs });
+    // An instant further ahead than a lease lasts was noted before the clock was set back.
+    if (deadAt <= now || deadAt > now + LEASE_MS + FUTURE_TOLERANCE_MS)
+      return withFacts(error, { retryAt: now + this.#input.looksAgainMs });
     const { errcode, errmsg, rid } = error;
     const message = `${error.message}; who sent it before may still store what came of it`;
     return new TokenError('UPSTREAM_UNAVAILABLE', message, { errcode, errmsg, rid, retryAt: deadAt, retryable: true });

@@ -190,7 +190,8 @@ export class TokenSource {
       schedule.delete(task);
       return;
     }
-    const dueAt = records.cache.get(key)?.dueAt ?? 0;
+    const held = records.cache.get(key);
+    const dueAt = held === undefined ? 0 : records.dueAt(held);
     schedule.set(task, Math.max(dueAt, failures.retryAt(key) ?? 0, clock.now() + this.#setBackMs(key)));
   }
 

@@ -12,8 +12,13 @@ import { keyId, type TokenKey } from './token-key.js';
 interface Unwritten extends Queued {
   readonly key: TokenKey;
   readonly options: WriteOptions;
+  /** When the grant ends by the monotonic clock. */
+  readonly endsAtMonotonic: number;
   attempts: number;
 }
+
+/** Two readings of the clocks that differ by no more than this are noise. */
+const NOISE_MS = 250;
 
 /** In force meanwhile. */
 interface Served extends Unwritten {
@@ -64,9 +69,10 @@ export class UnwrittenGrants {
     { lease: _lease, ...options }: WriteOptions,
   ): CachedRecord {
     const version = Math.max(storedVersion, this.#records.cache.get(key)?.version ?? 0) + 1;
-    this.#add({ kind: 'served', key, grant, options, version, attempts: 0, place: NOT_QUEUED });
+    this.#add({ kind: 'served', key, grant, options, version, ...this.#fresh(grant) });
     const document = { version, recordVersion: version, grant, unknown: {} };
-    return this.#records.adopt(key, document, grant, { ...options, written: false, announceFirst: true });
+    const adoption = { ...options, written: false, replaces: storedVersion, announceFirst: true };
+    return this.#records.adopt(key, document, grant, adoption);
   }
 
   /**
@@ -75,13 +81,13 @@ export class UnwrittenGrants {
    * @returns the error for whoever waits: nothing is in force before it is durable.
    */
   owe(key: TokenKey, grant: StoredGrant, { lease: _lease, ...options }: WriteOptions, cause: TokenError): TokenError {
-    this.#add({ kind: 'owed', key, grant, options, attempts: 0, place: NOT_QUEUED });
+    this.#add({ kind: 'owed', key, grant, options, ...this.#fresh(grant) });
     return withFacts(cause, { ...key, retryable: true });
   }
 
   /** Keeps the refresh token of an answer that is of no other use. */
   oweToken(key: TokenKey, options: WriteOptions): void {
-    this.#add({ kind: 'owed', key, grant: undefined, options, attempts: 0, place: NOT_QUEUED });
+    this.#add({ kind: 'owed', key, grant: undefined, options, ...this.#fresh(undefined) });
   }
 
   /**
@@ -109,6 +115,20 @@ export class UnwrittenGrants {
     await Promise.allSettled(owed.map((unwritten) => this.#write(unwritten)));
   }
 
+  #fresh(grant: StoredGrant | undefined): Pick<Unwritten, 'endsAtMonotonic' | 'attempts' | 'place'> {
+    const leftMs = grant === undefined ? 0 : grant.expiresAt - this.#clock.now();
+    return { endsAtMonotonic: this.#clock.monotonic() + leftMs, attempts: 0, place: NOT_QUEUED };
+  }
+
+  /** Returns the grant by the clock as it is now: one that was set back must not make it live longer for those who read it. */
+  #redated(grant: StoredGrant, { endsAtMonotonic }: Unwritten): StoredGrant {
+    const leftMs = endsAtMonotonic - this.#clock.monotonic();
+    const lateMs = Math.floor(grant.expiresAt - this.#clock.now() - leftMs);
+    if (lateMs <= NOISE_MS) return grant;
+    const { obtainedAt, expiresAt, dueAt } = grant;
+    return { ...grant, obtainedAt: obtainedAt - lateMs, expiresAt: expiresAt - lateMs, dueAt: dueAt - lateMs };
+  }
+
   #add(unwritten: Served | Owed): void {
     const id = keyId(unwritten.key);
     const before = this.#unwritten.get(id);
@@ -125,8 +145,8 @@ export class UnwrittenGrants {
 
   #isOutdated(unwritten: Served | Owed): boolean {
     if (unwritten.kind === 'owed') return false;
-    const { key, grant, version } = unwritten;
-    return this.#records.cache.get(key)?.version !== version || grant.expiresAt <= this.#clock.now();
+    const held = this.#records.cache.get(unwritten.key);
+    return held?.version !== unwritten.version || this.#records.leftMs(held) <= 0;
   }
 
   async #write(unwritten: Served | Owed): Promise<CachedRecord | undefined> {
@@ -135,7 +155,7 @@ export class UnwrittenGrants {
       const written =
         grant === undefined
           ? await this.#writer.writeToken(key, options)
-          : await this.#writer.write(key, await this.#writer.read(key), grant, options);
+          : await this.#writer.write(key, await this.#writer.read(key), this.#redated(grant, unwritten), options);
       this.#forget(unwritten);
       return written ?? undefined;
     } catch (error) {

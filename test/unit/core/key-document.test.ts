@@ -7,6 +7,7 @@ import type { JsonObject } from '../../../src/core/json.js';
 import {
   contentWithGrant,
   contentWithTrying,
+  heldBackUntil,
   NO_KEY_DOCUMENT,
   nextDueAt,
   readKeyDocument,
@@ -104,7 +105,7 @@ test.each([
   [{ ...GRANT, dueAt: 7 }, TRYING, 7],
 ])('a key wants attention when it is due and may be tried', (grant, trying, at) => {
   const document = { ...NO_KEY_DOCUMENT, ...(grant && { grant }), ...(trying && { trying }) };
-  expect(nextDueAt(document)).toBe(at);
+  expect(nextDueAt(document, 5)).toBe(at);
 });
 
 describe('a failure', () => {
@@ -161,16 +162,37 @@ describe('withoutValue and withValue', () => {
   });
 });
 
+describe('what a clock that was set back has left in the future', () => {
+  const DAY = 24 * 3_600_000;
+
+  test.each([
+    ['was noted now', 100_000, 160_000, 160_000],
+    ['was noted a little ahead of now', 105_000, 165_000, 160_000],
+    ['was noted further ahead', 105_001, 165_001, 0],
+    ['forbids attempts for more than a day', 100_000, 100_000 + DAY + 1, 100_000 + DAY],
+  ])('a failure that %s binds no longer than it did', (_, failedAt, retryAt, expected) => {
+    expect(heldBackUntil({ ...TRYING, failedAt, retryAt }, 100_000)).toBe(expected);
+  });
+
+  test.each([
+    [5_000, 7_000],
+    [5_001, 0],
+  ])('a grant that was obtained %i ms from now is due at %i ms from now', (aheadMs, dueMs) => {
+    const grant = { ...GRANT, obtainedAt: 100_000 + aheadMs, dueAt: 107_000, expiresAt: 110_000 };
+    expect(nextDueAt({ ...NO_KEY_DOCUMENT, grant }, 100_000)).toBe(100_000 + dueMs);
+  });
+});
+
 describe('a stale report', () => {
   const reported = { ...NO_KEY_DOCUMENT, grant: GRANT, report: { value: secretHash('v'), at: 4 } };
 
   test('is in force for the value that it is of, and makes the key due', () => {
     expect(reportedGrant(reported)).toBe(GRANT);
-    expect(nextDueAt(reported)).toBe(0);
-    expect(nextDueAt({ ...reported, trying: TRYING })).toBe(6);
+    expect(nextDueAt(reported, 5)).toBe(0);
+    expect(nextDueAt({ ...reported, trying: TRYING }, 5)).toBe(6);
     const replaced = { ...reported, grant: { ...GRANT, value: 'w' } };
     expect(reportedGrant(replaced)).toBeUndefined();
-    expect(nextDueAt(replaced)).toBe(2);
+    expect(nextDueAt(replaced, 5)).toBe(2);
     expect(reportedGrant({ ...NO_KEY_DOCUMENT, report: reported.report })).toBeUndefined();
   });
 
@@ -187,10 +209,9 @@ describe('what a document is written with', () => {
 
   test('is a due where there is a task, and where it stands in the schedule already', () => {
     const document = { ...NO_KEY_DOCUMENT, grant: GRANT };
-    expect(withDue(KEY, document, true)).toEqual({ due });
     expect(withDue(KEY, document, true, 7)).toEqual({ due: { ...due, at: 7 } });
-    expect(withDue(KEY, document, false)).toEqual({});
-    expect(withDue(KEY, { ...document, isScheduled: true }, false)).toEqual({ due });
+    expect(withDue(KEY, document, false, 7)).toEqual({});
+    expect(withDue(KEY, { ...document, isScheduled: true }, false, 2)).toEqual({ due });
   });
 
   test.each([

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { CachedRecord } from '../../../src/core/cached-record.js';
 import { Events, type RefreshedEvent } from '../../../src/core/events.js';
 import type { KeyDocument, StoredGrant } from '../../../src/core/key-document.js';
 import { RecordCache } from '../../../src/core/record-cache.js';
@@ -213,7 +214,7 @@ test.each([
   [9_999, false],
 ])('a grant with %i ms left is usable: %s', (left, expected) => {
   const given = grant('a', { obtainedAt: start + left - LIFE, expiresAt: start + left });
-  expect(records.isUsableGrant(given)).toBe(expected);
+  expect(records.isUsableGrant(KEY, given)).toBe(expected);
   expect(records.minValidityMs(adopt(1, given))).toBe(10_000);
 });
 
@@ -244,5 +245,112 @@ describe('distrust', () => {
     adopt(1, grant('a', { obtainedAt: wall.now(), expiresAt: wall.now() + LIFE, dueAt: start + dueIn }));
     wall.jump(-3_600_000);
     expect(records.distrust()).toHaveLength(count);
+  });
+});
+
+describe('a record that is put in force once more after the clock was set back', () => {
+  const STEP = 600_000;
+
+  test.each<[string, (cached: StoredGrant) => void]>([
+    ['under the same version', (given) => void adopt(7, given)],
+    ['under another version', (given) => void adopt(8, given)],
+    ['with its due moved', (given) => void adopt(7, { ...given, dueAt: given.dueAt + 1 })],
+    [
+      'after it was dropped',
+      (given) => {
+        cache.delete(KEY);
+        adopt(7, given);
+      },
+    ],
+  ])('%s ends no later than before', async (_, again) => {
+    adopt(7, grant('a'));
+    await wall.advance(3_600_000);
+    wall.jump(-STEP);
+    again(grant('a'));
+    const held = cache.get(KEY) as CachedRecord;
+    expect(held.endsAtMonotonic).toBe(LIFE);
+    expect(records.leftMs(held)).toBe(LIFE - 3_600_000);
+    expect(records.isUsableGrant(KEY, grant('a'))).toBe(true);
+    await wall.advance(LIFE - 3_600_000);
+    expect(records.leftMs(held)).toBe(0);
+    expect(records.isUsableGrant(KEY, grant('a'))).toBe(false);
+  });
+
+  test('another answer with the same value may live longer, as a user token that was renewed does', async () => {
+    adopt(7, grant('a'));
+    await wall.advance(1_000);
+    const renewed = adopt(8, grant('a', { obtainedAt: start + 1_000, expiresAt: start + 1_000 + LIFE }));
+    expect(renewed.endsAtMonotonic).toBe(1_000 + LIFE);
+  });
+
+  test.each([
+    [4_799_999, false],
+    [4_800_000, true],
+  ])('is due as long before its end as was planned: after %i ms', async (afterMs, expected) => {
+    const given = grant('a', { dueAt: start + 4_800_000 });
+    adopt(7, given);
+    wall.jump(-STEP);
+    await wall.advance(afterMs);
+    const held = adopt(8, given);
+    expect([records.isDue(held), records.isGrantDue(KEY, given)]).toEqual([expected, expected]);
+    expect(records.dueAt(held)).toBe(wall.now() + 4_800_000 - afterMs);
+    expect(held.checkAt).toBeLessThanOrEqual(wall.now() + 60_000);
+  });
+
+  test('is due when its due was moved to, though that was counted from the clock that was set back', async () => {
+    adopt(7, grant('a'));
+    await wall.advance(3_600_000);
+    wall.jump(-STEP);
+    const moved = adopt(7, grant('a', { dueAt: wall.now() + 100_000 }));
+    expect(records.dueAt(moved)).toBe(wall.now() + 100_000);
+  });
+
+  test.each([
+    [600_000, []],
+    [600_001, ['a']],
+  ])(
+    'is among those that are due too late where the step of %i ms took more than half of its margin',
+    (stepMs, late) => {
+      adopt(
+        7,
+        grant('a', { obtainedAt: start - 3_600_000, expiresAt: start - 3_600_000 + LIFE, dueAt: start + 2_400_000 }),
+      );
+      wall.jump(-stepMs);
+      expect(records.distrust().map(({ value }) => value)).toEqual(late);
+    },
+  );
+});
+
+describe('a record that no store holds', () => {
+  const unwritten = (given: StoredGrant, replaces = 1) =>
+    adopt(replaces + 1, given, { ...STORE, written: false, replaces });
+
+  test('is not replaced by the record that it was to replace', () => {
+    const held = unwritten(grant('b'));
+    expect(adopt(1, grant('a', { obtainedAt: start + 9 }))).toBe(held);
+  });
+
+  test.each([
+    ['before the clock was set back by an hour', -3_600_000, 1, 'b'],
+    ['before the clock was set back by a second', -1_000, 1, 'b'],
+    ['at the same clock, and after it', 0, 1, 'b'],
+    ['at the same clock, and before it', 0, -1, 'a'],
+  ])(
+    'was obtained %s: the one that is obtained %i ms later by the new clock wins',
+    async (_, stepMs, laterMs, value) => {
+      unwritten(grant('a'));
+      wall.jump(stepMs);
+      await wall.advance(1_000);
+      const obtainedAt = start + stepMs + (laterMs < 0 ? laterMs : 1_000);
+      adopt(900, grant('b', { obtainedAt, expiresAt: obtainedAt + LIFE }));
+      expect(cache.get(KEY)?.value).toBe(value);
+    },
+  );
+
+  test('blocks nothing once it has ended, whatever the clock says', async () => {
+    unwritten(grant('a'));
+    await wall.advance(LIFE);
+    wall.jump(-2 * LIFE);
+    expect(adopt(1, grant('b', { obtainedAt: start - LIFE, expiresAt: start })).value).toBe('b');
   });
 });

@@ -85,7 +85,7 @@ describe('dueAgainAt', () => {
     ['is whole', 7_200_000, 30_001, 10_000],
   ])('%s', (_, life, left, expected) => {
     const now = START + life - left;
-    expect(dueAgainAt(lifetime(life), now)).toBe(now + expected);
+    expect(dueAgainAt(lifetime(life), now, left)).toBe(now + expected);
   });
 });
 

@@ -216,3 +216,29 @@ describe('Schedule', () => {
     expect([count, clock.pendingTimers]).toEqual([5, 0]);
   });
 });
+
+describe('when the wall clock is set back', () => {
+  test('nothing comes later than it would have come', async () => {
+    const { clock, start, schedule, fired } = scheduled();
+    schedule.set(item('a'), start + 90_000);
+    schedule.set(item('b'), start + 600_000);
+    await clock.advance(30_000);
+    clock.jump(-3_600_000);
+    await clock.advance(59_999);
+    expect(fired).toEqual([]);
+    await clock.advance(1);
+    expect(fired.map(([id]) => id)).toEqual(['a']);
+    await clock.advance(510_000);
+    expect(fired.map(([id]) => id)).toEqual(['a', 'b']);
+  });
+
+  test('an instant by the new clock stays what it is', async () => {
+    const { clock, schedule, fired } = scheduled();
+    clock.jump(-3_600_000);
+    schedule.set(item('a'), clock.now() + 90_000);
+    await clock.advance(89_999);
+    expect(fired).toEqual([]);
+    await clock.advance(1);
+    expect(fired.map(([id]) => id)).toEqual(['a']);
+  });
+});

@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { CachedRecord } from '../../../src/core/cached-record.js';
 import { seal, unseal } from '../../../src/core/document-codec.js';
 import { Engine } from '../../../src/core/engine.js';
 import { TokenError } from '../../../src/core/errors.js';
 import { Events } from '../../../src/core/events.js';
 import type { StoredGrant } from '../../../src/core/key-document.js';
 import { resolveOptions } from '../../../src/core/options.js';
+import type { StoredDocument } from '../../../src/core/store.js';
 import type { TokenKey } from '../../../src/core/token-key.js';
 import { UnwrittenGrants } from '../../../src/core/unwritten-grants.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
@@ -258,5 +260,34 @@ describe('what is owed', () => {
     await unwritten.flush();
     expect(await storedToken(USER)).toBe('newer');
     expect(await memory.get(['key/gone/user_token/u'])).toEqual([undefined]);
+  });
+});
+
+describe('a clock that is set back while a grant waits for the store', () => {
+  const STEP = 3_600_000;
+
+  test('does not make it live longer for those who read it', async () => {
+    fail();
+    unwritten.keep(KEY, 7, grant('a'), OPTIONS);
+    await clock.advance(60_000);
+    clock.jump(-STEP);
+    faulty.before = () => {};
+    await clock.advance(60_000);
+    const [document] = await memory.get([ID]);
+    const stored = unseal(document as StoredDocument)['grant'] as unknown as StoredGrant;
+    expect(stored.expiresAt).toBe(clock.now() + 7_200_000 - 120_000);
+    const written = engine.records.cache.get(KEY) as CachedRecord;
+    expect([written.confirmedAtMonotonic === undefined, engine.records.leftMs(written)]).toEqual([false, 7_080_000]);
+  });
+
+  test('does not make it be offered after it has ended', async () => {
+    fail();
+    unwritten.keep(KEY, 7, grant('a', 1_800_000), OPTIONS);
+    clock.jump(-STEP);
+    await clock.advance(1_900_000);
+    faulty.before = () => {};
+    await clock.advance(120_000);
+    expect(await storedValue()).toBeUndefined();
+    expect(clock.pendingTimers).toBe(0);
   });
 });

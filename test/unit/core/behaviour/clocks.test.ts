@@ -147,3 +147,29 @@ function offBy(world: World, offMs: () => number): Clock {
     setTimer: (callback, delayMs) => world.clock.setTimer(callback, delayMs),
   };
 }
+
+test.each([600_000, 1_200_000, 3_599_999])(
+  'a task is refreshed before its token ends though the clock was set back by %i ms in mid-life',
+  async (stepMs) => {
+    await using world = new World();
+    const tokens = await world.registered();
+    await tokens.get(APPID, TYPE);
+    await world.clock.advance(3_600_000);
+    world.clock.jump(-stepMs);
+    await world.clock.advance(LIFE_MS - 3_600_000 - 300_000);
+    expect(world.wechat.calls).toBe(2);
+  },
+);
+
+test('what failed is tried again in time though the clock was set back meanwhile', async () => {
+  await using world = new World();
+  world.wechat.always = async () => {
+    throw new TokenError('UPSTREAM_UNAVAILABLE', 'out', { retryable: true });
+  };
+  await world.registered();
+  await world.clock.advance(600_000);
+  const before = world.wechat.calls;
+  world.clock.jump(-DAY_MS);
+  await world.clock.advance(120_000);
+  expect(world.wechat.calls).toBeGreaterThan(before);
+});

@@ -27,6 +27,7 @@ function process(): TokenManager {
 /** What has come of a promise by now. */
 async function soon<Result>(promise: Promise<Result>): Promise<Result | 'waits'> {
   const answered = promise.then((result) => result);
+  answered.catch(() => {});
   await world.clock.advance(100);
   return Promise.race([answered, new Promise<'waits'>((resolve) => setImmediate(() => resolve('waits')))]);
 }
@@ -75,5 +76,24 @@ describe('while a large store is being read', () => {
     await world.clock.advance(7_000_000);
     expect(await tokens.get(APPID, TYPE)).toBe('token-2');
     expect(world.wechat.calls).toBe(2);
+  });
+
+  test('a token in memory is answered, with options and without, after the store has gone away', async () => {
+    const way = new FaultyStore(shared(world.store));
+    let isAway = false;
+    way.before = (method) => {
+      if (method === 'list' || (isAway && method !== 'close')) throw new Error('away');
+    };
+    const tokens = world.manager({ store: way });
+    const options = { minValidityMs: 1 };
+    expect(await soon(tokens.get(APPID, TYPE))).toBe('token-1');
+    isAway = true;
+    for (const afterMs of [0, 61_000, 6_900_000]) {
+      await world.clock.advance(afterMs);
+      expect(await soon(tokens.get(APPID, TYPE, options))).toBe('token-1');
+      expect(await soon(tokens.get(APPID, TYPE))).toBe('token-1');
+    }
+    await world.clock.advance(300_000);
+    await expect(soon(tokens.get(APPID, TYPE, options))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 });
