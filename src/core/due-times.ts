@@ -7,6 +7,7 @@ import { isStillRegistered } from './registration-check.js';
 import type { Lease, StoredDocument } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
+import { FARTHEST_DUE_MS } from './time-limits.js';
 import { appDocumentId, documentId, parseKey, type TokenKey } from './token-key.js';
 
 /** Moves what the schedule of a fleet says of a key, where no grant and no failure does it. */
@@ -30,7 +31,8 @@ export class DueTimes {
    */
   async postpone(key: TokenKey, at: number, isTried: boolean, lease?: Lease): Promise<boolean> {
     const stored = await this.#stored(key);
-    if (stored?.due !== undefined && stored.due.at > this.#clock.now()) return false;
+    const now = this.#clock.now();
+    if (stored?.due !== undefined && stored.due.at > now && stored.due.at <= now + FARTHEST_DUE_MS) return false;
     if (stored === undefined && !(await isStillRegistered(this.#store, key, true))) return false;
     const found = await this.#reader.read(stored, readKeyDocument);
     const document = isTried ? { ...found, report: undefined } : found;

@@ -13,3 +13,8 @@ export const LEASE_MS = 20_000;
 export const CLOSE_TIMEOUT_MS: number = ATTEMPT_TIMEOUT_MS + COMMAND_TIMEOUT_MS;
 /** How long a lease that came with work may be kept before it is used: what is left outlasts an attempt and two commands. */
 export const CLAIM_LASTS_MS: number = LEASE_MS - ATTEMPT_TIMEOUT_MS - 2 * COMMAND_TIMEOUT_MS;
+/**
+ * No token lives for longer, so nothing is due later than this from now: an instant beyond it was written by a clock that has
+ * been set back since, and counts as due.
+ */
+export const FARTHEST_DUE_MS: number = 366 * 86_400_000;

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../core/clock.js';
 import type { JsonObject, JsonValue } from '../core/json.js';
 import type { ChangeListener, Due, Lease, StoredDocument, TokenStore } from '../core/store.js';
+import { farthestLeaseEndMs } from './lease-end.js';
 
 /**
  * @public
@@ -11,7 +12,7 @@ export interface MemoryStoreOptions {
 }
 
 interface Holding {
-  readonly lapsesAt: number;
+  readonly expiresAt: number;
 }
 
 const MICROSECONDS_PER_MS = 1000;
@@ -19,8 +20,8 @@ const MICROSECONDS_PER_MS = 1000;
 /**
  * A store in the memory of this process: nothing survives it, nobody else sees it.
  *
- * What is handed in is copied; what is handed out is frozen and not copied. It has no limit of its own; a lease lives until it
- * is released or lapses by the clock.
+ * What is handed in is copied; what is handed out is frozen and not copied. It has no limit of its own; a lease lasts until it
+ * is released or expires by the clock.
  *
  * @example
  * ```ts
@@ -116,8 +117,9 @@ export class MemoryStore implements TokenStore {
     this.#assertOpen();
     const now = this.#clock.now();
     const held = this.#leases.get(id);
-    if (held !== undefined && held.lapsesAt > now) return undefined;
-    const holding: Holding = { lapsesAt: now + ttlMs };
+    const isHeld = held !== undefined && held.expiresAt > now && held.expiresAt <= now + farthestLeaseEndMs(ttlMs);
+    if (isHeld) return undefined;
+    const holding: Holding = { expiresAt: now + ttlMs };
     this.#leases.set(id, holding);
     return {
       id,

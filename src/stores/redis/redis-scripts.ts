@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { FARTHEST_DUE_MS } from '../../core/time-limits.js';
+import { LONGEST_LEASE_MS } from '../lease-end.js';
 
 export interface RedisScript {
   readonly text: string;
@@ -38,8 +40,13 @@ local function index(id, at, lane, lapse)
   redis.call('ZADD', base .. 'due:' .. lane, score, id)
 end
 
+-- How far ahead a held lease may end: one that ends later was granted before the clock was set back, and counts as free.
+local function farthestEnd(ttl)
+  return math.max(2 * tonumber(ttl), ${LONGEST_LEASE_MS})
+end
+
 local function lapseOf(lease)
-  return now + math.max(redis.call('PTTL', lease), 1)
+  return now + math.min(math.max(redis.call('PTTL', lease), 1), ${LONGEST_LEASE_MS})
 end
 `;
 
@@ -105,7 +112,7 @@ if document then
   if not version then return foreign() end
 end
 local holder = redis.call('GET', KEYS[3])
-if holder and holder ~= ARGV[2] then return false end
+if holder and holder ~= ARGV[2] and redis.call('PTTL', KEYS[3]) <= farthestEnd(ARGV[3]) then return false end
 redis.call('SET', KEYS[3], ARGV[2], 'PX', ARGV[3])
 if lane then index(ARGV[1], at, lane, now + tonumber(ARGV[3])) end
 return {document}`);
@@ -129,6 +136,7 @@ return 1`);
 export const CLAIM: RedisScript = script(`
 local left, owner, ttl = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local lapse = now + tonumber(ttl)
+local farthest = now + ${FARTHEST_DUE_MS}
 local claimed = {}
 
 local function claim(key, id)
@@ -139,10 +147,11 @@ local function claim(key, id)
     redis.call('ZADD', key, digits(lapse), id)
   elseif not lane or base .. 'due:' .. lane ~= key then
     redis.call('ZREM', key, id)
-  elseif tonumber(at) > now then
+  elseif tonumber(at) > now and tonumber(at) <= farthest then
     redis.call('ZADD', key, at, id)
   else
     local lease = base .. 'lease:' .. id
+    if redis.call('PTTL', lease) > farthestEnd(ttl) then redis.call('DEL', lease) end
     if redis.call('SET', lease, owner, 'PX', ttl, 'NX') then
       redis.call('ZADD', key, digits(lapse), id)
       claimed[#claimed + 1] = id
@@ -154,22 +163,28 @@ local function claim(key, id)
   end
 end
 
-while left > 0 do
-  local page = math.min(left, 250)
-  local found = {}
-  for i = 2, #KEYS do
-    local ids = redis.call('ZRANGEBYSCORE', KEYS[i], '-inf', digits(now), 'WITHSCORES', 'LIMIT', 0, page)
-    for j = 1, #ids, 2 do
-      found[#found + 1] = {key = KEYS[i], id = ids[j], score = tonumber(ids[j + 1])}
+local function claimBetween(from, to)
+  while left > 0 do
+    local page = math.min(left, 250)
+    local found = {}
+    for i = 2, #KEYS do
+      local ids = redis.call('ZRANGEBYSCORE', KEYS[i], from, to, 'WITHSCORES', 'LIMIT', 0, page)
+      for j = 1, #ids, 2 do
+        found[#found + 1] = {key = KEYS[i], id = ids[j], score = tonumber(ids[j + 1])}
+      end
     end
+    if #found == 0 then break end
+    table.sort(found, function(a, b)
+      if a.score ~= b.score then return a.score < b.score end
+      return a.id < b.id
+    end)
+    for j = 1, math.min(page, #found) do claim(found[j].key, found[j].id) end
   end
-  if #found == 0 then break end
-  table.sort(found, function(a, b)
-    if a.score ~= b.score then return a.score < b.score end
-    return a.id < b.id
-  end)
-  for j = 1, math.min(page, #found) do claim(found[j].key, found[j].id) end
 end
+
+claimBetween('-inf', digits(now))
+-- What is due too far ahead was written before the clock was set back.
+claimBetween('(' .. digits(farthest), '+inf')
 return claimed`);
 
 function script(body: string): RedisScript {

@@ -1,4 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
+import { FARTHEST_DUE_MS } from '../../core/time-limits.js';
+import { farthestLeaseEndMs } from '../lease-end.js';
 import type { Database } from './database.js';
 import type { DocumentRow, RowContent } from './document-row.js';
 import type { DialectWords } from './sql-dialect.js';
@@ -28,20 +30,42 @@ export async function releaseLease(database: Database, id: string, owner: string
 /** How many times as many candidates as wanted a claim looks at, so that those who claim at once all find some. */
 const CANDIDATES_PER_CLAIM = 4;
 
-/** Documents that a claim may take, the earliest of all lanes, found lane by lane in the index. */
+/** Returns the documents that a claim may take, the earliest of all lanes, found lane by lane in the index. */
 export function claimCandidates(
   { table, words }: Database,
   lanes: readonly string[],
   limit: number,
+  ttlMs: number,
 ): RawBuilder<{ readonly id: string }> {
   const earliest = sql`order by due_at limit ${sql.lit(limit * CANDIDATES_PER_CLAIM)}`;
-  const byLane = lanes.map(
-    (lane) => sql`select * from (
-      select id, due_at from ${table} where lane = ${lane} and ${isClaimable(words)} ${earliest}) as in_lane`,
+  // One range of the index each: a database that is asked for either of them reads neither.
+  const ranges = [sql`due_at <= ${words.nowMs}`, isTooFarAhead(words)];
+  const byLane = lanes.flatMap((lane) =>
+    ranges.map(
+      (range) => sql`select * from (
+        select id, due_at from ${table}
+        where lane = ${lane} and ${range} and ${isLeaseFree(words, ttlMs)} ${earliest}) as in_lane`,
+    ),
   );
   return sql`select id from (${sql.join(byLane, sql` union all `)}) as candidates ${earliest}`;
 }
 
-export function isClaimable(words: DialectWords): RawBuilder<boolean> {
-  return sql`due_at <= ${words.nowMs} and lease_until <= ${words.nowMs}`;
+/** Returns whether a document is due: what is due too far ahead was written before the database's clock was set back. */
+export function isDue(words: DialectWords): RawBuilder<boolean> {
+  return sql`(due_at + 0 <= ${words.nowMs} or due_at + 0 > ${words.nowMs} + ${sql.lit(FARTHEST_DUE_MS)})`;
+}
+
+function isTooFarAhead(words: DialectWords): RawBuilder<boolean> {
+  return sql`due_at > ${words.nowMs} + ${sql.lit(FARTHEST_DUE_MS)}`;
+}
+
+/**
+ * Returns whether a lease can be taken by one who asks for `ttlMs`.
+ *
+ * @param table - by which name the column is to be qualified.
+ */
+export function isLeaseFree(words: DialectWords, ttlMs: number, table = ''): RawBuilder<boolean> {
+  const until = sql.raw(`${table}lease_until`);
+  const farthestMs = sql.lit(farthestLeaseEndMs(ttlMs));
+  return sql`(${until} <= ${words.nowMs} or ${until} > ${words.nowMs} + ${farthestMs})`;
 }

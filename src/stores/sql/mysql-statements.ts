@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Database } from './database.js';
 import { DOCUMENT_COLUMNS, type DocumentRow, type RowContent, tombstone } from './document-row.js';
-import { claimCandidates, type DocumentStatements, isClaimable } from './document-statements.js';
+import { claimCandidates, type DocumentStatements, isDue, isLeaseFree } from './document-statements.js';
 import { SqlFailure, tooLarge } from './sql-failure.js';
 
 /** Beyond it a value is compared with the limit of the server, which breaks off the connection of who exceeds that. */
@@ -45,7 +45,7 @@ export class MysqlStatements implements DocumentStatements {
   async lease(id: string, owner: string, ttlMs: number): Promise<DocumentRow | undefined> {
     const { table, words } = this.#database;
     const { dueAt } = tombstone(words.nowMs);
-    const isFree = sql`lease_until <= ${words.nowMs}`;
+    const isFree = isLeaseFree(words, ttlMs);
     await this.#database.run(sql`
       insert into ${table} (id, version, due_at, changed_at, lease_owner, lease_until)
       values (${id}, 0, ${dueAt}, 0, ${owner}, ${words.nowMs} + ${ttlMs})
@@ -57,12 +57,12 @@ export class MysqlStatements implements DocumentStatements {
 
   async claim(lanes: readonly string[], limit: number, owner: string, ttlMs: number): Promise<DocumentRow[]> {
     const { table, words } = this.#database;
-    const candidates = await this.#database.rows(claimCandidates(this.#database, lanes, limit));
+    const candidates = await this.#database.rows(claimCandidates(this.#database, lanes, limit, ttlMs));
     if (candidates.length === 0) return [];
     const ids = candidates.map(({ id }) => id);
     await this.#database.run(sql`
       update ${table} set lease_owner = ${owner}, lease_until = ${words.nowMs} + ${ttlMs}
-      where id in (${sql.join(ids)}) and lane in (${sql.join(lanes)}) and ${isClaimable(words)}
+      where id in (${sql.join(ids)}) and lane in (${sql.join(lanes)}) and ${isDue(words)} and ${isLeaseFree(words, ttlMs)}
       order by due_at limit ${sql.lit(limit)}`);
     return this.#held(ids, owner);
   }

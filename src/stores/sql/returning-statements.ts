@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Database } from './database.js';
 import { DOCUMENT_COLUMNS, type DocumentRow, type RowContent, tombstone } from './document-row.js';
-import { claimCandidates, type DocumentStatements } from './document-statements.js';
+import { claimCandidates, type DocumentStatements, isDue, isLeaseFree } from './document-statements.js';
 
 interface VersionRow {
   readonly version: number | string | bigint;
@@ -53,7 +53,7 @@ export class ReturningStatements implements DocumentStatements {
       insert into ${table} as stored (id, version, due_at, changed_at, lease_owner, lease_until)
       values (${id}, 0, ${dueAt}, 0, ${owner}, ${words.nowMs} + ${ttlMs})
       on conflict (id) do update set lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
-      where stored.lease_until <= ${words.nowMs}
+      where ${isLeaseFree(words, ttlMs, 'stored.')}
       returning ${DOCUMENT_COLUMNS}`);
     return row;
   }
@@ -65,10 +65,10 @@ export class ReturningStatements implements DocumentStatements {
   claim(lanes: readonly string[], limit: number, owner: string, ttlMs: number): Promise<DocumentRow[]> {
     const { table, words } = this.#database;
     return this.#database.rows(sql<DocumentRow>`
-      with candidates (candidate_id) as materialized (${claimCandidates(this.#database, lanes, limit)}),
+      with candidates (candidate_id) as materialized (${claimCandidates(this.#database, lanes, limit, ttlMs)}),
       picked (picked_id) as (
         select id from ${table} where id in (select candidate_id from candidates)
-          and lane || '' in (${sql.join(lanes)}) and due_at + 0 <= ${words.nowMs} and lease_until <= ${words.nowMs}
+          and lane || '' in (${sql.join(lanes)}) and ${isDue(words)} and ${isLeaseFree(words, ttlMs)}
         order by due_at + 0 limit ${sql.lit(limit)} ${this.#skipLocked})
       update ${table} set lease_owner = ${owner}, lease_until = ${words.nowMs} + ${ttlMs}
       from picked where id = picked_id

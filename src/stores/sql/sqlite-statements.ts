@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from './database.js';
 import type { DocumentRow } from './document-row.js';
-import { claimCandidates } from './document-statements.js';
+import { claimCandidates, isLeaseFree } from './document-statements.js';
 import { ReturningStatements } from './returning-statements.js';
 
 /**
@@ -19,13 +19,13 @@ export class SqliteStatements extends ReturningStatements {
   override async lease(id: string, owner: string, ttlMs: number): Promise<DocumentRow | undefined> {
     const { table, words } = this.#database;
     const held = await this.#database.rows(
-      sql`select 1 from ${table} where id = ${id} and lease_until > ${words.nowMs}`,
+      sql`select 1 from ${table} where id = ${id} and not ${isLeaseFree(words, ttlMs)}`,
     );
     return held.length > 0 ? undefined : super.lease(id, owner, ttlMs);
   }
 
   override async claim(lanes: readonly string[], limit: number, owner: string, ttlMs: number): Promise<DocumentRow[]> {
-    const due = await this.#database.rows(claimCandidates(this.#database, lanes, 1));
+    const due = await this.#database.rows(claimCandidates(this.#database, lanes, 1, ttlMs));
     return due.length === 0 ? [] : super.claim(lanes, limit, owner, ttlMs);
   }
 }

@@ -33,6 +33,7 @@ function cached(of: TokenKey): CachedRecord {
     version: 1,
     rotation: undefined,
     endsAtMonotonic: 9,
+    dueAtMonotonic: 8,
     confirmedAtMonotonic: 0,
     dueAt: 2,
     isFromTheFuture: false,

@@ -80,6 +80,19 @@ describe('MemoryStore', () => {
     expect(listed).toEqual(['app/a', 'app/c']);
   });
 
+  test.each([
+    [0, true],
+    [-40_000, true],
+    [-40_001, false],
+    [-3_600_000, false],
+  ])('a lease of 20 s is held after the clock moved by %i ms: %s', async (ms, isHeld) => {
+    const clock = new FakeClock();
+    const store = new MemoryStore({ clock });
+    await store.lease(ID, 20_000);
+    clock.jump(ms);
+    expect((await store.lease(ID, 20_000)) === undefined).toBe(isHeld);
+  });
+
   test('can be closed twice', async () => {
     const store = new MemoryStore();
     await store.close();

@@ -41,6 +41,36 @@ describe.skipIf(!hasRedis)('RedisStore keeps documents', () => {
     await store.claimDue([LANE], 1, LEASE_MS);
   }
 
+  test.each([
+    [2 * LEASE_MS - 2_000, 'held', []],
+    [2 * LEASE_MS + 2_000, 'free', [ID]],
+  ])(
+    'a lease that ends %i ms from now is %s: beyond, a clock that was ahead has left it',
+    async (aheadMs, _, claimed) => {
+      const { store, prefix } = openStore();
+      const other = 'key/wx2/access_token';
+      await store.set(ID, {}, 0, { due: { lane: LANE, at: 1 } });
+      for (const id of [other, ID]) {
+        await store.lease(id, LEASE_MS);
+        await redis.pExpire(`{${prefix}}:lease:${id}`, aheadMs);
+      }
+      // The lease was granted long ago, so the claim looks at the document.
+      await redis.zAdd(`{${prefix}}:due:${LANE}`, { score: 1, value: ID });
+      expect((await store.claimDue([LANE], 5, LEASE_MS)).map(({ id }) => id)).toEqual(claimed);
+      expect((await store.lease(other, LEASE_MS)) === undefined).toBe(claimed.length === 0);
+    },
+  );
+
+  test.each([
+    [366 * 86_400_000 - 2_000, []],
+    [366 * 86_400_000 + 2_000, [ID]],
+  ])('what is due in %i ms is due then, or now where no token lives so long', async (aheadMs, claimed) => {
+    const { store } = openStore();
+    await store.set(ID, {}, 0, { due: { lane: LANE, at: (await store.now()) + aheadMs } });
+    expect((await store.claimDue(['other', LANE], 5, LEASE_MS)).map(({ id }) => id)).toEqual(claimed);
+    expect(await store.claimDue(['other', LANE], 5, LEASE_MS)).toEqual([]);
+  });
+
   test('none of which ever expires, leased or not', async () => {
     const { store, prefix } = openStore();
     await fill(store);

@@ -64,6 +64,31 @@ describe.each(SQL_DATABASES)('SqlStore on $name', ({ isHere, start }) => {
       expect(upper.map((document) => document?.id)).toEqual([undefined, undefined, 'task/A']);
     });
 
+    test.each([
+      [2 * TTL_MS - 2_000, undefined, []],
+      [2 * TTL_MS + 2_000, ID, [ID]],
+    ])(
+      'a lease that ends %i ms from now is held, or left from a clock that was ahead',
+      async (aheadMs, free, claimed) => {
+        await store.set(ID, {}, 0, { due: { lane: LANE, at: 1 } });
+        const other = 'key/wx2/access_token';
+        await store.set(other, {}, 0);
+        for (const id of [ID, other]) await granted(store.lease(id, TTL_MS));
+        await run(`update ${table} set lease_until = ${(await store.now()) + aheadMs}`);
+        expect((await store.lease(other, TTL_MS))?.id).toBe(free === undefined ? undefined : other);
+        expect((await store.claimDue([LANE], 5, TTL_MS)).map(({ id }) => id)).toEqual(claimed);
+      },
+    );
+
+    test.each([
+      [366 * 24 * HOUR_MS - 2_000, []],
+      [366 * 24 * HOUR_MS + 2_000, [ID]],
+    ])('what is due in %i ms is due then, or now where no token lives so long', async (aheadMs, claimed) => {
+      await store.set(ID, {}, 0, { due: { lane: LANE, at: (await store.now()) + aheadMs } });
+      expect((await store.claimDue(['other', LANE], 5, TTL_MS)).map(({ id }) => id)).toEqual(claimed);
+      expect(await store.claimDue(['other', LANE], 5, TTL_MS)).toEqual([]);
+    });
+
     test('refuses ids, prefixes and lanes that no column would hold', async () => {
       for (const id of ['app', 'app/a b', 'app/a ', 'app//a', 'app/ä', `app/${'x'.repeat(385)}`, 'a/b/c/d/e']) {
         await expect(store.get([id]), id).rejects.toThrow(TypeError);
