@@ -85,7 +85,8 @@ export interface TokenStore {
    */
   list(prefix: string, options?: { readonly after?: string; readonly limit?: number }): AsyncIterable<StoredDocument>;
   /**
-   * Takes the lease of an id, whether or not a document exists there, for `ttlMs` on the store's clock.
+   * Takes the lease of an id, whether or not a document exists there, for `ttlMs` on the store's clock. A store whose clock may
+   * be set back takes a lease that ends more than twice `ttlMs` ahead (a minute at least) for free.
    *
    * @returns `undefined` when somebody else holds it.
    */
