@@ -15,6 +15,7 @@ import { Engine } from './core/engine.js';
 import { exposeEngine } from './core/engine-of.js';
 import { closedError } from './core/errors.js';
 import { Events, type TokenManagerEvents, type TokenManagerListener } from './core/events.js';
+import { subjectAlone } from './core/hit-options.js';
 import { resolveOptions, type TokenManagerOptions } from './core/options.js';
 import { describeKind, describeValue } from './core/redact.js';
 import type { BuiltInRefresher, Grant } from './core/refresher.js';
@@ -152,20 +153,24 @@ export class TokenManager<Custom extends string = never> {
    *   `UPSTREAM_REJECTED`, `QUOTA_EXHAUSTED`, `REAUTHORIZATION_REQUIRED`, `STORE_UNAVAILABLE`, `TIMEOUT` or `CLOSED`.
    */
   get(appid: string, type: BuiltInTokenType | Custom, options?: GetOptions): Promise<string> {
-    if (options === undefined) {
-      const held = this.#engine.records.hit(appid, type);
-      if (held !== undefined) {
-        held.promise ??= Promise.resolve(held.value);
-        return held.promise;
-      }
-      return this.#acquireShared(appid, type);
+    const held = options === undefined ? this.#engine.records.hit(appid, type) : this.#hit(appid, type, options);
+    if (held !== undefined) {
+      held.promise ??= Promise.resolve(held.value);
+      return held.promise;
     }
+    if (options === undefined) return this.#acquireShared(appid, type);
     return this.#acquire(appid, type, options).then(tokenOf);
   }
 
   /** Like `get`, with what is known of the token. */
-  async getRecord(appid: string, type: BuiltInTokenType | Custom, options?: GetOptions): Promise<TokenRecord> {
-    return (await this.#acquire(appid, type, options)).record;
+  getRecord(appid: string, type: BuiltInTokenType | Custom, options?: GetOptions): Promise<TokenRecord> {
+    const { records } = this.#engine;
+    const held = options === undefined ? records.hit(appid, type) : this.#hit(appid, type, options);
+    if (held !== undefined) {
+      held.recordPromise ??= Promise.resolve(records.show(held));
+      return held.recordPromise;
+    }
+    return this.#acquire(appid, type, options).then((cached) => records.show(cached));
   }
 
   /**
@@ -174,14 +179,16 @@ export class TokenManager<Custom extends string = never> {
    * @throws TypeError for misuse.
    */
   peek(appid: string, type: BuiltInTokenType | Custom, options?: SubjectOptions): TokenRecord | undefined {
-    if (options === undefined) {
-      const hit = this.#engine.records.hit(appid, type);
-      if (hit !== undefined) return hit.record;
-    }
     const { records } = this.#engine;
-    this.#engine.records.lookAtClock();
+    const hit = options === undefined ? records.hit(appid, type) : this.#hit(appid, type, options);
+    if (hit !== undefined) return records.show(hit);
+    records.lookAtClock();
     const held = records.cache.get(this.#key(appid, type, options ?? {}, ['subject']));
-    return held !== undefined && records.leftMs(held) > 0 ? held.record : undefined;
+    if (held === undefined || records.leftMs(held) <= 0) return undefined;
+    // What is due is left for a look that can start its refresh.
+    if (records.isDue(held)) records.cache.renew(held);
+    else records.trust(held);
+    return records.show(held);
   }
 
   /**
@@ -223,7 +230,7 @@ export class TokenManager<Custom extends string = never> {
   ): Promise<TokenRecord> {
     const key = this.#key(appid, type, options, ['subject']);
     await this.#engine.start();
-    return (await this.#engine.put(key, grant)).record;
+    return this.#engine.records.show(await this.#engine.put(key, grant));
   }
 
   /**
@@ -295,6 +302,12 @@ export class TokenManager<Custom extends string = never> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Returns the held record that answers a call with these options, where nothing about it has to be looked at. */
+  #hit(appid: string, type: string, options: GetOptions): CachedRecord | undefined {
+    const subject = subjectAlone(options);
+    return subject === null ? undefined : this.#engine.records.hit(appid, type, subject);
   }
 
   /** Callers at nearly the same time share one wait, and its deadline: a wait of its own costs each some 40 us. */

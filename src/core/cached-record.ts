@@ -1,7 +1,7 @@
 import type { StoredGrant } from './key-document.js';
 import type { Rotation } from './rotation.js';
 import type { TokenKey } from './token-key.js';
-import { type ReadResult, TokenRecord } from './token-record.js';
+import type { TokenRecord } from './token-record.js';
 
 export interface CachedRecordInput {
   readonly key: TokenKey;
@@ -13,7 +13,6 @@ export interface CachedRecordInput {
   readonly confirmedAtMonotonic: number | undefined;
   readonly dueAt: number;
   readonly isFromTheFuture: boolean;
-  readonly readResult: ReadResult;
 }
 
 const OBTAINED_AT = 0;
@@ -30,6 +29,7 @@ const UNCONFIRMED = Number.NEGATIVE_INFINITY;
 /**
  * A record in memory, with what a hit needs precomputed. A process may hold a million: its instants are one block of numbers,
  * since a field that holds such a number is an object of its own, and what is handed out of it is made when it is asked for.
+ * What all records have in common is no field of each.
  */
 export class CachedRecord {
   readonly key: TokenKey;
@@ -38,10 +38,11 @@ export class CachedRecord {
   readonly rotation: Rotation | undefined;
   /** The store says so, which a clock far ahead has told: the token may have ended since. */
   readonly isFromTheFuture: boolean;
-  /** Made at the first hit, so that hits allocate nothing. */
+  /** What `get` answers with: made at its first hit, so that hits allocate nothing. */
   promise: Promise<string> | undefined;
+  /** What `getRecord` answers with: made at its first hit, too. */
+  recordPromise: Promise<TokenRecord> | undefined;
   readonly #instants: number[];
-  readonly #readResult: ReadResult;
 
   constructor(input: CachedRecordInput) {
     const { key, grant, version, endsAtMonotonic, dueAtMonotonic, confirmedAtMonotonic = UNCONFIRMED, dueAt } = input;
@@ -51,12 +52,12 @@ export class CachedRecord {
     this.rotation = input.rotation;
     this.isFromTheFuture = input.isFromTheFuture;
     this.promise = undefined;
+    this.recordPromise = undefined;
     // In the order of the constants above.
     this.#instants = [
       ...[obtainedAt, expiresAt, storedDueAt, version, endsAtMonotonic, confirmedAtMonotonic],
       ...[dueAt, 0, dueAtMonotonic],
     ];
-    this.#readResult = input.readResult;
   }
 
   get obtainedAt(): number {
@@ -112,12 +113,6 @@ export class CachedRecord {
 
   set checkAt(at: number) {
     this.#instants[CHECK_AT] = at;
-  }
-
-  /** What callers and listeners get of it. */
-  get record(): TokenRecord {
-    const { value, obtainedAt, expiresAt, storedDueAt: dueAt, version } = this;
-    return new TokenRecord(this.key, { value, obtainedAt, expiresAt, dueAt, version }, this.#readResult);
   }
 
   #at(index: number): number {

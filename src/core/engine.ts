@@ -10,8 +10,6 @@ import { flightWork } from './flight-work.js';
 import { GrantWriter } from './grant-writer.js';
 import { HeldTasks, hasParamsFunction } from './held-task.js';
 import { inTurn } from './in-turn.js';
-import type { JsonObject } from './json.js';
-import { withValue } from './key-document.js';
 import { Meters } from './meters.js';
 import type { ResolvedOptions } from './options.js';
 import { PushedTokens } from './pushed-tokens.js';
@@ -28,6 +26,7 @@ import { SingleFlight } from './single-flight.js';
 import type { TokenStore } from './store.js';
 import { StoreClock } from './store-clock.js';
 import { StoreFollower } from './store-follower.js';
+import { storedResult } from './stored-result.js';
 import { SupervisedStore } from './supervised-store.js';
 import { taskChanges } from './task-changes.js';
 import { CLOSE_TIMEOUT_MS } from './time-limits.js';
@@ -127,7 +126,9 @@ export class Engine {
     });
     const isKept = (key: TokenKey): boolean => this.registry.task(key) !== undefined || this.#pushed.isPushed(key.type);
     const cache = new RecordCache(maxCachedRecords, isKept, isShared ? undefined : tasks);
-    this.records = new Records(cache, this.clock, events, times, (key, version) => this.#readResult(key, version));
+    const isClosing = (): boolean => this.isClosed;
+    const readResult = storedResult(() => this.writer, isClosing);
+    this.records = new Records(cache, this.clock, events, times, readResult, this.registry);
     this.#pushed = new PushedTokens({ types, refresherOf, registry: this.registry, cache });
     this.#types = types.filter((type) => !this.#pushed.isPushed(type));
     this.failures = new Failures(this.store, cache, this.clock, events, (key) => this.#pushed.fingerprint(key));
@@ -166,7 +167,6 @@ export class Engine {
           read: (key) => this.#follower.read(key),
         })
       : ownScheduling(this.clock, pace, (task) => this.source.onDue(task));
-    const isClosing = (): boolean => this.isClosed;
     const run = flightWork({
       ...common,
       options,
@@ -248,8 +248,14 @@ export class Engine {
   }
 
   async unregister(appid: string, key: TokenKey | undefined): Promise<void> {
-    if (key === undefined) await this.registrar.unregisterApp(appid);
-    else await this.registrar.unregisterTask(key);
+    const { cache } = this.records;
+    if (key === undefined) {
+      await this.registrar.unregisterApp(appid);
+      cache.deleteApp(appid);
+    } else {
+      await this.registrar.unregisterTask(key);
+      cache.delete(key);
+    }
     this.#unwritten.drop(appid, key);
   }
 
@@ -326,12 +332,5 @@ export class Engine {
     this.#scheduling.bringForward(late);
     for (const { key } of late) this.source.reschedule(key);
     this.#scheduling.schedule.check();
-  }
-
-  async #readResult(key: TokenKey, version: number): Promise<JsonObject | undefined> {
-    if (this.isClosed) throw closedError();
-    const { grant, recordVersion } = await this.writer.read(key);
-    if (grant?.result === undefined || recordVersion !== version) return undefined;
-    return withValue(grant.result, grant.value);
   }
 }

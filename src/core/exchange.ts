@@ -166,7 +166,8 @@ export class Exchange {
     const { clock, upstream, allowances, records, times } = this.#parts;
     const askedAtWall = clock.now();
     const askedAtMonotonic = clock.monotonic();
-    const previous = records.cache.get(key)?.record ?? records.recordOf(key, spending.document);
+    const held = records.cache.get(key);
+    const previous = held === undefined ? records.recordOf(key, spending.document) : records.show(held);
     const asked = await ask({
       key,
       app,

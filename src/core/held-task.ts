@@ -57,6 +57,10 @@ export class HeldTasks implements RecordHolders {
     return this.#tasks.get(key);
   }
 
+  find(appid: string, type: string, subject: string | undefined): HeldTask | undefined {
+    return this.#tasks.find(appid, type, subject);
+  }
+
   all(): Iterable<HeldTask> {
     return this.#tasks.values();
   }

@@ -14,10 +14,15 @@ interface ValuesOfApp<Value> {
 export class KeyMap<Value> {
   readonly #apps = new Map<string, ValuesOfApp<Value>>();
 
-  get(key: TokenKey): Value | undefined {
-    const app = this.#apps.get(key.appid);
-    if (key.subject === undefined) return app?.byType.get(key.type);
-    return app?.bySubject?.get(key.type)?.get(key.subject);
+  get({ appid, type, subject }: TokenKey): Value | undefined {
+    return this.find(appid, type, subject);
+  }
+
+  /** Returns the value of the key with these names, which a caller in a hurry need not make. */
+  find(appid: string, type: string, subject: string | undefined): Value | undefined {
+    const app = this.#apps.get(appid);
+    if (subject === undefined) return app?.byType.get(type);
+    return app?.bySubject?.get(type)?.get(subject);
   }
 
   set(key: TokenKey, value: Value): void {

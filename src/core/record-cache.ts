@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { CachedRecord } from './cached-record.js';
 import type { Trying } from './key-document.js';
+import { RecordIndex } from './record-index.js';
 import type { TokenKey } from './token-key.js';
 import { keyId } from './token-key.js';
 
@@ -12,6 +13,7 @@ export interface RecordHolder {
 
 export interface RecordHolders {
   of(key: TokenKey): RecordHolder | undefined;
+  find(appid: string, type: string, subject: string | undefined): RecordHolder | undefined;
   all(): Iterable<RecordHolder>;
 }
 
@@ -25,84 +27,78 @@ export interface RememberedFailure {
 const MAX_FAILURES = 10_000;
 
 /**
- * Records that are to be kept, as those of keys with a task, in maps that never evict and where their tasks are held; the
- * rest, and recent failures, in LRU caches. Where a fleet shares more than one process can hold, the maps are for speed alone,
- * and the LRU cache has all.
+ * The records in memory. Those that are to be kept, as those of keys with a task, stay until they are deleted, and those with
+ * a subject are held by their tasks alone, since there may be a million. The number of all others is bounded: the one that
+ * was not used for longest makes room. Where a fleet shares more than one process can hold, the bound is on all records.
  */
 export class RecordCache {
-  /** By type first: there are few, so that a lookup among many apps meets one large map and not one more for each app. */
-  readonly #byType = new Map<string, Map<string, CachedRecord>>();
-  readonly #bySubject = new Map<string, CachedRecord>();
-  readonly #recent: LRUCache<string, CachedRecord>;
+  /** All records but those that a holder alone has. It is open for lookups on the hot path; only this class changes it. */
+  readonly index: RecordIndex = new RecordIndex();
+  /** The order in which the bounded records were last used. */
+  readonly #recent: LRUCache<CachedRecord, CachedRecord>;
   readonly #failures = new LRUCache<string, RememberedFailure>({ max: MAX_FAILURES });
   readonly #isKept: (key: TokenKey) => boolean;
-  readonly #holders: RecordHolders | undefined;
-  /** The record that was looked up last, where there is one app: comparing two names is cheaper than two lookups. */
-  #only: CachedRecord | undefined;
+  #holders: RecordHolders | undefined;
   #isClosed = false;
 
   /**
-   * @param holders - where everything that is kept is kept however much it is; else `maxCachedRecords` bounds that too.
+   * @param holders - what has the records of keys with a subject that are kept; without it `maxCachedRecords` is the bound of
+   *   kept records too.
    */
   constructor(maxCachedRecords: number, isKept: (key: TokenKey) => boolean, holders?: RecordHolders) {
     this.#recent = new LRUCache({
       max: maxCachedRecords,
-      dispose: ({ key }, _id, reason) => {
-        if (reason === 'evict') this.#deleteKept(key);
+      dispose: ({ key }, _cached, reason) => {
+        if (reason === 'evict') this.index.delete(key);
       },
     });
     this.#isKept = isKept;
     this.#holders = holders;
   }
 
-  /** The record of a key with a task and without a subject: two lookups, for the hot path. */
-  hot(appid: string, type: string): CachedRecord | undefined {
-    const only = this.#only;
-    if (only !== undefined && only.key.appid === appid && only.key.type === type) return only;
-    const apps = this.#byType.get(type);
-    const found = apps?.get(appid);
-    if (apps?.size === 1) this.#only = found;
-    return found;
+  /** Returns the record of the key with these names: the hot path, which allocates nothing and is no use that counts. */
+  find(appid: string, type: string, subject: string | undefined): CachedRecord | undefined {
+    if (subject === undefined) return this.index.plain(appid, type);
+    return this.#holders?.find(appid, type, subject)?.record ?? this.index.ofSubject(appid, type, subject);
   }
 
-  get(key: TokenKey): CachedRecord | undefined {
-    if (this.#holders === undefined) return this.#recent.get(keyId(key));
-    const held = this.#holders.of(key)?.record;
-    if (held !== undefined) return this.#isClosed ? undefined : held;
-    const id = keyId(key);
-    const kept = key.subject === undefined ? this.#byType.get(key.type)?.get(key.appid) : this.#bySubject.get(id);
-    return kept ?? this.#recent.get(id);
+  get({ appid, type, subject }: TokenKey): CachedRecord | undefined {
+    return this.find(appid, type, subject);
   }
 
-  /** The key under which something is held of it already, or this one. */
+  /** Returns the key under which something is held of it already, or else this one. */
   keyOf(key: TokenKey): TokenKey {
     return this.#holders?.of(key)?.key ?? key;
   }
 
+  /** Holds a record in place of the one that is held of its key. It counts as used now. */
   set(cached: CachedRecord): void {
     if (this.#isClosed) return;
     const { key } = cached;
     this.delete(key);
-    const isKept = this.#isKept(key);
-    if (!isKept || this.#holders === undefined) this.#recent.set(keyId(key), cached);
-    if (!isKept) return;
+    if (this.#holders === undefined || !this.#isKept(key)) this.#recent.set(cached, cached);
     const holder = this.#holders?.of(key);
     if (holder !== undefined) holder.record = cached;
-    else if (key.subject !== undefined) this.#bySubject.set(keyId(key), cached);
-    if (key.subject === undefined) this.#appsOf(key.type).set(key.appid, cached);
+    if (holder === undefined || key.subject === undefined) this.index.set(cached);
+  }
+
+  /** Notes that a record is in use, so that those which are not make room before it. */
+  renew(cached: CachedRecord): void {
+    this.#recent.get(cached);
   }
 
   delete(key: TokenKey): void {
-    this.#recent.delete(keyId(key));
-    this.#deleteKept(key);
-  }
-
-  #deleteKept(key: TokenKey): void {
-    this.#only = undefined;
+    const cached = this.get(key);
+    if (cached === undefined) return;
+    this.#recent.delete(cached);
     const holder = this.#holders?.of(key);
     if (holder !== undefined) holder.record = undefined;
-    if (key.subject !== undefined) this.#bySubject.delete(keyId(key));
-    else this.#byType.get(key.type)?.delete(key.appid);
+    this.index.delete(key);
+  }
+
+  /** Deletes the records of an app, except those that tasks hold, which go with their tasks. */
+  deleteApp(appid: string): void {
+    for (const { key } of [...this.index.of(appid)]) this.delete(key);
   }
 
   failure(key: TokenKey): RememberedFailure | undefined {
@@ -128,31 +124,18 @@ export class RecordCache {
   }
 
   *records(): Iterable<CachedRecord> {
-    if (this.#isClosed) return;
     if (this.#holders !== undefined) {
       for (const { record } of this.#holders.all()) if (record !== undefined) yield record;
-      // Of pushed tokens without a task, nothing else is held.
-      for (const apps of this.#byType.values()) {
-        for (const cached of apps.values()) if (this.#holders.of(cached.key) === undefined) yield cached;
-      }
-      yield* this.#bySubject.values();
     }
-    yield* this.#recent.values();
+    for (const cached of this.index.values()) if (this.#holders?.of(cached.key) === undefined) yield cached;
   }
 
   /** Forgets everything and remembers nothing more, so that no hit answers any longer. */
   close(): void {
     this.#isClosed = true;
-    this.#only = undefined;
-    this.#byType.clear();
-    this.#bySubject.clear();
+    this.#holders = undefined;
+    this.index.clear();
     this.#recent.clear();
     this.#failures.clear();
-  }
-
-  #appsOf(type: string): Map<string, CachedRecord> {
-    let apps = this.#byType.get(type);
-    if (apps === undefined) this.#byType.set(type, (apps = new Map()));
-    return apps;
   }
 }

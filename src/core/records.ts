@@ -3,6 +3,7 @@ import { CachedRecord } from './cached-record.js';
 import { type Events, type RefreshedEvent, tokenEvent } from './events.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
 import type { RecordCache } from './record-cache.js';
+import type { RecordIndex } from './record-index.js';
 import {
   dueOf,
   FUTURE_TOLERANCE_MS,
@@ -11,6 +12,7 @@ import {
   minValidityMs,
   type RefreshTimes,
 } from './refresh-policy.js';
+import type { Registry } from './registry.js';
 import type { StoreClock } from './store-clock.js';
 import { keyId, type TokenKey } from './token-key.js';
 import { type ReadResult, TokenRecord } from './token-record.js';
@@ -34,9 +36,13 @@ export interface Adoption {
   readonly announceFirst: boolean;
 }
 
+/** The apps that this process knows to be registered. */
+export type Registered = Pick<Registry, 'knows'>;
+
 /** The records in force in this process: what may be answered, until when, and what has to be looked at again. */
 export class Records {
   readonly cache: RecordCache;
+  readonly #index: RecordIndex;
   readonly #clock: StoreClock;
   readonly #events: Events;
   readonly #times: RefreshTimes;
@@ -45,22 +51,36 @@ export class Records {
   readonly #replaced = new WeakMap<CachedRecord, number>();
   /** The ends of records that are evicted when there are many, by key; two records of a key differ in at least one field. */
   readonly #ends = new LRUCache<string, RememberedEnd>({ max: MAX_REMEMBERED_ENDS });
+  readonly #registered: Registered;
   #lastHitAt: number = Number.NEGATIVE_INFINITY;
 
-  constructor(cache: RecordCache, clock: StoreClock, events: Events, times: RefreshTimes, readResult: ReadResult) {
+  /**
+   * @param registered - the apps that are known. Hits answer for no others: a read of the store can bring the record of an app
+   *   that has been unregistered meanwhile.
+   */
+  constructor(
+    cache: RecordCache,
+    clock: StoreClock,
+    events: Events,
+    times: RefreshTimes,
+    readResult: ReadResult,
+    registered: Registered,
+  ) {
     this.cache = cache;
+    this.#index = cache.index;
     this.#clock = clock;
     this.#events = events;
     this.#times = times;
     this.#readResult = readResult;
+    this.#registered = registered;
   }
 
   /**
-   * The record of a key with a task and without a subject that may be answered without a further look: the hot path, of
-   * two lookups and one look at the clock.
+   * Returns the record that may be answered without a further look: the hot path, which looks names up, reads the clock once
+   * and does nothing else.
    */
-  hit(appid: string, type: string): CachedRecord | undefined {
-    const held = this.cache.hot(appid, type);
+  hit(appid: string, type: string, subject?: string): CachedRecord | undefined {
+    const held = subject === undefined ? this.#index.plain(appid, type) : this.cache.find(appid, type, subject);
     if (held === undefined) return undefined;
     const now = this.#clock.now();
     if (now >= held.checkAt || now < this.#lastHitAt) return undefined;
@@ -88,6 +108,12 @@ export class Records {
     const isNews = before === undefined ? adoption.announceFirst : before.value !== grant.value;
     if (isNews) this.#announce(cached, adoption);
     return cached;
+  }
+
+  /** Returns what callers and listeners get of a record. */
+  show(cached: CachedRecord): TokenRecord {
+    const { value, obtainedAt, expiresAt, storedDueAt: dueAt, version } = cached;
+    return new TokenRecord(cached.key, { value, obtainedAt, expiresAt, dueAt, version }, this.#readResult);
   }
 
   /** The record of a document, without putting it in force. */
@@ -140,13 +166,21 @@ export class Records {
     return this.#untilConfirmationMs(cached) <= 0;
   }
 
+  /**
+   * Notes that the store shows this record. Until when it is answered without a further look stays as it is, so that a record
+   * in use comes past that look, which is what counts as its use.
+   */
   confirm(cached: CachedRecord): void {
     cached.confirmedAtMonotonic = this.#clock.monotonic();
-    this.trust(cached);
   }
 
-  /** Sets until when the record is answered without a further look. */
+  /** Sets, for a caller who uses the record, until when it is answered without a further look. */
   trust(cached: CachedRecord): void {
+    this.cache.renew(cached);
+    if (!this.#registered.knows(cached.key.appid)) {
+      cached.checkAt = Number.NEGATIVE_INFINITY;
+      return;
+    }
     const now = this.#clock.now();
     const usableMs = this.leftMs(cached) - this.minValidityMs(cached);
     const untilDueMs = this.#untilDueMs(cached);
@@ -200,7 +234,6 @@ export class Records {
       confirmedAtMonotonic: written ? monotonic : undefined,
       dueAt,
       isFromTheFuture: isFromTheFuture(grant, now),
-      readResult: this.#readResult,
     });
     this.trust(cached);
     return cached;
@@ -248,7 +281,7 @@ export class Records {
   }
 
   #announce(cached: CachedRecord, { source, reason }: Adoption): void {
-    this.#events.emit('refreshed', { ...tokenEvent(cached.key), record: cached.record, reason, source });
+    this.#events.emit('refreshed', { ...tokenEvent(cached.key), record: this.show(cached), reason, source });
   }
 }
 

@@ -37,6 +37,7 @@ export function taskChanges({
       source().forget(task);
     },
     appForgotten(appid) {
+      cache().deleteApp(appid);
       for (const { key } of tasksOf(appid)) {
         cache().delete(key);
         source().reschedule(key);

@@ -42,12 +42,13 @@ async function register(call: Call, { manager, typeNumbers }: RouteContext): Pro
   return success(registration.tasks?.length === 0 ? '' : 'success');
 }
 
-/** What most requests are: no promise, and nothing but memory. */
+/** Answers what most requests are without a promise, from memory alone. A held token that is no task's is none of this API. */
 function hit(call: Call, { engine, typeNumbers }: RouteContext): HttpAnswer | undefined {
   if (call.request.method !== 'GET' || call.request.search !== '') return undefined;
   const named = call.param('type');
-  const held = engine.records.hit(call.param('appid'), typeNumbers.name(named) ?? named);
-  return held === undefined ? undefined : success(held.value);
+  const held = engine.records.hit(call.param('appid'), typeNumbers.name(named) ?? named, undefined);
+  if (held === undefined || engine.registry.task(held.key) === undefined) return undefined;
+  return success(held.value);
 }
 
 async function readOrRefresh(call: Call, { manager, engine, typeNumbers }: RouteContext): Promise<HttpAnswer> {

@@ -1,10 +1,9 @@
 import { setImmediate as othersTurn } from 'node:timers/promises';
-import type { CachedRecord } from '../../core/cached-record.js';
 import type { Engine } from '../../core/engine.js';
 import type { RegisteredTask } from '../../core/held-task.js';
 import { Histogram } from '../../core/meters.js';
 import type { TaskStatus } from '../../core/status.js';
-import { keyId, type TokenKey } from '../../core/token-key.js';
+import type { TokenKey } from '../../core/token-key.js';
 
 /** A task and what is left of its token: negative when that has ended, 0 when there is none. */
 export interface TaskLeft {
@@ -63,7 +62,6 @@ export class TaskCensuses {
 
   async #take(appids: ReadonlySet<string> | undefined): Promise<TaskCensus> {
     const { records, failures, registry } = this.#engine;
-    const recordOf = this.#recordsByKey();
     const states = { fresh: 0, due: 0, expired: 0, missing: 0 };
     const left = new Histogram(SECONDS_LEFT);
     const worst: TaskLeft[] = [];
@@ -72,7 +70,7 @@ export class TaskCensuses {
     let troubled = 0;
     for (const { key } of this.#tasks(appids)) {
       if (++seen % COUNTED_AT_ONCE === 0) await othersTurn();
-      const held = recordOf(key);
+      const held = records.cache.get(key);
       const leftSeconds = held === undefined ? 0 : records.leftMs(held) / 1_000;
       const hasFailed = leftSeconds <= 0 && failures.retryAt(key) !== undefined;
       // How it stands, the store knows, and perhaps another process.
@@ -86,15 +84,6 @@ export class TaskCensuses {
       addIfWorse(worst, key, leftSeconds);
     }
     return { total, troubled, states, left, worst };
-  }
-
-  /** Where records that nobody uses are forgotten, to be counted must not be a use. */
-  #recordsByKey(): (key: TokenKey) => CachedRecord | undefined {
-    const { records, registry } = this.#engine;
-    if (registry.holdsAll) return (key) => records.cache.get(key);
-    const held = new Map<string, CachedRecord>();
-    for (const record of records.cache.records()) held.set(keyId(record.key), record);
-    return (key) => held.get(keyId(key));
   }
 
   *#tasks(appids: ReadonlySet<string> | undefined): Iterable<RegisteredTask> {

@@ -14,6 +14,7 @@ beforeEach(() => {
   tasks = new KeyMap();
   cache = new RecordCache(3, (of) => tasks.get(of) !== undefined, {
     of: (of) => tasks.get(of),
+    find: (appid, type, subject) => tasks.find(appid, type, subject),
     all: () => tasks.values(),
   });
 });
@@ -37,7 +38,6 @@ function cached(of: TokenKey): CachedRecord {
     confirmedAtMonotonic: 0,
     dueAt: 2,
     isFromTheFuture: false,
-    readResult: async () => undefined,
   });
   record.checkAt = 5;
   return record;
@@ -68,28 +68,33 @@ describe('RecordCache', () => {
     },
   );
 
-  test('the hot path sees records with a task and without a subject', () => {
+  test('finds each record by the names of its key, with a task and without', () => {
     addTask(key('a'), key('a', 't', 's'));
-    const record = put(key('a'));
-    put(key('a', 't', 's'));
-    put(key('b'));
-    expect(cache.hot('a', 't')).toBe(record);
-    expect([cache.hot('a', 's'), cache.hot('b', 't'), cache.hot('constructor', 't')]).toEqual([
-      undefined,
-      undefined,
-      undefined,
+    const records = [key('a'), key('a', 't', 's'), key('b'), key('b', 't', 's')].map(put);
+    const found = ['a', 'b'].flatMap((appid) => [
+      cache.find(appid, 't', undefined),
+      cache.find(appid, 't', ['', 's'].join('')),
     ]);
+    expect(found).toEqual(records);
+    for (const [appid, type, subject] of [
+      ['a', 's'],
+      ['b', 't', 'a'],
+      ['constructor', 't'],
+      ['a', '__proto__', 's'],
+    ]) {
+      expect(cache.find(appid as string, type as string, subject)).toBeUndefined();
+    }
   });
 
-  test('a task that comes or goes moves the record when it is set again', () => {
-    const record = put(key('a'));
-    expect(cache.hot('a', 't')).toBeUndefined();
-    addTask(key('a'));
+  test('a record with a task is not evicted, and is again when its task has gone', () => {
+    const record = put(key('a', 't', 's'));
+    addTask(key('a', 't', 's'));
     cache.set(record);
-    expect([cache.hot('a', 't'), held()]).toEqual([record, ['a/t']]);
-    tasks.delete(key('a'));
+    for (const appid of ['b', 'c', 'd']) put(key(appid));
+    expect(held()).toEqual(['a/t/s', 'b/t', 'c/t', 'd/t']);
+    tasks.delete(key('a', 't', 's'));
     cache.set(record);
-    expect([cache.hot('a', 't'), cache.get(key('a')), held()]).toEqual([undefined, record, ['a/t']]);
+    expect([cache.find('a', 't', 's'), held()]).toEqual([record, ['a/t/s', 'c/t', 'd/t']]);
   });
 
   test('only records without a task are evicted, the longest unused first', () => {
@@ -98,11 +103,39 @@ describe('RecordCache', () => {
       put(key(appid));
       put(key(appid, 't', 's'));
     }
-    for (const appid of ['a', 'b', 'c']) put(key(appid));
-    cache.get(key('a'));
+    const [first] = ['a', 'b', 'c'].map((appid) => put(key(appid)));
+    cache.renew(first as CachedRecord);
     put(key('d'));
     expect(held().filter((id) => !id.startsWith('t'))).toEqual(['a/t', 'c/t', 'd/t']);
     expect(held().filter((id) => id.startsWith('t'))).toHaveLength(8);
+  });
+
+  test('a lookup alone does not keep a record from being evicted', () => {
+    for (const appid of ['a', 'b', 'c']) put(key(appid));
+    for (let lookup = 0; lookup < 3; lookup++) {
+      cache.get(key('a'));
+      cache.find('a', 't', undefined);
+      expect([...cache.records()]).toHaveLength(3);
+    }
+    put(key('d'));
+    expect(held()).toEqual(['b/t', 'c/t', 'd/t']);
+  });
+
+  test('one that is not held is renewed in vain', () => {
+    const gone = put(key('a'));
+    cache.delete(key('a'));
+    cache.renew(gone);
+    expect([cache.get(key('a')), held()]).toEqual([undefined, []]);
+  });
+
+  test('deleting an app leaves the records of others, and of its own those that tasks hold', () => {
+    addTask(key('a', 't', 'task'));
+    for (const of of [key('a'), key('a', 'u', 's'), key('a', 't', 'task'), key('b')]) put(of);
+    cache.deleteApp('a');
+    cache.deleteApp('nobody');
+    expect(held()).toEqual(['a/t/task', 'b/t']);
+    for (const appid of ['c', 'd', 'e']) put(key(appid));
+    expect(held()).toEqual(['a/t/task', 'c/t', 'd/t', 'e/t']);
   });
 
   test('deleting one leaves the others of the app', () => {
@@ -134,11 +167,15 @@ describe('RecordCache', () => {
 
   test('close forgets everything and remembers nothing more', () => {
     addTask(key('a'), key('a', 't', 's'));
-    for (const of of [key('a'), key('a', 't', 's'), key('b')]) put(of);
+    const keys = [key('a'), key('a', 't', 's'), key('b'), key('b', 't', 's')];
+    for (const of of keys) put(of);
     cache.setFailure(key('a'), { trying: { attempts: 1 } as Trying, local: true });
-    cache.close();
-    put(key('a'));
-    expect([held(), cache.failure(key('a')), cache.hot('a', 't')]).toEqual([[], undefined, undefined]);
+    for (const again of [false, true]) {
+      if (again) for (const of of keys) put(of);
+      cache.close();
+      expect([held(), cache.failure(key('a'))]).toEqual([[], undefined]);
+      for (const { appid, type, subject } of keys) expect(cache.find(appid, type, subject)).toBeUndefined();
+    }
   });
 });
 
@@ -155,21 +192,21 @@ describe('where a fleet shares more than one process can hold', () => {
       }
     }
     expect(held()).toEqual(['c/t/s', 'd/t/s', 'e/t/s']);
-    for (const appid of ['a', 'b', 'c', 'd', 'e']) expect(cache.hot(appid, 't')).toBeUndefined();
+    for (const appid of ['a', 'b', 'c', 'd', 'e']) expect(cache.find(appid, 't', undefined)).toBeUndefined();
     expect(cache.get(key('a', 't', 's'))).toBeUndefined();
   });
 
-  test('what is asked for past its look stays, and what was put first does not', () => {
-    for (const appid of ['a', 'b', 'c']) {
+  test('what is in use stays, and what was put first does not', () => {
+    const records = ['a', 'b', 'c'].map((appid) => {
       addTask(key(appid));
-      put(key(appid));
-    }
-    cache.get(key('a'));
+      return put(key(appid));
+    });
+    cache.renew(records[0] as CachedRecord);
     addTask(key('d'));
     put(key('d'));
     expect(held()).toEqual(['a/t', 'c/t', 'd/t']);
-    expect(cache.hot('b', 't')).toBeUndefined();
-    expect(cache.hot('a', 't')?.key).toEqual(key('a'));
+    expect(cache.find('b', 't', undefined)).toBeUndefined();
+    expect(cache.find('a', 't', undefined)).toBe(records[0]);
   });
 
   test('distrust reaches each record, and what is deleted is gone from both', () => {
@@ -179,6 +216,6 @@ describe('where a fleet shares more than one process can hold', () => {
     cache.distrust();
     expect([kept.checkAt, other.checkAt]).toEqual([Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]);
     cache.delete(key('a'));
-    expect([cache.hot('a', 't'), cache.get(key('a')), held()]).toEqual([undefined, undefined, ['b/t']]);
+    expect([cache.find('a', 't', undefined), cache.get(key('a')), held()]).toEqual([undefined, undefined, ['b/t']]);
   });
 });

@@ -3,7 +3,7 @@ import type { CachedRecord } from '../../../src/core/cached-record.js';
 import { Events, type RefreshedEvent } from '../../../src/core/events.js';
 import type { KeyDocument, StoredGrant } from '../../../src/core/key-document.js';
 import { RecordCache } from '../../../src/core/record-cache.js';
-import { type Adoption, Records } from '../../../src/core/records.js';
+import { type Adoption, Records, type Registered } from '../../../src/core/records.js';
 import { StoreClock } from '../../../src/core/store-clock.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
 
@@ -16,8 +16,10 @@ let events: RefreshedEvent[];
 let cache: RecordCache;
 let records: Records;
 let start: number;
+let isRegistered: boolean;
 
 beforeEach(() => {
+  isRegistered = true;
   wall = new FakeClock();
   start = wall.now();
   events = [];
@@ -26,7 +28,8 @@ beforeEach(() => {
   cache = new RecordCache(10, () => false);
   const clock = new StoreClock(wall, async () => wall.now(), { wentBack() {}, wentForward() {} });
   const times = { marginMs: undefined, jitterMs: undefined, minValidityMs: undefined };
-  records = new Records(cache, clock, emitter, times, async (_, version) => ({ version }));
+  const registered: Registered = { knows: () => isRegistered };
+  records = new Records(cache, clock, emitter, times, async (_, version) => ({ version }), registered);
 });
 
 function grant(value: string, fields: Partial<StoredGrant> = {}): StoredGrant {
@@ -51,8 +54,8 @@ describe('adopt', () => {
       confirmedAtMonotonic: 0,
       dueAt: start + 6_000_000,
     });
-    expect(cached.record).toMatchObject({ value: 'a', version: 7, obtainedAt: start, expiresAt: start + LIFE });
-    expect(await cached.record.result()).toEqual({ version: 7 });
+    expect(records.show(cached)).toMatchObject({ value: 'a', version: 7, obtainedAt: start, expiresAt: start + LIFE });
+    expect(await records.show(cached).result()).toEqual({ version: 7 });
   });
 
   test('never replaces a newer record by an older one', () => {
@@ -98,12 +101,12 @@ describe('adopt', () => {
 
   test('announces a new value once, with reason and source', () => {
     const adoption: Adoption = { source: 'upstream', reason: 'due', announceFirst: true };
-    const { record } = adopt(1, grant('a'), adoption);
+    const record = records.show(adopt(1, grant('a'), adoption));
     adopt(2, grant('a'), adoption);
-    adopt(3, grant('b'), STORE);
+    const next = records.show(adopt(3, grant('b'), STORE));
     expect(events).toEqual([
       { ...KEY, record, reason: 'due', source: 'upstream' },
-      { ...KEY, record: cache.get(KEY)?.record, reason: undefined, source: 'store' },
+      { ...KEY, record: next, reason: undefined, source: 'store' },
     ]);
     expect(events.map(({ record: { version } }) => version)).toEqual([1, 3]);
   });
@@ -122,6 +125,55 @@ describe('adopt', () => {
   ])('a grant from %i ms ahead is due at %i', (ahead, dueAt) => {
     const cached = adopt(1, grant('a', { obtainedAt: start + ahead }));
     expect(cached.dueAt).toBe(start + dueAt);
+  });
+});
+
+describe('a hit', () => {
+  const hit = (): unknown => records.hit(KEY.appid, KEY.type, KEY.subject);
+
+  test.each([
+    [-1, true],
+    [0, false],
+    [1, false],
+  ])('answers until the next look is due: %i ms after it %s', async (offset, answers) => {
+    const cached = adopt(1, grant('a'));
+    await wall.advance(60_000 + offset);
+    expect(hit()).toBe(answers ? cached : undefined);
+  });
+
+  test('answers for the very key alone', () => {
+    adopt(1, grant('a'));
+    for (const [appid, type, subject] of [
+      ['wx1', 't'],
+      ['wx1', 's', 't'],
+      ['wx1', 't', 't'],
+      ['wx2', 't', 's'],
+    ]) {
+      expect(records.hit(appid as string, type as string, subject)).toBeUndefined();
+    }
+  });
+
+  test.each([
+    [0, true],
+    [1, false],
+  ])('answers nothing that a clock set back by %i ms could keep alive', (back, answers) => {
+    const cached = adopt(1, grant('a'));
+    expect(hit()).toBe(cached);
+    wall.jump(-back);
+    expect(hit()).toBe(answers ? cached : undefined);
+    records.lookAtClock();
+    expect(hit()).toBe(cached);
+  });
+
+  test('answers nothing for an app that is not registered, until a caller has found that it is', () => {
+    isRegistered = false;
+    const cached = adopt(1, grant('a'));
+    records.confirm(cached);
+    expect([hit(), cache.get(KEY)]).toEqual([undefined, cached]);
+    isRegistered = true;
+    expect(hit()).toBeUndefined();
+    records.trust(cached);
+    expect(hit()).toBe(cached);
   });
 });
 
@@ -167,6 +219,7 @@ describe('when to look again', () => {
     const cached = adopt(1, grant('a', { dueAt: start + 90_000 }));
     await wall.advance(50_000);
     records.confirm(cached);
+    records.trust(cached);
     expect(cached.checkAt).toBe(start + 90_000);
     await wall.advance(40_000);
     records.trust(cached);
@@ -188,7 +241,9 @@ describe('when to look again', () => {
     await wall.advance(1);
     expect(records.needsConfirmation(cached)).toBe(true);
     records.confirm(cached);
-    expect([records.needsConfirmation(cached), cached.checkAt]).toEqual([false, start + 120_000]);
+    expect([records.needsConfirmation(cached), cached.checkAt]).toEqual([false, start + 60_000]);
+    records.trust(cached);
+    expect(cached.checkAt).toBe(start + 120_000);
     await wall.advance(60_000);
     expect(records.needsConfirmation(cached)).toBe(true);
   });

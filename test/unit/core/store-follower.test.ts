@@ -93,7 +93,7 @@ describe('read', () => {
   test('adopts what the store holds', async () => {
     const version = await put({ grant: { ...grant('a') } });
     const cached = await follower.read(KEY);
-    expect([cached?.value, cached?.record.version, held()]).toEqual(['a', version, cached]);
+    expect([cached?.value, cached?.version, held()]).toEqual(['a', version, cached]);
     expect([changed, events]).toEqual([['wx1/access_token'], []]);
   });
 
@@ -126,7 +126,7 @@ describe('read', () => {
     changed.length = 0;
     await clock.advance(60_000);
     expect(await follower.read(KEY)).toBe(first);
-    expect([first?.confirmedAtMonotonic, first?.checkAt, changed]).toEqual([60_000, clock.now() + 60_000, []]);
+    expect([first?.confirmedAtMonotonic, changed]).toEqual([60_000, []]);
   });
 
   test('takes over a due that was moved', async () => {
@@ -134,7 +134,7 @@ describe('read', () => {
     await follower.read(KEY);
     await put({ grant: { ...grant('a', { dueAt: 5 }) }, recordVersion: version });
     const cached = await follower.read(KEY);
-    expect([cached?.record.version, cached?.dueAt, events]).toEqual([version, 5, []]);
+    expect([cached?.version, cached?.dueAt, events]).toEqual([version, 5, []]);
   });
 
   test('drops what the store has no longer', async () => {
@@ -191,10 +191,10 @@ describe('a store that went back in time', () => {
     const version = await wentBack();
     const cached = await follower.read(KEY);
     await clock.advance(0);
-    expect([cached?.value, cached?.record.version]).toEqual(['new', version]);
+    expect([cached?.value, cached?.version]).toEqual(['new', version]);
     const [document] = await memory.get([ID]);
     expect(unseal(document as NonNullable<typeof document>)).toMatchObject({ grant: { value: 'new' }, chain: ['x'] });
-    expect(document?.due).toEqual({ lane: 'access_token', at: cached?.record.dueAt });
+    expect(document?.due).toEqual({ lane: 'access_token', at: cached?.storedDueAt });
     expect(events).toEqual(['new store']);
   });
 

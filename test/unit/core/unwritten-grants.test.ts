@@ -66,7 +66,7 @@ describe('UnwrittenGrants', () => {
   test('serves the grant from memory and announces it, and offers it until the store takes it', async () => {
     fail();
     const cached = unwritten.keep(KEY, 7, grant('a'), OPTIONS);
-    expect([cached.value, cached.record.version, cached.confirmedAtMonotonic]).toEqual(['a', 8, undefined]);
+    expect([cached.value, cached.version, cached.confirmedAtMonotonic]).toEqual(['a', 8, undefined]);
     expect([engine.records.cache.get(KEY), events]).toEqual([cached, ['a upstream']]);
     await clock.advance(199);
     expect(sets()).toBe(0);
@@ -78,7 +78,7 @@ describe('UnwrittenGrants', () => {
     await clock.advance(60_000);
     expect(await storedValue()).toBe('a');
     const written = engine.records.cache.get(KEY);
-    expect(written?.record.version).toBe((await memory.get([ID]))[0]?.version);
+    expect(written?.version).toBe((await memory.get([ID]))[0]?.version);
     expect([written?.confirmedAtMonotonic, events, clock.pendingTimers]).toEqual([
       expect.any(Number),
       ['a upstream'],
@@ -98,10 +98,10 @@ describe('UnwrittenGrants', () => {
 
   test('has a version above both the stored and the one held', async () => {
     const held = await engine.writer.write(KEY, await engine.writer.read(KEY), grant('old'), OPTIONS);
-    const { version } = held.record;
+    const { version } = held;
     fail();
-    expect(unwritten.keep(KEY, 5, grant('a'), OPTIONS).record.version).toBe(version + 1);
-    expect(unwritten.keep(KEY, version + 9, grant('b'), OPTIONS).record.version).toBe(version + 10);
+    expect(unwritten.keep(KEY, 5, grant('a'), OPTIONS).version).toBe(version + 1);
+    expect(unwritten.keep(KEY, version + 9, grant('b'), OPTIONS).version).toBe(version + 10);
   });
 
   test('one that has ended is offered no longer', async () => {
