@@ -1,0 +1,246 @@
+import { describe, expect, test } from 'vitest';
+import { engineOf } from '../../../../src/core/engine-of.js';
+import { defineRefresher, type TokenManager, type TokenManagerOptions } from '../../../../src/index.js';
+import { APPID, SECRET, TYPE, World, type WorldOptions } from '../../../support/world.js';
+
+const LIFE_MS = 7_200_000;
+const DAY_MS = 24 * 3_600_000;
+const ON_DEMAND = 'on_demand';
+const SUBJECT = 'a-subject';
+
+type Tokens = TokenManager<typeof ON_DEMAND>;
+type KeyType = typeof TYPE | typeof ON_DEMAND;
+
+/** The keys of these tests: two with a task and two without, of each one with a subject. */
+const KEYS: readonly [KeyType, { readonly subject?: string }][] = [
+  [TYPE, {}],
+  [TYPE, { subject: SUBJECT }],
+  [ON_DEMAND, {}],
+  [ON_DEMAND, { subject: SUBJECT }],
+];
+
+/** Each way to a held token; the subject is another string at each call, as that of a request is. */
+const WAYS: readonly [string, (tokens: Tokens) => Promise<unknown>][] = [
+  ['get of a task', (tokens) => tokens.get(APPID, TYPE)],
+  ['get of a task with a subject', (tokens) => tokens.get(APPID, TYPE, subject())],
+  ['get of a key without a task', (tokens) => tokens.get(APPID, ON_DEMAND)],
+  ['get of a key with a subject and without a task', (tokens) => tokens.get(APPID, ON_DEMAND, subject())],
+  ['get with options that are empty', (tokens) => tokens.get(APPID, TYPE, {})],
+  ['get with a subject that is undefined', (tokens) => tokens.get(APPID, TYPE, { subject: undefined })],
+  ['getRecord of a task', (tokens) => tokens.getRecord(APPID, TYPE)],
+  ['getRecord of a task with a subject', (tokens) => tokens.getRecord(APPID, TYPE, subject())],
+  ['getRecord of a key without a task', (tokens) => tokens.getRecord(APPID, ON_DEMAND)],
+  ['getRecord of a key with a subject and without a task', (tokens) => tokens.getRecord(APPID, ON_DEMAND, subject())],
+];
+
+function subject(): { readonly subject: string } {
+  return { subject: SUBJECT.split('').join('') };
+}
+
+interface Warm {
+  readonly world: World;
+  readonly tokens: Tokens;
+}
+
+/** Makes a manager that holds the tokens of all keys. */
+async function warm(options: WorldOptions = {}, more: TokenManagerOptions = {}): Promise<Warm> {
+  const world = new World(options);
+  const tokens = manager(world, more);
+  await register(tokens);
+  await ask(tokens);
+  return { world, tokens };
+}
+
+function manager(world: World, more: TokenManagerOptions = {}): Tokens {
+  const refresh = world.wechat.refresh.bind(world.wechat);
+  return world.manager({ ...more, refreshers: [world.wechat, defineRefresher({ type: ON_DEMAND, refresh })] } as never);
+}
+
+async function register(tokens: Tokens): Promise<void> {
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE, { type: TYPE, subject: SUBJECT }] });
+}
+
+async function ask(tokens: Tokens): Promise<void> {
+  for (const [type, options] of KEYS) await tokens.get(APPID, type, options);
+}
+
+function peekAll(tokens: Tokens): unknown[] {
+  return KEYS.map(([type, options]) => tokens.peek(APPID, type, options)?.value);
+}
+
+describe.each(WAYS)('%s', (_name, way) => {
+  test('answers each call with the same promise until the record is looked at, 60 s later, and after that again', async () => {
+    const { world, tokens } = await warm();
+    await using _world = world;
+    const first = way(tokens);
+    await world.clock.advance(59_999);
+    expect(way(tokens)).toBe(first);
+    await world.clock.advance(1);
+    const looked = way(tokens);
+    expect(looked).not.toBe(first);
+    expect(await looked).toEqual(await first);
+    expect(way(tokens)).toBe(first);
+    expect(world.wechat.calls).toBe(4);
+  });
+
+  test('looks at the record when the clock reads less than at the last hit', async () => {
+    const { world, tokens } = await warm();
+    await using _world = world;
+    const hit = way(tokens);
+    expect(way(tokens)).toBe(hit);
+    world.clock.jump(-1);
+    const looked = way(tokens);
+    expect(looked).not.toBe(hit);
+    expect(await looked).toEqual(await hit);
+    expect(way(tokens)).toBe(hit);
+  });
+
+  test('answers nothing once the manager is closed', async () => {
+    const { world, tokens } = await warm();
+    await using _world = world;
+    await way(tokens);
+    const closed = tokens.close();
+    await expect(way(tokens)).rejects.toMatchObject({ code: 'CLOSED' });
+    await closed;
+    await expect(way(tokens)).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+
+  test('answers nothing once the app is unregistered, and nothing old once it is registered again', async () => {
+    const { world, tokens } = await warm();
+    await using _world = world;
+    const old = await way(tokens);
+    await tokens.unregister(APPID);
+    await expect(way(tokens)).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
+    await register(tokens);
+    expect(await way(tokens)).not.toEqual(old);
+  });
+
+  test('answers nothing once another process has unregistered the app', async () => {
+    const { world, tokens } = await warm();
+    await using _world = world;
+    await way(tokens);
+    await manager(world).unregister(APPID);
+    await world.clock.advance(1_000);
+    await expect(way(tokens)).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
+  });
+
+  test('answers with the new token as soon as there is one', async () => {
+    const { world, tokens } = await warm();
+    await using _world = world;
+    const old = await way(tokens);
+    for (const [type, options] of KEYS) await tokens.refresh(APPID, type, { ...options, force: true });
+    const next = way(tokens);
+    expect(await next).not.toEqual(old);
+    expect(way(tokens)).toBe(next);
+  });
+});
+
+test('a hit asks the store for nothing, and reads the clock once', async () => {
+  let commands = 0;
+  const { world, tokens } = await warm({
+    store: (store) =>
+      new Proxy(store, {
+        get(target, name) {
+          const member: unknown = Reflect.get(target, name);
+          if (typeof member !== 'function') return member;
+          return (...given: unknown[]): unknown => {
+            commands += 1;
+            return Reflect.apply(member, target, given);
+          };
+        },
+      }),
+  });
+  await using _world = world;
+  commands = 0;
+  let reads = 0;
+  const now = world.clock.now.bind(world.clock);
+  world.clock.now = () => {
+    reads += 1;
+    return now();
+  };
+  world.clock.monotonic = () => {
+    throw new Error('a hit needs no monotonic time');
+  };
+  for (const [, way] of WAYS) way(tokens);
+  for (const [type, options] of KEYS) tokens.peek(APPID, type, options);
+  expect([commands, reads]).toEqual([0, WAYS.length + KEYS.length]);
+  world.clock.monotonic = Object.getPrototypeOf(world.clock).monotonic;
+});
+
+test.each([
+  [-1, ['token-1', 'token-2', 'token-3', 'token-4']],
+  [0, [undefined, undefined, undefined, undefined]],
+  [1, [undefined, undefined, undefined, undefined]],
+])(
+  'I1: peek answers nothing past the end of the token, with the clock set back a day: %i ms',
+  async (offset, found) => {
+    const { world, tokens } = await warm();
+    await using _world = world;
+    for (const [, way] of WAYS) await way(tokens);
+    world.wechat.always = () => new Promise(() => {});
+    world.clock.jump(-DAY_MS);
+    await world.clock.advance(LIFE_MS + offset);
+    expect(peekAll(tokens)).toEqual(found);
+  },
+);
+
+test('peek answers for every key, and for none of an app that is unregistered', async () => {
+  const { world, tokens } = await warm();
+  await using _world = world;
+  expect(peekAll(tokens)).toEqual(['token-1', 'token-2', 'token-3', 'token-4']);
+  await world.clock.advance(60_000);
+  expect(peekAll(tokens)).toEqual(['token-1', 'token-2', 'token-3', 'token-4']);
+  await tokens.unregister(APPID);
+  expect(peekAll(tokens)).toEqual([undefined, undefined, undefined, undefined]);
+});
+
+test('unregistering one key forgets its token, with a task and without, and leaves the others', async () => {
+  const { world, tokens } = await warm();
+  await using _world = world;
+  await tokens.unregister(APPID, TYPE, { subject: SUBJECT });
+  expect(peekAll(tokens)).toEqual(['token-1', undefined, 'token-3', 'token-4']);
+  await tokens.unregister(APPID, ON_DEMAND);
+  await tokens.unregister(APPID, ON_DEMAND, { subject: SUBJECT });
+  expect(peekAll(tokens)).toEqual(['token-1', undefined, undefined, undefined]);
+  expect(await tokens.get(APPID, ON_DEMAND)).toBe('token-5');
+});
+
+test('a pushed ticket is not answered once its app is unregistered', async () => {
+  const { world, tokens } = await warm();
+  await using _world = world;
+  await tokens.put(APPID, 'component_verify_ticket', { value: 'ticket', expiresInSeconds: 43_200 });
+  expect(await tokens.get(APPID, 'component_verify_ticket')).toBe('ticket');
+  await tokens.unregister(APPID);
+  expect(tokens.peek(APPID, 'component_verify_ticket')).toBeUndefined();
+  await expect(tokens.get(APPID, 'component_verify_ticket')).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
+});
+
+test('a record that a slow read brings after its app was unregistered is no hit', async () => {
+  const { world, tokens } = await warm();
+  await using _world = world;
+  const { records, writer } = engineOf(tokens);
+  const keys = KEYS.map(([type, options]) => ({ appid: APPID, type, ...options }));
+  const read = await Promise.all(keys.map((key) => writer.read(key)));
+  await tokens.unregister(APPID);
+  for (const [index, key] of keys.entries()) {
+    const document = read[index] as (typeof read)[number];
+    if (document.grant === undefined) throw new Error('the store has no such token');
+    const adopted = records.adopt(key, document, document.grant, { source: 'store', announceFirst: false });
+    records.confirm(adopted);
+  }
+  for (const [, way] of WAYS) await expect(way(tokens)).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
+});
+
+test('a due key without a task is refreshed by the look that hits lead to, and not later for being peeked at', async () => {
+  const { world, tokens } = await warm();
+  await using _world = world;
+  await world.clock.advance(LIFE_MS - 300_000);
+  const { calls } = world.wechat;
+  for (let second = 0; second < 5; second++) {
+    await world.clock.advance(1_000);
+    tokens.peek(APPID, ON_DEMAND);
+    if (second === 0) expect(await tokens.get(APPID, ON_DEMAND)).toBe('token-3');
+  }
+  expect(world.wechat.calls).toBe(calls + 1);
+  expect(await tokens.get(APPID, ON_DEMAND)).not.toBe('token-3');
+});
