@@ -183,7 +183,7 @@ export class TokenManager<Custom extends string = never> {
     const hit = options === undefined ? records.hit(appid, type) : this.#hit(appid, type, options);
     if (hit !== undefined) return records.show(hit);
     records.lookAtClock();
-    const held = records.cache.get(this.#key(appid, type, options ?? {}, ['subject']));
+    const held = records.cache.get(this.#key(appid, type, options === undefined ? {} : options, ['subject']));
     if (held === undefined || records.leftMs(held) <= 0) return undefined;
     // What is due is left for a look that can start its refresh.
     if (records.isDue(held)) records.cache.renew(held);

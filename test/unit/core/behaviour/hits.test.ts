@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { engineOf } from '../../../../src/core/engine-of.js';
 import { defineRefresher, type TokenManager, type TokenManagerOptions } from '../../../../src/index.js';
+import { unwatched } from '../../../support/unwatched-store.js';
 import { APPID, SECRET, TYPE, World, type WorldOptions } from '../../../support/world.js';
 
 const LIFE_MS = 7_200_000;
@@ -194,8 +195,25 @@ test('peek answers for every key, and for none of an app that is unregistered', 
   expect(peekAll(tokens)).toEqual([undefined, undefined, undefined, undefined]);
 });
 
-test('unregistering one key forgets its token, with a task and without, and leaves the others', async () => {
+test('an app that turns out to be gone takes the tokens of all its keys along', async () => {
   const { world, tokens } = await warm();
+  await using _world = world;
+  engineOf(tokens).registry.removeApp(APPID);
+  expect(peekAll(tokens)).toEqual([undefined, undefined, undefined, undefined]);
+});
+
+test('unregistering an app that fell out of memory in a fleet forgets its tokens', async () => {
+  const { world, tokens } = await warm({ fleet: true, store: unwatched }, { maxCachedRecords: 10 });
+  await using _world = world;
+  for (let app = 0; app < 1_100; app++) await tokens.register({ appid: `wx${app}`, secret: SECRET });
+  const { registry } = engineOf(tokens);
+  expect([registry.knows(APPID), peekAll(tokens)]).toEqual([false, ['token-1', 'token-2', 'token-3', 'token-4']]);
+  await tokens.unregister(APPID);
+  expect(peekAll(tokens)).toEqual([undefined, undefined, undefined, undefined]);
+});
+
+test('unregistering one key forgets its token, with a task and without, and leaves the others', async () => {
+  const { world, tokens } = await warm({ store: unwatched });
   await using _world = world;
   await tokens.unregister(APPID, TYPE, { subject: SUBJECT });
   expect(peekAll(tokens)).toEqual(['token-1', undefined, 'token-3', 'token-4']);
@@ -231,16 +249,69 @@ test('a record that a slow read brings after its app was unregistered is no hit'
   for (const [, way] of WAYS) await expect(way(tokens)).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
 });
 
-test('a due key without a task is refreshed by the look that hits lead to, and not later for being peeked at', async () => {
-  const { world, tokens } = await warm();
+test('a due key without a task is refreshed by the first look at it, however often it is peeked at', async () => {
+  const { world, tokens } = await warm({ store: unwatched });
   await using _world = world;
   await world.clock.advance(LIFE_MS - 300_000);
   const { calls } = world.wechat;
   for (let second = 0; second < 5; second++) {
-    await world.clock.advance(1_000);
+    await world.clock.advance(500);
     tokens.peek(APPID, ON_DEMAND);
-    if (second === 0) expect(await tokens.get(APPID, ON_DEMAND)).toBe('token-3');
+    await tokens.get(APPID, ON_DEMAND);
   }
   expect(world.wechat.calls).toBe(calls + 1);
-  expect(await tokens.get(APPID, ON_DEMAND)).not.toBe('token-3');
+  expect(tokens.peek(APPID, ON_DEMAND)?.value).toBe(`token-${calls + 1}`);
+});
+
+describe('with the token in memory', () => {
+  const calls: readonly [string, (tokens: Tokens, options: never) => unknown][] = [
+    ['get', (tokens, options) => tokens.get(APPID, TYPE, options)],
+    ['getRecord', (tokens, options) => tokens.getRecord(APPID, TYPE, options)],
+    ['peek', async (tokens, options) => tokens.peek(APPID, TYPE, options)],
+  ];
+
+  test.each<[string, unknown]>([
+    ['a name that is unknown', { subject: SUBJECT, validity: 1 }],
+    ['an own __proto__', JSON.parse(`{"subject":"${SUBJECT}","__proto__":{}}`)],
+    ['a subject that is a number', { subject: 7 }],
+    ['a subject that is empty', { subject: '' }],
+    ['a subject with a space', { subject: 'a b' }],
+    ['null', null],
+    ['an array', Object.assign([], { subject: SUBJECT })],
+    ['a function', Object.assign(() => {}, { subject: SUBJECT })],
+    ['a string', SUBJECT],
+  ])('every way to it rejects %s as it does without', async (_name, options) => {
+    const { world, tokens } = await warm();
+    await using _world = world;
+    for (const [, call] of calls) await expect(call(tokens, options as never)).rejects.toThrow(TypeError);
+  });
+
+  test('options that throw make get and getRecord reject, and not throw', async () => {
+    const { world, tokens } = await warm();
+    await using _world = world;
+    const failure = new Error('the options are not to be read');
+    const options = {
+      get subject(): string {
+        throw failure;
+      },
+    };
+    for (const [, call] of calls) await expect(call(tokens, options as never)).rejects.toBe(failure);
+  });
+
+  test.each<[string, object]>([
+    ['of its own', { subject: SUBJECT, minValidityMs: LIFE_MS }],
+    ['inherited', Object.create({ minValidityMs: LIFE_MS }, { subject: { value: SUBJECT, enumerable: true } })],
+  ])('a wish for more validity than it has is met: %s', async (_name, options) => {
+    const { world, tokens } = await warm();
+    await using _world = world;
+    await world.clock.advance(1);
+    expect(await tokens.get(APPID, TYPE, options)).toBe('token-5');
+  });
+
+  test('a signal that is aborted rejects', async () => {
+    const { world, tokens } = await warm();
+    await using _world = world;
+    const reason = new Error('given up');
+    await expect(tokens.get(APPID, TYPE, { ...subject(), signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
 });

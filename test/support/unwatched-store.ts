@@ -1,0 +1,12 @@
+import type { TokenStore } from '../../src/index.js';
+
+/** Returns the store without `watch`: what holds it looks through it each minute. */
+export function unwatched(store: TokenStore): TokenStore {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === 'watch') return undefined;
+      const member: unknown = Reflect.get(target, name);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+}
