@@ -12,7 +12,9 @@ export function shared(store: TokenStore): TokenStore {
     ...(store.claimDue === undefined
       ? {}
       : { claimDue: async (lanes, limit, ttlMs) => (await store.claimDue?.(lanes, limit, ttlMs)) ?? [] }),
-    watch: async (changed) => (await store.watch?.(changed)) ?? (async () => {}),
+    ...(store.watch === undefined
+      ? {}
+      : { watch: async (changed) => (await store.watch?.(changed)) ?? (async () => {}) }),
     close: async () => {},
   };
 }

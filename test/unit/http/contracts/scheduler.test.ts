@@ -156,6 +156,14 @@ describe('/task/:appid/:type', () => {
     },
   );
 
+  test('a token that is held of a key without a task is code 400', async () => {
+    await using world = new HttpWorld();
+    await world.ask('/registe', { body: APP });
+    expect(await world.tokens.get(APPID, 'access_token')).toBe('token-1');
+    expect(world.tokens.peek(APPID, 'access_token')?.value).toBe('token-1');
+    expect((await world.ask(TASK)).body).toMatchObject({ code: 400, result: null });
+  });
+
   test('the first token is waited for', async () => {
     await using world = new HttpWorld();
     let answer: (grant: object) => void = () => {};
