@@ -4,7 +4,7 @@ import { memoize } from '@smithy/property-provider';
 import CoWeChatApi from 'co-wechat-api';
 import { OAuth2Client } from 'google-auth-library';
 import { LRUCache } from 'lru-cache';
-import { defineRefresher, TokenManager } from 'wechat-token-manager';
+import { defineRefresher, MemoryStore, TokenManager } from 'wechat-token-manager';
 import { alternate, at, ratio } from './measure.mjs';
 import { asFactor, inNs, printTable, printTarget } from './report.mjs';
 
@@ -13,7 +13,12 @@ const WeChatApi = /** @type {any} */ (CoWeChatApi);
 const ROUNDS = 25;
 const TIMES = 20_000;
 const TYPE = 'access_token';
-const SUBJECT = 'a-subject';
+const ON_DEMAND = 'on_demand';
+/** As long as an openid. */
+const SUBJECT = 'o6_bmjrPTlm6_2sgVt7hMZOPfL2M';
+const PATH = `/subject/${SUBJECT}`;
+const PREFIX_LENGTH = PATH.length - SUBJECT.length;
+const BUILT = 'get with { subject }, cut out of a path';
 const LIFE_SECONDS = 7_200;
 /** With its default, lru-cache reads the clock once in a turn of the event loop, and goes by that until the turn ends. */
 const COARSE = 'lru-cache fetch, its default (*)';
@@ -24,7 +29,7 @@ for (const apps of [1, 1_000]) {
   await compare(`${apps.toLocaleString('en')} app${apps === 1 ? '' : 's'}`, appids);
 }
 console.log('(*) reads the clock once in a turn of the event loop: all hits of this loop go by one reading.\n');
-await compareWays('wx0');
+for (const isFleet of [false, true]) await compareWays('wx0', isFleet);
 
 /**
  * Every case has its own loop, so that the engine learns each on its own, and waits for what the library itself returns,
@@ -89,14 +94,15 @@ async function compare(what, appids) {
 }
 
 /**
- * The ways to a held token that are not the shortest. No targets.
+ * All ways to a held token, beside the shortest.
  *
  * @param {string} appid
+ * @param {boolean} isFleet Whether the store hands out what is due, so that a bounded cache has every record.
  */
-async function compareWays(appid) {
-  const tokens = await filledManager([appid]);
-  await tokens.get(appid, 'on_demand');
-  const times = Array.from({ length: TIMES / 10 }, () => appid);
+async function compareWays(appid, isFleet) {
+  const tokens = await filledManager([appid], isFleet ? fleetStore() : new MemoryStore());
+  await Promise.all([tokens.get(appid, ON_DEMAND), tokens.get(appid, ON_DEMAND, { subject: SUBJECT })]);
+  const times = Array.from({ length: TIMES }, () => appid);
   const samples = await alternate(
     [
       {
@@ -106,25 +112,49 @@ async function compareWays(appid) {
         },
       },
       {
+        name: 'get of a key without a task',
+        async run() {
+          for (const each of times) await tokens.get(each, ON_DEMAND);
+        },
+      },
+      {
+        name: 'get with { subject }, a literal',
+        async run() {
+          for (const each of times) await tokens.get(each, TYPE, { subject: SUBJECT });
+        },
+      },
+      {
+        name: 'the same without a task',
+        async run() {
+          for (const each of times) await tokens.get(each, ON_DEMAND, { subject: SUBJECT });
+        },
+      },
+      {
+        name: BUILT,
+        async run() {
+          for (const each of times) await tokens.get(each, TYPE, { subject: PATH.slice(PREFIX_LENGTH) });
+        },
+      },
+      {
         name: 'getRecord(appid, type)',
         async run() {
           for (const each of times) await tokens.getRecord(each, TYPE);
         },
       },
       {
-        name: 'get(appid, type, { subject })',
+        name: 'getRecord with { subject }',
         async run() {
-          for (const each of times) await tokens.get(each, TYPE, { subject: SUBJECT });
+          for (const each of times) await tokens.getRecord(each, TYPE, { subject: SUBJECT });
         },
       },
       {
-        name: 'get(appid, type) of a key without a task',
-        async run() {
-          for (const each of times) await tokens.get(each, 'on_demand');
+        name: 'peek(appid, type)',
+        run() {
+          for (const each of times) tokens.peek(each, TYPE);
         },
       },
       {
-        name: 'peek(appid, type, { subject })',
+        name: 'peek with { subject }',
         run() {
           for (const each of times) tokens.peek(each, TYPE, { subject: SUBJECT });
         },
@@ -134,10 +164,33 @@ async function compareWays(appid) {
   );
   await tokens.close();
   const shortest = at(samples, 0);
+  const what = isFleet ? 'every way to a held token, in a fleet' : 'every way to a held token';
   printTable(
-    ['other ways to a held token', 'median', 'worst', 'rate, of get(appid, type)'],
-    samples.map((sample) => [sample.name, inNs(sample.median), inNs(sample.worst), asFactor(ratio(shortest, sample))]),
+    [what, 'median', 'worst', 'time, of get(appid, type)'],
+    samples.map((sample) => [sample.name, inNs(sample.median), inNs(sample.worst), asFactor(ratio(sample, shortest))]),
   );
+  /** @param {readonly import('./measure.mjs').Sample[]} some */
+  const slowest = (some) => Math.max(...some.map((sample) => ratio(sample, shortest)));
+  const others = slowest(samples.filter(({ name }) => name !== BUILT));
+  printTarget(others <= 2, `${what}: at most twice the time of get(appid, type)`, asFactor(others));
+  const built = slowest(samples.filter(({ name }) => name === BUILT));
+  printTarget(built <= 2.5, `${what}: at most 2.5 times where the subject is built`, `${asFactor(built)}\n`);
+}
+
+/** A store whose schedule a fleet shares, with nothing due. */
+function fleetStore() {
+  const store = new MemoryStore();
+  return /** @type {import('wechat-token-manager').TokenStore} */ ({
+    now: () => store.now(),
+    get: (ids) => store.get(ids),
+    set: (id, data, expected, options) => store.set(id, data, expected, options),
+    delete: (id, expected) => store.delete(id, expected),
+    list: (prefix, options) => store.list(prefix, options),
+    lease: (id, ttlMs) => store.lease(id, ttlMs),
+    claimDue: async () => [],
+    watch: (changed) => store.watch(changed),
+    close: () => store.close(),
+  });
 }
 
 /**
@@ -167,14 +220,18 @@ function assertAll(characters) {
   if (characters !== TIMES * TOKEN_LENGTH) throw new Error('a case did not answer with the token each time');
 }
 
-/** @param {readonly string[]} appids */
-async function filledManager(appids) {
+/**
+ * @param {readonly string[]} appids
+ * @param {import('wechat-token-manager').TokenStore} [store]
+ */
+async function filledManager(appids, store = new MemoryStore()) {
   const refresh = async (/** @type {import('wechat-token-manager').RefreshContext} */ { key }) => ({
     value: tokenOf(key.appid),
     expiresInSeconds: LIFE_SECONDS,
   });
   const tokens = new TokenManager({
-    refreshers: [defineRefresher({ type: TYPE, refresh }), defineRefresher({ type: 'on_demand', refresh })],
+    store,
+    refreshers: [defineRefresher({ type: TYPE, refresh }), defineRefresher({ type: ON_DEMAND, refresh })],
   });
   for (const appid of appids) {
     await tokens.register({ appid, secret: 'secret', tasks: [TYPE, { type: TYPE, subject: SUBJECT }] });

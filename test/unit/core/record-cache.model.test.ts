@@ -136,6 +136,7 @@ class Pair {
       version: this.#version,
       rotation: undefined,
       endsAtMonotonic: 9,
+      dueAtMonotonic: 2,
       confirmedAtMonotonic: 0,
       dueAt: 2,
       isFromTheFuture: false,
