@@ -5,9 +5,9 @@ import { embedPage } from './scripts/embed-page.mjs';
 /** Where the results go as JSON as well, for a script that counts them. */
 const results = process.env.TEST_RESULTS;
 
-const project = (name: string, testTimeout: number) => ({
+const project = (name: string, testTimeout: number, ...more: string[]) => ({
   extends: true as const,
-  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout },
+  test: { name, include: [`test/${name}/**/*.test.ts`, ...more], testTimeout, hookTimeout: testTimeout },
 });
 
 export default defineConfig({
@@ -30,16 +30,15 @@ export default defineConfig({
           provide: { fleet: true },
         },
       },
-      project('contract', 120_000),
+      project('contract', 120_000, 'test/stores/sql-*.test.ts'),
       {
         extends: true,
-        // Whole processes and servers, one file after the other, when everything else is done.
+        // Whole processes, when everything that computes is done: they wait more than they work.
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
+          include: ['test/e2e/**/*.test.ts', 'test/stores/serve-*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          maxWorkers: 1,
           sequence: { groupOrder: 1 },
         },
       },

@@ -66,11 +66,11 @@ await once(server, 'listening');
 const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
 const origin = `http://127.0.0.1:${port}`;
 
-if (hasRedis && wanted.includes('redis')) {
+if (hasRedis() && wanted.includes('redis')) {
   const database = await startRedis();
   await measure('redis', database, { kind: 'redis', port: database.port, prefix: 'million' });
 }
-if (hasPostgres && wanted.includes('postgres')) {
+if (hasPostgres() && wanted.includes('postgres')) {
   const database = await startPostgres();
   await measure('postgres', database, { kind: 'postgres', connection: database.connection, table: 'million' });
 }

@@ -29,7 +29,7 @@ const { FleetScene, handOutUntil } = await importTypeScript('test/support/fleet-
 /** @type {string[][]} */
 const rows = [];
 for (const { name, isHere, start } of FLEET_STORES) {
-  if (!isHere || (wanted !== undefined && !wanted.includes(name))) continue;
+  if (!isHere() || (wanted !== undefined && !wanted.includes(name))) continue;
   const place = await start();
   try {
     const soak = await soaked(place.empty());

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Dialect } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { FileStore, TokenManager, type TokenManagerOptions } from 'wechat-token-manager';
 import { SqlStore } from 'wechat-token-manager/sql';
@@ -14,12 +13,9 @@ import { FakeWeChat } from 'wechat-token-manager/testing';
 import { FleetTally } from '../../examples/fleet/fleet-tally.js';
 import { follow, tokenOfOthers } from '../../examples/fleet/follower.js';
 import { moveStore } from '../../examples/fleet/move-store.js';
-import { mysql, sqlite } from '../../examples/fleet/other-dialects.js';
-import { joinOnRedis } from '../../examples/fleet/redis.js';
-import { joinOnSql, postgres } from '../../examples/fleet/sql.js';
-import { hasMariadb, startMariadb } from '../support/mariadb-server.js';
-import { hasPostgres, startPostgres } from '../support/postgres-server.js';
-import { hasRedis, startRedis } from '../support/redis-server.js';
+import { sqlite } from '../../examples/fleet/other-dialects.js';
+import { joinOnSql } from '../../examples/fleet/sql.js';
+import { expectOneFleet } from '../support/one-fleet.js';
 import { connectSqlite } from '../support/sql-databases.js';
 
 const APPID = 'wx0123456789abcdef';
@@ -43,42 +39,8 @@ afterEach(async () => {
 
 const here = (): TokenManagerOptions => ({ wechat: { origins: [wechat.origin] } });
 
-/** That they are one manager, seen from outside. */
-async function expectOneFleet(members: readonly TokenManager[]): Promise<void> {
-  const registration = { appid: APPID, secret: SECRET, tasks: ['access_token'] } as const;
-  await Promise.all(members.map((member) => member.register(registration)));
-  const values = await Promise.all(members.map((member) => member.get(APPID, 'access_token')));
-  expect(new Set(values).size).toBe(1);
-  expect(wechat.countCalls()).toBe(1);
-}
-
-test.skipIf(!hasRedis)('redis: managers with one prefix are a fleet', async () => {
-  await using server = await startRedis();
-  const members = [joinOnRedis(server.url, 'shop', here()), joinOnRedis(server.url, 'shop', here())];
-  await expectOneFleet(members);
-  await Promise.all(members.map((member) => member.close()));
-});
-
-async function expectOneFleetOn(openDialect: () => Dialect): Promise<void> {
-  const members = await Promise.all([1, 2].map(() => joinOnSql(openDialect(), TABLE, here())));
-  await expectOneFleet(members.map(({ tokens }) => tokens));
-  await Promise.all(members.map((member) => member.leave()));
-}
-
-test.skipIf(!hasPostgres)('sql: managers with one table of PostgreSQL are a fleet', async () => {
-  await using server = await startPostgres();
-  const { host, port, user, password, database } = server.connection;
-  await expectOneFleetOn(() => postgres(`postgres://${user}:${password}@${host}:${port}/${database}`));
-});
-
-test.skipIf(!hasMariadb)('other-dialects: managers with one table of MariaDB are a fleet', async () => {
-  await using server = await startMariadb();
-  const { host, port, user, password, database } = server.connection;
-  await expectOneFleetOn(() => mysql(`mysql://${user}:${password}@${host}:${port}/${database}`));
-});
-
 test('other-dialects: managers with one file of SQLite are a fleet', async () => {
-  await expectOneFleetOn(() => sqlite(join(directory, 'tokens.db')));
+  await expectOneFleet((options) => joinOnSql(sqlite(join(directory, 'tokens.db')), TABLE, options));
 });
 
 test('follower answers what others have fetched, reports a stale token to them, and asks nobody', async () => {

@@ -29,7 +29,7 @@ const STORES = FLEET_STORES.flatMap((store) => {
 });
 
 describe.each(STORES)('a fleet on $name', ({ isHere, start, hearsWithinMs }) => {
-  describe.skipIf(!isHere)('of which one process has a wrong clock', () => {
+  describe.skipIf(!isHere())('of which one process has a wrong clock', () => {
     let place: StorePlace;
 
     beforeAll(async () => {

@@ -57,7 +57,7 @@ class FailingRedis implements AsyncDisposable {
   }
 }
 
-describe.skipIf(!hasRedis)('a Redis that fails over and loses the last write', () => {
+describe.skipIf(!hasRedis())('a Redis that fails over and loses the last write', () => {
   test.concurrent.for([
     ['everybody holds', true],
     ['only its writer holds', false],

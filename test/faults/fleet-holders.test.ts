@@ -17,7 +17,7 @@ const SOON = { timeout: 10_000, interval: 20 };
 const STORES = FLEET_STORES.filter(({ name }) => name === 'file' || name === 'postgres');
 
 describe.each(STORES)('holders on $name', ({ isHere, start }) => {
-  describe.skipIf(!isHere)('of a lease', () => {
+  describe.skipIf(!isHere())('of a lease', () => {
     let place: StorePlace;
 
     beforeAll(async () => {

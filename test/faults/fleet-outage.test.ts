@@ -78,7 +78,7 @@ describe('a fleet over thirty seconds without its store', () => {
   for (const { name, isHere, start } of SERVERS) {
     for (const { what, begin, end } of OUTAGES) {
       test
-        .skipIf(!isHere)
+        .skipIf(!isHere())
         .concurrent(`${name} ${what}: hits are served, nothing hangs, nobody asks too often`, async ({ expect }) => {
           await using server = await start();
           await using scene = await FleetScene.start(server.describe(0), {

@@ -26,17 +26,21 @@ export interface StorePlace extends AsyncDisposable {
 
 export interface FleetStore {
   readonly name: StoreDescription['kind'];
-  readonly isHere: boolean;
+  readonly isHere: () => boolean;
   start(): Promise<StorePlace>;
 }
 
 /** The stores that a fleet can share: each test of fleets runs on all of these lines. */
 export const FLEET_STORES: readonly FleetStore[] = [
-  { name: 'file', isHere: true, start: () => inDirectory((path) => ({ kind: 'file', directory: path })) },
+  { name: 'file', isHere: () => true, start: () => inDirectory((path) => ({ kind: 'file', directory: path })) },
   { name: 'redis', isHere: hasRedis, start: redisPlace },
   { name: 'postgres', isHere: hasPostgres, start: postgresPlace },
   { name: 'mariadb', isHere: hasMariadb, start: mariadbPlace },
-  { name: 'sqlite', isHere: true, start: () => inDirectory((path) => ({ kind: 'sqlite', path, table: 'tokens' })) },
+  {
+    name: 'sqlite',
+    isHere: () => true,
+    start: () => inDirectory((path) => ({ kind: 'sqlite', path, table: 'tokens' })),
+  },
 ];
 
 let lastNumber = 0;

@@ -8,13 +8,13 @@ import mysql from 'mysql2/promise';
 import { type ServerControls, sparePort, startControlled } from './server-controls.js';
 import { programForTests } from './server-programs.js';
 
-const SERVER = programForTests(['mariadbd'], 'mariadb-server');
-const INSTALL = programForTests(['mariadb-install-db'], 'mariadb-server');
+const findServer = (): string | undefined => programForTests(['mariadbd'], 'mariadb-server');
+const findInstaller = (): string | undefined => programForTests(['mariadb-install-db'], 'mariadb-server');
 const STARTS_WITHIN_MS = 20_000;
 const POLL_MS = 20;
 
-/** Whether tests with a MariaDB server can run on this machine. */
-export const hasMariadb: boolean = SERVER !== undefined && INSTALL !== undefined;
+/** Tells whether tests with a MariaDB server can run on this machine. */
+export const hasMariadb = (): boolean => findServer() !== undefined && findInstaller() !== undefined;
 
 export interface MariadbConnection {
   readonly host: string;
@@ -33,13 +33,14 @@ export interface MariadbServer extends ServerControls {
 
 /** @param args - more arguments of `mariadbd`. */
 export async function startMariadb(args: readonly string[] = []): Promise<MariadbServer> {
-  if (SERVER === undefined || INSTALL === undefined) throw new Error('mariadbd is missing');
-  const program = SERVER;
+  const program = findServer();
+  const installer = findInstaller();
+  if (program === undefined || installer === undefined) throw new Error('mariadbd is missing');
   const directory = await mkdtemp(join(tmpdir(), 'mariadb-server-'));
   const socketPath = join(directory, 'socket');
   const settings = ['--no-defaults', `--datadir=${join(directory, 'data')}`];
   if (process.getuid?.() === 0) settings.push('--user=root');
-  const install = spawn(INSTALL, [...settings, '--auth-root-authentication-method=normal', '--skip-test-db'], {
+  const install = spawn(installer, [...settings, '--auth-root-authentication-method=normal', '--skip-test-db'], {
     stdio: 'ignore',
   });
   const [code] = await once(install, 'exit');

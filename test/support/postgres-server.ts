@@ -10,14 +10,14 @@ import { type ServerControls, sparePort, startControlled } from './server-contro
 import { programForTests } from './server-programs.js';
 
 const DEBIAN_DIRECTORIES = directoriesOf('/usr/lib/postgresql');
-const POSTGRES = programForTests(['postgres'], 'postgresql', DEBIAN_DIRECTORIES);
-const INITDB = programForTests(['initdb'], 'postgresql', DEBIAN_DIRECTORIES);
+const findPostgres = (): string | undefined => programForTests(['postgres'], 'postgresql', DEBIAN_DIRECTORIES);
+const findInitdb = (): string | undefined => programForTests(['initdb'], 'postgresql', DEBIAN_DIRECTORIES);
 const STARTS_WITHIN_MS = 20_000;
 const POLL_MS = 20;
 const USER = 'postgres';
 
-/** Whether tests with a PostgreSQL server can run on this machine. */
-export const hasPostgres: boolean = POSTGRES !== undefined && INITDB !== undefined;
+/** Tells whether tests with a PostgreSQL server can run on this machine. */
+export const hasPostgres = (): boolean => findPostgres() !== undefined && findInitdb() !== undefined;
 
 export interface PostgresConnection {
   readonly host: string;
@@ -33,8 +33,9 @@ export interface PostgresServer extends ServerControls {
 }
 
 export async function startPostgres(): Promise<PostgresServer> {
-  if (POSTGRES === undefined || INITDB === undefined) throw new Error('postgres is missing');
-  const program = POSTGRES;
+  const program = findPostgres();
+  const installer = findInitdb();
+  if (program === undefined || installer === undefined) throw new Error('postgres is missing');
   const identity = await serverIdentity();
   const directory = await mkdtemp(join(tmpdir(), 'postgres-server-'));
   if (identity.uid !== undefined) await chown(directory, identity.uid, identity.gid ?? identity.uid);
@@ -47,7 +48,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   // Collation by language, so that a table shows whether it has one of its own.
   const language = ['--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US'];
   const access = ['--auth=scram-sha-256', `--pwfile=${passwordFile}`, `--username=${USER}`];
-  const initdb = spawn(INITDB, ['-D', data, '--no-sync', '--no-instructions', ...language, ...access], spawning);
+  const initdb = spawn(installer, ['-D', data, '--no-sync', '--no-instructions', ...language, ...access], spawning);
   const [code] = await once(initdb, 'exit');
   if (code !== 0) throw new Error(`initdb ended with code ${code}`);
 

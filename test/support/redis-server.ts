@@ -7,12 +7,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type ServerControls, sparePort, startControlled } from './server-controls.js';
 import { programForTests } from './server-programs.js';
 
-const PROGRAM = programForTests(['redis-server', 'valkey-server'], 'redis-server');
+const findServer = (): string | undefined => programForTests(['redis-server', 'valkey-server'], 'redis-server');
 const STARTS_WITHIN_MS = 10_000;
 const POLL_MS = 20;
 
-/** Whether tests with a Redis server can run on this machine. */
-export const hasRedis: boolean = PROGRAM !== undefined;
+/** Tells whether tests with a Redis server can run on this machine. */
+export const hasRedis = (): boolean => findServer() !== undefined;
 
 export interface RedisServerOptions {
   /** Whether what was written is there after a restart. */
@@ -30,8 +30,8 @@ export interface RedisServer extends ServerControls {
 }
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  if (PROGRAM === undefined) throw new Error('redis-server is missing');
-  const program = PROGRAM;
+  const program = findServer();
+  if (program === undefined) throw new Error('redis-server is missing');
   const directory = await mkdtemp(join(tmpdir(), 'redis-server-'));
   const port = await sparePort();
   const settings = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', ''];

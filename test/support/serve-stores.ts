@@ -20,7 +20,7 @@ export interface StorePlace extends AsyncDisposable {
 
 interface StoreKind {
   readonly name: string;
-  readonly isHere: boolean;
+  readonly isHere: () => boolean;
   /** Whether it is a server, which can be away. */
   readonly isServer: boolean;
   start(): Promise<StorePlace>;
@@ -31,8 +31,8 @@ const PASSWORD = 'CANARY@pass/word#1';
 
 /** Every store that `serve` knows and that this machine has, for `describe.each`. */
 export const SERVE_STORES: readonly StoreKind[] = [
-  { name: 'a directory', isHere: true, isServer: false, start: () => onDisk((path) => path) },
-  { name: 'SQLite', isHere: true, isServer: false, start: () => onDisk((path) => `sqlite:${path}.db`) },
+  { name: 'a directory', isHere: () => true, isServer: false, start: () => onDisk((path) => path) },
+  { name: 'SQLite', isHere: () => true, isServer: false, start: () => onDisk((path) => `sqlite:${path}.db`) },
   { name: 'Redis', isHere: hasRedis, isServer: true, start: redisPlace },
   { name: 'PostgreSQL', isHere: hasPostgres, isServer: true, start: postgresPlace },
   { name: 'MariaDB', isHere: hasMariadb, isServer: true, start: mariadbPlace },

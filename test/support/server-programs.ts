@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/opt/homebrew/bin'];
+const looked = new Map<string, string | undefined>();
 
 /** The path of the first of these programs that is there: in `directories`, in the `PATH`, or where systems keep servers. */
 function findProgram(names: readonly string[], directories: readonly string[] = []): string | undefined {
@@ -11,20 +12,24 @@ function findProgram(names: readonly string[], directories: readonly string[] = 
 }
 
 /**
- * The path of a program that tests need. Where it is missing, one line on the console says so and they are to be skipped
- * (`describe.skipIf(program === undefined)`); in CI, which has everything, it is an error.
+ * Finds a program that tests need. Where it is missing, one line on the console says so and the tests are to be skipped;
+ * in CI, which installs everything, it is an error.
  */
 export function programForTests(
   names: readonly string[],
   debianPackage: string,
   directories: readonly string[] = [],
 ): string | undefined {
+  const name = names.join(' or ');
+  if (looked.has(name)) return looked.get(name);
   const program = findProgram(names, directories);
-  if (program !== undefined) return program;
-  const missing = `${names.join(' or ')} is missing: install the Debian package ${debianPackage}`;
-  if (process.env.CI !== undefined && process.env.CI !== '') throw new Error(missing);
-  process.stderr.write(`Tests are skipped, ${missing}.\n`);
-  return undefined;
+  if (program === undefined) {
+    const missing = `${name} is missing: install the Debian package ${debianPackage}`;
+    if (process.env.CI !== undefined && process.env.CI !== '') throw new Error(missing);
+    process.stderr.write(`Tests are skipped, ${missing}.\n`);
+  }
+  looked.set(name, program);
+  return program;
 }
 
 function isExecutable(path: string): boolean {

@@ -18,15 +18,16 @@ export interface SqlDatabase extends AsyncDisposable {
 
 interface SqlDatabaseKind {
   readonly name: string;
-  readonly isHere: boolean;
+  readonly isHere: () => boolean;
+  readonly isServer: boolean;
   start(): Promise<SqlDatabase>;
 }
 
 /** The databases that this machine may have, for `describe.each`. */
 export const SQL_DATABASES: readonly SqlDatabaseKind[] = [
-  { name: 'PostgreSQL', isHere: hasPostgres, start: postgresDatabase },
-  { name: 'MariaDB', isHere: hasMariadb, start: mariadbDatabase },
-  { name: 'SQLite', isHere: true, start: sqliteDatabase },
+  { name: 'PostgreSQL', isHere: hasPostgres, isServer: true, start: postgresDatabase },
+  { name: 'MariaDB', isHere: hasMariadb, isServer: true, start: mariadbDatabase },
+  { name: 'SQLite', isHere: () => true, isServer: false, start: sqliteDatabase },
 ];
 
 export function connectPostgres(config: pg.PoolConfig): Kysely<unknown> {

@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises';
+import { isBuiltin } from 'node:module';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FakeWeChat } from '../../src/testing/index.js';
+import { type ServeProcess, ServeWorld } from '../support/serve-process.js';
+
+const PROGRAM = 'wechat-token-manager: ';
+
+let world: ServeWorld;
+let servers: ServeProcess[];
+
+beforeEach(() => {
+  servers = [];
+});
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
+  for (const { lines, errors } of servers) expect(lines.join('\n') + errors).not.toMatch(/CANARY|postgres-password/);
+});
+
+/** What `serve` says when it does not start, and its exit code. */
+async function failure(store: string): Promise<{ code: number | null; said: string }> {
+  const server = world.spawn([], { WECHAT_TOKENS_STORE: store });
+  servers.push(server);
+  const code = await server.exited;
+  expect(server.lines).toEqual([]);
+  expect(server.errors.startsWith(PROGRAM)).toBe(true);
+  expect(server.errors.split('\n')).toHaveLength(2);
+  return { code, said: server.errors.slice(PROGRAM.length).trim() };
+}
+
+async function serves(store: string): Promise<void> {
+  const server = await world.start([], { WECHAT_TOKENS_STORE: store });
+  servers.push(server);
+  expect(await server.stop()).toBe(0);
+}
+
+describe('a package that is not installed', () => {
+  test.each([
+    ['redis://a.test', 'Redis', 'redis (ioredis or iovalkey will do as well)'],
+    ['postgres://a.test/db', 'PostgreSQL', 'kysely pg'],
+    ['mysql://a.test/db', 'MySQL', 'kysely mysql2'],
+  ])('for %s is named', async (url, what, packages) => {
+    world = await ServeWorld.installed();
+    expect(await failure(url)).toEqual({
+      code: 2,
+      said: `--store: ${what} needs what is not installed: npm install ${packages}, where the command is run or beside this package`,
+    });
+  });
+
+  test('for SQLite is named, but not a driver that Node has itself', async () => {
+    world = await ServeWorld.installed();
+    const { code, said } = await failure('sqlite:./tokens.db');
+    expect(code).toBe(2);
+    expect(said).toMatch(
+      /^--store: SQLite needs what is not installed: npm install kysely( better-sqlite3 \(libsql will do as well\))?, /,
+    );
+  });
+
+  test('is named alone when the other one is there', async () => {
+    world = await ServeWorld.installed(['kysely']);
+    expect((await failure('postgres://a.test/db')).said).toContain(': npm install pg, ');
+    const ddl = world.command(['ddl', 'sqlite']);
+    expect(await ddl.exited).toBe(0);
+  });
+
+  test('is missed by ddl', async () => {
+    world = await ServeWorld.installed();
+    const ddl = world.command(['ddl', 'sqlite']);
+    expect(await ddl.exited).toBe(2);
+    expect(ddl.errors).toContain('npm install kysely, ');
+  });
+
+  test('is not missed by a store in a directory', async () => {
+    world = await ServeWorld.installed();
+    await serves(world.path('store'));
+  });
+});
+
+describe('packages', () => {
+  test.each([
+    ['beside the package', ['kysely', 'libsql'], []],
+    ['where the command is run', [], ['kysely', 'libsql']],
+    ['one here and one there', ['kysely'], ['libsql']],
+  ])('may be installed %s', async (_where, beside, here) => {
+    world = await ServeWorld.installed(beside, here);
+    await serves('sqlite:./tokens.db');
+    expect((await readFile(world.path('here/tokens.db'))).toString('latin1', 0, 15)).toBe('SQLite format 3');
+  });
+
+  test.runIf(isBuiltin('node:sqlite'))('may be none but kysely for SQLite, where Node has a driver', async () => {
+    world = await ServeWorld.installed([], ['kysely']);
+    const wechat = await FakeWeChat.start();
+    const server = await world.start(['--wechat-origin', wechat.origin], { WECHAT_TOKENS_STORE: 'sqlite:./tokens.db' });
+    await server.register('wx0123456789abcdef', 'secret');
+    expect(await server.task('wx0123456789abcdef')).toMatchObject({ code: 200, result: expect.any(String) });
+    expect(await server.stop()).toBe(0);
+    await wechat.close();
+  });
+});

@@ -1,0 +1,32 @@
+import { test } from 'vitest';
+import { mysql } from '../../examples/fleet/other-dialects.js';
+import { joinOnRedis } from '../../examples/fleet/redis.js';
+import { joinOnSql, postgres } from '../../examples/fleet/sql.js';
+import { hasMariadb, startMariadb } from '../support/mariadb-server.js';
+import { expectOneFleet } from '../support/one-fleet.js';
+import { hasPostgres, startPostgres } from '../support/postgres-server.js';
+import { hasRedis, startRedis } from '../support/redis-server.js';
+
+const TABLE = 'wechat_tokens';
+
+test.skipIf(!hasRedis())('redis: managers with one prefix are a fleet', async () => {
+  await using server = await startRedis();
+  await expectOneFleet(async (options) => {
+    const tokens = joinOnRedis(server.url, 'shop', options);
+    return { tokens, leave: () => tokens.close() };
+  });
+});
+
+test.skipIf(!hasPostgres())('sql: managers with one table of PostgreSQL are a fleet', async () => {
+  await using server = await startPostgres();
+  const { host, port, user, password, database } = server.connection;
+  const url = `postgres://${user}:${password}@${host}:${port}/${database}`;
+  await expectOneFleet((options) => joinOnSql(postgres(url), TABLE, options));
+});
+
+test.skipIf(!hasMariadb())('other-dialects: managers with one table of MariaDB are a fleet', async () => {
+  await using server = await startMariadb();
+  const { host, port, user, password, database } = server.connection;
+  const url = `mysql://${user}:${password}@${host}:${port}/${database}`;
+  await expectOneFleet((options) => joinOnSql(mysql(url), TABLE, options));
+});

@@ -1,0 +1,60 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type ServeProcess, ServeWorld } from '../support/serve-process.js';
+
+const SLOW = 2_000;
+
+let world: ServeWorld;
+let server: ServeProcess;
+let sockets: Socket[];
+
+beforeEach(async () => {
+  sockets = [];
+  world = await ServeWorld.create();
+  server = await world.start();
+});
+
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  await world[Symbol.asyncDispose]();
+});
+
+async function open(): Promise<Socket> {
+  const socket = connect(server.port, '127.0.0.1');
+  sockets.push(socket);
+  await once(socket, 'connect');
+  return socket;
+}
+
+test('a request whose headers do not come is cut', async () => {
+  const socket = await open();
+  socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-');
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
+});
+
+test('a request whose body does not come is cut', async () => {
+  const socket = await open();
+  socket.write('POST /registe HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"appid":');
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 4\d\d /);
+});
+
+test(`${SLOW} connections that send a byte each keep nobody else from an answer, and are cut`, async () => {
+  const slow = await Promise.all(Array.from({ length: SLOW }, open));
+  const cut = Promise.all(slow.map((socket) => once(socket, 'close')));
+  for (const socket of slow) {
+    socket.on('error', () => {});
+    socket.resume();
+    socket.write('G');
+  }
+  const statuses: number[] = [];
+  for (let asked = 0; asked < 100; asked += 1) {
+    const response = await fetch(`${server.url}/readyz`, { headers: { Connection: 'close' } });
+    await response.text();
+    statuses.push(response.status);
+  }
+  expect(statuses).toEqual(Array.from({ length: 100 }, () => 200));
+  await cut;
+  expect(await server.stop()).toBe(0);
+});

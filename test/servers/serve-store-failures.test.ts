@@ -1,0 +1,206 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import mysql from 'mysql2/promise';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { hasMariadb, type MariadbServer, startMariadb } from '../support/mariadb-server.js';
+import { hasPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.js';
+import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
+import { type ServeProcess, ServeWorld } from '../support/serve-process.js';
+import { SERVE_STORES, type StorePlace } from '../support/serve-stores.js';
+
+const SERVERS = SERVE_STORES.filter(({ isServer }) => isServer);
+const PROGRAM = 'wechat-token-manager: ';
+
+let world: ServeWorld;
+let servers: ServeProcess[];
+
+beforeEach(() => {
+  servers = [];
+});
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
+  for (const { lines, errors } of servers) expect(lines.join('\n') + errors).not.toMatch(/CANARY|postgres-password/);
+});
+
+/** What `serve` says when it does not start, and its exit code. */
+async function failure(store: string): Promise<{ code: number | null; said: string }> {
+  const server = world.spawn([], { WECHAT_TOKENS_STORE: store });
+  servers.push(server);
+  const code = await server.exited;
+  expect(server.lines).toEqual([]);
+  expect(server.errors.startsWith(PROGRAM)).toBe(true);
+  expect(server.errors.split('\n')).toHaveLength(2);
+  return { code, said: server.errors.slice(PROGRAM.length).trim() };
+}
+
+async function serves(store: string): Promise<void> {
+  const server = await world.start([], { WECHAT_TOKENS_STORE: store });
+  servers.push(server);
+  expect(await server.stop()).toBe(0);
+}
+
+for (const { name, isHere, start } of SERVERS) {
+  describe.skipIf(!isHere())(`serve on ${name}`, () => {
+    let place: StorePlace;
+    const shown = (): string =>
+      place
+        .url('x')
+        .replace(/[^/]*@/, '')
+        .replace(/\?.*/, '');
+
+    beforeAll(async () => {
+      place = await start();
+    });
+    afterAll(() => place[Symbol.asyncDispose]());
+    beforeEach(async () => {
+      world = await ServeWorld.create();
+    });
+
+    test('does not start with a wrong password', async () => {
+      const { code, said } = await failure(place.withPassword('CANARY-wrong') ?? '');
+      expect(code).toBe(1);
+      expect(said).toMatch(/refuse.*; see what the URL says$/);
+      expect(said.startsWith(`the store ${shown()} cannot be used: `)).toBe(true);
+    });
+
+    // The built command: a bundler leaves out what it takes to be without effect.
+    test('does not start with a password that is not percent-encoded', async () => {
+      const { code, said } = await failure(place.withPassword('CANARY')?.replace('CANARY', 'CANARY%zz') ?? '');
+      expect(code).toBe(2);
+      expect(said).toMatch(/^WECHAT_TOKENS_STORE must be a URL like .* has to be percent-encoded$/);
+    });
+
+    test('does not start with a database that is not there', async () => {
+      const other = new URL(place.url('x'));
+      other.pathname = name === 'Redis' ? '/999' : '/nothing';
+      const { code, said } = await failure(other.href);
+      expect(code).toBe(1);
+      expect(said).toMatch(
+        name === 'Redis'
+          ? /see what the URL says, the number of the database too$/
+          : /wrong name, password, database or rights/,
+      );
+    });
+
+    test('does not start while nobody listens, and starts afterwards', async () => {
+      await place.kill();
+      try {
+        const { code, said } = await failure(place.url('later'));
+        expect(code).toBe(1);
+        expect(said).toMatch(/\(ECONNREFUSED\); see whether it runs, and whether it can be reached from here$/);
+        expect(said).toContain(shown());
+      } finally {
+        await place.restart();
+      }
+      await serves(place.url('later'));
+    });
+
+    test('does not start where somebody else listens who says nothing', async () => {
+      const silent = createServer().listen(0, '127.0.0.1');
+      await once(silent, 'listening');
+      const address = silent.address();
+      if (address === null || typeof address === 'string') throw new Error('the system gave no port');
+      const url = new URL(place.url('x'));
+      url.port = String(address.port);
+      const { code, said } = await failure(url.href);
+      expect(code).toBe(1);
+      expect(said).toMatch(/^the store \w+:\/\/127\.0\.0\.1:\d+(\/\w+)? cannot be used: /);
+      silent.close();
+    });
+
+    test('does not start with a name that its keys or its table cannot have', async () => {
+      const bad = new URL(place.url('x'));
+      bad.search = name === 'Redis' ? '?prefix=a%20b' : '?table=a-b';
+      const { code, said } = await failure(bad.href);
+      expect(code).toBe(2);
+      expect(said).toMatch(/^--store: (prefix|table) must be /);
+    });
+
+    test.skipIf(name === 'Redis')('does not start on a table of another release', async () => {
+      await serves(place.url('of_another'));
+      await change(place.url('of_another'), "update of_another set version = 2 where id = 'format'");
+      const { code, said } = await failure(place.url('of_another'));
+      expect(code).toBe(1);
+      expect(said).toMatch(/the table has format 2; this release reads format 1; name another one with \?table=/);
+    });
+  });
+}
+
+/** Runs statements on the database of a URL. */
+async function change(url: string, ...statements: string[]): Promise<void> {
+  const { protocol, hostname, port, username, password, pathname } = new URL(url);
+  const login = { host: hostname, port: Number(port), user: username, password: decodeURIComponent(password) };
+  const options = { ...login, database: pathname.slice(1) };
+  if (protocol === 'postgres:') {
+    const client = new pg.Client(options);
+    await client.connect();
+    for (const statement of statements) await client.query(statement);
+    await client.end();
+    return;
+  }
+  const connection = await mysql.createConnection({ ...options, multipleStatements: true });
+  for (const statement of statements) await connection.query(statement);
+  await connection.end();
+}
+
+describe.runIf(hasPostgres() && hasMariadb())('a user who may not create tables', () => {
+  let postgres: PostgresServer;
+  let mariadb: MariadbServer;
+  let urls: Readonly<Record<string, { readonly owner: string; readonly user: string; readonly grant: string }>>;
+
+  beforeAll(async () => {
+    [postgres, mariadb] = await Promise.all([startPostgres(), startMariadb()]);
+    const pgUrl = (who: string): string => `postgres://${who}@127.0.0.1:${postgres.connection.port}/postgres`;
+    const myUrl = (who: string): string => `mysql://${who}@127.0.0.1:${mariadb.connection.port}/tokens`;
+    urls = {
+      postgres: {
+        owner: pgUrl(`postgres:${postgres.connection.password}`),
+        user: pgUrl('limited:CANARY'),
+        grant: 'grant select, insert, update, delete on wechat_token_manager to limited',
+      },
+      mysql: {
+        owner: myUrl(`tokens:${mariadb.connection.password}`),
+        user: myUrl('limited:CANARY'),
+        grant: '',
+      },
+    };
+    await change(urls.postgres?.owner ?? '', "create role limited login password 'CANARY'");
+    await mariadb.asRoot("create user limited identified by 'CANARY'");
+    await mariadb.asRoot('grant select, insert, update, delete on tokens.* to limited');
+  });
+  afterAll(() => Promise.all([postgres[Symbol.asyncDispose](), mariadb[Symbol.asyncDispose]()]));
+
+  test.each(['postgres', 'mysql'])(
+    'of %s is told what prints the statements, and serves once they have run',
+    async (kind) => {
+      world = await ServeWorld.create();
+      const { owner = '', user = '', grant = '' } = urls[kind] ?? {};
+      const { code, said } = await failure(user);
+      expect(code).toBe(1);
+      const command = /may not create its table; have what "wechat-token-manager ([^"]+)" prints run/.exec(said)?.[1];
+      expect(command).toBe(`ddl ${kind}`);
+      const ddl = world.command(command?.split(' ') ?? []);
+      expect(await ddl.exited).toBe(0);
+      expect(ddl.errors).toBe('');
+      await change(owner, ddl.lines.join('\n'), ...(grant === '' ? [] : [grant]));
+      await serves(user);
+    },
+  );
+});
+
+describe.skipIf(!hasRedis())('the package for Redis', () => {
+  let server: RedisServer;
+
+  beforeAll(async () => {
+    server = await startRedis({ args: ['--requirepass', 'CANARY'] });
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  test.each([['redis'], ['ioredis'], ['iovalkey']])('may be %s', async (name) => {
+    world = await ServeWorld.installed([], [name]);
+    const { host } = new URL(server.url);
+    await serves(`redis://:CANARY@${host}?prefix=${name}`);
+    expect((await failure(`redis://:CANARY-wrong@${host}`)).said).toContain('refuse');
+  });
+});
