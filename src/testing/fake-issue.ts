@@ -18,14 +18,16 @@ export interface FakeBook {
 }
 
 const RENEWAL_WINDOW_MS = 300_000;
+/** The least that an answer can tell: its lifetimes are whole seconds. */
+const LEAST_LIFE_MS = 1_000;
 
 export function showIssue({ value, expiresAt }: { value: string; expiresAt: number }, now: number): FakeIssue {
   return { value, expiresInSeconds: Math.max(1, Math.floor((expiresAt - now) / 1_000)) };
 }
 
-/** Whether what WeChat repeats while it is good has come so near its end that the next call makes another. */
+/** Tells whether what WeChat repeats while it is good has come so near its end that the next call makes another. */
 export function isNearItsEnd(expiresAt: number, now: number, lifeMs: number): boolean {
-  return expiresAt - now < Math.min(RENEWAL_WINDOW_MS, lifeMs / 2);
+  return expiresAt - now < Math.max(LEAST_LIFE_MS, Math.min(RENEWAL_WINDOW_MS, lifeMs / 2));
 }
 
 export function randomValue(prefix: string): string {
