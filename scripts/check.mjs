@@ -16,7 +16,7 @@ const CHECKS = [
   ['pack', 'node scripts/check-pack.mjs'],
   ['consumers', 'node scripts/check-consumers.mjs'],
   ['readme', 'node scripts/check-readme.mjs'],
-  ['coverage', 'npx vitest run --coverage --project unit --project fleet --project contract'],
+  ['coverage', 'npx vitest run --coverage --project unit'],
 ];
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const TESTS = fileURLToPath(new URL('..', import.meta.url));
+/** What starts a program that `npm test` must not need. */
+const SERVERS = /^support\/(redis-server|redis-clients|postgres-server|mariadb-server|browser)\.ts$/;
+/** Where such programs are at home, and the support files that start them only when they are asked to. */
+const MAY_START_SERVERS = /^(servers|faults)\/|^support\//;
+
+const files = readdirSync(TESTS, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+
+/** Returns the files of `test` that a file imports by name. */
+function importsOf(file: string): string[] {
+  const source = readFileSync(join(TESTS, file), 'utf8');
+  return [...source.matchAll(/from '(\.{1,2}\/[^']+)\.js'/g)].map(([, path = '']) =>
+    relative(TESTS, join(TESTS, dirname(file), `${path}.ts`)),
+  );
+}
+
+test('only tests of test:servers and of faults import what starts a server or a browser', () => {
+  const others = files.filter((file) => !MAY_START_SERVERS.test(file));
+  const wrong = others.flatMap((file) =>
+    importsOf(file)
+      .filter((imported) => SERVERS.test(imported))
+      .map((imported) => `${file} imports ${imported}`),
+  );
+  expect(others.length).toBeGreaterThan(200);
+  expect(wrong).toEqual([]);
+});
+
+test('a test in test/stores takes only the stores of the run that it is part of', () => {
+  const stores = files.filter((file) => file.startsWith('stores/'));
+  expect(stores).not.toEqual([]);
+  for (const file of stores) expect(importsOf(file), file).toContain('support/this-run.ts');
+});
