@@ -36,7 +36,7 @@ export default defineConfig({
         // Whole processes, when everything that computes is done: they wait more than they work.
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts', 'test/stores/serve-*.test.ts'],
+          include: ['test/e2e/**/*.test.ts', 'test/stores/{serve-stores,upgrade}.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },

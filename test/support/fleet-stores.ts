@@ -27,18 +27,25 @@ export interface StorePlace extends AsyncDisposable {
 export interface FleetStore {
   readonly name: StoreDescription['kind'];
   readonly isHere: () => boolean;
+  readonly isServer: boolean;
   start(): Promise<StorePlace>;
 }
 
 /** The stores that a fleet can share: each test of fleets runs on all of these lines. */
 export const FLEET_STORES: readonly FleetStore[] = [
-  { name: 'file', isHere: () => true, start: () => inDirectory((path) => ({ kind: 'file', directory: path })) },
-  { name: 'redis', isHere: hasRedis, start: redisPlace },
-  { name: 'postgres', isHere: hasPostgres, start: postgresPlace },
-  { name: 'mariadb', isHere: hasMariadb, start: mariadbPlace },
+  {
+    name: 'file',
+    isHere: () => true,
+    isServer: false,
+    start: () => inDirectory((path) => ({ kind: 'file', directory: path })),
+  },
+  { name: 'redis', isHere: hasRedis, isServer: true, start: redisPlace },
+  { name: 'postgres', isHere: hasPostgres, isServer: true, start: postgresPlace },
+  { name: 'mariadb', isHere: hasMariadb, isServer: true, start: mariadbPlace },
   {
     name: 'sqlite',
     isHere: () => true,
+    isServer: false,
     start: () => inDirectory((path) => ({ kind: 'sqlite', path, table: 'tokens' })),
   },
 ];

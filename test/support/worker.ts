@@ -28,6 +28,8 @@ export interface Death {
 
 export interface WorkerOptions extends Pick<WorkerOrders, 'refresh' | 'death'> {
   readonly environment?: NodeJS.ProcessEnv;
+  /** The program of another release. Default: that of this tree. */
+  readonly script?: string;
 }
 
 export interface WorkerEvent {
@@ -84,9 +86,9 @@ export class Worker implements AsyncDisposable {
 
   /** @param store - a string is the directory of a file store. */
   static async start(store: StoreDescription | string, origin: string, options: WorkerOptions = {}): Promise<Worker> {
-    const { environment, ...orders } = options;
+    const { environment, script = SCRIPT, ...orders } = options;
     const described = typeof store === 'string' ? { kind: 'file', directory: store } : store;
-    const child = fork(SCRIPT, [JSON.stringify({ store: described, origin, ...orders })], {
+    const child = fork(script, [JSON.stringify({ store: described, origin, ...orders })], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, ...environment },
     });
