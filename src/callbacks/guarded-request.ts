@@ -87,7 +87,7 @@ export class GuardedRequests {
 
   #accept(text: string | URL): URL {
     try {
-      return parseCallbackUrl(text instanceof URL ? text.href : text, this.#rules);
+      return parseCallbackUrl(String(text), this.#rules);
     } catch (error) {
       throw new TokenError('UPSTREAM_REJECTED', (error as TypeError).message);
     }

@@ -1,3 +1,4 @@
+import { isError } from '../core/foreign-objects.js';
 import { onOneLine } from '../core/redact.js';
 import { PACKAGE_VERSION } from '../core/version.js';
 import type { CommandSpec } from './command.js';
@@ -22,7 +23,7 @@ export async function run(argv: readonly string[], io: CommandIo): Promise<numbe
     const args = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
     return await obey(parseCommandLine(args, COMMANDS), io);
   } catch (error) {
-    const message = error instanceof Error ? error.message : 'something that is no error was thrown';
+    const message = isError(error) ? error.message : 'something that is no error was thrown';
     io.stderr.write(`${PROGRAM}: ${onOneLine(message)}\n`);
     return error instanceof UsageError ? 2 : 1;
   }

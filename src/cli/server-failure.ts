@@ -1,3 +1,4 @@
+import { isError } from '../core/foreign-objects.js';
 import { isJsonObject, type JsonObject } from '../core/json.js';
 
 const MAX_SHOWN = 500;
@@ -81,5 +82,5 @@ function codeOf(error: unknown): string | undefined {
 
 /** `fetch` has a list of them, with 6000 and 10080 on it. */
 function isForbiddenPort({ cause }: Error): boolean {
-  return cause instanceof Error && cause.message === 'bad port';
+  return isError(cause) && cause.message === 'bad port';
 }

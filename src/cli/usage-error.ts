@@ -1,3 +1,5 @@
+import { isTypeError } from '../core/foreign-objects.js';
+
 /** The command was given something it cannot work with: one line that names it, and exit code 2. Anything else is 1. */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError';
@@ -16,7 +18,7 @@ export function asUsage<Result>(
   try {
     return make();
   } catch (error) {
-    if (error instanceof TypeError) throw new UsageError(reworded(error.message));
+    if (isTypeError(error)) throw new UsageError(reworded(error.message));
     throw error;
   }
 }

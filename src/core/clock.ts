@@ -1,3 +1,5 @@
+import { onAbort } from './abort-listeners.js';
+
 /**
  * A timer that was set on a {@link Clock}.
  *
@@ -63,12 +65,12 @@ export function wait(
     };
     const timer = clock.setTimer(
       () => {
-        signal?.removeEventListener('abort', abort);
+        endListening?.();
         resolve();
       },
       delayMs,
       { ref: options.ref ?? false },
     );
-    signal?.addEventListener('abort', abort, { once: true });
+    const endListening = signal === undefined ? undefined : onAbort(signal, abort);
   });
 }

@@ -1,3 +1,4 @@
+import { isError } from './foreign-objects.js';
 import { describeKind } from './redact.js';
 import { StoreFailure } from './store-failure.js';
 
@@ -143,7 +144,7 @@ export function withFacts(error: TokenError, facts: TokenErrorFacts): TokenError
 /** By shape and not by class, so that errors of another copy of this package count. Looks at anything without throwing. */
 export function isTokenError(error: unknown): error is TokenError {
   try {
-    if (!(error instanceof Error) || error.name !== 'TokenError') return false;
+    if (!isError(error) || error.name !== 'TokenError') return false;
     return typeof (error as { code?: unknown }).code === 'string' && typeof error.message === 'string';
   } catch {
     return false;
@@ -165,7 +166,7 @@ export function safeCause(error: unknown): Error {
 const WORD = /^[\w$-]{1,64}$/;
 
 function safeCopy(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(`${describeKind(error)} was thrown`);
+  if (!isError(error)) return new Error(`${describeKind(error)} was thrown`);
   const { name, code, syscall } = error as Error & { readonly code?: unknown; readonly syscall?: unknown };
   const words = [name, typeof code === 'number' ? String(code) : code, syscall];
   const safe = new Error(words.filter(isWord).join(' '));

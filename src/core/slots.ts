@@ -1,3 +1,5 @@
+import { onAbort } from './abort-listeners.js';
+
 /** Lets at most a fixed number of works run at once; the others wait in the order in which they came. */
 export class Slots {
   #free: number;
@@ -33,14 +35,14 @@ export class Slots {
   #wait(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const enter = (): void => {
-        signal?.removeEventListener('abort', leave);
+        endListening?.();
         resolve();
       };
       const leave = (): void => {
         this.#waiting.delete(enter);
         reject(signal?.reason);
       };
-      signal?.addEventListener('abort', leave, { once: true });
+      const endListening = signal === undefined ? undefined : onAbort(signal, leave);
       this.#waiting.add(enter);
     });
   }

@@ -1,4 +1,5 @@
 import { isTokenError, type TokenError } from '../core/errors.js';
+import { isTypeError } from '../core/foreign-objects.js';
 
 /** The one place that says which HTTP status, or `code` of an older contract, an error is. */
 const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map(
@@ -36,7 +37,7 @@ export function olderStatusOf({ status, code }: Failure): number {
 /** What a caller is told of an error: misuse is theirs, a `TokenError` speaks for itself, anything else is a defect of ours. */
 export function failureOf(error: unknown, now: number): Failure {
   if (isTokenError(error)) return tokenFailure(error, now);
-  if (error instanceof TypeError) return { status: 400, message: error.message };
+  if (isTypeError(error)) return { status: 400, message: error.message };
   return { status: 500, message: 'the server has failed; its log has the reason' };
 }
 

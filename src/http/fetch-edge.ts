@@ -1,4 +1,5 @@
 import { CALLBACK_HEADER } from '../callbacks/guarded-request.js';
+import { bytesIn } from '../core/foreign-objects.js';
 import {
   BodyRefused,
   bodyTooLarge,
@@ -64,7 +65,9 @@ export class FetchHttpRequest implements HttpRequest {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     try {
-      for await (const chunk of this.#request.body ?? []) {
+      // The `Request` of another package may have a stream of Node, whose chunks may be text.
+      for await (const part of (this.#request.body ?? []) as AsyncIterable<unknown>) {
+        const chunk = bytesIn(part) ?? Buffer.from(part as string);
         bytes += chunk.length;
         if (bytes > MAX_BODY_BYTES) throw bodyTooLarge();
         chunks.push(chunk);

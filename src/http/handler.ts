@@ -3,6 +3,7 @@ import { createCallbacks } from '../callbacks/create-callbacks.js';
 import { TypeNumbers } from '../callbacks/type-numbers.js';
 import { engineOf } from '../core/engine-of.js';
 import { safeCause } from '../core/errors.js';
+import { isPromise } from '../core/foreign-objects.js';
 import { AccessCheck } from './access/access-check.js';
 import { Call, type Permission, RouteFailure } from './call.js';
 import { healthRoutes } from './contracts/health.js';
@@ -19,6 +20,7 @@ import { TaskCensuses } from './metrics/task-census.js';
 import { NodeHttpRequest, sendNodeAnswer } from './node-edge.js';
 import { pageRoutes } from './page/page-routes.js';
 import { permissionFor } from './permission.js';
+import { warnProcess } from './process-warning.js';
 import type { RouteContext } from './route-context.js';
 import { type Match, type Route, Router } from './router.js';
 
@@ -65,7 +67,7 @@ export const ROUTES: Readonly<Record<ContractName, (context: RouteContext) => re
  */
 export function createHandler(manager: ServableManager, options: HandlerOptions): Handler {
   assertHandlerOptions(options);
-  const { contracts = ['scheduler'], prefix = '', legacyTypeNumbers = false, onError = warn } = options;
+  const { contracts = ['scheduler'], prefix = '', legacyTypeNumbers = false, onError = warnProcess } = options;
   const { keys, trust, anonymous, allowHosts, publicOnly, notifySecret } = options;
   const engine = engineOf(manager);
   const context: RouteContext = {
@@ -102,8 +104,8 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     try {
       if (allowed !== undefined) return methodNotAllowed(route, allowed);
       const permission = permissionFor(request, route, appid, check, engine);
-      const answered = permission instanceof Promise ? permission.then(answerAs) : answerAs(permission);
-      return answered instanceof Promise ? answered.catch(fail) : answered;
+      const answered = isPromise(permission) ? permission.then(answerAs) : answerAs(permission);
+      return isPromise(answered) ? answered.catch(fail) : answered;
     } catch (error) {
       return fail(error);
     }
@@ -120,7 +122,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
         return;
       }
       const answered = answer(received, found);
-      if (!(answered instanceof Promise)) sendNodeAnswer(request, response, answered);
+      if (!isPromise(answered)) sendNodeAnswer(request, response, answered);
       else
         answered
           .then((settled) => sendNodeAnswer(request, response, settled))
@@ -143,12 +145,8 @@ function tell(onError: (error: Error) => void, error: Error): void {
   try {
     onError(error);
   } catch (thrown) {
-    warn(safeCause(thrown));
+    warnProcess(safeCause(thrown));
   }
-}
-
-function warn(error: Error): void {
-  process.emitWarning(error);
 }
 
 const NOT_FOUND = jsonAnswer(404, { status: 404, detail: 'there is no such route' });

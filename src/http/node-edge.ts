@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CALLBACK_HEADER } from '../callbacks/guarded-request.js';
+import { bytesIn } from '../core/foreign-objects.js';
 import {
   BodyRefused,
   bodyTooLarge,
@@ -89,8 +90,8 @@ function hasBody({ headers }: IncomingMessage): boolean {
 /** Frameworks leave text, bytes, or what they have parsed. */
 function textOf(read: unknown): string {
   if (typeof read === 'string') return read;
-  if (read instanceof Uint8Array) return Buffer.from(read).toString();
-  return JSON.stringify(read) ?? '';
+  const bytes = bytesIn(read);
+  return bytes === undefined ? (JSON.stringify(read) ?? '') : Buffer.from(bytes).toString();
 }
 
 function checkedText(text: string): string {

@@ -1,3 +1,5 @@
+import { errorsIn, isError } from '../core/foreign-objects.js';
+
 const CONNECT_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'EHOSTUNREACH',
@@ -48,8 +50,8 @@ export class ProxyFailure extends Error {
  * certificates, proxy) is likely to lie with this host.
  */
 export function isConnectFailure(error: unknown): boolean {
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
-  if (!(first instanceof Error)) return false;
+  const first = errorsIn(error)?.[0] ?? error;
+  if (!isError(first)) return false;
   if (first instanceof ProxyFailure) return true;
   const { code, syscall } = first as { code?: unknown; syscall?: unknown };
   if (CONNECT_SYSCALLS.has(syscall) || first.message === TLS_CUT_SHORT) return true;

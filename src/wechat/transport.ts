@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { onAbort } from '../core/abort-listeners.js';
 import type { Clock } from '../core/clock.js';
 import { closedError } from '../core/errors.js';
 import { setPatientTimer } from '../core/patient-timer.js';
@@ -45,7 +46,7 @@ export class Transport {
     const abort = (): void => controller.abort(signal.reason);
     const timeout = (): void => controller.abort(new RequestTimeout());
     const deadline = setPatientTimer(this.#clock, timeout, REQUEST_TIMEOUT_MS);
-    signal.addEventListener('abort', abort, { once: true });
+    const endListening = onAbort(signal, abort);
     try {
       return await exchange(dispatcher, { origin, ...wireRequest(request), signal: controller.signal });
     } catch (error) {
@@ -54,7 +55,7 @@ export class Transport {
       throw error;
     } finally {
       deadline.cancel();
-      signal.removeEventListener('abort', abort);
+      endListening();
     }
   }
 

@@ -1,4 +1,5 @@
 import type { PostgresPool, PostgresPoolClient } from 'kysely';
+import { isError } from '../../core/foreign-objects.js';
 import { assertReadableFile } from '../readable-file.js';
 import { CONNECT_MS, IDLE_MS, KEEP_ALIVE_MS, MOST_CONNECTIONS, STATEMENT_MS } from './pool-bounds.js';
 
@@ -69,5 +70,5 @@ function checkedOut(client: Client): PostgresPoolClient {
 }
 
 function isReadTimeout(error: unknown): boolean {
-  return error instanceof Error && error.message === 'Query read timeout';
+  return isError(error) && error.message === 'Query read timeout';
 }

@@ -1,5 +1,6 @@
 import type { TokenError } from '../../core/errors.js';
 import type { TokenEvent } from '../../core/events.js';
+import { isError } from '../../core/foreign-objects.js';
 import type { TokenManager } from '../../token-manager.js';
 import type { Log, LogFields } from './log.js';
 
@@ -34,7 +35,7 @@ function named({ appid, type, subject }: TokenEvent): LogFields {
 }
 
 function told({ code, message, errcode, rid, ip, cause }: TokenError): LogFields {
-  const because = cause instanceof Error && cause.message !== message ? cause.message : undefined;
+  const because = isError(cause) && cause.message !== message ? cause.message : undefined;
   return { code, error: message, cause: because, errcode, rid, ip };
 }
 

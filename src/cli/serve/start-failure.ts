@@ -1,4 +1,5 @@
 import { isTokenError, safeCause } from '../../core/errors.js';
+import { isError } from '../../core/foreign-objects.js';
 
 /** Why a server cannot start though its options are right: one line, for whoever started it. */
 export class StartFailure extends Error {
@@ -23,10 +24,10 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
 export function unusableStore(shown: string, error: unknown): StartFailure {
   if (error instanceof StartFailure) return error;
   const cause = isTokenError(error) ? error.cause : error;
-  if (cause instanceof Error && TELLING.has(cause.name)) {
+  if (isError(cause) && TELLING.has(cause.name)) {
     const advice = ADVICE.get(String((cause as NodeJS.ErrnoException).code));
     return new StartFailure(`the store ${shown} cannot be used: ${cause.message}${advice ? `; ${advice}` : ''}`);
   }
-  const reason = cause instanceof Error ? safeCause(cause).message : (error as Error).message;
+  const reason = isError(cause) ? safeCause(cause).message : (error as Error).message;
   return new StartFailure(`the store ${shown} cannot be used: ${reason.replace(/^Error /, '')}`);
 }

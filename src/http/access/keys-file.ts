@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type { Clock } from '../../core/clock.js';
+import { warnProcess } from '../process-warning.js';
 import type { ApiKey } from './api-key.js';
 import { keysIn, textOf, unreadable } from './keys-document.js';
 
@@ -21,7 +22,7 @@ export class KeysFile {
    * default the process warns.
    * @throws TypeError naming the path and what is wrong with the file.
    */
-  constructor(path: string, clock: Clock, onBroken: (error: Error) => void = warn) {
+  constructor(path: string, clock: Clock, onBroken: (error: Error) => void = warnProcess) {
     this.#path = path;
     this.#clock = clock;
     this.#onBroken = onBroken;
@@ -66,8 +67,4 @@ function stampOf(path: string): string {
   } catch (error) {
     throw unreadable(path, error);
   }
-}
-
-function warn(error: Error): void {
-  process.emitWarning(error);
 }

@@ -1,4 +1,5 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { memberOf } from '../../core/foreign-objects.js';
 
 export const FILE_MODE = 0o600;
 export const DIRECTORY_MODE = 0o700;
@@ -38,8 +39,9 @@ export async function removeFile(path: string): Promise<void> {
   await unlink(path).catch(ignore);
 }
 
+/** Tells whether this is the system's error of that code, also where Node's errors are of another realm than this module. */
 export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+  return memberOf(error, 'code') === code;
 }
 
 function ignore(): void {}

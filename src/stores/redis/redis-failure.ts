@@ -1,3 +1,4 @@
+import { memberOf } from '../../core/foreign-objects.js';
 import { StoreFailure } from '../../core/store-failure.js';
 
 /** What Redis answers in capitals, in words. */
@@ -30,7 +31,8 @@ export class RedisFailure extends StoreFailure {
 
   static of(error: unknown): RedisFailure {
     if (error instanceof RedisFailure) return error;
-    const { message, code } = (error instanceof Error ? error : {}) as { message?: string; code?: unknown };
+    const message = memberOf(error, 'message');
+    const code = memberOf(error, 'code');
     const text = typeof message === 'string' ? message : '';
     const answer = CODES.exec(text)?.[0];
     if (answer !== undefined) return new RedisFailure(`${MEANINGS[answer]} (${answer})`, answer);
