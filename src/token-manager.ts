@@ -15,6 +15,7 @@ import { Engine } from './core/engine.js';
 import { exposeEngine } from './core/engine-of.js';
 import { closedError } from './core/errors.js';
 import { Events, type TokenManagerEvents, type TokenManagerListener } from './core/events.js';
+import { hasMethods } from './core/foreign-objects.js';
 import { subjectAlone } from './core/hit-options.js';
 import { resolveOptions, type TokenManagerOptions } from './core/options.js';
 import { describeKind, describeValue } from './core/redact.js';
@@ -82,7 +83,7 @@ export class TokenManager<Custom extends string = never> {
     const origins = parseOrigins(options.wechat?.origins ?? ['https://api.weixin.qq.com']);
     const proxy = parseProxy(options.wechat?.proxy);
     const store = options.store ?? new MemoryStore();
-    if (store instanceof MemoryStore) store.adoptClock(resolved.clock);
+    if (adoptsClocks(store)) store.adoptClock(resolved.clock);
     this.#refreshers = new Map<string, BuiltInRefresher>(
       [...createBuiltInRefreshers(resolved.clock), ...resolved.refreshers].map((refresher) => [
         refresher.type,
@@ -252,7 +253,9 @@ export class TokenManager<Custom extends string = never> {
     }
     const hasWishes = Object.keys(waiting).length > 0;
     const token = await this.get(appid, type, hasWishes ? waiting : undefined);
-    return callWithToken({ token, run, isStale, replace: (stale) => this.refresh(appid, type, { ...waiting, stale }) });
+    const reading = { clock: this.#engine.clock, signal: waiting.signal };
+    const replace = (stale: string): Promise<string> => this.refresh(appid, type, { ...waiting, stale });
+    return callWithToken({ token, run, isStale, reading, replace });
   }
 
   /**
@@ -364,6 +367,11 @@ export class TokenManager<Custom extends string = never> {
     assertWait(timeoutMs, signal);
     return this.#engine.deadline(timeoutMs, signal);
   }
+}
+
+/** The test is not for the class, because the store may be of another copy of this package. */
+function adoptsClocks(store: object): store is Pick<MemoryStore, 'adoptClock'> {
+  return hasMethods(store, 'adoptClock');
 }
 
 function tokenOf({ value }: CachedRecord): string {

@@ -1,5 +1,6 @@
 import { assertNumber } from './assert-options.js';
 import type { IsStale } from './call.js';
+import { isAbortSignal } from './foreign-objects.js';
 import { MAX_TIMEOUT_MS } from './options.js';
 import { describeKind, describeValue } from './redact.js';
 
@@ -58,8 +59,15 @@ export type RefreshCallOptions = WaitOptions &
  */
 export interface CallOptions extends WaitOptions {
   /**
-   * Says whether an outcome means that the token was stale. Default: `errcode` 40001, 40014 or 42001 of the result or its
-   * `data`, of a JSON `Response`, or in `errcode`, `code` or `response.data` of a thrown error.
+   * Replaces the rule by which an outcome means that the token was stale.
+   *
+   * By default it is stale when WeChat's `errcode` is 40001, 40014 or 42001, as a number or as text. It is looked for at the
+   * top level of the result, of its `data` and of its `body`; in a thrown error and its causes, where `code` counts too, also
+   * in `response` and there in `data` and `body`. Each of them may be parsed, or text or bytes of at most 64 KiB that begin
+   * with `{`.
+   *
+   * A `Response` of type JSON or `text/plain`, of any package, is looked at when its body is unused and at most 64 KiB long
+   * (16 KiB with node-fetch), for 5 s at most; the body can be read afterwards. Other streams are not read.
    */
   readonly isStale?: IsStale;
 }
@@ -84,7 +92,7 @@ export function assertStaleOrForce({ stale, force }: RefreshCallOptions): void {
  */
 export function assertWait(timeoutMs: unknown, signal: unknown): void {
   if (timeoutMs !== undefined) assertNumber('timeoutMs', timeoutMs, 0, MAX_TIMEOUT_MS);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && !isAbortSignal(signal)) {
     throw new TypeError(`signal must be an AbortSignal, got ${describeKind(signal)}`);
   }
 }

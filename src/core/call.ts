@@ -1,3 +1,4 @@
+import type { ResponseReading } from './response-beginning.js';
 import { type CallOutcome, isStaleAnswer } from './stale-answer.js';
 
 /**
@@ -10,7 +11,9 @@ export type IsStale = (outcome: CallOutcome) => boolean | Promise<boolean>;
 export interface CallParts<Result> {
   readonly token: string;
   readonly run: (token: string) => Result | Promise<Result>;
+  /** Replaces {@link isStaleAnswer}. */
   readonly isStale: IsStale | undefined;
+  readonly reading: ResponseReading;
   /** Reports the token and returns the one in force. */
   readonly replace: (stale: string) => Promise<string>;
 }
@@ -19,7 +22,8 @@ export interface CallParts<Result> {
 export async function callWithToken<Result>({
   token,
   run,
-  isStale = isStaleAnswer,
+  reading,
+  isStale = (outcome) => isStaleAnswer(outcome, reading),
   replace,
 }: CallParts<Result>): Promise<Result> {
   const outcome = await outcomeOf(() => run(token));

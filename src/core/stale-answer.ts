@@ -1,9 +1,9 @@
 import { isTokenError } from './errors.js';
-import { isJsonObject } from './json.js';
+import { memberOf } from './foreign-objects.js';
+import { isResponse, type ResponseReading, readBeginning } from './response-beginning.js';
+import { isStaleBody, isStaleCode, staleVerdict } from './stale-body.js';
 
-const LONGEST_ERROR = 65_536;
-/** WeChat's codes for "this token is not, or no longer, the current one". */
-const STALE_ERRCODES: ReadonlySet<number> = new Set([40001, 40014, 42001]);
+const MAX_CAUSES = 8;
 
 /**
  * How a call ended: with a result or with an error.
@@ -14,73 +14,51 @@ export type CallOutcome =
   | { readonly result: unknown; readonly error?: undefined }
   | { readonly result?: undefined; readonly error: unknown };
 
-/** Whether WeChat says in this answer that the token was stale. Looks at the shapes that HTTP clients give it. */
-export async function isStaleAnswer(outcome: CallOutcome): Promise<boolean> {
-  try {
-    return await looksStale(outcome);
-  } catch {
-    // An outcome that cannot be looked at is the caller's own matter.
-    return false;
-  }
+/**
+ * Tells whether WeChat says in this outcome that the token was stale, in any of the shapes that HTTP clients give to its
+ * answers. A shape that cannot be read is not stale.
+ */
+export async function isStaleAnswer(outcome: CallOutcome, reading: ResponseReading): Promise<boolean> {
+  const { result, error } = outcome;
+  if (error !== undefined) return isStaleError(error, reading);
+  return isStaleBody(result) || isStaleReply(result, reading);
 }
 
-async function looksStale(outcome: CallOutcome): Promise<boolean> {
-  if (outcome.error !== undefined) return isStaleError(outcome.error);
-  const { result } = outcome;
-  if (isJsonResponse(result)) return isStaleResponse(result);
-  return isStaleBody(result) || isStaleBody(field(result, 'data'));
-}
-
-/** Whether a refresher's error says that the token it used was stale. */
+/** Tells whether a refresher's error says that the token it used was stale. */
 export function isStaleTokenError(error: unknown): boolean {
   return isTokenError(error) && isStaleCode(error.errcode);
 }
 
-function isStaleError(error: unknown): boolean {
-  return (
-    isStaleCode(field(error, 'errcode')) ||
-    isStaleCode(field(error, 'code')) ||
-    isStaleBody(field(field(error, 'response'), 'data'))
-  );
-}
-
-async function isStaleResponse(response: Response): Promise<boolean> {
-  if (response.bodyUsed) return false;
-  try {
-    return isStaleBody(JSON.parse(await beginningOf(response.clone())));
-  } catch {
-    return false;
+/** Looks at the error and at what it was caused by. */
+async function isStaleError(error: unknown, reading: ResponseReading): Promise<boolean> {
+  let cause = error;
+  for (let depth = 0; depth <= MAX_CAUSES && cause !== undefined; depth += 1) {
+    if (isStaleBody(cause) || (isStaleCode(memberOf(cause, 'code')) && !isDatabaseError(cause))) return true;
+    if (await isStaleReply(cause, reading)) return true;
+    if (await isStaleReply(memberOf(cause, 'response'), reading)) return true;
+    cause = memberOf(cause, 'cause');
   }
+  return false;
 }
 
-/** The body, if it is short: an answer that says no more than that a token is stale is. */
-async function beginningOf(response: Response): Promise<string> {
-  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-  let text = '';
-  for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
-    text += part.value;
-    if (text.length <= LONGEST_ERROR) continue;
-    void reader?.cancel().catch(() => {});
-    return '';
-  }
-  return text;
+/** 40001 is also the SQLSTATE of a transaction that has to be repeated: PostgreSQL's drivers have it in `code`. */
+function isDatabaseError(error: unknown): boolean {
+  return typeof memberOf(error, 'severity') === 'string' || typeof memberOf(error, 'sqlState') === 'string';
 }
 
-function isJsonResponse(result: unknown): result is Response {
-  if (typeof Response === 'undefined' || !(result instanceof Response)) return false;
-  return /\bjson\b|^text\/plain\b/i.test(result.headers.get('content-type') ?? '');
+/** Looks at the body of a `Response`, or of what an HTTP client hands out with the body in one of its members. */
+async function isStaleReply(reply: unknown, reading: ResponseReading): Promise<boolean> {
+  if (isResponse(reply)) return staleVerdict(await readBeginning(reply, isDecided, reading)) === true;
+  if (isStaleBody(memberOf(reply, 'data')) || isStaleBody(memberOf(reply, 'body'))) return true;
+  return isSuperagentResponse(reply) && isStaleBody(memberOf(reply, 'text'));
 }
 
-function isStaleBody(body: unknown): boolean {
-  return isStaleCode(field(body, 'errcode'));
+function isDecided(beginning: string): boolean {
+  return staleVerdict(beginning) !== undefined;
 }
 
-function isStaleCode(code: unknown): boolean {
-  if (typeof code === 'string') return /^\d{5}$/.test(code) && STALE_ERRCODES.has(Number(code));
-  return typeof code === 'number' && STALE_ERRCODES.has(code);
-}
-
-function field(value: unknown, name: string): unknown {
-  if (!isJsonObject(value) && !(value instanceof Error)) return undefined;
-  return (value as unknown as Record<string, unknown>)[name];
+/** superagent parses only what is labelled as JSON, which WeChat's answers often are not; the others are in `text`. */
+function isSuperagentResponse(reply: unknown): boolean {
+  const hasObjects = ['header', 'links', 'body'].every((name) => typeof memberOf(reply, name) === 'object');
+  return hasObjects && typeof memberOf(reply, 'statusType') === 'number';
 }

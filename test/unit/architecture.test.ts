@@ -45,6 +45,10 @@ const SQL_PACKAGE = 'kysely';
 const LAZY = new Set(['undici']);
 /** The one file of the core that may know the real time. */
 const SYSTEM_CLOCK = 'core/clock.ts';
+/** The one file that may compare with the classes of this realm: elsewhere an object of another realm would not count. */
+const FOREIGN_OBJECTS = 'core/foreign-objects.ts';
+/** The page runs in a browser, on its own. */
+const BROWSER = 'http/page/browser/';
 const FORBIDDEN_NAMES = /^(utils?|common|helpers?|types?|misc|shared)$/;
 const MAX_CODE_LINES = 300;
 
@@ -188,6 +192,19 @@ function nameOf(node: unknown): string {
   return (node as { name?: string }).name ?? '';
 }
 
+function realmChecks(sources: Sources): string[] {
+  const problems: string[] = [];
+  for (const [path, text] of sources) {
+    if (path === FOREIGN_OBJECTS || path.startsWith(BROWSER)) continue;
+    for (const node of walk(parse(path, text))) {
+      if (node.type !== 'BinaryExpression' || node.operator !== 'instanceof') continue;
+      const name = nameOf(node.right);
+      if (name in globalThis) problems.push(`${path} asks for an instance of ${name}`);
+    }
+  }
+  return problems;
+}
+
 function logicInIndex(sources: Sources): string[] {
   const problems: string[] = [];
   for (const [path, text] of sources) {
@@ -239,6 +256,10 @@ describe('the source of this package', () => {
 
   it('reaches time, randomness and the process through ports only, in the core', () => {
     expect(outsideWorld(sources)).toEqual([]);
+  });
+
+  it('tells objects that may be of another realm by their shape', () => {
+    expect(realmChecks(sources)).toEqual([]);
   });
 
   it('has no logic in its index files', () => {
@@ -335,6 +356,20 @@ describe('these checks', () => {
     'export interface Clock { setTimeout(): void }',
   ])('let the core do what it may: %s', (text) => {
     expect(outsideWorld(files({ 'core/a.ts': text }))).toEqual([]);
+  });
+
+  it.each(['Error', 'TypeError', 'Promise', 'AbortSignal', 'Response', 'Uint8Array', 'URL', 'Map', 'Date'])(
+    'see that a class of this realm is asked for: %s',
+    (name) => {
+      const text = `export const is = (value: unknown) => value instanceof ${name};`;
+      expect(realmChecks(files({ 'stores/a.ts': text }))).toEqual([`stores/a.ts asks for an instance of ${name}`]);
+      expect(realmChecks(files({ 'core/foreign-objects.ts': text, 'http/page/browser/a.ts': text }))).toEqual([]);
+    },
+  );
+
+  it('let a class of this package be asked for', () => {
+    const text = 'class Refusal extends Error {}\nexport const is = (value: unknown) => value instanceof Refusal;';
+    expect(realmChecks(files({ 'stores/a.ts': text }))).toEqual([]);
   });
 
   it('see logic in an index file', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type CallParts, callWithToken } from '../../../src/core/call.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 
 const STALE = { errcode: 40_001 };
 
@@ -15,6 +16,7 @@ function call(answers: unknown[], parts: Partial<CallParts<unknown>> = {}) {
       return answer;
     },
     isStale: undefined,
+    reading: { clock: new FakeClock() },
     replace: async (stale) => {
       reported.push(stale);
       return 'new';

@@ -1,6 +1,8 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { TokenError } from '../../../src/core/errors.js';
-import { isStaleAnswer, isStaleTokenError } from '../../../src/core/stale-answer.js';
+import { type CallOutcome, isStaleAnswer, isStaleTokenError } from '../../../src/core/stale-answer.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 
 function json(body: unknown, type: string | null = 'application/json; charset=utf-8'): Response {
   const response = new Response(typeof body === 'string' ? body : JSON.stringify(body));
@@ -9,11 +11,13 @@ function json(body: unknown, type: string | null = 'application/json; charset=ut
   return response;
 }
 
+const isStale = (outcome: CallOutcome): Promise<boolean> => isStaleAnswer(outcome, { clock: new FakeClock() });
+
 const failed = (fields: object): Error => Object.assign(new Error('failed'), fields);
 
 describe('codes', () => {
   test.each([40_001, 40_014, 42_001, '40001', '40014', '42001'])('%j is stale', async (errcode) => {
-    expect(await isStaleAnswer({ result: { errcode } })).toBe(true);
+    expect(await isStale({ result: { errcode } })).toBe(true);
   });
 
   test.each([
@@ -41,7 +45,7 @@ describe('codes', () => {
     [40_001],
     { errcode: 40_001 },
   ])('%s is not', async (errcode) => {
-    expect(await isStaleAnswer({ result: { errcode } })).toBe(false);
+    expect(await isStale({ result: { errcode } })).toBe(false);
   });
 });
 
@@ -52,18 +56,32 @@ describe('shapes of a result', () => {
     ['a numeric string in data', { data: { errcode: '40014' } }, true],
     ['a code in neither', { code: 40_001 }, false],
     ['nested deeper', { data: { data: { errcode: 40_001 } } }, false],
-    ['nested elsewhere', { body: { errcode: 40_001 } }, false],
+    ['the body in body', { body: { errcode: 40_001 } }, true],
+    ['a body that is text', { body: '{"errcode":42001}' }, true],
+    ['a body nested deeper', { body: { body: { errcode: 40_001 } } }, false],
+    ['a body nested in a list', { data: [{ data: { errcode: 40_001 } }] }, false],
+    ['nested elsewhere', { answer: { errcode: 40_001 } }, false],
+    ['a code in the body', { body: { code: 40_001 } }, false],
+    ['an error in the result', { error: { code: 40_001 } }, false],
+    ['a result with a response', { response: { data: { errcode: 40_001 } } }, false],
+    ['a business object with a text', { text: '{"errcode":40001}' }, false],
     ['data that is a list', { data: [{ errcode: 40_001 }] }, false],
-    ['data that is text', { data: '{"errcode":40001}' }, false],
+    ['data that is text', { data: '{"errcode":40001}' }, true],
+    ['data that is other text', { data: 'errcode 40001' }, false],
     ['data that is null', { data: null }, false],
     ['a list', [{ errcode: 40_001 }], false],
-    ['text', '{"errcode":40001}', false],
+    ['text', '{"errcode":"40001"}', true],
+    ['text with the code deeper', '{"data":{"errcode":40001}}', false],
+    ['text that is a list', '[{"errcode":40001}]', false],
+    ['text that begins otherwise', ' {"errcode":40001}', false],
+    ['text with the code as a word', '40001', false],
+    ['text that is cut off', '{"errcode":40001', false],
     ['a number', 40_001, false],
     ['null', null, false],
     ['nothing', undefined, false],
     ['an error that was returned', failed({ errcode: 40_001 }), true],
   ])('%s: %#', async (_, result, expected) => {
-    expect(await isStaleAnswer({ result })).toBe(expected);
+    expect(await isStale({ result })).toBe(expected);
   });
 });
 
@@ -78,18 +96,32 @@ describe('shapes of an error', () => {
     ['an error of ours', new TokenError('UPSTREAM_REJECTED', 'no', { errcode: 40_001 }), true],
     ['another code', failed({ code: 'ECONNRESET' }), false],
     ['response.errcode', failed({ response: { errcode: 40_001 } }), false],
-    ['data.errcode', failed({ data: { errcode: 40_001 } }), false],
-    ['a cause', new Error('no', { cause: { errcode: 40_001 } }), false],
+    ['data.errcode', failed({ data: { errcode: 40_001 } }), true],
+    ['data.code', failed({ data: { code: 40_001 } }), false],
+    ['body.errcode', failed({ body: { errcode: 40_001 } }), true],
+    ['response.body.errcode', failed({ response: { body: { errcode: 40_001 } } }), true],
+    ['response.body that is text', failed({ response: { body: '{"errcode":40014}' } }), true],
+    ['response.data that is bytes', failed({ response: { data: Buffer.from('{"errcode":40014}') } }), true],
+    ['response.body.code', failed({ response: { body: { code: 40_001 } } }), false],
+    ['a response nested deeper', failed({ response: { data: { data: { errcode: 40_001 } } } }), false],
+    ['a response that is text', failed({ response: '{"errcode":40001}' }), false],
+    ['a cause', new Error('no', { cause: { errcode: 40_001 } }), true],
+    ['the code of a cause', new Error('no', { cause: failed({ code: 42_001 }) }), true],
+    ['the response of a cause', new Error('no', { cause: failed({ response: { data: { errcode: 42_001 } } }) }), true],
+    ['a message', new Error('{"errcode":40001}'), false],
+    ['a transaction of PostgreSQL that has to be repeated', failed({ code: '40001', severity: 'ERROR' }), false],
+    ['its like in a cause', new Error('no', { cause: failed({ code: '40001', severity: 'ERROR' }) }), false],
+    ['a deadlock of MySQL', failed({ code: 'ER_LOCK_DEADLOCK', errno: 1213, sqlState: '40001' }), false],
     ['a response that is null', failed({ response: null }), false],
     ['a list', [{ errcode: 40_001 }], false],
     ['text', '40001', false],
     ['null', null, false],
   ])('%s: %#', async (_, error, expected) => {
-    expect(await isStaleAnswer({ error })).toBe(expected);
+    expect(await isStale({ error })).toBe(expected);
   });
 
   test('an error that is undefined is no error', async () => {
-    expect(await isStaleAnswer({ error: undefined })).toBe(false);
+    expect(await isStale({ error: undefined })).toBe(false);
   });
 });
 
@@ -108,7 +140,7 @@ describe('a Response', () => {
     [null, false],
   ])('of type %s is looked at: %s, and can still be read', async (type, expected) => {
     const response = json({ errcode: 40_001 }, type);
-    expect(await isStaleAnswer({ result: response })).toBe(expected);
+    expect(await isStale({ result: response })).toBe(expected);
     expect(response.bodyUsed).toBe(false);
     expect(await response.json()).toEqual({ errcode: 40_001 });
   });
@@ -120,23 +152,89 @@ describe('a Response', () => {
     ['no body', ''],
     ['null', null],
   ])('with %s is not stale', async (_, body) => {
-    expect(await isStaleAnswer({ result: json(body) })).toBe(false);
+    expect(await isStale({ result: json(body) })).toBe(false);
   });
 
   test('that was read before is left alone', async () => {
     const response = json({ errcode: 40_001 });
     await response.text();
-    expect(await isStaleAnswer({ result: response })).toBe(false);
+    expect(await isStale({ result: response })).toBe(false);
   });
 
-  test('without the global class is an object like any other', async () => {
-    const { Response: before } = globalThis;
-    Reflect.deleteProperty(globalThis, 'Response');
-    try {
-      expect(await isStaleAnswer({ result: { errcode: 40_001 } })).toBe(true);
-    } finally {
-      globalThis.Response = before;
-    }
+  test.each([
+    ['thrown', (response: Response) => response],
+    ['the response of an error', (response: Response) => failed({ response })],
+    ['the cause of an error', (response: Response) => new Error('no', { cause: response })],
+  ])('that is %s is looked at, and can still be read', async (_, errorWith) => {
+    const response = json({ errcode: 42_001 });
+    expect(await isStale({ error: errorWith(response) })).toBe(true);
+    expect(await response.json()).toEqual({ errcode: 42_001 });
+  });
+
+  test('is not what a Request is', async () => {
+    const headers = { 'content-type': 'application/json' };
+    const request = new Request('http://127.0.0.1', { method: 'POST', headers, body: '{"errcode":40001}' });
+    expect(await isStale({ result: request })).toBe(false);
+    expect(request.bodyUsed).toBe(false);
+  });
+});
+
+describe('bytes', () => {
+  const text = '{"errcode":40001}';
+  const bytes = Buffer.from(text);
+  const inOtherRealm = (expression: string): unknown =>
+    runInNewContext(`const codes = ${JSON.stringify([...bytes])}; ${expression}`);
+
+  test.each<[string, unknown, boolean]>([
+    ['a Buffer', bytes, true],
+    ['a Uint8Array', new Uint8Array(bytes), true],
+    ['an ArrayBuffer', new Uint8Array(bytes).buffer, true],
+    ['a DataView', new DataView(new Uint8Array(bytes).buffer), true],
+    ['a part of a buffer', Buffer.from(`xx${text}xx`).subarray(2, 2 + text.length), true],
+    ['a Uint8Array of another realm', inOtherRealm('Uint8Array.from(codes)'), true],
+    ['an ArrayBuffer of another realm', inOtherRealm('Uint8Array.from(codes).buffer'), true],
+    ['bytes that begin otherwise', Buffer.from(` ${text}`), false],
+    ['bytes without the code', Buffer.from('{"errcode":0,"errmsg":"40001"}'), false],
+    ['no bytes', Buffer.alloc(0), false],
+  ])('%s: %#', async (_, body, expected) => {
+    expect(await isStale({ result: body })).toBe(expected);
+    expect(await isStale({ result: { data: body } })).toBe(expected);
+    expect(await isStale({ error: failed({ response: { body } }) })).toBe(expected);
+  });
+
+  test.each([
+    [65_535, true],
+    [65_536, true],
+    [65_537, false],
+  ])('are looked at up to 64 KiB, as text is: %i', async (length, expected) => {
+    const head = '{"errcode":40001,"errmsg":"';
+    const long = `${head}${'x'.repeat(length - head.length - 2)}"}`;
+    expect(await isStale({ result: long })).toBe(expected);
+    expect(await isStale({ result: Buffer.from(long) })).toBe(expected);
+  });
+});
+
+describe('objects that are hard to look at', () => {
+  test('a member that throws hides no other', async () => {
+    const result = {
+      get errcode(): number {
+        throw new Error('no');
+      },
+      data: { errcode: 40_001 },
+    };
+    expect(await isStale({ result })).toBe(true);
+  });
+
+  test('causes that go round end', async () => {
+    const error: Error = new Error('first');
+    error.cause = new Error('second', { cause: error });
+    expect(await isStale({ error })).toBe(false);
+  });
+
+  test('errors and objects of another realm count like those of this one', async () => {
+    const error: unknown = runInNewContext("Object.assign(new Error('no'), { code: '40001' })");
+    expect(await isStale({ error })).toBe(true);
+    expect(await isStale({ result: runInNewContext('({ data: { errcode: 40014 } })') })).toBe(true);
   });
 });
 

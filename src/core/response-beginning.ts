@@ -1,0 +1,100 @@
+import type { Clock } from './clock.js';
+import { Deadline } from './deadline.js';
+import { bytesIn, hasMethods, memberOf } from './foreign-objects.js';
+import { isUnreadNodeStream, peekNodeStream } from './node-stream-peek.js';
+
+const MAX_BYTES = 65_536;
+/** A body that stalls must not hold up the call that it is the result of. */
+const MAX_WAIT_MS = 5_000;
+
+/** The clock by which a body is waited for, and the signal that ends the waiting early. */
+export interface ResponseReading {
+  readonly clock: Clock;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What is used of a `Response` of any realm or package. */
+export interface ForeignResponse {
+  readonly status: number;
+  readonly bodyUsed: boolean;
+  readonly headers: { get(name: string): string | null };
+  /** A stream of the Web or, with node-fetch, of Node. */
+  readonly body?: unknown;
+  clone(): ForeignResponse;
+  text(): Promise<string>;
+}
+
+export function isResponse(value: unknown): value is ForeignResponse {
+  return (
+    typeof memberOf(value, 'status') === 'number' &&
+    typeof memberOf(value, 'bodyUsed') === 'boolean' &&
+    hasMethods(value, 'clone', 'text') &&
+    hasMethods(memberOf(value, 'headers'), 'get')
+  );
+}
+
+/**
+ * Returns the beginning of a body in JSON, so much of it that `isEnough`, and leaves the response unread. The beginning is
+ * empty where there is nothing to read: the body is of another type, was used, is longer than 64 KiB, or does not come
+ * within 5 s.
+ */
+export async function readBeginning(
+  response: ForeignResponse,
+  isEnough: (beginning: string) => boolean,
+  { clock, signal }: ResponseReading,
+): Promise<string> {
+  const stopping = new AbortController();
+  try {
+    if (response.bodyUsed || !mayBeJson(response)) return '';
+    const reading = read(response, isEnough, stopping.signal);
+    return (await new Deadline(clock, MAX_WAIT_MS, signal).settles(reading, MAX_WAIT_MS)) ?? '';
+  } catch {
+    // A response that cannot be read is left to the caller, as is one whose call was aborted.
+    return '';
+  } finally {
+    stopping.abort();
+  }
+}
+
+function mayBeJson({ headers }: ForeignResponse): boolean {
+  if (Number(headers.get('content-length') ?? 0) > MAX_BYTES) return false;
+  return /\bjson\b|^text\/plain\b/i.test(headers.get('content-type') ?? '');
+}
+
+async function read(
+  response: ForeignResponse,
+  isEnough: (beginning: string) => boolean,
+  signal: AbortSignal,
+): Promise<string> {
+  const { body } = response;
+  if (body === null) return '';
+  // The clones of node-fetch share the stream by `pipe`, which hides a broken connection from the original.
+  if (hasMethods(body, 'pipe', 'read', 'unshift')) {
+    return isUnreadNodeStream(body) ? peekNodeStream(body, isEnough, signal) : '';
+  }
+  const copy = response.clone();
+  // A polyfill without streams holds the whole body in memory.
+  if (!hasMethods(copy.body, 'getReader')) return copy.text();
+  return readWebStream(copy.body as ReadableStream<unknown>, isEnough, signal);
+}
+
+async function readWebStream(
+  stream: ReadableStream<unknown>,
+  isEnough: (beginning: string) => boolean,
+  signal: AbortSignal,
+): Promise<string> {
+  const reader = stream.getReader();
+  const stop = (): void => void reader.cancel().catch(() => {});
+  signal.addEventListener('abort', stop, { once: true });
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  for (let part = await reader.read(); part.done !== true; part = await reader.read()) {
+    const chunk = bytesIn(part.value);
+    bytes += chunk?.length ?? 0;
+    if (chunk === undefined || bytes > MAX_BYTES) return '';
+    text += decoder.decode(chunk, { stream: true });
+    if (isEnough(text)) return text;
+  }
+  return text;
+}
