@@ -26,6 +26,11 @@ export function onAbort(signal: AbortSignal, aborted: () => void): () => void {
   };
 }
 
+/** Returns what the signal was aborted with. Older polyfills keep no reason. */
+export function reasonOf(signal: AbortSignal): unknown {
+  return signal.reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : signal.reason;
+}
+
 function listenTo(signal: AbortSignal): Listener {
   const waiting = new Set<() => void>();
   const abort = (): void => {

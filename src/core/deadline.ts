@@ -1,4 +1,4 @@
-import { onAbort } from './abort-listeners.js';
+import { onAbort, reasonOf } from './abort-listeners.js';
 import type { Clock } from './clock.js';
 import { TokenError } from './errors.js';
 
@@ -44,16 +44,12 @@ export class Deadline {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) {
         promise.catch(() => {});
-        reject(signal.reason);
+        reject(reasonOf(signal));
         return;
       }
       const end = (): void => {
         timer.cancel();
         endListening?.();
-      };
-      const abort = (): void => {
-        end();
-        reject(signal?.reason);
       };
       const timer = this.#clock.setTimer(
         () => {
@@ -63,7 +59,12 @@ export class Deadline {
         Math.ceil(waitMs),
         { ref: true },
       );
-      const endListening = signal === undefined ? undefined : onAbort(signal, abort);
+      const endListening =
+        signal &&
+        onAbort(signal, () => {
+          end();
+          reject(reasonOf(signal));
+        });
       promise.then(
         (result) => {
           end();

@@ -47,6 +47,16 @@ describe('wait', () => {
     expect([over, clock.pendingTimers, getEventListeners(signal, 'abort')]).toEqual([true, 0, []]);
   });
 
+  test('adds one listener to a signal however many wait with it', async () => {
+    const clock = new FakeClock();
+    const { signal } = new AbortController();
+    const waiting = Array.from({ length: 20 }, () => wait(clock, 100, { signal }));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    await clock.advance(100);
+    await Promise.all(waiting);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
   test('rejects with the reason of the signal, before and meanwhile, and leaves no timer', async () => {
     const clock = new FakeClock();
     await expect(wait(clock, 100, { signal: AbortSignal.abort('before') })).rejects.toBe('before');

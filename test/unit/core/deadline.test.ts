@@ -111,6 +111,17 @@ describe('race', () => {
   });
 });
 
+test('the signal of a polyfill, which has no reason, ends it with an AbortError', async () => {
+  const target = new EventTarget();
+  const polyfill = Object.assign(target, { aborted: false }) as unknown as AbortSignal & { aborted: boolean };
+  const race = new Deadline(clock, 1_000, polyfill).race(never);
+  target.dispatchEvent(new Event('abort'));
+  await expect(race).rejects.toMatchObject({ name: 'AbortError' });
+  Object.assign(polyfill, { aborted: true });
+  await expect(new Deadline(clock, 1_000, polyfill).race(never)).rejects.toMatchObject({ name: 'AbortError' });
+  expect(clock.pendingTimers).toBe(0);
+});
+
 describe('settles', () => {
   test('answers with the result, or with nothing when the promise rejects', async () => {
     const deadline = new Deadline(clock, 1_000, undefined);

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { isTokenError, safeCause, TokenError, toTokenError, withFacts } from '../../../src/core/errors.js';
 import { StoreFailure } from '../../../src/core/store-failure.js';
@@ -177,4 +178,23 @@ test('what a store of this package says of its failure is passed on, and of no o
   expect(safeCause(failure)).toBe(failure);
   const other = Object.assign(new Error('CANARY'), { name: 'StoreFailure', code: 'TABLE_MISSING' });
   expect(safeCause(other).message).toBe('StoreFailure TABLE_MISSING');
+});
+
+describe('errors of another realm', () => {
+  test('are TokenErrors by their name, code and message', () => {
+    const fields = "{ name: 'TokenError', code: 'TIMEOUT' }";
+    const foreign: unknown = runInNewContext(`Object.assign(new Error('late'), ${fields})`);
+    expect(isTokenError(foreign)).toBe(true);
+    expect(isTokenError(runInNewContext(`({ message: 'late', ...${fields} })`))).toBe(false);
+  });
+
+  test('leave their class, code and place as a cause, and nothing else', () => {
+    const foreign: unknown = runInNewContext(
+      "Object.assign(new RangeError('secret'), { code: 'ECONNREFUSED', syscall: 'connect', url: 'secret' })",
+    );
+    const cause = safeCause(foreign);
+    expect(cause).toMatchObject({ name: 'RangeError', code: 'ECONNREFUSED' });
+    expect(cause.message).toBe('RangeError ECONNREFUSED connect');
+    expect(inspect(cause)).not.toContain('secret');
+  });
 });

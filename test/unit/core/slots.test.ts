@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { expect, it } from 'vitest';
 import { Slots } from '../../../src/core/slots.js';
 
@@ -52,4 +53,15 @@ it('one who has his slot may give up without losing it twice', async () => {
 
 it('one who has given up before gets none', async () => {
   await expect(new Slots(1).take(AbortSignal.abort('enough'))).rejects.toBe('enough');
+});
+
+it('many who wait with one signal add one listener to it', async () => {
+  const slots = new Slots(1);
+  const controller = new AbortController();
+  const giveBack = await slots.take(controller.signal);
+  const waiting = Array.from({ length: 20 }, () => slots.take(controller.signal));
+  expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
+  giveBack();
+  for (const taken of waiting) (await taken)();
+  expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
 });

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { isConnectFailure, ProxyFailure } from '../../../src/wechat/connect-failure.js';
 
@@ -24,6 +25,8 @@ describe('a failure before there was a connection', () => {
       'Client network socket disconnected before secure TLS connection was established',
     ),
     new AggregateError([withFields({ code: 'ETIMEDOUT', syscall: 'connect' })]),
+    runInNewContext("Object.assign(new Error('failed'), { code: 'ECONNREFUSED' })"),
+    runInNewContext("new AggregateError([Object.assign(new Error('failed'), { syscall: 'connect' })])"),
     new ProxyFailure(407),
     new ProxyFailure('UND_ERR_SOCKET'),
   ])('is told by its code, place or kind: %s', (error) => expect(isConnectFailure(error)).toBe(true));
