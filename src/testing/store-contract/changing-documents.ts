@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { assertEqual } from './assert-equal.js';
 import { type StoreTest, written } from './store-test.js';
 
 const ID = 'key/wx1/access_token';
@@ -9,14 +10,14 @@ export function testChangingDocuments(storeTest: StoreTest, sharedStoreTest: Sto
     const version = await written(store.set(ID, { by: 'first' }, 0));
     assert.ok(Number.isSafeInteger(version) && version > 0, `version ${version}`);
     assert.equal(await store.set(ID, { by: 'second' }, 0), undefined);
-    assert.deepEqual(await store.get([ID]), [{ id: ID, version, data: { by: 'first' } }]);
+    assertEqual(await store.get([ID]), [{ id: ID, version, data: { by: 'first' } }]);
   });
 
   storeTest('a write with the version that is stored replaces it by a higher one', async ({ store }) => {
     const first = await written(store.set(ID, { n: 1, old: true }, 0));
     const second = await written(store.set(ID, { n: 2 }, first));
     assert.ok(second > first);
-    assert.deepEqual(await store.get([ID]), [{ id: ID, version: second, data: { n: 2 } }]);
+    assertEqual(await store.get([ID]), [{ id: ID, version: second, data: { n: 2 } }]);
   });
 
   storeTest('a write with any other version loses and changes nothing', async ({ store }) => {
@@ -27,18 +28,18 @@ export function testChangingDocuments(storeTest: StoreTest, sharedStoreTest: Sto
       const options = { due: { lane: 'y', at: 6 } };
       assert.equal(await store.set(ID, { n: 3 }, expected, options), undefined, `expected ${expected}`);
     }
-    assert.deepEqual(await store.get([ID]), [{ id: ID, version: second, data: { n: 2 }, due: { lane: 'x', at: 5 } }]);
+    assertEqual(await store.get([ID]), [{ id: ID, version: second, data: { n: 2 }, due: { lane: 'x', at: 5 } }]);
   });
 
   storeTest('a write with a version loses where there is no document', async ({ store }) => {
     assert.equal(await store.set(ID, {}, 1), undefined);
-    assert.deepEqual(await store.get([ID]), [undefined]);
+    assertEqual(await store.get([ID]), [undefined]);
   });
 
   storeTest('a delete with the version that is stored removes the document', async ({ store }) => {
     const version = await written(store.set(ID, {}, 0));
     assert.equal(await store.delete(ID, version), true);
-    assert.deepEqual(await store.get([ID]), [undefined]);
+    assertEqual(await store.get([ID]), [undefined]);
     assert.equal(await store.delete(ID, version), false);
   });
 
@@ -48,7 +49,7 @@ export function testChangingDocuments(storeTest: StoreTest, sharedStoreTest: Sto
     const first = await written(store.set(ID, { n: 1 }, 0));
     const second = await written(store.set(ID, { n: 2 }, first));
     for (const expected of [0, first, second + 1]) assert.equal(await store.delete(ID, expected), false);
-    assert.deepEqual(await store.get([ID]), [{ id: ID, version: second, data: { n: 2 } }]);
+    assertEqual(await store.get([ID]), [{ id: ID, version: second, data: { n: 2 } }]);
   });
 
   storeTest('versions grow across deletes', async ({ store }) => {
@@ -72,7 +73,7 @@ export function testChangingDocuments(storeTest: StoreTest, sharedStoreTest: Sto
     for (const id of ids) versions.push(await written(store.set(id, { id }, 0)));
     assert.equal(await store.delete('key/wx1/a', versions[1] ?? 0), true);
     const documents = await store.get(ids);
-    assert.deepEqual(
+    assertEqual(
       documents.map((document) => document?.data.id),
       ['key/wx1', undefined, 'key/wx1/a/b', 'key/wx1/ab', 'app/wx1'],
     );
@@ -80,9 +81,9 @@ export function testChangingDocuments(storeTest: StoreTest, sharedStoreTest: Sto
 
   storeTest('due is stored, replaced and removed with the data', async ({ store }) => {
     const first = await written(store.set(ID, { n: 1 }, 0, { due: { lane: 'access_token', at: 1_767_225_600_123 } }));
-    assert.deepEqual((await store.get([ID]))[0]?.due, { lane: 'access_token', at: 1_767_225_600_123 });
+    assertEqual((await store.get([ID]))[0]?.due, { lane: 'access_token', at: 1_767_225_600_123 });
     const second = await written(store.set(ID, { n: 1 }, first, { due: { lane: 'deliver', at: 0 } }));
-    assert.deepEqual((await store.get([ID]))[0]?.due, { lane: 'deliver', at: 0 });
+    assertEqual((await store.get([ID]))[0]?.due, { lane: 'deliver', at: 0 });
     await written(store.set(ID, { n: 1 }, second));
     const [document] = await store.get([ID]);
     assert.equal(document !== undefined && document.due === undefined, true);
@@ -94,7 +95,7 @@ export function testChangingDocuments(storeTest: StoreTest, sharedStoreTest: Sto
       const versions = await Promise.all(rivals);
       const [winner, ...others] = versions.flatMap((version, by) => (version === undefined ? [] : [{ version, by }]));
       assert.ok(winner !== undefined && others.length === 0, `versions ${versions}`);
-      assert.deepEqual(await store.get([ID]), [{ id: ID, version: winner.version, data: { by: winner.by } }]);
+      assertEqual(await store.get([ID]), [{ id: ID, version: winner.version, data: { by: winner.by } }]);
       expected = winner.version;
     }
   });
@@ -111,7 +112,7 @@ export function testChangingDocuments(storeTest: StoreTest, sharedStoreTest: Sto
     const { store } = context;
     const other = await context.another();
     const first = await written(store.set(ID, { by: 'one' }, 0));
-    assert.deepEqual((await other.get([ID]))[0]?.data, { by: 'one' });
+    assertEqual((await other.get([ID]))[0]?.data, { by: 'one' });
     const second = await written(other.set(ID, { by: 'other' }, first));
     assert.equal(await store.set(ID, { by: 'one' }, first), undefined);
     assert.equal(await store.delete(ID, first), false);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Lease, TokenStore } from '../../core/store.js';
+import { assertEqual } from './assert-equal.js';
 import {
   granted,
   LONG_LEASE_MS,
@@ -30,7 +31,7 @@ export function testClaiming(storeTest: StoreTest, sharedStoreTest: StoreTest): 
     for (const [index, id] of ids.entries()) await written(setDue(store, id, dues[index] ?? 0, id.slice(-1)));
     const held = await granted(store.lease('key/wx3/a', LONG_LEASE_MS));
     const first = await store.claimDue(['a', 'b'], 2, LONG_LEASE_MS);
-    assert.deepEqual(
+    assertEqual(
       first.map((lease) => [lease.id, lease.document?.data.id]),
       [
         ['key/wx4/b', 'key/wx4/b'],
@@ -38,17 +39,17 @@ export function testClaiming(storeTest: StoreTest, sharedStoreTest: StoreTest): 
       ],
     );
     assert.equal(await store.lease('key/wx4/b', LONG_LEASE_MS), undefined);
-    assert.deepEqual(await claim(store, 2, ['a', 'b']), ['key/wx1/a']);
+    assertEqual(await claim(store, 2, ['a', 'b']), ['key/wx1/a']);
     await held.release();
-    assert.deepEqual(await claim(store, 2, ['a', 'b']), ['key/wx3/a']);
+    assertEqual(await claim(store, 2, ['a', 'b']), ['key/wx3/a']);
   });
 
   claimTest('a claim carries the document as it is', async (store) => {
     const due = { lane: LANE, at: (await store.now()) - 1 };
     const version = await written(store.set(ID, { empty: [], n: 1 }, 0, { due }));
     const [lease] = await store.claimDue([LANE], 5, LONG_LEASE_MS);
-    assert.deepEqual(lease?.document, { id: ID, version, data: { empty: [], n: 1 }, due });
-    assert.deepEqual(await store.get([ID]), [{ id: ID, version, data: { empty: [], n: 1 }, due }]);
+    assertEqual(lease?.document, { id: ID, version, data: { empty: [], n: 1 }, due });
+    assertEqual(await store.get([ID]), [{ id: ID, version, data: { empty: [], n: 1 }, due }]);
   });
 
   claimTest('nothing is claimed before it is due', async (store, { advance }) => {
@@ -64,14 +65,14 @@ export function testClaiming(storeTest: StoreTest, sharedStoreTest: StoreTest): 
       const ids = [...early, ...(await claim(store, 5))];
       return ids.length === 0 ? undefined : ids;
     });
-    assert.deepEqual(claimed, [ID]);
+    assertEqual(claimed, [ID]);
     assert.ok((await store.now()) >= at, 'claimed before it was due');
   });
 
   claimTest('a document whose due was taken away is not claimed', async (store) => {
     const version = await written(setDue(store, ID, 1));
     await written(store.set(ID, {}, version));
-    assert.deepEqual(await claim(store, 5), []);
+    assertEqual(await claim(store, 5), []);
   });
 
   claimTest(
@@ -79,28 +80,28 @@ export function testClaiming(storeTest: StoreTest, sharedStoreTest: StoreTest): 
     async (store) => {
       const version = await written(setDue(store, ID, 1));
       assert.equal(await store.delete(ID, version), true);
-      assert.deepEqual(await claim(store, 5), []);
+      assertEqual(await claim(store, 5), []);
       await written(store.set(ID, {}, 0));
-      assert.deepEqual(await claim(store, 5), []);
+      assertEqual(await claim(store, 5), []);
     },
   );
 
   claimTest('a write moves the due, later and earlier and to another lane', async (store) => {
     const first = await written(setDue(store, ID, 1));
     const second = await written(setDue(store, ID, (await store.now()) + LONG_LEASE_MS, LANE, first));
-    assert.deepEqual(await claim(store, 5), []);
+    assertEqual(await claim(store, 5), []);
     const third = await written(setDue(store, ID, 2, 'other', second));
-    assert.deepEqual(await claim(store, 5), []);
+    assertEqual(await claim(store, 5), []);
     await written(setDue(store, ID, 3, LANE, third));
-    assert.deepEqual(await claim(store, 5, ['other']), []);
-    assert.deepEqual(await claim(store, 5), [ID]);
+    assertEqual(await claim(store, 5, ['other']), []);
+    assertEqual(await claim(store, 5), [ID]);
   });
 
   claimTest('a write that loses leaves the due as it is', async (store) => {
     const version = await written(setDue(store, ID, 1));
     assert.equal(await store.set(ID, {}, version + 1), undefined);
     assert.equal(await store.delete(ID, version + 1), false);
-    assert.deepEqual(await claim(store, 5), [ID]);
+    assertEqual(await claim(store, 5), [ID]);
   });
 
   claimTest('a claim is good until it lapses, and then the next may have it', async (store, { advance }) => {
@@ -110,7 +111,7 @@ export function testClaiming(storeTest: StoreTest, sharedStoreTest: StoreTest): 
     await advance?.(SHORT_LEASE_MS);
     await until('the claim lapses', async () => ((await claim(store, 1)).length > 0 ? true : undefined));
     await lapsed.release();
-    assert.deepEqual(await claim(store, 1), [], 'the late release freed the next claim');
+    assertEqual(await claim(store, 1), [], 'the late release freed the next claim');
     assert.equal(await store.lease(ID, 1), undefined, 'the late release freed the next lease');
   });
 
@@ -126,7 +127,7 @@ export function testClaiming(storeTest: StoreTest, sharedStoreTest: StoreTest): 
     for (let round = 0; round < 3; round++) {
       const [lease] = await store.claimDue([LANE], 1, LONG_LEASE_MS);
       assert.equal(lease?.id, ID);
-      assert.deepEqual(await claim(store, 1), []);
+      assertEqual(await claim(store, 1), []);
       await lease.release();
     }
   });
@@ -138,7 +139,7 @@ export function testClaiming(storeTest: StoreTest, sharedStoreTest: StoreTest): 
     assert.equal(await store.lease(ID, LONG_LEASE_MS), undefined);
     await lease.release();
     await granted(store.lease(ID, LONG_LEASE_MS));
-    assert.deepEqual(await claim(store, 1), []);
+    assertEqual(await claim(store, 1), []);
   });
 
   claimTest('a write releases the claim it is given, if it succeeds', async (store) => {
@@ -146,45 +147,45 @@ export function testClaiming(storeTest: StoreTest, sharedStoreTest: StoreTest): 
     const [lease] = await store.claimDue([LANE], 1, LONG_LEASE_MS);
     assert.ok(lease !== undefined);
     assert.equal(await store.set(ID, {}, version + 1, { lease }), undefined);
-    assert.deepEqual(await claim(store, 1), [], 'a write that lost released the claim');
+    assertEqual(await claim(store, 1), [], 'a write that lost released the claim');
     await written(store.set(ID, {}, version, { lease, due: { lane: LANE, at: 2 } }));
-    assert.deepEqual(await claim(store, 1), [ID]);
+    assertEqual(await claim(store, 1), [ID]);
   });
 
   claimTest('a write without the lease leaves a document claimed', async (store) => {
     const version = await written(setDue(store, ID, 1));
     const [lease] = await store.claimDue([LANE], 1, LONG_LEASE_MS);
     await written(setDue(store, ID, 2, LANE, version));
-    assert.deepEqual(await claim(store, 1), []);
+    assertEqual(await claim(store, 1), []);
     await lease?.release();
-    assert.deepEqual(await claim(store, 1), [ID]);
+    assertEqual(await claim(store, 1), [ID]);
   });
 
   claimTest('a document that becomes due only while it is leased waits for the release', async (store) => {
     const lease = await granted(store.lease(ID, LONG_LEASE_MS));
     await written(setDue(store, ID, 1));
-    assert.deepEqual(await claim(store, 1), []);
+    assertEqual(await claim(store, 1), []);
     await lease.release();
-    assert.deepEqual(await claim(store, 1), [ID]);
+    assertEqual(await claim(store, 1), [ID]);
   });
 
   claimTest('no more is claimed than was asked for', async (store) => {
     const ids = await fill(store);
-    assert.deepEqual(await claim(store, 0), []);
-    assert.deepEqual(await claim(store, 1), ids.slice(0, 1));
-    assert.deepEqual(await claim(store, SHARE), ids.slice(1, 1 + SHARE));
-    assert.deepEqual(await claim(store, ids.length), ids.slice(1 + SHARE));
+    assertEqual(await claim(store, 0), []);
+    assertEqual(await claim(store, 1), ids.slice(0, 1));
+    assertEqual(await claim(store, SHARE), ids.slice(1, 1 + SHARE));
+    assertEqual(await claim(store, ids.length), ids.slice(1 + SHARE));
   });
 
   claimTest('other lanes are not touched', async (store) => {
     await written(setDue(store, ID, 1, 'other'));
     await written(setDue(store, 'key/wx2/a', 1));
-    assert.deepEqual(await claim(store, 5, []), []);
-    assert.deepEqual(await claim(store, 5, ['oth', 'other2', 'Other']), []);
-    assert.deepEqual(await claim(store, 5), ['key/wx2/a']);
+    assertEqual(await claim(store, 5, []), []);
+    assertEqual(await claim(store, 5, ['oth', 'other2', 'Other']), []);
+    assertEqual(await claim(store, 5), ['key/wx2/a']);
     const lease = await granted(store.lease(ID, LONG_LEASE_MS));
     await lease.release();
-    assert.deepEqual(await claim(store, 5, ['other']), [ID]);
+    assertEqual(await claim(store, 5, ['other']), [ID]);
   });
 
   claimTest('leased ones at the head hide none of those behind', async (store) => {
@@ -192,8 +193,8 @@ export function testClaiming(storeTest: StoreTest, sharedStoreTest: StoreTest): 
     const leased = ids.slice(0, MANY / 3);
     const claimed = ids.slice(leased.length, (2 * MANY) / 3);
     for (const id of leased) await granted(store.lease(id, LONG_LEASE_MS));
-    assert.deepEqual(await claim(store, claimed.length), claimed);
-    assert.deepEqual(await claim(store, 3), ids.slice((2 * MANY) / 3, (2 * MANY) / 3 + 3));
+    assertEqual(await claim(store, claimed.length), claimed);
+    assertEqual(await claim(store, 3), ids.slice((2 * MANY) / 3, (2 * MANY) / 3 + 3));
   });
 
   claimTest('claims at once never get the same document', async (store) => {
@@ -215,8 +216,8 @@ async function claimAtOnce(store: ClaimingStore, other: ClaimingStore): Promise<
   const claimed = claims.flat();
   assert.equal(new Set(claimed).size, claimed.length, 'a document was claimed twice');
   claimed.push(...(await claim(store, MANY)));
-  assert.deepEqual(claimed.sort(), [...ids].sort());
-  assert.deepEqual(await claim(other, MANY), []);
+  assertEqual(claimed.sort(), [...ids].sort());
+  assertEqual(await claim(other, MANY), []);
 }
 
 function claimTestOf(define: StoreTest): ClaimTest {

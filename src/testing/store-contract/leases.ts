@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { assertEqual } from './assert-equal.js';
 import { granted, LONG_LEASE_MS, SHORT_LEASE_MS, type StoreTest, written } from './store-test.js';
 
 const ID = 'key/wx1/access_token';
@@ -17,10 +18,10 @@ export function testLeases(storeTest: StoreTest, sharedStoreTest: StoreTest): vo
   storeTest('a lease carries the document as it is, or undefined', async ({ store }) => {
     const absent = await granted(store.lease(ID, LONG_LEASE_MS));
     assert.equal(absent.document, undefined);
-    assert.deepEqual(await store.get([ID]), [undefined]);
+    assertEqual(await store.get([ID]), [undefined]);
     const version = await written(store.set(ID, { n: 1 }, 0, { lease: absent, due: { lane: 'x', at: 1 } }));
     const lease = await granted(store.lease(ID, LONG_LEASE_MS));
-    assert.deepEqual(lease.document, { id: ID, version, data: { n: 1 }, due: { lane: 'x', at: 1 } });
+    assertEqual(lease.document, { id: ID, version, data: { n: 1 }, due: { lane: 'x', at: 1 } });
     assert.equal(await store.delete(ID, version), true);
     await lease.release();
     assert.equal((await granted(store.lease(ID, LONG_LEASE_MS))).document, undefined);
@@ -30,7 +31,7 @@ export function testLeases(storeTest: StoreTest, sharedStoreTest: StoreTest): vo
     const lease = await granted(store.lease(ID, LONG_LEASE_MS));
     const listed = [];
     for await (const document of store.list('key')) listed.push(document.id);
-    assert.deepEqual(listed, []);
+    assertEqual(listed, []);
     await written(store.set(ID, {}, 0));
     await lease.release();
   });
@@ -61,7 +62,7 @@ export function testLeases(storeTest: StoreTest, sharedStoreTest: StoreTest): vo
     const next = await leaseAfterLapse(ID, LONG_LEASE_MS);
     await written(store.set(ID, { by: 'next' }, next.document?.version ?? 0));
     assert.equal(await store.set(ID, { by: 'late' }, version, { lease: lapsed }), undefined);
-    assert.deepEqual((await store.get([ID]))[0]?.data, { by: 'next' });
+    assertEqual((await store.get([ID]))[0]?.data, { by: 'next' });
     assert.equal(await store.lease(ID, LONG_LEASE_MS), undefined, 'the lost write released the lease');
   });
 

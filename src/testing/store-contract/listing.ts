@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TokenStore } from '../../core/store.js';
+import { assertEqual } from './assert-equal.js';
 import { type StoreTest, written } from './store-test.js';
 
 const APPS = 7;
@@ -11,26 +12,26 @@ const AT_ONCE = 50;
 
 export function testListing(storeTest: StoreTest): void {
   storeTest('a list of nothing is empty', async ({ store }) => {
-    assert.deepEqual(await listIds(store, 'task'), []);
-    assert.deepEqual(await listIds(store, 'task/wx1'), []);
+    assertEqual(await listIds(store, 'task'), []);
+    assertEqual(await listIds(store, 'task/wx1'), []);
   });
 
   storeTest('a list goes by whole segments', async ({ store }) => {
     const ids = ['task/wx1', 'task/wx1/a', 'task/wx1/a/s', 'task/wx1/ab', 'task/wx12/a', 'tasks/wx1', 'app/wx1'];
     for (const id of ids) await written(store.set(id, { id }, 0));
     const listed = async (prefix: string): Promise<string[]> => (await listIds(store, prefix)).sort();
-    assert.deepEqual(await listed('task'), ['task/wx1', 'task/wx1/a', 'task/wx1/a/s', 'task/wx1/ab', 'task/wx12/a']);
-    assert.deepEqual(await listed('task/wx1'), ['task/wx1', 'task/wx1/a', 'task/wx1/a/s', 'task/wx1/ab']);
-    assert.deepEqual(await listed('task/wx1/a'), ['task/wx1/a', 'task/wx1/a/s']);
-    assert.deepEqual(await listed('task/wx1/a/s'), ['task/wx1/a/s']);
-    assert.deepEqual(await listed('task/w'), []);
+    assertEqual(await listed('task'), ['task/wx1', 'task/wx1/a', 'task/wx1/a/s', 'task/wx1/ab', 'task/wx12/a']);
+    assertEqual(await listed('task/wx1'), ['task/wx1', 'task/wx1/a', 'task/wx1/a/s', 'task/wx1/ab']);
+    assertEqual(await listed('task/wx1/a'), ['task/wx1/a', 'task/wx1/a/s']);
+    assertEqual(await listed('task/wx1/a/s'), ['task/wx1/a/s']);
+    assertEqual(await listed('task/w'), []);
   });
 
   storeTest('a list gives whole documents', async ({ store }) => {
     const version = await written(store.set('task/wx1/a', { n: 1 }, 0, { due: { lane: 'a', at: 7 } }));
     const documents = [];
     for await (const document of store.list('task')) documents.push(document);
-    assert.deepEqual(documents, [{ id: 'task/wx1/a', version, data: { n: 1 }, due: { lane: 'a', at: 7 } }]);
+    assertEqual(documents, [{ id: 'task/wx1/a', version, data: { n: 1 }, due: { lane: 'a', at: 7 } }]);
   });
 
   storeTest('a list leaves out what was deleted and has the latest of what was replaced', async ({ store }) => {
@@ -47,8 +48,8 @@ export function testListing(storeTest: StoreTest): void {
   storeTest('pages of any size make up the whole, each document once', async ({ store }) => {
     const ids = await fill(store);
     const whole = await listIds(store, 'task');
-    assert.deepEqual([...whole].sort(), [...ids].sort());
-    assert.deepEqual(await listIds(store, 'task'), whole);
+    assertEqual([...whole].sort(), [...ids].sort());
+    assertEqual(await listIds(store, 'task'), whole);
     for (const limit of [1, 2, 5, ids.length, ids.length + 1]) {
       const paged: string[] = [];
       for (;;) {
@@ -59,9 +60,9 @@ export function testListing(storeTest: StoreTest): void {
         assert.ok(paged.length <= whole.length, `pages of ${limit} hold more than the whole`);
         if (page.length < limit) break;
       }
-      assert.deepEqual(paged, whole, `pages of ${limit}`);
+      assertEqual(paged, whole, `pages of ${limit}`);
     }
-    assert.deepEqual(await listIds(store, 'task', { limit: 0 }), []);
+    assertEqual(await listIds(store, 'task', { limit: 0 }), []);
   });
 
   storeTest('a page may follow a document that has been deleted', async ({ store }) => {
@@ -70,7 +71,7 @@ export function testListing(storeTest: StoreTest): void {
     for (const [position, after] of whole.entries()) {
       const [document] = await store.get([after]);
       assert.equal(await store.delete(after, document?.version ?? 0), true);
-      assert.deepEqual(await listIds(store, 'task', { after }), whole.slice(position + 1), `after ${after}`);
+      assertEqual(await listIds(store, 'task', { after }), whole.slice(position + 1), `after ${after}`);
     }
   });
 
@@ -78,7 +79,7 @@ export function testListing(storeTest: StoreTest): void {
     await fill(store);
     const whole = await listIds(store, 'task/wx3');
     for (const [position, after] of whole.entries()) {
-      assert.deepEqual(await listIds(store, 'task/wx3', { after }), whole.slice(position + 1), `after ${after}`);
+      assertEqual(await listIds(store, 'task/wx3', { after }), whole.slice(position + 1), `after ${after}`);
     }
   });
 
@@ -88,18 +89,18 @@ export function testListing(storeTest: StoreTest): void {
       await Promise.all(ids.slice(next, next + AT_ONCE).map((id) => written(store.set(id, { id }, 0))));
     }
     const documents = await store.get(ids.slice(0, HALF));
-    assert.deepEqual(
+    assertEqual(
       documents.map((document) => document?.data.id),
       ids.slice(0, HALF),
     );
     const whole = await listIds(store, 'task');
-    assert.deepEqual([...whole].sort(), [...ids].sort());
+    assertEqual([...whole].sort(), [...ids].sort());
     const paged: string[] = [];
     for (let pages = 0; pages <= MANY / PAGE; pages++) {
       const after = paged.at(-1);
       paged.push(...(await listIds(store, 'task', after === undefined ? { limit: PAGE } : { after, limit: PAGE })));
     }
-    assert.deepEqual(paged, whole);
+    assertEqual(paged, whole);
   });
 
   storeTest('a list can be left early', async ({ store }) => {

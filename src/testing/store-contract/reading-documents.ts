@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { JsonObject } from '../../core/json.js';
+import { assertEqual } from './assert-equal.js';
 import { type StoreTest, written } from './store-test.js';
 
 const EARLIEST_NOW = Date.UTC(2020, 0, 1);
@@ -55,15 +56,15 @@ export function testReadingDocuments(storeTest: StoreTest, sharedStoreTest: Stor
   });
 
   storeTest('an absent document is undefined', async ({ store }) => {
-    assert.deepEqual(await store.get(['key/wx1/access_token', 'app/wx1']), [undefined, undefined]);
-    assert.deepEqual(await store.get([]), []);
+    assertEqual(await store.get(['key/wx1/access_token', 'app/wx1']), [undefined, undefined]);
+    assertEqual(await store.get([]), []);
   });
 
   storeTest('documents come in the order asked for, as often as asked for', async ({ store }) => {
     await store.set('app/a', { name: 'a' }, 0);
     await store.set('app/b', { name: 'b' }, 0);
     const documents = await store.get(['app/b', 'app/x', 'app/a', 'app/b']);
-    assert.deepEqual(
+    assertEqual(
       documents.map((document) => document?.data.name),
       ['b', undefined, 'a', 'b'],
     );
@@ -71,14 +72,14 @@ export function testReadingDocuments(storeTest: StoreTest, sharedStoreTest: Stor
 
   storeTest('a document says its id and version', async ({ store }) => {
     const version = await written(store.set('app/a', { name: 'a' }, 0));
-    assert.deepEqual(await store.get(['app/a']), [{ id: 'app/a', version, data: { name: 'a' } }]);
+    assertEqual(await store.get(['app/a']), [{ id: 'app/a', version, data: { name: 'a' } }]);
   });
 
   storeTest('many ids are read at once', async ({ store }) => {
     await store.set('app/wx7', {}, 0);
     const documents = await store.get(Array.from({ length: MANY }, (_, index) => `app/wx${index}`));
     assert.equal(documents.length, MANY);
-    assert.deepEqual(
+    assertEqual(
       documents.filter((document) => document !== undefined).map(({ id }) => id),
       ['app/wx7'],
     );
@@ -107,7 +108,7 @@ export function testReadingDocuments(storeTest: StoreTest, sharedStoreTest: Stor
   storeTest('ids of any allowed form are all different', async ({ store }) => {
     for (const id of IDS) assert.ok((await store.set(id, { of: id }, 0)) !== undefined, id);
     const documents = await store.get(IDS);
-    assert.deepEqual(
+    assertEqual(
       documents.map((document) => [document?.id, document?.data.of]),
       IDS.map((id) => [id, id]),
     );
@@ -127,8 +128,8 @@ export function testReadingDocuments(storeTest: StoreTest, sharedStoreTest: Stor
     await store.close();
     const other = await context.another();
     const [a, b, c] = await other.get(['app/a', 'app/b', 'app/c']);
-    assert.deepEqual(a, { id: 'app/a', version, data: { name: 'a' }, due: { lane: 'x', at: 1 } });
-    assert.deepEqual(b?.data, {});
+    assertEqual(a, { id: 'app/a', version, data: { name: 'a' }, due: { lane: 'x', at: 1 } });
+    assertEqual(b?.data, {});
     assert.equal(c, undefined);
   });
 }

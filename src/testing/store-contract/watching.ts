@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TokenStore } from '../../core/store.js';
+import { assertEqual } from './assert-equal.js';
 import { type StoreTest, until, written } from './store-test.js';
 
 const ID = 'key/wx1/access_token';
@@ -35,7 +36,7 @@ export function testWatching(storeTest: StoreTest, sharedStoreTest: StoreTest): 
     ended.told.length = 0;
     await written(store.set(MARK, {}, 0));
     await other.tells(MARK);
-    assert.deepEqual(ended.told, []);
+    assertEqual(ended.told, []);
     await ended.end();
     await other.end();
   });

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import type { StoredDocument, TokenStore } from '../../../src/core/store.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
@@ -121,7 +122,36 @@ describe('the contract notices', () => {
     for (const body of bodies) await body();
     expect(bodies.length).toBeGreaterThan(35);
   });
+
+  test('nothing about a driver that makes its objects in another realm', async () => {
+    const bodies: (() => Promise<void>)[] = [];
+    testTokenStore(
+      (_, body) => bodies.push(body),
+      async () => overlay(new MemoryStore(), inAnotherRealm),
+    );
+    for (const body of bodies) await body();
+    expect(bodies.length).toBeGreaterThan(35);
+  });
 });
+
+const parseElsewhere = runInNewContext('JSON.parse') as (text: string) => unknown;
+
+function copyElsewhere<Value>(value: Value): Value {
+  return value === undefined ? value : (parseElsewhere(JSON.stringify(value)) as Value);
+}
+
+function inAnotherRealm(store: MemoryStore): Partial<TokenStore> {
+  return {
+    get: async (ids) => (await store.get(ids)).map(copyElsewhere),
+    list: async function* (prefix, options) {
+      for await (const document of store.list(prefix, options)) yield copyElsewhere(document);
+    },
+    lease: async (id, ttlMs) => {
+      const lease = await store.lease(id, ttlMs);
+      return lease && { ...lease, document: copyElsewhere(lease.document) };
+    },
+  };
+}
 
 function overlay(store: MemoryStore, change: Change): TokenStore {
   return {
