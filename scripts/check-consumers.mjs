@@ -1,6 +1,7 @@
 // @ts-check
-// An export map that looks right may still not compile for somebody: this installs the packed package into small
-// projects as users have them (ESM, CommonJS, CommonJS with the old resolution), compiles them strictly and runs them.
+// An export map that looks right may still not compile for a user: this installs the packed package into small projects
+// as users have them (ESM, CommonJS, CommonJS with the old resolution), compiles them strictly and runs them. One project
+// runs under Jest and under each pool of vitest, since most of these run tests in a realm of their own.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { npmPack } from './npm-pack.mjs';
 
+const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('..', import.meta.url));
 const projects = join(root, 'test/types/consumers');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -27,6 +29,11 @@ const COMPILERS = {
   'esm-nodenext': [newCompiler, oldCompiler],
 };
 
+const jest = join(dirname(require.resolve('jest/package.json')), 'bin/jest.js');
+const vitest = join(dirname(require.resolve('vitest/package.json')), 'vitest.mjs');
+const RUNNERS = 'test-runners';
+const VITEST_POOLS = ['forks', 'threads', 'vmForks', 'vmThreads'];
+
 const scratch = mkdtempSync(join(tmpdir(), 'wechat-token-manager-consumers-'));
 let failed = 0;
 try {
@@ -39,6 +46,13 @@ try {
     }
     attempt(`${name}: run`, [join(project, 'out/main.js')]);
   }
+  const project = join(scratch, RUNNERS);
+  cpSync(join(projects, RUNNERS), project, { recursive: true });
+  const jestArgs = ['--experimental-vm-modules', jest, '--cacheDirectory', join(scratch, 'jest-cache')];
+  attempt(`${RUNNERS}: Jest`, jestArgs, project);
+  for (const pool of VITEST_POOLS) {
+    attempt(`${RUNNERS}: vitest, pool ${pool}`, [vitest, 'run', '--globals', '--pool', pool], project);
+  }
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
@@ -47,10 +61,11 @@ process.exitCode = failed === 0 ? 0 : 1;
 /**
  * @param {string} what
  * @param {string[]} args
+ * @param {string} [cwd]
  */
-function attempt(what, args) {
+function attempt(what, args, cwd = scratch) {
   try {
-    execFileSync(process.execPath, args, { cwd: scratch, encoding: 'utf8', stdio: 'pipe', timeout: 120_000 });
+    execFileSync(process.execPath, args, { cwd, encoding: 'utf8', stdio: 'pipe', timeout: 120_000 });
     console.log(`ok  ${what}`);
   } catch (error) {
     failed += 1;
@@ -81,7 +96,7 @@ function install(directory) {
  * the name `tsc`, so the 5.x that the types checker brings along is used.
  */
 function findOldCompiler() {
-  const cli = createRequire(import.meta.url).resolve('@arethetypeswrong/cli/package.json');
+  const cli = require.resolve('@arethetypeswrong/cli/package.json');
   const core = createRequire(cli).resolve('@arethetypeswrong/core');
   const compiler = join(dirname(createRequire(core).resolve('typescript/package.json')), 'bin/tsc');
   const version = versionOf(compiler);
