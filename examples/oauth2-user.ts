@@ -7,6 +7,7 @@ interface Authorization {
   readonly access_token: string;
   readonly expires_in: number;
   readonly refresh_token: string;
+  readonly scope: string;
 }
 
 const MONTH_SECONDS = 30 * 24 * 3_600;
@@ -26,6 +27,8 @@ export async function logIn(
     expiresInSeconds: answer.expires_in,
     refreshToken: answer.refresh_token,
     refreshTokenExpiresInSeconds: MONTH_SECONDS,
+    // With it, a silent visit (snsapi_base) leaves the token that the user has consented to (snsapi_userinfo).
+    scope: answer.scope,
   };
   await tokens.put(appid, 'oauth2_access_token', grant, { subject: answer.openid });
   return answer.openid;

@@ -215,7 +215,8 @@ export class TokenManager<Custom extends string = never> {
 
   /**
    * Stores a grant that was got elsewhere. An older one than the stored one changes nothing, unless it brings a refresh
-   * token and the stored one is dead. A grant without a refresh token keeps the stored one.
+   * token and the stored one is dead. One whose `scope` is a part of the stored one changes nothing while the stored grant can
+   * be used or refreshed. A grant without a refresh token keeps the stored one.
    *
    * @param grant - with `refreshToken` where the token rotates: it replaces the stored one, and one that WeChat has
    *   refused is sent again once it is put.

@@ -1,12 +1,70 @@
 import { isJsonObject } from './json.js';
 import { describeKind, describeValue } from './redact.js';
 
-/** Refuses names that nobody knows, so that a misspelt option does not pass for an absent one. */
+/**
+ * Returns the known fields of an object that a caller gave, each read once: what is checked is what is used, whatever a
+ * getter or proxy answers next. A field that is absent is absent from the copy; an inherited one counts.
+ *
+ * @throws TypeError for what is no object, for a name that is not known, so that a misspelt option does not pass for an
+ *   absent one, and for a field that cannot be read. What a getter throws is not passed on.
+ */
+export function readFields<Fields extends object>(
+  value: unknown,
+  known: readonly (keyof Fields & string)[],
+  what: string,
+): Partial<Fields> {
+  assertObject(value, what);
+  const unknown = namesOf(value, what).find((name) => !(known as readonly string[]).includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`${what}: there is no ${describeValue(unknown)}, only ${known.join(', ')}`);
+  }
+  return copyFields(value, known, what);
+}
+
+/**
+ * Returns the fields like {@link readFields}, and ignores others.
+ *
+ * @throws TypeError for what is no object, and for a field that cannot be read.
+ */
+export function copyFields<Fields extends object>(
+  value: unknown,
+  names: readonly (keyof Fields & string)[],
+  what: string,
+): Partial<Fields> {
+  assertObject(value, what);
+  const fields: Partial<Fields> = {};
+  for (const name of names) {
+    try {
+      if (name in value) fields[name] = (value as Fields)[name];
+    } catch {
+      throw new TypeError(`${what}: ${name} cannot be read`);
+    }
+  }
+  return fields;
+}
+
+/** Refuses what {@link readFields} refuses, where the fields are read elsewhere. */
 export function assertNames(value: unknown, known: readonly string[], what: string): void {
-  if (!isJsonObject(value)) throw new TypeError(`${what} must be an object, got ${describeKind(value)}`);
-  const unknown = Object.keys(value).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  throw new TypeError(`${what}: there is no ${describeValue(unknown)}, only ${known.join(', ')}`);
+  readFields<Record<string, unknown>>(value, known, what);
+}
+
+/**
+ * Maps the members of an array that a caller gave, each read once. A hole is a member that is `undefined`.
+ *
+ * @throws TypeError for what is no array, for one with more members than `most`, and for a member that cannot be read.
+ */
+export function mapMembers<Result>(
+  value: unknown,
+  name: string,
+  map: (member: unknown) => Result,
+  most: number = Number.POSITIVE_INFINITY,
+): Result[] {
+  if (!isArray(value)) throw new TypeError(`${name} must be an array, got ${kindOf(value)}`);
+  const length = memberOf(value, 'length', name) as number;
+  if (length > most) throw new TypeError(`${name} must have at most ${most} members, got ${length}`);
+  const results: Result[] = [];
+  for (let index = 0; index < length; index++) results.push(map(memberOf(value, index, name)));
+  return results;
 }
 
 export function assertNumber(name: string, value: unknown, least: number, most: number): void {
@@ -18,4 +76,49 @@ export function assertNumber(name: string, value: unknown, least: number, most: 
 export function assertInteger(name: string, value: unknown, least: number, most: number): void {
   assertNumber(name, value, least, most);
   if (!Number.isInteger(value)) throw new TypeError(`${name} must be a whole number, got ${describeValue(value)}`);
+}
+
+function assertObject(value: unknown, what: string): asserts value is object {
+  if (!isObject(value)) throw new TypeError(`${what} must be an object, got ${kindOf(value)}`);
+}
+
+/** A proxy that has been revoked throws at any look. */
+function isObject(value: unknown): value is object {
+  try {
+    return isJsonObject(value);
+  } catch {
+    return false;
+  }
+}
+
+function isArray(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+function kindOf(value: unknown): string {
+  try {
+    return describeKind(value);
+  } catch {
+    return 'a proxy that cannot be read';
+  }
+}
+
+function namesOf(value: object, what: string): readonly string[] {
+  try {
+    return Object.keys(value);
+  } catch {
+    throw new TypeError(`${what} cannot be read`);
+  }
+}
+
+function memberOf(value: readonly unknown[], index: number | 'length', name: string): unknown {
+  try {
+    return value[index as number];
+  } catch {
+    throw new TypeError(`${name} cannot be read`);
+  }
 }

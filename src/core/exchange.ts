@@ -3,7 +3,8 @@ import { ask, StaleDependency } from './attempt.js';
 import type { CachedRecord } from './cached-record.js';
 import { closedError, isTokenError, TokenError } from './errors.js';
 import type { Failures } from './failures.js';
-import { InvalidGrant, receivedToken, savedToken, storedGrant } from './grant.js';
+import { InvalidGrant, readReturnedGrant } from './given-grant.js';
+import { receivedToken, savedToken, storedGrant } from './grant.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
 import type { Needs } from './needs.js';
@@ -186,11 +187,13 @@ export class Exchange {
     await clock.check();
     const now = clock.now();
     const askedAt = Math.min(askedAtWall, now - (clock.monotonic() - askedAtMonotonic));
+    const { grant: given, problem } = readReturnedGrant(asked);
     try {
-      const grant = storedGrant(asked, askedAt, now, times, clock.random());
-      return { grant, received: receivedToken(asked, grant) };
+      if (problem !== undefined) throw problem;
+      const grant = storedGrant(given, askedAt, now, times, clock.random());
+      return { grant, received: receivedToken(given, grant) };
     } catch (error) {
-      spending.keep(savedToken(asked, askedAt));
+      spending.keep(savedToken(given, askedAt));
       const why = error instanceof InvalidGrant ? error.message : 'it cannot be read';
       const message = `the answer for ${key.type} cannot be used: ${why}`;
       throw new TokenError('UPSTREAM_REJECTED', message, { ...key, retryable: true });

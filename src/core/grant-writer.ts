@@ -14,9 +14,10 @@ import {
   withDue,
 } from './key-document.js';
 import type { Adoption, Records } from './records.js';
-import { dueAfterOverlapAt, dueAgainAt, FUTURE_TOLERANCE_MS, repeats } from './refresh-policy.js';
+import { dueAfterOverlapAt, dueAgainAt, FUTURE_TOLERANCE_MS, isFromTheFuture, repeats } from './refresh-policy.js';
 import { isStillRegistered } from './registration-check.js';
 import { afterGrant, continuesFrom, isDead, type ReceivedToken, type Spent, withoutIntent } from './rotation.js';
+import { isNarrower } from './scope.js';
 import type { Due, Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -115,6 +116,9 @@ export class GrantWriter {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       if (!mayFollow(document, options)) return this.#standBack(key, document, options);
       const current = document.grant;
+      if (current !== undefined && options.source === 'put' && this.#keepsConsent(document, current, grant)) {
+        return this.#yieldTo(key, document, current, grant, options);
+      }
       const next = { ...document, rotation: afterGrant(document.rotation, options.received, options.spent) };
       const bringsToken =
         next.rotation?.token !== document.rotation?.token || next.rotation?.expiresAt !== document.rotation?.expiresAt;
@@ -149,6 +153,17 @@ export class GrantWriter {
       if (!(await isStillRegistered(this.#store, key, options.hadTask))) throw notRegistered(key);
     }
     throw isChangedAllTheTime(key);
+  }
+
+  /**
+   * Tells whether a login with fewer scopes leaves the stored grant in force, because the user would have to be asked again
+   * for the others. One of which nothing usable can come any more is replaced.
+   */
+  #keepsConsent({ rotation }: KeyDocument, current: StoredGrant, grant: StoredGrant): boolean {
+    if (!isNarrower(grant, current)) return false;
+    const now = this.#clock.now();
+    if (rotation?.token === undefined) return current.expiresAt > now && !isFromTheFuture(current, now);
+    return !isDead(rotation) && (rotation.expiresAt ?? Number.POSITIVE_INFINITY) > now;
   }
 
   /** Somebody has stored another refresh token since ours was sent: what came of ours would undo that. */

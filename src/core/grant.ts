@@ -1,53 +1,36 @@
-import { assertNames } from './assert-options.js';
+import { type GivenGrant, InvalidGrant, readReturnedGrant } from './given-grant.js';
 import { isJsonObject, jsonOf } from './json.js';
 import { type StoredGrant, withoutValue } from './key-document.js';
 import { describeKind, describeValue } from './redact.js';
 import { dueAt, FUTURE_TOLERANCE_MS, type RefreshTimes } from './refresh-policy.js';
-import type { Grant } from './refresher.js';
+import type { FieldNames } from './refresher.js';
 import type { ReceivedToken } from './rotation.js';
 
 const MAX_VALUE_LENGTH = 16_384;
 const MAX_LIFE_SECONDS = 31_536_000;
 const MAX_REFRESH_TOKEN_LIFE_SECONDS = 315_360_000;
+const MAX_SCOPE_LENGTH = 4_096;
 const MAX_RESULT_LENGTH = 65_536;
 
-/** Says what is wrong with a grant, in words of ours and without its value. */
-export class InvalidGrant extends TypeError {}
-
-const NAMES = [
-  'value',
-  'expiresInSeconds',
-  'obtainedAt',
-  'dueInSeconds',
-  'refreshToken',
-  'refreshTokenExpiresInSeconds',
-  'result',
-] as const satisfies readonly (keyof Grant)[];
-
-/** A caller who misspells the refresh token must not lose it unnoticed. */
-export function assertGrantNames(grant: Grant): void {
-  if (isJsonObject(grant)) assertNames(grant, NAMES, 'a grant');
-}
-
-/** The refresh token of a grant that cannot be used otherwise: what was sent for it may be used up. */
-export function savedToken(grant: Grant, askedAt: number): ReceivedToken | undefined {
+/** Returns the refresh token of a grant that cannot be used otherwise: what was sent for it may be used up. */
+export function savedToken(grant: GivenGrant, askedAt: number): ReceivedToken | undefined {
   try {
     return receivedToken(grant, { obtainedAt: askedAt });
   } catch {
-    const value = readRefreshToken(grant);
+    const { refreshToken: value } = readReturnedGrant(grant).grant;
     return isRefreshToken(value) ? { value, expiresAt: undefined } : undefined;
   }
 }
 
-/** The refresh token of a grant that {@link storedGrant} has accepted. */
+/** Returns the refresh token of a grant that {@link storedGrant} has accepted. */
 export function receivedToken(
-  grant: Grant,
+  grant: GivenGrant,
   { obtainedAt }: Pick<StoredGrant, 'obtainedAt'>,
 ): ReceivedToken | undefined {
   const { refreshToken: value, refreshTokenExpiresInSeconds: life } = grant;
   if (value === undefined && life === undefined) return undefined;
   if (!isRefreshToken(value)) {
-    const got = typeof value === 'string' ? `${(value as string).length} characters` : describeKind(value);
+    const got = typeof value === 'string' ? `${value.length} characters` : describeKind(value);
     throw new InvalidGrant(
       `a grant's refreshToken must be a string of 1 to ${MAX_VALUE_LENGTH} characters, got ${got}`,
     );
@@ -62,22 +45,13 @@ export function receivedToken(
   return { value, expiresAt: obtainedAt + Math.round(lifeSeconds * 1_000) };
 }
 
-/** A getter of a foreign object may throw; what it throws is not passed on. */
-function readRefreshToken(grant: Grant | undefined): unknown {
-  try {
-    return grant?.refreshToken;
-  } catch {
-    return undefined;
-  }
-}
-
 function isRefreshToken(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= MAX_VALUE_LENGTH;
 }
 
-/** A refresher's or a caller's grant turned into what is stored: instants on the store's clock. */
+/** Turns a refresher's or a caller's grant into what is stored, with instants on the store's clock. */
 export function storedGrant(
-  grant: Grant,
+  grant: GivenGrant,
   askedAt: number,
   now: number,
   times: RefreshTimes,
@@ -91,6 +65,7 @@ export function storedGrant(
     value,
     ...lifetime,
     dueAt: due === undefined ? dueAt(lifetime, times, random) : Math.round(obtainedAt + due * 1_000),
+    ...(grant.scope === undefined ? {} : { scope: checkedScope(grant.scope) }),
     ...(grant.result === undefined ? {} : { result: checkedResult(grant.result, value) }),
   };
 }
@@ -99,29 +74,46 @@ export function storedGrant(
  * @throws InvalidGrant naming the field, never its value where that may be a token.
  */
 function checkedGrant(
-  grant: Grant,
+  grant: GivenGrant,
   askedAt: number,
   now: number,
 ): { value: string; lifeSeconds: number; obtainedAt: number } {
   if (!isJsonObject(grant)) throw new InvalidGrant(`a grant must be an object, got ${describeKind(grant)}`);
-  const { value, obtainedAt = askedAt } = grant as Grant;
+  const { value, expiresInSeconds, obtainedAt = askedAt } = grant as GivenGrant;
   if (typeof value !== 'string' || value === '') {
-    throw new InvalidGrant(`a grant's value must be a non-empty string, got ${describeKind(value)}`);
+    const said = answered(grant, 'value');
+    throw new InvalidGrant(said ?? `a grant's value must be a non-empty string, got ${describeKind(value)}`);
   }
   if (value.length > MAX_VALUE_LENGTH) {
     throw new InvalidGrant(`a grant's value must be at most ${MAX_VALUE_LENGTH} characters, got ${value.length}`);
   }
-  const lifeSeconds = seconds((grant as Grant).expiresInSeconds);
+  const lifeSeconds = seconds(expiresInSeconds);
   if (!(lifeSeconds >= 1 && lifeSeconds <= MAX_LIFE_SECONDS)) {
-    const got = describeNumber((grant as Grant).expiresInSeconds);
-    throw new InvalidGrant(`a grant's expiresInSeconds must be 1 to ${MAX_LIFE_SECONDS}, got ${got}`);
+    const said = answered(grant, 'expiresInSeconds');
+    const bounds = `must be 1 to ${MAX_LIFE_SECONDS}`;
+    if (said !== undefined) throw new InvalidGrant(`${said}, and ${bounds} seconds`);
+    throw new InvalidGrant(`a grant's expiresInSeconds ${bounds}, got ${describeNumber(expiresInSeconds)}`);
   }
-  if (!Number.isFinite(obtainedAt) || obtainedAt <= 0 || obtainedAt > now + FUTURE_TOLERANCE_MS) {
+  if (typeof obtainedAt !== 'number' || !(obtainedAt > 0 && obtainedAt <= now + FUTURE_TOLERANCE_MS)) {
     throw new InvalidGrant(
       `a grant's obtainedAt must be epoch milliseconds and not in the future, got ${describeNumber(obtainedAt)}`,
     );
   }
   return { value, lifeSeconds, obtainedAt };
+}
+
+/** Returns what the answer has in the place of a field, under its own name; `undefined` for a grant without an answer. */
+function answered({ fieldNames, result }: GivenGrant, field: keyof FieldNames): string | undefined {
+  const name = fieldNames?.[field];
+  if (typeof name !== 'string' || !isJsonObject(result)) return undefined;
+  const value = result[name];
+  return value === undefined ? `${name} is missing` : `${name} is ${describeNumber(value)}`;
+}
+
+function checkedScope(scope: unknown): string {
+  if (typeof scope === 'string' && scope.length <= MAX_SCOPE_LENGTH) return scope;
+  const got = typeof scope === 'string' ? `${scope.length} characters` : describeKind(scope);
+  throw new InvalidGrant(`a grant's scope must be a string of at most ${MAX_SCOPE_LENGTH} characters, got ${got}`);
 }
 
 function checkedDue(dueInSeconds: unknown, lifeSeconds: number): number | undefined {

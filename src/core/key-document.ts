@@ -15,6 +15,11 @@ export interface StoredGrant {
   readonly obtainedAt: number;
   readonly expiresAt: number;
   readonly dueAt: number;
+  /**
+   * What the user has consented to; absent: `scope` of the answer. It stands within the grant, where a release that does
+   * not know it keeps it for as long as this grant is stored, and not for the next one.
+   */
+  readonly scope?: string;
   /** WeChat's answer; the value is not in it a second time, see {@link withoutValue}. */
   readonly result?: JsonObject;
 }

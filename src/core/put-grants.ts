@@ -1,6 +1,7 @@
 import type { CachedRecord } from './cached-record.js';
 import type { Deadline } from './deadline.js';
-import { assertGrantNames, receivedToken, storedGrant } from './grant.js';
+import { type GivenGrant, readGivenGrant } from './given-grant.js';
+import { receivedToken, storedGrant } from './grant.js';
 import type { GrantWriter } from './grant-writer.js';
 import type { StoredGrant } from './key-document.js';
 import type { PushedTokens } from './pushed-tokens.js';
@@ -32,13 +33,15 @@ export class PutGrants {
     this.#parts = parts;
   }
 
-  /** Stores one, unless a newer one is stored. */
+  /**
+   * Stores a grant, unless a newer one is stored, or one that can still be used and whose scopes include those of this one.
+   */
   async put(key: TokenKey, grant: Grant, deadline: Deadline): Promise<CachedRecord> {
     const { clock, registry, source, writer, pushed, scheduling, wakeWhoWaitsFor } = this.#parts;
-    assertGrantNames(grant);
+    const given = readGivenGrant(grant);
     await source.assertRegistered(key, deadline);
-    const stored = this.#stored(key, grant, clock.now());
-    const received = receivedToken(grant, stored);
+    const stored = this.#stored(key, given, clock.now());
+    const received = receivedToken(given, stored);
     const document = await writer.read(key);
     const hadTask = registry.task(key) !== undefined;
     const held = await writer.write(key, document, stored, { source: 'put', hadTask, received });
@@ -49,7 +52,7 @@ export class PutGrants {
   }
 
   /** What is pushed cannot be refreshed, so it is never due before it ends. */
-  #stored(key: TokenKey, grant: Grant, now: number): StoredGrant {
+  #stored(key: TokenKey, grant: GivenGrant, now: number): StoredGrant {
     const { clock, times, pushed } = this.#parts;
     const stored = storedGrant(grant, now, now, times, clock.random());
     return pushed.isPushed(key.type) ? { ...stored, dueAt: stored.expiresAt } : stored;

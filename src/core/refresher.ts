@@ -57,8 +57,28 @@ export interface Grant {
    * Default: the deadline of the one that was sent, else none is known.
    */
   readonly refreshTokenExpiresInSeconds?: number;
+  /**
+   * The scopes that a user has consented to, separated by commas or white space: at most 4,096 characters. A `put` whose
+   * scopes are a part of those of the stored grant leaves that in force while it can still be used or refreshed;
+   * `snsapi_base` is a part of `snsapi_userinfo`.
+   *
+   * @defaultValue `scope` of `result`; without either the scopes are unknown, and any `put` replaces the grant
+   */
+  readonly scope?: string;
   /** WeChat's answer as it came. */
   readonly result?: JsonObject;
+}
+
+/** A grant as a built-in refresher reads it out of an answer. */
+export interface AnswerGrant extends Grant {
+  readonly result: JsonObject;
+  readonly fieldNames: FieldNames;
+}
+
+/** What an answer calls the fields of a grant, so that an error says what stood there. */
+export interface FieldNames {
+  readonly value: string;
+  readonly expiresInSeconds: string;
 }
 
 /**

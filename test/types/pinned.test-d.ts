@@ -3,6 +3,7 @@ import type {
   BuiltInTokenType,
   Due,
   Grant,
+  JsonObject,
   Lease,
   RefreshContext,
   Refresher,
@@ -177,6 +178,16 @@ test('the ports have the members that users implement', () => {
   expectTypeOf<keyof RefreshContext>().toEqualTypeOf<
     'key' | 'app' | 'previous' | 'reason' | 'stale' | 'params' | 'token' | 'spend' | 'allow' | 'request' | 'signal'
   >();
+  expectTypeOf<Grant>().toEqualTypeOf<{
+    readonly value: string;
+    readonly expiresInSeconds: number;
+    readonly obtainedAt?: number;
+    readonly dueInSeconds?: number;
+    readonly refreshToken?: string;
+    readonly refreshTokenExpiresInSeconds?: number;
+    readonly scope?: string;
+    readonly result?: JsonObject;
+  }>();
   expectTypeOf<keyof TokenStore>().toEqualTypeOf<
     'now' | 'get' | 'set' | 'delete' | 'list' | 'lease' | 'claimDue' | 'watch' | 'close'
   >();

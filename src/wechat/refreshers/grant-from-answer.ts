@@ -1,18 +1,21 @@
 import { TokenError } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json.js';
-import type { Grant } from '../../core/refresher.js';
+import type { AnswerGrant } from '../../core/refresher.js';
 import type { TokenKey } from '../../core/token-key.js';
+
+const LIFETIME_FIELD = 'expires_in';
 
 /**
  * Reads the token named `field` and its `expires_in` out of an answer, as they came: the manager checks them. Lifetimes
  * have been seen as numeric strings.
  */
-export function grantFromAnswer(answer: JsonObject, field: string): Grant {
+export function grantFromAnswer(answer: JsonObject, field: string): AnswerGrant {
   const value = answer[field];
   return {
     value: typeof value === 'string' ? value : '',
-    expiresInSeconds: readSeconds(answer['expires_in']),
+    expiresInSeconds: readSeconds(answer[LIFETIME_FIELD]),
     result: answer,
+    fieldNames: { value: field, expiresInSeconds: LIFETIME_FIELD },
   };
 }
 

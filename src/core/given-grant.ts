@@ -1,0 +1,62 @@
+import { copyFields, readFields } from './assert-options.js';
+import type { AnswerGrant, FieldNames, Grant } from './refresher.js';
+
+/** Says what is wrong with a grant, in words of ours and without its value. */
+export class InvalidGrant extends TypeError {}
+
+const NAMES = [
+  'value',
+  'expiresInSeconds',
+  'obtainedAt',
+  'dueInSeconds',
+  'refreshToken',
+  'refreshTokenExpiresInSeconds',
+  'scope',
+  'result',
+] as const satisfies readonly (keyof Grant)[];
+
+/** The fields of a grant as they were given: unchecked, and each read once. */
+export type GivenGrant = { readonly [name in keyof Grant]?: unknown } & {
+  /** What the answer that the grant comes from calls its fields. */
+  readonly fieldNames?: FieldNames;
+};
+
+/**
+ * Returns the fields of a grant that a caller puts.
+ *
+ * @throws TypeError for what is no grant, for a field that cannot be read, and for a name that is not known: a caller who
+ *   misspells the refresh token must not lose it unnoticed.
+ */
+export function readGivenGrant(grant: unknown): GivenGrant {
+  const fields = readFields<GivenGrant>(grant, NAMES, 'a grant');
+  if (fields.value === undefined && isThenable(grant)) {
+    throw new TypeError('a grant must be an object, got a promise that was not awaited');
+  }
+  return fields;
+}
+
+/**
+ * The fields of a grant that a refresher returned. Those that cannot be read are left out, and `problem` names the first of
+ * them: the refresh token may be the only good one, whatever is wrong with the rest.
+ */
+export interface ReturnedGrant {
+  readonly grant: GivenGrant;
+  readonly problem: InvalidGrant | undefined;
+}
+
+export function readReturnedGrant(returned: unknown): ReturnedGrant {
+  let grant: GivenGrant = {};
+  let problem: InvalidGrant | undefined;
+  for (const name of [...NAMES, 'fieldNames'] as const satisfies readonly (keyof AnswerGrant)[]) {
+    try {
+      grant = { ...grant, ...copyFields<GivenGrant>(returned, [name], 'a grant') };
+    } catch (error) {
+      problem ??= new InvalidGrant((error as TypeError).message);
+    }
+  }
+  return { grant, problem };
+}
+
+function isThenable(grant: unknown): boolean {
+  return typeof copyFields<PromiseLike<unknown>>(grant, ['then'], 'a grant').then === 'function';
+}

@@ -1,0 +1,26 @@
+import type { JsonObject } from './json.js';
+
+/** What the wider scope allows includes what the other one does: the openid. */
+const IMPLIED: ReadonlyMap<string, string> = new Map([['snsapi_userinfo', 'snsapi_base']]);
+
+/** Where the scopes of a grant stand. */
+export interface Scoped {
+  readonly scope?: string;
+  readonly result?: JsonObject;
+}
+
+/**
+ * Tells whether all scopes of a grant are among those of another one that has more. It is false where the scopes of either
+ * are unknown.
+ */
+export function isNarrower(grant: Scoped, other: Scoped): boolean {
+  const scopes = scopesOf(grant);
+  const others = scopesOf(other);
+  return scopes.size > 0 && scopes.size < others.size && [...scopes].every((scope) => others.has(scope));
+}
+
+function scopesOf({ scope, result }: Scoped): ReadonlySet<string> {
+  const text = scope ?? result?.['scope'];
+  const named = typeof text === 'string' ? text.split(/[\s,]+/).filter((name) => name !== '') : [];
+  return new Set(named.flatMap((name) => [name, IMPLIED.get(name) ?? name]));
+}
