@@ -1,12 +1,15 @@
-import { assertNames, assertNumber } from './core/assert-options.js';
+import { assertNumber } from './core/assert-options.js';
 import type { CachedRecord } from './core/cached-record.js';
 import { callWithToken } from './core/call.js';
 import {
-  assertStaleOrForce,
   assertWait,
   type CallOptions,
   type GetOptions,
   type RefreshCallOptions,
+  readCallOptions,
+  readGetOptions,
+  readRefreshOptions,
+  readSubject,
   type SubjectOptions,
   type WaitOptions,
 } from './core/call-options.js';
@@ -17,11 +20,11 @@ import { closedError } from './core/errors.js';
 import { Events, type TokenManagerEvents, type TokenManagerListener } from './core/events.js';
 import { hasMethods } from './core/foreign-objects.js';
 import { subjectAlone } from './core/hit-options.js';
-import { resolveOptions, type TokenManagerOptions } from './core/options.js';
+import { readOptions, resolveOptions, type TokenManagerOptions } from './core/options.js';
 import { describeKind, describeValue } from './core/redact.js';
 import type { BuiltInRefresher, Grant } from './core/refresher.js';
 import { planRegistration, type Registration } from './core/registration.js';
-import { assertStatusQuery, type StatusQuery, type TaskStatus, taskStatus } from './core/status.js';
+import { readStatusQuery, type StatusQuery, type TaskStatus, taskStatus } from './core/status.js';
 import { assertAppid, assertSubject, type TokenKey, tokenKey } from './core/token-key.js';
 import type { TokenRecord } from './core/token-record.js';
 import { MemoryStore } from './stores/memory.js';
@@ -78,7 +81,8 @@ export class TokenManager<Custom extends string = never> {
   /**
    * @throws TypeError naming the option, what it must be and what came.
    */
-  constructor(options: TokenManagerOptions<Custom> = {}) {
+  constructor(given: TokenManagerOptions<Custom> = {}) {
+    const options = readOptions(given);
     const resolved = resolveOptions(options);
     const origins = parseOrigins(options.wechat?.origins ?? ['https://api.weixin.qq.com']);
     const proxy = parseProxy(options.wechat?.proxy);
@@ -141,7 +145,7 @@ export class TokenManager<Custom extends string = never> {
    */
   async unregister(appid: string, type?: BuiltInTokenType | Custom, options: SubjectOptions = {}): Promise<void> {
     assertAppid(appid);
-    const key = type === undefined ? undefined : this.#key(appid, type, options, ['subject']);
+    const key = type === undefined ? undefined : this.#key(appid, type, readSubject(options));
     await this.#engine.start();
     await this.#engine.unregister(appid, key);
   }
@@ -184,7 +188,7 @@ export class TokenManager<Custom extends string = never> {
     const hit = options === undefined ? records.hit(appid, type) : this.#hit(appid, type, options);
     if (hit !== undefined) return records.show(hit);
     records.lookAtClock();
-    const held = records.cache.get(this.#key(appid, type, options === undefined ? {} : options, ['subject']));
+    const held = records.cache.get(this.#key(appid, type, options === undefined ? {} : readSubject(options)));
     if (held === undefined || records.leftMs(held) <= 0) return undefined;
     // What is due is left for a look that can start its refresh.
     if (records.isDue(held)) records.cache.renew(held);
@@ -202,14 +206,14 @@ export class TokenManager<Custom extends string = never> {
    * @throws what `get` throws; `QUOTA_EXHAUSTED` with `retryAt` when force is not allowed now.
    */
   async refresh(appid: string, type: BuiltInTokenType | Custom, options: RefreshCallOptions): Promise<string> {
-    const key = this.#key(appid, type, options, ['subject', 'timeoutMs', 'signal', 'stale', 'force']);
-    assertStaleOrForce(options);
-    const deadline = this.#deadline(options);
+    const order = readRefreshOptions(options);
+    const key = this.#key(appid, type, order);
+    const deadline = this.#deadline(order);
     await deadline.race(this.#engine.start());
     const { source } = this.#engine;
-    const held = await (options.stale === undefined
+    const held = await (order.stale === undefined
       ? source.refreshForced(key, deadline)
-      : source.refreshStale(key, options.stale, deadline));
+      : source.refreshStale(key, order.stale, deadline));
     return held.value;
   }
 
@@ -230,7 +234,7 @@ export class TokenManager<Custom extends string = never> {
     grant: Grant,
     options: SubjectOptions = {},
   ): Promise<TokenRecord> {
-    const key = this.#key(appid, type, options, ['subject']);
+    const key = this.#key(appid, type, readSubject(options));
     await this.#engine.start();
     return this.#engine.records.show(await this.#engine.put(key, grant));
   }
@@ -248,10 +252,7 @@ export class TokenManager<Custom extends string = never> {
     options: CallOptions = {},
   ): Promise<Result> {
     if (typeof run !== 'function') throw new TypeError(`call takes a function of the token, got ${describeKind(run)}`);
-    const { isStale, ...waiting } = options;
-    if (isStale !== undefined && typeof isStale !== 'function') {
-      throw new TypeError(`isStale must be a function, got ${describeKind(isStale)}`);
-    }
+    const { isStale, ...waiting } = readCallOptions(options);
     const hasWishes = Object.keys(waiting).length > 0;
     const token = await this.get(appid, type, hasWishes ? waiting : undefined);
     const reading = { clock: this.#engine.clock, signal: waiting.signal };
@@ -265,9 +266,9 @@ export class TokenManager<Custom extends string = never> {
    * @throws TypeError for misuse; a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
   async *status(query: StatusQuery = {}): AsyncGenerator<TaskStatus, void, undefined> {
-    assertStatusQuery(query, (type) => this.#assertType(type));
+    const asked = readStatusQuery(query, (type) => this.#assertType(type));
     await this.#engine.start();
-    yield* taskStatus(query, this.#engine);
+    yield* taskStatus(asked, this.#engine);
   }
 
   /**
@@ -275,7 +276,7 @@ export class TokenManager<Custom extends string = never> {
    * SQL): then of those that it has registered or come across lately, and `status` asks the store.
    */
   hasTask(appid: string, type: BuiltInTokenType | Custom, options: SubjectOptions = {}): boolean {
-    return this.#engine.registry.task(this.#key(appid, type, options, ['subject'])) !== undefined;
+    return this.#engine.registry.task(this.#key(appid, type, readSubject(options))) !== undefined;
   }
 
   /** Whether `name` is a token type of this manager. */
@@ -332,10 +333,11 @@ export class TokenManager<Custom extends string = never> {
   }
 
   async #acquire(appid: string, type: string, options: GetOptions = {}): Promise<CachedRecord> {
-    const key = this.#key(appid, type, options, ['subject', 'minValidityMs', 'timeoutMs', 'signal']);
-    const { minValidityMs = 0 } = options;
+    const wish = readGetOptions(options);
+    const key = this.#key(appid, type, wish);
+    const { minValidityMs = 0 } = wish;
     assertNumber('minValidityMs', minValidityMs, 0, Number.POSITIVE_INFINITY);
-    const deadline = this.#deadline(options);
+    const deadline = this.#deadline(wish);
     assertNoCycle(key, (name) => this.#refreshers.get(name));
     this.#engine.records.lookAtClock();
     if (this.#engine.isClosed) throw closedError();
@@ -345,12 +347,11 @@ export class TokenManager<Custom extends string = never> {
     return this.#engine.source.acquire(key, minValidityMs, deadline);
   }
 
-  #key(appid: unknown, type: unknown, options: SubjectOptions, known: readonly string[]): TokenKey {
+  #key(appid: unknown, type: unknown, { subject }: SubjectOptions): TokenKey {
     assertAppid(appid);
     this.#assertType(type);
-    assertNames(options, known, 'the options of this call');
-    assertSubject(options.subject);
-    return tokenKey(appid, type, options.subject);
+    assertSubject(subject);
+    return tokenKey(appid, type, subject);
   }
 
   #assertType(type: unknown): asserts type is string {
@@ -364,7 +365,7 @@ export class TokenManager<Custom extends string = never> {
     throw new TypeError(`${type} cannot be a task: WeChat pushes it, and put stores it`);
   }
 
-  #deadline({ timeoutMs, signal }: WaitOptions): ReturnType<Engine['deadline']> {
+  #deadline({ timeoutMs, signal }: Pick<WaitOptions, 'timeoutMs' | 'signal'>): ReturnType<Engine['deadline']> {
     assertWait(timeoutMs, signal);
     return this.#engine.deadline(timeoutMs, signal);
   }

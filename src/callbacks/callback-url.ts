@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { mapMembers } from '../core/assert-options.js';
 import { describeKind, describeValue } from '../core/redact.js';
 import { refusalOfAddress } from './address-policy.js';
 
@@ -61,8 +62,7 @@ interface HostPattern {
 const HOST_PATTERN = /^(\*\.)?(\[[0-9a-f:.]+\]|[^\s:/?#@[\]\\*%]+)(?::(\d{1,5}))?$/i;
 
 function parseAllowHosts(allowHosts: readonly string[]): readonly HostPattern[] {
-  if (!Array.isArray(allowHosts)) throw new TypeError(`allowHosts must be an array, got ${describeKind(allowHosts)}`);
-  return allowHosts.map((text: unknown, index) => {
+  return mapMembers(allowHosts, 'allowHosts', (text, index) => {
     const [, wildcard, name = '', port] = (typeof text === 'string' && HOST_PATTERN.exec(text)) || [];
     const url = `http://${name}${port === undefined ? '' : `:${port}`}`;
     if (name === '' || !URL.canParse(url)) {

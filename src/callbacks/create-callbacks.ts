@@ -1,4 +1,4 @@
-import { assertNames } from '../core/assert-options.js';
+import { mapMembers, readFields } from '../core/assert-options.js';
 import type { CallbackPort } from '../core/callback-port.js';
 import { engineOf } from '../core/engine-of.js';
 import { describeKind } from '../core/redact.js';
@@ -22,7 +22,7 @@ export interface CallbackOptions extends CallbackRules {
   readonly legacyTypeNumbers?: boolean | undefined;
 }
 
-const NAMES = ['publicOnly', 'allowHosts', 'notifySecret', 'legacyTypeNumbers'];
+const NAMES = ['publicOnly', 'allowHosts', 'notifySecret', 'legacyTypeNumbers'] as const;
 
 /**
  * Lets tasks of a manager have URLs: `params`, which are asked for what a refresh needs, and `notify`, which are told of
@@ -40,9 +40,8 @@ const NAMES = ['publicOnly', 'allowHosts', 'notifySecret', 'legacyTypeNumbers'];
  * @public
  */
 export function createCallbacks(manager: object, options: CallbackOptions = {}): void {
-  assertNames(options, NAMES, 'the options of createCallbacks');
-  assertCallbackOptions(options);
-  const { notifySecret, legacyTypeNumbers = false, ...rules } = options;
+  const given = readFields<CallbackOptions>(options, NAMES, 'the options of createCallbacks');
+  const { notifySecrets, legacyTypeNumbers = false, ...rules } = checkedCallbackOptions(given);
   const engine = engineOf(manager);
   const { clock } = engine;
   const typeNumbers = new TypeNumbers(legacyTypeNumbers);
@@ -50,7 +49,7 @@ export function createCallbacks(manager: object, options: CallbackOptions = {}):
   const paramsRequests = new GuardedRequests({ ...rules, clock });
   const paramsUrls = new ParamsUrls(paramsRequests, typeNumbers, clock);
   const requests = new GuardedRequests({ ...rules, clock });
-  const deliveries = new Deliveries({ engine, requests, typeNumbers, secrets: secretsIn(notifySecret) });
+  const deliveries = new Deliveries({ engine, requests, typeNumbers, secrets: notifySecrets });
   const port: CallbackPort = {
     typeNumbers: legacyTypeNumbers ? 'legacy' : 'standard',
     assertUrl: (name, url) => assertUrl(name, url, rules),
@@ -67,28 +66,38 @@ export function createCallbacks(manager: object, options: CallbackOptions = {}):
   engine.attach(port);
 }
 
+interface CheckedCallbackOptions extends CallbackRules {
+  readonly notifySecrets: readonly WebhookSecret[];
+  readonly legacyTypeNumbers?: boolean | undefined;
+}
+
 /**
+ * Returns the options with copies of the lists and secrets, which their owner may change afterwards.
+ *
  * @throws TypeError naming the option, and nothing of a secret.
  */
-export function assertCallbackOptions({ notifySecret, legacyTypeNumbers, ...rules }: CallbackOptions): void {
-  assertCallbackRules(rules);
+export function checkedCallbackOptions(options: CallbackOptions): CheckedCallbackOptions {
+  const { publicOnly, legacyTypeNumbers, notifySecret } = options;
+  const allowHosts = options.allowHosts && mapMembers(options.allowHosts, 'allowHosts', (host) => host as string);
+  assertCallbackRules({ publicOnly, allowHosts });
   if (legacyTypeNumbers !== undefined && typeof legacyTypeNumbers !== 'boolean') {
     throw new TypeError(`legacyTypeNumbers must be a boolean, got ${describeKind(legacyTypeNumbers)}`);
   }
-  for (const secret of secretsIn(notifySecret)) assertSecret(secret);
+  return { publicOnly, allowHosts, legacyTypeNumbers, notifySecrets: secretsIn(notifySecret) };
 }
 
-function assertSecret(secret: WebhookSecret): void {
+function secretsIn(given: unknown): readonly WebhookSecret[] {
+  if (given === undefined) return [];
+  return Array.isArray(given) ? mapMembers(given, 'notifySecret', checkedSecret) : [checkedSecret(given)];
+}
+
+function checkedSecret(secret: unknown): WebhookSecret {
   try {
-    appSecretOf(secret, '');
+    appSecretOf(secret as WebhookSecret, '');
   } catch (error) {
     throw new TypeError(`notifySecret: ${(error as TypeError).message}`);
   }
-}
-
-function secretsIn(given: CallbackOptions['notifySecret']): readonly WebhookSecret[] {
-  if (given === undefined) return [];
-  return Array.isArray(given) ? given : [given as WebhookSecret];
+  return typeof secret === 'string' ? secret : Uint8Array.from(secret as Uint8Array);
 }
 
 function assertUrl(name: string, url: string, rules: CallbackRules): void {

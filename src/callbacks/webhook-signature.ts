@@ -1,7 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isUint8Array } from 'node:util/types';
-import { assertInteger, assertNumber } from '../core/assert-options.js';
+import { assertInteger, assertNumber, copyFields, mapMembers } from '../core/assert-options.js';
 import { describeKind } from '../core/redact.js';
+import { assertNoStrayCharacter } from '../core/stray-characters.js';
 
 /**
  * 24 to 64 random bytes, as they are or as `whsec_` and their base64.
@@ -99,7 +100,7 @@ export function signWebhook({ id, timestampSeconds, body, secrets }: WebhookToSi
     throw new TypeError(`secrets must be an array of at least one secret, got ${describeKind(secrets)}`);
   }
   const timestamp = String(timestampSeconds);
-  const keys = Array.from(secrets, (secret: unknown, index) => secretBytes(secret, `secrets[${index}]`));
+  const keys = mapMembers(secrets, 'secrets', (secret, index) => secretBytes(secret, `secrets[${index}]`));
   const signatures = keys.map((key) => signature(key, id, timestamp, body));
   return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures.join(' ') };
 }
@@ -123,7 +124,7 @@ export function appSecretOf(secret: WebhookSecret, appid: string): Buffer {
  * @public
  */
 export function verifyWebhook(webhook: WebhookToVerify): VerifiedWebhook {
-  const { headers, body, secret, now = Date.now, toleranceSeconds = 300 } = webhook;
+  const { headers, body, secret, now = Date.now, toleranceSeconds = 300 } = readWebhook(webhook);
   const key = secretBytes(secret, 'secret');
   assertBody(body);
   assertNumber('toleranceSeconds', toleranceSeconds, 0, MAX_TOLERANCE_SECONDS);
@@ -135,6 +136,11 @@ export function verifyWebhook(webhook: WebhookToVerify): VerifiedWebhook {
     throw new WebhookRefused('wrong', 'webhook-signature holds no signature of this body with this secret');
   }
   return { id, timestampSeconds: Number(timestamp) };
+}
+
+function readWebhook(webhook: WebhookToVerify): WebhookToVerify {
+  const names = ['headers', 'body', 'secret', 'now', 'toleranceSeconds'] as const;
+  return copyFields<WebhookToVerify>(webhook, names, 'a webhook') as WebhookToVerify;
 }
 
 function signature(key: Uint8Array, id: string, timestamp: string, body: string | Uint8Array): string {
@@ -177,6 +183,7 @@ function headerOf(headers: ReceivedHeaders, name: string): string | undefined {
 }
 
 function secretBytes(secret: unknown, name: string): Uint8Array {
+  if (typeof secret === 'string') assertNoStrayCharacter(name, secret);
   const bytes = isUint8Array(secret) ? secret : bytesOfText(secret);
   if (bytes === undefined || bytes.length < MIN_SECRET_BYTES || bytes.length > MAX_SECRET_BYTES) {
     const got = bytes === undefined ? describeKind(secret) : `${bytes.length} bytes`;

@@ -3,6 +3,7 @@ import { KEY_VARIABLE } from './option.js';
 import type { GivenValue, OptionValues } from './option-values.js';
 import { KEY_FILE, URL_OPTION } from './options.js';
 import { readWholeFile } from './readable-file.js';
+import { withoutStrays } from './secret-input.js';
 import type { CommandIo } from './serve-options.js';
 import { failureIn, failureToReach, noTokenServer } from './server-failure.js';
 import { UsageError } from './usage-error.js';
@@ -116,6 +117,7 @@ function keyIn(options: OptionValues, env: NodeJS.ProcessEnv): GivenValue | unde
       ? { source: KEY_VARIABLE, text: (env[KEY_VARIABLE] ?? '').trim() }
       : { source: file.source, text: readWholeFile(file).trim() };
   if (file === undefined && key.text === '') return undefined;
+  withoutStrays(file === undefined ? key.source : `${key.source}: what it holds`, key.text);
   if (KEY.test(key.text)) return key;
   throw new UsageError(`${key.source} must hold an API key on one line, got ${key.text.length} characters`);
 }

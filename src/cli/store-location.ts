@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeWord } from '../core/redact.js';
+import { assertNoStrayCharacter } from '../core/stray-characters.js';
 import type { GivenValue } from './option-values.js';
 import { assertDirectory, assertNoDirectory } from './readable-file.js';
 import { assertParameters, type ServerKind, serverUrl } from './store-url.js';
-import { UsageError } from './usage-error.js';
+import { asUsage, UsageError } from './usage-error.js';
 
 export interface DirectoryLocation {
   readonly kind: 'directory';
@@ -59,6 +60,8 @@ const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
  */
 export function storeLocation(given: GivenValue): StoreLocation {
   const { source, text } = given;
+  // A URL in quotation marks, as an env file may hold it, would pass for a directory of that name.
+  if (text.includes('://')) asUsage(() => assertNoStrayCharacter(source, text));
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) return directoryLocation(given);
   if (scheme === SQLITE) return sqliteLocation(given);

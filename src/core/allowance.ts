@@ -1,4 +1,4 @@
-import { assertInteger, assertNames, assertNumber } from './assert-options.js';
+import { assertInteger, assertNumber, readFields } from './assert-options.js';
 import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { TokenError } from './errors.js';
@@ -33,8 +33,8 @@ export class Allowances {
   }
 
   /** Takes one from the limit, durably, before whatever it is for takes place. */
-  async take(key: TokenKey, name: string, limit: RateLimit): Promise<Allowance> {
-    assertRateLimit(limit);
+  async take(key: TokenKey, name: string, given: RateLimit): Promise<Allowance> {
+    const limit = readRateLimit(given);
     const id = `limit/${key.appid}/${name}`;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const [document] = await this.#store.get([id]);
@@ -54,13 +54,16 @@ export class Allowances {
 }
 
 /**
+ * Returns the bounds, each read once.
+ *
  * @throws TypeError naming the bound.
  */
-function assertRateLimit(limit: RateLimit): void {
-  assertNames(limit, ['everyMs', 'perDay'], 'a rate limit');
+function readRateLimit(given: RateLimit): RateLimit {
+  const limit = readFields<RateLimit>(given, ['everyMs', 'perDay'], 'a rate limit');
   const { everyMs, perDay } = limit;
   if (everyMs !== undefined) assertNumber('everyMs', everyMs, 0, DAY_MS);
   if (perDay !== undefined) assertInteger('perDay', perDay, 1, MAX_REMEMBERED);
+  return limit;
 }
 
 function freeAt(taken: readonly Taken[], key: string, limit: RateLimit): number {

@@ -43,28 +43,35 @@ export function copyFields<Fields extends object>(
   return fields;
 }
 
-/** Refuses what {@link readFields} refuses, where the fields are read elsewhere. */
-export function assertNames(value: unknown, known: readonly string[], what: string): void {
-  readFields<Record<string, unknown>>(value, known, what);
-}
-
 /**
- * Maps the members of an array that a caller gave, each read once. A hole is a member that is `undefined`.
+ * Maps the members of an array that a caller gave, each read once.
  *
- * @throws TypeError for what is no array, for one with more members than `most`, and for a member that cannot be read.
+ * @throws TypeError for what is no array, for one with holes or more members than `most`, and for a member that cannot be
+ *   read.
  */
 export function mapMembers<Result>(
   value: unknown,
   name: string,
-  map: (member: unknown) => Result,
+  map: (member: unknown, index: number) => Result,
   most: number = Number.POSITIVE_INFINITY,
 ): Result[] {
   if (!isArray(value)) throw new TypeError(`${name} must be an array, got ${kindOf(value)}`);
-  const length = memberOf(value, 'length', name) as number;
+  const length = lengthOf(value, name);
   if (length > most) throw new TypeError(`${name} must have at most ${most} members, got ${length}`);
   const results: Result[] = [];
-  for (let index = 0; index < length; index++) results.push(map(memberOf(value, index, name)));
+  for (let index = 0; index < length; index++) results.push(map(memberOf(value, index, name), index));
   return results;
+}
+
+/**
+ * Refuses what lacks one of the functions of an interface.
+ *
+ * @throws TypeError naming the first function that is missing.
+ */
+export function assertMethods(what: string, value: unknown, methods: readonly string[]): void {
+  const missing = methods.find((method) => typeof methodOf(value, method, what) !== 'function');
+  if (missing === undefined) return;
+  throw new TypeError(`${what} must be an object with a function ${missing}, got ${kindOf(value)}`);
 }
 
 export function assertNumber(name: string, value: unknown, least: number, most: number): void {
@@ -107,7 +114,17 @@ function kindOf(value: unknown): string {
   }
 }
 
-function namesOf(value: object, what: string): readonly string[] {
+function methodOf(value: unknown, method: string, what: string): unknown {
+  if (!isObject(value)) return undefined;
+  try {
+    return (value as Record<string, unknown>)[method];
+  } catch {
+    throw new TypeError(`${what}: ${method} cannot be read`);
+  }
+}
+
+/** Returns the names of the fields of an object that a caller gave. */
+export function namesOf(value: object, what: string): readonly string[] {
   try {
     return Object.keys(value);
   } catch {
@@ -115,10 +132,23 @@ function namesOf(value: object, what: string): readonly string[] {
   }
 }
 
-function memberOf(value: readonly unknown[], index: number | 'length', name: string): unknown {
+function lengthOf(value: readonly unknown[], name: string): number {
   try {
-    return value[index as number];
+    return value.length;
   } catch {
     throw new TypeError(`${name} cannot be read`);
   }
+}
+
+function memberOf(value: readonly unknown[], index: number, name: string): unknown {
+  let isThere: boolean;
+  let member: unknown;
+  try {
+    isThere = index in value;
+    member = value[index];
+  } catch {
+    throw new TypeError(`${name} cannot be read`);
+  }
+  if (!isThere) throw new TypeError(`${name} must be an array without holes`);
+  return member;
 }

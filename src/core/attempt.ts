@@ -1,10 +1,18 @@
 import type { Allowances } from './allowance.js';
-import { assertNames } from './assert-options.js';
+import { readFields } from './assert-options.js';
 import { TokenError, toTokenError } from './errors.js';
 import { type NeededToken, NeedMissing, type Needs } from './needs.js';
 import { setPatientTimer } from './patient-timer.js';
 import { describeWord } from './redact.js';
-import type { AppCredentials, Grant, RefreshContext, Refresher, RefreshReason, Upstream } from './refresher.js';
+import type {
+  AppCredentials,
+  Grant,
+  RefreshContext,
+  Refresher,
+  RefreshReason,
+  SpendOptions,
+  Upstream,
+} from './refresher.js';
 import type { Spending } from './spending.js';
 import { isStaleTokenError } from './stale-answer.js';
 import type { StoreClock } from './store-clock.js';
@@ -89,8 +97,7 @@ function contextOf(
       return token.value;
     },
     async spend(offered, options = {}) {
-      assertNames(options, ['prefer'], 'the options of spend');
-      const { prefer = 'offered' } = options;
+      const { prefer = 'offered' } = readFields<SpendOptions>(options, ['prefer'], 'the options of spend');
       if (prefer !== 'offered' && prefer !== 'stored') {
         throw new TypeError(`prefer must be 'offered' or 'stored', got ${describeWord(prefer)}`);
       }

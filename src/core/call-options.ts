@@ -1,4 +1,4 @@
-import { assertNumber } from './assert-options.js';
+import { assertNumber, readFields } from './assert-options.js';
 import type { IsStale } from './call.js';
 import { isAbortSignal } from './foreign-objects.js';
 import { MAX_TIMEOUT_MS } from './options.js';
@@ -72,10 +72,51 @@ export interface CallOptions extends WaitOptions {
   readonly isStale?: IsStale;
 }
 
+const WHAT = 'the options of this call';
+
 /**
+ * Returns the subject, read once.
+ *
+ * @throws TypeError for other options.
+ */
+export function readSubject(options: SubjectOptions): SubjectOptions {
+  return readFields<SubjectOptions>(options, ['subject'], WHAT);
+}
+
+/**
+ * Returns the options of `get`, each read once.
+ *
+ * @throws TypeError naming an option that is not known, or that cannot be read.
+ */
+export function readGetOptions(options: GetOptions): GetOptions {
+  return readFields<GetOptions>(options, ['subject', 'minValidityMs', 'timeoutMs', 'signal'], WHAT);
+}
+
+/**
+ * Returns the options of `call`, each read once.
+ *
+ * @throws TypeError naming the option.
+ */
+export function readCallOptions(options: CallOptions): CallOptions {
+  const fields = readFields<CallOptions>(options, ['subject', 'timeoutMs', 'signal', 'isStale'], WHAT);
+  const { isStale } = fields;
+  if (isStale === undefined || typeof isStale === 'function') return fields;
+  throw new TypeError(`isStale must be a function, got ${describeKind(isStale)}`);
+}
+
+/**
+ * Returns the options of `refresh`, each read once.
+ *
  * @throws TypeError unless exactly one of `stale` and `force` is given, and is what it must be.
  */
-export function assertStaleOrForce({ stale, force }: RefreshCallOptions): void {
+export function readRefreshOptions(options: RefreshCallOptions): RefreshCallOptions {
+  type Fields = WaitOptions & { readonly stale?: string; readonly force?: true };
+  const fields = readFields<Fields>(options, ['subject', 'timeoutMs', 'signal', 'stale', 'force'], WHAT);
+  assertStaleOrForce(fields);
+  return fields as RefreshCallOptions;
+}
+
+function assertStaleOrForce({ stale, force }: { readonly stale?: unknown; readonly force?: unknown }): void {
   if ((stale === undefined) === (force === undefined)) {
     throw new TypeError(
       `refresh takes exactly one of stale and force, got ${stale === undefined ? 'neither' : 'both'}`,

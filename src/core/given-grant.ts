@@ -1,5 +1,6 @@
 import { copyFields, readFields } from './assert-options.js';
 import type { AnswerGrant, FieldNames, Grant } from './refresher.js';
+import { assertNoStrayCharacter } from './stray-characters.js';
 
 /** Says what is wrong with a grant, in words of ours and without its value. */
 export class InvalidGrant extends TypeError {}
@@ -24,13 +25,18 @@ export type GivenGrant = { readonly [name in keyof Grant]?: unknown } & {
 /**
  * Returns the fields of a grant that a caller puts.
  *
- * @throws TypeError for what is no grant, for a field that cannot be read, and for a name that is not known: a caller who
- *   misspells the refresh token must not lose it unnoticed.
+ * @throws TypeError for what is no grant, for a field that cannot be read, for a token with characters at its ends that were
+ *   copied along with it, and for a name that is not known: a caller who misspells the refresh token must not lose it
+ *   unnoticed.
  */
 export function readGivenGrant(grant: unknown): GivenGrant {
   const fields = readFields<GivenGrant>(grant, NAMES, 'a grant');
   if (fields.value === undefined && isThenable(grant)) {
     throw new TypeError('a grant must be an object, got a promise that was not awaited');
+  }
+  for (const name of ['value', 'refreshToken'] as const) {
+    const token = fields[name];
+    if (typeof token === 'string') assertNoStrayCharacter(`a grant's ${name}`, token);
   }
   return fields;
 }

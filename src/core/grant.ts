@@ -1,5 +1,6 @@
 import { type GivenGrant, InvalidGrant, readReturnedGrant } from './given-grant.js';
-import { isJsonObject, jsonOf } from './json.js';
+import { isJsonObject } from './json.js';
+import { jsonTextOf } from './json-copy.js';
 import { type StoredGrant, withoutValue } from './key-document.js';
 import { describeKind, describeValue } from './redact.js';
 import { dueAt, FUTURE_TOLERANCE_MS, type RefreshTimes } from './refresh-policy.js';
@@ -129,14 +130,21 @@ function checkedDue(dueInSeconds: unknown, lifeSeconds: number): number | undefi
 
 function checkedResult(result: unknown, value: string): StoredGrant['result'] & object {
   if (!isJsonObject(result)) throw new InvalidGrant(`a grant's result must be an object, got ${describeKind(result)}`);
-  const text = jsonOf(result);
-  if (text?.startsWith('{') !== true) throw new InvalidGrant("a grant's result must be an object in JSON too");
+  const text = resultText(result);
   if (text.length > MAX_RESULT_LENGTH) {
     throw new InvalidGrant(
       `a grant's result must be at most ${MAX_RESULT_LENGTH} characters of JSON, got ${text.length}`,
     );
   }
   return withoutValue(JSON.parse(text), value);
+}
+
+function resultText(result: object): string {
+  try {
+    return jsonTextOf("a grant's result", result);
+  } catch (error) {
+    throw new InvalidGrant((error as TypeError).message);
+  }
 }
 
 /** Describes what stands in place of a number. A string may be a token in the wrong field, so only its length is told. */

@@ -1,9 +1,12 @@
 import type { CallbackPort } from './callback-port.js';
 import type { Clock } from './clock.js';
 import { Deadline } from './deadline.js';
+import { assertNoCycle, dependenciesOf } from './dependencies.js';
 import { isTokenError, safeCause, TokenError, toTokenError } from './errors.js';
 import type { RegisteredTask } from './held-task.js';
 import { isJsonObject, type JsonObject } from './json.js';
+import { isEmptyInstance } from './json-copy.js';
+import { assertParamSecrets } from './param-secrets.js';
 import type { Records } from './records.js';
 import { describeKind } from './redact.js';
 import type { BuiltInRefresher } from './refresher.js';
@@ -68,6 +71,21 @@ export class NeedMissing extends Error {
 }
 
 /**
+ * Checks what a key depends on before any of it is asked for: a task that was restored was checked, if at all, with the
+ * refreshers of the process that registered it.
+ *
+ * @throws NeedMissing
+ */
+export function assertDependencies(key: TokenKey, refresherOf: (type: string) => BuiltInRefresher | undefined): void {
+  try {
+    assertNoCycle(key, refresherOf);
+  } catch (error) {
+    const message = `${key.type} lacks what it depends on: ${(error as TypeError).message}`;
+    throw new NeedMissing(new TokenError('INPUT_MISSING', message, key));
+  }
+}
+
+/**
  * Fetches the dependencies and the params.
  *
  * @throws NeedMissing
@@ -80,10 +98,11 @@ export async function gatherNeeds(
   { canDoWithout, asksParams }: AskingForParams,
 ): Promise<Needs> {
   try {
-    const isNeeded = asksParams || isUrlNeeded(key, refresher, sources, canDoWithout);
+    const dependencies = dependenciesOf(key, refresher);
+    const isNeeded = asksParams || isUrlNeeded(key, refresher, dependencies, sources, canDoWithout);
     const urlNotAsked = typeof task?.params === 'string' && !isNeeded;
     const params = urlNotAsked ? {} : await readParams(key, task, sources, canDoWithout);
-    const needed = (refresher.dependsOn?.(key) ?? []).map(async (dependency) => {
+    const needed = dependencies.map(async (dependency) => {
       const pushed = sources.isPushed(dependency.type);
       return [
         keyId(dependency),
@@ -113,11 +132,12 @@ export function areOutdated(
 function isUrlNeeded(
   key: TokenKey,
   refresher: BuiltInRefresher,
+  dependencies: readonly TokenKey[],
   { hasTask, wasPushed }: NeedSources,
   canDoWithout: boolean,
 ): boolean {
   if (refresher.needsParams?.(key) === true || (refresher.spends !== undefined && !canDoWithout)) return true;
-  return (refresher.dependsOn?.(key) ?? []).some((dependency) => !hasTask(dependency) && !wasPushed(dependency));
+  return dependencies.some((dependency) => !hasTask(dependency) && !wasPushed(dependency));
 }
 
 async function tokenFor(dependency: TokenKey, params: JsonObject, sources: NeedSources): Promise<string> {
@@ -160,9 +180,22 @@ async function readParams(
   } finally {
     asking.abort();
   }
-  if (isJsonObject(answer)) return answer;
-  if (canDoWithout) return {};
-  throw new TokenError('INPUT_MISSING', `${what} must return an object, got ${describeKind(answer)}`, key);
+  try {
+    return checkedAnswer(what, answer);
+  } catch (error) {
+    if (canDoWithout) return {};
+    throw new TokenError('INPUT_MISSING', (error as TypeError).message, key);
+  }
+}
+
+function checkedAnswer(what: string, answer: unknown): JsonObject {
+  const isEmpty = isEmptyInstance(answer);
+  if (!isJsonObject(answer) || isEmpty) {
+    const got = isEmpty ? 'an instance of a class without fields, such as a Map' : describeKind(answer);
+    throw new TypeError(`${what} must return an object, got ${got}`);
+  }
+  assertParamSecrets(`the answer of ${what}`, answer);
+  return answer;
 }
 
 async function askFor(

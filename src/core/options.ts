@@ -1,7 +1,7 @@
-import { assertInteger, assertNames, assertNumber } from './assert-options.js';
+import { assertInteger, assertMethods, assertNumber, copyFields, mapMembers, readFields } from './assert-options.js';
 import { type Clock, systemClock } from './clock.js';
 import type { PaceLimits } from './pace.js';
-import { describeKind, describeValue, describeWord } from './redact.js';
+import { describeValue, describeWord } from './redact.js';
 import type { RefreshTimes } from './refresh-policy.js';
 import type { AccessTokenMode, Refresher } from './refresher.js';
 import type { TokenStore } from './store.js';
@@ -144,29 +144,50 @@ const DEFAULT_PER_SECOND = 300;
 const MAX_PER_SECOND = 100_000;
 const STORE_METHODS = ['now', 'get', 'set', 'delete', 'list', 'lease', 'close'];
 
+const NAMES = [
+  'store',
+  'refreshers',
+  'refresh',
+  'wechat',
+  'whenStoreUnavailable',
+  'timeoutMs',
+  'maxCachedRecords',
+  'clock',
+] as const satisfies readonly (keyof TokenManagerOptions)[];
+
 /**
+ * Returns the options with each field read once, so that what is checked is what is used.
+ *
+ * @throws TypeError for what is no object of options, and for names that are not known.
+ */
+export function readOptions(options: TokenManagerOptions<string>): TokenManagerOptions<string> {
+  const fields = readFields<TokenManagerOptions<string>>(options, NAMES, 'the options of TokenManager');
+  const { refresh, wechat } = fields;
+  return {
+    ...fields,
+    ...(refresh !== undefined && typeof refresh !== 'string' && { refresh: readRefresh(refresh) }),
+    ...(wechat !== undefined && { wechat: readFields(wechat, ['origins', 'accessToken', 'proxy'], 'wechat') }),
+  };
+}
+
+function readRefresh(refresh: RefreshOptions): RefreshOptions {
+  const names = ['marginMs', 'jitterMs', 'minValidityMs', 'maxPerSecond', 'maxPerSecondOfApp'] as const;
+  return readFields(refresh, names, 'refresh');
+}
+
+/**
+ * Checks the options that concern the core, and fills in their defaults.
+ *
  * @throws TypeError naming the option, what it must be and what came.
  */
-export function resolveOptions(options: TokenManagerOptions<string>): ResolvedOptions {
-  const known = [
-    'store',
-    'refreshers',
-    'refresh',
-    'wechat',
-    'whenStoreUnavailable',
-    'timeoutMs',
-    'maxCachedRecords',
-    'clock',
-  ];
-  assertNames(options, known, 'the options of TokenManager');
+export function resolveOptions(given: TokenManagerOptions<string>): ResolvedOptions {
+  const options = readOptions(given);
   const { wechat = {}, timeoutMs = DEFAULT_TIMEOUT_MS, clock = systemClock } = options;
   const refreshes = options.refresh !== 'never';
   const refresh = options.refresh === undefined || options.refresh === 'never' ? {} : options.refresh;
-  const { maxCachedRecords = DEFAULT_MAX_CACHED_RECORDS, refreshers = [], store } = options;
+  const { maxCachedRecords = DEFAULT_MAX_CACHED_RECORDS, store } = options;
   if (typeof refresh === 'string')
     throw new TypeError(`refresh must be an object or 'never', got ${describeWord(refresh)}`);
-  assertNames(refresh, ['marginMs', 'jitterMs', 'minValidityMs', 'maxPerSecond', 'maxPerSecondOfApp'], 'refresh');
-  assertNames(wechat, ['origins', 'accessToken', 'proxy'], 'wechat');
   const { marginMs, jitterMs, minValidityMs } = refresh;
   for (const [name, value] of Object.entries({ marginMs, jitterMs, minValidityMs })) {
     if (value !== undefined) assertNumber(`refresh.${name}`, value, 0, MAX_DURATION_MS);
@@ -188,26 +209,21 @@ export function resolveOptions(options: TokenManagerOptions<string>): ResolvedOp
   assertInteger('maxCachedRecords', maxCachedRecords, 1, 10_000_000);
   if (store !== undefined) assertMethods('store', store, STORE_METHODS);
   assertMethods('clock', clock, ['now', 'monotonic', 'setTimer', 'random']);
-  assertRefreshers(refreshers);
+  const refreshers = checkedRefreshers(options.refreshers === undefined ? [] : options.refreshers);
   const times = { marginMs, jitterMs, minValidityMs };
   return { refreshers, times, refreshes, pace, accessToken, fetchesWithoutStore, timeoutMs, maxCachedRecords, clock };
 }
 
-function assertRefreshers(refreshers: unknown): void {
-  if (!Array.isArray(refreshers)) throw new TypeError(`refreshers must be an array, got ${describeKind(refreshers)}`);
+/** Returns a copy of the list, which a caller may change afterwards. */
+function checkedRefreshers(refreshers: unknown): readonly Refresher[] {
   const seen = new Set<string>();
-  for (const refresher of refreshers as readonly Partial<Refresher>[]) {
+  return mapMembers(refreshers, 'refreshers', (refresher) => {
     assertMethods('a refresher', refresher, ['refresh']);
-    assertTypeName(refresher.type);
-    if (refresher.dependsOn !== undefined) assertMethods('a refresher', refresher, ['dependsOn']);
-    if (seen.has(refresher.type)) throw new TypeError(`refreshers holds ${describeValue(refresher.type)} twice`);
-    seen.add(refresher.type);
-  }
-}
-
-function assertMethods(what: string, value: unknown, methods: readonly string[]): void {
-  const object = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
-  const missing = methods.find((method) => typeof object[method] !== 'function');
-  if (missing !== undefined)
-    throw new TypeError(`${what} must be an object with a function ${missing}, got ${describeKind(value)}`);
+    const { type, dependsOn } = copyFields<Refresher>(refresher, ['type', 'dependsOn'], 'a refresher');
+    assertTypeName(type);
+    if (dependsOn !== undefined) assertMethods('a refresher', refresher, ['dependsOn']);
+    if (seen.has(type)) throw new TypeError(`refreshers holds ${describeValue(type)} twice`);
+    seen.add(type);
+    return refresher as Refresher;
+  });
 }

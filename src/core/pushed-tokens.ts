@@ -1,3 +1,4 @@
+import { dependenciesOf } from './dependencies.js';
 import type { RecordCache } from './record-cache.js';
 import type { BuiltInRefresher } from './refresher.js';
 import type { Registry } from './registry.js';
@@ -32,10 +33,10 @@ export class PushedTokens {
     return keys.filter((key) => this.isPushed(key.type) && this.#parts.cache.get(key) === undefined);
   }
 
-  /** What a key depends on; where `dependsOn` fails, the refresh says so. */
+  /** Returns what a key depends on; nothing where `dependsOn` fails, which the refresh reports. */
   dependenciesOf(key: TokenKey): readonly TokenKey[] {
     try {
-      return this.#parts.refresherOf(key.type)?.dependsOn?.(key) ?? [];
+      return dependenciesOf(key, this.#parts.refresherOf(key.type));
     } catch {
       return [];
     }

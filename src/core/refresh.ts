@@ -10,7 +10,7 @@ import { Exchange, type ExchangeParts, type Progress } from './exchange.js';
 import type { RegisteredTask } from './held-task.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
 import type { Meters } from './meters.js';
-import { areOutdated, gatherNeeds, NeedMissing, type Needs } from './needs.js';
+import { areOutdated, assertDependencies, gatherNeeds, NeedMissing, type Needs } from './needs.js';
 import type { BuiltInRefresher, RateLimit } from './refresher.js';
 import { haveToBeAskedFor } from './registration.js';
 import { type Choice, chooseInput } from './rotation.js';
@@ -199,6 +199,7 @@ export class Refresh {
     asksParams: boolean,
   ): Promise<Needs> {
     const { registry, records, writer, clock, tokenOf, refresherOf, callbacks } = this.#parts;
+    assertDependencies(key, refresherOf);
     const sources = {
       clock,
       tokenOf,

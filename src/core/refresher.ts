@@ -10,7 +10,11 @@ import type { TokenRecord } from './token-record.js';
 export interface Refresher<Type extends string = string> {
   /** The type's name: 1 to 64 characters of `A-Z a-z 0-9 _ . @ -`. */
   readonly type: Type;
-  /** The tokens that a refresh of `key` needs. They are fetched before the lease is taken. */
+  /**
+   * Names the tokens that a refresh of `key` needs: an array of at most 64 keys, which are fetched before the lease is
+   * taken. What they depend on in turn may lead through 16 keys and to 256 in all, and never back; anything else is a
+   * `TypeError` of `register` and `get`.
+   */
   dependsOn?(key: TokenKey): readonly TokenKey[];
   /**
    * Asks for a token, once: waiting and trying again is the manager's work.

@@ -1,7 +1,9 @@
-import { assertNames } from './assert-options.js';
+import { mapMembers, readFields } from './assert-options.js';
 import type { CallbackPort } from './callback-port.js';
 import type { JsonObject } from './json.js';
-import { isJsonObject, jsonOf } from './json.js';
+import { isJsonObject } from './json.js';
+import { jsonCopy } from './json-copy.js';
+import { assertParamSecrets } from './param-secrets.js';
 import { describeKind, describeWord } from './redact.js';
 import type { AccessTokenMode } from './refresher.js';
 import { assertNoStrayCharacter } from './stray-characters.js';
@@ -26,7 +28,8 @@ export interface TaskRegistration<Type extends string = string> {
   /**
    * Extra input for the refresher. An object is stored; a function is not, so a process that restores the task leaves
    * the work to one that registers the function. A URL, where callbacks are attached, is asked with GET for a JSON object
-   * when the store lacks what is needed.
+   * when the store lacks what is needed. An object that JSON would store as something else is refused, such as one with a
+   * promise or a `Map`.
    */
   readonly params?: JsonObject | ParamsFunction | string;
   /** A URL that is told of every new token with POST, where callbacks are attached. */
@@ -41,7 +44,13 @@ export interface TaskRegistration<Type extends string = string> {
 export interface Registration<Type extends string = string> {
   /** 1 to 64 characters of `A-Z a-z 0-9 _ . @ -`. */
   readonly appid: string;
-  /** The app's secret. Absent: the stored one is kept. */
+  /**
+   * The app's secret: 1 to 4,096 characters. Absent: the stored one is kept.
+   *
+   * It may not begin or end with white space, control or invisible characters, nor stand in quotation marks, all of which
+   * come with a copied secret. Inside, printable characters and white space are allowed, such as the line feeds of a key in
+   * PEM.
+   */
   readonly secret?: string;
   /** Which endpoint access tokens come from. Absent: what is stored, else the manager's default. */
   readonly accessToken?: AccessTokenMode;
@@ -72,10 +81,14 @@ export function haveToBeAskedFor(params: TaskParams | undefined): params is Para
 }
 
 const MAX_SECRET_LENGTH = 4_096;
-const MAX_PARAMS_DEPTH = 64;
-const MAX_PARAMS_LENGTH = 65_536;
+const PARAMS_BOUNDS = { maxLength: 65_536, maxDepth: 64 };
+
+type RegistrationFields = Record<'appid' | 'secret' | 'accessToken' | 'tasks', unknown>;
+type TaskFields = Record<'type' | 'subject' | 'params' | 'notify', unknown>;
 
 /**
+ * Turns a registration into a plan. Each field is read once.
+ *
  * @throws TypeError for anything that is not a registration, naming the field.
  */
 export function planRegistration(
@@ -83,28 +96,23 @@ export function planRegistration(
   assertType: (type: unknown) => void,
   callbacks?: CallbackPort,
 ): RegistrationPlan {
-  if (!isRecord(input)) throw new TypeError(`register takes an object with an appid, got ${describeKind(input)}`);
-  assertNames(input, ['appid', 'secret', 'accessToken', 'tasks'], 'a registration');
-  const { appid, accessToken, tasks = [] } = input;
+  if (!isJsonObject(input)) throw new TypeError(`register takes an object with an appid, got ${describeKind(input)}`);
+  const names = ['appid', 'secret', 'accessToken', 'tasks'] as const;
+  const fields = readFields<RegistrationFields>(input, names, 'a registration');
+  const { appid, accessToken, tasks = [] } = fields;
   assertAppid(appid);
-  assertSecret(input);
+  const secret = checkedSecret(fields);
   if (accessToken !== undefined && accessToken !== 'stable' && accessToken !== 'plain') {
     throw new TypeError(`accessToken must be 'stable' or 'plain', got ${describeWord(accessToken)}`);
   }
-  if (!Array.isArray(tasks)) throw new TypeError(`tasks must be an array, got ${describeKind(tasks)}`);
-  // `map` passes over holes, so that a task would be missing without a word.
-  if (Object.keys(tasks).length < tasks.length) throw new TypeError('tasks must be an array without holes');
-  return {
-    appid,
-    secret: input['secret'] as string | undefined,
-    accessToken,
-    tasks: tasks.map((task) => planTask(appid, task, assertType, callbacks)),
-  };
+  const planned = mapMembers(tasks, 'tasks', (task) => planTask(appid, task, assertType, callbacks));
+  return { appid, secret, accessToken, tasks: planned };
 }
 
-function assertSecret(input: Record<string, unknown>): void {
-  if (!('secret' in input)) return;
-  const secret = input['secret'];
+/** Refuses a secret that is there and `undefined`: that of a variable that is not set. */
+function checkedSecret(fields: Partial<RegistrationFields>): string | undefined {
+  if (!('secret' in fields)) return undefined;
+  const { secret } = fields;
   if (typeof secret !== 'string' || secret === '' || secret.length > MAX_SECRET_LENGTH) {
     const got = typeof secret === 'string' && secret !== '' ? `${secret.length} characters` : describeKind(secret);
     throw new TypeError(
@@ -112,6 +120,7 @@ function assertSecret(input: Record<string, unknown>): void {
     );
   }
   assertNoStrayCharacter('secret', secret);
+  return secret;
 }
 
 function planTask(
@@ -120,8 +129,10 @@ function planTask(
   assertType: (type: unknown) => void,
   callbacks: CallbackPort | undefined,
 ): TaskPlan {
-  const { type, subject, params, notify } = isRecord(task) ? task : ({ type: task } as Record<string, unknown>);
-  if (isRecord(task)) assertNames(task, ['type', 'subject', 'params', 'notify'], 'a task');
+  const names = ['type', 'subject', 'params', 'notify'] as const;
+  const isObject = isJsonObject(task);
+  const fields: Partial<TaskFields> = isObject ? readFields<TaskFields>(task, names, 'a task') : { type: task };
+  const { type, subject, params, notify } = fields;
   assertType(type);
   assertSubject(subject);
   return {
@@ -132,49 +143,24 @@ function planTask(
 }
 
 function checkedUrl(name: string, url: unknown, callbacks: CallbackPort | undefined): string {
-  if (typeof url !== 'string') throw new TypeError(`${name} must be a URL, got ${describeKind(url)}`);
+  if (typeof url !== 'string') {
+    const hint = isJsonObject(url) ? '; a URL is given as a string' : '';
+    throw new TypeError(`${name} must be a URL, got ${describeKind(url)}${hint}`);
+  }
   if (callbacks === undefined) {
     throw new TypeError(`${name} can be a URL where callbacks are attached to this manager: see createCallbacks`);
   }
+  assertNoStrayCharacter(name, url);
   callbacks.assertUrl(name, url);
   return url;
 }
 
 function checkedParams(params: unknown): JsonObject | ParamsFunction | undefined {
   if (params === undefined || typeof params === 'function') return params as ParamsFunction | undefined;
-  if (!isRecord(params)) {
+  if (!isJsonObject(params)) {
     throw new TypeError(`params must be an object, a function or a URL, got ${describeKind(params)}`);
   }
-  if (isEmptyInstance(params)) {
-    throw new TypeError(
-      'params must be an object with fields of its own, got an instance of a class without any, such as a promise or a Map',
-    );
-  }
-  const text = jsonOf(params);
-  if (text === undefined) throw new TypeError('params must be JSON');
-  if (!text.startsWith('{')) throw new TypeError('params must be an object in JSON too');
-  if (text.length > MAX_PARAMS_LENGTH) {
-    throw new TypeError(`params must be at most ${MAX_PARAMS_LENGTH} characters of JSON, got ${text.length}`);
-  }
-  const parsed = JSON.parse(text) as JsonObject;
-  if (!isAtMostDeep(parsed, MAX_PARAMS_DEPTH)) {
-    throw new TypeError(`params must be at most ${MAX_PARAMS_DEPTH} objects and arrays deep`);
-  }
-  return parsed;
-}
-
-function isAtMostDeep(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  return depth > 0 && Object.values(value).every((member) => isAtMostDeep(member, depth - 1));
-}
-
-/** Tells a promise, a `Map` and their like, which become `{}` in JSON, from an object with content, of any realm. */
-function isEmptyInstance(value: Record<string, unknown>): boolean {
-  if (Object.keys(value).length > 0) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype !== null && Object.getPrototypeOf(prototype) !== null;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return isJsonObject(value);
+  const copy = jsonCopy('params', params, PARAMS_BOUNDS);
+  assertParamSecrets('params', copy);
+  return copy;
 }

@@ -1,4 +1,4 @@
-import { assertInteger, assertNames } from './assert-options.js';
+import { assertInteger, readFields } from './assert-options.js';
 import { type DeliveryStatus, deliveryStatus } from './delivery-status.js';
 import { unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
@@ -87,11 +87,14 @@ export interface StatusParts {
 }
 
 /**
+ * Returns the query with each field read once.
+ *
  * @throws TypeError naming what is wrong with the query.
  */
-export function assertStatusQuery(query: StatusQuery, assertType: (type: unknown) => void): void {
-  assertNames(query, ['appid', 'type', 'subject', 'after', 'limit'], 'the query of status');
-  const { appid, type, subject, after, limit } = query;
+export function readStatusQuery(query: StatusQuery, assertType: (type: unknown) => void): StatusQuery {
+  const names = ['appid', 'type', 'subject', 'after', 'limit'] as const;
+  const fields = readFields<StatusQuery>(query, names, 'the query of status');
+  const { appid, type, subject, after, limit } = fields;
   if (appid !== undefined) assertAppid(appid);
   if (type !== undefined) assertType(type);
   assertSubject(subject);
@@ -102,6 +105,7 @@ export function assertStatusQuery(query: StatusQuery, assertType: (type: unknown
   if (after !== undefined && (typeof after !== 'string' || parseKey(`task/${after}`) === undefined)) {
     throw new TypeError(`after must be the id of a task, got ${describeKind(after)}`);
   }
+  return fields;
 }
 
 const PAGE = 100;

@@ -1,6 +1,6 @@
-import { assertCallbackOptions } from '../callbacks/create-callbacks.js';
+import { checkedCallbackOptions } from '../callbacks/create-callbacks.js';
 import type { WebhookSecret } from '../callbacks/webhook-signature.js';
-import { assertNames } from '../core/assert-options.js';
+import { mapMembers, readFields } from '../core/assert-options.js';
 import { describeKind, describeValue } from '../core/redact.js';
 import type { ApiKey } from './access/api-key.js';
 
@@ -57,33 +57,36 @@ const NAMES = [
   'publicOnly',
   'notifySecret',
   'onError',
-];
+] as const satisfies readonly (keyof HandlerOptions)[];
 const PREFIX = /^(?:\/[\w.~-]+)*$/;
 
 /**
+ * Returns the options, each read once, with the contracts in a list of their own.
+ *
  * @throws TypeError naming the option, what it must be and what came.
  */
-export function assertHandlerOptions(options: HandlerOptions): void {
-  assertNames(options, NAMES, 'the options of createHandler');
-  const { contracts, prefix, legacyTypeNumbers, allowHosts, publicOnly, notifySecret, onError } = options;
-  if (contracts !== undefined) assertContracts(contracts);
+export function checkedHandlerOptions(options: HandlerOptions): HandlerOptions {
+  const fields = readFields<HandlerOptions>(options, NAMES, 'the options of createHandler');
+  const { prefix, legacyTypeNumbers, allowHosts, publicOnly, notifySecret, onError } = fields;
+  const contracts = fields.contracts === undefined ? undefined : checkedContracts(fields.contracts);
   if (prefix !== undefined && (typeof prefix !== 'string' || !PREFIX.test(prefix))) {
     throw new TypeError(
       `prefix must be '' or a path like '/wechat', without a slash at its end, got ${describeValue(prefix)}`,
     );
   }
-  assertCallbackOptions({ legacyTypeNumbers, allowHosts, publicOnly, notifySecret });
+  checkedCallbackOptions({ legacyTypeNumbers, allowHosts, publicOnly, notifySecret });
   if (onError !== undefined && typeof onError !== 'function') {
     throw new TypeError(`onError must be a function, got ${describeKind(onError)}`);
   }
+  return { ...fields, ...(contracts !== undefined && { contracts }) };
 }
 
-function assertContracts(contracts: unknown): void {
+function checkedContracts(contracts: unknown): readonly ContractName[] {
   if (!Array.isArray(contracts) || contracts.length === 0) {
     throw new TypeError(`contracts must be an array of ${CONTRACT_NAMES.join(', ')}, got ${describeKind(contracts)}`);
   }
-  const unknown = contracts.find((name) => !CONTRACT_NAMES.includes(name));
-  if (unknown !== undefined) {
-    throw new TypeError(`contracts: there is no ${describeValue(unknown)}, only ${CONTRACT_NAMES.join(', ')}`);
-  }
+  return mapMembers(contracts, 'contracts', (name) => {
+    if (CONTRACT_NAMES.includes(name as ContractName)) return name as ContractName;
+    throw new TypeError(`contracts: there is no ${describeValue(name)}, only ${CONTRACT_NAMES.join(', ')}`);
+  });
 }

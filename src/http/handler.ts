@@ -12,7 +12,7 @@ import { schedulerRoutes } from './contracts/scheduler.js';
 import { wetokenRoutes } from './contracts/wetoken.js';
 import { failureOf } from './error-status.js';
 import { type FetchConnection, FetchHttpRequest, fetchAnswer } from './fetch-edge.js';
-import { assertHandlerOptions, type ContractName, type HandlerOptions } from './handler-options.js';
+import { type ContractName, checkedHandlerOptions, type HandlerOptions } from './handler-options.js';
 import { type HttpAnswer, type HttpRequest, jsonAnswer } from './http-message.js';
 import type { Manager, ServableManager } from './manager.js';
 import { metricsRoutes } from './metrics/metrics-routes.js';
@@ -66,9 +66,9 @@ export const ROUTES: Readonly<Record<ContractName, (context: RouteContext) => re
  * @public
  */
 export function createHandler(manager: ServableManager, options: HandlerOptions): Handler {
-  assertHandlerOptions(options);
-  const { contracts = ['scheduler'], prefix = '', legacyTypeNumbers = false, onError = warnProcess } = options;
-  const { keys, trust, anonymous, allowHosts, publicOnly, notifySecret } = options;
+  const given = checkedHandlerOptions(options);
+  const { contracts = ['scheduler'], prefix = '', legacyTypeNumbers = false, onError = warnProcess } = given;
+  const { keys, trust, anonymous, allowHosts, publicOnly, notifySecret } = given;
   const engine = engineOf(manager);
   const context: RouteContext = {
     manager: manager as Manager,

@@ -1,6 +1,6 @@
-import { assertNames } from '../core/assert-options.js';
+import { assertMethods, readFields } from '../core/assert-options.js';
 import type { JsonObject } from '../core/json.js';
-import { describeKind, describeWord } from '../core/redact.js';
+import { describeWord } from '../core/redact.js';
 import type { Due, Lease, StoredDocument, TokenStore } from '../core/store.js';
 import { DOCUMENT_KINDS } from '../core/token-key.js';
 import { DocumentCipher, isUnreadable } from './encryption/document-cipher.js';
@@ -67,9 +67,13 @@ export class EncryptedStore implements TokenStore {
    * @throws TypeError naming the option, what it must be and what came; of a key only its kind and length.
    */
   constructor(store: TokenStore, options: EncryptedStoreOptions) {
-    assertStore(store);
-    assertNames(options, ['keys', 'acceptPlaintext'], 'the options of EncryptedStore');
-    const { keys, acceptPlaintext = false } = options;
+    assertMethods('store', store, METHODS);
+    const names = ['keys', 'acceptPlaintext'] as const;
+    const { keys, acceptPlaintext = false } = readFields<EncryptedStoreOptions>(
+      options,
+      names,
+      'the options of EncryptedStore',
+    );
     if (typeof acceptPlaintext !== 'boolean') {
       throw new TypeError(`acceptPlaintext must be true or false, got ${describeWord(acceptPlaintext)}`);
     }
@@ -166,11 +170,4 @@ export class EncryptedStore implements TokenStore {
     this.#leases.set(decrypted, lease);
     return decrypted;
   }
-}
-
-function assertStore(store: unknown): void {
-  const object = (typeof store === 'object' && store !== null ? store : {}) as Record<string, unknown>;
-  const missing = METHODS.find((method) => typeof object[method] !== 'function');
-  if (missing === undefined) return;
-  throw new TypeError(`store must be an object with a function ${missing}, got ${describeKind(store)}`);
 }

@@ -1,3 +1,4 @@
+import { readFields } from '../core/assert-options.js';
 import { type Clock, systemClock } from '../core/clock.js';
 import type { JsonObject, JsonValue } from '../core/json.js';
 import type { ChangeListener, Due, Lease, StoredDocument, TokenStore } from '../core/store.js';
@@ -40,8 +41,9 @@ export class MemoryStore implements TokenStore {
   readonly #watchers = new Set<ChangeListener>();
 
   constructor(options: MemoryStoreOptions = {}) {
-    this.#hasOwnClock = options.clock !== undefined;
-    this.#clock = options.clock ?? systemClock;
+    const { clock } = readFields<MemoryStoreOptions>(options, ['clock'], 'the options of MemoryStore');
+    this.#hasOwnClock = clock !== undefined;
+    this.#clock = clock ?? systemClock;
   }
 
   /**

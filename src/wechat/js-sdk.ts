@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { readFields } from '../core/assert-options.js';
 import { type Clock, systemClock } from '../core/clock.js';
 import { describeKind } from '../core/redact.js';
 
@@ -57,7 +58,9 @@ export async function signJsSdk(
   options: SignJsSdkOptions = {},
 ): Promise<JsSdkConfig> {
   assertPageUrl(url);
-  const { subject, clock = systemClock } = options;
+  const names = ['subject', 'clock'] as const;
+  const given = readFields<SignJsSdkOptions>(options, names, 'the options of signJsSdk');
+  const { subject, clock = systemClock } = given;
   const ticket = await tokens.get(appid, 'jsapi_ticket', subject === undefined ? {} : { subject });
   const nonceStr = randomBytes(16).toString('hex');
   const timestamp = Math.floor(clock.now() / 1000);

@@ -1,3 +1,4 @@
+import { mapMembers } from '../core/assert-options.js';
 import type { Clock } from '../core/clock.js';
 import { describeKind, describeValue } from '../core/redact.js';
 
@@ -69,7 +70,7 @@ export function parseOrigins(origins: readonly string[]): readonly string[] {
   if (!Array.isArray(origins) || origins.length === 0) {
     throw new TypeError(`wechat.origins must be an array of at least one URL, got ${describeKind(origins)}`);
   }
-  const urls = origins.map((origin: unknown, index) => {
+  const urls = mapMembers(origins, 'wechat.origins', (origin, index) => {
     const url = parseHostUrl(origin);
     if (url === undefined || url.username !== '' || url.password !== '') {
       throw new TypeError(

@@ -1,4 +1,4 @@
-import { assertNames } from '../../core/assert-options.js';
+import { readFields } from '../../core/assert-options.js';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { describeWord } from '../../core/redact.js';
 import { type ApiKey, checkedApiKeys, holdsKey, SCOPES, type Scope } from './api-key.js';
@@ -36,7 +36,7 @@ export interface Refusal {
   readonly retryAfterSeconds?: number;
 }
 
-const NAMES = ['keys', 'trust', 'anonymous', 'clock', 'onKeysFileBroken'];
+const NAMES = ['keys', 'trust', 'anonymous', 'clock', 'onKeysFileBroken'] as const;
 const NO_KEY: Refusal = { status: 401, message: 'a key is needed, as Authorization: Bearer <key>' };
 const UNKNOWN_KEY: Refusal = { status: 401, message: 'the key in Authorization is not known' };
 const CROSS_SITE: Refusal = { status: 403, message: 'a page of another site needs a key' };
@@ -78,8 +78,8 @@ export class AccessCheck {
    * @throws TypeError for options that are not, for a file of keys that cannot be used, and when nobody could get in.
    */
   constructor(options: AccessOptions) {
-    assertNames(options, NAMES, 'the options of access');
-    const { keys = [], trust = [], anonymous = false, clock = systemClock, onKeysFileBroken } = options;
+    const given = readFields<AccessOptions>(options, NAMES, 'the options of access');
+    const { keys = [], trust = [], anonymous = false, clock = systemClock, onKeysFileBroken } = given;
     if (typeof anonymous !== 'boolean') {
       throw new TypeError(`anonymous must be true or false, got ${describeWord(anonymous)}`);
     }

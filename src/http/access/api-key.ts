@@ -1,7 +1,8 @@
 import { hash, randomBytes as systemRandomBytes } from 'node:crypto';
-import { assertNumber } from '../../core/assert-options.js';
+import { assertNumber, copyFields, mapMembers, namesOf } from '../../core/assert-options.js';
 import { isJsonObject, type JsonObject } from '../../core/json.js';
 import { describeKind, describeWord } from '../../core/redact.js';
+import { assertNoStrayCharacter } from '../../core/stray-characters.js';
 import { assertAppid } from '../../core/token-key.js';
 
 /**
@@ -87,8 +88,7 @@ export function holdsKey(text: string): boolean {
  * @throws TypeError naming the entry and field, what it must be and the kind of what came.
  */
 export function checkedApiKeys(value: unknown): readonly ApiKey[] {
-  if (!Array.isArray(value)) throw new TypeError(`keys must be an array, got ${describeKind(value)}`);
-  const keys = Array.from(value, (entry: unknown, index) => checkedApiKey(entry, `keys[${index}]`));
+  const keys = mapMembers(value, 'keys', (entry, index) => checkedApiKey(entry, `keys[${index}]`));
   const seen = new Set<string>();
   for (const { id } of keys) {
     if (seen.has(id)) throw new TypeError(`keys: the id ${id} is there twice`);
@@ -100,6 +100,8 @@ export function checkedApiKeys(value: unknown): readonly ApiKey[] {
 function checkedApiKey(entry: unknown, name: string): ApiKey {
   const fields = fieldsOf(entry, NAMES, name);
   const { id, hash } = fields;
+  if (typeof id === 'string') assertNoStrayCharacter(`${name}.id`, id);
+  if (typeof hash === 'string') assertNoStrayCharacter(`${name}.hash`, hash);
   if (typeof id !== 'string' || !ID.test(id)) {
     throw new TypeError(`${name}.id must be 8 characters of a-z 0-9, got ${describeLength(id)}`);
   }
@@ -128,7 +130,7 @@ function checkedScopes(scopes: unknown, name: string): readonly Scope[] {
   if (!Array.isArray(scopes) || scopes.length === 0) {
     throw new TypeError(`${name} must be an array of ${SCOPES.join(', ')}, got ${describeItems(scopes)}`);
   }
-  return Array.from(scopes, (scope: unknown) => {
+  return mapMembers(scopes, name, (scope) => {
     if (SCOPES.includes(scope as Scope)) return scope as Scope;
     throw new TypeError(`${name}: there is no ${describeWord(scope)}, only ${SCOPES.join(', ')}`);
   });
@@ -138,7 +140,7 @@ function checkedScopes(scopes: unknown, name: string): readonly Scope[] {
 function checkedAppids(appids: unknown, name: string): readonly string[] {
   if (!Array.isArray(appids)) throw new TypeError(`${name} must be an array, got ${describeKind(appids)}`);
   if (appids.length === 0) throw new TypeError(`${name} must hold at least one appid, got an empty array`);
-  return Array.from(appids, (appid: unknown, index) => {
+  return mapMembers(appids, name, (appid, index) => {
     if (isAppid(appid)) return appid;
     const got = describeLength(appid);
     throw new TypeError(`${name}[${index}]: an appid must be 1 to 64 characters of A-Z a-z 0-9 _ . @ -, got ${got}`);
@@ -159,11 +161,12 @@ export function isAppid(value: unknown): value is string {
   }
 }
 
-/** Shows less than `assertNames`: in a file that was written by hand, a key may stand where a name belongs. */
+/** Reads each field once. Shows less than `readFields`: in a file that was written by hand, a key may stand where a name belongs. */
 function fieldsOf(value: unknown, known: readonly string[], what: string): JsonObject {
   if (!isJsonObject(value)) throw new TypeError(`${what} must be an object, got ${describeKind(value)}`);
-  const unknown = Object.keys(value).find((name) => !known.includes(name));
-  if (unknown === undefined) return value;
+  const fields = copyFields<Record<string, unknown>>(value, known, what) as JsonObject;
+  const unknown = namesOf(value, what).find((name) => !known.includes(name));
+  if (unknown === undefined) return fields;
   throw new TypeError(`${what}: there is no ${describeWord(unknown)}, only ${known.join(', ')}`);
 }
 

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { describeKind, describeWord } from '../../core/redact.js';
+import { mapMembers } from '../../core/assert-options.js';
+import { describeWord } from '../../core/redact.js';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Network = [address: Address, prefix: number];
@@ -18,8 +19,7 @@ export class TrustedPeers {
    * @throws TypeError naming what the entries must be and what came.
    */
   constructor(trust: unknown) {
-    if (!Array.isArray(trust)) throw new TypeError(`trust must be an array, got ${describeKind(trust)}`);
-    this.#networks = Array.from(trust, networkOf);
+    this.#networks = mapMembers(trust, 'trust', networkOf);
   }
 
   /** @param peer - the address of a socket's other end; it has none for a socket in the file system. */

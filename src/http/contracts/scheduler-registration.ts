@@ -3,13 +3,14 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.j
 import { describeKind, describeValue } from '../../core/redact.js';
 import type { AccessTokenMode } from '../../core/refresher.js';
 import type { Registration, TaskRegistration } from '../../core/registration.js';
+import { assertNoStrayCharacter } from '../../core/stray-characters.js';
 import { badRequest } from '../call.js';
 import type { Manager } from '../manager.js';
 
 /**
  * What a body of `POST /registe` registers. Fields that nobody knows are ignored.
  *
- * @throws RouteFailure saying which field is wrong, never with a secret.
+ * @throws RouteFailure or TypeError saying which field is wrong, never with a secret.
  */
 export function registrationIn(body: JsonObject, typeNumbers: TypeNumbers, manager: Manager): Registration {
   const { appid, appsecret, tasks } = body;
@@ -17,6 +18,8 @@ export function registrationIn(body: JsonObject, typeNumbers: TypeNumbers, manag
   if (typeof appsecret !== 'string' || appsecret === '') {
     throw badRequest('appsecret is required, and must be a string');
   }
+  // The manager calls it secret, a name that callers of this contract do not know.
+  assertNoStrayCharacter('appsecret', appsecret);
   const app = { appid, secret: appsecret, ...accessTokenIn(body) };
   if (tasks === undefined || tasks === null) return { ...app, tasks: [] };
   if (!Array.isArray(tasks)) throw badRequest(`tasks must be an array, got ${describeKind(tasks)}`);

@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { isUint8Array } from 'node:util/types';
 import { describeKind } from '../../core/redact.js';
+import { assertNoStrayCharacter } from '../../core/stray-characters.js';
 
 /**
  * 32 bytes that nobody can guess, as they are or as text: 64 hex digits, 44 characters of base64, or 43 of base64url
@@ -57,6 +58,7 @@ export class EncryptionKeys {
 /** A key id says nothing of the key, and follows from it, so that nobody has to name keys or can name them wrongly. */
 function namedKey(key: unknown, name: string): NamedKey {
   const bytes = bytesOf(key);
+  if (typeof key === 'string') assertNoStrayCharacter(name, key);
   if (bytes?.length !== KEY_BYTES) throw new TypeError(`${name} must be ${KEY_FORMS}, got ${describeKey(key)}`);
   // A copy, and one that neither `inspect` nor JSON shows.
   const secret = createSecretKey(bytes);

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { readFields } from '../../core/assert-options.js';
 import { type Clock, systemClock } from '../../core/clock.js';
 import type { JsonObject } from '../../core/json.js';
 import { describeValue } from '../../core/redact.js';
@@ -57,11 +58,12 @@ export class FileStore implements TokenStore {
     if (typeof directory !== 'string' || directory === '') {
       throw new TypeError(`directory must be a non-empty string, got ${describeValue(directory)}`);
     }
+    const { clock = systemClock } = readFields<FileStoreOptions>(options, ['clock'], 'the options of FileStore');
     this.#root = resolve(directory);
     if (isSomethingElse(this.#root)) {
       throw new TypeError(`directory must be the path of a directory, got that of a file: ${describeValue(directory)}`);
     }
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = clock;
     this.#temporary = new TemporaryFiles(this.#root);
     this.#changes = new ChangeLog(this.#root);
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { assertNames } from '../../core/assert-options.js';
+import { readFields } from '../../core/assert-options.js';
 import type { JsonObject } from '../../core/json.js';
 import type { Due, Lease, StoredDocument, TokenStore } from '../../core/store.js';
 import { ChangeSubscription } from './change-subscription.js';
@@ -65,8 +65,8 @@ export class RedisStore implements TokenStore {
    * @throws TypeError when it is no such client, or an option is not what it must be.
    */
   constructor(client: RedisClient, options: RedisStoreOptions = {}) {
-    assertNames(options, ['prefix'], 'the options of RedisStore');
-    const { prefix = 'wechat-token-manager' } = options;
+    const given = readFields<RedisStoreOptions>(options, ['prefix'], 'the options of RedisStore');
+    const { prefix = 'wechat-token-manager' } = given;
     this.#keys = new RedisKeys(prefix);
     const driver = driverOf(client);
     this.#connection = new RedisConnection(driver);

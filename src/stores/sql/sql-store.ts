@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import { assertNames } from '../../core/assert-options.js';
+import { readFields } from '../../core/assert-options.js';
 import { type Clock, systemClock } from '../../core/clock.js';
 import type { JsonObject } from '../../core/json.js';
 import { describeKind, describeWord } from '../../core/redact.js';
@@ -105,10 +105,11 @@ export class SqlStore implements TokenStore {
    */
   // biome-ignore lint/suspicious/noExplicitAny: what other tables it knows does not matter, and no other type says so.
   constructor(kysely: Kysely<any>, options: SqlStoreOptions = {}) {
-    assertNames(options, ['table', 'dialect', 'listen', 'clock'], 'the options of SqlStore');
-    const { table = DEFAULT_TABLE, listen, clock = systemClock } = options;
+    const names = ['table', 'dialect', 'listen', 'clock'] as const;
+    const given = readFields<SqlStoreOptions>(options, names, 'the options of SqlStore');
+    const { table = DEFAULT_TABLE, listen, clock = systemClock } = given;
     assertTable(table);
-    const dialect = dialectFor(kysely, options.dialect);
+    const dialect = dialectFor(kysely, given.dialect);
     if (listen !== undefined && (typeof listen !== 'function' || dialect !== 'postgres')) {
       throw new TypeError(`listen must be a function, for PostgreSQL only, got ${describeKind(listen)} for ${dialect}`);
     }

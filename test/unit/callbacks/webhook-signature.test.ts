@@ -165,7 +165,9 @@ describe('misuse', () => {
 
   test.each<[unknown, string]>([
     [BYTES.toString('base64'), `secret ${form} a string`],
-    [`whsec_${BYTES.toString('base64')}\n`, `secret ${form} a string`],
+    [`whsec_${BYTES.toString('base64')}\n`, 'secret must not end with white space (U+000A)'],
+    [`'whsec_${BYTES.toString('base64')}'`, 'secret must not be in quotation marks'],
+    [`\u200bwhsec_${BYTES.toString('base64')}`, 'secret must not begin with an invisible character (U+200B)'],
     ['whsec_', `secret ${form} a string`],
     [`whsec_${'Q0FOQVJZ'.repeat(2)}`, `secret ${form} 12 bytes`],
     [new Uint8Array(23), `secret ${form} 23 bytes`],

@@ -136,6 +136,15 @@ describe('a store', () => {
   );
 });
 
+it.each([
+  ['"redis://:CANARY@a.test"', '--store must not be in quotation marks'],
+  ["'postgres://u:CANARY@a.test/db'", '--store must not be in quotation marks'],
+  ['redis://:CANARY@a.test\u200b', '--store must not end with an invisible character (U+200B)'],
+  ['\ufeffmysql://u:CANARY@a.test/db', '--store must not begin with an invisible character (U+FEFF)'],
+])('a URL with more around it is not taken for a directory of that name: %#', (text, message) => {
+  expect(refusal(text)).toBe(message);
+});
+
 describe('a URL that is cut up in the wrong place', () => {
   it.each([
     'redis://:CAN#ARY@a.test',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { assertNoCycle } from '../../../src/core/dependencies.js';
+import { assertNoCycle, dependenciesOf } from '../../../src/core/dependencies.js';
 import type { Refresher } from '../../../src/core/refresher.js';
 import type { TokenKey } from '../../../src/core/token-key.js';
 
@@ -83,5 +83,90 @@ describe('assertNoCycle', () => {
   ])('what is no key is a TypeError: %#', (dependency, message) => {
     expect(() => check(key('a'), { a: [dependency] })).toThrow(TypeError);
     expect(() => check(key('a'), { a: [dependency] })).toThrow(message);
+  });
+});
+
+const naming = (result: unknown): Refresher =>
+  ({ type: 'a', dependsOn: () => result, refresh: () => Promise.reject() }) as unknown as Refresher;
+const leaves = (count: number): TokenKey[] => Array.from({ length: count }, (_, index) => key('b', `s${index}`));
+
+describe('dependenciesOf', () => {
+  test('there are none without dependsOn, and where it returns nothing', () => {
+    expect(dependenciesOf(key('a'), undefined)).toEqual([]);
+    expect(dependenciesOf(key('a'), naming(undefined))).toEqual([]);
+    expect(dependenciesOf(key('a'), naming(null))).toEqual([]);
+  });
+
+  test('they are copies of what dependsOn named, without fields of its own', () => {
+    const named = { appid: 'wx1', type: 'b', subject: 's', extra: 'x' };
+    expect(dependenciesOf(key('a'), naming([named]))).toEqual([{ appid: 'wx1', type: 'b', subject: 's' }]);
+  });
+
+  test.each([
+    [63, true],
+    [64, true],
+    [65, false],
+  ])('%i of them are accepted: %s', (count, accepted) => {
+    const named = () => dependenciesOf(key('a'), naming(leaves(count)));
+    if (accepted) expect(named()).toHaveLength(count);
+    else expect(named).toThrow('dependsOn of a failed: its result must have at most 64 members, got 65');
+  });
+
+  test.each<[unknown, string]>([
+    ['CANARY', 'dependsOn of a failed: its result must be an array, got a string'],
+    [Promise.resolve([]), 'dependsOn of a failed: its result must be an array, got an object'],
+    [new Set([key('b')]), 'dependsOn of a failed: its result must be an array, got an object'],
+    // biome-ignore lint/suspicious/noSparseArray: the hole is what is refused.
+    [[key('b'), , key('c')], 'dependsOn of a failed: its result must be an array without holes'],
+    [['b'], 'a key that dependsOn of a names must be an object, got a string'],
+    [
+      [Object.defineProperty({}, 'type', { get: () => fail() })],
+      'a key that dependsOn of a names: type cannot be read',
+    ],
+  ])('a result that is no array of keys is a TypeError of ours: %#', (result, message) => {
+    expect(() => dependenciesOf(key('a'), naming(result))).toThrow(new TypeError(message));
+  });
+});
+
+function fail(): never {
+  throw new Error('CANARY');
+}
+
+describe('the whole of what a key depends on', () => {
+  /** A key with 16 dependencies, each of which has some of its own, which end it. */
+  const wide = (each: number) => {
+    const edges = new Map<string, TokenKey[]>([['a', leaves(16)]]);
+    return (type: string): Refresher =>
+      ({
+        type,
+        dependsOn: ({ type: of, subject }: TokenKey) =>
+          of === 'b' ? leaves(each).map(({ subject: end }) => key('c', `${subject}.${end}`)) : (edges.get(of) ?? []),
+        refresh: () => Promise.reject(),
+      }) as unknown as Refresher;
+  };
+
+  test.each([
+    [14, true], // 1 + 16 + 224 = 241
+    [15, false], // 1 + 16 + 240 = 257
+  ])('with %i dependencies of each of 16 is accepted: %s', (each, accepted) => {
+    const check = () => assertNoCycle(key('a'), wide(each));
+    if (accepted) expect(check).not.toThrow();
+    else expect(check).toThrow(/^dependsOn of \w leads to more than 256 keys$/);
+  });
+
+  test('is followed once where many lead to the same key, so that layers do not multiply', () => {
+    let asked = 0;
+    const layered = (type: string): Refresher =>
+      ({
+        type,
+        dependsOn: () => {
+          asked += 1;
+          const layer = Number(type.slice(1));
+          return layer === 12 ? [] : [key(`l${layer + 1}`), key(`l${layer + 1}`, 's')];
+        },
+        refresh: () => Promise.reject(),
+      }) as unknown as Refresher;
+    expect(() => assertNoCycle(key('l0'), layered)).not.toThrow();
+    expect(asked).toBe(25);
   });
 });

@@ -215,3 +215,18 @@ test('the refresh token of a grant whose getter throws is left out, and what it 
   };
   expect(savedToken(grant, 1)).toBeUndefined();
 });
+
+test.each<[unknown, string]>([
+  [new Map([['CANARY', 1]]), "a grant's result must be an object with fields of its own, got an instance of a class"],
+  [Promise.resolve({ CANARY: 1 }), "a grant's result must be an object with fields of its own, got an instance"],
+  [{ user: Promise.resolve('CANARY') }, 'a grant\'s result must be JSON, but "user" is an instance of a class without'],
+])('an answer of which nothing would be stored is refused: %#', (result, message) => {
+  expect(refusal(() => stored({ result }))).toContain(message);
+});
+
+test('an answer is stored as JSON has it where JSON leaves something out', () => {
+  expect(stored({ result: { at: new Date(0), f: () => 1, n: Number.NaN } }).result).toEqual({
+    at: '1970-01-01T00:00:00.000Z',
+    n: null,
+  });
+});

@@ -133,7 +133,9 @@ describe('the constructor', () => {
     ['no key', { keys: [] }, 'keys must hold at least one key, got an empty array'],
     ['the same key twice', { keys: [A, B, Buffer.from(A, 'hex')] }, 'keys[2] must be another key, got that of keys[0]'],
     ['a short text', { keys: [A, short] }, `keys[1] must be ${form}, got a string of 60 characters`],
-    ['a line of text', { keys: [`${A}\n`] }, `keys[0] must be ${form}, got a string of 65 characters`],
+    ['a line of text', { keys: [`${A}\n`] }, 'keys[0] must not end with white space (U+000A)'],
+    ['a key in quotation marks', { keys: [A, `"${B}"`] }, 'keys[1] must not be in quotation marks'],
+    ['an invisible character', { keys: [`\ufeff${A}`] }, 'keys[0] must not begin with an invisible character (U+FEFF)'],
     ['text that is no hex', { keys: [`${A.slice(1)}x`] }, `keys[0] must be ${form}, got a string of 64 characters`],
     [
       'base64 without padding',

@@ -136,6 +136,41 @@ describe('asking a server that lets everybody in', () => {
     });
   });
 
+  describe('a secret that was copied with too much', () => {
+    const strays: [string, string][] = [
+      [`"${APP_SECRET}"`, 'must not be in quotation marks'],
+      [`${APP_SECRET}\u200b`, 'must not end with an invisible character (U+200B)'],
+      [`\u0001${APP_SECRET}`, 'must not begin with a control character (U+0001)'],
+    ];
+
+    it.each(strays)('is refused before the server is asked, and the place is named: %#', async (secret, words) => {
+      const answers = [
+        [await command(`register ${APPID}`, { env: { WECHAT_TOKENS_SECRET: secret } }), 'WECHAT_TOKENS_SECRET'],
+        [await command(`register ${APPID}`, { input: `${secret}\n` }), 'the secret on standard input'],
+        [
+          await command(`register ${APPID} --secret-file ${fileWith(`\ufeff${secret}\r\n`)}`),
+          '--secret-file: what it holds',
+        ],
+        [
+          await command(`refresh ${APPID} access_token --stale-file -`, { input: secret }),
+          '--stale-file: what it holds',
+        ],
+      ] as const;
+      for (const [{ code, out, err }, place] of answers) {
+        expect({ code, out, err }).toEqual({ code: 2, out: '', err: `${PREFIX}${place} ${words}\n` });
+      }
+      const asked = await command(`register ${APPID}`, {
+        input: `${secret.replace(/[\u0001\u200b]/, '\u200b')}\r`,
+        asks: true,
+      });
+      expect({ code: asked.code, err: asked.err }).toEqual({
+        code: 2,
+        err: expect.stringContaining('the secret must not '),
+      });
+      expect(await tasks()).toEqual([]);
+    });
+  });
+
   describe('get', () => {
     it('prints the token and nothing else', async () => {
       await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] });
@@ -367,5 +402,11 @@ describe('asking a server that wants a key', () => {
       expect(result.err).not.toContain(reader.key.slice(13));
     }
     expect((await command(`list --key-file ${fileWith('')}`)).err).toContain('--key-file must hold an API key');
+    const quoted = await command('list', { env: { WECHAT_TOKENS_KEY: `"${reader.key}"` } });
+    expect(quoted.err).toBe(`${PREFIX}WECHAT_TOKENS_KEY must not be in quotation marks\n`);
+    const invisible = await command(`list --key-file ${fileWith(`${reader.key}\u200b`)}`);
+    expect(invisible.err).toBe(
+      `${PREFIX}--key-file: what it holds must not end with an invisible character (U+200B)\n`,
+    );
   });
 });

@@ -289,13 +289,13 @@ describe('with the token in memory', () => {
   test('options that throw make get and getRecord reject, and not throw', async () => {
     const { world, tokens } = await warm();
     await using _world = world;
-    const failure = new Error('the options are not to be read');
     const options = {
       get subject(): string {
-        throw failure;
+        throw new Error('the options are not to be read');
       },
     };
-    for (const [, call] of calls) await expect(call(tokens, options as never)).rejects.toBe(failure);
+    const error = new TypeError('the options of this call: subject cannot be read');
+    for (const [, call] of calls) await expect(call(tokens, options as never)).rejects.toThrow(error);
   });
 
   test.each<[string, object]>([

@@ -143,6 +143,10 @@ test.each<[string, () => JsonObject | Promise<JsonObject>]>([
   ['rejects', () => Promise.reject(new Error('CANARY'))],
   ['returns nothing', () => undefined as never],
   ['never settles', () => new Promise(() => {})],
+  ['returns a Map', () => new Map([['refresh_token', 'CANARY']]) as never],
+  ['returns a promise in a promise', async () => [Promise.resolve('CANARY')] as never],
+  ['returns a refresh token with a line feed', () => ({ refresh_token: 'CANARY\n' })],
+  ['returns a verify ticket in quotation marks', () => ({ component_verify_ticket: '"CANARY"' })],
 ])('a params function that %s costs its own key only, and is tried again', async (_name, params) => {
   await using world = new World();
   const tokens = world.manager();
@@ -172,4 +176,42 @@ test('keys with a subject are kept apart, as tasks and on demand', async () => {
   await tokens.unregister(APPID, TYPE, { subject: 'openid-1' });
   expect(tokens.hasTask(APPID, TYPE, { subject: 'openid-1' })).toBe(false);
   expect(await tokens.get(APPID, TYPE)).toBe(own);
+});
+
+test.each<[string, (params: JsonObject) => JsonObject, RegExp]>([
+  ['a Map', () => new Map() as never, /^the params function must return an object, got an instance of a class without/],
+  [
+    'a refresh token with a line feed',
+    () => ({ refresh_token: 'CANARY\n' }),
+    /^the answer of the params function\.refresh_token must not end with white space \(U\+000A\)$/,
+  ],
+])('what is wrong with %s in params is said in the error', async (_name, params, message) => {
+  await using world = new World();
+  const tokens = world.manager();
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params: () => params({}) }] });
+  await expect(tokens.get(APPID, TYPE)).rejects.toThrow(message);
+  expect(world.wechat.calls).toBe(0);
+});
+
+test('dependencies without an end that a restored task has are INPUT_MISSING, and the process goes on', async () => {
+  await using world = new World();
+  const typed = (dependsOn: (key: TokenKey) => readonly TokenKey[]) =>
+    defineRefresher({ type: 'a', dependsOn, refresh: async () => ({ value: 'x', expiresInSeconds: 60 }) });
+  const first = world.manager({ refreshers: [world.wechat, typed(() => [])] as never });
+  await first.register({ appid: APPID, secret: SECRET, tasks: [TYPE, 'a' as never] });
+  await first.close();
+  let serial = 0;
+  const endless = typed(({ appid }) => [{ appid, type: 'a', subject: `s${serial++}` }]);
+  const second = world.manager({ refreshers: [world.wechat, endless] as never });
+  const reasons: string[] = [];
+  second.on('refreshFailed', ({ error }) => void reasons.push(`${error.code} ${error.message}`));
+  await second.start();
+  await world.clock.advance(60_000);
+  expect(serial).toBeLessThan(1_000);
+  expect(reasons.length).toBeGreaterThan(0);
+  expect(reasons[0]).toMatch(
+    /^INPUT_MISSING a lacks what it depends on: dependsOn of a leads through more than 16 keys/,
+  );
+  await expect(second.get(APPID, 'a' as never)).rejects.toThrow('dependsOn of a leads through more than 16 keys');
+  expect(await second.get(APPID, TYPE)).toBe('token-1');
 });

@@ -184,11 +184,16 @@ describe('PUT and DELETE /apps/:appid', () => {
     ['{"tasks":[7]}', APPID, 400],
     ['{"tasks":["no_such_type"]}', APPID, 400],
     ['{"secret":""}', APPID, 400],
+    ['{"secret":"CANARY\\n"}', APPID, 400],
+    ['{"secret":"\\"CANARY\\""}', APPID, 400],
+    ['{"tasks":[{"type":"access_token","params":{"refresh_token":" CANARY"}}]}', APPID, 400],
     ['[', APPID, 400],
     ['', APPID, 400],
   ])('%s for %s is %i, and nothing has changed', async (body, appid, status) => {
     await using world = await registered();
-    expect((await world.ask(`/apps/${appid}`, { method: 'PUT', body })).status).toBe(status);
+    const answer = await world.ask(`/apps/${appid}`, { method: 'PUT', body });
+    expect(answer.status).toBe(status);
+    expect(JSON.stringify(answer.body)).not.toContain('CANARY');
     expect(world.tokens.hasTask(APPID, 'access_token')).toBe(true);
   });
 });

@@ -34,6 +34,12 @@ describe('POST /registe', () => {
     [{ appid: APPID }, 'appsecret is required, and must be a string'],
     [{ appid: APPID, appsecret: '' }, 'appsecret is required, and must be a string'],
     [{ appid: 7, appsecret: SECRET }, 'appid is required, and must be a string'],
+    [{ ...APP, appsecret: `${SECRET}\n` }, 'appsecret must not end with white space (U+000A)'],
+    [{ ...APP, appsecret: `"${SECRET}"` }, 'appsecret must not be in quotation marks'],
+    [
+      { ...APP, tasks: [{ type: 0, notify: 'https://app.example/CANARY ' }] },
+      'notify must not end with white space (U+0020)',
+    ],
     [{ appid: '../x', appsecret: SECRET }, 'appid must be 1 to 64 characters of A-Z a-z 0-9 _ . @ -, got "../x"'],
     [{ ...APP, tasks: {} }, 'tasks must be an array, got an object'],
     [{ ...APP, tasks: [0] }, 'tasks[0] must be an object, got a number'],

@@ -114,3 +114,16 @@ test("an app's secret opens no other app, and creates none", async () => {
   expect((await world.ask(`/wx-other/wechat/token/get?secret=${SECRET}`, { peer })).status).toBe(401);
   expect((await world.ask('/wechat/app/create?appid=wx-new&secret=s', { peer })).status).toBe(401);
 });
+
+test.each([
+  [`appid=${APPID}&secret=CANARY%0A`, undefined, 'secret must not end with white space (U+000A)'],
+  [`appid=${APPID}&secret=%22CANARY%22`, undefined, 'secret must not be in quotation marks'],
+  ['', `appid=${APPID}&secret=+CANARY`, 'secret must not begin with white space (U+0020)'],
+  ['', `{"appid":"${APPID}","secret":"\\ufeffCANARY"}`, 'secret must not begin with an invisible character (U+FEFF)'],
+])('a secret that was copied with too much creates no app: %#', async (query, body, errmsg) => {
+  await using world = new HttpWorld({ contracts: ['wetoken'] });
+  const posted = body === undefined ? {} : { method: 'POST', body };
+  const answer = await world.ask(`/wechat/app/create?${query}`, posted);
+  expect([answer.status, answer.body]).toEqual([200, { errcode: 400, errmsg }]);
+  expect((await world.store.get([`app/${APPID}`]))[0]).toBeUndefined();
+});

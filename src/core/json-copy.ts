@@ -1,0 +1,89 @@
+import { isJsonObject, type JsonObject } from './json.js';
+import { describeValue } from './redact.js';
+
+/** The bounds of an object that is kept as JSON. */
+export interface JsonBounds {
+  readonly maxLength: number;
+  readonly maxDepth: number;
+}
+
+/** Says why an object cannot be kept as JSON, in words of ours and with nothing of its content but names of fields. */
+class NotJson extends TypeError {}
+
+type Loss = (holder: unknown, key: string, member: unknown) => string | undefined;
+
+const EMPTY_INSTANCE = 'an instance of a class without fields of its own, such as a promise or a Map';
+
+/**
+ * Returns a copy of an object as JSON keeps it. What JSON would turn into something else without a word is refused: a
+ * promise that was not awaited, a `Map`, a `Set` and other instances without fields of their own become `{}`, functions
+ * disappear, holes of arrays, `NaN`, infinities and invalid dates become `null`. A valid `Date` is kept as its text.
+ *
+ * @param name - what the object is called in messages.
+ * @throws TypeError naming the field.
+ */
+export function jsonCopy(name: string, value: object, { maxLength, maxDepth }: JsonBounds): JsonObject {
+  const text = jsonText(name, value, lostMember);
+  if (text.length > maxLength) {
+    throw new NotJson(`${name} must be at most ${maxLength} characters of JSON, got ${text.length}`);
+  }
+  const copy = JSON.parse(text) as JsonObject;
+  if (!isAtMostDeep(copy, maxDepth)) {
+    throw new NotJson(`${name} must be at most ${maxDepth} objects and arrays deep`);
+  }
+  return copy;
+}
+
+/**
+ * Returns an object as JSON text. Only instances that become `{}` are refused, since they are never what was meant.
+ *
+ * @throws TypeError naming the field.
+ */
+export function jsonTextOf(name: string, value: object): string {
+  return jsonText(name, value, (_holder, _key, member) => (isEmptyInstance(member) ? EMPTY_INSTANCE : undefined));
+}
+
+/** Tells a promise, a `Map` and their like, which become `{}` in JSON, from an object with content, of any realm. */
+export function isEmptyInstance(value: unknown): boolean {
+  if (!isJsonObject(value) || Object.keys(value).length > 0) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype !== null && Object.getPrototypeOf(prototype) !== null;
+}
+
+function jsonText(name: string, value: object, loss: Loss): string {
+  const text = textOf(name, value, loss);
+  if (text?.startsWith('{') === true) return text;
+  throw new NotJson(`${name} must be an object in JSON too`);
+}
+
+function textOf(name: string, value: object, loss: Loss): string | undefined {
+  try {
+    if (isEmptyInstance(value) && !('toJSON' in value)) {
+      throw new NotJson(
+        `${name} must be an object with fields of its own, got an instance of a class without any, such as a promise or a Map`,
+      );
+    }
+    return JSON.stringify(value, function replacer(this: unknown, key: string, member: unknown) {
+      const lost = loss(this, key, member);
+      if (lost === undefined) return member;
+      throw new NotJson(`${name} must be JSON, but ${describeValue(key)} is ${lost}`);
+    });
+  } catch (error) {
+    if (error instanceof NotJson) throw error;
+    throw new NotJson(`${name} must be JSON`);
+  }
+}
+
+/** Returns what a member is that JSON would turn into something else; `undefined` for one that it keeps. */
+function lostMember(holder: unknown, key: string, member: unknown): string | undefined {
+  if (typeof member === 'function' || typeof member === 'symbol') return `a ${typeof member}`;
+  if (typeof member === 'number' && !Number.isFinite(member)) return String(member);
+  if (member === undefined && Array.isArray(holder)) return 'missing';
+  if (member === null && (holder as Record<string, unknown>)[key] !== null) return 'an invalid date';
+  return isEmptyInstance(member) ? EMPTY_INSTANCE : undefined;
+}
+
+function isAtMostDeep(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth > 0 && Object.values(value).every((member) => isAtMostDeep(member, depth - 1));
+}
