@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TokenStore } from '../../src/core/store.js';
 import { type RedisClient, RedisStore } from '../../src/stores/redis/index.js';
 import { testTokenStore } from '../../src/testing/store-contract.js';
 import { CLIENTS, CLUSTER_CLIENTS } from '../support/redis-clients.js';
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
+import { type ScriptCheckingProxy, startScriptCheckingProxy } from '../support/script-checking-proxy.js';
 
 describe.skipIf(!hasRedis())('RedisStore', () => {
   let server: RedisServer;
@@ -35,6 +36,45 @@ describe.skipIf(!hasRedis())('RedisStore on a cluster', () => {
 
   describe.each(CLUSTER_CLIENTS)('with a client of %s', (_, open) => {
     testWith(() => open(server.port));
+  });
+});
+
+describe.skipIf(!hasRedis)('RedisStore behind a proxy that takes only literal keys in scripts', () => {
+  let server: RedisServer;
+  let proxy: ScriptCheckingProxy;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    proxy = await startScriptCheckingProxy(server.port);
+  });
+
+  afterAll(async () => {
+    expect(proxy.refusals).toEqual([]);
+    await proxy[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  describe.each(CLIENTS)('with a client of %s', (_, open) => {
+    testWith(() => open(proxy.port).client);
+  });
+});
+
+describe.skipIf(!hasRedis)('RedisStore behind a proxy that refuses scripts that publish', () => {
+  let server: RedisServer;
+  let proxy: ScriptCheckingProxy;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    proxy = await startScriptCheckingProxy(server.port, { refusesPublish: true });
+  });
+
+  afterAll(async () => {
+    await proxy[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  describe.each(CLIENTS)('with a client of %s', (_, open) => {
+    testWith(() => open(proxy.port).client);
   });
 });
 

@@ -239,7 +239,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     await vi.waitFor(() => expect(told).toEqual(expected), { timeout: 20_000 });
   });
 
-  test('in one round trip a command', async () => {
+  test('in one command each, and two where something is claimed', async () => {
     const { store } = openStore();
     await fill(store);
     await (await store.lease('key/wx3/a', LEASE_MS))?.release();
@@ -261,15 +261,86 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
       return [sent, answer];
     };
     const ids = Array.from({ length: 600 }, (_, index) => `key/wx${index}/a`);
-    const due = { lane: LANE, at: 1 };
+    const due = { lane: 'a', at: 1 };
     for (const id of ids) expect((await tripsOf(() => counted.set(id, {}, 0, { due })))[0]).toBe(1);
-    expect((await tripsOf(() => counted.get(ids)))[0]).toBe(1);
-    const [trips, leases] = await tripsOf(() => counted.claimDue([LANE], ids.length, LEASE_MS));
-    expect([trips, leases.length]).toEqual([1, ids.length]);
+    for (const count of [1, 3, 5, 256]) {
+      await counted.get(ids.slice(0, count));
+      expect((await tripsOf(() => counted.get(ids.slice(0, count))))[0], `${count} documents`).toBe(1);
+    }
+    await counted.get(ids);
+    expect((await tripsOf(() => counted.get(ids)))[0]).toBe(3);
+    expect((await tripsOf(() => counted.claimDue(['a', LANE], 0, LEASE_MS)))[0]).toBe(0);
+    await counted.claimDue(['a'], 48, LEASE_MS);
+    const [trips, leases] = await tripsOf(() => counted.claimDue(['a'], 48, LEASE_MS));
+    expect([trips, leases.length]).toEqual([2, 48]);
+    await counted.claimDue(['b'], 48, LEASE_MS);
+    expect((await tripsOf(() => counted.claimDue(['b'], 48, LEASE_MS)))[0]).toBe(1);
     expect((await tripsOf(async () => leases[0]?.release()))[0]).toBe(1);
-    const [leaseTrips, lease] = await tripsOf(() => counted.lease(ids[0] ?? '', LEASE_MS));
-    expect([leaseTrips, lease?.document?.id]).toEqual([1, ids[0]]);
-    expect(await tripsOf(() => counted.delete(ids[0] ?? '', lease?.document?.version ?? 0))).toEqual([1, true]);
+    const id = leases[0]?.id ?? '';
+    const [leaseTrips, lease] = await tripsOf(() => counted.lease(id, LEASE_MS));
+    expect([leaseTrips, lease?.document?.id]).toEqual([1, id]);
+    expect(await tripsOf(() => counted.delete(id, lease?.document?.version ?? 0))).toEqual([1, true]);
+  });
+
+  test('in whichever lane they are due: a caller that expects another one asks once more', async () => {
+    const { store, prefix } = openStore();
+    const lanes = ['one', 'two', 'three'];
+    const dues = async (): Promise<string[]> => {
+      const held = await Promise.all(lanes.map((lane) => redis.zScore(`{${prefix}}:due:${lane}`, ID)));
+      return lanes.filter((_, index) => held[index] !== null);
+    };
+    let version = (await store.set(ID, {}, 0, { due: { lane: 'one', at: 1 } })) ?? 0;
+    expect(await dues()).toEqual(['one']);
+    version = (await store.set(ID, {}, version, { due: { lane: 'two', at: 1 } })) ?? 0;
+    expect(await dues()).toEqual(['two']);
+    const lease = await store.lease(ID, LEASE_MS);
+    expect(lease?.document?.due?.lane).toBe('two');
+    version = (await store.set(ID, {}, version, { due: { lane: 'three', at: 1 } })) ?? 0;
+    await lease?.release();
+    expect(await redis.zScore(`{${prefix}}:due:three`, ID)).toBe(1);
+    version = (await store.set(ID, {}, version)) ?? 0;
+    expect(await dues()).toEqual([]);
+    version = (await store.set(ID, {}, version, { due: { lane: 'one', at: 1 } })) ?? 0;
+    expect(await store.delete(ID, version)).toBe(true);
+    expect(await dues()).toEqual([]);
+  });
+
+  test('a document that is deleted between the two steps of a claim leaves nothing in the schedule', async () => {
+    const { store, prefix } = openStore();
+    await store.set(ID, {}, 0, { due: { lane: LANE, at: 1 } });
+    await store.set('key/wx2/access_token', {}, 0, { due: { lane: LANE, at: 2 } });
+    const client = createClient({ url: server.url });
+    const send = client.sendCommand.bind(client);
+    let commands = 0;
+    client.sendCommand = (async (args: string[]) => {
+      const answer = await send(args).catch((error: unknown) => Promise.reject(error));
+      // What was found is known; the claim is not sent yet.
+      if (++commands === 1) await redis.del(`{${prefix}}:doc:${ID}`);
+      return answer;
+    }) as typeof client.sendCommand;
+    const claiming = new RedisStore(client, { prefix });
+    onTestFinished(() => claiming.close());
+    await store.claimDue(['warm'], 1, LEASE_MS);
+    expect((await claiming.claimDue([LANE], 5, LEASE_MS)).map(({ id }) => id)).toEqual(['key/wx2/access_token']);
+    expect(await redis.zScore(`{${prefix}}:due:${LANE}`, ID)).toBeNull();
+  });
+
+  test('a claim whose second step fails leaves what it found to the next within a second', async () => {
+    const { store, prefix } = openStore();
+    await store.set(ID, {}, 0, { due: { lane: LANE, at: 1 } });
+    await store.claimDue(['warm'], 1, LEASE_MS);
+    const client = createClient({ url: server.url });
+    const send = client.sendCommand.bind(client);
+    let commands = 0;
+    client.sendCommand = (async (args: string[]) => {
+      if (++commands === 2) throw new Error('cut');
+      return send(args);
+    }) as typeof client.sendCommand;
+    const failing = new RedisStore(client, { prefix });
+    onTestFinished(() => failing.close());
+    await expect(failing.claimDue([LANE], 5, LEASE_MS)).rejects.toMatchObject({ name: 'RedisFailure' });
+    const at = (await redis.zScore(`{${prefix}}:due:${LANE}`, ID)) ?? 0;
+    expect(at - (await store.now())).toBeLessThanOrEqual(1_000);
   });
 
   test('a lease that is asked for twice by the same command is the same', async () => {

@@ -1,7 +1,7 @@
 import { systemClock } from '../../core/clock.js';
 import type { RedisDriver } from './redis-driver.js';
 import { RedisFailure } from './redis-failure.js';
-import type { RedisScript } from './redis-scripts.js';
+import type { RedisScript } from './redis-script.js';
 
 const FIRST_CONNECT_MS = 2_000;
 /** Commands that may wait for a server that has stopped answering, before more are refused. */

@@ -5,15 +5,21 @@ import type { Due, Lease, StoredDocument, TokenStore } from '../../core/store.js
 import { ChangeSubscription } from './change-subscription.js';
 import { dataText, decodeDocument, dueText, ForeignValue, laneName } from './document-text.js';
 import { driverOf } from './driver-of.js';
+import { DueClaims } from './due-claims.js';
 import { warnOfEviction } from './eviction-warning.js';
 import { listIds } from './id-pages.js';
+import { likelyLane, runInLane } from './likely-lane.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisConnection } from './redis-connection.js';
 import { RedisFailure } from './redis-failure.js';
 import { RedisKeys } from './redis-keys.js';
-import { CLAIM, DELETE, GET, LEASE, NOW, RELEASE, type RedisScript, SET } from './redis-scripts.js';
+import type { PublishingScript, RedisScript } from './redis-script.js';
+import { DELETE, LEASE, NOW, RELEASE, readScript, SET } from './redis-scripts.js';
 
 const MOST_CLAIMS = 1_000_000;
+/** How many documents one script reads: each number is a script of its own, so there are few of them. */
+const READ_SIZES = [1, 2, 3, 4, 8, 16, 32, 64, 128, 256];
+const LARGEST_READ = 256;
 
 /**
  * @public
@@ -38,7 +44,8 @@ export interface RedisStoreOptions {
  *
  * How durable a write is, is up to the server: `appendfsync always` survives a crash of the machine, the default of
  * an append-only file may lose the last second. Set `maxmemory-policy` to `noeviction`; with a policy that deletes any key, the
- * process gets a warning `WTM_REDIS_EVICTION`. The scripts need Redis 6 or later.
+ * process gets a warning `WTM_REDIS_EVICTION`. The scripts need Redis 6 or later; every key
+ * in them is a literal `KEYS[n]`, as the proxies of hosted clusters want it.
  *
  * @example
  * ```ts
@@ -55,9 +62,12 @@ export class RedisStore implements TokenStore {
   readonly #connection: RedisConnection;
   readonly #subscription: ChangeSubscription;
   readonly #keys: RedisKeys;
+  readonly #claims: DueClaims;
   /** By each lease that was handed out, the token that says in Redis whose it is. */
   readonly #owners = new WeakMap<Lease, string>();
   #checkedForEviction = false;
+  /** Whether the scripts tell the watchers, as they do unless the server refuses that. */
+  #publishesInScripts = true;
   #closed = false;
 
   /**
@@ -70,6 +80,7 @@ export class RedisStore implements TokenStore {
     this.#keys = new RedisKeys(prefix);
     const driver = driverOf(client);
     this.#connection = new RedisConnection(driver);
+    this.#claims = new DueClaims(this.#keys, (script, keys, args) => this.#run(script, keys, args));
     this.#subscription = new ChangeSubscription(driver, this.#keys.channel);
   }
 
@@ -85,11 +96,9 @@ export class RedisStore implements TokenStore {
   async get(ids: readonly string[]): Promise<(StoredDocument | undefined)[]> {
     this.#assertOpen();
     if (ids.length === 0) return [];
-    const texts = (await this.#run(
-      GET,
-      ids.map((id) => this.#keys.document(id)),
-    )) as unknown[];
-    return ids.map((id, index) => decodeDocument(id, texts[index]));
+    const chunks: (readonly string[])[] = [];
+    for (let start = 0; start < ids.length; start += LARGEST_READ) chunks.push(ids.slice(start, start + LARGEST_READ));
+    return (await Promise.all(chunks.map((chunk) => this.#read(chunk)))).flat();
   }
 
   async set(
@@ -100,30 +109,33 @@ export class RedisStore implements TokenStore {
   ): Promise<number | undefined> {
     const { due, lease } = options;
     const owner = lease?.id === id ? this.#owners.get(lease) : undefined;
-    const version = await this.#runOn(
-      id,
-      SET,
-      [this.#keys.document(id), this.#keys.lease(id), this.#keys.ids],
-      [
+    const lane = due === undefined ? '' : laneName(due.lane);
+    const texts = [dataText(data), dueText(due), due === undefined ? '' : String(due.at), lane];
+    const answer = await runInLane(laneOf(lease, id), (stored) => {
+      const keys = [this.#keys.document(id), this.#keys.lease(id), this.#keys.ids];
+      const lanes = [this.#keys.due(lane), this.#keys.due(stored)];
+      return this.#write(
         id,
-        String(expected),
-        dataText(data),
-        dueText(due),
-        due === undefined ? '' : String(due.at),
-        due === undefined ? '' : laneName(due.lane),
-        owner ?? '',
-        this.#keys.channel,
-      ],
-    );
-    if (version === null) return undefined;
+        SET,
+        [...keys, ...lanes],
+        [id, String(expected), ...texts, stored, owner ?? '', this.#keys.channel],
+      );
+    });
+    if (answer === null) return undefined;
+    const version = Math.abs(Number(answer));
+    if (Number(answer) < 0) this.#publish(`${version} ${id}`);
     // The write counts; a lease that cannot be given back lapses.
     if (owner === undefined) await lease?.release().catch(() => undefined);
-    return Number(version);
+    return version;
   }
 
   async delete(id: string, expected: number): Promise<boolean> {
-    const keys = [this.#keys.document(id), this.#keys.ids];
-    return Number(await this.#runOn(id, DELETE, keys, [id, String(expected), this.#keys.channel])) === 1;
+    const answer = await runInLane(likelyLane(id), (lane) => {
+      const keys = [this.#keys.document(id), this.#keys.ids, this.#keys.due(lane)];
+      return this.#write(id, DELETE, keys, [id, String(expected), lane, this.#keys.channel]);
+    });
+    if (Number(answer) < 0) this.#publish(`0 ${id}`);
+    return Number(answer) !== 0;
   }
 
   async *list(
@@ -151,8 +163,10 @@ export class RedisStore implements TokenStore {
 
   async lease(id: string, ttlMs: number): Promise<Lease | undefined> {
     const owner = randomUUID();
-    const keys = [this.#keys.document(id), this.#keys.lease(id)];
-    const answer = await this.#runOn(id, LEASE, keys, [id, owner, wholeMs(ttlMs)]);
+    const answer = await runInLane(likelyLane(id), (lane) => {
+      const keys = [this.#keys.document(id), this.#keys.lease(id), this.#keys.due(lane)];
+      return this.#runOn(id, LEASE, keys, [id, owner, wholeMs(ttlMs), lane]);
+    });
     if (!Array.isArray(answer)) return undefined;
     return this.#granted(id, owner, answer[0]);
   }
@@ -161,14 +175,13 @@ export class RedisStore implements TokenStore {
     this.#assertOpen();
     if (lanes.length === 0 || !(limit > 0)) return [];
     const owner = randomUUID();
-    const keys = lanes.map((lane) => this.#keys.due(laneName(lane)));
-    const most = String(Math.ceil(Math.min(limit, MOST_CLAIMS)));
-    const answer = (await this.#run(CLAIM, keys, [most, owner, wholeMs(ttlMs)])) as string[];
-    const leases: Lease[] = [];
-    for (let index = 0; index < answer.length; index += 2) {
-      leases.push(this.#granted(answer[index] as string, owner, answer[index + 1]));
-    }
-    return leases;
+    const claimed = await this.#claims.claim({
+      lanes: lanes.map(laneName),
+      limit: Math.ceil(Math.min(limit, MOST_CLAIMS)),
+      owner,
+      ttl: wholeMs(ttlMs),
+    });
+    return claimed.map(({ id, text }) => this.#granted(id, owner, text));
   }
 
   async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
@@ -198,6 +211,39 @@ export class RedisStore implements TokenStore {
     return this.#connection.run(script, [this.#keys.version, ...keys], args);
   }
 
+  async #read(ids: readonly string[]): Promise<(StoredDocument | undefined)[]> {
+    const size = READ_SIZES.find((count) => count >= ids.length) ?? LARGEST_READ;
+    const keys = ids.map((id) => this.#keys.document(id));
+    // A short value stands in the places that are left over.
+    while (keys.length < size) keys.push(this.#keys.version);
+    this.#assertOpen();
+    const texts = (await this.#connection.run(readScript(size), keys)) as unknown[];
+    return ids.map((id, index) => decodeDocument(id, texts[index]));
+  }
+
+  /** Runs a script that changes a document, and where the server refuses it for its PUBLISH, the one without. */
+  async #write(
+    id: string,
+    script: PublishingScript,
+    keys: readonly string[],
+    args: readonly string[],
+  ): Promise<unknown> {
+    if (!this.#publishesInScripts) return this.#runOn(id, script.silent, keys, args);
+    try {
+      return await this.#runOn(id, script.publishing, keys, args);
+    } catch (error) {
+      if (!(error instanceof RedisFailure) || error.code !== 'ERR') throw error;
+      const answer = await this.#runOn(id, script.silent, keys, args).catch(() => Promise.reject(error));
+      this.#publishesInScripts = false;
+      return answer;
+    }
+  }
+
+  /** Tells the watchers of a change by a command of its own. A message that is lost is harmless: they also look. */
+  #publish(message: string): void {
+    this.#connection.send(['publish', this.#keys.channel, message], this.#keys.version).catch(() => undefined);
+  }
+
   /** Runs a script that looks at one document. */
   async #runOn(id: string, script: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     try {
@@ -209,17 +255,26 @@ export class RedisStore implements TokenStore {
   }
 
   #granted(id: string, owner: string, text: unknown): Lease {
-    const keys = [this.#keys.document(id), this.#keys.lease(id)];
+    const document = decodeDocument(id, text);
     const lease: Lease = {
       id,
-      document: decodeDocument(id, text),
+      document,
       release: async () => {
-        await this.#run(RELEASE, keys, [id, owner]);
+        await runInLane(laneOf({ id, document }, id), (lane) => {
+          const keys = [this.#keys.document(id), this.#keys.lease(id), this.#keys.due(lane)];
+          return this.#run(RELEASE, keys, [id, owner, lane]);
+        });
       },
     };
     this.#owners.set(lease, owner);
     return lease;
   }
+}
+
+/** Returns the lane in which a document was due when its lease was granted, or is likely to be. */
+function laneOf(lease: Pick<Lease, 'id' | 'document'> | undefined, id: string): string {
+  const due = lease?.id === id ? lease.document?.due : undefined;
+  return due === undefined ? likelyLane(id) : laneName(due.lane);
 }
 
 function wholeMs(ms: number): string {
