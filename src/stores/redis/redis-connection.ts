@@ -48,7 +48,7 @@ export class RedisConnection {
       this.#answeredAt = systemClock.monotonic();
       return answer;
     } catch (error) {
-      throw RedisFailure.of(error);
+      throw RedisFailure.of(error, args.slice(1));
     } finally {
       this.#waiting -= 1;
     }

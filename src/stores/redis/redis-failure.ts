@@ -1,7 +1,8 @@
 import { memberOf } from '../../core/foreign-objects.js';
+import { foreignMessage, foreignText } from '../../core/foreign-text.js';
 import { StoreFailure } from '../../core/store-failure.js';
 
-/** What Redis answers in capitals, in words. */
+/** The errors that Redis names in capitals, in words. */
 const MEANINGS: Readonly<Record<string, string>> = {
   WRONGPASS: 'Redis refused the name or the password',
   NOAUTH: 'Redis wants a password',
@@ -21,24 +22,43 @@ const MEANINGS: Readonly<Record<string, string>> = {
 };
 
 const CODES = new RegExp(`\\b(${Object.keys(MEANINGS).join('|')})\\b`);
+/**
+ * The tails of replies that repeat something: the operands of an unknown command, which may be those of `HELLO` with the
+ * password, and the place in a script.
+ */
+const REPEATED = /,? (?:with args beginning with:|script: \w+, on @).*$/s;
 
 /**
- * Why Redis did not do what it was asked for. Errors of clients carry the command with all that was to be written, so
- * nothing of them is kept but this.
+ * Says why Redis did not do what it was asked for, with the server's own sentence. Errors of clients also carry the command
+ * with all that was to be written, so nothing else of them is kept.
  */
 export class RedisFailure extends StoreFailure {
   override readonly name: string = 'RedisFailure';
 
-  static of(error: unknown): RedisFailure {
+  /** @param args - the operands of the command, which are removed from the sentence. */
+  static of(error: unknown, args: readonly string[] = []): RedisFailure {
     if (error instanceof RedisFailure) return error;
-    const message = memberOf(error, 'message');
-    const code = memberOf(error, 'code');
-    const text = typeof message === 'string' ? message : '';
+    const text = foreignMessage(error);
     const answer = CODES.exec(text)?.[0];
-    if (answer !== undefined) return new RedisFailure(`${MEANINGS[answer]} (${answer})`, answer);
-    if (typeof code === 'string' && /^[A-Z_]{3,40}$/.test(code))
-      return new RedisFailure(`no connection to Redis (${code})`, code);
+    if (answer !== undefined) return new RedisFailure(describe(MEANINGS[answer] ?? '', answer, text, args), answer);
+    const code = codeOf(error);
+    if (code !== undefined) return new RedisFailure(describe('no connection to Redis', code, text, args), code);
     const word = /^-?([A-Z]{2,24})\b/.exec(text)?.[1];
-    return new RedisFailure(word === undefined ? 'Redis failed' : `Redis failed (${word})`, word);
+    return new RedisFailure(describe('Redis failed', word, text, args), word);
   }
+}
+
+function describe(what: string, code: string | undefined, text: string, args: readonly string[]): string {
+  const sentence = text.replace(REPEATED, '').replace(/^-/, '');
+  const said = foreignText(
+    code !== undefined && sentence.startsWith(`${code} `) ? sentence.slice(code.length + 1) : sentence,
+    args,
+  );
+  const reason = said === '' || said === code ? '' : `: ${said}`;
+  return `${what}${code === undefined ? '' : ` (${code})`}${reason}`;
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = memberOf(error, 'code');
+  return typeof code === 'string' && /^[A-Z_]{3,40}$/.test(code) ? code : undefined;
 }

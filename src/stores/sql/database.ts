@@ -54,11 +54,19 @@ export class Database {
       if (this.#mayBeStuck) await this.#assertCommits();
       return await statement.execute(this.#kysely);
     } catch (error) {
-      const failure = sqlFailure(error);
+      const failure = sqlFailure(error, this.#parametersOf(statement));
       if (this.dialect === 'sqlite' && failure.code === 'BUSY') this.#mayBeStuck = true;
       return { failure };
     } finally {
       if (giveBack !== undefined) setImmediate(giveBack);
+    }
+  }
+
+  #parametersOf(statement: RawBuilder<unknown>): readonly unknown[] {
+    try {
+      return statement.compile(this.#kysely).parameters;
+    } catch {
+      return [];
     }
   }
 

@@ -1,8 +1,10 @@
+import { memberOf } from '../../core/foreign-objects.js';
+import { foreignMessage, foreignText } from '../../core/foreign-text.js';
 import { StoreFailure } from '../../core/store-failure.js';
 
 /**
- * What goes wrong in a database, in words that are the same for all of them. Errors of drivers can hold statements and
- * parameters, and with them tokens, so of those nothing is kept but their code.
+ * Says what goes wrong in a database: in words that are the same for all of them, then in the database's own. Errors of
+ * drivers can hold statements, rows and parameters, and with them tokens, so only the code and the cleaned message are kept.
  */
 export class SqlFailure extends StoreFailure {
   override readonly name: string = 'SqlFailure';
@@ -50,7 +52,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     text: /\b(no such column|has no column)\b/,
   },
   TABLE_EXISTS: {
-    message: 'somebody else is creating the table',
+    message: 'another process is creating the table',
     codes: /^(42P07|42710)$/,
   },
   READ_ONLY: {
@@ -100,23 +102,37 @@ export function tooLarge(): SqlFailure {
   return new SqlFailure('TOO_LARGE', TOO_LARGE);
 }
 
-export function sqlFailure(error: unknown): SqlFailure {
+/*
+ * Two parts of a message repeat a statement or a row: text of the statement after `near`, into which some drivers write the
+ * values, and a value in quotes after a colon, as in `invalid input syntax for type json: "..."`.
+ */
+const NEAR = /\bnear ['"`].*$/s;
+const QUOTED_VALUE = /: ?(['"]).*\1/gs;
+
+/** @param parameters - the values of the statement, which are removed from the message. */
+export function sqlFailure(error: unknown, parameters: readonly unknown[] = []): SqlFailure {
   if (error instanceof SqlFailure) return error;
   const { code, message } = readDriverError(error);
   for (const [kind, { message: text, codes, text: texts }] of Object.entries(KINDS)) {
     if (!codes.test(code) && texts?.test(message) !== true) continue;
-    return new SqlFailure(kind, code === '' ? text : `${text} (${code})`);
+    return new SqlFailure(kind, withMessage(code === '' ? text : `${text} (${code})`, message, parameters));
   }
-  return new SqlFailure(code === '' ? 'DATABASE_FAILED' : code, `the database failed${code && ` with ${code}`}`);
+  const what = `the database failed${code && ` with ${code}`}`;
+  return new SqlFailure(code === '' ? 'DATABASE_FAILED' : code, withMessage(what, message, parameters));
+}
+
+function withMessage(what: string, message: string, parameters: readonly unknown[]): string {
+  const texts = parameters.filter((parameter) => typeof parameter === 'string');
+  const said = foreignText(message.replace(NEAR, 'near [redacted]').replace(QUOTED_VALUE, ': [redacted]'), texts);
+  return said === '' ? what : `${what}: ${said}`;
 }
 
 function readDriverError(error: unknown): { readonly code: string; readonly message: string } {
-  const { code, errcode, message } = (typeof error === 'object' && error !== null ? error : {}) as {
-    readonly code?: unknown;
-    readonly errcode?: unknown;
-    readonly message?: unknown;
-  };
+  const errcode = memberOf(error, 'errcode');
+  const sqlMessage = memberOf(error, 'sqlMessage');
   const named = typeof errcode === 'number' ? SQLITE_CODES[errcode & 0xff] : undefined;
-  const word = named ?? String(code ?? '');
-  return { code: WORD.test(word) ? word : '', message: typeof message === 'string' ? message : '' };
+  const code = memberOf(error, 'code');
+  const word = named ?? (typeof code === 'string' || typeof code === 'number' ? String(code) : '');
+  const message = typeof sqlMessage === 'string' ? sqlMessage : foreignMessage(error);
+  return { code: WORD.test(word) ? word : '', message };
 }

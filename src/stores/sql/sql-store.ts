@@ -74,7 +74,8 @@ export interface SqlStoreOptions {
  * - What Kysely logs of queries holds their parameters, and so tokens.
  *
  * Methods reject with an error named `SqlFailure`, whose code is a word of this store's (`TABLE_MISSING`, `READ_ONLY`,
- * `ACCESS_DENIED`, `UNREACHABLE`, ...) or the database's own. It never holds statements or values.
+ * `ACCESS_DENIED`, `UNREACHABLE`, ...) or the database's own, and whose message ends with what the database said. It never
+ * holds statements or values.
  *
  * @example
  * ```ts

@@ -1,0 +1,45 @@
+import { memberOf } from './foreign-objects.js';
+import { onOneLine } from './redact.js';
+
+const READ_LENGTH = 10_000;
+const SHOWN_LENGTH = 300;
+/** What is shorter occurs in ordinary words, and is no secret by itself. */
+const SHORTEST_HIDDEN = 8;
+const JSON_STRING = /"((?:[^"\\]|\\.){8,})"/g;
+/** The part of a URL that may hold a name and a password, up to the last `@`, since a password may hold one. */
+const CREDENTIALS = /\b([a-z][a-z0-9+.-]*):\/\/\S*@/gi;
+/** The beginning of a JSON object or of an array of them, quoted or not. */
+const JSON_TEXT = /(?:\{\s*\\?["']|\[\s*\{).*$/;
+/** What may be a token, a secret or a hash. Names of hosts and paths have dots and slashes between shorter parts. */
+const LONG_WORD = /[A-Za-z0-9_+=%-]{32,}/g;
+
+/**
+ * Returns what a server or a driver said, fit to be shown: on one line, of at most 300 characters, without credentials in
+ * URLs, JSON, long words, and the values in `hidden`. Of a value that is JSON, the strings in it are removed as well.
+ *
+ * The caller first cuts off what is known to repeat a command or a row.
+ */
+export function foreignText(text: string, hidden: readonly string[] = []): string {
+  const values = hidden.flatMap(partsOf).filter((value) => value.length >= SHORTEST_HIDDEN);
+  values.sort((a, b) => b.length - a.length);
+  // A word that the cut went through may be the beginning of a secret, which nothing below would recognize.
+  const read = text.length > READ_LENGTH ? text.slice(0, READ_LENGTH).replace(/\S+$/, '') : text;
+  const shown = values.reduce((rest, value) => rest.replaceAll(value, '[redacted]'), read);
+  const line = onOneLine(shown)
+    .replace(CREDENTIALS, '$1://[redacted]@')
+    .replace(JSON_TEXT, '[redacted]')
+    .replace(LONG_WORD, '[redacted]');
+  return line.length > SHOWN_LENGTH ? `${line.slice(0, SHOWN_LENGTH - 3)}...` : line;
+}
+
+function partsOf(value: string): string[] {
+  return value.startsWith('{') ? [value, ...[...value.matchAll(JSON_STRING)].map(([, part = '']) => part)] : [value];
+}
+
+/** Returns the message of a driver's error; of one that stands for several, those of the first few that differ. */
+export function foreignMessage(error: unknown): string {
+  const message = memberOf(error, 'message');
+  if (typeof message === 'string' && message !== '') return message;
+  const errors = memberOf(error, 'errors');
+  return Array.isArray(errors) ? [...new Set(errors.slice(0, 4).map(foreignMessage))].filter(Boolean).join('; ') : '';
+}
