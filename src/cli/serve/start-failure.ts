@@ -1,13 +1,13 @@
 import { isTokenError, safeCause } from '../../core/errors.js';
 import { isError } from '../../core/foreign-objects.js';
 
-/** Why a server cannot start though its options are right: one line, for whoever started it. */
+/** Says on one line why a server cannot start though its options are right. */
 export class StartFailure extends Error {
   override readonly name: string = 'StartFailure';
 }
 
 /** Failures of stores whose messages are made to be shown. */
-const TELLING = new Set(['RedisFailure', 'SqlFailure']);
+const TELLING = new Set(['RedisFailure', 'SqlFailure', 'FileFailure']);
 /** What to do, by the code of such a failure. */
 const ADVICE: ReadonlyMap<string, string> = new Map([
   ['UNREACHABLE', 'see whether it runs, and whether it can be reached from here'],
@@ -20,7 +20,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ['TABLE_UNFIT', 'name another one with ?table=, or use the release that made it'],
 ]);
 
-/** A store that does not work: not there, not writable, too slow. */
+/** Returns the failure of a store that does not work: it is missing, not writable or too slow. */
 export function unusableStore(shown: string, error: unknown): StartFailure {
   if (error instanceof StartFailure) return error;
   const cause = isTokenError(error) ? error.cause : error;

@@ -12,6 +12,7 @@ import { listDocuments } from './document-listing.js';
 import { documentPath } from './document-path.js';
 import { encodeDocument, encodeTombstone } from './document-text.js';
 import { hasCode, removeFile } from './durable-file.js';
+import { fileFailure } from './file-failure.js';
 import { takeLease } from './file-lease.js';
 import { TemporaryFiles } from './temporary-files.js';
 import { Turnstile } from './turnstile.js';
@@ -31,7 +32,10 @@ export interface FileStoreOptions {
  * process and of the machine.
  *
  * The directory is created when it is first written to, for its owner alone (directories 0700, files 0600). The file
- * system must have hard links, which every usual one but FAT has. Methods reject with the error of the file system.
+ * system must have hard links, which every usual one but FAT has.
+ *
+ * Where the file system refuses something, methods reject with an error named `FileFailure`. It has the system's `code`, and
+ * a message with the path and the remedy.
  *
  * @example
  * ```ts
@@ -70,13 +74,15 @@ export class FileStore implements TokenStore {
 
   async now(): Promise<number> {
     this.#assertOpen();
-    return this.#temporary.now();
+    return this.#explained(() => this.#temporary.now());
   }
 
   async get(ids: readonly string[]): Promise<(StoredDocument | undefined)[]> {
     this.#assertOpen();
     const places = ids.map((id) => this.#directory(id));
-    return Promise.all(places.map((place) => this.#turnstile.pass(async () => (await place.read()).document)));
+    const read = (place: DocumentDirectory): Promise<StoredDocument | undefined> =>
+      this.#turnstile.pass(async () => (await place.read()).document);
+    return this.#explained(() => Promise.all(places.map(read)));
   }
 
   async set(
@@ -104,11 +110,18 @@ export class FileStore implements TokenStore {
     const { after, limit = Number.POSITIVE_INFINITY } = options;
     let left = limit;
     if (left <= 0) return;
-    for await (const document of listDocuments(this.#root, prefix, after === undefined ? after : documentPath(after))) {
-      yield document;
-      this.#assertOpen();
-      left -= 1;
-      if (left <= 0) return;
+    const documents = listDocuments(this.#root, prefix, after === undefined ? after : documentPath(after));
+    try {
+      for (;;) {
+        const next = await this.#explained(() => documents.next());
+        if (next.done === true) return;
+        yield next.value;
+        this.#assertOpen();
+        left -= 1;
+        if (left <= 0) return;
+      }
+    } finally {
+      await documents.return();
     }
   }
 
@@ -121,7 +134,7 @@ export class FileStore implements TokenStore {
       const { release } = granted;
       try {
         const { document } = await place.read(granted.names);
-        return { id, document, release };
+        return { id, document, release: () => this.#explained(release) };
       } catch (error) {
         await release().catch(() => undefined);
         throw error;
@@ -131,8 +144,10 @@ export class FileStore implements TokenStore {
 
   async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
     this.#assertOpen();
-    await this.#temporary.prepare();
-    const watch = await ChangeWatch.start(this.#root, this.#clock, changed);
+    const watch = await this.#explained(async () => {
+      await this.#temporary.prepare();
+      return ChangeWatch.start(this.#root, this.#clock, changed);
+    });
     const end = async (): Promise<void> => {
       this.#watches.delete(watch);
       await watch.end();
@@ -177,14 +192,23 @@ export class FileStore implements TokenStore {
     });
   }
 
-  /** A directory that was deleted under us is made again by the write after the one that found it missing. */
+  /** Runs a write. A directory that was deleted meanwhile is made again by the write after the one that found it missing. */
   async #write<Result>(work: () => Promise<Result>): Promise<Result> {
-    await this.#temporary.prepare();
+    await this.#explained(() => this.#temporary.prepare());
     try {
-      return await this.#turnstile.pass(work);
+      return await this.#explained(() => this.#turnstile.pass(work));
     } catch (error) {
       if (hasCode(error, 'ENOENT')) this.#temporary.prepareAgain();
       throw error;
+    }
+  }
+
+  /** Rejects with what the file system's error means. */
+  async #explained<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (error) {
+      throw fileFailure(error, this.#root);
     }
   }
 

@@ -1,5 +1,5 @@
 import { FARTHEST_DUE_MS } from '../../core/time-limits.js';
-import { byCount, eachOf } from './redis-script.js';
+import { byCount, eachOf, type ScriptByCount } from './redis-script.js';
 
 /**
  * Finds what is due in `count` lanes, the earliest first, and then what is due so far ahead that it was written before the
@@ -9,7 +9,7 @@ import { byCount, eachOf } from './redis-script.js';
  * What is found is put off for those milliseconds, so that processes that look at the same time find different documents.
  * The claim that follows puts each in its place.
  */
-export const findDueScript = byCount(
+export const findDueScript: ScriptByCount = byCount(
   (count) => `
 local limit = tonumber(ARGV[1])
 local later = digits(now + tonumber(ARGV[2]))
@@ -52,7 +52,7 @@ return answer`,
  *
  * What cannot be leased is put in its place in the schedule, so that no claim looks at it again in vain.
  */
-export const claimScript = byCount(
+export const claimScript: ScriptByCount = byCount(
   (count) => `
 local owner, ttl = ARGV[1], ARGV[2]
 local lapse = now + tonumber(ttl)

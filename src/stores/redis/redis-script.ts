@@ -77,8 +77,11 @@ return ${answer}`;
   return { publishing: script(body + publish), silent: script(`${body}\nreturn '-' .. ${answer}`) };
 }
 
+/** Returns the script for a number of keys. */
+export type ScriptByCount = (count: number) => RedisScript;
+
 /** Returns a function that writes the script for a number of keys once. */
-export function byCount(body: (count: number) => string): (count: number) => RedisScript {
+export function byCount(body: (count: number) => string): ScriptByCount {
   const scripts = new Map<number, RedisScript>();
   return (count) => {
     const known = scripts.get(count) ?? script(body(count));

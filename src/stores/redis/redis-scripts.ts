@@ -1,4 +1,12 @@
-import { byCount, eachOf, type PublishingScript, publishingScript, type RedisScript, script } from './redis-script.js';
+import {
+  byCount,
+  eachOf,
+  type PublishingScript,
+  publishingScript,
+  type RedisScript,
+  type ScriptByCount,
+  script,
+} from './redis-script.js';
 
 export const NOW: RedisScript = script(`return digits(now)`);
 
@@ -95,7 +103,7 @@ if lane then redis.call('ZADD', KEYS[4], at, ARGV[1]) end
 return 1`);
 
 /** Reads documents. KEYS: document..., as many as `count`. */
-export const readScript = byCount(
+export const readScript: ScriptByCount = byCount(
   (count) => `
 local failure
 local function readable(document)

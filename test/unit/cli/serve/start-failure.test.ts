@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { StartFailure, unusableStore } from '../../../../src/cli/serve/start-failure.js';
 import { TokenError } from '../../../../src/index.js';
+import { FileFailure } from '../../../../src/stores/file/file-failure.js';
 import { RedisFailure } from '../../../../src/stores/redis/redis-failure.js';
 import { SqlFailure } from '../../../../src/stores/sql/sql-failure.js';
 
@@ -15,6 +16,7 @@ describe('why a store cannot be used', () => {
       'Redis wants a password (NOAUTH); put it into the URL',
     ],
     [new RedisFailure('Redis is busy', 'BUSY'), 'Redis is busy'],
+    [new FileFailure('no space is left', 'ENOSPC'), /^no space is left$/],
     [
       new SqlFailure('TABLE_UNFIT', 'the table has format 2'),
       /^the table has format 2; name another one with \?table=/,

@@ -1,0 +1,72 @@
+import { isError, memberOf } from '../../core/foreign-objects.js';
+import { onOneLine } from '../../core/redact.js';
+import { StoreFailure } from '../../core/store-failure.js';
+
+/** What is wrong with a path, and what to do about it, by the system's code. */
+const MEANINGS: ReadonlyMap<string, readonly [what: (path: string, root: string) => string, remedy: string]> = new Map([
+  [
+    'EACCES',
+    [
+      (path) => `no permission for ${path}`,
+      'give it to the user that this process runs as, or run all processes as its owner',
+    ],
+  ],
+  ['EROFS', [(path) => `${path} is on a volume that is mounted read-only`, 'mount it for writing, or move the store']],
+  [
+    'ENOSPC',
+    [
+      (_, root) => `no space is left on the volume of ${root}`,
+      'free space, or inodes, or move the store to another volume',
+    ],
+  ],
+  ['EDQUOT', [(_, root) => `the disk quota on the volume of ${root} is used up`, 'free space, or raise the quota']],
+  [
+    'EMFILE',
+    [(path) => `${path} cannot be opened beside so many other files`, 'raise the limit of open files (ulimit -n)'],
+  ],
+  [
+    'ENFILE',
+    [(path) => `${path} cannot be opened beside so many other files`, 'raise the limit of the system (fs.file-max)'],
+  ],
+  ['EIO', [(path) => `the volume failed to read or write ${path}`, 'look at the log of the system']],
+  ['EEXIST', [(path) => `${path} is a file, not a directory`, 'remove it, or move the store']],
+  ['ENOTDIR', [(path) => `${path} is below a file, not below a directory`, 'remove the file, or move the store']],
+  ['ENOENT', [(path) => `${path} has been removed`, 'do not remove files of a store that is in use']],
+]);
+
+/** How the systems say that a volume has no hard links. */
+const LINK_REFUSALS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** Says what the file system refused, where, and what to do about it. `code` is the system's. */
+export class FileFailure extends StoreFailure {
+  override readonly name: string = 'FileFailure';
+}
+
+/**
+ * Returns the failure that a file system's error stands for. Anything else is returned as it is.
+ *
+ * @param root - the directory of the store, named where the error has no path: a write to an open file has none.
+ */
+export function fileFailure(error: unknown, root: string): unknown {
+  const code = memberOf(error, 'code');
+  const syscall = memberOf(error, 'syscall');
+  if (error instanceof FileFailure || !isError(error)) return error;
+  if (typeof code !== 'string' || !/^E[A-Z0-9]{2,20}$/.test(code) || typeof syscall !== 'string') return error;
+  return new FileFailure(describe(code, syscall, pathOf(error, root), onOneLine(root)), code);
+}
+
+function describe(code: string, syscall: string, path: string, root: string): string {
+  const where = `(${code} at ${syscall})`;
+  if (syscall === 'link' && LINK_REFUSALS.has(code)) {
+    return `the volume of ${root} has no hard links ${where}: move the store to one that has them, unlike FAT, exFAT and some network mounts`;
+  }
+  const meaning = MEANINGS.get(code === 'EPERM' ? 'EACCES' : code);
+  if (meaning === undefined) return `the file system refused ${path} ${where}`;
+  const [what, remedy] = meaning;
+  return `${what(path, root)} ${where}: ${remedy}`;
+}
+
+function pathOf(error: unknown, root: string): string {
+  const path = memberOf(error, 'path');
+  return onOneLine(typeof path === 'string' && path !== '' ? path : root);
+}
