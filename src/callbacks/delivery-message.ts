@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject } from '../core/json.js';
 import { type StoredGrant, withValue } from '../core/key-document.js';
+import { secondsLeft, withSecondsLeft } from '../core/lifetime-left.js';
 import { keyId, type TokenKey } from '../core/token-key.js';
 import { withKeyInQuery } from './callback-query.js';
 import type { GuardedRequest } from './guarded-request.js';
@@ -20,10 +21,13 @@ export interface DeliveryMessage {
   readonly now: number;
 }
 
-/** What is sent for a token: WeChat's answer as it came, signed as in https://www.standardwebhooks.com. */
+/**
+ * Returns what is sent for a token: WeChat's answer, with what is left of the token's life at `now`, signed as in
+ * https://www.standardwebhooks.com.
+ */
 export function requestFor(message: DeliveryMessage): GuardedRequest {
   const { key, notify, grant, version, secrets, typeNumbers, now } = message;
-  const body = JSON.stringify(answerOf(key, grant));
+  const body = JSON.stringify(answerOf(key, grant, secondsLeft(grant.expiresAt, now)));
   const signed =
     secrets.length === 0
       ? {}
@@ -49,11 +53,10 @@ function messageId(key: TokenKey, version: number): string {
     .slice(0, 32);
 }
 
-/** A grant that was put may have come without an answer. */
-function answerOf({ type }: TokenKey, { result, value, obtainedAt, expiresAt }: StoredGrant): JsonObject {
-  if (result !== undefined) return withValue(result, value);
-  const lifeSeconds = Math.floor((expiresAt - obtainedAt) / 1_000);
-  return { [FIELDS.get(type) ?? type]: value, expires_in: lifeSeconds };
+/** Returns WeChat's answer, or one made up for a grant that was put without it. */
+function answerOf({ type }: TokenKey, { result, value }: StoredGrant, left: number): JsonObject {
+  if (result !== undefined) return withSecondsLeft(withValue(result, value), value, left);
+  return { [FIELDS.get(type) ?? type]: value, expires_in: left };
 }
 
 /** What WeChat calls a token in its answers, where that is not the name of the type. */

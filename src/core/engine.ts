@@ -127,7 +127,7 @@ export class Engine {
     const isKept = (key: TokenKey): boolean => this.registry.task(key) !== undefined || this.#pushed.isPushed(key.type);
     const cache = new RecordCache(maxCachedRecords, isKept, isShared ? undefined : tasks);
     const isClosing = (): boolean => this.isClosed;
-    const readResult = storedResult(() => this.writer, isClosing);
+    const readResult = storedResult(this.clock, () => this.writer, isClosing);
     this.records = new Records(cache, this.clock, events, times, readResult, this.registry);
     this.#pushed = new PushedTokens({ types, refresherOf, registry: this.registry, cache });
     this.#types = types.filter((type) => !this.#pushed.isPushed(type));

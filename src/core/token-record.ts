@@ -51,7 +51,7 @@ export class TokenRecord {
   }
 
   /**
-   * WeChat's answer as it came, read from the store.
+   * Returns WeChat's answer, read from the store. Its `expires_in` is what is left, in whole seconds, when this is called.
    *
    * @returns `undefined` when there is none, or when a newer record has replaced this one in the store.
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.

@@ -1,3 +1,4 @@
+import { secondsLeft } from '../../core/lifetime-left.js';
 import type { TaskStatus } from '../../core/status.js';
 import { tokenKey } from '../../core/token-key.js';
 import type { TokenRecord } from '../../core/token-record.js';
@@ -175,7 +176,7 @@ function subjectOptions(subject: string | undefined): { readonly subject?: strin
 
 function answerWith({ appid, type, options }: KeyInPath, record: TokenRecord, { engine }: RouteContext): HttpAnswer {
   const { value, expiresAt, version } = record;
-  const expires_in = Math.max(0, Math.floor((expiresAt - engine.clock.now()) / 1_000));
+  const expires_in = secondsLeft(expiresAt, engine.clock.now());
   const body = { appid, type, ...options, value, expires_in, expires_at: expiresAt, version };
   return jsonAnswer(200, body, { ETag: etagOf(record) });
 }

@@ -1,4 +1,5 @@
 import { isJsonObject } from '../../core/json.js';
+import { secondsLeft } from '../../core/lifetime-left.js';
 import { tokenKey } from '../../core/token-key.js';
 import { badRequest, type Call } from '../call.js';
 import { type Failure, olderStatusOf, retryAfterOf } from '../error-status.js';
@@ -115,7 +116,7 @@ async function answerWith(
     errcode: 0,
     errmsg: 'success',
     [field]: value,
-    expires_in: Math.floor((expiresAt - engine.clock.now()) / 1_000),
+    expires_in: secondsLeft(expiresAt, engine.clock.now()),
     expires_date: shanghaiTime(expiresAt),
   });
 }

@@ -118,6 +118,25 @@ describe('a delivery', () => {
     expect(targets.sent.at(-1)?.url.search).toBe(`?shop=7&appid=${APPID}&type=1`);
   });
 
+  it.each([
+    ["WeChat's answer", { ticket: 'T', expires_in: 7_200 }],
+    ['an answer that is made up', undefined],
+  ])('counts in %s what is left of the token at each attempt', async (_, result) => {
+    const told: { readonly left: number; readonly at: number }[] = [];
+    targets.answer = async ({ body }) => {
+      told.push({ left: JSON.parse(body).expires_in, at: world.clock.now() });
+      return { status: 500, body: Buffer.alloc(0) };
+    };
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: 'jsapi_ticket', notify: NOTIFY }] });
+    const obtainedAt = world.clock.now() - 200_000;
+    const grant = { value: 'T', expiresInSeconds: 7_200, obtainedAt };
+    await tokens.put(APPID, 'jsapi_ticket', result === undefined ? grant : { ...grant, result });
+    await world.clock.advance(600_000);
+    expect(told.length).toBeGreaterThan(3);
+    for (const { left, at } of told) expect(left).toBe(Math.floor((obtainedAt + 7_200_000 - at) / 1_000));
+    expect(told.at(-1)?.left).toBeLessThan(6_900);
+  });
+
   it('names the subject, and types without a number by their name', async () => {
     const task = { type: 'wx_card_ticket', subject: 'a&b=c', notify: 'http://shop.test/' } as const;
     await tokens.register({ appid: APPID, secret: SECRET, tasks: [task] });

@@ -93,6 +93,16 @@ test('an answer comes back as it was, whatever its strings are', async () => {
   expect(await record.result()).toEqual(result);
 });
 
+test("an answer's lifetime is what is left when it is asked for", async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  const result = { access_token: 'v', expires_in: 7_200 };
+  const record = await tokens.put(APPID, TYPE, { value: 'v', expiresInSeconds: 7_200, result });
+  expect(await record.result()).toEqual(result);
+  await world.clock.advance(100_001);
+  expect(await record.result()).toEqual({ access_token: 'v', expires_in: 7_099 });
+});
+
 test('a refresher whose dependsOn throws is a TypeError without its text', async () => {
   await using world = new World();
   const refresher = defineRefresher({
