@@ -59,8 +59,7 @@ export function createCallbacks(manager: object, options: CallbackOptions = {}):
     taskRemoved: (key) => deliveries.taskRemoved(key),
     deliver: (key, lease) => deliveries.deliver(key, lease),
     async stop() {
-      await deliveries.stop();
-      await Promise.all([paramsRequests.close(), requests.close()]);
+      await Promise.all([paramsRequests.close(), deliveries.stop().then(() => requests.close())]);
     },
   };
   engine.attach(port);

@@ -125,9 +125,12 @@ export class Delivery {
     return { lane: DELIVERY_LANE, at: Math.max(at, this.#parts.engine.clock.now()) + LEAVE_TO_OTHERS_MS };
   }
 
-  /** The task may have been given another target, or none, while this one waited for its turn. */
+  /**
+   * The task may have been given another target, or none, while this one waited for its turn; and what has not been sent when
+   * the manager is closed is owed to the next one.
+   */
   #isStillWanted(): boolean {
-    return this.#parts.engine.registry.task(this.#key)?.notify === this.notify;
+    return !this.#parts.engine.isClosed && this.#parts.engine.registry.task(this.#key)?.notify === this.notify;
   }
 
   #lookSoon(): number {

@@ -1,15 +1,15 @@
+import { allOf } from './all-of.js';
 import type { CachedRecord } from './cached-record.js';
 import type { CallbackPort } from './callback-port.js';
+import { Closing } from './closing.js';
 import { Deadline } from './deadline.js';
 import { DocumentReader } from './document-reader.js';
 import { EarlyAnswers } from './early-answers.js';
-import { closedError } from './errors.js';
 import type { Events } from './events.js';
 import { Failures } from './failures.js';
 import { flightWork } from './flight-work.js';
 import { GrantWriter } from './grant-writer.js';
 import { HeldTasks, hasParamsFunction } from './held-task.js';
-import { inTurn } from './in-turn.js';
 import { Meters } from './meters.js';
 import type { ResolvedOptions } from './options.js';
 import { PushedTokens } from './pushed-tokens.js';
@@ -52,6 +52,7 @@ const MIN_HELD = 1_000;
 export class Engine {
   readonly events: Events;
   readonly clock: StoreClock;
+  readonly closing: Closing = new Closing();
   readonly store: SupervisedStore;
   readonly reader: DocumentReader;
   readonly registry: Registry;
@@ -121,13 +122,13 @@ export class Engine {
       reader: this.reader,
       registry: this.registry,
       clock: this.clock,
+      closing: this.closing,
       isShared,
       hurryApp: (appid) => this.#scheduling.hurryApp(appid),
     });
     const isKept = (key: TokenKey): boolean => this.registry.task(key) !== undefined || this.#pushed.isPushed(key.type);
     const cache = new RecordCache(maxCachedRecords, isKept, isShared ? undefined : tasks);
-    const isClosing = (): boolean => this.isClosed;
-    const readResult = storedResult(this.clock, () => this.writer, isClosing);
+    const readResult = storedResult(this.clock, () => this.writer, this.closing);
     this.records = new Records(cache, this.clock, events, times, readResult, this.registry);
     this.#pushed = new PushedTokens({ types, refresherOf, registry: this.registry, cache });
     this.#types = types.filter((type) => !this.#pushed.isPushed(type));
@@ -136,11 +137,10 @@ export class Engine {
     this.#unwritten = new UnwrittenGrants(this.writer, this.records, this.clock);
     this.#upstream = upstream(this.clock);
     this.meters.listen(events);
-    const { store: supervised, reader, registry, records, failures, writer } = this;
-    const common = { store: supervised, reader, clock: this.clock, registry, records, failures, writer };
+    const { store: supervised, reader, closing, registry, records, failures, writer } = this;
+    const common = { store: supervised, reader, clock: this.clock, closing, registry, records, failures, writer };
     this.#follower = new StoreFollower({
       ...common,
-      isClosing: () => this.isClosed,
       isPushed: (type) => this.#pushed.isPushed(type),
       reported: (key, value) => this.#onReported(key, value),
       changed: (key) => {
@@ -171,7 +171,6 @@ export class Engine {
       ...common,
       options,
       refresherOf,
-      isClosing,
       follower: this.#follower,
       unwritten: this.#unwritten,
       upstream: this.meters.timed(this.#upstream, this.clock),
@@ -184,7 +183,6 @@ export class Engine {
     this.source = new TokenSource({
       ...common,
       events,
-      isClosing,
       run,
       fetchesWithoutStore: options.fetchesWithoutStore,
       refreshes: this.#refreshes,
@@ -205,7 +203,7 @@ export class Engine {
   }
 
   get isClosed(): boolean {
-    return this.#closed !== undefined;
+    return this.closing.hasBegun;
   }
 
   get callbacks(): CallbackPort | undefined {
@@ -217,7 +215,7 @@ export class Engine {
    */
   attach(callbacks: CallbackPort): void {
     if (this.#callbacks !== undefined) throw new TypeError('callbacks are attached to this manager already');
-    if (this.isClosed) throw closedError();
+    this.closing.assertOpen();
     this.#callbacks = callbacks;
     if (this.#isStarted && this.#refreshes) callbacks.start();
   }
@@ -228,7 +226,7 @@ export class Engine {
 
   /** Reads what the store remembers and begins to keep it fresh. Every call needs it; a failed start is tried again. */
   start(): Promise<void> {
-    if (this.isClosed) return Promise.reject(closedError());
+    if (this.isClosed) return Promise.reject(this.closing.signal.reason);
     this.#started ??= this.#start().catch((error: unknown) => {
       this.#started = undefined;
       throw error;
@@ -243,17 +241,17 @@ export class Engine {
   }
 
   async register(plan: RegistrationPlan): Promise<void> {
-    await this.registrar.register(plan);
+    await this.closing.waitFor(() => this.registrar.register(plan));
     for (const { key } of plan.tasks) this.source.reschedule(key);
   }
 
   async unregister(appid: string, key: TokenKey | undefined): Promise<void> {
     const { cache } = this.records;
     if (key === undefined) {
-      await this.registrar.unregisterApp(appid);
+      await this.closing.waitFor(() => this.registrar.unregisterApp(appid));
       cache.deleteApp(appid);
     } else {
-      await this.registrar.unregisterTask(key);
+      await this.closing.waitFor(() => this.registrar.unregisterTask(key));
       cache.delete(key);
     }
     this.#unwritten.drop(appid, key);
@@ -261,7 +259,7 @@ export class Engine {
 
   /** Stores a grant that was got elsewhere, unless a newer one is stored. */
   put(key: TokenKey, grant: Grant): Promise<CachedRecord> {
-    return this.#puts.put(key, grant, this.deadline());
+    return this.closing.waitFor(() => this.#puts.put(key, grant, this.deadline()));
   }
 
   close(): Promise<void> {
@@ -275,7 +273,7 @@ export class Engine {
     await this.#follower.start();
     this.#isRegistryLoaded = true;
     await this.#follower.loadAll([...this.registry.tasks()].map(({ key }) => key));
-    if (this.isClosed) throw closedError();
+    this.closing.assertOpen();
     this.clock.start();
     this.#unwritten.start();
     this.#isStarted = true;
@@ -285,17 +283,15 @@ export class Engine {
   }
 
   async #close(): Promise<void> {
+    this.closing.begin();
     this.records.cache.close();
-    const deadline = this.deadline(CLOSE_TIMEOUT_MS);
-    if (this.#started !== undefined) await deadline.settles(this.#started, CLOSE_TIMEOUT_MS);
-    const stopped = this.#scheduling.schedule.stop();
-    this.#unwritten.stop();
-    this.clock.stop();
     this.#flights.wakeAll();
-    const underWay = Promise.all([stopped, this.#flights.settled(), this.#callbacks?.stop()]);
-    await deadline.settles(underWay, CLOSE_TIMEOUT_MS);
-    await this.#unwritten.flush();
-    await inTurn([() => this.#follower.stop(), () => this.#upstream.close(), () => this.store.close()]);
+    this.clock.stop();
+    const works = [this.#scheduling.schedule.stop(), this.#callbacks?.stop(), this.closing.settled()];
+    const underWay = Promise.allSettled([this.#started, this.#flights.settled(), ...works]);
+    await this.#unwritten.flush(underWay, this.deadline(CLOSE_TIMEOUT_MS));
+    // The end of the watch comes first, so that the store is closed after it.
+    await allOf([this.#follower.stop(), this.#upstream.close(), this.store.close()]);
   }
 
   /** What has to be known of these keys, and of what they depend on, before they are refreshed. */

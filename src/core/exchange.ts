@@ -1,7 +1,8 @@
 import type { Allowances } from './allowance.js';
 import { ask, StaleDependency } from './attempt.js';
 import type { CachedRecord } from './cached-record.js';
-import { closedError, isTokenError, TokenError } from './errors.js';
+import type { Closing } from './closing.js';
+import { isTokenError, TokenError } from './errors.js';
 import type { Failures } from './failures.js';
 import { InvalidGrant, readReturnedGrant } from './given-grant.js';
 import { receivedToken, savedToken, storedGrant } from './grant.js';
@@ -37,7 +38,7 @@ export interface ExchangeParts {
   readonly accessToken: AccessTokenMode;
   /** Whoever announces what is about to be sent waits here, so that answers do not wait long behind announcements. */
   readonly announcing: Slots;
-  readonly isClosing: () => boolean;
+  readonly closing: Closing;
 }
 
 /** What one refresh keeps in mind when it starts again. */
@@ -90,7 +91,7 @@ export class Exchange {
     needs: Needs,
     { refresher, mayReplaceDependencies, answered }: Progress,
   ): Promise<CachedRecord> {
-    const { registry, writer, unwritten, accessToken, store, clock, announcing, isClosing } = this.#parts;
+    const { registry, writer, unwritten, accessToken, store, clock, announcing, closing } = this.#parts;
     const { key, reason } = flight;
     const app = registry.app(key.appid);
     if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
@@ -109,7 +110,7 @@ export class Exchange {
       clock,
       announcing,
     });
-    if (isClosing()) throw closedError();
+    closing.assertOpen();
     let answer: Answer;
     try {
       answer = await this.#ask(flight, refresher, needs, registry.credentials(app, accessToken), spending);

@@ -30,11 +30,14 @@ const MAX_PREPARING = 4;
 
 /** What a flight does: refresh, or look for what others have refreshed. */
 export function flightWork(parts: FlightWorkParts): (flight: Flight<CachedRecord>) => Promise<CachedRecord> {
-  const { options, source, deadline, store, reader, clock } = parts;
+  const { options, source, deadline, store, reader, clock, closing } = parts;
   const { times, accessToken, refreshes, fetchesWithoutStore } = options;
   if (!refreshes) {
     const following = new Following(parts);
-    return (flight) => following.run(flight);
+    return async (flight) => {
+      closing.assertOpen();
+      return following.run(flight);
+    };
   }
   const refresh = new Refresh({
     ...parts,
@@ -47,5 +50,8 @@ export function flightWork(parts: FlightWorkParts): (flight: Flight<CachedRecord
     tokenOf: async (key) => (await source().acquire(key, 0, deadline())).value,
     replaceStale: (key, value) => source().refreshStale(key, value, deadline()),
   });
-  return (flight) => refresh.run(flight);
+  return async (flight) => {
+    closing.assertOpen();
+    return refresh.run(flight);
+  };
 }

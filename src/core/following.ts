@@ -1,7 +1,8 @@
 import type { CachedRecord } from './cached-record.js';
-import { wait } from './clock.js';
+import type { Closing } from './closing.js';
 import { seal } from './document-codec.js';
 import { TokenError } from './errors.js';
+import { pauseFlight } from './flight-pause.js';
 import type { GrantWriter } from './grant-writer.js';
 import { contentWithTrying, type KeyDocument, nextDueAt, reportedGrant } from './key-document.js';
 import type { Records } from './records.js';
@@ -20,7 +21,7 @@ export interface FollowingParts {
   readonly records: Records;
   readonly writer: GrantWriter;
   readonly follower: StoreFollower;
-  readonly isClosing: () => boolean;
+  readonly closing: Closing;
 }
 
 const MAX_ROUNDS = 5;
@@ -48,13 +49,16 @@ export class Following {
     throw refreshDisabled(key, `and the store has no unexpired ${key.type}`);
   }
 
-  /** Tells whoever refreshes that the value is stale, and waits for another one; the same one is the answer where that is refused. */
+  /**
+   * Reports to the process that refreshes that the value is stale, and waits for another one; the same one is the answer where
+   * that is refused.
+   */
   async #replaced(flight: Flight<CachedRecord>, stale: string): Promise<CachedRecord> {
-    const { clock, writer, records, follower, isClosing } = this.#parts;
+    const { clock, writer, records, follower } = this.#parts;
     const { key } = flight;
     const givesUpAt = clock.monotonic() + MAX_WAIT_MS;
     let document = await this.#report(key, stale);
-    while (!isClosing() && clock.monotonic() < givesUpAt) {
+    while (clock.monotonic() < givesUpAt) {
       const { grant } = document;
       if (grant !== undefined && records.isUsableGrant(key, grant)) {
         const isReplaced = grant.value !== stale;
@@ -90,12 +94,9 @@ export class Following {
   }
 
   async #pause(flight: Flight<CachedRecord>): Promise<void> {
-    const { clock } = this.#parts;
-    const controller = new AbortController();
+    const { clock, closing } = this.#parts;
     const ms = LOOK_EVERY_MS.least + clock.random() * LOOK_EVERY_MS.spread;
-    const waited = wait(clock, ms, { ref: true, signal: controller.signal }).catch(() => {});
-    await Promise.race([waited, flight.woken()]);
-    controller.abort();
+    await pauseFlight(flight, clock, closing, ms);
   }
 }
 

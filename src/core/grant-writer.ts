@@ -33,6 +33,8 @@ export interface WriteOptions {
   readonly received?: ReceivedToken | undefined;
   /** What was sent to get it. */
   readonly spent?: Spent | undefined;
+  /** Called after a write that another process has beaten: what it throws ends the writing, with nothing stored. */
+  readonly beforeRetry?: () => void;
 }
 
 const MAX_ROUNDS = 5;
@@ -144,6 +146,7 @@ export class GrantWriter {
         return this.#publish(key, { ...next, version, recordVersion }, inForce, options, isFirst);
       }
       await this.#release(options);
+      options.beforeRetry?.();
       options = withoutLease(options);
       document = await this.read(key);
       const isSettled = document.grant !== undefined && document.grant.obtainedAt >= grant.obtainedAt;

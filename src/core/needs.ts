@@ -1,5 +1,6 @@
 import type { CallbackPort } from './callback-port.js';
 import type { Clock } from './clock.js';
+import type { Closing } from './closing.js';
 import { Deadline } from './deadline.js';
 import { assertNoCycle, dependenciesOf } from './dependencies.js';
 import { isTokenError, safeCause, TokenError, toTokenError } from './errors.js';
@@ -45,6 +46,8 @@ export interface AskingForParams {
 /** Where the needs of a refresh come from. */
 export interface NeedSources {
   readonly clock: Clock;
+  /** Cuts short what is asked for. */
+  readonly closing: Closing;
   /** An ordinary `get`. */
   readonly tokenOf: (key: TokenKey) => Promise<string>;
   readonly hasTask: (key: TokenKey) => boolean;
@@ -88,7 +91,7 @@ export function assertDependencies(key: TokenKey, refresherOf: (type: string) =>
 /**
  * Fetches the dependencies and the params.
  *
- * @throws NeedMissing
+ * @throws NeedMissing, or a `TokenError` with code `CLOSED` once the closing has begun.
  */
 export async function gatherNeeds(
   key: TokenKey,
@@ -111,6 +114,7 @@ export async function gatherNeeds(
     });
     return { params, tokens: new Map(await Promise.all(needed)), urlNotAsked };
   } catch (error) {
+    sources.closing.assertOpen();
     throw new NeedMissing(toTokenError(error, 'INPUT_MISSING', `${key.type} lacks what it depends on`, key));
   }
 }
@@ -159,7 +163,7 @@ function isLack({ code }: TokenError): boolean {
 async function readParams(
   key: TokenKey,
   task: RegisteredTask | undefined,
-  { clock, callbacks }: NeedSources,
+  { clock, closing, callbacks }: NeedSources,
   canDoWithout: boolean,
 ): Promise<JsonObject> {
   const params = task?.params;
@@ -172,8 +176,9 @@ async function readParams(
   const asking = new AbortController();
   try {
     const timeoutMs = typeof params === 'function' ? PARAMS_TIMEOUT_MS : PARAMS_URL_TIMEOUT_MS;
-    answer = await new Deadline(clock, timeoutMs, undefined).race(askFor(params, key, callbacks, asking.signal));
+    answer = await new Deadline(clock, timeoutMs, closing.signal).race(askFor(params, key, callbacks, asking.signal));
   } catch (error) {
+    closing.assertOpen();
     if (canDoWithout) return {};
     if (isTokenError(error) && error.code !== 'TIMEOUT') throw error;
     throw new TokenError('INPUT_MISSING', `${what} failed`, { ...key, cause: safeCause(error) });

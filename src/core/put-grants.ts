@@ -1,4 +1,5 @@
 import type { CachedRecord } from './cached-record.js';
+import type { Closing } from './closing.js';
 import type { Deadline } from './deadline.js';
 import { type GivenGrant, readGivenGrant } from './given-grant.js';
 import { receivedToken, storedGrant } from './grant.js';
@@ -15,6 +16,8 @@ import type { TokenSource } from './token-source.js';
 
 export interface PutGrantsParts {
   readonly clock: StoreClock;
+  /** Once it has begun, nothing is stored any more but what is being written. */
+  readonly closing: Closing;
   readonly registry: Registry;
   readonly writer: GrantWriter;
   readonly source: TokenSource;
@@ -37,14 +40,16 @@ export class PutGrants {
    * Stores a grant, unless a newer one is stored, or one that can still be used and whose scopes include those of this one.
    */
   async put(key: TokenKey, grant: Grant, deadline: Deadline): Promise<CachedRecord> {
-    const { clock, registry, source, writer, pushed, scheduling, wakeWhoWaitsFor } = this.#parts;
+    const { clock, closing, registry, source, writer, pushed, scheduling, wakeWhoWaitsFor } = this.#parts;
     const given = readGivenGrant(grant);
     await source.assertRegistered(key, deadline);
     const stored = this.#stored(key, given, clock.now());
     const received = receivedToken(given, stored);
     const document = await writer.read(key);
+    closing.assertOpen();
     const hadTask = registry.task(key) !== undefined;
-    const held = await writer.write(key, document, stored, { source: 'put', hadTask, received });
+    const beforeRetry = (): void => closing.assertOpen();
+    const held = await writer.write(key, document, stored, { source: 'put', hadTask, received, beforeRetry });
     source.retrySoon(key);
     wakeWhoWaitsFor(key);
     for (const waiting of pushed.keysThatNeed(key)) scheduling.hurry(waiting);

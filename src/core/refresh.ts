@@ -2,11 +2,11 @@ import { StaleDependency } from './attempt.js';
 import { MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
 import type { CachedRecord } from './cached-record.js';
 import type { CallbackPort } from './callback-port.js';
-import { wait } from './clock.js';
 import { Company } from './company.js';
 import type { DocumentReader } from './document-reader.js';
-import { closedError, isTokenError, TokenError } from './errors.js';
+import { isTokenError, TokenError } from './errors.js';
 import { Exchange, type ExchangeParts, type Progress } from './exchange.js';
+import { pauseFlight } from './flight-pause.js';
 import type { RegisteredTask } from './held-task.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
 import type { Meters } from './meters.js';
@@ -198,10 +198,11 @@ export class Refresh {
     task: RegisteredTask | undefined,
     asksParams: boolean,
   ): Promise<Needs> {
-    const { registry, records, writer, clock, tokenOf, refresherOf, callbacks } = this.#parts;
+    const { registry, records, writer, clock, closing, tokenOf, refresherOf, callbacks } = this.#parts;
     assertDependencies(key, refresherOf);
     const sources = {
       clock,
+      closing,
       tokenOf,
       hasTask: (dependency: TokenKey): boolean => registry.task(dependency) !== undefined,
       isPushed: (type: string): boolean => refresherOf(type)?.pushed === true,
@@ -347,16 +348,11 @@ export class Refresh {
   }
 
   async #pause(flight: Flight<CachedRecord>, waitMs: number): Promise<void> {
-    const { clock } = this.#parts;
-    const controller = new AbortController();
-    const options = { ref: flight.urgent, signal: controller.signal };
-    const waited = wait(clock, Math.max(1, Math.ceil(waitMs)), options).catch(() => {});
-    await Promise.race([waited, flight.woken()]);
-    controller.abort();
+    await pauseFlight(flight, this.#parts.clock, this.#parts.closing, Math.max(1, Math.ceil(waitMs)));
   }
 
   #assertOpen(): void {
-    if (this.#parts.isClosing()) throw closedError();
+    this.#parts.closing.assertOpen();
   }
 }
 

@@ -1,5 +1,7 @@
+import { allOf } from './all-of.js';
 import { canonicalJson } from './checksum.js';
 import { type Clock, wait } from './clock.js';
+import type { Closing } from './closing.js';
 import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { TokenError } from './errors.js';
@@ -30,6 +32,8 @@ export interface RegistrarParts {
   readonly reader: DocumentReader;
   readonly registry: Registry;
   readonly clock: Clock;
+  /** Once it has begun, no change begins, and one that loses to another process is not tried again. */
+  readonly closing: Closing;
   /** Whether what is due stands in the store alone, so that a new task has to be written there. */
   readonly isShared: boolean;
   /** The registration of an app was changed: what failed with the one before may work now. */
@@ -59,14 +63,16 @@ export class Registrar {
   readonly #reader: DocumentReader;
   readonly #registry: Registry;
   readonly #clock: Clock;
+  readonly #closing: Closing;
   readonly #isShared: boolean;
   readonly #hurryApp: (appid: string) => void;
   readonly #writing = new Slots(MAX_WRITING);
   readonly #turns = new Turns();
 
-  constructor({ store, reader, registry, clock, isShared, hurryApp }: RegistrarParts) {
+  constructor({ store, reader, registry, clock, closing, isShared, hurryApp }: RegistrarParts) {
     this.#store = store;
     this.#clock = clock;
+    this.#closing = closing;
     this.#reader = reader;
     this.#registry = registry;
     this.#isShared = isShared;
@@ -81,8 +87,7 @@ export class Registrar {
     return this.#exclusively(appid, async () => {
       await this.#deleteAll(`task/${appid}`);
       await this.#deleteOne(appDocumentId(appid));
-      await this.#deleteAll(`key/${appid}`);
-      await this.#deleteAll(`delivery/${appid}`);
+      await allOf([this.#deleteAll(`key/${appid}`), this.#deleteAll(`delivery/${appid}`)]);
       this.#registry.removeApp(appid);
     });
   }
@@ -90,8 +95,7 @@ export class Registrar {
   unregisterTask(key: TokenKey): Promise<void> {
     return this.#exclusively(key.appid, async () => {
       await this.#deleteOne(documentId('task', key));
-      await this.#deleteOne(documentId('key', key));
-      await this.#deleteOne(documentId('delivery', key));
+      await allOf([this.#deleteOne(documentId('key', key)), this.#deleteOne(documentId('delivery', key))]);
       this.#registry.removeTask(key);
     });
   }
@@ -107,6 +111,7 @@ export class Registrar {
   async #underLease(appid: string, work: () => Promise<void>): Promise<void> {
     const lease = await this.#lease(appid);
     try {
+      this.#closing.assertOpen();
       await work();
     } finally {
       await this.#store.release(lease);
@@ -116,10 +121,11 @@ export class Registrar {
   async #lease(appid: string): Promise<Lease> {
     const givesUpAt = this.#clock.monotonic() + LEASE_MS + COMMAND_TIMEOUT_MS;
     for (;;) {
+      this.#closing.assertOpen();
       const lease = await this.#store.lease(appDocumentId(appid), LEASE_MS);
       if (lease !== undefined) return lease;
       if (this.#clock.monotonic() >= givesUpAt) throw contended(`the registration of ${appid}`, appid);
-      await wait(this.#clock, 20 + this.#clock.random() * 80, { ref: true });
+      await wait(this.#clock, 20 + this.#clock.random() * 80, { ref: true, signal: this.#closing.signal });
     }
   }
 
@@ -133,6 +139,8 @@ export class Registrar {
       const changes = await Promise.all(
         ids.map((id, index) => this.#change(id, stored[index], (content) => contentOf(plan, tasks.get(id), content))),
       );
+      // Nothing of it is stored yet, or any more.
+      this.#closing.assertOpen();
       const now = this.#clock.now();
       const changed = new Set(changes.flatMap(({ id, differs }) => (differs ? id : [])));
       const dues = scheduled.map(({ id, lane, taskId }, index) =>
@@ -220,7 +228,7 @@ export class Registrar {
   async #deleteAll(prefix: string): Promise<void> {
     const ids: string[] = [];
     for await (const { id } of this.#store.list(prefix)) ids.push(id);
-    for (const id of ids) await this.#deleteOne(id);
+    await allOf(ids.map((id) => this.#writing.run(() => this.#deleteOne(id))));
   }
 
   async #deleteOne(id: string): Promise<void> {

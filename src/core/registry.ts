@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
+import type { Closing } from './closing.js';
 import { unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
-import { closedError, isTokenError, type TokenError } from './errors.js';
+import { isTokenError, type TokenError } from './errors.js';
 import { type HeldTask, HeldTasks, hasParamsFunction, type RegisteredTask } from './held-task.js';
 import type { JsonObject } from './json.js';
 import { OpenReads } from './open-reads.js';
@@ -153,16 +154,16 @@ export class Registry {
   /**
    * Reads every app and task that is to be held.
    *
-   * @throws a `TokenError` with code `CLOSED` as soon as `isClosing`.
+   * @throws a `TokenError` with code `CLOSED` as soon as the closing begins.
    */
-  async load(isClosing: () => boolean = () => false): Promise<void> {
-    if (!this.holdsAll) return this.#readAgain(isClosing);
+  async load(closing?: Closing): Promise<void> {
+    if (!this.holdsAll) return this.#readAgain(closing);
     const doubtful = new Set(this.#heldIds());
     const listing = this.#openReads.begin();
     try {
       for (const kind of ['app', 'task']) {
         for await (const document of this.#store.list(kind)) {
-          if (isClosing()) throw closedError();
+          closing?.assertOpen();
           const { id, version } = document;
           // A page may have been read before the document was changed or deleted.
           if (listing.judge(id, version) === 'news') {
@@ -177,7 +178,7 @@ export class Registry {
       listing.end();
     }
     for (const id of doubtful) {
-      if (isClosing()) throw closedError();
+      closing?.assertOpen();
       await this.reload(id);
     }
   }
@@ -266,10 +267,10 @@ export class Registry {
     yield* [...this.tasks()].map(({ key }) => documentId('task', key));
   }
 
-  async #readAgain(isClosing: () => boolean): Promise<void> {
+  async #readAgain(closing: Closing | undefined): Promise<void> {
     const ids = [...new Set([...this.#heldIds(), ...(this.#known?.keys() ?? [])])];
     for (let start = 0; start < ids.length; start += BATCH) {
-      if (isClosing()) throw closedError();
+      closing?.assertOpen();
       const batch = ids.slice(start, start + BATCH);
       await Promise.all(batch.flatMap((id) => this.#reading.get(id)?.catch(noop) ?? []));
       await this.#read(batch);

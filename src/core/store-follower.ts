@@ -1,8 +1,8 @@
 import type { CachedRecord } from './cached-record.js';
 import type { Clock, ClockTimer } from './clock.js';
+import type { Closing } from './closing.js';
 import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
-import { closedError } from './errors.js';
 import type { Failures } from './failures.js';
 import type { GrantWriter } from './grant-writer.js';
 import { contentWithGrant, type KeyDocument, readKeyDocument, reportedGrant, withDue } from './key-document.js';
@@ -23,8 +23,8 @@ export interface FollowerParts {
   readonly failures: Failures;
   readonly writer: GrantWriter;
   readonly clock: Clock;
-  /** Tells whether the manager is being closed: then nothing more is read, and nothing is retried. */
-  readonly isClosing: () => boolean;
+  /** Once it has begun, nothing more is read, and nothing is retried. */
+  readonly closing: Closing;
   /** Whether WeChat pushes tokens of this type, so that others may wait for one. */
   readonly isPushed: (type: string) => boolean;
   /** Called when somebody who may not refresh the key himself has seen its value rejected. */
@@ -47,17 +47,17 @@ export class StoreFollower {
   }
 
   async start(): Promise<void> {
-    const { store, registry, isClosing } = this.#parts;
+    const { store, registry, closing } = this.#parts;
     if (store.canWatch) {
       this.#endWatch ??= await store.watch((id, version) => {
         this.#follow(id, version);
       });
       // A watch that begins after the stop would never be ended.
-      if (isClosing()) await this.stop();
+      if (closing.hasBegun) await this.stop();
     } else {
       this.#lookAround();
     }
-    await registry.load(isClosing);
+    await registry.load(closing);
   }
 
   async stop(): Promise<void> {
@@ -72,7 +72,7 @@ export class StoreFollower {
   async loadAll(keys: readonly TokenKey[]): Promise<void> {
     const { store, records } = this.#parts;
     for (let start = 0; start < keys.length; start += BATCH) {
-      if (this.#parts.isClosing()) throw closedError();
+      this.#parts.closing.assertOpen();
       const batch = keys.slice(start, start + BATCH);
       const before = batch.map((key) => records.cache.get(key));
       const documents = await store.get(batch.map((key) => documentId('key', key)));
@@ -121,9 +121,9 @@ export class StoreFollower {
 
   /** Adopts what a read has shown, unless what was adopted since the read began is newer. */
   #adoptRead(key: TokenKey, before: CachedRecord | undefined, document: KeyDocument): CachedRecord | undefined {
-    const { records, isClosing } = this.#parts;
+    const { records, closing } = this.#parts;
     const held = records.cache.get(key);
-    if (isClosing()) return held;
+    if (closing.hasBegun) return held;
     if (held !== before) {
       const { grant, recordVersion } = document;
       // An absence has no version, so it says nothing of a record that was adopted meanwhile.
@@ -184,7 +184,7 @@ export class StoreFollower {
   /** A store that tells of no changes is looked at now and then. */
   #lookAround(): void {
     this.#look?.cancel();
-    if (this.#parts.isClosing()) return;
+    if (this.#parts.closing.hasBegun) return;
     this.#look = this.#parts.clock.setTimer(() => {
       this.#lookAround();
       this.#follow(undefined);
@@ -192,9 +192,9 @@ export class StoreFollower {
   }
 
   #follow(id: string | undefined, version?: number): void {
-    if (this.#parts.isClosing()) return;
+    if (this.#parts.closing.hasBegun) return;
     this.#onChange(id, version).catch(() => {
-      if (this.#parts.isClosing()) return;
+      if (this.#parts.closing.hasBegun) return;
       this.#missed.add(id);
       this.#retry ??= this.#parts.clock.setTimer(() => this.#lookAtMissed(), RETRY_MS);
     });
@@ -209,9 +209,9 @@ export class StoreFollower {
   }
 
   async #onChange(id: string | undefined, version: number | undefined): Promise<void> {
-    const { registry, records, writer, isClosing } = this.#parts;
+    const { registry, records, writer, closing } = this.#parts;
     if (id === undefined) {
-      await registry.load(isClosing);
+      await registry.load(closing);
       await this.loadAll([...records.cache.records()].map(({ key }) => key));
       return;
     }

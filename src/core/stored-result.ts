@@ -1,5 +1,5 @@
 import type { Clock } from './clock.js';
-import { closedError } from './errors.js';
+import type { Closing } from './closing.js';
 import type { GrantWriter } from './grant-writer.js';
 import { withValue } from './key-document.js';
 import { secondsLeft, withSecondsLeft } from './lifetime-left.js';
@@ -10,9 +10,9 @@ import type { ReadResult } from './token-record.js';
  *
  * @param clock - the store's, on which grants have their instants.
  */
-export function storedResult(clock: Clock, writer: () => GrantWriter, isClosed: () => boolean): ReadResult {
+export function storedResult(clock: Clock, writer: () => GrantWriter, closing: Closing): ReadResult {
   return async (key, version) => {
-    if (isClosed()) throw closedError();
+    closing.assertOpen();
     const { grant, recordVersion } = await writer().read(key);
     if (grant?.result === undefined || recordVersion !== version) return undefined;
     const left = secondsLeft(grant.expiresAt, clock.now());

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.js';
-import { safeCause, TokenError } from './errors.js';
+import { Deadline } from './deadline.js';
+import { closedError, safeCause, TokenError } from './errors.js';
 import type { JsonObject } from './json.js';
 import { setPatientTimer } from './patient-timer.js';
 import type { ChangeListener, Due, Lease, StoredDocument, TokenStore } from './store.js';
@@ -16,7 +17,7 @@ type Kind = 'read' | 'write';
 const READS: readonly Command[] = ['now', 'get', 'list', 'watch', 'watch end'];
 const MOST_READS = 64;
 const MOST_WRITES = 16;
-/** Few, and what they give back nobody else would. */
+/** They are few, and give back what would be kept without them. */
 const ALWAYS_TRIED: readonly Command[] = ['watch end', 'release', 'close'];
 
 /** What any number of callers may ask for at the same time. */
@@ -45,6 +46,11 @@ export class SupervisedStore {
   readonly #failing = new Set<Kind>();
   readonly #gates: Readonly<Record<Kind, StoreGate>>;
   readonly #queues: ReadonlyMap<Command, StoreQueue>;
+  /** Ends the waiting for each command that has been sent. */
+  readonly #sent = new Set<() => void>();
+  /** `closing`: what has been sent is waited for, and only what gives something back is sent. `closed`: nothing is sent. */
+  #state: 'open' | 'closing' | 'closed' = 'open';
+  #allAnswered: (() => void) | undefined;
 
   constructor(store: TokenStore, clock: Clock, availability: StoreAvailability) {
     this.#store = store;
@@ -124,7 +130,7 @@ export class SupervisedStore {
     return this.#take('lease', {
       ask: () => this.#store.lease(id, ttlMs),
       check: (lease) => checkedLease(id, lease),
-      giveBack: (lease) => lease?.release(),
+      giveBack: (lease) => this.#giveBack(lease === undefined ? [] : [lease]),
     });
   }
 
@@ -132,7 +138,7 @@ export class SupervisedStore {
     return this.#take('claimDue', {
       ask: async () => (await this.#store.claimDue?.(lanes, limit, ttlMs)) ?? [],
       check: checkedClaims,
-      giveBack: (leases) => Promise.allSettled(leases.map(async (lease) => lease.release())),
+      giveBack: (leases) => this.#giveBack(leases),
     });
   }
 
@@ -153,8 +159,24 @@ export class SupervisedStore {
     };
   }
 
+  /**
+   * Refuses all further commands with code `CLOSED`, waits for those that have been sent, as long as a command may take, and
+   * closes the store.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` when the store cannot be closed.
+   */
   async close(): Promise<void> {
-    await this.#command('close', () => this.#store.close());
+    this.#state = 'closing';
+    const deadline = new Deadline(this.#clock, COMMAND_TIMEOUT_MS, undefined);
+    while (this.#sent.size > 0 && deadline.leftMs() > 0) {
+      const answered = new Promise<void>((resolve) => {
+        this.#allAnswered = resolve;
+      });
+      await deadline.settles(answered, COMMAND_TIMEOUT_MS);
+    }
+    this.#state = 'closed';
+    for (const abandon of [...this.#sent]) abandon();
+    await this.#send('close', () => this.#store.close());
   }
 
   /** A command whose answer has to be given back if it comes too late, or is not the one. */
@@ -174,25 +196,48 @@ export class SupervisedStore {
     return this.#queues.get(command)?.run(send) ?? send();
   }
 
+  /** Gives back leases that came too late; once the store is closed they end by themselves. */
+  async #giveBack(leases: readonly Lease[]): Promise<void> {
+    if (this.#state !== 'closed') await Promise.allSettled(leases.map(async (lease) => lease.release()));
+  }
+
+  #isRefused(command: Command): boolean {
+    if (this.#state === 'open' || command === 'close') return false;
+    return this.#state === 'closed' || !ALWAYS_TRIED.includes(command);
+  }
+
   #send<Result>(command: Command, run: () => Promise<Result>): Promise<Result> {
+    if (this.#isRefused(command)) return Promise.reject(closedError());
     const gate = this.#gates[kindOf(command)];
     if (!ALWAYS_TRIED.includes(command) && !gate.admits()) return Promise.reject(hangs(gate.silentMs));
     const sent = gate.send();
     return new Promise((resolve, reject) => {
+      const end = (): void => {
+        timer.cancel();
+        this.#sent.delete(abandon);
+        if (this.#sent.size === 0) this.#allAnswered?.();
+      };
+      const abandon = (): void => {
+        end();
+        sent.abandon();
+        reject(closedError());
+      };
       const late = (): void => {
+        end();
         sent.abandon();
         reject(this.#failed(command, `did not answer within ${COMMAND_TIMEOUT_MS} ms`, undefined));
       };
       const timer = setPatientTimer(this.#clock, late, COMMAND_TIMEOUT_MS);
+      this.#sent.add(abandon);
       this.#call(run).then(
         (result) => {
-          timer.cancel();
+          end();
           // An answer that nobody waited for is no recovery while others may end the same way.
           if (!sent.settle() || gate.isCalm) this.#worked(command);
           resolve(result);
         },
         (error: unknown) => {
-          timer.cancel();
+          end();
           // That one which was abandoned fails is no news, and the store may work again by now.
           if (!sent.settle()) reject(this.#failed(command, 'failed', error));
         },
@@ -205,6 +250,8 @@ export class SupervisedStore {
   }
 
   #worked(command: Command): void {
+    // That a store can be closed does not mean that it is available, and nothing follows from it any more.
+    if (this.#state !== 'open') return;
     if (!this.#failing.delete(kindOf(command)) || this.#failing.size > 0) return;
     this.#availability.available();
   }

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { backoffDelayMs, MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
 import type { CachedRecord } from './cached-record.js';
+import type { Closing } from './closing.js';
 import type { Deadline } from './deadline.js';
 import { isTokenError, TokenError } from './errors.js';
 import { type Events, tokenEvent } from './events.js';
@@ -36,7 +37,7 @@ export interface TokenSourceParts {
   readonly fetchesWithoutStore: boolean;
   /** Whether this process takes part in what is due. */
   readonly refreshes: boolean;
-  readonly isClosing: () => boolean;
+  readonly closing: Closing;
 }
 
 /** Attempts without a result that the key's own state remembers: they could not be made, or changed nothing. */
@@ -146,9 +147,9 @@ export class TokenSource {
 
   /** Refreshes a key that is due. Never rejects; whatever happens, the key is due again later. */
   async onDue(task: HeldTask): Promise<void> {
-    const { records, registry, schedule, clock, pauseOfApp, isClosing } = this.#parts;
+    const { records, registry, schedule, clock, pauseOfApp, closing } = this.#parts;
     const { key } = task;
-    if (isClosing() || registry.task(key) !== task || !registry.knows(key.appid)) return;
+    if (closing.hasBegun || registry.task(key) !== task || !registry.knows(key.appid)) return;
     const held = records.cache.get(key);
     if (held !== undefined && !records.isDue(held)) {
       this.reschedule(key);

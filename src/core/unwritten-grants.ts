@@ -1,5 +1,7 @@
 import { backoffDelayMs } from './backoff.js';
 import type { CachedRecord } from './cached-record.js';
+import { wait } from './clock.js';
+import type { Deadline } from './deadline.js';
 import { NOT_QUEUED, type Queued } from './due-queue.js';
 import { isTokenError, type TokenError, withFacts } from './errors.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
@@ -17,6 +19,8 @@ interface Unwritten extends Queued {
   attempts: number;
 }
 
+/** The pause between two offers of what is owed while the manager is being closed. */
+const FLUSH_EVERY_MS = 500;
 /** Two readings of the clocks that differ by no more than this are noise. */
 const NOISE_MS = 250;
 
@@ -56,10 +60,6 @@ export class UnwrittenGrants {
 
   start(): void {
     this.#schedule.start();
-  }
-
-  stop(): void {
-    this.#schedule.stop();
   }
 
   keep(
@@ -109,10 +109,32 @@ export class UnwrittenGrants {
     }
   }
 
-  /** Offers everything that is owed once more, before the store is closed. */
-  async flush(): Promise<void> {
-    const owed = [...this.#unwritten.values()].filter(({ kind }) => kind === 'owed');
-    await Promise.allSettled(owed.map((unwritten) => this.#write(unwritten)));
+  /**
+   * Offers what is owed to the store again and again, before that is closed: until it has taken everything and what is under
+   * way has settled, so that nothing more can be owed, or until the deadline.
+   *
+   * @param underWay - must not reject.
+   */
+  async flush(underWay: Promise<unknown>, deadline: Deadline): Promise<void> {
+    this.#schedule.stop();
+    let hasSettled = false;
+    const settled = underWay.then(() => {
+      hasSettled = true;
+    });
+    for (;;) {
+      // An offer that begins when nothing is under way any more is of everything that will ever be owed.
+      const isOfAll = hasSettled;
+      const offered = Promise.allSettled(this.#owed().map((owed) => this.#write(owed)));
+      await deadline.settles(offered, deadline.leftMs());
+      if ((isOfAll && this.#owed().length === 0) || deadline.leftMs() <= 0) return;
+      const pauseMs = Math.min(FLUSH_EVERY_MS, deadline.leftMs());
+      const isRefused = this.#owed().length > 0;
+      await (isRefused ? wait(this.#clock, pauseMs, { ref: true }) : deadline.settles(settled, pauseMs));
+    }
+  }
+
+  #owed(): Owed[] {
+    return [...this.#unwritten.values()].filter((unwritten) => unwritten.kind === 'owed');
   }
 
   #fresh(grant: StoredGrant | undefined): Pick<Unwritten, 'endsAtMonotonic' | 'attempts' | 'place'> {

@@ -56,7 +56,7 @@ export class TaskReplacements {
   }
 
   async #lease(appid: string): Promise<Lease> {
-    const { clock, store } = this.#context.engine;
+    const { clock, closing, store } = this.#context.engine;
     const givesUpAt = clock.monotonic() + LEASE_MS + COMMAND_TIMEOUT_MS;
     for (;;) {
       const lease = await store.lease(`app/${appid}/~replacing`, LEASE_MS);
@@ -65,7 +65,7 @@ export class TaskReplacements {
         const message = `the tasks of ${appid} are being replaced by others all the time`;
         throw new TokenError('STORE_UNAVAILABLE', message, { appid, retryable: true });
       }
-      await wait(clock, 20 + clock.random() * 80, { ref: true });
+      await wait(clock, 20 + clock.random() * 80, { ref: true, signal: closing.signal });
     }
   }
 }

@@ -81,7 +81,7 @@ export class FileStore implements TokenStore {
     this.#assertOpen();
     const places = ids.map((id) => this.#directory(id));
     const read = (place: DocumentDirectory): Promise<StoredDocument | undefined> =>
-      this.#turnstile.pass(async () => (await place.read()).document);
+      this.#pass(async () => (await place.read()).document);
     return this.#explained(() => Promise.all(places.map(read)));
   }
 
@@ -192,11 +192,19 @@ export class FileStore implements TokenStore {
     });
   }
 
+  /** Does an operation when it is its turn, unless the store has been closed by then. */
+  #pass<Result>(operation: () => Promise<Result>): Promise<Result> {
+    return this.#turnstile.pass(async () => {
+      this.#assertOpen();
+      return operation();
+    });
+  }
+
   /** Runs a write. A directory that was deleted meanwhile is made again by the write after the one that found it missing. */
   async #write<Result>(work: () => Promise<Result>): Promise<Result> {
     await this.#explained(() => this.#temporary.prepare());
     try {
-      return await this.#explained(() => this.#turnstile.pass(work));
+      return await this.#explained(() => this.#pass(work));
     } catch (error) {
       if (hasCode(error, 'ENOENT')) this.#temporary.prepareAgain();
       throw error;

@@ -12,6 +12,7 @@ export class Clearing {
   readonly #clock: Clock;
   #nextAt: number;
   #running: Promise<void> | undefined;
+  #hasEnded = false;
 
   constructor(database: Database, clock: Clock) {
     this.#database = database;
@@ -22,7 +23,7 @@ export class Clearing {
 
   /** Begins it if it is time; nobody waits for it, and a failure is as good as nothing to clear. */
   beginIfDue(): void {
-    if (this.#running !== undefined || this.#clock.monotonic() < this.#nextAt) return;
+    if (this.#hasEnded || this.#running !== undefined || this.#clock.monotonic() < this.#nextAt) return;
     this.#nextAt = this.#clock.monotonic() + EVERY_MS;
     this.#running = this.#clear()
       .catch(() => undefined)
@@ -31,7 +32,9 @@ export class Clearing {
       });
   }
 
+  /** Begins nothing more; resolves when the statement that is under way has ended. */
   async end(): Promise<void> {
+    this.#hasEnded = true;
     await this.#running;
   }
 
@@ -41,7 +44,7 @@ export class Clearing {
     const rows = await this.#database.rows(
       sql<{ readonly id: string }>`select id from ${table} where ${isOver} limit ${sql.lit(BATCH)}`,
     );
-    if (rows.length === 0) return;
+    if (rows.length === 0 || this.#hasEnded) return;
     await this.#database.run(
       sql`delete from ${table} where id in (${sql.join(rows.map(({ id }) => id))}) and ${isOver}`,
     );

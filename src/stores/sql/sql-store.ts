@@ -6,12 +6,12 @@ import type { JsonObject } from '../../core/json.js';
 import { describeKind, describeWord } from '../../core/redact.js';
 import type { Due, Lease, StoredDocument, TokenStore } from '../../core/store.js';
 import { assertId, assertPrefix } from '../document-id.js';
-import { ChangePoll } from './change-poll.js';
 import { Clearing } from './clearing.js';
 import { Database } from './database.js';
 import { type DocumentRow, documentOf, rowContent, tombstone } from './document-row.js';
 import { type DocumentStatements, releaseLease } from './document-statements.js';
 import { assertLane } from './lane.js';
+import { ListeningWatch } from './listening-watch.js';
 import { MysqlStatements } from './mysql-statements.js';
 import { listDocuments, readChanges, readDocuments, readNow } from './reading.js';
 import { ReturningStatements } from './returning-statements.js';
@@ -96,7 +96,7 @@ export class SqlStore implements TokenStore {
   readonly #listen: SqlStoreOptions['listen'];
   /** By each lease that was handed out, who holds it. */
   readonly #owners = new WeakMap<Lease, string>();
-  readonly #watches = new Set<() => Promise<void>>();
+  readonly #watches = new Set<ListeningWatch>();
   #checked: Promise<void> | undefined;
   #closed = false;
 
@@ -136,6 +136,7 @@ export class SqlStore implements TokenStore {
       throw error;
     });
     await this.#checked;
+    this.#assertOpen();
     this.#clearing.beginIfDue();
     return readNow(this.#database);
   }
@@ -209,25 +210,28 @@ export class SqlStore implements TokenStore {
   async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
     this.#assertOpen();
     const read = (since: number, limit: number) => readChanges(this.#database, since, limit);
-    const poll = await ChangePoll.start({ clock: this.#clock, read, changed });
-    const endListening = await this.#listen?.(channelOf(this.#table), () => poll.wake()).catch(async (error) => {
-      await poll.end();
-      throw error;
-    });
+    const watch = new ListeningWatch({ clock: this.#clock, read, changed });
+    // It is known from its beginning, because what it asks for may never be answered.
+    this.#watches.add(watch);
     const end = async (): Promise<void> => {
-      if (this.#watches.delete(end)) await Promise.all([poll.end(), endListening?.()]);
+      if (this.#watches.delete(watch)) await watch.end();
     };
-    this.#watches.add(end);
-    if (this.#closed) {
-      await end();
+    try {
+      const listen = this.#listen;
+      await watch.start(listen && (async (notified) => listen(channelOf(this.#table), notified)));
       this.#assertOpen();
+    } catch (error) {
+      await end();
+      throw error;
     }
     return end;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...[...this.#watches].map((end) => end()), this.#clearing.end()]);
+    const watches = [...this.#watches];
+    this.#watches.clear();
+    await Promise.all([...watches.map((watch) => watch.end()), this.#clearing.end()]);
   }
 
   #assertOpen(): void {

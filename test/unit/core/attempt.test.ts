@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Allowances } from '../../../src/core/allowance.js';
 import { type AttemptInput, ask, StaleDependency } from '../../../src/core/attempt.js';
+import { Closing } from '../../../src/core/closing.js';
 import { DocumentReader } from '../../../src/core/document-reader.js';
 import { TokenError } from '../../../src/core/errors.js';
 import type { RegisteredTask } from '../../../src/core/held-task.js';
@@ -24,8 +25,10 @@ const GRANT: Grant = { value: 'v', expiresInSeconds: 60 };
 
 let wall: FakeClock;
 let clock: StoreClock;
+let closing: Closing;
 
 beforeEach(() => {
+  closing = new Closing();
   wall = new FakeClock();
   clock = new StoreClock(wall, async () => wall.now(), { wentBack() {}, wentForward() {} });
 });
@@ -60,7 +63,7 @@ describe('gatherNeeds', () => {
       KEY,
       refresher(() => GRANT, dependencies),
       given,
-      { clock, tokenOf, hasTask: has, isPushed: () => false, wasPushed: () => false, callbacks: undefined },
+      { clock, closing, tokenOf, hasTask: has, isPushed: () => false, wasPushed: () => false, callbacks: undefined },
       { canDoWithout: false, asksParams: false },
     );
   }

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { canonicalJson, checksum } from '../../../src/core/checksum.js';
+import { Closing } from '../../../src/core/closing.js';
 import { seal, unseal } from '../../../src/core/document-codec.js';
 import { DocumentReader } from '../../../src/core/document-reader.js';
 import type { JsonObject } from '../../../src/core/json.js';
@@ -41,6 +42,7 @@ beforeEach(() => {
     reader: reader,
     registry: registry,
     clock: clock,
+    closing: new Closing(),
     isShared: false,
     hurryApp: () => {},
   });
@@ -437,7 +439,7 @@ describe('where the schedule is in the store', () => {
     const store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
     const reader = new DocumentReader(store, () => {});
     const hurryApp = (appid: string): void => void hurried.push(appid);
-    registrar = new Registrar({ store, reader, registry, clock, isShared: true, hurryApp });
+    registrar = new Registrar({ store, reader, registry, clock, closing: new Closing(), isShared: true, hurryApp });
   });
 
   async function dueOf(id: string): Promise<unknown> {

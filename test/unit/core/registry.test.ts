@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { canonicalJson, checksum } from '../../../src/core/checksum.js';
+import { Closing } from '../../../src/core/closing.js';
 import { seal } from '../../../src/core/document-codec.js';
 import { DocumentReader } from '../../../src/core/document-reader.js';
 import type { JsonObject } from '../../../src/core/json.js';
@@ -168,6 +169,7 @@ describe('load', () => {
       reader: reader,
       registry: registry,
       clock: clock,
+      closing: new Closing(),
       isShared: false,
       hurryApp: () => {},
     });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { Closing } from '../../../src/core/closing.js';
 import { seal, unseal } from '../../../src/core/document-codec.js';
 import { Engine } from '../../../src/core/engine.js';
 import { Events } from '../../../src/core/events.js';
@@ -62,7 +63,7 @@ beforeEach(() => {
     records,
     failures,
     writer,
-    isClosing: () => false,
+    closing: new Closing(),
     isPushed: () => false,
     reported: (key, value) => void changed.push(`${keyId(key)} reported ${value}`),
     changed: (key) => void changed.push(keyId(key)),

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { CachedRecord } from '../../../src/core/cached-record.js';
+import { Deadline } from '../../../src/core/deadline.js';
 import { seal, unseal } from '../../../src/core/document-codec.js';
 import { Engine } from '../../../src/core/engine.js';
 import { TokenError } from '../../../src/core/errors.js';
@@ -15,6 +16,8 @@ import { FaultyStore } from '../../support/shared-store.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 const ID = 'key/wx1/access_token';
+/** The time for which a close offers what is owed. */
+const FLUSHES_FOR_MS = 17_000;
 const OPTIONS = { source: 'upstream', reason: 'due', hadTask: false } as const;
 
 let clock: FakeClock;
@@ -53,6 +56,10 @@ function fail(): void {
   faulty.before = (method) => {
     if (method === 'set') throw new Error('full');
   };
+}
+
+function flush(underWay: Promise<unknown> = Promise.resolve()): Promise<void> {
+  return unwritten.flush(underWay, new Deadline(clock, FLUSHES_FOR_MS, undefined));
 }
 
 const sets = (): number => faulty.calls.filter((call) => call === 'set').length;
@@ -187,9 +194,9 @@ describe('UnwrittenGrants', () => {
     expect([await storedValue(), engine.records.cache.get(KEY)?.value, clock.pendingTimers]).toEqual(['b', 'b', 0]);
   });
 
-  test('stop leaves no timer', async () => {
+  test('a flush leaves no timer, and offers nothing that can be had again', async () => {
     unwritten.keep(KEY, 0, grant('a'), OPTIONS);
-    unwritten.stop();
+    await flush();
     expect(clock.pendingTimers).toBe(0);
     await clock.advance(600_000);
     expect(sets()).toBe(0);
@@ -231,11 +238,54 @@ describe('what is owed', () => {
     await expect(unwritten.settle(USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 
+  test('is offered by a flush until the store takes it', async () => {
+    fail();
+    unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    let took = -1;
+    const flushed = flush().then(() => {
+      took = clock.monotonic();
+    });
+    await clock.advance(9_900);
+    expect([sets() > 10, took]).toEqual([true, -1]);
+    faulty.before = () => {};
+    await clock.advance(1_000);
+    await flushed;
+    expect([took, await storedToken(USER), clock.pendingTimers]).toEqual([10_000, 'refresh', 0]);
+  });
+
+  test('is offered by a flush until the deadline, and no longer', async () => {
+    fail();
+    unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    const flushed = flush();
+    await clock.advance(FLUSHES_FOR_MS - 1);
+    const count = sets();
+    await clock.advance(1);
+    await flushed;
+    await clock.advance(600_000);
+    expect([count > 20, sets() - count <= 1, clock.pendingTimers]).toEqual([true, true, 0]);
+  });
+
+  test('is offered by a flush also when it comes to be owed meanwhile', async () => {
+    let land = (): void => {};
+    const landing = new Promise<void>((resolve) => {
+      land = resolve;
+    });
+    const flushed = flush(landing);
+    await clock.advance(5_000);
+    unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    await clock.advance(500);
+    expect(await storedToken(USER)).toBe('refresh');
+    unwritten.oweToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
+    land();
+    await flushed;
+    expect([await storedToken(OTHER_USER), clock.pendingTimers]).toEqual(['refresh', 0]);
+  });
+
   test('what is served meanwhile is owed to nobody', async () => {
     unwritten.keep(KEY, 0, grant('a'), OPTIONS);
     const count = sets();
     expect(await unwritten.settle(KEY)).toBeUndefined();
-    await unwritten.flush();
+    await flush();
     expect(sets()).toBe(count);
   });
 
@@ -247,7 +297,7 @@ describe('what is owed', () => {
     unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     unwritten.oweToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
     drop();
-    await unwritten.flush();
+    await flush();
     expect([await storedToken(USER), await storedToken(OTHER_USER)]).toEqual(tokens);
   });
 
@@ -257,7 +307,7 @@ describe('what is owed', () => {
     await engine.writer.write(USER, await engine.writer.read(USER), grant('b'), put);
     unwritten.oweToken(USER, { ...OPTIONS, received: RECEIVED, spent });
     unwritten.oweToken({ ...USER, appid: 'gone' }, { ...OPTIONS, received: RECEIVED });
-    await unwritten.flush();
+    await flush();
     expect(await storedToken(USER)).toBe('newer');
     expect(await memory.get(['key/gone/user_token/u'])).toEqual([undefined]);
   });
