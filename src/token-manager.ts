@@ -294,8 +294,13 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Ends everything: new calls fail with `CLOSED`, refreshes whose request has been sent are finished (17 s at most),
-   * what the store has not taken is offered to it once more, and the store is closed. No timer, socket or listener is left.
+   * Ends everything, within 21 s: new calls fail with `CLOSED`, refreshes whose request has been sent are finished, and refresh
+   * tokens that the store has not taken are offered to it again and again (17 s at most); then the store is closed. A
+   * `register`, `put` or `unregister` that has begun to write is finished as well, and otherwise fails with `CLOSED` and leaves
+   * nothing behind; of one with more tasks than can be written meanwhile a part may be left. No timer, socket, watch or listener
+   * is left, and the store is sent no further command.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` when the store could not be closed; everything else has been then.
    */
   async close(): Promise<void> {
     try {

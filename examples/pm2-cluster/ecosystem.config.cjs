@@ -6,7 +6,7 @@ module.exports = {
       script: './dist/server.js',
       exec_mode: 'cluster',
       instances: 'max',
-      kill_timeout: 20_000, // close() may take 17 s
+      kill_timeout: 25_000, // close() may take 21 s
     },
   ],
 };

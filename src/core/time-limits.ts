@@ -9,7 +9,10 @@ export const SHORTEST_REQUEST_MS = 7_000;
  * after it.
  */
 export const LEASE_MS = 20_000;
-/** How long a close waits for what has been sent: an attempt, and the command that stores its answer. */
+/**
+ * How long a close waits for what has been sent: an attempt, and the command that stores its answer. The store adds the time
+ * of two commands: one for those that it has been sent, and one to be closed.
+ */
 export const CLOSE_TIMEOUT_MS: number = ATTEMPT_TIMEOUT_MS + COMMAND_TIMEOUT_MS;
 /** How long a lease that came with work may be kept before it is used: what is left outlasts an attempt and two commands. */
 export const CLAIM_LASTS_MS: number = LEASE_MS - ATTEMPT_TIMEOUT_MS - 2 * COMMAND_TIMEOUT_MS;

@@ -143,3 +143,14 @@ describe('misuse', () => {
     await expect.poll(() => everythingIn(join(root, 'tmp'))).toEqual([]);
   });
 });
+
+describe('close', () => {
+  test('refuses what still waits for its turn', async () => {
+    const store = openStore(newDirectory());
+    await store.set(ID, {}, 0);
+    const reading = store.get(Array.from({ length: 100 }, () => ID));
+    const outcome = expect(reading).rejects.toThrow('the store is closed');
+    await store.close();
+    await outcome;
+  });
+});

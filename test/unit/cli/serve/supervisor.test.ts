@@ -7,6 +7,9 @@ import { UsageError } from '../../../../src/cli/usage-error.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 import { CapturedOutput } from '../../../support/command-line.js';
 
+/** A process that leaves is killed after this. */
+const LEAVES_WITHIN_MS = 35_000;
+
 /** A process that does what a test says. */
 class FakeWorker implements WorkerProcess {
   readonly pid: number;
@@ -195,7 +198,9 @@ describe('a reload', () => {
     supervisor.reload();
     await turn();
     worker(2).becomeReady();
-    await clock.advance(30_000);
+    await clock.advance(LEAVES_WITHIN_MS - 1);
+    expect(old.isKilled).toBe(false);
+    await clock.advance(1);
     expect(old.isKilled).toBe(true);
     expect(said()).toContain('workerKilled');
     expect(supervisor.pid).toBe(2);
@@ -309,7 +314,7 @@ describe('a stop', () => {
   it('answers 1 for a process that had to be killed', async () => {
     await started();
     const stopping = supervisor.stop('wait');
-    await clock.advance(30_000);
+    await clock.advance(LEAVES_WITHIN_MS);
     expect(await stopping).toBe(1);
   });
 
