@@ -255,7 +255,8 @@ export class TokenManager<Custom extends string = never> {
     const { isStale, ...waiting } = readCallOptions(options);
     const hasWishes = Object.keys(waiting).length > 0;
     const token = await this.get(appid, type, hasWishes ? waiting : undefined);
-    const reading = { clock: this.#engine.clock, signal: waiting.signal };
+    const { clock, closing } = this.#engine;
+    const reading = { clock, signal: waiting.signal, closing: closing.signal };
     const replace = (stale: string): Promise<string> => this.refresh(appid, type, { ...waiting, stale });
     return callWithToken({ token, run, isStale, reading, replace });
   }

@@ -1,3 +1,4 @@
+import { onAbort } from './abort-listeners.js';
 import type { Clock } from './clock.js';
 import { Deadline } from './deadline.js';
 import { bytesIn, hasMethods, memberOf } from './foreign-objects.js';
@@ -7,10 +8,13 @@ const MAX_BYTES = 65_536;
 /** A body that stalls must not hold up the call that it is the result of. */
 const MAX_WAIT_MS = 5_000;
 
-/** The clock by which a body is waited for, and the signal that ends the waiting early. */
+/** The clock by which a body is waited for, and the signals that end the waiting early. */
 export interface ResponseReading {
   readonly clock: Clock;
+  /** The signal of the call. */
   readonly signal?: AbortSignal | undefined;
+  /** The signal of the manager, which is being closed. */
+  readonly closing?: AbortSignal | undefined;
 }
 
 /** What is used of a `Response` of any realm or package. */
@@ -41,17 +45,21 @@ export function isResponse(value: unknown): value is ForeignResponse {
 export async function readBeginning(
   response: ForeignResponse,
   isEnough: (beginning: string) => boolean,
-  { clock, signal }: ResponseReading,
+  { clock, signal, closing }: ResponseReading,
 ): Promise<string> {
   const stopping = new AbortController();
+  const signals = [signal, closing].flatMap((given) => given ?? []);
+  const forget = signals.map((given) => onAbort(given, () => stopping.abort()));
   try {
+    if (signals.some(({ aborted }) => aborted)) return '';
     if (response.bodyUsed || !mayBeJson(response)) return '';
     const reading = read(response, isEnough, stopping.signal);
-    return (await new Deadline(clock, MAX_WAIT_MS, signal).settles(reading, MAX_WAIT_MS)) ?? '';
+    return (await new Deadline(clock, MAX_WAIT_MS, stopping.signal).settles(reading, MAX_WAIT_MS)) ?? '';
   } catch {
     // A response that cannot be read is left to the caller, as is one whose call was aborted.
     return '';
   } finally {
+    for (const end of forget) end();
     stopping.abort();
   }
 }

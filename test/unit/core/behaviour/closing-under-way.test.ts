@@ -192,6 +192,20 @@ describe('what is under way when the manager is closed', () => {
     expect([await replaced, store.commandsAfterClose]).toEqual(['CLOSED', 0]);
   });
 
+  test('a call whose answer stalls gets that answer, without a look at the rest', async () => {
+    await using world = new World();
+    const { store, tokens } = closable(world);
+    await register(tokens);
+    await tokens.get(APPID, TYPE);
+    const stalled = new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{')) });
+    const response = new Response(stalled, { headers: { 'content-type': 'application/json' } });
+    const called = tokens.call(APPID, TYPE, () => response);
+    await world.clock.advance(1_000);
+    await closed(world, tokens);
+    expect([world.clock.pendingTimers, await called]).toEqual([0, response]);
+    expect(await isQuiet(world, store)).toEqual([0, 0]);
+  });
+
   test('a delivery that has not been sent is left to the next process', async () => {
     await using world = new World();
     const { store, tokens } = closable(world);
