@@ -190,6 +190,7 @@ export class Engine {
       flights: this.#flights,
       schedule: this.#scheduling.schedule,
       owePace: (appid) => this.#scheduling.owe(appid),
+      hurry: (key) => this.#scheduling.hurry(key),
       pauseOfApp: (appid) => this.#scheduling.pauseOfApp(appid),
     });
     this.#puts = new PutGrants({

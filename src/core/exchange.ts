@@ -3,7 +3,8 @@ import { ask, StaleDependency } from './attempt.js';
 import type { CachedRecord } from './cached-record.js';
 import type { Closing } from './closing.js';
 import { isTokenError, TokenError } from './errors.js';
-import type { Failures } from './failures.js';
+import type { Attempted, Failures } from './failures.js';
+import type { Fingerprint } from './fingerprint.js';
 import { InvalidGrant, readReturnedGrant } from './given-grant.js';
 import { receivedToken, savedToken, storedGrant } from './grant.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
@@ -50,7 +51,13 @@ export interface Progress {
   mayReplaceDependencies: boolean;
   /** What a stale report or force may cost has been taken from its limit. */
   isAllowed: boolean;
-  /** How often the document had changed under it. */
+  /** Identifies the input of the present attempt. */
+  fingerprint: Fingerprint;
+  /** Whether there was a task when it was taken. */
+  hadTask: boolean;
+  /** WeChat has been asked, and what came of it is recorded as a failure. */
+  hasFailed: boolean;
+  /** How often the document or the input had changed under it. */
   changes: number;
   /** The params URL is asked, whatever the store seems to have. */
   asksParams: boolean;
@@ -65,7 +72,7 @@ interface Answer {
 interface Failed {
   readonly spending: Spending;
   readonly lease: Lease;
-  readonly hadTask: boolean;
+  readonly attempted: Attempted;
 }
 
 /** After a refusal: who has the params has to be asked whether there is another refresh token, anything else makes itself known. */
@@ -89,12 +96,15 @@ export class Exchange {
     lease: Lease,
     document: KeyDocument,
     needs: Needs,
-    { refresher, mayReplaceDependencies, answered }: Progress,
+    progress: Progress,
   ): Promise<CachedRecord> {
-    const { registry, writer, unwritten, accessToken, store, clock, announcing, closing } = this.#parts;
+    const { registry, failures, writer, unwritten, accessToken, store, clock, announcing, closing } = this.#parts;
+    const { mayReplaceDependencies, answered } = progress;
     const { key, reason } = flight;
     const app = registry.app(key.appid);
     if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
+    // The needs were gathered before the lease was taken, perhaps for a task that has gone since.
+    if (failures.fingerprint(key).input !== progress.fingerprint.input) throw new DocumentChanged();
     const task = registry.task(key);
     const hadTask = task !== undefined;
     const looksAgainMs = haveToBeAskedFor(task?.params) ? ASK_AGAIN_EVERY_MS : LOOK_AGAIN_EVERY_MS;
@@ -106,25 +116,27 @@ export class Exchange {
       answered,
       urlNotAsked,
       looksAgainMs,
+      isOutdated: () => this.hasNewInput(key, progress),
       store,
       clock,
       announcing,
     });
     closing.assertOpen();
+    const credentials = registry.credentials(app, accessToken);
     let answer: Answer;
     try {
-      answer = await this.#ask(flight, refresher, needs, registry.credentials(app, accessToken), spending);
+      answer = await this.#ask(flight, progress, needs, credentials, spending);
     } catch (error) {
       if (isInterruption(error)) throw error;
       if (error instanceof StaleDependency && mayReplaceDependencies) {
         if (spending.intent !== undefined) answered.push(spending.intent);
         throw error;
       }
-      throw await this.#fail(key, error instanceof StaleDependency ? error.error : (error as TokenError), {
-        spending,
-        lease,
-        hadTask,
-      });
+      const attempted: Attempted = { fingerprint: progress.fingerprint, hadTask };
+      const failed = error instanceof StaleDependency ? error.error : (error as TokenError);
+      const failure = await this.#fail(key, failed, { spending, lease, attempted });
+      progress.hasFailed = true;
+      throw failure;
     }
     const { grant, received } = answer;
     const options: WriteOptions = { source: 'upstream', reason, lease, hadTask, received, spent: spending.spent };
@@ -138,28 +150,36 @@ export class Exchange {
     }
   }
 
+  /** Returns whether another input has been registered or pushed since the present attempt began. A removed one is none. */
+  hasNewInput(key: TokenKey, { fingerprint, hadTask }: Progress): boolean {
+    const { registry, failures } = this.#parts;
+    const hasGone = !registry.knows(key.appid) || (hadTask && registry.task(key) === undefined);
+    return !hasGone && failures.fingerprint(key).input !== fingerprint.input;
+  }
+
   /**
    * Notes what is known after a failure.
    *
-   * @returns the error for whoever waits.
+   * @returns the error for waiting callers.
    */
-  async #fail(key: TokenKey, error: TokenError, { spending, lease, hadTask }: Failed): Promise<TokenError> {
+  async #fail(key: TokenKey, error: TokenError, { spending, lease, attempted }: Failed): Promise<TokenError> {
     const { failures, unwritten } = this.#parts;
     const settled = await spending.settle(error).catch((settling: unknown) => {
       if (isTokenError(settling)) return settling;
       throw settling;
     });
-    const recorded = await failures.record(key, spending.document, lease, settled, hadTask);
+    const recorded = await failures.record(key, spending.document, lease, settled, attempted);
     if (recorded === undefined) throw new DocumentChanged();
     const { failure, isStored } = recorded;
     const { kept: received, spent } = spending;
+    const { hadTask } = attempted;
     if (!isStored && received !== undefined) unwritten.oweToken(key, { source: 'upstream', hadTask, received, spent });
     return failure;
   }
 
   async #ask(
     flight: Flight<CachedRecord>,
-    refresher: BuiltInRefresher,
+    { refresher }: Progress,
     needs: Needs,
     app: AppCredentials,
     spending: Spending,

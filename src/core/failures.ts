@@ -3,6 +3,7 @@ import { seal } from './document-codec.js';
 import { type TokenError, withFacts } from './errors.js';
 import { type Events, tokenEvent } from './events.js';
 import { failureError, failureFacts } from './failure-facts.js';
+import { type Fingerprint, isMadeWith } from './fingerprint.js';
 import { contentWithTrying, heldBackUntil, type KeyDocument, nextDueAt, type Trying, withDue } from './key-document.js';
 import type { RecordCache, RememberedFailure } from './record-cache.js';
 import { lifeMs } from './refresh-policy.js';
@@ -19,23 +20,38 @@ export interface ActiveFailure {
   readonly local: boolean;
 }
 
+/** What an attempt that has failed was made with. */
+export interface Attempted {
+  /** Taken before the request. */
+  readonly fingerprint: Fingerprint;
+  /** Whether the key had a task when the grant was asked for. */
+  readonly hadTask: boolean;
+}
+
+interface Recorded {
+  /** The error for waiting callers, with the facts that were found. */
+  readonly failure: TokenError;
+  /** Whether the store has the document. */
+  readonly isStored: boolean;
+}
+
 /** The state of trying: what went wrong, and when it may be tried again, by whom. */
 export class Failures {
   readonly #store: SupervisedStore;
   readonly #cache: RecordCache;
   readonly #clock: StoreClock;
-  readonly #fingerprint: (key: TokenKey) => string;
+  readonly #fingerprint: (key: TokenKey) => Fingerprint;
   readonly #events: Events;
 
   /**
-   * @param fingerprint - tells one registration of a key, and of what is pushed for it, from another.
+   * @param fingerprint - returns the fingerprint of the input that an attempt would be made with now.
    */
   constructor(
     store: SupervisedStore,
     cache: RecordCache,
     clock: StoreClock,
     events: Events,
-    fingerprint: (key: TokenKey) => string,
+    fingerprint: (key: TokenKey) => Fingerprint,
   ) {
     this.#store = store;
     this.#cache = cache;
@@ -44,16 +60,21 @@ export class Failures {
     this.#fingerprint = fingerprint;
   }
 
+  /** Returns the fingerprint of what an attempt for this key would be made with now. */
+  fingerprint(key: TokenKey): Fingerprint {
+    return this.#fingerprint(key);
+  }
+
   /**
-   * The remembered failure that forbids an attempt now. A registration that has changed since clears it, and so does a
-   * clock that was set back since.
+   * Returns the remembered failure that forbids an attempt now. Another input than it was made with clears it, and so does
+   * a clock that was set back since.
    */
   active(key: TokenKey, callerWaits: boolean): ActiveFailure | undefined {
     const failure = this.#cache.failure(key);
     if (failure === undefined) return undefined;
     const now = this.#clock.now();
     const heldBackAt = heldBackUntil(failure.trying, now);
-    if (heldBackAt === 0 || failure.trying.registration !== this.#fingerprint(key)) {
+    if (heldBackAt === 0 || !isMadeWith(failure.trying, this.#fingerprint(key))) {
       this.#cache.clearFailure(key);
       return undefined;
     }
@@ -76,9 +97,21 @@ export class Failures {
     return this.active(key, false)?.retryAt;
   }
 
+  /** Returns what failed with the input that there is now. */
   remembered(key: TokenKey): RememberedFailure | undefined {
     const failure = this.#cache.failure(key);
-    return failure?.trying.registration === this.#fingerprint(key) ? failure : undefined;
+    if (failure === undefined) return undefined;
+    return isMadeWith(failure.trying, this.#fingerprint(key)) ? failure : undefined;
+  }
+
+  /** Returns whether a failure of the key is remembered, of whatever input. */
+  hasRemembered(key: TokenKey): boolean {
+    return this.#cache.failure(key) !== undefined;
+  }
+
+  /** Returns whether the failure was made with another input than there is now, so that it forbids no attempt. */
+  isOutdated(key: TokenKey): boolean {
+    return this.hasRemembered(key) && this.remembered(key) === undefined;
   }
 
   /** Remembers what the key's document says of the fleet's attempts. */
@@ -91,20 +124,22 @@ export class Failures {
    * Records a failed attempt, in the store for the whole fleet, or here when it concerns this host alone; releases the
    * lease either way.
    *
-   * @returns the error with the facts that were found, for whoever waits, and whether the store has the document; `undefined`
-   *   for the refusal of a refresh token that somebody has replaced meanwhile: it says nothing of the one that is stored.
+   * @returns `undefined` for the refusal of a refresh token that has been replaced in the store meanwhile: it says nothing
+   *   of the one that is stored.
    */
   async record(
     key: TokenKey,
     document: KeyDocument,
     lease: Lease,
     error: TokenError,
-    hadTask: boolean,
-  ): Promise<{ readonly failure: TokenError; readonly isStored: boolean } | undefined> {
-    const trying = this.#trying(key, document, error);
-    const isNews = this.remembered(key)?.trying.error.code !== error.code;
+    attempted: Attempted,
+  ): Promise<Recorded | undefined> {
+    const known = this.#cache.failure(key)?.trying;
+    const isSame = known !== undefined && isMadeWith(known, attempted.fingerprint);
+    const isNews = !isSame || known.error.code !== error.code;
+    const trying = this.#trying(key, document, error, attempted);
     this.#cache.setFailure(key, { trying, local: error.hostOnly });
-    const outcome = error.hostOnly ? 'failed' : await this.#write(key, document, trying, lease, hadTask);
+    const outcome = error.hostOnly ? 'failed' : await this.#write(key, document, trying, lease, attempted.hadTask);
     if (outcome === 'lost' && error.code === 'REAUTHORIZATION_REQUIRED') {
       this.#cache.clearFailure(key);
       await this.#store.release(lease);
@@ -112,7 +147,7 @@ export class Failures {
     }
     const isStored = outcome === 'stored';
     if (!isStored) {
-      // What the store does not know, the document cannot take back.
+      // The store does not have it, so reading the document must not clear it.
       this.#cache.setFailure(key, { trying, local: true });
       await this.#store.release(lease);
     }
@@ -129,11 +164,10 @@ export class Failures {
     return { failure, isStored };
   }
 
-  #trying(key: TokenKey, document: KeyDocument, error: TokenError): Trying {
+  #trying(key: TokenKey, document: KeyDocument, error: TokenError, { fingerprint }: Attempted): Trying {
     const now = this.#clock.now();
-    const registration = this.#fingerprint(key);
-    const before = [document.trying, this.remembered(key)?.trying].map((trying) =>
-      trying?.registration === registration ? trying.attempts : 0,
+    const before = [document.trying, this.#cache.failure(key)?.trying].map((trying) =>
+      trying !== undefined && isMadeWith(trying, fingerprint) ? trying.attempts : 0,
     );
     const attempts = Math.max(...before) + 1;
     const { grant } = document;
@@ -144,7 +178,7 @@ export class Failures {
       random: this.#clock.random(),
     });
     const backingOff = !saysWhen(error, now) && error.code === 'UPSTREAM_UNAVAILABLE';
-    return { attempts, failedAt: now, retryAt, registration, backingOff, error: failureFacts(error) };
+    return { attempts, failedAt: now, retryAt, ...fingerprint, backingOff, error: failureFacts(error) };
   }
 
   async #write(

@@ -29,8 +29,10 @@ export interface Trying {
   readonly attempts: number;
   readonly failedAt: number;
   readonly retryAt: number;
-  /** The registration that it was made with: another one clears it. */
+  /** The versions of what it was made with: earlier releases retry when these change. */
   readonly registration: string;
+  /** A hash of what it was made with: another one clears the failure. Absent where an earlier release wrote it. */
+  readonly input?: string;
   /** Whether `retryAt` comes from the back-off of a passing failure, which waiting callers may cut short. */
   readonly backingOff: boolean;
   readonly error: FailureFacts;
@@ -50,7 +52,7 @@ export interface KeyDocument {
   /** The version at which the grant was stored: that of the record. */
   readonly recordVersion: number;
   readonly grant?: StoredGrant;
-  readonly trying?: Trying;
+  readonly trying?: Trying | undefined;
   readonly rotation?: Rotation | undefined;
   /** Somebody who may not refresh it himself has seen the value of the grant rejected. */
   readonly report?: StaleReport | undefined;

@@ -1,4 +1,5 @@
 import { dependenciesOf } from './dependencies.js';
+import { type Fingerprint, fingerprintOf } from './fingerprint.js';
 import type { RecordCache } from './record-cache.js';
 import type { BuiltInRefresher } from './refresher.js';
 import type { Registry } from './registry.js';
@@ -42,10 +43,14 @@ export class PushedTokens {
     }
   }
 
-  /** Tells one registration of a key, and of what is pushed for it, from another. */
-  fingerprint(key: TokenKey): string {
-    const pushed = this.#pushedFor(key).map((needed) => this.#parts.cache.get(needed)?.version ?? 0);
-    return [this.#parts.registry.fingerprint(key), ...pushed].join(':');
+  /** Returns the fingerprint of what an attempt for this key would be made with now. */
+  fingerprint(key: TokenKey): Fingerprint {
+    const { registry, cache } = this.#parts;
+    const pushed = this.#pushedFor(key).map((needed) => {
+      const held = cache.get(needed);
+      return { version: held?.version ?? 0, value: held?.value };
+    });
+    return fingerprintOf(key, registry, pushed);
   }
 
   /** The tasks at hand that need this one. */

@@ -11,8 +11,9 @@ import type { RegisteredTask } from './held-task.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
 import type { Meters } from './meters.js';
 import { areOutdated, assertDependencies, gatherNeeds, NeedMissing, type Needs } from './needs.js';
-import type { BuiltInRefresher, RateLimit } from './refresher.js';
+import type { BuiltInRefresher } from './refresher.js';
 import { haveToBeAskedFor } from './registration.js';
+import { ReportLimit } from './report-limit.js';
 import { type Choice, chooseInput } from './rotation.js';
 import type { Flight } from './single-flight.js';
 import { Slots } from './slots.js';
@@ -22,11 +23,6 @@ import type { StoreFollower } from './store-follower.js';
 import { CLAIM_LASTS_MS, LEASE_MS } from './time-limits.js';
 import { documentId, type TokenKey } from './token-key.js';
 import { hasNoRefresher, isChangedAllTheTime, isOnlyPushed } from './unmet-needs.js';
-
-/** Under a name that no refresher can give a limit of its own. */
-const REPORTS = '~reports';
-/** What a stale report or force may cost: these many fetches, whatever is reported. */
-const REPORT_LIMIT: RateLimit = { everyMs: 30_000, perDay: 20 };
 
 export interface RefreshParts extends ExchangeParts {
   /** Whoever takes a lease waits here, so that announcements and answers do not wait long behind them. */
@@ -59,18 +55,20 @@ export class Refresh {
   readonly #exchange: Exchange;
   readonly #slots = new Slots(MAX_UNDER_LEASE);
   readonly #company: Company;
+  readonly #reports: ReportLimit;
 
   constructor(parts: RefreshParts) {
     this.#parts = parts;
     this.#exchange = new Exchange(parts);
     this.#company = new Company(parts.clock);
+    this.#reports = new ReportLimit(parts.allowances, parts.records);
   }
 
   /**
    * @throws NeedMissing, or a `TokenError` when the attempt failed or could not be made.
    */
   async run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
-    const { registry, records, unwritten, refresherOf, replaceStale, look } = this.#parts;
+    const { registry, records, unwritten, failures, refresherOf, replaceStale, look } = this.#parts;
     const { key } = flight;
     const refresher = refresherOf(key.type);
     const knownAtStart = records.cache.get(key)?.version ?? 0;
@@ -81,6 +79,9 @@ export class Refresh {
       answered: [],
       mayReplaceDependencies: true,
       isAllowed: false,
+      fingerprint: failures.fingerprint(key),
+      hadTask: false,
+      hasFailed: false,
       changes: 0,
       asksParams: false,
     };
@@ -93,13 +94,13 @@ export class Refresh {
       const owed = await unwritten.settle(key);
       if (owed !== undefined) return owed;
       if (await this.#coolsDown(flight)) continue;
-      const registration = registry.fingerprint(key);
+      progress.fingerprint = failures.fingerprint(key);
+      progress.hadTask = registry.task(key) !== undefined;
       const needs = await this.#gatherNeeds(key, refresher, registry.task(key), progress.asksParams);
       try {
         const taken = await this.#takeLease(flight, knownVersion);
         if (taken.kind === 'settled') return taken.record;
-        // While it waited for the lease, another refresh token may have been registered, and what it depends on have ended.
-        if (registry.fingerprint(key) !== registration) throw await this.#changedUnder(taken);
+        // While it waited for the lease, what it depends on may have ended.
         if (progress.changes === 0 && areOutdated(needs, registry, records)) throw await this.#changedUnder(taken);
         return await this.#underLease(taken, flight, knownVersion, needs, progress);
       } catch (error) {
@@ -111,6 +112,9 @@ export class Refresh {
         } else if (error instanceof DocumentChanged) {
           progress.changes += 1;
           if (progress.changes > MAX_CHANGES) throw isChangedAllTheTime(key);
+        } else if (isTokenError(error) && this.#hasNewInput(key, progress)) {
+          // The input that came during the attempt has not failed yet.
+          progress.changes += 1;
         } else if (!(error instanceof CoolingDown)) throw error;
       }
     }
@@ -137,12 +141,19 @@ export class Refresh {
     }
   }
 
-  /** The record of which word has come since this flight began. */
+  /** Returns a record that has been stored elsewhere since this flight began, and answers it. */
   #heardOf({ key, reason }: Flight<CachedRecord>, knownVersion: number): CachedRecord | undefined {
     const { records } = this.#parts;
     const held = records.cache.get(key);
     const isNews = held !== undefined && held.version > knownVersion && !records.isDue(held);
     return isNews && reason !== 'stale' ? held : undefined;
+  }
+
+  /** Returns whether the attempt that has failed was made with another input than there is now. */
+  #hasNewInput(key: TokenKey, progress: Progress): boolean {
+    if (!progress.hasFailed || progress.changes >= MAX_CHANGES) return false;
+    progress.hasFailed = false;
+    return this.#exchange.hasNewInput(key, progress);
   }
 
   /** What the lease is held for; whatever happens, it is given back, and the slot too. */
@@ -158,7 +169,7 @@ export class Refresh {
       const document = await reader.read(lease.document, readKeyDocument);
       await this.#restoreNewer(flight.key, document);
       const settled =
-        this.#settledBy(document, flight, knownVersion) ?? (await this.#notAllowed(flight, document, progress));
+        this.#settledBy(document, flight, knownVersion) ?? (await this.#reports.take(flight, document, progress));
       if (settled === undefined) return await this.#exchange.run(flight, lease, document, needs, progress);
       await store.release(lease);
       return settled;
@@ -289,9 +300,9 @@ export class Refresh {
     const { grant } = document;
     const { key, reason } = flight;
     failures.learn(key, document);
-    const isNew = document.recordVersion > knownVersion;
-    const isNotDue = reason === 'due' && grant !== undefined && !records.isGrantDue(key, grant);
     if (grant !== undefined && records.isUsableGrant(key, grant)) {
+      const isNotDue = reason === 'due' && !records.isGrantDue(key, grant);
+      const isNew = document.recordVersion > knownVersion;
       const answers = reason === 'stale' ? grant.value !== flight.stale : isNew || isNotDue;
       const announceFirst = registry.task(key) !== undefined;
       if (answers) return records.adopt(key, document, grant, { source: 'store', announceFirst });
@@ -299,37 +310,6 @@ export class Refresh {
     const failure = failures.active(key, flight.urgent);
     if (failure !== undefined) throw new CoolingDown();
     return undefined;
-  }
-
-  /**
-   * Counts a fetch that a report or force causes.
-   *
-   * @returns the record in force when the report may not cause one now.
-   * @throws a `TokenError` with code `QUOTA_EXHAUSTED` when force may not.
-   */
-  async #notAllowed(
-    flight: Flight<CachedRecord>,
-    document: KeyDocument,
-    progress: Progress,
-  ): Promise<CachedRecord | undefined> {
-    const { records, allowances } = this.#parts;
-    const { key, reason } = flight;
-    const { grant } = document;
-    if (progress.isAllowed || (reason !== 'stale' && reason !== 'forced')) return undefined;
-    if (reason === 'stale' && (grant === undefined || !records.isUsableGrant(key, grant))) return undefined;
-    const allowance = await allowances.take(key, REPORTS, REPORT_LIMIT);
-    if (allowance.granted) {
-      progress.isAllowed = true;
-      return undefined;
-    }
-    if (reason === 'stale' && grant !== undefined) {
-      return records.adopt(key, document, grant, { source: 'store', announceFirst: false });
-    }
-    throw new TokenError('QUOTA_EXHAUSTED', 'refreshes by force and after stale reports are limited', {
-      ...key,
-      retryAt: allowance.retryAt,
-      retryable: true,
-    });
   }
 
   /**

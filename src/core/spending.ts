@@ -49,6 +49,8 @@ export interface SpendingInput {
   readonly urlNotAsked: boolean;
   /** How long a refused input is left alone before the params are looked at again. */
   readonly looksAgainMs: number;
+  /** Whether another input has been registered or pushed since the needs were gathered. */
+  readonly isOutdated?: () => boolean;
   readonly store: SupervisedStore;
   readonly clock: StoreClock;
   /** What comes before the request waits here, so that it does not delay the writing of answers. */
@@ -150,7 +152,7 @@ export class Spending {
     const deadAt = this.#rival === undefined ? now : now + LEASE_MS;
     const refused: Refused = { hash: this.#spent.hash, deadAt, error: failureFacts(error) };
     this.#setRotation(withRefusal(this.#document.rotation, refused));
-    const hasNext = this.#next().kind === 'send';
+    const hasNext = this.#next().kind === 'send' || this.#input.isOutdated?.() === true;
     if (!hasNext && !this.#input.urlNotAsked) return this.#refusal(refused, error);
     await this.#write(this.#document);
     throw hasNext ? new DocumentChanged() : new ParamsWanted();

@@ -31,6 +31,8 @@ export interface TokenSourceParts {
   readonly schedule: TaskSchedule<HeldTask>;
   /** Makes room for a refresh that somebody waits for. */
   readonly owePace: (appid: string) => void;
+  /** Makes a key due for the whole fleet that a failure has put off. */
+  readonly hurry: (key: TokenKey) => void;
   /** How many milliseconds a refresh of this app that nobody waits for has to wait; at 0 it may begin. */
   readonly pauseOfApp: (appid: string) => number;
   readonly events: Events;
@@ -207,6 +209,8 @@ export class TokenSource {
   /** Forgets what held attempts back: a new registration may have brought it. */
   retrySoon(key: TokenKey): void {
     this.#setbacks.delete(keyId(key));
+    // The failure may have been recorded after the change, and put the key off for the whole fleet.
+    if (this.#parts.failures.isOutdated(key)) this.#parts.hurry(key);
     this.reschedule(key);
   }
 

@@ -4,6 +4,7 @@ import { DocumentReader } from '../../../src/core/document-reader.js';
 import { TokenError } from '../../../src/core/errors.js';
 import { Events } from '../../../src/core/events.js';
 import { Failures } from '../../../src/core/failures.js';
+import { fingerprintOf } from '../../../src/core/fingerprint.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument, type Trying } from '../../../src/core/key-document.js';
 import { RecordCache } from '../../../src/core/record-cache.js';
 import { Registry } from '../../../src/core/registry.js';
@@ -45,7 +46,7 @@ beforeEach(async () => {
   events.on('reauthorizationRequired', ({ error }) => void log.push(`reauthorize ${error.retryAt}`));
   for (const id of ['app/wx1', 'task/wx1/access_token']) await memory.set(id, seal(id, {}), 0);
   const storeClock = new StoreClock(clock, async () => clock.now(), { wentBack() {}, wentForward() {} });
-  failures = new Failures(store, cache, storeClock, events, (key) => registry.fingerprint(key));
+  failures = new Failures(store, cache, storeClock, events, (key) => fingerprintOf(key, registry, []));
 });
 
 async function stored(): Promise<KeyDocument> {
@@ -54,7 +55,8 @@ async function stored(): Promise<KeyDocument> {
 
 async function record(error: TokenError, document: KeyDocument = NO_KEY_DOCUMENT, hadTask = true): Promise<TokenError> {
   const lease = (await memory.lease(ID, 20_000)) as Lease;
-  return (await failures.record(KEY, document, lease, error, hadTask))?.failure as TokenError;
+  const attempted = { fingerprint: fingerprintOf(KEY, registry, []), hadTask };
+  return (await failures.record(KEY, document, lease, error, attempted))?.failure as TokenError;
 }
 
 async function isLeased(): Promise<boolean> {
@@ -83,6 +85,7 @@ describe('record', () => {
       failedAt: now,
       retryAt: now + 600_000,
       registration: '0:0',
+      input: expect.stringMatching(/^[0-9a-f]{16}$/),
       backingOff: false,
       error: { code: 'UPSTREAM_REJECTED', message: 'bad secret', retryable: false, errcode: 40_125 },
     });

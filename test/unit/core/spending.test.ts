@@ -213,6 +213,13 @@ describe('settle', () => {
   });
 });
 
+test('a refusal after which another input has been registered is stored, and the refresh starts again', async () => {
+  const attempt = spending(await stored({ token: 'A' }), { isOutdated: () => true });
+  await attempt.spend(undefined, 'offered');
+  expect(await rejection(attempt.settle(REFUSED))).toBeInstanceOf(DocumentChanged);
+  expect((await read()).rotation).toMatchObject({ token: 'A', refused: [{ hash: secretHash('A') }] });
+});
+
 describe('keep', () => {
   test.each([
     [true, { value: 'B', expiresAt: undefined }, 'B'],
