@@ -92,7 +92,7 @@ export class ClaimedKeys {
         : await this.#carryOut(order, key, document, claim, signal);
     if (outcome === 'settled') this.#passes.delete(keyId(key));
     else if (!signal.aborted) {
-      const at = clock.now() + this.#pauseMs(key, outcome);
+      const at = clock.now() + Math.min(this.#pauseMs(key, outcome), this.#untilTriedHereMs(key));
       // By the same write, so that it is not handed out again before it is put off.
       if (await dueTimes.postpone(key, at, outcome === 'tried', unused)) return;
     }
@@ -140,6 +140,14 @@ export class ClaimedKeys {
   #isHeld(key: TokenKey): boolean {
     const { registry } = this.#parts;
     return registry.task(key) !== undefined && registry.knows(key.appid);
+  }
+
+  /** Returns how long it is until a key that failed on this host alone, and is left to other processes first, is retried here. */
+  #untilTriedHereMs(key: TokenKey): number {
+    const { failures, clock } = this.#parts;
+    const retryAt = failures.retryAt(key);
+    if (retryAt === undefined) return Number.POSITIVE_INFINITY;
+    return Math.max(retryAt - clock.now(), clock.lookEveryMs * LEAVE_TO_OTHERS_LOOKS.least);
   }
 
   #pauseMs(key: TokenKey, outcome: Outcome): number {

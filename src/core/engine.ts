@@ -188,10 +188,7 @@ export class Engine {
       refreshes: this.#refreshes,
       follower: this.#follower,
       flights: this.#flights,
-      schedule: this.#scheduling.schedule,
-      owePace: (appid) => this.#scheduling.owe(appid),
-      hurry: (key) => this.#scheduling.hurry(key),
-      pauseOfApp: (appid) => this.#scheduling.pauseOfApp(appid),
+      ...this.#scheduling,
     });
     this.#puts = new PutGrants({
       ...common,

@@ -3,6 +3,7 @@ import { ask, StaleDependency } from './attempt.js';
 import type { CachedRecord } from './cached-record.js';
 import type { Closing } from './closing.js';
 import { isTokenError, TokenError } from './errors.js';
+import type { FailureBudget } from './failure-budget.js';
 import type { Attempted, Failures } from './failures.js';
 import type { Fingerprint } from './fingerprint.js';
 import { InvalidGrant, readReturnedGrant } from './given-grant.js';
@@ -39,6 +40,7 @@ export interface ExchangeParts {
   readonly accessToken: AccessTokenMode;
   /** Whoever announces what is about to be sent waits here, so that answers do not wait long behind announcements. */
   readonly announcing: Slots;
+  readonly budget: FailureBudget;
   readonly closing: Closing;
 }
 
@@ -98,7 +100,8 @@ export class Exchange {
     needs: Needs,
     progress: Progress,
   ): Promise<CachedRecord> {
-    const { registry, failures, writer, unwritten, accessToken, store, clock, announcing, closing } = this.#parts;
+    const { registry, records, failures, writer, unwritten, accessToken, store, clock, announcing, closing } =
+      this.#parts;
     const { mayReplaceDependencies, answered } = progress;
     const { key, reason } = flight;
     const app = registry.app(key.appid);
@@ -132,7 +135,9 @@ export class Exchange {
         if (spending.intent !== undefined) answered.push(spending.intent);
         throw error;
       }
-      const attempted: Attempted = { fingerprint: progress.fingerprint, hadTask };
+      const budget = this.#budgetOf(key, credentials);
+      const leftMs = document.grant === undefined ? 0 : records.leftOfGrantMs(key, document.grant);
+      const attempted: Attempted = { fingerprint: progress.fingerprint, hadTask, leftMs, budget };
       const failed = error instanceof StaleDependency ? error.error : (error as TokenError);
       const failure = await this.#fail(key, failed, { spending, lease, attempted });
       progress.hasFailed = true;
@@ -175,6 +180,11 @@ export class Exchange {
     const { hadTask } = attempted;
     if (!isStored && received !== undefined) unwritten.oweToken(key, { source: 'upstream', hadTask, received, spent });
     return failure;
+  }
+
+  /** Returns the budget of a plain access token, whose quota failed requests use up too; `undefined` for any other. */
+  #budgetOf({ type }: TokenKey, { accessToken }: AppCredentials): FailureBudget | undefined {
+    return type === 'access_token' && accessToken === 'plain' ? this.#parts.budget : undefined;
   }
 
   async #ask(

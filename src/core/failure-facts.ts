@@ -6,6 +6,7 @@ export interface FailureFacts extends JsonObject {
   readonly code: string;
   readonly message: string;
   readonly retryable: boolean;
+  readonly errcode?: number;
 }
 
 export function failureFacts(error: TokenError): FailureFacts {

@@ -1,7 +1,8 @@
-import { MAX_WAIT_OF_CALLERS_MS, nextAttemptAt, saysWhen } from './backoff.js';
+import { isBackingOff, MAX_WAIT_OF_CALLERS_MS, nextAttemptAt } from './backoff.js';
 import { seal } from './document-codec.js';
 import { type TokenError, withFacts } from './errors.js';
 import { type Events, tokenEvent } from './events.js';
+import type { FailureBudget } from './failure-budget.js';
 import { failureError, failureFacts } from './failure-facts.js';
 import { type Fingerprint, isMadeWith } from './fingerprint.js';
 import { contentWithTrying, heldBackUntil, type KeyDocument, nextDueAt, type Trying, withDue } from './key-document.js';
@@ -26,6 +27,10 @@ export interface Attempted {
   readonly fingerprint: Fingerprint;
   /** Whether the key had a task when the grant was asked for. */
   readonly hadTask: boolean;
+  /** The milliseconds that are left of the token in force, 0 or less without one. */
+  readonly leftMs: number;
+  /** Where failed requests of the app are counted. */
+  readonly budget?: FailureBudget | undefined;
 }
 
 interface Recorded {
@@ -134,10 +139,8 @@ export class Failures {
     error: TokenError,
     attempted: Attempted,
   ): Promise<Recorded | undefined> {
-    const known = this.#cache.failure(key)?.trying;
-    const isSame = known !== undefined && isMadeWith(known, attempted.fingerprint);
-    const isNews = !isSame || known.error.code !== error.code;
-    const trying = this.#trying(key, document, error, attempted);
+    const isNews = this.#before(key, undefined, attempted)?.error.code !== error.code;
+    const trying = await this.#trying(key, document, error, attempted);
     this.#cache.setFailure(key, { trying, local: error.hostOnly });
     const outcome = error.hostOnly ? 'failed' : await this.#write(key, document, trying, lease, attempted.hadTask);
     if (outcome === 'lost' && error.code === 'REAUTHORIZATION_REQUIRED') {
@@ -164,21 +167,41 @@ export class Failures {
     return { failure, isStored };
   }
 
-  #trying(key: TokenKey, document: KeyDocument, error: TokenError, { fingerprint }: Attempted): Trying {
-    const now = this.#clock.now();
-    const before = [document.trying, this.#cache.failure(key)?.trying].map((trying) =>
-      trying !== undefined && isMadeWith(trying, fingerprint) ? trying.attempts : 0,
-    );
-    const attempts = Math.max(...before) + 1;
+  async #trying(key: TokenKey, document: KeyDocument, error: TokenError, attempted: Attempted): Promise<Trying> {
+    const before = this.#before(key, document.trying, attempted);
+    const attempts = (before?.attempts ?? 0) + 1;
     const { grant } = document;
-    const retryAt = nextAttemptAt(error, now, {
+    const random = this.#clock.random();
+    const failedAt = this.#clock.now();
+    const retryAt = nextAttemptAt(error, failedAt, {
       attempts,
       lifeMs: grant === undefined ? undefined : lifeMs(grant),
-      leftMs: grant === undefined ? 0 : grant.expiresAt - now,
-      random: this.#clock.random(),
+      leftMs: attempted.leftMs,
+      random,
+      before: before?.error,
     });
-    const backingOff = !saysWhen(error, now) && error.code === 'UPSTREAM_UNAVAILABLE';
-    return { attempts, failedAt: now, retryAt, ...fingerprint, backingOff, error: failureFacts(error) };
+    const trying = {
+      attempts,
+      failedAt,
+      retryAt,
+      ...attempted.fingerprint,
+      backingOff: isBackingOff(error, failedAt),
+      error: failureFacts(error),
+    };
+    if (attempted.budget === undefined || !hasReachedWeChat(error)) return trying;
+    const lives = failedAt + attempted.leftMs > retryAt;
+    const notBefore = await attempted.budget.draw(key.appid, lives);
+    // Waiting callers may shorten a back-off, but not the wait for the budget.
+    if (notBefore <= retryAtForCallers(trying)) return trying;
+    return { ...trying, retryAt: notBefore, backingOff: false };
+  }
+
+  /** Returns the last failure of the same input, as it was stored or is remembered here: the one of more attempts. */
+  #before(key: TokenKey, stored: Trying | undefined, { fingerprint }: Attempted): Trying | undefined {
+    const found = [stored, this.#cache.failure(key)?.trying].filter(
+      (trying) => trying !== undefined && isMadeWith(trying, fingerprint),
+    );
+    return found.reduce((most, trying) => ((trying?.attempts ?? 0) > (most?.attempts ?? 0) ? trying : most), undefined);
   }
 
   async #write(
@@ -208,4 +231,10 @@ export class Failures {
 /** While callers are turned away from a passing failure, an attempt is made at least every 5 s. */
 function retryAtForCallers(trying: Trying): number {
   return trying.backingOff ? Math.min(trying.retryAt, trying.failedAt + MAX_WAIT_OF_CALLERS_MS) : trying.retryAt;
+}
+
+/** Returns whether a request has cost quota: one that never connected, or was never sent, has not. */
+function hasReachedWeChat({ code, hostOnly }: TokenError): boolean {
+  if (code === 'UPSTREAM_UNAVAILABLE') return !hostOnly;
+  return code === 'UPSTREAM_REJECTED' || code === 'QUOTA_EXHAUSTED';
 }

@@ -1,6 +1,7 @@
 import { Allowances } from './allowance.js';
 import type { CachedRecord } from './cached-record.js';
 import type { Deadline } from './deadline.js';
+import { FailureBudget } from './failure-budget.js';
 import { Following, type FollowingParts } from './following.js';
 import type { ResolvedOptions } from './options.js';
 import { Refresh, type RefreshParts } from './refresh.js';
@@ -13,6 +14,7 @@ type MadeHere =
   | 'accessToken'
   | 'fetchesWithoutStore'
   | 'allowances'
+  | 'budget'
   | 'leasing'
   | 'announcing'
   | 'tokenOf'
@@ -45,6 +47,7 @@ export function flightWork(parts: FlightWorkParts): (flight: Flight<CachedRecord
     accessToken,
     fetchesWithoutStore,
     allowances: new Allowances(store, reader, () => clock.now()),
+    budget: new FailureBudget(store, reader, clock),
     leasing: new Slots(MAX_PREPARING),
     announcing: new Slots(MAX_PREPARING),
     tokenOf: async (key) => (await source().acquire(key, 0, deadline())).value,

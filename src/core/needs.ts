@@ -3,7 +3,7 @@ import type { Clock } from './clock.js';
 import type { Closing } from './closing.js';
 import { Deadline } from './deadline.js';
 import { assertNoCycle, dependenciesOf } from './dependencies.js';
-import { isTokenError, safeCause, TokenError, toTokenError } from './errors.js';
+import { isTokenError, safeCause, TokenError, toTokenError, withFacts } from './errors.js';
 import type { RegisteredTask } from './held-task.js';
 import { isJsonObject, type JsonObject } from './json.js';
 import { isEmptyInstance } from './json-copy.js';
@@ -180,8 +180,9 @@ async function readParams(
   } catch (error) {
     closing.assertOpen();
     if (canDoWithout) return {};
-    if (isTokenError(error) && error.code !== 'TIMEOUT') throw error;
-    throw new TokenError('INPUT_MISSING', `${what} failed`, { ...key, cause: safeCause(error) });
+    // It may answer the next time without anything having been changed here.
+    if (isTokenError(error) && error.code !== 'TIMEOUT') throw withFacts(error, { retryable: true });
+    throw new TokenError('INPUT_MISSING', `${what} failed`, { ...key, retryable: true, cause: safeCause(error) });
   } finally {
     asking.abort();
   }
@@ -189,7 +190,7 @@ async function readParams(
     return checkedAnswer(what, answer);
   } catch (error) {
     if (canDoWithout) return {};
-    throw new TokenError('INPUT_MISSING', (error as TypeError).message, key);
+    throw new TokenError('INPUT_MISSING', (error as TypeError).message, { ...key, retryable: true });
   }
 }
 

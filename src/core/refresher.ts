@@ -19,8 +19,9 @@ export interface Refresher<Type extends string = string> {
   /**
    * Asks for a token, once: waiting and trying again is the manager's work.
    *
-   * Fails by throwing a `TokenError`; its `retryAt`, when given, is when to try again. Anything else that is thrown
-   * counts as `UPSTREAM_UNAVAILABLE`.
+   * Fails by throwing a `TokenError`; its `retryAt`, when given, is when to try again, unless it passes on an `errcode` of
+   * WeChat: those have rules of their own while the key still has a token. Anything else that is thrown counts as
+   * `UPSTREAM_UNAVAILABLE`.
    */
   refresh(context: RefreshContext): Promise<Grant>;
 }

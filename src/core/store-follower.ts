@@ -228,8 +228,10 @@ export class StoreFollower {
   }
 
   #concernsUs(key: TokenKey): boolean {
-    const { registry, records, isPushed } = this.#parts;
+    const { registry, records, failures, isPushed } = this.#parts;
     if (registry.task(key) !== undefined || records.cache.get(key) !== undefined) return true;
+    // Keys that depend on it may be waiting.
+    if (failures.hasRemembered(key)) return true;
     if (this.#reading.has(keyId(key))) return true;
     return isPushed(key.type) && registry.knows(key.appid);
   }

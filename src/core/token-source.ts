@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache';
-import { backoffDelayMs, MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
+import { MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
 import type { CachedRecord } from './cached-record.js';
 import type { Closing } from './closing.js';
+import { ColdReads } from './cold-reads.js';
 import type { Deadline } from './deadline.js';
 import { isTokenError, TokenError } from './errors.js';
 import { type Events, tokenEvent } from './events.js';
@@ -9,15 +9,16 @@ import type { Failures } from './failures.js';
 import type { HeldTask } from './held-task.js';
 import { NeedMissing } from './needs.js';
 import type { Records } from './records.js';
-import { lifeMs } from './refresh-policy.js';
 import type { RefreshReason } from './refresher.js';
 import type { Registry } from './registry.js';
+import { type SetbackEnd, Setbacks } from './setbacks.js';
 import type { Claim } from './shared-schedule.js';
 import type { Flight, SingleFlight } from './single-flight.js';
 import type { StoreClock } from './store-clock.js';
 import type { StoreFollower } from './store-follower.js';
 import type { TaskSchedule } from './task-schedule.js';
-import { appDocumentId, documentId, keyId, type TokenKey } from './token-key.js';
+import { appDocumentId, documentId, type TokenKey } from './token-key.js';
+import { Wishes } from './wishes.js';
 
 export interface TokenSourceParts {
   readonly clock: StoreClock;
@@ -30,7 +31,7 @@ export interface TokenSourceParts {
   readonly flights: SingleFlight<CachedRecord>;
   readonly schedule: TaskSchedule<HeldTask>;
   /** Makes room for a refresh that somebody waits for. */
-  readonly owePace: (appid: string) => void;
+  readonly owe: (appid: string) => void;
   /** Makes a key due for the whole fleet that a failure has put off. */
   readonly hurry: (key: TokenKey) => void;
   /** How many milliseconds a refresh of this app that nobody waits for has to wait; at 0 it may begin. */
@@ -42,32 +43,20 @@ export interface TokenSourceParts {
   readonly closing: Closing;
 }
 
-/** Attempts without a result that the key's own state remembers: they could not be made, or changed nothing. */
-interface Setback {
-  readonly attempts: number;
-  /** By the monotonic clock. */
-  readonly endsAt: number;
-}
-
-/** A wish for more validity than there is. */
-interface Wish {
-  /** By the monotonic clock. */
-  readonly nextAt: number;
-}
-
-/** A wish for more validity starts at most one refresh of a key in this time. */
-const WISH_EVERY_MS = 30_000;
-const MAX_REMEMBERED = 10_000;
 const MAX_ROUNDS = 3;
 
 /** Gets records: from memory, from the store, or by a refresh that all callers share. */
 export class TokenSource {
   readonly #parts: TokenSourceParts;
-  readonly #wishes = new LRUCache<string, Wish>({ max: MAX_REMEMBERED });
-  readonly #setbacks = new LRUCache<string, Setback>({ max: MAX_REMEMBERED });
+  readonly #coldReads: ColdReads;
+  readonly #wishes: Wishes;
+  readonly #setbacks: Setbacks;
 
   constructor(parts: TokenSourceParts) {
     this.#parts = parts;
+    this.#coldReads = new ColdReads(parts);
+    this.#wishes = new Wishes(parts.clock);
+    this.#setbacks = new Setbacks(parts.clock);
   }
 
   /**
@@ -88,7 +77,7 @@ export class TokenSource {
   async acquire(key: TokenKey, wishMs: number, deadline: Deadline): Promise<CachedRecord> {
     const { records } = this.#parts;
     // What is registered comes with it: the next line waits for the same read.
-    let coldRead = this.#readCold(key);
+    let coldRead = this.#coldReads.withRegistration(key);
     try {
       await this.assertRegistered(key, deadline);
     } catch (error) {
@@ -99,7 +88,7 @@ export class TokenSource {
       throw error;
     }
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const held = records.cache.get(key) ?? (await deadline.race(coldRead ?? this.#readStored(key)));
+      const held = records.cache.get(key) ?? (await deadline.race(coldRead ?? this.#coldReads.record(key)));
       coldRead = undefined;
       if (held === undefined || records.leftMs(held) <= 0) {
         const fresh = await this.#demand(key, deadline);
@@ -180,12 +169,13 @@ export class TokenSource {
 
   /** Whether nobody but a caller may try now. */
   isHeldBack(key: TokenKey): boolean {
-    return this.#parts.failures.active(key, false) !== undefined || this.#setBackMs(key) > 0;
+    return this.#parts.failures.active(key, false) !== undefined || this.#setbacks.leftMs(key) > 0;
   }
 
   /** Sets when a key with a task is due next, from what is known of it now. */
   reschedule(key: TokenKey): void {
     const { schedule, registry, records, failures, clock } = this.#parts;
+    this.#wakeWaiting(key);
     const task = registry.task(key);
     if (task === undefined) return;
     // Word of a task may come before that of its app, which reschedules it.
@@ -195,20 +185,28 @@ export class TokenSource {
     }
     const held = records.cache.get(key);
     const dueAt = held === undefined ? 0 : records.dueAt(held);
-    schedule.set(task, Math.max(dueAt, failures.retryAt(key) ?? 0, clock.now() + this.#setBackMs(key)));
+    schedule.set(task, Math.max(dueAt, failures.retryAt(key) ?? 0, clock.now() + this.#setbacks.leftMs(key)));
+  }
+
+  /** Retries what waited for this key as soon as there is a token of it. */
+  #wakeWaiting(key: TokenKey): void {
+    const { records } = this.#parts;
+    const held = records.cache.get(key);
+    if (held === undefined || records.leftMs(held) <= 0) return;
+    for (const waiting of this.#setbacks.takeWaiting(key)) this.retrySoon(waiting);
   }
 
   /** This task has gone. */
   forget(task: HeldTask): void {
     const { key } = task;
     this.#parts.records.cache.clearFailure(key);
-    this.#setbacks.delete(keyId(key));
+    this.#setbacks.clear(key);
     this.#parts.schedule.delete(task);
   }
 
   /** Forgets what held attempts back: a new registration may have brought it. */
   retrySoon(key: TokenKey): void {
-    this.#setbacks.delete(keyId(key));
+    this.#setbacks.clear(key);
     // The failure may have been recorded after the change, and put the key off for the whole fleet.
     if (this.#parts.failures.isOutdated(key)) this.#parts.hurry(key);
     this.reschedule(key);
@@ -225,7 +223,7 @@ export class TokenSource {
     records.trust(held);
     if (!records.isDue(held) || this.#isScheduled(key)) return;
     if (this.isHeldBack(key) || flights.get(key) !== undefined) return;
-    this.#parts.owePace(key.appid);
+    this.#parts.owe(key.appid);
     this.#fly(key, 'due', undefined);
   }
 
@@ -244,69 +242,50 @@ export class TokenSource {
     if (flights.get(key) === undefined && !(isEnding ? this.#mayReplaceEnding(held) : this.#mayWish(held))) return held;
     const fresh = await deadline.settles(this.#fly(key, 'demand', undefined).promise, leftMs / 2);
     if (fresh === undefined || fresh.expiresAt < held.expiresAt) return records.cache.get(key) ?? held;
-    if (records.leftMs(fresh) <= wishMs) this.#wishMoreSeldom(fresh);
+    if (records.leftMs(fresh) <= wishMs) this.#wishes.slowDown(fresh);
     return fresh;
   }
 
   #mayReplaceEnding(held: CachedRecord): boolean {
     const { records, failures } = this.#parts;
-    return records.isDue(held) && failures.active(held.key, true) === undefined && this.#setBackMs(held.key) === 0;
+    return (
+      records.isDue(held) && failures.active(held.key, true) === undefined && this.#setbacks.leftMs(held.key) === 0
+    );
   }
 
   #mayWish(held: CachedRecord): boolean {
-    const { failures, clock } = this.#parts;
-    const id = keyId(held.key);
-    const now = clock.monotonic();
-    if (now < (this.#wishes.get(id)?.nextAt ?? now)) return false;
-    if (failures.active(held.key, false) !== undefined) return false;
-    this.#wishes.set(id, { nextAt: now + WISH_EVERY_MS });
-    return true;
+    return this.#parts.failures.active(held.key, false) === undefined && this.#wishes.take(held);
   }
 
-  /** A wish that no token grants must not use up the quota of the day. */
-  #wishMoreSeldom(held: CachedRecord): void {
-    const nextAt = this.#parts.clock.monotonic() + Math.max(WISH_EVERY_MS, lifeMs(held) / 20);
-    this.#wishes.set(keyId(held.key), { nextAt });
-  }
-
-  /** Where neither record nor registration is held, they are read in one round trip. */
-  #readCold(key: TokenKey): Promise<CachedRecord | undefined> | undefined {
-    const { registry, records, follower } = this.#parts;
-    if (registry.isAtHand(key) || records.cache.get(key) !== undefined) return undefined;
-    const reading = this.#orWithoutStore(follower.readWithRegistration(key));
-    // Whoever is not registered is told so without it.
-    reading.catch(() => {});
-    return reading;
-  }
-
-  #readStored(key: TokenKey): Promise<CachedRecord | undefined> {
-    return this.#orWithoutStore(this.#parts.follower.read(key));
-  }
-
-  async #orWithoutStore(reading: Promise<CachedRecord | undefined>): Promise<CachedRecord | undefined> {
-    const { fetchesWithoutStore } = this.#parts;
-    try {
-      return await reading;
-    } catch (error) {
-      // The refresh says whether it can do without the store.
-      if (fetchesWithoutStore && isTokenError(error)) return undefined;
-      throw error;
-    }
-  }
-
-  /** A refresh for a caller who has nothing else. */
+  /**
+   * Refreshes a key for a caller that has no token. It waits for at most one attempt beyond the one that it joined, if that
+   * is near.
+   */
   async #demand(key: TokenKey, deadline: Deadline): Promise<CachedRecord> {
-    const { failures, follower, records, clock } = this.#parts;
+    const { failures, follower, records } = this.#parts;
     const failure = failures.active(key, true);
     if (failure?.local === true) {
       const stored = await deadline.race(follower.read(key));
       if (stored !== undefined && records.leftMs(stored) > 0) return stored;
     }
     if (failure !== undefined) {
-      const waitMs = failure.retryAt - clock.now();
-      if (waitMs >= MAX_WAIT_OF_CALLERS_MS || waitMs >= deadline.leftMs()) throw failure.error;
+      if (!this.#isNear(failure.retryAt, deadline)) throw failure.error;
+      return this.#join(key, 'demand', undefined, deadline);
     }
-    return this.#join(key, 'demand', undefined, deadline);
+    try {
+      return await this.#join(key, 'demand', undefined, deadline);
+    } catch (error) {
+      // An unavailable store is no failed attempt, since none was made.
+      const next = isTokenError(error) && error.code === 'STORE_UNAVAILABLE' ? undefined : failures.active(key, true);
+      if (next === undefined || !this.#isNear(next.retryAt, deadline)) throw error;
+      return this.#join(key, 'demand', undefined, deadline);
+    }
+  }
+
+  /** Returns whether a caller waits for an attempt at this instant. */
+  #isNear(retryAt: number, deadline: Deadline): boolean {
+    const waitMs = retryAt - this.#parts.clock.now();
+    return waitMs < MAX_WAIT_OF_CALLERS_MS && waitMs < deadline.leftMs();
   }
 
   async #join(
@@ -323,12 +302,12 @@ export class TokenSource {
   }
 
   #fly(key: TokenKey, reason: RefreshReason, stale: string | undefined): Flight<CachedRecord> {
-    if (reason !== 'due' && this.#parts.flights.get(key) === undefined) this.#parts.owePace(key.appid);
+    if (reason !== 'due' && this.#parts.flights.get(key) === undefined) this.#parts.owe(key.appid);
     return this.#parts.flights.join(key, reason, stale, async (flight) => {
       try {
         const landed = await this.#parts.run(flight);
-        if (this.#parts.records.isDue(landed)) this.#setBack(key);
-        else this.#setbacks.delete(keyId(key));
+        if (this.#parts.records.isDue(landed)) this.#setBack(key, undefined);
+        else this.#setbacks.clear(key);
         return landed;
       } catch (error) {
         if (isTokenError(error) && error.code === 'NOT_REGISTERED') await this.#lookUpRegistration(key);
@@ -351,22 +330,17 @@ export class TokenSource {
   #noteFailure({ key, reason }: Flight<CachedRecord>, error: unknown): void {
     const { failures, events, clock } = this.#parts;
     if (reason === 'stale' || reason === 'forced' || failures.retryAt(key) !== undefined) return;
-    const { attempts, delayMs } = this.#setBack(key);
+    const { attempts, delayMs } = this.#setBack(key, error);
     if (!(error instanceof NeedMissing)) return;
     const retryAt = clock.now() + delayMs;
     events.emit('refreshFailed', { ...tokenEvent(key), error: error.error, attempt: attempts, retryAt });
   }
 
-  #setBack(key: TokenKey): { readonly attempts: number; readonly delayMs: number } {
-    const { clock } = this.#parts;
-    const attempts = (this.#setbacks.get(keyId(key))?.attempts ?? 0) + 1;
-    const delayMs = backoffDelayMs({ attempts, lifeMs: undefined, leftMs: 0, random: clock.random() });
-    this.#setbacks.set(keyId(key), { attempts, endsAt: clock.monotonic() + delayMs });
-    return { attempts, delayMs };
-  }
-
-  #setBackMs(key: TokenKey): number {
-    const setback = this.#setbacks.get(keyId(key));
-    return setback === undefined ? 0 : Math.max(0, setback.endsAt - this.#parts.clock.monotonic());
+  #setBack(key: TokenKey, error: unknown): SetbackEnd {
+    const { registry, records } = this.#parts;
+    const held = records.cache.get(key);
+    const leftMs = held === undefined ? 0 : records.leftMs(held);
+    const task = registry.task(key);
+    return this.#setbacks.add(task?.key ?? key, task !== undefined, leftMs, error);
   }
 }

@@ -72,6 +72,13 @@ export class World implements AsyncDisposable {
     return tokens;
   }
 
+  /** What comes of a call within `ms`: one without a token waits for a near attempt after one that has failed. */
+  async within<Result>(ms: number, call: Promise<Result>): Promise<Result> {
+    call.catch(() => {});
+    await this.clock.advance(ms);
+    return call;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = Promise.all(this.#open.splice(0).map((tokens) => tokens.close()));
     await this.clock.advance(20_000);

@@ -3,7 +3,8 @@ import { seal, unseal } from '../../../src/core/document-codec.js';
 import { DocumentReader } from '../../../src/core/document-reader.js';
 import { TokenError } from '../../../src/core/errors.js';
 import { Events } from '../../../src/core/events.js';
-import { Failures } from '../../../src/core/failures.js';
+import type { FailureBudget } from '../../../src/core/failure-budget.js';
+import { type Attempted, Failures } from '../../../src/core/failures.js';
 import { fingerprintOf } from '../../../src/core/fingerprint.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument, type Trying } from '../../../src/core/key-document.js';
 import { RecordCache } from '../../../src/core/record-cache.js';
@@ -53,9 +54,15 @@ async function stored(): Promise<KeyDocument> {
   return readKeyDocument((await memory.get([ID]))[0]);
 }
 
-async function record(error: TokenError, document: KeyDocument = NO_KEY_DOCUMENT, hadTask = true): Promise<TokenError> {
+async function record(
+  error: TokenError,
+  document: KeyDocument = NO_KEY_DOCUMENT,
+  hadTask = true,
+  more: Partial<Attempted> = {},
+): Promise<TokenError> {
   const lease = (await memory.lease(ID, 20_000)) as Lease;
-  const attempted = { fingerprint: fingerprintOf(KEY, registry, []), hadTask };
+  const leftMs = (document.grant?.expiresAt ?? clock.now()) - clock.now();
+  const attempted = { fingerprint: fingerprintOf(KEY, registry, []), hadTask, leftMs, ...more };
   return (await failures.record(KEY, document, lease, error, attempted))?.failure as TokenError;
 }
 
@@ -173,12 +180,46 @@ describe('record', () => {
   test.each([
     ['UPSTREAM_UNAVAILABLE', undefined, true],
     ['UPSTREAM_UNAVAILABLE', 30_000, false],
-    ['UPSTREAM_REJECTED', undefined, false],
-  ])('of %s with retryAt %s is backing off: %s', async (code, retryIn, expected) => {
+    ['UPSTREAM_REJECTED', undefined, true],
+    ['UPSTREAM_REJECTED', 30_000, false],
+  ])('of a passing %s with retryAt %s is backing off: %s', async (code, retryIn, expected) => {
     const retryAt = retryIn === undefined ? undefined : clock.now() + retryIn;
     await record(new TokenError(code, 'x', { retryAt, retryable: true }));
     expect((await stored()).trying?.backingOff).toBe(expected);
   });
+});
+
+test.each([
+  // Callers may try again after 5 s, the background after 30 s.
+  [0, 30_000, true],
+  [5_000, 30_000, true],
+  [5_001, 5_001, false],
+  [200_000, 200_000, false],
+])('a budget that is left alone for %i ms puts the next attempt off for %i ms', async (notBeforeMs, ms, backingOff) => {
+  const now = clock.now();
+  const budget = { draw: async () => now + notBeforeMs } as unknown as FailureBudget;
+  await record(busy, { ...NO_KEY_DOCUMENT, trying: trying({ attempts: 20 }) }, true, { budget });
+  expect((await stored()).trying).toMatchObject({ retryAt: now + ms, backingOff });
+});
+
+test.each([
+  [0, false],
+  [600_000, false],
+  [600_001, true],
+])('with %i ms left of the token, one that lives at the next attempt draws on what is reserved: %s', async (...row) => {
+  const [leftMs, lives] = row;
+  const drawn: unknown[] = [];
+  const budget = { draw: async (...args: unknown[]) => drawn.push(args) } as unknown as FailureBudget;
+  await record(
+    new TokenError('UPSTREAM_UNAVAILABLE', 'later', { retryAt: clock.now() + 600_000 }),
+    NO_KEY_DOCUMENT,
+    true,
+    {
+      budget,
+      leftMs,
+    },
+  );
+  expect(drawn).toEqual([['wx1', lives]]);
 });
 
 describe('active', () => {

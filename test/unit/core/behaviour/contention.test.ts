@@ -118,7 +118,7 @@ describe('while another process has the lease', () => {
     world.wechat.next(() => world.fail(new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { retryable: true })));
     const first = one.get(APPID, TYPE);
     const second = other.get(APPID, TYPE);
-    expect(await world.outcomes([first, second])).toEqual(['UPSTREAM_UNAVAILABLE', 'token-1']);
+    expect(await world.outcomes([first, second])).toEqual(['token-1', 'token-1']);
     expect(world.wechat.calls).toBe(2);
   });
 
@@ -140,15 +140,16 @@ describe('while another process has the lease', () => {
 });
 
 describe('a caller who comes after a failure', () => {
-  test('of two attempts that fail, the second is waited for and the third is not made for them', async () => {
+  test('waits for one attempt that is near, and the one after that is not made for them', async () => {
     await using world = new DeafWorld();
     const tokens = await world.process({ hasTask: false });
     world.wechat.always = () => world.fail(new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { retryable: true }));
     expect(await world.outcomes([tokens.get(APPID, TYPE)])).toEqual(['UPSTREAM_UNAVAILABLE']);
-    const { calls } = world.wechat;
-    expect(calls).toBe(1);
-    expect(await world.outcomes([tokens.get(APPID, TYPE)], 10_000)).toEqual(['UPSTREAM_UNAVAILABLE']);
     expect(world.wechat.calls).toBe(2);
+    world.wechat.always = () => world.fail(new TokenError('UPSTREAM_REJECTED', 'wrong', { errcode: 40125 }));
+    expect(await world.outcomes([tokens.get(APPID, TYPE)])).toEqual(['UPSTREAM_REJECTED']);
+    expect(await world.outcomes([tokens.get(APPID, TYPE)])).toEqual(['UPSTREAM_REJECTED']);
+    expect(world.wechat.calls).toBe(3);
   });
 
   test('a wait of the background is none of theirs: a refresh that is due fails at once while it cools down', async () => {
@@ -160,7 +161,9 @@ describe('a caller who comes after a failure', () => {
     const { calls } = world.wechat;
     expect(calls).toBe(2);
     expect(await tokens.get(APPID, TYPE)).toBe('token-1');
-    await world.clock.advance(300_000);
+    await world.clock.advance(299_000);
     expect(world.wechat.calls).toBe(calls);
+    await world.clock.advance(5_000);
+    expect(world.wechat.calls).toBe(calls + 1);
   });
 });

@@ -213,8 +213,11 @@ test('I8: a refresher that never settles costs its callers their deadline and no
   const long = tokens.get(APPID, TYPE).catch((error: unknown) => error);
   await world.clock.advance(100);
   expect(await short).toMatchObject({ code: 'TIMEOUT' });
+  const patient = tokens.get(APPID, TYPE, { timeoutMs: 40_000 }).catch((error: unknown) => error);
+  await world.clock.advance(24_900);
+  expect(await long).toMatchObject({ code: 'TIMEOUT' });
   await world.clock.advance(15_000);
-  expect(await long).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
+  expect(await patient).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
 });
 
 test('an aborted signal rejects its caller with the reason and leaves the refresh to the others', async () => {

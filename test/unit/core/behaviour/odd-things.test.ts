@@ -65,7 +65,7 @@ test.each<[string, unknown]>([
     throw thrown;
   };
   const tokens = await world.registered();
-  const error = await tokens.get(APPID, TYPE).catch((reason: unknown) => reason);
+  const error = await world.within(5_000, tokens.get(APPID, TYPE)).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(TokenError);
   expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', appid: APPID });
   expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('CANARY');
@@ -76,7 +76,7 @@ test('a grant whose fields throw is UPSTREAM_REJECTED without their text', async
   const refresher = defineRefresher({ type: TYPE, refresh: async () => throwing('value') as never });
   const tokens = world.manager({ refreshers: [refresher] });
   await tokens.register({ appid: APPID, secret: SECRET });
-  const error = await tokens.get(APPID, TYPE).catch((reason: unknown) => reason);
+  const error = await world.within(5_000, tokens.get(APPID, TYPE)).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 'UPSTREAM_REJECTED' });
   expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('CANARY');
 });

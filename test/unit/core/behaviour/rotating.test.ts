@@ -108,8 +108,7 @@ test('after an answer that was lost, the stored refresh token is sent once more:
     throw LOST;
   };
   const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
-  await tokens.get(APPID, TYPE, USER).catch(() => {});
-  await world.clock.advance(60_000);
+  expect(await world.within(60_000, tokens.get(APPID, TYPE, USER))).toBe('token of refresh-2 2');
   expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-1']);
   expect(await world.storedToken()).toBe('refresh-2');
   expect(world.reauthorizations()).toBe(0);
@@ -121,7 +120,7 @@ test('without a grace it is refused, and dead only when one lease time has passe
     throw LOST;
   };
   const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
-  await tokens.get(APPID, TYPE, USER).catch(() => {});
+  await tokens.get(APPID, TYPE, { ...USER, timeoutMs: 200 }).catch(() => {});
   await world.clock.advance(LEASE_MS - 10_000);
   expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-1']);
   expect(world.reauthorizations()).toBe(0);
@@ -420,7 +419,8 @@ test.each([
     return change;
   };
   const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
-  await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED' });
+  const impatient = { ...USER, timeoutMs: 200 };
+  await expect(tokens.get(APPID, TYPE, impatient)).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED' });
   expect(await world.storedToken()).toBe('refresh-2');
   await world.clock.advance(60_000);
   expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
@@ -445,7 +445,8 @@ test('I3: an answer that has ended when it comes leaves its refresh token', asyn
     world.clock.jump(86_400_000);
   };
   const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
-  await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED' });
+  const impatient = { ...USER, timeoutMs: 200 };
+  await expect(tokens.get(APPID, TYPE, impatient)).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED' });
   await world.clock.advance(60_000);
   expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
   expect(world.upstream.isGood(await world.storedToken())).toBe(true);

@@ -102,7 +102,7 @@ describe('what this process has done', () => {
       await request({ method: 'GET', path: '/cgi-bin/nobody-listens' });
       return {};
     });
-    await world.tokens.get(APPID, 'access_token').catch(() => {});
+    await world.tokens.get(APPID, 'access_token', { timeoutMs: 200 }).catch(() => {});
     const counts = await scraped(world, 'upstream_request_duration_seconds_count');
     expect(counts).toEqual({ '{outcome="answered"}': 0, '{outcome="UPSTREAM_UNAVAILABLE"}': 1 });
   });
