@@ -32,6 +32,8 @@ export interface AttemptInput {
   readonly upstream: Upstream;
   readonly allowances: Allowances;
   readonly spending: Spending;
+  /** Called with an answer that comes when the attempt is over. */
+  readonly cameLate?: (grant: Grant) => void;
 }
 
 /** A token that the attempt depended on turned out to be stale. */
@@ -59,7 +61,7 @@ export async function ask(input: AttemptInput): Promise<Grant> {
   const handedOut = new Map<string, NeededToken>();
   try {
     const context = contextOf(input, startedAt, handedOut, controller.signal);
-    return await untilAborted(controller.signal, async () => refresher.refresh(context));
+    return await untilAborted(controller.signal, async () => refresher.refresh(context), input.cameLate);
   } catch (error) {
     if (spending.interruption !== undefined) throw spending.interruption;
     if (NeedMissing.is(error)) throw error;
@@ -114,10 +116,14 @@ function contextOf(
   };
 }
 
-function untilAborted<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+function untilAborted(
+  signal: AbortSignal,
+  work: () => Promise<Grant>,
+  cameLate: (grant: Grant) => void = () => {},
+): Promise<Grant> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    work().then(resolve, reject);
+    work().then((grant) => (signal.aborted ? cameLate(grant) : resolve(grant)), reject);
   });
 }
 

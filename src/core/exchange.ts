@@ -128,7 +128,7 @@ export class Exchange {
     const credentials = registry.credentials(app, accessToken);
     let answer: Answer;
     try {
-      answer = await this.#ask(flight, progress, needs, credentials, spending);
+      answer = await this.#ask(flight, progress, needs, credentials, spending, hadTask);
     } catch (error) {
       if (isInterruption(error)) throw error;
       if (error instanceof StaleDependency && mayReplaceDependencies) {
@@ -193,11 +193,15 @@ export class Exchange {
     needs: Needs,
     app: AppCredentials,
     spending: Spending,
+    hadTask: boolean,
   ): Promise<Answer> {
     const { key, reason, stale } = flight;
-    const { clock, upstream, allowances, records, times } = this.#parts;
+    const { clock, upstream, allowances, records, unwritten, times, closing } = this.#parts;
     const askedAtWall = clock.now();
     const askedAtMonotonic = clock.monotonic();
+    // A clock that was set meanwhile must not spoil the answer; one that the store agrees is ahead may mean that the
+    // machine has slept.
+    const askedAt = (): number => Math.min(askedAtWall, clock.now() - (clock.monotonic() - askedAtMonotonic));
     const held = records.cache.get(key);
     const previous = held === undefined ? records.recordOf(key, spending.document) : records.show(held);
     const asked = await ask({
@@ -212,19 +216,21 @@ export class Exchange {
       upstream,
       allowances,
       spending,
+      cameLate: (late) => {
+        const received = savedToken(readReturnedGrant(late).grant, askedAt());
+        const { spent } = spending;
+        if (received === undefined || spent === undefined || closing.hasBegun) return;
+        void unwritten.oweLate(key, { source: 'upstream', hadTask, received, spent });
+      },
     });
-    // A clock that was set meanwhile must not spoil the answer; one that the store agrees is ahead may mean that the
-    // machine has slept.
     await clock.check();
-    const now = clock.now();
-    const askedAt = Math.min(askedAtWall, now - (clock.monotonic() - askedAtMonotonic));
     const { grant: given, problem } = readReturnedGrant(asked);
     try {
       if (problem !== undefined) throw problem;
-      const grant = storedGrant(given, askedAt, now, times, clock.random());
+      const grant = storedGrant(given, askedAt(), clock.now(), times, clock.random());
       return { grant, received: receivedToken(given, grant) };
     } catch (error) {
-      spending.keep(savedToken(given, askedAt));
+      spending.keep(savedToken(given, askedAt()));
       const why = error instanceof InvalidGrant ? error.message : 'it cannot be read';
       const message = `the answer for ${key.type} cannot be used: ${why}`;
       throw new TokenError('UPSTREAM_REJECTED', message, { ...key, retryable: true });

@@ -81,17 +81,18 @@ export class GrantWriter {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const document = await this.read(key);
       if (!mayFollow(document, options) || !(await isStillRegistered(this.#store, key, options.hadTask))) return;
-      const next = { ...document, rotation: afterGrant(document.rotation, options.received, options.spent) };
-      const content = seal(id, contentWithTrying(next, document.trying));
-      if (
-        (await this.#store.set(
-          id,
-          content,
-          document.version,
-          setOptions(key, document, nextDueAt(document, this.#clock.now()), options),
-        )) !== undefined
-      )
-        return;
+      const rotation = afterGrant(document.rotation, options.received, options.spent);
+      // The failure was one of the refresh token before it.
+      const trying = rotation?.token === document.rotation?.token ? document.trying : undefined;
+      const next: KeyDocument = { ...document, rotation, trying };
+      const content = seal(id, contentWithTrying(next, trying));
+      const version = await this.#store.set(
+        id,
+        content,
+        document.version,
+        setOptions(key, document, nextDueAt(next, this.#clock.now()), options),
+      );
+      if (version !== undefined) return;
     }
     throw isChangedAllTheTime(key);
   }

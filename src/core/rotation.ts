@@ -9,6 +9,8 @@ export interface Rotation {
   readonly expiresAt?: number;
   /** Hashes of refresh tokens: the first of the present chain, then the last ones of any. */
   readonly known?: readonly string[];
+  /** Hashes of the first ones of earlier chains, and of what the params still offer: the one used last stands last. */
+  readonly firsts?: readonly string[];
   /** What was about to be sent when nobody has yet said what became of it. */
   readonly intent?: Intent;
   /** What WeChat has refused, the latest last. */
@@ -37,6 +39,8 @@ export interface Spent {
   readonly base: string | undefined;
   /** Hashes of those before it. */
   readonly known: readonly string[];
+  /** Hash of what the params offered where another one was sent. */
+  readonly onOffer?: string | undefined;
 }
 
 /** A refresh token that came with a grant. */
@@ -53,6 +57,7 @@ export type Choice =
   | { readonly kind: 'none' };
 
 const MAX_KNOWN = 16;
+const MAX_FIRSTS = 16;
 const MAX_REFUSED = 4;
 
 /**
@@ -116,19 +121,41 @@ export function afterGrant(
   // Whoever puts a refresh token that was replaced long ago has slept meanwhile; but any is better than a dead one.
   if (isPut && isKnown(settled, value) && !isDead(settled)) return settled;
   const continues = spent !== undefined && spent.hash === spent.base;
-  const { expiresAt: before, known: earlier = [], ...rest } = settled ?? {};
+  const { expiresAt: before, known: earlier = [], firsts: _firsts, ...rest } = settled ?? {};
   const deadline = expiresAt ?? (continues ? before : undefined);
   const hash = secretHash(value);
   const first = (continues ? earlier[0] : spent?.hash) ?? hash;
   // A put is newer than what is under way, which must not be taken for a new offer afterwards.
   const used = isPut ? rotation?.intent?.hash : spent.hash;
   const later = [...earlier, ...(used === undefined ? [] : [used]), hash].filter((known) => known !== first);
+  const firsts = firstsOf(settled, first, spent?.onOffer);
   return {
     ...rest,
+    ...(rest.refused === undefined ? {} : { refused: lastOnOffer(rest.refused, spent?.onOffer) }),
     token: value,
     known: [first, ...[...new Set(later)].slice(-MAX_KNOWN)],
+    ...(firsts.length === 0 ? {} : { firsts }),
     ...(deadline === undefined ? {} : { expiresAt: deadline }),
   };
+}
+
+/**
+ * Returns the hashes that are to be remembered although their chain has ended. What a task offers stays the newest of them as
+ * long as it is offered, so that the params of the first day are never sent again, however often the user logs in.
+ */
+function firstsOf(before: Rotation | undefined, first: string, onOffer: string | undefined): readonly string[] {
+  const { known = [], firsts = [] } = before ?? {};
+  const ended = known.slice(0, 1).filter((hash) => hash !== first && !firsts.includes(hash));
+  const all = [...firsts, ...ended];
+  const offered = onOffer !== undefined && (all.includes(onOffer) || known.includes(onOffer)) ? [onOffer] : [];
+  return [...all.filter((hash) => !offered.includes(hash)), ...offered]
+    .filter((hash) => hash !== first)
+    .slice(-MAX_FIRSTS);
+}
+
+/** Moves what is still on offer to the end, so that it is not forgotten before what is on offer no longer. */
+function lastOnOffer(refused: readonly Refused[], onOffer: string | undefined): readonly Refused[] {
+  return refused.toSorted((one, other) => Number(one.hash === onOffer) - Number(other.hash === onOffer));
 }
 
 /**
@@ -145,8 +172,9 @@ export function isDead({ token, refused = [] }: Rotation = {}): boolean {
   return token !== undefined && refused.some(({ hash }) => hash === secretHash(token));
 }
 
-function isKnown(rotation: Rotation | undefined, token: string): boolean {
-  return rotation?.known?.includes(secretHash(token)) === true;
+function isKnown({ known = [], firsts = [] }: Rotation = {}, token: string): boolean {
+  const hash = secretHash(token);
+  return known.includes(hash) || firsts.includes(hash);
 }
 
 function candidate(value: string, stored: boolean): { kind: 'send'; value: string; hash: string; stored: boolean } {

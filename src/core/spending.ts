@@ -123,7 +123,8 @@ export class Spending {
     if (version === undefined) throw this.#interrupt(new DocumentChanged());
     this.#document = { ...announced, version };
     const base = rotation?.token === undefined ? undefined : secretHash(rotation.token);
-    this.#spent = { hash: choice.hash, base, known: rotation?.known ?? [] };
+    const onOffer = offer === undefined || offer === choice.value ? undefined : secretHash(offer);
+    this.#spent = { hash: choice.hash, base, known: rotation?.known ?? [], onOffer };
     return { value: choice.value, stored: choice.stored };
   }
 

@@ -91,6 +91,21 @@ export class UnwrittenGrants {
   }
 
   /**
+   * Stores the refresh token of an answer that came when its attempt was over, unless another one has been stored since.
+   * It never rejects: what the store does not take is offered again.
+   */
+  async oweLate(key: TokenKey, options: WriteOptions): Promise<void> {
+    try {
+      // The result of a later attempt is written first.
+      await this.settle(key);
+      this.oweToken(key, options);
+      await this.settle(key);
+    } catch {
+      // The store reports its own failures.
+    }
+  }
+
+  /**
    * Stores what is owed for a key, if anything is.
    *
    * @returns the record in force then, if a grant was owed.

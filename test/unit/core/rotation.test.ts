@@ -135,11 +135,48 @@ describe('after a grant', () => {
     expect(sent(rotation, 'T24')).toBe('T24');
   });
 
+  /** What becomes of a rotation in `count` refreshes; the params offer `onOffer` all the time. */
+  function rotated(before: Rotation | undefined, count: number, onOffer?: string): Rotation | undefined {
+    let rotation = before;
+    for (let n = 0; n < count; n++) {
+      const token = rotation?.token as string;
+      const used = { ...spent(token, token), onOffer: onOffer === undefined ? undefined : secretHash(onOffer) };
+      rotation = afterGrant(rotation, { value: `${token}+`, expiresAt: undefined }, used);
+    }
+    return rotation;
+  }
+
+  const put = (rotation: Rotation | undefined, value: string): Rotation | undefined =>
+    afterGrant(rotation, { value, expiresAt: undefined }, undefined);
+
+  test('what the params offered on the first day is never sent again, however often the user logs in', () => {
+    let rotation = afterGrant(undefined, { value: 'N', expiresAt: undefined }, spent('P', undefined));
+    for (let login = 0; login < 40; login++) rotation = rotated(put(rotation, `L${login}`), 20, 'P');
+    expect(sent(rotation, 'P')).toBe(rotation?.token);
+  });
+
+  test('what began one of the last sixteen chains is not sent again, when it is no longer on offer either', () => {
+    let rotation: Rotation | undefined;
+    for (let login = 0; login < 30; login++) rotation = rotated(put(rotation, `L${login}`), 20);
+    expect(rotation?.firsts).toHaveLength(16);
+    for (const old of [13, 20, 28, 29]) expect(sent(rotation, `L${old}`)).toBe(rotation?.token);
+    expect(sent(rotation, 'L12')).toBe('L12');
+  });
+
+  test('what was refused and is still on offer is not forgotten before what is no longer', () => {
+    let rotation: Rotation | undefined = withRefusal(chain('A'), refusalOf('P'));
+    for (let login = 0; login < 10; login++) {
+      rotation = withRefusal(rotated(put(rotation, `L${login}`), 2, 'P'), refusalOf(`L${login}++`));
+    }
+    expect(sent(rotated(put(rotation, 'M'), 1, 'P'), 'P')).toBe('M+');
+  });
+
   test('one that is put is the one, and begins a chain', () => {
     expect(afterGrant(chain('A'), { value: 'Z', expiresAt: 7 }, undefined)).toEqual({
       token: 'Z',
       expiresAt: 7,
       known: [secretHash('Z'), secretHash('A')],
+      firsts: [secretHash('A')],
     });
   });
 

@@ -91,6 +91,12 @@ describe('spend', () => {
     expect(attempt.spent).toEqual({ hash: secretHash('A'), base: undefined, known: [] });
   });
 
+  test('notes what the params offer where another one is sent', async () => {
+    const attempt = spending(await stored({ token: 'A', known: [secretHash('P'), secretHash('A')] }));
+    expect(await attempt.spend('P', 'offered')).toEqual({ value: 'A', stored: true });
+    expect(attempt.spent).toMatchObject({ hash: secretHash('A'), onOffer: secretHash('P') });
+  });
+
   test('may be called once', async () => {
     const attempt = spending(NO_KEY_DOCUMENT);
     await attempt.spend('A', 'offered');
