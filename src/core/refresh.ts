@@ -170,7 +170,11 @@ export class Refresh {
       await this.#restoreNewer(flight.key, document);
       const settled =
         this.#settledBy(document, flight, knownVersion) ?? (await this.#reports.take(flight, document, progress));
-      if (settled === undefined) return await this.#exchange.run(flight, lease, document, needs, progress);
+      if (settled === undefined) {
+        // The refresher may call this manager, whose refresh then needs such a place for another key.
+        if (progress.refresher.asksThroughContext !== true) giveBack();
+        return await this.#exchange.run(flight, lease, document, needs, progress);
+      }
       await store.release(lease);
       return settled;
     } catch (error) {
@@ -247,7 +251,7 @@ export class Refresh {
     const { writer, clock, leasing, meters } = this.#parts;
     const { key } = flight;
     for (;;) {
-      const giveBack = await this.#slots.take();
+      const giveBack = once(await this.#slots.take());
       let lease: Lease | undefined;
       try {
         this.#assertOpen();
@@ -339,8 +343,16 @@ export class Refresh {
 interface TakenLease {
   readonly kind: 'lease';
   readonly lease: Lease;
-  /** Gives the slot back. */
+  /** Gives the slot back, if that has not been done. */
   readonly giveBack: () => void;
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
+  };
 }
 
 type Taken = TakenLease | { readonly kind: 'settled'; readonly record: CachedRecord };

@@ -22,6 +22,9 @@ export interface Refresher<Type extends string = string> {
    * Fails by throwing a `TokenError`; its `retryAt`, when given, is when to try again, unless it passes on an `errcode` of
    * WeChat: those have rules of their own while the key still has a token. Anything else that is thrown counts as
    * `UPSTREAM_UNAVAILABLE`.
+   *
+   * It may call its own manager for other keys; a token that it needs each time is better named by `dependsOn`, because
+   * that is fetched before the lease is taken.
    */
   refresh(context: RefreshContext): Promise<Grant>;
 }
@@ -32,6 +35,11 @@ export interface BuiltInRefresher<Type extends string = string> extends Refreshe
   readonly pushed?: true;
   /** The param in which a task offers what `spend` takes, so that a key without any fails before the lease is taken. */
   readonly spends?: string;
+  /**
+   * Whether it uses nothing but its context, so that it never waits for another refresh of its own manager. Only such a
+   * refresher keeps its place among those under a lease while it runs.
+   */
+  readonly asksThroughContext?: true;
   /** Whether it cannot do without the params, whatever the store holds. */
   needsParams?(key: TokenKey): boolean;
 }

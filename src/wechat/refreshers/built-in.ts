@@ -10,7 +10,7 @@ import { wxCardTicketRefresher } from './wx-card-ticket.js';
 
 /** Every token type that WeChat has and this library knows. */
 export function createBuiltInRefreshers(clock: Pick<Clock, 'random'>): readonly BuiltInRefresher[] {
-  return [
+  const refreshers: readonly BuiltInRefresher[] = [
     createAccessTokenRefresher(clock),
     jsapiTicketRefresher,
     oauth2AccessTokenRefresher,
@@ -19,4 +19,5 @@ export function createBuiltInRefreshers(clock: Pick<Clock, 'random'>): readonly 
     wxCardTicketRefresher,
     componentVerifyTicketRefresher,
   ];
+  return refreshers.map((refresher) => ({ ...refresher, asksThroughContext: true }));
 }
