@@ -24,6 +24,7 @@ import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
 import type { TokenKey } from './token-key.js';
+import type { TokenRecord } from './token-record.js';
 import type { UnwrittenGrants } from './unwritten-grants.js';
 
 export interface ExchangeParts {
@@ -126,6 +127,7 @@ export class Exchange {
     });
     closing.assertOpen();
     const credentials = registry.credentials(app, accessToken);
+    flight.hasAsked = true;
     let answer: Answer;
     try {
       answer = await this.#ask(flight, progress, needs, credentials, spending, hadTask);
@@ -196,21 +198,19 @@ export class Exchange {
     hadTask: boolean,
   ): Promise<Answer> {
     const { key, reason, stale } = flight;
-    const { clock, upstream, allowances, records, unwritten, times, closing } = this.#parts;
+    const { clock, upstream, allowances, unwritten, times, closing } = this.#parts;
     const askedAtWall = clock.now();
     const askedAtMonotonic = clock.monotonic();
     // A clock that was set meanwhile must not spoil the answer; one that the store agrees is ahead may mean that the
     // machine has slept.
     const askedAt = (): number => Math.min(askedAtWall, clock.now() - (clock.monotonic() - askedAtMonotonic));
-    const held = records.cache.get(key);
-    const previous = held === undefined ? records.recordOf(key, spending.document) : records.show(held);
     const asked = await ask({
       key,
       app,
       refresher,
       reason,
       stale,
-      previous,
+      previous: this.#previous(key, spending.document),
       needs,
       clock,
       upstream,
@@ -235,5 +235,14 @@ export class Exchange {
       const message = `the answer for ${key.type} cannot be used: ${why}`;
       throw new TokenError('UPSTREAM_REJECTED', message, { ...key, retryable: true });
     }
+  }
+
+  /** Returns the newest record that is known: another process may have stored one unnoticed here. */
+  #previous(key: TokenKey, document: KeyDocument): TokenRecord | undefined {
+    const { records } = this.#parts;
+    const held = records.cache.get(key);
+    const stored = records.recordOf(key, document);
+    if (held === undefined || (stored !== undefined && stored.version > held.version)) return stored;
+    return records.show(held);
   }
 }

@@ -7,6 +7,7 @@ import type { DocumentReader } from './document-reader.js';
 import { isTokenError, TokenError } from './errors.js';
 import { Exchange, type ExchangeParts, type Progress } from './exchange.js';
 import { pauseFlight } from './flight-pause.js';
+import { isAnswerTo } from './force.js';
 import type { RegisteredTask } from './held-task.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
 import type { Meters } from './meters.js';
@@ -92,7 +93,7 @@ export class Refresh {
       await look(key);
       const knownVersion = Math.max(knownAtStart, flight.knownVersion);
       const owed = await unwritten.settle(key);
-      if (owed !== undefined) return owed;
+      if (owed !== undefined && flight.reason !== 'forced') return owed;
       if (await this.#coolsDown(flight)) continue;
       progress.fingerprint = failures.fingerprint(key);
       progress.hadTask = registry.task(key) !== undefined;
@@ -142,11 +143,12 @@ export class Refresh {
   }
 
   /** Returns a record that has been stored elsewhere since this flight began, and answers it. */
-  #heardOf({ key, reason }: Flight<CachedRecord>, knownVersion: number): CachedRecord | undefined {
+  #heardOf({ key, reason, force }: Flight<CachedRecord>, knownVersion: number): CachedRecord | undefined {
     const { records } = this.#parts;
     const held = records.cache.get(key);
-    const isNews = held !== undefined && held.version > knownVersion && !records.isDue(held);
-    return isNews && reason !== 'stale' ? held : undefined;
+    if (held === undefined || reason === 'stale') return undefined;
+    if (force !== undefined) return isAnswerTo(force, held.version, held) ? held : undefined;
+    return held.version > knownVersion && !records.isDue(held) ? held : undefined;
   }
 
   /** Returns whether the attempt that has failed was made with another input than there is now. */
@@ -302,12 +304,13 @@ export class Refresh {
   #settledBy(document: KeyDocument, flight: Flight<CachedRecord>, knownVersion: number): CachedRecord | undefined {
     const { records, failures, registry } = this.#parts;
     const { grant } = document;
-    const { key, reason } = flight;
+    const { key, reason, force } = flight;
     failures.learn(key, document);
     if (grant !== undefined && records.isUsableGrant(key, grant)) {
       const isNotDue = reason === 'due' && !records.isGrantDue(key, grant);
-      const isNew = document.recordVersion > knownVersion;
-      const answers = reason === 'stale' ? grant.value !== flight.stale : isNew || isNotDue;
+      const isNew = force === undefined && document.recordVersion > knownVersion;
+      const replaces = force !== undefined && isAnswerTo(force, document.recordVersion, grant);
+      const answers = reason === 'stale' ? grant.value !== flight.stale : isNew || isNotDue || replaces;
       const announceFirst = registry.task(key) !== undefined;
       if (answers) return records.adopt(key, document, grant, { source: 'store', announceFirst });
     }

@@ -1,3 +1,4 @@
+import type { Force } from './force.js';
 import type { RefreshReason } from './refresher.js';
 import type { Claim } from './shared-schedule.js';
 import { keyId, type TokenKey } from './token-key.js';
@@ -15,6 +16,10 @@ export class Flight<Result> {
   #claim: Claim | undefined;
   /** The version of the record that is known to be due; any other is news. */
   knownVersion = 0;
+  /** What the last caller knew that forced it, where it is forced. */
+  force: Force | undefined;
+  /** Whether its request may have been sent, so that its token may be older than what happens now. */
+  hasAsked = false;
   #wake: (() => void) | undefined;
   #woken: Promise<void> | undefined;
 

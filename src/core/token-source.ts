@@ -6,6 +6,7 @@ import type { Deadline } from './deadline.js';
 import { isTokenError, TokenError } from './errors.js';
 import { type Events, tokenEvent } from './events.js';
 import type { Failures } from './failures.js';
+import type { Force } from './force.js';
 import type { HeldTask } from './held-task.js';
 import { NeedMissing } from './needs.js';
 import type { Records } from './records.js';
@@ -124,16 +125,23 @@ export class TokenSource {
     return this.#join(key, 'stale', stale, deadline);
   }
 
+  /** Returns a record that was fetched after this call, by whichever process, in place of what was in force. */
   async refreshForced(key: TokenKey, deadline: Deadline): Promise<CachedRecord> {
-    const { flights, records, follower } = this.#parts;
+    const { flights, records, follower, clock } = this.#parts;
+    const at = clock.now();
+    const begun = flights.get(key);
+    const tooEarly = begun?.hasAsked === true ? begun : undefined;
     await this.assertRegistered(key, deadline);
-    if (records.cache.get(key) === undefined) await deadline.race(follower.read(key));
+    // Another process may have refreshed it unnoticed here.
+    await deadline.race(follower.read(key));
+    const held = records.cache.get(key);
+    const force: Force = { at, version: held?.version ?? 0, value: held?.value };
     for (;;) {
       const underWay = flights.get(key);
-      if (underWay === undefined || underWay.reason === 'forced') break;
+      if (underWay === undefined || (underWay.reason === 'forced' && underWay !== tooEarly)) break;
       await deadline.race(underWay.promise.catch(() => undefined));
     }
-    return this.#join(key, 'forced', undefined, deadline);
+    return this.#join(key, 'forced', undefined, deadline, force);
   }
 
   /** Refreshes a key that is due. Never rejects; whatever happens, the key is due again later. */
@@ -293,9 +301,12 @@ export class TokenSource {
     reason: RefreshReason,
     stale: string | undefined,
     deadline: Deadline,
+    force?: Force,
   ): Promise<CachedRecord> {
     try {
-      return await deadline.race(this.#fly(key, reason, stale).promise);
+      const flight = this.#fly(key, reason, stale);
+      if (force !== undefined) flight.force = force;
+      return await deadline.race(flight.promise);
     } catch (error) {
       throw error instanceof NeedMissing ? error.error : error;
     }

@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest';
-import { TokenError } from '../../../../src/index.js';
+import { describe, expect, test } from 'vitest';
+import { TokenError, type TokenManager } from '../../../../src/index.js';
+import { FakeWeChat } from '../../../../src/testing/index.js';
+import { shared } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
 test('fifty reports of one dead token make one fetch', async () => {
@@ -191,4 +193,113 @@ test('put for an app that nobody registered is NOT_REGISTERED', async () => {
   await using world = new World();
   const put = world.manager().put(APPID, TYPE, { value: 'x', expiresInSeconds: 7_200 });
   await expect(put).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
+});
+
+describe('force replaces what is in force at WeChat', () => {
+  /** A process that hears of nothing that the others do. */
+  function deaf(world: World): TokenManager {
+    return world.manager({ store: { ...shared(world.store), watch: async () => async () => {} } });
+  }
+
+  /** A fetch that takes its time. */
+  function held(world: World): (grant?: object) => void {
+    let answer: (grant: object) => void = () => {};
+    world.wechat.next(() => new Promise((resolve) => (answer = resolve)));
+    return (grant = {}) => answer(grant);
+  }
+
+  async function two(world: World): Promise<[TokenManager, TokenManager]> {
+    const one = deaf(world);
+    await one.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
+    await world.clock.advance(1_000);
+    const other = deaf(world);
+    await other.get(APPID, TYPE);
+    return [one, other];
+  }
+
+  test('also where another process has refreshed it unheard, and is told which token that is', async () => {
+    await using world = new World();
+    const [one, other] = await two(world);
+    await other.refresh(APPID, TYPE, { stale: 'token-1' });
+    await world.clock.advance(31_000);
+    expect(one.peek(APPID, TYPE)?.value).toBe('token-1');
+    expect(await world.within(1_000, one.refresh(APPID, TYPE, { force: true }))).toBe('token-3');
+    expect(world.wechat.asked.at(-1)).toMatchObject({ reason: 'forced', previous: { value: 'token-2' } });
+  });
+
+  test('and is limited where another process has refreshed it unheard just now', async () => {
+    await using world = new World();
+    const [one, other] = await two(world);
+    await other.refresh(APPID, TYPE, { stale: 'token-1' });
+    const refreshedAt = world.clock.now();
+    await world.clock.advance(1_000);
+    await expect(world.within(1_000, one.refresh(APPID, TYPE, { force: true }))).rejects.toMatchObject({
+      code: 'QUOTA_EXHAUSTED',
+      retryAt: refreshedAt + 30_000,
+    });
+    expect(world.wechat.calls).toBe(2);
+  });
+
+  test('is answered by a fetch of another process that began after it', async () => {
+    await using world = new World();
+    const [one, other] = await two(world);
+    const answer = held(world);
+    const forced = [one, other].map((tokens) => tokens.refresh(APPID, TYPE, { force: true }));
+    await world.clock.advance(1_000);
+    answer();
+    expect(await world.within(1_000, Promise.all(forced))).toEqual(['token-2', 'token-2']);
+    expect(world.wechat.calls).toBe(2);
+  });
+
+  test('is not answered by a fetch of another process that began before it', async () => {
+    await using world = new World();
+    const [one, other] = await two(world);
+    const answer = held(world);
+    const wished = one.get(APPID, TYPE, { minValidityMs: 9_000_000 });
+    await world.clock.advance(1_000);
+    const forced = other.refresh(APPID, TYPE, { force: true });
+    await world.clock.advance(1_000);
+    answer();
+    expect(await world.within(1_000, wished)).toBe('token-2');
+    expect(await world.within(1_000, forced)).toBe('token-3');
+    expect(world.wechat.asked.at(-1)).toMatchObject({ reason: 'forced', previous: { value: 'token-2' } });
+  });
+
+  test('is not answered by a forced fetch of its own process that began before it', async () => {
+    await using world = new World();
+    const tokens = await world.registered();
+    await tokens.get(APPID, TYPE);
+    const answer = held(world);
+    const first = tokens.refresh(APPID, TYPE, { force: true });
+    const forcedAt = world.clock.now();
+    await world.clock.advance(1_000);
+    const second = tokens.refresh(APPID, TYPE, { force: true }).catch((error: unknown) => error);
+    await world.clock.advance(1_000);
+    answer();
+    expect(await world.within(1_000, first)).toBe('token-2');
+    expect(await second).toMatchObject({ code: 'QUOTA_EXHAUSTED', retryAt: forcedAt + 30_000 });
+  });
+
+  test('asks in stable mode by force, although another process has a token of which nothing was heard', async () => {
+    await using world = new World();
+    const clock = world.clock;
+    const wechat = await FakeWeChat.start({ clock, apps: { [APPID]: { secret: SECRET } } });
+    try {
+      const process = (): TokenManager =>
+        world.manager({
+          refreshers: [],
+          wechat: { origins: [wechat.origin] },
+          store: { ...shared(world.store), watch: async () => async () => {} },
+        });
+      const [one, other] = [process(), process()];
+      await one.register({ appid: APPID, secret: SECRET });
+      const first = await one.get(APPID, TYPE);
+      expect(await other.refresh(APPID, TYPE, { stale: first })).not.toBe(first);
+      const inForce = await other.get(APPID, TYPE);
+      await clock.advance(40_000);
+      expect(await one.refresh(APPID, TYPE, { force: true })).not.toBe(inForce);
+    } finally {
+      await wechat.close();
+    }
+  });
 });
