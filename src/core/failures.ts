@@ -119,10 +119,19 @@ export class Failures {
     return this.hasRemembered(key) && this.remembered(key) === undefined;
   }
 
-  /** Remembers what the key's document says of the fleet's attempts. */
-  learn(key: TokenKey, document: KeyDocument): void {
-    if (document.trying !== undefined) this.#cache.setFailure(key, { trying: document.trying, local: false });
-    else if (this.#cache.failure(key)?.local === false) this.#cache.clearFailure(key);
+  /**
+   * Remembers what the key's document says of the fleet's attempts, unless this process knows of a later version. What
+   * failed on this host alone is forgotten for a failure that forbids attempts for longer.
+   */
+  learn(key: TokenKey, { version, trying }: KeyDocument): void {
+    const known = this.#cache.failure(key);
+    if (this.#isOutdatedVersion(key, version, known)) return;
+    if (trying === undefined) {
+      if (known?.local === false) this.#cache.clearFailure(key);
+      return;
+    }
+    if (known?.local === true && this.#outlasts(key, known, trying, version)) return;
+    this.#cache.setFailure(key, { trying, local: false, version });
   }
 
   /**
@@ -141,18 +150,21 @@ export class Failures {
   ): Promise<Recorded | undefined> {
     const isNews = this.#before(key, undefined, attempted)?.error.code !== error.code;
     const trying = await this.#trying(key, document, error, attempted);
-    this.#cache.setFailure(key, { trying, local: error.hostOnly });
+    const { version } = document;
+    this.#cache.setFailure(key, { trying, local: error.hostOnly, version });
     const outcome = error.hostOnly ? 'failed' : await this.#write(key, document, trying, lease, attempted.hadTask);
     if (outcome === 'lost' && error.code === 'REAUTHORIZATION_REQUIRED') {
       this.#cache.clearFailure(key);
       await this.#store.release(lease);
       return undefined;
     }
-    const isStored = outcome === 'stored';
+    const isStored = typeof outcome === 'number';
     if (!isStored) {
       // The store does not have it, so reading the document must not clear it.
-      this.#cache.setFailure(key, { trying, local: true });
+      this.#cache.setFailure(key, { trying, local: true, version });
       await this.#store.release(lease);
+    } else if (this.#cache.failure(key)?.trying === trying) {
+      this.#cache.setFailure(key, { trying, local: false, version: outcome });
     }
     const failure = withFacts(error, { ...key, retryAt: trying.retryAt });
     this.#events.emit('refreshFailed', {
@@ -204,13 +216,34 @@ export class Failures {
     return found.reduce((most, trying) => ((trying?.attempts ?? 0) > (most?.attempts ?? 0) ? trying : most), undefined);
   }
 
+  /** Returns whether a document is older than what is known of its key. An absent one has no version to compare. */
+  #isOutdatedVersion(key: TokenKey, version: number, known: RememberedFailure | undefined): boolean {
+    if (version === 0) return false;
+    const held = this.#cache.get(key);
+    const isStored = held?.confirmedAtMonotonic !== undefined;
+    return version < (known?.version ?? 0) || (isStored && version < held.version);
+  }
+
+  /** Returns whether a failure of this process alone is kept in place of one that a document of this version shows. */
+  #outlasts(key: TokenKey, known: RememberedFailure, trying: Trying, version: number): boolean {
+    if (version <= known.version) return true;
+    const now = this.#clock.now();
+    return (
+      isMadeWith(known.trying, this.#fingerprint(key)) && heldBackUntil(known.trying, now) > heldBackUntil(trying, now)
+    );
+  }
+
+  /**
+   * Returns the version that was stored, `lost` where another process has written the document meanwhile, or `failed` where
+   * the store does not take it.
+   */
   async #write(
     key: TokenKey,
     document: KeyDocument,
     trying: Trying,
     lease: Lease,
     hadTask: boolean,
-  ): Promise<'stored' | 'lost' | 'failed'> {
+  ): Promise<number | 'lost' | 'failed'> {
     const id = documentId('key', key);
     try {
       const content = seal(id, contentWithTrying(document, trying));
@@ -221,7 +254,7 @@ export class Failures {
       if (version !== undefined && isFirst && !(await isStillRegistered(this.#store, key, hadTask))) {
         await this.#store.delete(id, version);
       }
-      return version === undefined ? 'lost' : 'stored';
+      return version ?? 'lost';
     } catch {
       return 'failed';
     }

@@ -22,6 +22,8 @@ export interface RememberedFailure {
   readonly trying: Trying;
   /** It binds this process alone: other processes may succeed. */
   readonly local: boolean;
+  /** The version of the document that shows it, or of the one that a failure of this process alone was made with. */
+  readonly version: number;
 }
 
 const MAX_FAILURES = 10_000;

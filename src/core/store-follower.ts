@@ -6,6 +6,7 @@ import type { DocumentReader } from './document-reader.js';
 import type { Failures } from './failures.js';
 import type { GrantWriter } from './grant-writer.js';
 import { contentWithGrant, type KeyDocument, readKeyDocument, reportedGrant, withDue } from './key-document.js';
+import type { RememberedFailure } from './record-cache.js';
 import type { Records } from './records.js';
 import type { Registry } from './registry.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -31,6 +32,12 @@ export interface FollowerParts {
   readonly reported: (key: TokenKey, value: string) => void;
   /** Called after the record or the failure of a key may have changed. */
   readonly changed: (key: TokenKey) => void;
+}
+
+/** What this process knows of a key. */
+interface Known {
+  readonly record?: CachedRecord | undefined;
+  readonly failure?: RememberedFailure | undefined;
 }
 
 /** Keeps what this process holds in step with what others write to the store. */
@@ -70,15 +77,15 @@ export class StoreFollower {
 
   /** Reads the records of all these keys, a hundred in one round trip. */
   async loadAll(keys: readonly TokenKey[]): Promise<void> {
-    const { store, records } = this.#parts;
+    const { store } = this.#parts;
     for (let start = 0; start < keys.length; start += BATCH) {
       this.#parts.closing.assertOpen();
       const batch = keys.slice(start, start + BATCH);
-      const before = batch.map((key) => records.cache.get(key));
+      const before = batch.map((key) => this.#known(key));
       const documents = await store.get(batch.map((key) => documentId('key', key)));
       for (const [index, key] of batch.entries()) {
         try {
-          this.#adoptRead(key, before[index], await this.#parts.reader.read(documents[index], readKeyDocument));
+          this.#adoptRead(key, before[index] ?? {}, await this.#parts.reader.read(documents[index], readKeyDocument));
         } catch {
           // A document that cannot be read concerns its own key: whoever asks for that is told.
           this.#parts.changed(key);
@@ -114,19 +121,24 @@ export class StoreFollower {
 
   async #readNow(key: TokenKey, read: () => Promise<KeyDocument | undefined>): Promise<CachedRecord | undefined> {
     const { records } = this.#parts;
-    const before = records.cache.get(key);
+    const before = this.#known(key);
     const document = await read();
     return document === undefined ? records.cache.get(key) : this.#adoptRead(key, before, document);
   }
 
-  /** Adopts what a read has shown, unless what was adopted since the read began is newer. */
-  #adoptRead(key: TokenKey, before: CachedRecord | undefined, document: KeyDocument): CachedRecord | undefined {
-    const { records, closing } = this.#parts;
-    const held = records.cache.get(key);
-    if (closing.hasBegun) return held;
-    if (held !== before) {
+  #known(key: TokenKey): Known {
+    const { cache } = this.#parts.records;
+    return { record: cache.get(key), failure: cache.failure(key) };
+  }
+
+  /** Adopts what a read has shown, unless what has become known since the read began is newer. */
+  #adoptRead(key: TokenKey, before: Known, document: KeyDocument): CachedRecord | undefined {
+    const { record: held, failure } = this.#known(key);
+    if (this.#parts.closing.hasBegun) return held;
+    // An absence has no version, so it says nothing of what has become known meanwhile.
+    if (document.version === 0 && failure !== undefined && failure !== before.failure) return held;
+    if (held !== before.record) {
       const { grant, recordVersion } = document;
-      // An absence has no version, so it says nothing of a record that was adopted meanwhile.
       if (grant === undefined || (held !== undefined && recordVersion <= held.version)) return held;
     }
     return this.adopt(key, document);

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { CachedRecord } from '../../../src/core/cached-record.js';
 import { seal, unseal } from '../../../src/core/document-codec.js';
 import { DocumentReader } from '../../../src/core/document-reader.js';
 import { TokenError } from '../../../src/core/errors.js';
@@ -281,8 +282,79 @@ describe('learn', () => {
     failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
     failures.learn(KEY, NO_KEY_DOCUMENT);
     expect(failures.active(KEY, false)).toBeUndefined();
-    cache.setFailure(KEY, { trying: trying(), local: true });
+    cache.setFailure(KEY, { trying: trying(), local: true, version: 0 });
     failures.learn(KEY, NO_KEY_DOCUMENT);
     expect(failures.active(KEY, false)?.local).toBe(true);
+  });
+
+  /** A document of this version that says, by the number of attempts, which failure it shows; or none. */
+  function at(version: number, attempts?: number): KeyDocument {
+    const document = { ...NO_KEY_DOCUMENT, version, recordVersion: version };
+    return attempts === undefined ? document : { ...document, trying: trying({ attempts }) };
+  }
+
+  test.each([
+    [9, 1, 2],
+    [10, 1, 1],
+    [11, 1, 1],
+    [9, undefined, 2],
+    [10, undefined, undefined],
+    [11, undefined, undefined],
+    // An absent document has no version.
+    [0, undefined, undefined],
+  ])('a document of version %i that shows %s, read after one of version 10 that shows 2, leaves %s', (...row) => {
+    const [version, attempts, left] = row;
+    failures.learn(KEY, at(10, 2));
+    failures.learn(KEY, at(version, attempts));
+    expect(failures.remembered(KEY)?.trying.attempts).toBe(left);
+  });
+
+  test('a document that is older than the record in force brings no failure back', () => {
+    const now = clock.now();
+    const grant = { value: 'v', obtainedAt: now, expiresAt: now + 7_200_000, dueAt: now + 6_000_000 };
+    cache.set(
+      new CachedRecord({
+        key: KEY,
+        grant,
+        version: 10,
+        rotation: undefined,
+        endsAtMonotonic: Number.POSITIVE_INFINITY,
+        dueAtMonotonic: Number.POSITIVE_INFINITY,
+        confirmedAtMonotonic: clock.monotonic(),
+        dueAt: grant.dueAt,
+        isFromTheFuture: false,
+      }),
+    );
+    failures.learn(KEY, at(9, 1));
+    expect(failures.remembered(KEY)).toBeUndefined();
+    failures.learn(KEY, at(11, 1));
+    expect(failures.remembered(KEY)?.trying.attempts).toBe(1);
+  });
+
+  test('an older read does not take back a failure that has been recorded here', async () => {
+    await record(busy);
+    const { version } = await stored();
+    failures.learn(KEY, at(version - 1));
+    failures.learn(KEY, at(version - 1, 7));
+    expect(failures.remembered(KEY)).toMatchObject({ version, local: false, trying: { attempts: 1 } });
+  });
+
+  test.each([
+    ['the document that it was made with', true, 5, 60_000],
+    ['a later one that forbids attempts for less long', true, 6, 599_999],
+    ['a later one that forbids attempts for as long', false, 6, 600_000],
+    ['a later one that forbids attempts for longer', false, 6, 600_001],
+  ])('what failed on this host alone, and then %s: of this host alone is %s', async (_, local, version, retryMs) => {
+    const host = new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 });
+    await record(host, at(5, 1));
+    failures.learn(KEY, { ...at(version), trying: trying({ retryAt: clock.now() + retryMs }) });
+    expect(failures.active(KEY, false)?.local).toBe(local);
+  });
+
+  test('what failed on this host alone with another input gives way to what the fleet knows', async () => {
+    await record(new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 }), at(5));
+    registry.setApp({ appid: 'wx1', secret: 'another', accessToken: undefined, version: 0 });
+    failures.learn(KEY, at(6, 3));
+    expect(failures.remembered(KEY)).toMatchObject({ local: false, trying: { attempts: 3 } });
   });
 });

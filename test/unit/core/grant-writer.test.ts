@@ -85,7 +85,7 @@ describe('write', () => {
   test('stores the grant with its due, releases the lease by the same write, and publishes it', async () => {
     const options = { ...UPSTREAM, lease: await lease() };
     const written = grant('a');
-    engine.records.cache.setFailure(KEY, { trying: {} as never, local: true });
+    engine.records.cache.setFailure(KEY, { trying: {} as never, local: true, version: 0 });
     const cached = await engine.writer.write(KEY, NO_KEY_DOCUMENT, written, options);
     const document = await stored();
     expect([cached.value, cached.version]).toEqual(['a', document?.version]);

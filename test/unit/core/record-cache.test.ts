@@ -156,7 +156,7 @@ describe('RecordCache', () => {
   });
 
   test('remembers a failure of each key until it is cleared', () => {
-    const failure = { trying: { attempts: 1 } as Trying, local: true };
+    const failure = { trying: { attempts: 1 } as Trying, local: true, version: 1 };
     cache.setFailure(key('a'), failure);
     expect([cache.failure(key('a')), cache.failure(key('a', 't', 's'))]).toEqual([failure, undefined]);
     cache.clearFailure(key('a', 't', 's'));
@@ -169,7 +169,7 @@ describe('RecordCache', () => {
     addTask(key('a'), key('a', 't', 's'));
     const keys = [key('a'), key('a', 't', 's'), key('b'), key('b', 't', 's')];
     for (const of of keys) put(of);
-    cache.setFailure(key('a'), { trying: { attempts: 1 } as Trying, local: true });
+    cache.setFailure(key('a'), { trying: { attempts: 1 } as Trying, local: true, version: 1 });
     for (const again of [false, true]) {
       if (again) for (const of of keys) put(of);
       cache.close();

@@ -140,7 +140,7 @@ describe('the last error', () => {
     await put('task/wx1/t', {});
     const key = { appid: 'wx1', type: 't' };
     const local = { ...trying, attempts: 1, error: { ...error, ...facts } };
-    engine.records.cache.setFailure(key, { trying: local, local: true });
+    engine.records.cache.setFailure(key, { trying: local, local: true, version: 0 });
     expect((await status())[0]?.lastError).toMatchObject({ attempts: 1, ip: '1.2.3.4' });
     await put('key/wx1/t', { trying: { ...trying, error } });
     expect((await status())[0]?.lastError).toMatchObject({ attempts: 3, ip: undefined });
@@ -148,7 +148,10 @@ describe('the last error', () => {
 
   test('of the fleet is not remembered here', async () => {
     await put('task/wx1/t', {});
-    engine.records.cache.setFailure({ appid: 'wx1', type: 't' }, { trying: { ...trying, error }, local: false });
+    engine.records.cache.setFailure(
+      { appid: 'wx1', type: 't' },
+      { trying: { ...trying, error }, local: false, version: 1 },
+    );
     expect((await status())[0]?.lastError).toBeUndefined();
   });
 });

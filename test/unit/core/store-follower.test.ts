@@ -107,6 +107,27 @@ describe('read', () => {
     expect(events).toEqual(['a store', 'b store']);
   });
 
+  test('that finds nothing says nothing of a failure that has been recorded meanwhile', async () => {
+    let recorded: unknown;
+    faulty.afterGet = () => {
+      if (recorded !== undefined) return;
+      const trying = {
+        attempts: 1,
+        failedAt: clock.now(),
+        retryAt: clock.now() + 1,
+        registration: '',
+        backingOff: true,
+      };
+      const error = { code: 'UPSTREAM_UNAVAILABLE', message: 'busy', retryable: true };
+      engine.records.cache.setFailure(KEY, { trying: { ...trying, error }, local: false, version: 7 });
+      recorded = engine.records.cache.failure(KEY);
+    };
+    await follower.read(KEY);
+    expect([recorded === undefined, engine.records.cache.failure(KEY)]).toEqual([false, recorded]);
+    await follower.read(KEY);
+    expect(engine.records.cache.failure(KEY)).toBeUndefined();
+  });
+
   test('is one at a time for a key', async () => {
     await put({ grant: { ...grant('a') } });
     const [one, two] = [follower.read(KEY), follower.read(KEY)];
