@@ -10,6 +10,7 @@ import { Failures } from './failures.js';
 import { flightWork } from './flight-work.js';
 import { GrantWriter } from './grant-writer.js';
 import { HeldTasks, hasParamsFunction } from './held-task.js';
+import { LimitSweep } from './limit-sweep.js';
 import { Meters } from './meters.js';
 import type { ResolvedOptions } from './options.js';
 import { PushedTokens } from './pushed-tokens.js';
@@ -69,6 +70,7 @@ export class Engine {
   readonly #puts: PutGrants;
   readonly #scheduling: Scheduling;
   readonly #flights = new SingleFlight<CachedRecord>();
+  readonly #limits: LimitSweep;
   readonly #upstream: Upstream;
   readonly #timeoutMs: number;
   readonly #refreshes: boolean;
@@ -135,6 +137,7 @@ export class Engine {
     this.failures = new Failures(this.store, cache, this.clock, events, (key) => this.#pushed.fingerprint(key));
     this.writer = new GrantWriter(this.store, this.reader, this.records, this.clock);
     this.#unwritten = new UnwrittenGrants(this.writer, this.records, this.clock);
+    this.#limits = new LimitSweep(this.store, this.clock);
     this.#upstream = upstream(this.clock);
     this.meters.listen(events);
     const { store: supervised, reader, closing, registry, records, failures, writer } = this;
@@ -277,12 +280,14 @@ export class Engine {
     this.#isStarted = true;
     if (!this.#refreshes) return;
     this.#scheduling.schedule.start();
+    this.#limits.start();
     this.#callbacks?.start();
   }
 
   async #close(): Promise<void> {
     this.closing.begin();
     this.records.cache.close();
+    this.#limits.stop();
     this.#flights.wakeAll();
     this.clock.stop();
     const works = [this.#scheduling.schedule.stop(), this.#callbacks?.stop(), this.closing.settled()];

@@ -127,9 +127,9 @@ describe('an error of a driver', () => {
     ['22P02', { code: '22P02', message: `invalid input syntax: ${SECRET}`, where: SECRET }],
     ['DATABASE_FAILED', { message: SECRET, sql: SECRET, parameters: [SECRET] }],
     ['DATABASE_FAILED', { code: `no code but ${SECRET}`, cause: SECRET }],
-  ])('becomes %s and keeps nothing but its code: %j', (code, facts) => {
+  ])('becomes %s and shows no value of its statement: %j', (code, facts) => {
     const error = Object.assign(new Error(SECRET), facts);
-    const failure = sqlFailure(error);
+    const failure = sqlFailure(error, [SECRET]);
     expect(failure.code).toBe(code);
     expect(failure.message.length).toBeGreaterThan(10);
     expect(inspect(failure, { showHidden: true, depth: 9 })).not.toContain(SECRET);

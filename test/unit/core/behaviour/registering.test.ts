@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { seal } from '../../../../src/core/document-codec.js';
 import { TokenError } from '../../../../src/index.js';
 import { ownScheduleTest } from '../../../support/fleet-mode.js';
 import { FaultyStore } from '../../../support/shared-store.js';
@@ -213,4 +214,31 @@ test('a refresh that fails after its app was unregistered leaves no document beh
   await world.clock.advance(0);
   expect(await refused).toMatchObject({ code: 'UPSTREAM_REJECTED' });
   for await (const { id } of world.store.list('key')) expect(id).toBeUndefined();
+});
+
+test('the counts of an app that is unregistered limit it for a day, and then nothing of it is left', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  await tokens.refresh(APPID, TYPE, { force: true });
+  await tokens.unregister(APPID);
+  await tokens.register({ appid: APPID, secret: SECRET });
+  await expect(tokens.refresh(APPID, TYPE, { force: true })).rejects.toMatchObject({ code: 'QUOTA_EXHAUSTED' });
+  await tokens.unregister(APPID);
+  await world.clock.advance(26 * 3_600_000);
+  const left: string[] = [];
+  for (const kind of ['app', 'task', 'key', 'delivery', `limit/${APPID}`]) {
+    for await (const { id } of world.store.list(kind)) left.push(id);
+  }
+  expect(left).toEqual([]);
+});
+
+test('a process that only reads deletes no counts', async () => {
+  await using world = new World();
+  const reader = world.manager({ refresh: 'never' });
+  await reader.start();
+  const id = `limit/${APPID}/~reports`;
+  await world.store.set(id, seal(id, { taken: [] }), 0);
+  await world.clock.advance(2 * 3_600_000);
+  expect(await world.store.get([id])).not.toEqual([undefined]);
 });
