@@ -30,8 +30,11 @@ export class ColdReads {
     return reading;
   }
 
+  /** Reads the record, and beside it a task that was registered elsewhere and has not been heard of yet. */
   record(key: TokenKey): Promise<CachedRecord | undefined> {
-    return this.#orWithoutStore(this.#parts.follower.read(key));
+    const { registry, follower } = this.#parts;
+    const hasTask = registry.task(key) !== undefined;
+    return this.#orWithoutStore(hasTask ? follower.read(key) : follower.readWithRegistration(key));
   }
 
   async #orWithoutStore(reading: Promise<CachedRecord | undefined>): Promise<CachedRecord | undefined> {

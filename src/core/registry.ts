@@ -27,6 +27,7 @@ type ReadDocuments = (ids: readonly string[]) => Promise<(StoredDocument | undef
 
 /** So many documents are read in one round trip. */
 const BATCH = 100;
+const NONE: ReadonlySet<string> = new Set();
 
 /**
  * The apps and tasks that this process knows: what the store remembers, and the functions that it cannot. All of them, or,
@@ -127,10 +128,15 @@ export class Registry {
     await this.#look(new Set(keys.flatMap((key) => [appDocumentId(key.appid), documentId('task', key)])));
   }
 
-  /** Reads another document, and in the same round trip the app and the task of this key as far as they are not held. */
+  /**
+   * Reads another document, and in the same round trip the app and the task of this key as far as they are not held. Where no
+   * task is held, it may have been registered elsewhere without having been heard of yet.
+   */
   async readBeside(id: string, key: TokenKey): Promise<StoredDocument | undefined> {
+    const taskId = documentId('task', key);
+    const doubted = new Set(this.task(key) === undefined ? [taskId] : []);
     let found: StoredDocument | undefined;
-    await this.#look(new Set([appDocumentId(key.appid), documentId('task', key)]), async (missing) => {
+    await this.#look(new Set([appDocumentId(key.appid), taskId]), doubted, async (missing) => {
       const documents = await this.#store.get([...missing, id]);
       found = documents.pop();
       return documents;
@@ -143,10 +149,11 @@ export class Registry {
     await this.#look(new Set([appDocumentId(appid)]));
   }
 
-  async #look(ids: ReadonlySet<string>, read?: ReadDocuments): Promise<void> {
-    const missing = [...ids].filter((id) => !this.#reading.has(id) && !this.#isKnown(id));
+  async #look(ids: ReadonlySet<string>, doubted: ReadonlySet<string> = NONE, read?: ReadDocuments): Promise<void> {
+    const wanted = [...ids].filter((id) => doubted.has(id) || !this.#isKnown(id));
+    const missing = wanted.filter((id) => !this.#reading.has(id));
     // What is held does not wait for a store that may be away.
-    const reading = new Set([...ids].flatMap((id) => (this.#isKnown(id) ? [] : (this.#reading.get(id) ?? []))));
+    const reading = new Set(wanted.flatMap((id) => this.#reading.get(id) ?? []));
     if (missing.length > 0 || read !== undefined) reading.add(this.#read(missing, read));
     if (reading.size > 0) await Promise.all(reading);
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TokenError } from '../../../../src/index.js';
+import { TokenError, type TokenStore } from '../../../../src/index.js';
 import { ownScheduleTest } from '../../../support/fleet-mode.js';
 import { FaultyStore, shared } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
@@ -59,6 +59,27 @@ test('what another process registers while this one reads what there is, this on
   await reading.get(APPID, TYPE);
   await world.clock.advance(LIFE_MS);
   expect(reading.peek(APPID, TYPE, { subject: 'late' })?.value).toBeDefined();
+});
+
+test('a task that was registered elsewhere counts for the first token, heard of or not', async () => {
+  await using world = new World();
+  const store = shared(world.store);
+  const deaf: TokenStore = {
+    ...store,
+    watch: async (changed) =>
+      (await store.watch?.((id) => {
+        if (id?.startsWith('task/') !== true) changed(id);
+      })) ?? (async () => {}),
+  };
+  const [one, other] = [world.manager(), world.manager({ store: deaf })];
+  await other.start();
+  await one.register({ appid: APPID, secret: SECRET });
+  await world.clock.advance(0);
+  await one.register({ appid: APPID, tasks: [{ type: TYPE, params: { from: 'the task' } }] });
+  await one.close();
+  await other.get(APPID, TYPE);
+  expect(world.wechat.asked.map(({ params }) => params)).toEqual([{ from: 'the task' }]);
+  expect(other.hasTask(APPID, TYPE)).toBe(true);
 });
 
 test('a refresh in one process is announced in the others, once for each version', async () => {
