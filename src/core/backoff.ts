@@ -116,7 +116,7 @@ export function isBackingOff(error: TokenError, now: number): boolean {
   return !saysWhen(error, now) && !isRefusal(error);
 }
 
-/** Whether the error says when to try again: a sensible instant that is to come. */
-export function saysWhen(error: TokenError, now: number): error is TokenError & { readonly retryAt: number } {
+/** Returns whether the error tells when to try again: a sensible instant that is to come. */
+function saysWhen(error: TokenError, now: number): error is TokenError & { readonly retryAt: number } {
   return error.retryAt !== undefined && Number.isFinite(error.retryAt) && error.retryAt > now;
 }
