@@ -88,7 +88,9 @@ for (const { name, isHere, start } of SERVERS) {
       try {
         const { code, said } = await failure(place.url('later'));
         expect(code).toBe(1);
-        expect(said).toMatch(/\(ECONNREFUSED\); see whether it runs, and whether it can be reached from here$/);
+        expect(said).toMatch(
+          /\(ECONNREFUSED\): connect ECONNREFUSED [\d.:]+; see whether it runs, and whether it can be reached from here$/,
+        );
         expect(said).toContain(shown());
       } finally {
         await place.restart();

@@ -135,11 +135,11 @@ describe.skipIf(!hasMariadb())('SqlStore on MariaDB alone', () => {
     ['database', { database: 'nowhere' }, 'ACCESS_DENIED'],
     ['host', { host: 'nowhere.invalid' }, 'UNREACHABLE'],
     ['port', { port: 1 }, 'UNREACHABLE'],
-  ])('a wrong %s is an error that says so and no more', async (_, options, code) => {
+  ])('a wrong %s is an error that says so and shows no password', async (_, options, code) => {
     const wrong = new SqlStore(connect(options), { table });
     const failed = await wrong.now().catch((error: unknown) => error);
     expect(failed).toMatchObject({ name: 'SqlFailure', code });
-    expect(String(failed)).not.toMatch(/WRONG|password-|nowhere/);
+    expect(String(failed)).not.toMatch(/WRONG|password-/);
   });
 
   test('a document is created although its lease was taken by somebody else meanwhile', async () => {

@@ -219,7 +219,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     await page.getByRole('button', { name: /^Refresh/ }).click();
     const notice = page.getByRole('status');
     await notice.getByText("The day's calls to WeChat are used up").waitFor();
-    expect(await textOf(notice)).toContain('Next allowed at 08:20, in 20 min.');
+    expect(await textOf(notice)).toContain('Next allowed at 09:00, in 1 h.');
     await page.getByRole('button', { name: 'Dismiss' }).click();
     expect(await textOf(notice)).toBe('');
   });
