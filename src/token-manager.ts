@@ -126,8 +126,9 @@ export class TokenManager<Custom extends string = never> {
   /**
    * Adds an app or replaces what is named of it: its secret, its mode, the tasks in `tasks`. Nothing is ever removed.
    *
-   * All or nothing, and durable when it resolves; it does not wait for the first token. A registration that equals the
-   * stored one writes nothing.
+   * Durable when it resolves; it does not wait for the first token. A registration that equals the stored one writes nothing.
+   * Up to 1,000 tasks are registered all or nothing. More are registered in parts: after a rejection some may be registered,
+   * and the same call completes it.
    *
    * @throws TypeError for a registration that is not one; a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
@@ -139,7 +140,8 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Forgets an app with all its tasks and tokens, or one task with its token. Harmless where there is none.
+   * Forgets an app with all its tasks and tokens, or one task with its token. Harmless where there is none. Of an app with
+   * more than 1,000 tasks or tokens some may be left after a rejection, and the same call completes it.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */

@@ -246,13 +246,13 @@ export class Engine {
     for (const { key } of plan.tasks) this.source.reschedule(key);
   }
 
-  async unregister(appid: string, key: TokenKey | undefined): Promise<void> {
+  async unregister(appid: string, key: TokenKey | undefined, isStillWanted?: () => boolean): Promise<void> {
     const { cache } = this.records;
     if (key === undefined) {
       await this.closing.waitFor(() => this.registrar.unregisterApp(appid));
       cache.deleteApp(appid);
     } else {
-      await this.closing.waitFor(() => this.registrar.unregisterTask(key));
+      await this.closing.waitFor(() => this.registrar.unregisterTask(key, isStillWanted));
       cache.delete(key);
     }
     this.#unwritten.drop(appid, key);

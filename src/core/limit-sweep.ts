@@ -66,10 +66,11 @@ function isOver(document: StoredDocument, now: number): boolean {
 
 /** Returns when a count limits nothing any more; `undefined` where that cannot be told. */
 function endOf(document: StoredDocument): number | undefined {
-  const { taken, fullAt, reservedUntil } = contentOf(document);
+  const { taken, fullAt, reservedUntil, until } = contentOf(document);
   if (Array.isArray(taken)) return Math.max(0, ...taken.map((entry) => Number((entry as unknown[])[0]))) + DAY_MS;
   if (typeof fullAt === 'number') return fullAt;
-  return typeof reservedUntil === 'number' ? reservedUntil : undefined;
+  if (typeof reservedUntil === 'number') return reservedUntil;
+  return typeof until === 'number' ? until : undefined;
 }
 
 /** Returns the content; of a document that is damaged, or that only a newer release can read, nothing. */

@@ -1,31 +1,34 @@
-import { allOf } from './all-of.js';
 import { canonicalJson } from './checksum.js';
-import { type Clock, wait } from './clock.js';
+import type { Clock } from './clock.js';
 import type { Closing } from './closing.js';
 import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
-import { TokenError } from './errors.js';
 import type { JsonObject } from './json.js';
 import type { RegistrationPlan, TaskPlan } from './registration.js';
+import {
+  appContent,
+  dueContent,
+  type ScheduledDocument,
+  scheduledDocuments,
+  taskContent,
+} from './registration-content.js';
 import { appFrom } from './registration-document.js';
+import { contended, LeaseTimeUp, type RegistrationLease, RegistrationLeases } from './registration-lease.js';
+import { RegistrationRemoval } from './registration-removal.js';
+import {
+  type Decided,
+  type Decision,
+  opened,
+  RegistrationWriter,
+  type Settled,
+  type Target,
+} from './registration-writer.js';
 import type { Registry } from './registry.js';
-import { Slots } from './slots.js';
-import type { Due, Lease, StoredDocument } from './store.js';
+import { isBeingRemoved, removalMarkId } from './removal-mark.js';
+import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { COMMAND_TIMEOUT_MS, LEASE_MS } from './time-limits.js';
-import { appDocumentId, DELIVERY_LANE, documentId, type TokenKey } from './token-key.js';
+import { appDocumentId, documentId, type TokenKey } from './token-key.js';
 import { Turns } from './turns.js';
-
-interface Change {
-  readonly id: string;
-  readonly before: StoredDocument | undefined;
-  readonly content: JsonObject;
-  /** What is stored then: the content, sealed. */
-  readonly data: JsonObject;
-  readonly due?: Due | undefined;
-  /** Whether that differs from what is stored. */
-  readonly differs: boolean;
-}
 
 export interface RegistrarParts {
   readonly store: SupervisedStore;
@@ -40,260 +43,228 @@ export interface RegistrarParts {
   readonly hurryApp: (appid: string) => void;
 }
 
-interface Written {
-  readonly change: Change;
-  /** `undefined`: somebody else wrote first. */
-  readonly version: number | undefined;
+/** A part of a registration that is written under one lease. */
+interface Part {
+  readonly plan: RegistrationPlan;
+  /** By the ids of their documents. */
+  readonly tasks: ReadonlyMap<string, TaskPlan>;
+  /** The version of the app's document as the part before has left it: it is to be that still. Absent in the first part. */
+  readonly appVersion?: number;
+  /** Whether tasks are written that are stored already: they may be those of a registration that is about to be removed. */
+  readonly isForced?: boolean;
+  /** What has been written already and need not be written again, by id. */
+  readonly done: ReadonlySet<string>;
 }
 
-interface ScheduledDocument {
-  readonly id: string;
-  readonly lane: string;
-  /** The task that it is scheduled for. */
-  readonly taskId: string;
+/** How far a registration in parts has come. */
+interface PartsProgress {
+  next: number;
+  appVersion?: number;
+  isForced?: boolean;
+  readonly done: Set<string>;
 }
 
-/** Thousands of tasks at once must not wait behind one another until the store counts as gone. */
-const MAX_WRITING = 16;
+type Stored = ReadonlyMap<string, StoredDocument>;
+
+/** So many tasks are registered all or nothing. */
+const MAX_AT_ONCE = 1_000;
 const MAX_ROUNDS = 10;
 
-/** Writes registrations: all documents of one or none, the app's after its tasks, so that it is the one that makes them count. */
+/**
+ * Writes registrations.
+ *
+ * Up to 1,000 tasks are written under one lease, all or none, and the app after them, since it is what makes them count. More
+ * are written in parts, each within the time of a lease: the app first, so that its removal in between is noticed, and takes
+ * nothing for its own that has been written for the new registration; then its tasks, and all of it again when the app was
+ * changed by another process in between.
+ */
 export class Registrar {
-  readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #registry: Registry;
   readonly #clock: Clock;
   readonly #closing: Closing;
   readonly #isShared: boolean;
   readonly #hurryApp: (appid: string) => void;
-  readonly #writing = new Slots(MAX_WRITING);
+  readonly #writer: RegistrationWriter;
+  readonly #leases: RegistrationLeases;
+  readonly #removal: RegistrationRemoval;
   readonly #turns = new Turns();
 
   constructor({ store, reader, registry, clock, closing, isShared, hurryApp }: RegistrarParts) {
-    this.#store = store;
-    this.#clock = clock;
-    this.#closing = closing;
     this.#reader = reader;
     this.#registry = registry;
+    this.#clock = clock;
+    this.#closing = closing;
     this.#isShared = isShared;
     this.#hurryApp = hurryApp;
+    this.#writer = new RegistrationWriter(store, closing);
+    this.#leases = new RegistrationLeases(store, clock, closing);
+    this.#removal = new RegistrationRemoval(store, this.#writer, this.#leases, clock);
   }
 
   register(plan: RegistrationPlan): Promise<void> {
-    return this.#exclusively(plan.appid, () => this.#register(plan));
+    const tasks = new Map(plan.tasks.map((task) => [documentId('task', task.key), task]));
+    return this.#turns.take(plan.appid, () =>
+      tasks.size > MAX_AT_ONCE ? this.#registerInParts(plan, tasks) : this.#registerAtOnce(plan, tasks),
+    );
   }
 
   unregisterApp(appid: string): Promise<void> {
-    return this.#exclusively(appid, async () => {
-      await this.#deleteAll(`task/${appid}`);
-      await this.#deleteOne(appDocumentId(appid));
-      await allOf([this.#deleteAll(`key/${appid}`), this.#deleteAll(`delivery/${appid}`)]);
-      this.#registry.removeApp(appid);
+    return this.#turns.take(appid, async () => {
+      const isGone = await this.#removal.removeApp(appid);
+      // Of one that another process has registered anew, notifications of the store tell what has been deleted.
+      if (isGone) this.#registry.removeApp(appid);
     });
   }
 
-  unregisterTask(key: TokenKey): Promise<void> {
-    return this.#exclusively(key.appid, async () => {
-      await this.#deleteOne(documentId('task', key));
-      await allOf([this.#deleteOne(documentId('key', key)), this.#deleteOne(documentId('delivery', key))]);
+  /** @param isStillWanted - asked when no other process can change the registration any more; without it the call fails. */
+  unregisterTask(key: TokenKey, isStillWanted: () => boolean = () => true): Promise<void> {
+    return this.#turns.take(key.appid, async () => {
+      await this.#removal.removeTask(key, isStillWanted);
       this.#registry.removeTask(key);
     });
   }
 
-  /**
-   * One change of an app's registration at a time, in the whole fleet: nobody may count on a document that somebody else
-   * has written and takes back when the rest of a registration fails.
-   */
-  #exclusively(appid: string, work: () => Promise<void>): Promise<void> {
-    return this.#turns.take(appid, () => this.#underLease(appid, work));
+  async #registerAtOnce(plan: RegistrationPlan, tasks: ReadonlyMap<string, TaskPlan>): Promise<void> {
+    await this.#leases.hold(plan.appid, async (lease) => {
+      const settled: Settled[] = [];
+      try {
+        await this.#write({ plan, tasks, done: new Set() }, lease, settled);
+      } catch (error) {
+        await this.#writer.undo(settled, lease);
+        // The closing of the manager has waited for it, and is the reason to give.
+        if (error instanceof LeaseTimeUp) this.#closing.assertOpen();
+        throw error;
+      }
+      this.#adopt(plan, tasks, settled);
+    });
   }
 
-  async #underLease(appid: string, work: () => Promise<void>): Promise<void> {
-    const lease = await this.#lease(appid);
-    try {
-      this.#closing.assertOpen();
-      await work();
-    } finally {
-      await this.#store.release(lease);
+  async #registerInParts(plan: RegistrationPlan, tasks: ReadonlyMap<string, TaskPlan>): Promise<void> {
+    const all = [...tasks];
+    const parts: ReadonlyMap<string, TaskPlan>[] = [new Map()];
+    for (let first = 0; first < all.length; first += MAX_AT_ONCE) {
+      parts.push(new Map(all.slice(first, first + MAX_AT_ONCE)));
     }
-  }
-
-  async #lease(appid: string): Promise<Lease> {
-    const givesUpAt = this.#clock.monotonic() + LEASE_MS + COMMAND_TIMEOUT_MS;
-    for (;;) {
-      this.#closing.assertOpen();
-      const lease = await this.#store.lease(appDocumentId(appid), LEASE_MS);
-      if (lease !== undefined) return lease;
-      if (this.#clock.monotonic() >= givesUpAt) throw contended(`the registration of ${appid}`, appid);
-      await wait(this.#clock, 20 + this.#clock.random() * 80, { ref: true, signal: this.#closing.signal });
-    }
-  }
-
-  async #register(plan: RegistrationPlan): Promise<void> {
-    const tasks = new Map(plan.tasks.map((task) => [documentId('task', task.key), task]));
-    const appId = appDocumentId(plan.appid);
-    const ids = [...tasks.keys(), appId];
-    const scheduled = this.#isShared ? scheduledDocuments(plan) : [];
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      const stored = await this.#store.get([...ids, ...scheduled.map(({ id }) => id)]);
-      const changes = await Promise.all(
-        ids.map((id, index) => this.#change(id, stored[index], (content) => contentOf(plan, tasks.get(id), content))),
-      );
-      // Nothing of it is stored yet, or any more.
-      this.#closing.assertOpen();
-      const now = this.#clock.now();
-      const changed = new Set(changes.flatMap(({ id, differs }) => (differs ? id : [])));
-      const dues = scheduled.map(({ id, lane, taskId }, index) =>
-        dueChange(id, stored[ids.length + index], { lane, at: now }, changed.has(taskId)),
-      );
-      // What is due comes last: whoever finds it due before its task is there takes it out again.
-      const steps = [changes.slice(0, -1), changes.slice(-1), dues];
-      const versions = await this.#writeAll(steps);
-      if (versions === undefined) continue;
-      this.#adopt(plan, tasks, changes, versions);
-      if (stored[ids.length - 1] !== undefined && changed.has(appId)) this.#hurryApp(plan.appid);
-      return;
-    }
+    for (let round = 0; round < MAX_ROUNDS; round++) if (await this.#writeParts(plan, parts)) return;
     throw contended(`the registration of ${plan.appid}`, plan.appid);
   }
 
-  async #change(
-    id: string,
-    document: StoredDocument | undefined,
-    contentFrom: (content: JsonObject) => JsonObject,
-  ): Promise<Change> {
-    const opened = await this.#reader.read(document, (found) =>
-      found === undefined ? undefined : { found, content: unseal(found) },
-    );
-    const content = contentFrom(opened?.content ?? {});
-    const differs = opened === undefined || canonicalJson(content) !== canonicalJson(opened.content);
-    return { id, before: opened?.found, content, data: seal(id, content), due: opened?.found.due, differs };
-  }
-
-  /** The versions by id, or `undefined` when somebody else wrote one of the documents and everything was undone. */
-  async #writeAll(steps: readonly (readonly Change[])[]): Promise<ReadonlyMap<string, number> | undefined> {
-    const versions = new Map(steps.flat().map((change) => [change.id, change.before?.version ?? 0]));
-    const written: Written[] = [];
-    try {
-      for (const step of steps) {
-        const results = await Promise.allSettled(
-          step.filter((change) => change.differs).map((change) => this.#write(change)),
-        );
-        for (const result of results) if (result.status === 'fulfilled') written.push(result.value);
-        for (const result of results) if (result.status === 'rejected') throw result.reason;
-        if (written.some(({ version }) => version === undefined)) {
-          await this.#undo(written);
-          return undefined;
-        }
-      }
-    } catch (error) {
-      await this.#undo(written);
-      throw error;
+  /**
+   * @param parts - the first has no task, and stands for the app.
+   * @returns whether the app has stayed the same from the first part to the last.
+   */
+  async #writeParts(plan: RegistrationPlan, parts: readonly ReadonlyMap<string, TaskPlan>[]): Promise<boolean> {
+    const progress: PartsProgress = { next: 0, done: new Set() };
+    for (let leases = 0; progress.next < parts.length; leases++) {
+      if (leases > 0) await this.#leases.pause();
+      const isSame = await this.#leases.hold(plan.appid, (lease) => this.#writeSome(plan, parts, progress, lease));
+      if (!isSame) return false;
     }
-    for (const { change, version } of written) versions.set(change.id, version as number);
-    return versions;
+    return true;
   }
 
-  async #write(change: Change): Promise<Written> {
-    const { id, before, data, due } = change;
-    const version = await this.#writing.run(() => this.#store.set(id, data, before?.version ?? 0, dueOption(due)));
-    return { change, version };
-  }
-
-  async #undo(written: readonly Written[]): Promise<void> {
-    const undone = written.map(async ({ change: { id, before }, version }) => {
-      if (version === undefined) return;
-      await this.#writing.run<unknown>(() =>
-        before === undefined
-          ? this.#store.delete(id, version)
-          : this.#store.set(id, before.data, version, dueOption(before.due)),
-      );
-    });
-    await Promise.allSettled(undone);
-  }
-
-  #adopt(
+  /** Writes as many parts as there is time for. */
+  async #writeSome(
     plan: RegistrationPlan,
-    tasks: ReadonlyMap<string, TaskPlan>,
-    changes: readonly Change[],
-    versions: ReadonlyMap<string, number>,
-  ): void {
-    const appChange = changes.at(-1) as Change;
-    this.#registry.setApp(appFrom(plan.appid, appChange.content, versions.get(appChange.id) as number));
-    for (const [id, { key, params, notify }] of tasks) {
-      this.#registry.setTask({ key, params, notify, functionMissing: false, version: versions.get(id) as number });
+    parts: readonly ReadonlyMap<string, TaskPlan>[],
+    progress: PartsProgress,
+    lease: RegistrationLease,
+  ): Promise<boolean> {
+    let wrote = false;
+    while (progress.next < parts.length && (lease.hasTime || !wrote)) {
+      const tasks = parts[progress.next] as ReadonlyMap<string, TaskPlan>;
+      const settled: Settled[] = [];
+      try {
+        const app = await this.#write({ plan, tasks, ...progress }, lease, settled);
+        if (app === undefined) return false;
+        progress.appVersion = this.#adopt(plan, tasks, settled);
+        progress.isForced ??= app.wasMissing;
+        progress.next += 1;
+        wrote = true;
+      } catch (error) {
+        wrote ||= settled.some(({ isWritten }) => isWritten);
+        // The rest is written under the next lease, unless a whole lease is too short for any of it.
+        if (!wrote || !(error instanceof LeaseTimeUp)) throw error;
+        for (const { id } of settled) progress.done.add(id);
+        return true;
+      }
     }
+    return true;
   }
 
-  async #deleteAll(prefix: string): Promise<void> {
-    const ids: string[] = [];
-    for await (const { id } of this.#store.list(prefix)) ids.push(id);
-    await allOf(ids.map((id) => this.#writing.run(() => this.#deleteOne(id))));
+  /**
+   * Writes a part under a lease: the tasks, then the app, and at last what is due, because a process that finds it due
+   * before its task is there takes it out again.
+   *
+   * @param settled - gets what has been done, also when the rest fails.
+   * @returns whether the app was there; `undefined`, with nothing written, when it is not as the part before has left it.
+   */
+  async #write(part: Part, lease: RegistrationLease, settled: Settled[]): Promise<{ wasMissing: boolean } | undefined> {
+    const { plan, tasks, appVersion, done } = part;
+    const appId = appDocumentId(plan.appid);
+    const markId = removalMarkId(plan.appid);
+    const scheduled = this.#isShared ? scheduledDocuments([...tasks.values()]) : [];
+    const stored = await this.#writer.read([...tasks.keys(), appId, markId, ...scheduled.map(({ id }) => id)], lease);
+    const app = stored.get(appId);
+    if (appVersion !== undefined && app?.version !== appVersion) return undefined;
+    const now = this.#clock.now();
+    const isForced = part.isForced === true || app === undefined || isBeingRemoved(stored.get(markId), now);
+    const targets = [...tasks].map(([id, task]) =>
+      this.#target(id, (content) => taskContent(task, content), isForced && !done.has(id)),
+    );
+    const appTarget = this.#target(appId, (content) => appContent(plan, content), false);
+    // All is decided before anything is written: what cannot be read fails a registration of which nothing is there yet.
+    const decided = await this.#decide([...targets, appTarget], stored);
+    this.#closing.assertOpen();
+    await this.#writer.write(decided.slice(0, -1), lease, settled);
+    await this.#writer.write(decided.slice(-1), lease, settled);
+    const written = new Set(settled.flatMap(({ id, isWritten }) => (isWritten || done.has(id) ? id : [])));
+    const dues = scheduled.map((document) => {
+      const isTaskChanged = written.has(document.taskId) && !done.has(document.id);
+      return dueTarget(document, now, isTaskChanged);
+    });
+    await this.#writer.write(await this.#decide(dues, stored), lease, settled);
+    if (app !== undefined && written.has(appId)) this.#hurryApp(plan.appid);
+    return { wasMissing: app === undefined };
   }
 
-  async #deleteOne(id: string): Promise<void> {
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      const [document] = await this.#store.get([id]);
-      if (document === undefined || (await this.#store.delete(id, document.version))) return;
-    }
-    throw contended(id, undefined);
+  #decide(targets: readonly Target[], stored: Stored): Promise<Decided[]> {
+    return Promise.all(
+      targets.map(async (target): Promise<Decided> => [target, await target.decide(stored.get(target.id))]),
+    );
+  }
+
+  #target(id: string, contentFrom: (content: JsonObject) => JsonObject, isForced: boolean): Target {
+    return {
+      id,
+      decide: async (stored): Promise<Decision> => {
+        const before = await opened(this.#reader, stored, unseal);
+        const content = contentFrom(before?.content ?? {});
+        const differs = before === undefined || isForced || canonicalJson(content) !== canonicalJson(before.content);
+        return { before: before?.found, data: seal(id, content), due: before?.found.due, differs };
+      },
+    };
+  }
+
+  /** @returns the version of the app. */
+  #adopt(plan: RegistrationPlan, tasks: ReadonlyMap<string, TaskPlan>, settled: readonly Settled[]): number {
+    const byId = new Map(settled.map((one) => [one.id, one]));
+    const app = byId.get(appDocumentId(plan.appid)) as Settled;
+    this.#registry.setApp(appFrom(plan.appid, app.data, app.version));
+    this.#registry.setTasks(
+      [...tasks].map(([id, { key, params, notify }]) => {
+        const { version } = byId.get(id) as Settled;
+        return { key, params, notify, functionMissing: false, version };
+      }),
+    );
+    return app.version;
   }
 }
 
-function contended(what: string, appid: string | undefined): TokenError {
-  const message = `${what} is being changed by others all the time`;
-  return new TokenError('STORE_UNAVAILABLE', message, { appid, retryable: true });
-}
-
-function contentOf(plan: RegistrationPlan, task: TaskPlan | undefined, content: JsonObject): JsonObject {
-  return task === undefined ? appContent(plan, content) : taskContent(task, content);
-}
-
-function appContent(plan: RegistrationPlan, before: JsonObject): JsonObject {
+function dueTarget({ id, lane }: ScheduledDocument, at: number, isTaskChanged: boolean): Target {
   return {
-    ...before,
-    ...(plan.secret === undefined ? {} : { secret: plan.secret }),
-    ...(plan.accessToken === undefined ? {} : { accessToken: plan.accessToken }),
+    id,
+    decide: async (before): Promise<Decision> => ({ before, ...dueContent(id, before, { lane, at }, isTaskChanged) }),
   };
-}
-
-function taskContent({ params, notify }: TaskPlan, before: JsonObject): JsonObject {
-  const { params: _params, paramsFunction: _paramsFunction, notify: _notify, ...unknown } = before;
-  const content = notify === undefined ? unknown : { ...unknown, notify };
-  if (typeof params === 'function') return { ...content, paramsFunction: true };
-  return params === undefined ? content : { ...content, params };
-}
-
-function dueOption(due: Due | undefined): { readonly due?: Due } {
-  return due === undefined ? {} : { due };
-}
-
-/** The documents whose due is the schedule's word of a task. */
-function scheduledDocuments({ tasks }: RegistrationPlan): ScheduledDocument[] {
-  return tasks.flatMap(({ key, notify }) => {
-    const taskId = documentId('task', key);
-    const delivery = { id: documentId('delivery', key), lane: DELIVERY_LANE, taskId };
-    return [{ id: documentId('key', key), lane: key.type, taskId }, ...(notify === undefined ? [] : [delivery])];
-  });
-}
-
-/**
- * One that has a due already is left alone, unless its task is new or another: what held it back may have gone. And whoever
- * is about to take it out of the schedule, because it had no task, must lose to this write.
- */
-function dueChange(id: string, before: StoredDocument | undefined, due: Due, isTaskChanged: boolean): Change {
-  const data = before === undefined ? seal(id, {}) : sameRecord(before);
-  return { id, before, content: {}, data, due, differs: before?.due === undefined || isTaskChanged };
-}
-
-/** The data of a key's document, to be written again: its record keeps its version. */
-function sameRecord(before: StoredDocument): JsonObject {
-  const { id, data, version } = before;
-  if (data['grant'] === undefined || data['recordVersion'] !== undefined) return data;
-  try {
-    return seal(id, { ...unseal(before), recordVersion: version });
-  } catch {
-    // What cannot be read stays as it is.
-    return data;
-  }
 }

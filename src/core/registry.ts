@@ -217,9 +217,20 @@ export class Registry {
   }
 
   setTask(task: RegisteredTask): void {
+    this.setTasks([task]);
+  }
+
+  /** Takes over tasks at once: that the registration of their app has changed is said once, since all its tasks are looked at. */
+  setTasks(tasks: readonly RegisteredTask[]): void {
+    const changed = new Set(tasks.flatMap((task) => (this.#putTask(task) ? task.key.appid : [])));
+    for (const appid of changed) this.#listener.registrationChanged(appid);
+  }
+
+  /** @returns whether a task that was there has changed. */
+  #putTask(task: RegisteredTask): boolean {
     const { key, version, functionMissing } = task;
     const held = this.#tasks.of(key);
-    if (held !== undefined && held.version > version) return;
+    if (held !== undefined && held.version > version) return false;
     const isAnother = held?.version !== version || held.functionMissing !== functionMissing;
     // What a read shows that began while this version was held already is newer, so only another version is noted.
     if (held?.version !== version) this.#openReads.noteVersion(documentId('task', key), version);
@@ -229,10 +240,10 @@ export class Registry {
     else this.#known?.set(documentId('task', task.key), true);
     if (held === undefined) {
       this.#listener.taskAdded(this.#tasks.add(task, this.#apps.get(key.appid)?.appid ?? key.appid));
-    } else if (isAnother) {
-      this.#listener.taskReplaced(held);
-      this.#listener.registrationChanged(key.appid);
+      return false;
     }
+    if (isAnother) this.#listener.taskReplaced(held);
+    return isAnother;
   }
 
   removeTask(key: TokenKey): void {

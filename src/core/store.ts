@@ -110,3 +110,13 @@ export interface TokenStore {
 
 /** What the stores of this package call: they say the version too, where they know it, which spares a read of what is known. */
 export type ChangeListener = (id: string | undefined, version?: number) => void;
+
+/**
+ * Options of `list` as the core gives them. `progressed` is called by stores of this package while they pass over what is
+ * deleted, since nothing is handed out meanwhile: it shows that the store is at work. Other stores ignore it.
+ */
+export interface ListOptions {
+  readonly after?: string;
+  readonly limit?: number;
+  readonly progressed?: () => void;
+}

@@ -3,7 +3,7 @@ import { Deadline } from './deadline.js';
 import { closedError, safeCause, TokenError } from './errors.js';
 import type { JsonObject } from './json.js';
 import { setPatientTimer } from './patient-timer.js';
-import type { ChangeListener, Due, Lease, StoredDocument, TokenStore } from './store.js';
+import type { ChangeListener, Due, Lease, ListOptions, StoredDocument, TokenStore } from './store.js';
 import { checkedClaims, checkedDocuments, checkedInstant, checkedLease } from './store-answers.js';
 import { StoreGate } from './store-gate.js';
 import { StoreQueue } from './store-queue.js';
@@ -26,6 +26,11 @@ type Queued = 'get' | 'list' | 'lease' | 'set' | 'delete';
 export interface StoreAvailability {
   unavailable(error: TokenError): void;
   available(): void;
+}
+
+/** Lets a command that is at work begin its time anew. */
+interface Progress {
+  extend(): void;
 }
 
 interface Taking<Result> {
@@ -108,15 +113,17 @@ export class SupervisedStore {
     prefix: string,
     options?: { readonly after?: string; readonly limit?: number },
   ): AsyncIterable<StoredDocument> {
+    const progress: Progress = { extend: noop };
+    const withProgress: ListOptions = { ...options, progressed: () => progress.extend() };
     // Begun by the first command: to hand out an iterator proves nothing of a store.
     let documents = undefined as AsyncIterator<StoredDocument> | undefined;
     const nextDocument = (): Promise<IteratorResult<StoredDocument>> => {
-      documents ??= this.#store.list(prefix, options)[Symbol.asyncIterator]();
+      documents ??= this.#store.list(prefix, withProgress)[Symbol.asyncIterator]();
       return documents.next();
     };
     try {
       for (;;) {
-        const next = await this.#command('list', nextDocument);
+        const next = await this.#command('list', nextDocument, progress);
         if (next.done === true) return;
         yield next.value;
       }
@@ -191,8 +198,8 @@ export class SupervisedStore {
   }
 
   /** Its time begins when it is the turn of the command. */
-  #command<Result>(command: Command, run: () => Promise<Result>): Promise<Result> {
-    const send = (): Promise<Result> => this.#send(command, run);
+  #command<Result>(command: Command, run: () => Promise<Result>, progress?: Progress): Promise<Result> {
+    const send = (): Promise<Result> => this.#send(command, run, progress);
     return this.#queues.get(command)?.run(send) ?? send();
   }
 
@@ -206,7 +213,7 @@ export class SupervisedStore {
     return this.#state === 'closed' || !ALWAYS_TRIED.includes(command);
   }
 
-  #send<Result>(command: Command, run: () => Promise<Result>): Promise<Result> {
+  #send<Result>(command: Command, run: () => Promise<Result>, progress?: Progress): Promise<Result> {
     if (this.#isRefused(command)) return Promise.reject(closedError());
     const gate = this.#gates[kindOf(command)];
     if (!ALWAYS_TRIED.includes(command) && !gate.admits()) return Promise.reject(hangs(gate.silentMs));
@@ -214,6 +221,7 @@ export class SupervisedStore {
     return new Promise((resolve, reject) => {
       const end = (): void => {
         timer.cancel();
+        if (progress !== undefined) progress.extend = noop;
         this.#sent.delete(abandon);
         if (this.#sent.size === 0) this.#allAnswered?.();
       };
@@ -227,7 +235,13 @@ export class SupervisedStore {
         sent.abandon();
         reject(this.#failed(command, `did not answer within ${COMMAND_TIMEOUT_MS} ms`, undefined));
       };
-      const timer = setPatientTimer(this.#clock, late, COMMAND_TIMEOUT_MS);
+      let timer = setPatientTimer(this.#clock, late, COMMAND_TIMEOUT_MS);
+      if (progress !== undefined) {
+        progress.extend = () => {
+          timer.cancel();
+          timer = setPatientTimer(this.#clock, late, COMMAND_TIMEOUT_MS);
+        };
+      }
       this.#sent.add(abandon);
       this.#call(run).then(
         (result) => {
@@ -278,3 +292,5 @@ function hangs(silentMs: number): TokenError {
   const message = `the store has not answered for ${Math.round(silentMs / 1_000)} s`;
   return new TokenError('STORE_UNAVAILABLE', message, { retryable: true });
 }
+
+function noop(): void {}

@@ -7,9 +7,13 @@ import { Turns } from '../../core/turns.js';
 import type { RouteContext } from '../route-context.js';
 import type { AppRegistration } from './native-registration.js';
 
+/** How long after its lease was asked for a replacement may begin to unregister a task, so that this ends before the lease. */
+const HELD_MS = LEASE_MS - 3 * COMMAND_TIMEOUT_MS;
+
 /**
  * Registrations that unregister what they do not name. Those of an app follow one another, in the whole fleet: two at once
- * would each take away the tasks of the other.
+ * would each take away the tasks of the other. One that does not end within its lease fails with the rest of the tasks still
+ * there, and the same request takes them away.
  */
 export class TaskReplacements {
   readonly #context: RouteContext;
@@ -21,16 +25,16 @@ export class TaskReplacements {
 
   /** Without `tasks`, those that there are stay. */
   async replace(registration: AppRegistration): Promise<void> {
-    const { manager } = this.#context;
+    const { manager, engine } = this.#context;
     const { appid, tasks } = registration;
     if (tasks === undefined) return manager.register(registration);
     assertAppid(appid);
     await this.#turns.take(appid, () =>
-      this.#underLease(appid, async () => {
+      this.#underLease(appid, async (isHeld) => {
         await manager.register(registration);
         const named = new Set(tasks.map((task) => keyId({ ...task, appid })));
         const others = (await this.#registered(appid)).filter((key) => !named.has(keyId(key)));
-        for (const { type, subject } of others) await manager.unregister(appid, type, { subject });
+        for (const key of others) await engine.unregister(appid, key, isHeld);
       }),
     );
   }
@@ -45,22 +49,24 @@ export class TaskReplacements {
     return keys;
   }
 
-  async #underLease(appid: string, work: () => Promise<void>): Promise<void> {
+  async #underLease(appid: string, work: (isHeld: () => boolean) => Promise<void>): Promise<void> {
     await this.#context.engine.start();
-    const lease = await this.#lease(appid);
+    const { lease, askedAtMonotonic } = await this.#lease(appid);
+    const { clock } = this.#context.engine;
     try {
-      await work();
+      await work(() => clock.monotonic() - askedAtMonotonic < HELD_MS);
     } finally {
       await this.#context.engine.store.release(lease);
     }
   }
 
-  async #lease(appid: string): Promise<Lease> {
+  async #lease(appid: string): Promise<{ lease: Lease; askedAtMonotonic: number }> {
     const { clock, closing, store } = this.#context.engine;
     const givesUpAt = clock.monotonic() + LEASE_MS + COMMAND_TIMEOUT_MS;
     for (;;) {
+      const askedAtMonotonic = clock.monotonic();
       const lease = await store.lease(`app/${appid}/~replacing`, LEASE_MS);
-      if (lease !== undefined) return lease;
+      if (lease !== undefined) return { lease, askedAtMonotonic };
       if (clock.monotonic() >= givesUpAt) {
         const message = `the tasks of ${appid} are being replaced by others all the time`;
         throw new TokenError('STORE_UNAVAILABLE', message, { appid, retryable: true });

@@ -8,26 +8,39 @@ type Documents = AsyncGenerator<StoredDocument, void, undefined>;
 /** How many entries of a directory are begun before their turn comes. */
 const LOOKAHEAD = 4;
 
-/** The documents at and below `prefix`, ordered by path; only what follows the path `after`. */
-export async function* listDocuments(root: string, prefix: string, after: Path | undefined): Documents {
+/** Called when an entry has been read, also where it holds no document any more. */
+type Progressed = () => void;
+
+/** Yields the documents at and below `prefix`, ordered by path; only what follows the path `after`. */
+export async function* listDocuments(
+  root: string,
+  prefix: string,
+  after: Path | undefined,
+  progressed: Progressed = () => {},
+): Documents {
   const { document, container } = prefixPaths(prefix);
   if (document !== undefined && (after === undefined || comparePaths(document, after) > 0)) {
     yield* readOne(root, document);
   }
   if (after !== undefined && comparePaths(container, after.slice(0, container.length)) === 0) {
-    yield* listContainer(root, container, after.slice(container.length));
+    yield* listContainer(root, container, after.slice(container.length), progressed);
   } else if (after === undefined || comparePaths(container, after) > 0) {
-    yield* listContainer(root, container, undefined);
+    yield* listContainer(root, container, undefined, progressed);
   }
 }
 
 /** @param after - what remains of the path below this container. */
-async function* listContainer(root: string, container: Path, after: Path | undefined): Documents {
+async function* listContainer(
+  root: string,
+  container: Path,
+  after: Path | undefined,
+  progressed: Progressed,
+): Documents {
   const [first = '', ...rest] = after ?? [];
   const names = (await readNames(directoryOf(root, container))).filter((name) => name >= first).sort();
-  yield* inOrder(names, (name) => {
+  yield* inOrder(names, progressed, (name) => {
     const path = [...container, name];
-    if (isContainerName(name)) return listContainer(root, path, name === first ? rest : undefined);
+    if (isContainerName(name)) return listContainer(root, path, name === first ? rest : undefined, progressed);
     return isDocumentName(name) && name !== first ? readOne(root, path) : undefined;
   });
 }
@@ -38,7 +51,11 @@ async function* readOne(root: string, path: Path): Documents {
 }
 
 /** One after the other what the entries hold, while the next few are being read. */
-async function* inOrder(names: readonly string[], open: (name: string) => Documents | undefined): Documents {
+async function* inOrder(
+  names: readonly string[],
+  progressed: Progressed,
+  open: (name: string) => Documents | undefined,
+): Documents {
   const begun: { readonly documents: Documents; readonly first: Promise<IteratorResult<StoredDocument, void>> }[] = [];
   let next = 0;
   try {
@@ -53,6 +70,7 @@ async function* inOrder(names: readonly string[], open: (name: string) => Docume
       const current = begun[0];
       if (current === undefined) return;
       const first = await current.first;
+      progressed();
       if (first.done !== true) {
         yield first.value;
         yield* current.documents;

@@ -4,7 +4,7 @@ import { readFields } from '../../core/assert-options.js';
 import { type Clock, systemClock } from '../../core/clock.js';
 import type { JsonObject } from '../../core/json.js';
 import { describeValue } from '../../core/redact.js';
-import type { Due, Lease, StoredDocument, TokenStore } from '../../core/store.js';
+import type { Due, Lease, ListOptions, StoredDocument, TokenStore } from '../../core/store.js';
 import { ChangeLog } from './change-log.js';
 import { ChangeWatch } from './change-watch.js';
 import { DocumentDirectory } from './document-directory.js';
@@ -107,10 +107,11 @@ export class FileStore implements TokenStore {
     options: { readonly after?: string; readonly limit?: number } = {},
   ): AsyncGenerator<StoredDocument, void, undefined> {
     this.#assertOpen();
-    const { after, limit = Number.POSITIVE_INFINITY } = options;
+    const { after, limit = Number.POSITIVE_INFINITY, progressed }: ListOptions = options;
     let left = limit;
     if (left <= 0) return;
-    const documents = listDocuments(this.#root, prefix, after === undefined ? after : documentPath(after));
+    const afterPath = after === undefined ? after : documentPath(after);
+    const documents = listDocuments(this.#root, prefix, afterPath, progressed);
     try {
       for (;;) {
         const next = await this.#explained(() => documents.next());

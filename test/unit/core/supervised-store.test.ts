@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { wait } from '../../../src/core/clock.js';
 import type { TokenError } from '../../../src/core/errors.js';
-import type { Lease, TokenStore } from '../../../src/core/store.js';
+import type { Lease, ListOptions, TokenStore } from '../../../src/core/store.js';
 import { SupervisedStore } from '../../../src/core/supervised-store.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
@@ -192,6 +193,57 @@ const emptyStore: TokenStore = {
   lease: async () => undefined,
   close: async () => {},
 };
+
+describe('list of a store that passes over what is deleted', () => {
+  const LEFT = { id: 'task/wx1/user/left', version: 1, data: {} };
+
+  /** A listing that shows progress after each of these pauses, and then hands out what is left. */
+  function listing(pausesMs: readonly number[]): TokenStore {
+    return {
+      ...emptyStore,
+      async *list(_prefix, options: ListOptions = {}) {
+        for (const ms of pausesMs) {
+          await wait(clock, ms);
+          options.progressed?.();
+        }
+        yield LEFT;
+      },
+    };
+  }
+
+  test.each([
+    [[1_999, 1_999, 1_999], true],
+    [[1_999, 2_000], false],
+    [[2_001], false],
+  ])('with pauses of %j ms answers in time: %s', async (pausesMs, inTime) => {
+    const supervised = new SupervisedStore(listing(pausesMs), clock, availability);
+    const listed = collect(supervised.list('task')).then(
+      () => true,
+      () => false,
+    );
+    await clock.advance(10_000);
+    expect(await listed).toBe(inTime);
+    expect([edges[0], clock.pendingTimers]).toEqual([inTime ? undefined : 'unavailable', 0]);
+  });
+
+  test('counts no progress that comes when it has ended', async () => {
+    let late: (() => void) | undefined;
+    const supervised = new SupervisedStore(
+      {
+        ...emptyStore,
+        async *list(_prefix, { progressed }: ListOptions = {}) {
+          late = progressed;
+          yield LEFT;
+        },
+      },
+      clock,
+      availability,
+    );
+    expect(await collect(supervised.list('task'))).toEqual([LEFT]);
+    late?.();
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
 
 describe('list', () => {
   test('ends the reading of the store when its reader stops early', async () => {

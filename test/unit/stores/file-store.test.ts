@@ -1,6 +1,8 @@
 import { stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { ListOptions } from '../../../src/core/store.js';
+import { EncryptedStore } from '../../../src/stores/encrypted.js';
 import { FileStore } from '../../../src/stores/file/file-store.js';
 import { everythingIn, newDirectory, openStore, placeOf } from './file-places.js';
 
@@ -153,4 +155,19 @@ describe('close', () => {
     await store.close();
     await outcome;
   });
+});
+
+test('a listing shows that it is at work while it passes over what is deleted, also within another store', async () => {
+  const store = openStore(join(newDirectory(), 'store'));
+  for (let index = 0; index < 20; index++) {
+    const version = (await store.set(`task/wx1/user/u${index}`, {}, 0)) ?? 0;
+    await store.delete(`task/wx1/user/u${index}`, version);
+  }
+  const encrypted = new EncryptedStore(store, { keys: ['a1'.repeat(32)] });
+  for (const listed of [store, encrypted]) {
+    let steps = 0;
+    const options: ListOptions = { progressed: () => void steps++ };
+    for await (const document of listed.list('task', options)) expect(document).toBeUndefined();
+    expect(steps).toBeGreaterThanOrEqual(20);
+  }
 });

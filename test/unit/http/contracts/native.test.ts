@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { wait } from '../../../../src/core/clock.js';
 import { TokenError } from '../../../../src/index.js';
 import { HttpWorld } from '../../../support/http-world.js';
+import { driven } from '../../../support/registrar-process.js';
 import { APPID, SECRET } from '../../../support/world.js';
 
 async function registered(): Promise<HttpWorld> {
@@ -160,6 +162,30 @@ describe('PUT and DELETE /apps/:appid', () => {
     await Promise.all([put('access_token'), put('jsapi_ticket')]);
     expect(world.tokens.hasTask(APPID, 'access_token')).toBe(false);
     expect(world.tokens.hasTask(APPID, 'jsapi_ticket')).toBe(true);
+  });
+
+  test('a replacement that takes longer than its lease fails with a beginning, and the same request completes it', async () => {
+    await using world = await registered();
+    const users = Array.from({ length: 12 }, (_, index) => ({
+      type: 'oauth2_access_token' as const,
+      subject: `u${index}`,
+    }));
+    await world.tokens.register({ appid: APPID, tasks: users });
+    const remove = world.store.delete.bind(world.store);
+    world.store.delete = async (id, expected) => {
+      await wait(world.clock, 1_500);
+      return remove(id, expected);
+    };
+    const replaced = () =>
+      driven(world.clock, world.ask(`/apps/${APPID}`, { method: 'PUT', body: { tasks: ['access_token'] } }));
+    const first = await replaced();
+    expect([first.status, (first.body as { code: string }).code]).toEqual([503, 'STORE_UNAVAILABLE']);
+    const left = users.filter(({ type, subject }) => world.tokens.hasTask(APPID, type, { subject }));
+    expect(left.length).toBeGreaterThan(0);
+    expect(left.length).toBeLessThan(12);
+    expect((await replaced()).status).toBe(204);
+    expect(users.some(({ type, subject }) => world.tokens.hasTask(APPID, type, { subject }))).toBe(false);
+    expect(world.tokens.hasTask(APPID, 'access_token')).toBe(true);
   });
 
   test('params that are too deep are 400, and those that are not come back', async () => {

@@ -1,0 +1,114 @@
+import { type Clock, wait } from './clock.js';
+import type { Closing } from './closing.js';
+import { TokenError } from './errors.js';
+import type { Lease } from './store.js';
+import type { SupervisedStore } from './supervised-store.js';
+import { COMMAND_TIMEOUT_MS, LEASE_MS } from './time-limits.js';
+import { appDocumentId } from './token-key.js';
+
+/** How long after its lease was asked for a registration may send commands: what is sent last ends before the lease does. */
+const HELD_MS = LEASE_MS - 2 * COMMAND_TIMEOUT_MS;
+/** How long it may begin what is new: taking it back costs as much, and has to fit as well. */
+const WORK_MS = HELD_MS / 2;
+/** Longer than other processes wait before they ask for the lease again, so that they have their turn. */
+const PAUSE_MS = 150;
+
+/** The time of a lease is up, and what was to be done under it is not. */
+export class LeaseTimeUp extends TokenError {
+  constructor(appid: string) {
+    const message = `the store is too slow: the registration of ${appid} was not changed within the time of its lease`;
+    super('STORE_UNAVAILABLE', message, { appid, retryable: true });
+  }
+}
+
+/** The lease of an app's registration, as long as it can be relied on. */
+export class RegistrationLease {
+  readonly appid: string;
+  readonly #clock: Clock;
+  readonly #askedAtMonotonic: number;
+
+  constructor(appid: string, clock: Clock, askedAtMonotonic: number) {
+    this.appid = appid;
+    this.#clock = clock;
+    this.#askedAtMonotonic = askedAtMonotonic;
+  }
+
+  /** Tells whether there is time to begin something that may have to be taken back. */
+  get hasTime(): boolean {
+    return this.#heldMs < WORK_MS;
+  }
+
+  /** Tells whether a command that is sent now ends before the lease does. */
+  get isHeld(): boolean {
+    return this.#heldMs < HELD_MS;
+  }
+
+  /**
+   * @throws LeaseTimeUp unless there is time to begin something that may have to be taken back.
+   */
+  assertTime(): void {
+    if (!this.hasTime) throw new LeaseTimeUp(this.appid);
+  }
+
+  /**
+   * @throws LeaseTimeUp unless a command that is sent now ends before the lease does.
+   */
+  assertHeld(): void {
+    if (!this.isHeld) throw new LeaseTimeUp(this.appid);
+  }
+
+  get #heldMs(): number {
+    return this.#clock.monotonic() - this.#askedAtMonotonic;
+  }
+}
+
+/** Leases of registrations: one change of an app's registration at a time, in the whole fleet. */
+export class RegistrationLeases {
+  readonly #store: SupervisedStore;
+  readonly #clock: Clock;
+  readonly #closing: Closing;
+
+  constructor(store: SupervisedStore, clock: Clock, closing: Closing) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#closing = closing;
+  }
+
+  /**
+   * Does work under the lease of the app: no other process may count on a document that is taken back when the rest of a
+   * registration fails. The work has to look at the time of the lease, which is not renewed.
+   *
+   * @throws what the work throws; a `TokenError` with code `CLOSED` once the closing of the manager has begun.
+   */
+  async hold<Result>(appid: string, work: (lease: RegistrationLease) => Promise<Result>): Promise<Result> {
+    const { lease, askedAtMonotonic } = await this.#acquire(appid);
+    try {
+      this.#closing.assertOpen();
+      return await work(new RegistrationLease(appid, this.#clock, askedAtMonotonic));
+    } finally {
+      await this.#store.release(lease);
+    }
+  }
+
+  /** Lets other processes have their turn between two steps of work that does not fit into one lease. */
+  async pause(): Promise<void> {
+    await wait(this.#clock, PAUSE_MS, { ref: true, signal: this.#closing.signal });
+  }
+
+  async #acquire(appid: string): Promise<{ lease: Lease; askedAtMonotonic: number }> {
+    const givesUpAt = this.#clock.monotonic() + LEASE_MS + COMMAND_TIMEOUT_MS;
+    for (;;) {
+      this.#closing.assertOpen();
+      const askedAtMonotonic = this.#clock.monotonic();
+      const lease = await this.#store.lease(appDocumentId(appid), LEASE_MS);
+      if (lease !== undefined) return { lease, askedAtMonotonic };
+      if (this.#clock.monotonic() >= givesUpAt) throw contended(`the registration of ${appid}`, appid);
+      await wait(this.#clock, 20 + this.#clock.random() * 80, { ref: true, signal: this.#closing.signal });
+    }
+  }
+}
+
+export function contended(what: string, appid: string | undefined): TokenError {
+  const message = `${what} is being changed by others all the time`;
+  return new TokenError('STORE_UNAVAILABLE', message, { appid, retryable: true });
+}

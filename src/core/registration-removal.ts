@@ -1,0 +1,153 @@
+import type { Clock } from './clock.js';
+import { contended, LeaseTimeUp, type RegistrationLease, type RegistrationLeases } from './registration-lease.js';
+import type { RegistrationWriter } from './registration-writer.js';
+import { RemovalMark } from './removal-mark.js';
+import type { StoredDocument } from './store.js';
+import type { SupervisedStore } from './supervised-store.js';
+import { appDocumentId, documentId, type TokenKey } from './token-key.js';
+
+type Found = Pick<StoredDocument, 'id' | 'version'>;
+
+/** So many documents are deleted under one lease by every store that is not in trouble. */
+const MAX_AT_ONCE = 1_000;
+const DELETED_TOGETHER = 500;
+const MAX_ROUNDS = 10;
+
+/** Deletes registrations, with what is stored for their keys. */
+export class RegistrationRemoval {
+  readonly #store: SupervisedStore;
+  readonly #writer: RegistrationWriter;
+  readonly #leases: RegistrationLeases;
+  readonly #mark: RemovalMark;
+
+  constructor(store: SupervisedStore, writer: RegistrationWriter, leases: RegistrationLeases, clock: Clock) {
+    this.#store = store;
+    this.#writer = writer;
+    this.#leases = leases;
+    this.#mark = new RemovalMark(store, clock);
+  }
+
+  /**
+   * Deletes a task and what is stored for its key.
+   *
+   * @param isStillWanted - asked under the lease; without it the task stays.
+   */
+  async removeTask(key: TokenKey, isStillWanted: () => boolean): Promise<void> {
+    await this.#leases.hold(key.appid, async (lease) => {
+      if (!isStillWanted()) throw new LeaseTimeUp(key.appid);
+      for (const kind of ['task', 'key', 'delivery'] as const) {
+        await this.#writer.deleteOne(documentId(kind, key), lease);
+      }
+    });
+  }
+
+  /**
+   * Deletes an app with its tasks, and what is stored for its keys: under one lease where that has the time for it.
+   *
+   * @returns whether the app is gone, and has not been registered anew meanwhile.
+   */
+  async removeApp(appid: string): Promise<boolean> {
+    const done = await this.#leases.hold(appid, (lease) => this.#removeAtOnce(appid, lease));
+    return done === 'all' || this.#removeInSteps(appid, done === 'registration');
+  }
+
+  /**
+   * Deletes under one lease as much as has the time: the tasks, then the app, and what refreshes have stored last, because
+   * one that was under way looks for its app after its write.
+   *
+   * @returns how far it has come.
+   */
+  async #removeAtOnce(appid: string, lease: RegistrationLease): Promise<'all' | 'registration' | 'nothing'> {
+    let done: 'registration' | 'nothing' = 'nothing';
+    try {
+      const tasks = await this.#list(`task/${appid}`, lease);
+      if (tasks === undefined) return done;
+      await this.#writer.deleteAll(tasks, true, lease);
+      await this.#writer.deleteOne(appDocumentId(appid), lease);
+      done = 'registration';
+      for (const kind of ['key', 'delivery']) {
+        const found = await this.#list(`${kind}/${appid}`, lease);
+        if (found === undefined) return done;
+        await this.#writer.deleteAll(found, true, lease);
+      }
+      await this.#mark.clear(lease);
+      return 'all';
+    } catch (error) {
+      if (error instanceof LeaseTimeUp) return done;
+      throw error;
+    }
+  }
+
+  /**
+   * Deletes the app first, and then what was there at the call, a lease at a time. In between the app may be registered
+   * anew: what that has written, or counts on, stays.
+   *
+   * @param isAppGone - whether the app has been deleted: if it is there again when the documents have been listed, they may
+   *   be those of the new registration.
+   */
+  async #removeInSteps(appid: string, isAppGone: boolean): Promise<boolean> {
+    let mayBeNew = isAppGone;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const found = await this.#listAll(appid);
+      let isGone = await this.#leases.hold(appid, async (lease) => {
+        await this.#mark.set(lease);
+        if (!mayBeNew) await this.#writer.deleteOne(appDocumentId(appid), lease);
+        return this.#isGone(appid);
+      });
+      mayBeNew = true;
+      const hasMore = found.length > 0 && isGone;
+      if (hasMore) isGone = await this.#deleteInSteps(appid, found);
+      // What was added between the listing and the end of the app is listed in the next round.
+      if (hasMore && isGone) continue;
+      await this.#leases.hold(appid, (lease) => this.#mark.clear(lease));
+      return isGone;
+    }
+    throw contended(`the registration of ${appid}`, appid);
+  }
+
+  /** @returns whether the app is still gone, so that what was added after the listing is to be deleted as well. */
+  async #deleteInSteps(appid: string, found: readonly Found[]): Promise<boolean> {
+    let isGone = true;
+    for (let first = 0; first < found.length; ) {
+      await this.#leases.pause();
+      first = await this.#leases.hold(appid, async (lease) => {
+        await this.#mark.set(lease);
+        isGone = await this.#isGone(appid);
+        let next = first;
+        try {
+          for (; next < found.length && lease.hasTime; next += DELETED_TOGETHER) {
+            await this.#writer.deleteAll(found.slice(next, next + DELETED_TOGETHER), isGone, lease);
+          }
+        } catch (error) {
+          // What is left of these is deleted under the next lease.
+          if (!(error instanceof LeaseTimeUp)) throw error;
+        }
+        return next;
+      });
+    }
+    return isGone;
+  }
+
+  async #isGone(appid: string): Promise<boolean> {
+    const [app] = await this.#store.get([appDocumentId(appid)]);
+    return app === undefined;
+  }
+
+  /** @returns `undefined` where there are more than can be deleted under the lease. */
+  async #list(prefix: string, lease: RegistrationLease): Promise<Found[] | undefined> {
+    const found: Found[] = [];
+    for await (const { id, version } of this.#store.list(prefix)) {
+      if (found.length === MAX_AT_ONCE || !lease.hasTime) return undefined;
+      found.push({ id, version });
+    }
+    return found;
+  }
+
+  async #listAll(appid: string): Promise<Found[]> {
+    const found: Found[] = [];
+    for (const kind of ['task', 'key', 'delivery']) {
+      for await (const { id, version } of this.#store.list(`${kind}/${appid}`)) found.push({ id, version });
+    }
+    return found;
+  }
+}

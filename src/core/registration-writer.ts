@@ -1,0 +1,150 @@
+import { allOf } from './all-of.js';
+import type { Closing } from './closing.js';
+import type { DocumentReader } from './document-reader.js';
+import type { Content } from './registration-content.js';
+import { contended, type RegistrationLease } from './registration-lease.js';
+import { Slots } from './slots.js';
+import type { StoredDocument } from './store.js';
+import type { SupervisedStore } from './supervised-store.js';
+
+/** A document of a registration, and what it is to become. */
+export interface Target {
+  readonly id: string;
+  /** Decides by what is stored, and again when another writer was first. */
+  decide(stored: StoredDocument | undefined): Promise<Decision>;
+}
+
+export interface Decision extends Content {
+  /** What is replaced; `undefined` where nothing is stored, or what was has been moved aside. */
+  readonly before: StoredDocument | undefined;
+}
+
+/** A document as a registration has left it. */
+export interface Settled {
+  readonly id: string;
+  readonly before: StoredDocument | undefined;
+  readonly data: Content['data'];
+  readonly version: number;
+  /** Whether it was written, and so has to be taken back with the rest. */
+  readonly isWritten: boolean;
+}
+
+/** A target with its first decision. */
+export type Decided = readonly [target: Target, decision: Decision];
+
+/** Thousands of documents at once must not wait behind one another until the store counts as gone. */
+const MAX_WRITING = 16;
+/** So many documents are read within the time of a command by every store. */
+const READ_TOGETHER = 256;
+const MAX_ROUNDS = 10;
+
+/** Reads and writes the documents of registrations, each by compare-and-set, within the time of a lease. */
+export class RegistrationWriter {
+  readonly #store: SupervisedStore;
+  readonly #closing: Closing;
+  readonly #writing = new Slots(MAX_WRITING);
+
+  constructor(store: SupervisedStore, closing: Closing) {
+    this.#store = store;
+    this.#closing = closing;
+  }
+
+  /** Reads documents, as many at a time as a command can. */
+  async read(ids: readonly string[], lease: RegistrationLease): Promise<ReadonlyMap<string, StoredDocument>> {
+    const found = new Map<string, StoredDocument>();
+    for (let first = 0; first < ids.length; first += READ_TOGETHER) {
+      lease.assertTime();
+      const documents = await this.#store.get(ids.slice(first, first + READ_TOGETHER));
+      for (const document of documents) if (document !== undefined) found.set(document.id, document);
+    }
+    return found;
+  }
+
+  /**
+   * Writes what differs. A document that another writer was first to change is read and decided again, and no other.
+   *
+   * @param settled - gets what has been done, also when the rest fails.
+   */
+  async write(decided: readonly Decided[], lease: RegistrationLease, settled: Settled[]): Promise<void> {
+    await allOf(
+      decided.map(async ([target, decision]) => {
+        settled.push(await this.#writeOne(target, decision, lease));
+      }),
+    );
+  }
+
+  /** Takes back what was written, and nothing that was changed since. What the lease does not cover any more stays. */
+  async undo(settled: readonly Settled[], lease: RegistrationLease): Promise<void> {
+    const written = settled.filter(({ isWritten }) => isWritten);
+    await Promise.allSettled(
+      written.map(({ id, before, version }) =>
+        this.#writing.run<unknown>(async () => {
+          if (!lease.isHeld) return;
+          if (before === undefined) await this.#store.delete(id, version);
+          else await this.#store.set(id, before.data, version, dueOption(before.due));
+        }),
+      ),
+    );
+  }
+
+  /**
+   * Deletes documents.
+   *
+   * @param isGone - whether the app is not registered: then also what was changed since it was listed is deleted.
+   */
+  async deleteAll(
+    documents: readonly Pick<StoredDocument, 'id' | 'version'>[],
+    isGone: boolean,
+    lease: RegistrationLease,
+  ): Promise<void> {
+    await allOf(
+      documents.map(({ id, version }) =>
+        this.#writing.run(async () => {
+          lease.assertHeld();
+          if (!(await this.#store.delete(id, version)) && isGone) await this.deleteOne(id, lease);
+        }),
+      ),
+    );
+  }
+
+  /** Deletes a document, whatever has become of it. */
+  async deleteOne(id: string, lease: RegistrationLease): Promise<void> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      lease.assertHeld();
+      const [document] = await this.#store.get([id]);
+      if (document === undefined || (await this.#store.delete(id, document.version))) return;
+    }
+    throw contended(id, undefined);
+  }
+
+  async #writeOne(target: Target, first: Decision, lease: RegistrationLease): Promise<Settled> {
+    const { id } = target;
+    let decision = first;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const { before, data, due, differs } = decision;
+      if (!differs) return { id, before, data, version: before?.version ?? 0, isWritten: false };
+      const version = await this.#writing.run(() => {
+        lease.assertTime();
+        return this.#store.set(id, data, before?.version ?? 0, dueOption(due));
+      });
+      if (version !== undefined) return { id, before, data, version, isWritten: true };
+      this.#closing.assertOpen();
+      const [document] = await this.#store.get([id]);
+      decision = await target.decide(document);
+    }
+    throw contended(`the registration of ${lease.appid}`, lease.appid);
+  }
+}
+
+/** Opens a stored document for a decision; one that is damaged is moved aside, and counts as absent. */
+export function opened<Found>(
+  reader: DocumentReader,
+  stored: StoredDocument | undefined,
+  open: (found: StoredDocument) => Found,
+): Promise<{ readonly found: StoredDocument; readonly content: Found } | undefined> {
+  return reader.read(stored, (found) => (found === undefined ? undefined : { found, content: open(found) }));
+}
+
+function dueOption(due: Content['due']): { readonly due?: NonNullable<Content['due']> } {
+  return due === undefined ? {} : { due };
+}

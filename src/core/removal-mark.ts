@@ -1,0 +1,58 @@
+import type { Clock } from './clock.js';
+import { seal, unseal } from './document-codec.js';
+import type { RegistrationLease } from './registration-lease.js';
+import type { StoredDocument } from './store.js';
+import type { SupervisedStore } from './supervised-store.js';
+
+/** A removal whose process has died is not waited for any longer. */
+const LASTS_MS = 600_000;
+const MAX_ROUNDS = 10;
+
+/** Returns the id of the document that says that an app is being removed in steps. The sweep of limits deletes what is left. */
+export function removalMarkId(appid: string): string {
+  return `limit/${appid}/~removal`;
+}
+
+/**
+ * Tells whether documents of the app are about to be deleted, which were there before: a registration has to write what it
+ * counts on, also where that is stored already, so that it is not taken for what was there before.
+ */
+export function isBeingRemoved(mark: StoredDocument | undefined, now: number): boolean {
+  if (mark === undefined) return false;
+  try {
+    const { until } = unseal(mark);
+    // One that ends later was written by a clock that has been set back since.
+    return typeof until === 'number' && until > now && until <= now + 2 * LASTS_MS;
+  } catch {
+    // To write once too often does no harm.
+    return true;
+  }
+}
+
+/** Says, and takes back, that an app is being removed in steps. */
+export class RemovalMark {
+  readonly #store: SupervisedStore;
+  readonly #clock: Clock;
+
+  constructor(store: SupervisedStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** Says it, to be repeated in each step. */
+  async set({ appid }: RegistrationLease): Promise<void> {
+    const id = removalMarkId(appid);
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const [before] = await this.#store.get([id]);
+      const data = seal(id, { until: this.#clock.now() + LASTS_MS });
+      if ((await this.#store.set(id, data, before?.version ?? 0)) !== undefined) return;
+    }
+  }
+
+  /** Takes it back. One that is left does no harm for long. */
+  async clear({ appid }: RegistrationLease): Promise<void> {
+    const id = removalMarkId(appid);
+    const [before] = await this.#store.get([id]);
+    if (before !== undefined) await this.#store.delete(id, before.version);
+  }
+}

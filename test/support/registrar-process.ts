@@ -1,0 +1,76 @@
+import { type Clock, wait } from '../../src/core/clock.js';
+import { Closing } from '../../src/core/closing.js';
+import { DocumentReader } from '../../src/core/document-reader.js';
+import { Registrar } from '../../src/core/registrar.js';
+import { planRegistration } from '../../src/core/registration.js';
+import { Registry } from '../../src/core/registry.js';
+import { SupervisedStore } from '../../src/core/supervised-store.js';
+import type { TokenStore } from '../../src/index.js';
+import type { FakeClock } from '../../src/testing/index.js';
+import { FaultyStore } from './shared-store.js';
+
+export interface RegistrarProcessOptions {
+  /** How long each write takes. */
+  readonly writeMs?: number;
+  readonly isShared?: boolean;
+}
+
+/** What one process has of registrations, on a store that others share. */
+export class RegistrarProcess {
+  readonly store: FaultyStore;
+  readonly registry: Registry;
+  readonly registrar: Registrar;
+  readonly closing = new Closing();
+  /** What the registry was told, a word and an id each. */
+  readonly told: string[] = [];
+  readonly hurried: string[] = [];
+  #isDead = false;
+
+  constructor(store: TokenStore, clock: Clock, { writeMs = 0, isShared = false }: RegistrarProcessOptions = {}) {
+    this.store = new FaultyStore(store);
+    const before = async (method: string): Promise<void> => {
+      if (writeMs > 0 && (method === 'set' || method === 'delete')) await wait(clock, writeMs);
+      if (this.#isDead) await new Promise(() => {});
+    };
+    this.store.before = before;
+    const supervised = new SupervisedStore(this.store, clock, { unavailable() {}, available() {} });
+    const reader = new DocumentReader(supervised, () => {});
+    this.registry = new Registry(supervised, reader, {
+      taskAdded: ({ key }) => void this.told.push(`added ${key.subject}`),
+      taskReplaced: ({ key }) => void this.told.push(`replaced ${key.subject}`),
+      taskRemoved: ({ key }) => void this.told.push(`removed ${key.subject}`),
+      appForgotten: (appid) => void this.told.push(`forgot ${appid}`),
+      registrationChanged: (appid) => void this.told.push(`changed ${appid}`),
+    });
+    const hurryApp = (appid: string): void => void this.hurried.push(appid);
+    this.registrar = new Registrar({
+      store: supervised,
+      reader,
+      registry: this.registry,
+      clock,
+      closing: this.closing,
+      isShared,
+      hurryApp,
+    });
+  }
+
+  register(input: object): Promise<void> {
+    return this.registrar.register(planRegistration(input, () => {}));
+  }
+
+  /** No command gets an answer any more, as of a process that was killed. */
+  die(): void {
+    this.#isDead = true;
+  }
+}
+
+/** Moves the clock until a promise has settled. */
+export async function driven<Result>(clock: FakeClock, promise: Promise<Result>, stepMs = 50): Promise<Result> {
+  let isSettled = false;
+  const end = (): void => {
+    isSettled = true;
+  };
+  promise.then(end, end);
+  while (!isSettled) await clock.advance(stepMs);
+  return promise;
+}
