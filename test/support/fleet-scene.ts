@@ -20,7 +20,7 @@ export interface CallAccount {
 
 interface SeenDead {
   readonly at: number;
-  /** Long before its end. */
+  /** Whether that was before the end of its life: later ones have taken its place. */
   readonly wasReplaced: boolean;
 }
 
@@ -31,7 +31,7 @@ export class FleetScene implements AsyncDisposable {
   readonly workers: Worker[] = [];
   /** For how long this process, and others probably too, was kept from working. */
   longestStallMs = 0;
-  /** The tokens that are good, and since when they have been known here. */
+  /** The tokens that are good, and when each of them ends at the earliest unless it is replaced. */
   readonly #good = new Map<string, number>();
   /** Of the others, when it was seen that they were not good any more. */
   readonly #dead = new Map<string, SeenDead>();
@@ -53,8 +53,9 @@ export class FleetScene implements AsyncDisposable {
   /** @param options - `store`: how this one reaches it, where that differs from process to process. */
   async worker({ store = this.store, ...options }: WorkerOptions & { store?: StoreDescription } = {}): Promise<Worker> {
     const worker = await Worker.start(store, this.wechat.origin, options);
-    worker.onEvent(({ value }) => {
-      if (value !== undefined && !this.#dead.has(value) && !this.#good.has(value)) this.#good.set(value, monotonicMs());
+    worker.onEvent(({ value, obtainedAt = 0 }) => {
+      if (value === undefined || this.#dead.has(value) || this.#good.has(value)) return;
+      this.#good.set(value, obtainedAt + this.#lifeMs);
     });
     this.workers.push(worker);
     return worker;
@@ -67,7 +68,7 @@ export class FleetScene implements AsyncDisposable {
   /**
    * What a caller could complain of: a failure, a dead token, or an older one after a newer.
    *
-   * @param hearsWithinMs - how long a process may hand out a token that two later ones have replaced long before its end.
+   * @param hearsWithinMs - how long a process may hand out a token that two later ones have replaced before its end.
    */
   complaints(found: readonly HandedOut[], hearsWithinMs = 0): string[] {
     return found.flatMap(({ failures, wentBack, lastServedAt }) => [
@@ -115,11 +116,10 @@ export class FleetScene implements AsyncDisposable {
 
   async #look(): Promise<void> {
     while (!this.#ended) {
-      for (const [value, knownAt] of this.#good) {
+      for (const [value, endsAt] of this.#good) {
         if (this.wechat.isValid(value)) continue;
         this.#good.delete(value);
-        const at = monotonicMs();
-        this.#dead.set(value, { at, wasReplaced: at - knownAt < this.#lifeMs / 2 });
+        this.#dead.set(value, { at: monotonicMs(), wasReplaced: Date.now() + CLOCKS_DIFFER_MS < endsAt });
       }
       const before = performance.now();
       await passes(LOOK_EVERY_MS);
