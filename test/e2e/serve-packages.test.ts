@@ -2,37 +2,19 @@ import { readFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeWeChat } from '../../src/testing/index.js';
-import { type ServeProcess, ServeWorld } from '../support/serve-process.js';
-
-const PROGRAM = 'wechat-token-manager: ';
+import { ServeWorld } from '../support/serve-process.js';
+import { StoreTrials } from '../support/store-trials.js';
 
 let world: ServeWorld;
-let servers: ServeProcess[];
+let trials: StoreTrials;
 
 beforeEach(() => {
-  servers = [];
+  trials = new StoreTrials(() => world);
 });
 afterEach(async () => {
   await world[Symbol.asyncDispose]();
-  for (const { lines, errors } of servers) expect(lines.join('\n') + errors).not.toMatch(/CANARY|postgres-password/);
+  trials.expectNoSecrets();
 });
-
-/** What `serve` says when it does not start, and its exit code. */
-async function failure(store: string): Promise<{ code: number | null; said: string }> {
-  const server = world.spawn([], { WECHAT_TOKENS_STORE: store });
-  servers.push(server);
-  const code = await server.exited;
-  expect(server.lines).toEqual([]);
-  expect(server.errors.startsWith(PROGRAM)).toBe(true);
-  expect(server.errors.split('\n')).toHaveLength(2);
-  return { code, said: server.errors.slice(PROGRAM.length).trim() };
-}
-
-async function serves(store: string): Promise<void> {
-  const server = await world.start([], { WECHAT_TOKENS_STORE: store });
-  servers.push(server);
-  expect(await server.stop()).toBe(0);
-}
 
 describe('a package that is not installed', () => {
   test.each([
@@ -41,7 +23,7 @@ describe('a package that is not installed', () => {
     ['mysql://a.test/db', 'MySQL', 'kysely mysql2'],
   ])('for %s is named', async (url, what, packages) => {
     world = await ServeWorld.installed();
-    expect(await failure(url)).toEqual({
+    expect(await trials.failure(url)).toEqual({
       code: 2,
       said: `--store: ${what} needs what is not installed: npm install ${packages}, where the command is run or beside this package`,
     });
@@ -49,7 +31,7 @@ describe('a package that is not installed', () => {
 
   test('for SQLite is named, but not a driver that Node has itself', async () => {
     world = await ServeWorld.installed();
-    const { code, said } = await failure('sqlite:./tokens.db');
+    const { code, said } = await trials.failure('sqlite:./tokens.db');
     expect(code).toBe(2);
     expect(said).toMatch(
       /^--store: SQLite needs what is not installed: npm install kysely( better-sqlite3 \(libsql will do as well\))?, /,
@@ -58,7 +40,7 @@ describe('a package that is not installed', () => {
 
   test('is named alone when the other one is there', async () => {
     world = await ServeWorld.installed(['kysely']);
-    expect((await failure('postgres://a.test/db')).said).toContain(': npm install pg, ');
+    expect((await trials.failure('postgres://a.test/db')).said).toContain(': npm install pg, ');
     const ddl = world.command(['ddl', 'sqlite']);
     expect(await ddl.exited).toBe(0);
   });
@@ -72,7 +54,7 @@ describe('a package that is not installed', () => {
 
   test('is not missed by a store in a directory', async () => {
     world = await ServeWorld.installed();
-    await serves(world.path('store'));
+    await trials.serves(world.path('store'));
   });
 });
 
@@ -83,7 +65,7 @@ describe('packages', () => {
     ['one here and one there', ['kysely'], ['libsql']],
   ])('may be installed %s', async (_where, beside, here) => {
     world = await ServeWorld.installed(beside, here);
-    await serves('sqlite:./tokens.db');
+    await trials.serves('sqlite:./tokens.db');
     expect((await readFile(world.path('here/tokens.db'))).toString('latin1', 0, 15)).toBe('SQLite format 3');
   });
 

@@ -6,39 +6,22 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { hasMariadb, type MariadbServer, startMariadb } from '../support/mariadb-server.js';
 import { hasPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.js';
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
-import { type ServeProcess, ServeWorld } from '../support/serve-process.js';
+import { ServeWorld } from '../support/serve-process.js';
 import { SERVE_STORES, type StorePlace } from '../support/serve-stores.js';
+import { StoreTrials } from '../support/store-trials.js';
 
 const SERVERS = SERVE_STORES.filter(({ isServer }) => isServer);
-const PROGRAM = 'wechat-token-manager: ';
 
 let world: ServeWorld;
-let servers: ServeProcess[];
+let trials: StoreTrials;
 
 beforeEach(() => {
-  servers = [];
+  trials = new StoreTrials(() => world);
 });
 afterEach(async () => {
   await world[Symbol.asyncDispose]();
-  for (const { lines, errors } of servers) expect(lines.join('\n') + errors).not.toMatch(/CANARY|postgres-password/);
+  trials.expectNoSecrets();
 });
-
-/** What `serve` says when it does not start, and its exit code. */
-async function failure(store: string): Promise<{ code: number | null; said: string }> {
-  const server = world.spawn([], { WECHAT_TOKENS_STORE: store });
-  servers.push(server);
-  const code = await server.exited;
-  expect(server.lines).toEqual([]);
-  expect(server.errors.startsWith(PROGRAM)).toBe(true);
-  expect(server.errors.split('\n')).toHaveLength(2);
-  return { code, said: server.errors.slice(PROGRAM.length).trim() };
-}
-
-async function serves(store: string): Promise<void> {
-  const server = await world.start([], { WECHAT_TOKENS_STORE: store });
-  servers.push(server);
-  expect(await server.stop()).toBe(0);
-}
 
 for (const { name, isHere, start } of SERVERS) {
   describe.skipIf(!isHere())(`serve on ${name}`, () => {
@@ -58,7 +41,7 @@ for (const { name, isHere, start } of SERVERS) {
     });
 
     test('does not start with a wrong password', async () => {
-      const { code, said } = await failure(place.withPassword('CANARY-wrong') ?? '');
+      const { code, said } = await trials.failure(place.withPassword('CANARY-wrong') ?? '');
       expect(code).toBe(1);
       expect(said).toMatch(/refuse.*; see what the URL says$/);
       expect(said.startsWith(`the store ${shown()} cannot be used: `)).toBe(true);
@@ -66,7 +49,7 @@ for (const { name, isHere, start } of SERVERS) {
 
     // The built command: a bundler leaves out what it takes to be without effect.
     test('does not start with a password that is not percent-encoded', async () => {
-      const { code, said } = await failure(place.withPassword('CANARY')?.replace('CANARY', 'CANARY%zz') ?? '');
+      const { code, said } = await trials.failure(place.withPassword('CANARY')?.replace('CANARY', 'CANARY%zz') ?? '');
       expect(code).toBe(2);
       expect(said).toMatch(/^WECHAT_TOKENS_STORE must be a URL like .* has to be percent-encoded$/);
     });
@@ -74,7 +57,7 @@ for (const { name, isHere, start } of SERVERS) {
     test('does not start with a database that is not there', async () => {
       const other = new URL(place.url('x'));
       other.pathname = name === 'Redis' ? '/999' : '/nothing';
-      const { code, said } = await failure(other.href);
+      const { code, said } = await trials.failure(other.href);
       expect(code).toBe(1);
       expect(said).toMatch(
         name === 'Redis'
@@ -86,7 +69,7 @@ for (const { name, isHere, start } of SERVERS) {
     test('does not start while nobody listens, and starts afterwards', async () => {
       await place.kill();
       try {
-        const { code, said } = await failure(place.url('later'));
+        const { code, said } = await trials.failure(place.url('later'));
         expect(code).toBe(1);
         expect(said).toMatch(
           /\(ECONNREFUSED\): connect ECONNREFUSED [\d.:]+; see whether it runs, and whether it can be reached from here$/,
@@ -95,7 +78,7 @@ for (const { name, isHere, start } of SERVERS) {
       } finally {
         await place.restart();
       }
-      await serves(place.url('later'));
+      await trials.serves(place.url('later'));
     });
 
     test('does not start where somebody else listens who says nothing', async () => {
@@ -105,7 +88,7 @@ for (const { name, isHere, start } of SERVERS) {
       if (address === null || typeof address === 'string') throw new Error('the system gave no port');
       const url = new URL(place.url('x'));
       url.port = String(address.port);
-      const { code, said } = await failure(url.href);
+      const { code, said } = await trials.failure(url.href);
       expect(code).toBe(1);
       expect(said).toMatch(/^the store \w+:\/\/127\.0\.0\.1:\d+(\/\w+)? cannot be used: /);
       silent.close();
@@ -114,15 +97,15 @@ for (const { name, isHere, start } of SERVERS) {
     test('does not start with a name that its keys or its table cannot have', async () => {
       const bad = new URL(place.url('x'));
       bad.search = name === 'Redis' ? '?prefix=a%20b' : '?table=a-b';
-      const { code, said } = await failure(bad.href);
+      const { code, said } = await trials.failure(bad.href);
       expect(code).toBe(2);
       expect(said).toMatch(/^--store: (prefix|table) must be /);
     });
 
     test.skipIf(name === 'Redis')('does not start on a table of another release', async () => {
-      await serves(place.url('of_another'));
+      await trials.serves(place.url('of_another'));
       await change(place.url('of_another'), "update of_another set version = 2 where id = 'format'");
-      const { code, said } = await failure(place.url('of_another'));
+      const { code, said } = await trials.failure(place.url('of_another'));
       expect(code).toBe(1);
       expect(said).toMatch(/the table has format 2; this release reads format 1; name another one with \?table=/);
     });
@@ -178,7 +161,7 @@ describe.runIf(hasPostgres() && hasMariadb())('a user who may not create tables'
     async (kind) => {
       world = await ServeWorld.create();
       const { owner = '', user = '', grant = '' } = urls[kind] ?? {};
-      const { code, said } = await failure(user);
+      const { code, said } = await trials.failure(user);
       expect(code).toBe(1);
       const command = /may not create its table; have what "wechat-token-manager ([^"]+)" prints run/.exec(said)?.[1];
       expect(command).toBe(`ddl ${kind}`);
@@ -186,7 +169,7 @@ describe.runIf(hasPostgres() && hasMariadb())('a user who may not create tables'
       expect(await ddl.exited).toBe(0);
       expect(ddl.errors).toBe('');
       await change(owner, ddl.lines.join('\n'), ...(grant === '' ? [] : [grant]));
-      await serves(user);
+      await trials.serves(user);
     },
   );
 });
@@ -202,7 +185,7 @@ describe.skipIf(!hasRedis())('the package for Redis', () => {
   test.each([['redis'], ['ioredis'], ['iovalkey']])('may be %s', async (name) => {
     world = await ServeWorld.installed([], [name]);
     const { host } = new URL(server.url);
-    await serves(`redis://:CANARY@${host}?prefix=${name}`);
-    expect((await failure(`redis://:CANARY-wrong@${host}`)).said).toContain('refuse');
+    await trials.serves(`redis://:CANARY@${host}?prefix=${name}`);
+    expect((await trials.failure(`redis://:CANARY-wrong@${host}`)).said).toContain('refuse');
   });
 });
