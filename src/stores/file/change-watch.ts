@@ -1,6 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { Clock, ClockTimer } from '../../core/clock.js';
 import { isDocumentId } from '../document-id.js';
 import { CHANGE_LOG } from './change-log.js';
@@ -16,6 +16,8 @@ export class ChangeWatch {
   #watcher: FSWatcher | undefined;
   #timer: ClockTimer | undefined;
   #ended = false;
+  /** Tells the directory from one that was made anew in its place; `undefined` while there is none. */
+  #rootIdentity: string | undefined;
   #inode = 0;
   #offset = 0;
   #reading: Promise<void> | undefined;
@@ -30,6 +32,7 @@ export class ChangeWatch {
   static async start(root: string, clock: Clock, changed: (id: string | undefined) => void): Promise<ChangeWatch> {
     const changes = new ChangeWatch(root, clock, changed);
     await changes.#goToEnd();
+    changes.#rootIdentity = await identityOf(root);
     changes.#listen();
     changes.#schedule();
     return changes;
@@ -57,9 +60,11 @@ export class ChangeWatch {
   #listen(): void {
     try {
       this.#watcher = watch(this.#root, { persistent: false }, (_event, name) => {
-        if (name === null || name === CHANGE_LOG) this.#read();
+        // A directory that is deleted is told of by its own name.
+        if (name === null || name === CHANGE_LOG || name === basename(this.#root)) this.#read();
       });
-      this.#watcher.on('error', () => this.#watcher?.close());
+      const watcher = this.#watcher;
+      watcher.on('error', () => watcher.close());
     } catch {
       this.#watcher = undefined;
     }
@@ -89,18 +94,31 @@ export class ChangeWatch {
       });
   }
 
+  /** The system goes on watching a directory that was deleted, and says nothing of the one that was made in its place. */
+  async #isAnotherRoot(): Promise<boolean> {
+    const identity = await identityOf(this.#root);
+    if (identity === this.#rootIdentity || this.#ended) return false;
+    this.#rootIdentity = identity;
+    this.#watcher?.close();
+    if (identity === undefined) this.#watcher = undefined;
+    else this.#listen();
+    return true;
+  }
+
   async #readNew(): Promise<void> {
+    const isAnotherRoot = await this.#isAnotherRoot();
     let file: FileHandle;
     try {
       file = await open(join(this.#root, CHANGE_LOG), 'r');
     } catch (error) {
       // Just renamed: the next change creates it anew.
-      if (hasCode(error, 'ENOENT')) return;
-      throw error;
+      if (!hasCode(error, 'ENOENT')) throw error;
+      if (isAnotherRoot) this.#tell(undefined);
+      return;
     }
     try {
       const { ino, size } = await file.stat();
-      if (ino !== this.#inode || size < this.#offset) {
+      if (isAnotherRoot || ino !== this.#inode || size < this.#offset) {
         this.#inode = ino;
         this.#offset = size;
         this.#tell(undefined);
@@ -124,5 +142,16 @@ export class ChangeWatch {
 
   #tell(id: string | undefined): void {
     if (!this.#ended) this.#changed(id);
+  }
+}
+
+/** Returns `undefined` where there is no directory. Its number alone may be given to the next one that is made. */
+async function identityOf(directory: string): Promise<string | undefined> {
+  try {
+    const { dev, ino, birthtimeNs } = await stat(directory, { bigint: true });
+    return `${dev}:${ino}:${birthtimeNs}`;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
   }
 }

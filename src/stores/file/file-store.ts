@@ -201,15 +201,19 @@ export class FileStore implements TokenStore {
     });
   }
 
-  /** Runs a write. A directory that was deleted meanwhile is made again by the write after the one that found it missing. */
-  async #write<Result>(work: () => Promise<Result>): Promise<Result> {
-    await this.#explained(() => this.#temporary.prepare());
-    try {
-      return await this.#explained(() => this.#pass(work));
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) this.#temporary.prepareAgain();
-      throw error;
-    }
+  /** Runs a write. A directory that was deleted since it was made is made again. */
+  #write<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.#explained(async () => {
+      await this.#temporary.prepare();
+      try {
+        return await this.#pass(work);
+      } catch (error) {
+        if (!hasCode(error, 'ENOENT')) throw error;
+        this.#temporary.prepareAgain();
+      }
+      await this.#temporary.prepare();
+      return this.#pass(work);
+    });
   }
 
   /** Rejects with what the file system's error means. */
