@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { assertNumber } from './core/assert-options.js';
 import type { CachedRecord } from './core/cached-record.js';
 import { callWithToken } from './core/call.js';
@@ -101,6 +102,7 @@ export class TokenManager<Custom extends string = never> {
       types: [...this.#refreshers.keys()],
       refresherOf: (type) => this.#refreshers.get(type),
       upstream: (clock) => createLazyWeChatClient({ origins, proxy, clock }),
+      newId: randomUUID,
     });
     exposeEngine(this, this.#engine);
   }

@@ -36,6 +36,8 @@ export class CachedRecord {
   readonly value: string;
   /** The refresh token and what is known of it, for a store that a failover has set back. */
   readonly rotation: Rotation | undefined;
+  /** What the user has consented to, for a store that has to be given the grant again; mostly absent. */
+  readonly scope: string | undefined;
   /** The store says so, which a clock far ahead has told: the token may have ended since. */
   readonly isFromTheFuture: boolean;
   /** What `get` answers with: made at its first hit, so that hits allocate nothing. */
@@ -50,6 +52,7 @@ export class CachedRecord {
     this.key = key;
     this.value = value;
     this.rotation = input.rotation;
+    this.scope = scopeOf(grant);
     this.isFromTheFuture = input.isFromTheFuture;
     this.promise = undefined;
     this.recordPromise = undefined;
@@ -88,8 +91,8 @@ export class CachedRecord {
     return at === UNCONFIRMED ? undefined : at;
   }
 
-  set confirmedAtMonotonic(at: number) {
-    this.#instants[CONFIRMED_AT_MONOTONIC] = at;
+  set confirmedAtMonotonic(at: number | undefined) {
+    this.#instants[CONFIRMED_AT_MONOTONIC] = at ?? UNCONFIRMED;
   }
 
   /** When it is due by the monotonic clock, which no change of the wall clock moves. */
@@ -118,4 +121,9 @@ export class CachedRecord {
   #at(index: number): number {
     return this.#instants[index] as number;
   }
+}
+
+function scopeOf({ scope, result }: StoredGrant): string | undefined {
+  const answered = result?.['scope'];
+  return scope ?? (typeof answered === 'string' ? answered : undefined);
 }

@@ -58,6 +58,12 @@ export class DueTimes {
     await this.#write(key, moved, Math.max(at, heldBackUntil(document.trying, this.#clock.now())));
   }
 
+  /** Whether one of these documents is missing because the store has lost it. */
+  async #isLost(ids: readonly string[]): Promise<boolean> {
+    for (const id of ids) if ((await this.#store.judgeAbsence(id)) !== 'deleted') return true;
+    return false;
+  }
+
   /** The same for every key of an app. */
   async hurryAll(appid: string): Promise<void> {
     for await (const stored of this.#store.list(`key/${appid}`)) {
@@ -72,8 +78,10 @@ export class DueTimes {
    * @returns whether it has no task.
    */
   async drop(key: TokenKey, { document }: Lease): Promise<boolean> {
-    const [app, task] = await this.#store.get([appDocumentId(key.appid), documentId('task', key)]);
+    const ids = [appDocumentId(key.appid), documentId('task', key)];
+    const [app, task] = await this.#store.get(ids);
     if (app !== undefined && task !== undefined) return false;
+    if (await this.#isLost(app === undefined ? ids : ids.slice(1))) return false;
     if (document === undefined) return true;
     if (app === undefined) await this.#store.delete(document.id, document.version);
     else await this.#write(key, await this.#reader.read(document, readKeyDocument), undefined);

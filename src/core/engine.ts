@@ -27,6 +27,7 @@ import { SingleFlight } from './single-flight.js';
 import type { TokenStore } from './store.js';
 import { StoreClock } from './store-clock.js';
 import { StoreFollower } from './store-follower.js';
+import { StoreRecovery } from './store-recovery.js';
 import { storedResult } from './stored-result.js';
 import { SupervisedStore } from './supervised-store.js';
 import { taskChanges } from './task-changes.js';
@@ -42,6 +43,8 @@ export interface EngineInput {
   readonly types: readonly string[];
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly upstream: (clock: StoreClock) => Upstream;
+  /** Returns an id that nothing else has. */
+  readonly newId: () => string;
 }
 
 /** Its app and its task: what is registered has to be held as long as the record. */
@@ -68,6 +71,7 @@ export class Engine {
   readonly #follower: StoreFollower;
   readonly #unwritten: UnwrittenGrants;
   readonly #puts: PutGrants;
+  readonly #recovery: StoreRecovery;
   readonly #scheduling: Scheduling;
   readonly #flights = new SingleFlight<CachedRecord>();
   readonly #limits: LimitSweep;
@@ -85,7 +89,7 @@ export class Engine {
   #isRegistryLoaded = false;
   #isStarted = false;
 
-  constructor({ store, options, events, types, refresherOf, upstream }: EngineInput) {
+  constructor({ store, options, events, types, refresherOf, upstream, newId }: EngineInput) {
     const { clock, times, pace, maxCachedRecords, timeoutMs } = options;
     this.events = events;
     this.#timeoutMs = timeoutMs;
@@ -105,6 +109,7 @@ export class Engine {
     const isShared = this.store.canClaim;
     const maxHeld = isShared ? Math.max(DOCUMENTS_OF_A_KEY * maxCachedRecords, MIN_HELD) : undefined;
     const tasks = new HeldTasks();
+    this.#recovery = new StoreRecovery(this, { follower: () => this.#follower, newId, isShared });
     this.registry = new Registry(
       this.store,
       this.reader,
@@ -118,6 +123,7 @@ export class Engine {
       }),
       maxHeld,
       tasks,
+      this.#recovery.own,
     );
     this.registrar = new Registrar({
       store: this.store,
@@ -127,6 +133,7 @@ export class Engine {
       closing: this.closing,
       isShared,
       hurryApp: (appid) => this.#scheduling.hurryApp(appid),
+      listener: this.#recovery,
     });
     const isKept = (key: TokenKey): boolean => this.registry.task(key) !== undefined || this.#pushed.isPushed(key.type);
     const cache = new RecordCache(maxCachedRecords, isKept, isShared ? undefined : tasks);
@@ -144,6 +151,7 @@ export class Engine {
     const common = { store: supervised, reader, clock: this.clock, closing, registry, records, failures, writer };
     this.#follower = new StoreFollower({
       ...common,
+      recovery: this.#recovery,
       isPushed: (type) => this.#pushed.isPushed(type),
       reported: (key, value) => this.#onReported(key, value),
       changed: (key) => {
@@ -247,14 +255,12 @@ export class Engine {
   }
 
   async unregister(appid: string, key: TokenKey | undefined, isStillWanted?: () => boolean): Promise<void> {
-    const { cache } = this.records;
-    if (key === undefined) {
-      await this.closing.waitFor(() => this.registrar.unregisterApp(appid));
-      cache.deleteApp(appid);
-    } else {
-      await this.closing.waitFor(() => this.registrar.unregisterTask(key, isStillWanted));
-      cache.delete(key);
-    }
+    const { registrar } = this;
+    await this.closing.waitFor(() =>
+      key ? registrar.unregisterTask(key, isStillWanted) : registrar.unregisterApp(appid),
+    );
+    if (key === undefined) this.records.cache.deleteApp(appid);
+    else this.records.cache.delete(key);
     this.#unwritten.drop(appid, key);
   }
 
@@ -269,8 +275,7 @@ export class Engine {
   }
 
   async #start(): Promise<void> {
-    this.#opened = this.clock.sync();
-    await this.#opened;
+    await (this.#opened = this.clock.sync());
     await this.#follower.start();
     this.#isRegistryLoaded = true;
     await this.#follower.loadAll([...this.registry.tasks()].map(({ key }) => key));
@@ -290,9 +295,9 @@ export class Engine {
     this.#limits.stop();
     this.#flights.wakeAll();
     this.clock.stop();
-    const works = [this.#scheduling.schedule.stop(), this.#callbacks?.stop(), this.closing.settled()];
-    const underWay = Promise.allSettled([this.#started, this.#flights.settled(), ...works]);
-    await this.#unwritten.flush(underWay, this.deadline(CLOSE_TIMEOUT_MS));
+    const stopping = [this.#scheduling.schedule.stop(), this.#callbacks?.stop(), this.#recovery.stop()];
+    const works = [...stopping, this.closing.settled(), this.#started, this.#flights.settled()];
+    await this.#unwritten.flush(Promise.allSettled(works), this.deadline(CLOSE_TIMEOUT_MS));
     // The end of the watch comes first, so that the store is closed after it.
     await allOf([this.#follower.stop(), this.#upstream.close(), this.store.close()]);
   }
@@ -309,8 +314,7 @@ export class Engine {
   }
 
   async #deliver(key: TokenKey, { lease }: Claim): Promise<void> {
-    if (this.#callbacks === undefined) await this.store.release(lease);
-    else await this.#callbacks.deliver(key, lease);
+    await (this.#callbacks?.deliver(key, lease) ?? this.store.release(lease));
   }
 
   /** What the schedule of a fleet hands out, a process without one does by itself. */

@@ -84,6 +84,12 @@ export interface TokenManagerEvents {
   /** The store failed; said once until it works again. */
   readonly storeUnavailable: { readonly error: TokenError };
   readonly storeAvailable: Readonly<Record<string, never>>;
+  /**
+   * The store has been replaced: by `another`, which lacks what was in it (it was emptied, deleted, or restarted without
+   * persistence), or by a `backup`, an earlier state of itself. This process puts back what it registered itself and the newer
+   * tokens that it holds. Said once for each time.
+   */
+  readonly storeReplaced: { readonly replacement: 'another' | 'backup' };
   /** A damaged document was moved aside, to the id `quarantinedAs`. */
   readonly recordQuarantined: { readonly id: string; readonly version: number; readonly quarantinedAs: string };
   /** A listener threw or rejected; nothing else was disturbed. */
@@ -105,6 +111,7 @@ const NAMES: readonly (keyof TokenManagerEvents)[] = [
   'deliveryFailed',
   'storeUnavailable',
   'storeAvailable',
+  'storeReplaced',
   'recordQuarantined',
   'listenerFailed',
 ];

@@ -15,6 +15,7 @@ import type { Records } from './records.js';
 import type { RefreshTimes } from './refresh-policy.js';
 import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from './refresher.js';
 import { haveToBeAskedFor } from './registration.js';
+import { credentialsOf } from './registration-document.js';
 import type { Registry } from './registry.js';
 import type { Intent, ReceivedToken } from './rotation.js';
 import type { Flight } from './single-flight.js';
@@ -126,7 +127,7 @@ export class Exchange {
       announcing,
     });
     closing.assertOpen();
-    const credentials = registry.credentials(app, accessToken);
+    const credentials = credentialsOf(app, accessToken);
     flight.hasAsked = true;
     let answer: Answer;
     try {

@@ -107,6 +107,11 @@ export class GrantWriter {
     return this.#lastVersions.get(keyId(key));
   }
 
+  /** Forgets what was written last: a store that was replaced may give the same versions again. */
+  forgetVersions(): void {
+    this.#lastVersions.clear();
+  }
+
   async read(key: TokenKey): Promise<KeyDocument> {
     const [stored] = await this.#store.get([documentId('key', key)]);
     return this.#reader.read(stored, readKeyDocument);
@@ -114,7 +119,8 @@ export class GrantWriter {
 
   async #write(key: TokenKey, before: KeyDocument, grant: StoredGrant, given: WriteOptions): Promise<CachedRecord> {
     const id = documentId('key', key);
-    let document = before;
+    const { generation } = this.#records;
+    let document = await this.#withLostRotation(key, before);
     let options = given;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       if (!mayFollow(document, options)) return this.#standBack(key, document, options);
@@ -155,6 +161,9 @@ export class GrantWriter {
         return this.#yieldTo(key, document, document.grant as StoredGrant, grant, options);
       }
       if (!(await isStillRegistered(this.#store, key, options.hadTask))) throw notRegistered(key);
+      document = await this.#withLostRotation(key, document);
+      const { rotation = this.#records.generation === generation ? undefined : before.rotation } = document;
+      document = { ...document, rotation };
     }
     throw isChangedAllTheTime(key);
   }
@@ -168,6 +177,14 @@ export class GrantWriter {
     const now = this.#clock.now();
     if (rotation?.token === undefined) return current.expiresAt > now && !isFromTheFuture(current, now);
     return !isDead(rotation) && (rotation.expiresAt ?? Number.POSITIVE_INFINITY) > now;
+  }
+
+  /** Adds the refresh token that is held to a document that a store has lost: what is written next must not lack it. */
+  async #withLostRotation(key: TokenKey, document: KeyDocument): Promise<KeyDocument> {
+    const held = this.#records.cache.get(key);
+    if (held?.rotation === undefined || document.rotation !== undefined) return document;
+    if (held.confirmedAtMonotonic !== undefined) await this.#store.judgeAbsence(documentId('key', key));
+    return this.#records.isDisplaced(held) ? { ...document, rotation: held.rotation } : document;
   }
 
   /** Somebody has stored another refresh token since ours was sent: what came of ours would undo that. */
@@ -306,5 +323,6 @@ function isChangedAllTheTime(key: TokenKey): TokenError {
 }
 
 function notRegistered(key: TokenKey): TokenError {
-  return new TokenError('NOT_REGISTERED', `${key.appid} was unregistered while its ${key.type} was refreshed`, key);
+  const message = `${key.appid} was unregistered, or evicted by the store, while its ${key.type} was refreshed`;
+  return new TokenError('NOT_REGISTERED', message, key);
 }

@@ -24,17 +24,24 @@ export interface OpenRead {
  */
 export class OpenReads {
   readonly #open = new Set<Map<string, number | typeof ABSENT>>();
+  #histories = 0;
 
   /** Begins to note what becomes known, until the read is ended. */
   begin(): OpenRead {
     const known = new Map<string, number | typeof ABSENT>();
+    const history = this.#histories;
     this.#open.add(known);
     return {
-      judge: (id, version) => judge(known.get(id), version),
+      judge: (id, version) => (history === this.#histories ? judge(known.get(id), version) : 'unclear'),
       end: () => {
         this.#open.delete(known);
       },
     };
+  }
+
+  /** Notes that the store was replaced: versions of before and after say nothing of each other. */
+  noteReplacement(): void {
+    this.#histories += 1;
   }
 
   /** Notes for every read under way that a document was adopted, or that this version of it has been deleted. */

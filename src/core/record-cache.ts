@@ -116,6 +116,11 @@ export class RecordCache {
     this.#failures.set(keyId(key), failure);
   }
 
+  /** Keeps all failures as ones that whatever document is read next replaces. */
+  forgetVersionsOfFailures(): void {
+    for (const [id, failure] of [...this.#failures.entries()]) this.#failures.set(id, { ...failure, version: 0 });
+  }
+
   clearFailure(key: TokenKey): void {
     this.#failures.delete(keyId(key));
   }

@@ -48,7 +48,10 @@ export class Records {
   readonly #times: RefreshTimes;
   readonly #readResult: ReadResult;
   /** The version that each record which no store holds was to replace. */
-  readonly #replaced = new WeakMap<CachedRecord, number>();
+  #replaced = new WeakMap<CachedRecord, number>();
+  /** The records that were in a store which has been replaced since. */
+  readonly #displaced = new WeakSet<CachedRecord>();
+  #generation = 0;
   /** The ends of records that are evicted when there are many, by key; two records of a key differ in at least one field. */
   readonly #ends = new LRUCache<string, RememberedEnd>({ max: MAX_REMEMBERED_ENDS });
   readonly #registered: Registered;
@@ -186,6 +189,35 @@ export class Records {
     const untilDueMs = this.#untilDueMs(cached);
     const untilLookMs = untilDueMs > 0 ? untilDueMs : Math.min(LOOK_WHILE_DUE_MS, lifeMs(cached) / 20);
     cached.checkAt = now + Math.min(usableMs, untilLookMs, this.#untilConfirmationMs(cached));
+  }
+
+  /** How often the store was replaced. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Whether a record comes from a store that has been replaced, and the one in its place has not shown it. */
+  isDisplaced(cached: CachedRecord): boolean {
+    return this.#displaced.has(cached);
+  }
+
+  /** Yields the records that come from a store which has been replaced, and are still of use. */
+  *displaced(): Iterable<CachedRecord> {
+    for (const cached of this.cache.records()) {
+      const isOfUse = this.leftMs(cached) > 0 || cached.rotation !== undefined;
+      if (isOfUse && this.#displaced.has(cached)) yield cached;
+    }
+  }
+
+  /** Keeps what is held although the store has been replaced. It goes by its age from now on, as versions have begun anew. */
+  displace(): void {
+    this.#generation += 1;
+    this.#replaced = new WeakMap();
+    this.cache.forgetVersionsOfFailures();
+    for (const cached of this.cache.records()) {
+      this.#displaced.add(cached);
+      cached.confirmedAtMonotonic = undefined;
+    }
   }
 
   /**

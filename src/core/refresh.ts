@@ -10,6 +10,7 @@ import { pauseFlight } from './flight-pause.js';
 import { isAnswerTo } from './force.js';
 import type { RegisteredTask } from './held-task.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
+import { remainsLeftOver } from './left-overs.js';
 import type { Meters } from './meters.js';
 import { areOutdated, assertDependencies, gatherNeeds, NeedMissing, type Needs } from './needs.js';
 import type { BuiltInRefresher } from './refresher.js';
@@ -23,7 +24,7 @@ import type { Lease } from './store.js';
 import type { StoreFollower } from './store-follower.js';
 import { CLAIM_LASTS_MS, LEASE_MS } from './time-limits.js';
 import { documentId, type TokenKey } from './token-key.js';
-import { hasNoRefresher, isChangedAllTheTime, isOnlyPushed } from './unmet-needs.js';
+import { hasNoRefresher, isChangedAllTheTime, isOfAnotherStore, isOnlyPushed } from './unmet-needs.js';
 
 export interface RefreshParts extends ExchangeParts {
   /** Whoever takes a lease waits here, so that announcements and answers do not wait long behind them. */
@@ -73,6 +74,7 @@ export class Refresh {
     const { key } = flight;
     const refresher = refresherOf(key.type);
     const knownAtStart = records.cache.get(key)?.version ?? 0;
+    const { generation } = records;
     if (refresher === undefined) throw hasNoRefresher(key);
     if (refresher.pushed === true) throw isOnlyPushed(key);
     const progress: Progress = {
@@ -91,7 +93,10 @@ export class Refresh {
     for (;;) {
       this.#assertOpen();
       await look(key);
-      const knownVersion = Math.max(knownAtStart, flight.knownVersion);
+      if (await remainsLeftOver(registry, key)) throw isOfAnotherStore(key);
+      const isSameStore = records.generation === generation;
+      const knownBefore = Math.max(knownAtStart, flight.knownVersion);
+      const knownVersion = isSameStore ? knownBefore : this.#knownSinceReplacement(flight);
       const owed = await unwritten.settle(key);
       if (owed !== undefined && flight.reason !== 'forced') return owed;
       if (await this.#coolsDown(flight)) continue;
@@ -166,10 +171,10 @@ export class Refresh {
     needs: Needs,
     progress: Progress,
   ): Promise<CachedRecord> {
-    const { store, reader } = this.#parts;
+    const { store, reader, follower } = this.#parts;
     try {
       const document = await reader.read(lease.document, readKeyDocument);
-      await this.#restoreNewer(flight.key, document);
+      if (await follower.restoreNewer(flight.key, document)) throw new DocumentChanged();
       const settled =
         this.#settledBy(document, flight, knownVersion) ?? (await this.#reports.take(flight, document, progress));
       if (settled === undefined) {
@@ -187,19 +192,9 @@ export class Refresh {
     }
   }
 
-  /**
-   * A store that has failed over may have handed out what had been replaced: nothing is done from that, least of all is its
-   * refresh token sent.
-   *
-   * @throws DocumentChanged
-   */
-  async #restoreNewer(key: TokenKey, document: KeyDocument): Promise<void> {
-    const { records, follower } = this.#parts;
-    const held = records.cache.get(key);
-    if (held?.confirmedAtMonotonic === undefined || document.grant === undefined) return;
-    if (held.version <= document.recordVersion) return;
-    await follower.restore(held, document);
-    throw new DocumentChanged();
+  /** A store that was replaced begins its versions anew: what it has was got meanwhile, unless this process put it there. */
+  #knownSinceReplacement({ key, reason }: Flight<CachedRecord>): number {
+    return reason === 'forced' ? (this.#parts.records.cache.get(key)?.version ?? 0) : 0;
   }
 
   async #changedUnder({ lease, giveBack }: TakenLease): Promise<DocumentChanged> {

@@ -41,6 +41,23 @@ export interface RegistrarParts {
   readonly isShared: boolean;
   /** The registration of an app was changed: what failed with the one before may work now. */
   readonly hurryApp: (appid: string) => void;
+  readonly listener: RegistrarListener;
+}
+
+/** A document of an app or a task as it was registered. */
+export interface RegisteredDocument {
+  readonly id: string;
+  readonly content: JsonObject;
+  readonly version: number;
+  /** Whether that changed what is stored. */
+  readonly isChanged: boolean;
+}
+
+export interface RegistrarListener {
+  /** Called when a registration is durable. */
+  registered(documents: readonly RegisteredDocument[]): void;
+  /** Called before the documents of an app or a task are deleted, which waits for it. */
+  unregistering(id: string): Promise<void>;
 }
 
 /** A part of a registration that is written under one lease. */
@@ -52,6 +69,8 @@ interface Part {
   readonly appVersion?: number;
   /** Whether tasks are written that are stored already: they may be those of a registration that is about to be removed. */
   readonly isForced?: boolean;
+  /** Whether nothing is written where the app is missing. */
+  readonly needsApp?: boolean;
   /** What has been written already and need not be written again, by id. */
   readonly done: ReadonlySet<string>;
 }
@@ -79,18 +98,22 @@ const MAX_ROUNDS = 10;
  * changed by another process in between.
  */
 export class Registrar {
+  readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #registry: Registry;
   readonly #clock: Clock;
   readonly #closing: Closing;
   readonly #isShared: boolean;
   readonly #hurryApp: (appid: string) => void;
+  readonly #listener: RegistrarListener;
   readonly #writer: RegistrationWriter;
   readonly #leases: RegistrationLeases;
   readonly #removal: RegistrationRemoval;
   readonly #turns = new Turns();
 
-  constructor({ store, reader, registry, clock, closing, isShared, hurryApp }: RegistrarParts) {
+  constructor({ store, reader, registry, clock, closing, isShared, hurryApp, listener }: RegistrarParts) {
+    this.#store = store;
+    this.#listener = listener;
     this.#reader = reader;
     this.#registry = registry;
     this.#clock = clock;
@@ -99,14 +122,17 @@ export class Registrar {
     this.#hurryApp = hurryApp;
     this.#writer = new RegistrationWriter(store, closing);
     this.#leases = new RegistrationLeases(store, clock, closing);
-    this.#removal = new RegistrationRemoval(store, this.#writer, this.#leases, clock);
+    this.#removal = new RegistrationRemoval(store, this.#writer, this.#leases, clock, (id) =>
+      listener.unregistering(id),
+    );
   }
 
-  register(plan: RegistrationPlan): Promise<void> {
-    const tasks = new Map(plan.tasks.map((task) => [documentId('task', task.key), task]));
-    return this.#turns.take(plan.appid, () =>
-      tasks.size > MAX_AT_ONCE ? this.#registerInParts(plan, tasks) : this.#registerAtOnce(plan, tasks),
-    );
+  async register(plan: RegistrationPlan): Promise<void> {
+    const appId = appDocumentId(plan.appid);
+    if (await this.#register(plan, this.#registry.versionOf(appId) !== undefined)) return;
+    // A store that has lost the app gets back what this registration is to be added to.
+    await this.#store.judgeAbsence(appId);
+    await this.#register(plan, false);
   }
 
   unregisterApp(appid: string): Promise<void> {
@@ -125,28 +151,57 @@ export class Registrar {
     });
   }
 
-  async #registerAtOnce(plan: RegistrationPlan, tasks: ReadonlyMap<string, TaskPlan>): Promise<void> {
-    await this.#leases.hold(plan.appid, async (lease) => {
+  /** Runs one change of an app's registration at a time, in the whole fleet. */
+  exclusively(appid: string, work: () => Promise<void>): Promise<void> {
+    return this.#turns.take(appid, () => this.#leases.hold(appid, work));
+  }
+
+  /** @returns whether it is registered, which it is not where the app is needed and missing. */
+  #register(plan: RegistrationPlan, needsApp: boolean): Promise<boolean> {
+    const tasks = new Map(plan.tasks.map((task) => [documentId('task', task.key), task]));
+    return this.#turns.take(plan.appid, () =>
+      tasks.size > MAX_AT_ONCE
+        ? this.#registerInParts(plan, tasks, needsApp)
+        : this.#registerAtOnce(plan, tasks, needsApp),
+    );
+  }
+
+  async #registerAtOnce(
+    plan: RegistrationPlan,
+    tasks: ReadonlyMap<string, TaskPlan>,
+    needsApp: boolean,
+  ): Promise<boolean> {
+    return this.#leases.hold(plan.appid, async (lease) => {
       const settled: Settled[] = [];
+      const done: ReadonlySet<string> = new Set();
       try {
-        await this.#write({ plan, tasks, done: new Set() }, lease, settled);
+        if ((await this.#write({ plan, tasks, needsApp, done }, lease, settled)) === undefined) return false;
       } catch (error) {
         await this.#writer.undo(settled, lease);
         // The closing of the manager has waited for it, and is the reason to give.
         if (error instanceof LeaseTimeUp) this.#closing.assertOpen();
         throw error;
       }
-      this.#adopt(plan, tasks, settled);
+      this.#adopt(plan, tasks, settled, done);
+      return true;
     });
   }
 
-  async #registerInParts(plan: RegistrationPlan, tasks: ReadonlyMap<string, TaskPlan>): Promise<void> {
+  async #registerInParts(
+    plan: RegistrationPlan,
+    tasks: ReadonlyMap<string, TaskPlan>,
+    needsApp: boolean,
+  ): Promise<boolean> {
+    if (needsApp) {
+      const [app] = await this.#store.get([appDocumentId(plan.appid)]);
+      if (app === undefined) return false;
+    }
     const all = [...tasks];
     const parts: ReadonlyMap<string, TaskPlan>[] = [new Map()];
     for (let first = 0; first < all.length; first += MAX_AT_ONCE) {
       parts.push(new Map(all.slice(first, first + MAX_AT_ONCE)));
     }
-    for (let round = 0; round < MAX_ROUNDS; round++) if (await this.#writeParts(plan, parts)) return;
+    for (let round = 0; round < MAX_ROUNDS; round++) if (await this.#writeParts(plan, parts)) return true;
     throw contended(`the registration of ${plan.appid}`, plan.appid);
   }
 
@@ -178,7 +233,7 @@ export class Registrar {
       try {
         const app = await this.#write({ plan, tasks, ...progress }, lease, settled);
         if (app === undefined) return false;
-        progress.appVersion = this.#adopt(plan, tasks, settled);
+        progress.appVersion = this.#adopt(plan, tasks, settled, progress.done);
         progress.isForced ??= app.wasMissing;
         progress.next += 1;
         wrote = true;
@@ -198,15 +253,17 @@ export class Registrar {
    * before its task is there takes it out again.
    *
    * @param settled - gets what has been done, also when the rest fails.
-   * @returns whether the app was there; `undefined`, with nothing written, when it is not as the part before has left it.
+   * @returns whether the app was there; `undefined`, with nothing written, when it is missing where it is needed, or not as the part before
+   *   has left it.
    */
   async #write(part: Part, lease: RegistrationLease, settled: Settled[]): Promise<{ wasMissing: boolean } | undefined> {
-    const { plan, tasks, appVersion, done } = part;
+    const { plan, tasks, appVersion, needsApp = false, done } = part;
     const appId = appDocumentId(plan.appid);
     const markId = removalMarkId(plan.appid);
     const scheduled = this.#isShared ? scheduledDocuments([...tasks.values()]) : [];
     const stored = await this.#writer.read([...tasks.keys(), appId, markId, ...scheduled.map(({ id }) => id)], lease);
     const app = stored.get(appId);
+    if (needsApp && app === undefined) return undefined;
     if (appVersion !== undefined && app?.version !== appVersion) return undefined;
     const now = this.#clock.now();
     const isForced = part.isForced === true || app === undefined || isBeingRemoved(stored.get(markId), now);
@@ -248,8 +305,18 @@ export class Registrar {
   }
 
   /** @returns the version of the app. */
-  #adopt(plan: RegistrationPlan, tasks: ReadonlyMap<string, TaskPlan>, settled: readonly Settled[]): number {
+  #adopt(
+    plan: RegistrationPlan,
+    tasks: ReadonlyMap<string, TaskPlan>,
+    settled: readonly Settled[],
+    done: ReadonlySet<string>,
+  ): number {
     const byId = new Map(settled.map((one) => [one.id, one]));
+    const registered = [...tasks.keys(), appDocumentId(plan.appid)].map((id): RegisteredDocument => {
+      const { data, version, isWritten } = byId.get(id) as Settled;
+      return { id, content: unseal({ id, data, version }), version, isChanged: isWritten || done.has(id) };
+    });
+    this.#listener.registered(registered);
     const app = byId.get(appDocumentId(plan.appid)) as Settled;
     this.#registry.setApp(appFrom(plan.appid, app.data, app.version));
     this.#registry.setTasks(

@@ -1,7 +1,7 @@
 import type { RegisteredTask } from './held-task.js';
 import type { JsonObject } from './json.js';
 import { isJsonObject } from './json.js';
-import type { AccessTokenMode } from './refresher.js';
+import type { AccessTokenMode, AppCredentials } from './refresher.js';
 import type { TokenKey } from './token-key.js';
 
 /** An app as it is registered. */
@@ -21,6 +21,11 @@ export function appFrom(appid: string, content: JsonObject, version: number): Re
     accessToken: accessToken === 'stable' || accessToken === 'plain' ? accessToken : undefined,
     version,
   };
+}
+
+/** Returns what an app asks WeChat with. */
+export function credentialsOf(app: RegisteredApp, byDefault: AccessTokenMode): AppCredentials {
+  return { appid: app.appid, secret: app.secret, accessToken: app.accessToken ?? byDefault };
 }
 
 /** Reads a task from the content of its document; a params function comes from the task as it was known before. */

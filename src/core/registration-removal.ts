@@ -19,8 +19,17 @@ export class RegistrationRemoval {
   readonly #writer: RegistrationWriter;
   readonly #leases: RegistrationLeases;
   readonly #mark: RemovalMark;
+  readonly #unregistering: (id: string) => Promise<void>;
 
-  constructor(store: SupervisedStore, writer: RegistrationWriter, leases: RegistrationLeases, clock: Clock) {
+  /** @param unregistering - called under the lease before the documents of an app or a task are deleted. */
+  constructor(
+    store: SupervisedStore,
+    writer: RegistrationWriter,
+    leases: RegistrationLeases,
+    clock: Clock,
+    unregistering: (id: string) => Promise<void>,
+  ) {
+    this.#unregistering = unregistering;
     this.#store = store;
     this.#writer = writer;
     this.#leases = leases;
@@ -35,6 +44,7 @@ export class RegistrationRemoval {
   async removeTask(key: TokenKey, isStillWanted: () => boolean): Promise<void> {
     await this.#leases.hold(key.appid, async (lease) => {
       if (!isStillWanted()) throw new LeaseTimeUp(key.appid);
+      await this.#unregistering(documentId('task', key));
       for (const kind of ['task', 'key', 'delivery'] as const) {
         await this.#writer.deleteOne(documentId(kind, key), lease);
       }
@@ -47,7 +57,10 @@ export class RegistrationRemoval {
    * @returns whether the app is gone, and has not been registered anew meanwhile.
    */
   async removeApp(appid: string): Promise<boolean> {
-    const done = await this.#leases.hold(appid, (lease) => this.#removeAtOnce(appid, lease));
+    const done = await this.#leases.hold(appid, async (lease) => {
+      await this.#unregistering(appDocumentId(appid));
+      return this.#removeAtOnce(appid, lease);
+    });
     return done === 'all' || this.#removeInSteps(appid, done === 'registration');
   }
 

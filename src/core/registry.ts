@@ -5,29 +5,21 @@ import type { DocumentReader } from './document-reader.js';
 import { isTokenError, type TokenError } from './errors.js';
 import { type HeldTask, HeldTasks, hasParamsFunction, type RegisteredTask } from './held-task.js';
 import type { JsonObject } from './json.js';
+import { OF_ANOTHER_STORE } from './left-overs.js';
 import { OpenReads } from './open-reads.js';
-import type { AccessTokenMode, AppCredentials } from './refresher.js';
+import { OwnRegistrations } from './own-registrations.js';
+import { ReadsInTurn } from './reads-in-turn.js';
 import { appFrom, type RegisteredApp, taskFrom } from './registration-document.js';
+import type { RegistryListener } from './registry-listener.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { appDocumentId, documentId, parseKey, type TokenKey } from './token-key.js';
-
-export interface RegistryListener {
-  taskAdded(task: HeldTask): void;
-  /** It was there, and was registered anew. */
-  taskReplaced(task: HeldTask): void;
-  taskRemoved(task: HeldTask): void;
-  /** The app is not registered, or not yet: its tasks stay known, because a registration writes them before the app. */
-  appForgotten(appid: string): void;
-  /** The secret, the mode, or the params of a task changed: what failed before may work now. */
-  registrationChanged(appid: string): void;
-}
+import { appDocumentId, documentId, parseKey, registrationIds, type TokenKey } from './token-key.js';
 
 type ReadDocuments = (ids: readonly string[]) => Promise<(StoredDocument | undefined)[]>;
 
 /** So many documents are read in one round trip. */
 const BATCH = 100;
-const NONE: ReadonlySet<string> = new Set();
+const MAX_DELETED = 1_000;
 
 /**
  * The apps and tasks that this process knows: what the store remembers, and the functions that it cannot. All of them, or,
@@ -42,14 +34,15 @@ export class Registry {
   readonly #listener: RegistryListener;
   /** The ids of documents that were looked at, there or not; what falls out of it is forgotten. Absent: all is held. */
   readonly #known: LRUCache<string, true> | undefined;
+  readonly #own: OwnRegistrations;
   readonly #openReads = new OpenReads();
-  /** One read of a document at a time: an earlier answer must not come after a later one. */
-  readonly #reading = new Map<string, Promise<void>>();
-  /** The reads that follow those under way. */
-  readonly #next = new Map<string, Promise<void>>();
+  readonly #reads = new ReadsInTurn();
+  /** The apps that were held here and found deleted, by no doing of this process. */
+  readonly #deleted = new LRUCache<string, true>({ max: MAX_DELETED });
 
   /**
    * @param maxHeld - of how many documents it is known what is in them; `undefined` for all.
+   * @param own - what this process has registered itself, which is kept in step with the store.
    */
   constructor(
     store: SupervisedStore,
@@ -57,8 +50,10 @@ export class Registry {
     listener: RegistryListener,
     maxHeld?: number,
     tasks: HeldTasks = new HeldTasks(),
+    own: OwnRegistrations = new OwnRegistrations(),
   ) {
     this.#tasks = tasks;
+    this.#own = own;
     this.#store = store;
     this.#reader = reader;
     this.#listener = listener;
@@ -103,8 +98,22 @@ export class Registry {
     return this.#tasks.ofApp(appid);
   }
 
-  credentials(app: RegisteredApp, byDefault: AccessTokenMode): AppCredentials {
-    return { appid: app.appid, secret: app.secret, accessToken: app.accessToken ?? byDefault };
+  /** Whether a document was held of this app until the store showed it no longer, and none has come since. */
+  wasDeleted(appid: string): boolean {
+    return this.#deleted.has(appid);
+  }
+
+  /** Returns the version of the app or the task that is held under this id. */
+  versionOf(id: string): number | undefined {
+    return this.#held(id)?.version;
+  }
+
+  /** Keeps what is held although the store has been replaced: whatever the one in its place has is newer. */
+  leaveOver(): void {
+    this.#openReads.noteReplacement();
+    for (const [appid, app] of this.#apps) this.#apps.set(appid, { ...app, version: OF_ANOTHER_STORE });
+    for (const task of this.tasks()) task.version = OF_ANOTHER_STORE;
+    for (const id of [...(this.#known?.keys() ?? [])]) if (this.#held(id) === undefined) this.#known?.delete(id);
   }
 
   /** Tells one registration of a key from another: a failure is bound to the one it was made with. */
@@ -114,18 +123,18 @@ export class Registry {
 
   /** Whether it is known what the store has under this id, so that word of a change concerns us. */
   concerns(id: string): boolean {
-    return this.holdsAll || this.#reading.has(id) || this.#isKnown(id);
+    return this.holdsAll || this.#reads.of(id) !== undefined || this.#isKnown(id) || this.#own.has(id);
   }
 
   /** Whether nothing registered has to be read for this key: asked for every token that a server hands out. */
   isAtHand(key: TokenKey): boolean {
     if (this.holdsAll) return this.#apps.has(key.appid);
-    return this.#isKnown(appDocumentId(key.appid)) && this.#isKnown(documentId('task', key));
+    return registrationIds(key).every((id) => this.#isKnown(id));
   }
 
   /** Reads the apps and tasks of these keys that are not held, in one round trip. */
   async look(keys: readonly TokenKey[]): Promise<void> {
-    await this.#look(new Set(keys.flatMap((key) => [appDocumentId(key.appid), documentId('task', key)])));
+    await this.#look(new Set(keys.flatMap(registrationIds)));
   }
 
   /**
@@ -136,7 +145,7 @@ export class Registry {
     const taskId = documentId('task', key);
     const doubted = new Set(this.task(key) === undefined ? [taskId] : []);
     let found: StoredDocument | undefined;
-    await this.#look(new Set([appDocumentId(key.appid), taskId]), doubted, async (missing) => {
+    await this.#look(new Set(registrationIds(key)), doubted, async (missing) => {
       const documents = await this.#store.get([...missing, id]);
       found = documents.pop();
       return documents;
@@ -149,11 +158,11 @@ export class Registry {
     await this.#look(new Set([appDocumentId(appid)]));
   }
 
-  async #look(ids: ReadonlySet<string>, doubted: ReadonlySet<string> = NONE, read?: ReadDocuments): Promise<void> {
+  async #look(ids: ReadonlySet<string>, doubted: ReadonlySet<string> = new Set(), read?: ReadDocuments): Promise<void> {
     const wanted = [...ids].filter((id) => doubted.has(id) || !this.#isKnown(id));
-    const missing = wanted.filter((id) => !this.#reading.has(id));
+    const missing = wanted.filter((id) => this.#reads.of(id) === undefined);
     // What is held does not wait for a store that may be away.
-    const reading = new Set(wanted.flatMap((id) => this.#reading.get(id) ?? []));
+    const reading = new Set(wanted.flatMap((id) => this.#reads.of(id) ?? []));
     if (missing.length > 0 || read !== undefined) reading.add(this.#read(missing, read));
     if (reading.size > 0) await Promise.all(reading);
   }
@@ -165,7 +174,7 @@ export class Registry {
    */
   async load(closing?: Closing): Promise<void> {
     if (!this.holdsAll) return this.#readAgain(closing);
-    const doubtful = new Set(this.#heldIds());
+    const doubtful = new Set(this.heldIds());
     const listing = this.#openReads.begin();
     try {
       for (const kind of ['app', 'task']) {
@@ -173,12 +182,10 @@ export class Registry {
           closing?.assertOpen();
           const { id, version } = document;
           // A page may have been read before the document was changed or deleted.
-          if (listing.judge(id, version) === 'news') {
-            doubtful.delete(id);
-            await this.#adoptDocument(id, document);
-          } else {
-            doubtful.add(id);
-          }
+          doubtful.add(id);
+          if (listing.judge(id, version) !== 'news') continue;
+          doubtful.delete(id);
+          await this.adopt(document);
         }
       }
     } finally {
@@ -192,23 +199,14 @@ export class Registry {
 
   /** Reads one app or task again; a document that is gone is forgotten. */
   reload(id: string): Promise<void> {
-    if (!this.#reading.has(id)) return this.#read([id]);
-    let next = this.#next.get(id);
-    if (next === undefined) this.#next.set(id, (next = this.#readNext(id)));
-    return next;
-  }
-
-  /** A read under way may have begun before what is to be seen; the one after it serves all who came meanwhile. */
-  async #readNext(id: string): Promise<void> {
-    for (let under = this.#reading.get(id); under !== undefined; under = this.#reading.get(id)) await under.catch(noop);
-    this.#next.delete(id);
-    await this.#read([id]);
+    return this.#reads.again(id, () => this.#readAll([id]));
   }
 
   setApp(app: RegisteredApp): void {
     const before = this.#apps.get(app.appid);
     if (before !== undefined && before.version > app.version) return;
     this.#unreadable.delete(app.appid);
+    this.#deleted.delete(app.appid);
     this.#apps.set(app.appid, app);
     this.#known?.set(appDocumentId(app.appid), true);
     if (before?.version === app.version) return;
@@ -280,30 +278,26 @@ export class Registry {
     return parseKey(id) !== undefined || this.#held(id) !== undefined || this.#unreadable.has(appidOf(id));
   }
 
-  *#heldIds(): Iterable<string> {
+  *heldIds(): Iterable<string> {
     yield* [...this.#apps.keys()].map(appDocumentId);
     yield* [...this.tasks()].map(({ key }) => documentId('task', key));
   }
 
   async #readAgain(closing: Closing | undefined): Promise<void> {
-    const ids = [...new Set([...this.#heldIds(), ...(this.#known?.keys() ?? [])])];
+    const ids = [...new Set([...this.heldIds(), ...(this.#known?.keys() ?? [])])];
     for (let start = 0; start < ids.length; start += BATCH) {
       closing?.assertOpen();
       const batch = ids.slice(start, start + BATCH);
-      await Promise.all(batch.flatMap((id) => this.#reading.get(id)?.catch(noop) ?? []));
+      await Promise.all(batch.flatMap((id) => this.#reads.of(id)?.catch(noop) ?? []));
       await this.#read(batch);
     }
   }
 
-  #read(ids: readonly string[], read: ReadDocuments = (wanted) => this.#store.get(wanted)): Promise<void> {
-    const reading = this.#readAll(ids, read).finally(() => {
-      for (const id of ids) if (this.#reading.get(id) === reading) this.#reading.delete(id);
-    });
-    for (const id of ids) this.#reading.set(id, reading);
-    return reading;
+  #read(ids: readonly string[], read?: ReadDocuments): Promise<void> {
+    return this.#reads.begin(ids, () => this.#readAll(ids, read));
   }
 
-  async #readAll(ids: readonly string[], read: ReadDocuments): Promise<void> {
+  async #readAll(ids: readonly string[], read: ReadDocuments = (wanted) => this.#store.get(wanted)): Promise<void> {
     let unclear = await this.#readOnce(ids, read);
     while (unclear.length > 0) unclear = await this.#readOnce(unclear, (again) => this.#store.get(again));
     for (const id of ids) this.#note(id);
@@ -320,9 +314,13 @@ export class Registry {
     try {
       const documents = await read(ids);
       for (const [index, id] of ids.entries()) {
-        const judgement = reading.judge(id, documents[index]?.version);
-        if (judgement === 'news') await this.#adoptDocument(id, documents[index]);
-        else if (judgement === 'unclear') unclear.push(id);
+        const document = documents[index];
+        const absence = document === undefined ? await this.#store.judgeAbsence(id) : undefined;
+        const judgement = absence === 'restored' ? 'unclear' : reading.judge(id, document?.version);
+        if (judgement === 'unclear') unclear.push(id);
+        else if (judgement === 'old') continue;
+        else if (document !== undefined) await this.adopt(document);
+        else if (absence === 'deleted') this.#adoptAbsence(id);
       }
     } finally {
       reading.end();
@@ -342,10 +340,7 @@ export class Registry {
   /** What has not been looked at for long is read again when it is needed. */
   #drop(id: string): void {
     const key = parseKey(id);
-    if (key !== undefined) {
-      this.#tasks.delete(key);
-      return;
-    }
+    if (key !== undefined) return void this.#tasks.delete(key);
     const appid = appidOf(id);
     // Without its app a task is not refreshed, and one whose params are a function is to be refreshed here.
     for (const task of this.tasksOf(appid)) if (hasParamsFunction(task)) return;
@@ -358,7 +353,23 @@ export class Registry {
     return key === undefined ? this.#apps.get(appidOf(id)) : this.#tasks.of(key);
   }
 
-  async #adoptDocument(id: string, document: StoredDocument | undefined): Promise<void> {
+  #adoptAbsence(id: string): void {
+    const appid = appidOf(id);
+    this.#own.forget(id);
+    if (parseKey(id) === undefined && this.#apps.has(appid)) this.#deleted.set(appid, true);
+    this.#forget(id);
+  }
+
+  #forget(id: string): void {
+    const key = parseKey(id);
+    if (key === undefined) this.#forgetApp(appidOf(id));
+    else this.removeTask(key);
+    this.#openReads.noteAbsence(id);
+  }
+
+  /** Adopts what a document shows, which was read or written just now. */
+  async adopt(document: StoredDocument): Promise<void> {
+    const { id } = document;
     const key = parseKey(id);
     const appid = appidOf(id);
     let content: JsonObject | undefined;
@@ -369,15 +380,10 @@ export class Registry {
       if (this.#store.failing) throw error;
       return;
     }
-    if (content === undefined || document === undefined) {
-      if (key === undefined) this.#forgetApp(appid);
-      else this.removeTask(key);
-      this.#openReads.noteAbsence(id);
-    } else if (key === undefined) {
-      this.setApp(appFrom(appid, content, document.version));
-    } else {
-      this.setTask(taskFrom(key, content, document.version, this.task(key)));
-    }
+    if (content === undefined) return this.#forget(id);
+    this.#own.update(id, content, document.version);
+    if (key === undefined) this.setApp(appFrom(appid, content, document.version));
+    else this.setTask(taskFrom(key, content, document.version, this.task(key)));
   }
 }
 

@@ -168,6 +168,17 @@ export function continuesFrom(rotation: Rotation | undefined, spent: Spent): boo
   return stored === spent.base || spent.known.includes(stored);
 }
 
+/**
+ * Returns which of two rotations goes on, of one that a store shows after it was replaced and one that was in force before. The
+ * stored one does, unless it has no refresh token, or has one that the other knows to be older than its own.
+ */
+export function newestRotation(stored: Rotation | undefined, held: Rotation | undefined): Rotation | undefined {
+  if (held === undefined) return stored;
+  if (stored?.token === undefined) return stored === undefined ? held : { ...stored, ...held };
+  if (held.token === undefined || isKnown(stored, held.token) || !isKnown(held, stored.token)) return stored;
+  return held;
+}
+
 export function isDead({ token, refused = [] }: Rotation = {}): boolean {
   return token !== undefined && refused.some(({ hash }) => hash === secretHash(token));
 }

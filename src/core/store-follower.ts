@@ -5,12 +5,32 @@ import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import type { Failures } from './failures.js';
 import type { GrantWriter } from './grant-writer.js';
-import { contentWithGrant, type KeyDocument, readKeyDocument, reportedGrant, withDue } from './key-document.js';
+import {
+  contentWithGrant,
+  contentWithTrying,
+  type KeyDocument,
+  readKeyDocument,
+  reportedGrant,
+  type StoredGrant,
+  withDue,
+} from './key-document.js';
+import { isLeftOver, remainsLeftOver } from './left-overs.js';
 import type { RememberedFailure } from './record-cache.js';
 import type { Records } from './records.js';
 import type { Registry } from './registry.js';
+import { newestRotation } from './rotation.js';
+import { HISTORY_ID, type StoreHistory } from './store-history.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { documentId, keyId, parseKey, type TokenKey } from './token-key.js';
+import { appDocumentId, documentId, keyId, parseKey, type TokenKey } from './token-key.js';
+
+/** What goes on with a store that has been replaced. */
+export interface Recovery {
+  readonly history: StoreHistory;
+  /** Looks which history the store has. */
+  look(): Promise<void>;
+  /** Called when an app, or a task of it, was read again. */
+  showed(appid: string): Promise<void>;
+}
 
 const BATCH = 100;
 const LOOK_EVERY_MS = 60_000;
@@ -24,6 +44,7 @@ export interface FollowerParts {
   readonly failures: Failures;
   readonly writer: GrantWriter;
   readonly clock: Clock;
+  readonly recovery: Recovery;
   /** Once it has begun, nothing more is read, and nothing is retried. */
   readonly closing: Closing;
   /** Whether WeChat pushes tokens of this type, so that others may wait for one. */
@@ -54,16 +75,17 @@ export class StoreFollower {
   }
 
   async start(): Promise<void> {
-    const { store, registry, closing } = this.#parts;
+    const { store, registry, recovery, closing } = this.#parts;
+    // What is read from now on is of this history or a later one. A store that does not say which has its say in what follows.
+    await recovery.history.look().catch(() => {});
     if (store.canWatch) {
       this.#endWatch ??= await store.watch((id, version) => {
         this.#follow(id, version);
       });
       // A watch that begins after the stop would never be ended.
       if (closing.hasBegun) await this.stop();
-    } else {
-      this.#lookAround();
     }
+    this.#lookAround();
     await registry.load(closing);
   }
 
@@ -85,7 +107,8 @@ export class StoreFollower {
       const documents = await store.get(batch.map((key) => documentId('key', key)));
       for (const [index, key] of batch.entries()) {
         try {
-          this.#adoptRead(key, before[index] ?? {}, await this.#parts.reader.read(documents[index], readKeyDocument));
+          const document = await this.#parts.reader.read(documents[index], readKeyDocument);
+          await this.#adoptRead(key, before[index] ?? {}, document);
         } catch {
           // A document that cannot be read concerns its own key: whoever asks for that is told.
           this.#parts.changed(key);
@@ -132,9 +155,16 @@ export class StoreFollower {
   }
 
   /** Adopts what a read has shown, unless what has become known since the read began is newer. */
-  #adoptRead(key: TokenKey, before: Known, document: KeyDocument): CachedRecord | undefined {
+  async #adoptRead(key: TokenKey, before: Known, document: KeyDocument): Promise<CachedRecord | undefined> {
+    const { store, records, closing } = this.#parts;
+    const isMissing = document.grant === undefined && records.cache.get(key)?.confirmedAtMonotonic !== undefined;
+    if (isMissing) await store.judgeAbsence(documentId('key', key));
     const { record: held, failure } = this.#known(key);
-    if (this.#parts.closing.hasBegun) return held;
+    if (closing.hasBegun) return held;
+    if (held !== undefined && records.isDisplaced(held)) {
+      await this.restore(held, document);
+      return records.cache.get(key);
+    }
     // An absence has no version, so it says nothing of what has become known meanwhile.
     if (document.version === 0 && failure !== undefined && failure !== before.failure) return held;
     if (held !== before.record) {
@@ -178,28 +208,102 @@ export class StoreFollower {
   }
 
   /**
-   * After a failover the store may hold an older record than we do; ours is put back unless somebody was faster.
+   * Puts back the held record before a refresh works with an older one: nothing is done from that, least of all is its refresh
+   * token sent.
+   *
+   * @returns whether the document has changed by that.
+   */
+  async restoreNewer(key: TokenKey, document: KeyDocument): Promise<boolean> {
+    const { records } = this.#parts;
+    const held = records.cache.get(key);
+    if (held === undefined) return false;
+    if (held.confirmedAtMonotonic !== undefined) {
+      if (document.grant !== undefined && held.version <= document.recordVersion) return false;
+      // Where there is no refresh token to lose, a refresh may do without the store.
+      if (document.grant === undefined && !(await this.#isJudged(held))) return false;
+    }
+    const isDisplaced = records.isDisplaced(held);
+    // What was deleted on purpose stays so, and what no store has taken is offered to it by itself.
+    if (!isDisplaced && (held.confirmedAtMonotonic === undefined || document.grant === undefined)) return false;
+    await this.restore(held, document);
+    return !isDisplaced || records.cache.get(key) !== held;
+  }
+
+  /** Returns whether it could be told what the absence of a record means; rejects where too much hangs on that. */
+  async #isJudged({ key, rotation }: CachedRecord): Promise<boolean> {
+    try {
+      await this.#parts.store.judgeAbsence(documentId('key', key));
+      return true;
+    } catch (error) {
+      if (rotation !== undefined) throw error;
+      return false;
+    }
+  }
+
+  /**
+   * Puts back the held record where the store shows an older one, after a failover or because it was replaced, unless another
+   * process was faster.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   async restore(held: CachedRecord, document: KeyDocument): Promise<void> {
-    const { store, records, registry } = this.#parts;
-    if (held.confirmedAtMonotonic === undefined) return;
-    const { value, obtainedAt, expiresAt, storedDueAt: dueAt, rotation, key } = held;
+    const { store, records, registry, recovery } = this.#parts;
+    const { key, rotation } = held;
+    if (held.confirmedAtMonotonic === undefined && !records.isDisplaced(held)) return;
+    // The versions of two histories say nothing of each other.
+    await recovery.history.look();
+    if (records.cache.get(key) !== held) return;
+    if (records.isDisplaced(held)) return this.#reinstate(held, document);
+    const grant = grantOf(held);
     const id = documentId('key', key);
-    const content = seal(id, contentWithGrant({ ...document, rotation }, { value, obtainedAt, expiresAt, dueAt }));
-    const due = withDue(key, document, registry.task(key) !== undefined, dueAt);
+    const content = seal(id, contentWithGrant({ ...document, rotation }, grant));
+    const due = withDue(key, document, registry.task(key) !== undefined, grant.dueAt);
     const version = await store.set(id, content, document.version, due);
     if (version !== undefined) records.confirm(held);
   }
 
-  /** A store that tells of no changes is looked at now and then. */
+  /**
+   * Puts the held record of a store that was replaced into the one in its place, by age. A refresh token that is held goes with
+   * it, or beside the newer record that is there, if that has none.
+   */
+  async #reinstate(held: CachedRecord, document: KeyDocument): Promise<void> {
+    const { store, records, registry, changed } = this.#parts;
+    const { key } = held;
+    const { grant: stored } = document;
+    // Without its app it would be left behind there: it is put back when the app is.
+    if (isLeftOver(registry, appDocumentId(key.appid))) await remainsLeftOver(registry, key);
+    if (!registry.knows(key.appid) || isLeftOver(registry, appDocumentId(key.appid))) return;
+    if (records.cache.get(key) !== held) return;
+    const isNewer = stored === undefined || held.obtainedAt > stored.obtainedAt;
+    const isOfUse = held.rotation !== undefined || records.leftMs(held) > 0;
+    if (isNewer && !isOfUse && stored === undefined) return;
+    const isOurs = isNewer && isOfUse;
+    const rotation = newestRotation(document.rotation, held.rotation);
+    const grant = isOurs ? grantOf(held) : (stored as StoredGrant);
+    let next: KeyDocument = { ...document, rotation };
+    if (isOurs || rotation !== document.rotation) {
+      const id = documentId('key', key);
+      const content = isOurs ? contentWithGrant(next, grant) : contentWithTrying(next, document.trying);
+      const due = withDue(key, document, registry.task(key) !== undefined, grant.dueAt);
+      const version = await store.set(id, seal(id, content), document.version, due);
+      if (version === undefined || records.cache.get(key) !== held) return;
+      next = { ...next, version, recordVersion: isOurs ? version : document.recordVersion };
+    }
+    records.adopt(key, next, grant, { source: 'store', announceFirst: false });
+    changed(key);
+  }
+
+  /**
+   * Looks now and then whether the store is still the same one, and, where it tells of no changes, at all that is held.
+   */
   #lookAround(): void {
     this.#look?.cancel();
     if (this.#parts.closing.hasBegun) return;
     this.#look = this.#parts.clock.setTimer(() => {
       this.#lookAround();
-      this.#follow(undefined);
+      const { store, recovery } = this.#parts;
+      if (!store.canWatch) this.#follow(undefined);
+      else if (!store.failsToRead) recovery.look().catch(() => {});
     }, LOOK_EVERY_MS);
   }
 
@@ -221,8 +325,13 @@ export class StoreFollower {
   }
 
   async #onChange(id: string | undefined, version: number | undefined): Promise<void> {
-    const { registry, records, writer, closing } = this.#parts;
+    const { registry, records, writer, recovery, closing } = this.#parts;
+    if (id === HISTORY_ID) {
+      if (version === undefined || !(await recovery.history.isSeen(version))) await recovery.look();
+      return;
+    }
     if (id === undefined) {
+      await recovery.look();
       await registry.load(closing);
       await this.loadAll([...records.cache.records()].map(({ key }) => key));
       return;
@@ -230,6 +339,7 @@ export class StoreFollower {
     const key = parseKey(id);
     if (id.startsWith('app/') || id.startsWith('task/')) {
       if (registry.concerns(id)) await registry.reload(id);
+      await recovery.showed(id.split('/')[1] as string);
     } else if (key !== undefined && this.#concernsUs(key)) {
       await writer.idle(key);
       if (version !== undefined && version === writer.lastVersion(key)) return;
@@ -247,4 +357,8 @@ export class StoreFollower {
     if (this.#reading.has(keyId(key))) return true;
     return isPushed(key.type) && registry.knows(key.appid);
   }
+}
+
+function grantOf({ value, obtainedAt, expiresAt, storedDueAt: dueAt, scope }: CachedRecord): StoredGrant {
+  return { value, obtainedAt, expiresAt, dueAt, ...(scope === undefined ? {} : { scope }) };
 }

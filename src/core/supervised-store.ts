@@ -9,6 +9,12 @@ import { StoreGate } from './store-gate.js';
 import { StoreQueue } from './store-queue.js';
 import { COMMAND_TIMEOUT_MS } from './time-limits.js';
 
+/**
+ * What it means that a document which was there is missing. `deleted`: it was deleted on purpose, or never there. `lost`: the
+ * store has lost it, and what is held of it goes on. `restored`: it has been put back, so that it has to be read again.
+ */
+export type Absence = 'deleted' | 'lost' | 'restored';
+
 type Read = 'now' | 'get' | 'list' | 'watch' | 'watch end';
 type Write = 'set' | 'delete' | 'lease' | 'claimDue' | 'release' | 'close';
 type Command = Read | Write;
@@ -56,6 +62,11 @@ export class SupervisedStore {
   /** `closing`: what has been sent is waited for, and only what gives something back is sent. `closed`: nothing is sent. */
   #state: 'open' | 'closing' | 'closed' = 'open';
   #allAnswered: (() => void) | undefined;
+  /**
+   * Tells what it means that the document with this id was found missing just now. Rejects with a `TokenError` where that
+   * cannot be told.
+   */
+  judgeAbsence: (id: string) => Promise<Absence> = async () => 'deleted';
 
   constructor(store: TokenStore, clock: Clock, availability: StoreAvailability) {
     this.#store = store;
@@ -78,6 +89,10 @@ export class SupervisedStore {
 
   get failing(): boolean {
     return this.#failing.size > 0;
+  }
+
+  get failsToRead(): boolean {
+    return this.#failing.has('read');
   }
 
   get canWatch(): boolean {

@@ -1,7 +1,7 @@
 import type { CallbackPort } from './callback-port.js';
 import type { HeldTask } from './held-task.js';
 import type { RecordCache } from './record-cache.js';
-import type { RegistryListener } from './registry.js';
+import type { RegistryListener } from './registry-listener.js';
 import type { TokenSource } from './token-source.js';
 
 export interface TaskChangesParts {

@@ -41,7 +41,7 @@ export function tokenKey(appid: string, type: string, subject: string | undefine
 }
 
 /** The kinds of documents; the first segment of their ids. */
-export const DOCUMENT_KINDS = ['app', 'task', 'key', 'delivery', 'limit', 'quarantine'] as const;
+export const DOCUMENT_KINDS = ['app', 'task', 'key', 'delivery', 'limit', 'quarantine', 'store'] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 
 /** `appid/type`, or `appid/type/subject`: unique among keys, and the tail of their document ids. */
@@ -65,6 +65,11 @@ export const DELIVERY_LANE = 'deliver';
 
 export function appDocumentId(appid: string): string {
   return `app/${appid}`;
+}
+
+/** Returns the ids of what is registered for a key: of its app, and of its task. */
+export function registrationIds(key: TokenKey): [app: string, task: string] {
+  return [appDocumentId(key.appid), documentId('task', key)];
 }
 
 /** The inverse of {@link documentId} for tasks and keys; `undefined` for any other id. */

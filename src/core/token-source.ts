@@ -67,7 +67,10 @@ export class TokenSource {
     const { registry } = this.#parts;
     if (!registry.isAtHand(key)) await deadline.race(registry.look([key]));
     if (registry.app(key.appid) !== undefined) return;
-    throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
+    const why = registry.wasDeleted(key.appid)
+      ? 'is not registered any longer: it was unregistered, or the store has evicted it'
+      : 'is not registered';
+    throw new TokenError('NOT_REGISTERED', `${key.appid} ${why}`, key);
   }
 
   /**

@@ -3,10 +3,10 @@ export class Turns {
   readonly #last = new Map<string, Promise<void>>();
 
   /** Does the work when those of the same name that came before have ended, however they did. */
-  take(name: string, work: () => Promise<void>): Promise<void> {
+  take<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
     const turn = (this.#last.get(name) ?? Promise.resolve()).then(work);
     const settled = turn
-      .catch(() => {})
+      .then(noop, noop)
       .then(() => {
         if (this.#last.get(name) === settled) this.#last.delete(name);
       });
@@ -14,3 +14,5 @@ export class Turns {
     return turn;
   }
 }
+
+function noop(): void {}

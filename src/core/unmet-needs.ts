@@ -16,3 +16,8 @@ export function isOnlyPushed(key: TokenKey): NeedMissing {
   const message = `no unexpired ${key.type} has been put, and WeChat pushes it: nobody can ask for one`;
   return new NeedMissing(new TokenError('INPUT_MISSING', message, key));
 }
+
+export function isOfAnotherStore(key: TokenKey): NeedMissing {
+  const message = `the store has lost the registration of ${key.type} of ${key.appid}, and no process has put it back`;
+  return new NeedMissing(new TokenError('NOT_REGISTERED', message, key));
+}

@@ -70,7 +70,8 @@ export class UnwrittenGrants {
   ): CachedRecord {
     const version = Math.max(storedVersion, this.#records.cache.get(key)?.version ?? 0) + 1;
     this.#add({ kind: 'served', key, grant, options, version, ...this.#fresh(grant) });
-    const document = { version, recordVersion: version, grant, unknown: {} };
+    const rotation = this.#records.cache.get(key)?.rotation;
+    const document = { version, recordVersion: version, grant, rotation, unknown: {} };
     const adoption = { ...options, written: false, replaces: storedVersion, announceFirst: true };
     return this.#records.adopt(key, document, grant, adoption);
   }

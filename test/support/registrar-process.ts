@@ -51,6 +51,7 @@ export class RegistrarProcess {
       closing: this.closing,
       isShared,
       hurryApp,
+      listener: { registered() {}, unregistering: async () => {} },
     });
   }
 

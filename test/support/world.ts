@@ -24,6 +24,7 @@ const EVENTS = [
   'deliveryFailed',
   'storeUnavailable',
   'storeAvailable',
+  'storeReplaced',
   'recordQuarantined',
   'listenerFailed',
 ] as const;

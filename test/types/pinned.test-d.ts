@@ -106,6 +106,9 @@ test('the refreshed event names the token, its record, the reason and the source
   for (const name of ['reauthorizationRequired', 'storeUnavailable', 'storeAvailable', 'recordQuarantined'] as const) {
     tokens.on(name, () => {});
   }
+  tokens.on('storeReplaced', ({ replacement }) => {
+    expectTypeOf(replacement).toEqualTypeOf<'another' | 'backup'>();
+  });
   // @ts-expect-error an event that does not exist
   tokens.on('error', () => {});
 });

@@ -28,6 +28,7 @@ export function logEvents(manager: TokenManager, log: Log): void {
 export function logStore(manager: TokenManager, log: Log): void {
   manager.on('storeUnavailable', ({ error }) => log.error('storeUnavailable', told(error)));
   manager.on('storeAvailable', () => log.info('storeAvailable'));
+  manager.on('storeReplaced', ({ replacement }) => log.warn('storeReplaced', { replacement }));
 }
 
 function named({ appid, type, subject }: TokenEvent): LogFields {

@@ -33,6 +33,7 @@ beforeEach(async () => {
     events: emitter,
     types: [],
     refresherOf: () => undefined,
+    newId: () => 'id',
     upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
   });
   await memory.set('app/wx1', seal('app/wx1', {}), 0);

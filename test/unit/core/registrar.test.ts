@@ -45,6 +45,7 @@ beforeEach(() => {
     closing: new Closing(),
     isShared: false,
     hurryApp: () => {},
+    listener: { registered: () => {}, unregistering: async () => {} },
   });
 });
 
@@ -439,7 +440,9 @@ describe('where the schedule is in the store', () => {
     const store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
     const reader = new DocumentReader(store, () => {});
     const hurryApp = (appid: string): void => void hurried.push(appid);
-    registrar = new Registrar({ store, reader, registry, clock, closing: new Closing(), isShared: true, hurryApp });
+    const listener = { registered: () => {}, unregistering: async () => {} };
+    const closing = new Closing();
+    registrar = new Registrar({ store, reader, registry, clock, closing, isShared: true, hurryApp, listener });
   });
 
   async function dueOf(id: string): Promise<unknown> {

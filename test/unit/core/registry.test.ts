@@ -6,7 +6,7 @@ import { DocumentReader } from '../../../src/core/document-reader.js';
 import type { JsonObject } from '../../../src/core/json.js';
 import { Registrar } from '../../../src/core/registrar.js';
 import { planRegistration } from '../../../src/core/registration.js';
-import { appFrom } from '../../../src/core/registration-document.js';
+import { appFrom, credentialsOf } from '../../../src/core/registration-document.js';
 import { Registry } from '../../../src/core/registry.js';
 import { SupervisedStore } from '../../../src/core/supervised-store.js';
 import { keyId } from '../../../src/core/token-key.js';
@@ -172,6 +172,7 @@ describe('load', () => {
       closing: new Closing(),
       isShared: false,
       hurryApp: () => {},
+      listener: { registered: () => {}, unregistering: async () => {} },
     });
     const params = () => ({});
     const plan = planRegistration({ appid: 'wx1', tasks: [{ type: 'access_token', params }] }, () => {});
@@ -412,7 +413,7 @@ test.each([
 ])('an app of %j', (content, secret, accessToken) => {
   const app = appFrom('wx1', content, 7);
   expect(app).toEqual({ appid: 'wx1', secret, accessToken, version: 7 });
-  expect(registry.credentials(app, 'plain')).toEqual({ appid: 'wx1', secret, accessToken: accessToken ?? 'plain' });
+  expect(credentialsOf(app, 'plain')).toEqual({ appid: 'wx1', secret, accessToken: accessToken ?? 'plain' });
 });
 
 describe('where not all is held', () => {

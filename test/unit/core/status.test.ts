@@ -25,6 +25,7 @@ beforeEach(() => {
     events: new Events(),
     types: [],
     refresherOf: () => undefined,
+    newId: () => 'id',
     upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
   });
 });

@@ -7,6 +7,7 @@ import type { JsonObject } from '../../../src/core/json.js';
 import type { StoredGrant } from '../../../src/core/key-document.js';
 import { resolveOptions } from '../../../src/core/options.js';
 import { StoreFollower } from '../../../src/core/store-follower.js';
+import { StoreHistory } from '../../../src/core/store-history.js';
 import { keyId, type TokenKey } from '../../../src/core/token-key.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
@@ -52,6 +53,7 @@ beforeEach(() => {
     events: emitter,
     types: [],
     refresherOf: () => undefined,
+    newId: () => 'id',
     upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
   });
   const { store, reader, registry, records, failures, writer } = engine;
@@ -64,6 +66,11 @@ beforeEach(() => {
     failures,
     writer,
     closing: new Closing(),
+    recovery: {
+      history: new StoreHistory({ store, clock, newId: () => 'id', replaced: () => {} }),
+      look: async () => {},
+      showed: async () => {},
+    },
     isPushed: () => false,
     reported: (key, value) => void changed.push(`${keyId(key)} reported ${value}`),
     changed: (key) => void changed.push(keyId(key)),
@@ -304,6 +311,7 @@ describe('the watch', () => {
 
   test('reads a key that concerns this process, and no other', async () => {
     await follower.start();
+    faulty.calls.length = 0;
     await put({ grant: { ...grant('a') } });
     faulty.tell(ID);
     await clock.advance(0);

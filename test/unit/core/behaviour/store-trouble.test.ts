@@ -220,6 +220,8 @@ test('without word of changes, a process notices within a minute what others unr
   };
   const [one, other] = [world.manager({ store: withoutWatch() }), world.manager({ store: withoutWatch() })];
   await one.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
+  // In a fleet the first one claims the key, and the other one would wait for its lease.
+  await world.clock.advance(0);
   await other.get(APPID, TYPE);
   await one.unregister(APPID);
   await world.clock.advance(60_000);

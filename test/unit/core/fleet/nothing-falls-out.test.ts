@@ -100,7 +100,7 @@ describe('a registration', () => {
     },
   );
 
-  test.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])(
+  test.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
     'whose process dies after %i commands is whole when another one makes it again',
     async (nth) => {
       await using world = new FleetWorld();
@@ -116,7 +116,7 @@ describe('a registration', () => {
       await world.clock.advance(30_000);
       await again;
       // The last ones are those of the fetch itself, which is made once more when its lease has lapsed.
-      expect(world.fetchesOf(APPID)).toHaveLength(nth < 8 ? 1 : 2);
+      expect(world.fetchesOf(APPID)).toHaveLength(nth < 9 ? 1 : 2);
       expect((await world.document(keyOf(APPID)))?.due).toBeDefined();
       await lost;
     },

@@ -1,0 +1,54 @@
+import type { JsonObject } from './json.js';
+import { appDocumentId } from './token-key.js';
+
+/** What was last known of the document of an app or a task. */
+export interface OwnRegistration {
+  readonly content: JsonObject;
+  readonly version: number;
+}
+
+/**
+ * The apps and tasks that this process has registered itself, as they were last known: what it puts back into a store that has
+ * lost them. They are held whatever else is dropped from memory.
+ */
+export class OwnRegistrations {
+  readonly #apps = new Map<string, Map<string, OwnRegistration>>();
+
+  has(id: string): boolean {
+    return this.#apps.get(appidOf(id))?.has(id) === true;
+  }
+
+  appids(): Iterable<string> {
+    return this.#apps.keys();
+  }
+
+  /** Returns the documents of an app by their ids. */
+  of(appid: string): ReadonlyMap<string, OwnRegistration> {
+    return this.#apps.get(appid) ?? new Map();
+  }
+
+  note(id: string, content: JsonObject, version: number): void {
+    const appid = appidOf(id);
+    const documents = this.#apps.get(appid) ?? new Map<string, OwnRegistration>();
+    documents.set(id, { content, version });
+    this.#apps.set(appid, documents);
+  }
+
+  /** Notes what another process has made of a document, where it is one of these. A restored backup shows what it was before. */
+  update(id: string, content: JsonObject, version: number): void {
+    const known = this.#apps.get(appidOf(id))?.get(id);
+    if (known !== undefined && known.version < version) this.note(id, content, version);
+  }
+
+  /** Forgets a task, or an app with its tasks. */
+  forget(id: string): void {
+    const appid = appidOf(id);
+    const documents = this.#apps.get(appid);
+    documents?.delete(id);
+    if (id === appDocumentId(appid) || documents?.size === 0) this.#apps.delete(appid);
+  }
+}
+
+function appidOf(id: string): string {
+  return id.split('/')[1] as string;
+}

@@ -1,0 +1,256 @@
+import { type Clock, wait } from './clock.js';
+import { DamagedDocument, seal, unseal } from './document-codec.js';
+import { isTokenError } from './errors.js';
+import type { JsonObject } from './json.js';
+import type { StoredDocument } from './store.js';
+import type { SupervisedStore } from './supervised-store.js';
+import { appDocumentId } from './token-key.js';
+
+/** The document that says which history the store has. No release before it lists documents of this kind. */
+export const HISTORY_ID = 'store/~history';
+
+/**
+ * What a store has become: `another` one, which has nothing of what was in it (it was emptied, or made anew), or a `backup`, an
+ * earlier state of the same one.
+ */
+export type Replacement = 'another' | 'backup';
+
+export interface StoreHistoryParts {
+  readonly store: SupervisedStore;
+  readonly clock: Clock;
+  /** Returns an id that no other history has. */
+  readonly newId: () => string;
+  /** Called as soon as it is known that the store has been replaced, before the look that has found it resolves. */
+  readonly replaced: (replacement: Replacement) => void;
+}
+
+interface Content {
+  readonly id: string;
+  /** The histories of which this one is a restored state, the oldest first. */
+  readonly from: readonly string[];
+  /** When it began, in epoch milliseconds on the store's clock. */
+  readonly since: number;
+  /** The ids of apps and tasks that were unregistered, or registered, in this history. */
+  readonly unregistered: readonly string[];
+  readonly registered: readonly string[];
+  readonly unknown: JsonObject;
+}
+
+interface Seen extends Content {
+  readonly version: number;
+}
+
+/** A process notices a replaced store within a minute, so that changes in an old history concern none that did not sleep. */
+const CHANGES_NOTED_FOR_MS = 24 * 3_600_000;
+const MAX_CHANGES = 1_000;
+const MAX_FROM = 16;
+const MAX_ROUNDS = 10;
+/** Each process looks when the history was written: a thousand registrations in a row are written down together. */
+const WRITES_EVERY_MS = 1_000;
+
+/**
+ * Tells one history of the store from another. Versions, and what is missing, say something only within one history: it has a
+ * random id, and a version that rises with each registration, so that a restored backup shows a lower one.
+ */
+export class StoreHistory {
+  readonly #parts: StoreHistoryParts;
+  #seen: Seen | undefined;
+  #looking: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #writing: Promise<void> | undefined;
+  readonly #unwritten = new Set<string>();
+  #lastSet: Promise<unknown> | undefined;
+  #writtenAtMonotonic = Number.NEGATIVE_INFINITY;
+  readonly #stopping = new AbortController();
+  #generation = 0;
+
+  constructor(parts: StoreHistoryParts) {
+    this.#parts = parts;
+  }
+
+  /** How often the store was found to be replaced. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Returns whether this version is the one that was seen last, when a write that is under way here has ended. */
+  async isSeen(version: number): Promise<boolean> {
+    await this.#lastSet?.then(noop, noop);
+    return version === this.#seen?.version;
+  }
+
+  /** Whether this app, or this task or its app, was unregistered since the history began. */
+  hasUnregistered(id: string): boolean {
+    const unregistered = this.#seen?.unregistered ?? [];
+    return unregistered.includes(id) || unregistered.includes(appDocumentId(id.split('/')[1] as string));
+  }
+
+  /** Whether this app or task was registered since the history began. */
+  hasRegistered(id: string): boolean {
+    return this.#seen?.registered.includes(id) === true;
+  }
+
+  /**
+   * Looks which history the store has, by a read that begins after the call. The first look adopts what is there, or begins a
+   * history; a later one that finds another says so.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` when that cannot be told.
+   */
+  look(): Promise<void> {
+    if (this.#looking === undefined) return this.#begin();
+    this.#next ??= this.#looking.then(noop, noop).then(() => {
+      this.#next = undefined;
+      return this.#begin();
+    });
+    return this.#next;
+  }
+
+  /** Raises the version after registrations, behind whatever else is done. Those that come meanwhile share one write. */
+  noteRegistered(ids: readonly string[]): void {
+    for (const id of ids) this.#unwritten.add(id);
+    // A version that could not be raised shows a backup from the next registration on.
+    this.#writing ??= this.#writeRegistered()
+      .catch(noop)
+      .finally(() => {
+        this.#writing = undefined;
+      });
+  }
+
+  /**
+   * Notes that an app or a task is about to be unregistered, so that no process that has slept puts it back.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  async noteUnregistered(id: string): Promise<void> {
+    await this.#change((seen) => {
+      if (!this.#isYoung(seen) || seen.unregistered.includes(id)) return undefined;
+      return { ...seen, unregistered: [...seen.unregistered, id].slice(-MAX_CHANGES) };
+    });
+  }
+
+  /** Writes at once what has not been written, and resolves when that is done. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#writing;
+  }
+
+  #begin(): Promise<void> {
+    const looking = this.#look().finally(() => {
+      if (this.#looking === looking) this.#looking = undefined;
+    });
+    this.#looking = looking;
+    return looking;
+  }
+
+  async #look(): Promise<void> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const before = this.#seen;
+      const [document] = await this.#parts.store.get([HISTORY_ID]);
+      // What was written meanwhile may be newer than what was read.
+      if (this.#seen === before && (await this.#judge(document))) return;
+    }
+  }
+
+  /** Returns whether it is settled which history the store has. */
+  async #judge(document: StoredDocument | undefined): Promise<boolean> {
+    const seen = this.#seen;
+    if (document === undefined) return this.#write(this.#fresh([]), 0, seen === undefined ? undefined : 'another');
+    const found = readHistory(document);
+    // Of what this release cannot read, only that there is something is known: nothing has been emptied.
+    if (found === 'unreadable') return true;
+    if (found === 'damaged') return this.#write(seen ?? this.#fresh([]), document.version);
+    if (seen !== undefined && found.id === seen.id && found.version < seen.version) {
+      const from = [...found.from, found.id].slice(-MAX_FROM);
+      return this.#write(this.#fresh(from), found.version, 'backup');
+    }
+    this.#adopt(found, seen === undefined || seen.id === found.id ? undefined : replacementOf(seen, found));
+    return true;
+  }
+
+  /** Returns whether it was written: another process may have been faster. */
+  async #write(content: Content, expected: number, replacement?: Replacement): Promise<boolean> {
+    const { id, from, since, unregistered, registered, unknown } = content;
+    const data = { ...unknown, id, from, since, unregistered, registered } as unknown as JsonObject;
+    const set = this.#parts.store.set(HISTORY_ID, seal(HISTORY_ID, data), expected);
+    this.#lastSet = set;
+    const version = await set;
+    if (version !== undefined) this.#adopt({ ...content, version }, replacement);
+    return version !== undefined;
+  }
+
+  #adopt(found: Seen, replacement: Replacement | undefined): void {
+    const seen = this.#seen;
+    // An answer that was overtaken says nothing new.
+    if (seen?.id === found.id && seen.version >= found.version) return;
+    this.#seen = found;
+    if (replacement === undefined) return;
+    this.#generation += 1;
+    this.#parts.replaced(replacement);
+  }
+
+  #fresh(from: readonly string[]): Content {
+    const { newId, clock } = this.#parts;
+    return { id: newId(), from, since: Math.round(clock.now()), unregistered: [], registered: [], unknown: {} };
+  }
+
+  #isYoung({ since }: Seen): boolean {
+    return this.#parts.clock.now() - since < CHANGES_NOTED_FOR_MS;
+  }
+
+  async #writeRegistered(): Promise<void> {
+    const { clock } = this.#parts;
+    while (this.#unwritten.size > 0) {
+      const pauseMs = this.#writtenAtMonotonic + WRITES_EVERY_MS - clock.monotonic();
+      if (pauseMs > 0) await wait(clock, pauseMs, { signal: this.#stopping.signal }).catch(noop);
+      this.#writtenAtMonotonic = clock.monotonic();
+      const ids = [...this.#unwritten];
+      this.#unwritten.clear();
+      await this.#change((seen) => {
+        // Only a restored state holds registrations that are older than those which this process may put back.
+        if (seen.from.length === 0 || !this.#isYoung(seen)) return seen;
+        return { ...seen, registered: [...new Set([...seen.registered, ...ids])].slice(-MAX_CHANGES) };
+      });
+    }
+  }
+
+  /** Writes what `change` makes of the history; nothing where it makes nothing of it. */
+  async #change(change: (seen: Seen) => Content | undefined): Promise<void> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const seen = this.#seen;
+      const content = seen && change(seen);
+      if (seen !== undefined && content === undefined) return;
+      if (seen !== undefined && content !== undefined && (await this.#write(content, seen.version))) return;
+      await this.look();
+      if (this.#seen === undefined) return;
+    }
+  }
+}
+
+function replacementOf(seen: Seen, found: Seen): Replacement {
+  return found.from.includes(seen.id) ? 'backup' : 'another';
+}
+
+function readHistory(document: StoredDocument): Seen | 'damaged' | 'unreadable' {
+  try {
+    const { id, from, since, unregistered, registered, ...unknown } = unseal(document);
+    return {
+      id: String(id),
+      from: strings(from),
+      since: typeof since === 'number' ? since : 0,
+      unregistered: strings(unregistered),
+      registered: strings(registered),
+      unknown,
+      version: document.version,
+    };
+  } catch (error) {
+    if (error instanceof DamagedDocument) return 'damaged';
+    if (isTokenError(error)) return 'unreadable';
+    throw error;
+  }
+}
+
+function strings(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+}
+
+function noop(): void {}

@@ -1,0 +1,206 @@
+import type { ClockTimer } from './clock.js';
+import type { Closing } from './closing.js';
+import type { Events } from './events.js';
+import type { GrantWriter } from './grant-writer.js';
+import { hasLeftOvers, isLeftOver } from './left-overs.js';
+import { OwnRegistrations } from './own-registrations.js';
+import { PutBack, type PutBackParts } from './put-back.js';
+import type { RegisteredDocument, RegistrarListener } from './registrar.js';
+import type { Recovery, StoreFollower } from './store-follower.js';
+import { type Replacement, StoreHistory } from './store-history.js';
+import type { Absence } from './supervised-store.js';
+import { appDocumentId, parseKey, type TokenKey } from './token-key.js';
+
+/** What a recovery works with. It is wired before it is complete, and looked at when something has to be done. */
+export interface Recoverable extends Omit<PutBackParts, 'own' | 'history' | 'follower' | 'isShared'> {
+  readonly writer: GrantWriter;
+  readonly events: Events;
+  readonly closing: Closing;
+}
+
+export interface StoreRecoveryOptions {
+  readonly follower: () => StoreFollower;
+  readonly newId: () => string;
+  /** Whether what is due stands in the store alone. */
+  readonly isShared: boolean;
+}
+
+const RETRY_MS = 5_000;
+/** Each app is a handful of commands, and a file store has four threads to work with. */
+const MAX_AT_ONCE = 4;
+
+/**
+ * Goes on with a store that has lost what it held, or a part of it: what this process registered is put back, and the tokens
+ * that it holds. What others registered is answered as long as a token of it lives, so that they have time to do the same.
+ */
+export class StoreRecovery implements RegistrarListener, Recovery {
+  readonly own: OwnRegistrations = new OwnRegistrations();
+  readonly history: StoreHistory;
+  readonly #parts: Recoverable;
+  readonly #options: StoreRecoveryOptions;
+  /** The apps that may have to be put back. */
+  readonly #pending = new Set<string>();
+  readonly #puttingBack = new Map<string, Promise<void>>();
+  #replacement: Replacement = 'another';
+  /** Whether something is held that the store in place has not shown. */
+  #isIncomplete = false;
+  #recovering: Promise<void> | undefined;
+  #retry: ClockTimer | undefined;
+
+  constructor(parts: Recoverable, options: StoreRecoveryOptions) {
+    const { store, clock } = parts;
+    this.#parts = parts;
+    this.#options = options;
+    this.history = new StoreHistory({
+      store,
+      clock,
+      newId: options.newId,
+      replaced: (replacement) => this.#replaced(replacement),
+    });
+    store.judgeAbsence = (id) => this.#judgeAbsence(id);
+  }
+
+  registered(documents: readonly RegisteredDocument[]): void {
+    const { own, history } = this;
+    for (const { id, content, version } of documents) own.note(id, content, version);
+    const changed = documents.filter(({ isChanged }) => isChanged).map(({ id }) => id);
+    if (changed.length > 0) history.noteRegistered(changed);
+  }
+
+  async unregistering(id: string): Promise<void> {
+    const { own, history } = this;
+    own.forget(id);
+    await history.noteUnregistered(id);
+  }
+
+  /** Keeps what is held, says so, and begins to put back what has to be. */
+  #replaced(replacement: Replacement): void {
+    const { registry, records, writer, events } = this.#parts;
+    this.#replacement = replacement;
+    this.#isIncomplete = true;
+    registry.leaveOver();
+    records.displace();
+    writer.forgetVersions();
+    for (const appid of this.own.appids()) this.#pending.add(appid);
+    events.emit('storeReplaced', { replacement });
+    void this.#recoverSoon();
+  }
+
+  /** Tells what it means that a document was found missing just now. */
+  async #judgeAbsence(id: string): Promise<Absence> {
+    const { own, history } = this;
+    const { registry, records } = this.#parts;
+    const key = parseKey(id) as TokenKey;
+    const isRecord = id.startsWith('key/');
+    const isKnown = isRecord
+      ? records.cache.get(key) !== undefined
+      : registry.versionOf(id) !== undefined || own.has(id);
+    if (!isKnown) return 'deleted';
+    await history.look();
+    if (isRecord) {
+      const held = records.cache.get(key);
+      return held !== undefined && records.isDisplaced(held) ? 'lost' : 'deleted';
+    }
+    const appid = id.split('/')[1] as string;
+    if (own.has(id) && this.#pending.has(appid)) {
+      await this.#putBackApp(appid);
+      return 'restored';
+    }
+    return isLeftOver(registry, id) && !history.hasUnregistered(id) && this.#lives(id) ? 'lost' : 'deleted';
+  }
+
+  /** Looks which history the store has, and goes on with what it still lacks. */
+  async look(): Promise<void> {
+    await this.history.look();
+    if (this.#isIncomplete) await this.#recoverSoon();
+  }
+
+  /** An app, or a task of it, was read: others may have put it back, and with it may go the tokens that are held here. */
+  async showed(appid: string): Promise<void> {
+    if (this.#isIncomplete) await this.#options.follower().loadAll(this.#displaced((key) => key.appid === appid));
+  }
+
+  async stop(): Promise<void> {
+    this.#retry?.cancel();
+    await this.#recovering;
+    await this.history.stop();
+  }
+
+  #recoverSoon(): Promise<void> {
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    this.#recovering ??= this.#recover()
+      .catch(() => false)
+      .then((isDone) => {
+        this.#recovering = undefined;
+        const { clock, closing } = this.#parts;
+        if (!isDone && !closing.hasBegun) this.#retry ??= clock.setTimer(() => void this.#recoverSoon(), RETRY_MS);
+      });
+    return this.#recovering;
+  }
+
+  /** Returns whether all has been done that can be done now. */
+  async #recover(): Promise<boolean> {
+    const { registry, records, closing } = this.#parts;
+    const { generation } = this.history;
+    await this.#putBackAll();
+    await registry.load(closing);
+    await this.#options.follower().loadAll(this.#displaced(() => true));
+    if (this.history.generation !== generation || this.#pending.size > 0) return false;
+    const left = [...records.displaced()];
+    this.#isIncomplete = left.length > 0 || hasLeftOvers(registry);
+    // Those whose app is not there wait until it is, and are looked at each minute.
+    return left.every(({ key }) => isLeftOver(registry, appDocumentId(key.appid)) || !registry.knows(key.appid));
+  }
+
+  async #putBackAll(): Promise<void> {
+    const appids = [...this.#pending];
+    const failures: unknown[] = [];
+    const work = async (): Promise<void> => {
+      for (let appid = appids.pop(); appid !== undefined; appid = appids.pop()) {
+        if (this.#parts.closing.hasBegun) return;
+        await this.#putBackApp(appid).catch((error: unknown) => failures.push(error));
+      }
+    };
+    await Promise.all(Array.from({ length: MAX_AT_ONCE }, work));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  #putBackApp(appid: string): Promise<void> {
+    let puttingBack = this.#puttingBack.get(appid);
+    if (puttingBack === undefined) {
+      puttingBack = this.#putBackNow(appid).finally(() => this.#puttingBack.delete(appid));
+      this.#puttingBack.set(appid, puttingBack);
+    }
+    return puttingBack;
+  }
+
+  async #putBackNow(appid: string): Promise<void> {
+    const { own, history } = this;
+    const { follower, isShared } = this.#options;
+    const { generation } = history;
+    const { store, reader, clock, registry, registrar, records } = this.#parts;
+    const kept = { store, reader, clock, registry, registrar, records };
+    await new PutBack({ ...kept, own, history, follower: follower(), isShared }).app(appid, this.#replacement);
+    if (history.generation === generation) this.#pending.delete(appid);
+  }
+
+  #displaced(isWanted: (key: TokenKey) => boolean): TokenKey[] {
+    return [...this.#parts.records.displaced()].map(({ key }) => key).filter(isWanted);
+  }
+
+  /** Whether a token lives for which this app or task is needed. */
+  #lives(id: string): boolean {
+    const { records } = this.#parts;
+    const key = parseKey(id);
+    if (key !== undefined) {
+      const held = records.cache.get(key);
+      return held !== undefined && records.leftMs(held) > 0;
+    }
+    const appid = id.split('/')[1] as string;
+    for (const cached of records.displaced()) {
+      if (cached.key.appid === appid && records.leftMs(cached) > 0) return true;
+    }
+    return false;
+  }
+}

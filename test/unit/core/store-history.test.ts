@@ -1,0 +1,177 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { seal, unseal } from '../../../src/core/document-codec.js';
+import { HISTORY_ID, StoreHistory } from '../../../src/core/store-history.js';
+import { SupervisedStore } from '../../../src/core/supervised-store.js';
+import { MemoryStore } from '../../../src/stores/memory.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
+import { FaultyStore } from '../../support/shared-store.js';
+
+const DAY_MS = 24 * 3_600_000;
+
+let clock: FakeClock;
+let memory: MemoryStore;
+let faulty: FaultyStore;
+let told: string[];
+let ids: number;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  memory = new MemoryStore({ clock });
+  faulty = new FaultyStore(memory);
+  told = [];
+  ids = 0;
+});
+
+function history(name = 'a'): StoreHistory {
+  return new StoreHistory({
+    store: new SupervisedStore(faulty, clock, { unavailable() {}, available() {} }),
+    clock,
+    newId: () => `id-${++ids}`,
+    replaced: (replacement) => void told.push(`${name} ${replacement}`),
+  });
+}
+
+const stored = async () => (await memory.get([HISTORY_ID]))[0];
+const content = async () => unseal((await stored()) as NonNullable<Awaited<ReturnType<typeof stored>>>);
+
+async function remove(): Promise<void> {
+  await memory.delete(HISTORY_ID, (await stored())?.version as number);
+}
+
+describe('the first look', () => {
+  test('begins a history in a store that has none, once for all who look', async () => {
+    await Promise.all([history('a').look(), history('b').look()]);
+    expect([(await content())['id'], told]).toEqual([expect.stringMatching(/^id-[12]$/), []]);
+  });
+
+  test('adopts the one that is there', async () => {
+    await history('a').look();
+    const before = await stored();
+    await history('b').look();
+    expect([await stored(), told]).toEqual([before, []]);
+  });
+
+  test.each(['get', 'set'])('rejects with STORE_UNAVAILABLE where %s fails, and says nothing', async (method) => {
+    faulty.before = (name) => {
+      if (name === method) throw new Error('away');
+    };
+    await expect(history().look()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(told).toEqual([]);
+  });
+});
+
+describe('a later look', () => {
+  test('says that another store is there when the history is missing, and begins another one', async () => {
+    const [one, other] = [history('a'), history('b')];
+    await Promise.all([one.look(), other.look()]);
+    const before = await content();
+    await remove();
+    await Promise.all([one.look(), other.look()]);
+    expect(told.sort()).toEqual(['a another', 'b another']);
+    expect((await content())['id']).not.toBe(before['id']);
+    await Promise.all([one.look(), other.look()]);
+    expect([told.length, one.generation, other.generation]).toEqual([2, 1, 1]);
+  });
+
+  test('says that a backup is there at a lower version, and gives it an id that names the old one', async () => {
+    const [one, other] = [history('a'), history('b')];
+    await one.look();
+    const backup = await stored();
+    one.noteRegistered(['app/wx1']);
+    await clock.advance(0);
+    await other.look();
+    faulty.afterGet = () => {};
+    const get = memory.get.bind(memory);
+    const set = memory.set.bind(memory);
+    const current = await stored();
+    let isRestored = true;
+    memory.get = async (asked) => (isRestored ? [backup] : get(asked));
+    memory.set = async (id, data, expected, options) => {
+      if (expected !== backup?.version) return undefined;
+      isRestored = false;
+      return set(id, data, current?.version as number, options);
+    };
+    await one.look();
+    expect([told, (await content())['from']]).toEqual([['a backup'], ['id-1']]);
+    await other.look();
+    expect(told).toEqual(['a backup', 'b backup']);
+  });
+
+  test('reads after it was asked for, though another one is under way', async () => {
+    const one = history();
+    await one.look();
+    let reads = 0;
+    faulty.afterGet = async () => {
+      if (++reads === 1) await remove();
+    };
+    await Promise.all([one.look(), one.look()]);
+    expect([reads > 1, told]).toEqual([true, ['a another']]);
+  });
+
+  test('takes one that is damaged for the same, and writes it anew', async () => {
+    const one = history();
+    await one.look();
+    const id = (await content())['id'];
+    await memory.set(HISTORY_ID, { id: 'torn', checksum: 'wrong' }, (await stored())?.version as number);
+    await one.look();
+    expect([told, (await content())['id']]).toEqual([[], id]);
+  });
+
+  test.each([
+    ['of a newer release', { format: 2, checksum: 'x' }],
+    ['that its store cannot read', { unreadable: 'no key' }],
+  ])('takes one %s for the same, and leaves it alone', async (_, data) => {
+    const one = history();
+    await one.look();
+    await memory.set(HISTORY_ID, data, (await stored())?.version as number);
+    await one.look();
+    expect([told, (await stored())?.data]).toEqual([[], data]);
+  });
+
+  test('keeps the fields that it does not know', async () => {
+    await memory.set(HISTORY_ID, seal(HISTORY_ID, { id: 'x', later: 1 }), 0);
+    const one = history();
+    await one.look();
+    one.noteRegistered(['app/wx1']);
+    await clock.advance(0);
+    expect(await content()).toMatchObject({ id: 'x', later: 1 });
+  });
+});
+
+describe('changes', () => {
+  test('are written once a second at most, and at once when it stops', async () => {
+    const one = history();
+    await one.look();
+    const writes = (): number => faulty.calls.filter((call) => call === 'set').length - 1;
+    const seen: number[] = [];
+    for (let count = 0; count < 100; count += 1) one.noteRegistered([`app/wx${count}`]);
+    await clock.advance(0);
+    seen.push(writes());
+    for (let count = 0; count < 100; count += 1) one.noteRegistered([`app/wx${count}`]);
+    await clock.advance(998);
+    seen.push(writes());
+    await clock.advance(2);
+    seen.push(writes());
+    one.noteRegistered(['app/wx1']);
+    await clock.advance(0);
+    await one.stop();
+    seen.push(writes());
+    expect(seen).toEqual([1, 1, 2, 3]);
+  });
+
+  test.each([
+    { afterMs: DAY_MS - 1, isNoted: true },
+    { afterMs: DAY_MS, isNoted: false },
+    { afterMs: DAY_MS + 1, isNoted: false },
+  ])('of $afterMs ms after it began: an unregistration is noted: $isNoted', async ({ afterMs, isNoted }) => {
+    const one = history();
+    await one.look();
+    await clock.advance(afterMs);
+    await one.noteUnregistered('app/wx1');
+    expect(['app/wx1', 'task/wx1/a', 'app/wx2'].map((id) => one.hasUnregistered(id))).toEqual([
+      isNoted,
+      isNoted,
+      false,
+    ]);
+  });
+});
