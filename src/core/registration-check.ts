@@ -3,7 +3,7 @@ import type { Absence, SupervisedStore } from './supervised-store.js';
 import { appDocumentId, documentId, type TokenKey } from './token-key.js';
 
 /**
- * Returns whether the app is still registered, and the task where there was one. Whoever unregisters deletes the key's
+ * Returns whether the app is still registered, and the task where there was one. An unregistration deletes the key's
  * document; a refresh that was under way must not bring it back. A store that does not answer, and one that has lost what it
  * held, have not said that it is gone.
  */

@@ -97,7 +97,7 @@ describe('a registration of up to 1,000 tasks', () => {
     expect(await ids('app', 'task')).toEqual([]);
   });
 
-  test('takes back only what nobody has changed since', async () => {
+  test('takes back only what has not been changed since', async () => {
     const process = new RegistrarProcess(memory, clock);
     process.store.before = async (method, id) => {
       if (method !== 'set' || id !== APP) return;

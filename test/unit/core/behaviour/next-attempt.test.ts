@@ -188,7 +188,7 @@ describe('a key that lacks something', () => {
     return { tokens, failures };
   }
 
-  test('is looked at again when its dependency is asked for again, and asks nobody meanwhile', async () => {
+  test('is looked at again when its dependency is asked for again, and makes no request meanwhile', async () => {
     await using world = new World();
     world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'no', { errcode: 40_125 });
     const { failures } = await withTicket(world);
@@ -219,7 +219,7 @@ describe('a key that lacks something', () => {
     expect(tokens.peek(APPID, 'ticket')?.value).toBe('ticket of put');
   });
 
-  test('looks for what nobody has given it every ten minutes, and at once when it is registered', async () => {
+  test('looks for what it was not given every ten minutes, and at once when it is registered', async () => {
     await using world = new World();
     const failures: number[] = [];
     const secretive = defineRefresher({

@@ -48,7 +48,7 @@ describe.each(WAYS)('a token that is asked for by %s alone', (_name, way) => {
   test.each<[string, WorldOptions]>([
     ['that tells of changes', {}],
     ['that is looked through each minute', { store: unwatched }],
-  ])('stays, and those that nobody asks for make room, on a store %s', async (_store, options) => {
+  ])('stays, and those that are not asked for make room, on a store %s', async (_store, options) => {
     const { world, tokens } = await full(options);
     await using _world = world;
     for (let second = 0; second < 300; second += 5) {

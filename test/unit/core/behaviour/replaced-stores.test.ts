@@ -369,7 +369,7 @@ describe('an older backup', () => {
   });
 });
 
-/** Puts back an earlier state, versions included, behind the back of whoever uses the store. */
+/** Puts back an earlier state, versions included. */
 async function restore(world: World, backup: readonly StoredDocument[]): Promise<void> {
   await wipe(world);
   const versions = new Map<string, number>();
