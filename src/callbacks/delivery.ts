@@ -15,7 +15,7 @@ import { tokenEvent } from '../core/events.js';
 import { failureFacts } from '../core/failure-facts.js';
 import { type KeyDocument, nextDueAt, readKeyDocument, type StoredGrant } from '../core/key-document.js';
 import { dueOf } from '../core/refresh-policy.js';
-import { isStillRegistered } from '../core/registration-check.js';
+import { checkRegistration } from '../core/registration-check.js';
 import { secretHash } from '../core/secret-hash.js';
 import type { Due, Lease } from '../core/store.js';
 import { LEASE_MS } from '../core/time-limits.js';
@@ -212,7 +212,8 @@ export class Delivery {
     const content = seal(this.#id, deliveryContent(document));
     const version = await store.set(this.#id, content, document.version, { lease, due });
     if (version === undefined) await store.release(lease);
-    else if (!(await isStillRegistered(store, this.#key, true))) await store.delete(this.#id, version);
+    else if ((await checkRegistration(store, this.#key, { hadTask: true })) === 'gone')
+      await store.delete(this.#id, version);
     return version !== undefined;
   }
 }

@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import { wait } from './clock.js';
-import type { DocumentReader } from './document-reader.js';
 import type { DueTimes } from './due-times.js';
 import type { Failures } from './failures.js';
-import { type KeyDocument, readKeyDocument, reportedGrant } from './key-document.js';
+import { type KeyDocument, reportedGrant } from './key-document.js';
+import type { KeyReader } from './key-reader.js';
 import type { Records } from './records.js';
 import type { RefreshReason } from './refresher.js';
 import type { Registry } from './registry.js';
@@ -17,7 +17,7 @@ import type { TokenSource } from './token-source.js';
 
 export interface ClaimedKeysParts {
   readonly store: SupervisedStore;
-  readonly reader: DocumentReader;
+  readonly keyReader: KeyReader;
   readonly clock: StoreClock;
   readonly registry: Registry;
   readonly records: Records;
@@ -76,14 +76,14 @@ export class ClaimedKeys {
   }
 
   async #take(key: TokenKey, claim: Claim, signal: AbortSignal): Promise<void> {
-    const { store, reader, registry, failures, dueTimes, clock } = this.#parts;
+    const { store, keyReader, registry, failures, dueTimes, clock } = this.#parts;
     const { lease } = claim;
     if (!this.#isHeld(key)) {
       if (await dueTimes.drop(key, lease)) return store.release(lease);
       // Word of its registration has not come.
       await Promise.all([appDocumentId(key.appid), documentId('task', key)].map((id) => registry.reload(id)));
     }
-    const document = await reader.read(lease.document, readKeyDocument);
+    const document = await keyReader.read(key, lease.document);
     failures.learn(key, document);
     const order = this.#isHeld(key) && !this.#isUnwritten(key) ? this.#orderOf(key, document) : undefined;
     const { outcome, unused }: Done =

@@ -3,7 +3,7 @@ import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { contentWithTrying, heldBackUntil, type KeyDocument, nextDueAt, readKeyDocument } from './key-document.js';
 import { dueOf, FUTURE_TOLERANCE_MS } from './refresh-policy.js';
-import { isStillRegistered } from './registration-check.js';
+import { checkRegistration } from './registration-check.js';
 import type { Lease, StoredDocument } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -33,7 +33,7 @@ export class DueTimes {
     const stored = await this.#stored(key);
     const now = this.#clock.now();
     if (stored?.due !== undefined && stored.due.at > now && stored.due.at <= now + FARTHEST_DUE_MS) return false;
-    if (stored === undefined && !(await isStillRegistered(this.#store, key, true))) return false;
+    if (stored === undefined && (await checkRegistration(this.#store, key, { hadTask: true })) === 'gone') return false;
     const found = await this.#reader.read(stored, readKeyDocument);
     const document = isTried ? { ...found, report: undefined } : found;
     return this.#write(key, document, Math.max(at, nextDueAt(document, this.#clock.now())), lease);

@@ -1,4 +1,3 @@
-import { allOf } from './all-of.js';
 import type { CachedRecord } from './cached-record.js';
 import type { CallbackPort } from './callback-port.js';
 import { Closing } from './closing.js';
@@ -10,6 +9,8 @@ import { Failures } from './failures.js';
 import { flightWork } from './flight-work.js';
 import { GrantWriter } from './grant-writer.js';
 import { HeldTasks, hasParamsFunction } from './held-task.js';
+import { KeyReader } from './key-reader.js';
+import { Lifecycle } from './lifecycle.js';
 import { LimitSweep } from './limit-sweep.js';
 import { Meters } from './meters.js';
 import type { ResolvedOptions } from './options.js';
@@ -31,7 +32,6 @@ import { StoreRecovery } from './store-recovery.js';
 import { storedResult } from './stored-result.js';
 import { SupervisedStore } from './supervised-store.js';
 import { taskChanges } from './task-changes.js';
-import { CLOSE_TIMEOUT_MS } from './time-limits.js';
 import { DELIVERY_LANE, type TokenKey } from './token-key.js';
 import { TokenSource } from './token-source.js';
 import { UnwrittenGrants } from './unwritten-grants.js';
@@ -52,7 +52,7 @@ const DOCUMENTS_OF_A_KEY = 2;
 /** What is under way at once must not drop out of memory meanwhile. */
 const MIN_HELD = 1_000;
 
-/** Wires the parts together, starts them and stops them. */
+/** Wires the parts together. */
 export class Engine {
   readonly events: Events;
   readonly clock: StoreClock;
@@ -80,14 +80,8 @@ export class Engine {
   readonly #refreshes: boolean;
   /** The types that this process can refresh. */
   readonly #types: readonly string[];
-  #started: Promise<void> | undefined;
-  /** Resolves when the store has answered for the first time. */
-  #opened: Promise<void> | undefined;
-  #closed: Promise<void> | undefined;
+  readonly #lifecycle: Lifecycle;
   #callbacks: CallbackPort | undefined;
-  /** From then on whoever registers a task schedules it; those before are scheduled when their records are read. */
-  #isRegistryLoaded = false;
-  #isStarted = false;
 
   constructor({ store, options, events, types, refresherOf, upstream, newId }: EngineInput) {
     const { clock, times, pace, maxCachedRecords, timeoutMs } = options;
@@ -119,7 +113,7 @@ export class Engine {
         callbacks: () => this.#callbacks,
         tasksOf: (appid) => tasks.ofApp(appid),
         // Where a fleet shares the schedule, a task that was read for a caller says nothing of when it is due.
-        schedulesNewTasks: () => this.#isRegistryLoaded && !isShared,
+        schedulesNewTasks: () => this.#lifecycle.isRegistryLoaded && !isShared,
       }),
       maxHeld,
       tasks,
@@ -132,6 +126,7 @@ export class Engine {
       clock: this.clock,
       closing: this.closing,
       isShared,
+      newId,
       hurryApp: (appid) => this.#scheduling.hurryApp(appid),
       listener: this.#recovery,
     });
@@ -142,13 +137,24 @@ export class Engine {
     this.#pushed = new PushedTokens({ types, refresherOf, registry: this.registry, cache });
     this.#types = types.filter((type) => !this.#pushed.isPushed(type));
     this.failures = new Failures(this.store, cache, this.clock, events, (key) => this.#pushed.fingerprint(key));
-    this.writer = new GrantWriter(this.store, this.reader, this.records, this.clock);
+    const keyReader = new KeyReader(this.reader, this.registry);
+    this.writer = new GrantWriter(this.store, keyReader, this.records, this.clock);
     this.#unwritten = new UnwrittenGrants(this.writer, this.records, this.clock);
     this.#limits = new LimitSweep(this.store, this.clock);
     this.#upstream = upstream(this.clock);
     this.meters.listen(events);
     const { store: supervised, reader, closing, registry, records, failures, writer } = this;
-    const common = { store: supervised, reader, clock: this.clock, closing, registry, records, failures, writer };
+    const common = {
+      store: supervised,
+      reader,
+      keyReader,
+      clock: this.clock,
+      closing,
+      registry,
+      records,
+      failures,
+      writer,
+    };
     this.#follower = new StoreFollower({
       ...common,
       recovery: this.#recovery,
@@ -164,8 +170,8 @@ export class Engine {
       records,
       follower: this.#follower,
       start: () => this.start(),
-      opened: () => this.#opened,
-      isStarted: () => this.#isStarted,
+      opened: () => this.#lifecycle.opened,
+      isStarted: () => this.#lifecycle.isStarted,
     });
     this.#scheduling = isShared
       ? sharedScheduling({
@@ -209,6 +215,18 @@ export class Engine {
       scheduling: this.#scheduling,
       wakeWhoWaitsFor: (key) => this.#wakeWhoWaitsFor(key),
     });
+    this.#lifecycle = new Lifecycle({
+      ...common,
+      follower: this.#follower,
+      unwritten: this.#unwritten,
+      recovery: this.#recovery,
+      schedule: this.#scheduling.schedule,
+      limits: this.#limits,
+      flights: this.#flights,
+      upstream: this.#upstream,
+      callbacks: () => this.#callbacks,
+      refreshes: options.refreshes,
+    });
   }
 
   get isClosed(): boolean {
@@ -226,7 +244,7 @@ export class Engine {
     if (this.#callbacks !== undefined) throw new TypeError('callbacks are attached to this manager already');
     this.closing.assertOpen();
     this.#callbacks = callbacks;
-    if (this.#isStarted && this.#refreshes) callbacks.start();
+    if (this.#lifecycle.isStarted && this.#refreshes) callbacks.start();
   }
 
   deadline(timeoutMs: number = this.#timeoutMs, signal?: AbortSignal): Deadline {
@@ -235,18 +253,13 @@ export class Engine {
 
   /** Reads what the store remembers and begins to keep it fresh. Every call needs it; a failed start is tried again. */
   start(): Promise<void> {
-    if (this.isClosed) return Promise.reject(this.closing.signal.reason);
-    this.#started ??= this.#start().catch((error: unknown) => {
-      this.#started = undefined;
-      throw error;
-    });
-    return this.#started;
+    return this.#lifecycle.start();
   }
 
   /** Resolves when the store has answered, long before everything is read where that is much. */
   async opened(): Promise<void> {
     this.start().catch(() => {});
-    await this.#opened;
+    await this.#lifecycle.opened;
   }
 
   async register(plan: RegistrationPlan): Promise<void> {
@@ -270,36 +283,7 @@ export class Engine {
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
-  }
-
-  async #start(): Promise<void> {
-    await (this.#opened = this.clock.sync());
-    await this.#follower.start();
-    this.#isRegistryLoaded = true;
-    await this.#follower.loadAll([...this.registry.tasks()].map(({ key }) => key));
-    this.closing.assertOpen();
-    this.clock.start();
-    this.#unwritten.start();
-    this.#isStarted = true;
-    if (!this.#refreshes) return;
-    this.#scheduling.schedule.start();
-    this.#limits.start();
-    this.#callbacks?.start();
-  }
-
-  async #close(): Promise<void> {
-    this.closing.begin();
-    this.records.cache.close();
-    this.#limits.stop();
-    this.#flights.wakeAll();
-    this.clock.stop();
-    const stopping = [this.#scheduling.schedule.stop(), this.#callbacks?.stop(), this.#recovery.stop()];
-    const works = [...stopping, this.closing.settled(), this.#started, this.#flights.settled()];
-    await this.#unwritten.flush(Promise.allSettled(works), this.deadline(CLOSE_TIMEOUT_MS));
-    // The end of the watch comes first, so that the store is closed after it.
-    await allOf([this.#follower.stop(), this.#upstream.close(), this.store.close()]);
+    return this.#lifecycle.close();
   }
 
   /** What has to be known of these keys, and of what they depend on, before they are refreshed. */

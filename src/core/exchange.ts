@@ -2,6 +2,7 @@ import type { Allowances } from './allowance.js';
 import { ask, StaleDependency } from './attempt.js';
 import type { CachedRecord } from './cached-record.js';
 import type { Closing } from './closing.js';
+import { belongsTo, type Enrolment, enrolmentOf, marksOf } from './enrolment.js';
 import { isTokenError, TokenError } from './errors.js';
 import type { FailureBudget } from './failure-budget.js';
 import type { Attempted, Failures } from './failures.js';
@@ -24,7 +25,7 @@ import { DocumentChanged, isInterruption, Spending } from './spending.js';
 import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
-import type { TokenKey } from './token-key.js';
+import { registrationIds, type TokenKey } from './token-key.js';
 import type { TokenRecord } from './token-record.js';
 import type { UnwrittenGrants } from './unwritten-grants.js';
 
@@ -111,12 +112,13 @@ export class Exchange {
     // The needs were gathered before the lease was taken, perhaps for a task that has gone since.
     if (failures.fingerprint(key).input !== progress.fingerprint.input) throw new DocumentChanged();
     const task = registry.task(key);
-    const hadTask = task !== undefined;
+    const enrolment = enrolmentOf(app, task);
+    const { hadTask } = enrolment;
     const looksAgainMs = haveToBeAskedFor(task?.params) ? ASK_AGAIN_EVERY_MS : LOOK_AGAIN_EVERY_MS;
     const { urlNotAsked } = needs;
     const spending = new Spending({
       key,
-      document,
+      document: { ...document, enrolment: marksOf(enrolment) },
       hadTask,
       answered,
       urlNotAsked,
@@ -131,7 +133,7 @@ export class Exchange {
     flight.hasAsked = true;
     let answer: Answer;
     try {
-      answer = await this.#ask(flight, progress, needs, credentials, spending, hadTask);
+      answer = await this.#ask(flight, progress, needs, credentials, spending, enrolment);
     } catch (error) {
       if (isInterruption(error)) throw error;
       if (error instanceof StaleDependency && mayReplaceDependencies) {
@@ -140,18 +142,20 @@ export class Exchange {
       }
       const budget = this.#budgetOf(key, credentials);
       const leftMs = document.grant === undefined ? 0 : records.leftOfGrantMs(key, document.grant);
-      const attempted: Attempted = { fingerprint: progress.fingerprint, hadTask, leftMs, budget };
+      const attempted: Attempted = { fingerprint: progress.fingerprint, enrolment, leftMs, budget };
       const failed = error instanceof StaleDependency ? error.error : (error as TokenError);
       const failure = await this.#fail(key, failed, { spending, lease, attempted });
       progress.hasFailed = true;
       throw failure;
     }
     const { grant, received } = answer;
-    const options: WriteOptions = { source: 'upstream', reason, lease, hadTask, received, spent: spending.spent };
+    const options: WriteOptions = { source: 'upstream', reason, lease, enrolment, received, spent: spending.spent };
     try {
       return await writer.write(key, spending.document, grant, options);
     } catch (error) {
-      if (!isTokenError(error) || error.code !== 'STORE_UNAVAILABLE') throw error;
+      if (!isTokenError(error)) throw error;
+      if (error.code === 'NOT_REGISTERED' && (await this.#isEnrolledAnew(key, enrolment))) throw new DocumentChanged();
+      if (error.code !== 'STORE_UNAVAILABLE') throw error;
       void store.release(lease);
       if (received !== undefined) throw unwritten.owe(key, grant, options, error);
       return unwritten.keep(key, spending.document.version, grant, options);
@@ -163,6 +167,13 @@ export class Exchange {
     const { registry, failures } = this.#parts;
     const hasGone = !registry.knows(key.appid) || (hadTask && registry.task(key) === undefined);
     return !hasGone && failures.fingerprint(key).input !== fingerprint.input;
+  }
+
+  /** Returns whether the key was unregistered and registered again: those who wait get what is registered now. */
+  async #isEnrolledAnew(key: TokenKey, enrolment: Enrolment): Promise<boolean> {
+    const { registry } = this.#parts;
+    await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
+    return registry.knows(key.appid) && !belongsTo(enrolment, registry.enrolment(key));
   }
 
   /**
@@ -180,8 +191,9 @@ export class Exchange {
     if (recorded === undefined) throw new DocumentChanged();
     const { failure, isStored } = recorded;
     const { kept: received, spent } = spending;
-    const { hadTask } = attempted;
-    if (!isStored && received !== undefined) unwritten.oweToken(key, { source: 'upstream', hadTask, received, spent });
+    const { enrolment } = attempted;
+    if (!isStored && received !== undefined)
+      unwritten.oweToken(key, { source: 'upstream', enrolment, received, spent });
     return failure;
   }
 
@@ -196,7 +208,7 @@ export class Exchange {
     needs: Needs,
     app: AppCredentials,
     spending: Spending,
-    hadTask: boolean,
+    enrolment: Enrolment,
   ): Promise<Answer> {
     const { key, reason, stale } = flight;
     const { clock, upstream, allowances, unwritten, times, closing } = this.#parts;
@@ -221,7 +233,7 @@ export class Exchange {
         const received = savedToken(readReturnedGrant(late).grant, askedAt());
         const { spent } = spending;
         if (received === undefined || spent === undefined || closing.hasBegun) return;
-        void unwritten.oweLate(key, { source: 'upstream', hadTask, received, spent });
+        void unwritten.oweLate(key, { source: 'upstream', enrolment, received, spent });
       },
     });
     await clock.check();

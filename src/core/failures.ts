@@ -1,5 +1,6 @@
 import { isBackingOff, MAX_WAIT_OF_CALLERS_MS, nextAttemptAt } from './backoff.js';
 import { seal } from './document-codec.js';
+import type { Enrolment } from './enrolment.js';
 import { type TokenError, withFacts } from './errors.js';
 import { type Events, tokenEvent } from './events.js';
 import type { FailureBudget } from './failure-budget.js';
@@ -8,7 +9,7 @@ import { type Fingerprint, isMadeWith } from './fingerprint.js';
 import { contentWithTrying, heldBackUntil, type KeyDocument, nextDueAt, type Trying, withDue } from './key-document.js';
 import type { RecordCache, RememberedFailure } from './record-cache.js';
 import { lifeMs } from './refresh-policy.js';
-import { isStillRegistered } from './registration-check.js';
+import { checkRegistration } from './registration-check.js';
 import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -26,7 +27,7 @@ export interface Attempted {
   /** Taken before the request. */
   readonly fingerprint: Fingerprint;
   /** Whether the key had a task when the grant was asked for. */
-  readonly hadTask: boolean;
+  readonly enrolment: Enrolment;
   /** The milliseconds that are left of the token in force, 0 or less without one. */
   readonly leftMs: number;
   /** Where failed requests of the app are counted. */
@@ -152,7 +153,7 @@ export class Failures {
     const trying = await this.#trying(key, document, error, attempted);
     const { version } = document;
     this.#cache.setFailure(key, { trying, local: error.hostOnly, version });
-    const outcome = error.hostOnly ? 'failed' : await this.#write(key, document, trying, lease, attempted.hadTask);
+    const outcome = error.hostOnly ? 'failed' : await this.#write(key, document, trying, lease, attempted.enrolment);
     if (outcome === 'lost' && error.code === 'REAUTHORIZATION_REQUIRED') {
       this.#cache.clearFailure(key);
       await this.#store.release(lease);
@@ -242,16 +243,16 @@ export class Failures {
     document: KeyDocument,
     trying: Trying,
     lease: Lease,
-    hadTask: boolean,
+    enrolment: Enrolment,
   ): Promise<number | 'lost' | 'failed'> {
     const id = documentId('key', key);
     try {
       const content = seal(id, contentWithTrying(document, trying));
       const failed = { ...document, trying };
-      const options = { ...withDue(key, failed, hadTask, nextDueAt(failed, this.#clock.now())), lease };
+      const options = { ...withDue(key, failed, enrolment.hadTask, nextDueAt(failed, this.#clock.now())), lease };
       const version = await this.#store.set(id, content, document.version, options);
       const isFirst = document.version === 0;
-      if (version !== undefined && isFirst && !(await isStillRegistered(this.#store, key, hadTask))) {
+      if (version !== undefined && isFirst && (await checkRegistration(this.#store, key, enrolment)) === 'gone') {
         await this.#store.delete(id, version);
       }
       return version ?? 'lost';

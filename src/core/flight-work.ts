@@ -1,6 +1,7 @@
 import { Allowances } from './allowance.js';
 import type { CachedRecord } from './cached-record.js';
 import type { Deadline } from './deadline.js';
+import type { DocumentReader } from './document-reader.js';
 import { FailureBudget } from './failure-budget.js';
 import { Following, type FollowingParts } from './following.js';
 import type { ResolvedOptions } from './options.js';
@@ -21,6 +22,7 @@ type MadeHere =
   | 'replaceStale';
 
 export interface FlightWorkParts extends Omit<RefreshParts, MadeHere>, FollowingParts {
+  readonly reader: DocumentReader;
   readonly options: ResolvedOptions;
   /** Flights get the tokens that a refresh needs by flights of their own. */
   readonly source: () => TokenSource;

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { CachedRecord } from './cached-record.js';
 import { seal } from './document-codec.js';
-import type { DocumentReader } from './document-reader.js';
+import { type Enrolment, marksOf } from './enrolment.js';
 import { TokenError } from './errors.js';
 import type { RefreshedEvent } from './events.js';
 import {
@@ -9,13 +9,13 @@ import {
   contentWithTrying,
   type KeyDocument,
   nextDueAt,
-  readKeyDocument,
   type StoredGrant,
   withDue,
 } from './key-document.js';
+import type { KeyReader } from './key-reader.js';
 import type { Adoption, Records } from './records.js';
 import { dueAfterOverlapAt, dueAgainAt, FUTURE_TOLERANCE_MS, isFromTheFuture, repeats } from './refresh-policy.js';
-import { isStillRegistered } from './registration-check.js';
+import { checkRegistration } from './registration-check.js';
 import { afterGrant, continuesFrom, isDead, type ReceivedToken, type Spent, withoutIntent } from './rotation.js';
 import { isNarrower } from './scope.js';
 import type { Due, Lease } from './store.js';
@@ -27,8 +27,8 @@ export interface WriteOptions {
   readonly source: RefreshedEvent['source'];
   readonly reason?: RefreshedEvent['reason'];
   readonly lease?: Lease;
-  /** Whether the key had a task when the grant was asked for. */
-  readonly hadTask: boolean;
+  /** What was registered of the key when the grant was asked for. */
+  readonly enrolment: Enrolment;
   /** The refresh token that came with the grant. */
   readonly received?: ReceivedToken | undefined;
   /** What was sent to get it. */
@@ -44,13 +44,13 @@ const MAX_REMEMBERED = 1_000;
 /** Writes grants with compare-and-set and puts in force whatever the store holds in the end. */
 export class GrantWriter {
   readonly #store: SupervisedStore;
-  readonly #reader: DocumentReader;
+  readonly #reader: KeyReader;
   readonly #records: Records;
   readonly #clock: StoreClock;
   readonly #writing = new Map<string, Promise<void>>();
   readonly #lastVersions = new LRUCache<string, number>({ max: MAX_REMEMBERED });
 
-  constructor(store: SupervisedStore, reader: DocumentReader, records: Records, clock: StoreClock) {
+  constructor(store: SupervisedStore, reader: KeyReader, records: Records, clock: StoreClock) {
     this.#store = store;
     this.#reader = reader;
     this.#records = records;
@@ -80,7 +80,8 @@ export class GrantWriter {
     const id = documentId('key', key);
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const document = await this.read(key);
-      if (!mayFollow(document, options) || !(await isStillRegistered(this.#store, key, options.hadTask))) return;
+      if (!mayFollow(document, options)) return;
+      if ((await checkRegistration(this.#store, key, options.enrolment)) === 'gone') return;
       const rotation = afterGrant(document.rotation, options.received, options.spent);
       // The failure was one of the refresh token before it.
       const trying = rotation?.token === document.rotation?.token ? document.trying : undefined;
@@ -114,7 +115,7 @@ export class GrantWriter {
 
   async read(key: TokenKey): Promise<KeyDocument> {
     const [stored] = await this.#store.get([documentId('key', key)]);
-    return this.#reader.read(stored, readKeyDocument);
+    return this.#reader.read(key, stored);
   }
 
   async #write(key: TokenKey, before: KeyDocument, grant: StoredGrant, given: WriteOptions): Promise<CachedRecord> {
@@ -128,7 +129,8 @@ export class GrantWriter {
       if (current !== undefined && options.source === 'put' && this.#keepsConsent(document, current, grant)) {
         return this.#yieldTo(key, document, current, grant, options);
       }
-      const next = { ...document, rotation: afterGrant(document.rotation, options.received, options.spent) };
+      const enrolment = marksOf(options.enrolment);
+      const next = { ...document, enrolment, rotation: afterGrant(document.rotation, options.received, options.spent) };
       const bringsToken =
         next.rotation?.token !== document.rotation?.token || next.rotation?.expiresAt !== document.rotation?.expiresAt;
       const isOlder = current !== undefined && this.#isNewer(current, grant);
@@ -160,7 +162,10 @@ export class GrantWriter {
       if (isSettled && options.received === undefined) {
         return this.#yieldTo(key, document, document.grant as StoredGrant, grant, options);
       }
-      if (!(await isStillRegistered(this.#store, key, options.hadTask))) throw notRegistered(key);
+      const state = await checkRegistration(this.#store, key, options.enrolment);
+      // What is registered now may count on the refresh token that was spent.
+      if (state === 'anew' && options.spent !== undefined) await this.writeToken(key, options);
+      if (state !== 'same') throw notRegistered(key);
       document = await this.#withLostRotation(key, document);
       const { rotation = this.#records.generation === generation ? undefined : before.rotation } = document;
       document = { ...document, rotation };
@@ -191,7 +196,10 @@ export class GrantWriter {
   async #standBack(key: TokenKey, document: KeyDocument, options: WriteOptions): Promise<CachedRecord> {
     await this.#release(options);
     if (document.grant !== undefined) {
-      return this.#records.adopt(key, document, document.grant, { source: 'store', announceFirst: options.hadTask });
+      return this.#records.adopt(key, document, document.grant, {
+        source: 'store',
+        announceFirst: options.enrolment.hadTask,
+      });
     }
     throw new TokenError('UPSTREAM_REJECTED', `another refresh token of ${key.type} was stored meanwhile`, {
       ...key,
@@ -219,7 +227,7 @@ export class GrantWriter {
     // With the same instant it is our own write, which took effect although the store did not say so in time.
     if (options.source !== 'upstream' || current.obtainedAt === answer.obtainedAt) {
       await this.#release(options);
-      return this.#records.adopt(key, document, current, { source: 'store', announceFirst: options.hadTask });
+      return this.#records.adopt(key, document, current, { source: 'store', announceFirst: options.enrolment.hadTask });
     }
     const grant = {
       ...current,
@@ -241,7 +249,7 @@ export class GrantWriter {
     const grant = overlapped ? { ...winner, dueAt: dueSoonAt } : winner;
     if (overlapped) return this.#moveDue(key, { ...document, grant }, grant, options);
     await this.#release(options);
-    return this.#records.adopt(key, document, winner, { source: 'store', announceFirst: options.hadTask });
+    return this.#records.adopt(key, document, winner, { source: 'store', announceFirst: options.enrolment.hadTask });
   }
 
   /** Stores that the grant in force is due at another time, and puts in force whatever is stored then. */
@@ -259,12 +267,12 @@ export class GrantWriter {
       document.version,
       setOptions(key, document, grant.dueAt, options),
     );
-    const adoption: Adoption = { source: 'store', announceFirst: options.hadTask };
+    const adoption: Adoption = { source: 'store', announceFirst: options.enrolment.hadTask };
     if (version !== undefined) return this.#records.adopt(key, { ...document, version }, grant, adoption);
     await this.#release(options);
     const stored = await this.read(key);
     if (stored.grant !== undefined) return this.#records.adopt(key, stored, stored.grant, adoption);
-    if (!(await isStillRegistered(this.#store, key, options.hadTask))) throw notRegistered(key);
+    if ((await checkRegistration(this.#store, key, options.enrolment)) !== 'same') throw notRegistered(key);
     return this.#write(key, stored, grant, withoutLease(options));
   }
 
@@ -280,10 +288,12 @@ export class GrantWriter {
     options: WriteOptions,
     isFirst: boolean,
   ): Promise<CachedRecord> {
-    if (!(await isStillRegistered(this.#store, key, options.hadTask))) {
-      // Where a document was replaced, whoever unregisters deletes this one; whoever takes back a registration that
-      // failed half-way does not, and its refresh token is the only good one.
-      if (isFirst || options.spent === undefined) await this.#store.delete(documentId('key', key), version);
+    const state = await checkRegistration(this.#store, key, options.enrolment);
+    if (state !== 'same') {
+      // A document that was replaced is deleted by the unregistration itself. One that a registration has taken back, or that
+      // a new one counts on, is not, and its refresh token is the only good one.
+      const mayBeWanted = options.spent !== undefined && (!isFirst || state === 'anew');
+      if (!mayBeWanted) await this.#store.delete(documentId('key', key), version);
       this.#records.cache.delete(key);
       throw notRegistered(key);
     }
@@ -306,7 +316,7 @@ function setOptions(
   options: WriteOptions,
 ): { due?: Due; lease?: Lease } {
   return {
-    ...withDue(key, document, options.hadTask, at),
+    ...withDue(key, document, options.enrolment.hadTask, at),
     ...(options.lease === undefined ? {} : { lease: options.lease }),
   };
 }

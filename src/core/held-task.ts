@@ -14,6 +14,7 @@ export interface RegisteredTask {
   readonly notify: string | undefined;
   /** Its params come from a function that this process does not have. */
   readonly functionMissing: boolean;
+  readonly enrolment?: string | undefined;
   readonly version: number;
 }
 
@@ -28,22 +29,25 @@ export class HeldTask implements RegisteredTask, RecordHolder, Queued {
   params: TaskParams | undefined;
   notify: string | undefined;
   functionMissing: boolean;
+  enrolment: string | undefined;
   version: number;
   record: CachedRecord | undefined = undefined;
   place: number = NOT_QUEUED;
 
-  constructor(key: TokenKey, { params, notify, functionMissing, version }: RegisteredTask) {
+  constructor(key: TokenKey, { params, notify, functionMissing, enrolment, version }: RegisteredTask) {
     this.key = key;
     this.params = params;
     this.notify = notify;
     this.functionMissing = functionMissing;
+    this.enrolment = enrolment;
     this.version = version;
   }
 
-  become({ params, notify, functionMissing, version }: RegisteredTask): void {
+  become({ params, notify, functionMissing, enrolment, version }: RegisteredTask): void {
     this.params = params;
     this.notify = notify;
     this.functionMissing = functionMissing;
+    this.enrolment = enrolment;
     this.version = version;
   }
 }

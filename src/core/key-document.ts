@@ -1,5 +1,6 @@
 import { LONGEST_RETRY_MS } from './backoff.js';
 import { unseal } from './document-codec.js';
+import { type EnrolmentMarks, marksFrom } from './enrolment.js';
 import type { FailureFacts } from './failure-facts.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { isJsonObject } from './json.js';
@@ -54,7 +55,9 @@ export interface KeyDocument {
   readonly grant?: StoredGrant;
   readonly trying?: Trying | undefined;
   readonly rotation?: Rotation | undefined;
-  /** Somebody who may not refresh it himself has seen the value of the grant rejected. */
+  /** What the record belongs to. Absent where an earlier release wrote it. */
+  readonly enrolment?: EnrolmentMarks | undefined;
+  /** A process that may not refresh it has seen the value of the grant rejected. */
   readonly report?: StaleReport | undefined;
   /** It stands in the schedule: whoever writes it without knowing of a task must not take it out. */
   readonly isScheduled?: boolean;
@@ -69,11 +72,14 @@ export const NO_KEY_DOCUMENT: KeyDocument = { version: 0, recordVersion: 0, unkn
  */
 export function readKeyDocument(document: StoredDocument | undefined): KeyDocument {
   if (document === undefined) return NO_KEY_DOCUMENT;
-  const { grant, trying, rotation, recordVersion, report, ...unknown } = unseal(document);
+  const content = unseal(document);
+  const { grant, trying, rotation, recordVersion, report, enrolment: _enrolment, ...unknown } = content;
+  const enrolment = marksFrom(content);
   return {
     version: document.version,
     recordVersion: typeof recordVersion === 'number' ? recordVersion : document.version,
     unknown,
+    ...(enrolment === undefined ? {} : { enrolment }),
     ...(document.due === undefined ? {} : { isScheduled: true }),
     ...(isJsonObject(grant) ? { grant: grant as unknown as StoredGrant } : {}),
     ...(isJsonObject(trying) ? { trying: trying as unknown as Trying } : {}),
@@ -98,8 +104,12 @@ export function contentWithTrying(before: KeyDocument, trying: Trying | undefine
   };
 }
 
-function contentBesideGrant({ rotation, unknown }: KeyDocument): JsonObject {
-  return rotation === undefined ? unknown : { ...unknown, rotation: { ...rotation } as unknown as JsonObject };
+function contentBesideGrant({ rotation, enrolment, unknown }: KeyDocument): JsonObject {
+  return {
+    ...unknown,
+    ...(enrolment === undefined ? {} : { enrolment: { ...enrolment } }),
+    ...(rotation === undefined ? {} : { rotation: { ...rotation } as unknown as JsonObject }),
+  };
 }
 
 /** The grant whose value has been reported stale, if that is still in force. */

@@ -1,3 +1,4 @@
+import { isSameMark } from './enrolment.js';
 import { registrationIds, type TokenKey } from './token-key.js';
 
 /** The version of what is held although the store that showed it has been replaced; no store gives it. */
@@ -26,4 +27,17 @@ export async function remainsLeftOver(held: Pick<Held, 'versionOf' | 'reload'>, 
   const leftOver = registrationIds(key).filter((id) => isLeftOver(held, id));
   await Promise.all(leftOver.map((id) => held.reload(id)));
   return leftOver.some((id) => isLeftOver(held, id));
+}
+
+interface Enrolled {
+  readonly version: number;
+  readonly enrolment?: string | undefined;
+}
+
+/**
+ * Returns whether what was held has been unregistered and registered again. Another store gives it another mark as well, and
+ * what is left over stays good there.
+ */
+export function isEnrolledAnew(held: Enrolled | undefined, found: Enrolled): boolean {
+  return held !== undefined && held.version !== OF_ANOTHER_STORE && !isSameMark(held.enrolment, found.enrolment);
 }

@@ -1,5 +1,5 @@
 import type { JsonObject } from './json.js';
-import { appDocumentId } from './token-key.js';
+import { appDocumentId, appidOf } from './token-key.js';
 
 /** What was last known of the document of an app or a task. */
 export interface OwnRegistration {
@@ -47,8 +47,4 @@ export class OwnRegistrations {
     documents?.delete(id);
     if (id === appDocumentId(appid) || documents?.size === 0) this.#apps.delete(appid);
   }
-}
-
-function appidOf(id: string): string {
-  return id.split('/')[1] as string;
 }

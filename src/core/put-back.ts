@@ -1,3 +1,4 @@
+import { batches } from './batches.js';
 import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { NO_KEY_DOCUMENT } from './key-document.js';
@@ -11,7 +12,15 @@ import type { StoreClock } from './store-clock.js';
 import type { StoreFollower } from './store-follower.js';
 import type { Replacement, StoreHistory } from './store-history.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { appDocumentId, DELIVERY_LANE, documentId, parseKey, registrationIds, type TokenKey } from './token-key.js';
+import {
+  appDocumentId,
+  appidOf,
+  DELIVERY_LANE,
+  documentId,
+  parseKey,
+  registrationIds,
+  type TokenKey,
+} from './token-key.js';
 
 export interface PutBackParts {
   readonly store: SupervisedStore;
@@ -26,9 +35,6 @@ export interface PutBackParts {
   /** Whether what is due stands in the store alone. */
   readonly isShared: boolean;
 }
-
-/** The number of documents that are put back under one lease: it outlasts them on a slow store. */
-const BATCH = 100;
 
 /** Puts back into a store that was replaced what this process has registered itself, where the store lacks it. */
 export class PutBack {
@@ -65,7 +71,7 @@ export class PutBack {
 
   async #document(id: string, stored: StoredDocument | undefined, replacement: Replacement): Promise<void> {
     const { store, own, history, registry, reader } = this.#parts;
-    const known = own.of(id.split('/')[1] as string).get(id);
+    const known = own.of(appidOf(id)).get(id);
     if (known === undefined) return;
     const isOlder = replacement === 'backup' && !history.hasRegistered(id) && (stored?.version ?? 0) < known.version;
     let document = stored;
@@ -110,8 +116,4 @@ export class PutBack {
     await follower.restore(held, NO_KEY_DOCUMENT);
     return records.cache.get(key) !== held;
   }
-}
-
-function* batches(ids: readonly string[]): Iterable<readonly string[]> {
-  for (let start = 0; start < ids.length; start += BATCH) yield ids.slice(start, start + BATCH);
 }

@@ -47,9 +47,9 @@ export class PutGrants {
     const received = receivedToken(given, stored);
     const document = await writer.read(key);
     closing.assertOpen();
-    const hadTask = registry.task(key) !== undefined;
+    const enrolment = registry.enrolment(key);
     const beforeRetry = (): void => closing.assertOpen();
-    const held = await writer.write(key, document, stored, { source: 'put', hadTask, received, beforeRetry });
+    const held = await writer.write(key, document, stored, { source: 'put', enrolment, received, beforeRetry });
     source.retrySoon(key);
     wakeWhoWaitsFor(key);
     for (const waiting of pushed.keysThatNeed(key)) scheduling.hurry(waiting);

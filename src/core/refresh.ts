@@ -3,13 +3,13 @@ import { MAX_WAIT_OF_CALLERS_MS } from './backoff.js';
 import type { CachedRecord } from './cached-record.js';
 import type { CallbackPort } from './callback-port.js';
 import { Company } from './company.js';
-import type { DocumentReader } from './document-reader.js';
 import { isTokenError, TokenError } from './errors.js';
 import { Exchange, type ExchangeParts, type Progress } from './exchange.js';
 import { pauseFlight } from './flight-pause.js';
 import { isAnswerTo } from './force.js';
 import type { RegisteredTask } from './held-task.js';
-import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
+import { type KeyDocument, NO_KEY_DOCUMENT } from './key-document.js';
+import type { KeyReader } from './key-reader.js';
 import { remainsLeftOver } from './left-overs.js';
 import type { Meters } from './meters.js';
 import { areOutdated, assertDependencies, gatherNeeds, NeedMissing, type Needs } from './needs.js';
@@ -29,7 +29,7 @@ import { hasNoRefresher, isChangedAllTheTime, isOfAnotherStore, isOnlyPushed } f
 export interface RefreshParts extends ExchangeParts {
   /** Whoever takes a lease waits here, so that announcements and answers do not wait long behind them. */
   readonly leasing: Slots;
-  readonly reader: DocumentReader;
+  readonly keyReader: KeyReader;
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly callbacks: () => CallbackPort | undefined;
   readonly meters: Meters;
@@ -171,9 +171,9 @@ export class Refresh {
     needs: Needs,
     progress: Progress,
   ): Promise<CachedRecord> {
-    const { store, reader, follower } = this.#parts;
+    const { store, keyReader, follower } = this.#parts;
     try {
-      const document = await reader.read(lease.document, readKeyDocument);
+      const document = await keyReader.read(flight.key, lease.document);
       if (await follower.restoreNewer(flight.key, document)) throw new DocumentChanged();
       const settled =
         this.#settledBy(document, flight, knownVersion) ?? (await this.#reports.take(flight, document, progress));

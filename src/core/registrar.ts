@@ -3,6 +3,7 @@ import type { Clock } from './clock.js';
 import type { Closing } from './closing.js';
 import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
+import { markFrom, newMark } from './enrolment.js';
 import type { JsonObject } from './json.js';
 import type { RegistrationPlan, TaskPlan } from './registration.js';
 import {
@@ -41,6 +42,8 @@ export interface RegistrarParts {
   readonly isShared: boolean;
   /** The registration of an app was changed: what failed with the one before may work now. */
   readonly hurryApp: (appid: string) => void;
+  /** Returns an id that nothing else has. */
+  readonly newId: () => string;
   readonly listener: RegistrarListener;
 }
 
@@ -106,12 +109,14 @@ export class Registrar {
   readonly #isShared: boolean;
   readonly #hurryApp: (appid: string) => void;
   readonly #listener: RegistrarListener;
+  readonly #newId: () => string;
   readonly #writer: RegistrationWriter;
   readonly #leases: RegistrationLeases;
   readonly #removal: RegistrationRemoval;
   readonly #turns = new Turns();
 
-  constructor({ store, reader, registry, clock, closing, isShared, hurryApp, listener }: RegistrarParts) {
+  constructor({ store, reader, registry, clock, closing, isShared, hurryApp, listener, newId }: RegistrarParts) {
+    this.#newId = newId;
     this.#store = store;
     this.#listener = listener;
     this.#reader = reader;
@@ -297,7 +302,7 @@ export class Registrar {
       id,
       decide: async (stored): Promise<Decision> => {
         const before = await opened(this.#reader, stored, unseal);
-        const content = contentFrom(before?.content ?? {});
+        const content = contentFrom(before?.content ?? { enrolment: newMark(this.#newId) });
         const differs = before === undefined || isForced || canonicalJson(content) !== canonicalJson(before.content);
         return { before: before?.found, data: seal(id, content), due: before?.found.due, differs };
       },
@@ -321,8 +326,8 @@ export class Registrar {
     this.#registry.setApp(appFrom(plan.appid, app.data, app.version));
     this.#registry.setTasks(
       [...tasks].map(([id, { key, params, notify }]) => {
-        const { version } = byId.get(id) as Settled;
-        return { key, params, notify, functionMissing: false, version };
+        const { data, version } = byId.get(id) as Settled;
+        return { key, params, notify, functionMissing: false, enrolment: markFrom(data), version };
       }),
     );
     return app.version;

@@ -1,29 +1,48 @@
+import { belongsTo, type Enrolment, markFrom } from './enrolment.js';
 import { isTokenError } from './errors.js';
 import type { Absence, SupervisedStore } from './supervised-store.js';
 import { appDocumentId, documentId, type TokenKey } from './token-key.js';
 
+/** What has become of a registration: it is the `same`, it is `gone`, or it was made `anew` after it had gone. */
+export type RegistrationState = 'same' | 'anew' | 'gone';
+
 /**
- * Returns whether the app is still registered, and the task where there was one. An unregistration deletes the key's
- * document; a refresh that was under way must not bring it back. A store that does not answer, and one that has lost what it
- * held, have not said that it is gone.
+ * Returns what has become of the app, and of the task where there was one. An unregistration deletes the key's document; a
+ * refresh that was under way must not bring it back. A store that does not answer, and one that has lost what it held, have
+ * not said that it is gone.
  */
-export async function isStillRegistered(store: SupervisedStore, key: TokenKey, hadTask: boolean): Promise<boolean> {
-  const ids = [appDocumentId(key.appid), ...(hadTask ? [documentId('task', key)] : [])];
+export async function checkRegistration(
+  store: SupervisedStore,
+  key: TokenKey,
+  enrolment: Enrolment,
+): Promise<RegistrationState> {
+  const ids = [appDocumentId(key.appid), ...(enrolment.hadTask ? [documentId('task', key)] : [])];
   try {
-    let absences = await absencesOf(store, ids);
+    let found = await look(store, ids);
     // What was missing may have been put back while that was judged.
-    if (absences.some((absence) => absence !== 'lost')) absences = await absencesOf(store, ids);
-    return !absences.includes('deleted');
+    if (found.absences.some((absence) => absence !== 'lost')) found = await look(store, ids);
+    if (found.absences.includes('deleted')) return 'gone';
+    const [app, task] = found.marks;
+    return belongsTo({ app, task }, enrolment) ? 'same' : 'anew';
   } catch (error) {
-    if (isTokenError(error)) return true;
+    if (isTokenError(error)) return 'same';
     throw error;
   }
 }
 
-async function absencesOf(store: SupervisedStore, ids: readonly string[]): Promise<Absence[]> {
+interface Found {
+  readonly absences: readonly Absence[];
+  /** Of each document; `undefined` where there is none. */
+  readonly marks: readonly (string | undefined)[];
+}
+
+async function look(store: SupervisedStore, ids: readonly string[]): Promise<Found> {
   const documents = await store.get(ids);
   const missing = ids.filter((_, index) => documents[index] === undefined);
   const absences: Absence[] = [];
   for (const id of missing) absences.push(await store.judgeAbsence(id));
-  return absences;
+  return {
+    absences,
+    marks: documents.map((document) => (document === undefined ? undefined : markFrom(document.data))),
+  };
 }

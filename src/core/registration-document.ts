@@ -1,3 +1,4 @@
+import { markFrom } from './enrolment.js';
 import type { RegisteredTask } from './held-task.js';
 import type { JsonObject } from './json.js';
 import { isJsonObject } from './json.js';
@@ -9,6 +10,7 @@ export interface RegisteredApp {
   readonly appid: string;
   readonly secret: string | undefined;
   readonly accessToken: AccessTokenMode | undefined;
+  readonly enrolment?: string | undefined;
   readonly version: number;
 }
 
@@ -19,6 +21,7 @@ export function appFrom(appid: string, content: JsonObject, version: number): Re
     appid,
     secret: typeof secret === 'string' ? secret : undefined,
     accessToken: accessToken === 'stable' || accessToken === 'plain' ? accessToken : undefined,
+    enrolment: markFrom(content),
     version,
   };
 }
@@ -36,11 +39,12 @@ export function taskFrom(
   before: RegisteredTask | undefined,
 ): RegisteredTask {
   const notify = typeof content['notify'] === 'string' ? content['notify'] : undefined;
+  const enrolment = markFrom(content);
   if (content['paramsFunction'] === true) {
     const known = typeof before?.params === 'function' ? before.params : undefined;
-    return { key, params: known, notify, functionMissing: known === undefined, version };
+    return { key, params: known, notify, functionMissing: known === undefined, enrolment, version };
   }
   const { params } = content;
   const isKnown = isJsonObject(params) || typeof params === 'string';
-  return { key, params: isKnown ? params : undefined, notify, functionMissing: false, version };
+  return { key, params: isKnown ? params : undefined, notify, functionMissing: false, enrolment, version };
 }

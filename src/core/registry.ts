@@ -1,11 +1,13 @@
 import { LRUCache } from 'lru-cache';
+import { batches } from './batches.js';
 import type { Closing } from './closing.js';
 import { unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
+import { type Enrolment, enrolmentOf } from './enrolment.js';
 import { isTokenError, type TokenError } from './errors.js';
 import { type HeldTask, HeldTasks, hasParamsFunction, type RegisteredTask } from './held-task.js';
 import type { JsonObject } from './json.js';
-import { OF_ANOTHER_STORE } from './left-overs.js';
+import { isEnrolledAnew, OF_ANOTHER_STORE } from './left-overs.js';
 import { OpenReads } from './open-reads.js';
 import { OwnRegistrations } from './own-registrations.js';
 import { ReadsInTurn } from './reads-in-turn.js';
@@ -13,12 +15,10 @@ import { appFrom, type RegisteredApp, taskFrom } from './registration-document.j
 import type { RegistryListener } from './registry-listener.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { appDocumentId, documentId, parseKey, registrationIds, type TokenKey } from './token-key.js';
+import { appDocumentId, appidOf, documentId, parseKey, registrationIds, type TokenKey } from './token-key.js';
 
 type ReadDocuments = (ids: readonly string[]) => Promise<(StoredDocument | undefined)[]>;
 
-/** So many documents are read in one round trip. */
-const BATCH = 100;
 const MAX_DELETED = 1_000;
 
 /**
@@ -121,6 +121,11 @@ export class Registry {
     return `${this.#apps.get(key.appid)?.version ?? 0}:${this.task(key)?.version ?? 0}`;
   }
 
+  /** Returns what is registered of a key. */
+  enrolment(key: TokenKey): Enrolment {
+    return enrolmentOf(this.#apps.get(key.appid), this.#tasks.of(key));
+  }
+
   /** Whether it is known what the store has under this id, so that word of a change concerns us. */
   concerns(id: string): boolean {
     return this.holdsAll || this.#reads.of(id) !== undefined || this.#isKnown(id) || this.#own.has(id);
@@ -142,8 +147,7 @@ export class Registry {
    * task is held, it may have been registered elsewhere without having been heard of yet.
    */
   async readBeside(id: string, key: TokenKey): Promise<StoredDocument | undefined> {
-    const taskId = documentId('task', key);
-    const doubted = new Set(this.task(key) === undefined ? [taskId] : []);
+    const doubted = new Set(this.task(key) === undefined ? [documentId('task', key)] : []);
     let found: StoredDocument | undefined;
     await this.#look(new Set(registrationIds(key)), doubted, async (missing) => {
       const documents = await this.#store.get([...missing, id]);
@@ -211,6 +215,7 @@ export class Registry {
     this.#known?.set(appDocumentId(app.appid), true);
     if (before?.version === app.version) return;
     this.#openReads.noteVersion(appDocumentId(app.appid), app.version);
+    if (isEnrolledAnew(before, app)) this.#listener.appForgotten(app.appid);
     this.#listener.registrationChanged(app.appid);
   }
 
@@ -227,8 +232,10 @@ export class Registry {
   /** @returns whether a task that was there has changed. */
   #putTask(task: RegisteredTask): boolean {
     const { key, version, functionMissing } = task;
+    const before = this.#tasks.of(key);
+    if (before !== undefined && before.version > version) return false;
+    if (isEnrolledAnew(before, task)) this.removeTask(key);
     const held = this.#tasks.of(key);
-    if (held !== undefined && held.version > version) return false;
     const isAnother = held?.version !== version || held.functionMissing !== functionMissing;
     // What a read shows that began while this version was held already is newer, so only another version is noted.
     if (held?.version !== version) this.#openReads.noteVersion(documentId('task', key), version);
@@ -285,9 +292,8 @@ export class Registry {
 
   async #readAgain(closing: Closing | undefined): Promise<void> {
     const ids = [...new Set([...this.heldIds(), ...(this.#known?.keys() ?? [])])];
-    for (let start = 0; start < ids.length; start += BATCH) {
+    for (const batch of batches(ids)) {
       closing?.assertOpen();
-      const batch = ids.slice(start, start + BATCH);
       await Promise.all(batch.flatMap((id) => this.#reads.of(id)?.catch(noop) ?? []));
       await this.#read(batch);
     }
@@ -385,10 +391,6 @@ export class Registry {
     if (key === undefined) this.setApp(appFrom(appid, content, document.version));
     else this.setTask(taskFrom(key, content, document.version, this.task(key)));
   }
-}
-
-function appidOf(id: string): string {
-  return id.split('/')[1] as string;
 }
 
 function noop(): void {}

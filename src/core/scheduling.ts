@@ -1,6 +1,7 @@
 import type { CachedRecord } from './cached-record.js';
 import { ClaimDesk, type ClaimDeskParts } from './claim-desk.js';
 import type { Clock } from './clock.js';
+import type { DocumentReader } from './document-reader.js';
 import { DueTimes } from './due-times.js';
 import { FunctionTasks } from './function-tasks.js';
 import { type HeldTask, hasParamsFunction } from './held-task.js';
@@ -46,6 +47,7 @@ export function ownScheduling(clock: Clock, limits: PaceLimits, onDue: (task: He
 }
 
 export interface SharedSchedulingParts extends Omit<ClaimDeskParts, 'dueTimes' | 'pace'> {
+  readonly reader: DocumentReader;
   readonly limits: PaceLimits;
   /** What this process can serve now. */
   readonly lanes: () => readonly string[];

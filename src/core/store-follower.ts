@@ -1,19 +1,20 @@
+import { batches } from './batches.js';
 import type { CachedRecord } from './cached-record.js';
 import type { Clock, ClockTimer } from './clock.js';
 import type { Closing } from './closing.js';
 import { seal } from './document-codec.js';
-import type { DocumentReader } from './document-reader.js';
+import { marksOf } from './enrolment.js';
 import type { Failures } from './failures.js';
 import type { GrantWriter } from './grant-writer.js';
 import {
   contentWithGrant,
   contentWithTrying,
   type KeyDocument,
-  readKeyDocument,
   reportedGrant,
   type StoredGrant,
   withDue,
 } from './key-document.js';
+import type { KeyReader } from './key-reader.js';
 import { isLeftOver, remainsLeftOver } from './left-overs.js';
 import type { RememberedFailure } from './record-cache.js';
 import type { Records } from './records.js';
@@ -21,7 +22,7 @@ import type { Registry } from './registry.js';
 import { newestRotation } from './rotation.js';
 import { HISTORY_ID, type StoreHistory } from './store-history.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { appDocumentId, documentId, keyId, parseKey, type TokenKey } from './token-key.js';
+import { appDocumentId, appidOf, documentId, keyId, parseKey, type TokenKey } from './token-key.js';
 
 /** What goes on with a store that has been replaced. */
 export interface Recovery {
@@ -32,13 +33,12 @@ export interface Recovery {
   showed(appid: string): Promise<void>;
 }
 
-const BATCH = 100;
 const LOOK_EVERY_MS = 60_000;
 const RETRY_MS = 5_000;
 
 export interface FollowerParts {
   readonly store: SupervisedStore;
-  readonly reader: DocumentReader;
+  readonly keyReader: KeyReader;
   readonly registry: Registry;
   readonly records: Records;
   readonly failures: Failures;
@@ -100,14 +100,13 @@ export class StoreFollower {
   /** Reads the records of all these keys, a hundred in one round trip. */
   async loadAll(keys: readonly TokenKey[]): Promise<void> {
     const { store } = this.#parts;
-    for (let start = 0; start < keys.length; start += BATCH) {
+    for (const batch of batches(keys)) {
       this.#parts.closing.assertOpen();
-      const batch = keys.slice(start, start + BATCH);
       const before = batch.map((key) => this.#known(key));
       const documents = await store.get(batch.map((key) => documentId('key', key)));
       for (const [index, key] of batch.entries()) {
         try {
-          const document = await this.#parts.reader.read(documents[index], readKeyDocument);
+          const document = await this.#parts.keyReader.read(key, documents[index]);
           await this.#adoptRead(key, before[index] ?? {}, document);
         } catch {
           // A document that cannot be read concerns its own key: whoever asks for that is told.
@@ -125,10 +124,10 @@ export class StoreFollower {
   /** The same, and in one round trip with it what is registered for the key as far as that is not held. */
   readWithRegistration(key: TokenKey): Promise<CachedRecord | undefined> {
     return this.#readOnce(key, async () => {
-      const { registry, reader } = this.#parts;
+      const { registry, keyReader } = this.#parts;
       const stored = await registry.readBeside(documentId('key', key), key);
       // What is left of an app that has gone must leave nothing in memory.
-      return registry.knows(key.appid) ? reader.read(stored, readKeyDocument) : undefined;
+      return registry.knows(key.appid) ? keyReader.read(key, stored) : undefined;
     });
   }
 
@@ -256,8 +255,10 @@ export class StoreFollower {
     if (records.isDisplaced(held)) return this.#reinstate(held, document);
     const grant = grantOf(held);
     const id = documentId('key', key);
-    const content = seal(id, contentWithGrant({ ...document, rotation }, grant));
-    const due = withDue(key, document, registry.task(key) !== undefined, grant.dueAt);
+    const enrolment = registry.enrolment(key);
+    const next: KeyDocument = { ...document, enrolment: marksOf(enrolment), rotation };
+    const content = seal(id, contentWithGrant(next, grant));
+    const due = withDue(key, document, enrolment.hadTask, grant.dueAt);
     const version = await store.set(id, content, document.version, due);
     if (version !== undefined) records.confirm(held);
   }
@@ -280,11 +281,12 @@ export class StoreFollower {
     const isOurs = isNewer && isOfUse;
     const rotation = newestRotation(document.rotation, held.rotation);
     const grant = isOurs ? grantOf(held) : (stored as StoredGrant);
-    let next: KeyDocument = { ...document, rotation };
+    const enrolment = registry.enrolment(key);
+    let next: KeyDocument = { ...document, enrolment: marksOf(enrolment), rotation };
     if (isOurs || rotation !== document.rotation) {
       const id = documentId('key', key);
       const content = isOurs ? contentWithGrant(next, grant) : contentWithTrying(next, document.trying);
-      const due = withDue(key, document, registry.task(key) !== undefined, grant.dueAt);
+      const due = withDue(key, document, enrolment.hadTask, grant.dueAt);
       const version = await store.set(id, seal(id, content), document.version, due);
       if (version === undefined || records.cache.get(key) !== held) return;
       next = { ...next, version, recordVersion: isOurs ? version : document.recordVersion };
@@ -339,7 +341,7 @@ export class StoreFollower {
     const key = parseKey(id);
     if (id.startsWith('app/') || id.startsWith('task/')) {
       if (registry.concerns(id)) await registry.reload(id);
-      await recovery.showed(id.split('/')[1] as string);
+      await recovery.showed(appidOf(id));
     } else if (key !== undefined && this.#concernsUs(key)) {
       await writer.idle(key);
       if (version !== undefined && version === writer.lastVersion(key)) return;

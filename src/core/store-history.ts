@@ -4,7 +4,7 @@ import { isTokenError } from './errors.js';
 import type { JsonObject } from './json.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { appDocumentId } from './token-key.js';
+import { appDocumentId, appidOf } from './token-key.js';
 
 /** The document that says which history the store has. No release before it lists documents of this kind. */
 export const HISTORY_ID = 'store/~history';
@@ -82,7 +82,7 @@ export class StoreHistory {
   /** Whether this app, or this task or its app, was unregistered since the history began. */
   hasUnregistered(id: string): boolean {
     const unregistered = this.#seen?.unregistered ?? [];
-    return unregistered.includes(id) || unregistered.includes(appDocumentId(id.split('/')[1] as string));
+    return unregistered.includes(id) || unregistered.includes(appDocumentId(appidOf(id)));
   }
 
   /** Whether this app or task was registered since the history began. */

@@ -9,7 +9,7 @@ import type { RegisteredDocument, RegistrarListener } from './registrar.js';
 import type { Recovery, StoreFollower } from './store-follower.js';
 import { type Replacement, StoreHistory } from './store-history.js';
 import type { Absence } from './supervised-store.js';
-import { appDocumentId, parseKey, type TokenKey } from './token-key.js';
+import { appDocumentId, appidOf, parseKey, type TokenKey } from './token-key.js';
 
 /** What a recovery works with. It is wired before it is complete, and looked at when something has to be done. */
 export interface Recoverable extends Omit<PutBackParts, 'own' | 'history' | 'follower' | 'isShared'> {
@@ -101,7 +101,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
       const held = records.cache.get(key);
       return held !== undefined && records.isDisplaced(held) ? 'lost' : 'deleted';
     }
-    const appid = id.split('/')[1] as string;
+    const appid = appidOf(id);
     if (own.has(id) && this.#pending.has(appid)) {
       await this.#putBackApp(appid);
       return 'restored';
@@ -197,7 +197,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
       const held = records.cache.get(key);
       return held !== undefined && records.leftMs(held) > 0;
     }
-    const appid = id.split('/')[1] as string;
+    const appid = appidOf(id);
     for (const cached of records.displaced()) {
       if (cached.key.appid === appid && records.leftMs(cached) > 0) return true;
     }

@@ -67,6 +67,11 @@ export function appDocumentId(appid: string): string {
   return `app/${appid}`;
 }
 
+/** Returns the appid of a document: the second segment of its id. */
+export function appidOf(id: string): string {
+  return id.split('/')[1] as string;
+}
+
 /** Returns the ids of what is registered for a key: of its app, and of its task. */
 export function registrationIds(key: TokenKey): [app: string, task: string] {
   return [appDocumentId(key.appid), documentId('task', key)];

@@ -5,11 +5,9 @@ export class Turns {
   /** Does the work when those of the same name that came before have ended, however they did. */
   take<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
     const turn = (this.#last.get(name) ?? Promise.resolve()).then(work);
-    const settled = turn
-      .then(noop, noop)
-      .then(() => {
-        if (this.#last.get(name) === settled) this.#last.delete(name);
-      });
+    const settled = turn.then(noop, noop).then(() => {
+      if (this.#last.get(name) === settled) this.#last.delete(name);
+    });
     this.#last.set(name, settled);
     return turn;
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type Clock, wait } from '../../src/core/clock.js';
 import { Closing } from '../../src/core/closing.js';
 import { DocumentReader } from '../../src/core/document-reader.js';
@@ -52,6 +53,7 @@ export class RegistrarProcess {
       isShared,
       hurryApp,
       listener: { registered() {}, unregistering: async () => {} },
+      newId: randomUUID,
     });
   }
 

@@ -63,7 +63,7 @@ async function record(
 ): Promise<TokenError> {
   const lease = (await memory.lease(ID, 20_000)) as Lease;
   const leftMs = (document.grant?.expiresAt ?? clock.now()) - clock.now();
-  const attempted = { fingerprint: fingerprintOf(KEY, registry, []), hadTask, leftMs, ...more };
+  const attempted = { fingerprint: fingerprintOf(KEY, registry, []), enrolment: { hadTask }, leftMs, ...more };
   return (await failures.record(KEY, document, lease, error, attempted))?.failure as TokenError;
 }
 

@@ -12,7 +12,7 @@ import { FaultyStore } from '../../support/shared-store.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 const ID = 'key/wx1/access_token';
-const UPSTREAM: WriteOptions = { source: 'upstream', reason: 'due', hadTask: true };
+const UPSTREAM: WriteOptions = { source: 'upstream', reason: 'due', enrolment: { hadTask: true } };
 
 let clock: FakeClock;
 let memory: MemoryStore;
@@ -104,7 +104,7 @@ describe('write', () => {
 
   test('a key without a task has no due, and needs its app alone', async () => {
     await remove('task/wx1/access_token');
-    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { source: 'put', hadTask: false });
+    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { source: 'put', enrolment: { hadTask: false } });
     expect([(await stored())?.due, events]).toEqual([undefined, ['a put undefined']]);
   });
 
@@ -168,7 +168,7 @@ describe('an answer that repeats the token in force', () => {
     const version = (await stored())?.version;
     const cached = await engine.writer.write(KEY, await engine.writer.read(KEY), grant('a'), {
       source: 'put',
-      hadTask: true,
+      enrolment: { hadTask: true },
     });
     expect([cached.version, (await stored())?.version]).toEqual([first.version, version]);
   });

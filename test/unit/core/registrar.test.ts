@@ -15,6 +15,7 @@ import { FaultyStore } from '../../support/shared-store.js';
 
 const APP = 'app/wx1';
 const TASK = 'task/wx1/access_token';
+const newId = (): string => 'an-id';
 
 let clock: FakeClock;
 let memory: MemoryStore;
@@ -46,6 +47,7 @@ beforeEach(() => {
     isShared: false,
     hurryApp: () => {},
     listener: { registered: () => {}, unregistering: async () => {} },
+    newId,
   });
 });
 
@@ -53,10 +55,14 @@ function register(input: unknown): Promise<void> {
   return registrar.register(planRegistration(input, () => {}));
 }
 
+/** Returns what is stored, without the marks of apps and tasks, which are random. */
 async function contents(): Promise<Record<string, JsonObject>> {
   const all: Record<string, JsonObject> = {};
   for (const kind of ['app', 'task', 'key']) {
-    for await (const document of memory.list(kind)) all[document.id] = unseal(document);
+    for await (const document of memory.list(kind)) {
+      const { enrolment: _enrolment, ...content } = unseal(document);
+      all[document.id] = content;
+    }
   }
   return all;
 }
@@ -107,7 +113,7 @@ describe('register', () => {
     expect(order.at(-1)).toBe(APP);
     expect(order).toHaveLength(4);
     const [version] = await versions(APP);
-    expect(registry.app('wx1')).toEqual({ appid: 'wx1', secret: 'S1', accessToken: 'plain', version });
+    expect(registry.app('wx1')).toMatchObject({ appid: 'wx1', secret: 'S1', accessToken: 'plain', version });
     expect([...registry.tasksOf('wx1')].map(({ key, params }) => [keyId(key), params])).toEqual([
       ['wx1/access_token', undefined],
       ['wx1/jsapi_ticket', undefined],
@@ -442,7 +448,7 @@ describe('where the schedule is in the store', () => {
     const hurryApp = (appid: string): void => void hurried.push(appid);
     const listener = { registered: () => {}, unregistering: async () => {} };
     const closing = new Closing();
-    registrar = new Registrar({ store, reader, registry, clock, closing, isShared: true, hurryApp, listener });
+    registrar = new Registrar({ store, reader, registry, clock, closing, isShared: true, hurryApp, listener, newId });
   });
 
   async function dueOf(id: string): Promise<unknown> {

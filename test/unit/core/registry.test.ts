@@ -173,6 +173,7 @@ describe('load', () => {
       isShared: false,
       hurryApp: () => {},
       listener: { registered: () => {}, unregistering: async () => {} },
+      newId: () => 'id',
     });
     const params = () => ({});
     const plan = planRegistration({ appid: 'wx1', tasks: [{ type: 'access_token', params }] }, () => {});

@@ -5,6 +5,7 @@ import { Engine } from '../../../src/core/engine.js';
 import { Events } from '../../../src/core/events.js';
 import type { JsonObject } from '../../../src/core/json.js';
 import type { StoredGrant } from '../../../src/core/key-document.js';
+import { KeyReader } from '../../../src/core/key-reader.js';
 import { resolveOptions } from '../../../src/core/options.js';
 import { StoreFollower } from '../../../src/core/store-follower.js';
 import { StoreHistory } from '../../../src/core/store-history.js';
@@ -60,7 +61,7 @@ beforeEach(() => {
   follower = new StoreFollower({
     clock: engine.clock,
     store,
-    reader,
+    keyReader: new KeyReader(reader, registry),
     registry,
     records,
     failures,
@@ -339,7 +340,7 @@ describe('the watch', () => {
     const writing = engine.writer.write(KEY, await engine.writer.read(KEY), grant('a'), {
       source: 'upstream',
       reason: 'due',
-      hadTask: true,
+      enrolment: { hadTask: true },
     });
     await clock.advance(0);
     const before = gets();

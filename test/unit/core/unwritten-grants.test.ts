@@ -18,7 +18,7 @@ const KEY = { appid: 'wx1', type: 'access_token' };
 const ID = 'key/wx1/access_token';
 /** The time for which a close offers what is owed. */
 const FLUSHES_FOR_MS = 17_000;
-const OPTIONS = { source: 'upstream', reason: 'due', hadTask: false } as const;
+const OPTIONS = { source: 'upstream', reason: 'due', enrolment: { hadTask: false } } as const;
 
 let clock: FakeClock;
 let memory: MemoryStore;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { CallbackPort } from '../../../../src/core/callback-port.js';
 import { wait } from '../../../../src/core/clock.js';
+import { unseal } from '../../../../src/core/document-codec.js';
 import { engineOf } from '../../../../src/core/engine-of.js';
 import type { TokenError, TokenManager } from '../../../../src/index.js';
 import { attachDeliveries } from '../../../support/attached-deliveries.js';
@@ -18,13 +19,14 @@ function outcome(work: Promise<unknown>): Promise<string> {
   );
 }
 
-/** What stands in the store of the app, without what makes a key due. */
+/** Returns what is stored of the app, without the marks, which are random, and without what makes a key due. */
 async function documents(world: World): Promise<Record<string, unknown>> {
   const found: Record<string, unknown> = {};
   for (const kind of ['app', 'task', 'key']) {
-    for await (const { id, data } of world.store.list(kind)) {
-      const value = (data['grant'] as { value?: string } | undefined)?.value;
-      if (kind !== 'key' || value !== undefined) found[id] = kind === 'key' ? value : data;
+    for await (const document of world.store.list(kind)) {
+      const { enrolment: _enrolment, grant, ...content } = unseal(document);
+      const value = (grant as { value?: string } | undefined)?.value;
+      if (kind !== 'key' || value !== undefined) found[document.id] = kind === 'key' ? value : content;
     }
   }
   return found;

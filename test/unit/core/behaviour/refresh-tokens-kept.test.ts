@@ -330,3 +330,44 @@ test('a params function that fails costs nothing where another process has store
   await world.clock.advance(49_000);
   expect(world.upstream.sent).toEqual([refreshToken]);
 });
+
+describe('I3: the refresh token of what is registered anew', () => {
+  test.each([
+    ['app', `app/${APPID}`],
+    ['task', `task/${APPID}/${TYPE}/${USER.subject}`],
+  ])('is kept where the document of the %s was damaged', async (_, id) => {
+    await using world = new RotatingWorld();
+    const params = { refresh_token: world.upstream.authorize() };
+    const before = await world.withTask(params);
+    await world.within(5_000, before.get(APPID, TYPE, USER));
+    await before.close();
+    const [document] = await world.store.get([id]);
+    await world.store.set(id, { ...document?.data, checksum: 'torn' }, document?.version ?? 0);
+    const tokens = world.process();
+    await tokens.start();
+    await world.register(tokens, params);
+    await world.within(5_000, tokens.get(APPID, TYPE, USER));
+    await world.clock.advance(LIFE_MS);
+    expect(world.upstream.sent.slice(0, 2)).toEqual(['refresh-1', 'refresh-2']);
+    await expectKept(world, [...new Set(world.upstream.sent)]);
+  });
+
+  test.each([
+    ['the task', (tokens: TokenManager<'user_token'>) => tokens.unregister(APPID, TYPE, USER)],
+    ['the app', (tokens: TokenManager<'user_token'>) => tokens.unregister(APPID)],
+  ])('is kept when it was sent before %s was unregistered and registered again with it', async (_, unregister) => {
+    await using world = new RotatingWorld();
+    const params = { refresh_token: world.upstream.authorize() };
+    world.upstream.answering = () => {
+      world.upstream.answering = () => {};
+      return new Promise<void>((resolve) => void world.clock.setTimer(resolve, 2_000));
+    };
+    const tokens = await world.withTask(params);
+    await world.clock.advance(500);
+    expect(world.upstream.sent).toEqual(['refresh-1']);
+    await world.within(500, unregister(tokens));
+    await world.within(500, world.register(tokens, params));
+    await world.within(30_000, tokens.get(APPID, TYPE, USER));
+    await expectKept(world, ['refresh-1', 'refresh-2']);
+  });
+});

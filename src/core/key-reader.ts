@@ -1,0 +1,41 @@
+import type { DocumentReader } from './document-reader.js';
+import { belongsTo } from './enrolment.js';
+import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
+import type { Registry } from './registry.js';
+import type { StoredDocument } from './store.js';
+import { registrationIds, type TokenKey } from './token-key.js';
+
+/**
+ * Reads the documents of keys. A token that was got for a registration before the present one counts as absent; its refresh
+ * token does not, because it may be the only good one: a registration that failed half-way, or was damaged or evicted by the
+ * store, has been replaced by one with another mark as well.
+ */
+export class KeyReader {
+  readonly #reader: DocumentReader;
+  readonly #registry: Registry;
+
+  constructor(reader: DocumentReader, registry: Registry) {
+    this.#reader = reader;
+    this.#registry = registry;
+  }
+
+  /**
+   * @throws what a {@link DocumentReader} throws; a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  async read(key: TokenKey, stored: StoredDocument | undefined): Promise<KeyDocument> {
+    const document = await this.#reader.read(stored, readKeyDocument);
+    if (this.#isOfWhatIsRegistered(key, document)) return document;
+    // The record may belong to a registration that this process has not heard of yet.
+    await Promise.all(registrationIds(key).map((id) => this.#registry.reload(id)));
+    return this.#isOfWhatIsRegistered(key, document) ? document : withoutGrant(document);
+  }
+
+  #isOfWhatIsRegistered(key: TokenKey, { enrolment }: KeyDocument): boolean {
+    if (enrolment === undefined || !this.#registry.knows(key.appid)) return true;
+    return belongsTo(enrolment, this.#registry.enrolment(key));
+  }
+}
+
+function withoutGrant({ version, rotation, isScheduled }: KeyDocument): KeyDocument {
+  return { ...NO_KEY_DOCUMENT, version, rotation, ...(isScheduled === undefined ? {} : { isScheduled }) };
+}
