@@ -114,6 +114,14 @@ describe.skipIf(!hasMariadb())('SqlStore on MariaDB alone', () => {
     await expect(new SqlStore(kysely, { table }).now()).rejects.toThrow('NO_BACKSLASH_ESCAPES');
   });
 
+  test('sessions that do not commit by themselves are refused, also for the first migration', async () => {
+    const kysely = connect({ connectionLimit: 1 });
+    await sql`set autocommit = 0`.execute(kysely);
+    const refusal = { code: 'NO_AUTOCOMMIT', message: expect.stringContaining('autocommit must be on') };
+    await expect(new SqlStore(kysely, { table }).now()).rejects.toMatchObject(refusal);
+    await expect(new SqlStore(kysely, { table: `${table}_new` }).migrate()).rejects.toMatchObject(refusal);
+  });
+
   test('any other sql_mode makes no difference', async () => {
     for (const mode of ['ANSI,TRADITIONAL', 'SIMULTANEOUS_ASSIGNMENT', 'ORACLE', '']) {
       const kysely = connect({ connectionLimit: 1 });

@@ -14,7 +14,7 @@ export interface DialectWords {
   readonly nowMicros: RawBuilder<number>;
   /** The function that returns the greater of two numbers. */
   readonly greatest: RawBuilder<unknown>;
-  /** Settings of the session that decide how it reads what is sent. */
+  /** Settings of the session that decide how it reads what is sent, and whether it keeps that. */
   readonly settings: RawBuilder<string>;
 }
 
@@ -36,7 +36,7 @@ export const DIALECTS: Readonly<Record<SqlDialect, DialectWords>> = {
     nowMs: sql.raw(`${MYSQL_MICROS} div 1000`),
     nowMicros: sql.raw(MYSQL_MICROS),
     greatest: sql.raw('greatest'),
-    settings: sql.raw('@@sql_mode'),
+    settings: sql.raw("concat(@@sql_mode, if(@@autocommit, '', ',NO_AUTOCOMMIT'))"),
   },
   sqlite: {
     nowMs: sql.raw(SQLITE_MS),

@@ -10,7 +10,7 @@ interface FormatRow {
 
 const MAX_ROUNDS = 10;
 
-/** Rejects when the table is missing or another release's, and when the database would misread what it is sent. */
+/** Rejects when the table is missing or another release's, and when the database would misread what it is sent or not commit it. */
 export async function checkTable(database: Database): Promise<void> {
   if (await hasFormat(database)) return;
   throw new SqlFailure('TABLE_UNFIT', 'the table has no row that says its format: call migrate() of the SqlStore');
@@ -44,6 +44,11 @@ async function hasFormat(database: Database): Promise<boolean> {
   if (String(row.settings).includes('NO_BACKSLASH_ESCAPES')) {
     const message = 'sql_mode must not have NO_BACKSLASH_ESCAPES: the driver would end strings in the wrong place';
     throw new SqlFailure('SQL_MODE', message);
+  }
+  if (String(row.settings).includes('NO_AUTOCOMMIT')) {
+    const message =
+      'autocommit must be on in the sessions of this store: without it the server forgets what it has taken';
+    throw new SqlFailure('NO_AUTOCOMMIT', message);
   }
   return true;
 }
