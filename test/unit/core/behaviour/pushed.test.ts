@@ -97,6 +97,31 @@ test.each([61005, 61006])(
   },
 );
 
+test.each([61005, 61006])(
+  'after a refusal with %i a params function is asked every ten minutes, and its next ticket is sent at once',
+  async (errcode) => {
+    await using world = new Platform();
+    let ticket = 'ticket-1';
+    const askedAt: number[] = [];
+    world.refused = errcode;
+    const tokens = await world.started(() => {
+      askedAt.push(world.clock.now());
+      return { component_verify_ticket: ticket };
+    });
+    await world.clock.advance(3_600_000);
+    expect(world.sent).toEqual(['ticket-1']);
+    const gaps = askedAt.slice(1).map((at, index) => at - (askedAt[index] as number));
+    expect(gaps.length).toBeGreaterThanOrEqual(5);
+    // The gaps are spread, so that many tasks do not ask at the same instant.
+    for (const gap of gaps.slice(1)) expect(Math.abs(gap - 600_000)).toBeLessThanOrEqual(60_000);
+    world.refused = undefined;
+    ticket = 'ticket-2';
+    await world.clock.advance(660_000);
+    expect(world.sent).toEqual(['ticket-1', 'ticket-2']);
+    expect(await tokens.get(APPID, TOKEN)).toBe('component-1');
+  },
+);
+
 test('a refused ticket is the error of whoever asks, and no call', async () => {
   await using world = new Platform();
   const tokens = await world.started();
