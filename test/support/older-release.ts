@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -14,11 +14,14 @@ const SCRIPTS = 'test/e2e/processes';
 export class OlderRelease implements AsyncDisposable {
   /** The program of a worker that imports the release. */
   readonly workerScript: string;
+  /** The address of its main module, to be imported in this process. */
+  readonly module: string;
   readonly #folder: string;
 
   private constructor(folder: string) {
     this.#folder = folder;
     this.workerScript = join(folder, SCRIPTS, 'worker.mjs');
+    this.module = pathToFileURL(join(folder, 'node_modules', NAME, 'dist/index.js')).href;
   }
 
   static async unpack(commit: string): Promise<OlderRelease> {

@@ -1,9 +1,10 @@
 import { readFile as readFileCallback } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { StoredDocument } from '../../core/store.js';
 import { isDocumentId } from '../document-id.js';
+import { isBuiltOn, markBuiltOn } from './built-on.js';
 import { ancestorsOf, comparePaths, directoryOf, documentPath, type Path } from './document-path.js';
 import { damagedDocument, decodeVersion } from './document-text.js';
 import { createFile, DIRECTORY_MODE, FILE_MODE, hasCode, removeFile, syncDirectory } from './durable-file.js';
@@ -25,6 +26,9 @@ export interface AppendedVersion {
 /** Holds the id in the clear, for versions that cannot be read. */
 const ID_FILE = 'id';
 const MAX_READS = 20;
+
+/** Windows lets the times of a file be set only where it is open for writing. */
+const MARKABLE = process.platform === 'win32' ? 'r+' : 'r';
 
 /** Takes two thirds of the time that the one of `node:fs/promises` takes. */
 const readFile = promisify(readFileCallback);
@@ -78,27 +82,25 @@ export class DocumentDirectory {
     const previous = expected === 0 ? await this.#vacantVersion() : expected;
     if (previous === undefined) return undefined;
     const version = previous + 1;
-    const writing = createFile(temporary, encode(version), (file) => file.sync());
-    try {
-      const [, isInForce] = await Promise.all([
-        writing,
-        expected === 0 || this.#isInForce(expected),
-        previous === 0 ? this.#create(id) : undefined,
-      ]);
-      const names = isInForce
-        ? await appendNumbered(this.directory, VERSIONS, version, temporary, { durable: true })
-        : undefined;
-      if (names !== undefined) {
-        const superseded = supersededNames(VERSIONS, names, version).map((name) => join(this.directory, name));
-        return { version, leftovers: [temporary, ...superseded] };
-      }
-    } catch (error) {
-      await writing.catch(() => undefined);
+    const text = encode(version);
+    const preparing = Promise.all([
+      previous === 0 || this.#buildOn(previous, expected === 0 ? 'deleted' : 'stored'),
+      previous === 0 ? this.#create(id) : undefined,
+    ]);
+    preparing.catch(() => undefined);
+    // The file stays open until it is known whether it came into force: its name may be cleared away before that.
+    const names = await createFile(temporary, text, async (file) => {
+      const [[isInForce]] = await Promise.all([preparing, file.sync()]);
+      if (!isInForce) return undefined;
+      const options = { durable: true, isBuiltOn: () => isBuiltOn(file) };
+      return appendNumbered(this.directory, VERSIONS, version, temporary, options);
+    });
+    if (names === undefined) {
       await removeFile(temporary);
-      throw error;
+      return undefined;
     }
-    await removeFile(temporary);
-    return undefined;
+    const superseded = supersededNames(VERSIONS, names, version).map((name) => join(this.directory, name));
+    return { version, leftovers: [temporary, ...superseded] };
   }
 
   async #vacantVersion(): Promise<number | undefined> {
@@ -106,11 +108,26 @@ export class DocumentDirectory {
     return document === undefined ? version : undefined;
   }
 
-  async #isInForce(expected: number): Promise<boolean> {
-    const names = await readNames(this.directory);
-    if (highestNumber(VERSIONS, names) !== expected) return false;
-    const { version, document } = await this.read(names);
-    return version === expected && document !== undefined;
+  /**
+   * Marks a version as one that is built on.
+   *
+   * @returns `false` when another one is in force, or when it is not in this state.
+   */
+  async #buildOn(version: number, state: 'stored' | 'deleted'): Promise<boolean> {
+    const file = await this.#openVersion(version);
+    if (file === undefined) return false;
+    try {
+      const bytes = await file.readFile();
+      // What was opened is the file that is in force only if its number is the highest afterwards: a stalled writer may have
+      // put another one in the place of one that was cleared away.
+      if (highestNumber(VERSIONS, await readNames(this.directory)) !== version) return false;
+      const document = await this.#decode(bytes, version);
+      if ((document === undefined) !== (state === 'deleted')) return false;
+      await markBuiltOn(file);
+      return true;
+    } finally {
+      await file.close();
+    }
   }
 
   /** Before the first version is seen, everything that leads to it is durable: whoever builds on it can rely on that. */
@@ -120,6 +137,16 @@ export class DocumentDirectory {
       writeFile(join(this.directory, ID_FILE), id, { mode: FILE_MODE, flush: true }),
       ...ancestorsOf(this.#root, this.#path).map(syncDirectory),
     ]);
+  }
+
+  /** Returns `undefined` when there is no such version, or not any more. */
+  async #openVersion(version: number): Promise<FileHandle | undefined> {
+    try {
+      return await open(join(this.directory, numberedName(VERSIONS, version)), MARKABLE);
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return undefined;
+      throw error;
+    }
   }
 
   /** `undefined` when a later version has come meanwhile. */

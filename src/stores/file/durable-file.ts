@@ -6,7 +6,7 @@ export const DIRECTORY_MODE = 0o700;
 
 /**
  * Creates a file that must not exist, writes it whole and calls `finish` before it is closed. When anything fails, no
- * file is left.
+ * file is left at `path`.
  */
 export async function createFile<T>(path: string, text: string, finish: (file: FileHandle) => Promise<T>): Promise<T> {
   const file = await open(path, 'wx', FILE_MODE);

@@ -4,14 +4,14 @@ import { hasCode, removeFile, syncDirectory } from './durable-file.js';
 
 /**
  * Files of one directory that are called `<prefix><number><suffix>`. The one with the highest number is in force; the
- * next is appended by `link`, which, unlike `rename`, fails if somebody else was faster.
+ * next is appended by `link`, which, unlike `rename`, fails if another process was faster.
  */
 export interface NumberedFiles {
   readonly prefix: string;
   readonly suffix: string;
   /**
    * How many of the highest are left in place. As long as fewer than so many are above a number, that number cannot have
-   * been in use before and cleared away: whoever has just linked it knows that nobody was faster.
+   * been in use before and cleared away: a writer that has just linked it knows that none was faster.
    */
   readonly kept: number;
 }
@@ -50,18 +50,24 @@ export async function readNames(directory: string): Promise<string[]> {
   }
 }
 
+export interface AppendOptions {
+  /** Whether it is to survive a power cut when this resolves. */
+  readonly durable: boolean;
+  /** Returns whether another file was appended to this one. Absent: one that has been superseded is of no use any more. */
+  readonly isBuiltOn?: () => Promise<boolean>;
+}
+
 /**
  * Puts the file `temporary` into force as `number`.
  *
- * @param options - `durable`: it is to survive a power cut when this resolves.
- * @returns the names in the directory, or `undefined` when somebody else was faster.
+ * @returns the names in the directory, or `undefined` when another process was faster.
  */
 export async function appendNumbered(
   directory: string,
   series: NumberedFiles,
   number: number,
   temporary: string,
-  options: { readonly durable: boolean },
+  options: AppendOptions,
 ): Promise<string[] | undefined> {
   const path = join(directory, numberedName(series, number));
   try {
@@ -71,12 +77,12 @@ export async function appendNumbered(
     throw error;
   }
   const [names] = await Promise.all([readdir(directory), options.durable ? syncDirectory(directory) : undefined]);
-  // Whoever slept between looking and linking may have taken a number that was in use and cleared away meanwhile.
-  if (highestNumber(series, names) >= number + series.kept) {
-    await removeFile(path);
-    return undefined;
-  }
-  return names;
+  if (highestNumber(series, names) < number + series.kept) return names;
+  // A process that stalled before `link` has taken a number that was in use and cleared away meanwhile; one that stalled after
+  // it was in force, and only then superseded.
+  if (await options.isBuiltOn?.()) return names;
+  await removeFile(path);
+  return undefined;
 }
 
 /** 0 when the name is not one of the series. */
