@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { JsonObject } from '../core/json.js';
 import { type StoredGrant, withValue } from '../core/key-document.js';
 import { secondsLeft, withSecondsLeft } from '../core/lifetime-left.js';
-import { keyId, type TokenKey } from '../core/token-key.js';
+import type { TokenKey } from '../core/token-key.js';
 import { withKeyInQuery } from './callback-query.js';
 import type { GuardedRequest } from './guarded-request.js';
+import { messageId } from './message-id.js';
 import type { TypeNumbers } from './type-numbers.js';
 import { appSecretOf, signWebhook, type WebhookSecret } from './webhook-signature.js';
 
@@ -27,30 +27,23 @@ export interface DeliveryMessage {
  */
 export function requestFor(message: DeliveryMessage): GuardedRequest {
   const { key, notify, grant, version, secrets, typeNumbers, now } = message;
+  const url = withKeyInQuery(notify, key, typeNumbers);
   const body = JSON.stringify(answerOf(key, grant, secondsLeft(grant.expiresAt, now)));
   const signed =
     secrets.length === 0
       ? {}
       : signWebhook({
-          id: messageId(key, version),
+          id: messageId(url, { version, expiresAt: grant.expiresAt }),
           timestampSeconds: Math.floor(now / 1_000),
           body,
           secrets: secrets.map((secret) => appSecretOf(secret, key.appid)),
         });
   return {
-    url: withKeyInQuery(notify, key, typeNumbers),
+    url,
     method: 'POST',
     headers: { 'content-type': 'application/json', ...signed },
     body,
   };
-}
-
-/** The same for every attempt, so that a receiver knows a repetition. */
-function messageId(key: TokenKey, version: number): string {
-  return createHash('sha256')
-    .update(`${keyId(key)}\n${version}`)
-    .digest('hex')
-    .slice(0, 32);
 }
 
 /** Returns WeChat's answer, or one made up for a grant that was put without it. */

@@ -1,8 +1,10 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isUint8Array } from 'node:util/types';
 import { assertInteger, assertNumber, copyFields, mapMembers } from '../core/assert-options.js';
+import { memberOf } from '../core/foreign-objects.js';
 import { describeKind } from '../core/redact.js';
 import { assertNoStrayCharacter } from '../core/stray-characters.js';
+import { isMessageTo } from './message-id.js';
 
 /**
  * 24 to 64 random bytes, as they are or as `whsec_` and their base64.
@@ -44,6 +46,11 @@ export interface WebhookToVerify {
   /** The body as it came, before anything has parsed it. */
   readonly body: string | Uint8Array;
   readonly secret: WebhookSecret;
+  /**
+   * The URL as it was requested, absolute or from its path on. When it is given, `appid`, `type` and `subject` in its query must
+   * be those that `webhook-id` stands for: the signature does not cover them. Default: they are not compared.
+   */
+  readonly url?: string | URL | undefined;
   /** The time in epoch milliseconds. Default: `Date.now`. */
   readonly now?: (() => number) | undefined;
   /** How far the timestamp may be from now, either way. Default: 300. */
@@ -51,7 +58,9 @@ export interface WebhookToVerify {
 }
 
 /**
- * What a webhook says of itself, once it is known to be genuine. An `id` that was seen before is a repetition.
+ * What a webhook says of itself, once it is known to be genuine. An `id` that was seen before is a repetition. The id of a
+ * `notify` is `<hash>-<version>-<expiresAt>`: the first 24 hex digits of the SHA-256 of appid, type and subject as they are in
+ * the query, joined by line feeds (an absent subject is empty), the version of the token, and its end in epoch milliseconds.
  *
  * @public
  */
@@ -62,7 +71,7 @@ export interface VerifiedWebhook {
 
 /**
  * Why a webhook is not to be believed: a header is `missing` or `malformed`, its timestamp is too `old` or too `new`, or
- * no signature is that of the secret and body (`wrong`).
+ * no signature is that of the secret and body, or the id is not that of a message to the URL (`wrong`).
  *
  * @public
  */
@@ -124,9 +133,10 @@ export function appSecretOf(secret: WebhookSecret, appid: string): Buffer {
  * @public
  */
 export function verifyWebhook(webhook: WebhookToVerify): VerifiedWebhook {
-  const { headers, body, secret, now = Date.now, toleranceSeconds = 300 } = readWebhook(webhook);
+  const { headers, body, secret, url, now = Date.now, toleranceSeconds = 300 } = readWebhook(webhook);
   const key = secretBytes(secret, 'secret');
   assertBody(body);
+  assertUrl(url);
   assertNumber('toleranceSeconds', toleranceSeconds, 0, MAX_TOLERANCE_SECONDS);
   const id = receivedHeader(headers, 'webhook-id', ID);
   const timestamp = receivedHeader(headers, 'webhook-timestamp', TIMESTAMP);
@@ -135,11 +145,14 @@ export function verifyWebhook(webhook: WebhookToVerify): VerifiedWebhook {
   if (!holdsSignature(signatures, signature(key, id, timestamp, body))) {
     throw new WebhookRefused('wrong', 'webhook-signature holds no signature of this body with this secret');
   }
+  if (url !== undefined && !isMessageTo(url, id)) {
+    throw new WebhookRefused('wrong', 'webhook-id is not that of a message to this url');
+  }
   return { id, timestampSeconds: Number(timestamp) };
 }
 
 function readWebhook(webhook: WebhookToVerify): WebhookToVerify {
-  const names = ['headers', 'body', 'secret', 'now', 'toleranceSeconds'] as const;
+  const names = ['headers', 'body', 'secret', 'url', 'now', 'toleranceSeconds'] as const;
   return copyFields<WebhookToVerify>(webhook, names, 'a webhook') as WebhookToVerify;
 }
 
@@ -203,4 +216,12 @@ function bytesOfText(secret: unknown): Uint8Array | undefined {
 function assertBody(body: unknown): void {
   if (typeof body === 'string' || isUint8Array(body)) return;
   throw new TypeError(`body must be the raw body as a string or Uint8Array, got ${describeKind(body)}`);
+}
+
+function assertUrl(url: unknown): void {
+  if (url === undefined || typeof memberOf(url, 'href') === 'string') return;
+  // What follows the path is not named in the error: it may hold a secret of the receiver.
+  if (typeof url !== 'string' || !URL.canParse(url, 'http://receiver.invalid')) {
+    throw new TypeError(`url must be a URL or its path and query, got ${describeKind(url)}`);
+  }
 }

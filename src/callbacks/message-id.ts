@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+
+const HASH_DIGITS = 24;
+const FORM = new RegExp(`^([0-9a-f]{${HASH_DIGITS}})-\\d{1,16}-\\d{1,16}$`);
+
+/** The token that a message is about. */
+export interface MessageContent {
+  readonly version: number;
+  /** In epoch milliseconds. */
+  readonly expiresAt: number;
+}
+
+/**
+ * Returns the id of the message that tells `url` of a token: the same for every attempt, so that a receiver knows a repetition,
+ * and never that of another token: a store that was emptied or made anew counts versions from the start, but no token that
+ * comes later ends at the same millisecond.
+ */
+export function messageId(url: URL, { version, expiresAt }: MessageContent): string {
+  return `${hashOf(url)}-${version}-${Math.round(expiresAt)}`;
+}
+
+/** Returns whether the id is that of a message to this URL, which may be relative, as servers receive it. */
+export function isMessageTo(url: string | URL, id: string): boolean {
+  const [, hash] = FORM.exec(id) ?? [];
+  return hash === hashOf(new URL(url, 'http://receiver.invalid'));
+}
+
+/** The names were added to the query behind what the URL had, so that the last of each counts. */
+function hashOf({ searchParams }: URL): string {
+  const names = ['appid', 'type', 'subject'].map((name) => searchParams.getAll(name).at(-1) ?? '');
+  return createHash('sha256').update(names.join('\n')).digest('hex').slice(0, HASH_DIGITS);
+}

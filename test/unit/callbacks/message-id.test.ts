@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { withKeyInQuery } from '../../../src/callbacks/callback-query.js';
+import { requestFor } from '../../../src/callbacks/delivery-message.js';
+import { isMessageTo, messageId } from '../../../src/callbacks/message-id.js';
+import { TypeNumbers } from '../../../src/callbacks/type-numbers.js';
+import { signWebhook, verifyWebhook, type WebhookToVerify } from '../../../src/callbacks/webhook-signature.js';
+
+const NUMBERS = new TypeNumbers(false);
+const SECRET = Buffer.alloc(32, 1);
+const AT = 1_767_225_600;
+const CONTENT = { version: 3, expiresAt: AT * 1_000 + 7_200_000 };
+
+function sha(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 24);
+}
+
+describe('the id of a message', () => {
+  test.each([
+    [{ appid: 'wx1', type: 'access_token' }, 'wx1\n0\n'],
+    [{ appid: 'wx1', type: 'wx_card_ticket' }, 'wx1\nwx_card_ticket\n'],
+    [{ appid: 'wx1', type: 'oauth2_access_token', subject: 'a&b=c/%d' }, 'wx1\n2\na&b=c/%d'],
+  ])('of %j is the hash of what is in the query, the version and the end', (key, text) => {
+    const url = withKeyInQuery('http://shop.test/a?appid=theirs&type=theirs', key, NUMBERS);
+    expect(messageId(url, CONTENT)).toBe(`${sha(text)}-3-${CONTENT.expiresAt}`);
+  });
+
+  test('is that of its URL, absolute or as a server receives it, and of no other', () => {
+    const word = fc.stringMatching(/^[\x21-\x7e]{1,20}$/);
+    const key = fc.record({ appid: word, type: word, subject: word }, { requiredKeys: ['appid', 'type'] });
+    fc.assert(
+      fc.property(key, key, (one, other) => {
+        const [url, others] = [one, other].map((each) => withKeyInQuery('http://shop.test/a?b=c', each, NUMBERS)) as [
+          URL,
+          URL,
+        ];
+        const id = messageId(url, CONTENT);
+        expect([isMessageTo(url, id), isMessageTo(url.pathname + url.search, id)]).toEqual([true, true]);
+        expect(isMessageTo(others, id)).toBe(url.search === others.search);
+      }),
+    );
+  });
+
+  test.each(['', 'msg_1', `${sha('wx1\n0\n')}-3`, `${sha('wx1\n0\n')}-3-4-5`, `${sha('wx1\n0\n')}-a-4`])(
+    'cannot be %j',
+    (id) => {
+      expect(isMessageTo('/?appid=wx1&type=0', id)).toBe(false);
+    },
+  );
+
+  test('is another one for the token that has the same version in a store that was made anew', () => {
+    const ids = [0, 1].map((later) => {
+      const grant = {
+        value: 'V',
+        obtainedAt: AT * 1_000,
+        expiresAt: CONTENT.expiresAt + later,
+        dueAt: 0,
+        refreshed: true,
+      };
+      const key = { appid: 'wx1', type: 'access_token' };
+      const message = { key, notify: 'http://shop.test/', version: 3, secrets: [SECRET], typeNumbers: NUMBERS };
+      return requestFor({ ...message, grant, now: AT * 1_000 }).headers?.['webhook-id'];
+    });
+    expect(ids).toEqual([0, 1].map((later) => `${sha('wx1\n0\n')}-3-${CONTENT.expiresAt + later}`));
+  });
+});
+
+describe('a webhook that is verified with its URL', () => {
+  const id = messageId(new URL('http://shop.test/a?appid=wx1&type=0'), CONTENT);
+  const headers = signWebhook({ id, timestampSeconds: AT, body: '{}', secrets: [SECRET] });
+  const received: WebhookToVerify = { headers, body: '{}', secret: SECRET, now: () => AT * 1_000 };
+
+  test.each([
+    '/a?appid=wx1&type=0',
+    'https://elsewhere.test/?type=0&appid=wx1&subject=',
+    new URL('http://a/?appid=wx1&type=0'),
+  ])('is believed at %s', (url) => {
+    expect(verifyWebhook({ ...received, url }).id).toBe(id);
+  });
+
+  test.each(['/a?appid=wx2&type=0', '/a?appid=wx1&type=1', '/a?appid=wx1&type=0&subject=s', '/a'])(
+    'is refused at %s, for which it was not signed',
+    (url) => {
+      expect(() => verifyWebhook({ ...received, url })).toThrow('webhook-id is not that of a message to this url');
+    },
+  );
+
+  test.each([1, null, 'http://['])('is misuse where the URL is %j', (url) => {
+    expect(() => verifyWebhook({ ...received, url: url as string })).toThrow(
+      /^url must be a URL or its path and query/,
+    );
+  });
+});
