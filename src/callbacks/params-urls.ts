@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../core/bounded-cache.js';
 import type { Clock } from '../core/clock.js';
 import { isTokenError, TokenError } from '../core/errors.js';
 import { isJsonObject, type JsonObject } from '../core/json.js';
@@ -28,7 +28,7 @@ export class ParamsUrls {
   readonly #typeNumbers: TypeNumbers;
   readonly #clock: Clock;
   readonly #turns = new HostTurns(MAX_ASKING_PER_HOST);
-  readonly #failed = new LRUCache<string, Failed>({ max: MAX_REMEMBERED });
+  readonly #failed = boundedCache<string, Failed>(MAX_REMEMBERED);
 
   constructor(requests: GuardedRequests, typeNumbers: TypeNumbers, clock: Clock) {
     this.#requests = requests;

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from './bounded-cache.js';
 import { wait } from './clock.js';
 import type { DueTimes } from './due-times.js';
 import type { Failures } from './failures.js';
@@ -55,7 +55,7 @@ const MAX_REMEMBERED = 50_000;
 export class ClaimedKeys {
   readonly #parts: ClaimedKeysParts;
   /** How often in a row this process could do nothing for a key. */
-  readonly #passes = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+  readonly #passes = boundedCache<string, number>(MAX_REMEMBERED);
 
   constructor(parts: ClaimedKeysParts) {
     this.#parts = parts;

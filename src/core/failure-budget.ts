@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from './bounded-cache.js';
 import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import type { StoredDocument } from './store.js';
@@ -31,7 +31,7 @@ export class FailureBudget {
   readonly #reader: DocumentReader;
   readonly #clock: StoreClock;
   /** By app, the instant at which its bucket is full again as this process knows it. */
-  readonly #known = new LRUCache<string, number>({ max: MAX_APPS });
+  readonly #known = boundedCache<string, number>(MAX_APPS);
 
   constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock) {
     this.#store = store;

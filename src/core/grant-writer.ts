@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from './bounded-cache.js';
 import type { CachedRecord } from './cached-record.js';
 import { seal } from './document-codec.js';
 import { type Enrolment, marksOf } from './enrolment.js';
@@ -48,7 +48,7 @@ export class GrantWriter {
   readonly #records: Records;
   readonly #clock: StoreClock;
   readonly #writing = new Map<string, Promise<void>>();
-  readonly #lastVersions = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+  readonly #lastVersions = boundedCache<string, number>(MAX_REMEMBERED);
 
   constructor(store: SupervisedStore, reader: KeyReader, records: Records, clock: StoreClock) {
     this.#store = store;

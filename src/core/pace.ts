@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from './bounded-cache.js';
 
 /** How many refreshes may be begun in a second when nobody waits for them. */
 export interface PaceLimits {
@@ -39,7 +39,7 @@ export class Steps {
 /** The pace of a process that has its schedule for itself. */
 export class OwnPace {
   readonly #steps: Steps;
-  readonly #ofApps = new LRUCache<string, Steps>({ max: MAX_APPS });
+  readonly #ofApps = boundedCache<string, Steps>(MAX_APPS);
   readonly #perSecondOfApp: number;
   readonly #monotonic: () => number;
 

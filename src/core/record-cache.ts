@@ -1,4 +1,5 @@
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
+import { boundedCache } from './bounded-cache.js';
 import type { CachedRecord } from './cached-record.js';
 import type { Trying } from './key-document.js';
 import { RecordIndex } from './record-index.js';
@@ -38,7 +39,7 @@ export class RecordCache {
   readonly index: RecordIndex = new RecordIndex();
   /** The order in which the bounded records were last used. */
   readonly #recent: LRUCache<CachedRecord, CachedRecord>;
-  readonly #failures = new LRUCache<string, RememberedFailure>({ max: MAX_FAILURES });
+  readonly #failures = boundedCache<string, RememberedFailure>(MAX_FAILURES);
   readonly #isKept: (key: TokenKey) => boolean;
   #holders: RecordHolders | undefined;
   #isClosed = false;
@@ -48,11 +49,8 @@ export class RecordCache {
    *   kept records too.
    */
   constructor(maxCachedRecords: number, isKept: (key: TokenKey) => boolean, holders?: RecordHolders) {
-    this.#recent = new LRUCache({
-      max: maxCachedRecords,
-      dispose: ({ key }, _cached, reason) => {
-        if (reason === 'evict') this.index.delete(key);
-      },
+    this.#recent = boundedCache<CachedRecord, CachedRecord>(maxCachedRecords, ({ key }, _cached, reason) => {
+      if (reason === 'evict') this.index.delete(key);
     });
     this.#isKept = isKept;
     this.#holders = holders;

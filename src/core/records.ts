@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from './bounded-cache.js';
 import { CachedRecord } from './cached-record.js';
 import { type Events, type RefreshedEvent, tokenEvent } from './events.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
@@ -53,7 +53,7 @@ export class Records {
   readonly #displaced = new WeakSet<CachedRecord>();
   #generation = 0;
   /** The ends of records that are evicted when there are many, by key; two records of a key differ in at least one field. */
-  readonly #ends = new LRUCache<string, RememberedEnd>({ max: MAX_REMEMBERED_ENDS });
+  readonly #ends = boundedCache<string, RememberedEnd>(MAX_REMEMBERED_ENDS);
   readonly #registered: Registered;
   #lastHitAt: number = Number.NEGATIVE_INFINITY;
 

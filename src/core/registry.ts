@@ -1,5 +1,6 @@
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
 import { batches } from './batches.js';
+import { boundedCache } from './bounded-cache.js';
 import type { Closing } from './closing.js';
 import { unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
@@ -38,7 +39,7 @@ export class Registry {
   readonly #openReads = new OpenReads();
   readonly #reads = new ReadsInTurn();
   /** The apps that were held here and found deleted, by no doing of this process. */
-  readonly #deleted = new LRUCache<string, true>({ max: MAX_DELETED });
+  readonly #deleted = boundedCache<string, true>(MAX_DELETED);
 
   /**
    * @param maxHeld - of how many documents it is known what is in them; `undefined` for all.
@@ -58,11 +59,8 @@ export class Registry {
     this.#reader = reader;
     this.#listener = listener;
     if (maxHeld === undefined) return;
-    this.#known = new LRUCache({
-      max: maxHeld,
-      dispose: (_known, id, reason) => {
-        if (reason === 'evict') this.#drop(id);
-      },
+    this.#known = boundedCache<string, true>(maxHeld, (_known, id, reason) => {
+      if (reason === 'evict') this.#drop(id);
     });
   }
 

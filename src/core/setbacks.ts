@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import { backoffDelayMs } from './backoff.js';
+import { boundedCache } from './bounded-cache.js';
 import type { Clock } from './clock.js';
 import { NeedMissing } from './needs.js';
 import { keyId, type TokenKey } from './token-key.js';
@@ -26,7 +26,7 @@ const LOOKS_AGAIN_MS = 600_000;
 /** Remembers attempts that the key's own state does not: they could not be made, or changed nothing. */
 export class Setbacks {
   readonly #clock: Clock;
-  readonly #ofKeys = new LRUCache<string, Setback>({ max: MAX_REMEMBERED });
+  readonly #ofKeys = boundedCache<string, Setback>(MAX_REMEMBERED);
   /** By the id of the key that is missing, the keys that wait for it. */
   readonly #waiting = new Map<string, Set<TokenKey>>();
 

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from './bounded-cache.js';
 import { wait } from './clock.js';
 import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
@@ -61,7 +61,7 @@ export class SharedPace {
   readonly #reader: DocumentReader;
   readonly #clock: StoreClock;
   readonly #limits: PaceLimits;
-  readonly #apps = new LRUCache<string, AppPermits>({ max: MAX_APPS });
+  readonly #apps = boundedCache<string, AppPermits>(MAX_APPS);
   readonly #debt = new Debt();
 
   constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock, limits: PaceLimits) {

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from './bounded-cache.js';
 import type { CachedRecord } from './cached-record.js';
 import type { Clock } from './clock.js';
 import { lifeMs } from './refresh-policy.js';
@@ -12,7 +12,7 @@ const MAX_REMEMBERED = 10_000;
 export class Wishes {
   readonly #clock: Pick<Clock, 'monotonic'>;
   /** By key, when the next one may start a refresh, by the monotonic clock. */
-  readonly #nextAt = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+  readonly #nextAt = boundedCache<string, number>(MAX_REMEMBERED);
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;

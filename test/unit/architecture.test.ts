@@ -22,7 +22,7 @@ const RINGS: Readonly<Record<string, Ring>> = {
   core: { imports: [], packages: ['eventemitter3', 'lru-cache', 'flatqueue'], builtins: ['node:crypto'] },
   stores: { imports: ['core'], packages: [], builtins: true },
   wechat: { imports: ['core'], packages: ['undici', 'p-retry'], builtins: true },
-  callbacks: { imports: ['core'], packages: ['undici', 'ipaddr.js', 'lru-cache'], builtins: true },
+  callbacks: { imports: ['core'], packages: ['undici', 'ipaddr.js'], builtins: true },
   http: { imports: ['core', 'callbacks'], packages: ['ipaddr.js'], builtins: true },
   testing: { imports: ['core', 'wechat/error-table.ts'], packages: [], builtins: true },
   'token-manager.ts': { imports: ['core', 'wechat', 'stores/memory.ts'], packages: [], builtins: true },
