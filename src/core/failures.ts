@@ -22,6 +22,12 @@ export interface ActiveFailure {
   readonly local: boolean;
 }
 
+/** A failure that holds attempts back, and until when. */
+interface Hold {
+  readonly failure: RememberedFailure;
+  readonly heldBackAt: number;
+}
+
 /** What an attempt that has failed was made with. */
 export interface Attempted {
   /** Taken before the request. */
@@ -76,16 +82,11 @@ export class Failures {
    * a clock that was set back since.
    */
   active(key: TokenKey, callerWaits: boolean): ActiveFailure | undefined {
-    const failure = this.#cache.failure(key);
-    if (failure === undefined) return undefined;
-    const now = this.#clock.now();
-    const heldBackAt = heldBackUntil(failure.trying, now);
-    if (heldBackAt === 0 || !isMadeWith(failure.trying, this.#fingerprint(key))) {
-      this.#cache.clearFailure(key);
-      return undefined;
-    }
+    const held = this.#hold(key);
+    if (held === undefined) return undefined;
+    const { failure, heldBackAt } = held;
     const retryAt = Math.min(heldBackAt, callerWaits ? retryAtForCallers(failure.trying) : heldBackAt);
-    if (retryAt <= now) return undefined;
+    if (retryAt <= this.#clock.now()) return undefined;
     const { error } = failure.trying;
     const facts = { ...key, hostOnly: failure.local, retryAt: heldBackAt };
     return { error: failureError(error, facts), retryAt, local: failure.local };
@@ -98,9 +99,10 @@ export class Failures {
     return found.flatMap(([id]) => parseKey(`key/${id}`) ?? []);
   }
 
-  /** When the background may try again; `undefined` without a failure. */
+  /** Returns when the background may try again; `undefined` without a failure. It makes no error, since it is asked often. */
   retryAt(key: TokenKey): number | undefined {
-    return this.active(key, false)?.retryAt;
+    const heldBackAt = this.#hold(key)?.heldBackAt ?? 0;
+    return heldBackAt > this.#clock.now() ? heldBackAt : undefined;
   }
 
   /** Returns what failed with the input that there is now. */
@@ -207,6 +209,16 @@ export class Failures {
     // Waiting callers may shorten a back-off, but not the wait for the budget.
     if (notBefore <= retryAtForCallers(trying)) return trying;
     return { ...trying, retryAt: notBefore, backingOff: false };
+  }
+
+  /** Returns the remembered failure with its end, which may have passed. It is forgotten where it forbids nothing any more. */
+  #hold(key: TokenKey): Hold | undefined {
+    const failure = this.#cache.failure(key);
+    if (failure === undefined) return undefined;
+    const heldBackAt = heldBackUntil(failure.trying, this.#clock.now());
+    if (heldBackAt !== 0 && isMadeWith(failure.trying, this.#fingerprint(key))) return { failure, heldBackAt };
+    this.#cache.clearFailure(key);
+    return undefined;
   }
 
   /** Returns the last failure of the same input, as it was stored or is remembered here: the one of more attempts. */
