@@ -5,9 +5,19 @@ import { embedPage } from './scripts/embed-page.mjs';
 /** Where the results go as JSON as well, for a script that counts them. */
 const results = process.env.TEST_RESULTS;
 
-const project = (name: string, testTimeout: number, ...more: string[]) => ({
+/** What only computes: simulated lives on a fake clock, without I/O and without a change of what the process shares. */
+const CORE = 'test/unit/core/**/*.test.ts';
+
+/** A process runs one of its files after the other with one module cache: importing the core takes longer than most of them. */
+const together = (name: string, testTimeout: number, include: string, fleet = false) => ({
   extends: true as const,
-  test: { name, include: [`test/${name}/**/*.test.ts`, ...more], testTimeout, hookTimeout: testTimeout },
+  test: { name, include: [include], testTimeout, hookTimeout: testTimeout, isolate: false, provide: { fleet } },
+});
+
+/** Each of its files has a process of its own. */
+const apart = (name: string, testTimeout: number, ...include: string[]) => ({
+  extends: true as const,
+  test: { name, include, exclude: [CORE], testTimeout, hookTimeout: testTimeout },
 });
 
 export default defineConfig({
@@ -19,26 +29,21 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     projects: [
-      project('unit', 60_000),
+      together('core', 60_000, CORE),
+      // The same behaviour, on a store whose schedule a fleet shares.
+      together('fleet', 120_000, 'test/unit/core/behaviour/**/*.test.ts', true),
+      apart('unit', 60_000, 'test/unit/**/*.test.ts'),
+      apart('contract', 120_000, 'test/contract/**/*.test.ts', 'test/stores/sql-*.test.ts'),
       {
         extends: true,
-        // The same behaviour, on a store whose schedule a fleet shares.
-        test: {
-          name: 'fleet',
-          include: ['test/unit/core/behaviour/**/*.test.ts'],
-          testTimeout: 120_000,
-          provide: { fleet: true },
-        },
-      },
-      project('contract', 120_000, 'test/stores/sql-*.test.ts'),
-      {
-        extends: true,
-        // Whole processes, when everything that computes is done: they wait more than they work.
+        // Whole processes, when everything that computes is done: they wait more than they work, so that more than the
+        // machine has cores run at a time.
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/stores/{serve-stores,upgrade}.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          maxWorkers: 2 * availableParallelism(),
           sequence: { groupOrder: 1 },
         },
       },

@@ -35,3 +35,17 @@ test('a test in test/stores takes only the stores of the run that it is part of'
   expect(stores).not.toEqual([]);
   for (const file of stores) expect(importsOf(file), file).toContain('support/this-run.ts');
 });
+
+/** What outlives a file of tests: replaced modules and globals, and what is changed of the process. */
+const OUTLIVES = /\bvi\.(mock|doMock|stub\w+|useFakeTimers)\(|\bprocess\.(once|chdir)\(|\bprocess\.env\.\w+ =/;
+
+test('the tests of the core, which share a process, leave nothing behind in it', () => {
+  const core = files.filter((file) => file.startsWith('unit/core/'));
+  expect(core.length).toBeGreaterThan(100);
+  for (const file of core) {
+    const source = readFileSync(join(TESTS, file), 'utf8');
+    expect(source, file).not.toMatch(OUTLIVES);
+    if (source.includes('vi.spyOn(')) expect(source, file).toContain('vi.restoreAllMocks(');
+    expect(source.split('process.on(').length, file).toBe(source.split('process.off(').length);
+  }
+});
