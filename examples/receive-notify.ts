@@ -8,7 +8,7 @@ export function createReceiver(secret: string, onAccessToken: (token: string) =>
   return createServer(async (request, response) => {
     try {
       const body = await textOf(request);
-      const { id } = verifyWebhook({ headers: request.headers, body, secret });
+      const { id } = verifyWebhook({ headers: request.headers, body, secret, url: request.url });
       const { access_token } = JSON.parse(body);
       // A delivery whose answer was lost is made once more, with the same id. Tickets have no access_token.
       if (id !== newest && typeof access_token === 'string') onAccessToken(access_token);
