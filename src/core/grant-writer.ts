@@ -15,7 +15,7 @@ import {
 import type { KeyReader } from './key-reader.js';
 import type { Adoption, Records } from './records.js';
 import { dueAfterOverlapAt, dueAgainAt, FUTURE_TOLERANCE_MS, isFromTheFuture, repeats } from './refresh-policy.js';
-import { checkRegistration } from './registration-check.js';
+import { checkRegistration, type RegistrationState } from './registration-check.js';
 import { afterGrant, continuesFrom, isDead, type ReceivedToken, type Spent, withoutIntent } from './rotation.js';
 import { isNarrower } from './scope.js';
 import type { Due, Lease } from './store.js';
@@ -81,7 +81,9 @@ export class GrantWriter {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const document = await this.read(key);
       if (!mayFollow(document, options)) return;
-      if ((await checkRegistration(this.#store, key, options.enrolment)) === 'gone') return;
+      const state = await checkRegistration(this.#store, key, options.enrolment);
+      if (state === 'awaited') throw isAwaited(key);
+      if (state === 'gone') return;
       const rotation = afterGrant(document.rotation, options.received, options.spent);
       // The failure was one of the refresh token before it.
       const trying = rotation?.token === document.rotation?.token ? document.trying : undefined;
@@ -142,6 +144,7 @@ export class GrantWriter {
         if (isOlder) return this.#yieldTo(key, kept, current, grant, options);
       }
       const inForce = isOlder ? current : grant;
+      const writtenIn = this.#records.generation;
       const content = isOlder ? contentWithTrying(next, undefined) : contentWithGrant(next, grant);
       const version = await this.#store.set(
         id,
@@ -152,7 +155,14 @@ export class GrantWriter {
       if (version !== undefined) {
         const recordVersion = isOlder ? document.recordVersion : version;
         const isFirst = document.version === 0;
-        return this.#publish(key, { ...next, version, recordVersion }, inForce, options, isFirst);
+        await this.#assertRegistered(key, version, options, { isFirst, generation });
+        const isSameStore = this.#records.generation === writtenIn;
+        const found = isSameStore ? { ...next, version, recordVersion, grant: inForce } : await this.read(key);
+        if (this.#shows(found, version, inForce)) return this.#publish(key, found, inForce, options);
+        // The store was replaced meanwhile, and what is in its place lacks what was written.
+        options = withoutLease(options);
+        document = await this.#withLostRotation(key, found);
+        continue;
       }
       await this.#release(options);
       options.beforeRetry?.();
@@ -165,7 +175,7 @@ export class GrantWriter {
       const state = await checkRegistration(this.#store, key, options.enrolment);
       // What is registered now may count on the refresh token that was spent.
       if (state === 'anew' && options.spent !== undefined) await this.writeToken(key, options);
-      if (state !== 'same') throw notRegistered(key);
+      if (state !== 'same') throw goneError(key, state);
       document = await this.#withLostRotation(key, document);
       const { rotation = this.#records.generation === generation ? undefined : before.rotation } = document;
       document = { ...document, rotation };
@@ -272,7 +282,8 @@ export class GrantWriter {
     await this.#release(options);
     const stored = await this.read(key);
     if (stored.grant !== undefined) return this.#records.adopt(key, stored, stored.grant, adoption);
-    if ((await checkRegistration(this.#store, key, options.enrolment)) !== 'same') throw notRegistered(key);
+    const state = await checkRegistration(this.#store, key, options.enrolment);
+    if (state !== 'same') throw goneError(key, state);
     return this.#write(key, stored, grant, withoutLease(options));
   }
 
@@ -281,28 +292,48 @@ export class GrantWriter {
     if (lease !== undefined) await this.#store.release(lease);
   }
 
-  async #publish(
+  /**
+   * Deletes what was written for a registration that has gone meanwhile. A document that was replaced is deleted by the
+   * unregistration itself. One that a registration has taken back, or that a new one counts on, is not, and its refresh token
+   * is the only good one; nor is one whose app is only missing from a store that was replaced.
+   *
+   * @throws a `TokenError`: `NOT_REGISTERED`, or `STORE_UNAVAILABLE` where the app may be put back.
+   */
+  async #assertRegistered(key: TokenKey, version: number, options: WriteOptions, written: Written): Promise<void> {
+    const state = await checkRegistration(this.#store, key, options.enrolment);
+    if (state === 'same') return;
+    const isReplaced = this.#records.generation !== written.generation;
+    if (state === 'awaited' || (state === 'gone' && isReplaced)) throw isAwaited(key);
+    const mayBeWanted = options.spent !== undefined && (!written.isFirst || state === 'anew');
+    if (!mayBeWanted) await this.#store.delete(documentId('key', key), version);
+    this.#records.cache.delete(key);
+    throw notRegistered(key);
+  }
+
+  #publish(
     key: TokenKey,
     { version, recordVersion, rotation }: KeyDocument,
     grant: StoredGrant,
-    options: WriteOptions,
-    isFirst: boolean,
-  ): Promise<CachedRecord> {
-    const state = await checkRegistration(this.#store, key, options.enrolment);
-    if (state !== 'same') {
-      // A document that was replaced is deleted by the unregistration itself. One that a registration has taken back, or that
-      // a new one counts on, is not, and its refresh token is the only good one.
-      const mayBeWanted = options.spent !== undefined && (!isFirst || state === 'anew');
-      if (!mayBeWanted) await this.#store.delete(documentId('key', key), version);
-      this.#records.cache.delete(key);
-      throw notRegistered(key);
-    }
-    const { source, reason } = options;
+    { source, reason }: WriteOptions,
+  ): CachedRecord {
     const document: KeyDocument = { version, recordVersion, grant, rotation, unknown: {} };
     this.#records.cache.clearFailure(key);
     this.#lastVersions.set(keyId(key), version);
     return this.#records.adopt(key, document, grant, { source, reason, announceFirst: true });
   }
+
+  /** Returns whether a document is the one that was written under this version. */
+  #shows(document: KeyDocument, version: number, { value, obtainedAt }: StoredGrant): boolean {
+    const { grant } = document;
+    return document.version === version && grant?.value === value && grant.obtainedAt === obtainedAt;
+  }
+}
+
+/** What is known of a write that has been made. */
+interface Written {
+  readonly isFirst: boolean;
+  /** How often the store had been replaced when the writing began. */
+  readonly generation: number;
 }
 
 function mayFollow({ version, rotation }: KeyDocument, { spent }: WriteOptions): boolean {
@@ -329,6 +360,16 @@ function withoutLease({ lease: _lease, ...options }: WriteOptions): WriteOptions
 
 function isChangedAllTheTime(key: TokenKey): TokenError {
   const message = 'the stored record is being changed by others all the time';
+  return new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true });
+}
+
+function goneError(key: TokenKey, state: RegistrationState): TokenError {
+  return state === 'awaited' ? isAwaited(key) : notRegistered(key);
+}
+
+/** Returns the error for a registration that is missing because the store was replaced: it may be put back any moment. */
+function isAwaited(key: TokenKey): TokenError {
+  const message = `the store was replaced, and the registration of ${key.appid} has not been put back yet`;
   return new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true });
 }
 

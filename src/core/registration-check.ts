@@ -3,8 +3,11 @@ import { isTokenError } from './errors.js';
 import type { Absence, SupervisedStore } from './supervised-store.js';
 import { appDocumentId, documentId, type TokenKey } from './token-key.js';
 
-/** What has become of a registration: it is the `same`, it is `gone`, or it was made `anew` after it had gone. */
-export type RegistrationState = 'same' | 'anew' | 'gone';
+/**
+ * What has become of a registration: it is the `same`, it is `gone`, it was made `anew` after it had gone, or it is `awaited`:
+ * the store was replaced, and the one in its place lacks it so far.
+ */
+export type RegistrationState = 'same' | 'anew' | 'gone' | 'awaited';
 
 /**
  * Returns what has become of the app, and of the task where there was one. An unregistration deletes the key's document; a
@@ -22,6 +25,7 @@ export async function checkRegistration(
     // What was missing may have been put back while that was judged.
     if (found.absences.some((absence) => absence !== 'lost')) found = await look(store, ids);
     if (found.absences.includes('deleted')) return 'gone';
+    if (found.absences.includes('awaited')) return 'awaited';
     const [app, task] = found.marks;
     return belongsTo({ app, task }, enrolment) ? 'same' : 'anew';
   } catch (error) {
@@ -31,7 +35,7 @@ export async function checkRegistration(
 }
 
 interface Found {
-  readonly absences: readonly Absence[];
+  readonly absences: readonly (Absence | 'awaited')[];
   /** Of each document; `undefined` where there is none. */
   readonly marks: readonly (string | undefined)[];
 }
@@ -39,8 +43,11 @@ interface Found {
 async function look(store: SupervisedStore, ids: readonly string[]): Promise<Found> {
   const documents = await store.get(ids);
   const missing = ids.filter((_, index) => documents[index] === undefined);
-  const absences: Absence[] = [];
-  for (const id of missing) absences.push(await store.judgeAbsence(id));
+  const absences: (Absence | 'awaited')[] = [];
+  for (const id of missing) {
+    const absence = await store.judgeAbsence(id);
+    absences.push(absence === 'deleted' && store.isAwaited(id) ? 'awaited' : absence);
+  }
   return {
     absences,
     marks: documents.map((document) => (document === undefined ? undefined : markFrom(document.data))),

@@ -58,6 +58,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
       replaced: (replacement) => this.#replaced(replacement),
     });
     store.judgeAbsence = (id) => this.#judgeAbsence(id);
+    store.isAwaited = (id) => isLeftOver(parts.registry, id) && !this.history.hasUnregistered(id);
   }
 
   registered(documents: readonly RegisteredDocument[]): void {

@@ -67,6 +67,11 @@ export class SupervisedStore {
    * cannot be told.
    */
   judgeAbsence: (id: string) => Promise<Absence> = async () => 'deleted';
+  /**
+   * Returns whether the app or task with this id comes from a store that was replaced, and has not been unregistered in the one
+   * in its place: another process may put it back, so what belongs to it must not be deleted.
+   */
+  isAwaited: (id: string) => boolean = () => false;
 
   constructor(store: TokenStore, clock: Clock, availability: StoreAvailability) {
     this.#store = store;

@@ -82,6 +82,30 @@ async function remove(id: string): Promise<void> {
   await memory.delete(id, document?.version as number);
 }
 
+describe('a registration that a store which was replaced lacks so far', () => {
+  beforeEach(async () => {
+    await remove('app/wx1');
+    engine.store.isAwaited = () => true;
+  });
+
+  test.each(['put', 'upstream'] as const)('keeps what was stored for it, by %s', async (source) => {
+    const received = { value: 'refresh-1', expiresAt: undefined };
+    const writing = engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, source, received });
+    await expect(writing).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
+    expect(await content()).toMatchObject({ grant: { value: 'a' }, rotation: { token: 'refresh-1' } });
+  });
+
+  test('refuses a refresh token without a grant, so that it is offered again', async () => {
+    const received = { value: 'refresh-1', expiresAt: undefined };
+    await expect(engine.writer.writeToken(KEY, { ...UPSTREAM, received })).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
+    engine.store.isAwaited = () => false;
+    await engine.writer.writeToken(KEY, { ...UPSTREAM, received });
+    expect(await stored()).toBeUndefined();
+  });
+});
+
 describe('write', () => {
   test('stores the grant with its due, releases the lease by the same write, and publishes it', async () => {
     const options = { ...UPSTREAM, lease: await lease() };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { StoredDocument, TokenManager, TokenStore } from '../../../../src/index.js';
 import { RotatingWorld, USER, ID as USER_ID, TYPE as USER_TYPE } from '../../../support/rotating-world.js';
-import { shared } from '../../../support/shared-store.js';
+import { FaultyStore, shared } from '../../../support/shared-store.js';
 import { unwatched } from '../../../support/unwatched-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
@@ -339,6 +339,51 @@ describe('a refresh token', () => {
     await tokens.get(APPID, USER_TYPE, USER);
     await world.clock.advance(0);
     expect([await world.storedToken(), await tokens.get(APPID, USER_TYPE, USER)]).toEqual([refreshToken, 'put']);
+  });
+});
+
+describe('a refresh token that is put', () => {
+  test.each([1, 2])(
+    'is written again where the store is emptied right after its write; %i processes',
+    async (count) => {
+      await using world = new RotatingWorld();
+      const ways = [1, 2].slice(0, count).map(() => new FaultyStore(quiet(world.store).store));
+      const managers = ways.map((store) => world.process({ store }));
+      const tokens = managers[0] as TokenManager<'user_token'>;
+      await world.register(tokens, { refresh_token: world.upstream.authorize() });
+      for (const each of managers) await each.get(APPID, USER_TYPE, USER);
+      await world.clock.advance(1_000);
+      (ways[0] as FaultyStore).afterSet = async (id) => {
+        if (id !== USER_ID) return;
+        (ways[0] as FaultyStore).afterSet = () => {};
+        await wipe(world);
+      };
+      const refreshToken = world.upstream.authorize();
+      await tokens.put(APPID, USER_TYPE, { value: 'put', expiresInSeconds: 7_200, refreshToken }, USER);
+      expect(await world.storedToken()).toBe(refreshToken);
+      await world.clock.advance(180_000);
+      expect([await world.storedToken(), await tokens.get(APPID, USER_TYPE, USER)]).toEqual([refreshToken, 'put']);
+      await world.clock.advance(7_200_000);
+      await tokens.get(APPID, USER_TYPE, USER);
+      expect([world.upstream.sent, world.reauthorizations()]).toEqual([['refresh-1', refreshToken], 0]);
+    },
+  );
+
+  test('stays where the app is missing from a new store and nothing of it lives any more', async () => {
+    await using world = new RotatingWorld();
+    const registering = world.process();
+    await world.register(registering, { refresh_token: world.upstream.authorize() });
+    const reading = world.process({ store: quiet(world.store).store });
+    await reading.get(APPID, USER_TYPE, USER);
+    await registering.close();
+    world.upstream.answering = () => Promise.reject(new Error('away'));
+    await world.clock.advance(7_201_000);
+    await wipe(world);
+    const refreshToken = world.upstream.authorize();
+    const grant = { value: 'put', expiresInSeconds: 7_200, refreshToken };
+    const putting = reading.put(APPID, USER_TYPE, grant, USER);
+    await expect(putting).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
+    expect(await world.storedToken()).toBe(refreshToken);
   });
 });
 
