@@ -15,13 +15,14 @@ import {
 import type { KeyReader } from './key-reader.js';
 import type { Adoption, Records } from './records.js';
 import { dueAfterOverlapAt, dueAgainAt, FUTURE_TOLERANCE_MS, isFromTheFuture, repeats } from './refresh-policy.js';
-import { checkRegistration, type RegistrationState } from './registration-check.js';
+import { checkRegistration } from './registration-check.js';
 import { afterGrant, continuesFrom, isDead, type ReceivedToken, type Spent, withoutIntent } from './rotation.js';
 import { isNarrower } from './scope.js';
 import type { Due, Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { documentId, keyId, type TokenKey } from './token-key.js';
+import { goneError, isAwaited, isChangedMeanwhile, notRegistered } from './write-errors.js';
 
 export interface WriteOptions {
   readonly source: RefreshedEvent['source'];
@@ -97,7 +98,7 @@ export class GrantWriter {
       );
       if (version !== undefined) return;
     }
-    throw isChangedAllTheTime(key);
+    throw isChangedMeanwhile(key);
   }
 
   /** Resolves when no write of the key is under way here: what the store tells of it before is no news. */
@@ -180,7 +181,7 @@ export class GrantWriter {
       const { rotation = this.#records.generation === generation ? undefined : before.rotation } = document;
       document = { ...document, rotation };
     }
-    throw isChangedAllTheTime(key);
+    throw isChangedMeanwhile(key);
   }
 
   /**
@@ -356,24 +357,4 @@ function noop(): void {}
 
 function withoutLease({ lease: _lease, ...options }: WriteOptions): WriteOptions {
   return options;
-}
-
-function isChangedAllTheTime(key: TokenKey): TokenError {
-  const message = 'the stored record is being changed by others all the time';
-  return new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true });
-}
-
-function goneError(key: TokenKey, state: RegistrationState): TokenError {
-  return state === 'awaited' ? isAwaited(key) : notRegistered(key);
-}
-
-/** Returns the error for a registration that is missing because the store was replaced: it may be put back any moment. */
-function isAwaited(key: TokenKey): TokenError {
-  const message = `the store was replaced, and the registration of ${key.appid} has not been put back yet`;
-  return new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true });
-}
-
-function notRegistered(key: TokenKey): TokenError {
-  const message = `${key.appid} was unregistered, or evicted by the store, while its ${key.type} was refreshed`;
-  return new TokenError('NOT_REGISTERED', message, key);
 }

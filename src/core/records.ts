@@ -4,10 +4,12 @@ import { type Events, type RefreshedEvent, tokenEvent } from './events.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
 import type { RecordCache } from './record-cache.js';
 import type { RecordIndex } from './record-index.js';
+import { NOISE_MS, redated } from './redated.js';
 import {
   dueOf,
   FUTURE_TOLERANCE_MS,
   isFromTheFuture,
+  type Lifetime,
   lifeMs,
   minValidityMs,
   type RefreshTimes,
@@ -20,8 +22,6 @@ import { type ReadResult, TokenRecord } from './token-record.js';
 /** The store is looked at again this long after it last confirmed a record. */
 const CONFIRM_EVERY_MS = 60_000;
 const LOOK_WHILE_DUE_MS = 1_000;
-/** Two readings of the clocks that differ by no more than this are noise. */
-const NOISE_MS = 250;
 /** The number of ends that are remembered of records, so that a record that is dropped and read again ends as before. */
 const MAX_REMEMBERED_ENDS = 10_000;
 
@@ -32,6 +32,8 @@ export interface Adoption {
   readonly written?: boolean;
   /** The version of the document that a grant which the store did not take was to replace. */
   readonly replaces?: number;
+  /** A held record that has been found to be no newer, whatever the versions say. */
+  readonly inPlaceOf?: CachedRecord;
   /** Whether it is announced although nothing was known before; a changed value always is. */
   readonly announceFirst: boolean;
 }
@@ -52,8 +54,8 @@ export class Records {
   /** The records that were in a store which has been replaced since. */
   readonly #displaced = new WeakSet<CachedRecord>();
   #generation = 0;
-  /** The ends of records that are evicted when there are many, by key; two records of a key differ in at least one field. */
-  readonly #ends = boundedCache<string, RememberedEnd>(MAX_REMEMBERED_ENDS);
+  /** When records that were in force end by the monotonic clock; two records of a key differ in at least one instant. */
+  readonly #ends = boundedCache<string, number>(MAX_REMEMBERED_ENDS);
   readonly #registered: Registered;
   #lastHitAt: number = Number.NEGATIVE_INFINITY;
 
@@ -103,7 +105,8 @@ export class Records {
   adopt(key: TokenKey, document: KeyDocument, grant: StoredGrant, adoption: Adoption): CachedRecord {
     const before = this.cache.get(key);
     const written = adoption.written ?? true;
-    if (before !== undefined && this.#isNewer(before, document.recordVersion, grant)) return before;
+    const isJudged = before === undefined || before === adoption.inPlaceOf;
+    if (!isJudged && this.#isNewer(before, document.recordVersion, grant)) return before;
     const cached = this.#cached(key, document, grant, written);
     if (adoption.replaces !== undefined) this.#replaced.set(cached, adoption.replaces);
     this.cache.set(cached);
@@ -145,6 +148,18 @@ export class Records {
     const byWallMs = grant.expiresAt - this.#clock.now();
     const end = this.#knownEnd(key, grant);
     return end === undefined ? byWallMs : Math.min(byWallMs, end - this.#clock.monotonic());
+  }
+
+  /** Returns the grant of a record to be stored again, by the clock as it is now. WeChat's answer is not held. */
+  grantOf(cached: CachedRecord): StoredGrant {
+    const { value, obtainedAt, expiresAt, storedDueAt: dueAt, scope } = cached;
+    const grant = { value, obtainedAt, expiresAt, dueAt, ...(scope === undefined ? {} : { scope }) };
+    return redated(grant, this.#clock.now(), this.leftMs(cached));
+  }
+
+  /** Returns whether a grant was got after a stored one, which was not if that claims to come from the future. */
+  isObtainedAfter({ obtainedAt }: StoredGrant, stored: StoredGrant): boolean {
+    return obtainedAt > stored.obtainedAt || isFromTheFuture(stored, this.#clock.now());
   }
 
   isDue(cached: CachedRecord): boolean {
@@ -284,17 +299,15 @@ export class Records {
   /** Returns the earlier of the end that the wall clock leaves now, and the end that was found before; remembers it. */
   #end(key: TokenKey, grant: StoredGrant, byWall: number): number {
     const endsAtMonotonic = Math.min(byWall, this.#knownEnd(key, grant) ?? byWall);
-    this.#ends.set(keyId(key), { obtainedAt: grant.obtainedAt, expiresAt: grant.expiresAt, endsAtMonotonic });
+    this.#ends.set(endId(key, grant), endsAtMonotonic);
     return endsAtMonotonic;
   }
 
   /** Returns when a grant ends by the monotonic clock, where this process holds it or has held it lately. */
   #knownEnd(key: TokenKey, grant: StoredGrant): number | undefined {
     const held = this.cache.get(key);
-    if (held !== undefined) return isSameGrant(held, grant) ? held.endsAtMonotonic : undefined;
-    const end = this.#ends.get(keyId(key));
-    const isSame = end?.obtainedAt === grant.obtainedAt && end.expiresAt === grant.expiresAt;
-    return isSame ? end.endsAtMonotonic : undefined;
+    if (held !== undefined && isSameGrant(held, grant)) return held.endsAtMonotonic;
+    return this.#ends.get(endId(key, grant));
   }
 
   /**
@@ -317,10 +330,8 @@ export class Records {
   }
 }
 
-interface RememberedEnd {
-  readonly obtainedAt: number;
-  readonly expiresAt: number;
-  readonly endsAtMonotonic: number;
+function endId(key: TokenKey, { obtainedAt, expiresAt }: Lifetime): string {
+  return `${keyId(key)} ${obtainedAt} ${expiresAt}`;
 }
 
 /** Returns whether it is the same answer of WeChat, under whatever version and due. */

@@ -2,27 +2,17 @@ import { batches } from './batches.js';
 import type { CachedRecord } from './cached-record.js';
 import type { Clock, ClockTimer } from './clock.js';
 import type { Closing } from './closing.js';
-import { seal } from './document-codec.js';
-import { marksOf } from './enrolment.js';
 import type { Failures } from './failures.js';
 import type { GrantWriter } from './grant-writer.js';
-import {
-  contentWithGrant,
-  contentWithTrying,
-  type KeyDocument,
-  reportedGrant,
-  type StoredGrant,
-  withDue,
-} from './key-document.js';
+import { HeldRecords } from './held-records.js';
+import { type KeyDocument, reportedGrant } from './key-document.js';
 import type { KeyReader } from './key-reader.js';
-import { isLeftOver, remainsLeftOver } from './left-overs.js';
 import type { RememberedFailure } from './record-cache.js';
 import type { Records } from './records.js';
 import type { Registry } from './registry.js';
-import { newestRotation } from './rotation.js';
 import { HISTORY_ID, type StoreHistory } from './store-history.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { appDocumentId, appidOf, documentId, keyId, parseKey, type TokenKey } from './token-key.js';
+import { appidOf, documentId, keyId, parseKey, type TokenKey } from './token-key.js';
 
 /** What goes on with a store that has been replaced. */
 export interface Recovery {
@@ -57,13 +47,16 @@ export interface FollowerParts {
 
 /** What this process knows of a key. */
 interface Known {
-  readonly record?: CachedRecord | undefined;
-  readonly failure?: RememberedFailure | undefined;
+  readonly record: CachedRecord | undefined;
+  readonly failure: RememberedFailure | undefined;
+  /** How often the store has been replaced. */
+  readonly generation: number;
 }
 
 /** Keeps what this process holds in step with what others write to the store. */
 export class StoreFollower {
   readonly #parts: FollowerParts;
+  readonly #held: HeldRecords;
   readonly #reading = new Map<string, Promise<CachedRecord | undefined>>();
   #endWatch: (() => Promise<void>) | undefined;
   readonly #missed = new Set<string | undefined>();
@@ -72,6 +65,7 @@ export class StoreFollower {
 
   constructor(parts: FollowerParts) {
     this.#parts = parts;
+    this.#held = new HeldRecords(parts);
   }
 
   async start(): Promise<void> {
@@ -107,7 +101,7 @@ export class StoreFollower {
       for (const [index, key] of batch.entries()) {
         try {
           const document = await this.#parts.keyReader.read(key, documents[index]);
-          await this.#adoptRead(key, before[index] ?? {}, document);
+          await this.#adoptRead(key, before[index] as Known, document);
         } catch {
           // A document that cannot be read concerns its own key: whoever asks for that is told.
           this.#parts.changed(key);
@@ -149,26 +143,42 @@ export class StoreFollower {
   }
 
   #known(key: TokenKey): Known {
-    const { cache } = this.#parts.records;
-    return { record: cache.get(key), failure: cache.failure(key) };
+    const { cache, generation } = this.#parts.records;
+    return { record: cache.get(key), failure: cache.failure(key), generation };
   }
 
   /** Adopts what a read has shown, unless what has become known since the read began is newer. */
   async #adoptRead(key: TokenKey, before: Known, document: KeyDocument): Promise<CachedRecord | undefined> {
-    const { store, records, closing } = this.#parts;
+    const { store, records, writer, closing } = this.#parts;
     const isMissing = document.grant === undefined && records.cache.get(key)?.confirmedAtMonotonic !== undefined;
     if (isMissing) await store.judgeAbsence(documentId('key', key));
     const { record: held, failure } = this.#known(key);
     if (closing.hasBegun) return held;
+    // What was read before the store was replaced says nothing of the one in its place.
+    if (before.generation !== records.generation) return this.#readNow(key, () => writer.read(key));
     if (held !== undefined && records.isDisplaced(held)) {
       await this.restore(held, document);
-      return records.cache.get(key);
+      // Another read may have put it back beside an older document.
+      return records.cache.get(key) === held ? held : this.#adoptIfNewer(key, held, before, document);
     }
     // An absence has no version, so it says nothing of what has become known meanwhile.
     if (document.version === 0 && failure !== undefined && failure !== before.failure) return held;
-    if (held !== before.record) {
+    return this.#adoptIfNewer(key, before.record, before, document);
+  }
+
+  /** Adopts a document unless a newer record than that has come into force since this one was held. */
+  #adoptIfNewer(
+    key: TokenKey,
+    since: CachedRecord | undefined,
+    { generation }: Known,
+    document: KeyDocument,
+  ): CachedRecord | undefined {
+    const { records } = this.#parts;
+    const held = records.cache.get(key);
+    if (held !== since) {
       const { grant, recordVersion } = document;
-      if (grant === undefined || (held !== undefined && recordVersion <= held.version)) return held;
+      const isOutdated = held !== undefined && (recordVersion <= held.version || records.generation !== generation);
+      if (grant === undefined || isOutdated) return held;
     }
     return this.adopt(key, document);
   }
@@ -206,93 +216,14 @@ export class StoreFollower {
     return adopted;
   }
 
-  /**
-   * Puts back the held record before a refresh works with an older one: nothing is done from that, least of all is its refresh
-   * token sent.
-   *
-   * @returns whether the document has changed by that.
-   */
-  async restoreNewer(key: TokenKey, document: KeyDocument): Promise<boolean> {
-    const { records } = this.#parts;
-    const held = records.cache.get(key);
-    if (held === undefined) return false;
-    if (held.confirmedAtMonotonic !== undefined) {
-      if (document.grant !== undefined && held.version <= document.recordVersion) return false;
-      // Where there is no refresh token to lose, a refresh may do without the store.
-      if (document.grant === undefined && !(await this.#isJudged(held))) return false;
-    }
-    const isDisplaced = records.isDisplaced(held);
-    // What was deleted on purpose stays so, and what no store has taken is offered to it by itself.
-    if (!isDisplaced && (held.confirmedAtMonotonic === undefined || document.grant === undefined)) return false;
-    await this.restore(held, document);
-    return !isDisplaced || records.cache.get(key) !== held;
+  /** Does what {@link HeldRecords.restoreNewer} does. */
+  restoreNewer(key: TokenKey, document: KeyDocument): Promise<boolean> {
+    return this.#held.restoreNewer(key, document);
   }
 
-  /** Returns whether it could be told what the absence of a record means; rejects where too much hangs on that. */
-  async #isJudged({ key, rotation }: CachedRecord): Promise<boolean> {
-    try {
-      await this.#parts.store.judgeAbsence(documentId('key', key));
-      return true;
-    } catch (error) {
-      if (rotation !== undefined) throw error;
-      return false;
-    }
-  }
-
-  /**
-   * Puts back the held record where the store shows an older one, after a failover or because it was replaced, unless another
-   * process was faster.
-   *
-   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
-   */
-  async restore(held: CachedRecord, document: KeyDocument): Promise<void> {
-    const { store, records, registry, recovery } = this.#parts;
-    const { key, rotation } = held;
-    if (held.confirmedAtMonotonic === undefined && !records.isDisplaced(held)) return;
-    // The versions of two histories say nothing of each other.
-    await recovery.history.look();
-    if (records.cache.get(key) !== held) return;
-    if (records.isDisplaced(held)) return this.#reinstate(held, document);
-    const grant = grantOf(held);
-    const id = documentId('key', key);
-    const enrolment = registry.enrolment(key);
-    const next: KeyDocument = { ...document, enrolment: marksOf(enrolment), rotation };
-    const content = seal(id, contentWithGrant(next, grant));
-    const due = withDue(key, document, enrolment.hadTask, grant.dueAt);
-    const version = await store.set(id, content, document.version, due);
-    if (version !== undefined) records.confirm(held);
-  }
-
-  /**
-   * Puts the held record of a store that was replaced into the one in its place, by age. A refresh token that is held goes with
-   * it, or beside the newer record that is there, if that has none.
-   */
-  async #reinstate(held: CachedRecord, document: KeyDocument): Promise<void> {
-    const { store, records, registry, changed } = this.#parts;
-    const { key } = held;
-    const { grant: stored } = document;
-    // Without its app it would be left behind there: it is put back when the app is.
-    if (isLeftOver(registry, appDocumentId(key.appid))) await remainsLeftOver(registry, key);
-    if (!registry.knows(key.appid) || isLeftOver(registry, appDocumentId(key.appid))) return;
-    if (records.cache.get(key) !== held) return;
-    const isNewer = stored === undefined || held.obtainedAt > stored.obtainedAt;
-    const isOfUse = held.rotation !== undefined || records.leftMs(held) > 0;
-    if (isNewer && !isOfUse && stored === undefined) return;
-    const isOurs = isNewer && isOfUse;
-    const rotation = newestRotation(document.rotation, held.rotation);
-    const grant = isOurs ? grantOf(held) : (stored as StoredGrant);
-    const enrolment = registry.enrolment(key);
-    let next: KeyDocument = { ...document, enrolment: marksOf(enrolment), rotation };
-    if (isOurs || rotation !== document.rotation) {
-      const id = documentId('key', key);
-      const content = isOurs ? contentWithGrant(next, grant) : contentWithTrying(next, document.trying);
-      const due = withDue(key, document, enrolment.hadTask, grant.dueAt);
-      const version = await store.set(id, seal(id, content), document.version, due);
-      if (version === undefined || records.cache.get(key) !== held) return;
-      next = { ...next, version, recordVersion: isOurs ? version : document.recordVersion };
-    }
-    records.adopt(key, next, grant, { source: 'store', announceFirst: false });
-    changed(key);
+  /** Does what {@link HeldRecords.restore} does. */
+  restore(held: CachedRecord, document: KeyDocument): Promise<void> {
+    return this.#held.restore(held, document);
   }
 
   /**
@@ -359,8 +290,4 @@ export class StoreFollower {
     if (this.#reading.has(keyId(key))) return true;
     return isPushed(key.type) && registry.knows(key.appid);
   }
-}
-
-function grantOf({ value, obtainedAt, expiresAt, storedDueAt: dueAt, scope }: CachedRecord): StoredGrant {
-  return { value, obtainedAt, expiresAt, dueAt, ...(scope === undefined ? {} : { scope }) };
 }

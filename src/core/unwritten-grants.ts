@@ -7,6 +7,7 @@ import { isTokenError, type TokenError, withFacts } from './errors.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
 import type { StoredGrant } from './key-document.js';
 import type { Records } from './records.js';
+import { redated } from './redated.js';
 import { Schedule } from './schedule.js';
 import type { StoreClock } from './store-clock.js';
 import { keyId, type TokenKey } from './token-key.js';
@@ -21,8 +22,6 @@ interface Unwritten extends Queued {
 
 /** The pause between two offers of what is owed while the manager is being closed. */
 const FLUSH_EVERY_MS = 500;
-/** Two readings of the clocks that differ by no more than this are noise. */
-const NOISE_MS = 250;
 
 /** In force meanwhile. */
 interface Served extends Unwritten {
@@ -158,13 +157,8 @@ export class UnwrittenGrants {
     return { endsAtMonotonic: this.#clock.monotonic() + leftMs, attempts: 0, place: NOT_QUEUED };
   }
 
-  /** Returns the grant by the clock as it is now: one that was set back must not make it live longer for those who read it. */
   #redated(grant: StoredGrant, { endsAtMonotonic }: Unwritten): StoredGrant {
-    const leftMs = endsAtMonotonic - this.#clock.monotonic();
-    const lateMs = Math.floor(grant.expiresAt - this.#clock.now() - leftMs);
-    if (lateMs <= NOISE_MS) return grant;
-    const { obtainedAt, expiresAt, dueAt } = grant;
-    return { ...grant, obtainedAt: obtainedAt - lateMs, expiresAt: expiresAt - lateMs, dueAt: dueAt - lateMs };
+    return redated(grant, this.#clock.now(), endsAtMonotonic - this.#clock.monotonic());
   }
 
   #add(unwritten: Served | Owed): void {

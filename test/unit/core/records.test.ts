@@ -99,6 +99,42 @@ describe('adopt', () => {
     expect(adopt(9, grant('b', other)).endsAtMonotonic).toBe(600_000 + 2 * LIFE);
   });
 
+  test('I1: a token that was in force before another one ends as before, however the clock was set', async () => {
+    adopt(7, grant('a'));
+    for (const hour of [1, 2, 3]) {
+      await wall.advance(3_600_000);
+      const later = { obtainedAt: wall.now(), expiresAt: wall.now() + LIFE };
+      adopt(7 + hour, grant(`unwritten ${hour}`, later), { ...STORE, written: false });
+    }
+    await wall.advance(LIFE);
+    wall.jump(-5 * 3_600_000 + 60_000);
+    const again = adopt(7, grant('a'));
+    expect([again.value, again.endsAtMonotonic, records.leftMs(again)]).toEqual(['a', LIFE, -3 * 3_600_000]);
+    expect(records.isUsableGrant(KEY, grant('a'))).toBe(false);
+  });
+
+  test.each([-1, 0, 250, 251, 1_200_000])(
+    'gives a grant to be stored again what is left of it, after the clock was set back by %i ms',
+    async (backMs) => {
+      const held = adopt(7, grant('a', { scope: 'snsapi_base' }));
+      await wall.advance(3_600_000);
+      wall.jump(-backMs);
+      const late = backMs > 250 ? backMs : 0;
+      expect(records.grantOf(held)).toEqual({
+        ...grant('a', { scope: 'snsapi_base' }),
+        obtainedAt: start - late,
+        expiresAt: start + LIFE - late,
+        dueAt: start + 6_000_000 - late,
+      });
+    },
+  );
+
+  test('puts a grant in force in place of a held one that was found to be no newer, whatever the versions say', () => {
+    const held = adopt(7, grant('a'));
+    expect(adopt(3, grant('b'), { ...STORE, inPlaceOf: held }).value).toBe('b');
+    expect(adopt(2, grant('c'), { ...STORE, inPlaceOf: held }).value).toBe('b');
+  });
+
   test('announces a new value once, with reason and source', () => {
     const adoption: Adoption = { source: 'upstream', reason: 'due', announceFirst: true };
     const record = records.show(adopt(1, grant('a'), adoption));

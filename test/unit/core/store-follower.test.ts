@@ -8,7 +8,7 @@ import type { StoredGrant } from '../../../src/core/key-document.js';
 import { KeyReader } from '../../../src/core/key-reader.js';
 import { resolveOptions } from '../../../src/core/options.js';
 import { StoreFollower } from '../../../src/core/store-follower.js';
-import { StoreHistory } from '../../../src/core/store-history.js';
+import { HISTORY_ID, StoreHistory } from '../../../src/core/store-history.js';
 import { keyId, type TokenKey } from '../../../src/core/token-key.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
@@ -228,6 +228,47 @@ describe('a store that went back in time', () => {
     expect(events).toEqual(['new store']);
   });
 
+  test('has its document from then on: the record goes by the version that it got there', async () => {
+    await wentBack();
+    await follower.read(KEY);
+    await clock.advance(0);
+    const [document] = await memory.get([ID]);
+    expect([held()?.value, held()?.version]).toEqual(['new', document?.version]);
+    const read = await engine.writer.read(KEY);
+    expect(await follower.restoreNewer(KEY, read)).toBe(false);
+  });
+
+  test.each([
+    ['was got later than the one that is held', 1, 'stored'],
+    ['was got at the same instant as the one that is held', 0, 'held'],
+    ['was got earlier than the one that is held', -1, 'held'],
+  ] as const)('is compared by age, not by version, where its record %s', async (_, later, wins) => {
+    await put({ grant: { ...grant('first') } });
+    const heldVersion = await put({ grant: { ...grant('held') } });
+    await follower.read(KEY);
+    const rotation = { token: 'refresh-of-stored', known: ['unknown to what is held'] };
+    const document = { version: 1, recordVersion: 1, grant: grant('stored', { obtainedAt: clock.now() + later }) };
+    faulty.before = () => {};
+    Reflect.set(faulty, 'get', async (ids: string[]) =>
+      ids.map((id) =>
+        id === ID ? { id, version: 1, data: seal(id, { grant: { ...document.grant }, rotation }) } : undefined,
+      ),
+    );
+    const writes: JsonObject[] = [];
+    Reflect.set(faulty, 'set', async (id: string, data: JsonObject) => {
+      if (id === ID) writes.push(data);
+      return 2;
+    });
+    await follower.read(KEY);
+    await clock.advance(0);
+    expect(heldVersion).toBeGreaterThan(2);
+    expect([held()?.value, held()?.version]).toEqual([wins, wins === 'held' ? 2 : 1]);
+    expect(held()?.rotation?.token).toBe('refresh-of-stored');
+    expect(writes.map((data) => (data['grant'] as unknown as StoredGrant).value)).toEqual(
+      wins === 'held' ? ['held'] : [],
+    );
+  });
+
   test('gets no due for a key without a task', async () => {
     await wentBack();
     await follower.read(KEY);
@@ -250,6 +291,52 @@ describe('a store that went back in time', () => {
     expect((await follower.read(KEY))?.value).toBe('ours');
     await clock.advance(0);
     expect(faulty.calls).not.toContain('set');
+  });
+});
+
+describe('a record of a store that was replaced', () => {
+  async function displaced(): Promise<void> {
+    await memory.set('app/wx1', seal('app/wx1', {}), 0);
+    await engine.registry.reload('app/wx1');
+    await put({ grant: { ...grant('held') } });
+    await follower.read(KEY);
+    engine.records.displace();
+  }
+
+  test('does not hide what another process has stored while it was put back', async () => {
+    await displaced();
+    await put({ grant: { ...grant('older', { obtainedAt: clock.now() - 1 }) } });
+    let say = (): void => {};
+    faulty.afterSet = (id) => (id === ID ? new Promise((resolve) => (say = resolve)) : undefined);
+    const puttingBack = follower.read(KEY);
+    await clock.advance(0);
+    const version = await put({ grant: { ...grant('newer', { obtainedAt: clock.now() + 1 }) } });
+    let show = (): void => {};
+    faulty.before = (method, id) =>
+      method === 'get' && id === HISTORY_ID ? new Promise((resolve) => (show = resolve)) : undefined;
+    const reading = follower.loadAll([KEY]);
+    await clock.advance(0);
+    say();
+    await puttingBack;
+    expect(held()?.value).toBe('held');
+    show();
+    await reading;
+    expect([held()?.value, held()?.version]).toEqual(['newer', version]);
+  });
+
+  test('is not compared with what was read before the store was replaced', async () => {
+    await displaced();
+    await follower.read(KEY);
+    let isFirst = true;
+    faulty.afterGet = async () => {
+      if (!isFirst) return;
+      isFirst = false;
+      engine.records.displace();
+      await remove();
+    };
+    const cached = await follower.read(KEY);
+    const [document] = await memory.get([ID]);
+    expect([cached?.value, cached?.version]).toEqual(['held', document?.version]);
   });
 });
 

@@ -1,0 +1,120 @@
+import type { CachedRecord } from './cached-record.js';
+import { seal } from './document-codec.js';
+import { marksOf } from './enrolment.js';
+import { contentWithGrant, contentWithTrying, type KeyDocument, type StoredGrant, withDue } from './key-document.js';
+import { isLeftOver, remainsLeftOver } from './left-overs.js';
+import type { Records } from './records.js';
+import type { Registry } from './registry.js';
+import { newestRotation } from './rotation.js';
+import type { StoreHistory } from './store-history.js';
+import type { SupervisedStore } from './supervised-store.js';
+import { appDocumentId, documentId, type TokenKey } from './token-key.js';
+
+export interface HeldRecordsParts {
+  readonly store: SupervisedStore;
+  readonly registry: Registry;
+  readonly records: Records;
+  readonly recovery: { readonly history: Pick<StoreHistory, 'look'> };
+  /** Called after the record of a key may have changed. */
+  readonly changed: (key: TokenKey) => void;
+}
+
+/** Puts records that this process holds back into a store that has lost them, or shows older ones. */
+export class HeldRecords {
+  readonly #parts: HeldRecordsParts;
+
+  constructor(parts: HeldRecordsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Puts back the held record before a refresh works with an older one: nothing is done from that, least of all is its refresh
+   * token sent.
+   *
+   * @returns whether the document has changed by that.
+   */
+  async restoreNewer(key: TokenKey, document: KeyDocument): Promise<boolean> {
+    const { records } = this.#parts;
+    const held = records.cache.get(key);
+    if (held === undefined) return false;
+    if (held.confirmedAtMonotonic !== undefined) {
+      if (document.grant !== undefined && held.version <= document.recordVersion) return false;
+      // Where there is no refresh token to lose, a refresh may do without the store.
+      if (document.grant === undefined && !(await this.#isJudged(held))) return false;
+    }
+    const isDisplaced = records.isDisplaced(held);
+    // What was deleted on purpose stays so, and what no store has taken is offered to it by itself.
+    if (!isDisplaced && (held.confirmedAtMonotonic === undefined || document.grant === undefined)) return false;
+    await this.restore(held, document);
+    return !isDisplaced || records.cache.get(key) !== held;
+  }
+
+  /** Returns whether it could be told what the absence of a record means; rejects where too much hangs on that. */
+  async #isJudged({ key, rotation }: CachedRecord): Promise<boolean> {
+    try {
+      await this.#parts.store.judgeAbsence(documentId('key', key));
+      return true;
+    } catch (error) {
+      if (rotation !== undefined) throw error;
+      return false;
+    }
+  }
+
+  /**
+   * Puts back the held record where the store shows an older one, after a failover or because it was replaced, unless another
+   * process was faster.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  async restore(held: CachedRecord, document: KeyDocument): Promise<void> {
+    const { records, registry, recovery } = this.#parts;
+    const { key } = held;
+    const isHeld = (): boolean => records.cache.get(key) === held;
+    if (held.confirmedAtMonotonic === undefined && !records.isDisplaced(held)) return;
+    const { generation } = records;
+    // The versions of two histories say nothing of each other.
+    await recovery.history.look();
+    // The document of a store that was found to be replaced just now is read again by the recovery.
+    if (!isHeld() || records.generation !== generation) return;
+    if (records.isDisplaced(held)) {
+      // Without its app it would be left behind there: it is put back when the app is.
+      if (isLeftOver(registry, appDocumentId(key.appid))) await remainsLeftOver(registry, key);
+      if (!registry.knows(key.appid) || isLeftOver(registry, appDocumentId(key.appid)) || !isHeld()) return;
+    }
+    await this.#reinstate(held, document);
+  }
+
+  /**
+   * Brings together the held record and the one that the store shows, by age, because a store that was set back gives its
+   * versions again. A refresh token that is held goes with the record, or beside the newer one that is there, if that has none
+   * or an older one. What is stored then is in force, under the version that it has there.
+   */
+  async #reinstate(held: CachedRecord, document: KeyDocument): Promise<void> {
+    const { store, records, registry, changed } = this.#parts;
+    const { key } = held;
+    const { grant: stored } = document;
+    const ours = records.grantOf(held);
+    const isNewer =
+      stored === undefined ||
+      records.isObtainedAfter(ours, stored) ||
+      // Of two of the same instant the version decides, where it says something.
+      (!records.isDisplaced(held) && ours.obtainedAt === stored.obtainedAt && ours.value !== stored.value);
+    const isOfUse = held.rotation !== undefined || records.leftMs(held) > 0;
+    if (isNewer && !isOfUse && stored === undefined) return;
+    const isOurs = isNewer && isOfUse;
+    const rotation = newestRotation(document.rotation, held.rotation);
+    const grant = isOurs ? ours : (stored as StoredGrant);
+    const enrolment = registry.enrolment(key);
+    let next: KeyDocument = { ...document, enrolment: marksOf(enrolment), rotation };
+    if (isOurs || rotation !== document.rotation) {
+      const id = documentId('key', key);
+      const content = isOurs ? contentWithGrant(next, grant) : contentWithTrying(next, document.trying);
+      const due = withDue(key, document, enrolment.hadTask, grant.dueAt);
+      const version = await store.set(id, seal(id, content), document.version, due);
+      if (version === undefined || records.cache.get(key) !== held) return;
+      next = { ...next, version, recordVersion: isOurs ? version : document.recordVersion };
+    }
+    records.adopt(key, next, grant, { source: 'store', announceFirst: false, inPlaceOf: held });
+    changed(key);
+  }
+}

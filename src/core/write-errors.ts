@@ -1,0 +1,26 @@
+import { TokenError } from './errors.js';
+import type { RegistrationState } from './registration-check.js';
+import type { TokenKey } from './token-key.js';
+
+/** Returns the error for a document that other processes were first to change, again and again. */
+export function isChangedMeanwhile(key: TokenKey): TokenError {
+  const message = 'the stored record is being changed by others all the time';
+  return new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true });
+}
+
+/** Returns the error for a registration that is not there as it was when the grant was asked for. */
+export function goneError(key: TokenKey, state: RegistrationState): TokenError {
+  return state === 'awaited' ? isAwaited(key) : notRegistered(key);
+}
+
+/** Returns the error for a registration that is missing because the store was replaced: it may be put back any moment. */
+export function isAwaited(key: TokenKey): TokenError {
+  const message = `the store was replaced, and the registration of ${key.appid} has not been put back yet`;
+  return new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true });
+}
+
+/** Returns the error for a registration that was deleted. */
+export function notRegistered(key: TokenKey): TokenError {
+  const message = `${key.appid} was unregistered, or evicted by the store, while its ${key.type} was refreshed`;
+  return new TokenError('NOT_REGISTERED', message, key);
+}
