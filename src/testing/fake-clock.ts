@@ -70,15 +70,15 @@ export class FakeClock implements Clock {
    */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + ms;
-    await settle();
+    await turns(TURNS_AROUND);
     for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) {
       this.#moveTo(timer.at);
       this.#timers.delete(timer);
       timer.callback();
-      await settle();
+      await turns(1);
     }
     this.#moveTo(end);
-    await settle();
+    await turns(TURNS_AROUND);
   }
 
   /** Moves the wall clock alone, as an administrator or a time server does; `ms` may be negative. No timer fires. */
@@ -102,8 +102,10 @@ export class FakeClock implements Clock {
   }
 }
 
-const TURNS = 3;
+/** Before the first timer and after the last one, what a test has begun may need some turns of the event loop. */
+const TURNS_AROUND = 3;
 
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
+/** Lets the event loop turn: each turn runs all pending promises, and the I/O callbacks that are ready. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
