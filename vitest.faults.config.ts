@@ -2,11 +2,21 @@ import { defineConfig } from 'vitest/config';
 
 const results = process.env.TEST_RESULTS;
 
-/** Crashes, full disks, power cuts, wrong clocks: minutes of real processes, one file at a time. See docs/reliability.md. */
+/** Those that measure how soon a process goes on after it was stopped or a write after an answer have the machine for themselves. */
+const TIMED = 'test/faults/{kill-random,stopped-holder}.test.ts';
+
+const project = (name: string, include: string, order: number, more: { exclude?: string[]; maxWorkers: number }) => ({
+  extends: true as const,
+  test: { name, include: [include], sequence: { groupOrder: order }, ...more },
+});
+
+/** Crashes, full disks, power cuts, wrong clocks: minutes of real processes, most of which wait. See docs/reliability.md. */
 export default defineConfig({
   test: {
-    include: ['test/faults/**/*.test.ts'],
-    fileParallelism: false,
+    projects: [
+      project('faults', 'test/faults/**/*.test.ts', 0, { exclude: [TIMED], maxWorkers: 2 }),
+      project('timed', TIMED, 1, { maxWorkers: 1 }),
+    ],
     expect: { poll: { timeout: 20_000 } },
     testTimeout: 240_000,
     hookTimeout: 60_000,
