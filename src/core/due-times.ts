@@ -73,7 +73,8 @@ export class DueTimes {
   }
 
   /**
-   * Takes a key without a task out of the schedule, and deletes what is left of an app that has gone.
+   * Takes a key without a task out of the schedule, and deletes what is left of an app that has gone, but for a refresh token:
+   * the document of the app may have been damaged or evicted, and then it is the only good one.
    *
    * @returns whether it has no task.
    */
@@ -83,8 +84,9 @@ export class DueTimes {
     if (app !== undefined && task !== undefined) return false;
     if (await this.#isLost(app === undefined ? ids : ids.slice(1))) return false;
     if (document === undefined) return true;
-    if (app === undefined) await this.#store.delete(document.id, document.version);
-    else await this.#write(key, await this.#reader.read(document, readKeyDocument), undefined);
+    const left = await this.#reader.read(document, readKeyDocument);
+    if (app === undefined && left.rotation?.token === undefined) await this.#store.delete(document.id, left.version);
+    else if (left.version !== 0) await this.#write(key, left, undefined);
     return true;
   }
 

@@ -2,7 +2,7 @@ import type { Allowances } from './allowance.js';
 import { ask, StaleDependency } from './attempt.js';
 import type { CachedRecord } from './cached-record.js';
 import type { Closing } from './closing.js';
-import { belongsTo, type Enrolment, enrolmentOf, marksOf } from './enrolment.js';
+import { type Enrolment, enrolmentOf, marksOf } from './enrolment.js';
 import { isTokenError, TokenError } from './errors.js';
 import type { FailureBudget } from './failure-budget.js';
 import type { Attempted, Failures } from './failures.js';
@@ -16,6 +16,7 @@ import type { Records } from './records.js';
 import type { RefreshTimes } from './refresh-policy.js';
 import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from './refresher.js';
 import { haveToBeAskedFor } from './registration.js';
+import { isRegisteredAnew } from './registration-check.js';
 import { credentialsOf } from './registration-document.js';
 import type { Registry } from './registry.js';
 import type { Intent, ReceivedToken } from './rotation.js';
@@ -25,7 +26,7 @@ import { DocumentChanged, isInterruption, Spending } from './spending.js';
 import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { registrationIds, type TokenKey } from './token-key.js';
+import type { TokenKey } from './token-key.js';
 import type { TokenRecord } from './token-record.js';
 import type { UnwrittenGrants } from './unwritten-grants.js';
 
@@ -118,7 +119,7 @@ export class Exchange {
     const { urlNotAsked } = needs;
     const spending = new Spending({
       key,
-      document: { ...document, enrolment: marksOf(enrolment) },
+      document: document.hidden === undefined ? { ...document, enrolment: marksOf(enrolment) } : document,
       hadTask,
       answered,
       urlNotAsked,
@@ -154,7 +155,8 @@ export class Exchange {
       return await writer.write(key, spending.document, grant, options);
     } catch (error) {
       if (!isTokenError(error)) throw error;
-      if (error.code === 'NOT_REGISTERED' && (await this.#isEnrolledAnew(key, enrolment))) throw new DocumentChanged();
+      if (error.code === 'NOT_REGISTERED' && (await isRegisteredAnew(registry, key, enrolment)))
+        throw new DocumentChanged();
       if (error.code !== 'STORE_UNAVAILABLE') throw error;
       void store.release(lease);
       if (received !== undefined) throw unwritten.owe(key, grant, options, error);
@@ -167,13 +169,6 @@ export class Exchange {
     const { registry, failures } = this.#parts;
     const hasGone = !registry.knows(key.appid) || (hadTask && registry.task(key) === undefined);
     return !hasGone && failures.fingerprint(key).input !== fingerprint.input;
-  }
-
-  /** Returns whether the key was unregistered and registered again: those who wait get what is registered now. */
-  async #isEnrolledAnew(key: TokenKey, enrolment: Enrolment): Promise<boolean> {
-    const { registry } = this.#parts;
-    await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
-    return registry.knows(key.appid) && !belongsTo(enrolment, registry.enrolment(key));
   }
 
   /**

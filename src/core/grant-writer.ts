@@ -17,7 +17,7 @@ import type { Adoption, Records } from './records.js';
 import { dueAfterOverlapAt, dueAgainAt, FUTURE_TOLERANCE_MS, isFromTheFuture, repeats } from './refresh-policy.js';
 import { checkRegistration } from './registration-check.js';
 import { afterGrant, continuesFrom, isDead, type ReceivedToken, type Spent, withoutIntent } from './rotation.js';
-import { isNarrower } from './scope.js';
+import { isNarrower, withScopesOf } from './scope.js';
 import type { Due, Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -84,7 +84,8 @@ export class GrantWriter {
       if (!mayFollow(document, options)) return;
       const state = await checkRegistration(this.#store, key, options.enrolment);
       if (state === 'awaited') throw isAwaited(key);
-      if (state === 'gone') return;
+      // An unregistration deletes the document: where it is still there, a registration has been taken back or was evicted.
+      if (state === 'gone' && (document.version === 0 || options.spent === undefined)) return;
       const rotation = afterGrant(document.rotation, options.received, options.spent);
       // The failure was one of the refresh token before it.
       const trying = rotation?.token === document.rotation?.token ? document.trying : undefined;
@@ -121,16 +122,18 @@ export class GrantWriter {
     return this.#reader.read(key, stored);
   }
 
-  async #write(key: TokenKey, before: KeyDocument, grant: StoredGrant, given: WriteOptions): Promise<CachedRecord> {
+  async #write(key: TokenKey, before: KeyDocument, got: StoredGrant, given: WriteOptions): Promise<CachedRecord> {
     const id = documentId('key', key);
     const { generation } = this.#records;
     let document = await this.#withLostRotation(key, before);
     let options = given;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       if (!mayFollow(document, options)) return this.#standBack(key, document, options);
-      const current = document.grant;
-      if (current !== undefined && options.source === 'put' && this.#keepsConsent(document, current, grant)) {
-        return this.#yieldTo(key, document, current, grant, options);
+      const { hidden, grant: current } = document;
+      const consented = current ?? hidden;
+      const grant = isOfStoredToken(options) ? withScopesOf(got, consented) : got;
+      if (consented !== undefined && options.source === 'put' && this.#keepsConsent(document, consented, grant)) {
+        return this.#yieldTo(key, document, consented, grant, options);
       }
       const enrolment = marksOf(options.enrolment);
       const next = { ...document, enrolment, rotation: afterGrant(document.rotation, options.received, options.spent) };
@@ -174,8 +177,8 @@ export class GrantWriter {
         return this.#yieldTo(key, document, document.grant as StoredGrant, grant, options);
       }
       const state = await checkRegistration(this.#store, key, options.enrolment);
-      // What is registered now may count on the refresh token that was spent.
-      if (state === 'anew' && options.spent !== undefined) await this.writeToken(key, options);
+      // What is registered now, or again later, may count on the refresh token that came of the one that was spent.
+      if (state !== 'same' && options.spent !== undefined) await this.writeToken(key, options);
       if (state !== 'same') throw goneError(key, state);
       document = await this.#withLostRotation(key, document);
       const { rotation = this.#records.generation === generation ? undefined : before.rotation } = document;
@@ -294,9 +297,9 @@ export class GrantWriter {
   }
 
   /**
-   * Deletes what was written for a registration that has gone meanwhile. A document that was replaced is deleted by the
-   * unregistration itself. One that a registration has taken back, or that a new one counts on, is not, and its refresh token
-   * is the only good one; nor is one whose app is only missing from a store that was replaced.
+   * Deletes a document that was created for a registration that has gone meanwhile. One that was there before is deleted by the
+   * unregistration itself, and not where a registration was taken back or evicted: then its refresh token is the only good one.
+   * One that a new registration has found is left to that, which may have its due in it, and hides the grant.
    *
    * @throws a `TokenError`: `NOT_REGISTERED`, or `STORE_UNAVAILABLE` where the app may be put back.
    */
@@ -304,9 +307,8 @@ export class GrantWriter {
     const state = await checkRegistration(this.#store, key, options.enrolment);
     if (state === 'same') return;
     const isReplaced = this.#records.generation !== written.generation;
-    if (state === 'awaited' || (state === 'gone' && isReplaced)) throw isAwaited(key);
-    const mayBeWanted = options.spent !== undefined && (!written.isFirst || state === 'anew');
-    if (!mayBeWanted) await this.#store.delete(documentId('key', key), version);
+    if (state === 'awaited' || isReplaced) throw isAwaited(key);
+    if (state === 'gone' && written.isFirst) await this.#store.delete(documentId('key', key), version);
     this.#records.cache.delete(key);
     throw notRegistered(key);
   }
@@ -339,6 +341,11 @@ interface Written {
 
 function mayFollow({ version, rotation }: KeyDocument, { spent }: WriteOptions): boolean {
   return spent === undefined || version === 0 || continuesFrom(rotation, spent);
+}
+
+/** Returns whether the grant was got with the refresh token that is stored, and not with one that was offered. */
+function isOfStoredToken({ spent }: WriteOptions): boolean {
+  return spent !== undefined && spent.hash === spent.base;
 }
 
 function setOptions(

@@ -53,6 +53,8 @@ export interface KeyDocument {
   /** The version at which the grant was stored: that of the record. */
   readonly recordVersion: number;
   readonly grant?: StoredGrant;
+  /** A grant that was got for a registration before the present one: it is not answered, and stays until it is replaced. */
+  readonly hidden?: StoredGrant;
   readonly trying?: Trying | undefined;
   readonly rotation?: Rotation | undefined;
   /** What the record belongs to. Absent where an earlier release wrote it. */
@@ -93,9 +95,9 @@ export function contentWithGrant(before: KeyDocument, grant: StoredGrant): JsonO
   return { ...contentBesideGrant(before), grant: { ...grant } };
 }
 
-/** The content of a document whose grant stays and whose state of trying is replaced. */
+/** Returns the content of a document whose grant stays and whose state of trying is replaced. */
 export function contentWithTrying(before: KeyDocument, trying: Trying | undefined): JsonObject {
-  const { grant, recordVersion, report } = before;
+  const { hidden, grant = hidden, recordVersion, report } = before;
   return {
     ...contentBesideGrant(before),
     ...(grant === undefined ? {} : { grant: { ...grant }, recordVersion }),

@@ -1,14 +1,14 @@
 import type { DocumentReader } from './document-reader.js';
 import { belongsTo } from './enrolment.js';
-import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
+import { type KeyDocument, readKeyDocument } from './key-document.js';
 import type { Registry } from './registry.js';
 import type { StoredDocument } from './store.js';
 import { registrationIds, type TokenKey } from './token-key.js';
 
 /**
- * Reads the documents of keys. A token that was got for a registration before the present one counts as absent; its refresh
- * token does not, because it may be the only good one: a registration that failed half-way, or was damaged or evicted by the
- * store, has been replaced by one with another mark as well.
+ * Reads the documents of keys. A grant that was got for a registration before the present one is hidden; its refresh token is
+ * not, because it may be the only good one: a registration that failed half-way, or was damaged or evicted by the store, has
+ * been replaced by one with another mark as well.
  */
 export class KeyReader {
   readonly #reader: DocumentReader;
@@ -27,7 +27,7 @@ export class KeyReader {
     if (this.#isOfWhatIsRegistered(key, document)) return document;
     // The record may belong to a registration that this process has not heard of yet.
     await Promise.all(registrationIds(key).map((id) => this.#registry.reload(id)));
-    return this.#isOfWhatIsRegistered(key, document) ? document : withoutGrant(document);
+    return this.#isOfWhatIsRegistered(key, document) ? document : hideGrant(document);
   }
 
   #isOfWhatIsRegistered(key: TokenKey, { enrolment }: KeyDocument): boolean {
@@ -36,6 +36,6 @@ export class KeyReader {
   }
 }
 
-function withoutGrant({ version, rotation, isScheduled }: KeyDocument): KeyDocument {
-  return { ...NO_KEY_DOCUMENT, version, rotation, ...(isScheduled === undefined ? {} : { isScheduled }) };
+function hideGrant({ grant, ...document }: KeyDocument): KeyDocument {
+  return grant === undefined ? document : { ...document, hidden: grant };
 }

@@ -1,6 +1,7 @@
 import type { CachedRecord } from './cached-record.js';
 import type { Closing } from './closing.js';
 import type { Deadline } from './deadline.js';
+import { isTokenError } from './errors.js';
 import { type GivenGrant, readGivenGrant } from './given-grant.js';
 import { receivedToken, storedGrant } from './grant.js';
 import type { GrantWriter } from './grant-writer.js';
@@ -8,7 +9,9 @@ import type { StoredGrant } from './key-document.js';
 import type { PushedTokens } from './pushed-tokens.js';
 import type { RefreshTimes } from './refresh-policy.js';
 import type { Grant } from './refresher.js';
+import { isRegisteredAnew } from './registration-check.js';
 import type { Registry } from './registry.js';
+import type { ReceivedToken } from './rotation.js';
 import type { Scheduling } from './scheduling.js';
 import type { StoreClock } from './store-clock.js';
 import type { TokenKey } from './token-key.js';
@@ -28,6 +31,8 @@ export interface PutGrantsParts {
   readonly wakeWhoWaitsFor: (key: TokenKey) => void;
 }
 
+const MAX_ROUNDS = 3;
+
 /** Grants that were got elsewhere. */
 export class PutGrants {
   readonly #parts: PutGrantsParts;
@@ -40,20 +45,33 @@ export class PutGrants {
    * Stores a grant, unless a newer one is stored, or one that can still be used and whose scopes include those of this one.
    */
   async put(key: TokenKey, grant: Grant, deadline: Deadline): Promise<CachedRecord> {
-    const { clock, closing, registry, source, writer, pushed, scheduling, wakeWhoWaitsFor } = this.#parts;
+    const { clock, source, pushed, scheduling, wakeWhoWaitsFor } = this.#parts;
     const given = readGivenGrant(grant);
     await source.assertRegistered(key, deadline);
     const stored = this.#stored(key, given, clock.now());
     const received = receivedToken(given, stored);
-    const document = await writer.read(key);
-    closing.assertOpen();
-    const enrolment = registry.enrolment(key);
-    const beforeRetry = (): void => closing.assertOpen();
-    const held = await writer.write(key, document, stored, { source: 'put', enrolment, received, beforeRetry });
+    const held = await this.#write(key, stored, received);
     source.retrySoon(key);
     wakeWhoWaitsFor(key);
     for (const waiting of pushed.keysThatNeed(key)) scheduling.hurry(waiting);
     return held;
+  }
+
+  /** Writes the grant, and once more where the key was registered anew meanwhile: it is for whatever is registered. */
+  async #write(key: TokenKey, grant: StoredGrant, received: ReceivedToken | undefined): Promise<CachedRecord> {
+    const { closing, registry, writer } = this.#parts;
+    const beforeRetry = (): void => closing.assertOpen();
+    for (let round = 1; ; round++) {
+      const document = await writer.read(key);
+      closing.assertOpen();
+      const enrolment = registry.enrolment(key);
+      try {
+        return await writer.write(key, document, grant, { source: 'put', enrolment, received, beforeRetry });
+      } catch (error) {
+        if (!isTokenError(error) || error.code !== 'NOT_REGISTERED' || round === MAX_ROUNDS) throw error;
+        if (!(await isRegisteredAnew(registry, key, enrolment))) throw error;
+      }
+    }
   }
 
   /** What is pushed cannot be refreshed, so it is never due before it ends. */

@@ -1,7 +1,8 @@
 import { belongsTo, type Enrolment, markFrom } from './enrolment.js';
 import { isTokenError } from './errors.js';
+import type { Registry } from './registry.js';
 import type { Absence, SupervisedStore } from './supervised-store.js';
-import { appDocumentId, documentId, type TokenKey } from './token-key.js';
+import { appDocumentId, documentId, registrationIds, type TokenKey } from './token-key.js';
 
 /**
  * What has become of a registration: it is the `same`, it is `gone`, it was made `anew` after it had gone, or it is `awaited`:
@@ -27,11 +28,24 @@ export async function checkRegistration(
     if (found.absences.includes('deleted')) return 'gone';
     if (found.absences.includes('awaited')) return 'awaited';
     const [app, task] = found.marks;
-    return belongsTo({ app, task }, enrolment) ? 'same' : 'anew';
+    if (belongsTo({ app, task }, enrolment)) return 'same';
+    // A store that was replaced has other marks as well.
+    await store.lookAtHistory();
+    return 'anew';
   } catch (error) {
     if (isTokenError(error)) return 'same';
     throw error;
   }
+}
+
+/** Returns whether a key whose registration was not the `same` any more is registered now. */
+export async function isRegisteredAnew(
+  registry: Pick<Registry, 'reload' | 'knows' | 'enrolment'>,
+  key: TokenKey,
+  enrolment: Enrolment,
+): Promise<boolean> {
+  await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
+  return registry.knows(key.appid) && !belongsTo(enrolment, registry.enrolment(key));
 }
 
 interface Found {

@@ -4,7 +4,7 @@ import { boundedCache } from './bounded-cache.js';
 import type { Closing } from './closing.js';
 import { unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
-import { type Enrolment, enrolmentOf } from './enrolment.js';
+import { type Enrolment, enrolmentOf, markFrom } from './enrolment.js';
 import { isTokenError, type TokenError } from './errors.js';
 import { type HeldTask, HeldTasks, hasParamsFunction, type RegisteredTask } from './held-task.js';
 import type { JsonObject } from './json.js';
@@ -385,9 +385,12 @@ export class Registry {
       return;
     }
     if (content === undefined) return this.#forget(id);
-    this.#own.update(id, content, document.version);
-    if (key === undefined) this.setApp(appFrom(appid, content, document.version));
-    else this.setTask(taskFrom(key, content, document.version, this.task(key)));
+    const { version } = document;
+    // A store that was replaced has other marks as well, and what is held must not be dropped for them.
+    if (isEnrolledAnew(this.#held(id), { version, enrolment: markFrom(content) })) await this.#store.lookAtHistory();
+    this.#own.update(id, content, version);
+    if (key === undefined) this.setApp(appFrom(appid, content, version));
+    else this.setTask(taskFrom(key, content, version, this.task(key)));
   }
 }
 

@@ -9,6 +9,12 @@ export interface Scoped {
   readonly result?: JsonObject;
 }
 
+/** Returns a grant that was got with the refresh token of another one: it has the same scopes, where it does not say which. */
+export function withScopesOf<Granted extends Scoped>(grant: Granted, source: Scoped | undefined): Granted {
+  if (source?.scope === undefined || scopesOf(grant).size > 0) return grant;
+  return { ...grant, scope: source.scope };
+}
+
 /**
  * Tells whether all scopes of a grant are among those of another one that has more. It is false where the scopes of either
  * are unknown.

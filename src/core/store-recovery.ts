@@ -58,6 +58,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
       replaced: (replacement) => this.#replaced(replacement),
     });
     store.judgeAbsence = (id) => this.#judgeAbsence(id);
+    store.lookAtHistory = async () => void (await this.history.look());
     store.isAwaited = (id) => isLeftOver(parts.registry, id) && !this.history.hasUnregistered(id);
   }
 

@@ -67,6 +67,8 @@ export class SupervisedStore {
    * cannot be told.
    */
   judgeAbsence: (id: string) => Promise<Absence> = async () => 'deleted';
+  /** Looks whether the store has been replaced, as {@link judgeAbsence} does, where documents differ from what is held of them. */
+  lookAtHistory: () => Promise<void> = async () => {};
   /**
    * Returns whether the app or task with this id comes from a store that was replaced, and has not been unregistered in the one
    * in its place: another process may put it back, so what belongs to it must not be deleted.
