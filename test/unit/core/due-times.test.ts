@@ -155,6 +155,14 @@ describe('drop', () => {
     expect((await stored())?.data['grant']).toEqual(grant(now));
   });
 
+  test('takes a key whose app is missing out of the schedule, and keeps its refresh token', async () => {
+    await write({ grant: grant(now), rotation: { token: 'refresh' } }, now);
+    await store.delete('app/wx1', (await store.get(['app/wx1']))[0]?.version ?? 0);
+    expect(await drop()).toBe(true);
+    expect(await dueAt()).toBeUndefined();
+    expect((await stored())?.data['rotation']).toEqual({ token: 'refresh' });
+  });
+
   test('deletes what is left of an app that has gone', async () => {
     await write({ grant: grant(now) }, now);
     await store.delete('app/wx1', (await store.get(['app/wx1']))[0]?.version ?? 0);
