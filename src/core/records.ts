@@ -51,7 +51,7 @@ export class Records {
   readonly #readResult: ReadResult;
   /** The version that each record which no store holds was to replace. */
   #replaced = new WeakMap<CachedRecord, number>();
-  /** The records that were in a store which has been replaced since. */
+  /** The records that were in a store which has been replaced, or has lost them, since. */
   readonly #displaced = new WeakSet<CachedRecord>();
   #generation = 0;
   /** When records that were in force end by the monotonic clock; two records of a key differ in at least one instant. */
@@ -211,7 +211,7 @@ export class Records {
     return this.#generation;
   }
 
-  /** Whether a record comes from a store that has been replaced, and the one in its place has not shown it. */
+  /** Returns whether a record comes from a store that has been replaced, or has lost it, and has not shown it since. */
   isDisplaced(cached: CachedRecord): boolean {
     return this.#displaced.has(cached);
   }
@@ -229,10 +229,13 @@ export class Records {
     this.#generation += 1;
     this.#replaced = new WeakMap();
     this.cache.forgetVersionsOfFailures();
-    for (const cached of this.cache.records()) {
-      this.#displaced.add(cached);
-      cached.confirmedAtMonotonic = undefined;
-    }
+    for (const cached of this.cache.records()) this.displaceOne(cached);
+  }
+
+  /** Keeps a record that the store has lost alone. */
+  displaceOne(cached: CachedRecord): void {
+    this.#displaced.add(cached);
+    cached.confirmedAtMonotonic = undefined;
   }
 
   /**

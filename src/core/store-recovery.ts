@@ -3,6 +3,7 @@ import type { Closing } from './closing.js';
 import type { Events } from './events.js';
 import type { GrantWriter } from './grant-writer.js';
 import { hasLeftOvers, isLeftOver } from './left-overs.js';
+import { isLostAlone } from './lost-record.js';
 import { OwnRegistrations } from './own-registrations.js';
 import { PutBack, type PutBackParts } from './put-back.js';
 import type { RegisteredDocument, RegistrarListener } from './registrar.js';
@@ -101,7 +102,9 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     await history.look();
     if (isRecord) {
       const held = records.cache.get(key);
-      return held !== undefined && records.isDisplaced(held) ? 'lost' : 'deleted';
+      if (held === undefined) return 'deleted';
+      if (!records.isDisplaced(held) && (await isLostAlone(held, this.#parts))) records.displaceOne(held);
+      return records.isDisplaced(held) ? 'lost' : 'deleted';
     }
     const appid = appidOf(id);
     if (own.has(id) && this.#pending.has(appid)) {

@@ -342,6 +342,55 @@ describe('a refresh token', () => {
   });
 });
 
+describe('the document of a key that alone is missing', () => {
+  async function lost(): Promise<{ world: RotatingWorld; tokens: TokenManager<'user_token'> }> {
+    const world = new RotatingWorld();
+    const tokens = world.process({ store: quiet(world.store).store });
+    await world.register(tokens, { refresh_token: world.upstream.authorize() });
+    await tokens.get(APPID, USER_TYPE, USER);
+    return { world, tokens };
+  }
+
+  async function remove(world: RotatingWorld, id: string): Promise<void> {
+    const [document] = await world.store.get([id]);
+    await world.store.delete(id, document?.version as number);
+  }
+
+  test.each(['get', 'refresh', 'put'])('is put back with its refresh token beside its task, by %s', async (call) => {
+    const { world, tokens } = await lost();
+    await using _ = world;
+    await world.clock.advance(61_000);
+    await remove(world, USER_ID);
+    if (call === 'get') await tokens.get(APPID, USER_TYPE, USER);
+    if (call === 'put') await tokens.put(APPID, USER_TYPE, { value: 'put', expiresInSeconds: 7_200 }, USER);
+    if (call === 'refresh') await tokens.refresh(APPID, USER_TYPE, { ...USER, force: true });
+    await world.clock.advance(0);
+    expect(await world.storedToken()).toBe(call === 'refresh' ? 'refresh-3' : 'refresh-2');
+    await world.clock.advance(7_200_000);
+    await tokens.get(APPID, USER_TYPE, USER);
+    expect([world.upstream.sent.slice(0, 2), world.reauthorizations()]).toEqual([['refresh-1', 'refresh-2'], 0]);
+  });
+
+  test.each([
+    ['its task is missing', (world: RotatingWorld) => remove(world, `task/${APPID}/${USER_TYPE}/${USER.subject}`)],
+    ['the app was registered anew', (world: RotatingWorld) => registerAnew(world)],
+  ])('was deleted on purpose where %s', async (_title, change) => {
+    const { world, tokens } = await lost();
+    await using _ = world;
+    await world.clock.advance(61_000);
+    await remove(world, USER_ID);
+    await change(world);
+    await tokens.get(APPID, USER_TYPE, USER).catch(() => {});
+    await world.clock.advance(0);
+    expect(await world.storedToken()).not.toBe('refresh-2');
+  });
+
+  async function registerAnew(world: RotatingWorld): Promise<void> {
+    await remove(world, `app/${APPID}`);
+    await world.register(world.process());
+  }
+});
+
 describe('a refresh token that is put', () => {
   test.each([1, 2])(
     'is written again where the store is emptied right after its write; %i processes',
