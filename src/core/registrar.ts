@@ -246,7 +246,7 @@ export class Registrar {
         wrote ||= settled.some(({ isWritten }) => isWritten);
         // The rest is written under the next lease, unless a whole lease is too short for any of it.
         if (!wrote || !(error instanceof LeaseTimeUp)) throw error;
-        for (const { id } of settled) progress.done.add(id);
+        for (const { id, isUncertain } of settled) if (!isUncertain) progress.done.add(id);
         return true;
       }
     }

@@ -1,4 +1,5 @@
 import { allOf } from './all-of.js';
+import { canonicalJson } from './checksum.js';
 import type { Closing } from './closing.js';
 import type { DocumentReader } from './document-reader.js';
 import type { Content } from './registration-content.js';
@@ -24,9 +25,12 @@ export interface Settled {
   readonly id: string;
   readonly before: StoredDocument | undefined;
   readonly data: Content['data'];
+  readonly due?: Content['due'];
   readonly version: number;
   /** Whether it was written, and so has to be taken back with the rest. */
   readonly isWritten: boolean;
+  /** The store failed while it was written, so it may have been, too. */
+  readonly isUncertain?: true;
 }
 
 /** A target with its first decision. */
@@ -68,23 +72,37 @@ export class RegistrationWriter {
   async write(decided: readonly Decided[], lease: RegistrationLease, settled: Settled[]): Promise<void> {
     await allOf(
       decided.map(async ([target, decision]) => {
-        settled.push(await this.#writeOne(target, decision, lease));
+        await this.#writeOne(target, decision, lease, settled);
       }),
     );
   }
 
-  /** Takes back what was written, and nothing that was changed since. What the lease does not cover any more stays. */
+  /**
+   * Takes back what was written, and nothing that was changed since. A write that the store failed to answer counts as made
+   * where its data is there. What the lease does not cover any more stays.
+   */
   async undo(settled: readonly Settled[], lease: RegistrationLease): Promise<void> {
-    const written = settled.filter(({ isWritten }) => isWritten);
+    const made = settled.filter(({ isWritten, isUncertain }) => isWritten || isUncertain);
     await Promise.allSettled(
-      written.map(({ id, before, version }) =>
+      made.map((one) =>
         this.#writing.run<unknown>(async () => {
           if (!lease.isHeld) return;
+          const { id, before } = one;
+          const version = one.isUncertain ? await this.#versionOf(one) : one.version;
+          if (version === undefined) return;
           if (before === undefined) await this.#store.delete(id, version);
           else await this.#store.set(id, before.data, version, dueOption(before.due));
         }),
       ),
     );
+  }
+
+  /** Returns the version under which the data of a write is stored; `undefined` where it is not. */
+  async #versionOf({ id, before, data, due }: Settled): Promise<number | undefined> {
+    const [document] = await this.#store.get([id]);
+    if (document === undefined || document.version === before?.version) return undefined;
+    const isOurs = canonicalJson(document.data) === canonicalJson(data) && isSameDue(document.due, due);
+    return isOurs ? document.version : undefined;
   }
 
   /**
@@ -117,17 +135,24 @@ export class RegistrationWriter {
     throw contended(id, undefined);
   }
 
-  async #writeOne(target: Target, first: Decision, lease: RegistrationLease): Promise<Settled> {
+  async #writeOne(target: Target, first: Decision, lease: RegistrationLease, settled: Settled[]): Promise<void> {
     const { id } = target;
     let decision = first;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const { before, data, due, differs } = decision;
-      if (!differs) return { id, before, data, version: before?.version ?? 0, isWritten: false };
-      const version = await this.#writing.run(() => {
+      const expected = before?.version ?? 0;
+      const kept: Settled = { id, before, data, due, version: expected, isWritten: false };
+      if (!differs) return void settled.push(kept);
+      const version = await this.#writing.run(async () => {
         lease.assertTime();
-        return this.#store.set(id, data, before?.version ?? 0, dueOption(due));
+        try {
+          return await this.#store.set(id, data, expected, dueOption(due));
+        } catch (error) {
+          settled.push({ ...kept, isUncertain: true });
+          throw error;
+        }
       });
-      if (version !== undefined) return { id, before, data, version, isWritten: true };
+      if (version !== undefined) return void settled.push({ ...kept, version, isWritten: true });
       this.#closing.assertOpen();
       const [document] = await this.#store.get([id]);
       decision = await target.decide(document);
@@ -143,6 +168,12 @@ export function opened<Found>(
   open: (found: StoredDocument) => Found,
 ): Promise<{ readonly found: StoredDocument; readonly content: Found } | undefined> {
   return reader.read(stored, (found) => (found === undefined ? undefined : { found, content: open(found) }));
+}
+
+/** Returns whether a due is the one that was written: a store may keep whole milliseconds alone. */
+function isSameDue(stored: Content['due'], written: Content['due']): boolean {
+  if (stored === undefined || written === undefined) return stored === written;
+  return stored.lane === written.lane && Math.abs(stored.at - written.at) < 1;
 }
 
 function dueOption(due: Content['due']): { readonly due?: NonNullable<Content['due']> } {

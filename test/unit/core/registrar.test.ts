@@ -248,6 +248,33 @@ describe('register is all or nothing', () => {
     expect((await contents())[APP]).toMatchObject({ secret: 'S2' });
   });
 
+  test.each([1, 2, 3, 4])('when write %i of a changed app takes effect but is not answered', async (n) => {
+    const tasks = [{ type: 'access_token' }, { type: 'jsapi_ticket' }];
+    await register({ appid: 'wx1', secret: 'before', tasks });
+    const before = await contents();
+    let sets = 0;
+    faulty.afterSet = () => {
+      if (++sets === n) throw new Error('connection lost');
+    };
+    const changed = [...tasks.map((task) => ({ ...task, params: { changed: true } })), { type: 'component_ticket' }];
+    await expect(register({ appid: 'wx1', secret: 'after', tasks: changed })).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
+    expect(await contents()).toEqual(before);
+  });
+
+  test('but leaves what another process has made of a write that was not answered', async () => {
+    faulty.afterSet = async (id) => {
+      if (id !== TASK) return;
+      await write(TASK, { params: { theirs: true } });
+      throw new Error('connection lost');
+    };
+    await expect(register({ appid: 'wx1', secret: 's', tasks: ['access_token'] })).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
+    expect(await contents()).toEqual({ [TASK]: { params: { theirs: true } } });
+  });
+
   test('and the error is that of the write when undoing fails as well', async () => {
     faulty.before = (method, id) => {
       if (method === 'set' && id === APP) throw Object.assign(new Error('no'), { code: 'EAPP' });
