@@ -12,6 +12,8 @@ type Found = Pick<StoredDocument, 'id' | 'version'>;
 const MAX_AT_ONCE = 1_000;
 const DELETED_TOGETHER = 500;
 const MAX_ROUNDS = 10;
+/** What is stored for an app, in the order in which it is deleted. */
+const KINDS = ['task', 'key', 'delivery'] as const;
 
 /** Deletes registrations, with what is stored for their keys. */
 export class RegistrationRemoval {
@@ -45,7 +47,7 @@ export class RegistrationRemoval {
     await this.#leases.hold(key.appid, async (lease) => {
       if (!isStillWanted()) throw new LeaseTimeUp(key.appid);
       await this.#unregistering(documentId('task', key));
-      for (const kind of ['task', 'key', 'delivery'] as const) {
+      for (const kind of KINDS) {
         await this.#writer.deleteOne(documentId(kind, key), lease);
       }
     });
@@ -108,37 +110,59 @@ export class RegistrationRemoval {
         return this.#isGone(appid);
       });
       mayBeNew = true;
-      const hasMore = found.length > 0 && isGone;
-      if (hasMore) isGone = await this.#deleteInSteps(appid, found);
-      // What was added between the listing and the end of the app is listed in the next round.
-      if (hasMore && isGone) continue;
+      if (found.length > 0 && isGone) {
+        const outcome = await this.#deleteInSteps(appid, found);
+        if (outcome === 'all gone') return true;
+        // What was added between the listing and the end of the app is listed in the next round.
+        if (outcome === 'app gone') continue;
+        isGone = false;
+      }
       await this.#leases.hold(appid, (lease) => this.#mark.clear(lease));
       return isGone;
     }
     throw contended(`the registration of ${appid}`, appid);
   }
 
-  /** @returns whether the app is still gone, so that what was added after the listing is to be deleted as well. */
-  async #deleteInSteps(appid: string, found: readonly Found[]): Promise<boolean> {
-    let isGone = true;
+  /**
+   * Deletes what was listed. Under its last lease it looks whether anything is left and ends the removal if not, so that a
+   * closing which begins meanwhile finds nothing half done.
+   *
+   * @returns whether the app is still gone, so that what was added after the listing is to be deleted as well.
+   */
+  async #deleteInSteps(appid: string, found: readonly Found[]): Promise<'all gone' | 'app gone' | 'registered anew'> {
+    let outcome: 'all gone' | 'app gone' | 'registered anew' = 'app gone';
     for (let first = 0; first < found.length; ) {
       await this.#leases.pause();
       first = await this.#leases.hold(appid, async (lease) => {
         await this.#mark.set(lease);
-        isGone = await this.#isGone(appid);
+        outcome = (await this.#isGone(appid)) ? 'app gone' : 'registered anew';
         let next = first;
         try {
           for (; next < found.length && lease.hasTime; next += DELETED_TOGETHER) {
+            const isGone = outcome === 'app gone';
             await this.#writer.deleteAll(found.slice(next, next + DELETED_TOGETHER), isGone, lease);
           }
         } catch (error) {
           // What is left of these is deleted under the next lease.
           if (!(error instanceof LeaseTimeUp)) throw error;
+          return next;
+        }
+        if (next >= found.length && outcome === 'app gone' && (await this.#isNothingLeft(appid, lease))) {
+          await this.#mark.clear(lease);
+          outcome = 'all gone';
         }
         return next;
       });
     }
-    return isGone;
+    return outcome;
+  }
+
+  async #isNothingLeft(appid: string, lease: RegistrationLease): Promise<boolean> {
+    for (const kind of KINDS) {
+      const left = await this.#list(`${kind}/${appid}`, lease);
+      if (left === undefined || left.length > 0) return false;
+    }
+    return true;
   }
 
   async #isGone(appid: string): Promise<boolean> {
@@ -158,7 +182,7 @@ export class RegistrationRemoval {
 
   async #listAll(appid: string): Promise<Found[]> {
     const found: Found[] = [];
-    for (const kind of ['task', 'key', 'delivery']) {
+    for (const kind of KINDS) {
       for await (const { id, version } of this.#store.list(`${kind}/${appid}`)) found.push({ id, version });
     }
     return found;

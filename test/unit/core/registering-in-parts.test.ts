@@ -341,6 +341,16 @@ describe('unregistering an app with more than 1,000 documents', () => {
     expect(Math.max(...held)).toBeLessThan(16_000);
   });
 
+  test('is done where its manager is closed while the last documents are deleted', async () => {
+    await filled();
+    const process = new RegistrarProcess(memory, clock);
+    process.store.before = (method, id) => {
+      if (method === 'delete' && id === 'delivery/wx1/user/u1') process.closing.begin();
+    };
+    await driven(clock, process.registrar.unregisterApp('wx1'));
+    expect(await ids('app', 'task', 'key', 'delivery', 'limit')).toHaveLength(3);
+  });
+
   test('whose process dies is completed by a repetition', async () => {
     await filled();
     const dying = new RegistrarProcess(memory, clock, { writeMs: 50 });
