@@ -25,6 +25,9 @@ export interface Recovery {
 
 const LOOK_EVERY_MS = 60_000;
 const RETRY_MS = 5_000;
+/** So many records are checked each minute, in one round trip, and so many are gone through for that. */
+const MOST_CHECKED = 100;
+const MOST_PASSED = 10_000;
 
 export interface FollowerParts {
   readonly store: SupervisedStore;
@@ -62,6 +65,8 @@ export class StoreFollower {
   readonly #missed = new Set<string | undefined>();
   #look: ClockTimer | undefined;
   #retry: ClockTimer | undefined;
+  /** The records that have not been checked in this round. */
+  #unchecked: Iterator<CachedRecord> | undefined;
 
   constructor(parts: FollowerParts) {
     this.#parts = parts;
@@ -236,8 +241,31 @@ export class StoreFollower {
       this.#lookAround();
       const { store, recovery } = this.#parts;
       if (!store.canWatch) this.#follow(undefined);
-      else if (!store.failsToRead) recovery.look().catch(() => {});
+      else if (!store.failsToRead) {
+        recovery
+          .look()
+          .then(() => this.#spotCheck())
+          .catch(() => {});
+      }
     }, LOOK_EVERY_MS);
+  }
+
+  /**
+   * Reads some of the held records that have a refresh token, others each time: a backup that is restored without any
+   * registration since tells nothing of itself, and the newest refresh tokens would be in memory alone.
+   */
+  async #spotCheck(): Promise<void> {
+    const keys: TokenKey[] = [];
+    this.#unchecked ??= this.#parts.records.cache.records()[Symbol.iterator]();
+    for (let passed = 0; passed < MOST_PASSED && keys.length < MOST_CHECKED; passed++) {
+      const { done, value } = this.#unchecked.next();
+      if (done === true) {
+        this.#unchecked = undefined;
+        break;
+      }
+      if (value.rotation?.token !== undefined) keys.push(value.key);
+    }
+    if (keys.length > 0) await this.loadAll(keys);
   }
 
   #follow(id: string | undefined, version?: number): void {
