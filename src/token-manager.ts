@@ -230,7 +230,7 @@ export class TokenManager<Custom extends string = never> {
    *   refused is sent again once it is put.
    * @returns the record in force.
    * @throws TypeError for a grant that is not one; a `TokenError` with code `NOT_REGISTERED`, `STORE_UNAVAILABLE` or
-   *   `CLOSED`.
+   *   `CLOSED`. After `STORE_UNAVAILABLE` it may be stored or not, and may be put again.
    */
   async put(
     appid: string,
