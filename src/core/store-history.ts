@@ -1,7 +1,8 @@
 import { type Clock, wait } from './clock.js';
 import { DamagedDocument, seal, unseal } from './document-codec.js';
+import { newMark } from './enrolment.js';
 import { isTokenError } from './errors.js';
-import type { JsonObject } from './json.js';
+import { isJsonObject, type JsonObject } from './json.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { appDocumentId, appidOf } from './token-key.js';
@@ -20,14 +21,19 @@ export interface StoreHistoryParts {
   readonly clock: Clock;
   /** Returns an id that no other history has. */
   readonly newId: () => string;
-  /** Called as soon as it is known that the store has been replaced, before the look that has found it resolves. */
-  readonly replaced: (replacement: Replacement) => void;
+  /**
+   * Called as soon as it is known that the store has been replaced, before the look that has found it resolves.
+   * `isSameHistory`: the versions of the store in place can be compared with those that are known.
+   */
+  readonly replaced: (replacement: Replacement, isSameHistory: boolean) => void;
 }
 
 interface Content {
   readonly id: string;
-  /** The histories of which this one is a restored state, the oldest first. */
+  /** The history of which this one is a restored state, and those known to have followed that one. Empty where it is none. */
   readonly from: readonly string[];
+  /** The histories known to have been in this place before, the oldest first. */
+  readonly after: readonly string[];
   /** When it began, in epoch milliseconds on the store's clock. */
   readonly since: number;
   /** The ids of apps and tasks that were unregistered, or registered, in this history. */
@@ -36,21 +42,30 @@ interface Content {
   readonly unknown: JsonObject;
 }
 
+/** The random tags of states of one history, by the versions of its document. */
+type Tags = Readonly<Record<string, string>>;
+
 interface Seen extends Content {
   readonly version: number;
+  /** The tag of this state; absent where none was written. */
+  readonly tag: string | undefined;
+  /** The tags of the states before it. */
+  readonly tags: Tags;
 }
 
 /** A process notices a replaced store within a minute, so that changes in an old history concern none that did not sleep. */
 const CHANGES_NOTED_FOR_MS = 24 * 3_600_000;
 const MAX_CHANGES = 1_000;
-const MAX_FROM = 16;
+const MAX_BEFORE = 16;
+const MAX_TAGS = 100;
 const MAX_ROUNDS = 10;
 /** Each process looks when the history was written: a thousand registrations in a row are written down together. */
 const WRITES_EVERY_MS = 1_000;
 
 /**
- * Tells one history of the store from another. Versions, and what is missing, say something only within one history: it has a
- * random id, and a version that rises with each registration, so that a restored backup shows a lower one.
+ * Tells one history of the store from another. Versions, and what is missing, say something only within one history. It has a
+ * random id, and each write, after registrations, gives it a random tag, kept with the last ones. So a restored backup is known
+ * by a lower version or, once it was written to again, by the lack of the tag that was seen last.
  */
 export class StoreHistory {
   readonly #parts: StoreHistoryParts;
@@ -154,28 +169,38 @@ export class StoreHistory {
   /** Returns whether it is settled which history the store has. */
   async #judge(document: StoredDocument | undefined): Promise<boolean> {
     const seen = this.#seen;
-    if (document === undefined) return this.#write(this.#fresh([]), 0, seen === undefined ? undefined : 'another');
+    if (document === undefined) return this.#write(this.#fresh(), 0, seen === undefined ? undefined : 'another');
     const found = readHistory(document);
     // Of what this release cannot read, only that there is something is known: nothing has been emptied.
     if (found === 'unreadable') return true;
-    if (found === 'damaged') return this.#write(seen ?? this.#fresh([]), document.version);
-    if (seen !== undefined && found.id === seen.id && found.version < seen.version) {
-      const from = [...found.from, found.id].slice(-MAX_FROM);
-      return this.#write(this.#fresh(from), found.version, 'backup');
+    if (found === 'damaged') return this.#write(seen ?? this.#fresh(), document.version);
+    if (seen === undefined || found.id === seen.id) {
+      if (seen !== undefined && !follows(found, seen))
+        return this.#write(this.#restored(seen, found), found.version, 'backup');
+      this.#adopt(found, undefined);
+      return true;
     }
-    this.#adopt(found, seen === undefined || seen.id === found.id ? undefined : replacementOf(seen, found));
+    if (seen.after.includes(found.id)) return this.#write(this.#restored(seen, found), found.version, 'backup');
+    const after = [...new Set([...found.after, ...seen.after, seen.id])].filter((id) => id !== found.id);
+    const replacement = found.from.includes(seen.id) ? 'backup' : 'another';
+    this.#adopt({ ...found, after: after.slice(-MAX_BEFORE) }, replacement);
     return true;
   }
 
-  /** Returns whether it was written: another process may have been faster. */
-  async #write(content: Content, expected: number, replacement?: Replacement): Promise<boolean> {
-    const { id, from, since, unregistered, registered, unknown } = content;
-    const data = { ...unknown, id, from, since, unregistered, registered } as unknown as JsonObject;
+  /** Returns whether it was written: another process may have been faster, and the store may have been replaced meanwhile. */
+  async #write(content: Content | Seen, expected: number, replacement?: Replacement): Promise<boolean> {
+    const seen = this.#seen;
+    const { id, from, after, since, unregistered, registered, unknown } = content;
+    const tag = newMark(this.#parts.newId);
+    const tags = tagsBefore(content, expected);
+    const data = { ...unknown, id, from, after, since, unregistered, registered, tag, tags } as unknown as JsonObject;
     const set = this.#parts.store.set(HISTORY_ID, seal(HISTORY_ID, data), expected);
     this.#lastSet = set;
     const version = await set;
-    if (version !== undefined) this.#adopt({ ...content, version }, replacement);
-    return version !== undefined;
+    // The answer to a write of a history that has ended since says nothing of the one in its place.
+    if (version === undefined || this.#seen?.id !== seen?.id) return false;
+    this.#adopt({ ...content, version, tag, tags }, replacement);
+    return true;
   }
 
   #adopt(found: Seen, replacement: Replacement | undefined): void {
@@ -185,12 +210,20 @@ export class StoreHistory {
     this.#seen = found;
     if (replacement === undefined) return;
     this.#generation += 1;
-    this.#parts.replaced(replacement);
+    this.#parts.replaced(replacement, replacement === 'backup' && found.from[0] === seen?.id);
   }
 
-  #fresh(from: readonly string[]): Content {
+  /** Returns a new history, which follows the one that was seen last. */
+  #fresh(from: readonly string[] = []): Content {
     const { newId, clock } = this.#parts;
-    return { id: newId(), from, since: Math.round(clock.now()), unregistered: [], registered: [], unknown: {} };
+    const after = this.#seen === undefined ? [] : [...this.#seen.after, this.#seen.id].slice(-MAX_BEFORE);
+    return { id: newId(), from, after, since: Math.round(clock.now()), unregistered: [], registered: [], unknown: {} };
+  }
+
+  /** Returns a new history for a state that was found, of the history that was seen last or of one before it. */
+  #restored(seen: Seen, { id }: Seen): Content {
+    const line = [...seen.after, seen.id];
+    return this.#fresh(line.slice(line.indexOf(id)));
   }
 
   #isYoung({ since }: Seen): boolean {
@@ -226,19 +259,35 @@ export class StoreHistory {
   }
 }
 
-function replacementOf(seen: Seen, found: Seen): Replacement {
-  return found.from.includes(seen.id) ? 'backup' : 'another';
+/** Returns whether a state of a history that was found is the one that was seen last, or comes after it. */
+function follows(found: Seen, seen: Seen): boolean {
+  if (found.version < seen.version) return false;
+  if (seen.tag === undefined) return true;
+  if (found.version === seen.version) return found.tag === seen.tag;
+  // After more writes than there are tags, it cannot be told.
+  const isCovered = Object.keys(found.tags).some((version) => Number(version) <= seen.version);
+  return !isCovered || found.tags[seen.version] === seen.tag;
+}
+
+/** Returns the tags to be written with a state that takes the place of this version; none where it does not follow from it. */
+function tagsBefore(content: Content | Seen, replaced: number): Tags {
+  if (!('version' in content) || content.version !== replaced || content.tag === undefined) return {};
+  const tags = Object.entries({ ...content.tags, [replaced]: content.tag });
+  return Object.fromEntries(tags.sort(([left], [right]) => Number(left) - Number(right)).slice(-MAX_TAGS));
 }
 
 function readHistory(document: StoredDocument): Seen | 'damaged' | 'unreadable' {
   try {
-    const { id, from, since, unregistered, registered, ...unknown } = unseal(document);
+    const { id, from, after, since, unregistered, registered, tag, tags, ...unknown } = unseal(document);
     return {
       id: String(id),
       from: strings(from),
+      after: strings(after),
       since: typeof since === 'number' ? since : 0,
       unregistered: strings(unregistered),
       registered: strings(registered),
+      tag: typeof tag === 'string' ? tag : undefined,
+      tags: isJsonObject(tags) ? (tags as Tags) : {},
       unknown,
       version: document.version,
     };

@@ -4,6 +4,7 @@ import { HISTORY_ID, StoreHistory } from '../../../src/core/store-history.js';
 import { SupervisedStore } from '../../../src/core/supervised-store.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
+import { RestorableStore } from '../../support/restorable-store.js';
 import { FaultyStore } from '../../support/shared-store.js';
 
 const DAY_MS = 24 * 3_600_000;
@@ -135,6 +136,113 @@ describe('a later look', () => {
     one.noteRegistered(['app/wx1']);
     await clock.advance(0);
     expect(await content()).toMatchObject({ id: 'x', later: 1 });
+  });
+});
+
+describe('a state that was restored', () => {
+  let store: RestorableStore;
+
+  beforeEach(() => {
+    store = new RestorableStore(clock);
+    faulty = new FaultyStore(store);
+  });
+
+  const contentNow = () => unseal({ id: HISTORY_ID, version: 1, data: store.data(HISTORY_ID) ?? {} });
+
+  /** Raises the version by registrations, a second apart. */
+  async function raise(one: StoreHistory, times: number): Promise<void> {
+    for (let count = 0; count < times; count += 1) {
+      one.noteRegistered([`app/wx${count}`]);
+      await clock.advance(1_000);
+    }
+  }
+
+  test.each([1, 2, 3, 99])(
+    'is known by its tags after %i registrations there, at versions that were seen',
+    async (times) => {
+      const one = history('a');
+      await one.look();
+      const backup = store.state();
+      await raise(one, 1);
+      store.restore(backup);
+      const fresh = history('b');
+      await fresh.look();
+      await raise(fresh, times);
+      await one.look();
+      await fresh.look();
+      expect(told).toEqual(['a backup', 'b backup']);
+    },
+  );
+
+  test.each([1, 99, 100, 101, 250])('is not suspected after %i registrations of another process', async (times) => {
+    const [one, other] = [history('a'), history('b')];
+    await one.look();
+    await other.look();
+    await raise(other, times);
+    await one.look();
+    expect(told).toEqual([]);
+  });
+
+  test('is not suspected after the history was damaged and written anew by a process that had seen less of it', async () => {
+    const [one, other] = [history('a'), history('b')];
+    await Promise.all([one.look(), other.look()]);
+    await raise(one, 3);
+    await store.set(HISTORY_ID, { id: 'torn', checksum: 'wrong' }, 4);
+    await other.look();
+    await one.look();
+    await raise(one, 1);
+    await other.look();
+    expect(told).toEqual([]);
+  });
+
+  test('is a backup where it is of a history that was followed by another, for each process that knows of both', async () => {
+    const [one, other] = [history('a'), history('b')];
+    await one.look();
+    const first = contentNow()['id'];
+    const backup = store.state();
+    store.wipe();
+    await one.look();
+    await other.look();
+    const second = contentNow()['id'];
+    store.restore(backup);
+    await one.look();
+    await other.look();
+    store.restore(backup);
+    await other.look();
+    await one.look();
+    expect(told).toEqual(['a another', 'a backup', 'b backup', 'b backup', 'a backup']);
+    expect(contentNow()).toMatchObject({ from: [first, second, expect.any(String)] });
+  });
+
+  test('does not make its versions count where those that are known are of a later history', async () => {
+    const compared: boolean[] = [];
+    const supervised = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
+    const replaced = (_: unknown, isSameHistory: boolean): void => void compared.push(isSameHistory);
+    const one = new StoreHistory({ store: supervised, clock, newId: () => `id-${++ids}`, replaced });
+    await one.look();
+    const backup = store.state();
+    await raise(one, 1);
+    store.restore(backup);
+    await one.look();
+    store.wipe();
+    await one.look();
+    store.restore(backup);
+    await one.look();
+    expect(compared).toEqual([true, false, false]);
+  });
+
+  test('is not said twice where the answer to a write of the history before comes late', async () => {
+    const one = history('a');
+    await one.look();
+    faulty.afterSet = async () => {
+      faulty.afterSet = () => {};
+      store.wipe();
+      await one.look();
+    };
+    one.noteRegistered(['app/wx1']);
+    await clock.advance(1_000);
+    await one.look();
+    expect(told).toEqual(['a another']);
   });
 });
 
