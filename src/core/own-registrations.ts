@@ -40,6 +40,13 @@ export class OwnRegistrations {
     if (known !== undefined && known.version < version) this.note(id, content, version);
   }
 
+  /** Makes all of this newer than what any store shows, until it is noted again: its versions are those of another history. */
+  displace(): void {
+    for (const documents of this.#apps.values()) {
+      for (const [id, { content }] of documents) documents.set(id, { content, version: Number.POSITIVE_INFINITY });
+    }
+  }
+
   /** Forgets a task, or an app with its tasks. */
   forget(id: string): void {
     const appid = appidOf(id);

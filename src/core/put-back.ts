@@ -1,11 +1,15 @@
 import { batches } from './batches.js';
+import { canonicalJson } from './checksum.js';
 import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
+import type { JsonObject } from './json.js';
 import { NO_KEY_DOCUMENT } from './key-document.js';
 import { isLeftOver } from './left-overs.js';
-import type { OwnRegistrations } from './own-registrations.js';
+import type { OwnRegistration, OwnRegistrations } from './own-registrations.js';
 import type { Records } from './records.js';
 import type { Registrar } from './registrar.js';
+import { contended } from './registration-lease.js';
+import { opened } from './registration-writer.js';
 import type { Registry } from './registry.js';
 import type { StoredDocument } from './store.js';
 import type { StoreClock } from './store-clock.js';
@@ -32,9 +36,20 @@ export interface PutBackParts {
   readonly own: OwnRegistrations;
   readonly history: StoreHistory;
   readonly follower: StoreFollower;
-  /** Whether what is due stands in the store alone. */
-  readonly isShared: boolean;
 }
+
+/** What the store was replaced by, and how often it had been replaced by then. */
+interface Found {
+  readonly replacement: Replacement;
+  readonly generation: number;
+}
+
+interface Opened {
+  readonly found: StoredDocument;
+  readonly content: JsonObject;
+}
+
+const MAX_ROUNDS = 10;
 
 /** Puts back into a store that was replaced what this process has registered itself, where the store lacks it. */
 export class PutBack {
@@ -45,50 +60,82 @@ export class PutBack {
   }
 
   /**
-   * Puts back an app: its tasks, then the app itself, as a registration does, and then what makes the tasks due.
+   * Puts back an app: its tasks, then the app itself, as a registration does. Stops when the store is found replaced again,
+   * and reads no record: a read of one may wait for this very work.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`. It may be repeated: what is there by then is left alone.
    */
   async app(appid: string, replacement: Replacement): Promise<void> {
-    const { own, registrar, isShared } = this.#parts;
+    const { own, registrar, history } = this.#parts;
+    const { generation } = history;
     const appId = appDocumentId(appid);
     const tasks = [...own.of(appid).keys()].filter((id) => id !== appId);
     for (const ids of [...batches(tasks), [appId]]) {
-      await registrar.exclusively(appid, () => this.#documents(ids, replacement));
+      await registrar.exclusively(appid, () => this.#documents(ids, { replacement, generation }));
     }
-    if (isShared) for (const ids of batches(tasks)) await this.#schedule(ids);
   }
 
-  async #documents(ids: readonly string[], replacement: Replacement): Promise<void> {
+  /**
+   * Makes the tasks of an app due which the schedule of a fleet has lost. A record that is held is put back with that.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  async dues(appid: string): Promise<void> {
+    const appId = appDocumentId(appid);
+    const tasks = [...this.#parts.own.of(appid).keys()].filter((id) => id !== appId);
+    for (const ids of batches(tasks)) await this.#schedule(ids);
+  }
+
+  async #documents(ids: readonly string[], found: Found): Promise<void> {
     const { store, history, own } = this.#parts;
-    // Another process may have unregistered them in the new history, which it notes under this lease.
-    await history.look();
-    for (const id of ids) if (history.hasUnregistered(id)) own.forget(id);
-    const wanted = ids.filter((id) => own.has(id));
-    const stored = await store.get(wanted);
-    await Promise.all(wanted.map((id, index) => this.#document(id, stored[index], replacement)));
+    let wanted = ids;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      wanted = wanted.filter((id) => own.has(id));
+      if (wanted.length === 0) return;
+      const stored = await store.get(wanted);
+      // What was read is of the history that is in place afterwards, in which another process may have unregistered some of
+      // these: it notes that under this lease.
+      await history.look();
+      if (history.generation !== found.generation) return;
+      for (const id of wanted) if (history.hasUnregistered(id)) own.forget(id);
+      const settled = await Promise.all(wanted.map((id, index) => this.#document(id, stored[index], found)));
+      wanted = wanted.filter((_, index) => settled[index] === false);
+    }
+    throw contended(`the registration of ${appidOf(ids[0] as string)}`, appidOf(ids[0] as string));
   }
 
-  async #document(id: string, stored: StoredDocument | undefined, replacement: Replacement): Promise<void> {
-    const { store, own, history, registry, reader } = this.#parts;
+  /** @returns whether it is settled, which it is not where another writer was first. */
+  async #document(id: string, stored: StoredDocument | undefined, found: Found): Promise<boolean> {
+    const { store, own, registry, reader, history } = this.#parts;
     const known = own.of(appidOf(id)).get(id);
-    if (known === undefined) return;
-    const isOlder = replacement === 'backup' && !history.hasRegistered(id) && (stored?.version ?? 0) < known.version;
-    let document = stored;
-    if (stored === undefined || isOlder) {
-      const data = seal(id, known.content);
-      const due = stored?.due === undefined ? {} : { due: stored.due };
-      const version = await store.set(id, data, stored?.version ?? 0, due);
-      if (version === undefined) return this.#document(id, (await store.get([id]))[0], replacement);
+    if (known === undefined) return true;
+    const before = await opened(reader, stored, unseal);
+    const content = before === undefined ? known.content : this.#content(id, known, before, found);
+    let document = before?.found;
+    if (before === undefined || canonicalJson(content) !== canonicalJson(before.content)) {
+      const data = seal(id, content);
+      const due = before?.found.due === undefined ? {} : { due: before.found.due };
+      const version = await store.set(id, data, before?.found.version ?? 0, due);
+      if (version === undefined) return false;
       document = { id, version, data };
     }
-    if (document === undefined) return;
-    const content = await reader.read(document, (found) => (found === undefined ? undefined : unseal(found)));
-    if (content !== undefined) own.note(id, content, document.version);
+    // In another history than that which was written to, its version would say nothing.
+    if (document === undefined || history.generation !== found.generation) return true;
+    own.note(id, content, document.version);
     if (registry.versionOf(id) !== undefined) await registry.adopt(document);
+    return true;
   }
 
-  /** Makes tasks due that the schedule of the fleet has lost; a record that is held says when. */
+  /** Returns what becomes of a document that the store has. */
+  #content(id: string, known: OwnRegistration, stored: Opened, { replacement }: Found): JsonObject {
+    if (replacement === 'backup') {
+      const isOlder = !this.#parts.history.hasRegistered(id) && stored.found.version < known.version;
+      return isOlder ? known.content : stored.content;
+    }
+    // A registration that found nothing to be added to may lack what this one has, such as the secret.
+    return parseKey(id) === undefined ? { ...known.content, ...stored.content } : stored.content;
+  }
+
   async #schedule(taskIds: readonly string[]): Promise<void> {
     const { store, own, clock } = this.#parts;
     const keys = taskIds.filter((id) => own.has(id)).map((id) => parseKey(id) as TokenKey);
@@ -110,7 +157,7 @@ export class PutBack {
   async #record(key: TokenKey): Promise<boolean> {
     const { registry, records, follower } = this.#parts;
     const held = records.cache.get(key);
-    // A record whose registration is left over, and a read that is under way, may wait for this very work.
+    // It goes with its registration, which has not been put back.
     if (registrationIds(key).some((id) => isLeftOver(registry, id))) return false;
     if (held === undefined || !records.isDisplaced(held)) return false;
     await follower.restore(held, NO_KEY_DOCUMENT);

@@ -272,7 +272,7 @@ function follows(found: Seen, seen: Seen): boolean {
 /** Returns the tags to be written with a state that takes the place of this version; none where it does not follow from it. */
 function tagsBefore(content: Content | Seen, replaced: number): Tags {
   if (!('version' in content) || content.version !== replaced || content.tag === undefined) return {};
-  const tags = Object.entries({ ...content.tags, [replaced]: content.tag });
+  const tags: [version: string, tag: string][] = Object.entries({ ...content.tags, [replaced]: content.tag });
   return Object.fromEntries(tags.sort(([left], [right]) => Number(left) - Number(right)).slice(-MAX_TAGS));
 }
 

@@ -13,7 +13,7 @@ import type { Absence } from './supervised-store.js';
 import { appDocumentId, appidOf, parseKey, type TokenKey } from './token-key.js';
 
 /** What a recovery works with. It is wired before it is complete, and looked at when something has to be done. */
-export interface Recoverable extends Omit<PutBackParts, 'own' | 'history' | 'follower' | 'isShared'> {
+export interface Recoverable extends Omit<PutBackParts, 'own' | 'history' | 'follower'> {
   readonly writer: GrantWriter;
   readonly events: Events;
   readonly closing: Closing;
@@ -41,6 +41,8 @@ export class StoreRecovery implements RegistrarListener, Recovery {
   readonly #options: StoreRecoveryOptions;
   /** The apps that may have to be put back. */
   readonly #pending = new Set<string>();
+  /** The apps whose tasks may have to be made due in the schedule of a fleet. */
+  readonly #undue = new Set<string>();
   readonly #puttingBack = new Map<string, Promise<void>>();
   #replacement: Replacement = 'another';
   /** Whether something is held that the store in place has not shown. */
@@ -56,7 +58,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
       store,
       clock,
       newId: options.newId,
-      replaced: (replacement) => this.#replaced(replacement),
+      replaced: (replacement, isSameHistory) => this.#replaced(replacement, isSameHistory),
     });
     store.judgeAbsence = (id) => this.#judgeAbsence(id);
     store.lookAtHistory = async () => void (await this.history.look());
@@ -77,14 +79,18 @@ export class StoreRecovery implements RegistrarListener, Recovery {
   }
 
   /** Keeps what is held, says so, and begins to put back what has to be. */
-  #replaced(replacement: Replacement): void {
+  #replaced(replacement: Replacement, isSameHistory: boolean): void {
     const { registry, records, writer, events } = this.#parts;
     this.#replacement = replacement;
     this.#isIncomplete = true;
     registry.leaveOver();
     records.displace();
     writer.forgetVersions();
-    for (const appid of this.own.appids()) this.#pending.add(appid);
+    if (!isSameHistory) this.own.displace();
+    for (const appid of this.own.appids()) {
+      this.#pending.add(appid);
+      if (this.#options.isShared) this.#undue.add(appid);
+    }
     events.emit('storeReplaced', { replacement });
     void this.#recoverSoon();
   }
@@ -151,7 +157,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     await this.#putBackAll();
     await registry.load(closing);
     await this.#options.follower().loadAll(this.#displaced(() => true));
-    if (this.history.generation !== generation || this.#pending.size > 0) return false;
+    if (this.history.generation !== generation || this.#pending.size > 0 || this.#undue.size > 0) return false;
     const left = [...records.displaced()];
     this.#isIncomplete = left.length > 0 || hasLeftOvers(registry);
     // Those whose app is not there wait until it is, and are looked at each minute.
@@ -159,18 +165,27 @@ export class StoreRecovery implements RegistrarListener, Recovery {
   }
 
   async #putBackAll(): Promise<void> {
-    const appids = [...this.#pending];
+    const appids = [...new Set([...this.#pending, ...this.#undue])];
     const failures: unknown[] = [];
     const work = async (): Promise<void> => {
       for (let appid = appids.pop(); appid !== undefined; appid = appids.pop()) {
         if (this.#parts.closing.hasBegun) return;
-        await this.#putBackApp(appid).catch((error: unknown) => failures.push(error));
+        await this.#putBackWithDues(appid).catch((error: unknown) => failures.push(error));
       }
     };
     await Promise.all(Array.from({ length: MAX_AT_ONCE }, work));
     if (failures.length > 0) throw failures[0];
   }
 
+  async #putBackWithDues(appid: string): Promise<void> {
+    const { generation } = this.history;
+    if (this.#pending.has(appid)) await this.#putBackApp(appid);
+    if (!this.#undue.has(appid) || this.#pending.has(appid)) return;
+    await this.#putBack().dues(appid);
+    if (this.history.generation === generation) this.#undue.delete(appid);
+  }
+
+  /** Puts back the documents of an app. What is read meanwhile waits for this, so that it waits for no read. */
   #putBackApp(appid: string): Promise<void> {
     let puttingBack = this.#puttingBack.get(appid);
     if (puttingBack === undefined) {
@@ -181,13 +196,16 @@ export class StoreRecovery implements RegistrarListener, Recovery {
   }
 
   async #putBackNow(appid: string): Promise<void> {
+    const { generation } = this.history;
+    await this.#putBack().app(appid, this.#replacement);
+    if (this.history.generation === generation) this.#pending.delete(appid);
+  }
+
+  #putBack(): PutBack {
     const { own, history } = this;
-    const { follower, isShared } = this.#options;
-    const { generation } = history;
     const { store, reader, clock, registry, registrar, records } = this.#parts;
-    const kept = { store, reader, clock, registry, registrar, records };
-    await new PutBack({ ...kept, own, history, follower: follower(), isShared }).app(appid, this.#replacement);
-    if (history.generation === generation) this.#pending.delete(appid);
+    const follower = this.#options.follower();
+    return new PutBack({ store, reader, clock, registry, registrar, records, own, history, follower });
   }
 
   #displaced(isWanted: (key: TokenKey) => boolean): TokenKey[] {
@@ -203,7 +221,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
       return held !== undefined && records.leftMs(held) > 0;
     }
     const appid = appidOf(id);
-    for (const cached of records.displaced()) {
+    for (const cached of records.cache.records()) {
       if (cached.key.appid === appid && records.leftMs(cached) > 0) return true;
     }
     return false;
