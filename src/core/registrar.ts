@@ -14,7 +14,13 @@ import {
   taskContent,
 } from './registration-content.js';
 import { appFrom } from './registration-document.js';
-import { contended, LeaseTimeUp, type RegistrationLease, RegistrationLeases } from './registration-lease.js';
+import {
+  contended,
+  LeaseTimeUp,
+  type RegistrationLease,
+  RegistrationLeases,
+  StoreReplaced,
+} from './registration-lease.js';
 import { RegistrationRemoval } from './registration-removal.js';
 import {
   type Decided,
@@ -57,6 +63,12 @@ export interface RegisteredDocument {
 }
 
 export interface RegistrarListener {
+  /** How often the store was found to be replaced. */
+  readonly generation: number;
+  /** Returns whether this app is known here, so that its absence has to be judged. */
+  knows(id: string): boolean;
+  /** Returns what is known of an app that was lost with the store. */
+  lost(id: string): JsonObject | undefined;
   /** Called when a registration is durable. */
   registered(documents: readonly RegisteredDocument[]): void;
   /** Called before the documents of an app or a task are deleted, which waits for it. */
@@ -134,10 +146,19 @@ export class Registrar {
 
   async register(plan: RegistrationPlan): Promise<void> {
     const appId = appDocumentId(plan.appid);
-    if (await this.#register(plan, this.#registry.versionOf(appId) !== undefined)) return;
-    // A store that has lost the app gets back what this registration is to be added to.
-    await this.#store.judgeAbsence(appId);
-    await this.#register(plan, false);
+    let needsApp = this.#listener.knows(appId);
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      try {
+        if (await this.#register(plan, needsApp)) return;
+        // A store that has lost the app gets back what this registration is to be added to.
+        await this.#store.judgeAbsence(appId);
+        needsApp = false;
+      } catch (error) {
+        if (!(error instanceof StoreReplaced)) throw error;
+        needsApp = this.#listener.knows(appId);
+      }
+    }
+    throw new StoreReplaced(plan.appid);
   }
 
   unregisterApp(appid: string): Promise<void> {
@@ -179,6 +200,7 @@ export class Registrar {
     return this.#leases.hold(plan.appid, async (lease) => {
       const settled: Settled[] = [];
       const done: ReadonlySet<string> = new Set();
+      const { generation } = this.#listener;
       try {
         if ((await this.#write({ plan, tasks, needsApp, done }, lease, settled)) === undefined) return false;
       } catch (error) {
@@ -187,7 +209,7 @@ export class Registrar {
         if (error instanceof LeaseTimeUp) this.#closing.assertOpen();
         throw error;
       }
-      this.#adopt(plan, tasks, settled, done);
+      this.#adopt(plan, tasks, settled, done, generation);
       return true;
     });
   }
@@ -235,10 +257,11 @@ export class Registrar {
     while (progress.next < parts.length && (lease.hasTime || !wrote)) {
       const tasks = parts[progress.next] as ReadonlyMap<string, TaskPlan>;
       const settled: Settled[] = [];
+      const { generation } = this.#listener;
       try {
         const app = await this.#write({ plan, tasks, ...progress }, lease, settled);
         if (app === undefined) return false;
-        progress.appVersion = this.#adopt(plan, tasks, settled, progress.done);
+        progress.appVersion = this.#adopt(plan, tasks, settled, progress.done, generation);
         progress.isForced ??= app.wasMissing;
         progress.next += 1;
         wrote = true;
@@ -275,7 +298,7 @@ export class Registrar {
     const targets = [...tasks].map(([id, task]) =>
       this.#target(id, (content) => taskContent(task, content), isForced && !done.has(id)),
     );
-    const appTarget = this.#target(appId, (content) => appContent(plan, content), false);
+    const appTarget = this.#appTarget(plan, app);
     // All is decided before anything is written: what cannot be read fails a registration of which nothing is there yet.
     const decided = await this.#decide([...targets, appTarget], stored);
     this.#closing.assertOpen();
@@ -297,25 +320,44 @@ export class Registrar {
     );
   }
 
-  #target(id: string, contentFrom: (content: JsonObject) => JsonObject, isForced: boolean): Target {
+  #appTarget(plan: RegistrationPlan, found: StoredDocument | undefined): Target {
+    const id = appDocumentId(plan.appid);
+    const lost = found === undefined ? this.#listener.lost(id) : undefined;
+    const target = this.#target(id, (content) => appContent(plan, content), false, lost);
+    const decide: Target['decide'] = async (stored) => {
+      // Under the lease no process deletes it. What this registration does not name would be missing for good.
+      if (found !== undefined && stored === undefined) throw new StoreReplaced(plan.appid);
+      return target.decide(stored);
+    };
+    return { id, decide };
+  }
+
+  /** @param lost - what a document that is missing was, as far as it is known. */
+  #target(id: string, contentFrom: (content: JsonObject) => JsonObject, isForced: boolean, lost?: JsonObject): Target {
     return {
       id,
       decide: async (stored): Promise<Decision> => {
         const before = await opened(this.#reader, stored, unseal);
-        const content = contentFrom(before?.content ?? { enrolment: newMark(this.#newId) });
+        const content = contentFrom(before?.content ?? { enrolment: newMark(this.#newId), ...lost });
         const differs = before === undefined || isForced || canonicalJson(content) !== canonicalJson(before.content);
         return { before: before?.found, data: seal(id, content), due: before?.found.due, differs };
       },
     };
   }
 
-  /** @returns the version of the app. */
+  /**
+   * @param generation - how often the store had been replaced before this was written.
+   * @returns the version of the app.
+   * @throws StoreReplaced when the store has been replaced since.
+   */
   #adopt(
     plan: RegistrationPlan,
     tasks: ReadonlyMap<string, TaskPlan>,
     settled: readonly Settled[],
     done: ReadonlySet<string>,
+    generation: number,
   ): number {
+    if (this.#listener.generation !== generation) throw new StoreReplaced(plan.appid);
     const byId = new Map(settled.map((one) => [one.id, one]));
     const registered = [...tasks.keys(), appDocumentId(plan.appid)].map((id): RegisteredDocument => {
       const { data, version, isWritten } = byId.get(id) as Settled;

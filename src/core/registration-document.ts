@@ -26,6 +26,15 @@ export function appFrom(appid: string, content: JsonObject, version: number): Re
   };
 }
 
+/** Returns the content of a document from which {@link appFrom} reads this app. */
+export function contentOf({ secret, accessToken, enrolment }: RegisteredApp): JsonObject {
+  return {
+    ...(secret === undefined ? {} : { secret }),
+    ...(accessToken === undefined ? {} : { accessToken }),
+    ...(enrolment === undefined ? {} : { enrolment }),
+  };
+}
+
 /** Returns what an app asks WeChat with. */
 export function credentialsOf(app: RegisteredApp, byDefault: AccessTokenMode): AppCredentials {
   return { appid: app.appid, secret: app.secret, accessToken: app.accessToken ?? byDefault };

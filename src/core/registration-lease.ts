@@ -21,6 +21,14 @@ export class LeaseTimeUp extends TokenError {
   }
 }
 
+/** The store was replaced meanwhile: what has been written, or was to be added to, may be lost. */
+export class StoreReplaced extends TokenError {
+  constructor(appid: string) {
+    const message = `the store was replaced while the registration of ${appid} was changed`;
+    super('STORE_UNAVAILABLE', message, { appid, retryable: true });
+  }
+}
+
 /** The lease of an app's registration, as long as it can be relied on. */
 export class RegistrationLease {
   readonly appid: string;

@@ -2,11 +2,13 @@ import type { ClockTimer } from './clock.js';
 import type { Closing } from './closing.js';
 import type { Events } from './events.js';
 import type { GrantWriter } from './grant-writer.js';
+import type { JsonObject } from './json.js';
 import { hasLeftOvers, isLeftOver } from './left-overs.js';
 import { isLostAlone } from './lost-record.js';
 import { OwnRegistrations } from './own-registrations.js';
 import { PutBack, type PutBackParts } from './put-back.js';
 import type { RegisteredDocument, RegistrarListener } from './registrar.js';
+import { contentOf } from './registration-document.js';
 import type { Recovery, StoreFollower } from './store-follower.js';
 import { type Replacement, StoreHistory } from './store-history.js';
 import type { Absence } from './supervised-store.js';
@@ -63,6 +65,24 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     store.judgeAbsence = (id) => this.#judgeAbsence(id);
     store.lookAtHistory = async () => void (await this.history.look());
     store.isAwaited = (id) => isLeftOver(parts.registry, id) && !this.history.hasUnregistered(id);
+  }
+
+  get generation(): number {
+    return this.history.generation;
+  }
+
+  knows(id: string): boolean {
+    return this.own.has(id) || this.#parts.registry.versionOf(id) !== undefined;
+  }
+
+  lost(id: string): JsonObject | undefined {
+    const { own, history } = this;
+    const { registry } = this.#parts;
+    const appid = appidOf(id);
+    if (history.hasUnregistered(id)) return undefined;
+    if (this.#pending.has(appid) && own.has(id)) return own.of(appid).get(id)?.content;
+    const app = isLeftOver(registry, id) ? registry.app(appid) : undefined;
+    return app && contentOf(app);
   }
 
   registered(documents: readonly RegisteredDocument[]): void {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, wait } from '../../src/core/clock.js';
 import { Closing } from '../../src/core/closing.js';
 import { DocumentReader } from '../../src/core/document-reader.js';
-import { Registrar } from '../../src/core/registrar.js';
+import { Registrar, type RegistrarListener } from '../../src/core/registrar.js';
 import { planRegistration } from '../../src/core/registration.js';
 import { Registry } from '../../src/core/registry.js';
 import { SupervisedStore } from '../../src/core/supervised-store.js';
@@ -52,7 +52,7 @@ export class RegistrarProcess {
       closing: this.closing,
       isShared,
       hurryApp,
-      listener: { registered() {}, unregistering: async () => {} },
+      listener: deafListener(this.registry),
       newId: randomUUID,
     });
   }
@@ -65,6 +65,17 @@ export class RegistrarProcess {
   die(): void {
     this.#isDead = true;
   }
+}
+
+/** Returns a listener that takes note of nothing, of a store that is never replaced. */
+export function deafListener(registry: Registry): RegistrarListener {
+  return {
+    generation: 0,
+    knows: (id) => registry.versionOf(id) !== undefined,
+    lost: () => undefined,
+    registered() {},
+    unregistering: async () => {},
+  };
 }
 
 /** Moves the clock until a promise has settled. */

@@ -11,6 +11,7 @@ import { SupervisedStore } from '../../../src/core/supervised-store.js';
 import { keyId } from '../../../src/core/token-key.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
+import { deafListener } from '../../support/registrar-process.js';
 import { FaultyStore } from '../../support/shared-store.js';
 
 const APP = 'app/wx1';
@@ -46,7 +47,7 @@ beforeEach(() => {
     closing: new Closing(),
     isShared: false,
     hurryApp: () => {},
-    listener: { registered: () => {}, unregistering: async () => {} },
+    listener: deafListener(registry),
     newId,
   });
 });
@@ -473,9 +474,18 @@ describe('where the schedule is in the store', () => {
     const store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
     const reader = new DocumentReader(store, () => {});
     const hurryApp = (appid: string): void => void hurried.push(appid);
-    const listener = { registered: () => {}, unregistering: async () => {} };
     const closing = new Closing();
-    registrar = new Registrar({ store, reader, registry, clock, closing, isShared: true, hurryApp, listener, newId });
+    registrar = new Registrar({
+      store,
+      reader,
+      registry,
+      clock,
+      closing,
+      isShared: true,
+      hurryApp,
+      listener: deafListener(registry),
+      newId,
+    });
   });
 
   async function dueOf(id: string): Promise<unknown> {

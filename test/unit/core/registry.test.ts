@@ -12,6 +12,7 @@ import { SupervisedStore } from '../../../src/core/supervised-store.js';
 import { keyId } from '../../../src/core/token-key.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
+import { deafListener } from '../../support/registrar-process.js';
 import { FaultyStore } from '../../support/shared-store.js';
 
 const APP = 'app/wx1';
@@ -172,7 +173,7 @@ describe('load', () => {
       closing: new Closing(),
       isShared: false,
       hurryApp: () => {},
-      listener: { registered: () => {}, unregistering: async () => {} },
+      listener: deafListener(registry),
       newId: () => 'id',
     });
     const params = () => ({});

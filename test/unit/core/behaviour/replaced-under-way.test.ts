@@ -82,6 +82,47 @@ describe.each(['a store', 'a store that shares the schedule'])(
       expect(store.data(APP_ID)?.['secret']).toBe(OTHER_SECRET);
     });
 
+    const noticed = ({ tokens }: Process): Promise<unknown> =>
+      new Promise((resolve) => {
+        tokens.once('storeReplaced', resolve);
+        store.tell();
+      });
+
+    test.each([1, 2, 3, 4].flatMap((written) => [true, false].map((isAdded) => ({ written, isAdded }))))(
+      'has the whole of a registration although it was emptied after $written tasks of it: %j',
+      async ({ written, isAdded }) => {
+        const tasks = [TYPE, ...['a', 'b', 'c'].map((subject) => ({ type: TYPE, subject }))];
+        const one = process();
+        await register(one, { appid: 'wx0' });
+        if (isAdded) await register(one, { tasks: [] });
+        let count = 0;
+        one.faulty.afterSet = async (id) => {
+          if (!id.startsWith('task/') || ++count !== written) return;
+          store.wipe();
+          await noticed(one);
+        };
+        await register(one, { tasks });
+        expect([replacements(), store.ids('task').filter((id) => id.startsWith(`task/${APPID}`)).length]).toEqual([
+          1, 4,
+        ]);
+      },
+    );
+
+    test('keeps the secret where it was emptied before a registration without one, or under that', async () => {
+      const [one, other] = [process(), process()];
+      await register(one);
+      await soon(other.tokens.get(APPID, TYPE));
+      store.wipe();
+      await soon(other.tokens.register({ appid: APPID, tasks: [{ type: TYPE, subject: 'a' }] }));
+      expect(store.data(APP_ID)?.['secret']).toBe(SECRET);
+      other.faulty.afterGet = () => {
+        other.faulty.afterGet = () => {};
+        store.wipe();
+      };
+      await soon(other.tokens.register({ appid: APPID, accessToken: 'plain', tasks: [] }));
+      expect(store.data(APP_ID)).toMatchObject({ secret: SECRET, accessToken: 'plain' });
+    });
+
     test('is answered for what others have registered as long as a token lives that was put there since', async () => {
       const [one, other] = [process(), process()];
       await register(one);
