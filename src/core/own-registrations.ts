@@ -1,3 +1,4 @@
+import { type EnrolmentMarks, markFrom } from './enrolment.js';
 import type { JsonObject } from './json.js';
 import { appDocumentId, appidOf } from './token-key.js';
 
@@ -25,6 +26,14 @@ export class OwnRegistrations {
   /** Returns the documents of an app by their ids. */
   of(appid: string): ReadonlyMap<string, OwnRegistration> {
     return this.#apps.get(appid) ?? new Map();
+  }
+
+  /** Returns the marks of the enrolment of an app, or of a task and its app. */
+  marks(id: string): EnrolmentMarks {
+    const documents = this.of(appidOf(id));
+    const app = documents.get(appDocumentId(appidOf(id)));
+    const document = documents.get(id);
+    return { app: app && markFrom(app.content), task: document && markFrom(document.content) };
   }
 
   note(id: string, content: JsonObject, version: number): void {

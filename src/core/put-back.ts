@@ -97,7 +97,7 @@ export class PutBack {
       // these: it notes that under this lease.
       await history.look();
       if (history.generation !== found.generation) return;
-      for (const id of wanted) if (history.hasUnregistered(id)) own.forget(id);
+      for (const id of wanted) if (history.hasUnregistered(id, own.marks(id))) own.forget(id);
       const settled = await Promise.all(wanted.map((id, index) => this.#document(id, stored[index], found)));
       wanted = wanted.filter((_, index) => settled[index] === false);
     }

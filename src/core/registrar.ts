@@ -5,6 +5,7 @@ import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { markFrom, newMark } from './enrolment.js';
 import type { JsonObject } from './json.js';
+import type { RegisteredDocument, RegistrarListener } from './registrar-listener.js';
 import type { RegistrationPlan, TaskPlan } from './registration.js';
 import {
   appContent,
@@ -51,28 +52,6 @@ export interface RegistrarParts {
   /** Returns an id that nothing else has. */
   readonly newId: () => string;
   readonly listener: RegistrarListener;
-}
-
-/** A document of an app or a task as it was registered. */
-export interface RegisteredDocument {
-  readonly id: string;
-  readonly content: JsonObject;
-  readonly version: number;
-  /** Whether that changed what is stored. */
-  readonly isChanged: boolean;
-}
-
-export interface RegistrarListener {
-  /** How often the store was found to be replaced. */
-  readonly generation: number;
-  /** Returns whether this app is known here, so that its absence has to be judged. */
-  knows(id: string): boolean;
-  /** Returns what is known of an app that was lost with the store. */
-  lost(id: string): JsonObject | undefined;
-  /** Called when a registration is durable. */
-  registered(documents: readonly RegisteredDocument[]): void;
-  /** Called before the documents of an app or a task are deleted, which waits for it. */
-  unregistering(id: string): Promise<void>;
 }
 
 /** A part of a registration that is written under one lease. */
@@ -175,6 +154,11 @@ export class Registrar {
       await this.#removal.removeTask(key, isStillWanted);
       this.#registry.removeTask(key);
     });
+  }
+
+  /** Deletes again those of these apps and tasks whose enrolment has ended: see {@link RegistrationRemoval.removeEnded}. */
+  removeEnded(...[appid, ids, hasEnded]: Parameters<RegistrationRemoval['removeEnded']>): Promise<void> {
+    return this.#turns.take(appid, () => this.#removal.removeEnded(appid, ids, hasEnded));
   }
 
   /** Runs one change of an app's registration at a time, in the whole fleet. */

@@ -1,10 +1,13 @@
+import { allOf } from './all-of.js';
 import type { Clock } from './clock.js';
+import { markFrom, marksFrom } from './enrolment.js';
+import type { JsonObject } from './json.js';
 import { contended, LeaseTimeUp, type RegistrationLease, type RegistrationLeases } from './registration-lease.js';
 import type { RegistrationWriter } from './registration-writer.js';
 import { RemovalMark } from './removal-mark.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { appDocumentId, documentId, type TokenKey } from './token-key.js';
+import { appDocumentId, documentId, parseKey, type TokenKey } from './token-key.js';
 
 type Found = Pick<StoredDocument, 'id' | 'version'>;
 
@@ -15,13 +18,21 @@ const MAX_ROUNDS = 10;
 /** What is stored for an app, in the order in which it is deleted. */
 const KINDS = ['task', 'key', 'delivery'] as const;
 
+/** An app or a task that is being unregistered. */
+export interface Unregistering {
+  /** Called with its documents before they are deleted, as far as they are stored. */
+  found(documents: readonly { readonly id: string; readonly data: JsonObject }[]): void;
+  /** Called when all of it is deleted. */
+  done(): void;
+}
+
 /** Deletes registrations, with what is stored for their keys. */
 export class RegistrationRemoval {
   readonly #store: SupervisedStore;
   readonly #writer: RegistrationWriter;
   readonly #leases: RegistrationLeases;
   readonly #mark: RemovalMark;
-  readonly #unregistering: (id: string) => Promise<void>;
+  readonly #unregistering: (id: string) => Promise<Unregistering>;
 
   /** @param unregistering - called under the lease before the documents of an app or a task are deleted. */
   constructor(
@@ -29,7 +40,7 @@ export class RegistrationRemoval {
     writer: RegistrationWriter,
     leases: RegistrationLeases,
     clock: Clock,
-    unregistering: (id: string) => Promise<void>,
+    unregistering: (id: string) => Promise<Unregistering>,
   ) {
     this.#unregistering = unregistering;
     this.#store = store;
@@ -46,10 +57,11 @@ export class RegistrationRemoval {
   async removeTask(key: TokenKey, isStillWanted: () => boolean): Promise<void> {
     await this.#leases.hold(key.appid, async (lease) => {
       if (!isStillWanted()) throw new LeaseTimeUp(key.appid);
-      await this.#unregistering(documentId('task', key));
-      for (const kind of KINDS) {
-        await this.#writer.deleteOne(documentId(kind, key), lease);
-      }
+      const id = documentId('task', key);
+      const unregistering = await this.#unregistering(id);
+      unregistering.found(await this.#read([id]));
+      await this.#deleteTask(key, lease);
+      unregistering.done();
     });
   }
 
@@ -59,11 +71,58 @@ export class RegistrationRemoval {
    * @returns whether the app is gone, and has not been registered anew meanwhile.
    */
   async removeApp(appid: string): Promise<boolean> {
-    const done = await this.#leases.hold(appid, async (lease) => {
-      await this.#unregistering(appDocumentId(appid));
-      return this.#removeAtOnce(appid, lease);
+    const { unregistering, done } = await this.#leases.hold(appid, async (lease) => {
+      const begun = await this.#unregistering(appDocumentId(appid));
+      begun.found(await this.#read([appDocumentId(appid)]));
+      return { unregistering: begun, done: await this.#removeAtOnce(appid, lease, begun) };
     });
-    return done === 'all' || this.#removeInSteps(appid, done === 'registration');
+    const isGone = done === 'all' || (await this.#removeInSteps(appid, done === 'registration', unregistering));
+    unregistering.done();
+    return isGone;
+  }
+
+  /**
+   * Deletes those of these apps and tasks whose enrolment has ended, with what is stored for their keys.
+   *
+   * @param hasEnded - asked for what is stored, with the mark of its enrolment.
+   */
+  async removeEnded(
+    appid: string,
+    ids: readonly string[],
+    hasEnded: (mark: string, id: string) => boolean,
+  ): Promise<void> {
+    await this.#leases.hold(appid, async (lease) => {
+      const stored = await this.#read(ids);
+      await allOf(
+        stored.map(async ({ id, data, version }) => {
+          const mark = markFrom(data);
+          if (mark === undefined || !hasEnded(mark, id)) return;
+          const key = parseKey(id);
+          if (key !== undefined) return this.#deleteTask(key, lease);
+          lease.assertHeld();
+          if (await this.#store.delete(id, version)) await this.#deleteKeysOf(appid, mark, lease);
+        }),
+      );
+    });
+  }
+
+  /** Deletes what is stored for keys of an enrolment that has ended. */
+  async #deleteKeysOf(appid: string, mark: string, lease: RegistrationLease): Promise<void> {
+    const found: Found[] = [];
+    for await (const document of this.#store.list(`key/${appid}`)) {
+      if (marksFrom(document.data)?.app === mark) found.push(document);
+    }
+    await this.#writer.deleteAll(found, false, lease);
+  }
+
+  async #deleteTask(key: TokenKey, lease: RegistrationLease): Promise<void> {
+    for (const kind of KINDS) {
+      await this.#writer.deleteOne(documentId(kind, key), lease);
+    }
+  }
+
+  async #read(ids: readonly string[]): Promise<StoredDocument[]> {
+    return (await this.#store.get(ids)).filter((document) => document !== undefined);
   }
 
   /**
@@ -72,11 +131,16 @@ export class RegistrationRemoval {
    *
    * @returns how far it has come.
    */
-  async #removeAtOnce(appid: string, lease: RegistrationLease): Promise<'all' | 'registration' | 'nothing'> {
+  async #removeAtOnce(
+    appid: string,
+    lease: RegistrationLease,
+    unregistering: Unregistering,
+  ): Promise<'all' | 'registration' | 'nothing'> {
     let done: 'registration' | 'nothing' = 'nothing';
     try {
       const tasks = await this.#list(`task/${appid}`, lease);
       if (tasks === undefined) return done;
+      unregistering.found(tasks);
       await this.#writer.deleteAll(tasks, true, lease);
       await this.#writer.deleteOne(appDocumentId(appid), lease);
       done = 'registration';
@@ -100,10 +164,10 @@ export class RegistrationRemoval {
    * @param isAppGone - whether the app has been deleted: if it is there again when the documents have been listed, they may
    *   be those of the new registration.
    */
-  async #removeInSteps(appid: string, isAppGone: boolean): Promise<boolean> {
+  async #removeInSteps(appid: string, isAppGone: boolean, unregistering: Unregistering): Promise<boolean> {
     let mayBeNew = isAppGone;
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const found = await this.#listAll(appid);
+      const found = await this.#listAll(appid, unregistering);
       let isGone = await this.#leases.hold(appid, async (lease) => {
         await this.#mark.set(lease);
         if (!mayBeNew) await this.#writer.deleteOne(appDocumentId(appid), lease);
@@ -171,19 +235,22 @@ export class RegistrationRemoval {
   }
 
   /** @returns `undefined` where there are more than can be deleted under the lease. */
-  async #list(prefix: string, lease: RegistrationLease): Promise<Found[] | undefined> {
-    const found: Found[] = [];
-    for await (const { id, version } of this.#store.list(prefix)) {
+  async #list(prefix: string, lease: RegistrationLease): Promise<StoredDocument[] | undefined> {
+    const found: StoredDocument[] = [];
+    for await (const document of this.#store.list(prefix)) {
       if (found.length === MAX_AT_ONCE || !lease.hasTime) return undefined;
-      found.push({ id, version });
+      found.push(document);
     }
     return found;
   }
 
-  async #listAll(appid: string): Promise<Found[]> {
+  async #listAll(appid: string, unregistering: Unregistering): Promise<Found[]> {
     const found: Found[] = [];
     for (const kind of KINDS) {
-      for await (const { id, version } of this.#store.list(`${kind}/${appid}`)) found.push({ id, version });
+      for await (const { id, version, data } of this.#store.list(`${kind}/${appid}`)) {
+        found.push({ id, version });
+        if (kind === 'task') unregistering.found([{ id, data }]);
+      }
     }
     return found;
   }

@@ -1,6 +1,6 @@
 import { type Clock, wait } from './clock.js';
 import { DamagedDocument, seal, unseal } from './document-codec.js';
-import { newMark } from './enrolment.js';
+import { type EnrolmentMarks, newMark } from './enrolment.js';
 import { isTokenError } from './errors.js';
 import { isJsonObject, type JsonObject } from './json.js';
 import type { StoredDocument } from './store.js';
@@ -36,8 +36,9 @@ interface Content {
   readonly after: readonly string[];
   /** When it began, in epoch milliseconds on the store's clock. */
   readonly since: number;
-  /** The ids of apps and tasks that were unregistered, or registered, in this history. */
+  /** The ids of apps and tasks that were unregistered in this history, and the marks of those that were so before it. */
   readonly unregistered: readonly string[];
+  /** The ids of apps and tasks that were registered in this history. */
   readonly registered: readonly string[];
   readonly unknown: JsonObject;
 }
@@ -73,7 +74,9 @@ export class StoreHistory {
   #looking: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #writing: Promise<void> | undefined;
+  /** The ids that were registered, and whether anything has changed, since the last write began. */
   readonly #unwritten = new Set<string>();
+  #isUnwritten = false;
   #lastSet: Promise<unknown> | undefined;
   #writtenAtMonotonic = Number.NEGATIVE_INFINITY;
   readonly #stopping = new AbortController();
@@ -94,10 +97,11 @@ export class StoreHistory {
     return version === this.#seen?.version;
   }
 
-  /** Whether this app, or this task or its app, was unregistered since the history began. */
-  hasUnregistered(id: string): boolean {
+  /** Whether this app, or this task or its app, was unregistered since the history began, or an enrolment with these marks before. */
+  hasUnregistered(id: string, { app, task }: EnrolmentMarks = {}): boolean {
     const unregistered = this.#seen?.unregistered ?? [];
-    return unregistered.includes(id) || unregistered.includes(appDocumentId(appidOf(id)));
+    const names = [id, appDocumentId(appidOf(id)), app, task];
+    return names.some((name) => name !== undefined && unregistered.includes(name));
   }
 
   /** Whether this app or task was registered since the history began. */
@@ -120,9 +124,14 @@ export class StoreHistory {
     return this.#next;
   }
 
-  /** Raises the version after registrations, behind whatever else is done. Those that come meanwhile share one write. */
+  /** Gives the history a new state after registrations, behind whatever else is done. Those that come meanwhile share one write. */
   noteRegistered(ids: readonly string[]): void {
     for (const id of ids) this.#unwritten.add(id);
+    this.#raise();
+  }
+
+  #raise(): void {
+    this.#isUnwritten = true;
     // A version that could not be raised shows a backup from the next registration on.
     this.#writing ??= this.#writeRegistered()
       .catch(noop)
@@ -132,15 +141,19 @@ export class StoreHistory {
   }
 
   /**
-   * Notes that an app or a task is about to be unregistered, so that no process that has slept puts it back.
+   * Notes that an app or a task is about to be unregistered, by its id, or that it was before the history began, by the mark of
+   * its enrolment, so that no process that has not heard of it puts it back.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
-  async noteUnregistered(id: string): Promise<void> {
-    await this.#change((seen) => {
-      if (!this.#isYoung(seen) || seen.unregistered.includes(id)) return undefined;
-      return { ...seen, unregistered: [...seen.unregistered, id].slice(-MAX_CHANGES) };
+  async noteUnregistered(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
+    const isWritten = await this.#change((seen) => {
+      if (!this.#isYoung(seen) || names.every((name) => seen.unregistered.includes(name))) return undefined;
+      return { ...seen, unregistered: [...new Set([...seen.unregistered, ...names])].slice(-MAX_CHANGES) };
     });
+    // An earlier state is to be known as such also where this was noted before, or is not noted any more.
+    if (!isWritten) this.#raise();
   }
 
   /** Writes at once what has not been written, and resolves when that is done. */
@@ -174,13 +187,13 @@ export class StoreHistory {
     // Of what this release cannot read, only that there is something is known: nothing has been emptied.
     if (found === 'unreadable') return true;
     if (found === 'damaged') return this.#write(seen ?? this.#fresh(), document.version);
-    if (seen === undefined || found.id === seen.id) {
-      if (seen !== undefined && !follows(found, seen))
-        return this.#write(this.#restored(seen, found), found.version, 'backup');
+    if (seen === undefined || (found.id === seen.id && follows(found, seen))) {
       this.#adopt(found, undefined);
       return true;
     }
-    if (seen.after.includes(found.id)) return this.#write(this.#restored(seen, found), found.version, 'backup');
+    if (found.id === seen.id || seen.after.includes(found.id)) {
+      return this.#write(this.#restored(seen, found), found.version, 'backup');
+    }
     const after = [...new Set([...found.after, ...seen.after, seen.id])].filter((id) => id !== found.id);
     const replacement = found.from.includes(seen.id) ? 'backup' : 'another';
     this.#adopt({ ...found, after: after.slice(-MAX_BEFORE) }, replacement);
@@ -232,12 +245,13 @@ export class StoreHistory {
 
   async #writeRegistered(): Promise<void> {
     const { clock } = this.#parts;
-    while (this.#unwritten.size > 0) {
+    while (this.#isUnwritten) {
       const pauseMs = this.#writtenAtMonotonic + WRITES_EVERY_MS - clock.monotonic();
       if (pauseMs > 0) await wait(clock, pauseMs, { signal: this.#stopping.signal }).catch(noop);
       this.#writtenAtMonotonic = clock.monotonic();
       const ids = [...this.#unwritten];
       this.#unwritten.clear();
+      this.#isUnwritten = false;
       await this.#change((seen) => {
         // Only a restored state holds registrations that are older than those which this process may put back.
         if (seen.from.length === 0 || !this.#isYoung(seen)) return seen;
@@ -246,16 +260,17 @@ export class StoreHistory {
     }
   }
 
-  /** Writes what `change` makes of the history; nothing where it makes nothing of it. */
-  async #change(change: (seen: Seen) => Content | undefined): Promise<void> {
+  /** Writes what `change` makes of the history; nothing where it makes nothing of it. Returns whether it was written. */
+  async #change(change: (seen: Seen) => Content | undefined): Promise<boolean> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const seen = this.#seen;
       const content = seen && change(seen);
-      if (seen !== undefined && content === undefined) return;
-      if (seen !== undefined && content !== undefined && (await this.#write(content, seen.version))) return;
+      if (seen !== undefined && content === undefined) return false;
+      if (seen !== undefined && content !== undefined && (await this.#write(content, seen.version))) return true;
       await this.look();
-      if (this.#seen === undefined) return;
+      if (this.#seen === undefined) return false;
     }
+    return false;
   }
 }
 

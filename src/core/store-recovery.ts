@@ -6,9 +6,11 @@ import type { JsonObject } from './json.js';
 import { hasLeftOvers, isLeftOver } from './left-overs.js';
 import { isLostAlone } from './lost-record.js';
 import { OwnRegistrations } from './own-registrations.js';
+import { OwnRemovals } from './own-removals.js';
 import { PutBack, type PutBackParts } from './put-back.js';
-import type { RegisteredDocument, RegistrarListener } from './registrar.js';
+import type { RegisteredDocument, RegistrarListener } from './registrar-listener.js';
 import { contentOf } from './registration-document.js';
+import type { Unregistering } from './registration-removal.js';
 import type { Recovery, StoreFollower } from './store-follower.js';
 import { type Replacement, StoreHistory } from './store-history.js';
 import type { Absence } from './supervised-store.js';
@@ -39,6 +41,7 @@ const MAX_AT_ONCE = 4;
 export class StoreRecovery implements RegistrarListener, Recovery {
   readonly own: OwnRegistrations = new OwnRegistrations();
   readonly history: StoreHistory;
+  readonly #removals: OwnRemovals;
   readonly #parts: Recoverable;
   readonly #options: StoreRecoveryOptions;
   /** The apps that may have to be put back. */
@@ -62,6 +65,10 @@ export class StoreRecovery implements RegistrarListener, Recovery {
       newId: options.newId,
       replaced: (replacement, isSameHistory) => this.#replaced(replacement, isSameHistory),
     });
+    this.#removals = new OwnRemovals(parts, this.own, this.history, () => {
+      this.#isIncomplete = true;
+      void this.#recoverSoon();
+    });
     store.judgeAbsence = (id) => this.#judgeAbsence(id);
     store.lookAtHistory = async () => void (await this.history.look());
     store.isAwaited = (id) => isLeftOver(parts.registry, id) && !this.history.hasUnregistered(id);
@@ -76,10 +83,10 @@ export class StoreRecovery implements RegistrarListener, Recovery {
   }
 
   lost(id: string): JsonObject | undefined {
-    const { own, history } = this;
+    const { own } = this;
     const { registry } = this.#parts;
     const appid = appidOf(id);
-    if (history.hasUnregistered(id)) return undefined;
+    if (this.#hasUnregistered(id)) return undefined;
     if (this.#pending.has(appid) && own.has(id)) return own.of(appid).get(id)?.content;
     const app = isLeftOver(registry, id) ? registry.app(appid) : undefined;
     return app && contentOf(app);
@@ -87,15 +94,16 @@ export class StoreRecovery implements RegistrarListener, Recovery {
 
   registered(documents: readonly RegisteredDocument[]): void {
     const { own, history } = this;
-    for (const { id, content, version } of documents) own.note(id, content, version);
+    for (const { id, content, version } of documents) {
+      own.note(id, content, version);
+      this.#removals.registered(content);
+    }
     const changed = documents.filter(({ isChanged }) => isChanged).map(({ id }) => id);
     if (changed.length > 0) history.noteRegistered(changed);
   }
 
-  async unregistering(id: string): Promise<void> {
-    const { own, history } = this;
-    own.forget(id);
-    await history.noteUnregistered(id);
+  unregistering(id: string): Promise<Unregistering> {
+    return this.#removals.begin(id);
   }
 
   /** Keeps what is held, says so, and begins to put back what has to be. */
@@ -106,6 +114,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     registry.leaveOver();
     records.displace();
     writer.forgetVersions();
+    this.#removals.replaced();
     if (!isSameHistory) this.own.displace();
     for (const appid of this.own.appids()) {
       this.#pending.add(appid);
@@ -137,7 +146,16 @@ export class StoreRecovery implements RegistrarListener, Recovery {
       await this.#putBackApp(appid);
       return 'restored';
     }
-    return isLeftOver(registry, id) && !history.hasUnregistered(id) && this.#lives(id) ? 'lost' : 'deleted';
+    return isLeftOver(registry, id) && !this.#hasUnregistered(id) && this.#lives(id) ? 'lost' : 'deleted';
+  }
+
+  /** Whether this app or task, as it is held, was unregistered. */
+  #hasUnregistered(id: string): boolean {
+    const { own, history } = this;
+    const key = parseKey(id) ?? { appid: appidOf(id), type: id };
+    return (
+      history.hasUnregistered(id, own.marks(id)) || history.hasUnregistered(id, this.#parts.registry.enrolment(key))
+    );
   }
 
   /** Looks which history the store has, and goes on with what it still lacks. */
@@ -174,10 +192,12 @@ export class StoreRecovery implements RegistrarListener, Recovery {
   async #recover(): Promise<boolean> {
     const { registry, records, closing } = this.#parts;
     const { generation } = this.history;
+    await this.#removals.repeat();
     await this.#putBackAll();
     await registry.load(closing);
     await this.#options.follower().loadAll(this.#displaced(() => true));
-    if (this.history.generation !== generation || this.#pending.size > 0 || this.#undue.size > 0) return false;
+    if (this.history.generation !== generation || !this.#removals.isSettled) return false;
+    if (this.#pending.size > 0 || this.#undue.size > 0) return false;
     const left = [...records.displaced()];
     this.#isIncomplete = left.length > 0 || hasLeftOvers(registry);
     // Those whose app is not there wait until it is, and are looked at each minute.

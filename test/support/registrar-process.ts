@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, wait } from '../../src/core/clock.js';
 import { Closing } from '../../src/core/closing.js';
 import { DocumentReader } from '../../src/core/document-reader.js';
-import { Registrar, type RegistrarListener } from '../../src/core/registrar.js';
+import { Registrar } from '../../src/core/registrar.js';
+import type { RegistrarListener } from '../../src/core/registrar-listener.js';
 import { planRegistration } from '../../src/core/registration.js';
 import { Registry } from '../../src/core/registry.js';
 import { SupervisedStore } from '../../src/core/supervised-store.js';
@@ -74,7 +75,7 @@ export function deafListener(registry: Registry): RegistrarListener {
     knows: (id) => registry.versionOf(id) !== undefined,
     lost: () => undefined,
     registered() {},
-    unregistering: async () => {},
+    unregistering: async () => ({ found() {}, done() {} }),
   };
 }
 

@@ -231,6 +231,25 @@ describe('a state that was restored', () => {
     expect(compared).toEqual([true, false, false]);
   });
 
+  test.each([
+    { afterMs: 0, isNotedBefore: true },
+    { afterMs: DAY_MS, isNotedBefore: false },
+  ])(
+    'is a backup from before an unregistration $afterMs ms after the history began',
+    async ({ afterMs, isNotedBefore }) => {
+      const one = history('a');
+      await one.look();
+      await clock.advance(afterMs);
+      if (isNotedBefore) await one.noteUnregistered(['app/wx1']);
+      const backup = store.state();
+      await one.noteUnregistered(['app/wx1']);
+      await clock.advance(1_000);
+      store.restore(backup);
+      await one.look();
+      expect(told).toEqual(['a backup']);
+    },
+  );
+
   test('is not said twice where the answer to a write of the history before comes late', async () => {
     const one = history('a');
     await one.look();
@@ -275,7 +294,7 @@ describe('changes', () => {
     const one = history();
     await one.look();
     await clock.advance(afterMs);
-    await one.noteUnregistered('app/wx1');
+    await one.noteUnregistered(['app/wx1']);
     expect(['app/wx1', 'task/wx1/a', 'app/wx2'].map((id) => one.hasUnregistered(id))).toEqual([
       isNoted,
       isNoted,

@@ -6,6 +6,7 @@ import { FaultyStore } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
 const APP_ID = `app/${APPID}`;
+const DAY_MS = 24 * 3_600_000;
 const KEY_ID = `key/${APPID}/${TYPE}`;
 const OTHER_SECRET = 'CANARY-another-secret';
 
@@ -121,6 +122,85 @@ describe.each(['a store', 'a store that shares the schedule'])(
       };
       await soon(other.tokens.register({ appid: APPID, accessToken: 'plain', tasks: [] }));
       expect(store.data(APP_ID)).toMatchObject({ secret: SECRET, accessToken: 'plain' });
+    });
+
+    describe.each(['app', 'task'])('when an unregistration of an %s is not known to another process', (what) => {
+      const gone = what === 'app' ? [APP_ID, `task/${APPID}/${TYPE}`] : [`task/${APPID}/${TYPE}`];
+      const unregister = ({ tokens }: Process): Promise<void> =>
+        soon(what === 'app' ? tokens.unregister(APPID) : tokens.unregister(APPID, TYPE));
+      const left = (): string[] => store.ids('app', 'task').filter((id) => gone.includes(id));
+
+      test('does not keep what that one puts back, wherever the unregistration was when it was emptied', async () => {
+        for (let at = 0, count = at; count >= at; at += 1) {
+          const [asleep, one] = [process(), process()];
+          for (const each of [asleep, one]) await register(each);
+          count = 0;
+          one.faulty.before = async () => {
+            if (count++ !== at) return;
+            store.wipe();
+            await noticed(asleep);
+          };
+          await unregister(one);
+          one.faulty.before = () => {};
+          await world.clock.advance(130_000);
+          expect([at, left()]).toEqual([at, []]);
+          for (const { tokens } of [asleep, one]) await soon(tokens.close());
+        }
+      });
+
+      test('does not keep what that one puts back, when it was emptied afterwards', async () => {
+        const [asleep, one] = [process(), process()];
+        for (const each of [asleep, one]) await register(each);
+        await unregister(one);
+        store.wipe();
+        await world.clock.advance(130_000);
+        expect([left(), replacements()]).toEqual([[], 2]);
+      });
+
+      test.each([
+        { afterMs: DAY_MS - 120_000, isGone: true },
+        { afterMs: DAY_MS + 120_000, isGone: false },
+      ])(
+        'has it as it was unregistered in a backup that is restored $afterMs ms later: $isGone',
+        async ({ afterMs, isGone }) => {
+          const one = process();
+          await register(one);
+          const backup = store.state();
+          await register(one, { appid: 'wx2', tasks: [] });
+          await unregister(one);
+          await world.clock.advance(afterMs);
+          store.restore(backup);
+          await world.clock.advance(130_000);
+          expect([left(), store.ids('app').includes('app/wx2')]).toEqual([isGone ? [] : gone, true]);
+        },
+      );
+
+      test('keeps what was registered anew before it was emptied, by another process or the same', async () => {
+        for (const isSame of [true, false]) {
+          const [one, other] = [process(), process()];
+          await register(one);
+          await unregister(one);
+          await register(isSame ? one : other);
+          store.wipe();
+          await world.clock.advance(130_000);
+          expect([isSame, left()]).toEqual([isSame, gone]);
+          for (const { tokens } of [one, other]) await soon(tokens.close());
+          store.wipe();
+        }
+      });
+
+      test('is told again of what an unregistration that failed has left', async () => {
+        const one = process();
+        await register(one);
+        one.faulty.before = (method) => {
+          if (method === 'delete') throw new Error('read only');
+        };
+        await expect(unregister(one)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+        one.faulty.before = () => {};
+        store.wipe();
+        await world.clock.advance(130_000);
+        expect(left()).toEqual(gone);
+      });
     });
 
     test('is answered for what others have registered as long as a token lives that was put there since', async () => {

@@ -1,0 +1,24 @@
+import type { JsonObject } from './json.js';
+import type { Unregistering } from './registration-removal.js';
+
+/** A document of an app or a task as it was registered. */
+export interface RegisteredDocument {
+  readonly id: string;
+  readonly content: JsonObject;
+  readonly version: number;
+  /** Whether that changed what is stored. */
+  readonly isChanged: boolean;
+}
+
+export interface RegistrarListener {
+  /** How often the store was found to be replaced. */
+  readonly generation: number;
+  /** Returns whether this app is known here, so that its absence has to be judged. */
+  knows(id: string): boolean;
+  /** Returns what is known of an app that was lost with the store. */
+  lost(id: string): JsonObject | undefined;
+  /** Called when a registration is durable. */
+  registered(documents: readonly RegisteredDocument[]): void;
+  /** Called before the documents of an app or a task are deleted, which waits for it. */
+  unregistering(id: string): Promise<Unregistering>;
+}
