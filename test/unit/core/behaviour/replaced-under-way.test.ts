@@ -203,6 +203,40 @@ describe.each(['a store', 'a store that shares the schedule'])(
       });
     });
 
+    test('keeps the newer secret when it is emptied and an older state of it is restored, once and again', async () => {
+      const [one, other] = [process(), process()];
+      await register(one);
+      await register(one, { tasks: [{ type: TYPE, subject: 'more' }] });
+      const backup = store.state();
+      await register(one, { secret: OTHER_SECRET });
+      await soon(other.tokens.start());
+      store.wipe();
+      await world.clock.advance(130_000);
+      for (let time = 0; time < 2; time += 1) {
+        store.restore(backup);
+        await world.clock.advance(130_000);
+        expect([time, store.data(APP_ID)?.['secret']]).toEqual([time, OTHER_SECRET]);
+      }
+      expect(replacements()).toBe(6);
+    });
+
+    test('gets back what was registered since a backup, though a new process registers something there first', async () => {
+      const one = process();
+      await register(one);
+      const backup = store.state();
+      await register(one, { appid: 'wx2' });
+      await world.clock.advance(61_000);
+      store.restore(backup);
+      const fresh = process();
+      for (const appid of ['wx3', 'wx4', 'wx5']) {
+        await register(fresh, { appid });
+        await world.clock.advance(1_500);
+      }
+      await world.clock.advance(130_000);
+      expect(store.ids('app')).toEqual([APP_ID, 'app/wx2', 'app/wx3', 'app/wx4', 'app/wx5']);
+      expect(await soon(fresh.tokens.get('wx2', TYPE))).toMatch(/^token-/);
+    });
+
     test('is answered for what others have registered as long as a token lives that was put there since', async () => {
       const [one, other] = [process(), process()];
       await register(one);
