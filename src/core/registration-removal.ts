@@ -73,7 +73,6 @@ export class RegistrationRemoval {
   async removeApp(appid: string): Promise<boolean> {
     const { unregistering, done } = await this.#leases.hold(appid, async (lease) => {
       const begun = await this.#unregistering(appDocumentId(appid));
-      begun.found(await this.#read([appDocumentId(appid)]));
       return { unregistering: begun, done: await this.#removeAtOnce(appid, lease, begun) };
     });
     const isGone = done === 'all' || (await this.#removeInSteps(appid, done === 'registration', unregistering));
@@ -138,9 +137,9 @@ export class RegistrationRemoval {
   ): Promise<'all' | 'registration' | 'nothing'> {
     let done: 'registration' | 'nothing' = 'nothing';
     try {
-      const tasks = await this.#list(`task/${appid}`, lease);
+      const [tasks, app] = await Promise.all([this.#list(`task/${appid}`, lease), this.#read([appDocumentId(appid)])]);
+      unregistering.found([...app, ...(tasks ?? [])]);
       if (tasks === undefined) return done;
-      unregistering.found(tasks);
       await this.#writer.deleteAll(tasks, true, lease);
       await this.#writer.deleteOne(appDocumentId(appid), lease);
       done = 'registration';
