@@ -94,15 +94,14 @@ export class HeldRecords {
     const { key } = held;
     const { grant: stored } = document;
     const ours = records.grantOf(held);
-    const isNewer =
-      stored === undefined ||
-      records.isObtainedAfter(ours, stored) ||
-      // Of two of the same instant the version decides, where it says something.
-      (!records.isDisplaced(held) && ours.obtainedAt === stored.obtainedAt && ours.value !== stored.value);
+    const rotation = newestRotation(document.rotation, held.rotation);
+    // Of two of the same instant the version decides, where it says something, unless one brings a newer refresh token.
+    const isTie = ours.obtainedAt === stored?.obtainedAt && ours.value !== stored.value;
+    const winsTie = isTie && !records.isDisplaced(held) && rotation?.token === held.rotation?.token;
+    const isNewer = stored === undefined || records.isObtainedAfter(ours, stored) || winsTie;
     const isOfUse = held.rotation !== undefined || records.leftMs(held) > 0;
     if (isNewer && !isOfUse && stored === undefined) return;
     const isOurs = isNewer && isOfUse;
-    const rotation = newestRotation(document.rotation, held.rotation);
     const grant = isOurs ? ours : (stored as StoredGrant);
     const enrolment = registry.enrolment(key);
     let next: KeyDocument = { ...document, enrolment: marksOf(enrolment), rotation };
