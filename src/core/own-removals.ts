@@ -71,6 +71,7 @@ export class OwnRemovals {
     for (const [found, mark] of this.#held(id)) add(found, mark);
     await this.#history.noteUnregistered([id]);
     return {
+      isKnown: [...marks.values()].includes(id),
       found: (documents) => {
         for (const document of documents) add(document.id, markFrom(document.data));
       },

@@ -20,6 +20,8 @@ const KINDS = ['task', 'key', 'delivery'] as const;
 
 /** An app or a task that is being unregistered. */
 export interface Unregistering {
+  /** Whether it is known which enrolment ends. */
+  readonly isKnown: boolean;
   /** Called with its documents before they are deleted, as far as they are stored. */
   found(documents: readonly { readonly id: string; readonly data: JsonObject }[]): void;
   /** Called when all of it is deleted. */
@@ -59,7 +61,7 @@ export class RegistrationRemoval {
       if (!isStillWanted()) throw new LeaseTimeUp(key.appid);
       const id = documentId('task', key);
       const unregistering = await this.#unregistering(id);
-      unregistering.found(await this.#read([id]));
+      if (!unregistering.isKnown) unregistering.found(await this.#read([id]));
       await this.#deleteTask(key, lease);
       unregistering.done();
     });

@@ -75,7 +75,7 @@ export function deafListener(registry: Registry): RegistrarListener {
     knows: (id) => registry.versionOf(id) !== undefined,
     lost: () => undefined,
     registered() {},
-    unregistering: async () => ({ found() {}, done() {} }),
+    unregistering: async () => ({ isKnown: true, found() {}, done() {} }),
   };
 }
 

@@ -175,6 +175,19 @@ describe.each(['a store', 'a store that shares the schedule'])(
         },
       );
 
+      test('has it as it was unregistered by a process that had not registered it, in a backup that is restored', async () => {
+        const [one, other] = [process(), process()];
+        await register(one);
+        await soon(one.tokens.close());
+        await soon(other.tokens.start());
+        const backup = store.state();
+        await unregister(other);
+        await world.clock.advance(3_000);
+        store.restore(backup);
+        await world.clock.advance(130_000);
+        expect(left()).toEqual([]);
+      });
+
       test('keeps what was registered anew before it was emptied, by another process or the same', async () => {
         for (const isSame of [true, false]) {
           const [one, other] = [process(), process()];
