@@ -36,8 +36,8 @@ test('a test in test/stores takes only the stores of the run that it is part of'
   for (const file of stores) expect(importsOf(file), file).toContain('support/this-run.ts');
 });
 
-/** What outlives a file of tests: replaced modules and globals, and what is changed of the process. */
-const OUTLIVES = /\bvi\.(mock|doMock|stub\w+|useFakeTimers)\(|\bprocess\.(once|chdir)\(|\bprocess\.env\.\w+ =/;
+/** What outlives a file of tests: replaced modules and globals, what is changed of the process, and urllib, which patches sockets. */
+const OUTLIVES = /\bvi\.(mock|doMock|stub\w+|useFakeTimers)\(|\bprocess\.(once|chdir)\(|\bprocess\.env\.\w+ =|'urllib'/;
 
 test('the tests of the core, which share a process, leave nothing behind in it', () => {
   const core = files.filter((file) => file.startsWith('unit/core/'));
