@@ -108,7 +108,7 @@ export class Engine {
       this.store,
       this.reader,
       taskChanges({
-        cache: () => this.records.cache,
+        records: () => this.records,
         source: () => this.source,
         callbacks: () => this.#callbacks,
         tasksOf: (appid) => tasks.ofApp(appid),

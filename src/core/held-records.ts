@@ -1,6 +1,6 @@
 import type { CachedRecord } from './cached-record.js';
 import { seal } from './document-codec.js';
-import { marksOf } from './enrolment.js';
+import { belongsTo, marksOf } from './enrolment.js';
 import { contentWithGrant, contentWithTrying, type KeyDocument, type StoredGrant, withDue } from './key-document.js';
 import { isLeftOver, remainsLeftOver } from './left-overs.js';
 import type { Records } from './records.js';
@@ -94,7 +94,15 @@ export class HeldRecords {
     const { key } = held;
     const { grant: stored } = document;
     const ours = records.grantOf(held);
-    const rotation = newestRotation(document.rotation, held.rotation);
+    const enrolment = registry.enrolment(key);
+    const marks = records.marksOfDisplaced(held) ?? marksOf(enrolment);
+    const isOfSame = document.enrolment === undefined || marks === undefined || belongsTo(document.enrolment, marks);
+    const { hidden, grant: known = hidden } = document;
+    const isOfEarlier = !isOfSame && (known === undefined || records.isObtainedAfter(ours, known));
+    // A refresh token of an earlier registration is none of this chain.
+    const rotation = isOfEarlier
+      ? (held.rotation ?? document.rotation)
+      : newestRotation(document.rotation, held.rotation);
     // Of two of the same instant the version decides, where it says something, unless one brings a newer refresh token.
     const isTie = ours.obtainedAt === stored?.obtainedAt && ours.value !== stored.value;
     const winsTie = isTie && !records.isDisplaced(held) && rotation?.token === held.rotation?.token;
@@ -103,8 +111,7 @@ export class HeldRecords {
     if (isNewer && !isOfUse && stored === undefined) return;
     const isOurs = isNewer && isOfUse;
     const grant = isOurs ? ours : (stored as StoredGrant);
-    const enrolment = registry.enrolment(key);
-    let next: KeyDocument = { ...document, enrolment: marksOf(enrolment), rotation };
+    let next: KeyDocument = { ...document, enrolment: marks, rotation };
     if (isOurs || rotation !== document.rotation) {
       const id = documentId('key', key);
       const content = isOurs ? contentWithGrant(next, grant) : contentWithTrying(next, document.trying);

@@ -106,7 +106,8 @@ export class OwnRemovals {
   async repeat(): Promise<void> {
     const { generation } = this.#history;
     const unsettled = [...this.#unsettled];
-    const marks = unsettled.filter((mark) => this.#ended.has(mark));
+    // What was registered anew here is written over the earlier registration when it is put back.
+    const marks = unsettled.filter((mark) => !this.#own.has(this.#ended.peek(mark)?.id ?? ''));
     // It is noted first, so that what is deleted is not put back by another process.
     await this.#history.noteUnregistered(marks.filter((mark) => this.#ended.peek(mark)?.isNamed));
     const ids = new Set(marks.flatMap((mark) => this.#ended.peek(mark)?.id ?? []));

@@ -1,5 +1,6 @@
 import { boundedCache } from './bounded-cache.js';
 import { CachedRecord } from './cached-record.js';
+import { belongsTo, type EnrolmentMarks } from './enrolment.js';
 import { type Events, type RefreshedEvent, tokenEvent } from './events.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
 import type { RecordCache } from './record-cache.js';
@@ -52,7 +53,7 @@ export class Records {
   /** The version that each record which no store holds was to replace. */
   #replaced = new WeakMap<CachedRecord, number>();
   /** The records that were in a store which has been replaced, or has lost them, since. */
-  readonly #displaced = new WeakSet<CachedRecord>();
+  readonly #displaced = new WeakMap<CachedRecord, EnrolmentMarks | undefined>();
   #generation = 0;
   /** When records that were in force end by the monotonic clock; two records of a key differ in at least one instant. */
   readonly #ends = boundedCache<string, number>(MAX_REMEMBERED_ENDS);
@@ -224,18 +225,33 @@ export class Records {
     }
   }
 
-  /** Keeps what is held although the store has been replaced. It goes by its age from now on, as versions have begun anew. */
-  displace(): void {
+  /**
+   * Keeps what is held although the store has been replaced. It goes by its age from now on, as versions have begun anew.
+   *
+   * @param marksOf - the marks with which the record of a key is put back; without it those that are registered then.
+   */
+  displace(marksOf?: (key: TokenKey) => EnrolmentMarks | undefined): void {
     this.#generation += 1;
     this.#replaced = new WeakMap();
     this.cache.forgetVersionsOfFailures();
-    for (const cached of this.cache.records()) this.displaceOne(cached);
+    for (const cached of this.cache.records()) this.displaceOne(cached, marksOf?.(cached.key));
   }
 
   /** Keeps a record that the store has lost alone. */
-  displaceOne(cached: CachedRecord): void {
-    this.#displaced.add(cached);
+  displaceOne(cached: CachedRecord, marks?: EnrolmentMarks): void {
+    this.#displaced.set(cached, marks);
     cached.confirmedAtMonotonic = undefined;
+  }
+
+  /** Returns whether a record is to be put back for the registration that has these marks. */
+  isPutBackWith(cached: CachedRecord, registered: EnrolmentMarks): boolean {
+    const marks = this.#displaced.get(cached);
+    return marks !== undefined && belongsTo(marks, registered);
+  }
+
+  /** Returns the marks that a record goes with, whatever is registered in the store that has taken the place of its own. */
+  marksOfDisplaced(cached: CachedRecord): EnrolmentMarks | undefined {
+    return this.#displaced.get(cached);
   }
 
   /**

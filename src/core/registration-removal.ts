@@ -83,7 +83,8 @@ export class RegistrationRemoval {
   }
 
   /**
-   * Deletes those of these apps and tasks whose enrolment has ended, with what is stored for their keys.
+   * Deletes those of these apps and tasks whose enrolment has ended, with what is stored for it. What a later enrolment has put
+   * into the documents of the same keys stays.
    *
    * @param hasEnded - asked for what is stored, with the mark of its enrolment.
    */
@@ -99,21 +100,20 @@ export class RegistrationRemoval {
           const mark = markFrom(data);
           if (mark === undefined || !hasEnded(mark, id)) return;
           const key = parseKey(id);
-          if (key !== undefined) return this.#deleteTask(key, lease);
           lease.assertHeld();
-          if (await this.#store.delete(id, version)) await this.#deleteKeysOf(appid, mark, lease);
+          if (!(await this.#store.delete(id, version))) return;
+          const left = key === undefined ? await this.#keysOf(appid) : await this.#read([documentId('key', key)]);
+          const ended = left.filter(({ data }) => marksFrom(data)?.[key === undefined ? 'app' : 'task'] === mark);
+          await this.#writer.deleteAll(ended, false, lease);
         }),
       );
     });
   }
 
-  /** Deletes what is stored for keys of an enrolment that has ended. */
-  async #deleteKeysOf(appid: string, mark: string, lease: RegistrationLease): Promise<void> {
-    const found: Found[] = [];
-    for await (const document of this.#store.list(`key/${appid}`)) {
-      if (marksFrom(document.data)?.app === mark) found.push(document);
-    }
-    await this.#writer.deleteAll(found, false, lease);
+  async #keysOf(appid: string): Promise<StoredDocument[]> {
+    const found: StoredDocument[] = [];
+    for await (const document of this.#store.list(`key/${appid}`)) found.push(document);
+    return found;
   }
 
   async #deleteTask(key: TokenKey, lease: RegistrationLease): Promise<void> {

@@ -1,4 +1,6 @@
+import type { EnrolmentMarks } from './enrolment.js';
 import type { HeldTask } from './held-task.js';
+import type { TokenKey } from './token-key.js';
 
 /** Is told of what has become known of apps and tasks. */
 export interface RegistryListener {
@@ -8,6 +10,8 @@ export interface RegistryListener {
   taskRemoved(task: HeldTask): void;
   /** The app is not registered, or not yet: its tasks stay known, because a registration writes them before the app. */
   appForgotten(appid: string): void;
+  /** The app, or the task of this key, was unregistered and registered again: the records of before belong to neither. */
+  enrolledAnew(appid: string, key: TokenKey | undefined, marks: EnrolmentMarks): void;
   /** The secret, the mode, or the params of a task changed: what failed before may work now. */
   registrationChanged(appid: string): void;
 }

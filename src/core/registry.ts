@@ -213,7 +213,7 @@ export class Registry {
     this.#known?.set(appDocumentId(app.appid), true);
     if (before?.version === app.version) return;
     this.#openReads.noteVersion(appDocumentId(app.appid), app.version);
-    if (isEnrolledAnew(before, app)) this.#listener.appForgotten(app.appid);
+    if (isEnrolledAnew(before, app)) this.#listener.enrolledAnew(app.appid, undefined, { app: app.enrolment });
     this.#listener.registrationChanged(app.appid);
   }
 
@@ -230,10 +230,9 @@ export class Registry {
   /** @returns whether a task that was there has changed. */
   #putTask(task: RegisteredTask): boolean {
     const { key, version, functionMissing } = task;
-    const before = this.#tasks.of(key);
-    if (before !== undefined && before.version > version) return false;
-    if (isEnrolledAnew(before, task)) this.removeTask(key);
     const held = this.#tasks.of(key);
+    if (held !== undefined && held.version > version) return false;
+    if (isEnrolledAnew(held, task)) this.#listener.enrolledAnew(key.appid, key, { task: task.enrolment });
     const isAnother = held?.version !== version || held.functionMissing !== functionMissing;
     // What a read shows that began while this version was held already is newer, so only another version is noted.
     if (held?.version !== version) this.#openReads.noteVersion(documentId('task', key), version);

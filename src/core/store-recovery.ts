@@ -1,5 +1,6 @@
 import type { ClockTimer } from './clock.js';
 import type { Closing } from './closing.js';
+import { marksOf } from './enrolment.js';
 import type { Events } from './events.js';
 import type { GrantWriter } from './grant-writer.js';
 import type { JsonObject } from './json.js';
@@ -112,7 +113,8 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     this.#replacement = replacement;
     this.#isIncomplete = true;
     registry.leaveOver();
-    records.displace();
+    // A backup may have a registration from before the present one. In another store marks are given anew.
+    records.displace(replacement === 'backup' ? (key) => marksOf(registry.enrolment(key)) : undefined);
     writer.forgetVersions();
     this.#removals.replaced();
     if (!isSameHistory) this.own.displace();

@@ -1,11 +1,12 @@
 import type { CallbackPort } from './callback-port.js';
 import type { HeldTask } from './held-task.js';
 import type { RecordCache } from './record-cache.js';
+import type { Records } from './records.js';
 import type { RegistryListener } from './registry-listener.js';
 import type { TokenSource } from './token-source.js';
 
 export interface TaskChangesParts {
-  readonly cache: () => RecordCache;
+  readonly records: () => Records;
   readonly source: () => TokenSource;
   readonly callbacks: () => CallbackPort | undefined;
   readonly tasksOf: (appid: string) => Iterable<HeldTask>;
@@ -15,12 +16,13 @@ export interface TaskChangesParts {
 
 /** What it sets going that a task has come, changed or gone. */
 export function taskChanges({
-  cache,
+  records,
   source,
   callbacks,
   tasksOf,
   schedulesNewTasks,
 }: TaskChangesParts): RegistryListener {
+  const cache = (): RecordCache => records().cache;
   return {
     taskAdded({ key }) {
       const held = cache().get(key);
@@ -41,6 +43,15 @@ export function taskChanges({
       for (const { key } of tasksOf(appid)) {
         cache().delete(key);
         source().reschedule(key);
+      }
+    },
+    enrolledAnew(appid, key, marks) {
+      const keys = key === undefined ? [...cache().index.of(appid), ...tasksOf(appid)].map((one) => one.key) : [key];
+      for (const of of keys) {
+        const held = cache().get(of);
+        if (held === undefined || records().isPutBackWith(held, marks)) continue;
+        cache().delete(of);
+        source().reschedule(of);
       }
     },
     registrationChanged(appid) {

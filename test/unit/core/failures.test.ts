@@ -40,6 +40,7 @@ beforeEach(async () => {
     taskReplaced() {},
     taskRemoved() {},
     appForgotten() {},
+    enrolledAnew() {},
     registrationChanged() {},
   });
   cache = new RecordCache(10, () => false);

@@ -37,6 +37,7 @@ beforeEach(() => {
     taskReplaced: () => {},
     taskRemoved: ({ key }) => told.push(`removed ${keyId(key)}`),
     appForgotten: (appid) => told.push(`forgot ${appid}`),
+    enrolledAnew: (appid) => void told.push(`forgot ${appid}`),
     registrationChanged: (appid) => told.push(`changed ${appid}`),
   });
   registrar = new Registrar({

@@ -39,6 +39,7 @@ beforeEach(() => {
     taskReplaced: () => {},
     taskRemoved: ({ key }) => told.push(`removed ${keyId(key)}`),
     appForgotten: (appid) => told.push(`forgot ${appid}`),
+    enrolledAnew: (appid) => void told.push(`forgot ${appid}`),
     registrationChanged: (appid) => told.push(`changed ${appid}`),
   });
 });
@@ -423,7 +424,14 @@ describe('where not all is held', () => {
     registry = new Registry(
       store,
       reader,
-      { taskAdded() {}, taskReplaced() {}, taskRemoved() {}, appForgotten() {}, registrationChanged() {} },
+      {
+        taskAdded() {},
+        taskReplaced() {},
+        taskRemoved() {},
+        appForgotten() {},
+        enrolledAnew() {},
+        registrationChanged() {},
+      },
       10,
     );
   });
