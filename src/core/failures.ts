@@ -10,6 +10,7 @@ import { contentWithTrying, heldBackUntil, type KeyDocument, nextDueAt, type Try
 import type { RecordCache, RememberedFailure } from './record-cache.js';
 import { lifeMs } from './refresh-policy.js';
 import { checkRegistration } from './registration-check.js';
+import { endsOf, withEndsTold } from './rotation.js';
 import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -146,12 +147,12 @@ export class Failures {
    */
   async record(
     key: TokenKey,
-    document: KeyDocument,
+    given: KeyDocument,
     lease: Lease,
     error: TokenError,
     attempted: Attempted,
   ): Promise<Recorded | undefined> {
-    const isNews = this.#before(key, undefined, attempted)?.error.code !== error.code;
+    const { isNews, document } = this.#withEndsTold(key, given, error, attempted);
     const trying = await this.#trying(key, document, error, attempted);
     const { version } = document;
     this.#cache.setFailure(key, { trying, local: error.hostOnly, version });
@@ -176,10 +177,32 @@ export class Failures {
       attempt: trying.attempts,
       retryAt: trying.retryAt,
     });
-    if (error.code === 'REAUTHORIZATION_REQUIRED' && isNews) {
+    if (isNews) {
       this.#events.emit('reauthorizationRequired', { ...tokenEvent(key), error: failure });
     }
     return { failure, isStored };
+  }
+
+  /**
+   * Tells whether the user has to be asked to authorize again: once for each refresh token, whatever else changes. Where
+   * none is known, as with refreshers that do not call `spend`, and where an earlier release wrote the document, it is the
+   * first such failure of the same input.
+   */
+  #withEndsTold(
+    key: TokenKey,
+    document: KeyDocument,
+    { code }: TokenError,
+    attempted: Attempted,
+  ): { readonly isNews: boolean; readonly document: KeyDocument } {
+    if (code !== 'REAUTHORIZATION_REQUIRED') return { isNews: false, document };
+    const { rotation } = document;
+    const ends = endsOf(rotation, this.#clock.now());
+    const told = ends.length === 0 ? undefined : rotation?.told;
+    const isNews =
+      told === undefined
+        ? this.#before(key, undefined, attempted)?.error.code !== code
+        : ends.some((end) => !told.includes(end));
+    return { isNews, document: { ...document, rotation: withEndsTold(rotation, ends) } };
   }
 
   async #trying(key: TokenKey, document: KeyDocument, error: TokenError, attempted: Attempted): Promise<Trying> {

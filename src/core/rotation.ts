@@ -15,6 +15,8 @@ export interface Rotation {
   readonly intent?: Intent;
   /** What WeChat has refused, the latest last. */
   readonly refused?: readonly Refused[];
+  /** Hashes of the refresh tokens whose end has been told: the user is asked to authorize again once for each. */
+  readonly told?: readonly string[];
 }
 
 export interface Intent {
@@ -101,22 +103,43 @@ export function withRefusal(rotation: Rotation | undefined, refusal: Refused): R
   return { ...withoutIntent(rotation), refused: [...others, refusal].slice(-MAX_REFUSED) };
 }
 
-/** Whoever puts a refresh token says that it is good now. */
-function withoutRefusal(rotation: Rotation | undefined, hash: string): Rotation | undefined {
-  if (rotation?.refused === undefined) return rotation;
-  return { ...rotation, refused: rotation.refused.filter((refused) => refused.hash !== hash) };
+/** Returns the hashes of the refresh tokens that are of no more use: those that were refused, and a stored one past its end. */
+export function endsOf(rotation: Rotation | undefined, now: number): readonly string[] {
+  const { token, expiresAt = Number.POSITIVE_INFINITY, refused = [] } = rotation ?? {};
+  const expired = token !== undefined && expiresAt <= now ? [secretHash(token)] : [];
+  return [...new Set([...refused.map(({ hash }) => hash), ...expired])];
 }
 
-/** After a grant: its refresh token if it brought one, else the one before, which then is still good. */
+/** Notes that the user has been asked to authorize again because of these. */
+export function withEndsTold(rotation: Rotation | undefined, ends: readonly string[]): Rotation | undefined {
+  return ends.length === 0 ? rotation : { ...rotation, told: ends };
+}
+
+/** A caller who puts a refresh token says that it is good now, so that another refusal of it is news. */
+function withoutRefusal(rotation: Rotation | undefined, hash: string): Rotation | undefined {
+  if (rotation?.refused === undefined && rotation?.told === undefined) return rotation;
+  const { refused, told } = rotation;
+  return {
+    ...rotation,
+    ...(refused === undefined ? {} : { refused: refused.filter((entry) => entry.hash !== hash) }),
+    ...(told === undefined ? {} : { told: told.filter((end) => end !== hash) }),
+  };
+}
+
+/**
+ * Returns the rotation after a grant: with its refresh token if it brought one, else with the one before, which then is still
+ * good. Only the answer to what was sent ends the intent: a put says nothing of an attempt that is under way.
+ */
 export function afterGrant(
   rotation: Rotation | undefined,
   received: ReceivedToken | undefined,
   spent: Spent | undefined,
 ): Rotation | undefined {
-  if (received === undefined) return withoutIntent(rotation);
-  const { value, expiresAt } = received;
   const isPut = spent === undefined;
-  const settled = isPut ? withoutRefusal(withoutIntent(rotation), secretHash(value)) : withoutIntent(rotation);
+  const answered = isPut ? rotation : withoutIntent(rotation);
+  if (received === undefined) return answered;
+  const { value, expiresAt } = received;
+  const settled = isPut ? withoutRefusal(answered, secretHash(value)) : answered;
   if (value === settled?.token) return expiresAt === undefined ? settled : { ...settled, expiresAt };
   // Whoever puts a refresh token that was replaced long ago has slept meanwhile; but any is better than a dead one.
   if (isPut && isKnown(settled, value) && !isDead(settled)) return settled;

@@ -113,6 +113,18 @@ describe('after a grant', () => {
     expect(afterGrant(undefined, undefined, undefined)).toBeUndefined();
   });
 
+  test.each([
+    ['a token alone', undefined],
+    ['the stored refresh token', 'B'],
+    ['another refresh token', 'C'],
+    ['an earlier refresh token', 'A'],
+  ])('a put of %s leaves the intent of an attempt that is under way', (_, value) => {
+    const intent = { hash: secretHash('B'), at: 1 };
+    const received = value === undefined ? undefined : { value, expiresAt: undefined };
+    expect(afterGrant(withIntent(chain('A', 'B'), intent), received, undefined)?.intent).toEqual(intent);
+    expect(afterGrant(withIntent(chain('A', 'B'), intent), received, spent('B', 'B'))?.intent).toBeUndefined();
+  });
+
   test('one that was got with an offered one begins a chain with that, without the deadline of the old chain', () => {
     const after = afterGrant(
       { ...chain('A', 'B'), expiresAt: 5 },
