@@ -22,7 +22,7 @@ import { Events, type TokenManagerEvents, type TokenManagerListener } from './co
 import { hasMethods } from './core/foreign-objects.js';
 import { subjectAlone } from './core/hit-options.js';
 import { readOptions, resolveOptions, type TokenManagerOptions } from './core/options.js';
-import { describeKind, describeValue } from './core/redact.js';
+import { describeKind, describeName } from './core/redact.js';
 import type { BuiltInRefresher, Grant } from './core/refresher.js';
 import { planRegistration, type Registration } from './core/registration.js';
 import { readStatusQuery, type StatusQuery, type TaskStatus, taskStatus } from './core/status.js';
@@ -366,7 +366,7 @@ export class TokenManager<Custom extends string = never> {
 
   #assertType(type: unknown): asserts type is string {
     if (typeof type === 'string' && this.#refreshers.has(type)) return;
-    throw new TypeError(`type must be one of ${[...this.#refreshers.keys()].join(', ')}, got ${describeValue(type)}`);
+    throw new TypeError(`type must be one of ${[...this.#refreshers.keys()].join(', ')}, got ${describeName(type)}`);
   }
 
   #assertTaskType(type: unknown): void {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { mapMembers } from '../core/assert-options.js';
-import { describeKind, describeValue } from '../core/redact.js';
+import { describeKind, describeName, describeWord } from '../core/redact.js';
 import { refusalOfAddress } from './address-policy.js';
 
 /**
@@ -48,7 +48,7 @@ export function parseCallbackUrl(text: unknown, rules: CallbackRules): URL {
  */
 export function assertCallbackRules({ publicOnly, allowHosts }: CallbackRules): void {
   if (publicOnly !== undefined && typeof publicOnly !== 'boolean') {
-    throw new TypeError(`publicOnly must be a boolean, got ${describeValue(publicOnly)}`);
+    throw new TypeError(`publicOnly must be a boolean, got ${describeWord(publicOnly)}`);
   }
   if (allowHosts !== undefined) parseAllowHosts(allowHosts);
 }
@@ -68,12 +68,17 @@ function parseAllowHosts(allowHosts: readonly string[]): readonly HostPattern[] 
     if (name === '' || !URL.canParse(url)) {
       throw new TypeError(
         `allowHosts[${index}] must be a host such as 'example.com', '*.example.com' or 'example.com:8080', ` +
-          `got ${describeValue(text)}`,
+          `got ${describeHost(text)}`,
       );
     }
     const host = withoutLastDot(new URL(url).hostname);
     return { host, isBelow: wildcard !== undefined, port: port === undefined ? undefined : Number(port) };
   });
+}
+
+/** An entry that is a URL may hold a password. */
+function describeHost(text: unknown): string {
+  return typeof text === 'string' && text.includes('@') ? 'one with credentials' : describeName(text);
 }
 
 function matches({ host, isBelow, port }: HostPattern, url: URL): boolean {

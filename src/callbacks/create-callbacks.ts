@@ -1,6 +1,7 @@
 import { mapMembers, readFields } from '../core/assert-options.js';
 import type { CallbackPort } from '../core/callback-port.js';
 import { engineOf } from '../core/engine-of.js';
+import { isArray } from '../core/foreign-objects.js';
 import { describeKind } from '../core/redact.js';
 import { assertCallbackRules, type CallbackRules, parseCallbackUrl } from './callback-url.js';
 import { Deliveries } from './deliveries.js';
@@ -87,7 +88,7 @@ export function checkedCallbackOptions(options: CallbackOptions): CheckedCallbac
 
 function secretsIn(given: unknown): readonly WebhookSecret[] {
   if (given === undefined) return [];
-  return Array.isArray(given) ? mapMembers(given, 'notifySecret', checkedSecret) : [checkedSecret(given)];
+  return isArray(given) ? mapMembers(given, 'notifySecret', checkedSecret) : [checkedSecret(given)];
 }
 
 function checkedSecret(secret: unknown): WebhookSecret {

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isUint8Array } from 'node:util/types';
 import { assertInteger, assertNumber, copyFields, mapMembers } from '../core/assert-options.js';
-import { memberOf } from '../core/foreign-objects.js';
+import { isArray, memberOf } from '../core/foreign-objects.js';
 import { describeKind } from '../core/redact.js';
 import { assertNoStrayCharacter } from '../core/stray-characters.js';
 import { isMessageTo } from './message-id.js';
@@ -105,7 +105,7 @@ export function signWebhook({ id, timestampSeconds, body, secrets }: WebhookToSi
   }
   assertInteger('timestampSeconds', timestampSeconds, 0, MAX_TIMESTAMP);
   assertBody(body);
-  if (!Array.isArray(secrets) || secrets.length === 0) {
+  if (!isArray(secrets) || secrets.length === 0) {
     throw new TypeError(`secrets must be an array of at least one secret, got ${describeKind(secrets)}`);
   }
   const timestamp = String(timestampSeconds);

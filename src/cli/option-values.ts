@@ -1,4 +1,4 @@
-import { describeValue, describeWord } from '../core/redact.js';
+import { describeWord } from '../core/redact.js';
 import { flagOf, type OptionSpec, variableOf } from './option.js';
 import { UsageError } from './usage-error.js';
 
@@ -56,14 +56,14 @@ export class OptionValues {
     const value = /^\d{1,10}(?:\.\d{1,10})?$/.test(text) ? Number(text) : Number.NaN;
     if (value >= least && value <= most) return value;
     throw new UsageError(
-      `${this.sourceOf(option)} must be a number from ${least} to ${most}, got ${describeValue(text)}`,
+      `${this.sourceOf(option)} must be a number from ${least} to ${most}, got ${describeWord(text)}`,
     );
   }
 
   integer(option: OptionSpec, least: number, most: number): number {
     const value = this.number(option, least, most);
     if (value !== undefined && Number.isInteger(value)) return value;
-    const got = describeValue(this.text(option));
+    const got = describeWord(this.text(option));
     throw new UsageError(`${this.sourceOf(option)} must be a whole number from ${least} to ${most}, got ${got}`);
   }
 

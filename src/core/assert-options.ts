@@ -1,12 +1,15 @@
+import { hasMethods, isArray } from './foreign-objects.js';
 import { isJsonObject } from './json.js';
-import { describeKind, describeValue } from './redact.js';
+import { isEmptyInstance } from './json-copy.js';
+import { describeKind, describeName, describeNumber } from './redact.js';
 
 /**
  * Returns the known fields of an object that a caller gave, each read once: what is checked is what is used, whatever a
  * getter or proxy answers next. A field that is absent is absent from the copy; an inherited one counts.
  *
- * @throws TypeError for what is no object, for a name that is not known, so that a misspelt option does not pass for an
- *   absent one, and for a field that cannot be read. What a getter throws is not passed on.
+ * @throws TypeError for what is no object, for a promise, a `Map` and other instances without such fields, for a name that is
+ *   not known, so that a misspelt option does not pass for an absent one, and for a field that cannot be read. What a getter
+ *   throws is not passed on.
  */
 export function readFields<Fields extends object>(
   value: unknown,
@@ -16,7 +19,7 @@ export function readFields<Fields extends object>(
   assertObject(value, what);
   const unknown = namesOf(value, what).find((name) => !(known as readonly string[]).includes(name));
   if (unknown !== undefined) {
-    throw new TypeError(`${what}: there is no ${describeValue(unknown)}, only ${known.join(', ')}`);
+    throw new TypeError(`${what}: there is no ${describeName(unknown)}, only ${known.join(', ')}`);
   }
   return copyFields(value, known, what);
 }
@@ -24,7 +27,7 @@ export function readFields<Fields extends object>(
 /**
  * Returns the fields like {@link readFields}, and ignores others.
  *
- * @throws TypeError for what is no object, and for a field that cannot be read.
+ * @throws TypeError for what is no object, for an instance without such fields, and for a field that cannot be read.
  */
 export function copyFields<Fields extends object>(
   value: unknown,
@@ -33,14 +36,46 @@ export function copyFields<Fields extends object>(
 ): Partial<Fields> {
   assertObject(value, what);
   const fields: Partial<Fields> = {};
-  for (const name of names) {
-    try {
-      if (name in value) fields[name] = (value as Fields)[name];
-    } catch {
-      throw new TypeError(`${what}: ${name} cannot be read`);
-    }
-  }
+  for (const name of names) Object.assign(fields, copyField<Fields>(value, name, what));
+  if (Object.keys(fields).length === 0) assertNoEmptyInstance(value, what);
   return fields;
+}
+
+/**
+ * Returns one field like {@link copyFields}: an empty object where it is absent.
+ *
+ * @throws TypeError for what is no object, and for a field that cannot be read.
+ */
+export function copyField<Fields extends object>(
+  value: unknown,
+  name: keyof Fields & string,
+  what: string,
+): Partial<Fields> {
+  assertObject(value, what);
+  const field: Partial<Fields> = {};
+  try {
+    if (name in value) field[name] = (value as Fields)[name];
+  } catch {
+    throw new TypeError(`${what}: ${name} cannot be read`);
+  }
+  return field;
+}
+
+/** Refuses what would pass for empty options and was meant as something else. */
+function assertNoEmptyInstance(value: object, what: string): void {
+  if (!isInstanceWithoutFields(value, what)) return;
+  if (hasMethods(value, 'then')) throw new TypeError(`${what} must be an object, got a promise that was not awaited`);
+  throw new TypeError(
+    `${what} must be an object with fields of its own, got an instance of a class without any, such as a Map`,
+  );
+}
+
+function isInstanceWithoutFields(value: object, what: string): boolean {
+  try {
+    return isEmptyInstance(value);
+  } catch {
+    throw new TypeError(`${what} cannot be read`);
+  }
 }
 
 /**
@@ -55,7 +90,7 @@ export function mapMembers<Result>(
   map: (member: unknown, index: number) => Result,
   most: number = Number.POSITIVE_INFINITY,
 ): Result[] {
-  if (!isArray(value)) throw new TypeError(`${name} must be an array, got ${kindOf(value)}`);
+  if (!isArray(value)) throw new TypeError(`${name} must be an array, got ${describeKind(value)}`);
   const length = lengthOf(value, name);
   if (length > most) throw new TypeError(`${name} must have at most ${most} members, got ${length}`);
   const results: Result[] = [];
@@ -71,51 +106,26 @@ export function mapMembers<Result>(
 export function assertMethods(what: string, value: unknown, methods: readonly string[]): void {
   const missing = methods.find((method) => typeof methodOf(value, method, what) !== 'function');
   if (missing === undefined) return;
-  throw new TypeError(`${what} must be an object with a function ${missing}, got ${kindOf(value)}`);
+  throw new TypeError(`${what} must be an object with a function ${missing}, got ${describeKind(value)}`);
 }
 
 export function assertNumber(name: string, value: unknown, least: number, most: number): void {
   if (typeof value !== 'number' || !(value >= least && value <= most)) {
-    throw new TypeError(`${name} must be a number from ${least} to ${most}, got ${describeValue(value)}`);
+    throw new TypeError(`${name} must be a number from ${least} to ${most}, got ${describeNumber(value)}`);
   }
 }
 
 export function assertInteger(name: string, value: unknown, least: number, most: number): void {
   assertNumber(name, value, least, most);
-  if (!Number.isInteger(value)) throw new TypeError(`${name} must be a whole number, got ${describeValue(value)}`);
+  if (!Number.isInteger(value)) throw new TypeError(`${name} must be a whole number, got ${describeNumber(value)}`);
 }
 
 function assertObject(value: unknown, what: string): asserts value is object {
-  if (!isObject(value)) throw new TypeError(`${what} must be an object, got ${kindOf(value)}`);
-}
-
-/** A proxy that has been revoked throws at any look. */
-function isObject(value: unknown): value is object {
-  try {
-    return isJsonObject(value);
-  } catch {
-    return false;
-  }
-}
-
-function isArray(value: unknown): value is readonly unknown[] {
-  try {
-    return Array.isArray(value);
-  } catch {
-    return false;
-  }
-}
-
-function kindOf(value: unknown): string {
-  try {
-    return describeKind(value);
-  } catch {
-    return 'a proxy that cannot be read';
-  }
+  if (!isJsonObject(value)) throw new TypeError(`${what} must be an object, got ${describeKind(value)}`);
 }
 
 function methodOf(value: unknown, method: string, what: string): unknown {
-  if (!isObject(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   try {
     return (value as Record<string, unknown>)[method];
   } catch {

@@ -2,7 +2,7 @@ import { assertNumber, readFields } from './assert-options.js';
 import type { IsStale } from './call.js';
 import { isAbortSignal } from './foreign-objects.js';
 import { MAX_TIMEOUT_MS } from './options.js';
-import { describeKind, describeValue } from './redact.js';
+import { describeKind, describeNumber } from './redact.js';
 
 /**
  * Which of an app's tokens is meant.
@@ -122,7 +122,7 @@ function assertStaleOrForce({ stale, force }: { readonly stale?: unknown; readon
       `refresh takes exactly one of stale and force, got ${stale === undefined ? 'neither' : 'both'}`,
     );
   }
-  if (force !== undefined && force !== true) throw new TypeError(`force must be true, got ${describeValue(force)}`);
+  if (force !== undefined && force !== true) throw new TypeError(`force must be true, got ${describeNumber(force)}`);
   if (stale !== undefined && (typeof stale !== 'string' || stale === '')) {
     throw new TypeError(`stale must be the token that was rejected, got ${describeKind(stale)}`);
   }

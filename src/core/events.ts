@@ -1,6 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import type { TokenError } from './errors.js';
-import { describeValue } from './redact.js';
+import { describeName } from './redact.js';
 import type { RefreshReason } from './refresher.js';
 import type { TokenKey } from './token-key.js';
 import type { TokenRecord } from './token-record.js';
@@ -154,8 +154,7 @@ export class Events {
   }
 
   #add<Name extends keyof TokenManagerEvents>(name: Name, listener: TokenManagerListener<Name>, once: boolean): void {
-    if (!NAMES.includes(name))
-      throw new TypeError(`there is no event ${describeValue(name)}, only ${NAMES.join(', ')}`);
+    if (!NAMES.includes(name)) throw new TypeError(`there is no event ${describeName(name)}, only ${NAMES.join(', ')}`);
     if (typeof listener !== 'function') throw new TypeError(`a listener of ${name} must be a function`);
     const guarded: Guarded = {
       listener,

@@ -13,6 +13,25 @@ export function memberOf(value: unknown, name: string): unknown {
   }
 }
 
+/** Tells whether this is a proxy that was revoked, which throws at any look. */
+export function isRevoked(value: unknown): boolean {
+  return isArrayIfReadable(value) === undefined;
+}
+
+/** Tells whether this is an array of any realm. */
+export function isArray(value: unknown): value is readonly unknown[] {
+  return isArrayIfReadable(value) === true;
+}
+
+/** The result is used even where only the failure counts: a bundler leaves out a call whose result is not. */
+function isArrayIfReadable(value: unknown): boolean | undefined {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Tells whether all these members are functions. */
 export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
   return names.every((name) => typeof memberOf(value, name) === 'function');
@@ -35,7 +54,7 @@ export function isTypeError(value: unknown): value is TypeError {
 /** Returns the errors of an `AggregateError` of any realm; `undefined` where the value is none. */
 export function errorsIn(value: unknown): readonly unknown[] | undefined {
   const errors = isError(value) ? memberOf(value, 'errors') : undefined;
-  return Array.isArray(errors) ? errors : undefined;
+  return isArray(errors) ? errors : undefined;
 }
 
 /** Tells whether this is a promise of any implementation. */

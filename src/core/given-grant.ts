@@ -1,4 +1,4 @@
-import { copyFields, readFields } from './assert-options.js';
+import { copyField, readFields } from './assert-options.js';
 import type { AnswerGrant, FieldNames, Grant } from './refresher.js';
 import { assertNoStrayCharacter } from './stray-characters.js';
 
@@ -31,9 +31,6 @@ export type GivenGrant = { readonly [name in keyof Grant]?: unknown } & {
  */
 export function readGivenGrant(grant: unknown): GivenGrant {
   const fields = readFields<GivenGrant>(grant, NAMES, 'a grant');
-  if (fields.value === undefined && isThenable(grant)) {
-    throw new TypeError('a grant must be an object, got a promise that was not awaited');
-  }
   for (const name of ['value', 'refreshToken'] as const) {
     const token = fields[name];
     if (typeof token === 'string') assertNoStrayCharacter(`a grant's ${name}`, token);
@@ -55,14 +52,10 @@ export function readReturnedGrant(returned: unknown): ReturnedGrant {
   let problem: InvalidGrant | undefined;
   for (const name of [...NAMES, 'fieldNames'] as const satisfies readonly (keyof AnswerGrant)[]) {
     try {
-      grant = { ...grant, ...copyFields<GivenGrant>(returned, [name], 'a grant') };
+      grant = { ...grant, ...copyField<GivenGrant>(returned, name, 'a grant') };
     } catch (error) {
       problem ??= new InvalidGrant((error as TypeError).message);
     }
   }
   return { grant, problem };
-}
-
-function isThenable(grant: unknown): boolean {
-  return typeof copyFields<PromiseLike<unknown>>(grant, ['then'], 'a grant').then === 'function';
 }

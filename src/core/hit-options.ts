@@ -13,8 +13,15 @@ export function subjectAlone(options: GetOptions): string | undefined | null {
     // That loop passes over what is not enumerable, such as the accessors of a class.
     const { subject, minValidityMs, timeoutMs, signal }: GetOptions = options;
     if (minValidityMs !== undefined || timeoutMs !== undefined || signal !== undefined) return null;
-    return subject === undefined || typeof subject === 'string' ? subject : null;
+    if (subject === undefined) return isPlain(options) ? undefined : null;
+    return typeof subject === 'string' ? subject : null;
   } catch {
     return null;
   }
+}
+
+/** Tells plain options from instances, some of which are refused where they have no fields. */
+function isPlain(options: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(options);
+  return prototype === Object.prototype || prototype === null;
 }

@@ -1,5 +1,6 @@
+import { bytesIn } from './foreign-objects.js';
 import { isJsonObject, type JsonObject } from './json.js';
-import { describeValue } from './redact.js';
+import { describeName } from './redact.js';
 
 /** The bounds of an object that is kept as JSON. */
 export interface JsonBounds {
@@ -17,7 +18,8 @@ const EMPTY_INSTANCE = 'an instance of a class without fields of its own, such a
 /**
  * Returns a copy of an object as JSON keeps it. What JSON would turn into something else without a word is refused: a
  * promise that was not awaited, a `Map`, a `Set` and other instances without fields of their own become `{}`, functions
- * disappear, holes of arrays, `NaN`, infinities and invalid dates become `null`. A valid `Date` is kept as its text.
+ * disappear, bytes become an object of numbers, holes of arrays, `NaN`, infinities and invalid dates become `null`. A valid
+ * `Date` is kept as its text.
  *
  * @param name - what the object is called in messages.
  * @throws TypeError naming the field.
@@ -35,7 +37,7 @@ export function jsonCopy(name: string, value: object, { maxLength, maxDepth }: J
 }
 
 /**
- * Returns an object as JSON text. Only instances that become `{}` are refused, since they are never what was meant.
+ * Returns an object as JSON text. Only instances that become `{}` and bytes are refused, since they are never what was meant.
  *
  * @throws TypeError naming the field.
  */
@@ -63,10 +65,11 @@ function textOf(name: string, value: object, loss: Loss): string | undefined {
         `${name} must be an object with fields of its own, got an instance of a class without any, such as a promise or a Map`,
       );
     }
+    if (bytesIn(value) !== undefined) throw new NotJson(`${name} must be an object with fields of its own, got bytes`);
     return JSON.stringify(value, function replacer(this: unknown, key: string, member: unknown) {
-      const lost = loss(this, key, member);
+      const lost = isBytesAt(this, key) ? 'bytes' : loss(this, key, member);
       if (lost === undefined) return member;
-      throw new NotJson(`${name} must be JSON, but ${describeValue(key)} is ${lost}`);
+      throw new NotJson(`${name} must be JSON, but ${describeName(key)} is ${lost}`);
     });
   } catch (error) {
     if (error instanceof NotJson) throw error;
@@ -81,6 +84,11 @@ function lostMember(holder: unknown, key: string, member: unknown): string | und
   if (member === undefined && Array.isArray(holder)) return 'missing';
   if (member === null && (holder as Record<string, unknown>)[key] !== null) return 'an invalid date';
   return isEmptyInstance(member) ? EMPTY_INSTANCE : undefined;
+}
+
+/** A `Buffer` has become an object of its own before it comes as a member. No getter is called a second time. */
+function isBytesAt(holder: unknown, key: string): boolean {
+  return bytesIn(Object.getOwnPropertyDescriptor(holder, key)?.value) !== undefined;
 }
 
 function isAtMostDeep(value: unknown, depth: number): boolean {

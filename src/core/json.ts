@@ -14,6 +14,11 @@ export interface JsonObject {
   readonly [name: string]: JsonValue | undefined;
 }
 
+/** Tells an object from an array and from what is no object; a proxy that was revoked is none. It never throws. */
 export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  try {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
 }

@@ -4,6 +4,7 @@ import type { Closing } from './closing.js';
 import { Deadline } from './deadline.js';
 import { assertNoCycle, dependenciesOf } from './dependencies.js';
 import { isTokenError, safeCause, TokenError, toTokenError, withFacts } from './errors.js';
+import { bytesIn } from './foreign-objects.js';
 import type { RegisteredTask } from './held-task.js';
 import { isJsonObject, type JsonObject } from './json.js';
 import { isEmptyInstance } from './json-copy.js';
@@ -196,9 +197,10 @@ async function readParams(
 
 function checkedAnswer(what: string, answer: unknown): JsonObject {
   const isEmpty = isEmptyInstance(answer);
-  if (!isJsonObject(answer) || isEmpty) {
+  const isBytes = bytesIn(answer) !== undefined;
+  if (!isJsonObject(answer) || isEmpty || isBytes) {
     const got = isEmpty ? 'an instance of a class without fields, such as a Map' : describeKind(answer);
-    throw new TypeError(`${what} must return an object, got ${got}`);
+    throw new TypeError(`${what} must return an object, got ${isBytes ? 'bytes' : got}`);
   }
   assertParamSecrets(`the answer of ${what}`, answer);
   return answer;

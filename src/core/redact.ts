@@ -1,3 +1,5 @@
+import { isArray, isRevoked } from './foreign-objects.js';
+
 /** The key under which `util.inspect` and `console.log` look for an object's own way of being shown. */
 export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
 
@@ -22,16 +24,28 @@ export function describeValue(value: unknown): string {
   return describeKind(value);
 }
 
+/** Like `describeValue`, for what should be a number or a switch: a string in its place may be a token and is not shown. */
+export function describeNumber(value: unknown): string {
+  return typeof value === 'string' ? describeKind(value) : describeValue(value);
+}
+
+/** Like `describeValue`, for names: a string that is too long for one may be a token, so that only its length is told. */
+export function describeName(value: unknown): string {
+  const isLong = typeof value === 'string' && value.length > SHOWN_LENGTH;
+  return isLong ? `a string (${value.length} characters)` : describeValue(value);
+}
+
 /** Like `describeValue`, but shows only strings so short that they are no secret: for one of a few words. */
 export function describeWord(value: unknown): string {
   return typeof value === 'string' && value.length > LONGEST_WORD ? describeKind(value) : describeValue(value);
 }
 
-/** Says what kind of value came and nothing of its content: for values that may be secrets. */
+/** Says what kind of value came and nothing of its content: for values that may be secrets. It never throws. */
 export function describeKind(value: unknown): string {
   if (value === '') return 'an empty string';
   if (value === null || value === undefined) return String(value);
-  if (Array.isArray(value)) return 'an array';
+  if (isRevoked(value)) return 'a proxy that cannot be read';
+  if (isArray(value)) return 'an array';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 

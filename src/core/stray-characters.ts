@@ -1,5 +1,5 @@
-/** Variation selectors are left out: they are part of the printed character before them. */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
+/** They are part of the printed character before them. At the end of a secret they come with a copied text. */
 const VARIATION_SELECTOR = /[\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/u;
 /** They stand between characters of scripts and emoji, where they show. */
 const JOINER = /[\u200c\u200d]/;
@@ -45,7 +45,7 @@ function isQuoted(text: string): boolean {
 
 function isAllowedInside(character: string): boolean {
   const name = nameOf(character);
-  return name === undefined || name === 'white space' || JOINER.test(character);
+  return name === undefined || name === 'white space' || JOINER.test(character) || VARIATION_SELECTOR.test(character);
 }
 
 /** Returns the class of a character that does not show, with its code point. */
@@ -56,7 +56,6 @@ function classOf(character: string): string | undefined {
 }
 
 function nameOf(character: string): string | undefined {
-  if (VARIATION_SELECTOR.test(character)) return undefined;
   if (INVISIBLE.test(character)) return 'an invisible character';
   if (WHITE_SPACE.test(character)) return 'white space';
   if (CONTROL.test(character)) return 'a control character';

@@ -1,4 +1,4 @@
-import { describeValue } from './redact.js';
+import { describeName } from './redact.js';
 
 /**
  * The name of one token.
@@ -18,20 +18,20 @@ const SUBJECT = /^[\x21-\x7e]{1,128}$/;
 
 export function assertAppid(appid: unknown): asserts appid is string {
   if (typeof appid !== 'string' || !NAME.test(appid)) {
-    throw new TypeError(`appid must be 1 to 64 characters of A-Z a-z 0-9 _ . @ -, got ${describeValue(appid)}`);
+    throw new TypeError(`appid must be 1 to 64 characters of A-Z a-z 0-9 _ . @ -, got ${describeName(appid)}`);
   }
 }
 
 export function assertTypeName(type: unknown): asserts type is string {
   if (typeof type !== 'string' || !NAME.test(type)) {
-    throw new TypeError(`type must be 1 to 64 characters of A-Z a-z 0-9 _ . @ -, got ${describeValue(type)}`);
+    throw new TypeError(`type must be 1 to 64 characters of A-Z a-z 0-9 _ . @ -, got ${describeName(type)}`);
   }
 }
 
 export function assertSubject(subject: unknown): asserts subject is string | undefined {
   if (subject !== undefined && (typeof subject !== 'string' || !SUBJECT.test(subject))) {
     throw new TypeError(
-      `subject must be 1 to 128 printable ASCII characters without spaces, got ${describeValue(subject)}`,
+      `subject must be 1 to 128 printable ASCII characters without spaces, got ${describeName(subject)}`,
     );
   }
 }

@@ -1,7 +1,8 @@
 import { checkedCallbackOptions } from '../callbacks/create-callbacks.js';
 import type { WebhookSecret } from '../callbacks/webhook-signature.js';
 import { mapMembers, readFields } from '../core/assert-options.js';
-import { describeKind, describeValue } from '../core/redact.js';
+import { isArray } from '../core/foreign-objects.js';
+import { describeKind, describeName, describeValue } from '../core/redact.js';
 import type { ApiKey } from './access/api-key.js';
 
 /**
@@ -82,11 +83,11 @@ export function checkedHandlerOptions(options: HandlerOptions): HandlerOptions {
 }
 
 function checkedContracts(contracts: unknown): readonly ContractName[] {
-  if (!Array.isArray(contracts) || contracts.length === 0) {
+  if (!isArray(contracts) || contracts.length === 0) {
     throw new TypeError(`contracts must be an array of ${CONTRACT_NAMES.join(', ')}, got ${describeKind(contracts)}`);
   }
   return mapMembers(contracts, 'contracts', (name) => {
     if (CONTRACT_NAMES.includes(name as ContractName)) return name as ContractName;
-    throw new TypeError(`contracts: there is no ${describeValue(name)}, only ${CONTRACT_NAMES.join(', ')}`);
+    throw new TypeError(`contracts: there is no ${describeName(name)}, only ${CONTRACT_NAMES.join(', ')}`);
   });
 }

@@ -1,6 +1,7 @@
 import { mapMembers } from '../core/assert-options.js';
 import type { Clock } from '../core/clock.js';
-import { describeKind, describeValue } from '../core/redact.js';
+import { isArray } from '../core/foreign-objects.js';
+import { describeKind, describeName } from '../core/redact.js';
 
 /** One host of WeChat and how it has answered lately. */
 export interface Origin {
@@ -67,7 +68,7 @@ export class Origins {
  * @throws TypeError unless it is a non-empty array of http or https URLs that name a host and nothing else.
  */
 export function parseOrigins(origins: readonly string[]): readonly string[] {
-  if (!Array.isArray(origins) || origins.length === 0) {
+  if (!isArray(origins) || origins.length === 0) {
     throw new TypeError(`wechat.origins must be an array of at least one URL, got ${describeKind(origins)}`);
   }
   const urls = mapMembers(origins, 'wechat.origins', (origin, index) => {
@@ -117,5 +118,5 @@ function isDecodable(text: string): boolean {
 
 function describeOrigin(origin: unknown, url: URL | undefined): string {
   if (typeof origin === 'string' && (url !== undefined || origin.includes('@'))) return 'one with credentials';
-  return describeValue(origin);
+  return describeName(origin);
 }

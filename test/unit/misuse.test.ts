@@ -165,3 +165,72 @@ test('a directory that is a file is a TypeError, one that cannot be written a To
 test('listeners must be functions', () => {
   expect(() => new TokenManager().on('refreshed', 'log' as never)).toThrow(TypeError);
 });
+
+test('a token in place of a number or a switch is not shown', async () => {
+  await using world = new World();
+  const tokens = world.manager();
+  await tokens.register({ appid: APPID, secret: SECRET });
+  const token = 'CANARY0123456789' as never;
+  const uses: [string, () => unknown][] = [
+    ['force', () => tokens.refresh(APPID, TYPE, { force: token })],
+    ['timeoutMs', () => tokens.get(APPID, TYPE, { timeoutMs: token })],
+    ['minValidityMs', () => tokens.get(APPID, TYPE, { minValidityMs: token })],
+    ['timeoutMs', () => new TokenManager({ timeoutMs: token })],
+    ['refresh.marginMs', () => new TokenManager({ refresh: { marginMs: token } })],
+    ['refresh.maxPerSecond', () => new TokenManager({ refresh: { maxPerSecond: token } })],
+    ['maxCachedRecords', () => new TokenManager({ maxCachedRecords: token })],
+    ['limit', () => tokens.status({ limit: token }).next()],
+  ];
+  for (const [name, use] of uses) {
+    const error = await (async () => use())().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TypeError);
+    expect((error as TypeError).message).toMatch(new RegExp(`^${name} must be .*, got a string$`));
+  }
+});
+
+test('options that are a promise or a Map do nothing for the app itself', async () => {
+  await using world = new World();
+  const tokens = world.manager();
+  await tokens.register({ appid: APPID, secret: SECRET });
+  const grant = { value: 'of a user', expiresInSeconds: 60 };
+  for (const options of [Promise.resolve({ subject: 'o' }), new Map([['subject', 'o']])] as never[]) {
+    await expect(tokens.put(APPID, TYPE, grant, options)).rejects.toThrow(TypeError);
+    await expect(tokens.get(APPID, TYPE, options)).rejects.toThrow(TypeError);
+    expect(() => tokens.peek(APPID, TYPE, options)).toThrow(TypeError);
+    expect(() => tokens.hasTask(APPID, TYPE, options)).toThrow(TypeError);
+  }
+  expect(tokens.peek(APPID, TYPE)).toBeUndefined();
+  await tokens.put(APPID, TYPE, grant);
+  await expect(tokens.get(APPID, TYPE, new Map([['subject', 'o']]) as never)).rejects.toThrow(TypeError);
+});
+
+test('a proxy that was revoked is refused with a sentence of ours', async () => {
+  await using world = new World();
+  const tokens = world.manager();
+  await tokens.register({ appid: APPID, secret: SECRET });
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const gone = proxy as never;
+  const uses: (() => unknown)[] = [
+    () => tokens.register(gone),
+    () => tokens.register({ appid: gone }),
+    () => tokens.register({ appid: APPID, secret: gone }),
+    () => tokens.register({ appid: APPID, tasks: gone }),
+    () => tokens.register({ appid: APPID, tasks: [gone] }),
+    () => tokens.register({ appid: APPID, tasks: [{ type: TYPE, params: gone }] }),
+    () => tokens.register({ appid: APPID, tasks: [{ type: TYPE, params: { a: gone } }] }),
+    () => tokens.put(APPID, TYPE, gone),
+    () => tokens.put(APPID, TYPE, { value: gone, expiresInSeconds: 60 }),
+    () => tokens.put(APPID, TYPE, { value: 'x', expiresInSeconds: 60, result: gone }),
+    () => tokens.put(APPID, TYPE, { value: 'x', expiresInSeconds: 60 }, gone),
+    () => tokens.get(APPID, TYPE, gone),
+    () => tokens.get(APPID, TYPE, { timeoutMs: gone }),
+    () => new TokenManager({ wechat: { origins: gone } }),
+    () => new TokenManager({ refreshers: gone }),
+  ];
+  for (const use of uses) {
+    const error = await (async () => use())().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TypeError);
+    expect((error as TypeError).message).toMatch(/got a proxy that cannot be read$|^params must be JSON$/);
+  }
+});

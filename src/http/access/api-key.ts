@@ -1,5 +1,6 @@
 import { hash, randomBytes as systemRandomBytes } from 'node:crypto';
 import { assertNumber, copyFields, mapMembers, namesOf } from '../../core/assert-options.js';
+import { isArray } from '../../core/foreign-objects.js';
 import { isJsonObject, type JsonObject } from '../../core/json.js';
 import { describeKind, describeWord } from '../../core/redact.js';
 import { assertNoStrayCharacter } from '../../core/stray-characters.js';
@@ -127,7 +128,7 @@ function checkedLimits({ scopes, appids, perSecond, note }: JsonObject, at: stri
 }
 
 function checkedScopes(scopes: unknown, name: string): readonly Scope[] {
-  if (!Array.isArray(scopes) || scopes.length === 0) {
+  if (!isArray(scopes) || scopes.length === 0) {
     throw new TypeError(`${name} must be an array of ${SCOPES.join(', ')}, got ${describeItems(scopes)}`);
   }
   return mapMembers(scopes, name, (scope) => {
@@ -138,7 +139,7 @@ function checkedScopes(scopes: unknown, name: string): readonly Scope[] {
 
 /** An empty array could mean no app or any. */
 function checkedAppids(appids: unknown, name: string): readonly string[] {
-  if (!Array.isArray(appids)) throw new TypeError(`${name} must be an array, got ${describeKind(appids)}`);
+  if (!isArray(appids)) throw new TypeError(`${name} must be an array, got ${describeKind(appids)}`);
   if (appids.length === 0) throw new TypeError(`${name} must hold at least one appid, got an empty array`);
   return mapMembers(appids, name, (appid, index) => {
     if (isAppid(appid)) return appid;
@@ -175,5 +176,5 @@ function describeLength(value: unknown): string {
 }
 
 function describeItems(value: unknown): string {
-  return Array.isArray(value) && value.length === 0 ? 'an empty array' : describeKind(value);
+  return isArray(value) && value.length === 0 ? 'an empty array' : describeKind(value);
 }

@@ -1,6 +1,6 @@
 import type { TypeNumbers } from '../../callbacks/type-numbers.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js';
-import { describeKind, describeValue } from '../../core/redact.js';
+import { describeKind, describeName } from '../../core/redact.js';
 import type { AccessTokenMode } from '../../core/refresher.js';
 import type { Registration, TaskRegistration } from '../../core/registration.js';
 import { assertNoStrayCharacter } from '../../core/stray-characters.js';
@@ -46,7 +46,7 @@ function typeIn(type: unknown, where: string, typeNumbers: TypeNumbers, manager:
   const name = typeNumbers.name(type);
   if (name !== undefined) return name;
   if (typeof type === 'string' && manager.hasType(type)) return type;
-  throw badRequest(`${where}.type must be 0 to 4 or the name of a type, got ${describeValue(type)}`);
+  throw badRequest(`${where}.type must be 0 to 4 or the name of a type, got ${describeName(type)}`);
 }
 
 /** An empty URL is as good as none. */

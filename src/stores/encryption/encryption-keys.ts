@@ -1,5 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { isUint8Array } from 'node:util/types';
+import { isArray } from '../../core/foreign-objects.js';
 import { describeKind } from '../../core/redact.js';
 import { assertNoStrayCharacter } from '../../core/stray-characters.js';
 
@@ -35,7 +36,7 @@ export class EncryptionKeys {
    * @throws TypeError naming the key, what it must be, and the kind and length of what came.
    */
   constructor(keys: unknown) {
-    if (!Array.isArray(keys)) throw new TypeError(`keys must be an array, got ${describeKind(keys)}`);
+    if (!isArray(keys)) throw new TypeError(`keys must be an array, got ${describeKind(keys)}`);
     const named = Array.from(keys, (key: unknown, index) => namedKey(key, `keys[${index}]`));
     for (const [index, key] of named.entries()) {
       if (this.#byId.has(key.id)) {

@@ -1,5 +1,13 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { assertMethods, mapMembers, readFields } from '../../../src/core/assert-options.js';
+import {
+  assertInteger,
+  assertMethods,
+  assertNumber,
+  copyFields,
+  mapMembers,
+  readFields,
+} from '../../../src/core/assert-options.js';
 
 interface Fields {
   readonly a: unknown;
@@ -49,6 +57,77 @@ describe('readFields', () => {
     expect(() => read(value)).toThrow(new TypeError(message));
   });
 });
+
+describe('an object that only looks like empty options', () => {
+  const NO_FIELDS =
+    'the options must be an object with fields of its own, got an instance of a class without any, such as a Map';
+
+  class Empty {}
+
+  test.each<[string, unknown, string]>([
+    ['a promise', Promise.resolve({ a: 1 }), 'the options must be an object, got a promise that was not awaited'],
+    // biome-ignore lint/suspicious/noThenProperty: the thenable is what is refused.
+    ['a thenable', Object.create({ then() {} }), 'the options must be an object, got a promise that was not awaited'],
+    ['a Map', new Map([['a', 1]]), NO_FIELDS],
+    ['a Set', new Set(['a']), NO_FIELDS],
+    ['a WeakMap', new WeakMap(), NO_FIELDS],
+    ['an Error', new Error('CANARY'), NO_FIELDS],
+    ['a Date', new Date(), NO_FIELDS],
+    ['a RegExp', /CANARY/, NO_FIELDS],
+    ['a URL', new URL('https://u:CANARY@example.com'), NO_FIELDS],
+    ['an AbortSignal', new AbortController().signal, NO_FIELDS],
+    ['an ArrayBuffer', new ArrayBuffer(8), NO_FIELDS],
+    ['an instance of a class', new Empty(), NO_FIELDS],
+    ['a Map of another realm', runInNewContext('new Map([["a", 1]])'), NO_FIELDS],
+    [
+      'a promise of another realm',
+      runInNewContext('Promise.resolve({})'),
+      NO_FIELDS.replace(/ with.*/, ', got a promise that was not awaited'),
+    ],
+    ['a proxy without a prototype to read', new Proxy({}, { getPrototypeOf: fail }), 'the options cannot be read'],
+  ])('is refused: %s', (_, value, message) => {
+    expect(() => read(value)).toThrow(new TypeError(message));
+    expect(() => copyFields<Fields>(value, ['a', 'b'], 'the options')).toThrow(new TypeError(message));
+    expect(message).not.toContain('CANARY');
+  });
+
+  test.each<[string, unknown]>([
+    ['empty ones', {}],
+    ['ones without a prototype', Object.create(null)],
+    ['empty ones of another realm', runInNewContext('({})')],
+    ['ones that inherit a field', Object.create({ a: 1 })],
+    [
+      'an instance whose class has a getter of that name',
+      new (class {
+        get a() {
+          return 1;
+        }
+      })(),
+    ],
+  ])('is accepted: %s', (_, value) => {
+    expect(() => read(value)).not.toThrow();
+  });
+});
+
+test.each(['CANARY', '5', Number.NaN, -1, null, {}])(
+  'a number that is none is named, a string is not shown: %j',
+  (value) => {
+    const got =
+      typeof value === 'string'
+        ? 'a string'
+        : value === null
+          ? 'null'
+          : typeof value === 'object'
+            ? 'an object'
+            : String(value);
+    expect(() => assertNumber('timeoutMs', value, 0, 9)).toThrow(
+      new TypeError(`timeoutMs must be a number from 0 to 9, got ${got}`),
+    );
+    expect(() => assertInteger('limit', value, 0, 9)).toThrow(
+      new TypeError(`limit must be a number from 0 to 9, got ${got}`),
+    );
+  },
+);
 
 test('a proxy that was revoked is refused in one sentence of ours', () => {
   expect(() => read(revoked({}))).toThrow('the options must be an object, got a proxy that cannot be read');

@@ -50,6 +50,9 @@ describe('subjectAlone', () => {
 
   test.each<[string, unknown]>([
     ['a wish', { subject: 's', minValidityMs: 1 }],
+    ['a promise', Promise.resolve({ subject: 's' })],
+    ['a Map', new Map([['subject', 's']])],
+    ['a Date', new Date(0)],
     ['a deadline', { subject: 's', timeoutMs: 0 }],
     ['a signal', { subject: 's', signal: new AbortController().signal }],
     ['a wish that is undefined', { subject: 's', minValidityMs: undefined }],

@@ -44,6 +44,15 @@ describe('jsonCopy', () => {
     [{ a: 1n }, 'params must be JSON'],
     [Object.defineProperty({}, 'a', { enumerable: true, get: fail }), 'params must be JSON'],
     [{ toJSON: fail }, 'params must be JSON'],
+    [Buffer.from('{"CANARY":1}'), 'params must be an object with fields of its own, got bytes'],
+    [new Uint8Array(3), 'params must be an object with fields of its own, got bytes'],
+    [new Float64Array(3), 'params must be an object with fields of its own, got bytes'],
+    [{ a: Buffer.from('CANARY') }, 'params must be JSON, but "a" is bytes'],
+    [{ a: [new Uint16Array(3)] }, 'params must be JSON, but "0" is bytes'],
+    [
+      /CANARY/,
+      'params must be an object with fields of its own, got an instance of a class without any, such as a promise or a Map',
+    ],
     [new Date(0), 'params must be an object in JSON too'],
     [{ toJSON: () => ['CANARY'] }, 'params must be an object in JSON too'],
     [{ a: 'x'.repeat(93) }, 'params must be at most 100 characters of JSON, got 101'],
@@ -71,6 +80,9 @@ describe('jsonTextOf', () => {
       '{"a":null,"c":[null],"d":"1970-01-01T00:00:00.000Z"}',
     );
     expect(() => jsonTextOf('result', { a: new Map() })).toThrow(`result must be JSON, but "a" is ${EMPTY}`);
+    expect(() => jsonTextOf('result', Buffer.from('{}'))).toThrow(
+      'result must be an object with fields of its own, got bytes',
+    );
     expect(() => jsonTextOf('result', new Map())).toThrow('result must be an object with fields of its own');
   });
 });

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { describeKind, describeValue, onOneLine, redact } from '../../../src/core/redact.js';
+import {
+  describeKind,
+  describeName,
+  describeNumber,
+  describeValue,
+  onOneLine,
+  redact,
+} from '../../../src/core/redact.js';
 
 test('redact shows how long a secret is', () => {
   expect(redact('CANARY')).toBe('[redacted, 6 characters]');
@@ -32,6 +39,32 @@ describe('describeValue', () => {
   test('is printable ASCII on one line, whatever comes', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => /^[\x20-\x7e]*$/.test(describeValue(text))));
   });
+});
+
+test.each([
+  ['x'.repeat(40), `"${'x'.repeat(40)}"`],
+  ['x'.repeat(41), 'a string (41 characters)'],
+  [5, '5'],
+])('describeName of %s is %s', (value, expected) => {
+  expect(describeName(value)).toBe(expected);
+});
+
+test.each([
+  ['CANARY', 'a string'],
+  ['', 'an empty string'],
+  [Number.NaN, 'NaN'],
+  [false, 'false'],
+  [undefined, 'undefined'],
+])('describeNumber of %s is %s', (value, expected) => {
+  expect(describeNumber(value)).toBe(expected);
+});
+
+test('a proxy that was revoked is described without a look at it', () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  for (const describeIt of [describeKind, describeValue, describeName, describeNumber]) {
+    expect(describeIt(proxy)).toBe('a proxy that cannot be read');
+  }
 });
 
 describe('describeKind', () => {
