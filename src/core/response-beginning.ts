@@ -7,6 +7,8 @@ import { isUnreadNodeStream, peekNodeStream } from './node-stream-peek.js';
 const MAX_BYTES = 65_536;
 /** A body that stalls must not hold up the call that it is the result of. */
 const MAX_WAIT_MS = 5_000;
+/** The types of streams whose first part may be long in coming. */
+const OF_EVENTS = /^\s*(?:text\/event-stream|multipart\/)/i;
 
 /** The clock by which a body is waited for, and the signals that end the waiting early. */
 export interface ResponseReading {
@@ -37,26 +39,54 @@ export function isResponse(value: unknown): value is ForeignResponse {
   );
 }
 
+/** What is used of a `Blob` of any realm or package. */
+export interface ForeignBlob {
+  readonly size: number;
+  text(): Promise<string>;
+}
+
+export function isBlob(value: unknown): value is ForeignBlob {
+  return (
+    typeof memberOf(value, 'size') === 'number' &&
+    typeof memberOf(value, 'type') === 'string' &&
+    hasMethods(value, 'slice', 'stream', 'text', 'arrayBuffer')
+  );
+}
+
+/** Returns the text of a blob; an empty one where it is longer than 64 KiB, cannot be read, or does not come within 5 s. */
+export async function readBlob(blob: ForeignBlob, reading: ResponseReading): Promise<string> {
+  return withinTime(reading, async () => (blob.size > MAX_BYTES ? '' : blob.text()));
+}
+
 /**
- * Returns the beginning of a body in JSON, so much of it that `isEnough`, and leaves the response unread. The beginning is
- * empty where there is nothing to read: the body is of another type, was used, is longer than 64 KiB, or does not come
- * within 5 s.
+ * Returns the beginning of a body, so much of it that `isEnough`, and leaves the response unread. The beginning is empty
+ * where there is nothing to read: the body is a stream of events, was used, is longer than 64 KiB, or does not come within
+ * 5 s. The type says nothing else: servers and proxies label JSON as anything.
  */
 export async function readBeginning(
   response: ForeignResponse,
   isEnough: (beginning: string) => boolean,
+  reading: ResponseReading,
+): Promise<string> {
+  return withinTime(reading, async (stopping) =>
+    response.bodyUsed || !mayBeAnswer(response) ? '' : read(response, isEnough, stopping),
+  );
+}
+
+/** Returns what is read within 5 s; an empty text where that fails or is stopped. */
+async function withinTime(
   { clock, signal, closing }: ResponseReading,
+  work: (stopping: AbortSignal) => Promise<string>,
 ): Promise<string> {
   const stopping = new AbortController();
   const signals = [signal, closing].flatMap((given) => given ?? []);
   const forget = signals.map((given) => onAbort(given, () => stopping.abort()));
   try {
     if (signals.some(({ aborted }) => aborted)) return '';
-    if (response.bodyUsed || !mayBeJson(response)) return '';
-    const reading = read(response, isEnough, stopping.signal);
+    const reading = work(stopping.signal);
     return (await new Deadline(clock, MAX_WAIT_MS, stopping.signal).settles(reading, MAX_WAIT_MS)) ?? '';
   } catch {
-    // A response that cannot be read is left to the caller, as is one whose call was aborted.
+    // A body that cannot be read is left to the caller, as is one whose call was aborted.
     return '';
   } finally {
     for (const end of forget) end();
@@ -64,9 +94,9 @@ export async function readBeginning(
   }
 }
 
-function mayBeJson({ headers }: ForeignResponse): boolean {
+function mayBeAnswer({ headers }: ForeignResponse): boolean {
   if (Number(headers.get('content-length') ?? 0) > MAX_BYTES) return false;
-  return /\bjson\b|^text\/plain\b/i.test(headers.get('content-type') ?? '');
+  return !OF_EVENTS.test(headers.get('content-type') ?? '');
 }
 
 async function read(

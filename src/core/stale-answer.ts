@@ -1,6 +1,6 @@
 import { isTokenError } from './errors.js';
 import { memberOf } from './foreign-objects.js';
-import { isResponse, type ResponseReading, readBeginning } from './response-beginning.js';
+import { isBlob, isResponse, type ResponseReading, readBeginning, readBlob } from './response-beginning.js';
 import { isStaleBody, isStaleCode, staleVerdict } from './stale-body.js';
 
 const MAX_CAUSES = 8;
@@ -49,7 +49,10 @@ function isDatabaseError(error: unknown): boolean {
 /** Looks at the body of a `Response`, or of what an HTTP client hands out with the body in one of its members. */
 async function isStaleReply(reply: unknown, reading: ResponseReading): Promise<boolean> {
   if (isResponse(reply)) return staleVerdict(await readBeginning(reply, isDecided, reading)) === true;
-  if (isStaleBody(memberOf(reply, 'data')) || isStaleBody(memberOf(reply, 'body'))) return true;
+  for (const body of [reply, memberOf(reply, 'data'), memberOf(reply, 'body')]) {
+    if (isBlob(body) && staleVerdict(await readBlob(body, reading)) === true) return true;
+    if (body !== reply && isStaleBody(body)) return true;
+  }
   return isSuperagentResponse(reply) && isStaleBody(memberOf(reply, 'text'));
 }
 

@@ -12,8 +12,8 @@ import { systemClock } from '../../src/core/clock.js';
 
 const STALE = '{"errcode":40001,"errmsg":"invalid credential, access_token is invalid or not latest"}';
 const GOOD = '{"errcode":0,"ip_list":["1.2.3.4"]}';
-/** The types that WeChat labels its JSON with. */
-const TYPES = ['application/json; encoding=utf-8', 'text/plain'] as const;
+/** The types that WeChat labels its JSON with, and those that proxies make of them. */
+const TYPES = ['application/json; encoding=utf-8', 'text/plain', 'text/html', 'application/octet-stream'] as const;
 
 let server: Server;
 let origin: string;
@@ -43,6 +43,7 @@ interface Way {
 
 const CLIENTS: Readonly<Record<string, Way>> = {
   fetch: { ask: (url) => fetch(url), keep: (result: Response) => result.text() },
+  'fetch, a blob': { ask: async (url) => (await fetch(url)).blob(), keep: (result: Blob) => result.text() },
   'fetch of undici': { ask: (url) => undici.fetch(url), keep: (result: undici.Response) => result.text() },
   'fetch of urllib': { ask: (url) => urllib.fetch(url), keep: (result: Response) => result.text() },
   'node-fetch': { ask: (url) => nodeFetch(url), keep: (result: Response) => result.text() },
@@ -84,14 +85,18 @@ function callBy(
   return { tokens, result };
 }
 
-describe.each(Object.entries(CLIENTS))('%s', (_, way) => {
-  test.each(TYPES)('shows that a token is stale in an answer of status 200 and type %s', async (type) => {
+/** superagent leaves the body of a type that it has no parser for unread. */
+const typesOf = (client: string): readonly string[] =>
+  TYPES.filter((type) => client !== 'superagent' || type !== 'application/octet-stream');
+
+describe.each(Object.entries(CLIENTS))('%s', (client, way) => {
+  test.each(typesOf(client))('shows that a token is stale in an answer of status 200 and type %s', async (type) => {
     const { tokens, result } = callBy(way, 200, type);
     await result;
     expect(tokens).toEqual(['old', 'new']);
   });
 
-  test.each(TYPES)('shows it in what it makes of status 400 and type %s', async (type) => {
+  test.each(typesOf(client))('shows it in what it makes of status 400 and type %s', async (type) => {
     const { tokens, result } = callBy(way, 400, type);
     await result;
     expect(tokens).toEqual(['old', 'new']);

@@ -96,12 +96,21 @@ describe('a response with a stream of the Web', () => {
   test.each([
     ['says that it is longer', { ...headers, 'content-length': '65537' }, STALE],
     ['is longer', headers, `{${' '.repeat(65_536)}}`],
-    ['is of another type', { 'content-type': 'text/html' }, STALE],
+    ['is a stream of events', { 'content-type': 'text/event-stream' }, STALE],
   ])('that %s than may be read is left alone', async (_, given, body) => {
     const response = new Response(body, { headers: given });
     expect(await readBeginning(response, isWhole, { clock: new FakeClock() })).toBe('');
     expect(await response.text()).toBe(body);
   });
+
+  test.each([{}, { 'content-type': 'text/html' }, { 'content-type': 'application/octet-stream' }])(
+    'is read whatever type it has, and can still be read as a whole: %j',
+    async (given) => {
+      const response = new Response(Buffer.from(STALE), { headers: given });
+      expect(await readBeginning(response, isWhole, { clock: new FakeClock() })).toBe(STALE);
+      expect(await response.text()).toBe(STALE);
+    },
+  );
 
   test('that is locked by a reader is left alone', async () => {
     const response = new Response(STALE, { headers });

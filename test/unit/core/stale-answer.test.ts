@@ -73,7 +73,10 @@ describe('shapes of a result', () => {
     ['text', '{"errcode":"40001"}', true],
     ['text with the code deeper', '{"data":{"errcode":40001}}', false],
     ['text that is a list', '[{"errcode":40001}]', false],
-    ['text that begins otherwise', ' {"errcode":40001}', false],
+    ['text after white space', ' \r\n\t{"errcode":40001}\n', true],
+    ['text after a byte order mark', '\ufeff{"errcode":40001}', true],
+    ['text that begins otherwise', 'x{"errcode":40001}', false],
+    ['text of more than 64 KiB', `{"errcode":40001,"a":"${'x'.repeat(65_536)}"}`, false],
     ['text with the code as a word', '40001', false],
     ['text that is cut off', '{"errcode":40001', false],
     ['a number', 40_001, false],
@@ -133,11 +136,13 @@ describe('a Response', () => {
     ['text/json', true],
     ['text/plain', true],
     ['TEXT/PLAIN; encoding=utf-8', true],
-    ['text/html', false],
-    ['application/jsonp', false],
-    ['application/octet-stream', false],
-    ['image/text/plain', false],
-    [null, false],
+    ['text/html', true],
+    ['text/javascript', true],
+    ['application/octet-stream', true],
+    ['image/jpeg', true],
+    [null, true],
+    ['text/event-stream', false],
+    ['multipart/x-mixed-replace; boundary=x', false],
   ])('of type %s is looked at: %s, and can still be read', async (type, expected) => {
     const response = json({ errcode: 40_001 }, type);
     expect(await isStale({ result: response })).toBe(expected);
@@ -179,6 +184,32 @@ describe('a Response', () => {
   });
 });
 
+describe('a Blob', () => {
+  const text = '{"errcode":40001}';
+  const polyfill = { size: 17, type: '', slice() {}, stream() {}, arrayBuffer() {}, text: async () => text };
+
+  test.each<[string, unknown, boolean]>([
+    ['as the result', new Blob([text], { type: 'application/octet-stream' }), true],
+    ['after a byte order mark', new Blob(['\ufeff', text]), true],
+    ['as data', { data: new Blob([text]) }, true],
+    ['as body', { body: new Blob([text]) }, true],
+    ['of another package', polyfill, true],
+    ['of a file', new File([text], 'answer.json'), true],
+    ['of something else', new Blob(['x', text]), false],
+    ['of more than 64 KiB', new Blob([text, ' '.repeat(65_536)]), false],
+    ['that cannot be read', { ...polyfill, text: () => Promise.reject(new Error('gone')) }, false],
+  ])('%s: %#', async (_, result, expected) => {
+    expect(await isStale({ result })).toBe(expected);
+    expect(await isStale({ error: failed({ response: { data: result } }) })).toBe(expected && !isMember(result));
+  });
+
+  const isMember = (result: unknown): boolean => 'data' in (result as object) || 'body' in (result as object);
+
+  test('that is thrown is looked at', async () => {
+    expect(await isStale({ error: new Blob([text]) })).toBe(true);
+  });
+});
+
 describe('bytes', () => {
   const text = '{"errcode":40001}';
   const bytes = Buffer.from(text);
@@ -193,7 +224,10 @@ describe('bytes', () => {
     ['a part of a buffer', Buffer.from(`xx${text}xx`).subarray(2, 2 + text.length), true],
     ['a Uint8Array of another realm', inOtherRealm('Uint8Array.from(codes)'), true],
     ['an ArrayBuffer of another realm', inOtherRealm('Uint8Array.from(codes).buffer'), true],
-    ['bytes that begin otherwise', Buffer.from(` ${text}`), false],
+    ['bytes after white space', Buffer.from(` \r\n\t${text}`), true],
+    ['bytes after a byte order mark', Buffer.from(`\ufeff ${text}`), true],
+    ['bytes that begin otherwise', Buffer.from(`x${text}`), false],
+    ['bytes of more than 64 KiB', Buffer.from(`${' '.repeat(65_536)}${text}`), false],
     ['bytes without the code', Buffer.from('{"errcode":0,"errmsg":"40001"}'), false],
     ['no bytes', Buffer.alloc(0), false],
   ])('%s: %#', async (_, body, expected) => {
