@@ -1,5 +1,6 @@
 import type { StoredGrant } from './key-document.js';
 import type { Rotation } from './rotation.js';
+import { scopeOf } from './scope.js';
 import type { TokenKey } from './token-key.js';
 import type { TokenRecord } from './token-record.js';
 
@@ -121,9 +122,4 @@ export class CachedRecord {
   #at(index: number): number {
     return this.#instants[index] as number;
   }
-}
-
-function scopeOf({ scope, result }: StoredGrant): string | undefined {
-  const answered = result?.['scope'];
-  return scope ?? (typeof answered === 'string' ? answered : undefined);
 }

@@ -75,7 +75,8 @@ export interface Grant {
    * scopes are a part of those of the stored grant leaves that in force while it can still be used or refreshed;
    * `snsapi_base` is a part of `snsapi_userinfo`.
    *
-   * @defaultValue `scope` of `result`; without either the scopes are unknown, and any `put` replaces the grant
+   * @defaultValue `scope` of `result`; without either a refresh that sent the stored refresh token keeps the stored ones, and the
+   *   scopes of any other grant are unknown, so that any `put` replaces it
    */
   readonly scope?: string;
   /** WeChat's answer as it came. */

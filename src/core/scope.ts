@@ -11,8 +11,8 @@ export interface Scoped {
 
 /** Returns a grant that was got with the refresh token of another one: it has the same scopes, where it does not say which. */
 export function withScopesOf<Granted extends Scoped>(grant: Granted, source: Scoped | undefined): Granted {
-  if (source?.scope === undefined || scopesOf(grant).size > 0) return grant;
-  return { ...grant, scope: source.scope };
+  const scope = source === undefined || scopesOf(grant).size > 0 ? undefined : scopeOf(source);
+  return scope === undefined ? grant : { ...grant, scope };
 }
 
 /**
@@ -25,8 +25,14 @@ export function isNarrower(grant: Scoped, other: Scoped): boolean {
   return scopes.size > 0 && scopes.size < others.size && [...scopes].every((scope) => others.has(scope));
 }
 
-function scopesOf({ scope, result }: Scoped): ReadonlySet<string> {
-  const text = scope ?? result?.['scope'];
+/** Returns the scopes as a grant says them; `undefined` where it does not. */
+export function scopeOf({ scope, result }: Scoped): string | undefined {
+  const answered = result?.['scope'];
+  return scope ?? (typeof answered === 'string' ? answered : undefined);
+}
+
+function scopesOf(grant: Scoped): ReadonlySet<string> {
+  const text = scopeOf(grant);
   const named = typeof text === 'string' ? text.split(/[\s,]+/).filter((name) => name !== '') : [];
   return new Set(named.flatMap((name) => [name, IMPLIED.get(name) ?? name]));
 }

@@ -51,6 +51,33 @@ describe('a put', () => {
     expect(await silentVisit(world, stored, visit)).toBe(value);
   });
 
+  test.each<[string, Partial<Grant>]>([
+    ['in its scope', { scope: WIDE }],
+    ['in its answer', { result: { scope: WIDE } }],
+  ])('with fewer scopes leaves a consent that says them %s, after a refresh that does not', async (_name, stored) => {
+    await using world = new RotatingWorld();
+    const tokens = await world.withTask();
+    await put(tokens, 'consented', { refreshToken: world.upstream.authorize(), ...stored });
+    const refreshed = await tokens.refresh(APPID, TYPE, { ...USER, force: true });
+    await world.clock.advance(1_000);
+    expect((await put(tokens, 'silent', { refreshToken: 'other', scope: NARROW })).value).toBe(refreshed);
+    world.upstream.change = () => ({ scope: NARROW });
+    await world.clock.advance(60_000);
+    await tokens.refresh(APPID, TYPE, { ...USER, force: true });
+    await world.clock.advance(1_000);
+    expect((await put(tokens, 'silent', { refreshToken: 'other', scope: NARROW })).value).toBe('silent');
+  });
+
+  test('with fewer scopes replaces what came of another refresh token that the params offered', async () => {
+    await using world = new RotatingWorld();
+    const tokens = await world.withTask();
+    await put(tokens, 'consented', { refreshToken: world.upstream.authorize(), scope: WIDE });
+    await world.register(tokens, { refresh_token: world.upstream.authorize() });
+    await tokens.refresh(APPID, TYPE, { ...USER, force: true });
+    await world.clock.advance(1_000);
+    expect((await put(tokens, 'silent', { refreshToken: 'other', scope: NARROW })).value).toBe('silent');
+  });
+
   test('with fewer scopes replaces a grant whose refresh token has been refused', async () => {
     await using world = new RotatingWorld();
     const tokens = await world.withTask();
