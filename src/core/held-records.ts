@@ -1,7 +1,14 @@
 import type { CachedRecord } from './cached-record.js';
 import { seal } from './document-codec.js';
 import { belongsTo, marksOf } from './enrolment.js';
-import { contentWithGrant, contentWithTrying, type KeyDocument, type StoredGrant, withDue } from './key-document.js';
+import {
+  contentWithGrant,
+  contentWithTrying,
+  isAbsent,
+  type KeyDocument,
+  type StoredGrant,
+  withDue,
+} from './key-document.js';
 import { isLeftOver, remainsLeftOver } from './left-overs.js';
 import type { Records } from './records.js';
 import type { Registry } from './registry.js';
@@ -40,13 +47,13 @@ export class HeldRecords {
     if (held.confirmedAtMonotonic !== undefined) {
       if (document.grant !== undefined && held.version <= document.recordVersion) return false;
       // Where there is no refresh token to lose, a refresh may do without the store.
-      if (document.grant === undefined && !(await this.#isJudged(held))) return false;
+      if (isAbsent(document) && !(await this.#isJudged(held))) return false;
     }
     const isDisplaced = records.isDisplaced(held);
     // What was deleted on purpose stays so, and what no store has taken is offered to it by itself.
-    if (!isDisplaced && (held.confirmedAtMonotonic === undefined || document.grant === undefined)) return false;
+    if (!isDisplaced && (held.confirmedAtMonotonic === undefined || isAbsent(document))) return false;
     await this.restore(held, document);
-    return !isDisplaced || records.cache.get(key) !== held;
+    return (!isDisplaced && document.grant !== undefined) || records.cache.get(key) !== held;
   }
 
   /** Returns whether it could be told what the absence of a record means; rejects where too much hangs on that. */
@@ -97,8 +104,8 @@ export class HeldRecords {
     const enrolment = registry.enrolment(key);
     const marks = records.marksOfDisplaced(held) ?? marksOf(enrolment);
     const isOfSame = document.enrolment === undefined || marks === undefined || belongsTo(document.enrolment, marks);
-    const { hidden, grant: known = hidden } = document;
-    const isOfEarlier = !isOfSame && (known === undefined || records.isObtainedAfter(ours, known));
+    const isHiddenNewer = document.hidden !== undefined && records.isObtainedAfter(document.hidden, ours);
+    const isOfEarlier = !isOfSame && (stored === undefined ? !isHiddenNewer : records.isObtainedAfter(ours, stored));
     // A refresh token of an earlier registration is none of this chain.
     const rotation = isOfEarlier
       ? (held.rotation ?? document.rotation)
@@ -106,9 +113,9 @@ export class HeldRecords {
     // Of two of the same instant the version decides, where it says something, unless one brings a newer refresh token.
     const isTie = ours.obtainedAt === stored?.obtainedAt && ours.value !== stored.value;
     const winsTie = isTie && !records.isDisplaced(held) && rotation?.token === held.rotation?.token;
-    const isNewer = stored === undefined || records.isObtainedAfter(ours, stored) || winsTie;
+    const isNewer = stored === undefined ? !isHiddenNewer : records.isObtainedAfter(ours, stored) || winsTie;
     const isOfUse = held.rotation !== undefined || records.leftMs(held) > 0;
-    if (isNewer && !isOfUse && stored === undefined) return;
+    if (stored === undefined && !(isNewer && isOfUse)) return;
     const isOurs = isNewer && isOfUse;
     const grant = isOurs ? ours : (stored as StoredGrant);
     let next: KeyDocument = { ...document, enrolment: marks, rotation };

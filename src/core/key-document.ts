@@ -114,6 +114,11 @@ function contentBesideGrant({ rotation, enrolment, unknown }: KeyDocument): Json
   };
 }
 
+/** Returns whether a document says nothing of a token, as it does where none was stored or it was deleted. */
+export function isAbsent({ grant, hidden }: KeyDocument): boolean {
+  return grant === undefined && hidden === undefined;
+}
+
 /** The grant whose value has been reported stale, if that is still in force. */
 export function reportedGrant({ grant, report }: KeyDocument): StoredGrant | undefined {
   if (grant === undefined || report === undefined) return undefined;

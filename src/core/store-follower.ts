@@ -5,7 +5,7 @@ import type { Closing } from './closing.js';
 import type { Failures } from './failures.js';
 import type { GrantWriter } from './grant-writer.js';
 import { HeldRecords } from './held-records.js';
-import { type KeyDocument, reportedGrant } from './key-document.js';
+import { isAbsent, type KeyDocument, reportedGrant, type StoredGrant } from './key-document.js';
 import type { KeyReader } from './key-reader.js';
 import type { RememberedFailure } from './record-cache.js';
 import type { Records } from './records.js';
@@ -155,7 +155,7 @@ export class StoreFollower {
   /** Adopts what a read has shown, unless what has become known since the read began is newer. */
   async #adoptRead(key: TokenKey, before: Known, document: KeyDocument): Promise<CachedRecord | undefined> {
     const { store, records, writer, closing } = this.#parts;
-    const isMissing = document.grant === undefined && records.cache.get(key)?.confirmedAtMonotonic !== undefined;
+    const isMissing = isAbsent(document) && records.cache.get(key)?.confirmedAtMonotonic !== undefined;
     if (isMissing) await store.judgeAbsence(documentId('key', key));
     const { record: held, failure } = this.#known(key);
     if (closing.hasBegun) return held;
@@ -200,23 +200,25 @@ export class StoreFollower {
     const { records, registry, failures, changed } = this.#parts;
     const held = records.cache.get(key);
     failures.learn(key, document);
-    if (document.grant === undefined) {
+    const { grant, hidden, recordVersion } = document;
+    if (grant === undefined && (held === undefined || hidden === undefined)) {
       if (held?.confirmedAtMonotonic !== undefined) records.cache.delete(key);
       changed(key);
       return records.cache.get(key);
     }
-    if (held !== undefined && held.version === document.recordVersion && held.storedDueAt === document.grant.dueAt) {
+    if (held !== undefined && held.version === recordVersion && held.storedDueAt === grant?.dueAt) {
       records.confirm(held);
       return held;
     }
-    if (held !== undefined && document.recordVersion < held.version) {
+    // A hidden grant belongs to another registration than what is held, which is that of the present one.
+    if (held !== undefined && (grant === undefined || recordVersion < held.version)) {
       void this.restore(held, document).catch(() => {
         // The next look at the store finds the same again.
       });
       return held;
     }
     const announceFirst = registry.task(key) !== undefined;
-    const adopted = records.adopt(key, document, document.grant, { source: 'store', announceFirst });
+    const adopted = records.adopt(key, document, grant as StoredGrant, { source: 'store', announceFirst });
     changed(key);
     return adopted;
   }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { TokenManager } from '../../../../src/index.js';
+import { RestorableStore } from '../../../support/restorable-store.js';
 import { faulty, ID, LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/rotating-world.js';
 import { FaultyStore, shared } from '../../../support/shared-store.js';
 import { unwatched } from '../../../support/unwatched-store.js';
@@ -56,6 +57,31 @@ describe('a store that was emptied, and in which another process has registered 
     await world.clock.advance(120_000);
     await world.within(5_000, holder.get(APPID, TYPE, USER));
     await expectGood(world);
+  });
+});
+
+describe('a backup from before an app was unregistered and registered anew', () => {
+  test.each([
+    ['get', {}],
+    ['force', { force: true }],
+  ] as const)('takes no refresh token from the later registration, where it is noticed by %s', async (how, wish) => {
+    await using world = new RotatingWorld();
+    const store = new RestorableStore(world.clock);
+    const [one, other] = [0, 1].map(() => world.process({ store: shared(store) })) as [Tokens, Tokens];
+    await world.within(100, other.start());
+    await world.within(500, world.register(one, { refresh_token: world.upstream.authorize() }));
+    await world.within(5_000, one.get(APPID, TYPE, USER));
+    const backup = store.state();
+    await world.within(500, one.unregister(APPID));
+    await world.within(500, world.register(one, { refresh_token: world.upstream.authorize() }));
+    for (const tokens of [one, other]) await world.within(5_000, tokens.get(APPID, TYPE, USER));
+    store.restore(backup);
+    if (how === 'force') await world.within(5_000, one.refresh(APPID, TYPE, { ...USER, ...wish } as { force: true }));
+    await world.clock.advance(130_000);
+    await world.within(5_000, one.get(APPID, TYPE, USER));
+    const [document] = await store.get([ID]);
+    expect(world.upstream.isGood((document?.data['rotation'] as { token?: string } | undefined)?.token)).toBe(true);
+    expect(world.reauthorizations()).toBe(0);
   });
 });
 
