@@ -19,14 +19,19 @@ export function messageId(url: URL, { version, expiresAt }: MessageContent): str
   return `${hashOf(url)}-${version}-${Math.round(expiresAt)}`;
 }
 
-/** Returns whether the id is that of a message to this URL, which may be relative, as servers receive it. */
+/**
+ * Returns whether the id is that of a message to this URL, which may be relative, as servers receive it. Only its query is read:
+ * the sender of a request chooses its path, which need not be part of a valid URL.
+ */
 export function isMessageTo(url: string | URL, id: string): boolean {
   const [, hash] = FORM.exec(id) ?? [];
-  return hash === hashOf(new URL(url, 'http://receiver.invalid'));
+  const text = String(url).split('#', 1)[0] as string;
+  const query = text.includes('?') ? text.slice(text.indexOf('?')) : '';
+  return hash === hashOf({ searchParams: new URLSearchParams(query) });
 }
 
 /** The names were added to the query behind what the URL had, so that the last of each counts. */
-function hashOf({ searchParams }: URL): string {
+function hashOf({ searchParams }: Pick<URL, 'searchParams'>): string {
   const names = ['appid', 'type', 'subject'].map((name) => searchParams.getAll(name).at(-1) ?? '');
   return createHash('sha256').update(names.join('\n')).digest('hex').slice(0, HASH_DIGITS);
 }

@@ -86,8 +86,27 @@ describe('a webhook that is verified with its URL', () => {
     },
   );
 
-  test.each([1, null, 'http://['])('is misuse where the URL is %j', (url) => {
-    expect(() => verifyWebhook({ ...received, url: url as string })).toThrow(
+  test.each(['//', '//:80', '///', '', 'http://[', '//?appid=wx2&type=0', '//:80#?appid=wx1&type=0'])(
+    'is refused at %j, a path that the sender chose',
+    (url) => {
+      expect(() => verifyWebhook({ ...received, url })).toThrow(expect.objectContaining({ reason: 'wrong' }));
+    },
+  );
+
+  test.each(['//?appid=wx1&type=0', '//:80?appid=wx1&type=0', '///?appid=wx1&type=0', '?appid=wx1&type=0#type=1'])(
+    'is believed at %j by its query, whatever its path is',
+    (url) => {
+      expect(verifyWebhook({ ...received, url }).id).toBe(id);
+    },
+  );
+
+  test('is refused for its signature before its URL is looked at', () => {
+    const forged = { ...received, url: '//', body: '{ }' };
+    expect(() => verifyWebhook(forged)).toThrow('webhook-signature holds no signature of this body with this secret');
+  });
+
+  test.each([1, null, {}])('is misuse where the URL is %j', (url) => {
+    expect(() => verifyWebhook({ ...received, url: url as unknown as string })).toThrow(
       /^url must be a URL or its path and query/,
     );
   });
