@@ -12,7 +12,7 @@ import type { Claim } from './shared-schedule.js';
 import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { appDocumentId, documentId, keyId, type TokenKey } from './token-key.js';
+import { keyId, registrationIds, type TokenKey } from './token-key.js';
 import type { TokenSource } from './token-source.js';
 
 export interface ClaimedKeysParts {
@@ -80,8 +80,8 @@ export class ClaimedKeys {
     const { lease } = claim;
     if (!this.#isHeld(key)) {
       if (await dueTimes.drop(key, lease)) return store.release(lease);
-      // Word of its registration has not come.
-      await Promise.all([appDocumentId(key.appid), documentId('task', key)].map((id) => registry.reload(id)));
+      // The notification of its registration has not arrived.
+      await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
     }
     const document = await keyReader.read(key, lease.document);
     failures.learn(key, document);

@@ -8,7 +8,7 @@ import type { Lease, StoredDocument } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { FARTHEST_DUE_MS } from './time-limits.js';
-import { appDocumentId, documentId, parseKey, type TokenKey } from './token-key.js';
+import { documentId, parseKey, registrationIds, type TokenKey } from './token-key.js';
 
 /** Moves what the schedule of a fleet says of a key, where no grant and no failure does it. */
 export class DueTimes {
@@ -58,13 +58,13 @@ export class DueTimes {
     await this.#write(key, moved, Math.max(at, heldBackUntil(document.trying, this.#clock.now())));
   }
 
-  /** Whether one of these documents is missing because the store has lost it. */
+  /** Returns whether the store may have lost one of these documents, which were found missing. */
   async #isLost(ids: readonly string[]): Promise<boolean> {
     for (const id of ids) if ((await this.#store.judgeAbsence(id)) !== 'deleted') return true;
     return false;
   }
 
-  /** The same for every key of an app. */
+  /** Makes every key of an app due that a failure holds back. */
   async hurryAll(appid: string): Promise<void> {
     for await (const stored of this.#store.list(`key/${appid}`)) {
       const key = parseKey(stored.id);
@@ -79,10 +79,11 @@ export class DueTimes {
    * @returns whether it has no task.
    */
   async drop(key: TokenKey, { document }: Lease): Promise<boolean> {
-    const ids = [appDocumentId(key.appid), documentId('task', key)];
-    const [app, task] = await this.#store.get(ids);
+    const ids = registrationIds(key);
+    const found = await this.#store.get(ids);
+    const [app, task] = found;
     if (app !== undefined && task !== undefined) return false;
-    if (await this.#isLost(app === undefined ? ids : ids.slice(1))) return false;
+    if (await this.#isLost(ids.filter((_id, index) => found[index] === undefined))) return false;
     if (document === undefined) return true;
     const left = await this.#reader.read(document, readKeyDocument);
     if (app === undefined && left.rotation?.token === undefined) await this.#store.delete(document.id, left.version);

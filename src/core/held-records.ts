@@ -110,7 +110,8 @@ export class HeldRecords {
     const rotation = isOfEarlier
       ? (held.rotation ?? document.rotation)
       : newestRotation(document.rotation, held.rotation);
-    // Of two of the same instant the version decides, where it says something, unless one brings a newer refresh token.
+    // At the same instant the held record wins, because `restore` is called only where its version is higher, unless it is
+    // displaced, which makes versions meaningless, or the stored record has a newer refresh token.
     const isTie = ours.obtainedAt === stored?.obtainedAt && ours.value !== stored.value;
     const winsTie = isTie && !records.isDisplaced(held) && rotation?.token === held.rotation?.token;
     const isNewer = stored === undefined ? !isHiddenNewer : records.isObtainedAfter(ours, stored) || winsTie;

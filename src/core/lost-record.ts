@@ -2,7 +2,7 @@ import type { CachedRecord } from './cached-record.js';
 import { markFrom } from './enrolment.js';
 import type { Registry } from './registry.js';
 import type { SupervisedStore } from './supervised-store.js';
-import { appDocumentId, documentId } from './token-key.js';
+import { registrationIds } from './token-key.js';
 
 /**
  * Returns whether a store that goes on has lost the document of a held record: an unregistration deletes the task first, so a
@@ -17,7 +17,7 @@ export async function isLostAlone(
 ): Promise<boolean> {
   const { app, task } = registry.enrolment(key);
   if (rotation?.token === undefined || app === undefined || task === undefined) return false;
-  const documents = await store.get([appDocumentId(key.appid), documentId('task', key)]);
+  const documents = await store.get(registrationIds(key));
   const marks = documents.map((document) => document && markFrom(document.data));
   return marks[0] === app && marks[1] === task;
 }

@@ -14,6 +14,7 @@ const ID = 'key/wx1/a';
 
 let clock: FakeClock;
 let store: FaultyStore;
+let supervised: SupervisedStore;
 let dueTimes: DueTimes;
 let now: number;
 
@@ -21,7 +22,7 @@ beforeEach(async () => {
   clock = new FakeClock();
   now = clock.now();
   store = new FaultyStore(new MemoryStore({ clock }));
-  const supervised = new SupervisedStore(store, clock, { unavailable: () => {}, available: () => {} });
+  supervised = new SupervisedStore(store, clock, { unavailable: () => {}, available: () => {} });
   const storeClock = new StoreClock(clock, () => supervised.now(), { wentBack: () => {}, wentForward: () => {} });
   dueTimes = new DueTimes(supervised, new DocumentReader(supervised, () => {}), storeClock);
   await store.set('app/wx1', seal('app/wx1', {}), 0);
@@ -162,6 +163,27 @@ describe('drop', () => {
     expect(await dueAt()).toBeUndefined();
     expect((await stored())?.data['rotation']).toEqual({ token: 'refresh' });
   });
+
+  test.each<[missing: readonly string[], lost: string, isDropped: boolean]>([
+    [['app/wx1'], 'task/wx1/a', true],
+    [['task/wx1/a'], 'app/wx1', true],
+    [['app/wx1'], 'app/wx1', false],
+    [['task/wx1/a'], 'task/wx1/a', false],
+    [['app/wx1', 'task/wx1/a'], 'task/wx1/a', false],
+  ])(
+    'judges only what is missing: without %j, where %s would count as lost, it drops the key: %s',
+    async (missing, lost, isDropped) => {
+      const judged: string[] = [];
+      supervised.judgeAbsence = async (id) => {
+        judged.push(id);
+        return id === lost ? 'lost' : 'deleted';
+      };
+      await write({ grant: grant(now) }, now);
+      for (const id of missing) await store.delete(id, (await store.get([id]))[0]?.version ?? 0);
+      expect(await drop()).toBe(isDropped);
+      expect(judged).toEqual(missing);
+    },
+  );
 
   test('deletes what is left of an app that has gone', async () => {
     await write({ grant: grant(now) }, now);
