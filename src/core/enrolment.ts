@@ -57,6 +57,7 @@ export function belongsTo(marks: EnrolmentMarks | undefined, registered: Enrolme
   return isSameMark(marks?.app, registered.app) && isSameMark(marks?.task, registered.task);
 }
 
+/** Returns whether two marks may be those of one enrolment: they are equal, or one of them is missing. */
 export function isSameMark(left: string | undefined, right: string | undefined): boolean {
   return left === undefined || right === undefined || left === right;
 }

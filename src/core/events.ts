@@ -87,7 +87,7 @@ export interface TokenManagerEvents {
   /**
    * The store has been replaced: by `another`, which lacks what was in it (it was emptied, deleted, or restarted without
    * persistence), or by a `backup`, an earlier state of itself. This process puts back what it registered itself and the newer
-   * tokens that it holds. Said once for each time.
+   * tokens that it holds; what it unregistered within a day is removed again. Said once for each time.
    */
   readonly storeReplaced: { readonly replacement: 'another' | 'backup' };
   /** A damaged document was moved aside, to the id `quarantinedAs`. */

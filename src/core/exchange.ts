@@ -119,6 +119,7 @@ export class Exchange {
     const { urlNotAsked } = needs;
     const spending = new Spending({
       key,
+      // A document with a hidden grant keeps its old marks until a grant replaces it, so that the hidden one stays hidden.
       document: document.hidden === undefined ? { ...document, enrolment: marksOf(enrolment) } : document,
       hadTask,
       answered,

@@ -33,7 +33,7 @@ interface Hold {
 export interface Attempted {
   /** Taken before the request. */
   readonly fingerprint: Fingerprint;
-  /** Whether the key had a task when the grant was asked for. */
+  /** What was registered of the key when the grant was asked for. */
   readonly enrolment: Enrolment;
   /** The milliseconds that are left of the token in force, 0 or less without one. */
   readonly leftMs: number;

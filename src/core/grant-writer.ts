@@ -39,7 +39,7 @@ export interface WriteOptions {
 }
 
 const MAX_ROUNDS = 5;
-/** Word of what was written so many writes ago has come. */
+/** Notifications of older writes have arrived. */
 const MAX_REMEMBERED = 1_000;
 
 /** Writes grants with compare-and-set and puts in force whatever the store holds in the end. */
@@ -107,7 +107,7 @@ export class GrantWriter {
     await this.#writing.get(keyId(key));
   }
 
-  /** The version that was written here last and put in force: word of it tells nothing new. */
+  /** Returns the version that was last written here and adopted: a notification of it brings nothing new. */
   lastVersion(key: TokenKey): number | undefined {
     return this.#lastVersions.get(keyId(key));
   }
@@ -206,7 +206,7 @@ export class GrantWriter {
     return this.#records.isDisplaced(held) ? { ...document, rotation: held.rotation } : document;
   }
 
-  /** Somebody has stored another refresh token since ours was sent: what came of ours would undo that. */
+  /** Adopts what is stored: another refresh token has replaced ours since it was sent. */
   async #standBack(key: TokenKey, document: KeyDocument, options: WriteOptions): Promise<CachedRecord> {
     await this.#release(options);
     if (document.grant !== undefined) {
@@ -250,7 +250,7 @@ export class GrantWriter {
     return this.#moveDue(key, { ...document, grant }, grant, options);
   }
 
-  /** A newer answer was stored while ours was under way, so nobody knows which of the two WeChat holds for current. */
+  /** Adopts the newer answer, due soon: it is not known which of the two WeChat holds current. */
   async #yieldTo(
     key: TokenKey,
     document: KeyDocument,

@@ -20,6 +20,8 @@ export class KeyReader {
   }
 
   /**
+   * Reads the document of a key, and hides a grant of an earlier registration.
+   *
    * @throws what a {@link DocumentReader} throws; a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   async read(key: TokenKey, stored: StoredDocument | undefined): Promise<KeyDocument> {

@@ -2,7 +2,7 @@ import type { EnrolmentMarks } from './enrolment.js';
 import type { HeldTask } from './held-task.js';
 import type { TokenKey } from './token-key.js';
 
-/** Is told of what has become known of apps and tasks. */
+/** Receives what has become known of apps and tasks. */
 export interface RegistryListener {
   taskAdded(task: HeldTask): void;
   /** It was there, and was registered anew. */

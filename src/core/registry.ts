@@ -64,7 +64,7 @@ export class Registry {
     });
   }
 
-  /** Whether every app and task is held after {@link Registry.load}. */
+  /** Returns whether every app and task is held after {@link Registry.load}. */
   get holdsAll(): boolean {
     return this.#known === undefined;
   }
@@ -96,7 +96,7 @@ export class Registry {
     return this.#tasks.ofApp(appid);
   }
 
-  /** Whether a document was held of this app until the store showed it no longer, and none has come since. */
+  /** Returns whether a document was held of this app until the store showed it no longer, and none has come since. */
   wasDeleted(appid: string): boolean {
     return this.#deleted.has(appid);
   }
@@ -124,12 +124,12 @@ export class Registry {
     return enrolmentOf(this.#apps.get(key.appid), this.#tasks.of(key));
   }
 
-  /** Whether it is known what the store has under this id, so that word of a change concerns us. */
+  /** Returns whether a notification for this id concerns this process. */
   concerns(id: string): boolean {
     return this.holdsAll || this.#reads.of(id) !== undefined || this.#isKnown(id) || this.#own.has(id);
   }
 
-  /** Whether nothing registered has to be read for this key: asked for every token that a server hands out. */
+  /** Returns whether nothing registered has to be read for this key. It is called for every token that is answered. */
   isAtHand(key: TokenKey): boolean {
     if (this.holdsAll) return this.#apps.has(key.appid);
     return registrationIds(key).every((id) => this.#isKnown(id));
@@ -278,7 +278,7 @@ export class Registry {
   #isKnown(id: string): boolean {
     // Asked with `get`, so that what is looked at often is not the first to be forgotten.
     if (this.#known !== undefined) return this.#known.get(id) === true || this.#held(id) !== undefined;
-    // Where all is held, word of a new task comes by itself; that of its app may be late.
+    // Where all is held, notifications announce new tasks; that of their app may be late.
     return parseKey(id) !== undefined || this.#held(id) !== undefined || this.#unreadable.has(appidOf(id));
   }
 

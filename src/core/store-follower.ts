@@ -42,7 +42,7 @@ export interface FollowerParts {
   readonly closing: Closing;
   /** Whether WeChat pushes tokens of this type, so that others may wait for one. */
   readonly isPushed: (type: string) => boolean;
-  /** Called when somebody who may not refresh the key himself has seen its value rejected. */
+  /** Called when a process that may not refresh the key has seen its value rejected. */
   readonly reported: (key: TokenKey, value: string) => void;
   /** Called after the record or the failure of a key may have changed. */
   readonly changed: (key: TokenKey) => void;
@@ -75,7 +75,7 @@ export class StoreFollower {
 
   async start(): Promise<void> {
     const { store, registry, recovery, closing } = this.#parts;
-    // What is read from now on is of this history or a later one. A store that does not say which has its say in what follows.
+    // What is read from now on belongs to this history or a later one. A failing store is reported by the reads below.
     await recovery.history.look().catch(() => {});
     if (store.canWatch) {
       this.#endWatch ??= await store.watch((id, version) => {
@@ -108,7 +108,7 @@ export class StoreFollower {
           const document = await this.#parts.keyReader.read(key, documents[index]);
           await this.#adoptRead(key, before[index] as Known, document);
         } catch {
-          // A document that cannot be read concerns its own key: whoever asks for that is told.
+          // A document that cannot be read concerns its own key: the error is reported to the caller that reads it.
           this.#parts.changed(key);
         }
       }
@@ -279,7 +279,7 @@ export class StoreFollower {
     });
   }
 
-  /** What could not be read when word of it came is read later: word of it does not come again. */
+  /** Reads again later what could not be read: its notification does not come twice. */
   #lookAtMissed(): void {
     const missed = [...this.#missed];
     this.#missed.clear();

@@ -1,8 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
 
 /**
- * The time of change that marks a version on which another one is built: no file is written at the start of the epoch. The mark
- * belongs to the file and not to its name, so that its writer finds it also when the name has been cleared away.
+ * The modification time that marks a version on which another one is built: no file is written at the start of the epoch. The
+ * mark belongs to the file and not to its name, so that its writer finds it also when the name has been cleared away.
  */
 const MARK = 0;
 
@@ -15,6 +15,7 @@ export async function markBuiltOn(file: FileHandle): Promise<void> {
   await file.utimes(MARK, MARK).catch(() => undefined);
 }
 
+/** Returns whether this version has been marked as one on which another is built, and so was in force. */
 export async function isBuiltOn(file: FileHandle): Promise<boolean> {
   const { mtimeMs } = await file.stat();
   return mtimeMs === MARK;

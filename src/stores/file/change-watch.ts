@@ -60,7 +60,7 @@ export class ChangeWatch {
   #listen(): void {
     try {
       this.#watcher = watch(this.#root, { persistent: false }, (_event, name) => {
-        // A directory that is deleted is told of by its own name.
+        // The system reports the deletion of a directory under its own name.
         if (name === null || name === CHANGE_LOG || name === basename(this.#root)) this.#read();
       });
       const watcher = this.#watcher;
