@@ -1,6 +1,6 @@
 import type { CachedRecord } from './cached-record.js';
 import { seal } from './document-codec.js';
-import { belongsTo, marksOf } from './enrolment.js';
+import { marksOf } from './enrolment.js';
 import {
   contentWithGrant,
   contentWithTrying,
@@ -103,18 +103,17 @@ export class HeldRecords {
     const ours = records.grantOf(held);
     const enrolment = registry.enrolment(key);
     const marks = records.marksOfDisplaced(held) ?? marksOf(enrolment);
-    const isOfSame = document.enrolment === undefined || marks === undefined || belongsTo(document.enrolment, marks);
-    const isHiddenNewer = document.hidden !== undefined && records.isObtainedAfter(document.hidden, ours);
-    const isOfEarlier = !isOfSame && (stored === undefined ? !isHiddenNewer : records.isObtainedAfter(ours, stored));
-    // A refresh token of an earlier registration is none of this chain.
-    const rotation = isOfEarlier
-      ? (held.rotation ?? document.rotation)
-      : newestRotation(document.rotation, held.rotation);
+    const { hidden } = document;
+    const isNewerThanShown =
+      stored === undefined
+        ? hidden === undefined || !records.isObtainedAfter(hidden, ours)
+        : records.isObtainedAfter(ours, stored);
+    const rotation = newestRotation(document.rotation, held.rotation, isNewerThanShown);
     // At the same instant the held record wins, because `restore` is called only where its version is higher, unless it is
     // displaced, which makes versions meaningless, or the stored record has a newer refresh token.
     const isTie = ours.obtainedAt === stored?.obtainedAt && ours.value !== stored.value;
     const winsTie = isTie && !records.isDisplaced(held) && rotation?.token === held.rotation?.token;
-    const isNewer = stored === undefined ? !isHiddenNewer : records.isObtainedAfter(ours, stored) || winsTie;
+    const isNewer = isNewerThanShown || winsTie;
     const isOfUse = held.rotation !== undefined || records.leftMs(held) > 0;
     if (stored === undefined && !(isNewer && isOfUse)) return;
     const isOurs = isNewer && isOfUse;

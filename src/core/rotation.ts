@@ -192,14 +192,19 @@ export function continuesFrom(rotation: Rotation | undefined, spent: Spent): boo
 }
 
 /**
- * Returns which of two rotations goes on, of one that a store shows after it was replaced and one that was in force before. The
- * stored one does, unless it has no refresh token, or has one that the other knows to be older than its own.
+ * Returns which of two rotations goes on, of one that a store shows after it was replaced and one that was in force before: the
+ * one that knows the refresh token of the other, which is older then. Where neither does, they belong to two authorizations, or
+ * are far apart, and the age of the records decides.
  */
-export function newestRotation(stored: Rotation | undefined, held: Rotation | undefined): Rotation | undefined {
+export function newestRotation(
+  stored: Rotation | undefined,
+  held: Rotation | undefined,
+  isHeldNewer: boolean,
+): Rotation | undefined {
   if (held === undefined) return stored;
   if (stored?.token === undefined) return stored === undefined ? held : { ...stored, ...held };
-  if (held.token === undefined || isKnown(stored, held.token) || !isKnown(held, stored.token)) return stored;
-  return held;
+  if (held.token === undefined || isKnown(stored, held.token)) return stored;
+  return isHeldNewer || isKnown(held, stored.token) ? held : stored;
 }
 
 export function isDead({ token, refused = [] }: Rotation = {}): boolean {
