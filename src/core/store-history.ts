@@ -3,6 +3,7 @@ import { DamagedDocument, seal, unseal } from './document-codec.js';
 import { type EnrolmentMarks, newMark } from './enrolment.js';
 import { isTokenError } from './errors.js';
 import { isJsonObject, type JsonObject } from './json.js';
+import { contended } from './registration-lease.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { appDocumentId, appidOf } from './token-key.js';
@@ -60,6 +61,7 @@ const MAX_CHANGES = 1_000;
 const MAX_BEFORE = 16;
 const MAX_TAGS = 100;
 const MAX_ROUNDS = 10;
+const WHAT = 'the history of the store';
 /** Each process looks when the history was written: a thousand registrations in a row are written down together. */
 const WRITES_EVERY_MS = 1_000;
 
@@ -77,6 +79,12 @@ export class StoreHistory {
   /** The ids that were registered, and whether anything has changed, since the last write began. */
   readonly #unwritten = new Set<string>();
   #isUnwritten = false;
+  /** The names that are to be noted as unregistered by the write that begins next, and that write and the one before it. */
+  readonly #unnoted = new Set<string>();
+  #nextNoting: Promise<void> | undefined;
+  #noting: Promise<void> | undefined;
+  /** Whether the document was found to be of a kind that this release cannot read. */
+  #isUnreadable = false;
   #lastSet: Promise<unknown> | undefined;
   #writtenAtMonotonic = Number.NEGATIVE_INFINITY;
   readonly #stopping = new AbortController();
@@ -146,14 +154,32 @@ export class StoreHistory {
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
-  async noteUnregistered(names: readonly string[]): Promise<void> {
-    if (names.length === 0) return;
-    const isWritten = await this.#change((seen) => {
+  noteUnregistered(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return Promise.resolve();
+    for (const name of names) this.#unnoted.add(name);
+    this.#nextNoting ??= (this.#noting ?? Promise.resolve()).then(noop, noop).then(() => this.#noteUnnoted());
+    return this.#nextNoting;
+  }
+
+  /** Notes by one write what was to be noted until it began: calls at the same time do not contend with one another. */
+  #noteUnnoted(): Promise<void> {
+    const names = [...this.#unnoted];
+    this.#unnoted.clear();
+    this.#nextNoting = undefined;
+    const noting = this.#writeUnregistered(names).finally(() => {
+      if (this.#noting === noting) this.#noting = undefined;
+    });
+    this.#noting = noting;
+    return noting;
+  }
+
+  async #writeUnregistered(names: readonly string[]): Promise<void> {
+    const outcome = await this.#change((seen) => {
       if (!this.#isYoung(seen) || names.every((name) => seen.unregistered.includes(name))) return undefined;
       return { ...seen, unregistered: [...new Set([...seen.unregistered, ...names])].slice(-MAX_CHANGES) };
     });
     // An earlier state is to be known as such also where this was noted before, or is not noted any more.
-    if (!isWritten) this.#raise();
+    if (outcome === 'unneeded') this.#raise();
   }
 
   /** Writes at once what has not been written, and resolves when that is done. */
@@ -177,6 +203,8 @@ export class StoreHistory {
       // What was written meanwhile may be newer than what was read.
       if (this.#seen === before && (await this.#judge(document))) return;
     }
+    // Without a judgement the history must not pass for the same one: what is missing would count as deleted.
+    throw contended(WHAT, undefined);
   }
 
   /** Returns whether it is settled which history the store has. */
@@ -184,6 +212,7 @@ export class StoreHistory {
     const seen = this.#seen;
     if (document === undefined) return this.#write(this.#fresh(), 0, seen === undefined ? undefined : 'another');
     const found = readHistory(document);
+    this.#isUnreadable = found === 'unreadable';
     // Of what this release cannot read, only that there is something is known: nothing has been emptied.
     if (found === 'unreadable') return true;
     if (found === 'damaged') return this.#write(seen ?? this.#fresh(), document.version);
@@ -252,25 +281,34 @@ export class StoreHistory {
       const ids = [...this.#unwritten];
       this.#unwritten.clear();
       this.#isUnwritten = false;
-      await this.#change((seen) => {
+      const writing = this.#change((seen) => {
         // Only a restored state holds registrations that are older than those which this process may put back.
         if (seen.from.length === 0 || !this.#isYoung(seen)) return seen;
         return { ...seen, registered: [...new Set([...seen.registered, ...ids])].slice(-MAX_CHANGES) };
       });
+      // What could not be written goes with the next registrations. Those that came meanwhile do not wait for more.
+      await writing.catch(() => {
+        for (const id of ids) this.#unwritten.add(id);
+      });
     }
   }
 
-  /** Writes what `change` makes of the history; nothing where it makes nothing of it. Returns whether it was written. */
-  async #change(change: (seen: Seen) => Content | undefined): Promise<boolean> {
+  /**
+   * Writes what `change` makes of the history. It is `unneeded` where `change` makes nothing of it, and where there is something
+   * that this release cannot read, which it leaves alone.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`, also where other writers are first each time.
+   */
+  async #change(change: (seen: Seen) => Content | undefined): Promise<'written' | 'unneeded'> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const seen = this.#seen;
       const content = seen && change(seen);
-      if (seen !== undefined && content === undefined) return false;
-      if (seen !== undefined && content !== undefined && (await this.#write(content, seen.version))) return true;
+      if (seen !== undefined && content === undefined) return 'unneeded';
+      if (seen !== undefined && content !== undefined && (await this.#write(content, seen.version))) return 'written';
       await this.look();
-      if (this.#seen === undefined) return false;
+      if (this.#seen === undefined || this.#isUnreadable) return 'unneeded';
     }
-    return false;
+    throw contended(WHAT, undefined);
   }
 }
 

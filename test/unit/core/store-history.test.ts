@@ -109,6 +109,19 @@ describe('a later look', () => {
     expect([reads > 1, told]).toEqual([true, ['a another']]);
   });
 
+  test('rejects with STORE_UNAVAILABLE where it could not be told which history is there', async () => {
+    const one = history();
+    await one.look();
+    await remove();
+    const set = memory.set.bind(memory);
+    memory.set = async () => undefined;
+    await expect(one.look()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
+    expect(told).toEqual([]);
+    memory.set = set;
+    await one.look();
+    expect(told).toEqual(['a another']);
+  });
+
   test('takes one that is damaged for the same, and writes it anew', async () => {
     const one = history();
     await one.look();
@@ -300,5 +313,50 @@ describe('changes', () => {
       isNoted,
       false,
     ]);
+  });
+
+  test.each([20, 50, 200])('of %i unregistrations at the same time are all noted by one write', async (count) => {
+    const one = history();
+    await one.look();
+    faulty.calls.length = 0;
+    const names = Array.from({ length: count }, (_, index) => `app/wx${index}`);
+    await Promise.all(names.map((name) => one.noteUnregistered([name])));
+    expect([(await content())['unregistered'], faulty.calls]).toEqual([names, ['set']]);
+  });
+
+  test('of an unregistration are noted by a write that begins after the call, though one is under way', async () => {
+    const one = history();
+    await one.look();
+    const later: Promise<void>[] = [];
+    faulty.afterSet = async () => {
+      faulty.afterSet = () => {};
+      later.push(one.noteUnregistered(['app/wx2']), one.noteUnregistered(['app/wx3']));
+    };
+    await one.noteUnregistered(['app/wx1']);
+    expect((await content())['unregistered']).toEqual(['app/wx1']);
+    await Promise.all(later);
+    expect((await content())['unregistered']).toEqual(['app/wx1', 'app/wx2', 'app/wx3']);
+  });
+
+  test('of an unregistration reject with STORE_UNAVAILABLE where other writers are first each time', async () => {
+    const one = history();
+    await one.look();
+    const set = memory.set.bind(memory);
+    memory.set = async () => undefined;
+    const refused = { code: 'STORE_UNAVAILABLE', retryable: true };
+    const noting = [one.noteUnregistered(['app/wx1']), one.noteUnregistered(['app/wx2'])];
+    for (const one of noting) await expect(one).rejects.toMatchObject(refused);
+    memory.set = set;
+    await one.noteUnregistered(['app/wx3']);
+    expect((await content())['unregistered']).toEqual(['app/wx3']);
+  });
+
+  test('of an unregistration are let be where a newer release has written the history since', async () => {
+    const one = history();
+    await one.look();
+    const data = { format: 2, checksum: 'x' };
+    await memory.set(HISTORY_ID, data, (await stored())?.version as number);
+    await one.noteUnregistered(['app/wx1']);
+    expect((await stored())?.data).toEqual(data);
   });
 });
