@@ -1,3 +1,4 @@
+import { allOf } from './all-of.js';
 import { batches } from './batches.js';
 import { canonicalJson } from './checksum.js';
 import { seal, unseal } from './document-codec.js';
@@ -8,9 +9,10 @@ import { isLeftOver } from './left-overs.js';
 import type { OwnRegistration, OwnRegistrations } from './own-registrations.js';
 import type { Records } from './records.js';
 import type { Registrar } from './registrar.js';
-import { contended } from './registration-lease.js';
+import { contended, type RegistrationLease } from './registration-lease.js';
 import { opened } from './registration-writer.js';
 import type { Registry } from './registry.js';
+import { Slots } from './slots.js';
 import type { StoredDocument } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { StoreFollower } from './store-follower.js';
@@ -50,6 +52,8 @@ interface Opened {
 }
 
 const MAX_ROUNDS = 10;
+/** Those of the apps that are put back at the same time are sent without waiting for one another. */
+const MAX_WRITING = 4;
 
 /** Puts back into a store that was replaced what this process has registered itself, where the store lacks it. */
 export class PutBack {
@@ -71,7 +75,7 @@ export class PutBack {
     const appId = appDocumentId(appid);
     const tasks = [...own.of(appid).keys()].filter((id) => id !== appId);
     for (const ids of [...batches(tasks), [appId]]) {
-      await registrar.exclusively(appid, () => this.#documents(ids, { replacement, generation }));
+      await registrar.exclusively(appid, (lease) => this.#documents(ids, { replacement, generation }, lease));
     }
   }
 
@@ -86,8 +90,10 @@ export class PutBack {
     for (const ids of batches(tasks)) await this.#schedule(ids);
   }
 
-  async #documents(ids: readonly string[], found: Found): Promise<void> {
+  async #documents(ids: readonly string[], found: Found, lease: RegistrationLease): Promise<void> {
     const { store, history, own } = this.#parts;
+    // In their turns, so that each looks at the time of the lease when it is sent.
+    const writing = new Slots(MAX_WRITING);
     let wanted = ids;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       wanted = wanted.filter((id) => own.has(id));
@@ -98,14 +104,22 @@ export class PutBack {
       await history.look();
       if (history.generation !== found.generation) return;
       for (const id of wanted) if (history.hasUnregistered(id, own.marks(id))) own.forget(id);
-      const settled = await Promise.all(wanted.map((id, index) => this.#document(id, stored[index], found)));
+      // None is under way any more when the lease is released, also where one fails.
+      const settling = wanted.map((id, index) => writing.run(() => this.#document(id, stored[index], found, lease)));
+      await allOf(settling);
+      const settled = await Promise.all(settling);
       wanted = wanted.filter((_, index) => settled[index] === false);
     }
     throw contended(`the registration of ${appidOf(ids[0] as string)}`, appidOf(ids[0] as string));
   }
 
   /** @returns whether it is settled, which it is not where another writer was first. */
-  async #document(id: string, stored: StoredDocument | undefined, found: Found): Promise<boolean> {
+  async #document(
+    id: string,
+    stored: StoredDocument | undefined,
+    found: Found,
+    lease: RegistrationLease,
+  ): Promise<boolean> {
     const { store, own, registry, reader, history } = this.#parts;
     const known = own.of(appidOf(id)).get(id);
     if (known === undefined) return true;
@@ -115,6 +129,7 @@ export class PutBack {
     if (before === undefined || canonicalJson(content) !== canonicalJson(before.content)) {
       const data = seal(id, content);
       const due = before?.found.due === undefined ? {} : { due: before.found.due };
+      lease.assertHeld();
       const version = await store.set(id, data, before?.found.version ?? 0, due);
       if (version === undefined) return false;
       document = { id, version, data };

@@ -161,8 +161,8 @@ export class Registrar {
     return this.#turns.take(appid, () => this.#removal.removeEnded(appid, ids, hasEnded));
   }
 
-  /** Runs one change of an app's registration at a time, in the whole fleet. */
-  exclusively(appid: string, work: () => Promise<void>): Promise<void> {
+  /** Runs one change of an app's registration at a time, in the whole fleet. The work has to look at the time of its lease. */
+  exclusively(appid: string, work: (lease: RegistrationLease) => Promise<void>): Promise<void> {
     return this.#turns.take(appid, () => this.#leases.hold(appid, work));
   }
 

@@ -1,4 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { wait } from '../../../../src/core/clock.js';
+import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../../../src/core/time-limits.js';
+import { appidOf } from '../../../../src/core/token-key.js';
 import type { TokenManager } from '../../../../src/index.js';
 import { driven } from '../../../support/registrar-process.js';
 import { RestorableStore } from '../../../support/restorable-store.js';
@@ -81,6 +84,26 @@ describe.each(['a store', 'a store that shares the schedule'])(
       await soon(one.tokens.get(APPID, TYPE, { minValidityMs: 7_100_000 })).catch(() => {});
       await world.clock.advance(61_000);
       expect(store.data(APP_ID)?.['secret']).toBe(OTHER_SECRET);
+    });
+
+    test('is sent nothing that is put back too late for the lease, and the rest of it under the next one', async () => {
+      const tasks = Array.from({ length: 100 }, (_, index) => ({ type: TYPE, subject: `u${index}` }));
+      const one = process();
+      for (const appid of ['wx1', 'wx2']) await register(one, { appid, tasks });
+      store.wipe();
+      const askedAt = new Map<string, number>();
+      const sentAfterMs: number[] = [];
+      one.faulty.before = async (method, id = '') => {
+        const now = world.clock.monotonic();
+        if (method === 'lease') askedAt.set(appidOf(id), now);
+        const isTask = method === 'set' && id.startsWith('task/');
+        if (isTask) sentAfterMs.push(now - (askedAt.get(appidOf(id)) ?? 0));
+        await wait(world.clock, COMMAND_TIMEOUT_MS - 100);
+      };
+      await world.clock.advance(300_000);
+      expect(Math.max(...sentAfterMs)).toBeLessThan(LEASE_MS - COMMAND_TIMEOUT_MS);
+      expect([store.ids('task').length, store.ids('app')]).toEqual([2 * tasks.length, ['app/wx1', 'app/wx2']]);
+      one.faulty.before = () => {};
     });
 
     const noticed = ({ tokens }: Process): Promise<unknown> =>
