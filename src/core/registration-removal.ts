@@ -99,15 +99,22 @@ export class RegistrationRemoval {
         stored.map(async ({ id, data, version }) => {
           const mark = markFrom(data);
           if (mark === undefined || !hasEnded(mark, id)) return;
-          const key = parseKey(id);
+          // The registration comes after the keys: where those fail, it shows the next time that they are to be deleted.
+          await this.#deleteKeysOf(id, mark, lease);
           lease.assertHeld();
-          if (!(await this.#store.delete(id, version))) return;
-          const left = key === undefined ? await this.#keysOf(appid) : await this.#read([documentId('key', key)]);
-          const ended = left.filter(({ data }) => marksFrom(data)?.[key === undefined ? 'app' : 'task'] === mark);
-          await this.#writer.deleteAll(ended, false, lease);
+          // A refresh that was under way may have written since, as it still found its registration.
+          if (await this.#store.delete(id, version)) await this.#deleteKeysOf(id, mark, lease);
         }),
       );
     });
+  }
+
+  /** Deletes what is stored for the keys of an app, or of a task, by its enrolment with this mark. */
+  async #deleteKeysOf(id: string, mark: string, lease: RegistrationLease): Promise<void> {
+    const key = parseKey(id);
+    const stored = key === undefined ? await this.#keysOf(lease.appid) : await this.#read([documentId('key', key)]);
+    const ended = stored.filter(({ data }) => marksFrom(data)?.[key === undefined ? 'app' : 'task'] === mark);
+    await this.#writer.deleteAll(ended, false, lease);
   }
 
   async #keysOf(appid: string): Promise<StoredDocument[]> {

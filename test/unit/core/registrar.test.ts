@@ -3,6 +3,7 @@ import { canonicalJson, checksum } from '../../../src/core/checksum.js';
 import { Closing } from '../../../src/core/closing.js';
 import { seal, unseal } from '../../../src/core/document-codec.js';
 import { DocumentReader } from '../../../src/core/document-reader.js';
+import { newMark } from '../../../src/core/enrolment.js';
 import type { JsonObject } from '../../../src/core/json.js';
 import { Registrar } from '../../../src/core/registrar.js';
 import { planRegistration } from '../../../src/core/registration.js';
@@ -463,6 +464,49 @@ describe('unregister', () => {
     });
     expect(faulty.calls.filter((call) => call === 'delete')).toHaveLength(10);
     expect(registry.task({ appid: 'wx1', type: 'access_token' })).toBeDefined();
+  });
+});
+
+describe('removeEnded', () => {
+  const KEY = 'key/wx1/access_token';
+  const ended = (mark: string): boolean => mark === newMark(newId);
+
+  async function store(app: string): Promise<void> {
+    await register({ appid: 'wx1', tasks: ['access_token'] });
+    await memory.set(KEY, seal(KEY, { enrolment: { app, task: newMark(newId) } }), 0);
+  }
+
+  const left = async (): Promise<(string | undefined)[]> => (await memory.get([APP, TASK, KEY])).map((one) => one?.id);
+
+  test.each([
+    { id: APP, others: [undefined, TASK, undefined] },
+    { id: TASK, others: [APP, undefined, undefined] },
+  ])('deletes $id with its keys, also after these could not be deleted at first', async ({ id, others }) => {
+    await store(newMark(newId));
+    faulty.before = (method, of) => {
+      if (method === 'delete' && of === KEY) throw new Error('away');
+    };
+    const refused = { code: 'STORE_UNAVAILABLE' };
+    await expect(registrar.removeEnded('wx1', [id], ended)).rejects.toMatchObject(refused);
+    faulty.before = () => {};
+    await registrar.removeEnded('wx1', [id], ended);
+    expect(await left()).toEqual(others);
+  });
+
+  test('deletes what a refresh under way has stored since the keys were deleted', async () => {
+    await store(newMark(newId));
+    faulty.before = async (method, of) => {
+      if (method === 'delete' && of === APP)
+        await memory.set(KEY, seal(KEY, { enrolment: { app: newMark(newId) } }), 0);
+    };
+    await registrar.removeEnded('wx1', [APP], ended);
+    expect(await left()).toEqual([undefined, TASK, undefined]);
+  });
+
+  test('keeps what a later enrolment has stored for the same keys', async () => {
+    await store('another');
+    await registrar.removeEnded('wx1', [APP], ended);
+    expect(await left()).toEqual([undefined, TASK, KEY]);
   });
 });
 
