@@ -16,7 +16,7 @@ import type { Records } from './records.js';
 import type { RefreshTimes } from './refresh-policy.js';
 import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from './refresher.js';
 import { haveToBeAskedFor } from './registration.js';
-import { isRegisteredAnew } from './registration-check.js';
+import { mayBeginAgain } from './registration-check.js';
 import { credentialsOf } from './registration-document.js';
 import type { Registry } from './registry.js';
 import type { Intent, ReceivedToken } from './rotation.js';
@@ -156,7 +156,7 @@ export class Exchange {
       return await writer.write(key, spending.document, grant, options);
     } catch (error) {
       if (!isTokenError(error)) throw error;
-      if (error.code === 'NOT_REGISTERED' && (await isRegisteredAnew(registry, key, enrolment)))
+      if (error.code === 'NOT_REGISTERED' && (await mayBeginAgain(registry, key, enrolment, flight.urgent)))
         throw new DocumentChanged();
       if (error.code !== 'STORE_UNAVAILABLE') throw error;
       void store.release(lease);

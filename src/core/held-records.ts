@@ -16,6 +16,7 @@ import { newestRotation } from './rotation.js';
 import type { StoreHistory } from './store-history.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { appDocumentId, documentId, type TokenKey } from './token-key.js';
+import { isOfAnotherStore } from './unmet-needs.js';
 
 export interface HeldRecordsParts {
   readonly store: SupervisedStore;
@@ -39,6 +40,7 @@ export class HeldRecords {
    * token sent.
    *
    * @returns whether the document has changed by that.
+   * @throws NeedMissing while a refresh token that is held cannot be put back, because the store was replaced and lacks the app.
    */
   async restoreNewer(key: TokenKey, document: KeyDocument): Promise<boolean> {
     const { records } = this.#parts;
@@ -53,6 +55,8 @@ export class HeldRecords {
     // What was deleted on purpose stays so, and what no store has taken is offered to it by itself.
     if (!isDisplaced && (held.confirmedAtMonotonic === undefined || isAbsent(document))) return false;
     await this.restore(held, document);
+    const isKeptBack = records.cache.get(key) === held && records.isDisplaced(held) && held.rotation !== undefined;
+    if (isKeptBack && isAbsent(document)) throw isOfAnotherStore(key);
     return (!isDisplaced && document.grant !== undefined) || records.cache.get(key) !== held;
   }
 

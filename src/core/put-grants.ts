@@ -9,7 +9,7 @@ import type { StoredGrant } from './key-document.js';
 import type { PushedTokens } from './pushed-tokens.js';
 import type { RefreshTimes } from './refresh-policy.js';
 import type { Grant } from './refresher.js';
-import { isRegisteredAnew } from './registration-check.js';
+import { mayBeginAgain } from './registration-check.js';
 import type { Registry } from './registry.js';
 import type { ReceivedToken } from './rotation.js';
 import type { Scheduling } from './scheduling.js';
@@ -69,7 +69,7 @@ export class PutGrants {
         return await writer.write(key, document, grant, { source: 'put', enrolment, received, beforeRetry });
       } catch (error) {
         if (!isTokenError(error) || error.code !== 'NOT_REGISTERED' || round === MAX_ROUNDS) throw error;
-        if (!(await isRegisteredAnew(registry, key, enrolment))) throw error;
+        if (!(await mayBeginAgain(registry, key, enrolment, true))) throw error;
       }
     }
   }

@@ -3,17 +3,11 @@ import type { Clock } from './clock.js';
 import type { Closing } from './closing.js';
 import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
-import { markFrom, newMark } from './enrolment.js';
+import { belongsTo, markFrom, newMark } from './enrolment.js';
 import type { JsonObject } from './json.js';
 import type { RegisteredDocument, RegistrarListener } from './registrar-listener.js';
 import type { RegistrationPlan, TaskPlan } from './registration.js';
-import {
-  appContent,
-  dueContent,
-  type ScheduledDocument,
-  scheduledDocuments,
-  taskContent,
-} from './registration-content.js';
+import { appContent, scheduledDocuments, taskContent } from './registration-content.js';
 import { appFrom } from './registration-document.js';
 import {
   contended,
@@ -26,6 +20,7 @@ import { RegistrationRemoval } from './registration-removal.js';
 import {
   type Decided,
   type Decision,
+  dueTarget,
   opened,
   RegistrationWriter,
   type Settled,
@@ -193,7 +188,7 @@ export class Registrar {
         if (error instanceof LeaseTimeUp) this.#closing.assertOpen();
         throw error;
       }
-      this.#adopt(plan, tasks, settled, done, generation);
+      await this.#adopt(plan, tasks, settled, done, generation);
       return true;
     });
   }
@@ -245,7 +240,7 @@ export class Registrar {
       try {
         const app = await this.#write({ plan, tasks, ...progress }, lease, settled);
         if (app === undefined) return false;
-        progress.appVersion = this.#adopt(plan, tasks, settled, progress.done, generation);
+        progress.appVersion = await this.#adopt(plan, tasks, settled, progress.done, generation);
         progress.isForced ??= app.wasMissing;
         progress.next += 1;
         wrote = true;
@@ -334,21 +329,27 @@ export class Registrar {
    * @returns the version of the app.
    * @throws StoreReplaced when the store has been replaced since.
    */
-  #adopt(
+  async #adopt(
     plan: RegistrationPlan,
     tasks: ReadonlyMap<string, TaskPlan>,
     settled: readonly Settled[],
     done: ReadonlySet<string>,
     generation: number,
-  ): number {
-    if (this.#listener.generation !== generation) throw new StoreReplaced(plan.appid);
+  ): Promise<number> {
     const byId = new Map(settled.map((one) => [one.id, one]));
+    const app = byId.get(appDocumentId(plan.appid)) as Settled;
+    const isSame = [{ appid: plan.appid, type: '' }, ...[...tasks.values()].map(({ key }) => key)].every((key) => {
+      const task = markFrom(byId.get(documentId('task', key))?.data ?? {});
+      return belongsTo({ app: markFrom(app.data), task }, this.#registry.enrolment(key));
+    });
+    // A store that was replaced has other marks as well, and what is held must not be dropped for them.
+    if (!isSame) await this.#store.lookAtHistory();
+    if (this.#listener.generation !== generation) throw new StoreReplaced(plan.appid);
     const registered = [...tasks.keys(), appDocumentId(plan.appid)].map((id): RegisteredDocument => {
       const { data, version, isWritten } = byId.get(id) as Settled;
       return { id, content: unseal({ id, data, version }), version, isChanged: isWritten || done.has(id) };
     });
     this.#listener.registered(registered);
-    const app = byId.get(appDocumentId(plan.appid)) as Settled;
     this.#registry.setApp(appFrom(plan.appid, app.data, app.version));
     this.#registry.setTasks(
       [...tasks].map(([id, { key, params, notify }]) => {
@@ -358,11 +359,4 @@ export class Registrar {
     );
     return app.version;
   }
-}
-
-function dueTarget({ id, lane }: ScheduledDocument, at: number, isTaskChanged: boolean): Target {
-  return {
-    id,
-    decide: async (before): Promise<Decision> => ({ before, ...dueContent(id, before, { lane, at }, isTaskChanged) }),
-  };
 }

@@ -38,14 +38,20 @@ export async function checkRegistration(
   }
 }
 
-/** Returns whether a key whose registration was not the `same` any more is registered now. */
-export async function isRegisteredAnew(
+/**
+ * Returns whether a key whose registration was not the `same` any more is registered now, or, where a caller waits, can be
+ * refreshed without its task.
+ */
+export async function mayBeginAgain(
   registry: Pick<Registry, 'reload' | 'knows' | 'enrolment'>,
   key: TokenKey,
   enrolment: Enrolment,
+  callerWaits: boolean,
 ): Promise<boolean> {
   await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
-  return registry.knows(key.appid) && !belongsTo(enrolment, registry.enrolment(key));
+  if (!registry.knows(key.appid)) return false;
+  const now = registry.enrolment(key);
+  return !belongsTo(enrolment, now) || (callerWaits && enrolment.hadTask && !now.hadTask);
 }
 
 interface Found {

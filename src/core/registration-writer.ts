@@ -2,7 +2,7 @@ import { allOf } from './all-of.js';
 import { canonicalJson } from './checksum.js';
 import type { Closing } from './closing.js';
 import type { DocumentReader } from './document-reader.js';
-import type { Content } from './registration-content.js';
+import { type Content, dueContent, type ScheduledDocument } from './registration-content.js';
 import { contended, type RegistrationLease } from './registration-lease.js';
 import { Slots } from './slots.js';
 import type { StoredDocument } from './store.js';
@@ -79,22 +79,29 @@ export class RegistrationWriter {
 
   /**
    * Takes back what was written, and nothing that was changed since. A write that the store failed to answer counts as made
-   * where its data is there. What the lease does not cover any more stays.
+   * where its data is there. What the store refuses is repeated; what the lease does not cover any more stays.
    */
   async undo(settled: readonly Settled[], lease: RegistrationLease): Promise<void> {
-    const made = settled.filter(({ isWritten, isUncertain }) => isWritten || isUncertain);
-    await Promise.allSettled(
-      made.map((one) =>
-        this.#writing.run<unknown>(async () => {
-          if (!lease.isHeld) return;
-          const { id, before } = one;
-          const version = one.isUncertain ? await this.#versionOf(one) : one.version;
-          if (version === undefined) return;
-          if (before === undefined) await this.#store.delete(id, version);
-          else await this.#store.set(id, before.data, version, dueOption(before.due));
-        }),
-      ),
-    );
+    let left = settled.filter(({ isWritten, isUncertain }) => isWritten || isUncertain);
+    for (let round = 0; round < MAX_ROUNDS && left.length > 0 && lease.isHeld; round++) {
+      const refused: Settled[] = [];
+      await allOf(
+        left.map((one) =>
+          this.#writing.run(async () => {
+            if (lease.isHeld) await this.#takeBack(one).catch(() => void refused.push(one));
+          }),
+        ),
+      );
+      left = refused;
+    }
+  }
+
+  async #takeBack(one: Settled): Promise<void> {
+    const { id, before } = one;
+    const version = one.isUncertain ? await this.#versionOf(one) : one.version;
+    if (version === undefined) return;
+    if (before === undefined) await this.#store.delete(id, version);
+    else await this.#store.set(id, before.data, version, dueOption(before.due));
   }
 
   /** Returns the version under which the data of a write is stored; `undefined` where it is not. */
@@ -178,4 +185,12 @@ function isSameDue(stored: Content['due'], written: Content['due']): boolean {
 
 function dueOption(due: Content['due']): { readonly due?: NonNullable<Content['due']> } {
   return due === undefined ? {} : { due };
+}
+
+/** Returns the target that makes a task due. */
+export function dueTarget({ id, lane }: ScheduledDocument, at: number, isTaskChanged: boolean): Target {
+  return {
+    id,
+    decide: async (before): Promise<Decision> => ({ before, ...dueContent(id, before, { lane, at }, isTaskChanged) }),
+  };
 }

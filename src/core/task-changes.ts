@@ -27,6 +27,8 @@ export function taskChanges({
     taskAdded({ key }) {
       const held = cache().get(key);
       if (held !== undefined) cache().set(held);
+      // What a key that was asked for before it had a task was lacking may have come with it.
+      source().clearSetback(key);
       if (held !== undefined || schedulesNewTasks()) source().reschedule(key);
       callbacks()?.taskChanged(key);
     },

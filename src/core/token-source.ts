@@ -215,6 +215,10 @@ export class TokenSource {
     this.#parts.schedule.delete(task);
   }
 
+  clearSetback(key: TokenKey): void {
+    this.#setbacks.clear(key);
+  }
+
   /** Forgets what held attempts back: a new registration may have brought it. */
   retrySoon(key: TokenKey): void {
     this.#setbacks.clear(key);

@@ -266,6 +266,16 @@ describe('register is all or nothing', () => {
     expect(await contents()).toEqual(before);
   });
 
+  test('also where the store refuses to take something back at first', async () => {
+    let refusals = 5;
+    faulty.before = (method, id) => {
+      if (method === 'set' && id === APP) throw new Error('no');
+      if (method === 'delete' && refusals-- > 0) throw new Error('not yet');
+    };
+    await expect(register(FULL)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(await contents()).toEqual({});
+  });
+
   test('but leaves what another process has made of a write that was not answered', async () => {
     faulty.afterSet = async (id) => {
       if (id !== TASK) return;
