@@ -100,8 +100,9 @@ export class Lifecycle {
     limits.stop();
     flights.wakeAll();
     clock.stop();
-    const stopping = [schedule.stop(), callbacks()?.stop(), recovery.stop()];
-    const works = [...stopping, closing.settled(), this.#started, flights.settled()];
+    // What a registration that ends meanwhile adds to the history is written as well.
+    const recovered = closing.settled().then(() => recovery.stop());
+    const works = [schedule.stop(), callbacks()?.stop(), recovered, this.#started, flights.settled()];
     await unwritten.flush(Promise.allSettled(works), new Deadline(clock, CLOSE_TIMEOUT_MS, undefined));
     // The end of the watch comes first, so that the store is closed after it.
     await allOf([follower.stop(), upstream.close(), store.close()]);

@@ -3,6 +3,7 @@ import type { CallbackPort } from '../../../../src/core/callback-port.js';
 import { wait } from '../../../../src/core/clock.js';
 import { unseal } from '../../../../src/core/document-codec.js';
 import { engineOf } from '../../../../src/core/engine-of.js';
+import { HISTORY_ID } from '../../../../src/core/store-history.js';
 import type { TokenError, TokenManager } from '../../../../src/index.js';
 import { attachDeliveries } from '../../../support/attached-deliveries.js';
 import { CLOSES_WITHIN_MS, ClosableStore, closable, closed, isQuiet } from '../../../support/closable-store.js';
@@ -120,6 +121,21 @@ describe('what is under way when the manager is closed', () => {
     expect([await first, await second]).toEqual(['done', 'CLOSED']);
     expect((await documents(world))[`app/${APPID}`]).toMatchObject({ secret: SECRET });
     expect(await isQuiet(world, store)).toEqual([0, 0]);
+  });
+
+  test('a register is written to the history of the store as well, before that is closed', async () => {
+    await using world = new World();
+    const { store, tokens } = closable(world);
+    await tokens.start();
+    await world.manager().register({ appid: 'wx1', secret: SECRET });
+    const [before] = await world.store.get([HISTORY_ID]);
+    store.slow(() => wait(world.clock, SLOW_MS));
+    const registering = outcome(register(tokens));
+    await world.clock.advance(2_500);
+    await closed(world, tokens);
+    const [after] = await world.store.get([HISTORY_ID]);
+    expect(await registering).toBe('done');
+    expect(after?.version).toBeGreaterThan(before?.version as number);
   });
 
   test('a params function that never answers ends at once, and its failure is no event', async () => {
