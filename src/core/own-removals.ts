@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import { batches } from './batches.js';
+import { boundedCache } from './bounded-cache.js';
 import type { Clock } from './clock.js';
 import { markFrom } from './enrolment.js';
 import type { JsonObject } from './json.js';
@@ -40,7 +40,7 @@ export class OwnRemovals {
   /** Called when something has to be removed again. */
   readonly #wanted: () => void;
   /** By mark. */
-  readonly #ended = new LRUCache<string, Ended>({ max: MAX_REMEMBERED });
+  readonly #ended = boundedCache<string, Ended>(MAX_REMEMBERED);
   /** The marks that may be in the store in place. */
   readonly #unsettled = new Set<string>();
 

@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { boundedCache } from '../../../src/core/bounded-cache.js';
 
@@ -28,4 +29,11 @@ test('no room is reserved for entries that are not there', () => {
   const cache = boundedCache<string, number>(2 ** 40);
   cache.set('a', 1);
   expect(cache.size).toBe(1);
+});
+
+test('no cache of the core is made in another way', async () => {
+  const core = new URL('../../../src/core/', import.meta.url);
+  const names = (await readdir(core)).filter((name) => name.endsWith('.ts'));
+  const texts = await Promise.all(names.map((name) => readFile(new URL(name, core), 'utf8')));
+  expect(names.filter((_, index) => texts[index]?.includes('new LRUCache'))).toEqual(['bounded-cache.ts']);
 });
