@@ -16,6 +16,7 @@ export interface RecordHolders {
   of(key: TokenKey): RecordHolder | undefined;
   find(appid: string, type: string, subject: string | undefined): RecordHolder | undefined;
   all(): Iterable<RecordHolder>;
+  ofApp(appid: string): Iterable<RecordHolder>;
 }
 
 /** A failure that this process remembers. */
@@ -129,10 +130,18 @@ export class RecordCache {
   }
 
   *records(): Iterable<CachedRecord> {
-    if (this.#holders !== undefined) {
-      for (const { record } of this.#holders.all()) if (record !== undefined) yield record;
-    }
-    for (const cached of this.index.values()) if (this.#holders?.of(cached.key) === undefined) yield cached;
+    yield* this.#withHeld(this.#holders?.all(), this.index.values());
+  }
+
+  /** Yields the records of one app, at no cost for those of the others. */
+  *recordsOf(appid: string): Iterable<CachedRecord> {
+    yield* this.#withHeld(this.#holders?.ofApp(appid), this.index.of(appid));
+  }
+
+  /** Yields the records that holders have, and those of the index that none has. */
+  *#withHeld(holders: Iterable<RecordHolder> = [], indexed: Iterable<CachedRecord>): Iterable<CachedRecord> {
+    for (const { record } of holders) if (record !== undefined) yield record;
+    for (const cached of indexed) if (this.#holders?.of(cached.key) === undefined) yield cached;
   }
 
   /** Forgets everything and remembers nothing more, so that no hit answers any longer. */

@@ -217,9 +217,9 @@ export class Records {
     return this.#displaced.has(cached);
   }
 
-  /** Yields the records that come from a store which has been replaced, and are still of use. */
-  *displaced(): Iterable<CachedRecord> {
-    for (const cached of this.cache.records()) {
+  /** Yields the records, or those of one app, that come from a store which has been replaced, and are still of use. */
+  *displaced(appid?: string): Iterable<CachedRecord> {
+    for (const cached of appid === undefined ? this.cache.records() : this.cache.recordsOf(appid)) {
       const isOfUse = this.leftMs(cached) > 0 || cached.rotation !== undefined;
       if (isOfUse && this.#displaced.has(cached)) yield cached;
     }

@@ -72,7 +72,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     });
     store.judgeAbsence = (id) => this.#judgeAbsence(id);
     store.lookAtHistory = async () => void (await this.history.look());
-    store.isAwaited = (id) => isLeftOver(parts.registry, id) && !this.history.hasUnregistered(id);
+    store.isAwaited = (id) => isLeftOver(parts.registry, id) && !this.#hasUnregistered(id);
   }
 
   get generation(): number {
@@ -168,7 +168,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
 
   /** An app, or a task of it, was read: others may have put it back, and with it may go the tokens that are held here. */
   async showed(appid: string): Promise<void> {
-    if (this.#isIncomplete) await this.#options.follower().loadAll(this.#displaced((key) => key.appid === appid));
+    if (this.#isIncomplete) await this.#options.follower().loadAll(this.#displaced(appid));
   }
 
   async stop(): Promise<void> {
@@ -197,7 +197,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     await this.#removals.repeat();
     await this.#putBackAll();
     await registry.load(closing);
-    await this.#options.follower().loadAll(this.#displaced(() => true));
+    await this.#options.follower().loadAll(this.#displaced());
     if (this.history.generation !== generation || !this.#removals.isSettled) return false;
     if (this.#pending.size > 0 || this.#undue.size > 0) return false;
     const left = [...records.displaced()];
@@ -250,8 +250,9 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     return new PutBack({ store, reader, clock, registry, registrar, records, own, history, follower });
   }
 
-  #displaced(isWanted: (key: TokenKey) => boolean): TokenKey[] {
-    return [...this.#parts.records.displaced()].map(({ key }) => key).filter(isWanted);
+  /** Returns the keys whose records are displaced: all, or those of one app. */
+  #displaced(appid?: string): TokenKey[] {
+    return [...this.#parts.records.displaced(appid)].map(({ key }) => key);
   }
 
   /** Whether a token lives for which this app or task is needed. */
@@ -262,10 +263,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
       const held = records.cache.get(key);
       return held !== undefined && records.leftMs(held) > 0;
     }
-    const appid = appidOf(id);
-    for (const cached of records.cache.records()) {
-      if (cached.key.appid === appid && records.leftMs(cached) > 0) return true;
-    }
+    for (const cached of records.cache.recordsOf(appidOf(id))) if (records.leftMs(cached) > 0) return true;
     return false;
   }
 }

@@ -38,9 +38,9 @@ export class RestorableStore implements TokenStore {
     this.restore({ documents: new Map(), deleted: new Map() });
   }
 
-  /** Tells all watchers that changes may have been missed. */
-  tell(): void {
-    for (const watcher of this.#watchers) watcher(undefined);
+  /** Tells all watchers that a document has changed, or, without its id, that changes may have been missed. */
+  tell(id?: string): void {
+    for (const watcher of this.#watchers) watcher(id);
   }
 
   /** Returns the ids of these kinds that are stored, in order. */

@@ -78,6 +78,7 @@ class Pair {
       of: (key: TokenKey) => tasks.get(key),
       find: (appid: string, type: string, subject: string | undefined) => tasks.find(appid, type, subject),
       all: () => tasks.values(),
+      ofApp: (appid: string) => tasks.of(appid),
     };
     this.cache = new RecordCache(MAX, (key) => tasks.get(key) !== undefined, boundsAll ? undefined : holders);
   }
@@ -171,6 +172,11 @@ describe.each([
           }
           expect(new Set(pair.cache.records())).toEqual(new Set(pair.model.all()));
           expect([...pair.cache.records()]).toHaveLength(pair.model.all().length);
+          for (const appid of new Set(KEYS.map((of) => of.appid))) {
+            const ofApp = pair.model.all().filter(({ key }) => key.appid === appid);
+            const found = [...pair.cache.recordsOf(appid)];
+            expect([found.length, new Set(found)]).toEqual([ofApp.length, new Set(ofApp)]);
+          }
         }
       }),
       { numRuns: 200 },

@@ -16,6 +16,7 @@ beforeEach(() => {
     of: (of) => tasks.get(of),
     find: (appid, type, subject) => tasks.find(appid, type, subject),
     all: () => tasks.values(),
+    ofApp: (appid) => tasks.of(appid),
   });
 });
 
@@ -84,6 +85,14 @@ describe('RecordCache', () => {
     ]) {
       expect(cache.find(appid as string, type as string, subject)).toBeUndefined();
     }
+  });
+
+  test('yields the records of one app, with tasks and without, each once', () => {
+    addTask(key('a'), key('a', 't', 's'), key('b', 't', 's'), key('c'));
+    const ofA = [key('a'), key('a', 't', 's'), key('a', 'u'), key('a', 'u', 's')].map(put);
+    const ofB = [put(key('b', 't', 's'))];
+    const found = ['a', 'b', 'c', 'd'].map((appid) => [...cache.recordsOf(appid)]);
+    expect([found.map((of) => of.length), new Set(found[0]), found[1]]).toEqual([[4, 1, 0, 0], new Set(ofA), ofB]);
   });
 
   test('a record with a task is not evicted, and is again when its task has gone', () => {

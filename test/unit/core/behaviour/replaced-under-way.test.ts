@@ -1,5 +1,6 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { wait } from '../../../../src/core/clock.js';
+import { engineOf } from '../../../../src/core/engine-of.js';
 import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../../../src/core/time-limits.js';
 import { appidOf } from '../../../../src/core/token-key.js';
 import type { TokenManager } from '../../../../src/index.js';
@@ -237,6 +238,39 @@ describe.each(['a store', 'a store that shares the schedule'])(
         await world.clock.advance(130_000);
         expect(left()).toEqual(gone);
       });
+    });
+
+    test('does not let others wait for what was unregistered before, which is noted there by its mark alone', async () => {
+      const [one, other] = [process(), process()];
+      await register(one);
+      await soon(other.tokens.get(APPID, TYPE));
+      await soon(one.tokens.unregister(APPID));
+      store.wipe();
+      // What this one holds goes on until it can list what is registered.
+      other.faulty.before = (method) => {
+        if (method === 'list') throw new Error('away');
+      };
+      await world.clock.advance(61_000);
+      const supervised = engineOf(other.tokens).store;
+      expect([await supervised.judgeAbsence(APP_ID), supervised.isAwaited(APP_ID)]).toEqual(['deleted', false]);
+      other.faulty.before = () => {};
+    });
+
+    test('is not searched for all that is held, for each app that is missing or shown', async () => {
+      const appids = Array.from({ length: 20 }, (_, index) => `wx${index}`);
+      const [one, other] = [process(), process()];
+      for (const appid of appids) await register(one, { appid });
+      for (const appid of appids) await soon(other.tokens.get(appid, TYPE));
+      await soon(one.tokens.close());
+      store.wipe();
+      await world.clock.advance(61_000);
+      const all = vi.spyOn(engineOf(other.tokens).records.cache, 'records');
+      for (const appid of appids) {
+        expect(await engineOf(other.tokens).store.judgeAbsence(`app/${appid}`)).toBe('lost');
+        store.tell(`app/${appid}`);
+        await world.clock.advance(0);
+      }
+      expect(all).not.toHaveBeenCalled();
     });
 
     test('keeps the newer secret when it is emptied and an older state of it is restored, once and again', async () => {
