@@ -17,8 +17,8 @@ export interface RegistrarListener {
   knows(id: string): boolean;
   /** Returns what is known of an app that was lost with the store. */
   lost(id: string): JsonObject | undefined;
-  /** Called when a registration is durable. */
-  registered(documents: readonly RegisteredDocument[]): void;
+  /** Called under the lease when a registration is durable. The lease is released after a promise that this returns has settled. */
+  registered(documents: readonly RegisteredDocument[]): Promise<void> | undefined;
   /** Called before the documents of an app or a task are deleted, which waits for it. */
   unregistering(id: string): Promise<Unregistering>;
 }

@@ -349,7 +349,7 @@ export class Registrar {
       const { data, version, isWritten } = byId.get(id) as Settled;
       return { id, content: unseal({ id, data, version }), version, isChanged: isWritten || done.has(id) };
     });
-    this.#listener.registered(registered);
+    const noting = this.#listener.registered(registered);
     this.#registry.setApp(appFrom(plan.appid, app.data, app.version));
     this.#registry.setTasks(
       [...tasks].map(([id, { key, params, notify }]) => {
@@ -357,6 +357,7 @@ export class Registrar {
         return { key, params, notify, functionMissing: false, enrolment: markFrom(data), version };
       }),
     );
+    await noting;
     return app.version;
   }
 }

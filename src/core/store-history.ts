@@ -79,6 +79,8 @@ export class StoreHistory {
   /** The ids that were registered, and whether anything has changed, since the last write began. */
   readonly #unwritten = new Set<string>();
   #isUnwritten = false;
+  /** The ids that were registered in a restored state, whose callers wait until they are noted by the write that begins next. */
+  readonly #awaited = new Set<string>();
   /** The names that are to be noted as unregistered by the write that begins next, and that write and the one before it. */
   readonly #unnoted = new Set<string>();
   #nextNoting: Promise<void> | undefined;
@@ -132,16 +134,26 @@ export class StoreHistory {
     return this.#next;
   }
 
-  /** Gives the history a new state after registrations, behind whatever else is done. Those that come meanwhile share one write. */
-  noteRegistered(ids: readonly string[]): void {
-    for (const id of ids) this.#unwritten.add(id);
-    this.#raise();
+  /**
+   * Gives the history a new state after registrations, behind whatever else is done. Those that come meanwhile share one write.
+   *
+   * @returns a promise where the store is a restored state, which resolves when they are noted there, as far as that can be
+   *   done: until then a process that knows of a later registration puts that back in place of these.
+   */
+  noteRegistered(ids: readonly string[]): Promise<void> | undefined {
+    if (this.#seen === undefined || !this.#isRestored(this.#seen)) {
+      for (const id of ids) this.#unwritten.add(id);
+      this.#raise();
+      return undefined;
+    }
+    for (const id of ids) this.#awaited.add(id);
+    return this.#note().catch(() => this.#raise());
   }
 
   #raise(): void {
     this.#isUnwritten = true;
     // A version that could not be raised shows a backup from the next registration on.
-    this.#writing ??= this.#writeRegistered()
+    this.#writing ??= this.#writeInTurn()
       .catch(noop)
       .finally(() => {
         this.#writing = undefined;
@@ -157,25 +169,28 @@ export class StoreHistory {
   noteUnregistered(names: readonly string[]): Promise<void> {
     if (names.length === 0) return Promise.resolve();
     for (const name of names) this.#unnoted.add(name);
-    this.#nextNoting ??= (this.#noting ?? Promise.resolve()).then(noop, noop).then(() => this.#noteUnnoted());
+    return this.#note();
+  }
+
+  /** Notes by one write what comes until it begins: calls at the same time do not contend with one another. */
+  #note(): Promise<void> {
+    this.#nextNoting ??= (this.#noting ?? Promise.resolve()).then(noop, noop).then(() => {
+      this.#nextNoting = undefined;
+      const noting = this.#noteNow().finally(() => {
+        if (this.#noting === noting) this.#noting = undefined;
+      });
+      this.#noting = noting;
+      return noting;
+    });
     return this.#nextNoting;
   }
 
-  /** Notes by one write what was to be noted until it began: calls at the same time do not contend with one another. */
-  #noteUnnoted(): Promise<void> {
+  async #noteNow(): Promise<void> {
     const names = [...this.#unnoted];
-    this.#unnoted.clear();
-    this.#nextNoting = undefined;
-    const noting = this.#writeUnregistered(names).finally(() => {
-      if (this.#noting === noting) this.#noting = undefined;
-    });
-    this.#noting = noting;
-    return noting;
-  }
-
-  async #writeUnregistered(names: readonly string[]): Promise<void> {
-    const outcome = await this.#change((seen) => {
-      if (!this.#isYoung(seen) || names.every((name) => seen.unregistered.includes(name))) return undefined;
+    const ids = [...this.#unwritten, ...this.#awaited];
+    for (const taken of [this.#unnoted, this.#unwritten, this.#awaited]) taken.clear();
+    const outcome = await this.#writeRegistered(ids, (seen) => {
+      if (!this.#isYoung(seen) || names.every((name) => seen.unregistered.includes(name))) return seen;
       return { ...seen, unregistered: [...new Set([...seen.unregistered, ...names])].slice(-MAX_CHANGES) };
     });
     // An earlier state is to be known as such also where this was noted before, or is not noted any more.
@@ -272,24 +287,36 @@ export class StoreHistory {
     return this.#parts.clock.now() - since < CHANGES_NOTED_FOR_MS;
   }
 
-  async #writeRegistered(): Promise<void> {
+  #isRestored(seen: Seen): boolean {
+    return seen.from.length > 0 && this.#isYoung(seen);
+  }
+
+  async #writeInTurn(): Promise<void> {
     const { clock } = this.#parts;
     while (this.#isUnwritten) {
       const pauseMs = this.#writtenAtMonotonic + WRITES_EVERY_MS - clock.monotonic();
       if (pauseMs > 0) await wait(clock, pauseMs, { signal: this.#stopping.signal }).catch(noop);
       this.#writtenAtMonotonic = clock.monotonic();
+      this.#isUnwritten = false;
       const ids = [...this.#unwritten];
       this.#unwritten.clear();
-      this.#isUnwritten = false;
-      const writing = this.#change((seen) => {
-        // Only a restored state holds registrations that are older than those which this process may put back.
-        if (seen.from.length === 0 || !this.#isYoung(seen)) return seen;
-        return { ...seen, registered: [...new Set([...seen.registered, ...ids])].slice(-MAX_CHANGES) };
-      });
       // What could not be written goes with the next registrations. Those that came meanwhile do not wait for more.
-      await writing.catch(() => {
-        for (const id of ids) this.#unwritten.add(id);
+      await this.#writeRegistered(ids, (seen) => ({ ...seen })).catch(noop);
+    }
+  }
+
+  /** Writes these registrations with what `change` makes of the history. Where that fails they stay to be written. */
+  async #writeRegistered(ids: readonly string[], change: (seen: Seen) => Seen): Promise<'written' | 'unneeded'> {
+    try {
+      return await this.#change((seen) => {
+        const changed = change(seen);
+        // Only a restored state holds registrations that are older than those which this process may put back.
+        if (ids.length === 0 || !this.#isRestored(seen)) return changed === seen ? undefined : changed;
+        return { ...changed, registered: [...new Set([...seen.registered, ...ids])].slice(-MAX_CHANGES) };
       });
+    } catch (error) {
+      for (const id of ids) this.#unwritten.add(id);
+      throw error;
     }
   }
 

@@ -93,14 +93,14 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     return app && contentOf(app);
   }
 
-  registered(documents: readonly RegisteredDocument[]): void {
+  registered(documents: readonly RegisteredDocument[]): Promise<void> | undefined {
     const { own, history } = this;
     for (const { id, content, version } of documents) {
       own.note(id, content, version);
       this.#removals.registered(content);
     }
     const changed = documents.filter(({ isChanged }) => isChanged).map(({ id }) => id);
-    if (changed.length > 0) history.noteRegistered(changed);
+    return changed.length > 0 ? history.noteRegistered(changed) : undefined;
   }
 
   unregistering(id: string): Promise<Unregistering> {

@@ -78,7 +78,7 @@ describe('a later look', () => {
     const [one, other] = [history('a'), history('b')];
     await one.look();
     const backup = await stored();
-    one.noteRegistered(['app/wx1']);
+    void one.noteRegistered(['app/wx1']);
     await clock.advance(0);
     await other.look();
     faulty.afterGet = () => {};
@@ -146,7 +146,7 @@ describe('a later look', () => {
     await memory.set(HISTORY_ID, seal(HISTORY_ID, { id: 'x', later: 1 }), 0);
     const one = history();
     await one.look();
-    one.noteRegistered(['app/wx1']);
+    void one.noteRegistered(['app/wx1']);
     await clock.advance(0);
     expect(await content()).toMatchObject({ id: 'x', later: 1 });
   });
@@ -165,7 +165,7 @@ describe('a state that was restored', () => {
   /** Raises the version by registrations, a second apart. */
   async function raise(one: StoreHistory, times: number): Promise<void> {
     for (let count = 0; count < times; count += 1) {
-      one.noteRegistered([`app/wx${count}`]);
+      void one.noteRegistered([`app/wx${count}`]);
       await clock.advance(1_000);
     }
   }
@@ -227,6 +227,40 @@ describe('a state that was restored', () => {
     expect(contentNow()).toMatchObject({ from: [first, second, expect.any(String)] });
   });
 
+  test('has registrations noted at once, and is not written again within the second for others', async () => {
+    const one = history('a');
+    await one.look();
+    const backup = store.state();
+    await raise(one, 1);
+    store.restore(backup);
+    await one.look();
+    for (const id of ['app/wx1', 'app/wx2']) {
+      await one.noteRegistered([id]);
+      expect(contentNow()['registered']).toContain(id);
+    }
+    faulty.calls.length = 0;
+    await Promise.all([one.noteRegistered(['app/wx3']), one.noteRegistered(['app/wx4']), one.noteUnregistered(['a'])]);
+    expect(faulty.calls).toEqual(['set']);
+    expect(contentNow()).toMatchObject({ registered: [1, 2, 3, 4].map((n) => `app/wx${n}`), unregistered: ['a'] });
+  });
+
+  test('has registrations noted later where that fails at first', async () => {
+    const one = history('a');
+    await one.look();
+    const backup = store.state();
+    await raise(one, 1);
+    store.restore(backup);
+    await one.look();
+    faulty.before = () => {
+      throw new Error('away');
+    };
+    await one.noteRegistered(['app/wx1']);
+    await clock.advance(1_000);
+    faulty.before = () => {};
+    await one.noteRegistered(['app/wx2']);
+    expect(contentNow()['registered']).toEqual(['app/wx1', 'app/wx2']);
+  });
+
   test('does not make its versions count where those that are known are of a later history', async () => {
     const compared: boolean[] = [];
     const supervised = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
@@ -271,7 +305,7 @@ describe('a state that was restored', () => {
       store.wipe();
       await one.look();
     };
-    one.noteRegistered(['app/wx1']);
+    void one.noteRegistered(['app/wx1']);
     await clock.advance(1_000);
     await one.look();
     expect(told).toEqual(['a another']);
@@ -284,15 +318,15 @@ describe('changes', () => {
     await one.look();
     const writes = (): number => faulty.calls.filter((call) => call === 'set').length - 1;
     const seen: number[] = [];
-    for (let count = 0; count < 100; count += 1) one.noteRegistered([`app/wx${count}`]);
+    for (let count = 0; count < 100; count += 1) void one.noteRegistered([`app/wx${count}`]);
     await clock.advance(0);
     seen.push(writes());
-    for (let count = 0; count < 100; count += 1) one.noteRegistered([`app/wx${count}`]);
+    for (let count = 0; count < 100; count += 1) void one.noteRegistered([`app/wx${count}`]);
     await clock.advance(998);
     seen.push(writes());
     await clock.advance(2);
     seen.push(writes());
-    one.noteRegistered(['app/wx1']);
+    void one.noteRegistered(['app/wx1']);
     await clock.advance(0);
     await one.stop();
     seen.push(writes());

@@ -290,6 +290,29 @@ describe.each(['a store', 'a store that shares the schedule'])(
       expect(replacements()).toBe(6);
     });
 
+    test('keeps what was registered in a restored state just before an earlier process puts back what it had', async () => {
+      const [one, other] = [process(), process()];
+      await register(one);
+      await soon(other.tokens.start());
+      const backup = store.state();
+      for (const secret of ['a', 'b', OTHER_SECRET]) await register(one, { secret });
+      await world.clock.advance(2_000);
+      store.restore(backup);
+      let goOn = (): void => {};
+      const held = new Promise<void>((resolve) => (goOn = resolve));
+      one.faulty.before = (method) => (method === 'lease' ? held : undefined);
+      store.tell();
+      await world.clock.advance(0);
+      // The history is written for the first one, less than a second before the other.
+      for (const appid of ['wx2', APPID]) await other.tokens.register({ appid, secret: 'newest', tasks: [TYPE] });
+      one.faulty.before = () => {};
+      goOn();
+      await world.clock.advance(0);
+      expect(store.data(APP_ID)?.['secret']).toBe('newest');
+      await world.clock.advance(130_000);
+      expect(store.data(APP_ID)?.['secret']).toBe('newest');
+    });
+
     test('gets back what was registered since a backup, though a new process registers something there first', async () => {
       const one = process();
       await register(one);
