@@ -61,6 +61,8 @@ const MAX_CHANGES = 1_000;
 const MAX_BEFORE = 16;
 const MAX_TAGS = 100;
 const MAX_ROUNDS = 10;
+const ROUNDS_WITHOUT_PAUSE = 3;
+const MAX_PAUSE_MS = 500;
 const WHAT = 'the history of the store';
 /** Each process looks when the history was written: a thousand registrations in a row are written down together. */
 const WRITES_EVERY_MS = 1_000;
@@ -327,11 +329,14 @@ export class StoreHistory {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`, also where other writers are first each time.
    */
   async #change(change: (seen: Seen) => Content | undefined): Promise<'written' | 'unneeded'> {
+    const { clock } = this.#parts;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const seen = this.#seen;
       const content = seen && change(seen);
       if (seen !== undefined && content === undefined) return 'unneeded';
       if (seen !== undefined && content !== undefined && (await this.#write(content, seen.version))) return 'written';
+      // Many processes that write at once get in each other's way as long as they keep step.
+      if (round >= ROUNDS_WITHOUT_PAUSE) await wait(clock, clock.random() * MAX_PAUSE_MS);
       await this.look();
       if (this.#seen === undefined || this.#isUnreadable) return 'unneeded';
     }

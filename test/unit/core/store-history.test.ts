@@ -358,6 +358,19 @@ describe('changes', () => {
     expect([(await content())['unregistered'], faulty.calls]).toEqual([names, ['set']]);
   });
 
+  test('of twenty processes at the same instant are all noted', async () => {
+    let calls = 0;
+    clock = new FakeClock({ random: () => (calls++ % 20) / 20 });
+    memory = new MemoryStore({ clock });
+    faulty = new FaultyStore(memory);
+    const all = Array.from({ length: 20 }, (_, index) => history(`${index}`));
+    for (const one of all) await one.look();
+    const noted = Promise.all(all.map((one, index) => one.noteUnregistered([`app/wx${index}`])));
+    await clock.advance(10_000);
+    await noted;
+    expect((await content())['unregistered']).toHaveLength(20);
+  });
+
   test('of an unregistration are noted by a write that begins after the call, though one is under way', async () => {
     const one = history();
     await one.look();
@@ -379,7 +392,9 @@ describe('changes', () => {
     memory.set = async () => undefined;
     const refused = { code: 'STORE_UNAVAILABLE', retryable: true };
     const noting = [one.noteUnregistered(['app/wx1']), one.noteUnregistered(['app/wx2'])];
-    for (const one of noting) await expect(one).rejects.toMatchObject(refused);
+    const refusals = noting.map((noted) => expect(noted).rejects.toMatchObject(refused));
+    await clock.advance(10_000);
+    await Promise.all(refusals);
     memory.set = set;
     await one.noteUnregistered(['app/wx3']);
     expect((await content())['unregistered']).toEqual(['app/wx3']);

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { wait } from '../../../../src/core/clock.js';
 import { engineOf } from '../../../../src/core/engine-of.js';
 import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../../../src/core/time-limits.js';
@@ -13,6 +13,10 @@ const APP_ID = `app/${APPID}`;
 const DAY_MS = 24 * 3_600_000;
 const KEY_ID = `key/${APPID}/${TYPE}`;
 const OTHER_SECRET = 'CANARY-another-secret';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 describe.each(['a store', 'a store that shares the schedule'])(
   '%s that is replaced while work is under way',
