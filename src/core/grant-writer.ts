@@ -13,6 +13,7 @@ import {
   withDue,
 } from './key-document.js';
 import type { KeyReader } from './key-reader.js';
+import { noop } from './noop.js';
 import type { Adoption, Records } from './records.js';
 import { dueAfterOverlapAt, dueAgainAt, FUTURE_TOLERANCE_MS, isFromTheFuture, repeats } from './refresh-policy.js';
 import { checkRegistration } from './registration-check.js';
@@ -359,8 +360,6 @@ function setOptions(
     ...(options.lease === undefined ? {} : { lease: options.lease }),
   };
 }
-
-function noop(): void {}
 
 function withoutLease({ lease: _lease, ...options }: WriteOptions): WriteOptions {
   return options;

@@ -1,3 +1,5 @@
+import { noop } from './noop.js';
+
 /** Lets one read of a document be under way at a time: an earlier answer must not come after a later one. */
 export class ReadsInTurn {
   readonly #underWay = new Map<string, Promise<void>>();
@@ -34,5 +36,3 @@ export class ReadsInTurn {
     await this.begin([id], read);
   }
 }
-
-function noop(): void {}

@@ -9,6 +9,7 @@ import { isTokenError, type TokenError } from './errors.js';
 import { type HeldTask, HeldTasks, hasParamsFunction, type RegisteredTask } from './held-task.js';
 import type { JsonObject } from './json.js';
 import { isEnrolledAnew, OF_ANOTHER_STORE } from './left-overs.js';
+import { noop } from './noop.js';
 import { OpenReads } from './open-reads.js';
 import { OwnRegistrations } from './own-registrations.js';
 import { ReadsInTurn } from './reads-in-turn.js';
@@ -392,5 +393,3 @@ export class Registry {
     else this.setTask(taskFrom(key, content, version, this.task(key)));
   }
 }
-
-function noop(): void {}

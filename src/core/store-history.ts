@@ -3,6 +3,7 @@ import { DamagedDocument, seal, unseal } from './document-codec.js';
 import { type EnrolmentMarks, newMark } from './enrolment.js';
 import { isTokenError } from './errors.js';
 import { isJsonObject, type JsonObject } from './json.js';
+import { noop } from './noop.js';
 import { contended } from './registration-lease.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -386,5 +387,3 @@ function readHistory(document: StoredDocument): Seen | 'damaged' | 'unreadable' 
 function strings(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }
-
-function noop(): void {}

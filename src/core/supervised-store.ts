@@ -2,6 +2,7 @@ import type { Clock } from './clock.js';
 import { Deadline } from './deadline.js';
 import { closedError, safeCause, TokenError } from './errors.js';
 import type { JsonObject } from './json.js';
+import { noop } from './noop.js';
 import { setPatientTimer } from './patient-timer.js';
 import type { ChangeListener, Due, Lease, ListOptions, StoredDocument, TokenStore } from './store.js';
 import { checkedClaims, checkedDocuments, checkedInstant, checkedLease } from './store-answers.js';
@@ -314,5 +315,3 @@ function hangs(silentMs: number): TokenError {
   const message = `the store has not answered for ${Math.round(silentMs / 1_000)} s`;
   return new TokenError('STORE_UNAVAILABLE', message, { retryable: true });
 }
-
-function noop(): void {}

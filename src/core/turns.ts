@@ -1,3 +1,5 @@
+import { noop } from './noop.js';
+
 /** Lets works of one name follow one another, and those of different names run side by side. */
 export class Turns {
   readonly #last = new Map<string, Promise<void>>();
@@ -12,5 +14,3 @@ export class Turns {
     return turn;
   }
 }
-
-function noop(): void {}
