@@ -10,7 +10,7 @@ export interface EnrolmentMarks {
   readonly task?: string | undefined;
 }
 
-/** What was registered of a key when something was asked for it: what comes of that belongs to it. */
+/** The registration of a key when something was asked for it, to which the answer belongs. */
 export interface Enrolment extends EnrolmentMarks {
   readonly hadTask: boolean;
 }
@@ -33,17 +33,13 @@ export function enrolmentOf(app: Enrolled | undefined, task: Enrolled | undefine
 
 /** Reads the mark of an app or a task from the content of its document. */
 export function markFrom({ enrolment }: JsonObject): string | undefined {
-  return typeof enrolment === 'string' ? enrolment : undefined;
+  return textOf(enrolment);
 }
 
 /** Reads the marks of a key's document from its content. */
 export function marksFrom({ enrolment }: JsonObject): EnrolmentMarks | undefined {
   if (!isJsonObject(enrolment)) return undefined;
-  const { app, task } = enrolment;
-  return {
-    ...(typeof app === 'string' ? { app } : {}),
-    ...(typeof task === 'string' ? { task } : {}),
-  };
+  return marksOf({ app: textOf(enrolment['app']), task: textOf(enrolment['task']) });
 }
 
 /** Returns the marks alone, to be stored with what belongs to them. */
@@ -60,4 +56,8 @@ export function belongsTo(marks: EnrolmentMarks | undefined, registered: Enrolme
 /** Returns whether two marks may be those of one enrolment: they are equal, or one of them is missing. */
 export function isSameMark(left: string | undefined, right: string | undefined): boolean {
   return left === undefined || right === undefined || left === right;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

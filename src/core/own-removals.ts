@@ -52,7 +52,7 @@ export class OwnRemovals {
     this.#wanted = wanted;
   }
 
-  /** Whether all that was unregistered here is known to be gone. */
+  /** Returns whether all that was unregistered here is known to be gone. */
   get isSettled(): boolean {
     return this.#unsettled.size === 0;
   }
@@ -106,11 +106,14 @@ export class OwnRemovals {
   async repeat(): Promise<void> {
     const { generation } = this.#history;
     const unsettled = [...this.#unsettled];
-    // What was registered anew here is written over the earlier registration when it is put back.
-    const marks = unsettled.filter((mark) => !this.#own.has(this.#ended.peek(mark)?.id ?? ''));
+    const ended = unsettled.flatMap((mark) => {
+      const found = this.#ended.peek(mark);
+      // What was registered anew here is written over the earlier registration when it is put back.
+      return found === undefined || this.#own.has(found.id) ? [] : [{ mark, ...found }];
+    });
     // It is noted first, so that what is deleted is not put back by another process.
-    await this.#history.noteUnregistered(marks.filter((mark) => this.#ended.peek(mark)?.isNamed));
-    const ids = new Set(marks.flatMap((mark) => this.#ended.peek(mark)?.id ?? []));
+    await this.#history.noteUnregistered(ended.filter(({ isNamed }) => isNamed).map(({ mark }) => mark));
+    const ids = new Set(ended.map(({ id }) => id));
     for (const appid of new Set([...ids].map(appidOf))) {
       await this.#remove(
         appid,

@@ -110,14 +110,14 @@ export class StoreHistory {
     return version === this.#seen?.version;
   }
 
-  /** Whether this app, or this task or its app, was unregistered since the history began, or an enrolment with these marks before. */
+  /** Returns whether this app, or this task or its app, was unregistered since the history began, or an enrolment with these marks before. */
   hasUnregistered(id: string, { app, task }: EnrolmentMarks = {}): boolean {
     const unregistered = this.#seen?.unregistered ?? [];
     const names = [id, appDocumentId(appidOf(id)), app, task];
     return names.some((name) => name !== undefined && unregistered.includes(name));
   }
 
-  /** Whether this app or task was registered since the history began. */
+  /** Returns whether this app or task was registered since the history began. */
   hasRegistered(id: string): boolean {
     return this.#seen?.registered.includes(id) === true;
   }
@@ -333,9 +333,11 @@ export class StoreHistory {
     const { clock } = this.#parts;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const seen = this.#seen;
-      const content = seen && change(seen);
-      if (seen !== undefined && content === undefined) return 'unneeded';
-      if (seen !== undefined && content !== undefined && (await this.#write(content, seen.version))) return 'written';
+      if (seen !== undefined) {
+        const content = change(seen);
+        if (content === undefined) return 'unneeded';
+        if (await this.#write(content, seen.version)) return 'written';
+      }
       // Many processes that write at once get in each other's way as long as they keep step.
       if (round >= ROUNDS_WITHOUT_PAUSE) await wait(clock, clock.random() * MAX_PAUSE_MS);
       await this.look();

@@ -151,7 +151,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     return isLeftOver(registry, id) && !this.#hasUnregistered(id) && this.#lives(id) ? 'lost' : 'deleted';
   }
 
-  /** Whether this app or task, as it is held, was unregistered. */
+  /** Returns whether this app or task, as it is held, was unregistered. */
   #hasUnregistered(id: string): boolean {
     const { own, history } = this;
     const key = parseKey(id) ?? { appid: appidOf(id), type: id };
@@ -255,7 +255,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     return [...this.#parts.records.displaced(appid)].map(({ key }) => key);
   }
 
-  /** Whether a token lives for which this app or task is needed. */
+  /** Returns whether a token lives for which this app or task is needed. */
   #lives(id: string): boolean {
     const { records } = this.#parts;
     const key = parseKey(id);
