@@ -15,6 +15,8 @@ export interface OpenRead {
    * @param version - the version that the read shows; `undefined` where it shows no document.
    */
   judge(id: string, version: number | undefined): Judgement;
+  /** Forgets that this version became known, which the read itself has shown: it shows each document once. */
+  forget(id: string, version: number): void;
   end(): void;
 }
 
@@ -33,6 +35,9 @@ export class OpenReads {
     this.#open.add(known);
     return {
       judge: (id, version) => (history === this.#histories ? judge(known.get(id), version) : 'unclear'),
+      forget: (id, version) => {
+        if (known.get(id) === version) known.delete(id);
+      },
       end: () => {
         this.#open.delete(known);
       },

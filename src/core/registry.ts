@@ -189,6 +189,8 @@ export class Registry {
           if (listing.judge(id, version) !== 'news') continue;
           doubtful.delete(id);
           await this.adopt(document);
+          // Of a million tasks that are listed, nothing but the tasks may be held.
+          listing.forget(id, version);
         }
       }
     } finally {

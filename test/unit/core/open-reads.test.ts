@@ -34,6 +34,22 @@ describe('an answer', () => {
     expect(read.judge(ID, shown)).toBe(judgement);
   });
 
+  test('is news again after the version that the read has shown itself is forgotten', () => {
+    const reads = new OpenReads();
+    const [listing, other] = [reads.begin(), reads.begin()];
+    reads.noteVersion(ID, 5);
+    listing.forget(ID, 5);
+    expect([listing.judge(ID, 5), other.judge(ID, 5)]).toEqual(['news', 'old']);
+  });
+
+  test.each([4, 6])('is judged by version 5, which became known meanwhile, where version %d is forgotten', (shown) => {
+    const reads = new OpenReads();
+    const listing = reads.begin();
+    reads.noteVersion(ID, 5);
+    listing.forget(ID, shown);
+    expect(listing.judge(ID, 5)).toBe('old');
+  });
+
   test('is judged by nothing that becomes known after the read has ended', () => {
     const reads = new OpenReads();
     const read = reads.begin();
