@@ -100,7 +100,7 @@ function checkedGrant(
       `a grant's obtainedAt must be epoch milliseconds and not in the future, got ${describeNumber(obtainedAt)}`,
     );
   }
-  return { value, lifeSeconds, obtainedAt };
+  return { value, lifeSeconds, obtainedAt: Math.floor(obtainedAt) };
 }
 
 /** Returns what the answer has in the place of a field, under its own name; `undefined` for a grant without an answer. */

@@ -98,7 +98,8 @@ export class StoreClock implements Clock {
     const before = this.#clock.now();
     const stored = await this.#readStore();
     const after = this.#clock.now();
-    const offset = stored - (before + after) / 2;
+    // Whole milliseconds: instants are stored and told as integers.
+    const offset = Math.round(stored - (before + after) / 2);
     const change = offset - this.#offset;
     if (Math.abs(change) <= NOISE_MS + Math.abs(after - before) / 2) return;
     this.#offset = offset;

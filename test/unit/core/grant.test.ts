@@ -34,6 +34,10 @@ describe('storedGrant', () => {
     });
   });
 
+  test('counts from a whole millisecond', () => {
+    expect(stored({ obtainedAt: ASKED - 0.4 })).toMatchObject({ obtainedAt: ASKED - 1 });
+  });
+
   test('counts from its own obtainedAt', () => {
     expect(stored({ obtainedAt: ASKED - 5_000 })).toMatchObject({
       obtainedAt: ASKED - 5_000,

@@ -52,6 +52,13 @@ describe('the offset', () => {
     expect(told).toEqual(['forward', 'forward']);
   });
 
+  test('is a whole number of milliseconds, whatever the store says', async () => {
+    ahead = 1_234.567;
+    answer = () => wall.advance(1);
+    await clock.sync();
+    expect(Number.isInteger(clock.now())).toBe(true);
+  });
+
   test('is measured against the middle of the round trip, whose half is noise as well', async () => {
     answer = () => wall.advance(100);
     ahead = 120;
