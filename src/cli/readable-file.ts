@@ -1,10 +1,8 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
-import { describeValue } from '../core/redact.js';
+import { describePath, mayBeSecret } from '../core/given-path.js';
+import { textOfUtf8 } from '../core/utf8-text.js';
 import type { GivenValue } from './option-values.js';
 import { UsageError } from './usage-error.js';
-
-/** Keys, secrets and URLs, which somebody may give where a path belongs. */
-const SECRET = /:\/\/|wtm_|whsec_|^[A-Za-z0-9+/]{43}=$|(?=[^/\\.]*\d)[A-Za-z0-9+=_-]{24,}/;
 
 /**
  * @throws UsageError naming the option and the path, unless the path may be a secret.
@@ -19,14 +17,20 @@ export function assertReadableFile({ source, text }: GivenValue): void {
 }
 
 /**
+ * Returns the text of a file without a byte order mark.
+ *
  * @throws UsageError naming the option and the path, unless the path may be a secret.
  */
-export function readWholeFile({ source, text }: GivenValue): string {
+export function readWholeFile({ source, text: path }: GivenValue): string {
+  let bytes: Uint8Array;
   try {
-    return readFileSync(text, 'utf8');
+    bytes = readFileSync(path);
   } catch (error) {
-    throw unreadable(source, text, error);
+    throw unreadable(source, path, error);
   }
+  const text = textOfUtf8(bytes);
+  if (text === undefined) throw new UsageError(`${source}: ${describePath(path)} is not encoded in UTF-8`);
+  return text;
 }
 
 /**
@@ -49,14 +53,11 @@ export function assertNoDirectory({ source, text }: GivenValue): void {
  * @throws UsageError for a path that is rather a key or a secret.
  */
 export function assertNoSecret({ source, text }: GivenValue): void {
-  if (SECRET.test(text)) throw new UsageError(`${source} must be the path of a file, got something like a secret`);
+  if (mayBeSecret(text)) throw new UsageError(`${source} must be the path of a file, got something like a secret`);
 }
 
 function unreadable(source: string, path: string, error: unknown): UsageError {
-  const shown = SECRET.test(path) ? `what it was given, ${path.length} characters, ` : `${describePath(path)} `;
-  return new UsageError(`${source}: ${shown}cannot be read: ${String((error as NodeJS.ErrnoException).code)}`);
-}
-
-function describePath(path: string): string {
-  return /^[\x21-\x7e]{1,200}$/.test(path) ? path : describeValue(path);
+  return new UsageError(
+    `${source}: ${describePath(path)} cannot be read: ${String((error as NodeJS.ErrnoException).code)}`,
+  );
 }

@@ -1,14 +1,20 @@
 import { readFileSync } from 'node:fs';
+import { describePath } from '../../core/given-path.js';
 import { isJsonObject, type JsonObject } from '../../core/json.js';
 import { describeKind } from '../../core/redact.js';
+import { textOfUtf8 } from '../../core/utf8-text.js';
 import { type ApiKey, checkedApiKeys } from './api-key.js';
 
 export function textOf(path: string): string {
+  let bytes: Uint8Array;
   try {
-    return readFileSync(path, 'utf8');
+    bytes = readFileSync(path);
   } catch (error) {
     throw unreadable(path, error);
   }
+  const text = textOfUtf8(bytes);
+  if (text === undefined) throw unusable(path, 'is not encoded in UTF-8');
+  return text;
 }
 
 /** @throws TypeError naming the path and what is wrong, and nothing of the text. */
@@ -41,7 +47,7 @@ export function unreadable(path: string, error: unknown): TypeError {
 }
 
 function unusable(path: string, reason: string): TypeError {
-  return new TypeError(`${path} ${reason}`);
+  return new TypeError(`${describePath(path)} ${reason}`);
 }
 
 export function codeOf(error: unknown): unknown {

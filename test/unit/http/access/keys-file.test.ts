@@ -36,6 +36,20 @@ test('what else stands in the file stays', () => {
   expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ comment: 'ours', keys: [first.entry] });
 });
 
+test('a file with a byte order mark is read, and one in another encoding is refused by its path', () => {
+  const text = JSON.stringify({ keys: [first.entry] });
+  writeFileSync(path, `\uFEFF${text}`);
+  expect(new KeysFile(path, clock).current()).toEqual([first.entry]);
+  writeFileSync(path, Buffer.from(`\uFEFF${text}`, 'utf16le'));
+  expect(() => new KeysFile(path, clock)).toThrow(new TypeError(`${path} is not encoded in UTF-8`));
+});
+
+test('a key that is given in place of a path is not shown', () => {
+  const { key } = first;
+  const message = `what it was given, ${key.length} characters, cannot be read: ENOENT`;
+  expect(() => new KeysFile(key, clock)).toThrow(new TypeError(message));
+});
+
 test('an id that is there already is not added', () => {
   appendKey(path, first.entry);
   expect(() => appendKey(path, first.entry)).toThrow('is there twice');
