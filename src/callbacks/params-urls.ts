@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { isTokenError, TokenError } from '../core/errors.js';
 import { isJsonObject, type JsonObject } from '../core/json.js';
 import { keyId, type TokenKey } from '../core/token-key.js';
+import { textOfUtf8 } from '../core/utf8-text.js';
 import { withKeyInQuery } from './callback-query.js';
 import type { GuardedAnswer, GuardedRequests } from './guarded-request.js';
 import { HostTurns } from './host-turns.js';
@@ -59,9 +60,11 @@ export class ParamsUrls {
       throw isTokenError(error) && error.code !== 'CLOSED' ? isNoInput(key, error.message) : error;
     });
     if (status < 200 || status > 299) throw isNoInput(key, `${url.host} answered with status ${status}`);
+    const answered = textOfUtf8(body);
+    if (answered === undefined) throw isNoInput(key, `${url.host} answered with what is not encoded in UTF-8`);
     let answer: unknown;
     try {
-      answer = JSON.parse(body.toString('utf8'));
+      answer = JSON.parse(answered);
     } catch {
       throw isNoInput(key, `${url.host} answered with what is not JSON`);
     }

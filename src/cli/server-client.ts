@@ -136,7 +136,7 @@ async function textOf(response: Response): Promise<string> {
     if (bytes > MAX_BODY_BYTES) throw new AnswerTooLong();
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return new TextDecoder().decode(Buffer.concat(chunks));
 }
 
 function parsed(text: string): unknown {

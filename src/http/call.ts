@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from '../core/json.js';
+import { isLossy } from '../core/utf8-text.js';
 import type { Scope } from './access/api-key.js';
 import type { Failure } from './error-status.js';
 import { BodyRefused, type HttpRequest } from './http-message.js';
@@ -39,11 +40,15 @@ export class Call {
     return this.#params.get(name) ?? '';
   }
 
-  /** The first value of a name in the query; `undefined` without one, or an empty one. */
+  /**
+   * Returns the first value of a name in the query; `undefined` without one, or an empty one.
+   *
+   * @throws RouteFailure for one in another encoding than UTF-8.
+   */
   query(name: string): string | undefined {
     if (this.request.search === '') return undefined;
     this.#query ??= new URLSearchParams(this.request.search);
-    return this.#query.get(name) || undefined;
+    return fieldOf(this.#query, name);
   }
 
   /**
@@ -79,15 +84,33 @@ export class Call {
   async json(): Promise<JsonObject> {
     const text = await this.text();
     if (text === '') throw badRequest('the body is empty; a JSON object is expected');
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      throw badRequest('the body is not JSON');
-    }
-    if (!isJsonObject(value)) throw badRequest('the body must be a JSON object');
-    return value;
+    return jsonObjectIn(text);
   }
+}
+
+/**
+ * Returns the first value of a name in a query or a form; `undefined` without one, or an empty one.
+ *
+ * @throws RouteFailure for one in another encoding than UTF-8, which would be taken for another value.
+ */
+export function fieldOf(fields: URLSearchParams, name: string): string | undefined {
+  const value = fields.get(name) || undefined;
+  if (value !== undefined && isLossy(value)) throw badRequest(`${name} must be encoded in UTF-8`);
+  return value;
+}
+
+/**
+ * @throws RouteFailure for text that is not a JSON object.
+ */
+export function jsonObjectIn(text: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw badRequest('the body is not JSON');
+  }
+  if (!isJsonObject(value)) throw badRequest('the body must be a JSON object');
+  return value;
 }
 
 export function badRequest(message: string): RouteFailure {

@@ -1,5 +1,6 @@
 import { CALLBACK_HEADER } from '../callbacks/guarded-request.js';
 import { bytesIn } from '../core/foreign-objects.js';
+import { decodedBody } from './body-text.js';
 import {
   BodyRefused,
   bodyTooLarge,
@@ -75,7 +76,11 @@ export class FetchHttpRequest implements HttpRequest {
     } catch (error) {
       throw error instanceof BodyRefused ? error : new BodyRefused(400, 'the body could not be read');
     }
-    return Buffer.concat(chunks).toString();
+    const of = (name: string): string | undefined => this.#request.headers.get(name) ?? undefined;
+    return decodedBody(Buffer.concat(chunks), {
+      contentType: of('content-type'),
+      contentEncoding: of('content-encoding'),
+    });
   }
 }
 

@@ -15,7 +15,7 @@ export interface HttpRequest {
   /** Whether a token server sends it to a URL that somebody has registered. */
   readonly isCallback: boolean;
   /**
-   * The body as text, `''` without one.
+   * Returns the body as text without white space around it, `''` without a body.
    *
    * @throws BodyRefused
    */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CALLBACK_HEADER } from '../callbacks/guarded-request.js';
-import { bytesIn } from '../core/foreign-objects.js';
+import { decodedBody } from './body-text.js';
 import {
   BodyRefused,
   bodyTooLarge,
@@ -9,6 +9,7 @@ import {
   isCrossSite,
   MAX_BODY_BYTES,
 } from './http-message.js';
+import { isPlaceholder, textOfParsed } from './parsed-body.js';
 
 /** A request of `node:http`, on which a framework may have left the body that it has read. */
 export interface NodeRequest extends IncomingMessage {
@@ -60,12 +61,14 @@ export class NodeHttpRequest implements HttpRequest {
   }
 
   async body(): Promise<string> {
-    const { rawBody, body, readableEnded } = this.#request;
-    const read = rawBody ?? body;
-    if (read !== undefined) return checkedText(textOf(read));
+    const { rawBody, body, readableEnded, readableDidRead, headers } = this.#request;
+    const contentType = headers['content-type'];
+    const isUnread = hasBody(this.#request) && !readableDidRead;
+    const read = rawBody ?? (isUnread && isPlaceholder(body) ? undefined : body);
+    if (read !== undefined) return withinBound(textOfParsed(read, contentType));
     if (!hasBody(this.#request)) return '';
     if (readableEnded) throw new BodyRefused(400, 'the body has been read already, and not been left on the request');
-    return readAll(this.#request);
+    return decodedBody(await readAll(this.#request), { contentType, contentEncoding: headers['content-encoding'] });
   }
 }
 
@@ -87,19 +90,12 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
-/** Frameworks leave text, bytes, or what they have parsed. */
-function textOf(read: unknown): string {
-  if (typeof read === 'string') return read;
-  const bytes = bytesIn(read);
-  return bytes === undefined ? (JSON.stringify(read) ?? '') : Buffer.from(bytes).toString();
-}
-
-function checkedText(text: string): string {
+function withinBound(text: string): string {
   if (Buffer.byteLength(text) > MAX_BODY_BYTES) throw bodyTooLarge();
   return text;
 }
 
-function readAll(request: IncomingMessage): Promise<string> {
+function readAll(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -113,7 +109,7 @@ function readAll(request: IncomingMessage): Promise<string> {
         reject(bodyTooLarge());
       }
     });
-    request.once('end', () => resolve(Buffer.concat(chunks).toString()));
+    request.once('end', () => resolve(Buffer.concat(chunks)));
     request.once('close', () => reject(new BodyRefused(400, 'the connection was closed before the body was there')));
     request.once('error', () => reject(new BodyRefused(400, 'the body could not be read')));
   });

@@ -9,7 +9,7 @@ import type { Manager } from '../manager.js';
 import type { RouteContext } from '../route-context.js';
 import type { Contract, Route } from '../router.js';
 import { registrationOf } from './native-registration.js';
-import { refreshOrderIn } from './refresh-order.js';
+import { AN_ORDER, refreshOrderIn } from './refresh-order.js';
 import { TaskReplacements } from './task-replacements.js';
 
 const DEFAULT_LIMIT = 100;
@@ -118,7 +118,7 @@ async function refresh(call: Call, context: RouteContext): Promise<HttpAnswer> {
   const key = await keyIn(call, context);
   const { appid, type, options } = key;
   const order = refreshOrderIn(await call.text());
-  if (order === undefined) throw badRequest('the body must be exactly {"stale":"<token>"} or {"force":true}');
+  if (order === undefined) throw badRequest(`the body must be exactly ${AN_ORDER}`);
   await context.manager.refresh(appid, type, { ...options, ...order });
   const record = await context.manager.getRecord(appid, type, options);
   return answerWith(key, record, context);

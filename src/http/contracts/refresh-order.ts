@@ -1,19 +1,24 @@
-import { isJsonObject } from '../../core/json.js';
+import { badRequest, jsonObjectIn } from '../call.js';
 
 /** What a caller may order instead of reading. */
 export type RefreshOrder = { readonly stale: string } | { readonly force: true };
 
-/** The order in a body that holds exactly one, and nothing else; `undefined` for any other body. */
+/** What the body of an order must be. */
+export const AN_ORDER = '{"stale":"<token>"} or {"force":true}';
+
+/**
+ * Returns the order that a body is; `undefined` for an empty one, or an object that holds neither name.
+ *
+ * @throws RouteFailure for any other body: what may have been meant as an order is never taken for a read.
+ */
 export function refreshOrderIn(text: string): RefreshOrder | undefined {
   if (text === '') return undefined;
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!isJsonObject(body) || Object.keys(body).length !== 1) return undefined;
+  const body = jsonObjectIn(text);
+  if (!Object.hasOwn(body, 'stale') && !Object.hasOwn(body, 'force')) return undefined;
   const { stale, force } = body;
-  if (typeof stale === 'string' && stale !== '') return { stale };
-  return force === true ? { force } : undefined;
+  if (Object.keys(body).length === 1) {
+    if (typeof stale === 'string' && stale !== '') return { stale };
+    if (force === true) return { force };
+  }
+  throw badRequest(`a body that orders a refresh must be exactly ${AN_ORDER}`);
 }

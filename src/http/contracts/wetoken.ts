@@ -1,7 +1,6 @@
-import { isJsonObject } from '../../core/json.js';
 import { secondsLeft } from '../../core/lifetime-left.js';
 import { tokenKey } from '../../core/token-key.js';
-import { badRequest, type Call } from '../call.js';
+import { badRequest, type Call, fieldOf, jsonObjectIn } from '../call.js';
 import { type Failure, olderStatusOf, retryAfterOf } from '../error-status.js';
 import { type HttpAnswer, jsonAnswer } from '../http-message.js';
 import type { RouteContext } from '../route-context.js';
@@ -72,19 +71,14 @@ async function createApp(call: Call, { manager }: RouteContext): Promise<HttpAns
 
 /** The fields of a form or of a JSON object; a body that is neither has none. */
 async function fieldsOf(call: Call): Promise<(name: string) => string | undefined> {
-  const text = call.request.method === 'POST' ? (await call.text()).trim() : '';
+  const text = call.request.method === 'POST' ? await call.text() : '';
   if (!text.startsWith('{')) {
     const form = new URLSearchParams(text);
-    return (name) => form.get(name) || undefined;
+    return (name) => fieldOf(form, name);
   }
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    throw badRequest('the body is not JSON');
-  }
+  const body = jsonObjectIn(text);
   return (name) => {
-    const value = isJsonObject(body) ? body[name] : undefined;
+    const value = body[name];
     return typeof value === 'string' && value !== '' ? value : undefined;
   };
 }

@@ -136,6 +136,15 @@ describe('a params URL', () => {
     await expect(forced).rejects.toMatchObject({ code: 'INPUT_MISSING' });
   });
 
+  it('may answer with a byte order mark before the JSON', async () => {
+    const { refresh_token } = wechat.authorizeUser(APPID, USER);
+    answer = (response) => response.end(`\uFEFF${JSON.stringify({ refresh_token })}`);
+    const tokens = manager();
+    const task = { type: 'oauth2_access_token', subject: USER, params: params() } as const;
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [task] });
+    expect(wechat.isValid(await tokens.get(APPID, 'oauth2_access_token', { subject: USER }))).toBe(true);
+  });
+
   it.each([
     ['an error', 'answered with status 500', (response: ServerResponse) => response.writeHead(500).end('{}')],
     [
@@ -143,6 +152,7 @@ describe('a params URL', () => {
       'answered with status 302',
       (response: ServerResponse) => response.writeHead(302, { location: '/' }).end(),
     ],
+    ['GBK', 'not encoded in UTF-8', (response: ServerResponse) => response.end(Buffer.of(0x7b, 0xc3, 0xdc, 0x7d))],
     ['what is not JSON', 'not JSON', (response: ServerResponse) => response.end('<html>')],
     ['an array', 'not an object', (response: ServerResponse) => response.end('[1]')],
     ['too much', 'more than 65536 bytes', (response: ServerResponse) => response.end('x'.repeat(65_537))],

@@ -112,6 +112,77 @@ test('a body of a host that has set an encoding is read', async () => {
   expect(await (await post(`${origin}/registe`, APP)).json()).toMatchObject({ code: 200 });
 });
 
+/** What hosts put before the handler. */
+const PARSERS: Readonly<Record<string, readonly express.RequestHandler[]>> = {
+  'no parser': [],
+  'express.json()': [express.json()],
+  'express.urlencoded({ extended: true })': [express.urlencoded({ extended: true })],
+  'express.urlencoded({ extended: false })': [express.urlencoded({ extended: false })],
+  'both parsers': [express.json(), express.urlencoded({ extended: true })],
+  'express.text()': [express.text({ type: '*/*' })],
+  'express.raw()': [express.raw({ type: '*/*' })],
+  'a parser that leaves an empty object where it reads nothing, as in Express 4': [
+    (request, _response, next) => {
+      request.body = {};
+      next();
+    },
+  ],
+};
+
+describe.each(Object.keys(PARSERS))('behind %s', (name) => {
+  const parsers = PARSERS[name] ?? [];
+
+  test.each(['application/x-www-form-urlencoded', 'application/json'])('an order sent as %s is one', async (type) => {
+    await using world = new HttpWorld();
+    await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+    const stale = await world.tokens.get(APPID, 'access_token');
+    const origin = await listen(createServer(express().use(...parsers, world.handler.node)));
+    const answer = await fetch(`${origin}/task/${APPID}/0`, {
+      method: 'POST',
+      headers: { 'Content-Type': type },
+      body: JSON.stringify({ stale }),
+    });
+    expect(await answer.json()).toMatchObject({ code: 200, result: 'token-2' });
+  });
+});
+
+test('JSON that a parser of forms has lost a part of is a clear 400', async () => {
+  await using world = new HttpWorld();
+  const app = express().use(express.urlencoded({ extended: true }), world.handler.node);
+  const answer = await fetch(`${await listen(createServer(app))}/registe`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    body: JSON.stringify(APP),
+  });
+  expect(await answer.json()).toMatchObject({
+    code: 400,
+    message: expect.stringContaining('send it as application/json'),
+  });
+});
+
+test.each([
+  ['from a socket', (handler: Handler) => createServer(handler.node)],
+  [
+    'as bytes that the host has read',
+    (handler: Handler) => createServer(express().use(express.raw({ type: '*/*' }), handler.node)),
+  ],
+  [
+    'as text that the host has decoded',
+    (handler: Handler) => createServer(express().use(express.text({ type: '*/*' }), handler.node)),
+  ],
+])('a secret in GBK is refused %s, and nothing is registered', async (_from, host) => {
+  await using world = new HttpWorld();
+  const origin = await listen(host(world.handler));
+  const body = Buffer.concat([
+    Buffer.from(`{"appid":"${APPID}","appsecret":"`),
+    Buffer.of(0xc3, 0xdc),
+    Buffer.from('"}'),
+  ]);
+  const answer = await fetch(`${origin}/registe`, { method: 'POST', body });
+  expect(await answer.json()).toMatchObject({ code: 400, message: 'the body must be encoded in UTF-8' });
+  expect(world.tokens.hasTask(APPID, 'access_token')).toBe(false);
+});
+
 test('an order without a body reads, even if the host has waited for its end', async () => {
   await using world = new HttpWorld();
   await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });

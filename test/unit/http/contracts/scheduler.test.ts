@@ -230,15 +230,29 @@ describe('/task/:appid/:type', () => {
     expect(headers.get('retry-after')).toBe('30');
   });
 
-  test.each(['{"force":false}', '{"stale":""}', '{"stale":7}', '{"force":true,"x":1}', '[true]', '{"force"', 'x'])(
-    'the body %s reads',
-    async (body) => {
-      await using world = await registered();
-      await world.ask(TASK);
-      expect((await world.ask(TASK, { body })).body).toMatchObject({ code: 200, result: 'token-1' });
-      expect(world.wechat.calls).toBe(1);
-    },
-  );
+  test.each(['', ' \r\n', '{}', '{"other":true}'])('the body %j reads', async (body) => {
+    await using world = await registered();
+    await world.ask(TASK);
+    expect((await world.ask(TASK, { method: 'POST', body })).body).toMatchObject({ code: 200, result: 'token-1' });
+    expect(world.wechat.calls).toBe(1);
+  });
+
+  test.each([
+    ...['{"force":false}', '{"force":null}', '{"stale":""}', '{"stale":7}', '{"force":true,"x":1}'],
+    ...['{"stale":"token-1","force":true}', '[true]', '"stale"', '{"force"', 'x', 'stale=token-1'],
+  ])('the body %s may have been meant as an order, and is code 400', async (body) => {
+    await using world = await registered();
+    await world.ask(TASK);
+    expect((await world.ask(TASK, { body })).body).toMatchObject({ code: 400, result: null });
+    expect(world.wechat.calls).toBe(1);
+  });
+
+  test.each(['\uFEFF', '\r\n ', '\u00A0'])('an order behind %j is an order', async (before) => {
+    await using world = await registered();
+    await world.ask(TASK);
+    const body = `${before}{"stale":"token-1"}${before}`;
+    expect((await world.ask(TASK, { body })).body).toMatchObject({ code: 200, result: 'token-2' });
+  });
 });
 
 describe.each([
