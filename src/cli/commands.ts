@@ -5,6 +5,7 @@ import {
   CLIENT_OPTIONS,
   FAKE_HOST,
   FAKE_PORT,
+  FROM_FILE,
   JSON_OUTPUT,
   KEYS,
   LIFE_SECONDS,
@@ -16,6 +17,7 @@ import {
   SECRET_FILE,
   SERVE_OPTIONS,
   STALE_FILE,
+  STATE,
   SUBJECT,
   TASK,
 } from './options.js';
@@ -38,8 +40,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'list',
     operands: ['[appid]', '[type]'],
     summary: 'show how the tasks of a server stand',
-    options: CLIENT_OPTIONS,
-    notes: ['--json writes one JSON object a line for each task.'],
+    options: [...CLIENT_OPTIONS, STATE],
+    notes: [
+      'Tasks are sorted by app, type and subject. A type may be one of the numbers 0 to 4 of the scheduler contract.',
+      '--json writes one JSON object a line for each task.',
+    ],
     load: async () => (await import('./commands/list.js')).list,
   },
   {
@@ -57,6 +62,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [...CLIENT_OPTIONS, SUBJECT, STALE_FILE],
     notes: ['Without --stale-file it is refreshed in any case, at most once in 30 seconds.'],
     load: async () => (await import('./commands/refresh.js')).refresh,
+  },
+  {
+    name: 'put',
+    operands: ['<appid>', '<type>'],
+    summary: 'store a token that was got elsewhere, such as that of a user who has logged in',
+    options: [...CLIENT_OPTIONS, SUBJECT, FROM_FILE],
+    notes: [
+      'It reads JSON: value and expires_in in seconds; obtained_at in milliseconds, refresh_token, refresh_token_expires_in and scope where there are any. Tokens are never given in an argument: everybody on a machine can see those.',
+    ],
+    load: async () => (await import('./commands/put.js')).put,
   },
   {
     name: 'register',

@@ -167,6 +167,17 @@ export const STALE_FILE: OptionSpec = {
   value: 'file',
   help: 'holds the token that WeChat refused; refreshes only if that is still the current one; - is standard input',
 };
+export const FROM_FILE: OptionSpec = {
+  name: 'from-file',
+  value: 'file',
+  help: 'holds the grant as JSON, instead of standard input; - is the latter',
+};
+export const STATE: OptionSpec = {
+  name: 'state',
+  value: 'state',
+  many: true,
+  help: 'only tasks that are fresh, due, expired or missing (any)',
+};
 export const TASK: OptionSpec = {
   name: 'task',
   value: 'type',

@@ -123,7 +123,7 @@ function keyIn(options: OptionValues, env: NodeJS.ProcessEnv): GivenValue | unde
 }
 
 function secretsIn({ body }: ServerQuestion, key: GivenValue | undefined): readonly string[] {
-  const sent = [key?.text, body?.['appsecret'], body?.['stale']];
+  const sent = [key?.text, body?.['appsecret'], body?.['stale'], body?.['value'], body?.['refresh_token']];
   return sent.filter((secret) => typeof secret === 'string' && secret !== '') as string[];
 }
 

@@ -1,4 +1,5 @@
 import type { GetOptions, RefreshCallOptions, SubjectOptions } from '../core/call-options.js';
+import type { Grant } from '../core/refresher.js';
 import type { Registration } from '../core/registration.js';
 import type { StatusQuery, TaskStatus } from '../core/status.js';
 import type { TokenRecord } from '../core/token-record.js';
@@ -21,6 +22,7 @@ export interface Manager extends ServableManager {
   get(appid: string, type: string, options?: GetOptions): Promise<string>;
   getRecord(appid: string, type: string, options?: GetOptions): Promise<TokenRecord>;
   refresh(appid: string, type: string, options: RefreshCallOptions): Promise<string>;
+  put(appid: string, type: string, grant: Grant, options?: SubjectOptions): Promise<TokenRecord>;
   status(query?: StatusQuery): AsyncGenerator<TaskStatus, void, undefined>;
   hasTask(appid: string, type: string, options?: SubjectOptions): boolean;
 }

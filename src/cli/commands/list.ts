@@ -1,58 +1,84 @@
+import { TypeNumbers } from '../../callbacks/type-numbers.js';
 import { isJsonObject, type JsonObject } from '../../core/json.js';
+import { describeWord } from '../../core/redact.js';
 import type { CommandCall } from '../command.js';
 import { type KeyOperands, keyOperands } from '../key-operands.js';
-import { JSON_OUTPUT } from '../options.js';
+import type { OptionValues } from '../option-values.js';
+import { JSON_OUTPUT, STATE } from '../options.js';
 import { paintFor } from '../paint.js';
 import type { CommandIo } from '../serve-options.js';
 import { ServerClient, type ServerQuestion } from '../server-client.js';
 import { taskRow } from '../task-row.js';
 import { TaskTable } from '../task-table.js';
+import { UsageError } from '../usage-error.js';
 
-interface Page {
-  readonly tasks: readonly JsonObject[];
+interface ListedTask {
+  readonly task: JsonObject;
   readonly answeredAt: number;
+  /** Its place among the others. */
+  readonly place: string;
 }
 
 const PAGE = '500';
 const COLUMNS = 80;
 const NO_OPERANDS: Partial<KeyOperands> = {};
+const STATES: readonly string[] = ['fresh', 'due', 'expired', 'missing'];
+const NUMBERS = new TypeNumbers(false);
 
-/** Shows tasks as the pages come. */
 export async function list({ operands, options, io }: CommandCall): Promise<number> {
   const server = new ServerClient(options, io);
-  const { appid, type } = operands.length === 0 ? NO_OPERANDS : keyOperands(operands, options);
-  const write = options.isSet(JSON_OUTPUT) ? writeJson(io) : writeTable(io);
-  let isEmpty = true;
+  const [first, typeOrNumber] = operands;
+  const named = first === undefined ? [] : typeOrNumber === undefined ? [first] : [first, typeNamed(typeOrNumber)];
+  const { appid, type } = named.length === 0 ? NO_OPERANDS : keyOperands(named, options);
+  const states = statesIn(options);
+  const tasks: ListedTask[] = [];
   for await (const page of pages(server, { appid, type, limit: PAGE })) {
-    if (page.tasks.length === 0) continue;
-    isEmpty = false;
-    write(page);
+    tasks.push(...page.filter(({ task }) => states.length === 0 || states.includes(String(task['state']))));
   }
-  if (isEmpty && !options.isSet(JSON_OUTPUT)) io.stderr.write('there are no tasks\n');
+  tasks.sort((one, other) => (one.place < other.place ? -1 : 1));
+  if (options.isSet(JSON_OUTPUT)) writeJson(tasks, io);
+  else if (tasks.length === 0) io.stderr.write('there are no tasks\n');
+  else writeTable(tasks, io);
   return 0;
 }
 
-async function* pages(server: ServerClient, query: ServerQuestion['query']): AsyncGenerator<Page> {
+function typeNamed(typeOrNumber: string): string {
+  return NUMBERS.name(typeOrNumber) ?? typeOrNumber;
+}
+
+/**
+ * @throws UsageError for what is no state.
+ */
+function statesIn(options: OptionValues): readonly string[] {
+  return options.list(STATE).map(({ source, text }) => {
+    if (STATES.includes(text)) return text;
+    throw new UsageError(`${source} must be ${STATES.join(', ')}, got ${describeWord(text)}`);
+  });
+}
+
+async function* pages(server: ServerClient, query: ServerQuestion['query']): AsyncGenerator<readonly ListedTask[]> {
   let after: string | undefined;
   do {
     const { body, answeredAt } = await server.ask({ path: ['tokens'], query: { ...query, after } });
     const { tasks } = body;
     if (!Array.isArray(tasks)) throw new Error('the server answered without tasks');
-    yield { tasks: tasks.filter(isJsonObject), answeredAt };
+    yield tasks.filter(isJsonObject).map((task) => ({ task, answeredAt, place: placeOf(task) }));
     const next = body['after'];
     // An empty page is the last one, whatever it says.
     after = typeof next === 'string' && next !== after && tasks.length > 0 ? next : undefined;
   } while (after !== undefined);
 }
 
-function writeJson({ stdout }: CommandIo): (page: Page) => void {
-  return ({ tasks }) => stdout.write(tasks.map((task) => `${JSON.stringify(task)}\n`).join(''));
+function placeOf({ appid, type, subject }: JsonObject): string {
+  return [appid, type, subject ?? ''].join('\n');
 }
 
-function writeTable({ stdout, env }: CommandIo): (page: Page) => void {
+function writeJson(tasks: readonly ListedTask[], { stdout }: CommandIo): void {
+  for (const { task } of tasks) stdout.write(`${JSON.stringify(task)}\n`);
+}
+
+function writeTable(tasks: readonly ListedTask[], { stdout, env }: CommandIo): void {
   const table = new TaskTable(paintFor(stdout, env), stdout.isTTY === true ? stdout.columns || COLUMNS : undefined);
-  return ({ tasks, answeredAt }) => {
-    const lines = table.lines(tasks.map((task) => taskRow(task, answeredAt)));
-    stdout.write(lines.map((line) => `${line}\n`).join(''));
-  };
+  const rows = tasks.map(({ task, answeredAt }) => taskRow(task, answeredAt));
+  for (const line of table.lines(rows)) stdout.write(`${line}\n`);
 }

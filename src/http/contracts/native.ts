@@ -8,6 +8,7 @@ import { type HttpAnswer, jsonAnswer } from '../http-message.js';
 import type { Manager } from '../manager.js';
 import type { RouteContext } from '../route-context.js';
 import type { Contract, Route } from '../router.js';
+import { grantIn, withWireNames } from './native-grant.js';
 import { registrationOf } from './native-registration.js';
 import { AN_ORDER, refreshOrderIn } from './refresh-order.js';
 import { TaskReplacements } from './task-replacements.js';
@@ -32,6 +33,13 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
   return [
     { path: '/tokens', methods: ['GET'], scope: 'read', contract, answer: (call) => list(call, context) },
     { path: '/tokens/:appid/:type', methods: ['GET'], scope: 'read', contract, answer: (call) => read(call, context) },
+    {
+      path: '/tokens/:appid/:type',
+      methods: ['POST'],
+      scope: 'register',
+      contract,
+      answer: (call) => put(call, context),
+    },
     {
       path: '/tokens/:appid/:type/refresh',
       methods: ['POST'],
@@ -122,6 +130,20 @@ async function refresh(call: Call, context: RouteContext): Promise<HttpAnswer> {
   await context.manager.refresh(appid, type, { ...options, ...order });
   const record = await context.manager.getRecord(appid, type, options);
   return answerWith(key, record, context);
+}
+
+/** A caller who may register need not be one who may read: what is answered says how long the token lives, and not the token. */
+async function put(call: Call, { manager, engine }: RouteContext): Promise<HttpAnswer> {
+  const appid = call.param('appid');
+  const type = call.param('type');
+  if (!manager.hasType(type)) throw noSuchType();
+  const options = subjectOptions(call.query('subject'));
+  const grant = grantIn(await call.json());
+  const { expiresAt, version } = await manager.put(appid, type, grant, options).catch((error: unknown) => {
+    throw withWireNames(error);
+  });
+  const expires_in = secondsLeft(expiresAt, engine.clock.now());
+  return jsonAnswer(200, { appid, type, ...options, expires_in, expires_at: expiresAt, version });
 }
 
 async function replace(call: Call, replacements: TaskReplacements): Promise<HttpAnswer> {

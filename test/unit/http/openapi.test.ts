@@ -251,6 +251,12 @@ describe('what is answered is as it is described', () => {
     ['GET /tokens/{appid}/{type}', '/tokens/unknown/access_token', 404],
     ['GET /tokens/{appid}/{type}', `/tokens/${APPID}/no_such_type`, 404],
     ['GET /tokens/{appid}/{type}', `/tokens/${APPID}/oauth2_access_token`, 424],
+    ['POST /tokens/{appid}/{type}', TOKEN, 200, { body: { value: 'v', expires_in: 60 } }],
+    ['POST /tokens/{appid}/{type}', `${TOKEN}?subject=user`, 200, { body: { value: 'v', expires_in: 60 } }],
+    ['POST /tokens/{appid}/{type}', TOKEN, 400, { body: {} }],
+    ['POST /tokens/{appid}/{type}', `/tokens/${APPID}/no_such_type`, 404, { body: { value: 'v', expires_in: 60 } }],
+    ['POST /tokens/{appid}/{type}', '/tokens/unknown/access_token', 404, { body: { value: 'v', expires_in: 60 } }],
+    ['POST /tokens/{appid}/{type}', TOKEN, 413, { body: TOO_LARGE }],
     ['DELETE /tokens/{appid}/{type}', TOKEN, 204],
     ['DELETE /tokens/{appid}/{type}', '/tokens/%00/access_token', 400],
     ['DELETE /tokens/{appid}/{type}', `/tokens/${APPID}/no_such_type`, 404],
@@ -310,6 +316,7 @@ describe('what is answered is as it is described', () => {
       asDescribed(world, name, filled(name.split(' ')[1] ?? ''), asked);
     expect(await statusOf('GET /tokens')).toBe(503);
     expect(await statusOf('GET /tokens/{appid}/{type}')).toBe(503);
+    expect(await statusOf('POST /tokens/{appid}/{type}', { body: { value: 'v', expires_in: 60 } })).toBe(503);
     expect(await statusOf('DELETE /tokens/{appid}/{type}')).toBe(503);
     expect(await statusOf('POST /tokens/{appid}/{type}/refresh', { body: { force: true } })).toBe(503);
     expect(await statusOf('PUT /apps/{appid}', { body: {} })).toBe(503);

@@ -261,6 +261,48 @@ describe('asking a server that lets everybody in', () => {
     });
   });
 
+  describe('put', () => {
+    const GRANT = JSON.stringify({ value: 'CANARY-value', expires_in: 3_600, refresh_token: 'CANARY-refresh' });
+
+    beforeEach(() => server.tokens.register({ appid: APPID, secret: APP_SECRET }));
+
+    it('stores a grant from standard input, and shows none of it', async () => {
+      const { code, out, err } = await command(`put ${APPID} oauth2_access_token --subject user`, {
+        input: `${GRANT}\n`,
+      });
+      expect({ code, err }).toEqual({ code: 0, err: '' });
+      expect(out).toMatch(/^put wx0123456789abcdef oauth2_access_token user, which ends in (1h 0m|59m)\n$/);
+      const options = { subject: 'user' };
+      expect(await server.tokens.get(APPID, 'oauth2_access_token', options)).toBe('CANARY-value');
+    });
+
+    it('takes the grant from a file', async () => {
+      const line = `put ${APPID} jsapi_ticket --json --from-file ${fileWith(`\uFEFF${GRANT}`)}`;
+      const { out } = await command(line);
+      expect(JSON.parse(out)).toMatchObject({ appid: APPID, type: 'jsapi_ticket', version: expect.any(Number) });
+      expect(out).not.toContain('CANARY');
+    });
+
+    it.each([
+      ['CANARY', 2, 'what it holds is not JSON'],
+      ['["CANARY"]', 2, 'what it holds is not an object'],
+      ['', 2, 'there is nothing in it'],
+      ['{"value":"CANARY-0123"}', 1, 'expires_in must be 1 to'],
+      ['{"value":"CANARY-0123","expires_in":60,"refreshtoken":"CANARY"}', 1, 'a grant may hold value'],
+    ])('refuses %s, which it does not show', async (input, code, message) => {
+      const { code: exit, out, err } = await command(`put ${APPID} access_token`, { input });
+      expect([exit, out]).toEqual([code, '']);
+      expect(err).toContain(message);
+      expect(err).not.toContain('CANARY');
+    });
+
+    it('says where a grant belongs when standard input is a terminal', async () => {
+      const { code, err } = await command(`put ${APPID} access_token`, { asks: true });
+      expect(code).toBe(2);
+      expect(err).toContain('give the grant as JSON on standard input or with --from-file');
+    });
+  });
+
   describe('unregister', () => {
     beforeEach(() =>
       server.tokens.register({
@@ -339,6 +381,52 @@ describe('asking a server that lets everybody in', () => {
           .map((text) => JSON.parse(text).id);
       expect(await ids(`list ${APPID} --json`)).toEqual([`${APPID}/access_token`, `${APPID}/jsapi_ticket`]);
       expect(await ids(`list ${APPID} jsapi_ticket --json`)).toEqual([`${APPID}/jsapi_ticket`]);
+    });
+
+    it('sorts them by app, type and subject, whatever the order of the store is', async () => {
+      const status = server.tokens.status.bind(server.tokens);
+      await server.tokens.register({ appid: OTHER, secret: APP_SECRET, tasks: ['access_token'] });
+      const user = (subject: string) => ({ type: 'oauth2_access_token', subject }) as const;
+      const tasks = [user('b'), user('a'), 'jsapi_ticket', 'access_token'] as const;
+      await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks });
+      server.tokens.status = async function* (query) {
+        const found = [];
+        for await (const task of status(query)) found.push(task);
+        yield* found.toReversed();
+      };
+      const { out } = await command('list --json');
+      const ids = out
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).id);
+      expect(ids).toEqual([
+        ...[`${APPID}/access_token`, `${APPID}/jsapi_ticket`, `${APPID}/oauth2_access_token/a`],
+        ...[`${APPID}/oauth2_access_token/b`, `${OTHER}/access_token`],
+      ]);
+    });
+
+    it('takes the number of a type', async () => {
+      await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token', 'jsapi_ticket'] });
+      const { out } = await command(`list ${APPID} 1 --json`);
+      expect(JSON.parse(out).id).toBe(`${APPID}/jsapi_ticket`);
+    });
+
+    it('shows only tasks in some states', async () => {
+      await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] });
+      await server.tokens.get(APPID, 'access_token');
+      await server.tokens.register({ appid: OTHER, secret: 'wrong', tasks: ['access_token'] });
+      const appids = async (options: string): Promise<string[]> =>
+        (await command(`list --json ${options}`)).out
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => JSON.parse(line).appid);
+      expect(await appids('--state missing')).toEqual([OTHER]);
+      expect(await appids('--state fresh --state missing')).toEqual([APPID, OTHER]);
+      expect(await appids('--state expired')).toEqual([]);
+      expect(await command('list --state dead')).toMatchObject({
+        code: 2,
+        err: `${PREFIX}--state must be fresh, due, expired, missing, got "dead"\n`,
+      });
     });
 
     it('says when there are none, beside standard output', async () => {

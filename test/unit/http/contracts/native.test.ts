@@ -110,13 +110,86 @@ test.each([
 });
 
 test.each([
-  ['PATCH', TOKEN, 'GET, DELETE'],
+  ['PATCH', TOKEN, 'GET, POST, DELETE'],
   ['GET', `/apps/${APPID}`, 'PUT, DELETE'],
   ['POST', '/tokens', 'GET'],
 ])('%s %s is 405 and told what the path takes', async (method, path, allowed) => {
   await using world = await registered();
   const { status, headers } = await world.ask(path, { method });
   expect([status, headers.get('allow')]).toEqual([405, allowed]);
+});
+
+describe('POST /tokens/:appid/:type', () => {
+  const USER = `/tokens/${APPID}/oauth2_access_token?subject=user`;
+
+  test('stores a token that was got elsewhere, and answers how long it lives', async () => {
+    await using world = await registered();
+    const { status, body } = await world.ask(TOKEN, {
+      body: { value: 'theirs', expires_in: 600, refresh_token: null },
+    });
+    const version = world.tokens.peek(APPID, 'access_token')?.version;
+    const expires_at = world.clock.now() + 600_000;
+    expect([status, body]).toEqual([200, { appid: APPID, type: 'access_token', expires_in: 600, expires_at, version }]);
+    expect(await world.tokens.get(APPID, 'access_token')).toBe('theirs');
+  });
+
+  test('stores the grant of a user, whose refresh token is used', async () => {
+    await using world = await registered();
+    const obtained_at = world.clock.now() - 1_000;
+    const refresh = { refresh_token: 'refresh-1', refresh_token_expires_in: 2_592_000 };
+    const grant = { value: 'user-1', expires_in: 7_200, obtained_at, scope: 'snsapi_userinfo', ...refresh };
+    expect((await world.ask(USER, { body: grant })).status).toBe(200);
+    const record = await world.tokens.getRecord(APPID, 'oauth2_access_token', { subject: 'user' });
+    expect(record).toMatchObject({ value: 'user-1', obtainedAt: obtained_at, expiresAt: obtained_at + 7_200_000 });
+    const [document] = await world.store.get([`key/${APPID}/oauth2_access_token/user`]);
+    expect(document?.data).toMatchObject({
+      grant: { scope: 'snsapi_userinfo' },
+      rotation: { token: 'refresh-1', expiresAt: obtained_at + 2_592_000_000 },
+    });
+  });
+
+  test('answers the end of the token in force, where that is newer', async () => {
+    await using world = await registered();
+    await world.ask(TOKEN);
+    const obtained_at = world.clock.now() - 60_000;
+    const { body } = await world.ask(TOKEN, { body: { value: 'older', expires_in: 600, obtained_at } });
+    expect(body).toMatchObject({ expires_in: 7_200 });
+    expect(await world.tokens.get(APPID, 'access_token')).toBe('token-1');
+  });
+
+  test.each([
+    [{ value: 'v' }, 'expires_in must be 1 to 31536000, got none'],
+    [{ value: 'CANARY', expires_in: 0 }, 'expires_in must be 1 to 31536000, got 0'],
+    [{ expires_in: 60 }, "a grant's value must be a non-empty string, got undefined"],
+    [{ value: 'CANARY\n', expires_in: 60 }, 'value'],
+    [{ value: 'v', expires_in: 60, obtained_at: 'CANARY' }, 'obtained_at must be epoch milliseconds'],
+    [{ value: 'v', expires_in: 60, refresh_token: 7 }, 'refresh_token must be a string'],
+    [
+      { value: 'v', expires_in: 60, refresh_token: 'CANARY', refresh_token_expires_in: 0 },
+      'refresh_token_expires_in must',
+    ],
+    [
+      { value: 'v', expires_in: 60, refreshtoken: 'CANARY' },
+      'a grant may hold value, scope, obtained_at, refresh_token',
+    ],
+    ['[]', 'the body must be a JSON object'],
+  ])('refuses what is no grant, in the names of the body: %#', async (body, detail) => {
+    await using world = await registered();
+    const answered = await world.ask(TOKEN, { body });
+    expect(answered).toMatchObject({ status: 400, body: { detail: expect.stringContaining(detail) } });
+    expect(JSON.stringify(answered.body)).not.toMatch(/CANARY|InSeconds|[a-z]Token\b/);
+    expect(world.tokens.peek(APPID, 'access_token')).toBeUndefined();
+  });
+
+  test('needs an app and a type that are there', async () => {
+    await using world = await registered();
+    const body = { value: 'v', expires_in: 60 };
+    expect(await world.ask('/tokens/unknown/access_token', { body })).toMatchObject({
+      status: 404,
+      body: { code: 'NOT_REGISTERED' },
+    });
+    expect((await world.ask(`/tokens/${APPID}/no_such_type`, { body })).status).toBe(404);
+  });
 });
 
 describe('DELETE /tokens/:appid/:type', () => {

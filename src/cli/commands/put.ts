@@ -1,0 +1,40 @@
+import { isJsonObject, type JsonObject } from '../../core/json.js';
+import type { CommandCall } from '../command.js';
+import { shortDuration } from '../duration.js';
+import { keyOperands } from '../key-operands.js';
+import { FROM_FILE, JSON_OUTPUT } from '../options.js';
+import { readSecretFile } from '../secret-input.js';
+import { ServerClient } from '../server-client.js';
+import { UsageError } from '../usage-error.js';
+
+const EXAMPLE = '{"value":"...","expires_in":7200}';
+
+/** Stores a token that was got elsewhere. It is read from a file or standard input, never from an argument. */
+export async function put(call: CommandCall): Promise<number> {
+  const { operands, options, io } = call;
+  const { appid, type = '', subject } = keyOperands(operands, options);
+  const server = new ServerClient(options, io);
+  const grant = await grantIn(call);
+  const { body } = await server.ask({ method: 'POST', path: ['tokens', appid, type], query: { subject }, body: grant });
+  const named = [appid, type, subject].filter((part) => part !== undefined).join(' ');
+  const { expires_in: left } = body;
+  const end = typeof left === 'number' ? `, which ends in ${shortDuration(left * 1_000)}` : '';
+  io.stdout.write(`${options.isSet(JSON_OUTPUT) ? JSON.stringify(body) : `put ${named}${end}`}\n`);
+  return 0;
+}
+
+async function grantIn({ options, io }: CommandCall): Promise<JsonObject> {
+  const file = options.given(FROM_FILE) ?? { source: 'standard input', text: '-' };
+  if (file.text === '-' && io.stdin.isTTY === true) {
+    throw new UsageError(`give the grant as JSON on standard input or with --from-file: ${EXAMPLE}`);
+  }
+  const text = await readSecretFile(file, io);
+  let grant: unknown;
+  try {
+    grant = JSON.parse(text);
+  } catch {
+    throw new UsageError(`${file.source}: what it holds is not JSON like ${EXAMPLE}`);
+  }
+  if (isJsonObject(grant)) return grant;
+  throw new UsageError(`${file.source}: what it holds is not an object like ${EXAMPLE}`);
+}
