@@ -12,6 +12,9 @@ export interface ScheduledDocument {
   readonly taskId: string;
 }
 
+/** A task, as far as its place in the schedule depends on it. */
+export type ScheduledTask = Pick<TaskPlan, 'key' | 'notify'>;
+
 /** What a document is to become. */
 export interface Content {
   readonly data: JsonObject;
@@ -36,7 +39,7 @@ export function taskContent({ params, notify }: TaskPlan, before: JsonObject): J
 }
 
 /** Returns the documents in which a fleet's store has the dues of tasks. */
-export function scheduledDocuments(tasks: readonly TaskPlan[]): ScheduledDocument[] {
+export function scheduledDocuments(tasks: readonly ScheduledTask[]): ScheduledDocument[] {
   return tasks.flatMap(({ key, notify }) => {
     const taskId = documentId('task', key);
     const delivery = { id: documentId('delivery', key), lane: DELIVERY_LANE, taskId };

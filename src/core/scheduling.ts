@@ -2,11 +2,13 @@ import type { CachedRecord } from './cached-record.js';
 import { ClaimDesk, type ClaimDeskParts } from './claim-desk.js';
 import type { Clock } from './clock.js';
 import type { DocumentReader } from './document-reader.js';
+import { DueRepair } from './due-repair.js';
 import { DueTimes } from './due-times.js';
 import { FunctionTasks } from './function-tasks.js';
 import { type HeldTask, hasParamsFunction } from './held-task.js';
 import { OwnPace, type PaceLimits } from './pace.js';
 import { Schedule } from './schedule.js';
+import { ScheduleRounds } from './schedule-rounds.js';
 import { SharedPace } from './shared-pace.js';
 import { type Claim, SharedSchedule } from './shared-schedule.js';
 import type { TaskSchedule } from './task-schedule.js';
@@ -22,8 +24,8 @@ export interface Scheduling {
   /** How many milliseconds a refresh of this app has to wait that nobody waits for; at 0 it may begin. */
   pauseOfApp(appid: string): number;
   /**
-   * Corrects what is stored of when these records, and keys that have failed, are due: the clock was set back, so they would
-   * be due too late.
+   * Corrects what is stored of when these records, and keys that have failed or have no record yet, are due: the clock was set
+   * back, so they would be due too late.
    */
   bringForward(records: readonly CachedRecord[]): void;
   /** What held back the attempts for a key has gone. */
@@ -57,7 +59,7 @@ export interface SharedSchedulingParts extends Omit<ClaimDeskParts, 'dueTimes' |
 
 /** One process of a fleet whose store hands out what is due. */
 export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
-  const { store, reader, clock, records, failures, limits, lanes } = parts;
+  const { store, reader, clock, registry, records, failures, limits, lanes } = parts;
   const pace = new SharedPace(store, reader, clock, limits);
   const dueTimes = new DueTimes(store, reader, clock);
   const desk = new ClaimDesk({ ...parts, dueTimes, pace });
@@ -69,6 +71,8 @@ export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
     take,
     reschedule: (key) => parts.source().reschedule(key),
   });
+  const repair = new DueRepair(store, reader, clock);
+  const rounds = new ScheduleRounds(store, reader, clock, repair);
   const schedules = [shared, functionTasks];
   return {
     schedule: {
@@ -80,13 +84,14 @@ export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
       delete: (task) => functionTasks.delete(task),
       start() {
         for (const schedule of schedules) schedule.start();
+        rounds.start();
       },
       check() {
         for (const schedule of schedules) schedule.check();
       },
       async stop() {
         desk.stop();
-        await Promise.all(schedules.map((schedule) => schedule.stop()));
+        await Promise.all([...schedules, rounds].map((one) => one.stop()));
       },
     },
     isShared: true,
@@ -99,6 +104,8 @@ export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
       for (const cached of late) {
         void sampled.then(() => dueTimes.bringForward(cached, records.dueAt(cached))).catch(() => {});
       }
+      const unfetched = [...registry.tasks()].filter(({ key }) => records.cache.get(key) === undefined);
+      void sampled.then(() => repair.mend(unfetched)).catch(() => {});
     },
     hurry: (key) => void dueTimes.hurry(key).catch(() => {}),
     hurryApp: (appid) => void dueTimes.hurryAll(appid).catch(() => {}),

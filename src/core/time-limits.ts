@@ -21,3 +21,8 @@ export const CLAIM_LASTS_MS: number = LEASE_MS - ATTEMPT_TIMEOUT_MS - 2 * COMMAN
  * been set back since, and counts as due.
  */
 export const FARTHEST_DUE_MS: number = 366 * 86_400_000;
+/**
+ * How long after a store was replaced, or a document was lost, each process that runs has looked: it looks every minute, and
+ * needs some commands to put back what it holds.
+ */
+export const HOLDERS_LOOK_WITHIN_MS = 70_000;

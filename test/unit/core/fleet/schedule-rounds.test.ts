@@ -1,0 +1,159 @@
+import { describe, expect, test } from 'vitest';
+import { seal } from '../../../../src/core/document-codec.js';
+import { TokenError } from '../../../../src/index.js';
+import { appids, FleetWorld, keyOf } from '../../../support/fleet-world.js';
+import { FaultyStore, shared } from '../../../support/shared-store.js';
+import { APPID, SECRET, TYPE } from '../../../support/world.js';
+
+const MINUTE_MS = 60_000;
+const QUARTER_MS = 15 * MINUTE_MS;
+const DELIVERY_ID = `delivery/${APPID}/${TYPE}`;
+
+async function evict(world: FleetWorld, id: string): Promise<void> {
+  const document = await world.document(id);
+  expect(await world.store.delete(id, document?.version ?? 0)).toBe(true);
+}
+
+/** Counts the writes of a document by these processes. */
+function countWrites(ways: readonly FaultyStore[], id: string): () => number {
+  let writes = 0;
+  for (const way of ways) way.before = (method, of) => void (method === 'set' && of === id && writes++);
+  return () => writes;
+}
+
+describe('a task whose document with the due was deleted', () => {
+  test('is due again within a quarter of an hour without a caller, by one write of one process', async () => {
+    await using world = new FleetWorld();
+    const fleet = await world.fleet(4);
+    await world.register(fleet[0].tokens, APPID);
+    await world.clock.advance(3_000);
+    await evict(world, keyOf(APPID));
+    const writes = countWrites(
+      fleet.map(({ way }) => way),
+      keyOf(APPID),
+    );
+    let seen = 0;
+    for (let second = 0; second < QUARTER_MS / 1_000 && seen === 0; second++) {
+      await world.clock.advance(1_000);
+      seen = writes();
+    }
+    expect(seen).toBe(1);
+    const { due } = (await world.document(keyOf(APPID))) ?? {};
+    expect(due?.lane).toBe(TYPE);
+    expect(world.fetchesOf(APPID)).toHaveLength(1);
+    // A process that holds the record has had the time of its look to put that back.
+    await world.clock.advance(75_000);
+    expect(world.fetchesOf(APPID)).toHaveLength(2);
+  });
+
+  test('gets back the due of its deliveries, too', async () => {
+    await using world = new FleetWorld();
+    const { tokens } = await world.started();
+    await world.register(tokens, APPID);
+    const task = await world.document(`task/${APPID}/${TYPE}`);
+    const data = seal(`task/${APPID}/${TYPE}`, { notify: 'https://example.com/' });
+    await world.store.set(`task/${APPID}/${TYPE}`, data, task?.version ?? 0);
+    await world.clock.advance(QUARTER_MS);
+    expect((await world.document(DELIVERY_ID))?.due?.lane).toBe('deliver');
+  });
+
+  test('is left alone when it is unregistered while that is mended', async () => {
+    await using world = new FleetWorld();
+    const [mending, other] = [await world.started(), await world.process()];
+    await world.register(mending.tokens, APPID);
+    await world.clock.advance(3_000);
+    await evict(world, keyOf(APPID));
+    let unregistered: Promise<void> | undefined;
+    mending.way.before = async (method, id) => {
+      if (method !== 'set' || id !== keyOf(APPID) || unregistered !== undefined) return;
+      unregistered = other.tokens.unregister(APPID);
+      await unregistered;
+    };
+    await world.clock.advance(QUARTER_MS);
+    expect(unregistered).toBeDefined();
+    expect(await world.documents('key')).toEqual([]);
+  });
+
+  test('is found among thousands though the process that looks for it dies on the way, in steps of one second', async () => {
+    await using world = new FleetWorld({ random: 0.1 });
+    const registrar = world.process({ refresh: 'never' });
+    const tasks = Array.from({ length: 900 }, (_, index) => ({ type: TYPE, subject: `s${index}` }) as const);
+    const registered = registrar.tokens.register({ appid: APPID, secret: SECRET, tasks });
+    await world.clock.advance(10_000);
+    await registered;
+    await registrar.tokens.close();
+    const keys = await world.documents('key');
+    for (const { id } of keys) await evict(world, id);
+    const dying = await world.started();
+    let steps = 0;
+    dying.way.before = (method, id) => {
+      if (method === 'set' && id === 'limit/~fleet/~round' && ++steps === 3) dying.die();
+    };
+    await world.clock.advance(20_000);
+    const mended = (await world.documents('key')).length;
+    expect([mended > 0, mended < 900, steps]).toEqual([true, true, 3]);
+    await world.started();
+    await world.clock.advance(3 * MINUTE_MS);
+    expect(await world.documents('key')).toHaveLength(900);
+  });
+});
+
+describe('a clock that is set back between a registration and the first fetch of its task', () => {
+  test.each([10 * MINUTE_MS, 6 * 60 * MINUTE_MS])(
+    'by %i ms delays that fetch by no more than a look where no process knew of the task',
+    async (stepMs) => {
+      await using world = new FleetWorld();
+      const before = await world.started();
+      // A round of before the step does not put off the next one.
+      await world.clock.advance(3 * MINUTE_MS);
+      await before.tokens.close();
+      const registrar = world.process({ refresh: 'never' });
+      await world.register(registrar.tokens, APPID);
+      await registrar.tokens.close();
+      world.clock.jump(-stepMs);
+      await world.started();
+      await world.clock.advance(2 * MINUTE_MS);
+      expect(world.fetchesOf(APPID)).toHaveLength(1);
+    },
+  );
+
+  test('delays it by some seconds in a process that knows of the task', async () => {
+    await using world = new FleetWorld();
+    const { tokens, way } = await world.started();
+    way.before = (method) => {
+      if (method === 'claimDue') throw new Error('out of order');
+    };
+    await world.register(tokens, APPID);
+    world.clock.jump(-6 * 60 * MINUTE_MS);
+    way.before = () => {};
+    await world.clock.advance(20_000);
+    expect(world.fetchesOf(APPID)).toHaveLength(1);
+  });
+
+  test('lets a cool-down that was noted after it run its time', async () => {
+    await using world = new FleetWorld();
+    const { tokens } = await world.started();
+    world.clock.jump(-6 * 60 * MINUTE_MS);
+    await world.clock.advance(2_000);
+    world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'no', { errcode: 40013 });
+    await world.register(tokens, ...appids(3));
+    await world.clock.advance(9 * MINUTE_MS);
+    expect(world.wechat.calls).toBe(3);
+  });
+});
+
+test('a fleet that has nothing to mend reads each task once in ten minutes, whatever the number of its processes', async () => {
+  await using world = new FleetWorld();
+  const way = new FaultyStore(shared(world.store));
+  let listed = 0;
+  way.before = (method, of) => void (method === 'list' && of === 'task' && listed++);
+  const registrar = await world.started();
+  await world.register(registrar.tokens, ...appids(3));
+  for (let count = 0; count < 5; count++) await world.manager({ store: way }).start();
+  await registrar.tokens.close();
+  await world.clock.advance(5_000);
+  listed = 0;
+  await world.clock.advance(50 * MINUTE_MS);
+  expect(listed).toBeGreaterThan(0);
+  expect(listed).toBeLessThanOrEqual(6);
+});
