@@ -1,5 +1,6 @@
 import { allOf } from './all-of.js';
 import { batches } from './batches.js';
+import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { nextDueAt, readKeyDocument } from './key-document.js';
 import { checkRegistration } from './registration-check.js';
@@ -48,7 +49,9 @@ export class DueRepair {
     const key = (keyIn('key', id) ?? keyIn('delivery', id)) as TokenKey;
     if (!(await this.#isRegistered(key))) return;
     const due = { lane, at: Math.round(at) };
-    const { data } = dueContent(id, stored, due, true);
+    const isRecord = lane !== DELIVERY_LANE;
+    const lostAt = Math.round(this.#clock.now());
+    const data = stored === undefined && isRecord ? seal(id, { lostAt }) : dueContent(id, stored, due, true).data;
     const version = await this.#store.set(id, data, stored?.version ?? 0, { due });
     const isNew = version !== undefined && stored === undefined;
     // An unregistration that came meanwhile has found nothing to delete.

@@ -1,5 +1,6 @@
 import type { Allowances } from './allowance.js';
 import { ask, StaleDependency } from './attempt.js';
+import { tokenAwaitedUntil, unsettledRefusal } from './awaited-tokens.js';
 import type { CachedRecord } from './cached-record.js';
 import type { Closing } from './closing.js';
 import { type Enrolment, enrolmentOf, marksOf } from './enrolment.js';
@@ -76,6 +77,8 @@ interface Answer {
 }
 
 interface Failed {
+  /** The key's document as the lease showed it. */
+  readonly document: KeyDocument;
   readonly spending: Spending;
   readonly lease: Lease;
   readonly attempted: Attempted;
@@ -146,7 +149,7 @@ export class Exchange {
       const leftMs = document.grant === undefined ? 0 : records.leftOfGrantMs(key, document.grant);
       const attempted: Attempted = { fingerprint: progress.fingerprint, enrolment, leftMs, budget };
       const failed = error instanceof StaleDependency ? error.error : (error as TokenError);
-      const failure = await this.#fail(key, failed, { spending, lease, attempted });
+      const failure = await this.#fail(key, failed, { document, spending, lease, attempted });
       progress.hasFailed = true;
       throw failure;
     }
@@ -177,13 +180,16 @@ export class Exchange {
    *
    * @returns the error for waiting callers.
    */
-  async #fail(key: TokenKey, error: TokenError, { spending, lease, attempted }: Failed): Promise<TokenError> {
-    const { failures, unwritten } = this.#parts;
+  async #fail(key: TokenKey, error: TokenError, failed: Failed): Promise<TokenError> {
+    const { document, spending, lease, attempted } = failed;
+    const { failures, records, unwritten, clock } = this.#parts;
     const settled = await spending.settle(error).catch((settling: unknown) => {
       if (isTokenError(settling)) return settling;
       throw settling;
     });
-    const recorded = await failures.record(key, spending.document, lease, settled, attempted);
+    const awaitedUntil = tokenAwaitedUntil(document, records.replacedMsAgo, clock.now());
+    const certain = awaitedUntil === 0 ? settled : unsettledRefusal(key, settled, awaitedUntil);
+    const recorded = await failures.record(key, spending.document, lease, certain, attempted);
     if (recorded === undefined) throw new DocumentChanged();
     const { failure, isStored } = recorded;
     const { kept: received, spent } = spending;

@@ -61,6 +61,8 @@ export interface KeyDocument {
   readonly enrolment?: EnrolmentMarks | undefined;
   /** A process that may not refresh it has seen the value of the grant rejected. */
   readonly report?: StaleReport | undefined;
+  /** When the store was found to have lost the document, by a process that does not hold the record. */
+  readonly lostAt?: number | undefined;
   /** It stands in the schedule: whoever writes it without knowing of a task must not take it out. */
   readonly isScheduled?: boolean;
   /** Fields of another release, kept through a rewrite. */
@@ -75,7 +77,7 @@ export const NO_KEY_DOCUMENT: KeyDocument = { version: 0, recordVersion: 0, unkn
 export function readKeyDocument(document: StoredDocument | undefined): KeyDocument {
   if (document === undefined) return NO_KEY_DOCUMENT;
   const content = unseal(document);
-  const { grant, trying, rotation, recordVersion, report, enrolment: _enrolment, ...unknown } = content;
+  const { grant, trying, rotation, recordVersion, report, lostAt, enrolment: _enrolment, ...unknown } = content;
   const enrolment = marksFrom(content);
   return {
     version: document.version,
@@ -83,6 +85,7 @@ export function readKeyDocument(document: StoredDocument | undefined): KeyDocume
     unknown,
     ...(enrolment === undefined ? {} : { enrolment }),
     ...(document.due === undefined ? {} : { isScheduled: true }),
+    ...(typeof lostAt === 'number' ? { lostAt } : {}),
     ...(isJsonObject(grant) ? { grant: grant as unknown as StoredGrant } : {}),
     ...(isJsonObject(trying) ? { trying: trying as unknown as Trying } : {}),
     ...(isJsonObject(report) ? { report: report as unknown as StaleReport } : {}),
@@ -90,19 +93,20 @@ export function readKeyDocument(document: StoredDocument | undefined): KeyDocume
   };
 }
 
-/** The content of a document with a new grant, which ends all trying and answers all reports. */
+/** Returns the content of a document with a new grant, which ends all trying and all waiting, and answers all reports. */
 export function contentWithGrant(before: KeyDocument, grant: StoredGrant): JsonObject {
   return { ...contentBesideGrant(before), grant: { ...grant } };
 }
 
 /** Returns the content of a document whose grant stays and whose state of trying is replaced. */
 export function contentWithTrying(before: KeyDocument, trying: Trying | undefined): JsonObject {
-  const { hidden, grant = hidden, recordVersion, report } = before;
+  const { hidden, grant = hidden, recordVersion, report, lostAt } = before;
   return {
     ...contentBesideGrant(before),
     ...(grant === undefined ? {} : { grant: { ...grant }, recordVersion }),
     ...(trying === undefined ? {} : { trying: { ...trying } }),
     ...(report === undefined ? {} : { report: { ...report } }),
+    ...(lostAt === undefined ? {} : { lostAt }),
   };
 }
 

@@ -18,6 +18,7 @@ import type { StoreClock } from './store-clock.js';
 import type { StoreFollower } from './store-follower.js';
 import type { Replacement, StoreHistory } from './store-history.js';
 import type { SupervisedStore } from './supervised-store.js';
+import { HOLDERS_LOOK_WITHIN_MS } from './time-limits.js';
 import {
   appDocumentId,
   appidOf,
@@ -80,7 +81,8 @@ export class PutBack {
   }
 
   /**
-   * Makes the tasks of an app due which the schedule of a fleet has lost. A record that is held is put back with that.
+   * Makes the tasks of an app due which the schedule of a fleet has lost: when every process has looked, which may put back the
+   * record meanwhile. A record that is held here is put back with that.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
@@ -162,8 +164,13 @@ export class PutBack {
     const stored = await store.get(scheduled.map(({ id }) => id));
     const due = scheduled.map(async ({ key, id, lane }, index) => {
       if (stored[index] !== undefined) return;
-      if (lane !== DELIVERY_LANE && (await this.#record(key))) return;
-      await store.set(id, seal(id, {}), 0, { due: { lane, at: clock.now() } });
+      if (lane === DELIVERY_LANE)
+        return void (await store.set(id, seal(id, {}), 0, { due: { lane, at: clock.now() } }));
+      if (await this.#record(key)) return;
+      // Another process may hold the record, with a refresh token that nothing else replaces: it has the time of its look.
+      const lostAt = Math.round(clock.now());
+      const at = lostAt + HOLDERS_LOOK_WITHIN_MS;
+      await store.set(id, seal(id, { lostAt }), 0, { due: { lane, at } });
     });
     await Promise.all(due);
   }

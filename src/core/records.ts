@@ -55,6 +55,7 @@ export class Records {
   /** The records that were in a store which has been replaced, or has lost them, since. */
   readonly #displaced = new WeakMap<CachedRecord, EnrolmentMarks | undefined>();
   #generation = 0;
+  #replacedAtMonotonic = Number.NEGATIVE_INFINITY;
   /** When records that were in force end by the monotonic clock; two records of a key differ in at least one instant. */
   readonly #ends = boundedCache<string, number>(MAX_REMEMBERED_ENDS);
   readonly #registered: Registered;
@@ -212,6 +213,11 @@ export class Records {
     return this.#generation;
   }
 
+  /** Returns how long ago the store was found to be replaced; infinity where it was not. */
+  get replacedMsAgo(): number {
+    return this.#clock.monotonic() - this.#replacedAtMonotonic;
+  }
+
   /** Returns whether a record comes from a store that has been replaced, or has lost it, and has not shown it since. */
   isDisplaced(cached: CachedRecord): boolean {
     return this.#displaced.has(cached);
@@ -232,6 +238,7 @@ export class Records {
    */
   displace(marksOf?: (key: TokenKey) => EnrolmentMarks | undefined): void {
     this.#generation += 1;
+    this.#replacedAtMonotonic = this.#clock.monotonic();
     this.#replaced = new WeakMap();
     this.cache.forgetVersionsOfFailures();
     for (const cached of this.cache.records()) this.displaceOne(cached, marksOf?.(cached.key));
