@@ -12,6 +12,7 @@ import { HeldTasks, hasParamsFunction } from './held-task.js';
 import { KeyReader } from './key-reader.js';
 import { Lifecycle } from './lifecycle.js';
 import { LimitSweep } from './limit-sweep.js';
+import { LostFunctions } from './lost-functions.js';
 import { Meters } from './meters.js';
 import type { ResolvedOptions } from './options.js';
 import { PushedTokens } from './pushed-tokens.js';
@@ -103,6 +104,7 @@ export class Engine {
     const isShared = this.store.canClaim;
     const maxHeld = isShared ? Math.max(DOCUMENTS_OF_A_KEY * maxCachedRecords, MIN_HELD) : undefined;
     const tasks = new HeldTasks();
+    const lostFunctions = new LostFunctions(this);
     this.#recovery = new StoreRecovery(this, { follower: () => this.#follower, newId, isShared });
     this.registry = new Registry(
       this.store,
@@ -112,6 +114,7 @@ export class Engine {
         source: () => this.source,
         callbacks: () => this.#callbacks,
         tasksOf: (appid) => tasks.ofApp(appid),
+        lostFunctions: () => lostFunctions,
         // Where a fleet shares the schedule, a task that was read for a caller says nothing of when it is due.
         schedulesNewTasks: () => this.#lifecycle.isRegistryLoaded && !isShared,
       }),

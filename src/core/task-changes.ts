@@ -1,5 +1,6 @@
 import type { CallbackPort } from './callback-port.js';
 import type { HeldTask } from './held-task.js';
+import type { LostFunctions } from './lost-functions.js';
 import type { RecordCache } from './record-cache.js';
 import type { Records } from './records.js';
 import type { RegistryListener } from './registry-listener.js';
@@ -10,6 +11,7 @@ export interface TaskChangesParts {
   readonly source: () => TokenSource;
   readonly callbacks: () => CallbackPort | undefined;
   readonly tasksOf: (appid: string) => Iterable<HeldTask>;
+  readonly lostFunctions: () => LostFunctions;
   /** Whether a task that has become known is scheduled by this process now. */
   readonly schedulesNewTasks: () => boolean;
 }
@@ -20,17 +22,20 @@ export function taskChanges({
   source,
   callbacks,
   tasksOf,
+  lostFunctions,
   schedulesNewTasks,
 }: TaskChangesParts): RegistryListener {
   const cache = (): RecordCache => records().cache;
   return {
-    taskAdded({ key }) {
+    taskAdded(task) {
+      const { key } = task;
       const held = cache().get(key);
       if (held !== undefined) cache().set(held);
       // What a key that was asked for before it had a task was lacking may have come with it.
       source().clearSetback(key);
       if (held !== undefined || schedulesNewTasks()) source().reschedule(key);
       callbacks()?.taskChanged(key);
+      lostFunctions().added(task);
     },
     taskReplaced({ key }) {
       callbacks()?.taskChanged(key);
@@ -39,6 +44,7 @@ export function taskChanges({
       callbacks()?.taskRemoved(task.key);
       cache().delete(task.key);
       source().forget(task);
+      lostFunctions().removed(task);
     },
     appForgotten(appid) {
       cache().deleteApp(appid);

@@ -53,7 +53,8 @@ export class TokenRecord {
   /**
    * Returns WeChat's answer, read from the store. Its `expires_in` is what is left, in whole seconds, when this is called.
    *
-   * @returns `undefined` when there is none, or when a newer record has replaced this one in the store.
+   * @returns `undefined` when there is none, when a newer record has replaced this one in the store, or when the store has lost
+   *   the answer: a process that puts a token back does not hold it.
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   result(): Promise<JsonObject | undefined> {
