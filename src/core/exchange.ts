@@ -114,7 +114,7 @@ export class Exchange {
     const app = registry.app(key.appid);
     if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
     // The needs were gathered before the lease was taken, perhaps for a task that has gone since.
-    if (failures.fingerprint(key).input !== progress.fingerprint.input) throw new DocumentChanged();
+    if (!failures.fingerprint(key).hasSameInput(progress.fingerprint)) throw new DocumentChanged();
     const task = registry.task(key);
     const enrolment = enrolmentOf(app, task);
     const { hadTask } = enrolment;
@@ -172,7 +172,7 @@ export class Exchange {
   hasNewInput(key: TokenKey, { fingerprint, hadTask }: Progress): boolean {
     const { registry, failures } = this.#parts;
     const hasGone = !registry.knows(key.appid) || (hadTask && registry.task(key) === undefined);
-    return !hasGone && failures.fingerprint(key).input !== fingerprint.input;
+    return !hasGone && !failures.fingerprint(key).hasSameInput(fingerprint);
   }
 
   /**

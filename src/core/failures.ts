@@ -222,7 +222,8 @@ export class Failures {
       attempts,
       failedAt,
       retryAt,
-      ...attempted.fingerprint,
+      registration: attempted.fingerprint.registration,
+      input: attempted.fingerprint.input,
       backingOff: isBackingOff(error, failedAt),
       error: failureFacts(error),
     };

@@ -1,20 +1,10 @@
 import { canonicalJson } from './checksum.js';
+import type { JsonObject } from './json.js';
 import type { Trying } from './key-document.js';
 import type { RegisteredApp } from './registration-document.js';
 import type { Registry } from './registry.js';
 import { secretHash } from './secret-hash.js';
 import type { TokenKey } from './token-key.js';
-
-/**
- * Distinguishes the inputs of attempts. It is taken before the request: what is registered or pushed meanwhile has not
- * failed yet.
- */
-export interface Fingerprint {
-  /** The versions of what is registered and pushed: all that releases before this one compare. */
-  readonly registration: string;
-  /** A hash of what matters to WeChat: a change of `notify`, or a document that was written anew, is the same input. */
-  readonly input: string;
-}
 
 /** A pushed token that a key needs, as far as one is held. */
 export interface PushedInput {
@@ -22,7 +12,54 @@ export interface PushedInput {
   readonly value: string | undefined;
 }
 
+/** What matters to WeChat of the input of an attempt. What a params function will return is not known: `true` stands for it. */
+type Input = readonly [
+  secret: string | null,
+  accessToken: string | null,
+  params: JsonObject | string | true | null,
+  ...pushed: (string | null)[],
+];
+
 const LENGTH = 16;
+const PUSHED_FROM = 3;
+
+/**
+ * Distinguishes the inputs of attempts. It is taken before the request: what is registered or pushed meanwhile has not
+ * failed yet.
+ */
+export class Fingerprint {
+  /** The versions of what is registered and pushed: all that releases before this one compare. */
+  readonly registration: string;
+  readonly #input: Input;
+  #hash: string | undefined;
+
+  constructor(registration: string, input: Input) {
+    this.registration = registration;
+    this.#input = input;
+  }
+
+  /**
+   * Returns a hash of what matters to WeChat: a change of `notify`, or a document that was written anew, is the same input.
+   * It is computed when it is first asked for, since a refresh that succeeds has no use for it.
+   */
+  get input(): string {
+    this.#hash ??= this.#hashed();
+    return this.#hash;
+  }
+
+  /** Returns whether an attempt with the other fingerprint would be made with the same input. */
+  hasSameInput(other: Fingerprint): boolean {
+    const isIdentical =
+      this.#input.length === other.#input.length && this.#input.every((part, index) => part === other.#input[index]);
+    return isIdentical || this.input === other.input;
+  }
+
+  #hashed(): string {
+    const [secret, accessToken, params] = this.#input;
+    const pushed = this.#input.slice(PUSHED_FROM) as (string | null)[];
+    return secretHash(canonicalJson([secret, accessToken, params, pushed])).slice(0, LENGTH);
+  }
+}
 
 /** Returns the fingerprint of the input that an attempt for `key` would be made with now. */
 export function fingerprintOf(
@@ -32,14 +69,10 @@ export function fingerprintOf(
 ): Fingerprint {
   const app = appOf(key, registry);
   const task = registry.task(key);
-  const isFunction = typeof task?.params === 'function' || task?.functionMissing === true;
-  const params = isFunction ? true : (task?.params ?? null);
+  const params = typeof task?.params === 'function' || task?.functionMissing === true ? true : (task?.params ?? null);
+  const registration = [registry.fingerprint(key), ...pushed.map(({ version }) => version)].join(':');
   const values = pushed.map(({ value }) => value ?? null);
-  const input = canonicalJson([app?.secret ?? null, app?.accessToken ?? null, params as never, values]);
-  return {
-    registration: [registry.fingerprint(key), ...pushed.map(({ version }) => version)].join(':'),
-    input: secretHash(input).slice(0, LENGTH),
-  };
+  return new Fingerprint(registration, [app?.secret ?? null, app?.accessToken ?? null, params, ...values]);
 }
 
 /** Returns whether an attempt that was recorded was made with this input. */
