@@ -36,6 +36,12 @@ export interface AttemptInput {
   readonly cameLate?: (grant: Grant) => void;
 }
 
+/**
+ * What the signal gives as its reason when the attempt has ended in time, for work that the refresher has left behind. There is
+ * one for all attempts, since to record a call stack takes longer than anything else in a refresh.
+ */
+const HAS_ENDED = new TokenError('UPSTREAM_UNAVAILABLE', 'the attempt has ended', { retryable: true });
+
 /** A token that the attempt depended on turned out to be stale. */
 export class StaleDependency extends Error {
   readonly dependencies: readonly NeededToken[];
@@ -73,7 +79,7 @@ export async function ask(input: AttemptInput): Promise<Grant> {
     throw failure;
   } finally {
     timer.cancel();
-    controller.abort(timeoutError(key));
+    controller.abort(HAS_ENDED);
   }
 }
 

@@ -279,6 +279,22 @@ describe('ask', () => {
     expect([seen?.signal.aborted, wall.pendingTimers]).toEqual([true, 0]);
   });
 
+  test('the signal of an attempt that has ended says so, with one error for all attempts', async () => {
+    const signals: AbortSignal[] = [];
+    const refresh = (): Promise<unknown> =>
+      ask(
+        input((context) => {
+          signals.push(context.signal);
+          return GRANT;
+        }),
+      );
+    await refresh();
+    await refresh();
+    const [first, second] = signals.map(({ reason }) => reason as unknown);
+    expect(first).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', message: 'the attempt has ended' });
+    expect(second).toBe(first);
+  });
+
   test('token answers what was fetched, and only what dependsOn names', async () => {
     expect(await ask(input(async ({ token }) => ({ ...GRANT, value: await token(TOKEN) })))).toMatchObject({
       value: 'T',
