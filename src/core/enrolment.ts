@@ -44,8 +44,8 @@ export function marksFrom({ enrolment }: JsonObject): EnrolmentMarks | undefined
 
 /** Returns the marks alone, to be stored with what belongs to them. */
 export function marksOf({ app, task }: EnrolmentMarks): EnrolmentMarks | undefined {
-  if (app === undefined && task === undefined) return undefined;
-  return { ...(app === undefined ? {} : { app }), ...(task === undefined ? {} : { task }) };
+  if (app === undefined) return task === undefined ? undefined : { task };
+  return task === undefined ? { app } : { app, task };
 }
 
 /** Returns whether what has these marks belongs to what is registered. Where one side has no mark, it does. */

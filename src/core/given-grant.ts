@@ -48,11 +48,11 @@ export interface ReturnedGrant {
 }
 
 export function readReturnedGrant(returned: unknown): ReturnedGrant {
-  let grant: GivenGrant = {};
+  const grant: GivenGrant = {};
   let problem: InvalidGrant | undefined;
   for (const name of [...NAMES, 'fieldNames'] as const satisfies readonly (keyof AnswerGrant)[]) {
     try {
-      grant = { ...grant, ...copyField<GivenGrant>(returned, name, 'a grant') };
+      Object.assign(grant, copyField<GivenGrant>(returned, name, 'a grant'));
     } catch (error) {
       problem ??= new InvalidGrant((error as TypeError).message);
     }

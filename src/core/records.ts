@@ -1,8 +1,8 @@
-import { boundedCache } from './bounded-cache.js';
 import { CachedRecord } from './cached-record.js';
 import { belongsTo, type EnrolmentMarks } from './enrolment.js';
 import { type Events, type RefreshedEvent, tokenEvent } from './events.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
+import { KnownEnds } from './known-ends.js';
 import type { RecordCache } from './record-cache.js';
 import type { RecordIndex } from './record-index.js';
 import { NOISE_MS, redated } from './redated.js';
@@ -10,21 +10,18 @@ import {
   dueOf,
   FUTURE_TOLERANCE_MS,
   isFromTheFuture,
-  type Lifetime,
   lifeMs,
   minValidityMs,
   type RefreshTimes,
 } from './refresh-policy.js';
 import type { Registry } from './registry.js';
 import type { StoreClock } from './store-clock.js';
-import { keyId, type TokenKey } from './token-key.js';
+import type { TokenKey } from './token-key.js';
 import { type ReadResult, TokenRecord } from './token-record.js';
 
 /** The store is looked at again this long after it last confirmed a record. */
 const CONFIRM_EVERY_MS = 60_000;
 const LOOK_WHILE_DUE_MS = 1_000;
-/** The number of ends that are remembered of records, so that a record that is dropped and read again ends as before. */
-const MAX_REMEMBERED_ENDS = 10_000;
 
 export interface Adoption {
   readonly source: RefreshedEvent['source'];
@@ -56,8 +53,8 @@ export class Records {
   readonly #displaced = new WeakMap<CachedRecord, EnrolmentMarks | undefined>();
   #generation = 0;
   #replacedAtMonotonic = Number.NEGATIVE_INFINITY;
-  /** When records that were in force end by the monotonic clock; two records of a key differ in at least one instant. */
-  readonly #ends = boundedCache<string, number>(MAX_REMEMBERED_ENDS);
+  /** Also those of records that are held no longer. */
+  readonly #ends = new KnownEnds();
   readonly #registered: Registered;
   #lastHitAt: number = Number.NEGATIVE_INFINITY;
 
@@ -324,16 +321,16 @@ export class Records {
 
   /** Returns the earlier of the end that the wall clock leaves now, and the end that was found before; remembers it. */
   #end(key: TokenKey, grant: StoredGrant, byWall: number): number {
-    const endsAtMonotonic = Math.min(byWall, this.#knownEnd(key, grant) ?? byWall);
-    this.#ends.set(endId(key, grant), endsAtMonotonic);
-    return endsAtMonotonic;
+    const held = this.cache.get(key);
+    const isHeld = held !== undefined && isSameGrant(held, grant);
+    return this.#ends.note(key, grant, isHeld ? Math.min(byWall, held.endsAtMonotonic) : byWall);
   }
 
   /** Returns when a grant ends by the monotonic clock, where this process holds it or has held it lately. */
   #knownEnd(key: TokenKey, grant: StoredGrant): number | undefined {
     const held = this.cache.get(key);
     if (held !== undefined && isSameGrant(held, grant)) return held.endsAtMonotonic;
-    return this.#ends.get(endId(key, grant));
+    return this.#ends.get(key, grant);
   }
 
   /**
@@ -354,10 +351,6 @@ export class Records {
   #announce(cached: CachedRecord, { source, reason }: Adoption): void {
     this.#events.emit('refreshed', { ...tokenEvent(cached.key), record: this.show(cached), reason, source });
   }
-}
-
-function endId(key: TokenKey, { obtainedAt, expiresAt }: Lifetime): string {
-  return `${keyId(key)} ${obtainedAt} ${expiresAt}`;
 }
 
 /** Returns whether it is the same answer of WeChat, under whatever version and due. */

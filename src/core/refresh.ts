@@ -93,7 +93,7 @@ export class Refresh {
     for (;;) {
       this.#assertOpen();
       await look(key);
-      if (await remainsLeftOver(registry, key)) throw isOfAnotherStore(key);
+      if (records.generation > 0 && (await remainsLeftOver(registry, key))) throw isOfAnotherStore(key);
       const isSameStore = records.generation === generation;
       const knownBefore = Math.max(knownAtStart, flight.knownVersion);
       const knownVersion = isSameStore ? knownBefore : this.#knownSinceReplacement(flight);

@@ -53,6 +53,8 @@ export function keyId(key: TokenKey): string {
 
 /** The subject as a segment of an id, which has no `/`. */
 export function subjectSegment(subject: string): string {
+  // Almost no subject has one, and each refresh makes many ids.
+  if (!subject.includes('/') && !subject.includes('%')) return subject;
   return subject.replace(/[%/]/g, escapeCharacter);
 }
 
@@ -84,9 +86,11 @@ export function parseKey(id: string): TokenKey | undefined {
 
 /** The key that a document of this kind belongs to; `undefined` for one of another kind. */
 export function keyIn(kind: DocumentKind, id: string): TokenKey | undefined {
+  if (!id.startsWith(kind)) return undefined;
   const [found, appid, type, subject] = id.split('/');
   if (found !== kind || appid === undefined || type === undefined) return undefined;
-  return tokenKey(appid, type, subject?.replace(/%25|%2F/g, decodeURIComponent));
+  const isEscaped = subject?.includes('%') === true;
+  return tokenKey(appid, type, isEscaped ? subject.replace(/%25|%2F/g, decodeURIComponent) : subject);
 }
 
 function escapeCharacter(character: string): string {

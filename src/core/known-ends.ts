@@ -1,0 +1,43 @@
+import type { Lifetime } from './refresh-policy.js';
+import { keyId, type TokenKey } from './token-key.js';
+
+/** The number of ends that are remembered of records, so that a record that is dropped and read again ends as before. */
+const MAX_ENDS = 10_000;
+
+/**
+ * When records that were in force end by the monotonic clock; two records of a key differ in at least one instant. Each refresh
+ * notes one, so that a plain map holds them, of which the one that was noted first makes room.
+ */
+export class KnownEnds {
+  readonly #ends = new Map<string, number>();
+
+  get(key: TokenKey, life: Lifetime): number | undefined {
+    return this.#ends.get(idOf(key, life));
+  }
+
+  /**
+   * Notes that a record ends at this instant, or at an earlier one that is known of it.
+   *
+   * @returns the earlier one of both.
+   */
+  note(key: TokenKey, life: Lifetime, atMonotonic: number): number {
+    const id = idOf(key, life);
+    const known = this.#ends.get(id);
+    const end = known === undefined ? atMonotonic : Math.min(known, atMonotonic);
+    if (known !== undefined) this.#ends.delete(id);
+    this.#ends.set(id, end);
+    if (this.#ends.size > MAX_ENDS) this.#deleteFirst();
+    return end;
+  }
+
+  #deleteFirst(): void {
+    for (const id of this.#ends.keys()) {
+      this.#ends.delete(id);
+      return;
+    }
+  }
+}
+
+function idOf(key: TokenKey, { obtainedAt, expiresAt }: Lifetime): string {
+  return `${keyId(key)} ${obtainedAt} ${expiresAt}`;
+}
