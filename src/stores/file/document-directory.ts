@@ -19,13 +19,24 @@ export interface CurrentVersion {
 
 export interface AppendedVersion {
   readonly version: number;
-  /** Files that nobody needs any more. */
-  readonly leftovers: readonly string[];
+  /** Closes and removes what is of no use any more. It never rejects, and the write counts without it. */
+  clearAway(): Promise<unknown>;
 }
+
+/** A version that is built on, or is not because another one is in force. */
+interface Predecessor {
+  readonly isInForce: boolean;
+  close(): Promise<void>;
+}
+
+const NO_PREDECESSOR: Predecessor = { isInForce: true, close: async () => {} };
+const SUPERSEDED: Predecessor = { isInForce: false, close: async () => {} };
 
 /** Holds the id in the clear, for versions that cannot be read. */
 const ID_FILE = 'id';
 const MAX_READS = 20;
+/** The document of a token takes a tenth of it, so that one read gets the whole file. */
+const READ_BYTES = 16_384;
 
 /** Windows lets the times of a file be set only where it is open for writing. */
 const MARKABLE = process.platform === 'win32' ? 'r+' : 'r';
@@ -84,23 +95,34 @@ export class DocumentDirectory {
     const version = previous + 1;
     const text = encode(version);
     const preparing = Promise.all([
-      previous === 0 || this.#buildOn(previous, expected === 0 ? 'deleted' : 'stored'),
+      previous === 0 ? NO_PREDECESSOR : this.#buildOn(previous, expected === 0 ? 'deleted' : 'stored'),
       previous === 0 ? this.#create(id) : undefined,
     ]);
     preparing.catch(() => undefined);
-    // The file stays open until it is known whether it came into force: its name may be cleared away before that.
-    const names = await createFile(temporary, text, async (file) => {
-      const [[isInForce]] = await Promise.all([preparing, file.sync()]);
-      if (!isInForce) return undefined;
-      const options = { durable: true, isBuiltOn: () => isBuiltOn(file) };
-      return appendNumbered(this.directory, VERSIONS, version, temporary, options);
-    });
+    let file: FileHandle | undefined;
+    const close = async (): Promise<void> => {
+      const predecessor = preparing.then(([previousOne]) => previousOne.close());
+      await Promise.allSettled([file?.close(), predecessor]);
+    };
+    let names: string[] | undefined;
+    try {
+      const written = await createFile(temporary, text);
+      file = written;
+      const [[{ isInForce }]] = await Promise.all([preparing, written.sync()]);
+      // The file stays open until it is known whether it came into force: its name may be cleared away before that.
+      const options = { durable: true, isBuiltOn: () => isBuiltOn(written) };
+      if (isInForce) names = await appendNumbered(this.directory, VERSIONS, version, temporary, options);
+    } catch (error) {
+      await Promise.all([close(), removeFile(temporary)]);
+      throw error;
+    }
     if (names === undefined) {
-      await removeFile(temporary);
+      await Promise.all([close(), removeFile(temporary)]);
       return undefined;
     }
     const superseded = supersededNames(VERSIONS, names, version).map((name) => join(this.directory, name));
-    return { version, leftovers: [temporary, ...superseded] };
+    const clearAway = (): Promise<unknown> => Promise.all([close(), ...[temporary, ...superseded].map(removeFile)]);
+    return { version, clearAway };
   }
 
   async #vacantVersion(): Promise<number | undefined> {
@@ -108,26 +130,32 @@ export class DocumentDirectory {
     return document === undefined ? version : undefined;
   }
 
-  /**
-   * Marks a version as one that is built on.
-   *
-   * @returns `false` when another one is in force, or when it is not in this state.
-   */
-  async #buildOn(version: number, state: 'stored' | 'deleted'): Promise<boolean> {
+  /** Marks a version as one that is built on, if it is in force and in this state. */
+  async #buildOn(version: number, state: 'stored' | 'deleted'): Promise<Predecessor> {
     const file = await this.#openVersion(version);
-    if (file === undefined) return false;
+    if (file === undefined) return SUPERSEDED;
+    const close = (): Promise<void> => file.close();
     try {
-      const bytes = await file.readFile();
+      const [bytes, names] = await Promise.all([this.#readOpened(file, version), readNames(this.directory)]);
       // What was opened is the file that is in force only if its number is the highest afterwards: a stalled writer may have
       // put another one in the place of one that was cleared away.
-      if (highestNumber(VERSIONS, await readNames(this.directory)) !== version) return false;
+      if (highestNumber(VERSIONS, names) !== version) return { isInForce: false, close };
       const document = await this.#decode(bytes, version);
-      if ((document === undefined) !== (state === 'deleted')) return false;
+      if ((document === undefined) !== (state === 'deleted')) return { isInForce: false, close };
       await markBuiltOn(file);
-      return true;
-    } finally {
-      await file.close();
+      return { isInForce: true, close };
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      throw error;
     }
+  }
+
+  async #readOpened(file: FileHandle, version: number): Promise<Buffer> {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES, 0);
+    const bytes = buffer.subarray(0, bytesRead);
+    // A read may return less than there is: then what it returned is no document, and all is read.
+    const isWhole = bytesRead < READ_BYTES && decodeVersion(bytes, version) !== undefined;
+    return isWhole ? bytes : file.readFile();
   }
 
   /** Before the first version is seen, everything that leads to it is durable: whoever builds on it can rely on that. */

@@ -5,16 +5,15 @@ export const FILE_MODE = 0o600;
 export const DIRECTORY_MODE = 0o700;
 
 /**
- * Creates a file that must not exist, writes it whole and calls `finish` before it is closed. When anything fails, no
- * file is left at `path`.
+ * Creates a file that must not exist, and writes it whole. When that fails, no file is left at `path`.
+ *
+ * @returns the open file.
  */
-export async function createFile<T>(path: string, text: string, finish: (file: FileHandle) => Promise<T>): Promise<T> {
+export async function createFile(path: string, text: string): Promise<FileHandle> {
   const file = await open(path, 'wx', FILE_MODE);
   try {
     await file.writeFile(text);
-    const result = await finish(file);
-    await file.close();
-    return result;
+    return file;
   } catch (error) {
     await file.close().catch(ignore);
     await removeFile(path);

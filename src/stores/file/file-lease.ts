@@ -1,6 +1,6 @@
-import { mkdir, readFile, stat, truncate } from 'node:fs/promises';
+import { type FileHandle, mkdir, readFile, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createFile, DIRECTORY_MODE, hasCode, removeFile } from './durable-file.js';
+import { createFile, DIRECTORY_MODE, hasCode } from './durable-file.js';
 import { hasEnded, holderHere, parseHolder } from './lease-holder.js';
 import { appendNumbered, highestNumber, LEASES, numberedName, readNames, supersededNames } from './numbered-files.js';
 
@@ -15,26 +15,39 @@ export interface GrantedLease {
  * Takes the lease of a directory, creating the directory if need be. A lease is the file `lease-<number>`; its age is
  * told by the file system's clock. Taking over means appending the next number, so that of many only one succeeds.
  *
- * @param temporary - a file name that nobody uses.
- * @returns `undefined` when somebody else holds it.
+ * @param temporary - a file name that nothing else uses.
+ * @param clearAway - removes files that are of no use any more; the lease does not wait for it.
+ * @returns `undefined` when another process holds it.
  */
 export async function takeLease(
   directory: string,
   ttlMs: number,
   temporary: string,
+  clearAway: (paths: readonly string[]) => void,
 ): Promise<GrantedLease | undefined> {
   const holder = JSON.stringify(await holderHere(ttlMs));
-  const { mtimeMs: now } = await createFile(temporary, holder, (file) => file.stat());
+  const file = await createFile(temporary, holder);
+  const leftovers = [temporary];
   try {
-    const seen = await namesIn(directory);
+    const [now, seen] = await Promise.all([writtenAt(file), namesIn(directory)]);
     const number = highestNumber(LEASES, seen);
     if (number > 0 && !(await isFree(join(directory, numberedName(LEASES, number)), now))) return undefined;
     const names = await appendNumbered(directory, LEASES, number + 1, temporary, { durable: false });
     if (names === undefined) return undefined;
-    await Promise.all(supersededNames(LEASES, names, number + 1).map((name) => removeFile(join(directory, name))));
+    leftovers.push(...supersededNames(LEASES, names, number + 1).map((name) => join(directory, name)));
     return { names, release: () => empty(join(directory, numberedName(LEASES, number + 1))) };
   } finally {
-    await removeFile(temporary);
+    clearAway(leftovers);
+  }
+}
+
+/** Closes a file that has just been written, and returns when that was by the clock of the file system. */
+async function writtenAt(file: FileHandle): Promise<number> {
+  try {
+    const { mtimeMs } = await file.stat();
+    return mtimeMs;
+  } finally {
+    await file.close();
   }
 }
 

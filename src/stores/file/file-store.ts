@@ -130,7 +130,9 @@ export class FileStore implements TokenStore {
     this.#assertOpen();
     const place = this.#directory(id);
     return this.#write(async () => {
-      const granted = await takeLease(place.directory, ttlMs, this.#temporary.newPath());
+      const granted = await takeLease(place.directory, ttlMs, this.#temporary.newPath(), (paths) =>
+        this.#clearAway(Promise.all(paths.map(removeFile))),
+      );
       if (granted === undefined) return undefined;
       const { release } = granted;
       try {
@@ -186,7 +188,7 @@ export class FileStore implements TokenStore {
     return this.#write(async () => {
       const appended = await place.append(id, expected, encode, this.#temporary.newPath());
       if (appended === undefined) return undefined;
-      this.#clearAway(appended.leftovers);
+      this.#clearAway(appended.clearAway());
       // The write counts; a lease that cannot be given back lapses.
       await Promise.all([this.#changes.append(id), lease?.release().catch(() => undefined)]);
       return appended.version;
@@ -225,9 +227,9 @@ export class FileStore implements TokenStore {
     }
   }
 
-  /** Nobody waits for it: on ext4 removing files takes longer than all the rest of a write. */
-  #clearAway(paths: readonly string[]): void {
-    const clearing = Promise.all(paths.map(removeFile)).finally(() => this.#clearings.delete(clearing));
+  /** Only closing the store waits for it: on ext4 removing files takes longer than all the rest of a write. */
+  #clearAway(work: Promise<unknown>): void {
+    const clearing = work.finally(() => this.#clearings.delete(clearing));
     this.#clearings.add(clearing);
   }
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, readFile, stat, truncate, unlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DocumentDirectory } from '../../../src/stores/file/document-directory.js';
@@ -104,7 +104,7 @@ describe('compare-and-set', () => {
     expect(await overtaking).toBe(appended === undefined ? 2 : undefined);
     if (appended === undefined) expect((await store.get([ID]))[0]?.data).toEqual({ n: 'overtaker' });
     // What a writer leaves that was faster is cleared away by its store, and this one has none.
-    await Promise.all((appended?.leftovers ?? []).map((path) => unlink(path)));
+    await appended?.clearAway();
     await expect.poll(() => everythingIn(join(root, 'tmp'))).toEqual([]);
     return appended === undefined;
   }

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { TokenStore } from '../../../src/core/store.js';
-import { numberedName, VERSIONS } from '../../../src/stores/file/numbered-files.js';
+import { LEASES, numberedName, VERSIONS } from '../../../src/stores/file/numbered-files.js';
 import { OlderRelease } from '../../support/older-release.js';
 import { everythingIn, newDirectory, openStore, placeOf, versionFile } from './file-places.js';
 import type { Stall } from './stalled-writers.js';
@@ -151,6 +151,51 @@ describe('a writer that stalls before it links', () => {
     expect(await stalled).toBeUndefined();
     expect(await store.get([ID])).toEqual([{ id: ID, version: 5, data: { by: 'other' } }]);
   });
+});
+
+describe('what a store clears away', () => {
+  test('is not waited for by a write, neither removed nor closed, but by the end of the store', async () => {
+    const root = newDirectory();
+    const store = openStore(root);
+    await prepare(store, 3);
+    const closing = files.stallNext('before close', numberedName(VERSIONS, 3));
+    const removing = files.stallNext('before unlink', numberedName(VERSIONS, 1));
+    expect(await store.set(ID, { by: 'next' }, 3)).toBe(4);
+    await Promise.all([closing.reached, removing.reached]);
+    let hasClosed = false;
+    const closed = store.close().then(() => {
+      hasClosed = true;
+    });
+    await stat(root);
+    expect(hasClosed).toBe(false);
+    closing.resume();
+    removing.resume();
+    await closed;
+    await expectNothingLeft(root);
+  });
+
+  test('is not waited for by a lease', async () => {
+    const root = newDirectory();
+    const store = openStore(root);
+    await (await store.lease(ID, 60_000))?.release();
+    const removing = files.stallNext('before unlink', numberedName(LEASES, 1));
+    const lease = await store.lease(ID, 60_000);
+    expect(lease).toBeDefined();
+    await removing.reached;
+    removing.resume();
+    await lease?.release();
+    await store.close();
+    expect(await everythingIn(placeOf(root, ID))).toEqual([numberedName(LEASES, 2)]);
+    await expectNothingLeft(root);
+  });
+});
+
+test('a version that one read does not get whole is built on', async () => {
+  const store = openStore(newDirectory());
+  await store.set(ID, { padding: 'x'.repeat(100_000) }, 0);
+  expect(await store.set(ID, { padding: '' }, 1)).toBe(2);
+  expect(await store.delete(ID, 2)).toBe(true);
+  expect(await store.set(ID, {}, 0)).toBe(4);
 });
 
 describe('beside a process of an older release', () => {

@@ -1,7 +1,7 @@
 import type * as FileSystem from 'node:fs/promises';
 
 /** A moment at which a process can stand still: before or after a call of the file system. */
-export type Moment = 'before link' | 'after link' | 'before open';
+export type Moment = 'before link' | 'after link' | 'before open' | 'before unlink' | 'before close';
 
 interface Arranged {
   readonly moment: Moment;
@@ -38,9 +38,19 @@ export class StallingFileSystem {
     };
     const open: typeof real.open = async (path, ...options) => {
       await this.#pass('before open', String(path));
-      return real.open(path, ...options);
+      const file = await real.open(path, ...options);
+      const close = file.close.bind(file);
+      file.close = async () => {
+        await this.#pass('before close', String(path));
+        return close();
+      };
+      return file;
     };
-    return { ...real, link, open };
+    const unlink: typeof real.unlink = async (path) => {
+      await this.#pass('before unlink', String(path));
+      return real.unlink(path);
+    };
+    return { ...real, link, open, unlink };
   }
 
   async #pass(moment: Moment, path: string): Promise<void> {
