@@ -5,20 +5,32 @@ import { embedPage } from './scripts/embed-page.mjs';
 /** Where the results go as JSON as well, for a script that counts them. */
 const results = process.env.TEST_RESULTS;
 
-/** What only computes: simulated lives on a fake clock, without I/O and without a change of what the process shares. */
+/** What only computes: simulated lives on a fake clock, without I/O. */
 const CORE = 'test/unit/core/**/*.test.ts';
+/** What replaces modules or patches sockets, and what must see a module loaded for the first time. */
+const ALONE = [
+  'test/unit/http-clients.test.ts',
+  'test/unit/stores/file-failure.test.ts',
+  'test/unit/stores/file-stalls.test.ts',
+  'test/unit/stores/file-watch.test.ts',
+  'test/unit/wechat/client.test.ts',
+  'test/unit/wechat/lazy-client.test.ts',
+];
 
-/** A process runs one of its files after the other with one module cache: importing the core takes longer than most of them. */
-const together = (name: string, testTimeout: number, include: string, fleet = false) => ({
-  extends: true as const,
-  test: { name, include: [include], testTimeout, hookTimeout: testTimeout, isolate: false, provide: { fleet } },
-});
-
-/** Each of its files has a process of its own. */
-const apart = (name: string, testTimeout: number, ...include: string[]) => ({
-  extends: true as const,
-  test: { name, include, exclude: [CORE], testTimeout, hookTimeout: testTimeout },
-});
+/** A process runs one of its files after the other with one module cache: importing the library takes longer than most of them. */
+const together = (
+  name: string,
+  testTimeout: number,
+  include: string[],
+  more: { exclude?: string[]; fleet?: boolean } = {},
+) => {
+  const { exclude = [], fleet = false } = more;
+  const provide = { fleet };
+  return {
+    extends: true as const,
+    test: { name, include, exclude, testTimeout, hookTimeout: testTimeout, isolate: false, provide },
+  };
+};
 
 export default defineConfig({
   plugins: [embedPage()],
@@ -29,11 +41,13 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     projects: [
-      together('core', 60_000, CORE),
+      together('core', 60_000, [CORE]),
       // The same behaviour, on a store whose schedule a fleet shares.
-      together('fleet', 120_000, 'test/unit/core/behaviour/**/*.test.ts', true),
-      apart('unit', 60_000, 'test/unit/**/*.test.ts'),
-      apart('contract', 120_000, 'test/contract/**/*.test.ts', 'test/stores/sql-*.test.ts'),
+      together('fleet', 120_000, ['test/unit/core/behaviour/**/*.test.ts'], { fleet: true }),
+      together('unit', 60_000, ['test/unit/**/*.test.ts'], { exclude: [CORE, ...ALONE] }),
+      together('contract', 120_000, ['test/contract/**/*.test.ts', 'test/stores/sql-*.test.ts']),
+      // Each of its files has a process of its own.
+      { extends: true, test: { name: 'alone', include: ALONE, testTimeout: 60_000, hookTimeout: 60_000 } },
       {
         extends: true,
         // Whole processes, when everything that computes is done: they wait more than they work, so that more than the

@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 const CHECKS = [
   ['build', 'npm run build --silent'],
   ['lint', 'npm run lint --silent'],
-  ['coverage', 'npx vitest run --coverage --project core --project unit'],
+  ['coverage', 'npx vitest run --coverage --project core --project unit --project alone'],
   ['typecheck', 'npm run typecheck --silent'],
   ['consumers', 'node scripts/check-consumers.mjs'],
   ['api', 'node scripts/api-report.mjs'],

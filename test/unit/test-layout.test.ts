@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 
 const TESTS = fileURLToPath(new URL('..', import.meta.url));
 /** What starts a program that `npm test` must not need. */
@@ -37,15 +37,28 @@ test('a test in test/stores takes only the stores of the run that it is part of'
 });
 
 /** What outlives a file of tests: replaced modules and globals, what is changed of the process, and urllib, which patches sockets. */
-const OUTLIVES = /\bvi\.(mock|doMock|stub\w+|useFakeTimers)\(|\bprocess\.(once|chdir)\(|\bprocess\.env\.\w+ =|'urllib'/;
+const OUTLIVES =
+  /\bvi\.(mock|doMock|stub\w+|useFakeTimers)\(|\bprocess\.(once|chdir)\(|\bprocess\.env\.\w+ =|\burllib'/;
 
-test('the tests of the core, which share a process, leave nothing behind in it', () => {
-  const core = files.filter((file) => file.startsWith('unit/core/'));
-  expect(core.length).toBeGreaterThan(100);
-  for (const file of core) {
-    const source = readFileSync(join(TESTS, file), 'utf8');
-    expect(source, file).not.toMatch(OUTLIVES);
-    if (source.includes('vi.spyOn(')) expect(source, file).toContain('vi.restoreAllMocks(');
-    expect(source.split('process.on(').length, file).toBe(source.split('process.off(').length);
-  }
+describe('the tests that share a process', () => {
+  const config = readFileSync(join(TESTS, '../vitest.config.ts'), 'utf8');
+  const alone = [...config.matchAll(/^ {2}'test\/([^'*]+\.test\.ts)',$/gm)].map(([, file = '']) => file);
+  const together = files.filter(
+    (file) => /^(unit\/.*|contract\/.*|stores\/sql-.*)\.test\.ts$/.test(file) && !alone.includes(file),
+  );
+
+  it('are all but those that vitest.config.ts names', () => {
+    expect(alone.length).toBeGreaterThan(0);
+    for (const file of alone) expect(files).toContain(file);
+    expect(together.length).toBeGreaterThan(200);
+  });
+
+  it('leave nothing behind in it', () => {
+    for (const file of together) {
+      const source = readFileSync(join(TESTS, file), 'utf8');
+      expect(source, file).not.toMatch(OUTLIVES);
+      if (source.includes('vi.spyOn(')) expect(source, file).toContain('vi.restoreAllMocks(');
+      expect(source.split('process.on(').length, file).toBe(source.split('process.off(').length);
+    }
+  });
 });
