@@ -48,7 +48,13 @@ try {
   }
   const project = join(scratch, RUNNERS);
   cpSync(join(projects, RUNNERS), project, { recursive: true });
-  const jestArgs = ['--experimental-vm-modules', jest, '--cacheDirectory', join(scratch, 'jest-cache')];
+  const jestArgs = [
+    '--experimental-vm-modules',
+    jest,
+    '--cacheDirectory',
+    join(scratch, 'jest-cache'),
+    '--testTimeout=60000',
+  ];
   attempt(`${RUNNERS}: Jest`, jestArgs, project);
   for (const pool of VITEST_POOLS) {
     attempt(`${RUNNERS}: vitest, pool ${pool}`, [vitest, 'run', '--globals', '--pool', pool], project);
