@@ -8,6 +8,7 @@ import { isTokenError, TokenError } from './errors.js';
 import type { FailureBudget } from './failure-budget.js';
 import type { Attempted, Failures } from './failures.js';
 import type { Fingerprint } from './fingerprint.js';
+import { type FirstAttempts, isBudgeted } from './first-attempts.js';
 import { InvalidGrant, readReturnedGrant } from './given-grant.js';
 import { receivedToken, savedToken, storedGrant } from './grant.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
@@ -46,6 +47,7 @@ export interface ExchangeParts {
   /** Whoever announces what is about to be sent waits here, so that answers do not wait long behind announcements. */
   readonly announcing: Slots;
   readonly budget: FailureBudget;
+  readonly firstAttempts: FirstAttempts;
   readonly closing: Closing;
 }
 
@@ -145,7 +147,7 @@ export class Exchange {
         if (spending.intent !== undefined) answered.push(spending.intent);
         throw error;
       }
-      const budget = this.#budgetOf(key, credentials);
+      const budget = isBudgeted(key, credentials) ? this.#parts.budget : undefined;
       const leftMs = document.grant === undefined ? 0 : records.leftOfGrantMs(key, document.grant);
       const attempted: Attempted = { fingerprint: progress.fingerprint, enrolment, leftMs, budget };
       const failed = error instanceof StaleDependency ? error.error : (error as TokenError);
@@ -197,11 +199,6 @@ export class Exchange {
     if (!isStored && received !== undefined)
       unwritten.oweToken(key, { source: 'upstream', enrolment, received, spent });
     return failure;
-  }
-
-  /** Returns the budget of a plain access token, whose quota failed requests use up too; `undefined` for any other. */
-  #budgetOf({ type }: TokenKey, { accessToken }: AppCredentials): FailureBudget | undefined {
-    return type === 'access_token' && accessToken === 'plain' ? this.#parts.budget : undefined;
   }
 
   async #ask(

@@ -139,6 +139,18 @@ export class Failures {
   }
 
   /**
+   * Remembers a failure that another process, or an earlier one, has had with the present input, if it forbids attempts here
+   * for longer than what is known.
+   */
+  putOff(key: TokenKey, trying: Trying): void {
+    if (!isMadeWith(trying, this.#fingerprint(key))) return;
+    const known = this.#hold(key);
+    const now = this.#clock.now();
+    if (heldBackUntil(trying, now) <= Math.max(now, known?.heldBackAt ?? 0)) return;
+    this.#cache.setFailure(key, { trying, local: true, version: known?.failure.version ?? 0 });
+  }
+
+  /**
    * Records a failed attempt, in the store for the whole fleet, or here when it concerns this host alone; releases the
    * lease either way.
    *
@@ -229,7 +241,7 @@ export class Failures {
     };
     if (attempted.budget === undefined || !hasReachedWeChat(error)) return trying;
     const lives = failedAt + attempted.leftMs > retryAt;
-    const notBefore = await attempted.budget.draw(key.appid, lives);
+    const notBefore = await attempted.budget.draw(key.appid, lives, trying);
     // Waiting callers may shorten a back-off, but not the wait for the budget.
     if (notBefore <= retryAtForCallers(trying)) return trying;
     return { ...trying, retryAt: notBefore, backingOff: false };

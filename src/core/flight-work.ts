@@ -3,6 +3,7 @@ import type { CachedRecord } from './cached-record.js';
 import type { Deadline } from './deadline.js';
 import type { DocumentReader } from './document-reader.js';
 import { FailureBudget } from './failure-budget.js';
+import { FirstAttempts } from './first-attempts.js';
 import { Following, type FollowingParts } from './following.js';
 import type { ResolvedOptions } from './options.js';
 import { Refresh, type RefreshParts } from './refresh.js';
@@ -16,6 +17,7 @@ type MadeHere =
   | 'fetchesWithoutStore'
   | 'allowances'
   | 'budget'
+  | 'firstAttempts'
   | 'leasing'
   | 'announcing'
   | 'tokenOf'
@@ -43,13 +45,15 @@ export function flightWork(parts: FlightWorkParts): (flight: Flight<CachedRecord
       return following.run(flight);
     };
   }
+  const budget = new FailureBudget(store, reader, clock);
   const refresh = new Refresh({
     ...parts,
     times,
     accessToken,
     fetchesWithoutStore,
     allowances: new Allowances(store, reader, () => clock.now()),
-    budget: new FailureBudget(store, reader, clock),
+    budget,
+    firstAttempts: new FirstAttempts({ ...parts, budget, accessToken }),
     leasing: new Slots(MAX_PREPARING),
     announcing: new Slots(MAX_PREPARING),
     tokenOf: async (key) => (await source().acquire(key, 0, deadline())).value,

@@ -99,6 +99,7 @@ export class Refresh {
       const knownVersion = isSameStore ? knownBefore : this.#knownSinceReplacement(flight);
       const owed = await unwritten.settle(key);
       if (owed !== undefined && flight.reason !== 'forced') return owed;
+      await this.#parts.firstAttempts.look(key);
       if (await this.#coolsDown(flight)) continue;
       progress.fingerprint = failures.fingerprint(key);
       progress.hadTask = registry.task(key) !== undefined;

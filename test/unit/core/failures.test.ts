@@ -221,7 +221,7 @@ test.each([
       leftMs,
     },
   );
-  expect(drawn).toEqual([['wx1', lives]]);
+  expect(drawn).toEqual([['wx1', lives, expect.objectContaining({ attempts: 1, failedAt: clock.now() })]]);
 });
 
 describe('active', () => {
@@ -357,5 +357,36 @@ describe('learn', () => {
     registry.setApp({ appid: 'wx1', secret: 'another', accessToken: undefined, version: 0 });
     failures.learn(KEY, at(6, 3));
     expect(failures.remembered(KEY)).toMatchObject({ local: false, trying: { attempts: 3 } });
+  });
+});
+
+describe('a failure that was had before this process began', () => {
+  const earlier = (): Trying => trying({ retryAt: clock.now() + 60_000, backingOff: false });
+
+  test.each([
+    [59_999, true],
+    [60_000, false],
+    [60_001, false],
+  ])('holds attempts up: after %i ms %s', async (afterMs, isHeldUp) => {
+    failures.putOff(KEY, earlier());
+    await clock.advance(afterMs);
+    expect(failures.active(KEY, true) !== undefined).toBe(isHeldUp);
+  });
+
+  test.each([
+    [59_999, 60_000],
+    [60_000, 60_000],
+    [60_001, 60_001],
+  ])('gives way to one that is known and holds up for %i ms only if that is longer', (knownMs, expectedMs) => {
+    const known = trying({ retryAt: clock.now() + knownMs });
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, version: 3, trying: known });
+    failures.putOff(KEY, earlier());
+    expect(failures.retryAt(KEY)).toBe(clock.now() + expectedMs);
+    expect(failures.remembered(KEY)?.version).toBe(3);
+  });
+
+  test('with another input holds nothing up', () => {
+    failures.putOff(KEY, { ...earlier(), input: 'another' });
+    expect(failures.hasRemembered(KEY)).toBe(false);
   });
 });

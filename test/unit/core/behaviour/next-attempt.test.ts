@@ -1,12 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { defineRefresher, TokenError, type TokenManager } from '../../../../src/index.js';
 import { isFleet } from '../../../support/fleet-mode.js';
+import { shared } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
 const LIFE_MS = 7_200_000;
 /** When a token is due here, before its end. */
 const DUE_MS = 600_000;
 const MINUTES_10 = 600_000;
+/** For how long a caller without a token waits for the next attempt. */
+const MAX_WAIT_MS = 4_999;
 /** A shared schedule may be late by some looks. */
 const LATE_MS = isFleet ? 4_000 : 0;
 
@@ -320,6 +323,127 @@ describe('in plain mode', () => {
     await world.clock.advance(400_000);
     expect(tokens.peek(APPID, TYPE)?.value).toBe('token-1');
     expect(await world.store.get([`limit/${APPID}/~failures`])).not.toEqual([undefined]);
+  });
+});
+
+describe('in plain mode, a process that begins again and again', () => {
+  const DAY_MS = 86_400_000;
+  const MINUTE_MS = 60_000;
+  const REFILL_MS = 200_000;
+  const REFUSED = { code: 'UPSTREAM_REJECTED', errcode: 40_164 };
+
+  /** Lets a process begin, ask for the token and end. */
+  async function life(world: World, ms = MINUTE_MS, secret = SECRET): Promise<unknown> {
+    const tokens = world.manager();
+    await tokens.register({ appid: APPID, secret, accessToken: 'plain', tasks: [TYPE] });
+    const got = await world.within(ms, tokens.get(APPID, TYPE)).catch((error: unknown) => error);
+    await tokens.close();
+    return got;
+  }
+
+  function refusing(world: World): void {
+    world.wechat.always = async () => {
+      throw address(world.clock.now());
+    };
+  }
+
+  /** Begins anew each second until the first attempt is held up, and returns when the next one may be made. */
+  async function drained(world: World): Promise<number> {
+    refusing(world);
+    for (let begun = 0; begun < 60; begun++) await life(world, 1_000);
+    const error = (await life(world, 1_000)) as TokenError;
+    return error.retryAt ?? 0;
+  }
+
+  test('is refused 492 times in the first 24 h at most, where its address alone is refused: I10', async () => {
+    await using world = new World();
+    refusing(world);
+    for (const endsAt = world.clock.now() + DAY_MS; world.clock.now() < endsAt; ) await life(world, 2 * MINUTE_MS);
+    expect(world.wechat.calls).toBeGreaterThan(400);
+    expect(world.wechat.calls).toBeLessThanOrEqual(492);
+  });
+
+  test('says what is wrong and when it asks next', async () => {
+    await using world = new World();
+    const mayAskAt = await drained(world);
+    expect(mayAskAt - world.clock.now()).toBeGreaterThan(0);
+    expect(mayAskAt - world.clock.now()).toBeLessThanOrEqual(REFILL_MS);
+    const { calls } = world.wechat;
+    expect(await life(world, 1_000)).toMatchObject({ ...REFUSED, retryAt: mayAskAt, hostOnly: true });
+    expect(world.wechat.calls).toBe(calls);
+  });
+
+  test.each([
+    [-1, 0],
+    [0, 1],
+    [1, 1],
+  ])('asks, %i ms after the instant that it was told, %i times', async (afterMs, times) => {
+    await using world = new World();
+    const mayAskAt = await drained(world);
+    const { calls } = world.wechat;
+    await world.clock.advance(mayAskAt - MAX_WAIT_MS - world.clock.now());
+    const tokens = world.manager();
+    await tokens.start();
+    tokens.get(APPID, TYPE).catch(() => {});
+    await world.clock.advance(mayAskAt + afterMs - world.clock.now());
+    expect(world.wechat.calls - calls).toBe(times);
+  });
+
+  test('goes on where it was told to, without having been begun again', async () => {
+    await using world = new World();
+    const mayAskAt = await drained(world);
+    world.wechat.always = undefined;
+    const tokens = world.manager();
+    await tokens.start();
+    await world.clock.advance(mayAskAt + LATE_MS + 1_000 - world.clock.now());
+    expect(tokens.peek(APPID, TYPE)?.value).toBe('token-1');
+  });
+
+  test('asks at once with another secret', async () => {
+    await using world = new World();
+    await drained(world);
+    world.wechat.always = undefined;
+    expect(await life(world, MINUTE_MS, 'CANARY-another-secret-of-the-app')).toBe('token-1');
+  });
+
+  test('is answered with a token that lives meanwhile', async () => {
+    await using world = new World();
+    await life(world);
+    const { expiresAt } = await world.manager({ refresh: 'never' }).getRecord(APPID, TYPE);
+    await world.clock.advance(expiresAt - MINUTES_10 - world.clock.now());
+    refusing(world);
+    for (let begun = 0; begun < 70; begun++) expect(await life(world, 1_000)).toBe('token-1');
+    expect(world.wechat.calls).toBeLessThanOrEqual(1 + 60);
+  });
+
+  test('is held up by nothing in stable mode', async () => {
+    await using world = new World();
+    refusing(world);
+    for (let begun = 1; begun <= 70; begun++) {
+      const tokens = world.manager();
+      await tokens.register({ appid: APPID, secret: SECRET });
+      await expect(tokens.get(APPID, TYPE)).rejects.toMatchObject(REFUSED);
+      await tokens.close();
+      expect(world.wechat.calls).toBe(begun);
+    }
+  });
+
+  test('reads what has failed before once, before its first attempt', async () => {
+    const reads: string[] = [];
+    await using world = new World({
+      store: (store) => ({
+        ...shared(store),
+        get: (ids) => {
+          reads.push(...ids.filter((id) => id.endsWith('~failures')));
+          return store.get(ids);
+        },
+      }),
+    });
+    const tokens = world.manager();
+    await tokens.register({ appid: APPID, secret: SECRET, accessToken: 'plain', tasks: [TYPE] });
+    await world.clock.advance(3 * LIFE_MS);
+    expect(world.wechat.calls).toBeGreaterThan(2);
+    expect(reads).toHaveLength(1);
   });
 });
 
