@@ -8,9 +8,11 @@ import type { Registrar } from './registrar.js';
 import type { Unregistering } from './registration-removal.js';
 import type { Registry } from './registry.js';
 import type { StoreHistory } from './store-history.js';
+import type { SupervisedStore } from './supervised-store.js';
 import { appDocumentId, appidOf, documentId } from './token-key.js';
 
 interface OwnRemovalsParts {
+  readonly store: SupervisedStore;
   readonly clock: Clock;
   readonly registry: Registry;
   readonly registrar: Registrar;
@@ -58,7 +60,8 @@ export class OwnRemovals {
   }
 
   /**
-   * Begins to unregister an app or a task, and notes that for processes that sleep.
+   * Begins to unregister an app or a task, and notes that for processes that sleep. Where nothing was there the note is the first to
+   * make room.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
@@ -69,9 +72,15 @@ export class OwnRemovals {
       if (mark !== undefined && marks.size < MAX_REMEMBERED) marks.set(mark, found);
     };
     for (const [found, mark] of this.#held(id)) add(found, mark);
-    await this.#history.noteUnregistered([id]);
+    let isThere = this.#own.has(id) || this.#parts.registry.versionOf(id) !== undefined;
+    // An enrolment whose mark is not known here may be stored all the same.
+    if (![...marks.values()].includes(id)) {
+      const [stored] = await this.#parts.store.get([id]);
+      if (stored !== undefined) add(id, markFrom(stored.data));
+      isThere ||= stored !== undefined;
+    }
+    await this.#history.noteUnregistered([id], isThere);
     return {
-      isKnown: [...marks.values()].includes(id),
       found: (documents) => {
         for (const document of documents) add(document.id, markFrom(document.data));
       },

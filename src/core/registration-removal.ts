@@ -20,9 +20,7 @@ const KINDS = ['task', 'key', 'delivery'] as const;
 
 /** An app or a task that is being unregistered. */
 export interface Unregistering {
-  /** Whether it is known which enrolment ends. */
-  readonly isKnown: boolean;
-  /** Called with its documents before they are deleted, as far as they are stored. */
+  /** Called with the documents of an app and its tasks before they are deleted, as far as they are stored. */
   found(documents: readonly { readonly id: string; readonly data: JsonObject }[]): void;
   /** Called when all of it is deleted. */
   done(): void;
@@ -59,9 +57,7 @@ export class RegistrationRemoval {
   async removeTask(key: TokenKey, isStillWanted: () => boolean): Promise<void> {
     await this.#leases.hold(key.appid, async (lease) => {
       if (!isStillWanted()) throw new LeaseTimeUp(key.appid);
-      const id = documentId('task', key);
-      const unregistering = await this.#unregistering(id);
-      if (!unregistering.isKnown) unregistering.found(await this.#read([id]));
+      const unregistering = await this.#unregistering(documentId('task', key));
       await this.#deleteTask(key, lease);
       unregistering.done();
     });

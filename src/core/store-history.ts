@@ -4,6 +4,7 @@ import { type EnrolmentMarks, newMark } from './enrolment.js';
 import { isTokenError } from './errors.js';
 import { isJsonObject, type JsonObject } from './json.js';
 import { noop } from './noop.js';
+import { withNewest, withUnregistered } from './noted-changes.js';
 import { contended } from './registration-lease.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
@@ -58,7 +59,6 @@ interface Seen extends Content {
 
 /** A process notices a replaced store within a minute, so that changes in an old history concern none that did not sleep. */
 const CHANGES_NOTED_FOR_MS = 24 * 3_600_000;
-const MAX_CHANGES = 1_000;
 const MAX_BEFORE = 16;
 const MAX_TAGS = 100;
 const MAX_ROUNDS = 10;
@@ -84,8 +84,11 @@ export class StoreHistory {
   #isUnwritten = false;
   /** The ids that were registered in a restored state, whose callers wait until they are noted by the write that begins next. */
   readonly #awaited = new Set<string>();
-  /** The names that are to be noted as unregistered by the write that begins next, and that write and the one before it. */
-  readonly #unnoted = new Set<string>();
+  /**
+   * The names that are to be noted as unregistered by the write that begins next, with whether there was anything to delete, and
+   * that write and the one before it.
+   */
+  readonly #unnoted = new Map<string, boolean>();
   #nextNoting: Promise<void> | undefined;
   #noting: Promise<void> | undefined;
   /** Whether the document was found to be of a kind that this release cannot read. */
@@ -167,11 +170,12 @@ export class StoreHistory {
    * Notes that an app or a task is about to be unregistered, by its id, or that it was before the history began, by the mark of
    * its enrolment, so that no process that has not heard of it puts it back.
    *
+   * @param wereThere - whether there is anything to delete: otherwise the notes push out no others.
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
-  noteUnregistered(names: readonly string[]): Promise<void> {
+  noteUnregistered(names: readonly string[], wereThere = true): Promise<void> {
     if (names.length === 0) return Promise.resolve();
-    for (const name of names) this.#unnoted.add(name);
+    for (const name of names) this.#unnoted.set(name, wereThere || this.#unnoted.get(name) === true);
     return this.#note();
   }
 
@@ -189,12 +193,13 @@ export class StoreHistory {
   }
 
   async #noteNow(): Promise<void> {
-    const names = [...this.#unnoted];
+    const names = new Map(this.#unnoted);
     const ids = [...this.#unwritten, ...this.#awaited];
     for (const taken of [this.#unnoted, this.#unwritten, this.#awaited]) taken.clear();
     const outcome = await this.#writeRegistered(ids, (seen) => {
-      if (!this.#isYoung(seen) || names.every((name) => seen.unregistered.includes(name))) return seen;
-      return { ...seen, unregistered: [...new Set([...seen.unregistered, ...names])].slice(-MAX_CHANGES) };
+      if (!this.#isYoung(seen)) return seen;
+      const unregistered = withUnregistered(seen.unregistered, names);
+      return unregistered === seen.unregistered ? seen : { ...seen, unregistered };
     });
     // An earlier state is to be known as such also where this was noted before, or is not noted any more.
     if (outcome === 'unneeded') this.#raise();
@@ -315,7 +320,7 @@ export class StoreHistory {
         const changed = change(seen);
         // Only a restored state holds registrations that are older than those which this process may put back.
         if (ids.length === 0 || !this.#isRestored(seen)) return changed === seen ? undefined : changed;
-        return { ...changed, registered: [...new Set([...seen.registered, ...ids])].slice(-MAX_CHANGES) };
+        return { ...changed, registered: withNewest(seen.registered, ids) };
       });
     } catch (error) {
       for (const id of ids) this.#unwritten.add(id);

@@ -76,7 +76,7 @@ export function deafListener(registry: Registry): RegistrarListener {
     knows: (id) => registry.versionOf(id) !== undefined,
     lost: () => undefined,
     registered() {},
-    unregistering: async () => ({ isKnown: true, found() {}, done() {} }),
+    unregistering: async () => ({ found() {}, done() {} }),
   };
 }
 

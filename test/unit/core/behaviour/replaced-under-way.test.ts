@@ -216,6 +216,39 @@ describe.each(['a store', 'a store that shares the schedule'])(
         expect(left()).toEqual([]);
       });
 
+      test('does not keep what that one puts back, however much is unregistered since that was not there', async () => {
+        const [asleep, one] = [process(), process()];
+        for (const each of [asleep, one]) await register(each);
+        asleep.faulty.before = () => {
+          throw new Error('asleep');
+        };
+        store.wipe();
+        await world.clock.advance(61_000);
+        await unregister(one);
+        const absent = Array.from({ length: 1_000 }, (_, index) => `absent-${index}`);
+        const unregisterAbsent = (name: string): Promise<void> =>
+          what === 'app'
+            ? one.tokens.unregister(name)
+            : one.tokens.unregister(APPID, 'oauth2_access_token', { subject: name });
+        await soon(Promise.all(absent.map(unregisterAbsent)));
+        asleep.faulty.before = () => {};
+        await world.clock.advance(130_000);
+        expect(left()).toEqual([]);
+      });
+
+      test('does not keep what that one puts back, where it had not come back yet when it was unregistered', async () => {
+        const asleep = process();
+        await register(asleep);
+        asleep.faulty.before = () => {
+          throw new Error('asleep');
+        };
+        store.wipe();
+        await unregister(process());
+        asleep.faulty.before = () => {};
+        await world.clock.advance(130_000);
+        expect(left()).toEqual([]);
+      });
+
       test('keeps what was registered anew before it was emptied, by another process or the same', async () => {
         for (const isSame of [true, false]) {
           const [one, other] = [process(), process()];
