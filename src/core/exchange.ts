@@ -7,7 +7,7 @@ import { type Enrolment, enrolmentOf, marksOf } from './enrolment.js';
 import { isTokenError, TokenError } from './errors.js';
 import type { FailureBudget } from './failure-budget.js';
 import type { Attempted, Failures } from './failures.js';
-import type { Fingerprint } from './fingerprint.js';
+import { type Fingerprint, paramsHashOf } from './fingerprint.js';
 import { type FirstAttempts, isBudgeted } from './first-attempts.js';
 import { InvalidGrant, readReturnedGrant } from './given-grant.js';
 import { receivedToken, savedToken, storedGrant } from './grant.js';
@@ -120,7 +120,9 @@ export class Exchange {
     const task = registry.task(key);
     const enrolment = enrolmentOf(app, task);
     const { hadTask } = enrolment;
-    const looksAgainMs = haveToBeAskedFor(task?.params) ? ASK_AGAIN_EVERY_MS : LOOK_AGAIN_EVERY_MS;
+    // The task is one object that takes new params, and what is on offer comes from these.
+    const params = task?.params;
+    const looksAgainMs = haveToBeAskedFor(params) ? ASK_AGAIN_EVERY_MS : LOOK_AGAIN_EVERY_MS;
     const { urlNotAsked } = needs;
     const spending = new Spending({
       key,
@@ -129,6 +131,7 @@ export class Exchange {
       hadTask,
       answered,
       urlNotAsked,
+      params: () => paramsHashOf(params),
       looksAgainMs,
       isOutdated: () => this.hasNewInput(key, progress),
       store,

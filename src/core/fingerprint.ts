@@ -1,6 +1,7 @@
 import { canonicalJson } from './checksum.js';
-import type { JsonObject } from './json.js';
+import { isJsonObject, type JsonObject } from './json.js';
 import type { Trying } from './key-document.js';
+import type { TaskParams } from './registration.js';
 import type { RegisteredApp } from './registration-document.js';
 import type { Registry } from './registry.js';
 import { secretHash } from './secret-hash.js';
@@ -73,6 +74,11 @@ export function fingerprintOf(
   const registration = [registry.fingerprint(key), ...pushed.map(({ version }) => version)].join(':');
   const values = pushed.map(({ value }) => value ?? null);
   return new Fingerprint(registration, [app?.secret ?? null, app?.accessToken ?? null, params, ...values]);
+}
+
+/** Returns a hash of the params of a task; `undefined` where they have to be asked for, or there are none. */
+export function paramsHashOf(params: TaskParams | undefined): string | undefined {
+  return isJsonObject(params) ? secretHash(canonicalJson(params)).slice(0, LENGTH) : undefined;
 }
 
 /** Returns whether an attempt that was recorded was made with this input. */

@@ -2,6 +2,7 @@ import type { CachedRecord } from './cached-record.js';
 import type { Closing } from './closing.js';
 import type { Deadline } from './deadline.js';
 import { isTokenError } from './errors.js';
+import { paramsHashOf } from './fingerprint.js';
 import { type GivenGrant, readGivenGrant } from './given-grant.js';
 import { receivedToken, storedGrant } from './grant.js';
 import type { GrantWriter } from './grant-writer.js';
@@ -45,12 +46,14 @@ export class PutGrants {
    * Stores a grant, unless a newer one is stored, or one that can still be used and whose scopes include those of this one.
    */
   async put(key: TokenKey, grant: Grant, deadline: Deadline): Promise<CachedRecord> {
-    const { clock, source, pushed, scheduling, wakeWhoWaitsFor } = this.#parts;
+    const { clock, registry, source, pushed, scheduling, wakeWhoWaitsFor } = this.#parts;
     const given = readGivenGrant(grant);
     await source.assertRegistered(key, deadline);
     const stored = this.#stored(key, given, clock.now());
     const received = receivedToken(given, stored);
-    const held = await this.#write(key, stored, received);
+    const params = paramsHashOf(registry.task(key)?.params);
+    const put = params === undefined ? {} : { params };
+    const held = await this.#write(key, stored, received && { ...received, put });
     source.retrySoon(key);
     wakeWhoWaitsFor(key);
     for (const waiting of pushed.keysThatNeed(key)) scheduling.hurry(waiting);

@@ -17,6 +17,17 @@ export interface Rotation {
   readonly refused?: readonly Refused[];
   /** Hashes of the refresh tokens whose end has been told: the user is asked to authorize again once for each. */
   readonly told?: readonly string[];
+  /** That `token` was put and has not been answered for yet. It says nothing where an earlier release has replaced `token` since. */
+  readonly put?: PutToken;
+  /** Hashes of what was on offer when a token that had been put was answered for: they are sent after the stored one. */
+  readonly deferred?: readonly string[];
+}
+
+/** A refresh token that was put. */
+export interface PutToken {
+  readonly hash: string;
+  /** Hash of the params that the task had then; absent where they have to be asked for, or there were none. */
+  readonly params?: string;
 }
 
 export interface Intent {
@@ -50,6 +61,8 @@ export interface ReceivedToken {
   readonly value: string;
   /** `undefined`: the grant does not say. */
   readonly expiresAt: number | undefined;
+  /** How it was put; absent where it came from WeChat. */
+  readonly put?: Omit<PutToken, 'hash'>;
 }
 
 export type Choice =
@@ -61,16 +74,21 @@ export type Choice =
 const MAX_KNOWN = 16;
 const MAX_FIRSTS = 16;
 const MAX_REFUSED = 4;
+const MAX_DEFERRED = 4;
 
 /**
  * Chooses what to send. An offered refresh token that is known is an old one, so that a restart with the params of the
- * first day sends the stored one; what was refused is not sent again.
+ * first day sends the stored one; what was refused is not sent again. One that may be older than a token that was put since is
+ * sent after that.
+ *
+ * @param params - returns a hash of the params that offer it; `undefined` where they had to be asked for.
  */
 export function chooseInput(
   rotation: Rotation | undefined,
   offered: string | undefined,
   prefer: Preference,
   now: number,
+  params: () => string | undefined = () => undefined,
 ): Choice {
   const { token, expiresAt = Number.POSITIVE_INFINITY, refused = [] } = rotation ?? {};
   const isExpired = token !== undefined && expiresAt <= now;
@@ -78,7 +96,7 @@ export function chooseInput(
     ...(token === undefined || isExpired ? [] : [candidate(token, true)]),
     ...(offered === undefined || isKnown(rotation, offered) ? [] : [candidate(offered, false)]),
   ];
-  if (prefer === 'offered') candidates.reverse();
+  if (prefer === 'offered' && !yieldsToStored(rotation, offered, params)) candidates.reverse();
   const refusalOf = ({ hash }: { hash: string }): Refused | undefined => refused.find((entry) => entry.hash === hash);
   const alive = candidates.find((found) => refusalOf(found) === undefined);
   if (alive !== undefined) return alive;
@@ -86,6 +104,20 @@ export function chooseInput(
   const latest = refusals.toSorted((one, other) => one.deadAt - other.deadAt).at(-1);
   if (latest !== undefined) return { kind: 'refused', refused: latest };
   return isExpired ? { kind: 'expired', expiredAt: expiresAt } : { kind: 'none' };
+}
+
+/** Returns whether what is offered may be older than the stored token: that was put while, as far as is known, it was on offer. */
+function yieldsToStored(
+  rotation: Rotation | undefined,
+  offered: string | undefined,
+  paramsHash: () => string | undefined,
+): boolean {
+  const { token, put, deferred = [] } = rotation ?? {};
+  if (token === undefined || offered === undefined) return false;
+  if (deferred.includes(secretHash(offered))) return true;
+  if (put === undefined || put.hash !== secretHash(token)) return false;
+  const params = paramsHash();
+  return params === undefined || params === put.params;
 }
 
 export function withIntent(rotation: Rotation | undefined, intent: Intent): Rotation {
@@ -136,7 +168,7 @@ export function afterGrant(
   spent: Spent | undefined,
 ): Rotation | undefined {
   const isPut = spent === undefined;
-  const answered = isPut ? rotation : withoutIntent(rotation);
+  const answered = isPut ? rotation : withoutPut(withoutIntent(rotation), spent);
   if (received === undefined) return answered;
   const { value, expiresAt } = received;
   const settled = isPut ? withoutRefusal(answered, secretHash(value)) : answered;
@@ -159,7 +191,17 @@ export function afterGrant(
     known: [first, ...[...new Set(later)].slice(-MAX_KNOWN)],
     ...(firsts.length === 0 ? {} : { firsts }),
     ...(deadline === undefined ? {} : { expiresAt: deadline }),
+    ...(received.put === undefined ? {} : { put: { ...received.put, hash } }),
   };
+}
+
+/** Notes that WeChat has answered for what was sent: of two that were there, what was on offer is sent after the stored one from now on. */
+function withoutPut(rotation: Rotation | undefined, { hash, onOffer }: Spent): Rotation | undefined {
+  if (rotation?.put === undefined) return rotation;
+  const { put, deferred = [], ...rest } = rotation;
+  const isDeferred = put.hash === hash && onOffer !== undefined && !isKnownHash(rotation, onOffer);
+  const all = isDeferred ? [...deferred.filter((other) => other !== onOffer), onOffer].slice(-MAX_DEFERRED) : deferred;
+  return all.length === 0 ? rest : { ...rest, deferred: all };
 }
 
 /**
@@ -211,8 +253,11 @@ export function isDead({ token, refused = [] }: Rotation = {}): boolean {
   return token !== undefined && refused.some(({ hash }) => hash === secretHash(token));
 }
 
-function isKnown({ known = [], firsts = [] }: Rotation = {}, token: string): boolean {
-  const hash = secretHash(token);
+function isKnown(rotation: Rotation | undefined, token: string): boolean {
+  return isKnownHash(rotation, secretHash(token));
+}
+
+function isKnownHash({ known = [], firsts = [] }: Rotation = {}, hash: string): boolean {
   return known.includes(hash) || firsts.includes(hash);
 }
 

@@ -47,6 +47,8 @@ export interface SpendingInput {
   readonly answered: readonly Intent[];
   /** Whether a params URL that has not been asked may offer another. */
   readonly urlNotAsked: boolean;
+  /** Returns a hash of the params of the task; `undefined` where they have to be asked for. */
+  readonly params?: () => string | undefined;
   /** How long a refused input is left alone before the params are looked at again. */
   readonly looksAgainMs: number;
   /** Whether another input has been registered or pushed since the needs were gathered. */
@@ -102,10 +104,10 @@ export class Spending {
    * @throws NeedMissing without any, DocumentChanged, ParamsWanted, or a `TokenError` when all are dead.
    */
   async spend(offered: unknown, prefer: Preference): Promise<{ readonly value: string; readonly stored: boolean }> {
-    const { key, clock, answered } = this.#input;
+    const { key, clock, answered, params } = this.#input;
     if (this.#intent !== undefined) throw new TypeError('spend may be called once in an attempt');
     const offer = typeof offered === 'string' && offered !== '' ? offered : undefined;
-    this.#next = () => chooseInput(this.#document.rotation, offer, prefer, clock.now());
+    this.#next = () => chooseInput(this.#document.rotation, offer, prefer, clock.now(), params);
     const choice = this.#next();
     if (choice.kind !== 'send' && this.#input.urlNotAsked) throw this.#interrupt(new ParamsWanted());
     if (choice.kind === 'none' && offered !== undefined) {

@@ -91,6 +91,57 @@ describe('which refresh token is sent', () => {
   });
 });
 
+describe('of a token that was put and one that is on offer', () => {
+  const putWith = (params?: string): Rotation | undefined => {
+    const put = params === undefined ? {} : { params };
+    return afterGrant(chain('A'), { value: 'P', expiresAt: undefined, put }, undefined);
+  };
+
+  test.each([
+    ['the function that was there', undefined, undefined, 'P'],
+    ['a function that replaced params', 'before', undefined, 'P'],
+    ['the params that were there', 'before', 'before', 'P'],
+    ['params that were registered since', 'before', 'since', 'X'],
+    ['params that replaced a function since', undefined, 'since', 'X'],
+  ])('where %s offers it, the right one is sent first', (_, paramsThen, paramsNow, first) => {
+    expect(chooseInput(putWith(paramsThen), 'X', 'offered', NOW, () => paramsNow)).toMatchObject({ value: first });
+  });
+
+  test('the other one is sent when one is refused', () => {
+    expect(sent(withRefusal(putWith(), refusalOf('P')), 'X')).toBe('X');
+    expect(sent(withRefusal(putWith(), refusalOf('X')), 'X')).toBe('P');
+  });
+
+  test.each(['P', 'Q'])(
+    'the one that was on offer stays behind when %s was answered, and goes before nothing',
+    (value) => {
+      const answered = { ...spent('P', 'P', 'A', 'P'), onOffer: secretHash('X') };
+      const after = afterGrant(putWith(), { value, expiresAt: undefined }, answered);
+      expect([sent(after, 'X'), sent(after, 'Y'), after?.put]).toEqual([value, 'Y', undefined]);
+      expect(sent(withRefusal(after, refusalOf(value)), 'X')).toBe('X');
+    },
+  );
+
+  test('an answer without a refresh token puts the one that was on offer behind too', () => {
+    const answered = { ...spent('P', 'P', 'A', 'P'), onOffer: secretHash('X') };
+    expect(sent(afterGrant(putWith(), undefined, answered), 'X')).toBe('P');
+  });
+
+  test('the last four that were on offer stay behind', () => {
+    let rotation: Rotation | undefined = chain('A');
+    for (const offered of ['1', '2', '3', '4', '5']) {
+      const value = `P${offered}`;
+      rotation = afterGrant(rotation, { value, expiresAt: undefined, put: {} }, undefined);
+      rotation = afterGrant(rotation, undefined, { ...spent(value, value), onOffer: secretHash(offered) });
+    }
+    expect(['1', '2', '5'].map((offered) => sent(rotation, offered))).toEqual(['1', 'P5', 'P5']);
+  });
+
+  test('what is known of a put says nothing of another token in its place', () => {
+    expect(sent({ ...putWith(), token: 'of an earlier release' }, 'X')).toBe('X');
+  });
+});
+
 describe('after a grant', () => {
   test('its refresh token is the one, and continues the chain of the one that was sent', () => {
     const after = afterGrant(
