@@ -2,6 +2,40 @@ import type { CommandSpec } from './command.js';
 import { suggestion } from './nearest.js';
 import { KEY_VARIABLE, SECRET_VARIABLE, VARIABLE_PREFIX, variableOf } from './option.js';
 
+const ADDRESS = /^(?:tcp|udp|sctp):\/\/\S+:\d{1,5}$/;
+
+/**
+ * What Kubernetes adds to the environment of a container for each Service in its namespace, and Docker for each link: for one
+ * that is named `wechat-tokens`, or begins like that, those names begin like our variables.
+ */
+const SERVICE_LINKS: readonly (readonly [name: RegExp, value: RegExp])[] = [
+  [/^(?:[A-Z0-9_]+_)?PORT$/, ADDRESS],
+  [/^(?:[A-Z0-9_]+_)?PORT_\d+_(?:TCP|UDP|SCTP)$/, ADDRESS],
+  [/^(?:[A-Z0-9_]+_)?PORT_\d+_(?:TCP|UDP|SCTP)_(?:PROTO|PORT|ADDR)$/, /^/],
+  [/^(?:[A-Z0-9_]+_)?SERVICE_HOST$/, /^/],
+  [/^(?:[A-Z0-9_]+_)?SERVICE_PORT(?:_[A-Z0-9_]+)?$/, /^\d{1,5}$/],
+  [/^(?:[A-Z0-9_]+_)?NAME$/, /^\/\S+\/\S+$/],
+];
+
+/** Tells whether a container's platform has set the variable for a purpose of its own. */
+function isServiceLink(name: string, value = ''): boolean {
+  if (!name.startsWith(VARIABLE_PREFIX)) return false;
+  const rest = name.slice(VARIABLE_PREFIX.length);
+  return SERVICE_LINKS.some(([names, values]) => names.test(rest) && values.test(value));
+}
+
+/** Returns the environment without what was set for Services and links. */
+export function withoutServiceLinks(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name, value]) => !isServiceLink(name, value)));
+}
+
+/** What to say of variables that were passed over because their form is that of a Service's; `undefined` when there are none. */
+export function serviceLinkWarning(env: NodeJS.ProcessEnv): string | undefined {
+  const names = Object.keys(env).filter((name) => isServiceLink(name, env[name]));
+  if (names.length === 0) return undefined;
+  return `${names.toSorted().join(', ')}: not taken for options, since they have the form of what Kubernetes sets for a Service; enableServiceLinks: false in the Pod leaves them out`;
+}
+
 /** What to say of variables that look like ours and are not; `undefined` when there are none. */
 export function unknownVariables(env: NodeJS.ProcessEnv, commands: readonly CommandSpec[]): string | undefined {
   const known = new Set([KEY_VARIABLE, SECRET_VARIABLE]);

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { fileURLToPath } from 'node:url';
 import { run } from './run.js';
 import type { CommandIo } from './serve-options.js';
 
@@ -11,6 +12,7 @@ process.stdout.on('error', ignoreClosedPipe);
 process.stderr.on('error', ignoreClosedPipe);
 
 const io: CommandIo = {
+  script: fileURLToPath(import.meta.url),
   get stdin() {
     return process.stdin;
   },

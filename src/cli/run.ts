@@ -1,10 +1,10 @@
-import { isError } from '../core/foreign-objects.js';
 import { onOneLine } from '../core/redact.js';
 import { PACKAGE_VERSION } from '../core/version.js';
 import type { CommandSpec } from './command.js';
 import { type CommandLine, parseCommandLine } from './command-line.js';
 import { COMMANDS } from './commands.js';
-import { unknownVariables } from './environment.js';
+import { serviceLinkWarning, unknownVariables, withoutServiceLinks } from './environment.js';
+import { failureText } from './failure-text.js';
 import { helpOf, helpOfAll, PROGRAM } from './help.js';
 import { OptionValues } from './option-values.js';
 import { HELP, VERSION } from './options.js';
@@ -23,8 +23,7 @@ export async function run(argv: readonly string[], io: CommandIo): Promise<numbe
     const args = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
     return await obey(parseCommandLine(args, COMMANDS), io);
   } catch (error) {
-    const message = isError(error) ? error.message : 'something that is no error was thrown';
-    io.stderr.write(`${PROGRAM}: ${onOneLine(message)}\n`);
+    io.stderr.write(`${PROGRAM}: ${failureText(error)}\n`);
     return error instanceof UsageError ? 2 : 1;
   }
 }
@@ -40,8 +39,9 @@ async function obey({ command, isNamed, operands, given }: CommandLine, io: Comm
     return 0;
   }
   assertOperands(command, operands);
-  const options = new OptionValues(command.options, given, io.env);
-  warnOfVariables(io);
+  const env = withoutServiceLinks(io.env);
+  const options = new OptionValues(command.options, given, env);
+  warnOfVariables(io, env);
   const perform = await command.load();
   return perform({ operands, options, io });
 }
@@ -55,8 +55,10 @@ function assertOperands({ name, operands: expected }: CommandSpec, operands: rea
   throw new UsageError(`${name} takes ${takes}, got ${operands.length} arguments`);
 }
 
-/** The process that a server starts has the same environment, which has been complained of. */
-function warnOfVariables({ env, stderr }: CommandIo): void {
-  const warning = isWorker(env) ? undefined : unknownVariables(env, COMMANDS);
-  if (warning !== undefined) stderr.write(`${PROGRAM}: ${onOneLine(warning)}\n`);
+/** The process that a server starts has the same environment, of which the one that started it has warned. */
+function warnOfVariables(io: CommandIo, env: NodeJS.ProcessEnv): void {
+  if (isWorker(io.env)) return;
+  for (const warning of [serviceLinkWarning(io.env), unknownVariables(env, COMMANDS)]) {
+    if (warning !== undefined) io.stderr.write(`${PROGRAM}: ${onOneLine(warning)}\n`);
+  }
 }

@@ -42,6 +42,8 @@ export interface TextInput extends NodeJS.ReadableStream {
 
 /** What a command may know of its process. */
 export interface CommandIo {
+  /** The file of the command itself. */
+  readonly script: string;
   readonly stdin: TextInput;
   readonly stdout: TextOutput;
   readonly stderr: TextOutput;

@@ -5,6 +5,8 @@ import { text as allOf } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../src/cli/run.js';
 
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
 /** What a command has done. */
 export interface CommandResult {
   readonly code: number;
@@ -62,11 +64,9 @@ export async function runCommand(argv: readonly string[], world: CommandWorld = 
   const { env = {}, input = '', columns, asks = false } = world;
   const stdout = new CapturedOutput(columns);
   const stderr = new CapturedOutput(columns);
-  const code = await run(argv, { stdin: new GivenInput(input, asks), stdout, stderr, env: { ...env } });
+  const code = await run(argv, { script: MAIN, stdin: new GivenInput(input, asks), stdout, stderr, env: { ...env } });
   return { code, out: stdout.text, err: stderr.text };
 }
-
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** The built command as a process of its own, without the variables of whoever runs the tests. */
 export function startCommand(

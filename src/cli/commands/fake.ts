@@ -1,6 +1,7 @@
 import { FakeWeChat } from '../../testing/fake-wechat.js';
 import { hostOf, portOf } from '../address-options.js';
 import type { CommandCall } from '../command.js';
+import { failureText } from '../failure-text.js';
 import type { OptionValues } from '../option-values.js';
 import { FAKE_HOST, FAKE_PORT, JSON_OUTPUT, LIFE_SECONDS } from '../options.js';
 
@@ -24,7 +25,7 @@ async function start(options: OptionValues): Promise<FakeWeChat> {
   try {
     return await FakeWeChat.start({ port, host, lifeSeconds });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const { code = failureText(error) } = error as NodeJS.ErrnoException;
     const reason = code === 'EADDRINUSE' ? 'it is in use; name another with --port' : code;
     throw new Error(`cannot listen on ${host}, port ${port}: ${reason}`, { cause: error });
   }

@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { failureText } from '../failure-text.js';
 import { UsageError } from '../usage-error.js';
 
 const BACKLOG = 1_024;
@@ -9,7 +10,7 @@ export interface Place {
 }
 
 /**
- * Takes connections, and leaves what they say to somebody else.
+ * Takes connections, and leaves what they say to `accept`.
  *
  * @throws UsageError for an address that this machine does not have; an error of one line when the port is not free.
  */
@@ -30,8 +31,8 @@ export function urlOf(server: Server): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-function explained({ code }: NodeJS.ErrnoException, { host, port }: Place): Error {
-  switch (code) {
+function explained(error: NodeJS.ErrnoException, { host, port }: Place): Error {
+  switch (error.code) {
     case 'EADDRINUSE':
       return new Error(`port ${port} of ${host} is in use: end what listens there, or give another --port`);
     case 'EACCES':
@@ -41,6 +42,6 @@ function explained({ code }: NodeJS.ErrnoException, { host, port }: Place): Erro
     case 'EAI_AGAIN':
       return new UsageError(`--host: ${host} is no address of this machine`);
     default:
-      return new Error(`cannot listen on port ${port} of ${host}: ${code}`);
+      return new Error(`cannot listen on port ${port} of ${host}: ${error.code ?? failureText(error)}`);
   }
 }

@@ -1,3 +1,5 @@
+import { isJsonObject } from '../../core/json.js';
+
 /** What becomes of connections on which no request is under way: closed at once, or when the client had time to notice. */
 export type IdleConnections = 'close' | 'wait';
 
@@ -8,3 +10,23 @@ export type ToWorker = { readonly kind: 'connection' } | { readonly kind: 'stop'
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly message: string; readonly isUsage: boolean };
+
+/**
+ * Returns the message if it is one of ours. The channel is Node's, and whatever is loaded into a process may send on it: the
+ * containers of process managers, `node --watch`, tracers.
+ */
+export function toWorker(message: unknown): ToWorker | undefined {
+  if (!isJsonObject(message)) return undefined;
+  const { kind, idle } = message;
+  if (kind === 'connection') return { kind };
+  return kind === 'stop' && (idle === 'close' || idle === 'wait') ? { kind, idle } : undefined;
+}
+
+/** Returns the message if it is one of ours. */
+export function fromWorker(message: unknown): FromWorker | undefined {
+  if (!isJsonObject(message)) return undefined;
+  const { kind, message: text, isUsage } = message;
+  if (kind === 'ready') return { kind };
+  if (kind !== 'failed' || typeof text !== 'string' || text === '') return undefined;
+  return { kind, message: text, isUsage: isUsage === true };
+}

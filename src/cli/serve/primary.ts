@@ -1,5 +1,6 @@
 import type { Server } from 'node:net';
 import { systemClock } from '../../core/clock.js';
+import { failureText } from '../failure-text.js';
 import type { CommandIo, ServeOptions } from '../serve-options.js';
 import { accessMode } from './access-mode.js';
 import { CONTRACTS } from './contracts.js';
@@ -8,6 +9,7 @@ import { Log } from './log.js';
 import { listenToSignals, type StopSignal } from './stop-signals.js';
 import { Supervisor } from './supervisor.js';
 import { forkWorker } from './worker-process.js';
+import { workerStart } from './worker-start.js';
 
 const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGINT: 2, SIGTERM: 15 };
 
@@ -21,12 +23,15 @@ const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGINT: 2, SIGTER
 export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<number> {
   const access = accessMode(options);
   const log = new Log(io.stdout, systemClock, io.env);
-  const supervisor = new Supervisor({ fork: forkWorker, log, clock: systemClock });
+  const start = workerStart(process, io.script);
+  const supervisor = new Supervisor({ fork: (why) => forkWorker(start, why), log, clock: systemClock });
   const server = await listen(options, (socket) => {
     socket.on('error', () => socket.destroy());
     supervisor.hand(socket);
   });
-  server.on('error', (error: NodeJS.ErrnoException) => log.warn('acceptFailed', { error: error.code }));
+  server.on('error', (error: NodeJS.ErrnoException) =>
+    log.warn('acceptFailed', { error: error.code ?? failureText(error) }),
+  );
 
   let end: (code: number) => void = () => {};
   const ended = new Promise<number>((resolve) => {

@@ -1,5 +1,6 @@
 import { isTokenError, safeCause } from '../../core/errors.js';
 import { isError } from '../../core/foreign-objects.js';
+import { failureText } from '../failure-text.js';
 
 /** Says on one line why a server cannot start though its options are right. */
 export class StartFailure extends Error {
@@ -28,6 +29,6 @@ export function unusableStore(shown: string, error: unknown): StartFailure {
     const advice = ADVICE.get(String((cause as NodeJS.ErrnoException).code));
     return new StartFailure(`the store ${shown} cannot be used: ${cause.message}${advice ? `; ${advice}` : ''}`);
   }
-  const reason = isError(cause) ? safeCause(cause).message : (error as Error).message;
+  const reason = isError(cause) ? safeCause(cause).message : failureText(error);
   return new StartFailure(`the store ${shown} cannot be used: ${reason.replace(/^Error /, '')}`);
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { type Clock, wait } from '../../core/clock.js';
+import { failureText } from '../failure-text.js';
 import type { Log } from './log.js';
 import type { IdleConnections } from './messages.js';
 import type { StartReason } from './worker-mark.js';
@@ -107,7 +108,7 @@ export class Supervisor {
     try {
       this.#adopt(await this.#begin('reload'));
     } catch (error) {
-      if (!this.isStopping) this.#log.error('reloadFailed', { error: (error as Error).message, pid: this.pid });
+      if (!this.isStopping) this.#log.error('reloadFailed', { error: failureText(error), pid: this.pid });
       return;
     }
     this.#log.info('reloaded', { pid: this.pid });
@@ -161,7 +162,7 @@ export class Supervisor {
         this.#adopt(await this.#begin('crash'));
         this.#log.info('workerReplaced', { pid: this.pid });
       } catch (error) {
-        if (!this.isStopping) this.#log.error('workerFailed', { error: (error as Error).message });
+        if (!this.isStopping) this.#log.error('workerFailed', { error: failureText(error) });
         this.#cutWaiting();
       }
     }

@@ -5,6 +5,7 @@ import { engineOf } from '../../core/engine-of.js';
 import { safeCause } from '../../core/errors.js';
 import { createHandler, type Handler, type HandlerOptions } from '../../http/index.js';
 import { TokenManager } from '../../token-manager.js';
+import { failureText } from '../failure-text.js';
 import type { ServeOptions } from '../serve-options.js';
 import { asUsage } from '../usage-error.js';
 import { type AccessMode, accessMode, namesLoopback } from './access-mode.js';
@@ -139,7 +140,7 @@ function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log): Hand
     ...(notifySecretFile !== undefined && { notifySecret: readSecrets('--notify-secret-file', notifySecretFile) }),
     publicOnly: publicCallbacksOnly,
     legacyTypeNumbers,
-    onError: (error) => log.error('serverError', { error: error.message, stack: error.stack }),
+    onError: (error) => log.error('serverError', { error: failureText(error), stack: error.stack }),
   };
 }
 

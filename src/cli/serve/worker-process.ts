@@ -1,13 +1,17 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { failureText } from '../failure-text.js';
 import { UsageError } from '../usage-error.js';
-import type { FromWorker, IdleConnections, ToWorker } from './messages.js';
+import { fromWorker, type IdleConnections, type ToWorker } from './messages.js';
 import { type StartReason, workerEnvironment } from './worker-mark.js';
+import type { WorkerStart } from './worker-start.js';
 
 /** How a process ended. */
 export interface Ending {
   readonly code: number | null;
   readonly signal: string | null;
+  /** Why there has been no process at all. */
+  readonly reason?: string;
 }
 
 /** The process that answers, as the one that listens sees it. */
@@ -25,16 +29,16 @@ export interface WorkerProcess {
 }
 
 /** Runs this command once more, from what is on the disk now. */
-export function forkWorker(why: StartReason): WorkerProcess {
-  const [, script = '', ...args] = process.argv;
+export function forkWorker({ script, args, execArgv }: WorkerStart, why: StartReason): WorkerProcess {
   const child = fork(script, args, {
+    execArgv: [...execArgv],
     env: workerEnvironment(process.env, why),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const ended = new Promise<Ending>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
-    child.on('error', () => {
-      if (child.pid === undefined) resolve({ code: null, signal: null });
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      if (child.pid === undefined) resolve({ code: null, signal: null, reason: failureText(error) });
     });
   });
   const unsent = new Set<Socket>();
@@ -58,18 +62,21 @@ export function forkWorker(why: StartReason): WorkerProcess {
 
 function becomesReady(child: ChildProcess, ended: Promise<Ending>): Promise<void> {
   const ready = new Promise<void>((resolve, reject) => {
-    child.on('message', (message: FromWorker) => {
-      if (message.kind === 'ready') resolve();
-      else reject(message.isUsage ? new UsageError(message.message) : new Error(message.message));
+    child.on('message', (received: unknown) => {
+      const message = fromWorker(received);
+      if (message?.kind === 'ready') resolve();
+      if (message?.kind === 'failed')
+        reject(message.isUsage ? new UsageError(message.message) : new Error(message.message));
     });
     void ended.then((ending) => reject(new Error(`the server process ended with ${describeEnding(ending)}`)));
   });
-  // Whoever asks for it is told; nobody may be asking any more.
+  // The failure reaches whatever awaits it; nothing may be awaiting it any more.
   ready.catch(() => {});
   return ready;
 }
 
-export function describeEnding({ code, signal }: Ending): string {
+export function describeEnding({ code, signal, reason }: Ending): string {
+  if (reason !== undefined) return `no start: ${reason}`;
   if (signal !== null) return `the signal ${signal}`;
   return code === null ? 'no exit code' : `exit code ${code}`;
 }

@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
 import { systemClock } from '../../core/clock.js';
 import { safeCause } from '../../core/errors.js';
+import { failureText } from '../failure-text.js';
 import type { CommandIo, ServeOptions } from '../serve-options.js';
 import { UsageError } from '../usage-error.js';
 import { Log } from './log.js';
-import type { FromWorker, IdleConnections, ToWorker } from './messages.js';
+import { type FromWorker, type IdleConnections, toWorker } from './messages.js';
 import { StartFailure } from './start-failure.js';
 import { TokenServer } from './token-server.js';
 import { isReload } from './worker-mark.js';
@@ -25,9 +26,10 @@ export async function runWorker(options: ServeOptions, io: CommandIo): Promise<n
   const told = new Promise<IdleConnections>((resolve) => {
     process.once('disconnect', () => resolve('wait'));
     if (!process.connected) resolve('wait');
-    process.on('message', (message: ToWorker, socket: Socket | undefined) => {
-      if (message.kind === 'stop') resolve(message.idle);
-      else if (socket === undefined) return;
+    process.on('message', (received: unknown, socket: Socket | undefined) => {
+      const message = toWorker(received);
+      if (message?.kind === 'stop') resolve(message.idle);
+      else if (message === undefined || socket === undefined) return;
       else if (server === undefined) early.push(socket);
       else server.accept(socket);
     });
@@ -67,7 +69,7 @@ function say(message: FromWorker): Promise<void> {
 
 function reasonOf(error: unknown): { message: string; isUsage: boolean } {
   const isUsage = error instanceof UsageError;
-  return { message: isUsage || error instanceof StartFailure ? error.message : safeCause(error).message, isUsage };
+  return { message: failureText(isUsage || error instanceof StartFailure ? error : safeCause(error)), isUsage };
 }
 
 function crash(log: Log, error: unknown): void {

@@ -74,6 +74,42 @@ describe('the command', () => {
     );
   });
 
+  it('passes over what Kubernetes sets for a Service of its name, with one warning', async () => {
+    const env = {
+      ...NOWHERE,
+      WECHAT_TOKENS_PORT: 'tcp://10.0.0.1:80',
+      WECHAT_TOKENS_PORT_80_TCP: 'tcp://10.0.0.1:80',
+      WECHAT_TOKENS_PORT_80_TCP_ADDR: '10.0.0.1',
+      WECHAT_TOKENS_PORT_80_TCP_PORT: '80',
+      WECHAT_TOKENS_PORT_80_TCP_PROTO: 'tcp',
+      WECHAT_TOKENS_SERVICE_HOST: '10.0.0.1',
+      WECHAT_TOKENS_SERVICE_PORT: '80',
+      WECHAT_TOKENS_SERVICE_PORT_HTTP: '80',
+      WECHAT_TOKENS_REDIS_PORT: 'tcp://[fd00::1]:6379',
+      WECHAT_TOKENS_REDIS_SERVICE_HOST: 'fd00::1',
+    };
+    const { err } = await runCommand(['list'], { env });
+    const lines = err.split('\n');
+    expect(lines).toHaveLength(3);
+    expect(lines[0]).toMatch(/^wechat-token-manager: WECHAT_TOKENS_PORT, .*Kubernetes.*enableServiceLinks: false/);
+    for (const name of Object.keys(env)) if (name !== 'WECHAT_TOKENS_URL') expect(lines[0]).toContain(name);
+    // The option is as if the variable were not there: it fails for what comes after it.
+    const served = await runCommand(['--max-per-second', '0'], { env });
+    expect(served.code).toBe(2);
+    expect(served.err).not.toContain('WECHAT_TOKENS_PORT must be');
+  });
+
+  it.each(['tcp://', 'tcp://10.0.0.1', 'http://10.0.0.1:80', 'abc', '70000', '80.5'])(
+    'refuses a port of %s, which is no form of a Service, with a sentence',
+    async (port) => {
+      const { code, err } = await runCommand(['serve'], { env: { WECHAT_TOKENS_PORT: port } });
+      expect(code).toBe(2);
+      expect(err).toMatch(
+        /^wechat-token-manager: WECHAT_TOKENS_PORT must be a (whole )?number from 0 to 65535, got .+\n$/,
+      );
+    },
+  );
+
   it('does not warn of variables of other commands', async () => {
     const env = { ...NOWHERE, WECHAT_TOKENS_PORT: 'x', WECHAT_TOKENS_KEY: 'k', WECHAT_TOKENS_SECRET: 's' };
     const { err } = await runCommand(['list'], { env });
