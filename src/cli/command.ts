@@ -21,6 +21,8 @@ export interface CommandSpec {
   readonly operands: readonly string[];
   readonly summary: string;
   readonly options: readonly OptionSpec[];
+  /** Whether standard output is only a log, without which the work is done all the same. */
+  readonly onlyLogs?: boolean;
   /** What help says below the options. */
   readonly notes?: readonly string[];
   /** Loads what it needs: the others are not to wait for it. */

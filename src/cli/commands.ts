@@ -29,6 +29,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: [],
     summary: 'run the token server; what is done when no command is named',
     options: SERVE_OPTIONS,
+    onlyLogs: true,
     notes: [
       'Without --keys, --trust and --anonymous it listens on loopback addresses only.',
       '--store takes redis:, rediss:, valkey:, valkeys:, postgres:, postgresql:, mysql:, mariadb: and sqlite: URLs. Servers on one database share the work. ?prefix= (Redis) and ?table= name what is theirs in it; the driver is installed by you.',

@@ -2,14 +2,14 @@
 import { fileURLToPath } from 'node:url';
 import { run } from './run.js';
 import type { CommandIo } from './serve-options.js';
+import { closeLostTerminals } from './standard-streams.js';
 
-/** Whoever reads may stop reading: `wechat-token-manager list | head`. */
-function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-}
+/** What is left to be written when the work is done, a log that nothing reads for instance, is not waited for any longer. */
+const LAST_WRITES_MS = 500;
 
-process.stdout.on('error', ignoreClosedPipe);
-process.stderr.on('error', ignoreClosedPipe);
+// An output may break at any time. A command whose output matters looks at what became of it.
+for (const output of [process.stdout, process.stderr]) output.on('error', () => {});
+process.once('exit', closeLostTerminals);
 
 const io: CommandIo = {
   script: fileURLToPath(import.meta.url),
@@ -23,4 +23,6 @@ const io: CommandIo = {
 
 void run(process.argv.slice(2), io).then((code) => {
   process.exitCode = code;
+  // The channel of a parent, and whatever a host has loaded into this process, would keep it.
+  setTimeout(() => process.exit(), LAST_WRITES_MS).unref();
 });

@@ -10,6 +10,7 @@ import { OptionValues } from './option-values.js';
 import { HELP, VERSION } from './options.js';
 import { isWorker } from './serve/worker-mark.js';
 import type { CommandIo } from './serve-options.js';
+import { CheckedOutput } from './standard-streams.js';
 import { UsageError } from './usage-error.js';
 
 /**
@@ -43,7 +44,10 @@ async function obey({ command, isNamed, operands, given }: CommandLine, io: Comm
   const options = new OptionValues(command.options, given, env);
   warnOfVariables(io, env);
   const perform = await command.load();
-  return perform({ operands, options, io });
+  const checked = command.onlyLogs === true ? undefined : new CheckedOutput(io.stdout);
+  const code = await perform({ operands, options, io });
+  await checked?.written();
+  return code;
 }
 
 /** Arguments are not shown: a secret may stand where none belongs. */

@@ -32,6 +32,8 @@ export interface RefreshPace {
 export interface TextOutput extends NodeJS.WritableStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  /** How many bytes wait in memory until they can be written. */
+  readonly writableLength?: number;
 }
 
 /** Where text comes from; a terminal can be asked not to show what is typed. */

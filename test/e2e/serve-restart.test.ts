@@ -197,9 +197,8 @@ describe('a process that is killed', () => {
     await server.register(APPID, SECRET);
     await asked;
     server.signal('SIGKILL');
-    // Its output ends when nobody can write to it any more.
     await server.exited;
-    expect(await isAlive(pid)).toBe(false);
+    await expect.poll(() => isAlive(pid)).toBe(false);
     const next = await serve();
     expect(await next.task(APPID)).toMatchObject({ code: 200 });
     expect(wechat.countCalls()).toBe(1);

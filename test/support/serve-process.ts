@@ -95,7 +95,8 @@ export class ServeWorld implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.end()));
-    await rm(this.directory, { recursive: true, force: true });
+    // The process that answers finishes what it is at when the one that listens is gone.
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 

@@ -2,6 +2,7 @@ import { stripVTControlCharacters, styleText } from 'node:util';
 import type { Clock } from '../../core/clock.js';
 import { onOneLine } from '../../core/redact.js';
 import type { TextOutput } from '../serve-options.js';
+import { writesText } from './worker-mark.js';
 
 export type LogLevel = 'info' | 'warn' | 'error';
 
@@ -9,19 +10,28 @@ export type LogLevel = 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
 const COLOURS = { info: 'bold', warn: 'yellow', error: 'red' } as const;
+/** In memory, until the output takes it: some thousands of lines. */
+const MOST_WAITING = 1_048_576;
 
-/** What happens, a line each: JSON for a program that reads along, short text on a terminal. */
+/**
+ * What happens, a line each: JSON for a program that reads along, short text on a terminal. A line is lost where the output is
+ * broken or takes nothing, and the next one that can be written says how many were: no caller waits for the log.
+ */
 export class Log {
   readonly #output: TextOutput;
   readonly #clock: Pick<Clock, 'now'>;
+  readonly #isText: boolean;
   readonly #isColoured: boolean;
+  #lost = 0;
+  /** Whether the last line may have been written in part. */
+  #isTorn = false;
 
   constructor(output: TextOutput, clock: Pick<Clock, 'now'>, env: NodeJS.ProcessEnv = {}) {
     this.#output = output;
     this.#clock = clock;
+    this.#isText = output.isTTY === true || writesText(env);
     this.#isColoured = (env['NO_COLOR'] ?? '') === '';
-    // Nobody reads it any more; what it tells of goes on.
-    output.on('error', () => {});
+    output.on('error', () => this.#failed());
   }
 
   info(message: string, fields: LogFields = {}): void {
@@ -36,13 +46,36 @@ export class Log {
     this.#write('error', message, fields);
   }
 
+  /** Writes a line as it is: one that another process has made. */
+  pass(line: string): void {
+    if ((this.#output.writableLength ?? 0) > MOST_WAITING) {
+      this.#lost += 1;
+      return;
+    }
+    const lines = this.#lost;
+    this.#lost = 0;
+    if (lines > 0) this.warn('linesLost', { lines });
+    const gap = this.#isTorn ? '\n' : '';
+    this.#isTorn = false;
+    try {
+      this.#output.write(`${gap}${line}\n`);
+    } catch {
+      this.#failed();
+    }
+  }
+
+  /** A failed notice of loss counts as one line: how many it told of is not known any more. */
+  #failed(): void {
+    this.#isTorn = true;
+    this.#lost += 1;
+  }
+
   #write(level: LogLevel, message: string, fields: LogFields): void {
     const time = new Date(this.#clock.now());
-    const isTerminal = this.#output.isTTY === true;
-    const line = isTerminal
+    const line = this.#isText
       ? this.#text(level, time, message, fields)
       : JSON.stringify({ time: time.toISOString(), level, message, ...fields });
-    this.#output.write(`${line}\n`);
+    this.pass(line);
   }
 
   #text(level: LogLevel, time: Date, message: string, fields: LogFields): string {

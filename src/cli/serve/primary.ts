@@ -1,7 +1,8 @@
 import type { Server } from 'node:net';
 import { systemClock } from '../../core/clock.js';
 import { failureText } from '../failure-text.js';
-import type { CommandIo, ServeOptions } from '../serve-options.js';
+import type { CommandIo, ServeOptions, TextOutput } from '../serve-options.js';
+import { StartTerminals, writeWithoutWaiting } from '../standard-streams.js';
 import { accessMode } from './access-mode.js';
 import { CONTRACTS } from './contracts.js';
 import { listen, urlOf } from './listen.js';
@@ -11,7 +12,9 @@ import { Supervisor } from './supervisor.js';
 import { forkWorker } from './worker-process.js';
 import { workerStart } from './worker-start.js';
 
-const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGINT: 2, SIGTERM: 15 };
+const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
+/** Of what standard error has not taken yet. */
+const MOST_WAITING = 1_048_576;
 
 /**
  * The process that listens. It stays the same while those that answer come and go, and does little else, so that there
@@ -23,7 +26,10 @@ const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGINT: 2, SIGTER
 export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<number> {
   const access = accessMode(options);
   const log = new Log(io.stdout, systemClock, io.env);
-  const start = workerStart(process, io.script);
+  const terminals = new StartTerminals();
+  for (const output of [io.stdout, io.stderr]) writeWithoutWaiting(output);
+  const output = { out: (line: string) => log.pass(line), err: (line: string) => writeLine(io.stderr, line) };
+  const start = { ...workerStart(process, io.script), isText: io.stdout.isTTY === true, output };
   const supervisor = new Supervisor({ fork: (why) => forkWorker(start, why), log, clock: systemClock });
   const server = await listen(options, (socket) => {
     socket.on('error', () => socket.destroy());
@@ -37,7 +43,7 @@ export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<
   const ended = new Promise<number>((resolve) => {
     end = resolve;
   });
-  const forget = listenToSignals(process, systemClock, {
+  listenToSignals(process, systemClock, {
     stop(signal) {
       log.info('stopping', { signal });
       void stop(server, supervisor, signal).then(end);
@@ -47,6 +53,7 @@ export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<
       end(128 + SIGNAL_NUMBERS[signal]);
     },
     reload: () => supervisor.reload(),
+    isTerminalLost: () => terminals.areLost,
   });
   try {
     await supervisor.start();
@@ -64,7 +71,6 @@ export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<
     if (!supervisor.isStopping) throw error;
     return await ended;
   } finally {
-    forget();
     server.close();
   }
 }
@@ -73,5 +79,14 @@ async function stop(server: Server, supervisor: Supervisor, signal: StopSignal):
   // What has been connected is taken first: closed with the rest, it would be refused after all.
   await new Promise((resolve) => setImmediate(resolve));
   server.close();
-  return supervisor.stop(signal === 'SIGINT' ? 'close' : 'wait');
+  return supervisor.stop(signal === 'SIGTERM' ? 'wait' : 'close');
+}
+
+function writeLine(output: TextOutput, line: string): void {
+  if ((output.writableLength ?? 0) > MOST_WAITING) return;
+  try {
+    output.write(`${line}\n`);
+  } catch {
+    // A host may have put a function of its own in the place of this one. What is lost matters to no caller.
+  }
 }

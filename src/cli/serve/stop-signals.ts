@@ -1,23 +1,21 @@
 import type { Clock } from '../../core/clock.js';
 
-export type StopSignal = 'SIGINT' | 'SIGTERM';
+export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
 export interface SignalActions {
   stop(signal: StopSignal): void;
-  /** It was said twice. */
+  /** Called for the second signal. */
   kill(signal: StopSignal): void;
   reload(): void;
+  /** Whether the terminal that the process was started on has been closed: that is what SIGHUP says then. */
+  isTerminalLost(): boolean;
 }
 
-/** `npx` passes on the Ctrl-C that the terminal has sent to everybody already. */
+/** `npx` passes on the Ctrl-C that the terminal has sent to all of its processes already. */
 const SAME_PRESS_MS = 500;
 
-/** Listens to the signals of a process; returns what ends that. */
-export function listenToSignals(
-  source: Pick<NodeJS.Process, 'on' | 'off'>,
-  clock: Clock,
-  actions: SignalActions,
-): () => void {
+/** Listens to the signals of a process until it ends: by default a late one would end it with another code than its own. */
+export function listenToSignals(source: Pick<NodeJS.Process, 'on'>, clock: Clock, actions: SignalActions): void {
   let stoppedAt: number | undefined;
   const stop = (signal: NodeJS.Signals): void => {
     const now = clock.monotonic();
@@ -26,13 +24,12 @@ export function listenToSignals(
       actions.stop(signal as StopSignal);
     } else if (now - stoppedAt >= SAME_PRESS_MS) actions.kill(signal as StopSignal);
   };
-  const reload = (): void => actions.reload();
+  const hangUp = (signal: NodeJS.Signals): void => {
+    if (!actions.isTerminalLost()) actions.reload();
+    // It comes from the shell as well as from the system, and is no wish to end at once.
+    else if (stoppedAt === undefined) stop(signal);
+  };
   source.on('SIGINT', stop);
   source.on('SIGTERM', stop);
-  source.on('SIGHUP', reload);
-  return () => {
-    source.off('SIGINT', stop);
-    source.off('SIGTERM', stop);
-    source.off('SIGHUP', reload);
-  };
+  source.on('SIGHUP', hangUp);
 }

@@ -1,9 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { systemClock } from '../../core/clock.js';
 import { failureText } from '../failure-text.js';
 import { UsageError } from '../usage-error.js';
 import { fromWorker, type IdleConnections, type ToWorker } from './messages.js';
 import { type StartReason, workerEnvironment } from './worker-mark.js';
+import { passLines, type WorkerOutput } from './worker-output.js';
 import type { WorkerStart } from './worker-start.js';
 
 /** How a process ended. */
@@ -28,15 +30,31 @@ export interface WorkerProcess {
   kill(): void;
 }
 
+/** How its log is written, and where to. */
+export interface WorkerHost {
+  readonly isText: boolean;
+  readonly output: WorkerOutput;
+}
+
+/** How long after its end the output of a process is read. */
+const LAST_LINES_MS = 500;
+
 /** Runs this command once more, from what is on the disk now. */
-export function forkWorker({ script, args, execArgv }: WorkerStart, why: StartReason): WorkerProcess {
+export function forkWorker(
+  { script, args, execArgv, isText, output }: WorkerStart & WorkerHost,
+  why: StartReason,
+): WorkerProcess {
   const child = fork(script, args, {
     execArgv: [...execArgv],
-    env: workerEnvironment(process.env, why),
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: workerEnvironment(process.env, why, isText),
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
+  passLines(child.stdout, output.out);
+  passLines(child.stderr, output.err);
   const ended = new Promise<Ending>((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }));
+    // What it has written last comes before what is logged of its end; a process of a driver may keep the pipes open.
+    child.once('close', (code, signal) => resolve({ code, signal }));
+    child.once('exit', (code, signal) => systemClock.setTimer(() => resolve({ code, signal }), LAST_LINES_MS));
     child.on('error', (error: NodeJS.ErrnoException) => {
       if (child.pid === undefined) resolve({ code: null, signal: null, reason: failureText(error) });
     });

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../../src/cli/commands.js';
 import { paintFor } from '../../../src/cli/paint.js';
+import { run } from '../../../src/cli/run.js';
 import { CapturedOutput, runCommand } from '../../support/command-line.js';
 
 const VERSION = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version;
@@ -132,6 +134,22 @@ describe('the command', () => {
     const { code, err } = await runCommand(['fake', ...words.split(' ')]);
     expect(code).toBe(2);
     expect(err).toContain(message);
+  });
+});
+
+describe('a command whose output cannot be written', () => {
+  it.each([
+    ['ENOSPC', 1, /^wechat-token-manager: standard output cannot be written \(ENOSPC\): .+\n$/],
+    ['EIO', 1, /\(EIO\)/],
+    ['EPIPE', 0, /^$/],
+  ])('with %s ends with exit code %i and says %s', async (code, expected, message) => {
+    const failing = new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code })),
+    });
+    const stderr = new CapturedOutput();
+    const io = { script: '', stdin: new PassThrough(), stdout: failing, stderr, env: {} };
+    expect(await run(['ddl', 'sqlite'], io)).toBe(expected);
+    expect(stderr.text).toMatch(message);
   });
 });
 

@@ -37,7 +37,7 @@ describe('the page about running the server', () => {
     const rows = [...page.matchAll(/^\| `(\w+)` \| (info|warn|error) \|/gm)].map(
       ([, name, level]) => `${level} ${name}`,
     );
-    const calls = sources.flatMap((text) => [...text.matchAll(/log\.(info|warn|error)\(\s*'(\w+)'/g)]);
+    const calls = sources.flatMap((text) => [...text.matchAll(/\b(?:log|this)\.(info|warn|error)\(\s*'(\w+)'/g)]);
     expect(rows.toSorted()).toEqual(calls.map(([, level, name]) => `${level} ${name}`).toSorted());
   });
 

@@ -6,16 +6,18 @@ import { FakeClock } from '../../../../src/testing/index.js';
 let source: EventEmitter;
 let clock: FakeClock;
 let done: string[];
-let forget: () => void;
+let isTerminalLost: boolean;
 
 beforeEach(() => {
   source = new EventEmitter();
   clock = new FakeClock();
   done = [];
-  forget = listenToSignals(source as NodeJS.Process, clock, {
+  isTerminalLost = false;
+  listenToSignals(source as NodeJS.Process, clock, {
     stop: (signal) => done.push(`stop ${signal}`),
     kill: (signal) => done.push(`kill ${signal}`),
     reload: () => done.push('reload'),
+    isTerminalLost: () => isTerminalLost,
   });
 });
 
@@ -47,8 +49,13 @@ describe('a signal', () => {
     expect(done).toEqual(['reload', 'reload']);
   });
 
-  it('is left to the system when nobody listens any more', () => {
-    forget();
-    expect(source.eventNames()).toEqual([]);
+  it('SIGHUP stops once the terminal is closed, and says no more when it comes again', async () => {
+    isTerminalLost = true;
+    source.emit('SIGHUP', 'SIGHUP');
+    await clock.advance(600);
+    source.emit('SIGHUP', 'SIGHUP');
+    expect(done).toEqual(['stop SIGHUP']);
+    source.emit('SIGTERM', 'SIGTERM');
+    expect(done).toEqual(['stop SIGHUP', 'kill SIGTERM']);
   });
 });
