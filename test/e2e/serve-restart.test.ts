@@ -205,6 +205,22 @@ describe('a process that is killed', () => {
   });
 });
 
+describe('a process that hangs', () => {
+  test('is replaced, and callers are answered again', async () => {
+    const server = await served();
+    const token = await server.task(APPID);
+    const pid = server.workerPid;
+    process.kill(pid, 'SIGSTOP');
+    const { silentMs } = await server.seen('workerHung');
+    expect(silentMs).toBeGreaterThanOrEqual(12_000);
+    await server.seen('workerReplaced');
+    expect(await isAlive(pid)).toBe(false);
+    expect(server.workerPid).not.toBe(pid);
+    expect(await server.task(APPID)).toEqual(token);
+    expect(await server.stop()).toBe(0);
+  });
+});
+
 describe('two servers on one store', () => {
   test('ask WeChat once for each token, also while one takes over from the other', async () => {
     const old = await serve();

@@ -6,9 +6,11 @@ export type IdleConnections = 'close' | 'wait';
 /** From the process that listens to the one that answers. A connection comes with its socket. */
 export type ToWorker = { readonly kind: 'connection' } | { readonly kind: 'stop'; readonly idle: IdleConnections };
 
-/** From the process that answers, once it can, or why it never will. */
+/** From the process that answers, once it can, or why it never will, and as long as it does. */
 export type FromWorker =
   | { readonly kind: 'ready' }
+  /** A sign of life: the first one comes with `ready`. An older release sends none, and is not watched. */
+  | { readonly kind: 'beat'; readonly isDebugged: boolean }
   | { readonly kind: 'failed'; readonly message: string; readonly isUsage: boolean };
 
 /**
@@ -25,8 +27,9 @@ export function toWorker(message: unknown): ToWorker | undefined {
 /** Returns the message if it is one of ours. */
 export function fromWorker(message: unknown): FromWorker | undefined {
   if (!isJsonObject(message)) return undefined;
-  const { kind, message: text, isUsage } = message;
+  const { kind, message: text, isUsage, isDebugged } = message;
   if (kind === 'ready') return { kind };
+  if (kind === 'beat') return { kind, isDebugged: isDebugged === true };
   if (kind !== 'failed' || typeof text !== 'string' || text === '') return undefined;
   return { kind, message: text, isUsage: isUsage === true };
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Clock, wait } from '../../core/clock.js';
 import { failureText } from '../failure-text.js';
+import { HeartbeatWatch } from './heartbeat.js';
 import type { Log } from './log.js';
 import type { IdleConnections } from './messages.js';
 import type { StartReason } from './worker-mark.js';
@@ -22,7 +23,7 @@ export interface SupervisorInput {
   readonly clock: Clock;
 }
 
-/** Sees to it that there is always one process that answers: a new one for an old one, and for one that has crashed. */
+/** Keeps one process that answers: puts a new one in the place of an old one, and of one that has crashed or hangs. */
 export class Supervisor {
   readonly #fork: SupervisorInput['fork'];
   readonly #log: Log;
@@ -121,6 +122,7 @@ export class Supervisor {
     const worker = this.#fork(why);
     this.#alive.add(worker);
     void worker.ended.then(() => this.#alive.delete(worker));
+    this.#watch(worker);
     const over = new AbortController();
     const late = wait(this.#clock, START_MS, { signal: over.signal }).then(() => {
       throw new Error(`the server process was not ready within ${START_MS / 1_000} s`);
@@ -137,6 +139,20 @@ export class Supervisor {
     } finally {
       over.abort();
     }
+  }
+
+  /** Ends a process that hangs: it counts as one that has crashed. */
+  #watch(worker: WorkerProcess): void {
+    const watch = new HeartbeatWatch(this.#clock, (silentMs) => {
+      if (worker.isTraced()) {
+        watch.beat(false);
+        return;
+      }
+      this.#log.error('workerHung', { pid: worker.pid, silentMs: Math.round(silentMs) });
+      worker.kill();
+    });
+    worker.onBeat((isDebugged) => watch.beat(isDebugged));
+    void worker.ended.then(() => watch.end());
   }
 
   #adopt(worker: WorkerProcess): void {

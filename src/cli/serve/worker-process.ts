@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { systemClock } from '../../core/clock.js';
 import { failureText } from '../failure-text.js';
@@ -22,6 +23,10 @@ export interface WorkerProcess {
   /** Rejects with its own error when it cannot start. */
   readonly ready: Promise<void>;
   readonly ended: Promise<Ending>;
+  /** Calls the listener at each sign of life. */
+  onBeat(listener: (isDebugged: boolean) => void): void;
+  /** Whether a debugger of the system, such as gdb, holds the process. */
+  isTraced(): boolean;
   /** Gives it a connection; what it was given before it is told to stop, it still answers. */
   hand(socket: Socket): void;
   /** Those that it was given and has not been sent. */
@@ -64,6 +69,13 @@ export function forkWorker(
     pid: child.pid,
     ready: becomesReady(child, ended),
     ended,
+    onBeat(listener) {
+      child.on('message', (received: unknown) => {
+        const message = fromWorker(received);
+        if (message?.kind === 'beat') listener(message.isDebugged);
+      });
+    },
+    isTraced: () => child.pid !== undefined && isTraced(child.pid),
     hand(socket) {
       unsent.add(socket);
       handOver(child, socket, () => unsent.delete(socket));
@@ -97,6 +109,15 @@ export function describeEnding({ code, signal, reason }: Ending): string {
   if (reason !== undefined) return `no start: ${reason}`;
   if (signal !== null) return `the signal ${signal}`;
   return code === null ? 'no exit code' : `exit code ${code}`;
+}
+
+/** Linux tells; elsewhere nothing is known of it. */
+function isTraced(pid: number): boolean {
+  try {
+    return /^TracerPid:\s*[1-9]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 /**

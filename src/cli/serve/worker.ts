@@ -4,6 +4,7 @@ import { safeCause } from '../../core/errors.js';
 import { failureText } from '../failure-text.js';
 import type { CommandIo, ServeOptions } from '../serve-options.js';
 import { UsageError } from '../usage-error.js';
+import { startBeating } from './heartbeat.js';
 import { Log } from './log.js';
 import { type FromWorker, type IdleConnections, toWorker } from './messages.js';
 import { StartFailure } from './start-failure.js';
@@ -44,8 +45,11 @@ export async function runWorker(options: ServeOptions, io: CommandIo): Promise<n
   }
   await loadWhatIsLazy();
   for (const socket of early.splice(0)) server.accept(socket);
+  const isDebugged = await debuggerCheck();
   await say({ kind: 'ready' });
+  const endBeating = startBeating(systemClock, isDebugged, beat);
   await server.close(await told);
+  endBeating();
   disconnect();
   return 0;
 }
@@ -53,6 +57,24 @@ export async function runWorker(options: ServeOptions, io: CommandIo): Promise<n
 /** Nothing is left to be told, and the channel would keep the process. */
 function disconnect(): void {
   if (process.connected) process.disconnect();
+}
+
+/** Returns what tells whether the debugger of Node listens or is connected. A Node that was built without one has none. */
+async function debuggerCheck(): Promise<() => boolean> {
+  if (!process.features.inspector) return () => false;
+  const { url } = await import('node:inspector');
+  return () => url() !== undefined;
+}
+
+let isBeatUnderWay = false;
+
+/** Sends no second one while the process that listens has not taken the first. */
+function beat(isDebugged: boolean): void {
+  if (isBeatUnderWay) return;
+  isBeatUnderWay = true;
+  void say({ kind: 'beat', isDebugged }).then(() => {
+    isBeatUnderWay = false;
+  });
 }
 
 /** Later the files may be those of another release. */

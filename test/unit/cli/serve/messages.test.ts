@@ -28,6 +28,12 @@ describe('a message from the process that answers', () => {
     expect(fromWorker(failed)).toEqual(failed);
   });
 
+  it('says that it lives, and whether a debugger may stop it', () => {
+    for (const isDebugged of [true, false]) {
+      expect(fromWorker({ kind: 'beat', isDebugged })).toEqual({ kind: 'beat', isDebugged });
+    }
+  });
+
   it.each([{ kind: 'failed' }, { kind: 'failed', message: '' }, { kind: 'failed', message: 7 }])(
     'is none of ours when it is %o, a failure without a reason',
     (message) => {

@@ -19,6 +19,8 @@ class FakeWorker implements WorkerProcess {
   readonly stops: string[] = [];
   isKilled = false;
   unsentSockets: Socket[] = [];
+  tracer = false;
+  beat: (isDebugged?: boolean) => void = () => {};
   becomeReady: () => void = () => {};
   fail: (error: Error) => void = () => {};
   #end: (ending: Ending) => void = () => {};
@@ -33,6 +35,14 @@ class FakeWorker implements WorkerProcess {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
+  }
+
+  onBeat(listener: (isDebugged: boolean) => void): void {
+    this.beat = (isDebugged = false) => listener(isDebugged);
+  }
+
+  isTraced(): boolean {
+    return this.tracer;
   }
 
   hand(socket: Socket): void {
@@ -292,6 +302,50 @@ describe('a crash', () => {
     const sockets = Array.from({ length: 1_001 }, () => new Socket());
     for (const socket of sockets) supervisor.hand(socket);
     expect(sockets.filter(({ destroyed }) => destroyed)).toEqual(sockets.slice(-1));
+  });
+});
+
+describe('a process that hangs', () => {
+  it('is killed after 12 s without a sign of life, and replaced at once', async () => {
+    const old = await started();
+    old.beat();
+    await clock.advance(11_999);
+    expect(old.isKilled).toBe(false);
+    await clock.advance(1);
+    expect(old.isKilled).toBe(true);
+    worker(2).becomeReady();
+    await turn();
+    expect(said()).toEqual(['workerHung', 'workerEnded', 'workerReplaced']);
+    expect(output.text).toContain('"pid":1,"silentMs":12000');
+    expect(supervisor.pid).toBe(2);
+    await clock.advance(60_000);
+    expect(said()).toHaveLength(3);
+  });
+
+  it('is killed when it hangs while it leaves', async () => {
+    const old = await started();
+    old.beat();
+    const stopping = supervisor.stop('wait');
+    await clock.advance(12_000);
+    expect(old.isKilled).toBe(true);
+    expect(await stopping).toBe(1);
+  });
+
+  it('is left alone while a debugger of the system holds it', async () => {
+    const old = await started();
+    old.beat();
+    old.tracer = true;
+    await clock.advance(60_000);
+    expect(old.isKilled).toBe(false);
+    old.tracer = false;
+    await clock.advance(12_000);
+    expect(old.isKilled).toBe(true);
+  });
+
+  it('is not known of an older release, which gives no signs of life', async () => {
+    const old = await started();
+    await clock.advance(3_600_000);
+    expect(old.isKilled).toBe(false);
   });
 });
 
