@@ -22,6 +22,7 @@ interface Flag extends GivenValue {
 }
 
 const LONGEST_FLAG = 32;
+const LONGEST_COMMAND = 16;
 
 /**
  * Takes a command line apart. Every option is known before the command is, so that it may stand before it.
@@ -114,8 +115,13 @@ function noSuchCommand([first = '', second]: readonly string[], commands: readon
   const ofGroup = commands.flatMap(({ name }) => (name.startsWith(`${first} `) ? [name.slice(first.length + 1)] : []));
   if (ofGroup.length === 0) {
     const names = new Set(commands.map(({ name }) => name.split(' ')[0] as string));
-    return new UsageError(`there is no command ${describeWord(first)}${suggestion(first, names)}`);
+    return new UsageError(`there is no command ${nameOf(first)}${suggestion(first, names)}`);
   }
   if (second === undefined) return new UsageError(`${first} needs one of ${ofGroup.join(', ')} after it`);
-  return new UsageError(`${first} has no command ${describeWord(second)}${suggestion(second, ofGroup)}`);
+  return new UsageError(`${first} has no command ${nameOf(second)}${suggestion(second, ofGroup)}`);
+}
+
+/** A long one may be a secret that was given where a command belongs. */
+function nameOf(word: string): string {
+  return word.length > LONGEST_COMMAND ? `of ${word.length} characters` : describeWord(word);
 }

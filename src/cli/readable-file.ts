@@ -1,4 +1,6 @@
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, type Stats, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { memberOf } from '../core/foreign-objects.js';
 import { describePath, mayBeSecret } from '../core/given-path.js';
 import { textOfUtf8 } from '../core/utf8-text.js';
 import type { GivenValue } from './option-values.js';
@@ -37,7 +39,7 @@ export function readWholeFile({ source, text: path }: GivenValue): string {
  * @throws UsageError for something else than a directory; it need not be there.
  */
 export function assertDirectory({ source, text }: GivenValue): void {
-  if (statSync(text, { throwIfNoEntry: false })?.isDirectory() ?? true) return;
+  if (statsOf({ source, text })?.isDirectory() ?? true) return;
   throw new UsageError(`${source} must be a directory, got a file`);
 }
 
@@ -45,8 +47,48 @@ export function assertDirectory({ source, text }: GivenValue): void {
  * @throws UsageError for a directory; a file need not be there.
  */
 export function assertNoDirectory({ source, text }: GivenValue): void {
-  if (statSync(text, { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  if (statsOf({ source, text })?.isDirectory() !== true) return;
   throw new UsageError(`${source} must name a file, got a directory`);
+}
+
+/** What is wrong with a path, by the code of the system. */
+const TROUBLES: ReadonlyMap<string, string> = new Map([
+  ['ENOTDIR', 'what should be a directory above it is a file'],
+  ['EACCES', 'the user that runs this has no permission'],
+  ['EPERM', 'the user that runs this has no permission'],
+  ['EROFS', 'its volume is mounted read-only'],
+  ['ENOSPC', 'no space is left on its volume'],
+  ['ELOOP', 'links lead in a circle'],
+  ['ENAMETOOLONG', 'its name is too long'],
+]);
+
+/** Says what the system refused with one word. */
+export function troubleWith(error: unknown): string {
+  const code = String(memberOf(error, 'code'));
+  const trouble = TROUBLES.get(code);
+  return trouble === undefined ? code : `${code}, ${trouble}`;
+}
+
+/**
+ * Returns what is known of a path; `undefined` when nothing is there.
+ *
+ * @throws UsageError for a path that leads nowhere.
+ */
+function statsOf({ source, text }: GivenValue): Stats | undefined {
+  try {
+    return statSync(text, { throwIfNoEntry: false });
+  } catch (error) {
+    throw new UsageError(`${source}: ${describePath(text)} cannot be used: ${troubleWith(error)}`);
+  }
+}
+
+/**
+ * @throws UsageError when the file cannot be made since its directory is missing, or is none.
+ */
+export function assertDirectoryOf({ source, text }: GivenValue): void {
+  const directory = dirname(text);
+  if (statsOf({ source, text: directory })?.isDirectory() === true) return;
+  throw new UsageError(`${source}: ${describePath(directory)} is no directory: make it first`);
 }
 
 /**
@@ -57,7 +99,5 @@ export function assertNoSecret({ source, text }: GivenValue): void {
 }
 
 function unreadable(source: string, path: string, error: unknown): UsageError {
-  return new UsageError(
-    `${source}: ${describePath(path)} cannot be read: ${String((error as NodeJS.ErrnoException).code)}`,
-  );
+  return new UsageError(`${source}: ${describePath(path)} cannot be read: ${troubleWith(error)}`);
 }

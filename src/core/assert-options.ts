@@ -1,7 +1,7 @@
 import { hasMethods, isArray } from './foreign-objects.js';
 import { isJsonObject } from './json.js';
 import { isEmptyInstance } from './json-copy.js';
-import { describeKind, describeName, describeNumber } from './redact.js';
+import { describeKind, describeNumber, describeOption } from './redact.js';
 
 /**
  * Returns the known fields of an object that a caller gave, each read once: what is checked is what is used, whatever a
@@ -19,7 +19,7 @@ export function readFields<Fields extends object>(
   assertObject(value, what);
   const unknown = namesOf(value, what).find((name) => !(known as readonly string[]).includes(name));
   if (unknown !== undefined) {
-    throw new TypeError(`${what}: there is no ${describeName(unknown)}, only ${known.join(', ')}`);
+    throw new TypeError(`${what}: there is no ${describeOption(unknown)}, only ${known.join(', ')}`);
   }
   return copyFields(value, known, what);
 }

@@ -40,6 +40,12 @@ export function describeWord(value: unknown): string {
   return typeof value === 'string' && value.length > LONGEST_WORD ? describeKind(value) : describeValue(value);
 }
 
+/** Like `describeName`, for what follows "there is no": `"prefx"`, or `name of 45 characters`. */
+export function describeOption(name: unknown): string {
+  const isLong = typeof name === 'string' && name.length > SHOWN_LENGTH;
+  return isLong ? `name of ${name.length} characters` : describeValue(name);
+}
+
 /** Says what kind of value came and nothing of its content: for values that may be secrets. It never throws. */
 export function describeKind(value: unknown): string {
   if (value === '') return 'an empty string';

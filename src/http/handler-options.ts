@@ -2,7 +2,7 @@ import { checkedCallbackOptions } from '../callbacks/create-callbacks.js';
 import type { WebhookSecret } from '../callbacks/webhook-signature.js';
 import { mapMembers, readFields } from '../core/assert-options.js';
 import { isArray } from '../core/foreign-objects.js';
-import { describeKind, describeName, describeValue } from '../core/redact.js';
+import { describeKind, describeOption, describeValue } from '../core/redact.js';
 import type { ApiKey } from './access/api-key.js';
 
 /**
@@ -88,6 +88,6 @@ function checkedContracts(contracts: unknown): readonly ContractName[] {
   }
   return mapMembers(contracts, 'contracts', (name) => {
     if (CONTRACT_NAMES.includes(name as ContractName)) return name as ContractName;
-    throw new TypeError(`contracts: there is no ${describeName(name)}, only ${CONTRACT_NAMES.join(', ')}`);
+    throw new TypeError(`contracts: there is no ${describeOption(name)}, only ${CONTRACT_NAMES.join(', ')}`);
   });
 }

@@ -109,9 +109,14 @@ describe('a server that cannot start', () => {
       'encryption',
       '--encryption-key-file',
       'CANARY',
-      /--encryption-key-file: .*encryption: keys\[0\] must be 32 bytes.*\n$/,
+      /--encryption-key-file: .*encryption: key 1 must be 32 bytes, as 64 hex digits, or.*\n$/,
     ],
-    ['notify', '--notify-secret-file', 'whsec_CANARY', /--notify-secret-file: secret must be 24 to 64 bytes.*\n$/],
+    [
+      'notify',
+      '--notify-secret-file',
+      'whsec_CANARY',
+      /--notify-secret-file: secret must be 24 to 64 bytes, as whsec_.*\n$/,
+    ],
   ])(
     'because the file of %s is broken says what is wrong, and nothing of it',
     async (name, option, content, message) => {
@@ -129,7 +134,7 @@ describe('a server that cannot start', () => {
     const { code, out, err } = ends('--port', '0');
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(
-      /^wechat-token-manager: the store .*store cannot be used: .* is below a file, .*\(ENOTDIR at mkdir\): .+\n$/,
+      /^wechat-token-manager: the store .*store cannot be used: .* store is a file, not a directory \(EEXIST at mkdir\): .+\n$/,
     );
   });
 });

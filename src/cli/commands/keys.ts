@@ -1,16 +1,19 @@
+import { chmodSync, existsSync } from 'node:fs';
 import { systemClock } from '../../core/clock.js';
-import { onOneLine } from '../../core/redact.js';
-import { type ApiKey, createApiKey, keyIdOf, type Scope } from '../../http/access/api-key.js';
+import { memberOf } from '../../core/foreign-objects.js';
+import { describeName, onOneLine } from '../../core/redact.js';
+import { type ApiKey, createApiKey, keyIdOf, SCOPES, type Scope } from '../../http/access/api-key.js';
 import { KeysFile } from '../../http/access/keys-file.js';
 import { appendKey, removeKey as removeKeyFrom } from '../../http/access/keys-file-change.js';
 import type { CommandCall } from '../command.js';
 import type { GivenValue, OptionValues } from '../option-values.js';
 import { APPID, JSON_OUTPUT, KEYS, NOTE, PER_SECOND, SCOPE } from '../options.js';
-import { assertNoSecret, assertReadableFile } from '../readable-file.js';
+import { assertDirectoryOf, assertNoSecret, assertReadableFile, troubleWith } from '../readable-file.js';
 import { asUsage, UsageError } from '../usage-error.js';
 
 const LEAST_PER_SECOND = 0.01;
 const MOST_PER_SECOND = 1_000_000;
+const SERVERS_MODE = 0o644;
 
 /** The key is shown this once and kept nowhere. */
 export async function addKey({ options, io }: CommandCall): Promise<number> {
@@ -18,6 +21,7 @@ export async function addKey({ options, io }: CommandCall): Promise<number> {
   const appids = options.list(APPID).map(({ text }) => text);
   const perSecond = options.number(PER_SECOND, LEAST_PER_SECOND, MOST_PER_SECOND);
   const note = options.text(NOTE);
+  const isNew = !existsSync(path);
   const { key, entry } = asUsage(() =>
     createApiKey({
       scopes: scopesIn(options),
@@ -26,7 +30,8 @@ export async function addKey({ options, io }: CommandCall): Promise<number> {
       ...(note !== undefined && { note }),
     }),
   );
-  appendKey(path, entry);
+  changing(path, () => appendKey(path, entry));
+  if (isNew) letServersRead(path);
   if (options.isSet(JSON_OUTPUT)) io.stdout.write(`${JSON.stringify({ key, ...shownOf(entry) })}\n`);
   else {
     io.stdout.write(`${key}\n`);
@@ -46,7 +51,7 @@ export async function removeKey({ operands, options, io }: CommandCall): Promise
   const path = readablePathIn(options);
   const named = operands[0] ?? '';
   const id = keyIdOf(named) ?? named;
-  const ids = removeKeyFrom(path, id);
+  const ids = changing(path, () => removeKeyFrom(path, id));
   if (!ids.includes(id)) throw new UsageError(noSuchKey(path, ids));
   io.stdout.write(`${options.isSet(JSON_OUTPUT) ? JSON.stringify({ id }) : `removed ${id}`}\n`);
   return 0;
@@ -65,6 +70,7 @@ function fileIn(options: OptionValues): GivenValue {
 function pathIn(options: OptionValues): string {
   const file = fileIn(options);
   assertNoSecret(file);
+  assertDirectoryOf(file);
   return file.text;
 }
 
@@ -76,8 +82,34 @@ function readablePathIn(options: OptionValues): string {
 
 /** A key is made for reading unless more is said. */
 function scopesIn(options: OptionValues): readonly Scope[] {
-  const given = options.list(SCOPE).map(({ text }) => text as Scope);
+  const given = options.list(SCOPE).map(({ source, text }) => {
+    if (SCOPES.includes(text as Scope)) return text as Scope;
+    const several = text.includes(',') ? `; for several, give ${source} several times` : '';
+    throw new UsageError(`${source} must be one of ${SCOPES.join(', ')}, got ${describeName(text)}${several}`);
+  });
   return given.length === 0 ? ['read'] : [...new Set(given)];
+}
+
+/**
+ * Changes the file.
+ *
+ * @throws UsageError that says why it cannot be changed, where the system refuses that.
+ */
+function changing<Result>(path: string, change: () => Result): Result {
+  try {
+    return change();
+  } catch (error) {
+    if (memberOf(error, 'syscall') === undefined) throw error;
+    throw new UsageError(`${path} cannot be changed: ${troubleWith(error)}`);
+  }
+}
+
+/**
+ * What root makes is for a server that runs as another user, as in a unit of systemd. The hash of a key is of no use to those
+ * who read it: a key has 256 random bits. Directories say who may come near the file.
+ */
+function letServersRead(path: string): void {
+  if (process.getuid?.() === 0) chmodSync(path, SERVERS_MODE);
 }
 
 /** Nobody needs the hash but the server. */

@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { SqliteDatabase } from 'kysely';
+import { fileFailure } from '../../stores/file/file-failure.js';
 import { type LibsqlDatabase, libsqlDatabase } from '../../stores/sql/libsql-database.js';
 import { StartFailure } from '../serve/start-failure.js';
 import { type Alternatives, loaderOf } from './installed-package.js';
@@ -36,8 +37,7 @@ const SETTINGS = [`busy_timeout = ${BUSY_MS}`, 'journal_mode = wal', 'synchronou
  * @param open - by `sqliteDriver`.
  */
 export function openSqlite(open: Open, path: string): SqliteDatabase {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  closeSync(openSync(path, 'a', 0o600));
+  makeFile(path);
   const database = open(path);
   try {
     for (const setting of SETTINGS) {
@@ -49,6 +49,18 @@ export function openSqlite(open: Open, path: string): SqliteDatabase {
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+/**
+ * @throws FileFailure that says what the file system refused.
+ */
+function makeFile(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    closeSync(openSync(path, 'a', 0o600));
+  } catch (error) {
+    throw fileFailure(error, path);
   }
 }
 

@@ -1,6 +1,13 @@
 import { readWholeFile } from '../readable-file.js';
 import { UsageError } from '../usage-error.js';
 
+/** Says of a file what a check of the library says of an array in a program: its nth key, and the forms that text can have. */
+export function wordsOfFile(message: string): string {
+  return message
+    .replace(/\bkeys\[(\d+)\]/g, (_, index: string) => `key ${Number(index) + 1}`)
+    .replace(/as a Uint8Array(?:,| or) /, '');
+}
+
 /**
  * The secrets in a file, one on each line. Empty lines and those that begin with `#` do not count.
  *

@@ -5,7 +5,7 @@ import { FileStore } from '../../stores/file/file-store.js';
 import type { ServeOptions } from '../serve-options.js';
 import type { StoreLocation } from '../store-location.js';
 import { asUsage, UsageError } from '../usage-error.js';
-import { readSecrets } from './secret-file.js';
+import { readSecrets, wordsOfFile } from './secret-file.js';
 import { unusableStore } from './start-failure.js';
 
 /** Enough to tell a wrong key from a document that was damaged. */
@@ -55,7 +55,7 @@ async function encrypted(plain: TokenStore, location: StoreLocation, keyFile: st
   const keys = readSecrets(option, keyFile);
   const store = asUsage(
     () => new EncryptedStore(plain, { keys }),
-    (message) => `${option}: ${keyFile}: ${message}`,
+    (message) => `${option}: ${keyFile}: ${wordsOfFile(message)}`,
   );
   await assertDecryptable(store, location);
   return { store, reencrypt: keys.length > 1 ? () => store.reencrypt() : undefined };

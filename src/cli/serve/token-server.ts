@@ -14,7 +14,7 @@ import { logEvents, logStore } from './event-log.js';
 import { HttpFront } from './http-front.js';
 import type { Log } from './log.js';
 import type { IdleConnections } from './messages.js';
-import { readSecrets } from './secret-file.js';
+import { readSecrets, wordsOfFile } from './secret-file.js';
 import { openStore, type ServerStore } from './server-store.js';
 import { unusableStore } from './start-failure.js';
 
@@ -164,8 +164,7 @@ function reencrypt({ reencrypt }: ServerStore, log: Log): void {
   );
 }
 
-/** What files hold is not looked at before. */
-
+/** What files hold is looked at for the first time where the handler is made. */
 function withFlagNames(message: string): string {
-  return message.replace(/^notifySecret\b/, '--notify-secret-file');
+  return wordsOfFile(message).replace(/^notifySecret\b/, '--notify-secret-file');
 }

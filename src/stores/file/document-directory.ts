@@ -1,5 +1,5 @@
 import { readFile as readFileCallback } from 'node:fs';
-import { type FileHandle, mkdir, open, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { StoredDocument } from '../../core/store.js';
@@ -7,7 +7,7 @@ import { isDocumentId } from '../document-id.js';
 import { isBuiltOn, markBuiltOn } from './built-on.js';
 import { ancestorsOf, comparePaths, directoryOf, documentPath, type Path } from './document-path.js';
 import { damagedDocument, decodeVersion } from './document-text.js';
-import { createFile, DIRECTORY_MODE, FILE_MODE, hasCode, removeFile, syncDirectory } from './durable-file.js';
+import { createFile, FILE_MODE, hasCode, makeDirectory, removeFile, syncDirectory } from './durable-file.js';
 import { appendNumbered, highestNumber, numberedName, readNames, supersededNames, VERSIONS } from './numbered-files.js';
 
 /** What is in force in a document's directory. Version 0: nothing ever was. */
@@ -160,7 +160,7 @@ export class DocumentDirectory {
 
   /** Before the first version is seen, everything that leads to it is durable: whoever builds on it can rely on that. */
   async #create(id: string): Promise<void> {
-    await mkdir(this.directory, { recursive: true, mode: DIRECTORY_MODE });
+    await makeDirectory(this.directory);
     await Promise.all([
       writeFile(join(this.directory, ID_FILE), id, { mode: FILE_MODE, flush: true }),
       ...ancestorsOf(this.#root, this.#path).map(syncDirectory),

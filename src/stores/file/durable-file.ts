@@ -1,8 +1,9 @@
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, stat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { memberOf } from '../../core/foreign-objects.js';
 
 export const FILE_MODE = 0o600;
-export const DIRECTORY_MODE = 0o700;
+const DIRECTORY_MODE = 0o700;
 
 /**
  * Creates a file that must not exist, and writes it whole. When that fails, no file is left at `path`.
@@ -19,6 +20,40 @@ export async function createFile(path: string, text: string): Promise<FileHandle
     await removeFile(path);
     throw error;
   }
+}
+
+/**
+ * Makes a directory and those above it that are missing. Node's own way never comes back on file systems that let nothing be
+ * made and say that the directory above is missing, such as `/proc`.
+ *
+ * @returns the first directory that was made; `undefined` when there was none to make.
+ */
+export async function makeDirectory(path: string): Promise<string | undefined> {
+  try {
+    return await makeOne(path);
+  } catch (error) {
+    const parent = dirname(path);
+    if (!hasCode(error, 'ENOENT') || parent === path) throw error;
+    const first = await makeDirectory(parent);
+    const made = await makeOne(path);
+    return first ?? made;
+  }
+}
+
+/** Returns the path if there was no such directory before. */
+async function makeOne(path: string): Promise<string | undefined> {
+  try {
+    await mkdir(path, { mode: DIRECTORY_MODE });
+    return path;
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST') || !(await isDirectory(path))) throw error;
+    return undefined;
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  const stats = await stat(path).catch(ignore);
+  return stats?.isDirectory() === true;
 }
 
 /** Makes the entries of a directory survive a power cut. */

@@ -60,6 +60,9 @@ function describe(code: string, syscall: string, path: string, root: string): st
   if (syscall === 'link' && LINK_REFUSALS.has(code)) {
     return `the volume of ${root} has no hard links ${where}: move the store to one that has them, unlike FAT, exFAT and some network mounts`;
   }
+  if (syscall === 'mkdir' && code === 'ENOENT') {
+    return `${path} cannot be made ${where}: move the store to a volume where directories can be made, and see whether a link above it leads nowhere`;
+  }
   const meaning = MEANINGS.get(code === 'EPERM' ? 'EACCES' : code);
   if (meaning === undefined) return `the file system refused ${path} ${where}`;
   const [what, remedy] = meaning;

@@ -1,6 +1,6 @@
-import { type FileHandle, mkdir, readFile, stat, truncate } from 'node:fs/promises';
+import { type FileHandle, readFile, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createFile, DIRECTORY_MODE, hasCode } from './durable-file.js';
+import { createFile, hasCode, makeDirectory } from './durable-file.js';
 import { hasEnded, holderHere, parseHolder } from './lease-holder.js';
 import { appendNumbered, highestNumber, LEASES, numberedName, readNames, supersededNames } from './numbered-files.js';
 
@@ -53,7 +53,7 @@ async function writtenAt(file: FileHandle): Promise<number> {
 
 async function namesIn(directory: string): Promise<string[]> {
   const names = await readNames(directory);
-  if (names.length === 0) await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
+  if (names.length === 0) await makeDirectory(directory);
   return names;
 }
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TEMPORARY_DIRECTORY } from './document-path.js';
-import { DIRECTORY_MODE, FILE_MODE, removeFile, syncDirectory } from './durable-file.js';
+import { FILE_MODE, makeDirectory, removeFile, syncDirectory } from './durable-file.js';
 import { readNames } from './numbered-files.js';
 
 const STALE_AFTER_MS = 3_600_000;
@@ -83,7 +83,7 @@ export class TemporaryFiles {
   }
 
   async #prepare(): Promise<void> {
-    const created = await mkdir(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
+    const created = await makeDirectory(this.#directory);
     if (created !== undefined) await syncDirectory(dirname(this.#root));
     await this.#removeStale();
   }

@@ -84,6 +84,11 @@ describe('a command line', () => {
     },
   );
 
+  it('with a long word for a command, which may be a secret, is told only how long it is', () => {
+    expect(refusal('x'.repeat(17))).toBe('there is no command of 17 characters');
+    expect(refusal('keys', 'x'.repeat(17))).toBe('keys has no command of 17 characters');
+  });
+
   it('with an unknown option has the nearest one of its command, whatever follows', () => {
     expect(refusal('--prot', '8080')).toBe('there is no option --prot (did you mean --port?)');
     expect(refusal('get', '--key', 'wtm_secret')).toBe('there is no option --key (did you mean --key-file?)');

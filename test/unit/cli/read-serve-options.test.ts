@@ -174,12 +174,19 @@ describe('options of serve', () => {
     const closed = join(directory, 'closed.txt');
     writeFileSync(closed, 'x');
     chmodSync(closed, 0o000);
-    expect(refusal(['--keys', closed])).toBe(`--keys: ${closed} cannot be read: EACCES`);
+    expect(refusal(['--keys', closed])).toBe(
+      `--keys: ${closed} cannot be read: EACCES, the user that runs this has no permission`,
+    );
   });
 
   it('a store must be a directory, or not be there yet', () => {
     expect(read(['--store', directory]).store).toEqual(directoryStore(directory));
     expect(refusal(['--store', file])).toBe('--store must be a directory, got a file');
+    for (const below of [`${file}/store`, `sqlite:${file}/store`]) {
+      expect(refusal(['--store', below])).toBe(
+        `--store: ${file}/store cannot be used: ENOTDIR, what should be a directory above it is a file`,
+      );
+    }
   });
 
   it('a file that says where the store is goes with no other word on it, and holds one line', () => {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
@@ -112,6 +112,22 @@ describe('FileStore', () => {
       message: expect.stringMatching(/^.*file\/store.* is below a file.* \(ENOTDIR at \w+\): remove the file/),
     });
     await store.close();
+  });
+
+  test('explains where nothing can be made, and does not try for ever', async () => {
+    const root = join(await newDirectory(), 'link');
+    await symlink(join(root, '../nowhere/store'), root);
+    for (const [place, text] of [
+      ['/proc/store', /^\/proc\/store cannot be made \(ENOENT at mkdir\): move the store to a volume/],
+      [root, /link is a file, not a directory \(EEXIST at mkdir\)/],
+    ] as const) {
+      const store = new FileStore(place);
+      await expect(store.set(ID, {}, 0)).rejects.toMatchObject({
+        name: 'FileFailure',
+        message: expect.stringMatching(text),
+      });
+      await store.close();
+    }
   });
 
   test('explains what the file system refuses to the release of a lease', async () => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -43,7 +44,52 @@ describe('keys add', () => {
     expect(entries()).toEqual([
       { id: key.slice(4, 12), hash: createHash('sha256').update(key).digest('hex'), scopes: ['read'] },
     ]);
-    expect(statSync(path).mode & 0o777).toBe(0o600);
+    // A server that runs as another user can read what root has made.
+    expect(statSync(path).mode & 0o777).toBe(process.getuid?.() === 0 ? 0o644 : 0o600);
+  });
+
+  it('leaves the mode of a file that is there', async () => {
+    await keys('add');
+    chmodSync(path, 0o640);
+    await keys('add');
+    expect(statSync(path).mode & 0o777).toBe(0o640);
+  });
+
+  it.each([
+    ['read,refresh,register', '"read,refresh,register"; for several, give --scope several times'],
+    ['write', '"write"'],
+  ])('refuses the scope %s in words', async (scope, got) => {
+    const { code, err } = await keys('add', '--scope', scope);
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: `wechat-token-manager: --scope must be one of read, refresh, register, got ${got}\n`,
+    });
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('in a directory that is missing, or is none, says what to make', async () => {
+    writeFileSync(join(directory, 'file'), '');
+    for (const name of ['none', 'file']) {
+      path = join(directory, name, 'keys.json');
+      expect(await keys('add')).toEqual({
+        code: 2,
+        out: '',
+        err: `wechat-token-manager: WECHAT_TOKENS_KEYS: ${join(directory, name)} is no directory: make it first\n`,
+      });
+    }
+  });
+
+  it('says in words what the system refuses', async () => {
+    symlinkSync('loop', join(directory, 'loop'));
+    path = join(directory, 'loop');
+    const { code, err } = await keys('add');
+    expect(code).toBe(1);
+    expect(err).toContain('ELOOP');
+    path = join(directory, 'x'.repeat(254));
+    expect(await keys('add')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/cannot be changed: ENAMETOOLONG, its name/),
+    });
   });
 
   it('keeps what the key may do', async () => {
@@ -62,7 +108,7 @@ describe('keys add', () => {
   });
 
   it.each([
-    ['--scope write', 'scopes: there is no "write", only read, refresh, register'],
+    ['--scope write', '--scope must be one of read, refresh, register, got "write"'],
     ['--appid a/b', 'appids[0]: an appid must be 1 to 64 characters'],
     ['--per-second 0', '--per-second must be a number from 0.01 to 1000000, got "0"'],
     ['--per-second fast', '--per-second must be a number from 0.01 to 1000000, got "fast"'],

@@ -17,8 +17,10 @@ const named = (pattern: RegExp): string[] => [...new Set([...page.matchAll(patte
 describe('the page about running the server', () => {
   it('names options that there are', () => {
     const flags = named(/(?<![\w-])(--[a-z][a-z-]+)/g);
-    // Of npm, docker, node and for all commands.
-    const others = ['--prefix', '--global', '--time', '--input-type', '--help'];
+    // Of npm, docker, node, pm2, Debian's tools and for all commands.
+    const npm = ['--prefix', '--global', '--time', '--input-type', '--help'];
+    const system = ['--name', '--kill-timeout', '--system', '--user-group', '--no-create-home', '--shell', '--now'];
+    const others = [...npm, ...system];
     expect(flags.length).toBeGreaterThan(8);
     expect(
       flags.filter((flag) => !others.includes(flag) && !options.some((option) => flagOf(option) === flag)),

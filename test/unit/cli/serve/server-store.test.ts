@@ -93,8 +93,8 @@ describe('the store of a server', () => {
   it.each([
     ['', /^--encryption-key-file: .*keys holds no key$/],
     ['# nothing\n\n', /^--encryption-key-file: .*keys holds no key$/],
-    [`${FIRST}\nabc`, /^--encryption-key-file: .*keys: keys\[1\] must be 32 bytes, .*got a string of 3 characters$/],
-    [`${FIRST}\n${FIRST}`, /^--encryption-key-file: .*keys: keys\[1\] must be another key/],
+    [`${FIRST}\nabc`, /^--encryption-key-file: .*keys: key 2 must be 32 bytes, .*got a string of 3 characters$/],
+    [`${FIRST}\n${FIRST}`, /^--encryption-key-file: .*keys: key 2 must be another key/],
   ])('has no use for the key file %j', async (text, message) => {
     expect(await refusal(await keyFile(text))).toMatch(message);
   });
