@@ -9,7 +9,7 @@ import { FakeWeChat } from '../../src/testing/index.js';
 import { ServeWorld } from '../support/serve-process.js';
 import { programForTests } from '../support/server-programs.js';
 
-const PYTHON = programForTests(['python3'], 'python3');
+const PYTHON = programForTests(['python3'], 'the Debian package python3');
 const TERMINAL = fileURLToPath(new URL('processes/terminal.py', import.meta.url));
 
 let world: ServeWorld;

@@ -134,7 +134,7 @@ describe('a server that cannot start', () => {
     const { code, out, err } = ends('--port', '0');
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(
-      /^wechat-token-manager: the store .*store cannot be used: .* store is a file, not a directory \(EEXIST at mkdir\): .+\n$/,
+      /^wechat-token-manager: the store .*store cannot be used: .*\/store is a file, not a directory \(EEXIST at mkdir\): .+\n$/,
     );
   });
 });

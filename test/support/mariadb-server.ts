@@ -8,8 +8,9 @@ import mysql from 'mysql2/promise';
 import { type ServerControls, sparePort, startControlled } from './server-controls.js';
 import { programForTests } from './server-programs.js';
 
-const findServer = (): string | undefined => programForTests(['mariadbd'], 'mariadb-server');
-const findInstaller = (): string | undefined => programForTests(['mariadb-install-db'], 'mariadb-server');
+const findServer = (): string | undefined => programForTests(['mariadbd'], 'the Debian package mariadb-server');
+const findInstaller = (): string | undefined =>
+  programForTests(['mariadb-install-db'], 'the Debian package mariadb-server');
 const STARTS_WITHIN_MS = 20_000;
 const POLL_MS = 20;
 

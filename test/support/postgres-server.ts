@@ -10,8 +10,10 @@ import { type ServerControls, sparePort, startControlled } from './server-contro
 import { programForTests } from './server-programs.js';
 
 const DEBIAN_DIRECTORIES = directoriesOf('/usr/lib/postgresql');
-const findPostgres = (): string | undefined => programForTests(['postgres'], 'postgresql', DEBIAN_DIRECTORIES);
-const findInitdb = (): string | undefined => programForTests(['initdb'], 'postgresql', DEBIAN_DIRECTORIES);
+const findPostgres = (): string | undefined =>
+  programForTests(['postgres'], 'the Debian package postgresql', DEBIAN_DIRECTORIES);
+const findInitdb = (): string | undefined =>
+  programForTests(['initdb'], 'the Debian package postgresql', DEBIAN_DIRECTORIES);
 const STARTS_WITHIN_MS = 20_000;
 const POLL_MS = 20;
 const USER = 'postgres';

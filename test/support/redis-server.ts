@@ -7,7 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type ServerControls, sparePort, startControlled } from './server-controls.js';
 import { programForTests } from './server-programs.js';
 
-const findServer = (): string | undefined => programForTests(['redis-server', 'valkey-server'], 'redis-server');
+const findServer = (): string | undefined =>
+  programForTests(['redis-server', 'valkey-server'], 'the Debian package redis-server');
 const STARTS_WITHIN_MS = 10_000;
 const POLL_MS = 20;
 

@@ -17,14 +17,14 @@ function findProgram(names: readonly string[], directories: readonly string[] = 
  */
 export function programForTests(
   names: readonly string[],
-  debianPackage: string,
+  where: string,
   directories: readonly string[] = [],
 ): string | undefined {
   const name = names.join(' or ');
   if (looked.has(name)) return looked.get(name);
   const program = findProgram(names, directories);
   if (program === undefined) {
-    const missing = `${name} is missing: install the Debian package ${debianPackage}`;
+    const missing = `${name} is missing: install ${where}`;
     if (process.env.CI !== undefined && process.env.CI !== '') throw new Error(missing);
     process.stderr.write(`Tests are skipped, ${missing}.\n`);
   }
