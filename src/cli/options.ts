@@ -77,6 +77,13 @@ export const ANONYMOUS: OptionSpec = {
   variable: true,
   help: 'lets everybody who reaches it do everything',
 };
+export const HOST_NAME: OptionSpec = {
+  name: 'host-name',
+  value: 'name',
+  many: true,
+  variable: true,
+  help: 'a name that the server is called by, besides its addresses; browsers without a key may use no other, and once one is given nobody without a key may',
+};
 export const WECHAT_ORIGIN: OptionSpec = {
   name: 'wechat-origin',
   value: 'url',
@@ -132,6 +139,7 @@ export const SERVE_OPTIONS: readonly OptionSpec[] = [
   KEYS,
   TRUST,
   ANONYMOUS,
+  HOST_NAME,
   WECHAT_ORIGIN,
   PROXY,
   ACCESS_TOKEN,

@@ -1,4 +1,5 @@
 import { assertCallbackRules } from '../callbacks/callback-url.js';
+import { HostNames } from '../http/access/host-names.js';
 import { TrustedPeers } from '../http/access/trusted-peers.js';
 import { parseOrigins, parseProxy } from '../wechat/origins.js';
 import { hostOf, portOf } from './address-options.js';
@@ -10,6 +11,7 @@ import {
   ANONYMOUS,
   ENCRYPTION_KEY_FILE,
   HOST,
+  HOST_NAME,
   KEYS,
   LEGACY_TYPE_NUMBERS,
   MAX_PER_SECOND,
@@ -48,6 +50,7 @@ export function readServeOptions(options: OptionValues): ServeOptions {
     keys: fileOf(options, KEYS),
     trust: checkedList(options, TRUST, (text) => void new TrustedPeers([text])),
     anonymous: isAnonymous,
+    hostNames: checkedList(options, HOST_NAME, (text) => void new HostNames([text])),
     wechatOrigins: checkedList(options, WECHAT_ORIGIN, (text) => void parseOrigins([text])),
     proxy: proxyOf(options),
     accessToken: options.choice(ACCESS_TOKEN, ['stable', 'plain']),

@@ -12,6 +12,8 @@ export interface ServeOptions {
   readonly keys: string | undefined;
   readonly trust: readonly string[];
   readonly anonymous: boolean;
+  /** The names by which browsers, and with any of them all that bring no key, may call the server. */
+  readonly hostNames: readonly string[];
   /** Empty: WeChat's own. */
   readonly wechatOrigins: readonly string[];
   readonly proxy: string | undefined;

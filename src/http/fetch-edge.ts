@@ -4,9 +4,9 @@ import { decodedBody } from './body-text.js';
 import {
   BodyRefused,
   bodyTooLarge,
+  GUARDING_HEADERS,
   type HttpAnswer,
   type HttpRequest,
-  isCrossSite,
   MAX_BODY_BYTES,
 } from './http-message.js';
 
@@ -55,10 +55,13 @@ export class FetchHttpRequest implements HttpRequest {
     return this.#request.headers.has(CALLBACK_HEADER);
   }
 
-  get isCrossSite(): boolean {
-    const { headers, url } = this.#request;
-    const of = (name: string): string | undefined => headers.get(name) ?? undefined;
-    return isCrossSite(of('sec-fetch-site'), of('origin'), new URL(url).host);
+  /** A `Request` that a program has made has no such header. */
+  get host(): string | undefined {
+    return this.header('host') ?? new URL(this.#request.url).host;
+  }
+
+  header(name: string): string | undefined {
+    return this.#request.headers.get(name) ?? undefined;
   }
 
   async body(): Promise<string> {
@@ -87,5 +90,5 @@ export class FetchHttpRequest implements HttpRequest {
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
 export function fetchAnswer({ status, headers, body }: HttpAnswer): Response {
-  return new Response(WITHOUT_BODY.has(status) ? null : body, { status, headers });
+  return new Response(WITHOUT_BODY.has(status) ? null : body, { status, headers: { ...GUARDING_HEADERS, ...headers } });
 }

@@ -28,6 +28,12 @@ export interface HandlerOptions {
   /** Lets everybody do everything. Default: false. */
   readonly anonymous?: boolean;
   /**
+   * The names by which this server may be called, such as `tokens.example.com`, without scheme and port. Without a key, a
+   * browser is answered only when it calls the server by one of them, by an IP address or by `localhost`. With at least one name
+   * that holds for every request without a key, and keeps out browsers that pass for another program. Default: none.
+   */
+  readonly hostNames?: readonly string[];
+  /**
    * In `scheduler` and in the URLs of callbacks, type 1 is `oauth2_access_token` and 2 `jsapi_ticket`, as the original has
    * them. Default: false.
    */
@@ -53,6 +59,7 @@ const NAMES = [
   'keys',
   'trust',
   'anonymous',
+  'hostNames',
   'legacyTypeNumbers',
   'allowHosts',
   'publicOnly',

@@ -48,7 +48,12 @@ export interface Handler {
 export const ROUTES: Readonly<Record<ContractName, (context: RouteContext) => readonly Route[]>> = {
   scheduler: schedulerRoutes,
   wetoken: wetokenRoutes,
-  native: (context) => [...nativeRoutes(context), ...healthRoutes(context), ...metricsRoutes(context), ...pageRoutes()],
+  native: (context) => [
+    ...nativeRoutes(context),
+    ...healthRoutes(context),
+    ...metricsRoutes(context),
+    ...pageRoutes(context),
+  ],
 };
 
 /**
@@ -68,16 +73,18 @@ export const ROUTES: Readonly<Record<ContractName, (context: RouteContext) => re
 export function createHandler(manager: ServableManager, options: HandlerOptions): Handler {
   const given = checkedHandlerOptions(options);
   const { contracts = ['scheduler'], prefix = '', legacyTypeNumbers = false, onError = warnProcess } = given;
-  const { keys, trust, anonymous, allowHosts, publicOnly, notifySecret } = given;
+  const { keys, trust, anonymous, hostNames, allowHosts, publicOnly, notifySecret } = given;
   const engine = engineOf(manager);
+  const { clock } = engine;
+  const access = new AccessCheck({ keys, trust, anonymous, hostNames, clock, onKeysFileBroken: onError });
   const context: RouteContext = {
     manager: manager as Manager,
     engine,
     typeNumbers: new TypeNumbers(legacyTypeNumbers),
     censuses: new TaskCensuses(engine),
+    access,
   };
   const router = new Router(contracts.flatMap((name) => ROUTES[name](context)));
-  const check = new AccessCheck({ keys, trust, anonymous, clock: engine.clock, onKeysFileBroken: onError });
   const rules = { allowHosts, publicOnly, notifySecret };
   const hasRules = Object.values(rules).some((rule) => rule !== undefined);
   if (engine.callbacks === undefined || hasRules) createCallbacks(manager, { ...rules, legacyTypeNumbers });
@@ -91,7 +98,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
 
   function answer(request: HttpRequest, { route, params, allowed }: Match): HttpAnswer | Promise<HttpAnswer> {
     const fail = (error: unknown): HttpAnswer => {
-      const failure = error instanceof RouteFailure ? error.failure : failureOf(error, engine.clock.now());
+      const failure = error instanceof RouteFailure ? error.failure : failureOf(error, clock.now());
       if (failure.status === 500) tell(onError, safeCause(error));
       return withChallenge(route.contract.fail(failure));
     };
@@ -102,8 +109,10 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
       return route.answer(call);
     };
     try {
+      // Also where any other method is taken: only a browser asks so, before it sends what another page wants.
+      if (request.method === 'OPTIONS') return methodNotAllowed(route, allowed ?? ANY_METHOD);
       if (allowed !== undefined) return methodNotAllowed(route, allowed);
-      const permission = permissionFor(request, route, appid, check, engine);
+      const permission = permissionFor(request, route, appid, access, engine);
       const answered = isPromise(permission) ? permission.then(answerAs) : answerAs(permission);
       return isPromise(answered) ? answered.catch(fail) : answered;
     } catch (error) {
@@ -150,6 +159,8 @@ function tell(onError: (error: Error) => void, error: Error): void {
 }
 
 const NOT_FOUND = jsonAnswer(404, { status: 404, detail: 'there is no such route' });
+
+const ANY_METHOD = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 function methodNotAllowed({ contract }: Route, allowed: readonly string[]): HttpAnswer {
   const methods = allowed.join(', ');

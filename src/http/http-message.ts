@@ -10,10 +10,12 @@ export interface HttpRequest {
   readonly ifNoneMatch: string | undefined;
   /** The address of the socket's other end. */
   readonly peer: string | undefined;
-  /** Whether a browser sends it for a page of another site. */
-  readonly isCrossSite: boolean;
+  /** The `Host` that it was sent to, with the port. */
+  readonly host: string | undefined;
   /** Whether a token server sends it to a URL that somebody has registered. */
   readonly isCallback: boolean;
+  /** Returns the value of a header; the name is in lower case. */
+  header(name: string): string | undefined;
   /**
    * Returns the body as text without white space around it, `''` without a body.
    *
@@ -44,12 +46,11 @@ export function bodyTooLarge(): BodyRefused {
   return new BodyRefused(413, `a body must be at most ${MAX_BODY_BYTES} bytes`);
 }
 
-/** Whether a browser says that a page of another site has asked for this. */
-export function isCrossSite(site: string | undefined, origin: string | undefined, host: string | undefined): boolean {
-  if (site !== undefined) return site !== 'same-origin' && site !== 'none';
-  if (origin === undefined) return false;
-  return !URL.canParse(origin) || new URL(origin).host !== host;
-}
+/** Every answer has these: browsers hand no page of another origin what they guard, and take no answer for a script. */
+export const GUARDING_HEADERS = {
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'X-Content-Type-Options': 'nosniff',
+} as const;
 
 const JSON_HEADERS = { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' } as const;
 

@@ -4,9 +4,9 @@ import { decodedBody } from './body-text.js';
 import {
   BodyRefused,
   bodyTooLarge,
+  GUARDING_HEADERS,
   type HttpAnswer,
   type HttpRequest,
-  isCrossSite,
   MAX_BODY_BYTES,
 } from './http-message.js';
 import { isPlaceholder, textOfParsed } from './parsed-body.js';
@@ -51,13 +51,17 @@ export class NodeHttpRequest implements HttpRequest {
     return this.#request.socket.remoteAddress;
   }
 
-  get isCrossSite(): boolean {
-    const { 'sec-fetch-site': site, origin, host } = this.#request.headers;
-    return isCrossSite(typeof site === 'string' ? site : undefined, origin, host);
+  get host(): string | undefined {
+    return this.#request.headers.host;
   }
 
   get isCallback(): boolean {
     return this.#request.headers[CALLBACK_HEADER] !== undefined;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name];
+    return typeof value === 'string' ? value : undefined;
   }
 
   async body(): Promise<string> {
@@ -77,7 +81,7 @@ export function sendNodeAnswer(request: IncomingMessage, response: ServerRespons
   // A body that nobody has read to its end would be taken for the next request.
   const isUnread = !request.complete && hasBody(request);
   const { status, body } = answer;
-  const headers: Record<string, string | number> = { ...answer.headers };
+  const headers: Record<string, string | number> = { ...GUARDING_HEADERS, ...answer.headers };
   if (!WITHOUT_BODY.has(status)) headers['Content-Length'] = Buffer.byteLength(body);
   if (isUnread) headers['Connection'] = 'close';
   response.writeHead(status, headers);

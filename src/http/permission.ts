@@ -13,12 +13,12 @@ import type { Route } from './router.js';
  */
 export function permissionFor(
   request: HttpRequest,
-  { scope, opensWithSecret }: Route,
+  { scope, changes, opensWithSecret }: Route,
   appid: string | undefined,
   check: AccessCheck,
   engine: Engine,
 ): Permission | Promise<Permission> {
-  const admitted = check.admit(request);
+  const admitted = check.admit(request, request.method === 'GET' && !changes);
   const permission: Permission =
     admitted instanceof Admission ? admitted : { appids: undefined, refusal: () => admitted };
   if (opensWithSecret !== true || scope === 'open' || appid === undefined) return permission;

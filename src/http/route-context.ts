@@ -1,5 +1,6 @@
 import type { TypeNumbers } from '../callbacks/type-numbers.js';
 import type { Engine } from '../core/engine.js';
+import type { AccessCheck } from './access/access-check.js';
 import type { Manager } from './manager.js';
 import type { TaskCensuses } from './metrics/task-census.js';
 
@@ -9,4 +10,5 @@ export interface RouteContext {
   readonly engine: Engine;
   readonly typeNumbers: TypeNumbers;
   readonly censuses: TaskCensuses;
+  readonly access: AccessCheck;
 }

@@ -17,6 +17,8 @@ export interface Route {
   readonly methods?: readonly string[];
   /** What a caller must be allowed to do; `open` lets everybody in. */
   readonly scope: Scope | 'open';
+  /** Whether it changes something, by GET too where it takes that: then no browser may be led to it without a key. */
+  readonly changes: boolean;
   /** Where the secret of the app that the path names opens the route as well. */
   readonly opensWithSecret?: boolean;
   readonly contract: Contract;

@@ -9,9 +9,12 @@ export const NO_BROWSER: string | undefined = existsSync(EXECUTABLE)
   ? undefined
   : `there is no Chromium at ${EXECUTABLE}; CHROMIUM may name another place`;
 
-export function launchBrowser(): Promise<Browser> {
+/** @param localNames - names that lead to this machine. */
+export function launchBrowser(localNames: readonly string[] = []): Promise<Browser> {
   if (NO_BROWSER !== undefined) throw new Error(NO_BROWSER);
-  return chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'] });
+  const rules = localNames.map((name) => `MAP ${name} 127.0.0.1`).join(', ');
+  const args = ['--no-sandbox', ...(rules === '' ? [] : [`--host-resolver-rules=${rules}`])];
+  return chromium.launch({ executablePath: EXECUTABLE, args });
 }
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

@@ -15,6 +15,7 @@ export const SERVE_OPTIONS: ServeOptions = {
   keys: undefined,
   trust: [],
   anonymous: false,
+  hostNames: [],
   wechatOrigins: [],
   proxy: undefined,
   accessToken: undefined,

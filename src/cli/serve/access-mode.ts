@@ -1,8 +1,9 @@
 import { BlockList, isIP } from 'node:net';
+import { hostIn, isLocalhost } from '../../http/access/host-names.js';
 import type { ServeOptions } from '../serve-options.js';
 import { UsageError } from '../usage-error.js';
 
-/** Who is let in: `loopback` is everybody on this machine, and nobody else. */
+/** Who is let in: `loopback` is every program on this machine, and no other. */
 export type AccessMode = 'keys' | 'keys, trust' | 'trust' | 'anonymous' | 'loopback';
 
 const LOOPBACK = new BlockList();
@@ -27,11 +28,11 @@ export function accessMode({ keys, trust, anonymous, host }: ServeOptions): Acce
  * passes for one of this server; its requests still carry that name.
  */
 export function namesLoopback(header: string | undefined): boolean {
-  return header === undefined || isLoopback(header.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1'));
+  return header === undefined || isLoopback(hostIn(header));
 }
 
 function isLoopback(host: string): boolean {
   const version = isIP(host);
-  if (version === 0) return /^(?:[\w-]+\.)*localhost\.?$/i.test(host);
+  if (version === 0) return isLocalhost(host);
   return LOOPBACK.check(host, version === 6 ? 'ipv6' : 'ipv4');
 }

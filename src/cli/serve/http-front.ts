@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { GUARDING_HEADERS } from '../../http/http-message.js';
 import type { IdleConnections } from './messages.js';
 
 const LIMITS = {
@@ -98,6 +99,7 @@ function refuse({ code = '' }: NodeJS.ErrnoException, socket: Socket): void {
     `HTTP/1.1 ${status} ${reason.join(' ')}`,
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${body.length}`,
+    ...Object.entries(GUARDING_HEADERS).map(([name, value]) => `${name}: ${value}`),
     'Connection: close',
   ];
   socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);

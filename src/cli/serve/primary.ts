@@ -12,6 +12,9 @@ import { Supervisor } from './supervisor.js';
 import { forkWorker } from './worker-process.js';
 import { workerStart } from './worker-start.js';
 
+/** A proxy that speaks HTTP/1.1 and adds no header cannot be told from a program on this machine. */
+const WITHOUT_KEYS =
+  'every program on this machine may do everything, and so may strangers that a proxy on it passes on: behind a proxy use --keys';
 const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
 /** Of what standard error has not taken yet. */
 const MOST_WAITING = 1_048_576;
@@ -63,6 +66,7 @@ export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<
       contracts: CONTRACTS,
       access,
       pid: supervisor.pid,
+      warning: access === 'loopback' ? WITHOUT_KEYS : undefined,
     });
     const code = await ended;
     log.info('stopped', { code });

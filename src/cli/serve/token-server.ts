@@ -1,18 +1,18 @@
-import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Clock, wait } from '../../core/clock.js';
 import { engineOf } from '../../core/engine-of.js';
 import { safeCause } from '../../core/errors.js';
-import { createHandler, type Handler, type HandlerOptions } from '../../http/index.js';
+import { createHandler, type HandlerOptions } from '../../http/index.js';
 import { TokenManager } from '../../token-manager.js';
 import { failureText } from '../failure-text.js';
 import type { ServeOptions } from '../serve-options.js';
 import { asUsage } from '../usage-error.js';
-import { type AccessMode, accessMode, namesLoopback } from './access-mode.js';
+import { type AccessMode, accessMode } from './access-mode.js';
 import { CONTRACTS } from './contracts.js';
 import { logEvents, logStore } from './event-log.js';
 import { HttpFront } from './http-front.js';
 import type { Log } from './log.js';
+import { forThisMachine } from './loopback-guard.js';
 import type { IdleConnections } from './messages.js';
 import { readSecrets, wordsOfFile } from './secret-file.js';
 import { openStore, type ServerStore } from './server-store.js';
@@ -62,7 +62,12 @@ export class TokenServer {
       await (until === 'read' ? started : enough(started, manager, log, clock));
       logStore(manager, log);
       reencrypt(opened, log);
-      return new TokenServer(manager, new HttpFront(listenerFor(handler, mode)), log, clock);
+      return new TokenServer(
+        manager,
+        new HttpFront(mode === 'loopback' ? forThisMachine(handler.node) : handler.node),
+        log,
+        clock,
+      );
     } catch (error) {
       await manager.close().catch(() => {});
       throw error;
@@ -131,28 +136,17 @@ function wechatOptions({ wechatOrigins, proxy, accessToken }: ServeOptions): obj
 }
 
 function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log): HandlerOptions {
-  const { keys, trust, allowHosts, publicCallbacksOnly, notifySecretFile, legacyTypeNumbers } = options;
+  const { keys, trust, hostNames, allowHosts, publicCallbacksOnly, notifySecretFile, legacyTypeNumbers } = options;
   return {
     contracts: CONTRACTS,
     ...(mode === 'anonymous' || mode === 'loopback' ? { anonymous: true } : { trust }),
     ...(keys !== undefined && { keys }),
+    hostNames,
     ...(allowHosts.length > 0 && { allowHosts }),
     ...(notifySecretFile !== undefined && { notifySecret: readSecrets('--notify-secret-file', notifySecretFile) }),
     publicOnly: publicCallbacksOnly,
     legacyTypeNumbers,
     onError: (error) => log.error('serverError', { error: failureText(error), stack: error.stack }),
-  };
-}
-
-function listenerFor({ node }: Handler, mode: AccessMode): RequestListener {
-  if (mode !== 'loopback') return node;
-  return (request, response) => {
-    if (namesLoopback(request.headers.host)) return node(request, response);
-    const detail =
-      'without --keys or --anonymous only this machine is served, by the names 127.0.0.1, ::1 and localhost';
-    const body = JSON.stringify({ status: 403, detail });
-    response.writeHead(403, { 'Content-Type': 'application/json; charset=utf-8', Connection: 'close' });
-    response.end(body);
   };
 }
 

@@ -2,9 +2,12 @@ import { readFields } from '../../core/assert-options.js';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { describeWord } from '../../core/redact.js';
 import { type ApiKey, checkedApiKeys, holdsKey, SCOPES, type Scope } from './api-key.js';
+import { type BrowserHeaders, refusalOfBrowser } from './browser-rules.js';
+import { HostNames } from './host-names.js';
 import { KeyRing } from './key-ring.js';
 import { KeysFile } from './keys-file.js';
 import { presentedKey } from './presented-key.js';
+import type { Refusal } from './refusal.js';
 import { TrustedPeers } from './trusted-peers.js';
 
 export interface AccessOptions {
@@ -14,34 +17,32 @@ export interface AccessOptions {
   readonly trust?: readonly string[] | undefined;
   /** Lets everybody do everything. */
   readonly anonymous?: boolean | undefined;
+  /** The names by which browsers may call the server; with any, so must all that bring no key. */
+  readonly hostNames?: readonly string[] | undefined;
   readonly clock?: Clock | undefined;
   /** Told when the file of keys can no longer be used. Default: a warning of the process. */
   readonly onKeysFileBroken?: ((error: Error) => void) | undefined;
 }
 
 /** What is looked at of a request. */
-export interface Caller {
+export interface Caller extends BrowserHeaders {
   readonly authorization: string | undefined;
   /** The address of the socket's other end. */
   readonly peer: string | undefined;
-  /** Whether a browser sends it for a page of another site, which has the address of whoever looks at it. */
-  readonly isCrossSite?: boolean;
-  /** Whether a token server sends it to a URL that somebody has registered, perhaps to get at this very server. */
-  readonly isCallback?: boolean;
+  /** Whether a token server sends it to a URL that was registered, perhaps to get at this very server. */
+  readonly isCallback: boolean;
 }
 
-export interface Refusal {
-  readonly status: 401 | 403 | 429;
-  readonly message: string;
-  readonly retryAfterSeconds?: number;
-}
-
-const NAMES = ['keys', 'trust', 'anonymous', 'clock', 'onKeysFileBroken'] as const;
-const NO_KEY: Refusal = { status: 401, message: 'a key is needed, as Authorization: Bearer <key>' };
-const UNKNOWN_KEY: Refusal = { status: 401, message: 'the key in Authorization is not known' };
-const CROSS_SITE: Refusal = { status: 403, message: 'a page of another site needs a key' };
-const CALLBACK: Refusal = { status: 403, message: 'a callback needs a key' };
-const WRONG_APP: Refusal = { status: 403, message: 'this key may not be used for this app' };
+const NAMES = ['keys', 'trust', 'anonymous', 'hostNames', 'clock', 'onKeysFileBroken'] as const;
+const NO_KEY: Refusal = { status: 401, reason: 'noKey', message: 'a key is needed, as Authorization: Bearer <key>' };
+const UNKNOWN_KEY: Refusal = { status: 401, reason: 'unknownKey', message: 'the key in Authorization is not known' };
+const CALLBACK: Refusal = { status: 403, reason: 'callback', message: 'a callback needs a key' };
+const UNKNOWN_HOST: Refusal = {
+  status: 403,
+  reason: 'host',
+  message: 'without a key this server must be called by its address, or by a name given with --host-name (hostNames)',
+};
+const WRONG_APP: Refusal = { status: 403, reason: 'app', message: 'this key may not be used for this app' };
 
 /** One request that was let in, and what it may do. */
 export class Admission {
@@ -59,7 +60,9 @@ export class Admission {
    * go on, and whoever answers asks again for each app that is shown.
    */
   refusal(scope: Scope, appid: string | undefined): Refusal | undefined {
-    if (!this.#scopes.includes(scope)) return { status: 403, message: `the scope ${scope} is needed for this` };
+    if (!this.#scopes.includes(scope)) {
+      return { status: 403, reason: 'scope', message: `the scope ${scope} is needed for this` };
+    }
     return appid === undefined || (this.appids?.has(appid) ?? true) ? undefined : WRONG_APP;
   }
 }
@@ -67,53 +70,67 @@ export class Admission {
 const EVERYTHING: Admission = new Admission(SCOPES);
 const TRUSTED: Admission = new Admission(['read', 'register']);
 
-/** Who is let in: by key, by the address of the connection, or everybody. Whoever brings a key is judged by the key. */
+/**
+ * Decides who is let in: by key, by the address of the connection, or everybody. A request that brings a key is judged by the
+ * key alone, unless everybody is let in and no key is looked at.
+ */
 export class AccessCheck {
   readonly #isAnonymous: boolean;
   readonly #clock: Clock;
   readonly #keys: KeyRing;
   readonly #trusted: TrustedPeers;
+  readonly #names: HostNames;
+  /** Whether there may be keys that let in more than a request without one. */
+  readonly takesKeys: boolean;
 
   /**
    * @throws TypeError for options that are not, for a file of keys that cannot be used, and when nobody could get in.
    */
   constructor(options: AccessOptions) {
     const given = readFields<AccessOptions>(options, NAMES, 'the options of access');
-    const { keys = [], trust = [], anonymous = false, clock = systemClock, onKeysFileBroken } = given;
+    const { keys = [], trust = [], anonymous = false, hostNames = [], clock = systemClock, onKeysFileBroken } = given;
     if (typeof anonymous !== 'boolean') {
       throw new TypeError(`anonymous must be true or false, got ${describeWord(anonymous)}`);
     }
     this.#isAnonymous = anonymous;
     this.#clock = clock;
     this.#trusted = new TrustedPeers(trust);
+    this.#names = new HostNames(hostNames);
+    this.takesKeys = !anonymous && keys.length > 0;
     this.#keys = new KeyRing(keySource(keys, clock, onKeysFileBroken), clock);
     if (keys.length === 0 && trust.length === 0 && !anonymous) {
       throw new TypeError('createHandler needs one of keys, trust and anonymous, or nobody may do anything');
     }
   }
 
-  /** Asked once for a request, which counts it. */
-  admit(caller: Caller): Admission | Refusal {
-    if (this.#isAnonymous) return refusalWithoutKey(caller) ?? EVERYTHING;
+  /**
+   * Counts the request against the limit of its key, and so is called once for each.
+   *
+   * @param reads - whether the request reads and changes nothing.
+   */
+  admit(caller: Caller, reads: boolean): Admission | Refusal {
+    // A page whose name was made to lead here may send any header, so that without keys the header proves nothing.
+    if (this.#isAnonymous) return this.#admitWithoutKey(caller, reads);
     const key = presentedKey(caller.authorization);
-    if (key === undefined) return this.#withoutKey(caller);
+    if (key === undefined) return this.#admitWithoutKey(caller, reads);
     const held = this.#keys.find(key);
     if (held === undefined) return UNKNOWN_KEY;
     const retryAfterSeconds = held.rate?.take(this.#clock.monotonic()) ?? 0;
-    if (retryAfterSeconds > 0) return { status: 429, message: 'too many requests with this key', retryAfterSeconds };
+    if (retryAfterSeconds > 0) {
+      return { status: 429, reason: 'tooMany', message: 'too many requests with this key', retryAfterSeconds };
+    }
     return new Admission(held.scopes, held.appids);
   }
 
-  #withoutKey(caller: Caller): Admission | Refusal {
-    if (!this.#trusted.has(caller.peer)) return NO_KEY;
-    return refusalWithoutKey(caller) ?? TRUSTED;
+  #admitWithoutKey(caller: Caller, reads: boolean): Admission | Refusal {
+    const admission = this.#isAnonymous ? EVERYTHING : this.#trusted.has(caller.peer) ? TRUSTED : undefined;
+    const refusal = refusalOfBrowser(caller, reads, this.#names);
+    if (admission === undefined) return refusal ?? NO_KEY;
+    // The address does not tell for whom the request is sent: it may be for a URL that was registered as a callback.
+    if (caller.isCallback) return CALLBACK;
+    const isNamed = !this.#names.areGiven || this.#names.has(caller.host);
+    return refusal ?? (isNamed ? admission : UNKNOWN_HOST);
   }
-}
-
-/** Whose wish it is cannot be told from the address: the page's, or that of who has registered the URL. */
-function refusalWithoutKey({ isCrossSite, isCallback }: Caller): Refusal | undefined {
-  if (isCallback === true) return CALLBACK;
-  return isCrossSite === true ? CROSS_SITE : undefined;
 }
 
 function keySource(keys: unknown, clock: Clock, onBroken?: (error: Error) => void): () => readonly ApiKey[] {

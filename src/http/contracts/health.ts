@@ -11,8 +11,15 @@ export function healthRoutes(context: RouteContext): readonly Route[] {
   const readiness = new Readiness(context);
   const contract = nativeContract;
   return [
-    { path: '/healthz', methods: ['GET'], scope: 'open', contract, answer: () => jsonAnswer(200, { status: 'alive' }) },
-    { path: '/readyz', methods: ['GET'], scope: 'open', contract, answer: () => readiness.answer() },
+    {
+      path: '/healthz',
+      methods: ['GET'],
+      scope: 'open',
+      changes: false,
+      contract,
+      answer: () => jsonAnswer(200, { status: 'alive' }),
+    },
+    { path: '/readyz', methods: ['GET'], scope: 'open', changes: false, contract, answer: () => readiness.answer() },
   ];
 }
 

@@ -31,12 +31,27 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
   const contract = nativeContract;
   const replacements = new TaskReplacements(context);
   return [
-    { path: '/tokens', methods: ['GET'], scope: 'read', contract, answer: (call) => list(call, context) },
-    { path: '/tokens/:appid/:type', methods: ['GET'], scope: 'read', contract, answer: (call) => read(call, context) },
+    {
+      path: '/tokens',
+      methods: ['GET'],
+      scope: 'read',
+      changes: false,
+      contract,
+      answer: (call) => list(call, context),
+    },
+    {
+      path: '/tokens/:appid/:type',
+      methods: ['GET'],
+      scope: 'read',
+      changes: false,
+      contract,
+      answer: (call) => read(call, context),
+    },
     {
       path: '/tokens/:appid/:type',
       methods: ['POST'],
       scope: 'register',
+      changes: true,
       contract,
       answer: (call) => put(call, context),
     },
@@ -44,6 +59,7 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
       path: '/tokens/:appid/:type/refresh',
       methods: ['POST'],
       scope: 'refresh',
+      changes: true,
       contract,
       answer: (call) => refresh(call, context),
     },
@@ -51,6 +67,7 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
       path: '/tokens/:appid/:type',
       methods: ['DELETE'],
       scope: 'register',
+      changes: true,
       contract,
       answer: (call) => removeTask(call, context),
     },
@@ -58,10 +75,18 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
       path: '/apps/:appid',
       methods: ['PUT'],
       scope: 'register',
+      changes: true,
       contract,
       answer: (call) => replace(call, replacements),
     },
-    { path: '/apps/:appid', methods: ['DELETE'], scope: 'register', contract, answer: (call) => remove(call, context) },
+    {
+      path: '/apps/:appid',
+      methods: ['DELETE'],
+      scope: 'register',
+      changes: true,
+      contract,
+      answer: (call) => remove(call, context),
+    },
   ];
 }
 

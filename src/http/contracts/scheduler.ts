@@ -21,17 +21,19 @@ export function schedulerRoutes(context: RouteContext): readonly Route[] {
       path: '/registe',
       methods: ['POST'],
       scope: 'register',
+      changes: true,
       contract,
       answer: (call) => register(call, context),
     },
     {
       path: '/task/:appid/:type',
       scope: 'read',
+      changes: false,
       contract,
       answer: (call) => hit(call, context) ?? readOrRefresh(call, context),
     },
-    { path: '/task', scope: 'open', contract, answer: namesNoTask },
-    { path: '/task/:appid', scope: 'open', contract, answer: namesNoTask },
+    { path: '/task', scope: 'open', changes: false, contract, answer: namesNoTask },
+    { path: '/task/:appid', scope: 'open', changes: false, contract, answer: namesNoTask },
   ];
 }
 

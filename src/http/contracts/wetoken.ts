@@ -35,6 +35,7 @@ export function wetokenRoutes(context: RouteContext): readonly Route[] {
       path: `/:appid/wechat/${kind.path}/get`,
       methods: ['GET'],
       scope: 'read',
+      changes: false,
       opensWithSecret: true,
       contract,
       answer: (call) => get(call, kind, context),
@@ -43,6 +44,7 @@ export function wetokenRoutes(context: RouteContext): readonly Route[] {
       path: `/:appid/wechat/${kind.path}/refresh`,
       methods: ['GET', 'POST'],
       scope: 'read',
+      changes: true,
       opensWithSecret: true,
       contract,
       answer: (call) => refreshIfDue(call, kind, context),
@@ -52,6 +54,7 @@ export function wetokenRoutes(context: RouteContext): readonly Route[] {
     path: '/wechat/app/create',
     methods: ['GET', 'POST'],
     scope: 'register',
+    changes: true,
     contract,
     answer: (call) => createApp(call, context),
   };

@@ -13,6 +13,7 @@ export function metricsRoutes({ engine, censuses }: RouteContext): readonly Rout
       path: '/metrics',
       methods: ['GET'],
       scope: 'read',
+      changes: false,
       contract: nativeContract,
       async answer(call) {
         if (engine.isClosed) throw closedError();

@@ -70,6 +70,7 @@ const rows: readonly Row[] = [
   row('proxy', 'proxy', 'http://10.0.0.9:3128', 'https://user:pass@proxy.test'),
   row('access-token', 'accessToken', 'plain', 'stable'),
   row('trust', 'trust', '10.0.0.0/8', '::1', (text) => [text]),
+  row('host-name', 'hostNames', 'tokens.example.com', 'tokens', (text) => [text]),
   row('wechat-origin', 'wechatOrigins', 'http://127.0.0.1:9101', 'https://sh.api.weixin.qq.com', (text) => [text]),
   row('allow-host', 'allowHosts', '*.example.com', 'a.test:8080', (text) => [text]),
   { ...row('keys', 'keys', '', ''), first: () => file, second: () => other },

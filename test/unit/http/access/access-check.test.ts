@@ -9,10 +9,22 @@ const reader = createApiKey({ scopes: ['read'] });
 const limited = createApiKey({ scopes: ['read', 'refresh', 'register'], appids: ['wx-a'], perSecond: 2 });
 const keys = [reader.entry, limited.entry];
 
+/** A request as a program sends it that is no browser. */
+function callerOf(given: Partial<Caller> = {}): Caller {
+  return {
+    authorization: undefined,
+    peer: '203.0.113.9',
+    host: 'tokens.test',
+    isCallback: false,
+    header: () => undefined,
+    ...given,
+  };
+}
+
 /** 200 for what a caller may do, else the status of the refusal. */
 function statusOf(options: Partial<AccessOptions>, caller: Partial<Caller>, scope: Scope, appid = 'wx-a'): number {
   const check = new AccessCheck({ clock: new FakeClock(), ...options });
-  const admitted = check.admit({ authorization: undefined, peer: '203.0.113.9', ...caller });
+  const admitted = check.admit(callerOf(caller), true);
   const refusal = admitted instanceof Admission ? admitted.refusal(scope, appid) : admitted;
   return refusal?.status ?? 200;
 }
@@ -59,7 +71,7 @@ describe('a key', () => {
 
   test('has two requests a second, and the time of the next in a refusal', () => {
     const check = new AccessCheck({ keys, clock });
-    const ask = (): unknown => check.admit({ ...bearer(limited.key), peer: undefined } as Caller);
+    const ask = (): unknown => check.admit(callerOf({ ...bearer(limited.key), peer: undefined }), true);
     expect([ask(), ask()]).toEqual([expect.any(Admission), expect.any(Admission)]);
     expect(ask()).toMatchObject({ status: 429, retryAfterSeconds: 1 });
   });
@@ -156,7 +168,7 @@ test('no header of authorization throws, or lets anybody in', () => {
         fc.base64String().map((text) => `Basic ${text}`),
       ),
       (authorization) => {
-        expect(check.admit({ authorization, peer: undefined })).toMatchObject({ status: 401 });
+        expect(check.admit(callerOf({ authorization }), true)).toMatchObject({ status: 401 });
       },
     ),
   );

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { AccessCheck, Admission } from '../../../../src/http/access/access-check.js';
+import { AccessCheck, Admission, type Caller } from '../../../../src/http/access/access-check.js';
 import { createApiKey } from '../../../../src/http/access/api-key.js';
 import { KeysFile } from '../../../../src/http/access/keys-file.js';
 import { appendKey } from '../../../../src/http/access/keys-file-change.js';
@@ -77,12 +77,17 @@ test('a directory in the place of the file is named', () => {
   expect(() => appendKey(path, first.entry)).toThrow(`${path} cannot be read: EISDIR`);
 });
 
+function callerWith(key: string): Caller {
+  const authorization = `Bearer ${key}`;
+  return { authorization, peer: '127.0.0.1', host: '127.0.0.1', isCallback: false, header: () => undefined };
+}
+
 test('a check that goes by a file follows it', async () => {
   const [path, clock] = [newPath(), new FakeClock()];
   appendKey(path, first.entry);
   const check = new AccessCheck({ keys: path, clock });
   const admits = ({ key }: { key: string }): boolean => {
-    return check.admit({ authorization: `Bearer ${key}`, peer: undefined }) instanceof Admission;
+    return check.admit(callerWith(key), true) instanceof Admission;
   };
   expect([admits(first), admits(second)]).toEqual([true, false]);
   appendKey(path, second.entry);
@@ -103,7 +108,7 @@ test.each([
 test('an admission says which apps it is for, and one without an app may go on', () => {
   const { key, entry } = createApiKey({ scopes: ['read'], appids: ['wx-a'] });
   const check = new AccessCheck({ keys: [entry], anonymous: false });
-  const admitted = check.admit({ authorization: `Bearer ${key}`, peer: '127.0.0.1' });
+  const admitted = check.admit(callerWith(key), true);
   expect(admitted).toMatchObject({ appids: new Set(['wx-a']) });
   const refusals = [undefined, 'wx-a', 'wx-b'].map((appid) => (admitted as Admission).refusal('read', appid)?.status);
   expect(refusals).toEqual([undefined, undefined, 403]);

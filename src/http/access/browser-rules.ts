@@ -1,0 +1,63 @@
+import type { HostNames } from './host-names.js';
+import type { Refusal } from './refusal.js';
+
+/** Sent by the status page with everything that it asks. A page of another origin would need a preflight for it. */
+const PAGE_HEADER = 'x-wechat-tokens-page';
+
+/** The headers of a request that tell whether a browser sends it, and for which page. */
+export interface BrowserHeaders {
+  readonly host: string | undefined;
+  /** Returns the value of a header; the name is in lower case. */
+  header(name: string): string | undefined;
+}
+
+const FOREIGN_HOST: Refusal = {
+  status: 403,
+  reason: 'browser',
+  message:
+    'a browser may call this server by its address, or by a name given with --host-name (hostNames), and by no other name',
+};
+const FOREIGN_PAGE: Refusal = {
+  status: 403,
+  reason: 'browser',
+  message: 'a browser needs a key for this, unless the status page of this very server asks',
+};
+/**
+ * Returns why a browser's request without a key is refused. A browser sends requests for any page that its user looks at, and
+ * the page of a name that was made to lead to this server may read the answers.
+ *
+ * @param reads - whether the request reads and changes nothing.
+ */
+export function refusalOfBrowser(request: BrowserHeaders, reads: boolean, names: HostNames): Refusal | undefined {
+  if (!isMarked(request)) return undefined;
+  if (!names.has(request.host)) return FOREIGN_HOST;
+  return isOwnPage(request) || (reads && isTypedIn(request)) ? undefined : FOREIGN_PAGE;
+}
+
+/**
+ * Whether a browser has sent this. Over plain HTTP to a name, Chromium sends no `Sec-Fetch-Site`, and for an image no `Origin`.
+ * An agent that begins like a browser's is no mark by itself, since many programs send one.
+ */
+export function isMarked(request: BrowserHeaders): boolean {
+  const has = (name: string): boolean => request.header(name) !== undefined;
+  if (has('sec-fetch-site') || has('origin')) return true;
+  if (request.header('user-agent')?.startsWith('Mozilla/') !== true) return false;
+  return has('accept-language') || has('upgrade-insecure-requests');
+}
+
+/** Whether the page that asks came from this server. */
+function isOwnPage(request: BrowserHeaders): boolean {
+  const site = request.header('sec-fetch-site');
+  if (site !== undefined) return site === 'same-origin';
+  const origin = request.header('origin');
+  if (origin === undefined) return request.header(PAGE_HEADER) !== undefined;
+  if (!URL.canParse(origin)) return false;
+  const { protocol, host: ofPage } = new URL(origin);
+  const own = `${protocol}//${request.host}`;
+  return URL.canParse(own) && ofPage !== '' && new URL(own).host === ofPage;
+}
+
+/** Whether the user has typed the address in, or opened a bookmark. No page sees the answer. */
+function isTypedIn(request: BrowserHeaders): boolean {
+  return request.header('sec-fetch-site') === 'none' && request.header('sec-fetch-mode') === 'navigate';
+}

@@ -1,0 +1,54 @@
+import { isIP } from 'node:net';
+import { mapMembers } from '../../core/assert-options.js';
+import { describeName } from '../../core/redact.js';
+
+const NAME = /^(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
+
+/**
+ * The names by which a server may be called. No page can make an address or `localhost` lead elsewhere, so these always count;
+ * any other name counts only when it was given, because its owner can make it lead to this server.
+ */
+export class HostNames {
+  readonly #given: ReadonlySet<string>;
+
+  /**
+   * @throws TypeError naming what the entries must be and what came.
+   */
+  constructor(hostNames: unknown) {
+    this.#given = new Set(mapMembers(hostNames, 'hostNames', checkedName));
+  }
+
+  /** Whether any name was given. */
+  get areGiven(): boolean {
+    return this.#given.size > 0;
+  }
+
+  /** @param host - the value of a `Host` header, with or without a port. */
+  has(host: string | undefined): boolean {
+    if (host === undefined) return false;
+    const name = hostIn(host);
+    return isIP(name) !== 0 || isLocalhost(name) || this.#given.has(normalized(name));
+  }
+}
+
+/** Returns the host in a `Host` header, without the port and the brackets of an IPv6 address. */
+export function hostIn(header: string): string {
+  return header.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1');
+}
+
+/** Whether this is `localhost` or a name below it, all of which lead to the machine of the one who asks. */
+export function isLocalhost(host: string): boolean {
+  return /^(?:[\w-]+\.)*localhost\.?$/i.test(host);
+}
+
+function checkedName(text: unknown): string {
+  const name = typeof text === 'string' ? normalized(text) : '';
+  if (NAME.test(name)) return name;
+  throw new TypeError(
+    `hostNames must hold names like tokens.example.com, without scheme and port, got ${describeName(text)}`,
+  );
+}
+
+function normalized(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '');
+}
