@@ -11,3 +11,11 @@ export function shortDuration(ms: number): string {
   if (left >= MINUTE) return `${Math.floor(left / MINUTE)}m`;
   return `${Math.floor(left / SECOND)}s`;
 }
+
+const UNITS: Readonly<Record<string, number>> = { s: SECOND, m: MINUTE, h: HOUR, d: DAY };
+
+/** Returns the milliseconds that a text like `90d`, `12h`, `30m` or `45s` means; `undefined` for any other text, and for none. */
+export function durationIn(text: string): number | undefined {
+  const [, count = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  return Number(count) * (UNITS[unit] ?? 0) || undefined;
+}

@@ -231,7 +231,12 @@ export const PER_SECOND: OptionSpec = {
   value: 'number',
   help: 'how many requests the key may make in a second (any number)',
 };
-export const NOTE: OptionSpec = { name: 'note', value: 'text', help: 'whose key it is' };
+export const NOTE: OptionSpec = { name: 'note', value: 'text', help: 'the name of the key: whose it is' };
+export const EXPIRES: OptionSpec = {
+  name: 'expires',
+  value: 'duration',
+  help: 'how long the key is good for, like 90d or 12h (for ever)',
+};
 
 export const FAKE_PORT: OptionSpec = {
   name: 'port',

@@ -43,6 +43,21 @@ export class EarlyAnswers {
   }
 
   /**
+   * Returns whether the app is registered with a secret that fits, by what is held in memory; `undefined` where the store has to
+   * be asked.
+   */
+  heldSecret(appid: string, fits: (secret: string) => boolean): boolean | undefined {
+    const { registry, isStarted } = this.#parts;
+    if (hasSecret(registry, appid, fits)) return true;
+    return registry.holdsAll && isStarted() ? false : undefined;
+  }
+
+  /** Whether the app is held in memory. */
+  holdsApp(appid: string): boolean {
+    return this.#parts.registry.knows(appid);
+  }
+
+  /**
    * Whether the app is registered with a secret that fits; not where that cannot be read. That it is not, the store has said.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.

@@ -18,6 +18,8 @@ export class RouteFailure extends Error {
 export interface Permission {
   /** The only apps that it may use; `undefined` for all. */
   readonly appids: ReadonlySet<string> | undefined;
+  /** The id of the key that it was let in by; `undefined` without one. */
+  readonly keyId: string | undefined;
   /** Why it may not use a scope on an app; `undefined` when it may. */
   refusal(scope: Scope, appid: string | undefined): Failure | undefined;
 }
@@ -62,6 +64,11 @@ export class Call {
   /** The only apps that the caller may use; `undefined` for all. */
   get appids(): ReadonlySet<string> | undefined {
     return this.#permission.appids;
+  }
+
+  /** The id of the caller's key; `undefined` for one that was let in without. */
+  get keyId(): string | undefined {
+    return this.#permission.keyId;
   }
 
   /**

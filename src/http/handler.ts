@@ -5,8 +5,10 @@ import { engineOf } from '../core/engine-of.js';
 import { safeCause } from '../core/errors.js';
 import { isPromise } from '../core/foreign-objects.js';
 import { AccessCheck } from './access/access-check.js';
+import { exposePeers, Peers } from './access/peers.js';
 import { Call, type Permission, RouteFailure } from './call.js';
 import { healthRoutes } from './contracts/health.js';
+import { keyRoutes } from './contracts/keys.js';
 import { nativeRoutes } from './contracts/native.js';
 import { schedulerRoutes } from './contracts/scheduler.js';
 import { wetokenRoutes } from './contracts/wetoken.js';
@@ -19,7 +21,7 @@ import { metricsRoutes } from './metrics/metrics-routes.js';
 import { TaskCensuses } from './metrics/task-census.js';
 import { NodeHttpRequest, sendNodeAnswer } from './node-edge.js';
 import { pageRoutes } from './page/page-routes.js';
-import { permissionFor } from './permission.js';
+import { Permissions } from './permission.js';
 import { warnProcess } from './process-warning.js';
 import type { RouteContext } from './route-context.js';
 import { type Match, type Route, Router } from './router.js';
@@ -48,12 +50,8 @@ export interface Handler {
 export const ROUTES: Readonly<Record<ContractName, (context: RouteContext) => readonly Route[]>> = {
   scheduler: schedulerRoutes,
   wetoken: wetokenRoutes,
-  native: (context) => [
-    ...nativeRoutes(context),
-    ...healthRoutes(context),
-    ...metricsRoutes(context),
-    ...pageRoutes(context),
-  ],
+  native: (context) =>
+    [nativeRoutes, keyRoutes, healthRoutes, metricsRoutes, pageRoutes].flatMap((routesOf) => routesOf(context)),
 };
 
 /**
@@ -77,12 +75,15 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   const engine = engineOf(manager);
   const { clock } = engine;
   const access = new AccessCheck({ keys, trust, anonymous, hostNames, clock, onKeysFileBroken: onError });
+  const peers = new Peers(clock);
+  const permissions = new Permissions(access, peers, engine);
   const context: RouteContext = {
     manager: manager as Manager,
     engine,
     typeNumbers: new TypeNumbers(legacyTypeNumbers),
     censuses: new TaskCensuses(engine),
     access,
+    peers,
   };
   const router = new Router(contracts.flatMap((name) => ROUTES[name](context)));
   const rules = { allowHosts, publicOnly, notifySecret };
@@ -112,7 +113,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
       // Also where any other method is taken: only a browser asks so, before it sends what another page wants.
       if (request.method === 'OPTIONS') return methodNotAllowed(route, allowed ?? ANY_METHOD);
       if (allowed !== undefined) return methodNotAllowed(route, allowed);
-      const permission = permissionFor(request, route, appid, access, engine);
+      const permission = permissions.of(request, route, appid);
       const answered = isPromise(permission) ? permission.then(answerAs) : answerAs(permission);
       return isPromise(answered) ? answered.catch(fail) : answered;
     } catch (error) {
@@ -120,7 +121,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     }
   }
 
-  return {
+  const handler: Handler = {
     node(request, response, next) {
       const url = withoutPrefix(request.url ?? '', prefix);
       const received = url === undefined ? undefined : new NodeHttpRequest(request, url);
@@ -147,6 +148,8 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
       return fetchAnswer(await answer(received, found));
     },
   };
+  exposePeers(handler, peers);
+  return handler;
 }
 
 /** Whoever is told must not break the answer. */

@@ -3,33 +3,100 @@ import type { Engine } from '../core/engine.js';
 import { secretHash } from '../core/secret-hash.js';
 import { type AccessCheck, Admission } from './access/access-check.js';
 import { isAppid } from './access/api-key.js';
+import type { Peers } from './access/peers.js';
+import type { Refusal } from './access/refusal.js';
+import { SecretLookUps } from './access/secret-look-ups.js';
 import type { Permission } from './call.js';
 import type { HttpRequest } from './http-message.js';
 import type { Route } from './router.js';
 
-/**
- * What the sender of a request may do: by key, by address, or else by the secret of the app that the path names, where the
- * route takes that. Only the last has to be looked up.
- */
-export function permissionFor(
-  request: HttpRequest,
-  { scope, changes, opensWithSecret }: Route,
-  appid: string | undefined,
-  check: AccessCheck,
-  engine: Engine,
-): Permission | Promise<Permission> {
-  const admitted = check.admit(request, request.method === 'GET' && !changes);
-  const permission: Permission =
-    admitted instanceof Admission ? admitted : { appids: undefined, refusal: () => admitted };
-  if (opensWithSecret !== true || scope === 'open' || appid === undefined) return permission;
-  const given = secretIn(request);
-  if (given === undefined || permission.refusal(scope, appid) === undefined) return permission;
-  return isSecretOf(appid, given, engine).then((opens) => (opens ? openedFor(appid, permission) : permission));
+const WRONG_SECRET: Refusal = { status: 401, reason: 'secret', message: 'the secret is not that of this app' };
+
+/** Says what the senders of requests may do, and sees to it that guessing costs. */
+export class Permissions {
+  readonly #check: AccessCheck;
+  readonly #peers: Peers;
+  readonly #engine: Engine;
+  readonly #lookUps: SecretLookUps;
+
+  constructor(check: AccessCheck, peers: Peers, engine: Engine) {
+    this.#check = check;
+    this.#peers = peers;
+    this.#engine = engine;
+    this.#lookUps = new SecretLookUps(engine.clock);
+  }
+
+  /**
+   * Returns what the sender of a request may do: by key, by address, or else by the secret of the app that the path names, where
+   * the route takes that. Only the last may have to be looked up.
+   */
+  of(request: HttpRequest, route: Route, appid: string | undefined): Permission | Promise<Permission> {
+    const { scope, changes } = route;
+    const admitted = this.#check.admit(request, request.method === 'GET' && !changes);
+    if (scope === 'open') return this.#ofOpen(request, admitted);
+    const refusal = admitted instanceof Admission ? admitted.refusal(scope, appid) : admitted;
+    if (refusal === undefined) return this.#accepted(request, admitted as Admission);
+    const secret = route.opensWithSecret === true && appid !== undefined ? secretIn(request) : undefined;
+    if (secret !== undefined && appid !== undefined) return this.#bySecret(request, appid, secret, admitted);
+    return this.#refused(request, admitted);
+  }
+
+  /** A route that is open to all still tells whether a key is right: the status page does not ask for one then. */
+  #ofOpen(request: HttpRequest, admitted: Admission | Refusal): Permission {
+    const isGuess = !(admitted instanceof Admission) && admitted.status === 401 && request.authorization !== undefined;
+    return isGuess ? this.#refused(request, admitted) : asPermission(admitted);
+  }
+
+  #accepted(request: HttpRequest, permission: Permission): Permission {
+    this.#peers.accepted?.note(request.peer);
+    return permission;
+  }
+
+  /** What a right key does not allow is no guess. */
+  #refused({ peer }: HttpRequest, admitted: Admission | Refusal): Permission {
+    if (admitted instanceof Admission || admitted.reason === 'tooMany') return asPermission(admitted);
+    return asPermission(this.#peers.refused.refuse(peer, admitted));
+  }
+
+  #bySecret(
+    request: HttpRequest,
+    appid: string,
+    secret: string,
+    admitted: Admission | Refusal,
+  ): Permission | Promise<Permission> {
+    const { early } = this.#engine;
+    const { refused } = this.#peers;
+    const hash = secretHash(secret);
+    const fits = (own: string): boolean => timingSafeEqual(Buffer.from(hash), Buffer.from(secretHash(own)));
+    const opened = (): Permission => this.#accepted(request, openedFor(appid, admitted));
+    const wrong = (): Permission => {
+      const answered = refused.refuse(request.peer, WRONG_SECRET);
+      return asPermission(answered.reason === 'secret' ? admitted : answered);
+    };
+    const isHeld = isAppid(appid) ? early.heldSecret(appid, fits) : false;
+    if (isHeld !== undefined) return isHeld ? opened() : wrong();
+    if (refused.throttled(request.peer) !== undefined) return wrong();
+    const look = async () => ({
+      opens: await early.hasSecret(appid, fits),
+      isKnown: early.holdsApp(appid),
+    });
+    return this.#lookUps.opens(appid, hash, look).then((found) => {
+      if (typeof found === 'boolean') return found ? opened() : wrong();
+      refused.counter.add({ reason: found.reason });
+      return asPermission(found);
+    });
+  }
 }
 
-function openedFor(appid: string, permission: Permission): Permission {
+function asPermission(admitted: Admission | Refusal): Permission {
+  return admitted instanceof Admission ? admitted : { appids: undefined, keyId: undefined, refusal: () => admitted };
+}
+
+function openedFor(appid: string, admitted: Admission | Refusal): Permission {
+  const permission = asPermission(admitted);
   return {
     appids: new Set([appid]),
+    keyId: permission.keyId,
     refusal: (scope, of) => (of === appid ? undefined : permission.refusal(scope, of)),
   };
 }
@@ -37,10 +104,4 @@ function openedFor(appid: string, permission: Permission): Permission {
 /** The secret in a query; `undefined` without one, or an empty one. */
 function secretIn({ search }: HttpRequest): string | undefined {
   return search === '' ? undefined : new URLSearchParams(search).get('secret') || undefined;
-}
-
-async function isSecretOf(appid: string, given: string, { early }: Engine): Promise<boolean> {
-  if (!isAppid(appid)) return false;
-  const hash = Buffer.from(secretHash(given));
-  return early.hasSecret(appid, (secret) => timingSafeEqual(hash, Buffer.from(secretHash(secret))));
 }

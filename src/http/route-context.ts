@@ -1,6 +1,7 @@
 import type { TypeNumbers } from '../callbacks/type-numbers.js';
 import type { Engine } from '../core/engine.js';
 import type { AccessCheck } from './access/access-check.js';
+import type { Peers } from './access/peers.js';
 import type { Manager } from './manager.js';
 import type { TaskCensuses } from './metrics/task-census.js';
 
@@ -11,4 +12,5 @@ export interface RouteContext {
   readonly typeNumbers: TypeNumbers;
   readonly censuses: TaskCensuses;
   readonly access: AccessCheck;
+  readonly peers: Peers;
 }

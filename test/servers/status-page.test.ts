@@ -269,6 +269,23 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(await rows(page).count()).toBe(0);
   });
 
+  test('shows the keys and when they were used, once the list is opened', async () => {
+    const limits = { scopes: ['read'], note: 'shop' } as const;
+    const { key, entry } = createApiKey(limits);
+    const other = createApiKey({ ...limits, note: 'warehouse', expiresAt: Date.UTC(2100) });
+    await using world = new PageWorld(browser, { anonymous: false, keys: [entry, other.entry] });
+    await withToken(world);
+    const page = await world.open();
+    await keyInput(page).fill(key);
+    await page.keyboard.press('Enter');
+    await page.getByText('2:00:00').waitFor();
+    await page.getByText('API keys').click();
+    await page.getByText(/^warehouse \(\w{8}\) · read · made .* · expires .*2100 · not used since/).waitFor();
+    await page.getByText(/^shop \(\w{8}\) · read · made .* · last used 0 s ago$/).waitFor();
+    expect(await page.content()).not.toContain(entry.hash);
+    expect(world.complaints).toEqual([]);
+  });
+
   test('forgets the key, and what was seen with it', async () => {
     const { key, entry } = createApiKey({ scopes: ['read'] });
     await using world = new PageWorld(browser, { anonymous: false, keys: [entry] });

@@ -1,13 +1,14 @@
 import { chmodSync, existsSync } from 'node:fs';
 import { systemClock } from '../../core/clock.js';
 import { memberOf } from '../../core/foreign-objects.js';
-import { describeName, onOneLine } from '../../core/redact.js';
+import { describeName, describeWord, onOneLine } from '../../core/redact.js';
 import { type ApiKey, createApiKey, keyIdOf, SCOPES, type Scope } from '../../http/access/api-key.js';
 import { KeysFile } from '../../http/access/keys-file.js';
 import { appendKey, removeKey as removeKeyFrom } from '../../http/access/keys-file-change.js';
 import type { CommandCall } from '../command.js';
+import { durationIn } from '../duration.js';
 import type { GivenValue, OptionValues } from '../option-values.js';
-import { APPID, JSON_OUTPUT, KEYS, NOTE, PER_SECOND, SCOPE } from '../options.js';
+import { APPID, EXPIRES, JSON_OUTPUT, KEYS, NOTE, PER_SECOND, SCOPE } from '../options.js';
 import { assertDirectoryOf, assertNoSecret, assertReadableFile, troubleWith } from '../readable-file.js';
 import { asUsage, UsageError } from '../usage-error.js';
 
@@ -21,6 +22,7 @@ export async function addKey({ options, io }: CommandCall): Promise<number> {
   const appids = options.list(APPID).map(({ text }) => text);
   const perSecond = options.number(PER_SECOND, LEAST_PER_SECOND, MOST_PER_SECOND);
   const note = options.text(NOTE);
+  const expiresAt = expiresAtIn(options, systemClock.now());
   const isNew = !existsSync(path);
   const { key, entry } = asUsage(() =>
     createApiKey({
@@ -28,6 +30,7 @@ export async function addKey({ options, io }: CommandCall): Promise<number> {
       ...(appids.length > 0 && { appids }),
       ...(perSecond !== undefined && { perSecond }),
       ...(note !== undefined && { note }),
+      ...(expiresAt !== undefined && { expiresAt }),
     }),
   );
   changing(path, () => appendKey(path, entry));
@@ -42,7 +45,9 @@ export async function addKey({ options, io }: CommandCall): Promise<number> {
 
 export async function listKeys({ options, io }: CommandCall): Promise<number> {
   const keys = new KeysFile(readablePathIn(options), systemClock).current();
-  const lines = keys.map((entry) => (options.isSet(JSON_OUTPUT) ? JSON.stringify(shownOf(entry)) : lineOf(entry)));
+  const lines = keys.map((entry) =>
+    options.isSet(JSON_OUTPUT) ? JSON.stringify(shownOf(entry)) : lineOf(entry, systemClock.now()),
+  );
   io.stdout.write(lines.map((line) => `${line}\n`).join(''));
   return 0;
 }
@@ -80,6 +85,14 @@ function readablePathIn(options: OptionValues): string {
   return file.text;
 }
 
+function expiresAtIn(options: OptionValues, now: number): number | undefined {
+  const given = options.given(EXPIRES);
+  if (given === undefined) return undefined;
+  const duration = durationIn(given.text);
+  if (duration !== undefined) return now + duration;
+  throw new UsageError(`${given.source} must be a duration like 90d, 12h, 30m or 45s, got ${describeWord(given.text)}`);
+}
+
 /** A key is made for reading unless more is said. */
 function scopesIn(options: OptionValues): readonly Scope[] {
   const given = options.list(SCOPE).map(({ source, text }) => {
@@ -112,19 +125,24 @@ function letServersRead(path: string): void {
   if (process.getuid?.() === 0) chmodSync(path, SERVERS_MODE);
 }
 
-/** Nobody needs the hash but the server. */
-function shownOf({ id, scopes, appids, perSecond, note }: ApiKey): Omit<ApiKey, 'hash'> {
-  return {
-    id,
-    scopes,
-    ...(appids !== undefined && { appids }),
-    ...(perSecond !== undefined && { perSecond }),
-    ...(note !== undefined && { note }),
-  };
+/** Only the server needs the hash. */
+function shownOf({ hash: _hash, ...entry }: ApiKey): Omit<ApiKey, 'hash'> {
+  return entry;
 }
 
-function lineOf({ id, scopes, appids, perSecond, note }: ApiKey): string {
-  const apps = appids === undefined ? 'all apps' : appids.join(',');
-  const rate = perSecond === undefined ? [] : [`${perSecond} a second`];
-  return [id, scopes.join(','), apps, ...rate, ...(note === undefined ? [] : [onOneLine(note)])].join('  ');
+function lineOf({ id, scopes, appids, perSecond, note, createdAt, expiresAt }: ApiKey, now: number): string {
+  const facts = [
+    id,
+    scopes.join(','),
+    appids === undefined ? 'all apps' : appids.join(','),
+    perSecond === undefined ? '' : `${perSecond} a second`,
+    createdAt === undefined ? '' : `made ${dayOf(createdAt)}`,
+    expiresAt === undefined ? '' : `${now < expiresAt ? 'expires' : 'expired'} ${dayOf(expiresAt)}`,
+    note === undefined ? '' : onOneLine(note),
+  ];
+  return facts.filter((fact) => fact !== '').join('  ');
+}
+
+function dayOf(instant: number): string {
+  return new Date(instant).toISOString().slice(0, 10);
 }

@@ -1,6 +1,7 @@
 import type { TokenError } from '../../core/errors.js';
 import type { TokenEvent } from '../../core/events.js';
 import { isError } from '../../core/foreign-objects.js';
+import type { Peers } from '../../http/access/peers.js';
 import type { TokenManager } from '../../token-manager.js';
 import type { Log, LogFields } from './log.js';
 
@@ -29,6 +30,13 @@ export function logStore(manager: TokenManager, log: Log): void {
   manager.on('storeUnavailable', ({ error }) => log.error('storeUnavailable', told(error)));
   manager.on('storeAvailable', () => log.info('storeAvailable'));
   manager.on('storeReplaced', ({ replacement }) => log.warn('storeReplaced', { replacement }));
+}
+
+/** Tells the log who is refused: at first, when the limit is reached, and every ten minutes while it goes on. */
+export function logRefused({ refused }: Peers, log: Log): void {
+  refused.onReport = ({ peer, reason, count, suppressed }) => {
+    log.warn('refused', { peer, reason, count, suppressed: suppressed === 0 ? undefined : suppressed });
+  };
 }
 
 function named({ appid, type, subject }: TokenEvent): LogFields {

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { peerNetwork } from '../../http/access/peer-network.js';
 import { GUARDING_HEADERS } from '../../http/http-message.js';
 import type { IdleConnections } from './messages.js';
 
@@ -19,17 +20,31 @@ const REFUSALS: Readonly<Record<string, string>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
 };
 
+/** How many connections there may be, and which peers may have more than half of them. */
+export interface ConnectionRules {
+  /** Default: 10,000. */
+  readonly maxConnections?: number;
+  /** Whether a peer, as `peerNetwork` names it, has sent an accepted request lately. Default: every peer has. */
+  readonly isAccepted?: (network: string) => boolean;
+  /** Called when a connection is closed because its peer has half of all. */
+  readonly onRefused?: () => void;
+}
+
 /** Speaks HTTP on connections that something else has accepted, and bounds what they may take. */
 export class HttpFront {
   readonly #server: Server;
   readonly #listener: RequestListener;
   readonly #sockets = new Set<Socket>();
+  readonly #rules: Required<ConnectionRules>;
+  /** How many connections each peer has. */
+  readonly #ofPeer = new Map<string, number>();
   readonly #answers = new Set<ServerResponse>();
   #isDraining = false;
   #emptied: (() => void) | undefined;
 
-  constructor(listener: RequestListener) {
+  constructor(listener: RequestListener, rules: ConnectionRules = {}) {
     this.#listener = listener;
+    this.#rules = { maxConnections: MAX_CONNECTIONS, isAccepted: () => true, onRefused: () => {}, ...rules };
     this.#server = createServer(LIMITS, (request, response) => {
       this.#answers.add(response);
       response.once('close', () => this.#answers.delete(response));
@@ -47,18 +62,34 @@ export class HttpFront {
   }
 
   accept(socket: Socket): void {
-    if (this.#sockets.size >= MAX_CONNECTIONS) {
+    const peer = peerNetwork(socket.remoteAddress);
+    if (this.#sockets.size >= this.#rules.maxConnections || this.#hasTooMany(peer)) {
       socket.destroy();
       return;
     }
     this.#sockets.add(socket);
+    this.#count(peer, 1);
     socket.once('close', () => {
       this.#sockets.delete(socket);
+      this.#count(peer, -1);
       if (this.#sockets.size === 0) this.#emptied?.();
     });
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
     this.#server.emit('connection', socket);
+  }
+
+  #hasTooMany(peer: string): boolean {
+    const { maxConnections, isAccepted, onRefused } = this.#rules;
+    if ((this.#ofPeer.get(peer) ?? 0) < maxConnections / 2 || isAccepted(peer)) return false;
+    onRefused();
+    return true;
+  }
+
+  #count(peer: string, change: number): void {
+    const count = (this.#ofPeer.get(peer) ?? 0) + change;
+    if (count === 0) this.#ofPeer.delete(peer);
+    else this.#ofPeer.set(peer, count);
   }
 
   /**

@@ -2,14 +2,15 @@ import type { Socket } from 'node:net';
 import { type Clock, wait } from '../../core/clock.js';
 import { engineOf } from '../../core/engine-of.js';
 import { safeCause } from '../../core/errors.js';
-import { createHandler, type HandlerOptions } from '../../http/index.js';
+import { peersOf } from '../../http/access/peers.js';
+import { createHandler, type Handler, type HandlerOptions } from '../../http/index.js';
 import { TokenManager } from '../../token-manager.js';
 import { failureText } from '../failure-text.js';
 import type { ServeOptions } from '../serve-options.js';
 import { asUsage } from '../usage-error.js';
 import { type AccessMode, accessMode } from './access-mode.js';
 import { CONTRACTS } from './contracts.js';
-import { logEvents, logStore } from './event-log.js';
+import { logEvents, logRefused, logStore } from './event-log.js';
 import { HttpFront } from './http-front.js';
 import type { Log } from './log.js';
 import { forThisMachine } from './loopback-guard.js';
@@ -62,12 +63,7 @@ export class TokenServer {
       await (until === 'read' ? started : enough(started, manager, log, clock));
       logStore(manager, log);
       reencrypt(opened, log);
-      return new TokenServer(
-        manager,
-        new HttpFront(mode === 'loopback' ? forThisMachine(handler.node) : handler.node),
-        log,
-        clock,
-      );
+      return new TokenServer(manager, frontFor(handler, mode, log), log, clock);
     } catch (error) {
       await manager.close().catch(() => {});
       throw error;
@@ -148,6 +144,20 @@ function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log): Hand
     legacyTypeNumbers,
     onError: (error) => log.error('serverError', { error: failureText(error), stack: error.stack }),
   };
+}
+
+function frontFor(handler: Handler, mode: AccessMode, log: Log): HttpFront {
+  const listener = mode === 'loopback' ? forThisMachine(handler.node) : handler.node;
+  const peers = peersOf(handler);
+  if (peers === undefined) return new HttpFront(listener);
+  logRefused(peers, log);
+  const accepted = peers.watchAccepted();
+  return new HttpFront(listener, {
+    isAccepted: (network) => accepted.isRecent(network),
+    onRefused: () => {
+      peers.connectionsRefused += 1;
+    },
+  });
 }
 
 /** Nobody waits for it: until it is done the other keys are needed, and they are there. */

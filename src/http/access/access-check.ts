@@ -4,7 +4,7 @@ import { describeWord } from '../../core/redact.js';
 import { type ApiKey, checkedApiKeys, holdsKey, SCOPES, type Scope } from './api-key.js';
 import { type BrowserHeaders, refusalOfBrowser } from './browser-rules.js';
 import { HostNames } from './host-names.js';
-import { KeyRing } from './key-ring.js';
+import { KeyRing, type KeyUse } from './key-ring.js';
 import { KeysFile } from './keys-file.js';
 import { presentedKey } from './presented-key.js';
 import type { Refusal } from './refusal.js';
@@ -36,6 +36,7 @@ export interface Caller extends BrowserHeaders {
 const NAMES = ['keys', 'trust', 'anonymous', 'hostNames', 'clock', 'onKeysFileBroken'] as const;
 const NO_KEY: Refusal = { status: 401, reason: 'noKey', message: 'a key is needed, as Authorization: Bearer <key>' };
 const UNKNOWN_KEY: Refusal = { status: 401, reason: 'unknownKey', message: 'the key in Authorization is not known' };
+const EXPIRED_KEY: Refusal = { status: 401, reason: 'expiredKey', message: 'the key in Authorization has expired' };
 const CALLBACK: Refusal = { status: 403, reason: 'callback', message: 'a callback needs a key' };
 const UNKNOWN_HOST: Refusal = {
   status: 403,
@@ -49,10 +50,13 @@ export class Admission {
   readonly #scopes: readonly Scope[];
   /** The only apps that it may use; `undefined` for all. */
   readonly appids: ReadonlySet<string> | undefined;
+  /** The id of the key that it was let in by. */
+  readonly keyId: string | undefined;
 
-  constructor(scopes: readonly Scope[], appids?: ReadonlySet<string> | undefined) {
+  constructor(scopes: readonly Scope[], appids?: ReadonlySet<string> | undefined, keyId?: string) {
     this.#scopes = scopes;
     this.appids = appids;
+    this.keyId = keyId;
   }
 
   /**
@@ -115,11 +119,19 @@ export class AccessCheck {
     if (key === undefined) return this.#admitWithoutKey(caller, reads);
     const held = this.#keys.find(key);
     if (held === undefined) return UNKNOWN_KEY;
+    const now = this.#clock.now();
+    if (held.expiresAt !== undefined && now >= held.expiresAt) return EXPIRED_KEY;
+    held.lastUsedAt = now;
     const retryAfterSeconds = held.rate?.take(this.#clock.monotonic()) ?? 0;
     if (retryAfterSeconds > 0) {
       return { status: 429, reason: 'tooMany', message: 'too many requests with this key', retryAfterSeconds };
     }
-    return new Admission(held.scopes, held.appids);
+    return new Admission(held.scopes, held.appids, held.id);
+  }
+
+  /** Returns what is known of the keys: of all, or of those with one id. */
+  keys(id?: string): readonly KeyUse[] {
+    return this.#keys.uses().filter((key) => id === undefined || key.id === id);
   }
 
   #admitWithoutKey(caller: Caller, reads: boolean): Admission | Refusal {

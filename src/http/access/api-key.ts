@@ -1,5 +1,6 @@
 import { hash, randomBytes as systemRandomBytes } from 'node:crypto';
-import { assertNumber, copyFields, mapMembers, namesOf } from '../../core/assert-options.js';
+import { assertInteger, assertNumber, copyFields, mapMembers, namesOf } from '../../core/assert-options.js';
+import { systemClock } from '../../core/clock.js';
 import { isArray } from '../../core/foreign-objects.js';
 import { isJsonObject, type JsonObject } from '../../core/json.js';
 import { describeKind, describeWord } from '../../core/redact.js';
@@ -28,7 +29,12 @@ export interface ApiKey {
   readonly appids?: readonly string[];
   /** How many requests it may make in a second, at once or spread: 0.01 to 1,000,000. Default: any number. */
   readonly perSecond?: number;
+  /** The name of the key, for people: whose it is, or what uses it. */
   readonly note?: string;
+  /** When it was made, in whole milliseconds since 1970. Keys of older releases do not say. */
+  readonly createdAt?: number;
+  /** From when on it is refused, in whole milliseconds since 1970. Default: never. */
+  readonly expiresAt?: number;
 }
 
 /**
@@ -36,7 +42,7 @@ export interface ApiKey {
  *
  * @public
  */
-export type ApiKeyOptions = Omit<ApiKey, 'id' | 'hash'>;
+export type ApiKeyOptions = Omit<ApiKey, 'id' | 'hash' | 'createdAt'>;
 
 export const SCOPES: readonly Scope[] = ['read', 'refresh', 'register'];
 
@@ -47,26 +53,33 @@ const ID = /^[a-z0-9]{8}$/;
 const KEY = /^wtm_([a-z0-9]{8})_[A-Za-z0-9_-]{43}$/;
 const KEY_ANYWHERE = /wtm_[a-z0-9]{8}_/;
 const HASH = /^[0-9a-f]{64}$/;
-const LIMIT_NAMES = ['scopes', 'appids', 'perSecond', 'note'];
-const NAMES = ['id', 'hash', ...LIMIT_NAMES];
+const LIMIT_NAMES = ['scopes', 'appids', 'perSecond', 'note', 'expiresAt'];
+const NAMES = ['id', 'hash', ...LIMIT_NAMES, 'createdAt'];
 const MIN_PER_SECOND = 0.01;
 const MAX_PER_SECOND = 1_000_000;
+/** The last instant that a `Date` can hold. */
+const MAX_INSTANT = 8_640_000_000_000_000;
 
 /**
  * Makes a key, which is shown to its user once, and the entry that the server keeps.
  *
- * @throws TypeError naming the option, what it must be and what came.
+ * @param now - what `createdAt` is. Default: the clock of this process.
+ * @throws TypeError naming the option, what it must be and what came; for an `expiresAt` that is not after `now`.
  *
  * @public
  */
 export function createApiKey(
   options: ApiKeyOptions,
   randomBytes: (size: number) => Uint8Array = systemRandomBytes,
+  now: number = systemClock.now(),
 ): { key: string; entry: ApiKey } {
   const limits = checkedLimits(fieldsOf(options, LIMIT_NAMES, 'the options of createApiKey'), '');
+  if (limits.expiresAt !== undefined && limits.expiresAt <= now) {
+    throw new TypeError(`expiresAt must be after ${now}, in milliseconds since 1970, got ${limits.expiresAt}`);
+  }
   const id = Array.from(randomBytes(ID_LENGTH), (byte) => ID_LETTERS[byte % ID_LETTERS.length]).join('');
   const key = `wtm_${id}_${Buffer.from(randomBytes(SECRET_BYTES)).toString('base64url')}`;
-  return { key, entry: { id, hash: keyHash(key), ...limits } };
+  return { key, entry: { id, hash: keyHash(key), ...limits, createdAt: now } };
 }
 
 /** In hex, which is made twice as fast as bytes. A fast hash will do, since a key has 256 random bits. */
@@ -111,20 +124,28 @@ function checkedApiKey(entry: unknown, name: string): ApiKey {
       `${name}.hash must be the SHA-256 of a key, 64 lower-case hex digits, got ${describeLength(hash)}`,
     );
   }
-  return { id, hash, ...checkedLimits(fields, `${name}.`) };
+  const { createdAt } = fields;
+  assertInstant(createdAt, `${name}.createdAt`);
+  return { id, hash, ...checkedLimits(fields, `${name}.`), ...(createdAt !== undefined && { createdAt }) };
 }
 
-function checkedLimits({ scopes, appids, perSecond, note }: JsonObject, at: string): ApiKeyOptions {
+function checkedLimits({ scopes, appids, perSecond, note, expiresAt }: JsonObject, at: string): ApiKeyOptions {
   if (perSecond !== undefined) assertPerSecond(perSecond, `${at}perSecond`);
   if (note !== undefined && typeof note !== 'string') {
     throw new TypeError(`${at}note must be a string, got ${describeKind(note)}`);
   }
+  assertInstant(expiresAt, `${at}expiresAt`);
   return {
     scopes: checkedScopes(scopes, `${at}scopes`),
     ...(appids !== undefined && { appids: checkedAppids(appids, `${at}appids`) }),
     ...(perSecond !== undefined && { perSecond }),
     ...(note !== undefined && { note }),
+    ...(expiresAt !== undefined && { expiresAt }),
   };
+}
+
+function assertInstant(value: unknown, name: string): asserts value is number | undefined {
+  if (value !== undefined) assertInteger(name, value, 0, MAX_INSTANT);
 }
 
 function checkedScopes(scopes: unknown, name: string): readonly Scope[] {

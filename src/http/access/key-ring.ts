@@ -3,13 +3,23 @@ import type { Clock } from '../../core/clock.js';
 import { type ApiKey, keyHash, keyIdOf, type Scope } from './api-key.js';
 import { RateLimit } from './rate-limit.js';
 
+/** A key, without its hash, and when this process has let in a request with it for the last time. */
+export interface KeyUse extends Omit<ApiKey, 'hash'> {
+  /** In milliseconds since 1970; absent for a key that has not been used since this process began. */
+  readonly lastUsedAt?: number;
+}
+
 /** A key as it is held ready for requests. */
 export interface HeldKey {
+  readonly id: string;
   /** The hex of the hash, as text. */
   readonly hash: Uint8Array;
   readonly scopes: readonly Scope[];
   readonly appids: ReadonlySet<string> | undefined;
   readonly rate: RateLimit | undefined;
+  readonly expiresAt: number | undefined;
+  /** It is kept in memory alone: a file that is written at every request would be one more thing that can fail. */
+  lastUsedAt: number | undefined;
 }
 
 /** The keys in force, by id. */
@@ -40,6 +50,15 @@ export class KeyRing {
     return held;
   }
 
+  /** Returns the keys in force, in their order. */
+  uses(): readonly KeyUse[] {
+    this.#follow();
+    return this.#entries.map(({ hash: _hash, ...entry }) => {
+      const lastUsedAt = this.#held.get(entry.id)?.lastUsedAt;
+      return lastUsedAt === undefined ? entry : { ...entry, lastUsedAt };
+    });
+  }
+
   #follow(): void {
     const entries = this.#current();
     if (entries === this.#entries) return;
@@ -47,12 +66,15 @@ export class KeyRing {
     this.#entries = entries;
   }
 
-  #hold({ id, hash, scopes, appids, perSecond }: ApiKey): HeldKey {
+  #hold({ id, hash, scopes, appids, perSecond, expiresAt }: ApiKey): HeldKey {
     return {
+      id,
       hash: Buffer.from(hash, 'latin1'),
       scopes,
       appids: appids && new Set(appids),
       rate: perSecond === undefined ? undefined : this.#rateOf(id, perSecond),
+      expiresAt,
+      lastUsedAt: this.#held.get(id)?.lastUsedAt,
     };
   }
 

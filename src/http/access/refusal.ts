@@ -1,5 +1,16 @@
-/** Why a request is refused, in one word, for what is counted. */
-export type RefusalReason = 'noKey' | 'unknownKey' | 'browser' | 'host' | 'callback' | 'scope' | 'app' | 'tooMany';
+/** Why requests are refused, each in one word, for what is counted. */
+export const REFUSAL_REASONS = [
+  'noKey',
+  'unknownKey',
+  'expiredKey',
+  'secret',
+  'browser',
+  'host',
+  'callback',
+  'throttled',
+] as const;
+
+export type RefusalReason = (typeof REFUSAL_REASONS)[number] | 'scope' | 'app' | 'tooMany';
 
 /** What a caller is told who may not do something. */
 export interface Refusal {

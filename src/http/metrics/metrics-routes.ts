@@ -3,11 +3,12 @@ import { nativeContract } from '../contracts/native.js';
 import type { RouteContext } from '../route-context.js';
 import type { Route } from '../router.js';
 import { acceptedFormat } from './accepted-format.js';
+import { accessFamilies } from './access-families.js';
 import { exposition } from './exposition.js';
 import { metricFamilies } from './metric-families.js';
 
 /** For Prometheus and whoever speaks its format. What a key may not see of tasks is not counted for it either. */
-export function metricsRoutes({ engine, censuses }: RouteContext): readonly Route[] {
+export function metricsRoutes({ engine, censuses, access, peers }: RouteContext): readonly Route[] {
   return [
     {
       path: '/metrics',
@@ -19,7 +20,8 @@ export function metricsRoutes({ engine, censuses }: RouteContext): readonly Rout
         if (engine.isClosed) throw closedError();
         const format = acceptedFormat(call.request.accept);
         const headers = { 'Content-Type': format.contentType, 'Cache-Control': 'no-store', Vary: 'Accept' };
-        const families = metricFamilies(engine, await censuses.of(call.appids));
+        const census = await censuses.of(call.appids);
+        const families = [...metricFamilies(engine, census), ...accessFamilies(peers, access, call)];
         return { status: 200, headers, body: exposition(families, format) };
       },
     },

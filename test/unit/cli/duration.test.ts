@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { shortDuration } from '../../../src/cli/duration.js';
+import { durationIn, shortDuration } from '../../../src/cli/duration.js';
 
 it.each([
   [-1, '0s'],
@@ -15,4 +15,22 @@ it.each([
   [200_000_000, '2d 7h'],
 ])('%i ms are shown as %s', (ms, text) => {
   expect(shortDuration(ms)).toBe(text);
+});
+
+it.each([
+  ['1s', 1_000],
+  ['30m', 1_800_000],
+  ['12h', 43_200_000],
+  ['90d', 7_776_000_000],
+  ['999999d', 86_399_913_600_000],
+  ['0d', undefined],
+  ['d', undefined],
+  ['90', undefined],
+  ['1.5d', undefined],
+  ['-1d', undefined],
+  ['1w', undefined],
+  ['1000000s', undefined],
+  ['', undefined],
+])('%s means %s ms', (text, ms) => {
+  expect(durationIn(text)).toBe(ms);
 });

@@ -197,9 +197,10 @@ describe("an app's secret in the query", () => {
     store.calls.length = 0;
     expect((await process.ask(path(SECRET, '..%2f..'), { peer })).status).toBe(401);
     expect(store.calls).toEqual([]);
-    for (let app = 0; app < 20; app++) expect((await process.ask(path(SECRET, `wx${app}`), { peer })).status).toBe(401);
+    // With the one before these are the 20 refusals that a peer has at once.
+    for (let app = 0; app < 19; app++) expect((await process.ask(path(SECRET, `wx${app}`), { peer })).status).toBe(401);
     const { registry } = engineOf(process.tokens);
-    expect([...Array(20).keys()].filter((app) => registry.concerns(`app/wx${app}`))).toEqual([]);
+    expect([...Array(19).keys()].filter((app) => registry.concerns(`app/wx${app}`))).toEqual([]);
   });
 
   test('is not looked up for whoever has a key that opens the route', async () => {

@@ -185,6 +185,16 @@ async function asDescribed(world: HttpWorld, name: string, path: string, asked: 
   return status;
 }
 
+test('a list of keys is as it is described', async () => {
+  const note = { note: 'shop', appids: [APPID], perSecond: 5, expiresAt: Date.UTC(2100) };
+  const { key, entry } = createApiKey({ scopes: ['read'], ...note });
+  await using world = await registered({ anonymous: false, keys: [entry] });
+  const headers = { Authorization: `Bearer ${key}` };
+  expect(await asDescribed(world, 'GET /keys', '/keys', { headers })).toBe(200);
+  const { body } = await world.ask('/keys', { headers });
+  expect(body).toMatchObject({ keys: [{ ...note, lastUsedAt: expect.any(Number) }] });
+});
+
 const CONTRACTS = ['scheduler', 'wetoken', 'native'] as const;
 const ALL_SCOPES: readonly Scope[] = ['read', 'refresh', 'register'];
 
@@ -271,6 +281,7 @@ describe('what is answered is as it is described', () => {
     ['DELETE /apps/{appid}', '/apps/%00', 400],
     ['GET /healthz', '/healthz', 200],
     ['GET /readyz', '/readyz', 200],
+    ['GET /keys', '/keys', 200],
     ['GET /metrics', '/metrics', 200],
     ['GET /metrics', '/metrics', 200, { headers: { Accept: 'application/openmetrics-text' } }],
     ['GET /', '/', 200],

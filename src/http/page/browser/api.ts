@@ -25,11 +25,22 @@ export interface TaskList {
   readonly isTruncated: boolean;
 }
 
+/** An API key, without anything that would let in. */
+export interface ApiKeyUse {
+  readonly id: string;
+  readonly note?: string;
+  readonly scopes: readonly string[];
+  readonly createdAt?: number;
+  readonly expiresAt?: number;
+  readonly lastUsedAt?: number;
+}
+
 /** The routes of the server that the page uses. */
 export interface Api {
   /** The only place where the key is kept. */
   useKey(key: string | undefined): void;
   tasks(): Promise<Answer<TaskList>>;
+  keys(): Promise<Answer<readonly ApiKeyUse[]>>;
   refresh(task: Task): Promise<Answer<undefined>>;
 }
 
@@ -63,6 +74,13 @@ export function serverApi(base: string, clock: ServerClock): Api {
     return { value: { tasks: found, isTruncated: after !== undefined } };
   }
 
+  async function keys(): Promise<Answer<readonly ApiKeyUse[]>> {
+    const response = await ask('keys', LIST_TIMEOUT_MS);
+    if (!response.ok) return { failure: await failureIn(response) };
+    const { keys: value }: { readonly keys: readonly ApiKeyUse[] } = await response.json();
+    return { value };
+  }
+
   async function refresh({ appid, type, subject }: Task): Promise<Answer<undefined>> {
     const query = subject === undefined ? '' : `?${new URLSearchParams({ subject })}`;
     const path = `tokens/${encodeURIComponent(appid)}/${encodeURIComponent(type)}/refresh${query}`;
@@ -82,6 +100,7 @@ export function serverApi(base: string, clock: ServerClock): Api {
       key = next;
     },
     tasks: () => tasks().catch(unreachable),
+    keys: () => keys().catch(unreachable),
     refresh: (task) => refresh(task).catch(unreachable),
   };
 }

@@ -1,6 +1,7 @@
 import { serverApi } from './api.js';
 import { byId } from './elements.js';
 import { keyForm } from './key-form.js';
+import { keysView } from './keys-view.js';
 import { preferredLanguage, wordsIn } from './language.js';
 import { noticeBar } from './notice.js';
 import { type PageState, ROWS_AT_ONCE } from './page-state.js';
@@ -38,10 +39,12 @@ const form = keyForm((key) => {
   render();
   loop.now();
 });
+const keys = keysView(api, () => render());
 const render = pageView({
   state,
   clock,
   form,
+  keys,
   onRefresh: (task) => void refreshTask(task, { api, clock, notice, state, render, poll: () => loop.now() }),
   onChoose: (standing) => showOnly({ standing }),
 });
@@ -53,6 +56,7 @@ let keysUsed = 0;
 function useKey(key: string | undefined): void {
   keysUsed += 1;
   api.useKey(key);
+  keys.forget();
   state.hasKey = key !== undefined;
   state.list = undefined;
   state.outage = undefined;
@@ -77,6 +81,7 @@ async function poll(): Promise<number> {
     state.readAt = Date.now();
     state.outage = undefined;
     render();
+    void keys.poll();
     return pauseMs;
   }
   const { failure } = answer;

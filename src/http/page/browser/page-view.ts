@@ -2,6 +2,7 @@ import { MAX_TASKS } from './api.js';
 import { inWords } from './durations.js';
 import { byId, setText } from './elements.js';
 import type { KeyForm } from './key-form.js';
+import type { KeysView } from './keys-view.js';
 import { outageBanner } from './outage-banner.js';
 import { type PageState, ROWS_AT_ONCE } from './page-state.js';
 import type { ServerClock } from './server-clock.js';
@@ -18,12 +19,13 @@ export interface ViewParts {
   readonly state: PageState;
   readonly clock: ServerClock;
   readonly form: KeyForm;
+  readonly keys: KeysView;
   onRefresh(task: Task): void;
   onChoose(standing: Standing | undefined): void;
 }
 
 /** Draws the page as it should be now; what is right already is left alone. */
-export function pageView({ state, clock, form, onRefresh, onChoose }: ViewParts): () => void {
+export function pageView({ state, clock, form, keys, onRefresh, onChoose }: ViewParts): () => void {
   const loading = byId('loading', HTMLElement);
   const tasks = byId('tasks', HTMLElement);
   const updated = byId('updated', HTMLElement);
@@ -86,6 +88,7 @@ export function pageView({ state, clock, form, onRefresh, onChoose }: ViewParts)
     tasks.hidden = list === undefined;
     loading.hidden = list !== undefined || outage !== undefined || form.isOpen;
     if (list !== undefined) drawTasks(list.tasks, now);
+    keys.draw(now, words, list === undefined);
   };
 }
 

@@ -26,6 +26,14 @@ export const TEXTS = {
   keyMalformed: ['A key has only Latin letters, digits, _ and -.', '密钥只包含英文字母、数字、_ 和 -。'],
   keyForgotten: ['The key is forgotten.', '密钥已清除。'],
 
+  keysTitle: ['API keys', 'API 密钥列表'],
+  keyMade: ['made {instant}', '创建于 {instant}'],
+  keyExpires: ['expires {instant}', '{instant} 到期'],
+  keyExpired: ['expired {instant}', '已于 {instant} 到期'],
+  keyUsed: ['last used {ago} ago', '{ago}前使用过'],
+  keyUnused: ['not used since the server started', '服务器启动后未使用'],
+  noKeys: ['There are no keys that you may see.', '没有您可以查看的密钥。'],
+
   filterLabel: ['Filter by appid, type, subject or error', '按 appid、类型、subject 或错误筛选'],
   standingLabel: ['Show only', '只显示'],
   all: ['All tasks', '全部任务'],

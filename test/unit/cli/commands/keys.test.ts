@@ -15,6 +15,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CommandResult, runCommand } from '../../../support/command-line.js';
 
+const NOW = expect.any(Number);
+const TODAY = /made \d{4}-\d\d-\d\d/g;
 const KEY_LINE = /^wtm_[a-z0-9]{8}_[\w-]{43}\n$/;
 
 let directory: string;
@@ -42,7 +44,7 @@ describe('keys add', () => {
     expect(err).toBe(`added to ${path}, which has its hash: it cannot be shown again\n`);
     const key = out.trim();
     expect(entries()).toEqual([
-      { id: key.slice(4, 12), hash: createHash('sha256').update(key).digest('hex'), scopes: ['read'] },
+      { id: key.slice(4, 12), hash: createHash('sha256').update(key).digest('hex'), scopes: ['read'], createdAt: NOW },
     ]);
     // A server that runs as another user can read what root has made.
     expect(statSync(path).mode & 0o777).toBe(process.getuid?.() === 0 ? 0o644 : 0o600);
@@ -100,10 +102,36 @@ describe('keys add', () => {
     ]);
   });
 
+  it.each([
+    ['90d', 90 * 86_400_000],
+    ['12h', 12 * 3_600_000],
+    ['45s', 45_000],
+  ])('makes a key that is good for %s', async (words, ms) => {
+    await keys('add', '--expires', words);
+    const [entry] = entries() as unknown as { createdAt: number; expiresAt: number }[];
+    expect(Math.abs((entry?.expiresAt ?? 0) - (entry?.createdAt ?? 0) - ms)).toBeLessThan(1_000);
+    expect((await keys('list')).out).toContain(
+      `  expires ${new Date(entry?.expiresAt ?? 0).toISOString().slice(0, 10)}\n`,
+    );
+  });
+
+  it('shows that a key has expired', async () => {
+    await keys('add');
+    const [entry] = entries();
+    writeFileSync(path, JSON.stringify({ keys: [{ ...entry, createdAt: 0, expiresAt: 86_400_000 }] }));
+    expect((await keys('list')).out).toContain('  made 1970-01-01  expired 1970-01-02\n');
+  });
+
   it('answers with JSON, without the hash', async () => {
     const { out, err } = await keys('add', '--json', '--note', 'shop');
     const answer = JSON.parse(out);
-    expect(answer).toEqual({ key: answer.key, id: answer.key.slice(4, 12), scopes: ['read'], note: 'shop' });
+    expect(answer).toEqual({
+      key: answer.key,
+      id: answer.key.slice(4, 12),
+      scopes: ['read'],
+      note: 'shop',
+      createdAt: NOW,
+    });
     expect(err).toBe('');
   });
 
@@ -111,6 +139,8 @@ describe('keys add', () => {
     ['--scope write', '--scope must be one of read, refresh, register, got "write"'],
     ['--appid a/b', 'appids[0]: an appid must be 1 to 64 characters'],
     ['--per-second 0', '--per-second must be a number from 0.01 to 1000000, got "0"'],
+    ['--expires soon', '--expires must be a duration like 90d, 12h, 30m or 45s, got "soon"'],
+    ['--expires 0d', '--expires must be a duration like 90d, 12h, 30m or 45s, got "0d"'],
     ['--per-second fast', '--per-second must be a number from 0.01 to 1000000, got "fast"'],
     ['--keys wtm_abcdefgh_0123456789012345678901234567890123456789012', '--keys must be the path of a file'],
     ['read', 'keys add takes nothing, got 1 arguments'],
@@ -144,14 +174,14 @@ describe('keys list', () => {
       await keys('add', '--scope', 'refresh', '--appid', 'wx1', '--per-second', '5', '--note', 'a\nshop')
     ).out.slice(4, 12);
     const { code, out } = await keys('list');
-    expect({ code, out }).toEqual({
+    expect({ code, out: out.replace(TODAY, 'made today') }).toEqual({
       code: 0,
-      out: `${first}  read  all apps\n${second}  refresh  wx1  5 a second  a shop\n`,
+      out: `${first}  read  all apps  made today\n${second}  refresh  wx1  5 a second  made today  a shop\n`,
     });
     const lines = (await keys('list', '--json')).out.trimEnd().split('\n');
     expect(lines.map((line) => JSON.parse(line))).toEqual([
-      { id: first, scopes: ['read'] },
-      { id: second, scopes: ['refresh'], appids: ['wx1'], perSecond: 5, note: 'a\nshop' },
+      { id: first, scopes: ['read'], createdAt: NOW },
+      { id: second, scopes: ['refresh'], appids: ['wx1'], perSecond: 5, note: 'a\nshop', createdAt: NOW },
     ]);
   });
 

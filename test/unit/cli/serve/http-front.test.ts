@@ -166,3 +166,53 @@ describe('a drain', () => {
     expect(front.connections).toBe(0);
   });
 });
+
+describe('a peer with half of the connections', () => {
+  let isAccepted: boolean;
+  let refused: number;
+
+  beforeEach(() => {
+    isAccepted = false;
+    refused = 0;
+    front = new HttpFront(hold, {
+      maxConnections: 6,
+      isAccepted: (network) => network === '127.0.0.1' && isAccepted,
+      onRefused: () => {
+        refused += 1;
+      },
+    });
+  });
+
+  /** Opens a connection that stays open once it has been answered, and says whether it has. */
+  function isAnswered(): Promise<boolean> {
+    const socket = open();
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    return Promise.race([once(socket, 'data').then(() => true), once(socket, 'close').then(() => false)]);
+  }
+
+  async function answered(times: number): Promise<boolean[]> {
+    const found: boolean[] = [];
+    for (let time = 0; time < times; time++) found.push(await isAnswered());
+    return found;
+  }
+
+  it('gets no more while it has sent no accepted request lately', async () => {
+    expect(await answered(5)).toEqual([true, true, true, false, false]);
+    expect([front.connections, refused]).toEqual([3, 2]);
+  });
+
+  it('may have all of them after an accepted request', async () => {
+    await answered(3);
+    isAccepted = true;
+    expect(await answered(4)).toEqual([true, true, true, false]);
+    expect([front.connections, refused]).toEqual([6, 0]);
+  });
+
+  it('may have another one when one of them has ended', async () => {
+    await answered(3);
+    const [first] = sockets;
+    first?.destroy();
+    await expect.poll(() => front.connections).toBe(2);
+    expect(await answered(2)).toEqual([true, false]);
+  });
+});

@@ -64,9 +64,17 @@ async function start(given: Partial<ServeOptions> = {}): Promise<TokenServer> {
 }
 
 /** The whole answer to one request on a connection of its own. */
-async function ask(path: string, { method = 'GET', host = '127.0.0.1', body = '' } = {}): Promise<string> {
+async function ask(
+  path: string,
+  { method = 'GET', host = '127.0.0.1', body = '', version = '1.1' } = {},
+): Promise<string> {
   const socket = connect((listener.address() as AddressInfo).port, '127.0.0.1');
-  const head = [`${method} ${path} HTTP/1.1`, `Host: ${host}`, `Content-Length: ${body.length}`, 'Connection: close'];
+  const head = [
+    `${method} ${path} HTTP/${version}`,
+    `Host: ${host}`,
+    `Content-Length: ${body.length}`,
+    'Connection: close',
+  ];
   socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
   return text(socket);
 }
@@ -103,6 +111,19 @@ describe('a server', () => {
   it('with keys lets nobody do anything without one', async () => {
     await start({ keys: await file('keys.json', '{"keys":[]}') });
     expect(await ask('/tokens')).toMatch(/^HTTP\/1\.1 401 /);
+  });
+
+  it('logs who is refused, once and not at every request', async () => {
+    await start({ keys: await file('keys.json', '{"keys":[]}') });
+    for (let times = 0; times < 19; times++) await ask('/tokens');
+    const lines = output.text.split('\n').filter((line) => line.includes('"message":"refused"'));
+    expect(lines).toEqual([expect.stringContaining('"peer":"127.0.0.1","reason":"noKey","count":1}')]);
+  });
+
+  it('without keys refuses what a proxy has sent', async () => {
+    await start();
+    expect(await ask('/tokens', { version: '1.0' })).toMatch(/^HTTP\/1\.1 403 /);
+    expect(await ask('/tokens')).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   it.each([

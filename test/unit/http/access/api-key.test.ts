@@ -12,7 +12,9 @@ describe('a new key', () => {
       id: keyIdOf(key),
       hash: createHash('sha256').update(key).digest('hex'),
       scopes: ['read'],
+      createdAt: expect.any(Number),
     });
+    expect(Math.abs(Date.now() - (entry.createdAt ?? 0))).toBeLessThan(60_000);
   });
 
   test('is made of the random bytes that it is given', () => {
@@ -28,6 +30,24 @@ describe('a new key', () => {
     appids.push('wx-b');
     expect(made.entry).toMatchObject({ ...limits, appids: ['wx-a'] });
     expect(checkedApiKeys([made.entry])).toEqual([made.entry]);
+  });
+
+  test('says when it was made, and from when on it is refused', () => {
+    const made = createApiKey({ scopes: ['read'], expiresAt: 1_001 }, undefined, 1_000);
+    expect(made.entry).toMatchObject({ createdAt: 1_000, expiresAt: 1_001 });
+    expect(checkedApiKeys([made.entry])).toEqual([made.entry]);
+  });
+
+  test.each([
+    [1_000, 'expiresAt must be after 1000, in milliseconds since 1970, got 1000'],
+    [999, 'expiresAt must be after 1000'],
+    [1_000.5, 'expiresAt must be a whole number, got 1000.5'],
+    [-1, 'expiresAt must be a number from 0 to 8640000000000000, got -1'],
+    ['2027-01-01', 'expiresAt must be a number from 0 to 8640000000000000, got a string'],
+    [null, 'expiresAt must be a number from 0 to 8640000000000000, got null'],
+  ])('cannot expire at %j', (expiresAt, message) => {
+    const create = (): unknown => createApiKey({ scopes: ['read'], expiresAt: expiresAt as number }, undefined, 1_000);
+    expect(create).toThrow(message);
   });
 
   test.each([
@@ -66,3 +86,9 @@ function shownBy(work: () => unknown): string {
   }
   throw new Error('nothing was thrown');
 }
+
+test('an entry of an older release, which does not say when it was made, is taken', () => {
+  const { createdAt: _createdAt, ...older } = entry;
+  expect(checkedApiKeys([older])).toEqual([older]);
+  expect(() => checkedApiKeys([{ ...entry, createdAt: 'today' }])).toThrow('keys[0].createdAt must be a number');
+});

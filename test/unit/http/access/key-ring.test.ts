@@ -59,3 +59,15 @@ test('a key that was found right before is told from others like it, and is gone
   entries = [{ ...entry, hash: createApiKey({ scopes: ['read'] }).entry.hash }];
   expect(ring.find(key)).toBeUndefined();
 });
+
+test('the last use of a key outlasts a change of the others, and no file is told of it', () => {
+  let entries = [limited.entry];
+  const ring = new KeyRing(() => entries, clock);
+  const held = ring.find(limited.key);
+  if (held !== undefined) held.lastUsedAt = 7;
+  entries = [other.entry, limited.entry];
+  const { hash: _other, ...ofOther } = other.entry;
+  const { hash: _limited, ...ofLimited } = limited.entry;
+  expect(ring.uses()).toEqual([ofOther, { ...ofLimited, lastUsedAt: 7 }]);
+  expect(entries[1]).not.toHaveProperty('lastUsedAt');
+});

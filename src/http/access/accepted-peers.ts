@@ -1,0 +1,39 @@
+import type { Clock } from '../../core/clock.js';
+import { peerNetwork } from './peer-network.js';
+
+const RECENT_MS = 60_000;
+/** So long, the next request of the same address is not noted. */
+const NOTED_MS = 1_000;
+const MAX_PEERS = 10_000;
+
+/** Remembers which peers have lately sent a request that was let in. */
+export class AcceptedPeers {
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  /** By network; the one that was noted last is the last. */
+  readonly #acceptedAt = new Map<string, number>();
+  #lastAddress: string | undefined;
+  #lastAt = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock;
+  }
+
+  note(address: string | undefined): void {
+    const now = this.#clock.monotonic();
+    if (address === this.#lastAddress && now - this.#lastAt < NOTED_MS) return;
+    this.#lastAddress = address;
+    this.#lastAt = now;
+    const network = peerNetwork(address);
+    this.#acceptedAt.delete(network);
+    this.#acceptedAt.set(network, now);
+    if (this.#acceptedAt.size <= MAX_PEERS) return;
+    const [oldest] = this.#acceptedAt.keys();
+    this.#acceptedAt.delete(oldest as string);
+  }
+
+  /** @param network - as `peerNetwork` returns it. */
+  isRecent(network: string): boolean {
+    const acceptedAt = this.#acceptedAt.get(network);
+    return acceptedAt !== undefined && this.#clock.monotonic() - acceptedAt < RECENT_MS;
+  }
+}

@@ -1,0 +1,128 @@
+import type { Clock } from '../../core/clock.js';
+import { Counter } from '../../core/meters.js';
+import { peerNetwork } from './peer-network.js';
+import { RateLimit } from './rate-limit.js';
+import { REFUSAL_REASONS, type Refusal, type RefusalReason } from './refusal.js';
+
+/** What is told of the refused requests of a peer. */
+export interface RefusedRequests {
+  /** An address, or a network of IPv6; `undefined` for connections without an address. */
+  readonly peer: string | undefined;
+  /** Why the last of them was refused. */
+  readonly reason: RefusalReason;
+  /** How many there were since the last report about this peer. */
+  readonly count: number;
+  /** How many reports about any peer were left out before this one. */
+  readonly suppressed: number;
+}
+
+interface Peer {
+  readonly limit: RateLimit;
+  unreported: number;
+  /** By the monotonic clock. */
+  lastAt: number;
+  reportedAt: number | undefined;
+  throttlingReportedAt: number | undefined;
+}
+
+const BURST = 20;
+const PER_SECOND = 1;
+/** After this a peer has all its refusals again, so that nothing is lost with it. */
+const FORGOTTEN_AFTER_MS = (BURST / PER_SECOND) * 1_000;
+const MAX_PEERS = 10_000;
+const REPORT_EVERY_MS = 600_000;
+const REPORTS_AT_ONCE = 30;
+const REPORTS_PER_SECOND = 0.5;
+/** Requests refused for these reasons may be guesses of a key or a secret; the others cost nothing and find nothing out. */
+const GUESSES: ReadonlySet<RefusalReason> = new Set(['noKey', 'unknownKey', 'expiredKey', 'secret']);
+
+/** Counts refused requests, and bounds how many a peer gets answered as what they are. */
+export class RefusedPeers {
+  readonly counter: Counter = new Counter(REFUSAL_REASONS.map((reason) => ({ reason })));
+  /** Called for the first refusal of a peer, when its limit is reached, and every ten minutes while there are more. */
+  onReport: ((refused: RefusedRequests) => void) | undefined;
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #reports: RateLimit;
+  /** The one that was refused last is the last. */
+  readonly #peers = new Map<string, Peer>();
+  /** All those for which there is no room. */
+  readonly #others: Peer;
+  #suppressed = 0;
+
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock;
+    this.#reports = new RateLimit(REPORTS_PER_SECOND, clock.monotonic(), REPORTS_AT_ONCE);
+    this.#others = newPeer(clock.monotonic());
+  }
+
+  /** How many peers are remembered. */
+  get size(): number {
+    return this.#peers.size;
+  }
+
+  /** Returns a refusal with 429 while the peer has used up its refusals, and counts nothing. */
+  throttled(address: string | undefined): Refusal | undefined {
+    const retryAfterSeconds = this.#peers.get(peerNetwork(address))?.limit.wait(this.#clock.monotonic()) ?? 0;
+    return retryAfterSeconds === 0 ? undefined : throttledFor(retryAfterSeconds);
+  }
+
+  /** Counts a refusal, and returns the one to be answered: with 429 when the peer has used up its refusals. */
+  refuse(address: string | undefined, refusal: Refusal): Refusal {
+    const now = this.#clock.monotonic();
+    const network = peerNetwork(address);
+    const peer = this.#peer(network, now);
+    const retryAfterSeconds = GUESSES.has(refusal.reason) ? peer.limit.take(now) : 0;
+    const answered = retryAfterSeconds === 0 ? refusal : throttledFor(retryAfterSeconds);
+    this.counter.add({ reason: answered.reason });
+    peer.lastAt = now;
+    peer.unreported += 1;
+    this.#report(network, peer, answered.reason, now);
+    return answered;
+  }
+
+  #peer(network: string, now: number): Peer {
+    const known = this.#peers.get(network);
+    if (known === undefined && !this.#hasRoom(now)) return this.#others;
+    const peer = known ?? newPeer(now);
+    this.#peers.delete(network);
+    this.#peers.set(network, peer);
+    return peer;
+  }
+
+  #hasRoom(now: number): boolean {
+    if (this.#peers.size < MAX_PEERS) return true;
+    const [oldest] = this.#peers;
+    if (oldest === undefined || now - oldest[1].lastAt < FORGOTTEN_AFTER_MS) return false;
+    return this.#peers.delete(oldest[0]);
+  }
+
+  #report(network: string, peer: Peer, reason: RefusalReason, now: number): void {
+    const isDue = isOver(peer.reportedAt, now) || (reason === 'throttled' && isOver(peer.throttlingReportedAt, now));
+    if (!isDue) return;
+    peer.reportedAt = now;
+    if (reason === 'throttled') peer.throttlingReportedAt = now;
+    if (this.#reports.take(now) > 0) {
+      this.#suppressed += 1;
+      return;
+    }
+    const about = peer === this.#others || network === '' ? undefined : network;
+    const report = { peer: about, reason, count: peer.unreported, suppressed: this.#suppressed };
+    peer.unreported = 0;
+    this.#suppressed = 0;
+    this.onReport?.(report);
+  }
+}
+
+function newPeer(now: number): Peer {
+  const limit = new RateLimit(PER_SECOND, now, BURST);
+  return { limit, unreported: 0, lastAt: now, reportedAt: undefined, throttlingReportedAt: undefined };
+}
+
+function isOver(reportedAt: number | undefined, now: number): boolean {
+  return reportedAt === undefined || now - reportedAt >= REPORT_EVERY_MS;
+}
+
+function throttledFor(retryAfterSeconds: number): Refusal {
+  const message = 'too many requests of this address were refused';
+  return { status: 429, reason: 'throttled', message, retryAfterSeconds };
+}

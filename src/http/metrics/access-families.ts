@@ -1,0 +1,36 @@
+import type { AccessCheck } from '../access/access-check.js';
+import type { Peers } from '../access/peers.js';
+import type { Call } from '../call.js';
+import type { MetricFamily } from './exposition.js';
+
+/** What `GET /metrics` tells of those who ask: who was refused, and when each key that the caller may see was used. */
+export function accessFamilies(
+  { refused, connectionsRefused }: Peers,
+  access: AccessCheck,
+  { appids, keyId }: Pick<Call, 'appids' | 'keyId'>,
+): readonly MetricFamily[] {
+  const keys = appids === undefined ? access.keys() : access.keys(keyId ?? '');
+  return [
+    {
+      name: 'wechat_token_manager_refused_requests',
+      type: 'counter',
+      help: 'Requests that this process refused because they brought no right key, by the reason.',
+      points: [...refused.counter.counts()],
+    },
+    {
+      name: 'wechat_token_manager_refused_connections',
+      type: 'counter',
+      help: 'Connections that this process closed because their peer had half of all and had not sent an accepted request lately.',
+      points: [{ value: connectionsRefused }],
+    },
+    {
+      name: 'wechat_token_manager_key_last_used_timestamp_seconds',
+      type: 'gauge',
+      unit: 'seconds',
+      help: 'When a request with the API key was let in by this process for the last time, in seconds since 1970.',
+      points: keys.flatMap(({ id, note, lastUsedAt }) =>
+        lastUsedAt === undefined ? [] : [{ labels: { key: id, note }, value: lastUsedAt / 1_000 }],
+      ),
+    },
+  ];
+}

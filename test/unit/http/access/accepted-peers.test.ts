@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { AcceptedPeers } from '../../../../src/http/access/accepted-peers.js';
+import { FakeClock } from '../../../../src/testing/index.js';
+
+test.each([
+  [59_999, true],
+  [60_000, false],
+  [60_001, false],
+])('a peer counts for a minute after its accepted request: after %i ms, %s', async (ms, isRecent) => {
+  const clock = new FakeClock();
+  const peers = new AcceptedPeers(clock);
+  expect(peers.isRecent('2001:db8::/64')).toBe(false);
+  peers.note('2001:db8::7');
+  await clock.advance(ms);
+  expect(peers.isRecent('2001:db8::/64')).toBe(isRecent);
+});
+
+test('requests one after the other keep a peer, and those of others do not hide it', async () => {
+  const clock = new FakeClock();
+  const peers = new AcceptedPeers(clock);
+  for (let seconds = 0; seconds < 120; seconds++) {
+    peers.note('10.0.0.1');
+    peers.note('10.0.0.2');
+    await clock.advance(1_000);
+  }
+  expect([peers.isRecent('10.0.0.1'), peers.isRecent('10.0.0.2'), peers.isRecent('10.0.0.3')]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+});
+
+test('no more than 10,000 peers are remembered, the latest of them', () => {
+  const peers = new AcceptedPeers(new FakeClock());
+  for (let index = 0; index <= 10_000; index++) peers.note(`10.0.${index >> 8}.${index & 255}`);
+  expect([peers.isRecent('10.0.0.0'), peers.isRecent('10.0.0.1'), peers.isRecent('10.0.39.16')]).toEqual([
+    false,
+    true,
+    true,
+  ]);
+});

@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest';
+import type { Refusal } from '../../../../src/http/access/refusal.js';
+import { RefusedPeers, type RefusedRequests } from '../../../../src/http/access/refused-peers.js';
+import { FakeClock } from '../../../../src/testing/index.js';
+
+const NO_KEY: Refusal = { status: 401, reason: 'noKey', message: 'no' };
+const BROWSER: Refusal = { status: 403, reason: 'browser', message: 'no' };
+const PEER = '203.0.113.9';
+
+function refusing(): { clock: FakeClock; peers: RefusedPeers; refuse: (peer?: string, times?: number) => number[] } {
+  const clock = new FakeClock();
+  const peers = new RefusedPeers(clock);
+  const refuse = (peer = PEER, times = 1): number[] =>
+    Array.from({ length: times }, () => peers.refuse(peer, NO_KEY).status);
+  return { clock, peers, refuse };
+}
+
+const countOf = (peers: RefusedPeers, reason: string): number =>
+  [...peers.counter.counts()].find(({ labels }) => labels['reason'] === reason)?.value ?? 0;
+
+describe('the refusals of a peer', () => {
+  test('are 20 at once and then one a second', async () => {
+    const { clock, peers, refuse } = refusing();
+    expect(refuse(PEER, 20)).toEqual(Array(20).fill(401));
+    expect(peers.refuse(PEER, NO_KEY)).toMatchObject({ status: 429, reason: 'throttled', retryAfterSeconds: 1 });
+    await clock.advance(999);
+    expect(refuse()).toEqual([429]);
+    await clock.advance(1);
+    expect(refuse(PEER, 2)).toEqual([401, 429]);
+    await clock.advance(20_000);
+    expect(refuse(PEER, 21)).toEqual([...Array(20).fill(401), 429]);
+    expect([countOf(peers, 'noKey'), countOf(peers, 'throttled')]).toEqual([41, 4]);
+  });
+
+  test('are those of its whole network in IPv6, and of no other peer', () => {
+    const { refuse } = refusing();
+    refuse('2001:db8::1', 20);
+    expect([refuse('2001:db8::2'), refuse('2001:db8:0:1::1'), refuse()]).toEqual([[429], [401], [401]]);
+  });
+
+  test('are known to be used up without counting one', () => {
+    const { peers, refuse } = refusing();
+    expect(peers.throttled(PEER)).toBeUndefined();
+    refuse(PEER, 19);
+    expect(peers.throttled(PEER)).toBeUndefined();
+    refuse();
+    expect(peers.throttled(PEER)).toMatchObject({ status: 429, retryAfterSeconds: 1 });
+    expect(peers.throttled('203.0.113.10')).toBeUndefined();
+  });
+
+  test('are not used up by what is no guess', () => {
+    const { peers } = refusing();
+    for (let times = 0; times < 100; times++) expect(peers.refuse(PEER, BROWSER).status).toBe(403);
+    expect(countOf(peers, 'browser')).toBe(100);
+  });
+});
+
+describe('what is remembered of peers', () => {
+  const addressOf = (index: number): string => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;
+
+  test('is bounded, and those for whom there is no room share one limit', async () => {
+    const { clock, peers, refuse } = refusing();
+    refuse(PEER, 20);
+    for (let index = 0; index < 9_999; index++) refuse(addressOf(index));
+    expect(peers.size).toBe(10_000);
+    expect(refuse('198.51.100.1', 20)).toEqual(Array(20).fill(401));
+    expect(refuse('198.51.100.2')).toEqual([429]);
+    expect(refuse(PEER)).toEqual([429]);
+    await clock.advance(20_000);
+    expect(refuse('198.51.100.2')).toEqual([401]);
+    expect(peers.size).toBe(10_000);
+  });
+});
+
+describe('reports', () => {
+  function reporting() {
+    const world = refusing();
+    const reports: RefusedRequests[] = [];
+    world.peers.onReport = (report) => void reports.push(report);
+    return { ...world, reports };
+  }
+
+  test('come for the first refusal, when the limit is reached, and every ten minutes after that', async () => {
+    const { clock, reports, refuse } = reporting();
+    refuse(PEER, 500);
+    expect(reports).toEqual([
+      { peer: PEER, reason: 'noKey', count: 1, suppressed: 0 },
+      { peer: PEER, reason: 'throttled', count: 20, suppressed: 0 },
+    ]);
+    await clock.advance(599_999);
+    refuse();
+    expect(reports).toHaveLength(2);
+    await clock.advance(1);
+    refuse();
+    expect(reports.slice(2)).toEqual([{ peer: PEER, reason: 'noKey', count: 481, suppressed: 0 }]);
+  });
+
+  test('are few for many peers, and say how many were left out', async () => {
+    const { clock, reports, refuse } = reporting();
+    for (let index = 0; index < 100; index++) refuse(`10.0.0.${index}`);
+    expect(reports).toHaveLength(30);
+    await clock.advance(2_000);
+    refuse('10.0.1.1');
+    expect(reports[30]).toEqual({ peer: '10.0.1.1', reason: 'noKey', count: 1, suppressed: 70 });
+  });
+
+  test('name no peer where a connection has no address', () => {
+    const { reports, peers } = reporting();
+    peers.refuse(undefined, NO_KEY);
+    expect(reports).toEqual([{ peer: undefined, reason: 'noKey', count: 1, suppressed: 0 }]);
+  });
+});

@@ -1,0 +1,200 @@
+import { describe, expect, test } from 'vitest';
+import { createApiKey } from '../../../src/http/index.js';
+import { type Answered, HttpProcess, HttpWorld, TASK } from '../../support/http-world.js';
+import { APPID, SECRET, World } from '../../support/world.js';
+
+const { entry, key } = createApiKey({ scopes: ['read'] });
+const KEYS = { anonymous: false, keys: [entry], contracts: ['scheduler', 'wetoken', 'native'] } as const;
+const PEER = '203.0.113.9';
+const RIGHT = { headers: { Authorization: `Bearer ${key}` }, peer: PEER };
+const WRONG = { headers: { Authorization: 'Bearer wtm_guess' }, peer: PEER };
+
+async function registered(): Promise<HttpWorld> {
+  const world = new HttpWorld(KEYS);
+  await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  return world;
+}
+
+async function statuses(times: number, ask: (index: number) => Promise<Answered>): Promise<number[]> {
+  const found: number[] = [];
+  for (let index = 0; index < times; index++) found.push((await ask(index)).status);
+  return found;
+}
+
+const REFUSED_20 = [...Array(20).fill(401), 429];
+const secretPath = (secret: string, appid = APPID): string => `/${appid}/wechat/token/get?secret=${secret}`;
+
+describe('a peer that is refused again and again', () => {
+  test.each([
+    ['without a key', () => ({ path: TASK, asked: { peer: PEER } })],
+    ['with wrong keys', () => ({ path: TASK, asked: WRONG })],
+    ['with wrong secrets', (index: number) => ({ path: secretPath(`guess${index}`), asked: { peer: PEER } })],
+  ])('%s is answered with 429 after 20 times, in the shape of the contract', async (_what, of) => {
+    await using world = await registered();
+    const ask = (index: number): Promise<Answered> => world.ask(of(index).path, of(index).asked);
+    expect(await statuses(21, ask)).toEqual(REFUSED_20);
+    const { headers, body } = await ask(21);
+    expect(headers.get('retry-after')).toBe('1');
+    expect(JSON.stringify(body)).toContain('too many requests of this address were refused');
+    await world.clock.advance(1_000);
+    expect(await statuses(2, ask)).toEqual([401, 429]);
+  });
+
+  test('is answered all the same with a right key, and with a right secret of an app in memory', async () => {
+    await using world = await registered();
+    await statuses(30, () => world.ask(TASK, WRONG));
+    expect(await statuses(3, () => world.ask(TASK, RIGHT))).toEqual([200, 200, 200]);
+    expect((await world.ask(secretPath(SECRET), { peer: PEER })).body).toMatchObject({ errcode: 0 });
+    expect((await world.ask(TASK, WRONG)).status).toBe(429);
+  });
+
+  test('does not take the refusals of others, and what is open stays open', async () => {
+    await using world = await registered();
+    await statuses(30, () => world.ask(TASK, { peer: PEER }));
+    expect((await world.ask(TASK, { peer: '203.0.113.10' })).status).toBe(401);
+    expect((await world.ask('/healthz', { peer: PEER })).status).toBe(200);
+    expect((await world.ask('/', { peer: PEER })).status).toBe(200);
+  });
+
+  test('uses its refusals up at the status page too, which tells whether a key is right', async () => {
+    await using world = await registered();
+    expect(await statuses(20, () => world.ask('/', WRONG))).toEqual(Array(20).fill(200));
+    expect((await world.ask(TASK, { peer: PEER })).status).toBe(429);
+  });
+
+  test('uses up nothing by asking for what is open, or for what its right key does not allow', async () => {
+    await using world = await registered();
+    await statuses(50, () => world.ask('/healthz', { peer: PEER }));
+    const app = { method: 'PUT', body: {} };
+    expect(await statuses(30, () => world.ask(`/apps/${APPID}`, { ...RIGHT, ...app }))).toEqual(Array(30).fill(403));
+    expect((await world.ask(TASK, { peer: PEER })).status).toBe(401);
+  });
+
+  test('is counted by reason', async () => {
+    await using world = await registered();
+    await world.ask(TASK);
+    await world.ask(TASK, WRONG);
+    await world.ask(secretPath('guess'));
+    await world.ask('/tokens', { headers: { 'sec-fetch-site': 'cross-site' } });
+    const { body } = await world.ask('/metrics', RIGHT);
+    for (const reason of ['noKey', 'unknownKey', 'secret', 'browser']) {
+      expect(body).toContain(`wechat_token_manager_refused_requests_total{reason="${reason}"} 1\n`);
+    }
+    expect(body).toContain('wechat_token_manager_refused_requests_total{reason="throttled"} 0\n');
+    expect(body).toContain('wechat_token_manager_refused_connections_total 0\n');
+  });
+});
+
+describe('a store that servers share', () => {
+  async function started() {
+    const world = new World({ fleet: true });
+    const { tokens, ask } = boundProcess(world);
+    await tokens.start();
+    let reads = 0;
+    const { store } = world;
+    const get = store.get.bind(store);
+    store.get = (ids) => {
+      reads += 1;
+      return get(ids);
+    };
+    return { world, ask, reads: () => reads };
+  }
+
+  function boundProcess(world: World) {
+    const process = new HttpProcess(world, KEYS);
+    return { tokens: process.tokens, ask: process.ask.bind(process) };
+  }
+
+  test('is read 20 times a second at most for secrets of apps that are not in memory', async () => {
+    const { world, ask, reads } = await started();
+    await using _closing = world;
+    const found = await statuses(500, (index) =>
+      ask(secretPath('guess', `wx-made-up-${index}`), { peer: `203.0.${index >> 8}.${index & 255}` }),
+    );
+    expect(found.filter((status) => status === 401)).toHaveLength(20);
+    expect(found.filter((status) => status === 429)).toHaveLength(480);
+    expect(reads()).toBeGreaterThan(0);
+    expect(reads()).toBeLessThanOrEqual(20);
+  });
+
+  test('is not read at all for a peer that has used up its refusals', async () => {
+    const { world, ask, reads } = await started();
+    await using _closing = world;
+    await statuses(20, () => ask(TASK, { peer: PEER }));
+    expect(await statuses(20, (index) => ask(secretPath('guess', `wx-${index}`), { peer: PEER }))).toEqual(
+      Array(20).fill(429),
+    );
+    expect(reads()).toBe(0);
+  });
+
+  test('still says that a secret is right of an app that another server has registered', async () => {
+    const { world, ask } = await started();
+    await using _closing = world;
+    await world.manager().register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+    expect((await ask(secretPath(SECRET), { peer: PEER })).body).toMatchObject({ errcode: 0 });
+  });
+});
+
+describe('the keys of a server', () => {
+  const names = { scopes: ['read'], note: 'shop' } as const;
+
+  test.each([
+    [-1, 200],
+    [0, 401],
+    [1, 401],
+  ])('are refused from their end on: %i ms after it, %i', async (ms, status) => {
+    await using world = new HttpWorld({ ...KEYS, keys: [entry] });
+    const expiresAt = world.clock.now() + 60_000;
+    const limited = createApiKey({ ...names, expiresAt }, undefined, world.clock.now());
+    await using other = new HttpWorld({ ...KEYS, keys: [limited.entry] });
+    await other.clock.advance(60_000 + ms);
+    const answer = await other.ask('/tokens', { headers: { Authorization: `Bearer ${limited.key}` } });
+    expect(answer.status).toBe(status);
+    if (status === 401) expect(answer.body).toMatchObject({ detail: 'the key in Authorization has expired' });
+  });
+
+  test('are listed without hashes, with the time of their last use', async () => {
+    const shop = createApiKey({ ...names, expiresAt: Date.UTC(2100) });
+    await using world = new HttpWorld({ ...KEYS, keys: [entry, shop.entry] });
+    const usedAt = world.clock.now();
+    await world.ask('/tokens', RIGHT);
+    await world.clock.advance(5_000);
+    const { body } = await world.ask('/keys', { headers: { Authorization: `Bearer ${shop.key}` } });
+    const { hash: _hash, ...shown } = shop.entry;
+    expect(body).toEqual({
+      keys: [
+        { id: entry.id, scopes: ['read'], createdAt: entry.createdAt, lastUsedAt: usedAt },
+        { ...shown, lastUsedAt: usedAt + 5_000 },
+      ],
+    });
+    const metrics = await world.ask('/metrics', RIGHT);
+    const seconds = (usedAt + 5_000) / 1_000;
+    expect(metrics.body).toContain(
+      `wechat_token_manager_key_last_used_timestamp_seconds{key="${shop.entry.id}",note="shop"} ${seconds}\n`,
+    );
+  });
+
+  test('for some apps see themselves and no other key', async () => {
+    const limited = createApiKey({ ...names, appids: [APPID] });
+    await using world = new HttpWorld({ ...KEYS, keys: [entry, limited.entry] });
+    await world.ask('/tokens', RIGHT);
+    const asked = { headers: { Authorization: `Bearer ${limited.key}` } };
+    expect((await world.ask('/keys', asked)).body).toMatchObject({ keys: [{ id: limited.entry.id }] });
+    expect(JSON.stringify((await world.ask('/keys', asked)).body)).not.toContain(entry.id);
+    expect((await world.ask('/metrics', asked)).body).not.toContain(entry.id);
+  });
+});
+
+test('a store that fails is looked at once a second, however often readiness is asked for', async () => {
+  await using world = new HttpWorld(KEYS);
+  await world.tokens.start();
+  let looks = 0;
+  world.store.now = async () => {
+    looks += 1;
+    throw new Error('away');
+  };
+  await world.clock.advance(20_000);
+  const before = looks;
+  await statuses(50, () => world.ask('/readyz'));
+  expect(looks - before).toBeLessThanOrEqual(1);
+});
