@@ -5,6 +5,7 @@ import { engineOf } from '../core/engine-of.js';
 import { safeCause } from '../core/errors.js';
 import { isPromise } from '../core/foreign-objects.js';
 import { AccessCheck } from './access/access-check.js';
+import { isMarked } from './access/browser-rules.js';
 import { exposePeers, Peers } from './access/peers.js';
 import { Call, type Permission, RouteFailure } from './call.js';
 import { healthRoutes } from './contracts/health.js';
@@ -101,7 +102,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     const fail = (error: unknown): HttpAnswer => {
       const failure = error instanceof RouteFailure ? error.failure : failureOf(error, clock.now());
       if (failure.status === 500) tell(onError, safeCause(error));
-      return withChallenge(route.contract.fail(failure));
+      return withChallenge(route.contract.fail(failure), request);
     };
     const appid = params.get('appid') || undefined;
     const answerAs = (permission: Permission): HttpAnswer | Promise<HttpAnswer> => {
@@ -171,9 +172,17 @@ function methodNotAllowed({ contract }: Route, allowed: readonly string[]): Http
   return { ...answer, headers: { ...answer.headers, Allow: methods } };
 }
 
-/** Not Basic, which is accepted as well: browsers would ask for a name and a password. */
-function withChallenge(answer: HttpAnswer): HttpAnswer {
-  return answer.status === 401 ? { ...answer, headers: { ...answer.headers, 'WWW-Authenticate': 'Bearer' } } : answer;
+/** Basic is the first, since some clients look at nothing else. */
+const CHALLENGES = 'Basic realm="wechat-tokens", Bearer';
+
+/**
+ * Adds the challenge that many clients wait for before they send the name and the password of their URL. A browser is not
+ * challenged with Basic: it would ask its user for both, and keep them.
+ */
+function withChallenge(answer: HttpAnswer, request: HttpRequest): HttpAnswer {
+  if (answer.status !== 401) return answer;
+  const challenge = isMarked(request) ? 'Bearer' : CHALLENGES;
+  return { ...answer, headers: { ...answer.headers, 'WWW-Authenticate': challenge } };
 }
 
 function withoutPrefix(url: string, prefix: string): string | undefined {

@@ -10,6 +10,7 @@ import type { Permission } from './call.js';
 import type { HttpRequest } from './http-message.js';
 import type { Route } from './router.js';
 
+const BASIC = /^basic /i;
 const WRONG_SECRET: Refusal = { status: 401, reason: 'secret', message: 'the secret is not that of this app' };
 
 /** Says what the senders of requests may do, and sees to it that guessing costs. */
@@ -48,7 +49,9 @@ export class Permissions {
   }
 
   #accepted(request: HttpRequest, permission: Permission): Permission {
-    this.#peers.accepted?.note(request.peer);
+    const { authorization, peer } = request;
+    this.#peers.accepted?.note(peer);
+    if (authorization !== undefined && BASIC.test(authorization)) this.#peers.refused.giveBack(peer);
     return permission;
   }
 

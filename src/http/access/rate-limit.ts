@@ -26,6 +26,11 @@ export class RateLimit {
     return waitSeconds;
   }
 
+  /** Takes back the counting of one request. */
+  giveBack(): void {
+    this.#left = Math.min(this.#most, this.#left + REQUEST);
+  }
+
   /** Returns the seconds until a request may pass, 0 when one may now. */
   wait(now: number): number {
     this.#left = Math.min(this.#most, this.#left + (now - this.#countedAt) * this.perSecond);

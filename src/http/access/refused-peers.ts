@@ -80,6 +80,14 @@ export class RefusedPeers {
     return answered;
   }
 
+  /**
+   * Gives a peer one refusal back, because it has answered a challenge: a client that waits for one is refused before each of
+   * its requests.
+   */
+  giveBack(address: string | undefined): void {
+    if (this.#peers.size > 0) this.#peers.get(peerNetwork(address))?.limit.giveBack();
+  }
+
   #peer(network: string, now: number): Peer {
     const known = this.#peers.get(network);
     if (known === undefined && !this.#hasRoom(now)) return this.#others;

@@ -49,7 +49,7 @@ describe('the access check', () => {
       401,
       { code: 401, message: expect.stringContaining('a key is needed'), result: null },
     ]);
-    expect(answered.get('www-authenticate')).toBe('Bearer');
+    expect(answered.get('www-authenticate')).toBe('Basic realm="wechat-tokens", Bearer');
     expect((await world.ask('/tokens')).body).toMatchObject({ status: 401, detail: expect.any(String) });
   });
 

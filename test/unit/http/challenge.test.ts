@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest';
+import { createApiKey } from '../../../src/http/index.js';
+import { HttpWorld, TASK } from '../../support/http-world.js';
+import { APPID, SECRET } from '../../support/world.js';
+
+const { entry, key } = createApiKey({ scopes: ['read'] });
+const KEYS = { anonymous: false, keys: [entry], contracts: ['scheduler', 'wetoken', 'native'] } as const;
+const BOTH = 'Basic realm="wechat-tokens", Bearer';
+const AGENT = 'Mozilla/5.0 (X11; Linux x86_64)';
+
+describe('what is refused for want of a key', () => {
+  test.each<[what: string, headers: Record<string, string>, challenge: string]>([
+    ['wget', { 'user-agent': 'Wget/1.25.0' }, BOTH],
+    ['a program without headers', {}, BOTH],
+    ['a program with a wrong key', { authorization: 'Bearer wrong' }, BOTH],
+    ['a program that passes for a browser', { 'user-agent': AGENT }, BOTH],
+    ['a browser', { 'user-agent': AGENT, 'accept-language': 'en', authorization: 'Bearer wrong' }, 'Bearer'],
+    ['a page', { 'sec-fetch-site': 'same-origin' }, 'Bearer'],
+    ['a page with a wrong key', { 'sec-fetch-site': 'same-origin', authorization: 'Bearer wrong' }, 'Bearer'],
+    ['a page, by its origin', { origin: 'http://127.0.0.1' }, 'Bearer'],
+  ])('%s is told which schemes there are', async (_what, headers, challenge) => {
+    await using world = new HttpWorld(KEYS);
+    for (const path of [TASK, '/tokens', `/${APPID}/wechat/token/get`]) {
+      const answer = await world.ask(path, { headers: { host: '127.0.0.1', ...headers } });
+      expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, challenge]);
+    }
+  });
+
+  test('a client that waits for the challenge before each request is answered as often as it asks', async () => {
+    await using world = new HttpWorld(KEYS);
+    await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+    const peer = '203.0.113.9';
+    const headers = { Authorization: `Basic ${Buffer.from(`any:${key}`).toString('base64')}` };
+    for (let times = 0; times < 100; times++) {
+      expect((await world.ask(TASK, { peer })).status).toBe(401);
+      expect((await world.ask(TASK, { headers, peer })).status).toBe(200);
+    }
+    // No more than one refusal is given back for each request.
+    const found: number[] = [];
+    for (let times = 0; times < 21; times++) found.push((await world.ask(TASK, { peer })).status);
+    expect(found).toEqual([...Array(20).fill(401), 429]);
+  });
+});
