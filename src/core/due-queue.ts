@@ -48,11 +48,18 @@ export class DueQueue<Item extends Queued> {
     return this.#queue.peekValue();
   }
 
-  /** Takes out one item that is due at `now`, the earliest first. */
-  pop(now: number): Item | undefined {
+  /** Returns the earliest item that is due at `now`. */
+  first(now: number): Item | undefined {
     const at = this.nextAt();
     if (at === undefined || at > now) return undefined;
-    const item = this.#items[this.#queue.pop() as number] as Item;
+    return this.#items[this.#queue.peek() as number];
+  }
+
+  /** Takes out one item that is due at `now`, the earliest first. */
+  pop(now: number): Item | undefined {
+    const item = this.first(now);
+    if (item === undefined) return undefined;
+    this.#queue.pop();
     this.delete(item);
     return item;
   }

@@ -186,7 +186,7 @@ export class Engine {
           deliver: (key, claim) => this.#deliver(key, claim),
           read: (key) => this.#follower.read(key),
         })
-      : ownScheduling(this.clock, pace, (task) => this.source.onDue(task));
+      : ownScheduling(this.clock, pace, records, (task, place) => this.source.onDue(task, place));
     const run = flightWork({
       ...common,
       options,

@@ -140,7 +140,7 @@ export class Exchange {
     });
     closing.assertOpen();
     const credentials = credentialsOf(app, accessToken);
-    flight.hasAsked = true;
+    flight.asks();
     let answer: Answer;
     try {
       answer = await this.#ask(flight, progress, needs, credentials, spending, enrolment);

@@ -14,6 +14,8 @@ const BURST_MS = 50;
 export class Steps {
   readonly #stepMs: number;
   #freeAt = Number.NEGATIVE_INFINITY;
+  /** When the next that finds no free step is to ask again. */
+  #askAgainAt = Number.NEGATIVE_INFINITY;
 
   constructor(perSecond: number) {
     this.#stepMs = 1_000 / perSecond;
@@ -30,9 +32,26 @@ export class Steps {
     return 0;
   }
 
+  /**
+   * Takes a step if one is free at `now`, like `take`. Those that find none are told to come one step after the other, since
+   * most of thousands that came back together would come in vain.
+   */
+  takeInLine(now: number): number {
+    const waitMs = this.take(now);
+    if (waitMs === 0) return 0;
+    const at = Math.max(this.#freeAt, this.#askAgainAt);
+    this.#askAgainAt = at + this.#stepMs;
+    return at - now;
+  }
+
   /** Takes a step, free or not: those who come later wait for it. */
   owe(now: number): void {
     this.#freeAt = Math.max(this.#freeAt, now - BURST_MS) + this.#stepMs;
+  }
+
+  /** Gives back a step that was not used. */
+  giveBack(): void {
+    this.#freeAt -= this.#stepMs;
   }
 }
 
@@ -54,8 +73,17 @@ export class OwnPace {
     return this.#steps.take(this.#monotonic());
   }
 
+  /** Gives back what the last `take` allowed and was not begun. */
+  giveBack(): void {
+    this.#steps.giveBack();
+  }
+
   takeOfApp(appid: string): number {
-    return this.#ofApp(appid).take(this.#monotonic());
+    return this.#ofApp(appid).takeInLine(this.#monotonic());
+  }
+
+  giveBackOfApp(appid: string): void {
+    this.#ofApp(appid).giveBack();
   }
 
   /** Somebody waits for this one, so it does not wait itself. */

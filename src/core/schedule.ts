@@ -1,7 +1,9 @@
 import type { Clock, ClockTimer } from './clock.js';
 import { DueQueue, type Queued } from './due-queue.js';
 import type { OwnPace } from './pace.js';
+import { type Place, Places, type Room } from './places.js';
 import type { TaskSchedule } from './task-schedule.js';
+import { WaitingGroups } from './waiting-groups.js';
 
 /** Timers run late after the machine slept and cannot be set beyond 24 days, so none is longer than this. */
 const MAX_TIMER_MS = 60_000;
@@ -10,52 +12,90 @@ const MAX_RUNNING = 64;
 const MAX_IN_ONE_TURN = 500;
 /** Two readings of the clocks that differ by no more than this are noise. */
 const JUMP_MS = 250;
+/** How many items that are due and have no place are looked at, so that all of their groups have a turn. */
+const MAX_LOOKED_AT = 10_000;
 
-export interface ScheduleOptions {
-  /** How many are under way at a time. */
+const STEADY_FIRST: readonly Room[] = ['steady', 'fresh', 'slow'];
+/** What has done well comes first three times out of four, so that the others come too where the pace is short. */
+const ORDERS: readonly (readonly Room[])[] = [
+  ['slow', 'fresh', 'steady'],
+  STEADY_FIRST,
+  STEADY_FIRST,
+  STEADY_FIRST,
+  ['fresh', 'slow', 'steady'],
+  STEADY_FIRST,
+  STEADY_FIRST,
+  STEADY_FIRST,
+];
+
+export interface ScheduleOptions<Item> {
+  /** How many are under way at a time that have not become slow. */
   readonly maxRunning?: number;
   /** Asked before each call. Without it there is none. */
-  readonly pace?: Pick<OwnPace, 'take'>;
+  readonly pace?: Pick<OwnPace, 'take' | 'giveBack'>;
+  /** Items of different groups take turns where there are not enough places. Default: all are one group. */
+  readonly groupOf?: (item: Item) => string;
+  /** Whether nothing good has come of an item so far. Default: never. */
+  readonly isFresh?: (item: Item) => boolean;
 }
 
-/** Calls `onDue` for each item when it is due, so many at a time, with one timer. It knows items and instants, not tokens. */
+/**
+ * Calls `onDue` for each item when it is due, so many at a time, with one timer. It knows items and instants, not tokens.
+ * Items that hang keep no places from the others, which {@link Places} sees to.
+ */
 export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
   readonly #queue = new DueQueue<Item>();
+  readonly #places: Places<Item>;
+  /** Due, and taken out of the queue because there was no place. */
+  readonly #waiting: Readonly<Record<Room, WaitingGroups<Item>>>;
   readonly #clock: Clock;
-  readonly #onDue: (item: Item) => Promise<void>;
-  readonly #pace: Pick<OwnPace, 'take'> | undefined;
-  readonly #maxRunning: number;
+  readonly #onDue: (item: Item, place: Place<Item>) => Promise<void>;
+  readonly #pace: ScheduleOptions<Item>['pace'];
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
-  #running = 0;
-  /** How many have begun since a timer last fired. */
+  /** The timer was set while there was no place, and looks whether there is one. */
+  #looksForPlace = false;
+  /** How many have begun, or been looked at, since a timer last fired. */
   #begun = 0;
+  /** Counts what begins, to tell which room comes first. */
+  #turn = 0;
   #stopped = true;
   /** How far the wall clock was ahead of the monotonic one when the instants in the queue were last in step with it. */
   #aheadMs: number;
 
   /**
-   * @param onDue - must not reject. Whoever wants an item to be due again sets it again.
+   * @param onDue - must not reject, and says in the place what came of it. An item is due again when it is set again.
    */
   constructor(
     clock: Clock,
-    onDue: (item: Item) => Promise<void>,
-    { maxRunning = MAX_RUNNING, pace }: ScheduleOptions = {},
+    onDue: (item: Item, place: Place<Item>) => Promise<void>,
+    { maxRunning = MAX_RUNNING, pace, groupOf = () => '', isFresh }: ScheduleOptions<Item> = {},
   ) {
     this.#clock = clock;
     this.#onDue = onDue;
     this.#pace = pace;
-    this.#maxRunning = maxRunning;
+    this.#places = new Places<Item>(() => clock.monotonic(), {
+      max: maxRunning,
+      slow: new WeakSet<Item>(),
+      ...(isFresh === undefined ? {} : { isFresh }),
+    });
+    const waiting = (): WaitingGroups<Item> => new WaitingGroups(groupOf);
+    this.#waiting = { steady: waiting(), fresh: waiting(), slow: waiting() };
     this.#aheadMs = this.#measureAhead();
   }
 
   set(item: Item, at: number): void {
     this.#followClock();
+    if (this.#isWaiting(item)) {
+      if (at <= this.#clock.now()) return;
+      this.#endWaiting(item);
+    }
     this.#queue.set(item, at);
     if (at < this.#timerAt) this.#arm();
   }
 
   delete(item: Item): void {
+    this.#endWaiting(item);
     this.#queue.delete(item);
   }
 
@@ -72,21 +112,78 @@ export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
   /** Looks at the clock now: timers are hints, and the wall clock may have moved. */
   check(): void {
     this.#followClock();
+    this.#places.settle();
     let pauseMs = 0;
-    while (!this.#stopped && this.#running < this.#maxRunning) {
+    while (!this.#stopped) {
       const now = this.#clock.now();
-      if ((this.#queue.nextAt() ?? Number.POSITIVE_INFINITY) > now) break;
+      const room = this.#nextRoom(now);
+      if (room === undefined) break;
       pauseMs = this.#begun >= MAX_IN_ONE_TURN ? 1 : (this.#pace?.take() ?? 0);
       if (pauseMs > 0) break;
-      this.#begun++;
-      const item = this.#queue.pop(now) as Item;
-      this.#running++;
-      void this.#onDue(item).finally(() => {
-        this.#running--;
-        if (this.#running === this.#maxRunning - 1) this.check();
-      });
+      const item = this.#waiting[room].take() ?? (this.#queue.pop(now) as Item);
+      this.#begin(item, room);
     }
-    this.#arm(pauseMs);
+    // A burst that fills the places again and again needs no new timer each time.
+    const isTimerSet = this.#looksForPlace && this.#places.free === 0 && this.#countWaiting() === 0;
+    if (!isTimerSet) this.#arm(pauseMs);
+  }
+
+  #begin(item: Item, room: Room): void {
+    this.#begun++;
+    this.#turn++;
+    const place = this.#places.begin(item, room);
+    void this.#onDue(item, place).finally(() => {
+      const wasFull = this.#places.free === 0;
+      this.#places.end(place);
+      if (!place.hasAsked) this.#pace?.giveBack();
+      if ((wasFull && this.#places.free > 0) || this.#countWaiting() > 0) this.check();
+    });
+  }
+
+  /** Returns the room of what is to begin next: the first that waits there or, where none does, the first in the queue. */
+  #nextRoom(now: number): Room | undefined {
+    const queued = this.#roomOfFirst(now);
+    if (this.#countWaiting() === 0) return queued;
+    for (const room of ORDERS[this.#turn % ORDERS.length] as readonly Room[]) {
+      if (room === queued && this.#waiting[room].size === 0) return room;
+      if (this.#waiting[room].size > 0 && this.#places.hasPlace(room)) return room;
+    }
+    return undefined;
+  }
+
+  /** Returns the room of the first in the queue that has a place there; those before it wait for theirs. */
+  #roomOfFirst(now: number): Room | undefined {
+    for (;;) {
+      const item = this.#queue.first(now);
+      if (item === undefined) return undefined;
+      const room = this.#places.roomOf(item);
+      if (this.#places.hasPlace(room)) return room;
+      const waiting = this.#waiting[room];
+      if (this.#begun >= MAX_IN_ONE_TURN || (room === 'steady' && !this.#looksFarther())) return undefined;
+      this.#begun++;
+      this.#queue.pop(now);
+      waiting.add(item);
+    }
+  }
+
+  /** Tells whether those that wait for one of the common places are looked at, so that their groups take turns. */
+  #looksFarther(): boolean {
+    return this.#waiting.steady.size < MAX_LOOKED_AT && this.#places.untilCrowdedMs() === 0;
+  }
+
+  #countWaiting(): number {
+    const { steady, fresh, slow } = this.#waiting;
+    return steady.size + fresh.size + slow.size;
+  }
+
+  #isWaiting(item: Item): boolean {
+    const { steady, fresh, slow } = this.#waiting;
+    return steady.has(item) || fresh.has(item) || slow.has(item);
+  }
+
+  #endWaiting(item: Item): void {
+    const { steady, fresh, slow } = this.#waiting;
+    if (!steady.delete(item) && !fresh.delete(item)) slow.delete(item);
   }
 
   /** Moves every instant back with a wall clock that was set back: no item waits for that clock to catch up. */
@@ -104,19 +201,43 @@ export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
 
   #arm(pauseMs = 0): void {
     this.#cancelTimer();
-    const at = this.#queue.nextAt();
-    if (this.#stopped || at === undefined || this.#running >= this.#maxRunning) return;
-    const delayMs = Math.min(MAX_TIMER_MS, Math.max(pauseMs, at - this.#clock.now()));
-    this.#timerAt = at;
-    this.#timer = this.#clock.setTimer(() => {
-      this.#begun = 0;
-      this.check();
-    }, Math.ceil(delayMs));
+    if (this.#stopped) return;
+    const now = this.#clock.now();
+    const delayMs = Math.max(pauseMs, this.#untilNextMs(now));
+    if (delayMs === Number.POSITIVE_INFINITY) return;
+    this.#timerAt = Math.min(this.#queue.nextAt() ?? Number.POSITIVE_INFINITY, now + delayMs);
+    this.#looksForPlace = this.#places.free === 0;
+    this.#timer = this.#clock.setTimer(
+      () => {
+        this.#begun = 0;
+        this.#looksForPlace = false;
+        this.check();
+      },
+      Math.ceil(Math.min(MAX_TIMER_MS, Math.max(0, delayMs))),
+    );
+  }
+
+  /** Returns how long it is until there is something to do, unless work ends before that and frees its place. */
+  #untilNextMs(now: number): number {
+    const queuedMs = (this.#queue.nextAt() ?? Number.POSITIVE_INFINITY) - now;
+    const isFull = this.#places.free <= 0;
+    const dueMs = isFull ? Math.max(queuedMs, this.#untilRoomMs()) : queuedMs;
+    if (this.#countWaiting() === 0) return dueMs;
+    const isReady = STEADY_FIRST.some((room) => this.#waiting[room].size > 0 && this.#places.hasPlace(room));
+    return isReady ? 0 : Math.min(dueMs, this.#places.untilSlowMs());
+  }
+
+  /** Returns how long it is until one that is due has a place, or is looked at to wait for one. */
+  #untilRoomMs(): number {
+    const crowdedMs = this.#places.untilCrowdedMs();
+    const hasLooked = crowdedMs === 0 && !this.#looksFarther();
+    return hasLooked || crowdedMs === Number.POSITIVE_INFINITY ? this.#places.untilSlowMs() : crowdedMs;
   }
 
   #cancelTimer(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#looksForPlace = false;
     this.#timerAt = Number.POSITIVE_INFINITY;
   }
 }

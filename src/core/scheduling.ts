@@ -7,6 +7,8 @@ import { DueTimes } from './due-times.js';
 import { FunctionTasks } from './function-tasks.js';
 import { type HeldTask, hasParamsFunction } from './held-task.js';
 import { OwnPace, type PaceLimits } from './pace.js';
+import type { Place } from './places.js';
+import type { Records } from './records.js';
 import { Schedule } from './schedule.js';
 import { ScheduleRounds } from './schedule-rounds.js';
 import { SharedPace } from './shared-pace.js';
@@ -23,6 +25,8 @@ export interface Scheduling {
   owe(appid: string): void;
   /** How many milliseconds a refresh of this app has to wait that nobody waits for; at 0 it may begin. */
   pauseOfApp(appid: string): number;
+  /** Gives back what `pauseOfApp` allowed to a refresh that has asked for nothing. */
+  giveBackOfApp(appid: string): void;
   /**
    * Corrects what is stored of when these records, and keys that have failed or have no record yet, are due: the clock was set
    * back, so they would be due too late.
@@ -35,13 +39,24 @@ export interface Scheduling {
 }
 
 /** A process that does all the work itself, or shares a store that cannot hand it out. */
-export function ownScheduling(clock: Clock, limits: PaceLimits, onDue: (task: HeldTask) => Promise<void>): Scheduling {
+export function ownScheduling(
+  clock: Clock,
+  limits: PaceLimits,
+  records: Records,
+  onDue: (task: HeldTask, place: Place<HeldTask>) => Promise<void>,
+): Scheduling {
   const pace = new OwnPace(limits, () => clock.monotonic());
+  const groupOf = ({ key }: HeldTask): string => key.appid;
+  const isFresh = ({ key }: HeldTask): boolean => {
+    const held = records.cache.get(key);
+    return held === undefined || records.leftMs(held) <= 0;
+  };
   return {
-    schedule: new Schedule(clock, onDue, { pace }),
+    schedule: new Schedule(clock, onDue, { pace, groupOf, isFresh }),
     isShared: false,
     owe: (appid) => pace.owe(appid),
     pauseOfApp: (appid) => pace.takeOfApp(appid),
+    giveBackOfApp: (appid) => pace.giveBackOfApp(appid),
     bringForward: () => {},
     hurry: () => {},
     hurryApp: () => {},
@@ -97,6 +112,7 @@ export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
     isShared: true,
     owe: (appid) => pace.owe(appid),
     pauseOfApp: () => 0,
+    giveBackOfApp: () => {},
     bringForward(late) {
       // Whether it was the store's clock that was set back, and not that of this process alone, a new sample tells.
       const sampled = clock.sync();

@@ -18,8 +18,9 @@ export class Flight<Result> {
   knownVersion = 0;
   /** What the last caller knew that forced it, where it is forced. */
   force: Force | undefined;
-  /** Whether its request may have been sent, so that its token may be older than what happens now. */
-  hasAsked = false;
+  /** Called before each of its requests. */
+  onAsking: (() => void) | undefined;
+  #hasAsked = false;
   #wake: (() => void) | undefined;
   #woken: Promise<void> | undefined;
 
@@ -41,6 +42,17 @@ export class Flight<Result> {
     this.#claim = claim;
     this.knownVersion = Math.max(this.knownVersion, knownVersion);
     this.wake();
+  }
+
+  /** Whether its request may have been sent, so that its token may be older than what happens now. */
+  get hasAsked(): boolean {
+    return this.#hasAsked;
+  }
+
+  /** Notes that a request is about to be sent. */
+  asks(): void {
+    this.#hasAsked = true;
+    this.onAsking?.();
   }
 
   get hasClaim(): boolean {

@@ -9,6 +9,7 @@ import type { Failures } from './failures.js';
 import type { Force } from './force.js';
 import type { HeldTask } from './held-task.js';
 import { NeedMissing } from './needs.js';
+import type { Place } from './places.js';
 import type { Records } from './records.js';
 import type { RefreshReason } from './refresher.js';
 import type { Registry } from './registry.js';
@@ -37,6 +38,8 @@ export interface TokenSourceParts {
   readonly hurry: (key: TokenKey) => void;
   /** How many milliseconds a refresh of this app that nobody waits for has to wait; at 0 it may begin. */
   readonly pauseOfApp: (appid: string) => number;
+  /** Gives back what it allowed to one that has asked for nothing. */
+  readonly giveBackOfApp: (appid: string) => void;
   readonly events: Events;
   readonly fetchesWithoutStore: boolean;
   /** Whether this process takes part in what is due. */
@@ -148,9 +151,11 @@ export class TokenSource {
   }
 
   /** Refreshes a key that is due. Never rejects; whatever happens, the key is due again later. */
-  async onDue(task: HeldTask): Promise<void> {
-    const { records, registry, schedule, clock, pauseOfApp, closing } = this.#parts;
+  async onDue(task: HeldTask, place: Place<HeldTask>): Promise<void> {
+    const { records, registry, schedule, clock, pauseOfApp, giveBackOfApp, closing } = this.#parts;
     const { key } = task;
+    place.hasAsked = false;
+    place.hasSucceeded = false;
     if (closing.hasBegun || registry.task(key) !== task || !registry.knows(key.appid)) return;
     const held = records.cache.get(key);
     if (held !== undefined && !records.isDue(held)) {
@@ -162,7 +167,13 @@ export class TokenSource {
       schedule.set(task, clock.now() + pauseMs);
       return;
     }
-    await this.#fly(key, 'due', undefined).promise.catch(() => {});
+    const flight = this.#fly(key, 'due', undefined);
+    place.hasSucceeded = await flight.promise.then(
+      () => true,
+      () => false,
+    );
+    place.hasAsked = flight.hasAsked;
+    if (!flight.hasAsked) giveBackOfApp(key.appid);
   }
 
   /** Refreshes a key with a lease that the schedule has taken for it. */
@@ -320,8 +331,8 @@ export class TokenSource {
   }
 
   #fly(key: TokenKey, reason: RefreshReason, stale: string | undefined): Flight<CachedRecord> {
-    if (reason !== 'due' && this.#parts.flights.get(key) === undefined) this.#parts.owe(key.appid);
     return this.#parts.flights.join(key, reason, stale, async (flight) => {
+      if (reason !== 'due') flight.onAsking = () => this.#parts.owe(key.appid);
       try {
         const landed = await this.#parts.run(flight);
         if (this.#parts.records.isDue(landed)) this.#setBack(key, undefined);

@@ -22,6 +22,22 @@ describe('steps', () => {
     expect(steps.take(1_450)).toBe(0);
   });
 
+  test('that were not used are free for the next', () => {
+    const steps = new Steps(10);
+    for (let step = 0; step < 5; step++) steps.owe(1_000);
+    for (let step = 0; step < 5; step++) steps.giveBack();
+    expect(steps.take(1_000)).toBe(0);
+    expect(steps.take(1_000)).toBe(50);
+  });
+
+  test('are asked for one after the other by those that found none', () => {
+    const steps = new Steps(10);
+    expect(steps.takeInLine(1_000)).toBe(0);
+    expect([1, 2, 3].map(() => steps.takeInLine(1_000))).toEqual([50, 150, 250]);
+    expect([1_050, 1_150, 1_250].map((now) => steps.takeInLine(now))).toEqual([0, 0, 0]);
+    expect(steps.takeInLine(1_250)).toBe(100);
+  });
+
   test('never come faster than they may, over any second', () => {
     const steps = new Steps(300);
     const taken: number[] = [];

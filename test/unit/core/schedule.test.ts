@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Schedule } from '../../../src/core/schedule.js';
+import { OwnPace } from '../../../src/core/pace.js';
+import { Schedule, type ScheduleOptions } from '../../../src/core/schedule.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { type QueuedItem, QueuedItems } from '../../support/queued-items.js';
 
@@ -146,12 +147,13 @@ describe('Schedule', () => {
     schedule.start();
     for (let id = 0; id < 200; id++) schedule.set(item(String(id)), clock.now());
     await clock.advance(0);
-    expect([running, clock.pendingTimers]).toEqual([64, 0]);
+    // The timer looks whether they still hold their places a moment later.
+    expect([running, clock.pendingTimers]).toEqual([64, 1]);
     schedule.set(item('late'), clock.now());
-    expect(clock.pendingTimers).toBe(0);
+    expect(clock.pendingTimers).toBe(1);
     ends.shift()?.();
     await clock.advance(0);
-    expect([running, ends.length, clock.pendingTimers]).toEqual([64, 64, 0]);
+    expect([running, ends.length, clock.pendingTimers]).toEqual([64, 64, 1]);
     while (ends.length > 0) {
       for (const end of ends.splice(0)) end();
       await clock.advance(0);
@@ -215,6 +217,97 @@ describe('Schedule', () => {
     await clock.advance(60_000);
     expect([count, clock.pendingTimers]).toEqual([5, 0]);
   });
+});
+
+describe('what hangs', () => {
+  const groupOf = ({ id }: QueuedItem): string => id.charAt(0);
+
+  /** A schedule of four places in which the items of group `h` hang. */
+  function hanging(options: ScheduleOptions<QueuedItem> = {}) {
+    const clock = new WatchedClock();
+    const came: [string, number][] = [];
+    const start = clock.now();
+    const schedule = new Schedule<QueuedItem>(
+      clock,
+      ({ id }) => {
+        came.push([id, clock.now() - start]);
+        return id.startsWith('h') ? new Promise<void>(() => {}) : Promise.resolve();
+      },
+      { maxRunning: 4, groupOf, ...options },
+    );
+    schedule.start();
+    return { clock, came, start, schedule };
+  }
+
+  test('gives its places up after 3 s, and groups take turns for them', async () => {
+    const { clock, came, start, schedule } = hanging();
+    for (let id = 0; id < 20; id++) schedule.set(item(`h${id}`), start - 100 + id);
+    schedule.set(item('a'), start + 1_000);
+    schedule.set(item('b'), start + 2_000);
+    await clock.advance(2_999);
+    expect(came.map(([id]) => id)).toEqual(['h0', 'h1', 'h2', 'h3']);
+    await clock.advance(1);
+    expect(came.slice(4).map(([id]) => id)).toEqual(['h4', 'a', 'b', 'h5', 'h6', 'h7']);
+  });
+
+  test('holds a bounded number of places in all', async () => {
+    const { clock, came, start, schedule } = hanging();
+    for (let id = 0; id < 50; id++) schedule.set(item(`h${id}`), start - 100 + id);
+    await clock.advance(3_600_000);
+    expect(came).toHaveLength(16);
+  });
+
+  test('and is fresh leaves a place to what has done well', async () => {
+    const { clock, came, start, schedule } = hanging({ isFresh: ({ id }) => id.startsWith('h') });
+    for (let id = 0; id < 20; id++) schedule.set(item(`h${id}`), start - 100 + id);
+    schedule.set(item('a'), start + 100);
+    await clock.advance(100);
+    expect(came.slice(3)).toEqual([['a', 100]]);
+  });
+
+  test('waits for a place no longer when it is deleted, or moved ahead', async () => {
+    const { clock, came, start, schedule } = hanging();
+    for (let id = 0; id < 7; id++) schedule.set(item(`h${id}`), start - 100 + id);
+    await clock.advance(1_000);
+    schedule.delete(item('h4'));
+    schedule.set(item('h5'), start + 20_000);
+    schedule.set(item('h6'), start + 1_000);
+    await clock.advance(30_000);
+    expect(came.slice(4)).toEqual([
+      ['h6', 3_000],
+      ['h5', 20_000],
+    ]);
+  });
+
+  test('is not forgotten while the schedule is stopped', async () => {
+    const { clock, came, start, schedule } = hanging();
+    for (let id = 0; id < 5; id++) schedule.set(item(`h${id}`), start - 100 + id);
+    await clock.advance(1_000);
+    schedule.stop();
+    await clock.advance(10_000);
+    schedule.start();
+    await clock.advance(0);
+    expect(came.map(([id]) => id)).toEqual(['h0', 'h1', 'h2', 'h3', 'h4']);
+  });
+});
+
+test('what asks for nothing uses up no pace', async () => {
+  const clock = new FakeClock();
+  const pace = new OwnPace({ perSecond: 10, perSecondOfApp: 10 }, () => clock.monotonic());
+  let asked = 0;
+  const schedule = new Schedule<QueuedItem>(
+    clock,
+    async ({ id }, place) => {
+      place.hasAsked = id.startsWith('a');
+      if (place.hasAsked) asked++;
+    },
+    { pace },
+  );
+  schedule.start();
+  for (let id = 0; id < 1_000; id++) schedule.set(item(`idle${id}`), clock.now());
+  for (let id = 0; id < 5; id++) schedule.set(item(`a${id}`), clock.now());
+  await clock.advance(1_000);
+  expect(asked).toBe(5);
 });
 
 describe('when the wall clock is set back', () => {
