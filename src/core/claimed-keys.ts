@@ -4,6 +4,7 @@ import type { DueTimes } from './due-times.js';
 import type { Failures } from './failures.js';
 import { type KeyDocument, reportedGrant } from './key-document.js';
 import type { KeyReader } from './key-reader.js';
+import { Places, type Room } from './places.js';
 import type { Records } from './records.js';
 import type { RefreshReason } from './refresher.js';
 import type { Registry } from './registry.js';
@@ -34,9 +35,9 @@ interface Order {
 
 /**
  * `settled`: what came of it says when the key is due next. `tried`: it does not. `left`: nothing came of it here.
- * `crowded`: its app has no room for now.
+ * `crowded`: its app has no room for now. `slow`: enough is under way that took long the last time, as it did.
  */
-type Outcome = 'settled' | 'tried' | 'left' | 'crowded';
+type Outcome = 'settled' | 'tried' | 'left' | 'crowded' | 'slow';
 
 interface Done {
   readonly outcome: Outcome;
@@ -50,15 +51,25 @@ const LEAVE_TO_OTHERS_LOOKS = { least: 2, spread: 8 };
 const SHORT_PAUSES = 3;
 const MAX_PAUSE_MS = 60_000;
 const MAX_REMEMBERED = 50_000;
+/** Of what took long the last time, and three quarters of it of what has no token, so many are under way at once. */
+const MAX_UNDER_WAY = 48;
+/** What took long and has no place is left for this time: thousands must not be claimed again and again. */
+const LEAVE_SLOW_MS = { least: 20_000, spread: 40_000 };
 
 /** Keys that the schedule of the fleet has handed to this process, each with its lease. */
 export class ClaimedKeys {
   readonly #parts: ClaimedKeysParts;
   /** How often in a row this process could do nothing for a key. */
   readonly #passes = boundedCache<string, number>(MAX_REMEMBERED);
+  readonly #places: Places<string>;
 
   constructor(parts: ClaimedKeysParts) {
     this.#parts = parts;
+    const slow = boundedCache<string, true>(MAX_REMEMBERED);
+    this.#places = new Places(() => parts.clock.monotonic(), {
+      max: MAX_UNDER_WAY,
+      slow: { has: (id) => slow.has(id), add: (id) => slow.set(id, true), delete: (id) => slow.delete(id) },
+    });
   }
 
   /**
@@ -102,24 +113,51 @@ export class ClaimedKeys {
   async #carryOut(
     { reason, stale }: Order,
     key: TokenKey,
-    { recordVersion }: KeyDocument,
+    document: KeyDocument,
     claim: Claim,
     signal: AbortSignal,
   ): Promise<Done> {
     const { source, records, pace, clock } = this.#parts;
+    const { recordVersion } = document;
     const waitMs = claim.beginsAtMonotonic - clock.monotonic();
     if (waitMs > 0) await wait(clock, Math.ceil(waitMs), { signal });
-    const isHeldBack = source.isHeldBack(key);
-    if (isHeldBack || !(await pace.takeOfApp(key.appid, signal))) {
-      return { outcome: isHeldBack ? 'left' : 'crowded', unused: claim.lease };
+    const room = this.#roomOf(key, document);
+    const left = this.#whyLeft(key, room);
+    if (left !== undefined || !(await pace.takeOfApp(key.appid, signal))) {
+      pace.giveBack();
+      return { outcome: left ?? 'crowded', unused: claim.lease };
     }
+    const place = this.#places.begin(keyId(key), room);
     const flight = source.flyClaimed(key, reason, stale, claim, recordVersion);
-    const hasLanded = await flight.promise.then(
+    place.hasSucceeded = await flight.promise.then(
       () => true,
       () => false,
     );
+    this.#places.end(place);
+    if (!flight.hasAsked) {
+      pace.giveBack();
+      pace.giveBackOfApp(key.appid);
+    }
     const isSettled = (records.cache.get(key)?.version ?? 0) > recordVersion;
-    return { outcome: isSettled ? 'settled' : hasLanded ? 'tried' : 'left', unused: flight.takeClaim()?.lease };
+    return {
+      outcome: isSettled ? 'settled' : place.hasSucceeded ? 'tried' : 'left',
+      unused: flight.takeClaim()?.lease,
+    };
+  }
+
+  #roomOf(key: TokenKey, { grant }: KeyDocument): Room {
+    const room = this.#places.roomOf(keyId(key));
+    const hasToken = grant !== undefined && this.#parts.records.leftOfGrantMs(key, grant) > 0;
+    return room === 'steady' && !hasToken ? 'fresh' : room;
+  }
+
+  /** Returns why a key is not to be refreshed now; `undefined` when it is. */
+  #whyLeft(key: TokenKey, room: Room): Outcome | undefined {
+    if (this.#parts.source.isHeldBack(key)) return 'left';
+    this.#places.settle();
+    // What has done well has its place already, or it would not have been claimed.
+    if (room === 'steady' || this.#places.hasPlace(room)) return undefined;
+    return room === 'slow' ? 'slow' : 'crowded';
   }
 
   /** Returns what is to be done; `undefined` when the key is not due after all. */
@@ -152,6 +190,7 @@ export class ClaimedKeys {
 
   #pauseMs(key: TokenKey, outcome: Outcome): number {
     const { clock } = this.#parts;
+    if (outcome === 'slow') return LEAVE_SLOW_MS.least + clock.random() * LEAVE_SLOW_MS.spread;
     const passes = outcome === 'crowded' ? 0 : (this.#passes.get(keyId(key)) ?? 0);
     if (outcome !== 'crowded') this.#passes.set(keyId(key), passes + 1);
     const looks = LEAVE_TO_OTHERS_LOOKS.least + clock.random() * LEAVE_TO_OTHERS_LOOKS.spread;

@@ -41,7 +41,10 @@ export class FunctionTasks implements TaskSchedule<HeldTask> {
 
   constructor(parts: FunctionTasksParts) {
     this.#parts = parts;
-    this.#schedule = new Schedule(parts.clock, (task) => this.#begin(task), { maxRunning: MAX_RUNNING });
+    this.#schedule = new Schedule(parts.clock, (task) => this.#begin(task), {
+      maxRunning: MAX_RUNNING,
+      groupOf: ({ key }) => key.appid,
+    });
   }
 
   set(task: HeldTask, at: number): void {

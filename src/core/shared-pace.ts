@@ -16,6 +16,8 @@ const ASKS_AGAIN_AFTER_MS = 10_000;
 /** How long whoever holds a lease waits for its turn. */
 const MAX_WAIT_MS = 700;
 const MAX_AT_ONCE = 16;
+/** For how long a permit that was not used may be used by the next claim: kept for longer, they would begin all at once. */
+const UNUSED_LASTS_MS = 1_000;
 const MAX_APPS = 1_000;
 /** The rest of what the fleet may begin is for callers, who do not wait, and for what begins later than it was permitted. */
 export const SHARE_OF_SCHEDULE = 0.9;
@@ -52,6 +54,29 @@ class Debt {
   }
 }
 
+/** What was reserved and not used. */
+class Unused {
+  readonly #maxMs: number;
+  #ms = 0;
+  #until = Number.NEGATIVE_INFINITY;
+
+  constructor(maxMs: number) {
+    this.#maxMs = maxMs;
+  }
+
+  add(ms: number, now: number): void {
+    this.#ms = Math.min(this.#maxMs, (now < this.#until ? this.#ms : 0) + ms);
+    this.#until = now + UNUSED_LASTS_MS;
+  }
+
+  /** Takes at most `ms`, and returns how much there was. */
+  take(ms: number, now: number): number {
+    const taken = now < this.#until ? Math.min(ms, this.#ms) : 0;
+    this.#ms -= taken;
+    return taken;
+  }
+}
+
 /**
  * The pace that a fleet keeps together. What may begin when is reserved in the store, some refreshes at a time: in each
  * document stands until when everything is reserved.
@@ -63,12 +88,14 @@ export class SharedPace {
   readonly #limits: PaceLimits;
   readonly #apps = boundedCache<string, AppPermits>(MAX_APPS);
   readonly #debt = new Debt();
+  readonly #unused: Unused;
 
   constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock, limits: PaceLimits) {
     this.#store = store;
     this.#reader = reader;
     this.#clock = clock;
     this.#limits = limits;
+    this.#unused = new Unused(this.atOnce * this.stepMs);
   }
 
   /** How many are reserved at once: no more than a twentieth of a second's, so that little is lost with a process. */
@@ -134,8 +161,22 @@ export class SharedPace {
     this.#permitsOf(appid).debt.add(1_000 / this.#limits.perSecondOfApp, now);
   }
 
-  #takeOfFleet(count: number, maxWaitMs: number, signal: AbortSignal): Promise<boolean> {
-    return this.#payAndReserve(FLEET, this.#debt, count * this.stepMs, maxWaitMs, signal);
+  /** Gives back what was taken of the fleet for one that has asked for nothing. */
+  giveBack(): void {
+    this.#unused.add(this.stepMs, this.#clock.monotonic());
+  }
+
+  /** Gives back what was taken of an app for one that has asked for nothing. */
+  giveBackOfApp(appid: string): void {
+    this.#permitsOf(appid).left += 1;
+  }
+
+  async #takeOfFleet(count: number, maxWaitMs: number, signal: AbortSignal): Promise<boolean> {
+    const forMs = count * this.stepMs;
+    const hadMs = this.#unused.take(forMs, this.#clock.monotonic());
+    const isTaken = await this.#payAndReserve(FLEET, this.#debt, forMs - hadMs, maxWaitMs, signal);
+    if (!isTaken) this.#unused.add(hadMs, this.#clock.monotonic());
+    return isTaken;
   }
 
   async #payAndReserve(
@@ -146,6 +187,7 @@ export class SharedPace {
     signal: AbortSignal,
   ): Promise<boolean> {
     const owedMs = debt.leftMs(this.#clock.monotonic());
+    if (forMs + owedMs <= 0) return true;
     const isReserved = await this.#reserve(id, forMs + owedMs, maxWaitMs, signal);
     if (isReserved) debt.pay(owedMs);
     return isReserved;

@@ -1,4 +1,5 @@
 import type { ClockTimer } from './clock.js';
+import { Places } from './places.js';
 import type { SharedPace } from './shared-pace.js';
 import type { Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
@@ -46,6 +47,8 @@ export class SharedSchedule implements TaskSchedule<unknown> {
   #reservesFirst = false;
   /** How often in a row the store has failed. */
   #failures = 0;
+  /** What has been under way for long leaves its place to what is claimed next. */
+  readonly #places: Places<Claim>;
   /** What has been claimed and not been given back. */
   readonly #works = new Set<Promise<void>>();
   #looking: Promise<void> | undefined;
@@ -54,6 +57,7 @@ export class SharedSchedule implements TaskSchedule<unknown> {
 
   constructor(parts: SharedScheduleParts) {
     this.#parts = parts;
+    this.#places = new Places(() => parts.clock.monotonic(), { max: MAX_RUNNING, slow: new WeakSet() });
   }
 
   /** A task that is due soon is looked for then; everything else is in the store. */
@@ -113,8 +117,9 @@ export class SharedSchedule implements TaskSchedule<unknown> {
     const { clock } = this.#parts;
     try {
       while (!signal.aborted) {
-        const wanted = Math.min(this.#batch, MAX_RUNNING - this.#works.size);
-        if (wanted <= 0) return undefined;
+        this.#places.settle();
+        const wanted = Math.min(this.#batch, this.#places.free);
+        if (wanted <= 0) return this.#untilPlaceMs();
         const claimed = await this.#claim(wanted, signal);
         this.#failures = 0;
         if (claimed < wanted) {
@@ -157,14 +162,25 @@ export class SharedSchedule implements TaskSchedule<unknown> {
     const claims = leases.map((lease, index) => {
       return { lease, askedAtMonotonic, beginsAtMonotonic: claimedAtMonotonic + index * pace.stepMs };
     });
-    for (const claimed of onClaimed(claims)) {
-      const work = claimed.then(() => {
-        this.#works.delete(work);
-        if (this.#works.size === MAX_RUNNING - 1) this.#lookNow();
-      });
-      this.#works.add(work);
-    }
+    for (const [index, claimed] of onClaimed(claims).entries()) this.#follow(claims[index] as Claim, claimed);
     return leases.length;
+  }
+
+  #follow(claim: Claim, claimed: Promise<void>): void {
+    const place = this.#places.begin(claim, 'steady');
+    const work = claimed.then(() => {
+      this.#works.delete(work);
+      const wasFull = this.#places.free <= 0;
+      this.#places.end(place);
+      if (wasFull && this.#places.free > 0) this.#lookNow();
+    });
+    this.#works.add(work);
+  }
+
+  /** Returns how long it is until what holds a place has held it for long; `undefined` when it is to end first. */
+  #untilPlaceMs(): number | undefined {
+    const untilMs = this.#places.untilSlowMs();
+    return Number.isFinite(untilMs) ? untilMs : undefined;
   }
 
   /** Long lives leave time; short ones do not. */

@@ -174,6 +174,29 @@ describe('the pace of the fleet', () => {
   });
 });
 
+describe('what was permitted and not used', () => {
+  test.each([
+    { afterMs: 999, calls: [] },
+    { afterMs: 1_000, calls: ['get', 'set'] },
+  ])('is used by a claim after $afterMs ms: $calls', async ({ afterMs, calls }) => {
+    await waited(pace.take(1, never()));
+    pace.giveBack();
+    await clock.advance(afterMs);
+    faulty.calls.length = 0;
+    await pace.take(1, never());
+    expect(faulty.calls).toEqual(calls);
+  });
+
+  test('of an app is used by the next refresh of that app', async () => {
+    await pace.takeOfApp('wx1', never());
+    await pace.takeOfApp('wx1', never());
+    pace.giveBackOfApp('wx1');
+    faulty.calls.length = 0;
+    await pace.takeOfApp('wx1', never());
+    expect(faulty.calls).toEqual([]);
+  });
+});
+
 describe('the pace of an app', () => {
   const ID = 'limit/wx1/~pace';
 

@@ -110,11 +110,11 @@ test('what there is no room for in the pace is given back, and claimed again whe
   expect(claims.length).toBeLessThan(8);
 });
 
-test('it holds no more than 48 at once, and goes on when one is done', async () => {
+test('it holds no more than 48 at once that have begun lately, and goes on when one is done', async () => {
   holds = true;
   fill(100);
   schedule.start();
-  await clock.advance(60_000);
+  await clock.advance(2_999);
   expect(finish).toHaveLength(48);
   const looks = claims.length;
   finish.shift()?.();
@@ -128,6 +128,19 @@ test('it holds no more than 48 at once, and goes on when one is done', async () 
   for (const done of finish.splice(0)) done();
   await clock.advance(5_000);
   expect(due).toEqual([]);
+});
+
+test('what hangs gives its place up after 3 s, and a bounded number hangs', async () => {
+  holds = true;
+  fill(500);
+  schedule.start();
+  await clock.advance(3_000);
+  expect(finish).toHaveLength(96);
+  await clock.advance(3_600_000);
+  expect(finish).toHaveLength(192);
+  const looks = claims.length;
+  await clock.advance(60_000);
+  expect(claims).toHaveLength(looks);
 });
 
 describe('what is known to be due', () => {
