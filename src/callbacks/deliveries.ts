@@ -41,7 +41,7 @@ export class Deliveries {
   /** Those in the schedule. */
   readonly #looks = new Map<string, Look>();
   readonly #looking = new Slots(MAX_LOOKING);
-  readonly #turns = new HostTurns(MAX_DELIVERING_PER_HOST);
+  readonly #turns: HostTurns;
   readonly #underWay = new Map<string, UnderWay>();
   /** How often in a row a delivery could not be made, and the delivery, which remembers what it could not note. */
   readonly #setbacks = new Map<string, { readonly attempts: number; readonly delivery: Delivery }>();
@@ -50,6 +50,7 @@ export class Deliveries {
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
+    this.#turns = new HostTurns(MAX_DELIVERING_PER_HOST, parts.engine.clock);
     this.#schedule = new Schedule(parts.engine.clock, async (look) => this.#onDue(look));
   }
 

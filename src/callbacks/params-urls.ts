@@ -28,13 +28,14 @@ export class ParamsUrls {
   readonly #requests: GuardedRequests;
   readonly #typeNumbers: TypeNumbers;
   readonly #clock: Clock;
-  readonly #turns = new HostTurns(MAX_ASKING_PER_HOST);
+  readonly #turns: HostTurns;
   readonly #failed = boundedCache<string, Failed>(MAX_REMEMBERED);
 
   constructor(requests: GuardedRequests, typeNumbers: TypeNumbers, clock: Clock) {
     this.#requests = requests;
     this.#typeNumbers = typeNumbers;
     this.#clock = clock;
+    this.#turns = new HostTurns(MAX_ASKING_PER_HOST, clock);
   }
 
   /**

@@ -1,12 +1,25 @@
 import { onAbort } from './abort-listeners.js';
 
-/** Lets at most a fixed number of works run at once; the others wait in the order in which they came. */
+/** Lets at most so many works run at once; the others wait in the order in which they came. */
 export class Slots {
+  #size: number;
+  /** Fewer than none while more run than the size allows that was set since they began. */
   #free: number;
   readonly #waiting = new Set<() => void>();
 
   constructor(size: number) {
+    this.#size = size;
     this.#free = size;
+  }
+
+  /** Sets how many run at once from now on. */
+  resize(size: number): void {
+    this.#free += size - this.#size;
+    this.#size = size;
+    while (this.#free > 0 && this.#waiting.size > 0) {
+      this.#free -= 1;
+      this.#enterNext();
+    }
   }
 
   /**
@@ -48,11 +61,13 @@ export class Slots {
   }
 
   #giveBack(): void {
+    if (this.#free < 0 || this.#waiting.size === 0) this.#free += 1;
+    else this.#enterNext();
+  }
+
+  #enterNext(): void {
     const [next] = this.#waiting;
-    if (next === undefined) {
-      this.#free += 1;
-      return;
-    }
+    if (next === undefined) return;
     this.#waiting.delete(next);
     next();
   }

@@ -22,26 +22,54 @@ function working(turns: HostTurns) {
   return { begin, hosts, endFirst };
 }
 
+let now = 0;
+const clock = { monotonic: () => now };
+
+/** Turns of hosts that have answered promptly. */
+async function answering(maxPerHost: number, hosts: readonly string[]): Promise<HostTurns> {
+  const turns = new HostTurns(maxPerHost, clock);
+  for (const host of hosts) await turns.run(host, undefined, async () => {});
+  return turns;
+}
+
 describe('turns', () => {
   it('are a few at once for a host, and others do not wait for them', async () => {
-    const { begin, hosts, endFirst } = working(new HostTurns(2));
-    for (let count = 0; count < 20; count++) void begin('slow:80');
-    void begin('slow:81');
-    expect(await hosts()).toEqual(['slow:80', 'slow:80', 'slow:81']);
+    const { begin, hosts, endFirst } = working(await answering(2, ['busy:80', 'busy:81']));
+    for (let count = 0; count < 20; count++) void begin('busy:80');
+    void begin('busy:81');
+    expect(await hosts()).toEqual(['busy:80', 'busy:80', 'busy:81']);
     endFirst();
-    expect(await hosts()).toEqual(['slow:80', 'slow:81', 'slow:80']);
+    expect(await hosts()).toEqual(['busy:80', 'busy:81', 'busy:80']);
   });
 
-  it('are 16 at once for all hosts', async () => {
-    const { begin, hosts, endFirst } = working(new HostTurns(2));
-    for (let host = 0; host < 20; host++) void begin(`host${host}`);
-    expect(await hosts()).toHaveLength(16);
+  it('are two at a time for a host that has not answered, and more while it does within 2 s', async () => {
+    const { begin, hosts, endFirst } = working(new HostTurns(4, clock));
+    for (let count = 0; count < 10; count++) void begin('new');
+    expect(await hosts()).toHaveLength(2);
+    now += 1_999;
     endFirst();
-    expect((await hosts()).at(-1)).toBe('host16');
+    expect(await hosts()).toHaveLength(4);
+    now += 1;
+    endFirst();
+    expect(await hosts()).toHaveLength(3);
+    endFirst();
+    expect(await hosts()).toHaveLength(4);
+  });
+
+  it('of hosts that answer are kept from none by 300 silent ones, and all have a bound', async () => {
+    const good = Array.from({ length: 70 }, (_unused, index) => `good${index}`);
+    const { begin, hosts, endFirst } = working(await answering(2, good));
+    for (let host = 0; host < 300; host++) for (let count = 0; count < 5; count++) void begin(`silent${host}`);
+    expect(await hosts()).toHaveLength(512);
+    for (const host of good) void begin(host);
+    expect((await hosts()).filter((host) => host.startsWith('good'))).toHaveLength(64);
+    now += 5_000;
+    endFirst();
+    expect((await hosts()).at(-1)).toBe('silent256');
   });
 
   it('may be given up while they wait, and are given back by work that fails', async () => {
-    const turns = new HostTurns(1);
+    const turns = new HostTurns(1, clock);
     const { begin, hosts, endFirst } = working(turns);
     void begin('host');
     const controller = new AbortController();
