@@ -129,10 +129,7 @@ export class ClaimedKeys {
     }
     const place = this.#places.begin(keyId(key), room);
     const flight = source.flyClaimed(key, reason, stale, claim, recordVersion);
-    place.hasSucceeded = await flight.promise.then(
-      () => true,
-      () => false,
-    );
+    place.hasSucceeded = await flight.hasLanded();
     this.#places.end(place);
     if (!flight.hasAsked) {
       pace.giveBack();

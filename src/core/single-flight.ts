@@ -66,6 +66,14 @@ export class Flight<Result> {
     return claim;
   }
 
+  /** Resolves when it has ended, and tells whether it brought a record. */
+  hasLanded(): Promise<boolean> {
+    return this.promise.then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** Resolves at the next `wake`. */
   woken(): Promise<void> {
     this.#woken ??= new Promise((resolve) => {

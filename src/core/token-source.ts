@@ -154,24 +154,17 @@ export class TokenSource {
   async onDue(task: HeldTask, place: Place<HeldTask>): Promise<void> {
     const { records, registry, schedule, clock, pauseOfApp, giveBackOfApp, closing } = this.#parts;
     const { key } = task;
-    place.hasAsked = false;
-    place.hasSucceeded = false;
+    place.hasAsked = place.hasSucceeded = false;
     if (closing.hasBegun || registry.task(key) !== task || !registry.knows(key.appid)) return;
     const held = records.cache.get(key);
-    if (held !== undefined && !records.isDue(held)) {
-      this.reschedule(key);
-      return;
-    }
+    if (held !== undefined && !records.isDue(held)) return this.reschedule(key);
     const pauseMs = pauseOfApp(key.appid);
     if (pauseMs > 0) {
       schedule.set(task, clock.now() + pauseMs);
       return;
     }
     const flight = this.#fly(key, 'due', undefined);
-    place.hasSucceeded = await flight.promise.then(
-      () => true,
-      () => false,
-    );
+    place.hasSucceeded = await flight.hasLanded();
     place.hasAsked = flight.hasAsked;
     if (!flight.hasAsked) giveBackOfApp(key.appid);
   }
@@ -351,8 +344,7 @@ export class TokenSource {
   /** Somebody else has unregistered the key, and word of it has not come yet. */
   async #lookUpRegistration(key: TokenKey): Promise<void> {
     const { registry } = this.#parts;
-    await registry.reload(documentId('task', key)).catch(() => {});
-    await registry.reload(appDocumentId(key.appid)).catch(() => {});
+    for (const id of [documentId('task', key), appDocumentId(key.appid)]) await registry.reload(id).catch(() => {});
   }
 
   /** Makes the background wait after an attempt that the key's own state does not remember. */
