@@ -31,7 +31,7 @@ export interface Place<Item> {
 }
 
 /** From then on work is slow: it waits for something, and holds its place no longer. */
-export const SLOW_AFTER_MS = 3_000;
+const SLOW_AFTER_MS = 3_000;
 /** Work that holds all places for so long is no burst that is over at once. */
 const CROWDED_AFTER_MS = 200;
 /** Fresh work leaves the rest to what has done well. */
