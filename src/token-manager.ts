@@ -222,8 +222,9 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Stores a grant that was got elsewhere. An older one than the stored one changes nothing, unless it brings a refresh
-   * token and the stored one is dead. One whose `scope` is a part of the stored one changes nothing while the stored grant can
+   * Stores a grant that was got elsewhere. An older one than the stored one changes nothing, unless it brings a
+   * refresh token that is new here, or any where the stored one is refused or has ended: that is used from then on, and the
+   * stored one where it is refused. One whose `scope` is a part of the stored one changes nothing while the stored grant can
    * be used or refreshed. A grant without a refresh token keeps the stored one.
    *
    * @param grant - with `refreshToken` where the token rotates: it replaces the stored one, and one that WeChat has

@@ -4,6 +4,7 @@ import { seal } from './document-codec.js';
 import { type Enrolment, marksOf } from './enrolment.js';
 import { TokenError } from './errors.js';
 import type { RefreshedEvent } from './events.js';
+import { type GrantOrigin, mayFollow, verdictOn } from './grant-verdict.js';
 import {
   contentWithGrant,
   contentWithTrying,
@@ -15,26 +16,20 @@ import {
 import type { KeyReader } from './key-reader.js';
 import { noop } from './noop.js';
 import type { Adoption, Records } from './records.js';
-import { dueAfterOverlapAt, dueAgainAt, FUTURE_TOLERANCE_MS, isFromTheFuture, repeats } from './refresh-policy.js';
+import { dueAfterOverlapAt, dueAgainAt } from './refresh-policy.js';
 import { checkRegistration } from './registration-check.js';
-import { afterGrant, continuesFrom, isDead, type ReceivedToken, type Spent, withoutIntent } from './rotation.js';
-import { isNarrower, withScopesOf } from './scope.js';
+import { afterGrant } from './rotation.js';
 import type { Due, Lease } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { documentId, keyId, type TokenKey } from './token-key.js';
 import { goneError, isAwaited, isChangedMeanwhile, notRegistered } from './write-errors.js';
 
-export interface WriteOptions {
-  readonly source: RefreshedEvent['source'];
+export interface WriteOptions extends GrantOrigin {
   readonly reason?: RefreshedEvent['reason'];
   readonly lease?: Lease;
   /** What was registered of the key when the grant was asked for. */
   readonly enrolment: Enrolment;
-  /** The refresh token that came with the grant. */
-  readonly received?: ReceivedToken | undefined;
-  /** What was sent to get it. */
-  readonly spent?: Spent | undefined;
   /** Called after a write that another process has beaten: what it throws ends the writing, with nothing stored. */
   readonly beforeRetry?: () => void;
 }
@@ -87,7 +82,7 @@ export class GrantWriter {
       if (state === 'awaited') throw isAwaited(key);
       // An unregistration deletes the document: where it is still there, a registration has been taken back or was evicted.
       if (state === 'gone' && (document.version === 0 || options.spent === undefined)) return;
-      const rotation = afterGrant(document.rotation, options.received, options.spent);
+      const rotation = afterGrant(document.rotation, options.received, options.spent, this.#clock.now());
       // The failure was one of the refresh token before it.
       const trying = rotation?.token === document.rotation?.token ? document.trying : undefined;
       const next: KeyDocument = { ...document, rotation, trying };
@@ -129,28 +124,14 @@ export class GrantWriter {
     let document = await this.#withLostRotation(key, before);
     let options = given;
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      if (!mayFollow(document, options)) return this.#standBack(key, document, options);
-      const { hidden, grant: current } = document;
-      const consented = current ?? hidden;
-      const grant = isOfStoredToken(options) ? withScopesOf(got, consented) : got;
-      if (consented !== undefined && options.source === 'put' && this.#keepsConsent(document, consented, grant)) {
-        return this.#yieldTo(key, document, consented, grant, options);
-      }
-      const enrolment = marksOf(options.enrolment);
-      const next = { ...document, enrolment, rotation: afterGrant(document.rotation, options.received, options.spent) };
-      const bringsToken =
-        next.rotation?.token !== document.rotation?.token || next.rotation?.expiresAt !== document.rotation?.expiresAt;
-      const isOlder = current !== undefined && this.#isNewer(current, grant);
-      // A refresh token that was paid for with another must be stored, whatever has become of the grant.
-      const mustWrite = bringsToken && (options.spent !== undefined || !isOlder || isDead(document.rotation));
-      if (!mustWrite && current !== undefined) {
-        const kept = { ...document, rotation: withoutIntent(document.rotation) };
-        if (this.#repeats(current, grant)) return this.#keep(key, kept, current, grant, options);
-        if (isOlder) return this.#yieldTo(key, kept, current, grant, options);
-      }
-      const inForce = isOlder ? current : grant;
+      const verdict = verdictOn(got, document, options, this.#clock.now());
+      if (verdict.kind === 'standBack') return this.#standBack(key, document, options);
+      if (verdict.kind === 'repeats') return this.#keep(key, verdict.document, verdict.winner, got, options);
+      if (verdict.kind === 'yields') return this.#yieldTo(key, verdict.document, verdict.winner, got, options);
+      const { inForce, isBeside } = verdict;
+      const next = { ...verdict.next, enrolment: marksOf(options.enrolment) };
       const writtenIn = this.#records.generation;
-      const content = isOlder ? contentWithTrying(next, undefined) : contentWithGrant(next, grant);
+      const content = isBeside ? contentWithTrying(next, undefined) : contentWithGrant(next, inForce);
       const version = await this.#store.set(
         id,
         seal(id, content),
@@ -158,7 +139,7 @@ export class GrantWriter {
         setOptions(key, document, inForce.dueAt, options),
       );
       if (version !== undefined) {
-        const recordVersion = isOlder ? document.recordVersion : version;
+        const recordVersion = isBeside ? document.recordVersion : version;
         const isFirst = document.version === 0;
         await this.#assertRegistered(key, version, options, { isFirst, generation });
         const isSameStore = this.#records.generation === writtenIn;
@@ -173,9 +154,9 @@ export class GrantWriter {
       options.beforeRetry?.();
       options = withoutLease(options);
       document = await this.read(key);
-      const isSettled = document.grant !== undefined && document.grant.obtainedAt >= grant.obtainedAt;
+      const isSettled = document.grant !== undefined && document.grant.obtainedAt >= got.obtainedAt;
       if (isSettled && options.received === undefined) {
-        return this.#yieldTo(key, document, document.grant as StoredGrant, grant, options);
+        return this.#yieldTo(key, document, document.grant as StoredGrant, got, options);
       }
       const state = await checkRegistration(this.#store, key, options.enrolment);
       // What is registered now, or again later, may count on the refresh token that came of the one that was spent.
@@ -186,17 +167,6 @@ export class GrantWriter {
       document = { ...document, rotation };
     }
     throw isChangedMeanwhile(key);
-  }
-
-  /**
-   * Tells whether a login with fewer scopes leaves the stored grant in force, because the user would have to be asked again
-   * for the others. One of which nothing usable can come any more is replaced.
-   */
-  #keepsConsent({ rotation }: KeyDocument, current: StoredGrant, grant: StoredGrant): boolean {
-    if (!isNarrower(grant, current)) return false;
-    const now = this.#clock.now();
-    if (rotation?.token === undefined) return current.expiresAt > now && !isFromTheFuture(current, now);
-    return !isDead(rotation) && (rotation.expiresAt ?? Number.POSITIVE_INFINITY) > now;
   }
 
   /** Adds the refresh token that is held to a document that a store has lost: what is written next must not lack it. */
@@ -220,15 +190,6 @@ export class GrantWriter {
       ...key,
       retryable: true,
     });
-  }
-
-  #isNewer(current: StoredGrant, grant: StoredGrant): boolean {
-    const isFromTheFuture = current.obtainedAt > this.#clock.now() + FUTURE_TOLERANCE_MS;
-    return current.obtainedAt > grant.obtainedAt && !isFromTheFuture;
-  }
-
-  #repeats(current: StoredGrant, grant: StoredGrant): boolean {
-    return repeats(current, grant) && current.obtainedAt <= this.#clock.now() + FUTURE_TOLERANCE_MS;
   }
 
   /** The answer did not extend the token in force: the record stays; WeChat is asked again before it ends. */
@@ -338,15 +299,6 @@ interface Written {
   readonly isFirst: boolean;
   /** How often the store had been replaced when the writing began. */
   readonly generation: number;
-}
-
-function mayFollow({ version, rotation }: KeyDocument, { spent }: WriteOptions): boolean {
-  return spent === undefined || version === 0 || continuesFrom(rotation, spent);
-}
-
-/** Returns whether the grant was got with the refresh token that is stored, and not with one that was offered. */
-function isOfStoredToken({ spent }: WriteOptions): boolean {
-  return spent !== undefined && spent.hash === spent.base;
 }
 
 function setOptions(

@@ -1,4 +1,5 @@
 import type { CachedRecord } from './cached-record.js';
+import type { Clock } from './clock.js';
 import { seal } from './document-codec.js';
 import { marksOf } from './enrolment.js';
 import {
@@ -10,9 +11,10 @@ import {
   withDue,
 } from './key-document.js';
 import { isLeftOver, remainsLeftOver } from './left-overs.js';
+import { newestRotation } from './newest-rotation.js';
 import type { Records } from './records.js';
 import type { Registry } from './registry.js';
-import { newestRotation } from './rotation.js';
+
 import type { StoreHistory } from './store-history.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { appDocumentId, documentId, type TokenKey } from './token-key.js';
@@ -22,6 +24,7 @@ export interface HeldRecordsParts {
   readonly store: SupervisedStore;
   readonly registry: Registry;
   readonly records: Records;
+  readonly clock: Pick<Clock, 'now'>;
   readonly recovery: { readonly history: Pick<StoreHistory, 'look'> };
   /** Called after the record of a key may have changed. */
   readonly changed: (key: TokenKey) => void;
@@ -112,7 +115,7 @@ export class HeldRecords {
       stored === undefined
         ? hidden === undefined || !records.isObtainedAfter(hidden, ours)
         : records.isObtainedAfter(ours, stored);
-    const rotation = newestRotation(document.rotation, held.rotation, isNewerThanShown);
+    const rotation = newestRotation(document.rotation, held.rotation, isNewerThanShown, this.#parts.clock.now());
     // At the same instant the held record wins, because `restore` is called only where its version is higher, unless it is
     // displaced, which makes versions meaningless, or the stored record has a newer refresh token.
     const isTie = ours.obtainedAt === stored?.obtainedAt && ours.value !== stored.value;
@@ -125,7 +128,9 @@ export class HeldRecords {
     let next: KeyDocument = { ...document, enrolment: marks, rotation };
     if (isOurs || rotation !== document.rotation) {
       const id = documentId('key', key);
-      const content = isOurs ? contentWithGrant(next, grant) : contentWithTrying(next, document.trying);
+      // A failure was one of the refresh token that was stored then.
+      const trying = rotation?.token === document.rotation?.token ? document.trying : undefined;
+      const content = isOurs ? contentWithGrant(next, grant) : contentWithTrying(next, trying);
       const due = withDue(key, document, enrolment.hadTask, grant.dueAt);
       const version = await store.set(id, seal(id, content), document.version, due);
       if (version === undefined || records.cache.get(key) !== held) return;

@@ -7,6 +7,8 @@ export interface Rotation {
   readonly token?: string;
   /** When `token` ends, in epoch milliseconds; absent: not known. */
   readonly expiresAt?: number;
+  /** Refresh tokens of other authorizations, of which one may be the only good one: sent when `token` is of no more use. */
+  readonly reserve?: readonly ReservedToken[];
   /** Hashes of refresh tokens: the first of the present chain, then the last ones of any. */
   readonly known?: readonly string[];
   /** Hashes of the first ones of earlier chains, and of what the params still offer: the one used last stands last. */
@@ -28,6 +30,11 @@ export interface PutToken {
   readonly hash: string;
   /** Hash of the params that the task had then; absent where they have to be asked for, or there were none. */
   readonly params?: string;
+}
+
+export interface ReservedToken {
+  readonly token: string;
+  readonly expiresAt?: number;
 }
 
 export interface Intent {
@@ -73,8 +80,10 @@ export type Choice =
 
 const MAX_KNOWN = 16;
 const MAX_FIRSTS = 16;
-const MAX_REFUSED = 4;
 const MAX_DEFERRED = 4;
+const MAX_RESERVED = 4;
+/** More than there can be on hand at once, so that none of them is sent twice. */
+const MAX_REFUSED = 8;
 
 /**
  * Chooses what to send. An offered refresh token that is known is an old one, so that a restart with the params of the
@@ -91,12 +100,14 @@ export function chooseInput(
   params: () => string | undefined = () => undefined,
 ): Choice {
   const { token, expiresAt = Number.POSITIVE_INFINITY, refused = [] } = rotation ?? {};
-  const isExpired = token !== undefined && expiresAt <= now;
+  const isExpired = token !== undefined && hasEnded({ expiresAt }, now);
   const candidates = [
     ...(token === undefined || isExpired ? [] : [candidate(token, true)]),
     ...(offered === undefined || isKnown(rotation, offered) ? [] : [candidate(offered, false)]),
   ];
   if (prefer === 'offered' && !yieldsToStored(rotation, offered, params)) candidates.reverse();
+  const reserved = (rotation?.reserve ?? []).filter((entry) => !hasEnded(entry, now));
+  candidates.push(...reserved.map((entry) => candidate(entry.token, true)).reverse());
   const refusalOf = ({ hash }: { hash: string }): Refused | undefined => refused.find((entry) => entry.hash === hash);
   const alive = candidates.find((found) => refusalOf(found) === undefined);
   if (alive !== undefined) return alive;
@@ -132,13 +143,14 @@ export function withoutIntent(rotation: Rotation | undefined): Rotation | undefi
 
 export function withRefusal(rotation: Rotation | undefined, refusal: Refused): Rotation {
   const others = (rotation?.refused ?? []).filter(({ hash }) => hash !== refusal.hash);
-  return { ...withoutIntent(rotation), refused: [...others, refusal].slice(-MAX_REFUSED) };
+  const answered = withoutReserved(withoutIntent(rotation), [refusal.hash]);
+  return { ...answered, refused: [...others, refusal].slice(-MAX_REFUSED) };
 }
 
 /** Returns the hashes of the refresh tokens that are of no more use: those that were refused, and a stored one past its end. */
 export function endsOf(rotation: Rotation | undefined, now: number): readonly string[] {
-  const { token, expiresAt = Number.POSITIVE_INFINITY, refused = [] } = rotation ?? {};
-  const expired = token !== undefined && expiresAt <= now ? [secretHash(token)] : [];
+  const { token, refused = [] } = rotation ?? {};
+  const expired = token !== undefined && hasEnded(rotation ?? {}, now) ? [secretHash(token)] : [];
   return [...new Set([...refused.map(({ hash }) => hash), ...expired])];
 }
 
@@ -166,6 +178,7 @@ export function afterGrant(
   rotation: Rotation | undefined,
   received: ReceivedToken | undefined,
   spent: Spent | undefined,
+  now: number,
 ): Rotation | undefined {
   const isPut = spent === undefined;
   const answered = isPut ? rotation : withoutPut(withoutIntent(rotation), spent);
@@ -173,12 +186,15 @@ export function afterGrant(
   const { value, expiresAt } = received;
   const settled = isPut ? withoutRefusal(answered, secretHash(value)) : answered;
   if (value === settled?.token) return expiresAt === undefined ? settled : { ...settled, expiresAt };
-  // Whoever puts a refresh token that was replaced long ago has slept meanwhile; but any is better than a dead one.
-  if (isPut && isKnown(settled, value) && !isDead(settled)) return settled;
+  // A put of a refresh token that was replaced long ago comes late; but any is better than one of no more use.
+  if (isPut && isKnown(settled, value) && !isOfNoMoreUse(settled, now)) return settled;
   const continues = spent !== undefined && spent.hash === spent.base;
-  const { expiresAt: before, known: earlier = [], firsts: _firsts, ...rest } = settled ?? {};
-  const deadline = expiresAt ?? (continues ? before : undefined);
+  const { expiresAt: before, known: earlier = [], firsts: _firsts, reserve = [], ...others } = settled ?? {};
   const hash = secretHash(value);
+  const sent = continues ? before : reserve.find(({ token }) => secretHash(token) === spent?.hash)?.expiresAt;
+  const deadline = expiresAt ?? sent;
+  // A put begins an authorization, which replaces those before it, unless it comes late: see `withReserve`.
+  const rest = withoutReserved({ ...others, reserve: isPut ? [] : reserve }, [hash, spent?.hash]);
   const first = (continues ? earlier[0] : spent?.hash) ?? hash;
   // A put is newer than what is under way, which must not be taken for a new offer afterwards.
   const used = isPut ? rotation?.intent?.hash : spent.hash;
@@ -233,27 +249,49 @@ export function continuesFrom(rotation: Rotation | undefined, spent: Spent): boo
   return stored === spent.base || spent.known.includes(stored);
 }
 
+/** Returns whether there is a refresh token and nothing can come of it: WeChat has refused it, or it has reached its end. */
+export function isOfNoMoreUse(rotation: Rotation | undefined, now: number): boolean {
+  const { token, refused = [] } = rotation ?? {};
+  if (rotation === undefined || token === undefined) return false;
+  return hasEnded(rotation, now) || refused.some(({ hash }) => hash === secretHash(token));
+}
+
 /**
- * Returns which of two rotations goes on, of one that a store shows after it was replaced and one that was in force before: the
- * one that knows the refresh token of the other, which is older then. Where neither does, they belong to two authorizations, or
- * are far apart, and the age of the records decides.
+ * Adds the refresh tokens of one rotation to another that goes on in its place although nothing tells which of them belongs to
+ * the newer authorization. Those that are of no more use are left out.
  */
-export function newestRotation(
-  stored: Rotation | undefined,
-  held: Rotation | undefined,
-  isHeldNewer: boolean,
-): Rotation | undefined {
-  if (held === undefined) return stored;
-  if (stored?.token === undefined) return stored === undefined ? held : { ...stored, ...held };
-  if (held.token === undefined || isKnown(stored, held.token)) return stored;
-  return isHeldNewer || isKnown(held, stored.token) ? held : stored;
+export function withReserve(rotation: Rotation, other: Rotation | undefined, now: number): Rotation {
+  const { token, expiresAt } = other ?? {};
+  const own = token === undefined ? [] : [{ token, ...(expiresAt === undefined ? {} : { expiresAt }) }];
+  const all = [...(other?.reserve ?? []), ...own].filter((entry) => entry.token !== rotation.token);
+  const { refused = [], known = [] } = rotation;
+  const added = all.filter(
+    (entry) => !isOfNoMoreUse({ ...entry, refused: [...(other?.refused ?? []), ...refused] }, now),
+  );
+  if (added.length === 0) return rotation;
+  const hashes = added.map((entry) => secretHash(entry.token));
+  const earlier = withoutReserved(rotation, hashes).reserve ?? [];
+  const [first, ...later] = known;
+  const newest = rotation.token === undefined ? [] : [secretHash(rotation.token)];
+  const last = [...later.filter((hash) => !hashes.includes(hash)), ...hashes].slice(-MAX_KNOWN);
+  return {
+    ...rotation,
+    known: [...new Set([...(first === undefined ? newest : [first]), ...last])],
+    reserve: [...earlier, ...added].slice(-MAX_RESERVED),
+  };
 }
 
-export function isDead({ token, refused = [] }: Rotation = {}): boolean {
-  return token !== undefined && refused.some(({ hash }) => hash === secretHash(token));
+function withoutReserved(rotation: Rotation | undefined, hashes: readonly (string | undefined)[]): Rotation {
+  const { reserve = [], ...rest } = rotation ?? {};
+  const left = reserve.filter(({ token }) => !hashes.includes(secretHash(token)));
+  return left.length === 0 ? rest : { ...rest, reserve: left };
 }
 
-function isKnown(rotation: Rotation | undefined, token: string): boolean {
+function hasEnded({ expiresAt = Number.POSITIVE_INFINITY }: { readonly expiresAt?: number }, now: number): boolean {
+  return expiresAt <= now;
+}
+
+export function isKnown(rotation: Rotation | undefined, token: string): boolean {
   return isKnownHash(rotation, secretHash(token));
 }
 

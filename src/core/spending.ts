@@ -134,7 +134,7 @@ export class Spending {
   keep(received: ReceivedToken | undefined): void {
     if (this.#spent !== undefined && received !== undefined) {
       this.#kept = received;
-      this.#setRotation(afterGrant(this.#document.rotation, received, this.#spent));
+      this.#setRotation(afterGrant(this.#document.rotation, received, this.#spent, this.#input.clock.now()));
     }
   }
 

@@ -3,13 +3,15 @@ import {
   afterGrant,
   chooseInput,
   continuesFrom,
-  isDead,
+  isKnown,
+  isOfNoMoreUse,
   type Refused,
   type Rotation,
   type Spent,
   withIntent,
   withoutIntent,
   withRefusal,
+  withReserve,
 } from '../../../src/core/rotation.js';
 import { secretHash } from '../../../src/core/secret-hash.js';
 
@@ -94,7 +96,7 @@ describe('which refresh token is sent', () => {
 describe('of a token that was put and one that is on offer', () => {
   const putWith = (params?: string): Rotation | undefined => {
     const put = params === undefined ? {} : { params };
-    return afterGrant(chain('A'), { value: 'P', expiresAt: undefined, put }, undefined);
+    return afterGrant(chain('A'), { value: 'P', expiresAt: undefined, put }, undefined, NOW);
   };
 
   test.each([
@@ -116,7 +118,7 @@ describe('of a token that was put and one that is on offer', () => {
     'the one that was on offer stays behind when %s was answered, and goes before nothing',
     (value) => {
       const answered = { ...spent('P', 'P', 'A', 'P'), onOffer: secretHash('X') };
-      const after = afterGrant(putWith(), { value, expiresAt: undefined }, answered);
+      const after = afterGrant(putWith(), { value, expiresAt: undefined }, answered, NOW);
       expect([sent(after, 'X'), sent(after, 'Y'), after?.put]).toEqual([value, 'Y', undefined]);
       expect(sent(withRefusal(after, refusalOf(value)), 'X')).toBe('X');
     },
@@ -124,15 +126,15 @@ describe('of a token that was put and one that is on offer', () => {
 
   test('an answer without a refresh token puts the one that was on offer behind too', () => {
     const answered = { ...spent('P', 'P', 'A', 'P'), onOffer: secretHash('X') };
-    expect(sent(afterGrant(putWith(), undefined, answered), 'X')).toBe('P');
+    expect(sent(afterGrant(putWith(), undefined, answered, NOW), 'X')).toBe('P');
   });
 
   test('the last four that were on offer stay behind', () => {
     let rotation: Rotation | undefined = chain('A');
     for (const offered of ['1', '2', '3', '4', '5']) {
       const value = `P${offered}`;
-      rotation = afterGrant(rotation, { value, expiresAt: undefined, put: {} }, undefined);
-      rotation = afterGrant(rotation, undefined, { ...spent(value, value), onOffer: secretHash(offered) });
+      rotation = afterGrant(rotation, { value, expiresAt: undefined, put: {} }, undefined, NOW);
+      rotation = afterGrant(rotation, undefined, { ...spent(value, value), onOffer: secretHash(offered) }, NOW);
     }
     expect(['1', '2', '5'].map((offered) => sent(rotation, offered))).toEqual(['1', 'P5', 'P5']);
   });
@@ -148,20 +150,21 @@ describe('after a grant', () => {
       { ...chain('A', 'B'), expiresAt: 5 },
       { value: 'C', expiresAt: undefined },
       spent('B', 'B'),
+      NOW,
     );
     expect(after).toEqual({ ...chain('A', 'B', 'C'), expiresAt: 5 });
   });
 
   test('a deadline that it brings replaces the one before', () => {
-    const after = afterGrant({ ...chain('A'), expiresAt: 5 }, { value: 'A', expiresAt: 9 }, spent('A', 'A'));
+    const after = afterGrant({ ...chain('A'), expiresAt: 5 }, { value: 'A', expiresAt: 9 }, spent('A', 'A'), NOW);
     expect(after).toEqual({ ...chain('A'), expiresAt: 9 });
-    expect(afterGrant(chain('A'), { value: 'B', expiresAt: 9 }, spent('A', 'A'))?.expiresAt).toBe(9);
+    expect(afterGrant(chain('A'), { value: 'B', expiresAt: 9 }, spent('A', 'A'), NOW)?.expiresAt).toBe(9);
   });
 
   test('without one, the stored one stays with its deadline', () => {
     const before = { ...chain('A'), expiresAt: 5 };
-    expect(afterGrant(withIntent(before, { hash: 'h', at: 1 }), undefined, spent('A', 'A'))).toEqual(before);
-    expect(afterGrant(undefined, undefined, undefined)).toBeUndefined();
+    expect(afterGrant(withIntent(before, { hash: 'h', at: 1 }), undefined, spent('A', 'A'), NOW)).toEqual(before);
+    expect(afterGrant(undefined, undefined, undefined, NOW)).toBeUndefined();
   });
 
   test.each([
@@ -172,8 +175,8 @@ describe('after a grant', () => {
   ])('a put of %s leaves the intent of an attempt that is under way', (_, value) => {
     const intent = { hash: secretHash('B'), at: 1 };
     const received = value === undefined ? undefined : { value, expiresAt: undefined };
-    expect(afterGrant(withIntent(chain('A', 'B'), intent), received, undefined)?.intent).toEqual(intent);
-    expect(afterGrant(withIntent(chain('A', 'B'), intent), received, spent('B', 'B'))?.intent).toBeUndefined();
+    expect(afterGrant(withIntent(chain('A', 'B'), intent), received, undefined, NOW)?.intent).toEqual(intent);
+    expect(afterGrant(withIntent(chain('A', 'B'), intent), received, spent('B', 'B'), NOW)?.intent).toBeUndefined();
   });
 
   test('one that was got with an offered one begins a chain with that, without the deadline of the old chain', () => {
@@ -181,6 +184,7 @@ describe('after a grant', () => {
       { ...chain('A', 'B'), expiresAt: 5 },
       { value: 'Y', expiresAt: undefined },
       spent('Z', 'B'),
+      NOW,
     );
     expect(after?.token).toBe('Y');
     expect(after?.expiresAt).toBeUndefined();
@@ -189,9 +193,9 @@ describe('after a grant', () => {
   });
 
   test('the first and the last sixteen are known', () => {
-    let rotation = afterGrant(undefined, { value: 'T1', expiresAt: undefined }, spent('T0', undefined));
+    let rotation = afterGrant(undefined, { value: 'T1', expiresAt: undefined }, spent('T0', undefined), NOW);
     for (let n = 2; n <= 40; n++) {
-      rotation = afterGrant(rotation, { value: `T${n}`, expiresAt: undefined }, spent(`T${n - 1}`, `T${n - 1}`));
+      rotation = afterGrant(rotation, { value: `T${n}`, expiresAt: undefined }, spent(`T${n - 1}`, `T${n - 1}`), NOW);
     }
     expect(rotation?.known).toHaveLength(17);
     for (const old of [0, 25, 30, 40]) expect(sent(rotation, `T${old}`)).toBe('T40');
@@ -204,16 +208,16 @@ describe('after a grant', () => {
     for (let n = 0; n < count; n++) {
       const token = rotation?.token as string;
       const used = { ...spent(token, token), onOffer: onOffer === undefined ? undefined : secretHash(onOffer) };
-      rotation = afterGrant(rotation, { value: `${token}+`, expiresAt: undefined }, used);
+      rotation = afterGrant(rotation, { value: `${token}+`, expiresAt: undefined }, used, NOW);
     }
     return rotation;
   }
 
   const put = (rotation: Rotation | undefined, value: string): Rotation | undefined =>
-    afterGrant(rotation, { value, expiresAt: undefined }, undefined);
+    afterGrant(rotation, { value, expiresAt: undefined }, undefined, NOW);
 
   test('what the params offered on the first day is never sent again, however often the user logs in', () => {
-    let rotation = afterGrant(undefined, { value: 'N', expiresAt: undefined }, spent('P', undefined));
+    let rotation = afterGrant(undefined, { value: 'N', expiresAt: undefined }, spent('P', undefined), NOW);
     for (let login = 0; login < 40; login++) rotation = rotated(put(rotation, `L${login}`), 20, 'P');
     expect(sent(rotation, 'P')).toBe(rotation?.token);
   });
@@ -235,7 +239,7 @@ describe('after a grant', () => {
   });
 
   test('one that is put is the one, and begins a chain', () => {
-    expect(afterGrant(chain('A'), { value: 'Z', expiresAt: 7 }, undefined)).toEqual({
+    expect(afterGrant(chain('A'), { value: 'Z', expiresAt: 7 }, undefined, NOW)).toEqual({
       token: 'Z',
       expiresAt: 7,
       known: [secretHash('Z'), secretHash('A')],
@@ -244,10 +248,10 @@ describe('after a grant', () => {
   });
 
   test('one that is put and was replaced long ago changes nothing, unless the stored one is dead', () => {
-    expect(afterGrant(chain('A', 'B'), { value: 'A', expiresAt: undefined }, undefined)).toEqual(chain('A', 'B'));
+    expect(afterGrant(chain('A', 'B'), { value: 'A', expiresAt: undefined }, undefined, NOW)).toEqual(chain('A', 'B'));
     const dead = withRefusal(chain('A', 'B'), refusalOf('B'));
-    expect(isDead(dead)).toBe(true);
-    expect(afterGrant(dead, { value: 'A', expiresAt: undefined }, undefined)?.token).toBe('A');
+    expect(isOfNoMoreUse(dead, NOW)).toBe(true);
+    expect(afterGrant(dead, { value: 'A', expiresAt: undefined }, undefined, NOW)?.token).toBe('A');
   });
 
   test('what was refused before is remembered', () => {
@@ -255,6 +259,7 @@ describe('after a grant', () => {
       withRefusal(chain('A'), refusalOf('Z')),
       { value: 'B', expiresAt: undefined },
       spent('A', 'A'),
+      NOW,
     );
     expect(sent(after, 'Z')).toBe('B');
   });
@@ -281,8 +286,96 @@ test('an intent comes and goes, and leaves nothing behind', () => {
   expect(withRefusal(withIntent(chain('A'), intent), refusalOf('A'))).not.toHaveProperty('intent');
 });
 
-test('the last four refusals are remembered, each once', () => {
+test('the last eight refusals are remembered, each once', () => {
   let rotation: Rotation | undefined;
-  for (const token of ['A', 'B', 'C', 'D', 'E', 'E']) rotation = withRefusal(rotation, refusalOf(token));
-  expect(rotation?.refused?.map(({ hash }) => hash)).toEqual(['B', 'C', 'D', 'E'].map(secretHash));
+  const tokens = Array.from('ABCDEFGHI');
+  for (const token of [...tokens, 'I']) rotation = withRefusal(rotation, refusalOf(token));
+  expect(rotation?.refused?.map(({ hash }) => hash)).toEqual(tokens.slice(1).map(secretHash));
+});
+
+describe('a refresh token in reserve', () => {
+  const withOther = (rotation: Rotation, other: Rotation): Rotation => withReserve(rotation, other, NOW);
+
+  test.each([
+    ['is not sent while the newest is of use', withOther(chain('A'), chain('Z')), undefined, 'A'],
+    [
+      'is not sent before one that is offered',
+      withRefusal(withOther(chain('A'), chain('Z')), refusalOf('A')),
+      'X',
+      'X',
+    ],
+    [
+      'is sent when the newest was refused',
+      withRefusal(withOther(chain('A'), chain('Z')), refusalOf('A')),
+      undefined,
+      'Z',
+    ],
+    ['is sent when the newest has ended', { ...withOther(chain('A'), chain('Z')), expiresAt: NOW }, undefined, 'Z'],
+    [
+      'is sent when the newest has ended, although the params offer it',
+      { ...withOther(chain('A'), chain('Z')), expiresAt: NOW },
+      'Z',
+      'Z',
+    ],
+    [
+      'that came last is sent first',
+      withRefusal(withOther(withOther(chain('A'), chain('Z')), chain('Y')), refusalOf('A')),
+      undefined,
+      'Y',
+    ],
+    [
+      'is not sent again when it was refused',
+      withRefusal(withRefusal(withOther(chain('A'), chain('Z')), refusalOf('A')), refusalOf('Z')),
+      undefined,
+      'refused',
+    ],
+  ])('%s', (_, rotation, offered, expected) => {
+    expect(sent(rotation, offered)).toBe(expected);
+  });
+
+  test.each([
+    [-1, 'Z'],
+    [0, 'refused'],
+    [1, 'refused'],
+  ])('is not sent %i ms after its own end', (late, expected) => {
+    const rotation = withRefusal(withOther(chain('A'), { ...chain('Z'), expiresAt: NOW + 1 }), refusalOf('A'));
+    expect(sent(rotation, undefined, 'offered', NOW + 1 + late)).toBe(expected);
+  });
+
+  test.each([
+    ['has ended', { ...chain('Z'), expiresAt: NOW }],
+    ['was refused', withRefusal(chain('Z'), refusalOf('Z'))],
+    ['is the newest itself', chain('A')],
+  ])('is none that %s', (_, other) => {
+    expect(withOther(chain('A'), other)).toEqual(chain('A'));
+  });
+
+  test('is one of four, the last ones, and is known with the newest', () => {
+    let rotation = chain('A');
+    for (const token of ['V', 'W', 'X', 'Y', 'Z']) rotation = withOther(rotation, chain(token));
+    expect(rotation.reserve?.map(({ token }) => token)).toEqual(['W', 'X', 'Y', 'Z']);
+    for (const token of ['A', 'V', 'W', 'X', 'Y', 'Z']) expect(isKnown(rotation, token)).toBe(true);
+  });
+
+  test('leaves the reserve when it is used, and keeps its own deadline', () => {
+    const rotation = withRefusal(withOther(chain('A'), { ...chain('Z'), expiresAt: NOW + 9 }), refusalOf('A'));
+    const after = afterGrant(rotation, { value: 'Z+', expiresAt: undefined }, spent('Z', 'A', 'A'), NOW);
+    expect(after).toMatchObject({ token: 'Z+', expiresAt: NOW + 9 });
+    expect(after).not.toHaveProperty('reserve');
+  });
+
+  test('stays while the newest is refreshed, and goes with a later authorization', () => {
+    const rotation = withOther(chain('A'), chain('Z'));
+    const after = afterGrant(rotation, { value: 'B', expiresAt: undefined }, spent('A', 'A'), NOW);
+    expect(after?.reserve).toEqual([{ token: 'Z' }]);
+    expect(afterGrant(after, { value: 'N', expiresAt: undefined }, undefined, NOW)).not.toHaveProperty('reserve');
+  });
+});
+
+test.each([
+  ['its end', 0, 'A'],
+  ['a millisecond before its end', 1, 'B'],
+])('an earlier refresh token that is put replaces the stored one at %s', (_, leftMs, expected) => {
+  const rotation = { ...chain('A', 'B'), expiresAt: NOW + leftMs };
+  expect(afterGrant(rotation, { value: 'A', expiresAt: undefined }, undefined, NOW)?.token).toBe(expected);
 });

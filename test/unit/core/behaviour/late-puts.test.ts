@@ -1,0 +1,141 @@
+import { describe, expect, test } from 'vitest';
+import type { Grant, TokenRecord } from '../../../../src/index.js';
+import { LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/rotating-world.js';
+import { FaultyStore, shared } from '../../../support/shared-store.js';
+import { APPID } from '../../../support/world.js';
+
+type Tokens = Awaited<ReturnType<RotatingWorld['withTask']>>;
+
+/** A put of a grant that was obtained before the one in force. */
+function putLate(world: RotatingWorld, tokens: Tokens, fields: Partial<Grant>): Promise<TokenRecord> {
+  const grant = { value: 'put late', expiresInSeconds: LIFE_MS / 1_000, obtainedAt: world.clock.now() - 5_000 };
+  return tokens.put(APPID, TYPE, { ...grant, ...fields }, USER);
+}
+
+/** A user whose refresh token has been used once. */
+async function refreshed(world: RotatingWorld, fields: Partial<Grant> = {}): Promise<Tokens> {
+  const tokens = await world.withTask();
+  const refreshToken = world.upstream.authorize();
+  await tokens.put(APPID, TYPE, { value: 'login', expiresInSeconds: LIFE_MS / 1_000, refreshToken, ...fields }, USER);
+  await world.clock.advance(10_000);
+  await world.within(300, tokens.refresh(APPID, TYPE, { ...USER, force: true }));
+  return tokens;
+}
+
+describe('I3: an unknown refresh token that is put with a grant older than the one in force', () => {
+  test('is stored beside that grant, and refreshes it', async () => {
+    await using world = new RotatingWorld();
+    const tokens = await refreshed(world);
+    const refreshToken = world.upstream.authorize();
+    expect((await putLate(world, tokens, { refreshToken })).value).toBe('token of refresh-2 1');
+    expect(await world.storedToken()).toBe(refreshToken);
+    await world.clock.advance(LIFE_MS);
+    expect([world.upstream.sent, world.reauthorizations()]).toEqual([['refresh-1', refreshToken], 0]);
+    expect(world.upstream.isGood(await world.storedToken())).toBe(true);
+  });
+
+  test('is stored where another process refreshed the one before meanwhile', async () => {
+    await using world = new RotatingWorld();
+    world.upstream.mode = 'kept';
+    const tokens = await refreshed(world);
+    await world.clock.advance(30_000);
+    const way = new FaultyStore(shared(world.store));
+    const other = world.process({ store: way });
+    await other.start();
+    world.upstream.change = () => ({ value: 'refreshed meanwhile' });
+    let goOn = (): void => {};
+    way.before = (method) => (method === 'set' ? new Promise((resolve) => (goOn = resolve)) : undefined);
+    const grant = { value: 'put', expiresInSeconds: LIFE_MS / 1_000, refreshToken: 'of the login' };
+    const putting = other.put(APPID, TYPE, grant, USER);
+    await world.clock.advance(100);
+    await world.within(300, tokens.refresh(APPID, TYPE, { ...USER, force: true }));
+    way.before = () => {};
+    goOn();
+    expect((await putting).value).toBe('refreshed meanwhile');
+    expect(await world.storedToken()).toBe('of the login');
+  });
+
+  test('leaves the one before in reserve, which is sent when it is refused', async () => {
+    await using world = new RotatingWorld();
+    const tokens = await refreshed(world);
+    await putLate(world, tokens, { refreshToken: 'of an old backup' });
+    expect(await world.storedToken()).toBe('of an old backup');
+    await world.clock.advance(LIFE_MS);
+    expect(world.upstream.sent).toEqual(['refresh-1', 'of an old backup', 'refresh-2']);
+    expect([await world.storedToken(), world.reauthorizations()]).toEqual(['refresh-3', 0]);
+    expect(tokens.peek(APPID, TYPE, USER)?.value).toBe('token of refresh-3 3');
+  });
+
+  test('is one of several of which the good one is found', async () => {
+    await using world = new RotatingWorld();
+    const tokens = await refreshed(world);
+    for (const refreshToken of ['dead-1', 'dead-2', 'dead-3']) await putLate(world, tokens, { refreshToken });
+    await world.clock.advance(LIFE_MS);
+    expect(world.upstream.sent).toEqual(['refresh-1', 'dead-3', 'dead-2', 'dead-1', 'refresh-2']);
+    expect([await world.storedToken(), world.reauthorizations()]).toEqual(['refresh-3', 0]);
+  });
+
+  test('is asked for with the others once only, when none of them is good', async () => {
+    await using world = new RotatingWorld();
+    const tokens = await refreshed(world);
+    for (const refreshToken of ['dead-1', 'dead-2', 'dead-3']) await putLate(world, tokens, { refreshToken });
+    world.upstream.withdraw();
+    await world.clock.advance(3 * LIFE_MS);
+    expect(world.upstream.sent).toEqual(['refresh-1', 'dead-3', 'dead-2', 'dead-1', 'refresh-2']);
+    expect(world.reauthorizations()).toBe(1);
+  });
+
+  test.each([
+    [-1, 'another'],
+    [0, 'another'],
+    [1, 'another'],
+    [0, 'the same'],
+  ] as const)('is stored %i ms after the end of the stored one, when it is %s', async (afterMs, which) => {
+    await using world = new RotatingWorld();
+    world.upstream.mode = 'kept';
+    const lifeMs = 3_600_000;
+    const tokens = await refreshed(world, { refreshTokenExpiresInSeconds: lifeMs / 1_000 });
+    await world.clock.advance(lifeMs - 10_300 + afterMs);
+    const refreshToken = which === 'the same' ? 'refresh-1' : world.upstream.authorize();
+    const obtainedAt = world.clock.now() - lifeMs;
+    await putLate(world, tokens, { refreshToken, refreshTokenExpiresInSeconds: 30 * 86_400, obtainedAt });
+    expect(await world.storedToken()).toBe(refreshToken);
+    await world.clock.advance(3 * LIFE_MS);
+    expect([tokens.peek(APPID, TYPE, USER) !== undefined, world.reauthorizations()]).toEqual([true, 0]);
+  });
+
+  test('is stored with its grant where the user has consented to more', async () => {
+    await using world = new RotatingWorld();
+    const tokens = await refreshed(world, { scope: 'snsapi_base' });
+    const refreshToken = world.upstream.authorize();
+    const record = await putLate(world, tokens, { refreshToken, scope: 'snsapi_userinfo' });
+    expect(record.value).toBe('put late');
+    expect(await world.stored()).toMatchObject({
+      grant: { value: 'put late', scope: 'snsapi_userinfo' },
+      rotation: { token: refreshToken },
+    });
+  });
+
+  test('is dropped where the user has consented to less', async () => {
+    await using world = new RotatingWorld();
+    const tokens = await refreshed(world, { scope: 'snsapi_userinfo' });
+    const before = await world.stored();
+    await putLate(world, tokens, { refreshToken: 'of a silent visit', scope: 'snsapi_base' });
+    expect(await world.stored()).toEqual(before);
+  });
+});
+
+test('I3: a refused refresh token that is put again with an older grant is sent again', async () => {
+  await using world = new RotatingWorld();
+  world.upstream.mode = 'kept';
+  const tokens = await refreshed(world);
+  const { isGood } = world.upstream;
+  world.upstream.isGood = () => false;
+  await world.clock.advance(30_000);
+  await tokens.refresh(APPID, TYPE, { ...USER, force: true }).catch(() => {});
+  world.upstream.isGood = isGood;
+  await putLate(world, tokens, { refreshToken: 'refresh-1', obtainedAt: world.clock.now() - 60_000 });
+  const { length } = world.upstream.sent;
+  await world.clock.advance(LIFE_MS);
+  expect(world.upstream.sent.slice(length)).toEqual(['refresh-1']);
+});
