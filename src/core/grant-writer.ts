@@ -169,10 +169,11 @@ export class GrantWriter {
     throw isChangedMeanwhile(key);
   }
 
-  /** Adds the refresh token that is held to a document that a store has lost: what is written next must not lack it. */
+  /** Adds the refresh token that is held to a document that lacks it, or has an older one: what is written next must have it. */
   async #withLostRotation(key: TokenKey, document: KeyDocument): Promise<KeyDocument> {
     const held = this.#records.cache.get(key);
-    if (held?.rotation === undefined || document.rotation !== undefined) return document;
+    if (held?.rotation === undefined) return document;
+    if (document.rotation !== undefined) return { ...document, rotation: this.#records.goingOn(held, document) };
     if (held.confirmedAtMonotonic !== undefined) await this.#store.judgeAbsence(documentId('key', key));
     return this.#records.isDisplaced(held) ? { ...document, rotation: held.rotation } : document;
   }

@@ -50,7 +50,8 @@ export class HeldRecords {
     const held = records.cache.get(key);
     if (held === undefined) return false;
     if (held.confirmedAtMonotonic !== undefined) {
-      if (document.grant !== undefined && held.version <= document.recordVersion) return false;
+      const isOlder = held.version > document.recordVersion || records.overtakes(held, document);
+      if (document.grant !== undefined && !isOlder) return false;
       // Where there is no refresh token to lose, a refresh may do without the store.
       if (isAbsent(document) && !(await this.#isJudged(held))) return false;
     }
@@ -116,8 +117,8 @@ export class HeldRecords {
         ? hidden === undefined || !records.isObtainedAfter(hidden, ours)
         : records.isObtainedAfter(ours, stored);
     const rotation = newestRotation(document.rotation, held.rotation, isNewerThanShown, this.#parts.clock.now());
-    // At the same instant the held record wins, because `restore` is called only where its version is higher, unless it is
-    // displaced, which makes versions meaningless, or the stored record has a newer refresh token.
+    // At the same instant the held record wins, because `restore` is called only where its version is higher or its refresh
+    // token newer, unless it is displaced, which makes versions meaningless, or the stored record has a newer refresh token.
     const isTie = ours.obtainedAt === stored?.obtainedAt && ours.value !== stored.value;
     const winsTie = isTie && !records.isDisplaced(held) && rotation?.token === held.rotation?.token;
     const isNewer = isNewerThanShown || winsTie;

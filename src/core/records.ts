@@ -3,6 +3,7 @@ import { belongsTo, type EnrolmentMarks } from './enrolment.js';
 import { type Events, type RefreshedEvent, tokenEvent } from './events.js';
 import type { KeyDocument, StoredGrant } from './key-document.js';
 import { KnownEnds } from './known-ends.js';
+import { newestRotation } from './newest-rotation.js';
 import type { RecordCache } from './record-cache.js';
 import type { RecordIndex } from './record-index.js';
 import { NOISE_MS, redated } from './redated.js';
@@ -15,6 +16,7 @@ import {
   type RefreshTimes,
 } from './refresh-policy.js';
 import type { Registry } from './registry.js';
+import type { Rotation } from './rotation.js';
 import type { StoreClock } from './store-clock.js';
 import type { TokenKey } from './token-key.js';
 import { type ReadResult, TokenRecord } from './token-record.js';
@@ -105,7 +107,8 @@ export class Records {
     const before = this.cache.get(key);
     const written = adoption.written ?? true;
     const isJudged = before === undefined || before === adoption.inPlaceOf;
-    if (!isJudged && this.#isNewer(before, document.recordVersion, grant)) return before;
+    if (!isJudged && (this.#isNewer(before, document.recordVersion, grant) || this.overtakes(before, document)))
+      return before;
     const cached = this.#cached(key, document, grant, written);
     if (adoption.replaces !== undefined) this.#replaced.set(cached, adoption.replaces);
     this.cache.set(cached);
@@ -159,6 +162,23 @@ export class Records {
   /** Returns whether a grant was got after a stored one, which was not if that claims to come from the future. */
   isObtainedAfter({ obtainedAt }: StoredGrant, stored: StoredGrant): boolean {
     return obtainedAt > stored.obtainedAt || isFromTheFuture(stored, this.#clock.now());
+  }
+
+  /**
+   * Returns whether the refresh token of a held record is newer than the stored one, whatever the versions say: another process
+   * may have put back an older one under a version that is higher, after a backup was restored.
+   */
+  overtakes(held: CachedRecord, document: KeyDocument): boolean {
+    return this.goingOn(held, document) !== document.rotation;
+  }
+
+  /** Returns the rotation that goes on: the stored one, unless that of a held record is newer. */
+  goingOn(held: CachedRecord, { grant, rotation }: KeyDocument): Rotation | undefined {
+    const { token } = held.rotation ?? {};
+    if (token === undefined || rotation?.token === undefined || token === rotation.token) return rotation;
+    const isHeldNewer = grant !== undefined && this.isObtainedAfter(this.grantOf(held), grant);
+    const newest = newestRotation(rotation, held.rotation, isHeldNewer, this.#clock.now());
+    return newest?.token === token ? newest : rotation;
   }
 
   isDue(cached: CachedRecord): boolean {

@@ -211,7 +211,8 @@ export class StoreFollower {
       return held;
     }
     // A hidden grant belongs to another registration than what is held, which is that of the present one.
-    if (held !== undefined && (grant === undefined || recordVersion < held.version)) {
+    const isOlder = held !== undefined && (recordVersion < held.version || records.overtakes(held, document));
+    if (held !== undefined && (grant === undefined || isOlder)) {
       void this.restore(held, document).catch(() => {
         // The next look at the store finds the same again.
       });

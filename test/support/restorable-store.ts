@@ -7,20 +7,27 @@ export interface State {
   readonly deleted: ReadonlyMap<string, number>;
 }
 
+export interface RestorableStoreOptions {
+  readonly isShared?: boolean;
+  readonly versions?: 'counted' | 'of the clock';
+}
+
 /**
  * A store that can be emptied and put back to an earlier state, versions included, without telling anything of it. Its versions
- * count from 1, as those of files do, so that those of two histories meet.
+ * count from 1, as those of files do, so that those of two histories meet, or follow the clock, as those of servers do.
  */
 export class RestorableStore implements TokenStore {
   readonly #clock: FakeClock;
+  readonly #versions: 'counted' | 'of the clock';
   #documents = new Map<string, StoredDocument>();
   #deleted = new Map<string, number>();
   readonly #leases = new Map<string, { until: number }>();
   readonly #watchers = new Set<(id: string | undefined) => void>();
   readonly claimDue?: NonNullable<TokenStore['claimDue']>;
 
-  constructor(clock: FakeClock, { isShared = false }: { isShared?: boolean } = {}) {
+  constructor(clock: FakeClock, { isShared = false, versions = 'counted' }: RestorableStoreOptions = {}) {
     this.#clock = clock;
+    this.#versions = versions;
     if (isShared) this.claimDue = (lanes, limit, ttlMs) => this.#claimDue(lanes, limit, ttlMs);
   }
 
@@ -68,7 +75,8 @@ export class RestorableStore implements TokenStore {
   ): Promise<number | undefined> {
     const before = this.#documents.get(id)?.version ?? 0;
     if (before !== expected) return undefined;
-    const version = Math.max(before, this.#deleted.get(id) ?? 0) + 1;
+    const least = this.#versions === 'counted' ? 0 : this.#clock.now() * 1_000;
+    const version = Math.max(before + 1, (this.#deleted.get(id) ?? 0) + 1, least);
     this.#documents.set(id, { id, version, data: structuredClone(data), ...(due === undefined ? {} : { due }) });
     await lease?.release();
     return version;

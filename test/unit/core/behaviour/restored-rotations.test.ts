@@ -1,0 +1,161 @@
+import { describe, expect, test } from 'vitest';
+import { TokenManager } from '../../../../src/index.js';
+import { FakeClock } from '../../../../src/testing/index.js';
+import { isFleet } from '../../../support/fleet-mode.js';
+import { RestorableStore, type RestorableStoreOptions } from '../../../support/restorable-store.js';
+import { RotatingRefresher } from '../../../support/rotating-refresher.js';
+import { ID, TYPE, USER } from '../../../support/rotating-world.js';
+import { shared } from '../../../support/shared-store.js';
+import { APPID, SECRET } from '../../../support/world.js';
+
+type Tokens = TokenManager<'user_token'>;
+
+/** Processes on a store that can be put back to an earlier state, and a user who authorizes again and again. */
+class RestoredWorld {
+  readonly clock = new FakeClock();
+  readonly store: RestorableStore;
+  readonly upstream = new RotatingRefresher();
+  readonly #open: Tokens[] = [];
+
+  constructor(options: RestorableStoreOptions) {
+    this.store = new RestorableStore(this.clock, { isShared: isFleet, ...options });
+  }
+
+  async process(): Promise<Tokens> {
+    const tokens = new TokenManager<'user_token'>({
+      store: shared(this.store),
+      clock: this.clock,
+      refreshers: [this.upstream],
+    });
+    this.#open.push(tokens);
+    await tokens.start();
+    return tokens;
+  }
+
+  async register(tokens: Tokens): Promise<void> {
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, ...USER }] });
+  }
+
+  /** The user authorizes; returns the refresh token, which is the only good one. The others hear of it if they are told. */
+  async login(tokens: Tokens, { tells = true } = {}): Promise<string> {
+    const refreshToken = this.upstream.authorize();
+    const grant = { value: `login with ${refreshToken}`, expiresInSeconds: 7_200, refreshToken };
+    await tokens.put(APPID, TYPE, grant, USER);
+    if (tells) this.store.tell(ID);
+    await this.clock.advance(1_000);
+    return refreshToken;
+  }
+
+  storedToken(): unknown {
+    return (this.store.data(ID)?.['rotation'] as { token?: string } | undefined)?.token;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = Promise.all(this.#open.map((tokens) => tokens.close()));
+    await this.clock.advance(20_000);
+    await closed;
+  }
+}
+
+/** Process a holds the second of three refresh tokens and b the third, and the store shows the first again. */
+async function restored(world: RestoredWorld): Promise<{ a: Tokens; b: Tokens; newest: string }> {
+  const a = await world.process();
+  await world.register(a);
+  const b = await world.process();
+  await world.login(a);
+  const backup = world.store.state();
+  await world.login(a);
+  const newest = await world.login(b, { tells: false });
+  world.store.restore(backup);
+  return { a, b, newest };
+}
+
+describe('I3: the newest refresh token in a backup that was restored without a registration since', () => {
+  test.each(['counted', 'of the clock'] as const)(
+    'is put back whichever process looks first; versions: %s',
+    async (versions) => {
+      for (const first of ['a', 'b'] as const) {
+        await using world = new RestoredWorld({ versions });
+        const { newest, ...processes } = await restored(world);
+        await processes[first].refresh(APPID, TYPE, { ...USER, stale: 'unknown' }).catch(() => {});
+        await world.clock.advance(200_000);
+        expect(world.storedToken()).toBe(newest);
+        for (const tokens of [processes.a, processes.b]) {
+          expect(tokens.peek(APPID, TYPE, USER)?.value).toBe(`login with ${newest}`);
+        }
+      }
+    },
+  );
+
+  /** The same, and process a has put the second one back under a version that is higher than that of the third. */
+  async function overtaken(world: RestoredWorld): Promise<{ b: Tokens; newest: string }> {
+    const { b, newest } = await restored(world);
+    const older = world.store.state();
+    const document = older.documents.get(ID);
+    if (document === undefined) throw new Error('the backup has the document');
+    const version = 10 * document.version + 100;
+    world.store.restore({ ...older, documents: new Map(older.documents).set(ID, { ...document, version }) });
+    return { b, newest };
+  }
+
+  test('stands beside a token that is put alone', async () => {
+    await using world = new RestoredWorld({});
+    const { b, newest } = await overtaken(world);
+    await world.clock.advance(1_000);
+    const record = await b.put(APPID, TYPE, { value: 'put alone', expiresInSeconds: 7_200 }, USER);
+    expect([record.value, world.storedToken()]).toEqual(['put alone', newest]);
+  });
+
+  test('is sent where its process refreshes before it has looked', async () => {
+    await using world = new RestoredWorld({});
+    const { b, newest } = await overtaken(world);
+    const refreshed = b.refresh(APPID, TYPE, { ...USER, force: true });
+    await world.clock.advance(1_000);
+    expect([await refreshed, world.upstream.sent]).toEqual(['token of refresh-4 1', [newest]]);
+    expect(world.storedToken()).toBe('refresh-4');
+  });
+
+  test('is not held up by the refusal of an older one that was sent meanwhile', async () => {
+    await using world = new RestoredWorld({});
+    const { newest } = await restored(world);
+    const fresh = await world.process();
+    const refreshing = fresh.refresh(APPID, TYPE, { ...USER, force: true }).catch(() => 'refused');
+    await world.clock.advance(1_000);
+    await refreshing;
+    await world.clock.advance(7_200_000);
+    expect(world.upstream.sent).toContain(newest);
+    expect(world.upstream.isGood(world.storedToken() as string)).toBe(true);
+    expect(fresh.peek(APPID, TYPE, USER)).toBeDefined();
+  });
+});
+
+test('I3: of two refresh tokens that do not know each other the later one stays when a second backup is restored', async () => {
+  await using world = new RestoredWorld({});
+  const before = await world.process();
+  await world.register(before);
+  await world.login(before);
+  const monday = world.store.state();
+  for (let login = 0; login < 6; login++) await world.login(before);
+  const tuesday = world.store.state();
+  await before.close();
+  world.store.restore(monday);
+  const tokens = await world.process();
+  const newest = await world.login(tokens);
+  world.store.restore(tuesday);
+  await world.clock.advance(200_000);
+  expect(world.storedToken()).toBe(newest);
+  expect(tokens.peek(APPID, TYPE, USER)?.value).toBe(`login with ${newest}`);
+});
+
+test('I3: a later authorization is not undone by a process that has not heard of the last twenty', async () => {
+  await using world = new RestoredWorld({});
+  const asleep = await world.process();
+  await world.register(asleep);
+  await world.login(asleep);
+  const awake = await world.process();
+  let newest = '';
+  for (let login = 0; login < 20; login++) newest = await world.login(awake, { tells: false });
+  await world.clock.advance(200_000);
+  expect(world.storedToken()).toBe(newest);
+  expect(asleep.peek(APPID, TYPE, USER)?.value).toBe(`login with ${newest}`);
+});
