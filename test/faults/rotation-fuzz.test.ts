@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest';
+import { fuzzRotations } from '../support/rotation-fuzz.js';
+
+/** The unit tests run the seeds before this one. */
+const FIRST_SEED = 1_000;
+
+test.each([
+  { fleet: false, seeds: 500 },
+  { fleet: true, seeds: 500 },
+])(
+  'I3: $seeds times the newest acknowledged refresh token is never lost (fleet: $fleet)',
+  async ({ fleet, seeds }) => {
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + seeds; seed++) {
+      expect([seed, await fuzzRotations(seed, fleet)]).toEqual([seed, []]);
+    }
+  },
+  900_000,
+);
