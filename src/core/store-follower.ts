@@ -206,7 +206,9 @@ export class StoreFollower {
       changed(key);
       return records.cache.get(key);
     }
-    if (held !== undefined && held.version === recordVersion && held.storedDueAt === grant?.dueAt) {
+    const isSameRecord = held?.version === recordVersion && held.storedDueAt === grant?.dueAt;
+    // Another refresh token may have been stored beside the same record.
+    if (held !== undefined && isSameRecord && held.rotation?.token === document.rotation?.token) {
       records.confirm(held);
       return held;
     }

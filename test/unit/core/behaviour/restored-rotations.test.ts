@@ -37,9 +37,10 @@ class RestoredWorld {
   }
 
   /** The user authorizes; returns the refresh token, which is the only good one. The others hear of it if they are told. */
-  async login(tokens: Tokens, { tells = true } = {}): Promise<string> {
+  async login(tokens: Tokens, { tells = true, lateMs = 0 } = {}): Promise<string> {
     const refreshToken = this.upstream.authorize();
-    const grant = { value: `login with ${refreshToken}`, expiresInSeconds: 7_200, refreshToken };
+    const obtainedAt = this.clock.now() - lateMs;
+    const grant = { value: `login with ${refreshToken}`, expiresInSeconds: 7_200, refreshToken, obtainedAt };
     await tokens.put(APPID, TYPE, grant, USER);
     if (tells) this.store.tell(ID);
     await this.clock.advance(1_000);
@@ -127,6 +128,20 @@ describe('I3: the newest refresh token in a backup that was restored without a r
     expect(world.upstream.isGood(world.storedToken() as string)).toBe(true);
     expect(fresh.peek(APPID, TYPE, USER)).toBeDefined();
   });
+});
+
+test('I3: a refresh token that another process has stored beside the same record is put back by those that heard of it', async () => {
+  await using world = new RestoredWorld({});
+  const a = await world.process();
+  await world.register(a);
+  const b = await world.process();
+  await world.login(a);
+  const backup = world.store.state();
+  const newest = await world.login(a, { lateMs: 5_000 });
+  await a.close();
+  world.store.restore(backup);
+  await world.clock.advance(200_000);
+  expect([world.storedToken(), b.peek(APPID, TYPE, USER)?.value]).toEqual([newest, 'login with refresh-1']);
 });
 
 test('I3: of two refresh tokens that do not know each other the later one stays when a second backup is restored', async () => {
