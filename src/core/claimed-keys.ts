@@ -43,6 +43,8 @@ interface Done {
   readonly outcome: Outcome;
   /** What has not been used. */
   readonly unused: Lease | undefined;
+  /** Whether WeChat may have been asked. */
+  readonly hasAsked: boolean;
 }
 
 /** For how many looks at the schedule a key is left to others when this process can do nothing for it now. */
@@ -97,15 +99,19 @@ export class ClaimedKeys {
     const document = await keyReader.read(key, lease.document);
     failures.learn(key, document);
     const order = this.#isHeld(key) && !this.#isUnwritten(key) ? this.#orderOf(key, document) : undefined;
-    const { outcome, unused }: Done =
+    const { outcome, unused, hasAsked }: Done =
       order === undefined
-        ? { outcome: 'left', unused: lease }
+        ? { outcome: 'left', unused: lease, hasAsked: false }
         : await this.#carryOut(order, key, document, claim, signal);
     if (outcome === 'settled') this.#passes.delete(keyId(key));
     else if (!signal.aborted) {
       const at = clock.now() + Math.min(this.#pauseMs(key, outcome), this.#untilTriedHereMs(key));
       // By the same write, so that it is not handed out again before it is put off.
-      if (await dueTimes.postpone(key, at, outcome === 'tried', unused)) return;
+      if (await dueTimes.postpone(key, at, outcome === 'tried', unused)) {
+        // A key that could not be put off is due at once, and using up pace is what bounds how often it is claimed.
+        if (!hasAsked) this.#parts.pace.giveBack();
+        return;
+      }
     }
     if (unused !== undefined) await store.release(unused);
   }
@@ -124,22 +130,17 @@ export class ClaimedKeys {
     const room = this.#roomOf(key, document);
     const left = this.#whyLeft(key, room);
     if (left !== undefined || !(await pace.takeOfApp(key.appid, signal))) {
-      pace.giveBack();
-      return { outcome: left ?? 'crowded', unused: claim.lease };
+      return { outcome: left ?? 'crowded', unused: claim.lease, hasAsked: false };
     }
     const place = this.#places.begin(keyId(key), room);
     const flight = source.flyClaimed(key, reason, stale, claim, recordVersion);
     place.hasSucceeded = await flight.hasLanded();
     this.#places.end(place);
-    if (!flight.hasAsked) {
-      pace.giveBack();
-      pace.giveBackOfApp(key.appid);
-    }
+    const { hasAsked } = flight;
+    if (!hasAsked) pace.giveBackOfApp(key.appid);
     const isSettled = (records.cache.get(key)?.version ?? 0) > recordVersion;
-    return {
-      outcome: isSettled ? 'settled' : place.hasSucceeded ? 'tried' : 'left',
-      unused: flight.takeClaim()?.lease,
-    };
+    const outcome = isSettled ? 'settled' : place.hasSucceeded ? 'tried' : 'left';
+    return { outcome, unused: flight.takeClaim()?.lease, hasAsked };
   }
 
   #roomOf(key: TokenKey, { grant }: KeyDocument): Room {

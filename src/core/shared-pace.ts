@@ -171,11 +171,15 @@ export class SharedPace {
     this.#permitsOf(appid).left += 1;
   }
 
-  async #takeOfFleet(count: number, maxWaitMs: number, signal: AbortSignal): Promise<boolean> {
+  #takeOfFleet(count: number, maxWaitMs: number, signal: AbortSignal): Promise<boolean> {
     const forMs = count * this.stepMs;
-    const hadMs = this.#unused.take(forMs, this.#clock.monotonic());
-    const isTaken = await this.#payAndReserve(FLEET, this.#debt, forMs - hadMs, maxWaitMs, signal);
-    if (!isTaken) this.#unused.add(hadMs, this.#clock.monotonic());
+    const unusedMs = this.#unused.take(forMs, this.#clock.monotonic());
+    const taken = this.#payAndReserve(FLEET, this.#debt, forMs - unusedMs, maxWaitMs, signal);
+    return unusedMs === 0 ? taken : taken.then((isTaken) => this.#keepUnused(isTaken, unusedMs));
+  }
+
+  #keepUnused(isTaken: boolean, unusedMs: number): boolean {
+    if (!isTaken) this.#unused.add(unusedMs, this.#clock.monotonic());
     return isTaken;
   }
 
