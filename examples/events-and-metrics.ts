@@ -27,8 +27,9 @@ export function watchTokens(tokens: TokenManager, monitor: Monitor): void {
 /** For a health page: the tasks that need somebody's attention. */
 export async function ailingTasks(tokens: TokenManager): Promise<string[]> {
   const lines: string[] = [];
-  for await (const { appid, type, state, lastError } of tokens.status()) {
-    if (state === 'expired' || state === 'missing')
+  for await (const { appid, type, state, lastError, reason, remedy } of tokens.status()) {
+    if (state === 'waiting') lines.push(`${appid} ${type}: ${reason}. ${remedy}`);
+    else if (state === 'expired' || state === 'missing')
       lines.push(`${appid} ${type}: ${state}, ${lastError?.message ?? ''}`);
   }
   return lines;

@@ -36,6 +36,7 @@ export type { StatusQuery, TaskFailure, TaskStatus } from './core/status.js';
 export type { Due, Lease, StoredDocument, TokenStore } from './core/store.js';
 export type { TokenKey } from './core/token-key.js';
 export { TokenRecord } from './core/token-record.js';
+export type { WaitingFor } from './core/waiting-texts.js';
 export { EncryptedStore, type EncryptedStoreOptions } from './stores/encrypted.js';
 export type { EncryptionKey } from './stores/encryption/encryption-keys.js';
 export { FileStore, type FileStoreOptions } from './stores/file/file-store.js';

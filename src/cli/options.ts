@@ -184,7 +184,7 @@ export const STATE: OptionSpec = {
   name: 'state',
   value: 'state',
   many: true,
-  help: 'only tasks that are fresh, due, expired or missing (any)',
+  help: 'only tasks that are fresh, due, expired, missing or waiting (any)',
 };
 export const TASK: OptionSpec = {
   name: 'task',

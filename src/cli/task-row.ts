@@ -23,12 +23,14 @@ const COLOURS: ReadonlyMap<string, Colour> = new Map([
   ['due', 'yellow'],
   ['expired', 'red'],
   ['missing', 'red'],
+  ['waiting', 'red'],
 ]);
 
 /** @param task - as a server tells it, which may be of another version. */
 export function taskRow(task: JsonObject, now: number): TaskRow {
   const { appid, type, subject, state, dueAt, lastError } = task;
-  const nextAt = isJsonObject(lastError) ? lastError['retryAt'] : dueAt;
+  const isWaiting = state === 'waiting';
+  const nextAt = isWaiting ? undefined : isJsonObject(lastError) ? lastError['retryAt'] : dueAt;
   return {
     app: shown(appid),
     type: shown(type),
@@ -49,8 +51,10 @@ function leftOf({ obtainedAt, expiresAt }: JsonObject, now: number): string {
   return `${'█'.repeat(full)}${'░'.repeat(BAR_LENGTH - full)} ${shortDuration(left)}`;
 }
 
-function troubleOf({ lastError, delivery, functionMissing }: JsonObject): string {
+function troubleOf({ waitingFor, reason, remedy, lastError, delivery, functionMissing }: JsonObject): string {
   const parts: string[] = [];
+  if (typeof waitingFor === 'string')
+    parts.push(`waiting for ${shown(waitingFor)}: ${shown(reason)}. ${shown(remedy)}`);
   if (isJsonObject(lastError)) {
     const { code, message, attempts } = lastError;
     const times = typeof attempts === 'number' && attempts > 1 ? ` (${attempts} times)` : '';
@@ -59,7 +63,8 @@ function troubleOf({ lastError, delivery, functionMissing }: JsonObject): string
   if (isJsonObject(delivery) && typeof delivery['lastError'] === 'string') {
     parts.push(`notify: ${shown(delivery['lastError'])}`);
   }
-  if (functionMissing === true) parts.push('the function for its params is in another process');
+  if (functionMissing === true && waitingFor === undefined)
+    parts.push('the function for its params is in another process');
   return parts.join('; ');
 }
 

@@ -78,7 +78,8 @@ export class Engine {
   readonly #limits: LimitSweep;
   readonly #upstream: Upstream;
   readonly #timeoutMs: number;
-  readonly #refreshes: boolean;
+  readonly refreshes: boolean;
+  readonly refresherOf: EngineInput['refresherOf'];
   /** The types that this process can refresh. */
   readonly #types: readonly string[];
   readonly #lifecycle: Lifecycle;
@@ -88,7 +89,8 @@ export class Engine {
     const { clock, times, pace, maxCachedRecords, timeoutMs } = options;
     this.events = events;
     this.#timeoutMs = timeoutMs;
-    this.#refreshes = options.refreshes;
+    this.refreshes = options.refreshes;
+    this.refresherOf = refresherOf;
     this.store = new SupervisedStore(store, clock, {
       unavailable: (error) => events.emit('storeUnavailable', { error }),
       available: () => {
@@ -205,7 +207,7 @@ export class Engine {
       events,
       run,
       fetchesWithoutStore: options.fetchesWithoutStore,
-      refreshes: this.#refreshes,
+      refreshes: this.refreshes,
       follower: this.#follower,
       flights: this.#flights,
       ...this.#scheduling,
@@ -247,7 +249,7 @@ export class Engine {
     if (this.#callbacks !== undefined) throw new TypeError('callbacks are attached to this manager already');
     this.closing.assertOpen();
     this.#callbacks = callbacks;
-    if (this.#lifecycle.isStarted && this.#refreshes) callbacks.start();
+    if (this.#lifecycle.isStarted && this.refreshes) callbacks.start();
   }
 
   deadline(timeoutMs: number = this.#timeoutMs, signal?: AbortSignal): Deadline {
@@ -307,7 +309,7 @@ export class Engine {
   /** What the schedule of a fleet hands out, a process without one does by itself. */
   #onReported(key: TokenKey, value: string): void {
     const task = this.registry.task(key);
-    if (!this.#refreshes || task === undefined) return;
+    if (!this.refreshes || task === undefined) return;
     if (!this.#scheduling.isShared) this.source.refreshStale(key, value, this.deadline()).catch(() => {});
     else if (hasParamsFunction(task)) this.#scheduling.schedule.set(task, this.clock.now());
   }

@@ -1,8 +1,10 @@
+import { unseal } from './document-codec.js';
 import { markFrom } from './enrolment.js';
 import type { RegisteredTask } from './held-task.js';
 import type { JsonObject } from './json.js';
 import { isJsonObject } from './json.js';
 import type { AccessTokenMode, AppCredentials } from './refresher.js';
+import type { StoredDocument } from './store.js';
 import type { TokenKey } from './token-key.js';
 
 /** An app as it is registered. */
@@ -56,4 +58,17 @@ export function taskFrom(
   const { params } = content;
   const isKnown = isJsonObject(params) || typeof params === 'string';
   return { key, params: isKnown ? params : undefined, notify, functionMissing: false, enrolment, version };
+}
+
+/**
+ * Reads a task from its document, which may be absent.
+ *
+ * @throws what {@link unseal} throws.
+ */
+export function unsealTask(
+  key: TokenKey,
+  document: StoredDocument | undefined,
+  before: RegisteredTask | undefined,
+): RegisteredTask | undefined {
+  return document === undefined ? undefined : taskFrom(key, unseal(document), document.version, before);
 }

@@ -1,6 +1,7 @@
 import { backoffDelayMs } from './backoff.js';
 import { boundedCache } from './bounded-cache.js';
 import type { Clock } from './clock.js';
+import { TokenError, type TokenErrorCode, type TokenErrorFacts } from './errors.js';
 import { NeedMissing } from './needs.js';
 import { keyId, type TokenKey } from './token-key.js';
 
@@ -10,6 +11,15 @@ interface Setback {
   readonly endsAt: number;
   /** The id of the key whose token was missing. */
   readonly waitsFor: string | undefined;
+  /** What the attempt lacked; `undefined` where it was made. */
+  readonly lack: Lack | undefined;
+}
+
+/** What an attempt could not be made without. It keeps no stack: there may be thousands. */
+interface Lack {
+  readonly code: TokenErrorCode;
+  readonly message: string;
+  readonly facts: TokenErrorFacts;
 }
 
 export interface SetbackEnd {
@@ -46,7 +56,12 @@ export class Setbacks {
     const delayMs = this.#delayMs(attempts, leftMs, error);
     const waitsFor = isTask ? dependencyOf(key, error) : undefined;
     this.clear(key);
-    this.#ofKeys.set(keyId(key), { attempts, endsAt: this.#clock.monotonic() + delayMs, waitsFor });
+    this.#ofKeys.set(keyId(key), {
+      attempts,
+      endsAt: this.#clock.monotonic() + delayMs,
+      waitsFor,
+      lack: lackIn(error),
+    });
     if (waitsFor !== undefined) this.#waiting.set(waitsFor, (this.#waiting.get(waitsFor) ?? new Set()).add(key));
     return { attempts, delayMs };
   }
@@ -54,6 +69,12 @@ export class Setbacks {
   leftMs(key: TokenKey): number {
     const setback = this.#ofKeys.get(keyId(key));
     return setback === undefined ? 0 : Math.max(0, setback.endsAt - this.#clock.monotonic());
+  }
+
+  /** Returns what the last attempt lacked, as an error; `undefined` where it was made, or the key is not set back. */
+  lackOf(key: TokenKey): TokenError | undefined {
+    const lack = this.#ofKeys.get(keyId(key))?.lack;
+    return lack && new TokenError(lack.code, lack.message, lack.facts);
   }
 
   clear(key: TokenKey): void {
@@ -88,6 +109,13 @@ export class Setbacks {
     }
     return backoffDelayMs({ attempts, lifeMs: undefined, leftMs, random: this.#clock.random() });
   }
+}
+
+function lackIn(error: unknown): Lack | undefined {
+  if (!(error instanceof NeedMissing)) return undefined;
+  const { code, message, appid, type, subject, retryable, retryAt } = error.error;
+  const facts = Object.entries({ appid, type, subject, retryable, retryAt }).filter(([, value]) => value !== undefined);
+  return { code, message, facts: Object.fromEntries(facts) };
 }
 
 /** Returns the id of the key whose token was missing; `undefined` where it was something else. */

@@ -1,18 +1,23 @@
 import { assertInteger, readFields } from './assert-options.js';
+import type { CallbackPort } from './callback-port.js';
 import { type DeliveryStatus, deliveryStatus } from './delivery-status.js';
-import { unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import { isTokenError } from './errors.js';
 import type { Failures } from './failures.js';
 import type { RegisteredTask } from './held-task.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from './key-document.js';
+import { KnownKeys } from './known-keys.js';
 import { describeKind } from './redact.js';
-import { taskFrom } from './registration-document.js';
+import type { BuiltInRefresher } from './refresher.js';
+import { unsealTask } from './registration-document.js';
 import type { Registry } from './registry.js';
 import type { StoredDocument } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { assertAppid, assertSubject, documentId, keyId, parseKey, subjectSegment, type TokenKey } from './token-key.js';
+import type { TokenSource } from './token-source.js';
+import { type WaitingParts, waitingAfter, waitingOf } from './waiting.js';
+import { documentIsUnreadable, type Waiting, type WaitingFor } from './waiting-texts.js';
 
 /**
  * How a task stands. It holds no secret.
@@ -27,9 +32,15 @@ export interface TaskStatus {
   readonly subject: string | undefined;
   /**
    * `fresh`: not due yet. `due`: being refreshed, or soon to be; the token is still good. `expired`: it has ended.
-   * `missing`: there has been none yet.
+   * `missing`: there has been none yet. `waiting`: there is no usable one, and nothing is asked for before something comes.
    */
-  readonly state: 'fresh' | 'due' | 'expired' | 'missing';
+  readonly state: 'fresh' | 'due' | 'expired' | 'missing' | 'waiting';
+  /** What a `waiting` task waits for; `undefined` in any other state. */
+  readonly waitingFor: WaitingFor | undefined;
+  /** Why it waits, in words. */
+  readonly reason: string | undefined;
+  /** What has to be done about it, in words. */
+  readonly remedy: string | undefined;
   /** All instants are epoch milliseconds on the store's clock. */
   readonly obtainedAt: number | undefined;
   readonly expiresAt: number | undefined;
@@ -84,6 +95,10 @@ export interface StatusParts {
   readonly registry: Registry;
   readonly failures: Failures;
   readonly clock: StoreClock;
+  readonly source: TokenSource;
+  readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
+  readonly refreshes: boolean;
+  readonly callbacks: CallbackPort | undefined;
 }
 
 /**
@@ -115,7 +130,13 @@ interface ListedTask {
   /** `undefined` where what is registered cannot be read. */
   readonly task: RegisteredTask | undefined;
   /** Why it cannot. */
-  readonly unreadable?: TaskFailure;
+  readonly unreadable?: TaskFailure | undefined;
+}
+
+interface ReadTask extends ListedTask {
+  readonly listed: ListedTask;
+  readonly document: KeyDocument;
+  readonly lastError: TaskFailure | undefined;
 }
 
 /** Reads how tasks stand from the store, a page at a time. */
@@ -143,7 +164,7 @@ async function listedTask(stored: StoredDocument, parts: StatusParts): Promise<L
   const key = parseKey(stored.id);
   if (key === undefined) return undefined;
   const decode = (document: StoredDocument | undefined): RegisteredTask | undefined =>
-    document === undefined ? undefined : taskFrom(key, unseal(document), document.version, parts.registry.task(key));
+    unsealTask(key, document, parts.registry.task(key));
   const { found, unreadable } = await readable(stored, decode, parts);
   if (unreadable !== undefined) return { key, task: undefined, unreadable };
   return found === undefined ? undefined : { key, task: found };
@@ -158,32 +179,75 @@ async function statusOf(tasks: readonly ListedTask[], parts: StatusParts): Promi
   ];
   const documents = await parts.store.get(ids);
   const deliveries = new Map(told.map((task, index) => [task, documents[tasks.length + index]]));
-  return Promise.all(tasks.map((task, index) => statusOfTask(task, documents[index], deliveries.get(task), parts)));
+  const read = await Promise.all(tasks.map((task, index) => readTask(task, documents[index], parts)));
+  const waiting = await waitingAmong(read, parts);
+  return Promise.all(
+    read.map(async (task) => {
+      const delivery = await deliveryStatus(task.task?.notify, deliveries.get(task.listed), task.document, parts);
+      return { ...statusOfTask(task, waiting.get(task), parts), delivery };
+    }),
+  );
 }
 
-async function statusOfTask(
-  { key, task, unreadable }: ListedTask,
-  stored: StoredDocument | undefined,
-  delivery: StoredDocument | undefined,
-  parts: StatusParts,
-): Promise<TaskStatus> {
-  const { failures, clock } = parts;
-  const read = await readable(stored, readKeyDocument, parts);
-  const document = read.found ?? NO_KEY_DOCUMENT;
+async function readTask(listed: ListedTask, stored: StoredDocument | undefined, parts: StatusParts): Promise<ReadTask> {
+  const { found, unreadable } = await readable(stored, readKeyDocument, parts);
+  const document = found ?? NO_KEY_DOCUMENT;
+  const unreadableBecause = listed.unreadable ?? unreadable;
+  const lastError = unreadableBecause ?? lastErrorOf(document, listed.key, parts.failures);
+  return { ...listed, listed, document, lastError, unreadable: unreadableBecause };
+}
+
+/** Returns what those of the tasks wait for that have no usable token and nothing to be asked for with. */
+async function waitingAmong(tasks: readonly ReadTask[], parts: StatusParts): Promise<Map<ReadTask, Waiting>> {
+  const { store, clock, refreshes, refresherOf, callbacks, source } = parts;
+  const now = clock.now();
+  const known = new KnownKeys(parts);
+  const judged: WaitingParts = {
+    refresherOf,
+    known: (key) => known.of(key),
+    isStoreWritable: !store.failsToWrite,
+    refreshes,
+    asksUrls: callbacks !== undefined,
+    now,
+  };
+  const without = tasks.filter(({ document: { grant } }) => grant === undefined || grant.expiresAt <= now);
+  for (const { key, task, document } of without) known.add(key, task, document);
+  const waiting = new Map<ReadTask, Waiting>();
+  do {
+    for (const task of without) {
+      const { key, unreadable, lastError } = task;
+      const found =
+        unreadable === undefined
+          ? waitingAfter(key, waitingOf(key, judged), source.lackOf(key), lastError !== undefined)
+          : documentIsUnreadable(key, unreadable.message);
+      if (found === undefined) waiting.delete(task);
+      else waiting.set(task, found);
+    }
+  } while (await known.readWanted());
+  return waiting;
+}
+
+function statusOfTask(
+  { key, task, document, lastError }: ReadTask,
+  waiting: Waiting | undefined,
+  { clock }: StatusParts,
+): Omit<TaskStatus, 'delivery'> {
   const { grant } = document;
   return {
     id: keyId(key),
     appid: key.appid,
     type: key.type,
     subject: key.subject,
-    state: stateOf(document, clock.now()),
+    state: waiting === undefined ? stateOf(document, clock.now()) : 'waiting',
+    waitingFor: waiting?.waitingFor,
+    reason: waiting?.reason,
+    remedy: waiting?.remedy,
     obtainedAt: grant?.obtainedAt,
     expiresAt: grant?.expiresAt,
     dueAt: grant?.dueAt,
     version: grant === undefined ? undefined : document.recordVersion,
     refreshTokenExpiresAt: document.rotation?.expiresAt,
-    lastError: unreadable ?? read.unreadable ?? lastError(document, key, failures),
-    delivery: await deliveryStatus(task?.notify, delivery, document, parts),
+    lastError,
     functionMissing: task?.functionMissing ?? false,
   };
 }
@@ -204,13 +268,13 @@ async function readable<Found>(
   }
 }
 
-function stateOf({ grant }: KeyDocument, now: number): TaskStatus['state'] {
+function stateOf({ grant }: KeyDocument, now: number): Exclude<TaskStatus['state'], 'waiting'> {
   if (grant === undefined) return 'missing';
   if (grant.expiresAt <= now) return 'expired';
   return grant.dueAt <= now ? 'due' : 'fresh';
 }
 
-function lastError(document: KeyDocument, key: TokenKey, failures: Failures): TaskFailure | undefined {
+function lastErrorOf(document: KeyDocument, key: TokenKey, failures: Failures): TaskFailure | undefined {
   const remembered = failures.remembered(key);
   const trying = document.trying ?? (remembered?.local === true ? remembered.trying : undefined);
   if (trying === undefined) return undefined;

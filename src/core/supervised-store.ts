@@ -103,6 +103,10 @@ export class SupervisedStore {
     return this.#failing.has('read');
   }
 
+  get failsToWrite(): boolean {
+    return this.#failing.has('write');
+  }
+
   get canWatch(): boolean {
     return this.#store.watch !== undefined;
   }

@@ -219,6 +219,11 @@ export class TokenSource {
     this.#parts.schedule.delete(task);
   }
 
+  /** Returns what the last attempt of this process lacked, where it could not be made. */
+  lackOf(key: TokenKey): TokenError | undefined {
+    return this.#setbacks.lackOf(key);
+  }
+
   clearSetback(key: TokenKey): void {
     this.#setbacks.clear(key);
   }

@@ -165,6 +165,13 @@ test('status is iterated, and holds no secret', () => {
   const tasks = tokens.status({ appid, type: 'access_token', subject: openid, after: 'x', limit: 1 });
   expectTypeOf(tasks).toExtend<AsyncIterable<TaskStatus>>();
   expectTypeOf<Extract<keyof TaskStatus, 'value' | 'token' | 'secret' | 'params' | 'result'>>().toBeNever();
+  expectTypeOf<TaskStatus['state']>().toEqualTypeOf<'fresh' | 'due' | 'expired' | 'missing' | 'waiting'>();
+  type Awaited = 'push' | 'refresh_token' | 'dependency' | 'params' | 'store' | 'process';
+  expectTypeOf<TaskStatus['waitingFor']>().toEqualTypeOf<Awaited | undefined>();
+  expectTypeOf<Pick<TaskStatus, 'reason' | 'remedy'>>().toEqualTypeOf<{
+    readonly reason: string | undefined;
+    readonly remedy: string | undefined;
+  }>();
   expectTypeOf(tokens.hasTask(appid, 'access_token', { subject: openid })).toBeBoolean();
   expectTypeOf(tokens.start()).resolves.toBeVoid();
   expectTypeOf(tokens.close()).resolves.toBeVoid();

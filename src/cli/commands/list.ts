@@ -22,7 +22,7 @@ interface ListedTask {
 const PAGE = '500';
 const COLUMNS = 80;
 const NO_OPERANDS: Partial<KeyOperands> = {};
-const STATES: readonly string[] = ['fresh', 'due', 'expired', 'missing'];
+const STATES: readonly string[] = ['fresh', 'due', 'expired', 'missing', 'waiting'];
 const NUMBERS = new TypeNumbers(false);
 
 export async function list({ operands, options, io }: CommandCall): Promise<number> {

@@ -7,7 +7,7 @@ import type { TaskCensus } from './task-census.js';
 /** Everything that `GET /metrics` tells: what this process has done, and how the tasks stand that it holds. */
 export function metricFamilies(
   { meters, store }: Engine,
-  { states, left, worst }: TaskCensus,
+  { states, waiting, left, worst }: TaskCensus,
 ): readonly MetricFamily[] {
   return [
     {
@@ -46,6 +46,12 @@ export function metricFamilies(
       type: 'gauge',
       help: 'Tasks that this process holds, by state: all, unless the processes of a fleet share them.',
       points: Object.entries(states).map(([state, value]) => ({ labels: { state }, value })),
+    },
+    {
+      name: 'wechat_token_manager_waiting_tasks',
+      type: 'gauge',
+      help: 'Tasks that this process holds without a usable token, and for which nothing is asked before this comes.',
+      points: Object.entries(waiting).map(([waiting_for, value]) => ({ labels: { waiting_for }, value })),
     },
     {
       name: 'wechat_token_manager_task_expiry_seconds',

@@ -4,6 +4,8 @@ import type { RegisteredTask } from '../../core/held-task.js';
 import { Histogram } from '../../core/meters.js';
 import type { TaskStatus } from '../../core/status.js';
 import type { TokenKey } from '../../core/token-key.js';
+import { type KnownKey, type WaitingParts, waitingAfter, waitingOf } from '../../core/waiting.js';
+import { WAITING_FOR, type WaitingFor } from '../../core/waiting-texts.js';
 
 /** A task and what is left of its token: negative when that has ended, 0 when there is none. */
 export interface TaskLeft {
@@ -14,9 +16,11 @@ export interface TaskLeft {
 /** How the tasks of some apps stand: all of them, or in a fleet those of which this process holds a token or a failure. */
 export interface TaskCensus {
   readonly total: number;
-  /** Those of them without a usable token whose last attempt failed. */
+  /** Those of them without a usable token whose last attempt failed, or for which nothing is asked before something comes. */
   readonly troubled: number;
   readonly states: Readonly<Record<TaskStatus['state'], number>>;
+  /** What those in state `waiting` wait for. */
+  readonly waiting: Readonly<Record<WaitingFor, number>>;
   /** Seconds to expiry, 0 where there is no token or it has ended. */
   readonly left: Histogram;
   /** Those with the least left, the least first. */
@@ -61,8 +65,10 @@ export class TaskCensuses {
   }
 
   async #take(appids: ReadonlySet<string> | undefined): Promise<TaskCensus> {
-    const { records, failures, registry } = this.#engine;
-    const states = { fresh: 0, due: 0, expired: 0, missing: 0 };
+    const { records, failures, registry, source } = this.#engine;
+    const judged = this.#judged();
+    const states = { fresh: 0, due: 0, expired: 0, missing: 0, waiting: 0 };
+    const waiting = Object.fromEntries(WAITING_FOR.map((name) => [name, 0])) as Record<WaitingFor, number>;
     const left = new Histogram(SECONDS_LEFT);
     const worst: TaskLeft[] = [];
     let seen = 0;
@@ -72,18 +78,52 @@ export class TaskCensuses {
       if (++seen % COUNTED_AT_ONCE === 0) await othersTurn();
       const held = records.cache.get(key);
       const leftSeconds = held === undefined ? 0 : records.leftMs(held) / 1_000;
-      const hasFailed = leftSeconds <= 0 && failures.retryAt(key) !== undefined;
+      const hasFailed = leftSeconds <= 0 && failures.remembered(key) !== undefined;
+      const lack = leftSeconds <= 0 ? source.lackOf(key) : undefined;
       // How it stands, the store knows, and perhaps another process.
-      if (held === undefined && !hasFailed && !registry.holdsAll) continue;
+      if (held === undefined && !hasFailed && lack === undefined && !registry.holdsAll) continue;
       total += 1;
-      if (held === undefined) states.missing += 1;
+      const waits = leftSeconds <= 0 ? waitingAfter(key, waitingOf(key, judged), lack, hasFailed) : undefined;
+      if (waits !== undefined) {
+        states.waiting += 1;
+        waiting[waits.waitingFor] += 1;
+      } else if (held === undefined) states.missing += 1;
       else if (leftSeconds <= 0) states.expired += 1;
       else states[records.isDue(held) ? 'due' : 'fresh'] += 1;
-      if (hasFailed) troubled += 1;
+      if (hasFailed || waits !== undefined) troubled += 1;
       left.observe(Math.max(0, leftSeconds));
       addIfWorse(worst, key, leftSeconds);
     }
-    return { total, troubled, states, left, worst };
+    return { total, troubled, states, waiting, left, worst };
+  }
+
+  /** What this process knows of keys. In a fleet it holds a part of them, and says nothing of those that it does not hold. */
+  #judged(): WaitingParts {
+    const { store, refreshes, refresherOf, callbacks, clock } = this.#engine;
+    return {
+      refresherOf,
+      known: (key) => this.#known(key),
+      isStoreWritable: !store.failsToWrite,
+      refreshes,
+      asksUrls: callbacks !== undefined,
+      now: clock.now(),
+    };
+  }
+
+  #known(key: TokenKey): KnownKey | undefined {
+    const { registry, records, failures } = this.#engine;
+    const held = records.cache.get(key);
+    const failure = failures.remembered(key)?.trying.error;
+    const task = registry.task(key);
+    const isKnown = registry.holdsAll || held !== undefined || failure !== undefined;
+    if (!isKnown) return undefined;
+    return {
+      isRegistered: registry.knows(key.appid),
+      task,
+      value: held !== undefined && records.leftMs(held) > 0 ? held.value : undefined,
+      rotation: held?.rotation,
+      failure,
+    };
   }
 
   *#tasks(appids: ReadonlySet<string> | undefined): Iterable<RegisteredTask> {

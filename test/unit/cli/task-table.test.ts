@@ -63,11 +63,20 @@ describe('a task in a list', () => {
     );
   });
 
+  it('that waits says for what, why, and what to do', () => {
+    const waiting = { state: 'waiting', waitingFor: 'push', reason: 'no ticket has been stored', remedy: 'Store one.' };
+    expect(taskRow({ appid: 'wx1', type: 't', ...waiting, functionMissing: true }, NOW)).toMatchObject({
+      next: '-',
+      trouble: 'waiting for push: no ticket has been stored. Store one.',
+    });
+  });
+
   it.each([
     ['fresh', 'green'],
     ['due', 'yellow'],
     ['expired', 'red'],
     ['missing', 'red'],
+    ['waiting', 'red'],
     ['something new', 'dim'],
   ])('that is %s is %s', (state, colour) => {
     expect(taskRow({ ...FRESH, state }, NOW).colour).toBe(colour);

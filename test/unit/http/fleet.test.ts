@@ -317,18 +317,22 @@ describe('metrics and readiness', () => {
     expect(await sample(other, 'task_expiry_seconds_count')).toBe(1);
   });
 
-  test('a task of whose token the process knows nothing is not called missing, one that has failed is', async () => {
+  test('a task of whose token the process knows nothing is not counted, one that has failed or waits is', async () => {
     await using world = new Fleet();
     const [one, other] = [world.process(), world.process()];
     world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'no', { errcode: 40125 });
     await other.tokens.start();
-    await one.ask(APP, put({ ...NATIVE, tasks: ['access_token', { type: 'oauth2_access_token', subject: 'user' }] }));
-    await engineOf(other.tokens).registry.look([{ appid: APPID, type: 'oauth2_access_token', subject: 'user' }]);
+    const users = ['user', 'unasked'].map((subject) => ({ type: 'oauth2_access_token', subject }) as const);
+    await one.ask(APP, put({ ...NATIVE, tasks: ['access_token', ...users] }));
+    await one.tokens.put(APPID, 'oauth2_access_token', { value: 'x', expiresInSeconds: 7_200 }, { subject: 'user' });
+    await engineOf(other.tokens).registry.look(users.map((user) => ({ appid: APPID, ...user })));
+    await other.tokens.get(APPID, 'oauth2_access_token', { subject: 'unasked' }).catch(() => {});
     await world.answer(other.ask(TOKEN));
     await world.clock.advance(5_000);
     const troubled = (await other.ask('/readyz')).body;
-    expect(troubled).toEqual({ status: 'ready', tasks: { total: 1, troubled: 1 } });
+    expect(troubled).toEqual({ status: 'ready', tasks: { total: 2, troubled: 2 } });
     expect(await sample(other, 'tasks{state="missing"}')).toBe(1);
+    expect(await sample(other, 'tasks{state="waiting"}')).toBe(1);
   });
 
   test('to be counted keeps no record in memory', async () => {

@@ -84,6 +84,48 @@ export const ADVICE = {
       '若有其他进程带着该函数注册了此任务，则无需处理；否则请在您的应用中重新注册。',
     ],
   },
+  waitsForPush: {
+    happened: ['It waits for a token that WeChat pushes', '等待微信推送凭证'],
+    todo: [
+      "Check that WeChat's push reaches you and is stored: one comes every ten minutes. The platform's console can start it anew.",
+      '请检查是否收到并保存了微信的推送（每十分钟一次），可在开放平台后台重新启动推送。',
+    ],
+  },
+  waitsForRefreshToken: {
+    happened: ['It waits for a refresh token', '等待 refresh token'],
+    todo: [
+      'Have the user or merchant authorize, and store the grant (the command put), or register the task with its refresh token.',
+      '请让用户或商家授权，并保存授权结果（命令 put），或带上 refresh token 重新注册此任务。',
+    ],
+  },
+  waitsForDependency: {
+    happened: ['It waits for another token', '等待所依赖的令牌'],
+    todo: [
+      'See to the token that the details name: this one is fetched as soon as that is there.',
+      '请先处理详细信息中所指的令牌；该令牌可用后会立即获取此令牌。',
+    ],
+  },
+  waitsForParams: {
+    happened: ['It waits for its params', '等待参数（params）'],
+    todo: [
+      'Check the params function or URL of this task: it is asked again by itself.',
+      '请检查此任务的 params 函数或地址；会自动重新请求。',
+    ],
+  },
+  waitsForStore: {
+    happened: ['It waits for the store', '等待存储恢复'],
+    todo: [
+      'Check the store (disk, Redis or database): whether it is full, read-only or away, and has the right encryption key.',
+      '请检查存储（磁盘、Redis 或数据库）是否已满、只读或不可访问，以及加密密钥是否正确。',
+    ],
+  },
+  waitsForProcess: {
+    happened: ['It waits for another process', '等待其他进程'],
+    todo: [
+      'Run a process on the same store that has what the details name, or register the app or the task again.',
+      '请在同一存储上运行具备所需条件（见详细信息）的进程，或重新注册此应用或任务。',
+    ],
+  },
   account: {
     happened: ['WeChat has restricted the account', '该账号已被微信限制'],
     todo: ["Look for a notice of WeChat on the account's console.", '请在该账号的微信后台查看通知。'],

@@ -9,8 +9,8 @@ export type Standing = (typeof STANDINGS)[number];
 
 /** Worked out here, from the instants, so that it stays right while the server cannot be asked. */
 export function standingOf(task: Task, now: number): Standing {
-  const { expiresAt, dueAt, lastError, delivery } = task;
-  if (expiresAt === undefined) return lastError === undefined ? 'working' : 'broken';
+  const { expiresAt, dueAt, waitingFor, lastError, delivery } = task;
+  if (expiresAt === undefined) return waitingFor === undefined && lastError === undefined ? 'working' : 'broken';
   if (expiresAt <= now) return 'broken';
   if (lastError !== undefined || delivery?.state === 'failed') return 'troubled';
   return dueAt !== undefined && dueAt <= now ? 'working' : 'good';

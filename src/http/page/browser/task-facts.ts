@@ -8,7 +8,8 @@ export function taskName({ appid, type, subject }: Task, { say }: Words): string
 }
 
 /** What the chip of a task says. */
-export function stateOf({ expiresAt, dueAt, lastError, delivery }: Task, now: number): TextName {
+export function stateOf({ expiresAt, dueAt, waitingFor, lastError, delivery }: Task, now: number): TextName {
+  if (waitingFor !== undefined && !(expiresAt !== undefined && expiresAt > now)) return 'stateWaiting';
   if (expiresAt === undefined) return lastError === undefined ? 'stateComing' : 'stateMissing';
   if (expiresAt <= now) return 'stateExpired';
   if (lastError !== undefined) return 'stateFailing';
@@ -21,7 +22,8 @@ export function leftIn({ expiresAt }: Task, now: number, words: Words): string {
   return expiresAt <= now ? words.say('ended') : countdown(expiresAt - now, words);
 }
 
-export function nextIn({ dueAt, lastError }: Task, now: number, words: Words): string {
+export function nextIn({ dueAt, waitingFor, lastError }: Task, now: number, words: Words): string {
+  if (waitingFor !== undefined) return words.say('nextWaiting');
   const at = lastError?.retryAt ?? dueAt;
   if (at === undefined || at <= now) return words.say('nextNow');
   return words.say(lastError === undefined ? 'nextIn' : 'retryIn', { left: inWords(at - now, words) });

@@ -17,9 +17,32 @@ export interface TaskNote {
 }
 
 export function notesOn(task: Task, standing: Standing, words: Words): TaskNote[] {
-  const notes = [errorNote(task, words), deliveryNote(task, words)];
-  if (task.functionMissing && standing !== 'good') notes.push(plainNote('functionMissing', words));
+  const notes = [waitingNote(task, words), errorNote(task, words), deliveryNote(task, words)];
+  if (task.functionMissing && task.waitingFor === undefined && standing !== 'good')
+    notes.push(plainNote('functionMissing', words));
   return notes.filter((note) => note !== undefined);
+}
+
+const SITUATIONS: Readonly<Record<NonNullable<Task['waitingFor']>, Situation>> = {
+  push: 'waitsForPush',
+  refresh_token: 'waitsForRefreshToken',
+  dependency: 'waitsForDependency',
+  params: 'waitsForParams',
+  store: 'waitsForStore',
+  process: 'waitsForProcess',
+};
+
+function waitingNote({ waitingFor, reason = '' }: Task, words: Words): TaskNote | undefined {
+  if (waitingFor === undefined) return undefined;
+  const situation = SITUATIONS[waitingFor];
+  return {
+    isBad: true,
+    happened: words.happened(situation),
+    code: waitingFor,
+    attempts: '',
+    todo: words.todo(situation),
+    detail: reason,
+  };
 }
 
 function errorNote({ type, lastError }: Task, words: Words): TaskNote | undefined {

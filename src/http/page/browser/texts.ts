@@ -56,6 +56,7 @@ export const TEXTS = {
   stateExpired: ['Expired', '已过期'],
   stateMissing: ['No token', '无令牌'],
   stateComing: ['Fetching', '获取中'],
+  stateWaiting: ['Waiting', '等待中'],
 
   ended: ['Ended', '已过期'],
   none: ['None yet', '尚无'],
@@ -63,6 +64,7 @@ export const TEXTS = {
   since: ['at {instant}', '于 {instant}'],
   nextIn: ['in {left}', '{left}后'],
   nextNow: ['now', '即将'],
+  nextWaiting: ['when that is there', '条件满足后'],
   retryIn: ['retry in {left}', '{left}后重试'],
   authorizationUntil: ['Authorization ends {instant}', '授权于 {instant} 到期'],
 

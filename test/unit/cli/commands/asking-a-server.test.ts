@@ -425,7 +425,7 @@ describe('asking a server that lets everybody in', () => {
       expect(await appids('--state expired')).toEqual([]);
       expect(await command('list --state dead')).toMatchObject({
         code: 2,
-        err: `${PREFIX}--state must be fresh, due, expired, missing, got "dead"\n`,
+        err: `${PREFIX}--state must be fresh, due, expired, missing, waiting, got "dead"\n`,
       });
     });
 

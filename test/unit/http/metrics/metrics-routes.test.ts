@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { engineOf } from '../../../../src/core/engine-of.js';
 import { PACKAGE_VERSION } from '../../../../src/core/version.js';
 import { createApiKey, type HandlerOptions } from '../../../../src/http/index.js';
+import { TaskCensuses } from '../../../../src/http/metrics/task-census.js';
 import { TokenError } from '../../../../src/index.js';
 import { HttpWorld } from '../../../support/http-world.js';
 import { APPID, SECRET } from '../../../support/world.js';
@@ -151,9 +153,30 @@ describe('how the tasks stand', () => {
     expect(await scraped(world, 'tasks')).toEqual({
       '{state="fresh"}': 2,
       '{state="due"}': 0,
-      '{state="expired"}': 1,
-      '{state="missing"}': 1,
+      '{state="expired"}': 0,
+      '{state="missing"}': 0,
+      '{state="waiting"}': 2,
     });
+    expect(await scraped(world, 'waiting_tasks')).toEqual({
+      '{waiting_for="push"}': 0,
+      '{waiting_for="refresh_token"}': 2,
+      '{waiting_for="dependency"}': 0,
+      '{waiting_for="params"}': 0,
+      '{waiting_for="store"}': 0,
+      '{waiting_for="process"}': 0,
+    });
+  });
+
+  test('what waits for a token that fails is counted beside it, and both are troubled', async () => {
+    await using world = await registered();
+    world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'no', { errcode: 40125 });
+    await world.tokens.register({ appid: 'wx-other', secret: SECRET, tasks: ['access_token', 'jsapi_ticket'] });
+    await world.clock.advance(10_000);
+    const census = await new TaskCensuses(engineOf(world.tokens)).of(new Set(['wx-other']));
+    const { states, waiting, troubled } = census;
+    expect(states).toMatchObject({ missing: 1, waiting: 1 });
+    expect(waiting).toMatchObject({ dependency: 1 });
+    expect(troubled).toBe(2);
   });
 
   test('a token that is to be refreshed is due', async () => {

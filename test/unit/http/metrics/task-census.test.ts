@@ -20,6 +20,6 @@ test('others have their turn while many tasks are counted, and each is counted o
   const [one, other] = await Promise.all([censuses.of(undefined), censuses.of(undefined)]);
   clearImmediate(turn);
   expect(isTurn).toBe(true);
-  expect(one.states).toEqual({ fresh: 0, due: 0, expired: 0, missing: TASKS });
+  expect(one.states).toEqual({ fresh: 0, due: 0, expired: 0, missing: 0, waiting: TASKS });
   expect(other).toBe(one);
 });

@@ -1,0 +1,183 @@
+import type { TokenError } from './errors.js';
+import type { Choice } from './rotation.js';
+import { keyId, type TokenKey, tokenKey } from './token-key.js';
+
+/**
+ * What a task without a usable token waits for. `push`: a token that WeChat pushes. `refresh_token`: one that the user or
+ * merchant gives by authorizing. `dependency`: another token. `params`: what the params function or URL brings. `store`: a
+ * store that takes writes, or the right key to what it holds. `process`: a process that has what this one lacks.
+ *
+ * @public
+ */
+export type WaitingFor = 'push' | 'refresh_token' | 'dependency' | 'params' | 'store' | 'process';
+
+export const WAITING_FOR: readonly WaitingFor[] = ['push', 'refresh_token', 'dependency', 'params', 'store', 'process'];
+
+/** Why nothing is asked for a key that has no usable token. */
+export interface Waiting {
+  readonly waitingFor: WaitingFor;
+  readonly reason: string;
+  /** What has to be done about it. */
+  readonly remedy: string;
+  /** The key that lacks something itself; others depend on it. */
+  readonly root: TokenKey;
+}
+
+export function ticketIsMissing(key: TokenKey, ticket: TokenKey): Waiting {
+  return {
+    waitingFor: 'push',
+    reason: `no unexpired ${ticket.type} of ${ticket.appid} has been stored`,
+    remedy: pushRemedy(key, ticket),
+    root: ticket,
+  };
+}
+
+export function ticketIsRefused(key: TokenKey, ticket: TokenKey): Waiting {
+  return {
+    waitingFor: 'push',
+    reason: `WeChat has refused the ${ticket.type} of ${ticket.appid} that is stored`,
+    remedy: pushRemedy(key, ticket),
+    root: ticket,
+  };
+}
+
+function pushRemedy({ type }: TokenKey, ticket: TokenKey): string {
+  const use = type === ticket.type ? '' : ` ${type} is fetched as soon as it is there.`;
+  return `Check that the pushes of WeChat, one every ten minutes, arrive and are stored with put.${use}`;
+}
+
+/** @param name - what the refresh token is called in the params. */
+export function refreshTokenIsMissing(
+  key: TokenKey,
+  name: string | undefined,
+  kind: Exclude<Choice['kind'], 'send'>,
+): Waiting {
+  const named = name ?? 'refresh token';
+  const reasons = {
+    none: `no ${named} has been stored or registered`,
+    refused: `WeChat has refused the ${named} that is stored or registered`,
+    expired: `the ${named} that is stored has reached its end`,
+  };
+  const who = name === 'authorizer_refresh_token' ? 'merchant' : 'user';
+  const again = kind === 'none' ? '' : ' again';
+  return {
+    waitingFor: 'refresh_token',
+    reason: reasons[kind],
+    remedy: `Have the ${who} authorize${again}, and store the grant with put, or register the task with its ${named} in the params.`,
+    root: key,
+  };
+}
+
+/** @param root - the key that the dependency lacks something of; the dependency itself where that has failed. */
+export function dependencyIsMissing(
+  key: TokenKey,
+  dependency: TokenKey,
+  why: string,
+  root: TokenKey = dependency,
+): Waiting {
+  return {
+    waitingFor: 'dependency',
+    reason: `${nameOf(dependency)} has no usable token: ${why}`,
+    remedy: `See to ${nameOf(root)}: ${key.type} is fetched as soon as there is a token of it.`,
+    root,
+  };
+}
+
+export function paramsAreMissing(key: TokenKey, isUrl: boolean): Waiting {
+  const source = isUrl ? 'URL' : 'function';
+  return {
+    waitingFor: 'params',
+    reason: `the params ${source} has not brought what ${key.type} is refreshed with`,
+    remedy: `Check the params ${source} of the task: it is asked again by itself.`,
+    root: key,
+  };
+}
+
+export function noUrlsHere(key: TokenKey): Waiting {
+  return {
+    waitingFor: 'process',
+    reason: 'the params of this task are a URL, and this process asks none',
+    remedy: 'Run a server on the same store, which asks URLs for params.',
+    root: key,
+  };
+}
+
+export function functionIsMissing(key: TokenKey): Waiting {
+  return {
+    waitingFor: 'process',
+    reason: 'the function that gives the params of this task is not in this process',
+    remedy: 'Run a process that registers this task with its function, or register the task without one.',
+    root: key,
+  };
+}
+
+export function noRefresher(key: TokenKey): Waiting {
+  return {
+    waitingFor: 'process',
+    reason: `this process has no refresher of ${key.type}`,
+    remedy: `Run a process that has a refresher of ${key.type}, as the one that registered the task had.`,
+    root: key,
+  };
+}
+
+export function noOneRefreshes(key: TokenKey): Waiting {
+  return {
+    waitingFor: 'process',
+    reason: 'this process leaves refreshing to others, and none has stored a usable token',
+    remedy: 'Check that a process which refreshes runs on the same store.',
+    root: key,
+  };
+}
+
+export function appIsMissing(key: TokenKey): Waiting {
+  return {
+    waitingFor: 'process',
+    reason: `the store has no registration of the app ${key.appid}`,
+    remedy: `Register ${key.appid} with its secret: a process that has registered it since its start puts it back by itself.`,
+    root: key,
+  };
+}
+
+export function storeTakesNoWrites(key: TokenKey): Waiting {
+  return {
+    waitingFor: 'store',
+    reason: 'the store takes no writes',
+    remedy: 'Check the disk, Redis or database: whether it is full, read-only or away.',
+    root: key,
+  };
+}
+
+export function documentIsUnreadable(key: TokenKey, why: string): Waiting {
+  return {
+    waitingFor: 'store',
+    reason: why,
+    remedy: 'Run the release that wrote the document, or give the store the key that encrypted it.',
+    root: key,
+  };
+}
+
+const WAITING_BY_CODE: ReadonlyMap<string, WaitingFor> = new Map([
+  ['STORE_UNAVAILABLE', 'store'],
+  ['NOT_REGISTERED', 'process'],
+  // It took too long to get what the key depends on.
+  ['TIMEOUT', 'dependency'],
+]);
+
+/** What an attempt of this process could not be made without, where nothing that is known of the key tells. */
+export function attemptLacked(key: TokenKey, { code, message, ...error }: TokenError): Waiting {
+  const { appid = key.appid, type = key.type, subject } = error;
+  const root = tokenKey(appid, type, error.appid === undefined ? key.subject : subject);
+  if (keyId(root) !== keyId(key)) return { ...dependencyIsMissing(key, root, message), root };
+  const waitingFor = WAITING_BY_CODE.get(code) ?? 'params';
+  return {
+    waitingFor,
+    reason: message,
+    remedy: 'Register the app and the task with what the reason names.',
+    root,
+  };
+}
+
+function nameOf(key: TokenKey): string {
+  const [appid, type, subject] = keyId(key).split('/');
+  return subject === undefined ? `${type} of ${appid}` : `${type} of ${appid} for ${key.subject}`;
+}
