@@ -5,6 +5,7 @@ import type { TokenManager } from 'wechat-token-manager';
 export interface Monitor {
   count(name: string, labels: Readonly<Record<string, string>>): void;
   alert(message: string): void;
+  resolve(name: string): void;
 }
 
 export function watchTokens(tokens: TokenManager, monitor: Monitor): void {
@@ -19,6 +20,7 @@ export function watchTokens(tokens: TokenManager, monitor: Monitor): void {
     const next = new Date(retryAt).toISOString();
     monitor.alert(`${appid} ${type}: ${error.message} (rid ${error.rid ?? '-'})${whitelist}; next attempt ${next}`);
   });
+  tokens.on('recovered', ({ appid, type }) => monitor.resolve(`${appid} ${type}`));
   tokens.on('storeUnavailable', ({ error }) => monitor.alert(`the token store has failed: ${error.message}`));
   tokens.on('recordQuarantined', ({ id, quarantinedAs }) => monitor.alert(`${id} was damaged, see ${quarantinedAs}`));
   tokens.on('listenerFailed', ({ event }) => monitor.alert(`a listener of ${event} has thrown`));

@@ -9,6 +9,7 @@ export type {
 export { type Clock, type ClockTimer, systemClock } from './core/clock.js';
 export { TokenError, type TokenErrorCode, type TokenErrorFacts } from './core/errors.js';
 export type {
+  RecoveredEvent,
   RefreshedEvent,
   RefreshFailedEvent,
   TokenEvent,

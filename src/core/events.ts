@@ -43,6 +43,16 @@ export interface RefreshFailedEvent extends TokenEvent {
 }
 
 /**
+ * A key that had failed has a token again.
+ *
+ * @public
+ */
+export interface RecoveredEvent extends TokenEvent {
+  /** When this process first knew of the failure, in epoch milliseconds. */
+  readonly since: number;
+}
+
+/**
  * The target of a task's `notify` has taken the token.
  *
  * @public
@@ -75,6 +85,11 @@ export interface DeliveryFailedEvent extends TokenEvent {
 export interface TokenManagerEvents {
   readonly refreshed: RefreshedEvent;
   readonly refreshFailed: RefreshFailedEvent;
+  /**
+   * A key that had failed has a token again. Said once after one `refreshFailed` or more, by each process that has told of the
+   * failure or knows it from the store.
+   */
+  readonly recovered: RecoveredEvent;
   /** The user or merchant has to authorize again; said once until a refresh succeeds. */
   readonly reauthorizationRequired: TokenEvent & { readonly error: TokenError };
   /** A target was told of the newest token. */
@@ -106,6 +121,7 @@ export type TokenManagerListener<Name extends keyof TokenManagerEvents> = (
 const NAMES: readonly (keyof TokenManagerEvents)[] = [
   'refreshed',
   'refreshFailed',
+  'recovered',
   'reauthorizationRequired',
   'delivered',
   'deliveryFailed',

@@ -1,14 +1,17 @@
 import { Allowances } from './allowance.js';
 import type { CachedRecord } from './cached-record.js';
+import { coolingDependency } from './cooling-dependency.js';
 import type { Deadline } from './deadline.js';
 import type { DocumentReader } from './document-reader.js';
 import { FailureBudget } from './failure-budget.js';
 import { FirstAttempts } from './first-attempts.js';
 import { Following, type FollowingParts } from './following.js';
+import { NeedMissing } from './needs.js';
 import type { ResolvedOptions } from './options.js';
 import { Refresh, type RefreshParts } from './refresh.js';
 import type { Flight } from './single-flight.js';
 import { Slots } from './slots.js';
+import type { TokenKey } from './token-key.js';
 import type { TokenSource } from './token-source.js';
 
 type MadeHere =
@@ -59,8 +62,13 @@ export function flightWork(parts: FlightWorkParts): (flight: Flight<CachedRecord
     tokenOf: async (key) => (await source().acquire(key, 0, deadline())).value,
     replaceStale: (key, value) => source().refreshStale(key, value, deadline()),
   });
+  const read = (key: TokenKey): Promise<unknown> => parts.follower.read(key);
   return async (flight) => {
     closing.assertOpen();
+    const { setbacks } = source();
+    const cooling = flight.urgent ? undefined : await coolingDependency(flight.key, { ...parts, setbacks, read });
+    // Who waits for the token meanwhile does so by the rules for callers.
+    if (cooling !== undefined && !flight.urgent) throw new NeedMissing(cooling);
     return refresh.run(flight);
   };
 }

@@ -218,7 +218,7 @@ async function waitingAmong(tasks: readonly ReadTask[], parts: StatusParts): Pro
       const { key, unreadable, lastError } = task;
       const found =
         unreadable === undefined
-          ? waitingAfter(key, waitingOf(key, judged), source.lackOf(key), lastError !== undefined)
+          ? waitingAfter(key, waitingOf(key, judged), source.setbacks.lackOf(key), lastError !== undefined)
           : documentIsUnreadable(key, unreadable.message);
       if (found === undefined) waiting.delete(task);
       else waiting.set(task, found);

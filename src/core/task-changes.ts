@@ -32,7 +32,7 @@ export function taskChanges({
       const held = cache().get(key);
       if (held !== undefined) cache().set(held);
       // What a key that was asked for before it had a task was lacking may have come with it.
-      source().clearSetback(key);
+      source().setbacks.clear(key);
       if (held !== undefined || schedulesNewTasks()) source().reschedule(key);
       callbacks()?.taskChanged(key);
       lostFunctions().added(task);

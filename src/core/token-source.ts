@@ -11,6 +11,7 @@ import type { HeldTask } from './held-task.js';
 import { NeedMissing } from './needs.js';
 import type { Place } from './places.js';
 import type { Records } from './records.js';
+import { Recoveries } from './recoveries.js';
 import type { RefreshReason } from './refresher.js';
 import type { Registry } from './registry.js';
 import { type SetbackEnd, Setbacks } from './setbacks.js';
@@ -54,13 +55,15 @@ export class TokenSource {
   readonly #parts: TokenSourceParts;
   readonly #coldReads: ColdReads;
   readonly #wishes: Wishes;
-  readonly #setbacks: Setbacks;
+  readonly setbacks: Setbacks;
+  readonly #recoveries: Recoveries;
 
   constructor(parts: TokenSourceParts) {
     this.#parts = parts;
     this.#coldReads = new ColdReads(parts);
     this.#wishes = new Wishes(parts.clock);
-    this.#setbacks = new Setbacks(parts.clock);
+    this.setbacks = new Setbacks(parts.clock);
+    this.#recoveries = new Recoveries(parts, this.setbacks);
   }
 
   /**
@@ -184,13 +187,14 @@ export class TokenSource {
 
   /** Whether nobody but a caller may try now. */
   isHeldBack(key: TokenKey): boolean {
-    return this.#parts.failures.active(key, false) !== undefined || this.#setbacks.leftMs(key) > 0;
+    return this.#parts.failures.active(key, false) !== undefined || this.setbacks.leftMs(key) > 0;
   }
 
   /** Sets when a key with a task is due next, from what is known of it now. */
   reschedule(key: TokenKey): void {
     const { schedule, registry, records, failures, clock } = this.#parts;
     this.#wakeWaiting(key);
+    this.#recoveries.look(key);
     const task = registry.task(key);
     if (task === undefined) return;
     // Word of a task may come before that of its app, which reschedules it.
@@ -200,7 +204,7 @@ export class TokenSource {
     }
     const held = records.cache.get(key);
     const dueAt = held === undefined ? 0 : records.dueAt(held);
-    schedule.set(task, Math.max(dueAt, failures.retryAt(key) ?? 0, clock.now() + this.#setbacks.leftMs(key)));
+    schedule.set(task, Math.max(dueAt, failures.retryAt(key) ?? 0, clock.now() + this.setbacks.leftMs(key)));
   }
 
   /** Retries what waited for this key as soon as there is a token of it. */
@@ -208,29 +212,21 @@ export class TokenSource {
     const { records } = this.#parts;
     const held = records.cache.get(key);
     if (held === undefined || records.leftMs(held) <= 0) return;
-    for (const waiting of this.#setbacks.takeWaiting(key)) this.retrySoon(waiting);
+    for (const waiting of this.setbacks.takeWaiting(key)) this.retrySoon(waiting);
   }
 
   /** This task has gone. */
   forget(task: HeldTask): void {
     const { key } = task;
     this.#parts.records.cache.clearFailure(key);
-    this.#setbacks.clear(key);
+    this.#recoveries.forget(key);
+    this.setbacks.clear(key);
     this.#parts.schedule.delete(task);
-  }
-
-  /** Returns what the last attempt of this process lacked, where it could not be made. */
-  lackOf(key: TokenKey): TokenError | undefined {
-    return this.#setbacks.lackOf(key);
-  }
-
-  clearSetback(key: TokenKey): void {
-    this.#setbacks.clear(key);
   }
 
   /** Forgets what held attempts back: a new registration may have brought it. */
   retrySoon(key: TokenKey): void {
-    this.#setbacks.clear(key);
+    this.setbacks.clear(key);
     // The failure may have been recorded after the change, and put the key off for the whole fleet.
     if (this.#parts.failures.isOutdated(key)) this.#parts.hurry(key);
     this.reschedule(key);
@@ -272,9 +268,7 @@ export class TokenSource {
 
   #mayReplaceEnding(held: CachedRecord): boolean {
     const { records, failures } = this.#parts;
-    return (
-      records.isDue(held) && failures.active(held.key, true) === undefined && this.#setbacks.leftMs(held.key) === 0
-    );
+    return records.isDue(held) && failures.active(held.key, true) === undefined && this.setbacks.leftMs(held.key) === 0;
   }
 
   #mayWish(held: CachedRecord): boolean {
@@ -334,7 +328,7 @@ export class TokenSource {
       try {
         const landed = await this.#parts.run(flight);
         if (this.#parts.records.isDue(landed)) this.#setBack(key, undefined);
-        else this.#setbacks.clear(key);
+        else this.setbacks.clear(key);
         return landed;
       } catch (error) {
         if (isTokenError(error) && error.code === 'NOT_REGISTERED') await this.#lookUpRegistration(key);
@@ -367,6 +361,6 @@ export class TokenSource {
     const held = records.cache.get(key);
     const leftMs = held === undefined ? 0 : records.leftMs(held);
     const task = registry.task(key);
-    return this.#setbacks.add(task?.key ?? key, task !== undefined, leftMs, error);
+    return this.setbacks.add(task?.key ?? key, task !== undefined, leftMs, error);
   }
 }

@@ -197,10 +197,12 @@ describe('the example', () => {
   test('events-and-metrics counts refreshes and alerts with the address for the whitelist', async () => {
     const counted: string[] = [];
     const alerts: string[] = [];
+    const resolved: string[] = [];
     await using watched = new TokenManager();
     watchTokens(watched, {
       count: (name, labels) => counted.push(`${name} ${Object.values(labels).join(' ')}`),
       alert: (message) => alerts.push(message),
+      resolve: (name) => resolved.push(name),
     });
     await watched.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
     await watched.get(APPID, 'access_token');
@@ -212,6 +214,9 @@ describe('the example', () => {
     await expect(watched.get('wx1', 'access_token')).rejects.toMatchObject({ errcode: 40164, ip: '127.0.0.1' });
     expect(alerts).toEqual([expect.stringContaining('put 127.0.0.1 on the IP whitelist')]);
     expect(await ailingTasks(watched)).toEqual([expect.stringContaining('wx1 access_token: missing')]);
+    expect(resolved).toEqual([]);
+    await watched.put('wx1', 'access_token', { value: 'got-elsewhere', expiresInSeconds: 7_200 });
+    expect(resolved).toEqual(['wx1 access_token']);
     expect([...counted, ...alerts].join()).not.toContain(SECRET);
   });
 

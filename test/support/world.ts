@@ -19,6 +19,7 @@ export const TYPE = 'access_token';
 const EVENTS = [
   'refreshed',
   'refreshFailed',
+  'recovered',
   'reauthorizationRequired',
   'delivered',
   'deliveryFailed',

@@ -84,6 +84,11 @@ test('the refreshed event names the token, its record, the reason and the source
     expectTypeOf(reason).toEqualTypeOf<'due' | 'demand' | 'stale' | 'forced' | undefined>();
     expectTypeOf(source).toEqualTypeOf<'upstream' | 'store' | 'put'>();
   });
+  tokens.on('recovered', ({ appid, type, subject, since }) => {
+    expectTypeOf([appid, type]).toEqualTypeOf<string[]>();
+    expectTypeOf(subject).toEqualTypeOf<string | undefined>();
+    expectTypeOf(since).toBeNumber();
+  });
   tokens.once('refreshFailed', ({ appid, type, subject, error, attempt, retryAt }) => {
     expectTypeOf(appid).toBeString();
     expectTypeOf(type).toBeString();

@@ -79,7 +79,7 @@ export class TaskCensuses {
       const held = records.cache.get(key);
       const leftSeconds = held === undefined ? 0 : records.leftMs(held) / 1_000;
       const hasFailed = leftSeconds <= 0 && failures.remembered(key) !== undefined;
-      const lack = leftSeconds <= 0 ? source.lackOf(key) : undefined;
+      const lack = leftSeconds <= 0 ? source.setbacks.lackOf(key) : undefined;
       // How it stands, the store knows, and perhaps another process.
       if (held === undefined && !hasFailed && lack === undefined && !registry.holdsAll) continue;
       total += 1;
