@@ -30,6 +30,14 @@ const ALWAYS_TRIED: readonly Command[] = ['watch end', 'release', 'close'];
 /** What any number of callers may ask for at the same time. */
 type Queued = 'get' | 'list' | 'lease' | 'set' | 'delete';
 
+/** That the store has failed, and has not worked since. */
+export interface StoreTrouble {
+  /** By the wall clock. */
+  readonly since: number;
+  /** What the server or the system calls it; `STORE_UNAVAILABLE` where it says nothing. */
+  readonly code: string;
+}
+
 export interface StoreAvailability {
   unavailable(error: TokenError): void;
   available(): void;
@@ -55,7 +63,7 @@ export class SupervisedStore {
   readonly #clock: Clock;
   readonly #availability: StoreAvailability;
   /** What fails now: reading may work while writing does not. */
-  readonly #failing = new Set<Kind>();
+  readonly #failing = new Map<Kind, StoreTrouble>();
   readonly #gates: Readonly<Record<Kind, StoreGate>>;
   readonly #queues: ReadonlyMap<Command, StoreQueue>;
   /** Ends the waiting for each command that has been sent. */
@@ -105,6 +113,11 @@ export class SupervisedStore {
 
   get failsToWrite(): boolean {
     return this.#failing.has('write');
+  }
+
+  /** Why the last write failed, and since when writes have; `undefined` where it did not. */
+  get writeTrouble(): StoreTrouble | undefined {
+    return this.#failing.get('write');
   }
 
   get canWatch(): boolean {
@@ -305,10 +318,17 @@ export class SupervisedStore {
       cause,
     });
     const isNews = this.#failing.size === 0;
-    this.#failing.add(kindOf(command));
+    const kind = kindOf(command);
+    const since = this.#failing.get(kind)?.since ?? this.#clock.now();
+    this.#failing.set(kind, { since, code: codeOf(cause) });
     if (isNews) this.#availability.unavailable(failure);
     return failure;
   }
+}
+
+function codeOf(cause: Error | undefined): string {
+  const { code } = (cause ?? {}) as { readonly code?: unknown };
+  return typeof code === 'string' ? code : 'STORE_UNAVAILABLE';
 }
 
 function kindOf(command: Command): Kind {

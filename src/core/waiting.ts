@@ -57,9 +57,9 @@ const MAX_DEPTH = 16;
 export function waitingOf(key: TokenKey, parts: WaitingParts): Waiting | undefined {
   const known = parts.known(key);
   if (known === undefined) return undefined;
-  if (parts.refreshes && !parts.isStoreWritable) return storeTakesNoWrites(key);
   const lack = lackOf(key, parts, 0);
   if (lack !== undefined) return lack;
+  if (parts.refreshes && !parts.isStoreWritable) return storeTakesNoWrites(key);
   return parts.refreshes || known.failure !== undefined ? undefined : noOneRefreshes(key);
 }
 

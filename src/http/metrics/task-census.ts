@@ -21,6 +21,10 @@ export interface TaskCensus {
   readonly states: Readonly<Record<TaskStatus['state'], number>>;
   /** What those in state `waiting` wait for. */
   readonly waiting: Readonly<Record<WaitingFor, number>>;
+  /** When the first of the usable tokens ends; `undefined` without any. */
+  readonly earliestEnd: number | undefined;
+  /** When the last of the tokens ended that only a store which takes no writes keeps from being replaced. */
+  readonly lastEndByStore: number | undefined;
   /** Seconds to expiry, 0 where there is no token or it has ended. */
   readonly left: Histogram;
   /** Those with the least left, the least first. */
@@ -74,6 +78,8 @@ export class TaskCensuses {
     let seen = 0;
     let total = 0;
     let troubled = 0;
+    let earliestEnd: number | undefined;
+    let lastEndByStore: number | undefined;
     for (const { key } of this.#tasks(appids)) {
       if (++seen % COUNTED_AT_ONCE === 0) await othersTurn();
       const held = records.cache.get(key);
@@ -91,10 +97,14 @@ export class TaskCensuses {
       else if (leftSeconds <= 0) states.expired += 1;
       else states[records.isDue(held) ? 'due' : 'fresh'] += 1;
       if (hasFailed || waits !== undefined) troubled += 1;
+      if (held !== undefined && leftSeconds > 0) earliestEnd = Math.min(held.expiresAt, earliestEnd ?? held.expiresAt);
+      else if (held !== undefined && !hasFailed && waits?.waitingFor === 'store') {
+        lastEndByStore = Math.max(held.expiresAt, lastEndByStore ?? 0);
+      }
       left.observe(Math.max(0, leftSeconds));
       addIfWorse(worst, key, leftSeconds);
     }
-    return { total, troubled, states, waiting, left, worst };
+    return { total, troubled, states, waiting, earliestEnd, lastEndByStore, left, worst };
   }
 
   /** What this process knows of keys. In a fleet it holds a part of them, and says nothing of those that it does not hold. */

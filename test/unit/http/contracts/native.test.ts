@@ -336,21 +336,6 @@ describe('health', () => {
     expect(await world.ask('/readyz')).toMatchObject({ status: 200, body: { tasks: { total: 1, troubled: 1 } } });
   });
 
-  test.each([
-    [9_999, 200],
-    [10_001, 503],
-  ])('a store that has not answered for %i ms makes it %i', async (ms, status) => {
-    await using world = await registered();
-    await world.ask('/readyz');
-    world.store.now = async () => {
-      throw new Error('away');
-    };
-    await world.clock.advance(ms);
-    const asked = world.ask('/readyz');
-    await world.clock.advance(0);
-    expect((await asked).status).toBe(status);
-  });
-
   test('a closed one is not ready, and alive', async () => {
     await using world = await registered();
     await world.tokens.close();

@@ -1,0 +1,205 @@
+import { describe, expect, test } from 'vitest';
+import { TokenError } from '../../../../src/index.js';
+import { HttpWorld } from '../../../support/http-world.js';
+import { APPID, SECRET, TYPE } from '../../../support/world.js';
+
+const HOUR = 3_600_000;
+const USABLE = { value: 'CANARY-token', expiresInSeconds: 7_200 };
+
+class Server extends HttpWorld {
+  readonly #now = this.store.now.bind(this.store);
+  readonly #set = this.store.set.bind(this.store);
+  readonly #lease = this.store.lease.bind(this.store);
+
+  constructor() {
+    super({ contracts: ['native'] });
+  }
+
+  /** One app, whose access token has been fetched. */
+  static async withToken(seconds = 7_200): Promise<Server> {
+    const server = new Server();
+    server.wechat.lifeSeconds = seconds;
+    await server.tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
+    await server.tokens.get(APPID, TYPE);
+    return server;
+  }
+
+  goAway(): void {
+    this.store.now = async () => {
+      throw new Error('away');
+    };
+  }
+
+  refuseWrites(code = 'ENOSPC'): void {
+    const refuse = async (): Promise<never> => {
+      throw Object.assign(new Error('refused'), { code });
+    };
+    this.store.set = refuse;
+    this.store.lease = refuse;
+  }
+
+  comeBack(): void {
+    this.store.now = this.#now;
+    this.store.set = this.#set;
+    this.store.lease = this.#lease;
+  }
+
+  /** What `/readyz` answers, `ms` later. */
+  async look(ms = 0): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
+    await this.clock.advance(ms);
+    const asked = this.ask('/readyz');
+    await this.clock.advance(0);
+    const { status, body } = await asked;
+    return { status, body: body as Record<string, unknown> };
+  }
+}
+
+describe('a store that is away', () => {
+  test.each([
+    [9_999, undefined],
+    [10_000, undefined],
+    [10_001, 'unavailable'],
+  ])('for %i ms leaves a server ready that has a usable token, and says %s', async (ms, store) => {
+    await using server = await Server.withToken();
+    await server.look();
+    server.goAway();
+    const { status, body } = await server.look(ms);
+    expect([status, body['store']]).toEqual([200, store]);
+    expect(typeof body['since']).toBe(store === undefined ? 'undefined' : 'number');
+  });
+
+  test.each([
+    [10_000, 200],
+    [10_001, 503],
+  ])('for %i ms makes a server without a usable token %i', async (ms, expected) => {
+    await using server = new Server();
+    await server.tokens.register({ appid: APPID, secret: SECRET });
+    await server.look();
+    server.goAway();
+    const { status, body } = await server.look(ms);
+    expect(status).toBe(expected);
+    if (expected === 503) expect(body['reason']).toBe('the store has not answered');
+  });
+
+  test('makes it unready as the last token ends', async () => {
+    await using server = await Server.withToken(100);
+    server.wechat.always = new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { retryable: true });
+    await server.look();
+    server.goAway();
+    const left = Number(server.tokens.peek(APPID, TYPE)?.expiresAt) - server.clock.now();
+    expect((await server.look(left - 1)).status).toBe(200);
+    expect((await server.look(1)).status).toBe(503);
+  });
+});
+
+describe('a store that takes no writes', () => {
+  async function refusing(seconds: number): Promise<Server> {
+    const server = await Server.withToken(seconds);
+    await server.look();
+    server.refuseWrites();
+    await server.tokens.register({ appid: 'wx-other', secret: SECRET }).catch(() => {});
+    return server;
+  }
+
+  test('leaves a server ready while every token lives, and says what fails and until when', async () => {
+    await using server = await refusing(7_200);
+    const { status, body } = await server.look(5_001);
+    expect(status).toBe(200);
+    const earliestEnd = server.tokens.peek(APPID, TYPE)?.expiresAt;
+    expect(body).toMatchObject({ writes: 'failing', code: 'ENOSPC', earliestEnd, since: expect.any(Number) });
+  });
+
+  test('makes it unready when a token has ended because of that, and ready again after a write', async () => {
+    await using server = await refusing(60);
+    const ended = await server.look(2 * 60_000);
+    expect(ended).toMatchObject({ status: 503, body: { code: 'ENOSPC', reason: expect.stringMatching(/writes/) } });
+    server.comeBack();
+    await server.tokens.put(APPID, TYPE, USABLE);
+    await server.look(5_001);
+    expect((await server.look(2_000)).status).toBe(200);
+  });
+
+  test('is no matter for a token that had ended before, or fails for another reason', async () => {
+    await using server = await Server.withToken(60);
+    server.wechat.always = new TokenError('UPSTREAM_REJECTED', 'invalid appsecret', { errcode: 40125 });
+    await server.look(2 * 60_000);
+    server.refuseWrites();
+    await server.tokens.register({ appid: 'wx-other', secret: SECRET }).catch(() => {});
+    expect(await server.look(5_001)).toMatchObject({
+      status: 200,
+      body: { writes: 'failing', tasks: { troubled: 1 } },
+    });
+  });
+
+  test('is no matter for a server that only reads', async () => {
+    await using server = new HttpWorld({ contracts: ['native'] }, { refresh: 'never' });
+    server.store.set = async () => {
+      throw new Error('refused');
+    };
+    await server.tokens.register({ appid: 'wx-other', secret: SECRET }).catch(() => {});
+    expect(await server.ask('/readyz')).toMatchObject({ status: 200, body: { status: 'ready' } });
+    expect((await server.ask('/readyz')).body).not.toHaveProperty('writes');
+  });
+});
+
+describe('after an answer 503', () => {
+  test.each([
+    [1_999, 503],
+    [2_000, 200],
+    [2_001, 200],
+  ])('a second good look %i ms after the first is %i', async (ms, status) => {
+    await using server = new Server();
+    await server.tokens.start();
+    server.goAway();
+    expect((await server.look()).status).toBe(503);
+    server.comeBack();
+    expect((await server.look(1_000)).status).toBe(503);
+    expect((await server.look(ms)).status).toBe(status);
+  });
+
+  test('a bad look in between begins anew', async () => {
+    await using server = new Server();
+    await server.tokens.start();
+    server.goAway();
+    await server.look();
+    server.comeBack();
+    await server.look(1_000);
+    server.goAway();
+    await server.look(1_000);
+    server.comeBack();
+    expect((await server.look(1_500)).status).toBe(503);
+    expect((await server.look(2_000)).status).toBe(200);
+  });
+});
+
+test('a server whose registrations have not been read yet is starting', async () => {
+  await using server = new Server();
+  const list = server.store.list.bind(server.store);
+  let go = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  server.store.list = async function* (prefix, options) {
+    await held;
+    yield* list(prefix, options);
+  };
+  const asked = server.ask('/readyz');
+  await server.clock.advance(1_000);
+  expect(await asked).toMatchObject({ status: 503, body: { reason: 'the server is starting' } });
+  go();
+  await server.clock.advance(1_000);
+  await server.look();
+  expect((await server.look(2_000)).status).toBe(200);
+});
+
+test('a store that cannot be read as the server starts makes it unready', async () => {
+  await using server = new Server();
+  server.goAway();
+  expect(await server.look()).toMatchObject({ status: 503, body: { reason: 'the store has not answered' } });
+});
+
+test('a closed server says so', async () => {
+  await using server = await Server.withToken();
+  await server.tokens.close();
+  expect(await server.look(HOUR)).toMatchObject({ status: 503, body: { reason: 'the server is closing' } });
+});
