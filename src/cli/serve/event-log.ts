@@ -1,25 +1,45 @@
+import type { Clock } from '../../core/clock.js';
 import type { TokenError } from '../../core/errors.js';
 import type { TokenEvent } from '../../core/events.js';
 import { isError } from '../../core/foreign-objects.js';
+import { keyId, type TokenKey, tokenKey } from '../../core/token-key.js';
 import type { Peers } from '../../http/access/peers.js';
 import type { TokenManager } from '../../token-manager.js';
-import type { Log, LogFields } from './log.js';
+import { LineLimit } from './line-limit.js';
+import type { Log, LogFields, LogLevel } from './log.js';
+import { remedyOf } from './remedies.js';
+import { type Failure, TroubleGroups } from './trouble-groups.js';
 
-/** Tells the log what a manager tells its listeners, without anything that is worth stealing. */
-export function logEvents(manager: TokenManager, log: Log): void {
+/** Failures of a network or a store are no key's own. */
+const WITHOUT_ROOT: ReadonlySet<string> = new Set(['UPSTREAM_UNAVAILABLE', 'STORE_UNAVAILABLE', 'TIMEOUT']);
+
+/**
+ * Tells the log what a manager tells its listeners, without anything that is worth stealing. Failures are told in groups and
+ * within a limit, everything else a line each.
+ */
+export function logEvents(manager: TokenManager, log: Log, clock: Clock): void {
+  const lines = new LineLimit(log, clock);
+  const groups = new TroubleGroups((level, message, fields) => lines.write(level, message, fields), clock);
   manager.on('refreshed', ({ source, reason, record, ...key }) => {
     // What another process has refreshed is in that one's log.
     if (source !== 'store') log.info('refreshed', { ...named(key), source, reason, expiresAt: iso(record.expiresAt) });
   });
   manager.on('refreshFailed', ({ error, attempt, retryAt, ...key }) => {
-    log.warn('refreshFailed', { ...named(key), ...told(error), attempt, retryAt: iso(retryAt) });
+    groups.failed(failureOf('warn', 'refreshFailed', key, error, { attempt, retryAt }));
+    if (error.code === 'REAUTHORIZATION_REQUIRED') groups.renew('reauthorizationRequired', keyId(keyOf(key)), retryAt);
   });
   manager.on('reauthorizationRequired', ({ error, ...key }) => {
-    log.error('reauthorizationRequired', { ...named(key), ...told(error) });
+    groups.failed(failureOf('error', 'reauthorizationRequired', key, error));
+  });
+  manager.on('recovered', (event) => {
+    const key = keyId(keyOf(event));
+    groups.recovered('refreshFailed', key);
+    groups.recovered('reauthorizationRequired', key);
   });
   manager.on('deliveryFailed', ({ error, attempt, retryAt, ...key }) => {
-    log.warn('deliveryFailed', { ...named(key), ...told(error), attempt, retryAt: iso(retryAt) });
+    groups.failed(failureOf('warn', 'deliveryFailed', key, error, { attempt, retryAt }));
   });
+  manager.on('delivered', (event) => groups.recovered('deliveryFailed', keyId(keyOf(event))));
   manager.on('recordQuarantined', ({ id, version, quarantinedAs }) => {
     log.error('recordQuarantined', { id, version, quarantinedAs });
   });
@@ -27,8 +47,15 @@ export function logEvents(manager: TokenManager, log: Log): void {
 
 /** Apart, because a store that fails while the server starts is why it does not, and that is said once. */
 export function logStore(manager: TokenManager, log: Log): void {
-  manager.on('storeUnavailable', ({ error }) => log.error('storeUnavailable', told(error)));
-  manager.on('storeAvailable', () => log.info('storeAvailable'));
+  let hasFailed = false;
+  manager.on('storeUnavailable', ({ error }) => {
+    hasFailed = true;
+    log.error('storeUnavailable', told(error));
+  });
+  manager.on('storeAvailable', () => {
+    if (hasFailed) log.info('storeAvailable');
+    hasFailed = false;
+  });
   manager.on('storeReplaced', ({ replacement }) => log.warn('storeReplaced', { replacement }));
 }
 
@@ -37,6 +64,45 @@ export function logRefused({ refused }: Peers, log: Log): void {
   refused.onReport = ({ peer, reason, count, suppressed }) => {
     log.warn('refused', { peer, reason, count, suppressed: suppressed === 0 ? undefined : suppressed });
   };
+}
+
+interface Attempt {
+  readonly attempt: number;
+  readonly retryAt: number | undefined;
+}
+
+function failureOf(
+  level: LogLevel,
+  message: string,
+  event: TokenEvent,
+  error: TokenError,
+  { attempt, retryAt }: Partial<Attempt> = { retryAt: error.retryAt },
+): Failure {
+  const { code, errcode } = error;
+  const key = keyOf(event);
+  const root = rootOf(key, error);
+  return {
+    message,
+    level,
+    code,
+    errcode,
+    key: keyId(key),
+    type: key.type,
+    root: root && keyId(root),
+    rootType: root?.type,
+    retryAt,
+    facts: { ...named(event), ...told(error), remedy: remedyOf(error), attempt, retryAt: iso(retryAt) },
+  };
+}
+
+/** Returns the key whose own failure it is: an error that a dependency has failed with names that. */
+function rootOf(key: TokenKey, { code, errcode, appid, type, subject }: TokenError): TokenKey | undefined {
+  if (errcode === undefined && WITHOUT_ROOT.has(code)) return undefined;
+  return appid === undefined || type === undefined ? key : tokenKey(appid, type, subject);
+}
+
+function keyOf({ appid, type, subject }: TokenEvent): TokenKey {
+  return tokenKey(appid, type, subject);
 }
 
 function named({ appid, type, subject }: TokenEvent): LogFields {

@@ -57,7 +57,7 @@ export class TokenServer {
     const { refresh } = options;
     const manager = new TokenManager({ store: opened.store, refresh, wechat: wechatOptions(options) });
     try {
-      logEvents(manager, log);
+      logEvents(manager, log, clock);
       const handler = asUsage(() => createHandler(manager, handlerOptions(options, mode, log)), withFlagNames);
       const started = startManager(manager, options.store.shown);
       await (until === 'read' ? started : enough(started, manager, log, clock));

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { logEvents } from '../../../../src/cli/serve/event-log.js';
+import { logEvents, logStore } from '../../../../src/cli/serve/event-log.js';
 import { Log } from '../../../../src/cli/serve/log.js';
+import { engineOf } from '../../../../src/core/engine-of.js';
 import { type Grant, TokenError } from '../../../../src/index.js';
 import { CapturedOutput } from '../../../support/command-line.js';
 import { APPID, SECRET, World } from '../../../support/world.js';
@@ -28,7 +29,7 @@ const lines = (): Record<string, unknown>[] =>
 
 function logged(refresh: () => Promise<Grant>): ReturnType<World['manager']> {
   const tokens = world.manager({ refreshers: [{ type: 'access_token', refresh }] });
-  logEvents(tokens, new Log(output, world.clock));
+  logEvents(tokens, new Log(output, world.clock), world.clock);
   return tokens;
 }
 
@@ -94,4 +95,51 @@ it('tells that somebody has to authorize again', async () => {
   expect(lines()).toContainEqual(
     expect.objectContaining({ level: 'error', message: 'reauthorizationRequired', errcode: 42002 }),
   );
+});
+
+it('tells of tasks that fail for the same reason once, with what to do, and of their recovery', async () => {
+  let isBroken = true;
+  const tokens = logged(async () => {
+    if (isBroken) throw new TokenError('UPSTREAM_REJECTED', 'invalid appsecret', { errcode: 40125 });
+    return { value: TOKEN, expiresInSeconds: 7_200 };
+  });
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token', 'jsapi_ticket', 'wx_card_ticket'] });
+  await world.clock.advance(9 * 60_000);
+  expect(lines()).toMatchObject([
+    { message: 'refreshFailed', errcode: 40125, root: `${APPID}/access_token`, tasks: 1, remedy: expect.any(String) },
+  ]);
+  await world.clock.advance(60_000);
+  expect(lines().at(-1)).toMatchObject({ message: 'refreshFailed', tasks: 3, since: expect.stringMatching(/^2026/) });
+  isBroken = false;
+  await tokens.put(APPID, 'jsapi_ticket', { value: TOKEN, expiresInSeconds: 7_200 });
+  await tokens.put(APPID, 'wx_card_ticket', { value: TOKEN, expiresInSeconds: 7_200 });
+  await world.clock.advance(11 * 60_000);
+  expect(lines().filter(({ message }) => message === 'recovered')).toMatchObject([
+    { of: 'refreshFailed', errcode: 40125, root: `${APPID}/access_token`, tasks: 3 },
+  ]);
+});
+
+it('names no cause that is shared by the network, and one app for all', async () => {
+  const tokens = logged(async () => {
+    throw new TokenError('UPSTREAM_UNAVAILABLE', 'connect ECONNREFUSED', { retryable: true });
+  });
+  for (const appid of ['wx-a', 'wx-b', 'wx-c']) {
+    await tokens.register({ appid, secret: SECRET, tasks: ['access_token'] });
+  }
+  await world.clock.advance(60_000);
+  expect(lines()).toHaveLength(1);
+  expect(lines()[0]).not.toHaveProperty('root');
+});
+
+it('says that the store is back only after it has said that it was away', () => {
+  const tokens = world.manager();
+  const log = new Log(output, world.clock);
+  logStore(tokens, log);
+  const { events } = engineOf(tokens);
+  events.emit('storeAvailable', {});
+  expect(output.text).toBe('');
+  events.emit('storeUnavailable', { error: new TokenError('STORE_UNAVAILABLE', 'away') });
+  events.emit('storeAvailable', {});
+  events.emit('storeAvailable', {});
+  expect(lines().map(({ message }) => message)).toEqual(['storeUnavailable', 'storeAvailable']);
 });
