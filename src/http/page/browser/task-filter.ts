@@ -2,7 +2,7 @@ import { type Standing, standingOf } from './standing.js';
 import type { Task } from './task.js';
 
 export interface TaskFilter {
-  /** Words, each of which the appid, type, subject, error code or standing has to contain. */
+  /** Words, each of which the appid, type, subject, error code, standing or what it waits for has to contain. */
   readonly words: string;
   readonly standing: Standing | undefined;
 }
@@ -19,8 +19,8 @@ export function filtered(
     const own = standingOf(task, now);
     if (standing !== undefined && own !== standing) return false;
     if (wanted.length === 0) return true;
-    const { appid, type, subject = '', lastError } = task;
-    const facts = [appid, type, subject, lastError?.code, lastError?.errcode, own, nameOf(own)];
+    const { appid, type, subject = '', waitingFor, lastError } = task;
+    const facts = [appid, type, subject, waitingFor, lastError?.code, lastError?.errcode, own, nameOf(own)];
     const text = facts.join(' ').toLowerCase();
     return wanted.every((word) => text.includes(word));
   });

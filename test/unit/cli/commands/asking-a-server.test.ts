@@ -415,6 +415,7 @@ describe('asking a server that lets everybody in', () => {
       await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] });
       await server.tokens.get(APPID, 'access_token');
       await server.tokens.register({ appid: OTHER, secret: 'wrong', tasks: ['access_token'] });
+      await server.tokens.register({ appid: 'wx-waiting', secret: APP_SECRET, tasks: ['oauth2_access_token'] });
       const appids = async (options: string): Promise<string[]> =>
         (await command(`list --json ${options}`)).out
           .split('\n')
@@ -422,6 +423,7 @@ describe('asking a server that lets everybody in', () => {
           .map((line) => JSON.parse(line).appid);
       expect(await appids('--state missing')).toEqual([OTHER]);
       expect(await appids('--state fresh --state missing')).toEqual([APPID, OTHER]);
+      expect(await appids('--state waiting')).toEqual(['wx-waiting']);
       expect(await appids('--state expired')).toEqual([]);
       expect(await command('list --state dead')).toMatchObject({
         code: 2,
