@@ -5,7 +5,7 @@ import type { BuiltInRefresher } from './refresher.js';
 import { haveToBeAskedFor } from './registration.js';
 import { chooseInput, type Rotation } from './rotation.js';
 import { secretHash } from './secret-hash.js';
-import type { TokenKey } from './token-key.js';
+import { keyId, type TokenKey } from './token-key.js';
 import {
   appIsMissing,
   attemptLacked,
@@ -44,6 +44,8 @@ export interface WaitingParts {
   /** Whether this process can ask URLs for params. */
   readonly asksUrls: boolean;
   readonly now: number;
+  /** What dependencies were found to lack, by the id of the key: many keys may depend on one. Without it each is judged anew. */
+  readonly judged?: Map<string, Waiting | undefined>;
 }
 
 /** The longest chain that a registration may have. */
@@ -119,8 +121,16 @@ function lackOfDependency(
   if (haveToBeAskedFor(task?.params) && known.task === undefined) return undefined;
   if (isPushed && known.isRegistered) return ticketIsMissing(key, dependency);
   if (known.failure !== undefined) return dependencyIsMissing(key, dependency, known.failure.message);
-  const lack = lackOf(dependency, parts, depth + 1);
+  const lack = lackOnce(dependency, parts, depth + 1);
   return lack && dependencyIsMissing(key, dependency, lack.reason, lack.root);
+}
+
+function lackOnce(key: TokenKey, parts: WaitingParts, depth: number): Waiting | undefined {
+  const id = keyId(key);
+  if (parts.judged?.has(id) === true) return parts.judged.get(id);
+  const lack = lackOf(key, parts, depth);
+  parts.judged?.set(id, lack);
+  return lack;
 }
 
 function isRefused(rotation: Rotation | undefined, value: string): boolean {

@@ -37,15 +37,19 @@ const HOUR = 3_600;
 const DAY = 86_400;
 const SECONDS_LEFT = [0, 10, MINUTE, 300, 600, 1_800, HOUR, 2 * HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY];
 const TAKE_EVERY_MS = 5_000;
-/** So many are counted at once, which takes some 3 ms; whoever wants a token must not wait for all of them. */
+/** So many are counted at once, which takes some 3 ms: callers that want a token must not wait for all of them. */
 const COUNTED_AT_ONCE = 2_000;
+/** One without a usable token takes as long as so many others, since what it waits for is judged. */
+const COST_OF_JUDGING = 20;
+/** Of the time of a process the counting takes this part at most. */
+const SHARE_OF_TIME = 0.1;
 /** All tasks, where others are those of a set of apps. */
 const ALL = {};
 
 interface Taken {
   readonly census: Promise<TaskCensus>;
-  /** By the monotonic clock. */
-  readonly at: number;
+  /** When the tasks may be counted again, by the monotonic clock. */
+  nextAt: number;
 }
 
 /** Counts tasks in one pass over memory, and once in a while: there may be a million, and many may ask. */
@@ -62,9 +66,15 @@ export class TaskCensuses {
   of(appids: ReadonlySet<string> | undefined): Promise<TaskCensus> {
     const now = this.#engine.clock.monotonic();
     const before = this.#taken.get(appids ?? ALL);
-    if (before !== undefined && now - before.at < TAKE_EVERY_MS) return before.census;
+    if (before !== undefined && now < before.nextAt) return before.census;
     const census = this.#take(appids);
-    this.#taken.set(appids ?? ALL, { census, at: now });
+    const taken: Taken = { census, nextAt: Number.POSITIVE_INFINITY };
+    this.#taken.set(appids ?? ALL, taken);
+    const ended = (): void => {
+      const tookMs = this.#engine.clock.monotonic() - now;
+      taken.nextAt = now + Math.max(TAKE_EVERY_MS, tookMs / SHARE_OF_TIME);
+    };
+    census.then(ended, ended);
     return census;
   }
 
@@ -81,9 +91,13 @@ export class TaskCensuses {
     let earliestEnd: number | undefined;
     let lastEndByStore: number | undefined;
     for (const { key } of this.#tasks(appids)) {
-      if (++seen % COUNTED_AT_ONCE === 0) await othersTurn();
+      if (seen >= COUNTED_AT_ONCE) {
+        seen = 0;
+        await othersTurn();
+      }
       const held = records.cache.get(key);
       const leftSeconds = held === undefined ? 0 : records.leftMs(held) / 1_000;
+      seen += leftSeconds > 0 ? 1 : COST_OF_JUDGING;
       const hasFailed = leftSeconds <= 0 && failures.remembered(key) !== undefined;
       const lack = leftSeconds <= 0 ? source.setbacks.lackOf(key) : undefined;
       // How it stands, the store knows, and perhaps another process.
@@ -117,6 +131,7 @@ export class TaskCensuses {
       refreshes,
       asksUrls: callbacks !== undefined,
       now: clock.now(),
+      judged: new Map(),
     };
   }
 
