@@ -1,4 +1,5 @@
 import type { Situation } from './advice-texts.js';
+import type { Task } from './task.js';
 
 const OF_ERRCODE: ReadonlyMap<number, Situation> = new Map(
   Object.entries({
@@ -37,6 +38,16 @@ const OF_CODE: ReadonlyMap<string, Situation> = new Map([
 
 /** The types whose refresh sends the app's secret; with any other, 40001 is about the token that was sent. */
 const WITH_SECRET = new Set(['access_token', 'component_access_token']);
+
+/** What is said of a task by what it waits for. */
+export const SITUATION_OF_WAITING = {
+  push: 'waitsForPush',
+  refresh_token: 'waitsForRefreshToken',
+  dependency: 'waitsForDependency',
+  params: 'waitsForParams',
+  store: 'waitsForStore',
+  process: 'waitsForProcess',
+} as const satisfies Record<NonNullable<Task['waitingFor']>, Situation>;
 
 export interface KnownFailure {
   readonly code?: string | undefined;

@@ -1,4 +1,4 @@
-import { situationOf } from './advice.js';
+import { SITUATION_OF_WAITING, situationOf } from './advice.js';
 import type { Situation } from './advice-texts.js';
 import { element } from './elements.js';
 import type { Words } from './language.js';
@@ -23,18 +23,9 @@ export function notesOn(task: Task, standing: Standing, words: Words): TaskNote[
   return notes.filter((note) => note !== undefined);
 }
 
-const SITUATIONS: Readonly<Record<NonNullable<Task['waitingFor']>, Situation>> = {
-  push: 'waitsForPush',
-  refresh_token: 'waitsForRefreshToken',
-  dependency: 'waitsForDependency',
-  params: 'waitsForParams',
-  store: 'waitsForStore',
-  process: 'waitsForProcess',
-};
-
 function waitingNote({ waitingFor, reason = '' }: Task, words: Words): TaskNote | undefined {
   if (waitingFor === undefined) return undefined;
-  const situation = SITUATIONS[waitingFor];
+  const situation = SITUATION_OF_WAITING[waitingFor];
   return {
     isBad: true,
     happened: words.happened(situation),

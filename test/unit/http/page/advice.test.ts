@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { situationOf } from '../../../../src/http/page/browser/advice.js';
+import { WAITING_FOR } from '../../../../src/core/waiting-texts.js';
+import { SITUATION_OF_WAITING, situationOf } from '../../../../src/http/page/browser/advice.js';
 import { ADVICE, type Situation } from '../../../../src/http/page/browser/advice-texts.js';
 import { wordsIn } from '../../../../src/http/page/browser/language.js';
 import { ERROR_TABLE } from '../../../../src/wechat/error-table.js';
@@ -52,4 +53,13 @@ describe('the advice', () => {
     expect(happened[1]).toMatch(/\p{Script=Han}[\s\S]*[^。]$/u);
     expect(todo[1]).toMatch(/\p{Script=Han}[\s\S]*。$/u);
   });
+});
+
+test.each(WAITING_FOR)('a task that waits for %s is told so, and what to do, in both languages', (waitingFor) => {
+  const situation = SITUATION_OF_WAITING[waitingFor];
+  const [english, chinese] = [wordsIn('en'), wordsIn('zh')];
+  expect(english.happened(situation)).toMatch(/^It waits for/);
+  expect(chinese.happened(situation)).toMatch(/^等待/);
+  expect(english.todo(situation)).toMatch(/^[A-Z].*\.$/);
+  expect(chinese.todo(situation)).toMatch(/。$/);
 });
