@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { npmPack } from './npm-pack.mjs';
 
-const MAX_UNPACKED_BYTES = 1_050_000;
+const MAX_UNPACKED_BYTES = 1_200_000;
 const ALLOWED = /^(package\.json|LICENSE|README\.md|README\.zh-CN\.md|CHANGELOG\.md|dist\/[\w./-]+\.(js|d\.ts))$/;
 const REQUIRED = ['package.json', 'LICENSE', 'README.md', 'README.zh-CN.md', 'CHANGELOG.md'];
 
