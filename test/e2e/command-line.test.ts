@@ -74,7 +74,8 @@ describe('the built command', () => {
     const added = await runBuiltCommand(['keys', 'add', '--keys', path, '--scope', 'refresh']);
     const id = added.out.slice(4, 12);
     expect(added.code).toBe(0);
-    expect((await runBuiltCommand(['keys', 'list', '--keys', path])).out).toBe(`${id}  refresh  all apps\n`);
+    const { out: listed } = await runBuiltCommand(['keys', 'list', '--keys', path]);
+    expect(listed.replace(/\d{4}-\d\d-\d\d/, 'today')).toBe(`${id}  refresh  all apps  made today\n`);
     expect((await runBuiltCommand(['keys', 'remove', id, '--keys', path])).out).toBe(`removed ${id}\n`);
     expect((await runBuiltCommand(['keys', 'list', '--keys', path])).out).toBe('');
   });

@@ -87,7 +87,8 @@ test('what has happened is counted, and no secret is told', async () => {
     expect(text).toMatch(/^wechat_token_manager_refresh_failures_total\{code="UPSTREAM_REJECTED"\} 1$/m);
     expect(text).toMatch(/^wechat_token_manager_upstream_request_duration_seconds_count\{outcome="answered"\} 2$/m);
     expect(text).toMatch(/^wechat_token_manager_tasks\{state="fresh"\} 2$/m);
-    expect(text).toMatch(/^wechat_token_manager_tasks\{state="missing"\} 2$/m);
+    expect(text).toMatch(/^wechat_token_manager_tasks\{state="missing"\} 1$/m);
+    expect(text).toMatch(/^wechat_token_manager_waiting_tasks\{waiting_for="refresh_token"\} 1$/m);
     expect(text).toMatch(/^wechat_token_manager_store_available 1$/m);
     expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
   }

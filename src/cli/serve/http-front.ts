@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { type Clock, systemClock } from '../../core/clock.js';
 import { peerNetwork } from '../../http/access/peer-network.js';
 import { GUARDING_HEADERS } from '../../http/http-message.js';
 import type { IdleConnections } from './messages.js';
@@ -26,9 +27,19 @@ export interface ConnectionRules {
   readonly maxConnections?: number;
   /** Whether a peer, as `peerNetwork` names it, has sent an accepted request lately. Default: every peer has. */
   readonly isAccepted?: (network: string) => boolean;
+  readonly clock?: Clock;
   /** Called when a connection is closed because its peer has half of all. */
   readonly onRefused?: () => void;
 }
+
+const DEFAULT_RULES: Required<ConnectionRules> = {
+  maxConnections: MAX_CONNECTIONS,
+  isAccepted: () => true,
+  clock: systemClock,
+  onRefused: () => {},
+};
+/** How long a client that has just connected, or been answered, may take to send a request before its connection is closed. */
+const REQUEST_ON_ITS_WAY_MS = 500;
 
 /** Speaks HTTP on connections that something else has accepted, and bounds what they may take. */
 export class HttpFront {
@@ -44,7 +55,7 @@ export class HttpFront {
 
   constructor(listener: RequestListener, rules: ConnectionRules = {}) {
     this.#listener = listener;
-    this.#rules = { maxConnections: MAX_CONNECTIONS, isAccepted: () => true, onRefused: () => {}, ...rules };
+    this.#rules = { ...DEFAULT_RULES, ...rules };
     this.#server = createServer(LIMITS, (request, response) => {
       this.#answers.add(response);
       response.once('close', () => this.#answers.delete(response));
@@ -101,14 +112,16 @@ export class HttpFront {
   drain(idle: IdleConnections): Promise<void> {
     this.#isDraining = true;
     for (const answer of this.#answers) if (!answer.headersSent) answer.setHeader('Connection', 'close');
-    if (idle === 'close') {
-      this.#server.closeIdleConnections();
-      for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
-    }
+    if (idle === 'close') this.#rules.clock.setTimer(() => this.#closeIdle(), REQUEST_ON_ITS_WAY_MS);
     return new Promise((resolve) => {
       this.#emptied = resolve;
       if (this.#sockets.size === 0) resolve();
     });
+  }
+
+  #closeIdle(): void {
+    this.#server.closeIdleConnections();
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
   }
 
   /** Cuts what is left. */

@@ -16,7 +16,7 @@ const FIELDS: readonly (readonly [wire: string, field: keyof Grant])[] = [
 /**
  * Returns the grant in a body; the manager checks the fields. A field that is null is as good as absent.
  *
- * @throws RouteFailure for a name that is not known: whoever misspells the refresh token must not lose it unnoticed.
+ * @throws RouteFailure for a name that is not known: a caller that misspells the refresh token must not lose it unnoticed.
  */
 export function grantIn(body: JsonObject): Grant {
   const names = FIELDS.map(([wire]) => wire);

@@ -4,10 +4,12 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HttpFront } from '../../../../src/cli/serve/http-front.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
 
 /** Requests that a test answers when it likes. */
 let waiting: { readonly request: IncomingMessage; readonly response: ServerResponse }[];
 let arrived: () => void;
+let clock: FakeClock;
 let front: HttpFront;
 let listener: Server;
 let sockets: Socket[];
@@ -22,7 +24,8 @@ beforeEach(async () => {
   waiting = [];
   sockets = [];
   arrived = () => {};
-  front = new HttpFront(hold);
+  clock = new FakeClock();
+  front = new HttpFront(hold, { clock });
   listener = createServer((socket) => front.accept(socket));
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
@@ -147,11 +150,25 @@ describe('a drain', () => {
     busy.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
     await held;
     const drained = front.drain('close');
+    await clock.advance(500);
     expect(await text(silent)).toBe('');
     expect(await text(idle)).toBe('');
     expect(front.connections).toBe(1);
     waiting[0]?.response.end('late');
     expect(await text(busy)).toContain('late');
+    await drained;
+  });
+
+  it('that is to be quick answers requests that are on their way', async () => {
+    const [idle, silent] = [open(), open()];
+    await once(silent, 'connect');
+    idle.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await piece(idle);
+    const drained = front.drain('close');
+    await clock.advance(499);
+    for (const socket of [idle, silent]) socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const answers = await Promise.all([text(idle), text(silent)]);
+    expect(answers).toEqual([expect.stringContaining('at once'), expect.stringContaining('at once')]);
     await drained;
   });
 
