@@ -76,8 +76,10 @@ export function troubleWith(error: unknown): string {
  */
 function statsOf({ source, text }: GivenValue): Stats | undefined {
   try {
-    return statSync(text, { throwIfNoEntry: false });
+    // Without its option for no entry, which since Node 22 stands for a file in the way as well.
+    return statSync(text);
   } catch (error) {
+    if (memberOf(error, 'code') === 'ENOENT') return undefined;
     throw new UsageError(`${source}: ${describePath(text)} cannot be used: ${troubleWith(error)}`);
   }
 }
