@@ -2,9 +2,9 @@ import { boundedCache } from '../core/bounded-cache.js';
 import type { Clock } from '../core/clock.js';
 import { Slots } from '../core/slots.js';
 
-/** How many works run at once that concern hosts which answered within 2 s the last time. */
+/** The limit of works under way for hosts that answered within 2 s the last time. */
 const MAX_PROMPT = 64;
-/** How many run for all others, of which each host has two: two hundred silent hosts keep none from another. */
+/** The limit for all other hosts, each of which has two: two hundred silent hosts keep none from another. */
 const MAX_DOUBTFUL = 512;
 const MAX_PER_DOUBTFUL_HOST = 2;
 const PROMPT_MS = 2_000;

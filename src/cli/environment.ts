@@ -29,7 +29,7 @@ export function withoutServiceLinks(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name, value]) => !isServiceLink(name, value)));
 }
 
-/** What to say of variables that were passed over because their form is that of a Service's; `undefined` when there are none. */
+/** Returns the warning about variables that were passed over because they have the form of a Service's; `undefined` without any. */
 export function serviceLinkWarning(env: NodeJS.ProcessEnv): string | undefined {
   const names = Object.keys(env).filter((name) => isServiceLink(name, env[name]));
   if (names.length === 0) return undefined;

@@ -4,7 +4,7 @@ import { run } from './run.js';
 import type { CommandIo } from './serve-options.js';
 import { closeLostTerminals } from './standard-streams.js';
 
-/** What is left to be written when the work is done, a log that nothing reads for instance, is not waited for any longer. */
+/** Bounds the wait for output that is left when the work is done, such as a log that nothing reads. */
 const LAST_WRITES_MS = 500;
 
 // An output may break at any time. A command whose output matters looks at what became of it.

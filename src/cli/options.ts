@@ -82,7 +82,7 @@ export const HOST_NAME: OptionSpec = {
   value: 'name',
   many: true,
   variable: true,
-  help: 'a name that the server is called by, besides its addresses; browsers without a key may use no other, and once one is given nobody without a key may',
+  help: 'a name that the server is called by, besides its addresses; browsers without a key may use no other, and once one is given, no request without a key may',
 };
 export const WECHAT_ORIGIN: OptionSpec = {
   name: 'wechat-origin',

@@ -51,7 +51,7 @@ export function assertNoDirectory({ source, text }: GivenValue): void {
   throw new UsageError(`${source} must name a file, got a directory`);
 }
 
-/** What is wrong with a path, by the code of the system. */
+/** Says what is wrong with a path, by the code of the system. */
 const TROUBLES: ReadonlyMap<string, string> = new Map([
   ['ENOTDIR', 'what should be a directory above it is a file'],
   ['EACCES', 'the user that runs this has no permission'],

@@ -34,7 +34,7 @@ export interface RefreshPace {
 export interface TextOutput extends NodeJS.WritableStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
-  /** How many bytes wait in memory until they can be written. */
+  /** The number of bytes that wait in memory until they can be written. */
   readonly writableLength?: number;
 }
 

@@ -22,7 +22,7 @@ export function tokenAwaitedUntil(
 }
 
 /**
- * Returns an error that asks nobody to authorize again yet: what was refused may be older than what another process holds.
+ * Returns an error that does not ask the user to authorize again yet: what was refused may be older than what another process holds.
  */
 export function unsettledRefusal(key: TokenKey, error: TokenError, until: number): TokenError {
   if (error.code !== 'REAUTHORIZATION_REQUIRED') return error;

@@ -21,7 +21,7 @@ export interface CoolingParts {
 
 /**
  * Returns why a token that a key depends on cannot be had for now: it has failed, or lacks something itself, and is not asked
- * for again before `retryAt`. A refresh that nobody waits for must not ask for it earlier.
+ * for again before `retryAt`. A refresh without a waiting caller must not ask for it earlier.
  */
 export async function coolingDependency(key: TokenKey, parts: CoolingParts): Promise<TokenError | undefined> {
   const { clock, registry, records, failures, refresherOf, setbacks, read } = parts;

@@ -3,7 +3,7 @@ import { hostIn, isLocalhost } from '../../http/access/host-names.js';
 import type { ServeOptions } from '../serve-options.js';
 import { UsageError } from '../usage-error.js';
 
-/** Who is let in: `loopback` is every program on this machine, and no other. */
+/** Says which requests are let in: `loopback` stands for those of programs on this machine. */
 export type AccessMode = 'keys' | 'keys, trust' | 'trust' | 'anonymous' | 'loopback';
 
 const LOOPBACK = new BlockList();

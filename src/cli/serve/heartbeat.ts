@@ -1,6 +1,6 @@
 import type { Clock, ClockTimer } from '../../core/clock.js';
 
-/** How often a process that answers says that it still turns its event loop. */
+/** The interval at which a process that answers reports that its event loop turns. */
 const BEAT_MS = 2_000;
 /** A process that has said nothing for so long hangs. */
 const HUNG_MS = 12_000;

@@ -21,7 +21,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
 };
 
-/** How many connections there may be, and which peers may have more than half of them. */
+/** Bounds the connections, and says which peers may have more than half of them. */
 export interface ConnectionRules {
   /** Default: 10,000. */
   readonly maxConnections?: number;
