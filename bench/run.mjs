@@ -22,7 +22,7 @@ const BENCHMARKS = [
   'file-store',
 ];
 /** Minutes each: only when they are named. */
-const LONG = ['fleet', 'fleet-million', 'million-tasks'];
+const LONG = ['http-memory', 'fleet', 'fleet-million', 'million-tasks'];
 const REST_MS = 2_000;
 
 const named = process.argv.slice(2);

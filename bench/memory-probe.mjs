@@ -1,0 +1,16 @@
+// @ts-check
+// Imported by a process whose memory is measured: tells on a socket what is held after a full collection. It wants
+// `--expose-gc`, and the directory of the sockets in BENCH_PROBES.
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+const directory = process.env['BENCH_PROBES'];
+if (directory !== undefined) {
+  const server = createServer((socket) => {
+    globalThis.gc?.();
+    const { heapUsed, external, rss } = process.memoryUsage();
+    socket.on('error', () => {}).end(JSON.stringify({ heapUsed, external, rss }));
+  });
+  server.on('error', () => {}).listen(join(directory, String(process.pid)));
+  server.unref();
+}
