@@ -1,13 +1,13 @@
 import { assertInteger, assertNumber, readFields } from './assert-options.js';
 import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
-import { TokenError } from './errors.js';
 import type { JsonValue } from './json.js';
 import { FUTURE_TOLERANCE_MS } from './refresh-policy.js';
 import type { RateLimit } from './refresher.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { keyId, type TokenKey } from './token-key.js';
+import { contended } from './write-errors.js';
 
 export type Allowance = { readonly granted: true } | { readonly granted: false; readonly retryAt: number };
 
@@ -49,7 +49,7 @@ export class Allowances {
       const content = { taken: next.map(({ at, key: by }): JsonValue => [at, by]) };
       if ((await this.#store.set(id, seal(id, content), version)) !== undefined) return { granted: true };
     }
-    throw new TokenError('STORE_UNAVAILABLE', `the limit ${name} of ${key.appid} is contended`, { retryable: true });
+    throw contended(`the limit ${name} of ${key.appid}`, { appid: key.appid });
   }
 }
 

@@ -48,7 +48,7 @@ export class ClaimDesk {
       // What cannot be read must not hold up what was claimed together with it.
       await looked.catch(() => look([key ?? delivered ?? []].flat()));
     } catch {
-      // It keeps its lease until that lapses, so that nobody claims it all the time.
+      // Its lease is kept until it expires, so that no process claims it again at once.
       return;
     }
     if (key !== undefined) await this.#refresh(key, claim);

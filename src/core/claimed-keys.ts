@@ -76,7 +76,7 @@ export class ClaimedKeys {
 
   /**
    * Refreshes one. It never rejects; whatever happens, the key is due later, and the lease given back. A document that cannot
-   * be read, or a store that fails, keeps its lease until that lapses, so that nobody claims the key all the time.
+   * be read, or a store that fails, keeps its lease until that expires, so that no process claims the key again at once.
    */
   async take(key: TokenKey, claim: Claim, signal: AbortSignal): Promise<void> {
     try {

@@ -13,6 +13,7 @@ import type { StoreClock } from './store-clock.js';
 import type { StoreFollower } from './store-follower.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { documentId, type TokenKey } from './token-key.js';
+import { isChangedMeanwhile } from './write-errors.js';
 
 export interface FollowingParts {
   readonly store: SupervisedStore;
@@ -26,7 +27,7 @@ export interface FollowingParts {
 
 const MAX_ROUNDS = 5;
 const LOOK_EVERY_MS = { least: 200, spread: 400 };
-/** How long somebody is given to replace a reported token. */
+/** How long other processes are given to replace a reported token. */
 const MAX_WAIT_MS = 60_000;
 
 /** What a process does in place of a refresh that leaves refreshing to others: it looks, reports, and waits. */
@@ -68,14 +69,15 @@ export class Following {
       await this.#pause(flight);
       document = await writer.read(key);
     }
-    throw refreshDisabled(key, 'and nobody has replaced the token that was reported');
+    throw refreshDisabled(key, 'and none of them has replaced the token that was reported');
   }
 
   /** Notes in the key's document that its value is stale, and makes it due. */
   async #report(key: TokenKey, stale: string): Promise<KeyDocument> {
     const { store, registry, writer, clock } = this.#parts;
     if (registry.task(key) === undefined) await registry.reload(documentId('task', key));
-    if (registry.task(key) === undefined) throw refreshDisabled(key, 'and without a task nobody does it');
+    if (registry.task(key) === undefined)
+      throw refreshDisabled(key, 'who refresh a reported token only where it has a task');
     const id = documentId('key', key);
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const document = await writer.read(key);
@@ -87,10 +89,7 @@ export class Following {
       const version = await store.set(id, content, document.version, { due });
       if (version !== undefined) return { ...reported, version };
     }
-    throw new TokenError('STORE_UNAVAILABLE', 'the stored record is being changed by others all the time', {
-      ...key,
-      retryable: true,
-    });
+    throw isChangedMeanwhile(key);
   }
 
   async #pause(flight: Flight<CachedRecord>): Promise<void> {

@@ -9,7 +9,7 @@ import { isLeftOver } from './left-overs.js';
 import type { OwnRegistration, OwnRegistrations } from './own-registrations.js';
 import type { Records } from './records.js';
 import type { Registrar } from './registrar.js';
-import { contended, type RegistrationLease } from './registration-lease.js';
+import type { RegistrationLease } from './registration-lease.js';
 import { opened } from './registration-writer.js';
 import type { Registry } from './registry.js';
 import { Slots } from './slots.js';
@@ -28,6 +28,7 @@ import {
   registrationIds,
   type TokenKey,
 } from './token-key.js';
+import { contended } from './write-errors.js';
 
 export interface PutBackParts {
   readonly store: SupervisedStore;
@@ -112,7 +113,7 @@ export class PutBack {
       const settled = await Promise.all(settling);
       wanted = wanted.filter((_, index) => settled[index] === false);
     }
-    throw contended(`the registration of ${appidOf(ids[0] as string)}`, appidOf(ids[0] as string));
+    throw contended(`the registration of ${lease.appid}`, { appid: lease.appid });
   }
 
   /** @returns whether it is settled, which it is not where another writer was first. */

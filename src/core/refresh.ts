@@ -24,7 +24,7 @@ import type { Lease } from './store.js';
 import type { StoreFollower } from './store-follower.js';
 import { CLAIM_LASTS_MS, LEASE_MS } from './time-limits.js';
 import { documentId, type TokenKey } from './token-key.js';
-import { hasNoRefresher, isChangedAllTheTime, isOfAnotherStore, isOnlyPushed } from './unmet-needs.js';
+import { hasNoRefresher, inputIsContended, isOfAnotherStore, isOnlyPushed } from './unmet-needs.js';
 
 export interface RefreshParts extends ExchangeParts {
   /** Whoever takes a lease waits here, so that announcements and answers do not wait long behind them. */
@@ -118,7 +118,7 @@ export class Refresh {
           progress.asksParams = true;
         } else if (error instanceof DocumentChanged) {
           progress.changes += 1;
-          if (progress.changes > MAX_CHANGES) throw isChangedAllTheTime(key);
+          if (progress.changes > MAX_CHANGES) throw inputIsContended(key);
         } else if (isTokenError(error) && this.#hasNewInput(key, progress)) {
           // The input that came during the attempt has not failed yet.
           progress.changes += 1;

@@ -9,13 +9,7 @@ import type { RegisteredDocument, RegistrarListener } from './registrar-listener
 import type { RegistrationPlan, TaskPlan } from './registration.js';
 import { appContent, scheduledDocuments, taskContent } from './registration-content.js';
 import { appFrom } from './registration-document.js';
-import {
-  contended,
-  LeaseTimeUp,
-  type RegistrationLease,
-  RegistrationLeases,
-  StoreReplaced,
-} from './registration-lease.js';
+import { LeaseTimeUp, type RegistrationLease, RegistrationLeases, StoreReplaced } from './registration-lease.js';
 import { RegistrationRemoval } from './registration-removal.js';
 import {
   type Decided,
@@ -32,6 +26,7 @@ import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { appDocumentId, documentId, type TokenKey } from './token-key.js';
 import { Turns } from './turns.js';
+import { contended } from './write-errors.js';
 
 export interface RegistrarParts {
   readonly store: SupervisedStore;
@@ -208,7 +203,7 @@ export class Registrar {
       parts.push(new Map(all.slice(first, first + MAX_AT_ONCE)));
     }
     for (let round = 0; round < MAX_ROUNDS; round++) if (await this.#writeParts(plan, parts)) return true;
-    throw contended(`the registration of ${plan.appid}`, plan.appid);
+    throw contended(`the registration of ${plan.appid}`, { appid: plan.appid });
   }
 
   /**

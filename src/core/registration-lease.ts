@@ -5,6 +5,7 @@ import type { Lease } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { COMMAND_TIMEOUT_MS, LEASE_MS } from './time-limits.js';
 import { appDocumentId } from './token-key.js';
+import { contended } from './write-errors.js';
 
 /** How long after its lease was asked for a registration may send commands: what is sent last ends before the lease does. */
 const HELD_MS = LEASE_MS - 2 * COMMAND_TIMEOUT_MS;
@@ -110,13 +111,8 @@ export class RegistrationLeases {
       const askedAtMonotonic = this.#clock.monotonic();
       const lease = await this.#store.lease(appDocumentId(appid), LEASE_MS);
       if (lease !== undefined) return { lease, askedAtMonotonic };
-      if (this.#clock.monotonic() >= givesUpAt) throw contended(`the registration of ${appid}`, appid);
+      if (this.#clock.monotonic() >= givesUpAt) throw contended(`the registration of ${appid}`, { appid });
       await wait(this.#clock, 20 + this.#clock.random() * 80, { ref: true, signal: this.#closing.signal });
     }
   }
-}
-
-export function contended(what: string, appid: string | undefined): TokenError {
-  const message = `${what} is being changed by others all the time`;
-  return new TokenError('STORE_UNAVAILABLE', message, { appid, retryable: true });
 }

@@ -2,12 +2,13 @@ import { allOf } from './all-of.js';
 import type { Clock } from './clock.js';
 import { markFrom, marksFrom } from './enrolment.js';
 import type { JsonObject } from './json.js';
-import { contended, LeaseTimeUp, type RegistrationLease, type RegistrationLeases } from './registration-lease.js';
+import { LeaseTimeUp, type RegistrationLease, type RegistrationLeases } from './registration-lease.js';
 import type { RegistrationWriter } from './registration-writer.js';
 import { RemovalMark } from './removal-mark.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { appDocumentId, documentId, parseKey, type TokenKey } from './token-key.js';
+import { contended } from './write-errors.js';
 
 type Found = Pick<StoredDocument, 'id' | 'version'>;
 
@@ -188,7 +189,7 @@ export class RegistrationRemoval {
       await this.#leases.hold(appid, (lease) => this.#mark.clear(lease));
       return isGone;
     }
-    throw contended(`the registration of ${appid}`, appid);
+    throw contended(`the registration of ${appid}`, { appid });
   }
 
   /**

@@ -3,10 +3,11 @@ import { canonicalJson } from './checksum.js';
 import type { Closing } from './closing.js';
 import type { DocumentReader } from './document-reader.js';
 import { type Content, dueContent, type ScheduledDocument } from './registration-content.js';
-import { contended, type RegistrationLease } from './registration-lease.js';
+import type { RegistrationLease } from './registration-lease.js';
 import { Slots } from './slots.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
+import { contended } from './write-errors.js';
 
 /** A document of a registration, and what it is to become. */
 export interface Target {
@@ -139,7 +140,7 @@ export class RegistrationWriter {
       const [document] = await this.#store.get([id]);
       if (document === undefined || (await this.#store.delete(id, document.version))) return;
     }
-    throw contended(id, undefined);
+    throw contended(id, { appid: lease.appid });
   }
 
   async #writeOne(target: Target, first: Decision, lease: RegistrationLease, settled: Settled[]): Promise<void> {
@@ -164,7 +165,7 @@ export class RegistrationWriter {
       const [document] = await this.#store.get([id]);
       decision = await target.decide(document);
     }
-    throw contended(`the registration of ${lease.appid}`, lease.appid);
+    throw contended(`the registration of ${lease.appid}`, { appid: lease.appid });
   }
 }
 

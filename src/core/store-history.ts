@@ -5,10 +5,10 @@ import { isTokenError } from './errors.js';
 import { isJsonObject, type JsonObject } from './json.js';
 import { noop } from './noop.js';
 import { withNewest, withUnregistered } from './noted-changes.js';
-import { contended } from './registration-lease.js';
 import type { StoredDocument } from './store.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { appDocumentId, appidOf } from './token-key.js';
+import { contended } from './write-errors.js';
 
 /** The document that says which history the store has. No release before it lists documents of this kind. */
 export const HISTORY_ID = 'store/~history';
@@ -227,7 +227,7 @@ export class StoreHistory {
       if (this.#seen === before && (await this.#judge(document))) return;
     }
     // Without a judgement the history must not pass for the same one: what is missing would count as deleted.
-    throw contended(WHAT, undefined);
+    throw contended(WHAT);
   }
 
   /** Returns whether it is settled which history the store has. */
@@ -348,7 +348,7 @@ export class StoreHistory {
       await this.look();
       if (this.#seen === undefined || this.#isUnreadable) return 'unneeded';
     }
-    throw contended(WHAT, undefined);
+    throw contended(WHAT);
   }
 }
 

@@ -1,10 +1,10 @@
 import { TokenError } from './errors.js';
 import { NeedMissing } from './needs.js';
 import type { TokenKey } from './token-key.js';
+import { contended } from './write-errors.js';
 
-export function isChangedAllTheTime(key: TokenKey): NeedMissing {
-  const message = `what ${key.type} is refreshed with is being changed by others all the time`;
-  return new NeedMissing(new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true }));
+export function inputIsContended(key: TokenKey): NeedMissing {
+  return new NeedMissing(contended(`what ${key.type} is refreshed with`, key));
 }
 
 export function hasNoRefresher(key: TokenKey): NeedMissing {
@@ -13,7 +13,7 @@ export function hasNoRefresher(key: TokenKey): NeedMissing {
 }
 
 export function isOnlyPushed(key: TokenKey): NeedMissing {
-  const message = `no unexpired ${key.type} has been put, and WeChat pushes it: nobody can ask for one`;
+  const message = `no unexpired ${key.type} has been put, and none can be asked for: WeChat pushes it`;
   return new NeedMissing(new TokenError('INPUT_MISSING', message, key));
 }
 

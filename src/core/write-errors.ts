@@ -1,11 +1,16 @@
-import { TokenError } from './errors.js';
+import { TokenError, type TokenErrorFacts } from './errors.js';
 import type { RegistrationState } from './registration-check.js';
 import type { TokenKey } from './token-key.js';
 
-/** Returns the error for a document that other processes were first to change, again and again. */
+/** Returns the error for something that other processes were first to change, again and again. */
+export function contended(what: string, facts: TokenErrorFacts = {}): TokenError {
+  const message = `other processes kept changing ${what}: try again later`;
+  return new TokenError('STORE_UNAVAILABLE', message, { ...facts, retryable: true });
+}
+
+/** Returns the error for a key's document that other processes were first to change, again and again. */
 export function isChangedMeanwhile(key: TokenKey): TokenError {
-  const message = 'the stored record is being changed by others all the time';
-  return new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true });
+  return contended('the stored record', key);
 }
 
 /** Returns the error for a registration that is not there as it was when the grant was asked for. */

@@ -103,7 +103,9 @@ export class AccessCheck {
     this.takesKeys = !anonymous && keys.length > 0;
     this.#keys = new KeyRing(keySource(keys, clock, onKeysFileBroken), clock);
     if (keys.length === 0 && trust.length === 0 && !anonymous) {
-      throw new TypeError('createHandler needs one of keys, trust and anonymous, or nobody may do anything');
+      throw new TypeError(
+        'createHandler needs one of keys, trust and anonymous: without them every request is refused',
+      );
     }
   }
 

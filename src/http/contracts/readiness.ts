@@ -57,7 +57,7 @@ export class Readiness {
     const look = this.#judge(start, storeAnswers, census);
     if (!look.isGood) return this.#notReady(look);
     if (this.#isRecovering && !this.#hasRecovered(look.isUncertain === true)) {
-      return notReady({ isGood: false, reason: 'it works again, and has to be seen to twice' });
+      return notReady({ isGood: false, reason: 'it works again, and is ready after a second good check' });
     }
     const { total, troubled } = census;
     return jsonAnswer(200, { status: 'ready', ...look.facts, tasks: { total, troubled } });

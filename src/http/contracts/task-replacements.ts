@@ -1,9 +1,9 @@
 import { wait } from '../../core/clock.js';
-import { TokenError } from '../../core/errors.js';
 import type { Lease } from '../../core/store.js';
 import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../core/time-limits.js';
 import { assertAppid, keyId, parseKey, type TokenKey } from '../../core/token-key.js';
 import { Turns } from '../../core/turns.js';
+import { contended } from '../../core/write-errors.js';
 import type { RouteContext } from '../route-context.js';
 import type { AppRegistration } from './native-registration.js';
 
@@ -67,10 +67,7 @@ export class TaskReplacements {
       const askedAtMonotonic = clock.monotonic();
       const lease = await store.lease(`app/${appid}/~replacing`, LEASE_MS);
       if (lease !== undefined) return { lease, askedAtMonotonic };
-      if (clock.monotonic() >= givesUpAt) {
-        const message = `the tasks of ${appid} are being replaced by others all the time`;
-        throw new TokenError('STORE_UNAVAILABLE', message, { appid, retryable: true });
-      }
+      if (clock.monotonic() >= givesUpAt) throw contended(`the tasks of ${appid}`, { appid });
       await wait(clock, 20 + clock.random() * 80, { ref: true, signal: closing.signal });
     }
   }

@@ -10,6 +10,6 @@ export const componentVerifyTicketRefresher: BuiltInRefresher<'component_verify_
   type: 'component_verify_ticket',
   pushed: true,
   async refresh({ key }) {
-    throw new TokenError('INPUT_MISSING', 'WeChat pushes component_verify_ticket: nobody can ask for one', key);
+    throw new TokenError('INPUT_MISSING', 'no component_verify_ticket can be asked for: WeChat pushes it', key);
   },
 };

@@ -121,7 +121,7 @@ describe('Allowances', () => {
     await expect(allowances().take(KEY, 'report', LIMIT)).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
       retryable: true,
-      message: 'the limit report of wx1 is contended',
+      message: 'other processes kept changing the limit report of wx1: try again later',
     });
     expect(faulty.calls.filter((call) => call === 'set')).toHaveLength(20);
   });

@@ -279,7 +279,7 @@ describe('a registration of more than 1,000 tasks', () => {
     };
     await expect(process.register(registrationOf(1_800))).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
-      message: 'the registration of wx1 is being changed by others all the time',
+      message: 'other processes kept changing the registration of wx1: try again later',
     });
     expect([serial, (await ids('task')).length]).toEqual([10, 1_000]);
   });

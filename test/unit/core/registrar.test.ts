@@ -355,7 +355,7 @@ describe('others who write at the same time', () => {
     await clock.advance(21_900);
     expect(error).toBeUndefined();
     await clock.advance(200);
-    const message = 'the registration of wx1 is being changed by others all the time';
+    const message = 'other processes kept changing the registration of wx1: try again later';
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', appid: 'wx1', retryable: true, message });
     expect(clock.pendingTimers).toBe(0);
   });
@@ -383,7 +383,7 @@ describe('others who write at the same time', () => {
       code: 'STORE_UNAVAILABLE',
       appid: 'wx1',
       retryable: true,
-      message: 'the registration of wx1 is being changed by others all the time',
+      message: 'other processes kept changing the registration of wx1: try again later',
     });
     expect(await contents()).toEqual({ [APP]: { secret: 'his 10' } });
     expect(registry.task({ appid: 'wx1', type: 'access_token' })).toBeUndefined();
@@ -470,7 +470,7 @@ describe('unregister', () => {
     await expect(registrar.unregisterTask({ appid: 'wx1', type: 'access_token' })).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
       retryable: true,
-      message: `${TASK} is being changed by others all the time`,
+      message: `other processes kept changing ${TASK}: try again later`,
     });
     expect(faulty.calls.filter((call) => call === 'delete')).toHaveLength(10);
     expect(registry.task({ appid: 'wx1', type: 'access_token' })).toBeDefined();

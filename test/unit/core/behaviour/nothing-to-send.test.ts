@@ -18,13 +18,13 @@ test.each([
   });
 });
 
-test('a ticket that nobody has put says that nobody can ask for it', async () => {
+test('a ticket that was not put says that WeChat pushes it and none can be asked for', async () => {
   await using world = new World();
   const tokens = world.manager();
   await tokens.register({ appid: APPID, secret: SECRET });
   await expect(tokens.get(APPID, 'component_verify_ticket')).rejects.toMatchObject({
     code: 'INPUT_MISSING',
-    message: 'no unexpired component_verify_ticket has been put, and WeChat pushes it: nobody can ask for one',
+    message: 'no unexpired component_verify_ticket has been put, and none can be asked for: WeChat pushes it',
   });
 });
 
