@@ -7,8 +7,11 @@ export type {
   WaitOptions,
 } from './core/call-options.js';
 export { type Clock, type ClockTimer, systemClock } from './core/clock.js';
+export type { DeliveryStatus } from './core/delivery-status.js';
 export { TokenError, type TokenErrorCode, type TokenErrorFacts } from './core/errors.js';
 export type {
+  DeliveredEvent,
+  DeliveryFailedEvent,
   RecoveredEvent,
   RefreshedEvent,
   RefreshFailedEvent,

@@ -52,7 +52,7 @@ interface SharedWait {
   readonly begunAtMonotonic: number;
 }
 
-/** A caller who joins a wait may be told of the time-out this much early. */
+/** A caller who joins a wait may time out this much early. */
 const SHARED_WAIT_MS = 20;
 
 /**
@@ -76,7 +76,7 @@ export class TokenManager<Custom extends string = never> {
   readonly #engine: Engine;
   readonly #events = new Events();
   readonly #refreshers: ReadonlyMap<string, BuiltInRefresher>;
-  /** Waits of callers who wish nothing in particular, by type and app. */
+  /** The waits of callers without options, by type and app. */
   readonly #waits = new Map<string, SharedWait>();
 
   /**
@@ -145,7 +145,7 @@ export class TokenManager<Custom extends string = never> {
    * Forgets an app with all its tasks and tokens, or one task with its token. Harmless where there is none. Of an app with
    * more than 1,000 tasks or tokens some may be left after a rejection, and the same call completes it.
    *
-   * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
+   * @throws TypeError for misuse; a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
   async unregister(appid: string, type?: BuiltInTokenType | Custom, options: SubjectOptions = {}): Promise<void> {
     assertAppid(appid);
@@ -155,11 +155,13 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * The token in force. From memory where there is a usable one, without any I/O.
+   * Returns the token in force: from memory where there is a usable one, without any I/O, else from the store or from WeChat.
    *
-   * @returns a token that has not ended.
+   * @param options - whose token, how long it is to be good for, and how long to wait: the manager's `timeoutMs` by default.
+   * @returns a token that has not expired.
    * @throws TypeError for misuse; a `TokenError` with code `NOT_REGISTERED`, `INPUT_MISSING`, `UPSTREAM_UNAVAILABLE`,
-   *   `UPSTREAM_REJECTED`, `QUOTA_EXHAUSTED`, `REAUTHORIZATION_REQUIRED`, `STORE_UNAVAILABLE`, `TIMEOUT` or `CLOSED`.
+   *   `UPSTREAM_REJECTED`, `QUOTA_EXHAUSTED`, `REAUTHORIZATION_REQUIRED`, `REFRESH_DISABLED`, `STORE_UNAVAILABLE`, `TIMEOUT` or
+   *   `CLOSED`; the reason of `signal` when that is aborted.
    */
   get(appid: string, type: BuiltInTokenType | Custom, options?: GetOptions): Promise<string> {
     const held = options === undefined ? this.#engine.records.hit(appid, type) : this.#hit(appid, type, options);
@@ -171,7 +173,11 @@ export class TokenManager<Custom extends string = never> {
     return this.#acquire(appid, type, options).then(tokenOf);
   }
 
-  /** Like `get`, with what is known of the token. */
+  /**
+   * Returns the token in force as `get` does, with what is known of it.
+   *
+   * @throws what `get` throws.
+   */
   getRecord(appid: string, type: BuiltInTokenType | Custom, options?: GetOptions): Promise<TokenRecord> {
     const { records } = this.#engine;
     const held = options === undefined ? records.hit(appid, type) : this.#hit(appid, type, options);
@@ -183,7 +189,7 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * The record in memory, if its token has not ended: synchronously and without I/O.
+   * Returns the record in memory, if its token has not expired: synchronously and without I/O.
    *
    * @throws TypeError for misuse.
    */
@@ -206,6 +212,11 @@ export class TokenManager<Custom extends string = never> {
    * Both together cause at most one fetch of a key in 30 s and 20 a day for an app. In between a stale report answers
    * with the current token, and force fails.
    *
+   * @example
+   * ```ts
+   * const fresh = await tokens.refresh(appid, 'access_token', { stale: rejected });
+   * ```
+   *
    * @returns the token in force.
    * @throws what `get` throws; `QUOTA_EXHAUSTED` with `retryAt` when force is not allowed now.
    */
@@ -222,10 +233,12 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Stores a grant that was got elsewhere. An older one than the stored one changes nothing, unless it brings a
-   * refresh token that is new here, or any where the stored one is refused or has ended: that is used from then on, and the
-   * stored one where it is refused. One whose `scope` is a part of the stored one changes nothing while the stored grant can
-   * be used or refreshed. A grant without a refresh token keeps the stored one.
+   * Stores a grant that was got elsewhere, and puts it in force. What is stored already counts like this:
+   *
+   * - A grant without a refresh token keeps the stored one.
+   * - An older grant than the stored one changes nothing, unless it brings a refresh token that is new here, or any where the
+   *   stored one was refused or has expired. That refresh token is sent from then on, and the stored one if it is refused.
+   * - A grant whose `scope` is a part of the stored one changes nothing while the stored grant can be used or refreshed.
    *
    * @param grant - with `refreshToken` where the token rotates: it replaces the stored one, and one that WeChat has
    *   refused is sent again once it is put.
@@ -247,6 +260,13 @@ export class TokenManager<Custom extends string = never> {
   /**
    * Runs `run` with the token, and once more with a new one when the answer says that the first was stale.
    *
+   * @example
+   * ```ts
+   * const menu = await tokens.call(appid, 'access_token', (token) =>
+   *   fetch(`https://api.weixin.qq.com/cgi-bin/menu/get?access_token=${token}`),
+   * );
+   * ```
+   *
    * @returns what `run` returns the last time.
    * @throws what `run` throws the last time, or what `get` and `refresh` throw.
    */
@@ -267,7 +287,12 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * How the tasks stand, read from the store a page at a time.
+   * Yields how the tasks stand, read from the store a page at a time.
+   *
+   * @example
+   * ```ts
+   * for await (const { id, state, remedy } of tokens.status()) console.log(id, state, remedy);
+   * ```
    *
    * @throws TypeError for misuse; a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
@@ -278,14 +303,16 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Whether this process knows of such a task. It knows of every task that the store has, unless a fleet shares that (Redis,
-   * SQL): then of those that it has registered or come across lately, and `status` asks the store.
+   * Returns whether this process knows of such a task. It knows of every task that the store has, unless a fleet shares that (Redis,
+   * SQL): then of those that it has registered or used lately, and `status` asks the store.
+   *
+   * @throws TypeError for misuse.
    */
   hasTask(appid: string, type: BuiltInTokenType | Custom, options: SubjectOptions = {}): boolean {
     return this.#engine.registry.task(this.#key(appid, type, readSubject(options))) !== undefined;
   }
 
-  /** Whether `name` is a token type of this manager. */
+  /** Returns whether `name` is a token type of this manager. */
   hasType<Name extends string>(name: Name | BuiltInTokenType | Custom): name is (BuiltInTokenType | Custom) & Name {
     return this.#refreshers.has(name);
   }
@@ -382,7 +409,7 @@ export class TokenManager<Custom extends string = never> {
   }
 }
 
-/** The test is not for the class, because the store may be of another copy of this package. */
+/** Tells a `MemoryStore` by its method, not by its class, because the store may be of another copy of this package. */
 function adoptsClocks(store: object): store is Pick<MemoryStore, 'adoptClock'> {
   return hasMethods(store, 'adoptClock');
 }

@@ -6,9 +6,9 @@ import { StoreFailure } from './store-failure.js';
  * Why a token could not be had. The union is open: later releases may add codes, so a `switch` needs a default.
  *
  * - `NOT_REGISTERED`: the manager does not know this app. Call `register`.
- * - `INPUT_MISSING`: a refresh needs something that nobody has provided, such as the app's secret.
- * - `UPSTREAM_UNAVAILABLE`: WeChat did not answer, or answered that it is busy. It is tried again by itself.
- * - `UPSTREAM_REJECTED`: WeChat refused; `errcode` and `errmsg` say why, and somebody has to change something.
+ * - `INPUT_MISSING`: a refresh needs something that has not been provided, such as the app's secret; the message names it.
+ * - `UPSTREAM_UNAVAILABLE`: WeChat did not answer, or answered that it is busy. The manager retries.
+ * - `UPSTREAM_REJECTED`: WeChat refused; `errcode` and `errmsg` say what has to be changed.
  * - `QUOTA_EXHAUSTED`: a limit of WeChat or of this library was reached; `retryAt` says when it ends.
  * - `REAUTHORIZATION_REQUIRED`: the user or merchant has to authorize again.
  * - `REFRESH_DISABLED`: this manager only reads.
@@ -50,7 +50,7 @@ export interface TokenErrorFacts {
   readonly ip?: string | undefined;
   /** When the next attempt is due, in epoch milliseconds. */
   readonly retryAt?: number | undefined;
-  /** Whether the same attempt may succeed later without anybody changing anything. */
+  /** Whether the same attempt may succeed later without any change. */
   readonly retryable?: boolean | undefined;
   /** Whether the cause lies with this host (its address, its network), so that another one may well succeed. */
   readonly hostOnly?: boolean | undefined;
@@ -69,7 +69,7 @@ export interface TokenErrorFacts {
  *   await tokens.get(appid, 'access_token');
  * } catch (error) {
  *   const { code, errcode, ip } = error as TokenError;
-  if (code === 'UPSTREAM_REJECTED') console.error(errcode, ip);
+ *   if (code === 'UPSTREAM_REJECTED') console.error(errcode, ip);
  * }
  * ```
  *

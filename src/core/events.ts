@@ -65,6 +65,8 @@ export interface DeliveredEvent extends TokenEvent {
 }
 
 /**
+ * The target of a task's `notify` has not taken the token.
+ *
  * @public
  */
 export interface DeliveryFailedEvent extends TokenEvent {
@@ -86,23 +88,23 @@ export interface TokenManagerEvents {
   readonly refreshed: RefreshedEvent;
   readonly refreshFailed: RefreshFailedEvent;
   /**
-   * A key that had failed has a token again. Said once after one `refreshFailed` or more, by each process that has told of the
-   * failure or knows it from the store.
+   * A key that had failed has a token again. Emitted once after one `refreshFailed` or more, by each process that has emitted those
+   * or knows the failure from the store.
    */
   readonly recovered: RecoveredEvent;
-  /** The user or merchant has to authorize again; said once until a refresh succeeds. */
+  /** The user or merchant has to authorize again. Emitted once for each refresh token that is refused or has expired. */
   readonly reauthorizationRequired: TokenEvent & { readonly error: TokenError };
   /** A target was told of the newest token. */
   readonly delivered: DeliveredEvent;
   /** An attempt to tell it failed. */
   readonly deliveryFailed: DeliveryFailedEvent;
-  /** The store failed; said once until it works again. */
+  /** The store failed. Emitted once until it works again. */
   readonly storeUnavailable: { readonly error: TokenError };
   readonly storeAvailable: Readonly<Record<string, never>>;
   /**
    * The store has been replaced: by `another`, which lacks what was in it (it was emptied, deleted, or restarted without
    * persistence), or by a `backup`, an earlier state of itself. This process puts back what it registered itself and the newer
-   * tokens that it holds; what it unregistered within a day is removed again. Said once for each time.
+   * tokens that it holds; what it unregistered within a day is removed again. Emitted once for each replacement.
    */
   readonly storeReplaced: { readonly replacement: 'another' | 'backup' };
   /** A damaged document was moved aside, to the id `quarantinedAs`. */
@@ -132,7 +134,7 @@ const NAMES: readonly (keyof TokenManagerEvents)[] = [
   'listenerFailed',
 ];
 
-/** The part of an event that names its token; `subject` is there even where there is none. */
+/** Returns the part of an event that names its token; `subject` is there even where there is none. */
 export function tokenEvent({ appid, type, subject }: TokenKey): TokenEvent {
   return { appid, type, subject };
 }
@@ -142,7 +144,7 @@ interface Guarded {
   readonly call: (event: unknown) => void;
 }
 
-/** An emitter whose listeners cannot hurt anybody: what one throws or rejects with becomes `listenerFailed`. */
+/** Emits events to listeners that can disturb nothing: what one throws or rejects with becomes `listenerFailed`. */
 export class Events {
   readonly #emitter = new EventEmitter<Record<string, [unknown]>>();
   readonly #guarded = new Map<string, Guarded[]>();

@@ -19,7 +19,7 @@ interface Holding {
 const MICROSECONDS_PER_MS = 1000;
 
 /**
- * A store in the memory of this process: nothing survives it, nobody else sees it.
+ * A store in the memory of this process: nothing survives it, and no other process sees it.
  *
  * What is handed in is copied; what is handed out is frozen and not copied. It has no limit of its own; a lease lasts until it
  * is released or expires by the clock.
