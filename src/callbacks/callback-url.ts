@@ -76,7 +76,7 @@ function parseAllowHosts(allowHosts: readonly string[]): readonly HostPattern[] 
   });
 }
 
-/** An entry that is a URL may hold a password. */
+/** Describes an entry, but shows none that is a URL with a password. */
 function describeHost(text: unknown): string {
   return typeof text === 'string' && text.includes('@') ? 'one with credentials' : describeName(text);
 }

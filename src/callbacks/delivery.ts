@@ -126,8 +126,8 @@ export class Delivery {
   }
 
   /**
-   * The task may have been given another target, or none, while this one waited for its turn; and what has not been sent when
-   * the manager is closed is owed to the next one.
+   * Returns whether it is still to be sent: the task may have been given another target, or none, while this one waited for its
+   * turn, and what has not been sent when the manager is closed is left to the next one.
    */
   #isStillWanted(): boolean {
     return !this.#parts.engine.isClosed && this.#parts.engine.registry.task(this.#key)?.notify === this.notify;

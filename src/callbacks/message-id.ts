@@ -30,7 +30,7 @@ export function isMessageTo(url: string | URL, id: string): boolean {
   return hash === hashOf({ searchParams: new URLSearchParams(query) });
 }
 
-/** The names were added to the query behind what the URL had, so that the last of each counts. */
+/** Returns a hash of the key in a query. Its names were added behind what the URL had, so that the last of each counts. */
 function hashOf({ searchParams }: Pick<URL, 'searchParams'>): string {
   const names = ['appid', 'type', 'subject'].map((name) => searchParams.getAll(name).at(-1) ?? '');
   return createHash('sha256').update(names.join('\n')).digest('hex').slice(0, HASH_DIGITS);

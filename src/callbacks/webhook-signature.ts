@@ -70,7 +70,7 @@ export interface VerifiedWebhook {
 }
 
 /**
- * Why a webhook is not to be believed: a header is `missing` or `malformed`, its timestamp is too `old` or too `new`, or
+ * Says why a webhook is not to be believed: a header is `missing` or `malformed`, its timestamp is too `old` or too `new`, or
  * no signature is that of the secret and body, or the id is not that of a message to the URL (`wrong`).
  *
  * @public

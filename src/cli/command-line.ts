@@ -121,7 +121,7 @@ function noSuchCommand([first = '', second]: readonly string[], commands: readon
   return new UsageError(`${first} has no command ${nameOf(second)}${suggestion(second, ofGroup)}`);
 }
 
-/** A long one may be a secret that was given where a command belongs. */
+/** Describes a word, but shows no long one: it may be a secret that was given where a command belongs. */
 function nameOf(word: string): string {
   return word.length > LONGEST_COMMAND ? `of ${word.length} characters` : describeWord(word);
 }

@@ -13,7 +13,7 @@ export function failureText(error: unknown): string {
   return `it failed without a message (${onOneLine(code === undefined ? name : `${name}, ${code}`)})`;
 }
 
-/** An attempt at several addresses fails with an error that has the reasons inside and no words of its own. */
+/** Returns the code of an error, or of one inside it: an attempt at several addresses has its reasons there. */
 function codeOf(error: unknown): string | undefined {
   const code = memberOf(error, 'code');
   if (typeof code === 'string' && CODE.test(code)) return code;

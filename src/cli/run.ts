@@ -59,7 +59,7 @@ function assertOperands({ name, operands: expected }: CommandSpec, operands: rea
   throw new UsageError(`${name} takes ${takes}, got ${operands.length} arguments`);
 }
 
-/** The process that a server starts has the same environment, of which the one that started it has warned. */
+/** Warns of variables once: the process that a server starts has the same environment. */
 function warnOfVariables(io: CommandIo, env: NodeJS.ProcessEnv): void {
   if (isWorker(io.env)) return;
   for (const warning of [serviceLinkWarning(io.env), unknownVariables(env, COMMANDS)]) {

@@ -28,7 +28,7 @@ const DUE_AT_MONOTONIC = 8;
 const UNCONFIRMED = Number.NEGATIVE_INFINITY;
 
 /**
- * A record in memory, with what a hit needs precomputed. A process may hold a million: its instants are one block of numbers,
+ * Holds a record in memory, with what a hit needs precomputed. There may be a million: its instants are one block of numbers,
  * since a field that holds such a number is an object of its own, and what is handed out of it is made when it is asked for.
  * What all records have in common is no field of each.
  */
@@ -103,12 +103,12 @@ export class CachedRecord {
     this.#instants[CONFIRMED_AT_MONOTONIC] = at ?? UNCONFIRMED;
   }
 
-  /** When it is due by the monotonic clock, which no change of the wall clock moves. */
+  /** Returns when it is due by the monotonic clock, which no change of the wall clock moves. */
   get dueAtMonotonic(): number {
     return this.#at(DUE_AT_MONOTONIC);
   }
 
-  /** When it is due in this process, by the wall clock. */
+  /** Returns when it is due in this process, by the wall clock. */
   get dueAt(): number {
     return this.#at(DUE_AT);
   }

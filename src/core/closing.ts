@@ -1,11 +1,11 @@
 import { closedError } from './errors.js';
 
-/** The end of a manager: ends what waits as soon as it begins, and keeps the works that must not be left half done. */
+/** Ends a manager: what waits is ended at once, and work that must not be left half done is awaited. */
 export class Closing {
   readonly #controller = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
 
-  /** Aborted with a `TokenError` with code `CLOSED` when the closing begins. */
+  /** Returns the signal that is aborted with a `TokenError` with code `CLOSED` when the closing begins. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }

@@ -43,7 +43,7 @@ export async function coolingDependency(key: TokenKey, parts: CoolingParts): Pro
   return undefined;
 }
 
-/** What is wrong with `dependsOn`, the refresh reports. */
+/** Returns the dependencies; none where `dependsOn` fails, which the refresh reports. */
 function dependenciesIn(key: TokenKey, refresherOf: CoolingParts['refresherOf']): readonly TokenKey[] {
   try {
     return dependenciesOf(key, refresherOf(key.type));

@@ -52,7 +52,7 @@ export class EarlyAnswers {
     return registry.holdsAll && isStarted() ? false : undefined;
   }
 
-  /** Whether the app is held in memory. */
+  /** Returns whether the app is held in memory. */
   holdsApp(appid: string): boolean {
     return this.#parts.registry.knows(appid);
   }

@@ -23,7 +23,7 @@ export function isArray(value: unknown): value is readonly unknown[] {
   return isArrayIfReadable(value) === true;
 }
 
-/** The result is used even where only the failure counts: a bundler leaves out a call whose result is not. */
+/** Tells an array. The result is used even where only the failure counts: a bundler leaves out a call whose result is not. */
 function isArrayIfReadable(value: unknown): boolean | undefined {
   try {
     return Array.isArray(value);

@@ -86,7 +86,7 @@ function lostMember(holder: unknown, key: string, member: unknown): string | und
   return isEmptyInstance(member) ? EMPTY_INSTANCE : undefined;
 }
 
-/** A `Buffer` has become an object of its own before it comes as a member. No getter is called a second time. */
+/** Tells bytes, as a `Buffer` has become an object of its own before it comes as a member. No getter is called a second time. */
 function isBytesAt(holder: unknown, key: string): boolean {
   return bytesIn(Object.getOwnPropertyDescriptor(holder, key)?.value) !== undefined;
 }

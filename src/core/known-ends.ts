@@ -5,8 +5,8 @@ import { keyId, type TokenKey } from './token-key.js';
 const MAX_ENDS = 10_000;
 
 /**
- * When records that were in force end by the monotonic clock; two records of a key differ in at least one instant. Each refresh
- * notes one, so that a plain map holds them, of which the one that was noted first makes room.
+ * Remembers when records that were in force end by the monotonic clock; two records of a key differ in at least one instant. Each
+ * refresh notes one, so that a plain map holds them, of which the one that was noted first makes room.
  */
 export class KnownEnds {
   readonly #ends = new Map<string, number>();

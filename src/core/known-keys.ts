@@ -26,7 +26,7 @@ interface Read {
   readonly unreadable?: TokenError;
 }
 
-/** What the store says of some keys and of what they depend on, read as it is asked for, many in one round trip. */
+/** Reads what the store has of some keys and of what they depend on, as it is asked for, many in one round trip. */
 export class KnownKeys {
   readonly #parts: KnownKeysParts;
   /** By document id. */

@@ -52,7 +52,10 @@ export class Lifecycle {
     return this.#opened;
   }
 
-  /** From then on a new task is scheduled by its registration; those before are scheduled when their records are read. */
+  /**
+   * Returns whether every registration has been read. From then on a new task is scheduled by its registration; those before are
+   * scheduled when their records are read.
+   */
   get isRegistryLoaded(): boolean {
     return this.#isRegistryLoaded;
   }

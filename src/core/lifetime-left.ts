@@ -25,7 +25,7 @@ function withinMember(member: JsonValue | undefined, token: string, left: number
   return Object.fromEntries(Object.entries(member).map(([name, part]) => [name, withinMember(part, token, left)]));
 }
 
-/** WeChat has numbers as strings at times, which their reader then expects. Anything else is no lifetime, and stays. */
+/** Returns a lifetime in the form that WeChat gave it: a string where it was one. Anything else is no lifetime, and stays. */
 function lifetimeOf(stated: JsonValue | undefined, left: number): JsonValue | undefined {
   if (typeof stated === 'number') return left;
   return typeof stated === 'string' && /^\d+(\.\d+)?$/.test(stated) ? String(left) : stated;

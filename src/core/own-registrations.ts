@@ -9,8 +9,8 @@ export interface OwnRegistration {
 }
 
 /**
- * The apps and tasks that this process has registered itself, as they were last known: what it puts back into a store that has
- * lost them. They are held whatever else is dropped from memory.
+ * Remembers the apps and tasks that this process has registered itself, as they were last known: it puts them back into a store
+ * that has lost them. They are held whatever else is dropped from memory.
  */
 export class OwnRegistrations {
   readonly #apps = new Map<string, Map<string, OwnRegistration>>();

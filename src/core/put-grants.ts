@@ -77,7 +77,7 @@ export class PutGrants {
     }
   }
 
-  /** What is pushed cannot be refreshed, so it is never due before it ends. */
+  /** Turns a grant into what is stored. What is pushed cannot be refreshed, so it is never due before it ends. */
   #stored(key: TokenKey, grant: GivenGrant, now: number): StoredGrant {
     const { clock, times, pushed } = this.#parts;
     const stored = storedGrant(grant, now, now, times, clock.random());

@@ -31,7 +31,7 @@ export interface RememberedFailure {
 const MAX_FAILURES = 10_000;
 
 /**
- * The records in memory. Those that are to be kept, as those of keys with a task, stay until they are deleted, and those with
+ * Holds the records in memory. Those that are to be kept, as those of keys with a task, stay until they are deleted, and those with
  * a subject are held by their tasks alone, since there may be a million. The number of all others is bounded: the one that
  * was not used for longest makes room. Where a fleet shares more than one process can hold, the bound is on all records.
  */

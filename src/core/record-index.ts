@@ -2,7 +2,7 @@ import type { CachedRecord } from './cached-record.js';
 import type { TokenKey } from './token-key.js';
 
 /**
- * Records by the names of their keys. The names are looked up one after the other, so that no lookup has to put a string
+ * Finds records by the names of their keys. The names are looked up one after the other, so that no lookup has to put a string
  * together, and the type comes first: there are few, so that a lookup among many apps meets one large map and not one more
  * for each app.
  */

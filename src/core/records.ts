@@ -41,7 +41,7 @@ export interface Adoption {
 /** The apps that this process knows to be registered. */
 export type Registered = Pick<Registry, 'knows'>;
 
-/** The records in force in this process: what may be answered, until when, and what has to be looked at again. */
+/** Keeps the records in force in this process: what may be answered, until when, and what has to be looked at again. */
 export class Records {
   readonly cache: RecordCache;
   readonly #index: RecordIndex;
@@ -94,7 +94,7 @@ export class Records {
     return held;
   }
 
-  /** A clock that reads less than at the last hit has been set back: nothing may be answered before that is looked at. */
+  /** Has a clock checked that reads less than at the last hit: nothing may be answered before. */
   lookAtClock(): void {
     if (this.#clock.now() < this.#lastHitAt) void this.#clock.check();
     this.#lastHitAt = this.#clock.now();
@@ -124,23 +124,23 @@ export class Records {
     return new TokenRecord(cached.key, { value, obtainedAt, expiresAt, dueAt, version }, this.#readResult);
   }
 
-  /** The record of a document, without putting it in force. */
+  /** Returns the record of a document, without putting it in force. */
   recordOf(key: TokenKey, { grant, recordVersion }: KeyDocument): TokenRecord | undefined {
     if (grant === undefined) return undefined;
     return new TokenRecord(key, { ...grant, version: recordVersion }, this.#readResult);
   }
 
-  /** What is left, by whichever clock leaves less: no change of the wall clock makes a token live longer. */
+  /** Returns what is left, by the clock that leaves less: no change of the wall clock makes a token live longer. */
   leftMs(cached: CachedRecord): number {
     return Math.min(cached.expiresAt - this.#clock.now(), cached.endsAtMonotonic - this.#clock.monotonic());
   }
 
-  /** No life is long enough where nobody knows how much of it is left. */
+  /** Returns how long a record has to live to be answered; endless where what is left of it is not known. */
   minValidityMs(cached: CachedRecord): number {
     return cached.isFromTheFuture ? Number.POSITIVE_INFINITY : minValidityMs(cached, this.#times);
   }
 
-  /** Whether a stored grant can be answered with, by both clocks where this process holds or has held it. */
+  /** Returns whether a stored grant can be answered with, by both clocks where this process holds or has held it. */
   isUsableGrant(key: TokenKey, grant: StoredGrant): boolean {
     return this.leftOfGrantMs(key, grant) > minValidityMs(grant, this.#times);
   }
@@ -225,7 +225,7 @@ export class Records {
     cached.checkAt = now + Math.min(usableMs, untilLookMs, this.#untilConfirmationMs(cached));
   }
 
-  /** How often the store was replaced. */
+  /** Returns how often the store was replaced. */
   get generation(): number {
     return this.#generation;
   }

@@ -24,23 +24,23 @@ export function describeValue(value: unknown): string {
   return describeKind(value);
 }
 
-/** Like `describeValue`, for what should be a number or a switch: a string in its place may be a token and is not shown. */
+/** Describes what should be a number or a switch: a string in its place may be a token and is not shown. */
 export function describeNumber(value: unknown): string {
   return typeof value === 'string' ? describeKind(value) : describeValue(value);
 }
 
-/** Like `describeValue`, for names: a string that is too long for one may be a token, so that only its length is told. */
+/** Describes a name: a string that is too long for one may be a token, so that only its length is told. */
 export function describeName(value: unknown): string {
   const isLong = typeof value === 'string' && value.length > SHOWN_LENGTH;
   return isLong ? `a string (${value.length} characters)` : describeValue(value);
 }
 
-/** Like `describeValue`, but shows only strings so short that they are no secret: for one of a few words. */
+/** Describes one of a few words: only strings so short that they are no secret are shown. */
 export function describeWord(value: unknown): string {
   return typeof value === 'string' && value.length > LONGEST_WORD ? describeKind(value) : describeValue(value);
 }
 
-/** Like `describeName`, for what follows "there is no": `"prefx"`, or `name of 45 characters`. */
+/** Describes a name that follows "there is no": `"prefx"`, or `name of 45 characters`. */
 export function describeOption(name: unknown): string {
   const isLong = typeof name === 'string' && name.length > SHOWN_LENGTH;
   return isLong ? `name of ${name.length} characters` : describeValue(name);

@@ -27,7 +27,7 @@ import { documentId, type TokenKey } from './token-key.js';
 import { hasNoRefresher, inputIsContended, isOfAnotherStore, isOnlyPushed } from './unmet-needs.js';
 
 export interface RefreshParts extends ExchangeParts {
-  /** Whoever takes a lease waits here, so that announcements and answers do not wait long behind them. */
+  /** Bounds the leases that are taken at once, so that announcements and answers do not wait long behind them. */
   readonly leasing: Slots;
   readonly keyReader: KeyReader;
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
@@ -36,7 +36,7 @@ export interface RefreshParts extends ExchangeParts {
   readonly follower: StoreFollower;
   /** Whether a caller who has nothing else gets a token of which no other process knows, while the store is away. */
   readonly fetchesWithoutStore: boolean;
-  /** Sees to it that what is registered is at hand. */
+  /** Reads what is registered of a key where it is not in memory. */
   readonly look: (key: TokenKey) => Promise<void>;
   /** An ordinary `get` of a token that a refresh depends on. */
   readonly tokenOf: (key: TokenKey) => Promise<string>;
@@ -46,12 +46,12 @@ export interface RefreshParts extends ExchangeParts {
 
 /** From lease to write: a thousand keys at once must not wait for the store behind one another while they hold leases. */
 const MAX_UNDER_LEASE = 64;
-/** Two inputs can be refused; beyond that somebody else is writing. */
+/** Two inputs can be refused; more changes than that come from other writers. */
 const MAX_CHANGES = 4;
 const WAIT_OF_CALLERS_MS = { least: 20, spread: 180 };
 const WAIT_OF_BACKGROUND_MS = { least: 200, spread: 1_800 };
 
-/** One refresh from start to end: needs first, lease after, ask once, write, publish. */
+/** Does one refresh from start to end: needs first, lease after, ask once, write, publish. */
 export class Refresh {
   readonly #parts: RefreshParts;
   readonly #exchange: Exchange;
@@ -128,9 +128,9 @@ export class Refresh {
   }
 
   /**
-   * So that not all who know of the same instant take the lease then, each begins a little later, and looks first.
+   * Begins a little later and looks first, so that not all processes that know of the same instant take the lease then.
    *
-   * @returns what somebody else has got meanwhile.
+   * @returns what another process has got meanwhile.
    */
   async #leaveToOthers(flight: Flight<CachedRecord>, knownVersion: number): Promise<CachedRecord | undefined> {
     const { writer, clock } = this.#parts;
@@ -164,7 +164,7 @@ export class Refresh {
     return this.#exchange.hasNewInput(key, progress);
   }
 
-  /** What the lease is held for; whatever happens, it is given back, and the slot too. */
+  /** Does what the lease is held for; whatever happens, it is released, and the slot too. */
   async #underLease(
     { lease, giveBack }: TakenLease,
     flight: Flight<CachedRecord>,
@@ -193,7 +193,10 @@ export class Refresh {
     }
   }
 
-  /** A store that was replaced begins its versions anew: what it has was got meanwhile, unless this process put it there. */
+  /**
+   * Returns the version beyond which a record is news after the store was replaced. Its versions begin anew there: what it has was
+   * got meanwhile, unless this process put it there.
+   */
   #knownSinceReplacement({ key, reason }: Flight<CachedRecord>): number {
     return reason === 'forced' ? (this.#parts.records.cache.get(key)?.version ?? 0) : 0;
   }
@@ -204,7 +207,7 @@ export class Refresh {
     return new DocumentChanged();
   }
 
-  /** The needs; a key that nothing can be refreshed with fails here, before anybody is asked. */
+  /** Gathers the needs; a key that nothing can be refreshed with fails here, before WeChat is asked. */
   async #gatherNeeds(
     key: TokenKey,
     refresher: BuiltInRefresher,
@@ -244,7 +247,7 @@ export class Refresh {
     return refresherOf(key.type)?.pushed === true && held !== undefined && records.leftMs(held) > 0;
   }
 
-  /** The lease, or the record that its holder has put in force meanwhile. */
+  /** Takes the lease, or returns the record that its holder has stored meanwhile. */
   async #takeLease(flight: Flight<CachedRecord>, knownVersion: number): Promise<Taken> {
     const { writer, clock, leasing, meters } = this.#parts;
     const { key } = flight;
@@ -269,7 +272,7 @@ export class Refresh {
     }
   }
 
-  /** Where the store is away, a caller who has nothing else can do without a lease. */
+  /** Asks for the lease. While the store is unavailable, a caller who has nothing else can do without. */
   async #lease({ key, reason }: Flight<CachedRecord>): Promise<Lease | undefined> {
     const { store, refresherOf, fetchesWithoutStore } = this.#parts;
     const id = documentId('key', key);
@@ -282,7 +285,7 @@ export class Refresh {
     }
   }
 
-  /** The lease that came with the work, if so much of it is left that it outlasts an attempt. */
+  /** Returns the lease that came with the work, if so much of it is left that it outlasts an attempt. */
   async #claimed(flight: Flight<CachedRecord>): Promise<Lease | undefined> {
     const { store, clock } = this.#parts;
     const claim = flight.takeClaim();
@@ -293,7 +296,7 @@ export class Refresh {
   }
 
   /**
-   * The record of a document that makes this flight needless.
+   * Returns the record of a document that makes this flight needless.
    *
    * @throws CoolingDown when the document forbids an attempt.
    */
@@ -342,7 +345,7 @@ export class Refresh {
 interface TakenLease {
   readonly kind: 'lease';
   readonly lease: Lease;
-  /** Gives the slot back, if that has not been done. */
+  /** Releases the slot, if that has not been done. */
   readonly giveBack: () => void;
 }
 

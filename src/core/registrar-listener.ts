@@ -10,6 +10,7 @@ export interface RegisteredDocument {
   readonly isChanged: boolean;
 }
 
+/** Keeps in mind what this process registers and unregisters. */
 export interface RegistrarListener {
   /** How often the store was found to be replaced. */
   readonly generation: number;
@@ -17,8 +18,8 @@ export interface RegistrarListener {
   knows(id: string): boolean;
   /** Returns what is known of an app that was lost with the store. */
   lost(id: string): JsonObject | undefined;
-  /** Called under the lease when a registration is durable. The lease is released after a promise that this returns has settled. */
+  /** Is called under the lease when a registration is durable. The lease is released when the promise it returns has settled. */
   registered(documents: readonly RegisteredDocument[]): Promise<void> | undefined;
-  /** Called before the documents of an app or a task are deleted, which waits for it. */
+  /** Is called before the documents of an app or a task are deleted, and is awaited. */
   unregistering(id: string): Promise<Unregistering>;
 }

@@ -14,7 +14,7 @@ const WORK_MS = HELD_MS / 2;
 /** Longer than other processes wait before they ask for the lease again, so that they have their turn. */
 const PAUSE_MS = 150;
 
-/** The time of a lease is up, and what was to be done under it is not. */
+/** Says that the time of a lease is up before what was to be done under it is. */
 export class LeaseTimeUp extends TokenError {
   constructor(appid: string) {
     const message = `the store is too slow: the registration of ${appid} was not changed within the time of its lease`;
@@ -22,7 +22,7 @@ export class LeaseTimeUp extends TokenError {
   }
 }
 
-/** The store was replaced meanwhile: what has been written, or was to be added to, may be lost. */
+/** Says that the store was replaced meanwhile: what has been written, or was to be added to, may be lost. */
 export class StoreReplaced extends TokenError {
   constructor(appid: string) {
     const message = `the store was replaced while the registration of ${appid} was changed`;
@@ -30,7 +30,7 @@ export class StoreReplaced extends TokenError {
   }
 }
 
-/** The lease of an app's registration, as long as it can be relied on. */
+/** Tells how long the lease of an app's registration can be relied on. */
 export class RegistrationLease {
   readonly appid: string;
   readonly #clock: Clock;
@@ -71,7 +71,7 @@ export class RegistrationLease {
   }
 }
 
-/** Leases of registrations: one change of an app's registration at a time, in the whole fleet. */
+/** Takes the leases of registrations: one change of an app's registration at a time, in the whole fleet. */
 export class RegistrationLeases {
   readonly #store: SupervisedStore;
   readonly #clock: Clock;

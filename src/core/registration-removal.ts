@@ -21,9 +21,9 @@ const KINDS = ['task', 'key', 'delivery'] as const;
 
 /** An app or a task that is being unregistered. */
 export interface Unregistering {
-  /** Called with the documents of an app and its tasks before they are deleted, as far as they are stored. */
+  /** Is called with the documents of an app and its tasks before they are deleted, as far as they are stored. */
   found(documents: readonly { readonly id: string; readonly data: JsonObject }[]): void;
-  /** Called when all of it is deleted. */
+  /** Is called when all of it is deleted. */
   done(): void;
 }
 

@@ -38,7 +38,7 @@ export interface Scheduling {
   hurryApp(appid: string): void;
 }
 
-/** A process that does all the work itself, or shares a store that cannot hand it out. */
+/** Returns the scheduling of a process that does all the work itself, or shares a store that cannot hand it out. */
 export function ownScheduling(
   clock: Clock,
   limits: PaceLimits,

@@ -7,11 +7,11 @@ import type { StoredDocument } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
 
-/** Nobody reserves farther ahead than this, so that a queue of processes does not keep one waiting for long. */
+/** No process reserves farther ahead than this, so that a queue of processes does not keep one waiting for long. */
 const HORIZON_MS = 500;
 /** An instant farther ahead was written by a wrong clock. */
 const MAX_AHEAD_MS = 10_000;
-/** Whoever waits for longer asks whether he is still to wait. */
+/** Longer waits are split, so that an abort is noticed. */
 const ASKS_AGAIN_AFTER_MS = 10_000;
 /** How long whoever holds a lease waits for its turn. */
 const MAX_WAIT_MS = 700;
@@ -54,7 +54,7 @@ class Debt {
   }
 }
 
-/** What was reserved and not used. */
+/** Counts what was reserved and not used. */
 class Unused {
   readonly #maxMs: number;
   #ms = 0;

@@ -44,7 +44,7 @@ export class Flight<Result> {
     this.wake();
   }
 
-  /** Whether its request may have been sent, so that its token may be older than what happens now. */
+  /** Returns whether its request may have been sent, so that its token may be older than what happens now. */
   get hasAsked(): boolean {
     return this.#hasAsked;
   }

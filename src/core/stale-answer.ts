@@ -41,7 +41,7 @@ async function isStaleError(error: unknown, reading: ResponseReading): Promise<b
   return false;
 }
 
-/** 40001 is also the SQLSTATE of a transaction that has to be repeated: PostgreSQL's drivers have it in `code`. */
+/** Returns whether an error is a database's: 40001 is also an SQLSTATE, which PostgreSQL's drivers have in `code`. */
 function isDatabaseError(error: unknown): boolean {
   return typeof memberOf(error, 'severity') === 'string' || typeof memberOf(error, 'sqlState') === 'string';
 }
@@ -60,7 +60,7 @@ function isDecided(beginning: string): boolean {
   return staleVerdict(beginning) !== undefined;
 }
 
-/** superagent parses only what is labelled as JSON, which WeChat's answers often are not; the others are in `text`. */
+/** Tells responses of superagent, which parses only what is labelled as JSON: WeChat's answers are often in `text`. */
 function isSuperagentResponse(reply: unknown): boolean {
   const hasObjects = ['header', 'links', 'body'].every((name) => typeof memberOf(reply, name) === 'object');
   return hasObjects && typeof memberOf(reply, 'statusType') === 'number';

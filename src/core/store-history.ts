@@ -102,7 +102,7 @@ export class StoreHistory {
     this.#parts = parts;
   }
 
-  /** How often the store was found to be replaced. */
+  /** Returns how often the store was found to be replaced. */
   get generation(): number {
     return this.#generation;
   }

@@ -166,7 +166,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     if (this.#isIncomplete) await this.#recoverSoon();
   }
 
-  /** An app, or a task of it, was read: others may have put it back, and with it may go the tokens that are held here. */
+  /** Puts back held tokens of an app that was read, or a task of it: another process may have put back what they belong to. */
   async showed(appid: string): Promise<void> {
     if (this.#isIncomplete) await this.#options.follower().loadAll(this.#displaced(appid));
   }

@@ -115,7 +115,7 @@ export class SupervisedStore {
     return this.#failing.has('write');
   }
 
-  /** Why the last write failed, and since when writes have; `undefined` where it did not. */
+  /** Returns why the last write failed, and since when writes have; `undefined` where it did not. */
   get writeTrouble(): StoreTrouble | undefined {
     return this.#failing.get('write');
   }
@@ -237,7 +237,7 @@ export class SupervisedStore {
     }
   }
 
-  /** Its time begins when it is the turn of the command. */
+  /** Sends a command in its turn, when its time begins. */
   #command<Result>(command: Command, run: () => Promise<Result>, progress?: Progress): Promise<Result> {
     const send = (): Promise<Result> => this.#send(command, run, progress);
     return this.#queues.get(command)?.run(send) ?? send();

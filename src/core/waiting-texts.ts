@@ -163,7 +163,7 @@ const WAITING_BY_CODE: ReadonlyMap<string, WaitingFor> = new Map([
   ['TIMEOUT', 'dependency'],
 ]);
 
-/** What an attempt of this process could not be made without, where nothing that is known of the key tells. */
+/** Tells what an attempt of this process could not be made without, where nothing that is known of the key does. */
 export function attemptLacked(key: TokenKey, { code, message, ...error }: TokenError): Waiting {
   const { appid = key.appid, type = key.type, subject } = error;
   const root = tokenKey(appid, type, error.appid === undefined ? key.subject : subject);

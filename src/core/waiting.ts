@@ -138,7 +138,7 @@ function isRefused(rotation: Rotation | undefined, value: string): boolean {
   return rotation?.refused?.some((refused) => refused.hash === hash) === true;
 }
 
-/** A refresh token that was refused, or has reached its end, is none. */
+/** Tells whether a refresh token is missing. One that was refused, or has expired, is none. */
 function lackOfInput(
   key: TokenKey,
   { spends }: BuiltInRefresher,
@@ -154,7 +154,7 @@ function lackOfInput(
   return refreshTokenIsMissing(key, spends, choice.kind);
 }
 
-/** What the params were asked for and did not bring is known only where they were asked: elsewhere they count as awaited. */
+/** Tells whether params are missing. What they did not bring is known only where they were asked: elsewhere they are awaited. */
 function lackOfParams(
   key: TokenKey,
   refresher: BuiltInRefresher,

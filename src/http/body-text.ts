@@ -48,7 +48,7 @@ function charsetOf(contentType: string | undefined): string | undefined {
   return /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(contentType ?? '')?.[1];
 }
 
-/** A header is the caller's: what is repeated of it is short, and plain. */
+/** Returns a name from a header if it is short and plain: the caller may have put anything there. */
 function quoted(name: string): string {
   return /^[\w.+-]{1,40}$/.test(name) ? name : 'another one';
 }

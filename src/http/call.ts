@@ -61,12 +61,12 @@ export class Call {
     if (failure !== undefined) throw new RouteFailure(failure);
   }
 
-  /** The only apps that the caller may use; `undefined` for all. */
+  /** Returns the only apps that the caller may use; `undefined` for all. */
   get appids(): ReadonlySet<string> | undefined {
     return this.#permission.appids;
   }
 
-  /** The id of the caller's key; `undefined` for one that was let in without. */
+  /** Returns the id of the caller's key; `undefined` for a caller that was let in without. */
   get keyId(): string | undefined {
     return this.#permission.keyId;
   }

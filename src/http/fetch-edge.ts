@@ -55,7 +55,7 @@ export class FetchHttpRequest implements HttpRequest {
     return this.#request.headers.has(CALLBACK_HEADER);
   }
 
-  /** A `Request` that a program has made has no such header. */
+  /** Returns the host that was called; a `Request` that a program has made has no such header, but a URL. */
   get host(): string | undefined {
     return this.header('host') ?? new URL(this.#request.url).host;
   }

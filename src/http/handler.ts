@@ -5,7 +5,7 @@ import { engineOf } from '../core/engine-of.js';
 import { safeCause } from '../core/errors.js';
 import { isPromise } from '../core/foreign-objects.js';
 import { AccessCheck } from './access/access-check.js';
-import { isMarked } from './access/browser-rules.js';
+import { isFromBrowser } from './access/browser-rules.js';
 import { exposePeers, Peers } from './access/peers.js';
 import { Call, type Permission, RouteFailure } from './call.js';
 import { healthRoutes } from './contracts/health.js';
@@ -181,7 +181,7 @@ const CHALLENGES = 'Basic realm="wechat-tokens", Bearer';
  */
 function withChallenge(answer: HttpAnswer, request: HttpRequest): HttpAnswer {
   if (answer.status !== 401) return answer;
-  const challenge = isMarked(request) ? 'Bearer' : CHALLENGES;
+  const challenge = isFromBrowser(request) ? 'Bearer' : CHALLENGES;
   return { ...answer, headers: { ...answer.headers, 'WWW-Authenticate': challenge } };
 }
 

@@ -29,8 +29,8 @@ function isForm(contentType: string | undefined): boolean {
 }
 
 /**
- * `curl -d` sends JSON as a form. A parser of forms cuts it into names and values at each `&` and `=`, and some take
- * brackets for lists, whose rest is lost.
+ * Puts JSON together again that `curl -d` has sent as a form. A parser of forms cuts it into names and values at each `&` and
+ * `=`, and some take brackets for lists, whose rest is lost.
  */
 function jsonReadAsForm(form: Readonly<Record<string, unknown>>): string | undefined {
   const parts = Object.entries(form);

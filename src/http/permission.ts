@@ -42,7 +42,7 @@ export class Permissions {
     return this.#refused(request, admitted);
   }
 
-  /** A route that is open to all still tells whether a key is right: the status page does not ask for one then. */
+  /** Opens a route to all, and still tells whether a key is right: the status page does not ask for one then. */
   #ofOpen(request: HttpRequest, admitted: Admission | Refusal): Permission {
     const isGuess = !(admitted instanceof Admission) && admitted.status === 401 && request.authorization !== undefined;
     return isGuess ? this.#refused(request, admitted) : asPermission(admitted);
@@ -55,7 +55,7 @@ export class Permissions {
     return permission;
   }
 
-  /** What a right key does not allow is no guess. */
+  /** Counts a refusal as a guess, unless a right key came that does not allow this. */
   #refused({ peer }: HttpRequest, admitted: Admission | Refusal): Permission {
     if (admitted instanceof Admission || admitted.reason === 'tooMany') return asPermission(admitted);
     return asPermission(this.#peers.refused.refuse(peer, admitted));

@@ -118,14 +118,14 @@ function changing<Result>(path: string, change: () => Result): Result {
 }
 
 /**
- * What root makes is for a server that runs as another user, as in a unit of systemd. The hash of a key is of no use to those
- * who read it: a key has 256 random bits. Directories say who may come near the file.
+ * Lets other users read a file that root has made: it is for a server that runs as another user, as in a unit of systemd. The
+ * hash of a key is of no use to those who read it, since a key has 256 random bits, and directories restrict who can.
  */
 function letServersRead(path: string): void {
   if (process.getuid?.() === 0) chmodSync(path, SERVERS_MODE);
 }
 
-/** Only the server needs the hash. */
+/** Returns an entry without its hash, which only the server needs. */
 function shownOf({ hash: _hash, ...entry }: ApiKey): Omit<ApiKey, 'hash'> {
   return entry;
 }

@@ -14,8 +14,8 @@ const COLOURS = { info: 'bold', warn: 'yellow', error: 'red' } as const;
 const MOST_WAITING = 1_048_576;
 
 /**
- * What happens, a line each: JSON for a program that reads along, short text on a terminal. A line is lost where the output is
- * broken or takes nothing, and the next one that can be written says how many were: no caller waits for the log.
+ * Writes what happens, a line each: JSON for a program that reads along, short text on a terminal. A line is lost where the output
+ * is broken or takes nothing, and the next one that can be written says how many were: no caller waits for the log.
  */
 export class Log {
   readonly #output: TextOutput;
@@ -64,7 +64,7 @@ export class Log {
     }
   }
 
-  /** A failed notice of loss counts as one line: how many it told of is not known any more. */
+  /** Counts a lost line. A notice of loss that fails counts as one, since how many it told of is not known any more. */
   #failed(): void {
     this.#isTorn = true;
     this.#lost += 1;

@@ -4,10 +4,10 @@ export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
 export interface SignalActions {
   stop(signal: StopSignal): void;
-  /** Called for the second signal. */
+  /** Is called for the second signal. */
   kill(signal: StopSignal): void;
   reload(): void;
-  /** Whether the terminal that the process was started on has been closed: that is what SIGHUP says then. */
+  /** Returns whether the terminal that the process was started on has been closed, which SIGHUP tells as well. */
   isTerminalLost(): boolean;
 }
 

@@ -168,7 +168,7 @@ function reencrypt({ reencrypt }: ServerStore, log: Log): void {
   );
 }
 
-/** What files hold is looked at for the first time where the handler is made. */
+/** Names the flag where the handler names its option: what files hold is checked only when the handler is made. */
 function withFlagNames(message: string): string {
   return wordsOfFile(message).replace(/^notifySecret\b/, '--notify-secret-file');
 }

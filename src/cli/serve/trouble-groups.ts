@@ -34,7 +34,7 @@ interface Group {
 const TELL_EVERY_MS = 600_000;
 /** A key that has not been tried again so long after it should have been is not tried here any more. */
 const LATE_MS = 600_000;
-/** Of the keys of a group some are named. */
+/** A line names this many keys of a group at most. */
 const MOST_NAMED = 3;
 /** With more groups of one error these are told apart by types and not by keys. */
 const MOST_OF_ONE_ERROR = 20;
@@ -43,8 +43,8 @@ const MOST_MEMBERS = 100_000;
 type Write = (level: LogLevel, message: string, fields: LogFields) => void;
 
 /**
- * Turns failures into few lines: those with the same cause are one group, of which the log tells as it begins, every ten minutes,
- * and as it ends.
+ * Turns failures into few lines: those with the same cause are one group, which is logged when it begins, every ten minutes, and
+ * when it ends.
  */
 export class TroubleGroups {
   readonly #write: Write;
@@ -58,7 +58,7 @@ export class TroubleGroups {
     this.#clock = clock;
   }
 
-  /** Adds a failure to its group, which the log tells of where it is the first. */
+  /** Adds a failure to its group, and logs that if it is the first. */
   failed(failure: Failure): void {
     const { message, key, retryAt } = failure;
     const member = memberId(message, key);
@@ -140,7 +140,10 @@ export class TroubleGroups {
     else this.#write('info', 'failureEnded', { ...facts, why });
   }
 
-  /** A group of which there is one goes on whatever its number is. */
+  /**
+   * Returns the id of the group of a failure: one that has begun goes on, and with many of one error new ones are told apart by
+   * type alone.
+   */
   #groupIdOf({ message, code, errcode, root, type, rootType }: Failure): string {
     const cause = [message, code, errcode ?? ''];
     if (root === undefined) return cause.join('\n');

@@ -25,7 +25,7 @@ export interface WorkerProcess {
   readonly ended: Promise<Ending>;
   /** Calls the listener at each sign of life. */
   onBeat(listener: (isDebugged: boolean) => void): void;
-  /** Whether a debugger of the system, such as gdb, holds the process. */
+  /** Returns whether a debugger of the system, such as gdb, holds the process. */
   isTraced(): boolean;
   /** Gives it a connection; what it was given before it is told to stop, it still answers. */
   hand(socket: Socket): void;
@@ -111,7 +111,7 @@ export function describeEnding({ code, signal, reason }: Ending): string {
   return code === null ? 'no exit code' : `exit code ${code}`;
 }
 
-/** Linux tells; elsewhere nothing is known of it. */
+/** Returns whether a process is traced, which only Linux tells. */
 function isTraced(pid: number): boolean {
   try {
     return /^TracerPid:\s*[1-9]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));

@@ -22,6 +22,7 @@ const FOREIGN_PAGE: Refusal = {
   reason: 'browser',
   message: 'a browser needs a key for this, unless the status page of this very server asks',
 };
+
 /**
  * Returns why a browser's request without a key is refused. A browser sends requests for any page that its user looks at, and
  * the page of a name that was made to lead to this server may read the answers.
@@ -29,23 +30,23 @@ const FOREIGN_PAGE: Refusal = {
  * @param reads - whether the request reads and changes nothing.
  */
 export function refusalOfBrowser(request: BrowserHeaders, reads: boolean, names: HostNames): Refusal | undefined {
-  if (!isMarked(request)) return undefined;
+  if (!isFromBrowser(request)) return undefined;
   if (!names.has(request.host)) return FOREIGN_HOST;
   return isOwnPage(request) || (reads && isTypedIn(request)) ? undefined : FOREIGN_PAGE;
 }
 
 /**
- * Whether a browser has sent this. Over plain HTTP to a name, Chromium sends no `Sec-Fetch-Site`, and for an image no `Origin`.
- * An agent that begins like a browser's is no mark by itself, since many programs send one.
+ * Returns whether a browser has sent this. Over plain HTTP to a name, Chromium sends no `Sec-Fetch-Site`, and for an image no
+ * `Origin`. An agent that begins like a browser's proves nothing alone, since many programs send one.
  */
-export function isMarked(request: BrowserHeaders): boolean {
+export function isFromBrowser(request: BrowserHeaders): boolean {
   const has = (name: string): boolean => request.header(name) !== undefined;
   if (has('sec-fetch-site') || has('origin')) return true;
   if (request.header('user-agent')?.startsWith('Mozilla/') !== true) return false;
   return has('accept-language') || has('upgrade-insecure-requests');
 }
 
-/** Whether the page that asks came from this server. */
+/** Returns whether the page that asks came from this server. */
 function isOwnPage(request: BrowserHeaders): boolean {
   const site = request.header('sec-fetch-site');
   if (site !== undefined) return site === 'same-origin';
@@ -57,7 +58,7 @@ function isOwnPage(request: BrowserHeaders): boolean {
   return URL.canParse(own) && ofPage !== '' && new URL(own).host === ofPage;
 }
 
-/** Whether the user has typed the address in, or opened a bookmark. No page sees the answer. */
+/** Returns whether the user has typed the address in, or opened a bookmark. No page sees the answer. */
 function isTypedIn(request: BrowserHeaders): boolean {
   return request.header('sec-fetch-site') === 'none' && request.header('sec-fetch-mode') === 'navigate';
 }

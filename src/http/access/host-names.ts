@@ -5,7 +5,7 @@ import { describeName } from '../../core/redact.js';
 const NAME = /^(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 
 /**
- * The names by which a server may be called. No page can make an address or `localhost` lead elsewhere, so these always count;
+ * Knows the names by which a server may be called. No page can make an address or `localhost` lead elsewhere, so these always count;
  * any other name counts only when it was given, because its owner can make it lead to this server.
  */
 export class HostNames {
@@ -18,7 +18,7 @@ export class HostNames {
     this.#given = new Set(mapMembers(hostNames, 'hostNames', checkedName));
   }
 
-  /** Whether any name was given. */
+  /** Returns whether any name was given. */
   get areGiven(): boolean {
     return this.#given.size > 0;
   }
@@ -36,7 +36,7 @@ export function hostIn(header: string): string {
   return header.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1');
 }
 
-/** Whether this is `localhost` or a name below it, all of which lead to the machine of the one who asks. */
+/** Returns whether this is `localhost` or a name below it, all of which lead to the caller's own machine. */
 export function isLocalhost(host: string): boolean {
   return /^(?:[\w-]+\.)*localhost\.?$/i.test(host);
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.js';
 import { AcceptedPeers } from './accepted-peers.js';
 import { RefusedPeers } from './refused-peers.js';
 
-/** What a handler knows of those who ask it. */
+/** Remembers what a handler knows of its callers. */
 export class Peers {
   readonly refused: RefusedPeers;
   /** Only for a host that bounds connections by it, since it costs something at every request. */
@@ -25,7 +25,7 @@ export class Peers {
 
 const peersOfHandlers = new WeakMap<object, Peers>();
 
-/** Lets the command at what its handler knows of peers. */
+/** Makes what a handler knows of peers available to the command. */
 export function exposePeers(handler: object, peers: Peers): void {
   peersOfHandlers.set(handler, peers);
 }

@@ -55,7 +55,7 @@ export class RefusedPeers {
     this.#others = newPeer(clock.monotonic());
   }
 
-  /** How many peers are remembered. */
+  /** Returns how many peers are remembered. */
   get size(): number {
     return this.#peers.size;
   }

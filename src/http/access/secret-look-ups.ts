@@ -23,7 +23,7 @@ export class SecretLookUps {
     this.#reads = new RateLimit(PER_SECOND, clock.monotonic());
   }
 
-  /** How many misses are remembered. */
+  /** Returns how many misses are remembered. */
   get size(): number {
     return this.#misses.size;
   }

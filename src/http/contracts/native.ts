@@ -157,7 +157,7 @@ async function refresh(call: Call, context: RouteContext): Promise<HttpAnswer> {
   return answerWith(key, record, context);
 }
 
-/** A caller who may register need not be one who may read: what is answered says how long the token lives, and not the token. */
+/** Stores a grant. A caller who may register may not read, so the answer says how long the token lives, and not the token. */
 async function put(call: Call, { manager, engine }: RouteContext): Promise<HttpAnswer> {
   const appid = call.param('appid');
   const type = call.param('type');
@@ -194,7 +194,7 @@ interface KeyInPath {
   readonly options: { readonly subject?: string };
 }
 
-/** A subject has to be known: whoever may read must not have tokens fetched for names that they make up. */
+/** Checks that a subject is known: callers that may read must not have tokens fetched for names that they make up. */
 async function keyIn(call: Call, { manager, engine }: RouteContext): Promise<KeyInPath> {
   const appid = call.param('appid');
   const type = call.param('type');

@@ -32,7 +32,7 @@ type Look =
     }
   | { readonly isGood: false; readonly reason: string; readonly code?: string };
 
-/** Whether this process can serve: what it holds lives on while the store is away, and no task and not WeChat matters. */
+/** Tells whether this process can serve: it can with what it holds while the store is away; neither tasks nor WeChat matter. */
 export class Readiness {
   readonly #context: RouteContext;
   #hasStarted = false;
@@ -76,7 +76,7 @@ export class Readiness {
     return { start, storeAnswers: start !== 'starting' && (await this.#storeAnswers()) };
   }
 
-  /** A start that has failed is made again by the next look. */
+  /** Waits for the start; one that has failed is made again by the next look. */
   async #start(): Promise<Start> {
     if (this.#hasStarted) return 'started';
     const { engine } = this.#context;

@@ -8,7 +8,7 @@ import { badRequest } from '../call.js';
 import type { Manager } from '../manager.js';
 
 /**
- * What a body of `POST /registe` registers. Fields that nobody knows are ignored.
+ * Returns what a body of `POST /registe` registers. Unknown fields are ignored.
  *
  * @throws RouteFailure or TypeError saying which field is wrong, never with a secret.
  */

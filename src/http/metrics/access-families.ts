@@ -3,7 +3,7 @@ import type { Peers } from '../access/peers.js';
 import type { Call } from '../call.js';
 import type { MetricFamily } from './exposition.js';
 
-/** What `GET /metrics` tells of those who ask: who was refused, and when each key that the caller may see was used. */
+/** Returns the metrics of callers: who was refused, and when each key that the caller may see was used. */
 export function accessFamilies(
   { refused, connectionsRefused }: Peers,
   access: AccessCheck,

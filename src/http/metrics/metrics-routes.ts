@@ -7,7 +7,7 @@ import { accessFamilies } from './access-families.js';
 import { exposition } from './exposition.js';
 import { metricFamilies } from './metric-families.js';
 
-/** For Prometheus and whoever speaks its format. What a key may not see of tasks is not counted for it either. */
+/** Serves metrics in the format of Prometheus. What a key may not see of tasks is not counted for it either. */
 export function metricsRoutes({ engine, censuses, access, peers }: RouteContext): readonly Route[] {
   return [
     {

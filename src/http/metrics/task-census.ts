@@ -1,4 +1,4 @@
-import { setImmediate as othersTurn } from 'node:timers/promises';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import type { Engine } from '../../core/engine.js';
 import type { RegisteredTask } from '../../core/held-task.js';
 import { Histogram } from '../../core/meters.js';
@@ -37,7 +37,7 @@ const HOUR = 3_600;
 const DAY = 86_400;
 const SECONDS_LEFT = [0, 10, MINUTE, 300, 600, 1_800, HOUR, 2 * HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY];
 const TAKE_EVERY_MS = 5_000;
-/** So many are counted at once, which takes some 3 ms: callers that want a token must not wait for all of them. */
+/** As many as are counted at once, which takes some 3 ms: callers that want a token must not wait for all of them. */
 const COUNTED_AT_ONCE = 2_000;
 /** One without a usable token takes as long as so many others, since what it waits for is judged. */
 const COST_OF_JUDGING = 20;
@@ -93,14 +93,14 @@ export class TaskCensuses {
     for (const { key } of this.#tasks(appids)) {
       if (seen >= COUNTED_AT_ONCE) {
         seen = 0;
-        await othersTurn();
+        await yieldToEventLoop();
       }
       const held = records.cache.get(key);
       const leftSeconds = held === undefined ? 0 : records.leftMs(held) / 1_000;
       seen += leftSeconds > 0 ? 1 : COST_OF_JUDGING;
       const hasFailed = leftSeconds <= 0 && failures.remembered(key) !== undefined;
       const lack = leftSeconds <= 0 ? source.setbacks.lackOf(key) : undefined;
-      // How it stands, the store knows, and perhaps another process.
+      // Only the store knows how this one stands, and perhaps another process.
       if (held === undefined && !hasFailed && lack === undefined && !registry.holdsAll) continue;
       total += 1;
       const waits = leftSeconds <= 0 ? waitingAfter(key, waitingOf(key, judged), lack, hasFailed) : undefined;
@@ -121,7 +121,7 @@ export class TaskCensuses {
     return { total, troubled, states, waiting, earliestEnd, lastEndByStore, left, worst };
   }
 
-  /** What this process knows of keys. In a fleet it holds a part of them, and says nothing of those that it does not hold. */
+  /** Returns what this process knows of keys: in a fleet, of those that it holds. */
   #judged(): WaitingParts {
     const { store, refreshes, refresherOf, callbacks, clock } = this.#engine;
     return {

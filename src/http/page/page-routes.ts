@@ -4,7 +4,7 @@ import type { RouteContext } from '../route-context.js';
 import type { Route } from '../router.js';
 import { StatusPage } from './status-page.js';
 
-/** The page itself holds nothing, so everybody may have it; what it asks for goes through the access check. */
+/** Serves the page to every caller, since it holds nothing itself; what it asks for goes through the access check. */
 export function pageRoutes(context: RouteContext): readonly Route[] {
   let page: StatusPage | undefined;
   const answer = (call: Call) => {
@@ -14,7 +14,7 @@ export function pageRoutes(context: RouteContext): readonly Route[] {
   return [{ path: '/', methods: ['GET'], scope: 'open', changes: false, contract: nativeContract, answer }];
 }
 
-/** A page that knows asks for a key at once, and not after a request that is refused. */
+/** Returns whether the page needs a key, so that it asks for one at once, and not after a request that is refused. */
 function needsKey(call: Call, { access }: RouteContext): boolean {
   try {
     call.require('read', undefined);

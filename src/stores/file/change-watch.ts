@@ -94,7 +94,7 @@ export class ChangeWatch {
       });
   }
 
-  /** The system goes on watching a directory that was deleted, and says nothing of the one that was made in its place. */
+  /** Tells whether the directory was made anew: the system goes on watching the deleted one, and is silent about the new one. */
   async #isAnotherRoot(): Promise<boolean> {
     const identity = await identityOf(this.#root);
     if (identity === this.#rootIdentity || this.#ended) return false;

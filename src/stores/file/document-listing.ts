@@ -50,7 +50,7 @@ async function* readOne(root: string, path: Path): Documents {
   if (document !== undefined) yield document;
 }
 
-/** One after the other what the entries hold, while the next few are being read. */
+/** Yields what the entries hold, one after the other, while the next few are being read. */
 async function* inOrder(
   names: readonly string[],
   progressed: Progressed,

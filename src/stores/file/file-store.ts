@@ -227,7 +227,7 @@ export class FileStore implements TokenStore {
     }
   }
 
-  /** Only closing the store waits for it: on ext4 removing files takes longer than all the rest of a write. */
+  /** Removes files behind a write, and only closing waits for that: on ext4 it takes longer than all the rest of a write. */
   #clearAway(work: Promise<unknown>): void {
     const clearing = work.finally(() => this.#clearings.delete(clearing));
     this.#clearings.add(clearing);

@@ -68,7 +68,7 @@ export function script(body: string): RedisScript {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-/** A proxy may refuse a script that publishes, or the publishing in it. */
+/** Returns a script that publishes, in two forms: a proxy may refuse one that does, or the publishing in it. */
 export function publishingScript(body: string, channel: string, message: string, answer: string): PublishingScript {
   const publish = `
 local told = redis.pcall('PUBLISH', ${channel}, ${message})

@@ -7,7 +7,7 @@ export function taskName({ appid, type, subject }: Task, { say }: Words): string
   return subject === undefined ? say('taskName', { type, appid }) : say('taskNameOfSubject', { type, appid, subject });
 }
 
-/** What the chip of a task says. */
+/** Returns what the chip of a task says. */
 export function stateOf({ expiresAt, dueAt, waitingFor, lastError, delivery }: Task, now: number): TextName {
   if (waitingFor !== undefined && !(expiresAt !== undefined && expiresAt > now)) return 'stateWaiting';
   if (expiresAt === undefined) return lastError === undefined ? 'stateComing' : 'stateMissing';
