@@ -6,7 +6,7 @@ import { KnownEnds } from './known-ends.js';
 import { newestRotation } from './newest-rotation.js';
 import type { RecordCache } from './record-cache.js';
 import type { RecordIndex } from './record-index.js';
-import { NOISE_MS, redated } from './redated.js';
+import { redated } from './redated.js';
 import {
   dueOf,
   FUTURE_TOLERANCE_MS,
@@ -18,6 +18,7 @@ import {
 import type { Registry } from './registry.js';
 import type { Rotation } from './rotation.js';
 import type { StoreClock } from './store-clock.js';
+import { CLOCK_JUMP_MS } from './time-limits.js';
 import type { TokenKey } from './token-key.js';
 import { type ReadResult, TokenRecord } from './token-record.js';
 
@@ -364,7 +365,7 @@ export class Records {
     if (version <= (this.#replaced.get(held) ?? 0)) return true;
     const obtainedAtMonotonic = held.endsAtMonotonic - lifeMs(held);
     const obtainedAt = this.#clock.now() - (this.#clock.monotonic() - obtainedAtMonotonic);
-    const wasSetBack = held.obtainedAt > obtainedAt + NOISE_MS;
+    const wasSetBack = held.obtainedAt > obtainedAt + CLOCK_JUMP_MS;
     return (wasSetBack ? obtainedAt : held.obtainedAt) > grant.obtainedAt;
   }
 

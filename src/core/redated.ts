@@ -1,7 +1,5 @@
 import type { StoredGrant } from './key-document.js';
-
-/** Two readings of the clocks that differ by no more than this are noise. */
-export const NOISE_MS = 250;
+import { CLOCK_JUMP_MS } from './time-limits.js';
 
 /**
  * Returns a grant by the clock as it is now: one that was set back must not make it live longer for those who read it.
@@ -10,7 +8,7 @@ export const NOISE_MS = 250;
  */
 export function redated(grant: StoredGrant, now: number, leftMs: number): StoredGrant {
   const lateMs = Math.floor(grant.expiresAt - now - leftMs);
-  if (lateMs <= NOISE_MS) return grant;
+  if (lateMs <= CLOCK_JUMP_MS) return grant;
   const { obtainedAt, expiresAt, dueAt } = grant;
   return { ...grant, obtainedAt: obtainedAt - lateMs, expiresAt: expiresAt - lateMs, dueAt: dueAt - lateMs };
 }

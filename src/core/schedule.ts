@@ -3,15 +3,14 @@ import { DueQueue, type Queued } from './due-queue.js';
 import type { OwnPace } from './pace.js';
 import { type Place, Places, type Room } from './places.js';
 import type { TaskSchedule } from './task-schedule.js';
+import { CLOCK_JUMP_MS } from './time-limits.js';
 import { WaitingGroups } from './waiting-groups.js';
 
 /** Timers run late after the machine slept and cannot be set beyond 24 days, so none is longer than this. */
 const MAX_TIMER_MS = 60_000;
 const MAX_RUNNING = 64;
-/** Then others have their turn: what takes no time ends before the event loop goes on, and frees its place. */
+/** After so many others have their turn: what takes no time ends before the event loop goes on, and frees its place. */
 const MAX_IN_ONE_TURN = 500;
-/** Two readings of the clocks that differ by no more than this are noise. */
-const JUMP_MS = 250;
 /** How many items that are due and have no place are looked at, so that all of their groups have a turn. */
 const MAX_LOOKED_AT = 10_000;
 
@@ -190,7 +189,7 @@ export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
   #followClock(): void {
     const aheadMs = this.#measureAhead();
     const driftMs = aheadMs - this.#aheadMs;
-    if (Math.abs(driftMs) <= JUMP_MS) return;
+    if (Math.abs(driftMs) <= CLOCK_JUMP_MS) return;
     this.#aheadMs = aheadMs;
     if (driftMs < 0) this.#queue.shift(driftMs);
   }

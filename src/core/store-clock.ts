@@ -1,9 +1,9 @@
 import type { Clock, ClockTimer } from './clock.js';
+import { CLOCK_JUMP_MS } from './time-limits.js';
 
 const SYNC_EVERY_MS = 60_000;
 /** Two clocks that differ by no more than this are taken for one: file times are that coarse. */
 const NOISE_MS = 20;
-const JUMP_MS = 250;
 
 export interface StoreClockListener {
   /** The wall clock or the offset went backwards: nothing that was computed before may be trusted. */
@@ -87,9 +87,10 @@ export class StoreClock implements Clock {
     const drift = wall - this.#wallAtTick - (monotonic - this.#monotonicAtTick);
     this.#wallAtTick = wall;
     this.#monotonicAtTick = monotonic;
-    if (drift < -JUMP_MS) this.#listener.wentBack();
-    if (drift > JUMP_MS) this.#listener.wentForward();
-    if (Math.abs(drift) > JUMP_MS || monotonic - this.#syncedAt >= SYNC_EVERY_MS) void this.sync().catch(() => {});
+    if (drift < -CLOCK_JUMP_MS) this.#listener.wentBack();
+    if (drift > CLOCK_JUMP_MS) this.#listener.wentForward();
+    if (Math.abs(drift) > CLOCK_JUMP_MS || monotonic - this.#syncedAt >= SYNC_EVERY_MS)
+      void this.sync().catch(() => {});
     await this.#syncing?.catch(() => {});
   }
 

@@ -1,3 +1,5 @@
+/** A wall clock that has moved against the monotonic one by more than this was set; less than that is noise. */
+export const CLOCK_JUMP_MS = 250;
 /** How long one command of a store may take. */
 export const COMMAND_TIMEOUT_MS = 2_000;
 /** How long WeChat, or whatever a refresher asks, may take altogether. */
