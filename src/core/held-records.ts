@@ -14,7 +14,6 @@ import { isLeftOver, remainsLeftOver } from './left-overs.js';
 import { newestRotation } from './newest-rotation.js';
 import type { Records } from './records.js';
 import type { Registry } from './registry.js';
-
 import type { StoreHistory } from './store-history.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { appDocumentId, documentId, type TokenKey } from './token-key.js';

@@ -91,7 +91,7 @@ export class Refresh {
     const refreshed = await this.#leaveToOthers(flight, knownAtStart);
     if (refreshed !== undefined) return refreshed;
     for (;;) {
-      this.#assertOpen();
+      this.#parts.closing.assertOpen();
       await look(key);
       if (records.generation > 0 && (await remainsLeftOver(registry, key))) throw isOfAnotherStore(key);
       const isSameStore = records.generation === generation;
@@ -255,7 +255,7 @@ export class Refresh {
       const giveBack = once(await this.#slots.take());
       let lease: Lease | undefined;
       try {
-        this.#assertOpen();
+        this.#parts.closing.assertOpen();
         lease = await this.#claimed(flight);
         lease ??= await leasing.run(() => this.#lease(flight));
       } finally {
@@ -335,10 +335,6 @@ export class Refresh {
 
   async #pause(flight: Flight<CachedRecord>, waitMs: number): Promise<void> {
     await pauseFlight(flight, this.#parts.clock, this.#parts.closing, Math.max(1, Math.ceil(waitMs)));
-  }
-
-  #assertOpen(): void {
-    this.#parts.closing.assertOpen();
   }
 }
 

@@ -71,6 +71,17 @@ export class RegistrationLease {
   }
 }
 
+interface LeasingParts {
+  readonly store: SupervisedStore;
+  readonly clock: Clock;
+  readonly closing: Closing;
+}
+
+interface AcquiredLease {
+  readonly lease: Lease;
+  readonly askedAtMonotonic: number;
+}
+
 /** Takes the leases of registrations: one change of an app's registration at a time, in the whole fleet. */
 export class RegistrationLeases {
   readonly #store: SupervisedStore;
@@ -90,7 +101,9 @@ export class RegistrationLeases {
    * @throws what the work throws; a `TokenError` with code `CLOSED` once the closing of the manager has begun.
    */
   async hold<Result>(appid: string, work: (lease: RegistrationLease) => Promise<Result>): Promise<Result> {
-    const { lease, askedAtMonotonic } = await this.#acquire(appid);
+    const parts = { store: this.#store, clock: this.#clock, closing: this.#closing };
+    const what = `the registration of ${appid}`;
+    const { lease, askedAtMonotonic } = await acquireLease(parts, appDocumentId(appid), what, appid);
     try {
       this.#closing.assertOpen();
       return await work(new RegistrationLease(appid, this.#clock, askedAtMonotonic));
@@ -103,16 +116,27 @@ export class RegistrationLeases {
   async pause(): Promise<void> {
     await wait(this.#clock, PAUSE_MS, { ref: true, signal: this.#closing.signal });
   }
+}
 
-  async #acquire(appid: string): Promise<{ lease: Lease; askedAtMonotonic: number }> {
-    const givesUpAt = this.#clock.monotonic() + LEASE_MS + COMMAND_TIMEOUT_MS;
-    for (;;) {
-      this.#closing.assertOpen();
-      const askedAtMonotonic = this.#clock.monotonic();
-      const lease = await this.#store.lease(appDocumentId(appid), LEASE_MS);
-      if (lease !== undefined) return { lease, askedAtMonotonic };
-      if (this.#clock.monotonic() >= givesUpAt) throw contended(`the registration of ${appid}`, { appid });
-      await wait(this.#clock, 20 + this.#clock.random() * 80, { ref: true, signal: this.#closing.signal });
-    }
+/**
+ * Takes a lease that another process may hold: that is waited for as long as a lease lasts.
+ *
+ * @param what - what other processes change under it, for the error.
+ * @throws a `TokenError` with code `STORE_UNAVAILABLE`, or `CLOSED` once the closing of the manager has begun.
+ */
+export async function acquireLease(
+  { store, clock, closing }: LeasingParts,
+  id: string,
+  what: string,
+  appid: string,
+): Promise<AcquiredLease> {
+  const givesUpAt = clock.monotonic() + LEASE_MS + COMMAND_TIMEOUT_MS;
+  for (;;) {
+    closing.assertOpen();
+    const askedAtMonotonic = clock.monotonic();
+    const lease = await store.lease(id, LEASE_MS);
+    if (lease !== undefined) return { lease, askedAtMonotonic };
+    if (clock.monotonic() >= givesUpAt) throw contended(what, { appid });
+    await wait(clock, 20 + clock.random() * 80, { ref: true, signal: closing.signal });
   }
 }

@@ -114,7 +114,7 @@ export class StoreHistory {
   }
 
   /** Returns whether this app, or this task or its app, was unregistered since the history began, or an enrolment with these marks before. */
-  hasUnregistered(id: string, { app, task }: EnrolmentMarks = {}): boolean {
+  hasUnregistered(id: string, { app, task }: EnrolmentMarks): boolean {
     const unregistered = this.#seen?.unregistered ?? [];
     const names = [id, appDocumentId(appidOf(id)), app, task];
     return names.some((name) => name !== undefined && unregistered.includes(name));

@@ -1,9 +1,7 @@
-import { wait } from '../../core/clock.js';
-import type { Lease } from '../../core/store.js';
+import { acquireLease } from '../../core/registration-lease.js';
 import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../core/time-limits.js';
 import { assertAppid, keyId, parseKey, type TokenKey } from '../../core/token-key.js';
 import { Turns } from '../../core/turns.js';
-import { contended } from '../../core/write-errors.js';
 import type { RouteContext } from '../route-context.js';
 import type { AppRegistration } from './native-registration.js';
 
@@ -51,24 +49,13 @@ export class TaskReplacements {
 
   async #underLease(appid: string, work: (isHeld: () => boolean) => Promise<void>): Promise<void> {
     await this.#context.engine.start();
-    const { lease, askedAtMonotonic } = await this.#lease(appid);
-    const { clock } = this.#context.engine;
+    const { engine } = this.#context;
+    const id = `app/${appid}/~replacing`;
+    const { lease, askedAtMonotonic } = await acquireLease(engine, id, `the tasks of ${appid}`, appid);
     try {
-      await work(() => clock.monotonic() - askedAtMonotonic < HELD_MS);
+      await work(() => engine.clock.monotonic() - askedAtMonotonic < HELD_MS);
     } finally {
-      await this.#context.engine.store.release(lease);
-    }
-  }
-
-  async #lease(appid: string): Promise<{ lease: Lease; askedAtMonotonic: number }> {
-    const { clock, closing, store } = this.#context.engine;
-    const givesUpAt = clock.monotonic() + LEASE_MS + COMMAND_TIMEOUT_MS;
-    for (;;) {
-      const askedAtMonotonic = clock.monotonic();
-      const lease = await store.lease(`app/${appid}/~replacing`, LEASE_MS);
-      if (lease !== undefined) return { lease, askedAtMonotonic };
-      if (clock.monotonic() >= givesUpAt) throw contended(`the tasks of ${appid}`, { appid });
-      await wait(clock, 20 + clock.random() * 80, { ref: true, signal: closing.signal });
+      await engine.store.release(lease);
     }
   }
 }

@@ -342,7 +342,7 @@ describe('changes', () => {
     await one.look();
     await clock.advance(afterMs);
     await one.noteUnregistered(['app/wx1']);
-    expect(['app/wx1', 'task/wx1/a', 'app/wx2'].map((id) => one.hasUnregistered(id))).toEqual([
+    expect(['app/wx1', 'task/wx1/a', 'app/wx2'].map((id) => one.hasUnregistered(id, {}))).toEqual([
       isNoted,
       isNoted,
       false,
