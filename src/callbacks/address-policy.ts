@@ -6,7 +6,7 @@ export interface AddressPolicy {
   readonly publicOnly: boolean;
 }
 
-/** Services that hand credentials of the machine to whoever asks from there. Some lie in ranges that may be called. */
+/** Services that hand credentials of the machine to any caller on it. Some lie in ranges that may be called. */
 const METADATA: ReadonlySet<string> = new Set([
   '169.254.169.254',
   '100.100.100.200',

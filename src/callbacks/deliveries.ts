@@ -89,7 +89,7 @@ export class Deliveries {
   async deliver(key: TokenKey, lease: Lease): Promise<void> {
     const { store, registry } = this.#parts.engine;
     try {
-      // Word of its target may not have come.
+      // The notification of its target may not have come.
       if (registry.task(key)?.notify === undefined) await registry.reload(documentId('task', key));
       const notify = registry.task(key)?.notify;
       if (notify === undefined) {
@@ -99,7 +99,7 @@ export class Deliveries {
         if (await delivery.putOff(lease)) this.#lookIn(key, 0);
       }
     } catch {
-      // A document that cannot be read keeps its lease until that lapses; of a failing store word comes from that itself.
+      // A document that cannot be read keeps its lease until that expires; a failing store reports itself.
       return;
     }
     await store.release(lease);

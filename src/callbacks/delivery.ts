@@ -101,7 +101,7 @@ export class Delivery {
   }
 
   /**
-   * Says in the schedule of the fleet when somebody has to look again, should nobody deliver until then.
+   * Says in the schedule of the fleet when a process has to look again, if none has delivered by then.
    *
    * @returns whether it is owed now.
    */
@@ -110,7 +110,7 @@ export class Delivery {
     const document = await reader.read(stored, readDeliveryDocument);
     const keyDocument = await writer.read(this.#key);
     const at = lookAt(this.#owed(document, keyDocument));
-    // Where there is no token, none is to be expected before somebody may try for one.
+    // Where there is no token, none is to be expected before an attempt may be made.
     const due = this.#due(at ?? nextDueAt(keyDocument, clock.now()));
     await store.set(id, seal(id, deliveryContent(document)), document.version, { due });
     return at !== undefined && at <= clock.now();
@@ -205,7 +205,7 @@ export class Delivery {
    * Notes what came of it, and releases the lease. A note that a process does not live to write makes the target be told
    * twice, and never not at all.
    *
-   * @returns whether it is noted: `false` when somebody else has written.
+   * @returns whether it is noted: `false` when another process has written.
    */
   async #write(document: DeliveryDocument, lease: Lease, due: Due): Promise<boolean> {
     const { store } = this.#parts.engine;

@@ -73,7 +73,7 @@ export class ParamsUrls {
     return answer;
   }
 
-  /** Who has waited for a turn still has all the time of an answer, or the turn would be in vain. */
+  /** A request that has waited for its turn still has all the time of an answer, or the turn would be in vain. */
   async #inTurn(url: URL, key: TokenKey, signal: AbortSignal): Promise<GuardedAnswer> {
     const waiting = new AbortController();
     const giveUp = (): void => waiting.abort(signal.reason);

@@ -44,7 +44,7 @@ export const MAX_PER_SECOND: OptionSpec = {
   value: 'number',
   fallback: '300',
   variable: true,
-  help: 'how many refreshes that nobody waits for are begun in a second at most, by all servers on one database',
+  help: 'how many background refreshes are begun in a second at most, by all servers on one database',
 };
 export const MAX_PER_SECOND_OF_APP: OptionSpec = {
   name: 'max-per-second-of-app',
@@ -75,7 +75,7 @@ export const TRUST: OptionSpec = {
 export const ANONYMOUS: OptionSpec = {
   name: 'anonymous',
   variable: true,
-  help: 'lets everybody who reaches it do everything',
+  help: 'disables authentication: anyone who can connect may do everything',
 };
 export const HOST_NAME: OptionSpec = {
   name: 'host-name',

@@ -61,7 +61,7 @@ export function readServeOptions(options: OptionValues): ServeOptions {
   };
 }
 
-/** They would do nothing, and whoever gave them would believe that they do. */
+/** Refuses options that would do nothing, since they would be believed to do something. */
 function assertNotIdle(options: OptionValues, cause: OptionSpec, what: string, others: readonly OptionSpec[]): void {
   const other = others.find((option) => options.given(option) !== undefined);
   if (other === undefined) return;

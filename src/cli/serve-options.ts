@@ -24,7 +24,7 @@ export interface ServeOptions {
   readonly legacyTypeNumbers: boolean;
 }
 
-/** How many refreshes that nobody waits for are begun in a second. */
+/** How many background refreshes are begun in a second. */
 export interface RefreshPace {
   readonly maxPerSecond: number;
   readonly maxPerSecondOfApp: number;

@@ -44,7 +44,7 @@ export class TaskTable {
     return [...head, ...rows.map((row) => this.#line(row, room, (text) => this.#paint(row.colour, text), 'state'))];
   }
 
-  /** Nobody has a subject: the column is left out. */
+  /** Returns the width of a column: none for subjects where no task has one. */
   #widthOf(column: Column, rows: readonly TaskRow[]): number {
     const widest = Math.max(0, ...rows.map((row) => row[column].length), this.#widths.get(column) ?? 0);
     return column === 'subject' && widest === 0 ? 0 : Math.max(widest, TITLES[column].length);

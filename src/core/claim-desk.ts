@@ -10,7 +10,7 @@ export interface ClaimDeskParts extends Omit<ClaimedKeysParts, 'source'> {
   readonly deliver: (key: TokenKey, claim: Claim) => Promise<void>;
 }
 
-/** Passes on what this process has claimed: to whoever refreshes, or to whoever delivers. */
+/** Passes on what this process has claimed, to be refreshed or delivered. */
 export class ClaimDesk {
   readonly #parts: ClaimDeskParts;
   /** One for each claim: a single signal would collect listeners. */

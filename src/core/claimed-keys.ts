@@ -49,7 +49,7 @@ interface Done {
 
 /** For how many looks at the schedule a key is left to others when this process can do nothing for it now. */
 const LEAVE_TO_OTHERS_LOOKS = { least: 2, spread: 8 };
-/** After so many times it is left for longer and longer: perhaps nobody can. */
+/** After so many times it is put off for longer and longer: perhaps no process can do it. */
 const SHORT_PAUSES = 3;
 const MAX_PAUSE_MS = 60_000;
 const MAX_REMEMBERED = 50_000;

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js';
 
-/** For so long whoever has met somebody else at a lease expects to meet others again. */
+/** How long a process that has found a lease taken expects to find others taken. */
 const LASTS_MS = 60_000;
 
 /** Whether other processes refresh the same keys: all of them know of the same instants. */
@@ -16,7 +16,7 @@ export class Company {
     return this.#clock.monotonic() < this.#until;
   }
 
-  /** Somebody else had the lease. */
+  /** Notes that another process had the lease. */
   met(): void {
     this.#until = this.#clock.monotonic() + LASTS_MS;
   }

@@ -37,7 +37,7 @@ export class EarlyAnswers {
     if (!wasStarted) await this.#readTask(key);
     if (has()) return true;
     await start();
-    // Word of a task that was registered elsewhere may not have come yet.
+    // The notification of a task that was registered elsewhere may not have come yet.
     if (wasStarted && !registry.holdsAll) await registry.reload(documentId('task', key));
     return has();
   }
@@ -68,7 +68,7 @@ export class EarlyAnswers {
     if (registry.holdsAll) return hasSecret(registry, appid, fits);
     const wasHeld = registry.knows(appid);
     await registry.lookAtApp(appid);
-    // Word of a secret that was changed elsewhere may not have come yet.
+    // The notification of a secret that was changed elsewhere may not have come yet.
     if (wasHeld && !hasSecret(registry, appid, fits)) await registry.reload(appDocumentId(appid));
     return hasSecret(registry, appid, fits);
   }

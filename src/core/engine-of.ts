@@ -2,7 +2,7 @@ import type { Engine } from './engine.js';
 
 const engines = new WeakMap<object, Engine>();
 
-/** Lets the other entry points of this package at what a manager consists of, and nobody else. */
+/** Gives the other entry points of this package, and no application, access to the parts of a manager. */
 export function exposeEngine(manager: object, engine: Engine): void {
   engines.set(manager, engine);
 }

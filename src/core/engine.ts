@@ -48,7 +48,7 @@ export interface EngineInput {
   readonly newId: () => string;
 }
 
-/** Its app and its task: what is registered has to be held as long as the record. */
+/** A cached record keeps its app and its task in memory too. */
 const DOCUMENTS_OF_A_KEY = 2;
 /** What is under way at once must not drop out of memory meanwhile. */
 const MIN_HELD = 1_000;
@@ -291,7 +291,7 @@ export class Engine {
     return this.#lifecycle.close();
   }
 
-  /** What has to be known of these keys, and of what they depend on, before they are refreshed. */
+  /** Reads what has to be known of these keys, and of what they depend on, before they are refreshed. */
   async #look(keys: readonly TokenKey[]): Promise<void> {
     const needed = keys.flatMap((key) => this.#pushed.dependenciesOf(key));
     await this.registry.look([...keys, ...needed]);
@@ -306,7 +306,7 @@ export class Engine {
     await (this.#callbacks?.deliver(key, lease) ?? this.store.release(lease));
   }
 
-  /** What the schedule of a fleet hands out, a process without one does by itself. */
+  /** Refreshes what another process has reported. In a fleet its schedule hands that out, but for functions. */
   #onReported(key: TokenKey, value: string): void {
     const task = this.registry.task(key);
     if (!this.refreshes || task === undefined) return;

@@ -29,12 +29,12 @@ const MAX_RUNNING = 8;
 
 /**
  * Tasks whose params are a function, in a process that has it. The schedule of the fleet hands them to any process, which in
- * a large fleet is nearly always one that can do nothing for them; so whoever can claims them himself a little later.
+ * a large fleet is nearly always one that can do nothing for them; so a process that can claims them a little later.
  */
 export class FunctionTasks implements TaskSchedule<HeldTask> {
   readonly #parts: FunctionTasksParts;
   readonly #schedule: Schedule<HeldTask>;
-  /** Due already, and waiting for their turn: word of them does not put them off. */
+  /** Due already, and waiting for their turn: a notification of them does not put them off. */
   readonly #overdue = new WeakSet<HeldTask>();
   readonly #working = new Set<Promise<void>>();
   readonly #stopping = new AbortController();

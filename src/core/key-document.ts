@@ -63,7 +63,7 @@ export interface KeyDocument {
   readonly report?: StaleReport | undefined;
   /** When the store was found to have lost the document, by a process that does not hold the record. */
   readonly lostAt?: number | undefined;
-  /** It stands in the schedule: whoever writes it without knowing of a task must not take it out. */
+  /** Whether it stands in the schedule: a writer that does not know of a task must not take it out. */
   readonly isScheduled?: boolean;
   /** Fields of another release, kept through a rewrite. */
   readonly unknown: JsonObject;

@@ -32,7 +32,7 @@ export interface Needs {
 export interface NeededToken {
   readonly key: TokenKey;
   readonly value: string;
-  /** WeChat pushes it, so that nobody can replace it. */
+  /** Whether WeChat pushes it, so that no refresh replaces it. */
   readonly pushed: boolean;
 }
 
@@ -120,7 +120,7 @@ export async function gatherNeeds(
   }
 }
 
-/** Whether a token among them has ended or been replaced: what WeChat says to that is known. */
+/** Returns whether a token among them has expired or been replaced: what WeChat says to that is known. */
 export function areOutdated(
   { tokens }: Needs,
   registry: Pick<Registry, 'task'>,

@@ -15,7 +15,7 @@ import { assertTypeName } from './token-key.js';
  */
 export interface RefreshOptions {
   /**
-   * At most how many refreshes that nobody waits for are begun in a second: 1 to 100,000. A fleet that shares a Redis or SQL
+   * At most how many refreshes that no caller waits for are begun in a second: 1 to 100,000. A fleet that shares a Redis or SQL
    * store keeps it together: on average nine tenths, what callers begin included. Else each process keeps it by itself.
    *
    * @defaultValue 300

@@ -1,6 +1,6 @@
 import { boundedCache } from './bounded-cache.js';
 
-/** How many refreshes may be begun in a second when nobody waits for them. */
+/** How many refreshes may be begun in a second that no caller waits for. */
 export interface PaceLimits {
   readonly perSecond: number;
   readonly perSecondOfApp: number;
@@ -86,7 +86,7 @@ export class OwnPace {
     this.#ofApp(appid).giveBack();
   }
 
-  /** Somebody waits for this one, so it does not wait itself. */
+  /** Counts a refresh that a caller waits for, and that so does not wait itself. */
   owe(appid: string): void {
     const now = this.#monotonic();
     this.#steps.owe(now);

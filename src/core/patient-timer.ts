@@ -3,7 +3,7 @@ import type { Clock, ClockTimer } from './clock.js';
 const LATE_MS = 1_000;
 
 /**
- * A timer that ends somebody's wait for an answer. When it comes late, the process itself was stopped or busy, and the
+ * Ends the wait of a caller for an answer. When it comes late, the process itself was stopped or busy, and the
  * answer may have arrived meanwhile: then it gives a second more in which that can be read.
  */
 export function setPatientTimer(clock: Clock, callback: () => void, delayMs: number): ClockTimer {

@@ -53,7 +53,7 @@ export class PushedTokens {
     return fingerprintOf(key, registry, pushed);
   }
 
-  /** The tasks at hand that need this one. */
+  /** Returns the tasks in memory that need this one. */
   whoNeeds(key: TokenKey): readonly TokenKey[] {
     return [...this.#parts.registry.tasksOf(key.appid)]
       .map((task) => task.key)

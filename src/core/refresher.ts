@@ -31,7 +31,7 @@ export interface Refresher<Type extends string = string> {
 
 /** What the core knows besides of a type that comes with this library. */
 export interface BuiltInRefresher<Type extends string = string> extends Refresher<Type> {
-  /** WeChat pushes it and nobody can ask for it: `put` stores it, and it cannot be a task. */
+  /** WeChat pushes it and it cannot be asked for: `put` stores it, and it cannot be a task. */
   readonly pushed?: true;
   /** The param in which a task offers what `spend` takes, so that a key without any fails before the lease is taken. */
   readonly spends?: string;
@@ -128,7 +128,7 @@ export interface RefreshContext {
    *   used.
    * @returns the refresh token, and whether it was the `stored` one.
    * @throws what has to pass through: a `TokenError` (`REAUTHORIZATION_REQUIRED` when all are dead, `INPUT_MISSING` for a
-   *   refused ticket, `UPSTREAM_UNAVAILABLE` while somebody else may still store a successor, `STORE_UNAVAILABLE`), or what
+   *   refused ticket, `UPSTREAM_UNAVAILABLE` while another process may still store a successor, `STORE_UNAVAILABLE`), or what
    *   tells the manager to start again; TypeError for misuse.
    */
   spend(offered: string | undefined, options?: SpendOptions): Promise<SpentToken>;
@@ -158,7 +158,7 @@ export interface SpendOptions {
   /**
    * Which one is sent first when both the store and the task have one.
    *
-   * @defaultValue `'offered'`: whoever registers a new one has authorized again
+   * @defaultValue `'offered'`: a new one means that the user has authorized again
    */
   readonly prefer?: 'offered' | 'stored';
 }

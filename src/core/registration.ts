@@ -75,7 +75,7 @@ export interface TaskPlan {
 /** An object, a function, or a URL. */
 export type TaskParams = JsonObject | ParamsFunction | string;
 
-/** Whether somebody has to be asked for them. */
+/** Returns whether a function or URL has to be asked for them. */
 export function haveToBeAskedFor(params: TaskParams | undefined): params is ParamsFunction | string {
   return typeof params === 'function' || typeof params === 'string';
 }

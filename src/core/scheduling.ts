@@ -19,11 +19,11 @@ import type { TokenKey } from './token-key.js';
 /** How a process learns what is due, and keeps its pace: by itself, or from the store that a fleet shares. */
 export interface Scheduling {
   readonly schedule: TaskSchedule<HeldTask>;
-  /** Whether what is due stands in the store, so that whoever registers a task writes it there. */
+  /** Whether what is due stands in the store, so that a registration of a task writes it there. */
   readonly isShared: boolean;
-  /** Makes room for a refresh that somebody waits for. */
+  /** Makes room for a refresh that a caller waits for. */
   owe(appid: string): void;
-  /** How many milliseconds a refresh of this app has to wait that nobody waits for; at 0 it may begin. */
+  /** Returns how many milliseconds a background refresh of this app has to wait; at 0 it may begin. */
   pauseOfApp(appid: string): number;
   /** Gives back what `pauseOfApp` allowed to a refresh that has asked for nothing. */
   giveBackOfApp(appid: string): void;
@@ -32,9 +32,9 @@ export interface Scheduling {
    * back, so they would be due too late.
    */
   bringForward(records: readonly CachedRecord[]): void;
-  /** What held back the attempts for a key has gone. */
+  /** Makes a key due now: what held back the attempts for it has gone. */
   hurry(key: TokenKey): void;
-  /** What held back the attempts for an app has gone. */
+  /** Makes the keys of an app due now: what held back the attempts for them has gone. */
   hurryApp(appid: string): void;
 }
 

@@ -13,7 +13,7 @@ const HORIZON_MS = 500;
 const MAX_AHEAD_MS = 10_000;
 /** Longer waits are split, so that an abort is noticed. */
 const ASKS_AGAIN_AFTER_MS = 10_000;
-/** How long whoever holds a lease waits for its turn. */
+/** How long a holder of a lease waits for its turn. */
 const MAX_WAIT_MS = 700;
 const MAX_AT_ONCE = 16;
 /** For how long a permit that was not used may be used by the next claim: kept for longer, they would begin all at once. */
@@ -118,7 +118,7 @@ export class SharedPace {
   }
 
   /**
-   * The same for whoever holds a lease meanwhile, and so waits for a moment only.
+   * Does the same for a holder of a lease, which so waits for a moment only.
    *
    * @returns whether it may begin.
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
@@ -154,7 +154,7 @@ export class SharedPace {
     return true;
   }
 
-  /** Somebody waits for this one, so it does not wait itself: those after it do. */
+  /** Counts a refresh that a caller waits for, and that so does not wait itself: those after it do. */
   owe(appid: string): void {
     const now = this.#clock.monotonic();
     this.#debt.add(this.stepMs, now);

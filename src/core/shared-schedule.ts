@@ -26,7 +26,7 @@ export interface SharedScheduleParts {
   readonly onClaimed: (claims: readonly Claim[]) => readonly Promise<void>[];
 }
 
-/** Fewer than may hold a lease at once, so that whoever waits for a token finds a place. */
+/** Fewer than may hold a lease at once, so that a waiting caller finds a place. */
 const MAX_RUNNING = 48;
 /** Timers are hints. */
 const MAX_TIMER_MS = 60_000;
@@ -138,7 +138,7 @@ export class SharedSchedule implements TaskSchedule<unknown> {
 
   /**
    * Nothing is reserved for a look that finds nothing, as most do, and what is not used is not kept: in a large fleet it would
-   * add up, and begin all at once. So whoever looks for one reserves when he has it, unless that takes too long.
+   * add up, and begin all at once. So a look for one reserves when it has found it, unless that takes too long.
    */
   async #claim(wanted: number, signal: AbortSignal): Promise<number> {
     const { store, clock, pace, lanes, onClaimed } = this.#parts;

@@ -82,7 +82,7 @@ export class Flight<Result> {
     return this.#woken;
   }
 
-  /** Something has happened to the key's document: whoever waits for that should look. */
+  /** Tells the flight that something has happened to the key's document: it looks if it waits for that. */
   wake(): void {
     this.#woken = undefined;
     this.#wake?.();

@@ -147,7 +147,7 @@ export class Spending {
   async settle(error: TokenError): Promise<TokenError> {
     if (this.#spent === undefined) return error;
     if (error.code !== 'REAUTHORIZATION_REQUIRED' && error.code !== 'INPUT_MISSING') {
-      // Without an answer nobody knows whether it was used up, so the intent stays.
+      // Without an answer it is not known whether it was used up, so the intent stays.
       if (error.errcode !== undefined) this.#setRotation(withoutIntent(this.#document.rotation));
       return error;
     }

@@ -6,7 +6,7 @@ const PROBE_EVERY_MS: number = COMMAND_TIMEOUT_MS;
 
 /** A command that the store has been given. */
 export interface SentCommand {
-  /** Nobody waits for it any more. It is pending until the store settles it. */
+  /** Notes that no caller waits for it any more. It is pending until the store settles it. */
   abandon(): void;
   /** @returns whether it was abandoned before. */
   settle(): boolean;
@@ -18,7 +18,7 @@ export interface SentCommand {
  */
 export class StoreGate {
   readonly #clock: Clock;
-  /** Sent and not settled, whether or not somebody still waits. */
+  /** Sent and not settled, whether or not a caller still waits. */
   #pending = 0;
   #admittedAt = Number.NEGATIVE_INFINITY;
   /** Since when nothing has been answered; `undefined` unless the store hangs. */

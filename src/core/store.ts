@@ -36,7 +36,7 @@ export interface Lease {
   readonly id: string;
   /** The document, read as the lease was granted. */
   readonly document: StoredDocument | undefined;
-  /** Gives the lease back. Harmless when it has lapsed, has passed to somebody else, or was released before. */
+  /** Releases the lease. Harmless when it has expired, has passed to another holder, or was released before. */
   release(): Promise<void>;
 }
 
@@ -88,7 +88,7 @@ export interface TokenStore {
    * Takes the lease of an id, whether or not a document exists there, for `ttlMs` on the store's clock. A store whose clock may
    * be set back takes a lease that ends more than twice `ttlMs` ahead (a minute at least) for free.
    *
-   * @returns `undefined` when somebody else holds it.
+   * @returns `undefined` when another holder has it.
    */
   lease(id: string, ttlMs: number): Promise<Lease | undefined>;
   /**

@@ -189,7 +189,7 @@ export class SupervisedStore {
     });
   }
 
-  /** Gives a lease back as well as that can be done: one that is not given back lapses by itself. */
+  /** Releases a lease if that can be done: one that is not released expires. */
   async release(lease: Lease): Promise<void> {
     await this.#command('release', () => lease.release()).catch(() => {});
   }
@@ -286,7 +286,7 @@ export class SupervisedStore {
       this.#call(run).then(
         (result) => {
           end();
-          // An answer that nobody waited for is no recovery while others may end the same way.
+          // An answer that came too late for its caller is no recovery while others may end the same way.
           if (!sent.settle() || gate.isCalm) this.#worked(command);
           resolve(result);
         },

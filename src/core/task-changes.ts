@@ -16,7 +16,7 @@ export interface TaskChangesParts {
   readonly schedulesNewTasks: () => boolean;
 }
 
-/** What it sets going that a task has come, changed or gone. */
+/** Returns the listener that starts what follows from tasks that have come, changed or gone. */
 export function taskChanges({
   records,
   source,

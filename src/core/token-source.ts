@@ -33,11 +33,11 @@ export interface TokenSourceParts {
   readonly run: (flight: Flight<CachedRecord>) => Promise<CachedRecord>;
   readonly flights: SingleFlight<CachedRecord>;
   readonly schedule: TaskSchedule<HeldTask>;
-  /** Makes room for a refresh that somebody waits for. */
+  /** Makes room for a refresh that a caller waits for. */
   readonly owe: (appid: string) => void;
   /** Makes a key due for the whole fleet that a failure has put off. */
   readonly hurry: (key: TokenKey) => void;
-  /** How many milliseconds a refresh of this app that nobody waits for has to wait; at 0 it may begin. */
+  /** Returns how many milliseconds a background refresh of this app has to wait; at 0 it may begin. */
   readonly pauseOfApp: (appid: string) => number;
   /** Gives back what it allowed to one that has asked for nothing. */
   readonly giveBackOfApp: (appid: string) => void;
@@ -80,7 +80,7 @@ export class TokenSource {
   }
 
   /**
-   * The record in force, with more than `wishMs` left if that can be had.
+   * Returns the record in force, with more than `wishMs` left if that can be had.
    *
    * @throws a `TokenError` when there is no unexpired one and none can be had in time.
    */
@@ -116,7 +116,7 @@ export class TokenSource {
     });
   }
 
-  /** A record with another value than `stale`; the current one when another may not be fetched now. */
+  /** Returns a record with another value than `stale`; the current one when another may not be fetched now. */
   async refreshStale(key: TokenKey, stale: string, deadline: Deadline): Promise<CachedRecord> {
     const { records, follower } = this.#parts;
     await this.assertRegistered(key, deadline);
@@ -185,7 +185,7 @@ export class TokenSource {
     return flight;
   }
 
-  /** Whether nobody but a caller may try now. */
+  /** Returns whether only a caller may cause an attempt now. */
   isHeldBack(key: TokenKey): boolean {
     return this.#parts.failures.active(key, false) !== undefined || this.setbacks.leftMs(key) > 0;
   }
@@ -197,7 +197,7 @@ export class TokenSource {
     this.#recoveries.look(key);
     const task = registry.task(key);
     if (task === undefined) return;
-    // Word of a task may come before that of its app, which reschedules it.
+    // The notification of a task may come before that of its app, which reschedules it.
     if (!registry.knows(key.appid)) {
       schedule.delete(task);
       return;
@@ -215,7 +215,7 @@ export class TokenSource {
     for (const waiting of this.setbacks.takeWaiting(key)) this.retrySoon(waiting);
   }
 
-  /** This task has gone. */
+  /** Forgets a task that has gone. */
   forget(task: HeldTask): void {
     const { key } = task;
     this.#parts.records.cache.clearFailure(key);
@@ -232,7 +232,7 @@ export class TokenSource {
     this.reschedule(key);
   }
 
-  /** What a look at a held record sets going in the background. */
+  /** Starts in the background what a look at a held record shows to be needed. */
   #lookAfter(held: CachedRecord): void {
     const { records, follower, flights } = this.#parts;
     const { key } = held;
@@ -247,7 +247,7 @@ export class TokenSource {
     this.#fly(key, 'due', undefined);
   }
 
-  /** The schedule refreshes it in its turn: whoever has a token has no need to be faster. */
+  /** Returns whether the schedule refreshes it in its turn: a caller that has a token has no need to be faster. */
   #isScheduled(key: TokenKey): boolean {
     const { refreshes, registry } = this.#parts;
     return refreshes && registry.task(key) !== undefined && registry.knows(key.appid);
@@ -340,7 +340,7 @@ export class TokenSource {
     });
   }
 
-  /** Somebody else has unregistered the key, and word of it has not come yet. */
+  /** Reads the registration again: another process has unregistered the key, and no notification of it has come yet. */
   async #lookUpRegistration(key: TokenKey): Promise<void> {
     const { registry } = this.#parts;
     for (const id of [documentId('task', key), appDocumentId(key.appid)]) await registry.reload(id).catch(() => {});

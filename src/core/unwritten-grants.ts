@@ -78,7 +78,7 @@ export class UnwrittenGrants {
   /**
    * Keeps a grant that brought a refresh token.
    *
-   * @returns the error for whoever waits: nothing is in force before it is durable.
+   * @returns the error for waiting callers: nothing is in force before it is durable.
    */
   owe(key: TokenKey, grant: StoredGrant, { lease: _lease, ...options }: WriteOptions, cause: TokenError): TokenError {
     this.#add({ kind: 'owed', key, grant, options, ...this.#fresh(grant) });

@@ -25,7 +25,7 @@ export interface HandlerOptions {
   readonly keys?: readonly ApiKey[] | string;
   /** Addresses and networks (CIDR) whose connections may read and register without a key. Never goes by headers. */
   readonly trust?: readonly string[];
-  /** Lets everybody do everything. Default: false. */
+  /** Lets every caller do everything. Default: false. */
   readonly anonymous?: boolean;
   /**
    * The names by which this server may be called, such as `tokens.example.com`, without scheme and port. Without a key, a

@@ -153,7 +153,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   return handler;
 }
 
-/** Whoever is told must not break the answer. */
+/** Reports an error; a listener that throws must not break the answer. */
 function tell(onError: (error: Error) => void, error: Error): void {
   try {
     onError(error);

@@ -12,7 +12,7 @@ export interface HttpRequest {
   readonly peer: string | undefined;
   /** The `Host` that it was sent to, with the port. */
   readonly host: string | undefined;
-  /** Whether a token server sends it to a URL that somebody has registered. */
+  /** Whether a token server sends it to a URL that was registered. */
   readonly isCallback: boolean;
   /** Returns the value of a header; the name is in lower case. */
   header(name: string): string | undefined;

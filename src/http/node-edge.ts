@@ -78,7 +78,7 @@ export class NodeHttpRequest implements HttpRequest {
 
 export function sendNodeAnswer(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
   if (response.headersSent || response.destroyed) return;
-  // A body that nobody has read to its end would be taken for the next request.
+  // A body that was not read to its end would be taken for the next request.
   const isUnread = !request.complete && hasBody(request);
   const { status, body } = answer;
   const headers: Record<string, string | number> = { ...GUARDING_HEADERS, ...answer.headers };

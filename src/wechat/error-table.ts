@@ -4,7 +4,7 @@
  * - `retry`: WeChat is busy; back off.
  * - `rate`: a limit by the minute; wait for the next one.
  * - `quota`: a limit by the day; wait for the next one.
- * - `config`: something is set up wrongly; somebody has to change it.
+ * - `config`: something is set up wrongly, and has to be changed.
  * - `confirm`: the account's administrator has to confirm this server.
  * - `stale`: the token that was sent is dead; get another.
  * - `reauth`: the authorization is gone; the user or merchant has to authorize again.
@@ -43,7 +43,7 @@ export interface ErrorRow {
   /** WeChat's message, without its `rid` tail. */
   readonly errmsg: string;
   readonly meaning: string;
-  /** What somebody has to do. */
+  /** What has to be done. */
   readonly advice: string;
   /**
    * Where it is documented. `D-...` are pages of developers.weixin.qq.com: D-TOKEN getAccessToken, D-STABLE
@@ -192,7 +192,7 @@ export function findErrorRow(errcode: number): ErrorRow | undefined {
 type MoreFacts = Pick<ErrorRow, 'classWithToken' | 'classByMinute' | 'hostOnly' | 'coolDownMs'>;
 type Cells = readonly [errcode: number, errmsg: string, meaning: string, source: string, more?: MoreFacts];
 
-/** Rows that share their class and what somebody has to do. */
+/** Rows that share their class and what has to be done. */
 function rows(errorClass: ErrorClass, advice: string, lines: readonly Cells[]): ErrorRow[] {
   return lines.map(([errcode, errmsg, meaning, source, more]) => {
     return { errcode, class: errorClass, errmsg, meaning, advice, source, ...more };

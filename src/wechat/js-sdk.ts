@@ -64,7 +64,7 @@ export async function signJsSdk(
   const ticket = await tokens.get(appid, 'jsapi_ticket', subject === undefined ? {} : { subject });
   const nonceStr = randomBytes(16).toString('hex');
   const timestamp = Math.floor(clock.now() / 1000);
-  // An authorized account signs under its own appid, whoever holds its ticket.
+  // An authorized account signs under its own appid, whichever platform holds its ticket.
   const appId = subject ?? appid;
   return { appId, timestamp, nonceStr, signature: jsSdkSignature({ ticket, nonceStr, timestamp, url }) };
 }

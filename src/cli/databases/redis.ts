@@ -80,7 +80,7 @@ function ioRedis({ Redis }: IoRedisModule, { host, port, isTls, database, login 
     lazyConnect: true,
     connectTimeout: CONNECT_MS,
     socketTimeout: SILENT_MS,
-    // Whoever sent a command has given it up by the time that there is a connection again.
+    // The sender of a command has given it up by the time that there is a connection again.
     maxRetriesPerRequest: 0,
     retryStrategy: (retries: number) => pauseMs(retries),
     ...(isTls && { tls: {} }),

@@ -21,7 +21,7 @@ type Open = (path: string) => SqliteDatabase;
 
 const LIBSQL = 'libsql';
 const NODE = 'node:sqlite';
-/** What somebody installed comes before what Node brings along. */
+/** What was installed comes before what Node brings along. */
 export const SQLITE_DRIVERS: Alternatives = ['better-sqlite3', LIBSQL, NODE];
 /** Others are used like `better-sqlite3`. */
 const OPENERS: Readonly<Record<string, (module: unknown) => Open>> = { [LIBSQL]: openerOfLibsql, [NODE]: openerOfNode };

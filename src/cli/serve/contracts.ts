@@ -1,2 +1,2 @@
-/** All of them: the server has nobody else's routes to mind. */
+/** All of them: the server has no other routes to mind. */
 export const CONTRACTS = ['scheduler', 'wetoken', 'native'] as const;

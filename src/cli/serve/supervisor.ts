@@ -13,7 +13,7 @@ const START_MS = 60_000;
 const LEAVE_MS = 35_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
-/** Whoever has lived so long is no part of a row of failures. */
+/** A worker that has lived so long is no part of a row of failures. */
 const HEALTHY_MS = 60_000;
 const MAX_WAITING = 1_000;
 
@@ -29,7 +29,7 @@ export class Supervisor {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #alive = new Set<WorkerProcess>();
-  /** Connections that came while nobody could answer. */
+  /** Connections that came while no worker could answer. */
   readonly #waiting: Socket[] = [];
   #current: WorkerProcess | undefined;
   #turn: Promise<void> = Promise.resolve();
@@ -103,7 +103,7 @@ export class Supervisor {
 
   async #replace(): Promise<void> {
     const old = this.#current;
-    // Where nobody is left, it is put right by whoever waited for the pause that has been ended.
+    // Without a current worker, the aborted pause lets `#heal` start one.
     if (this.isStopping || old === undefined) return;
     this.#log.info('reloading');
     try {

@@ -160,7 +160,7 @@ function frontFor(handler: Handler, mode: AccessMode, log: Log): HttpFront {
   });
 }
 
-/** Nobody waits for it: until it is done the other keys are needed, and they are there. */
+/** Runs in the background: until it is done the other keys are needed, and they are there. */
 function reencrypt({ reencrypt }: ServerStore, log: Log): void {
   reencrypt?.().then(
     (unread) => log.info('reencrypted', { unread }),

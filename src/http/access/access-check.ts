@@ -15,7 +15,7 @@ export interface AccessOptions {
   readonly keys?: readonly ApiKey[] | string | undefined;
   /** Addresses and networks whose connections may read and register without a key. */
   readonly trust?: readonly string[] | undefined;
-  /** Lets everybody do everything. */
+  /** Lets every caller do everything. */
   readonly anonymous?: boolean | undefined;
   /** The names by which browsers may call the server; with any, so must all that bring no key. */
   readonly hostNames?: readonly string[] | undefined;
@@ -60,8 +60,8 @@ export class Admission {
   }
 
   /**
-   * Why it may not use a scope on an app; `undefined` when it may. Without an appid, one that is for some apps only may
-   * go on, and whoever answers asks again for each app that is shown.
+   * Returns why it may not use a scope on an app; `undefined` when it may. Without an appid, one that is for some apps only may
+   * go on, and the route asks again for each app that is shown.
    */
   refusal(scope: Scope, appid: string | undefined): Refusal | undefined {
     if (!this.#scopes.includes(scope)) {
@@ -75,8 +75,8 @@ const EVERYTHING: Admission = new Admission(SCOPES);
 const TRUSTED: Admission = new Admission(['read', 'register']);
 
 /**
- * Decides who is let in: by key, by the address of the connection, or everybody. A request that brings a key is judged by the
- * key alone, unless everybody is let in and no key is looked at.
+ * Decides who is let in: by key, by the address of the connection, or every caller. A request that brings a key is judged by the
+ * key alone, unless every caller is let in and no key is looked at.
  */
 export class AccessCheck {
   readonly #isAnonymous: boolean;
@@ -88,7 +88,7 @@ export class AccessCheck {
   readonly takesKeys: boolean;
 
   /**
-   * @throws TypeError for options that are not, for a file of keys that cannot be used, and when nobody could get in.
+   * @throws TypeError for unusable options, for a file of keys that cannot be used, and when every request would be refused.
    */
   constructor(options: AccessOptions) {
     const given = readFields<AccessOptions>(options, NAMES, 'the options of access');

@@ -97,7 +97,7 @@ export function holdsKey(text: string): boolean {
 }
 
 /**
- * Copies of the entries. Fields that nobody knows are refused: a misspelt `appids` would open every app.
+ * Returns copies of the entries. Unknown fields are refused: a misspelt `appids` would open every app.
  *
  * @throws TypeError naming the entry and field, what it must be and the kind of what came.
  */

@@ -109,13 +109,13 @@ function replaceFile(path: string, text: string): void {
   syncDirectory(dirname(path));
 }
 
-/** A server that runs as somebody else can still read it. */
+/** A server that runs as another user can still read it. */
 function keepAccess(file: number, { mode, uid, gid }: Stats): void {
   fchmodSync(file, mode & 0o777);
   try {
     fchownSync(file, uid, gid);
   } catch {
-    // Only root may give files away; whoever owned it keeps it.
+    // Only root may give files away; the owner of the old file keeps it.
   }
 }
 

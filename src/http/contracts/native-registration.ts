@@ -9,7 +9,7 @@ export interface AppRegistration extends Registration {
   readonly tasks?: readonly TaskRegistration[];
 }
 
-/** What a body of `PUT /apps/:appid` registers; the manager checks the fields. Those that nobody knows are ignored. */
+/** Returns what a body of `PUT /apps/:appid` registers; the manager checks the fields. Unknown ones are ignored. */
 export function registrationOf(appid: string, body: JsonObject): AppRegistration {
   const { tasks } = body;
   if (tasks === undefined) return { ...pick(body, APP_FIELDS), appid };

@@ -32,7 +32,7 @@ export function metricFamilies(
     {
       name: 'wechat_token_manager_lease_contentions',
       type: 'counter',
-      help: 'How often a lease was asked for while somebody else held it.',
+      help: 'How often a lease was asked for while another process held it.',
       points: pointsOf(meters.leaseContentions),
     },
     {

@@ -27,7 +27,7 @@ export function refreshTokenFromAnswer(answer: JsonObject, field: string, sent: 
 }
 
 /**
- * An answer that names somebody else is for somebody else.
+ * Refuses an answer that names another app or user than the one that was asked for.
  *
  * @throws a `TokenError` with code `UPSTREAM_REJECTED`.
  */

@@ -7,7 +7,7 @@ interface Advice {
 
 const NOTHING: Pair = ['Nothing: it is tried again by itself.', '无需处理：会自动重试。'];
 
-/** What has gone wrong, and what somebody has to do about it. Each sentence of `happened` lacks its full stop. */
+/** What has gone wrong, and what has to be done about it. Each sentence of `happened` lacks its full stop. */
 export const ADVICE = {
   address: {
     happened: ["WeChat does not allow this server's address", '微信不允许此服务器的 IP 地址'],
@@ -71,7 +71,7 @@ export const ADVICE = {
     ],
   },
   input: {
-    happened: ['The refresh needs something that nobody has provided', '刷新所需的信息不完整'],
+    happened: ['The refresh needs something that has not been provided', '刷新所需的信息不完整'],
     todo: [
       'Register the app or the task again with what the details name.',
       '请按详细信息中所缺的内容，重新注册此应用或任务。',

@@ -7,7 +7,7 @@ const PAGE_SIZE = 500;
 const LIST_TIMEOUT_MS = 15_000;
 const REFRESH_TIMEOUT_MS = 60_000;
 
-/** More than these are not read: nobody looks through them, and the server would have to read them every few seconds. */
+/** More than these are not read: they are too many to look through, and the server would have to read them every few seconds. */
 export const MAX_TASKS = 10_000;
 
 export interface RequestFailure {

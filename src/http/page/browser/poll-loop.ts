@@ -6,7 +6,7 @@ export interface PollLoop {
 }
 
 /**
- * Polls again and again, one poll at a time, and not while nobody looks at the page.
+ * Polls again and again, one poll at a time, and not while the page is hidden.
  *
  * @param poll - tells after how many milliseconds it is to be called again.
  */
