@@ -78,7 +78,7 @@ export function dependencyIsMissing(
   return {
     waitingFor: 'dependency',
     reason: `${nameOf(dependency)} has no usable token: ${why}`,
-    remedy: `See to ${nameOf(root)}: ${key.type} is fetched as soon as there is a token of it.`,
+    remedy: `Mend ${nameOf(root)} first: ${key.type} is fetched as soon as there is a token of it.`,
     root,
   };
 }
@@ -88,7 +88,7 @@ export function paramsAreMissing(key: TokenKey, isUrl: boolean): Waiting {
   return {
     waitingFor: 'params',
     reason: `the params ${source} has not brought what ${key.type} is refreshed with`,
-    remedy: `Check the params ${source} of the task: it is asked again by itself.`,
+    remedy: `Check the params ${source} of the task: it is asked again automatically.`,
     root: key,
   };
 }
@@ -97,7 +97,7 @@ export function noUrlsHere(key: TokenKey): Waiting {
   return {
     waitingFor: 'process',
     reason: 'the params of this task are a URL, and this process asks none',
-    remedy: 'Run a server on the same store, which asks URLs for params.',
+    remedy: 'Run a server on the same store: it asks URLs for params.',
     root: key,
   };
 }
@@ -133,7 +133,7 @@ export function appIsMissing(key: TokenKey): Waiting {
   return {
     waitingFor: 'process',
     reason: `the store has no registration of the app ${key.appid}`,
-    remedy: `Register ${key.appid} with its secret: a process that has registered it since its start puts it back by itself.`,
+    remedy: `Register ${key.appid} with its secret: a process that has registered it since its start puts it back automatically.`,
     root: key,
   };
 }

@@ -58,8 +58,8 @@ export interface ErrorRow {
 const HOUR_MS = 3_600_000;
 const HOST_ONLY = { hostOnly: true };
 
-const WAIT = 'Nothing: it is tried again by itself.';
-const RENEW = 'Nothing: the token is replaced by itself.';
+const WAIT = 'Nothing: it is retried automatically.';
+const RENEW = 'Nothing: the token is replaced automatically.';
 const ALLOW_ADDRESS = "Add this server's address to the IP whitelist of the account.";
 const CHECK_SECRET = 'Compare appid and secret with those on the WeChat console.';
 const REPORT_BUG = 'Report a bug of the program that sent the request.';

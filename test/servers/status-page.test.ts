@@ -187,7 +187,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
 
     await page.getByRole('button', { name: '中文' }).click();
     await trouble.getByText(`把 ${IP} 加入该账号的 IP 白名单`).waitFor();
-    expect(await page.title()).toBe('(1) 令牌状态');
+    expect(await page.title()).toBe('(1) Token 状态');
     expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
     await page.getByRole('button', { name: 'English' }).click();
     await trouble.getByText('What to do').waitFor();
@@ -197,7 +197,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     await using world = new PageWorld(browser);
     await withToken(world);
     const page = await world.open('/', { locale: 'zh-TW' });
-    await page.getByRole('heading', { name: '令牌状态' }).waitFor();
+    await page.getByRole('heading', { name: 'Token 状态' }).waitFor();
     await page.getByRole('button', { name: `刷新 ${APPID} 的 access_token` }).waitFor();
   });
 

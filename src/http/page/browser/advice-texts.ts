@@ -5,7 +5,7 @@ interface Advice {
   readonly todo: Pair;
 }
 
-const NOTHING: Pair = ['Nothing: it is tried again by itself.', '无需处理：会自动重试。'];
+const NOTHING: Pair = ['Nothing: it is retried automatically.', '无需处理：会自动重试。'];
 
 /** What has gone wrong, and what has to be done about it. Each sentence of `happened` lacks its full stop. */
 export const ADVICE = {
@@ -17,7 +17,7 @@ export const ADVICE = {
     ],
   },
   secret: {
-    happened: ['WeChat does not accept the appid or its secret', '微信不接受此 appid 或其密钥（AppSecret）'],
+    happened: ['WeChat does not accept the appid or its secret', 'appid 或 AppSecret 不正确'],
     todo: [
       "Compare appid and secret with those on WeChat's console, and register the app again with the right ones.",
       '请与微信后台的 appid 和 AppSecret 核对，并用正确的值重新注册此应用。',
@@ -38,14 +38,14 @@ export const ADVICE = {
     happened: ['A limit for calls or refreshes was reached', '已达到调用或刷新次数上限'],
     todo: [
       'Wait until it is allowed again. If this happens often, find out who else asks for tokens of this account.',
-      '请等待限制解除。若经常发生，请检查还有谁在获取此账号的令牌。',
+      '请等待限制解除。若经常发生，请检查还有谁在获取此账号的 token。',
     ],
   },
   dayQuota: {
     happened: ["The day's calls to WeChat are used up", '当日调用微信接口的次数已用完'],
     todo: [
       'Find out who else asks for tokens of this account, or clear the quota on WeChat. It begins anew at midnight in China.',
-      '请检查还有谁在获取此账号的令牌，或在微信侧清零调用次数。北京时间零点会重新计数。',
+      '请检查还有谁在获取此账号的 token，或在微信侧清零调用次数。北京时间零点会重新计数。',
     ],
   },
   confirm: {
@@ -60,8 +60,8 @@ export const ADVICE = {
     todo: ['Have the user log in again.', '请让用户重新登录授权。'],
   },
   merchant: {
-    happened: ['The merchant does not authorize the platform any more', '商家对平台的授权已失效'],
-    todo: ['Have the merchant authorize the platform again.', '请让商家重新授权给平台。'],
+    happened: ['The merchant does not authorize the platform any more', '授权方对第三方平台的授权已失效'],
+    todo: ['Have the merchant authorize the platform again.', '请授权方重新授权给第三方平台。'],
   },
   ticket: {
     happened: ["WeChat's component_verify_ticket is missing or too old", '缺少 component_verify_ticket，或已过期'],
@@ -95,20 +95,20 @@ export const ADVICE = {
     happened: ['It waits for a refresh token', '等待 refresh token'],
     todo: [
       'Have the user or merchant authorize, and store the grant (the command put), or register the task with its refresh token.',
-      '请让用户或商家授权，并保存授权结果（命令 put），或带上 refresh token 重新注册此任务。',
+      '请让用户或授权方授权，并保存授权结果（命令 put），或带上 refresh_token 重新注册此任务。',
     ],
   },
   waitsForDependency: {
-    happened: ['It waits for another token', '等待所依赖的令牌'],
+    happened: ['It waits for another token', '等待所依赖的 token'],
     todo: [
       'See to the token that the details name: this one is fetched as soon as that is there.',
-      '请先处理详细信息中所指的令牌；该令牌可用后会立即获取此令牌。',
+      '请先处理详细信息中所指的 token；该 token 可用后会立即获取此 token。',
     ],
   },
   waitsForParams: {
     happened: ['It waits for its params', '等待参数（params）'],
     todo: [
-      'Check the params function or URL of this task: it is asked again by itself.',
+      'Check the params function or URL of this task: it is asked again automatically.',
       '请检查此任务的 params 函数或地址；会自动重新请求。',
     ],
   },
@@ -149,13 +149,13 @@ export const ADVICE = {
     todo: ['Report it to the people who run this server.', '请告知此服务器的维护人员。'],
   },
   stale: {
-    happened: ['The token that was sent is dead', '所用的令牌已失效'],
-    todo: ['Nothing: the token is replaced by itself.', '无需处理：令牌会自动更换。'],
+    happened: ['The token that was sent is dead', '所用的 token 已失效'],
+    todo: ['Nothing: the token is replaced automatically.', '无需处理：token 会自动更换。'],
   },
   busy: {
     happened: ['WeChat did not answer, or is busy', '微信没有响应，或系统繁忙'],
     todo: [
-      "Nothing: it is tried again by itself. If it goes on, check this server's network and proxy.",
+      "Nothing: it is retried automatically. If it persists, check this server's network and proxy.",
       '无需处理：会自动重试。若持续出现，请检查此服务器的网络和代理。',
     ],
   },
@@ -175,7 +175,7 @@ export const ADVICE = {
     happened: ['The store of the server does not answer', '服务器的存储没有响应'],
     todo: [
       'Check that the store (disk, Redis or database) runs and can be reached. Tokens in memory are still served.',
-      '请检查存储（磁盘、Redis 或数据库）是否正常且可访问。内存中的令牌仍可使用。',
+      '请检查存储（磁盘、Redis 或数据库）是否正常且可访问。内存中的 token 仍可使用。',
     ],
   },
   timeout: {
@@ -189,23 +189,23 @@ export const ADVICE = {
   unreachable: {
     happened: ['The server cannot be reached', '无法连接服务器'],
     todo: [
-      'Check that the server runs and your network is up. It is tried again by itself.',
+      'Check that the server runs and your network is up. It is retried automatically.',
       '请检查服务器是否运行、网络是否正常。会自动重试。',
     ],
   },
   noKey: {
-    happened: ['A key is needed', '需要密钥'],
-    todo: ['Enter an API key.', '请输入 API 密钥。'],
+    happened: ['A key is needed', '需要 API Key'],
+    todo: ['Enter an API key.', '请输入 API Key。'],
   },
   scope: {
     happened: ['You may not do this', '您没有此权限'],
     todo: [
       'Enter an API key with the scope that the details name, for this app.',
-      '请输入对此应用具有相应权限（见详细信息）的 API 密钥。',
+      '请输入对此应用具有相应权限（见详细信息）的 API Key。',
     ],
   },
   tooMany: {
-    happened: ['Too many requests came with this key', '此密钥的请求过于频繁'],
+    happened: ['Too many requests came with this key', '此 API Key 的请求过于频繁'],
     todo: NOTHING,
   },
   gone: {

@@ -1,7 +1,7 @@
 /** Everything that the page says, in English and in Chinese. `{name}` is filled in. */
 export const TEXTS = {
-  title: ['Token status', '令牌状态'],
-  titleTroubled: ['({count}) Token status', '({count}) 令牌状态'],
+  title: ['Token status', 'Token 状态'],
+  titleTroubled: ['({count}) Token status', '({count}) Token 状态'],
   otherLanguage: ['中文', 'English'],
   loading: ['Loading the tasks…', '正在读取任务…'],
   updated: ['Updated {ago} ago', '{ago}前更新'],
@@ -12,37 +12,37 @@ export const TEXTS = {
   minutes: ['{count} min', '{count} 分钟'],
   seconds: ['{count} s', '{count} 秒'],
 
-  keyTitle: ['Enter an API key', '请输入 API 密钥'],
+  keyTitle: ['Enter an API key', '请输入 API Key'],
   keyNote: [
     'The key needs the scope read, and refresh for the buttons. It stays in the memory of this page and is gone when you close or reload it.',
-    '密钥需要 read 权限；要使用刷新按钮还需要 refresh 权限。密钥只保存在此页面的内存中，关闭或重新加载页面后即失效。',
+    'API Key 需要 read 权限；要使用刷新按钮还需要 refresh 权限。它只保存在此页面的内存中，关闭或重新加载页面后即失效。',
   ],
-  keyLabel: ['API key', 'API 密钥'],
+  keyLabel: ['API key', 'API Key'],
   keyUse: ['Show the tasks', '查看任务'],
-  keyEnter: ['Enter a key', '输入密钥'],
-  keyForget: ['Forget the key', '清除密钥'],
+  keyEnter: ['Enter a key', '输入 API Key'],
+  keyForget: ['Forget the key', '清除 API Key'],
   keyCancel: ['Cancel', '取消'],
-  keyUnknown: ['The server does not know this key.', '服务器不认识此密钥。'],
-  keyMalformed: ['A key has only Latin letters, digits, _ and -.', '密钥只包含英文字母、数字、_ 和 -。'],
-  keyForgotten: ['The key is forgotten.', '密钥已清除。'],
+  keyUnknown: ['The server does not know this key.', '服务器不认识此 API Key。'],
+  keyMalformed: ['A key has only Latin letters, digits, _ and -.', 'API Key 只包含英文字母、数字、_ 和 -。'],
+  keyForgotten: ['The key is forgotten.', 'API Key 已清除。'],
 
-  keysTitle: ['API keys', 'API 密钥列表'],
+  keysTitle: ['API keys', 'API Key 列表'],
   keyMade: ['made {instant}', '创建于 {instant}'],
   keyExpires: ['expires {instant}', '{instant} 到期'],
   keyExpired: ['expired {instant}', '已于 {instant} 到期'],
   keyUsed: ['last used {ago} ago', '{ago}前使用过'],
   keyUnused: ['not used since the server started', '服务器启动后未使用'],
-  noKeys: ['There are no keys that you may see.', '没有您可以查看的密钥。'],
+  noKeys: ['There are no keys that you may see.', '没有您可以查看的 API Key。'],
 
   filterLabel: ['Filter by appid, type, subject or error', '按 appid、类型、subject 或错误筛选'],
   standingLabel: ['Show only', '只显示'],
   all: ['All tasks', '全部任务'],
-  broken: ['No usable token', '无可用令牌'],
+  broken: ['No usable token', '无可用 token'],
   troubled: ['Failing, still good', '有故障，仍可用'],
   working: ['Refreshing', '刷新中'],
   good: ['Fresh', '正常'],
 
-  columnTask: ['Token', '令牌'],
+  columnTask: ['Token', 'Token'],
   columnState: ['State', '状态'],
   columnLeft: ['Time left', '剩余时间'],
   columnNext: ['Next refresh', '下次刷新'],
@@ -54,7 +54,7 @@ export const TEXTS = {
   stateFailing: ['Failing', '刷新失败'],
   stateUndelivered: ['Not delivered', '通知失败'],
   stateExpired: ['Expired', '已过期'],
-  stateMissing: ['No token', '无令牌'],
+  stateMissing: ['No token', '无 token'],
   stateComing: ['Fetching', '获取中'],
   stateWaiting: ['Waiting', '等待中'],
 
@@ -76,12 +76,12 @@ export const TEXTS = {
   noDelivery: ['None', '无'],
   deliveryHappened: ['The notification was not accepted', '通知未被接收'],
   deliveryTodo: [
-    'Check that the notify address of this task is right and answers with a 2xx status. The newest token is sent again by itself.',
-    '请检查此任务的 notify 地址是否正确，并返回 2xx 状态码。最新的令牌会自动重新发送。',
+    'Check that the notify address of this task is right and answers with a 2xx status. The newest token is sent again automatically.',
+    '请检查此任务的 notify 地址是否正确，并返回 2xx 状态码。最新的 token 会自动重新发送。',
   ],
   deliveryTodoNext: [
     'Check that the notify address of this task is right and answers with a 2xx status. The next token is sent again.',
-    '请检查此任务的 notify 地址是否正确，并返回 2xx 状态码。下一个令牌会重新发送。',
+    '请检查此任务的 notify 地址是否正确，并返回 2xx 状态码。下一个 token 会重新发送。',
   ],
 
   taskName: ['{type} of {appid}', '{appid} 的 {type}'],
@@ -101,7 +101,7 @@ export const TEXTS = {
   todo: ['What to do', '如何处理'],
   inDetail: ['Details', '详细信息'],
 
-  noTasks: ['No tasks are registered, or none that this key may see.', '没有已注册的任务，或此密钥无权查看。'],
+  noTasks: ['No tasks are registered, or none that this key may see.', '没有已注册的任务，或此 API Key 无权查看。'],
   noneFits: ['No task fits the filter.', '没有符合条件的任务。'],
   shownOf: [
     '{shown} of {count} tasks shown, {hidden} are not.',
