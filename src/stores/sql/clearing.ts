@@ -12,7 +12,6 @@ export class Clearing {
   readonly #clock: Clock;
   #nextAt: number;
   #running: Promise<void> | undefined;
-  #hasEnded = false;
 
   constructor(database: Database, clock: Clock) {
     this.#database = database;
@@ -23,7 +22,7 @@ export class Clearing {
 
   /** Begins it if it is time; nobody waits for it, and a failure is as good as nothing to clear. */
   beginIfDue(): void {
-    if (this.#hasEnded || this.#running !== undefined || this.#clock.monotonic() < this.#nextAt) return;
+    if (this.#running !== undefined || this.#clock.monotonic() < this.#nextAt) return;
     this.#nextAt = this.#clock.monotonic() + EVERY_MS;
     this.#running = this.#clear()
       .catch(() => undefined)
@@ -32,9 +31,8 @@ export class Clearing {
       });
   }
 
-  /** Begins nothing more; resolves when the statement that is under way has ended. */
-  async end(): Promise<void> {
-    this.#hasEnded = true;
+  /** Resolves when the statement that is under way has ended; the database of a closed store takes no further one. */
+  async ended(): Promise<void> {
     await this.#running;
   }
 
@@ -44,7 +42,7 @@ export class Clearing {
     const rows = await this.#database.rows(
       sql<{ readonly id: string }>`select id from ${table} where ${isOver} limit ${sql.lit(BATCH)}`,
     );
-    if (rows.length === 0 || this.#hasEnded) return;
+    if (rows.length === 0) return;
     await this.#database.run(
       sql`delete from ${table} where id in (${sql.join(rows.map(({ id }) => id))}) and ${isOver}`,
     );

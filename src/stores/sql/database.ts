@@ -21,6 +21,7 @@ export class Database {
   readonly #turns: Slots | undefined;
   /** A statement of SQLite has failed busy, and perhaps has been left in progress: then nothing is committed after it. */
   #mayBeStuck = false;
+  readonly #closing = new AbortController();
 
   constructor(kysely: Kysely<unknown>, dialect: SqlDialect, table: string, clock: Clock) {
     this.dialect = dialect;
@@ -32,28 +33,46 @@ export class Database {
     this.#turns = dialect === 'sqlite' ? new Slots(1) : undefined;
   }
 
+  /** Refuses every further statement, also those that wait: the user may destroy the Kysely instance now. */
+  close(): void {
+    this.#closing.abort(new Error('the store is closed'));
+  }
+
+  /** Throws once the store is closed. */
+  assertOpen(): void {
+    this.#closing.signal.throwIfAborted();
+  }
+
   async rows<Row>(statement: RawBuilder<Row>): Promise<Row[]> {
     return (await this.run(statement)).rows;
   }
 
-  /** What failed because others wrote the same rows has changed nothing, and is tried again for a while. */
+  /**
+   * Sends a statement. One that failed because others wrote the same rows has changed nothing, and is sent again for a while.
+   *
+   * @throws a `SqlFailure`; an `Error` once the store is closed, so that of several statements none follows the close.
+   */
   async run<Row>(statement: RawBuilder<Row>): Promise<QueryResult<Row>> {
+    const { signal } = this.#closing;
     const startedAt = this.#clock.monotonic();
     for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(MAX_DELAY_MS, 2 * delayMs)) {
       const outcome = await this.#once(statement);
       if (!('failure' in outcome)) return outcome;
       const elapsedMs = this.#clock.monotonic() - startedAt;
       if (outcome.failure.code !== 'BUSY' || elapsedMs > RETRY_FOR_MS) throw outcome.failure;
-      await wait(this.#clock, this.#clock.random() * delayMs, { ref: true });
+      await wait(this.#clock, this.#clock.random() * delayMs, { ref: true, signal });
     }
   }
 
   async #once<Row>(statement: RawBuilder<Row>): Promise<QueryResult<Row> | { readonly failure: SqlFailure }> {
-    const giveBack = await this.#turns?.take();
+    const { signal } = this.#closing;
+    const giveBack = await this.#turns?.take(signal);
     try {
       if (this.#mayBeStuck) await this.#assertCommits();
+      signal.throwIfAborted();
       return await statement.execute(this.#kysely);
     } catch (error) {
+      if (signal.aborted && error === signal.reason) throw error;
       const failure = sqlFailure(error, this.#parametersOf(statement));
       if (this.dialect === 'sqlite' && failure.code === 'BUSY') this.#mayBeStuck = true;
       return { failure };

@@ -98,7 +98,6 @@ export class SqlStore implements TokenStore {
   readonly #owners = new WeakMap<Lease, string>();
   readonly #watches = new Set<ListeningWatch>();
   #checked: Promise<void> | undefined;
-  #closed = false;
 
   /**
    * @param kysely - of a dialect for PostgreSQL, MySQL, MariaDB or SQLite. Its plugins are not used.
@@ -125,24 +124,23 @@ export class SqlStore implements TokenStore {
 
   /** Creates the table if it is missing. Harmless when it is there, and when several processes do it at the same time. */
   async migrate(): Promise<void> {
-    this.#assertOpen();
+    this.#database.assertOpen();
     await createTable(this.#database, this.#table);
   }
 
   async now(): Promise<number> {
-    this.#assertOpen();
+    this.#database.assertOpen();
     this.#checked ??= checkTable(this.#database).catch((error: unknown) => {
       this.#checked = undefined;
       throw error;
     });
     await this.#checked;
-    this.#assertOpen();
     this.#clearing.beginIfDue();
     return readNow(this.#database);
   }
 
   async get(ids: readonly string[]): Promise<(StoredDocument | undefined)[]> {
-    this.#assertOpen();
+    this.#database.assertOpen();
     for (const id of ids) assertId(id);
     return readDocuments(this.#database, ids);
   }
@@ -153,7 +151,7 @@ export class SqlStore implements TokenStore {
     expected: number,
     options: { readonly due?: Due; readonly lease?: Lease } = {},
   ): Promise<number | undefined> {
-    this.#assertOpen();
+    this.#database.assertOpen();
     assertId(id);
     const { due, lease } = options;
     const content = rowContent(data, due);
@@ -168,7 +166,7 @@ export class SqlStore implements TokenStore {
   }
 
   async delete(id: string, expected: number): Promise<boolean> {
-    this.#assertOpen();
+    this.#database.assertOpen();
     assertId(id);
     const content = tombstone(this.#database.words.nowMs);
     return (await this.#statements.replace(id, wholeVersion(expected), content, undefined)) !== undefined;
@@ -178,18 +176,18 @@ export class SqlStore implements TokenStore {
     prefix: string,
     options: { readonly after?: string; readonly limit?: number } = {},
   ): AsyncGenerator<StoredDocument, void, undefined> {
-    this.#assertOpen();
+    this.#database.assertOpen();
     assertPrefix(prefix);
     const { after, limit = Number.POSITIVE_INFINITY } = options;
     if (after !== undefined) assertId(after);
     for await (const document of listDocuments(this.#database, prefix, after, limit)) {
       yield document;
-      this.#assertOpen();
+      this.#database.assertOpen();
     }
   }
 
   async lease(id: string, ttlMs: number): Promise<Lease | undefined> {
-    this.#assertOpen();
+    this.#database.assertOpen();
     assertId(id);
     const owner = newOwner();
     const row = await this.#statements.lease(id, owner, Math.ceil(ttlMs));
@@ -197,7 +195,7 @@ export class SqlStore implements TokenStore {
   }
 
   async claimDue(lanes: readonly string[], limit: number, ttlMs: number): Promise<Lease[]> {
-    this.#assertOpen();
+    this.#database.assertOpen();
     for (const lane of lanes) assertLane(lane);
     if (lanes.length === 0 || limit < 1) return [];
     const owner = newOwner();
@@ -208,7 +206,7 @@ export class SqlStore implements TokenStore {
   }
 
   async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
-    this.#assertOpen();
+    this.#database.assertOpen();
     const read = (since: number, limit: number) => readChanges(this.#database, since, limit);
     const watch = new ListeningWatch({ clock: this.#clock, read, changed });
     // It is known from its beginning, because what it asks for may never be answered.
@@ -219,7 +217,7 @@ export class SqlStore implements TokenStore {
     try {
       const listen = this.#listen;
       await watch.start(listen && (async (notified) => listen(channelOf(this.#table), notified)));
-      this.#assertOpen();
+      this.#database.assertOpen();
     } catch (error) {
       await end();
       throw error;
@@ -228,14 +226,10 @@ export class SqlStore implements TokenStore {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#database.close();
     const watches = [...this.#watches];
     this.#watches.clear();
-    await Promise.all([...watches.map((watch) => watch.end()), this.#clearing.end()]);
-  }
-
-  #assertOpen(): void {
-    if (this.#closed) throw new Error('the store is closed');
+    await Promise.all([...watches.map((watch) => watch.end()), this.#clearing.ended()]);
   }
 
   #leaseOf(row: DocumentRow, owner: string): Lease {

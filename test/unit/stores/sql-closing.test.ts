@@ -2,18 +2,31 @@ import {
   type DatabaseConnection,
   DummyDriver,
   Kysely,
+  MysqlAdapter,
+  MysqlQueryCompiler,
   PostgresAdapter,
   PostgresIntrospector,
   PostgresQueryCompiler,
   type QueryResult,
+  SqliteAdapter,
+  SqliteQueryCompiler,
 } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { SqlStore } from '../../../src/stores/sql/index.js';
+import { type SqlDialect, SqlStore } from '../../../src/stores/sql/index.js';
 import { FORMAT } from '../../../src/stores/sql/table.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
 
 /** What the row of the table's format and the clock of the database answer. */
 const ANSWER = { version: FORMAT, settings: '', now_ms: 1, id: null };
+const ROW = { ...ANSWER, id: 'app/wx1' };
+const ID = 'key/wx1/access_token';
+const TTL_MS = 20_000;
+
+const DIALECTS = {
+  postgres: [PostgresAdapter, PostgresQueryCompiler],
+  mysql: [MysqlAdapter, MysqlQueryCompiler],
+  sqlite: [SqliteAdapter, SqliteQueryCompiler],
+} as const;
 
 /** A database without documents, which answers when the test lets it. */
 class Script extends DummyDriver {
@@ -24,23 +37,47 @@ class Script extends DummyDriver {
     return {
       executeQuery: async <Row>({ sql }: { readonly sql: string }): Promise<QueryResult<Row>> => {
         this.statements.push(sql);
-        return { rows: (await this.answer(sql)) as Row[] };
+        return { rows: (await this.answer(sql)) as Row[], numAffectedRows: 0n };
       },
       async *streamQuery() {},
     };
   }
 }
 
-function storeOf(script: Script, clock: FakeClock, listen?: () => Promise<() => Promise<void>>): SqlStore {
+interface StoreParts {
+  readonly dialect?: SqlDialect;
+  readonly listen?: () => Promise<() => Promise<void>>;
+}
+
+function storeOf(script: Script, clock: FakeClock, { dialect = 'postgres', ...options }: StoreParts = {}): SqlStore {
+  const [Adapter, QueryCompiler] = DIALECTS[dialect];
   const kysely = new Kysely<unknown>({
     dialect: {
-      createAdapter: () => new PostgresAdapter(),
+      createAdapter: () => new Adapter(),
       createDriver: () => script,
       createIntrospector: (database) => new PostgresIntrospector(database),
-      createQueryCompiler: () => new PostgresQueryCompiler(),
+      createQueryCompiler: () => new QueryCompiler(),
     },
   });
-  return new SqlStore(kysely, { clock, ...(listen === undefined ? {} : { listen }) });
+  return new SqlStore(kysely, { clock, ...options });
+}
+
+/** Answers each statement with these rows, the one after the first `answered` when the returned function is called. */
+function holdAfter(script: Script, answered: number, rows: readonly object[]): () => void {
+  let answer = (): void => {};
+  script.answer = () => {
+    if (script.statements.length !== answered + 1) return rows;
+    return new Promise((resolve) => {
+      answer = () => resolve(rows);
+    });
+  };
+  return () => answer();
+}
+
+async function listAll(store: SqlStore): Promise<number> {
+  let documents = 0;
+  for await (const _ of store.list('app')) documents += 1;
+  return documents;
 }
 
 /** How many statements are sent within a minute. */
@@ -56,11 +93,11 @@ describe('a SqlStore that is closed', () => {
     const script = new Script();
     let ended = 0;
     let grant = (): void => {};
-    const store = storeOf(script, clock, () => {
-      return new Promise((resolve) => {
+    const listen = () =>
+      new Promise<() => Promise<void>>((resolve) => {
         grant = () => resolve(async () => void ended++);
       });
-    });
+    const store = storeOf(script, clock, { listen });
     const watching = store.watch(() => {}).catch((error: Error) => error.message);
     await clock.advance(1_000);
     await store.close();
@@ -74,10 +111,11 @@ describe('a SqlStore that is closed', () => {
     const clock = new FakeClock();
     const script = new Script();
     let listens = 0;
-    const store = storeOf(script, clock, async () => {
+    const listen = async () => {
       listens += 1;
       return async () => {};
-    });
+    };
+    const store = storeOf(script, clock, { listen });
     let answer = (): void => {};
     script.answer = () =>
       new Promise((resolve) => {
@@ -94,9 +132,10 @@ describe('a SqlStore that is closed', () => {
 
   test('whose listen throws at once leaves nothing behind', async () => {
     const clock = new FakeClock();
-    const store = storeOf(new Script(), clock, () => {
+    const listen = () => {
       throw new Error('no connection left');
-    });
+    };
+    const store = storeOf(new Script(), clock, { listen });
     await expect(store.watch(() => {})).rejects.toThrow('no connection left');
     expect(clock.pendingTimers).toBe(0);
     await store.close();
@@ -106,7 +145,7 @@ describe('a SqlStore that is closed', () => {
     const clock = new FakeClock();
     const script = new Script();
     let ended = 0;
-    const store = storeOf(script, clock, async () => async () => void ended++);
+    const store = storeOf(script, clock, { listen: async () => async () => void ended++ });
     const end = await store.watch(() => {});
     await store.watch(() => {});
     await end();
@@ -143,5 +182,56 @@ describe('a SqlStore that is closed', () => {
     await Promise.all([now, closed]);
     await clock.advance(60_000);
     expect([script.statements.length - sent, clock.pendingTimers]).toEqual([0, 0]);
+  });
+
+  test.each<[string, SqlDialect, number, readonly object[], (store: SqlStore) => Promise<unknown>]>([
+    ['creates a document', 'mysql', 3, [], (store) => store.set(ID, {}, 0)],
+    ['writes a large document', 'mysql', 2, [{ packet: 1e9 }], (store) => store.set(ID, { text: 'x'.repeat(3e5) }, 1)],
+    ['takes a lease', 'mysql', 2, [], (store) => store.lease(ID, TTL_MS)],
+    ['claims', 'mysql', 3, [ROW], (store) => store.claimDue(['access_token'], 5, TTL_MS)],
+    ['takes a lease', 'sqlite', 2, [], (store) => store.lease(ID, TTL_MS)],
+    ['claims', 'sqlite', 2, [ROW], (store) => store.claimDue(['access_token'], 5, TTL_MS)],
+    ['reads many documents', 'postgres', 2, [], (store) => store.get(Array.from({ length: 10_001 }, () => ID))],
+    ['lists', 'postgres', 2, Array.from({ length: 200 }, () => ROW), listAll],
+  ])('while it %s (%s), which takes %i statements, sends nothing after that', async (...given) => {
+    const [, dialect, statements, rows, operate] = given;
+    for (let answered = 0; answered < statements - 1; answered++) {
+      const clock = new FakeClock();
+      const script = new Script();
+      const store = storeOf(script, clock, { dialect });
+      const answer = holdAfter(script, answered, rows);
+      const outcome = operate(store).catch((error: unknown) => error);
+      await expect.poll(() => script.statements.length).toBe(answered + 1);
+      await store.close();
+      answer();
+      expect(await outcome).toEqual(new Error('the store is closed'));
+      expect([script.statements.length, clock.pendingTimers]).toEqual([answered + 1, 0]);
+    }
+  });
+
+  test('while it waits to send a statement again ends the waiting', async () => {
+    const clock = new FakeClock();
+    const script = new Script();
+    script.answer = () => Promise.reject(Object.assign(new Error('deadlock detected'), { code: '40P01' }));
+    const store = storeOf(script, clock);
+    const reading = store.get([ID]).catch((error: unknown) => error);
+    await expect.poll(() => clock.pendingTimers).toBe(1);
+    await store.close();
+    expect(await reading).toEqual(new Error('the store is closed'));
+    expect([script.statements.length, clock.pendingTimers]).toEqual([1, 0]);
+  });
+
+  test('refuses what waits behind a statement of SQLite', async () => {
+    const script = new Script();
+    const store = storeOf(script, new FakeClock(), { dialect: 'sqlite' });
+    const answer = holdAfter(script, 0, []);
+    const first = store.get([ID]);
+    const second = store.get([ID]).catch((error: unknown) => error);
+    await expect.poll(() => script.statements.length).toBe(1);
+    await store.close();
+    expect(await second).toEqual(new Error('the store is closed'));
+    answer();
+    expect(await first).toEqual([undefined]);
+    expect(script.statements.length).toBe(1);
   });
 });
