@@ -22,6 +22,7 @@ export class RedisConnection {
   #lastError: unknown;
   #waiting = 0;
   #answeredAt = 0;
+  #closed = false;
 
   constructor(driver: RedisDriver) {
     this.#driver = driver;
@@ -30,14 +31,30 @@ export class RedisConnection {
     if (driver.state === 'ready') this.#connected();
   }
 
-  /** Whether the client can be used, now or later. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Throws once the store is closed. */
   assertOpen(): void {
+    if (this.#closed) throw new Error('the store is closed');
+  }
+
+  /** Throws when the client can be used neither now nor later. */
+  assertUsable(): void {
     if (this.#driver.state !== 'closed') return;
     throw new RedisFailure(`the Redis client is closed${this.#reason()}`);
   }
 
+  /**
+   * Sends a command, unless the store is closed: of several commands none follows the close.
+   *
+   * @throws a `RedisFailure`; an `Error` once the store is closed.
+   */
   async send(args: readonly string[], key: string): Promise<unknown> {
+    this.assertOpen();
     if (this.#driver.state !== 'ready') await this.#connect();
+    this.assertOpen();
     if (this.#waiting >= MAX_WAITING && systemClock.monotonic() - this.#answeredAt > SILENT_AFTER_MS) {
       throw new RedisFailure('Redis does not answer');
     }
@@ -68,6 +85,7 @@ export class RedisConnection {
 
   /** Gives the client back as it came: what is connected here is closed. */
   close(): void {
+    this.#closed = true;
     this.#driver.off(this.#driver.connected, this.#connected);
     if (this.#opening === undefined) {
       this.#driver.off('error', this.#failed);
@@ -79,7 +97,7 @@ export class RedisConnection {
   }
 
   async #connect(): Promise<void> {
-    this.assertOpen();
+    this.assertUsable();
     if (this.#driver.state === 'unopened' && !this.#isOpening) this.#open();
     this.#connectBy ??= systemClock.monotonic() + FIRST_CONNECT_MS;
     const leftMs = this.#connectBy - systemClock.monotonic();
@@ -89,8 +107,8 @@ export class RedisConnection {
       });
       await this.#connecting;
     }
-    if (this.#driver.state === 'ready') return;
-    this.assertOpen();
+    if (this.#driver.state === 'ready' || this.#closed) return;
+    this.assertUsable();
     throw this.#lastError === undefined ? new RedisFailure('no connection to Redis') : RedisFailure.of(this.#lastError);
   }
 

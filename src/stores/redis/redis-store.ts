@@ -68,7 +68,6 @@ export class RedisStore implements TokenStore {
   #checkedForEviction = false;
   /** Whether the scripts tell the watchers, as they do unless the server refuses that. */
   #publishesInScripts = true;
-  #closed = false;
 
   /**
    * @param client - connected, connecting or not connected yet.
@@ -94,7 +93,7 @@ export class RedisStore implements TokenStore {
   }
 
   async get(ids: readonly string[]): Promise<(StoredDocument | undefined)[]> {
-    this.#assertOpen();
+    this.#connection.assertOpen();
     if (ids.length === 0) return [];
     const chunks: (readonly string[])[] = [];
     for (let start = 0; start < ids.length; start += LARGEST_READ) chunks.push(ids.slice(start, start + LARGEST_READ));
@@ -144,18 +143,15 @@ export class RedisStore implements TokenStore {
   ): AsyncGenerator<StoredDocument, void, undefined> {
     const { after = '', limit = Number.POSITIVE_INFINITY } = options;
     let left = limit;
-    const command = (args: readonly string[]): Promise<unknown> => {
-      this.#assertOpen();
-      return this.#connection.send(args, this.#keys.ids);
-    };
-    this.#assertOpen();
+    const command = (args: readonly string[]): Promise<unknown> => this.#connection.send(args, this.#keys.ids);
+    this.#connection.assertOpen();
     for await (const ids of listIds(command, this.#keys.ids, prefix, after, limit)) {
       for (const document of await this.get(ids)) {
         if (document === undefined) continue;
         if (left <= 0) return;
         left -= 1;
         yield document;
-        this.#assertOpen();
+        this.#connection.assertOpen();
       }
       if (left <= 0) return;
     }
@@ -172,7 +168,7 @@ export class RedisStore implements TokenStore {
   }
 
   async claimDue(lanes: readonly string[], limit: number, ttlMs: number): Promise<Lease[]> {
-    this.#assertOpen();
+    this.#connection.assertOpen();
     if (lanes.length === 0 || !(limit > 0)) return [];
     const owner = randomUUID();
     const claimed = await this.#claims.claim({
@@ -185,29 +181,21 @@ export class RedisStore implements TokenStore {
   }
 
   async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
-    this.#assertOpen();
     this.#connection.assertOpen();
+    this.#connection.assertUsable();
     const end = await this.#subscription.add(changed);
-    if (this.#closed) {
-      await end();
-      this.#assertOpen();
-    }
+    if (this.#connection.isClosed) await end();
+    this.#connection.assertOpen();
     return end;
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#subscription.end();
+    if (this.#connection.isClosed) return;
     this.#connection.close();
-  }
-
-  #assertOpen(): void {
-    if (this.#closed) throw new Error('the store is closed');
+    await this.#subscription.end();
   }
 
   async #run(script: RedisScript, keys: readonly string[] = [], args: readonly string[] = []): Promise<unknown> {
-    this.#assertOpen();
     return this.#connection.run(script, [this.#keys.version, ...keys], args);
   }
 
@@ -216,7 +204,6 @@ export class RedisStore implements TokenStore {
     const keys = ids.map((id) => this.#keys.document(id));
     // A short value stands in the places that are left over.
     while (keys.length < size) keys.push(this.#keys.version);
-    this.#assertOpen();
     const texts = (await this.#connection.run(readScript(size), keys)) as unknown[];
     return ids.map((id, index) => decodeDocument(id, texts[index]));
   }
