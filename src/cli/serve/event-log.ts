@@ -45,15 +45,20 @@ export function logEvents(manager: TokenManager, log: Log, clock: Clock): void {
   });
 }
 
-/** Apart, because a store that fails while the server starts is why it does not, and that is said once. */
-export function logStore(manager: TokenManager, log: Log): void {
+/**
+ * Tells the log when the store fails and is back. It does so apart, because a store that fails while the server starts is why it
+ * does not, which is said once, and within a limit of its own: failures of keys must not leave these lines out, nor a store
+ * that fails and is back many times a second fill the log.
+ */
+export function logStore(manager: TokenManager, log: Log, clock: Clock): void {
+  const lines = new LineLimit(log, clock);
   let hasFailed = false;
   manager.on('storeUnavailable', ({ error }) => {
     hasFailed = true;
-    log.error('storeUnavailable', told(error));
+    lines.write('error', 'storeUnavailable', told(error));
   });
   manager.on('storeAvailable', () => {
-    if (hasFailed) log.info('storeAvailable');
+    if (hasFailed) lines.write('info', 'storeAvailable', {});
     hasFailed = false;
   });
   manager.on('storeReplaced', ({ replacement }) => log.warn('storeReplaced', { replacement }));

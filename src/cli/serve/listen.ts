@@ -1,6 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../../core/clock.js';
 import { failureText } from '../failure-text.js';
 import { UsageError } from '../usage-error.js';
+import { LineLimit } from './line-limit.js';
+import type { Log } from './log.js';
 
 const BACKLOG = 1_024;
 
@@ -21,6 +24,17 @@ export async function listen({ host, port }: Place, accept: (socket: Socket) => 
     server.listen({ host, port, backlog: BACKLOG }, resolve);
   });
   return server;
+}
+
+/**
+ * Tells the log, within the limit of lines, why a connection could not be accepted: a process without free file descriptors
+ * fails to accept each of those that wait.
+ */
+export function logAcceptFailures(server: Server, log: Log, clock: Clock): void {
+  const lines = new LineLimit(log, clock);
+  server.on('error', (error: NodeJS.ErrnoException) =>
+    lines.write('warn', 'acceptFailed', { error: error.code ?? failureText(error) }),
+  );
 }
 
 /** Where it can be reached, such as `http://127.0.0.1:9001`. */

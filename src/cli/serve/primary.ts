@@ -1,11 +1,10 @@
 import type { Server } from 'node:net';
 import { systemClock } from '../../core/clock.js';
-import { failureText } from '../failure-text.js';
 import type { CommandIo, ServeOptions, TextOutput } from '../serve-options.js';
 import { StartTerminals, writeWithoutWaiting } from '../standard-streams.js';
 import { accessMode } from './access-mode.js';
 import { CONTRACTS } from './contracts.js';
-import { listen, urlOf } from './listen.js';
+import { listen, logAcceptFailures, urlOf } from './listen.js';
 import { Log } from './log.js';
 import { listenToSignals, type StopSignal } from './stop-signals.js';
 import { Supervisor } from './supervisor.js';
@@ -38,9 +37,7 @@ export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<
     socket.on('error', () => socket.destroy());
     supervisor.hand(socket);
   });
-  server.on('error', (error: NodeJS.ErrnoException) =>
-    log.warn('acceptFailed', { error: error.code ?? failureText(error) }),
-  );
+  logAcceptFailures(server, log, systemClock);
 
   let end: (code: number) => void = () => {};
   const ended = new Promise<number>((resolve) => {

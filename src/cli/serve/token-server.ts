@@ -61,7 +61,7 @@ export class TokenServer {
       const handler = asUsage(() => createHandler(manager, handlerOptions(options, mode, log)), withFlagNames);
       const started = startManager(manager, options.store.shown);
       await (until === 'read' ? started : enough(started, manager, log, clock));
-      logStore(manager, log);
+      logStore(manager, log, clock);
       reencrypt(opened, log);
       return new TokenServer(manager, frontFor(handler, mode, log), log, clock);
     } catch (error) {

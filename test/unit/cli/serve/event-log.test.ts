@@ -134,7 +134,7 @@ it('names no cause that is shared by the network, and one app for all', async ()
 it('says that the store is back only after it has said that it was away', () => {
   const tokens = world.manager();
   const log = new Log(output, world.clock);
-  logStore(tokens, log);
+  logStore(tokens, log, world.clock);
   const { events } = engineOf(tokens);
   events.emit('storeAvailable', {});
   expect(output.text).toBe('');
@@ -142,4 +142,26 @@ it('says that the store is back only after it has said that it was away', () => 
   events.emit('storeAvailable', {});
   events.emit('storeAvailable', {});
   expect(lines().map(({ message }) => message)).toEqual(['storeUnavailable', 'storeAvailable']);
+});
+
+it('tells of a store that fails and is back all the time in 60 lines a minute, which failures of keys do not use up', async () => {
+  const tokens = world.manager();
+  const log = new Log(output, world.clock);
+  logEvents(tokens, log, world.clock);
+  logStore(tokens, log, world.clock);
+  const { events } = engineOf(tokens);
+  const count = (name: string): number => lines().filter(({ message }) => message === name).length;
+  const error = new TokenError('UPSTREAM_REJECTED', 'no');
+  for (let index = 0; index < 100; index++) {
+    events.emit('reauthorizationRequired', { appid: `wx-${index}`, type: 'oauth2_access_token', subject: 'u1', error });
+  }
+  for (let index = 0; index < 100; index++) {
+    events.emit('storeUnavailable', { error: new TokenError('STORE_UNAVAILABLE', 'away') });
+    events.emit('storeAvailable', {});
+  }
+  expect([count('storeUnavailable'), count('storeAvailable')]).toEqual([30, 30]);
+  await world.clock.advance(60_000);
+  expect(lines().filter(({ message }) => message === 'suppressed')).toContainEqual(
+    expect.objectContaining({ storeUnavailable: 70, storeAvailable: 70 }),
+  );
 });

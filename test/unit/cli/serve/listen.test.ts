@@ -2,8 +2,11 @@ import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { listen, urlOf } from '../../../../src/cli/serve/listen.js';
+import { listen, logAcceptFailures, urlOf } from '../../../../src/cli/serve/listen.js';
+import { Log } from '../../../../src/cli/serve/log.js';
 import { UsageError } from '../../../../src/cli/usage-error.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { CapturedOutput } from '../../../support/command-line.js';
 
 const open: Server[] = [];
 
@@ -49,4 +52,21 @@ describe('listening', () => {
       new UsageError('--host: 192.0.2.1 is no address of this machine'),
     );
   });
+});
+
+it('connections that cannot be accepted are told of in 60 lines a minute', async () => {
+  const server = await listening('127.0.0.1', 0);
+  const clock = new FakeClock();
+  const output = new CapturedOutput();
+  logAcceptFailures(server, new Log(output, clock), clock);
+  const refused = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' });
+  for (let index = 0; index < 100; index++) server.emit('error', refused);
+  await clock.advance(60_000);
+  const lines = output.text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines).toHaveLength(61);
+  expect(lines[0]).toMatchObject({ level: 'warn', message: 'acceptFailed', error: 'EMFILE' });
+  expect(lines[60]).toMatchObject({ level: 'warn', message: 'suppressed', acceptFailed: 40 });
 });
