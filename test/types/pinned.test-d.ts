@@ -1,4 +1,5 @@
 import { expectTypeOf, test } from 'vitest';
+import { type ApiKey, createApiKey, createHandler, type Handler, type Scope } from '../../src/http/index.js';
 import type {
   BuiltInTokenType,
   Due,
@@ -156,7 +157,11 @@ test('tokens are got, looked at, refreshed, put and used', () => {
   void tokens.refresh(appid, 'access_token', {});
   // @ts-expect-error both stale and force
   void tokens.refresh(appid, 'access_token', { stale: 'x', force: true });
-  void tokens.put(appid, 'access_token', grant, { subject: openid });
+  expectTypeOf(tokens.put(appid, 'access_token', grant, { subject: openid })).resolves.toEqualTypeOf<TokenRecord>();
+  // @ts-expect-error a value without its lifetime
+  void tokens.put(appid, 'access_token', { value: 'x' });
+  // @ts-expect-error an unknown type
+  void tokens.put(appid, 'acess_token', grant);
   const called = tokens.call(appid, 'access_token', (token) => token.length, {
     subject: openid,
     signal,
@@ -227,4 +232,38 @@ test('an error is made of a code, a message and facts', () => {
   expectTypeOf(retryable).toBeBoolean();
   expectTypeOf(cause).toBeUnknown();
   new TokenError('A_CODE_OF_THE_FUTURE', 'the union is open');
+});
+
+test('a handler is made of a manager and of who may use it by which names', () => {
+  const { entry } = createApiKey({ scopes: ['read'] });
+  const handler = createHandler(new TokenManager(), {
+    contracts: ['scheduler', 'wetoken', 'native'],
+    keys: [entry],
+    trust: ['10.0.0.0/8'],
+    hostNames: ['tokens.example.com'],
+  });
+  expectTypeOf(handler).toEqualTypeOf<Handler>();
+  // @ts-expect-error one name is a list of one
+  createHandler(new TokenManager(), { anonymous: true, hostNames: 'tokens.example.com' });
+  // @ts-expect-error an option that does not exist
+  createHandler(new TokenManager(), { anonymous: true, hosts: [] });
+});
+
+test('an API key says when it was made and when it ends, in milliseconds, and only its end is given', () => {
+  expectTypeOf<ApiKey>().toEqualTypeOf<{
+    readonly id: string;
+    readonly hash: string;
+    readonly scopes: readonly Scope[];
+    readonly appids?: readonly string[];
+    readonly perSecond?: number;
+    readonly note?: string;
+    readonly createdAt?: number;
+    readonly expiresAt?: number;
+  }>();
+  const made = createApiKey({ scopes: ['read', 'refresh', 'register'], expiresAt: Date.UTC(2030, 0) });
+  expectTypeOf(made).toEqualTypeOf<{ key: string; entry: ApiKey }>();
+  // @ts-expect-error the instant at which it is made is not the caller's to say
+  createApiKey({ scopes: ['read'], createdAt: 1 });
+  // @ts-expect-error a date
+  createApiKey({ scopes: ['read'], expiresAt: new Date() });
 });
