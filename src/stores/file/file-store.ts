@@ -51,7 +51,8 @@ export class FileStore implements TokenStore {
   readonly #changes: ChangeLog;
   readonly #turnstile = new Turnstile(MAX_OPERATIONS);
   readonly #watches = new Set<ChangeWatch>();
-  readonly #clearings = new Set<Promise<unknown>>();
+  /** What has begun: operations, and the clearing away after them. */
+  readonly #underWay = new Set<Promise<unknown>>();
   #closed = false;
 
   /**
@@ -111,7 +112,11 @@ export class FileStore implements TokenStore {
     let left = limit;
     if (left <= 0) return;
     const afterPath = after === undefined ? after : documentPath(after);
-    const documents = listDocuments(this.#root, prefix, afterPath, progressed);
+    const documents = listDocuments(this.#root, prefix, afterPath, () => {
+      // What is deleted is passed over within one step, which may be long.
+      this.#assertOpen();
+      progressed?.();
+    });
     try {
       for (;;) {
         const next = await this.#explained(() => documents.next());
@@ -163,11 +168,14 @@ export class FileStore implements TokenStore {
     return end;
   }
 
+  /** Refuses what has not begun, and waits for what has: nothing touches the directory when it has resolved. */
   async close(): Promise<void> {
     this.#closed = true;
     const watches = [...this.#watches];
     this.#watches.clear();
-    await Promise.all([...watches.map((watch) => watch.end()), ...this.#clearings, this.#temporary.close()]);
+    await Promise.all([...watches.map((watch) => watch.end()), this.#temporary.close()]);
+    // What a write clears away begins with its end.
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 
   #assertOpen(): void {
@@ -218,10 +226,10 @@ export class FileStore implements TokenStore {
     });
   }
 
-  /** Rejects with what the file system's error means. */
+  /** Does work for which the closing waits; rejects with what the file system's error means. */
   async #explained<Result>(work: () => Promise<Result>): Promise<Result> {
     try {
-      return await work();
+      return await this.#track(work());
     } catch (error) {
       throw fileFailure(error, this.#root);
     }
@@ -229,8 +237,13 @@ export class FileStore implements TokenStore {
 
   /** Removes files behind a write, and only closing waits for that: on ext4 it takes longer than all the rest of a write. */
   #clearAway(work: Promise<unknown>): void {
-    const clearing = work.finally(() => this.#clearings.delete(clearing));
-    this.#clearings.add(clearing);
+    void this.#track(work);
+  }
+
+  #track<Result>(work: Promise<Result>): Promise<Result> {
+    const tracked = work.finally(() => this.#underWay.delete(tracked));
+    this.#underWay.add(tracked);
+    return tracked;
   }
 }
 

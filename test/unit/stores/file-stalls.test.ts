@@ -174,6 +174,26 @@ describe('what a store clears away', () => {
     await expectNothingLeft(root);
   });
 
+  test('is waited for by the end of the store also after a write that was under way then', async () => {
+    const root = newDirectory();
+    const store = openStore(root);
+    await prepare(store, 3);
+    const linking = stall('before link', 4);
+    const written = store.set(ID, { by: 'next' }, 3);
+    await linking.reached;
+    let hasClosed = false;
+    const closed = store.close().then(() => {
+      hasClosed = true;
+    });
+    await stat(root);
+    await stat(root);
+    expect(hasClosed).toBe(false);
+    linking.resume();
+    await closed;
+    await expectNothingLeft(root);
+    expect(await written).toBe(4);
+  });
+
   test('is not waited for by a lease', async () => {
     const root = newDirectory();
     const store = openStore(root);

@@ -155,6 +155,22 @@ describe('close', () => {
     await store.close();
     await outcome;
   });
+
+  test('ends a listing that passes over what is deleted', async () => {
+    const store = openStore(newDirectory());
+    for (let index = 0; index < 20; index++) {
+      const id = `task/wx1/user/u${index}`;
+      await store.delete(id, (await store.set(id, {}, 0)) ?? 0);
+    }
+    let steps = 0;
+    const progressed = (): void => {
+      steps += 1;
+      if (steps === 3) void store.close();
+    };
+    const options: ListOptions = { progressed };
+    await expect(store.list('task', options).next()).rejects.toThrow('the store is closed');
+    expect(steps).toBe(3);
+  });
 });
 
 test('a listing shows that it is at work while it passes over what is deleted, also within another store', async () => {
