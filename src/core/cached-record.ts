@@ -36,7 +36,7 @@ export class CachedRecord {
   readonly key: TokenKey;
   readonly value: string;
   /** The refresh token and what is known of it, for a store that a failover has set back. */
-  readonly rotation: Rotation | undefined;
+  rotation: Rotation | undefined;
   /** What the user has consented to, for a store that has to be given the grant again; mostly absent. */
   readonly scope: string | undefined;
   /** The store says so, which a clock far ahead has told: the token may have ended since. */

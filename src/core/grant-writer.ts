@@ -285,21 +285,7 @@ export class GrantWriter {
     const document: KeyDocument = { version, recordVersion, grant, rotation, unknown: {} };
     this.#records.cache.clearFailure(key);
     this.#lastVersions.set(keyId(key), version);
-    const adopted = this.#records.adopt(key, document, grant, { source, reason, announceFirst: true });
-    return this.#withRotation(adopted, document);
-  }
-
-  /**
-   * Holds the refresh token that was stored beside a record that stays in force, because the store was set back and gives lower
-   * versions: this process may be the only one to know of it when the store is set back once more.
-   */
-  #withRotation(record: CachedRecord, { version, rotation }: KeyDocument): CachedRecord {
-    const { key, rotation: held, confirmedAtMonotonic, version: recordVersion } = record;
-    const isHeld = rotation?.token === undefined || rotation.token === held?.token;
-    if (isHeld || confirmedAtMonotonic === undefined || this.#records.isDisplaced(record)) return record;
-    const document: KeyDocument = { version, recordVersion, rotation, unknown: {} };
-    const adoption: Adoption = { source: 'store', announceFirst: false, inPlaceOf: record };
-    return this.#records.adopt(key, document, this.#records.grantOf(record), adoption);
+    return this.#records.adopt(key, document, grant, { source, reason, announceFirst: true });
   }
 
   /** Returns whether a document is the one that was written under this version. */

@@ -102,14 +102,17 @@ export class Records {
   }
 
   /**
-   * Puts a grant in force, unless a newer one is. Announces a value that this process has not seen.
+   * Puts a grant in force, unless a newer one is. Announces a value that this process has not seen. The rotation goes on also
+   * where the record stays: in a store that was set back, another refresh token may be stored beside it, under a lower version.
    */
   adopt(key: TokenKey, document: KeyDocument, grant: StoredGrant, adoption: Adoption): CachedRecord {
     const before = this.cache.get(key);
     const written = adoption.written ?? true;
     const isJudged = before === undefined || before === adoption.inPlaceOf;
-    if (!isJudged && (this.#isNewer(before, document.recordVersion, grant) || this.overtakes(before, document)))
+    if (!isJudged && (this.#isNewer(before, document.recordVersion, grant) || this.overtakes(before, document))) {
+      this.#goOn(before, document);
       return before;
+    }
     const cached = this.#cached(key, document, grant, written);
     if (adoption.replaces !== undefined) this.#replaced.set(cached, adoption.replaces);
     this.cache.set(cached);
@@ -180,6 +183,13 @@ export class Records {
     const isHeldNewer = grant !== undefined && this.isObtainedAfter(this.grantOf(held), grant);
     const newest = newestRotation(rotation, held.rotation, isHeldNewer, this.#clock.now());
     return newest?.token === token ? newest : rotation;
+  }
+
+  /** Holds the newest refresh token beside a record that the store has: it may be set back once more before its next look. */
+  #goOn(held: CachedRecord, document: KeyDocument): void {
+    const rotation = this.goingOn(held, document);
+    const isHeld = rotation?.token === undefined || rotation.token === held.rotation?.token;
+    if (!isHeld && held.confirmedAtMonotonic !== undefined && !this.isDisplaced(held)) held.rotation = rotation;
   }
 
   isDue(cached: CachedRecord): boolean {

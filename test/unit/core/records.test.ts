@@ -4,6 +4,8 @@ import { Events, type RefreshedEvent } from '../../../src/core/events.js';
 import type { KeyDocument, StoredGrant } from '../../../src/core/key-document.js';
 import { RecordCache } from '../../../src/core/record-cache.js';
 import { type Adoption, Records, type Registered } from '../../../src/core/records.js';
+import type { Rotation } from '../../../src/core/rotation.js';
+import { secretHash } from '../../../src/core/secret-hash.js';
 import { StoreClock } from '../../../src/core/store-clock.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
 
@@ -133,6 +135,33 @@ describe('adopt', () => {
     const held = adopt(7, grant('a'));
     expect(adopt(3, grant('b'), { ...STORE, inPlaceOf: held }).value).toBe('b');
     expect(adopt(2, grant('c'), { ...STORE, inPlaceOf: held }).value).toBe('b');
+  });
+
+  const first: Rotation = { token: 'r1', known: [secretHash('r1')] };
+  const second: Rotation = { token: 'r2', known: ['r1', 'r2'].map(secretHash) };
+  const none = () => {};
+
+  test.each<[string, Rotation, Rotation | undefined, Adoption, (held: CachedRecord) => void, string]>([
+    ['a refresh token that came after the held one is held', first, second, STORE, none, 'r2'],
+    ['a refresh token that came before the held one is not held', second, first, STORE, none, 'r2'],
+    ['the held refresh token stays where none is stored', first, undefined, STORE, none, 'r1'],
+    ['a record that no store has keeps its refresh token', first, second, { ...STORE, written: false }, none, 'r1'],
+    [
+      'a record of a replaced store keeps its refresh token',
+      first,
+      second,
+      STORE,
+      (held) => records.displaceOne(held),
+      'r1',
+    ],
+  ])('beside a newer record that stays in force, %s', (_, held, stored, adoption, change, expected) => {
+    const newer = grant('b', { obtainedAt: start + 1 });
+    const document: KeyDocument = { version: 7, recordVersion: 7, rotation: held, unknown: {} };
+    const record = records.adopt(KEY, document, newer, adoption);
+    change(record);
+    const older: KeyDocument = { version: 3, recordVersion: 3, rotation: stored, unknown: {} };
+    expect(records.adopt(KEY, older, grant('a'), STORE)).toBe(record);
+    expect(record).toMatchObject({ value: 'b', rotation: { token: expected } });
   });
 
   test('announces a new value once, with reason and source', () => {
