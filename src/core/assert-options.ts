@@ -36,7 +36,7 @@ export function copyFields<Fields extends object>(
 ): Partial<Fields> {
   assertObject(value, what);
   const fields: Partial<Fields> = {};
-  for (const name of names) Object.assign(fields, copyField<Fields>(value, name, what));
+  for (const name of names) copyInto(fields, value, name, what);
   if (Object.keys(fields).length === 0) assertNoEmptyInstance(value, what);
   return fields;
 }
@@ -53,12 +53,21 @@ export function copyField<Fields extends object>(
 ): Partial<Fields> {
   assertObject(value, what);
   const field: Partial<Fields> = {};
+  copyInto(field, value, name, what);
+  return field;
+}
+
+function copyInto<Fields extends object>(
+  fields: Partial<Fields>,
+  value: object,
+  name: keyof Fields & string,
+  what: string,
+): void {
   try {
-    if (name in value) field[name] = (value as Fields)[name];
+    if (name in value) fields[name] = (value as Fields)[name];
   } catch {
     throw new TypeError(`${what}: ${name} cannot be read`);
   }
-  return field;
 }
 
 /** Refuses what would pass for empty options and was meant as something else. */

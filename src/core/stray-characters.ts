@@ -7,6 +7,9 @@ const WHITE_SPACE = /[\s\u0085]/;
 const CONTROL = /\p{Cc}/u;
 const LONE_SURROGATE = /\p{Cs}/u;
 
+/** What nearly all secrets are: printable ASCII, with no space at an end and no quotation mark at its beginning. */
+const PLAIN = /^[!#-&(-_a-~](?:[ -~]*[!-~])?$/;
+
 /** ASCII quotation marks count as quotes only when both ends have the same one: either may begin a random secret. */
 const ASCII_QUOTES = /^(["'`])[\s\S]*\1$/;
 const OTHER_QUOTES = '[\u00ab\u00bb\u2018-\u201f\u2039\u203a\u300a-\u300f\u301d-\u301f\uff02\uff07\uff62\uff63]';
@@ -21,6 +24,7 @@ const TYPOGRAPHIC_QUOTES = new RegExp(`^${OTHER_QUOTES}[\\s\\S]*${OTHER_QUOTES}$
  * Inside, printable characters and white space are allowed, since keys in PEM have line feeds.
  */
 function strayCharacter(text: string): string | undefined {
+  if (PLAIN.test(text)) return undefined;
   const characters = [...text];
   const first = classOf(characters[0] ?? '');
   if (first !== undefined) return `begin with ${first}`;

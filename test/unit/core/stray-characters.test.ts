@@ -47,3 +47,26 @@ describe('a secret is accepted', () => {
     expect(() => assertNoStrayCharacter('secret', secret)).not.toThrow();
   });
 });
+
+test('of all pairs of ASCII characters those are accepted that are printable, no space and not in quotes', () => {
+  const characters = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
+  const isPrintable = (character: string): boolean => character > ' ' && character < '\u007f';
+  const isAccepted = (text: string): boolean => {
+    try {
+      assertNoStrayCharacter('secret', text);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  for (const first of characters) {
+    for (const last of characters) {
+      const isQuoted = first === last && '"\'`'.includes(first);
+      expect([first, last, isAccepted(first + last)]).toEqual([
+        first,
+        last,
+        isPrintable(first) && isPrintable(last) && !isQuoted,
+      ]);
+    }
+  }
+});
