@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { embedPage } from './scripts/embed-page.mjs';
+import { longestFirst } from './scripts/longest-first.mjs';
 
 /** Where the results go as JSON as well, for a script that counts them. */
 const results = process.env.TEST_RESULTS;
@@ -15,6 +16,23 @@ const ALONE = [
   'test/unit/stores/file-watch.test.ts',
   'test/unit/wechat/client.test.ts',
   'test/unit/wechat/lazy-client.test.ts',
+];
+
+/** What takes the longest of its project, the longest first. */
+const LONGEST = [
+  'test/stores/serve-stores.test.ts',
+  'test/e2e/processes.test.ts',
+  'test/e2e/secrets.test.ts',
+  'test/e2e/serve-restart.test.ts',
+  'test/stores/upgrade.test.ts',
+  'test/e2e/serve.test.ts',
+  'test/e2e/crash-loops.test.ts',
+  'test/e2e/old-clients.test.ts',
+  'test/e2e/fleet-examples.test.ts',
+  'test/e2e/serve-packages.test.ts',
+  'test/e2e/serve-encryption.test.ts',
+  'test/unit/stores/file-rivals.test.ts',
+  'test/unit/http/handler.test.ts',
 ];
 
 /** A process runs one of its files after the other with one module cache: importing the library takes longer than most of them. */
@@ -39,6 +57,7 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     // A slow machine is no failure.
     expect: { poll: { timeout: 20_000 } },
+    sequence: { sequencer: longestFirst(LONGEST) },
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     projects: [
       together('core', 60_000, [CORE]),

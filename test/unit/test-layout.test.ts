@@ -36,13 +36,26 @@ test('a test in test/stores takes only the stores of the run that it is part of'
   for (const file of stores) expect(importsOf(file), file).toContain('support/this-run.ts');
 });
 
+test('the files that a configuration of Vitest starts first are there, each named once', () => {
+  const configs = ['vitest.config.ts', 'vitest.faults.config.ts'];
+  for (const config of configs) {
+    const source = readFileSync(join(TESTS, '..', config), 'utf8');
+    const [, list = ''] = /const LONGEST = \[([^\]]*)\]/.exec(source) ?? [];
+    const longest = [...list.matchAll(/'test\/([^']+)'/g)].map(([, file = '']) => file);
+    expect(longest.length, config).toBeGreaterThan(5);
+    expect(new Set(longest).size, config).toBe(longest.length);
+    expect(files, config).toEqual(expect.arrayContaining(longest));
+  }
+});
+
 /** What outlives a file of tests: replaced modules and globals, what is changed of the process, and urllib, which patches sockets. */
 const OUTLIVES =
   /\bvi\.(mock|doMock|stub\w+|useFakeTimers)\(|\bprocess\.(once|chdir)\(|\bprocess\.env\.\w+ =|\burllib'/;
 
 describe('the tests that share a process', () => {
   const config = readFileSync(join(TESTS, '../vitest.config.ts'), 'utf8');
-  const alone = [...config.matchAll(/^ {2}'test\/([^'*]+\.test\.ts)',$/gm)].map(([, file = '']) => file);
+  const [, listed = ''] = /const ALONE = \[([^\]]*)\]/.exec(config) ?? [];
+  const alone = [...listed.matchAll(/'test\/([^'*]+\.test\.ts)'/g)].map(([, file = '']) => file);
   const together = files.filter(
     (file) => /^(unit\/.*|contract\/.*|stores\/sql-.*)\.test\.ts$/.test(file) && !alone.includes(file),
   );
