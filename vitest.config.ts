@@ -8,6 +8,8 @@ const results = process.env.TEST_RESULTS;
 
 /** What only computes: simulated lives on a fake clock, without I/O. */
 const CORE = 'test/unit/core/**/*.test.ts';
+/** What says by itself which stores it runs on: on a shared schedule it would do the same once more. */
+const BOTH_SCHEDULES = ['test/unit/core/behaviour/replaced-under-way.test.ts'];
 /** What replaces modules or patches sockets, and what must see a module loaded for the first time. */
 const ALONE = [
   'test/unit/http-clients.test.ts',
@@ -62,7 +64,7 @@ export default defineConfig({
     projects: [
       together('core', 60_000, [CORE]),
       // The same behaviour, on a store whose schedule a fleet shares.
-      together('fleet', 120_000, ['test/unit/core/behaviour/**/*.test.ts'], { fleet: true }),
+      together('fleet', 120_000, ['test/unit/core/behaviour/**/*.test.ts'], { exclude: BOTH_SCHEDULES, fleet: true }),
       together('unit', 60_000, ['test/unit/**/*.test.ts'], { exclude: [CORE, ...ALONE] }),
       together('contract', 120_000, ['test/contract/**/*.test.ts', 'test/stores/sql-*.test.ts']),
       // Each of its files has a process of its own.

@@ -48,6 +48,18 @@ test('the files that a configuration of Vitest starts first are there, each name
   }
 });
 
+test('what the project on a shared schedule leaves out does not go by the project that it runs in', () => {
+  const config = readFileSync(join(TESTS, '../vitest.config.ts'), 'utf8');
+  const [, list = ''] = /const BOTH_SCHEDULES = \[([^\]]*)\]/.exec(config) ?? [];
+  const both = [...list.matchAll(/'test\/([^']+)'/g)].map(([, file = '']) => file);
+  expect(both).not.toEqual([]);
+  for (const file of both) {
+    const source = readFileSync(join(TESTS, file), 'utf8');
+    expect(source, file).toContain('a store that shares the schedule');
+    expect(source, file).not.toMatch(/fleet-mode|World\((?!\{ fleet: )/);
+  }
+});
+
 /** What outlives a file of tests: replaced modules and globals, what is changed of the process, and urllib, which patches sockets. */
 const OUTLIVES =
   /\bvi\.(mock|doMock|stub\w+|useFakeTimers)\(|\bprocess\.(once|chdir)\(|\bprocess\.env\.\w+ =|\burllib'/;
