@@ -28,6 +28,7 @@ export interface FleetStore {
   readonly name: StoreDescription['kind'];
   readonly isHere: () => boolean;
   readonly isServer: boolean;
+  readonly isWithServers?: boolean;
   start(): Promise<StorePlace>;
 }
 
@@ -46,6 +47,7 @@ export const FLEET_STORES: readonly FleetStore[] = [
     name: 'sqlite',
     isHere: () => true,
     isServer: false,
+    isWithServers: true,
     start: () => inDirectory((path) => ({ kind: 'sqlite', path, table: 'tokens' })),
   },
 ];

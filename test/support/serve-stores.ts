@@ -23,6 +23,7 @@ interface StoreKind {
   readonly isHere: () => boolean;
   /** Whether it is a server, which can be away. */
   readonly isServer: boolean;
+  readonly isWithServers?: boolean;
   start(): Promise<StorePlace>;
 }
 
@@ -32,7 +33,13 @@ const PASSWORD = 'CANARY@pass/word#1';
 /** Every store that `serve` knows and that this machine has, for `describe.each`. */
 export const SERVE_STORES: readonly StoreKind[] = [
   { name: 'a directory', isHere: () => true, isServer: false, start: () => onDisk((path) => path) },
-  { name: 'SQLite', isHere: () => true, isServer: false, start: () => onDisk((path) => `sqlite:${path}.db`) },
+  {
+    name: 'SQLite',
+    isHere: () => true,
+    isServer: false,
+    isWithServers: true,
+    start: () => onDisk((path) => `sqlite:${path}.db`),
+  },
   { name: 'Redis', isHere: hasRedis, isServer: true, start: redisPlace },
   { name: 'PostgreSQL', isHere: hasPostgres, isServer: true, start: postgresPlace },
   { name: 'MariaDB', isHere: hasMariadb, isServer: true, start: mariadbPlace },
