@@ -1,10 +1,12 @@
-import { open, rename } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FILE_MODE } from './durable-file.js';
+import { openFor, type StoreOwner } from './store-owner.js';
 
 /** In the root of a store: the ids of changed documents, one a line, the latest last. */
 export const CHANGE_LOG = 'changes.log';
 
+export const APPENDING: number = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
 const FULL_LOG = 'changes.old';
 const MAX_BYTES = 1_048_576;
 const APPENDS_BETWEEN_CHECKS = 64;
@@ -21,9 +23,9 @@ export class ChangeLog {
   }
 
   /** Never rejects. */
-  async append(id: string): Promise<void> {
+  async append(id: string, owner: StoreOwner | undefined): Promise<void> {
     try {
-      const file = await open(this.#path, 'a', FILE_MODE);
+      const file = await openFor(owner, this.#path, APPENDING);
       try {
         await file.write(`${id}\n`);
         if (this.#appends++ % APPENDS_BETWEEN_CHECKS === 0 && (await file.stat()).size > MAX_BYTES) {

@@ -3,8 +3,9 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Clock, ClockTimer } from '../../core/clock.js';
 import { isDocumentId } from '../document-id.js';
-import { CHANGE_LOG } from './change-log.js';
-import { FILE_MODE, hasCode } from './durable-file.js';
+import { APPENDING, CHANGE_LOG } from './change-log.js';
+import { hasCode } from './durable-file.js';
+import { openFor, ownerToGiveTo } from './store-owner.js';
 
 const POLL_MS = 5_000;
 
@@ -46,7 +47,7 @@ export class ChangeWatch {
   }
 
   async #goToEnd(): Promise<void> {
-    const file = await open(join(this.#root, CHANGE_LOG), 'a', FILE_MODE);
+    const file = await openFor(await ownerToGiveTo(this.#root), join(this.#root, CHANGE_LOG), APPENDING);
     try {
       const { ino, size } = await file.stat();
       this.#inode = ino;

@@ -1,5 +1,5 @@
-import { readFile as readFileCallback } from 'node:fs';
-import { type FileHandle, open, writeFile } from 'node:fs/promises';
+import { constants, readFile as readFileCallback } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { StoredDocument } from '../../core/store.js';
@@ -7,8 +7,10 @@ import { isDocumentId } from '../document-id.js';
 import { isBuiltOn, markBuiltOn } from './built-on.js';
 import { ancestorsOf, comparePaths, directoryOf, documentPath, type Path } from './document-path.js';
 import { damagedDocument, decodeVersion } from './document-text.js';
-import { createFile, FILE_MODE, hasCode, makeDirectory, removeFile, syncDirectory } from './durable-file.js';
+import { createFile, hasCode, makeDirectory, removeFile, syncDirectory } from './durable-file.js';
 import { appendNumbered, highestNumber, numberedName, readNames, supersededNames, VERSIONS } from './numbered-files.js';
+import { openFor, type StoreOwner } from './store-owner.js';
+import type { NewFile } from './temporary-files.js';
 
 /** What is in force in a document's directory. Version 0: nothing ever was. */
 export interface CurrentVersion {
@@ -34,6 +36,7 @@ const SUPERSEDED: Predecessor = { isInForce: false, close: async () => {} };
 
 /** Holds the id in the clear, for versions that cannot be read. */
 const ID_FILE = 'id';
+const WRITING_ANEW = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC;
 const MAX_READS = 20;
 /** The document of a token takes a tenth of it, so that one read gets the whole file. */
 const READ_BYTES = 16_384;
@@ -88,7 +91,7 @@ export class DocumentDirectory {
     id: string,
     expected: number,
     encode: (version: number) => string,
-    temporary: string,
+    temporary: NewFile,
   ): Promise<AppendedVersion | undefined> {
     const previous = expected === 0 ? await this.#vacantVersion() : expected;
     if (previous === undefined) return undefined;
@@ -96,7 +99,7 @@ export class DocumentDirectory {
     const text = encode(version);
     const preparing = Promise.all([
       previous === 0 ? NO_PREDECESSOR : this.#buildOn(previous, expected === 0 ? 'deleted' : 'stored'),
-      previous === 0 ? this.#create(id) : undefined,
+      previous === 0 ? this.#create(id, temporary.owner) : undefined,
     ]);
     preparing.catch(() => undefined);
     let file: FileHandle | undefined;
@@ -106,22 +109,23 @@ export class DocumentDirectory {
     };
     let names: string[] | undefined;
     try {
-      const written = await createFile(temporary, text);
+      const written = await createFile(temporary.path, text, temporary.owner);
       file = written;
       const [[{ isInForce }]] = await Promise.all([preparing, written.sync()]);
       // The file stays open until it is known whether it came into force: its name may be cleared away before that.
       const options = { durable: true, isBuiltOn: () => isBuiltOn(written) };
-      if (isInForce) names = await appendNumbered(this.directory, VERSIONS, version, temporary, options);
+      if (isInForce) names = await appendNumbered(this.directory, VERSIONS, version, temporary.path, options);
     } catch (error) {
-      await Promise.all([close(), removeFile(temporary)]);
+      await Promise.all([close(), removeFile(temporary.path)]);
       throw error;
     }
     if (names === undefined) {
-      await Promise.all([close(), removeFile(temporary)]);
+      await Promise.all([close(), removeFile(temporary.path)]);
       return undefined;
     }
     const superseded = supersededNames(VERSIONS, names, version).map((name) => join(this.directory, name));
-    const clearAway = (): Promise<unknown> => Promise.all([close(), ...[temporary, ...superseded].map(removeFile)]);
+    const clearAway = (): Promise<unknown> =>
+      Promise.all([close(), ...[temporary.path, ...superseded].map(removeFile)]);
     return { version, clearAway };
   }
 
@@ -159,12 +163,19 @@ export class DocumentDirectory {
   }
 
   /** Before the first version is seen, everything that leads to it is durable: whoever builds on it can rely on that. */
-  async #create(id: string): Promise<void> {
-    await makeDirectory(this.directory);
-    await Promise.all([
-      writeFile(join(this.directory, ID_FILE), id, { mode: FILE_MODE, flush: true }),
-      ...ancestorsOf(this.#root, this.#path).map(syncDirectory),
-    ]);
+  async #create(id: string, owner: StoreOwner | undefined): Promise<void> {
+    await makeDirectory(this.directory, owner);
+    await Promise.all([this.#writeId(id, owner), ...ancestorsOf(this.#root, this.#path).map(syncDirectory)]);
+  }
+
+  async #writeId(id: string, owner: StoreOwner | undefined): Promise<void> {
+    const file = await openFor(owner, join(this.directory, ID_FILE), WRITING_ANEW);
+    try {
+      await file.writeFile(id);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   }
 
   /** Returns `undefined` when there is no such version, or not any more. */

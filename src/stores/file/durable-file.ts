@@ -1,18 +1,20 @@
 import { type FileHandle, mkdir, open, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { memberOf } from '../../core/foreign-objects.js';
+import { FILE_MODE, giveDirectoryTo, giveTo, type StoreOwner } from './store-owner.js';
 
-export const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
 /**
  * Creates a file that must not exist, and writes it whole. When that fails, no file is left at `path`.
  *
+ * @param owner - the user that the file is given to; absent: it belongs to that of this process.
  * @returns the open file.
  */
-export async function createFile(path: string, text: string): Promise<FileHandle> {
+export async function createFile(path: string, text: string, owner?: StoreOwner): Promise<FileHandle> {
   const file = await open(path, 'wx', FILE_MODE);
   try {
+    await giveTo(owner, file);
     await file.writeFile(text);
     return file;
   } catch (error) {
@@ -26,24 +28,26 @@ export async function createFile(path: string, text: string): Promise<FileHandle
  * Makes a directory and those above it that are missing. Node's own way never comes back on file systems that let nothing be
  * made and say that the directory above is missing, such as `/proc`.
  *
+ * @param owner - the user that each of them is given to; absent: they belong to that of this process.
  * @returns the first directory that was made; `undefined` when there was none to make.
  */
-export async function makeDirectory(path: string): Promise<string | undefined> {
+export async function makeDirectory(path: string, owner?: StoreOwner): Promise<string | undefined> {
   try {
-    return await makeOne(path);
+    return await makeOne(path, owner);
   } catch (error) {
     const parent = dirname(path);
     if (!hasCode(error, 'ENOENT') || parent === path) throw error;
-    const first = await makeDirectory(parent);
-    const made = await makeOne(path);
+    const first = await makeDirectory(parent, owner);
+    const made = await makeOne(path, owner);
     return first ?? made;
   }
 }
 
 /** Returns the path if there was no such directory before. */
-async function makeOne(path: string): Promise<string | undefined> {
+async function makeOne(path: string, owner: StoreOwner | undefined): Promise<string | undefined> {
   try {
     await mkdir(path, { mode: DIRECTORY_MODE });
+    await giveDirectoryTo(owner, path);
     return path;
   } catch (error) {
     if (!hasCode(error, 'EEXIST') || !(await isDirectory(path))) throw error;

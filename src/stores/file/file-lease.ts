@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { createFile, hasCode, makeDirectory } from './durable-file.js';
 import { hasEnded, holderHere, parseHolder } from './lease-holder.js';
 import { appendNumbered, highestNumber, LEASES, numberedName, readNames, supersededNames } from './numbered-files.js';
+import type { StoreOwner } from './store-owner.js';
+import type { NewFile } from './temporary-files.js';
 
 /** A lease that was granted. */
 export interface GrantedLease {
@@ -15,24 +17,24 @@ export interface GrantedLease {
  * Takes the lease of a directory, creating the directory if need be. A lease is the file `lease-<number>`; its age is
  * told by the file system's clock. Taking over means appending the next number, so that of many only one succeeds.
  *
- * @param temporary - a file name that nothing else uses.
+ * @param temporary - a file that nothing else uses.
  * @param clearAway - removes files that are of no use any more; the lease does not wait for it.
  * @returns `undefined` when another process holds it.
  */
 export async function takeLease(
   directory: string,
   ttlMs: number,
-  temporary: string,
+  temporary: NewFile,
   clearAway: (paths: readonly string[]) => void,
 ): Promise<GrantedLease | undefined> {
   const holder = JSON.stringify(await holderHere(ttlMs));
-  const file = await createFile(temporary, holder);
-  const leftovers = [temporary];
+  const file = await createFile(temporary.path, holder, temporary.owner);
+  const leftovers = [temporary.path];
   try {
-    const [now, seen] = await Promise.all([writtenAt(file), namesIn(directory)]);
+    const [now, seen] = await Promise.all([writtenAt(file), namesIn(directory, temporary.owner)]);
     const number = highestNumber(LEASES, seen);
     if (number > 0 && !(await isFree(join(directory, numberedName(LEASES, number)), now))) return undefined;
-    const names = await appendNumbered(directory, LEASES, number + 1, temporary, { durable: false });
+    const names = await appendNumbered(directory, LEASES, number + 1, temporary.path, { durable: false });
     if (names === undefined) return undefined;
     leftovers.push(...supersededNames(LEASES, names, number + 1).map((name) => join(directory, name)));
     return { names, release: () => empty(join(directory, numberedName(LEASES, number + 1))) };
@@ -51,9 +53,9 @@ async function writtenAt(file: FileHandle): Promise<number> {
   }
 }
 
-async function namesIn(directory: string): Promise<string[]> {
+async function namesIn(directory: string, owner: StoreOwner | undefined): Promise<string[]> {
   const names = await readNames(directory);
-  if (names.length === 0) await makeDirectory(directory);
+  if (names.length === 0) await makeDirectory(directory, owner);
   return names;
 }
 

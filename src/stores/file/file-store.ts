@@ -135,7 +135,7 @@ export class FileStore implements TokenStore {
     this.#assertOpen();
     const place = this.#directory(id);
     return this.#write(async () => {
-      const granted = await takeLease(place.directory, ttlMs, this.#temporary.newPath(), (paths) =>
+      const granted = await takeLease(place.directory, ttlMs, this.#temporary.newFile(), (paths) =>
         this.#clearAway(Promise.all(paths.map(removeFile))),
       );
       if (granted === undefined) return undefined;
@@ -194,11 +194,12 @@ export class FileStore implements TokenStore {
   ): Promise<number | undefined> {
     const place = this.#directory(id);
     return this.#write(async () => {
-      const appended = await place.append(id, expected, encode, this.#temporary.newPath());
+      const file = this.#temporary.newFile();
+      const appended = await place.append(id, expected, encode, file);
       if (appended === undefined) return undefined;
       this.#clearAway(appended.clearAway());
       // The write counts; a lease that cannot be given back lapses.
-      await Promise.all([this.#changes.append(id), lease?.release().catch(() => undefined)]);
+      await Promise.all([this.#changes.append(id, file.owner), lease?.release().catch(() => undefined)]);
       return appended.version;
     });
   }

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TEMPORARY_DIRECTORY } from './document-path.js';
-import { FILE_MODE, makeDirectory, removeFile, syncDirectory } from './durable-file.js';
+import { makeDirectory, removeFile, syncDirectory } from './durable-file.js';
 import { readNames } from './numbered-files.js';
+import { FILE_MODE, ownerToGiveTo, type StoreOwner } from './store-owner.js';
 
 const STALE_AFTER_MS = 3_600_000;
 
@@ -11,11 +12,19 @@ const STALE_AFTER_MS = 3_600_000;
 const WRITER = randomBytes(8).toString('hex');
 let lastNumber = 0;
 
+/** A file that is about to be created. */
+export interface NewFile {
+  readonly path: string;
+  /** The user that it and the directories made for it are given to, where that is another than the one of this process. */
+  readonly owner: StoreOwner | undefined;
+}
+
 /** The root of a store and its directory `tmp`, where every file is written before it is linked into its place. */
 export class TemporaryFiles {
   readonly #root: string;
   readonly #directory: string;
   #ready: Promise<void> | undefined;
+  #owner: StoreOwner | undefined;
   #clockFile: Promise<FileHandle> | undefined;
   readonly #clockPath: string;
   #closed = false;
@@ -23,13 +32,12 @@ export class TemporaryFiles {
   constructor(root: string) {
     this.#root = root;
     this.#directory = join(root, TEMPORARY_DIRECTORY);
-    this.#clockPath = this.newPath();
+    this.#clockPath = this.#newPath();
   }
 
-  /** A name that nobody else uses, ever. */
-  newPath(): string {
-    lastNumber += 1;
-    return join(this.#directory, `${WRITER}-${lastNumber}`);
+  /** Returns a file with a name that is used by no other writer, ever. The directories have been prepared. */
+  newFile(): NewFile {
+    return { path: this.#newPath(), owner: this.#owner };
   }
 
   /** Creates the directories, once, and clears away what writers that were killed have left. */
@@ -82,8 +90,14 @@ export class TemporaryFiles {
     return this.#clockFile;
   }
 
+  #newPath(): string {
+    lastNumber += 1;
+    return join(this.#directory, `${WRITER}-${lastNumber}`);
+  }
+
   async #prepare(): Promise<void> {
-    const created = await makeDirectory(this.#directory);
+    this.#owner = await ownerToGiveTo(this.#root);
+    const created = await makeDirectory(this.#directory, this.#owner);
     if (created !== undefined) await syncDirectory(dirname(this.#root));
     await this.#removeStale();
   }

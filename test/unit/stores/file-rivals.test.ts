@@ -89,7 +89,7 @@ describe('compare-and-set', () => {
     const store = openStore(root);
     await store.set(ID, { n: 1 }, 0);
     const place = new DocumentDirectory(root, documentPath(ID), ID);
-    const temporary = join(root, 'tmp', 'slow');
+    const temporary = { path: join(root, 'tmp', 'slow'), owner: undefined };
     let overtaking: Promise<number | undefined> | undefined;
     const slow = place.append(
       ID,
