@@ -1,4 +1,4 @@
-import { chmodSync, existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { systemClock } from '../../core/clock.js';
 import { memberOf } from '../../core/foreign-objects.js';
 import { describeName, describeWord, onOneLine } from '../../core/redact.js';
@@ -14,7 +14,6 @@ import { asUsage, UsageError } from '../usage-error.js';
 
 const LEAST_PER_SECOND = 0.01;
 const MOST_PER_SECOND = 1_000_000;
-const SERVERS_MODE = 0o644;
 
 /** The key is shown this once and kept nowhere. */
 export async function addKey({ options, io }: CommandCall): Promise<number> {
@@ -34,11 +33,11 @@ export async function addKey({ options, io }: CommandCall): Promise<number> {
     }),
   );
   changing(path, () => appendKey(path, entry));
-  if (isNew) letServersRead(path);
   if (options.isSet(JSON_OUTPUT)) io.stdout.write(`${JSON.stringify({ key, ...shownOf(entry) })}\n`);
   else {
     io.stdout.write(`${key}\n`);
     io.stderr.write(`added to ${path}, which has its hash: it cannot be shown again\n`);
+    if (isNew && process.geteuid?.() === 0) io.stderr.write(`${readersOf(path)}\n`);
   }
   return 0;
 }
@@ -117,12 +116,14 @@ function changing<Result>(path: string, change: () => Result): Result {
   }
 }
 
-/**
- * Lets other users read a file that root has made: it is for a server that runs as another user, as in a unit of systemd. The
- * hash of a key is of no use to those who read it, since a key has 256 random bits, and directories restrict who can.
- */
-function letServersRead(path: string): void {
-  if (process.getuid?.() === 0) chmodSync(path, SERVERS_MODE);
+/** Says who can read a file that root has made, since the server that is to read it mostly runs as another user. */
+function readersOf(path: string): string {
+  const { mode, uid, gid } = statSync(path);
+  const advice = 'to change that, give the file another owner, group or mode, which it keeps from then on';
+  if ((mode & 0o004) !== 0) return `as its directory lets every user in, every user can read it: ${advice}`;
+  if ((mode & 0o040) !== 0)
+    return `like its directory it belongs to the user ${uid} and the group ${gid}, which can read it: ${advice}`;
+  return `like its directory it belongs to the user ${uid}, who alone can read it: ${advice}`;
 }
 
 /** Returns an entry without its hash, which only the server needs. */

@@ -17,6 +17,8 @@ import type { ApiKey } from './api-key.js';
 import { checkedIn, codeOf, documentIn, textOf, unreadable } from './keys-document.js';
 
 const FILE_MODE = 0o600;
+type Access = Pick<Stats, 'mode' | 'uid' | 'gid'>;
+
 const LOOK_AT_LOCK_EVERY_MS = 20;
 const MAX_LOOKS = 100;
 
@@ -97,6 +99,7 @@ function replaceFile(path: string, text: string): void {
     try {
       writeFileSync(file, text);
       if (before !== undefined) keepAccess(file, before);
+      else if (isRoot()) keepAccess(file, accessIn(statSync(dirname(path))));
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -109,14 +112,29 @@ function replaceFile(path: string, text: string): void {
   syncDirectory(dirname(path));
 }
 
-/** A server that runs as another user can still read it. */
-function keepAccess(file: number, { mode, uid, gid }: Stats): void {
+/** Gives a file the owner and the mode of the one before it, so that a server which runs as another user can still read it. */
+function keepAccess(file: number, { mode, uid, gid }: Access): void {
   fchmodSync(file, mode & 0o777);
   try {
     fchownSync(file, uid, gid);
   } catch {
-    // Only root may give files away; the owner of the old file keeps it.
+    // Only root may give files away; the one before may have been another user's.
   }
+}
+
+/** What root makes is for a server that mostly runs as another user; other users make files for themselves. */
+function isRoot(): boolean {
+  return process.geteuid?.() === 0;
+}
+
+/**
+ * Returns the access to a new file that lets read exactly those who may enter its directory: the file belongs to the owner and
+ * the group of the directory, and no service is shut out that could reach it.
+ */
+function accessIn({ mode, uid, gid }: Stats): Access {
+  const ofGroup = (mode & 0o010) === 0 ? 0 : 0o040;
+  const ofOthers = (mode & 0o001) === 0 ? 0 : 0o004;
+  return { mode: FILE_MODE | ofGroup | ofOthers, uid, gid };
 }
 
 function syncDirectory(path: string): void {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -41,13 +42,29 @@ describe('keys add', () => {
     const { code, out, err } = await keys('add');
     expect(code).toBe(0);
     expect(out).toMatch(KEY_LINE);
-    expect(err).toBe(`added to ${path}, which has its hash: it cannot be shown again\n`);
+    expect(err.split('\n')[0]).toBe(`added to ${path}, which has its hash: it cannot be shown again`);
     const key = out.trim();
     expect(entries()).toEqual([
       { id: key.slice(4, 12), hash: createHash('sha256').update(key).digest('hex'), scopes: ['read'], createdAt: NOW },
     ]);
-    // A server that runs as another user can read what root has made.
-    expect(statSync(path).mode & 0o777).toBe(process.getuid?.() === 0 ? 0o644 : 0o600);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  // Only root may make files for others.
+  it.skipIf(process.getuid?.() !== 0).each([
+    { of: 'its owner alone', access: 0o700, mode: 0o600, says: 'the user 65534, who alone can read it' },
+    { of: 'its group', access: 0o750, mode: 0o640, says: 'the user 65534 and the group 65533, which can read it' },
+    { of: 'everybody', access: 0o755, mode: 0o644, says: 'every user can read it' },
+    { of: 'everybody but its group', access: 0o701, mode: 0o604, says: 'every user can read it' },
+  ])('as root lets those read a new file who may enter its directory: $of', async ({ access, mode, says }) => {
+    chownSync(directory, 65_534, 65_533);
+    chmodSync(directory, access);
+    const { err } = await keys('add');
+    expect(statSync(path)).toMatchObject({ uid: 65_534, gid: 65_533 });
+    expect(statSync(path).mode & 0o777).toBe(mode);
+    expect(err).toContain(says);
+    expect((await keys('add')).err).not.toContain('can read it');
+    expect(statSync(path)).toMatchObject({ uid: 65_534, gid: 65_533 });
   });
 
   it('leaves the mode of a file that is there', async () => {
@@ -193,7 +210,7 @@ describe('keys list', () => {
   it('names a file that is not there', async () => {
     const { code, err } = await keys('list');
     expect(code).toBe(2);
-    expect(err).toBe(`wechat-token-manager: WECHAT_TOKENS_KEYS: ${path} cannot be read: ENOENT\n`);
+    expect(err).toBe(`wechat-token-manager: WECHAT_TOKENS_KEYS: ${path} cannot be read: ENOENT, nothing is there\n`);
   });
 });
 
