@@ -37,7 +37,14 @@ export function parseCommandLine(argv: readonly string[], commands: readonly Com
   const { command, operands } = commandIn(words, commands);
   const unknown = flags.find(({ name }) => !options.has(name));
   if (unknown !== undefined) throw noSuchFlag(unknown, command?.options ?? [...options.values()]);
-  if (command === undefined) throw noSuchCommand(words, commands);
+  if (command === undefined) {
+    const [first] = commands;
+    const asksForHelp = words.length === 1 && flags.some(({ name }) => name === HELP.name);
+    // The help of all commands has those of a group.
+    if (first === undefined || !asksForHelp || commandsOf(words[0], commands).length === 0)
+      throw noSuchCommand(words, commands);
+    return { command: first, isNamed: false, operands: [], given: byName(flags) };
+  }
   const foreign = flags.find(({ name }) => !takes(command, name));
   if (foreign !== undefined) throw new UsageError(`${command.name} takes no ${foreign.source}`);
   return { command, isNamed: words.length > 0, operands, given: byName(flags) };
@@ -112,13 +119,19 @@ function noSuchFlag({ name, source }: Flag, options: readonly OptionSpec[]): Usa
 }
 
 function noSuchCommand([first = '', second]: readonly string[], commands: readonly CommandSpec[]): UsageError {
-  const ofGroup = commands.flatMap(({ name }) => (name.startsWith(`${first} `) ? [name.slice(first.length + 1)] : []));
+  const ofGroup = commandsOf(first, commands);
   if (ofGroup.length === 0) {
     const names = new Set(commands.map(({ name }) => name.split(' ')[0] as string));
     return new UsageError(`there is no command ${nameOf(first)}${suggestion(first, names)}`);
   }
   if (second === undefined) return new UsageError(`${first} needs one of ${ofGroup.join(', ')} after it`);
   return new UsageError(`${first} has no command ${nameOf(second)}${suggestion(second, ofGroup)}`);
+}
+
+/** Returns the second words of the commands that begin with this one. */
+function commandsOf(first: string | undefined, commands: readonly CommandSpec[]): readonly string[] {
+  const group = `${first} `;
+  return commands.flatMap(({ name }) => (name.startsWith(group) ? [name.slice(group.length)] : []));
 }
 
 /** Describes a word, but shows no long one: it may be a secret that was given where a command belongs. */

@@ -51,11 +51,14 @@ export function assertNoDirectory({ source, text }: GivenValue): void {
   throw new UsageError(`${source} must name a file, got a directory`);
 }
 
+const NO_PERMISSION = 'the user that runs this has no permission: give it access, or run this as another user';
+
 /** Says what is wrong with a path, by the code of the system. */
 const TROUBLES: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'nothing is there'],
   ['ENOTDIR', 'what should be a directory above it is a file'],
-  ['EACCES', 'the user that runs this has no permission'],
-  ['EPERM', 'the user that runs this has no permission'],
+  ['EACCES', NO_PERMISSION],
+  ['EPERM', NO_PERMISSION],
   ['EROFS', 'its volume is mounted read-only'],
   ['ENOSPC', 'no space is left on its volume'],
   ['ELOOP', 'links lead in a circle'],

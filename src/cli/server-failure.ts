@@ -48,7 +48,7 @@ function refusal(origin: string, status: number, detail: string | undefined, key
   const because = detail === undefined ? '' : `: ${detail}`;
   if (keySource === undefined) {
     const advice = 'set WECHAT_TOKENS_KEY to an API key, or name a file with it with --key-file';
-    return new Error(`${origin} wants an API key that may do this${because} (${status}): ${advice}`);
+    return new Error(`${origin} wants an API key for this (${status}): ${advice}`);
   }
   return new Error(`${origin} does not let the key of ${keySource} do this${because} (${status})`);
 }

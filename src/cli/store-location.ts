@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeWord } from '../core/redact.js';
 import { assertNoStrayCharacter } from '../core/stray-characters.js';
@@ -74,14 +74,30 @@ export function storeLocation(given: GivenValue): StoreLocation {
 }
 
 function directoryLocation(given: GivenValue): DirectoryLocation {
+  assertWorkingDirectory(given);
   assertDirectory(given);
   return { kind: 'directory', path: given.text, shown: given.text };
+}
+
+/**
+ * @throws UsageError for a relative path where the working directory of this process has been removed.
+ */
+function assertWorkingDirectory({ source, text }: GivenValue): void {
+  if (isAbsolute(text)) return;
+  try {
+    process.cwd();
+  } catch {
+    throw new UsageError(
+      `${source}: the working directory has been removed: change to one that is there, or give an absolute path`,
+    );
+  }
 }
 
 function sqliteLocation({ source, text }: GivenValue): SqliteLocation {
   const [before = '', query = ''] = text.slice(SQLITE.length + 1).split('?', 2);
   const parameters = new URLSearchParams(query);
   assertParameters(source, parameters, ['table'], 'SQLite');
+  if (!before.startsWith('//')) assertWorkingDirectory({ source, text: before });
   const path = sqlitePath(source, before);
   assertNoDirectory({ source, text: path });
   return { kind: 'sqlite', path, name: parameters.get('table') ?? undefined, shown: `${SQLITE}:${path}` };

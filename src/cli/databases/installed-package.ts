@@ -1,5 +1,6 @@
 import { createRequire, isBuiltin } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { StartFailure } from '../serve/start-failure.js';
 import { UsageError } from '../usage-error.js';
 
@@ -11,9 +12,16 @@ export function loaderOf(name: string): NodeJS.Require | undefined {
   return [createRequire(moduleHere()), ownLoader()].find((require) => canLoad(require, name));
 }
 
-/** A module in the working directory, which need not be there: what it would find is what is installed there. */
+/**
+ * Returns the path of a module in the working directory, which need not be there: what it would find is what is installed there.
+ * Where the directory has been removed, it is this module.
+ */
 export function moduleHere(): string {
-  return join(process.cwd(), 'noop.js');
+  try {
+    return join(process.cwd(), 'noop.js');
+  } catch {
+    return fileURLToPath(import.meta.url);
+  }
 }
 
 /** What is installed beside this package. */

@@ -14,6 +14,14 @@ export interface SignalActions {
 /** `npx` passes on the Ctrl-C that the terminal has sent to all of its processes already. */
 const SAME_PRESS_MS = 500;
 
+/**
+ * Keeps SIGUSR1 from opening Node's debugger to every user of this machine, and SIGUSR2 from ending the process: what rotates
+ * logs for other programs sends them.
+ */
+export function ignoreUserSignals(source: Pick<NodeJS.Process, 'on'>): void {
+  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) source.on(signal, () => {});
+}
+
 /** Listens to the signals of a process until it ends: by default a late one would end it with another code than its own. */
 export function listenToSignals(source: Pick<NodeJS.Process, 'on'>, clock: Clock, actions: SignalActions): void {
   let stoppedAt: number | undefined;
@@ -32,4 +40,5 @@ export function listenToSignals(source: Pick<NodeJS.Process, 'on'>, clock: Clock
   source.on('SIGINT', stop);
   source.on('SIGTERM', stop);
   source.on('SIGHUP', hangUp);
+  ignoreUserSignals(source);
 }

@@ -8,6 +8,7 @@ import { startBeating } from './heartbeat.js';
 import { Log } from './log.js';
 import { type FromWorker, type IdleConnections, toWorker } from './messages.js';
 import { StartFailure } from './start-failure.js';
+import { ignoreUserSignals } from './stop-signals.js';
 import { TokenServer } from './token-server.js';
 import { isReload } from './worker-mark.js';
 
@@ -20,6 +21,7 @@ export async function runWorker(options: ServeOptions, io: CommandIo): Promise<n
   const log = new Log(io.stdout, systemClock, io.env);
   // A terminal and a supervisor send them to both processes; what they mean is for the other one to say.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  ignoreUserSignals(process);
   process.on('uncaughtException', (error) => crash(log, error));
 
   const early: Socket[] = [];

@@ -166,9 +166,11 @@ describe('options of serve', () => {
 
   it.each(['keys', 'encryption-key-file', 'notify-secret-file'])('%s must be a file that can be read', (name) => {
     const gone = join(directory, 'gone.txt');
-    expect(refusal([`--${name}`, gone])).toBe(`--${name}: ${gone} cannot be read: ENOENT`);
+    expect(refusal([`--${name}`, gone])).toBe(`--${name}: ${gone} cannot be read: ENOENT, nothing is there`);
     expect(refusal([`--${name}`, directory])).toBe(`--${name}: ${directory} cannot be read: EISDIR`);
-    expect(refusal([], { [variableOf(name)]: gone })).toBe(`${variableOf(name)}: ${gone} cannot be read: ENOENT`);
+    expect(refusal([], { [variableOf(name)]: gone })).toBe(
+      `${variableOf(name)}: ${gone} cannot be read: ENOENT, nothing is there`,
+    );
   });
 
   it.skipIf(process.getuid?.() === 0)('a file of somebody else is named with the reason', () => {
@@ -176,7 +178,7 @@ describe('options of serve', () => {
     writeFileSync(closed, 'x');
     chmodSync(closed, 0o000);
     expect(refusal(['--keys', closed])).toBe(
-      `--keys: ${closed} cannot be read: EACCES, the user that runs this has no permission`,
+      `--keys: ${closed} cannot be read: EACCES, the user that runs this has no permission: give it access, or run this as another user`,
     );
   });
 
@@ -199,7 +201,7 @@ describe('options of serve', () => {
     writeFileSync(other, 'redis://:CANARY@a.test:x');
     expect(refusal(['--store-file', other])).toMatch(/^--store-file must be a URL like redis:/);
     expect(refusal(['--store-file', 'redis://:CANARY@a.test'])).toBe(
-      '--store-file: what it was given, 22 characters, cannot be read: ENOENT',
+      '--store-file: what it was given, 22 characters, cannot be read: ENOENT, nothing is there',
     );
   });
 

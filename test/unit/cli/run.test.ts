@@ -27,6 +27,13 @@ describe('the command', () => {
     }
   });
 
+  it('shows the help of all for the first word of several commands', async () => {
+    const all = await runCommand(['--help']);
+    expect(await runCommand(['keys', '--help'])).toEqual(all);
+    expect(await runCommand(['help', 'keys'])).toEqual(all);
+    expect((await runCommand(['keys'])).err).toContain('keys needs one of add, list, remove after it');
+  });
+
   it.each(COMMANDS.map(({ name }) => name))('shows the help of %s, with all its options', async (name) => {
     const command = COMMANDS.find((found) => found.name === name);
     const shown = await runCommand([...name.split(' '), '--help']);

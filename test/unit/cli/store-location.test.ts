@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type StoreLocation, storeLocation } from '../../../src/cli/store-location.js';
 import { UsageError } from '../../../src/cli/usage-error.js';
 
@@ -36,6 +36,18 @@ describe('a store', () => {
       expect(locate(path)).toEqual({ kind: 'directory', path, shown: path });
     },
   );
+
+  it('has no relative path where the working directory has been removed', () => {
+    vi.spyOn(process, 'cwd').mockImplementation(() => {
+      throw Object.assign(new Error('ENOENT: uv_cwd'), { code: 'ENOENT', syscall: 'uv_cwd' });
+    });
+    onTestFinished(() => void vi.restoreAllMocks());
+    const said =
+      '--store: the working directory has been removed: change to one that is there, or give an absolute path';
+    for (const path of ['./wechat-tokens', 'sqlite:./tokens.db', 'sqlite:tokens.db']) expect(refusal(path)).toBe(said);
+    expect(locate(join(directory, 'store')).kind).toBe('directory');
+    expect(locate(`sqlite://${directory}/tokens.db`).kind).toBe('sqlite');
+  });
 
   it('is no file', () => {
     const file = join(directory, 'file');

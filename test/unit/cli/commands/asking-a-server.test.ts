@@ -126,7 +126,7 @@ describe('asking a server that lets everybody in', () => {
       ['register wx1 --access-token stabel', '--access-token must be stable or plain, got "stabel"'],
       ['register wx1 --subject o', '--subject needs a task'],
       ['register wx1', 'the secret of wx1 is missing: give it on standard input, in WECHAT_TOKENS_SECRET or with'],
-      ['register wx1 --secret-file /nowhere/it', '--secret-file: /nowhere/it cannot be read: ENOENT'],
+      ['register wx1 --secret-file /nowhere/it', '--secret-file: /nowhere/it cannot be read: ENOENT, nothing is there'],
       ['register wx1 --secret-file -', '--secret-file: there is nothing in it'],
       ['register wx1 the-secret', 'register takes <appid>, got 2 arguments'],
     ])('does not take %s', async (line, message) => {
@@ -457,7 +457,7 @@ describe('asking a server that wants a key', () => {
     const { code, err } = await command('list');
     expect(code).toBe(1);
     expect(err).toBe(
-      `${PREFIX}${server.url} wants an API key that may do this: a key is needed, as Authorization: Bearer <key> (401): ` +
+      `${PREFIX}${server.url} wants an API key for this (401): ` +
         'set WECHAT_TOKENS_KEY to an API key, or name a file with it with --key-file\n',
     );
   });

@@ -43,6 +43,11 @@ describe('a signal', () => {
     expect(done).toEqual(['stop SIGINT']);
   });
 
+  it.each(['SIGUSR1', 'SIGUSR2'])('%s does nothing, and neither opens the debugger nor ends the process', (signal) => {
+    expect(source.emit(signal, signal)).toBe(true);
+    expect(done).toEqual([]);
+  });
+
   it('SIGHUP reloads, as often as it comes', () => {
     source.emit('SIGHUP', 'SIGHUP');
     source.emit('SIGHUP', 'SIGHUP');
