@@ -19,7 +19,17 @@ describe('the page about running the server', () => {
     const flags = named(/(?<![\w-])(--[a-z][a-z-]+)/g);
     // Of npm, docker, node, pm2, Debian's tools and for all commands.
     const npm = ['--prefix', '--global', '--time', '--input-type', '--help'];
-    const system = ['--name', '--kill-timeout', '--system', '--user-group', '--no-create-home', '--shell', '--now'];
+    const system = [
+      '--name',
+      '--uid',
+      '--gid',
+      '--kill-timeout',
+      '--system',
+      '--user-group',
+      '--no-create-home',
+      '--shell',
+      '--now',
+    ];
     const others = [...npm, ...system];
     expect(flags.length).toBeGreaterThan(8);
     expect(
