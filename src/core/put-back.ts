@@ -135,6 +135,8 @@ export class PutBack {
       lease.assertHeld();
       const version = await store.set(id, data, before?.found.version ?? 0, due);
       if (version === undefined) return false;
+      // A state from before this, in which the document is missing, must not pass for the present one.
+      history.noteChange();
       document = { id, version, data };
     }
     // In another history than that which was written to, its version would say nothing.

@@ -149,14 +149,15 @@ export class StoreHistory {
   noteRegistered(ids: readonly string[]): Promise<void> | undefined {
     if (this.#seen === undefined || !this.#isRestored(this.#seen)) {
       for (const id of ids) this.#unwritten.add(id);
-      this.#raise();
+      this.noteChange();
       return undefined;
     }
     for (const id of ids) this.#awaited.add(id);
-    return this.#note().catch(() => this.#raise());
+    return this.#note().catch(() => this.noteChange());
   }
 
-  #raise(): void {
+  /** Gives the history a new state, behind whatever else is done, after documents were written that it lacked. */
+  noteChange(): void {
     this.#isUnwritten = true;
     // A version that could not be raised shows a backup from the next registration on.
     this.#writing ??= this.#writeInTurn()
@@ -202,7 +203,7 @@ export class StoreHistory {
       return unregistered === seen.unregistered ? seen : { ...seen, unregistered };
     });
     // An earlier state is to be known as such also where this was noted before, or is not noted any more.
-    if (outcome === 'unneeded') this.#raise();
+    if (outcome === 'unneeded') this.noteChange();
   }
 
   /** Writes at once what has not been written, and resolves when that is done. */

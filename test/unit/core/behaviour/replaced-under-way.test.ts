@@ -5,7 +5,7 @@ import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../../../src/core/time-limits.j
 import { appidOf } from '../../../../src/core/token-key.js';
 import type { TokenManager } from '../../../../src/index.js';
 import { driven } from '../../../support/registrar-process.js';
-import { RestorableStore } from '../../../support/restorable-store.js';
+import { RestorableStore, type State } from '../../../support/restorable-store.js';
 import { FaultyStore } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 
@@ -66,6 +66,24 @@ describe.each(['a store', 'a store that shares the schedule'])(
         one.faulty.before = () => {};
         expect([at, store.ids('app', 'task', 'key')]).toEqual([at, [APP_ID, KEY_ID, `task/${APPID}/${TYPE}`]]);
         await register(one);
+      }
+    });
+
+    test('is told again after it was put back to a state from before it had been told', async () => {
+      const one = process();
+      await register(one);
+      store.wipe();
+      const states: State[] = [];
+      one.faulty.before = (method, id = '') => {
+        if (method === 'set' && /^(app|task)/.test(id)) states.push(store.state());
+      };
+      await world.clock.advance(61_000);
+      expect([states.length, store.ids('app', 'task')]).toEqual([2, [APP_ID, `task/${APPID}/${TYPE}`]]);
+      for (const state of [...states]) {
+        await world.clock.advance(600_000);
+        store.restore(state);
+        await world.clock.advance(130_000);
+        expect(store.ids('app', 'task')).toEqual([APP_ID, `task/${APPID}/${TYPE}`]);
       }
     });
 
