@@ -118,7 +118,8 @@ function contextOf(
       assertTypeName(name);
       return (await allowances.take(key, name, limit)).granted;
     },
-    request: (request) => upstream.request(request, { signal, withToken: handedOut.size > 0, secret: app.secret }),
+    request: (request) =>
+      upstream.request(request, { signal, withToken: handedOut.size > 0, secret: app.secret, user: key }),
   };
 }
 

@@ -17,8 +17,9 @@ import type { BuiltInRefresher } from './refresher.js';
 import { haveToBeAskedFor } from './registration.js';
 import { ReportLimit } from './report-limit.js';
 import { type Choice, chooseInput } from './rotation.js';
+import { SharedSlots } from './shared-slots.js';
 import type { Flight } from './single-flight.js';
-import { Slots } from './slots.js';
+import type { Slots } from './slots.js';
 import { DocumentChanged, ParamsWanted } from './spending.js';
 import type { Lease } from './store.js';
 import type { StoreFollower } from './store-follower.js';
@@ -45,7 +46,7 @@ export interface RefreshParts extends ExchangeParts {
 }
 
 /** From lease to write: a thousand keys at once must not wait for the store behind one another while they hold leases. */
-const MAX_UNDER_LEASE = 64;
+const MAX_UNDER_LEASE = 96;
 /** Two inputs can be refused; more changes than that come from other writers. */
 const MAX_CHANGES = 4;
 const WAIT_OF_CALLERS_MS = { least: 20, spread: 180 };
@@ -55,7 +56,7 @@ const WAIT_OF_BACKGROUND_MS = { least: 200, spread: 1_800 };
 export class Refresh {
   readonly #parts: RefreshParts;
   readonly #exchange: Exchange;
-  readonly #slots = new Slots(MAX_UNDER_LEASE);
+  readonly #slots = new SharedSlots(MAX_UNDER_LEASE);
   readonly #company: Company;
   readonly #reports: ReportLimit;
 
@@ -252,7 +253,7 @@ export class Refresh {
     const { writer, clock, leasing, meters } = this.#parts;
     const { key } = flight;
     for (;;) {
-      const giveBack = once(await this.#slots.take());
+      const giveBack = once(await this.#slots.take(key));
       let lease: Lease | undefined;
       try {
         this.#parts.closing.assertOpen();

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from './json.js';
+import type { SlotUser } from './shared-slots.js';
 import type { TokenKey } from './token-key.js';
 import type { TokenRecord } from './token-record.js';
 
@@ -223,11 +224,17 @@ export interface Upstream {
   /**
    * @param options - `withToken`: the request carries a token that was handed out by `context.token`, so that an answer
    *   "invalid credential" (40001) speaks of that token; otherwise it speaks of the app's secret. `secret`: the app's,
-   *   which an answer might repeat although the request did not carry it.
+   *   which an answer might repeat although the request did not carry it. `user`: what is asked for, so that requests which
+   *   get no answer hold up no others.
    */
   request(
     request: WeChatRequest,
-    options: { readonly signal: AbortSignal; readonly withToken: boolean; readonly secret?: string | undefined },
+    options: {
+      readonly signal: AbortSignal;
+      readonly withToken: boolean;
+      readonly secret?: string | undefined;
+      readonly user?: SlotUser;
+    },
   ): Promise<JsonObject>;
   close(): Promise<void>;
 }

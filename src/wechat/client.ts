@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { isTokenError, safeCause, TokenError, type TokenErrorFacts } from '../core/errors.js';
 import type { JsonObject } from '../core/json.js';
 import type { Upstream, WeChatRequest } from '../core/refresher.js';
-import { Slots } from '../core/slots.js';
+import { SharedSlots } from '../core/shared-slots.js';
 import { parseAnswer, readErrcode } from './answer.js';
 import { classify } from './classify.js';
 import { isConnectFailure } from './connect-failure.js';
@@ -31,6 +31,8 @@ export function createWeChatClient(options: WeChatClientOptions): Upstream {
 }
 
 type RequestOptions = Parameters<Upstream['request']>[1];
+const NO_USER = { appid: '', type: '' };
+
 type Hidden = readonly [request: WeChatRequest, secret: string | undefined];
 
 /** An answer that is neither a 3xx nor a failure of the host that gave it. */
@@ -44,7 +46,7 @@ class WeChatClient implements Upstream {
   readonly #clock: Clock;
   readonly #origins: Origins;
   readonly #transport: Transport;
-  readonly #slots = new Slots(MAX_IN_FLIGHT);
+  readonly #slots = new SharedSlots(MAX_IN_FLIGHT);
 
   constructor({ origins, proxy, clock }: WeChatClientOptions) {
     this.#clock = clock;
@@ -52,11 +54,14 @@ class WeChatClient implements Upstream {
     this.#transport = new Transport(parseProxy(proxy), clock);
   }
 
-  async request(request: WeChatRequest, { signal, withToken, secret }: RequestOptions): Promise<JsonObject> {
+  async request(
+    request: WeChatRequest,
+    { signal, withToken, secret, user = NO_USER }: RequestOptions,
+  ): Promise<JsonObject> {
     assertPath(request.path);
-    const giveBack = await this.#slots.take(signal);
+    const giveBack = await this.#slots.take(user, signal);
     try {
-      return this.#accept(await this.#ask(request, signal), withToken, [request, secret]);
+      return this.#accept(await this.#ask(request, `${user.appid}/${user.type}`, signal), withToken, [request, secret]);
     } finally {
       giveBack();
     }
@@ -66,14 +71,14 @@ class WeChatClient implements Upstream {
     return this.#transport.close();
   }
 
-  async #ask(request: WeChatRequest, signal: AbortSignal): Promise<Answer> {
-    let origin = this.#takeOrigin();
+  async #ask(request: WeChatRequest, token: string, signal: AbortSignal): Promise<Answer> {
+    let origin = this.#takeOrigin(token);
     try {
-      return await pRetry(() => this.#askOrigin(origin, request, signal), {
+      return await pRetry(() => this.#askOrigin(origin, token, request, signal), {
         retries: this.#origins.size > 1 ? 1 : 0,
         minTimeout: 0,
         shouldRetry: ({ error }) => {
-          const next = signal.aborted || !isUnavailable(error) ? undefined : this.#origins.take(origin);
+          const next = signal.aborted || !isUnavailable(error) ? undefined : this.#origins.take(token, origin);
           if (next !== undefined) origin = next;
           return next !== undefined;
         },
@@ -84,19 +89,19 @@ class WeChatClient implements Upstream {
     }
   }
 
-  #takeOrigin(): Origin {
-    const origin = this.#origins.take();
+  #takeOrigin(token: string): Origin {
+    const origin = this.#origins.take(token);
     if (origin !== undefined) return origin;
     throw unavailable('WeChat has not been reachable for long: it is asked once a second', {
       hostOnly: this.#origins.hostOnly,
     });
   }
 
-  async #askOrigin(origin: Origin, request: WeChatRequest, signal: AbortSignal): Promise<Answer> {
+  async #askOrigin(origin: Origin, token: string, request: WeChatRequest, signal: AbortSignal): Promise<Answer> {
     const { host } = new URL(origin.url);
     try {
       const { status, text } = await this.#transport.send(origin.url, request, signal);
-      this.#origins.answered(origin);
+      this.#origins.answered(origin, token);
       const body = parseAnswer(text);
       if (status >= 500 && body?.['errcode'] === undefined)
         throw unavailable(`${host} answered with HTTP status ${status}`);
@@ -104,7 +109,7 @@ class WeChatClient implements Upstream {
     } catch (error) {
       if (signal.aborted || isTokenError(error)) throw error;
       const hostOnly = isConnectFailure(error);
-      this.#origins.failed(origin, hostOnly);
+      this.#origins.failed(origin, token, hostOnly);
       if (error instanceof RequestTimeout) throw unavailable(`${host} did not answer within ${REQUEST_TIMEOUT_MS} ms`);
       const failed = hostOnly ? `${host} could not be reached` : `The connection to ${host} broke`;
       const cause = safeCause(error);

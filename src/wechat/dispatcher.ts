@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici';
 import { ProxyFailure } from './connect-failure.js';
 
-/** How many requests may be under way at once. */
-export const MAX_IN_FLIGHT = 64;
+/** How many requests may be under way at once, of which those for one app and type have their share. */
+export const MAX_IN_FLIGHT = 96;
 
 const MAX_BODY_BYTES = 1_048_576;
 const CONNECT_TIMEOUT_MS = 3_000;

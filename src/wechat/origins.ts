@@ -1,4 +1,5 @@
 import { mapMembers } from '../core/assert-options.js';
+import { boundedCache } from '../core/bounded-cache.js';
 import type { Clock } from '../core/clock.js';
 import { isArray } from '../core/foreign-objects.js';
 import { describeKind, describeName } from '../core/redact.js';
@@ -9,23 +10,50 @@ export interface Origin {
   readonly url: string;
   /** How many requests in a row got no answer. */
   failures: number;
+  /** How many in a row got no connection, which says something of every token. */
+  unconnected: number;
   /** Whether the last of them lies with this host alone. */
   hostOnly: boolean;
   /** On the monotonic clock; counts once the origin is skipped. */
+  nextProbeAtMs: number;
+  /** How often it has answered after a failure. */
+  answers: number;
+  /** What is known of single tokens, by app and type, that got no answer the last time. */
+  readonly silent: ReturnType<typeof boundedCache<string, Silence>>;
+}
+
+/** Requests for the token of one app and type that got no answer. */
+interface Silence {
+  /** How many in a row. */
+  failures: number;
+  /** How often the origin had answered by the last of them. */
+  answers: number;
   nextProbeAtMs: number;
 }
 
 const SKIPPED_AFTER_FAILURES = 20;
 const PROBE_EVERY_MS = 1_000;
+const MAX_REMEMBERED = 10_000;
 
-/** The hosts that are asked, in order of preference. One that has been silent for long is skipped but for a probe. */
+/**
+ * The hosts that are asked, in order of preference. One that has been silent for long is skipped but for a probe. Silence for the
+ * token of one app and type says nothing of others: they are asked for until they have got no answer either.
+ */
 export class Origins {
   readonly #clock: Clock;
   readonly #origins: readonly Origin[];
 
   constructor(urls: readonly string[], clock: Clock) {
     this.#clock = clock;
-    this.#origins = urls.map((url) => ({ url, failures: 0, hostOnly: false, nextProbeAtMs: 0 }));
+    this.#origins = urls.map((url) => ({
+      url,
+      failures: 0,
+      unconnected: 0,
+      hostOnly: false,
+      nextProbeAtMs: 0,
+      answers: 0,
+      silent: boundedCache<string, Silence>(MAX_REMEMBERED),
+    }));
   }
 
   get size(): number {
@@ -37,27 +65,50 @@ export class Origins {
     return this.#origins.every((origin) => origin.hostOnly);
   }
 
-  /** The first origin that may be asked and is not `tried`. To be handed out may be its probe of this second. */
-  take(tried?: Origin): Origin | undefined {
-    return this.#origins.find((origin) => origin !== tried && this.#mayAsk(origin));
+  /**
+   * Returns the first origin that may be asked and is not `tried`. To be handed out may be its probe of this second.
+   *
+   * @param token - the app and type of what is asked for.
+   */
+  take(token: string, tried?: Origin): Origin | undefined {
+    return this.#origins.find((origin) => origin !== tried && this.#mayAsk(origin, token));
   }
 
-  answered(origin: Origin): void {
+  answered(origin: Origin, token: string): void {
+    if (origin.failures > 0) origin.answers += 1;
     origin.failures = 0;
+    origin.unconnected = 0;
     origin.hostOnly = false;
+    if (origin.silent.size > 0) origin.silent.delete(token);
   }
 
-  failed(origin: Origin, hostOnly: boolean): void {
+  failed(origin: Origin, token: string, hostOnly: boolean): void {
+    const nextProbeAtMs = this.#clock.monotonic() + PROBE_EVERY_MS;
     origin.failures += 1;
+    origin.unconnected = hostOnly ? origin.unconnected + 1 : 0;
     origin.hostOnly = hostOnly;
-    if (origin.failures === SKIPPED_AFTER_FAILURES) origin.nextProbeAtMs = this.#clock.monotonic() + PROBE_EVERY_MS;
+    if (origin.failures === SKIPPED_AFTER_FAILURES) origin.nextProbeAtMs = nextProbeAtMs;
+    const silence = origin.silent.get(token) ?? { failures: 0, answers: 0, nextProbeAtMs };
+    origin.silent.set(token, silence);
+    silence.failures += 1;
+    silence.answers = origin.answers;
+    if (silence.failures === SKIPPED_AFTER_FAILURES) silence.nextProbeAtMs = nextProbeAtMs;
   }
 
-  #mayAsk(origin: Origin): boolean {
-    if (origin.failures < SKIPPED_AFTER_FAILURES) return true;
+  #mayAsk(origin: Origin, token: string): boolean {
+    const silence = origin.silent.get(token);
+    if (origin.failures >= SKIPPED_AFTER_FAILURES) {
+      const isSilentToo = silence?.answers === origin.answers || origin.unconnected >= SKIPPED_AFTER_FAILURES;
+      return !isSilentToo || this.#isProbe(origin);
+    }
+    return silence === undefined || silence.failures < SKIPPED_AFTER_FAILURES || this.#isProbe(silence);
+  }
+
+  /** Returns whether the probe of this second is still to be made, which it is with that. */
+  #isProbe(asked: Pick<Silence, 'nextProbeAtMs'>): boolean {
     const now = this.#clock.monotonic();
-    if (now < origin.nextProbeAtMs) return false;
-    origin.nextProbeAtMs = now + PROBE_EVERY_MS;
+    if (now < asked.nextProbeAtMs) return false;
+    asked.nextProbeAtMs = now + PROBE_EVERY_MS;
     return true;
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../src/testing/index.js';
 import { createWeChatClient } from '../../../src/wechat/client.js';
-import { parseOrigins, parseProxy } from '../../../src/wechat/origins.js';
+import { type Origin, Origins, parseOrigins, parseProxy } from '../../../src/wechat/origins.js';
 
 describe('the origins option', () => {
   it.each([
@@ -63,5 +63,60 @@ describe('the proxy option', () => {
     expect(create).toThrow(TypeError);
     expect(create).toThrow(/^wechat\.proxy must be/);
     expect(create).not.toThrow(/canary/);
+  });
+});
+
+describe('silence for one app and type', () => {
+  const silence = (origins: Origins, token: string, times: number, hostOnly = false): void => {
+    for (let time = 0; time < times; time++) origins.failed(origins.take(token) as Origin, token, hostOnly);
+  };
+
+  it('leaves others asked for, and itself a probe a second', () => {
+    const clock = new FakeClock();
+    const origins = new Origins(['https://a.test'], clock);
+    silence(origins, 'wx1/user', 20);
+    expect(origins.take('wx1/user')).toBeUndefined();
+    expect(origins.take('wx2/user')?.url).toBe('https://a.test');
+    expect(origins.take('wx1/access_token')?.url).toBe('https://a.test');
+    origins.answered(origins.take('wx2/user') as Origin, 'wx2/user');
+    expect(origins.take('wx1/user')).toBeUndefined();
+  });
+
+  it.each([
+    { afterMs: 999, isAsked: false },
+    { afterMs: 1_000, isAsked: true },
+  ])('is probed $afterMs ms later: $isAsked', async ({ afterMs, isAsked }) => {
+    const clock = new FakeClock();
+    const origins = new Origins(['https://a.test'], clock);
+    silence(origins, 'wx1/user', 20);
+    origins.answered(origins.take('wx2/user') as Origin, 'wx2/user');
+    await clock.advance(afterMs);
+    expect(origins.take('wx1/user') !== undefined).toBe(isAsked);
+    expect(origins.take('wx1/user')).toBeUndefined();
+  });
+
+  it('ends with an answer to it', async () => {
+    const clock = new FakeClock();
+    const origins = new Origins(['https://a.test'], clock);
+    silence(origins, 'wx1/user', 20);
+    await clock.advance(1_000);
+    origins.answered(origins.take('wx1/user') as Origin, 'wx1/user');
+    for (let time = 0; time < 3; time++) expect(origins.take('wx1/user')).toBeDefined();
+  });
+
+  it('bounds others that have got no answer either to the same probe a second, until anything is answered', () => {
+    const origins = new Origins(['https://a.test'], new FakeClock());
+    silence(origins, 'wx1/user', 19);
+    silence(origins, 'wx2/user', 1);
+    expect(origins.take('wx2/user')).toBeUndefined();
+    origins.answered(origins.take('wx3/user') as Origin, 'wx3/user');
+    expect(origins.take('wx2/user')).toBeDefined();
+    expect(origins.take('wx1/user')).toBeDefined();
+  });
+
+  it('is that of all where no connection could be made', () => {
+    const origins = new Origins(['https://a.test'], new FakeClock());
+    silence(origins, 'wx1/user', 20, true);
+    expect(origins.take('wx2/user')).toBeUndefined();
   });
 });
