@@ -117,11 +117,12 @@ export function signWebhook({ id, timestampSeconds, body, secrets }: WebhookToSi
 /**
  * The secret of one app's webhooks, which its receiver may have without learning those of the others.
  *
- * @throws TypeError when the secret is none.
+ * @throws TypeError when the secret is none, or the appid no string.
  *
  * @public
  */
 export function appSecretOf(secret: WebhookSecret, appid: string): Buffer {
+  if (typeof appid !== 'string') throw new TypeError(`appid must be a string, got ${describeKind(appid)}`);
   return createHmac('sha256', secretBytes(secret, 'secret')).update(appid).digest();
 }
 
@@ -138,10 +139,11 @@ export function verifyWebhook(webhook: WebhookToVerify): VerifiedWebhook {
   assertBody(body);
   assertUrl(url);
   assertNumber('toleranceSeconds', toleranceSeconds, 0, MAX_TOLERANCE_SECONDS);
+  const nowMs = readNow(now);
   const id = receivedHeader(headers, 'webhook-id', ID);
   const timestamp = receivedHeader(headers, 'webhook-timestamp', TIMESTAMP);
   const signatures = receivedHeader(headers, 'webhook-signature', /./);
-  assertRecent(Number(timestamp), Math.floor(now() / 1_000), toleranceSeconds);
+  assertRecent(Number(timestamp), Math.floor(nowMs / 1_000), toleranceSeconds);
   if (!holdsSignature(signatures, signature(key, id, timestamp, body))) {
     throw new WebhookRefused('wrong', 'webhook-signature holds no signature of this body with this secret');
   }
@@ -149,6 +151,14 @@ export function verifyWebhook(webhook: WebhookToVerify): VerifiedWebhook {
     throw new WebhookRefused('wrong', 'webhook-id is not that of a message to this url');
   }
   return { id, timestampSeconds: Number(timestamp) };
+}
+
+/** Beside a clock that is no number, the timestamp of any age would pass for a recent one. */
+function readNow(now: unknown): number {
+  if (typeof now !== 'function') throw new TypeError(`now must be a function, got ${describeKind(now)}`);
+  const nowMs: unknown = now();
+  assertNumber('what now returns', nowMs, 0, Number.MAX_SAFE_INTEGER);
+  return nowMs as number;
 }
 
 function readWebhook(webhook: WebhookToVerify): WebhookToVerify {
@@ -190,9 +200,19 @@ function headerOf(headers: ReceivedHeaders, name: string): string | undefined {
   if (typeof headers !== 'object' || headers === null) {
     throw new TypeError(`headers must be an object, got ${describeKind(headers)}`);
   }
-  if (typeof headers.get === 'function') return headers.get(name) ?? undefined;
-  const [, value] = Object.entries(headers).find(([key]) => key.toLowerCase() === name) ?? [];
-  return Array.isArray(value) ? value.join(' ') : value;
+  const value = readHeader(headers, name);
+  if (value === undefined || typeof value === 'string') return value;
+  throw new TypeError(`headers: ${name} must be a string, got ${describeKind(value)}`);
+}
+
+function readHeader(headers: ReceivedHeaders, name: string): unknown {
+  try {
+    if (typeof headers.get === 'function') return headers.get(name) ?? undefined;
+    const [, value] = Object.entries(headers).find(([key]) => key.toLowerCase() === name) ?? [];
+    return isArray(value) ? value.join(' ') : value;
+  } catch {
+    throw new TypeError(`headers: ${name} cannot be read`);
+  }
 }
 
 function secretBytes(secret: unknown, name: string): Uint8Array {

@@ -1,4 +1,5 @@
-import { isError } from './foreign-objects.js';
+import { copyFields } from './assert-options.js';
+import { isError, memberOf } from './foreign-objects.js';
 import { describeKind } from './redact.js';
 import { StoreFailure } from './store-failure.js';
 
@@ -92,20 +93,15 @@ export class TokenError extends Error {
   /**
    * @param message - what went wrong, in words, without secrets.
    * @param facts - `retryable` and `hostOnly` are `false` unless given.
+   * @throws TypeError for a code or message that is no string, and for facts that cannot be read.
    */
   constructor(code: TokenErrorCode, message: string, facts: TokenErrorFacts = {}) {
-    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    const { cause, retryable, hostOnly, ...known } = readFacts(code, message, facts);
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
-    if (facts.appid !== undefined) this.appid = facts.appid;
-    if (facts.type !== undefined) this.type = facts.type;
-    if (facts.subject !== undefined) this.subject = facts.subject;
-    if (facts.errcode !== undefined) this.errcode = facts.errcode;
-    if (facts.errmsg !== undefined) this.errmsg = facts.errmsg;
-    if (facts.rid !== undefined) this.rid = facts.rid;
-    if (facts.ip !== undefined) this.ip = facts.ip;
-    if (facts.retryAt !== undefined) this.retryAt = facts.retryAt;
-    this.retryable = facts.retryable ?? false;
-    this.hostOnly = facts.hostOnly ?? false;
+    for (const [name, fact] of Object.entries(known)) if (fact !== undefined) Object.assign(this, { [name]: fact });
+    this.retryable = retryable ?? false;
+    this.hostOnly = hostOnly ?? false;
   }
 
   /** The facts without the cause, for logs. */
@@ -113,6 +109,27 @@ export class TokenError extends Error {
     const { name, code, message, ...facts } = { ...this, name: this.name, message: this.message };
     return { name, code, message, ...facts };
   }
+}
+
+/** What a `TokenError` says beside code and message, in the order of its fields. */
+const FACTS = [
+  'appid',
+  'type',
+  'subject',
+  'errcode',
+  'errmsg',
+  'rid',
+  'ip',
+  'retryAt',
+  'retryable',
+  'hostOnly',
+  'cause',
+] as const;
+
+function readFacts(code: unknown, message: unknown, facts: unknown): TokenErrorFacts {
+  if (typeof code !== 'string') throw new TypeError(`code must be a string, got ${describeKind(code)}`);
+  if (typeof message !== 'string') throw new TypeError(`message must be a string, got ${describeKind(message)}`);
+  return copyFields<TokenErrorFacts>(facts, FACTS, 'the facts of a TokenError');
 }
 
 export function closedError(): TokenError {
@@ -184,7 +201,7 @@ function isFrame(line: string): boolean {
 }
 
 function definedFacts(error: TokenError): TokenErrorFacts {
-  const { appid, type, subject, errcode, errmsg, rid, ip, retryAt, retryable, hostOnly, cause } = error;
-  const facts = { appid, type, subject, errcode, errmsg, rid, ip, retryAt, retryable, hostOnly, cause };
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
+  // It may be of another copy of this package, or only look like one.
+  const facts = FACTS.map((name) => [name, memberOf(error, name)] as const);
+  return Object.fromEntries(facts.filter(([, value]) => value !== undefined));
 }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFields } from '../core/assert-options.js';
+import { assertInteger, assertMethods, readFields } from '../core/assert-options.js';
 import { type Clock, systemClock } from '../core/clock.js';
 import { describeKind } from '../core/redact.js';
 
@@ -40,7 +40,7 @@ export interface JsSdkConfig {
  *
  * @param url - the page's address as the browser shows it, query included: an absolute http or https URL. What follows
  *   `#` is left out; nothing else is changed, because WeChat compares it to the letter.
- * @throws TypeError unless `url` is an absolute http or https URL; and whatever `get` throws.
+ * @throws TypeError unless `tokens` is a manager and `url` an absolute http or https URL; and whatever `get` throws.
  *
  * @example
  * ```ts
@@ -57,10 +57,12 @@ export async function signJsSdk(
   url: string,
   options: SignJsSdkOptions = {},
 ): Promise<JsSdkConfig> {
+  assertMethods('tokens', tokens, ['get']);
   assertPageUrl(url);
   const names = ['subject', 'clock'] as const;
   const given = readFields<SignJsSdkOptions>(options, names, 'the options of signJsSdk');
   const { subject, clock = systemClock } = given;
+  assertMethods('clock', clock, ['now']);
   const ticket = await tokens.get(appid, 'jsapi_ticket', subject === undefined ? {} : { subject });
   const nonceStr = randomBytes(16).toString('hex');
   const timestamp = Math.floor(clock.now() / 1000);
@@ -86,7 +88,8 @@ export interface JsSdkSignatureInput {
 /**
  * The signature of `wx.config` by itself: 40 hexadecimal digits.
  *
- * @throws TypeError unless `url` is an absolute http or https URL.
+ * @throws TypeError for a field that is missing or unknown, for a `timestamp` that is no whole number, and unless `url` is an
+ *   absolute http or https URL.
  *
  * @example
  * ```ts
@@ -96,11 +99,21 @@ export interface JsSdkSignatureInput {
  * @see https://developers.weixin.qq.com/doc/service/guide/h5/jssdk.html
  * @public
  */
-export function jsSdkSignature({ ticket, nonceStr, timestamp, url }: JsSdkSignatureInput): string {
+export function jsSdkSignature(input: JsSdkSignatureInput): string {
+  const names = ['ticket', 'nonceStr', 'timestamp', 'url'] as const;
+  const { ticket, nonceStr, timestamp, url } = readFields<JsSdkSignatureInput>(input, names, 'what is signed');
+  assertText('ticket', ticket);
+  assertText('nonceStr', nonceStr);
+  assertInteger('timestamp', timestamp, 0, Number.MAX_SAFE_INTEGER);
   assertPageUrl(url);
   const page = url.replace(/#.*$/s, '');
   const signed = `jsapi_ticket=${ticket}&noncestr=${nonceStr}&timestamp=${timestamp}&url=${page}`;
   return createHash('sha1').update(signed).digest('hex');
+}
+
+function assertText(name: string, value: unknown): asserts value is string {
+  if (typeof value === 'string' && value !== '') return;
+  throw new TypeError(`${name} must be a string that is not empty, got ${describeKind(value)}`);
 }
 
 function assertPageUrl(url: unknown): asserts url is string {

@@ -10,6 +10,7 @@ const TAG_BYTES = 16;
 const KEY_ID = /^[0-9a-f]{16}$/;
 
 const NOT_ENCRYPTED = 'it is not encrypted';
+const DAMAGED = 'its file is damaged';
 const NOT_VERIFIED = 'its seal does not verify: it was damaged, or copied from elsewhere';
 const UNREAD_BENEATH = 'the store that holds it cannot read it';
 
@@ -47,6 +48,7 @@ export class DocumentCipher {
     // What the other store says of its contents stays unsaid: it may be those contents.
     if (isUnreadable(data)) return unreadable(UNREAD_BENEATH);
     const { encrypted: version, keyId, iv, text } = data;
+    if (isDamaged(data)) return unreadable(DAMAGED);
     if (version === undefined) return this.#acceptPlaintext ? data : unreadable(NOT_ENCRYPTED);
     if (typeof version === 'number' && version !== ENVELOPE_VERSION) {
       return unreadable(`its envelope has version ${version}; this release reads version ${ENVELOPE_VERSION}`);
@@ -66,6 +68,11 @@ export class DocumentCipher {
 /** Whether the data stands for data that could not be read. */
 export function isUnreadable(data: JsonObject): boolean {
   return typeof data.unreadable === 'string';
+}
+
+/** Whether it stands for a file that is torn: that says nothing of encryption. */
+function isDamaged(data: JsonObject): boolean {
+  return typeof data.damaged === 'string' && Object.keys(data).length === 1;
 }
 
 /** The text in an envelope, when the tag proves that it is the one that was put there. */

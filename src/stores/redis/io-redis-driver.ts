@@ -1,3 +1,4 @@
+import { hasMethods, memberOf } from '../../core/foreign-objects.js';
 import type { DriverState, RedisDriver } from './redis-driver.js';
 
 interface IoRedis {
@@ -35,8 +36,7 @@ export class IoRedisDriver implements RedisDriver {
   }
 
   static isClient(client: object): client is IoRedis {
-    const members = client as Record<string, unknown>;
-    return typeof members.status === 'string' && FUNCTIONS.every((name) => typeof members[name] === 'function');
+    return typeof memberOf(client, 'status') === 'string' && hasMethods(client, ...FUNCTIONS);
   }
 
   get state(): DriverState {

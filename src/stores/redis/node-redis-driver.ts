@@ -1,3 +1,4 @@
+import { hasMethods, memberOf } from '../../core/foreign-objects.js';
 import type { DriverState, RedisDriver } from './redis-driver.js';
 
 interface NodeRedis {
@@ -40,9 +41,8 @@ export class NodeRedisDriver implements RedisDriver {
 
   /** A pool and a client of sentinels are none: they have no `subscribe`, or send in another way. */
   static isClient(client: object): client is NodeRedisClient | NodeRedisCluster {
-    const { isOpen, isReady, ...rest } = membersOf(client, ['isOpen', 'isReady', 'acquire', ...FUNCTIONS]);
-    if (typeof isOpen !== 'boolean' || typeof isReady !== 'boolean' || rest.acquire !== undefined) return false;
-    return FUNCTIONS.every((name) => typeof rest[name] === 'function');
+    const hasStates = ['isOpen', 'isReady'].every((name) => typeof memberOf(client, name) === 'boolean');
+    return hasStates && memberOf(client, 'acquire') === undefined && hasMethods(client, ...FUNCTIONS);
   }
 
   get state(): DriverState {
@@ -88,8 +88,4 @@ export class NodeRedisDriver implements RedisDriver {
   subscribe(channel: string, listener: (message: string) => void): Promise<unknown> {
     return this.#client.subscribe(channel, listener);
   }
-}
-
-function membersOf(client: object, names: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(names.map((name) => [name, (client as Record<string, unknown>)[name]]));
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { readFields } from '../../core/assert-options.js';
 import { type Clock, systemClock } from '../../core/clock.js';
+import { hasMethods } from '../../core/foreign-objects.js';
 import type { JsonObject } from '../../core/json.js';
 import { describeKind, describeWord } from '../../core/redact.js';
 import type { Due, Lease, StoredDocument, TokenStore } from '../../core/store.js';
@@ -246,7 +247,7 @@ export class SqlStore implements TokenStore {
 
 // biome-ignore lint/suspicious/noExplicitAny: as in the constructor.
 function dialectFor(kysely: Kysely<any>, given: unknown): SqlDialect {
-  if (typeof kysely?.getExecutor !== 'function' || typeof kysely.withoutPlugins !== 'function') {
+  if (!hasMethods(kysely, 'getExecutor', 'withoutPlugins')) {
     throw new TypeError(`kysely must be an instance of Kysely, got ${describeKind(kysely)}`);
   }
   if (kysely.isTransaction) throw new TypeError('kysely must be an instance of Kysely, got a transaction');

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { describeValue } from '../../core/redact.js';
 import { LONGEST_ID } from '../document-id.js';
 import { LONGEST_LANE } from './lane.js';
-import type { SqlDialect } from './sql-dialect.js';
+import { isSqlDialect, type SqlDialect } from './sql-dialect.js';
 
 export const DEFAULT_TABLE = 'wechat_token_manager';
 
@@ -47,12 +47,11 @@ export function tableDefinition(dialect: SqlDialect, table: string = DEFAULT_TAB
 }
 
 export function tableStatements(dialect: SqlDialect, table: string): string[] {
-  const statements = STATEMENTS[dialect];
-  if (statements === undefined) {
+  if (!isSqlDialect(dialect)) {
     throw new TypeError(`dialect must be 'postgres', 'mysql' or 'sqlite', got ${describeValue(dialect)}`);
   }
   const [name = '', schema] = table.split('.').reverse();
-  return statements(name, schema);
+  return STATEMENTS[dialect](name, schema);
 }
 
 type TableStatements = (name: string, schema: string | undefined) => string[];

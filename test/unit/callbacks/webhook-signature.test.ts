@@ -19,6 +19,9 @@ const BODY = '{"appid":"wx-a","name":"令牌"}';
 const AT = 1_767_225_600;
 
 const sent = signWebhook({ id: 'msg_1', timestampSeconds: AT, body: BODY, secrets: [SECRET] });
+const throws = (): never => {
+  throw new Error('CANARY');
+};
 const received = { headers: sent, body: BODY, secret: SECRET, now: () => AT * 1_000 } satisfies WebhookToVerify;
 
 function refusalOf(change: Partial<WebhookToVerify>): string {
@@ -137,6 +140,23 @@ describe('a receiver', () => {
     expect(refusalOf({ now: () => (AT + age) * 1_000 })).toBe(outcome);
   });
 
+  test.each<[unknown, string]>([
+    [5, 'now must be a function, got a number'],
+    [() => Number.NaN, 'what now returns must be a number from 0 to 9007199254740991, got NaN'],
+    [() => new Date(), 'what now returns must be a number from 0 to 9007199254740991, got an object'],
+    [async () => AT, 'what now returns must be a number from 0 to 9007199254740991, got an object'],
+  ])('takes no clock that is none: %#', (now, message) => {
+    expect(() => verifyWebhook({ ...received, now: now as () => number })).toThrow(new TypeError(message));
+  });
+
+  test.each<[unknown, string]>([
+    [{ get: throws }, 'headers: webhook-id cannot be read'],
+    [new Proxy({}, { ownKeys: throws }), 'headers: webhook-id cannot be read'],
+    [{ ...sent, 'webhook-timestamp': AT }, 'headers: webhook-timestamp must be a string, got a number'],
+  ])('takes no headers that are none: %#', (headers, message) => {
+    expect(() => verifyWebhook({ ...received, headers: headers as never })).toThrow(new TypeError(message));
+  });
+
   test('may be as strict as it likes', () => {
     expect(refusalOf({ toleranceSeconds: 0 })).toBe('believed');
     expect(refusalOf({ toleranceSeconds: 0, now: () => (AT + 1) * 1_000 })).toMatch(/^old/);
@@ -201,4 +221,8 @@ describe('misuse', () => {
     expect(sign).toThrow(TypeError);
     expect(sign).toThrow(message);
   });
+});
+
+test.each([undefined, Symbol('CANARY'), 7, {}])('there is no secret of an app for the appid %#', (appid) => {
+  expect(() => appSecretOf(SECRET, appid as string)).toThrow(/^appid must be a string, got /);
 });

@@ -17,12 +17,39 @@ const FACTS = {
   hostOnly: true,
 };
 
+function throws(): never {
+  throw new Error('CANARY');
+}
+
+const throwing = new Proxy({}, { get: throws, has: throws, ownKeys: throws });
+
 describe('TokenError', () => {
   test('has its facts as fields', () => {
     const cause = new Error('why');
     const error = new TokenError('UPSTREAM_REJECTED', 'refused', { ...FACTS, cause });
     expect(error).toBeInstanceOf(Error);
     expect(error).toMatchObject({ ...FACTS, name: 'TokenError', code: 'UPSTREAM_REJECTED', message: 'refused', cause });
+  });
+
+  test.each<[string, readonly unknown[], string]>([
+    ['a code', [Symbol('CANARY'), 'm'], 'code must be a string, got a symbol'],
+    ['a message', ['TIMEOUT', Symbol('CANARY')], 'message must be a string, got a symbol'],
+    ['a message', ['TIMEOUT', throwing], 'message must be a string, got an object'],
+    ['facts', ['TIMEOUT', 'm', null], 'the facts of a TokenError must be an object, got null'],
+    ['facts', ['TIMEOUT', 'm', throwing], 'the facts of a TokenError: appid cannot be read'],
+  ])('takes no other %s', (_, args, message) => {
+    const make = TokenError as unknown as new (...given: readonly unknown[]) => TokenError;
+    expect(() => new make(...args)).toThrow(new TypeError(message));
+  });
+
+  test('what only looks like one is read without a failure', () => {
+    const odd = Object.assign(new Error('m'), { name: 'TokenError', code: 'TIMEOUT', ip: '1.2.3.4' });
+    Object.defineProperty(odd, 'errcode', { get: () => throws() });
+    expect(withFacts(odd as unknown as TokenError, { retryable: true })).toMatchObject({
+      code: 'TIMEOUT',
+      ip: '1.2.3.4',
+      retryable: true,
+    });
   });
 
   test('is neither retryable nor for this host only unless that is known', () => {

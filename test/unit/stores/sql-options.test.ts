@@ -39,6 +39,11 @@ class NeonAdapter extends PostgresAdapter {}
 const [AdapterOfCopy] = [class SqliteAdapter {}];
 class WorkersAdapter extends AdapterOfCopy {}
 
+const throws = (): never => {
+  throw new Error('CANARY of a password');
+};
+const throwing = new Proxy({}, { get: throws, has: throws, ownKeys: throws });
+
 describe('the options of SqlStore', () => {
   test.each<[string, Kysely<unknown>]>([
     ['PostgreSQL', postgres],
@@ -84,13 +89,20 @@ describe('the options of SqlStore', () => {
     expect(() => new SqlStore(postgres, { table })).not.toThrow();
   });
 
-  test('there is no definition for a dialect that is none', () => {
-    expect(() => tableDefinition('oracle' as SqlDialect)).toThrow(/^dialect must be/);
+  test.each<[unknown, string]>([
+    ['oracle', '"oracle"'],
+    ['constructor', '"constructor"'],
+    [throwing, 'an object'],
+    [Symbol('CANARY'), 'a symbol'],
+  ])('there is no definition for a dialect that is none: %#', (dialect, got) => {
+    const message = `dialect must be 'postgres', 'mysql' or 'sqlite', got ${got}`;
+    expect(() => tableDefinition(dialect as SqlDialect)).toThrow(new TypeError(message));
   });
 
   test.each<[string, unknown]>([
     ['undefined', undefined],
     ['an object', {}],
+    ['an object that cannot be read', throwing],
     ['a string', 'postgres://user:password@host/db'],
   ])('are no use without Kysely: %s', (_, kysely) => {
     expect(() => new SqlStore(kysely as Kysely<unknown>)).toThrow(

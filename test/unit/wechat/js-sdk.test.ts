@@ -41,6 +41,38 @@ describe('the signature', () => {
   });
 });
 
+describe('what cannot be signed', () => {
+  const throws = (): never => {
+    throw new Error('CANARY');
+  };
+  const whole = { ...PUBLISHED, url: 'http://a.test' };
+
+  it.each<[unknown, string]>([
+    [undefined, 'what is signed must be an object, got undefined'],
+    [null, 'what is signed must be an object, got null'],
+    [new Proxy({}, { ownKeys: throws }), 'what is signed cannot be read'],
+    [new Proxy(whole, { get: throws }), 'what is signed: ticket cannot be read'],
+    [{ ...whole, tiket: 'CANARY' }, 'what is signed: there is no "tiket", only ticket, nonceStr, timestamp, url'],
+    [{ ...whole, ticket: undefined }, 'ticket must be a string that is not empty, got undefined'],
+    [{ ...whole, ticket: Promise.resolve('CANARY') }, 'ticket must be a string that is not empty, got an object'],
+    [{ ...whole, nonceStr: '' }, 'nonceStr must be a string that is not empty, got an empty string'],
+    [{ ...whole, timestamp: 1.5 }, 'timestamp must be a whole number, got 1.5'],
+  ])('is named: %#', (input, message) => {
+    expect(() => jsSdkSignature(input as never)).toThrow(new TypeError(message));
+  });
+
+  it.each<[unknown, unknown, string]>([
+    [undefined, {}, 'tokens must be an object with a function get, got undefined'],
+    ['CANARY', {}, 'tokens must be an object with a function get, got a string'],
+    [new Proxy({}, { get: throws }), {}, 'tokens: get cannot be read'],
+    [{ get: async () => TICKET }, { clock: Date }, 'clock must be an object with a function now, got a function'],
+  ])('is named by signJsSdk: %#', async (tokens, options, message) => {
+    await expect(signJsSdk(tokens as never, 'wx1', 'http://a.test', options as never)).rejects.toThrow(
+      new TypeError(message),
+    );
+  });
+});
+
 describe('signJsSdk', () => {
   const url = 'https://example.com/page?id=1#top';
 
