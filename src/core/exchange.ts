@@ -123,7 +123,7 @@ export class Exchange {
     // The task is one object that takes new params, and what is on offer comes from these.
     const params = task?.params;
     const looksAgainMs = haveToBeAskedFor(params) ? ASK_AGAIN_EVERY_MS : LOOK_AGAIN_EVERY_MS;
-    const { urlNotAsked } = needs;
+    const { urlNotAsked, tokens } = needs;
     const spending = new Spending({
       key,
       // A document with a hidden grant keeps its old marks until a grant replaces it, so that the hidden one stays hidden.
@@ -131,6 +131,7 @@ export class Exchange {
       hadTask,
       answered,
       urlNotAsked,
+      isPushed: (value) => [...tokens.values()].some((token) => token.pushed && token.value === value),
       params: () => paramsHashOf(params),
       looksAgainMs,
       isOutdated: () => this.hasNewInput(key, progress),

@@ -47,6 +47,8 @@ export interface SpendingInput {
   readonly answered: readonly Intent[];
   /** Whether a params URL that has not been asked may offer another. */
   readonly urlNotAsked: boolean;
+  /** Returns whether this was pushed by WeChat, and is no refresh token. Default: never. */
+  readonly isPushed?: (value: string) => boolean;
   /** Returns a hash of the params of the task; `undefined` where they have to be asked for. */
   readonly params?: () => string | undefined;
   /** How long a refused input is left alone before the params are looked at again. */
@@ -66,6 +68,8 @@ export class Spending {
   #intent: Intent | undefined;
   #spent: Spent | undefined;
   #kept: ReceivedToken | undefined;
+  /** Whether what was sent is a refresh token. */
+  #isRefreshToken = true;
   #rival: Intent | undefined;
   #interruption: Interruption | undefined;
   #next: () => Choice = () => ({ kind: 'none' });
@@ -127,6 +131,7 @@ export class Spending {
     const base = rotation?.token === undefined ? undefined : secretHash(rotation.token);
     const onOffer = offer === undefined || offer === choice.value ? undefined : secretHash(offer);
     this.#spent = { hash: choice.hash, base, known: rotation?.known ?? [], onOffer };
+    this.#isRefreshToken = this.#input.isPushed?.(choice.value) !== true;
     return { value: choice.value, stored: choice.stored };
   }
 
@@ -146,7 +151,8 @@ export class Spending {
    */
   async settle(error: TokenError): Promise<TokenError> {
     if (this.#spent === undefined) return error;
-    if (error.code !== 'REAUTHORIZATION_REQUIRED' && error.code !== 'INPUT_MISSING') {
+    // What is missing or refused beside a refresh token says nothing of that.
+    if (error.code !== 'REAUTHORIZATION_REQUIRED' && (error.code !== 'INPUT_MISSING' || this.#isRefreshToken)) {
       // Without an answer it is not known whether it was used up, so the intent stays.
       if (error.errcode !== undefined) this.#setRotation(withoutIntent(this.#document.rotation));
       return error;

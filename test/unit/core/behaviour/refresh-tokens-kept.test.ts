@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Grant, TokenManager } from '../../../../src/index.js';
+import { type Grant, TokenError, type TokenManager } from '../../../../src/index.js';
 import { faulty, ID, LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/rotating-world.js';
 import { shared } from '../../../support/shared-store.js';
 import { APPID, SECRET } from '../../../support/world.js';
@@ -19,6 +19,24 @@ function spoilOnce(world: RotatingWorld): void {
     return { expiresInSeconds: -1 };
   };
 }
+
+describe('a refresh token beside which something else is missing or refused', () => {
+  test.each([
+    ['WeChat refuses the ticket of the platform', { errcode: 61006 }],
+    ['the refresher misses something', {}],
+  ])('is sent again where %s', async (_, facts) => {
+    await using world = new RotatingWorld();
+    world.upstream.arriving = () => {
+      throw new TokenError('INPUT_MISSING', 'something else', facts);
+    };
+    const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+    await expect(world.within(1_000, tokens.get(APPID, TYPE, USER))).rejects.toMatchObject({ code: 'INPUT_MISSING' });
+    world.upstream.arriving = () => {};
+    await world.clock.advance(620_000);
+    expect(await tokens.get(APPID, TYPE, USER)).toBe('token of refresh-2 2');
+    await expectKept(world, ['refresh-1', 'refresh-1']);
+  });
+});
 
 describe('I3: the refresh token of an answer that is of no other use', () => {
   test('is kept when the first write of it fails', async () => {
