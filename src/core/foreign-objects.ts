@@ -59,7 +59,7 @@ export function errorsIn(value: unknown): readonly unknown[] | undefined {
 
 /** Tells whether this is a promise of any implementation. */
 export function isPromise<Result>(value: Result | Promise<Result>): value is Promise<Result> {
-  return hasMethods(value, 'then');
+  return typeof memberOf(value, 'then') === 'function';
 }
 
 /** Tells whether this is an `AbortSignal` of any realm or polyfill. */
