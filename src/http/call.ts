@@ -3,6 +3,7 @@ import { isLossy } from '../core/utf8-text.js';
 import type { Scope } from './access/api-key.js';
 import type { Failure } from './error-status.js';
 import { BodyRefused, type HttpRequest } from './http-message.js';
+import type { PathParams } from './path-params.js';
 
 /** What a route cannot answer, for a reason that the caller is told. */
 export class RouteFailure extends Error {
@@ -27,11 +28,11 @@ export interface Permission {
 /** One request on its way through a route. */
 export class Call {
   readonly request: HttpRequest;
-  readonly #params: ReadonlyMap<string, string>;
+  readonly #params: PathParams;
   readonly #permission: Permission;
   #query: URLSearchParams | undefined;
 
-  constructor(request: HttpRequest, params: ReadonlyMap<string, string>, permission: Permission) {
+  constructor(request: HttpRequest, params: PathParams, permission: Permission) {
     this.request = request;
     this.#params = params;
     this.#permission = permission;

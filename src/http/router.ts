@@ -2,6 +2,7 @@ import type { Scope } from './access/api-key.js';
 import type { Call } from './call.js';
 import type { Failure } from './error-status.js';
 import type { HttpAnswer } from './http-message.js';
+import { type ParamPlace, ParamsInSegments, type PathParams } from './path-params.js';
 
 /** How one group of routes speaks. */
 export interface Contract {
@@ -27,8 +28,7 @@ export interface Route {
 
 export interface Match {
   readonly route: Route;
-  /** By name, decoded. */
-  readonly params: ReadonlyMap<string, string>;
+  readonly params: PathParams;
   /** The methods that the path takes, where it does not take this one. */
   readonly allowed?: readonly string[];
 }
@@ -37,7 +37,7 @@ interface Pattern {
   readonly route: Route;
   /** Literals, `undefined` where a param is. */
   readonly segments: readonly (string | undefined)[];
-  readonly params: readonly { readonly name: string; readonly index: number }[];
+  readonly params: readonly ParamPlace[];
 }
 
 /** Exact routes: every segment is literal or a param, nothing is normalised, and a trailing slash is another path. */
@@ -56,20 +56,20 @@ export class Router {
 
   match(method: string, path: string): Match | undefined {
     const segments = path.split('/');
-    const others: Pattern[] = [];
-    for (const pattern of this.#byLength.get(segments.length) ?? []) {
-      if (!fits(pattern, segments)) continue;
-      if (pattern.route.methods?.includes(method) !== false) {
-        return { route: pattern.route, params: paramsOf(pattern, segments) };
-      }
-      others.push(pattern);
+    const patterns = this.#byLength.get(segments.length) ?? NONE;
+    for (const pattern of patterns) {
+      if (pattern.route.methods?.includes(method) === false || !fits(pattern, segments)) continue;
+      return { route: pattern.route, params: new ParamsInSegments(pattern.params, segments) };
     }
+    const others = patterns.filter((pattern) => fits(pattern, segments));
     const [other] = others;
     if (other === undefined) return undefined;
     const allowed = new Set(others.flatMap(({ route }) => route.methods ?? []));
-    return { route: other.route, params: paramsOf(other, segments), allowed: [...allowed] };
+    return { route: other.route, params: new ParamsInSegments(other.params, segments), allowed: [...allowed] };
   }
 }
+
+const NONE: readonly Pattern[] = [];
 
 function patternOf(route: Route): Pattern {
   const named = route.path.split('/');
@@ -83,18 +83,4 @@ function fits({ segments: expected }: Pattern, segments: readonly string[]): boo
     if (literal === undefined ? segments[index] === '' : segments[index] !== literal) return false;
   }
   return true;
-}
-
-function paramsOf({ params }: Pattern, segments: readonly string[]): ReadonlyMap<string, string> {
-  return new Map(params.map(({ name, index }) => [name, decoded(segments[index] as string)]));
-}
-
-/** What is not encoded as it should be stays as it came: no name of ours has a `%`, so it is refused as a name. */
-function decoded(segment: string): string {
-  if (!segment.includes('%')) return segment;
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
-  }
 }
