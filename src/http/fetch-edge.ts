@@ -4,7 +4,7 @@ import { decodedBody } from './body-text.js';
 import {
   BodyRefused,
   bodyTooLarge,
-  GUARDING_HEADERS,
+  guardedHeaders,
   type HttpAnswer,
   type HttpRequest,
   MAX_BODY_BYTES,
@@ -89,6 +89,7 @@ export class FetchHttpRequest implements HttpRequest {
 
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
-export function fetchAnswer({ status, headers, body }: HttpAnswer): Response {
-  return new Response(WITHOUT_BODY.has(status) ? null : body, { status, headers: { ...GUARDING_HEADERS, ...headers } });
+export function fetchAnswer(answer: HttpAnswer): Response {
+  const { status, body } = answer;
+  return new Response(WITHOUT_BODY.has(status) ? null : body, { status, headers: guardedHeaders(answer) });
 }

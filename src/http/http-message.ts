@@ -52,7 +52,17 @@ export const GUARDING_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 } as const;
 
-const JSON_HEADERS = { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' } as const;
+/** The headers of nearly every answer, with those that every answer has, so that they are put together once. */
+const JSON_HEADERS = {
+  ...GUARDING_HEADERS,
+  'Content-Type': 'application/json; charset=utf-8',
+  'Cache-Control': 'no-store',
+} as const;
+
+/** Returns all headers that an answer is sent with. */
+export function guardedHeaders({ headers }: HttpAnswer): Readonly<Record<string, string>> {
+  return headers === JSON_HEADERS ? JSON_HEADERS : { ...GUARDING_HEADERS, ...headers };
+}
 
 /** The same for text that is JSON already. */
 export function jsonTextAnswer(status: number, body: string): HttpAnswer {

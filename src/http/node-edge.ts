@@ -4,7 +4,7 @@ import { decodedBody } from './body-text.js';
 import {
   BodyRefused,
   bodyTooLarge,
-  GUARDING_HEADERS,
+  guardedHeaders,
   type HttpAnswer,
   type HttpRequest,
   MAX_BODY_BYTES,
@@ -81,14 +81,24 @@ export function sendNodeAnswer(request: IncomingMessage, response: ServerRespons
   // A body that was not read to its end would be taken for the next request.
   const isUnread = !request.complete && hasBody(request);
   const { status, body } = answer;
-  const headers: Record<string, string | number> = { ...GUARDING_HEADERS, ...answer.headers };
-  if (!WITHOUT_BODY.has(status)) headers['Content-Length'] = Buffer.byteLength(body);
+  const guarded = guardedHeaders(answer);
+  // An object that is copied first, and then added to, is made several times as fast as one that is put together from two.
+  const headers: Record<string, string | number> =
+    status === 204 || status === 304 ? { ...guarded } : { ...guarded, 'Content-Length': Buffer.byteLength(body) };
   if (isUnread) headers['Connection'] = 'close';
   response.writeHead(status, headers);
   response.end(body);
 }
 
-const WITHOUT_BODY = new Set([204, 304]);
+export function sendNodeAnswerLater(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answered: Promise<HttpAnswer>,
+): void {
+  answered
+    .then((settled) => sendNodeAnswer(request, response, settled))
+    .catch((error: Error) => response.destroy(error));
+}
 
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
