@@ -20,7 +20,7 @@ import { type HttpAnswer, type HttpRequest, jsonAnswer } from './http-message.js
 import type { Manager, ServableManager } from './manager.js';
 import { metricsRoutes } from './metrics/metrics-routes.js';
 import { TaskCensuses } from './metrics/task-census.js';
-import { NodeHttpRequest, sendNodeAnswer } from './node-edge.js';
+import { NodeHttpRequest, sendNodeAnswer, sendNodeAnswerLater } from './node-edge.js';
 import { pageRoutes } from './page/page-routes.js';
 import { Permissions } from './permission.js';
 import { warnProcess } from './process-warning.js';
@@ -98,28 +98,31 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     return router.match(request.method, request.path);
   }
 
-  function answer(request: HttpRequest, { route, params, allowed }: Match): HttpAnswer | Promise<HttpAnswer> {
-    const fail = (error: unknown): HttpAnswer => {
-      const failure = error instanceof RouteFailure ? error.failure : failureOf(error, clock.now());
-      if (failure.status === 500) tell(onError, safeCause(error));
-      return withChallenge(route.contract.fail(failure), request);
-    };
-    const appid = params.get('appid') || undefined;
-    const answerAs = (permission: Permission): HttpAnswer | Promise<HttpAnswer> => {
-      const call = new Call(request, params, permission);
-      if (route.scope !== 'open') call.require(route.scope, appid);
-      return route.answer(call);
-    };
+  function failed(error: unknown, request: HttpRequest, { contract }: Route): HttpAnswer {
+    const failure = error instanceof RouteFailure ? error.failure : failureOf(error, clock.now());
+    if (failure.status === 500) tell(onError, safeCause(error));
+    return withChallenge(contract.fail(failure), request);
+  }
+
+  /** Makes no closure where nothing has to be waited for, which is so with most requests. */
+  function answer(request: HttpRequest, match: Match): HttpAnswer | Promise<HttpAnswer> {
+    const { route, params, allowed } = match;
     try {
       // Also where any other method is taken: only a browser asks so, before it sends what another page wants.
       if (request.method === 'OPTIONS') return methodNotAllowed(route, allowed ?? ANY_METHOD);
       if (allowed !== undefined) return methodNotAllowed(route, allowed);
-      const permission = permissions.of(request, route, appid);
-      const answered = isPromise(permission) ? permission.then(answerAs) : answerAs(permission);
-      return isPromise(answered) ? answered.catch(fail) : answered;
+      const permission = permissions.of(request, route, params.get('appid') || undefined);
+      const answered = isPromise(permission)
+        ? answerLater(request, match, permission)
+        : answerAs(request, match, permission);
+      return isPromise(answered) ? failedLater(answered, request, route) : answered;
     } catch (error) {
-      return fail(error);
+      return failed(error, request, route);
     }
+  }
+
+  function failedLater(answered: Promise<HttpAnswer>, request: HttpRequest, route: Route): Promise<HttpAnswer> {
+    return answered.catch((error: unknown) => failed(error, request, route));
   }
 
   const handler: Handler = {
@@ -133,11 +136,8 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
         return;
       }
       const answered = answer(received, found);
-      if (!isPromise(answered)) sendNodeAnswer(request, response, answered);
-      else
-        answered
-          .then((settled) => sendNodeAnswer(request, response, settled))
-          .catch((error: Error) => response.destroy(error));
+      if (isPromise(answered)) sendNodeAnswerLater(request, response, answered);
+      else sendNodeAnswer(request, response, answered);
     },
     async fetch(request, connection = {}) {
       const { pathname, search } = new URL(request.url);
@@ -151,6 +151,20 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   };
   exposePeers(handler, peers);
   return handler;
+}
+
+function answerAs(
+  request: HttpRequest,
+  { route, params }: Match,
+  permission: Permission,
+): HttpAnswer | Promise<HttpAnswer> {
+  const call = new Call(request, params, permission);
+  if (route.scope !== 'open') call.require(route.scope, params.get('appid') || undefined);
+  return route.answer(call);
+}
+
+async function answerLater(request: HttpRequest, match: Match, permission: Promise<Permission>): Promise<HttpAnswer> {
+  return answerAs(request, match, await permission);
 }
 
 /** Reports an error; a listener that throws must not break the answer. */
