@@ -1,7 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Engine } from '../core/engine.js';
 import { secretHash } from '../core/secret-hash.js';
-import { type AccessCheck, Admission } from './access/access-check.js';
+import type { AccessCheck } from './access/access-check.js';
+import { Admission } from './access/admission.js';
 import { isAppid } from './access/api-key.js';
 import type { Peers } from './access/peers.js';
 import type { Refusal } from './access/refusal.js';
@@ -49,9 +50,9 @@ export class Permissions {
   }
 
   #accepted(request: HttpRequest, permission: Permission): Permission {
-    const { authorization, peer } = request;
-    this.#peers.accepted?.note(peer);
-    if (authorization !== undefined && BASIC.test(authorization)) this.#peers.refused.giveBack(peer);
+    const { accepted, refused } = this.#peers;
+    accepted?.note(request.peer);
+    if (refused.size > 0 && BASIC.test(request.authorization ?? '')) refused.giveBack(request.peer);
     return permission;
   }
 

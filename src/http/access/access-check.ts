@@ -1,7 +1,8 @@
 import { readFields } from '../../core/assert-options.js';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { describeWord } from '../../core/redact.js';
-import { type ApiKey, checkedApiKeys, holdsKey, SCOPES, type Scope } from './api-key.js';
+import { Admission } from './admission.js';
+import { type ApiKey, checkedApiKeys, holdsKey, SCOPES } from './api-key.js';
 import { type BrowserHeaders, refusalOfBrowser } from './browser-rules.js';
 import { HostNames } from './host-names.js';
 import { KeyRing, type KeyUse } from './key-ring.js';
@@ -43,33 +44,6 @@ const UNKNOWN_HOST: Refusal = {
   reason: 'host',
   message: 'without a key this server must be called by its address, or by a name given with --host-name (hostNames)',
 };
-const WRONG_APP: Refusal = { status: 403, reason: 'app', message: 'this key may not be used for this app' };
-
-/** One request that was let in, and what it may do. */
-export class Admission {
-  readonly #scopes: readonly Scope[];
-  /** The only apps that it may use; `undefined` for all. */
-  readonly appids: ReadonlySet<string> | undefined;
-  /** The id of the key that it was let in by. */
-  readonly keyId: string | undefined;
-
-  constructor(scopes: readonly Scope[], appids?: ReadonlySet<string> | undefined, keyId?: string) {
-    this.#scopes = scopes;
-    this.appids = appids;
-    this.keyId = keyId;
-  }
-
-  /**
-   * Returns why it may not use a scope on an app; `undefined` when it may. Without an appid, one that is for some apps only may
-   * go on, and the route asks again for each app that is shown.
-   */
-  refusal(scope: Scope, appid: string | undefined): Refusal | undefined {
-    if (!this.#scopes.includes(scope)) {
-      return { status: 403, reason: 'scope', message: `the scope ${scope} is needed for this` };
-    }
-    return appid === undefined || (this.appids?.has(appid) ?? true) ? undefined : WRONG_APP;
-  }
-}
 
 const EVERYTHING: Admission = new Admission(SCOPES);
 const TRUSTED: Admission = new Admission(['read', 'register']);
@@ -117,9 +91,14 @@ export class AccessCheck {
   admit(caller: Caller, reads: boolean): Admission | Refusal {
     // A page whose name was made to lead here may send any header, so that without keys the header proves nothing.
     if (this.#isAnonymous) return this.#admitWithoutKey(caller, reads);
-    const key = presentedKey(caller.authorization);
-    if (key === undefined) return this.#admitWithoutKey(caller, reads);
-    const held = this.#keys.find(key);
+    const { authorization } = caller;
+    if (authorization === undefined) return this.#admitWithoutKey(caller, reads);
+    let held = this.#keys.recognize(authorization);
+    if (held === undefined) {
+      const key = presentedKey(authorization);
+      if (key === undefined) return this.#admitWithoutKey(caller, reads);
+      held = this.#keys.find(key);
+    }
     if (held === undefined) return UNKNOWN_KEY;
     const now = this.#clock.now();
     if (held.expiresAt !== undefined && now >= held.expiresAt) return EXPIRED_KEY;
@@ -128,7 +107,7 @@ export class AccessCheck {
     if (retryAfterSeconds > 0) {
       return { status: 429, reason: 'tooMany', message: 'too many requests with this key', retryAfterSeconds };
     }
-    return new Admission(held.scopes, held.appids, held.id);
+    return held.admission;
   }
 
   /** Returns what is known of the keys: of all, or of those with one id. */

@@ -1,7 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../core/clock.js';
-import { type ApiKey, keyHash, keyIdOf, type Scope } from './api-key.js';
+import { Admission } from './admission.js';
+import { type ApiKey, keyHash, keyIdOf } from './api-key.js';
 import { RateLimit } from './rate-limit.js';
+import { VerifiedText } from './verified-text.js';
 
 /** A key, without its hash, and when this process has let in a request with it for the last time. */
 export interface KeyUse extends Omit<ApiKey, 'hash'> {
@@ -11,16 +13,21 @@ export interface KeyUse extends Omit<ApiKey, 'hash'> {
 
 /** A key as it is held ready for requests. */
 export interface HeldKey {
-  readonly id: string;
   /** The hex of the hash, as text. */
   readonly hash: Uint8Array;
-  readonly scopes: readonly Scope[];
-  readonly appids: ReadonlySet<string> | undefined;
+  /** What it lets its requests do. */
+  readonly admission: Admission;
   readonly rate: RateLimit | undefined;
   readonly expiresAt: number | undefined;
   /** It is kept in memory alone: a file that is written at every request would be one more thing that can fail. */
   lastUsedAt: number | undefined;
+  /** The header by which it was found right, while it is in force: a hash takes as long as all the rest of most requests. */
+  verified: VerifiedText | undefined;
 }
+
+const SCHEME = 'Bearer ';
+const ID_BEGINS_AT: number = `${SCHEME}wtm_`.length;
+const ID_ENDS_AT: number = ID_BEGINS_AT + 8;
 
 /** The keys in force, by id. */
 export class KeyRing {
@@ -28,8 +35,6 @@ export class KeyRing {
   readonly #clock: Clock;
   #entries: readonly ApiKey[] = [];
   #held: ReadonlyMap<string, HeldKey> = new Map();
-  /** Keys that were found right, while they are in force: a hash takes as long as all the rest of most requests. */
-  readonly #verified = new WeakMap<HeldKey, Uint8Array>();
 
   /** @param current - called for every request; the same array means that nothing has changed. */
   constructor(current: () => readonly ApiKey[], clock: Clock) {
@@ -42,12 +47,21 @@ export class KeyRing {
     this.#follow();
     const held = this.#held.get(keyIdOf(key) ?? '');
     if (held === undefined) return undefined;
-    const presented = Buffer.from(key, 'latin1');
-    const before = this.#verified.get(held);
-    if (before?.length === presented.length && timingSafeEqual(before, presented)) return held;
+    const header = SCHEME + key;
+    if (held.verified?.equals(header) === true) return held;
     if (!timingSafeEqual(held.hash, Buffer.from(keyHash(key), 'latin1'))) return undefined;
-    this.#verified.set(held, presented);
+    held.verified = new VerifiedText(header);
     return held;
+  }
+
+  /**
+   * Finds the key of a header that is the very one of a key which was found right before, so that most headers need not be
+   * taken apart.
+   */
+  recognize(authorization: string): HeldKey | undefined {
+    this.#follow();
+    const held = this.#held.get(authorization.slice(ID_BEGINS_AT, ID_ENDS_AT));
+    return held?.verified?.equals(authorization) === true ? held : undefined;
   }
 
   /** Returns the keys in force, in their order. */
@@ -68,13 +82,12 @@ export class KeyRing {
 
   #hold({ id, hash, scopes, appids, perSecond, expiresAt }: ApiKey): HeldKey {
     return {
-      id,
       hash: Buffer.from(hash, 'latin1'),
-      scopes,
-      appids: appids && new Set(appids),
+      admission: new Admission(scopes, appids && new Set(appids), id),
       rate: perSecond === undefined ? undefined : this.#rateOf(id, perSecond),
       expiresAt,
       lastUsedAt: this.#held.get(id)?.lastUsedAt,
+      verified: undefined,
     };
   }
 

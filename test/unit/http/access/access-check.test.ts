@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { AccessCheck, type AccessOptions, Admission, type Caller } from '../../../../src/http/access/access-check.js';
+import { AccessCheck, type AccessOptions, type Caller } from '../../../../src/http/access/access-check.js';
+import { Admission } from '../../../../src/http/access/admission.js';
 import { createApiKey, type Scope } from '../../../../src/http/access/api-key.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 

@@ -12,7 +12,7 @@ test('a key is found by the whole of its text, not by its id alone', () => {
   const entries = [limited.entry, other.entry];
   const [, id = ''] = limited.key.split('_');
   const [, otherId = ''] = other.key.split('_');
-  expect(ring.find(limited.key)?.scopes).toEqual(['read']);
+  expect(ring.find(limited.key)?.admission.keyId).toBe(id);
   expect(ring.find(limited.key.replace(id, otherId))).toBeUndefined();
   expect(ring.find(`${limited.key}A`)).toBeUndefined();
   expect(ring.find(` ${limited.key}`)).toBeUndefined();
@@ -58,6 +58,23 @@ test('a key that was found right before is told from others like it, and is gone
   expect(ring.find(key)).toBeUndefined();
   entries = [{ ...entry, hash: createApiKey({ scopes: ['read'] }).entry.hash }];
   expect(ring.find(key)).toBeUndefined();
+});
+
+test('only the header of a key that was found right before is recognized, while that key is in force', () => {
+  const { key, entry } = createApiKey({ scopes: ['read'] });
+  let entries: readonly ApiKey[] = [entry];
+  const ring = new KeyRing(() => entries, new FakeClock());
+  const header = `Bearer ${key}`;
+  expect(ring.recognize(header)).toBeUndefined();
+  const held = ring.find(key);
+  expect(ring.recognize(header)).toBe(held);
+  const last = key.at(-1) === 'A' ? 'B' : 'A';
+  const others = [key, `bearer ${key}`, `${header} `, `Bearer  ${key}`, `${header.slice(0, -1)}${last}`, ''];
+  expect(others.map((other) => ring.recognize(other))).toEqual(others.map(() => undefined));
+  entries = [{ ...entry, note: 'changed' }];
+  expect(ring.recognize(header)).toBeUndefined();
+  entries = [];
+  expect([ring.find(key), ring.recognize(header)]).toEqual([undefined, undefined]);
 });
 
 test('the last use of a key outlasts a change of the others, and no file is told of it', () => {

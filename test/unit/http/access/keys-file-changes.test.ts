@@ -11,7 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { AccessCheck, Admission, type Caller } from '../../../../src/http/access/access-check.js';
+import { AccessCheck, type Caller } from '../../../../src/http/access/access-check.js';
+import { Admission } from '../../../../src/http/access/admission.js';
 import { createApiKey } from '../../../../src/http/access/api-key.js';
 import { KeysFile } from '../../../../src/http/access/keys-file.js';
 import { appendKey } from '../../../../src/http/access/keys-file-change.js';
