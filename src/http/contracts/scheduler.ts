@@ -44,13 +44,18 @@ async function register(call: Call, { manager, typeNumbers }: RouteContext): Pro
   return success(registration.tasks?.length === 0 ? '' : 'success');
 }
 
-/** Answers what most requests are without a promise, from memory alone. A held token that is no task's is none of this API. */
+/** Answers most requests without a promise, from memory alone. A held token without a task is no part of this API. */
 function hit(call: Call, { engine, typeNumbers }: RouteContext): HttpAnswer | undefined {
   if (call.request.method !== 'GET' || call.request.search !== '') return undefined;
+  const appid = call.param('appid');
   const named = call.param('type');
-  const held = engine.records.hit(call.param('appid'), typeNumbers.name(named) ?? named, undefined);
-  if (held === undefined || engine.registry.task(held.key) === undefined) return undefined;
-  return success(held.value);
+  const type = typeNumbers.name(named) ?? named;
+  const held = engine.records.hit(appid, type, undefined);
+  if (held === undefined) {
+    const confirming = engine.isClosed ? undefined : engine.early.confirming(appid, type);
+    return confirming === undefined ? undefined : success(confirming.value);
+  }
+  return engine.registry.task(held.key) === undefined ? undefined : success(held.value);
 }
 
 async function readOrRefresh(call: Call, { manager, engine, typeNumbers }: RouteContext): Promise<HttpAnswer> {

@@ -5,6 +5,18 @@ import { APPID, SECRET } from '../../../support/world.js';
 
 const APP = { appid: APPID, appsecret: SECRET };
 
+test('a token that the store has not shown for a minute is answered from memory, without a wait for the store', async () => {
+  await using world = new HttpWorld();
+  await world.ask('/registe', { body: { ...APP, tasks: [{ type: 0 }] } });
+  await world.ask(TASK);
+  await world.clock.advance(60_000);
+  const wait = (): never => {
+    throw new Error('the answer was waited for');
+  };
+  Object.defineProperty(world.tokens, 'get', { value: wait });
+  expect((await world.ask(TASK)).body).toEqual({ code: 200, message: '', result: 'token-1' });
+});
+
 describe('POST /registe', () => {
   test('a good registration is durable when it is answered, and its token is there', async () => {
     await using world = new HttpWorld();
