@@ -60,5 +60,6 @@ function isOwnPage(request: BrowserHeaders): boolean {
 
 /** Returns whether the user has typed the address in, or opened a bookmark. No page sees the answer. */
 function isTypedIn(request: BrowserHeaders): boolean {
+  if (request.header('sec-purpose') !== undefined) return false;
   return request.header('sec-fetch-site') === 'none' && request.header('sec-fetch-mode') === 'navigate';
 }
