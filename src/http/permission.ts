@@ -70,25 +70,38 @@ export class Permissions {
   ): Permission | Promise<Permission> {
     const { early } = this.#engine;
     const { refused } = this.#peers;
+    const { peer } = request;
     const hash = secretHash(secret);
     const fits = (own: string): boolean => timingSafeEqual(Buffer.from(hash), Buffer.from(secretHash(own)));
     const opened = (): Permission => this.#accepted(request, openedFor(appid, admitted));
-    const wrong = (): Permission => {
-      const answered = refused.refuse(request.peer, WRONG_SECRET);
-      return asPermission(answered.reason === 'secret' ? admitted : answered);
-    };
+    const wrong = (answered: Refusal): Permission => asPermission(answered.reason === 'secret' ? admitted : answered);
     const isHeld = isAppid(appid) ? early.heldSecret(appid, fits) : false;
-    if (isHeld !== undefined) return isHeld ? opened() : wrong();
-    if (refused.throttled(request.peer) !== undefined) return wrong();
+    if (isHeld !== undefined) return isHeld ? opened() : wrong(refused.refuse(peer, WRONG_SECRET));
+    // Requests that are looked up at once are refused later: what they may use up is taken before.
+    const reserves = !this.#lookUps.isUnderWay(appid, hash);
+    if (reserves && !refused.reserve(peer)) return wrong(refused.refuse(peer, WRONG_SECRET));
     const look = async () => ({
       opens: await early.hasSecret(appid, fits),
       isKnown: early.holdsApp(appid),
     });
-    return this.#lookUps.opens(appid, hash, look).then((found) => {
-      if (typeof found === 'boolean') return found ? opened() : wrong();
-      refused.counter.add({ reason: found.reason });
-      return asPermission(found);
-    });
+    const release = (): void => {
+      if (reserves) refused.release(peer);
+    };
+    return this.#lookUps.opens(appid, hash, look).then(
+      (found) => {
+        if (found === false) {
+          return wrong(reserves ? refused.refuseReserved(peer, WRONG_SECRET) : refused.refuse(peer, WRONG_SECRET));
+        }
+        release();
+        if (found === true) return opened();
+        refused.counter.add({ reason: found.reason });
+        return asPermission(found);
+      },
+      (error: unknown) => {
+        release();
+        throw error;
+      },
+    );
   }
 }
 

@@ -60,10 +60,22 @@ export class RefusedPeers {
     return this.#peers.size;
   }
 
-  /** Returns a refusal with 429 while the peer has used up its refusals, and counts nothing. */
-  throttled(address: string | undefined): Refusal | undefined {
-    const retryAfterSeconds = this.#peers.get(peerNetwork(address))?.limit.wait(this.#clock.monotonic()) ?? 0;
-    return retryAfterSeconds === 0 ? undefined : throttledFor(retryAfterSeconds);
+  /**
+   * Takes one refusal of the peer for a request whose secret has yet to be looked up, so that those that are looked up at once
+   * are bounded too. It is given back by {@link release}, or told by {@link refuseReserved}.
+   *
+   * @returns whether there was one.
+   */
+  reserve(address: string | undefined): boolean {
+    const now = this.#clock.monotonic();
+    const peer = this.#peer(peerNetwork(address), now);
+    peer.lastAt = now;
+    return peer.limit.take(now) === 0;
+  }
+
+  /** Gives back the refusal of a request that was not refused after all. */
+  release(address: string | undefined): void {
+    (this.#peers.get(peerNetwork(address)) ?? this.#others).limit.giveBack();
   }
 
   /** Counts a refusal, and returns the one to be answered: with 429 when the peer has used up its refusals. */
@@ -72,12 +84,13 @@ export class RefusedPeers {
     const network = peerNetwork(address);
     const peer = this.#peer(network, now);
     const retryAfterSeconds = GUESSES.has(refusal.reason) ? peer.limit.take(now) : 0;
-    const answered = retryAfterSeconds === 0 ? refusal : throttledFor(retryAfterSeconds);
-    this.counter.add({ reason: answered.reason });
-    peer.lastAt = now;
-    peer.unreported += 1;
-    this.#report(network, peer, answered.reason, now);
-    return answered;
+    return this.#note(network, peer, retryAfterSeconds === 0 ? refusal : throttledFor(retryAfterSeconds));
+  }
+
+  /** Counts a refusal that was reserved, and returns it. */
+  refuseReserved(address: string | undefined, refusal: Refusal): Refusal {
+    const network = peerNetwork(address);
+    return this.#note(network, this.#peer(network, this.#clock.monotonic()), refusal);
   }
 
   /**
@@ -86,6 +99,15 @@ export class RefusedPeers {
    */
   giveBack(address: string | undefined): void {
     if (this.#peers.size > 0) this.#peers.get(peerNetwork(address))?.limit.giveBack();
+  }
+
+  #note(network: string, peer: Peer, answered: Refusal): Refusal {
+    const now = this.#clock.monotonic();
+    this.counter.add({ reason: answered.reason });
+    peer.lastAt = now;
+    peer.unreported += 1;
+    this.#report(network, peer, answered.reason, now);
+    return answered;
   }
 
   #peer(network: string, now: number): Peer {

@@ -17,6 +17,8 @@ export class SecretLookUps {
   readonly #reads: RateLimit;
   /** When what was not found is forgotten, by app or by app and secret; the earliest first. */
   readonly #misses = new Map<string, number>();
+  /** By app and secret: requests that bring the same at once share one look. */
+  readonly #underWay = new Map<string, Promise<boolean>>();
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
@@ -28,6 +30,11 @@ export class SecretLookUps {
     return this.#misses.size;
   }
 
+  /** Returns whether this is being looked up, so that one more request for it costs the store nothing. */
+  isUnderWay(appid: string, hash: string): boolean {
+    return this.#underWay.has(`${appid}\n${hash}`);
+  }
+
   /**
    * Returns whether the secret opens the app, or why that is not looked up now.
    *
@@ -35,12 +42,20 @@ export class SecretLookUps {
    * @param look - reads the store.
    */
   async opens(appid: string, hash: string, look: () => Promise<SecretFound>): Promise<boolean | Refusal> {
+    const ofSecret = `${appid}\n${hash}`;
+    const underWay = this.#underWay.get(ofSecret);
+    if (underWay !== undefined) return underWay;
     const now = this.#clock.monotonic();
     this.#forget(now);
-    const ofSecret = `${appid}\n${hash}`;
     if (this.#misses.has(appid) || this.#misses.has(ofSecret)) return false;
     const retryAfterSeconds = this.#reads.take(now);
     if (retryAfterSeconds > 0) return { status: 429, reason: 'throttled', message: BUSY, retryAfterSeconds };
+    const looked = this.#lookFor(appid, ofSecret, look).finally(() => this.#underWay.delete(ofSecret));
+    this.#underWay.set(ofSecret, looked);
+    return looked;
+  }
+
+  async #lookFor(appid: string, ofSecret: string, look: () => Promise<SecretFound>): Promise<boolean> {
     const { isKnown, opens } = await look();
     if (!opens) this.#remember(isKnown ? ofSecret : appid);
     return opens;

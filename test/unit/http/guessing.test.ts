@@ -127,6 +127,40 @@ describe('a store that servers share', () => {
     expect(reads()).toBe(0);
   });
 
+  test('is read 20 times at most for one peer, also for requests that it sends all at once', async () => {
+    const { world, ask, reads } = await started();
+    await using _closing = world;
+    const guess = (index: number) => ask(secretPath('guess', `wx-made-up-${index}`), { peer: PEER });
+    await statuses(15, guess);
+    // The store may be read 20 times again, but this peer has six refusals left.
+    await world.clock.advance(1_000);
+    const before = reads();
+    const found = await Promise.all(Array.from({ length: 40 }, (_, index) => guess(100 + index)));
+    expect(found.map(({ status }) => status).toSorted()).toEqual([...Array(6).fill(401), ...Array(34).fill(429)]);
+    expect(reads() - before).toBeLessThanOrEqual(6);
+  });
+
+  test('is read once for a secret that many requests bring at once, and lets all of them in', async () => {
+    const { world, ask, reads } = await started();
+    await using _closing = world;
+    await world.manager().register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+    const before = reads();
+    const asked = Array.from({ length: 50 }, () => ask(secretPath(SECRET), { peer: PEER }));
+    for (const { body } of await Promise.all(asked)) expect(body).toMatchObject({ errcode: 0 });
+    expect(reads() - before).toBeLessThan(20);
+    expect(await statuses(21, () => ask(TASK, { peer: PEER }))).toEqual(REFUSED_20);
+  });
+
+  test('uses up no refusal of a peer while it fails', async () => {
+    const { world, ask } = await started();
+    await using _closing = world;
+    const { get } = world.store;
+    world.store.get = async () => Promise.reject(new Error('away'));
+    await statuses(15, (index) => ask(secretPath('guess', `wx-made-up-${index}`), { peer: PEER }));
+    world.store.get = get;
+    expect(await statuses(21, () => ask(TASK, { peer: PEER }))).toEqual(REFUSED_20);
+  });
+
   test('still says that a secret is right of an app that another server has registered', async () => {
     const { world, ask } = await started();
     await using _closing = world;

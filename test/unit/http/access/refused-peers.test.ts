@@ -38,14 +38,25 @@ describe('the refusals of a peer', () => {
     expect([refuse('2001:db8::2'), refuse('2001:db8:0:1::1'), refuse()]).toEqual([[429], [401], [401]]);
   });
 
-  test('are known to be used up without counting one', () => {
+  test('can be taken before it is known whether a request is refused, and given back', () => {
     const { peers, refuse } = refusing();
-    expect(peers.throttled(PEER)).toBeUndefined();
-    refuse(PEER, 19);
-    expect(peers.throttled(PEER)).toBeUndefined();
-    refuse();
-    expect(peers.throttled(PEER)).toMatchObject({ status: 429, retryAfterSeconds: 1 });
-    expect(peers.throttled('203.0.113.10')).toBeUndefined();
+    refuse(PEER, 18);
+    expect([peers.reserve(PEER), peers.reserve(PEER), peers.reserve(PEER)]).toEqual([true, true, false]);
+    expect(refuse()).toEqual([429]);
+    peers.release(PEER);
+    expect(peers.refuseReserved(PEER, NO_KEY)).toBe(NO_KEY);
+    expect(refuse(PEER, 2)).toEqual([401, 429]);
+    expect([countOf(peers, 'noKey'), countOf(peers, 'throttled')]).toEqual([20, 2]);
+    expect(peers.reserve('203.0.113.10')).toBe(true);
+  });
+
+  test('are given back to those who share a limit too', () => {
+    const { peers, refuse } = refusing();
+    for (let index = 0; index < 10_000; index++) refuse(`10.0.${index >> 8}.${index & 255}`);
+    refuse('198.51.100.1', 19);
+    expect([peers.reserve('198.51.100.2'), peers.reserve('198.51.100.2')]).toEqual([true, false]);
+    peers.release('198.51.100.2');
+    expect(peers.reserve('198.51.100.3')).toBe(true);
   });
 
   test('are not used up by what is no guess', () => {

@@ -53,3 +53,19 @@ test('a right secret is not remembered, and misses are forgotten', async () => {
     await clock.advance(1_000);
   }
 });
+
+test('requests that bring the same secret at once share one look-up', async () => {
+  const { lookUps, looked, opens } = looking({ isKnown: true, opens: true });
+  const asked = Array.from({ length: 50 }, () => opens('wx', 'one'));
+  expect([lookUps.isUnderWay('wx', 'one'), lookUps.isUnderWay('wx', 'two')]).toEqual([true, false]);
+  expect(await Promise.all(asked)).toEqual(Array(50).fill(true));
+  expect([looked.length, lookUps.isUnderWay('wx', 'one')]).toEqual([1, false]);
+});
+
+test('a look-up that fails fails those that share it, and the next one is made anew', async () => {
+  const lookUps = new SecretLookUps(new FakeClock());
+  const failing = () => lookUps.opens('wx', 'h', async () => Promise.reject(new Error('away')));
+  const settled = await Promise.allSettled([failing(), failing()]);
+  expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(await lookUps.opens('wx', 'h', async () => ({ isKnown: true, opens: true }))).toBe(true);
+});
