@@ -67,6 +67,9 @@ export class HttpFront {
       if (this.#isDraining) response.setHeader('Connection', 'close');
       this.#listener(request, response);
     });
+    // Node leaves out what comes after the 2,000th header, which may be the one that tells of a proxy or a browser; their size
+    // is bounded all the same.
+    this.#server.maxHeadersCount = 0;
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket as Socket));
     // It never listens by itself, and this is what its watch over slow requests begins with.
     this.#server.emit('listening');

@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HttpFront } from '../../../../src/cli/serve/http-front.js';
+import { forThisMachine } from '../../../../src/cli/serve/loopback-guard.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 
 /** Requests that a test answers when it likes. */
@@ -231,5 +232,15 @@ describe('a peer with half of the connections', () => {
     first?.destroy();
     await expect.poll(() => front.connections).toBe(2);
     expect(await answered(2)).toEqual([true, false]);
+  });
+});
+
+describe('a request with thousands of headers', () => {
+  it('is looked at to its last one, which may be what a proxy has added', async () => {
+    front.destroy();
+    front = new HttpFront(forThisMachine(hold), { clock });
+    const fillers = 'a:\r\n'.repeat(3_000);
+    const asked = `GET / HTTP/1.1\r\nHost: localhost\r\n${fillers}X-Forwarded-For: 203.0.113.9\r\nConnection: close\r\n\r\n`;
+    expect(await said(asked)).toMatch(/^HTTP\/1\.1 403 .*a proxy has sent this/s);
   });
 });
