@@ -28,20 +28,23 @@ function isForm(contentType: string | undefined): boolean {
   return contentType?.split(';')[0]?.trim().toLowerCase() === FORM;
 }
 
+/** No name of a field has these signs; what a parser of forms makes of other text has. */
+const NO_FIELD = /^\[|[\s{}"':]/;
+
 /**
  * Puts JSON together again that `curl -d` has sent as a form. A parser of forms cuts it into names and values at each `&` and
  * `=`, and some take brackets for lists, whose rest is lost.
  */
 function jsonReadAsForm(form: Readonly<Record<string, unknown>>): string | undefined {
   const parts = Object.entries(form);
-  if (parts[0]?.[0].trimStart().startsWith('{') !== true) return undefined;
+  if (!NO_FIELD.test(parts[0]?.[0] ?? '')) return undefined;
   const text = parts.map(([name, value]) => (value === '' ? name : `${name}=${String(value)}`)).join('&');
   try {
     JSON.parse(text);
   } catch {
     throw new BodyRefused(
       400,
-      'the body is JSON that was parsed as a form: send it as application/json, or mount the handler before the parser',
+      'the body is no form, and no JSON that survived a parser of forms: send it as application/json, or mount the handler before the parser',
     );
   }
   return text;

@@ -183,6 +183,19 @@ test.each([
   expect(world.tokens.hasTask(APPID, 'access_token')).toBe(false);
 });
 
+test.each(["'{force:true}'", 'force: true', '"force"', '{"force":true'])(
+  'the order %s is refused behind a parser of forms, and not taken for a read',
+  async (body) => {
+    await using world = new HttpWorld();
+    await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+    const app = express().use(express.urlencoded({ extended: false }), world.handler.node);
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const origin = await listen(createServer(app));
+    const answer = await fetch(`${origin}/task/${APPID}/0`, { method: 'POST', headers, body });
+    expect(await answer.json()).toMatchObject({ code: 400, result: null });
+  },
+);
+
 test('an order without a body reads, even if the host has waited for its end', async () => {
   await using world = new HttpWorld();
   await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });

@@ -34,6 +34,15 @@ describe('a body that a framework has read', () => {
     expect(() => textOfParsed(mangled, FORM)).toThrow(/send it as application\/json, or mount the handler before/);
   });
 
+  test.each(["'{force:true}'", 'force: true', '{"force":true'])(
+    '%s is refused as well: it may be an order that was spoilt on the way',
+    (text) => expect(() => textOfParsed({ ...parse(text) }, FORM)).toThrow(BodyRefused),
+  );
+
+  test.each(['[{"force":true}]', '"force"'])('%s is handed on as what it is', (text) => {
+    expect(textOfParsed({ ...parse(text) }, FORM)).toBe(text);
+  });
+
   test('is not looked for in an object that nothing was read into', () => {
     expect([isPlaceholder({}), isPlaceholder({ a: 1 }), isPlaceholder([]), isPlaceholder('')]).toEqual([
       true,
