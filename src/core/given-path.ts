@@ -1,7 +1,7 @@
 import { describeValue } from './redact.js';
 
-/** Keys, secrets and URLs, one of which may be given where a path belongs. */
-const SECRET = /:\/\/|wtm_|whsec_|^[A-Za-z0-9+/]{43}=$|(?=[^/\\.]*\d)[A-Za-z0-9+=_-]{24,}/;
+/** Keys, secrets, URLs and JSON, one of which may be given where a path belongs. */
+const SECRET = /:\/\/|^\s*\{|wtm_|whsec_|^[A-Za-z0-9+/]{43}=$|(?=[^/\\.]*\d)[A-Za-z0-9+=_-]{24,}/;
 
 /** Returns whether what was given as a path may be a secret instead, which must not be shown. */
 export function mayBeSecret(path: string): boolean {

@@ -296,6 +296,12 @@ describe('asking a server that lets everybody in', () => {
       expect(err).not.toContain('CANARY');
     });
 
+    it('does not show a grant that was given where its file belongs', async () => {
+      const { code, err } = await command(`put ${APPID} access_token --from-file {"value":"CANARY"}`);
+      expect(code).toBe(2);
+      expect(err).toContain('--from-file: what it was given, 18 characters, cannot be read: ENOENT');
+    });
+
     it('says where a grant belongs when standard input is a terminal', async () => {
       const { code, err } = await command(`put ${APPID} access_token`, { asks: true });
       expect(code).toBe(2);
