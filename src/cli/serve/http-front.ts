@@ -1,9 +1,10 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { peerNetwork } from '../../http/access/peer-network.js';
 import { GUARDING_HEADERS } from '../../http/http-message.js';
 import type { IdleConnections } from './messages.js';
+import { RequestBurst } from './request-burst.js';
 
 const LIMITS = {
   headersTimeout: 5_000,
@@ -27,14 +28,23 @@ export interface ConnectionRules {
   readonly maxConnections?: number;
   /** Whether a peer, as `peerNetwork` names it, has sent an accepted request lately. Default: every peer has. */
   readonly isAccepted?: (network: string) => boolean;
+  /** Returns how many requests have been let in so far. Default: each one is. */
+  readonly countAccepted?: (() => number) | undefined;
   readonly clock?: Clock;
-  /** Called when a connection is closed because its peer has half of all. */
+  /** Called for each connection that is closed because its peer has half of all, or has sent too many requests at once. */
   readonly onRefused?: () => void;
+}
+
+interface Connection {
+  readonly peer: string;
+  /** Whether one of its requests was let in. */
+  isAccepted: boolean;
 }
 
 const DEFAULT_RULES: Required<ConnectionRules> = {
   maxConnections: MAX_CONNECTIONS,
   isAccepted: () => true,
+  countAccepted: undefined,
   clock: systemClock,
   onRefused: () => {},
 };
@@ -45,7 +55,8 @@ const REQUEST_ON_ITS_WAY_MS = 500;
 export class HttpFront {
   readonly #server: Server;
   readonly #listener: RequestListener;
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Map<Socket, Connection>();
+  readonly #burst = new RequestBurst();
   readonly #rules: Required<ConnectionRules>;
   /** How many connections each peer has. */
   readonly #ofPeer = new Map<string, number>();
@@ -62,10 +73,11 @@ export class HttpFront {
       answers.delete(this);
     }
     this.#server = createServer(LIMITS, (request, response) => {
+      if (this.#burst.isTooLong() && this.#cutsOff(request.socket)) return;
       answers.add(response);
       response.on('close', forget);
       if (this.#isDraining) response.setHeader('Connection', 'close');
-      this.#listener(request, response);
+      this.#answer(request, response);
     });
     // Node leaves out what comes after the 2,000th header, which may be the one that tells of a proxy or a browser; their size
     // is bounded all the same.
@@ -86,7 +98,7 @@ export class HttpFront {
       socket.destroy();
       return;
     }
-    this.#sockets.add(socket);
+    this.#sockets.set(socket, { peer, isAccepted: false });
     this.#count(peer, 1);
     socket.once('close', () => {
       this.#sockets.delete(socket);
@@ -102,6 +114,34 @@ export class HttpFront {
     const { maxConnections, isAccepted, onRefused } = this.#rules;
     if ((this.#ofPeer.get(peer) ?? 0) < maxConnections / 2 || isAccepted(peer)) return false;
     onRefused();
+    return true;
+  }
+
+  /** Whether a request was let in, the listener has noted when it returns; what it looks up first does not count. */
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const { countAccepted } = this.#rules;
+    const before = countAccepted?.();
+    this.#listener(request, response);
+    if (countAccepted?.() === before) return;
+    const connection = this.#sockets.get(request.socket);
+    if (connection !== undefined) connection.isAccepted = true;
+  }
+
+  /**
+   * Closes a connection that sends many requests at once and of which none was let in, and all such connections of its peer before
+   * they are read: some hundred of them would hold up everyone else until this process is taken for one that hangs.
+   *
+   * @returns whether it is closed.
+   */
+  #cutsOff(socket: Socket): boolean {
+    if (socket.destroyed) return true;
+    const own = this.#sockets.get(socket);
+    if (own === undefined || own.isAccepted || this.#rules.countAccepted === undefined) return false;
+    for (const [other, { peer, isAccepted }] of this.#sockets) {
+      if (peer !== own.peer || isAccepted || other.destroyed) continue;
+      other.destroy();
+      this.#rules.onRefused();
+    }
     return true;
   }
 
@@ -129,12 +169,12 @@ export class HttpFront {
 
   #closeIdle(): void {
     this.#server.closeIdleConnections();
-    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
+    for (const socket of this.#sockets.keys()) if (socket.bytesRead === 0) socket.destroy();
   }
 
   /** Cuts what is left. */
   destroy(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
     this.#server.close();
   }
 }

@@ -154,6 +154,7 @@ function frontFor(handler: Handler, mode: AccessMode, log: Log): HttpFront {
   const accepted = peers.watchAccepted();
   return new HttpFront(listener, {
     isAccepted: (network) => accepted.isRecent(network),
+    countAccepted: () => accepted.count,
     onRefused: () => {
       peers.connectionsRefused += 1;
     },

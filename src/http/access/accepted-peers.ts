@@ -11,6 +11,7 @@ export class AcceptedPeers {
   readonly #clock: Pick<Clock, 'monotonic'>;
   /** By network; the one that was noted last is the last. */
   readonly #acceptedAt = new Map<string, number>();
+  #count = 0;
   #lastAddress: string | undefined;
   #lastAt = Number.NEGATIVE_INFINITY;
 
@@ -18,7 +19,13 @@ export class AcceptedPeers {
     this.#clock = clock;
   }
 
+  /** How many requests have been let in. */
+  get count(): number {
+    return this.#count;
+  }
+
   note(address: string | undefined): void {
+    this.#count += 1;
     const now = this.#clock.monotonic();
     if (address === this.#lastAddress && now - this.#lastAt < NOTED_MS) return;
     this.#lastAddress = address;

@@ -20,7 +20,7 @@ export function accessFamilies(
     {
       name: 'wechat_token_manager_refused_connections',
       type: 'counter',
-      help: 'Connections that this process closed because their peer had half of all and had not sent an accepted request lately.',
+      help: 'Connections that this process closed because their peer had half of all, or sent many requests at once, without one that was let in.',
       points: [{ value: connectionsRefused }],
     },
     {

@@ -116,7 +116,12 @@ describe.each(OPEN_MODES)('with %s', (_mode, options) => {
     ['an address that was typed in and refreshes', `/${APPID}/wechat/ticket/refresh`, { headers: NAVIGATION }, 403],
     ['what was typed in, with a body', TASK, { headers: NAVIGATION, body: { force: true } }, 403],
     ['a prefetch by the rules of a page', '/tokens', { headers: { ...NAVIGATION, 'sec-purpose': 'prefetch' } }, 403],
-    ['a page made ready by those rules', TASK, { headers: { ...NAVIGATION, 'sec-purpose': 'prefetch;prerender' } }, 403],
+    [
+      'a page made ready by those rules',
+      TASK,
+      { headers: { ...NAVIGATION, 'sec-purpose': 'prefetch;prerender' } },
+      403,
+    ],
     ['what is no navigation', '/tokens', { headers: { 'sec-fetch-site': 'none', 'sec-fetch-mode': 'no-cors' } }, 403],
     ['an image over plain HTTP', CREATE, { headers: IMAGE }, 403],
     ['an image over plain HTTP that reads', `/${APPID}/wechat/token/get`, { headers: IMAGE }, 403],

@@ -235,6 +235,56 @@ describe('a peer with half of the connections', () => {
   });
 });
 
+describe('a connection that sends many requests at once', () => {
+  const together = (times: number, path = '/'): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(times);
+  let asked: number;
+  let accepted: number;
+  let refused: number;
+
+  beforeEach(() => {
+    asked = 0;
+    accepted = 0;
+    refused = 0;
+    const listens: RequestListener = (request, response) => {
+      asked += 1;
+      if (request.url === '/accepted') accepted += 1;
+      response.end('at once');
+    };
+    front.destroy();
+    front = new HttpFront(listens, { countAccepted: () => accepted, onRefused: () => void (refused += 1) });
+  });
+
+  it('is closed when none of them was let in, with those of its peer of which the same is true', async () => {
+    const [idle, good] = [open(), open()];
+    good.write(together(1, '/accepted'));
+    await Promise.all([once(idle, 'connect'), once(good, 'data')]);
+    await expect.poll(() => front.connections).toBe(2);
+    const closed = once(idle, 'close');
+    await said(together(1_000));
+    await closed;
+    expect([asked, refused]).toEqual([17, 2]);
+    good.write(together(100));
+    await expect.poll(() => asked).toBe(117);
+    expect(front.connections).toBe(1);
+  });
+
+  it('is answered once one of its requests was let in', async () => {
+    const socket = open();
+    socket.write(together(1_000, '/accepted'));
+    await expect.poll(() => asked).toBe(1_000);
+    expect([refused, front.connections]).toEqual([0, 1]);
+  });
+
+  it('is answered while they are few, however many follow', async () => {
+    const socket = open();
+    for (let piece = 1; piece <= 5; piece++) {
+      socket.write(together(16));
+      await expect.poll(() => asked).toBe(16 * piece);
+    }
+    expect(refused).toBe(0);
+  });
+});
+
 describe('a request with thousands of headers', () => {
   it('is looked at to its last one, which may be what a proxy has added', async () => {
     front.destroy();
