@@ -58,7 +58,10 @@ function isOwnPage(request: BrowserHeaders): boolean {
   return URL.canParse(own) && ofPage !== '' && new URL(own).host === ofPage;
 }
 
-/** Returns whether the user has typed the address in, or opened a bookmark. No page sees the answer. */
+/**
+ * Returns whether the user has typed the address in, or opened a bookmark. No page sees the answer. A prefetch is neither:
+ * Chromium makes one by the speculation rules of a page of another site too, and sends `none` for it.
+ */
 function isTypedIn(request: BrowserHeaders): boolean {
   if (request.header('sec-purpose') !== undefined) return false;
   return request.header('sec-fetch-site') === 'none' && request.header('sec-fetch-mode') === 'navigate';
