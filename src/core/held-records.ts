@@ -15,7 +15,7 @@ import { newestRotation } from './newest-rotation.js';
 import type { Records } from './records.js';
 import type { Registry } from './registry.js';
 import type { StoreHistory } from './store-history.js';
-import type { SupervisedStore } from './supervised-store.js';
+import type { Absence, SupervisedStore } from './supervised-store.js';
 import { appDocumentId, documentId, type TokenKey } from './token-key.js';
 import { isOfAnotherStore } from './unmet-needs.js';
 
@@ -52,7 +52,9 @@ export class HeldRecords {
       const isOlder = held.version > document.recordVersion || records.overtakes(held, document);
       if (document.grant !== undefined && !isOlder) return false;
       // Where there is no refresh token to lose, a refresh may do without the store.
-      if (isAbsent(document) && !(await this.#isJudged(held))) return false;
+      const absence = isAbsent(document) ? await this.#judgeAbsence(held) : 'lost';
+      if (absence === 'restored') return true;
+      if (absence === undefined) return false;
     }
     const isDisplaced = records.isDisplaced(held);
     // What was deleted on purpose stays so, and what no store has taken is offered to it by itself.
@@ -63,14 +65,13 @@ export class HeldRecords {
     return (!isDisplaced && document.grant !== undefined) || records.cache.get(key) !== held;
   }
 
-  /** Returns whether it could be told what the absence of a record means; rejects where too much hangs on that. */
-  async #isJudged({ key, rotation }: CachedRecord): Promise<boolean> {
+  /** Returns what the absence of a record means, `undefined` where that cannot be told; rejects where too much hangs on it. */
+  async #judgeAbsence({ key, rotation }: CachedRecord): Promise<Absence | undefined> {
     try {
-      await this.#parts.store.judgeAbsence(documentId('key', key));
-      return true;
+      return await this.#parts.store.judgeAbsence(documentId('key', key));
     } catch (error) {
       if (rotation !== undefined) throw error;
-      return false;
+      return undefined;
     }
   }
 

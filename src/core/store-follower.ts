@@ -156,9 +156,10 @@ export class StoreFollower {
   async #adoptRead(key: TokenKey, before: Known, document: KeyDocument): Promise<CachedRecord | undefined> {
     const { store, records, writer, closing } = this.#parts;
     const isMissing = isAbsent(document) && records.cache.get(key)?.confirmedAtMonotonic !== undefined;
-    if (isMissing) await store.judgeAbsence(documentId('key', key));
+    const absence = isMissing ? await store.judgeAbsence(documentId('key', key)) : undefined;
     const { record: held, failure } = this.#known(key);
     if (closing.hasBegun) return held;
+    if (absence === 'restored') return this.#readNow(key, () => writer.read(key));
     // What was read before the store was replaced says nothing of the one in its place.
     if (before.generation !== records.generation) return this.#readNow(key, () => writer.read(key));
     if (held !== undefined && records.isDisplaced(held)) {

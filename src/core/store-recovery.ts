@@ -5,7 +5,7 @@ import type { Events } from './events.js';
 import type { GrantWriter } from './grant-writer.js';
 import type { JsonObject } from './json.js';
 import { hasLeftOvers, isLeftOver } from './left-overs.js';
-import { isLostAlone } from './lost-record.js';
+import { judgeMissingRecord } from './lost-record.js';
 import { OwnRegistrations } from './own-registrations.js';
 import { OwnRemovals } from './own-removals.js';
 import { PutBack, type PutBackParts } from './put-back.js';
@@ -140,8 +140,10 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     if (isRecord) {
       const held = records.cache.get(key);
       if (held === undefined) return 'deleted';
-      if (!records.isDisplaced(held) && (await isLostAlone(held, this.#parts))) records.displaceOne(held);
-      return records.isDisplaced(held) ? 'lost' : 'deleted';
+      if (records.isDisplaced(held)) return 'lost';
+      const absence = await judgeMissingRecord(held, this.#parts);
+      if (absence === 'lost') records.displaceOne(held);
+      return records.isDisplaced(held) ? 'lost' : absence;
     }
     const appid = appidOf(id);
     if (own.has(id) && this.#pending.has(appid)) {

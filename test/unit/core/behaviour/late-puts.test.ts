@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Grant, TokenRecord } from '../../../../src/index.js';
-import { LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/rotating-world.js';
+import { ID, LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/rotating-world.js';
 import { FaultyStore, shared } from '../../../support/shared-store.js';
 import { APPID } from '../../../support/world.js';
 
@@ -138,4 +138,30 @@ test('I3: a refused refresh token that is put again with an older grant is sent 
   const { length } = world.upstream.sent;
   await world.clock.advance(LIFE_MS);
   expect(world.upstream.sent.slice(length)).toEqual(['refresh-1']);
+});
+
+test('I8: a caller whose lease was granted just before the first login was put elsewhere gets the token of that', async () => {
+  await using world = new RotatingWorld();
+  const tokens = world.process({ refresh: 'never' });
+  await world.register(tokens);
+  const way = shared(world.store);
+  let goOn: (() => void) | undefined;
+  const lease: typeof way.lease = async (id, ttlMs) => {
+    const granted = await way.lease(id, ttlMs);
+    if (id === ID && goOn === undefined) await new Promise<void>((resolve) => (goOn = resolve));
+    return granted;
+  };
+  // The lease is the one that the caller asks for, in a fleet too.
+  const claims = way.claimDue === undefined ? {} : { claimDue: async () => [] };
+  const other = world.process({ store: { ...way, lease, ...claims } });
+  await other.start();
+  const asking = other.get(APPID, TYPE, USER);
+  await world.clock.advance(500);
+  const refreshToken = world.upstream.authorize();
+  await tokens.put(APPID, TYPE, { value: 'login', expiresInSeconds: LIFE_MS / 1_000, refreshToken }, USER);
+  await world.clock.advance(500);
+  goOn?.();
+  expect(await world.within(1_000, asking)).toBe('login');
+  expect(world.log.filter((line) => line.startsWith('refreshFailed'))).toEqual([]);
+  expect([world.upstream.sent, await world.storedToken()]).toEqual([[], refreshToken]);
 });
