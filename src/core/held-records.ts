@@ -61,7 +61,11 @@ export class HeldRecords {
     if (!isDisplaced && (held.confirmedAtMonotonic === undefined || isAbsent(document))) return false;
     await this.restore(held, document);
     const isKeptBack = records.cache.get(key) === held && records.isDisplaced(held) && held.rotation !== undefined;
-    if (isKeptBack && isAbsent(document)) throw isOfAnotherStore(key);
+    if (isKeptBack && isAbsent(document)) {
+      if (this.#lacksApp(key)) throw isOfAnotherStore(key);
+      // Another process was faster.
+      return true;
+    }
     return (!isDisplaced && document.grant !== undefined) || records.cache.get(key) !== held;
   }
 
@@ -94,9 +98,15 @@ export class HeldRecords {
     if (records.isDisplaced(held)) {
       // Without its app it would be left behind there: it is put back when the app is.
       if (isLeftOver(registry, appDocumentId(key.appid))) await remainsLeftOver(registry, key);
-      if (!registry.knows(key.appid) || isLeftOver(registry, appDocumentId(key.appid)) || !isHeld()) return;
+      if (this.#lacksApp(key) || !isHeld()) return;
     }
     await this.#reinstate(held, document);
+  }
+
+  /** Returns whether the store that took the place of another has not shown the app of this key so far. */
+  #lacksApp({ appid }: TokenKey): boolean {
+    const { registry } = this.#parts;
+    return !registry.knows(appid) || isLeftOver(registry, appDocumentId(appid));
   }
 
   /**

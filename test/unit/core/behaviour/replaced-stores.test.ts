@@ -378,6 +378,34 @@ describe('the document of a key that alone is missing', () => {
     expect([await world.storedToken(), world.upstream.sent]).toEqual(['refresh-2', ['refresh-1']]);
   });
 
+  test('is used by a refresh where another process puts it back first', async () => {
+    const world = new RotatingWorld();
+    await using _ = world;
+    const { store } = quiet(world.store);
+    let isNextLost = false;
+    let missing: StoredDocument | undefined;
+    const lease: TokenStore['lease'] = async (id, ttlMs) => {
+      if (isNextLost) {
+        isNextLost = false;
+        [missing] = await store.get([USER_ID]);
+        await remove(world, USER_ID);
+      }
+      return store.lease(id, ttlMs);
+    };
+    const set: TokenStore['set'] = async (id, ...rest) => {
+      if (missing !== undefined) await store.set(USER_ID, missing.data, 0);
+      missing = undefined;
+      return store.set(id, ...rest);
+    };
+    const tokens = world.process({ store: { ...store, lease, set } });
+    await world.register(tokens, { refresh_token: world.upstream.authorize() });
+    await tokens.get(APPID, USER_TYPE, USER);
+    isNextLost = true;
+    const value = await tokens.refresh(APPID, USER_TYPE, { ...USER, force: true });
+    expect([value, world.upstream.sent]).toEqual(['token of refresh-3 2', ['refresh-1', 'refresh-2']]);
+    expect(world.reauthorizations()).toBe(0);
+  });
+
   test.each([
     ['its task is missing', (world: RotatingWorld) => remove(world, `task/${APPID}/${USER_TYPE}/${USER.subject}`)],
     ['the app was registered anew', (world: RotatingWorld) => registerAnew(world)],
