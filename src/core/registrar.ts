@@ -268,11 +268,12 @@ export class Registrar {
     if (needsApp && app === undefined) return undefined;
     if (appVersion !== undefined && app?.version !== appVersion) return undefined;
     const now = this.#clock.now();
-    const isForced = part.isForced === true || app === undefined || isBeingRemoved(stored.get(markId), now);
+    const isRemoved = isBeingRemoved(stored.get(markId), now);
+    const isForced = part.isForced === true || app === undefined || isRemoved;
     const targets = [...tasks].map(([id, task]) =>
       this.#target(id, (content) => taskContent(task, content), isForced && !done.has(id)),
     );
-    const appTarget = this.#appTarget(plan, app);
+    const appTarget = this.#appTarget(plan, app, isRemoved && appVersion === undefined);
     // All is decided before anything is written: what cannot be read fails a registration of which nothing is there yet.
     const decided = await this.#decide([...targets, appTarget], stored);
     this.#closing.assertOpen();
@@ -294,10 +295,10 @@ export class Registrar {
     );
   }
 
-  #appTarget(plan: RegistrationPlan, found: StoredDocument | undefined): Target {
+  #appTarget(plan: RegistrationPlan, found: StoredDocument | undefined, isForced: boolean): Target {
     const id = appDocumentId(plan.appid);
     const lost = found === undefined ? this.#listener.lost(id) : undefined;
-    const target = this.#target(id, (content) => appContent(plan, content), false, lost);
+    const target = this.#target(id, (content) => appContent(plan, content), isForced, lost);
     const decide: Target['decide'] = async (stored) => {
       // Under the lease no process deletes it. What this registration does not name would be missing for good.
       if (found !== undefined && stored === undefined) throw new StoreReplaced(plan.appid);

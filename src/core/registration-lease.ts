@@ -66,6 +66,13 @@ export class RegistrationLease {
     if (!this.isHeld) throw new LeaseTimeUp(this.appid);
   }
 
+  /**
+   * @throws LeaseTimeUp when the lease has ended, so that another process may have changed the registration since.
+   */
+  assertNotEnded(): void {
+    if (this.#heldMs >= LEASE_MS) throw new LeaseTimeUp(this.appid);
+  }
+
   get #heldMs(): number {
     return this.#clock.monotonic() - this.#askedAtMonotonic;
   }

@@ -1,6 +1,6 @@
 import { allOf } from './all-of.js';
 import type { Clock } from './clock.js';
-import { markFrom, marksFrom } from './enrolment.js';
+import { isSameMark, markFrom, marksFrom } from './enrolment.js';
 import type { JsonObject } from './json.js';
 import { LeaseTimeUp, type RegistrationLease, type RegistrationLeases } from './registration-lease.js';
 import type { RegistrationWriter } from './registration-writer.js';
@@ -16,6 +16,13 @@ type Found = Pick<StoredDocument, 'id' | 'version'>;
 const MAX_AT_ONCE = 1_000;
 const DELETED_TOGETHER = 500;
 const MAX_ROUNDS = 10;
+/** How far a removal has come under its first lease. */
+interface Reached {
+  readonly done: 'all' | 'registration' | 'nothing';
+  /** The app as it was at the call; `undefined` where it was not there, or has been deleted. */
+  readonly app: StoredDocument | undefined;
+}
+
 /** What is stored for an app, in the order in which it is deleted. */
 const KINDS = ['task', 'key', 'delivery'] as const;
 
@@ -68,13 +75,15 @@ export class RegistrationRemoval {
    * Deletes an app with its tasks, and what is stored for its keys: under one lease where that has the time for it.
    *
    * @returns whether the app is gone, and has not been registered anew meanwhile.
+   * @throws LeaseTimeUp when the first lease had ended before the app was deleted, as after a process was frozen: others may have
+   *   been told since that the app is registered.
    */
   async removeApp(appid: string): Promise<boolean> {
-    const { unregistering, done } = await this.#leases.hold(appid, async (lease) => {
+    const { unregistering, app, done } = await this.#leases.hold(appid, async (lease) => {
       const begun = await this.#unregistering(appDocumentId(appid));
-      return { unregistering: begun, done: await this.#removeAtOnce(appid, lease, begun) };
+      return { unregistering: begun, ...(await this.#removeAtOnce(appid, lease, begun)) };
     });
-    const isGone = done === 'all' || (await this.#removeInSteps(appid, done === 'registration', unregistering));
+    const isGone = done === 'all' || (await this.#removeInSteps(appid, app, unregistering));
     unregistering.done();
     return isGone;
   }
@@ -132,53 +141,65 @@ export class RegistrationRemoval {
 
   /**
    * Deletes under one lease as much as has the time: the tasks, then the app, and what refreshes have stored last, because
-   * one that was under way looks for its app after its write.
+   * one that was under way looks for its app after its write. From the first deletion on the mark of a removal says that
+   * nothing may be counted on that is there, because a process that is frozen may send a deletion after its lease.
    *
-   * @returns how far it has come.
+   * @returns how far it has come, with the app as it was at the call if that has not been deleted.
    */
-  async #removeAtOnce(
-    appid: string,
-    lease: RegistrationLease,
-    unregistering: Unregistering,
-  ): Promise<'all' | 'registration' | 'nothing'> {
-    let done: 'registration' | 'nothing' = 'nothing';
+  async #removeAtOnce(appid: string, lease: RegistrationLease, unregistering: Unregistering): Promise<Reached> {
+    let app: StoredDocument | undefined;
+    let done: Reached['done'] = 'nothing';
     try {
-      const [tasks, app] = await Promise.all([this.#list(`task/${appid}`, lease), this.#read([appDocumentId(appid)])]);
-      unregistering.found([...app, ...(tasks ?? [])]);
-      if (tasks === undefined) return done;
-      await this.#writer.deleteAll(tasks, true, lease);
-      await this.#writer.deleteOne(appDocumentId(appid), lease);
-      done = 'registration';
-      for (const kind of ['key', 'delivery']) {
-        const found = await this.#list(`${kind}/${appid}`, lease);
-        if (found === undefined) return done;
-        await this.#writer.deleteAll(found, true, lease);
+      const [tasks, [found]] = await Promise.all([
+        this.#list(`task/${appid}`, lease),
+        this.#read([appDocumentId(appid)]),
+      ]);
+      app = found;
+      const registered = [...(app === undefined ? [] : [app]), ...(tasks ?? [])];
+      unregistering.found(registered);
+      const mark = registered.length > 0 ? await this.#mark.set(lease) : undefined;
+      if (tasks !== undefined) {
+        await this.#writer.deleteAll(tasks, true, lease);
+        if (app !== undefined) await this.#deleteApp(app, lease);
+        done = 'registration';
+        if (await this.#deleteRecords(appid, lease)) {
+          await this.#mark.clear(lease, mark);
+          return { done: 'all', app: undefined };
+        }
       }
-      await this.#mark.clear(lease);
-      return 'all';
     } catch (error) {
-      if (error instanceof LeaseTimeUp) return done;
-      throw error;
+      if (!(error instanceof LeaseTimeUp)) throw error;
     }
+    if (done === 'registration') return { done, app: undefined };
+    lease.assertNotEnded();
+    return { done, app };
+  }
+
+  /** @returns whether all was deleted that is stored for the keys of an app; there may be too much for one lease. */
+  async #deleteRecords(appid: string, lease: RegistrationLease): Promise<boolean> {
+    for (const kind of ['key', 'delivery']) {
+      const found = await this.#list(`${kind}/${appid}`, lease);
+      if (found === undefined) return false;
+      await this.#writer.deleteAll(found, true, lease);
+    }
+    return true;
   }
 
   /**
    * Deletes the app first, and then what was there at the call, a lease at a time. In between the app may be registered
    * anew: what that has written, or counts on, stays.
    *
-   * @param isAppGone - whether the app has been deleted: if it is there again when the documents have been listed, they may
-   *   be those of the new registration.
+   * @param app - as it was at the call; `undefined` where it was not there or has been deleted. If it is there when the documents
+   *   have been listed, they may be those of the new registration.
    */
-  async #removeInSteps(appid: string, isAppGone: boolean, unregistering: Unregistering): Promise<boolean> {
-    let mayBeNew = isAppGone;
+  async #removeInSteps(appid: string, app: StoredDocument | undefined, unregistering: Unregistering): Promise<boolean> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const found = await this.#listAll(appid, unregistering);
       let isGone = await this.#leases.hold(appid, async (lease) => {
         await this.#mark.set(lease);
-        if (!mayBeNew) await this.#writer.deleteOne(appDocumentId(appid), lease);
+        if (round === 0 && app !== undefined) await this.#deleteApp(app, lease);
         return this.#isGone(appid);
       });
-      mayBeNew = true;
       if (found.length > 0 && isGone) {
         const outcome = await this.#deleteInSteps(appid, found);
         if (outcome === 'all gone') return true;
@@ -224,6 +245,19 @@ export class RegistrationRemoval {
       });
     }
     return outcome;
+  }
+
+  /** Deletes the app with what was added to it meanwhile, and none that was registered anew after its end. */
+  async #deleteApp({ id, data, version }: StoredDocument, lease: RegistrationLease): Promise<void> {
+    let expected = version;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      lease.assertHeld();
+      if (await this.#store.delete(id, expected)) return;
+      const [now] = await this.#read([id]);
+      if (now === undefined || !isSameMark(markFrom(now.data), markFrom(data))) return;
+      expected = now.version;
+    }
+    throw contended(`the registration of ${lease.appid}`, { appid: lease.appid });
   }
 
   async #isNothingLeft(appid: string, lease: RegistrationLease): Promise<boolean> {

@@ -8,7 +8,7 @@ import type { SupervisedStore } from './supervised-store.js';
 const LASTS_MS = 600_000;
 const MAX_ROUNDS = 10;
 
-/** Returns the id of the document that says that an app is being removed in steps. The sweep of limits deletes what is left. */
+/** Returns the id of the document that says that an app is being removed. The sweep of limits deletes what is left. */
 export function removalMarkId(appid: string): string {
   return `limit/${appid}/~removal`;
 }
@@ -29,7 +29,7 @@ export function isBeingRemoved(mark: StoredDocument | undefined, now: number): b
   }
 }
 
-/** Says, and takes back, that an app is being removed in steps. */
+/** Says, and takes back, that an app is being removed. */
 export class RemovalMark {
   readonly #store: SupervisedStore;
   readonly #clock: Clock;
@@ -39,19 +39,32 @@ export class RemovalMark {
     this.#clock = clock;
   }
 
-  /** Says it, to be repeated in each step. */
-  async set({ appid }: RegistrationLease): Promise<void> {
+  /**
+   * Says it, to be repeated in each step of a removal.
+   *
+   * @returns the version of the mark; `undefined` where other writers were first each time.
+   */
+  async set({ appid }: RegistrationLease): Promise<number | undefined> {
     const id = removalMarkId(appid);
+    let expected = 0;
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const [before] = await this.#store.get([id]);
       const data = seal(id, { until: this.#clock.now() + LASTS_MS });
-      if ((await this.#store.set(id, data, before?.version ?? 0)) !== undefined) return;
+      const version = await this.#store.set(id, data, expected);
+      if (version !== undefined) return version;
+      const [before] = await this.#store.get([id]);
+      expected = before?.version ?? 0;
     }
+    return undefined;
   }
 
-  /** Takes it back. One that is left does no harm for long. */
-  async clear({ appid }: RegistrationLease): Promise<void> {
+  /**
+   * Takes it back. One that is left does no harm for long.
+   *
+   * @param known - the version that it has, where that is known.
+   */
+  async clear({ appid }: RegistrationLease, known?: number): Promise<void> {
     const id = removalMarkId(appid);
+    if (known !== undefined && (await this.#store.delete(id, known))) return;
     const [before] = await this.#store.get([id]);
     if (before !== undefined) await this.#store.delete(id, before.version);
   }

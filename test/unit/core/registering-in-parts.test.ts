@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { wait } from '../../../src/core/clock.js';
+import { type Clock, wait } from '../../../src/core/clock.js';
 import { Closing } from '../../../src/core/closing.js';
 import { seal, unseal } from '../../../src/core/document-codec.js';
 import { LeaseTimeUp, RegistrationLease } from '../../../src/core/registration-lease.js';
@@ -471,6 +471,56 @@ describe('unregistering an app with more than 1,000 documents', () => {
       expect([[], [APP, 'task/wx1/user/u0', 'task/wx1/user/u1099']]).toContainEqual(left);
     },
   );
+});
+
+describe('an unregistration whose process is frozen for longer than its lease', () => {
+  /** A clock that stands still, as for a process that is frozen, until it is behind the other one by what is added then. */
+  function frozenClock(): Clock & { lateMs: number } {
+    const still = new FakeClock();
+    return {
+      lateMs: 0,
+      now: () => clock.now(),
+      monotonic() {
+        return still.monotonic() + this.lateMs;
+      },
+      random: () => 0.5,
+      setTimer: (callback, delayMs) => still.setTimer(callback, delayMs),
+    };
+  }
+
+  test.each([
+    ['listing its tasks', 'list', 'task/wx1'],
+    ['deleting a task', 'delete', 'task/wx1/user/u1'],
+    ['deleting the app', 'delete', APP],
+  ])('while %s leaves what another process was told is registered, and fails', async (_, method, id) => {
+    const own = frozenClock();
+    const frozen = new RegistrarProcess(memory, own);
+    const other = new RegistrarProcess(memory, clock);
+    await frozen.register(registrationOf(3));
+    frozen.store.before = async (command, of) => {
+      if (own.lateMs > 0 || command !== method || of !== id) return;
+      own.lateMs = 21_000;
+      await clock.advance(own.lateMs);
+      await other.register(registrationOf(3));
+    };
+    await expect(frozen.registrar.unregisterApp('wx1')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(await ids('app', 'task')).toHaveLength(4);
+    await frozen.registrar.unregisterApp('wx1');
+    expect(await ids('app', 'task', 'limit')).toEqual([]);
+  });
+
+  test('between two of its leases leaves what was unregistered and registered anew by another process', async () => {
+    const frozen = new RegistrarProcess(memory, clock);
+    const other = new RegistrarProcess(memory, clock);
+    await driven(clock, frozen.register(registrationOf(1_100)));
+    beforeLease(frozen, 2, async () => {
+      await other.registrar.unregisterApp('wx1');
+      await other.register(registrationOf(3, 'new'));
+    });
+    await driven(clock, frozen.registrar.unregisterApp('wx1'));
+    expect(await contentOf(APP)).toEqual({ secret: 'new' });
+    expect(await ids('task', 'limit')).toHaveLength(3);
+  });
 });
 
 test('a registration in parts ends when its manager is closed, and another completes it', async () => {

@@ -435,7 +435,7 @@ describe('unregister', () => {
       'removed wx1/jsapi_ticket',
       'removed wx1/oauth/o%2F1',
     ]);
-    expect(order.map((id) => id?.split('/')[0])).toEqual(['task', 'task', 'task', 'app', 'key', 'key']);
+    expect(order.map((id) => id?.split('/')[0])).toEqual(['task', 'task', 'task', 'app', 'key', 'key', 'limit']);
   });
 
   test('of a task deletes it and its record alone', async () => {
