@@ -15,18 +15,27 @@ import { DELIVERY_LANE, keyIn, type TokenKey } from './token-key.js';
 const TOLERANCE_MS = 120_000;
 
 /**
- * Makes tasks due again that the schedule of a fleet has lost, because the document with the due was deleted or evicted, or
- * would find too late, because the due was written before the clock was set back.
+ * Makes tasks due again that the schedule of a fleet has lost, because the document with the due, or what the store keeps beside
+ * it to find what is due, was deleted or evicted, or would find too late, because the due was written before the clock was set
+ * back.
  */
 export class DueRepair {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #clock: StoreClock;
+  readonly #isHandedOut: (lane: string, withinMs: number) => boolean;
 
-  constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock) {
+  /** @param isHandedOut - whether a look at this lane has found nothing more that is due, within so many milliseconds. */
+  constructor(
+    store: SupervisedStore,
+    reader: DocumentReader,
+    clock: StoreClock,
+    isHandedOut: (lane: string, withinMs: number) => boolean,
+  ) {
     this.#store = store;
     this.#reader = reader;
     this.#clock = clock;
+    this.#isHandedOut = isHandedOut;
   }
 
   /**
@@ -66,13 +75,15 @@ export class DueRepair {
     if (stored === undefined) return isDelivery ? now : now + HOLDERS_LOOK_WITHIN_MS;
     const { due } = stored;
     const isFarAhead = due !== undefined && due.at > now + TOLERANCE_MS && due.at <= now + FARTHEST_DUE_MS;
-    if (due !== undefined && (isDelivery || !isFarAhead)) return undefined;
+    // It was due when nothing was left that is due: the store does not find it any more.
+    const isOverlooked = due !== undefined && due.at < now - TOLERANCE_MS && this.#isHandedOut(lane, TOLERANCE_MS);
+    if (due !== undefined && !isOverlooked && (isDelivery || !isFarAhead)) return undefined;
     if (isDelivery) return now;
     // A document that cannot be read concerns its own key alone, and is left as it is.
     const document = await this.#reader.read(stored, readKeyDocument).catch(() => undefined);
     if (document === undefined) return undefined;
     const justifiedAt = Math.max(now, nextDueAt(document, now));
-    return due !== undefined && due.at <= justifiedAt + TOLERANCE_MS ? undefined : justifiedAt;
+    return due === undefined || isOverlooked || due.at > justifiedAt + TOLERANCE_MS ? justifiedAt : undefined;
   }
 
   async #isRegistered(key: TokenKey): Promise<boolean> {

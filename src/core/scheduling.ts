@@ -86,7 +86,8 @@ export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
     take,
     reschedule: (key) => parts.source().reschedule(key),
   });
-  const repair = new DueRepair(store, reader, clock);
+  const isHandedOut = (lane: string, withinMs: number): boolean => shared.isHandedOut(lane, withinMs);
+  const repair = new DueRepair(store, reader, clock, isHandedOut);
   const rounds = new ScheduleRounds(store, reader, clock, repair);
   const schedules = [shared, functionTasks];
   return {

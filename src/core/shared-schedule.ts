@@ -45,6 +45,8 @@ export class SharedSchedule implements TaskSchedule<unknown> {
   #batch = 1;
   /** There was no room in the pace for what was claimed, so that the next look asks for that before it claims. */
   #reservesFirst = false;
+  /** When a look last found less than it asked for, by the monotonic clock. */
+  #emptiedAtMonotonic = Number.NEGATIVE_INFINITY;
   /** How often in a row the store has failed. */
   #failures = 0;
   /** What has been under way for long leaves its place to what is claimed next. */
@@ -92,6 +94,12 @@ export class SharedSchedule implements TaskSchedule<unknown> {
     if (!comesSoon) this.#lookNow();
   }
 
+  /** Returns whether a look has found nothing more that is due in this lane, within so many milliseconds. */
+  isHandedOut(lane: string, withinMs: number): boolean {
+    const { clock, lanes } = this.#parts;
+    return clock.monotonic() - this.#emptiedAtMonotonic < withinMs && lanes().includes(lane);
+  }
+
   #lookNow(): void {
     if (this.#stopping === undefined) return;
     if (this.#looking !== undefined) {
@@ -124,6 +132,7 @@ export class SharedSchedule implements TaskSchedule<unknown> {
         this.#failures = 0;
         if (claimed < wanted) {
           this.#batch = Math.max(1, claimed);
+          this.#emptiedAtMonotonic = clock.monotonic();
           return this.#pauseMs() * (0.75 + clock.random() * 0.5);
         }
         this.#batch = Math.min(this.#parts.pace.atOnce, wanted * 2);

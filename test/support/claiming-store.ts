@@ -65,6 +65,11 @@ export class ClaimingStore implements TokenStore {
     return leases;
   }
 
+  /** Loses what is due, as a store whose index is evicted: the documents still say when they are. */
+  loseIndex(): void {
+    for (const id of [...this.#scheduled.keys()]) this.#schedule(id, undefined);
+  }
+
   async watch(changed: (id: string | undefined) => void): Promise<() => Promise<void>> {
     return (await this.#store.watch?.(changed)) ?? (async () => {});
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { seal } from '../../../../src/core/document-codec.js';
 import { TokenError } from '../../../../src/index.js';
+import type { ClaimingStore } from '../../../support/claiming-store.js';
 import { appids, FleetWorld, keyOf } from '../../../support/fleet-world.js';
 import { FaultyStore, shared } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE } from '../../../support/world.js';
@@ -95,6 +96,46 @@ describe('a task whose document with the due was deleted', () => {
     await world.started();
     await world.clock.advance(3 * MINUTE_MS);
     expect(await world.documents('key')).toHaveLength(900);
+  });
+});
+
+describe('a task that the store does not find any more, although its document says that it is due', () => {
+  const HOURS_MS = 2 * 60 * MINUTE_MS;
+
+  function losing(): { world: FleetWorld; loseIndex: () => void } {
+    let claiming: ClaimingStore | undefined;
+    const world = new FleetWorld({ store: (store) => (claiming = store as ClaimingStore) });
+    return { world, loseIndex: () => claiming?.loseIndex() };
+  }
+
+  test('is refreshed within a quarter of an hour after that without a caller, and then as ever', async () => {
+    const { world, loseIndex } = losing();
+    await using _ = world;
+    const [first] = await world.fleet(3);
+    await world.register(first.tokens, ...appids(3));
+    await world.clock.advance(3_000);
+    const dueAt = Math.max(...(await world.documents('key')).map(({ due }) => due?.at ?? 0));
+    loseIndex();
+    await world.clock.advance(dueAt - world.clock.now() + QUARTER_MS);
+    for (const appid of appids(3)) expect(world.fetchesOf(appid)).toHaveLength(2);
+    await world.clock.advance(HOURS_MS);
+    for (const appid of appids(3)) expect(world.fetchesOf(appid)).toHaveLength(3);
+  });
+
+  test('is left alone while no look has found that nothing is left', async () => {
+    await using world = new FleetWorld();
+    const { tokens, way } = await world.started();
+    await world.register(tokens, APPID);
+    await world.clock.advance(3_000);
+    const dueAt = (await world.document(keyOf(APPID)))?.due?.at ?? 0;
+    let writes = 0;
+    // A look that has not ended has not found that nothing is left.
+    way.before = (method, id) => {
+      if (method === 'set' && id === keyOf(APPID)) writes += 1;
+      return method === 'claimDue' ? new Promise(() => {}) : undefined;
+    };
+    await world.clock.advance(dueAt - world.clock.now() + QUARTER_MS);
+    expect(writes).toBe(0);
   });
 });
 
