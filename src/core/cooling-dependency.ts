@@ -35,7 +35,7 @@ export async function coolingDependency(key: TokenKey, parts: CoolingParts): Pro
     const held = records.cache.get(dependency);
     if (held !== undefined && records.leftMs(held) > 0) continue;
     const failure = failures.active(dependency, false);
-    if (failure !== undefined) return failure.error;
+    if (failure !== undefined) return failure.error();
     const leftMs = setbacks.leftMs(dependency);
     const lack = leftMs > 0 ? setbacks.lackOf(dependency) : undefined;
     if (lack !== undefined) return withFacts(lack, { retryAt: clock.now() + leftMs });

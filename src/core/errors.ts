@@ -154,6 +154,7 @@ export function toTokenError(
 /** A copy of the error in which `facts` replace its own. */
 export function withFacts(error: TokenError, facts: TokenErrorFacts): TokenError {
   const copy = new TokenError(error.code, error.message, { ...definedFacts(error), ...facts });
+  // It is a value and no accessor: to define one, Node.js 20 formats the stack of the copy as well.
   if (error.stack !== undefined) copy.stack = error.stack;
   return copy;
 }

@@ -18,9 +18,10 @@ import { documentId, parseKey, type TokenKey } from './token-key.js';
 
 /** A failure that forbids attempts until some instant. */
 export interface ActiveFailure {
-  readonly error: TokenError;
   readonly retryAt: number;
   readonly local: boolean;
+  /** Makes the error for a caller: only where it is thrown, since recording a call stack takes longer than all else here. */
+  error(): TokenError;
 }
 
 /** A failure that holds attempts back, and until when. */
@@ -88,9 +89,12 @@ export class Failures {
     const { failure, heldBackAt } = held;
     const retryAt = Math.min(heldBackAt, callerWaits ? retryAtForCallers(failure.trying) : heldBackAt);
     if (retryAt <= this.#clock.now()) return undefined;
-    const { error } = failure.trying;
-    const facts = { ...key, hostOnly: failure.local, retryAt: heldBackAt };
-    return { error: failureError(error, facts), retryAt, local: failure.local };
+    const { trying, local } = failure;
+    return {
+      retryAt,
+      local,
+      error: () => failureError(trying.error, { ...key, hostOnly: local, retryAt: heldBackAt }),
+    };
   }
 
   /** Returns the keys whose failure was noted by a clock that has been set back since: it forbids nothing any more. */

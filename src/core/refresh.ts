@@ -329,7 +329,7 @@ export class Refresh {
     const failure = failures.active(flight.key, flight.urgent);
     if (failure === undefined) return false;
     const waitMs = failure.retryAt - clock.now();
-    if (!flight.urgent || waitMs >= MAX_WAIT_OF_CALLERS_MS) throw failure.error;
+    if (!flight.urgent || waitMs >= MAX_WAIT_OF_CALLERS_MS) throw failure.error();
     await this.#pause(flight, waitMs);
     return true;
   }

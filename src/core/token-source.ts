@@ -287,7 +287,7 @@ export class TokenSource {
       if (stored !== undefined && records.leftMs(stored) > 0) return stored;
     }
     if (failure !== undefined) {
-      if (!this.#isNear(failure.retryAt, deadline)) throw failure.error;
+      if (!this.#isNear(failure.retryAt, deadline)) throw failure.error();
       return this.#join(key, 'demand', undefined, deadline);
     }
     try {

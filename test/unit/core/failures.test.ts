@@ -153,7 +153,8 @@ describe('record', () => {
   test('what concerns this host alone stays here, and the lease is given back', async () => {
     const error = await record(new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 }));
     expect([await stored(), await isLeased(), error.hostOnly]).toEqual([NO_KEY_DOCUMENT, false, true]);
-    expect(failures.active(KEY, false)).toMatchObject({ local: true, error: { hostOnly: true, errcode: 40_164 } });
+    expect(failures.active(KEY, false)?.local).toBe(true);
+    expect(failures.active(KEY, false)?.error()).toMatchObject({ hostOnly: true, errcode: 40_164 });
   });
 
   test.each([
@@ -251,13 +252,20 @@ describe('active', () => {
 
   test('says what went wrong, of this key', () => {
     failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
-    expect(failures.active(KEY, false)?.error).toMatchObject({
+    expect(failures.active(KEY, false)?.error()).toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
       message: 'busy',
       retryAt: clock.now() + 60_000,
       hostOnly: false,
       ...KEY,
     });
+  });
+
+  test('makes its error where a caller asks for it, which the stack shows', () => {
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    const failure = failures.active(KEY, true);
+    const placeOfCaller = () => failure?.error().stack;
+    expect(placeOfCaller()).toContain('placeOfCaller');
   });
 
   test('another registration clears it', async () => {
