@@ -113,7 +113,7 @@ export class DocumentDirectory {
       file = written;
       const [[{ isInForce }]] = await Promise.all([preparing, written.sync()]);
       // The file stays open until it is known whether it came into force: its name may be cleared away before that.
-      const options = { durable: true, isBuiltOn: () => isBuiltOn(written) };
+      const options = { durable: true, isBuiltOn: () => isBuiltOn(written), owner: temporary.owner };
       if (isInForce) names = await appendNumbered(this.directory, VERSIONS, version, temporary.path, options);
     } catch (error) {
       await Promise.all([close(), removeFile(temporary.path)]);

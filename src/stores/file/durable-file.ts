@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { memberOf } from '../../core/foreign-objects.js';
-import { FILE_MODE, giveDirectoryTo, giveTo, type StoreOwner } from './store-owner.js';
+import { FILE_MODE, giveDirectoryTo, giveTo, inStore, type StoreOwner } from './store-owner.js';
 
 const DIRECTORY_MODE = 0o700;
 
@@ -12,7 +12,7 @@ const DIRECTORY_MODE = 0o700;
  * @returns the open file.
  */
 export async function createFile(path: string, text: string, owner?: StoreOwner): Promise<FileHandle> {
-  const file = await open(path, 'wx', FILE_MODE);
+  const file = await inStore(owner, path, (inside) => open(inside, 'wx', FILE_MODE));
   try {
     await giveTo(owner, file);
     await file.writeFile(text);
@@ -36,7 +36,8 @@ export async function makeDirectory(path: string, owner?: StoreOwner): Promise<s
     return await makeOne(path, owner);
   } catch (error) {
     const parent = dirname(path);
-    if (!hasCode(error, 'ENOENT') || parent === path) throw error;
+    // The directory of a store that has an owner was there before.
+    if (!hasCode(error, 'ENOENT') || parent === path || path === owner?.directory) throw error;
     const first = await makeDirectory(parent, owner);
     const made = await makeOne(path, owner);
     return first ?? made;
@@ -46,8 +47,10 @@ export async function makeDirectory(path: string, owner?: StoreOwner): Promise<s
 /** Returns the path if there was no such directory before. */
 async function makeOne(path: string, owner: StoreOwner | undefined): Promise<string | undefined> {
   try {
-    await mkdir(path, { mode: DIRECTORY_MODE });
-    await giveDirectoryTo(owner, path);
+    await inStore(owner, path, async (inside) => {
+      await mkdir(inside, { mode: DIRECTORY_MODE });
+      await giveDirectoryTo(owner, inside);
+    });
     return path;
   } catch (error) {
     if (!hasCode(error, 'EEXIST') || !(await isDirectory(path))) throw error;

@@ -1,9 +1,10 @@
-import { type FileHandle, readFile, stat, truncate } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, open, readFile, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createFile, hasCode, makeDirectory } from './durable-file.js';
 import { hasEnded, holderHere, parseHolder } from './lease-holder.js';
 import { appendNumbered, highestNumber, LEASES, numberedName, readNames, supersededNames } from './numbered-files.js';
-import type { StoreOwner } from './store-owner.js';
+import { inStore, type StoreOwner } from './store-owner.js';
 import type { NewFile } from './temporary-files.js';
 
 /** A lease that was granted. */
@@ -31,23 +32,26 @@ export async function takeLease(
   const file = await createFile(temporary.path, holder, temporary.owner);
   const leftovers = [temporary.path];
   try {
-    const [now, seen] = await Promise.all([writtenAt(file), namesIn(directory, temporary.owner)]);
+    const [written, seen] = await Promise.all([closed(file), namesIn(directory, temporary.owner)]);
     const number = highestNumber(LEASES, seen);
-    if (number > 0 && !(await isFree(join(directory, numberedName(LEASES, number)), now))) return undefined;
-    const names = await appendNumbered(directory, LEASES, number + 1, temporary.path, { durable: false });
+    if (number > 0 && !(await isFree(join(directory, numberedName(LEASES, number)), written.mtimeMs))) return undefined;
+    const names = await appendNumbered(directory, LEASES, number + 1, temporary.path, {
+      durable: false,
+      owner: temporary.owner,
+    });
     if (names === undefined) return undefined;
     leftovers.push(...supersededNames(LEASES, names, number + 1).map((name) => join(directory, name)));
-    return { names, release: () => empty(join(directory, numberedName(LEASES, number + 1))) };
+    const path = join(directory, numberedName(LEASES, number + 1));
+    return { names, release: () => empty(path, written.ino, temporary.owner) };
   } finally {
     clearAway(leftovers);
   }
 }
 
-/** Closes a file that has just been written, and returns when that was by the clock of the file system. */
-async function writtenAt(file: FileHandle): Promise<number> {
+/** Closes a file that has just been written, and returns what the file system says of it: when that was, by its own clock. */
+async function closed(file: FileHandle): Promise<Stats> {
   try {
-    const { mtimeMs } = await file.stat();
-    return mtimeMs;
+    return await file.stat();
   } finally {
     await file.close();
   }
@@ -75,10 +79,20 @@ async function isFree(path: string, now: number): Promise<boolean> {
 }
 
 /** The file stays, so that its number is not given out again. */
-async function empty(path: string): Promise<void> {
+async function empty(path: string, inode: number, owner: StoreOwner | undefined): Promise<void> {
   try {
-    await truncate(path, 0);
+    await (owner === undefined ? truncate(path, 0) : inStore(owner, path, (inside) => emptyOwn(inside, inode)));
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
+  }
+}
+
+/** Empties the very file that was written: the owner of the store may have put a link to a file of root in its place. */
+async function emptyOwn(path: string, inode: number): Promise<void> {
+  const file = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    if ((await file.stat()).ino === inode) await file.truncate(0);
+  } finally {
+    await file.close();
   }
 }

@@ -1,6 +1,7 @@
 import { link, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode, removeFile, syncDirectory } from './durable-file.js';
+import { inStore, type StoreOwner } from './store-owner.js';
 
 /**
  * Files of one directory that are called `<prefix><number><suffix>`. The one with the highest number is in force; the
@@ -55,6 +56,8 @@ export interface AppendOptions {
   readonly durable: boolean;
   /** Returns whether another file was appended to this one. Absent: one that has been superseded is of no use any more. */
   readonly isBuiltOn?: () => Promise<boolean>;
+  /** The user that `temporary` was given to. */
+  readonly owner?: StoreOwner | undefined;
 }
 
 /**
@@ -71,7 +74,7 @@ export async function appendNumbered(
 ): Promise<string[] | undefined> {
   const path = join(directory, numberedName(series, number));
   try {
-    await link(temporary, path);
+    await inStore(options.owner, path, (inside) => link(temporary, inside));
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return undefined;
     throw error;

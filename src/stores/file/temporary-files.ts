@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TEMPORARY_DIRECTORY } from './document-path.js';
 import { makeDirectory, removeFile, syncDirectory } from './durable-file.js';
 import { readNames } from './numbered-files.js';
-import { FILE_MODE, ownerToGiveTo, type StoreOwner } from './store-owner.js';
+import { inStore, openFor, ownerToGiveTo, type StoreOwner } from './store-owner.js';
 
 const STALE_AFTER_MS = 3_600_000;
+const WRITING_ANEW = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC;
 
 /** Sets this process (and this thread) apart from all others that write into the same directory. */
 const WRITER = randomBytes(8).toString('hex');
@@ -83,7 +85,7 @@ export class TemporaryFiles {
   }
 
   #openClockFile(): Promise<FileHandle> {
-    this.#clockFile ??= open(this.#clockPath, 'w', FILE_MODE).catch((error: unknown) => {
+    this.#clockFile ??= openFor(this.#owner, this.#clockPath, WRITING_ANEW).catch((error: unknown) => {
       this.#clockFile = undefined;
       throw error;
     });
@@ -107,9 +109,10 @@ export class TemporaryFiles {
     if (names.length === 0) return;
     const staleBefore = (await this.#touchClockFile()) - STALE_AFTER_MS;
     for (const name of names) {
-      const path = join(this.#directory, name);
-      const stats = await stat(path).catch(() => undefined);
-      if (stats !== undefined && stats.mtimeMs < staleBefore) await removeFile(path);
+      await inStore(this.#owner, join(this.#directory, name), async (path) => {
+        const stats = await stat(path).catch(() => undefined);
+        if (stats !== undefined && stats.mtimeMs < staleBefore) await removeFile(path);
+      });
     }
   }
 }

@@ -1,5 +1,18 @@
-import { chmodSync, chownSync, linkSync, lstatSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { everythingIn, newDirectory, openStore, placeOf } from './file-places.js';
 
@@ -69,6 +82,76 @@ describe.skipIf(!isRoot)('a store that root writes to', () => {
     await store.set(ID, { value: 'v' }, 0);
     await store.close();
     expect(statSync(join(kept, 'linked'))).toMatchObject({ uid: 0, gid: 0, size: 8 });
-    expect(statSync(join(kept, 'hard'))).toMatchObject({ uid: 0, gid: 0 });
+    expect(statSync(join(kept, 'hard'))).toMatchObject({ uid: 0, gid: 0, size: 8 });
+  });
+
+  test('is led out of its directory by no link in the place of a directory', async () => {
+    const root = directoryOf(OTHER);
+    const foreign = newDirectory();
+    writeFileSync(join(foreign, 'of-root'), '');
+    for (const id of [ID, 'task/wx1/access_token']) {
+      mkdirSync(dirname(placeOf(root, id)), { recursive: true });
+      symlinkSync(foreign, placeOf(root, id));
+    }
+    symlinkSync(foreign, join(root, 'app'));
+    const store = openStore(root);
+    const refusal = { code: 'ELOOP', message: expect.stringContaining('a link leads') };
+    await expect(store.lease('task/wx1/access_token', 60_000)).rejects.toMatchObject(refusal);
+    await expect(store.set(ID, { value: 'v' }, 0)).rejects.toMatchObject(refusal);
+    await expect(store.set('app/wx1', {}, 0)).rejects.toMatchObject(refusal);
+    await store.close();
+    expect(readdirSync(foreign)).toEqual(['of-root']);
+  });
+
+  test('clears nothing away in another directory to which a link leads', async () => {
+    const root = directoryOf(OTHER);
+    const foreign = newDirectory();
+    writeFileSync(join(foreign, 'of-root'), '');
+    utimesSync(join(foreign, 'of-root'), 1, 1);
+    symlinkSync(foreign, join(root, 'tmp'));
+    const store = openStore(root);
+    await expect(store.set(ID, { value: 'v' }, 0)).rejects.toMatchObject({ code: 'ELOOP' });
+    await store.close();
+    expect(readdirSync(foreign)).toEqual(['of-root']);
+  });
+
+  test('leaves a file with root that was moved to the place of one of its own', async () => {
+    const root = directoryOf(OTHER);
+    const secret = join(newDirectory(), 'secret');
+    writeFileSync(secret, 'of root\n', { mode: 0o600 });
+    renameSync(secret, join(root, 'changes.log'));
+    await writeEverything(root);
+    expect(statSync(join(root, 'changes.log'))).toMatchObject({ uid: 0, gid: 0 });
+  });
+
+  test('empties no other file when a lease is released', async () => {
+    const root = directoryOf(OTHER);
+    const foreign = join(newDirectory(), 'foreign');
+    writeFileSync(foreign, 'of root\n');
+    const store = openStore(root);
+    for (const put of [symlinkSync, linkSync]) {
+      const lease = await store.lease(ID, 60_000);
+      const place = placeOf(root, ID);
+      const file = join(place, readdirSync(place).find((name) => name.startsWith('lease-')) ?? '');
+      rmSync(file);
+      put(foreign, file);
+      await lease?.release().catch(() => undefined);
+      rmSync(file);
+    }
+    await store.close();
+    expect(statSync(foreign).size).toBe(8);
+  });
+
+  test('gives leases back, and works where another directory of its owner is linked to', async () => {
+    const root = directoryOf(OTHER);
+    const other = directoryOf(OTHER);
+    symlinkSync(other, join(root, 'key'));
+    const store = openStore(root);
+    const lease = await store.lease(ID, 60_000);
+    await lease?.release();
+    expect(await store.lease(ID, 60_000)).toBeDefined();
+    expect(await store.set(ID, { value: 'v' }, 0)).toBe(1);
+    await store.close();
+    expect(await ownersIn(other)).toEqual(new Set(['65534:65533']));
   });
 });
