@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../core/clock.js';
 import { peerNetwork } from '../../http/access/peer-network.js';
 import { GUARDING_HEADERS } from '../../http/http-message.js';
 import type { IdleConnections } from './messages.js';
+import { ReadTurns } from './read-turns.js';
 import { RequestBurst } from './request-burst.js';
 
 const LIMITS = {
@@ -31,7 +32,7 @@ export interface ConnectionRules {
   /** Returns how many requests have been let in so far. Default: each one is. */
   readonly countAccepted?: (() => number) | undefined;
   readonly clock?: Clock;
-  /** Called for each connection that is closed because its peer has half of all, or has sent too many requests at once. */
+  /** Called for each connection that is closed because its peer has half of all, or because it has sent too many requests at once. */
   readonly onRefused?: () => void;
 }
 
@@ -57,6 +58,7 @@ export class HttpFront {
   readonly #listener: RequestListener;
   readonly #sockets = new Map<Socket, Connection>();
   readonly #burst = new RequestBurst();
+  readonly #turns = new ReadTurns();
   readonly #rules: Required<ConnectionRules>;
   /** How many connections each peer has. */
   readonly #ofPeer = new Map<string, number>();
@@ -102,6 +104,7 @@ export class HttpFront {
     this.#count(peer, 1);
     socket.once('close', () => {
       this.#sockets.delete(socket);
+      this.#turns.forget(socket);
       this.#count(peer, -1);
       if (this.#sockets.size === 0) this.#emptied?.();
     });
@@ -122,14 +125,22 @@ export class HttpFront {
     const { countAccepted } = this.#rules;
     const before = countAccepted?.();
     this.#listener(request, response);
-    if (countAccepted?.() === before) return;
+    if (countAccepted === undefined) return;
     const connection = this.#sockets.get(request.socket);
-    if (connection !== undefined) connection.isAccepted = true;
+    if (connection === undefined || connection.isAccepted) return;
+    if (countAccepted() !== before) connection.isAccepted = true;
+    else if (this.#turns.isUsedUp(connection.peer, request.rawHeaders.length / 2)) this.#readInTurns(connection.peer);
+  }
+
+  /** Lets the connections of a peer wait of which no request was let in. */
+  #readInTurns(ofPeer: string): void {
+    for (const [socket, { peer, isAccepted }] of this.#sockets) {
+      if (peer === ofPeer && !isAccepted && !socket.destroyed) this.#turns.wait(socket);
+    }
   }
 
   /**
-   * Closes a connection that sends many requests at once and of which none was let in, and all such connections of its peer before
-   * they are read: some hundred of them would hold up everyone else until this process is taken for one that hangs.
+   * Closes a connection that sends many requests at once and of which none was let in.
    *
    * @returns whether it is closed.
    */
@@ -137,11 +148,9 @@ export class HttpFront {
     if (socket.destroyed) return true;
     const own = this.#sockets.get(socket);
     if (own === undefined || own.isAccepted || this.#rules.countAccepted === undefined) return false;
-    for (const [other, { peer, isAccepted }] of this.#sockets) {
-      if (peer !== own.peer || isAccepted || other.destroyed) continue;
-      other.destroy();
-      this.#rules.onRefused();
-    }
+    socket.destroy();
+    this.#rules.onRefused();
+    this.#readInTurns(own.peer);
     return true;
   }
 

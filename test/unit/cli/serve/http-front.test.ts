@@ -254,18 +254,39 @@ describe('a connection that sends many requests at once', () => {
     front = new HttpFront(listens, { countAccepted: () => accepted, onRefused: () => void (refused += 1) });
   });
 
-  it('is closed when none of them was let in, with those of its peer of which the same is true', async () => {
+  it('is closed when none of them was let in, and no other of its peer is', async () => {
     const [idle, good] = [open(), open()];
     good.write(together(1, '/accepted'));
     await Promise.all([once(idle, 'connect'), once(good, 'data')]);
     await expect.poll(() => front.connections).toBe(2);
-    const closed = once(idle, 'close');
     await said(together(1_000));
-    await closed;
-    expect([asked, refused]).toEqual([17, 2]);
+    expect([asked, refused]).toEqual([17, 1]);
     good.write(together(100));
     await expect.poll(() => asked).toBe(117);
-    expect(front.connections).toBe(1);
+    idle.write(together(1, '/accepted'));
+    expect(await piece(idle)).toContain('at once');
+    expect(front.connections).toBe(2);
+  });
+
+  it.each([
+    ['requests', together(16)],
+    ['headers', `GET / HTTP/1.1\r\nHost: x\r\n${'a:\r\n'.repeat(2_000)}\r\n`],
+  ])('lets its peer have few of those read in a turn that have many %s', async (_, written) => {
+    const turns: number[] = [];
+    const connections = Array.from({ length: 12 }, open);
+    await expect.poll(() => front.connections).toBe(12);
+    await new Promise<void>((resolve) => {
+      for (const socket of connections) socket.write(written);
+      const look = (): void => {
+        turns.push(asked);
+        if (asked < 12 * (written.match(/GET/g)?.length ?? 0)) setImmediate(look);
+        else resolve();
+      };
+      look();
+    });
+    const most = Math.max(...turns.map((count, turn) => count - (turns[turn - 1] ?? 0)));
+    expect(most).toBeLessThanOrEqual(3 * (written.match(/GET/g)?.length ?? 0));
+    expect([refused, front.connections]).toEqual([0, 12]);
   });
 
   it('is answered once one of its requests was let in', async () => {
