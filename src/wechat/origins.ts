@@ -18,6 +18,8 @@ export interface Origin {
   nextProbeAtMs: number;
   /** How often it has answered after a failure. */
   answers: number;
+  /** How many tokens, by app and type, have got no answer since it answered last. */
+  silentTokens: number;
   /** What is known of single tokens, by app and type, that got no answer the last time. */
   readonly silent: ReturnType<typeof boundedCache<string, Silence>>;
 }
@@ -34,6 +36,7 @@ interface Silence {
 const SKIPPED_AFTER_FAILURES = 20;
 const PROBE_EVERY_MS = 1_000;
 const MAX_REMEMBERED = 10_000;
+const NEVER_NOTED = -1;
 
 /**
  * The hosts that are asked, in order of preference. One that has been silent for long is skipped but for a probe. Silence for the
@@ -52,6 +55,7 @@ export class Origins {
       hostOnly: false,
       nextProbeAtMs: 0,
       answers: 0,
+      silentTokens: 0,
       silent: boundedCache<string, Silence>(MAX_REMEMBERED),
     }));
   }
@@ -78,6 +82,7 @@ export class Origins {
     if (origin.failures > 0) origin.answers += 1;
     origin.failures = 0;
     origin.unconnected = 0;
+    origin.silentTokens = 0;
     origin.hostOnly = false;
     if (origin.silent.size > 0) origin.silent.delete(token);
   }
@@ -88,8 +93,9 @@ export class Origins {
     origin.unconnected = hostOnly ? origin.unconnected + 1 : 0;
     origin.hostOnly = hostOnly;
     if (origin.failures === SKIPPED_AFTER_FAILURES) origin.nextProbeAtMs = nextProbeAtMs;
-    const silence = origin.silent.get(token) ?? { failures: 0, answers: 0, nextProbeAtMs };
+    const silence = origin.silent.get(token) ?? { failures: 0, answers: NEVER_NOTED, nextProbeAtMs };
     origin.silent.set(token, silence);
+    if (silence.answers !== origin.answers) origin.silentTokens += 1;
     silence.failures += 1;
     silence.answers = origin.answers;
     if (silence.failures === SKIPPED_AFTER_FAILURES) silence.nextProbeAtMs = nextProbeAtMs;
@@ -98,8 +104,9 @@ export class Origins {
   #mayAsk(origin: Origin, token: string): boolean {
     const silence = origin.silent.get(token);
     if (origin.failures >= SKIPPED_AFTER_FAILURES) {
-      const isSilentToo = silence?.answers === origin.answers || origin.unconnected >= SKIPPED_AFTER_FAILURES;
-      return !isSilentToo || this.#isProbe(origin);
+      // So many are remembered: of any more it would be forgotten that they have been asked for.
+      const isOutage = origin.unconnected >= SKIPPED_AFTER_FAILURES || origin.silentTokens >= MAX_REMEMBERED;
+      return (!isOutage && silence?.answers !== origin.answers) || this.#isProbe(origin);
     }
     return silence === undefined || silence.failures < SKIPPED_AFTER_FAILURES || this.#isProbe(silence);
   }

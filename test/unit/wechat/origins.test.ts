@@ -114,6 +114,32 @@ describe('silence for one app and type', () => {
     expect(origins.take('wx1/user')).toBeDefined();
   });
 
+  it.each([
+    { others: 9_999, isAsked: true },
+    { others: 10_000, isAsked: false },
+  ])('is that of all after $others tokens have got no answer: asked for the next $isAsked', ({ others, isAsked }) => {
+    const origins = new Origins(['https://a.test'], new FakeClock());
+    for (let other = 0; other < others; other++) silence(origins, `wx${other}/user`, 1);
+    expect(origins.take('next/user') !== undefined).toBe(isAsked);
+  });
+
+  it('of more tokens than are remembered costs no more than a probe a second, until anything is answered', async () => {
+    const clock = new FakeClock();
+    const origins = new Origins(['https://a.test'], clock);
+    const round = (): Origin[] =>
+      Array.from({ length: 12_000 }, (_, index) => `wx${index}/user`).flatMap((token) => {
+        const origin = origins.take(token);
+        if (origin !== undefined) origins.failed(origin, token, false);
+        return origin ?? [];
+      });
+    expect(round()).toHaveLength(10_000);
+    await clock.advance(1_000);
+    const [origin, ...others] = round();
+    expect(others).toEqual([]);
+    origins.answered(origin as Origin, 'wx0/user');
+    expect(origins.take('wx11999/user')).toBeDefined();
+  });
+
   it('is that of all where no connection could be made', () => {
     const origins = new Origins(['https://a.test'], new FakeClock());
     silence(origins, 'wx1/user', 20, true);
