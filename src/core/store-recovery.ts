@@ -142,6 +142,8 @@ export class StoreRecovery implements RegistrarListener, Recovery {
       if (held === undefined) return 'deleted';
       if (records.isDisplaced(held)) return 'lost';
       const absence = await judgeMissingRecord(held, this.#parts);
+      // A store that was emptied after the look before has no registration either.
+      if (absence === 'deleted' && held.rotation !== undefined) await history.look();
       if (absence === 'lost') records.displaceOne(held);
       return records.isDisplaced(held) ? 'lost' : absence;
     }
