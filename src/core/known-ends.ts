@@ -38,6 +38,7 @@ export class KnownEnds {
   }
 }
 
+/** Joins the parts, since V8 would keep a template's text as a tree of its pieces, which takes more than twice the memory. */
 function idOf(key: TokenKey, { obtainedAt, expiresAt }: Lifetime): string {
-  return `${keyId(key)} ${obtainedAt} ${expiresAt}`;
+  return [keyId(key), obtainedAt, expiresAt].join(' ');
 }

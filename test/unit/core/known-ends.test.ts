@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { KnownEnds } from '../../../src/core/known-ends.js';
 
@@ -34,4 +36,23 @@ test('ten thousand are remembered, and the one that was noted first makes room',
   expect(ends.get(keyOf(1), LIFE)).toBe(500);
   ends.note(keyOf(10_000), LIFE, 500);
   expect([0, 1, 2, 10_000].map((subject) => ends.get(keyOf(subject), LIFE))).toEqual([500, undefined, 500, 500]);
+});
+
+test('a remembered end takes no more than some two hundred bytes', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const heldBytes = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const ends = new KnownEnds();
+  const key = { appid: 'wx0123456789abcdef', type: 'access_token' };
+  const obtainedAt = 1_795_982_000_123;
+  const before = heldBytes();
+  for (let ms = 0; ms < 10_000; ms++) {
+    ends.note(key, { obtainedAt: obtainedAt + ms, expiresAt: obtainedAt + ms + 7_200_000 }, ms + 0.5);
+  }
+  const perEnd = (heldBytes() - before) / 10_000;
+  expect(ends.get(key, { obtainedAt, expiresAt: obtainedAt + 7_200_000 })).toBe(0.5);
+  expect(perEnd).toBeLessThan(220);
 });
