@@ -1,6 +1,7 @@
 // @ts-check
 // What the command holds in memory while good, bad and slow clients are mixed for 20 minutes: each of its processes is
-// asked every 20 s what is left after a full collection.
+// asked every 20 s what is left after a full collection. The tables that are bounded by 10,000 entries are filled first, since
+// otherwise they fill within the 20 minutes and hide whether anything grows without a bound.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { FileStore, TokenManager } from 'wechat-token-manager';
 import { createApiKey } from 'wechat-token-manager/http';
 import { FakeWeChat } from 'wechat-token-manager/testing';
-import { badRequest, goodRequest } from './http-mixed.mjs';
+import { badRequest, goodRequest, guessRequest, putRequest } from './http-mixed.mjs';
 import { printTable, printTarget } from './report.mjs';
 
 const MINUTES = Number(process.env['BENCH_MINUTES'] ?? 20);
@@ -22,6 +23,9 @@ const LIFE_SECONDS = 60;
 const GOOD_CLIENTS = 8;
 const BAD_CLIENTS = 8;
 const SLOW_CLIENTS = 50;
+/** How many refused peers and how many ends of tokens the server remembers. */
+const REMEMBERED = 10_000;
+const FILLING_CLIENTS = 32;
 const MIB = 2 ** 20;
 
 const directory = mkdtempSync(join(tmpdir(), 'wechat-bench-memory-'));
@@ -33,6 +37,7 @@ await fill();
 const keysFile = join(directory, 'keys.json');
 writeFileSync(keysFile, JSON.stringify({ keys: [entry] }), { mode: 0o600 });
 const { child, port } = await serve();
+await fillTables();
 
 let isOver = false;
 /** @type {Map<string, number>} */
@@ -62,6 +67,20 @@ async function fill() {
   const tokens = new TokenManager({ store: new FileStore(directory), wechat: { origins: [wechat.origin] } });
   for (const appid of appids) await tokens.register({ appid, secret: 'secret', tasks: ['access_token'] });
   await tokens.close();
+}
+
+/** Fills what the server remembers of refused peers and of the ends of tokens. */
+async function fillTables() {
+  let next = 0;
+  const fillOne = async () => {
+    while (next < REMEMBERED) {
+      const turn = next++;
+      const appid = /** @type {string} */ (appids[turn % APPS]);
+      const [guessed, put] = await Promise.all([send(guessRequest(appid, turn)), send(putRequest(appid, key))]);
+      if (guessed !== '401' || put !== '200') throw new Error(`filling was answered with ${guessed} and ${put}`);
+    }
+  };
+  await Promise.all(Array.from({ length: FILLING_CLIENTS }, fillOne));
 }
 
 async function serve() {
@@ -103,18 +122,28 @@ async function sample() {
  */
 async function ask(kind, next) {
   while (!isOver) {
-    const { bytes, from, cutAfterMs } = next();
-    const socket = connect({ port, host: '127.0.0.1', localAddress: from });
-    let status = 'no answer';
-    socket.once('data', (answer) => (status = answer.toString('latin1', 9, 12)));
-    socket.on('error', () => {}).resume();
-    socket.write(bytes);
-    const closed = once(socket, 'close').catch(() => {});
-    await Promise.race([closed, rest(cutAfterMs)]);
-    socket.destroy();
+    const status = await send(next());
     count(`${kind} ${status}`);
     await rest(20);
   }
+}
+
+/**
+ * Sends a request over a connection of its own.
+ *
+ * @param {import('./http-mixed.mjs').Mixed} request
+ * @returns the status of the answer, or `no answer`.
+ */
+async function send({ bytes, from, cutAfterMs }) {
+  const socket = connect({ port, host: '127.0.0.1', localAddress: from });
+  let status = 'no answer';
+  socket.once('data', (answer) => (status = answer.toString('latin1', 9, 12)));
+  socket.on('error', () => {}).resume();
+  socket.write(bytes);
+  const closed = once(socket, 'close').catch(() => {});
+  await Promise.race([closed, rest(cutAfterMs)]);
+  socket.destroy();
+  return status;
 }
 
 /** Sends headers that never end, and connects again when the server cuts it off. */

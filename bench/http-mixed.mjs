@@ -30,6 +30,31 @@ export function goodRequest(appids, key) {
 }
 
 /**
+ * Returns a request that puts a token, which the server then remembers the end of.
+ *
+ * @param {string} appid
+ * @param {string} key
+ * @returns {Mixed}
+ */
+export function putRequest(appid, key) {
+  const grant = JSON.stringify({ value: randomBytes(60).toString('hex'), expires_in: 60 });
+  const bytes = message('POST', `/tokens/${appid}/access_token`, grant, [`Authorization: Bearer ${key}`]);
+  return { bytes, from: '127.0.0.1', cutAfterMs: 10_000 };
+}
+
+/**
+ * Returns a request with a wrong key from a peer of its own, which the server then remembers.
+ *
+ * @param {string} appid
+ * @param {number} peer - below 65,536.
+ * @returns {Mixed}
+ */
+export function guessRequest(appid, peer) {
+  const bytes = message('GET', `/task/${appid}/0`, '', ['Authorization: Bearer wrong']);
+  return { bytes, from: `127.1.${peer >> 8}.${peer & 255}`, cutAfterMs: 10_000 };
+}
+
+/**
  * @param {readonly string[]} appids
  * @returns {Mixed}
  */
