@@ -3,6 +3,7 @@ import type { JsonObject } from '../core/json.js';
 import { findErrorRow } from '../wechat/error-table.js';
 import type { FakeRequest } from './fake-call.js';
 import type { FakePlatformBook } from './fake-platform-book.js';
+import type { FakePromptBook } from './fake-prompt-book.js';
 import type { FakeQuotaBook } from './fake-quota.js';
 import type { FakeTicketBook } from './fake-ticket-book.js';
 import type { FakeTokenBook } from './fake-token-book.js';
@@ -25,6 +26,7 @@ export interface FakeState {
   readonly tickets: FakeTicketBook;
   readonly users: FakeUserBook;
   readonly platforms: FakePlatformBook;
+  readonly prompts: FakePromptBook;
   readonly quotas: FakeQuotaBook;
   findApp(appid: string): FakeApp | undefined;
 }

@@ -1,9 +1,10 @@
 import type { JsonObject } from '../core/json.js';
-import type { FakeRequest } from './fake-call.js';
-import { errorAnswer, type FakeEndpoint, type FakeState, overQuota, refuseApp, textOf } from './fake-endpoint.js';
+import { errorAnswer, type FakeEndpoint, refuseApp, textOf } from './fake-endpoint.js';
 import type { FakeIssue } from './fake-issue.js';
+import { MINI_PROGRAM_ENDPOINTS } from './fake-mini-program-endpoints.js';
 import { OAUTH2_ENDPOINTS } from './fake-oauth2-endpoints.js';
 import { PLATFORM_ENDPOINTS } from './fake-platform-endpoints.js';
+import { ownerOfToken, refuseToken } from './fake-token-check.js';
 
 const GRANT_TYPE = 'client_credential';
 
@@ -65,22 +66,9 @@ export const FAKE_ENDPOINTS: ReadonlyMap<string, FakeEndpoint> = new Map([
   ['/cgi-bin/ticket/getticket', ticket],
   ['/cgi-bin/getcallbackip', callbackIp],
   ...OAUTH2_ENDPOINTS,
+  ...MINI_PROGRAM_ENDPOINTS,
   ...PLATFORM_ENDPOINTS,
 ]);
-
-function refuseToken(request: FakeRequest, state: FakeState): JsonObject | undefined {
-  const token = request.query.get('access_token') ?? '';
-  if (token === '') return errorAnswer(41001);
-  if (state.tokens.isComponentToken(token)) return errorAnswer(40001);
-  const tokenState = state.tokens.stateOf(token);
-  if (tokenState === 'expired') return errorAnswer(42001);
-  if (tokenState === 'invalid') return errorAnswer(40001);
-  return overQuota(state.quotas.take(String(state.tokens.appidOf(token)), request.path));
-}
-
-function ownerOfToken({ query }: FakeRequest, { tokens }: FakeState): string | undefined {
-  return tokens.appidOf(query.get('access_token') ?? '');
-}
 
 function tokenAnswer({ value, expiresInSeconds }: FakeIssue): JsonObject {
   return { access_token: value, expires_in: expiresInSeconds };

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../core/clock.js';
 import type { FakeApp, FakeState } from './fake-endpoint.js';
 import { FakePlatformBook } from './fake-platform-book.js';
+import { FakePromptBook } from './fake-prompt-book.js';
 import { type FakeQuota, FakeQuotaBook } from './fake-quota.js';
 import type { FakeRefreshTokenMode } from './fake-refresh-tokens.js';
 import { FakeTicketBook } from './fake-ticket-book.js';
@@ -50,6 +51,7 @@ export function createState(options: FakeWeChatOptions, apps: ReadonlyMap<string
     tickets: new FakeTicketBook(clock, lifeMs),
     users: new FakeUserBook(clock, lifeMs, refreshTokens),
     platforms: new FakePlatformBook(clock, tokens, refreshTokens),
+    prompts: new FakePromptBook(clock),
     quotas: new FakeQuotaBook(clock, new Map(Object.entries({ ...DEFAULT_QUOTAS, ...quotas }))),
     findApp: (appid) => (apps === undefined ? { secret: ANY_SECRET } : apps.get(appid)),
   };

@@ -65,13 +65,19 @@ export class FakeUserBook implements FakeBook {
     return code;
   }
 
-  exchange(appid: string, value: string): FakeUserIssue | 'unknown' | 'used' | 'expired' {
+  /** Uses a code up, and returns which user it stands for or why it is refused. */
+  takeCode(appid: string, value: string): FakeUser | 'unknown' | 'used' | 'expired' {
     const code = this.#codes.get(value);
     if (code?.user.appid !== appid) return 'unknown';
     if (code.used) return 'used';
     if (code.endsAt <= this.#clock.now()) return 'expired';
     code.used = true;
-    return this.authorize(code.user);
+    return code.user;
+  }
+
+  exchange(appid: string, value: string): FakeUserIssue | 'unknown' | 'used' | 'expired' {
+    const user = this.takeCode(appid, value);
+    return typeof user === 'string' ? user : this.authorize(user);
   }
 
   /** The same access token with its life renewed while it lives, as WeChat documents it; else another. */

@@ -5,6 +5,7 @@ import type { FakeCall } from './fake-call.js';
 import type { FakeApp, FakeState } from './fake-endpoint.js';
 import { type FakeCallMatcher, type FakeFault, matchesCall } from './fake-faults.js';
 import { type FakeUserTokens, userAnswer } from './fake-oauth2-endpoints.js';
+import type { FakeMessage } from './fake-prompt-book.js';
 import { FakeService } from './fake-service.js';
 import { createState, type FakeWeChatOptions } from './fake-state.js';
 
@@ -124,9 +125,31 @@ export class FakeWeChat {
     return userAnswer(this.#state.users.authorize({ appid, openid, scope }));
   }
 
-  /** The code with which WeChat sends a user back to the app: good for one exchange within five minutes. */
+  /**
+   * The code with which WeChat sends a user back to the app, and the one that `wx.login` gives to a mini program: good for
+   * one exchange within five minutes.
+   */
   createCode(appid: string, openid: string, { scope = SCOPE }: FakeUserOptions = {}): string {
     return this.#state.users.createCode({ appid, openid, scope });
+  }
+
+  /**
+   * Has a user of a mini program accept the prompt for messages of a template: each acceptance allows one message.
+   *
+   * @param options - `times`: how often the user accepts. Default: 1.
+   */
+  acceptPrompt(appid: string, openid: string, templateId: string, options: { readonly times?: number } = {}): void {
+    this.#state.prompts.accept(appid, openid, templateId, options.times ?? 1);
+  }
+
+  /** Has a user of a mini program switch its messages off: accepted prompts are void, messages are answered with 43101. */
+  refusePrompts(appid: string, openid: string): void {
+    this.#state.prompts.withdraw(appid, openid);
+  }
+
+  /** The subscribe messages that were delivered, in order of arrival. */
+  get messages(): readonly FakeMessage[] {
+    return this.#state.prompts.messages;
   }
 
   /** The `component_verify_ticket` that WeChat pushes to a platform: good for 12 hours, and so is the one before. */

@@ -3,6 +3,7 @@ export { FakeClock, type FakeClockOptions } from './fake-clock.js';
 export type { FakeApp } from './fake-endpoint.js';
 export type { FakeCallMatcher, FakeFault } from './fake-faults.js';
 export type { FakeUserTokens } from './fake-oauth2-endpoints.js';
+export type { FakeMessage } from './fake-prompt-book.js';
 export type { FakeQuota } from './fake-quota.js';
 export type { FakeRefreshTokenMode } from './fake-refresh-tokens.js';
 export type { FakeWeChatOptions } from './fake-state.js';
