@@ -1,0 +1,42 @@
+import { pino } from 'pino';
+import { readSettings, type Settings } from './settings.js';
+import { WeChatApp } from './wechat-app.js';
+
+const STOP_WITHIN_MS = 20_000;
+
+interface Service {
+  stop(): Promise<void>;
+}
+
+/** Runs services until the process is told to end. An unusable environment ends it at once, with code 2. */
+export async function run(
+  start: (settings: Settings, app: WeChatApp, log: pino.Logger) => Promise<readonly Service[]>,
+): Promise<void> {
+  const log = pino({ level: process.env['LOG_LEVEL'] ?? 'info' });
+  const settings = settingsOrEnd();
+  const app = new WeChatApp(settings, log);
+  const services = await start(settings, app, log);
+  const stop = async (): Promise<void> => {
+    setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
+    await Promise.all(services.map((service) => service.stop()));
+    await app.close();
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      stop().catch((error: Error) => {
+        log.error({ error: error.message }, 'the service did not stop in order');
+        process.exit(1);
+      });
+    });
+  }
+}
+
+function settingsOrEnd(): Settings {
+  try {
+    return readSettings(process.env);
+  } catch (error) {
+    console.error((error as Error).message);
+    return process.exit(2);
+  }
+}

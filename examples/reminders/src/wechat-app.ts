@@ -1,0 +1,47 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { TokenManager } from 'wechat-token-manager';
+import { RedisStore } from 'wechat-token-manager/redis';
+import { connectForTokens } from './connections.js';
+import { WeChat } from './delivery/wechat.js';
+import type { Log } from './log.js';
+import type { Settings } from './settings.js';
+
+const TOKENS_PREFIX = '{reminders}:tokens:';
+const REGISTER_AGAIN_MS = 1_000;
+
+/** The app at WeChat. All processes share its access token through Redis, and refresh it once for all of them. */
+export class WeChatApp {
+  readonly wechat: WeChat;
+  readonly #tokens: TokenManager;
+  readonly #closing = new AbortController();
+  readonly #log: Log;
+
+  constructor(settings: Settings, log: Log) {
+    const store = new RedisStore(connectForTokens(settings.redisUrl, log), { prefix: TOKENS_PREFIX });
+    this.#log = log;
+    this.#tokens = new TokenManager({ store, wechat: { origins: [settings.origin] } });
+    this.#tokens.on('refreshFailed', ({ error }) =>
+      log.warn({ code: error.code, error: error.message }, 'no new token'),
+    );
+    this.wechat = new WeChat(this.#tokens, settings);
+    void this.#register(settings);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#tokens.close();
+  }
+
+  /** Registers as soon as Redis is there. */
+  async #register({ appid, secret }: Settings): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      try {
+        return await this.#tokens.register({ appid, secret, tasks: ['access_token'] });
+      } catch (error) {
+        if (!signal.aborted) this.#log.warn({ error: (error as Error).message }, 'the app is not registered yet');
+      }
+      await wait(REGISTER_AGAIN_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import { connectForWork } from './connections.js';
+import { Delivery } from './delivery/delivery.js';
+import { OccurrenceQueue, startWorker } from './delivery/occurrence-queue.js';
+import { Sweep } from './delivery/sweep.js';
+import type { Log } from './log.js';
+import { Occurrences } from './redis/occurrences.js';
+import { Reminders } from './redis/reminders.js';
+import { TemplateStops } from './redis/template-stops.js';
+import type { Settings } from './settings.js';
+import type { WeChatApp } from './wechat-app.js';
+
+export interface WorkService {
+  /** Finishes the messages that are being sent, and ends. */
+  stop(): Promise<void>;
+}
+
+/** Starts a worker. */
+export function startWork(settings: Settings, app: WeChatApp, log: Log): WorkService {
+  const { clock, template, redisUrl, lockMs } = settings;
+  const database = connectForWork(redisUrl, log);
+  const queue = new OccurrenceQueue(database, clock);
+  const delivery = new Delivery({
+    clock,
+    template,
+    log,
+    wechat: app.wechat,
+    occurrences: new Occurrences(database, template.id),
+    stops: new TemplateStops(database, template.id),
+  });
+  const worker = startWorker(database, { queue, delivery, clock, log, lockMs });
+  const sweep = new Sweep({ reminders: new Reminders(database), queue, clock, log });
+  sweep.start();
+  return {
+    stop: async () => {
+      await sweep.stop();
+      await worker.close();
+      await queue.close();
+      database.disconnect();
+    },
+  };
+}

@@ -1,0 +1,310 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { validate } from './support/openapi.js';
+import { NO_REDIS, skips } from './support/redis.js';
+import { APPID, NOON, World } from './support/world.js';
+
+const GOOD = { contentId: 'c-1', hour: 8, minute: 30, detail: 'Tea' };
+let users = 0;
+
+describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
+  let world: World;
+  let session: string;
+
+  beforeAll(async () => {
+    world = await World.start();
+  });
+
+  afterAll(() => world?.close());
+
+  beforeEach(async () => {
+    await world.reset();
+    session = await world.logIn(`o-web-${users++}`);
+  });
+
+  test('are described as OpenAPI', async () => {
+    expect(await validate(world.openapi)).toEqual([]);
+    expect(Object.keys((world.openapi as { paths: object }).paths).sort()).toEqual([
+      '/consents',
+      '/create/{type}',
+      '/reminders',
+      '/reminders/{id}',
+      '/sessions',
+    ]);
+    expect(await world.ask('GET', '/openapi.json')).toMatchObject({ status: 200, body: { openapi: '3.1.0' } });
+  });
+
+  describe('POST /sessions', () => {
+    test('starts a session for a code of wx.login, once, without an access token', async () => {
+      const code = world.wechat.createCode(APPID, 'o-alice');
+      expect(await world.ask('POST', '/sessions', { code })).toMatchObject({
+        status: 201,
+        body: { session: expect.stringMatching(/^[\w-]{43}$/), expiresInSeconds: 604_800 },
+      });
+      expect(await world.ask('POST', '/sessions', { code })).toMatchObject({
+        status: 400,
+        body: { error: { code: 'code' } },
+      });
+    });
+
+    test('is 503 while WeChat does not answer, and says nothing of the secret', async () => {
+      const clear = world.wechat.fail('/sns/jscode2session', 'reset');
+      const answer = await world.ask('POST', '/sessions', { code: 'x' });
+      clear();
+      expect(answer).toMatchObject({ status: 503, body: { error: { code: 'wechat' } } });
+      expect(world.logged.join('') + JSON.stringify(answer)).not.toContain('secret-of-the-test');
+    });
+
+    test('keeps no token of a session in the store', async () => {
+      const names = await world.database.keys('{reminders}:session:*');
+      expect(names.length).toBeGreaterThan(0);
+      expect(names.join()).not.toContain(session);
+    });
+  });
+
+  test.each([
+    ['GET', '/reminders'],
+    ['POST', '/create/0'],
+    ['POST', '/consents'],
+    ['PATCH', '/reminders/x'],
+    ['DELETE', '/reminders/x'],
+  ])('%s %s is 401 without a session, with an unknown and with an expired one', async (method, path) => {
+    const body = { POST: path === '/consents' ? { nonce: 'nonce-00000' } : GOOD, PATCH: { hour: 9 } }[method];
+    const expected = { status: 401, body: { error: { code: 'unauthorized' } } };
+    expect(await world.ask(method, path, body)).toMatchObject(expected);
+    expect(await world.ask(method, path, body, 'x'.repeat(43))).toMatchObject(expected);
+    const expired = await world.logIn('o-expired');
+    for (const name of await world.database.keys('{reminders}:session:*')) {
+      if ((await world.database.get(name)) === 'o-expired') await world.database.pexpire(name, 0);
+    }
+    expect(await world.ask(method, path, body, expired)).toMatchObject(expected);
+  });
+
+  describe('POST /create/:type', () => {
+    test('makes a reminder in Shanghai for every day unless told otherwise', async () => {
+      expect(await world.ask('POST', '/create/1', GOOD, session)).toMatchObject({
+        status: 201,
+        body: {
+          type: 1,
+          zone: 'Asia/Shanghai',
+          weekdays: [1, 2, 3, 4, 5, 6, 7],
+          nextAt: Date.parse('2026-11-30T00:30:00Z'),
+          nextLocal: '2026-11-30 08:30',
+          state: 'active',
+          version: 1,
+          outcomes: [],
+        },
+      });
+    });
+
+    test('adds one job, for the instant', async () => {
+      const { id, instant } = await world.createDue(session);
+      const jobs = await world.database.zrange('{reminders}:bull:occurrences:delayed', '0', '-1');
+      expect(jobs).toEqual([`${id}-${instant}`]);
+    });
+
+    test.each([
+      ['hour', 24],
+      ['hour', -1],
+      ['hour', '8'],
+      ['hour', 8.5],
+      ['minute', 60],
+      ['minute', null],
+      ['zone', 'Mars/Base'],
+      ['zone', '+08:00'],
+      ['zone', ''],
+      ['weekdays', []],
+      ['weekdays', [0]],
+      ['weekdays', [8]],
+      ['weekdays', [1, 1]],
+      ['detail', ''],
+      ['detail', '  '],
+      ['detail', '\uD800'],
+      ['detail', '🍵'.repeat(11)],
+      ['detail', '茶'.repeat(21)],
+      ['detail', 'x'.repeat(10_240)],
+      ['detail', 'bell\u0007'],
+      ['detail', 'left\u202Eright'],
+      ['detail', 'two\nlines'],
+      ['contentId', ''],
+      ['contentId', '../etc'],
+      ['color', 'red'],
+    ])('is 400 with %s %j, and names the field', async (field, value) => {
+      const answer = await world.ask('POST', '/create/0', { ...GOOD, [field]: value }, session);
+      expect(answer).toMatchObject({
+        status: 400,
+        body: { error: { code: expect.stringMatching(/^(invalid|zone|detail)$/) } },
+      });
+      if (field !== 'color') expect(JSON.stringify(answer.body)).toContain(field);
+      expect((await world.list(session)).reminders).toEqual([]);
+    });
+
+    test.each([['茶'.repeat(20)], ['🍵'.repeat(10)]])('takes a detail of 20 characters', async (detail) => {
+      expect(await world.ask('POST', '/create/0', { ...GOOD, detail }, session)).toMatchObject({
+        status: 201,
+        body: { detail },
+      });
+    });
+
+    test.each(['/create/2', '/create/-1', '/create/x', '/create/00'])(
+      'POST %s is 400: there are two types',
+      async (path) => {
+        expect(await world.ask('POST', path, GOOD, session)).toMatchObject({ status: 400 });
+      },
+    );
+
+    test.each([
+      ['{"hour":8', 400],
+      ['[]', 400],
+      ['null', 400],
+      [`"${'x'.repeat(20_000)}"`, 413],
+    ])('is refused with a body that is none', async (body, status) => {
+      expect(await world.ask('POST', '/create/0', body, session)).toMatchObject({ status, body: { error: {} } });
+    });
+
+    test('is 409 for the 101st reminder of a user, also when many come at once', async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 130 }, () => world.ask('POST', '/create/0', GOOD, session)),
+      );
+      expect(answers.filter(({ status }) => status === 201)).toHaveLength(100);
+      expect(answers.find(({ status }) => status !== 201)).toMatchObject({
+        status: 409,
+        body: { error: { code: 'too_many' } },
+      });
+      expect((await world.list(session)).reminders).toHaveLength(100);
+    });
+  });
+
+  describe('PATCH and DELETE /reminders/:id', () => {
+    test('an edit moves exactly its own job', async () => {
+      const [first, second] = [await world.createDue(session), await world.createDue(session, { minute: 2 })];
+      const answer = await world.ask('PATCH', `/reminders/${first.id}`, { minute: 40, detail: 'Later' }, session);
+      expect(answer).toMatchObject({ status: 200, body: { minute: 40, detail: 'Later', hour: 12, version: 2 } });
+      const jobs = await world.database.zrange('{reminders}:bull:occurrences:delayed', '0', '-1');
+      expect(jobs.sort()).toEqual([`${first.id}-${NOON + 40 * 60_000}`, `${second.id}-${second.instant}`].sort());
+    });
+
+    test('an edit of the words leaves the job where it is', async () => {
+      const { id, instant } = await world.createDue(session);
+      await world.ask('PATCH', `/reminders/${id}`, { detail: 'Coffee' }, session);
+      expect(await world.database.zrange('{reminders}:bull:occurrences:delayed', '0', '-1')).toEqual([
+        `${id}-${instant}`,
+      ]);
+    });
+
+    test('ten edits at once leave the job of the edit that is in force', async () => {
+      const { id } = await world.createDue(session);
+      const edits = Array.from({ length: 10 }, (_, index) =>
+        world.ask('PATCH', `/reminders/${id}`, { minute: 10 + index }, session),
+      );
+      await Promise.all(edits);
+      const [reminder] = (await world.list(session)).reminders;
+      const jobs = await world.database.zrange('{reminders}:bull:occurrences:delayed', '0', '-1');
+      expect(jobs).toContain(`${id}-${String(reminder?.['nextAt'])}`);
+    });
+
+    test.each([[{}], [{ hour: 24 }], [{ type: 1 }], [{ zone: 'Mars/Base' }]])(
+      'an edit with %j is 400 and changes nothing',
+      async (body) => {
+        const { id, instant } = await world.createDue(session);
+        expect(await world.ask('PATCH', `/reminders/${id}`, body, session)).toMatchObject({ status: 400 });
+        expect((await world.list(session)).reminders).toMatchObject([{ nextAt: instant, version: 1 }]);
+      },
+    );
+
+    test("another user's reminder is 404, and stays", async () => {
+      const { id } = await world.createDue(session);
+      const other = await world.logIn('o-other');
+      const expected = { status: 404, body: { error: { code: 'not_found' } } };
+      expect(await world.ask('PATCH', `/reminders/${id}`, { hour: 9 }, other)).toMatchObject(expected);
+      expect(await world.ask('DELETE', `/reminders/${id}`, undefined, other)).toMatchObject(expected);
+      expect((await world.list(other)).reminders).toEqual([]);
+      expect((await world.list(session)).reminders).toMatchObject([{ id, hour: 12 }]);
+    });
+
+    test('PUT does the same as PATCH, for wx.request, which has no PATCH', async () => {
+      const { id } = await world.createDue(session);
+      expect(await world.ask('PUT', `/reminders/${id}`, { minute: 40 }, session)).toMatchObject({
+        status: 200,
+        body: { minute: 40, version: 2 },
+      });
+    });
+
+    test('a deletion may name JSON without having a body, as wx.request does', async () => {
+      const { id } = await world.createDue(session);
+      const headers = { authorization: `Bearer ${session}`, 'content-type': 'application/json' };
+      const { status } = await fetch(`${world.origin}/reminders/${id}`, { method: 'DELETE', headers });
+      expect(status).toBe(204);
+    });
+
+    test('a deletion removes the job too, and is 404 the second time', async () => {
+      const { id } = await world.createDue(session);
+      expect(await world.ask('DELETE', `/reminders/${id}`, undefined, session)).toEqual({ status: 204, body: {} });
+      expect(await world.database.zcard('{reminders}:bull:occurrences:delayed')).toBe(0);
+      expect(await world.ask('DELETE', `/reminders/${id}`, undefined, session)).toMatchObject({ status: 404 });
+    });
+  });
+
+  describe('POST /consents', () => {
+    test('counts no more than a thousand, and keeps no nonce beyond', async () => {
+      const [name = ''] = await world.database.keys('{reminders}:credits:*');
+      await world.database.set(name, 1_000);
+      expect(await world.ask('POST', '/consents', { nonce: 'nonce-beyond' }, session)).toMatchObject({
+        body: { credits: 1_000 },
+      });
+      expect(await world.database.keys('{reminders}:consent:*nonce-beyond')).toEqual([]);
+    });
+
+    test('counts a nonce once, also when it comes ten times at once, and for each user', async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, () => world.ask('POST', '/consents', { nonce: 'nonce-12345' }, session)),
+      );
+      expect(answers.map(({ body }) => body['credits'])).toEqual(Array.from({ length: 10 }, () => 2));
+      const other = await world.logIn('o-consents', 0);
+      expect(await world.ask('POST', '/consents', { nonce: 'nonce-12345' }, other)).toMatchObject({
+        body: { credits: 1 },
+      });
+    });
+
+    test.each([
+      [{}],
+      [{ nonce: 'short' }],
+      [{ nonce: 'x'.repeat(65) }],
+      [{ nonce: 'with space' }],
+      [{ nonce: 12_345_678 }],
+    ])('is 400 with %j', async (body) => {
+      expect(await world.ask('POST', '/consents', body, session)).toMatchObject({ status: 400 });
+    });
+  });
+
+  test.each([
+    ['GET', '/reminder'],
+    ['PUT', '/reminder/x'],
+    ['GET', '/create/0'],
+  ])('%s %s is 404', async (method, path) => {
+    expect(await world.ask(method, path, undefined, session)).toMatchObject({
+      status: 404,
+      body: { error: { code: 'not_found' } },
+    });
+  });
+
+  test('each route is 503 while Redis is away, and nothing is half done', async () => {
+    const { id } = await world.createDue(session);
+    await world.redis.stopServer();
+    const expected = { status: 503, body: { error: { code: 'unavailable' } } };
+    const asked = [
+      ['GET', '/reminders'],
+      ['POST', '/create/0', GOOD],
+      ['PATCH', `/reminders/${id}`, { hour: 9 }],
+      ['DELETE', `/reminders/${id}`],
+      ['POST', '/consents', { nonce: 'nonce-54321' }],
+      ['POST', '/sessions', { code: world.wechat.createCode(APPID, 'o-away') }],
+      ['GET', '/readyz'],
+    ] as const;
+    for (const [method, path, body] of asked)
+      expect(await world.ask(method, path, body, session)).toMatchObject(expected);
+    expect(await world.ask('GET', '/healthz')).toMatchObject({ status: 200 });
+    await world.redis.startServer();
+    await world.untilReady();
+    expect(await world.list(session)).toMatchObject({ credits: 1, reminders: [{ id, hour: 12, version: 1 }] });
+  });
+});

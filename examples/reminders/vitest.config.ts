@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+/** Where the results go as JSON as well, for a script that counts them. */
+const results = process.env['TEST_RESULTS'];
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+    // A slow machine is no failure.
+    expect: { poll: { timeout: 20_000 } },
+    reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
+  },
+});
