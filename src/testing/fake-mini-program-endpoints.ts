@@ -1,33 +1,21 @@
-import { createHash } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { isJsonObject, type JsonValue } from '../core/json.js';
-import { errorAnswer, type FakeEndpoint, refuseApp, textOf } from './fake-endpoint.js';
+import { codeLogin } from './fake-code-login.js';
+import { errorAnswer, type FakeEndpoint, textOf } from './fake-endpoint.js';
 import { ownerOfToken, refuseToken } from './fake-token-check.js';
 
-const CODE_REFUSALS = { unknown: 40029, used: 40163, expired: 40029 } as const;
-/** How many characters WeChat takes in a field whose name begins so. */
+/** The most characters that WeChat takes in a field, by the form of its name. */
 const FIELD_LIMITS: readonly (readonly [kind: RegExp, limit: number])[] = [
   [/^thing\d+$/, 20],
   [/^phrase\d+$/, 5],
   [/^number\d+$/, 32],
 ];
 
-const session: FakeEndpoint = {
-  tokenType: () => undefined,
-  appid: ({ query }) => query.get('appid') ?? undefined,
-  subject: ({ query }, { users }) => users.userOf(query.get('js_code') ?? '')?.openid,
-  answer(request, state) {
-    const { query } = request;
-    const appid = query.get('appid') || null;
-    if (query.get('grant_type') !== 'authorization_code') return errorAnswer(40002);
-    const refusal = refuseApp(request, state, appid, query.get('secret') || null);
-    if (refusal !== undefined) return refusal;
-    const code = query.get('js_code') ?? '';
-    if (code === '') return errorAnswer(41008);
-    const user = state.users.takeCode(String(appid), code);
-    if (typeof user === 'string') return errorAnswer(CODE_REFUSALS[user]);
-    return { openid: user.openid, session_key: sessionKeyOf(code) };
-  },
-};
+const session = codeLogin({
+  parameter: 'js_code',
+  expired: 40029,
+  answer: ({ openid }) => ({ openid, session_key: randomBytes(16).toString('base64') }),
+});
 
 const sendSubscribeMessage: FakeEndpoint = {
   tokenType: () => undefined,
@@ -68,9 +56,4 @@ function isUsableField(name: string, field: JsonValue | undefined): boolean {
   const value = isJsonObject(field) ? textOf(field['value']) : null;
   if (value === null) return false;
   return FIELD_LIMITS.every(([kind, limit]) => !kind.test(name) || [...value].length <= limit);
-}
-
-/** WeChat answers 24 characters of Base64; this one repeats for the same code, which a test can rely on. */
-function sessionKeyOf(code: string): string {
-  return createHash('md5').update(code).digest('base64');
 }

@@ -1,4 +1,5 @@
-import { errorAnswer, type FakeEndpoint, overQuota, refuseApp } from './fake-endpoint.js';
+import { codeLogin } from './fake-code-login.js';
+import { errorAnswer, type FakeEndpoint, overQuota } from './fake-endpoint.js';
 import type { FakeUserIssue } from './fake-user-book.js';
 
 /**
@@ -18,25 +19,14 @@ export type FakeUserTokens = {
 };
 
 const TYPE = 'oauth2_access_token';
-const CODE_REFUSALS = { unknown: 40029, used: 40163, expired: 42003 } as const;
 const REFUSALS = { unknown: 40030, expired: 42002, withdrawn: 42007 } as const;
 
-const exchange: FakeEndpoint = {
-  tokenType: () => TYPE,
-  appid: ({ query }) => query.get('appid') ?? undefined,
-  subject: ({ query }, { users }) => users.userOf(query.get('code') ?? '')?.openid,
-  answer(request, state) {
-    const { query } = request;
-    const appid = query.get('appid') || null;
-    if (query.get('grant_type') !== 'authorization_code') return errorAnswer(40002);
-    const refusal = refuseApp(request, state, appid, query.get('secret') || null);
-    if (refusal !== undefined) return refusal;
-    const code = query.get('code') ?? '';
-    if (code === '') return errorAnswer(41008);
-    const issue = state.users.exchange(String(appid), code);
-    return typeof issue === 'string' ? errorAnswer(CODE_REFUSALS[issue]) : userAnswer(issue);
-  },
-};
+const exchange = codeLogin({
+  tokenType: TYPE,
+  parameter: 'code',
+  expired: 42003,
+  answer: (user, { users }) => userAnswer(users.authorize(user)),
+});
 
 const refresh: FakeEndpoint = {
   tokenType: () => TYPE,

@@ -75,11 +75,6 @@ export class FakeUserBook implements FakeBook {
     return code.user;
   }
 
-  exchange(appid: string, value: string): FakeUserIssue | 'unknown' | 'used' | 'expired' {
-    const user = this.takeCode(appid, value);
-    return typeof user === 'string' ? user : this.authorize(user);
-  }
-
   /** The same access token with its life renewed while it lives, as WeChat documents it; else another. */
   refresh(appid: string, refreshToken: string): FakeUserIssue | FakeRefreshTokenRefusal {
     const used = this.refreshTokens.use(refreshToken, ({ user }) => user.appid === appid);
