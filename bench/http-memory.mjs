@@ -1,5 +1,5 @@
 // @ts-check
-// What the command holds in memory while good, bad and slow clients are mixed for 20 minutes: each of its processes is
+// This measures what the command holds in memory while good, bad and slow clients are mixed for 20 minutes: each of its processes is
 // asked every 20 s what is left after a full collection. The tables that are bounded by 10,000 entries are filled first, since
 // otherwise they fill within the 20 minutes and hide whether anything grows without a bound.
 import { spawn } from 'node:child_process';
@@ -23,7 +23,7 @@ const LIFE_SECONDS = 60;
 const GOOD_CLIENTS = 8;
 const BAD_CLIENTS = 8;
 const SLOW_CLIENTS = 50;
-/** How many refused peers and how many ends of tokens the server remembers. */
+/** The number of refused peers, and of ends of tokens, that the server remembers. */
 const REMEMBERED = 10_000;
 const FILLING_CLIENTS = 32;
 const MIB = 2 ** 20;

@@ -4,14 +4,14 @@ import type { TokenKey } from './token-key.js';
 /** For whom a slot is: its type and its app. */
 export type SlotUser = Pick<TokenKey, 'appid' | 'type'>;
 
-/** What one app has of the slots, for one type. */
+/** The slots that one app has or waits for, for one type. */
 interface AppShare {
   readonly appid: string;
   running: number;
   readonly waiting: Set<() => void>;
 }
 
-/** What all apps have of the slots, for one type. */
+/** The slots that all apps have or wait for, for one type. */
 interface TypeShare {
   running: number;
   readonly apps: Map<string, AppShare>;

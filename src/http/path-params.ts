@@ -4,7 +4,7 @@ export interface PathParams {
   get(name: string): string | undefined;
 }
 
-/** Which segment of a path a param is. */
+/** The place of a param in a path. */
 export interface ParamPlace {
   readonly name: string;
   readonly index: number;

@@ -17,11 +17,11 @@ const READY_WITHIN_MS = 60_000;
 const AT_ONCE = 20;
 
 export interface SceneOptions {
-  /** How many times as fast as the real one the service's clock runs. */
+  /** The speed of the service's clock, as a multiple of the real one. */
   readonly factor: number;
-  /** How long access tokens live, in seconds. */
+  /** The life of access tokens, in seconds. */
   readonly lifeSeconds: number;
-  /** How long WeChat takes for an answer, in milliseconds. */
+  /** The delay of WeChat's answers, in milliseconds. */
   readonly delayMs?: number;
 }
 

@@ -16,7 +16,7 @@ const FACTOR = 120;
 const LIFE_SECONDS = 10;
 const ANSWER_MS = 100;
 const MINUTE_MS = 60_000;
-/** What is due within so long of the end of Redis may come too late; by the real time this is 8 s. */
+/** The time around the end of Redis in which messages may come too late; by the real clock it is 8 s. */
 const RECOVERY_MS = 16 * MINUTE_MS;
 
 const scene = await Scene.start({ factor: FACTOR, lifeSeconds: LIFE_SECONDS, delayMs: ANSWER_MS });

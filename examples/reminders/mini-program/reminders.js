@@ -1,5 +1,5 @@
-// What the mini program does: log in, ask for consent, make and move reminders. To be copied into it; WeChat demands HTTPS
-// and that the domain of the service is registered as one for requests.
+// The mini program logs in, asks for consent, and makes and moves reminders with this file, which is to be copied into it. WeChat
+// demands HTTPS, and that the domain of the service is registered as one for requests.
 let session;
 
 /** @param {string} origin - Where the service is, such as `https://reminders.example.com`. */

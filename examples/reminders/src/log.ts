@@ -1,4 +1,4 @@
-/** What the service needs of a log; Fastify's logger, pino, is one. */
+/** The part of a logger that the service uses; pino, which Fastify logs with, has it. */
 export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

@@ -8,13 +8,13 @@ export interface TimeOfDay {
   readonly zone: string;
 }
 
-/** What a user chooses. */
+/** The choice of a user. */
 export interface ReminderChoice extends TimeOfDay {
   /** 0 for a promise that the user gives, 1 for one that the user asks for. */
   readonly type: ReminderType;
-  /** What of the mini program it is about. */
+  /** The content of the mini program that it is about. */
   readonly contentId: string;
-  /** What the message says. */
+  /** The text of the message. */
   readonly detail: string;
 }
 
@@ -34,9 +34,9 @@ export interface Reminder extends ReminderChoice {
   readonly version: number;
 }
 
-/** What became of a message at its instant. */
+/** The outcome of a message at its instant. */
 export interface Occurrence {
-  /** When it was due, in epoch milliseconds. */
+  /** The instant at which it was due, in epoch milliseconds. */
   readonly instant: number;
   readonly state: OccurrenceState;
   /** Why, in words for the user; empty when it was sent. */

@@ -1,18 +1,18 @@
 import { type Clock, fastClock, systemClock } from './clock.js';
 import { parseTemplate, type Template } from './template.js';
 
-/** What the environment says. */
+/** The settings of the service, from the environment. */
 export interface Settings {
   readonly port: number;
   readonly host: string;
   readonly redisUrl: string;
   readonly appid: string;
   readonly secret: string;
-  /** Where WeChat answers, without a slash at the end. */
+  /** The origin of WeChat, without a slash at the end. */
   readonly origin: string;
   readonly template: Template;
   readonly clock: Clock;
-  /** After how long the messages of a worker that has gone are taken over, in milliseconds. */
+  /** The time after which the messages of a worker that has gone are taken over, in milliseconds. */
   readonly lockMs: number;
 }
 

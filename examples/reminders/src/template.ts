@@ -1,7 +1,7 @@
 import type { Reminder } from './reminder.js';
 import { showTime } from './zone-time.js';
 
-/** What a field of the message shows. */
+/** The values that a field of the message may show. */
 const SOURCES = ['detail', 'time'] as const;
 type Source = (typeof SOURCES)[number];
 

@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net';
 
-/** What a peer may have read in one turn of the event loop, in requests; 32 fields of a header count like one. */
+/** The most that is read of a peer in one turn of the event loop, in requests; 32 fields of a header count like one. */
 const MOST_IN_A_TURN = 32;
 const FIELDS_OF_A_REQUEST = 32;
-/** How many connections that wait are read in a turn: 64 KiB each take some milliseconds. */
+/** The number of waiting connections that are read in a turn: 64 KiB each take some milliseconds. */
 const RESUMED_IN_A_TURN = 2;
 
 /**
- * Has the connections of a peer read in turns while it sends much that is refused. A few hundred of them would hold up everyone
- * else, since all that have something to read are read before the event loop turns. They wait, and none is closed, because a
+ * Has the connections of a peer read in turns while it sends much that is refused. A few hundred of them would hold up all
+ * others, since all that have something to read are read before the event loop turns. They wait, and none is closed, because a
  * client with a right key may be behind the same address.
  */
 export class ReadTurns {

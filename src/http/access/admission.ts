@@ -3,7 +3,7 @@ import type { Refusal } from './refusal.js';
 
 const WRONG_APP: Refusal = { status: 403, reason: 'app', message: 'this key may not be used for this app' };
 
-/** What a request that was let in may do. */
+/** Says what a request that was let in may do. */
 export class Admission {
   readonly #scopes: readonly Scope[];
   /** The only apps that it may use; `undefined` for all. */

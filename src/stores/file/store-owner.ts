@@ -10,7 +10,7 @@ export interface StoreOwner {
   readonly gid: number;
   /** The directory of the store, as it was given. */
   readonly directory: string;
-  /** Where that is, whatever links lead to it. */
+  /** The real place of that directory, whatever links lead to it. */
   readonly root: string;
 }
 

@@ -8,13 +8,13 @@ import { isZone, nextInstant } from '../zone-time.js';
 import { backOffMs, type Verdict, verdictOf } from './verdict.js';
 import { NotAnswered, type WeChat } from './wechat.js';
 
-/** Which message to send, and at which instant it is due. */
+/** The message of a reminder at the instant at which it is due. */
 export interface Due {
   readonly id: string;
   readonly instant: number;
 }
 
-/** What the queue does next: another attempt at this message, the reminder's next message, or nothing. */
+/** The next step of the queue: another attempt at this message, the reminder's next message, or nothing. */
 export type NextStep = { readonly retryAt: number } | { readonly due: Due } | undefined;
 
 /** Occurrences missed longer ago than this are not recorded one by one. */

@@ -73,7 +73,7 @@ export function startWorker(
     stalledInterval: lockMs,
   });
   worker.on('error', (error) => log.warn({ error: error.message }, 'BullMQ reports an error'));
-  // What could not be written is found by the next sweep, which adds the job again.
+  // The next sweep adds the job of an outcome again that could not be written.
   worker.on('failed', (job, error) =>
     log.warn({ job: job?.id, error: error.message }, 'an occurrence could not be handled'),
   );

@@ -1,4 +1,4 @@
-/** What an answer of WeChat to a message means for it. */
+/** The meaning of WeChat's answer for a message. */
 export type Verdict =
   | { readonly kind: 'sent' }
   /** WeChat has surely not taken it: another attempt is safe, after that many milliseconds at least. */

@@ -3,7 +3,7 @@ import { TokenError, type TokenManager } from 'wechat-token-manager';
 const SEND_PATH = '/cgi-bin/message/subscribe/send';
 const SESSION_PATH = '/sns/jscode2session';
 const ANSWER_WITHIN_MS = 10_000;
-/** What a connection fails with before anything was sent over it. */
+/** The codes of errors that a connection fails with before anything was sent over it. */
 const NOT_CONNECTED: ReadonlySet<unknown> = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',

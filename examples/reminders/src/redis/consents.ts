@@ -2,7 +2,7 @@ import { keys } from './keys.js';
 import type { Database } from './scripts.js';
 
 const NONCE_SECONDS = 30 * 86_400;
-/** How many accepted prompts of a user are counted. */
+/** The most accepted prompts of a user that are counted. */
 const MAX_CREDITS = 1_000;
 
 /** Counts the prompts that users have accepted: WeChat tells how many are left nowhere. */

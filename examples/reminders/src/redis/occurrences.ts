@@ -5,7 +5,7 @@ import { readReminder } from './reminders.js';
 import { KEPT_SECONDS, MAX_OUTCOMES } from './retention.js';
 import type { Database } from './scripts.js';
 
-/** How late a message may be sent. */
+/** The longest delay with which a message is still sent. */
 export const GRACE_MS = 15 * 60_000;
 
 /**
@@ -22,13 +22,13 @@ export type Claim =
       readonly reminder: Reminder;
       /** Tells this claim from those of other workers. */
       readonly claimId: string;
-      /** How often the message has been tried, this time included. */
+      /** The number of attempts at the message, this one included. */
       readonly attempts: number;
     }
   | {
       readonly outcome: 'orphaned' | 'finished' | 'late' | 'stopped' | 'without consent';
       readonly reminder: Reminder;
-      /** What WeChat refused the template with, when it is stopped. */
+      /** The code with which WeChat refused the template, when that is stopped. */
       readonly errcode: number | undefined;
     };
 
@@ -36,7 +36,7 @@ export interface Ending {
   readonly state: FinalState;
   readonly reason: string;
   readonly errcode: number | undefined;
-  /** What becomes of the accepted prompt that the claim has taken, or of all of them. */
+  /** The fate of the accepted prompt that the claim has taken, or of all of them. */
   readonly credit: 'used' | 'returned' | 'zero';
   /** Ends the reminder for this reason; `undefined` for a reminder that goes on. */
   readonly endsReminder: string | undefined;

@@ -4,7 +4,7 @@ import { keys } from './keys.js';
 import { KEPT_SECONDS, MAX_OUTCOMES } from './retention.js';
 import type { Database } from './scripts.js';
 
-/** How many reminders a user may have. */
+/** The most reminders that a user may have. */
 export const MAX_REMINDERS = 100;
 
 /** `done while sending`: a worker is sending the occurrence that the reminder waited for until now. */

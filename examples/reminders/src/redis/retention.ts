@@ -1,4 +1,4 @@
-/** How many outcomes of a reminder are kept. */
+/** The number of outcomes of a reminder that are kept. */
 export const MAX_OUTCOMES = 20;
-/** How long each of them is kept. */
+/** The time for which each of them is kept. */
 export const KEPT_SECONDS = 30 * 86_400;

@@ -2,10 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { keys } from './keys.js';
 import type { Database } from './scripts.js';
 
-/** How long a session lasts. */
+/** The life of a session. */
 export const SESSION_SECONDS = 7 * 86_400;
 
-/** Who is logged in. Redis holds hashes of the session tokens, so that reading it gives no session away. */
+/** Starts sessions and finds their users. Redis holds hashes of the session tokens, so that reading it gives no session away. */
 export class Sessions {
   readonly #database: Database;
 

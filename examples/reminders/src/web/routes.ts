@@ -40,7 +40,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     return user;
   };
 
-  // What is written is found by the sweep of the workers, even if its job could not be added.
+  // The sweep of the workers finds a reminder whose job could not be added.
   const enqueue = async (request: FastifyRequest, { id, nextAt }: Reminder): Promise<void> => {
     await queue
       .add({ id, instant: nextAt })
@@ -104,7 +104,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
       if (before === undefined) throw notFound();
       const choice = checkChoice({ ...choiceOf(before), ...request.body });
       const now = clock.now();
-      // What is due stays due when only the words are edited.
+      // An occurrence that is due stays due when only the words are edited.
       const nextAt = isSameTime(before, choice) ? before.nextAt : nextInstant(choice, now);
       const edited = await reminders.edit(before, choice, nextAt, now);
       if (edited === 'ended') throw new Problem(409, 'ended', `the reminder has ended: ${before.endedBecause}`);

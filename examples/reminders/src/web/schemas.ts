@@ -1,6 +1,6 @@
 import { MAX_REMINDERS } from '../redis/reminders.js';
 
-/** How long a detail may be: what WeChat takes in a field of the kind `thing`. */
+/** The most characters of a detail, as WeChat takes them in a field of the kind `thing`. */
 export const LONGEST_DETAIL = 20;
 
 const choice = {

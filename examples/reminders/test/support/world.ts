@@ -102,7 +102,7 @@ export class World {
     return this.#served.listeningOrigin;
   }
 
-  /** What the service offers as its description. */
+  /** Returns the service's description of itself. */
   get openapi(): object {
     return this.#served.swagger();
   }
