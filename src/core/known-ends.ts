@@ -1,12 +1,15 @@
+import { deleteOldest } from './oldest-entries.js';
 import type { Lifetime } from './refresh-policy.js';
 import { keyId, type TokenKey } from './token-key.js';
 
 /** The number of ends that are remembered of records, so that a record that is dropped and read again ends as before. */
 const MAX_ENDS = 10_000;
+/** Those that make room at a time. */
+const ENDS_IN_A_PASS = 1_000;
 
 /**
  * Remembers when records that were in force end by the monotonic clock; two records of a key differ in at least one instant. Each
- * refresh notes one, so that a plain map holds them, of which the one that was noted first makes room.
+ * refresh notes one, so that a plain map holds them, of which those that were noted first make room.
  */
 export class KnownEnds {
   readonly #ends = new Map<string, number>();
@@ -26,15 +29,8 @@ export class KnownEnds {
     const end = known === undefined ? atMonotonic : Math.min(known, atMonotonic);
     if (known !== undefined) this.#ends.delete(id);
     this.#ends.set(id, end);
-    if (this.#ends.size > MAX_ENDS) this.#deleteFirst();
+    if (this.#ends.size > MAX_ENDS) deleteOldest(this.#ends, ENDS_IN_A_PASS);
     return end;
-  }
-
-  #deleteFirst(): void {
-    for (const id of this.#ends.keys()) {
-      this.#ends.delete(id);
-      return;
-    }
   }
 }
 

@@ -1,10 +1,13 @@
 import type { Clock } from '../../core/clock.js';
+import { deleteOldest } from '../../core/oldest-entries.js';
 import { peerNetwork } from './peer-network.js';
 
 const RECENT_MS = 60_000;
 /** So long, the next request of the same address is not noted. */
 const NOTED_MS = 1_000;
 const MAX_PEERS = 10_000;
+/** Those that make room at a time. */
+const PEERS_IN_A_PASS = 1_000;
 
 /** Remembers which peers have lately sent a request that was let in. */
 export class AcceptedPeers {
@@ -33,9 +36,7 @@ export class AcceptedPeers {
     const network = peerNetwork(address);
     this.#acceptedAt.delete(network);
     this.#acceptedAt.set(network, now);
-    if (this.#acceptedAt.size <= MAX_PEERS) return;
-    const [oldest] = this.#acceptedAt.keys();
-    this.#acceptedAt.delete(oldest as string);
+    if (this.#acceptedAt.size > MAX_PEERS) deleteOldest(this.#acceptedAt, PEERS_IN_A_PASS);
   }
 
   /** @param network - as `peerNetwork` returns it. */

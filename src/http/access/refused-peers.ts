@@ -48,6 +48,8 @@ export class RefusedPeers {
   /** All those for which there is no room. */
   readonly #others: Peer;
   #suppressed = 0;
+  /** By the monotonic clock. Until then no peer can be forgotten, so that a flood of peers is not looked through at each refusal. */
+  #fullUntil = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
@@ -121,9 +123,12 @@ export class RefusedPeers {
 
   #hasRoom(now: number): boolean {
     if (this.#peers.size < MAX_PEERS) return true;
+    if (now < this.#fullUntil) return false;
     const [oldest] = this.#peers;
-    if (oldest === undefined || now - oldest[1].lastAt < FORGOTTEN_AFTER_MS) return false;
-    return this.#peers.delete(oldest[0]);
+    if (oldest === undefined) return false;
+    const [network, { lastAt }] = oldest;
+    this.#fullUntil = lastAt + FORGOTTEN_AFTER_MS;
+    return now >= this.#fullUntil && this.#peers.delete(network);
   }
 
   #report(network: string, peer: Peer, reason: RefusalReason, now: number): void {
