@@ -20,13 +20,26 @@ export function checksum(text: string): string {
 
 /** JSON with the names of every object sorted, because a store may keep objects in another order. */
 export function canonicalJson(value: JsonValue | undefined): string {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (!isJsonObject(value)) return JSON.stringify(value ?? null);
   let members = '';
   for (const name of Object.keys(value).sort()) {
     const member = value[name];
     if (member === undefined) continue;
-    members += `${members === '' ? '' : ','}${JSON.stringify(name)}:${canonicalJson(member)}`;
+    members += `${members === '' ? '' : ','}${quoted(name)}:${canonicalJson(member)}`;
   }
   return `{${members}}`;
+}
+
+/** Documents have few names, which each refresh writes and reads many times; only those of params are chosen by users. */
+const MAX_QUOTED = 1_000;
+const quotedNames = new Map<string, string>();
+
+function quoted(name: string): string {
+  const known = quotedNames.get(name);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(name);
+  if (quotedNames.size < MAX_QUOTED) quotedNames.set(name, text);
+  return text;
 }
