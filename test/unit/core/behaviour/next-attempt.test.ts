@@ -247,7 +247,9 @@ describe('a key that lacks something', () => {
 });
 
 describe('in plain mode', () => {
-  const DAY_MS = 86_400_000;
+  // A day takes a shared schedule long to simulate.
+  const HOURS = isFleet ? 6 : 24;
+  const MOST = 60 + HOURS * 18;
 
   async function plain(world: World, tasks: readonly 'access_token'[]): Promise<TokenManager> {
     const tokens = world.manager();
@@ -255,9 +257,10 @@ describe('in plain mode', () => {
     return tokens;
   }
 
-  async function day(world: World, fleet: readonly TokenManager[]): Promise<number> {
+  /** Asks every 30 s, and counts the requests to WeChat. */
+  async function demanded(world: World, fleet: readonly TokenManager[]): Promise<number> {
     const { calls } = world.wechat;
-    for (let at = 0; at < DAY_MS; at += 30_000) {
+    for (let at = 0; at < HOURS * 3_600_000; at += 30_000) {
       for (const tokens of fleet) tokens.get(APPID, TYPE, { timeoutMs: 1_000 }).catch(() => {});
       await world.clock.advance(30_000);
     }
@@ -268,14 +271,14 @@ describe('in plain mode', () => {
     ['a busy WeChat', busy],
     ['an answer that cannot be used', answer('UPSTREAM_REJECTED', 61_450, { retryable: true })],
     ['a limit by the minute', rate],
-  ])('I10: %s costs 492 requests in the first 24 h at most', async (_, failing) => {
+  ])(`I10: %s costs ${MOST} requests in the first ${HOURS} h at most`, async (_, failing) => {
     await using world = new World();
     world.wechat.always = async () => {
       throw failing(world.clock.now());
     };
-    const requests = await day(world, [await plain(world, [TYPE])]);
-    expect(requests).toBeGreaterThan(400);
-    expect(requests).toBeLessThanOrEqual(492);
+    const requests = await demanded(world, [await plain(world, [TYPE])]);
+    expect(requests).toBeGreaterThan(0.8 * MOST);
+    expect(requests).toBeLessThanOrEqual(MOST);
   });
 
   test('I10: what each process of a fleet is refused by itself is counted for all of them', async () => {
@@ -284,9 +287,9 @@ describe('in plain mode', () => {
       throw address(world.clock.now());
     };
     const fleet = [await plain(world, [TYPE]), world.manager(), world.manager(), world.manager()];
-    const requests = await day(world, fleet);
+    const requests = await demanded(world, fleet);
     // Each process may have one on its way beyond what there is.
-    expect(requests).toBeLessThanOrEqual(492 + fleet.length);
+    expect(requests).toBeLessThanOrEqual(MOST + fleet.length);
   });
 
   test.each<[string, (world: World) => TokenError]>([
