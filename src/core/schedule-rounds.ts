@@ -71,7 +71,7 @@ export class ScheduleRounds {
   async #look(): Promise<void> {
     const { signal } = this.#stopping;
     // A store that is away is asked for work already, and no round is worth a command then.
-    if (this.#store.failing) return;
+    if (this.#store.failsToRead) return;
     let step = await this.#begin();
     while (step !== undefined) {
       const tasks = await this.#tasksAfter(step.after);
@@ -91,8 +91,12 @@ export class ScheduleRounds {
     const { until, after } = content as JsonObject;
     const now = this.#clock.now();
     // An instant that is farther ahead was written before the clock was set back: what is due then may be due too late as well.
-    if (typeof until === 'number' && until > now && until <= now + ROUND_EVERY_MS) return undefined;
-    return this.#write(typeof after === 'string' ? after : '', LOOK_EVERY_MS, stored?.version ?? 0);
+    const isTaken = typeof until === 'number' && until > now && until <= now + ROUND_EVERY_MS;
+    // Where nothing is due, this write alone shows that a store which took none works again.
+    if (isTaken && !this.#store.failsToWrite) return undefined;
+    const forMs = isTaken ? until - now : LOOK_EVERY_MS;
+    const step = await this.#write(typeof after === 'string' ? after : '', forMs, stored?.version ?? 0);
+    return isTaken ? undefined : step;
   }
 
   async #write(after: string, forMs: number, expected: number): Promise<Step | undefined> {

@@ -38,6 +38,10 @@ export interface StoreTrouble {
   readonly code: string;
 }
 
+interface FailedCommand extends StoreTrouble {
+  readonly command: Command;
+}
+
 export interface StoreAvailability {
   unavailable(error: TokenError): void;
   available(): void;
@@ -63,7 +67,7 @@ export class SupervisedStore {
   readonly #clock: Clock;
   readonly #availability: StoreAvailability;
   /** What fails now: reading may work while writing does not. */
-  readonly #failing = new Map<Kind, StoreTrouble>();
+  readonly #failing = new Map<Kind, FailedCommand>();
   readonly #gates: Readonly<Record<Kind, StoreGate>>;
   readonly #queues: ReadonlyMap<Command, StoreQueue>;
   /** Ends the waiting for each command that has been sent. */
@@ -287,7 +291,7 @@ export class SupervisedStore {
         (result) => {
           end();
           // An answer that came too late for its caller is no recovery while others may end the same way.
-          if (!sent.settle() || gate.isCalm) this.#worked(command);
+          if (!sent.settle() || gate.isCalm) this.#worked(command, result);
           resolve(result);
         },
         (error: unknown) => {
@@ -303,11 +307,14 @@ export class SupervisedStore {
     return command();
   }
 
-  #worked(command: Command): void {
+  #worked(command: Command, result: unknown): void {
     // That a store can be closed does not mean that it is available, and nothing follows from it any more.
     if (this.#state !== 'open') return;
-    if (!this.#failing.delete(kindOf(command)) || this.#failing.size > 0) return;
-    this.#availability.available();
+    const kind = kindOf(command);
+    const failed = this.#failing.get(kind);
+    if (failed === undefined || (kind === 'write' && !showsThatWritesWork(command, result, failed.command))) return;
+    this.#failing.delete(kind);
+    if (this.#failing.size === 0) this.#availability.available();
   }
 
   #failed(command: Command, what: string, error: unknown): TokenError {
@@ -319,8 +326,10 @@ export class SupervisedStore {
     });
     const isNews = this.#failing.size === 0;
     const kind = kindOf(command);
-    const since = this.#failing.get(kind)?.since ?? this.#clock.now();
-    this.#failing.set(kind, { since, code: codeOf(cause) });
+    const before = this.#failing.get(kind);
+    const since = before?.since ?? this.#clock.now();
+    // What has shown that documents cannot be stored is not forgotten for a command that needs less.
+    this.#failing.set(kind, { since, code: codeOf(cause), command: before?.command === 'set' ? 'set' : command });
     if (isNews) this.#availability.unavailable(failure);
     return failure;
   }
@@ -329,6 +338,16 @@ export class SupervisedStore {
 function codeOf(cause: Error | undefined): string {
   const { code } = (cause ?? {}) as { readonly code?: unknown };
   return typeof code === 'string' ? code : 'STORE_UNAVAILABLE';
+}
+
+/**
+ * Tells whether a write that worked ends the trouble that a failed one began. A store that is full still releases, deletes and
+ * says that nothing is due: a document that was stored ends it, and so does the command that failed, if it has changed something.
+ */
+function showsThatWritesWork(command: Command, result: unknown, failed: Command): boolean {
+  if (command !== 'set' && command !== failed) return false;
+  if (command === 'set' || command === 'lease') return result !== undefined;
+  return command !== 'claimDue' || (result as readonly Lease[]).length > 0;
 }
 
 function kindOf(command: Command): Kind {

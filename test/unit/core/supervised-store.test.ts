@@ -122,6 +122,35 @@ describe('SupervisedStore', () => {
     expect(errors).toHaveLength(2);
   });
 
+  test('a store that is full is unavailable until a document is stored, whatever else it still does', async () => {
+    faulty.before = (method) => (method === 'set' ? Promise.reject(new Error('full')) : undefined);
+    const version = (await memory.set(ID, {}, 0)) as number;
+    await failure(store.set('key/wx2/b', {}, 0));
+    const since = store.writeTrouble?.since;
+    await clock.advance(1_000);
+    const held = (await store.lease(ID, 1_000)) as Lease;
+    await store.release(held);
+    await store.delete(ID, version);
+    expect([edges, store.failing, store.writeTrouble?.since]).toEqual([['unavailable'], true, since]);
+    faulty.before = () => {};
+    // It has another version, so that nothing is written.
+    expect(await store.set(ID, {}, 7)).toBeUndefined();
+    expect(store.failsToWrite).toBe(true);
+    await store.set(ID, {}, 0);
+    expect([edges, store.failing]).toEqual([['unavailable', 'available'], false]);
+  });
+
+  test('a lease that fails after a write does not let a lease that works end the trouble', async () => {
+    faulty.before = (method) => (method === 'now' ? undefined : Promise.reject(new Error('full')));
+    await failure(store.set(ID, {}, 0));
+    await failure(store.lease(ID, 1_000));
+    faulty.before = () => {};
+    await store.lease(ID, 1_000);
+    expect(store.failsToWrite).toBe(true);
+    await store.set(ID, {}, 0);
+    expect(store.failsToWrite).toBe(false);
+  });
+
   test('an answer that comes too late is dropped', async () => {
     let answer = (): void => {};
     faulty.before = () => new Promise((resolve) => (answer = resolve));
@@ -380,6 +409,18 @@ describe('claimDue', () => {
     });
     expect(await able.claimDue(['x', 'y'], 7, 20_000)).toBe(claims);
     expect([asked, able.canClaim, released]).toEqual([[[['x', 'y'], 7, 20_000]], true, []]);
+  });
+
+  test('that failed works again when something is claimed, and not while nothing is due', async () => {
+    let answer: () => Promise<Lease[]> = () => Promise.reject(new Error('full'));
+    const full = claiming(() => answer());
+    await failure(full.claimDue(['x'], 1, 1));
+    answer = async () => [];
+    await full.claimDue(['x'], 1, 1);
+    expect([edges, full.failsToWrite]).toEqual([['unavailable'], true]);
+    answer = async () => [claim('a/b')];
+    await full.claimDue(['x'], 1, 1);
+    expect([edges, full.failsToWrite]).toEqual([['unavailable', 'available'], false]);
   });
 
   test('of a store without it is nothing', async () => {

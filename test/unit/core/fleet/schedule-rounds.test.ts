@@ -198,3 +198,19 @@ test('a fleet that has nothing to mend reads each task once in ten minutes, what
   expect(listed).toBeGreaterThan(0);
   expect(listed).toBeLessThanOrEqual(6);
 });
+
+test('a store that has taken a write again is available within 75 s, even where nothing is due and a round was just made', async () => {
+  await using world = new FleetWorld();
+  const { tokens, way } = await world.started();
+  await world.register(tokens, APPID);
+  await world.clock.advance(2 * MINUTE_MS);
+  const edges: string[] = [];
+  for (const edge of ['storeUnavailable', 'storeAvailable'] as const) tokens.on(edge, () => void edges.push(edge));
+  way.before = (method) => (method === 'set' ? Promise.reject(new Error('full')) : undefined);
+  await tokens.register({ appid: 'wx-other', secret: SECRET }).catch(() => {});
+  await world.clock.advance(5 * MINUTE_MS);
+  expect(edges).toEqual(['storeUnavailable']);
+  way.before = () => {};
+  await world.clock.advance(75_000);
+  expect(edges).toEqual(['storeUnavailable', 'storeAvailable']);
+});
