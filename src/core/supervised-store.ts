@@ -40,6 +40,8 @@ export interface StoreTrouble {
 
 interface FailedCommand extends StoreTrouble {
   readonly command: Command;
+  /** Whether the store answered nothing at all, or no read either: a full one does both. */
+  readonly isOutage: boolean;
 }
 
 export interface StoreAvailability {
@@ -312,7 +314,7 @@ export class SupervisedStore {
     if (this.#state !== 'open') return;
     const kind = kindOf(command);
     const failed = this.#failing.get(kind);
-    if (failed === undefined || (kind === 'write' && !showsThatWritesWork(command, result, failed.command))) return;
+    if (failed === undefined || (kind === 'write' && !showsThatWritesWork(command, result, failed))) return;
     this.#failing.delete(kind);
     if (this.#failing.size === 0) this.#availability.available();
   }
@@ -329,7 +331,11 @@ export class SupervisedStore {
     const before = this.#failing.get(kind);
     const since = before?.since ?? this.#clock.now();
     // What has shown that documents cannot be stored is not forgotten for a command that needs less.
-    this.#failing.set(kind, { since, code: codeOf(cause), command: before?.command === 'set' ? 'set' : command });
+    const worst = before?.command === 'set' ? 'set' : command;
+    const isOutage = before?.isOutage === true || error === undefined || this.#failing.has('read');
+    this.#failing.set(kind, { since, code: codeOf(cause), command: worst, isOutage });
+    const writes = this.#failing.get('write');
+    if (kind === 'read' && writes !== undefined) this.#failing.set('write', { ...writes, isOutage: true });
     if (isNews) this.#availability.unavailable(failure);
     return failure;
   }
@@ -341,11 +347,13 @@ function codeOf(cause: Error | undefined): string {
 }
 
 /**
- * Tells whether a write that worked ends the trouble that a failed one began. A store that is full still releases, deletes and
- * says that nothing is due: a document that was stored ends it, and so does the command that failed, if it has changed something.
+ * Tells whether a write that worked ends the trouble that a failed one began. After an outage each does. A store that is full
+ * still releases, deletes and says that nothing is due: a document that was stored ends it, and so does the command that failed,
+ * if it has changed something.
  */
-function showsThatWritesWork(command: Command, result: unknown, failed: Command): boolean {
-  if (command !== 'set' && command !== failed) return false;
+function showsThatWritesWork(command: Command, result: unknown, failed: FailedCommand): boolean {
+  if (failed.isOutage) return true;
+  if (command !== 'set' && command !== failed.command) return false;
   if (command === 'set' || command === 'lease') return result !== undefined;
   return command !== 'claimDue' || (result as readonly Lease[]).length > 0;
 }

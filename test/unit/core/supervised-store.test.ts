@@ -151,6 +151,21 @@ describe('SupervisedStore', () => {
     expect(store.failsToWrite).toBe(false);
   });
 
+  test.each<[string, 'get' | 'set']>([
+    ['before', 'get'],
+    ['after', 'set'],
+  ])('a store that could not be read either, %s, is available as soon as any write works', async (_, first) => {
+    const commands = { get: () => store.get([ID]), set: () => store.set(ID, {}, 0) };
+    faulty.before = (method) => (method === 'now' ? undefined : Promise.reject(new Error('refused')));
+    await failure(commands[first]());
+    await failure(commands[first === 'get' ? 'set' : 'get']());
+    faulty.before = () => {};
+    await store.get([ID]);
+    expect(edges).toEqual(['unavailable']);
+    await store.lease(ID, 1_000);
+    expect([edges, store.failing]).toEqual([['unavailable', 'available'], false]);
+  });
+
   test('an answer that comes too late is dropped', async () => {
     let answer = (): void => {};
     faulty.before = () => new Promise((resolve) => (answer = resolve));
