@@ -247,9 +247,19 @@ export class StoreHistory {
     if (found.id === seen.id || seen.after.includes(found.id)) {
       return this.#write(this.#restored(seen, found), found.version, 'backup');
     }
-    const after = [...new Set([...found.after, ...seen.after, seen.id])].filter((id) => id !== found.id);
-    const replacement = found.from.includes(seen.id) ? 'backup' : 'another';
-    this.#adopt({ ...found, after: after.slice(-MAX_BEFORE) }, replacement);
+    const known = new Set([...found.after, ...seen.after, seen.id]);
+    if (!found.after.includes(seen.id) && !found.from.includes(seen.id) && found.since < seen.since) {
+      // A history that began earlier was written over ours, by a process that never saw that, because both had the same version.
+      // It does not know that the store was replaced, and hears it by another id.
+      const after = [...known].filter((id) => id !== found.id).concat(found.id);
+      return this.#write(
+        { ...found, id: this.#parts.newId(), after: after.slice(-MAX_BEFORE) },
+        found.version,
+        'another',
+      );
+    }
+    const after = [...known].filter((id) => id !== found.id).slice(-MAX_BEFORE);
+    this.#adopt({ ...found, after }, found.from.includes(seen.id) ? 'backup' : 'another');
     return true;
   }
 

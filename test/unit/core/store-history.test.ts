@@ -152,6 +152,29 @@ describe('a later look', () => {
   });
 });
 
+describe('a history that was written over a later one, which its process never saw', () => {
+  test.each(['the process of the later one', 'the other process'])(
+    'is told to that, when first looks %s',
+    async (first) => {
+      const store = new RestorableStore(clock);
+      faulty = new FaultyStore(store);
+      const [earlier, later] = [history('earlier'), history('later')];
+      await earlier.look();
+      const { id } = store.data(HISTORY_ID) ?? {};
+      await clock.advance(1_000);
+      store.wipe();
+      await later.look();
+      // Both are of the first version, so that this write replaces what it has not seen.
+      void earlier.noteRegistered(['app/wx1']);
+      await clock.advance(0);
+      expect(store.data(HISTORY_ID)).toMatchObject({ id });
+      const looks = first === 'the other process' ? [earlier, later, earlier] : [later, earlier, later];
+      for (const each of looks) await each.look();
+      expect(told.toSorted()).toEqual(['earlier another', 'later another']);
+    },
+  );
+});
+
 describe('a state that was restored', () => {
   let store: RestorableStore;
 
