@@ -118,6 +118,7 @@ export class HeldRecords {
     const { store, records, registry, changed } = this.#parts;
     const { key } = held;
     const { grant: stored } = document;
+    const { rotation: heldRotation } = held;
     const ours = records.grantOf(held);
     const enrolment = registry.enrolment(key);
     const marks = records.marksOfDisplaced(held) ?? marksOf(enrolment);
@@ -126,7 +127,7 @@ export class HeldRecords {
       stored === undefined
         ? hidden === undefined || !records.isObtainedAfter(hidden, ours)
         : records.isObtainedAfter(ours, stored);
-    const rotation = newestRotation(document.rotation, held.rotation, isNewerThanShown, this.#parts.clock.now());
+    const rotation = newestRotation(document.rotation, heldRotation, isNewerThanShown, this.#parts.clock.now());
     // At the same instant the held record wins, because `restore` is called only where its version is higher or its refresh
     // token newer, unless it is displaced, which makes versions meaningless, or the stored record has a newer refresh token.
     const isTie = ours.obtainedAt === stored?.obtainedAt && ours.value !== stored.value;
@@ -139,12 +140,14 @@ export class HeldRecords {
     let next: KeyDocument = { ...document, enrolment: marks, rotation };
     if (isOurs || rotation !== document.rotation) {
       const id = documentId('key', key);
-      // A failure was one of the refresh token that was stored then.
-      const trying = rotation?.token === document.rotation?.token ? document.trying : undefined;
+      // A failure was one of the refresh tokens that were stored then: one in reserve may be the good one.
+      const trying = rotation === document.rotation ? document.trying : undefined;
       const content = isOurs ? contentWithGrant(next, grant) : contentWithTrying(next, trying);
       const due = withDue(key, document, enrolment.hadTask, grant.dueAt);
       const version = await store.set(id, seal(id, content), document.version, due);
       if (version === undefined || records.cache.get(key) !== held) return;
+      // A refresh token that was put meanwhile goes back with the next look, and must not be forgotten until then.
+      if (held.rotation !== heldRotation) return;
       next = { ...next, version, recordVersion: isOurs ? version : document.recordVersion };
     }
     records.adopt(key, next, grant, { source: 'store', announceFirst: false, inPlaceOf: held });

@@ -189,7 +189,7 @@ export class Records {
   #goOn(held: CachedRecord, document: KeyDocument): void {
     const rotation = this.goingOn(held, document);
     const isHeld = rotation?.token === undefined || rotation.token === held.rotation?.token;
-    if (!isHeld && held.confirmedAtMonotonic !== undefined && !this.isDisplaced(held)) held.rotation = rotation;
+    if (!isHeld && (held.confirmedAtMonotonic !== undefined || this.isDisplaced(held))) held.rotation = rotation;
   }
 
   isDue(cached: CachedRecord): boolean {

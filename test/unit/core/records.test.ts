@@ -147,12 +147,12 @@ describe('adopt', () => {
     ['the held refresh token stays where none is stored', first, undefined, STORE, none, 'r1'],
     ['a record that no store has keeps its refresh token', first, second, { ...STORE, written: false }, none, 'r1'],
     [
-      'a record of a replaced store keeps its refresh token',
+      'a record of a replaced store gets the refresh token that was stored since',
       first,
       second,
       STORE,
       (held) => records.displaceOne(held),
-      'r1',
+      'r2',
     ],
   ])('beside a newer record that stays in force, %s', (_, held, stored, adoption, change, expected) => {
     const newer = grant('b', { obtainedAt: start + 1 });

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { TokenManager } from '../../../../src/index.js';
+import { TokenManager, type TokenStore } from '../../../../src/index.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 import { isFleet } from '../../../support/fleet-mode.js';
 import { RestorableStore, type RestorableStoreOptions } from '../../../support/restorable-store.js';
 import { RotatingRefresher } from '../../../support/rotating-refresher.js';
 import { ID, TYPE, USER } from '../../../support/rotating-world.js';
-import { shared } from '../../../support/shared-store.js';
+import { FaultyStore, shared } from '../../../support/shared-store.js';
 import { APPID, SECRET } from '../../../support/world.js';
 
 type Tokens = TokenManager<'user_token'>;
@@ -21,9 +21,9 @@ class RestoredWorld {
     this.store = new RestorableStore(this.clock, { isShared: isFleet, ...options });
   }
 
-  async process(): Promise<Tokens> {
+  async process(way: TokenStore = shared(this.store)): Promise<Tokens> {
     const tokens = new TokenManager<'user_token'>({
-      store: shared(this.store),
+      store: way,
       clock: this.clock,
       refreshers: [this.upstream],
     });
@@ -173,4 +173,62 @@ test('I3: a later authorization is not undone by a process that has not heard of
   await world.clock.advance(200_000);
   expect(world.storedToken()).toBe(newest);
   expect(asleep.peek(APPID, TYPE, USER)?.value).toBe(`login with ${newest}`);
+});
+
+describe('I3: a refresh token that is put with an older grant into a store that was emptied', () => {
+  const LATE_MS = 600_000;
+
+  test('is held beside the newer record of the store before, and put back when it is emptied once more', async () => {
+    await using world = new RestoredWorld({});
+    const a = await world.process();
+    await world.register(a);
+    await world.login(a);
+    world.store.wipe();
+    const refreshToken = world.upstream.authorize();
+    const grant = { value: 'late', expiresInSeconds: 7_200, refreshToken, obtainedAt: world.clock.now() - LATE_MS };
+    await a.put(APPID, TYPE, grant, USER);
+    world.store.wipe();
+    await world.clock.advance(130_000);
+    expect(world.storedToken()).toBe(refreshToken);
+  });
+
+  test('is not forgotten where the record of the store before is put back at the same time', async () => {
+    await using world = new RestoredWorld({});
+    const way = new FaultyStore(shared(world.store));
+    const a = await world.process(way);
+    await world.register(a);
+    await world.login(a);
+    let refreshToken: string | undefined;
+    way.before = async (method, id) => {
+      if (method !== 'set' || id !== ID) return;
+      way.before = () => {};
+      refreshToken = world.upstream.authorize();
+      const grant = { value: 'late', expiresInSeconds: 7_200, refreshToken, obtainedAt: world.clock.now() - LATE_MS };
+      await a.put(APPID, TYPE, grant, USER);
+      world.store.wipe();
+    };
+    world.store.wipe();
+    await world.clock.advance(200_000);
+    expect([refreshToken, world.storedToken()]).toEqual(['refresh-2', 'refresh-2']);
+  });
+
+  test('is sent in spite of the refusal of another one, beside which it is put back', async () => {
+    await using world = new RestoredWorld({});
+    const [a, b] = [await world.process(), await world.process()];
+    await world.register(a);
+    await world.login(a);
+    await b.get(APPID, TYPE, USER);
+    world.store.wipe();
+    await world.login(a, { tells: false });
+    world.store.wipe();
+    const good = await world.login(b, { tells: false, lateMs: LATE_MS });
+    world.store.wipe();
+    const refused = a.refresh(APPID, TYPE, { ...USER, force: true }).catch((error: Error) => error);
+    await world.clock.advance(5_000);
+    expect(await refused).toMatchObject({ message: 'invalid refresh_token' });
+    await world.clock.advance(130_000);
+    const refreshed = a.refresh(APPID, TYPE, { ...USER, force: true });
+    await world.clock.advance(5_000);
+    expect([await refreshed, world.upstream.sent.at(-1)]).toEqual(['token of refresh-4 2', good]);
+  });
 });
