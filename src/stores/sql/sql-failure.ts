@@ -35,7 +35,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
   BUSY: {
     message: 'the database was too busy: others were writing the same rows',
-    codes: /^(40001|40P01|ER_LOCK_DEADLOCK|ER_LOCK_WAIT_TIMEOUT|ER_CHECKREAD|SQLITE_(BUSY|LOCKED)\w*)$/,
+    codes: /^(40001|40P01|55P03|ER_LOCK_DEADLOCK|ER_LOCK_WAIT_TIMEOUT|ER_CHECKREAD|SQLITE_(BUSY|LOCKED)\w*)$/,
   },
   DUPLICATE: {
     message: 'there is such a row already',
@@ -80,7 +80,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   UNREACHABLE: {
     message: 'the database cannot be reached, or broke off the connection',
     codes:
-      /^(08\w{3}|57P0[1-3]|53300|E(CONN|HOST|NET|TIMEDOUT|PIPE|AI_|ADDR)\w*|ENOTFOUND|ENOENT|ER_CON_COUNT_ERROR|ER_SERVER_SHUTDOWN|ER_CONNECTION_KILLED|PROTOCOL_\w*|SQLITE_CANTOPEN\w*)$/,
+      /^(08\w{3}|57P0[1-35]|53300|E(CONN|HOST|NET|TIMEDOUT|PIPE|AI_|ADDR)\w*|ENOTFOUND|ENOENT|ER_CON_COUNT_ERROR|ER_SERVER_SHUTDOWN|ER_CONNECTION_KILLED|PROTOCOL_\w*|SQLITE_CANTOPEN\w*)$/,
     text: /^Connection terminated|^timeout (expired|exceeded)|connection is (in )?closed/i,
   },
 };

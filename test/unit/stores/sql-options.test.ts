@@ -122,6 +122,8 @@ const SECRET = 'ACCESS-TOKEN-77';
 describe('an error of a driver', () => {
   test.each<[string, object]>([
     ['BUSY', { code: '40P01' }],
+    ['BUSY', { code: '55P03' }],
+    ['UNREACHABLE', { code: '57P05' }],
     ['BUSY', { code: 'SQLITE_BUSY_SNAPSHOT' }],
     ['BUSY', { code: 'ERR_SQLITE_ERROR', errcode: 261 }],
     ['DUPLICATE', { code: '23505', detail: SECRET }],
