@@ -17,7 +17,7 @@ import type { BuiltInRefresher } from './refresher.js';
 import { haveToBeAskedFor } from './registration.js';
 import { ReportLimit } from './report-limit.js';
 import { type Choice, chooseInput } from './rotation.js';
-import { SharedSlots } from './shared-slots.js';
+import { type GiveBack, SharedSlots } from './shared-slots.js';
 import type { Flight } from './single-flight.js';
 import type { Slots } from './slots.js';
 import { DocumentChanged, ParamsWanted } from './spending.js';
@@ -174,6 +174,7 @@ export class Refresh {
     progress: Progress,
   ): Promise<CachedRecord> {
     const { store, keyReader, follower } = this.#parts;
+    let wasAnswered: boolean | undefined;
     try {
       const document = await keyReader.read(flight.key, lease.document);
       if (await follower.restoreNewer(flight.key, document)) throw new DocumentChanged();
@@ -182,15 +183,18 @@ export class Refresh {
       if (settled === undefined) {
         // The refresher may call this manager, whose refresh then needs such a place for another key.
         if (progress.refresher.asksThroughContext !== true) giveBack();
-        return await this.#exchange.run(flight, lease, document, needs, progress);
+        const record = await this.#exchange.run(flight, lease, document, needs, progress);
+        wasAnswered = true;
+        return record;
       }
       await store.release(lease);
       return settled;
     } catch (error) {
+      if (isTokenError(error)) wasAnswered = isAnswer(error);
       await store.release(lease);
       throw error;
     } finally {
-      giveBack();
+      giveBack(wasAnswered);
     }
   }
 
@@ -253,7 +257,7 @@ export class Refresh {
     const { writer, clock, leasing, meters } = this.#parts;
     const { key } = flight;
     for (;;) {
-      const giveBack = once(await this.#slots.take(key));
+      const giveBack = await this.#slots.take(key);
       let lease: Lease | undefined;
       try {
         this.#parts.closing.assertOpen();
@@ -342,16 +346,13 @@ export class Refresh {
 interface TakenLease {
   readonly kind: 'lease';
   readonly lease: Lease;
-  /** Releases the slot, if that has not been done. */
-  readonly giveBack: () => void;
+  readonly giveBack: GiveBack;
 }
 
-function once(work: () => void): () => void {
-  let isDone = false;
-  return () => {
-    if (!isDone) work();
-    isDone = true;
-  };
+/** Returns whether a failure is an answer of WeChat or the lack of one; `undefined` where it was not asked. */
+function isAnswer({ code, errcode }: TokenError): boolean | undefined {
+  if (errcode !== undefined) return true;
+  return code === 'UPSTREAM_UNAVAILABLE' ? false : undefined;
 }
 
 type Taken = TakenLease | { readonly kind: 'settled'; readonly record: CachedRecord };

@@ -60,10 +60,13 @@ class WeChatClient implements Upstream {
   ): Promise<JsonObject> {
     assertPath(request.path);
     const giveBack = await this.#slots.take(user, signal);
+    let wasAnswered = false;
     try {
-      return this.#accept(await this.#ask(request, `${user.appid}/${user.type}`, signal), withToken, [request, secret]);
+      const answer = await this.#ask(request, `${user.appid}/${user.type}`, signal);
+      wasAnswered = true;
+      return this.#accept(answer, withToken, [request, secret]);
     } finally {
-      giveBack();
+      giveBack(wasAnswered);
     }
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { SharedSlots, type SlotUser } from '../../../src/core/shared-slots.js';
+import { type GiveBack, SharedSlots, type SlotUser } from '../../../src/core/shared-slots.js';
 
 const ONE: SlotUser = { appid: 'wx1', type: 'user_token' };
 const SAME_TYPE: SlotUser = { appid: 'wx2', type: 'user_token' };
@@ -8,7 +8,7 @@ const OTHER_TYPE: SlotUser = { appid: 'wx1', type: 'access_token' };
 
 /** Keeps what has begun, in order, with how each gives its slot back. */
 class Works {
-  readonly begun: { readonly user: SlotUser; readonly giveBack: () => void }[] = [];
+  readonly begun: { readonly user: SlotUser; readonly giveBack: GiveBack }[] = [];
   readonly #slots: SharedSlots;
 
   constructor(size: number) {
@@ -29,13 +29,18 @@ class Works {
     return this.begun.filter((work) => work.user === user).length;
   }
 
-  async end(user: SlotUser): Promise<void> {
+  async end(user: SlotUser, wasAnswered?: boolean): Promise<void> {
     const [ended] = this.begun.splice(
       this.begun.findIndex((work) => work.user === user),
       1,
     );
-    ended?.giveBack();
+    ended?.giveBack(wasAnswered);
     await settled();
+  }
+
+  /** Ends all that runs, and what begins instead of it, without an answer. */
+  async endAllSilently(): Promise<void> {
+    while (this.begun.length > 0) await this.end((this.begun[0] as (typeof this.begun)[number]).user, false);
   }
 }
 
@@ -73,6 +78,50 @@ test('of those that wait, the apps without a slot come first, in the order in wh
   expect(works.count(others[0] as SlotUser)).toBeGreaterThan(0);
 });
 
+test('the apps of a type that got no answer the last time leave slots to another app of it, however many they are', async () => {
+  const works = new Works(96);
+  const silent = Array.from({ length: 300 }, (_unused, index) => ({ appid: `silent${index}`, type: ONE.type }));
+  for (const app of silent) await works.demand(app);
+  await works.endAllSilently();
+  for (const app of silent) await works.demand(app);
+  expect(works.begun).toHaveLength(67);
+  await works.demand(ONE, 3);
+  expect(works.count(ONE)).toBe(3);
+  for (const other of ['a', 'b']) await works.demand({ appid: other, type: ONE.type });
+  await works.demand(SAME_TYPE);
+  await works.end(silent[0] as SlotUser, false);
+  expect(works.count(SAME_TYPE)).toBe(1);
+});
+
+test('apps that were silent take turns, and one that has got an answer counts like any other', async () => {
+  const works = new Works(4);
+  const other = { appid: 'other', type: ONE.type };
+  for (const user of [ONE, SAME_TYPE]) {
+    await works.demand(user);
+    await works.end(user, false);
+  }
+  await works.demand(other, 3);
+  for (const user of [ONE, SAME_TYPE]) await works.demand(user, 3);
+  for (let round = 0; round < 3; round++) await works.end(other, true);
+  expect(works.begun.map(({ user }) => user.appid)).toEqual(['wx1', 'wx2', 'wx1']);
+  await works.end(SAME_TYPE, true);
+  expect(works.begun.map(({ user }) => user.appid)).toEqual(['wx1', 'wx1', 'wx2']);
+  await works.end(ONE, false);
+  expect(works.begun.map(({ user }) => user.appid)).toEqual(['wx1', 'wx2', 'wx2']);
+});
+
+test('to give a slot back twice gives back one', async () => {
+  const slots = new SharedSlots(2);
+  const giveBack = await slots.take(ONE);
+  await slots.take(SAME_TYPE);
+  giveBack();
+  giveBack();
+  const begun: string[] = [];
+  for (const name of ['a', 'b']) void slots.take({ appid: name, type: 't' }).then(() => begun.push(name));
+  await settled();
+  expect(begun).toEqual(['a']);
+});
+
 test('one that gives up while it waits takes no slot', async () => {
   const works = new Works(4);
   await works.demand(ONE, 10);
@@ -94,14 +143,14 @@ test('never more run than there are slots, nothing waits that has room, and all 
       fc.array(fc.option(user), { maxLength: 60 }),
       async (size, steps) => {
         const slots = new SharedSlots(size);
-        const running: (() => void)[] = [];
+        const running: GiveBack[] = [];
         let demanded = 0;
         let ended = 0;
         for (const step of steps) {
           if (step === null) {
             const giveBack = running.shift();
             if (giveBack !== undefined) ended++;
-            giveBack?.();
+            giveBack?.([true, false, undefined][ended % 3]);
           } else {
             demanded++;
             void slots.take(step).then((giveBack) => running.push(giveBack));
