@@ -196,7 +196,7 @@ async function readParams(
 }
 
 function checkedAnswer(what: string, answer: unknown): JsonObject {
-  const isEmpty = isEmptyInstance(answer);
+  const isEmpty = isEmptyAnswer(what, answer);
   const isBytes = bytesIn(answer) !== undefined;
   if (!isJsonObject(answer) || isEmpty || isBytes) {
     const got = isEmpty ? 'an instance of a class without fields, such as a Map' : describeKind(answer);
@@ -204,6 +204,15 @@ function checkedAnswer(what: string, answer: unknown): JsonObject {
   }
   assertParamSecrets(`the answer of ${what}`, answer);
   return answer;
+}
+
+function isEmptyAnswer(what: string, answer: unknown): boolean {
+  try {
+    return isEmptyInstance(answer);
+  } catch {
+    // What a proxy throws is not passed on: it may hold a secret.
+    throw new TypeError(`the answer of ${what} cannot be read`);
+  }
 }
 
 async function askFor(

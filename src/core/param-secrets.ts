@@ -1,3 +1,4 @@
+import { copyField } from './assert-options.js';
 import type { JsonObject } from './json.js';
 import { assertNoStrayCharacter } from './stray-characters.js';
 
@@ -9,11 +10,11 @@ const NAMES = ['refresh_token', 'authorizer_refresh_token', 'component_verify_ti
  * would refuse it, and the refusal would be taken for the end of the user's consent.
  *
  * @param what - what the params are called in messages.
- * @throws TypeError naming the param, and nothing of its value.
+ * @throws TypeError naming the param, and nothing of its value or of what its getter throws.
  */
 export function assertParamSecrets(what: string, params: JsonObject): void {
   for (const name of NAMES) {
-    const value = params[name];
+    const value = copyField<JsonObject>(params, name, what)[name];
     if (typeof value === 'string') assertNoStrayCharacter(`${what}.${name}`, value);
   }
 }

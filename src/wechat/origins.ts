@@ -126,7 +126,7 @@ export class Origins {
  * @throws TypeError unless it is a non-empty array of http or https URLs that name a host and nothing else.
  */
 export function parseOrigins(origins: readonly string[]): readonly string[] {
-  if (!isArray(origins) || origins.length === 0) {
+  if (!isArray(origins)) {
     throw new TypeError(`wechat.origins must be an array of at least one URL, got ${describeKind(origins)}`);
   }
   const urls = mapMembers(origins, 'wechat.origins', (origin, index) => {
@@ -139,6 +139,7 @@ export function parseOrigins(origins: readonly string[]): readonly string[] {
     }
     return url.origin;
   });
+  if (urls.length === 0) throw new TypeError('wechat.origins must be an array of at least one URL, got an empty one');
   return [...new Set(urls)];
 }
 

@@ -139,6 +139,23 @@ describe('gatherNeeds', () => {
     expect(error.error).toMatchObject({ code: 'REAUTHORIZATION_REQUIRED', message: 'ask the user', ...KEY });
   });
 
+  test.each<[string, object, string]>([
+    ['whose fields', new Proxy({}, { ownKeys: throwCanary }), 'the answer of the params function cannot be read'],
+    [
+      'whose token',
+      {
+        get refresh_token() {
+          return throwCanary();
+        },
+      },
+      'the answer of the params function: refresh_token cannot be read',
+    ],
+  ])('a function that answers an object %s cannot be read is a missing need', async (_what, answer, message) => {
+    const error = await failure(gather(task((() => answer) as unknown as ParamsFunction)));
+    expect(error).toBeInstanceOf(NeedMissing);
+    expect(error.message).toBe(message);
+  });
+
   test.each<[unknown, string]>([
     [undefined, 'undefined'],
     [null, 'null'],
@@ -436,3 +453,7 @@ describe('ask', () => {
     expect(error).toMatchObject({ name: 'TokenError', errcode: 40_013 });
   });
 });
+
+function throwCanary(): never {
+  throw new Error('CANARY');
+}

@@ -3,6 +3,12 @@ import { FakeClock } from '../../../src/testing/index.js';
 import { createWeChatClient } from '../../../src/wechat/client.js';
 import { type Origin, Origins, parseOrigins, parseProxy } from '../../../src/wechat/origins.js';
 
+const unreadable = new Proxy([], {
+  get() {
+    throw new Error('canary');
+  },
+});
+
 describe('the origins option', () => {
   it.each([
     [['https://api.weixin.qq.com'], ['https://api.weixin.qq.com']],
@@ -23,10 +29,11 @@ describe('the origins option', () => {
     [['https://a.test/cgi-bin'], '/cgi-bin'],
     [['https://a.test/?'], 'wechat.origins[0]'],
     [['https://a.test/#'], 'wechat.origins[0]'],
+    [unreadable, 'wechat.origins cannot be read'],
     [[42], 'got 42'],
     [[null], 'got null'],
-  ])('%j is a TypeError that says %s', (origins, words) => {
-    const create = () => createWeChatClient({ origins: origins as string[], clock: new FakeClock() });
+  ])('the origins of case %# are a TypeError that says what is wrong', (origins, words) => {
+    const create = () => createWeChatClient({ origins: origins as unknown as string[], clock: new FakeClock() });
     expect(create).toThrow(TypeError);
     expect(create).toThrow(words);
   });
