@@ -36,12 +36,6 @@ export interface ConnectionRules {
   readonly onRefused?: () => void;
 }
 
-interface Connection {
-  readonly peer: string;
-  /** Whether one of its requests was let in. */
-  isAccepted: boolean;
-}
-
 const DEFAULT_RULES: Required<ConnectionRules> = {
   maxConnections: MAX_CONNECTIONS,
   isAccepted: () => true,
@@ -56,7 +50,10 @@ const REQUEST_ON_ITS_WAY_MS = 500;
 export class HttpFront {
   readonly #server: Server;
   readonly #listener: RequestListener;
-  readonly #sockets = new Map<Socket, Connection>();
+  /** The peer of each connection, as `peerNetwork` names it. */
+  readonly #sockets = new Map<Socket, string>();
+  /** Those of which no request was let in, the oldest first. None where nothing tells what is let in. */
+  readonly #strangers = new Set<Socket>();
   readonly #burst = new RequestBurst();
   readonly #turns = new ReadTurns();
   readonly #rules: Required<ConnectionRules>;
@@ -96,14 +93,16 @@ export class HttpFront {
 
   accept(socket: Socket): void {
     const peer = peerNetwork(socket.remoteAddress);
-    if (this.#sockets.size >= this.#rules.maxConnections || this.#hasTooMany(peer)) {
+    if (this.#hasTooMany(peer) || !this.#hasRoom()) {
       socket.destroy();
       return;
     }
-    this.#sockets.set(socket, { peer, isAccepted: false });
+    this.#sockets.set(socket, peer);
+    if (this.#rules.countAccepted !== undefined) this.#strangers.add(socket);
     this.#count(peer, 1);
     socket.once('close', () => {
       this.#sockets.delete(socket);
+      this.#strangers.delete(socket);
       this.#turns.forget(socket);
       this.#count(peer, -1);
       if (this.#sockets.size === 0) this.#emptied?.();
@@ -120,22 +119,38 @@ export class HttpFront {
     return true;
   }
 
+  /**
+   * Returns whether there is a place for one more. Where all are taken, the oldest connection of which no request was let in
+   * gives its own up: a few peers without a key could keep everybody else out otherwise.
+   */
+  #hasRoom(): boolean {
+    if (this.#sockets.size < this.#rules.maxConnections) return true;
+    const [oldest] = this.#strangers;
+    if (oldest === undefined) return false;
+    this.#strangers.delete(oldest);
+    oldest.destroy();
+    this.#rules.onRefused();
+    return true;
+  }
+
   /** Whether a request was let in, the listener has noted when it returns; what it looks up first does not count. */
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const { countAccepted } = this.#rules;
-    const before = countAccepted?.();
+    const { socket } = request;
+    if (!this.#strangers.has(socket)) {
+      this.#listener(request, response);
+      return;
+    }
+    const before = this.#rules.countAccepted?.();
     this.#listener(request, response);
-    if (countAccepted === undefined) return;
-    const connection = this.#sockets.get(request.socket);
-    if (connection === undefined || connection.isAccepted) return;
-    if (countAccepted() !== before) connection.isAccepted = true;
-    else if (this.#turns.isUsedUp(connection.peer, request.rawHeaders.length / 2)) this.#readInTurns(connection.peer);
+    const peer = this.#sockets.get(socket);
+    if (this.#rules.countAccepted?.() !== before) this.#strangers.delete(socket);
+    else if (peer !== undefined && this.#turns.isUsedUp(peer, request.rawHeaders.length / 2)) this.#readInTurns(peer);
   }
 
   /** Lets the connections of a peer wait of which no request was let in. */
-  #readInTurns(ofPeer: string): void {
-    for (const [socket, { peer, isAccepted }] of this.#sockets) {
-      if (peer === ofPeer && !isAccepted && !socket.destroyed) this.#turns.wait(socket);
+  #readInTurns(peer: string): void {
+    for (const socket of this.#strangers) {
+      if (this.#sockets.get(socket) === peer && !socket.destroyed) this.#turns.wait(socket);
     }
   }
 
@@ -146,11 +161,10 @@ export class HttpFront {
    */
   #cutsOff(socket: Socket): boolean {
     if (socket.destroyed) return true;
-    const own = this.#sockets.get(socket);
-    if (own === undefined || own.isAccepted || this.#rules.countAccepted === undefined) return false;
+    if (!this.#strangers.has(socket)) return false;
     socket.destroy();
     this.#rules.onRefused();
-    this.#readInTurns(own.peer);
+    this.#readInTurns(this.#sockets.get(socket) ?? '');
     return true;
   }
 

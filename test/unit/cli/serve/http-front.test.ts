@@ -235,6 +235,49 @@ describe('a peer with half of the connections', () => {
   });
 });
 
+describe('a server whose connections are all taken', () => {
+  let accepted: number;
+  let refused: number;
+
+  beforeEach(() => {
+    accepted = 0;
+    refused = 0;
+    const listens: RequestListener = (request, response) => {
+      if (request.url === '/accepted') accepted += 1;
+      response.end('at once');
+    };
+    front.destroy();
+    front = new HttpFront(listens, {
+      maxConnections: 3,
+      countAccepted: () => accepted,
+      onRefused: () => void (refused += 1),
+    });
+  });
+
+  async function answered(path: string): Promise<Socket> {
+    const socket = open();
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await piece(socket);
+    return socket;
+  }
+
+  it('gives a new one the place of the oldest of which no request was let in', async () => {
+    const first = await answered('/accepted');
+    const [second, third] = [await answered('/'), await answered('/')];
+    const closed = once(second, 'close');
+    const fourth = await answered('/accepted');
+    await closed;
+    expect([first, third, fourth].map(({ destroyed }) => destroyed)).toEqual([false, false, false]);
+    expect([front.connections, refused]).toEqual([3, 1]);
+  });
+
+  it('closes a new one where a request of each was let in', async () => {
+    for (let time = 0; time < 3; time++) await answered('/accepted');
+    expect(await said('GET /accepted HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
+    expect([front.connections, refused]).toEqual([3, 0]);
+  });
+});
+
 describe('a connection that sends many requests at once', () => {
   const together = (times: number, path = '/'): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(times);
   let asked: number;
