@@ -101,6 +101,9 @@ export interface StatusParts {
   readonly callbacks: CallbackPort | undefined;
 }
 
+/** What a store takes behind `task/`: it would fail for anything else, and be taken for one that has gone. */
+const TASK_ID = /^[!-.0-~]{1,384}(?:\/[!-.0-~]{1,384}){1,2}$/;
+
 /**
  * Returns the query with each field read once.
  *
@@ -117,7 +120,7 @@ export function readStatusQuery(query: StatusQuery, assertType: (type: unknown) 
   if (subject !== undefined && type === undefined)
     throw new TypeError('status takes a subject only together with a type');
   if (limit !== undefined) assertInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER);
-  if (after !== undefined && (typeof after !== 'string' || parseKey(`task/${after}`) === undefined)) {
+  if (after !== undefined && (typeof after !== 'string' || !TASK_ID.test(after))) {
     throw new TypeError(`after must be the id of a task, got ${describeKind(after)}`);
   }
   return fields;

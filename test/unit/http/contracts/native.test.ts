@@ -313,13 +313,22 @@ describe('GET /tokens', () => {
     });
   });
 
-  test.each(['limit=0', 'limit=1001', 'limit=x', 'limit=-1', 'after=nonsense', 'type=access_token', 'appid=%00'])(
-    '?%s is 400',
-    async (query) => {
-      await using world = await registered();
-      expect((await world.ask(`/tokens?${query}`)).status).toBe(400);
-    },
-  );
+  test.each([
+    'limit=0',
+    'limit=1001',
+    'limit=x',
+    'limit=-1',
+    'after=nonsense',
+    'after=wx1/',
+    'after=/a',
+    'after=wx1/a/%C3%A9',
+    'after=wx1/a/b/c',
+    'type=access_token',
+    'appid=%00',
+  ])('?%s is 400', async (query) => {
+    await using world = await registered();
+    expect((await world.ask(`/tokens?${query}`)).status).toBe(400);
+  });
 });
 
 describe('health', () => {
