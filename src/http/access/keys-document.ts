@@ -46,7 +46,7 @@ export function unreadable(path: string, error: unknown): TypeError {
   return unusable(path, `cannot be read: ${codeOf(error)}`);
 }
 
-function unusable(path: string, reason: string): TypeError {
+export function unusable(path: string, reason: string): TypeError {
   return new TypeError(`${describePath(path)} ${reason}`);
 }
 

@@ -1,8 +1,8 @@
-import { statSync } from 'node:fs';
+import { type BigIntStats, statSync } from 'node:fs';
 import type { Clock } from '../../core/clock.js';
 import { warnProcess } from '../process-warning.js';
 import type { ApiKey } from './api-key.js';
-import { keysIn, textOf, unreadable } from './keys-document.js';
+import { keysIn, textOf, unreadable, unusable } from './keys-document.js';
 
 const LOOK_MS = 1_000;
 
@@ -60,11 +60,19 @@ export class KeysFile {
   }
 }
 
+/**
+ * Returns what is another text for another file. The time of the last change cannot be set back, as that of the content can.
+ *
+ * @throws TypeError for what is no file, such as a pipe, whose reading would never end.
+ */
 function stampOf(path: string): string {
+  let stats: BigIntStats;
   try {
-    const { mtimeNs, size, ino } = statSync(path, { bigint: true });
-    return `${mtimeNs} ${size} ${ino}`;
+    stats = statSync(path, { bigint: true });
   } catch (error) {
     throw unreadable(path, error);
   }
+  // A directory is told of as such when it is read.
+  if (!stats.isFile() && !stats.isDirectory()) throw unusable(path, 'is no regular file');
+  return `${stats.mtimeNs} ${stats.ctimeNs} ${stats.size} ${stats.ino}`;
 }

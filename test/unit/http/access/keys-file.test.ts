@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -84,6 +84,29 @@ test('a file that breaks keeps the keys before, is reported once, and is read ag
   await clock.advance(1_000);
   expect(file.current()).toEqual([second.entry]);
   expect(reports).toHaveLength(2);
+});
+
+test('a device in the place of a file is not read, which may never end', async () => {
+  appendKey(path, first.entry);
+  const reports: string[] = [];
+  const file = new KeysFile(path, clock, ({ message }) => reports.push(message));
+  rmSync(path);
+  symlinkSync('/dev/null', path);
+  await clock.advance(1_000);
+  expect(file.current()).toEqual([first.entry]);
+  expect(reports).toEqual([`${path} is no regular file`]);
+});
+
+test('a change is seen of a file that keeps its length and the time of its content', async () => {
+  const put = (id: string): void => {
+    writeFileSync(path, JSON.stringify({ keys: [{ ...first.entry, id }] }));
+    utimesSync(path, 1_000_000_000, 1_000_000_000);
+  };
+  put('aaaaaaaa');
+  const file = new KeysFile(path, clock);
+  put('bbbbbbbb');
+  await clock.advance(1_000);
+  expect(file.current().map(({ id }) => id)).toEqual(['bbbbbbbb']);
 });
 
 test.each([
