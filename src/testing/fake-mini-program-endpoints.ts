@@ -4,11 +4,16 @@ import { codeLogin } from './fake-code-login.js';
 import { errorAnswer, type FakeEndpoint, textOf } from './fake-endpoint.js';
 import { ownerOfToken, refuseToken } from './fake-token-check.js';
 
-/** The most characters that WeChat takes in a field, by the form of its name. */
-const FIELD_LIMITS: readonly (readonly [kind: RegExp, limit: number])[] = [
-  [/^thing\d+$/, 20],
-  [/^phrase\d+$/, 5],
-  [/^number\d+$/, 32],
+const DAY = '\\d{4}年(0?[1-9]|1[0-2])月(0?[1-9]|[12]\\d|3[01])日';
+const TIME = '([01]?\\d|2[0-3]):[0-5]\\d';
+
+/** The values that WeChat documents for a field, by the form of its name. */
+const FIELD_VALUES: readonly (readonly [kind: RegExp, value: RegExp])[] = [
+  [/^thing\d+$/, /^.{1,20}$/su],
+  [/^phrase\d+$/, /^.{1,5}$/su],
+  [/^number\d+$/, /^.{1,32}$/su],
+  [/^time\d+$/, oneOrTwo(`(${DAY} ?)?${TIME}`)],
+  [/^date\d+$/, oneOrTwo(`${DAY}( ?${TIME})?`)],
 ];
 
 const session = codeLogin({
@@ -55,5 +60,10 @@ export const MINI_PROGRAM_ENDPOINTS: readonly (readonly [path: string, endpoint:
 function isUsableField(name: string, field: JsonValue | undefined): boolean {
   const value = isJsonObject(field) ? textOf(field['value']) : null;
   if (value === null) return false;
-  return FIELD_LIMITS.every(([kind, limit]) => !kind.test(name) || [...value].length <= limit);
+  return FIELD_VALUES.every(([kind, form]) => !kind.test(name) || form.test(value));
+}
+
+/** Returns the form of one instant, or of the span between two. */
+function oneOrTwo(instant: string): RegExp {
+  return new RegExp(`^${instant}(~${instant})?$`);
 }

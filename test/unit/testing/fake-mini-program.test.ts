@@ -120,6 +120,14 @@ describe('a subscribe message', () => {
     ['with a thing of 21 characters', { data: { thing1: { value: '茶'.repeat(21) } } }, 47003],
     ['with a phrase of 6 characters', { data: { phrase1: { value: '茶'.repeat(6) } } }, 47003],
     ['with a number of 33 digits', { data: { number1: { value: '1'.repeat(33) } } }, 47003],
+    ['with a time whose day has hyphens', { data: { time1: { value: '2019-10-01 15:01' } } }, 47003],
+    ['with a time with seconds', { data: { time1: { value: '15:01:00' } } }, 47003],
+    ['with a time of 24 hours', { data: { time1: { value: '24:00' } } }, 47003],
+    ['with a time of 60 minutes', { data: { time1: { value: '15:60' } } }, 47003],
+    ['with a time that is a day alone', { data: { time1: { value: '2019年10月1日' } } }, 47003],
+    ['with a date that is a time alone', { data: { date1: { value: '15:01' } } }, 47003],
+    ['with a date of a 13th month', { data: { date1: { value: '2019年13月1日' } } }, 47003],
+    ['with a date of a 32nd day', { data: { date1: { value: '2019年10月32日' } } }, 47003],
   ])('is refused %s, and uses no prompt up', async (_what, more, errcode) => {
     wechat.acceptPrompt(APPID, OPENID, TEMPLATE);
     expect(await send(more)).toMatchObject({ errcode });
@@ -130,6 +138,11 @@ describe('a subscribe message', () => {
     ['a thing of 20 characters', { thing1: { value: '茶'.repeat(20) } }],
     ['a phrase of 5 characters', { phrase1: { value: '茶'.repeat(5) } }],
     ['a number of 32 digits', { number1: { value: '1'.repeat(32) } }],
+    ['a time', { time1: { value: '15:01' } }],
+    ['a time on a day', { time1: { value: '2019年10月1日 15:01' } }],
+    ['a span of times', { time1: { value: '15:01~16:30' } }],
+    ['a date', { date1: { value: '2019年10月1日' } }],
+    ['a date with a time', { date1: { value: '2019年10月1日 15:01' } }],
   ])('takes %s', async (_what, data) => {
     wechat.acceptPrompt(APPID, OPENID, TEMPLATE);
     expect(await send({ data })).toMatchObject({ errcode: 0 });
