@@ -1,5 +1,5 @@
 import type { Reminder } from './reminder.js';
-import { showTime } from './zone-time.js';
+import { messageTime } from './zone-time.js';
 
 /** The values that a field of the message may show. */
 const SOURCES = ['detail', 'time'] as const;
@@ -48,7 +48,7 @@ function parseObject(text: string): Record<string, unknown> {
 export function messageOf(template: Template, reminder: Reminder, instant: number): Record<string, unknown> {
   const values: Record<Source, string> = {
     detail: reminder.detail,
-    time: showTime(instant, reminder.zone),
+    time: messageTime(instant, reminder.zone),
   };
   const data = Object.fromEntries(
     Object.entries(template.fields).map(([name, source]) => [name, { value: values[source] }]),

@@ -40,3 +40,9 @@ export function showTime(instant: number, zone: string): string {
   const local = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone).toPlainDateTime();
   return local.toString({ smallestUnit: 'minute' }).replace('T', ' ');
 }
+
+/** Returns the same as WeChat takes it in the fields `time` and `date` of a message, as `2026年11月29日 08:30`. */
+export function messageTime(instant: number, zone: string): string {
+  const { year, month, day } = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone);
+  return `${year}年${month}月${day}日 ${showTime(instant, zone).slice(-5)}`;
+}

@@ -45,7 +45,7 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     expect(world.wechat.messages.at(-1)).toMatchObject({
       openid,
       templateId: TEMPLATE,
-      data: { thing1: { value: 'Tea' }, time2: { value: '2026-11-29 12:01' } },
+      data: { thing1: { value: 'Tea' }, time2: { value: '2026年11月29日 12:01' } },
     });
     const [outcome] = (await outcomes()) as unknown[];
     const local = '2026-11-29 12:01';

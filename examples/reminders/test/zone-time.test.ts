@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isZone, nextInstant, showTime } from '../src/zone-time.js';
+import { isZone, messageTime, nextInstant, showTime } from '../src/zone-time.js';
 
 const EVERY_DAY = [1, 2, 3, 4, 5, 6, 7];
 
@@ -124,4 +124,9 @@ describe('a zone', () => {
 test('a time is shown as a clock in the zone shows it', () => {
   expect(showTime(Date.parse('2026-11-29T00:30:00Z'), 'Asia/Shanghai')).toBe('2026-11-29 08:30');
   expect(showTime(Date.parse('2026-07-01T00:30:00Z'), 'America/New_York')).toBe('2026-06-30 20:30');
+});
+
+test('a message shows a time in the form that WeChat documents', () => {
+  expect(messageTime(Date.parse('2026-11-29T00:30:00Z'), 'Asia/Shanghai')).toBe('2026年11月29日 08:30');
+  expect(messageTime(Date.parse('2027-01-02T23:05:00Z'), 'America/New_York')).toBe('2027年1月2日 18:05');
 });
