@@ -23,6 +23,12 @@ export function createReminders(origin) {
       ({ session } = await ask('POST', '/sessions', { code }));
     },
 
+    /** Ends the session, also at the service. */
+    async logOut() {
+      await ask('DELETE', '/sessions');
+      session = undefined;
+    },
+
     /** Asks the user for one message more. It has to be called in a tap. */
     async askConsent() {
       const { template } = await ask('GET', '/reminders');

@@ -17,9 +17,10 @@ element('login').addEventListener('submit', async (event) => {
 
 element('logout').addEventListener('click', () => {
   clearTimeout(timer);
+  // The page forgets the session also when the server cannot be reached, and then says so.
+  void ask('DELETE', '/sessions');
   sessionStorage.removeItem(SESSION);
   element('reminders').replaceChildren();
-  element('message').textContent = '';
   show();
 });
 
@@ -51,12 +52,17 @@ function show() {
 
 /** Returns the answer; `undefined`, with a message on the page, when there is none. */
 async function ask(method, path, body) {
-  const headers = { authorization: `Bearer ${sessionStorage.getItem(SESSION)}` };
+  const session = sessionStorage.getItem(SESSION);
+  const headers = { authorization: `Bearer ${session}` };
   if (body !== undefined) headers['content-type'] = 'application/json';
   try {
     const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
-    const answer = await response.json();
-    if (response.status === 401) sessionStorage.removeItem(SESSION);
+    const answer = response.status === 204 ? {} : await response.json();
+    if (response.status === 401) {
+      // The page has forgotten this session meanwhile.
+      if (sessionStorage.getItem(SESSION) !== session) return undefined;
+      sessionStorage.removeItem(SESSION);
+    }
     element('message').textContent = response.ok ? '' : answer.error.message;
     return response.ok ? answer : undefined;
   } catch {

@@ -53,5 +53,7 @@ describe.skipIf(skips)(`the code for a mini program${skips ? `: ${NO_REDIS}` : '
     await reminders.remove(id);
     expect(await reminders.list()).toMatchObject({ reminders: [] });
     await expect(reminders.remove(id)).rejects.toMatchObject({ code: 'not_found' });
+    await reminders.logOut();
+    await expect(reminders.list()).rejects.toMatchObject({ code: 'unauthorized' });
   });
 });

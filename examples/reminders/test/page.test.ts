@@ -62,7 +62,10 @@ describe.skipIf(skips || withoutBrowser)(`the page${reason}`, () => {
 
   test('says that WeChat does not take a code, and keeps no session after a log-out', async () => {
     const page = await open('o-leaves');
+    const session = String(await page.evaluate('sessionStorage.getItem("session")'));
+    expect(await world.ask('GET', '/reminders', undefined, session)).toMatchObject({ status: 200 });
     await page.getByRole('button', { name: 'Log out' }).click();
+    await expect.poll(() => world.ask('GET', '/reminders', undefined, session)).toMatchObject({ status: 401 });
     await page.getByLabel('Code of wx.login').fill('guess');
     await page.getByRole('button', { name: 'Log in' }).click();
     await page.getByText('WeChat does not take the code').waitFor();

@@ -61,8 +61,22 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
     });
   });
 
+  describe('DELETE /sessions', () => {
+    test('ends the session that the request carries at once, and no other one', async () => {
+      const code = world.wechat.createCode(APPID, 'o-leaves');
+      const other = String((await world.ask('POST', '/sessions', { code }))['body']['session']);
+      const ended = await world.logIn('o-leaves');
+      expect(await world.ask('DELETE', '/sessions', undefined, ended)).toEqual({ status: 204, body: {} });
+      expect(await world.ask('GET', '/reminders', undefined, ended)).toMatchObject({ status: 401 });
+      expect(await world.ask('DELETE', '/sessions', undefined, ended)).toMatchObject({ status: 401 });
+      expect(await world.ask('GET', '/reminders', undefined, other)).toMatchObject({ status: 200 });
+      expect(await world.ask('GET', '/reminders', undefined, session)).toMatchObject({ status: 200 });
+    });
+  });
+
   test.each([
     ['GET', '/reminders'],
+    ['DELETE', '/sessions'],
     ['POST', '/create/0'],
     ['POST', '/consents'],
     ['PATCH', '/reminders/x'],
@@ -297,6 +311,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       ['PATCH', `/reminders/${id}`, { hour: 9 }],
       ['DELETE', `/reminders/${id}`],
       ['POST', '/consents', { nonce: 'nonce-54321' }],
+      ['DELETE', '/sessions'],
       ['POST', '/sessions', { code: world.wechat.createCode(APPID, 'o-away') }],
       ['GET', '/readyz'],
     ] as const;

@@ -5,7 +5,10 @@ import type { Database } from './scripts.js';
 /** The life of a session. */
 export const SESSION_SECONDS = 7 * 86_400;
 
-/** Starts sessions and finds their users. Redis holds hashes of the session tokens, so that reading it gives no session away. */
+/**
+ * Starts and ends sessions, and finds their users. Redis holds hashes of the session tokens, so that reading it gives no
+ * session away.
+ */
 export class Sessions {
   readonly #database: Database;
 
@@ -23,6 +26,11 @@ export class Sessions {
   /** Returns whose session it is; `undefined` when there is none, or it has expired. */
   async userOf(token: string): Promise<string | undefined> {
     return (await this.#database.get(keys.session(hashOf(token)))) ?? undefined;
+  }
+
+  /** Ends a session, for every request that comes after it. Returns whether there was one. */
+  async end(token: string): Promise<boolean> {
+    return (await this.#database.del(keys.session(hashOf(token)))) === 1;
   }
 }
 

@@ -34,8 +34,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { clock, template, wechat, sessions, reminders, consents, stops, queue } = parts;
 
   const userOf = async (request: FastifyRequest): Promise<string> => {
-    const [, token] = /^Bearer ([\w-]{43})$/.exec(request.headers.authorization ?? '') ?? [];
-    const user = token === undefined ? undefined : await sessions.userOf(token);
+    const user = await sessions.userOf(sessionOf(request));
     if (user === undefined) throw unauthorized();
     return user;
   };
@@ -65,6 +64,15 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
       const user = await wechat.openidOf(request.body.code);
       if (user === undefined) throw new Problem(400, 'code', 'WeChat does not take the code: call wx.login again');
       return reply.code(201).send({ session: await sessions.start(user), expiresInSeconds: SESSION_SECONDS });
+    },
+  );
+
+  app.delete(
+    '/sessions',
+    { schema: { security: BEARER, response: { 204: { type: 'null' } } } },
+    async (request, reply) => {
+      if (!(await sessions.end(sessionOf(request)))) throw unauthorized();
+      return reply.code(204).send();
     },
   );
 
@@ -144,6 +152,13 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
       return { credits, needsConsent: credits < 1 };
     },
   );
+}
+
+/** Returns the token of the session that a request carries, which may have ended. */
+function sessionOf(request: FastifyRequest): string {
+  const [, token] = /^Bearer ([\w-]{43})$/.exec(request.headers.authorization ?? '') ?? [];
+  if (token === undefined) throw unauthorized();
+  return token;
 }
 
 function choiceOf({ type, contentId, detail, hour, minute, weekdays, zone }: Reminder): ReminderChoice {
