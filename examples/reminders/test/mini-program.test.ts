@@ -14,24 +14,29 @@ interface WxRequest {
 }
 
 describe.skipIf(skips)(`the code for a mini program${skips ? `: ${NO_REDIS}` : ''}`, () => {
+  const openid = 'o-mini';
   let world: World;
+  let inTap = false;
+  let lost = 0;
 
   beforeAll(async () => {
     world = await World.start();
-    const openid = 'o-mini';
     vi.stubGlobal('wx', {
       login: async () => ({ code: world.wechat.createCode(APPID, openid) }),
       requestSubscribeMessage: async ({ tmplIds }: { tmplIds: string[] }) => {
+        if (!inTap) throw new Error('requestSubscribeMessage:fail can only be invoked by user TAP gesture.');
         world.wechat.acceptPrompt(APPID, openid, TEMPLATE);
         return Object.fromEntries(tmplIds.map((id) => [id, 'accept']));
       },
       // It names JSON in each request, as that of WeChat does.
       request({ url, method, data, header, success, fail }: WxRequest) {
+        inTap = false;
         const body = data === undefined ? {} : { body: JSON.stringify(data) };
         fetch(url, { method, headers: { 'content-type': 'application/json', ...header }, ...body })
           .then(async (response) => {
             const text = await response.text();
-            success({ statusCode: response.status, data: text === '' ? '' : JSON.parse(text) });
+            if (lost-- > 0) fail({ errMsg: 'request:fail timeout' });
+            else success({ statusCode: response.status, data: text === '' ? '' : JSON.parse(text) });
           })
           .catch(fail);
       },
@@ -46,6 +51,7 @@ describe.skipIf(skips)(`the code for a mini program${skips ? `: ${NO_REDIS}` : '
   test('logs in, asks for consent, and makes, moves and removes a reminder', async () => {
     const reminders = createReminders(world.origin);
     await reminders.logIn();
+    inTap = true;
     expect(await reminders.askConsent()).toBe(true);
     const { id } = await reminders.create(0, { contentId: 'c', hour: 20, minute: 5, detail: 'Tea', zone: 'UTC' });
     await reminders.edit(id, { hour: 21 });
@@ -55,5 +61,24 @@ describe.skipIf(skips)(`the code for a mini program${skips ? `: ${NO_REDIS}` : '
     await expect(reminders.remove(id)).rejects.toMatchObject({ code: 'not_found' });
     await reminders.logOut();
     await expect(reminders.list()).rejects.toMatchObject({ code: 'unauthorized' });
+  });
+
+  test('makes one reminder, and counts one prompt, when the first answer is lost', async () => {
+    const reminders = createReminders(world.origin);
+    await reminders.logIn();
+    const before = (await reminders.list()) as { credits: number };
+    lost = 1;
+    const { id } = await reminders.create(0, { contentId: 'c', hour: 20, minute: 5, detail: 'Tea' });
+    inTap = true;
+    lost = 1;
+    await reminders.askConsent();
+    expect(await reminders.list()).toMatchObject({ credits: before.credits + 1, reminders: [{ id }] });
+  });
+
+  test('rejects with a code when there is no answer', async () => {
+    const reminders = createReminders(world.origin);
+    await reminders.logIn();
+    lost = 1;
+    await expect(reminders.list()).rejects.toMatchObject({ status: 0, code: 'no_answer' });
   });
 });

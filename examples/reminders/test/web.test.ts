@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { validate } from './support/openapi.js';
 import { NO_REDIS, skips } from './support/redis.js';
-import { APPID, NOON, World } from './support/world.js';
+import { type Answer, APPID, NOON, World } from './support/world.js';
 
 const GOOD = { contentId: 'c-1', hour: 8, minute: 30, detail: 'Tea' };
 let users = 0;
 
 describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
   let world: World;
+  let openid: string;
   let session: string;
 
   beforeAll(async () => {
@@ -18,7 +19,8 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
 
   beforeEach(async () => {
     await world.reset();
-    session = await world.logIn(`o-web-${users++}`);
+    openid = `o-web-${users++}`;
+    session = await world.logIn(openid);
   });
 
   test('are described as OpenAPI', async () => {
@@ -185,6 +187,91 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
         body: { error: { code: 'too_many' } },
       });
       expect((await world.list(session)).reminders).toHaveLength(100);
+    });
+  });
+
+  describe('POST /create/:type with a nonce', () => {
+    const create = (more: object = {}, as = session, type = 0): Promise<Answer> =>
+      world.ask('POST', `/create/${type}`, { ...GOOD, nonce: 'nonce-12345', ...more }, as);
+    const made = async (as = session): Promise<number> => (await world.list(as)).reminders.length;
+    const creations = (): string => `{reminders}:creations:${openid}`;
+    /** Notes nonces of the user that are kept until that many seconds from now. */
+    const keep = async (count: number, seconds: number): Promise<void> => {
+      const [now] = await world.database.time();
+      const kept = Array.from({ length: count }, (_, index) => [`kept-${index}`, `${Number(now) + seconds} x y 1 1`]);
+      await world.database.hset(creations(), Object.fromEntries(kept));
+    };
+
+    test('makes one reminder for ten requests at once, and answers all of them the same', async () => {
+      const answers = await Promise.all(Array.from({ length: 10 }, () => create()));
+      expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+      expect(answers[0]).toMatchObject({ status: 201, body: { hour: 8, outcomes: [], version: 1 } });
+      expect(await made()).toBe(1);
+      expect(await world.database.zcard('{reminders}:bull:occurrences:delayed')).toBe(1);
+    });
+
+    test('makes one reminder when it was written although the answer was 503', async () => {
+      await world.database.client('PAUSE', 2_300, 'WRITE');
+      expect(await create()).toMatchObject({ status: 503, body: { error: { code: 'unavailable' } } });
+      const answer = await create();
+      expect(answer).toMatchObject({ status: 201, body: { hour: 8 } });
+      expect((await world.list(session)).reminders).toMatchObject([{ id: answer.body['id'] }]);
+    });
+
+    test('gives the first answer also after the reminder was edited, and after it was deleted', async () => {
+      const first = await create();
+      const path = `/reminders/${first.body['id']}`;
+      await world.ask('PATCH', path, { hour: 9 }, session);
+      world.clock.set(NOON + 3 * 86_400_000);
+      expect(await create()).toEqual(first);
+      expect((await world.list(session)).reminders).toMatchObject([{ hour: 9 }]);
+      await world.ask('DELETE', path, undefined, session);
+      expect(await create()).toEqual(first);
+      expect(await made()).toBe(0);
+    });
+
+    test('takes the same choice in another order of its fields', async () => {
+      const first = await create({ zone: 'Asia/Shanghai' });
+      const { contentId, hour, minute, detail } = GOOD;
+      const body = { nonce: 'nonce-12345', detail, minute, hour, contentId };
+      expect(await world.ask('POST', '/create/0', body, session)).toEqual(first);
+    });
+
+    test('is 409 with another choice, and makes nothing', async () => {
+      await create();
+      const expected = { status: 409, body: { error: { code: 'nonce' } } };
+      expect(await create({ minute: 31 })).toMatchObject(expected);
+      expect(await create({ weekdays: [1] })).toMatchObject(expected);
+      expect(await create({}, session, 1)).toMatchObject(expected);
+      expect(await made()).toBe(1);
+    });
+
+    test('is of its user alone', async () => {
+      const other = await world.logIn('o-other-nonce');
+      const [mine, theirs] = [await create(), await create({}, other)];
+      expect(theirs).toMatchObject({ status: 201 });
+      expect(theirs.body['id']).not.toBe(mine.body['id']);
+    });
+
+    test('is remembered for a day, and only when a reminder was made', async () => {
+      expect(await create({ hour: 24 })).toMatchObject({ status: 400 });
+      expect(await world.database.exists(creations())).toBe(0);
+      await create();
+      expect(await world.database.ttl(creations())).toBeGreaterThan(86_390);
+    });
+
+    test.each([
+      [-1, 201, 1],
+      [60, 429, 500],
+    ])('beside 500 that are kept for %i s more is %i', async (seconds, status, kept) => {
+      await keep(500, seconds);
+      expect(await create()).toMatchObject({ status });
+      expect(await world.database.hlen(creations())).toBe(kept);
+      expect(await made()).toBe(status === 201 ? 1 : 0);
+    });
+
+    test.each(['short', 'x'.repeat(65), 'with space', 12_345_678])('is 400 with the nonce %j', async (nonce) => {
+      expect(await create({ nonce })).toMatchObject({ status: 400 });
     });
   });
 

@@ -16,6 +16,8 @@ export const keys = {
   credits: (user: string, template: string) => `${PREFIX}:credits:${template}:${user}`,
   /** A mark: a prompt that was counted, by the client's nonce. */
   consent: (user: string, nonce: string) => `${PREFIX}:consent:${user}:${nonce}`,
+  /** A hash: what a user's requests to create, by their nonces, have made. */
+  creations: (user: string) => `${PREFIX}:creations:${user}`,
   /** A string: whose session it is, by the hash of its token. */
   session: (hash: string) => `${PREFIX}:session:${hash}`,
   /** A hash: why a template was stopped. */

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Occurrence, OccurrenceState, Reminder, ReminderChoice, ReminderType } from '../reminder.js';
 import { keys } from './keys.js';
 import { KEPT_SECONDS, MAX_OUTCOMES } from './retention.js';
@@ -6,6 +6,19 @@ import type { Database } from './scripts.js';
 
 /** The most reminders that a user may have. */
 export const MAX_REMINDERS = 100;
+/** The most creations with a nonce that a user may ask for within the time for which they are remembered. */
+export const MAX_CREATIONS = 500;
+const CREATION_SECONDS = 86_400;
+
+/**
+ * - `done`: the reminder was made.
+ * - `repeated`: it was made by an earlier request with the same nonce; the reminder is shown as it was then.
+ * - `other choice`: the nonce was used for another choice.
+ * - `full`, `too often`: the user has as many reminders, or has used as many nonces, as there may be.
+ */
+export type Created =
+  | { readonly outcome: 'done' | 'repeated'; readonly reminder: Reminder }
+  | { readonly outcome: 'other choice' | 'full' | 'too often' };
 
 /** `done while sending`: a worker is sending the occurrence that the reminder waited for until now. */
 export type Edited = 'done' | 'done while sending' | 'changed' | 'ended';
@@ -18,8 +31,12 @@ export class Reminders {
     this.#database = database;
   }
 
-  /** Returns `undefined`, and writes nothing, when the user has as many as there may be. */
-  async create(user: string, choice: ReminderChoice, nextAt: number, now: number): Promise<Reminder | undefined> {
+  /**
+   * Makes a reminder, one for all requests with the same nonce.
+   *
+   * @param nonce - Empty for a request that may not be repeated.
+   */
+  async create(user: string, choice: ReminderChoice, nonce: string, nextAt: number, now: number): Promise<Created> {
     const reminder: Reminder = {
       ...choice,
       id: randomUUID(),
@@ -30,17 +47,27 @@ export class Reminders {
       createdAt: now,
       version: 1,
     };
-    const answer = await this.#database.createReminder(
+    const digest = digestOf(choice);
+    const [outcome, first = ''] = (await this.#database.createReminder(
       keys.reminder(reminder.id),
       keys.remindersOf(user),
       keys.due,
+      keys.creations(user),
       MAX_REMINDERS,
       reminder.id,
       nextAt,
       now,
+      nonce,
+      digest,
+      CREATION_SECONDS,
+      MAX_CREATIONS,
       ...fieldsOf(reminder),
-    );
-    return answer === 'full' ? undefined : reminder;
+    )) as ['done' | 'repeated' | 'full' | 'too often', string?];
+    if (outcome === 'done') return { outcome, reminder };
+    if (outcome !== 'repeated') return { outcome };
+    const [, digestThen, id = '', nextThen, createdThen] = first.split(' ');
+    if (digestThen !== digest) return { outcome: 'other choice' };
+    return { outcome, reminder: { ...reminder, id, nextAt: Number(nextThen), createdAt: Number(createdThen) } };
   }
 
   /** Returns the reminder when it is this user's. */
@@ -114,6 +141,13 @@ export class Reminders {
 
 function fieldsOf(values: object): string[] {
   return Object.entries(values).flatMap(([name, value]) => [name, Array.isArray(value) ? value.join() : String(value)]);
+}
+
+/** Returns the same for the same choice, in whatever order its fields come. */
+function digestOf(choice: ReminderChoice): string {
+  return createHash('sha256')
+    .update(JSON.stringify(Object.entries(choice).sort()))
+    .digest('base64url');
 }
 
 /** Reads a hash; `undefined` for an empty one. */

@@ -7,11 +7,29 @@ import type { Redis } from 'ioredis';
  * compares the two first: what was moved or removed meanwhile is left alone.
  */
 const CREATE = `
-if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[1]) then return 'full' end
-redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+local nonce = ARGV[5]
+if nonce ~= '' then
+  local first = redis.call('HGET', KEYS[4], nonce)
+  if first then return {'repeated', first} end
+end
+if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[1]) then return {'full'} end
+if nonce ~= '' then
+  local now = tonumber(redis.call('TIME')[1])
+  if redis.call('HLEN', KEYS[4]) >= tonumber(ARGV[8]) then
+    -- One session cannot fill the store: what has been kept for its time makes room, and nothing else does.
+    local all = redis.call('HGETALL', KEYS[4])
+    for index = 1, #all, 2 do
+      if tonumber(string.match(all[index + 1], '^%d+')) < now then redis.call('HDEL', KEYS[4], all[index]) end
+    end
+    if redis.call('HLEN', KEYS[4]) >= tonumber(ARGV[8]) then return {'too often'} end
+  end
+  redis.call('HSET', KEYS[4], nonce, table.concat({now + tonumber(ARGV[7]), ARGV[6], ARGV[2], ARGV[3], ARGV[4]}, ' '))
+  redis.call('EXPIRE', KEYS[4], ARGV[7])
+end
+redis.call('HSET', KEYS[1], unpack(ARGV, 9))
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[2])
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[2])
-return 'done'`;
+return {'done'}`;
 
 /** Records an occurrence that was due and not begun as skipped, so that an edit of the time does not hide it. */
 const EDIT = `
@@ -117,7 +135,7 @@ if redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[1]) then return redis.call('
 return left`;
 
 export const SCRIPTS = {
-  createReminder: { lua: CREATE, numberOfKeys: 3 },
+  createReminder: { lua: CREATE, numberOfKeys: 4 },
   editReminder: { lua: EDIT, numberOfKeys: 5 },
   removeReminder: { lua: REMOVE, numberOfKeys: 4 },
   claimOccurrence: { lua: CLAIM, numberOfKeys: 5 },

@@ -3,10 +3,10 @@ import type { Clock } from '../clock.js';
 import type { OccurrenceQueue } from '../delivery/occurrence-queue.js';
 import type { WeChat } from '../delivery/wechat.js';
 import type { Consents } from '../redis/consents.js';
-import { MAX_REMINDERS, type Reminders } from '../redis/reminders.js';
+import { MAX_CREATIONS, MAX_REMINDERS, type Reminders } from '../redis/reminders.js';
 import { SESSION_SECONDS, type Sessions } from '../redis/sessions.js';
 import type { TemplateStops } from '../redis/template-stops.js';
-import type { Reminder, ReminderChoice, ReminderType, TimeOfDay } from '../reminder.js';
+import type { Occurrence, Reminder, ReminderChoice, ReminderType, TimeOfDay } from '../reminder.js';
 import type { Template } from '../template.js';
 import { isZone, nextInstant, showTime } from '../zone-time.js';
 import { notFound, Problem, unauthorized } from './problem.js';
@@ -46,16 +46,8 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
       .catch((error: Error) => request.log.warn({ error: error.message }, 'no job yet'));
   };
 
-  const show = async (reminder: Reminder): Promise<object> => {
-    const { user: _, ...shown } = reminder;
-    const zone = isZone(reminder.zone) ? reminder.zone : 'UTC';
-    const outcomes = await reminders.history(reminder.id);
-    return {
-      ...shown,
-      nextLocal: showTime(reminder.nextAt, zone),
-      outcomes: outcomes.map((outcome) => ({ ...outcome, local: showTime(outcome.instant, zone) })),
-    };
-  };
+  const show = async (reminder: Reminder): Promise<object> =>
+    withOutcomes(reminder, await reminders.history(reminder.id));
 
   app.post<{ Body: { code: string } }>(
     '/sessions',
@@ -76,19 +68,18 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     },
   );
 
-  app.post<{ Params: { type: '0' | '1' }; Body: Choice }>(
+  app.post<{ Params: { type: '0' | '1' }; Body: Choice & { readonly nonce?: string } }>(
     '/create/:type',
     { schema: { ...schemas.creation, security: BEARER, response: { 201: schemas.reminder } } },
     async (request, reply) => {
       const user = await userOf(request);
-      const choice = { ...checkChoice(request.body), type: Number(request.params.type) as ReminderType };
+      const { nonce = '', ...body } = request.body;
+      const choice = { ...checkChoice(body), type: Number(request.params.type) as ReminderType };
       const now = clock.now();
-      const reminder = await reminders.create(user, choice, nextInstant(choice, now), now);
-      if (reminder === undefined) {
-        throw new Problem(409, 'too_many', `a user may have ${MAX_REMINDERS} reminders: delete one first`);
-      }
-      await enqueue(request, reminder);
-      return reply.code(201).send(await show(reminder));
+      const created = await reminders.create(user, choice, nonce, nextInstant(choice, now), now);
+      if (!('reminder' in created)) throw notCreated(created.outcome);
+      if (created.outcome === 'done') await enqueue(request, created.reminder);
+      return reply.code(201).send(withOutcomes(created.reminder, []));
     },
   );
 
@@ -159,6 +150,26 @@ function sessionOf(request: FastifyRequest): string {
   const [, token] = /^Bearer ([\w-]{43})$/.exec(request.headers.authorization ?? '') ?? [];
   if (token === undefined) throw unauthorized();
   return token;
+}
+
+function withOutcomes({ user: _, ...reminder }: Reminder, outcomes: readonly Occurrence[]): object {
+  const zone = isZone(reminder.zone) ? reminder.zone : 'UTC';
+  return {
+    ...reminder,
+    nextLocal: showTime(reminder.nextAt, zone),
+    outcomes: outcomes.map((outcome) => ({ ...outcome, local: showTime(outcome.instant, zone) })),
+  };
+}
+
+function notCreated(outcome: 'other choice' | 'full' | 'too often'): Problem {
+  switch (outcome) {
+    case 'other choice':
+      return new Problem(409, 'nonce', 'the nonce was used for another reminder');
+    case 'full':
+      return new Problem(409, 'too_many', `a user may have ${MAX_REMINDERS} reminders: delete one first`);
+    case 'too often':
+      return new Problem(429, 'too_often', `a user may make ${MAX_CREATIONS} reminders with a nonce within a day`);
+  }
 }
 
 function choiceOf({ type, contentId, detail, hour, minute, weekdays, zone }: Reminder): ReminderChoice {

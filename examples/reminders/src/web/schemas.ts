@@ -25,6 +25,8 @@ const choice = {
   },
 } as const;
 
+const nonce = { type: 'string', minLength: 8, maxLength: 64, pattern: '^[\\w.~-]+$' } as const;
+
 const instant = { type: 'integer', description: 'In epoch milliseconds.' } as const;
 
 const occurrence = {
@@ -92,6 +94,11 @@ export const creation = {
       ...choice,
       zone: { ...choice.zone, default: 'Asia/Shanghai' },
       weekdays: { ...choice.weekdays, default: [1, 2, 3, 4, 5, 6, 7] },
+      nonce: {
+        ...nonce,
+        description:
+          'Chosen by the client for this reminder: sent again with the same nonce within a day, it is answered as the first time.',
+      },
     },
     description: `A user may have ${MAX_REMINDERS}.`,
   },
@@ -109,10 +116,7 @@ export const consent = {
     additionalProperties: false,
     properties: {
       nonce: {
-        type: 'string',
-        minLength: 8,
-        maxLength: 64,
-        pattern: '^[\\w.~-]+$',
+        ...nonce,
         description: 'Chosen by the client for this prompt: sent again with the same nonce it is counted once.',
       },
     },
