@@ -32,6 +32,9 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       '/reminders/{id}',
       '/sessions',
     ]);
+    expect(world.openapi).toMatchObject({
+      paths: { '/sessions': { delete: { responses: { 204: {}, '4XX': {}, '5XX': {} } } } },
+    });
     expect(await world.ask('GET', '/openapi.json')).toMatchObject({ status: 200, body: { openapi: '3.1.0' } });
   });
 

@@ -11,7 +11,6 @@ import type { Template } from '../template.js';
 import { isZone, nextInstant, showTime } from '../zone-time.js';
 import { notFound, Problem, unauthorized } from './problem.js';
 import * as schemas from './schemas.js';
-import { LONGEST_DETAIL } from './schemas.js';
 
 const MAX_EDITS = 5;
 const BEARER = [{ session: [] }];
@@ -51,7 +50,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
 
   app.post<{ Body: { code: string } }>(
     '/sessions',
-    { schema: { body: schemas.session.body, response: { 201: schemas.session.answer } } },
+    { schema: { body: schemas.session.body, response: schemas.answers(201, schemas.session.answer) } },
     async (request, reply) => {
       const user = await wechat.openidOf(request.body.code);
       if (user === undefined) throw new Problem(400, 'code', 'WeChat does not take the code: call wx.login again');
@@ -59,18 +58,14 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     },
   );
 
-  app.delete(
-    '/sessions',
-    { schema: { security: BEARER, response: { 204: { type: 'null' } } } },
-    async (request, reply) => {
-      if (!(await sessions.end(sessionOf(request)))) throw unauthorized();
-      return reply.code(204).send();
-    },
-  );
+  app.delete('/sessions', { schema: { security: BEARER, response: schemas.answers(204) } }, async (request, reply) => {
+    if (!(await sessions.end(sessionOf(request)))) throw unauthorized();
+    return reply.code(204).send();
+  });
 
   app.post<{ Params: { type: '0' | '1' }; Body: Choice & { readonly nonce?: string } }>(
     '/create/:type',
-    { schema: { ...schemas.creation, security: BEARER, response: { 201: schemas.reminder } } },
+    { schema: { ...schemas.creation, security: BEARER, response: schemas.answers(201, schemas.reminder) } },
     async (request, reply) => {
       const user = await userOf(request);
       const { nonce = '', ...body } = request.body;
@@ -83,17 +78,21 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     },
   );
 
-  app.get('/reminders', { schema: { security: BEARER, response: { 200: schemas.list.answer } } }, async (request) => {
-    const user = await userOf(request);
-    const [found, credits, stop] = await Promise.all([reminders.list(user), consents.left(user), stops.find()]);
-    return {
-      reminders: await Promise.all(found.map(show)),
-      credits,
-      needsConsent: credits < 1,
-      template: template.id,
-      ...(stop === undefined ? {} : { stopped: `WeChat refuses the template (${stop.errcode})` }),
-    };
-  });
+  app.get(
+    '/reminders',
+    { schema: { security: BEARER, response: schemas.answers(200, schemas.list.answer) } },
+    async (request) => {
+      const user = await userOf(request);
+      const [found, credits, stop] = await Promise.all([reminders.list(user), consents.left(user), stops.find()]);
+      return {
+        reminders: await Promise.all(found.map(show)),
+        credits,
+        needsConsent: credits < 1,
+        template: template.id,
+        ...(stop === undefined ? {} : { stopped: `WeChat refuses the template (${stop.errcode})` }),
+      };
+    },
+  );
 
   const edit = async (request: FastifyRequest<{ Params: { id: string }; Body: Partial<Choice> }>): Promise<object> => {
     const user = await userOf(request);
@@ -117,14 +116,16 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     }
     throw new Problem(409, 'changed', 'the reminder is changed by another request: read it again');
   };
-  const editOptions = { schema: { ...schemas.edit, security: BEARER, response: { 200: schemas.reminder } } };
+  const editOptions = {
+    schema: { ...schemas.edit, security: BEARER, response: schemas.answers(200, schemas.reminder) },
+  };
   app.patch('/reminders/:id', editOptions, edit);
   // `wx.request` of mini programs has no PATCH.
   app.put('/reminders/:id', editOptions, edit);
 
   app.delete<{ Params: { id: string } }>(
     '/reminders/:id',
-    { schema: { params: schemas.edit.params, security: BEARER, response: { 204: { type: 'null' } } } },
+    { schema: { params: schemas.edit.params, security: BEARER, response: schemas.answers(204) } },
     async (request, reply) => {
       const user = await userOf(request);
       const { id } = request.params;
@@ -137,7 +138,9 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
 
   app.post<{ Body: { nonce: string } }>(
     '/consents',
-    { schema: { body: schemas.consent.body, security: BEARER, response: { 200: schemas.consent.answer } } },
+    {
+      schema: { body: schemas.consent.body, security: BEARER, response: schemas.answers(200, schemas.consent.answer) },
+    },
     async (request) => {
       const credits = await consents.count(await userOf(request), request.body.nonce);
       return { credits, needsConsent: credits < 1 };
@@ -178,8 +181,12 @@ function choiceOf({ type, contentId, detail, hour, minute, weekdays, zone }: Rem
 
 function checkChoice<T extends Choice>(choice: T): T {
   if (!isZone(choice.zone)) throw new Problem(400, 'zone', 'zone must be an IANA zone, such as Asia/Shanghai');
-  if (choice.detail.length > LONGEST_DETAIL) {
-    throw new Problem(400, 'detail', `detail must have at most ${LONGEST_DETAIL} characters; emoji count twice`);
+  if (choice.detail.length > schemas.LONGEST_DETAIL) {
+    throw new Problem(
+      400,
+      'detail',
+      `detail must have at most ${schemas.LONGEST_DETAIL} characters; emoji count twice`,
+    );
   }
   return choice;
 }

@@ -58,7 +58,7 @@ export const reminder = {
   },
 } as const;
 
-export const problem = {
+const problem = {
   type: 'object',
   required: ['error'],
   properties: {
@@ -69,6 +69,13 @@ export const problem = {
     },
   },
 } as const;
+
+const nothing = { type: 'null' } as const;
+
+/** Returns the schemas of a route's answers: of the one when all is well, and of problems. */
+export function answers(status: 200 | 201 | 204, answer: object = nothing): Record<string, object> {
+  return { [status]: answer, '4xx': problem, '5xx': problem };
+}
 
 export const session = {
   body: {
