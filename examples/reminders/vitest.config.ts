@@ -9,6 +9,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // The files share nothing but modules, which take longer to load than most of them to run.
+    isolate: false,
     // A slow machine is no failure.
     expect: { poll: { timeout: 20_000 } },
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
