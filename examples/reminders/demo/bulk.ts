@@ -1,5 +1,5 @@
-// npm run bulk: a hundred thousand reminders. What Redis and the service hold, how long it takes to move one, and how late
-// messages are when fifty are due in a second.
+// `npm run bulk` measures a hundred thousand reminders: what Redis and the service hold, how long it takes to move one, and
+// how late messages are when fifty are due in a second.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';

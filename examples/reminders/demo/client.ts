@@ -1,4 +1,4 @@
-/** A user's mini program, as far as the service sees of it. */
+/** Plays a user's mini program. */
 export class Client {
   readonly #origin: string;
   #session = '';

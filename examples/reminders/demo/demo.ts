@@ -1,5 +1,5 @@
-// npm run demo: half an hour of reminders in less than a minute, against a WeChat on this machine. Messages arrive at their
-// time although the token expires and a worker is killed while it sends.
+// `npm run demo` plays half an hour of reminders in less than a minute, against a fake WeChat. Messages arrive at their time
+// although the token expires and a worker is killed while it sends.
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from './client.js';
 import { APPID, kill, Scene, TEMPLATE } from './scene.js';

@@ -25,7 +25,7 @@ export interface SceneOptions {
   readonly delayMs?: number;
 }
 
-/** A Redis, a WeChat and the processes of the service on this machine, until it is closed. */
+/** Runs a Redis, a fake WeChat and the processes of the service on this machine, until it is closed. */
 export class Scene {
   readonly wechat: FakeWeChat;
   readonly clock: Clock;

@@ -1,5 +1,5 @@
-// npm run soak: six hours in three minutes. A thousand users have three reminders each; of two workers one is killed twenty
-// times, and Redis once. At the end each occurrence is accounted for, and none was sent twice.
+// `npm run soak` plays six hours in three minutes. A thousand users have three reminders each; of two workers one is killed
+// twenty times, and Redis once. At the end each occurrence is accounted for, and none was sent twice.
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';

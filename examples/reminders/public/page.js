@@ -1,4 +1,4 @@
-// The page of a user: reminders with their next instant in the user's zone, the latest outcomes, the credits.
+// The page shows a user the reminders with their next instant in the user's zone, the latest outcomes, the credits.
 const SESSION = 'session';
 const EVERY_MS = 5_000;
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];

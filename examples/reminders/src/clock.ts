@@ -1,4 +1,4 @@
-/** The time of the service. Everything in it that waits or compares instants goes by one of these. */
+/** The time of the service: all of its waits and comparisons of instants go by one clock. */
 export interface Clock {
   /** The time in epoch milliseconds. */
   now(): number;

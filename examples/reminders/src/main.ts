@@ -1,4 +1,4 @@
-// npm start: the web server and a worker in one process.
+// `npm start` runs the web server and a worker in one process.
 import { run } from './process.js';
 import { startWeb } from './web-service.js';
 import { startWork } from './work-service.js';

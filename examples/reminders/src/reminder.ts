@@ -1,4 +1,4 @@
-/** A time of day as the clock on a user's wall shows it. */
+/** A time of day in the zone of a user. */
 export interface TimeOfDay {
   readonly hour: number;
   readonly minute: number;
@@ -12,7 +12,7 @@ export interface TimeOfDay {
 export interface ReminderChoice extends TimeOfDay {
   /** 0 for a promise that the user gives, 1 for one that the user asks for. */
   readonly type: ReminderType;
-  /** The content of the mini program that it is about. */
+  /** The content of the mini program that the reminder is about. */
   readonly contentId: string;
   /** The text of the message. */
   readonly detail: string;

@@ -1,4 +1,4 @@
-// npm run resume: lets messages be sent again after WeChat refused the template and what was wrong has been mended.
+// `npm run resume` lets messages be sent again after WeChat refused the template and what was wrong has been mended.
 import { pino } from 'pino';
 import { connectForRequests } from './connections.js';
 import { TemplateStops } from './redis/template-stops.js';

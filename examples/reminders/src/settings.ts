@@ -67,7 +67,7 @@ function originOf(text: string): string {
   return url.origin;
 }
 
-/** `<factor>,<start on the clock>,<real start>` for demos and tests; the system's clock when it is not set. */
+/** Reads `<factor>,<start on the clock>,<real start>`, for demos and tests; it is the system's clock when that is not set. */
 function clockOf(text: string | undefined): Clock {
   if (text === undefined || text === '') return systemClock;
   const [factor = Number.NaN, startAt = Number.NaN, realStartAt = Number.NaN] = text.split(',').map(Number);

@@ -9,7 +9,7 @@ import type { Settings } from './settings.js';
 const TOKENS_PREFIX = '{reminders}:tokens:';
 const REGISTER_AGAIN_MS = 1_000;
 
-/** The app at WeChat. All processes share its access token through Redis, and refresh it once for all of them. */
+/** Keeps the access token of the app, which all processes share through Redis and refresh once for all of them. */
 export class WeChatApp {
   readonly wechat: WeChat;
   readonly #tokens: TokenManager;
@@ -32,7 +32,7 @@ export class WeChatApp {
     await this.#tokens.close();
   }
 
-  /** Registers as soon as Redis is there. */
+  /** Registers the app, as soon as Redis is available. */
   async #register({ appid, secret }: Settings): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {

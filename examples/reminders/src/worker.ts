@@ -1,4 +1,4 @@
-// npm run worker: a worker alone, as many as there should be.
+// `npm run worker` runs a worker alone; there may be any number of them.
 import { run } from './process.js';
 import { startWork } from './work-service.js';
 

@@ -3,7 +3,7 @@ import type { TimeOfDay } from './reminder.js';
 
 const DAYS_AHEAD = 8;
 
-/** Whether this machine knows an IANA zone. Names that have been retired stay known, as links to their successors. */
+/** Tells whether this machine knows an IANA zone. Names that have been retired stay known, as links to their successors. */
 export function isZone(name: string): boolean {
   // An offset such as +08:00 is no zone: it would not follow the clock changes that its user lives by.
   if (!/^[A-Za-z]/.test(name)) return false;

@@ -95,7 +95,7 @@ export class Delivery {
   }
 }
 
-/** The next instant, or why there is none: a zone that this machine has ceased to know ends its reminders. */
+/** Returns the next instant, or why there is none: a zone that this machine has ceased to know ends its reminders. */
 function nextOrEnd(
   reminder: Reminder,
   after: number,

@@ -9,7 +9,7 @@ const NAME = 'occurrences';
 const PREFIX = '{reminders}:bull';
 const CONCURRENCY = 20;
 
-/** One delayed job for each reminder's next occurrence. Its id says which, so that adding it again changes nothing. */
+/** Holds a delayed job for each reminder's next occurrence. Its id names both, so that adding it again changes nothing. */
 export class OccurrenceQueue {
   readonly #queue: Queue<Due>;
   readonly #clock: Clock;
@@ -17,7 +17,7 @@ export class OccurrenceQueue {
   constructor(connection: Redis, clock: Clock) {
     this.#clock = clock;
     this.#queue = new Queue(NAME, { connection, prefix: PREFIX });
-    // The connection says itself that it is away, and each command fails to its caller.
+    // The connection logs that Redis is not available, and each command rejects.
     this.#queue.on('error', () => {});
   }
 
@@ -50,7 +50,7 @@ export class OccurrenceQueue {
   }
 }
 
-/** Starts what sends the messages that are due, and adds the job of each reminder's next one. */
+/** Starts a worker, which sends the messages that are due and adds the job of each reminder's next one. */
 export function startWorker(
   connection: Redis,
   parts: { queue: OccurrenceQueue; delivery: Delivery; clock: Clock; log: Log; lockMs: number },

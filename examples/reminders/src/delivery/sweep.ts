@@ -23,7 +23,7 @@ export class Sweep {
     this.#log = parts.log;
   }
 
-  /** Begins now and goes on by itself. */
+  /** Adds the missing jobs now, and again and again until it is stopped. */
   start(): void {
     this.#running = this.#run();
   }
@@ -31,6 +31,7 @@ export class Sweep {
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#running;
+    // The run that was under way has set it again.
     clearTimeout(this.#timer);
   }
 

@@ -40,7 +40,7 @@ export interface AppCredentials {
   readonly origin: string;
 }
 
-/** The two calls that the service makes. */
+/** Makes the two calls to WeChat that the service needs. */
 export class WeChat {
   readonly #tokens: TokenManager;
   readonly #app: AppCredentials;

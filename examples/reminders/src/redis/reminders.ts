@@ -23,7 +23,7 @@ export type Created =
 /** `done while sending`: a worker is sending the occurrence that the reminder waited for until now. */
 export type Edited = 'done' | 'done while sending' | 'changed' | 'ended';
 
-/** The reminders of all users. Writes are whole or not there. */
+/** Keeps the reminders of all users. Each write is one step in Redis. */
 export class Reminders {
   readonly #database: Database;
 

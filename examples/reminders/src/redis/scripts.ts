@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
 
-/**
- * What must be atomic, as Lua in Redis. Each script returns an outcome, and what it has read.
- *
- * A reminder is a hash whose `nextAt` says which occurrence is its next one. Everything that deals with an occurrence
- * compares the two first: what was moved or removed meanwhile is left alone.
- */
+// These scripts do in Redis what must be atomic. Each of them returns an outcome, and what it has read.
+//
+// A reminder is a hash whose `nextAt` says which occurrence is its next one. A script that deals with an occurrence compares
+// the two first: an occurrence whose reminder was moved or removed meanwhile is left alone.
+
+/** Makes a reminder, unless the nonce has made one already; see `Created`. */
 const CREATE = `
 local nonce = ARGV[5]
 if nonce ~= '' then
@@ -147,9 +147,10 @@ export const SCRIPTS = {
 type Script = keyof typeof SCRIPTS;
 type Scripted = Record<Script, (...args: (string | number)[]) => Promise<unknown>>;
 
-/** A connection that knows the scripts. */
+/** A connection that has the scripts as methods. */
 export type Database = Redis & Scripted;
 
+/** Adds the scripts to a connection. */
 export function withScripts(redis: Redis): Database {
   for (const [name, script] of Object.entries(SCRIPTS)) redis.defineCommand(name, script);
   return redis as Database;

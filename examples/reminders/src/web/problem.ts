@@ -1,4 +1,4 @@
-/** An answer that says what the client did wrong, or what it has to wait for. */
+/** Tells the client in an answer what it did wrong, or what it has to wait for. */
 export class Problem extends Error {
   readonly status: number;
   readonly code: string;

@@ -28,7 +28,7 @@ export async function createServer(parts: ServerParts, log: FastifyBaseLogger): 
     // A line for each request would drown those of the messages.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
-    // A body is taken as it is or refused: "8" is no hour, and an unknown field is a mistake worth telling.
+    // A body is taken as it is or refused: "8" is no hour, and an unknown field is a mistake of the client.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true } },
   });
   // `wx.request` names JSON also where it sends no body.
@@ -81,7 +81,7 @@ function answerError(error: FastifyError, reply: FastifyReply): FastifyReply {
   );
 }
 
-/** Whether the store could not be asked, or refused; ioredis tells it by name or in words alone. */
+/** Tells whether the store could not be asked, or refused: ioredis says so by the name of the error, or in its message alone. */
 function isOfRedis({ name, message }: Error): boolean {
   if (name === 'MaxRetriesPerRequestError' || name === 'ReplyError') return true;
   return /^(Command timed out|Stream isn't writeable|Connection is closed|connect |read |write )/.test(message);

@@ -10,7 +10,7 @@ import { Redis } from 'ioredis';
 export const NO_REDIS: string | undefined = findRedis();
 export const skips = NO_REDIS !== undefined && process.env['CI'] === undefined;
 
-/** A Redis on a spare port of this machine. */
+/** Runs a Redis on a spare port of this machine. */
 export class TestRedis {
   readonly #directory = mkdtempSync(join(tmpdir(), 'wechat-reminders-test-'));
   readonly #port: number;

@@ -23,7 +23,7 @@ export const TEMPLATE = 'template-1';
 export const NOON = Date.parse('2026-11-29T12:00:00Z');
 const SEND_PATH = '/cgi-bin/message/subscribe/send';
 
-/** A clock that stands still until a test sets it. Timers go by the real time. */
+/** Stands still until a test sets it. Timers go by the real time. */
 export class SetClock implements Clock {
   #now = NOON;
 
@@ -45,7 +45,7 @@ export interface Answer<T = Record<string, unknown>> {
   readonly body: T;
 }
 
-/** The service without its processes: a real Redis, a fake WeChat, a clock that a test sets. */
+/** Runs the service without its processes: with a real Redis, a fake WeChat and a clock that a test sets. */
 export class World {
   readonly clock: SetClock = new SetClock();
   readonly redis: TestRedis;
