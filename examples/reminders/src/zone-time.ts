@@ -8,7 +8,8 @@ export function isZone(name: string): boolean {
   // An offset such as +08:00 is no zone: it would not follow the clock changes that its user lives by.
   if (!/^[A-Za-z]/.test(name)) return false;
   try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
+    // `Intl` takes names that the next instant cannot be computed in, such as PST.
+    Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
     return true;
   } catch {
     return false;
