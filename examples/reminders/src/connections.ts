@@ -3,6 +3,10 @@ import type { Log } from './log.js';
 import { type Database, withScripts } from './redis/scripts.js';
 
 const COMMAND_TIMEOUT_MS = 2_000;
+/** A connection over which nothing has come for so long is given up, although no one has closed it, as in a failover. */
+const REQUEST_SILENCE_MS = 4_000;
+/** More than the 10 s for which BullMQ waits in Redis for a job. */
+const WORK_SILENCE_MS = 20_000;
 
 /** Connects for requests, which fail within two seconds rather than wait for a store that is away. */
 export function connectForRequests(url: string, log: Log): Database {
@@ -10,6 +14,7 @@ export function connectForRequests(url: string, log: Log): Database {
     listen(
       new Redis(url, {
         commandTimeout: COMMAND_TIMEOUT_MS,
+        socketTimeout: REQUEST_SILENCE_MS,
         maxRetriesPerRequest: 1,
         enableOfflineQueue: false,
         autoResendUnfulfilledCommands: false,
@@ -21,7 +26,7 @@ export function connectForRequests(url: string, log: Log): Database {
 
 /** Connects for workers, whose commands wait for the store: what a worker has sent must be written. */
 export function connectForWork(url: string, log: Log): Database {
-  return withScripts(listen(new Redis(url, { maxRetriesPerRequest: null, keepAlive: 10_000 }), log));
+  return withScripts(listen(new Redis(url, { maxRetriesPerRequest: null, socketTimeout: WORK_SILENCE_MS }), log));
 }
 
 /** Connects for the token manager, which has timeouts of its own. */
