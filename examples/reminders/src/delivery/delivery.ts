@@ -20,6 +20,9 @@ export type NextStep = { readonly retryAt: number } | { readonly due: Due } | un
 /** Occurrences missed longer ago than this are not recorded one by one. */
 const MAX_CATCH_UP_MS = 7 * 86_400_000;
 
+/** The clocks of two machines differ by less than this. */
+const CLOCKS_AGREE_MS = 5_000;
+
 type Claimed = Extract<Claim, { readonly outcome: 'claimed' }>;
 type Unsent = Exclude<Claim, { readonly outcome: 'gone' | 'moved' } | Claimed>;
 
@@ -42,6 +45,8 @@ export class Delivery {
 
   async deliver(due: Due): Promise<NextStep> {
     const { clock, occurrences } = this.#parts;
+    // A job may come before its time: promoted by hand, or by a worker whose clock is ahead.
+    if (due.instant - clock.now() > CLOCKS_AGREE_MS) return { retryAt: due.instant };
     const claim = await occurrences.claim(due.id, due.instant, clock.now());
     if (!('reminder' in claim)) return undefined;
     const { reminder } = claim;
@@ -88,10 +93,12 @@ export class Delivery {
     const { instant } = due;
     const next = nextOrEnd(reminder, Math.max(instant, clock.now() - MAX_CATCH_UP_MS));
     const complete = next.nextAt === undefined ? { ...ending, endsReminder: next.because } : ending;
-    const isWaiting = await occurrences.finish(reminder, instant, complete, next.nextAt ?? 0);
+    const finished = await occurrences.finish(reminder, instant, complete, next.nextAt ?? 0);
+    if (typeof finished === 'object') return this.#finish(due, finished, ending);
     const { state, reason, errcode } = ending;
     log.info({ reminder: due.id, instant, state, reason, errcode }, `occurrence ${state}`);
-    return isWaiting && next.nextAt !== undefined ? { due: { ...due, instant: next.nextAt } } : undefined;
+    const isWaiting = finished === 'moved on' && next.nextAt !== undefined;
+    return isWaiting ? { due: { ...due, instant: next.nextAt } } : undefined;
   }
 }
 

@@ -101,11 +101,17 @@ export class Occurrences {
   /**
    * Writes what became of the occurrence, and sets the reminder to its next instant.
    *
-   * @returns whether the reminder waits for `nextAt` now.
+   * @returns `moved on` when the reminder waits for `nextAt` now; the reminder as it is, with nothing written, when it was
+   *   edited after it was read and `nextAt` may be wrong.
    */
-  async finish(reminder: Reminder, instant: number, ending: Ending, nextAt: number): Promise<boolean> {
-    const { id, user } = reminder;
-    const answer = await this.#database.finishOccurrence(
+  async finish(
+    reminder: Reminder,
+    instant: number,
+    ending: Ending,
+    nextAt: number,
+  ): Promise<'moved on' | 'moved' | 'ended' | Reminder> {
+    const { id, user, version } = reminder;
+    const answer = (await this.#database.finishOccurrence(
       keys.reminder(id),
       keys.occurrence(id, instant),
       keys.history(id),
@@ -122,8 +128,10 @@ export class Occurrences {
       ending.endsReminder ?? '',
       KEPT_SECONDS,
       MAX_OUTCOMES,
-    );
-    return answer === 'moved on';
+      version,
+    )) as ['moved on' | 'moved' | 'ended' | 'edited', string[]?];
+    const [outcome, flat = []] = answer;
+    return outcome === 'edited' ? (readReminder(hashOf(flat)) ?? 'moved') : outcome;
   }
 
   /** Returns how many occurrences ended in each state since the beginning. */

@@ -102,9 +102,11 @@ return 'lost'`;
 
 /**
  * Records the outcome and moves the reminder on. A worker that was presumed dead may replace "unknown"; nothing else is
- * replaced.
+ * replaced. An edit that has left the instant where it is may have changed the next one, which is to be computed again.
  */
 const FINISH = `
+local waits = redis.call('HGET', KEYS[1], 'nextAt') == ARGV[2] and redis.call('HGET', KEYS[1], 'state') == 'active'
+if waits and redis.call('HGET', KEYS[1], 'version') ~= ARGV[11] then return {'edited', redis.call('HGETALL', KEYS[1])} end
 local before = redis.call('HGET', KEYS[2], 'state')
 local isOpen = not before or before == 'claimed' or before == 'waiting'
 if isOpen or (before == 'unknown' and ARGV[3] ~= 'unknown') then
@@ -117,15 +119,15 @@ if isOpen or (before == 'unknown' and ARGV[3] ~= 'unknown') then
   if ARGV[7] == 'zero' then redis.call('SET', KEYS[5], '0')
   elseif ARGV[7] == 'returned' and (before == 'claimed' or before == 'unknown') then redis.call('INCR', KEYS[5]) end
 end
-if redis.call('HGET', KEYS[1], 'nextAt') ~= ARGV[2] or redis.call('HGET', KEYS[1], 'state') ~= 'active' then return 'moved' end
+if not waits then return {'moved'} end
 if ARGV[8] ~= '' then
   redis.call('HSET', KEYS[1], 'state', 'ended', 'endedBecause', ARGV[8])
   redis.call('ZREM', KEYS[4], ARGV[1])
-  return 'ended'
+  return {'ended'}
 end
 redis.call('HSET', KEYS[1], 'nextAt', ARGV[6])
 redis.call('ZADD', KEYS[4], ARGV[6], ARGV[1])
-return 'moved on'`;
+return {'moved on'}`;
 
 /** Counts no more than so many, so that one session cannot fill the store with nonces. */
 const CONSENT = `
