@@ -2,7 +2,8 @@ import { TokenError, type TokenManager } from 'wechat-token-manager';
 
 const SEND_PATH = '/cgi-bin/message/subscribe/send';
 const SESSION_PATH = '/sns/jscode2session';
-const ANSWER_WITHIN_MS = 10_000;
+/** More than the 10 s, and the second of tolerance, after which `fetch` gives a connection up: that error says that nothing was sent. */
+const ANSWER_WITHIN_MS = 15_000;
 /** The codes of errors that a connection fails with before anything was sent over it. */
 const NOT_CONNECTED: ReadonlySet<unknown> = new Set([
   'ECONNREFUSED',
@@ -17,6 +18,12 @@ const NOT_CONNECTED: ReadonlySet<unknown> = new Set([
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
+
+interface ConnectionError {
+  readonly code?: unknown;
+  readonly syscall?: unknown;
+  readonly errors?: readonly ConnectionError[];
+}
 
 export interface WeChatAnswer {
   readonly errcode: number;
@@ -107,9 +114,16 @@ async function ask(url: string, init: RequestInit): Promise<Record<string, unkno
 
 /** Keeps the URL, which has the secret or the token in it, out of the message. */
 function notAnswered(error: unknown): NotAnswered {
-  const cause = (error as Error).cause as { readonly code?: unknown } | undefined;
-  if (NOT_CONNECTED.has(cause?.code)) return new NotAnswered(`WeChat cannot be reached: ${String(cause?.code)}`, false);
+  const cause = (error as Error).cause as ConnectionError | undefined;
+  if (NOT_CONNECTED.has(cause?.code) || isOfConnecting(cause)) {
+    return new NotAnswered(`WeChat cannot be reached: ${String(cause?.code)}`, false);
+  }
   if ((error as Error).name === 'TimeoutError') return new NotAnswered('WeChat has not answered in time', true);
   if (error instanceof SyntaxError) return new NotAnswered('the answer is no JSON', true);
   return new NotAnswered('the connection to WeChat broke', true);
+}
+
+/** Of a host with several addresses each attempt has an error, below one for all of them. */
+function isOfConnecting(error: ConnectionError | undefined): boolean {
+  return error?.syscall === 'connect' || (error?.errors?.every(({ syscall }) => syscall === 'connect') ?? false);
 }
