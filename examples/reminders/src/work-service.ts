@@ -32,8 +32,9 @@ export function startWork(settings: Settings, app: WeChatApp, log: Log): WorkSer
   sweep.start();
   return {
     stop: async () => {
-      await sweep.stop();
-      await worker.close();
+      isStopped = true;
+      // A worker takes no message more while the sweep is finished.
+      await Promise.all([sweep.stop(), worker.close()]);
       await queue.close();
       database.disconnect();
     },

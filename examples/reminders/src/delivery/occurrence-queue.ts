@@ -12,9 +12,11 @@ const CONCURRENCY = 20;
 /** Holds a delayed job for each reminder's next occurrence. Its id names both, so that adding it again changes nothing. */
 export class OccurrenceQueue {
   readonly #queue: Queue<Due>;
+  readonly #connection: Redis;
   readonly #clock: Clock;
 
   constructor(connection: Redis, clock: Clock) {
+    this.#connection = connection;
     this.#clock = clock;
     this.#queue = new Queue(NAME, { connection, prefix: PREFIX });
     // The connection logs that Redis is not available, and each command rejects.
@@ -38,6 +40,15 @@ export class OccurrenceQueue {
         },
       })),
     );
+  }
+
+  /** Adds those that have no job. To look is cheap, so that a backlog that is found again does not hold up its own messages. */
+  async addMissing(dues: readonly Due[]): Promise<void> {
+    const looks = this.#connection.pipeline();
+    for (const due of dues) looks.exists(this.#queue.toKey(jobIdOf(due)));
+    const found = (await looks.exec()) ?? [];
+    const missing = dues.filter((_, index) => found[index]?.[1] !== 1);
+    if (missing.length > 0) await this.addAll(missing);
   }
 
   /** Removes the job of an occurrence that will not be; one that has begun finds out by itself. */

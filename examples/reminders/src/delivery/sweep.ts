@@ -15,6 +15,7 @@ export class Sweep {
   readonly #log: Log;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
+  #isStopped = false;
 
   constructor(parts: { reminders: Reminders; queue: OccurrenceQueue; clock: Clock; log: Log }) {
     this.#reminders = parts.reminders;
@@ -29,6 +30,7 @@ export class Sweep {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     clearTimeout(this.#timer);
     await this.#running;
     // The run that was under way has set it again.
@@ -39,8 +41,8 @@ export class Sweep {
     const until = this.#clock.now() + AHEAD_MS;
     for (let offset = 0; ; offset += BATCH) {
       const due = await this.#reminders.dueUntil(until, offset, BATCH);
-      await this.#queue.addAll(due);
-      if (due.length < BATCH) return;
+      await this.#queue.addMissing(due);
+      if (due.length < BATCH || this.#isStopped) return;
     }
   }
 
