@@ -22,8 +22,12 @@ export async function run(
     await app.close();
     process.exit(0);
   };
+  let isStopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
+    // A terminal and npm may each send one: the second must not end the process while messages are being sent.
+    process.on(signal, () => {
+      if (isStopping) return;
+      isStopping = true;
       stop().catch((error: Error) => {
         log.error({ error: error.message }, 'the service did not stop in order');
         process.exit(1);
