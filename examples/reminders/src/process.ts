@@ -15,6 +15,7 @@ export async function run(
   const log = pino({ level: process.env['LOG_LEVEL'] ?? 'info' });
   const settings = settingsOrEnd();
   const app = new WeChatApp(settings, log);
+  app.ready.catch(endUnusable);
   const services = await start(settings, app, log);
   const stop = async (): Promise<void> => {
     setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
@@ -40,7 +41,11 @@ function settingsOrEnd(): Settings {
   try {
     return readSettings(process.env);
   } catch (error) {
-    console.error((error as Error).message);
-    return process.exit(2);
+    return endUnusable(error as Error);
   }
+}
+
+function endUnusable({ message }: Error): never {
+  console.error(message);
+  return process.exit(2);
 }

@@ -1,6 +1,6 @@
 import { connectForWork } from './connections.js';
 import { Delivery } from './delivery/delivery.js';
-import { OccurrenceQueue, startWorker } from './delivery/occurrence-queue.js';
+import { makeWorker, OccurrenceQueue } from './delivery/occurrence-queue.js';
 import { Sweep } from './delivery/sweep.js';
 import type { Log } from './log.js';
 import { Occurrences } from './redis/occurrences.js';
@@ -14,7 +14,7 @@ export interface WorkService {
   stop(): Promise<void>;
 }
 
-/** Starts a worker. */
+/** Starts a worker, which begins when the app is ready. */
 export function startWork(settings: Settings, app: WeChatApp, log: Log): WorkService {
   const { clock, template, redisUrl, lockMs } = settings;
   const database = connectForWork(redisUrl, log);
@@ -27,9 +27,15 @@ export function startWork(settings: Settings, app: WeChatApp, log: Log): WorkSer
     occurrences: new Occurrences(database, template.id),
     stops: new TemplateStops(database, template.id),
   });
-  const worker = startWorker(database, { queue, delivery, clock, log, lockMs });
+  const worker = makeWorker(database, { queue, delivery, clock, log, lockMs });
   const sweep = new Sweep({ reminders: new Reminders(database), queue, clock, log });
-  sweep.start();
+  let isStopped = false;
+  const begin = (): void => {
+    if (isStopped) return;
+    sweep.start();
+    worker.run().catch((error: Error) => log.error({ error: error.message }, 'the worker has ended'));
+  };
+  app.ready.then(begin, () => {});
   return {
     stop: async () => {
       isStopped = true;

@@ -61,8 +61,8 @@ export class OccurrenceQueue {
   }
 }
 
-/** Starts a worker, which sends the messages that are due and adds the job of each reminder's next one. */
-export function startWorker(
+/** Returns the worker that sends the messages which are due and adds the job of each reminder's next one; `run` starts it. */
+export function makeWorker(
   connection: Redis,
   parts: { queue: OccurrenceQueue; delivery: Delivery; clock: Clock; log: Log; lockMs: number },
 ): Worker<Due> {
@@ -77,6 +77,7 @@ export function startWorker(
   const worker = new Worker<Due>(NAME, process, {
     connection,
     prefix: PREFIX,
+    autorun: false,
     concurrency: CONCURRENCY,
     // A job whose worker has gone comes again, as often as that happens: the claim decides what it may do.
     maxStalledCount: Number.MAX_SAFE_INTEGER,

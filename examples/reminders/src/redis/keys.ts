@@ -2,6 +2,8 @@
 const PREFIX = '{reminders}';
 
 export const keys = {
+  /** A string: the app whose reminders these are. */
+  app: `${PREFIX}:app`,
   /** A hash: the reminder. */
   reminder: (id: string) => `${PREFIX}:reminder:${id}`,
   /** A sorted set: the ids of a user's reminders by when they were made. */
