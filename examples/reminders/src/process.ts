@@ -12,8 +12,8 @@ interface Service {
 export async function run(
   start: (settings: Settings, app: WeChatApp, log: pino.Logger) => Promise<readonly Service[]>,
 ): Promise<void> {
-  const log = pino({ level: process.env['LOG_LEVEL'] ?? 'info' });
   const settings = settingsOrEnd();
+  const log = pino({ level: settings.logLevel });
   const app = new WeChatApp(settings, log);
   app.ready.catch(endUnusable);
   const services = await start(settings, app, log);

@@ -14,7 +14,10 @@ export interface Settings {
   readonly clock: Clock;
   /** The time after which the messages of a worker that has gone are taken over, in milliseconds. */
   readonly lockMs: number;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
 }
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const WECHAT_ORIGIN = 'https://api.weixin.qq.com';
 
@@ -30,6 +33,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     template: parseTemplate(required(env, 'REMINDERS_TEMPLATE')),
     clock: clockOf(env['REMINDERS_FAST_CLOCK']),
     lockMs: lockOf(env['REMINDERS_LOCK_MS'] ?? '30000'),
+    logLevel: logLevelOf(env['LOG_LEVEL'] ?? 'info'),
   };
 }
 
@@ -52,6 +56,12 @@ function lockOf(text: string): number {
     throw new TypeError('REMINDERS_LOCK_MS must be 500 to 600000');
   }
   return ms;
+}
+
+function logLevelOf(text: string): Settings['logLevel'] {
+  const level = LOG_LEVELS.find((known) => known === text);
+  if (level === undefined) throw new TypeError(`LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`);
+  return level;
 }
 
 function redisUrlOf(text: string): string {

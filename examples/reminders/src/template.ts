@@ -21,16 +21,19 @@ const EXPECTED =
 /** Reads an id alone, whose fields are then `thing1` and `time2`, or JSON that says more. */
 export function parseTemplate(text: string): Template {
   if (!text.startsWith('{')) {
-    if (/\s/.test(text)) throw new TypeError(EXPECTED);
+    // What begins so is JSON too, or a shell has left its quotation marks.
+    if (/\s|^["'[]/.test(text)) throw new TypeError(EXPECTED);
     return { id: text, page: undefined, fields: DEFAULT_FIELDS };
   }
-  const { id, page, fields = DEFAULT_FIELDS } = parseObject(text);
+  const { id, page, fields = DEFAULT_FIELDS, ...unknown } = parseObject(text);
   const isUsable =
     typeof id === 'string' &&
-    id !== '' &&
+    /^\S+$/.test(id) &&
+    Object.keys(unknown).length === 0 &&
     (page === undefined || typeof page === 'string') &&
     typeof fields === 'object' &&
     fields !== null &&
+    Object.keys(fields).length > 0 &&
     Object.values(fields).every((source) => SOURCES.includes(source as Source));
   if (!isUsable) throw new TypeError(EXPECTED);
   return { id, page, fields: fields as Record<string, Source> };
