@@ -59,6 +59,14 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       expect(world.logged.join('') + JSON.stringify(answer)).not.toContain('secret-of-the-test');
     });
 
+    test('is 403 for a user whom WeChat has blocked: to try again is of no use', async () => {
+      world.wechat.fail('/sns/jscode2session', { errcode: 40_226 }, { times: 1 });
+      expect(await world.ask('POST', '/sessions', { code: 'x' })).toMatchObject({
+        status: 403,
+        body: { error: { code: 'blocked' } },
+      });
+    });
+
     test('keeps no token of a session in the store', async () => {
       const names = await world.database.keys('{reminders}:session:*');
       expect(names.length).toBeGreaterThan(0);
@@ -388,6 +396,16 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
     expect(await world.ask(method, path, undefined, session)).toMatchObject({
       status: 404,
       body: { error: { code: 'not_found' } },
+    });
+  });
+
+  test.each([
+    [`/reminders/${'x'.repeat(200)}`, 414],
+    ['/reminders/%E0%A4%A', 400],
+  ])('DELETE %s is refused in the form of every error', async (path, status) => {
+    expect(await world.ask('DELETE', path, undefined, session)).toMatchObject({
+      status,
+      body: { error: { code: 'invalid' } },
     });
   });
 

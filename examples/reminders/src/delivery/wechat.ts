@@ -74,14 +74,15 @@ export class WeChat {
     }
   }
 
-  /** Returns the openid for a code of `wx.login`; `undefined` when WeChat does not take the code. */
-  async openidOf(code: string): Promise<string | undefined> {
+  /** Returns the openid for a code of `wx.login`, or why there is none: the code, or the user whom WeChat lets not log in. */
+  async openidOf(code: string): Promise<{ readonly openid: string } | 'code' | 'blocked'> {
     const { appid, secret, origin } = this.#app;
     const query = new URLSearchParams({ appid, secret, js_code: code, grant_type: 'authorization_code' });
     const answer = await ask(`${origin}${SESSION_PATH}?${query}`, {});
-    if (typeof answer['openid'] === 'string') return answer['openid'];
+    if (typeof answer['openid'] === 'string') return { openid: answer['openid'] };
     const errcode = Number(answer['errcode']);
-    if (errcode === 40_029 || errcode === 40_163 || errcode === 41_008) return undefined;
+    if (errcode === 40_029 || errcode === 40_163 || errcode === 41_008) return 'code';
+    if (errcode === 40_226) return 'blocked';
     throw new NotAnswered(`WeChat refuses the login: ${errcode} ${String(answer['errmsg'])}`, false);
   }
 

@@ -52,9 +52,10 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     '/sessions',
     { schema: { body: schemas.session.body, response: schemas.answers(201, schemas.session.answer) } },
     async (request, reply) => {
-      const user = await wechat.openidOf(request.body.code);
-      if (user === undefined) throw new Problem(400, 'code', 'WeChat does not take the code: call wx.login again');
-      return reply.code(201).send({ session: await sessions.start(user), expiresInSeconds: SESSION_SECONDS });
+      const found = await wechat.openidOf(request.body.code);
+      if (found === 'code') throw new Problem(400, 'code', 'WeChat does not take the code: call wx.login again');
+      if (found === 'blocked') throw new Problem(403, 'blocked', 'WeChat does not let this user log in');
+      return reply.code(201).send({ session: await sessions.start(found.openid), expiresInSeconds: SESSION_SECONDS });
     },
   );
 

@@ -28,6 +28,8 @@ export async function createServer(parts: ServerParts, log: FastifyBaseLogger): 
     // A line for each request would drown those of the messages.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
+    // A path that the router itself refuses does not come to the error handler.
+    frameworkErrors: (error, _request, reply) => answerError(error, reply),
     // A body is taken as it is or refused: "8" is no hour, and an unknown field is a mistake of the client.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true } },
   });
