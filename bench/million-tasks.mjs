@@ -78,7 +78,7 @@ async function inMemory() {
 
 /** Its documents are made when they are read. */
 async function elsewhere() {
-  const { seal } = await importTypeScript('src/core/document-codec.ts');
+  const { seal } = await importTypeScript('src/core/store/document-codec.ts');
   const startedAt = Date.now();
   const version = startedAt * 1_000;
   /** @param {string} id @returns {import('wechat-token-manager').StoredDocument | undefined} */
@@ -116,8 +116,8 @@ async function elsewhere() {
 }
 
 async function schedule() {
-  const { Schedule } = await importTypeScript('src/core/schedule.ts');
-  const { NOT_QUEUED } = await importTypeScript('src/core/due-queue.ts');
+  const { Schedule } = await importTypeScript('src/core/concurrency/schedule.ts');
+  const { NOT_QUEUED } = await importTypeScript('src/core/concurrency/due-queue.ts');
   let fired = 0;
   let whenAllFired = () => {};
   const all = new Promise((resolve) => {

@@ -14,9 +14,9 @@ const DEFAULT_TIMES = { marginMs: undefined, jitterMs: undefined, minValidityMs:
 
 /**
  * @typedef {object} Arithmetic of src/core
- * @property {typeof import('../src/core/refresh-policy.js').dueAt} dueAt
- * @property {typeof import('../src/core/pace.js').Steps} Steps
- * @property {typeof import('../src/core/shared-pace.js').SHARE_OF_SCHEDULE} SHARE_OF_SCHEDULE
+ * @property {typeof import('../src/core/model/refresh-policy.js').dueAt} dueAt
+ * @property {typeof import('../src/core/concurrency/pace.js').Steps} Steps
+ * @property {typeof import('../src/core/schedule/shared-pace.js').SHARE_OF_SCHEDULE} SHARE_OF_SCHEDULE
  */
 
 /**
@@ -181,9 +181,9 @@ function seededRandom(seed) {
 
 /** @param {string} directory */
 async function main(directory) {
-  const { dueAt } = await importTypeScript('src/core/refresh-policy.ts');
-  const { Steps } = await importTypeScript('src/core/pace.ts');
-  const { SHARE_OF_SCHEDULE } = await importTypeScript('src/core/shared-pace.ts');
+  const { dueAt } = await importTypeScript('src/core/model/refresh-policy.ts');
+  const { Steps } = await importTypeScript('src/core/concurrency/pace.ts');
+  const { SHARE_OF_SCHEDULE } = await importTypeScript('src/core/schedule/shared-pace.ts');
   for (const [name, drawing] of Object.entries(drawings({ dueAt, Steps, SHARE_OF_SCHEDULE }))) {
     const path = join(directory, name);
     if (!process.argv.includes('--check')) writeFileSync(path, drawing);

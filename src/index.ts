@@ -1,14 +1,16 @@
-export type { IsStale } from './core/call.js';
+export type { IsStale } from './core/calls/call.js';
 export type {
   CallOptions,
   GetOptions,
   RefreshCallOptions,
   SubjectOptions,
   WaitOptions,
-} from './core/call-options.js';
-export { type Clock, type ClockTimer, systemClock } from './core/clock.js';
-export type { DeliveryStatus } from './core/delivery-status.js';
-export { TokenError, type TokenErrorCode, type TokenErrorFacts } from './core/errors.js';
+} from './core/calls/call-options.js';
+export type { CallOutcome } from './core/calls/stale-answer.js';
+export { type Clock, type ClockTimer, systemClock } from './core/concurrency/clock.js';
+export type { DeliveryStatus } from './core/engine/delivery-status.js';
+export type { StatusQuery, TaskFailure, TaskStatus } from './core/engine/status.js';
+export { TokenError, type TokenErrorCode, type TokenErrorFacts } from './core/model/errors.js';
 export type {
   DeliveredEvent,
   DeliveryFailedEvent,
@@ -18,9 +20,8 @@ export type {
   TokenEvent,
   TokenManagerEvents,
   TokenManagerListener,
-} from './core/events.js';
-export type { JsonObject, JsonValue } from './core/json.js';
-export type { RefreshOptions, TokenManagerOptions, WeChatOptions } from './core/options.js';
+} from './core/model/events.js';
+export type { RefreshOptions, TokenManagerOptions, WeChatOptions } from './core/model/options.js';
 export {
   type AccessTokenMode,
   type AppCredentials,
@@ -33,14 +34,13 @@ export {
   type SpendOptions,
   type SpentToken,
   type WeChatRequest,
-} from './core/refresher.js';
-export type { ParamsFunction, Registration, TaskRegistration } from './core/registration.js';
-export type { CallOutcome } from './core/stale-answer.js';
-export type { StatusQuery, TaskFailure, TaskStatus } from './core/status.js';
-export type { Due, Lease, StoredDocument, TokenStore } from './core/store.js';
-export type { TokenKey } from './core/token-key.js';
-export { TokenRecord } from './core/token-record.js';
-export type { WaitingFor } from './core/waiting-texts.js';
+} from './core/model/refresher.js';
+export type { ParamsFunction, Registration, TaskRegistration } from './core/model/registration.js';
+export type { Due, Lease, StoredDocument, TokenStore } from './core/model/store.js';
+export type { TokenKey } from './core/model/token-key.js';
+export { TokenRecord } from './core/model/token-record.js';
+export type { WaitingFor } from './core/model/waiting-texts.js';
+export type { JsonObject, JsonValue } from './core/primitives/json.js';
 export { EncryptedStore, type EncryptedStoreOptions } from './stores/encrypted.js';
 export type { EncryptionKey } from './stores/encryption/encryption-keys.js';
 export { FileStore, type FileStoreOptions } from './stores/file/file-store.js';

@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { assertNumber } from './core/assert-options.js';
-import type { CachedRecord } from './core/cached-record.js';
-import { callWithToken } from './core/call.js';
+import { callWithToken } from './core/calls/call.js';
 import {
   assertWait,
   type CallOptions,
@@ -13,21 +11,23 @@ import {
   readSubject,
   type SubjectOptions,
   type WaitOptions,
-} from './core/call-options.js';
-import { assertNoCycle } from './core/dependencies.js';
-import { Engine } from './core/engine.js';
-import { exposeEngine } from './core/engine-of.js';
-import { closedError } from './core/errors.js';
-import { Events, type TokenManagerEvents, type TokenManagerListener } from './core/events.js';
-import { hasMethods } from './core/foreign-objects.js';
-import { subjectAlone } from './core/hit-options.js';
-import { readOptions, resolveOptions, type TokenManagerOptions } from './core/options.js';
-import { describeKind, describeName } from './core/redact.js';
-import type { BuiltInRefresher, Grant } from './core/refresher.js';
-import { planRegistration, type Registration } from './core/registration.js';
-import { readStatusQuery, type StatusQuery, type TaskStatus, taskStatus } from './core/status.js';
-import { assertAppid, assertSubject, type TokenKey, tokenKey } from './core/token-key.js';
-import type { TokenRecord } from './core/token-record.js';
+} from './core/calls/call-options.js';
+import { subjectAlone } from './core/calls/hit-options.js';
+import { Engine } from './core/engine/engine.js';
+import { exposeEngine } from './core/engine/engine-of.js';
+import { readStatusQuery, type StatusQuery, type TaskStatus, taskStatus } from './core/engine/status.js';
+import { assertNoCycle } from './core/model/dependencies.js';
+import { closedError } from './core/model/errors.js';
+import { Events, type TokenManagerEvents, type TokenManagerListener } from './core/model/events.js';
+import { readOptions, resolveOptions, type TokenManagerOptions } from './core/model/options.js';
+import type { BuiltInRefresher, Grant } from './core/model/refresher.js';
+import { planRegistration, type Registration } from './core/model/registration.js';
+import { assertAppid, assertSubject, type TokenKey, tokenKey } from './core/model/token-key.js';
+import type { TokenRecord } from './core/model/token-record.js';
+import { assertNumber } from './core/primitives/assert-options.js';
+import { hasMethods } from './core/primitives/foreign-objects.js';
+import { describeKind, describeName } from './core/primitives/redact.js';
+import type { CachedRecord } from './core/records/cached-record.js';
 import { MemoryStore } from './stores/memory.js';
 import { createLazyWeChatClient } from './wechat/lazy-client.js';
 import { parseOrigins, parseProxy } from './wechat/origins.js';

@@ -5,7 +5,7 @@ import { appsOf, keyAt, TYPE, tokenOf } from './keys.mjs';
 
 /** @typedef {import('wechat-token-manager').StoredDocument} StoredDocument */
 
-const { seal } = await importTypeScript('src/core/document-codec.ts');
+const { seal } = await importTypeScript('src/core/store/document-codec.ts');
 
 /** @param {number} keys how many there are altogether */
 export function* registrations(keys) {

@@ -1,4 +1,4 @@
-import type { TokenKey } from '../core/token-key.js';
+import type { TokenKey } from '../core/model/token-key.js';
 import type { TypeNumbers } from './type-numbers.js';
 
 /** The URL with the key in its query, behind what is there already, which stays as it is written. */

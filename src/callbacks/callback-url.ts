@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { mapMembers } from '../core/assert-options.js';
-import { describeKind, describeName, describeWord } from '../core/redact.js';
+import { mapMembers } from '../core/primitives/assert-options.js';
+import { describeKind, describeName, describeWord } from '../core/primitives/redact.js';
 import { refusalOfAddress } from './address-policy.js';
 
 /**

@@ -1,8 +1,8 @@
-import { mapMembers, readFields } from '../core/assert-options.js';
-import type { CallbackPort } from '../core/callback-port.js';
-import { engineOf } from '../core/engine-of.js';
-import { isArray } from '../core/foreign-objects.js';
-import { describeKind } from '../core/redact.js';
+import { engineOf } from '../core/engine/engine-of.js';
+import type { CallbackPort } from '../core/model/callback-port.js';
+import { mapMembers, readFields } from '../core/primitives/assert-options.js';
+import { isArray } from '../core/primitives/foreign-objects.js';
+import { describeKind } from '../core/primitives/redact.js';
 import { assertCallbackRules, type CallbackRules, parseCallbackUrl } from './callback-url.js';
 import { Deliveries } from './deliveries.js';
 import { GuardedRequests } from './guarded-request.js';

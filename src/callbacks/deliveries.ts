@@ -1,11 +1,11 @@
-import { fullJitterMs } from '../core/backoff.js';
-import { NOT_QUEUED, type Queued } from '../core/due-queue.js';
-import { toTokenError } from '../core/errors.js';
-import { type RefreshedEvent, tokenEvent } from '../core/events.js';
-import { Schedule } from '../core/schedule.js';
-import { Slots } from '../core/slots.js';
-import type { Lease } from '../core/store.js';
-import { documentId, keyId, type TokenKey, tokenKey } from '../core/token-key.js';
+import { NOT_QUEUED, type Queued } from '../core/concurrency/due-queue.js';
+import { Schedule } from '../core/concurrency/schedule.js';
+import { Slots } from '../core/concurrency/slots.js';
+import { fullJitterMs } from '../core/model/backoff.js';
+import { toTokenError } from '../core/model/errors.js';
+import { type RefreshedEvent, tokenEvent } from '../core/model/events.js';
+import type { Lease } from '../core/model/store.js';
+import { documentId, keyId, type TokenKey, tokenKey } from '../core/model/token-key.js';
 import { Delivery, type DeliveryParts } from './delivery.js';
 import { HostTurns } from './host-turns.js';
 

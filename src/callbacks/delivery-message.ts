@@ -1,7 +1,7 @@
-import type { JsonObject } from '../core/json.js';
-import { type StoredGrant, withValue } from '../core/key-document.js';
-import { secondsLeft, withSecondsLeft } from '../core/lifetime-left.js';
-import type { TokenKey } from '../core/token-key.js';
+import type { TokenKey } from '../core/model/token-key.js';
+import type { JsonObject } from '../core/primitives/json.js';
+import { secondsLeft, withSecondsLeft } from '../core/primitives/lifetime-left.js';
+import { type StoredGrant, withValue } from '../core/store/key-document.js';
 import { withKeyInQuery } from './callback-query.js';
 import type { GuardedRequest } from './guarded-request.js';
 import { messageId } from './message-id.js';

@@ -1,4 +1,13 @@
-import { fullJitterMs } from '../core/backoff.js';
+import { LEASE_MS } from '../core/concurrency/time-limits.js';
+import type { Engine } from '../core/engine/engine.js';
+import { fullJitterMs } from '../core/model/backoff.js';
+import { TokenError, toTokenError } from '../core/model/errors.js';
+import { tokenEvent } from '../core/model/events.js';
+import { failureFacts } from '../core/model/failure-facts.js';
+import { dueOf } from '../core/model/refresh-policy.js';
+import type { Due, Lease } from '../core/model/store.js';
+import { DELIVERY_LANE, documentId, type TokenKey } from '../core/model/token-key.js';
+import { secretHash } from '../core/primitives/secret-hash.js';
 import {
   type Delivered,
   type DeliveryDocument,
@@ -7,19 +16,10 @@ import {
   owedAt,
   readDeliveryDocument,
   targetOf,
-} from '../core/delivery-document.js';
-import { seal } from '../core/document-codec.js';
-import type { Engine } from '../core/engine.js';
-import { TokenError, toTokenError } from '../core/errors.js';
-import { tokenEvent } from '../core/events.js';
-import { failureFacts } from '../core/failure-facts.js';
-import { type KeyDocument, nextDueAt, readKeyDocument, type StoredGrant } from '../core/key-document.js';
-import { dueOf } from '../core/refresh-policy.js';
-import { checkRegistration } from '../core/registration-check.js';
-import { secretHash } from '../core/secret-hash.js';
-import type { Due, Lease } from '../core/store.js';
-import { LEASE_MS } from '../core/time-limits.js';
-import { DELIVERY_LANE, documentId, type TokenKey } from '../core/token-key.js';
+} from '../core/store/delivery-document.js';
+import { seal } from '../core/store/document-codec.js';
+import { type KeyDocument, nextDueAt, readKeyDocument, type StoredGrant } from '../core/store/key-document.js';
+import { checkRegistration } from '../core/store/registration-check.js';
 import { requestFor } from './delivery-message.js';
 import type { GuardedRequests } from './guarded-request.js';
 import type { TypeNumbers } from './type-numbers.js';

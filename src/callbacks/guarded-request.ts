@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici';
-import { assertNumber } from '../core/assert-options.js';
-import { type Clock, systemClock } from '../core/clock.js';
-import { closedError, safeCause, TokenError, type TokenErrorFacts } from '../core/errors.js';
-import { setPatientTimer } from '../core/patient-timer.js';
+import { type Clock, systemClock } from '../core/concurrency/clock.js';
+import { setPatientTimer } from '../core/concurrency/patient-timer.js';
+import { closedError, safeCause, TokenError, type TokenErrorFacts } from '../core/model/errors.js';
+import { assertNumber } from '../core/primitives/assert-options.js';
 import { assertCallbackRules, type CallbackRules, parseCallbackUrl } from './callback-url.js';
 import { AddressRefused, createGuardedConnector, type Lookup, systemLookup } from './guarded-connector.js';
 

@@ -1,6 +1,6 @@
-import { boundedCache } from '../core/bounded-cache.js';
-import type { Clock } from '../core/clock.js';
-import { Slots } from '../core/slots.js';
+import type { Clock } from '../core/concurrency/clock.js';
+import { Slots } from '../core/concurrency/slots.js';
+import { boundedCache } from '../core/primitives/bounded-cache.js';
 
 /** The limit of works under way for hosts that answered within 2 s the last time. */
 const MAX_PROMPT = 64;

@@ -1,9 +1,9 @@
-import { boundedCache } from '../core/bounded-cache.js';
-import type { Clock } from '../core/clock.js';
-import { isTokenError, TokenError } from '../core/errors.js';
-import { isJsonObject, type JsonObject } from '../core/json.js';
-import { keyId, type TokenKey } from '../core/token-key.js';
-import { textOfUtf8 } from '../core/utf8-text.js';
+import type { Clock } from '../core/concurrency/clock.js';
+import { isTokenError, TokenError } from '../core/model/errors.js';
+import { keyId, type TokenKey } from '../core/model/token-key.js';
+import { boundedCache } from '../core/primitives/bounded-cache.js';
+import { isJsonObject, type JsonObject } from '../core/primitives/json.js';
+import { textOfUtf8 } from '../core/primitives/utf8-text.js';
 import { withKeyInQuery } from './callback-query.js';
 import type { GuardedAnswer, GuardedRequests } from './guarded-request.js';
 import { HostTurns } from './host-turns.js';

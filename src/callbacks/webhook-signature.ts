@@ -1,9 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isUint8Array } from 'node:util/types';
-import { assertInteger, assertNumber, copyFields, mapMembers } from '../core/assert-options.js';
-import { isArray, memberOf } from '../core/foreign-objects.js';
-import { describeKind } from '../core/redact.js';
-import { assertNoStrayCharacter } from '../core/stray-characters.js';
+import { assertInteger, assertNumber, copyFields, mapMembers } from '../core/primitives/assert-options.js';
+import { isArray, memberOf } from '../core/primitives/foreign-objects.js';
+import { describeKind } from '../core/primitives/redact.js';
+import { assertNoStrayCharacter } from '../core/primitives/stray-characters.js';
 import { isMessageTo } from './message-id.js';
 
 /**

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { describeWord } from '../core/redact.js';
+import { describeWord } from '../core/primitives/redact.js';
 import type { CommandSpec } from './command.js';
 import { suggestion } from './nearest.js';
 import { flagOf, type OptionSpec } from './option.js';

@@ -1,5 +1,5 @@
-import { isError, memberOf } from '../core/foreign-objects.js';
-import { onOneLine } from '../core/redact.js';
+import { isError, memberOf } from '../core/primitives/foreign-objects.js';
+import { onOneLine } from '../core/primitives/redact.js';
 
 const CODE = /^[A-Z][A-Z0-9_]{1,40}$/;
 

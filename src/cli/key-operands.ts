@@ -1,4 +1,4 @@
-import { assertAppid, assertSubject, assertTypeName } from '../core/token-key.js';
+import { assertAppid, assertSubject, assertTypeName } from '../core/model/token-key.js';
 import type { OptionValues } from './option-values.js';
 import { SUBJECT } from './options.js';
 import { asUsage, UsageError } from './usage-error.js';

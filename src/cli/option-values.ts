@@ -1,4 +1,4 @@
-import { describeWord } from '../core/redact.js';
+import { describeWord } from '../core/primitives/redact.js';
 import { flagOf, type OptionSpec, variableOf } from './option.js';
 import { UsageError } from './usage-error.js';
 

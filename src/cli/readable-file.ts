@@ -1,8 +1,8 @@
 import { accessSync, constants, readFileSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { memberOf } from '../core/foreign-objects.js';
-import { describePath, mayBeSecret } from '../core/given-path.js';
-import { textOfUtf8 } from '../core/utf8-text.js';
+import { memberOf } from '../core/primitives/foreign-objects.js';
+import { describePath, mayBeSecret } from '../core/primitives/given-path.js';
+import { textOfUtf8 } from '../core/primitives/utf8-text.js';
 import type { GivenValue } from './option-values.js';
 import { UsageError } from './usage-error.js';
 

@@ -1,5 +1,5 @@
-import { onOneLine } from '../core/redact.js';
-import { PACKAGE_VERSION } from '../core/version.js';
+import { onOneLine } from '../core/primitives/redact.js';
+import { PACKAGE_VERSION } from '../version.js';
 import type { CommandSpec } from './command.js';
 import { type CommandLine, parseCommandLine } from './command-line.js';
 import { COMMANDS } from './commands.js';

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import { assertNoStrayCharacter } from '../core/stray-characters.js';
+import { assertNoStrayCharacter } from '../core/primitives/stray-characters.js';
 import { SECRET_VARIABLE } from './option.js';
 import type { GivenValue, OptionValues } from './option-values.js';
 import { SECRET_FILE } from './options.js';

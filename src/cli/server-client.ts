@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../core/json.js';
+import { isJsonObject, type JsonObject } from '../core/primitives/json.js';
 import { KEY_VARIABLE } from './option.js';
 import type { GivenValue, OptionValues } from './option-values.js';
 import { KEY_FILE, URL_OPTION } from './options.js';

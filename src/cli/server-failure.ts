@@ -1,5 +1,5 @@
-import { isError } from '../core/foreign-objects.js';
-import { isJsonObject, type JsonObject } from '../core/json.js';
+import { isError } from '../core/primitives/foreign-objects.js';
+import { isJsonObject, type JsonObject } from '../core/primitives/json.js';
 
 const MAX_SHOWN = 500;
 

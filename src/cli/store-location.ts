@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describeWord } from '../core/redact.js';
-import { assertNoStrayCharacter } from '../core/stray-characters.js';
+import { describeWord } from '../core/primitives/redact.js';
+import { assertNoStrayCharacter } from '../core/primitives/stray-characters.js';
 import type { GivenValue } from './option-values.js';
 import { assertDirectory, assertNoDirectory } from './readable-file.js';
 import { assertParameters, type ServerKind, serverUrl } from './store-url.js';

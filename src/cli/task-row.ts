@@ -1,5 +1,5 @@
-import { isJsonObject, type JsonObject } from '../core/json.js';
-import { onOneLine } from '../core/redact.js';
+import { isJsonObject, type JsonObject } from '../core/primitives/json.js';
+import { onOneLine } from '../core/primitives/redact.js';
 import { shortDuration } from './duration.js';
 import type { Colour } from './paint.js';
 

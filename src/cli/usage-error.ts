@@ -1,4 +1,4 @@
-import { isTypeError } from '../core/foreign-objects.js';
+import { isTypeError } from '../core/primitives/foreign-objects.js';
 
 /** The command was given something it cannot work with: one line that names it, and exit code 2. Anything else is 1. */
 export class UsageError extends Error {

@@ -1,4 +1,4 @@
-import { isLossy, textOfUtf8 } from '../core/utf8-text.js';
+import { isLossy, textOfUtf8 } from '../core/primitives/utf8-text.js';
 import { BodyRefused } from './http-message.js';
 
 const UTF_8 = /^(?:utf-?8|us-ascii|ascii)$/i;

@@ -1,5 +1,5 @@
-import { isJsonObject, type JsonObject } from '../core/json.js';
-import { isLossy } from '../core/utf8-text.js';
+import { isJsonObject, type JsonObject } from '../core/primitives/json.js';
+import { isLossy } from '../core/primitives/utf8-text.js';
 import type { Scope } from './access/api-key.js';
 import type { Failure } from './error-status.js';
 import { BodyRefused, type HttpRequest } from './http-message.js';

@@ -1,5 +1,5 @@
-import { isTokenError, type TokenError } from '../core/errors.js';
-import { isTypeError } from '../core/foreign-objects.js';
+import { isTokenError, type TokenError } from '../core/model/errors.js';
+import { isTypeError } from '../core/primitives/foreign-objects.js';
 
 /** The one place that says which HTTP status, or `code` of an older contract, an error is. */
 const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map(

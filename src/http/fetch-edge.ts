@@ -1,5 +1,5 @@
 import { CALLBACK_HEADER } from '../callbacks/guarded-request.js';
-import { bytesIn } from '../core/foreign-objects.js';
+import { bytesIn } from '../core/primitives/foreign-objects.js';
 import { decodedBody } from './body-text.js';
 import {
   BodyRefused,

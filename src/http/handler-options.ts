@@ -1,8 +1,8 @@
 import { checkedCallbackOptions } from '../callbacks/create-callbacks.js';
 import type { WebhookSecret } from '../callbacks/webhook-signature.js';
-import { mapMembers, readFields } from '../core/assert-options.js';
-import { isArray } from '../core/foreign-objects.js';
-import { describeKind, describeOption, describeValue } from '../core/redact.js';
+import { mapMembers, readFields } from '../core/primitives/assert-options.js';
+import { isArray } from '../core/primitives/foreign-objects.js';
+import { describeKind, describeOption, describeValue } from '../core/primitives/redact.js';
 import type { ApiKey } from './access/api-key.js';
 
 /**

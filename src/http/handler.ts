@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createCallbacks } from '../callbacks/create-callbacks.js';
 import { TypeNumbers } from '../callbacks/type-numbers.js';
-import { engineOf } from '../core/engine-of.js';
-import { safeCause } from '../core/errors.js';
-import { isPromise } from '../core/foreign-objects.js';
+import { engineOf } from '../core/engine/engine-of.js';
+import { safeCause } from '../core/model/errors.js';
+import { isPromise } from '../core/primitives/foreign-objects.js';
 import { AccessCheck } from './access/access-check.js';
 import { isFromBrowser } from './access/browser-rules.js';
 import { exposePeers, Peers } from './access/peers.js';

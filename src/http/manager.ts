@@ -1,8 +1,8 @@
-import type { GetOptions, RefreshCallOptions, SubjectOptions } from '../core/call-options.js';
-import type { Grant } from '../core/refresher.js';
-import type { Registration } from '../core/registration.js';
-import type { StatusQuery, TaskStatus } from '../core/status.js';
-import type { TokenRecord } from '../core/token-record.js';
+import type { GetOptions, RefreshCallOptions, SubjectOptions } from '../core/calls/call-options.js';
+import type { StatusQuery, TaskStatus } from '../core/engine/status.js';
+import type { Grant } from '../core/model/refresher.js';
+import type { Registration } from '../core/model/registration.js';
+import type { TokenRecord } from '../core/model/token-record.js';
 
 /**
  * A `TokenManager`, told from what only looks like one.

@@ -1,5 +1,5 @@
-import { bytesIn } from '../core/foreign-objects.js';
-import { isJsonObject } from '../core/json.js';
+import { bytesIn } from '../core/primitives/foreign-objects.js';
+import { isJsonObject } from '../core/primitives/json.js';
 import { checkedText, decodedBody } from './body-text.js';
 import { BodyRefused } from './http-message.js';
 

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Engine } from '../core/engine.js';
-import { secretHash } from '../core/secret-hash.js';
+import type { Engine } from '../core/engine/engine.js';
+import { secretHash } from '../core/primitives/secret-hash.js';
 import type { AccessCheck } from './access/access-check.js';
 import { Admission } from './access/admission.js';
 import { isAppid } from './access/api-key.js';

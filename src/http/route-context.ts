@@ -1,5 +1,5 @@
 import type { TypeNumbers } from '../callbacks/type-numbers.js';
-import type { Engine } from '../core/engine.js';
+import type { Engine } from '../core/engine/engine.js';
 import type { AccessCheck } from './access/access-check.js';
 import type { Peers } from './access/peers.js';
 import type { Manager } from './manager.js';

@@ -1,4 +1,4 @@
-import { describeValue } from '../core/redact.js';
+import { describeValue } from '../core/primitives/redact.js';
 
 const SEGMENT = '[\\x21-\\x2e\\x30-\\x7e]{1,384}';
 const ID = new RegExp(`^${SEGMENT}(?:/${SEGMENT}){1,3}$`);

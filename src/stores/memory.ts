@@ -1,7 +1,7 @@
-import { readFields } from '../core/assert-options.js';
-import { type Clock, systemClock } from '../core/clock.js';
-import type { JsonObject, JsonValue } from '../core/json.js';
-import type { ChangeListener, Due, Lease, StoredDocument, TokenStore } from '../core/store.js';
+import { type Clock, systemClock } from '../core/concurrency/clock.js';
+import type { ChangeListener, Due, Lease, StoredDocument, TokenStore } from '../core/model/store.js';
+import { readFields } from '../core/primitives/assert-options.js';
+import type { JsonObject, JsonValue } from '../core/primitives/json.js';
 import { farthestLeaseEndMs } from './lease-end.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../core/json.js';
+import type { JsonObject } from '../core/primitives/json.js';
 
 /**
  * One call that a {@link FakeWeChat} has received. It holds no secrets.

@@ -1,4 +1,4 @@
-import type { Clock, ClockTimer } from '../core/clock.js';
+import type { Clock, ClockTimer } from '../core/concurrency/clock.js';
 
 interface PendingTimer {
   readonly at: number;

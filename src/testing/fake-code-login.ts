@@ -1,4 +1,4 @@
-import type { JsonObject } from '../core/json.js';
+import type { JsonObject } from '../core/primitives/json.js';
 import { errorAnswer, type FakeEndpoint, type FakeState, refuseApp } from './fake-endpoint.js';
 import type { FakeUser } from './fake-user-book.js';
 

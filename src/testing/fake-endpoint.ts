@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { JsonObject } from '../core/json.js';
+import type { JsonObject } from '../core/primitives/json.js';
 import { findErrorRow } from '../wechat/error-table.js';
 import type { FakeRequest } from './fake-call.js';
 import type { FakePlatformBook } from './fake-platform-book.js';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../core/json.js';
+import type { JsonObject } from '../core/primitives/json.js';
 import { errorAnswer, type FakeEndpoint, refuseApp, textOf } from './fake-endpoint.js';
 import type { FakeIssue } from './fake-issue.js';
 import { MINI_PROGRAM_ENDPOINTS } from './fake-mini-program-endpoints.js';

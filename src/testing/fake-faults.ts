@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../core/json.js';
+import type { JsonObject, JsonValue } from '../core/primitives/json.js';
 import type { FakeCall } from './fake-call.js';
 
 /**

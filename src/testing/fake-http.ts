@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Clock } from '../core/clock.js';
-import { isJsonObject, type JsonObject } from '../core/json.js';
+import type { Clock } from '../core/concurrency/clock.js';
+import { isJsonObject, type JsonObject } from '../core/primitives/json.js';
 import type { FakeRequest } from './fake-call.js';
 
 const HUGE_LENGTH = 2 * 1_048_576;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { isJsonObject, type JsonValue } from '../core/json.js';
+import { isJsonObject, type JsonValue } from '../core/primitives/json.js';
 import { codeLogin } from './fake-code-login.js';
 import { errorAnswer, type FakeEndpoint, textOf } from './fake-endpoint.js';
 import { ownerOfToken, refuseToken } from './fake-token-check.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.js';
+import type { Clock } from '../core/concurrency/clock.js';
 import { type FakeBook, type FakeIssue, randomValue } from './fake-issue.js';
 import { type FakeRefreshTokenMode, type FakeRefreshTokenRefusal, FakeRefreshTokens } from './fake-refresh-tokens.js';
 import type { FakeTokenBook } from './fake-token-book.js';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../core/json.js';
+import type { JsonObject } from '../core/primitives/json.js';
 import type { FakeRequest } from './fake-call.js';
 import {
   errorAnswer,

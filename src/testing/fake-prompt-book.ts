@@ -1,5 +1,5 @@
-import type { Clock } from '../core/clock.js';
-import type { JsonObject } from '../core/json.js';
+import type { Clock } from '../core/concurrency/clock.js';
+import type { JsonObject } from '../core/primitives/json.js';
 
 /**
  * A subscribe message that a {@link FakeWeChat} has delivered.

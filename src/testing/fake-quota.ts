@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.js';
+import type { Clock } from '../core/concurrency/clock.js';
 
 /**
  * How often an app may call an endpoint of the fake.

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Clock, wait } from '../core/clock.js';
-import type { JsonObject } from '../core/json.js';
+import { type Clock, wait } from '../core/concurrency/clock.js';
+import type { JsonObject } from '../core/primitives/json.js';
 import type { FakeCall, FakeRequest } from './fake-call.js';
 import { errorAnswer, type FakeState } from './fake-endpoint.js';
 import { FAKE_ENDPOINTS } from './fake-endpoints.js';

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../core/clock.js';
+import { type Clock, systemClock } from '../core/concurrency/clock.js';
 import type { FakeApp, FakeState } from './fake-endpoint.js';
 import { FakePlatformBook } from './fake-platform-book.js';
 import { FakePromptBook } from './fake-prompt-book.js';

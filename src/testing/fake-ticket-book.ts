@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.js';
+import type { Clock } from '../core/concurrency/clock.js';
 import { type FakeBook, type FakeIssue, isNearItsEnd, randomValue, showIssue } from './fake-issue.js';
 
 interface IssuedTicket {

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { systemClock } from '../core/clock.js';
+import { systemClock } from '../core/concurrency/clock.js';
 import type { FakeCall } from './fake-call.js';
 import type { FakeApp, FakeState } from './fake-endpoint.js';
 import { type FakeCallMatcher, type FakeFault, matchesCall } from './fake-faults.js';

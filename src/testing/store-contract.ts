@@ -1,4 +1,4 @@
-import type { TokenStore } from '../core/store.js';
+import type { TokenStore } from '../core/model/store.js';
 import { testChangingDocuments } from './store-contract/changing-documents.js';
 import { testClaiming } from './store-contract/claiming.js';
 import { testLeases } from './store-contract/leases.js';

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/primitives/json.js';
 
 /** The JSON object in a body, whatever its content type says; `undefined` for anything else. */
 export function parseAnswer(text: string | undefined): JsonObject | undefined {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { TokenError, type TokenErrorCode, type TokenErrorFacts } from '../core/errors.js';
-import { onOneLine } from '../core/redact.js';
+import { TokenError, type TokenErrorCode, type TokenErrorFacts } from '../core/model/errors.js';
+import { onOneLine } from '../core/primitives/redact.js';
 import { type ErrorClass, type ErrorRow, findErrorRow } from './error-table.js';
 
 /** A refusal of WeChat and what is needed to judge it. */

@@ -1,9 +1,9 @@
 import pRetry from 'p-retry';
-import type { Clock } from '../core/clock.js';
-import { isTokenError, safeCause, TokenError, type TokenErrorFacts } from '../core/errors.js';
-import type { JsonObject } from '../core/json.js';
-import type { Upstream, WeChatRequest } from '../core/refresher.js';
-import { SharedSlots } from '../core/shared-slots.js';
+import type { Clock } from '../core/concurrency/clock.js';
+import { isTokenError, safeCause, TokenError, type TokenErrorFacts } from '../core/model/errors.js';
+import type { Upstream, WeChatRequest } from '../core/model/refresher.js';
+import { SharedSlots } from '../core/model/shared-slots.js';
+import type { JsonObject } from '../core/primitives/json.js';
 import { parseAnswer, readErrcode } from './answer.js';
 import { classify } from './classify.js';
 import { isConnectFailure } from './connect-failure.js';

@@ -1,4 +1,4 @@
-import { errorsIn, isError } from '../core/foreign-objects.js';
+import { errorsIn, isError } from '../core/primitives/foreign-objects.js';
 
 const CONNECT_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',

@@ -1,5 +1,5 @@
-import { isJsonObject, type JsonValue } from '../core/json.js';
-import type { WeChatRequest } from '../core/refresher.js';
+import type { WeChatRequest } from '../core/model/refresher.js';
+import { isJsonObject, type JsonValue } from '../core/primitives/json.js';
 import { hidePieces } from './secret-pieces.js';
 
 const SHORTEST_SECRET = 8;

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { assertInteger, assertMethods, readFields } from '../core/assert-options.js';
-import { type Clock, systemClock } from '../core/clock.js';
-import { describeKind } from '../core/redact.js';
+import { type Clock, systemClock } from '../core/concurrency/clock.js';
+import { assertInteger, assertMethods, readFields } from '../core/primitives/assert-options.js';
+import { describeKind } from '../core/primitives/redact.js';
 
 /**
  * What {@link signJsSdk} needs of a `TokenManager`.

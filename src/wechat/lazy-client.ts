@@ -1,5 +1,5 @@
-import { closedError } from '../core/errors.js';
-import type { Upstream } from '../core/refresher.js';
+import { closedError } from '../core/model/errors.js';
+import type { Upstream } from '../core/model/refresher.js';
 import type { WeChatClientOptions } from './client.js';
 
 /** A client that is loaded with the first request: most of a program's starts find everything in the store. */

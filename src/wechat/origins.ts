@@ -1,8 +1,8 @@
-import { mapMembers } from '../core/assert-options.js';
-import { boundedCache } from '../core/bounded-cache.js';
-import type { Clock } from '../core/clock.js';
-import { isArray } from '../core/foreign-objects.js';
-import { describeKind, describeName } from '../core/redact.js';
+import type { Clock } from '../core/concurrency/clock.js';
+import { mapMembers } from '../core/primitives/assert-options.js';
+import { boundedCache } from '../core/primitives/bounded-cache.js';
+import { isArray } from '../core/primitives/foreign-objects.js';
+import { describeKind, describeName } from '../core/primitives/redact.js';
 
 /** One host of WeChat and how it has answered lately. */
 export interface Origin {

@@ -1,9 +1,9 @@
 import type { Dispatcher } from 'undici';
-import { onAbort } from '../core/abort-listeners.js';
-import type { Clock } from '../core/clock.js';
-import { closedError } from '../core/errors.js';
-import { setPatientTimer } from '../core/patient-timer.js';
-import type { WeChatRequest } from '../core/refresher.js';
+import { onAbort } from '../core/concurrency/abort-listeners.js';
+import type { Clock } from '../core/concurrency/clock.js';
+import { setPatientTimer } from '../core/concurrency/patient-timer.js';
+import { closedError } from '../core/model/errors.js';
+import type { WeChatRequest } from '../core/model/refresher.js';
 import { createDispatcher } from './dispatcher.js';
 
 /** What came back over HTTP. `text` is `undefined` when it was longer than 1 MiB. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, test } from 'vitest';
-import type { TokenStore } from '../../src/core/store.js';
+import type { TokenStore } from '../../src/core/model/store.js';
 import { EncryptedStore } from '../../src/stores/encrypted.js';
 import { FileStore } from '../../src/stores/file/file-store.js';
 import { MemoryStore } from '../../src/stores/memory.js';

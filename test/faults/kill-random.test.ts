@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as passes } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import { secretHash } from '../../src/core/secret-hash.js';
+import { secretHash } from '../../src/core/primitives/secret-hash.js';
 import { FileStore, type StoredDocument } from '../../src/index.js';
 import { FakeWeChat, type FakeWeChatOptions } from '../../src/testing/index.js';
 import { Victim } from './victim.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { StoredDocument } from '../../src/core/store.js';
+import type { StoredDocument } from '../../src/core/model/store.js';
 import { FileStore } from '../../src/index.js';
 import { Ext4Image } from './ext4-image.js';
 import { requireTools } from './require-tool.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { TokenStore } from '../../src/core/store.js';
+import type { TokenStore } from '../../src/core/model/store.js';
 import { type RedisClient, RedisStore } from '../../src/stores/redis/index.js';
 import { testTokenStore } from '../../src/testing/store-contract.js';
 import { CLIENTS, CLUSTER_CLIENTS } from '../support/redis-clients.js';

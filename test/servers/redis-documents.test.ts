@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Redis as IoRedis } from 'ioredis';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { unseal } from '../../src/core/document-codec.js';
-import type { ChangeListener, StoredDocument } from '../../src/core/store.js';
+import type { ChangeListener, StoredDocument } from '../../src/core/model/store.js';
+import { unseal } from '../../src/core/store/document-codec.js';
 import { RedisStore } from '../../src/stores/redis/index.js';
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
 

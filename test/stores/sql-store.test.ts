@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { CamelCasePlugin, type Kysely, sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { ChangeListener } from '../../src/core/store.js';
+import type { ChangeListener } from '../../src/core/model/store.js';
 import { type Lease, systemClock } from '../../src/index.js';
 import { SqlStore } from '../../src/stores/sql/index.js';
 import { FakeClock } from '../../src/testing/index.js';

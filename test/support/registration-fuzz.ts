@@ -1,8 +1,8 @@
-import { wait } from '../../src/core/clock.js';
-import { unseal } from '../../src/core/document-codec.js';
-import { engineOf } from '../../src/core/engine-of.js';
-import { isTokenError } from '../../src/core/errors.js';
-import { keyId } from '../../src/core/token-key.js';
+import { wait } from '../../src/core/concurrency/clock.js';
+import { engineOf } from '../../src/core/engine/engine-of.js';
+import { isTokenError } from '../../src/core/model/errors.js';
+import { keyId } from '../../src/core/model/token-key.js';
+import { unseal } from '../../src/core/store/document-codec.js';
 import { MemoryStore, TokenManager, type TokenStore } from '../../src/index.js';
 import { FakeClock } from '../../src/testing/index.js';
 import { ClaimingStore } from './claiming-store.js';

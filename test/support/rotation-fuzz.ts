@@ -1,4 +1,4 @@
-import { isTokenError } from '../../src/core/errors.js';
+import { isTokenError } from '../../src/core/model/errors.js';
 import { TokenManager } from '../../src/index.js';
 import { FakeClock } from '../../src/testing/index.js';
 import { seeded } from './fleet-world.js';

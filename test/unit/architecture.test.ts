@@ -23,12 +23,13 @@ const RINGS: Readonly<Record<string, Ring>> = {
   stores: { imports: ['core'], packages: [], builtins: true },
   wechat: { imports: ['core'], packages: ['undici', 'p-retry'], builtins: true },
   callbacks: { imports: ['core'], packages: ['undici', 'ipaddr.js'], builtins: true },
-  http: { imports: ['core', 'callbacks'], packages: ['ipaddr.js'], builtins: true },
+  http: { imports: ['core', 'callbacks', 'version.ts'], packages: ['ipaddr.js'], builtins: true },
   testing: { imports: ['core', 'wechat/error-table.ts'], packages: [], builtins: true },
+  'version.ts': { imports: [], packages: [], builtins: false },
   'token-manager.ts': { imports: ['core', 'wechat', 'stores/memory.ts'], packages: [], builtins: true },
   'index.ts': { imports: ['core', 'stores', 'wechat', 'token-manager.ts'], packages: [], builtins: false },
   cli: {
-    imports: ['core', 'stores', 'wechat', 'callbacks', 'http', 'token-manager.ts'],
+    imports: ['core', 'stores', 'wechat', 'callbacks', 'http', 'token-manager.ts', 'version.ts'],
     packages: ['undici'],
     builtins: true,
   },
@@ -44,9 +45,9 @@ const SQL_PACKAGE = 'kysely';
 /** Packages that cost so much to load that only `import()` may do it, and only when they are needed. */
 const LAZY = new Set(['undici']);
 /** The one file of the core that may know the real time. */
-const SYSTEM_CLOCK = 'core/clock.ts';
+const SYSTEM_CLOCK = 'core/concurrency/clock.ts';
 /** The one file that may compare with the classes of this realm: elsewhere an object of another realm would not count. */
-const FOREIGN_OBJECTS = 'core/foreign-objects.ts';
+const FOREIGN_OBJECTS = 'core/primitives/foreign-objects.ts';
 /** The page runs in a browser, on its own. */
 const BROWSER = 'http/page/browser/';
 const FORBIDDEN_NAMES = /^(utils?|common|helpers?|types?|misc|shared)$/;
@@ -343,7 +344,7 @@ describe('these checks', () => {
     ['AbortSignal.timeout(1)', 'AbortSignal.timeout'],
   ])('see the outside world in the core: %s', (text, name) => {
     expect(outsideWorld(files({ 'core/a.ts': text }))).toEqual([`core/a.ts uses ${name}`]);
-    expect(outsideWorld(files({ 'core/clock.ts': text, 'stores/a.ts': text }))).toEqual([]);
+    expect(outsideWorld(files({ 'core/concurrency/clock.ts': text, 'stores/a.ts': text }))).toEqual([]);
   });
 
   it.each([
@@ -363,7 +364,9 @@ describe('these checks', () => {
     (name) => {
       const text = `export const is = (value: unknown) => value instanceof ${name};`;
       expect(realmChecks(files({ 'stores/a.ts': text }))).toEqual([`stores/a.ts asks for an instance of ${name}`]);
-      expect(realmChecks(files({ 'core/foreign-objects.ts': text, 'http/page/browser/a.ts': text }))).toEqual([]);
+      expect(
+        realmChecks(files({ 'core/primitives/foreign-objects.ts': text, 'http/page/browser/a.ts': text })),
+      ).toEqual([]);
     },
   );
 
@@ -384,7 +387,7 @@ describe('these checks', () => {
   it('see a bag of things', () => {
     const names = ['core/utils.ts', 'core/types.ts', 'helpers/a.ts', 'common.ts', 'stores/misc.ts', 'shared/b.ts'];
     expect(badNames(new Map(names.map((name) => [name, ''])))).toEqual(names);
-    expect(badNames(files({ 'core/token-record.ts': '', 'core/sharedness.ts': '' }))).toEqual([]);
+    expect(badNames(files({ 'core/model/token-record.ts': '', 'core/sharedness.ts': '' }))).toEqual([]);
   });
 
   it('see a file that is too long, and do not count comments', () => {

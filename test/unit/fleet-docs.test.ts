@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { blockProblems, parseReadme } from '../../scripts/check-readme.mjs';
 import { drawings } from '../../scripts/draw-fleet.mjs';
-import { Steps } from '../../src/core/pace.js';
-import { dueAt } from '../../src/core/refresh-policy.js';
-import { SHARE_OF_SCHEDULE } from '../../src/core/shared-pace.js';
+import { Steps } from '../../src/core/concurrency/pace.js';
+import { dueAt } from '../../src/core/model/refresh-policy.js';
+import { SHARE_OF_SCHEDULE } from '../../src/core/schedule/shared-pace.js';
 
 const docs = new URL('../../docs/', import.meta.url);
 const fleet = readFileSync(new URL('fleet.md', docs), 'utf8');

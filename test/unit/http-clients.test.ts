@@ -7,8 +7,8 @@ import superagent from 'superagent';
 import * as undici from 'undici';
 import * as urllib from 'urllib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { callWithToken } from '../../src/core/call.js';
-import { systemClock } from '../../src/core/clock.js';
+import { callWithToken } from '../../src/core/calls/call.js';
+import { systemClock } from '../../src/core/concurrency/clock.js';
 
 const STALE = '{"errcode":40001,"errmsg":"invalid credential, access_token is invalid or not latest"}';
 const GOOD = '{"errcode":0,"ip_list":["1.2.3.4"]}';

@@ -302,7 +302,7 @@ describe('secrets that were copied with too much', () => {
     const tokens = await world.registered();
     const [document] = await world.store.get([`app/${APPID}`]);
     expect(document).toBeDefined();
-    const { seal } = await import('../../src/core/document-codec.js');
+    const { seal } = await import('../../src/core/store/document-codec.js');
     const id = `app/${APPID}`;
     await world.store.set(id, seal(id, { secret: `${SECRET}\n` }), document?.version ?? 0);
     await tokens.close();

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { LEASE_MS } from '../../src/core/time-limits.js';
+import { LEASE_MS } from '../../src/core/concurrency/time-limits.js';
 import { FileStore, MemoryStore, TokenError, TokenManager } from '../../src/index.js';
 import { APPID, SECRET, TYPE, World } from '../support/world.js';
 

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
-import { systemClock } from '../../core/clock.js';
-import { memberOf } from '../../core/foreign-objects.js';
-import { describeName, describeWord, onOneLine } from '../../core/redact.js';
+import { systemClock } from '../../core/concurrency/clock.js';
+import { memberOf } from '../../core/primitives/foreign-objects.js';
+import { describeName, describeWord, onOneLine } from '../../core/primitives/redact.js';
 import { type ApiKey, createApiKey, keyIdOf, SCOPES, type Scope } from '../../http/access/api-key.js';
 import { KeysFile } from '../../http/access/keys-file.js';
 import { appendKey, removeKey as removeKeyFrom } from '../../http/access/keys-file-change.js';

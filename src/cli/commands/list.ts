@@ -1,6 +1,6 @@
 import { TypeNumbers } from '../../callbacks/type-numbers.js';
-import { isJsonObject, type JsonObject } from '../../core/json.js';
-import { describeWord } from '../../core/redact.js';
+import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
+import { describeWord } from '../../core/primitives/redact.js';
 import type { CommandCall } from '../command.js';
 import { type KeyOperands, keyOperands } from '../key-operands.js';
 import type { OptionValues } from '../option-values.js';

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../../core/json.js';
+import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 import type { CommandCall } from '../command.js';
 import { shortDuration } from '../duration.js';
 import { keyOperands } from '../key-operands.js';

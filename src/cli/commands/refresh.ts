@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../core/json.js';
+import type { JsonObject } from '../../core/primitives/json.js';
 import type { CommandCall } from '../command.js';
 import { keyOperands } from '../key-operands.js';
 import { STALE_FILE } from '../options.js';

@@ -1,5 +1,5 @@
 import type { PostgresPool, PostgresPoolClient } from 'kysely';
-import { isError } from '../../core/foreign-objects.js';
+import { isError } from '../../core/primitives/foreign-objects.js';
 import { assertReadableFile } from '../readable-file.js';
 import { CONNECT_MS, IDLE_MS, KEEP_ALIVE_MS, MOST_CONNECTIONS, STATEMENT_MS } from './pool-bounds.js';
 

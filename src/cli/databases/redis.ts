@@ -1,4 +1,4 @@
-import type { TokenStore } from '../../core/store.js';
+import type { TokenStore } from '../../core/model/store.js';
 import type { RedisClient } from '../../stores/redis/index.js';
 import type { ServerLocation } from '../store-location.js';
 import { hostIn } from '../store-url.js';

@@ -1,5 +1,5 @@
 import type { Dialect } from 'kysely';
-import type { TokenStore } from '../../core/store.js';
+import type { TokenStore } from '../../core/model/store.js';
 import type { SqlStore } from '../../stores/sql/index.js';
 import { PROGRAM } from '../help.js';
 import { StartFailure } from '../serve/start-failure.js';

@@ -1,8 +1,8 @@
-import type { Clock } from '../../core/clock.js';
-import type { TokenError } from '../../core/errors.js';
-import type { TokenEvent } from '../../core/events.js';
-import { isError } from '../../core/foreign-objects.js';
-import { keyId, type TokenKey, tokenKey } from '../../core/token-key.js';
+import type { Clock } from '../../core/concurrency/clock.js';
+import type { TokenError } from '../../core/model/errors.js';
+import type { TokenEvent } from '../../core/model/events.js';
+import { keyId, type TokenKey, tokenKey } from '../../core/model/token-key.js';
+import { isError } from '../../core/primitives/foreign-objects.js';
 import type { Peers } from '../../http/access/peers.js';
 import type { TokenManager } from '../../token-manager.js';
 import { LineLimit } from './line-limit.js';

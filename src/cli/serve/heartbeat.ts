@@ -1,4 +1,4 @@
-import type { Clock, ClockTimer } from '../../core/clock.js';
+import type { Clock, ClockTimer } from '../../core/concurrency/clock.js';
 
 /** The interval at which a process that answers reports that its event loop turns. */
 const BEAT_MS = 2_000;

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Clock, systemClock } from '../../core/clock.js';
+import { type Clock, systemClock } from '../../core/concurrency/clock.js';
 import { peerNetwork } from '../../http/access/peer-network.js';
 import { GUARDING_HEADERS } from '../../http/http-message.js';
 import type { IdleConnections } from './messages.js';

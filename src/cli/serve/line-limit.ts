@@ -1,4 +1,4 @@
-import type { Clock, ClockTimer } from '../../core/clock.js';
+import type { Clock, ClockTimer } from '../../core/concurrency/clock.js';
 import type { Log, LogFields, LogLevel } from './log.js';
 
 const WINDOW_MS = 60_000;

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Clock } from '../../core/clock.js';
+import type { Clock } from '../../core/concurrency/clock.js';
 import { failureText } from '../failure-text.js';
 import { UsageError } from '../usage-error.js';
 import { LineLimit } from './line-limit.js';

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
-import type { Clock } from '../../core/clock.js';
-import { onOneLine } from '../../core/redact.js';
+import type { Clock } from '../../core/concurrency/clock.js';
+import { onOneLine } from '../../core/primitives/redact.js';
 import type { TextOutput } from '../serve-options.js';
 import { writesText } from './worker-mark.js';
 

@@ -1,4 +1,4 @@
-import { isJsonObject } from '../../core/json.js';
+import { isJsonObject } from '../../core/primitives/json.js';
 
 /** What becomes of connections on which no request is under way: closed at once, or when the client had time to notice. */
 export type IdleConnections = 'close' | 'wait';

@@ -1,5 +1,5 @@
 import type { Server } from 'node:net';
-import { systemClock } from '../../core/clock.js';
+import { systemClock } from '../../core/concurrency/clock.js';
 import type { CommandIo, ServeOptions, TextOutput } from '../serve-options.js';
 import { StartTerminals, writeWithoutWaiting } from '../standard-streams.js';
 import { accessMode } from './access-mode.js';

@@ -1,4 +1,4 @@
-import type { TokenError } from '../../core/errors.js';
+import type { TokenError } from '../../core/model/errors.js';
 import { findErrorRow } from '../../wechat/error-table.js';
 
 const BY_CODE: ReadonlyMap<string, string> = new Map([

@@ -1,5 +1,5 @@
-import type { JsonObject } from '../../core/json.js';
-import type { TokenStore } from '../../core/store.js';
+import type { TokenStore } from '../../core/model/store.js';
+import type { JsonObject } from '../../core/primitives/json.js';
 import { EncryptedStore } from '../../stores/encrypted.js';
 import { FileStore } from '../../stores/file/file-store.js';
 import type { ServeOptions } from '../serve-options.js';

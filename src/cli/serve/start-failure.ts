@@ -1,5 +1,5 @@
-import { isTokenError, safeCause } from '../../core/errors.js';
-import { isError } from '../../core/foreign-objects.js';
+import { isTokenError, safeCause } from '../../core/model/errors.js';
+import { isError } from '../../core/primitives/foreign-objects.js';
 import { failureText } from '../failure-text.js';
 
 /** Says on one line why a server cannot start though its options are right. */

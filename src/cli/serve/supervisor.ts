@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type Clock, wait } from '../../core/clock.js';
+import { type Clock, wait } from '../../core/concurrency/clock.js';
 import { failureText } from '../failure-text.js';
 import { HeartbeatWatch } from './heartbeat.js';
 import type { Log } from './log.js';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { type Clock, wait } from '../../core/clock.js';
-import { engineOf } from '../../core/engine-of.js';
-import { safeCause } from '../../core/errors.js';
+import { type Clock, wait } from '../../core/concurrency/clock.js';
+import { engineOf } from '../../core/engine/engine-of.js';
+import { safeCause } from '../../core/model/errors.js';
 import { peersOf } from '../../http/access/peers.js';
 import { createHandler, type Handler, type HandlerOptions } from '../../http/index.js';
 import { TokenManager } from '../../token-manager.js';

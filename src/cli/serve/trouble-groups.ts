@@ -1,4 +1,4 @@
-import type { Clock, ClockTimer } from '../../core/clock.js';
+import type { Clock, ClockTimer } from '../../core/concurrency/clock.js';
 import type { LogFields, LogLevel } from './log.js';
 
 /** One failure of one key. */

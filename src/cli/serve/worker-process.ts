@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { systemClock } from '../../core/clock.js';
+import { systemClock } from '../../core/concurrency/clock.js';
 import { failureText } from '../failure-text.js';
 import { UsageError } from '../usage-error.js';
 import { fromWorker, type IdleConnections, type ToWorker } from './messages.js';

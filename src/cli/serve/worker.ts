@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { systemClock } from '../../core/clock.js';
-import { safeCause } from '../../core/errors.js';
+import { systemClock } from '../../core/concurrency/clock.js';
+import { safeCause } from '../../core/model/errors.js';
 import { failureText } from '../failure-text.js';
 import type { CommandIo, ServeOptions } from '../serve-options.js';
 import { UsageError } from '../usage-error.js';

@@ -1,5 +1,5 @@
-import type { Clock } from '../../core/clock.js';
-import { deleteOldest } from '../../core/oldest-entries.js';
+import type { Clock } from '../../core/concurrency/clock.js';
+import { deleteOldest } from '../../core/primitives/oldest-entries.js';
 import { peerNetwork } from './peer-network.js';
 
 const RECENT_MS = 60_000;

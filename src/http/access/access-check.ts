@@ -1,6 +1,6 @@
-import { readFields } from '../../core/assert-options.js';
-import { type Clock, systemClock } from '../../core/clock.js';
-import { describeWord } from '../../core/redact.js';
+import { type Clock, systemClock } from '../../core/concurrency/clock.js';
+import { readFields } from '../../core/primitives/assert-options.js';
+import { describeWord } from '../../core/primitives/redact.js';
 import { Admission } from './admission.js';
 import { type ApiKey, checkedApiKeys, holdsKey, SCOPES } from './api-key.js';
 import { type BrowserHeaders, refusalOfBrowser } from './browser-rules.js';

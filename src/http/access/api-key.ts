@@ -1,11 +1,11 @@
 import { hash, randomBytes as systemRandomBytes } from 'node:crypto';
-import { assertInteger, assertNumber, copyFields, mapMembers, namesOf } from '../../core/assert-options.js';
-import { systemClock } from '../../core/clock.js';
-import { isArray } from '../../core/foreign-objects.js';
-import { isJsonObject, type JsonObject } from '../../core/json.js';
-import { describeKind, describeWord } from '../../core/redact.js';
-import { assertNoStrayCharacter } from '../../core/stray-characters.js';
-import { assertAppid } from '../../core/token-key.js';
+import { systemClock } from '../../core/concurrency/clock.js';
+import { assertAppid } from '../../core/model/token-key.js';
+import { assertInteger, assertNumber, copyFields, mapMembers, namesOf } from '../../core/primitives/assert-options.js';
+import { isArray } from '../../core/primitives/foreign-objects.js';
+import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
+import { describeKind, describeWord } from '../../core/primitives/redact.js';
+import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.js';
 
 /**
  * What a key may do: read tokens, have them refreshed, register apps.

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { mapMembers } from '../../core/assert-options.js';
-import { describeName } from '../../core/redact.js';
+import { mapMembers } from '../../core/primitives/assert-options.js';
+import { describeName } from '../../core/primitives/redact.js';
 
 const NAME = /^(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 

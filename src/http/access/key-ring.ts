@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Clock } from '../../core/clock.js';
+import type { Clock } from '../../core/concurrency/clock.js';
 import { Admission } from './admission.js';
 import { type ApiKey, keyHash, keyIdOf } from './api-key.js';
 import { RateLimit } from './rate-limit.js';

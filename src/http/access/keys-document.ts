@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { describePath } from '../../core/given-path.js';
-import { isJsonObject, type JsonObject } from '../../core/json.js';
-import { describeKind } from '../../core/redact.js';
-import { textOfUtf8 } from '../../core/utf8-text.js';
+import { describePath } from '../../core/primitives/given-path.js';
+import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
+import { describeKind } from '../../core/primitives/redact.js';
+import { textOfUtf8 } from '../../core/primitives/utf8-text.js';
 import { type ApiKey, checkedApiKeys } from './api-key.js';
 
 export function textOf(path: string): string {

@@ -1,5 +1,5 @@
 import { type BigIntStats, statSync } from 'node:fs';
-import type { Clock } from '../../core/clock.js';
+import type { Clock } from '../../core/concurrency/clock.js';
 import { warnProcess } from '../process-warning.js';
 import type { ApiKey } from './api-key.js';
 import { keysIn, textOf, unreadable, unusable } from './keys-document.js';

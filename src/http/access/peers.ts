@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.js';
+import type { Clock } from '../../core/concurrency/clock.js';
 import { AcceptedPeers } from './accepted-peers.js';
 import { RefusedPeers } from './refused-peers.js';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.js';
+import type { Clock } from '../../core/concurrency/clock.js';
 import { RateLimit } from './rate-limit.js';
 import type { Refusal } from './refusal.js';
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { mapMembers } from '../../core/assert-options.js';
-import { describeWord } from '../../core/redact.js';
+import { mapMembers } from '../../core/primitives/assert-options.js';
+import { describeWord } from '../../core/primitives/redact.js';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Network = [address: Address, prefix: number];

@@ -1,6 +1,6 @@
-import { isTypeError } from '../../core/foreign-objects.js';
-import type { JsonObject } from '../../core/json.js';
-import type { Grant } from '../../core/refresher.js';
+import type { Grant } from '../../core/model/refresher.js';
+import { isTypeError } from '../../core/primitives/foreign-objects.js';
+import type { JsonObject } from '../../core/primitives/json.js';
 import { badRequest } from '../call.js';
 
 /** What a grant's fields are called in a body, and in the manager. Longer names first: they hold shorter ones. */

@@ -1,5 +1,5 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js';
-import type { Registration, TaskRegistration } from '../../core/registration.js';
+import type { Registration, TaskRegistration } from '../../core/model/registration.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/primitives/json.js';
 import { badRequest } from '../call.js';
 
 const APP_FIELDS = ['secret', 'accessToken'];

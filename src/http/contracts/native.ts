@@ -1,7 +1,7 @@
-import { secondsLeft } from '../../core/lifetime-left.js';
-import type { TaskStatus } from '../../core/status.js';
-import { tokenKey } from '../../core/token-key.js';
-import type { TokenRecord } from '../../core/token-record.js';
+import type { TaskStatus } from '../../core/engine/status.js';
+import { tokenKey } from '../../core/model/token-key.js';
+import type { TokenRecord } from '../../core/model/token-record.js';
+import { secondsLeft } from '../../core/primitives/lifetime-left.js';
 import { badRequest, type Call, RouteFailure } from '../call.js';
 import { type Failure, retryAfterOf } from '../error-status.js';
 import { type HttpAnswer, jsonAnswer } from '../http-message.js';

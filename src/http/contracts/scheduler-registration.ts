@@ -1,9 +1,9 @@
 import type { TypeNumbers } from '../../callbacks/type-numbers.js';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js';
-import { describeKind, describeName } from '../../core/redact.js';
-import type { AccessTokenMode } from '../../core/refresher.js';
-import type { Registration, TaskRegistration } from '../../core/registration.js';
-import { assertNoStrayCharacter } from '../../core/stray-characters.js';
+import type { AccessTokenMode } from '../../core/model/refresher.js';
+import type { Registration, TaskRegistration } from '../../core/model/registration.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/primitives/json.js';
+import { describeKind, describeName } from '../../core/primitives/redact.js';
+import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.js';
 import { badRequest } from '../call.js';
 import type { Manager } from '../manager.js';
 

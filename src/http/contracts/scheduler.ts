@@ -1,4 +1,4 @@
-import { tokenKey } from '../../core/token-key.js';
+import { tokenKey } from '../../core/model/token-key.js';
 import type { Call } from '../call.js';
 import { type Failure, olderStatusOf, retryAfterOf } from '../error-status.js';
 import { type HttpAnswer, jsonAnswer, jsonTextAnswer } from '../http-message.js';

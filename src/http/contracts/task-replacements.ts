@@ -1,7 +1,7 @@
-import { acquireLease } from '../../core/registration-lease.js';
-import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../core/time-limits.js';
-import { assertAppid, keyId, parseKey, type TokenKey } from '../../core/token-key.js';
-import { Turns } from '../../core/turns.js';
+import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../core/concurrency/time-limits.js';
+import { Turns } from '../../core/concurrency/turns.js';
+import { assertAppid, keyId, parseKey, type TokenKey } from '../../core/model/token-key.js';
+import { acquireLease } from '../../core/registry/registration-lease.js';
 import type { RouteContext } from '../route-context.js';
 import type { AppRegistration } from './native-registration.js';
 

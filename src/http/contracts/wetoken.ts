@@ -1,5 +1,5 @@
-import { secondsLeft } from '../../core/lifetime-left.js';
-import { tokenKey } from '../../core/token-key.js';
+import { tokenKey } from '../../core/model/token-key.js';
+import { secondsLeft } from '../../core/primitives/lifetime-left.js';
 import { badRequest, type Call, fieldOf, jsonObjectIn } from '../call.js';
 import { type Failure, olderStatusOf, retryAfterOf } from '../error-status.js';
 import { type HttpAnswer, jsonAnswer } from '../http-message.js';

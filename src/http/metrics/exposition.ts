@@ -1,4 +1,4 @@
-import type { Histogram, Labels } from '../../core/meters.js';
+import type { Histogram, Labels } from '../../core/engine/meters.js';
 
 /** A value, or how values are spread, with labels. */
 export interface Point {

@@ -1,6 +1,6 @@
-import type { Engine } from '../../core/engine.js';
-import type { Counter } from '../../core/meters.js';
-import { PACKAGE_VERSION } from '../../core/version.js';
+import type { Engine } from '../../core/engine/engine.js';
+import type { Counter } from '../../core/engine/meters.js';
+import { PACKAGE_VERSION } from '../../version.js';
 import type { MetricFamily, Point } from './exposition.js';
 import type { TaskCensus } from './task-census.js';
 

@@ -1,4 +1,4 @@
-import { closedError } from '../../core/errors.js';
+import { closedError } from '../../core/model/errors.js';
 import { nativeContract } from '../contracts/native.js';
 import type { RouteContext } from '../route-context.js';
 import type { Route } from '../router.js';

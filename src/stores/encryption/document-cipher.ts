@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto';
-import { unreadable } from '../../core/document-codec.js';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/primitives/json.js';
+import { unreadable } from '../../core/store/document-codec.js';
 import type { EncryptionKeys } from './encryption-keys.js';
 
 const ALGORITHM = 'aes-256-gcm';

@@ -1,8 +1,8 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { isUint8Array } from 'node:util/types';
-import { isArray } from '../../core/foreign-objects.js';
-import { describeKind } from '../../core/redact.js';
-import { assertNoStrayCharacter } from '../../core/stray-characters.js';
+import { isArray } from '../../core/primitives/foreign-objects.js';
+import { describeKind } from '../../core/primitives/redact.js';
+import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.js';
 
 /**
  * 32 bytes that nobody can guess, as they are or as text: 64 hex digits, 44 characters of base64, or 43 of base64url

@@ -1,7 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Clock, ClockTimer } from '../../core/clock.js';
+import type { Clock, ClockTimer } from '../../core/concurrency/clock.js';
 import { isDocumentId } from '../document-id.js';
 import { APPENDING, CHANGE_LOG } from './change-log.js';
 import { hasCode } from './durable-file.js';

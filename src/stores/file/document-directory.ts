@@ -2,7 +2,7 @@ import { constants, readFile as readFileCallback } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { StoredDocument } from '../../core/store.js';
+import type { StoredDocument } from '../../core/model/store.js';
 import { isDocumentId } from '../document-id.js';
 import { isBuiltOn, markBuiltOn } from './built-on.js';
 import { ancestorsOf, comparePaths, directoryOf, documentPath, type Path } from './document-path.js';

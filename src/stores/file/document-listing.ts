@@ -1,4 +1,4 @@
-import type { StoredDocument } from '../../core/store.js';
+import type { StoredDocument } from '../../core/model/store.js';
 import { DocumentDirectory } from './document-directory.js';
 import { comparePaths, directoryOf, isContainerName, isDocumentName, type Path, prefixPaths } from './document-path.js';
 import { readNames } from './numbered-files.js';

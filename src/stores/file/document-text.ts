@@ -1,5 +1,5 @@
-import { isJsonObject, type JsonObject } from '../../core/json.js';
-import type { Due, StoredDocument } from '../../core/store.js';
+import type { Due, StoredDocument } from '../../core/model/store.js';
+import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 
 /** What a version file says: here is a document, or here is none any more. */
 export type VersionContent =

@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { memberOf } from '../../core/foreign-objects.js';
+import { memberOf } from '../../core/primitives/foreign-objects.js';
 import { FILE_MODE, giveDirectoryTo, giveTo, inStore, type StoreOwner } from './store-owner.js';
 
 const DIRECTORY_MODE = 0o700;

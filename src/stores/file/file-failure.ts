@@ -1,6 +1,6 @@
-import { isError, memberOf } from '../../core/foreign-objects.js';
-import { onOneLine } from '../../core/redact.js';
-import { StoreFailure } from '../../core/store-failure.js';
+import { isError, memberOf } from '../../core/primitives/foreign-objects.js';
+import { onOneLine } from '../../core/primitives/redact.js';
+import { StoreFailure } from '../../core/primitives/store-failure.js';
 
 /** What is wrong with a path, and what to do about it, by the system's code. */
 const MEANINGS: ReadonlyMap<string, readonly [what: (path: string, root: string) => string, remedy: string]> = new Map([

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { readFields } from '../../core/assert-options.js';
-import { type Clock, systemClock } from '../../core/clock.js';
-import type { JsonObject } from '../../core/json.js';
-import { describeValue } from '../../core/redact.js';
-import type { Due, Lease, ListOptions, StoredDocument, TokenStore } from '../../core/store.js';
+import { type Clock, systemClock } from '../../core/concurrency/clock.js';
+import type { Due, Lease, ListOptions, StoredDocument, TokenStore } from '../../core/model/store.js';
+import { readFields } from '../../core/primitives/assert-options.js';
+import type { JsonObject } from '../../core/primitives/json.js';
+import { describeValue } from '../../core/primitives/redact.js';
 import { ChangeLog } from './change-log.js';
 import { ChangeWatch } from './change-watch.js';
 import { DocumentDirectory } from './document-directory.js';

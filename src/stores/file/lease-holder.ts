@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { isJsonObject } from '../../core/json.js';
+import { isJsonObject } from '../../core/primitives/json.js';
 import { hasCode } from './durable-file.js';
 
 /** Who holds a lease, as its file says. */

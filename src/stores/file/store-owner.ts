@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readlink, unlink } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
-import { isError, memberOf } from '../../core/foreign-objects.js';
+import { isError, memberOf } from '../../core/primitives/foreign-objects.js';
 import { FileFailure } from './file-failure.js';
 
 /** The user and the group that the directory of a store belongs to, where root writes for them. */

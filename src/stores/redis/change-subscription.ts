@@ -1,5 +1,5 @@
-import { systemClock } from '../../core/clock.js';
-import type { ChangeListener } from '../../core/store.js';
+import { systemClock } from '../../core/concurrency/clock.js';
+import type { ChangeListener } from '../../core/model/store.js';
 import type { RedisDriver } from './redis-driver.js';
 import { RedisFailure } from './redis-failure.js';
 

@@ -1,4 +1,4 @@
-import { FARTHEST_DUE_MS } from '../../core/time-limits.js';
+import { FARTHEST_DUE_MS } from '../../core/concurrency/time-limits.js';
 import { byCount, eachOf, type ScriptByCount } from './redis-script.js';
 
 /**

@@ -1,7 +1,7 @@
-import { unreadable } from '../../core/document-codec.js';
-import { isJsonObject, type JsonObject } from '../../core/json.js';
-import type { Due, StoredDocument } from '../../core/store.js';
-import { StoreFailure } from '../../core/store-failure.js';
+import type { Due, StoredDocument } from '../../core/model/store.js';
+import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
+import { StoreFailure } from '../../core/primitives/store-failure.js';
+import { unreadable } from '../../core/store/document-codec.js';
 
 const FOREIGN = 'what is not a document of this store';
 

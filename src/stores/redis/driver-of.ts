@@ -1,4 +1,4 @@
-import { describeKind } from '../../core/redact.js';
+import { describeKind } from '../../core/primitives/redact.js';
 import { IoRedisDriver } from './io-redis-driver.js';
 import { NodeRedisDriver } from './node-redis-driver.js';
 import type { RedisDriver } from './redis-driver.js';

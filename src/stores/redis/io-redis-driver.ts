@@ -1,4 +1,4 @@
-import { hasMethods, memberOf } from '../../core/foreign-objects.js';
+import { hasMethods, memberOf } from '../../core/primitives/foreign-objects.js';
 import type { DriverState, RedisDriver } from './redis-driver.js';
 
 interface IoRedis {

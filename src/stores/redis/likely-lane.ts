@@ -1,4 +1,4 @@
-import { DELIVERY_LANE, keyIn } from '../../core/token-key.js';
+import { DELIVERY_LANE, keyIn } from '../../core/model/token-key.js';
 import { laneName } from './document-text.js';
 import { RedisFailure } from './redis-failure.js';
 

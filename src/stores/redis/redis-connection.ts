@@ -1,4 +1,4 @@
-import { systemClock } from '../../core/clock.js';
+import { systemClock } from '../../core/concurrency/clock.js';
 import type { RedisDriver } from './redis-driver.js';
 import { RedisFailure } from './redis-failure.js';
 import type { RedisScript } from './redis-script.js';

@@ -1,6 +1,6 @@
-import { memberOf } from '../../core/foreign-objects.js';
-import { foreignMessage, foreignText } from '../../core/foreign-text.js';
-import { StoreFailure } from '../../core/store-failure.js';
+import { memberOf } from '../../core/primitives/foreign-objects.js';
+import { foreignMessage, foreignText } from '../../core/primitives/foreign-text.js';
+import { StoreFailure } from '../../core/primitives/store-failure.js';
 
 /** The errors that Redis names in capitals, in words. */
 const MEANINGS: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import { describeValue } from '../../core/redact.js';
+import { describeValue } from '../../core/primitives/redact.js';
 
 const PREFIX = /^[\x21-\x7e]{1,128}$/;
 const TAG = /\{[^}]+\}/;

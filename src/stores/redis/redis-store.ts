@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { readFields } from '../../core/assert-options.js';
-import type { JsonObject } from '../../core/json.js';
-import type { Due, Lease, StoredDocument, TokenStore } from '../../core/store.js';
+import type { Due, Lease, StoredDocument, TokenStore } from '../../core/model/store.js';
+import { readFields } from '../../core/primitives/assert-options.js';
+import type { JsonObject } from '../../core/primitives/json.js';
 import { ChangeSubscription } from './change-subscription.js';
 import { dataText, decodeDocument, dueText, ForeignValue, laneName } from './document-text.js';
 import { driverOf } from './driver-of.js';

@@ -1,5 +1,5 @@
-import type { Clock, ClockTimer } from '../../core/clock.js';
-import type { ChangeListener } from '../../core/store.js';
+import type { Clock, ClockTimer } from '../../core/concurrency/clock.js';
+import type { ChangeListener } from '../../core/model/store.js';
 
 export interface Change {
   readonly id: string;

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Clock } from '../../core/clock.js';
+import type { Clock } from '../../core/concurrency/clock.js';
 import type { Database } from './database.js';
 
 const EVERY_MS = 3_600_000;

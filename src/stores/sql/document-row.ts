@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
-import { isJsonObject, type JsonObject } from '../../core/json.js';
-import type { Due, StoredDocument } from '../../core/store.js';
+import type { Due, StoredDocument } from '../../core/model/store.js';
+import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 import { assertLane } from './lane.js';
 
 /** A row as drivers hand it over: whether a number comes as a string is their choice. */

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { FARTHEST_DUE_MS } from '../../core/time-limits.js';
+import { FARTHEST_DUE_MS } from '../../core/concurrency/time-limits.js';
 import { farthestLeaseEndMs } from '../lease-end.js';
 import type { Database } from './database.js';
 import type { DocumentRow, RowContent } from './document-row.js';

@@ -1,4 +1,4 @@
-import { describeValue } from '../../core/redact.js';
+import { describeValue } from '../../core/primitives/redact.js';
 
 export const LONGEST_LANE = 255;
 

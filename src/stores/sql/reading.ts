@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { StoredDocument } from '../../core/store.js';
+import type { StoredDocument } from '../../core/model/store.js';
 import type { Changes } from './change-poll.js';
 import type { Database } from './database.js';
 import { DOCUMENT_COLUMNS, type DocumentRow, documentOf } from './document-row.js';

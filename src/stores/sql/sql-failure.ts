@@ -1,6 +1,6 @@
-import { memberOf } from '../../core/foreign-objects.js';
-import { foreignMessage, foreignText } from '../../core/foreign-text.js';
-import { StoreFailure } from '../../core/store-failure.js';
+import { memberOf } from '../../core/primitives/foreign-objects.js';
+import { foreignMessage, foreignText } from '../../core/primitives/foreign-text.js';
+import { StoreFailure } from '../../core/primitives/store-failure.js';
 
 /**
  * Says what goes wrong in a database: in words that are the same for all of them, then in the database's own. Errors of

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import { readFields } from '../../core/assert-options.js';
-import { type Clock, systemClock } from '../../core/clock.js';
-import { hasMethods } from '../../core/foreign-objects.js';
-import type { JsonObject } from '../../core/json.js';
-import { describeKind, describeWord } from '../../core/redact.js';
-import type { Due, Lease, StoredDocument, TokenStore } from '../../core/store.js';
+import { type Clock, systemClock } from '../../core/concurrency/clock.js';
+import type { Due, Lease, StoredDocument, TokenStore } from '../../core/model/store.js';
+import { readFields } from '../../core/primitives/assert-options.js';
+import { hasMethods } from '../../core/primitives/foreign-objects.js';
+import type { JsonObject } from '../../core/primitives/json.js';
+import { describeKind, describeWord } from '../../core/primitives/redact.js';
 import { assertId, assertPrefix } from '../document-id.js';
 import { Clearing } from './clearing.js';
 import { Database } from './database.js';

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { describeValue } from '../../core/redact.js';
+import { describeValue } from '../../core/primitives/redact.js';
 import { LONGEST_ID } from '../document-id.js';
 import { LONGEST_LANE } from './lane.js';
 import { isSqlDialect, type SqlDialect } from './sql-dialect.js';

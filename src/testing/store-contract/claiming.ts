@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Lease, TokenStore } from '../../core/store.js';
+import type { Lease, TokenStore } from '../../core/model/store.js';
 import { assertEqual } from './assert-equal.js';
 import {
   granted,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { JsonObject } from '../../core/json.js';
+import type { JsonObject } from '../../core/primitives/json.js';
 import { assertEqual } from './assert-equal.js';
 import { type StoreTest, written } from './store-test.js';
 

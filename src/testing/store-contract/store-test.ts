@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Lease, TokenStore } from '../../core/store.js';
+import type { Lease, TokenStore } from '../../core/model/store.js';
 
 /** Defines one test of the contract. */
 export type StoreTest = (name: string, body: (context: StoreTestContext) => Promise<void>) => void;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { TokenStore } from '../../core/store.js';
+import type { TokenStore } from '../../core/model/store.js';
 import { assertEqual } from './assert-equal.js';
 import { type StoreTest, until, written } from './store-test.js';
 

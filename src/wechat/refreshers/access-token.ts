@@ -1,5 +1,5 @@
-import type { Clock } from '../../core/clock.js';
-import type { Grant, RefreshContext, Refresher } from '../../core/refresher.js';
+import type { Clock } from '../../core/concurrency/clock.js';
+import type { Grant, RefreshContext, Refresher } from '../../core/model/refresher.js';
 import { grantFromAnswer } from './grant-from-answer.js';
 import { secretOf } from './secret-of.js';
 

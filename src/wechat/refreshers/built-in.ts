@@ -1,5 +1,5 @@
-import type { Clock } from '../../core/clock.js';
-import type { BuiltInRefresher } from '../../core/refresher.js';
+import type { Clock } from '../../core/concurrency/clock.js';
+import type { BuiltInRefresher } from '../../core/model/refresher.js';
 import { createAccessTokenRefresher } from './access-token.js';
 import { authorizerAccessTokenRefresher } from './authorizer-access-token.js';
 import { componentAccessTokenRefresher } from './component-access-token.js';

@@ -1,5 +1,5 @@
-import type { Refresher } from '../../core/refresher.js';
-import { tokenKey } from '../../core/token-key.js';
+import type { Refresher } from '../../core/model/refresher.js';
+import { tokenKey } from '../../core/model/token-key.js';
 import { grantFromAnswer } from './grant-from-answer.js';
 import { secretOf } from './secret-of.js';
 

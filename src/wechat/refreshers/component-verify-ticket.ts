@@ -1,5 +1,5 @@
-import { TokenError } from '../../core/errors.js';
-import type { BuiltInRefresher } from '../../core/refresher.js';
+import { TokenError } from '../../core/model/errors.js';
+import type { BuiltInRefresher } from '../../core/model/refresher.js';
 
 /**
  * `component_verify_ticket`: pushed by WeChat to the platform's server every ten minutes, good for twelve hours.

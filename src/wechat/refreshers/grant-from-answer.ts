@@ -1,7 +1,7 @@
-import { TokenError } from '../../core/errors.js';
-import type { JsonObject } from '../../core/json.js';
-import type { AnswerGrant } from '../../core/refresher.js';
-import type { TokenKey } from '../../core/token-key.js';
+import { TokenError } from '../../core/model/errors.js';
+import type { AnswerGrant } from '../../core/model/refresher.js';
+import type { TokenKey } from '../../core/model/token-key.js';
+import type { JsonObject } from '../../core/primitives/json.js';
 
 const LIFETIME_FIELD = 'expires_in';
 

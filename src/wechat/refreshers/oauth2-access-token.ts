@@ -1,4 +1,4 @@
-import type { BuiltInRefresher } from '../../core/refresher.js';
+import type { BuiltInRefresher } from '../../core/model/refresher.js';
 import { assertHolder, grantFromAnswer, refreshTokenFromAnswer } from './grant-from-answer.js';
 
 const REFRESH_TOKEN_LIFE_SECONDS = 30 * 86_400;

@@ -1,5 +1,5 @@
-import { TokenError } from '../../core/errors.js';
-import type { AppCredentials } from '../../core/refresher.js';
+import { TokenError } from '../../core/model/errors.js';
+import type { AppCredentials } from '../../core/model/refresher.js';
 
 /**
  * @throws a `TokenError` with code `INPUT_MISSING` when the app was registered without one.

@@ -1,4 +1,4 @@
-import type { Refresher } from '../../core/refresher.js';
+import type { Refresher } from '../../core/model/refresher.js';
 import { createTicketRefresher } from './ticket.js';
 
 /**

@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { GuardedAnswer, GuardedRequest } from '../../../src/callbacks/guarded-request.js';
 import { appSecretOf, verifyWebhook, type WebhookSecret } from '../../../src/callbacks/webhook-signature.js';
-import { deliveryContent, type FailingDelivery, readDeliveryDocument } from '../../../src/core/delivery-document.js';
-import { seal } from '../../../src/core/document-codec.js';
-import { engineOf } from '../../../src/core/engine-of.js';
+import { engineOf } from '../../../src/core/engine/engine-of.js';
+import {
+  deliveryContent,
+  type FailingDelivery,
+  readDeliveryDocument,
+} from '../../../src/core/store/delivery-document.js';
+import { seal } from '../../../src/core/store/document-codec.js';
 import { TokenError, type TokenManager, type TokenManagerEvents } from '../../../src/index.js';
 import { attachDeliveries } from '../../support/attached-deliveries.js';
 import { FaultyStore } from '../../support/shared-store.js';

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { engineOf } from '../../../src/core/engine-of.js';
+import { engineOf } from '../../../src/core/engine/engine-of.js';
 import {
   appSecretOf,
   createCallbacks,

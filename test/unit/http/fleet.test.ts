@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { engineOf } from '../../../src/core/engine-of.js';
+import { engineOf } from '../../../src/core/engine/engine-of.js';
 import { createApiKey, type HandlerOptions } from '../../../src/http/index.js';
 import { TokenError, type TokenManagerOptions } from '../../../src/index.js';
 import { type Answered, type Asked, HttpProcess, TASK } from '../../support/http-world.js';

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../../src/core/json.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../../src/core/primitives/json.js';
 import { ROUTES } from '../../../src/http/handler.js';
 import { createApiKey, type HandlerOptions, type Scope } from '../../../src/http/index.js';
 import type { RouteContext } from '../../../src/http/route-context.js';

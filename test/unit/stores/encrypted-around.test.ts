@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { isJsonObject } from '../../../src/core/json.js';
-import type { Lease, TokenStore } from '../../../src/core/store.js';
+import type { Lease, TokenStore } from '../../../src/core/model/store.js';
+import { isJsonObject } from '../../../src/core/primitives/json.js';
 import { EncryptedStore } from '../../../src/stores/encrypted.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';

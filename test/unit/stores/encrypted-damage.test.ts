@@ -1,6 +1,6 @@
 import { truncateSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../../src/core/json.js';
+import type { JsonObject } from '../../../src/core/primitives/json.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { APPID, TYPE, World } from '../../support/world.js';

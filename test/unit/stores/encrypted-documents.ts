@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import type { JsonObject } from '../../../src/core/json.js';
-import type { StoredDocument, TokenStore } from '../../../src/core/store.js';
+import type { StoredDocument, TokenStore } from '../../../src/core/model/store.js';
+import type { JsonObject } from '../../../src/core/primitives/json.js';
 import { EncryptedStore, type EncryptedStoreOptions } from '../../../src/stores/encrypted.js';
 
 export const ID = 'key/wx1/access_token';

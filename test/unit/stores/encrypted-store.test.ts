@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../../src/core/json.js';
+import type { JsonObject } from '../../../src/core/primitives/json.js';
 import { EncryptedStore } from '../../../src/stores/encrypted.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
 import {

@@ -1,7 +1,7 @@
 import { stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { ListOptions } from '../../../src/core/store.js';
+import type { ListOptions } from '../../../src/core/model/store.js';
 import { EncryptedStore } from '../../../src/stores/encrypted.js';
 import { FileStore } from '../../../src/stores/file/file-store.js';
 import { everythingIn, newDirectory, openStore, placeOf } from './file-places.js';

@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import type { StoredDocument, TokenStore } from '../../../src/core/store.js';
+import type { StoredDocument, TokenStore } from '../../../src/core/model/store.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
 import { testTokenStore } from '../../../src/testing/store-contract.js';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { TokenStore } from '../../../src/core/store.js';
+import type { TokenStore } from '../../../src/core/model/store.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
 import { newDirectory, openStore } from './file-places.js';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Upstream } from '../../../src/core/refresher.js';
+import type { Upstream } from '../../../src/core/model/refresher.js';
 import { FakeClock, type FakeFault, FakeWeChat } from '../../../src/testing/index.js';
 import { createWeChatClient } from '../../../src/wechat/client.js';
 import { everythingShown, failure } from './failure.js';

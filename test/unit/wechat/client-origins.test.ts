@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Upstream } from '../../../src/core/refresher.js';
+import type { Upstream } from '../../../src/core/model/refresher.js';
 import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
 import { createWeChatClient } from '../../../src/wechat/client.js';
 import { everythingShown, failure } from './failure.js';

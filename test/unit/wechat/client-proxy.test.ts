@@ -1,8 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../../src/core/clock.js';
-import type { Upstream } from '../../../src/core/refresher.js';
+import { systemClock } from '../../../src/core/concurrency/clock.js';
+import type { Upstream } from '../../../src/core/model/refresher.js';
 import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
 import { createWeChatClient } from '../../../src/wechat/client.js';
 import { everythingShown, failure } from './failure.js';

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { createRequire } from 'node:module';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Upstream, WeChatRequest } from '../../../src/core/refresher.js';
+import type { Upstream, WeChatRequest } from '../../../src/core/model/refresher.js';
 import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
 import { createWeChatClient } from '../../../src/wechat/client.js';
 import { failure } from './failure.js';

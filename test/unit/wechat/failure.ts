@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { expect } from 'vitest';
-import type { TokenError } from '../../../src/core/errors.js';
+import type { TokenError } from '../../../src/core/model/errors.js';
 
 /** What a promise rejects with. */
 export function failure(promise: Promise<unknown>): Promise<TokenError> {

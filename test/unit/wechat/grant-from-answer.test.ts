@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { storedGrant } from '../../../src/core/grant.js';
-import type { JsonObject } from '../../../src/core/json.js';
+import type { JsonObject } from '../../../src/core/primitives/json.js';
+import { storedGrant } from '../../../src/core/records/grant.js';
 import { grantFromAnswer } from '../../../src/wechat/refreshers/grant-from-answer.js';
 import { everythingShown } from './failure.js';
 

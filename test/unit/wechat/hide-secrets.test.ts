@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { WeChatRequest } from '../../../src/core/refresher.js';
+import type { WeChatRequest } from '../../../src/core/model/refresher.js';
 import { hideSecrets } from '../../../src/wechat/hide-secrets.js';
 
 const REQUEST: WeChatRequest = {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { RefreshContext, Upstream } from '../../../src/core/refresher.js';
-import { TokenRecord } from '../../../src/core/token-record.js';
+import type { RefreshContext, Upstream } from '../../../src/core/model/refresher.js';
+import { TokenRecord } from '../../../src/core/model/token-record.js';
 import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
 import { createWeChatClient } from '../../../src/wechat/client.js';
 import { createAccessTokenRefresher } from '../../../src/wechat/refreshers/access-token.js';

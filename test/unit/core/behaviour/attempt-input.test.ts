@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { seal, unseal } from '../../../../src/core/document-codec.js';
+import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import { createCallbacks } from '../../../../src/http/index.js';
 import { TokenError, type TokenManager, type TokenStore } from '../../../../src/index.js';
 import { RotatingWorld, USER, TYPE as USER_TYPE } from '../../../support/rotating-world.js';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { CallbackPort } from '../../../../src/core/callback-port.js';
-import { wait } from '../../../../src/core/clock.js';
-import { unseal } from '../../../../src/core/document-codec.js';
-import { engineOf } from '../../../../src/core/engine-of.js';
-import { HISTORY_ID } from '../../../../src/core/store-history.js';
+import { wait } from '../../../../src/core/concurrency/clock.js';
+import { engineOf } from '../../../../src/core/engine/engine-of.js';
+import type { CallbackPort } from '../../../../src/core/model/callback-port.js';
+import { unseal } from '../../../../src/core/store/document-codec.js';
+import { HISTORY_ID } from '../../../../src/core/store/store-history.js';
 import type { TokenError, TokenManager } from '../../../../src/index.js';
 import { attachDeliveries } from '../../../support/attached-deliveries.js';
 import { CLOSES_WITHIN_MS, ClosableStore, closable, closed, isQuiet } from '../../../support/closable-store.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { wait } from '../../../../src/core/clock.js';
+import { wait } from '../../../../src/core/concurrency/clock.js';
 import { CLOSES_WITHIN_MS, closable, closed, isQuiet } from '../../../support/closable-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 

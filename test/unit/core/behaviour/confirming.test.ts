@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { engineOf } from '../../../../src/core/engine-of.js';
+import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import type { TokenManager, TokenStore } from '../../../../src/index.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { seal, unseal } from '../../../../src/core/document-codec.js';
+import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import type { TokenManager, TokenStore } from '../../../../src/index.js';
 import { shared } from '../../../support/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/world.js';

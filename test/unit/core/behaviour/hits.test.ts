@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { engineOf } from '../../../../src/core/engine-of.js';
+import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { defineRefresher, type TokenManager, type TokenManagerOptions } from '../../../../src/index.js';
 import { unwatched } from '../../../support/unwatched-store.js';
 import { APPID, SECRET, TYPE, World, type WorldOptions } from '../../../support/world.js';

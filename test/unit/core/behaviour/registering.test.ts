@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { seal } from '../../../../src/core/document-codec.js';
+import { seal } from '../../../../src/core/store/document-codec.js';
 import { TokenError } from '../../../../src/index.js';
 import { ownScheduleTest } from '../../../support/fleet-mode.js';
 import { FaultyStore } from '../../../support/shared-store.js';

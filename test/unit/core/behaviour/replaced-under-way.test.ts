@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { wait } from '../../../../src/core/clock.js';
-import { engineOf } from '../../../../src/core/engine-of.js';
-import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../../../src/core/time-limits.js';
-import { appidOf } from '../../../../src/core/token-key.js';
+import { wait } from '../../../../src/core/concurrency/clock.js';
+import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../../../src/core/concurrency/time-limits.js';
+import { engineOf } from '../../../../src/core/engine/engine-of.js';
+import { appidOf } from '../../../../src/core/model/token-key.js';
 import type { TokenManager } from '../../../../src/index.js';
 import { driven } from '../../../support/registrar-process.js';
 import { RestorableStore, type State } from '../../../support/restorable-store.js';

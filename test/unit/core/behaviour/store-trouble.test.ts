@@ -129,8 +129,8 @@ test('I3: a damaged record is moved aside with an event, and the key is fetched 
 test('a record of a newer release is an error for its key: not absent, not overwritten, no upstream call', async () => {
   const { world } = troubled();
   await using _ = world;
-  const { seal } = await import('../../../../src/core/document-codec.js');
-  const { canonicalJson, checksum } = await import('../../../../src/core/checksum.js');
+  const { seal } = await import('../../../../src/core/store/document-codec.js');
+  const { canonicalJson, checksum } = await import('../../../../src/core/primitives/checksum.js');
   const id = `key/${APPID}/${TYPE}`;
   const { checksum: _checksum, ...sealed }: JsonObject = { ...seal(id, {}), format: 2 };
   const data = { ...sealed, checksum: checksum(`${id}\n${canonicalJson(sealed)}`) };

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Deliveries } from '../../../../src/callbacks/deliveries.js';
 import type { GuardedAnswer, GuardedRequest } from '../../../../src/callbacks/guarded-request.js';
-import { engineOf } from '../../../../src/core/engine-of.js';
+import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { TokenError } from '../../../../src/index.js';
 import { attachDeliveries } from '../../../support/attached-deliveries.js';
 import { FleetWorld, type Process, seeded } from '../../../support/fleet-world.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { seal, unseal } from '../../../../src/core/document-codec.js';
+import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import {
   EncryptedStore,
   type JsonObject,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { seal } from '../../../../src/core/document-codec.js';
-import { engineOf } from '../../../../src/core/engine-of.js';
+import { engineOf } from '../../../../src/core/engine/engine-of.js';
+import { seal } from '../../../../src/core/store/document-codec.js';
 import { appids, FleetWorld, keyOf, seeded } from '../../../support/fleet-world.js';
 import { SECRET, TYPE } from '../../../support/world.js';
 

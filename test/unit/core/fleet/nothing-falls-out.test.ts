@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { canonicalJson, checksum } from '../../../../src/core/checksum.js';
-import { seal } from '../../../../src/core/document-codec.js';
+import { canonicalJson, checksum } from '../../../../src/core/primitives/checksum.js';
+import { seal } from '../../../../src/core/store/document-codec.js';
 import { type JsonObject, TokenError } from '../../../../src/index.js';
 import { appids, FleetWorld, keyOf, type Process, seeded } from '../../../support/fleet-world.js';
 import { FaultyStore, shared } from '../../../support/shared-store.js';

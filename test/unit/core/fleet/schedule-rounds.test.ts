@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { seal } from '../../../../src/core/document-codec.js';
+import { seal } from '../../../../src/core/store/document-codec.js';
 import { TokenError } from '../../../../src/index.js';
 import type { ClaimingStore } from '../../../support/claiming-store.js';
 import { appids, FleetWorld, keyOf } from '../../../support/fleet-world.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { seal, unseal } from '../../../../src/core/document-codec.js';
+import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import { appids, FleetWorld, keyOf, type Process, seeded } from '../../../support/fleet-world.js';
 import { APPID, SECRET, TYPE } from '../../../support/world.js';
 

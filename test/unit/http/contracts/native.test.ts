@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { wait } from '../../../../src/core/clock.js';
+import { wait } from '../../../../src/core/concurrency/clock.js';
 import { TokenError } from '../../../../src/index.js';
 import { HttpWorld } from '../../../support/http-world.js';
 import { driven } from '../../../support/registrar-process.js';

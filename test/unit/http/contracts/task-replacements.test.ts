@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { engineOf } from '../../../../src/core/engine-of.js';
+import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { TaskReplacements } from '../../../../src/http/contracts/task-replacements.js';
 import type { RouteContext } from '../../../../src/http/route-context.js';
 import { closable, closed, isQuiet } from '../../../support/closable-store.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { engineOf } from '../../../../src/core/engine-of.js';
+import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { TaskCensuses } from '../../../../src/http/metrics/task-census.js';
 import { World } from '../../../support/world.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { WAITING_FOR } from '../../../../src/core/waiting-texts.js';
+import { WAITING_FOR } from '../../../../src/core/model/waiting-texts.js';
 import { SITUATION_OF_WAITING, situationOf } from '../../../../src/http/page/browser/advice.js';
 import { ADVICE, type Situation } from '../../../../src/http/page/browser/advice-texts.js';
 import { wordsIn } from '../../../../src/http/page/browser/language.js';

@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
-import type { TaskStatus } from '../../../../src/core/status.js';
+import type { TaskStatus } from '../../../../src/core/engine/status.js';
 import { inOrder, shareLeft, standingOf } from '../../../../src/http/page/browser/standing.js';
 import type { Task } from '../../../../src/http/page/browser/task.js';
 import { stateOf } from '../../../../src/http/page/browser/task-facts.js';

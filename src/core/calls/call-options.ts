@@ -1,0 +1,139 @@
+import { MAX_TIMEOUT_MS } from '../model/options.js';
+import { assertNumber, readFields } from '../primitives/assert-options.js';
+import { isAbortSignal } from '../primitives/foreign-objects.js';
+import { describeKind, describeNumber } from '../primitives/redact.js';
+import type { IsStale } from './call.js';
+
+/**
+ * Which of an app's tokens is meant.
+ *
+ * @public
+ */
+export interface SubjectOptions {
+  /** Whom the token speaks for, when that is not the app itself. */
+  readonly subject?: string | undefined;
+}
+
+/**
+ * @public
+ */
+export interface WaitOptions extends SubjectOptions {
+  /** How long to wait, in milliseconds: 0 to 2,147,483,647. Default: the manager's `timeoutMs`. */
+  readonly timeoutMs?: number;
+  /** Ends the waiting with the signal's reason. The refresh, which others share, goes on. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * @public
+ */
+export interface GetOptions extends WaitOptions {
+  /**
+   * Wishes for a token with more than so many milliseconds left: 0 or more. Where that cannot be had, the one that lives
+   * longest is answered. It starts at most one refresh of a key in 30 s.
+   */
+  readonly minValidityMs?: number;
+}
+
+/**
+ * Exactly one of `stale` and `force`.
+ *
+ * @public
+ */
+export type RefreshCallOptions = WaitOptions &
+  (
+    | {
+        /** The value that was seen rejected: it is replaced only if it still is the current one. */
+        readonly stale: string;
+        readonly force?: never;
+      }
+    | {
+        /** Replaces the current value, whatever it is. */
+        readonly force: true;
+        readonly stale?: never;
+      }
+  );
+
+/**
+ * @public
+ */
+export interface CallOptions extends WaitOptions {
+  /**
+   * Replaces the rule by which an outcome means that the token was stale.
+   *
+   * By default it is stale when WeChat's `errcode` is 40001, 40014 or 42001, as a number or as text. It is looked for at the
+   * top level of the result, of its `data` and of its `body`; in a thrown error and its causes, where `code` counts too, also
+   * in `response` and there in `data` and `body`. Each of them may be parsed, or text, bytes or a `Blob` of at most 64 KiB
+   * that begin with `{`, after a byte order mark and white space.
+   *
+   * A `Response` of any package and type but streams of events is looked at when its body is unused and at most 64 KiB long
+   * (16 KiB with node-fetch), for 5 s at most; the body can be read afterwards. Other streams are not read.
+   */
+  readonly isStale?: IsStale;
+}
+
+const WHAT = 'the options of this call';
+
+/**
+ * Returns the subject, read once.
+ *
+ * @throws TypeError for other options.
+ */
+export function readSubject(options: SubjectOptions): SubjectOptions {
+  return readFields<SubjectOptions>(options, ['subject'], WHAT);
+}
+
+/**
+ * Returns the options of `get`, each read once.
+ *
+ * @throws TypeError naming an option that is not known, or that cannot be read.
+ */
+export function readGetOptions(options: GetOptions): GetOptions {
+  return readFields<GetOptions>(options, ['subject', 'minValidityMs', 'timeoutMs', 'signal'], WHAT);
+}
+
+/**
+ * Returns the options of `call`, each read once.
+ *
+ * @throws TypeError naming the option.
+ */
+export function readCallOptions(options: CallOptions): CallOptions {
+  const fields = readFields<CallOptions>(options, ['subject', 'timeoutMs', 'signal', 'isStale'], WHAT);
+  const { isStale } = fields;
+  if (isStale === undefined || typeof isStale === 'function') return fields;
+  throw new TypeError(`isStale must be a function, got ${describeKind(isStale)}`);
+}
+
+/**
+ * Returns the options of `refresh`, each read once.
+ *
+ * @throws TypeError unless exactly one of `stale` and `force` is given, and is what it must be.
+ */
+export function readRefreshOptions(options: RefreshCallOptions): RefreshCallOptions {
+  type Fields = WaitOptions & { readonly stale?: string; readonly force?: true };
+  const fields = readFields<Fields>(options, ['subject', 'timeoutMs', 'signal', 'stale', 'force'], WHAT);
+  assertStaleOrForce(fields);
+  return fields as RefreshCallOptions;
+}
+
+function assertStaleOrForce({ stale, force }: { readonly stale?: unknown; readonly force?: unknown }): void {
+  if ((stale === undefined) === (force === undefined)) {
+    throw new TypeError(
+      `refresh takes exactly one of stale and force, got ${stale === undefined ? 'neither' : 'both'}`,
+    );
+  }
+  if (force !== undefined && force !== true) throw new TypeError(`force must be true, got ${describeNumber(force)}`);
+  if (stale !== undefined && (typeof stale !== 'string' || stale === '')) {
+    throw new TypeError(`stale must be the token that was rejected, got ${describeKind(stale)}`);
+  }
+}
+
+/**
+ * @throws TypeError naming the option.
+ */
+export function assertWait(timeoutMs: unknown, signal: unknown): void {
+  if (timeoutMs !== undefined) assertNumber('timeoutMs', timeoutMs, 0, MAX_TIMEOUT_MS);
+  if (signal !== undefined && !isAbortSignal(signal)) {
+    throw new TypeError(`signal must be an AbortSignal, got ${describeKind(signal)}`);
+  }
+}

@@ -1,0 +1,70 @@
+import { bytesIn, hasMethods, memberOf } from '../primitives/foreign-objects.js';
+
+/** What is used of a `Readable` of `node:stream`. */
+export interface NodeStream {
+  readonly readableLength: number;
+  readonly readableHighWaterMark: number;
+  read(): unknown;
+  unshift(chunk: unknown): void;
+  on(event: string, listener: () => void): void;
+  off(event: string, listener: () => void): void;
+}
+
+/** Tells whether nothing has been read from a stream, and no reader has begun to. */
+export function isUnreadNodeStream(value: unknown): value is NodeStream {
+  return (
+    hasMethods(value, 'read', 'unshift', 'on', 'off') &&
+    typeof memberOf(value, 'readableLength') === 'number' &&
+    typeof memberOf(value, 'readableHighWaterMark') === 'number' &&
+    memberOf(value, 'readableFlowing') === null &&
+    memberOf(value, 'readableDidRead') === false &&
+    memberOf(value, 'destroyed') === false
+  );
+}
+
+const ENDS: readonly string[] = ['end', 'error', 'close'];
+
+/**
+ * Returns the beginning of a stream and puts it back: so much that `isEnough`, or as much as the stream buffers, which is
+ * 16 KiB with node-fetch. Aborting the signal ends it, too.
+ */
+export function peekNodeStream(
+  stream: NodeStream,
+  isEnough: (beginning: string) => boolean,
+  signal: AbortSignal,
+): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    let seenLength = 0;
+    const stop = (): void => {
+      stream.off('readable', look);
+      for (const end of ENDS) stream.off(end, stop);
+      signal.removeEventListener('abort', stop);
+      resolve(text);
+    };
+    const look = (): void => {
+      const length = stream.readableLength;
+      // Putting chunks back makes the stream readable once more, with nothing new.
+      if (length > 0 && length === seenLength) return;
+      if (length > 0) text = readAndPutBack(stream);
+      seenLength = stream.readableLength;
+      const isFull = seenLength >= stream.readableHighWaterMark;
+      // A stream that is readable but holds nothing has ended.
+      if (length === 0 || isFull || isEnough(text)) stop();
+    };
+    for (const end of ENDS) stream.on(end, stop);
+    signal.addEventListener('abort', stop, { once: true });
+    stream.on('readable', look);
+  });
+}
+
+function readAndPutBack(stream: NodeStream): string {
+  const chunks: unknown[] = [];
+  for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) chunks.push(chunk);
+  for (const chunk of chunks.toReversed()) stream.unshift(chunk);
+  const decoder = new TextDecoder();
+  const texts = chunks.map((chunk) =>
+    typeof chunk === 'string' ? chunk : decoder.decode(bytesIn(chunk) ?? new Uint8Array(), { stream: true }),
+  );
+  return texts.join('');
+}

@@ -1,0 +1,39 @@
+import { bytesIn, memberOf } from '../primitives/foreign-objects.js';
+
+const MAX_LENGTH = 65_536;
+const OPENING_BRACE = 0x7b;
+/** The byte order mark of UTF-8, and the white space of JSON. */
+const SKIPPED: ReadonlySet<number | undefined> = new Set([0xef, 0xbb, 0xbf, 0x20, 0x09, 0x0a, 0x0d]);
+/** WeChat's codes for "this token is not, or no longer, the current one". */
+const STALE_ERRCODES: ReadonlySet<number> = new Set([40001, 40014, 42001]);
+
+export function isStaleCode(code: unknown): boolean {
+  if (typeof code === 'string') return /^\d{5}$/.test(code) && STALE_ERRCODES.has(Number(code));
+  return typeof code === 'number' && STALE_ERRCODES.has(code);
+}
+
+/** Tells whether a body, as an HTTP client gives it (parsed, as text or as bytes), has the errcode of a stale token. */
+export function isStaleBody(body: unknown): boolean {
+  if (typeof body === 'string') return staleVerdict(body) === true;
+  const bytes = bytesIn(body);
+  if (bytes === undefined) return isStaleCode(memberOf(body, 'errcode'));
+  if (bytes.length > MAX_LENGTH || bytes.find((byte) => !SKIPPED.has(byte)) !== OPENING_BRACE) return false;
+  return staleVerdict(new TextDecoder().decode(bytes)) === true;
+}
+
+/**
+ * Tells whether the beginning of a body, after a byte order mark and white space, is that of a stale answer;
+ * `undefined` while more of the body has to be read.
+ */
+export function staleVerdict(beginning: string): boolean | undefined {
+  if (beginning.length > MAX_LENGTH) return false;
+  const text = beginning.trim();
+  if (text === '') return undefined;
+  if (!text.startsWith('{')) return false;
+  if (!text.endsWith('}')) return undefined;
+  try {
+    return isStaleCode(memberOf(JSON.parse(text), 'errcode'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,101 @@
+import { boundedCache } from '../primitives/bounded-cache.js';
+
+/** How many refreshes may be begun in a second that no caller waits for. */
+export interface PaceLimits {
+  readonly perSecond: number;
+  readonly perSecondOfApp: number;
+}
+
+const MAX_APPS = 10_000;
+/** What was not used may be made up for within this time. */
+const BURST_MS = 50;
+
+/** One after the other, in even steps. */
+export class Steps {
+  readonly #stepMs: number;
+  #freeAt = Number.NEGATIVE_INFINITY;
+  /** When the next that finds no free step is to ask again. */
+  #askAgainAt = Number.NEGATIVE_INFINITY;
+
+  constructor(perSecond: number) {
+    this.#stepMs = 1_000 / perSecond;
+  }
+
+  /**
+   * Takes a step if one is free at `now`.
+   *
+   * @returns 0 when it was taken, else how many milliseconds to wait.
+   */
+  take(now: number): number {
+    if (this.#freeAt > now) return this.#freeAt - now;
+    this.owe(now);
+    return 0;
+  }
+
+  /**
+   * Takes a step if one is free at `now`, like `take`. Those that find none are told to come one step after the other, since
+   * most of thousands that came back together would come in vain.
+   */
+  takeInLine(now: number): number {
+    const waitMs = this.take(now);
+    if (waitMs === 0) return 0;
+    const at = Math.max(this.#freeAt, this.#askAgainAt);
+    this.#askAgainAt = at + this.#stepMs;
+    return at - now;
+  }
+
+  /** Takes a step, free or not: those who come later wait for it. */
+  owe(now: number): void {
+    this.#freeAt = Math.max(this.#freeAt, now - BURST_MS) + this.#stepMs;
+  }
+
+  /** Gives back a step that was not used. */
+  giveBack(): void {
+    this.#freeAt -= this.#stepMs;
+  }
+}
+
+/** The pace of a process that has its schedule for itself. */
+export class OwnPace {
+  readonly #steps: Steps;
+  readonly #ofApps = boundedCache<string, Steps>(MAX_APPS);
+  readonly #perSecondOfApp: number;
+  readonly #monotonic: () => number;
+
+  constructor({ perSecond, perSecondOfApp }: PaceLimits, monotonic: () => number) {
+    this.#steps = new Steps(perSecond);
+    this.#perSecondOfApp = perSecondOfApp;
+    this.#monotonic = monotonic;
+  }
+
+  /** How many milliseconds the next refresh has to wait; at 0 it has begun. */
+  take(): number {
+    return this.#steps.take(this.#monotonic());
+  }
+
+  /** Gives back what the last `take` allowed and was not begun. */
+  giveBack(): void {
+    this.#steps.giveBack();
+  }
+
+  takeOfApp(appid: string): number {
+    return this.#ofApp(appid).takeInLine(this.#monotonic());
+  }
+
+  giveBackOfApp(appid: string): void {
+    this.#ofApp(appid).giveBack();
+  }
+
+  /** Counts a refresh that a caller waits for, and that so does not wait itself. */
+  owe(appid: string): void {
+    const now = this.#monotonic();
+    this.#steps.owe(now);
+    this.#ofApp(appid).owe(now);
+  }
+
+  #ofApp(appid: string): Steps {
+    let steps = this.#ofApps.get(appid);
+    if (steps === undefined) this.#ofApps.set(appid, (steps = new Steps(this.#perSecondOfApp)));
+    return steps;
+  }
+}

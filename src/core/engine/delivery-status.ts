@@ -1,0 +1,91 @@
+import { isTokenError } from '../model/errors.js';
+import { failureFacts } from '../model/failure-facts.js';
+import type { StoredDocument } from '../model/store.js';
+import {
+  type Delivered,
+  type DeliveryDocument,
+  type FailingDelivery,
+  owedAt,
+  readDeliveryDocument,
+  targetOf,
+} from '../store/delivery-document.js';
+import type { DocumentReader } from '../store/document-reader.js';
+import type { KeyDocument } from '../store/key-document.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
+
+/**
+ * How the target of `notify` stands.
+ *
+ * @public
+ */
+export interface DeliveryStatus {
+  /**
+   * `delivered`: it has the newest token. `owed`: it is being told. `failed`: it did not take it; see `lastError`.
+   * `waiting`: there is no token to tell it of.
+   */
+  readonly state: 'delivered' | 'owed' | 'failed' | 'waiting';
+  /** The version of the record that it has, if any. */
+  readonly version: number | undefined;
+  readonly deliveredAt: number | undefined;
+  /** How many attempts have failed in a row. */
+  readonly attempts: number;
+  readonly lastError: string | undefined;
+  /** When it is tried again; `undefined` where it is not before there is a newer token. */
+  readonly retryAt: number | undefined;
+}
+
+interface DeliveryStatusParts {
+  readonly store: SupervisedStore;
+  readonly reader: DocumentReader;
+  readonly clock: StoreClock;
+}
+
+/** `undefined` without a target. */
+export async function deliveryStatus(
+  notify: string | undefined,
+  stored: StoredDocument | undefined,
+  keyDocument: KeyDocument,
+  parts: DeliveryStatusParts,
+): Promise<DeliveryStatus | undefined> {
+  if (notify === undefined) return undefined;
+  const target = targetOf(notify);
+  const document = await readDelivery(stored, target, parts);
+  const delivered = document.delivered?.target === target ? document.delivered : undefined;
+  const failing = document.failing?.target === target ? document.failing : undefined;
+  const owed = owedAt(document, keyDocument, target, parts.clock.now());
+  return {
+    state: stateOf(owed, failing, delivered),
+    version: delivered?.recordVersion,
+    deliveredAt: delivered?.at,
+    attempts: failing?.attempts ?? 0,
+    lastError: failing?.error.message,
+    retryAt: failing?.retryAt,
+  };
+}
+
+function stateOf(
+  owed: ReturnType<typeof owedAt>,
+  failing: FailingDelivery | undefined,
+  delivered: Delivered | undefined,
+): DeliveryStatus['state'] {
+  if (failing !== undefined) return 'failed';
+  if (owed !== undefined) return 'owed';
+  return delivered === undefined ? 'waiting' : 'delivered';
+}
+
+/** A document that cannot be read is the trouble of its own task. */
+async function readDelivery(
+  stored: StoredDocument | undefined,
+  target: string,
+  { store, reader, clock }: DeliveryStatusParts,
+): Promise<DeliveryDocument> {
+  try {
+    return await reader.read(stored, readDeliveryDocument);
+  } catch (error) {
+    if (store.failing || !isTokenError(error)) throw error;
+    const now = clock.now();
+    const failing = { recordVersion: 0, target, attempts: 0, since: now, failedAt: now, error: failureFacts(error) };
+    return { version: 0, unknown: {}, failing };
+  }
+}

@@ -1,0 +1,164 @@
+import { isTokenError } from '../model/errors.js';
+import { appDocumentId, documentId, type TokenKey } from '../model/token-key.js';
+import type { CachedRecord } from '../records/cached-record.js';
+import type { Records } from '../records/records.js';
+import type { Registry } from '../registry/registry.js';
+import type { StoreFollower } from './store-follower.js';
+
+export interface EarlyAnswersParts {
+  readonly registry: Registry;
+  readonly records: Records;
+  readonly follower: StoreFollower;
+  /** The start that is under way, or a new one. */
+  readonly start: () => Promise<void>;
+  /** Resolves when the store has answered for the first time; `undefined` before a start. */
+  readonly opened: () => Promise<void> | undefined;
+  readonly isStarted: () => boolean;
+}
+
+/** What is known of single apps and keys where not all is held: after a start on a large store, or in a fleet. */
+export class EarlyAnswers {
+  readonly #parts: EarlyAnswersParts;
+
+  constructor(parts: EarlyAnswersParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Whether the key has a task. That it has none, the store has said.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
+   */
+  async hasTask(key: TokenKey): Promise<boolean> {
+    const { registry, start, isStarted } = this.#parts;
+    const has = (): boolean => registry.task(key) !== undefined;
+    if (has()) return true;
+    const wasStarted = isStarted();
+    if (!wasStarted) await this.#readTask(key);
+    if (has()) return true;
+    await start();
+    // The notification of a task that was registered elsewhere may not have come yet.
+    if (wasStarted && !registry.holdsAll) await registry.reload(documentId('task', key));
+    return has();
+  }
+
+  /**
+   * Returns whether the app is registered with a secret that fits, by what is held in memory; `undefined` where the store has to
+   * be asked.
+   */
+  heldSecret(appid: string, fits: (secret: string) => boolean): boolean | undefined {
+    const { registry, isStarted } = this.#parts;
+    if (hasSecret(registry, appid, fits)) return true;
+    return registry.holdsAll && isStarted() ? false : undefined;
+  }
+
+  /** Returns whether the app is held in memory. */
+  holdsApp(appid: string): boolean {
+    return this.#parts.registry.knows(appid);
+  }
+
+  /**
+   * Whether the app is registered with a secret that fits; not where that cannot be read. That it is not, the store has said.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
+   */
+  async hasSecret(appid: string, fits: (secret: string) => boolean): Promise<boolean> {
+    const { registry, start } = this.#parts;
+    await start();
+    if (registry.holdsAll) return hasSecret(registry, appid, fits);
+    const wasHeld = registry.knows(appid);
+    await registry.lookAtApp(appid);
+    // The notification of a secret that was changed elsewhere may not have come yet.
+    if (wasHeld && !hasSecret(registry, appid, fits)) await registry.reload(appDocumentId(appid));
+    return hasSecret(registry, appid, fits);
+  }
+
+  /**
+   * Returns the record of a task that needs no attention; `undefined` where the whole has to be waited for. A usable record in
+   * memory answers without the store, which may have gone since: a start that does not complete says nothing about it.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
+   */
+  async record(key: TokenKey, wishMs: number): Promise<CachedRecord | undefined> {
+    const { records, follower, isStarted } = this.#parts;
+    if (isStarted()) return undefined;
+    const held = records.cache.get(key);
+    const isFresh = held !== undefined && !records.isDue(held) && !records.needsConfirmation(held);
+    if (isFresh && this.#isRegistered(key) && this.#lasts(held, wishMs)) return held;
+    try {
+      await this.#readTask(key);
+    } catch (error) {
+      if (isUnavailable(error) && held !== undefined && this.#lasts(held, wishMs)) return held;
+      throw error;
+    }
+    if (!this.#isRegistered(key)) return undefined;
+    const found = records.cache.get(key) ?? (await follower.read(key));
+    return found !== undefined && !records.isDue(found) && this.#lasts(found, wishMs) ? found : undefined;
+  }
+
+  /**
+   * Returns the held record of a task where nothing is due but a look at whether the store still shows it, which is begun in the
+   * background. Acquiring the record gives the same answer, after promises and timers that cost more than all the rest of a request.
+   */
+  confirming(appid: string, type: string): CachedRecord | undefined {
+    const { registry, records, follower, isStarted } = this.#parts;
+    if (!isStarted()) return undefined;
+    records.lookAtClock();
+    const held = records.cache.find(appid, type, undefined);
+    if (held === undefined || records.isDue(held) || !this.#lasts(held, 0)) return undefined;
+    const { key } = held;
+    if (registry.task(key) === undefined || !registry.isAtHand(key) || !isReadable(registry, appid)) return undefined;
+    if (records.needsConfirmation(held)) {
+      records.confirm(held);
+      follower.read(key).catch(() => {});
+    }
+    records.trust(held);
+    return held;
+  }
+
+  #isRegistered(key: TokenKey): boolean {
+    const { registry } = this.#parts;
+    return registry.task(key) !== undefined && registry.knows(key.appid);
+  }
+
+  #lasts(held: CachedRecord, wishMs: number): boolean {
+    const { records } = this.#parts;
+    return records.leftMs(held) > Math.max(records.minValidityMs(held), wishMs);
+  }
+
+  /** A store that fails here has its say in the start that is under way, and is not asked once more. */
+  async #readTask(key: TokenKey): Promise<void> {
+    const { registry, start, opened } = this.#parts;
+    const started = start();
+    started.catch(() => {});
+    try {
+      await (opened() ?? started);
+      await Promise.all([appDocumentId(key.appid), documentId('task', key)].map((id) => registry.reload(id)));
+    } catch (error) {
+      if (!isTokenError(error)) throw error;
+      await started;
+    }
+  }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return isTokenError(error) && error.code === 'STORE_UNAVAILABLE';
+}
+
+/** An app whose document is broken is told of as an error by the calls that wait. */
+function isReadable(registry: Registry, appid: string): boolean {
+  try {
+    return registry.app(appid) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function hasSecret(registry: Registry, appid: string, fits: (secret: string) => boolean): boolean {
+  try {
+    const secret = registry.app(appid)?.secret;
+    return secret !== undefined && fits(secret);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,113 @@
+import { CLOSE_TIMEOUT_MS } from '../concurrency/time-limits.js';
+import type { CallbackPort } from '../model/callback-port.js';
+import type { Closing } from '../model/closing.js';
+import { Deadline } from '../model/deadline.js';
+import type { Upstream } from '../model/refresher.js';
+import { allOf } from '../primitives/all-of.js';
+import type { CachedRecord } from '../records/cached-record.js';
+import type { Records } from '../records/records.js';
+import type { UnwrittenGrants } from '../records/unwritten-grants.js';
+import type { SingleFlight } from '../refresh/single-flight.js';
+import type { Registry } from '../registry/registry.js';
+import type { Scheduling } from '../schedule/scheduling.js';
+import type { LimitSweep } from '../store/limit-sweep.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
+import type { StoreFollower } from './store-follower.js';
+import type { StoreRecovery } from './store-recovery.js';
+
+export interface LifecycleParts {
+  readonly store: SupervisedStore;
+  readonly clock: StoreClock;
+  readonly closing: Closing;
+  readonly registry: Registry;
+  readonly records: Records;
+  readonly follower: StoreFollower;
+  readonly unwritten: UnwrittenGrants;
+  readonly recovery: StoreRecovery;
+  readonly schedule: Scheduling['schedule'];
+  readonly limits: LimitSweep;
+  readonly flights: SingleFlight<CachedRecord>;
+  readonly upstream: Upstream;
+  readonly callbacks: () => CallbackPort | undefined;
+  /** Whether this process refreshes at all. */
+  readonly refreshes: boolean;
+}
+
+/** Starts and closes what works in the background, in the order in which one part needs another. */
+export class Lifecycle {
+  readonly #parts: LifecycleParts;
+  #started: Promise<void> | undefined;
+  #opened: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+  #isRegistryLoaded = false;
+  #isStarted = false;
+
+  constructor(parts: LifecycleParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves when the store has answered for the first time; `undefined` before the start. */
+  get opened(): Promise<void> | undefined {
+    return this.#opened;
+  }
+
+  /**
+   * Returns whether every registration has been read. From then on a new task is scheduled by its registration; those before are
+   * scheduled when their records are read.
+   */
+  get isRegistryLoaded(): boolean {
+    return this.#isRegistryLoaded;
+  }
+
+  get isStarted(): boolean {
+    return this.#isStarted;
+  }
+
+  start(): Promise<void> {
+    const { closing } = this.#parts;
+    if (closing.hasBegun) return Promise.reject(closing.signal.reason);
+    this.#started ??= this.#start().catch((error: unknown) => {
+      this.#started = undefined;
+      throw error;
+    });
+    return this.#started;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #start(): Promise<void> {
+    const { clock, follower, registry, closing, unwritten, refreshes, schedule, limits, callbacks } = this.#parts;
+    await (this.#opened = clock.sync());
+    await follower.start();
+    this.#isRegistryLoaded = true;
+    await follower.loadAll([...registry.tasks()].map(({ key }) => key));
+    closing.assertOpen();
+    clock.start();
+    unwritten.start();
+    this.#isStarted = true;
+    if (!refreshes) return;
+    schedule.start();
+    limits.start();
+    callbacks()?.start();
+  }
+
+  async #close(): Promise<void> {
+    const { closing, records, limits, flights, clock, schedule, callbacks, recovery, unwritten } = this.#parts;
+    const { follower, upstream, store } = this.#parts;
+    closing.begin();
+    records.cache.close();
+    limits.stop();
+    flights.wakeAll();
+    clock.stop();
+    // What a registration that ends meanwhile adds to the history is written as well.
+    const recovered = closing.settled().then(() => recovery.stop());
+    const works = [schedule.stop(), callbacks()?.stop(), recovered, this.#started, flights.settled()];
+    await unwritten.flush(Promise.allSettled(works), new Deadline(clock, CLOSE_TIMEOUT_MS, undefined));
+    // The end of the watch comes first, so that the store is closed after it.
+    await allOf([follower.stop(), upstream.close(), store.close()]);
+  }
+}

@@ -1,0 +1,100 @@
+import { belongsTo, type Enrolment, markFrom, marksFrom } from '../model/enrolment.js';
+import type { ParamsFunction } from '../model/registration.js';
+import { appDocumentId, documentId, type TokenKey } from '../model/token-key.js';
+import { batches } from '../primitives/batches.js';
+import { boundedCache } from '../primitives/bounded-cache.js';
+import type { HeldTask, RegisteredTask } from '../registry/held-task.js';
+import type { RegistrationLease } from '../registry/registration-lease.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
+
+/** A task with a params function, as it was when its document was found missing. */
+interface Missing {
+  readonly key: TokenKey;
+  readonly params: ParamsFunction;
+  /** The marks of its enrolment. */
+  readonly marks: Enrolment;
+}
+
+export interface LostFunctionsParts {
+  readonly store: SupervisedStore;
+  readonly registrar: {
+    exclusively(appid: string, work: (lease: RegistrationLease) => Promise<void>): Promise<void>;
+  };
+  readonly registry: {
+    task(key: TokenKey): HeldTask | undefined;
+    enrolment(key: TokenKey): Enrolment;
+    setTask(task: RegisteredTask): void;
+  };
+}
+
+const MAX_REMEMBERED = 10_000;
+
+/**
+ * Remembers the params functions of tasks whose documents a store has lost, because they were damaged or evicted. A function is
+ * nowhere but in the process that registered it, so a task that another process registers again goes on with it. One that was
+ * unregistered does not.
+ */
+export class LostFunctions {
+  readonly #parts: LostFunctionsParts;
+  /** By the ids of the tasks, those that are known to be lost. */
+  readonly #lost = boundedCache<string, ParamsFunction>(MAX_REMEMBERED);
+  /** By appid, those of which that is to be found out. */
+  readonly #missing = new Map<string, Missing[]>();
+
+  /** @param parts - looked at when something has to be done, as they are wired before they are complete. */
+  constructor(parts: LostFunctionsParts) {
+    this.#parts = parts;
+  }
+
+  /** Notes a task that is not held any more, and finds out whether the store has lost it. */
+  removed({ key, params, enrolment }: HeldTask): void {
+    if (typeof params !== 'function') return;
+    const { registrar, registry } = this.#parts;
+    const { appid } = key;
+    const missing = this.#missing.get(appid) ?? [];
+    missing.push({ key, params, marks: { ...registry.enrolment(key), task: enrolment } });
+    if (missing.length > 1) return;
+    this.#missing.set(appid, missing);
+    // Where it cannot be told, they count as unregistered.
+    registrar.exclusively(appid, () => this.#judge(appid)).catch(() => this.#missing.delete(appid));
+  }
+
+  /** Gives a task that has come back its function, if it was lost with one. A registration without a function ends that. */
+  added({ key, functionMissing }: HeldTask): void {
+    const id = documentId('task', key);
+    const params = this.#lost.get(id);
+    this.#lost.delete(id);
+    if (params !== undefined && functionMissing) this.#give(key, params);
+  }
+
+  /**
+   * Looks under the lease of the app, when no unregistration is under way, which deletes the document of the key with its task:
+   * where that is left, the task was lost.
+   */
+  async #judge(appid: string): Promise<void> {
+    const { store, registry } = this.#parts;
+    const missing = this.#missing.get(appid) ?? [];
+    this.#missing.delete(appid);
+    for (const batch of batches(missing)) {
+      const [app, ...records] = await store.get([
+        appDocumentId(appid),
+        ...batch.map(({ key }) => documentId('key', key)),
+      ]);
+      for (const [index, { key, params, marks }] of batch.entries()) {
+        const record = records[index];
+        const isSameApp = app !== undefined && belongsTo({ app: markFrom(app.data) }, marks);
+        if (!isSameApp || record === undefined || !belongsTo(marksFrom(record.data), marks)) continue;
+        const found = registry.task(key);
+        if (found === undefined) this.#lost.set(documentId('task', key), params);
+        // Another process has registered it again meanwhile.
+        else if (found.functionMissing) this.#give(key, params);
+      }
+    }
+  }
+
+  #give(key: TokenKey, params: ParamsFunction): void {
+    const { registry } = this.#parts;
+    const { notify, enrolment, version } = registry.task(key) as HeldTask;
+    registry.setTask({ key, params, notify, functionMissing: false, enrolment, version });
+  }
+}

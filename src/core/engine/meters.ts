@@ -1,0 +1,124 @@
+import type { Clock } from '../concurrency/clock.js';
+import { isTokenError } from '../model/errors.js';
+import type { Events } from '../model/events.js';
+import type { Upstream } from '../model/refresher.js';
+
+/** Names to values; one that is `undefined` is as good as absent. */
+export type Labels = Readonly<Record<string, string | undefined>>;
+
+/** How often something has happened, with these labels. */
+export interface Count {
+  readonly labels: Labels;
+  value: number;
+}
+
+/** Counts that only rise, one for each combination of labels. Their names are the same each time, in the same order. */
+export class Counter {
+  readonly #counts = new Map<string, Count>();
+
+  /** @param known - what is there from the beginning: that a count rises from 0 is not seen of one that appears as 1. */
+  constructor(known: readonly Labels[] = []) {
+    for (const labels of known) this.#counts.set(idOf(labels), { labels, value: 0 });
+  }
+
+  add(labels: Labels = {}): void {
+    const id = idOf(labels);
+    const count = this.#counts.get(id);
+    if (count === undefined) this.#counts.set(id, { labels, value: 1 });
+    else count.value += 1;
+  }
+
+  counts(): Iterable<Readonly<Count>> {
+    return this.#counts.values();
+  }
+}
+
+/** How values are spread over buckets. */
+export class Histogram {
+  /** The upper bounds of the buckets, rising; the bucket after the last has none. */
+  readonly bounds: readonly number[];
+  /** How many values each bucket has, those of the smaller ones not included. */
+  readonly counts: number[];
+  sum: number = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = Array.from({ length: bounds.length + 1 }, () => 0);
+  }
+
+  observe(value: number): void {
+    const bucket = this.bounds.findIndex((bound) => value <= bound);
+    const index = bucket === -1 ? this.bounds.length : bucket;
+    this.counts[index] = (this.counts[index] ?? 0) + 1;
+    this.sum += value;
+  }
+}
+
+/** The codes that a `TokenError` of this library has. A refresher of the user's may throw any other. */
+const CODES: readonly string[] = [
+  'NOT_REGISTERED',
+  'INPUT_MISSING',
+  'UPSTREAM_UNAVAILABLE',
+  'UPSTREAM_REJECTED',
+  'QUOTA_EXHAUSTED',
+  'REAUTHORIZATION_REQUIRED',
+  'REFRESH_DISABLED',
+  'STORE_UNAVAILABLE',
+  'TIMEOUT',
+  'CLOSED',
+];
+const OTHER_CODE = 'OTHER';
+
+/** A request is given up after 6 s, and made once more at most. */
+const SECONDS_OF_REQUESTS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
+
+/** What this process has done since it began, in numbers. */
+export class Meters {
+  readonly refreshes: Counter = new Counter();
+  readonly refreshFailures: Counter = new Counter([...CODES, OTHER_CODE].map((code) => ({ code })));
+  readonly leaseContentions: Counter = new Counter([{}]);
+  readonly deliveries: Counter = new Counter([{ outcome: 'delivered' }, { outcome: 'failed' }]);
+  /** How long requests took, by what came of them: `answered`, or the code of the error. */
+  readonly requests: Map<string, Histogram> = new Map([['answered', new Histogram(SECONDS_OF_REQUESTS)]]);
+
+  listen(events: Events): void {
+    events.on('refreshed', ({ type, source, reason }) => this.refreshes.add({ type, source, reason }));
+    events.on('refreshFailed', ({ error }) => this.refreshFailures.add({ code: codeOf(error) }));
+    events.on('delivered', () => this.deliveries.add({ outcome: 'delivered' }));
+    events.on('deliveryFailed', () => this.deliveries.add({ outcome: 'failed' }));
+  }
+
+  /** The same upstream, whose requests are timed. */
+  timed(upstream: Upstream, clock: Pick<Clock, 'monotonic'>): Upstream {
+    return {
+      request: async (request, options) => {
+        const startedAt = clock.monotonic();
+        const end = (outcome: string): void => this.#requested(outcome, (clock.monotonic() - startedAt) / 1_000);
+        try {
+          const answer = await upstream.request(request, options);
+          end('answered');
+          return answer;
+        } catch (error) {
+          end(codeOf(error));
+          throw error;
+        }
+      },
+      close: () => upstream.close(),
+    };
+  }
+
+  #requested(outcome: string, seconds: number): void {
+    let histogram = this.requests.get(outcome);
+    if (histogram === undefined) this.requests.set(outcome, (histogram = new Histogram(SECONDS_OF_REQUESTS)));
+    histogram.observe(seconds);
+  }
+}
+
+/** Of few words, none of which anybody else has chosen. */
+function codeOf(error: unknown): string {
+  return isTokenError(error) && CODES.includes(error.code) ? error.code : OTHER_CODE;
+}
+
+function idOf(labels: Labels): string {
+  return Object.values(labels).join('\n');
+}

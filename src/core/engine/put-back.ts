@@ -1,0 +1,191 @@
+import { Slots } from '../concurrency/slots.js';
+import { HOLDERS_LOOK_WITHIN_MS } from '../concurrency/time-limits.js';
+import type { StoredDocument } from '../model/store.js';
+import {
+  appDocumentId,
+  appidOf,
+  DELIVERY_LANE,
+  documentId,
+  parseKey,
+  registrationIds,
+  type TokenKey,
+} from '../model/token-key.js';
+import { allOf } from '../primitives/all-of.js';
+import { batches } from '../primitives/batches.js';
+import { canonicalJson } from '../primitives/checksum.js';
+import type { JsonObject } from '../primitives/json.js';
+import type { Records } from '../records/records.js';
+import { isLeftOver } from '../registry/left-overs.js';
+import type { OwnRegistration, OwnRegistrations } from '../registry/own-registrations.js';
+import type { Registrar } from '../registry/registrar.js';
+import type { RegistrationLease } from '../registry/registration-lease.js';
+import { opened } from '../registry/registration-writer.js';
+import type { Registry } from '../registry/registry.js';
+import { seal, unseal } from '../store/document-codec.js';
+import type { DocumentReader } from '../store/document-reader.js';
+import { NO_KEY_DOCUMENT } from '../store/key-document.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { Replacement, StoreHistory } from '../store/store-history.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
+import { contended } from '../store/write-errors.js';
+import type { StoreFollower } from './store-follower.js';
+
+export interface PutBackParts {
+  readonly store: SupervisedStore;
+  readonly reader: DocumentReader;
+  readonly clock: StoreClock;
+  readonly registry: Registry;
+  readonly registrar: Registrar;
+  readonly records: Records;
+  readonly own: OwnRegistrations;
+  readonly history: StoreHistory;
+  readonly follower: StoreFollower;
+}
+
+/** What the store was replaced by, and how often it had been replaced by then. */
+interface Found {
+  readonly replacement: Replacement;
+  readonly generation: number;
+}
+
+interface Opened {
+  readonly found: StoredDocument;
+  readonly content: JsonObject;
+}
+
+const MAX_ROUNDS = 10;
+/** Those of the apps that are put back at the same time are sent without waiting for one another. */
+const MAX_WRITING = 4;
+
+/** Puts back into a store that was replaced what this process has registered itself, where the store lacks it. */
+export class PutBack {
+  readonly #parts: PutBackParts;
+
+  constructor(parts: PutBackParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Puts back an app: its tasks, then the app itself, as a registration does. Stops when the store is found replaced again,
+   * and reads no record: a read of one may wait for this very work.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`. It may be repeated: what is there by then is left alone.
+   */
+  async app(appid: string, replacement: Replacement): Promise<void> {
+    const { own, registrar, history } = this.#parts;
+    const { generation } = history;
+    const appId = appDocumentId(appid);
+    const tasks = [...own.of(appid).keys()].filter((id) => id !== appId);
+    for (const ids of [...batches(tasks), [appId]]) {
+      await registrar.exclusively(appid, (lease) => this.#documents(ids, { replacement, generation }, lease));
+    }
+  }
+
+  /**
+   * Makes the tasks of an app due which the schedule of a fleet has lost: when every process has looked, which may put back the
+   * record meanwhile. A record that is held here is put back with that.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  async dues(appid: string): Promise<void> {
+    const appId = appDocumentId(appid);
+    const tasks = [...this.#parts.own.of(appid).keys()].filter((id) => id !== appId);
+    for (const ids of batches(tasks)) await this.#schedule(ids);
+  }
+
+  async #documents(ids: readonly string[], found: Found, lease: RegistrationLease): Promise<void> {
+    const { store, history, own } = this.#parts;
+    // In their turns, so that each looks at the time of the lease when it is sent.
+    const writing = new Slots(MAX_WRITING);
+    let wanted = ids;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      wanted = wanted.filter((id) => own.has(id));
+      if (wanted.length === 0) return;
+      const stored = await store.get(wanted);
+      // What was read is of the history that is in place afterwards, in which another process may have unregistered some of
+      // these: it notes that under this lease.
+      await history.look();
+      if (history.generation !== found.generation) return;
+      for (const id of wanted) if (history.hasUnregistered(id, own.marks(id))) own.forget(id);
+      // None is under way any more when the lease is released, also where one fails.
+      const settling = wanted.map((id, index) => writing.run(() => this.#document(id, stored[index], found, lease)));
+      await allOf(settling);
+      const settled = await Promise.all(settling);
+      wanted = wanted.filter((_, index) => settled[index] === false);
+    }
+    throw contended(`the registration of ${lease.appid}`, { appid: lease.appid });
+  }
+
+  /** @returns whether it is settled, which it is not where another writer was first. */
+  async #document(
+    id: string,
+    stored: StoredDocument | undefined,
+    found: Found,
+    lease: RegistrationLease,
+  ): Promise<boolean> {
+    const { store, own, registry, reader, history } = this.#parts;
+    const known = own.of(appidOf(id)).get(id);
+    if (known === undefined) return true;
+    const before = await opened(reader, stored, unseal);
+    const content = before === undefined ? known.content : this.#content(id, known, before, found);
+    let document = before?.found;
+    if (before === undefined || canonicalJson(content) !== canonicalJson(before.content)) {
+      const data = seal(id, content);
+      const due = before?.found.due === undefined ? {} : { due: before.found.due };
+      lease.assertHeld();
+      const version = await store.set(id, data, before?.found.version ?? 0, due);
+      if (version === undefined) return false;
+      // A state from before this, in which the document is missing, must not pass for the present one.
+      history.noteChange();
+      document = { id, version, data };
+    }
+    // In another history than that which was written to, its version would say nothing.
+    if (document === undefined || history.generation !== found.generation) return true;
+    own.note(id, content, document.version);
+    if (registry.versionOf(id) !== undefined) await registry.adopt(document);
+    return true;
+  }
+
+  /** Returns what becomes of a document that the store has. */
+  #content(id: string, known: OwnRegistration, stored: Opened, { replacement }: Found): JsonObject {
+    if (replacement === 'backup') {
+      const isOlder = !this.#parts.history.hasRegistered(id) && stored.found.version < known.version;
+      return isOlder ? known.content : stored.content;
+    }
+    // A registration that found nothing to be added to may lack what this one has, such as the secret.
+    return parseKey(id) === undefined ? { ...known.content, ...stored.content } : stored.content;
+  }
+
+  async #schedule(taskIds: readonly string[]): Promise<void> {
+    const { store, own, clock } = this.#parts;
+    const keys = taskIds.filter((id) => own.has(id)).map((id) => parseKey(id) as TokenKey);
+    const notified = keys.filter((key) => 'notify' in (own.of(key.appid).get(documentId('task', key))?.content ?? {}));
+    const scheduled = [
+      ...keys.map((key) => ({ key, id: documentId('key', key), lane: key.type })),
+      ...notified.map((key) => ({ key, id: documentId('delivery', key), lane: DELIVERY_LANE })),
+    ];
+    const stored = await store.get(scheduled.map(({ id }) => id));
+    const due = scheduled.map(async ({ key, id, lane }, index) => {
+      if (stored[index] !== undefined) return;
+      if (lane === DELIVERY_LANE)
+        return void (await store.set(id, seal(id, {}), 0, { due: { lane, at: clock.now() } }));
+      if (await this.#record(key)) return;
+      // Another process may hold the record, with a refresh token that nothing else replaces: it has the time of its look.
+      const lostAt = Math.round(clock.now());
+      const at = lostAt + HOLDERS_LOOK_WITHIN_MS;
+      await store.set(id, seal(id, { lostAt }), 0, { due: { lane, at } });
+    });
+    await Promise.all(due);
+  }
+
+  /** Returns whether a record of the key was put back. */
+  async #record(key: TokenKey): Promise<boolean> {
+    const { registry, records, follower } = this.#parts;
+    const held = records.cache.get(key);
+    // It goes with its registration, which has not been put back.
+    if (registrationIds(key).some((id) => isLeftOver(registry, id))) return false;
+    if (held === undefined || !records.isDisplaced(held)) return false;
+    await follower.restore(held, NO_KEY_DOCUMENT);
+    return records.cache.get(key) !== held;
+  }
+}

@@ -1,0 +1,86 @@
+import type { Closing } from '../model/closing.js';
+import type { Deadline } from '../model/deadline.js';
+import { isTokenError } from '../model/errors.js';
+import type { RefreshTimes } from '../model/refresh-policy.js';
+import type { Grant } from '../model/refresher.js';
+import type { ReceivedToken } from '../model/rotation.js';
+import type { TokenKey } from '../model/token-key.js';
+import type { CachedRecord } from '../records/cached-record.js';
+import { type GivenGrant, readGivenGrant } from '../records/given-grant.js';
+import { receivedToken, storedGrant } from '../records/grant.js';
+import type { GrantWriter } from '../records/grant-writer.js';
+import { paramsHashOf } from '../registry/fingerprint.js';
+import type { PushedTokens } from '../registry/pushed-tokens.js';
+import type { Registry } from '../registry/registry.js';
+import type { Scheduling } from '../schedule/scheduling.js';
+import type { StoredGrant } from '../store/key-document.js';
+import { mayBeginAgain } from '../store/registration-check.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { TokenSource } from './token-source.js';
+
+export interface PutGrantsParts {
+  readonly clock: StoreClock;
+  /** Once it has begun, nothing is stored any more but what is being written. */
+  readonly closing: Closing;
+  readonly registry: Registry;
+  readonly writer: GrantWriter;
+  readonly source: TokenSource;
+  readonly pushed: PushedTokens;
+  readonly scheduling: Scheduling;
+  readonly times: RefreshTimes;
+  /** Tells those who wait for this one, and makes those refresh that need it. */
+  readonly wakeWhoWaitsFor: (key: TokenKey) => void;
+}
+
+const MAX_ROUNDS = 3;
+
+/** Grants that were got elsewhere. */
+export class PutGrants {
+  readonly #parts: PutGrantsParts;
+
+  constructor(parts: PutGrantsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Stores a grant, unless a newer one is stored, or one that can still be used and whose scopes include those of this one.
+   */
+  async put(key: TokenKey, grant: Grant, deadline: Deadline): Promise<CachedRecord> {
+    const { clock, registry, source, pushed, scheduling, wakeWhoWaitsFor } = this.#parts;
+    const given = readGivenGrant(grant);
+    await source.assertRegistered(key, deadline);
+    const stored = this.#stored(key, given, clock.now());
+    const received = receivedToken(given, stored);
+    const params = paramsHashOf(registry.task(key)?.params);
+    const put = params === undefined ? {} : { params };
+    const held = await this.#write(key, stored, received && { ...received, put });
+    source.retrySoon(key);
+    wakeWhoWaitsFor(key);
+    for (const waiting of pushed.keysThatNeed(key)) scheduling.hurry(waiting);
+    return held;
+  }
+
+  /** Writes the grant, and once more where the key was registered anew meanwhile: it is for whatever is registered. */
+  async #write(key: TokenKey, grant: StoredGrant, received: ReceivedToken | undefined): Promise<CachedRecord> {
+    const { closing, registry, writer } = this.#parts;
+    const beforeRetry = (): void => closing.assertOpen();
+    for (let round = 1; ; round++) {
+      const document = await writer.read(key);
+      closing.assertOpen();
+      const enrolment = registry.enrolment(key);
+      try {
+        return await writer.write(key, document, grant, { source: 'put', enrolment, received, beforeRetry });
+      } catch (error) {
+        if (!isTokenError(error) || error.code !== 'NOT_REGISTERED' || round === MAX_ROUNDS) throw error;
+        if (!(await mayBeginAgain(registry, key, enrolment, true))) throw error;
+      }
+    }
+  }
+
+  /** Turns a grant into what is stored. What is pushed cannot be refreshed, so it is never due before it ends. */
+  #stored(key: TokenKey, grant: GivenGrant, now: number): StoredGrant {
+    const { clock, times, pushed } = this.#parts;
+    const stored = storedGrant(grant, now, now, times, clock.random());
+    return pushed.isPushed(key.type) ? { ...stored, dueAt: stored.expiresAt } : stored;
+  }
+}

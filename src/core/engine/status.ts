@@ -1,0 +1,305 @@
+import type { CallbackPort } from '../model/callback-port.js';
+import { isTokenError } from '../model/errors.js';
+import type { BuiltInRefresher } from '../model/refresher.js';
+import type { StoredDocument } from '../model/store.js';
+import {
+  assertAppid,
+  assertSubject,
+  documentId,
+  keyId,
+  parseKey,
+  subjectSegment,
+  type TokenKey,
+} from '../model/token-key.js';
+import { documentIsUnreadable, type Waiting, type WaitingFor } from '../model/waiting-texts.js';
+import { assertInteger, readFields } from '../primitives/assert-options.js';
+import { describeKind } from '../primitives/redact.js';
+import type { Failures } from '../records/failures.js';
+import type { RegisteredTask } from '../registry/held-task.js';
+import { unsealTask } from '../registry/registration-document.js';
+import type { Registry } from '../registry/registry.js';
+import type { DocumentReader } from '../store/document-reader.js';
+import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from '../store/key-document.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
+import { type DeliveryStatus, deliveryStatus } from './delivery-status.js';
+import { KnownKeys } from './known-keys.js';
+import type { TokenSource } from './token-source.js';
+import { type WaitingParts, waitingAfter, waitingOf } from './waiting.js';
+
+/**
+ * How a task stands. It holds no secret.
+ *
+ * @public
+ */
+export interface TaskStatus {
+  /** Names the task in `after`. */
+  readonly id: string;
+  readonly appid: string;
+  readonly type: string;
+  readonly subject: string | undefined;
+  /**
+   * `fresh`: not due yet. `due`: being refreshed, or soon to be; the token is still good. `expired`: it has ended.
+   * `missing`: there has been none yet. `waiting`: there is no usable one, and nothing is asked for before something comes.
+   */
+  readonly state: 'fresh' | 'due' | 'expired' | 'missing' | 'waiting';
+  /** What a `waiting` task waits for; `undefined` in any other state. */
+  readonly waitingFor: WaitingFor | undefined;
+  /** Why it waits, in words. */
+  readonly reason: string | undefined;
+  /** What has to be done about it, in words. */
+  readonly remedy: string | undefined;
+  /** All instants are epoch milliseconds on the store's clock. */
+  readonly obtainedAt: number | undefined;
+  readonly expiresAt: number | undefined;
+  readonly dueAt: number | undefined;
+  readonly version: number | undefined;
+  /** When the refresh token ends, where that is known: the user has to authorize again before. */
+  readonly refreshTokenExpiresAt: number | undefined;
+  /** The last failure since the last success. */
+  readonly lastError: TaskFailure | undefined;
+  /** Where the task has `notify`: what its target was told. */
+  readonly delivery: DeliveryStatus | undefined;
+  /** This process lacks the function that gives the task its params, and leaves the work to one that has it. */
+  readonly functionMissing: boolean;
+}
+
+/**
+ * @public
+ */
+export interface TaskFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly errcode: number | undefined;
+  readonly errmsg: string | undefined;
+  readonly rid: string | undefined;
+  /** The address that has to be put on WeChat's IP whitelist. */
+  readonly ip: string | undefined;
+  readonly attempts: number;
+  readonly at: number;
+  readonly retryAt: number;
+}
+
+/**
+ * Which tasks `status` shows.
+ *
+ * @public
+ */
+export interface StatusQuery {
+  readonly appid?: string;
+  /** Only with `appid`. */
+  readonly type?: string;
+  /** Only with `type`. */
+  readonly subject?: string;
+  /** Only tasks that follow the one with this `id`, in the store's order. */
+  readonly after?: string;
+  /** At most so many: 1 or more. Default: all. */
+  readonly limit?: number;
+}
+
+export interface StatusParts {
+  readonly store: SupervisedStore;
+  readonly reader: DocumentReader;
+  readonly registry: Registry;
+  readonly failures: Failures;
+  readonly clock: StoreClock;
+  readonly source: TokenSource;
+  readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
+  readonly refreshes: boolean;
+  readonly callbacks: CallbackPort | undefined;
+}
+
+/** What a store takes behind `task/`: it would fail for anything else, and be taken for one that has gone. */
+const TASK_ID = /^[!-.0-~]{1,384}(?:\/[!-.0-~]{1,384}){1,2}$/;
+
+/**
+ * Returns the query with each field read once.
+ *
+ * @throws TypeError naming what is wrong with the query.
+ */
+export function readStatusQuery(query: StatusQuery, assertType: (type: unknown) => void): StatusQuery {
+  const names = ['appid', 'type', 'subject', 'after', 'limit'] as const;
+  const fields = readFields<StatusQuery>(query, names, 'the query of status');
+  const { appid, type, subject, after, limit } = fields;
+  if (appid !== undefined) assertAppid(appid);
+  if (type !== undefined) assertType(type);
+  assertSubject(subject);
+  if (type !== undefined && appid === undefined) throw new TypeError('status takes a type only together with an appid');
+  if (subject !== undefined && type === undefined)
+    throw new TypeError('status takes a subject only together with a type');
+  if (limit !== undefined) assertInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER);
+  if (after !== undefined && (typeof after !== 'string' || !TASK_ID.test(after))) {
+    throw new TypeError(`after must be the id of a task, got ${describeKind(after)}`);
+  }
+  return fields;
+}
+
+const PAGE = 100;
+
+interface ListedTask {
+  readonly key: TokenKey;
+  /** `undefined` where what is registered cannot be read. */
+  readonly task: RegisteredTask | undefined;
+  /** Why it cannot. */
+  readonly unreadable?: TaskFailure | undefined;
+}
+
+interface ReadTask extends ListedTask {
+  readonly listed: ListedTask;
+  readonly document: KeyDocument;
+  readonly lastError: TaskFailure | undefined;
+}
+
+/** Reads how tasks stand from the store, a page at a time. */
+export async function* taskStatus(query: StatusQuery, parts: StatusParts): AsyncGenerator<TaskStatus> {
+  const { appid, type, subject, limit = Number.POSITIVE_INFINITY } = query;
+  const segments = [appid, type, subject === undefined ? undefined : subjectSegment(subject)];
+  const prefix = ['task', ...segments.filter((segment) => segment !== undefined)].join('/');
+  let after = query.after === undefined ? undefined : `task/${query.after}`;
+  for (let left = limit; left > 0; ) {
+    const size = Math.min(PAGE, left);
+    const documents: StoredDocument[] = [];
+    const page = after === undefined ? { limit: size } : { limit: size, after };
+    for await (const document of parts.store.list(prefix, page)) documents.push(document);
+    const listed = await Promise.all(documents.map((document) => listedTask(document, parts)));
+    const tasks = listed.filter((task) => task !== undefined);
+    yield* await statusOf(tasks, parts);
+    if (documents.length < size) return;
+    after = documents.at(-1)?.id;
+    left -= tasks.length;
+  }
+}
+
+/** By what the store has: in a fleet, a process holds the tasks that it has looked at. */
+async function listedTask(stored: StoredDocument, parts: StatusParts): Promise<ListedTask | undefined> {
+  const key = parseKey(stored.id);
+  if (key === undefined) return undefined;
+  const decode = (document: StoredDocument | undefined): RegisteredTask | undefined =>
+    unsealTask(key, document, parts.registry.task(key));
+  const { found, unreadable } = await readable(stored, decode, parts);
+  if (unreadable !== undefined) return { key, task: undefined, unreadable };
+  return found === undefined ? undefined : { key, task: found };
+}
+
+async function statusOf(tasks: readonly ListedTask[], parts: StatusParts): Promise<TaskStatus[]> {
+  if (tasks.length === 0) return [];
+  const told = tasks.filter(({ task }) => task?.notify !== undefined);
+  const ids = [
+    ...tasks.map(({ key }) => documentId('key', key)),
+    ...told.map(({ key }) => documentId('delivery', key)),
+  ];
+  const documents = await parts.store.get(ids);
+  const deliveries = new Map(told.map((task, index) => [task, documents[tasks.length + index]]));
+  const read = await Promise.all(tasks.map((task, index) => readTask(task, documents[index], parts)));
+  const waiting = await waitingAmong(read, parts);
+  return Promise.all(
+    read.map(async (task) => {
+      const delivery = await deliveryStatus(task.task?.notify, deliveries.get(task.listed), task.document, parts);
+      return { ...statusOfTask(task, waiting.get(task), parts), delivery };
+    }),
+  );
+}
+
+async function readTask(listed: ListedTask, stored: StoredDocument | undefined, parts: StatusParts): Promise<ReadTask> {
+  const { found, unreadable } = await readable(stored, readKeyDocument, parts);
+  const document = found ?? NO_KEY_DOCUMENT;
+  const unreadableBecause = listed.unreadable ?? unreadable;
+  const lastError = unreadableBecause ?? lastErrorOf(document, listed.key, parts.failures);
+  return { ...listed, listed, document, lastError, unreadable: unreadableBecause };
+}
+
+/** Returns what those of the tasks wait for that have no usable token and nothing to be asked for with. */
+async function waitingAmong(tasks: readonly ReadTask[], parts: StatusParts): Promise<Map<ReadTask, Waiting>> {
+  const { store, clock, refreshes, refresherOf, callbacks, source } = parts;
+  const now = clock.now();
+  const known = new KnownKeys(parts);
+  const judged: WaitingParts = {
+    refresherOf,
+    known: (key) => known.of(key),
+    isStoreWritable: !store.failsToWrite,
+    refreshes,
+    asksUrls: callbacks !== undefined,
+    now,
+  };
+  const without = tasks.filter(({ document: { grant } }) => grant === undefined || grant.expiresAt <= now);
+  for (const { key, task, document } of without) known.add(key, task, document);
+  const waiting = new Map<ReadTask, Waiting>();
+  do {
+    for (const task of without) {
+      const { key, unreadable, lastError } = task;
+      const found =
+        unreadable === undefined
+          ? waitingAfter(key, waitingOf(key, judged), source.setbacks.lackOf(key), lastError !== undefined)
+          : documentIsUnreadable(key, unreadable.message);
+      if (found === undefined) waiting.delete(task);
+      else waiting.set(task, found);
+    }
+  } while (await known.readWanted());
+  return waiting;
+}
+
+function statusOfTask(
+  { key, task, document, lastError }: ReadTask,
+  waiting: Waiting | undefined,
+  { clock }: StatusParts,
+): Omit<TaskStatus, 'delivery'> {
+  const { grant } = document;
+  return {
+    id: keyId(key),
+    appid: key.appid,
+    type: key.type,
+    subject: key.subject,
+    state: waiting === undefined ? stateOf(document, clock.now()) : 'waiting',
+    waitingFor: waiting?.waitingFor,
+    reason: waiting?.reason,
+    remedy: waiting?.remedy,
+    obtainedAt: grant?.obtainedAt,
+    expiresAt: grant?.expiresAt,
+    dueAt: grant?.dueAt,
+    version: grant === undefined ? undefined : document.recordVersion,
+    refreshTokenExpiresAt: document.rotation?.expiresAt,
+    lastError,
+    functionMissing: task?.functionMissing ?? false,
+  };
+}
+
+/** A document that cannot be read is the trouble of its own key. */
+async function readable<Found>(
+  stored: StoredDocument | undefined,
+  decode: (document: StoredDocument | undefined) => Found,
+  { store, reader, clock }: StatusParts,
+): Promise<{ readonly found?: Found; readonly unreadable?: TaskFailure }> {
+  try {
+    return { found: await reader.read(stored, decode) };
+  } catch (error) {
+    if (store.failing || !isTokenError(error)) throw error;
+    const { code, message, errcode, errmsg, rid, ip } = error;
+    const now = clock.now();
+    return { unreadable: { code, message, errcode, errmsg, rid, ip, attempts: 0, at: now, retryAt: now } };
+  }
+}
+
+function stateOf({ grant }: KeyDocument, now: number): Exclude<TaskStatus['state'], 'waiting'> {
+  if (grant === undefined) return 'missing';
+  if (grant.expiresAt <= now) return 'expired';
+  return grant.dueAt <= now ? 'due' : 'fresh';
+}
+
+function lastErrorOf(document: KeyDocument, key: TokenKey, failures: Failures): TaskFailure | undefined {
+  const remembered = failures.remembered(key);
+  const trying = document.trying ?? (remembered?.local === true ? remembered.trying : undefined);
+  if (trying === undefined) return undefined;
+  const { code, message, ...facts } = trying.error;
+  const { errcode, errmsg, rid, ip } = facts as Partial<TaskFailure>;
+  return {
+    code,
+    message,
+    errcode,
+    errmsg,
+    rid,
+    ip,
+    attempts: trying.attempts,
+    at: trying.failedAt,
+    retryAt: trying.retryAt,
+  };
+}

@@ -1,0 +1,182 @@
+import { dependenciesOf } from '../model/dependencies.js';
+import type { TokenError } from '../model/errors.js';
+import type { BuiltInRefresher } from '../model/refresher.js';
+import { haveToBeAskedFor } from '../model/registration.js';
+import { chooseInput, type Rotation } from '../model/rotation.js';
+import { keyId, type TokenKey } from '../model/token-key.js';
+import {
+  appIsMissing,
+  attemptLacked,
+  dependencyIsMissing,
+  functionIsMissing,
+  noOneRefreshes,
+  noRefresher,
+  noUrlsHere,
+  paramsAreMissing,
+  refreshTokenIsMissing,
+  storeTakesNoWrites,
+  ticketIsMissing,
+  ticketIsRefused,
+  type Waiting,
+} from '../model/waiting-texts.js';
+import { secretHash } from '../primitives/secret-hash.js';
+import type { RegisteredTask } from '../registry/held-task.js';
+
+/** What is known of a key when it is judged whether a refresh of it has what it needs. */
+export interface KnownKey {
+  /** Whether the app is. */
+  readonly isRegistered: boolean;
+  readonly task: RegisteredTask | undefined;
+  /** The value of an unexpired token. */
+  readonly value: string | undefined;
+  readonly rotation: Rotation | undefined;
+  /** Why the last attempt failed, where none has succeeded since. */
+  readonly failure: { readonly code: string; readonly message: string } | undefined;
+}
+
+export interface WaitingParts {
+  readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
+  /** Returns `undefined` where nothing is known yet: then nothing is said of what depends on it. */
+  readonly known: (key: TokenKey) => KnownKey | undefined;
+  readonly isStoreWritable: boolean;
+  /** Whether this process takes part in what is due. */
+  readonly refreshes: boolean;
+  /** Whether this process can ask URLs for params. */
+  readonly asksUrls: boolean;
+  readonly now: number;
+  /** What dependencies were found to lack, by the id of the key: many keys may depend on one. Without it each is judged anew. */
+  readonly judged?: Map<string, Waiting | undefined>;
+}
+
+/** The longest chain that a registration may have. */
+const MAX_DEPTH = 16;
+
+/**
+ * Returns what a key without a usable token waits for: nothing is asked for it until that comes. `undefined` where it has
+ * all that a refresh needs, or has failed and is retried. It goes by what is known of the key and of what it depends on, so
+ * that a process says the same whether or not it has tried.
+ */
+export function waitingOf(key: TokenKey, parts: WaitingParts): Waiting | undefined {
+  const known = parts.known(key);
+  if (known === undefined) return undefined;
+  const lack = lackOf(key, parts, 0);
+  if (lack !== undefined) return lack;
+  if (parts.refreshes && !parts.isStoreWritable) return storeTakesNoWrites(key);
+  return parts.refreshes || known.failure !== undefined ? undefined : noOneRefreshes(key);
+}
+
+/**
+ * Returns what a key waits for by what is known of it and by what its last attempt in this process lacked, which knows more of
+ * params and of a refresher's own needs.
+ */
+export function waitingAfter(
+  key: TokenKey,
+  waiting: Waiting | undefined,
+  lack: TokenError | undefined,
+  hasFailed: boolean,
+): Waiting | undefined {
+  if (lack === undefined) return waiting;
+  if (waiting === undefined) return hasFailed ? undefined : attemptLacked(key, lack);
+  return waiting.waitingFor === 'params' ? { ...waiting, reason: lack.message } : waiting;
+}
+
+function lackOf(key: TokenKey, parts: WaitingParts, depth: number): Waiting | undefined {
+  const known = parts.known(key);
+  if (known === undefined || depth > MAX_DEPTH) return undefined;
+  if (!known.isRegistered) return appIsMissing(key);
+  const refresher = parts.refresherOf(key.type);
+  if (refresher === undefined) return parts.refreshes ? noRefresher(key) : undefined;
+  if (refresher.pushed === true) return ticketIsMissing(key, key);
+  if (known.task?.functionMissing === true) return functionIsMissing(key);
+  let needed: readonly TokenKey[];
+  try {
+    needed = dependenciesOf(key, refresher);
+  } catch {
+    // The refresh reports what is wrong with the refresher.
+    return undefined;
+  }
+  for (const dependency of needed) {
+    const lack = lackOfDependency(key, dependency, known, parts, depth);
+    if (lack !== undefined) return lack;
+  }
+  return lackOfInput(key, refresher, known, parts) ?? lackOfParams(key, refresher, needed, known, parts);
+}
+
+function lackOfDependency(
+  key: TokenKey,
+  dependency: TokenKey,
+  { task, rotation }: KnownKey,
+  parts: WaitingParts,
+  depth: number,
+): Waiting | undefined {
+  const known = parts.known(dependency);
+  if (known === undefined) return undefined;
+  const isPushed = parts.refresherOf(dependency.type)?.pushed === true;
+  const given = isPushed || known.task === undefined ? givenParams(task)[dependency.type] : undefined;
+  const value = known.value ?? (typeof given === 'string' ? given : undefined);
+  if (value !== undefined) {
+    return isPushed && isRefused(rotation, value) ? ticketIsRefused(key, dependency) : undefined;
+  }
+  // Params that are asked for may bring it.
+  if (haveToBeAskedFor(task?.params) && known.task === undefined) return undefined;
+  if (isPushed && known.isRegistered) return ticketIsMissing(key, dependency);
+  if (known.failure !== undefined) return dependencyIsMissing(key, dependency, known.failure.message);
+  const lack = lackOnce(dependency, parts, depth + 1);
+  return lack && dependencyIsMissing(key, dependency, lack.reason, lack.root);
+}
+
+function lackOnce(key: TokenKey, parts: WaitingParts, depth: number): Waiting | undefined {
+  const id = keyId(key);
+  if (parts.judged?.has(id) === true) return parts.judged.get(id);
+  const lack = lackOf(key, parts, depth);
+  parts.judged?.set(id, lack);
+  return lack;
+}
+
+function isRefused(rotation: Rotation | undefined, value: string): boolean {
+  const hash = secretHash(value);
+  return rotation?.refused?.some((refused) => refused.hash === hash) === true;
+}
+
+/** Tells whether a refresh token is missing. One that was refused, or has expired, is none. */
+function lackOfInput(
+  key: TokenKey,
+  { spends }: BuiltInRefresher,
+  { task, rotation, failure }: KnownKey,
+  { now }: WaitingParts,
+): Waiting | undefined {
+  if (failure?.code === 'REAUTHORIZATION_REQUIRED') return refreshTokenIsMissing(key, spends, 'refused');
+  if (spends === undefined) return undefined;
+  const offered = givenParams(task)[spends];
+  const choice = chooseInput(rotation, typeof offered === 'string' ? offered : undefined, 'stored', now);
+  if (choice.kind === 'send') return undefined;
+  if (choice.kind === 'none' && haveToBeAskedFor(task?.params)) return undefined;
+  return refreshTokenIsMissing(key, spends, choice.kind);
+}
+
+/** Tells whether params are missing. What they did not bring is known only where they were asked: elsewhere they are awaited. */
+function lackOfParams(
+  key: TokenKey,
+  refresher: BuiltInRefresher,
+  needed: readonly TokenKey[],
+  { task, rotation, failure }: KnownKey,
+  parts: WaitingParts,
+): Waiting | undefined {
+  if (!haveToBeAskedFor(task?.params) || failure !== undefined) return undefined;
+  const isUrl = typeof task.params === 'string';
+  const isNeededEachTime = refresher.needsParams?.(key) === true;
+  const hasInput = chooseInput(rotation, undefined, 'stored', parts.now).kind === 'send';
+  if (hasInput && refresher.spends !== undefined && !isNeededEachTime) return undefined;
+  const mayBeMissing = (dependency: TokenKey): boolean => {
+    const known = parts.known(dependency);
+    const isAtHand = parts.refresherOf(dependency.type)?.pushed === true && known?.value !== undefined;
+    return known?.task === undefined && !isAtHand;
+  };
+  const isAsked = !isUrl || isNeededEachTime || refresher.spends !== undefined || needed.some(mayBeMissing);
+  if (!isAsked) return undefined;
+  return isUrl && parts.refreshes && !parts.asksUrls ? noUrlsHere(key) : paramsAreMissing(key, isUrl);
+}
+
+function givenParams(task: RegisteredTask | undefined): Readonly<Record<string, unknown>> {
+  return task?.params === undefined || haveToBeAskedFor(task.params) ? {} : task.params;
+}

@@ -1,0 +1,84 @@
+import { onAbort, reasonOf } from '../concurrency/abort-listeners.js';
+import type { Clock } from '../concurrency/clock.js';
+import { TokenError } from './errors.js';
+
+/** How long one call is willing to wait, and the signal with which its caller can end the waiting. */
+export class Deadline {
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #endsAt: number;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(clock: Clock, timeoutMs: number, signal: AbortSignal | undefined) {
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+    this.#endsAt = clock.monotonic() + timeoutMs;
+    this.#signal = signal;
+  }
+
+  leftMs(): number {
+    return Math.max(0, this.#endsAt - this.#clock.monotonic());
+  }
+
+  /**
+   * The outcome of `promise`, which goes on whatever happens here.
+   *
+   * @throws the signal's reason, or a `TokenError` with code `TIMEOUT`, whichever comes first.
+   */
+  race<Result>(promise: Promise<Result>): Promise<Result> {
+    return this.#race(promise, this.leftMs(), (_resolve, reject) => reject(this.#timeout()));
+  }
+
+  /** Like `race`, but `undefined` when `promise` rejects or takes longer than `maxMs` or the deadline. */
+  settles<Result>(promise: Promise<Result>, maxMs: number): Promise<Result | undefined> {
+    const settled = promise.catch(() => undefined);
+    return this.#race(settled, Math.min(maxMs, this.leftMs()), (resolve) => resolve(undefined));
+  }
+
+  #race<Result>(
+    promise: Promise<Result>,
+    waitMs: number,
+    expired: (resolve: (result: Result) => void, reject: (error: unknown) => void) => void,
+  ): Promise<Result> {
+    const signal = this.#signal;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        promise.catch(() => {});
+        reject(reasonOf(signal));
+        return;
+      }
+      const end = (): void => {
+        timer.cancel();
+        endListening?.();
+      };
+      const timer = this.#clock.setTimer(
+        () => {
+          end();
+          expired(resolve, reject);
+        },
+        Math.ceil(waitMs),
+        { ref: true },
+      );
+      const endListening =
+        signal &&
+        onAbort(signal, () => {
+          end();
+          reject(reasonOf(signal));
+        });
+      promise.then(
+        (result) => {
+          end();
+          resolve(result);
+        },
+        (error: unknown) => {
+          end();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  #timeout(): TokenError {
+    return new TokenError('TIMEOUT', `no token within ${this.#timeoutMs} ms`, { retryable: true });
+  }
+}

@@ -1,0 +1,208 @@
+import { copyFields } from '../primitives/assert-options.js';
+import { isError, memberOf } from '../primitives/foreign-objects.js';
+import { describeKind } from '../primitives/redact.js';
+import { StoreFailure } from '../primitives/store-failure.js';
+
+/**
+ * Why a token could not be had. The union is open: later releases may add codes, so a `switch` needs a default.
+ *
+ * - `NOT_REGISTERED`: the manager does not know this app. Call `register`.
+ * - `INPUT_MISSING`: a refresh needs something that has not been provided, such as the app's secret; the message names it.
+ * - `UPSTREAM_UNAVAILABLE`: WeChat did not answer, or answered that it is busy. The manager retries.
+ * - `UPSTREAM_REJECTED`: WeChat refused; `errcode` and `errmsg` say what has to be changed.
+ * - `QUOTA_EXHAUSTED`: a limit of WeChat or of this library was reached; `retryAt` says when it ends.
+ * - `REAUTHORIZATION_REQUIRED`: the user or merchant has to authorize again.
+ * - `REFRESH_DISABLED`: this manager only reads.
+ * - `STORE_UNAVAILABLE`: the store failed; `cause` is what it failed with.
+ * - `TIMEOUT`: the call's own deadline passed.
+ * - `CLOSED`: the manager has been closed.
+ *
+ * @public
+ */
+export type TokenErrorCode =
+  | 'NOT_REGISTERED'
+  | 'INPUT_MISSING'
+  | 'UPSTREAM_UNAVAILABLE'
+  | 'UPSTREAM_REJECTED'
+  | 'QUOTA_EXHAUSTED'
+  | 'REAUTHORIZATION_REQUIRED'
+  | 'REFRESH_DISABLED'
+  | 'STORE_UNAVAILABLE'
+  | 'TIMEOUT'
+  | 'CLOSED'
+  | (string & {});
+
+/**
+ * What is known about a failure, each as a field of the error.
+ *
+ * @public
+ */
+export interface TokenErrorFacts {
+  readonly appid?: string | undefined;
+  readonly type?: string | undefined;
+  readonly subject?: string | undefined;
+  /** WeChat's error code. */
+  readonly errcode?: number | undefined;
+  /** WeChat's message, without its `rid` tail. */
+  readonly errmsg?: string | undefined;
+  /** The id under which WeChat's support finds the request. */
+  readonly rid?: string | undefined;
+  /** The address that WeChat saw and has to be put on its IP whitelist. */
+  readonly ip?: string | undefined;
+  /** When the next attempt is due, in epoch milliseconds. */
+  readonly retryAt?: number | undefined;
+  /** Whether the same attempt may succeed later without any change. */
+  readonly retryable?: boolean | undefined;
+  /** Whether the cause lies with this host (its address, its network), so that another one may well succeed. */
+  readonly hostOnly?: boolean | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error of this library for everything that is not misuse (which is a `TypeError`).
+ *
+ * Tell errors apart by `code`, not by `instanceof`: it survives two copies of the package. No field ever holds a secret,
+ * a request or a response.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await tokens.get(appid, 'access_token');
+ * } catch (error) {
+ *   const { code, errcode, ip } = error as TokenError;
+ *   if (code === 'UPSTREAM_REJECTED') console.error(errcode, ip);
+ * }
+ * ```
+ *
+ * @public
+ */
+export class TokenError extends Error {
+  override readonly name: string = 'TokenError';
+  readonly code: TokenErrorCode;
+  declare readonly appid?: string;
+  declare readonly type?: string;
+  declare readonly subject?: string;
+  declare readonly errcode?: number;
+  declare readonly errmsg?: string;
+  declare readonly rid?: string;
+  declare readonly ip?: string;
+  declare readonly retryAt?: number;
+  readonly retryable: boolean;
+  readonly hostOnly: boolean;
+
+  /**
+   * @param message - what went wrong, in words, without secrets.
+   * @param facts - `retryable` and `hostOnly` are `false` unless given.
+   * @throws TypeError for a code or message that is no string, and for facts that cannot be read.
+   */
+  constructor(code: TokenErrorCode, message: string, facts: TokenErrorFacts = {}) {
+    const { cause, retryable, hostOnly, ...known } = readFacts(code, message, facts);
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    for (const [name, fact] of Object.entries(known)) if (fact !== undefined) Object.assign(this, { [name]: fact });
+    this.retryable = retryable ?? false;
+    this.hostOnly = hostOnly ?? false;
+  }
+
+  /** The facts without the cause, for logs. */
+  toJSON(): Record<string, unknown> {
+    const { name, code, message, ...facts } = { ...this, name: this.name, message: this.message };
+    return { name, code, message, ...facts };
+  }
+}
+
+/** What a `TokenError` says beside code and message, in the order of its fields. */
+const FACTS = [
+  'appid',
+  'type',
+  'subject',
+  'errcode',
+  'errmsg',
+  'rid',
+  'ip',
+  'retryAt',
+  'retryable',
+  'hostOnly',
+  'cause',
+] as const;
+
+function readFacts(code: unknown, message: unknown, facts: unknown): TokenErrorFacts {
+  if (typeof code !== 'string') throw new TypeError(`code must be a string, got ${describeKind(code)}`);
+  if (typeof message !== 'string') throw new TypeError(`message must be a string, got ${describeKind(message)}`);
+  return copyFields<TokenErrorFacts>(facts, FACTS, 'the facts of a TokenError');
+}
+
+export function closedError(): TokenError {
+  return new TokenError('CLOSED', 'the manager has been closed');
+}
+
+/** The same error with more facts; an error that is not ours becomes the `cause` of one with `code`. */
+export function toTokenError(
+  error: unknown,
+  code: TokenErrorCode,
+  message: string,
+  facts: TokenErrorFacts,
+): TokenError {
+  if (isTokenError(error)) {
+    const { appid, type, subject, ...others } = facts;
+    const key = error.appid === undefined ? { appid, type, subject } : {};
+    return withFacts(error, { ...others, ...definedFacts(error), ...key });
+  }
+  return new TokenError(code, message, { ...facts, cause: safeCause(error) });
+}
+
+/** A copy of the error in which `facts` replace its own. */
+export function withFacts(error: TokenError, facts: TokenErrorFacts): TokenError {
+  const copy = new TokenError(error.code, error.message, { ...definedFacts(error), ...facts });
+  // It is a value and no accessor: to define one, Node.js 20 formats the stack of the copy as well.
+  if (error.stack !== undefined) copy.stack = error.stack;
+  return copy;
+}
+
+/** By shape and not by class, so that errors of another copy of this package count. Looks at anything without throwing. */
+export function isTokenError(error: unknown): error is TokenError {
+  try {
+    if (!isError(error) || error.name !== 'TokenError') return false;
+    return typeof (error as { code?: unknown }).code === 'string' && typeof error.message === 'string';
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * What may be kept of a foreign error: network and file errors carry URLs, headers and requests in fields and messages,
+ * and a query string with a secret among them, so only its class, code and place survive. What a store of ours says has been cleared of that.
+ */
+export function safeCause(error: unknown): Error {
+  try {
+    return StoreFailure.is(error) ? error : safeCopy(error);
+  } catch {
+    return new Error('something was thrown that cannot be looked at');
+  }
+}
+
+const WORD = /^[\w$-]{1,64}$/;
+
+function safeCopy(error: unknown): Error {
+  if (!isError(error)) return new Error(`${describeKind(error)} was thrown`);
+  const { name, code, syscall } = error as Error & { readonly code?: unknown; readonly syscall?: unknown };
+  const words = [name, typeof code === 'number' ? String(code) : code, syscall];
+  const safe = new Error(words.filter(isWord).join(' '));
+  if (isWord(name)) safe.name = name;
+  safe.stack = `${safe.message}\n${String(error.stack).split('\n').filter(isFrame).join('\n')}`;
+  return isWord(code) ? Object.assign(safe, { code }) : safe;
+}
+
+function isWord(word: unknown): word is string {
+  return typeof word === 'string' && WORD.test(word);
+}
+
+function isFrame(line: string): boolean {
+  return /^\s+at /.test(line);
+}
+
+function definedFacts(error: TokenError): TokenErrorFacts {
+  // It may be of another copy of this package, or only look like one.
+  const facts = FACTS.map((name) => [name, memberOf(error, name)] as const);
+  return Object.fromEntries(facts.filter(([, value]) => value !== undefined));
+}

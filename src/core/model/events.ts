@@ -1,0 +1,211 @@
+import { EventEmitter } from 'eventemitter3';
+import { describeName } from '../primitives/redact.js';
+import type { TokenError } from './errors.js';
+import type { RefreshReason } from './refresher.js';
+import type { TokenKey } from './token-key.js';
+import type { TokenRecord } from './token-record.js';
+
+/**
+ * What happened to one token.
+ *
+ * @public
+ */
+export interface TokenEvent {
+  readonly appid: string;
+  readonly type: string;
+  readonly subject: string | undefined;
+}
+
+/**
+ * A new token is in force: once per process and version.
+ *
+ * @public
+ */
+export interface RefreshedEvent extends TokenEvent {
+  readonly record: TokenRecord;
+  /** Why this process asked for it; `undefined` unless `source` is `upstream`. */
+  readonly reason: RefreshReason | undefined;
+  /** Where it came from: WeChat, another user of the store (an earlier run of this process included), or `put`. */
+  readonly source: 'upstream' | 'store' | 'put';
+}
+
+/**
+ * An attempt failed. The token in force stays in force.
+ *
+ * @public
+ */
+export interface RefreshFailedEvent extends TokenEvent {
+  readonly error: TokenError;
+  /** How many attempts have failed in a row. */
+  readonly attempt: number;
+  /** When the next one is made, in epoch milliseconds. */
+  readonly retryAt: number;
+}
+
+/**
+ * A key that had failed has a token again.
+ *
+ * @public
+ */
+export interface RecoveredEvent extends TokenEvent {
+  /** When this process first knew of the failure, in epoch milliseconds. */
+  readonly since: number;
+}
+
+/**
+ * The target of a task's `notify` has taken the token.
+ *
+ * @public
+ */
+export interface DeliveredEvent extends TokenEvent {
+  /** That of the record. */
+  readonly version: number;
+  /** How many attempts it took. */
+  readonly attempt: number;
+}
+
+/**
+ * The target of a task's `notify` has not taken the token.
+ *
+ * @public
+ */
+export interface DeliveryFailedEvent extends TokenEvent {
+  /** That of the record. */
+  readonly version: number;
+  readonly error: TokenError;
+  /** How many attempts have failed in a row. */
+  readonly attempt: number;
+  /** When the next one is made, in epoch milliseconds; `undefined`: when there is a newer token. */
+  readonly retryAt: number | undefined;
+}
+
+/**
+ * The names of the events and what a listener is given.
+ *
+ * @public
+ */
+export interface TokenManagerEvents {
+  readonly refreshed: RefreshedEvent;
+  readonly refreshFailed: RefreshFailedEvent;
+  /**
+   * A key that had failed has a token again. Emitted once after one `refreshFailed` or more, by each process that has emitted those
+   * or knows the failure from the store.
+   */
+  readonly recovered: RecoveredEvent;
+  /** The user or merchant has to authorize again. Emitted once for each refresh token that is refused or has expired. */
+  readonly reauthorizationRequired: TokenEvent & { readonly error: TokenError };
+  /** A target was told of the newest token. */
+  readonly delivered: DeliveredEvent;
+  /** An attempt to tell it failed. */
+  readonly deliveryFailed: DeliveryFailedEvent;
+  /** The store failed. Emitted once until it works again. */
+  readonly storeUnavailable: { readonly error: TokenError };
+  readonly storeAvailable: Readonly<Record<string, never>>;
+  /**
+   * The store has been replaced: by `another`, which lacks what was in it (it was emptied, deleted, or restarted without
+   * persistence), or by a `backup`, an earlier state of itself. This process puts back what it registered itself and the newer
+   * tokens that it holds; what it unregistered within a day is removed again. Emitted once for each replacement.
+   */
+  readonly storeReplaced: { readonly replacement: 'another' | 'backup' };
+  /** A damaged document was moved aside, to the id `quarantinedAs`. */
+  readonly recordQuarantined: { readonly id: string; readonly version: number; readonly quarantinedAs: string };
+  /** A listener threw or rejected; nothing else was disturbed. */
+  readonly listenerFailed: { readonly event: string; readonly error: unknown };
+}
+
+/**
+ * @public
+ */
+export type TokenManagerListener<Name extends keyof TokenManagerEvents> = (
+  event: TokenManagerEvents[Name],
+) => void | Promise<void>;
+
+const NAMES: readonly (keyof TokenManagerEvents)[] = [
+  'refreshed',
+  'refreshFailed',
+  'recovered',
+  'reauthorizationRequired',
+  'delivered',
+  'deliveryFailed',
+  'storeUnavailable',
+  'storeAvailable',
+  'storeReplaced',
+  'recordQuarantined',
+  'listenerFailed',
+];
+
+/** Returns the part of an event that names its token; `subject` is there even where there is none. */
+export function tokenEvent({ appid, type, subject }: TokenKey): TokenEvent {
+  return { appid, type, subject };
+}
+
+interface Guarded {
+  readonly listener: unknown;
+  readonly call: (event: unknown) => void;
+}
+
+/** Emits events to listeners that can disturb nothing: what one throws or rejects with becomes `listenerFailed`. */
+export class Events {
+  readonly #emitter = new EventEmitter<Record<string, [unknown]>>();
+  readonly #guarded = new Map<string, Guarded[]>();
+
+  on<Name extends keyof TokenManagerEvents>(name: Name, listener: TokenManagerListener<Name>): void {
+    this.#add(name, listener, false);
+  }
+
+  once<Name extends keyof TokenManagerEvents>(name: Name, listener: TokenManagerListener<Name>): void {
+    this.#add(name, listener, true);
+  }
+
+  off<Name extends keyof TokenManagerEvents>(name: Name, listener: TokenManagerListener<Name>): void {
+    const last = this.#guarded.get(name)?.findLast((guarded) => guarded.listener === listener);
+    if (last !== undefined) this.#remove(name, last);
+  }
+
+  emit<Name extends keyof TokenManagerEvents>(name: Name, event: TokenManagerEvents[Name]): void {
+    this.#emitter.emit(name, event);
+  }
+
+  removeAll(): void {
+    this.#emitter.removeAllListeners();
+    this.#guarded.clear();
+  }
+
+  #add<Name extends keyof TokenManagerEvents>(name: Name, listener: TokenManagerListener<Name>, once: boolean): void {
+    if (!NAMES.includes(name)) throw new TypeError(`there is no event ${describeName(name)}, only ${NAMES.join(', ')}`);
+    if (typeof listener !== 'function') throw new TypeError(`a listener of ${name} must be a function`);
+    const guarded: Guarded = {
+      listener,
+      call: (event) => {
+        if (once) this.#remove(name, guarded);
+        this.#call(name, listener, event as TokenManagerEvents[Name]);
+      },
+    };
+    this.#guarded.set(name, [...(this.#guarded.get(name) ?? []), guarded]);
+    this.#emitter.on(name, guarded.call);
+  }
+
+  #remove(name: string, guarded: Guarded): void {
+    this.#guarded.set(
+      name,
+      (this.#guarded.get(name) ?? []).filter((other) => other !== guarded),
+    );
+    this.#emitter.off(name, guarded.call);
+  }
+
+  #call<Name extends keyof TokenManagerEvents>(
+    name: Name,
+    listener: TokenManagerListener<Name>,
+    event: TokenManagerEvents[Name],
+  ): void {
+    const failed = (error: unknown): void => {
+      if (name !== 'listenerFailed') this.emit('listenerFailed', { event: name, error });
+    };
+    try {
+      const result = listener(event);
+      if (result !== undefined) Promise.resolve(result).catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+}

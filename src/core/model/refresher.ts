@@ -1,0 +1,255 @@
+import type { JsonObject, JsonValue } from '../primitives/json.js';
+import type { SlotUser } from './shared-slots.js';
+import type { TokenKey } from './token-key.js';
+import type { TokenRecord } from './token-record.js';
+
+/**
+ * How to ask WeChat for a token of one type.
+ *
+ * @public
+ */
+export interface Refresher<Type extends string = string> {
+  /** The type's name: 1 to 64 characters of `A-Z a-z 0-9 _ . @ -`. */
+  readonly type: Type;
+  /**
+   * Names the tokens that a refresh of `key` needs: an array of at most 64 keys, which are fetched before the lease is
+   * taken. What they depend on in turn may lead through 16 keys and to 256 in all, and never back; anything else is a
+   * `TypeError` of `register` and `get`.
+   */
+  dependsOn?(key: TokenKey): readonly TokenKey[];
+  /**
+   * Asks for a token, once: waiting and trying again is the manager's work.
+   *
+   * Fails by throwing a `TokenError`; its `retryAt`, when given, is when to try again, unless it passes on an `errcode` of
+   * WeChat: those have rules of their own while the key still has a token. Anything else that is thrown counts as
+   * `UPSTREAM_UNAVAILABLE`.
+   *
+   * It may call its own manager for other keys; a token that it needs each time is better named by `dependsOn`, because
+   * that is fetched before the lease is taken.
+   */
+  refresh(context: RefreshContext): Promise<Grant>;
+}
+
+/** What the core knows besides of a type that comes with this library. */
+export interface BuiltInRefresher<Type extends string = string> extends Refresher<Type> {
+  /** WeChat pushes it and it cannot be asked for: `put` stores it, and it cannot be a task. */
+  readonly pushed?: true;
+  /** The param in which a task offers what `spend` takes, so that a key without any fails before the lease is taken. */
+  readonly spends?: string;
+  /**
+   * Whether it uses nothing but its context, so that it never waits for another refresh of its own manager. Only such a
+   * refresher keeps its place among those under a lease while it runs.
+   */
+  readonly asksThroughContext?: true;
+  /** Whether it cannot do without the params, whatever the store holds. */
+  needsParams?(key: TokenKey): boolean;
+}
+
+/**
+ * What a refresher returns.
+ *
+ * @public
+ */
+export interface Grant {
+  /** The token: 1 to 16,384 characters. */
+  readonly value: string;
+  /** How long the token lives, in seconds from `obtainedAt`: 1 to 31,536,000 (one year). */
+  readonly expiresInSeconds: number;
+  /** When it was asked for, in epoch milliseconds. Default: just before the request. */
+  readonly obtainedAt?: number;
+  /** When to refresh it, in seconds from `obtainedAt`. Default: the manager's margin and jitter before expiry. */
+  readonly dueInSeconds?: number;
+  /**
+   * The refresh token that came with it: 1 to 16,384 characters. It is stored in the same write as the token and replaces
+   * the one before.
+   *
+   * @defaultValue the stored one stays, and its deadline too
+   */
+  readonly refreshToken?: string;
+  /**
+   * How long the refresh token lives, in seconds from `obtainedAt`: 1 to 315,360,000 (ten years). Only with `refreshToken`.
+   * Default: the deadline of the one that was sent, else none is known.
+   */
+  readonly refreshTokenExpiresInSeconds?: number;
+  /**
+   * The scopes that a user has consented to, separated by commas or white space: at most 4,096 characters. A `put` whose
+   * scopes are a part of those of the stored grant leaves that in force while it can still be used or refreshed;
+   * `snsapi_base` is a part of `snsapi_userinfo`.
+   *
+   * @defaultValue `scope` of `result`; without either a refresh that sent the stored refresh token keeps the stored ones, and the
+   *   scopes of any other grant are unknown, so that any `put` replaces it
+   */
+  readonly scope?: string;
+  /** WeChat's answer as it came. */
+  readonly result?: JsonObject;
+}
+
+/** A grant as a built-in refresher reads it out of an answer. */
+export interface AnswerGrant extends Grant {
+  readonly result: JsonObject;
+  readonly fieldNames: FieldNames;
+}
+
+/** What an answer calls the fields of a grant, so that an error says what stood there. */
+export interface FieldNames {
+  readonly value: string;
+  readonly expiresInSeconds: string;
+}
+
+/**
+ * Why a refresh takes place: it is `due`, a caller `demand`s it, a value was reported `stale`, or it is `forced`.
+ *
+ * @public
+ */
+export type RefreshReason = 'due' | 'demand' | 'stale' | 'forced';
+
+/**
+ * What a refresher is given.
+ *
+ * @public
+ */
+export interface RefreshContext {
+  readonly key: TokenKey;
+  readonly app: AppCredentials;
+  /** The record in force, if any, expired or not. */
+  readonly previous: TokenRecord | undefined;
+  readonly reason: RefreshReason;
+  /** The value that was reported stale, with reason `stale`. */
+  readonly stale: string | undefined;
+  /** The task's params, `{}` where it has none. */
+  readonly params: JsonObject;
+  /** The value of a token named by `dependsOn`. */
+  token(key: TokenKey): Promise<string>;
+  /**
+   * Takes a refresh token to send: a stored one, or the one that the task offers in its params. Before it resolves it is
+   * written down durably that this one is about to be used up, so that a store that takes no writes fails the refresh
+   * while it is unspent. What WeChat has refused is not given out again. To be called once, right before the request.
+   *
+   * @param offered - what the task offers, `undefined` where it offers none. One that has been replaced meanwhile is not
+   *   used.
+   * @returns the refresh token, and whether it was the `stored` one.
+   * @throws what has to pass through: a `TokenError` (`REAUTHORIZATION_REQUIRED` when all are dead, `INPUT_MISSING` for a
+   *   refused ticket, `UPSTREAM_UNAVAILABLE` while another process may still store a successor, `STORE_UNAVAILABLE`), or what
+   *   tells the manager to start again; TypeError for misuse.
+   */
+  spend(offered: string | undefined, options?: SpendOptions): Promise<SpentToken>;
+  /**
+   * Takes one from a limit that is counted in the store, for the whole fleet.
+   *
+   * @param name - 1 to 64 characters of `A-Z a-z 0-9 _ . @ -`.
+   * @param limit - at most one in `everyMs` milliseconds for this key, and `perDay` in any 24 hours for its app.
+   * @returns whether it was granted.
+   * @throws TypeError for a bound out of its range; a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  allow(name: string, limit: RateLimit): Promise<boolean>;
+  /**
+   * Sends one request to WeChat and returns its JSON answer. An answer with an `errcode` other than 0 is a `TokenError`.
+   */
+  request(request: WeChatRequest): Promise<JsonObject>;
+  /** Aborted when the attempt is over: 15 s after it began, or when the refresher has settled. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * How a refresher chooses what it sends.
+ *
+ * @public
+ */
+export interface SpendOptions {
+  /**
+   * Which one is sent first when both the store and the task have one.
+   *
+   * @defaultValue `'offered'`: a new one means that the user has authorized again
+   */
+  readonly prefer?: 'offered' | 'stored';
+}
+
+/**
+ * What a refresher is to send, once.
+ *
+ * @public
+ */
+export interface SpentToken {
+  readonly value: string;
+  readonly stored: boolean;
+}
+
+/**
+ * An app as a refresher sees it.
+ *
+ * @public
+ */
+export interface AppCredentials {
+  readonly appid: string;
+  /** `undefined` when the app was registered without one. */
+  readonly secret: string | undefined;
+  /** Which endpoint its access token comes from. */
+  readonly accessToken: AccessTokenMode;
+}
+
+/**
+ * `stable` is `POST /cgi-bin/stable_token`, `plain` is `GET /cgi-bin/token`.
+ *
+ * @see https://developers.weixin.qq.com/doc/subscription/api/base/api_getstableaccesstoken.html
+ * @public
+ */
+export type AccessTokenMode = 'stable' | 'plain';
+
+/**
+ * @public
+ */
+export interface RateLimit {
+  /** At least this many milliseconds between two for the same key: 0 to 86,400,000 (a day). Default: no such bound. */
+  readonly everyMs?: number;
+  /** At most this many in any 24 hours for the app. 1 to 1000. Default: no such bound. */
+  readonly perDay?: number;
+}
+
+/**
+ * One request to WeChat, without the origin.
+ *
+ * @public
+ */
+export interface WeChatRequest {
+  readonly method: 'GET' | 'POST';
+  /** Begins with `/`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  readonly body?: JsonValue;
+}
+
+/** Who sends the requests of refreshers. Implemented in `wechat`, handed to `core`. */
+export interface Upstream {
+  /**
+   * @param options - `withToken`: the request carries a token that was handed out by `context.token`, so that an answer
+   *   "invalid credential" (40001) speaks of that token; otherwise it speaks of the app's secret. `secret`: the app's,
+   *   which an answer might repeat although the request did not carry it. `user`: what is asked for, so that requests which
+   *   get no answer hold up no others.
+   */
+  request(
+    request: WeChatRequest,
+    options: {
+      readonly signal: AbortSignal;
+      readonly withToken: boolean;
+      readonly secret?: string | undefined;
+      readonly user?: SlotUser;
+    },
+  ): Promise<JsonObject>;
+  close(): Promise<void>;
+}
+
+/**
+ * Returns the refresher as it is, with the literal type of its name: what an object literal in a variable would lose.
+ *
+ * @example
+ * ```ts
+ * const corpToken = defineRefresher({ type: 'corp_access_token', refresh: async ({ request }) => ... });
+ * const tokens = new TokenManager({ refreshers: [corpToken] });
+ * ```
+ *
+ * @public
+ */
+export function defineRefresher<const Type extends string>(refresher: Refresher<Type>): Refresher<Type> {
+  return refresher;
+}

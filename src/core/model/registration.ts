@@ -1,0 +1,166 @@
+import { mapMembers, readFields } from '../primitives/assert-options.js';
+import type { JsonObject } from '../primitives/json.js';
+import { isJsonObject } from '../primitives/json.js';
+import { jsonCopy } from '../primitives/json-copy.js';
+import { describeKind, describeWord } from '../primitives/redact.js';
+import { assertNoStrayCharacter } from '../primitives/stray-characters.js';
+import type { CallbackPort } from './callback-port.js';
+import { assertParamSecrets } from './param-secrets.js';
+import type { AccessTokenMode } from './refresher.js';
+import { assertAppid, assertSubject, type TokenKey, tokenKey } from './token-key.js';
+
+/**
+ * Gives a refresh the input that the application holds. It is asked before each refresh and has 5 s to answer.
+ *
+ * @public
+ */
+export type ParamsFunction = (key: TokenKey) => JsonObject | Promise<JsonObject>;
+
+/**
+ * A task of a registration.
+ *
+ * @public
+ */
+export interface TaskRegistration<Type extends string = string> {
+  readonly type: Type;
+  /** Whom the token speaks for, when that is not the app itself: 1 to 128 printable ASCII characters. */
+  readonly subject?: string;
+  /**
+   * Extra input for the refresher. An object is stored; a function is not, so a process that restores the task leaves
+   * the work to one that registers the function. A URL, where callbacks are attached, is asked with GET for a JSON object
+   * when the store lacks what is needed. An object that JSON would store as something else is refused, such as one with a
+   * promise or a `Map`.
+   */
+  readonly params?: JsonObject | ParamsFunction | string;
+  /** A URL that is told of every new token with POST, where callbacks are attached. */
+  readonly notify?: string;
+}
+
+/**
+ * An app and its tasks.
+ *
+ * @public
+ */
+export interface Registration<Type extends string = string> {
+  /** 1 to 64 characters of `A-Z a-z 0-9 _ . @ -`. */
+  readonly appid: string;
+  /**
+   * The app's secret: 1 to 4,096 characters. Absent: the stored one is kept.
+   *
+   * It may not begin or end with white space, control or invisible characters, nor stand in quotation marks, all of which
+   * come with a copied secret. Inside, printable characters and white space are allowed, such as the line feeds of a key in
+   * PEM.
+   */
+  readonly secret?: string;
+  /** Which endpoint access tokens come from. Absent: what is stored, else the manager's default. */
+  readonly accessToken?: AccessTokenMode;
+  /** What to keep fresh: types, or objects where a task needs more. Tasks that are not named stay as they are. */
+  readonly tasks?: readonly (Type | TaskRegistration<Type>)[];
+}
+
+/** A registration that has been checked. */
+export interface RegistrationPlan {
+  readonly appid: string;
+  readonly secret: string | undefined;
+  readonly accessToken: AccessTokenMode | undefined;
+  readonly tasks: readonly TaskPlan[];
+}
+
+export interface TaskPlan {
+  readonly key: TokenKey;
+  readonly params: TaskParams | undefined;
+  readonly notify: string | undefined;
+}
+
+/** An object, a function, or a URL. */
+export type TaskParams = JsonObject | ParamsFunction | string;
+
+/** Returns whether a function or URL has to be asked for them. */
+export function haveToBeAskedFor(params: TaskParams | undefined): params is ParamsFunction | string {
+  return typeof params === 'function' || typeof params === 'string';
+}
+
+const MAX_SECRET_LENGTH = 4_096;
+const PARAMS_BOUNDS = { maxLength: 65_536, maxDepth: 64 };
+
+type RegistrationFields = Record<'appid' | 'secret' | 'accessToken' | 'tasks', unknown>;
+type TaskFields = Record<'type' | 'subject' | 'params' | 'notify', unknown>;
+
+/**
+ * Turns a registration into a plan. Each field is read once.
+ *
+ * @throws TypeError for anything that is not a registration, naming the field.
+ */
+export function planRegistration(
+  input: unknown,
+  assertType: (type: unknown) => void,
+  callbacks?: CallbackPort,
+): RegistrationPlan {
+  if (!isJsonObject(input)) throw new TypeError(`register takes an object with an appid, got ${describeKind(input)}`);
+  const names = ['appid', 'secret', 'accessToken', 'tasks'] as const;
+  const fields = readFields<RegistrationFields>(input, names, 'a registration');
+  const { appid, accessToken, tasks = [] } = fields;
+  assertAppid(appid);
+  const secret = checkedSecret(fields);
+  if (accessToken !== undefined && accessToken !== 'stable' && accessToken !== 'plain') {
+    throw new TypeError(`accessToken must be 'stable' or 'plain', got ${describeWord(accessToken)}`);
+  }
+  const planned = mapMembers(tasks, 'tasks', (task) => planTask(appid, task, assertType, callbacks));
+  return { appid, secret, accessToken, tasks: planned };
+}
+
+/** Refuses a secret that is there and `undefined`: that of a variable that is not set. */
+function checkedSecret(fields: Partial<RegistrationFields>): string | undefined {
+  if (!('secret' in fields)) return undefined;
+  const { secret } = fields;
+  if (typeof secret !== 'string' || secret === '' || secret.length > MAX_SECRET_LENGTH) {
+    const got = typeof secret === 'string' && secret !== '' ? `${secret.length} characters` : describeKind(secret);
+    throw new TypeError(
+      `secret must be a string of 1 to ${MAX_SECRET_LENGTH} characters where it is given, got ${got}`,
+    );
+  }
+  assertNoStrayCharacter('secret', secret);
+  return secret;
+}
+
+function planTask(
+  appid: string,
+  task: unknown,
+  assertType: (type: unknown) => void,
+  callbacks: CallbackPort | undefined,
+): TaskPlan {
+  const names = ['type', 'subject', 'params', 'notify'] as const;
+  const isObject = isJsonObject(task);
+  const fields: Partial<TaskFields> = isObject ? readFields<TaskFields>(task, names, 'a task') : { type: task };
+  const { type, subject, params, notify } = fields;
+  assertType(type);
+  assertSubject(subject);
+  return {
+    key: tokenKey(appid, type as string, subject),
+    params: typeof params === 'string' ? checkedUrl('params', params, callbacks) : checkedParams(params),
+    notify: notify === undefined ? undefined : checkedUrl('notify', notify, callbacks),
+  };
+}
+
+function checkedUrl(name: string, url: unknown, callbacks: CallbackPort | undefined): string {
+  if (typeof url !== 'string') {
+    const hint = isJsonObject(url) ? '; a URL is given as a string' : '';
+    throw new TypeError(`${name} must be a URL, got ${describeKind(url)}${hint}`);
+  }
+  if (callbacks === undefined) {
+    throw new TypeError(`${name} can be a URL where callbacks are attached to this manager: see createCallbacks`);
+  }
+  assertNoStrayCharacter(name, url);
+  callbacks.assertUrl(name, url);
+  return url;
+}
+
+function checkedParams(params: unknown): JsonObject | ParamsFunction | undefined {
+  if (params === undefined || typeof params === 'function') return params as ParamsFunction | undefined;
+  if (!isJsonObject(params)) {
+    throw new TypeError(`params must be an object, a function or a URL, got ${describeKind(params)}`);
+  }
+  const copy = jsonCopy('params', params, PARAMS_BOUNDS);
+  assertParamSecrets('params', copy);
+  return copy;
+}

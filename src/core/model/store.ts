@@ -1,0 +1,122 @@
+import type { JsonObject } from '../primitives/json.js';
+
+/**
+ * What a store remembers under one id.
+ *
+ * @public
+ */
+export interface StoredDocument {
+  readonly id: string;
+  /**
+   * Greater than any version that this id ever had, across deletes and failovers.
+   */
+  readonly version: number;
+  readonly data: JsonObject;
+  readonly due?: Due;
+}
+
+/**
+ * When a document wants attention next. It stands beside the data, in the clear, so that a store can index it.
+ *
+ * @public
+ */
+export interface Due {
+  /** The type's name, or `deliver`. */
+  readonly lane: string;
+  /** Epoch milliseconds on the store's clock. */
+  readonly at: number;
+}
+
+/**
+ * The right, for a limited time, to be the one who refreshes a key.
+ *
+ * @public
+ */
+export interface Lease {
+  readonly id: string;
+  /** The document, read as the lease was granted. */
+  readonly document: StoredDocument | undefined;
+  /** Releases the lease. Harmless when it has expired, has passed to another holder, or was released before. */
+  release(): Promise<void>;
+}
+
+/**
+ * Where everything is remembered: a small versioned key-value store.
+ *
+ * An implementation is done when it passes `testTokenStore` from `wechat-token-manager/testing`. A method fails by
+ * rejecting; whatever it rejects with reaches the caller as the `cause` of a `TokenError` with code
+ * `STORE_UNAVAILABLE`. One store object belongs to one manager, which closes it.
+ *
+ * Ids are 2 to 4 segments joined by `/`; a segment is 1 to 384 printable ASCII characters without `/` and space.
+ *
+ * @public
+ */
+export interface TokenStore {
+  /** The store's clock in epoch milliseconds: the one that all users of the store share. */
+  now(): Promise<number>;
+  /** The documents with these ids, in their order; `undefined` for an absent one. One round trip. */
+  get(ids: readonly string[]): Promise<(StoredDocument | undefined)[]>;
+  /**
+   * Compare-and-set. Durable when it resolves.
+   *
+   * @param expected - the version that is to be replaced; 0 means that the document must not exist.
+   * @param options - `due` replaces the stored one (absent: the document has none any more); `lease` is released by the
+   *   same write, and only by a write that succeeds.
+   * @returns the new version, or `undefined` when another version is stored and nothing was written.
+   */
+  set(
+    id: string,
+    data: JsonObject,
+    expected: number,
+    options?: { readonly due?: Due; readonly lease?: Lease },
+  ): Promise<number | undefined>;
+  /**
+   * Deletes the document if `expected` is its version.
+   *
+   * @returns whether it was deleted.
+   */
+  delete(id: string, expected: number): Promise<boolean>;
+  /**
+   * The documents whose leading segments are those of `prefix` (whole segments: `task/wx1` is not a prefix of
+   * `task/wx12`), each once, in an order that the store chooses and keeps.
+   *
+   * @param options - `after`: an id; only what follows it in that order, whether or not it still exists. `limit`: at most
+   *   that many.
+   */
+  list(prefix: string, options?: { readonly after?: string; readonly limit?: number }): AsyncIterable<StoredDocument>;
+  /**
+   * Takes the lease of an id, whether or not a document exists there, for `ttlMs` on the store's clock. A store whose clock may
+   * be set back takes a lease that ends more than twice `ttlMs` ahead (a minute at least) for free.
+   *
+   * @returns `undefined` when another holder has it.
+   */
+  lease(id: string, ttlMs: number): Promise<Lease | undefined>;
+  /**
+   * Offered by stores that index what is due: takes the leases of at most `limit` documents that are due in one of
+   * `lanes`, earliest first.
+   */
+  claimDue?(lanes: readonly string[], limit: number, ttlMs: number): Promise<Lease[]>;
+  /**
+   * Tells of changes, this user's own included, best effort.
+   *
+   * @param changed - called with the id of a changed document; with `undefined` when messages may have been lost and
+   *   everything should be looked at.
+   * @returns a function that ends the watch.
+   */
+  watch?(changed: (id: string | undefined) => void): Promise<() => Promise<void>>;
+  /** Releases what the store opened. Afterwards every method rejects. */
+  close(): Promise<void>;
+}
+
+/** What the stores of this package call: they say the version too, where they know it, which spares a read of what is known. */
+export type ChangeListener = (id: string | undefined, version?: number) => void;
+
+/**
+ * Options of `list` as the core gives them. `progressed` is called by stores of this package while they pass over what is
+ * deleted, since nothing is handed out meanwhile: it shows that the store is at work. Other stores ignore it.
+ */
+export interface ListOptions {
+  readonly after?: string;
+  readonly limit?: number;
+  readonly progressed?: () => void;
+}

@@ -1,0 +1,98 @@
+import { describeName } from '../primitives/redact.js';
+
+/**
+ * The name of one token.
+ *
+ * @public
+ */
+export interface TokenKey {
+  readonly appid: string;
+  /** The type's name, such as `access_token`. */
+  readonly type: string;
+  /** Whom the token speaks for when that is not the app itself: an `openid`, or an `authorizer_appid`. */
+  readonly subject?: string;
+}
+
+const NAME = /^[A-Za-z0-9_.@-]{1,64}$/;
+const SUBJECT = /^[\x21-\x7e]{1,128}$/;
+
+export function assertAppid(appid: unknown): asserts appid is string {
+  if (typeof appid !== 'string' || !NAME.test(appid)) {
+    throw new TypeError(`appid must be 1 to 64 characters of A-Z a-z 0-9 _ . @ -, got ${describeName(appid)}`);
+  }
+}
+
+export function assertTypeName(type: unknown): asserts type is string {
+  if (typeof type !== 'string' || !NAME.test(type)) {
+    throw new TypeError(`type must be 1 to 64 characters of A-Z a-z 0-9 _ . @ -, got ${describeName(type)}`);
+  }
+}
+
+export function assertSubject(subject: unknown): asserts subject is string | undefined {
+  if (subject !== undefined && (typeof subject !== 'string' || !SUBJECT.test(subject))) {
+    throw new TypeError(
+      `subject must be 1 to 128 printable ASCII characters without spaces, got ${describeName(subject)}`,
+    );
+  }
+}
+
+export function tokenKey(appid: string, type: string, subject: string | undefined): TokenKey {
+  return subject === undefined ? { appid, type } : { appid, type, subject };
+}
+
+/** The kinds of documents; the first segment of their ids. */
+export const DOCUMENT_KINDS = ['app', 'task', 'key', 'delivery', 'limit', 'quarantine', 'store'] as const;
+export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
+
+/** `appid/type`, or `appid/type/subject`: unique among keys, and the tail of their document ids. */
+export function keyId(key: TokenKey): string {
+  return key.subject === undefined
+    ? `${key.appid}/${key.type}`
+    : `${key.appid}/${key.type}/${subjectSegment(key.subject)}`;
+}
+
+/** The subject as a segment of an id, which has no `/`. */
+export function subjectSegment(subject: string): string {
+  // Almost no subject has one, and each refresh makes many ids.
+  if (!subject.includes('/') && !subject.includes('%')) return subject;
+  return subject.replace(/[%/]/g, escapeCharacter);
+}
+
+export function documentId(kind: DocumentKind, key: TokenKey): string {
+  return `${kind}/${keyId(key)}`;
+}
+
+/** Where deliveries stand in the schedule of a fleet; a key stands under the name of its type. */
+export const DELIVERY_LANE = 'deliver';
+
+export function appDocumentId(appid: string): string {
+  return `app/${appid}`;
+}
+
+/** Returns the appid of a document: the second segment of its id. */
+export function appidOf(id: string): string {
+  return id.split('/')[1] as string;
+}
+
+/** Returns the ids of what is registered for a key: of its app, and of its task. */
+export function registrationIds(key: TokenKey): [app: string, task: string] {
+  return [appDocumentId(key.appid), documentId('task', key)];
+}
+
+/** The inverse of {@link documentId} for tasks and keys; `undefined` for any other id. */
+export function parseKey(id: string): TokenKey | undefined {
+  return keyIn('task', id) ?? keyIn('key', id);
+}
+
+/** The key that a document of this kind belongs to; `undefined` for one of another kind. */
+export function keyIn(kind: DocumentKind, id: string): TokenKey | undefined {
+  if (!id.startsWith(kind)) return undefined;
+  const [found, appid, type, subject] = id.split('/');
+  if (found !== kind || appid === undefined || type === undefined) return undefined;
+  const isEscaped = subject?.includes('%') === true;
+  return tokenKey(appid, type, isEscaped ? subject.replace(/%25|%2F/g, decodeURIComponent) : subject);
+}
+
+function escapeCharacter(character: string): string {
+  return character === '%' ? '%25' : '%2F';
+}

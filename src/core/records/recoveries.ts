@@ -1,0 +1,65 @@
+import { type Events, tokenEvent } from '../model/events.js';
+import { keyId, type TokenKey } from '../model/token-key.js';
+import { boundedCache } from '../primitives/bounded-cache.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { Failures } from './failures.js';
+import type { Records } from './records.js';
+import type { Setbacks } from './setbacks.js';
+
+export interface RecoveriesParts {
+  readonly events: Events;
+  readonly records: Records;
+  readonly failures: Failures;
+  readonly clock: StoreClock;
+}
+
+interface Trouble {
+  /** When this process first knew of it. */
+  readonly since: number;
+  /** That of the record in force then, 0 without one. */
+  readonly version: number;
+}
+
+const MAX_REMEMBERED = 50_000;
+
+/** Tells once that a key has a token again of whose failure this process has told, or knows from the store. */
+export class Recoveries {
+  readonly #parts: RecoveriesParts;
+  readonly #setbacks: Setbacks;
+  readonly #troubles = boundedCache<string, Trouble>(MAX_REMEMBERED);
+
+  constructor(parts: RecoveriesParts, setbacks: Setbacks) {
+    this.#parts = parts;
+    this.#setbacks = setbacks;
+    parts.events.on('refreshFailed', ({ appid, type, subject }) =>
+      this.#note(subject === undefined ? { appid, type } : { appid, type, subject }),
+    );
+  }
+
+  /** Looks at a key of which something may have changed: its record, its failure, or what its refresh lacks. */
+  look(key: TokenKey): void {
+    const { records, failures, events } = this.#parts;
+    const failure = failures.remembered(key);
+    // What failed here alone has been told, and stays remembered when another process succeeds.
+    if (failure?.local === false) this.#note(key);
+    const id = keyId(key);
+    const trouble = this.#troubles.get(id);
+    const held = records.cache.get(key);
+    if (trouble === undefined || held === undefined || records.leftMs(held) <= 0 || records.isDue(held)) return;
+    const isOver = failure === undefined && this.#setbacks.leftMs(key) === 0;
+    if (!isOver && held.version <= trouble.version) return;
+    this.#troubles.delete(id);
+    events.emit('recovered', { ...tokenEvent(key), since: trouble.since });
+  }
+
+  forget(key: TokenKey): void {
+    this.#troubles.delete(keyId(key));
+  }
+
+  #note(key: TokenKey): void {
+    const { records, clock } = this.#parts;
+    const id = keyId(key);
+    if (this.#troubles.has(id)) return;
+    this.#troubles.set(id, { since: clock.now(), version: records.cache.get(key)?.version ?? 0 });
+  }
+}

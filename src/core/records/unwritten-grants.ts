@@ -1,0 +1,215 @@
+import { wait } from '../concurrency/clock.js';
+import { NOT_QUEUED, type Queued } from '../concurrency/due-queue.js';
+import { Schedule } from '../concurrency/schedule.js';
+import { backoffDelayMs } from '../model/backoff.js';
+import type { Deadline } from '../model/deadline.js';
+import { isTokenError, type TokenError, withFacts } from '../model/errors.js';
+import { keyId, type TokenKey } from '../model/token-key.js';
+import type { StoredGrant } from '../store/key-document.js';
+import { redated } from '../store/redated.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { CachedRecord } from './cached-record.js';
+import type { GrantWriter, WriteOptions } from './grant-writer.js';
+import type { Records } from './records.js';
+
+interface Unwritten extends Queued {
+  readonly key: TokenKey;
+  readonly options: WriteOptions;
+  /** When the grant ends by the monotonic clock. */
+  readonly endsAtMonotonic: number;
+  attempts: number;
+}
+
+/** The pause between two offers of what is owed while the manager is being closed. */
+const FLUSH_EVERY_MS = 500;
+
+/** In force meanwhile. */
+interface Served extends Unwritten {
+  readonly kind: 'served';
+  readonly grant: StoredGrant;
+  /** The version under which it is served. */
+  readonly version: number;
+}
+
+/** The only copy of a refresh token; in force when it is durable. */
+interface Owed extends Unwritten {
+  readonly kind: 'owed';
+  /** `undefined` where the refresh token alone is of use. */
+  readonly grant: StoredGrant | undefined;
+}
+
+/**
+ * Grants that the store did not take, offered to it again until it takes them. One that can be had again is served from
+ * memory meanwhile and forgotten when it ends; one that brought a refresh token is the only copy of that, so nothing
+ * else is asked for before it is stored.
+ */
+export class UnwrittenGrants {
+  readonly #unwritten = new Map<string, Served | Owed>();
+  readonly #writer: GrantWriter;
+  readonly #records: Records;
+  readonly #clock: StoreClock;
+  readonly #schedule: Schedule<Served | Owed>;
+
+  constructor(writer: GrantWriter, records: Records, clock: StoreClock) {
+    this.#writer = writer;
+    this.#records = records;
+    this.#clock = clock;
+    this.#schedule = new Schedule(clock, (unwritten) => this.#offer(unwritten));
+  }
+
+  start(): void {
+    this.#schedule.start();
+  }
+
+  keep(
+    key: TokenKey,
+    storedVersion: number,
+    grant: StoredGrant,
+    { lease: _lease, ...options }: WriteOptions,
+  ): CachedRecord {
+    const version = Math.max(storedVersion, this.#records.cache.get(key)?.version ?? 0) + 1;
+    this.#add({ kind: 'served', key, grant, options, version, ...this.#fresh(grant) });
+    const rotation = this.#records.cache.get(key)?.rotation;
+    const document = { version, recordVersion: version, grant, rotation, unknown: {} };
+    const adoption = { ...options, written: false, replaces: storedVersion, announceFirst: true };
+    return this.#records.adopt(key, document, grant, adoption);
+  }
+
+  /**
+   * Keeps a grant that brought a refresh token.
+   *
+   * @returns the error for waiting callers: nothing is in force before it is durable.
+   */
+  owe(key: TokenKey, grant: StoredGrant, { lease: _lease, ...options }: WriteOptions, cause: TokenError): TokenError {
+    this.#add({ kind: 'owed', key, grant, options, ...this.#fresh(grant) });
+    return withFacts(cause, { ...key, retryable: true });
+  }
+
+  /** Keeps the refresh token of an answer that is of no other use. */
+  oweToken(key: TokenKey, options: WriteOptions): void {
+    this.#add({ kind: 'owed', key, grant: undefined, options, ...this.#fresh(undefined) });
+  }
+
+  /**
+   * Stores the refresh token of an answer that came when its attempt was over, unless another one has been stored since.
+   * It never rejects: what the store does not take is offered again.
+   */
+  async oweLate(key: TokenKey, options: WriteOptions): Promise<void> {
+    try {
+      // The result of a later attempt is written first.
+      await this.settle(key);
+      this.oweToken(key, options);
+      await this.settle(key);
+    } catch {
+      // The store reports its own failures.
+    }
+  }
+
+  /**
+   * Stores what is owed for a key, if anything is.
+   *
+   * @returns the record in force then, if a grant was owed.
+   * @throws a `TokenError` while the store does not take it.
+   */
+  async settle(key: TokenKey): Promise<CachedRecord | undefined> {
+    const unwritten = this.#unwritten.get(keyId(key));
+    return unwritten?.kind === 'owed' ? this.#write(unwritten) : undefined;
+  }
+
+  /** An app or a task of it has been unregistered: what is owed for it is owed no longer. */
+  drop(appid: string, key?: TokenKey): void {
+    for (const unwritten of this.#unwritten.values()) {
+      if (key === undefined ? unwritten.key.appid === appid : keyId(unwritten.key) === keyId(key))
+        this.#forget(unwritten);
+    }
+  }
+
+  /**
+   * Offers what is owed to the store again and again, before that is closed: until it has taken everything and what is under
+   * way has settled, so that nothing more can be owed, or until the deadline.
+   *
+   * @param underWay - must not reject.
+   */
+  async flush(underWay: Promise<unknown>, deadline: Deadline): Promise<void> {
+    this.#schedule.stop();
+    let hasSettled = false;
+    const settled = underWay.then(() => {
+      hasSettled = true;
+    });
+    for (;;) {
+      // An offer that begins when nothing is under way any more is of everything that will ever be owed.
+      const isOfAll = hasSettled;
+      const offered = Promise.allSettled(this.#owed().map((owed) => this.#write(owed)));
+      await deadline.settles(offered, deadline.leftMs());
+      if ((isOfAll && this.#owed().length === 0) || deadline.leftMs() <= 0) return;
+      const pauseMs = Math.min(FLUSH_EVERY_MS, deadline.leftMs());
+      const isRefused = this.#owed().length > 0;
+      await (isRefused ? wait(this.#clock, pauseMs, { ref: true }) : deadline.settles(settled, pauseMs));
+    }
+  }
+
+  #owed(): Owed[] {
+    return [...this.#unwritten.values()].filter((unwritten) => unwritten.kind === 'owed');
+  }
+
+  #fresh(grant: StoredGrant | undefined): Pick<Unwritten, 'endsAtMonotonic' | 'attempts' | 'place'> {
+    const leftMs = grant === undefined ? 0 : grant.expiresAt - this.#clock.now();
+    return { endsAtMonotonic: this.#clock.monotonic() + leftMs, attempts: 0, place: NOT_QUEUED };
+  }
+
+  #redated(grant: StoredGrant, { endsAtMonotonic }: Unwritten): StoredGrant {
+    return redated(grant, this.#clock.now(), endsAtMonotonic - this.#clock.monotonic());
+  }
+
+  #add(unwritten: Served | Owed): void {
+    const id = keyId(unwritten.key);
+    const before = this.#unwritten.get(id);
+    if (before !== undefined) this.#schedule.delete(before);
+    this.#unwritten.set(id, unwritten);
+    this.#offerLater(unwritten);
+  }
+
+  async #offer(unwritten: Served | Owed): Promise<void> {
+    if (this.#unwritten.get(keyId(unwritten.key)) !== unwritten) return;
+    if (this.#isOutdated(unwritten)) this.#forget(unwritten);
+    else await this.#write(unwritten).catch(() => this.#offerLater(unwritten));
+  }
+
+  #isOutdated(unwritten: Served | Owed): boolean {
+    if (unwritten.kind === 'owed') return false;
+    const held = this.#records.cache.get(unwritten.key);
+    return held?.version !== unwritten.version || this.#records.leftMs(held) <= 0;
+  }
+
+  async #write(unwritten: Served | Owed): Promise<CachedRecord | undefined> {
+    const { key, grant, options } = unwritten;
+    try {
+      const written =
+        grant === undefined
+          ? await this.#writer.writeToken(key, options)
+          : await this.#writer.write(key, await this.#writer.read(key), this.#redated(grant, unwritten), options);
+      this.#forget(unwritten);
+      return written ?? undefined;
+    } catch (error) {
+      if (isTokenError(error) && error.code !== 'STORE_UNAVAILABLE') this.#forget(unwritten);
+      throw error;
+    }
+  }
+
+  #forget(unwritten: Served | Owed): void {
+    const id = keyId(unwritten.key);
+    if (this.#unwritten.get(id) === unwritten) this.#unwritten.delete(id);
+  }
+
+  #offerLater(unwritten: Served | Owed): void {
+    if (this.#unwritten.get(keyId(unwritten.key)) !== unwritten) return;
+    unwritten.attempts++;
+    const delayMs = backoffDelayMs({
+      attempts: unwritten.attempts,
+      lifeMs: undefined,
+      leftMs: 0,
+      random: this.#clock.random(),
+    });
+    this.#schedule.set(unwritten, this.#clock.now() + delayMs);
+  }
+}

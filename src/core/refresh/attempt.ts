@@ -1,0 +1,147 @@
+import { isStaleTokenError } from '../calls/stale-answer.js';
+import { setPatientTimer } from '../concurrency/patient-timer.js';
+import { ATTEMPT_TIMEOUT_MS, SHORTEST_REQUEST_MS } from '../concurrency/time-limits.js';
+import { TokenError, toTokenError } from '../model/errors.js';
+import type {
+  AppCredentials,
+  Grant,
+  RefreshContext,
+  Refresher,
+  RefreshReason,
+  SpendOptions,
+  Upstream,
+} from '../model/refresher.js';
+import { assertTypeName, keyId, type TokenKey } from '../model/token-key.js';
+import type { TokenRecord } from '../model/token-record.js';
+import { readFields } from '../primitives/assert-options.js';
+import { describeWord } from '../primitives/redact.js';
+import type { Allowances } from '../store/allowance.js';
+import type { StoreClock } from '../store/store-clock.js';
+import { type NeededToken, NeedMissing, type Needs } from './needs.js';
+import type { Spending } from './spending.js';
+
+export interface AttemptInput {
+  readonly key: TokenKey;
+  readonly app: AppCredentials;
+  readonly refresher: Refresher;
+  readonly reason: RefreshReason;
+  readonly stale: string | undefined;
+  readonly previous: TokenRecord | undefined;
+  readonly needs: Needs;
+  readonly clock: StoreClock;
+  readonly upstream: Upstream;
+  readonly allowances: Allowances;
+  readonly spending: Spending;
+  /** Called with an answer that comes when the attempt is over. */
+  readonly cameLate?: (grant: Grant) => void;
+}
+
+/**
+ * What the signal gives as its reason when the attempt has ended in time, for work that the refresher has left behind. There is
+ * one for all attempts, since to record a call stack takes longer than anything else in a refresh.
+ */
+const HAS_ENDED = new TokenError('UPSTREAM_UNAVAILABLE', 'the attempt has ended', { retryable: true });
+
+/** A token that the attempt depended on turned out to be stale. */
+export class StaleDependency extends Error {
+  readonly dependencies: readonly NeededToken[];
+  readonly error: TokenError;
+
+  constructor(dependencies: StaleDependency['dependencies'], error: TokenError) {
+    super('a token that this refresh depends on is stale');
+    this.dependencies = dependencies;
+    this.error = error;
+  }
+}
+
+/**
+ * Asks the refresher once, within the attempt's time.
+ *
+ * @throws StaleDependency, NeedMissing, DocumentChanged, ParamsWanted, or a `TokenError`.
+ */
+export async function ask(input: AttemptInput): Promise<Grant> {
+  const { key, refresher, clock, spending } = input;
+  const startedAt = clock.monotonic();
+  const controller = new AbortController();
+  const timer = setPatientTimer(clock, () => controller.abort(timeoutError(key)), ATTEMPT_TIMEOUT_MS);
+  const handedOut = new Map<string, NeededToken>();
+  try {
+    const context = contextOf(input, startedAt, handedOut, controller.signal);
+    return await untilAborted(controller.signal, async () => refresher.refresh(context), input.cameLate);
+  } catch (error) {
+    if (spending.interruption !== undefined) throw spending.interruption;
+    if (NeedMissing.is(error)) throw error;
+    const failure = toTokenError(error, 'UPSTREAM_UNAVAILABLE', `the refresher of ${key.type} failed`, {
+      ...key,
+      retryable: true,
+    });
+    if (isStaleTokenError(error) && handedOut.size > 0) throw new StaleDependency([...handedOut.values()], failure);
+    throw failure;
+  } finally {
+    timer.cancel();
+    controller.abort(HAS_ENDED);
+  }
+}
+
+function contextOf(
+  input: AttemptInput,
+  startedAt: number,
+  handedOut: Map<string, NeededToken>,
+  signal: AbortSignal,
+): RefreshContext {
+  const { key, app, previous, reason, stale, needs, clock, upstream, allowances, spending } = input;
+  return {
+    key,
+    app,
+    previous,
+    reason,
+    stale,
+    params: needs.params,
+    signal,
+    async token(dependency) {
+      const token = needs.tokens.get(keyId(dependency));
+      if (token === undefined) throw new TypeError(`${keyId(dependency)} is not named by dependsOn of ${key.type}`);
+      if (!token.pushed) handedOut.set(keyId(dependency), token);
+      return token.value;
+    },
+    async spend(offered, options = {}) {
+      const { prefer = 'offered' } = readFields<SpendOptions>(options, ['prefer'], 'the options of spend');
+      if (prefer !== 'offered' && prefer !== 'stored') {
+        throw new TypeError(`prefer must be 'offered' or 'stored', got ${describeWord(prefer)}`);
+      }
+      const spent = await spending.spend(offered, prefer);
+      signal.throwIfAborted();
+      if (clock.monotonic() - startedAt > ATTEMPT_TIMEOUT_MS - SHORTEST_REQUEST_MS) throw isTooLateToSend(key);
+      return spent;
+    },
+    async allow(name, limit) {
+      assertTypeName(name);
+      return (await allowances.take(key, name, limit)).granted;
+    },
+    request: (request) =>
+      upstream.request(request, { signal, withToken: handedOut.size > 0, secret: app.secret, user: key }),
+  };
+}
+
+function untilAborted(
+  signal: AbortSignal,
+  work: () => Promise<Grant>,
+  cameLate: (grant: Grant) => void = () => {},
+): Promise<Grant> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    work().then((grant) => (signal.aborted ? cameLate(grant) : resolve(grant)), reject);
+  });
+}
+
+function isTooLateToSend(key: TokenKey): TokenError {
+  const message = 'the store took so long to note what is about to be sent that no answer could be waited for';
+  return new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true });
+}
+
+function timeoutError(key: TokenKey): TokenError {
+  return new TokenError('UPSTREAM_UNAVAILABLE', `no answer within ${ATTEMPT_TIMEOUT_MS} ms`, {
+    ...key,
+    retryable: true,
+  });
+}

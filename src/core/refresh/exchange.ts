@@ -1,0 +1,264 @@
+import type { Slots } from '../concurrency/slots.js';
+import type { Closing } from '../model/closing.js';
+import { type Enrolment, enrolmentOf, marksOf } from '../model/enrolment.js';
+import { isTokenError, TokenError } from '../model/errors.js';
+import type { RefreshTimes } from '../model/refresh-policy.js';
+import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from '../model/refresher.js';
+import { haveToBeAskedFor } from '../model/registration.js';
+import type { Intent, ReceivedToken } from '../model/rotation.js';
+import type { Lease } from '../model/store.js';
+import type { TokenKey } from '../model/token-key.js';
+import type { TokenRecord } from '../model/token-record.js';
+import type { CachedRecord } from '../records/cached-record.js';
+import type { Attempted, Failures } from '../records/failures.js';
+import { InvalidGrant, readReturnedGrant } from '../records/given-grant.js';
+import { receivedToken, savedToken, storedGrant } from '../records/grant.js';
+import type { GrantWriter, WriteOptions } from '../records/grant-writer.js';
+import type { Records } from '../records/records.js';
+import type { UnwrittenGrants } from '../records/unwritten-grants.js';
+import { type Fingerprint, paramsHashOf } from '../registry/fingerprint.js';
+import { credentialsOf } from '../registry/registration-document.js';
+import type { Registry } from '../registry/registry.js';
+import type { Allowances } from '../store/allowance.js';
+import { tokenAwaitedUntil, unsettledRefusal } from '../store/awaited-tokens.js';
+import type { FailureBudget } from '../store/failure-budget.js';
+import type { KeyDocument, StoredGrant } from '../store/key-document.js';
+import { mayBeginAgain } from '../store/registration-check.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
+import { ask, StaleDependency } from './attempt.js';
+import { type FirstAttempts, isBudgeted } from './first-attempts.js';
+import type { Needs } from './needs.js';
+import type { Flight } from './single-flight.js';
+import { DocumentChanged, isInterruption, Spending } from './spending.js';
+
+export interface ExchangeParts {
+  readonly store: SupervisedStore;
+  readonly clock: StoreClock;
+  readonly registry: Registry;
+  readonly records: Records;
+  readonly failures: Failures;
+  readonly writer: GrantWriter;
+  readonly unwritten: UnwrittenGrants;
+  readonly allowances: Allowances;
+  readonly upstream: Upstream;
+  readonly times: RefreshTimes;
+  readonly accessToken: AccessTokenMode;
+  /** Whoever announces what is about to be sent waits here, so that answers do not wait long behind announcements. */
+  readonly announcing: Slots;
+  readonly budget: FailureBudget;
+  readonly firstAttempts: FirstAttempts;
+  readonly closing: Closing;
+}
+
+/** What one refresh keeps in mind when it starts again. */
+export interface Progress {
+  readonly refresher: BuiltInRefresher;
+  /** Its intents that WeChat has answered for. */
+  readonly answered: Intent[];
+  /** Stale dependencies are replaced once. */
+  mayReplaceDependencies: boolean;
+  /** What a stale report or force may cost has been taken from its limit. */
+  isAllowed: boolean;
+  /** Identifies the input of the present attempt. */
+  fingerprint: Fingerprint;
+  /** Whether there was a task when it was taken. */
+  hadTask: boolean;
+  /** WeChat has been asked, and what came of it is recorded as a failure. */
+  hasFailed: boolean;
+  /** How often the document or the input had changed under it. */
+  changes: number;
+  /** The params URL is asked, whatever the store seems to have. */
+  asksParams: boolean;
+}
+
+/** What came of one attempt, checked. */
+interface Answer {
+  readonly grant: StoredGrant;
+  readonly received: ReceivedToken | undefined;
+}
+
+interface Failed {
+  /** The key's document as the lease showed it. */
+  readonly document: KeyDocument;
+  readonly spending: Spending;
+  readonly lease: Lease;
+  readonly attempted: Attempted;
+}
+
+/** After a refusal: who has the params has to be asked whether there is another refresh token, anything else makes itself known. */
+const ASK_AGAIN_EVERY_MS = 600_000;
+const LOOK_AGAIN_EVERY_MS = 24 * 3_600_000;
+
+/** What a lease is held for: WeChat is asked once, and what came of it is stored, be it a grant or a failure. */
+export class Exchange {
+  readonly #parts: ExchangeParts;
+
+  constructor(parts: ExchangeParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * @throws StaleDependency, DocumentChanged or ParamsWanted when the refresh has to start again, NeedMissing, or a
+   *   `TokenError`.
+   */
+  async run(
+    flight: Flight<CachedRecord>,
+    lease: Lease,
+    document: KeyDocument,
+    needs: Needs,
+    progress: Progress,
+  ): Promise<CachedRecord> {
+    const { registry, records, failures, writer, unwritten, accessToken, store, clock, announcing, closing } =
+      this.#parts;
+    const { mayReplaceDependencies, answered } = progress;
+    const { key, reason } = flight;
+    const app = registry.app(key.appid);
+    if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
+    // The needs were gathered before the lease was taken, perhaps for a task that has gone since.
+    if (!failures.fingerprint(key).hasSameInput(progress.fingerprint)) throw new DocumentChanged();
+    const task = registry.task(key);
+    const enrolment = enrolmentOf(app, task);
+    const { hadTask } = enrolment;
+    // The task is one object that takes new params, and what is on offer comes from these.
+    const params = task?.params;
+    const looksAgainMs = haveToBeAskedFor(params) ? ASK_AGAIN_EVERY_MS : LOOK_AGAIN_EVERY_MS;
+    const { urlNotAsked, tokens } = needs;
+    const spending = new Spending({
+      key,
+      // A document with a hidden grant keeps its old marks until a grant replaces it, so that the hidden one stays hidden.
+      document: document.hidden === undefined ? { ...document, enrolment: marksOf(enrolment) } : document,
+      hadTask,
+      answered,
+      urlNotAsked,
+      isPushed: (value) => [...tokens.values()].some((token) => token.pushed && token.value === value),
+      params: () => paramsHashOf(params),
+      looksAgainMs,
+      isOutdated: () => this.hasNewInput(key, progress),
+      store,
+      clock,
+      announcing,
+    });
+    closing.assertOpen();
+    const credentials = credentialsOf(app, accessToken);
+    flight.asks();
+    let answer: Answer;
+    try {
+      answer = await this.#ask(flight, progress, needs, credentials, spending, enrolment);
+    } catch (error) {
+      if (isInterruption(error)) throw error;
+      if (error instanceof StaleDependency && mayReplaceDependencies) {
+        if (spending.intent !== undefined) answered.push(spending.intent);
+        throw error;
+      }
+      const budget = isBudgeted(key, credentials) ? this.#parts.budget : undefined;
+      const leftMs = document.grant === undefined ? 0 : records.leftOfGrantMs(key, document.grant);
+      const attempted: Attempted = { fingerprint: progress.fingerprint, enrolment, leftMs, budget };
+      const failed = error instanceof StaleDependency ? error.error : (error as TokenError);
+      const failure = await this.#fail(key, failed, { document, spending, lease, attempted });
+      progress.hasFailed = true;
+      throw failure;
+    }
+    const { grant, received } = answer;
+    const options: WriteOptions = { source: 'upstream', reason, lease, enrolment, received, spent: spending.spent };
+    try {
+      return await writer.write(key, spending.document, grant, options);
+    } catch (error) {
+      if (!isTokenError(error)) throw error;
+      if (error.code === 'NOT_REGISTERED' && (await mayBeginAgain(registry, key, enrolment, flight.urgent)))
+        throw new DocumentChanged();
+      if (error.code !== 'STORE_UNAVAILABLE') throw error;
+      void store.release(lease);
+      if (received !== undefined) throw unwritten.owe(key, grant, options, error);
+      return unwritten.keep(key, spending.document.version, grant, options);
+    }
+  }
+
+  /** Returns whether another input has been registered or pushed since the present attempt began. A removed one is none. */
+  hasNewInput(key: TokenKey, { fingerprint, hadTask }: Progress): boolean {
+    const { registry, failures } = this.#parts;
+    const hasGone = !registry.knows(key.appid) || (hadTask && registry.task(key) === undefined);
+    return !hasGone && !failures.fingerprint(key).hasSameInput(fingerprint);
+  }
+
+  /**
+   * Notes what is known after a failure.
+   *
+   * @returns the error for waiting callers.
+   */
+  async #fail(key: TokenKey, error: TokenError, failed: Failed): Promise<TokenError> {
+    const { document, spending, lease, attempted } = failed;
+    const { failures, records, unwritten, clock } = this.#parts;
+    const settled = await spending.settle(error).catch((settling: unknown) => {
+      if (isTokenError(settling)) return settling;
+      throw settling;
+    });
+    const awaitedUntil = tokenAwaitedUntil(document, records.replacedMsAgo, clock.now());
+    const certain = awaitedUntil === 0 ? settled : unsettledRefusal(key, settled, awaitedUntil);
+    const recorded = await failures.record(key, spending.document, lease, certain, attempted);
+    if (recorded === undefined) throw new DocumentChanged();
+    const { failure, isStored } = recorded;
+    const { kept: received, spent } = spending;
+    const { enrolment } = attempted;
+    if (!isStored && received !== undefined)
+      unwritten.oweToken(key, { source: 'upstream', enrolment, received, spent });
+    return failure;
+  }
+
+  async #ask(
+    flight: Flight<CachedRecord>,
+    { refresher }: Progress,
+    needs: Needs,
+    app: AppCredentials,
+    spending: Spending,
+    enrolment: Enrolment,
+  ): Promise<Answer> {
+    const { key, reason, stale } = flight;
+    const { clock, upstream, allowances, unwritten, times, closing } = this.#parts;
+    const askedAtWall = clock.now();
+    const askedAtMonotonic = clock.monotonic();
+    // A clock that was set meanwhile must not spoil the answer; one that the store agrees is ahead may mean that the
+    // machine has slept.
+    const askedAt = (): number => Math.min(askedAtWall, clock.now() - (clock.monotonic() - askedAtMonotonic));
+    const asked = await ask({
+      key,
+      app,
+      refresher,
+      reason,
+      stale,
+      previous: this.#previous(key, spending.document),
+      needs,
+      clock,
+      upstream,
+      allowances,
+      spending,
+      cameLate: (late) => {
+        const received = savedToken(readReturnedGrant(late).grant, askedAt());
+        const { spent } = spending;
+        if (received === undefined || spent === undefined || closing.hasBegun) return;
+        void unwritten.oweLate(key, { source: 'upstream', enrolment, received, spent });
+      },
+    });
+    await clock.check();
+    const { grant: given, problem } = readReturnedGrant(asked);
+    try {
+      if (problem !== undefined) throw problem;
+      const grant = storedGrant(given, askedAt(), clock.now(), times, clock.random());
+      return { grant, received: receivedToken(given, grant) };
+    } catch (error) {
+      spending.keep(savedToken(given, askedAt()));
+      const why = error instanceof InvalidGrant ? error.message : 'it cannot be read';
+      const message = `the answer for ${key.type} cannot be used: ${why}`;
+      throw new TokenError('UPSTREAM_REJECTED', message, { ...key, retryable: true });
+    }
+  }
+
+  /** Returns the newest record that is known: another process may have stored one unnoticed here. */
+  #previous(key: TokenKey, document: KeyDocument): TokenRecord | undefined {
+    const { records } = this.#parts;
+    const held = records.cache.get(key);
+    const stored = records.recordOf(key, document);
+    if (held === undefined || (stored !== undefined && stored.version > held.version)) return stored;
+    return records.show(held);
+  }
+}

@@ -1,0 +1,17 @@
+import { type Clock, wait } from '../concurrency/clock.js';
+import type { Closing } from '../model/closing.js';
+import type { Flight } from './single-flight.js';
+
+/**
+ * Waits for `ms` milliseconds, or until the flight is woken. The process is kept alive meanwhile where a caller waits.
+ *
+ * @throws a `TokenError` with code `CLOSED` once the closing has begun, which wakes every flight.
+ */
+export async function pauseFlight(flight: Flight<unknown>, clock: Clock, closing: Closing, ms: number): Promise<void> {
+  closing.assertOpen();
+  const over = new AbortController();
+  const waited = wait(clock, ms, { ref: flight.urgent, signal: over.signal }).catch(() => {});
+  await Promise.race([waited, flight.woken()]);
+  over.abort();
+  closing.assertOpen();
+}

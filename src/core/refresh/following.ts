@@ -1,0 +1,107 @@
+import type { StoreFollower } from '../engine/store-follower.js';
+import type { Closing } from '../model/closing.js';
+import { TokenError } from '../model/errors.js';
+import { documentId, type TokenKey } from '../model/token-key.js';
+import { secretHash } from '../primitives/secret-hash.js';
+import type { CachedRecord } from '../records/cached-record.js';
+import type { GrantWriter } from '../records/grant-writer.js';
+import type { Records } from '../records/records.js';
+import type { Registry } from '../registry/registry.js';
+import { seal } from '../store/document-codec.js';
+import { contentWithTrying, type KeyDocument, nextDueAt, reportedGrant } from '../store/key-document.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
+import { isChangedMeanwhile } from '../store/write-errors.js';
+import { pauseFlight } from './flight-pause.js';
+import type { Flight } from './single-flight.js';
+
+export interface FollowingParts {
+  readonly store: SupervisedStore;
+  readonly clock: StoreClock;
+  readonly registry: Registry;
+  readonly records: Records;
+  readonly writer: GrantWriter;
+  readonly follower: StoreFollower;
+  readonly closing: Closing;
+}
+
+const MAX_ROUNDS = 5;
+const LOOK_EVERY_MS = { least: 200, spread: 400 };
+/** How long other processes are given to replace a reported token. */
+const MAX_WAIT_MS = 60_000;
+
+/** What a process does in place of a refresh that leaves refreshing to others: it looks, reports, and waits. */
+export class Following {
+  readonly #parts: FollowingParts;
+
+  constructor(parts: FollowingParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * @throws a `TokenError` with code `REFRESH_DISABLED` when the store has nothing to answer with.
+   */
+  async run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
+    const { key, reason, stale } = flight;
+    if (reason === 'forced') throw refreshDisabled(key, 'so it cannot refresh by force');
+    if (reason === 'stale' && stale !== undefined) return this.#replaced(flight, stale);
+    const held = await this.#parts.follower.read(key);
+    if (held !== undefined && this.#parts.records.leftMs(held) > 0) return held;
+    throw refreshDisabled(key, `and the store has no unexpired ${key.type}`);
+  }
+
+  /**
+   * Reports to the process that refreshes that the value is stale, and waits for another one; the same one is the answer where
+   * that is refused.
+   */
+  async #replaced(flight: Flight<CachedRecord>, stale: string): Promise<CachedRecord> {
+    const { clock, writer, records, follower } = this.#parts;
+    const { key } = flight;
+    const givesUpAt = clock.monotonic() + MAX_WAIT_MS;
+    let document = await this.#report(key, stale);
+    while (clock.monotonic() < givesUpAt) {
+      const { grant } = document;
+      if (grant !== undefined && records.isUsableGrant(key, grant)) {
+        const isReplaced = grant.value !== stale;
+        const isRefused = reportedGrant(document) === undefined;
+        if (isReplaced || isRefused) return follower.adopt(key, document) as CachedRecord;
+      }
+      await this.#pause(flight);
+      document = await writer.read(key);
+    }
+    throw refreshDisabled(key, 'and none of them has replaced the token that was reported');
+  }
+
+  /** Notes in the key's document that its value is stale, and makes it due. */
+  async #report(key: TokenKey, stale: string): Promise<KeyDocument> {
+    const { store, registry, writer, clock } = this.#parts;
+    if (registry.task(key) === undefined) await registry.reload(documentId('task', key));
+    if (registry.task(key) === undefined)
+      throw refreshDisabled(key, 'who refresh a reported token only where it has a task');
+    const id = documentId('key', key);
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const document = await writer.read(key);
+      if (document.grant === undefined) throw refreshDisabled(key, `and the store has no ${key.type}`);
+      if (document.grant.value !== stale || reportedGrant(document) !== undefined) return document;
+      const reported = { ...document, report: { value: secretHash(stale), at: clock.now() } };
+      const due = { lane: key.type, at: Math.max(clock.now(), nextDueAt(reported, clock.now())) };
+      const content = seal(id, contentWithTrying(reported, document.trying));
+      const version = await store.set(id, content, document.version, { due });
+      if (version !== undefined) return { ...reported, version };
+    }
+    throw isChangedMeanwhile(key);
+  }
+
+  async #pause(flight: Flight<CachedRecord>): Promise<void> {
+    const { clock, closing } = this.#parts;
+    const ms = LOOK_EVERY_MS.least + clock.random() * LOOK_EVERY_MS.spread;
+    await pauseFlight(flight, clock, closing, ms);
+  }
+}
+
+function refreshDisabled(key: TokenKey, why: string): TokenError {
+  return new TokenError('REFRESH_DISABLED', `this process leaves refreshing to others, ${why}`, {
+    ...key,
+    retryable: true,
+  });
+}

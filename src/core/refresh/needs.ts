@@ -1,0 +1,228 @@
+import type { Clock } from '../concurrency/clock.js';
+import type { CallbackPort } from '../model/callback-port.js';
+import type { Closing } from '../model/closing.js';
+import { Deadline } from '../model/deadline.js';
+import { assertNoCycle, dependenciesOf } from '../model/dependencies.js';
+import { isTokenError, safeCause, TokenError, toTokenError, withFacts } from '../model/errors.js';
+import { assertParamSecrets } from '../model/param-secrets.js';
+import type { BuiltInRefresher } from '../model/refresher.js';
+import { haveToBeAskedFor, type ParamsFunction } from '../model/registration.js';
+import { keyId, type TokenKey } from '../model/token-key.js';
+import { bytesIn } from '../primitives/foreign-objects.js';
+import { isJsonObject, type JsonObject } from '../primitives/json.js';
+import { isEmptyInstance } from '../primitives/json-copy.js';
+import { describeKind } from '../primitives/redact.js';
+import type { Records } from '../records/records.js';
+import type { RegisteredTask } from '../registry/held-task.js';
+import type { Registry } from '../registry/registry.js';
+
+const PARAMS_TIMEOUT_MS = 5_000;
+/** A URL has as long again to wait for its turn. */
+const PARAMS_URL_TIMEOUT_MS = 10_000;
+
+/** What a refresh needs and has before it takes the lease. */
+export interface Needs {
+  readonly params: JsonObject;
+  /** Values of the tokens it depends on, by key id. */
+  readonly tokens: ReadonlyMap<string, NeededToken>;
+  /** The task has a params URL that was not asked, because the store had what it would bring. */
+  readonly urlNotAsked: boolean;
+}
+
+export interface NeededToken {
+  readonly key: TokenKey;
+  readonly value: string;
+  /** Whether WeChat pushes it, so that no refresh replaces it. */
+  readonly pushed: boolean;
+}
+
+/** When the params of a task are asked for. */
+export interface AskingForParams {
+  /** The store has what they would bring, so that it costs nothing when they cannot be had. */
+  readonly canDoWithout: boolean;
+  /** A URL is asked although it seems needless. */
+  readonly asksParams: boolean;
+}
+
+/** Where the needs of a refresh come from. */
+export interface NeedSources {
+  readonly clock: Clock;
+  /** Cuts short what is asked for. */
+  readonly closing: Closing;
+  /** An ordinary `get`. */
+  readonly tokenOf: (key: TokenKey) => Promise<string>;
+  readonly hasTask: (key: TokenKey) => boolean;
+  readonly isPushed: (type: string) => boolean;
+  /** Whether there is one that WeChat has pushed. */
+  readonly wasPushed: (key: TokenKey) => boolean;
+  readonly callbacks: CallbackPort | undefined;
+}
+
+/** Something that a refresh needs could not be had: never a failure of the key itself. */
+export class NeedMissing extends Error {
+  readonly #isOurs = true;
+  readonly error: TokenError;
+
+  /** Unlike `instanceof` it cannot be led astray by what a refresher throws. */
+  static is(thrown: unknown): thrown is NeedMissing {
+    return typeof thrown === 'object' && thrown !== null && #isOurs in thrown;
+  }
+
+  constructor(error: TokenError) {
+    super(error.message);
+    this.error = error;
+  }
+}
+
+/**
+ * Checks what a key depends on before any of it is asked for: a task that was restored was checked, if at all, with the
+ * refreshers of the process that registered it.
+ *
+ * @throws NeedMissing
+ */
+export function assertDependencies(key: TokenKey, refresherOf: (type: string) => BuiltInRefresher | undefined): void {
+  try {
+    assertNoCycle(key, refresherOf);
+  } catch (error) {
+    const message = `${key.type} lacks what it depends on: ${(error as TypeError).message}`;
+    throw new NeedMissing(new TokenError('INPUT_MISSING', message, key));
+  }
+}
+
+/**
+ * Fetches the dependencies and the params.
+ *
+ * @throws NeedMissing, or a `TokenError` with code `CLOSED` once the closing has begun.
+ */
+export async function gatherNeeds(
+  key: TokenKey,
+  refresher: BuiltInRefresher,
+  task: RegisteredTask | undefined,
+  sources: NeedSources,
+  { canDoWithout, asksParams }: AskingForParams,
+): Promise<Needs> {
+  try {
+    const dependencies = dependenciesOf(key, refresher);
+    const isNeeded = asksParams || isUrlNeeded(key, refresher, dependencies, sources, canDoWithout);
+    const urlNotAsked = typeof task?.params === 'string' && !isNeeded;
+    const params = urlNotAsked ? {} : await readParams(key, task, sources, canDoWithout);
+    const needed = dependencies.map(async (dependency) => {
+      const pushed = sources.isPushed(dependency.type);
+      return [
+        keyId(dependency),
+        { key: dependency, value: await tokenFor(dependency, params, sources), pushed },
+      ] as const;
+    });
+    return { params, tokens: new Map(await Promise.all(needed)), urlNotAsked };
+  } catch (error) {
+    sources.closing.assertOpen();
+    throw new NeedMissing(toTokenError(error, 'INPUT_MISSING', `${key.type} lacks what it depends on`, key));
+  }
+}
+
+/** Returns whether a token among them has expired or been replaced: what WeChat says to that is known. */
+export function areOutdated(
+  { tokens }: Needs,
+  registry: Pick<Registry, 'task'>,
+  records: Pick<Records, 'cache' | 'leftMs'>,
+): boolean {
+  return [...tokens.values()].some(({ key, value }) => {
+    // Without a task it may have come from the params.
+    const held = registry.task(key) === undefined ? undefined : records.cache.get(key);
+    return held !== undefined && (held.value !== value || records.leftMs(held) <= 0);
+  });
+}
+
+/** What the store holds and still works is used first. */
+function isUrlNeeded(
+  key: TokenKey,
+  refresher: BuiltInRefresher,
+  dependencies: readonly TokenKey[],
+  { hasTask, wasPushed }: NeedSources,
+  canDoWithout: boolean,
+): boolean {
+  if (refresher.needsParams?.(key) === true || (refresher.spends !== undefined && !canDoWithout)) return true;
+  return dependencies.some((dependency) => !hasTask(dependency) && !wasPushed(dependency));
+}
+
+async function tokenFor(dependency: TokenKey, params: JsonObject, sources: NeedSources): Promise<string> {
+  const { tokenOf, hasTask, isPushed } = sources;
+  const given = params[dependency.type];
+  if (typeof given !== 'string' || given === '' || hasTask(dependency)) return tokenOf(dependency);
+  if (!isPushed(dependency.type)) return given;
+  // What WeChat pushed here is newer than what a task was registered with.
+  return tokenOf(dependency).catch((error: unknown) => {
+    if (isTokenError(error) && isLack(error)) return given;
+    throw error;
+  });
+}
+
+function isLack({ code }: TokenError): boolean {
+  return code === 'INPUT_MISSING' || code === 'NOT_REGISTERED';
+}
+
+async function readParams(
+  key: TokenKey,
+  task: RegisteredTask | undefined,
+  { clock, closing, callbacks }: NeedSources,
+  canDoWithout: boolean,
+): Promise<JsonObject> {
+  const params = task?.params;
+  if (task?.functionMissing === true) {
+    throw new TokenError('INPUT_MISSING', 'the params function of this task is not registered in this process', key);
+  }
+  if (!haveToBeAskedFor(params)) return params ?? {};
+  const what = typeof params === 'function' ? 'the params function' : 'the params URL';
+  let answer: unknown;
+  const asking = new AbortController();
+  try {
+    const timeoutMs = typeof params === 'function' ? PARAMS_TIMEOUT_MS : PARAMS_URL_TIMEOUT_MS;
+    answer = await new Deadline(clock, timeoutMs, closing.signal).race(askFor(params, key, callbacks, asking.signal));
+  } catch (error) {
+    closing.assertOpen();
+    if (canDoWithout) return {};
+    // It may answer the next time without anything having been changed here.
+    if (isTokenError(error) && error.code !== 'TIMEOUT') throw withFacts(error, { retryable: true });
+    throw new TokenError('INPUT_MISSING', `${what} failed`, { ...key, retryable: true, cause: safeCause(error) });
+  } finally {
+    asking.abort();
+  }
+  try {
+    return checkedAnswer(what, answer);
+  } catch (error) {
+    if (canDoWithout) return {};
+    throw new TokenError('INPUT_MISSING', (error as TypeError).message, { ...key, retryable: true });
+  }
+}
+
+function checkedAnswer(what: string, answer: unknown): JsonObject {
+  const isEmpty = isEmptyAnswer(what, answer);
+  const isBytes = bytesIn(answer) !== undefined;
+  if (!isJsonObject(answer) || isEmpty || isBytes) {
+    const got = isEmpty ? 'an instance of a class without fields, such as a Map' : describeKind(answer);
+    throw new TypeError(`${what} must return an object, got ${isBytes ? 'bytes' : got}`);
+  }
+  assertParamSecrets(`the answer of ${what}`, answer);
+  return answer;
+}
+
+function isEmptyAnswer(what: string, answer: unknown): boolean {
+  try {
+    return isEmptyInstance(answer);
+  } catch {
+    // What a proxy throws is not passed on: it may hold a secret.
+    throw new TypeError(`the answer of ${what} cannot be read`);
+  }
+}
+
+async function askFor(
+  params: ParamsFunction | string,
+  key: TokenKey,
+  callbacks: CallbackPort | undefined,
+  signal: AbortSignal,
+): Promise<unknown> {
+  if (typeof params === 'function') return params(key);
+  if (callbacks !== undefined) return callbacks.askParams(params, key, signal);
+  const message = 'the params of this task are a URL, and no callbacks are attached in this process';
+  throw new TokenError('INPUT_MISSING', message, key);
+}

@@ -1,0 +1,51 @@
+import { TokenError } from '../model/errors.js';
+import type { RateLimit } from '../model/refresher.js';
+import type { CachedRecord } from '../records/cached-record.js';
+import type { Records } from '../records/records.js';
+import type { Allowances } from '../store/allowance.js';
+import type { KeyDocument } from '../store/key-document.js';
+import type { Flight } from './single-flight.js';
+
+/** Under a name that no refresher can give a limit of its own. */
+const REPORTS = '~reports';
+/** What a stale report or force may cost: these many fetches, whatever is reported. */
+const REPORT_LIMIT: RateLimit = { everyMs: 30_000, perDay: 20 };
+
+/** Counts the fetches that stale reports and force cause, for the whole fleet. */
+export class ReportLimit {
+  readonly #allowances: Allowances;
+  readonly #records: Records;
+
+  constructor(allowances: Allowances, records: Records) {
+    this.#allowances = allowances;
+    this.#records = records;
+  }
+
+  /**
+   * Takes one from the limit where the flight needs it, once in a refresh.
+   *
+   * @returns the record in force when a report may not cause a fetch now, else `undefined`.
+   * @throws a `TokenError` with code `QUOTA_EXHAUSTED` when force may not.
+   */
+  async take(
+    { key, reason }: Flight<CachedRecord>,
+    document: KeyDocument,
+    progress: { isAllowed: boolean },
+  ): Promise<CachedRecord | undefined> {
+    const { grant } = document;
+    if (progress.isAllowed) return undefined;
+    if (reason !== 'stale' && reason !== 'forced') return undefined;
+    if (reason === 'stale' && (grant === undefined || !this.#records.isUsableGrant(key, grant))) return undefined;
+    const allowance = await this.#allowances.take(key, REPORTS, REPORT_LIMIT);
+    progress.isAllowed = allowance.granted;
+    if (allowance.granted) return undefined;
+    if (reason === 'stale' && grant !== undefined) {
+      return this.#records.adopt(key, document, grant, { source: 'store', announceFirst: false });
+    }
+    throw new TokenError('QUOTA_EXHAUSTED', 'refreshes by force and after stale reports are limited', {
+      ...key,
+      retryAt: allowance.retryAt,
+      retryable: true,
+    });
+  }
+}

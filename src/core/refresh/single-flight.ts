@@ -1,0 +1,136 @@
+import type { Force } from '../model/force.js';
+import type { RefreshReason } from '../model/refresher.js';
+import { keyId, type TokenKey } from '../model/token-key.js';
+import type { Claim } from '../schedule/shared-schedule.js';
+
+/** One refresh under way, and everybody who waits for it. */
+export class Flight<Result> {
+  readonly key: TokenKey;
+  readonly reason: RefreshReason;
+  /** The value that was reported stale, when that is the reason. */
+  readonly stale: string | undefined;
+  /** Whether a caller waits; a flight of the background alone takes its time. */
+  urgent: boolean;
+  readonly promise: Promise<Result>;
+  /** A lease that the schedule has taken for it. */
+  #claim: Claim | undefined;
+  /** The version of the record that is known to be due; any other is news. */
+  knownVersion = 0;
+  /** What the last caller knew that forced it, where it is forced. */
+  force: Force | undefined;
+  /** Called before each of its requests. */
+  onAsking: (() => void) | undefined;
+  #hasAsked = false;
+  #wake: (() => void) | undefined;
+  #woken: Promise<void> | undefined;
+
+  constructor(
+    key: TokenKey,
+    reason: RefreshReason,
+    stale: string | undefined,
+    fly: (flight: Flight<Result>) => Promise<Result>,
+  ) {
+    this.key = key;
+    this.reason = reason;
+    this.stale = stale;
+    this.urgent = reason !== 'due';
+    this.promise = Promise.resolve().then(() => fly(this));
+    this.promise.catch(() => {});
+  }
+
+  give(claim: Claim, knownVersion: number): void {
+    this.#claim = claim;
+    this.knownVersion = Math.max(this.knownVersion, knownVersion);
+    this.wake();
+  }
+
+  /** Returns whether its request may have been sent, so that its token may be older than what happens now. */
+  get hasAsked(): boolean {
+    return this.#hasAsked;
+  }
+
+  /** Notes that a request is about to be sent. */
+  asks(): void {
+    this.#hasAsked = true;
+    this.onAsking?.();
+  }
+
+  get hasClaim(): boolean {
+    return this.#claim !== undefined;
+  }
+
+  /** The lease that came with the work, once. */
+  takeClaim(): Claim | undefined {
+    const claim = this.#claim;
+    this.#claim = undefined;
+    return claim;
+  }
+
+  /** Resolves when it has ended, and tells whether it brought a record. */
+  hasLanded(): Promise<boolean> {
+    return this.promise.then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Resolves at the next `wake`. */
+  woken(): Promise<void> {
+    this.#woken ??= new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+    return this.#woken;
+  }
+
+  /** Tells the flight that something has happened to the key's document: it looks if it waits for that. */
+  wake(): void {
+    this.#woken = undefined;
+    this.#wake?.();
+  }
+}
+
+/** The same key in flight is the same promise. */
+export class SingleFlight<Result> {
+  readonly #flights = new Map<string, Flight<Result>>();
+
+  get(key: TokenKey): Flight<Result> | undefined {
+    return this.#flights.get(keyId(key));
+  }
+
+  /** The flight under way, or a new one. */
+  join(
+    key: TokenKey,
+    reason: RefreshReason,
+    stale: string | undefined,
+    fly: (flight: Flight<Result>) => Promise<Result>,
+  ): Flight<Result> {
+    const id = keyId(key);
+    const underWay = this.#flights.get(id);
+    if (underWay !== undefined) {
+      if (reason !== 'due' && !underWay.urgent) {
+        underWay.urgent = true;
+        underWay.wake();
+      }
+      return underWay;
+    }
+    const flight = new Flight<Result>(key, reason, stale, async (self) => {
+      try {
+        return await fly(self);
+      } finally {
+        this.#flights.delete(id);
+      }
+    });
+    this.#flights.set(id, flight);
+    return flight;
+  }
+
+  /** Makes everybody who pauses look again. */
+  wakeAll(): void {
+    for (const flight of this.#flights.values()) flight.wake();
+  }
+
+  /** Resolves when everything that is under way now has settled. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.#flights.values()].map((flight) => flight.promise));
+  }
+}

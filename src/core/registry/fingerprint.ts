@@ -1,0 +1,98 @@
+import type { TaskParams } from '../model/registration.js';
+import type { TokenKey } from '../model/token-key.js';
+import { canonicalJson } from '../primitives/checksum.js';
+import { isJsonObject, type JsonObject } from '../primitives/json.js';
+import { secretHash } from '../primitives/secret-hash.js';
+import type { Trying } from '../store/key-document.js';
+import type { RegisteredApp } from './registration-document.js';
+import type { Registry } from './registry.js';
+
+/** A pushed token that a key needs, as far as one is held. */
+export interface PushedInput {
+  readonly version: number;
+  readonly value: string | undefined;
+}
+
+/** What matters to WeChat of the input of an attempt. What a params function will return is not known: `true` stands for it. */
+type Input = readonly [
+  secret: string | null,
+  accessToken: string | null,
+  params: JsonObject | string | true | null,
+  ...pushed: (string | null)[],
+];
+
+const LENGTH = 16;
+const PUSHED_FROM = 3;
+
+/**
+ * Distinguishes the inputs of attempts. It is taken before the request: what is registered or pushed meanwhile has not
+ * failed yet.
+ */
+export class Fingerprint {
+  /** The versions of what is registered and pushed: all that releases before this one compare. */
+  readonly registration: string;
+  readonly #input: Input;
+  #hash: string | undefined;
+
+  constructor(registration: string, input: Input) {
+    this.registration = registration;
+    this.#input = input;
+  }
+
+  /**
+   * Returns a hash of what matters to WeChat: a change of `notify`, or a document that was written anew, is the same input.
+   * It is computed when it is first asked for, since a refresh that succeeds has no use for it.
+   */
+  get input(): string {
+    this.#hash ??= this.#hashed();
+    return this.#hash;
+  }
+
+  /** Returns whether an attempt with the other fingerprint would be made with the same input. */
+  hasSameInput(other: Fingerprint): boolean {
+    const isIdentical =
+      this.#input.length === other.#input.length && this.#input.every((part, index) => part === other.#input[index]);
+    return isIdentical || this.input === other.input;
+  }
+
+  #hashed(): string {
+    const [secret, accessToken, params] = this.#input;
+    const pushed = this.#input.slice(PUSHED_FROM) as (string | null)[];
+    return secretHash(canonicalJson([secret, accessToken, params, pushed])).slice(0, LENGTH);
+  }
+}
+
+/** Returns the fingerprint of the input that an attempt for `key` would be made with now. */
+export function fingerprintOf(
+  key: TokenKey,
+  registry: Pick<Registry, 'app' | 'task' | 'fingerprint'>,
+  pushed: readonly PushedInput[],
+): Fingerprint {
+  const app = appOf(key, registry);
+  const task = registry.task(key);
+  const params = typeof task?.params === 'function' || task?.functionMissing === true ? true : (task?.params ?? null);
+  const registration = [registry.fingerprint(key), ...pushed.map(({ version }) => version)].join(':');
+  const values = pushed.map(({ value }) => value ?? null);
+  return new Fingerprint(registration, [app?.secret ?? null, app?.accessToken ?? null, params, ...values]);
+}
+
+/** Returns a hash of the params of a task; `undefined` where they have to be asked for, or there are none. */
+export function paramsHashOf(params: TaskParams | undefined): string | undefined {
+  return isJsonObject(params) ? secretHash(canonicalJson(params)).slice(0, LENGTH) : undefined;
+}
+
+/** Returns whether an attempt that was recorded was made with this input. */
+export function isMadeWith(trying: Pick<Trying, 'registration' | 'input'>, fingerprint: Fingerprint): boolean {
+  return trying.input === undefined
+    ? trying.registration === fingerprint.registration
+    : trying.input === fingerprint.input;
+}
+
+/** Returns the app. One whose document cannot be read counts as absent here; callers of its tokens get the reason. */
+function appOf({ appid }: TokenKey, registry: Pick<Registry, 'app'>): RegisteredApp | undefined {
+  try {
+    return registry.app(appid);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,76 @@
+import { dependenciesOf } from '../model/dependencies.js';
+import type { BuiltInRefresher } from '../model/refresher.js';
+import { keyId, type TokenKey } from '../model/token-key.js';
+import type { RecordCache } from '../records/record-cache.js';
+import { type Fingerprint, fingerprintOf } from './fingerprint.js';
+import type { Registry } from './registry.js';
+
+export interface PushedTokensParts {
+  readonly types: readonly string[];
+  readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
+  readonly registry: Registry;
+  readonly cache: RecordCache;
+}
+
+/** What WeChat pushes, and who waits for it. */
+export class PushedTokens {
+  readonly #parts: PushedTokensParts;
+
+  constructor(parts: PushedTokensParts) {
+    this.#parts = parts;
+  }
+
+  isPushed(type: string): boolean {
+    return this.#parts.refresherOf(type)?.pushed === true;
+  }
+
+  /** Whether there is a record of this one that others may wait for. */
+  isHeld(key: TokenKey): boolean {
+    return this.isPushed(key.type) && this.#parts.cache.get(key) !== undefined;
+  }
+
+  /** Those of the keys that are pushed and of which nothing is held. */
+  missing(keys: readonly TokenKey[]): readonly TokenKey[] {
+    return keys.filter((key) => this.isPushed(key.type) && this.#parts.cache.get(key) === undefined);
+  }
+
+  /** Returns what a key depends on; nothing where `dependsOn` fails, which the refresh reports. */
+  dependenciesOf(key: TokenKey): readonly TokenKey[] {
+    try {
+      return dependenciesOf(key, this.#parts.refresherOf(key.type));
+    } catch {
+      return [];
+    }
+  }
+
+  /** Returns the fingerprint of what an attempt for this key would be made with now. */
+  fingerprint(key: TokenKey): Fingerprint {
+    const { registry, cache } = this.#parts;
+    const pushed = this.#pushedFor(key).map((needed) => {
+      const held = cache.get(needed);
+      return { version: held?.version ?? 0, value: held?.value };
+    });
+    return fingerprintOf(key, registry, pushed);
+  }
+
+  /** Returns the tasks in memory that need this one. */
+  whoNeeds(key: TokenKey): readonly TokenKey[] {
+    return [...this.#parts.registry.tasksOf(key.appid)]
+      .map((task) => task.key)
+      .filter((waiting) => this.#needs(waiting, key));
+  }
+
+  /** Keys of the app itself that need this one, with a task or without. */
+  keysThatNeed(key: TokenKey): readonly TokenKey[] {
+    const keys = this.#parts.types.map((type) => ({ appid: key.appid, type }));
+    return keys.filter((waiting) => this.#needs(waiting, key));
+  }
+
+  #needs(waiting: TokenKey, key: TokenKey): boolean {
+    return this.#pushedFor(waiting).some((needed) => keyId(needed) === keyId(key));
+  }
+
+  #pushedFor(key: TokenKey): readonly TokenKey[] {
+    return this.dependenciesOf(key).filter(({ type }) => this.isPushed(type));
+  }
+}

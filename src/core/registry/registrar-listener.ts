@@ -1,0 +1,25 @@
+import type { JsonObject } from '../primitives/json.js';
+import type { Unregistering } from './registration-removal.js';
+
+/** A document of an app or a task as it was registered. */
+export interface RegisteredDocument {
+  readonly id: string;
+  readonly content: JsonObject;
+  readonly version: number;
+  /** Whether that changed what is stored. */
+  readonly isChanged: boolean;
+}
+
+/** Keeps in mind what this process registers and unregisters. */
+export interface RegistrarListener {
+  /** How often the store was found to be replaced. */
+  readonly generation: number;
+  /** Returns whether this app is known here, so that its absence has to be judged. */
+  knows(id: string): boolean;
+  /** Returns what is known of an app that was lost with the store. */
+  lost(id: string): JsonObject | undefined;
+  /** Is called under the lease when a registration is durable. The lease is released when the promise it returns has settled. */
+  registered(documents: readonly RegisteredDocument[]): Promise<void> | undefined;
+  /** Is called before the documents of an app or a task are deleted, and is awaited. */
+  unregistering(id: string): Promise<Unregistering>;
+}

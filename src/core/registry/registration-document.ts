@@ -1,0 +1,74 @@
+import { markFrom } from '../model/enrolment.js';
+import type { AccessTokenMode, AppCredentials } from '../model/refresher.js';
+import type { StoredDocument } from '../model/store.js';
+import type { TokenKey } from '../model/token-key.js';
+import type { JsonObject } from '../primitives/json.js';
+import { isJsonObject } from '../primitives/json.js';
+import { unseal } from '../store/document-codec.js';
+import type { RegisteredTask } from './held-task.js';
+
+/** An app as it is registered. */
+export interface RegisteredApp {
+  readonly appid: string;
+  readonly secret: string | undefined;
+  readonly accessToken: AccessTokenMode | undefined;
+  readonly enrolment?: string | undefined;
+  readonly version: number;
+}
+
+/** Reads an app from the content of its document. */
+export function appFrom(appid: string, content: JsonObject, version: number): RegisteredApp {
+  const { secret, accessToken } = content;
+  return {
+    appid,
+    secret: typeof secret === 'string' ? secret : undefined,
+    accessToken: accessToken === 'stable' || accessToken === 'plain' ? accessToken : undefined,
+    enrolment: markFrom(content),
+    version,
+  };
+}
+
+/** Returns the content of a document from which {@link appFrom} reads this app. */
+export function contentOf({ secret, accessToken, enrolment }: RegisteredApp): JsonObject {
+  return {
+    ...(secret === undefined ? {} : { secret }),
+    ...(accessToken === undefined ? {} : { accessToken }),
+    ...(enrolment === undefined ? {} : { enrolment }),
+  };
+}
+
+/** Returns what an app asks WeChat with. */
+export function credentialsOf(app: RegisteredApp, byDefault: AccessTokenMode): AppCredentials {
+  return { appid: app.appid, secret: app.secret, accessToken: app.accessToken ?? byDefault };
+}
+
+/** Reads a task from the content of its document; a params function comes from the task as it was known before. */
+export function taskFrom(
+  key: TokenKey,
+  content: JsonObject,
+  version: number,
+  before: RegisteredTask | undefined,
+): RegisteredTask {
+  const notify = typeof content['notify'] === 'string' ? content['notify'] : undefined;
+  const enrolment = markFrom(content);
+  if (content['paramsFunction'] === true) {
+    const known = typeof before?.params === 'function' ? before.params : undefined;
+    return { key, params: known, notify, functionMissing: known === undefined, enrolment, version };
+  }
+  const { params } = content;
+  const isKnown = isJsonObject(params) || typeof params === 'string';
+  return { key, params: isKnown ? params : undefined, notify, functionMissing: false, enrolment, version };
+}
+
+/**
+ * Reads a task from its document, which may be absent.
+ *
+ * @throws what {@link unseal} throws.
+ */
+export function unsealTask(
+  key: TokenKey,
+  document: StoredDocument | undefined,
+  before: RegisteredTask | undefined,
+): RegisteredTask | undefined {
+  return document === undefined ? undefined : taskFrom(key, unseal(document), document.version, before);
+}

@@ -1,0 +1,397 @@
+import type { LRUCache } from 'lru-cache';
+import { OpenReads } from '../concurrency/open-reads.js';
+import { ReadsInTurn } from '../concurrency/reads-in-turn.js';
+import type { Closing } from '../model/closing.js';
+import { type Enrolment, enrolmentOf, markFrom } from '../model/enrolment.js';
+import { isTokenError, type TokenError } from '../model/errors.js';
+import type { StoredDocument } from '../model/store.js';
+import { appDocumentId, appidOf, documentId, parseKey, registrationIds, type TokenKey } from '../model/token-key.js';
+import { batches } from '../primitives/batches.js';
+import { boundedCache } from '../primitives/bounded-cache.js';
+import type { JsonObject } from '../primitives/json.js';
+import { noop } from '../primitives/noop.js';
+import { unseal } from '../store/document-codec.js';
+import type { DocumentReader } from '../store/document-reader.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
+import { type HeldTask, HeldTasks, hasParamsFunction, type RegisteredTask } from './held-task.js';
+import { isEnrolledAnew, OF_ANOTHER_STORE } from './left-overs.js';
+import { OwnRegistrations } from './own-registrations.js';
+import { appFrom, type RegisteredApp, taskFrom } from './registration-document.js';
+import type { RegistryListener } from './registry-listener.js';
+
+type ReadDocuments = (ids: readonly string[]) => Promise<(StoredDocument | undefined)[]>;
+
+const MAX_DELETED = 1_000;
+
+/**
+ * The apps and tasks that this process knows: what the store remembers, and the functions that it cannot. All of them, or,
+ * where a fleet shares more than one process can hold, those that were looked at last.
+ */
+export class Registry {
+  readonly #apps = new Map<string, RegisteredApp>();
+  readonly #tasks: HeldTasks;
+  readonly #unreadable = new Map<string, TokenError>();
+  readonly #store: SupervisedStore;
+  readonly #reader: DocumentReader;
+  readonly #listener: RegistryListener;
+  /** The ids of documents that were looked at, there or not; what falls out of it is forgotten. Absent: all is held. */
+  readonly #known: LRUCache<string, true> | undefined;
+  readonly #own: OwnRegistrations;
+  readonly #openReads = new OpenReads();
+  readonly #reads = new ReadsInTurn();
+  /** The apps that were held here and found deleted, by no doing of this process. */
+  readonly #deleted = boundedCache<string, true>(MAX_DELETED);
+
+  /**
+   * @param maxHeld - of how many documents it is known what is in them; `undefined` for all.
+   * @param own - what this process has registered itself, which is kept in step with the store.
+   */
+  constructor(
+    store: SupervisedStore,
+    reader: DocumentReader,
+    listener: RegistryListener,
+    maxHeld?: number,
+    tasks: HeldTasks = new HeldTasks(),
+    own: OwnRegistrations = new OwnRegistrations(),
+  ) {
+    this.#tasks = tasks;
+    this.#own = own;
+    this.#store = store;
+    this.#reader = reader;
+    this.#listener = listener;
+    if (maxHeld === undefined) return;
+    this.#known = boundedCache<string, true>(maxHeld, (_known, id, reason) => {
+      if (reason === 'evict') this.#drop(id);
+    });
+  }
+
+  /** Returns whether every app and task is held after {@link Registry.load}. */
+  get holdsAll(): boolean {
+    return this.#known === undefined;
+  }
+
+  /**
+   * @throws the `TokenError` of an app whose document cannot be read.
+   */
+  app(appid: string): RegisteredApp | undefined {
+    const error = this.#unreadable.get(appid);
+    if (error !== undefined) throw error;
+    return this.#apps.get(appid);
+  }
+
+  knows(appid: string): boolean {
+    return this.#apps.has(appid);
+  }
+
+  task(key: TokenKey): HeldTask | undefined {
+    const task = this.#tasks.of(key);
+    if (task !== undefined) this.#known?.get(documentId('task', key));
+    return task;
+  }
+
+  tasks(): Iterable<HeldTask> {
+    return this.#tasks.all();
+  }
+
+  tasksOf(appid: string): Iterable<HeldTask> {
+    return this.#tasks.ofApp(appid);
+  }
+
+  /** Returns whether a document was held of this app until the store showed it no longer, and none has come since. */
+  wasDeleted(appid: string): boolean {
+    return this.#deleted.has(appid);
+  }
+
+  /** Returns the version of the app or the task that is held under this id. */
+  versionOf(id: string): number | undefined {
+    return this.#held(id)?.version;
+  }
+
+  /** Keeps what is held although the store has been replaced: whatever the one in its place has is newer. */
+  leaveOver(): void {
+    this.#openReads.noteReplacement();
+    for (const [appid, app] of this.#apps) this.#apps.set(appid, { ...app, version: OF_ANOTHER_STORE });
+    for (const task of this.tasks()) task.version = OF_ANOTHER_STORE;
+    for (const id of [...(this.#known?.keys() ?? [])]) if (this.#held(id) === undefined) this.#known?.delete(id);
+  }
+
+  /** Tells one registration of a key from another: a failure is bound to the one it was made with. */
+  fingerprint(key: TokenKey): string {
+    return `${this.#apps.get(key.appid)?.version ?? 0}:${this.task(key)?.version ?? 0}`;
+  }
+
+  /** Returns what is registered of a key. */
+  enrolment(key: TokenKey): Enrolment {
+    return enrolmentOf(this.#apps.get(key.appid), this.#tasks.of(key));
+  }
+
+  /** Returns whether a notification for this id concerns this process. */
+  concerns(id: string): boolean {
+    return this.holdsAll || this.#reads.of(id) !== undefined || this.#isKnown(id) || this.#own.has(id);
+  }
+
+  /** Returns whether nothing registered has to be read for this key. It is called for every token that is answered. */
+  isAtHand(key: TokenKey): boolean {
+    if (this.holdsAll) return this.#apps.has(key.appid);
+    return registrationIds(key).every((id) => this.#isKnown(id));
+  }
+
+  /** Reads the apps and tasks of these keys that are not held, in one round trip. */
+  async look(keys: readonly TokenKey[]): Promise<void> {
+    await this.#look(new Set(keys.flatMap(registrationIds)));
+  }
+
+  /**
+   * Reads another document, and in the same round trip the app and the task of this key as far as they are not held. Where no
+   * task is held, it may have been registered elsewhere without having been heard of yet.
+   */
+  async readBeside(id: string, key: TokenKey): Promise<StoredDocument | undefined> {
+    const doubted = new Set(this.task(key) === undefined ? [documentId('task', key)] : []);
+    let found: StoredDocument | undefined;
+    await this.#look(new Set(registrationIds(key)), doubted, async (missing) => {
+      const documents = await this.#store.get([...missing, id]);
+      found = documents.pop();
+      return documents;
+    });
+    return found;
+  }
+
+  /** Reads this app if it is not held. */
+  async lookAtApp(appid: string): Promise<void> {
+    await this.#look(new Set([appDocumentId(appid)]));
+  }
+
+  async #look(ids: ReadonlySet<string>, doubted: ReadonlySet<string> = new Set(), read?: ReadDocuments): Promise<void> {
+    const wanted = [...ids].filter((id) => doubted.has(id) || !this.#isKnown(id));
+    const missing = wanted.filter((id) => this.#reads.of(id) === undefined);
+    // What is held does not wait for a store that may be away.
+    const reading = new Set(wanted.flatMap((id) => this.#reads.of(id) ?? []));
+    if (missing.length > 0 || read !== undefined) reading.add(this.#read(missing, read));
+    if (reading.size > 0) await Promise.all(reading);
+  }
+
+  /**
+   * Reads every app and task that is to be held.
+   *
+   * @throws a `TokenError` with code `CLOSED` as soon as the closing begins.
+   */
+  async load(closing?: Closing): Promise<void> {
+    if (!this.holdsAll) return this.#readAgain(closing);
+    const doubtful = new Set(this.heldIds());
+    const listing = this.#openReads.begin();
+    try {
+      for (const kind of ['app', 'task']) {
+        for await (const document of this.#store.list(kind)) {
+          closing?.assertOpen();
+          const { id, version } = document;
+          // A page may have been read before the document was changed or deleted.
+          doubtful.add(id);
+          if (listing.judge(id, version) !== 'news') continue;
+          doubtful.delete(id);
+          await this.adopt(document);
+          // Of a million tasks that are listed, nothing but the tasks may be held.
+          listing.forget(id, version);
+        }
+      }
+    } finally {
+      listing.end();
+    }
+    for (const id of doubtful) {
+      closing?.assertOpen();
+      await this.reload(id);
+    }
+  }
+
+  /** Reads one app or task again; a document that is gone is forgotten. */
+  reload(id: string): Promise<void> {
+    return this.#reads.again(id, () => this.#readAll([id]));
+  }
+
+  setApp(app: RegisteredApp): void {
+    const before = this.#apps.get(app.appid);
+    if (before !== undefined && before.version > app.version) return;
+    this.#unreadable.delete(app.appid);
+    this.#deleted.delete(app.appid);
+    this.#apps.set(app.appid, app);
+    this.#known?.set(appDocumentId(app.appid), true);
+    if (before?.version === app.version) return;
+    this.#openReads.noteVersion(appDocumentId(app.appid), app.version);
+    if (isEnrolledAnew(before, app)) this.#listener.enrolledAnew(app.appid, undefined, { app: app.enrolment });
+    this.#listener.registrationChanged(app.appid);
+  }
+
+  setTask(task: RegisteredTask): void {
+    this.setTasks([task]);
+  }
+
+  /** Takes over tasks at once: that the registration of their app has changed is said once, since all its tasks are looked at. */
+  setTasks(tasks: readonly RegisteredTask[]): void {
+    const changed = new Set(tasks.flatMap((task) => (this.#putTask(task) ? task.key.appid : [])));
+    for (const appid of changed) this.#listener.registrationChanged(appid);
+  }
+
+  /** @returns whether a task that was there has changed. */
+  #putTask(task: RegisteredTask): boolean {
+    const { key, version, functionMissing } = task;
+    const held = this.#tasks.of(key);
+    if (held !== undefined && held.version > version) return false;
+    if (isEnrolledAnew(held, task)) this.#listener.enrolledAnew(key.appid, key, { task: task.enrolment });
+    const isAnother = held?.version !== version || held.functionMissing !== functionMissing;
+    // What a read shows that began while this version was held already is newer, so only another version is noted.
+    if (held?.version !== version) this.#openReads.noteVersion(documentId('task', key), version);
+    held?.become(task);
+    // Params functions exist only in memory: these tasks are never evicted.
+    if (hasParamsFunction(task)) this.#known?.delete(documentId('task', task.key));
+    else this.#known?.set(documentId('task', task.key), true);
+    if (held === undefined) {
+      this.#listener.taskAdded(this.#tasks.add(task, this.#apps.get(key.appid)?.appid ?? key.appid));
+      return false;
+    }
+    if (isAnother) this.#listener.taskReplaced(held);
+    return isAnother;
+  }
+
+  removeTask(key: TokenKey): void {
+    const task = this.#tasks.of(key);
+    if (task === undefined) return;
+    this.#tasks.delete(key);
+    this.#openReads.noteVersion(documentId('task', key), task.version);
+    this.#listener.taskRemoved(task);
+  }
+
+  /** Forgets an app that was unregistered here, and its tasks. */
+  removeApp(appid: string): void {
+    for (const task of [...this.tasksOf(appid)]) this.removeTask(task.key);
+    this.#forgetApp(appid);
+  }
+
+  /** Forgets an app, but not its tasks: each of them is a document of its own, which says by itself whether it is there. */
+  #forgetApp(appid: string): void {
+    const app = this.#apps.get(appid);
+    this.#unreadable.delete(appid);
+    if (app === undefined) return;
+    this.#apps.delete(appid);
+    this.#openReads.noteVersion(appDocumentId(appid), app.version);
+    this.#listener.appForgotten(appid);
+    if (this.#known === undefined) return;
+    // Cached "no such task" answers are dropped: the appid may be registered again.
+    for (const id of [...this.#known.keys()]) if (appidOf(id) === appid) this.#known.delete(id);
+  }
+
+  #isKnown(id: string): boolean {
+    // Asked with `get`, so that what is looked at often is not the first to be forgotten.
+    if (this.#known !== undefined) return this.#known.get(id) === true || this.#held(id) !== undefined;
+    // Where all is held, notifications announce new tasks; that of their app may be late.
+    return parseKey(id) !== undefined || this.#held(id) !== undefined || this.#unreadable.has(appidOf(id));
+  }
+
+  *heldIds(): Iterable<string> {
+    yield* [...this.#apps.keys()].map(appDocumentId);
+    yield* [...this.tasks()].map(({ key }) => documentId('task', key));
+  }
+
+  async #readAgain(closing: Closing | undefined): Promise<void> {
+    const ids = [...new Set([...this.heldIds(), ...(this.#known?.keys() ?? [])])];
+    for (const batch of batches(ids)) {
+      closing?.assertOpen();
+      await Promise.all(batch.flatMap((id) => this.#reads.of(id)?.catch(noop) ?? []));
+      await this.#read(batch);
+    }
+  }
+
+  #read(ids: readonly string[], read?: ReadDocuments): Promise<void> {
+    return this.#reads.begin(ids, () => this.#readAll(ids, read));
+  }
+
+  async #readAll(ids: readonly string[], read: ReadDocuments = (wanted) => this.#store.get(wanted)): Promise<void> {
+    let unclear = await this.#readOnce(ids, read);
+    while (unclear.length > 0) unclear = await this.#readOnce(unclear, (again) => this.#store.get(again));
+    for (const id of ids) this.#note(id);
+  }
+
+  /**
+   * Reads documents and adopts what is news.
+   *
+   * @returns the ids that have to be read again, because something became known of them meanwhile.
+   */
+  async #readOnce(ids: readonly string[], read: ReadDocuments): Promise<readonly string[]> {
+    const unclear: string[] = [];
+    const reading = this.#openReads.begin();
+    try {
+      const documents = await read(ids);
+      for (const [index, id] of ids.entries()) {
+        const document = documents[index];
+        const absence = document === undefined ? await this.#store.judgeAbsence(id) : undefined;
+        const judgement = absence === 'restored' ? 'unclear' : reading.judge(id, document?.version);
+        if (judgement === 'unclear') unclear.push(id);
+        else if (judgement === 'old') continue;
+        else if (document !== undefined) await this.adopt(document);
+        else if (absence === 'deleted') this.#adoptAbsence(id);
+      }
+    } finally {
+      reading.end();
+    }
+    return unclear;
+  }
+
+  /** That a task is not there is worth knowing only where the app is: made-up names must leave nothing behind. */
+  #note(id: string): void {
+    if (this.#known === undefined || this.#held(id) !== undefined) return;
+    const appid = appidOf(id);
+    const isOfAnApp = parseKey(id) !== undefined && this.#apps.has(appid);
+    if (isOfAnApp || this.#unreadable.has(appid)) this.#known.set(id, true);
+    else this.#known.delete(id);
+  }
+
+  /** What has not been looked at for long is read again when it is needed. */
+  #drop(id: string): void {
+    const key = parseKey(id);
+    if (key !== undefined) return void this.#tasks.delete(key);
+    const appid = appidOf(id);
+    // Without its app a task is not refreshed, and one whose params are a function is to be refreshed here.
+    for (const task of this.tasksOf(appid)) if (hasParamsFunction(task)) return;
+    this.#apps.delete(appid);
+    this.#unreadable.delete(appid);
+  }
+
+  #held(id: string): RegisteredApp | RegisteredTask | undefined {
+    const key = parseKey(id);
+    return key === undefined ? this.#apps.get(appidOf(id)) : this.#tasks.of(key);
+  }
+
+  #adoptAbsence(id: string): void {
+    const appid = appidOf(id);
+    this.#own.forget(id);
+    if (parseKey(id) === undefined && this.#apps.has(appid)) this.#deleted.set(appid, true);
+    this.#forget(id);
+  }
+
+  #forget(id: string): void {
+    const key = parseKey(id);
+    if (key === undefined) this.#forgetApp(appidOf(id));
+    else this.removeTask(key);
+    this.#openReads.noteAbsence(id);
+  }
+
+  /** Adopts what a document shows, which was read or written just now. */
+  async adopt(document: StoredDocument): Promise<void> {
+    const { id } = document;
+    const key = parseKey(id);
+    const appid = appidOf(id);
+    let content: JsonObject | undefined;
+    try {
+      content = await this.#reader.read(document, (found) => (found === undefined ? undefined : unseal(found)));
+    } catch (error) {
+      if (isTokenError(error) && key === undefined) this.#unreadable.set(appid, error);
+      if (this.#store.failing) throw error;
+      return;
+    }
+    if (content === undefined) return this.#forget(id);
+    const { version } = document;
+    // A store that was replaced has other marks as well, and what is held must not be dropped for them.
+    if (isEnrolledAnew(this.#held(id), { version, enrolment: markFrom(content) })) await this.#store.lookAtHistory();
+    this.#own.update(id, content, version);
+    if (key === undefined) this.setApp(appFrom(appid, content, version));
+    else this.setTask(taskFrom(key, content, version, this.task(key)));
+  }
+}

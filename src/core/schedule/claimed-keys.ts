@@ -1,0 +1,197 @@
+import { wait } from '../concurrency/clock.js';
+import { Places, type Room } from '../concurrency/places.js';
+import type { TokenSource } from '../engine/token-source.js';
+import type { RefreshReason } from '../model/refresher.js';
+import type { Lease } from '../model/store.js';
+import { keyId, registrationIds, type TokenKey } from '../model/token-key.js';
+import { boundedCache } from '../primitives/bounded-cache.js';
+import type { Failures } from '../records/failures.js';
+import type { KeyReader } from '../records/key-reader.js';
+import type { Records } from '../records/records.js';
+import type { Registry } from '../registry/registry.js';
+import { type KeyDocument, reportedGrant } from '../store/key-document.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
+import type { DueTimes } from './due-times.js';
+import type { SharedPace } from './shared-pace.js';
+import type { Claim } from './shared-schedule.js';
+
+export interface ClaimedKeysParts {
+  readonly store: SupervisedStore;
+  readonly keyReader: KeyReader;
+  readonly clock: StoreClock;
+  readonly registry: Registry;
+  readonly records: Records;
+  readonly failures: Failures;
+  readonly source: TokenSource;
+  readonly dueTimes: DueTimes;
+  readonly pace: SharedPace;
+}
+
+interface Order {
+  readonly reason: RefreshReason;
+  readonly stale: string | undefined;
+}
+
+/**
+ * `settled`: what came of it says when the key is due next. `tried`: it does not. `left`: nothing came of it here.
+ * `crowded`: its app has no room for now. `slow`: enough is under way that took long the last time, as it did.
+ */
+type Outcome = 'settled' | 'tried' | 'left' | 'crowded' | 'slow';
+
+interface Done {
+  readonly outcome: Outcome;
+  /** What has not been used. */
+  readonly unused: Lease | undefined;
+  /** Whether WeChat may have been asked. */
+  readonly hasAsked: boolean;
+}
+
+/** For how many looks at the schedule a key is left to others when this process can do nothing for it now. */
+const LEAVE_TO_OTHERS_LOOKS = { least: 2, spread: 8 };
+/** After so many times it is put off for longer and longer: perhaps no process can do it. */
+const SHORT_PAUSES = 3;
+const MAX_PAUSE_MS = 60_000;
+const MAX_REMEMBERED = 50_000;
+/** Of what took long the last time, and three quarters of it of what has no token, so many are under way at once. */
+const MAX_UNDER_WAY = 48;
+/** What took long and has no place is left for this time: thousands must not be claimed again and again. */
+const LEAVE_SLOW_MS = { least: 20_000, spread: 40_000 };
+
+/** Keys that the schedule of the fleet has handed to this process, each with its lease. */
+export class ClaimedKeys {
+  readonly #parts: ClaimedKeysParts;
+  /** How often in a row this process could do nothing for a key. */
+  readonly #passes = boundedCache<string, number>(MAX_REMEMBERED);
+  readonly #places: Places<string>;
+
+  constructor(parts: ClaimedKeysParts) {
+    this.#parts = parts;
+    const slow = boundedCache<string, true>(MAX_REMEMBERED);
+    this.#places = new Places(() => parts.clock.monotonic(), {
+      max: MAX_UNDER_WAY,
+      slow: { has: (id) => slow.has(id), add: (id) => slow.set(id, true), delete: (id) => slow.delete(id) },
+    });
+  }
+
+  /**
+   * Refreshes one. It never rejects; whatever happens, the key is due later, and the lease given back. A document that cannot
+   * be read, or a store that fails, keeps its lease until that expires, so that no process claims the key again at once.
+   */
+  async take(key: TokenKey, claim: Claim, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#take(key, claim, signal);
+    } catch {
+      // What the store does not take from this process, it may take from another.
+      if (signal.aborted || this.#isUnwritten(key)) await this.#parts.store.release(claim.lease);
+      // Of a failing store word comes from that itself, and of a key that cannot be read when it is asked for.
+    }
+  }
+
+  async #take(key: TokenKey, claim: Claim, signal: AbortSignal): Promise<void> {
+    const { store, keyReader, registry, failures, dueTimes, clock } = this.#parts;
+    const { lease } = claim;
+    if (!this.#isHeld(key)) {
+      if (await dueTimes.drop(key, lease)) return store.release(lease);
+      // The notification of its registration has not arrived.
+      await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
+    }
+    const document = await keyReader.read(key, lease.document);
+    failures.learn(key, document);
+    const order = this.#isHeld(key) && !this.#isUnwritten(key) ? this.#orderOf(key, document) : undefined;
+    const { outcome, unused, hasAsked }: Done =
+      order === undefined
+        ? { outcome: 'left', unused: lease, hasAsked: false }
+        : await this.#carryOut(order, key, document, claim, signal);
+    if (outcome === 'settled') this.#passes.delete(keyId(key));
+    else if (!signal.aborted) {
+      const at = clock.now() + Math.min(this.#pauseMs(key, outcome), this.#untilTriedHereMs(key));
+      // By the same write, so that it is not handed out again before it is put off.
+      if (await dueTimes.postpone(key, at, outcome === 'tried', unused)) {
+        // A key that could not be put off is due at once, and using up pace is what bounds how often it is claimed.
+        if (!hasAsked) this.#parts.pace.giveBack();
+        return;
+      }
+    }
+    if (unused !== undefined) await store.release(unused);
+  }
+
+  async #carryOut(
+    { reason, stale }: Order,
+    key: TokenKey,
+    document: KeyDocument,
+    claim: Claim,
+    signal: AbortSignal,
+  ): Promise<Done> {
+    const { source, records, pace, clock } = this.#parts;
+    const { recordVersion } = document;
+    const waitMs = claim.beginsAtMonotonic - clock.monotonic();
+    if (waitMs > 0) await wait(clock, Math.ceil(waitMs), { signal });
+    const room = this.#roomOf(key, document);
+    const left = this.#whyLeft(key, room);
+    if (left !== undefined || !(await pace.takeOfApp(key.appid, signal))) {
+      return { outcome: left ?? 'crowded', unused: claim.lease, hasAsked: false };
+    }
+    const place = this.#places.begin(keyId(key), room);
+    const flight = source.flyClaimed(key, reason, stale, claim, recordVersion);
+    place.hasSucceeded = await flight.hasLanded();
+    this.#places.end(place);
+    const { hasAsked } = flight;
+    if (!hasAsked) pace.giveBackOfApp(key.appid);
+    const isSettled = (records.cache.get(key)?.version ?? 0) > recordVersion;
+    const outcome = isSettled ? 'settled' : place.hasSucceeded ? 'tried' : 'left';
+    return { outcome, unused: flight.takeClaim()?.lease, hasAsked };
+  }
+
+  #roomOf(key: TokenKey, { grant }: KeyDocument): Room {
+    const room = this.#places.roomOf(keyId(key));
+    const hasToken = grant !== undefined && this.#parts.records.leftOfGrantMs(key, grant) > 0;
+    return room === 'steady' && !hasToken ? 'fresh' : room;
+  }
+
+  /** Returns why a key is not to be refreshed now; `undefined` when it is. */
+  #whyLeft(key: TokenKey, room: Room): Outcome | undefined {
+    if (this.#parts.source.isHeldBack(key)) return 'left';
+    this.#places.settle();
+    // What has done well has its place already, or it would not have been claimed.
+    if (room === 'steady' || this.#places.hasPlace(room)) return undefined;
+    return room === 'slow' ? 'slow' : 'crowded';
+  }
+
+  /** Returns what is to be done; `undefined` when the key is not due after all. */
+  #orderOf(key: TokenKey, document: KeyDocument): Order | undefined {
+    const reported = reportedGrant(document);
+    if (reported !== undefined) return { reason: 'stale', stale: reported.value };
+    if (document.grant !== undefined && !this.#parts.records.isGrantDue(key, document.grant)) return undefined;
+    return { reason: 'due', stale: undefined };
+  }
+
+  /** What the store has not taken is offered to it by itself, and nothing else is asked for meanwhile. */
+  #isUnwritten(key: TokenKey): boolean {
+    const { records } = this.#parts;
+    const held = records.cache.get(key);
+    return held !== undefined && held.confirmedAtMonotonic === undefined && !records.isDue(held);
+  }
+
+  #isHeld(key: TokenKey): boolean {
+    const { registry } = this.#parts;
+    return registry.task(key) !== undefined && registry.knows(key.appid);
+  }
+
+  /** Returns how long it is until a key that failed on this host alone, and is left to other processes first, is retried here. */
+  #untilTriedHereMs(key: TokenKey): number {
+    const { failures, clock } = this.#parts;
+    const retryAt = failures.retryAt(key);
+    if (retryAt === undefined) return Number.POSITIVE_INFINITY;
+    return Math.max(retryAt - clock.now(), clock.lookEveryMs * LEAVE_TO_OTHERS_LOOKS.least);
+  }
+
+  #pauseMs(key: TokenKey, outcome: Outcome): number {
+    const { clock } = this.#parts;
+    if (outcome === 'slow') return LEAVE_SLOW_MS.least + clock.random() * LEAVE_SLOW_MS.spread;
+    const passes = outcome === 'crowded' ? 0 : (this.#passes.get(keyId(key)) ?? 0);
+    if (outcome !== 'crowded') this.#passes.set(keyId(key), passes + 1);
+    const looks = LEAVE_TO_OTHERS_LOOKS.least + clock.random() * LEAVE_TO_OTHERS_LOOKS.spread;
+    return Math.min(MAX_PAUSE_MS, clock.lookEveryMs * looks * 2 ** Math.max(0, passes - SHORT_PAUSES));
+  }
+}

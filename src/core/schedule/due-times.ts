@@ -1,0 +1,121 @@
+import { FARTHEST_DUE_MS } from '../concurrency/time-limits.js';
+import { dueOf, FUTURE_TOLERANCE_MS } from '../model/refresh-policy.js';
+import type { Lease, StoredDocument } from '../model/store.js';
+import { documentId, parseKey, registrationIds, type TokenKey } from '../model/token-key.js';
+import type { CachedRecord } from '../records/cached-record.js';
+import { seal } from '../store/document-codec.js';
+import type { DocumentReader } from '../store/document-reader.js';
+import {
+  contentWithTrying,
+  heldBackUntil,
+  type KeyDocument,
+  nextDueAt,
+  readKeyDocument,
+} from '../store/key-document.js';
+import { checkRegistration } from '../store/registration-check.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
+
+/** Moves what the schedule of a fleet says of a key, where no grant and no failure does it. */
+export class DueTimes {
+  readonly #store: SupervisedStore;
+  readonly #reader: DocumentReader;
+  readonly #clock: StoreClock;
+
+  constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock) {
+    this.#store = store;
+    this.#reader = reader;
+    this.#clock = clock;
+  }
+
+  /**
+   * After work that may have changed nothing: a key that is still due is due again at `at`, or later if its document says so.
+   *
+   * @param isTried - whether what was reported has had its turn.
+   * @param lease - given back by the same write.
+   * @returns whether it has been written, and the lease given back.
+   */
+  async postpone(key: TokenKey, at: number, isTried: boolean, lease?: Lease): Promise<boolean> {
+    const stored = await this.#stored(key);
+    const now = this.#clock.now();
+    if (stored?.due !== undefined && stored.due.at > now && stored.due.at <= now + FARTHEST_DUE_MS) return false;
+    if (stored === undefined && (await checkRegistration(this.#store, key, { hadTask: true })) === 'gone') return false;
+    const found = await this.#reader.read(stored, readKeyDocument);
+    const document = isTried ? { ...found, report: undefined } : found;
+    return this.#write(key, document, Math.max(at, nextDueAt(document, this.#clock.now())), lease);
+  }
+
+  /** What held back the attempts has gone: a key that has failed, or was put off, is due now. */
+  async hurry(key: TokenKey): Promise<void> {
+    await this.#hurryIfHeldBack(key, await this.#stored(key));
+  }
+
+  /**
+   * Moves the stored due of a record to an earlier instant: the clock was set back since it was stored, so it would come too
+   * late. A record that another process has moved, or replaced, is left as it is.
+   */
+  async bringForward({ key, version, storedDueAt }: CachedRecord, at: number): Promise<void> {
+    const stored = await this.#stored(key);
+    if (stored?.due === undefined || stored.due.at <= at + FUTURE_TOLERANCE_MS) return;
+    const document = await this.#reader.read(stored, readKeyDocument);
+    const { grant, recordVersion } = document;
+    if (grant === undefined || recordVersion !== version || grant.dueAt !== storedDueAt) return;
+    const moved = { ...document, grant: { ...grant, dueAt: Math.round(at) } };
+    await this.#write(key, moved, Math.max(at, heldBackUntil(document.trying, this.#clock.now())));
+  }
+
+  /** Returns whether the store may have lost one of these documents, which were found missing. */
+  async #isLost(ids: readonly string[]): Promise<boolean> {
+    for (const id of ids) if ((await this.#store.judgeAbsence(id)) !== 'deleted') return true;
+    return false;
+  }
+
+  /** Makes every key of an app due that a failure holds back. */
+  async hurryAll(appid: string): Promise<void> {
+    for await (const stored of this.#store.list(`key/${appid}`)) {
+      const key = parseKey(stored.id);
+      if (key !== undefined) await this.#hurryIfHeldBack(key, stored);
+    }
+  }
+
+  /**
+   * Takes a key without a task out of the schedule, and deletes what is left of an app that has gone, but for a refresh token:
+   * the document of the app may have been damaged or evicted, and then it is the only good one.
+   *
+   * @returns whether it has no task.
+   */
+  async drop(key: TokenKey, { document }: Lease): Promise<boolean> {
+    const ids = registrationIds(key);
+    const found = await this.#store.get(ids);
+    const [app, task] = found;
+    if (app !== undefined && task !== undefined) return false;
+    if (await this.#isLost(ids.filter((_id, index) => found[index] === undefined))) return false;
+    if (document === undefined) return true;
+    const left = await this.#reader.read(document, readKeyDocument);
+    if (app === undefined && left.rotation?.token === undefined) await this.#store.delete(document.id, left.version);
+    else if (left.version !== 0) await this.#write(key, left, undefined);
+    return true;
+  }
+
+  async #hurryIfHeldBack(key: TokenKey, stored: StoredDocument | undefined): Promise<void> {
+    const now = this.#clock.now();
+    if (stored?.due === undefined || stored.due.at <= now) return;
+    const document = await this.#reader.read(stored, readKeyDocument);
+    const { grant, trying } = document;
+    const isHeldBack = trying !== undefined || grant === undefined || dueOf(grant, now) <= now;
+    if (isHeldBack) await this.#write(key, document, now);
+  }
+
+  async #stored(key: TokenKey): Promise<StoredDocument | undefined> {
+    return (await this.#store.get([documentId('key', key)]))[0];
+  }
+
+  /** Whoever has written meanwhile has said when it is due. */
+  async #write(key: TokenKey, document: KeyDocument, at: number | undefined, lease?: Lease): Promise<boolean> {
+    const id = documentId('key', key);
+    const content = seal(id, contentWithTrying(document, document.trying));
+    const options = at === undefined ? {} : { due: { lane: key.type, at: Math.round(at) } };
+    const releasing = lease === undefined ? options : { ...options, lease };
+    return (await this.#store.set(id, content, document.version, releasing)) !== undefined;
+  }
+}

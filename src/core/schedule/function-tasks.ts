@@ -1,0 +1,99 @@
+import { Schedule } from '../concurrency/schedule.js';
+import type { TaskSchedule } from '../concurrency/task-schedule.js';
+import { LEASE_MS } from '../concurrency/time-limits.js';
+import { documentId, type TokenKey } from '../model/token-key.js';
+import type { Records } from '../records/records.js';
+import type { HeldTask } from '../registry/held-task.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
+import type { SharedPace } from './shared-pace.js';
+import type { Claim } from './shared-schedule.js';
+
+export interface FunctionTasksParts {
+  readonly store: SupervisedStore;
+  readonly clock: StoreClock;
+  readonly records: Records;
+  readonly pace: SharedPace;
+  /** Brings the record of a key up to date with the store. */
+  readonly read: (key: TokenKey) => Promise<unknown>;
+  /** Does what was claimed. The promises never reject. */
+  readonly take: (claims: readonly Claim[]) => readonly Promise<void>[];
+  /** Sets the task anew, from what is known of its key by now. */
+  readonly reschedule: (key: TokenKey) => void;
+}
+
+/** For so many looks at the schedule of the fleet it is left to that to hand the task out. */
+const LEFT_TO_SCHEDULE_LOOKS = { least: 1, spread: 4 };
+/** Leaves room beside what the schedule of the fleet hands out. */
+const MAX_RUNNING = 8;
+
+/**
+ * Tasks whose params are a function, in a process that has it. The schedule of the fleet hands them to any process, which in
+ * a large fleet is nearly always one that can do nothing for them; so a process that can claims them a little later.
+ */
+export class FunctionTasks implements TaskSchedule<HeldTask> {
+  readonly #parts: FunctionTasksParts;
+  readonly #schedule: Schedule<HeldTask>;
+  /** Due already, and waiting for their turn: a notification of them does not put them off. */
+  readonly #overdue = new WeakSet<HeldTask>();
+  readonly #working = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
+
+  constructor(parts: FunctionTasksParts) {
+    this.#parts = parts;
+    this.#schedule = new Schedule(parts.clock, (task) => this.#begin(task), {
+      maxRunning: MAX_RUNNING,
+      groupOf: ({ key }) => key.appid,
+    });
+  }
+
+  set(task: HeldTask, at: number): void {
+    const { clock } = this.#parts;
+    const { least, spread } = LEFT_TO_SCHEDULE_LOOKS;
+    const now = clock.now();
+    if (at > now) this.#overdue.delete(task);
+    else if (this.#overdue.has(task)) return;
+    else this.#overdue.add(task);
+    this.#schedule.set(task, Math.max(at, now) + clock.lookEveryMs * (least + clock.random() * spread));
+  }
+
+  delete(task: HeldTask): void {
+    this.#overdue.delete(task);
+    this.#schedule.delete(task);
+  }
+
+  start(): void {
+    this.#schedule.start();
+  }
+
+  check(): void {
+    this.#schedule.check();
+  }
+
+  async stop(): Promise<void> {
+    this.#schedule.stop();
+    this.#stopping.abort();
+    await Promise.all(this.#working);
+  }
+
+  async #begin(task: HeldTask): Promise<void> {
+    this.#overdue.delete(task);
+    const working = this.#claim(task).catch(() => {
+      // Of its failures the store tells itself.
+    });
+    this.#working.add(working);
+    await working;
+    this.#working.delete(working);
+    if (!this.#stopping.signal.aborted) this.#parts.reschedule(task.key);
+  }
+
+  async #claim({ key }: HeldTask): Promise<void> {
+    const { store, clock, records, pace, read, take } = this.#parts;
+    if (records.cache.get(key) === undefined) await read(key);
+    await pace.take(1, this.#stopping.signal);
+    const askedAtMonotonic = clock.monotonic();
+    const lease = await store.lease(documentId('key', key), LEASE_MS);
+    if (lease !== undefined)
+      await Promise.all(take([{ lease, askedAtMonotonic, beginsAtMonotonic: askedAtMonotonic }]));
+  }
+}

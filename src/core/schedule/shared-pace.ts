@@ -1,0 +1,256 @@
+import { wait } from '../concurrency/clock.js';
+import type { PaceLimits } from '../concurrency/pace.js';
+import type { StoredDocument } from '../model/store.js';
+import { boundedCache } from '../primitives/bounded-cache.js';
+import { seal, unseal } from '../store/document-codec.js';
+import type { DocumentReader } from '../store/document-reader.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
+
+/** No process reserves farther ahead than this, so that a queue of processes does not keep one waiting for long. */
+const HORIZON_MS = 500;
+/** An instant farther ahead was written by a wrong clock. */
+const MAX_AHEAD_MS = 10_000;
+/** Longer waits are split, so that an abort is noticed. */
+const ASKS_AGAIN_AFTER_MS = 10_000;
+/** How long a holder of a lease waits for its turn. */
+const MAX_WAIT_MS = 700;
+const MAX_AT_ONCE = 16;
+/** For how long a permit that was not used may be used by the next claim: kept for longer, they would begin all at once. */
+const UNUSED_LASTS_MS = 1_000;
+const MAX_APPS = 1_000;
+/** The rest of what the fleet may begin is for callers, who do not wait, and for what begins later than it was permitted. */
+export const SHARE_OF_SCHEDULE = 0.9;
+/** A process begins one refresh of an app in this time without asking: most apps have no more. */
+const UNASKED_EVERY_MS = 1_000;
+const FLEET = 'limit/~fleet/~pace';
+
+interface AppPermits {
+  unaskedAt: number;
+  left: number;
+  batch: number;
+  readonly debt: Debt;
+}
+
+interface Reservation {
+  readonly version: number;
+  readonly reservedUntil: number;
+}
+
+/** What was begun without a reservation. It is paid with the next one, and by time as well, in which nothing was begun. */
+class Debt {
+  #until = Number.NEGATIVE_INFINITY;
+
+  add(ms: number, now: number): void {
+    this.#until = Math.max(this.#until, now) + ms;
+  }
+
+  leftMs(now: number): number {
+    return Math.max(0, this.#until - now);
+  }
+
+  pay(ms: number): void {
+    this.#until -= ms;
+  }
+}
+
+/** Counts what was reserved and not used. */
+class Unused {
+  readonly #maxMs: number;
+  #ms = 0;
+  #until = Number.NEGATIVE_INFINITY;
+
+  constructor(maxMs: number) {
+    this.#maxMs = maxMs;
+  }
+
+  add(ms: number, now: number): void {
+    this.#ms = Math.min(this.#maxMs, (now < this.#until ? this.#ms : 0) + ms);
+    this.#until = now + UNUSED_LASTS_MS;
+  }
+
+  /** Takes at most `ms`, and returns how much there was. */
+  take(ms: number, now: number): number {
+    const taken = now < this.#until ? Math.min(ms, this.#ms) : 0;
+    this.#ms -= taken;
+    return taken;
+  }
+}
+
+/**
+ * The pace that a fleet keeps together. What may begin when is reserved in the store, some refreshes at a time: in each
+ * document stands until when everything is reserved.
+ */
+export class SharedPace {
+  readonly #store: SupervisedStore;
+  readonly #reader: DocumentReader;
+  readonly #clock: StoreClock;
+  readonly #limits: PaceLimits;
+  readonly #apps = boundedCache<string, AppPermits>(MAX_APPS);
+  readonly #debt = new Debt();
+  readonly #unused: Unused;
+
+  constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock, limits: PaceLimits) {
+    this.#store = store;
+    this.#reader = reader;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#unused = new Unused(this.atOnce * this.stepMs);
+  }
+
+  /** How many are reserved at once: no more than a twentieth of a second's, so that little is lost with a process. */
+  get atOnce(): number {
+    return atOnce(this.#limits.perSecond);
+  }
+
+  /** How long after one refresh the next may begin. */
+  get stepMs(): number {
+    return 1_000 / (this.#limits.perSecond * SHARE_OF_SCHEDULE);
+  }
+
+  /**
+   * Waits until `count` refreshes may begin, one after the other.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  async take(count: number, signal: AbortSignal): Promise<void> {
+    while (!(await this.#takeOfFleet(count, ASKS_AGAIN_AFTER_MS, signal))) signal.throwIfAborted();
+  }
+
+  /**
+   * Does the same for a holder of a lease, which so waits for a moment only.
+   *
+   * @returns whether it may begin.
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  takeSoon(signal: AbortSignal): Promise<boolean> {
+    return this.#takeOfFleet(1, MAX_WAIT_MS, signal);
+  }
+
+  /**
+   * Waits until one of this app may begin, for a moment.
+   *
+   * @returns whether it may.
+   */
+  async takeOfApp(appid: string, signal: AbortSignal): Promise<boolean> {
+    const permits = this.#permitsOf(appid);
+    const now = this.#clock.monotonic();
+    if (now >= permits.unaskedAt + UNASKED_EVERY_MS) {
+      permits.unaskedAt = now;
+      permits.batch = 1;
+      permits.left = 0;
+      return true;
+    }
+    if (permits.left > 0) {
+      permits.left -= 1;
+      return true;
+    }
+    const { batch, debt } = permits;
+    const { perSecondOfApp } = this.#limits;
+    permits.batch = Math.min(atOnce(perSecondOfApp), batch * 2);
+    const forMs = (batch * 1_000) / perSecondOfApp;
+    if (!(await this.#payAndReserve(`limit/${appid}/~pace`, debt, forMs, MAX_WAIT_MS, signal))) return false;
+    permits.left += batch - 1;
+    return true;
+  }
+
+  /** Counts a refresh that a caller waits for, and that so does not wait itself: those after it do. */
+  owe(appid: string): void {
+    const now = this.#clock.monotonic();
+    this.#debt.add(this.stepMs, now);
+    this.#permitsOf(appid).debt.add(1_000 / this.#limits.perSecondOfApp, now);
+  }
+
+  /** Gives back what was taken of the fleet for one that has asked for nothing. */
+  giveBack(): void {
+    this.#unused.add(this.stepMs, this.#clock.monotonic());
+  }
+
+  /** Gives back what was taken of an app for one that has asked for nothing. */
+  giveBackOfApp(appid: string): void {
+    this.#permitsOf(appid).left += 1;
+  }
+
+  #takeOfFleet(count: number, maxWaitMs: number, signal: AbortSignal): Promise<boolean> {
+    const forMs = count * this.stepMs;
+    const unusedMs = this.#unused.take(forMs, this.#clock.monotonic());
+    const taken = this.#payAndReserve(FLEET, this.#debt, forMs - unusedMs, maxWaitMs, signal);
+    return unusedMs === 0 ? taken : taken.then((isTaken) => this.#keepUnused(isTaken, unusedMs));
+  }
+
+  #keepUnused(isTaken: boolean, unusedMs: number): boolean {
+    if (!isTaken) this.#unused.add(unusedMs, this.#clock.monotonic());
+    return isTaken;
+  }
+
+  async #payAndReserve(
+    id: string,
+    debt: Debt,
+    forMs: number,
+    maxWaitMs: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const owedMs = debt.leftMs(this.#clock.monotonic());
+    if (forMs + owedMs <= 0) return true;
+    const isReserved = await this.#reserve(id, forMs + owedMs, maxWaitMs, signal);
+    if (isReserved) debt.pay(owedMs);
+    return isReserved;
+  }
+
+  #permitsOf(appid: string): AppPermits {
+    let permits = this.#apps.get(appid);
+    if (permits === undefined) {
+      permits = { unaskedAt: Number.NEGATIVE_INFINITY, left: 0, batch: 1, debt: new Debt() };
+      this.#apps.set(appid, permits);
+    }
+    return permits;
+  }
+
+  /** Waits for the turn that was reserved; `false` when there was none to reserve within `maxWaitMs`. */
+  async #reserve(id: string, forMs: number, maxWaitMs: number, signal: AbortSignal): Promise<boolean> {
+    const givesUpAt = this.#clock.monotonic() + maxWaitMs;
+    for (;;) {
+      const [document] = await this.#store.get([id]);
+      const read = await this.#read(document);
+      if (read === undefined) {
+        await this.#pause(forMs, signal);
+        return true;
+      }
+      const { version, reservedUntil } = read;
+      const now = this.#clock.now();
+      const freeAt = reservedUntil > now + MAX_AHEAD_MS ? now : Math.max(now, reservedUntil);
+      if (freeAt - now <= HORIZON_MS) {
+        const content = { reservedUntil: Math.min(freeAt + forMs, now + MAX_AHEAD_MS) };
+        if ((await this.#store.set(id, seal(id, content), version)) !== undefined) {
+          await this.#pause(freeAt - this.#clock.now(), signal);
+          return true;
+        }
+      }
+      const aheadMs = Math.max(0, freeAt - now - HORIZON_MS);
+      if (this.#clock.monotonic() + aheadMs >= givesUpAt) return false;
+      await this.#pause(aheadMs + 5 + this.#clock.random() * 45, signal);
+    }
+  }
+
+  /** `undefined` where it cannot be read, as one of a newer release: then each process keeps the pace by itself. */
+  async #read(document: StoredDocument | undefined): Promise<Reservation | undefined> {
+    try {
+      return await this.#reader.read(document, (found) =>
+        found === undefined
+          ? { version: 0, reservedUntil: 0 }
+          : { version: found.version, reservedUntil: Number(unseal(found)['reservedUntil']) || 0 },
+      );
+    } catch (error) {
+      if (this.#store.failing) throw error;
+      return undefined;
+    }
+  }
+
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (ms > 0) await wait(this.#clock, Math.ceil(ms), { signal });
+  }
+}
+
+function atOnce(perSecond: number): number {
+  return Math.max(1, Math.min(MAX_AT_ONCE, Math.floor(perSecond / 20)));
+}

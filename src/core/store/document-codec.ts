@@ -1,0 +1,60 @@
+import { TokenError } from '../model/errors.js';
+import type { StoredDocument } from '../model/store.js';
+import { canonicalJson, checksum } from '../primitives/checksum.js';
+import type { JsonObject } from '../primitives/json.js';
+
+const FORMAT = 1;
+
+/** A document that was damaged: its checksum is missing or does not fit. */
+export class DamagedDocument extends Error {
+  readonly document: StoredDocument;
+
+  constructor(document: StoredDocument) {
+    super(`the stored document ${document.id} is damaged`);
+    this.document = document;
+  }
+}
+
+/** The data of a document that its store holds but cannot read, such as one encrypted with a key that is lost. */
+export function unreadable(reason: string): JsonObject {
+  return { unreadable: reason };
+}
+
+/** Adds the format number and a checksum over id and content, so that neither damage nor a swap goes unnoticed. */
+export function seal(id: string, content: JsonObject): JsonObject {
+  const sealed = { ...content, format: FORMAT };
+  return { ...sealed, checksum: checksumOf(id, sealed) };
+}
+
+/**
+ * The inverse of {@link seal}: the content, unknown fields included.
+ *
+ * @throws DamagedDocument, or a `TokenError` for a document of a newer release or one that the store could not read, which
+ *   must be neither used nor replaced.
+ */
+export function unseal(document: StoredDocument): JsonObject {
+  const { unreadable: reason } = document.data;
+  if (typeof reason === 'string') {
+    throw new TokenError('STORE_UNAVAILABLE', `the stored document ${document.id} cannot be read: ${reason}`);
+  }
+  // A store without its encryption: what it holds is not damaged.
+  if (document.data['format'] === undefined && typeof document.data['encrypted'] === 'number') {
+    throw new TokenError('STORE_UNAVAILABLE', `the stored document ${document.id} cannot be read: it is encrypted`);
+  }
+  const { checksum: expected, ...sealed } = document.data;
+  const { format, ...content } = sealed;
+  // Before the checksum, because a newer release may compute that in another way.
+  if (typeof format === 'number' && format > FORMAT) throw unknownFormat(document.id, format);
+  if (expected !== checksumOf(document.id, sealed)) throw new DamagedDocument(document);
+  if (format !== FORMAT) throw unknownFormat(document.id, format);
+  return content;
+}
+
+function unknownFormat(id: string, format: unknown): TokenError {
+  const message = `the stored document ${id} has format ${String(format)}; this release reads format ${FORMAT}`;
+  return new TokenError('STORE_UNAVAILABLE', message);
+}
+
+function checksumOf(id: string, sealed: JsonObject): string {
+  return checksum(`${id}\n${canonicalJson(sealed)}`);
+}

@@ -1,0 +1,83 @@
+import type { Clock, ClockTimer } from '../concurrency/clock.js';
+import type { StoredDocument } from '../model/store.js';
+import type { JsonObject } from '../primitives/json.js';
+import { unseal } from './document-codec.js';
+import type { SupervisedStore } from './supervised-store.js';
+
+const EVERY_MS = 3_600_000;
+const DAY_MS = 24 * 3_600_000;
+/** No count limits anything for longer: an end that is farther ahead was written by a clock that has been set back since. */
+const FARTHEST_END_MS = 2 * DAY_MS;
+
+/**
+ * Deletes what is counted of limits once it limits nothing any more. The counts of an app outlive it, so that it cannot be
+ * registered anew to be rid of them, but nothing of it stays for ever.
+ */
+export class LimitSweep {
+  readonly #store: SupervisedStore;
+  readonly #clock: Clock;
+  #timer: ClockTimer | undefined;
+  #isStopped = false;
+
+  constructor(store: SupervisedStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** Sweeps once an hour from now on, at another moment than other processes. */
+  start(): void {
+    this.#arm(this.#clock.random() * EVERY_MS);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+  }
+
+  #arm(delayMs: number): void {
+    if (this.#isStopped) return;
+    this.#timer = this.#clock.setTimer(
+      () => {
+        this.#arm(EVERY_MS);
+        // The store reports its own failures, and what is left is found by the next sweep.
+        this.#sweep().catch(() => {});
+      },
+      Math.max(1, delayMs),
+    );
+  }
+
+  async #sweep(): Promise<void> {
+    const over: StoredDocument[] = [];
+    for await (const document of this.#store.list('limit')) {
+      if (this.#isStopped) return;
+      if (isOver(document, this.#clock.now())) over.push(document);
+    }
+    for (const { id, version } of over) {
+      if (this.#isStopped) return;
+      await this.#store.delete(id, version);
+    }
+  }
+}
+
+function isOver(document: StoredDocument, now: number): boolean {
+  const endsAt = endOf(document);
+  return endsAt !== undefined && (endsAt <= now || endsAt > now + FARTHEST_END_MS);
+}
+
+/** Returns when a count limits nothing any more; `undefined` where that cannot be told. */
+function endOf(document: StoredDocument): number | undefined {
+  const { taken, fullAt, reservedUntil, until } = contentOf(document);
+  if (Array.isArray(taken)) return Math.max(0, ...taken.map((entry) => Number((entry as unknown[])[0]))) + DAY_MS;
+  if (typeof fullAt === 'number') return fullAt;
+  if (typeof reservedUntil === 'number') return reservedUntil;
+  return typeof until === 'number' ? until : undefined;
+}
+
+/** Returns the content; of a document that is damaged, or that only a newer release can read, nothing. */
+function contentOf(document: StoredDocument): JsonObject {
+  try {
+    return unseal(document);
+  } catch {
+    return {};
+  }
+}

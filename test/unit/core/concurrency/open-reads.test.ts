@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import { OpenReads } from '../../../../src/core/concurrency/open-reads.js';
+
+const ID = 'app/wx1';
+
+describe('an answer', () => {
+  test('is news when nothing became known while it was read', () => {
+    const reads = new OpenReads();
+    reads.noteVersion(ID, 9);
+    const read = reads.begin();
+    reads.noteVersion('app/wx2', 9);
+    expect([read.judge(ID, 1), read.judge(ID, undefined)]).toEqual(['news', 'news']);
+  });
+
+  test.each([
+    { shown: 4, judgement: 'old' },
+    { shown: 5, judgement: 'old' },
+    { shown: 6, judgement: 'news' },
+    { shown: undefined, judgement: 'unclear' },
+  ])('after version 5 became known that shows $shown is $judgement', ({ shown, judgement }) => {
+    const reads = new OpenReads();
+    const read = reads.begin();
+    reads.noteVersion(ID, 5);
+    expect(read.judge(ID, shown)).toBe(judgement);
+  });
+
+  test.each([
+    { shown: 1, judgement: 'unclear' },
+    { shown: undefined, judgement: 'old' },
+  ])('after another read found nothing that shows $shown is $judgement', ({ shown, judgement }) => {
+    const reads = new OpenReads();
+    const read = reads.begin();
+    reads.noteAbsence(ID);
+    expect(read.judge(ID, shown)).toBe(judgement);
+  });
+
+  test('is news again after the version that the read has shown itself is forgotten', () => {
+    const reads = new OpenReads();
+    const [listing, other] = [reads.begin(), reads.begin()];
+    reads.noteVersion(ID, 5);
+    listing.forget(ID, 5);
+    expect([listing.judge(ID, 5), other.judge(ID, 5)]).toEqual(['news', 'old']);
+  });
+
+  test.each([4, 6])('is judged by version 5, which became known meanwhile, where version %d is forgotten', (shown) => {
+    const reads = new OpenReads();
+    const listing = reads.begin();
+    reads.noteVersion(ID, 5);
+    listing.forget(ID, shown);
+    expect(listing.judge(ID, 5)).toBe('old');
+  });
+
+  test('is judged by nothing that becomes known after the read has ended', () => {
+    const reads = new OpenReads();
+    const read = reads.begin();
+    read.end();
+    reads.noteVersion(ID, 5);
+    expect(read.judge(ID, 1)).toBe('news');
+  });
+});

@@ -1,0 +1,102 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { type Place, Places } from '../../../../src/core/concurrency/places.js';
+import { WaitingGroups } from '../../../../src/core/concurrency/waiting-groups.js';
+
+interface Item {
+  readonly isFresh: boolean;
+}
+
+let now: number;
+let places: Places<Item>;
+
+beforeEach(() => {
+  now = 1_000;
+  places = new Places<Item>(() => now, { max: 4, isFresh: ({ isFresh }) => isFresh, slow: new WeakSet() });
+});
+
+const steady = (): Item => ({ isFresh: false });
+
+function begin(item: Item): Place<Item> {
+  return places.begin(item, places.roomOf(item));
+}
+
+describe('a place', () => {
+  test.each([
+    { afterMs: 2_999, free: 3, slow: 0 },
+    { afterMs: 3_000, free: 4, slow: 1 },
+    { afterMs: 3_001, free: 4, slow: 1 },
+  ])('is given up by what is still under way after 3 s: at $afterMs ms $free are free', ({ afterMs, free, slow }) => {
+    begin(steady());
+    now += afterMs;
+    places.settle();
+    expect([places.free, places.slow]).toEqual([free, slow]);
+  });
+
+  test('is for what has done well when three quarters are taken by what has not', () => {
+    for (let count = 0; count < 3; count++) begin({ isFresh: true });
+    expect([places.hasPlace('fresh'), places.hasPlace('steady')]).toEqual([false, true]);
+  });
+
+  test('is kept by what hangs once three times as many are slow, so that there is a bound', () => {
+    for (let round = 0; round < 4; round++) {
+      for (let count = 0; count < 4; count++) begin(steady());
+      now += 3_000;
+      places.settle();
+    }
+    expect([places.free, places.slow]).toEqual([0, 12]);
+    expect(places.untilSlowMs()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test('of what was slow is one of its own, and of those there are as many', () => {
+    const items = Array.from({ length: 4 }, steady);
+    const begun = items.map(begin);
+    now += 3_000;
+    for (const place of begun) places.end(place);
+    expect([places.free, places.slow]).toEqual([4, 0]);
+    for (const item of items) begin(item);
+    expect([places.free, places.hasPlace('slow'), places.hasPlace('steady')]).toEqual([4, false, true]);
+  });
+});
+
+describe('what was slow', () => {
+  test.each([
+    { tookMs: 2_999, hasSucceeded: true, room: 'steady' },
+    { tookMs: 2_999, hasSucceeded: false, room: 'slow' },
+    { tookMs: 3_000, hasSucceeded: true, room: 'slow' },
+  ])('and takes $tookMs ms the next time (success: $hasSucceeded) is $room', ({ tookMs, hasSucceeded, room }) => {
+    const item = steady();
+    const first = begin(item);
+    now += 15_000;
+    places.end(first);
+    const second = begin(item);
+    second.hasSucceeded = hasSucceeded;
+    now += tookMs;
+    places.end(second);
+    expect(places.roomOf(item)).toBe(room);
+  });
+});
+
+test('the oldest says when a place becomes free, in whatever order the others end', () => {
+  const begun = Array.from({ length: 4 }, () => {
+    now += 100;
+    return begin(steady());
+  });
+  for (const ended of [0, 2, 3]) places.end(begun[ended] as Place<Item>);
+  expect(places.untilSlowMs()).toBe(2_800);
+  places.end(begun[1] as Place<Item>);
+  expect([places.free, places.untilSlowMs()]).toEqual([4, Number.POSITIVE_INFINITY]);
+});
+
+test('the groups of what waits take turns, and each keeps its order', () => {
+  const waiting = new WaitingGroups<string>((item) => item.charAt(0));
+  for (const item of ['a1', 'a2', 'a3', 'b1', 'c1', 'c2', 'a2']) waiting.add(item);
+  expect([waiting.size, waiting.has('c1'), waiting.delete('c1'), waiting.delete('c1'), waiting.has('c1')]).toEqual([
+    6,
+    true,
+    true,
+    false,
+    false,
+  ]);
+  const taken = Array.from({ length: 6 }, () => waiting.take());
+  expect([taken, waiting.size]).toEqual([['a1', 'b1', 'c2', 'a2', 'a3', undefined], 0]);
+});

@@ -1,0 +1,337 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { OwnPace } from '../../../../src/core/concurrency/pace.js';
+import { Schedule, type ScheduleOptions } from '../../../../src/core/concurrency/schedule.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { type QueuedItem, QueuedItems } from '../../../support/queued-items.js';
+
+let items: QueuedItems;
+
+beforeEach(() => {
+  items = new QueuedItems();
+});
+
+const item = (id: string): QueuedItem => items.of(id);
+
+class WatchedClock extends FakeClock {
+  readonly delays: number[] = [];
+
+  override setTimer(callback: () => void, delayMs: number) {
+    this.delays.push(delayMs);
+    return super.setTimer(callback, delayMs);
+  }
+}
+
+function scheduled(started = true) {
+  const clock = new WatchedClock();
+  const start = clock.now();
+  const fired: [string, number][] = [];
+  const schedule = new Schedule<QueuedItem>(clock, async ({ id }) => {
+    fired.push([id, clock.now() - start]);
+  });
+  if (started) schedule.start();
+  return { clock, start, fired, schedule };
+}
+
+describe('Schedule', () => {
+  test('calls each id when it is due, in order', async () => {
+    const { clock, start, fired, schedule } = scheduled();
+    schedule.set(item('c'), start + 3_000);
+    schedule.set(item('a'), start + 1_000);
+    schedule.set(item('b'), start + 2_000);
+    await clock.advance(999);
+    expect(fired).toEqual([]);
+    await clock.advance(1);
+    expect(fired).toEqual([['a', 1_000]]);
+    await clock.advance(10_000);
+    expect(fired).toEqual([
+      ['a', 1_000],
+      ['b', 2_000],
+      ['c', 3_000],
+    ]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('what is overdue comes at once and the earliest first', async () => {
+    const { clock, start, fired, schedule } = scheduled(false);
+    schedule.set(item('b'), start - 1);
+    schedule.set(item('a'), start - 2);
+    await clock.advance(60_000);
+    expect([fired, clock.pendingTimers]).toEqual([[], 0]);
+    schedule.start();
+    await clock.advance(0);
+    expect(fired.map(([id]) => id)).toEqual(['a', 'b']);
+    expect(clock.delays.at(-1)).toBe(0);
+  });
+
+  test('has one timer, and sets it again for an earlier instant only', async () => {
+    const { clock, start, fired, schedule } = scheduled();
+    schedule.set(item('b'), start + 30_000);
+    schedule.set(item('c'), start + 40_000);
+    expect([clock.delays, clock.pendingTimers]).toEqual([[30_000], 1]);
+    schedule.set(item('a'), start + 10_000);
+    expect([clock.delays, clock.pendingTimers]).toEqual([[30_000, 10_000], 1]);
+    schedule.set(item('d'), start + 10_000);
+    expect(clock.delays).toHaveLength(2);
+    await clock.advance(60_000);
+    expect(fired.map(([, at]) => at)).toEqual([10_000, 10_000, 30_000, 40_000]);
+  });
+
+  test('an id that is moved comes once, at its new time', async () => {
+    const { clock, start, fired, schedule } = scheduled();
+    schedule.set(item('a'), start + 1_000);
+    schedule.set(item('a'), start + 5_000);
+    await clock.advance(10_000);
+    expect(fired).toEqual([['a', 5_000]]);
+  });
+
+  test('an id that is deleted does not come, and no timer is left in the end', async () => {
+    const { clock, start, fired, schedule } = scheduled();
+    schedule.set(item('a'), start + 1_000);
+    schedule.delete(item('a'));
+    await clock.advance(10_000);
+    expect([fired, clock.pendingTimers]).toEqual([[], 0]);
+  });
+
+  test('a million seconds ahead is reached by timers of a minute at most', async () => {
+    const { clock, start, fired, schedule } = scheduled();
+    schedule.set(item('a'), start + 1_000_000_000);
+    expect(clock.delays).toEqual([60_000]);
+    clock.jump(1_000_000_000 - 180_000);
+    await clock.advance(179_999);
+    expect(fired).toEqual([]);
+    await clock.advance(1);
+    expect(fired).toEqual([['a', 1_000_000_000]]);
+    expect(Math.max(...clock.delays)).toBe(60_000);
+  });
+
+  test('a wall clock that jumps ahead is noticed at the next timer, or when it is told to look', async () => {
+    const { clock, start, fired, schedule } = scheduled();
+    schedule.set(item('a'), start + 3_600_000);
+    clock.jump(3_600_000);
+    expect(fired).toEqual([]);
+    schedule.check();
+    expect(fired).toEqual([['a', 3_600_000]]);
+  });
+
+  test('a timer is whole milliseconds and never early', () => {
+    const { clock, start, schedule } = scheduled();
+    schedule.set(item('a'), start + 0.25);
+    expect(clock.delays).toEqual([1]);
+  });
+
+  test('nothing comes after stop, and everything after another start', async () => {
+    const { clock, start, fired, schedule } = scheduled();
+    schedule.set(item('a'), start + 1_000);
+    schedule.stop();
+    expect(clock.pendingTimers).toBe(0);
+    schedule.set(item('b'), start + 500);
+    schedule.check();
+    await clock.advance(60_000);
+    schedule.check();
+    expect([fired, clock.pendingTimers]).toEqual([[], 0]);
+    schedule.start();
+    await clock.advance(0);
+    expect(fired.map(([id]) => id)).toEqual(['b', 'a']);
+  });
+
+  test('at most 64 run at a time; the next follow as they end', async () => {
+    const clock = new WatchedClock();
+    const ends: (() => void)[] = [];
+    let running = 0;
+    let most = 0;
+    const schedule = new Schedule<QueuedItem>(clock, async () => {
+      most = Math.max(most, ++running);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      running--;
+    });
+    schedule.start();
+    for (let id = 0; id < 200; id++) schedule.set(item(String(id)), clock.now());
+    await clock.advance(0);
+    // The timer looks whether they still hold their places a moment later.
+    expect([running, clock.pendingTimers]).toEqual([64, 1]);
+    schedule.set(item('late'), clock.now());
+    expect(clock.pendingTimers).toBe(1);
+    ends.shift()?.();
+    await clock.advance(0);
+    expect([running, ends.length, clock.pendingTimers]).toEqual([64, 64, 1]);
+    while (ends.length > 0) {
+      for (const end of ends.splice(0)) end();
+      await clock.advance(0);
+    }
+    expect([running, most, clock.pendingTimers]).toEqual([0, 64, 0]);
+  });
+
+  test('thousands that are due at once and take no time leave others their turn', async () => {
+    const { clock, start, fired, schedule } = scheduled(false);
+    for (let id = 0; id < 1_200; id++) schedule.set(item(String(id)), start);
+    schedule.start();
+    await clock.advance(0);
+    expect(fired).toHaveLength(500);
+    await clock.advance(1);
+    expect(fired).toHaveLength(1_000);
+    await clock.advance(1);
+    expect(fired).toHaveLength(1_200);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('while 64 run and none is due, the timer is set again when one ends', async () => {
+    const clock = new WatchedClock();
+    const ends: (() => void)[] = [];
+    const came: string[] = [];
+    const schedule = new Schedule<QueuedItem>(clock, ({ id }) => {
+      came.push(id);
+      return new Promise<void>((resolve) => ends.push(resolve));
+    });
+    schedule.start();
+    for (let id = 0; id < 64; id++) schedule.set(item(String(id)), clock.now());
+    await clock.advance(0);
+    schedule.set(item('later'), clock.now() + 5_000);
+    ends.shift()?.();
+    await clock.advance(5_000);
+    expect(came.at(-1)).toBe('later');
+  });
+
+  test('nothing new begins after stop when a running one ends', async () => {
+    const clock = new WatchedClock();
+    const ends: (() => void)[] = [];
+    const schedule = new Schedule<QueuedItem>(clock, () => new Promise<void>((resolve) => ends.push(resolve)));
+    schedule.start();
+    for (let id = 0; id < 65; id++) schedule.set(item(String(id)), clock.now());
+    await clock.advance(0);
+    schedule.stop();
+    for (const end of ends.splice(0)) end();
+    await clock.advance(60_000);
+    expect([ends.length, clock.pendingTimers]).toEqual([0, 0]);
+  });
+
+  test('one who sets his id again from within comes again', async () => {
+    const clock = new WatchedClock();
+    let count = 0;
+    const schedule = new Schedule<QueuedItem>(clock, async ({ id }) => {
+      if (++count < 5) schedule.set(item(id), clock.now() + 1_000);
+    });
+    schedule.start();
+    schedule.set(item('a'), clock.now());
+    await clock.advance(3_999);
+    expect(count).toBe(4);
+    await clock.advance(60_000);
+    expect([count, clock.pendingTimers]).toEqual([5, 0]);
+  });
+});
+
+describe('what hangs', () => {
+  const groupOf = ({ id }: QueuedItem): string => id.charAt(0);
+
+  /** A schedule of four places in which the items of group `h` hang. */
+  function hanging(options: ScheduleOptions<QueuedItem> = {}) {
+    const clock = new WatchedClock();
+    const came: [string, number][] = [];
+    const start = clock.now();
+    const schedule = new Schedule<QueuedItem>(
+      clock,
+      ({ id }) => {
+        came.push([id, clock.now() - start]);
+        return id.startsWith('h') ? new Promise<void>(() => {}) : Promise.resolve();
+      },
+      { maxRunning: 4, groupOf, ...options },
+    );
+    schedule.start();
+    return { clock, came, start, schedule };
+  }
+
+  test('gives its places up after 3 s, and groups take turns for them', async () => {
+    const { clock, came, start, schedule } = hanging();
+    for (let id = 0; id < 20; id++) schedule.set(item(`h${id}`), start - 100 + id);
+    schedule.set(item('a'), start + 1_000);
+    schedule.set(item('b'), start + 2_000);
+    await clock.advance(2_999);
+    expect(came.map(([id]) => id)).toEqual(['h0', 'h1', 'h2', 'h3']);
+    await clock.advance(1);
+    expect(came.slice(4).map(([id]) => id)).toEqual(['h4', 'a', 'b', 'h5', 'h6', 'h7']);
+  });
+
+  test('holds a bounded number of places in all', async () => {
+    const { clock, came, start, schedule } = hanging();
+    for (let id = 0; id < 50; id++) schedule.set(item(`h${id}`), start - 100 + id);
+    await clock.advance(3_600_000);
+    expect(came).toHaveLength(16);
+  });
+
+  test('and is fresh leaves a place to what has done well', async () => {
+    const { clock, came, start, schedule } = hanging({ isFresh: ({ id }) => id.startsWith('h') });
+    for (let id = 0; id < 20; id++) schedule.set(item(`h${id}`), start - 100 + id);
+    schedule.set(item('a'), start + 100);
+    await clock.advance(100);
+    expect(came.slice(3)).toEqual([['a', 100]]);
+  });
+
+  test('waits for a place no longer when it is deleted, or moved ahead', async () => {
+    const { clock, came, start, schedule } = hanging();
+    for (let id = 0; id < 7; id++) schedule.set(item(`h${id}`), start - 100 + id);
+    await clock.advance(1_000);
+    schedule.delete(item('h4'));
+    schedule.set(item('h5'), start + 20_000);
+    schedule.set(item('h6'), start + 1_000);
+    await clock.advance(30_000);
+    expect(came.slice(4)).toEqual([
+      ['h6', 3_000],
+      ['h5', 20_000],
+    ]);
+  });
+
+  test('is not forgotten while the schedule is stopped', async () => {
+    const { clock, came, start, schedule } = hanging();
+    for (let id = 0; id < 5; id++) schedule.set(item(`h${id}`), start - 100 + id);
+    await clock.advance(1_000);
+    schedule.stop();
+    await clock.advance(10_000);
+    schedule.start();
+    await clock.advance(0);
+    expect(came.map(([id]) => id)).toEqual(['h0', 'h1', 'h2', 'h3', 'h4']);
+  });
+});
+
+test('what asks for nothing uses up no pace', async () => {
+  const clock = new FakeClock();
+  const pace = new OwnPace({ perSecond: 10, perSecondOfApp: 10 }, () => clock.monotonic());
+  let asked = 0;
+  const schedule = new Schedule<QueuedItem>(
+    clock,
+    async ({ id }, place) => {
+      place.hasAsked = id.startsWith('a');
+      if (place.hasAsked) asked++;
+    },
+    { pace },
+  );
+  schedule.start();
+  for (let id = 0; id < 1_000; id++) schedule.set(item(`idle${id}`), clock.now());
+  for (let id = 0; id < 5; id++) schedule.set(item(`a${id}`), clock.now());
+  await clock.advance(1_000);
+  expect(asked).toBe(5);
+});
+
+describe('when the wall clock is set back', () => {
+  test('nothing comes later than it would have come', async () => {
+    const { clock, start, schedule, fired } = scheduled();
+    schedule.set(item('a'), start + 90_000);
+    schedule.set(item('b'), start + 600_000);
+    await clock.advance(30_000);
+    clock.jump(-3_600_000);
+    await clock.advance(59_999);
+    expect(fired).toEqual([]);
+    await clock.advance(1);
+    expect(fired.map(([id]) => id)).toEqual(['a']);
+    await clock.advance(510_000);
+    expect(fired.map(([id]) => id)).toEqual(['a', 'b']);
+  });
+
+  test('an instant by the new clock stays what it is', async () => {
+    const { clock, schedule, fired } = scheduled();
+    clock.jump(-3_600_000);
+    schedule.set(item('a'), clock.now() + 90_000);
+    await clock.advance(89_999);
+    expect(fired).toEqual([]);
+    await clock.advance(1);
+    expect(fired.map(([id]) => id)).toEqual(['a']);
+  });
+});

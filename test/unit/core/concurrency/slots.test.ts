@@ -1,0 +1,67 @@
+import { getEventListeners } from 'node:events';
+import { expect, it } from 'vitest';
+import { Slots } from '../../../../src/core/concurrency/slots.js';
+
+const { signal } = new AbortController();
+
+it('those who wait get their slots in the order in which they came', async () => {
+  const slots = new Slots(1);
+  const order: number[] = [];
+  const giveBack = await slots.take(signal);
+  const waiting = [1, 2, 3].map(async (number) => {
+    const giveNextBack = await slots.take(signal);
+    order.push(number);
+    giveNextBack();
+  });
+  await Promise.resolve();
+  expect(order).toEqual([]);
+  giveBack();
+  await Promise.all(waiting);
+  expect(order).toEqual([1, 2, 3]);
+});
+
+it('one who gives up while waiting takes no slot', async () => {
+  const slots = new Slots(1);
+  const giveBack = await slots.take(signal);
+  const controller = new AbortController();
+  const givenUp = slots.take(controller.signal);
+  const next = slots.take(signal);
+  controller.abort('enough');
+  await expect(givenUp).rejects.toBe('enough');
+  giveBack();
+  (await next)();
+  await expect(slots.take(signal)).resolves.toBeTypeOf('function');
+});
+
+it('one who has his slot may give up without losing it twice', async () => {
+  const slots = new Slots(1);
+  const giveBack = await slots.take(signal);
+  const controller = new AbortController();
+  const next = slots.take(controller.signal);
+  giveBack();
+  const giveNextBack = await next;
+  controller.abort('enough');
+  let isFree = false;
+  const third = slots.take(signal).then(() => {
+    isFree = true;
+  });
+  await Promise.resolve();
+  expect(isFree).toBe(false);
+  giveNextBack();
+  await third;
+});
+
+it('one who has given up before gets none', async () => {
+  await expect(new Slots(1).take(AbortSignal.abort('enough'))).rejects.toBe('enough');
+});
+
+it('many who wait with one signal add one listener to it', async () => {
+  const slots = new Slots(1);
+  const controller = new AbortController();
+  const giveBack = await slots.take(controller.signal);
+  const waiting = Array.from({ length: 20 }, () => slots.take(controller.signal));
+  expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
+  giveBack();
+  for (const taken of waiting) (await taken)();
+  expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+});

@@ -1,0 +1,262 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Engine } from '../../../../src/core/engine/engine.js';
+import { type StatusQuery, type TaskStatus, taskStatus } from '../../../../src/core/engine/status.js';
+import { Events } from '../../../../src/core/model/events.js';
+import { resolveOptions } from '../../../../src/core/model/options.js';
+import { canonicalJson, checksum } from '../../../../src/core/primitives/checksum.js';
+import type { JsonObject } from '../../../../src/core/primitives/json.js';
+import { seal } from '../../../../src/core/store/document-codec.js';
+import { MemoryStore } from '../../../../src/stores/memory.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { FaultyStore } from '../../../support/shared-store.js';
+
+let clock: FakeClock;
+let memory: MemoryStore;
+let faulty: FaultyStore;
+let engine: Engine;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  memory = new MemoryStore({ clock });
+  faulty = new FaultyStore(memory);
+  engine = new Engine({
+    store: faulty,
+    options: resolveOptions({ clock }),
+    events: new Events(),
+    types: [],
+    refresherOf: (type) => ({ type, refresh: () => Promise.reject() }),
+    newId: () => 'id',
+    upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
+  });
+});
+
+/** Registers the app as well: a task without one waits for that. */
+async function putTask(id: string, content: JsonObject): Promise<number> {
+  const app = `app/${id.split('/')[0]}`;
+  if ((await memory.get([app]))[0] === undefined) await put(app, {});
+  return put(`task/${id}`, content);
+}
+
+async function put(id: string, content: JsonObject): Promise<number> {
+  return (await memory.set(id, seal(id, content), 0)) as number;
+}
+
+async function status(query: StatusQuery = {}): Promise<TaskStatus[]> {
+  const all: TaskStatus[] = [];
+  for await (const task of taskStatus(query, engine)) all.push(task);
+  return all;
+}
+
+const ids = async (query: StatusQuery = {}): Promise<string[]> => (await status(query)).map(({ id }) => id);
+
+async function many(count: number): Promise<string[]> {
+  const all = Array.from({ length: count }, (_, index) => `wx1/t/${String(index).padStart(4, '0')}`);
+  for (const id of all) await putTask(id, {});
+  return all;
+}
+
+const calls = (method: string): number => faulty.calls.filter((call) => call === method).length;
+
+describe('the state of a task', () => {
+  test.each([
+    ['fresh', 1, 2],
+    ['due', 0, 1],
+    ['due', -1, 1],
+    ['expired', -2, 0],
+    ['expired', -2, -1],
+  ])('is %s when it is due in %i ms and ends in %i ms', async (state, dueIn, endsIn) => {
+    const now = clock.now();
+    const grant = { value: 'CANARY', obtainedAt: now - 5, expiresAt: now + endsIn, dueAt: now + dueIn };
+    await putTask('wx1/t/o%2F1', { params: { refresh_token: 'CANARY' } });
+    await put('key/wx1/t/o%2F1', { grant, recordVersion: 7 });
+    const tasks = await status();
+    expect(tasks).toEqual([
+      {
+        id: 'wx1/t/o%2F1',
+        appid: 'wx1',
+        type: 't',
+        subject: 'o/1',
+        state,
+        obtainedAt: now - 5,
+        expiresAt: now + endsIn,
+        dueAt: now + dueIn,
+        version: 7,
+        lastError: undefined,
+        refreshTokenExpiresAt: undefined,
+        functionMissing: false,
+      },
+    ]);
+    expect(JSON.stringify(tasks)).not.toContain('CANARY');
+  });
+
+  test('is missing without a grant', async () => {
+    await putTask('wx1/t', {});
+    expect(await status()).toEqual([
+      {
+        id: 'wx1/t',
+        appid: 'wx1',
+        type: 't',
+        subject: undefined,
+        state: 'missing',
+        obtainedAt: undefined,
+        expiresAt: undefined,
+        dueAt: undefined,
+        version: undefined,
+        lastError: undefined,
+        refreshTokenExpiresAt: undefined,
+        functionMissing: false,
+      },
+    ]);
+  });
+
+  test('says that a function is missing', async () => {
+    const version = await putTask('wx1/t', { paramsFunction: true });
+    expect((await status())[0]?.functionMissing).toBe(true);
+    const task = { key: { appid: 'wx1', type: 't' }, notify: undefined, functionMissing: false, version };
+    engine.registry.setTask({ ...task, params: () => ({}) });
+    expect((await status())[0]?.functionMissing).toBe(false);
+  });
+
+  test('is told with its delivery, whether or not this process holds the task', async () => {
+    await putTask('wx1/t', { notify: 'http://127.0.0.1/CANARY' });
+    const [task] = await status();
+    expect(task?.delivery).toMatchObject({ state: 'waiting', attempts: 0 });
+    expect([...engine.registry.tasks()]).toEqual([]);
+  });
+});
+
+describe('the last error', () => {
+  const error = { code: 'UPSTREAM_REJECTED', message: 'no', retryable: false };
+  const trying = { attempts: 3, failedAt: 5, retryAt: 9, registration: '0:0', backingOff: false };
+  const facts = { errcode: 40_164, errmsg: 'not in whitelist', rid: 'r', ip: '1.2.3.4' };
+
+  test('is what the store remembers', async () => {
+    await putTask('wx1/t', {});
+    await put('key/wx1/t', { trying: { ...trying, error: { ...error, ...facts, other: 'x' } } });
+    expect((await status())[0]).toMatchObject({ state: 'missing' });
+    expect((await status())[0]?.lastError).toEqual({
+      code: 'UPSTREAM_REJECTED',
+      message: 'no',
+      ...facts,
+      attempts: 3,
+      at: 5,
+      retryAt: 9,
+    });
+  });
+
+  test('is else what concerns this host alone', async () => {
+    await putTask('wx1/t', {});
+    const key = { appid: 'wx1', type: 't' };
+    const local = { ...trying, attempts: 1, error: { ...error, ...facts } };
+    engine.records.cache.setFailure(key, { trying: local, local: true, version: 0 });
+    expect((await status())[0]?.lastError).toMatchObject({ attempts: 1, ip: '1.2.3.4' });
+    await put('key/wx1/t', { trying: { ...trying, error } });
+    expect((await status())[0]?.lastError).toMatchObject({ attempts: 3, ip: undefined });
+  });
+
+  test('of the fleet is not remembered here', async () => {
+    await putTask('wx1/t', {});
+    engine.records.cache.setFailure(
+      { appid: 'wx1', type: 't' },
+      { trying: { ...trying, error }, local: false, version: 1 },
+    );
+    expect((await status())[0]?.lastError).toBeUndefined();
+  });
+});
+
+describe('a query', () => {
+  beforeEach(async () => {
+    for (const id of ['wx1/a', 'wx1/a/s', 'wx1/a/s%2F1', 'wx1/b', 'wx12/a']) await putTask(id, {});
+  });
+
+  test.each<[StatusQuery, string[]]>([
+    [{}, ['wx1/a', 'wx1/a/s', 'wx1/a/s%2F1', 'wx1/b', 'wx12/a']],
+    [{ appid: 'wx1' }, ['wx1/a', 'wx1/a/s', 'wx1/a/s%2F1', 'wx1/b']],
+    [{ appid: 'wx1', type: 'a' }, ['wx1/a', 'wx1/a/s', 'wx1/a/s%2F1']],
+    [{ appid: 'wx1', type: 'a', subject: 's' }, ['wx1/a/s']],
+    [{ appid: 'wx1', type: 'a', subject: 's/1' }, ['wx1/a/s%2F1']],
+    [{ appid: 'nobody' }, []],
+    [{ after: 'wx1/a/s' }, ['wx1/a/s%2F1', 'wx1/b', 'wx12/a']],
+    [{ after: 'wx1/a/s0', appid: 'wx1' }, ['wx1/b']],
+    [{ limit: 2 }, ['wx1/a', 'wx1/a/s']],
+    [{ limit: 1, after: 'wx1/b' }, ['wx12/a']],
+    [{ limit: 9 }, ['wx1/a', 'wx1/a/s', 'wx1/a/s%2F1', 'wx1/b', 'wx12/a']],
+  ])('of %j', async (query, expected) => {
+    expect((await ids(query)).sort()).toEqual(expected);
+  });
+});
+
+describe('pages', () => {
+  test.each([
+    [99, 1, 2],
+    [100, 2, 2],
+    [101, 2, 4],
+    [250, 3, 6],
+  ])('of %i tasks without a token: %i listings and %i reads, each task once', async (count, lists, reads) => {
+    const all = await many(count);
+    expect(await ids()).toEqual(all);
+    expect([calls('list'), calls('get')]).toEqual([lists, reads]);
+  });
+
+  test.each([
+    [1, 1],
+    [100, 1],
+    [101, 2],
+    [150, 2],
+  ])('no more than %i are asked for, in %i pages', async (limit, lists) => {
+    const all = await many(250);
+    expect(await ids({ limit })).toEqual(all.slice(0, limit));
+    expect(calls('list')).toBe(lists);
+  });
+
+  test('whoever stops early reads no further', async () => {
+    await many(250);
+    for await (const _ of taskStatus({}, engine)) break;
+    expect(calls('list')).toBe(1);
+  });
+
+  test('a store that fails is an error', async () => {
+    faulty.before = () => Promise.reject(new Error('gone'));
+    await expect(ids()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+});
+
+test('a task that cannot be read says so, and hides no other', async () => {
+  await putTask('wx1/a', {});
+  await memory.set('task/wx1/b', { format: 2, checksum: 'x' }, 0);
+  await putTask('wx1/c', {});
+  expect(await ids()).toEqual(['wx1/a', 'wx1/b', 'wx1/c']);
+  const [, unreadable] = await status();
+  expect(unreadable?.lastError).toMatchObject({
+    code: 'STORE_UNAVAILABLE',
+    message: expect.stringContaining('format 2'),
+  });
+});
+
+test('a task that is damaged is moved aside, and none any more', async () => {
+  await putTask('wx1/a', {});
+  await memory.set('task/wx1/b', { format: 1, checksum: 'x' }, 0);
+  expect(await ids()).toEqual(['wx1/a']);
+  expect((await memory.get(['task/wx1/b']))[0]).toBeUndefined();
+});
+
+test('documents that name no task do not end the list', async () => {
+  await put('task/odd', {});
+  const all = await many(150);
+  expect((await ids()).sort()).toEqual(all);
+});
+
+test('a document that names no task is passed over', async () => {
+  await put('task/odd', {});
+  await putTask('wx1/a', {});
+  expect(await ids()).toEqual(['wx1/a']);
+});
+
+// One document of a newer release is "an error for that key", but ends the whole listing.
+test('a key that cannot be read hides no other task', async () => {
+  for (const id of ['wx1/a', 'wx1/b', 'wx1/c']) await putTask(id, {});
+  const newer = { format: 2 };
+  const data = { ...newer, checksum: checksum(`key/wx1/b\n${canonicalJson(newer)}`) };
+  await memory.set('key/wx1/b', data, 0);
+  expect(await ids()).toEqual(['wx1/a', 'wx1/b', 'wx1/c']);
+});

@@ -1,0 +1,128 @@
+import { describe, expect, test } from 'vitest';
+import { type KnownKey, type WaitingParts, waitingOf } from '../../../../src/core/engine/waiting.js';
+import type { BuiltInRefresher } from '../../../../src/core/model/refresher.js';
+import { keyId, type TokenKey } from '../../../../src/core/model/token-key.js';
+import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
+
+const NOW = 1_000_000;
+const KEY = { appid: 'wx1', type: 'ticket' };
+const DEPENDENCY = { appid: 'wx1', type: 'access' };
+const URL_OF_PARAMS = 'http://127.0.0.1/params';
+const FAILURE = { code: 'UPSTREAM_REJECTED', message: 'no' };
+const TOKEN = { token: 'CANARY-refresh', known: [] };
+
+const refresh = (): Promise<never> => Promise.reject();
+const PLAIN: BuiltInRefresher = { type: 'ticket', refresh };
+const DEPENDENT: BuiltInRefresher = { ...PLAIN, dependsOn: () => [DEPENDENCY] };
+const SPENDING: BuiltInRefresher = { ...PLAIN, spends: 'refresh_token' };
+
+function known(key: TokenKey, facts: Partial<KnownKey> = {}, params?: object | string): KnownKey {
+  const task = { key, params: params as never, notify: undefined, functionMissing: false, version: 1 };
+  return { isRegistered: true, task, value: undefined, rotation: undefined, failure: undefined, ...facts };
+}
+
+interface Scene {
+  readonly refresher: BuiltInRefresher;
+  readonly own?: KnownKey;
+  readonly dependency?: KnownKey | undefined;
+  readonly isPushed?: boolean;
+  readonly parts?: Partial<WaitingParts>;
+}
+
+function waitingFor({ refresher, own = known(KEY), dependency, isPushed, parts }: Scene): string | undefined {
+  const keys = new Map([
+    [keyId(KEY), own],
+    [keyId(DEPENDENCY), dependency],
+  ]);
+  const access: BuiltInRefresher = { type: 'access', refresh, ...(isPushed === true ? { pushed: true } : {}) };
+  return waitingOf(KEY, {
+    refresherOf: (type) => (type === 'ticket' ? refresher : access),
+    known: (key) => keys.get(keyId(key)),
+    isStoreWritable: true,
+    refreshes: true,
+    asksUrls: true,
+    now: NOW,
+    ...parts,
+  })?.waitingFor;
+}
+
+const withUrl = (facts: Partial<KnownKey> = {}): KnownKey => known(KEY, facts, URL_OF_PARAMS);
+const untasked = (facts: Partial<KnownKey> = {}): KnownKey => known(DEPENDENCY, { task: undefined, ...facts });
+
+describe('a task with a URL for params waits for', () => {
+  test.each<[string | undefined, string, Scene]>([
+    ['params', 'where they bring what it depends on', { refresher: DEPENDENT, own: withUrl(), dependency: untasked() }],
+    [
+      'params',
+      'although a token without a task is there, since the URL is asked first',
+      { refresher: DEPENDENT, own: withUrl(), dependency: untasked({ value: 'x' }) },
+    ],
+    [
+      undefined,
+      'where a pushed one is there',
+      { refresher: DEPENDENT, own: withUrl(), dependency: untasked({ value: 'x' }), isPushed: true },
+    ],
+    [
+      undefined,
+      'where a task brings it',
+      { refresher: DEPENDENT, own: withUrl(), dependency: known(DEPENDENCY, { value: 'x' }) },
+    ],
+    [
+      'dependency',
+      'where that task has failed',
+      { refresher: DEPENDENT, own: withUrl(), dependency: known(DEPENDENCY, { failure: FAILURE }) },
+    ],
+    ['params', 'where they bring the refresh token', { refresher: SPENDING, own: withUrl() }],
+    [undefined, 'where the store has one', { refresher: SPENDING, own: withUrl({ rotation: TOKEN }) }],
+    [
+      'params',
+      'where they are needed each time',
+      { refresher: { ...SPENDING, needsParams: () => true }, own: withUrl({ rotation: TOKEN }) },
+    ],
+    [undefined, 'where it needs none', { refresher: PLAIN, own: withUrl() }],
+    [undefined, 'after it has failed', { refresher: SPENDING, own: withUrl({ failure: FAILURE }) }],
+    ['process', 'where this one asks no URLs', { refresher: SPENDING, own: withUrl(), parts: { asksUrls: false } }],
+  ])('%s %s', (expected, _, scene) => {
+    expect(waitingFor(scene)).toBe(expected);
+  });
+});
+
+describe('a refresh token', () => {
+  const refused = [{ hash: secretHash(TOKEN.token), deadAt: 0, error: { ...FAILURE, retryable: false } }];
+  test.each<[string | undefined, string, KnownKey]>([
+    ['refresh_token', 'that is in neither store nor params', known(KEY)],
+    [undefined, 'of the params', known(KEY, {}, { refresh_token: 'x' })],
+    [undefined, 'that ends in a moment', known(KEY, { rotation: { ...TOKEN, expiresAt: NOW + 1 } })],
+    ['refresh_token', 'that ends now', known(KEY, { rotation: { ...TOKEN, expiresAt: NOW } })],
+    ['refresh_token', 'that ended', known(KEY, { rotation: { ...TOKEN, expiresAt: NOW - 1 } })],
+    ['refresh_token', 'that was refused', known(KEY, { rotation: { ...TOKEN, refused } })],
+    ['refresh_token', 'that was refused, with a URL', withUrl({ rotation: { ...TOKEN, refused } })],
+  ])('leaves a task waiting for %s: one %s', (expected, _, own) => {
+    expect(waitingFor({ refresher: SPENDING, own })).toBe(expected);
+  });
+});
+
+describe('a dependency', () => {
+  test.each<[string | undefined, string, Scene]>([
+    [undefined, 'of which nothing is known', { refresher: DEPENDENT }],
+    [undefined, 'that is to be fetched', { refresher: DEPENDENT, dependency: known(DEPENDENCY) }],
+    ['push', 'that is pushed', { refresher: DEPENDENT, dependency: untasked(), isPushed: true }],
+    [
+      undefined,
+      'that the params give',
+      { refresher: DEPENDENT, own: known(KEY, {}, { access: 'x' }), dependency: untasked() },
+    ],
+    [
+      'dependency',
+      'that is the task of an app which is not registered',
+      { refresher: DEPENDENT, dependency: known(DEPENDENCY, { isRegistered: false }) },
+    ],
+  ])('leaves a task waiting for %s: one %s', (expected, _, scene) => {
+    expect(waitingFor(scene)).toBe(expected);
+  });
+
+  test('that leads back to itself does not judge for ever', () => {
+    const round: BuiltInRefresher = { ...PLAIN, dependsOn: () => [KEY] };
+    expect(waitingFor({ refresher: round })).toBeUndefined();
+  });
+});

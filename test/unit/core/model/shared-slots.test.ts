@@ -1,0 +1,171 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type GiveBack, SharedSlots, type SlotUser } from '../../../../src/core/model/shared-slots.js';
+
+const ONE: SlotUser = { appid: 'wx1', type: 'user_token' };
+const SAME_TYPE: SlotUser = { appid: 'wx2', type: 'user_token' };
+const OTHER_TYPE: SlotUser = { appid: 'wx1', type: 'access_token' };
+
+/** Keeps what has begun, in order, with how each gives its slot back. */
+class Works {
+  readonly begun: { readonly user: SlotUser; readonly giveBack: GiveBack }[] = [];
+  readonly #slots: SharedSlots;
+
+  constructor(size: number) {
+    this.#slots = new SharedSlots(size);
+  }
+
+  async demand(user: SlotUser, count = 1, signal?: AbortSignal): Promise<void> {
+    for (let index = 0; index < count; index++) {
+      this.#slots.take(user, signal).then(
+        (giveBack) => this.begun.push({ user, giveBack }),
+        () => {},
+      );
+    }
+    await settled();
+  }
+
+  count(user: SlotUser): number {
+    return this.begun.filter((work) => work.user === user).length;
+  }
+
+  async end(user: SlotUser, wasAnswered?: boolean): Promise<void> {
+    const [ended] = this.begun.splice(
+      this.begun.findIndex((work) => work.user === user),
+      1,
+    );
+    ended?.giveBack(wasAnswered);
+    await settled();
+  }
+
+  /** Ends all that runs, and what begins instead of it, without an answer. */
+  async endAllSilently(): Promise<void> {
+    while (this.begun.length > 0) await this.end((this.begun[0] as (typeof this.begun)[number]).user, false);
+  }
+}
+
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+}
+
+test('one app has at most 67 of 96 slots for a type, all apps 72, and other types the rest', async () => {
+  const works = new Works(96);
+  await works.demand(ONE, 1_000);
+  expect(works.count(ONE)).toBe(67);
+  await works.demand(SAME_TYPE, 1);
+  expect(works.count(SAME_TYPE)).toBe(1);
+  await works.demand(OTHER_TYPE, 10);
+  expect(works.count(OTHER_TYPE)).toBe(10);
+});
+
+test('many apps whose work hangs leave slots to other types', async () => {
+  const works = new Works(96);
+  const apps = Array.from({ length: 500 }, (_unused, index) => ({ appid: `wx${index}`, type: 'authorizer' }));
+  for (const app of apps) await works.demand(app, 2);
+  expect(works.begun).toHaveLength(72);
+  await works.demand(OTHER_TYPE, 5);
+  expect(works.count(OTHER_TYPE)).toBe(5);
+});
+
+test('of those that wait, the apps without a slot come first, in the order in which they came', async () => {
+  const works = new Works(4);
+  await works.demand(ONE, 10);
+  const others = ['a', 'b', 'c'].map((appid) => ({ appid, type: ONE.type }));
+  for (const other of others) await works.demand(other, 2);
+  const before = works.begun.length;
+  for (let round = 0; round < 3; round++) await works.end(ONE);
+  expect(works.begun.slice(-Math.min(before, 3)).some(({ user }) => user === ONE)).toBe(false);
+  expect(works.count(others[0] as SlotUser)).toBeGreaterThan(0);
+});
+
+test('the apps of a type that got no answer the last time leave slots to another app of it, however many they are', async () => {
+  const works = new Works(96);
+  const silent = Array.from({ length: 300 }, (_unused, index) => ({ appid: `silent${index}`, type: ONE.type }));
+  for (const app of silent) await works.demand(app);
+  await works.endAllSilently();
+  for (const app of silent) await works.demand(app);
+  expect(works.begun).toHaveLength(67);
+  await works.demand(ONE, 3);
+  expect(works.count(ONE)).toBe(3);
+  for (const other of ['a', 'b']) await works.demand({ appid: other, type: ONE.type });
+  await works.demand(SAME_TYPE);
+  await works.end(silent[0] as SlotUser, false);
+  expect(works.count(SAME_TYPE)).toBe(1);
+});
+
+test('apps that were silent take turns, and one that has got an answer counts like any other', async () => {
+  const works = new Works(4);
+  const other = { appid: 'other', type: ONE.type };
+  for (const user of [ONE, SAME_TYPE]) {
+    await works.demand(user);
+    await works.end(user, false);
+  }
+  await works.demand(other, 3);
+  for (const user of [ONE, SAME_TYPE]) await works.demand(user, 3);
+  for (let round = 0; round < 3; round++) await works.end(other, true);
+  expect(works.begun.map(({ user }) => user.appid)).toEqual(['wx1', 'wx2', 'wx1']);
+  await works.end(SAME_TYPE, true);
+  expect(works.begun.map(({ user }) => user.appid)).toEqual(['wx1', 'wx1', 'wx2']);
+  await works.end(ONE, false);
+  expect(works.begun.map(({ user }) => user.appid)).toEqual(['wx1', 'wx2', 'wx2']);
+});
+
+test('to give a slot back twice gives back one', async () => {
+  const slots = new SharedSlots(2);
+  const giveBack = await slots.take(ONE);
+  await slots.take(SAME_TYPE);
+  giveBack();
+  giveBack();
+  const begun: string[] = [];
+  for (const name of ['a', 'b']) void slots.take({ appid: name, type: 't' }).then(() => begun.push(name));
+  await settled();
+  expect(begun).toEqual(['a']);
+});
+
+test('one that gives up while it waits takes no slot', async () => {
+  const works = new Works(4);
+  await works.demand(ONE, 10);
+  const controller = new AbortController();
+  await works.demand(SAME_TYPE, 1, controller.signal);
+  const begun = works.count(SAME_TYPE);
+  controller.abort('enough');
+  await settled();
+  for (let left = works.count(ONE); left > 0; left--) await works.end(ONE);
+  expect(works.count(SAME_TYPE)).toBe(begun);
+  await expect(new SharedSlots(1).take(ONE, AbortSignal.abort('enough'))).rejects.toBe('enough');
+});
+
+test('never more run than there are slots, nothing waits that has room, and all of it runs in the end', async () => {
+  const user = fc.record({ appid: fc.constantFrom('a', 'b', 'c'), type: fc.constantFrom('t', 'u') });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 12 }),
+      fc.array(fc.option(user), { maxLength: 60 }),
+      async (size, steps) => {
+        const slots = new SharedSlots(size);
+        const running: GiveBack[] = [];
+        let demanded = 0;
+        let ended = 0;
+        for (const step of steps) {
+          if (step === null) {
+            const giveBack = running.shift();
+            if (giveBack !== undefined) ended++;
+            giveBack?.([true, false, undefined][ended % 3]);
+          } else {
+            demanded++;
+            void slots.take(step).then((giveBack) => running.push(giveBack));
+          }
+          await settled();
+          expect(running.length).toBeLessThanOrEqual(size);
+          if (demanded > ended) expect(running.length).toBeGreaterThan(0);
+        }
+        for (let giveBack = running.shift(); giveBack !== undefined; giveBack = running.shift()) {
+          giveBack();
+          ended++;
+          await settled();
+        }
+        expect(ended).toBe(demanded);
+      },
+    ),
+  );
+});

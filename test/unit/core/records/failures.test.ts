@@ -1,0 +1,405 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { TokenError } from '../../../../src/core/model/errors.js';
+import { Events } from '../../../../src/core/model/events.js';
+import type { Lease } from '../../../../src/core/model/store.js';
+import { CachedRecord } from '../../../../src/core/records/cached-record.js';
+import { type Attempted, Failures } from '../../../../src/core/records/failures.js';
+import { RecordCache } from '../../../../src/core/records/record-cache.js';
+import { fingerprintOf } from '../../../../src/core/registry/fingerprint.js';
+import { Registry } from '../../../../src/core/registry/registry.js';
+import { seal, unseal } from '../../../../src/core/store/document-codec.js';
+import { DocumentReader } from '../../../../src/core/store/document-reader.js';
+import type { FailureBudget } from '../../../../src/core/store/failure-budget.js';
+import {
+  type KeyDocument,
+  NO_KEY_DOCUMENT,
+  readKeyDocument,
+  type Trying,
+} from '../../../../src/core/store/key-document.js';
+import { StoreClock } from '../../../../src/core/store/store-clock.js';
+import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
+import { MemoryStore } from '../../../../src/stores/memory.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { FaultyStore } from '../../../support/shared-store.js';
+
+const KEY = { appid: 'wx1', type: 'access_token' };
+const ID = 'key/wx1/access_token';
+
+let clock: FakeClock;
+let memory: MemoryStore;
+let faulty: FaultyStore;
+let registry: Registry;
+let cache: RecordCache;
+let failures: Failures;
+let log: unknown[];
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  memory = new MemoryStore({ clock });
+  faulty = new FaultyStore(memory);
+  log = [];
+  const store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
+  const reader = new DocumentReader(store, () => {});
+  registry = new Registry(store, reader, {
+    taskAdded() {},
+    taskReplaced() {},
+    taskRemoved() {},
+    appForgotten() {},
+    enrolledAnew() {},
+    registrationChanged() {},
+  });
+  cache = new RecordCache(10, () => false);
+  const events = new Events();
+  events.on('refreshFailed', (event) => void log.push(event));
+  events.on('reauthorizationRequired', ({ error }) => void log.push(`reauthorize ${error.retryAt}`));
+  for (const id of ['app/wx1', 'task/wx1/access_token']) await memory.set(id, seal(id, {}), 0);
+  const storeClock = new StoreClock(clock, async () => clock.now(), { wentBack() {}, wentForward() {} });
+  failures = new Failures(store, cache, storeClock, events, (key) => fingerprintOf(key, registry, []));
+});
+
+async function stored(): Promise<KeyDocument> {
+  return readKeyDocument((await memory.get([ID]))[0]);
+}
+
+async function record(
+  error: TokenError,
+  document: KeyDocument = NO_KEY_DOCUMENT,
+  hadTask = true,
+  more: Partial<Attempted> = {},
+): Promise<TokenError> {
+  const lease = (await memory.lease(ID, 20_000)) as Lease;
+  const leftMs = (document.grant?.expiresAt ?? clock.now()) - clock.now();
+  const attempted = { fingerprint: fingerprintOf(KEY, registry, []), enrolment: { hadTask }, leftMs, ...more };
+  return (await failures.record(KEY, document, lease, error, attempted))?.failure as TokenError;
+}
+
+async function isLeased(): Promise<boolean> {
+  const taken = await memory.lease(ID, 20_000);
+  await taken?.release();
+  return taken === undefined;
+}
+
+const busy = new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { errcode: -1, retryable: true });
+const refused = new TokenError('UPSTREAM_REJECTED', 'bad secret', { errcode: 40_125 });
+const ended = new TokenError('REAUTHORIZATION_REQUIRED', 'ask again');
+
+function trying(fields: Partial<Trying> = {}): Trying {
+  const error = { code: 'UPSTREAM_UNAVAILABLE', message: 'busy', retryable: true };
+  const now = clock.now();
+  return { attempts: 5, failedAt: now, retryAt: now + 60_000, registration: '0:0', backingOff: true, error, ...fields };
+}
+
+describe('record', () => {
+  test('stores the state of trying for the fleet, releases the lease by the same write, and tells', async () => {
+    const now = clock.now();
+    const error = await record(refused);
+    expect(error).toMatchObject({ code: 'UPSTREAM_REJECTED', errcode: 40_125, retryAt: now + 600_000, ...KEY });
+    expect((await stored()).trying).toEqual({
+      attempts: 1,
+      failedAt: now,
+      retryAt: now + 600_000,
+      registration: '0:0',
+      input: expect.stringMatching(/^[0-9a-f]{16}$/),
+      backingOff: false,
+      error: { code: 'UPSTREAM_REJECTED', message: 'bad secret', retryable: false, errcode: 40_125 },
+    });
+    expect((await memory.get([ID]))[0]?.due).toEqual({ lane: 'access_token', at: now + 600_000 });
+    expect(log).toEqual([{ ...KEY, subject: undefined, error, attempt: 1, retryAt: now + 600_000 }]);
+    expect([await isLeased(), faulty.calls.filter((call) => call !== 'get')]).toEqual([false, ['set']]);
+  });
+
+  test('a key without a task has no due', async () => {
+    await record(busy, NO_KEY_DOCUMENT, false);
+    expect([(await memory.get([ID]))[0]?.due, await isLeased()]).toEqual([undefined, false]);
+  });
+
+  test('keeps the grant and the fields of another release', async () => {
+    const now = clock.now();
+    const grant = { value: 'v', obtainedAt: now - 1_000, expiresAt: now + 1_000, dueAt: now - 500 };
+    await memory.set(ID, seal(ID, { grant, chain: ['x'], recordVersion: 5 }), 0);
+    await record(busy, await stored());
+    const [document] = await memory.get([ID]);
+    expect(document === undefined ? undefined : unseal(document)).toMatchObject({
+      grant,
+      chain: ['x'],
+      recordVersion: 5,
+    });
+  });
+
+  test('counts attempts, those of others and those of here alone', async () => {
+    await record(busy);
+    await record(busy, await stored());
+    expect((await stored()).trying?.attempts).toBe(2);
+    await record(busy, { ...(await stored()), trying: trying({ attempts: 7 }) });
+    expect((await stored()).trying?.attempts).toBe(8);
+    await record(busy, { ...(await stored()), trying: trying({ attempts: 2 }) });
+    expect((await stored()).trying?.attempts).toBe(9);
+    await record(busy, { ...(await stored()), trying: trying({ attempts: 99, registration: 'other' }) });
+    expect((await stored()).trying?.attempts).toBe(10);
+    expect(log).toMatchObject([1, 2, 8, 9, 10].map((attempt) => ({ attempt })));
+  });
+
+  test('backs off by the life of the token in force, and by what is left of it', async () => {
+    const now = clock.now();
+    const grant = { value: 'v', obtainedAt: now - 7_199_000, expiresAt: now + 1_000, dueAt: now };
+    await record(busy, { ...NO_KEY_DOCUMENT, grant, trying: trying({ attempts: 9 }) });
+    expect((await stored()).trying?.retryAt).toBe(now + 500);
+    await record(busy, { ...(await stored()), grant: { ...grant, expiresAt: now + 7_200_000 } });
+    expect((await stored()).trying?.retryAt).toBe(now + 30_000);
+  });
+
+  test('a first attempt goes by the life of the token in force', async () => {
+    const now = clock.now();
+    const grant = { value: 'v', obtainedAt: now - 7_200_000, expiresAt: now, dueAt: now };
+    await record(busy, { ...NO_KEY_DOCUMENT, grant });
+    expect((await stored()).trying?.retryAt).toBe(now + 500);
+  });
+
+  test('what concerns this host alone stays here, and the lease is given back', async () => {
+    const error = await record(new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 }));
+    expect([await stored(), await isLeased(), error.hostOnly]).toEqual([NO_KEY_DOCUMENT, false, true]);
+    expect(failures.active(KEY, false)?.local).toBe(true);
+    expect(failures.active(KEY, false)?.error()).toMatchObject({ hostOnly: true, errcode: 40_164 });
+  });
+
+  test.each([
+    ['fails', () => Promise.reject(new Error('full'))],
+    ['is lost', async () => void (await memory.set(ID, {}, 0))],
+  ])('the lease is given back when the write %s, and the failure is remembered here', async (_, before) => {
+    faulty.before = (method) => (method === 'set' ? before() : undefined);
+    const error = await record(busy);
+    expect([error.code, await isLeased(), log.length]).toEqual(['UPSTREAM_UNAVAILABLE', false, 1]);
+    expect(failures.active(KEY, false)).toMatchObject({ local: true });
+  });
+
+  test('reauthorizationRequired is said once until something else happens', async () => {
+    const said = (): unknown[] => log.filter((entry) => typeof entry === 'string');
+    await record(ended);
+    await record(ended, await stored());
+    expect(said()).toEqual([`reauthorize ${clock.now() + 600_000}`]);
+    await record(busy, await stored());
+    await record(ended, await stored());
+    expect(said()).toHaveLength(2);
+    cache.clearFailure(KEY);
+    await record(ended, await stored());
+    expect([said().length, log.length]).toEqual([3, 8]);
+  });
+
+  test.each([
+    ['UPSTREAM_UNAVAILABLE', undefined, true],
+    ['UPSTREAM_UNAVAILABLE', 30_000, false],
+    ['UPSTREAM_REJECTED', undefined, true],
+    ['UPSTREAM_REJECTED', 30_000, false],
+  ])('of a passing %s with retryAt %s is backing off: %s', async (code, retryIn, expected) => {
+    const retryAt = retryIn === undefined ? undefined : clock.now() + retryIn;
+    await record(new TokenError(code, 'x', { retryAt, retryable: true }));
+    expect((await stored()).trying?.backingOff).toBe(expected);
+  });
+});
+
+test.each([
+  // Callers may try again after 5 s, the background after 30 s.
+  [0, 30_000, true],
+  [5_000, 30_000, true],
+  [5_001, 5_001, false],
+  [200_000, 200_000, false],
+])('a budget that is left alone for %i ms puts the next attempt off for %i ms', async (notBeforeMs, ms, backingOff) => {
+  const now = clock.now();
+  const budget = { draw: async () => now + notBeforeMs } as unknown as FailureBudget;
+  await record(busy, { ...NO_KEY_DOCUMENT, trying: trying({ attempts: 20 }) }, true, { budget });
+  expect((await stored()).trying).toMatchObject({ retryAt: now + ms, backingOff });
+});
+
+test.each([
+  [0, false],
+  [600_000, false],
+  [600_001, true],
+])('with %i ms left of the token, one that lives at the next attempt draws on what is reserved: %s', async (...row) => {
+  const [leftMs, lives] = row;
+  const drawn: unknown[] = [];
+  const budget = { draw: async (...args: unknown[]) => drawn.push(args) } as unknown as FailureBudget;
+  await record(
+    new TokenError('UPSTREAM_UNAVAILABLE', 'later', { retryAt: clock.now() + 600_000 }),
+    NO_KEY_DOCUMENT,
+    true,
+    {
+      budget,
+      leftMs,
+    },
+  );
+  expect(drawn).toEqual([['wx1', lives, expect.objectContaining({ attempts: 1, failedAt: clock.now() })]]);
+});
+
+describe('active', () => {
+  test.each([
+    ['the background waits until retryAt', false, true, 60_000],
+    ['a caller waits 5 s at most while it backs off', true, true, 5_000],
+    ['a caller waits until retryAt when it does not', true, false, 60_000],
+  ])('%s', async (_, callerWaits, backingOff, ms) => {
+    const now = clock.now();
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying({ backingOff }) });
+    await clock.advance(ms - 1);
+    expect(failures.active(KEY, callerWaits)).toMatchObject({ retryAt: now + ms, local: false });
+    await clock.advance(1);
+    expect(failures.active(KEY, callerWaits)).toBeUndefined();
+  });
+
+  test('the background hears of retryAt, not of what callers wait', () => {
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    expect(failures.retryAt(KEY)).toBe(clock.now() + 60_000);
+  });
+
+  test('a caller does not wait longer than the background', () => {
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying({ retryAt: clock.now() + 300 }) });
+    expect(failures.active(KEY, true)?.retryAt).toBe(clock.now() + 300);
+    expect(failures.retryAt(KEY)).toBe(clock.now() + 300);
+  });
+
+  test('says what went wrong, of this key', () => {
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    expect(failures.active(KEY, false)?.error()).toMatchObject({
+      code: 'UPSTREAM_UNAVAILABLE',
+      message: 'busy',
+      retryAt: clock.now() + 60_000,
+      hostOnly: false,
+      ...KEY,
+    });
+  });
+
+  test('makes its error where a caller asks for it, which the stack shows', () => {
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    const failure = failures.active(KEY, true);
+    const placeOfCaller = () => failure?.error().stack;
+    expect(placeOfCaller()).toContain('placeOfCaller');
+  });
+
+  test('another registration clears it', async () => {
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    expect(failures.remembered(KEY)).toBeDefined();
+    registry.setApp({ appid: 'wx1', secret: 'S', accessToken: undefined, version: 3 });
+    expect(failures.remembered(KEY)).toBeUndefined();
+    expect(cache.failure(KEY)).toBeDefined();
+    expect([failures.active(KEY, false), cache.failure(KEY)]).toEqual([undefined, undefined]);
+  });
+
+  test('without a failure there is none', () => {
+    expect([failures.active(KEY, true), failures.retryAt(KEY), failures.remembered(KEY)]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+});
+
+describe('learn', () => {
+  test('a document without trying clears what the fleet had, not what is of this host', () => {
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    failures.learn(KEY, NO_KEY_DOCUMENT);
+    expect(failures.active(KEY, false)).toBeUndefined();
+    cache.setFailure(KEY, { trying: trying(), local: true, version: 0 });
+    failures.learn(KEY, NO_KEY_DOCUMENT);
+    expect(failures.active(KEY, false)?.local).toBe(true);
+  });
+
+  /** A document of this version that says, by the number of attempts, which failure it shows; or none. */
+  function at(version: number, attempts?: number): KeyDocument {
+    const document = { ...NO_KEY_DOCUMENT, version, recordVersion: version };
+    return attempts === undefined ? document : { ...document, trying: trying({ attempts }) };
+  }
+
+  test.each([
+    [9, 1, 2],
+    [10, 1, 1],
+    [11, 1, 1],
+    [9, undefined, 2],
+    [10, undefined, undefined],
+    [11, undefined, undefined],
+    // An absent document has no version.
+    [0, undefined, undefined],
+  ])('a document of version %i that shows %s, read after one of version 10 that shows 2, leaves %s', (...row) => {
+    const [version, attempts, left] = row;
+    failures.learn(KEY, at(10, 2));
+    failures.learn(KEY, at(version, attempts));
+    expect(failures.remembered(KEY)?.trying.attempts).toBe(left);
+  });
+
+  test('a document that is older than the record in force brings no failure back', () => {
+    const now = clock.now();
+    const grant = { value: 'v', obtainedAt: now, expiresAt: now + 7_200_000, dueAt: now + 6_000_000 };
+    cache.set(
+      new CachedRecord({
+        key: KEY,
+        grant,
+        version: 10,
+        rotation: undefined,
+        endsAtMonotonic: Number.POSITIVE_INFINITY,
+        dueAtMonotonic: Number.POSITIVE_INFINITY,
+        confirmedAtMonotonic: clock.monotonic(),
+        dueAt: grant.dueAt,
+        isFromTheFuture: false,
+      }),
+    );
+    failures.learn(KEY, at(9, 1));
+    expect(failures.remembered(KEY)).toBeUndefined();
+    failures.learn(KEY, at(11, 1));
+    expect(failures.remembered(KEY)?.trying.attempts).toBe(1);
+  });
+
+  test('an older read does not take back a failure that has been recorded here', async () => {
+    await record(busy);
+    const { version } = await stored();
+    failures.learn(KEY, at(version - 1));
+    failures.learn(KEY, at(version - 1, 7));
+    expect(failures.remembered(KEY)).toMatchObject({ version, local: false, trying: { attempts: 1 } });
+  });
+
+  test.each([
+    ['the document that it was made with', true, 5, 60_000],
+    ['a later one that forbids attempts for less long', true, 6, 599_999],
+    ['a later one that forbids attempts for as long', false, 6, 600_000],
+    ['a later one that forbids attempts for longer', false, 6, 600_001],
+  ])('what failed on this host alone, and then %s: of this host alone is %s', async (_, local, version, retryMs) => {
+    const host = new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 });
+    await record(host, at(5, 1));
+    failures.learn(KEY, { ...at(version), trying: trying({ retryAt: clock.now() + retryMs }) });
+    expect(failures.active(KEY, false)?.local).toBe(local);
+  });
+
+  test('what failed on this host alone with another input gives way to what the fleet knows', async () => {
+    await record(new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 }), at(5));
+    registry.setApp({ appid: 'wx1', secret: 'another', accessToken: undefined, version: 0 });
+    failures.learn(KEY, at(6, 3));
+    expect(failures.remembered(KEY)).toMatchObject({ local: false, trying: { attempts: 3 } });
+  });
+});
+
+describe('a failure that was had before this process began', () => {
+  const earlier = (): Trying => trying({ retryAt: clock.now() + 60_000, backingOff: false });
+
+  test.each([
+    [59_999, true],
+    [60_000, false],
+    [60_001, false],
+  ])('holds attempts up: after %i ms %s', async (afterMs, isHeldUp) => {
+    failures.putOff(KEY, earlier());
+    await clock.advance(afterMs);
+    expect(failures.active(KEY, true) !== undefined).toBe(isHeldUp);
+  });
+
+  test.each([
+    [59_999, 60_000],
+    [60_000, 60_000],
+    [60_001, 60_001],
+  ])('gives way to one that is known and holds up for %i ms only if that is longer', (knownMs, expectedMs) => {
+    const known = trying({ retryAt: clock.now() + knownMs });
+    failures.learn(KEY, { ...NO_KEY_DOCUMENT, version: 3, trying: known });
+    failures.putOff(KEY, earlier());
+    expect(failures.retryAt(KEY)).toBe(clock.now() + expectedMs);
+    expect(failures.remembered(KEY)?.version).toBe(3);
+  });
+
+  test('with another input holds nothing up', () => {
+    failures.putOff(KEY, { ...earlier(), input: 'another' });
+    expect(failures.hasRemembered(KEY)).toBe(false);
+  });
+});

@@ -1,0 +1,347 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Engine } from '../../../../src/core/engine/engine.js';
+import { Events } from '../../../../src/core/model/events.js';
+import { resolveOptions } from '../../../../src/core/model/options.js';
+import type { JsonObject } from '../../../../src/core/primitives/json.js';
+import type { WriteOptions } from '../../../../src/core/records/grant-writer.js';
+import { seal, unseal } from '../../../../src/core/store/document-codec.js';
+import { NO_KEY_DOCUMENT, type StoredGrant } from '../../../../src/core/store/key-document.js';
+import { MemoryStore } from '../../../../src/stores/memory.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { FaultyStore } from '../../../support/shared-store.js';
+
+const KEY = { appid: 'wx1', type: 'access_token' };
+const ID = 'key/wx1/access_token';
+const UPSTREAM: WriteOptions = { source: 'upstream', reason: 'due', enrolment: { hadTask: true } };
+
+let clock: FakeClock;
+let memory: MemoryStore;
+let faulty: FaultyStore;
+let engine: Engine;
+let events: string[];
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  memory = new MemoryStore({ clock });
+  faulty = new FaultyStore(memory);
+  events = [];
+  const emitter = new Events();
+  emitter.on('refreshed', ({ record, source, reason }) => void events.push(`${record.value} ${source} ${reason}`));
+  engine = new Engine({
+    store: faulty,
+    options: resolveOptions({ clock }),
+    events: emitter,
+    types: [],
+    refresherOf: () => undefined,
+    newId: () => 'id',
+    upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
+  });
+  await memory.set('app/wx1', seal('app/wx1', {}), 0);
+  await memory.set('task/wx1/access_token', seal('task/wx1/access_token', {}), 0);
+});
+
+function grant(value: string, later = 0): StoredGrant {
+  const obtainedAt = clock.now() + later;
+  return { value, obtainedAt, expiresAt: obtainedAt + 7_200_000, dueAt: obtainedAt + 6_000_000 };
+}
+
+async function stored() {
+  return (await memory.get([ID]))[0];
+}
+
+async function put(content: JsonObject): Promise<void> {
+  await memory.set(ID, seal(ID, content), (await stored())?.version ?? 0);
+}
+
+async function content(): Promise<JsonObject | undefined> {
+  const document = await stored();
+  return document === undefined ? undefined : unseal(document);
+}
+
+async function lease() {
+  const taken = await memory.lease(ID, 20_000);
+  return taken as NonNullable<typeof taken>;
+}
+
+async function isLeased(): Promise<boolean> {
+  const taken = await memory.lease(ID, 20_000);
+  await taken?.release();
+  return taken === undefined;
+}
+
+/** Somebody else does this just before our first write. */
+function meanwhile(work: () => Promise<unknown>, times = 1): void {
+  let rounds = 0;
+  faulty.before = async (method) => {
+    if (method === 'set' && rounds++ < times) await work();
+  };
+}
+
+async function remove(id: string): Promise<void> {
+  const [document] = await memory.get([id]);
+  await memory.delete(id, document?.version as number);
+}
+
+describe('a registration that a store which was replaced lacks so far', () => {
+  beforeEach(async () => {
+    await remove('app/wx1');
+    engine.store.isAwaited = () => true;
+  });
+
+  test.each(['put', 'upstream'] as const)('keeps what was stored for it, by %s', async (source) => {
+    const received = { value: 'refresh-1', expiresAt: undefined };
+    const writing = engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, source, received });
+    await expect(writing).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
+    expect(await content()).toMatchObject({ grant: { value: 'a' }, rotation: { token: 'refresh-1' } });
+  });
+
+  test('refuses a refresh token without a grant, so that it is offered again', async () => {
+    const received = { value: 'refresh-1', expiresAt: undefined };
+    await expect(engine.writer.writeToken(KEY, { ...UPSTREAM, received })).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
+    engine.store.isAwaited = () => false;
+    await engine.writer.writeToken(KEY, { ...UPSTREAM, received });
+    expect(await stored()).toBeUndefined();
+  });
+});
+
+describe('write', () => {
+  test('stores the grant with its due, releases the lease by the same write, and publishes it', async () => {
+    const options = { ...UPSTREAM, lease: await lease() };
+    const written = grant('a');
+    engine.records.cache.setFailure(KEY, { trying: {} as never, local: true, version: 0 });
+    const cached = await engine.writer.write(KEY, NO_KEY_DOCUMENT, written, options);
+    const document = await stored();
+    expect([cached.value, cached.version]).toEqual(['a', document?.version]);
+    expect([await content(), document?.due]).toEqual([{ grant: written }, { lane: 'access_token', at: written.dueAt }]);
+    expect([await isLeased(), events]).toEqual([false, ['a upstream due']]);
+    expect(engine.records.cache.failure(KEY)).toBeUndefined();
+    expect(faulty.calls.filter((call) => call === 'set')).toHaveLength(1);
+  });
+
+  test('keeps the fields of another release', async () => {
+    await put({ chain: ['x'] });
+    await engine.writer.write(KEY, await engine.writer.read(KEY), grant('a'), UPSTREAM);
+    expect(await content()).toMatchObject({ chain: ['x'], grant: { value: 'a' } });
+  });
+
+  test('a key without a task has no due, and needs its app alone', async () => {
+    await remove('task/wx1/access_token');
+    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { source: 'put', enrolment: { hadTask: false } });
+    expect([(await stored())?.due, events]).toEqual([undefined, ['a put undefined']]);
+  });
+
+  test('fails with the store, and publishes nothing', async () => {
+    faulty.before = (method) => {
+      if (method === 'set') throw new Error('full');
+    };
+    await expect(engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
+    expect([engine.records.cache.get(KEY), events]).toEqual([undefined, []]);
+  });
+
+  test('a write can be waited for, however it ends', async () => {
+    await engine.writer.idle(KEY);
+    let answer = (): void => {};
+    faulty.before = (method) =>
+      method === 'set' ? new Promise((_, reject) => (answer = () => reject(new Error()))) : undefined;
+    const writing = engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM).catch(() => 'failed');
+    let idle = false;
+    const waiting = engine.writer.idle(KEY).then(() => {
+      idle = true;
+    });
+    await clock.advance(0);
+    expect(idle).toBe(false);
+    answer();
+    expect(await writing).toBe('failed');
+    await waiting;
+    await engine.writer.idle(KEY);
+  });
+});
+
+describe('an answer that repeats the token in force', () => {
+  test('moves its due, ends the trying and releases the lease; no version, no event', async () => {
+    const first = await engine.writer.write(KEY, NO_KEY_DOCUMENT, { ...grant('a'), result: { n: 1 } }, UPSTREAM);
+    await clock.advance(6_900_000);
+    await put({ ...(await content()), trying: { attempts: 1 }, recordVersion: first.version });
+    const options = { ...UPSTREAM, lease: await lease() };
+    const again = { ...grant('a'), expiresAt: first.expiresAt };
+    const cached = await engine.writer.write(KEY, await engine.writer.read(KEY), again, options);
+    expect(engine.records.show(cached)).toMatchObject({
+      version: first.version,
+      obtainedAt: first.obtainedAt,
+      expiresAt: first.expiresAt,
+      dueAt: clock.now() + 100_000,
+    });
+    expect(await content()).toMatchObject({
+      recordVersion: first.version,
+      grant: { value: 'a', dueAt: clock.now() + 100_000, result: { n: 1 } },
+    });
+    expect(await content()).not.toHaveProperty('trying');
+    expect([events, await isLeased(), (await stored())?.due?.at]).toEqual([
+      ['a upstream due'],
+      false,
+      clock.now() + 100_000,
+    ]);
+  });
+
+  test('that is put changes nothing in the store', async () => {
+    const first = await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    const version = (await stored())?.version;
+    const cached = await engine.writer.write(KEY, await engine.writer.read(KEY), grant('a'), {
+      source: 'put',
+      enrolment: { hadTask: true },
+    });
+    expect([cached.version, (await stored())?.version]).toEqual([first.version, version]);
+  });
+
+  test('is a new record when the stored one comes from the future', async () => {
+    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a', 5_001), UPSTREAM);
+    const before = await engine.writer.read(KEY);
+    const cached = await engine.writer.write(KEY, before, grant('a'), UPSTREAM);
+    expect(cached.version).toBeGreaterThan(before.version);
+    expect(cached.obtainedAt).toBe(clock.now());
+  });
+
+  test('takes over what somebody else has stored meanwhile', async () => {
+    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    await clock.advance(1_000);
+    const before = await engine.writer.read(KEY);
+    meanwhile(() => put({ grant: { ...grant('b', 1) } }));
+    const cached = await engine.writer.write(KEY, before, grant('a'), UPSTREAM);
+    expect(cached.value).toBe('b');
+  });
+
+  test('releases the lease also when its write is lost', async () => {
+    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    await clock.advance(1_000);
+    const before = await engine.writer.read(KEY);
+    meanwhile(() => put({ grant: { ...grant('b', 1) } }));
+    await engine.writer.write(KEY, before, grant('a'), { ...UPSTREAM, lease: await lease() });
+    expect(await isLeased()).toBe(false);
+  });
+});
+
+describe('a lost write', () => {
+  test('yields to a newer answer, which is due soon because nobody knows which one counts', async () => {
+    const winner = grant('b', 1);
+    meanwhile(() => put({ grant: { ...winner } }));
+    const options = { ...UPSTREAM, lease: await lease() };
+    const cached = await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), options);
+    expect([cached.value, cached.dueAt]).toEqual(['b', clock.now() + 240_000]);
+    expect([(await stored())?.due?.at, events, await isLeased()]).toEqual([
+      clock.now() + 240_000,
+      ['b store undefined'],
+      false,
+    ]);
+  });
+
+  test.each<[string, Partial<WriteOptions>, string, number]>([
+    ['of a put', { source: 'put' }, 'b', 6_000_000],
+    ['by the same value', {}, 'a', 6_000_000],
+    ['by one that is due sooner anyway', {}, 'b', 240_000],
+    ['by one that is due a ms later', {}, 'b', 240_001],
+  ])('%s', async (_, more, value, dueIn) => {
+    const winner = { ...grant(value), dueAt: clock.now() + dueIn };
+    meanwhile(() => put({ grant: winner }));
+    const cached = await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, ...more });
+    expect([cached.value, cached.dueAt - clock.now()]).toEqual([value, dueIn === 240_001 ? 240_000 : dueIn]);
+  });
+
+  test('of a newer answer is written over an older one', async () => {
+    meanwhile(() => put({ grant: { ...grant('b', -1) }, chain: ['x'] }));
+    const cached = await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, lease: await lease() });
+    expect([cached.value, await content()]).toMatchObject(['a', { grant: { value: 'a' }, chain: ['x'] }]);
+    expect(await isLeased()).toBe(false);
+  });
+
+  test('to a state of trying is written over it', async () => {
+    meanwhile(() => put({ trying: { attempts: 1 } }));
+    const cached = await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    expect([cached.value, await content()]).toEqual(['a', { grant: grant('a') }]);
+  });
+
+  test('five times in a row is given up', async () => {
+    let serial = 0;
+    meanwhile(() => put({ grant: { ...grant(`b${++serial}`, -1) } }), 9);
+    await expect(engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      retryable: true,
+      ...KEY,
+    });
+    expect(serial).toBe(5);
+  });
+
+  test('to a move of the due by somebody else takes what he stored', async () => {
+    const winner = grant('b', 1);
+    let sets = 0;
+    faulty.before = async (method) => {
+      if (method !== 'set') return;
+      if (sets++ === 0) await put({ grant: { ...winner } });
+      else await put({ grant: { ...winner, value: 'c' } });
+    };
+    const cached = await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    expect(cached.value).toBe('c');
+  });
+});
+
+describe('a registration that has gone meanwhile', () => {
+  test.each(['app/wx1', 'task/wx1/access_token'])(
+    'of %s: the document is deleted and nothing published',
+    async (id) => {
+      meanwhile(() => remove(id));
+      await expect(engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).rejects.toMatchObject({
+        code: 'NOT_REGISTERED',
+        ...KEY,
+      });
+      expect([await stored(), engine.records.cache.get(KEY), events]).toEqual([undefined, undefined, []]);
+    },
+  );
+
+  test('with its record: nothing is written again', async () => {
+    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    const before = await engine.writer.read(KEY);
+    meanwhile(async () => {
+      await remove('app/wx1');
+      await remove(ID);
+    });
+    await expect(engine.writer.write(KEY, before, grant('b'), UPSTREAM)).rejects.toMatchObject({
+      code: 'NOT_REGISTERED',
+    });
+    expect(await stored()).toBeUndefined();
+  });
+
+  // The move of the due is lost, nothing is stored any more, and what was read before is put in force with version 0.
+  test('while an answer repeats the token in force: nothing is published', async () => {
+    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    await clock.advance(1_000);
+    const before = await engine.writer.read(KEY);
+    meanwhile(async () => {
+      await remove('task/wx1/access_token');
+      await remove(ID);
+      engine.records.cache.delete(KEY);
+      events.length = 0;
+    });
+    const writing = engine.writer.write(KEY, before, grant('a'), UPSTREAM);
+    await expect(writing).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
+    expect([engine.records.cache.get(KEY), events]).toEqual([undefined, []]);
+  });
+
+  test('a record that is gone alone is written anew', async () => {
+    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    const before = await engine.writer.read(KEY);
+    meanwhile(() => remove(ID));
+    expect((await engine.writer.write(KEY, before, grant('b'), UPSTREAM)).value).toBe('b');
+  });
+
+  test('is not assumed when the store does not answer', async () => {
+    let written = false;
+    faulty.before = (method) => {
+      if (method === 'set') written = true;
+      if (method === 'get' && written) throw new Error('gone');
+    };
+    expect((await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).value).toBe('a');
+  });
+});

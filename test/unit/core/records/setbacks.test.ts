@@ -1,0 +1,84 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { TokenError } from '../../../../src/core/model/errors.js';
+import { Setbacks } from '../../../../src/core/records/setbacks.js';
+import { NeedMissing } from '../../../../src/core/refresh/needs.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+
+const KEY = { appid: 'wx1', type: 'jsapi_ticket' };
+const DEPENDENCY = { appid: 'wx1', type: 'access_token' };
+const MINUTES_10 = 600_000;
+
+let clock: FakeClock;
+let setbacks: Setbacks;
+
+beforeEach(() => {
+  clock = new FakeClock({ random: 0.5 });
+  setbacks = new Setbacks(clock);
+});
+
+function missing(facts: object): NeedMissing {
+  return new NeedMissing(new TokenError('INPUT_MISSING', 'missing', facts));
+}
+
+describe('the background waits', () => {
+  const away = new TokenError('STORE_UNAVAILABLE', 'away', { retryable: true });
+  const inMs = (ms: number): NeedMissing =>
+    missing({ ...DEPENDENCY, retryable: true, retryAt: new FakeClock().now() + ms });
+
+  test.each<[string, unknown, number, number, number]>([
+    ['200 ms at first after a store that was away', away, 0, 1, 200],
+    ['longer each time', away, 0, 5, 1_600],
+    ['a minute at most, half of it here', away, 0, 20, 30_000],
+    ['half of what is left of the token at most', away, 20_000, 20, 10_000],
+    ['the same after an answer that brought nothing new', undefined, 0, 5, 1_600],
+    ['10 min for what is missing until it comes', missing(KEY), 0, 1, MINUTES_10],
+    ['10 min for what is missing, whatever is left of the token', missing(KEY), 20_000, 20, MINUTES_10],
+    ['as after a passing failure where the params could not be asked for', missing({ retryable: true }), 0, 5, 1_600],
+    ['until the dependency is asked for again', inMs(90_000), 0, 1, 90_000],
+    ['200 ms at least', inMs(199), 0, 1, 200],
+    ['200 ms for a dependency that is due by now', inMs(-1), 0, 1, 200],
+    ['10 min at most', inMs(MINUTES_10 + 1), 0, 1, MINUTES_10],
+  ])('%s', (_, error, leftMs, attempts, delayMs) => {
+    for (let attempt = 1; attempt < attempts; attempt++) setbacks.add(KEY, true, leftMs, error);
+    expect(setbacks.add(KEY, true, leftMs, error)).toEqual({ attempts, delayMs });
+    expect(setbacks.leftMs(KEY)).toBe(delayMs);
+  });
+
+  test.each([
+    [599_999, 1],
+    [600_000, 0],
+    [600_001, 0],
+  ])('%i ms later %i ms are left of 10 min', async (ms, left) => {
+    setbacks.add(KEY, true, 0, missing(KEY));
+    await clock.advance(ms);
+    expect(setbacks.leftMs(KEY)).toBe(left);
+  });
+});
+
+describe('what waits for a dependency', () => {
+  test('is found once when that comes, and no longer set back', () => {
+    setbacks.add(KEY, true, 0, missing(DEPENDENCY));
+    expect(setbacks.takeWaiting(KEY)).toEqual([]);
+    expect(setbacks.takeWaiting(DEPENDENCY)).toEqual([KEY]);
+    expect([setbacks.leftMs(KEY), setbacks.takeWaiting(DEPENDENCY)]).toEqual([0, []]);
+  });
+
+  test.each<[string, boolean, unknown]>([
+    ['without a task', false, missing(DEPENDENCY)],
+    ['that lacks something of its own', true, missing(KEY)],
+    ['that failed with a store', true, new TokenError('STORE_UNAVAILABLE', 'away', DEPENDENCY)],
+    ['that lacks something without a name', true, missing({})],
+  ])('does not include a key %s', (_, isTask, error) => {
+    setbacks.add(KEY, isTask, 0, error);
+    expect(setbacks.takeWaiting(DEPENDENCY)).toEqual([]);
+  });
+
+  test('does not include what has been cleared, or waits for something else by now', () => {
+    const other = { ...KEY, subject: 'b' };
+    setbacks.add(KEY, true, 0, missing(DEPENDENCY));
+    setbacks.add(other, true, 0, missing(DEPENDENCY));
+    setbacks.clear(KEY);
+    setbacks.add(other, true, 0, missing(other));
+    expect(setbacks.takeWaiting(DEPENDENCY)).toEqual([]);
+  });
+});

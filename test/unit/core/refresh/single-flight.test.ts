@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest';
+import { SingleFlight } from '../../../../src/core/refresh/single-flight.js';
+
+const KEY = { appid: 'wx1', type: 'access_token' };
+
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const note = (): void => {
+    settled = true;
+  };
+  promise.then(note, note);
+  await new Promise((resolve) => setImmediate(resolve));
+  return settled;
+}
+
+describe('SingleFlight', () => {
+  test('the same key in flight is the same promise, and another after it has landed', async () => {
+    const flights = new SingleFlight<number>();
+    let flown = 0;
+    const first = flights.join(KEY, 'demand', undefined, async () => ++flown);
+    const second = flights.join({ ...KEY }, 'stale', 'x', async () => ++flown);
+    expect(second).toBe(first);
+    expect(flights.get(KEY)).toBe(first);
+    expect(await first.promise).toBe(1);
+    expect(flights.get(KEY)).toBeUndefined();
+    expect(await flights.join(KEY, 'demand', undefined, async () => ++flown).promise).toBe(2);
+  });
+
+  test('other keys have flights of their own', async () => {
+    const flights = new SingleFlight<string>();
+    const keys = [KEY, { ...KEY, type: 't' }, { ...KEY, appid: 'wx2' }, { ...KEY, subject: 's' }];
+    const joined = keys.map((key) => flights.join(key, 'demand', undefined, async (flight) => flight.key.type));
+    expect(new Set(joined).size).toBe(4);
+    expect(await Promise.all(joined.map(({ promise }) => promise))).toEqual([
+      'access_token',
+      't',
+      'access_token',
+      'access_token',
+    ]);
+  });
+
+  test('a failure reaches all who wait, is not left unhandled and ends the flight', async () => {
+    const flights = new SingleFlight<number>();
+    const flight = flights.join(KEY, 'due', undefined, () => Promise.reject(new Error('no')));
+    expect(await isSettled(flight.promise)).toBe(true);
+    await expect(flight.promise).rejects.toThrow('no');
+    expect(flights.get(KEY)).toBeUndefined();
+  });
+
+  test('what the work throws at once is a rejection, and the work begins after join has returned', async () => {
+    const flights = new SingleFlight<number>();
+    let begun = false;
+    const flight = flights.join(KEY, 'due', undefined, () => {
+      begun = true;
+      throw new Error('at once');
+    });
+    expect(begun).toBe(false);
+    await expect(flight.promise).rejects.toThrow('at once');
+    expect(flights.get(KEY)).toBeUndefined();
+  });
+
+  test('a flight knows why it was begun', () => {
+    const flights = new SingleFlight<number>();
+    const flight = flights.join(KEY, 'stale', 'dead', async () => 1);
+    expect(flight).toMatchObject({ key: KEY, reason: 'stale', stale: 'dead', urgent: true });
+  });
+
+  test.each([
+    ['due', false],
+    ['demand', true],
+    ['stale', true],
+    ['forced', true],
+  ] as const)('a flight for %s is urgent: %s', (reason, urgent) => {
+    expect(new SingleFlight<number>().join(KEY, reason, undefined, async () => 1).urgent).toBe(urgent);
+  });
+
+  test('a caller who joins a flight of the background makes it urgent and wakes it, once', async () => {
+    const flights = new SingleFlight<number>();
+    const flight = flights.join(KEY, 'due', undefined, () => new Promise(() => {}));
+    const before = flight.woken();
+    flights.join(KEY, 'due', undefined, async () => 1);
+    expect([flight.urgent, await isSettled(before)]).toEqual([false, false]);
+    flights.join(KEY, 'demand', undefined, async () => 1);
+    expect([flight.urgent, await isSettled(before)]).toEqual([true, true]);
+    const after = flight.woken();
+    flights.join(KEY, 'demand', undefined, async () => 1);
+    expect(await isSettled(after)).toBe(false);
+  });
+
+  test('wake wakes all who wait now and none who wait later', async () => {
+    const flights = new SingleFlight<number>();
+    const flight = flights.join(KEY, 'due', undefined, () => new Promise(() => {}));
+    flight.wake();
+    const [one, two] = [flight.woken(), flight.woken()];
+    expect(one).toBe(two);
+    expect(await isSettled(one)).toBe(false);
+    flights.wakeAll();
+    expect(await isSettled(two)).toBe(true);
+    expect(await isSettled(flight.woken())).toBe(false);
+  });
+
+  test('settled waits for what is under way, however it ends', async () => {
+    const flights = new SingleFlight<number>();
+    let land = (): void => {};
+    flights.join(KEY, 'due', undefined, () => Promise.reject(new Error('no')));
+    flights.join({ ...KEY, subject: 's' }, 'due', undefined, () => new Promise((resolve) => (land = () => resolve(1))));
+    const settled = flights.settled();
+    expect(await isSettled(settled)).toBe(false);
+    land();
+    await expect(settled).resolves.toBeUndefined();
+    await new SingleFlight<number>().settled();
+  });
+});

@@ -1,0 +1,241 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Slots } from '../../../../src/core/concurrency/slots.js';
+import { TokenError } from '../../../../src/core/model/errors.js';
+import { failureFacts } from '../../../../src/core/model/failure-facts.js';
+import type { Rotation } from '../../../../src/core/model/rotation.js';
+import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
+import { NeedMissing } from '../../../../src/core/refresh/needs.js';
+import { DocumentChanged, Spending, type SpendingInput } from '../../../../src/core/refresh/spending.js';
+import { seal } from '../../../../src/core/store/document-codec.js';
+import {
+  contentWithTrying,
+  type KeyDocument,
+  NO_KEY_DOCUMENT,
+  readKeyDocument,
+} from '../../../../src/core/store/key-document.js';
+import { StoreClock } from '../../../../src/core/store/store-clock.js';
+import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
+import { MemoryStore } from '../../../../src/index.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+
+const KEY = { appid: 'wx1', type: 'user_token', subject: 'u' };
+const ID = 'key/wx1/user_token/u';
+const LEASE_MS = 20_000;
+const LOOKS_AGAIN_MS = 600_000;
+const REFUSED = new TokenError('REAUTHORIZATION_REQUIRED', 'gone', { errcode: 40030, errmsg: 'invalid', rid: 'r' });
+
+let clock: FakeClock;
+let memory: MemoryStore;
+let store: SupervisedStore;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  memory = new MemoryStore({ clock });
+  store = new SupervisedStore(memory, clock, { unavailable() {}, available() {} });
+});
+
+/** A key's document in the store, with this rotation. */
+async function stored(rotation: Rotation | undefined): Promise<KeyDocument> {
+  if (rotation === undefined) return NO_KEY_DOCUMENT;
+  const document = { ...NO_KEY_DOCUMENT, rotation };
+  await memory.set(ID, seal(ID, contentWithTrying(document, undefined)), 0);
+  return read();
+}
+
+async function read(): Promise<KeyDocument> {
+  return readKeyDocument((await memory.get([ID]))[0]);
+}
+
+function spending(document: KeyDocument, more: Partial<SpendingInput> = {}): Spending {
+  const storeClock = new StoreClock(clock, async () => clock.now(), { wentBack() {}, wentForward() {} });
+  return new Spending({
+    key: KEY,
+    document,
+    hadTask: true,
+    answered: [],
+    urlNotAsked: false,
+    looksAgainMs: LOOKS_AGAIN_MS,
+    store,
+    clock: storeClock,
+    announcing: new Slots(1),
+    ...more,
+  });
+}
+
+async function rejection(promise: Promise<unknown>): Promise<Error> {
+  return promise.then(
+    () => expect.unreachable(),
+    (error: Error) => error,
+  );
+}
+
+describe('spend', () => {
+  test('announces what it gives, with the task and its lane', async () => {
+    const attempt = spending(await stored({ token: 'A' }));
+    expect(await attempt.spend(undefined, 'offered')).toEqual({ value: 'A', stored: true });
+    const intent = { hash: secretHash('A'), at: clock.now() };
+    expect(attempt.intent).toEqual(intent);
+    expect(attempt.spent).toEqual({ hash: secretHash('A'), base: secretHash('A'), known: [] });
+    expect((await read()).rotation).toEqual({ token: 'A', intent });
+    expect((await memory.get([ID]))[0]?.due).toMatchObject({ lane: 'user_token' });
+  });
+
+  test('without a task there is nothing due', async () => {
+    await spending(await stored({ token: 'A' }), { hadTask: false }).spend(undefined, 'offered');
+    expect((await memory.get([ID]))[0]?.due).toBeUndefined();
+  });
+
+  test('the first one has no base, and knows none before', async () => {
+    const attempt = spending(NO_KEY_DOCUMENT);
+    expect(await attempt.spend('A', 'offered')).toEqual({ value: 'A', stored: false });
+    expect(attempt.spent).toEqual({ hash: secretHash('A'), base: undefined, known: [] });
+  });
+
+  test('notes what the params offer where another one is sent', async () => {
+    const attempt = spending(await stored({ token: 'A', known: [secretHash('P'), secretHash('A')] }));
+    expect(await attempt.spend('P', 'offered')).toEqual({ value: 'A', stored: true });
+    expect(attempt.spent).toMatchObject({ hash: secretHash('A'), onOffer: secretHash('P') });
+  });
+
+  test('may be called once', async () => {
+    const attempt = spending(NO_KEY_DOCUMENT);
+    await attempt.spend('A', 'offered');
+    await expect(attempt.spend('A', 'offered')).rejects.toThrow('spend may be called once in an attempt');
+  });
+
+  test.each([
+    [null, 'what user_token is refreshed with must be a non-empty string, got null'],
+    ['', 'what user_token is refreshed with must be a non-empty string, got an empty string'],
+    [7, 'what user_token is refreshed with must be a non-empty string, got a number'],
+    [undefined, 'user_token needs something to be refreshed with, and neither the store nor its params have it'],
+  ])('%j where nothing is stored ends the attempt without a failure of the key', async (offered, message) => {
+    const attempt = spending(NO_KEY_DOCUMENT);
+    const error = (await rejection(attempt.spend(offered, 'offered'))) as NeedMissing;
+    expect(error).toBeInstanceOf(NeedMissing);
+    expect(error.error).toMatchObject({ code: 'INPUT_MISSING', message, appid: 'wx1' });
+    expect(attempt.interruption).toBe(error);
+    expect(await memory.get([ID])).toEqual([undefined]);
+  });
+
+  test('a document that somebody else has written meanwhile ends the attempt before anything is sent', async () => {
+    const document = await stored({ token: 'A' });
+    await memory.set(
+      ID,
+      seal(ID, contentWithTrying({ ...document, rotation: { token: 'B' } }, undefined)),
+      document.version,
+    );
+    const attempt = spending(document);
+    expect(await rejection(attempt.spend(undefined, 'offered'))).toBeInstanceOf(DocumentChanged);
+    expect(attempt.interruption).toBeInstanceOf(DocumentChanged);
+    expect(attempt.spent).toBeUndefined();
+    expect((await read()).rotation).toEqual({ token: 'B' });
+  });
+
+  test.each([
+    [-1, 'REAUTHORIZATION_REQUIRED'],
+    [0, 'REAUTHORIZATION_REQUIRED'],
+    [1, undefined],
+  ])('%i ms before its own deadline: %s', async (ms, code) => {
+    const expiresAt = clock.now() + ms;
+    const spent = spending(await stored({ token: 'A', expiresAt })).spend(undefined, 'offered');
+    if (code === undefined) await expect(spent).resolves.toMatchObject({ value: 'A' });
+    else {
+      expect(await rejection(spent)).toMatchObject({
+        code,
+        message: `the refresh token has reached its end (${new Date(expiresAt).toISOString()})`,
+        subject: 'u',
+        retryAt: clock.now() + LOOKS_AGAIN_MS,
+      });
+    }
+  });
+
+  test('what was refused for good says so again, and when it is looked at next', async () => {
+    const refused = [{ hash: secretHash('A'), deadAt: clock.now(), error: failureFacts(REFUSED) }];
+    const error = await rejection(spending(await stored({ token: 'A', refused })).spend(undefined, 'offered'));
+    expect(error).toMatchObject({ code: 'REAUTHORIZATION_REQUIRED', retryAt: clock.now() + LOOKS_AGAIN_MS });
+  });
+});
+
+describe('settle', () => {
+  test('nothing that was not sent is settled', async () => {
+    expect(await spending(NO_KEY_DOCUMENT).settle(REFUSED)).toBe(REFUSED);
+  });
+
+  test.each([
+    ['an answer', new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { errcode: -1 }), undefined],
+    ['no answer', new TokenError('UPSTREAM_UNAVAILABLE', 'broke'), expect.anything()],
+  ])('after a failure with %s the announcement is %s', async (_, error, intent) => {
+    const attempt = spending(await stored({ token: 'A' }));
+    await attempt.spend(undefined, 'offered');
+    expect(await attempt.settle(error)).toBe(error);
+    expect(attempt.document.rotation?.intent).toEqual(intent);
+  });
+
+  test('refused, it is dead at once when nobody else has sent it', async () => {
+    const attempt = spending(await stored({ token: 'A' }));
+    await attempt.spend(undefined, 'offered');
+    const error = await attempt.settle(REFUSED);
+    expect(error).toMatchObject({ code: 'REAUTHORIZATION_REQUIRED', retryAt: clock.now() + LOOKS_AGAIN_MS });
+    expect(attempt.document.rotation?.refused).toMatchObject([{ hash: secretHash('A'), deadAt: clock.now() }]);
+  });
+
+  test('refused, it may live on in the hands of whoever announced it before, for one lease time', async () => {
+    const intent = { hash: secretHash('A'), at: clock.now() - 5_000 };
+    const attempt = spending(await stored({ token: 'A', intent }));
+    await attempt.spend(undefined, 'offered');
+    expect(await attempt.settle(REFUSED)).toMatchObject({
+      code: 'UPSTREAM_UNAVAILABLE',
+      message: 'gone; who sent it before may still store what came of it',
+      errcode: 40030,
+      errmsg: 'invalid',
+      rid: 'r',
+      retryable: true,
+      retryAt: clock.now() + LEASE_MS,
+    });
+  });
+
+  test.each([
+    ['of another one', { hash: secretHash('B'), at: 1 }, []],
+    ['of this refresh itself', { hash: secretHash('A'), at: 1 }, [{ hash: secretHash('A'), at: 1 }]],
+  ])('an announcement %s is nobody else in the way', async (_, intent, answered) => {
+    const attempt = spending(await stored({ token: 'A', intent }), { answered });
+    await attempt.spend(undefined, 'offered');
+    expect(await attempt.settle(REFUSED)).toMatchObject({ code: 'REAUTHORIZATION_REQUIRED' });
+  });
+
+  test('of this refresh at another time it is', async () => {
+    const hash = secretHash('A');
+    const attempt = spending(await stored({ token: 'A', intent: { hash, at: 2 } }), { answered: [{ hash, at: 1 }] });
+    await attempt.spend(undefined, 'offered');
+    expect(await attempt.settle(REFUSED)).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
+  });
+
+  test('with another one on offer the refusal is stored, and the refresh starts again', async () => {
+    const attempt = spending(await stored({ token: 'A' }));
+    await attempt.spend('B', 'stored');
+    expect(await rejection(attempt.settle(REFUSED))).toBeInstanceOf(DocumentChanged);
+    expect((await read()).rotation).toMatchObject({ token: 'A', refused: [{ hash: secretHash('A') }] });
+    expect((await read()).rotation).not.toHaveProperty('intent');
+  });
+});
+
+test('a refusal after which another input has been registered is stored, and the refresh starts again', async () => {
+  const attempt = spending(await stored({ token: 'A' }), { isOutdated: () => true });
+  await attempt.spend(undefined, 'offered');
+  expect(await rejection(attempt.settle(REFUSED))).toBeInstanceOf(DocumentChanged);
+  expect((await read()).rotation).toMatchObject({ token: 'A', refused: [{ hash: secretHash('A') }] });
+});
+
+describe('keep', () => {
+  test.each([
+    [true, { value: 'B', expiresAt: undefined }, 'B'],
+    [true, undefined, 'A'],
+    [false, { value: 'B', expiresAt: undefined }, 'A'],
+  ])('sent %s, %j: the refresh token is %s', async (sends, received, token) => {
+    const attempt = spending(await stored({ token: 'A' }));
+    if (sends) await attempt.spend(undefined, 'offered');
+    attempt.keep(received);
+    expect(attempt.document.rotation?.token).toBe(token);
+    expect(attempt.kept).toBe(token === 'B' ? received : undefined);
+  });
+});

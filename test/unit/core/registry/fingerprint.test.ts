@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import type { JsonObject } from '../../../../src/core/primitives/json.js';
+import { type Fingerprint, fingerprintOf } from '../../../../src/core/registry/fingerprint.js';
+
+const KEY = { appid: 'wx1', type: 'access_token' };
+
+type Registry = Parameters<typeof fingerprintOf>[1];
+
+function registryWith(params: unknown, secret = 'secret', version = 1): Registry {
+  return {
+    app: () => ({ secret }),
+    task: () => ({ params }),
+    fingerprint: () => `${version}:1`,
+  } as unknown as Registry;
+}
+
+const taken = (params: unknown, value?: string): Fingerprint =>
+  fingerprintOf(KEY, registryWith(params), [{ version: 1, value }]);
+
+/** Params that count how often their names are read. */
+function countedParams(): { readonly params: JsonObject; readonly reads: () => number } {
+  let reads = 0;
+  const params = new Proxy<JsonObject>(
+    { code: 'a' },
+    {
+      ownKeys(target) {
+        reads += 1;
+        return Reflect.ownKeys(target);
+      },
+    },
+  );
+  return { params, reads: () => reads };
+}
+
+describe('two fingerprints', () => {
+  test.each<[string, Fingerprint, Fingerprint]>([
+    ['of equal params', taken({ a: 1, b: 2 }), taken({ b: 2, a: 1 })],
+    ['of two functions', taken(() => ({})), taken(() => ({}))],
+    ['of one pushed value', taken({}, 'ticket'), taken({}, 'ticket')],
+    [
+      'of another version of the app',
+      taken({}),
+      fingerprintOf(KEY, registryWith({}, 'secret', 2), [{ version: 2, value: undefined }]),
+    ],
+  ])('%s have the same input', (_, left, right) => {
+    expect(left.hasSameInput(right)).toBe(true);
+    expect(left.input).toBe(right.input);
+  });
+
+  test.each<[string, Fingerprint, Fingerprint]>([
+    ['of other params', taken({ a: 1 }), taken({ a: 2 })],
+    ['of no params and of a function', taken(undefined), taken(() => ({}))],
+    ['of another pushed value', taken({}, 'ticket'), taken({}, 'other')],
+    ['of more pushed values', taken({}, 'ticket'), fingerprintOf(KEY, registryWith({}), [])],
+    ['of another secret', taken({}), fingerprintOf(KEY, registryWith({}, 'other'), [{ version: 1, value: undefined }])],
+  ])('%s have different inputs', (_, left, right) => {
+    expect(left.hasSameInput(right)).toBe(false);
+    expect(left.input).not.toBe(right.input);
+  });
+});
+
+test('the input is hashed once, and not before it is asked for', () => {
+  const { params, reads } = countedParams();
+  const fingerprint = taken(params);
+  expect(fingerprint.hasSameInput(taken(params))).toBe(true);
+  expect(reads()).toBe(0);
+  const { input } = fingerprint;
+  expect([fingerprint.input, reads()]).toEqual([input, 1]);
+});
+
+test('the hash is the one that earlier releases have stored', () => {
+  expect(taken({ code: 'a' }, 'ticket').input).toBe('9dd995ca9e5f6df8');
+});

@@ -1,0 +1,513 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Closing } from '../../../../src/core/model/closing.js';
+import { planRegistration } from '../../../../src/core/model/registration.js';
+import { keyId } from '../../../../src/core/model/token-key.js';
+import { canonicalJson, checksum } from '../../../../src/core/primitives/checksum.js';
+import type { JsonObject } from '../../../../src/core/primitives/json.js';
+import { Registrar } from '../../../../src/core/registry/registrar.js';
+import { appFrom, credentialsOf } from '../../../../src/core/registry/registration-document.js';
+import { Registry } from '../../../../src/core/registry/registry.js';
+import { seal } from '../../../../src/core/store/document-codec.js';
+import { DocumentReader } from '../../../../src/core/store/document-reader.js';
+import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
+import { MemoryStore } from '../../../../src/stores/memory.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { deafListener } from '../../../support/registrar-process.js';
+import { FaultyStore } from '../../../support/shared-store.js';
+
+const APP = 'app/wx1';
+const TASK = 'task/wx1/access_token';
+const KEY = { appid: 'wx1', type: 'access_token' };
+
+let clock: FakeClock;
+let memory: MemoryStore;
+let faulty: FaultyStore;
+let store: SupervisedStore;
+let reader: DocumentReader;
+let told: string[];
+let registry: Registry;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  memory = new MemoryStore({ clock });
+  faulty = new FaultyStore(memory);
+  told = [];
+  store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
+  reader = new DocumentReader(store, () => told.push('quarantined'));
+  registry = new Registry(store, reader, {
+    taskAdded: ({ key }) => told.push(`added ${keyId(key)}`),
+    taskReplaced: () => {},
+    taskRemoved: ({ key }) => told.push(`removed ${keyId(key)}`),
+    appForgotten: (appid) => told.push(`forgot ${appid}`),
+    enrolledAnew: (appid) => void told.push(`forgot ${appid}`),
+    registrationChanged: (appid) => told.push(`changed ${appid}`),
+  });
+});
+
+async function put(id: string, data: JsonObject): Promise<number> {
+  const [before] = await memory.get([id]);
+  return (await memory.set(id, data, before?.version ?? 0)) as number;
+}
+
+const write = (id: string, content: JsonObject): Promise<number> => put(id, seal(id, content));
+
+async function remove(id: string): Promise<void> {
+  const [document] = await memory.get([id]);
+  await memory.delete(id, document?.version as number);
+}
+
+function newer(id: string): JsonObject {
+  const content = { format: 2 };
+  return { ...content, checksum: checksum(`${id}\n${canonicalJson(content)}`) };
+}
+
+const taskIds = (): string[] => [...registry.tasks()].map(({ key }) => keyId(key));
+
+describe('load', () => {
+  test('reads every app and task that the store remembers', async () => {
+    const app = await write(APP, { secret: 'S', accessToken: 'plain' });
+    const task = await write(TASK, { params: { a: 1 } });
+    await write('app/__proto__', {});
+    await write('task/__proto__/constructor/o%2F1', {});
+    await registry.load();
+    expect(registry.app('wx1')).toEqual({ appid: 'wx1', secret: 'S', accessToken: 'plain', version: app });
+    expect(registry.task(KEY)).toMatchObject({
+      key: KEY,
+      params: { a: 1 },
+      notify: undefined,
+      functionMissing: false,
+      version: task,
+    });
+    expect(registry.task({ appid: '__proto__', type: 'constructor', subject: 'o/1' })).toBeDefined();
+    expect(registry.app('constructor')).toBeUndefined();
+    expect([...registry.tasksOf('nobody')]).toEqual([]);
+    expect(told.sort()).toEqual([
+      'added __proto__/constructor/o%2F1',
+      'added wx1/access_token',
+      'changed __proto__',
+      'changed wx1',
+    ]);
+  });
+
+  test('again tells of nothing that is the same', async () => {
+    await write(APP, { secret: 'S' });
+    await write(TASK, {});
+    await registry.load();
+    told.length = 0;
+    await registry.load();
+    expect(told).toEqual([]);
+  });
+
+  test('forgets what is gone, apps and tasks', async () => {
+    for (const id of [APP, TASK, 'task/wx1/b', 'app/wx2', 'task/wx2/b']) await write(id, {});
+    await registry.load();
+    told.length = 0;
+    for (const id of ['task/wx1/b', 'app/wx2', 'task/wx2/b']) await remove(id);
+    await registry.load();
+    expect([taskIds(), registry.app('wx2'), told.sort()]).toEqual([
+      ['wx1/access_token'],
+      undefined,
+      ['forgot wx2', 'removed wx1/b', 'removed wx2/b'],
+    ]);
+  });
+
+  test('keeps the newer version of an app that was registered while a page was read', async () => {
+    await write(APP, { secret: 'old' });
+    faulty.afterList = async (prefix) => {
+      if (prefix !== 'app') return;
+      await write(APP, { secret: 'new' });
+      await registry.reload(APP);
+    };
+    await registry.load();
+    expect(registry.app('wx1')?.secret).toBe('new');
+  });
+
+  test('adopts the newer version that a page shows of an app that was read before', async () => {
+    await write(APP, { secret: 'old' });
+    faulty.before = async (method, id) => {
+      if (method !== 'list' || id !== 'app') return;
+      await registry.reload(APP);
+      await write(APP, { secret: 'new' });
+    };
+    await registry.load();
+    expect(registry.app('wx1')?.secret).toBe('new');
+  });
+
+  test('does not bring back what was deleted while a page was read', async () => {
+    for (const id of [APP, TASK]) await write(id, {});
+    faulty.afterList = async (prefix) => {
+      const id = prefix === 'app' ? APP : TASK;
+      await remove(id);
+      await registry.reload(id);
+    };
+    await registry.load();
+    expect([registry.app('wx1'), taskIds()]).toEqual([undefined, []]);
+  });
+
+  test('finds a task that was registered again while a page was read', async () => {
+    await write(APP, {});
+    await write(TASK, { params: { a: 1 } });
+    faulty.afterList = async (prefix) => {
+      if (prefix !== 'task') return;
+      await remove(TASK);
+      await registry.reload(TASK);
+      await write(TASK, { params: { a: 2 } });
+    };
+    await registry.load();
+    expect(registry.task(KEY)?.params).toEqual({ a: 2 });
+  });
+
+  test('forgets a task that is gone also when its app is not known', async () => {
+    await write(TASK, {});
+    await registry.load();
+    await remove(TASK);
+    await registry.load();
+    expect(taskIds()).toEqual([]);
+  });
+
+  test('leaves a registration alone that is made meanwhile', async () => {
+    const registrar = new Registrar({
+      store: store,
+      reader: reader,
+      registry: registry,
+      clock: clock,
+      closing: new Closing(),
+      isShared: false,
+      hurryApp: () => {},
+      listener: deafListener(registry),
+      newId: () => 'id',
+    });
+    const params = () => ({});
+    const plan = planRegistration({ appid: 'wx1', tasks: [{ type: 'access_token', params }] }, () => {});
+    faulty.before = (method, id) => (method === 'list' && id === 'task' ? registrar.register(plan) : undefined);
+    await registry.load();
+    expect(registry.app('wx1')).toBeDefined();
+    expect(registry.task(KEY)).toMatchObject({ params, notify: undefined, functionMissing: false });
+  });
+
+  test('fails when the store does', async () => {
+    faulty.before = () => {
+      throw new Error('gone');
+    };
+    await expect(registry.load()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+
+  test('fails when a damaged document cannot be moved aside', async () => {
+    await put(TASK, { torn: true });
+    faulty.before = (method) => {
+      if (method === 'set') throw new Error('full');
+    };
+    await expect(registry.load()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect((await memory.get([TASK]))[0]).toBeDefined();
+  });
+
+  test('moves damaged documents aside and goes on', async () => {
+    await put(APP, { torn: true });
+    await put(TASK, { torn: true });
+    await write('app/wx2', {});
+    await registry.load();
+    expect([registry.app('wx1'), registry.app('wx2')?.appid, taskIds(), told]).toEqual([
+      undefined,
+      'wx2',
+      [],
+      ['quarantined', 'changed wx2', 'quarantined'],
+    ]);
+  });
+});
+
+describe('an app of a newer release', () => {
+  test('is an error for this app until it can be read or is gone, and no hindrance for others', async () => {
+    await write('app/wx2', {});
+    await put(APP, newer(APP));
+    await registry.load();
+    expect(() => registry.app('wx1')).toThrow(/has format 2/);
+    expect(registry.app('wx2')).toBeDefined();
+    await write(APP, { secret: 'S' });
+    await registry.reload(APP);
+    expect(registry.app('wx1')?.secret).toBe('S');
+    await put(APP, newer(APP));
+    await registry.reload(APP);
+    expect(() => registry.app('wx1')).toThrow(/has format 2/);
+    await remove(APP);
+    await registry.reload(APP);
+    expect(registry.app('wx1')).toBeUndefined();
+  });
+});
+
+describe('reload', () => {
+  test('adds, changes and forgets a task', async () => {
+    await write(TASK, { params: { a: 1 } });
+    await registry.reload(TASK);
+    await write(TASK, { params: { a: 2 } });
+    await registry.reload(TASK);
+    expect(registry.task(KEY)?.params).toEqual({ a: 2 });
+    await remove(TASK);
+    await registry.reload(TASK);
+    await registry.reload(TASK);
+    expect(registry.task(KEY)).toBeUndefined();
+    expect(told).toEqual(['added wx1/access_token', 'changed wx1', 'removed wx1/access_token']);
+  });
+
+  test('of an app that is absent leaves its tasks to their own documents', async () => {
+    for (const id of [APP, TASK, 'task/wx1/b', 'task/wx2/b']) await write(id, {});
+    await registry.load();
+    for (const id of [APP, TASK]) await remove(id);
+    await registry.reload(APP);
+    expect([registry.app('wx1'), taskIds().length]).toEqual([undefined, 3]);
+    await registry.reload(TASK);
+    expect(taskIds().sort()).toEqual(['wx1/b', 'wx2/b']);
+    await registry.load();
+    expect(taskIds().sort()).toEqual(['wx1/b', 'wx2/b']);
+  });
+
+  test('that finds nothing removes nothing that was registered while it was under way', async () => {
+    faulty.afterGet = async () => {
+      faulty.afterGet = () => {};
+      const appVersion = await write(APP, { secret: 'S' });
+      const version = await write(TASK, {});
+      registry.setApp({ appid: 'wx1', secret: 'S', accessToken: undefined, version: appVersion });
+      registry.setTask({ key: KEY, params: undefined, notify: undefined, functionMissing: false, version });
+    };
+    await Promise.all([registry.reload(APP), registry.reload(TASK)]);
+    expect([registry.app('wx1')?.secret, taskIds()]).toEqual(['S', ['wx1/access_token']]);
+  });
+
+  test('that finds nothing reads again what was adopted from an older page meanwhile, and forgets it', async () => {
+    for (const id of [APP, TASK]) await write(id, {});
+    let reading: Promise<void> | undefined;
+    let hold: Promise<void> | undefined;
+    let release = (): void => {};
+    faulty.afterList = async (prefix) => {
+      if (prefix !== 'task') return;
+      await remove(TASK);
+      hold = new Promise((resolve) => {
+        release = resolve;
+      });
+      // The read has found nothing, but its answer comes after the page has been adopted.
+      faulty.afterGet = () => hold;
+      reading = registry.reload(TASK);
+      await clock.advance(0);
+    };
+    await Promise.all([
+      registry.load(),
+      (async () => {
+        while (taskIds().length === 0) await clock.advance(0);
+        release();
+        await reading;
+      })(),
+    ]);
+    expect(taskIds()).toEqual([]);
+  });
+
+  test('of a task of a newer release leaves the one that is known', async () => {
+    await write(TASK, { params: { a: 1 } });
+    await registry.reload(TASK);
+    await put(TASK, newer(TASK));
+    await registry.reload(TASK);
+    expect(registry.task(KEY)?.params).toEqual({ a: 1 });
+    expect(registry.app('wx1')).toBeUndefined();
+  });
+
+  test.each([APP, TASK])('of %s leaves alone what was registered while the store was read', async (id) => {
+    await write(APP, { secret: 'old' });
+    await write(TASK, { params: { a: 'old' } });
+    await registry.load();
+    await remove(id);
+    // The read finds nothing; the registration comes before that is answered.
+    faulty.afterGet = async () => {
+      faulty.afterGet = () => {};
+      const appVersion = await write(APP, { secret: 'new' });
+      const version = await write(TASK, { params: { a: 'new' } });
+      registry.setApp({ appid: 'wx1', secret: 'new', accessToken: undefined, version: appVersion });
+      registry.setTask({ key: KEY, params: { a: 'new' }, notify: undefined, functionMissing: false, version });
+    };
+    await registry.reload(id);
+    expect([registry.app('wx1')?.secret, registry.task(KEY)?.params]).toEqual(['new', { a: 'new' }]);
+  });
+
+  test('an older registration never replaces a newer one, one of the same version does', () => {
+    const app = { appid: 'wx1', secret: 'new', accessToken: undefined, version: 7 };
+    const task = { key: KEY, params: { a: 'new' }, notify: undefined, functionMissing: false, version: 7 };
+    registry.setApp(app);
+    registry.setTask(task);
+    told.length = 0;
+    registry.setApp({ ...app, secret: 'old', version: 6 });
+    registry.setTask({ ...task, params: { a: 'old' }, version: 6 });
+    expect([registry.app('wx1')?.secret, registry.task(KEY)?.params, told]).toEqual(['new', { a: 'new' }, []]);
+    registry.setApp({ ...app, secret: 'same' });
+    registry.setTask({ ...task, params: { a: 'same' } });
+    expect([registry.app('wx1')?.secret, registry.task(KEY)?.params, told]).toEqual(['same', { a: 'same' }, []]);
+  });
+
+  test('all who ask while a document is read share the read after it, and see what was written before they asked', async () => {
+    await write(APP, { secret: 'first' });
+    const first = registry.reload(APP);
+    await write(APP, { secret: 'second' });
+    await Promise.all([first, ...Array.from({ length: 20 }, () => registry.reload(APP))]);
+    expect(registry.app('wx1')?.secret).toBe('second');
+    expect(faulty.calls.filter((call) => call === 'get')).toHaveLength(2);
+    await write(APP, { secret: 'third' });
+    await registry.reload(APP);
+    expect(registry.app('wx1')?.secret).toBe('third');
+  });
+
+  test('fails when the store does, and leaves what is known', async () => {
+    await write(APP, { secret: 'S' });
+    await registry.reload(APP);
+    faulty.before = () => {
+      throw new Error('gone');
+    };
+    await expect(registry.reload(APP)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(registry.app('wx1')?.secret).toBe('S');
+  });
+});
+
+describe('a task whose params come from a function', () => {
+  test('says that it is missing where it is, and keeps it where it is known', async () => {
+    const version = await write(TASK, { paramsFunction: true });
+    await registry.reload(TASK);
+    expect(registry.task(KEY)).toMatchObject({ params: undefined, notify: undefined, functionMissing: true });
+    const params = () => ({});
+    registry.setTask({ key: KEY, params, notify: undefined, functionMissing: false, version });
+    expect(told).toEqual(['added wx1/access_token', 'changed wx1']);
+    await write(TASK, { paramsFunction: true });
+    await registry.reload(TASK);
+    expect(registry.task(KEY)).toMatchObject({ params, notify: undefined, functionMissing: false });
+    await write(TASK, { params: { a: 1 } });
+    await registry.reload(TASK);
+    await write(TASK, { paramsFunction: true });
+    await registry.reload(TASK);
+    expect(registry.task(KEY)).toMatchObject({ params: undefined, notify: undefined, functionMissing: true });
+  });
+
+  test.each([{ paramsFunction: 'true' }, { params: 1 }, { params: ['x'] }, { params: null }, { notify: 1 }])(
+    'odd content counts as none: %j',
+    async (content) => {
+      await write(TASK, content);
+      await registry.reload(TASK);
+      expect(registry.task(KEY)).toMatchObject({ params: undefined, notify: undefined, functionMissing: false });
+    },
+  );
+});
+
+test('a fingerprint changes with the app and with the task, and is that of the key', async () => {
+  const seen = [registry.fingerprint(KEY)];
+  const app = await write(APP, { secret: 'S' });
+  await registry.reload(APP);
+  seen.push(registry.fingerprint(KEY));
+  const task = await write(TASK, {});
+  await registry.reload(TASK);
+  seen.push(registry.fingerprint(KEY));
+  expect(seen).toEqual(['0:0', `${app}:0`, `${app}:${task}`]);
+  expect(registry.fingerprint({ ...KEY, subject: 's' })).toBe(`${app}:0`);
+});
+
+test('removing a task that is not known tells nobody', () => {
+  registry.removeTask(KEY);
+  registry.removeApp('wx1');
+  expect(told).toEqual([]);
+});
+
+test.each([
+  [{ secret: 'S', accessToken: 'stable' }, 'S', 'stable'],
+  [{ secret: 'S', accessToken: 'plain' }, 'S', 'plain'],
+  [{ secret: 5, accessToken: 'fast' }, undefined, undefined],
+  [{}, undefined, undefined],
+])('an app of %j', (content, secret, accessToken) => {
+  const app = appFrom('wx1', content, 7);
+  expect(app).toEqual({ appid: 'wx1', secret, accessToken, version: 7 });
+  expect(credentialsOf(app, 'plain')).toEqual({ appid: 'wx1', secret, accessToken: accessToken ?? 'plain' });
+});
+
+describe('where not all is held', () => {
+  beforeEach(() => {
+    registry = new Registry(
+      store,
+      reader,
+      {
+        taskAdded() {},
+        taskReplaced() {},
+        taskRemoved() {},
+        appForgotten() {},
+        enrolledAnew() {},
+        registrationChanged() {},
+      },
+      10,
+    );
+  });
+
+  test('an app is read once, when somebody looks at it, and its tasks are not', async () => {
+    await write(APP, { secret: 'S' });
+    await write(TASK, {});
+    await registry.lookAtApp('wx1');
+    await registry.lookAtApp('wx1');
+    expect([registry.app('wx1')?.secret, taskIds()]).toEqual(['S', []]);
+    expect(faulty.calls.filter((call) => call === 'get')).toHaveLength(1);
+  });
+
+  test('an app that there is not is looked for each time', async () => {
+    await registry.lookAtApp('wx1');
+    await write(APP, { secret: 'S' });
+    await registry.lookAtApp('wx1');
+    expect(registry.app('wx1')?.secret).toBe('S');
+  });
+
+  test('what has not been looked at for long is forgotten, and what is looked at often is not', async () => {
+    for (let app = 0; app < 30; app++) {
+      await write(`app/wx${app}`, { secret: `S${app}` });
+      await write(`task/wx${app}/access_token`, {});
+    }
+    for (let app = 0; app < 30; app++) {
+      await registry.look([{ appid: 'wx0', type: 'access_token' }]);
+      await registry.look([{ appid: `wx${app}`, type: 'access_token' }]);
+    }
+    expect(taskIds()).toEqual(['wx0', 'wx26', 'wx27', 'wx28', 'wx29'].map((appid) => `${appid}/access_token`));
+    expect(registry.app('wx0')?.secret).toBe('S0');
+    expect(registry.knows('wx5')).toBe(false);
+    faulty.calls.length = 0;
+    await registry.look([{ appid: 'wx0', type: 'access_token' }]);
+    expect(faulty.calls).toEqual([]);
+  });
+
+  test('that an app has no such task is remembered; of an app that there is not, nothing is', async () => {
+    await write(APP, {});
+    await registry.look([KEY]);
+    await registry.look([KEY]);
+    expect(faulty.calls).toEqual(['get']);
+    const unknown = { appid: 'unknown', type: 'access_token' };
+    await registry.look([unknown]);
+    await registry.look([unknown]);
+    expect(faulty.calls).toEqual(['get', 'get', 'get']);
+    expect([registry.concerns(TASK), registry.concerns('task/unknown/access_token')]).toEqual([true, false]);
+  });
+
+  test('what was known of an app ends with it: what is registered under its name next is looked at', async () => {
+    await write(APP, {});
+    await registry.look([KEY]);
+    registry.removeApp('wx1');
+    await write(TASK, {});
+    await registry.look([KEY]);
+    expect([registry.knows('wx1'), taskIds()]).toEqual([true, ['wx1/access_token']]);
+  });
+
+  test('a task whose params are a function is never forgotten', async () => {
+    registry.setTask({ key: KEY, params: () => ({}), notify: undefined, functionMissing: false, version: 1 });
+    for (let app = 2; app < 30; app++) {
+      await write(`app/wx${app}`, {});
+      await registry.look([{ appid: `wx${app}`, type: 'access_token' }]);
+    }
+    expect(taskIds()).toContain('wx1/access_token');
+  });
+
+  test('load reads again what is held, and nothing else', async () => {
+    await write(APP, { secret: 'S' });
+    await write(TASK, {});
+    await write('app/wx2', {});
+    await registry.look([KEY]);
+    await write(APP, { secret: 'another' });
+    await remove(TASK);
+    await registry.load();
+    expect([registry.app('wx1')?.secret, taskIds(), registry.knows('wx2')]).toEqual(['another', [], false]);
+    expect(faulty.calls).not.toContain('list');
+  });
+});

@@ -1,0 +1,194 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
+import { DueTimes } from '../../../../src/core/schedule/due-times.js';
+import { seal, unseal } from '../../../../src/core/store/document-codec.js';
+import { DocumentReader } from '../../../../src/core/store/document-reader.js';
+import { StoreClock } from '../../../../src/core/store/store-clock.js';
+import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
+import { type JsonObject, MemoryStore, type StoredDocument } from '../../../../src/index.js';
+import { FakeClock } from '../../../../src/testing/index.js';
+import { FaultyStore } from '../../../support/shared-store.js';
+
+const KEY = { appid: 'wx1', type: 'a' };
+const ID = 'key/wx1/a';
+
+let clock: FakeClock;
+let store: FaultyStore;
+let supervised: SupervisedStore;
+let dueTimes: DueTimes;
+let now: number;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  now = clock.now();
+  store = new FaultyStore(new MemoryStore({ clock }));
+  supervised = new SupervisedStore(store, clock, { unavailable: () => {}, available: () => {} });
+  const storeClock = new StoreClock(clock, () => supervised.now(), { wentBack: () => {}, wentForward: () => {} });
+  dueTimes = new DueTimes(supervised, new DocumentReader(supervised, () => {}), storeClock);
+  await store.set('app/wx1', seal('app/wx1', {}), 0);
+  await store.set('task/wx1/a', seal('task/wx1/a', {}), 0);
+});
+
+function grant(dueAt: number): JsonObject {
+  return { value: 'v', obtainedAt: now - 1_000, expiresAt: now + 7_200_000, dueAt };
+}
+
+async function write(content: JsonObject, at: number | undefined): Promise<number> {
+  const options = at === undefined ? {} : { due: { lane: 'a', at } };
+  return (await store.set(ID, seal(ID, content), 0, options)) as number;
+}
+
+async function stored(): Promise<StoredDocument | undefined> {
+  return (await store.get([ID]))[0];
+}
+
+const dueAt = async (): Promise<number | undefined> => (await stored())?.due?.at;
+
+describe('postpone', () => {
+  test.each([
+    { dueInMs: -1, at: 5_000 },
+    { dueInMs: 0, at: 5_000 },
+    { dueInMs: 1, at: 1 },
+  ])('moves what is due now: due in $dueInMs ms it is due in $at ms then', async ({ dueInMs, at }) => {
+    await write({ grant: grant(now + dueInMs) }, now + dueInMs);
+    expect(await dueTimes.postpone(KEY, now + 5_000, true)).toBe(dueInMs <= 0);
+    expect(await dueAt()).toBe(now + at);
+  });
+
+  test('goes by what the document says where that is later', async () => {
+    const trying = {
+      attempts: 1,
+      failedAt: now,
+      retryAt: now + 600_000,
+      registration: '',
+      backingOff: false,
+      error: {},
+    };
+    await write({ trying: trying as never, grant: grant(now + 60_000) }, now);
+    await dueTimes.postpone(KEY, now + 5_000, true);
+    expect(await dueAt()).toBe(now + 600_000);
+    expect(unseal((await stored()) as StoredDocument)).toEqual({
+      trying,
+      grant: grant(now + 60_000),
+      recordVersion: expect.any(Number),
+    });
+  });
+
+  test.each([
+    { isTried: true, reported: false },
+    { isTried: false, reported: true },
+  ])('what was reported stays unless it has had its turn ($isTried)', async ({ isTried, reported }) => {
+    const report = { value: secretHash('v'), at: now };
+    await write({ grant: grant(now + 3_600_000), report }, now);
+    await dueTimes.postpone(KEY, now + 5_000, isTried);
+    expect('report' in ((await stored())?.data ?? {})).toBe(reported);
+    expect(await dueAt()).toBe(now + (reported ? 5_000 : 3_600_000));
+  });
+
+  test('gives the lease back by the same write', async () => {
+    await write({}, now);
+    const lease = await store.lease(ID, 20_000);
+    store.calls.length = 0;
+    expect(await dueTimes.postpone(KEY, now + 5_000, false, lease)).toBe(true);
+    expect(store.calls).toEqual(['get', 'set']);
+    expect(await store.lease(ID, 20_000)).toBeDefined();
+  });
+
+  test('puts back what has gone while there is a task, and not without one', async () => {
+    await dueTimes.postpone(KEY, now + 5_000, false);
+    expect(await dueAt()).toBe(now + 5_000);
+    const other = { appid: 'wx1', type: 'b' };
+    await dueTimes.postpone(other, now + 5_000, false);
+    expect((await store.get(['key/wx1/b']))[0]).toBeUndefined();
+  });
+});
+
+describe('hurry', () => {
+  const trying = { attempts: 1, failedAt: 0, retryAt: 0, registration: '', backingOff: false, error: {} } as never;
+
+  test.each<[string, () => JsonObject, number | undefined, number | undefined]>([
+    ['that has failed', () => ({ trying }), 60_000, 0],
+    ['without a token', () => ({}), 60_000, 0],
+    ['whose token was due and put off', () => ({ grant: grant(now - 1) }), 60_000, 0],
+    ['whose token is not due', () => ({ grant: grant(now + 60_000) }), 60_000, 60_000],
+    ['that is due already', () => ({ trying }), -1, -1],
+    ['that is not in the schedule', () => ({ trying }), undefined, undefined],
+  ])('of a key %s', async (_what, content, beforeMs, afterMs) => {
+    await write(content(), beforeMs === undefined ? undefined : now + beforeMs);
+    await dueTimes.hurryAll('wx1');
+    expect(await dueAt()).toBe(afterMs === undefined ? undefined : now + afterMs);
+  });
+
+  test('leaves other apps alone, and those whose name begins the same', async () => {
+    await store.set('key/wx12/a', seal('key/wx12/a', {}), 0, { due: { lane: 'a', at: now + 60_000 } });
+    await dueTimes.hurryAll('wx1');
+    expect((await store.get(['key/wx12/a']))[0]?.due?.at).toBe(now + 60_000);
+  });
+
+  test('loses to whoever writes meanwhile', async () => {
+    const version = await write({ trying }, now + 60_000);
+    store.before = async (method, id) => {
+      if (method !== 'set' || id !== ID) return;
+      store.before = () => {};
+      await store.set(ID, seal(ID, { grant: grant(now + 90_000) }), version, { due: { lane: 'a', at: now + 90_000 } });
+    };
+    await dueTimes.hurry(KEY);
+    expect(await dueAt()).toBe(now + 90_000);
+  });
+});
+
+describe('drop', () => {
+  async function drop(): Promise<boolean> {
+    return dueTimes.drop(KEY, { id: ID, document: await stored(), release: async () => {} });
+  }
+
+  test('leaves a key alone that has a task', async () => {
+    await write({}, now);
+    expect(await drop()).toBe(false);
+    expect(await dueAt()).toBe(now);
+  });
+
+  test('takes a key without a task out of the schedule, and keeps its token', async () => {
+    await write({ grant: grant(now) }, now);
+    await store.delete('task/wx1/a', (await store.get(['task/wx1/a']))[0]?.version ?? 0);
+    expect(await drop()).toBe(true);
+    expect(await dueAt()).toBeUndefined();
+    expect((await stored())?.data['grant']).toEqual(grant(now));
+  });
+
+  test('takes a key whose app is missing out of the schedule, and keeps its refresh token', async () => {
+    await write({ grant: grant(now), rotation: { token: 'refresh' } }, now);
+    await store.delete('app/wx1', (await store.get(['app/wx1']))[0]?.version ?? 0);
+    expect(await drop()).toBe(true);
+    expect(await dueAt()).toBeUndefined();
+    expect((await stored())?.data['rotation']).toEqual({ token: 'refresh' });
+  });
+
+  test.each<[missing: readonly string[], lost: string, isDropped: boolean]>([
+    [['app/wx1'], 'task/wx1/a', true],
+    [['task/wx1/a'], 'app/wx1', true],
+    [['app/wx1'], 'app/wx1', false],
+    [['task/wx1/a'], 'task/wx1/a', false],
+    [['app/wx1', 'task/wx1/a'], 'task/wx1/a', false],
+  ])(
+    'judges only what is missing: without %j, where %s would count as lost, it drops the key: %s',
+    async (missing, lost, isDropped) => {
+      const judged: string[] = [];
+      supervised.judgeAbsence = async (id) => {
+        judged.push(id);
+        return id === lost ? 'lost' : 'deleted';
+      };
+      await write({ grant: grant(now) }, now);
+      for (const id of missing) await store.delete(id, (await store.get([id]))[0]?.version ?? 0);
+      expect(await drop()).toBe(isDropped);
+      expect(judged).toEqual(missing);
+    },
+  );
+
+  test('deletes what is left of an app that has gone', async () => {
+    await write({ grant: grant(now) }, now);
+    await store.delete('app/wx1', (await store.get(['app/wx1']))[0]?.version ?? 0);
+    expect(await drop()).toBe(true);
+    expect(await stored()).toBeUndefined();
+  });
+});

@@ -1,0 +1,243 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { PaceLimits } from '../../../../src/core/concurrency/pace.js';
+import { SHARE_OF_SCHEDULE, SharedPace } from '../../../../src/core/schedule/shared-pace.js';
+import { seal, unseal } from '../../../../src/core/store/document-codec.js';
+import { DocumentReader } from '../../../../src/core/store/document-reader.js';
+import { StoreClock } from '../../../../src/core/store/store-clock.js';
+import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
+import { MemoryStore } from '../../../../src/index.js';
+import { FakeClock } from '../../../../src/testing/index.js';
+import { FaultyStore } from '../../../support/shared-store.js';
+
+const FLEET = 'limit/~fleet/~pace';
+/** Ten a second are begun by the schedule. */
+const LIMITS: PaceLimits = { perSecond: 10 / SHARE_OF_SCHEDULE, perSecondOfApp: 10 };
+
+let clock: FakeClock;
+let faulty: FaultyStore;
+let pace: SharedPace;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  faulty = new FaultyStore(new MemoryStore({ clock }));
+  pace = another(LIMITS);
+});
+
+function another(limits: PaceLimits): SharedPace {
+  const store = new SupervisedStore(faulty, clock, { unavailable: () => {}, available: () => {} });
+  const storeClock = new StoreClock(clock, () => store.now(), { wentBack: () => {}, wentForward: () => {} });
+  return new SharedPace(store, new DocumentReader(store, () => {}), storeClock, limits);
+}
+
+async function reservedInMs(id = FLEET): Promise<number> {
+  const [document] = await faulty.get([id]);
+  return document === undefined ? 0 : Number(unseal(document)['reservedUntil']) - clock.now();
+}
+
+async function reserve(inMs: number, id = FLEET): Promise<void> {
+  await faulty.set(id, seal(id, { reservedUntil: clock.now() + inMs }), 0);
+}
+
+/** How long it took, within ten seconds. */
+async function waited(work: Promise<unknown>): Promise<number | undefined> {
+  const from = clock.monotonic();
+  let tookMs: number | undefined;
+  void work.then(() => {
+    tookMs = clock.monotonic() - from;
+  });
+  for (let step = 0; step < 200 && tookMs === undefined; step++) await clock.advance(step === 0 ? 0 : 50);
+  return tookMs;
+}
+
+const never = (): AbortSignal => new AbortController().signal;
+
+test.each([
+  { perSecond: 1, atOnce: 1 },
+  { perSecond: 39, atOnce: 1 },
+  { perSecond: 40, atOnce: 2 },
+  { perSecond: 300, atOnce: 15 },
+  { perSecond: 320, atOnce: 16 },
+  { perSecond: 100_000, atOnce: 16 },
+])('of $perSecond a second, $atOnce are reserved at once', ({ perSecond, atOnce }) => {
+  expect(another({ ...LIMITS, perSecond }).atOnce).toBe(atOnce);
+});
+
+test('a tenth of what may begin in a second is left for callers', () => {
+  expect(another({ ...LIMITS, perSecond: 300 }).stepMs).toBeCloseTo(1_000 / 270);
+});
+
+describe('the pace of the fleet', () => {
+  test('is what stands in the store: whoever comes next waits for what is reserved', async () => {
+    await pace.take(3, never());
+    expect(await reservedInMs()).toBe(300);
+    expect(await waited(another(LIMITS).take(1, never()))).toBeGreaterThanOrEqual(300);
+  });
+
+  test.each([
+    { inMs: 499, atMs: 500 },
+    { inMs: 500, atMs: 500 },
+    { inMs: 800, atMs: 800 },
+  ])('what is reserved for $inMs ms makes the next one wait as long', async ({ inMs, atMs }) => {
+    await reserve(inMs);
+    const tookMs = (await waited(pace.take(1, never()))) as number;
+    expect(tookMs).toBeGreaterThanOrEqual(inMs);
+    expect(tookMs).toBeLessThanOrEqual(atMs + 100);
+  });
+
+  test.each([
+    { inMs: 9_999, waits: true },
+    { inMs: 10_000, waits: true },
+    { inMs: 10_001, waits: false },
+    { inMs: 86_400_000, waits: false },
+  ])('what is reserved for $inMs ms is believed: $waits', async ({ inMs, waits }) => {
+    await reserve(inMs);
+    const tookMs = await waited(pace.take(1, never()));
+    if (waits) expect(tookMs === undefined || tookMs > 9_000).toBe(true);
+    else expect(tookMs).toBeLessThanOrEqual(50);
+  });
+
+  test('never reserves more than ten seconds, however much is owed', async () => {
+    for (let call = 0; call < 1_000; call++) pace.owe('wx1');
+    await pace.take(1, never());
+    expect(await reservedInMs()).toBe(10_000);
+    await clock.advance(10_000);
+    await pace.take(1, never());
+    expect(await reservedInMs()).toBe(100);
+  });
+
+  test('what is owed is reserved once', async () => {
+    for (let call = 0; call < 5; call++) pace.owe('wx1');
+    await pace.take(1, never());
+    expect(await reservedInMs()).toBe(600);
+    await waited(pace.take(1, never()));
+    expect(await reservedInMs()).toBeLessThanOrEqual(100);
+  });
+
+  test.each([
+    { waitedMs: 0, leftMs: 500 },
+    { waitedMs: 200, leftMs: 300 },
+    { waitedMs: 499, leftMs: 1 },
+    { waitedMs: 500, leftMs: 0 },
+    { waitedMs: 3_600_000, leftMs: 0 },
+  ])(
+    'what is owed is paid by time too: of 500 ms after $waitedMs ms $leftMs are left',
+    async ({ waitedMs, leftMs }) => {
+      for (let call = 0; call < 5; call++) pace.owe('wx1');
+      await clock.advance(waitedMs);
+      await pace.take(1, never());
+      expect(await reservedInMs()).toBeCloseTo(100 + leftMs);
+    },
+  );
+
+  test('whoever holds a lease waits for a moment only', async () => {
+    await reserve(400);
+    expect(await waited(pace.takeSoon(never()))).toBeGreaterThanOrEqual(400);
+    const [document] = await faulty.get([FLEET]);
+    await faulty.set(FLEET, seal(FLEET, { reservedUntil: clock.now() + 5_000 }), document?.version ?? 0);
+    const from = clock.monotonic();
+    let answer: boolean | undefined;
+    void pace.takeSoon(never()).then((may) => (answer = may));
+    for (let step = 0; step < 100 && answer === undefined; step++) await clock.advance(100);
+    expect(answer).toBe(false);
+    expect(clock.monotonic() - from).toBeLessThan(1_000);
+  });
+
+  test('two who reserve at the same time reserve one after the other', async () => {
+    const both = Promise.all([pace.take(2, never()), another(LIMITS).take(2, never())]);
+    const tookMs = (await waited(both)) as number;
+    expect(tookMs).toBeGreaterThanOrEqual(200);
+    expect(faulty.calls.filter((call) => call === 'set').length).toBeGreaterThanOrEqual(3);
+    // Of four, that is: none of the two has written over the other.
+    expect(tookMs + (await reservedInMs())).toBeGreaterThanOrEqual(400);
+  });
+
+  test('ends its wait with the signal, and leaves no timer', async () => {
+    await reserve(5_000);
+    const controller = new AbortController();
+    const taken = pace.take(1, controller.signal).catch((error: unknown) => error);
+    await clock.advance(100);
+    controller.abort(new Error('closing'));
+    expect(await taken).toMatchObject({ message: 'closing' });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('fails with the store', async () => {
+    faulty.before = () => {
+      throw new Error('away');
+    };
+    await expect(pace.take(1, never())).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+
+  test('is kept by each process for itself where what is reserved cannot be read', async () => {
+    await faulty.set(FLEET, { ...seal(FLEET, {}), format: 2 }, 0);
+    expect(await waited(pace.take(3, never()))).toBe(300);
+  });
+});
+
+describe('what was permitted and not used', () => {
+  test.each([
+    { afterMs: 999, calls: [] },
+    { afterMs: 1_000, calls: ['get', 'set'] },
+  ])('is used by a claim after $afterMs ms: $calls', async ({ afterMs, calls }) => {
+    await waited(pace.take(1, never()));
+    pace.giveBack();
+    await clock.advance(afterMs);
+    faulty.calls.length = 0;
+    await pace.take(1, never());
+    expect(faulty.calls).toEqual(calls);
+  });
+
+  test('of an app is used by the next refresh of that app', async () => {
+    await pace.takeOfApp('wx1', never());
+    await pace.takeOfApp('wx1', never());
+    pace.giveBackOfApp('wx1');
+    faulty.calls.length = 0;
+    await pace.takeOfApp('wx1', never());
+    expect(faulty.calls).toEqual([]);
+  });
+});
+
+describe('the pace of an app', () => {
+  const ID = 'limit/wx1/~pace';
+
+  test('lets each process begin one a second without asking', async () => {
+    expect(await pace.takeOfApp('wx1', never())).toBe(true);
+    expect(faulty.calls).toEqual([]);
+    expect(await pace.takeOfApp('wx1', never())).toBe(true);
+    expect(faulty.calls).toEqual(['get', 'set']);
+    await clock.advance(1_000);
+    faulty.calls.length = 0;
+    expect(await pace.takeOfApp('wx1', never())).toBe(true);
+    expect(faulty.calls).toEqual([]);
+  });
+
+  test('lets nobody wait for more than a moment', async () => {
+    await reserve(5_000, ID);
+    await pace.takeOfApp('wx1', never());
+    const from = clock.monotonic();
+    let answer: boolean | undefined;
+    void pace.takeOfApp('wx1', never()).then((may) => {
+      answer = may;
+    });
+    for (let step = 0; step < 100 && answer === undefined; step++) await clock.advance(100);
+    expect(answer).toBe(false);
+    expect(clock.monotonic() - from).toBeLessThan(1_000);
+  });
+
+  test('reserves more at once while there is more to do, and keeps none of that for later', async () => {
+    pace = another({ perSecond: 1_000, perSecondOfApp: 1_000 });
+    for (let take = 0; take < 100; take++) await waited(pace.takeOfApp('wx1', never()));
+    expect(faulty.calls.length).toBeLessThan(30);
+    await clock.advance(3_600_000);
+    faulty.calls.length = 0;
+    await pace.takeOfApp('wx1', never());
+    await pace.takeOfApp('wx1', never());
+    expect(faulty.calls).toEqual(['get', 'set']);
+  });
+
+  test('has room for other apps', async () => {
+    await reserve(5_000, ID);
+    await pace.takeOfApp('wx2', never());
+    expect(await pace.takeOfApp('wx2', never())).toBe(true);
+  });
+});

@@ -1,0 +1,99 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { TokenError } from '../../../../src/core/model/errors.js';
+import type { StoredDocument } from '../../../../src/core/model/store.js';
+import { checksum } from '../../../../src/core/primitives/checksum.js';
+import { seal, unseal } from '../../../../src/core/store/document-codec.js';
+import { DocumentReader, type Quarantined } from '../../../../src/core/store/document-reader.js';
+import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
+import { MemoryStore } from '../../../../src/stores/memory.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { FaultyStore } from '../../../support/shared-store.js';
+
+const ID = 'key/wx1/access_token';
+const DAMAGED = { secret: 'torn', checksum: 'x' };
+
+let memory: MemoryStore;
+let store: FaultyStore;
+let told: Quarantined[];
+let reader: DocumentReader;
+
+beforeEach(() => {
+  const clock = new FakeClock();
+  memory = new MemoryStore({ clock });
+  store = new FaultyStore(memory);
+  told = [];
+  reader = new DocumentReader(new SupervisedStore(store, clock, { unavailable() {}, available() {} }), (event) =>
+    told.push(event),
+  );
+});
+
+async function stored(data: StoredDocument['data']): Promise<StoredDocument> {
+  const [before] = await memory.get([ID]);
+  await memory.set(ID, data, before?.version ?? 0);
+  return (await memory.get([ID]))[0] as StoredDocument;
+}
+
+const content = (document: StoredDocument | undefined) => (document === undefined ? 'absent' : unseal(document));
+
+describe('DocumentReader', () => {
+  test('a sound document is decoded and stays', async () => {
+    const document = await stored(seal(ID, { a: 1 }));
+    expect(await reader.read(document, content)).toEqual({ a: 1 });
+    expect(await reader.read(undefined, content)).toBe('absent');
+    expect([told, store.calls]).toEqual([[], []]);
+  });
+
+  test('a damaged document is moved aside, counts as absent and is told of', async () => {
+    const document = await stored(DAMAGED);
+    expect(await reader.read(document, content)).toBe('absent');
+    const quarantinedAs = `quarantine/wx1/${checksum(ID)}-${document.version}`;
+    expect(told).toEqual([{ id: ID, version: document.version, quarantinedAs }]);
+    const [now, aside] = await memory.get([ID, quarantinedAs]);
+    expect(now).toBeUndefined();
+    expect(aside?.data).toEqual({ id: ID, version: document.version, damaged: DAMAGED });
+  });
+
+  test('exactly the version that was read is moved: a newer one stays and nobody is told', async () => {
+    const document = await stored(DAMAGED);
+    const newer = await stored(seal(ID, { a: 2 }));
+    expect(await reader.read(document, content)).toBe('absent');
+    expect(await memory.get([ID])).toEqual([newer]);
+    expect(told).toEqual([]);
+  });
+
+  test('a move that was begun before is ended', async () => {
+    const document = await stored(DAMAGED);
+    const id = `quarantine/wx1/${checksum(ID)}-${document.version}`;
+    await memory.set(id, { id: ID, version: document.version, damaged: DAMAGED }, 0);
+    await reader.read(document, content);
+    expect(await memory.get([ID])).toEqual([undefined]);
+    expect(told).toHaveLength(1);
+  });
+
+  test('nothing is deleted that could not be moved aside', async () => {
+    const document = await stored(DAMAGED);
+    store.before = (method) => {
+      if (method === 'set') throw new Error('full');
+    };
+    await expect(reader.read(document, content)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(await memory.get([ID])).toEqual([document]);
+    expect(told).toEqual([]);
+  });
+
+  test('any other error is thrown and moves nothing', async () => {
+    const document = await stored(seal(ID, { a: 1 }));
+    const error = new TokenError('STORE_UNAVAILABLE', 'newer format');
+    const read = reader.read(document, () => {
+      throw error;
+    });
+    await expect(read).rejects.toBe(error);
+    expect(await memory.get([ID])).toEqual([document]);
+    expect(store.calls).toEqual([]);
+  });
+
+  test('a document with an odd id is moved aside too', async () => {
+    const version = (await memory.set('odd', DAMAGED, 0)) as number;
+    await reader.read({ id: 'odd', version, data: DAMAGED }, content);
+    expect(told).toEqual([{ id: 'odd', version, quarantinedAs: `quarantine/unknown/${checksum('odd')}-${version}` }]);
+  });
+});

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import type { Lease, StoredDocument } from '../../../../src/core/model/store.js';
+import {
+  checkedClaims,
+  checkedDocuments,
+  checkedInstant,
+  checkedLease,
+} from '../../../../src/core/store/store-answers.js';
+
+const ID = 'key/wx1/access_token';
+const document: StoredDocument = { id: ID, version: 1, data: {} };
+const lease: Lease = { id: ID, document, release: async () => {} };
+
+const NOT_THE_DOCUMENT: [string, unknown][] = [
+  ['another id', { ...document, id: 'key/wx2/access_token' }],
+  ['no version', { ...document, version: undefined }],
+  ['a version that is no number', { ...document, version: '1' }],
+  ['a version that is not finite', { ...document, version: Number.NaN }],
+  ['data that is no object', { ...document, data: 'text' }],
+];
+
+describe('documents', () => {
+  test('are believed in their order, absent ones included', () => {
+    const answer = [document, undefined, null] as (StoredDocument | undefined)[];
+    expect(checkedDocuments([ID, 'a/b', 'c/d'], answer)).toEqual([document, undefined, undefined]);
+    expect(checkedDocuments([], [])).toEqual([]);
+  });
+
+  test.each([[[]], [[document, document]], [undefined], [{ length: 1, 0: document }], ['x']])(
+    '%o is not one of one id',
+    (answer) => {
+      expect(() => checkedDocuments([ID], answer)).toThrow('the store must answer as many documents as ids');
+    },
+  );
+
+  test.each(NOT_THE_DOCUMENT)('with %s are refused', (_, wrong) => {
+    expect(() => checkedDocuments([ID], [wrong])).toThrow(
+      expect.objectContaining({
+        name: 'WrongAnswer',
+        message: 'the store must answer the document with the id that was asked for',
+      }),
+    );
+  });
+});
+
+describe('an instant', () => {
+  test.each([0, 1.5, 1_767_225_600_000])('%d is believed', (now) => {
+    expect(checkedInstant(now)).toBe(now);
+  });
+
+  test.each([undefined, '1', Number.NaN, Number.POSITIVE_INFINITY])('%o is refused', (now) => {
+    expect(() => checkedInstant(now)).toThrow('the store must answer epoch milliseconds');
+  });
+});
+
+describe('a lease', () => {
+  test('is believed with its document, without one, and when it is held by somebody else', () => {
+    const empty = { ...lease, document: undefined };
+    expect([checkedLease(ID, lease), checkedLease(ID, empty), checkedLease(ID, undefined)]).toEqual([
+      lease,
+      empty,
+      undefined,
+    ]);
+  });
+
+  test.each(NOT_THE_DOCUMENT)('with %s is refused', (_, wrong) => {
+    const given = { ...lease, document: wrong as StoredDocument };
+    expect(() => checkedLease(ID, given)).toThrow('the document with the id that was asked for');
+    expect(() => checkedClaims([lease, given])).toThrow('the document with the id that was asked for');
+  });
+});
+
+test.each([undefined, {}, 'x'])('claims that are %o are refused', (claims) => {
+  expect(() => checkedClaims(claims as unknown as Lease[])).toThrow('the store must answer a list of leases');
+});

@@ -1,0 +1,159 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { type SentCommand, StoreGate } from '../../../../src/core/store/store-gate.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+
+let clock: FakeClock;
+let gate: StoreGate;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  gate = new StoreGate(clock);
+});
+
+/** What many callers get sent now. */
+function sendAll(): SentCommand[] {
+  const sent: SentCommand[] = [];
+  for (let caller = 0; caller < 1_000 && gate.admits(); caller++) sent.push(gate.send());
+  return sent;
+}
+
+/** So many commands of which none is answered. */
+async function hang(count: number): Promise<SentCommand[]> {
+  const sent = Array.from({ length: count }, () => {
+    expect(gate.admits()).toBe(true);
+    return gate.send();
+  });
+  await clock.advance(2_000);
+  for (const command of sent) command.abandon();
+  return sent;
+}
+
+describe('a store that hangs', () => {
+  test.each([
+    [1, 3],
+    [2, 2],
+    [3, 1],
+    [4, 1],
+    [5, 1],
+    [900, 1],
+  ])('of which %i are owed is given %i more, the one above 4 as a probe', async (owed, more) => {
+    await hang(owed);
+    expect(sendAll()).toHaveLength(more);
+    expect(sendAll()).toHaveLength(0);
+  });
+
+  test.each([
+    [1_999, 0],
+    [2_000, 1],
+    [9_000, 1],
+  ])('%i ms after the last command is given %i more when what it owes never comes', async (ms, more) => {
+    await hang(4);
+    expect(sendAll()).toHaveLength(1);
+    await clock.advance(ms);
+    expect(sendAll()).toHaveLength(more);
+  });
+
+  test('gets a probe although releases are sent all the time', async () => {
+    await hang(4);
+    expect(sendAll()).toHaveLength(1);
+    await clock.advance(1_999);
+    gate.send();
+    await clock.advance(1);
+    expect(sendAll()).toHaveLength(1);
+  });
+
+  test('and has been sent nothing but releases may be asked at once', async () => {
+    const releases = Array.from({ length: 4 }, () => gate.send());
+    for (const release of releases) release.abandon();
+    expect(sendAll()).toHaveLength(1);
+  });
+
+  test('is silent since the first command that it did not answer', async () => {
+    gate.send().settle();
+    await clock.advance(3_600_000);
+    expect(gate.silentMs).toBe(0);
+    const first = gate.send();
+    await clock.advance(500);
+    const second = gate.send();
+    await clock.advance(1_499);
+    expect(gate.silentMs).toBe(0);
+    await clock.advance(1);
+    first.abandon();
+    expect(gate.silentMs).toBe(2_000);
+    await clock.advance(500);
+    second.abandon();
+    expect(gate.silentMs).toBe(2_500);
+  });
+});
+
+describe('a store hangs no more', () => {
+  test('once a command is settled in time', async () => {
+    await hang(900);
+    const [probe] = sendAll();
+    expect(probe?.settle()).toBe(false);
+    expect(gate.silentMs).toBe(0);
+    expect(sendAll()).toHaveLength(1_000);
+  });
+
+  test('once one of many that were abandoned is settled', async () => {
+    const [first] = await hang(900);
+    expect(first?.settle()).toBe(true);
+    expect(gate.silentMs).toBe(0);
+    expect(sendAll()).toHaveLength(1_000);
+  });
+
+  test('whatever was sent before that and is abandoned later', async () => {
+    const [first] = await hang(4);
+    const [probe] = sendAll();
+    await clock.advance(100);
+    first?.settle();
+    await clock.advance(1_900);
+    probe?.abandon();
+    expect(gate.silentMs).toBe(0);
+  });
+});
+
+describe('a store that is slow', () => {
+  test('is let off once, then only for a command that is settled in time', async () => {
+    const [late] = await hang(1);
+    late?.settle();
+    const slow = await hang(6);
+    for (const command of slow.slice(0, 4)) command.settle();
+    expect(gate.silentMs).toBe(2_000);
+    const more = sendAll();
+    expect(more).toHaveLength(2);
+    more[0]?.settle();
+    expect(gate.silentMs).toBe(0);
+    const [again] = await hang(1);
+    again?.settle();
+    expect(gate.silentMs).toBe(0);
+  });
+
+  test('now and then, but settles others meanwhile, does not hang', async () => {
+    const slow = gate.send();
+    gate.send().settle();
+    await clock.advance(2_000);
+    slow.abandon();
+    expect(gate.silentMs).toBe(0);
+    slow.settle();
+    const [late] = await hang(1);
+    late?.settle();
+    expect(gate.silentMs, 'a late one that opened nothing cost no trust').toBe(0);
+  });
+});
+
+test('a gate is calm when its store owes nothing and does not hang', async () => {
+  expect(gate.isCalm).toBe(true);
+  const command = gate.send();
+  expect(gate.isCalm).toBe(false);
+  command.settle();
+  expect(gate.isCalm).toBe(true);
+  const [first, second] = await hang(2);
+  first?.settle();
+  expect(gate.isCalm).toBe(false);
+  second?.settle();
+  expect(gate.isCalm).toBe(true);
+  const [third] = await hang(1);
+  third?.settle();
+  expect(gate.isCalm, 'trusted no more').toBe(false);
+});

@@ -1,0 +1,434 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { seal, unseal } from '../../../../src/core/store/document-codec.js';
+import { HISTORY_ID, StoreHistory } from '../../../../src/core/store/store-history.js';
+import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
+import { MemoryStore } from '../../../../src/stores/memory.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { RestorableStore } from '../../../support/restorable-store.js';
+import { FaultyStore } from '../../../support/shared-store.js';
+
+const DAY_MS = 24 * 3_600_000;
+
+let clock: FakeClock;
+let memory: MemoryStore;
+let faulty: FaultyStore;
+let told: string[];
+let ids: number;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  memory = new MemoryStore({ clock });
+  faulty = new FaultyStore(memory);
+  told = [];
+  ids = 0;
+});
+
+function history(name = 'a'): StoreHistory {
+  return new StoreHistory({
+    store: new SupervisedStore(faulty, clock, { unavailable() {}, available() {} }),
+    clock,
+    newId: () => `id-${++ids}`,
+    replaced: (replacement) => void told.push(`${name} ${replacement}`),
+  });
+}
+
+const stored = async () => (await memory.get([HISTORY_ID]))[0];
+const content = async () => unseal((await stored()) as NonNullable<Awaited<ReturnType<typeof stored>>>);
+
+async function remove(): Promise<void> {
+  await memory.delete(HISTORY_ID, (await stored())?.version as number);
+}
+
+describe('the first look', () => {
+  test('begins a history in a store that has none, once for all who look', async () => {
+    await Promise.all([history('a').look(), history('b').look()]);
+    expect([(await content())['id'], told]).toEqual([expect.stringMatching(/^id-[12]$/), []]);
+  });
+
+  test('adopts the one that is there', async () => {
+    await history('a').look();
+    const before = await stored();
+    await history('b').look();
+    expect([await stored(), told]).toEqual([before, []]);
+  });
+
+  test.each(['get', 'set'])('rejects with STORE_UNAVAILABLE where %s fails, and says nothing', async (method) => {
+    faulty.before = (name) => {
+      if (name === method) throw new Error('away');
+    };
+    await expect(history().look()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(told).toEqual([]);
+  });
+});
+
+describe('a later look', () => {
+  test('says that another store is there when the history is missing, and begins another one', async () => {
+    const [one, other] = [history('a'), history('b')];
+    await Promise.all([one.look(), other.look()]);
+    const before = await content();
+    await remove();
+    await Promise.all([one.look(), other.look()]);
+    expect(told.sort()).toEqual(['a another', 'b another']);
+    expect((await content())['id']).not.toBe(before['id']);
+    await Promise.all([one.look(), other.look()]);
+    expect([told.length, one.generation, other.generation]).toEqual([2, 1, 1]);
+  });
+
+  test('says that a backup is there at a lower version, and gives it an id that names the old one', async () => {
+    const [one, other] = [history('a'), history('b')];
+    await one.look();
+    const backup = await stored();
+    void one.noteRegistered(['app/wx1']);
+    await clock.advance(0);
+    await other.look();
+    faulty.afterGet = () => {};
+    const get = memory.get.bind(memory);
+    const set = memory.set.bind(memory);
+    const current = await stored();
+    let isRestored = true;
+    memory.get = async (asked) => (isRestored ? [backup] : get(asked));
+    memory.set = async (id, data, expected, options) => {
+      if (expected !== backup?.version) return undefined;
+      isRestored = false;
+      return set(id, data, current?.version as number, options);
+    };
+    await one.look();
+    expect([told, (await content())['from']]).toEqual([['a backup'], ['id-1']]);
+    await other.look();
+    expect(told).toEqual(['a backup', 'b backup']);
+  });
+
+  test('reads after it was asked for, though another one is under way', async () => {
+    const one = history();
+    await one.look();
+    let reads = 0;
+    faulty.afterGet = async () => {
+      if (++reads === 1) await remove();
+    };
+    await Promise.all([one.look(), one.look()]);
+    expect([reads > 1, told]).toEqual([true, ['a another']]);
+  });
+
+  test('rejects with STORE_UNAVAILABLE where it could not be told which history is there', async () => {
+    const one = history();
+    await one.look();
+    await remove();
+    const set = memory.set.bind(memory);
+    memory.set = async () => undefined;
+    await expect(one.look()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
+    expect(told).toEqual([]);
+    memory.set = set;
+    await one.look();
+    expect(told).toEqual(['a another']);
+  });
+
+  test('takes one that is damaged for the same, and writes it anew', async () => {
+    const one = history();
+    await one.look();
+    const id = (await content())['id'];
+    await memory.set(HISTORY_ID, { id: 'torn', checksum: 'wrong' }, (await stored())?.version as number);
+    await one.look();
+    expect([told, (await content())['id']]).toEqual([[], id]);
+  });
+
+  test.each([
+    ['of a newer release', { format: 2, checksum: 'x' }],
+    ['that its store cannot read', { unreadable: 'no key' }],
+  ])('takes one %s for the same, and leaves it alone', async (_, data) => {
+    const one = history();
+    await one.look();
+    await memory.set(HISTORY_ID, data, (await stored())?.version as number);
+    await one.look();
+    expect([told, (await stored())?.data]).toEqual([[], data]);
+  });
+
+  test('keeps the fields that it does not know', async () => {
+    await memory.set(HISTORY_ID, seal(HISTORY_ID, { id: 'x', later: 1 }), 0);
+    const one = history();
+    await one.look();
+    void one.noteRegistered(['app/wx1']);
+    await clock.advance(0);
+    expect(await content()).toMatchObject({ id: 'x', later: 1 });
+  });
+});
+
+describe('a history that was written over a later one, which its process never saw', () => {
+  test.each(['the process of the later one', 'the other process'])(
+    'is told to that, when first looks %s',
+    async (first) => {
+      const store = new RestorableStore(clock);
+      faulty = new FaultyStore(store);
+      const [earlier, later] = [history('earlier'), history('later')];
+      await earlier.look();
+      const { id } = store.data(HISTORY_ID) ?? {};
+      await clock.advance(1_000);
+      store.wipe();
+      await later.look();
+      // Both are of the first version, so that this write replaces what it has not seen.
+      void earlier.noteRegistered(['app/wx1']);
+      await clock.advance(0);
+      expect(store.data(HISTORY_ID)).toMatchObject({ id });
+      const looks = first === 'the other process' ? [earlier, later, earlier] : [later, earlier, later];
+      for (const each of looks) await each.look();
+      expect(told.toSorted()).toEqual(['earlier another', 'later another']);
+    },
+  );
+});
+
+describe('a state that was restored', () => {
+  let store: RestorableStore;
+
+  beforeEach(() => {
+    store = new RestorableStore(clock);
+    faulty = new FaultyStore(store);
+  });
+
+  const contentNow = () => unseal({ id: HISTORY_ID, version: 1, data: store.data(HISTORY_ID) ?? {} });
+
+  /** Raises the version by registrations, a second apart. */
+  async function raise(one: StoreHistory, times: number): Promise<void> {
+    for (let count = 0; count < times; count += 1) {
+      void one.noteRegistered([`app/wx${count}`]);
+      await clock.advance(1_000);
+    }
+  }
+
+  test.each([1, 2, 3, 99])(
+    'is known by its tags after %i registrations there, at versions that were seen',
+    async (times) => {
+      const one = history('a');
+      await one.look();
+      const backup = store.state();
+      await raise(one, 1);
+      store.restore(backup);
+      const fresh = history('b');
+      await fresh.look();
+      await raise(fresh, times);
+      await one.look();
+      await fresh.look();
+      expect(told).toEqual(['a backup', 'b backup']);
+    },
+  );
+
+  test.each([1, 99, 100, 101, 250])('is not suspected after %i registrations of another process', async (times) => {
+    const [one, other] = [history('a'), history('b')];
+    await one.look();
+    await other.look();
+    await raise(other, times);
+    await one.look();
+    expect(told).toEqual([]);
+  });
+
+  test('is not suspected after the history was damaged and written anew by a process that had seen less of it', async () => {
+    const [one, other] = [history('a'), history('b')];
+    await Promise.all([one.look(), other.look()]);
+    await raise(one, 3);
+    await store.set(HISTORY_ID, { id: 'torn', checksum: 'wrong' }, 4);
+    await other.look();
+    await one.look();
+    await raise(one, 1);
+    await other.look();
+    expect(told).toEqual([]);
+  });
+
+  test('is a backup where it is of a history that was followed by another, for each process that knows of both', async () => {
+    const [one, other] = [history('a'), history('b')];
+    await one.look();
+    const first = contentNow()['id'];
+    const backup = store.state();
+    store.wipe();
+    await one.look();
+    await other.look();
+    const second = contentNow()['id'];
+    store.restore(backup);
+    await one.look();
+    await other.look();
+    store.restore(backup);
+    await other.look();
+    await one.look();
+    expect(told).toEqual(['a another', 'a backup', 'b backup', 'b backup', 'a backup']);
+    expect(contentNow()).toMatchObject({ from: [first, second, expect.any(String)] });
+  });
+
+  test('has registrations noted at once, and is not written again within the second for others', async () => {
+    const one = history('a');
+    await one.look();
+    const backup = store.state();
+    await raise(one, 1);
+    store.restore(backup);
+    await one.look();
+    for (const id of ['app/wx1', 'app/wx2']) {
+      await one.noteRegistered([id]);
+      expect(contentNow()['registered']).toContain(id);
+    }
+    faulty.calls.length = 0;
+    await Promise.all([one.noteRegistered(['app/wx3']), one.noteRegistered(['app/wx4']), one.noteUnregistered(['a'])]);
+    expect(faulty.calls).toEqual(['set']);
+    expect(contentNow()).toMatchObject({ registered: [1, 2, 3, 4].map((n) => `app/wx${n}`), unregistered: ['a'] });
+  });
+
+  test('has registrations noted later where that fails at first', async () => {
+    const one = history('a');
+    await one.look();
+    const backup = store.state();
+    await raise(one, 1);
+    store.restore(backup);
+    await one.look();
+    faulty.before = () => {
+      throw new Error('away');
+    };
+    await one.noteRegistered(['app/wx1']);
+    await clock.advance(1_000);
+    faulty.before = () => {};
+    await one.noteRegistered(['app/wx2']);
+    expect(contentNow()['registered']).toEqual(['app/wx1', 'app/wx2']);
+  });
+
+  test('does not make its versions count where those that are known are of a later history', async () => {
+    const compared: boolean[] = [];
+    const supervised = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
+    const replaced = (_: unknown, isSameHistory: boolean): void => void compared.push(isSameHistory);
+    const one = new StoreHistory({ store: supervised, clock, newId: () => `id-${++ids}`, replaced });
+    await one.look();
+    const backup = store.state();
+    await raise(one, 1);
+    store.restore(backup);
+    await one.look();
+    store.wipe();
+    await one.look();
+    store.restore(backup);
+    await one.look();
+    expect(compared).toEqual([true, false, false]);
+  });
+
+  test.each([
+    { afterMs: 0, isNotedBefore: true },
+    { afterMs: DAY_MS, isNotedBefore: false },
+  ])(
+    'is a backup from before an unregistration $afterMs ms after the history began',
+    async ({ afterMs, isNotedBefore }) => {
+      const one = history('a');
+      await one.look();
+      await clock.advance(afterMs);
+      if (isNotedBefore) await one.noteUnregistered(['app/wx1']);
+      const backup = store.state();
+      await one.noteUnregistered(['app/wx1']);
+      await clock.advance(1_000);
+      store.restore(backup);
+      await one.look();
+      expect(told).toEqual(['a backup']);
+    },
+  );
+
+  test('is not said twice where the answer to a write of the history before comes late', async () => {
+    const one = history('a');
+    await one.look();
+    faulty.afterSet = async () => {
+      faulty.afterSet = () => {};
+      store.wipe();
+      await one.look();
+    };
+    void one.noteRegistered(['app/wx1']);
+    await clock.advance(1_000);
+    await one.look();
+    expect(told).toEqual(['a another']);
+  });
+});
+
+describe('changes', () => {
+  test('are written once a second at most, and at once when it stops', async () => {
+    const one = history();
+    await one.look();
+    const writes = (): number => faulty.calls.filter((call) => call === 'set').length - 1;
+    const seen: number[] = [];
+    for (let count = 0; count < 100; count += 1) void one.noteRegistered([`app/wx${count}`]);
+    await clock.advance(0);
+    seen.push(writes());
+    for (let count = 0; count < 100; count += 1) void one.noteRegistered([`app/wx${count}`]);
+    await clock.advance(998);
+    seen.push(writes());
+    await clock.advance(2);
+    seen.push(writes());
+    void one.noteRegistered(['app/wx1']);
+    await clock.advance(0);
+    await one.stop();
+    seen.push(writes());
+    expect(seen).toEqual([1, 1, 2, 3]);
+  });
+
+  test.each([
+    { afterMs: DAY_MS - 1, isNoted: true },
+    { afterMs: DAY_MS, isNoted: false },
+    { afterMs: DAY_MS + 1, isNoted: false },
+  ])('of $afterMs ms after it began: an unregistration is noted: $isNoted', async ({ afterMs, isNoted }) => {
+    const one = history();
+    await one.look();
+    await clock.advance(afterMs);
+    await one.noteUnregistered(['app/wx1']);
+    expect(['app/wx1', 'task/wx1/a', 'app/wx2'].map((id) => one.hasUnregistered(id, {}))).toEqual([
+      isNoted,
+      isNoted,
+      false,
+    ]);
+  });
+
+  test.each([20, 50, 200])('of %i unregistrations at the same time are all noted by one write', async (count) => {
+    const one = history();
+    await one.look();
+    faulty.calls.length = 0;
+    const names = Array.from({ length: count }, (_, index) => `app/wx${index}`);
+    await Promise.all(names.map((name) => one.noteUnregistered([name])));
+    expect([(await content())['unregistered'], faulty.calls]).toEqual([names, ['set']]);
+  });
+
+  test('of twenty processes at the same instant are all noted', async () => {
+    let calls = 0;
+    clock = new FakeClock({ random: () => (calls++ % 20) / 20 });
+    memory = new MemoryStore({ clock });
+    faulty = new FaultyStore(memory);
+    const all = Array.from({ length: 20 }, (_, index) => history(`${index}`));
+    for (const one of all) await one.look();
+    const noted = Promise.all(all.map((one, index) => one.noteUnregistered([`app/wx${index}`])));
+    await clock.advance(10_000);
+    await noted;
+    expect((await content())['unregistered']).toHaveLength(20);
+  });
+
+  test('of an unregistration are noted by a write that begins after the call, though one is under way', async () => {
+    const one = history();
+    await one.look();
+    const later: Promise<void>[] = [];
+    faulty.afterSet = async () => {
+      faulty.afterSet = () => {};
+      later.push(one.noteUnregistered(['app/wx2']), one.noteUnregistered(['app/wx3']));
+    };
+    await one.noteUnregistered(['app/wx1']);
+    expect((await content())['unregistered']).toEqual(['app/wx1']);
+    await Promise.all(later);
+    expect((await content())['unregistered']).toEqual(['app/wx1', 'app/wx2', 'app/wx3']);
+  });
+
+  test('of an unregistration reject with STORE_UNAVAILABLE where other writers are first each time', async () => {
+    const one = history();
+    await one.look();
+    const set = memory.set.bind(memory);
+    memory.set = async () => undefined;
+    const refused = { code: 'STORE_UNAVAILABLE', retryable: true };
+    const noting = [one.noteUnregistered(['app/wx1']), one.noteUnregistered(['app/wx2'])];
+    const refusals = noting.map((noted) => expect(noted).rejects.toMatchObject(refused));
+    await clock.advance(10_000);
+    await Promise.all(refusals);
+    memory.set = set;
+    await one.noteUnregistered(['app/wx3']);
+    expect((await content())['unregistered']).toEqual(['app/wx3']);
+  });
+
+  test('of an unregistration are let be where a newer release has written the history since', async () => {
+    const one = history();
+    await one.look();
+    const data = { format: 2, checksum: 'x' };
+    await memory.set(HISTORY_ID, data, (await stored())?.version as number);
+    await one.noteUnregistered(['app/wx1']);
+    expect((await stored())?.data).toEqual(data);
+  });
+});
