@@ -35,6 +35,21 @@ const RINGS: Readonly<Record<string, Ring>> = {
   },
 };
 
+/** The rooms of the core: a file may import its own room and those before it. */
+const ROOMS = [
+  'primitives',
+  'concurrency',
+  'model',
+  'calls',
+  'store',
+  'records',
+  'registry',
+  'refresh',
+  'schedule',
+  'engine',
+];
+const MAX_FILES_OF_A_ROOM = 24;
+
 /** The one command that may import the doubles: it runs one. */
 const FAKE_COMMAND = 'cli/commands/fake.ts';
 
@@ -140,6 +155,31 @@ function wrongImports(sources: Sources): string[] {
       } else if (!ring.packages.includes(specifier)) problems.push(`${path} imports ${specifier}`);
       else if (LAZY.has(specifier) && how === 'static') problems.push(`${path} imports ${specifier} eagerly`);
     }
+  }
+  return problems;
+}
+
+/** Returns the place of a file's room; -1 for one of the core that is in none. */
+function roomOf(path: string): number {
+  const [ring, room = '', ...file] = path.split('/');
+  return ring === 'core' && file.length === 1 ? ROOMS.indexOf(room) : -1;
+}
+
+function wrongRooms(sources: Sources): string[] {
+  const problems: string[] = [];
+  const sizes = new Map<number, number>();
+  for (const [path, text] of sources) {
+    if (ringOf(path) !== 'core') continue;
+    const room = roomOf(path);
+    if (room === -1) problems.push(`${path} is in no room`);
+    sizes.set(room, (sizes.get(room) ?? 0) + 1);
+    for (const { specifier } of importsOf(path, text)) {
+      const target = targetOf(path, specifier);
+      if (specifier.startsWith('.') && roomOf(target) > room) problems.push(`${path} imports ${target}`);
+    }
+  }
+  for (const [room, size] of sizes) {
+    if (size > MAX_FILES_OF_A_ROOM) problems.push(`core/${ROOMS[room]} has ${size} files`);
   }
   return problems;
 }
@@ -251,6 +291,10 @@ describe('the source of this package', () => {
     expect(wrongImports(sources)).toEqual([]);
   });
 
+  it('has rooms in the core, each of which imports only those before it', () => {
+    expect(wrongRooms(sources)).toEqual([]);
+  });
+
   it('has no import cycle, not even of types', () => {
     expect(cycles(sources)).toEqual([]);
   });
@@ -320,6 +364,23 @@ describe('these checks', () => {
   ])('let a right one pass: %s: %s', (path, text) => {
     const others = { 'core/b.ts': '', 'wechat/client.ts': '', 'wechat/error-table.ts': '', 'stores/memory.ts': '' };
     expect(wrongImports(files({ ...others, 'testing/b.ts': '', [path]: text }))).toEqual([]);
+  });
+
+  it.each([
+    ['core/a.ts', '', 'core/a.ts is in no room'],
+    ['core/attic/a.ts', '', 'core/attic/a.ts is in no room'],
+    ['core/model/inner/a.ts', '', 'core/model/inner/a.ts is in no room'],
+    ['core/model/a.ts', "import '../store/b.js';", 'core/model/a.ts imports core/store/b.ts'],
+    ['core/model/a.ts', "import type { B } from '../store/b.js';", 'core/model/a.ts imports core/store/b.ts'],
+  ])('see a file in a wrong room: %s: %s', (path, text, problem) => {
+    expect(wrongRooms(files({ [path]: text, 'core/store/b.ts': '' }))).toEqual([problem]);
+  });
+
+  it('let a room import itself and those before it, and see one that is full', () => {
+    const right = "import './c.js'; import '../primitives/d.js';";
+    expect(wrongRooms(files({ 'core/store/a.ts': right, 'http/a.ts': "import '../core/engine/e.js';" }))).toEqual([]);
+    const full = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`core/model/f${index}.ts`, '']));
+    expect(wrongRooms(files(full))).toEqual(['core/model has 25 files']);
   });
 
   it('see a cycle, of types too', () => {

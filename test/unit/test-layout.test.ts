@@ -30,6 +30,12 @@ test('only tests of test:servers and of faults import what starts a server or a 
   expect(wrong).toEqual([]);
 });
 
+test('the tests of the core are in the rooms of what they test, or of its behaviour', () => {
+  const rooms = new Set(readdirSync(join(TESTS, '../src/core')));
+  const tested = readdirSync(join(TESTS, 'unit/core')).filter((room) => room !== 'behaviour' && room !== 'fleet');
+  expect(tested.filter((room) => !rooms.has(room))).toEqual([]);
+});
+
 test('a test in test/stores takes only the stores of the run that it is part of', () => {
   const stores = files.filter((file) => file.startsWith('stores/'));
   expect(stores).not.toEqual([]);

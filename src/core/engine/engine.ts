@@ -15,13 +15,13 @@ import { RecordCache } from '../records/record-cache.js';
 import { Records } from '../records/records.js';
 import { storedResult } from '../records/stored-result.js';
 import { UnwrittenGrants } from '../records/unwritten-grants.js';
+import type { Claim } from '../refresh/claim.js';
 import { SingleFlight } from '../refresh/single-flight.js';
 import { HeldTasks, hasParamsFunction } from '../registry/held-task.js';
 import { PushedTokens } from '../registry/pushed-tokens.js';
 import { Registrar } from '../registry/registrar.js';
 import { Registry } from '../registry/registry.js';
 import { ownScheduling, type Scheduling, sharedScheduling } from '../schedule/scheduling.js';
-import type { Claim } from '../schedule/shared-schedule.js';
 import { DocumentReader } from '../store/document-reader.js';
 import { LimitSweep } from '../store/limit-sweep.js';
 import { StoreClock } from '../store/store-clock.js';
@@ -196,7 +196,7 @@ export class Engine {
       follower: this.#follower,
       unwritten: this.#unwritten,
       upstream: this.meters.timed(this.#upstream, this.clock),
-      meters: this.meters,
+      leaseContentions: this.meters.leaseContentions,
       callbacks: () => this.#callbacks,
       look: (key) => this.#look([key]),
       source: () => this.source,

@@ -1,12 +1,12 @@
 import { Slots } from '../concurrency/slots.js';
 import type { Deadline } from '../model/deadline.js';
+import { NeedMissing } from '../model/need-missing.js';
 import type { ResolvedOptions } from '../model/options.js';
 import type { TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import { coolingDependency } from '../refresh/cooling-dependency.js';
 import { FirstAttempts } from '../refresh/first-attempts.js';
 import { Following, type FollowingParts } from '../refresh/following.js';
-import { NeedMissing } from '../refresh/needs.js';
 import { Refresh, type RefreshParts } from '../refresh/refresh.js';
 import type { Flight } from '../refresh/single-flight.js';
 import { Allowances } from '../store/allowance.js';

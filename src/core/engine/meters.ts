@@ -2,57 +2,7 @@ import type { Clock } from '../concurrency/clock.js';
 import { isTokenError } from '../model/errors.js';
 import type { Events } from '../model/events.js';
 import type { Upstream } from '../model/refresher.js';
-
-/** Names to values; one that is `undefined` is as good as absent. */
-export type Labels = Readonly<Record<string, string | undefined>>;
-
-/** How often something has happened, with these labels. */
-export interface Count {
-  readonly labels: Labels;
-  value: number;
-}
-
-/** Counts that only rise, one for each combination of labels. Their names are the same each time, in the same order. */
-export class Counter {
-  readonly #counts = new Map<string, Count>();
-
-  /** @param known - what is there from the beginning: that a count rises from 0 is not seen of one that appears as 1. */
-  constructor(known: readonly Labels[] = []) {
-    for (const labels of known) this.#counts.set(idOf(labels), { labels, value: 0 });
-  }
-
-  add(labels: Labels = {}): void {
-    const id = idOf(labels);
-    const count = this.#counts.get(id);
-    if (count === undefined) this.#counts.set(id, { labels, value: 1 });
-    else count.value += 1;
-  }
-
-  counts(): Iterable<Readonly<Count>> {
-    return this.#counts.values();
-  }
-}
-
-/** How values are spread over buckets. */
-export class Histogram {
-  /** The upper bounds of the buckets, rising; the bucket after the last has none. */
-  readonly bounds: readonly number[];
-  /** How many values each bucket has, those of the smaller ones not included. */
-  readonly counts: number[];
-  sum: number = 0;
-
-  constructor(bounds: readonly number[]) {
-    this.bounds = bounds;
-    this.counts = Array.from({ length: bounds.length + 1 }, () => 0);
-  }
-
-  observe(value: number): void {
-    const bucket = this.bounds.findIndex((bound) => value <= bound);
-    const index = bucket === -1 ? this.bounds.length : bucket;
-    this.counts[index] = (this.counts[index] ?? 0) + 1;
-    this.sum += value;
-  }
-}
+import { Counter, Histogram } from '../primitives/counters.js';
 
 /** The codes that a `TokenError` of this library has. A refresher of the user's may throw any other. */
 const CODES: readonly string[] = [
@@ -117,8 +67,4 @@ export class Meters {
 /** Of few words, none of which anybody else has chosen. */
 function codeOf(error: unknown): string {
   return isTokenError(error) && CODES.includes(error.code) ? error.code : OTHER_CODE;
-}
-
-function idOf(labels: Labels): string {
-  return Object.values(labels).join('\n');
 }

@@ -9,7 +9,7 @@ import type { CachedRecord } from '../records/cached-record.js';
 import { type GivenGrant, readGivenGrant } from '../records/given-grant.js';
 import { receivedToken, storedGrant } from '../records/grant.js';
 import type { GrantWriter } from '../records/grant-writer.js';
-import { paramsHashOf } from '../registry/fingerprint.js';
+import { paramsHashOf } from '../registry/attempt-input.js';
 import type { PushedTokens } from '../registry/pushed-tokens.js';
 import type { Registry } from '../registry/registry.js';
 import type { Scheduling } from '../schedule/scheduling.js';

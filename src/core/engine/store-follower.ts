@@ -7,6 +7,7 @@ import type { Failures } from '../records/failures.js';
 import type { GrantWriter } from '../records/grant-writer.js';
 import type { KeyReader } from '../records/key-reader.js';
 import type { RememberedFailure } from '../records/record-cache.js';
+import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import type { Registry } from '../registry/registry.js';
 import { isAbsent, type KeyDocument, reportedGrant, type StoredGrant } from '../store/key-document.js';
@@ -57,7 +58,7 @@ interface Known {
 }
 
 /** Keeps what this process holds in step with what others write to the store. */
-export class StoreFollower {
+export class StoreFollower implements RecordReader {
   readonly #parts: FollowerParts;
   readonly #held: HeldRecords;
   readonly #reading = new Map<string, Promise<CachedRecord | undefined>>();

@@ -7,7 +7,6 @@ import { lifeMs } from '../model/refresh-policy.js';
 import { endsOf, withEndsTold } from '../model/rotation.js';
 import type { Lease } from '../model/store.js';
 import { documentId, parseKey, type TokenKey } from '../model/token-key.js';
-import { type Fingerprint, isMadeWith } from '../registry/fingerprint.js';
 import { seal } from '../store/document-codec.js';
 import type { FailureBudget } from '../store/failure-budget.js';
 import {
@@ -21,6 +20,7 @@ import {
 import { checkRegistration } from '../store/registration-check.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
+import { type Fingerprint, isMadeWith } from './fingerprint.js';
 import type { RecordCache, RememberedFailure } from './record-cache.js';
 
 /** A failure that forbids attempts until some instant. */

@@ -1,7 +1,7 @@
 import { belongsTo } from '../model/enrolment.js';
+import type { Registrations } from '../model/registrations.js';
 import type { StoredDocument } from '../model/store.js';
 import { registrationIds, type TokenKey } from '../model/token-key.js';
-import type { Registry } from '../registry/registry.js';
 import type { DocumentReader } from '../store/document-reader.js';
 import { type KeyDocument, readKeyDocument } from '../store/key-document.js';
 
@@ -12,9 +12,9 @@ import { type KeyDocument, readKeyDocument } from '../store/key-document.js';
  */
 export class KeyReader {
   readonly #reader: DocumentReader;
-  readonly #registry: Registry;
+  readonly #registry: Registrations;
 
-  constructor(reader: DocumentReader, registry: Registry) {
+  constructor(reader: DocumentReader, registry: Registrations) {
     this.#reader = reader;
     this.#registry = registry;
   }

@@ -9,10 +9,10 @@ import {
   minValidityMs,
   type RefreshTimes,
 } from '../model/refresh-policy.js';
+import type { Registrations } from '../model/registrations.js';
 import type { Rotation } from '../model/rotation.js';
 import type { TokenKey } from '../model/token-key.js';
 import { type ReadResult, TokenRecord } from '../model/token-record.js';
-import type { Registry } from '../registry/registry.js';
 import type { KeyDocument, StoredGrant } from '../store/key-document.js';
 import { redated } from '../store/redated.js';
 import type { StoreClock } from '../store/store-clock.js';
@@ -40,7 +40,7 @@ export interface Adoption {
 }
 
 /** The apps that this process knows to be registered. */
-export type Registered = Pick<Registry, 'knows'>;
+export type Registered = Pick<Registrations, 'knows'>;
 
 /** Keeps the records in force in this process: what may be answered, until when, and what has to be looked at again. */
 export class Records {

@@ -1,9 +1,9 @@
 import type { Clock } from '../concurrency/clock.js';
 import { backoffDelayMs } from '../model/backoff.js';
 import { TokenError, type TokenErrorCode, type TokenErrorFacts } from '../model/errors.js';
+import { NeedMissing } from '../model/need-missing.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
-import { NeedMissing } from '../refresh/needs.js';
 
 interface Setback {
   readonly attempts: number;

@@ -2,6 +2,7 @@ import { isStaleTokenError } from '../calls/stale-answer.js';
 import { setPatientTimer } from '../concurrency/patient-timer.js';
 import { ATTEMPT_TIMEOUT_MS, SHORTEST_REQUEST_MS } from '../concurrency/time-limits.js';
 import { TokenError, toTokenError } from '../model/errors.js';
+import { NeedMissing } from '../model/need-missing.js';
 import type {
   AppCredentials,
   Grant,
@@ -17,7 +18,7 @@ import { readFields } from '../primitives/assert-options.js';
 import { describeWord } from '../primitives/redact.js';
 import type { Allowances } from '../store/allowance.js';
 import type { StoreClock } from '../store/store-clock.js';
-import { type NeededToken, NeedMissing, type Needs } from './needs.js';
+import type { NeededToken, Needs } from './needs.js';
 import type { Spending } from './spending.js';
 
 export interface AttemptInput {

@@ -1,10 +1,10 @@
-import type { StoreFollower } from '../engine/store-follower.js';
 import type { Closing } from '../model/closing.js';
 import { TokenError } from '../model/errors.js';
 import { documentId, type TokenKey } from '../model/token-key.js';
 import { secretHash } from '../primitives/secret-hash.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { GrantWriter } from '../records/grant-writer.js';
+import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import type { Registry } from '../registry/registry.js';
 import { seal } from '../store/document-codec.js';
@@ -21,7 +21,7 @@ export interface FollowingParts {
   readonly registry: Registry;
   readonly records: Records;
   readonly writer: GrantWriter;
-  readonly follower: StoreFollower;
+  readonly follower: RecordReader;
   readonly closing: Closing;
 }
 

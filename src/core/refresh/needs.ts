@@ -4,6 +4,7 @@ import type { Closing } from '../model/closing.js';
 import { Deadline } from '../model/deadline.js';
 import { assertNoCycle, dependenciesOf } from '../model/dependencies.js';
 import { isTokenError, safeCause, TokenError, toTokenError, withFacts } from '../model/errors.js';
+import { NeedMissing } from '../model/need-missing.js';
 import { assertParamSecrets } from '../model/param-secrets.js';
 import type { BuiltInRefresher } from '../model/refresher.js';
 import { haveToBeAskedFor, type ParamsFunction } from '../model/registration.js';
@@ -56,22 +57,6 @@ export interface NeedSources {
   /** Whether there is one that WeChat has pushed. */
   readonly wasPushed: (key: TokenKey) => boolean;
   readonly callbacks: CallbackPort | undefined;
-}
-
-/** Something that a refresh needs could not be had: never a failure of the key itself. */
-export class NeedMissing extends Error {
-  readonly #isOurs = true;
-  readonly error: TokenError;
-
-  /** Unlike `instanceof` it cannot be led astray by what a refresher throws. */
-  static is(thrown: unknown): thrown is NeedMissing {
-    return typeof thrown === 'object' && thrown !== null && #isOurs in thrown;
-  }
-
-  constructor(error: TokenError) {
-    super(error.message);
-    this.error = error;
-  }
 }
 
 /**

@@ -1,27 +1,28 @@
 import { Company } from '../concurrency/company.js';
 import type { Slots } from '../concurrency/slots.js';
 import { CLAIM_LASTS_MS, LEASE_MS } from '../concurrency/time-limits.js';
-import type { Meters } from '../engine/meters.js';
-import type { StoreFollower } from '../engine/store-follower.js';
 import { MAX_WAIT_OF_CALLERS_MS } from '../model/backoff.js';
 import type { CallbackPort } from '../model/callback-port.js';
 import { isTokenError, TokenError } from '../model/errors.js';
 import { isAnswerTo } from '../model/force.js';
+import { NeedMissing } from '../model/need-missing.js';
 import type { BuiltInRefresher } from '../model/refresher.js';
 import { haveToBeAskedFor } from '../model/registration.js';
 import { type Choice, chooseInput } from '../model/rotation.js';
 import { type GiveBack, SharedSlots } from '../model/shared-slots.js';
 import type { Lease } from '../model/store.js';
 import { documentId, type TokenKey } from '../model/token-key.js';
+import type { Counter } from '../primitives/counters.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { KeyReader } from '../records/key-reader.js';
+import type { RecordReader } from '../records/record-reader.js';
 import type { RegisteredTask } from '../registry/held-task.js';
 import { remainsLeftOver } from '../registry/left-overs.js';
 import { type KeyDocument, NO_KEY_DOCUMENT } from '../store/key-document.js';
 import { StaleDependency } from './attempt.js';
 import { Exchange, type ExchangeParts, type Progress } from './exchange.js';
 import { pauseFlight } from './flight-pause.js';
-import { areOutdated, assertDependencies, gatherNeeds, NeedMissing, type Needs } from './needs.js';
+import { areOutdated, assertDependencies, gatherNeeds, type Needs } from './needs.js';
 import { ReportLimit } from './report-limit.js';
 import type { Flight } from './single-flight.js';
 import { DocumentChanged, ParamsWanted } from './spending.js';
@@ -33,8 +34,9 @@ export interface RefreshParts extends ExchangeParts {
   readonly keyReader: KeyReader;
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly callbacks: () => CallbackPort | undefined;
-  readonly meters: Meters;
-  readonly follower: StoreFollower;
+  /** Counts the leases that another process held. */
+  readonly leaseContentions: Counter;
+  readonly follower: RecordReader;
   /** Whether a caller who has nothing else gets a token of which no other process knows, while the store is away. */
   readonly fetchesWithoutStore: boolean;
   /** Reads what is registered of a key where it is not in memory. */
@@ -254,7 +256,7 @@ export class Refresh {
 
   /** Takes the lease, or returns the record that its holder has stored meanwhile. */
   async #takeLease(flight: Flight<CachedRecord>, knownVersion: number): Promise<Taken> {
-    const { writer, clock, leasing, meters } = this.#parts;
+    const { writer, clock, leasing, leaseContentions } = this.#parts;
     const { key } = flight;
     for (;;) {
       const giveBack = await this.#slots.take(key);
@@ -267,7 +269,7 @@ export class Refresh {
         if (lease === undefined) giveBack();
       }
       if (lease !== undefined) return { kind: 'lease', lease, giveBack };
-      meters.leaseContentions.add();
+      leaseContentions.add();
       this.#company.met();
       const { least, spread } = flight.urgent ? WAIT_OF_CALLERS_MS : WAIT_OF_BACKGROUND_MS;
       await this.#pause(flight, least + clock.random() * spread);

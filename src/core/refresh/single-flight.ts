@@ -1,7 +1,7 @@
 import type { Force } from '../model/force.js';
 import type { RefreshReason } from '../model/refresher.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
-import type { Claim } from '../schedule/shared-schedule.js';
+import type { Claim } from './claim.js';
 
 /** One refresh under way, and everybody who waits for it. */
 export class Flight<Result> {

@@ -2,6 +2,7 @@ import type { Slots } from '../concurrency/slots.js';
 import { LEASE_MS } from '../concurrency/time-limits.js';
 import { TokenError, withFacts } from '../model/errors.js';
 import { failureError, failureFacts } from '../model/failure-facts.js';
+import { NeedMissing } from '../model/need-missing.js';
 import { FUTURE_TOLERANCE_MS } from '../model/refresh-policy.js';
 import {
   afterGrant,
@@ -23,7 +24,6 @@ import { seal } from '../store/document-codec.js';
 import { contentWithTrying, type KeyDocument, nextDueAt, withDue } from '../store/key-document.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
-import { NeedMissing } from './needs.js';
 
 /** The document has changed since the lease was granted: the refresh starts again with what is there now. */
 export class DocumentChanged extends Error {}

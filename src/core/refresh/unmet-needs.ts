@@ -1,7 +1,7 @@
 import { TokenError } from '../model/errors.js';
+import { NeedMissing } from '../model/need-missing.js';
 import type { TokenKey } from '../model/token-key.js';
 import { contended } from '../store/write-errors.js';
-import { NeedMissing } from './needs.js';
 
 export function inputIsContended(key: TokenKey): NeedMissing {
   return new NeedMissing(contended(`what ${key.type} is refreshed with`, key));

@@ -1,8 +1,9 @@
 import { dependenciesOf } from '../model/dependencies.js';
 import type { BuiltInRefresher } from '../model/refresher.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
+import type { Fingerprint } from '../records/fingerprint.js';
 import type { RecordCache } from '../records/record-cache.js';
-import { type Fingerprint, fingerprintOf } from './fingerprint.js';
+import { fingerprintOf } from './attempt-input.js';
 import type { Registry } from './registry.js';
 
 export interface PushedTokensParts {

@@ -1,6 +1,6 @@
 import { keyIn, parseKey, type TokenKey } from '../model/token-key.js';
+import type { Claim } from '../refresh/claim.js';
 import { ClaimedKeys, type ClaimedKeysParts } from './claimed-keys.js';
-import type { Claim } from './shared-schedule.js';
 
 export interface ClaimDeskParts extends Omit<ClaimedKeysParts, 'source'> {
   readonly source: () => ClaimedKeysParts['source'];

@@ -1,20 +1,37 @@
 import { wait } from '../concurrency/clock.js';
 import { Places, type Room } from '../concurrency/places.js';
-import type { TokenSource } from '../engine/token-source.js';
 import type { RefreshReason } from '../model/refresher.js';
 import type { Lease } from '../model/store.js';
 import { keyId, registrationIds, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
+import type { CachedRecord } from '../records/cached-record.js';
 import type { Failures } from '../records/failures.js';
 import type { KeyReader } from '../records/key-reader.js';
 import type { Records } from '../records/records.js';
+import type { Claim } from '../refresh/claim.js';
+import type { Flight } from '../refresh/single-flight.js';
 import type { Registry } from '../registry/registry.js';
 import { type KeyDocument, reportedGrant } from '../store/key-document.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { DueTimes } from './due-times.js';
 import type { SharedPace } from './shared-pace.js';
-import type { Claim } from './shared-schedule.js';
+
+/** Refreshes the keys that the schedule hands out. */
+export interface ScheduledFlights {
+  /** Refreshes a key with a lease that the schedule has taken for it. */
+  flyClaimed(
+    key: TokenKey,
+    reason: RefreshReason,
+    stale: string | undefined,
+    claim: Claim,
+    knownVersion: number,
+  ): Flight<CachedRecord>;
+  /** Returns whether only a caller may cause an attempt now. */
+  isHeldBack(key: TokenKey): boolean;
+  /** Sets when a key with a task is due next, from what is known of it now. */
+  reschedule(key: TokenKey): void;
+}
 
 export interface ClaimedKeysParts {
   readonly store: SupervisedStore;
@@ -23,7 +40,7 @@ export interface ClaimedKeysParts {
   readonly registry: Registry;
   readonly records: Records;
   readonly failures: Failures;
-  readonly source: TokenSource;
+  readonly source: ScheduledFlights;
   readonly dueTimes: DueTimes;
   readonly pace: SharedPace;
 }

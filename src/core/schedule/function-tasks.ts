@@ -3,11 +3,11 @@ import type { TaskSchedule } from '../concurrency/task-schedule.js';
 import { LEASE_MS } from '../concurrency/time-limits.js';
 import { documentId, type TokenKey } from '../model/token-key.js';
 import type { Records } from '../records/records.js';
+import type { Claim } from '../refresh/claim.js';
 import type { HeldTask } from '../registry/held-task.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { SharedPace } from './shared-pace.js';
-import type { Claim } from './shared-schedule.js';
 
 export interface FunctionTasksParts {
   readonly store: SupervisedStore;

@@ -6,6 +6,7 @@ import type { TaskSchedule } from '../concurrency/task-schedule.js';
 import type { TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { Records } from '../records/records.js';
+import type { Claim } from '../refresh/claim.js';
 import { type HeldTask, hasParamsFunction } from '../registry/held-task.js';
 import type { DocumentReader } from '../store/document-reader.js';
 import { ClaimDesk, type ClaimDeskParts } from './claim-desk.js';
@@ -14,7 +15,7 @@ import { DueTimes } from './due-times.js';
 import { FunctionTasks } from './function-tasks.js';
 import { ScheduleRounds } from './schedule-rounds.js';
 import { SharedPace } from './shared-pace.js';
-import { type Claim, SharedSchedule } from './shared-schedule.js';
+import { SharedSchedule } from './shared-schedule.js';
 
 /** How a process learns what is due, and keeps its pace: by itself, or from the store that a fleet shares. */
 export interface Scheduling {

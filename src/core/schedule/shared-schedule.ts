@@ -2,19 +2,10 @@ import type { ClockTimer } from '../concurrency/clock.js';
 import { Places } from '../concurrency/places.js';
 import type { TaskSchedule } from '../concurrency/task-schedule.js';
 import { LEASE_MS } from '../concurrency/time-limits.js';
-import type { Lease } from '../model/store.js';
+import type { Claim } from '../refresh/claim.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { SharedPace } from './shared-pace.js';
-
-/** A lease that came with work. */
-export interface Claim {
-  readonly lease: Lease;
-  /** When it was asked for, by the monotonic clock. */
-  readonly askedAtMonotonic: number;
-  /** When a refresh may begin, by the monotonic clock: what was permitted together begins one after the other. */
-  readonly beginsAtMonotonic: number;
-}
 
 export interface SharedScheduleParts {
   readonly store: SupervisedStore;

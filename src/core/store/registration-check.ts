@@ -1,7 +1,7 @@
 import { belongsTo, type Enrolment, markFrom } from '../model/enrolment.js';
 import { isTokenError } from '../model/errors.js';
+import type { Registrations } from '../model/registrations.js';
 import { appDocumentId, documentId, registrationIds, type TokenKey } from '../model/token-key.js';
-import type { Registry } from '../registry/registry.js';
 import type { Absence, SupervisedStore } from './supervised-store.js';
 
 /**
@@ -43,7 +43,7 @@ export async function checkRegistration(
  * refreshed without its task.
  */
 export async function mayBeginAgain(
-  registry: Pick<Registry, 'reload' | 'knows' | 'enrolment'>,
+  registry: Registrations,
   key: TokenKey,
   enrolment: Enrolment,
   callerWaits: boolean,

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/concurrency/clock.js';
-import { Counter } from '../../core/engine/meters.js';
+import { Counter } from '../../core/primitives/counters.js';
 import { peerNetwork } from './peer-network.js';
 import { RateLimit } from './rate-limit.js';
 import { REFUSAL_REASONS, type Refusal, type RefusalReason } from './refusal.js';

@@ -1,4 +1,4 @@
-import type { Histogram, Labels } from '../../core/engine/meters.js';
+import type { Histogram, Labels } from '../../core/primitives/counters.js';
 
 /** A value, or how values are spread, with labels. */
 export interface Point {

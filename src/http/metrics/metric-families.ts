@@ -1,5 +1,5 @@
 import type { Engine } from '../../core/engine/engine.js';
-import type { Counter } from '../../core/engine/meters.js';
+import type { Counter } from '../../core/primitives/counters.js';
 import { PACKAGE_VERSION } from '../../version.js';
 import type { MetricFamily, Point } from './exposition.js';
 import type { TaskCensus } from './task-census.js';

@@ -1,10 +1,10 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import type { Engine } from '../../core/engine/engine.js';
-import { Histogram } from '../../core/engine/meters.js';
 import type { TaskStatus } from '../../core/engine/status.js';
 import { type KnownKey, type WaitingParts, waitingAfter, waitingOf } from '../../core/engine/waiting.js';
 import type { TokenKey } from '../../core/model/token-key.js';
 import { WAITING_FOR, type WaitingFor } from '../../core/model/waiting-texts.js';
+import { Histogram } from '../../core/primitives/counters.js';
 import type { RegisteredTask } from '../../core/registry/held-task.js';
 
 /** A task and what is left of its token: negative when that has ended, 0 when there is none. */

@@ -1,7 +1,7 @@
 import { TokenError } from '../../core/model/errors.js';
+import { NeedMissing } from '../../core/model/need-missing.js';
 import type { BuiltInRefresher, RefreshContext } from '../../core/model/refresher.js';
 import { type TokenKey, tokenKey } from '../../core/model/token-key.js';
-import { NeedMissing } from '../../core/refresh/needs.js';
 import { assertHolder, grantFromAnswer, refreshTokenFromAnswer } from './grant-from-answer.js';
 
 /**

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { Counter, Histogram, Meters } from '../../../../src/core/engine/meters.js';
+import { Meters } from '../../../../src/core/engine/meters.js';
 import { TokenError } from '../../../../src/core/model/errors.js';
 import { Events } from '../../../../src/core/model/events.js';
 import type { Upstream } from '../../../../src/core/model/refresher.js';
+import { Counter, Histogram } from '../../../../src/core/primitives/counters.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 
 const KEY = { appid: 'wx', type: 'access_token', subject: undefined };

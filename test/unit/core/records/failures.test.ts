@@ -5,7 +5,7 @@ import type { Lease } from '../../../../src/core/model/store.js';
 import { CachedRecord } from '../../../../src/core/records/cached-record.js';
 import { type Attempted, Failures } from '../../../../src/core/records/failures.js';
 import { RecordCache } from '../../../../src/core/records/record-cache.js';
-import { fingerprintOf } from '../../../../src/core/registry/fingerprint.js';
+import { fingerprintOf } from '../../../../src/core/registry/attempt-input.js';
 import { Registry } from '../../../../src/core/registry/registry.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import { DocumentReader } from '../../../../src/core/store/document-reader.js';

@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Slots } from '../../../../src/core/concurrency/slots.js';
 import { TokenError } from '../../../../src/core/model/errors.js';
 import { failureFacts } from '../../../../src/core/model/failure-facts.js';
+import { NeedMissing } from '../../../../src/core/model/need-missing.js';
 import type { Rotation } from '../../../../src/core/model/rotation.js';
 import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
-import { NeedMissing } from '../../../../src/core/refresh/needs.js';
 import { DocumentChanged, Spending, type SpendingInput } from '../../../../src/core/refresh/spending.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Histogram } from '../../../../src/core/engine/meters.js';
+import { Histogram } from '../../../../src/core/primitives/counters.js';
 import { CLASSIC, exposition, type MetricFamily, OPEN_METRICS } from '../../../../src/http/metrics/exposition.js';
 
 const FORMATS = [

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../../src/core/primitives/json.js';
-import { type Fingerprint, fingerprintOf } from '../../../../src/core/registry/fingerprint.js';
+import type { Fingerprint } from '../../../../src/core/records/fingerprint.js';
+import { fingerprintOf } from '../../../../src/core/registry/attempt-input.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 
