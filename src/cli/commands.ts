@@ -1,4 +1,4 @@
-import type { CommandSpec } from './command.js';
+import type { CommandSpec } from './args/command.js';
 import {
   APP_ACCESS_TOKEN,
   APPID,
@@ -21,7 +21,7 @@ import {
   STATE,
   SUBJECT,
   TASK,
-} from './options.js';
+} from './args/options.js';
 
 /** Every command; the first is the one that is meant when none is named. */
 export const COMMANDS: readonly CommandSpec[] = [

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url';
+import type { CommandIo } from './io.js';
+import { closeLostTerminals } from './output/standard-streams.js';
 import { run } from './run.js';
-import type { CommandIo } from './serve-options.js';
-import { closeLostTerminals } from './standard-streams.js';
 
 /** Bounds the wait for output that is left when the work is done, such as a log that nothing reads. */
 const LAST_WRITES_MS = 500;

@@ -1,17 +1,17 @@
 import { onOneLine } from '../core/primitives/redact.js';
 import { PACKAGE_VERSION } from '../version.js';
-import type { CommandSpec } from './command.js';
-import { type CommandLine, parseCommandLine } from './command-line.js';
+import type { CommandSpec } from './args/command.js';
+import { type CommandLine, parseCommandLine } from './args/command-line.js';
+import { serviceLinkWarning, unknownVariables, withoutServiceLinks } from './args/environment.js';
+import { OptionValues } from './args/option-values.js';
+import { HELP, VERSION } from './args/options.js';
+import { UsageError } from './args/usage-error.js';
 import { COMMANDS } from './commands.js';
-import { serviceLinkWarning, unknownVariables, withoutServiceLinks } from './environment.js';
 import { failureText } from './failure-text.js';
-import { helpOf, helpOfAll, PROGRAM } from './help.js';
-import { OptionValues } from './option-values.js';
-import { HELP, VERSION } from './options.js';
+import type { CommandIo } from './io.js';
+import { helpOf, helpOfAll, PROGRAM } from './output/help.js';
+import { CheckedOutput } from './output/standard-streams.js';
 import { isWorker } from './serve/worker-mark.js';
-import type { CommandIo } from './serve-options.js';
-import { CheckedOutput } from './standard-streams.js';
-import { UsageError } from './usage-error.js';
 
 /**
  * Does what a command line says.

@@ -1,13 +1,13 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../core/concurrency/clock.js';
-import type { FakeCall } from './fake-call.js';
-import type { FakeApp, FakeState } from './fake-endpoint.js';
-import { type FakeCallMatcher, type FakeFault, matchesCall } from './fake-faults.js';
-import { type FakeUserTokens, userAnswer } from './fake-oauth2-endpoints.js';
-import type { FakeMessage } from './fake-prompt-book.js';
-import { FakeService } from './fake-service.js';
-import { createState, type FakeWeChatOptions } from './fake-state.js';
+import type { FakeCall } from './fake/call.js';
+import type { FakeApp, FakeState } from './fake/endpoint.js';
+import { type FakeCallMatcher, type FakeFault, matchesCall } from './fake/faults.js';
+import { type FakeUserTokens, userAnswer } from './fake/oauth2-endpoints.js';
+import type { FakeMessage } from './fake/prompt-book.js';
+import { FakeService } from './fake/service.js';
+import { createState, type FakeWeChatOptions } from './fake/state.js';
 
 /**
  * How a user of the fake logs in.

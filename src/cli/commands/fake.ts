@@ -1,9 +1,9 @@
 import { FakeWeChat } from '../../testing/fake-wechat.js';
-import { hostOf, portOf } from '../address-options.js';
-import type { CommandCall } from '../command.js';
+import { hostOf, portOf } from '../args/address-options.js';
+import type { CommandCall } from '../args/command.js';
+import type { OptionValues } from '../args/option-values.js';
+import { FAKE_HOST, FAKE_PORT, JSON_OUTPUT, LIFE_SECONDS } from '../args/options.js';
 import { failureText } from '../failure-text.js';
-import type { OptionValues } from '../option-values.js';
-import { FAKE_HOST, FAKE_PORT, JSON_OUTPUT, LIFE_SECONDS } from '../options.js';
 
 const YEAR_SECONDS = 31_536_000;
 

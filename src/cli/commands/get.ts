@@ -1,6 +1,6 @@
-import type { CommandCall } from '../command.js';
-import { keyOperands } from '../key-operands.js';
-import { ServerClient } from '../server-client.js';
+import type { CommandCall } from '../args/command.js';
+import { keyOperands } from '../args/key-operands.js';
+import { ServerClient } from '../client/server-client.js';
 import { printToken } from './token-answer.js';
 
 export async function get(call: CommandCall): Promise<number> {

@@ -5,12 +5,12 @@ import { describeName, describeWord, onOneLine } from '../../core/primitives/red
 import { type ApiKey, createApiKey, keyIdOf, SCOPES, type Scope } from '../../http/access/api-key.js';
 import { KeysFile } from '../../http/access/keys-file.js';
 import { appendKey, removeKey as removeKeyFrom } from '../../http/access/keys-file-change.js';
-import type { CommandCall } from '../command.js';
-import { durationIn } from '../duration.js';
-import type { GivenValue, OptionValues } from '../option-values.js';
-import { APPID, EXPIRES, JSON_OUTPUT, KEYS, NOTE, PER_SECOND, SCOPE } from '../options.js';
-import { assertDirectoryOf, assertNoSecret, assertReadableFile, troubleWith } from '../readable-file.js';
-import { asUsage, UsageError } from '../usage-error.js';
+import type { CommandCall } from '../args/command.js';
+import { durationIn } from '../args/duration.js';
+import type { GivenValue, OptionValues } from '../args/option-values.js';
+import { APPID, EXPIRES, JSON_OUTPUT, KEYS, NOTE, PER_SECOND, SCOPE } from '../args/options.js';
+import { assertDirectoryOf, assertNoSecret, assertReadableFile, troubleWith } from '../args/readable-file.js';
+import { asUsage, UsageError } from '../args/usage-error.js';
 
 const LEAST_PER_SECOND = 0.01;
 const MOST_PER_SECOND = 1_000_000;

@@ -1,16 +1,16 @@
 import { TypeNumbers } from '../../callbacks/type-numbers.js';
 import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 import { describeWord } from '../../core/primitives/redact.js';
-import type { CommandCall } from '../command.js';
-import { type KeyOperands, keyOperands } from '../key-operands.js';
-import type { OptionValues } from '../option-values.js';
-import { JSON_OUTPUT, STATE } from '../options.js';
-import { paintFor } from '../paint.js';
-import type { CommandIo } from '../serve-options.js';
-import { ServerClient, type ServerQuestion } from '../server-client.js';
-import { taskRow } from '../task-row.js';
-import { TaskTable } from '../task-table.js';
-import { UsageError } from '../usage-error.js';
+import type { CommandCall } from '../args/command.js';
+import { type KeyOperands, keyOperands } from '../args/key-operands.js';
+import type { OptionValues } from '../args/option-values.js';
+import { JSON_OUTPUT, STATE } from '../args/options.js';
+import { UsageError } from '../args/usage-error.js';
+import { ServerClient, type ServerQuestion } from '../client/server-client.js';
+import type { CommandIo } from '../io.js';
+import { paintFor } from '../output/paint.js';
+import { taskRow } from '../output/task-row.js';
+import { TaskTable } from '../output/task-table.js';
 
 interface ListedTask {
   readonly task: JsonObject;

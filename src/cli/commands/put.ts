@@ -1,11 +1,11 @@
 import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
-import type { CommandCall } from '../command.js';
-import { shortDuration } from '../duration.js';
-import { keyOperands } from '../key-operands.js';
-import { FROM_FILE, JSON_OUTPUT } from '../options.js';
-import { readSecretFile } from '../secret-input.js';
-import { ServerClient } from '../server-client.js';
-import { UsageError } from '../usage-error.js';
+import type { CommandCall } from '../args/command.js';
+import { shortDuration } from '../args/duration.js';
+import { keyOperands } from '../args/key-operands.js';
+import { FROM_FILE, JSON_OUTPUT } from '../args/options.js';
+import { readSecretFile } from '../args/secret-input.js';
+import { UsageError } from '../args/usage-error.js';
+import { ServerClient } from '../client/server-client.js';
 
 const EXAMPLE = '{"value":"...","expires_in":7200}';
 

@@ -1,9 +1,9 @@
 import type { JsonObject } from '../../core/primitives/json.js';
-import type { CommandCall } from '../command.js';
-import { keyOperands } from '../key-operands.js';
-import { STALE_FILE } from '../options.js';
-import { readSecretFile } from '../secret-input.js';
-import { ServerClient } from '../server-client.js';
+import type { CommandCall } from '../args/command.js';
+import { keyOperands } from '../args/key-operands.js';
+import { STALE_FILE } from '../args/options.js';
+import { readSecretFile } from '../args/secret-input.js';
+import { ServerClient } from '../client/server-client.js';
 import { printToken } from './token-answer.js';
 
 export async function refresh(call: CommandCall): Promise<number> {

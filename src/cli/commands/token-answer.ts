@@ -1,6 +1,6 @@
-import type { CommandCall } from '../command.js';
-import { JSON_OUTPUT } from '../options.js';
-import type { ServerAnswer } from '../server-client.js';
+import type { CommandCall } from '../args/command.js';
+import { JSON_OUTPUT } from '../args/options.js';
+import type { ServerAnswer } from '../client/server-client.js';
 
 const CONTROL_CHARACTER = /\p{Cc}/u;
 

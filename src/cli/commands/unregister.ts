@@ -1,8 +1,8 @@
-import type { CommandCall } from '../command.js';
-import { keyOperands } from '../key-operands.js';
-import { JSON_OUTPUT, SUBJECT } from '../options.js';
-import { ServerClient } from '../server-client.js';
-import { UsageError } from '../usage-error.js';
+import type { CommandCall } from '../args/command.js';
+import { keyOperands } from '../args/key-operands.js';
+import { JSON_OUTPUT, SUBJECT } from '../args/options.js';
+import { UsageError } from '../args/usage-error.js';
+import { ServerClient } from '../client/server-client.js';
 
 export async function unregister({ operands, options, io }: CommandCall): Promise<number> {
   const { appid, type, subject } = keyOperands(operands, options);

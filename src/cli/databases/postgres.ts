@@ -1,6 +1,6 @@
 import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import { isError } from '../../core/primitives/foreign-objects.js';
-import { assertReadableFile } from '../readable-file.js';
+import { assertReadableFile } from '../args/readable-file.js';
 import { CONNECT_MS, IDLE_MS, KEEP_ALIVE_MS, MOST_CONNECTIONS, STATEMENT_MS } from './pool-bounds.js';
 
 interface Client extends Emitter {

@@ -1,8 +1,8 @@
 import type { TokenStore } from '../../core/model/store.js';
 import type { RedisClient } from '../../stores/redis/index.js';
-import type { ServerLocation } from '../store-location.js';
-import { hostIn } from '../store-url.js';
-import { asUsage } from '../usage-error.js';
+import type { ServerLocation } from '../args/store-location.js';
+import { hostIn } from '../args/store-url.js';
+import { asUsage } from '../args/usage-error.js';
 import { type Alternatives, assertInstalled, loadDriver, loaderOf } from './installed-package.js';
 import { CONNECT_MS } from './pool-bounds.js';
 

@@ -1,10 +1,10 @@
 import type { Dialect } from 'kysely';
 import type { TokenStore } from '../../core/model/store.js';
 import type { SqlStore } from '../../stores/sql/index.js';
-import { PROGRAM } from '../help.js';
+import type { SqlLocation } from '../args/store-location.js';
+import { asUsage } from '../args/usage-error.js';
+import { PROGRAM } from '../output/help.js';
 import { StartFailure } from '../serve/start-failure.js';
-import type { SqlLocation } from '../store-location.js';
-import { asUsage } from '../usage-error.js';
 import { type Alternatives, assertInstalled, loadDriver } from './installed-package.js';
 import { findKysely } from './kysely.js';
 import { mysqlPool } from './mysql.js';

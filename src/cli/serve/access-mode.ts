@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { hostIn, isLocalhost } from '../../http/access/host-names.js';
-import type { ServeOptions } from '../serve-options.js';
-import { UsageError } from '../usage-error.js';
+import type { ServeOptions } from '../args/serve-options.js';
+import { UsageError } from '../args/usage-error.js';
 
 /** Says which requests are let in: `loopback` stands for those of programs on this machine. */
 export type AccessMode = 'keys' | 'keys, trust' | 'trust' | 'anonymous' | 'loopback';

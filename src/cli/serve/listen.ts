@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../core/concurrency/clock.js';
+import { UsageError } from '../args/usage-error.js';
 import { failureText } from '../failure-text.js';
-import { UsageError } from '../usage-error.js';
 import { LineLimit } from './line-limit.js';
 import type { Log } from './log.js';
 

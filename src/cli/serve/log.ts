@@ -1,7 +1,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import type { Clock } from '../../core/concurrency/clock.js';
 import { onOneLine } from '../../core/primitives/redact.js';
-import type { TextOutput } from '../serve-options.js';
+import type { TextOutput } from '../io.js';
 import { writesText } from './worker-mark.js';
 
 export type LogLevel = 'info' | 'warn' | 'error';

@@ -1,7 +1,8 @@
 import type { Server } from 'node:net';
 import { systemClock } from '../../core/concurrency/clock.js';
-import type { CommandIo, ServeOptions, TextOutput } from '../serve-options.js';
-import { StartTerminals, writeWithoutWaiting } from '../standard-streams.js';
+import type { ServeOptions } from '../args/serve-options.js';
+import type { CommandIo, TextOutput } from '../io.js';
+import { StartTerminals, writeWithoutWaiting } from '../output/standard-streams.js';
 import { accessMode } from './access-mode.js';
 import { CONTRACTS } from './contracts.js';
 import { listen, logAcceptFailures, urlOf } from './listen.js';

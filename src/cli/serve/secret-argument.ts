@@ -1,9 +1,9 @@
-import { PROGRAM } from '../help.js';
-import { flagOf, type OptionSpec, variableOf } from '../option.js';
-import type { GivenValue } from '../option-values.js';
-import { STORE, STORE_FILE } from '../options.js';
-import type { CommandIo } from '../serve-options.js';
-import type { StoreLocation } from '../store-location.js';
+import { flagOf, type OptionSpec, variableOf } from '../args/option.js';
+import type { GivenValue } from '../args/option-values.js';
+import { STORE, STORE_FILE } from '../args/options.js';
+import type { StoreLocation } from '../args/store-location.js';
+import type { CommandIo } from '../io.js';
+import { PROGRAM } from '../output/help.js';
 
 /**
  * Everybody on a machine can see the arguments of a process. From here on a password is in those of neither this process

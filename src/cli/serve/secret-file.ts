@@ -1,5 +1,5 @@
-import { readWholeFile } from '../readable-file.js';
-import { UsageError } from '../usage-error.js';
+import { readWholeFile } from '../args/readable-file.js';
+import { UsageError } from '../args/usage-error.js';
 
 /** Says of a file what a check of the library says of an array in a program: its nth key, and the forms that text can have. */
 export function wordsOfFile(message: string): string {

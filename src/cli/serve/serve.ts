@@ -1,4 +1,5 @@
-import type { CommandIo, ServeOptions } from '../serve-options.js';
+import type { ServeOptions } from '../args/serve-options.js';
+import type { CommandIo } from '../io.js';
 import { runPrimary } from './primary.js';
 import { isWorker } from './worker-mark.js';
 

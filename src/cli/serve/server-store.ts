@@ -2,9 +2,9 @@ import type { TokenStore } from '../../core/model/store.js';
 import type { JsonObject } from '../../core/primitives/json.js';
 import { EncryptedStore } from '../../stores/encrypted.js';
 import { FileStore } from '../../stores/file/file-store.js';
-import type { ServeOptions } from '../serve-options.js';
-import type { StoreLocation } from '../store-location.js';
-import { asUsage, UsageError } from '../usage-error.js';
+import type { ServeOptions } from '../args/serve-options.js';
+import type { StoreLocation } from '../args/store-location.js';
+import { asUsage, UsageError } from '../args/usage-error.js';
 import { readSecrets, wordsOfFile } from './secret-file.js';
 import { unusableStore } from './start-failure.js';
 

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
 import { systemClock } from '../../core/concurrency/clock.js';
 import { safeCause } from '../../core/model/errors.js';
+import type { ServeOptions } from '../args/serve-options.js';
+import { UsageError } from '../args/usage-error.js';
 import { failureText } from '../failure-text.js';
-import type { CommandIo, ServeOptions } from '../serve-options.js';
-import { UsageError } from '../usage-error.js';
+import type { CommandIo } from '../io.js';
 import { startBeating } from './heartbeat.js';
 import { Log } from './log.js';
 import { type FromWorker, type IdleConnections, toWorker } from './messages.js';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../../src/cli/commands.js';
-import { paintFor } from '../../../src/cli/paint.js';
+import { paintFor } from '../../../src/cli/output/paint.js';
 import { run } from '../../../src/cli/run.js';
 import { CapturedOutput, runCommand } from '../../support/command-line.js';
 

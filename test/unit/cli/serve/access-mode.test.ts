@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../../../src/cli/args/usage-error.js';
 import { accessMode, namesLoopback } from '../../../../src/cli/serve/access-mode.js';
-import { UsageError } from '../../../../src/cli/usage-error.js';
 import { SERVE_OPTIONS } from '../../../support/serve-options.js';
 
 describe('who is let in', () => {

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { flagOf, variableOf } from '../../../../src/cli/args/option.js';
 import { COMMANDS } from '../../../../src/cli/commands.js';
-import { flagOf, variableOf } from '../../../../src/cli/option.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const page = readFileSync(`${ROOT}/docs/operations.md`, 'utf8');

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { UsageError } from '../../../../src/cli/args/usage-error.js';
 import { listen, logAcceptFailures, urlOf } from '../../../../src/cli/serve/listen.js';
 import { Log } from '../../../../src/cli/serve/log.js';
-import { UsageError } from '../../../../src/cli/usage-error.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { CapturedOutput } from '../../../support/command-line.js';
 

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import type { TextOutput } from '../../../../src/cli/io.js';
 import { Log } from '../../../../src/cli/serve/log.js';
-import type { TextOutput } from '../../../../src/cli/serve-options.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 import { CapturedOutput } from '../../../support/command-line.js';
 

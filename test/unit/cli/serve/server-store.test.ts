@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ServeOptions } from '../../../../src/cli/args/serve-options.js';
+import { UsageError } from '../../../../src/cli/args/usage-error.js';
 import { openStore } from '../../../../src/cli/serve/server-store.js';
-import type { ServeOptions } from '../../../../src/cli/serve-options.js';
-import { UsageError } from '../../../../src/cli/usage-error.js';
 import { EncryptedStore, FileStore, TokenManager } from '../../../../src/index.js';
 import { directoryStore, SERVE_OPTIONS } from '../../../support/serve-options.js';
 

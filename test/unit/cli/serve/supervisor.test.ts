@@ -1,9 +1,9 @@
 import { Socket } from 'node:net';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { UsageError } from '../../../../src/cli/args/usage-error.js';
 import { Log } from '../../../../src/cli/serve/log.js';
 import { Supervisor } from '../../../../src/cli/serve/supervisor.js';
 import type { Ending, WorkerProcess } from '../../../../src/cli/serve/worker-process.js';
-import { UsageError } from '../../../../src/cli/usage-error.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 import { CapturedOutput } from '../../../support/command-line.js';
 

@@ -1,0 +1,37 @@
+import { assertAppid, assertSubject, assertTypeName } from '../../core/model/token-key.js';
+import type { OptionValues } from './option-values.js';
+import { SUBJECT } from './options.js';
+import { asUsage, UsageError } from './usage-error.js';
+
+/** Whom a command is about, checked before a server is asked. */
+export interface KeyOperands {
+  readonly appid: string;
+  readonly type: string | undefined;
+  readonly subject: string | undefined;
+}
+
+/**
+ * @throws UsageError naming what is wrong.
+ */
+export function keyOperands([appid, type]: readonly string[], options: OptionValues): KeyOperands {
+  const subject = options.text(SUBJECT);
+  asUsage(() => assertAppid(appid));
+  if (type !== undefined) checkedType(type);
+  asUsage(() => assertSubject(subject));
+  assertNoDots(appid as string, 'appid');
+  return { appid: appid as string, type, subject };
+}
+
+/**
+ * @throws UsageError naming what a type must be.
+ */
+export function checkedType(type: string): string {
+  asUsage(() => assertTypeName(type));
+  assertNoDots(type, 'type');
+  return type;
+}
+
+/** In a URL they would lead elsewhere. */
+function assertNoDots(name: string, what: string): void {
+  if (name === '.' || name === '..') throw new UsageError(`${what} cannot be ${name}`);
+}

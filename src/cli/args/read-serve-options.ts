@@ -1,0 +1,115 @@
+import { assertCallbackRules } from '../../callbacks/callback-url.js';
+import { HostNames } from '../../http/access/host-names.js';
+import { TrustedPeers } from '../../http/access/trusted-peers.js';
+import { parseOrigins, parseProxy } from '../../wechat/origins.js';
+import { hostOf, portOf } from './address-options.js';
+import type { OptionSpec } from './option.js';
+import type { OptionValues } from './option-values.js';
+import {
+  ACCESS_TOKEN,
+  ALLOW_HOST,
+  ANONYMOUS,
+  ENCRYPTION_KEY_FILE,
+  HOST,
+  HOST_NAME,
+  KEYS,
+  LEGACY_TYPE_NUMBERS,
+  MAX_PER_SECOND,
+  MAX_PER_SECOND_OF_APP,
+  NOTIFY_SECRET_FILE,
+  PORT,
+  PROXY,
+  PUBLIC_CALLBACKS_ONLY,
+  REFRESH,
+  STORE,
+  STORE_FILE,
+  TRUST,
+  WECHAT_ORIGIN,
+} from './options.js';
+import { assertReadableFile, readWholeFile } from './readable-file.js';
+import type { RefreshPace, ServeOptions } from './serve-options.js';
+import { type StoreLocation, storeLocation } from './store-location.js';
+import { asUsage, UsageError } from './usage-error.js';
+
+const MOST_PER_SECOND = 100_000;
+
+/**
+ * Checks what can be known of the options before anything is started.
+ *
+ * @throws UsageError naming the option, what it must be and what came.
+ */
+export function readServeOptions(options: OptionValues): ServeOptions {
+  const isAnonymous = options.isSet(ANONYMOUS);
+  if (isAnonymous) assertNotIdle(options, ANONYMOUS, 'lets everybody in', [KEYS, TRUST]);
+  return {
+    port: portOf(options, PORT),
+    host: hostOf(options, HOST),
+    store: storeOf(options),
+    encryptionKeyFile: fileOf(options, ENCRYPTION_KEY_FILE),
+    refresh: refreshOf(options),
+    keys: fileOf(options, KEYS),
+    trust: checkedList(options, TRUST, (text) => void new TrustedPeers([text])),
+    anonymous: isAnonymous,
+    hostNames: checkedList(options, HOST_NAME, (text) => void new HostNames([text])),
+    wechatOrigins: checkedList(options, WECHAT_ORIGIN, (text) => void parseOrigins([text])),
+    proxy: proxyOf(options),
+    accessToken: options.choice(ACCESS_TOKEN, ['stable', 'plain']),
+    allowHosts: checkedList(options, ALLOW_HOST, (text) => assertCallbackRules({ allowHosts: [text] })),
+    publicCallbacksOnly: options.isSet(PUBLIC_CALLBACKS_ONLY),
+    notifySecretFile: fileOf(options, NOTIFY_SECRET_FILE),
+    legacyTypeNumbers: options.isSet(LEGACY_TYPE_NUMBERS),
+  };
+}
+
+/** Refuses options that would do nothing, since they would be believed to do something. */
+function assertNotIdle(options: OptionValues, cause: OptionSpec, what: string, others: readonly OptionSpec[]): void {
+  const other = others.find((option) => options.given(option) !== undefined);
+  if (other === undefined) return;
+  const [source, idle] = [options.sourceOf(cause), options.sourceOf(other)];
+  throw new UsageError(`${source} ${what}, so that ${idle} would do nothing: leave out one of them`);
+}
+
+function fileOf(options: OptionValues, option: OptionSpec): string | undefined {
+  const given = options.given(option);
+  if (given !== undefined) assertReadableFile(given);
+  return given?.text;
+}
+
+function storeOf(options: OptionValues): StoreLocation {
+  const file = options.given(STORE_FILE);
+  if (file === undefined)
+    return storeLocation({ source: options.sourceOf(STORE), text: options.text(STORE) as string });
+  assertNotIdle(options, STORE_FILE, 'says where the store is', [STORE]);
+  const text = readWholeFile(file).trim();
+  if (/^[^\r\n]+$/.test(text)) return storeLocation({ source: file.source, text });
+  throw new UsageError(`${file.source} must hold one line, a directory or a URL`);
+}
+
+function refreshOf(options: OptionValues): RefreshPace | 'never' {
+  if (options.choice(REFRESH, ['due', 'never']) === 'never') {
+    assertNotIdle(options, REFRESH, 'leaves refreshing to others', [MAX_PER_SECOND, MAX_PER_SECOND_OF_APP]);
+    return 'never';
+  }
+  return {
+    maxPerSecond: options.integer(MAX_PER_SECOND, 1, MOST_PER_SECOND),
+    maxPerSecondOfApp: options.integer(MAX_PER_SECOND_OF_APP, 1, MOST_PER_SECOND),
+  };
+}
+
+function proxyOf(options: OptionValues): string | undefined {
+  const given = options.given(PROXY);
+  if (given !== undefined) asUsage(() => parseProxy(given.text), named(given.source));
+  return given?.text;
+}
+
+function checkedList(options: OptionValues, option: OptionSpec, check: (text: string) => void): readonly string[] {
+  return options.list(option).map(({ source, text }) => {
+    asUsage(() => check(text), named(source));
+    return text;
+  });
+}
+
+/** A message that begins with where the value was given: the library's checks begin with the library's name of the option. */
+function named(source: string): (message: string) => string {
+  return (message) => message.replace(/^\S+/, source);
+}

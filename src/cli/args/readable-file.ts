@@ -1,0 +1,108 @@
+import { accessSync, constants, readFileSync, type Stats, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { memberOf } from '../../core/primitives/foreign-objects.js';
+import { describePath, mayBeSecret } from '../../core/primitives/given-path.js';
+import { textOfUtf8 } from '../../core/primitives/utf8-text.js';
+import type { GivenValue } from './option-values.js';
+import { UsageError } from './usage-error.js';
+
+/**
+ * @throws UsageError naming the option and the path, unless the path may be a secret.
+ */
+export function assertReadableFile({ source, text }: GivenValue): void {
+  try {
+    accessSync(text, constants.R_OK);
+    if (statSync(text).isDirectory()) throw Object.assign(new Error('a directory'), { code: 'EISDIR' });
+  } catch (error) {
+    throw unreadable(source, text, error);
+  }
+}
+
+/**
+ * Returns the text of a file without a byte order mark.
+ *
+ * @throws UsageError naming the option and the path, unless the path may be a secret.
+ */
+export function readWholeFile({ source, text: path }: GivenValue): string {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw unreadable(source, path, error);
+  }
+  const text = textOfUtf8(bytes);
+  if (text === undefined) throw new UsageError(`${source}: ${describePath(path)} is not encoded in UTF-8`);
+  return text;
+}
+
+/**
+ * @throws UsageError for something else than a directory; it need not be there.
+ */
+export function assertDirectory({ source, text }: GivenValue): void {
+  if (statsOf({ source, text })?.isDirectory() ?? true) return;
+  throw new UsageError(`${source} must be a directory, got a file`);
+}
+
+/**
+ * @throws UsageError for a directory; a file need not be there.
+ */
+export function assertNoDirectory({ source, text }: GivenValue): void {
+  if (statsOf({ source, text })?.isDirectory() !== true) return;
+  throw new UsageError(`${source} must name a file, got a directory`);
+}
+
+const NO_PERMISSION = 'the user that runs this has no permission: give it access, or run this as another user';
+
+/** Says what is wrong with a path, by the code of the system. */
+const TROUBLES: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'nothing is there'],
+  ['ENOTDIR', 'what should be a directory above it is a file'],
+  ['EACCES', NO_PERMISSION],
+  ['EPERM', NO_PERMISSION],
+  ['EROFS', 'its volume is mounted read-only'],
+  ['ENOSPC', 'no space is left on its volume'],
+  ['ELOOP', 'links lead in a circle'],
+  ['ENAMETOOLONG', 'its name is too long'],
+]);
+
+/** Says what the system refused with one word. */
+export function troubleWith(error: unknown): string {
+  const code = String(memberOf(error, 'code'));
+  const trouble = TROUBLES.get(code);
+  return trouble === undefined ? code : `${code}, ${trouble}`;
+}
+
+/**
+ * Returns what is known of a path; `undefined` when nothing is there.
+ *
+ * @throws UsageError for a path that leads nowhere.
+ */
+function statsOf({ source, text }: GivenValue): Stats | undefined {
+  try {
+    // Without its option for no entry, which since Node 22 stands for a file in the way as well.
+    return statSync(text);
+  } catch (error) {
+    if (memberOf(error, 'code') === 'ENOENT') return undefined;
+    throw new UsageError(`${source}: ${describePath(text)} cannot be used: ${troubleWith(error)}`);
+  }
+}
+
+/**
+ * @throws UsageError when the file cannot be made since its directory is missing, or is none.
+ */
+export function assertDirectoryOf({ source, text }: GivenValue): void {
+  const directory = dirname(text);
+  if (statsOf({ source, text: directory })?.isDirectory() === true) return;
+  throw new UsageError(`${source}: ${describePath(directory)} is no directory: make it first`);
+}
+
+/**
+ * @throws UsageError for a path that is rather a key or a secret.
+ */
+export function assertNoSecret({ source, text }: GivenValue): void {
+  if (mayBeSecret(text)) throw new UsageError(`${source} must be the path of a file, got something like a secret`);
+}
+
+function unreadable(source: string, path: string, error: unknown): UsageError {
+  return new UsageError(`${source}: ${describePath(path)} cannot be read: ${troubleWith(error)}`);
+}

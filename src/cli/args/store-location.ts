@@ -1,0 +1,121 @@
+import { isAbsolute, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describeWord } from '../../core/primitives/redact.js';
+import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.js';
+import type { GivenValue } from './option-values.js';
+import { assertDirectory, assertNoDirectory } from './readable-file.js';
+import { assertParameters, type ServerKind, serverUrl } from './store-url.js';
+import { asUsage, UsageError } from './usage-error.js';
+
+export interface DirectoryLocation {
+  readonly kind: 'directory';
+  readonly path: string;
+  /** What logs and errors call it. */
+  readonly shown: string;
+}
+
+export interface SqliteLocation {
+  readonly kind: 'sqlite';
+  readonly path: string;
+  /** Of the table. */
+  readonly name: string | undefined;
+  readonly shown: string;
+}
+
+export interface ServerLocation<Kind extends ServerKind = ServerKind> {
+  readonly kind: Kind;
+  /** For the driver, without what is for us. */
+  readonly url: URL;
+  /** Redis: what the names of keys begin with. Else the table. */
+  readonly name: string | undefined;
+  /** Where it is, and nothing of who may use it. */
+  readonly shown: string;
+  /** Whether the text that it was given in has to be kept from others. */
+  readonly isSecret: boolean;
+}
+
+/** Where a server keeps everything. */
+export type StoreLocation = DirectoryLocation | SqlLocation | ServerLocation<'redis'>;
+export type SqlLocation = SqliteLocation | ServerLocation<'postgres' | 'mysql'>;
+
+const SERVERS: ReadonlyMap<string, ServerKind> = new Map([
+  ['redis', 'redis'],
+  ['rediss', 'redis'],
+  ['valkey', 'redis'],
+  ['valkeys', 'redis'],
+  ['postgres', 'postgres'],
+  ['postgresql', 'postgres'],
+  ['mysql', 'mysql'],
+  ['mariadb', 'mysql'],
+]);
+const SQLITE = 'sqlite';
+const KNOWN = [...SERVERS.keys(), SQLITE].map((scheme) => `${scheme}:`).join(', ');
+/** One letter and a colon are a drive of Windows. */
+const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
+
+/**
+ * What `--store` means.
+ *
+ * @throws UsageError that shows nothing of a URL.
+ */
+export function storeLocation(given: GivenValue): StoreLocation {
+  const { source, text } = given;
+  // A URL in quotation marks, as an env file may hold it, would pass for a directory of that name.
+  if (text.includes('://')) asUsage(() => assertNoStrayCharacter(source, text));
+  const scheme = SCHEME.exec(text)?.[1]?.toLowerCase();
+  if (scheme === undefined) return directoryLocation(given);
+  if (scheme === SQLITE) return sqliteLocation(given);
+  const kind = SERVERS.get(scheme);
+  if (kind !== undefined) return serverLocation(given, kind, scheme);
+  const got = describeWord(`${scheme}:`);
+  throw new UsageError(
+    `${source} must be a directory (with ./ before a name that has a colon) or a URL of ${KNOWN}; got ${got}`,
+  );
+}
+
+function directoryLocation(given: GivenValue): DirectoryLocation {
+  assertWorkingDirectory(given);
+  assertDirectory(given);
+  return { kind: 'directory', path: given.text, shown: given.text };
+}
+
+/**
+ * @throws UsageError for a relative path where the working directory of this process has been removed.
+ */
+function assertWorkingDirectory({ source, text }: GivenValue): void {
+  if (isAbsolute(text)) return;
+  try {
+    process.cwd();
+  } catch {
+    throw new UsageError(
+      `${source}: the working directory has been removed: change to one that is there, or give an absolute path`,
+    );
+  }
+}
+
+function sqliteLocation({ source, text }: GivenValue): SqliteLocation {
+  const [before = '', query = ''] = text.slice(SQLITE.length + 1).split('?', 2);
+  const parameters = new URLSearchParams(query);
+  assertParameters(source, parameters, ['table'], 'SQLite');
+  if (!before.startsWith('//')) assertWorkingDirectory({ source, text: before });
+  const path = sqlitePath(source, before);
+  assertNoDirectory({ source, text: path });
+  return { kind: 'sqlite', path, name: parameters.get('table') ?? undefined, shown: `${SQLITE}:${path}` };
+}
+
+function sqlitePath(source: string, text: string): string {
+  if (text !== '' && !text.startsWith('//') && !text.startsWith(':')) return resolve(text);
+  if (/^\/\/\/[^/]/.test(text)) {
+    try {
+      return fileURLToPath(`file:${text}`);
+    } catch {
+      // Said below.
+    }
+  }
+  throw new UsageError(`${source} must name the file of SQLite: sqlite:./tokens.db, or sqlite:///var/lib/tokens.db`);
+}
+
+function serverLocation(given: GivenValue, kind: ServerKind, scheme: string): ServerLocation {
+  const { url, name, isSecret } = serverUrl(given, kind);
+  return { kind, url, name, isSecret, shown: `${scheme}://${url.host}${url.pathname.replace(/^\/$/, '')}` };
+}

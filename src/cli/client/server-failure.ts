@@ -1,0 +1,86 @@
+import { isError } from '../../core/primitives/foreign-objects.js';
+import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
+
+const MAX_SHOWN = 500;
+
+/** What to tell the user of a server that could not be asked. The error itself may quote what was sent. */
+export function failureToReach(origin: string, error: unknown, waitedMs: number): Error {
+  if ((error as Error).name === 'TimeoutError') return new Error(`${origin} has not answered in ${waitedMs / 1_000} s`);
+  const code = codeOf(error);
+  if (code === 'ECONNREFUSED') {
+    const advice = 'start it with "wechat-token-manager serve", or say with --url where it is';
+    return new Error(`no server listens at ${origin}: ${advice}`);
+  }
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    return new Error(`the host of ${origin} is not known (${code}): say with --url where the server is`);
+  }
+  if (isForbiddenPort(error as Error)) {
+    return new Error(`${origin} has a port that is kept for something else than HTTP`);
+  }
+  return new Error(
+    `${origin} cannot be reached (${code ?? 'no reason was given'}): say with --url where the server is`,
+  );
+}
+
+/**
+ * What a server answered instead of what it was asked for, for one who showed it a key or not.
+ *
+ * @param sent - secrets, which it may repeat.
+ */
+export function failureIn(
+  origin: string,
+  status: number,
+  body: unknown,
+  keySource: string | undefined,
+  sent: readonly string[],
+): Error {
+  const detail = hideSecrets(detailIn(body), sent);
+  if (status === 401 || status === 403) return refusal(origin, status, detail, keySource);
+  if (detail !== undefined) return new Error(detail);
+  return noTokenServer(origin, `with status ${status} and nothing that it says`);
+}
+
+export function noTokenServer(origin: string, how: string): Error {
+  return new Error(`${origin} answered ${how}: say with --url where the token server is`);
+}
+
+function refusal(origin: string, status: number, detail: string | undefined, keySource: string | undefined): Error {
+  const because = detail === undefined ? '' : `: ${detail}`;
+  if (keySource === undefined) {
+    const advice = 'set WECHAT_TOKENS_KEY to an API key, or name a file with it with --key-file';
+    return new Error(`${origin} wants an API key for this (${status}): ${advice}`);
+  }
+  return new Error(`${origin} does not let the key of ${keySource} do this${because} (${status})`);
+}
+
+function hideSecrets(detail: string | undefined, sent: readonly string[]): string | undefined {
+  return sent.reduce((text, secret) => text?.replaceAll(secret, '[redacted]'), detail);
+}
+
+/** Of a problem document, or of the scheduler's answers. */
+function detailIn(body: unknown): string | undefined {
+  if (!isJsonObject(body)) return undefined;
+  const text = body['detail'] ?? body['message'];
+  if (typeof text !== 'string' || text === '') return undefined;
+  const facts = factsIn(body);
+  return facts === '' ? text.slice(0, MAX_SHOWN) : `${text.slice(0, MAX_SHOWN)} (${facts})`;
+}
+
+function factsIn({ code, errcode }: JsonObject): string {
+  return [code, errcode === undefined ? undefined : `errcode ${JSON.stringify(errcode)}`]
+    .filter((fact) => typeof fact === 'string' || typeof fact === 'number')
+    .join(', ')
+    .slice(0, MAX_SHOWN);
+}
+
+/** `fetch` wraps what happened; a host with several addresses wraps once more. */
+function codeOf(error: unknown): string | undefined {
+  const { code, cause } = error as { readonly code?: unknown; readonly cause?: unknown };
+  if (typeof code === 'string') return code;
+  return typeof cause === 'object' && cause !== null ? codeOf(cause) : undefined;
+}
+
+/** `fetch` has a list of them, with 6000 and 10080 on it. */
+function isForbiddenPort({ cause }: Error): boolean {
+  return isError(cause) && cause.message === 'bad port';
+}

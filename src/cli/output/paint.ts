@@ -1,0 +1,21 @@
+import { styleText } from 'node:util';
+import type { TextOutput } from '../io.js';
+
+export type Colour = 'bold' | 'dim' | 'green' | 'yellow' | 'red';
+export type Paint = (colour: Colour, text: string) => string;
+
+/** Colours where there is a terminal that shows them, and the user does not mind. */
+export function paintFor(output: TextOutput, env: NodeJS.ProcessEnv): Paint {
+  return showsColours(output, env) ? colourful : plain;
+}
+
+export const plain: Paint = (_colour, text) => text;
+
+/** Whether to colour has been decided: Node would look at its own standard output. */
+export const colourful: Paint = (colour, text) => styleText(colour, text, { validateStream: false });
+
+function showsColours({ isTTY }: TextOutput, { NO_COLOR, FORCE_COLOR, TERM }: NodeJS.ProcessEnv): boolean {
+  if (NO_COLOR !== undefined && NO_COLOR !== '') return false;
+  if (FORCE_COLOR !== undefined && FORCE_COLOR !== '') return FORCE_COLOR !== '0';
+  return isTTY === true && TERM !== 'dumb';
+}

@@ -1,0 +1,34 @@
+import type { JsonObject } from '../../core/primitives/json.js';
+
+/**
+ * One call that a {@link FakeWeChat} has received. It holds no secrets.
+ *
+ * @public
+ */
+export interface FakeCall {
+  /** On the fake's clock, in epoch milliseconds. */
+  readonly at: number;
+  readonly method: string;
+  readonly path: string;
+  /** Whose call it is; `undefined` when nobody's, as with a token that the fake does not know. */
+  readonly appid: string | undefined;
+  /** The openid or the merchant's appid that it is about, where there is one. */
+  readonly subject: string | undefined;
+  /** What was asked for, such as `access_token`; `undefined` at endpoints that hand out nothing. */
+  readonly tokenType: string | undefined;
+  /** Whether `force_refresh` was set. */
+  readonly forced: boolean;
+  /** What was answered, 0 for success; `undefined` when a fault left no such answer. */
+  readonly errcode: number | undefined;
+}
+
+/** A request as it came over the wire. */
+export interface FakeRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** `undefined` when the body was no JSON object. */
+  readonly body: JsonObject | undefined;
+  /** The caller's address, IPv4 where it is one. */
+  readonly ip: string;
+}

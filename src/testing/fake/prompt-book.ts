@@ -1,0 +1,58 @@
+import type { Clock } from '../../core/concurrency/clock.js';
+import type { JsonObject } from '../../core/primitives/json.js';
+
+/**
+ * A subscribe message that a {@link FakeWeChat} has delivered.
+ *
+ * @public
+ */
+export interface FakeMessage {
+  /** On the fake's clock, in epoch milliseconds. */
+  readonly at: number;
+  readonly appid: string;
+  readonly openid: string;
+  readonly templateId: string;
+  /** The page of the mini program that the message opens; `undefined` for none. */
+  readonly page: string | undefined;
+  /** The fields of the template by name. */
+  readonly data: JsonObject;
+}
+
+/** Counts the prompts that users have accepted, each of which allows one message, and the messages that were delivered. */
+export class FakePromptBook {
+  readonly messages: FakeMessage[] = [];
+  readonly #clock: Clock;
+  readonly #left = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  accept(appid: string, openid: string, templateId: string, times: number): void {
+    const id = idOf(appid, openid, templateId);
+    this.#left.set(id, this.left(appid, openid, templateId) + times);
+  }
+
+  left(appid: string, openid: string, templateId: string): number {
+    return this.#left.get(idOf(appid, openid, templateId)) ?? 0;
+  }
+
+  /** Returns the number of the message; `undefined`, and delivers nothing, when no accepted prompt is left. */
+  deliver(message: Omit<FakeMessage, 'at'>): number | undefined {
+    const { appid, openid, templateId } = message;
+    const left = this.left(appid, openid, templateId);
+    if (left === 0) return undefined;
+    this.#left.set(idOf(appid, openid, templateId), left - 1);
+    return this.messages.push({ at: this.#clock.now(), ...message });
+  }
+
+  /** Takes back what a user has accepted, as when the user switches messages off in the settings. */
+  withdraw(appid: string, openid: string): void {
+    const prefix = JSON.stringify([appid, openid]).slice(0, -1);
+    for (const id of this.#left.keys()) if (id.startsWith(`${prefix},`)) this.#left.delete(id);
+  }
+}
+
+function idOf(appid: string, openid: string, templateId: string): string {
+  return JSON.stringify([appid, openid, templateId]);
+}

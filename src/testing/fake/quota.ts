@@ -1,0 +1,60 @@
+import type { Clock } from '../../core/concurrency/clock.js';
+
+/**
+ * How often an app may call an endpoint of the fake.
+ *
+ * @public
+ */
+export interface FakeQuota {
+  /** Calls in a calendar minute; the next one is answered with 45011. Default: no bound. */
+  readonly perMinute?: number;
+  /** Calls in a day of Asia/Shanghai; the next one is answered with 45009. Default: no bound. */
+  readonly perDay?: number;
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+const SHANGHAI_OFFSET_MS = 8 * 3_600_000;
+
+interface Counter {
+  window: number;
+  calls: number;
+}
+
+/** Counts the calls of every app to every endpoint. */
+export class FakeQuotaBook {
+  readonly #clock: Clock;
+  readonly #quotas: ReadonlyMap<string, FakeQuota>;
+  readonly #counters = new Map<string, Counter>();
+
+  constructor(clock: Clock, quotas: ReadonlyMap<string, FakeQuota>) {
+    this.#clock = clock;
+    this.#quotas = quotas;
+  }
+
+  /** Counts one call; the errcode of the limit it breaks, or 0. */
+  take(appid: string, path: string): number {
+    const { perMinute, perDay } = this.#quotas.get(path) ?? {};
+    const now = this.#clock.now();
+    const minute = Math.floor(now / MINUTE_MS);
+    const day = dayOfShanghai(now);
+    if (perDay !== undefined && !this.#count(`${appid} ${path} day`, day, perDay)) return 45009;
+    if (perMinute !== undefined && !this.#count(`${appid} ${path} minute`, minute, perMinute)) return 45011;
+    return 0;
+  }
+
+  #count(id: string, window: number, limit: number): boolean {
+    let counter = this.#counters.get(id);
+    if (counter?.window !== window) {
+      counter = { window, calls: 0 };
+      this.#counters.set(id, counter);
+    }
+    counter.calls += 1;
+    return counter.calls <= limit;
+  }
+}
+
+/** The day to which WeChat counts an instant, as a number. */
+export function dayOfShanghai(now: number): number {
+  return Math.floor((now + SHANGHAI_OFFSET_MS) / DAY_MS);
+}

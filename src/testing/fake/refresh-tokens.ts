@@ -1,0 +1,95 @@
+import type { Clock } from '../../core/concurrency/clock.js';
+import { type FakeBook, randomValue } from './issue.js';
+
+/**
+ * What becomes of a refresh token that is used: it is `kept`, as WeChat documents for merchants; it is dead at once and
+ * another comes with the answer (`single-use`); or it stays good for a while, in which the same other one comes again.
+ *
+ * @public
+ */
+export type FakeRefreshTokenMode = 'kept' | 'single-use' | { readonly graceSeconds: number };
+
+/** Why a refresh token is refused; a used one is unknown. */
+export type FakeRefreshTokenRefusal = 'unknown' | 'expired' | 'withdrawn';
+
+interface IssuedRefreshToken<Owner> {
+  readonly owner: Owner;
+  endsAt: number;
+  usedAt: number | undefined;
+  successor: string | undefined;
+  /** Why its whole line is refused. */
+  refusal: FakeRefreshTokenRefusal | undefined;
+}
+
+/** Which refresh tokens have been issued to owners of one kind, and which of them would be accepted. */
+export class FakeRefreshTokens<Owner> implements FakeBook {
+  /** How often one came that had been used before. */
+  replays = 0;
+  readonly #clock: Clock;
+  readonly #mode: FakeRefreshTokenMode;
+  readonly #issued = new Map<string, IssuedRefreshToken<Owner>>();
+
+  constructor(clock: Clock, mode: FakeRefreshTokenMode) {
+    this.#clock = clock;
+    this.#mode = mode;
+  }
+
+  /** @param lifeMs - `Infinity` for one that does not end. */
+  issue(owner: Owner, lifeMs: number): string {
+    return this.#issue(owner, this.#clock.now() + lifeMs);
+  }
+
+  /**
+   * Uses one up: whose it is and the one that comes with the answer, or why it is refused.
+   *
+   * @param isSender - whether an owner is who sends it; that of another is unknown, and not used up.
+   */
+  use(
+    value: string,
+    isSender: (owner: Owner) => boolean,
+  ): { readonly owner: Owner; readonly next: string } | FakeRefreshTokenRefusal {
+    const issued = this.#issued.get(value);
+    if (issued === undefined || !isSender(issued.owner)) return 'unknown';
+    if (issued.usedAt !== undefined) this.replays += 1;
+    const refusal = this.#refusalOf(issued);
+    if (refusal !== undefined) return refusal;
+    if (this.#mode === 'kept') return { owner: issued.owner, next: value };
+    issued.usedAt ??= this.#clock.now();
+    issued.successor ??= this.#issue(issued.owner, issued.endsAt);
+    return { owner: issued.owner, next: issued.successor };
+  }
+
+  ownerOf(value: string): Owner | undefined {
+    return this.#issued.get(value)?.owner;
+  }
+
+  isValid(value: string): boolean {
+    const issued = this.#issued.get(value);
+    return issued !== undefined && this.#refusalOf(issued) === undefined;
+  }
+
+  /** Refuses all of an owner's from now on. */
+  refuse(owner: Owner, refusal: FakeRefreshTokenRefusal): void {
+    for (const issued of this.#issued.values()) if (issued.owner === owner) issued.refusal = refusal;
+  }
+
+  expire(value: string): void {
+    const issued = this.#issued.get(value);
+    if (issued !== undefined) issued.endsAt = this.#clock.now();
+  }
+
+  #issue(owner: Owner, endsAt: number): string {
+    const value = randomValue('refresh_');
+    this.#issued.set(value, { owner, endsAt, usedAt: undefined, successor: undefined, refusal: undefined });
+    return value;
+  }
+
+  #refusalOf({ refusal, endsAt, usedAt }: IssuedRefreshToken<Owner>): FakeRefreshTokenRefusal | undefined {
+    const now = this.#clock.now();
+    if (refusal !== undefined) return refusal;
+    if (endsAt <= now) return 'expired';
+    if (usedAt === undefined) return undefined;
+    const graceMs = typeof this.#mode === 'object' ? this.#mode.graceSeconds * 1_000 : 0;
+    return now < usedAt + graceMs ? undefined : 'unknown';
+  }
+}

@@ -1,0 +1,58 @@
+import { type Clock, systemClock } from '../../core/concurrency/clock.js';
+import type { FakeApp, FakeState } from './endpoint.js';
+import { FakePlatformBook } from './platform-book.js';
+import { FakePromptBook } from './prompt-book.js';
+import { type FakeQuota, FakeQuotaBook } from './quota.js';
+import type { FakeRefreshTokenMode } from './refresh-tokens.js';
+import { FakeTicketBook } from './ticket-book.js';
+import { FakeTokenBook } from './token-book.js';
+import { FakeUserBook } from './user-book.js';
+
+/**
+ * @public
+ */
+export interface FakeWeChatOptions {
+  /** Default: 0, any free port. */
+  readonly port?: number;
+  /** Default: `127.0.0.1`. */
+  readonly host?: string;
+  /** What tokens age by. Default: `systemClock`. */
+  readonly clock?: Clock;
+  /** How long tokens and tickets live, in seconds. 1 to 31,536,000. Default: 7200. */
+  readonly lifeSeconds?: number;
+  /** How long a token lives on once another has replaced it, in seconds. Default: 300. */
+  readonly overlapSeconds?: number;
+  /** The apps by appid. Default: every appid exists, with the secret `secret`. */
+  readonly apps?: Readonly<Record<string, FakeApp>>;
+  /**
+   * Limits by path. Default: 2000 a day for `/cgi-bin/token`, 10,000 a minute and 500,000 a day for
+   * `/cgi-bin/stable_token`. A path named here replaces its default.
+   */
+  readonly quotas?: Readonly<Record<string, FakeQuota>>;
+  /** How long an answer takes, in milliseconds of the clock. Default: 0. */
+  readonly delayMs?: number;
+  /** What becomes of a refresh token that is used. Default: `kept`. */
+  readonly refreshTokens?: FakeRefreshTokenMode;
+}
+
+const DEFAULT_QUOTAS: Readonly<Record<string, FakeQuota>> = {
+  '/cgi-bin/token': { perDay: 2_000 },
+  '/cgi-bin/stable_token': { perMinute: 10_000, perDay: 500_000 },
+};
+const ANY_SECRET = 'secret';
+
+/** @param apps - the apps that there are; `undefined` for all. */
+export function createState(options: FakeWeChatOptions, apps: ReadonlyMap<string, FakeApp> | undefined): FakeState {
+  const { clock = systemClock, lifeSeconds = 7_200, overlapSeconds = 300, refreshTokens = 'kept', quotas } = options;
+  const lifeMs = lifeSeconds * 1_000;
+  const tokens = new FakeTokenBook(clock, lifeMs, overlapSeconds * 1_000);
+  return {
+    tokens,
+    tickets: new FakeTicketBook(clock, lifeMs),
+    users: new FakeUserBook(clock, lifeMs, refreshTokens),
+    platforms: new FakePlatformBook(clock, tokens, refreshTokens),
+    prompts: new FakePromptBook(clock),
+    quotas: new FakeQuotaBook(clock, new Map(Object.entries({ ...DEFAULT_QUOTAS, ...quotas }))),
+    findApp: (appid) => (apps === undefined ? { secret: ANY_SECRET } : apps.get(appid)),
+  };
+}

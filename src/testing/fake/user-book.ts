@@ -1,0 +1,132 @@
+import type { Clock } from '../../core/concurrency/clock.js';
+import { type FakeBook, type FakeIssue, type FakeTokenState, randomValue, showIssue } from './issue.js';
+import { type FakeRefreshTokenMode, type FakeRefreshTokenRefusal, FakeRefreshTokens } from './refresh-tokens.js';
+
+/** Which user of which app. */
+export interface FakeUser {
+  readonly appid: string;
+  readonly openid: string;
+  readonly scope: string;
+}
+
+/** What a code exchange and a refresh answer. */
+export interface FakeUserIssue extends FakeIssue {
+  readonly user: FakeUser;
+  readonly refreshToken: string;
+}
+
+/** One login of a user; those of one user are independent of each other. */
+interface Authorization {
+  readonly user: FakeUser;
+  current: UserToken | undefined;
+}
+
+interface UserToken {
+  readonly user: FakeUser;
+  readonly value: string;
+  expiresAt: number;
+  withdrawn: boolean;
+}
+
+interface Code {
+  readonly user: FakeUser;
+  readonly endsAt: number;
+  used: boolean;
+}
+
+const CODE_LIFE_MS = 5 * 60_000;
+const MONTH_MS = 30 * 86_400_000;
+
+/** Users who have authorized an app, and their tokens. */
+export class FakeUserBook implements FakeBook {
+  readonly refreshTokens: FakeRefreshTokens<Authorization>;
+  readonly #clock: Clock;
+  readonly #lifeMs: number;
+  readonly #codes = new Map<string, Code>();
+  readonly #authorizations = new Set<Authorization>();
+  readonly #tokens = new Map<string, UserToken>();
+
+  constructor(clock: Clock, lifeMs: number, mode: FakeRefreshTokenMode) {
+    this.#clock = clock;
+    this.#lifeMs = lifeMs;
+    this.refreshTokens = new FakeRefreshTokens(clock, mode);
+  }
+
+  /** A refresh token of 30 days, which no refresh extends; those of earlier authorizations stay good. */
+  authorize(user: FakeUser): FakeUserIssue {
+    const authorization = { user, current: undefined };
+    this.#authorizations.add(authorization);
+    return this.#answer(authorization, this.refreshTokens.issue(authorization, MONTH_MS));
+  }
+
+  createCode(user: FakeUser): string {
+    const code = randomValue('code_');
+    this.#codes.set(code, { user, endsAt: this.#clock.now() + CODE_LIFE_MS, used: false });
+    return code;
+  }
+
+  /** Uses a code up, and returns which user it stands for or why it is refused. */
+  takeCode(appid: string, value: string): FakeUser | 'unknown' | 'used' | 'expired' {
+    const code = this.#codes.get(value);
+    if (code?.user.appid !== appid) return 'unknown';
+    if (code.used) return 'used';
+    if (code.endsAt <= this.#clock.now()) return 'expired';
+    code.used = true;
+    return code.user;
+  }
+
+  /** The same access token with its life renewed while it lives, as WeChat documents it; else another. */
+  refresh(appid: string, refreshToken: string): FakeUserIssue | FakeRefreshTokenRefusal {
+    const used = this.refreshTokens.use(refreshToken, ({ user }) => user.appid === appid);
+    return typeof used === 'string' ? used : this.#answer(used.owner, used.next);
+  }
+
+  stateOf(token: string): FakeTokenState {
+    const issued = this.#tokens.get(token);
+    if (issued === undefined || issued.withdrawn) return 'invalid';
+    return issued.expiresAt > this.#clock.now() ? 'valid' : 'expired';
+  }
+
+  /** Whose access token, refresh token or code it is. */
+  userOf(value: string): FakeUser | undefined {
+    return (this.#tokens.get(value) ?? this.refreshTokens.ownerOf(value) ?? this.#codes.get(value))?.user;
+  }
+
+  withdraw(appid: string, openid: string): void {
+    for (const authorization of this.#authorizations) {
+      const { user } = authorization;
+      if (user.appid === appid && user.openid === openid) this.refreshTokens.refuse(authorization, 'withdrawn');
+    }
+    this.#revoke((user) => user.appid === appid && user.openid === openid);
+  }
+
+  /** Makes the access tokens of an app's users invalid; their refresh tokens stay good. */
+  revoke(appid: string): void {
+    this.#revoke((user) => user.appid === appid);
+  }
+
+  isValid(value: string): boolean {
+    return this.stateOf(value) === 'valid' || this.refreshTokens.isValid(value);
+  }
+
+  expire(value: string): void {
+    const token = this.#tokens.get(value);
+    if (token !== undefined) token.expiresAt = this.#clock.now();
+    this.refreshTokens.expire(value);
+  }
+
+  #revoke(isMeant: (user: FakeUser) => boolean): void {
+    for (const token of this.#tokens.values()) if (isMeant(token.user)) token.withdrawn = true;
+  }
+
+  #answer(authorization: Authorization, refreshToken: string): FakeUserIssue {
+    const { user, current } = authorization;
+    const now = this.#clock.now();
+    const isAlive = current !== undefined && this.stateOf(current.value) === 'valid';
+    const token = isAlive ? current : { user, value: randomValue('user_'), expiresAt: now, withdrawn: false };
+    token.expiresAt = now + this.#lifeMs;
+    authorization.current = token;
+    this.#tokens.set(token.value, token);
+    return { ...showIssue(token, now), user, refreshToken };
+  }
+}

@@ -1,0 +1,238 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseCommandLine } from '../../../../src/cli/args/command-line.js';
+import { OptionValues } from '../../../../src/cli/args/option-values.js';
+import { readServeOptions } from '../../../../src/cli/args/read-serve-options.js';
+import type { ServeOptions } from '../../../../src/cli/args/serve-options.js';
+import { UsageError } from '../../../../src/cli/args/usage-error.js';
+import { COMMANDS } from '../../../../src/cli/commands.js';
+import { directoryStore, SERVE_OPTIONS } from '../../../support/serve-options.js';
+
+const DEFAULTS: ServeOptions = { ...SERVE_OPTIONS, port: 9_001 };
+
+let directory: string;
+let storeFile: string;
+let file: string;
+let other: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'wechat-options-'));
+  file = join(directory, 'a.txt');
+  other = join(directory, 'b.txt');
+  storeFile = join(directory, 'store.txt');
+  writeFileSync(storeFile, 'in-the-file\n');
+  writeFileSync(file, 'a');
+  writeFileSync(other, 'b');
+});
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+function read(argv: readonly string[], env: Readonly<Record<string, string>> = {}): ServeOptions {
+  const { command, given } = parseCommandLine(argv, COMMANDS);
+  return readServeOptions(new OptionValues(command.options, given, { ...env }));
+}
+
+function refusal(argv: readonly string[], env: Readonly<Record<string, string>> = {}): string {
+  try {
+    read(argv, env);
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    return (error as Error).message;
+  }
+  throw new Error('the options were taken');
+}
+
+/** A flag, its variable, two good values, and what becomes of them. */
+interface Row {
+  readonly name: string;
+  readonly variable: string;
+  readonly field: keyof ServeOptions;
+  readonly first: () => string;
+  readonly second: () => string;
+  readonly means: (text: string) => unknown;
+}
+
+const same = (text: string): string => text;
+const rows: readonly Row[] = [
+  row('port', 'port', '8080', '0', Number),
+  row('host', 'host', '0.0.0.0', '::1'),
+  row('store', 'store', './somewhere', '/nowhere/else', directoryStore),
+  {
+    ...row('store-file', 'store', '', '', () => directoryStore('in-the-file')),
+    first: () => storeFile,
+    second: () => storeFile,
+  },
+  row('refresh', 'refresh', 'never', 'due', (text) => (text === 'never' ? text : DEFAULTS.refresh)),
+  row('max-per-second', 'refresh', '7', '100000', (text) => ({ maxPerSecondOfApp: 160, maxPerSecond: Number(text) })),
+  row('max-per-second-of-app', 'refresh', '7', '1', (text) => ({ maxPerSecond: 300, maxPerSecondOfApp: Number(text) })),
+  row('proxy', 'proxy', 'http://10.0.0.9:3128', 'https://user:pass@proxy.test'),
+  row('access-token', 'accessToken', 'plain', 'stable'),
+  row('trust', 'trust', '10.0.0.0/8', '::1', (text) => [text]),
+  row('host-name', 'hostNames', 'tokens.example.com', 'tokens', (text) => [text]),
+  row('wechat-origin', 'wechatOrigins', 'http://127.0.0.1:9101', 'https://sh.api.weixin.qq.com', (text) => [text]),
+  row('allow-host', 'allowHosts', '*.example.com', 'a.test:8080', (text) => [text]),
+  { ...row('keys', 'keys', '', ''), first: () => file, second: () => other },
+  { ...row('encryption-key-file', 'encryptionKeyFile', '', ''), first: () => file, second: () => other },
+  { ...row('notify-secret-file', 'notifySecretFile', '', ''), first: () => file, second: () => other },
+];
+const switches = [
+  ['anonymous', 'anonymous'],
+  ['public-callbacks-only', 'publicCallbacksOnly'],
+  ['legacy-type-numbers', 'legacyTypeNumbers'],
+] as const;
+
+function row(
+  name: string,
+  field: keyof ServeOptions,
+  first: string,
+  second: string,
+  means: (text: string) => unknown = same,
+): Row {
+  return { name, variable: variableOf(name), field, first: () => first, second: () => second, means };
+}
+
+function variableOf(name: string): string {
+  return `WECHAT_TOKENS_${name.toUpperCase().replaceAll('-', '_')}`;
+}
+
+describe('options of serve', () => {
+  it('have defaults', () => {
+    expect(read([])).toEqual(DEFAULTS);
+    expect(read(['serve'])).toEqual(DEFAULTS);
+  });
+
+  it('are all in these tests', () => {
+    const tested = [...rows.map(({ name }) => name), ...switches.map(([name]) => name)];
+    expect(COMMANDS[0]?.options.map(({ name }) => name).toSorted()).toEqual(tested.toSorted());
+  });
+
+  it.each(rows)(
+    '$name is a flag and a variable, and the flag wins',
+    ({ name, variable, field, first, second, means }) => {
+      expect(read([`--${name}`, first()])).toEqual({ ...DEFAULTS, [field]: means(first()) });
+      expect(read([`--${name}=${second()}`])).toEqual({ ...DEFAULTS, [field]: means(second()) });
+      expect(read([], { [variable]: first() })).toEqual({ ...DEFAULTS, [field]: means(first()) });
+      expect(read([`--${name}`, second()], { [variable]: first() })).toEqual({ ...DEFAULTS, [field]: means(second()) });
+      expect(read([], { [variable]: '' })).toEqual(DEFAULTS);
+    },
+  );
+
+  it.each(switches)('%s is a flag and a variable, and the flag wins', (name, field) => {
+    const on = { ...DEFAULTS, [field]: true };
+    expect(read([`--${name}`])).toEqual(on);
+    expect(read([`--${name}=true`])).toEqual(on);
+    expect(read([`--${name}=0`])).toEqual(DEFAULTS);
+    for (const text of ['true', '1']) {
+      expect(read([], { [variableOf(name)]: text })).toEqual(on);
+      expect(read([`--${name}=false`], { [variableOf(name)]: text })).toEqual(DEFAULTS);
+    }
+    for (const text of ['false', '0', '']) {
+      expect(read([], { [variableOf(name)]: text })).toEqual(DEFAULTS);
+      expect(read([`--${name}`], { [variableOf(name)]: text })).toEqual(on);
+    }
+    expect(refusal([`--${name}=yes`])).toBe(`--${name} must be true, false, 1 or 0, got "yes"`);
+    expect(refusal([], { [variableOf(name)]: 'yes' })).toContain(`${variableOf(name)} must be true`);
+  });
+
+  it.each(['trust', 'wechat-origin', 'allow-host'])('%s may be repeated, or hold commas as a variable', (name) => {
+    const { first, second, field, variable } = rows.find((found) => found.name === name) as Row;
+    const both = { ...DEFAULTS, [field]: [first(), second()] };
+    expect(read([`--${name}`, first(), `--${name}=${second()}`])).toEqual(both);
+    expect(read([], { [variable]: `${first()}, ${second()}` })).toEqual(both);
+  });
+
+  it.each([
+    ['port', '65536', '--port must be a number from 0 to 65535, got "65536"'],
+    ['port', '-1', '--port must be a number from 0 to 65535, got "-1"'],
+    ['port', '80.5', '--port must be a whole number from 0 to 65535, got "80.5"'],
+    ['port', 'http', '--port must be a number from 0 to 65535, got "http"'],
+    ['host', 'http://a', '--host must be an address or the name of a host, without scheme and path'],
+    ['trust', '10.1.2.3/8', '--trust must hold addresses, and networks like 10.0.0.0/8'],
+    ['wechat-origin', 'api.weixin.qq.com', '--wechat-origin must be an http or https URL without credentials'],
+    ['wechat-origin', 'https://a.test/path', '--wechat-origin must be an http or https URL without credentials'],
+    ['proxy', 'socks5://a', '--proxy must be an http or https URL without path and query'],
+    ['access-token', 'stabel', '--access-token must be stable or plain, got "stabel"'],
+    ['refresh', 'nevr', '--refresh must be due or never, got "nevr"'],
+    ['max-per-second', '0', '--max-per-second must be a number from 1 to 100000, got "0"'],
+    ['max-per-second-of-app', '1.5', '--max-per-second-of-app must be a whole number from 1 to 100000, got "1.5"'],
+    ['allow-host', 'http://a.test/', "--allow-host must be a host such as 'example.com'"],
+  ])('%s is not %s', (name, text, message) => {
+    expect(refusal([`--${name}=${text}`])).toContain(message);
+    const variable = variableOf(name);
+    expect(refusal([], { [variable]: text })).toContain(message.replace(`--${name}`, variable));
+  });
+
+  it.each(['keys', 'encryption-key-file', 'notify-secret-file'])('%s must be a file that can be read', (name) => {
+    const gone = join(directory, 'gone.txt');
+    expect(refusal([`--${name}`, gone])).toBe(`--${name}: ${gone} cannot be read: ENOENT, nothing is there`);
+    expect(refusal([`--${name}`, directory])).toBe(`--${name}: ${directory} cannot be read: EISDIR`);
+    expect(refusal([], { [variableOf(name)]: gone })).toBe(
+      `${variableOf(name)}: ${gone} cannot be read: ENOENT, nothing is there`,
+    );
+  });
+
+  it.skipIf(process.getuid?.() === 0)('a file of somebody else is named with the reason', () => {
+    const closed = join(directory, 'closed.txt');
+    writeFileSync(closed, 'x');
+    chmodSync(closed, 0o000);
+    expect(refusal(['--keys', closed])).toBe(
+      `--keys: ${closed} cannot be read: EACCES, the user that runs this has no permission: give it access, or run this as another user`,
+    );
+  });
+
+  it('a store must be a directory, or not be there yet', () => {
+    expect(read(['--store', directory]).store).toEqual(directoryStore(directory));
+    expect(refusal(['--store', file])).toBe('--store must be a directory, got a file');
+    for (const below of [`${file}/store`, `sqlite:${file}/store`]) {
+      expect(refusal(['--store', below])).toBe(
+        `--store: ${file}/store cannot be used: ENOTDIR, what should be a directory above it is a file`,
+      );
+    }
+  });
+
+  it('a file that says where the store is goes with no other word on it, and holds one line', () => {
+    expect(refusal(['--store-file', storeFile, '--store', './a'])).toBe(
+      '--store-file says where the store is, so that --store would do nothing: leave out one of them',
+    );
+    writeFileSync(other, 'redis://:CANARY@a.test\nb\n');
+    expect(refusal(['--store-file', other])).toBe('--store-file must hold one line, a directory or a URL');
+    writeFileSync(other, 'redis://:CANARY@a.test:x');
+    expect(refusal(['--store-file', other])).toMatch(/^--store-file must be a URL like redis:/);
+    expect(refusal(['--store-file', 'redis://:CANARY@a.test'])).toBe(
+      '--store-file: what it was given, 22 characters, cannot be read: ENOENT, nothing is there',
+    );
+  });
+
+  it('a server that leaves refreshing to others has no pace', () => {
+    expect(refusal(['--refresh', 'never', '--max-per-second', '5'])).toBe(
+      '--refresh leaves refreshing to others, so that --max-per-second would do nothing: leave out one of them',
+    );
+  });
+
+  it('that let everybody in do not go with those that do not', () => {
+    expect(refusal(['--anonymous', '--keys', file])).toBe(
+      '--anonymous lets everybody in, so that --keys would do nothing: leave out one of them',
+    );
+    expect(refusal(['--trust', '::1'], { WECHAT_TOKENS_ANONYMOUS: '1' })).toBe(
+      'WECHAT_TOKENS_ANONYMOUS lets everybody in, so that --trust would do nothing: leave out one of them',
+    );
+    expect(read(['--anonymous=false', '--keys', file])).toEqual({ ...DEFAULTS, keys: file });
+  });
+
+  it.each([
+    ['keys', 'wtm_abcdefgh_0123456789012345678901234567890123456789012'],
+    ['encryption-key-file', '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'],
+    ['encryption-key-file', 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='],
+    ['encryption-key-file', '//79/Pv6+fj39vX08/Lx8O/u7ezr6uno5+bl5OPi4eA='],
+    ['notify-secret-file', 'whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtMDE='],
+    ['proxy', 'socks5://user:the-password@proxy.test'],
+    ['wechat-origin', 'https://user:the-password@a.test'],
+  ])('%s shows no secret that was given instead', (name, secret) => {
+    const message = refusal([`--${name}`, secret]);
+    expect(message).toContain(`--${name}`);
+    expect(message).not.toContain(secret.slice(8, 20));
+    expect(message).not.toContain('the-password');
+  });
+});
