@@ -45,10 +45,10 @@ const { startRedis, hasRedis } = await importTypeScript('test/support/redis-serv
 const { startPostgres, hasPostgres } = await importTypeScript('test/support/postgres-server.ts');
 
 /**
- * @typedef {import('../test/support/fleet-stores.js').StoreDescription} StoreDescription
+ * @typedef {import('../test/support/stores/fleet-stores.js').StoreDescription} StoreDescription
  * @typedef {object} Scene
  * @property {string} name
- * @property {import('../test/support/server-controls.js').ServerControls} database
+ * @property {import('../test/support/servers/server-controls.js').ServerControls} database
  * @property {StoreDescription} store
  * @property {import('./fleet-million/writers.mjs').BulkWriter} writer
  */

@@ -12,7 +12,7 @@ import { inMib } from './report.mjs';
 import { keyDocument, registrations } from './seed.mjs';
 
 /**
- * @typedef {import('../../test/support/fleet-stores.js').StoreDescription} StoreDescription
+ * @typedef {import('../../test/support/stores/fleet-stores.js').StoreDescription} StoreDescription
  * @typedef {import('wechat-token-manager').StoredDocument} StoredDocument
  * @typedef {import('wechat-token-manager').TokenStore} TokenStore
  * @typedef {object} BulkWriter

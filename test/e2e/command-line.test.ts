@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runBuiltCommand, startCommand } from '../support/command-line.js';
-import { APP_SECRET, TokenServer } from '../support/token-server.js';
+import { runBuiltCommand, startCommand } from '../support/servers/command-line.js';
+import { APP_SECRET, TokenServer } from '../support/servers/token-server.js';
 
 const MANIFEST = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 const APPID = 'wx0123456789abcdef';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeWeChat } from '../../src/testing/index.js';
-import { Worker } from '../support/worker.js';
+import { Worker } from '../support/servers/worker.js';
 
 const APPID = 'wx0123456789abcdef';
 const PROCESSES = 3;

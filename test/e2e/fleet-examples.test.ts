@@ -15,8 +15,8 @@ import { follow, tokenOfOthers } from '../../examples/fleet/follower.js';
 import { moveStore } from '../../examples/fleet/move-store.js';
 import { sqlite } from '../../examples/fleet/other-dialects.js';
 import { joinOnSql } from '../../examples/fleet/sql.js';
-import { expectOneFleet } from '../support/one-fleet.js';
-import { connectSqlite } from '../support/sql-databases.js';
+import { connectSqlite } from '../support/servers/sql-databases.js';
+import { expectOneFleet } from '../support/stores/one-fleet.js';
 
 const APPID = 'wx0123456789abcdef';
 const SECRET = 'canary-secret';

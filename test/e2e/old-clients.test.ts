@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeWeChat } from '../../src/testing/index.js';
 import { requireTools } from '../faults/require-tool.js';
-import { ServeWorld } from '../support/serve-process.js';
+import { ServeWorld } from '../support/servers/serve-process.js';
 
 const APPID = 'wx0123456789abcdef';
 const SECRET = 'canary-secret';

@@ -6,7 +6,7 @@ import { setTimeout as passes } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeWeChat } from '../../src/testing/index.js';
-import { Worker } from '../support/worker.js';
+import { Worker } from '../support/servers/worker.js';
 
 const APPID = 'wx0123456789abcdef';
 const KEY = { appid: APPID, type: 'access_token' };

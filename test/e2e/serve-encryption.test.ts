@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeWeChat } from '../../src/testing/index.js';
-import { ServeWorld } from '../support/serve-process.js';
+import { ServeWorld } from '../support/servers/serve-process.js';
 
 const APPID = 'wx0123456789abcdef';
 const SECRET = 'the-secret-of-the-app';

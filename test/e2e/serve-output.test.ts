@@ -6,8 +6,8 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeWeChat } from '../../src/testing/index.js';
-import { ServeWorld } from '../support/serve-process.js';
-import { programForTests } from '../support/server-programs.js';
+import { ServeWorld } from '../support/servers/serve-process.js';
+import { programForTests } from '../support/servers/server-programs.js';
 
 const PYTHON = programForTests(['python3'], 'the Debian package python3');
 const TERMINAL = fileURLToPath(new URL('processes/terminal.py', import.meta.url));

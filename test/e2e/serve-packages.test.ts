@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeWeChat } from '../../src/testing/index.js';
-import { ServeWorld } from '../support/serve-process.js';
-import { StoreTrials } from '../support/store-trials.js';
+import { ServeWorld } from '../support/servers/serve-process.js';
+import { StoreTrials } from '../support/stores/store-trials.js';
 
 let world: ServeWorld;
 let trials: StoreTrials;

@@ -3,7 +3,7 @@ import { Agent, get } from 'node:http';
 import { request, Agent as UndiciAgent } from 'undici';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeWeChat } from '../../src/testing/index.js';
-import { type ServeProcess, ServeWorld } from '../support/serve-process.js';
+import { type ServeProcess, ServeWorld } from '../support/servers/serve-process.js';
 
 const APPID = 'wx0123456789abcdef';
 const SECRET = 'the-secret-of-the-app';

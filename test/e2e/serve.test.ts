@@ -4,7 +4,7 @@ import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeWeChat } from '../../src/testing/index.js';
-import { ServeWorld } from '../support/serve-process.js';
+import { ServeWorld } from '../support/servers/serve-process.js';
 
 const APPID = 'wx0123456789abcdef';
 const SECRET = 'CANARY-the-secret-of-the-app';

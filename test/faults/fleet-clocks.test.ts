@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import { FleetScene, handOutUntil } from '../support/fleet-scene.js';
-import { FLEET_STORES, type StorePlace } from '../support/fleet-stores.js';
-import type { HandedOut, Key, Worker } from '../support/worker.js';
+import type { HandedOut, Key, Worker } from '../support/servers/worker.js';
+import { FLEET_STORES, type StorePlace } from '../support/stores/fleet-stores.js';
+import { FleetScene, handOutUntil } from '../support/worlds/fleet-scene.js';
 import { OwnClock } from './own-clock.js';
 import { requireTools } from './require-tool.js';
 

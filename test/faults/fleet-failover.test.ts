@@ -1,9 +1,9 @@
 import { describe, type ExpectStatic, test } from 'vitest';
-import { FleetProxy } from '../support/fleet-proxy.js';
-import { FleetScene, handOutUntil } from '../support/fleet-scene.js';
-import { CLIENTS, type TestClient } from '../support/redis-clients.js';
-import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
-import type { Key, Worker } from '../support/worker.js';
+import { FleetProxy } from '../support/servers/fleet-proxy.js';
+import { CLIENTS, type TestClient } from '../support/servers/redis-clients.js';
+import { hasRedis, type RedisServer, startRedis } from '../support/servers/redis-server.js';
+import type { Key, Worker } from '../support/servers/worker.js';
+import { FleetScene, handOutUntil } from '../support/worlds/fleet-scene.js';
 
 const LIFE_SECONDS = 8;
 const APP = 'wx0123456789abcdef';

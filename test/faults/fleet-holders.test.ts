@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, type ExpectStatic, test } from 'vitest';
 import type { FakeFault, FakeWeChatOptions } from '../../src/testing/index.js';
-import { FleetScene, handOutUntil } from '../support/fleet-scene.js';
-import { FLEET_STORES, type StorePlace } from '../support/fleet-stores.js';
-import type { Key, Worker } from '../support/worker.js';
+import type { Key, Worker } from '../support/servers/worker.js';
+import { FLEET_STORES, type StorePlace } from '../support/stores/fleet-stores.js';
+import { FleetScene, handOutUntil } from '../support/worlds/fleet-scene.js';
 
 const LEASE_MS = 20_000;
 const TAKEOVER_MS = LEASE_MS + 1_000;

@@ -1,10 +1,10 @@
 import { setTimeout as passes } from 'node:timers/promises';
 import { describe, test } from 'vitest';
-import { FleetScene, handOutUntil } from '../support/fleet-scene.js';
-import type { StoreDescription } from '../support/fleet-stores.js';
-import { hasPostgres, startPostgres } from '../support/postgres-server.js';
-import { hasRedis, startRedis } from '../support/redis-server.js';
-import type { HandedOut, Key, Worker } from '../support/worker.js';
+import { hasPostgres, startPostgres } from '../support/servers/postgres-server.js';
+import { hasRedis, startRedis } from '../support/servers/redis-server.js';
+import type { HandedOut, Key, Worker } from '../support/servers/worker.js';
+import type { StoreDescription } from '../support/stores/fleet-stores.js';
+import { FleetScene, handOutUntil } from '../support/worlds/fleet-scene.js';
 
 const OUTAGE_MS = 30_000;
 /** Tokens come due soon after the outage, which is when WeChat has new tickets too, and end long afterwards. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fuzzRegistrations } from '../support/registration-fuzz.js';
+import { fuzzRegistrations } from '../support/worlds/registration-fuzz.js';
 
 /** The unit tests run the seeds before this one. */
 const FIRST_SEED = 1_000;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fuzzRotations } from '../support/rotation-fuzz.js';
+import { fuzzRotations } from '../support/worlds/rotation-fuzz.js';
 
 /** The unit tests run the seeds before this one. */
 const FIRST_SEED = 1_000;

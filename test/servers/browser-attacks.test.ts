@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, NO_BROWSER } from '../support/browser.js';
-import { APP_SECRET, TokenServer } from '../support/token-server.js';
+import { launchBrowser, NO_BROWSER } from '../support/servers/browser.js';
+import { APP_SECRET, TokenServer } from '../support/servers/token-server.js';
 
 const APPID = 'wx0123456789abcdef';
 const CONTRACTS = ['scheduler', 'wetoken', 'native'] as const;

@@ -2,10 +2,10 @@ import { test } from 'vitest';
 import { mysql } from '../../examples/fleet/other-dialects.js';
 import { joinOnRedis } from '../../examples/fleet/redis.js';
 import { joinOnSql, postgres } from '../../examples/fleet/sql.js';
-import { hasMariadb, startMariadb } from '../support/mariadb-server.js';
-import { expectOneFleet } from '../support/one-fleet.js';
-import { hasPostgres, startPostgres } from '../support/postgres-server.js';
-import { hasRedis, startRedis } from '../support/redis-server.js';
+import { hasMariadb, startMariadb } from '../support/servers/mariadb-server.js';
+import { hasPostgres, startPostgres } from '../support/servers/postgres-server.js';
+import { hasRedis, startRedis } from '../support/servers/redis-server.js';
+import { expectOneFleet } from '../support/stores/one-fleet.js';
 
 const TABLE = 'wechat_tokens';
 

@@ -1,8 +1,8 @@
 import { setTimeout as passes } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import { FleetScene, handOutUntil } from '../support/fleet-scene.js';
-import { FLEET_STORES, type StorePlace } from '../support/fleet-stores.js';
-import type { Key, Worker } from '../support/worker.js';
+import type { Key, Worker } from '../support/servers/worker.js';
+import { FLEET_STORES, type StorePlace } from '../support/stores/fleet-stores.js';
+import { FleetScene, handOutUntil } from '../support/worlds/fleet-scene.js';
 
 const LIFE_SECONDS = 3;
 const CYCLES = 3;

@@ -3,8 +3,8 @@ import { createClientPool, createSentinel } from 'redis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { driverOf } from '../../src/stores/redis/driver-of.js';
 import { type RedisClient, RedisStore } from '../../src/stores/redis/index.js';
-import { CLIENTS, type OpenClient } from '../support/redis-clients.js';
-import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
+import { CLIENTS, type OpenClient } from '../support/servers/redis-clients.js';
+import { hasRedis, type RedisServer, startRedis } from '../support/servers/redis-server.js';
 
 const ID = 'key/wx1/access_token';
 const WAIT = { timeout: 15_000, interval: 10 };

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TokenStore } from '../../src/core/model/store.js';
 import { type RedisClient, RedisStore } from '../../src/stores/redis/index.js';
 import { testTokenStore } from '../../src/testing/store-contract.js';
-import { CLIENTS, CLUSTER_CLIENTS } from '../support/redis-clients.js';
-import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
-import { type ScriptCheckingProxy, startScriptCheckingProxy } from '../support/script-checking-proxy.js';
+import { CLIENTS, CLUSTER_CLIENTS } from '../support/servers/redis-clients.js';
+import { hasRedis, type RedisServer, startRedis } from '../support/servers/redis-server.js';
+import { type ScriptCheckingProxy, startScriptCheckingProxy } from '../support/servers/script-checking-proxy.js';
 
 describe.skipIf(!hasRedis())('RedisStore', () => {
   let server: RedisServer;

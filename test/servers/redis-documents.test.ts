@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import type { ChangeListener, StoredDocument } from '../../src/core/model/store.js';
 import { unseal } from '../../src/core/store/document-codec.js';
 import { RedisStore } from '../../src/stores/redis/index.js';
-import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
+import { hasRedis, type RedisServer, startRedis } from '../support/servers/redis-server.js';
 
 const ID = 'key/wx1/access_token';
 const LANE = 'access_token';

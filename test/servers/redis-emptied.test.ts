@@ -3,8 +3,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { TokenManager } from '../../src/index.js';
 import { RedisStore } from '../../src/stores/redis/index.js';
 import { FakeClock } from '../../src/testing/index.js';
-import { CLIENTS, type OpenClient } from '../support/redis-clients.js';
-import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
+import { CLIENTS, type OpenClient } from '../support/servers/redis-clients.js';
+import { hasRedis, type RedisServer, startRedis } from '../support/servers/redis-server.js';
 
 const APPID = 'wx1';
 const TYPE = 'access_token';

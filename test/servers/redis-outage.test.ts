@@ -4,8 +4,8 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { driverOf } from '../../src/stores/redis/driver-of.js';
 import { RedisStore } from '../../src/stores/redis/index.js';
-import { CLIENTS, type ClientOptions, type OpenClient, type TestClient } from '../support/redis-clients.js';
-import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
+import { CLIENTS, type ClientOptions, type OpenClient, type TestClient } from '../support/servers/redis-clients.js';
+import { hasRedis, type RedisServer, startRedis } from '../support/servers/redis-server.js';
 
 const ID = 'key/wx1/access_token';
 const SECRET = 'the-token-that-nobody-may-see';

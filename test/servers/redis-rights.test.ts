@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { RedisStore } from '../../src/stores/redis/index.js';
-import { CLIENTS } from '../support/redis-clients.js';
-import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
+import { CLIENTS } from '../support/servers/redis-clients.js';
+import { hasRedis, type RedisServer, startRedis } from '../support/servers/redis-server.js';
 
 const ID = 'key/wx1/access_token';
 const LANE = 'access_token';

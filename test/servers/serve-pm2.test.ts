@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { sparePort } from '../support/server-controls.js';
-import { programForTests } from '../support/server-programs.js';
+import { sparePort } from '../support/servers/server-controls.js';
+import { programForTests } from '../support/servers/server-programs.js';
 
 const PM2 = programForTests(['pm2'], 'the npm package pm2');
 const SCRIPT = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type ServeProcess, ServeWorld } from '../support/serve-process.js';
+import { type ServeProcess, ServeWorld } from '../support/servers/serve-process.js';
 
 const SLOW = 2_000;
 

@@ -3,12 +3,12 @@ import { createServer } from 'node:net';
 import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { hasMariadb, type MariadbServer, startMariadb } from '../support/mariadb-server.js';
-import { hasPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.js';
-import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
-import { ServeWorld } from '../support/serve-process.js';
-import { SERVE_STORES, type StorePlace } from '../support/serve-stores.js';
-import { StoreTrials } from '../support/store-trials.js';
+import { hasMariadb, type MariadbServer, startMariadb } from '../support/servers/mariadb-server.js';
+import { hasPostgres, type PostgresServer, startPostgres } from '../support/servers/postgres-server.js';
+import { hasRedis, type RedisServer, startRedis } from '../support/servers/redis-server.js';
+import { ServeWorld } from '../support/servers/serve-process.js';
+import { SERVE_STORES, type StorePlace } from '../support/stores/serve-stores.js';
+import { StoreTrials } from '../support/stores/store-trials.js';
 
 const SERVERS = SERVE_STORES.filter(({ isServer }) => isServer);
 

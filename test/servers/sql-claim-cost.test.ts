@@ -2,7 +2,7 @@ import { type CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SqlStore } from '../../src/stores/sql/index.js';
-import { hasPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.js';
+import { hasPostgres, type PostgresServer, startPostgres } from '../support/servers/postgres-server.js';
 
 const LANES = ['a', 'b', 'c'];
 

@@ -5,8 +5,8 @@ import type { PoolOptions } from 'mysql2';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { SqlStore } from '../../src/stores/sql/index.js';
 import { testTokenStore } from '../../src/testing/index.js';
-import { hasMariadb, type MariadbServer, startMariadb } from '../support/mariadb-server.js';
-import { beforeStatements, connectMariadb } from '../support/sql-databases.js';
+import { hasMariadb, type MariadbServer, startMariadb } from '../support/servers/mariadb-server.js';
+import { beforeStatements, connectMariadb } from '../support/servers/sql-databases.js';
 
 const ID = 'key/wx1/access_token';
 const TTL_MS = 60_000;

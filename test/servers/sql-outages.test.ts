@@ -1,10 +1,10 @@
 import type { Kysely } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SqlStore } from '../../src/stores/sql/index.js';
-import { hasMariadb, startMariadb } from '../support/mariadb-server.js';
-import { hasPostgres, startPostgres } from '../support/postgres-server.js';
-import type { ServerControls } from '../support/server-controls.js';
-import { connectMariadb, connectPostgres } from '../support/sql-databases.js';
+import { hasMariadb, startMariadb } from '../support/servers/mariadb-server.js';
+import { hasPostgres, startPostgres } from '../support/servers/postgres-server.js';
+import type { ServerControls } from '../support/servers/server-controls.js';
+import { connectMariadb, connectPostgres } from '../support/servers/sql-databases.js';
 
 const ID = 'key/wx1/access_token';
 const TTL_MS = 600_000;

@@ -3,8 +3,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { SqlStore } from '../../src/stores/sql/index.js';
 import { FakeClock } from '../../src/testing/index.js';
-import { hasPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.js';
-import { connectPostgres } from '../support/sql-databases.js';
+import { hasPostgres, type PostgresServer, startPostgres } from '../support/servers/postgres-server.js';
+import { connectPostgres } from '../support/servers/sql-databases.js';
 
 const ID = 'key/wx1/access_token';
 const TTL_MS = 60_000;

@@ -3,10 +3,10 @@ import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApiKey } from '../../src/http/index.js';
 import { TokenError } from '../../src/index.js';
-import { accessibilityProblems, launchBrowser, NO_BROWSER } from '../support/browser.js';
-import { HttpWorld } from '../support/http-world.js';
-import { PageWorld } from '../support/page-world.js';
-import { APPID, SECRET, TYPE } from '../support/world.js';
+import { accessibilityProblems, launchBrowser, NO_BROWSER } from '../support/servers/browser.js';
+import { HttpWorld } from '../support/worlds/http-world.js';
+import { PageWorld } from '../support/worlds/page-world.js';
+import { APPID, SECRET, TYPE } from '../support/worlds/world.js';
 
 const IP = '203.0.113.77';
 const NOT_ALLOWED = new TokenError('UPSTREAM_REJECTED', `WeChat answered 40164 (invalid ip ${IP}, not in whitelist)`, {

@@ -1,10 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { FakeWeChat } from '../../src/testing/index.js';
-import { type ServeProcess, ServeWorld } from '../support/serve-process.js';
-import { LossyProxy } from '../support/serve-proxy.js';
-import { SERVE_STORES, type StorePlace } from '../support/serve-stores.js';
-import { ofThisRun } from '../support/this-run.js';
+import { type ServeProcess, ServeWorld } from '../support/servers/serve-process.js';
+import { LossyProxy } from '../support/servers/serve-proxy.js';
+import { SERVE_STORES, type StorePlace } from '../support/stores/serve-stores.js';
+import { ofThisRun } from '../support/stores/this-run.js';
 
 const APPID = 'wx0123456789abcdef';
 const OTHER = 'wxfedcba9876543210';

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 import type { TokenStore } from '../../src/index.js';
 import { SqlStore } from '../../src/stores/sql/index.js';
 import { testTokenStore } from '../../src/testing/index.js';
-import { SQL_DATABASES, type SqlDatabase } from '../support/sql-databases.js';
-import { ofThisRun } from '../support/this-run.js';
+import { SQL_DATABASES, type SqlDatabase } from '../support/servers/sql-databases.js';
+import { ofThisRun } from '../support/stores/this-run.js';
 
 describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start }) => {
   describe.skipIf(!isHere())('passes the contract', () => {

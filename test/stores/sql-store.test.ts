@@ -5,8 +5,8 @@ import type { ChangeListener } from '../../src/core/model/store.js';
 import { type Lease, systemClock } from '../../src/index.js';
 import { SqlStore } from '../../src/stores/sql/index.js';
 import { FakeClock } from '../../src/testing/index.js';
-import { beforeStatements, SQL_DATABASES, type SqlDatabase } from '../support/sql-databases.js';
-import { ofThisRun } from '../support/this-run.js';
+import { beforeStatements, SQL_DATABASES, type SqlDatabase } from '../support/servers/sql-databases.js';
+import { ofThisRun } from '../support/stores/this-run.js';
 
 const ID = 'key/wx1/access_token';
 const LANE = 'access_token';

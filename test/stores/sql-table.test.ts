@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SqlStore, tableDefinition } from '../../src/stores/sql/index.js';
-import { SQL_DATABASES, type SqlDatabase } from '../support/sql-databases.js';
-import { ofThisRun } from '../support/this-run.js';
+import { SQL_DATABASES, type SqlDatabase } from '../support/servers/sql-databases.js';
+import { ofThisRun } from '../support/stores/this-run.js';
 
 describe.each(ofThisRun(SQL_DATABASES))('the table on $name', ({ isHere, start }) => {
   describe.skipIf(!isHere())('of SqlStore', () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FleetScene, handOutUntil } from '../support/fleet-scene.js';
-import { FLEET_STORES, type StorePlace } from '../support/fleet-stores.js';
-import { OlderRelease } from '../support/older-release.js';
-import { ofThisRun } from '../support/this-run.js';
-import type { Key, Worker } from '../support/worker.js';
+import type { Key, Worker } from '../support/servers/worker.js';
+import { FLEET_STORES, type StorePlace } from '../support/stores/fleet-stores.js';
+import { OlderRelease } from '../support/stores/older-release.js';
+import { ofThisRun } from '../support/stores/this-run.js';
+import { FleetScene, handOutUntil } from '../support/worlds/fleet-scene.js';
 
 const LIFE_SECONDS = 3;
 const CYCLES = 2;

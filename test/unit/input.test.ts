@@ -5,7 +5,7 @@ import { EncryptedStore, FileStore, MemoryStore, signJsSdk, TokenManager } from 
 import { type RedisClient, RedisStore } from '../../src/stores/redis/index.js';
 import { SqlStore } from '../../src/stores/sql/index.js';
 import { FakeClock } from '../../src/testing/index.js';
-import { APPID, SECRET, TYPE, World } from '../support/world.js';
+import { APPID, SECRET, TYPE, World } from '../support/worlds/world.js';
 import { everythingShown } from './wechat/failure.js';
 
 const KEY = 'a1'.repeat(32);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { LEASE_MS } from '../../src/core/concurrency/time-limits.js';
 import { FileStore, MemoryStore, TokenError, TokenManager } from '../../src/index.js';
-import { APPID, SECRET, TYPE, World } from '../support/world.js';
+import { APPID, SECRET, TYPE, World } from '../support/worlds/world.js';
 
 const LONG = 'x'.repeat(300);
 

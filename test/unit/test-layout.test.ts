@@ -5,7 +5,7 @@ import { describe, expect, it, test } from 'vitest';
 
 const TESTS = fileURLToPath(new URL('..', import.meta.url));
 /** What starts a program that `npm test` must not need. */
-const SERVERS = /^support\/(redis-server|redis-clients|postgres-server|mariadb-server|browser)\.ts$/;
+const SERVERS = /^support\/servers\/(redis-server|redis-clients|postgres-server|mariadb-server|browser)\.ts$/;
 /** Where such programs are at home, and the support files that start them only when they are asked to. */
 const MAY_START_SERVERS = /^(servers|faults)\/|^support\//;
 
@@ -39,7 +39,7 @@ test('the tests of the core are in the rooms of what they test, or of its behavi
 test('a test in test/stores takes only the stores of the run that it is part of', () => {
   const stores = files.filter((file) => file.startsWith('stores/'));
   expect(stores).not.toEqual([]);
-  for (const file of stores) expect(importsOf(file), file).toContain('support/this-run.ts');
+  for (const file of stores) expect(importsOf(file), file).toContain('support/stores/this-run.ts');
 });
 
 test('the files that a configuration of Vitest starts first are there, each named once', () => {

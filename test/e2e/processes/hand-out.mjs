@@ -2,8 +2,8 @@
 import { setTimeout as passes } from 'node:timers/promises';
 
 /**
- * @typedef {import('../../support/worker.js').HandedOut} HandedOut
- * @typedef {import('../../support/worker.js').Key} Key
+ * @typedef {import('../../support/servers/worker.js').HandedOut} HandedOut
+ * @typedef {import('../../support/servers/worker.js').Key} Key
  */
 
 export class HandOut {

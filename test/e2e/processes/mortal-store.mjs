@@ -4,7 +4,7 @@ const die = () => void process.kill(process.pid, 'SIGKILL');
 
 /**
  * @param {import('wechat-token-manager').TokenStore} store
- * @param {import('../../support/worker.js').Death | undefined} death
+ * @param {import('../../support/servers/worker.js').Death | undefined} death
  */
 export function makeMortal(store, death) {
   if (death === undefined) return;

@@ -2,7 +2,7 @@
 import { FileStore } from 'wechat-token-manager';
 
 /**
- * @typedef {import('../../support/fleet-stores.js').StoreDescription} StoreDescription
+ * @typedef {import('../../support/stores/fleet-stores.js').StoreDescription} StoreDescription
  * @typedef {import('wechat-token-manager').TokenStore} TokenStore
  */
 

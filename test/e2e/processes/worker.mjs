@@ -4,7 +4,7 @@ import { HandOut } from './hand-out.mjs';
 import { makeMortal } from './mortal-store.mjs';
 import { openStore } from './open-store.mjs';
 
-/** @type {import('../../support/worker.js').WorkerOrders} */
+/** @type {import('../../support/servers/worker.js').WorkerOrders} */
 const { store: described, origin, refresh, death } = JSON.parse(process.argv[2] ?? '');
 const store = await openStore(described);
 makeMortal(store, death);

@@ -9,9 +9,9 @@ import {
 } from '../../../src/core/store/delivery-document.js';
 import { seal } from '../../../src/core/store/document-codec.js';
 import { TokenError, type TokenManager, type TokenManagerEvents } from '../../../src/index.js';
-import { attachDeliveries } from '../../support/attached-deliveries.js';
-import { FaultyStore } from '../../support/shared-store.js';
-import { APPID, SECRET, TYPE, World } from '../../support/world.js';
+import { FaultyStore } from '../../support/stores/shared-store.js';
+import { attachDeliveries } from '../../support/worlds/attached-deliveries.js';
+import { APPID, SECRET, TYPE, World } from '../../support/worlds/world.js';
 
 const NOTIFY = 'http://shop.test/wechat?shop=7';
 const OK = { status: 204, body: Buffer.alloc(0) };

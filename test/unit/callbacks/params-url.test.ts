@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCallbacks } from '../../../src/http/index.js';
 import { type BuiltInTokenType, MemoryStore, TokenManager, type TokenManagerEvents } from '../../../src/index.js';
 import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
-import { shared } from '../../support/shared-store.js';
-import { APPID, SECRET } from '../../support/world.js';
+import { shared } from '../../support/stores/shared-store.js';
+import { APPID, SECRET } from '../../support/worlds/world.js';
 
 const USER = 'openid-1';
 const MERCHANT = 'wx00000000000merch';

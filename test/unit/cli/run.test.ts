@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../../src/cli/commands.js';
 import { paintFor } from '../../../src/cli/output/paint.js';
 import { run } from '../../../src/cli/run.js';
-import { CapturedOutput, runCommand } from '../../support/command-line.js';
+import { CapturedOutput, runCommand } from '../../support/servers/command-line.js';
 
 const VERSION = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version;
 const NOWHERE = { WECHAT_TOKENS_URL: 'http://127.0.0.1:1' };

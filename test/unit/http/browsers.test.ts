@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createApiKey, type HandlerOptions } from '../../../src/http/index.js';
-import { type Answered, HttpWorld, TASK } from '../../support/http-world.js';
-import { APPID, SECRET } from '../../support/world.js';
+import { type Answered, HttpWorld, TASK } from '../../support/worlds/http-world.js';
+import { APPID, SECRET } from '../../support/worlds/world.js';
 
 type Headers = Readonly<Record<string, string>>;
 

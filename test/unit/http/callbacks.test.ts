@@ -9,8 +9,8 @@ import {
   type HandlerOptions,
   verifyWebhook,
 } from '../../../src/http/index.js';
-import { HttpWorld } from '../../support/http-world.js';
-import { APPID, SECRET } from '../../support/world.js';
+import { HttpWorld } from '../../support/worlds/http-world.js';
+import { APPID, SECRET } from '../../support/worlds/world.js';
 
 interface Received {
   readonly method: string | undefined;

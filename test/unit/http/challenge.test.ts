@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createApiKey } from '../../../src/http/index.js';
-import { HttpWorld, TASK } from '../../support/http-world.js';
-import { APPID, SECRET } from '../../support/world.js';
+import { HttpWorld, TASK } from '../../support/worlds/http-world.js';
+import { APPID, SECRET } from '../../support/worlds/world.js';
 
 const { entry, key } = createApiKey({ scopes: ['read'] });
 const KEYS = { anonymous: false, keys: [entry], contracts: ['scheduler', 'wetoken', 'native'] } as const;

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { engineOf } from '../../../src/core/engine/engine-of.js';
 import { createApiKey, type HandlerOptions } from '../../../src/http/index.js';
 import { TokenError, type TokenManagerOptions } from '../../../src/index.js';
-import { type Answered, type Asked, HttpProcess, TASK } from '../../support/http-world.js';
-import { FaultyStore, shared } from '../../support/shared-store.js';
-import { APPID, SECRET, World } from '../../support/world.js';
+import { FaultyStore, shared } from '../../support/stores/shared-store.js';
+import { type Answered, type Asked, HttpProcess, TASK } from '../../support/worlds/http-world.js';
+import { APPID, SECRET, World } from '../../support/worlds/world.js';
 
 const CONTRACTS = ['scheduler', 'wetoken', 'native'] as const;
 const APP = `/apps/${APPID}`;

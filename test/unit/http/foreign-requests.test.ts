@@ -5,8 +5,8 @@ import { runInNewContext } from 'node:vm';
 import { Request as NodeFetchRequest } from 'node-fetch';
 import { Request as UndiciRequest } from 'undici';
 import { describe, expect, test } from 'vitest';
-import { HttpWorld, TASK } from '../../support/http-world.js';
-import { APPID, SECRET } from '../../support/world.js';
+import { HttpWorld, TASK } from '../../support/worlds/http-world.js';
+import { APPID, SECRET } from '../../support/worlds/world.js';
 
 const APP = { appid: APPID, appsecret: SECRET, tasks: [{ type: 0 }] };
 const init = { method: 'POST', headers: { 'content-type': 'application/json' } };

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createApiKey, createHandler, type HandlerOptions } from '../../../src/http/index.js';
-import { type Answered, HttpWorld, TASK } from '../../support/http-world.js';
-import { APPID, SECRET, World } from '../../support/world.js';
+import { type Answered, HttpWorld, TASK } from '../../support/worlds/http-world.js';
+import { APPID, SECRET, World } from '../../support/worlds/world.js';
 
 describe('createHandler refuses', () => {
   test.each([

@@ -7,8 +7,8 @@ import fastify from 'fastify';
 import Koa from 'koa';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Handler } from '../../../src/http/index.js';
-import { HttpWorld } from '../../support/http-world.js';
-import { APPID, SECRET } from '../../support/world.js';
+import { HttpWorld } from '../../support/worlds/http-world.js';
+import { APPID, SECRET } from '../../support/worlds/world.js';
 
 const APP = { appid: APPID, appsecret: SECRET, tasks: [{ type: 0 }] };
 

@@ -8,8 +8,8 @@ import { ROUTES } from '../../../src/http/handler.js';
 import { createApiKey, type HandlerOptions, type Scope } from '../../../src/http/index.js';
 import type { RouteContext } from '../../../src/http/route-context.js';
 import { TokenError } from '../../../src/index.js';
-import { type Asked, HttpWorld } from '../../support/http-world.js';
-import { APPID, SECRET } from '../../support/world.js';
+import { type Asked, HttpWorld } from '../../support/worlds/http-world.js';
+import { APPID, SECRET } from '../../support/worlds/world.js';
 
 const root = new URL('../../../', import.meta.url);
 const read = (file: string): string => readFileSync(fileURLToPath(new URL(file, root)), 'utf8');

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../src/core/primitives/json.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
-import { APPID, TYPE, World } from '../../support/world.js';
+import { APPID, TYPE, World } from '../../support/worlds/world.js';
 import {
   A,
   all,

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { TokenStore } from '../../../src/core/model/store.js';
 import { EncryptedStore, type EncryptedStoreOptions } from '../../../src/stores/encrypted.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
-import { shared } from '../../support/shared-store.js';
+import { shared } from '../../support/stores/shared-store.js';
 import {
   A,
   all,

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { TokenManager } from '../../../src/index.js';
 import { SqlStore } from '../../../src/stores/sql/index.js';
 import { FakeClock } from '../../../src/testing/index.js';
-import { connectSqlite } from '../../support/sql-databases.js';
+import { connectSqlite } from '../../support/servers/sql-databases.js';
 
 const APPID = 'wx1';
 const TYPE = 'access_token';

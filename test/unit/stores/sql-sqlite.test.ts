@@ -6,7 +6,7 @@ import LibSql from 'libsql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SqlStore } from '../../../src/stores/sql/index.js';
 import { FakeClock } from '../../../src/testing/index.js';
-import { connectSqlite } from '../../support/sql-databases.js';
+import { connectSqlite } from '../../support/servers/sql-databases.js';
 
 const ID = 'key/wx1/access_token';
 const TTL_MS = 60_000;

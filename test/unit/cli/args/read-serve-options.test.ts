@@ -8,7 +8,7 @@ import { readServeOptions } from '../../../../src/cli/args/read-serve-options.js
 import type { ServeOptions } from '../../../../src/cli/args/serve-options.js';
 import { UsageError } from '../../../../src/cli/args/usage-error.js';
 import { COMMANDS } from '../../../../src/cli/commands.js';
-import { directoryStore, SERVE_OPTIONS } from '../../../support/serve-options.js';
+import { directoryStore, SERVE_OPTIONS } from '../../../support/servers/serve-options.js';
 
 const DEFAULTS: ServeOptions = { ...SERVE_OPTIONS, port: 9_001 };
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createApiKey } from '../../../../src/http/index.js';
-import { type CommandResult, type CommandWorld, runCommand } from '../../../support/command-line.js';
-import { APP_SECRET, TokenServer } from '../../../support/token-server.js';
+import { type CommandResult, type CommandWorld, runCommand } from '../../../support/servers/command-line.js';
+import { APP_SECRET, TokenServer } from '../../../support/servers/token-server.js';
 
 const APPID = 'wx0123456789abcdef';
 const OTHER = 'wxfedcba9876543210';

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type CommandResult, runCommand } from '../../../support/command-line.js';
+import { type CommandResult, runCommand } from '../../../support/servers/command-line.js';
 
 const NOW = expect.any(Number);
 const TODAY = /made \d{4}-\d\d-\d\d/g;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type CommandResult, runCommand } from '../../../support/command-line.js';
+import { type CommandResult, runCommand } from '../../../support/servers/command-line.js';
 
 const open: Server[] = [];
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../../src/cli/args/usage-error.js';
 import { accessMode, namesLoopback } from '../../../../src/cli/serve/access-mode.js';
-import { SERVE_OPTIONS } from '../../../support/serve-options.js';
+import { SERVE_OPTIONS } from '../../../support/servers/serve-options.js';
 
 describe('who is let in', () => {
   it.each([

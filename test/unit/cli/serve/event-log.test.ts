@@ -3,8 +3,8 @@ import { logEvents, logStore } from '../../../../src/cli/serve/event-log.js';
 import { Log } from '../../../../src/cli/serve/log.js';
 import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { type Grant, TokenError } from '../../../../src/index.js';
-import { CapturedOutput } from '../../../support/command-line.js';
-import { APPID, SECRET, World } from '../../../support/world.js';
+import { CapturedOutput } from '../../../support/servers/command-line.js';
+import { APPID, SECRET, World } from '../../../support/worlds/world.js';
 
 const TOKEN = 'CANARY-the-token';
 

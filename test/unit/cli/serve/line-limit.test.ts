@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { LineLimit } from '../../../../src/cli/serve/line-limit.js';
 import { Log } from '../../../../src/cli/serve/log.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { CapturedOutput } from '../../../support/command-line.js';
+import { CapturedOutput } from '../../../support/servers/command-line.js';
 
 let clock: FakeClock;
 let output: CapturedOutput;

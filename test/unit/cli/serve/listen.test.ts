@@ -6,7 +6,7 @@ import { UsageError } from '../../../../src/cli/args/usage-error.js';
 import { listen, logAcceptFailures, urlOf } from '../../../../src/cli/serve/listen.js';
 import { Log } from '../../../../src/cli/serve/log.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { CapturedOutput } from '../../../support/command-line.js';
+import { CapturedOutput } from '../../../support/servers/command-line.js';
 
 const open: Server[] = [];
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { TextOutput } from '../../../../src/cli/io.js';
 import { Log } from '../../../../src/cli/serve/log.js';
 import { FakeClock } from '../../../../src/testing/index.js';
-import { CapturedOutput } from '../../../support/command-line.js';
+import { CapturedOutput } from '../../../support/servers/command-line.js';
 
 const clock = new FakeClock({ now: Date.UTC(2026, 0, 2, 3, 4, 5, 6) });
 

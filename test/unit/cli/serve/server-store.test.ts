@@ -6,7 +6,7 @@ import type { ServeOptions } from '../../../../src/cli/args/serve-options.js';
 import { UsageError } from '../../../../src/cli/args/usage-error.js';
 import { openStore } from '../../../../src/cli/serve/server-store.js';
 import { EncryptedStore, FileStore, TokenManager } from '../../../../src/index.js';
-import { directoryStore, SERVE_OPTIONS } from '../../../support/serve-options.js';
+import { directoryStore, SERVE_OPTIONS } from '../../../support/servers/serve-options.js';
 
 const [FIRST, SECOND] = ['1'.repeat(64), '2'.repeat(64)];
 

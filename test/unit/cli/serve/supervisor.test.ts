@@ -5,7 +5,7 @@ import { Log } from '../../../../src/cli/serve/log.js';
 import { Supervisor } from '../../../../src/cli/serve/supervisor.js';
 import type { Ending, WorkerProcess } from '../../../../src/cli/serve/worker-process.js';
 import { FakeClock } from '../../../../src/testing/index.js';
-import { CapturedOutput } from '../../../support/command-line.js';
+import { CapturedOutput } from '../../../support/servers/command-line.js';
 
 /** A process that leaves is killed after this. */
 const LEAVES_WITHIN_MS = 35_000;

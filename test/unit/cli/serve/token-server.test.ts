@@ -11,8 +11,8 @@ import { UsageError } from '../../../../src/cli/args/usage-error.js';
 import { Log } from '../../../../src/cli/serve/log.js';
 import { TokenServer } from '../../../../src/cli/serve/token-server.js';
 import { FakeClock } from '../../../../src/testing/index.js';
-import { CapturedOutput } from '../../../support/command-line.js';
-import { directoryStore, SERVE_OPTIONS } from '../../../support/serve-options.js';
+import { CapturedOutput } from '../../../support/servers/command-line.js';
+import { directoryStore, SERVE_OPTIONS } from '../../../support/servers/serve-options.js';
 
 const SECRET = 'CANARY-secret';
 

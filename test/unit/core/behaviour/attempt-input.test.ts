@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import { createCallbacks } from '../../../../src/http/index.js';
 import { TokenError, type TokenManager, type TokenStore } from '../../../../src/index.js';
-import { RotatingWorld, USER, TYPE as USER_TYPE } from '../../../support/rotating-world.js';
-import { shared } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE, World, type WorldOptions } from '../../../support/world.js';
+import { shared } from '../../../support/stores/shared-store.js';
+import { RotatingWorld, USER, TYPE as USER_TYPE } from '../../../support/worlds/rotating-world.js';
+import { APPID, SECRET, TYPE, World, type WorldOptions } from '../../../support/worlds/world.js';
 
 const WRONG = new TokenError('UPSTREAM_REJECTED', 'invalid appsecret', { errcode: 40_125 });
 const KEY_ID = `key/${APPID}/${TYPE}`;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Clock, TokenError } from '../../../../src/index.js';
-import { APPID, TYPE, World } from '../../../support/world.js';
+import { APPID, TYPE, World } from '../../../support/worlds/world.js';
 
 const LIFE_MS = 7_200_000;
 const DAY_MS = 24 * 3_600_000;

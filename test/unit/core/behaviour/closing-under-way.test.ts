@@ -5,11 +5,11 @@ import type { CallbackPort } from '../../../../src/core/model/callback-port.js';
 import { unseal } from '../../../../src/core/store/document-codec.js';
 import { HISTORY_ID } from '../../../../src/core/store/store-history.js';
 import type { TokenError, TokenManager } from '../../../../src/index.js';
-import { attachDeliveries } from '../../../support/attached-deliveries.js';
-import { CLOSES_WITHIN_MS, ClosableStore, closable, closed, isQuiet } from '../../../support/closable-store.js';
-import { RotatingWorld, USER } from '../../../support/rotating-world.js';
-import { shared } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { CLOSES_WITHIN_MS, ClosableStore, closable, closed, isQuiet } from '../../../support/stores/closable-store.js';
+import { shared } from '../../../support/stores/shared-store.js';
+import { attachDeliveries } from '../../../support/worlds/attached-deliveries.js';
+import { RotatingWorld, USER } from '../../../support/worlds/rotating-world.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const forever = (): Promise<never> => new Promise(() => {});
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { wait } from '../../../../src/core/concurrency/clock.js';
-import { CLOSES_WITHIN_MS, closable, closed, isQuiet } from '../../../support/closable-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { CLOSES_WITHIN_MS, closable, closed, isQuiet } from '../../../support/stores/closable-store.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 describe('I7: after close there is no timer and no command', () => {
   test('when a change was being read and the read fails because the store is closed', async () => {

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import { ownScheduleTest } from '../../../support/fleet-mode.js';
-import { seeded } from '../../../support/fleet-world.js';
-import { shared } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { shared } from '../../../support/stores/shared-store.js';
+import { ownScheduleTest } from '../../../support/worlds/fleet-mode.js';
+import { seeded } from '../../../support/worlds/fleet-world.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const PROCESSES = 10;
 const CYCLES = 5;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import type { TokenManager, TokenStore } from '../../../../src/index.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const MINUTE = 60_000;
 const KEY_DOCUMENT = `key/${APPID}/${TYPE}`;

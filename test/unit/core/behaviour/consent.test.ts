@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Grant, TokenRecord } from '../../../../src/index.js';
-import { faulty, ID, LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/rotating-world.js';
-import { APPID } from '../../../support/world.js';
+import { faulty, ID, LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/worlds/rotating-world.js';
+import { APPID } from '../../../support/worlds/world.js';
 
 const WIDE = 'snsapi_userinfo';
 const NARROW = 'snsapi_base';

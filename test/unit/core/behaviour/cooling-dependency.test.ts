@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { defineRefresher, type Refresher, TokenError, type TokenManager } from '../../../../src/index.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const BUSY = new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { retryable: true });
 const REFUSED = new TokenError('UPSTREAM_REJECTED', 'invalid appsecret', { errcode: 40125 });

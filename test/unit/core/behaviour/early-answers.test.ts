@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect } from 'vitest';
 import { createHandler } from '../../../../src/http/index.js';
 import type { TokenManager } from '../../../../src/index.js';
-import { ownScheduleTest as test } from '../../../support/fleet-mode.js';
-import { FaultyStore, shared } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { FaultyStore, shared } from '../../../support/stores/shared-store.js';
+import { ownScheduleTest as test } from '../../../support/worlds/fleet-mode.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 let world: World;
 let finish: () => void;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import type { TokenManager, TokenStore } from '../../../../src/index.js';
-import { shared } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { shared } from '../../../support/stores/shared-store.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const APP_ID = `app/${APPID}`;
 const TASK_ID = `task/${APPID}/${TYPE}`;

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { TokenManager } from '../../../../src/index.js';
 import { FakeClock } from '../../../../src/testing/index.js';
-import { RestorableStore } from '../../../support/restorable-store.js';
-import { RotatingRefresher } from '../../../support/rotating-refresher.js';
-import { ID, TYPE, USER } from '../../../support/rotating-world.js';
-import { FaultyStore, shared } from '../../../support/shared-store.js';
-import { APPID, SECRET } from '../../../support/world.js';
+import { RestorableStore } from '../../../support/stores/restorable-store.js';
+import { FaultyStore, shared } from '../../../support/stores/shared-store.js';
+import { RotatingRefresher } from '../../../support/worlds/rotating-refresher.js';
+import { ID, TYPE, USER } from '../../../support/worlds/rotating-world.js';
+import { APPID, SECRET } from '../../../support/worlds/world.js';
 
 test('a refresh token is put back into a store that was emptied again while its absence was judged', async () => {
   const clock = new FakeClock();

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { defineRefresher, type TokenManager, type TokenManagerOptions } from '../../../../src/index.js';
-import { unwatched } from '../../../support/unwatched-store.js';
-import { APPID, SECRET, TYPE, World, type WorldOptions } from '../../../support/world.js';
+import { unwatched } from '../../../support/stores/unwatched-store.js';
+import { APPID, SECRET, TYPE, World, type WorldOptions } from '../../../support/worlds/world.js';
 
 const LIFE_MS = 7_200_000;
 const DAY_MS = 24 * 3_600_000;

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { type Grant, TokenError, TokenManager } from '../../../../src/index.js';
-import { ownScheduleTest } from '../../../support/fleet-mode.js';
-import { FaultyStore } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
+import { ownScheduleTest } from '../../../support/worlds/fleet-mode.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const LIFE_MS = 7_200_000;
 

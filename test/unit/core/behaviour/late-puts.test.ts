@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Grant, TokenRecord } from '../../../../src/index.js';
-import { ID, LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/rotating-world.js';
-import { FaultyStore, shared } from '../../../support/shared-store.js';
-import { APPID } from '../../../support/world.js';
+import { FaultyStore, shared } from '../../../support/stores/shared-store.js';
+import { ID, LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/worlds/rotating-world.js';
+import { APPID } from '../../../support/worlds/world.js';
 
 type Tokens = Awaited<ReturnType<RotatingWorld['withTask']>>;
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { TokenManager, TokenStore } from '../../../../src/index.js';
-import { isFleet } from '../../../support/fleet-mode.js';
-import { shared } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { shared } from '../../../support/stores/shared-store.js';
+import { isFleet } from '../../../support/worlds/fleet-mode.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const TASK_ID = `task/${APPID}/${TYPE}`;
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { defineRefresher, type JsonObject, TokenError, type TokenKey } from '../../../../src/index.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 /** A ticket that is made of the access token it was asked with. */
 function ticket(asked: string[] = [], reject: (token: string) => boolean = () => false) {

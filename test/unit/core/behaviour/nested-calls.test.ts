@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { defineRefresher, type TokenManager } from '../../../../src/index.js';
-import { SECRET, TYPE, World } from '../../../support/world.js';
+import { SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 /** More than may hold a lease, or be claimed, at once. */
 const MANY = Array.from({ length: 100 }, (_unused, index) => `wx${index}`);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { ownScheduleTest } from '../../../support/fleet-mode.js';
-import { RotatingWorld, TYPE, USER } from '../../../support/rotating-world.js';
-import { APPID, SECRET, World } from '../../../support/world.js';
+import { ownScheduleTest } from '../../../support/worlds/fleet-mode.js';
+import { RotatingWorld, TYPE, USER } from '../../../support/worlds/rotating-world.js';
+import { APPID, SECRET, World } from '../../../support/worlds/world.js';
 
 test.each([
   ['oauth2_access_token', 'openid-1', 'refresh_token'],

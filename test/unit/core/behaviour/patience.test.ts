@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { defineRefresher, TokenError, type TokenManager } from '../../../../src/index.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const BUSY = new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { errcode: -1, retryable: true });
 

@@ -7,7 +7,7 @@ import {
   type TokenManager,
 } from '../../../../src/index.js';
 import { componentAccessTokenRefresher } from '../../../../src/wechat/refreshers/component-access-token.js';
-import { APPID, SECRET, World } from '../../../support/world.js';
+import { APPID, SECRET, World } from '../../../support/worlds/world.js';
 
 const TICKET = 'component_verify_ticket';
 const TOKEN = 'component_access_token';

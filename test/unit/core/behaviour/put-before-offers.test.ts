@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TokenManager } from '../../../../src/index.js';
-import { LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/rotating-world.js';
-import { APPID, SECRET } from '../../../support/world.js';
+import { LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/worlds/rotating-world.js';
+import { APPID, SECRET } from '../../../support/worlds/world.js';
 
 type Tokens = TokenManager<'user_token'>;
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { RotatingWorld, TYPE, USER } from '../../../support/rotating-world.js';
-import { APPID } from '../../../support/world.js';
+import { RotatingWorld, TYPE, USER } from '../../../support/worlds/rotating-world.js';
+import { APPID } from '../../../support/worlds/world.js';
 
 const DEAD = 'a refresh token that WeChat does not know';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TokenManager } from '../../../../src/index.js';
-import { unwatched } from '../../../support/unwatched-store.js';
-import { APPID, SECRET, TYPE, World, type WorldOptions } from '../../../support/world.js';
+import { unwatched } from '../../../support/stores/unwatched-store.js';
+import { APPID, SECRET, TYPE, World, type WorldOptions } from '../../../support/worlds/world.js';
 
 const MAX_HELD = 3;
 const MINUTE = 60_000;

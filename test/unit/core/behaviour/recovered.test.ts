@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { TokenError, type TokenManager } from '../../../../src/index.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const BUSY = new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { retryable: true });
 const USER = 'oauth2_access_token';

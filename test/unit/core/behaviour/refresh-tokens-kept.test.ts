@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type Grant, TokenError, type TokenManager } from '../../../../src/index.js';
-import { faulty, ID, LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/rotating-world.js';
-import { shared } from '../../../support/shared-store.js';
-import { APPID, SECRET } from '../../../support/world.js';
+import { shared } from '../../../support/stores/shared-store.js';
+import { faulty, ID, LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/worlds/rotating-world.js';
+import { APPID, SECRET } from '../../../support/worlds/world.js';
 
 const SECOND_USER = { subject: 'openid-2' };
 

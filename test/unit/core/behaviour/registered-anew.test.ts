@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { TokenManager } from '../../../../src/index.js';
-import { RestorableStore } from '../../../support/restorable-store.js';
-import { faulty, ID, LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/rotating-world.js';
-import { FaultyStore, shared } from '../../../support/shared-store.js';
-import { unwatched } from '../../../support/unwatched-store.js';
-import { APPID, TYPE as PLAIN_TYPE, SECRET, World } from '../../../support/world.js';
+import { RestorableStore } from '../../../support/stores/restorable-store.js';
+import { FaultyStore, shared } from '../../../support/stores/shared-store.js';
+import { unwatched } from '../../../support/stores/unwatched-store.js';
+import { faulty, ID, LIFE_MS, RotatingWorld, TYPE, USER } from '../../../support/worlds/rotating-world.js';
+import { APPID, TYPE as PLAIN_TYPE, SECRET, World } from '../../../support/worlds/world.js';
 
 type Tokens = TokenManager<'user_token'>;
 

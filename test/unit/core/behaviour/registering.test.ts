@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import { TokenError } from '../../../../src/index.js';
-import { ownScheduleTest } from '../../../support/fleet-mode.js';
-import { FaultyStore } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
+import { ownScheduleTest } from '../../../support/worlds/fleet-mode.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 function troubled(): { world: World; store: FaultyStore } {
   let store: FaultyStore | undefined;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { isFleet } from '../../../support/fleet-mode.js';
-import { fuzzRegistrations } from '../../../support/registration-fuzz.js';
+import { isFleet } from '../../../support/worlds/fleet-mode.js';
+import { fuzzRegistrations } from '../../../support/worlds/registration-fuzz.js';
 
 /** `npm run faults` runs many more. */
 const SEEDS = Array.from({ length: 100 }, (_, index) => index);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { StoredDocument, TokenManager, TokenStore } from '../../../../src/index.js';
-import { RotatingWorld, USER, ID as USER_ID, TYPE as USER_TYPE } from '../../../support/rotating-world.js';
-import { FaultyStore, shared } from '../../../support/shared-store.js';
-import { unwatched } from '../../../support/unwatched-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { FaultyStore, shared } from '../../../support/stores/shared-store.js';
+import { unwatched } from '../../../support/stores/unwatched-store.js';
+import { RotatingWorld, USER, ID as USER_ID, TYPE as USER_TYPE } from '../../../support/worlds/rotating-world.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const KINDS = ['store', 'app', 'task', 'key', 'delivery', 'limit'];
 const KEY_ID = `key/${APPID}/${TYPE}`;

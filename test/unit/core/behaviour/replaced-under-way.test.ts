@@ -4,10 +4,10 @@ import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../../../src/core/concurrency/t
 import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { appidOf } from '../../../../src/core/model/token-key.js';
 import type { TokenManager } from '../../../../src/index.js';
-import { driven } from '../../../support/registrar-process.js';
-import { RestorableStore, type State } from '../../../support/restorable-store.js';
-import { FaultyStore } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { RestorableStore, type State } from '../../../support/stores/restorable-store.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
+import { driven } from '../../../support/worlds/registrar-process.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const APP_ID = `app/${APPID}`;
 const DAY_MS = 24 * 3_600_000;

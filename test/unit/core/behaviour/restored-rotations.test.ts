@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { TokenManager, type TokenStore } from '../../../../src/index.js';
 import { FakeClock } from '../../../../src/testing/index.js';
-import { isFleet } from '../../../support/fleet-mode.js';
-import { RestorableStore, type RestorableStoreOptions } from '../../../support/restorable-store.js';
-import { RotatingRefresher } from '../../../support/rotating-refresher.js';
-import { ID, TYPE, USER } from '../../../support/rotating-world.js';
-import { FaultyStore, shared } from '../../../support/shared-store.js';
-import { APPID, SECRET } from '../../../support/world.js';
+import { RestorableStore, type RestorableStoreOptions } from '../../../support/stores/restorable-store.js';
+import { FaultyStore, shared } from '../../../support/stores/shared-store.js';
+import { isFleet } from '../../../support/worlds/fleet-mode.js';
+import { RotatingRefresher } from '../../../support/worlds/rotating-refresher.js';
+import { ID, TYPE, USER } from '../../../support/worlds/rotating-world.js';
+import { APPID, SECRET } from '../../../support/worlds/world.js';
 
 type Tokens = TokenManager<'user_token'>;
 

@@ -10,8 +10,8 @@ import {
   RotatingWorld,
   TYPE,
   USER,
-} from '../../../support/rotating-world.js';
-import { APPID, SECRET } from '../../../support/world.js';
+} from '../../../support/worlds/rotating-world.js';
+import { APPID, SECRET } from '../../../support/worlds/world.js';
 
 const LOST = new TokenError('UPSTREAM_UNAVAILABLE', 'the connection broke', { retryable: true });
 

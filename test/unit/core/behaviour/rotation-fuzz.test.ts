@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { isFleet } from '../../../support/fleet-mode.js';
-import { fuzzRotations } from '../../../support/rotation-fuzz.js';
+import { isFleet } from '../../../support/worlds/fleet-mode.js';
+import { fuzzRotations } from '../../../support/worlds/rotation-fuzz.js';
 
 /** `npm run faults` runs many more. */
 const SEEDS = Array.from({ length: 20 }, (_, index) => index);

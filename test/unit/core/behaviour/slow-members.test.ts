@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
 import { defineRefresher, type RefreshContext, type TokenManager } from '../../../../src/index.js';
-import { isFleet } from '../../../support/fleet-mode.js';
-import { seeded } from '../../../support/fleet-world.js';
-import { World } from '../../../support/world.js';
+import { isFleet } from '../../../support/worlds/fleet-mode.js';
+import { seeded } from '../../../support/worlds/fleet-world.js';
+import { World } from '../../../support/worlds/world.js';
 
 const TYPE = 'user_token';
 const LIFE_SECONDS = 600;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { TokenError, type TokenManager } from '../../../../src/index.js';
 import { FakeWeChat } from '../../../../src/testing/index.js';
-import { shared } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { shared } from '../../../support/stores/shared-store.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 test('fifty reports of one dead token make one fetch', async () => {
   await using world = new World();

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../../src/index.js';
-import { ownScheduleTest } from '../../../support/fleet-mode.js';
-import { faulty, USER, TYPE as USER_TYPE } from '../../../support/rotating-world.js';
-import { FaultyStore, shared } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { FaultyStore, shared } from '../../../support/stores/shared-store.js';
+import { ownScheduleTest } from '../../../support/worlds/fleet-mode.js';
+import { faulty, USER, TYPE as USER_TYPE } from '../../../support/worlds/rotating-world.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const LIFE_MS = 7_200_000;
 

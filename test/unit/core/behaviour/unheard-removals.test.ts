@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { TokenStore } from '../../../../src/index.js';
-import { isFleet } from '../../../support/fleet-mode.js';
-import { driven } from '../../../support/registrar-process.js';
-import { RestorableStore } from '../../../support/restorable-store.js';
-import { shared } from '../../../support/shared-store.js';
-import { unwatched } from '../../../support/unwatched-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { RestorableStore } from '../../../support/stores/restorable-store.js';
+import { shared } from '../../../support/stores/shared-store.js';
+import { unwatched } from '../../../support/stores/unwatched-store.js';
+import { isFleet } from '../../../support/worlds/fleet-mode.js';
+import { driven } from '../../../support/worlds/registrar-process.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const LOOK_EVERY_MS = 60_000;
 

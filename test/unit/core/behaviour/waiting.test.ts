@@ -8,8 +8,8 @@ import {
   TokenError,
   type TokenManager,
 } from '../../../../src/index.js';
-import { FaultyStore } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const REFUSAL = new TokenError('UPSTREAM_REJECTED', 'invalid appsecret', { errcode: 40125 });
 const DEAD = new TokenError('REAUTHORIZATION_REQUIRED', 'invalid refresh_token', { errcode: 40030 });

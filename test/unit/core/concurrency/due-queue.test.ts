@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import FlatQueue from 'flatqueue';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DueQueue } from '../../../../src/core/concurrency/due-queue.js';
-import { type QueuedItem, QueuedItems } from '../../../support/queued-items.js';
+import { type QueuedItem, QueuedItems } from '../../../support/worlds/queued-items.js';
 
 const step = fc.record({
   action: fc.constantFrom('set', 'set', 'set', 'delete', 'pop'),

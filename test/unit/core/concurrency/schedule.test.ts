@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { OwnPace } from '../../../../src/core/concurrency/pace.js';
 import { Schedule, type ScheduleOptions } from '../../../../src/core/concurrency/schedule.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { type QueuedItem, QueuedItems } from '../../../support/queued-items.js';
+import { type QueuedItem, QueuedItems } from '../../../support/worlds/queued-items.js';
 
 let items: QueuedItems;
 

@@ -8,7 +8,7 @@ import type { JsonObject } from '../../../../src/core/primitives/json.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { FaultyStore } from '../../../support/shared-store.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
 
 let clock: FakeClock;
 let memory: MemoryStore;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { appids, FleetWorld } from '../../../support/fleet-world.js';
-import { TYPE } from '../../../support/world.js';
+import { appids, FleetWorld } from '../../../support/worlds/fleet-world.js';
+import { TYPE } from '../../../support/worlds/world.js';
 
 describe('callers who ask for what their process does not hold', () => {
   it('do not each make it look at what is due', async () => {

@@ -3,9 +3,9 @@ import type { Deliveries } from '../../../../src/callbacks/deliveries.js';
 import type { GuardedAnswer, GuardedRequest } from '../../../../src/callbacks/guarded-request.js';
 import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { TokenError } from '../../../../src/index.js';
-import { attachDeliveries } from '../../../support/attached-deliveries.js';
-import { FleetWorld, type Process, seeded } from '../../../support/fleet-world.js';
-import { APPID, SECRET, TYPE } from '../../../support/world.js';
+import { attachDeliveries } from '../../../support/worlds/attached-deliveries.js';
+import { FleetWorld, type Process, seeded } from '../../../support/worlds/fleet-world.js';
+import { APPID, SECRET, TYPE } from '../../../support/worlds/world.js';
 
 const NOTIFY = 'http://shop.test/wechat';
 const ID = `delivery/${APPID}/${TYPE}`;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type TokenError, TokenManager } from '../../../../src/index.js';
-import { FleetWorld, keyOf, type Process, seeded } from '../../../support/fleet-world.js';
-import { shared } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { shared } from '../../../support/stores/shared-store.js';
+import { FleetWorld, keyOf, type Process, seeded } from '../../../support/worlds/fleet-world.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const LIFE_MS = 7_200_000;
 

@@ -8,9 +8,9 @@ import {
   TokenError,
   type TokenManager,
 } from '../../../../src/index.js';
-import { appids, FleetWorld, keyOf, type Process, seeded } from '../../../support/fleet-world.js';
-import { FaultyStore, shared } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE } from '../../../support/world.js';
+import { FaultyStore, shared } from '../../../support/stores/shared-store.js';
+import { appids, FleetWorld, keyOf, type Process, seeded } from '../../../support/worlds/fleet-world.js';
+import { APPID, SECRET, TYPE } from '../../../support/worlds/world.js';
 
 const COOL_DOWN_LOOKS = 50;
 

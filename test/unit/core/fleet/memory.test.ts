@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
-import { appids, FleetWorld, keyOf, seeded } from '../../../support/fleet-world.js';
-import { SECRET, TYPE } from '../../../support/world.js';
+import { appids, FleetWorld, keyOf, seeded } from '../../../support/worlds/fleet-world.js';
+import { SECRET, TYPE } from '../../../support/worlds/world.js';
 
 const COUNT = 20_000;
 const MAX = 1_000;

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { canonicalJson, checksum } from '../../../../src/core/primitives/checksum.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import { type JsonObject, TokenError } from '../../../../src/index.js';
-import { appids, FleetWorld, keyOf, type Process, seeded } from '../../../support/fleet-world.js';
-import { FaultyStore, shared } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE } from '../../../support/world.js';
+import { FaultyStore, shared } from '../../../support/stores/shared-store.js';
+import { appids, FleetWorld, keyOf, type Process, seeded } from '../../../support/worlds/fleet-world.js';
+import { APPID, SECRET, TYPE } from '../../../support/worlds/world.js';
 
 const HOUR_MS = 3_600_000;
 const LIFE_MS = 7_200_000;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { TokenError } from '../../../../src/index.js';
-import { appids, FleetWorld, keyOf, seeded } from '../../../support/fleet-world.js';
-import { APPID, SECRET, TYPE } from '../../../support/world.js';
+import { appids, FleetWorld, keyOf, seeded } from '../../../support/worlds/fleet-world.js';
+import { APPID, SECRET, TYPE } from '../../../support/worlds/world.js';
 
 const LEASE_MS = 20_000;
 

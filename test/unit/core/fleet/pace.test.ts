@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { seal } from '../../../../src/core/store/document-codec.js';
-import { appids, FleetWorld, type Process, seeded } from '../../../support/fleet-world.js';
-import { APPID, SECRET, TYPE } from '../../../support/world.js';
+import { appids, FleetWorld, type Process, seeded } from '../../../support/worlds/fleet-world.js';
+import { APPID, SECRET, TYPE } from '../../../support/worlds/world.js';
 
 const PACE = 'limit/~fleet/~pace';
 const refresh = { maxPerSecond: 50 };

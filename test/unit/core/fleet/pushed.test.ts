@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type Refresher, TokenError, type TokenManager } from '../../../../src/index.js';
-import { FleetWorld, seeded } from '../../../support/fleet-world.js';
-import { SECRET } from '../../../support/world.js';
+import { FleetWorld, seeded } from '../../../support/worlds/fleet-world.js';
+import { SECRET } from '../../../support/worlds/world.js';
 
 const PLATFORM = 'wx-platform';
 const TICKET = 'component_verify_ticket';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { TokenManager, TokenStore } from '../../../../src/index.js';
-import { ID, RotatingWorld, TYPE, USER } from '../../../support/rotating-world.js';
-import { shared } from '../../../support/shared-store.js';
-import { APPID } from '../../../support/world.js';
+import { shared } from '../../../support/stores/shared-store.js';
+import { ID, RotatingWorld, TYPE, USER } from '../../../support/worlds/rotating-world.js';
+import { APPID } from '../../../support/worlds/world.js';
 
 type Tokens = TokenManager<'user_token'>;
 

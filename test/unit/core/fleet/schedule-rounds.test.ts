@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import { TokenError } from '../../../../src/index.js';
-import type { ClaimingStore } from '../../../support/claiming-store.js';
-import { appids, FleetWorld, keyOf } from '../../../support/fleet-world.js';
-import { FaultyStore, shared } from '../../../support/shared-store.js';
-import { APPID, SECRET, TYPE } from '../../../support/world.js';
+import type { ClaimingStore } from '../../../support/stores/claiming-store.js';
+import { FaultyStore, shared } from '../../../support/stores/shared-store.js';
+import { appids, FleetWorld, keyOf } from '../../../support/worlds/fleet-world.js';
+import { APPID, SECRET, TYPE } from '../../../support/worlds/world.js';
 
 const MINUTE_MS = 60_000;
 const QUARTER_MS = 15 * MINUTE_MS;

@@ -20,7 +20,7 @@ import { StoreClock } from '../../../../src/core/store/store-clock.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { FaultyStore } from '../../../support/shared-store.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 const ID = 'key/wx1/access_token';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Grant } from '../../../../src/core/model/refresher.js';
 import { InvalidGrant, readGivenGrant, readReturnedGrant } from '../../../../src/core/records/given-grant.js';
-import { APPID, TYPE, World } from '../../../support/world.js';
+import { APPID, TYPE, World } from '../../../support/worlds/world.js';
 import { everythingShown } from '../../wechat/failure.js';
 
 const GRANT: Grant = {

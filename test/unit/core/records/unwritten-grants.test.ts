@@ -12,7 +12,7 @@ import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import type { StoredGrant } from '../../../../src/core/store/key-document.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { FaultyStore } from '../../../support/shared-store.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 const ID = 'key/wx1/access_token';

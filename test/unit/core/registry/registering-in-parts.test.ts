@@ -7,8 +7,8 @@ import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { driven, RegistrarProcess } from '../../../support/registrar-process.js';
-import { FaultyStore } from '../../../support/shared-store.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
+import { driven, RegistrarProcess } from '../../../support/worlds/registrar-process.js';
 
 const APP = 'app/wx1';
 const MARK = 'limit/wx1/~removal';

@@ -12,8 +12,8 @@ import { DocumentReader } from '../../../../src/core/store/document-reader.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { deafListener } from '../../../support/registrar-process.js';
-import { FaultyStore } from '../../../support/shared-store.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
+import { deafListener } from '../../../support/worlds/registrar-process.js';
 
 const APP = 'app/wx1';
 const TASK = 'task/wx1/access_token';

@@ -7,7 +7,7 @@ import { StoreClock } from '../../../../src/core/store/store-clock.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { type JsonObject, MemoryStore, type StoredDocument } from '../../../../src/index.js';
 import { FakeClock } from '../../../../src/testing/index.js';
-import { FaultyStore } from '../../../support/shared-store.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
 
 const KEY = { appid: 'wx1', type: 'a' };
 const ID = 'key/wx1/a';

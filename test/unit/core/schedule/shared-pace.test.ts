@@ -7,7 +7,7 @@ import { StoreClock } from '../../../../src/core/store/store-clock.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/index.js';
 import { FakeClock } from '../../../../src/testing/index.js';
-import { FaultyStore } from '../../../support/shared-store.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
 
 const FLEET = 'limit/~fleet/~pace';
 /** Ten a second are begun by the schedule. */

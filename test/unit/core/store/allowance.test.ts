@@ -6,7 +6,7 @@ import { DocumentReader } from '../../../../src/core/store/document-reader.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { FaultyStore } from '../../../support/shared-store.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 const LIMIT = { everyMs: 30_000, perDay: 20 };

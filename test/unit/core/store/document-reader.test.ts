@@ -7,7 +7,7 @@ import { DocumentReader, type Quarantined } from '../../../../src/core/store/doc
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { FaultyStore } from '../../../support/shared-store.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
 
 const ID = 'key/wx1/access_token';
 const DAMAGED = { secret: 'torn', checksum: 'x' };

@@ -7,7 +7,7 @@ import { StoreClock } from '../../../../src/core/store/store-clock.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { FaultyStore } from '../../../support/shared-store.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
 
 const REFILL_MS = 200_000;
 const DAY_MS = 86_400_000;

@@ -4,8 +4,8 @@ import { HISTORY_ID, StoreHistory } from '../../../../src/core/store/store-histo
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { RestorableStore } from '../../../support/restorable-store.js';
-import { FaultyStore } from '../../../support/shared-store.js';
+import { RestorableStore } from '../../../support/stores/restorable-store.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
 
 const DAY_MS = 24 * 3_600_000;
 

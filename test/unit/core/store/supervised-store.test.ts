@@ -5,7 +5,7 @@ import type { Lease, ListOptions, TokenStore } from '../../../../src/core/model/
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { FaultyStore } from '../../../support/shared-store.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
 import { everythingShown, failure } from '../../wechat/failure.js';
 
 const ID = 'key/wx1/access_token';

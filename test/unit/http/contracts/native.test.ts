@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { wait } from '../../../../src/core/concurrency/clock.js';
 import { TokenError } from '../../../../src/index.js';
-import { HttpWorld } from '../../../support/http-world.js';
-import { driven } from '../../../support/registrar-process.js';
-import { APPID, SECRET } from '../../../support/world.js';
+import { HttpWorld } from '../../../support/worlds/http-world.js';
+import { driven } from '../../../support/worlds/registrar-process.js';
+import { APPID, SECRET } from '../../../support/worlds/world.js';
 
 async function registered(): Promise<HttpWorld> {
   const world = new HttpWorld({ contracts: ['native'] });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TokenError } from '../../../../src/index.js';
-import { HttpWorld } from '../../../support/http-world.js';
-import { APPID, SECRET, TYPE } from '../../../support/world.js';
+import { HttpWorld } from '../../../support/worlds/http-world.js';
+import { APPID, SECRET, TYPE } from '../../../support/worlds/world.js';
 
 const HOUR = 3_600_000;
 const USABLE = { value: 'CANARY-token', expiresInSeconds: 7_200 };

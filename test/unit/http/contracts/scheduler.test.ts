@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TokenError } from '../../../../src/index.js';
-import { HttpWorld, TASK } from '../../../support/http-world.js';
-import { APPID, SECRET } from '../../../support/world.js';
+import { HttpWorld, TASK } from '../../../support/worlds/http-world.js';
+import { APPID, SECRET } from '../../../support/worlds/world.js';
 
 const APP = { appid: APPID, appsecret: SECRET };
 

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { TaskReplacements } from '../../../../src/http/contracts/task-replacements.js';
 import type { RouteContext } from '../../../../src/http/route-context.js';
-import { closable, closed, isQuiet } from '../../../support/closable-store.js';
-import { APPID, SECRET, TYPE, World } from '../../../support/world.js';
+import { closable, closed, isQuiet } from '../../../support/stores/closable-store.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 test('a replacement that waits for another process is CLOSED at once, and leaves no timer', async () => {
   await using world = new World();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { TokenError } from '../../../../src/index.js';
-import { HttpWorld } from '../../../support/http-world.js';
-import { APPID, SECRET } from '../../../support/world.js';
+import { HttpWorld } from '../../../support/worlds/http-world.js';
+import { APPID, SECRET } from '../../../support/worlds/world.js';
 
 const TICKET = { value: 'ticket-1', expiresInSeconds: 7_200 };
 

@@ -5,8 +5,8 @@ import { createApiKey, type HandlerOptions } from '../../../../src/http/index.js
 import { TaskCensuses } from '../../../../src/http/metrics/task-census.js';
 import { TokenError } from '../../../../src/index.js';
 import { PACKAGE_VERSION } from '../../../../src/version.js';
-import { HttpWorld } from '../../../support/http-world.js';
-import { APPID, SECRET } from '../../../support/world.js';
+import { HttpWorld } from '../../../support/worlds/http-world.js';
+import { APPID, SECRET } from '../../../support/worlds/world.js';
 
 const PREFIX = 'wechat_token_manager_';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { TaskCensuses } from '../../../../src/http/metrics/task-census.js';
-import { World } from '../../../support/world.js';
+import { World } from '../../../support/worlds/world.js';
 
 const TASKS = 10_000;
 

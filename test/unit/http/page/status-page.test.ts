@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { createApiKey } from '../../../../src/http/index.js';
-import { HttpWorld } from '../../../support/http-world.js';
-import { APPID, SECRET } from '../../../support/world.js';
+import { HttpWorld } from '../../../support/worlds/http-world.js';
+import { APPID, SECRET } from '../../../support/worlds/world.js';
 
 const NATIVE = { contracts: ['native'] } as const;
 

@@ -1,6 +1,6 @@
-import type { TokenManager, TokenManagerOptions } from '../../src/index.js';
+import type { TokenManager, TokenManagerOptions } from '../../../src/index.js';
+import { FaultyStore, shared } from '../stores/shared-store.js';
 import { RotatingRefresher } from './rotating-refresher.js';
-import { FaultyStore, shared } from './shared-store.js';
 import { APPID, SECRET, World, type WorldOptions } from './world.js';
 
 export const USER = { subject: 'openid-1' };

@@ -1,12 +1,12 @@
-import { wait } from '../../src/core/concurrency/clock.js';
-import { engineOf } from '../../src/core/engine/engine-of.js';
-import { isTokenError } from '../../src/core/model/errors.js';
-import { keyId } from '../../src/core/model/token-key.js';
-import { unseal } from '../../src/core/store/document-codec.js';
-import { MemoryStore, TokenManager, type TokenStore } from '../../src/index.js';
-import { FakeClock } from '../../src/testing/index.js';
-import { ClaimingStore } from './claiming-store.js';
-import { FaultyStore, shared } from './shared-store.js';
+import { wait } from '../../../src/core/concurrency/clock.js';
+import { engineOf } from '../../../src/core/engine/engine-of.js';
+import { isTokenError } from '../../../src/core/model/errors.js';
+import { keyId } from '../../../src/core/model/token-key.js';
+import { unseal } from '../../../src/core/store/document-codec.js';
+import { MemoryStore, TokenManager, type TokenStore } from '../../../src/index.js';
+import { FakeClock } from '../../../src/testing/index.js';
+import { ClaimingStore } from '../stores/claiming-store.js';
+import { FaultyStore, shared } from '../stores/shared-store.js';
 
 const APPS = ['wx1', 'wx2'];
 const TYPES = ['t1', 't2', 't3'] as const;

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { type Clock, wait } from '../../src/core/concurrency/clock.js';
-import { Closing } from '../../src/core/model/closing.js';
-import { planRegistration } from '../../src/core/model/registration.js';
-import { Registrar } from '../../src/core/registry/registrar.js';
-import type { RegistrarListener } from '../../src/core/registry/registrar-listener.js';
-import { Registry } from '../../src/core/registry/registry.js';
-import { DocumentReader } from '../../src/core/store/document-reader.js';
-import { SupervisedStore } from '../../src/core/store/supervised-store.js';
-import type { TokenStore } from '../../src/index.js';
-import type { FakeClock } from '../../src/testing/index.js';
-import { FaultyStore } from './shared-store.js';
+import { type Clock, wait } from '../../../src/core/concurrency/clock.js';
+import { Closing } from '../../../src/core/model/closing.js';
+import { planRegistration } from '../../../src/core/model/registration.js';
+import { Registrar } from '../../../src/core/registry/registrar.js';
+import type { RegistrarListener } from '../../../src/core/registry/registrar-listener.js';
+import { Registry } from '../../../src/core/registry/registry.js';
+import { DocumentReader } from '../../../src/core/store/document-reader.js';
+import { SupervisedStore } from '../../../src/core/store/supervised-store.js';
+import type { TokenStore } from '../../../src/index.js';
+import type { FakeClock } from '../../../src/testing/index.js';
+import { FaultyStore } from '../stores/shared-store.js';
 
 export interface RegistrarProcessOptions {
   /** How long each write takes. */

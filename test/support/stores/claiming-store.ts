@@ -1,6 +1,6 @@
-import { DueQueue, NOT_QUEUED, type Queued } from '../../src/core/concurrency/due-queue.js';
-import type { Due, Lease, StoredDocument, TokenStore } from '../../src/core/model/store.js';
-import type { JsonObject } from '../../src/core/primitives/json.js';
+import { DueQueue, NOT_QUEUED, type Queued } from '../../../src/core/concurrency/due-queue.js';
+import type { Due, Lease, StoredDocument, TokenStore } from '../../../src/core/model/store.js';
+import type { JsonObject } from '../../../src/core/primitives/json.js';
 
 interface Scheduled extends Queued {
   readonly id: string;

@@ -1,4 +1,4 @@
-import { type Grant, type JsonObject, type RefreshContext, type Refresher, TokenError } from '../../src/index.js';
+import { type Grant, type JsonObject, type RefreshContext, type Refresher, TokenError } from '../../../src/index.js';
 
 /** What a refresh token is worth once it has been sent. */
 export type RotationMode = 'kept' | 'single-use' | 'grace';

@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hasMariadb, startMariadb } from './mariadb-server.js';
-import { hasPostgres, startPostgres } from './postgres-server.js';
-import { hasRedis, startRedis } from './redis-server.js';
+import { hasMariadb, startMariadb } from '../servers/mariadb-server.js';
+import { hasPostgres, startPostgres } from '../servers/postgres-server.js';
+import { hasRedis, startRedis } from '../servers/redis-server.js';
 
 /** A server, or a place on the disk, that stores of servers are in. */
 export interface StorePlace extends AsyncDisposable {

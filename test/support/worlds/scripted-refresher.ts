@@ -1,4 +1,4 @@
-import type { Grant, RefreshContext, Refresher, TokenKey } from '../../src/index.js';
+import type { Grant, RefreshContext, Refresher, TokenKey } from '../../../src/index.js';
 
 export type Answer = Partial<Grant> | Error | ((context: RefreshContext) => Promise<Partial<Grant>>);
 

@@ -1,7 +1,7 @@
 import { Redis as IoRedis, Cluster as IoRedisCluster } from 'ioredis';
 import { Redis as IoValkey, Cluster as IoValkeyCluster } from 'iovalkey';
 import { createClient, createCluster } from 'redis';
-import type { RedisClient } from '../../src/stores/redis/index.js';
+import type { RedisClient } from '../../../src/stores/redis/index.js';
 
 /** What a test does to a client, whichever it is. */
 export interface TestClient {

@@ -1,5 +1,5 @@
-import type { StoredDocument, TokenManager, TokenManagerOptions } from '../../src/index.js';
-import { FaultyStore, shared } from './shared-store.js';
+import type { StoredDocument, TokenManager, TokenManagerOptions } from '../../../src/index.js';
+import { FaultyStore, shared } from '../stores/shared-store.js';
 import { SECRET, TYPE, World, type WorldOptions } from './world.js';
 
 /** One process of a fleet, and its way to the store. */

@@ -1,6 +1,6 @@
-import { Deliveries } from '../../src/callbacks/deliveries.js';
-import type { DeliveryParts } from '../../src/callbacks/delivery.js';
-import { TypeNumbers } from '../../src/callbacks/type-numbers.js';
+import { Deliveries } from '../../../src/callbacks/deliveries.js';
+import type { DeliveryParts } from '../../../src/callbacks/delivery.js';
+import { TypeNumbers } from '../../../src/callbacks/type-numbers.js';
 
 /** Deliveries of an engine whose callbacks are nothing else: any URL is allowed, and no params are asked for. */
 export function attachDeliveries(parts: Omit<DeliveryParts, 'typeNumbers'>): Deliveries {

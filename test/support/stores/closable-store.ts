@@ -1,6 +1,6 @@
-import type { TokenManager, TokenStore } from '../../src/index.js';
+import type { TokenManager, TokenStore } from '../../../src/index.js';
+import type { World } from '../worlds/world.js';
 import { FaultyStore, shared } from './shared-store.js';
-import type { World } from './world.js';
 
 /** The promised bound of `close`, with the store's part in it. */
 export const CLOSES_WITHIN_MS = 21_000;

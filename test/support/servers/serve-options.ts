@@ -1,5 +1,5 @@
-import type { ServeOptions } from '../../src/cli/args/serve-options.js';
-import type { DirectoryLocation } from '../../src/cli/args/store-location.js';
+import type { ServeOptions } from '../../../src/cli/args/serve-options.js';
+import type { DirectoryLocation } from '../../../src/cli/args/store-location.js';
 
 export function directoryStore(path: string): DirectoryLocation {
   return { kind: 'directory', path, shown: path };

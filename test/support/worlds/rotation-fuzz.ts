@@ -1,11 +1,11 @@
-import { isTokenError } from '../../src/core/model/errors.js';
-import { TokenManager } from '../../src/index.js';
-import { FakeClock } from '../../src/testing/index.js';
+import { isTokenError } from '../../../src/core/model/errors.js';
+import { TokenManager } from '../../../src/index.js';
+import { FakeClock } from '../../../src/testing/index.js';
+import { RestorableStore, type State } from '../stores/restorable-store.js';
+import { FaultyStore, shared } from '../stores/shared-store.js';
 import { seeded } from './fleet-world.js';
-import { RestorableStore, type State } from './restorable-store.js';
 import { RotatingRefresher } from './rotating-refresher.js';
 import { ID, TYPE, USER } from './rotating-world.js';
-import { FaultyStore, shared } from './shared-store.js';
 import { APPID, SECRET } from './world.js';
 
 const STEPS = 20;

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
 import { text as allOf } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { run } from '../../src/cli/run.js';
+import { run } from '../../../src/cli/run.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 
 /** What a command has done. */
 export interface CommandResult {

@@ -5,7 +5,7 @@ import { Kysely, MysqlDialect, PostgresDialect, SqliteDialect } from 'kysely';
 import LibSql from 'libsql';
 import mysql from 'mysql2';
 import pg from 'pg';
-import { libsqlDatabase, type SqlDialect } from '../../src/stores/sql/index.js';
+import { libsqlDatabase, type SqlDialect } from '../../../src/stores/sql/index.js';
 import { hasMariadb, startMariadb } from './mariadb-server.js';
 import { hasPostgres, startPostgres } from './postgres-server.js';
 

@@ -5,12 +5,12 @@ import {
   type TokenManagerEvents,
   type TokenManagerOptions,
   type TokenStore,
-} from '../../src/index.js';
-import { FakeClock } from '../../src/testing/index.js';
-import { ClaimingStore } from './claiming-store.js';
+} from '../../../src/index.js';
+import { FakeClock } from '../../../src/testing/index.js';
+import { ClaimingStore } from '../stores/claiming-store.js';
+import { shared } from '../stores/shared-store.js';
 import { isFleet } from './fleet-mode.js';
 import { ScriptedRefresher } from './scripted-refresher.js';
-import { shared } from './shared-store.js';
 
 export const APPID = 'wx0123456789abcdef';
 export const SECRET = 'CANARY-the-secret-of-the-app';

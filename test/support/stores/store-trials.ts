@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { ServeProcess, ServeWorld } from './serve-process.js';
+import type { ServeProcess, ServeWorld } from '../servers/serve-process.js';
 
 const PROGRAM = 'wechat-token-manager: ';
 

@@ -1,7 +1,7 @@
 import { setTimeout as passes } from 'node:timers/promises';
-import { type FakeCall, FakeWeChat, type FakeWeChatOptions } from '../../src/testing/index.js';
-import type { StoreDescription } from './fleet-stores.js';
-import { type HandedOut, type Key, Worker, type WorkerOptions } from './worker.js';
+import { type FakeCall, FakeWeChat, type FakeWeChatOptions } from '../../../src/testing/index.js';
+import { type HandedOut, type Key, Worker, type WorkerOptions } from '../servers/worker.js';
+import type { StoreDescription } from '../stores/fleet-stores.js';
 
 const LOOK_EVERY_MS = 10;
 /** The clocks of a process and of a store on the same machine; files bear times of some milliseconds ago. */

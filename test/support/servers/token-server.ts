@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createHandler, type HandlerOptions } from '../../src/http/index.js';
-import { TokenManager } from '../../src/index.js';
-import { FakeWeChat } from '../../src/testing/index.js';
+import { createHandler, type HandlerOptions } from '../../../src/http/index.js';
+import { TokenManager } from '../../../src/index.js';
+import { FakeWeChat } from '../../../src/testing/index.js';
 
 export const APP_SECRET = 'CANARY-the-secret-of-the-app';
 

@@ -1,5 +1,5 @@
-import { createHandler, type Handler, type HandlerOptions } from '../../src/http/index.js';
-import type { TokenManager, TokenManagerOptions } from '../../src/index.js';
+import { createHandler, type Handler, type HandlerOptions } from '../../../src/http/index.js';
+import type { TokenManager, TokenManagerOptions } from '../../../src/index.js';
 import { APPID, World } from './world.js';
 
 export interface Answered {

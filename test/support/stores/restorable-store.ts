@@ -1,5 +1,5 @@
-import type { Due, JsonObject, Lease, StoredDocument, TokenStore } from '../../src/index.js';
-import type { FakeClock } from '../../src/testing/index.js';
+import type { Due, JsonObject, Lease, StoredDocument, TokenStore } from '../../../src/index.js';
+import type { FakeClock } from '../../../src/testing/index.js';
 
 /** What a store held at an instant. */
 export interface State {

@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { BuiltInTokenType, RefreshOptions } from '../../src/index.js';
-import type { StoreDescription } from './fleet-stores.js';
+import type { BuiltInTokenType, RefreshOptions } from '../../../src/index.js';
+import type { StoreDescription } from '../stores/fleet-stores.js';
 
-const SCRIPT = fileURLToPath(new URL('../e2e/processes/worker.mjs', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../e2e/processes/worker.mjs', import.meta.url));
 
 export interface Key {
   readonly appid: string;

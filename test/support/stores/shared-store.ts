@@ -1,4 +1,4 @@
-import type { StoredDocument, TokenStore } from '../../src/index.js';
+import type { StoredDocument, TokenStore } from '../../../src/index.js';
 
 /** The same store for several managers, as several processes share one: closing one of them leaves it open. */
 export function shared(store: TokenStore): TokenStore {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import type { HandlerOptions } from '../../src/http/index.js';
+import type { HandlerOptions } from '../../../src/http/index.js';
 import { HttpWorld } from './http-world.js';
 
 /** A world whose manager answers on a socket, and a browser that looks at it, with one time for both. */

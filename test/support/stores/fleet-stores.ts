@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hasMariadb, type MariadbConnection, startMariadb } from './mariadb-server.js';
-import { hasPostgres, type PostgresConnection, startPostgres } from './postgres-server.js';
-import { hasRedis, startRedis } from './redis-server.js';
+import { hasMariadb, type MariadbConnection, startMariadb } from '../servers/mariadb-server.js';
+import { hasPostgres, type PostgresConnection, startPostgres } from '../servers/postgres-server.js';
+import { hasRedis, startRedis } from '../servers/redis-server.js';
 
 /** A store as one process tells another of it. */
 export type StoreDescription =

@@ -1,4 +1,4 @@
-import { NOT_QUEUED, type Queued } from '../../src/core/concurrency/due-queue.js';
+import { NOT_QUEUED, type Queued } from '../../../src/core/concurrency/due-queue.js';
 
 /** What stands in a queue under a name of its own. */
 export interface QueuedItem extends Queued {

@@ -1,4 +1,4 @@
-import type { TokenStore } from '../../src/index.js';
+import type { TokenStore } from '../../../src/index.js';
 
 /** Returns the store without `watch`: what holds it looks through it each minute. */
 export function unwatched(store: TokenStore): TokenStore {
