@@ -7,7 +7,7 @@ export interface Answer {
   readonly ip_list?: readonly string[];
 }
 
-/** A call that survives a token which somebody else has made invalid: it is replaced and the call made once more. */
+/** Calls WeChat; if another system has invalidated the token, it is replaced and the call is made once more. */
 export function callbackIps(
   tokens: TokenManager,
   appid: string,

@@ -58,7 +58,7 @@ export class TableStore implements TokenStore {
     }
   }
 
-  /** The right to refresh one key, for `ttlMs`; `undefined` while somebody else has it. */
+  /** Grants the right to refresh one key for `ttlMs`; returns `undefined` while another process holds it. */
   async lease(id: string, ttlMs: number): Promise<Lease | undefined> {
     this.#assertOpen();
     const { leases, rows } = this.#table;

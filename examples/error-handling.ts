@@ -25,7 +25,7 @@ export async function replyWithToken(
       case 'STORE_UNAVAILABLE':
       case 'TIMEOUT':
         return { status: 503, text: 'WeChat is out of reach, try again later', retryAfterSeconds };
-      default: // somebody has to do something: the message says what
+      default: // an operator has to act: the message says how
         return { status: 500, text: 'WeChat is not set up properly' };
     }
   }

@@ -26,7 +26,7 @@ export function watchTokens(tokens: TokenManager, monitor: Monitor): void {
   tokens.on('listenerFailed', ({ event }) => monitor.alert(`a listener of ${event} has thrown`));
 }
 
-/** For a health page: the tasks that need somebody's attention. */
+/** Returns the tasks that need attention, for a health page. */
 export async function ailingTasks(tokens: TokenManager): Promise<string[]> {
   const lines: string[] = [];
   for await (const { appid, type, state, lastError, reason, remedy } of tokens.status()) {

@@ -12,7 +12,7 @@ const KILL_AFTER_MS = 8_000;
 const END_AFTER_MS = 20_000;
 /** How far two readings of one clock may be apart. */
 const NOISE_MS = 250;
-/** A process that dies with a lease leaves its key to nobody for 20 s: nothing to tokens of two hours, too long for these. */
+/** A process that dies with a lease blocks its key for 20 s: negligible for tokens of two hours, too long for these. */
 const QUIET_MS = 100;
 const WAIT_FOR_QUIET_MS = 6_000;
 const REFRESHERS = ['A', 'B', 'C', 'D'];

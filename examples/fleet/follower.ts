@@ -6,7 +6,7 @@ export function follow(store: TokenStore): TokenManager {
   return new TokenManager({ store, refresh: 'never' });
 }
 
-/** `undefined` while nobody who refreshes has stored a token yet. A stale one is reported with `call` or `refresh` as ever. */
+/** Returns `undefined` until another process has stored a token. Report a stale one with `call` or `refresh` as usual. */
 export async function tokenOfOthers(tokens: TokenManager, appid: string): Promise<string | undefined> {
   try {
     return await tokens.get(appid, 'access_token');

@@ -28,7 +28,7 @@ export async function startRedis(): Promise<LocalServer | undefined> {
   return { url: `redis://127.0.0.1:${port}`, stop: () => stop(server, 'SIGTERM', directory) };
 }
 
-/** @returns `undefined` where there is no PostgreSQL, or nobody but root to run it as. */
+/** @returns `undefined` without PostgreSQL, or without a user other than root to run it as. */
 export async function startPostgres(): Promise<LocalServer | undefined> {
   const [postgres, initdb] = [findProgram('postgres'), findProgram('initdb')];
   const identity = postgresIdentity();

@@ -3,7 +3,7 @@ import { createClient } from 'redis';
 import { TokenManager, type TokenManagerOptions } from 'wechat-token-manager';
 import { RedisStore } from 'wechat-token-manager/redis';
 
-/** Whoever names the same server and prefix is a member of the fleet. `close` of the manager closes the connections. */
+/** Processes that name the same server and prefix form one fleet. `close` of the manager closes the connections. */
 export function joinOnRedis(url: string, prefix: string, options: TokenManagerOptions = {}): TokenManager {
   // A server that has gone without a word is noticed within two seconds, as nothing comes back for the pings.
   const client = createClient({ url, pingInterval: 600, socket: { connectTimeout: 3_000, socketTimeout: 1_900 } });

@@ -9,7 +9,7 @@ export interface Member {
   leave(): Promise<void>;
 }
 
-/** Whoever names the same database and table is a member of the fleet. */
+/** Processes that name the same database and table form one fleet. */
 export async function joinOnSql(dialect: Dialect, table: string, options: TokenManagerOptions = {}): Promise<Member> {
   const kysely = new Kysely<unknown>({ dialect });
   const store = new SqlStore(kysely, { table });
@@ -24,7 +24,7 @@ export async function joinOnSql(dialect: Dialect, table: string, options: TokenM
 
 export function postgres(url: string): Dialect {
   const pool = new Pool({ connectionString: url, max: 5, connectionTimeoutMillis: 3_000, query_timeout: 3_000 });
-  // pg tells of lost connections by events, which end the process if nobody listens.
+  // pg reports lost connections by events, which end the process unless they have a listener.
   const ignore = (): void => {};
   pool.on('error', ignore).on('connect', (client) => client.on('error', ignore));
   return new PostgresDialect({ pool });
