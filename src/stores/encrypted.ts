@@ -21,8 +21,8 @@ export interface EncryptedStoreOptions {
   readonly keys: readonly EncryptionKey[];
   /**
    * Whether documents that are not encrypted are read as they are, to move a store that has some: each is encrypted
-   * when it is next written, or by `reencrypt`. Whoever can write to the store can then plant documents, so take it out
-   * again.
+   * when it is next written, or by `reencrypt`. Write access to the store is then enough to plant documents, so remove
+   * it again.
    *
    * @defaultValue false
    */
@@ -33,8 +33,8 @@ export interface EncryptedStoreOptions {
  * Encrypts what another store remembers, with AES-256-GCM: secrets, tokens and the names of fields never reach it.
  *
  * What stays in the clear are ids, versions and dues, by which the other store works, and about how long a document is.
- * A document cannot be changed unnoticed, nor pass for another; that somebody put back an older state of the same
- * document is not noticed. A key is good for 4 billion writes.
+ * A document cannot be changed unnoticed, nor pass for another; a rollback to an older state of the same document
+ * is not detected. A key is good for 4 billion writes.
  *
  * A document that cannot be decrypted is never absent: it comes with its id, version and due, and
  * `{ unreadable: reason }` as its data. The manager fails what needs it with `STORE_UNAVAILABLE`, leaves the rest alone,

@@ -29,7 +29,7 @@ export interface StoreContractOptions {
  * Nothing is slept through: a test waits for an event (a lapsed lease, a message), for 10 s at most.
  *
  * @param test - the runner's function that defines a test, such as `test` of vitest or of `node:test`.
- * @param open - opens a store on storage that is empty and nobody else's. Every store is closed after its test.
+ * @param open - opens a store on empty storage of its own. Every store is closed after its test.
  *
  * @example
  * ```ts

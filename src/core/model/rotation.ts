@@ -13,7 +13,7 @@ export interface Rotation {
   readonly known?: readonly string[];
   /** Hashes of the first ones of earlier chains, and of what the params still offer: the one used last stands last. */
   readonly firsts?: readonly string[];
-  /** What was about to be sent when nobody has yet said what became of it. */
+  /** The announced refresh token whose outcome has not been recorded yet. */
   readonly intent?: Intent;
   /** What WeChat has refused, the latest last. */
   readonly refused?: readonly Refused[];
@@ -44,7 +44,7 @@ export interface Intent {
 
 export interface Refused {
   readonly hash: string;
-  /** Until then somebody who sent it before may still store what came of it. */
+  /** Until then a process that sent it earlier may still store the outcome. */
   readonly deadAt: number;
   readonly error: FailureFacts;
 }

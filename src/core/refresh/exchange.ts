@@ -45,7 +45,7 @@ export interface ExchangeParts {
   readonly upstream: Upstream;
   readonly times: RefreshTimes;
   readonly accessToken: AccessTokenMode;
-  /** Whoever announces what is about to be sent waits here, so that answers do not wait long behind announcements. */
+  /** Limits concurrent announcements of what is about to be sent, so that answers do not wait long behind them. */
   readonly announcing: Slots;
   readonly budget: FailureBudget;
   readonly firstAttempts: FirstAttempts;

@@ -110,7 +110,7 @@ export class DueTimes {
     return (await this.#store.get([documentId('key', key)]))[0];
   }
 
-  /** Whoever has written meanwhile has said when it is due. */
+  /** Writes the document, due at `at`; returns `false` after a concurrent write, which has set the due time itself. */
   async #write(key: TokenKey, document: KeyDocument, at: number | undefined, lease?: Lease): Promise<boolean> {
     const id = documentId('key', key);
     const content = seal(id, contentWithTrying(document, document.trying));

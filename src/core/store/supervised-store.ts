@@ -97,7 +97,7 @@ export class SupervisedStore {
     this.#gates = { read: new StoreGate(clock), write: new StoreGate(clock) };
     const reads = new StoreQueue(MOST_READS);
     const writes = new StoreQueue(MOST_WRITES);
-    // Whoever has a lease and writes does not wait behind those who want one.
+    // A holder that writes does not queue behind callers that want a lease.
     const leases = new StoreQueue(MOST_WRITES);
     const queues: Readonly<Record<Queued, StoreQueue>> = {
       get: reads,

@@ -5,7 +5,7 @@ import { describeKind } from '../../core/primitives/redact.js';
 import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.js';
 
 /**
- * 32 bytes that nobody can guess, as they are or as text: 64 hex digits, 44 characters of base64, or 43 of base64url
+ * 32 unguessable bytes, as they are or as text: 64 hex digits, 44 characters of base64, or 43 of base64url
  * without padding. `openssl rand -hex 32` makes one.
  *
  * @public
@@ -56,7 +56,7 @@ export class EncryptionKeys {
   }
 }
 
-/** A key id says nothing of the key, and follows from it, so that nobody has to name keys or can name them wrongly. */
+/** Derives the id of a key from the key, without revealing it, so that keys need no names and cannot be misnamed. */
 function namedKey(key: unknown, name: string): NamedKey {
   const bytes = bytesOf(key);
   if (typeof key === 'string') assertNoStrayCharacter(name, key);

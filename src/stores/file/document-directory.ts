@@ -162,7 +162,7 @@ export class DocumentDirectory {
     return isWhole ? bytes : file.readFile();
   }
 
-  /** Before the first version is seen, everything that leads to it is durable: whoever builds on it can rely on that. */
+  /** Makes everything that leads to the first version durable before that is visible, so that later writes can rely on it. */
   async #create(id: string, owner: StoreOwner | undefined): Promise<void> {
     await makeDirectory(this.directory, owner);
     await Promise.all([this.#writeId(id, owner), ...ancestorsOf(this.#root, this.#path).map(syncDirectory)]);

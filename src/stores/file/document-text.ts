@@ -32,7 +32,7 @@ export function decodeVersion(bytes: Buffer, version: number): VersionContent | 
 }
 
 /**
- * Stands for a version that cannot be read: not absent, so that nobody takes its place by mistake, and without the
+ * Stands for a version that cannot be read: not absent, so that no write replaces it by mistake, and without the
  * checksum that makes a document's data credible.
  */
 export function damagedDocument(id: string, version: number, bytes: Buffer): StoredDocument {

@@ -72,7 +72,7 @@ async function isFree(path: string, now: number): Promise<boolean> {
     const isLapsed = mtimeMs + holder.ttlMs <= now || mtimeMs - holder.ttlMs > now;
     return isLapsed || (await hasEnded(holder));
   } catch (error) {
-    // Somebody has taken it over meanwhile.
+    // Another process has taken it over meanwhile.
     if (hasCode(error, 'ENOENT')) return false;
     throw error;
   }

@@ -6,7 +6,7 @@ const EVERY_MS = 3_600_000;
 const AGAIN_MS = 30_000;
 const BATCH = 500;
 
-/** Removes rows without a document that nobody has needed for a week: those of deleted documents, and of mere leases. */
+/** Removes rows without a document that have been unused for a week: those of deleted documents, and of mere leases. */
 export class Clearing {
   readonly #database: Database;
   readonly #clock: Clock;
@@ -20,7 +20,7 @@ export class Clearing {
     this.#nextAt = clock.monotonic() + clock.random() * EVERY_MS;
   }
 
-  /** Begins it if it is time; nobody waits for it, and a failure is as good as nothing to clear. */
+  /** Begins it in the background if it is time; a failure is as good as nothing to clear. */
   beginIfDue(): void {
     if (this.#running !== undefined || this.#clock.monotonic() < this.#nextAt) return;
     this.#nextAt = this.#clock.monotonic() + EVERY_MS;

@@ -89,7 +89,7 @@ export class Database {
     }
   }
 
-  /** Whether the driver commits can be told from a transaction that does nothing and locks nobody out. */
+  /** Asserts that the driver commits, by a transaction that does nothing and locks no other connection out. */
   async #assertCommits(): Promise<void> {
     await this.#kysely.connection().execute(async (connection) => {
       await sql`begin`.execute(connection);

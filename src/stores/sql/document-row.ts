@@ -44,7 +44,7 @@ export function documentOf(row: DocumentRow): StoredDocument | undefined {
   if (text === null) return undefined;
   const version = Number(row.version);
   const parsed = parse(text);
-  // Not absent, so that nobody takes its place by mistake, and without the checksum that makes its data credible.
+  // Not absent, so that no write replaces it by mistake, and without the checksum that makes its data credible.
   const data = isJsonObject(parsed) ? parsed : { damaged: String(text).slice(0, SHOWN_CHARACTERS) };
   return lane === null || due_at === null
     ? { id, version, data }

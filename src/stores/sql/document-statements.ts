@@ -22,7 +22,7 @@ export interface DocumentStatements {
   claim(lanes: readonly string[], limit: number, owner: string, ttlMs: number): Promise<DocumentRow[]>;
 }
 
-/** Gives a lease back; changes nothing when somebody else holds it. */
+/** Releases a lease; changes nothing when another process holds it. */
 export async function releaseLease(database: Database, id: string, owner: string): Promise<void> {
   await database.run(sql`update ${database.table} set lease_until = 0 where id = ${id} and lease_owner = ${owner}`);
 }

@@ -67,8 +67,8 @@ export interface SqlStoreOptions {
  * instance stays yours: destroy it after the manager is closed. Each operation is one to three statements, none of them in
  * a transaction; it needs the primary, because a replica that lags answers with what was.
  *
- * - `pg` reports lost connections by events that end the process if nobody listens. Listen to both, of idle connections and
- *   of those in use: `pool.on('error', ignore).on('connect', (client) => client.on('error', ignore))`.
+ * - `pg` reports lost connections by events that end the process unless they have a listener. Listen to both, of idle
+ *   connections and of those in use: `pool.on('error', ignore).on('connect', (client) => client.on('error', ignore))`.
  * - SQLite is for processes on one machine. Set `journal_mode = WAL`, `synchronous = FULL` (without it a power
  *   cut can take the last writes back) and a `busy_timeout` of at most a second. Give `libsql` to Kysely by
  *   {@link libsqlDatabase}.

@@ -6,7 +6,7 @@ import { ReturningStatements } from './returning-statements.js';
 
 /**
  * For SQLite, where one statement at a time writes anywhere in the file, and one that finds nothing to write has locked all
- * others out as well: whether there is something to be had is read first, which locks nobody.
+ * others out as well: a read, which takes no lock, checks first whether there is anything to write.
  */
 export class SqliteStatements extends ReturningStatements {
   readonly #database: Database;

@@ -10,7 +10,7 @@ export interface FakeCall {
   readonly at: number;
   readonly method: string;
   readonly path: string;
-  /** Whose call it is; `undefined` when nobody's, as with a token that the fake does not know. */
+  /** The app that made the call; `undefined` if there is none, as with a token that the fake does not know. */
   readonly appid: string | undefined;
   /** The openid or the merchant's appid that it is about, where there is one. */
   readonly subject: string | undefined;

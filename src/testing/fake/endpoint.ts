@@ -47,7 +47,7 @@ export function errorAnswer(errcode: number | string, errmsg?: string): JsonObje
   return { errcode, errmsg: `${words} rid: ${rid()}` };
 }
 
-/** Refuses whoever is not the app, or has asked too often. */
+/** Refuses a request that does not come from the app, or exceeds its quota. */
 export function refuseApp(
   request: FakeRequest,
   { quotas, findApp }: FakeState,

@@ -60,7 +60,7 @@ export class FakeService {
     this.#send(response, answer, fault);
   }
 
-  /** Answers nobody any more who still waits. */
+  /** Drops the calls that still wait for an answer. */
   close(): void {
     this.#closing.abort();
   }

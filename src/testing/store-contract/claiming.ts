@@ -132,7 +132,7 @@ export function testClaiming(storeTest: StoreTest, sharedStoreTest: StoreTest): 
     }
   });
 
-  claimTest('a claim is a lease: nobody else gets one of that document', async (store) => {
+  claimTest('a claim is a lease: no other holder gets one of that document', async (store) => {
     await written(setDue(store, ID, 1));
     const [lease] = await store.claimDue([LANE], 1, LONG_LEASE_MS);
     assert.ok(lease !== undefined);

@@ -57,7 +57,7 @@ export function testLeases(storeTest: StoreTest, sharedStoreTest: StoreTest): vo
   );
 
   storeTest('a holder whose lease has lapsed loses against the next holder', async ({ store, leaseAfterLapse }) => {
-    const version = await written(store.set(ID, { by: 'nobody' }, 0));
+    const version = await written(store.set(ID, { by: 'initial' }, 0));
     const lapsed = await granted(store.lease(ID, SHORT_LEASE_MS));
     const next = await leaseAfterLapse(ID, LONG_LEASE_MS);
     await written(store.set(ID, { by: 'next' }, next.document?.version ?? 0));
@@ -79,7 +79,7 @@ export function testLeases(storeTest: StoreTest, sharedStoreTest: StoreTest): vo
     await next.release();
   });
 
-  storeTest('a lease forbids nobody to write', async ({ store }) => {
+  storeTest('a lease does not keep others from writing', async ({ store }) => {
     await granted(store.lease(ID, LONG_LEASE_MS));
     const version = await written(store.set(ID, {}, 0));
     assert.equal(await store.delete(ID, version), true);
