@@ -80,7 +80,7 @@ function encryptedFiles() {
  * @param {{ name: string, rounds: number, times: number, warmUps: number }} how
  */
 async function compare(plain, encrypted, { name, rounds, times, warmUps }) {
-  // A store clears away what it has replaced while nobody waits: nor does the next case.
+  // A store removes what it has replaced in the background: the next case starts only after that.
   const tidy = () => (times === 1 ? rest(REST_MS) : undefined);
   const [plainCase, encryptedCase] = [await casesOf(plain, times), await casesOf(encrypted, times)];
   const samples = await alternate(
@@ -126,7 +126,7 @@ async function casesOf(store, times) {
   return {
     async set() {
       for (let time = 0; time < times; time++) version = await store.set(ID, DATA, version ?? 0);
-      if (version === undefined) throw new Error('somebody else has written');
+      if (version === undefined) throw new Error('another process has written');
     },
     async get() {
       let document;

@@ -71,10 +71,10 @@ async function prepare(size) {
     },
     async cycle() {
       const lease = await store.lease(id, LEASE_MS);
-      if (lease === undefined) throw new Error('somebody else holds the lease');
+      if (lease === undefined) throw new Error('another process holds the lease');
       const due = { lane: TYPE, at: 3 };
       version = await store.set(id, DATA, version ?? 0, { due, lease });
-      if (version === undefined) throw new Error('somebody else has written');
+      if (version === undefined) throw new Error('another process has written');
     },
   };
 }
@@ -174,7 +174,7 @@ async function refreshed(store) {
   };
 }
 
-/** A store clears away what it has replaced while nobody waits: nor does the next case. */
+/** Waits until the store has removed in the background what it has replaced, so that the next case runs alone. */
 async function tidy() {
   await Promise.all(leftovers.splice(0).map((path) => unlink(path)));
   await rest(REST_MS);

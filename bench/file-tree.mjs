@@ -12,8 +12,8 @@ const MEMORY_FILE_SYSTEMS = new Set([0x01021994, 0x858458f6]);
 
 /**
  * Makes the directory in which the only document of a store lies as large as one with `count` documents. The others are
- * mere names beside it, links to one file: 100,000 directories take a minute to remove on ext4, and whoever goes to a
- * document by its name meets no more of its neighbours than their names.
+ * mere names beside it, links to one file: 100,000 directories take a minute to remove on ext4, and access to a
+ * document by its name encounters no more of its neighbours than their names.
  *
  * @param {string} root
  * @param {number} count

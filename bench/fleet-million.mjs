@@ -241,7 +241,7 @@ function* overdue(from, to) {
   }
 }
 
-/** Nobody refreshes them but for a caller. */
+/** Yields keys that have expired before they are due: only a caller has them refreshed. */
 function* endedBeforeDue() {
   const now = Date.now();
   for (let index = ALONE; index < 2 * ALONE; index++) {

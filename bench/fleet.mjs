@@ -47,7 +47,7 @@ for (const { name, isHere, start } of FLEET_STORES) {
     const withinMs = ARRIVES_WITHIN_MS[/** @type {keyof typeof ARRIVES_WITHIN_MS} */ (name)];
     const tooMany = soak.calls - soak.due;
     printTarget(tooMany * 100 <= soak.due, `${name}: at most 1 % calls too many`, `${tooMany} beside ${soak.due}`);
-    printTarget(soak.complaints.length === 0, `${name}: nobody sees a dead token`, String(soak.complaints.length));
+    printTarget(soak.complaints.length === 0, `${name}: no caller gets a dead token`, String(soak.complaints.length));
     if (isSoakAlone) continue;
     const worst = Math.max(...arrivals);
     printTarget(worst <= withinMs, `${name}: everybody has a forced token in ${withinMs} ms`, `${worst.toFixed(0)} ms`);

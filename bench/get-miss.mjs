@@ -17,7 +17,7 @@ const NS_PER_MS = 1e6;
 const wechat = await FakeWeChat.start();
 const tokens = new TokenManager({ wechat: { origins: [wechat.origin] } });
 
-// Apps without a task: nothing is fetched before somebody asks. Every round of a case takes one that is new.
+// Apps without a task: nothing is fetched before the first `get`. Every round of a case uses a new one.
 const fresh = Array.from({ length: 1 + DELAYS_MS.length * 3 * (ROUNDS + WARM_UPS) }, (_, index) => `wx${index}`);
 for (const appid of fresh) await tokens.register({ appid, secret: 'secret' });
 

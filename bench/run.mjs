@@ -1,6 +1,6 @@
 // @ts-check
 // Runs the benchmarks, or those that are named, each in a process of its own, and repeats at the end which targets were
-// met. It fails when a benchmark breaks, not when a target is missed: that is for whoever knows the machine to judge.
+// met. It fails when a benchmark breaks, not when a target is missed: how much that means depends on the machine.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpus, loadavg, release, totalmem } from 'node:os';

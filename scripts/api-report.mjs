@@ -1,5 +1,5 @@
 // @ts-check
-// The public interface changes only when somebody sees a diff that says so: this compares every entry point with its
+// The public interface changes only with a diff that a review can see: this compares every entry point with its
 // report in etc/ and fails on a difference. `--local` writes the reports anew.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
