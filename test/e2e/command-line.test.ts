@@ -119,7 +119,7 @@ describe('the built command', () => {
     expect(await runBuiltCommand(['list'], { env })).toEqual({ code: 0, out: '', err: 'there are no tasks\n' });
   });
 
-  it('does not crash when nobody reads on', async () => {
+  it('does not crash when its output is no longer read', async () => {
     await using server = await TokenServer.start([APPID]);
     const tasks = Array.from({ length: 1_500 }, (_, index) => ({
       type: 'oauth2_access_token' as const,

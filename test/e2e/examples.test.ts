@@ -220,7 +220,7 @@ describe('the example', () => {
     expect([...counted, ...alerts].join()).not.toContain(SECRET);
   });
 
-  test('error-handling tells what passes from what somebody has to repair', async () => {
+  test('error-handling tells temporary failures from those that need a repair', async () => {
     const answer = (token: string): string => `${token.length > 0}`;
     expect(await replyWithToken(tokens, APPID, answer)).toEqual({ status: 200, text: 'true' });
     expect(await replyWithToken(tokens, 'wx1', answer)).toMatchObject({ status: 500 });

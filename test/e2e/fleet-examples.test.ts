@@ -43,7 +43,7 @@ test('other-dialects: managers with one file of SQLite are a fleet', async () =>
   await expectOneFleet((options) => joinOnSql(sqlite(join(directory, 'tokens.db')), TABLE, options));
 });
 
-test('follower answers what others have fetched, reports a stale token to them, and asks nobody', async () => {
+test('follower serves what others have fetched, reports a stale token to them, and does not call WeChat', async () => {
   const path = join(directory, 'tokens.db');
   const { tokens, leave } = await joinOnSql(sqlite(path), TABLE, here());
   const kysely = connectSqlite(path);
@@ -67,7 +67,7 @@ test('follower answers what others have fetched, reports a stale token to them, 
   expect(await tokens.get(APPID, 'access_token')).toBe(second);
 });
 
-test('move-store takes everything along: nobody is asked, and refresh tokens go on', async () => {
+test('move-store moves everything: WeChat is not called, and refresh tokens stay usable', async () => {
   const openid = 'openid';
   const before = new TokenManager({ ...here(), store: new FileStore(join(directory, 'files')) });
   await before.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
@@ -117,7 +117,7 @@ describe('the tally', () => {
     expect(tally.of('A').refreshes).toBe(1);
   });
 
-  test('knows when each token was due, whoever has told of it', () => {
+  test('knows when each token was due, no matter which process reported it', () => {
     const tally = new FleetTally();
     tally.refreshed('B', { ...event, version: 7, source: 'store', at: 1_050, dueAt: 9_000 });
     tally.refreshed('A', { ...event, version: 3, source: 'upstream', at: 1_000 });

@@ -18,7 +18,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-test('I3: whoever has registered gets its tokens, while others register the same app and many more', async () => {
+test('I3: a process that has registered an app gets its tokens while others register the same app and many more', async () => {
   const managers = Array.from(
     { length: 3 },
     () => new TokenManager({ store: new FileStore(directory), wechat: { origins: [wechat.origin] } }),

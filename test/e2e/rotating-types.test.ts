@@ -177,7 +177,7 @@ test('an answer with an empty refresh token leaves the stored one', async () => 
   expect(wechat.countCalls(({ errcode }) => errcode === 0)).toBe(1);
 });
 
-test('a user who took the authorization back is reported once, and asks nobody any more', async () => {
+test('a user who has revoked the authorization is reported once, and causes no further call to WeChat', async () => {
   await start();
   const tokens = manager();
   const reported: string[] = [];

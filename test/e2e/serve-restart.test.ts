@@ -89,7 +89,7 @@ async function served(): Promise<ServeProcess> {
   return server;
 }
 
-/** One that has ended and that nobody has asked about is not. */
+/** Returns whether the process runs; one that has ended and is not yet reaped does not. */
 async function isAlive(pid: number): Promise<boolean> {
   const text = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
   return text !== '' && !/\) [ZX] /.test(text);
@@ -165,7 +165,7 @@ describe('a reload', () => {
 });
 
 describe('a process that is killed', () => {
-  test('is replaced, and whoever connects meanwhile is answered by the next', async () => {
+  test('is replaced, and clients that connect meanwhile are answered by the next one', async () => {
     const server = await served();
     const pid = server.workerPid;
     process.kill(pid, 'SIGKILL');
@@ -176,7 +176,7 @@ describe('a process that is killed', () => {
     expect(wechat.countCalls()).toBe(1);
   });
 
-  test('costs clients what was under way, and nobody is refused or left waiting', async () => {
+  test('costs clients only the requests under way, and none is refused or left waiting', async () => {
     const server = await served();
     const hammer = new Hammer(`${server.url}/task/${APPID}/0`);
     for (const nth of [1, 2, 3]) {

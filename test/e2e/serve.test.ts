@@ -75,7 +75,7 @@ describe('a server that runs', () => {
     }
   });
 
-  test('goes on when nobody reads its log any more', async () => {
+  test('goes on when its log is no longer read', async () => {
     const server = await world.start(upstream());
     const { url } = server;
     server.child.stdout?.destroy();
@@ -140,7 +140,7 @@ describe('a server that cannot start', () => {
 });
 
 describe('a server that is told to stop', () => {
-  test('finishes a refresh and whoever waits for it, and the next one has its token', async () => {
+  test('finishes a refresh, answers its callers, and leaves the token to the next server', async () => {
     const first = await world.start(upstream());
     wechat.delayMs = 1_500;
     const asked = wechat.nextCall();
@@ -158,7 +158,7 @@ describe('a server that is told to stop', () => {
     expect(wechat.countCalls()).toBe(1);
   });
 
-  test('does not wait for connections that do nothing when somebody presses Ctrl-C', async () => {
+  test('does not wait for idle connections on Ctrl-C', async () => {
     const server = await world.start();
     const silent = connect(server.port, '127.0.0.1');
     silent.on('error', () => {});

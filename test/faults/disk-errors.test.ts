@@ -125,7 +125,7 @@ async function stored(): Promise<{ readonly token?: string } | undefined> {
   return document?.data['rotation'] as { readonly token?: string } | undefined;
 }
 
-/** Everything that somebody sees who reads all the time. */
+/** Reads repeatedly until it is aborted, and returns every document that it saw. */
 async function readUntil(ended: AbortSignal): Promise<StoredDocument[]> {
   const store = new FileStore(directory());
   const seen: StoredDocument[] = [];

@@ -34,7 +34,7 @@ const failures: { what: string; fails: () => void; recovers: () => void }[] = [
 ];
 
 describe.each(failures)('$what', ({ fails, recovers }) => {
-  test('costs no refresh token: nobody is asked until it can be written to, and then without being told', async () => {
+  test('costs no refresh token: WeChat is not called while it lasts, and refreshing resumes without a caller', async () => {
     const tokens = manager();
     const before = await keepUser(tokens);
     const refreshToken = await storedRefreshToken();

@@ -27,7 +27,7 @@ describe.each(STORES)('holders on $name', ({ isHere, start }) => {
 
     test.concurrent.for([
       ['the lease is taken', 'lease', 1, STRICT],
-      // Whoever dies with the only copy of a refresh token loses it, unless WeChat gives it once more.
+      // A process that dies with the only copy of a refresh token loses it, unless WeChat issues it once more.
       ['WeChat has answered', 'before the answer is written', 2, { refreshTokens: { graceSeconds: 60 } }],
       ['the answer is written', 'after the answer is written', 1, STRICT],
     ] as const)(
@@ -147,7 +147,7 @@ async function takeover(
   return { heir, value };
 }
 
-/** The refresh token in the store is one that WeChat would take, and nobody was told to authorize again. */
+/** Asserts that WeChat would accept the stored refresh token, and that no reauthorization was requested. */
 async function expectNothingLost(
   { wechat, workers }: FleetScene,
   worker: Worker,

@@ -21,7 +21,7 @@ const KEYS: readonly Key[] = [
   ]),
   USER_TOKEN,
 ];
-/** Known to the store, and to nobody's memory. */
+/** In the store, and in the memory of no process. */
 const COLD: Key = { appid: 'wx-cold', type: 'access_token' };
 const COLD_CALLS = 20;
 /** What one command of the store may take, and something for a busy machine. */
@@ -79,7 +79,7 @@ describe('a fleet over thirty seconds without its store', () => {
     for (const { what, begin, end } of OUTAGES) {
       test
         .skipIf(!isHere())
-        .concurrent(`${name} ${what}: hits are served, nothing hangs, nobody asks too often`, async ({ expect }) => {
+        .concurrent(`${name} ${what}: hits are served, nothing hangs, calls are few`, async ({ expect }) => {
           await using server = await start();
           await using scene = await FleetScene.start(server.describe(0), {
             lifeSeconds: LIFE_SECONDS,

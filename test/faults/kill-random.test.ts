@@ -106,7 +106,7 @@ function isLost(document: StoredDocument | undefined, offered: string, fake: Fak
   if (token !== undefined && fake.isValid(token)) return false;
   if (fake.isValid(offered)) return false;
   const announced = [token, offered].filter((refreshToken) => refreshToken !== undefined).map(secretHash);
-  expect(announced, `${where}: a refresh token was used up that nobody had announced`).toContain(intent?.hash);
+  expect(announced, `${where}: a refresh token was used up without an announcement`).toContain(intent?.hash);
   return true;
 }
 

@@ -23,7 +23,7 @@ interface Known {
   /** 0: it is not there. */
   version: number;
   counter: number;
-  /** Whether a delete was begun that nobody has said to have failed. */
+  /** Whether a delete was begun and has not been reported as failed. */
   isBeingDeleted: boolean;
 }
 

@@ -41,7 +41,7 @@ async function writeNext(known) {
   const chance = Math.random();
   if (chance < 0.05 && version > 0) {
     tell({ event: 'deleting', id });
-    if (!(await store?.delete(id, version))) throw new Error(`nobody else deletes ${id}`);
+    if (!(await store?.delete(id, version))) throw new Error(`the delete of ${id} was refused without another writer`);
     // What a delete leaves behind has a version of its own, which the next write does not ask for.
     Object.assign(known, { version: 0 });
     tell({ event: 'deleted', id });
@@ -50,7 +50,7 @@ async function writeNext(known) {
   const lease = chance < 0.4 ? await store?.lease(id, LEASE_MS) : undefined;
   const data = { counter: next, padding: id.repeat(Math.floor((Math.random() * MAX_PADDING) / id.length)) };
   const written = await store?.set(id, data, version, lease === undefined ? {} : { lease });
-  if (written === undefined) throw new Error(`nobody else writes ${id}`);
+  if (written === undefined) throw new Error(`the write of ${id} was refused without another writer`);
   Object.assign(known, { version: written, counter: next });
   tell({ event: 'written', id, version: written, counter: next });
 }

@@ -46,7 +46,7 @@ describe.each(FLEET_STORES)('a fleet on $name', ({ isHere, start }) => {
       expect(scene.wechat.countCalls()).toBe(2);
     });
 
-    test('I1, I2, I4: on short lives nobody sees a dead token, and nobody asks before one is due', async ({
+    test('I1, I2, I4: with short lives no caller gets a dead token, and no process refreshes one before it is due', async ({
       expect,
     }) => {
       await using scene = await FleetScene.start(place.empty(), { lifeSeconds: LIFE_SECONDS });
@@ -116,7 +116,7 @@ describe.each(FLEET_STORES)('a fleet on $name', ({ isHere, start }) => {
       expect(scene.wechat.countCalls('/cgi-bin/token')).toBe(2);
     });
 
-    test.concurrent('what one process unregisters the others serve no longer, and nobody asks for it', async ({
+    test.concurrent('what one process unregisters the others no longer serve, and no process refreshes it', async ({
       expect,
     }) => {
       await using scene = await FleetScene.start(place.empty(), { lifeSeconds: LIFE_SECONDS });

@@ -8,7 +8,7 @@ import { CLIENTS, type ClientOptions, type OpenClient, type TestClient } from '.
 import { hasRedis, type RedisServer, startRedis } from '../support/servers/redis-server.js';
 
 const ID = 'key/wx1/access_token';
-const SECRET = 'the-token-that-nobody-may-see';
+const SECRET = 'the-token-that-must-not-be-shown';
 const LEASE_MS = 60_000;
 const MANY = 1_000;
 const WAIT = { timeout: 15_000, interval: 10 };

@@ -40,7 +40,7 @@ test('a request whose body does not come is cut', async () => {
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 4\d\d /);
 });
 
-test(`${SLOW} connections that send a byte each keep nobody else from an answer, and are cut`, async () => {
+test(`${SLOW} connections that send a byte each do not keep other clients from an answer, and are cut`, async () => {
   const slow = await Promise.all(Array.from({ length: SLOW }, open));
   const cut = Promise.all(slow.map((socket) => once(socket, 'close')));
   for (const socket of slow) {

@@ -66,7 +66,7 @@ for (const { name, isHere, start } of SERVERS) {
       );
     });
 
-    test('does not start while nobody listens, and starts afterwards', async () => {
+    test('does not start while nothing listens, and starts afterwards', async () => {
       await place.kill();
       try {
         const { code, said } = await trials.failure(place.url('later'));
@@ -81,7 +81,7 @@ for (const { name, isHere, start } of SERVERS) {
       await trials.serves(place.url('later'));
     });
 
-    test('does not start where somebody else listens who says nothing', async () => {
+    test('does not start where another server listens and stays silent', async () => {
       const silent = createServer().listen(0, '127.0.0.1');
       await once(silent, 'listening');
       const address = silent.address();

@@ -150,7 +150,7 @@ describe.skipIf(!hasMariadb())('SqlStore on MariaDB alone', () => {
     expect(String(failed)).not.toMatch(/WRONG|password-/);
   });
 
-  test('a document is created although its lease was taken by somebody else meanwhile', async () => {
+  test('creates a document although another store takes its lease meanwhile', async () => {
     let statements = 0;
     const slow = beforeStatements(connect(), async () => {
       statements += 1;

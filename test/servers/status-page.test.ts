@@ -99,7 +99,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(world.asked).toEqual(['/tokens?limit=500', '/tokens?limit=500']);
   });
 
-  test('asks nothing while nobody looks at it, and at once when somebody does again', async () => {
+  test('sends no request while it is hidden, and one as soon as it is visible again', async () => {
     await using world = new PageWorld(browser);
     await withToken(world);
     const page = await world.open();

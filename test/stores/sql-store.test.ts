@@ -102,7 +102,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       expect(await store.get([ID])).toEqual([undefined]);
     });
 
-    test('a late holder writes if nobody else did, and leaves the lease of the next holder alone', async () => {
+    test('lets a late holder write if no other has, without releasing the lease of the next holder', async () => {
       const version = await written(ID);
       const late = await granted(store.lease(ID, 0));
       const rival = new SqlStore(other, { table });

@@ -58,7 +58,7 @@ export class HandOut {
   }
 }
 
-/** On a clock that all processes of a machine have in common, and that nobody sets. */
+/** Returns the time of a clock that all processes of a machine share and that is never set. */
 function monotonicMs() {
   return Number(process.hrtime.bigint() / 1_000_000n);
 }

@@ -68,7 +68,7 @@ export async function runCommand(argv: readonly string[], world: CommandWorld = 
   return { code, out: stdout.text, err: stderr.text };
 }
 
-/** The built command as a process of its own, without the variables of whoever runs the tests. */
+/** Starts the built command as a process of its own, without the settings for it in the environment of the tests. */
 export function startCommand(
   argv: readonly string[],
   env: Readonly<Record<string, string>> = {},

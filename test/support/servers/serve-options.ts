@@ -5,7 +5,7 @@ export function directoryStore(path: string): DirectoryLocation {
   return { kind: 'directory', path, shown: path };
 }
 
-/** What `serve` is told when nobody says anything, but for the port. */
+/** The defaults of `serve`, except for the port. */
 export const SERVE_OPTIONS: ServeOptions = {
   port: 0,
   host: '127.0.0.1',

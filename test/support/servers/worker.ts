@@ -44,7 +44,7 @@ export interface WorkerEvent {
   readonly code?: string;
 }
 
-/** What somebody saw who asked a worker for tokens all the time. */
+/** The observations of a caller that asked a worker for tokens repeatedly. */
 export interface HandedOut {
   served: number;
   slowestMs: number;

@@ -146,7 +146,7 @@ export async function handOutUntil(
   return Promise.all(workers.map((worker) => worker.run<HandedOut>('stopHandingOut')));
 }
 
-/** On a clock that all processes of a machine have in common, and that nobody sets. */
+/** Returns the time of a clock that all processes of a machine share and that is never set. */
 function monotonicMs(): number {
   return Number(process.hrtime.bigint() / 1_000_000n);
 }

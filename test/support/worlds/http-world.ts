@@ -23,7 +23,7 @@ export class HttpProcess {
   readonly handler: Handler;
 
   constructor(world: World, options: Partial<HandlerOptions> = {}, managerOptions: TokenManagerOptions = {}) {
-    // A port where nobody listens: no test asks the real WeChat.
+    // Nothing listens on this port: no test calls the real WeChat.
     this.tokens = world.manager({ wechat: { origins: ['http://127.0.0.1:1'] }, ...managerOptions });
     this.handler = createHandler(this.tokens, { anonymous: true, ...options });
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { refusalOfAddress } from '../../../src/callbacks/address-policy.js';
 
-/** Refused whoever asks. */
+/** The addresses that every policy refuses. */
 const never: readonly [address: string, kind: string][] = [
   ['169.254.0.1', 'link-local'],
   ['169.254.255.255', 'link-local'],

@@ -242,7 +242,7 @@ describe('a target that does not take it', () => {
     expect(failed[1]?.error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', message: 'the delivery failed' });
   });
 
-  it('that never answers delays nobody but those of the same host and port', async () => {
+  it('and never answers delays only the deliveries to the same host and port', async () => {
     targets.answer = ({ url }) => (url.host === 'slow.test' ? new Promise(() => {}) : Promise.resolve(OK));
     const names = Array.from({ length: 200 }, (_, index) => `wx${index}`);
     for (const name of names) await register(tokens, 'http://slow.test/', name);
@@ -357,7 +357,7 @@ describe('what is owed', () => {
     expect(await deliveryOf()).toMatchObject({ state: 'delivered' });
   });
 
-  it('that cannot be read is told of, with growing pauses, and sent to nobody', async () => {
+  it('and cannot be read is reported with growing pauses, and is never sent', async () => {
     const failed = heard('deliveryFailed');
     const newer = { format: 99, checksum: 'x' };
     await world.store.set(`delivery/${APPID}/${TYPE}`, newer, 0);

@@ -127,7 +127,7 @@ describe('a request', () => {
     expect(answer.status).toBe(200);
   });
 
-  it('takes the next address when nobody answers at the first', async () => {
+  it('takes the next address when nothing listens at the first', async () => {
     const { port } = await listen(echoing);
     const requests = guarded({ lookup: answering('::1', '127.0.0.2', '127.0.0.1') });
     const answer = await requests.send({ url: `http://callback.test:${port}/`, method: 'GET' });
@@ -242,7 +242,7 @@ describe('a host', () => {
 });
 
 describe('a name that leads elsewhere with every lookup', () => {
-  /** On the way to 0.0.0.0 the canary would be hit, and at the addresses that may be called nobody listens. */
+  /** Starts the canary, which a connection to 0.0.0.0 would hit; nothing listens at the addresses that may be called. */
   const canary = (): Promise<Listening> => listen(echoing);
 
   it('would reach the canary by a refused address', async () => {

@@ -190,7 +190,7 @@ describe('a params URL', () => {
 });
 
 describe('params URLs', () => {
-  it('that are slow serve every task in the end, and nobody asks who no longer waits', async () => {
+  it('that are slow serve every task in the end, and are not called for attempts that no longer wait', async () => {
     const waiting: ServerResponse[] = [];
     answer = (response) => waiting.push(response);
     const tokens = manager();

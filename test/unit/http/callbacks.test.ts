@@ -148,7 +148,7 @@ describe('params of the scheduler contract', () => {
 
 describe('a callback to this very server', () => {
   it.each([{ trust: ['127.0.0.0/8', '::1'] }, { anonymous: true }])(
-    'opens nothing, whoever is let in without a key: %j',
+    'opens nothing, although other clients need no key: %j',
     async (access) => {
       world = new HttpWorld({ contracts: ['scheduler', 'wetoken'] });
       const tokens = world.manager();
@@ -200,7 +200,7 @@ describe('the rules of callbacks', () => {
     expect(() => createHandler(tokens, { anonymous: true })).not.toThrow();
   });
 
-  it('number types as the handler does, whoever has attached them', () => {
+  it('number types as the handler does, even if createCallbacks has attached them', () => {
     start();
     const tokens = world.manager();
     createCallbacks(tokens);

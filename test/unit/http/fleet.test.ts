@@ -87,7 +87,7 @@ describe('what one process has registered', () => {
     expect((await one.ask(`/${APPID}/wechat/token/get`)).body).toMatchObject({ errcode: 400 });
   });
 
-  test('of one task that is unregistered elsewhere, nobody has the token any more', async () => {
+  test('is no longer served for one task that another process has unregistered', async () => {
     await using world = new Fleet();
     const [one, other] = [world.process(), world.process()];
     await one.ask(APP, put({ secret: SECRET, tasks: ['access_token', { type: 'access_token', subject: 'user' }] }));
@@ -203,7 +203,7 @@ describe("an app's secret in the query", () => {
     expect([...Array(19).keys()].filter((app) => registry.concerns(`app/wx${app}`))).toEqual([]);
   });
 
-  test('is not looked up for whoever has a key that opens the route', async () => {
+  test('is not looked up for a client with a key that opens the route', async () => {
     await using world = new Fleet();
     const key = createApiKey({ scopes: ['read'] });
     const { process, store } = world.deaf({ anonymous: false, keys: [key.entry] });
@@ -399,7 +399,7 @@ describe('a server that only reads', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('with a stale token and nobody who refreshes, it takes as long as a caller waits', async () => {
+  test('answers a stale report with TIMEOUT at the deadline of a caller if no process refreshes', async () => {
     await using world = new Fleet();
     const [one, follower] = [world.process(), world.follower()];
     await one.ask(APP, put(NATIVE));

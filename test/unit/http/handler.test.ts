@@ -42,7 +42,7 @@ describe('the access check', () => {
     return world;
   }
 
-  test('nobody without a key comes in, and is told so in the shape of the contract', async () => {
+  test('rejects a client without a key, in the shape of the contract', async () => {
     await using world = await registered();
     const { status, body, headers: answered } = await world.ask(TASK);
     expect([status, body]).toEqual([

@@ -225,7 +225,7 @@ test('a body that is too large is refused before its end, and its connection is 
   sending.destroy();
 });
 
-test('a connection that is closed in the middle of a body disturbs nobody', async () => {
+test('a connection that is closed in the middle of a body does not affect others', async () => {
   await using world = new HttpWorld();
   const origin = await listen(createServer(world.handler.node));
   const socket = connect(Number(new URL(origin).port), '127.0.0.1');

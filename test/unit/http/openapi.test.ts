@@ -208,7 +208,7 @@ function filled(path: string): string {
   return path.replace('{appid}', APPID).replace('{type}', 'access_token');
 }
 
-describe('whoever may not is told so as it is described', () => {
+describe('a client without the right is rejected as described', () => {
   const guarded = operations.filter(({ operation }) => operation['x-scope'] !== 'open');
   test.each(guarded.map((each) => [each.name, each] as const))('%s', async (name, { path, method, operation }) => {
     const others = createApiKey({ scopes: ALL_SCOPES.filter((scope) => scope !== operation['x-scope']) });

@@ -133,7 +133,7 @@ describe('what cannot be decrypted', () => {
     expect(document.data).toEqual({ unreadable: 'its file is damaged' });
   });
 
-  test('is deleted like any other when somebody wants it', async () => {
+  test('can be deleted like any other', async () => {
     const inner = new MemoryStore();
     await encrypted(inner, A).set(ID, DATA, 0);
     const store = encrypted(inner, B);

@@ -26,7 +26,7 @@ export function encrypted(inner: TokenStore, ...keys: EncryptedStoreOptions['key
   return new EncryptedStore(inner, { keys });
 }
 
-/** What the other store holds, which is what whoever looks into it sees. */
+/** Returns the document as the other store holds it, which is all that a reader of that store sees. */
 export async function held(inner: TokenStore, id = ID): Promise<StoredDocument> {
   const [document] = await inner.get([id]);
   if (document === undefined) throw new Error(`${id} is absent`);
@@ -37,10 +37,10 @@ export async function dataOf(store: TokenStore, id = ID): Promise<JsonObject> {
   return (await held(store, id)).data;
 }
 
-/** Puts this in the place of whatever is there, as whoever can write to the other store may. */
+/** Replaces whatever is there with this, as an attacker with write access to the other store could. */
 export async function plant(inner: TokenStore, data: JsonObject, id = ID): Promise<void> {
   const [before] = await inner.get([id]);
-  if ((await inner.set(id, data, before?.version ?? 0)) === undefined) throw new Error('somebody else has written');
+  if ((await inner.set(id, data, before?.version ?? 0)) === undefined) throw new Error('another process has written');
 }
 
 export async function all(list: AsyncIterable<StoredDocument>): Promise<StoredDocument[]> {

@@ -133,7 +133,7 @@ test('I3: a store on a database of libsql that is not wrapped acknowledges nothi
     // Until the statement that failed is collected as garbage.
     if (typeof version === 'string') expect(version).toBe('STUCK');
     else expect(await reader.get([ID])).toMatchObject([{ version, data: { round } }]);
-    // Nobody is locked out.
+    // No other connection is locked out.
     locker.exec('begin immediate; commit');
   }
 });

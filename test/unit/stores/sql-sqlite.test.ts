@@ -35,16 +35,16 @@ describe('SqlStore on SQLite alone', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  /** Whoever holds the lock of the whole database. */
+  /** Opens a connection that holds the lock of the whole database. */
   const locker = (): LibSql.Database => {
     const database = new LibSql(path);
     database.exec('begin immediate');
     return database;
   };
 
-  test('knows that a lease is held and that nothing is due while somebody else writes', async () => {
+  test('knows that a lease is held and that nothing is due while another connection writes', async () => {
     expect(await store.lease(ID, TTL_MS)).toBeDefined();
-    // Whoever has to wait for the lock waits for this clock, which nobody moves.
+    // A store that waited for the lock would wait on this clock, which never advances.
     const other = new SqlStore(connect(path, 0), { clock: new FakeClock() });
     const lock = locker();
     expect(await other.lease(ID, TTL_MS)).toBeUndefined();

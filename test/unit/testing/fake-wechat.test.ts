@@ -409,7 +409,7 @@ describe('start and close', () => {
     expect(() => any.setApp('wx1', { secret: 'x' })).toThrow(TypeError);
   });
 
-  it('takes the port that is asked for, and fails if somebody has it', async () => {
+  it('start takes the given port, and fails if it is in use', async () => {
     const port = Number(new URL(wechat.origin).port);
     await expect(FakeWeChat.start({ port })).rejects.toThrow(/EADDRINUSE/);
     await wechat.close();
@@ -432,7 +432,7 @@ describe('start and close', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('a caller that goes away in the middle disturbs nobody', async () => {
+  it('a caller that disconnects in the middle does not affect others', async () => {
     const socket = connect(Number(new URL(wechat.origin).port), '127.0.0.1');
     await new Promise<void>((resolve) => socket.once('connect', resolve));
     socket.write('POST /cgi-bin/stable_token HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{');

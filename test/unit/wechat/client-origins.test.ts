@@ -175,7 +175,7 @@ describe('an origin that was silent twenty times in a row', () => {
     expect(first.countCalls()).toBe(22);
   });
 
-  it('is no next origin either, so that nobody is asked twice', async () => {
+  it('is not used as the next origin either, so that no request is sent twice', async () => {
     const pair = createWeChatClient({ origins: [first.origin, second.origin], clock });
     first.outage(true);
     second.outage(true);

@@ -122,7 +122,7 @@ describe('a proxy', () => {
     await expect(ask()).resolves.toMatchObject({ expires_in: 7200 });
   }, 30_000);
 
-  it('that nobody runs is a failure of this host', async () => {
+  it('that does not run is a failure of this host', async () => {
     await proxy.close();
     const error = await failure(ask());
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true, hostOnly: true });

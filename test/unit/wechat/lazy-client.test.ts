@@ -27,7 +27,7 @@ test('a client is loaded with the first request, once, and closed with the manag
   expect(wechat.countCalls()).toBe(2);
 });
 
-test('a client that nobody asked is closed without being loaded', async () => {
+test('a client that was never used is closed without being loaded', async () => {
   const client = createLazyWeChatClient({ origins: [wechat.origin], clock });
   await client.close();
   await expect(client.request(REQUEST, how)).rejects.toMatchObject({ code: 'CLOSED' });

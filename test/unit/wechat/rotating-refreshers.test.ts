@@ -118,7 +118,7 @@ describe('component_access_token', () => {
     expect(grant).not.toHaveProperty('refreshToken');
   });
 
-  it('asks nobody without a secret', async () => {
+  it('sends no request without a secret', async () => {
     const { app, ...context } = contextOf(COMPONENT, {});
     const error = await failure(
       componentAccessTokenRefresher.refresh({ ...context, app: { ...app, secret: undefined } }),

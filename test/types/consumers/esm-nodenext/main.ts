@@ -7,7 +7,7 @@ const tokens = new TokenManager({ store: new MemoryStore(), clock });
 const record: TokenRecord | undefined = tokens.peek('wx0000000000000000', 'access_token');
 strictEqual(record, undefined);
 
-// @ts-expect-error -- a type that nobody has declared
+// @ts-expect-error -- this type is not declared
 const unknown = tokens.get('wx0000000000000000', 'acces_token').catch((error: unknown) => error);
 ok((await unknown) instanceof TypeError);
 

@@ -173,7 +173,7 @@ describe('options of serve', () => {
     );
   });
 
-  it.skipIf(process.getuid?.() === 0)('a file of somebody else is named with the reason', () => {
+  it.skipIf(process.getuid?.() === 0)('a file without read permission is named with the reason', () => {
     const closed = join(directory, 'closed.txt');
     writeFileSync(closed, 'x');
     chmodSync(closed, 0o000);

@@ -239,7 +239,7 @@ describe('asking a server that lets everybody in', () => {
       expect(out).not.toBe(`${before}\n`);
     });
 
-    it('with a stale token that is no longer the current one asks nobody', async () => {
+    it('with a stale token that is no longer the current one does not call WeChat', async () => {
       const current = await server.tokens.get(APPID, 'access_token');
       const calls = server.wechat.countCalls();
       const { out } = await command(`refresh ${APPID} access_token --stale-file ${fileWith('an older one\n')}`);

@@ -46,7 +46,7 @@ describe('a server that is none of ours', () => {
     });
   });
 
-  it('has a name that nobody knows', async () => {
+  it('is reported as unknown if its host name does not resolve', async () => {
     const { code, err } = await list('http://no-such-host.invalid:9001');
     expect(code).toBe(1);
     expect(err).toMatch(/^wechat-token-manager: the host of http:\/\/no-such-host\.invalid:9001 is not known \(E\w+\)/);

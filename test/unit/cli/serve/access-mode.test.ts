@@ -20,7 +20,7 @@ describe('who is let in', () => {
   });
 
   it.each(['0.0.0.0', '::', '10.0.0.1', 'tokens.example', 'localhost.example', '128.0.0.1'])(
-    'cannot be nobody in particular on %s',
+    'has to be configured on %s',
     (host) => {
       const open = (): unknown => accessMode({ ...SERVE_OPTIONS, host });
       expect(open).toThrow(UsageError);

@@ -86,7 +86,7 @@ it('tells why a refresh failed and when it is tried again', async () => {
   });
 });
 
-it('tells that somebody has to authorize again', async () => {
+it('the log reports as an error that the user has to authorize again', async () => {
   const tokens = logged(async () => {
     throw new TokenError('REAUTHORIZATION_REQUIRED', 'the refresh token is dead', { errcode: 42002 });
   });

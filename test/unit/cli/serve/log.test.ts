@@ -129,7 +129,7 @@ describe('the log of a process that writes to another one', () => {
 });
 
 describe('any log', () => {
-  it('goes on when nobody reads it any more', () => {
+  it('goes on when it is no longer read', () => {
     const output = new CapturedOutput();
     const log = new Log(output, clock);
     output.emit('error', Object.assign(new Error('closed'), { code: 'EPIPE' }));

@@ -108,7 +108,7 @@ describe('a server', () => {
     expect(await ask('/healthz', { host: 'tokens.example' })).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('with keys lets nobody do anything without one', async () => {
+  it('with keys rejects a request without one', async () => {
     await start({ keys: await file('keys.json', '{"keys":[]}') });
     expect(await ask('/tokens')).toMatch(/^HTTP\/1\.1 401 /);
   });

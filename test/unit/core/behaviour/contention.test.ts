@@ -100,7 +100,7 @@ describe('while another process has the lease', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('I10: a refusal that that one stores is the answer here too, and nobody asks again', async () => {
+  test('I10: a refusal that it stores is the answer here too, and WeChat is not called again', async () => {
     await using world = new DeafWorld();
     world.wechat.always = () => world.fail(new TokenError('UPSTREAM_REJECTED', 'wrong', { errcode: 40125 }));
     const [one, other] = await world.two();

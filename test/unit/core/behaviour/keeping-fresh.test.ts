@@ -237,7 +237,7 @@ test('an aborted signal rejects its caller with the reason and leaves the refres
   await expect(tokens.get(APPID, TYPE, { signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before');
 });
 
-test('I6: a background refresh that fails with nobody waiting rejects nowhere', async () => {
+test('I6: a background refresh that fails without a waiting caller causes no unhandled rejection', async () => {
   const unhandled: unknown[] = [];
   const note = (error: unknown): void => void unhandled.push(error);
   process.on('unhandledRejection', note);

@@ -79,14 +79,14 @@ test('a dependency that is stale twice ends the attempt under the back-off', asy
   expect(world.wechat.calls).toBeLessThanOrEqual(21);
 });
 
-test('a missing secret is INPUT_MISSING of the refresher and asks nobody', async () => {
+test('a missing secret fails the refresher with INPUT_MISSING, without a call to WeChat', async () => {
   await using world = new World();
   const tokens = world.manager({ refreshers: [] });
   await tokens.register({ appid: APPID });
   await expect(tokens.get(APPID, 'access_token')).rejects.toMatchObject({ code: 'INPUT_MISSING', appid: APPID });
 });
 
-test('an app that nobody registered is NOT_REGISTERED', async () => {
+test('get for an app that is not registered fails with NOT_REGISTERED', async () => {
   await using world = new World();
   const tokens = world.manager();
   for (const appid of ['unknown', '__proto__', 'constructor', 'toString', '..']) {

@@ -6,7 +6,7 @@ import { APPID, SECRET, World } from '../../../support/worlds/world.js';
 test.each([
   ['oauth2_access_token', 'openid-1', 'refresh_token'],
   ['authorizer_access_token', 'wx-merchant', 'authorizer_refresh_token'],
-] as const)('%s without a refresh token says what it lacks, and asks nobody', async (type, subject, name) => {
+] as const)('%s without a refresh token names what it lacks, and does not call WeChat', async (type, subject, name) => {
   await using world = new World();
   const tokens = world.manager({ wechat: { origins: ['http://127.0.0.1:1'] } });
   const params = { component_access_token: 'given' };

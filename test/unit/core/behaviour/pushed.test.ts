@@ -53,7 +53,7 @@ function refusal(errcode: number): TokenError {
   return new TokenError('INPUT_MISSING', 'component ticket is invalid', { errcode });
 }
 
-test('the token of the platform waits for a ticket, asks nobody meanwhile, and is there with the first', async () => {
+test('the token of the platform waits for a ticket without calling WeChat, and is fetched with the first', async () => {
   await using world = new Platform();
   const tokens = await world.started();
   await expect(tokens.get(APPID, TOKEN)).rejects.toMatchObject({ code: 'INPUT_MISSING', type: TICKET });
@@ -122,7 +122,7 @@ test.each([61005, 61006])(
   },
 );
 
-test('a refused ticket is the error of whoever asks, and no call', async () => {
+test('a refused ticket fails every caller with its error, without another call to WeChat', async () => {
   await using world = new Platform();
   const tokens = await world.started();
   world.refused = 61006;
@@ -143,7 +143,7 @@ test('an older ticket that comes late is ignored', async () => {
   expect(await tokens.get(APPID, TICKET)).toBe('ticket-2');
 });
 
-test('a ticket survives a restart, and is asked for by nobody when it ends', async () => {
+test('a ticket survives a restart, and is not requested from WeChat when it expires', async () => {
   await using world = new Platform();
   const first = await world.started();
   await world.push(first, 'ticket-1');

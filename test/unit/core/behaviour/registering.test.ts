@@ -93,7 +93,7 @@ test('two processes that register the same app at once both succeed, and nothing
   expect(ids.sort()).toEqual([`${APPID}/${TYPE}`, `${APPID}/jsapi_ticket`]);
 });
 
-test('I3: nobody counts on a document that somebody else writes and takes back', async () => {
+test('I3: a registration does not rely on a document that another process writes and takes back', async () => {
   const { world, store } = troubled();
   await using _ = world;
   const [failing, other] = [world.manager(), world.manager()];

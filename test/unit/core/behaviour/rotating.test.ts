@@ -114,7 +114,7 @@ test('after an answer that was lost, the stored refresh token is sent once more:
   expect(world.reauthorizations()).toBe(0);
 });
 
-test('without a grace it is refused, and dead only when one lease time has passed; then nobody is asked any more', async () => {
+test('without a grace the refresh token of a lost answer is refused, is dead after one lease time, and is never sent again', async () => {
   await using world = new RotatingWorld();
   world.upstream.answering = () => {
     throw LOST;

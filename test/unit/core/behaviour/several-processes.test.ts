@@ -96,7 +96,7 @@ test('a refresh in one process is announced in the others, once for each version
   expect(seen).toEqual(['token-2 store']);
 });
 
-test('I4: a holder that was paused past its lease loses to whoever took over', async () => {
+test('I4: a holder that was paused past its lease loses to the next holder', async () => {
   await using world = new World();
   const [paused, other] = [await world.registered(), world.manager()];
   let answer: (grant: { value: string }) => void = () => {};

@@ -189,7 +189,7 @@ test.each([
   expect(await tokens.get(APPID, TYPE)).toBe('token-1');
 });
 
-test('put for an app that nobody registered is NOT_REGISTERED', async () => {
+test('put for an app that is not registered fails with NOT_REGISTERED', async () => {
   await using world = new World();
   const put = world.manager().put(APPID, TYPE, { value: 'x', expiresInSeconds: 7_200 });
   await expect(put).rejects.toMatchObject({ code: 'NOT_REGISTERED' });

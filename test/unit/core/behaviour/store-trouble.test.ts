@@ -271,10 +271,10 @@ test('what could not be read when word of it came is read later', async () => {
   expect(world.wechat.asked.at(-1)?.app.secret).toBe('another');
 });
 
-describe('a caller with nothing in memory while the store is away', () => {
+describe('a caller with nothing in memory while the store is unavailable', () => {
   const AWAY = broken(['now', 'get', 'set', 'lease', 'claimDue', 'list', 'delete']);
 
-  test('is told so, and nobody is asked', async () => {
+  test('gets STORE_UNAVAILABLE, and WeChat is not called', async () => {
     const { world, store } = troubled();
     await using _ = world;
     const tokens = await world.registered();

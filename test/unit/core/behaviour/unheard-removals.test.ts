@@ -16,7 +16,7 @@ interface Scene {
   answerAfter(ms: number): Promise<unknown>;
 }
 
-/** A store whose changes are told to nobody, which is not said. */
+/** Returns a store that accepts a watcher and never notifies it. */
 const silent = (store: TokenStore): TokenStore => ({ ...shared(store), watch: async () => async () => {} });
 
 /** An app is unregistered by another process right after this one has read its token; before that, `replace` may be done. */

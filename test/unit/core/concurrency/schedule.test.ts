@@ -204,7 +204,7 @@ describe('Schedule', () => {
     expect([ends.length, clock.pendingTimers]).toEqual([0, 0]);
   });
 
-  test('one who sets his id again from within comes again', async () => {
+  test('an item that its own run sets again runs again', async () => {
     const clock = new WatchedClock();
     let count = 0;
     const schedule = new Schedule<QueuedItem>(clock, async ({ id }) => {

@@ -33,7 +33,7 @@ it('one who gives up while waiting takes no slot', async () => {
   await expect(slots.take(signal)).resolves.toBeTypeOf('function');
 });
 
-it('one who has his slot may give up without losing it twice', async () => {
+it('an abort after a slot was taken does not release the slot', async () => {
   const slots = new Slots(1);
   const giveBack = await slots.take(signal);
   const controller = new AbortController();

@@ -175,7 +175,7 @@ describe('a query', () => {
     [{ appid: 'wx1', type: 'a' }, ['wx1/a', 'wx1/a/s', 'wx1/a/s%2F1']],
     [{ appid: 'wx1', type: 'a', subject: 's' }, ['wx1/a/s']],
     [{ appid: 'wx1', type: 'a', subject: 's/1' }, ['wx1/a/s%2F1']],
-    [{ appid: 'nobody' }, []],
+    [{ appid: 'unknown' }, []],
     [{ after: 'wx1/a/s' }, ['wx1/a/s%2F1', 'wx1/b', 'wx12/a']],
     [{ after: 'wx1/a/s0', appid: 'wx1' }, ['wx1/b']],
     [{ limit: 2 }, ['wx1/a', 'wx1/a/s']],
@@ -209,7 +209,7 @@ describe('pages', () => {
     expect(calls('list')).toBe(lists);
   });
 
-  test('whoever stops early reads no further', async () => {
+  test('are read no further once the caller stops', async () => {
     await many(250);
     for await (const _ of taskStatus({}, engine)) break;
     expect(calls('list')).toBe(1);

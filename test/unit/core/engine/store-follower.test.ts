@@ -470,7 +470,7 @@ describe('the watch', () => {
     expect([engine.registry.app('wx1')?.secret, held()?.value]).toEqual(['S2', 'b']);
   });
 
-  test('hurts nobody when the store fails', async () => {
+  test('survives notifications while the store fails', async () => {
     await follower.start();
     withTask();
     faulty.before = () => Promise.reject(new Error('gone'));

@@ -36,7 +36,7 @@ describe('a process that leaves refreshing to others', () => {
     expect(follower.way.calls).not.toContain('lease');
   });
 
-  test('says REFRESH_DISABLED of a token that is not there, within its deadline, and asks nobody', async () => {
+  test('fails with REFRESH_DISABLED within the deadline if there is no token, and does not call WeChat', async () => {
     await using world = new FleetWorld();
     const follower = await world.started({ refresh: 'never' });
     await follower.tokens.register({ appid: APPID, secret: SECRET });
@@ -105,7 +105,7 @@ describe('a stale report', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('of a token that was replaced is answered with the new one, and asks nobody', async () => {
+  test('of a token that was replaced is answered with the new one, without a call to WeChat', async () => {
     await using world = new FleetWorld();
     const { refresher, follower } = await pair(world);
     await follower.tokens.get(APPID, TYPE);
@@ -129,7 +129,7 @@ describe('a stale report', () => {
     expect(due?.at).toBeGreaterThan(world.clock.now() + 3_600_000);
   });
 
-  test('of a key without a task says that nobody does it', async () => {
+  test('of a key without a task fails with REFRESH_DISABLED, since no process refreshes it', async () => {
     await using world = new FleetWorld();
     const refresher = await world.started();
     await refresher.tokens.register({ appid: APPID, secret: SECRET });
@@ -141,7 +141,7 @@ describe('a stale report', () => {
     });
   });
 
-  test('I8: that nobody heeds costs its caller the deadline, and the report stays', async () => {
+  test('I8: fails at its deadline if no process handles it, and stays in the store', async () => {
     await using world = new FleetWorld();
     const { refresher, follower } = await pair(world);
     await refresher.tokens.close();

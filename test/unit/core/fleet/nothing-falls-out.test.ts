@@ -261,7 +261,7 @@ describe('a document that cannot be read', () => {
     expect(claims()).toBeLessThan(20);
   });
 
-  test('because it is damaged is moved aside and stays in the schedule, whoever finds it', async () => {
+  test('because it is damaged is moved aside and stays in the schedule, no matter which process finds it', async () => {
     await using world = new FleetWorld();
     const one = await world.started();
     await world.register(one.tokens, APPID);
@@ -355,7 +355,7 @@ describe('a key that a process can do nothing for', () => {
     ).toBeLessThanOrEqual(20);
   });
 
-  test('because nobody has the params function is claimed once a minute in the end', async () => {
+  test('because no process has the params function is claimed once a minute in the end', async () => {
     await using world = new FleetWorld({ random: seeded(6) });
     const before = world.process();
     await before.tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params: () => ({}) }] });

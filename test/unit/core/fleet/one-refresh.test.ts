@@ -113,7 +113,7 @@ test('I4: a process that is paused past its lease with the answer in its hands d
   expect(world.wechat.calls).toBe(2);
 });
 
-test('a new task is fetched without anybody asking, by whoever is there when its process dies', async () => {
+test('a new task is fetched without a caller, by another process when the one that registered it dies', async () => {
   await using world = new FleetWorld();
   const [registering] = await world.fleet(2);
   await world.register(registering.tokens, APPID);
@@ -131,7 +131,7 @@ test.each([-1, 0, 1])('a key that is due in %i ms is claimed when it is and not 
   expect(world.wechat.calls).toBe(ms < 0 ? 1 : 2);
 });
 
-test('a permanent failure is tried once in ten minutes by the whole fleet, and a corrected secret at once by whoever', async () => {
+test('a permanent failure is retried once in ten minutes by the whole fleet, and a corrected secret is tried at once', async () => {
   await using world = new FleetWorld({ random: seeded(4) });
   world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'invalid appsecret', { errcode: 40125 });
   const fleet = await world.fleet(4);

@@ -11,7 +11,7 @@ function mostInASecond(times: readonly number[]): number {
   return Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + 1_000).length));
 }
 
-/** Registered and due, with nobody there to fetch them. */
+/** Registers keys, which are due, and leaves no process to fetch them. */
 async function allDue(world: FleetWorld, ids: readonly string[]): Promise<void> {
   const before = world.process({ refresh: 'never' });
   await world.register(before.tokens, ...ids);
@@ -81,7 +81,7 @@ describe('a restart of four processes with 2,000 keys due and 50 a second allowe
     expect(later.filter((appid) => world.fetchesOf(appid).length === 0)).toEqual([]);
   });
 
-  test('is not slower when somebody with a wrong clock has reserved a day', async () => {
+  test('is not slower when a process with a wrong clock has reserved a day', async () => {
     await using world = new FleetWorld({ random: seeded(2) });
     await allDue(world, appids(200));
     const reservedUntil = world.clock.now() + 86_400_000;

@@ -58,7 +58,7 @@ test('a task that is put back by a process without its record is not refreshed b
   expect([world.upstream.sent, world.reauthorizations()]).toEqual([['refresh-1', 'refresh-2'], 0]);
 });
 
-test('a caller of it who comes before that is told to wait for it, and nobody is asked to authorize again', async () => {
+test('a get for a task that was put back fails with a time to retry, and no reauthorization is requested', async () => {
   const { world, registrar } = await emptied();
   await using _ = world;
   const lostAt = world.clock.now() - 100;

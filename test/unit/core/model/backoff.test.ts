@@ -66,10 +66,10 @@ describe('nextAttemptAt', () => {
   });
 
   test.each([
-    ['somebody has to act first: 10 minutes', 'UPSTREAM_REJECTED', false, 600_000],
+    ['an operator has to act first: 10 minutes', 'UPSTREAM_REJECTED', false, 600_000],
     ['it may pass: back-off', 'UPSTREAM_REJECTED', true, 500],
-    ['nobody answered: back-off', 'UPSTREAM_UNAVAILABLE', false, 500],
-    ['nobody answered and it may pass: back-off', 'UPSTREAM_UNAVAILABLE', true, 500],
+    ['there was no answer: back-off', 'UPSTREAM_UNAVAILABLE', false, 500],
+    ['there was no answer, and it may pass: back-off', 'UPSTREAM_UNAVAILABLE', true, 500],
   ])('%s', (_, code, retryable, delay) => {
     expect(nextAttemptAt(new TokenError(code, 'no', { retryable }), now, input)).toBe(now + delay);
   });

@@ -47,7 +47,7 @@ describe('which refresh token is sent', () => {
     ['without any, none', undefined, undefined, 'none'],
     ['the offered one, when nothing is stored', undefined, 'A', 'A'],
     ['the stored one, when nothing is offered', chain('A'), undefined, 'A'],
-    ['an offered one that nobody knows: somebody has authorized again', chain('A', 'B'), 'Z', 'Z'],
+    ['an unknown offered one: the user has authorized again', chain('A', 'B'), 'Z', 'Z'],
     ['not the first of the stored chain', chain('A', 'B', 'C'), 'A', 'C'],
     ['not an earlier one of the stored chain', chain('A', 'B', 'C'), 'B', 'C'],
     ['the stored one, when that very one is offered', chain('A', 'B'), 'B', 'B'],

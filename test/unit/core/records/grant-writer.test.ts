@@ -69,7 +69,7 @@ async function isLeased(): Promise<boolean> {
   return taken === undefined;
 }
 
-/** Somebody else does this just before our first write. */
+/** Runs `work` just before each of our first `times` writes, as another process might. */
 function meanwhile(work: () => Promise<unknown>, times = 1): void {
   let rounds = 0;
   faulty.before = async (method) => {
@@ -205,7 +205,7 @@ describe('an answer that repeats the token in force', () => {
     expect(cached.obtainedAt).toBe(clock.now());
   });
 
-  test('takes over what somebody else has stored meanwhile', async () => {
+  test('takes over what another process has stored meanwhile', async () => {
     await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     await clock.advance(1_000);
     const before = await engine.writer.read(KEY);
@@ -225,7 +225,7 @@ describe('an answer that repeats the token in force', () => {
 });
 
 describe('a lost write', () => {
-  test('yields to a newer answer, which is due soon because nobody knows which one counts', async () => {
+  test('yields to a newer answer, which is due soon because it is unknown which one counts', async () => {
     const winner = grant('b', 1);
     meanwhile(() => put({ grant: { ...winner } }));
     const options = { ...UPSTREAM, lease: await lease() };
@@ -274,7 +274,7 @@ describe('a lost write', () => {
     expect(serial).toBe(5);
   });
 
-  test('to a move of the due by somebody else takes what he stored', async () => {
+  test('takes the token of another process that writes before the due time is moved', async () => {
     const winner = grant('b', 1);
     let sets = 0;
     faulty.before = async (method) => {

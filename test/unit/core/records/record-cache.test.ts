@@ -141,7 +141,7 @@ describe('RecordCache', () => {
     addTask(key('a', 't', 'task'));
     for (const of of [key('a'), key('a', 'u', 's'), key('a', 't', 'task'), key('b')]) put(of);
     cache.deleteApp('a');
-    cache.deleteApp('nobody');
+    cache.deleteApp('unknown');
     expect(held()).toEqual(['a/t/task', 'b/t']);
     for (const appid of ['c', 'd', 'e']) put(key(appid));
     expect(held()).toEqual(['a/t/task', 'c/t', 'd/t', 'e/t']);
@@ -153,7 +153,7 @@ describe('RecordCache', () => {
     cache.delete(key('a'));
     expect(held()).toEqual(['a/t/s', 'a/u']);
     cache.delete(key('a', 't', 's'));
-    cache.delete(key('nobody'));
+    cache.delete(key('unknown'));
     expect(held()).toEqual(['a/u']);
   });
 

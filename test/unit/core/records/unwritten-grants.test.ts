@@ -214,7 +214,7 @@ describe('what is owed', () => {
     return (await engine.writer.read(key)).rotation?.token;
   }
 
-  test('whoever waits is told that the store failed, and may try again', () => {
+  test('fails its waiting callers with a retryable STORE_UNAVAILABLE', () => {
     const error = unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', message: 'full', subject: 'u', retryable: true });
     expect(engine.records.cache.get(USER)).toBeUndefined();
@@ -282,7 +282,7 @@ describe('what is owed', () => {
     expect([await storedToken(OTHER_USER), clock.pendingTimers]).toEqual(['refresh', 0]);
   });
 
-  test('what is served meanwhile is owed to nobody', async () => {
+  test('does not include what is only served meanwhile, which is never written', async () => {
     unwritten.keep(KEY, 0, grant('a'), OPTIONS);
     const count = sets();
     expect(await unwritten.settle(KEY)).toBeUndefined();

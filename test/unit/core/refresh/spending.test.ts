@@ -117,7 +117,7 @@ describe('spend', () => {
     expect(await memory.get([ID])).toEqual([undefined]);
   });
 
-  test('a document that somebody else has written meanwhile ends the attempt before anything is sent', async () => {
+  test('ends the attempt before anything is sent if another process has written the document meanwhile', async () => {
     const document = await stored({ token: 'A' });
     await memory.set(
       ID,
@@ -171,7 +171,7 @@ describe('settle', () => {
     expect(attempt.document.rotation?.intent).toEqual(intent);
   });
 
-  test('refused, it is dead at once when nobody else has sent it', async () => {
+  test('declares a refused token dead at once when no other process has sent it', async () => {
     const attempt = spending(await stored({ token: 'A' }));
     await attempt.spend(undefined, 'offered');
     const error = await attempt.settle(REFUSED);
@@ -179,7 +179,7 @@ describe('settle', () => {
     expect(attempt.document.rotation?.refused).toMatchObject([{ hash: secretHash('A'), deadAt: clock.now() }]);
   });
 
-  test('refused, it may live on in the hands of whoever announced it before, for one lease time', async () => {
+  test('spares a refused token for one lease time when another process has announced it before', async () => {
     const intent = { hash: secretHash('A'), at: clock.now() - 5_000 };
     const attempt = spending(await stored({ token: 'A', intent }));
     await attempt.spend(undefined, 'offered');
@@ -197,13 +197,13 @@ describe('settle', () => {
   test.each([
     ['of another one', { hash: secretHash('B'), at: 1 }, []],
     ['of this refresh itself', { hash: secretHash('A'), at: 1 }, [{ hash: secretHash('A'), at: 1 }]],
-  ])('an announcement %s is nobody else in the way', async (_, intent, answered) => {
+  ])('declares a refused token dead at once despite an announcement %s', async (_, intent, answered) => {
     const attempt = spending(await stored({ token: 'A', intent }), { answered });
     await attempt.spend(undefined, 'offered');
     expect(await attempt.settle(REFUSED)).toMatchObject({ code: 'REAUTHORIZATION_REQUIRED' });
   });
 
-  test('of this refresh at another time it is', async () => {
+  test('spares a refused token that was announced for this refresh at another time', async () => {
     const hash = secretHash('A');
     const attempt = spending(await stored({ token: 'A', intent: { hash, at: 2 } }), { answered: [{ hash, at: 1 }] });
     await attempt.spend(undefined, 'offered');

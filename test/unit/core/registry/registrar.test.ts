@@ -125,7 +125,7 @@ describe('register', () => {
     expect(told).toEqual(['changed wx1', 'added wx1/access_token', 'added wx1/oauth/o%2F1', 'added wx1/jsapi_ticket']);
   });
 
-  test('what equals the stored registration writes nothing and tells nobody', async () => {
+  test('writes nothing and notifies no listener if the stored registration is the same', async () => {
     await register(FULL);
     const [before, count] = [registry.fingerprint({ appid: 'wx1', type: 'access_token' }), writes()];
     told.length = 0;
@@ -331,7 +331,7 @@ describe('others who write at the same time', () => {
     expect(await memory.lease(APP, 1)).toBeDefined();
   });
 
-  test('whoever holds the lease of the app is waited for', async () => {
+  test('are waited for while they hold the lease of the app', async () => {
     const rival = await memory.lease(APP, 60_000);
     let done = false;
     const registering = register({ appid: 'wx1', secret: 'S1' }).then(() => {
@@ -345,7 +345,7 @@ describe('others who write at the same time', () => {
     expect([done, clock.pendingTimers]).toEqual([true, 0]);
   });
 
-  test('whoever holds it for longer than a lease lasts is waited for no more', async () => {
+  test('are waited for no longer than a lease lasts', async () => {
     // Longer than a lease of this package lasts, and shorter than one that a wrong clock has left.
     await memory.lease(APP, 30_000);
     let error: unknown;
@@ -360,24 +360,24 @@ describe('others who write at the same time', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test.each([APP, TASK])('who writes %s first keeps what is his, and ours is written too', async (rivalId) => {
+  test.each([APP, TASK])('keep what they wrote to %s first, and ours is written too', async (rivalId) => {
     await write(APP, { secret: 'S0' });
     let rounds = 0;
     faulty.before = async (method, id) => {
-      if (method === 'set' && id === rivalId && ++rounds === 1) await write(rivalId, { his: true });
+      if (method === 'set' && id === rivalId && ++rounds === 1) await write(rivalId, { rival: true });
     };
     await register({ appid: 'wx1', secret: 'S1', tasks: [{ type: 'access_token', params: { a: 1 } }] });
     const stored = await contents();
-    expect(stored[rivalId]).toMatchObject({ his: true });
+    expect(stored[rivalId]).toMatchObject({ rival: true });
     expect([stored[APP]?.['secret'], stored[TASK]?.['params']]).toEqual(['S1', { a: 1 }]);
     expect(registry.app('wx1')?.version).toBe((await versions(APP))[0]);
     expect(registry.task({ appid: 'wx1', type: 'access_token' })?.version).toBe((await versions(TASK))[0]);
   });
 
-  test('who writes every time makes it give up after ten rounds, with everything undone', async () => {
+  test('make it give up after ten rounds of conflicts, with everything undone', async () => {
     let serial = 0;
     faulty.before = async (method, id) => {
-      if (method === 'set' && id === APP) await write(APP, { secret: `his ${++serial}` });
+      if (method === 'set' && id === APP) await write(APP, { secret: `rival ${++serial}` });
     };
     await expect(register({ appid: 'wx1', secret: 'S1', tasks: ['access_token'] })).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
@@ -385,7 +385,7 @@ describe('others who write at the same time', () => {
       retryable: true,
       message: 'other processes kept changing the registration of wx1: try again later',
     });
-    expect(await contents()).toEqual({ [APP]: { secret: 'his 10' } });
+    expect(await contents()).toEqual({ [APP]: { secret: 'rival 10' } });
     expect(registry.task({ appid: 'wx1', type: 'access_token' })).toBeUndefined();
   });
 });
@@ -449,23 +449,23 @@ describe('unregister', () => {
   });
 
   test('of what is not there is harmless', async () => {
-    await registrar.unregisterApp('nobody');
-    await registrar.unregisterTask({ appid: 'nobody', type: 't' });
+    await registrar.unregisterApp('unknown');
+    await registrar.unregisterTask({ appid: 'unknown', type: 't' });
     expect([told, Object.keys(await contents()).length]).toEqual([[], 9]);
   });
 
-  test('wins against somebody who changes a document once', async () => {
+  test('wins against a process that changes a document once', async () => {
     let rounds = 0;
     faulty.before = async (method, id) => {
-      if (method === 'delete' && id === TASK && ++rounds === 1) await write(TASK, { his: true });
+      if (method === 'delete' && id === TASK && ++rounds === 1) await write(TASK, { rival: true });
     };
     await registrar.unregisterTask({ appid: 'wx1', type: 'access_token' });
     expect((await contents())[TASK]).toBeUndefined();
   });
 
-  test('gives up after ten rounds against somebody who changes it every time', async () => {
+  test('gives up after ten rounds against a process that changes it every time', async () => {
     faulty.before = async (method, id) => {
-      if (method === 'delete' && id === TASK) await write(TASK, { his: true });
+      if (method === 'delete' && id === TASK) await write(TASK, { rival: true });
     };
     await expect(registrar.unregisterTask({ appid: 'wx1', type: 'access_token' })).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',

@@ -80,7 +80,7 @@ describe('load', () => {
     });
     expect(registry.task({ appid: '__proto__', type: 'constructor', subject: 'o/1' })).toBeDefined();
     expect(registry.app('constructor')).toBeUndefined();
-    expect([...registry.tasksOf('nobody')]).toEqual([]);
+    expect([...registry.tasksOf('unknown')]).toEqual([]);
     expect(told.sort()).toEqual([
       'added __proto__/constructor/o%2F1',
       'added wx1/access_token',
@@ -402,7 +402,7 @@ test('a fingerprint changes with the app and with the task, and is that of the k
   expect(registry.fingerprint({ ...KEY, subject: 's' })).toBe(`${app}:0`);
 });
 
-test('removing a task that is not known tells nobody', () => {
+test('removing an unknown task or app notifies no listener', () => {
   registry.removeTask(KEY);
   registry.removeApp('wx1');
   expect(told).toEqual([]);
@@ -436,7 +436,7 @@ describe('where not all is held', () => {
     );
   });
 
-  test('an app is read once, when somebody looks at it, and its tasks are not', async () => {
+  test('an app is read once, at its first lookup, and its tasks are not', async () => {
     await write(APP, { secret: 'S' });
     await write(TASK, {});
     await registry.lookAtApp('wx1');

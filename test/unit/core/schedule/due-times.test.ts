@@ -125,7 +125,7 @@ describe('hurry', () => {
     expect((await store.get(['key/wx12/a']))[0]?.due?.at).toBe(now + 60_000);
   });
 
-  test('loses to whoever writes meanwhile', async () => {
+  test('loses to a concurrent write', async () => {
     const version = await write({ trying }, now + 60_000);
     store.before = async (method, id) => {
       if (method !== 'set' || id !== ID) return;

@@ -67,7 +67,7 @@ test('a tenth of what may begin in a second is left for callers', () => {
 });
 
 describe('the pace of the fleet', () => {
-  test('is what stands in the store: whoever comes next waits for what is reserved', async () => {
+  test('is kept in the store: the next process waits for what is reserved', async () => {
     await pace.take(3, never());
     expect(await reservedInMs()).toBe(300);
     expect(await waited(another(LIMITS).take(1, never()))).toBeGreaterThanOrEqual(300);
@@ -129,7 +129,7 @@ describe('the pace of the fleet', () => {
     },
   );
 
-  test('whoever holds a lease waits for a moment only', async () => {
+  test('delays a lease holder for a moment only', async () => {
     await reserve(400);
     expect(await waited(pace.takeSoon(never()))).toBeGreaterThanOrEqual(400);
     const [document] = await faulty.get([FLEET]);
@@ -211,7 +211,7 @@ describe('the pace of an app', () => {
     expect(faulty.calls).toEqual([]);
   });
 
-  test('lets nobody wait for more than a moment', async () => {
+  test('delays a refresh for a moment only', async () => {
     await reserve(5_000, ID);
     await pace.takeOfApp('wx1', never());
     const from = clock.monotonic();

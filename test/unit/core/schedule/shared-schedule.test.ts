@@ -175,7 +175,7 @@ describe('what is known to be due', () => {
     await clock.advance(0);
   });
 
-  test('before it starts, or after it stopped, is looked for by nobody', async () => {
+  test('is not claimed before the schedule starts, nor after it has stopped', async () => {
     schedule.set('key', 0);
     schedule.check();
     await clock.advance(1_000);

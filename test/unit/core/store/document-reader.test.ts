@@ -53,7 +53,7 @@ describe('DocumentReader', () => {
     expect(aside?.data).toEqual({ id: ID, version: document.version, damaged: DAMAGED });
   });
 
-  test('exactly the version that was read is moved: a newer one stays and nobody is told', async () => {
+  test('exactly the version that was read is moved: a newer one stays, and nothing is reported', async () => {
     const document = await stored(DAMAGED);
     const newer = await stored(seal(ID, { a: 2 }));
     expect(await reader.read(document, content)).toBe('absent');

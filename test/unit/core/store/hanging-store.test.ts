@@ -109,7 +109,7 @@ describe('while the store hangs', () => {
   });
 
   test('it is asked once in 2 s, however many it owes and however many want to', async () => {
-    // Whoever waited for their turn are turned away with the first, all but one that looks.
+    // Queued callers are rejected together with the first, except one that probes the store.
     expect(await hang(CALLERS)).toHaveLength(AT_ONCE + 1);
     const outcomes: Outcomes[] = [];
     for (let elapsed = 0; elapsed < 10_000; elapsed += 250) {
@@ -325,7 +325,7 @@ describe('of a thousand callers at once', () => {
     expect([outcomes.answered, edges, clock.pendingTimers]).toEqual([CALLERS, [], 0]);
   });
 
-  test('those who want leases hold up nobody who has one and writes, or gives it back', async () => {
+  test('those that wait for leases do not delay a holder that writes or releases one', async () => {
     script.behaviour = 'hangs';
     callers(() => store.lease(ID, 1));
     const taken = script.news().length;

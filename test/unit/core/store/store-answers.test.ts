@@ -54,7 +54,7 @@ describe('an instant', () => {
 });
 
 describe('a lease', () => {
-  test('is believed with its document, without one, and when it is held by somebody else', () => {
+  test('is believed with its document, without one, and when another process holds it', () => {
     const empty = { ...lease, document: undefined };
     expect([checkedLease(ID, lease), checkedLease(ID, empty), checkedLease(ID, undefined)]).toEqual([
       lease,

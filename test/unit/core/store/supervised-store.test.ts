@@ -205,7 +205,7 @@ describe('a lease', () => {
     expect(await memory.lease(ID, 60_000)).toBeDefined();
   });
 
-  test('that is refused too late, or fails too late, hurts nobody', async () => {
+  test('that is refused too late, or fails too late, is ignored', async () => {
     await memory.lease(ID, 60_000);
     let answer = (): void => {};
     faulty.before = () => new Promise((resolve) => (answer = resolve));
@@ -221,7 +221,7 @@ describe('a lease', () => {
     expect((await failed).code).toBe('STORE_UNAVAILABLE');
   });
 
-  test('that cannot be given back lapses by itself: nobody is told but of the store', async () => {
+  test('that cannot be released is left to expire, and only the store failure is reported', async () => {
     const release = () => Promise.reject(new Error('gone'));
     await expect(store.release({ ...lease, release })).resolves.toBeUndefined();
     expect(errors.map(({ message }) => message)).toEqual(["the store's release failed: Error"]);
@@ -365,7 +365,7 @@ describe('watch', () => {
     await expect(end()).resolves.toBeUndefined();
   });
 
-  test('an end that fails or hangs hurts nobody', async () => {
+  test('resolves its end although that of the store fails or hangs', async () => {
     const ends = [() => Promise.reject(new Error('no')), () => new Promise<void>(() => {})];
     for (const end of ends) {
       const watched = new SupervisedStore({ ...emptyStore, watch: async () => end }, clock, availability);
@@ -462,7 +462,7 @@ describe('claimDue', () => {
     expect(released).toEqual(['c/d']);
   });
 
-  test('with a document of somebody else is refused and given back', async () => {
+  test('rejects an answer with the document of another id, and releases its claims', async () => {
     const wrong = { ...claim('a/b'), document: { id: 'c/d', version: 1, data: {} } };
     const error = await failure(claiming(async () => [claim('e/f'), wrong]).claimDue(['x'], 2, 1));
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', message: "the store's claimDue failed: WrongAnswer" });

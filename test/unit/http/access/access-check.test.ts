@@ -127,7 +127,7 @@ describe('trust', () => {
   });
 });
 
-test.each([{}, { trust: [] }, { anonymous: false }])('options that let nobody in, %j, are refused', (options) => {
+test.each([{}, { trust: [] }, { anonymous: false }])('options that admit no client, %j, are refused', (options) => {
   expect(() => new AccessCheck({ ...options, clock })).toThrow('createHandler needs one of keys, trust and anonymous');
 });
 

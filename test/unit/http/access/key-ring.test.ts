@@ -19,7 +19,7 @@ test('a key is found by the whole of its text, not by its id alone', () => {
   expect(ring.find('')).toBeUndefined();
 });
 
-test('a password whose hash somebody wrote in by hand is no key, since it can be guessed', () => {
+test('a password whose hash was added by hand is not accepted as a key, since it can be guessed', () => {
   const hash = '5e884898da28047151d0e56f8dc6292773603d0d6aabbd62a11ef721d1542d8';
   const ring = new KeyRing(() => entries, clock);
   const entries: ApiKey[] = [{ ...other.entry, hash: `${hash}8` }];

@@ -119,7 +119,7 @@ test.each([1, 'true', null])('anonymous is yes or no, not %j', (anonymous) => {
   expect(() => new AccessCheck({ anonymous: anonymous as never })).toThrow(/^anonymous must be true or false, got/);
 });
 
-test('a lock that nobody takes away is named in the error, and nothing is changed', () => {
+test('a lock that is never removed is named in the error, and nothing is changed', () => {
   const path = newPath();
   appendKey(path, first.entry);
   writeFileSync(`${path}.lock`, '');

@@ -28,7 +28,7 @@ test.each([
   expect(new TrustedPeers([entry]).has(peer)).toBe(isTrusted);
 });
 
-test('a peer of one of several networks is trusted, and without a network nobody is', () => {
+test('a peer of one of several networks is trusted, and without a network none is', () => {
   expect(new TrustedPeers(['10.0.0.0/8', '::1']).has('::1')).toBe(true);
   expect(new TrustedPeers([]).has('127.0.0.1')).toBe(false);
 });

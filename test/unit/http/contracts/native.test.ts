@@ -72,7 +72,7 @@ describe('GET /tokens/:appid/:type', () => {
   });
 });
 
-test('whoever may read has no tokens fetched for subjects that they make up', async () => {
+test('a client that may read cannot have tokens fetched for made-up subjects', async () => {
   await using world = await registered();
   await world.ask(TOKEN);
   for (let name = 0; name < 10; name++) expect((await world.ask(`${TOKEN}?subject=x${name}`)).status).toBe(404);

@@ -92,7 +92,7 @@ describe('POST /registe', () => {
     expect((await world.ask('/registe', { method })).body).toMatchObject({ code: 405, result: null });
   });
 
-  test('fields that nobody knows are ignored, names of prototypes too', async () => {
+  test('ignores unknown fields, names of prototypes too', async () => {
     await using world = new HttpWorld();
     const body = `{"appid":"${APPID}","appsecret":"s","x":1,"__proto__":{"tasks":1},"tasks":[{"type":0,"y":2,"notify":"","params":null}]}`;
     expect((await world.ask('/registe', { body })).body).toMatchObject({ code: 200, result: 'success' });
@@ -149,7 +149,7 @@ describe('/task/:appid/:type', () => {
     `/task/${APPID}/jsapi_ticket`,
     `/task/${APPID}/no_such_type`,
     `/task/${APPID}/__proto__`,
-    `/task/${APPID}/0?subject=somebody`,
+    `/task/${APPID}/0?subject=user`,
     `/task/%00/0`,
     `/task/%ff/0`,
     `/task/a%2Fb/0`,
@@ -276,11 +276,11 @@ describe.each([
     async (number, type) => {
       await using world = new HttpWorld({ legacyTypeNumbers });
       await world.tokens.register({ appid: APPID, secret: SECRET, tasks: [] });
-      await world.ask('/registe', { body: { ...APP, tasks: [{ type: number, subject: 'somebody' }] } });
-      expect(world.tokens.hasTask(APPID, type as 'access_token', { subject: 'somebody' })).toBe(true);
+      await world.ask('/registe', { body: { ...APP, tasks: [{ type: number, subject: 'user' }] } });
+      expect(world.tokens.hasTask(APPID, type as 'access_token', { subject: 'user' })).toBe(true);
       const grant = { value: `a ${type}`, expiresInSeconds: 7_200 };
-      await world.tokens.put(APPID, type as 'access_token', grant, { subject: 'somebody' });
-      const { body } = await world.ask(`/task/${APPID}/${number}?subject=somebody`);
+      await world.tokens.put(APPID, type as 'access_token', grant, { subject: 'user' });
+      const { body } = await world.ask(`/task/${APPID}/${number}?subject=user`);
       expect(body).toMatchObject({ code: 200, result: `a ${type}` });
     },
   );

@@ -85,7 +85,7 @@ describe('what this process has done', () => {
     });
   });
 
-  test('a lease that somebody else holds is counted each time it is asked for', async () => {
+  test('a lease that another process holds is counted each time it is requested', async () => {
     await using world = await registered({ contracts: ['native'] });
     await world.tokens.get(APPID, 'access_token');
     expect(await scraped(world, 'lease_contentions_total')).toEqual({ '': 0 });
@@ -101,7 +101,7 @@ describe('what this process has done', () => {
   test('requests to WeChat are timed by what came of them', async () => {
     await using world = await registered();
     world.wechat.next(async ({ request }) => {
-      await request({ method: 'GET', path: '/cgi-bin/nobody-listens' });
+      await request({ method: 'GET', path: '/cgi-bin/no-such-path' });
       return {};
     });
     await world.tokens.get(APPID, 'access_token', { timeoutMs: 200 }).catch(() => {});
@@ -273,8 +273,8 @@ describe('how the tasks stand', () => {
   });
 });
 
-describe('who may look', () => {
-  test('whoever may read, and nobody else', async () => {
+describe('the metrics', () => {
+  test('are shown to a key with the scope read, and to no other', async () => {
     const reads = createApiKey({ scopes: ['read'] });
     const registers = createApiKey({ scopes: ['register'] });
     await using world = await registered({ anonymous: false, keys: [reads.entry, registers.entry] });
@@ -283,7 +283,7 @@ describe('who may look', () => {
     expect([await statusOf(), await statusOf(registers.key), await statusOf(reads.key)]).toEqual([401, 403, 200]);
   });
 
-  test('no secret is told, in neither format', async () => {
+  test('show no secret, in neither format', async () => {
     await using world = await registered();
     const token = await world.tokens.get(APPID, 'access_token');
     world.wechat.next(new TokenError('UPSTREAM_REJECTED', SECRET, { errmsg: SECRET }));
@@ -295,7 +295,7 @@ describe('who may look', () => {
     }
   });
 
-  test('a manager that has been closed has nothing to tell', async () => {
+  test('of a closed manager are not available', async () => {
     await using world = await registered();
     await world.tokens.close();
     const { status, body } = await world.ask('/metrics');

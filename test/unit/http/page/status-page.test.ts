@@ -85,7 +85,7 @@ describe('GET /', () => {
 
     test.each([
       ['everybody may read', { anonymous: true }, {}, 'open'],
-      ['nobody may without one', { anonymous: false, keys: [entry] }, {}, 'key'],
+      ['every client needs one', { anonymous: false, keys: [entry] }, {}, 'key'],
       [
         'the browser sends one already',
         { anonymous: false, keys: [entry] },
