@@ -9,13 +9,14 @@ import { fileURLToPath } from 'node:url';
 /** @typedef {[name: string, command: string]} Check */
 
 /**
- * All but the first two need what `build` writes, so nothing else starts before it has ended. The longest comes first.
+ * All but the first three need what `build` writes, so nothing else starts before it has ended. The longest comes first.
  *
  * @type {Check[]}
  */
 const CHECKS = [
   ['build', 'npm run build --silent'],
   ['lint', 'npm run lint --silent'],
+  ['words', 'node scripts/check-words.mjs'],
   ['coverage', 'npx vitest run --coverage --project core --project unit --project alone'],
   ['typecheck', 'npm run typecheck --silent'],
   ['consumers', 'node scripts/check-consumers.mjs'],
@@ -26,7 +27,7 @@ const CHECKS = [
   ['lock', 'node scripts/complete-lock.mjs --check'],
   ['readme', 'node scripts/check-readme.mjs'],
 ];
-const NEEDS_NO_BUILD = 2;
+const NEEDS_NO_BUILD = 3;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const wanted = process.argv.slice(2);

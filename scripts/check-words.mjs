@@ -1,0 +1,64 @@
+// @ts-check
+// Prose names what acts: a caller, a client, a process, WeChat. This fails for words that leave it open, and prints the file
+// and line of each. It reads the folders themselves, so that it needs no git.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+export const WORDS = ['whoever', 'somebody', 'nobody', 'he', 'him', 'his', 'himself'];
+
+const FOLDERS = ['src', 'test', 'docs', 'examples', 'bench', 'scripts'];
+const FILES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md'];
+/** Generated folders, which git ignores as well. */
+const GENERATED = new Set(['node_modules', 'dist', 'build', 'coverage', 'wechat-tokens']);
+const LIST = 'scripts/check-words.mjs';
+const PATTERN = new RegExp(`(?<![\\p{L}\\p{N}_])(?:${WORDS.join('|')})(?![\\p{L}\\p{N}_])`, 'giu');
+
+/**
+ * Finds the words in a text, in upper and lower case, but not as parts of other words.
+ *
+ * @param {string} text
+ * @returns {{ line: number, word: string }[]} lines are counted from 1
+ */
+export function findWords(text) {
+  return text
+    .split('\n')
+    .flatMap((content, index) => [...content.matchAll(PATTERN)].map(([word]) => ({ line: index + 1, word })));
+}
+
+/**
+ * Names the files that are checked: neither lock files, which hold checksums and names of others, nor this list.
+ *
+ * @param {string} root
+ */
+export function checkedFiles(root) {
+  const files = [...FOLDERS.flatMap((folder) => filesBelow(root, folder)), ...FILES];
+  return files.filter((file) => file !== LIST && !file.endsWith('package-lock.json'));
+}
+
+/**
+ * @param {string} root
+ * @param {string} folder
+ * @returns {string[]}
+ */
+function filesBelow(root, folder) {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return GENERATED.has(entry.name) ? [] : filesBelow(root, path);
+    return entry.isFile() ? [path] : [];
+  });
+}
+
+/** @param {string} root */
+function main(root) {
+  const problems = checkedFiles(root).flatMap((file) => {
+    const text = readFileSync(join(root, file), 'utf8');
+    const isBinary = text.includes('\0');
+    return isBinary ? [] : findWords(text).map(({ line, word }) => `${file}:${line}: "${word}"`);
+  });
+  for (const problem of problems) console.error(problem);
+  if (problems.length > 0) console.error('Name what acts instead: a caller, a client, a process, WeChat.');
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main(fileURLToPath(new URL('..', import.meta.url)));

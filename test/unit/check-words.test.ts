@@ -1,0 +1,28 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { checkedFiles, findWords, WORDS } from '../../scripts/check-words.mjs';
+
+describe('findWords', () => {
+  test.each(WORDS)('finds "%s" in upper and lower case, with its line', (word) => {
+    const shouted = word.toUpperCase();
+    expect(findWords(`the first line\n// ${shouted}, "${word}" and ${word}-like`)).toEqual(
+      [shouted, word, word].map((found) => ({ line: 2, word: found })),
+    );
+  });
+
+  test('finds nothing in words that only contain one of the list', () => {
+    expect(findWords('the history of this help, when they ache: WHERE, Chimera, Himalaya')).toEqual([]);
+  });
+
+  test.each(WORDS)('finds nothing where "%s" is part of a name', (word) => {
+    expect(findWords(`${word}s a${word} ${word}_id _${word} ${word}2 é${word} ${word}é`)).toEqual([]);
+  });
+});
+
+test('the words are looked for in the folders and the documents, but not in lock files nor in their own list', () => {
+  const files = checkedFiles(fileURLToPath(new URL('../..', import.meta.url)));
+  expect(files).toEqual(
+    expect.arrayContaining(['src/index.ts', 'test/unit/check-words.test.ts', 'scripts/check.mjs', 'SECURITY.md']),
+  );
+  expect(files.filter((file) => /node_modules|package-lock|scripts\/check-words/.test(file))).toEqual([]);
+});
