@@ -113,7 +113,7 @@ export class TokenManager<Custom extends string = never> {
     return this;
   }
 
-  /** Like `on`, for the next event only. */
+  /** Calls `listener` as `on` does, at the next event of that name only. */
   once<Name extends keyof TokenManagerEvents>(name: Name, listener: TokenManagerListener<Name>): this {
     this.#events.once(name, listener);
     return this;
@@ -353,7 +353,7 @@ export class TokenManager<Custom extends string = never> {
     return subject === null ? undefined : this.#engine.records.hit(appid, type, subject);
   }
 
-  /** Callers at nearly the same time share one wait, and its deadline: a wait of its own costs each some 40 us. */
+  /** Lets callers at nearly the same time share one wait, and its deadline: a wait of its own costs each some 40 us. */
   #acquireShared(appid: string, type: string): Promise<string> {
     if (typeof appid !== 'string' || typeof type !== 'string') return this.#acquire(appid, type).then(tokenOf);
     const id = `${type}/${appid}`;

@@ -5,7 +5,7 @@ import { describeKind, describeNumber } from '../primitives/redact.js';
 import type { IsStale } from './call.js';
 
 /**
- * Which of an app's tokens is meant.
+ * The option that names which of an app's tokens is meant.
  *
  * @public
  */
@@ -18,7 +18,7 @@ export interface SubjectOptions {
  * @public
  */
 export interface WaitOptions extends SubjectOptions {
-  /** How long to wait, in milliseconds: 0 to 2,147,483,647. Default: the manager's `timeoutMs`. */
+  /** The longest time to wait, in milliseconds: 0 to 2,147,483,647. Default: the manager's `timeoutMs`. */
   readonly timeoutMs?: number;
   /** Ends the waiting with the signal's reason. The refresh, which others share, goes on. */
   readonly signal?: AbortSignal;

@@ -1,6 +1,6 @@
 import { bytesIn, hasMethods, memberOf } from '../primitives/foreign-objects.js';
 
-/** What is used of a `Readable` of `node:stream`. */
+/** The members of a `Readable` of `node:stream` that are used. */
 export interface NodeStream {
   readonly readableLength: number;
   readonly readableHighWaterMark: number;

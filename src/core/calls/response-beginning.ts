@@ -19,7 +19,7 @@ export interface ResponseReading {
   readonly closing?: AbortSignal | undefined;
 }
 
-/** What is used of a `Response` of any realm or package. */
+/** The members of a `Response`, of any realm or package, that are used. */
 export interface ForeignResponse {
   readonly status: number;
   readonly bodyUsed: boolean;
@@ -39,7 +39,7 @@ export function isResponse(value: unknown): value is ForeignResponse {
   );
 }
 
-/** What is used of a `Blob` of any realm or package. */
+/** The members of a `Blob`, of any realm or package, that are used. */
 export interface ForeignBlob {
   readonly size: number;
   text(): Promise<string>;

@@ -6,7 +6,7 @@ import { isStaleBody, isStaleCode, staleVerdict } from './stale-body.js';
 const MAX_CAUSES = 8;
 
 /**
- * How a call ended: with a result or with an error.
+ * The outcome of a call: a result or an error.
  *
  * @public
  */

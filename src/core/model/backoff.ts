@@ -2,11 +2,11 @@ import type { TokenError } from './errors.js';
 import type { FailureFacts } from './failure-facts.js';
 
 export interface BackoffInput {
-  /** How many attempts have failed in a row, this one included: 1 or more. */
+  /** The number of attempts that have failed in a row, this one included: 1 or more. */
   readonly attempts: number;
   /** The life of the token in force, in milliseconds; `undefined` without one. */
   readonly lifeMs: number | undefined;
-  /** What is left to the token in force, in milliseconds; 0 or less when it has expired. */
+  /** The remaining life of the token in force, in milliseconds; 0 or less when it has expired. */
   readonly leftMs: number;
   /** At least 0 and below 1. */
   readonly random: number;
@@ -28,7 +28,7 @@ const MINUTE_LIMIT_MS = 65_000;
 const FIRST_CONFIRMATION = 89_501;
 const LAST_CONFIRMATION = 89_507;
 
-/** How long to wait after a failed attempt: exponential with full jitter, a function of its input alone. */
+/** Returns the delay after a failed attempt, in milliseconds: exponential with full jitter, a function of its input alone. */
 export function backoffDelayMs(input: BackoffInput): number {
   const firstMs = input.lifeMs === undefined ? MIN_DELAY_MS : Math.min(1_000, input.lifeMs / 20);
   const delay = fullJitterMs(input, firstMs, MAX_DELAY_MS);
@@ -36,7 +36,7 @@ export function backoffDelayMs(input: BackoffInput): number {
   return Math.round(Math.max(MIN_DELAY_MS, beforeExpiry));
 }
 
-/** At random between nothing and `firstMs`, twice that after the second attempt, and so on up to `maxMs`. */
+/** Returns a random delay of up to `firstMs`, of up to twice that after the second attempt, and so on up to `maxMs`. */
 export function fullJitterMs(
   { attempts, random }: Pick<BackoffInput, 'attempts' | 'random'>,
   firstMs: number,
@@ -45,7 +45,7 @@ export function fullJitterMs(
   return random * Math.min(maxMs, firstMs * 2 ** Math.min(attempts - 1, MAX_EXPONENT));
 }
 
-/** What is known of a key when an attempt for it has failed. */
+/** The state of a key when an attempt for it has failed. */
 export interface FailedAttempt extends BackoffInput {
   /** The failure before this one, of the same input; `undefined` without one. */
   readonly before: Pick<FailureFacts, 'code' | 'errcode'> | undefined;

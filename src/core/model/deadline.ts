@@ -2,7 +2,7 @@ import { onAbort, reasonOf } from '../concurrency/abort-listeners.js';
 import type { Clock } from '../concurrency/clock.js';
 import { TokenError } from './errors.js';
 
-/** How long one call is willing to wait, and the signal with which its caller can end the waiting. */
+/** Ends the waiting of one call: after a time, or when its caller aborts a signal. */
 export class Deadline {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
@@ -21,7 +21,7 @@ export class Deadline {
   }
 
   /**
-   * The outcome of `promise`, which goes on whatever happens here.
+   * Returns the outcome of `promise`, which goes on whatever happens here.
    *
    * @throws the signal's reason, or a `TokenError` with code `TIMEOUT`, whichever comes first.
    */
@@ -29,7 +29,7 @@ export class Deadline {
     return this.#race(promise, this.leftMs(), (_resolve, reject) => reject(this.#timeout()));
   }
 
-  /** Like `race`, but `undefined` when `promise` rejects or takes longer than `maxMs` or the deadline. */
+  /** Returns what `race` does, but `undefined` when `promise` rejects or takes longer than `maxMs` or the deadline. */
   settles<Result>(promise: Promise<Result>, maxMs: number): Promise<Result | undefined> {
     const settled = promise.catch(() => undefined);
     return this.#race(settled, Math.min(maxMs, this.leftMs()), (resolve) => resolve(undefined));

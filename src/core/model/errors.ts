@@ -33,7 +33,7 @@ export type TokenErrorCode =
   | (string & {});
 
 /**
- * What is known about a failure, each as a field of the error.
+ * The facts that are known about a failure, each as a field of the error.
  *
  * @public
  */
@@ -49,7 +49,7 @@ export interface TokenErrorFacts {
   readonly rid?: string | undefined;
   /** The address that WeChat saw and has to be put on its IP whitelist. */
   readonly ip?: string | undefined;
-  /** When the next attempt is due, in epoch milliseconds. */
+  /** The instant at which the next attempt is due, in epoch milliseconds. */
   readonly retryAt?: number | undefined;
   /** Whether the same attempt may succeed later without any change. */
   readonly retryable?: boolean | undefined;
@@ -59,7 +59,7 @@ export interface TokenErrorFacts {
 }
 
 /**
- * The one error of this library for everything that is not misuse (which is a `TypeError`).
+ * Reports a failure: the one error of this library for everything that is not misuse (which is a `TypeError`).
  *
  * Tell errors apart by `code`, not by `instanceof`: it survives two copies of the package. No field ever holds a secret,
  * a request or a response.
@@ -104,14 +104,14 @@ export class TokenError extends Error {
     this.hostOnly = hostOnly ?? false;
   }
 
-  /** The facts without the cause, for logs. */
+  /** Returns the facts without the cause, for logs. */
   toJSON(): Record<string, unknown> {
     const { name, code, message, ...facts } = { ...this, name: this.name, message: this.message };
     return { name, code, message, ...facts };
   }
 }
 
-/** What a `TokenError` says beside code and message, in the order of its fields. */
+/** The facts that a `TokenError` has besides code and message, in the order of its fields. */
 const FACTS = [
   'appid',
   'type',
@@ -136,7 +136,7 @@ export function closedError(): TokenError {
   return new TokenError('CLOSED', 'the manager has been closed');
 }
 
-/** The same error with more facts; an error that is not ours becomes the `cause` of one with `code`. */
+/** Returns the same error with more facts; an error that is not ours becomes the `cause` of one with `code`. */
 export function toTokenError(
   error: unknown,
   code: TokenErrorCode,
@@ -151,7 +151,7 @@ export function toTokenError(
   return new TokenError(code, message, { ...facts, cause: safeCause(error) });
 }
 
-/** A copy of the error in which `facts` replace its own. */
+/** Returns a copy of the error in which `facts` replace its own. */
 export function withFacts(error: TokenError, facts: TokenErrorFacts): TokenError {
   const copy = new TokenError(error.code, error.message, { ...definedFacts(error), ...facts });
   // It is a value and no accessor: to define one, Node.js 20 formats the stack of the copy as well.
@@ -159,7 +159,7 @@ export function withFacts(error: TokenError, facts: TokenErrorFacts): TokenError
   return copy;
 }
 
-/** By shape and not by class, so that errors of another copy of this package count. Looks at anything without throwing. */
+/** Recognizes a `TokenError` by shape and not by class, so that errors of another copy of this package count. It never throws. */
 export function isTokenError(error: unknown): error is TokenError {
   try {
     if (!isError(error) || error.name !== 'TokenError') return false;
@@ -170,8 +170,9 @@ export function isTokenError(error: unknown): error is TokenError {
 }
 
 /**
- * What may be kept of a foreign error: network and file errors carry URLs, headers and requests in fields and messages,
- * and a query string with a secret among them, so only its class, code and place survive. What a store of ours says has been cleared of that.
+ * Returns what may be kept of a foreign error: network and file errors carry URLs, headers and requests in fields and
+ * messages, and a query string with a secret among them, so only its class, code and place survive. The error of a store of
+ * this package is kept as it is: its message has been cleared of them.
  */
 export function safeCause(error: unknown): Error {
   try {

@@ -6,7 +6,7 @@ import type { TokenKey } from './token-key.js';
 import type { TokenRecord } from './token-record.js';
 
 /**
- * What happened to one token.
+ * The token that an event is about.
  *
  * @public
  */
@@ -25,7 +25,7 @@ export interface RefreshedEvent extends TokenEvent {
   readonly record: TokenRecord;
   /** Why this process asked for it; `undefined` unless `source` is `upstream`. */
   readonly reason: RefreshReason | undefined;
-  /** Where it came from: WeChat, another user of the store (an earlier run of this process included), or `put`. */
+  /** The origin of the token: WeChat, another user of the store (an earlier run of this process included), or `put`. */
   readonly source: 'upstream' | 'store' | 'put';
 }
 
@@ -36,9 +36,9 @@ export interface RefreshedEvent extends TokenEvent {
  */
 export interface RefreshFailedEvent extends TokenEvent {
   readonly error: TokenError;
-  /** How many attempts have failed in a row. */
+  /** The number of attempts that have failed in a row. */
   readonly attempt: number;
-  /** When the next one is made, in epoch milliseconds. */
+  /** The instant of the next attempt, in epoch milliseconds. */
   readonly retryAt: number;
 }
 
@@ -48,7 +48,7 @@ export interface RefreshFailedEvent extends TokenEvent {
  * @public
  */
 export interface RecoveredEvent extends TokenEvent {
-  /** When this process first knew of the failure, in epoch milliseconds. */
+  /** The instant at which this process first knew of the failure, in epoch milliseconds. */
   readonly since: number;
 }
 
@@ -58,9 +58,9 @@ export interface RecoveredEvent extends TokenEvent {
  * @public
  */
 export interface DeliveredEvent extends TokenEvent {
-  /** That of the record. */
+  /** The version of the record. */
   readonly version: number;
-  /** How many attempts it took. */
+  /** The number of attempts that the delivery took. */
   readonly attempt: number;
 }
 
@@ -70,12 +70,12 @@ export interface DeliveredEvent extends TokenEvent {
  * @public
  */
 export interface DeliveryFailedEvent extends TokenEvent {
-  /** That of the record. */
+  /** The version of the record. */
   readonly version: number;
   readonly error: TokenError;
-  /** How many attempts have failed in a row. */
+  /** The number of attempts that have failed in a row. */
   readonly attempt: number;
-  /** When the next one is made, in epoch milliseconds; `undefined`: when there is a newer token. */
+  /** The instant of the next attempt, in epoch milliseconds; `undefined` where it waits for a newer token. */
   readonly retryAt: number | undefined;
 }
 

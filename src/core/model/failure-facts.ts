@@ -15,7 +15,7 @@ export function failureFacts(error: TokenError): FailureFacts {
   return { code, message, retryable, ...Object.fromEntries(optional) };
 }
 
-/** The error that stored facts stand for. */
+/** Returns the error that stored facts stand for. */
 export function failureError({ code, message, ...stored }: FailureFacts, facts: TokenErrorFacts): TokenError {
   return new TokenError(code, message, { ...(stored as TokenErrorFacts), ...facts });
 }

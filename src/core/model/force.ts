@@ -1,6 +1,6 @@
-/** What was known when a refresh was forced: only a fetch that began later is its answer. */
+/** The state when a refresh was forced: only a fetch that began later answers it. */
 export interface Force {
-  /** When it was forced, in epoch milliseconds. */
+  /** The instant at which the refresh was forced, in epoch milliseconds. */
   readonly at: number;
   /** The version of the record then, in the store. */
   readonly version: number;

@@ -16,7 +16,7 @@ import type { TokenStore } from './store.js';
 import { assertTypeName } from './token-key.js';
 
 /**
- * When tokens are refreshed.
+ * The timing and the rate of refreshes.
  *
  * @public
  */
@@ -56,20 +56,20 @@ export interface RefreshOptions {
 }
 
 /**
- * How WeChat is reached.
+ * The options of the requests to WeChat.
  *
  * @public
  */
 export interface WeChatOptions {
   /**
-   * Where requests go: http or https origins without a path. The next one is asked only after a network failure or an
-   * answer with status 5xx.
+   * The origins that requests go to: http or https, without a path. The next one is asked only after a network failure or
+   * an answer with status 5xx.
    *
    * @defaultValue `['https://api.weixin.qq.com']`
    */
   readonly origins?: readonly string[];
   /**
-   * Which endpoint access tokens come from, for apps that do not say so themselves.
+   * The endpoint that access tokens come from, for apps that do not name one themselves.
    *
    * @defaultValue `'stable'`
    */
@@ -83,7 +83,7 @@ export interface WeChatOptions {
  */
 export interface TokenManagerOptions<Custom extends string = never> {
   /**
-   * Where everything is remembered. The manager owns it and closes it.
+   * The store in which everything is remembered. The manager owns it and closes it.
    *
    * @defaultValue a new `MemoryStore`
    */
@@ -91,31 +91,31 @@ export interface TokenManagerOptions<Custom extends string = never> {
   /** More token types, or replacements of built-in ones. */
   readonly refreshers?: readonly Refresher<Custom>[];
   /**
-   * When tokens are refreshed; `'never'` for a process that leaves that to others on the same store, because its address is
-   * not on WeChat's whitelist. It answers from the store, fails with `REFRESH_DISABLED` where there is nothing to answer
-   * with, and tells the others when a token is reported stale.
+   * The timing and the rate of refreshes; `'never'` for a process that leaves them to others on the same store, because its
+   * address is not on WeChat's whitelist. It answers from the store, fails with `REFRESH_DISABLED` where there is nothing to
+   * answer with, and tells the others when a token is reported stale.
    */
   readonly refresh?: RefreshOptions | 'never';
   readonly wechat?: WeChatOptions;
   /**
-   * What becomes of a caller when the store cannot be reached and no token is in memory: `'fail'` with
-   * `STORE_UNAVAILABLE`, or `'fetch'` one that this process keeps for itself and stores later. Only for registered apps that
-   * it has in memory, and never where a refresh uses up a refresh token. With the store away every process fetches its own:
-   * harmless for stable access tokens, which WeChat repeats; in plain mode the last one ends the others.
+   * The way to answer a caller when the store cannot be reached and no token is in memory: `'fail'` with
+   * `STORE_UNAVAILABLE`, or `'fetch'` a token that this process keeps for itself and stores later. Only for registered apps
+   * that it has in memory, and never where a refresh uses up a refresh token. With the store away every process fetches its
+   * own: harmless for stable access tokens, which WeChat repeats; in plain mode the last one ends the others.
    *
    * @defaultValue `'fail'`
    */
   readonly whenStoreUnavailable?: 'fail' | 'fetch';
   /**
-   * How long a call waits for a token, in milliseconds: more than 20,000 (what one refresh may take for the whole fleet)
-   * up to 2,147,483,647. A single call may set less.
+   * The longest time that a call waits for a token, in milliseconds: more than 20,000 (what one refresh may take for the whole
+   * fleet) up to 2,147,483,647. A single call may set less.
    *
    * @defaultValue 25,000
    */
   readonly timeoutMs?: number;
   /**
-   * How many records are kept in memory: 1 to 10,000,000. Those of keys with a task are kept however many they are, but for
-   * a Redis or SQL store, which may hold more than one process can.
+   * The number of records that are kept in memory: 1 to 10,000,000. Records of keys with a task are kept however many there
+   * are, except with a Redis or SQL store, which may hold more than one process can.
    *
    * @defaultValue 10,000
    */

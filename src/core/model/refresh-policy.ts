@@ -1,4 +1,4 @@
-/** How far ahead of its end a token is refreshed. Numbers that are not set depend on the token's life. */
+/** The times, in milliseconds, by which a token is refreshed ahead of its end. Those not set depend on the token's life. */
 export interface RefreshTimes {
   readonly marginMs: number | undefined;
   readonly jitterMs: number | undefined;
@@ -24,7 +24,7 @@ export function lifeMs(lifetime: Lifetime): number {
   return lifetime.expiresAt - lifetime.obtainedAt;
 }
 
-/** Within its last so many milliseconds a token is not handed out without trying for a new one first. */
+/** Returns how long before its end, in milliseconds, a token is no longer handed out without trying for a new one first. */
 export function minValidityMs(lifetime: Lifetime, times: RefreshTimes): number {
   const life = lifeMs(lifetime);
   return times.minValidityMs === undefined
@@ -32,7 +32,7 @@ export function minValidityMs(lifetime: Lifetime, times: RefreshTimes): number {
     : Math.min(times.minValidityMs, life / 2);
 }
 
-/** When a new token is to be refreshed. `random` is at least 0 and below 1, drawn once for each token. */
+/** Returns the instant at which a new token is to be refreshed. `random` is at least 0 and below 1, drawn once for each token. */
 export function dueAt(lifetime: Lifetime, times: RefreshTimes, random: number): number {
   const life = lifeMs(lifetime);
   const margin = capped(times.marginMs, DEFAULT_MARGIN_MS, life);
@@ -44,7 +44,7 @@ function capped(set: number | undefined, byDefault: number, life: number): numbe
   return set === undefined ? Math.min(byDefault, life / 5) : Math.min(set, life / 2);
 }
 
-/** When a stored token is due: at once where a clock that has moved since says that it comes from the future. */
+/** Returns when a stored token is due: at once where a clock that has moved since says that it comes from the future. */
 export function dueOf(stored: Lifetime & { readonly dueAt: number }, now: number): number {
   return isFromTheFuture(stored, now) ? now : stored.dueAt;
 }
@@ -54,12 +54,12 @@ export function dueAgainAt(lifetime: Lifetime, now: number, leftMs: number): num
   return Math.round(now + Math.max(leftMs / 3, Math.min(1_000, lifeMs(lifetime) / 20)));
 }
 
-/** When a token is due whose fetch overlapped with another one, so that WeChat may hold either for the current one. */
+/** Returns when a token is due whose fetch overlapped with another one, so that WeChat may hold either for the current one. */
 export function dueAfterOverlapAt(lifetime: Lifetime, now: number): number {
   return Math.round(now + Math.min(240_000, lifeMs(lifetime) / 4));
 }
 
-/** Whether an answer with the value in force only repeats it: whole seconds on the wire make its end waver. */
+/** Returns whether an answer only repeats the token in force: whole seconds on the wire make its end waver. */
 export function repeats(current: Lifetime & { value: string }, answer: Lifetime & { value: string }): boolean {
   const waverMs = Math.min(Math.max(2_000, Math.min(5_000, lifeMs(current) / 100)), lifeMs(current) / 2);
   return answer.value === current.value && answer.expiresAt - current.expiresAt <= waverMs;

@@ -4,7 +4,7 @@ import type { TokenKey } from './token-key.js';
 import type { TokenRecord } from './token-record.js';
 
 /**
- * How to ask WeChat for a token of one type.
+ * The definition of one token type: how to ask WeChat for a token of it.
  *
  * @public
  */
@@ -30,7 +30,7 @@ export interface Refresher<Type extends string = string> {
   refresh(context: RefreshContext): Promise<Grant>;
 }
 
-/** What the core knows besides of a type that comes with this library. */
+/** A refresher that comes with this library, and what else the core knows of its type. */
 export interface BuiltInRefresher<Type extends string = string> extends Refresher<Type> {
   /** WeChat pushes it and it cannot be asked for: `put` stores it, and it cannot be a task. */
   readonly pushed?: true;
@@ -41,23 +41,23 @@ export interface BuiltInRefresher<Type extends string = string> extends Refreshe
    * refresher keeps its place among those under a lease while it runs.
    */
   readonly asksThroughContext?: true;
-  /** Whether it cannot do without the params, whatever the store holds. */
+  /** Returns whether it cannot do without the params, whatever the store holds. */
   needsParams?(key: TokenKey): boolean;
 }
 
 /**
- * What a refresher returns.
+ * The result that a refresher returns: a token, and what came with it.
  *
  * @public
  */
 export interface Grant {
   /** The token: 1 to 16,384 characters. */
   readonly value: string;
-  /** How long the token lives, in seconds from `obtainedAt`: 1 to 31,536,000 (one year). */
+  /** The life of the token, in seconds from `obtainedAt`: 1 to 31,536,000 (one year). */
   readonly expiresInSeconds: number;
-  /** When it was asked for, in epoch milliseconds. Default: just before the request. */
+  /** The instant at which the token was asked for, in epoch milliseconds. Default: just before the request. */
   readonly obtainedAt?: number;
-  /** When to refresh it, in seconds from `obtainedAt`. Default: the manager's margin and jitter before expiry. */
+  /** The time after which the token is due, in seconds from `obtainedAt`. Default: the manager's margin and jitter before expiry. */
   readonly dueInSeconds?: number;
   /**
    * The refresh token that came with it: 1 to 16,384 characters. It is stored in the same write as the token and replaces
@@ -67,7 +67,7 @@ export interface Grant {
    */
   readonly refreshToken?: string;
   /**
-   * How long the refresh token lives, in seconds from `obtainedAt`: 1 to 315,360,000 (ten years). Only with `refreshToken`.
+   * The life of the refresh token, in seconds from `obtainedAt`: 1 to 315,360,000 (ten years). Only with `refreshToken`.
    * Default: the deadline of the one that was sent, else none is known.
    */
   readonly refreshTokenExpiresInSeconds?: number;
@@ -90,7 +90,7 @@ export interface AnswerGrant extends Grant {
   readonly fieldNames: FieldNames;
 }
 
-/** What an answer calls the fields of a grant, so that an error says what stood there. */
+/** The names that an answer gives to the fields of a grant, so that an error says what stood there. */
 export interface FieldNames {
   readonly value: string;
   readonly expiresInSeconds: string;
@@ -104,7 +104,7 @@ export interface FieldNames {
 export type RefreshReason = 'due' | 'demand' | 'stale' | 'forced';
 
 /**
- * What a refresher is given.
+ * The context that a refresher is given.
  *
  * @public
  */
@@ -118,7 +118,7 @@ export interface RefreshContext {
   readonly stale: string | undefined;
   /** The task's params, `{}` where it has none. */
   readonly params: JsonObject;
-  /** The value of a token named by `dependsOn`. */
+  /** Returns the value of a token named by `dependsOn`. */
   token(key: TokenKey): Promise<string>;
   /**
    * Takes a refresh token to send: a stored one, or the one that the task offers in its params. Before it resolves it is
@@ -151,13 +151,13 @@ export interface RefreshContext {
 }
 
 /**
- * How a refresher chooses what it sends.
+ * The options by which a refresher chooses what it sends.
  *
  * @public
  */
 export interface SpendOptions {
   /**
-   * Which one is sent first when both the store and the task have one.
+   * The refresh token that is sent first when both the store and the task have one.
    *
    * @defaultValue `'offered'`: a new one means that the user has authorized again
    */
@@ -165,7 +165,7 @@ export interface SpendOptions {
 }
 
 /**
- * What a refresher is to send, once.
+ * The refresh token that a refresher is to send, once.
  *
  * @public
  */
@@ -183,7 +183,7 @@ export interface AppCredentials {
   readonly appid: string;
   /** `undefined` when the app was registered without one. */
   readonly secret: string | undefined;
-  /** Which endpoint its access token comes from. */
+  /** The endpoint that its access token comes from. */
   readonly accessToken: AccessTokenMode;
 }
 
@@ -219,7 +219,7 @@ export interface WeChatRequest {
   readonly body?: JsonValue;
 }
 
-/** Who sends the requests of refreshers. Implemented in `wechat`, handed to `core`. */
+/** The client that sends the requests of refreshers. Implemented in `wechat`, handed to `core`. */
 export interface Upstream {
   /**
    * @param options - `withToken`: the request carries a token that was handed out by `context.token`, so that an answer

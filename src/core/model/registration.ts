@@ -52,9 +52,9 @@ export interface Registration<Type extends string = string> {
    * PEM.
    */
   readonly secret?: string;
-  /** Which endpoint access tokens come from. Absent: what is stored, else the manager's default. */
+  /** The endpoint that access tokens come from. Absent: the stored one, else the manager's default. */
   readonly accessToken?: AccessTokenMode;
-  /** What to keep fresh: types, or objects where a task needs more. Tasks that are not named stay as they are. */
+  /** The tokens to keep fresh: types, or objects where a task needs more. Tasks that are not named stay as they are. */
   readonly tasks?: readonly (Type | TaskRegistration<Type>)[];
 }
 

@@ -1,11 +1,11 @@
 import { secretHash } from '../primitives/secret-hash.js';
 import type { FailureFacts } from './failure-facts.js';
 
-/** What a key's document remembers of the inputs that its refreshes use up: refresh tokens, mostly. */
+/** The inputs that refreshes use up, refresh tokens mostly, as far as a key's document remembers them. */
 export interface Rotation {
   /** The newest refresh token; absent where the inputs are held by others, as verify tickets are. */
   readonly token?: string;
-  /** When `token` ends, in epoch milliseconds; absent: not known. */
+  /** The end of `token`, in epoch milliseconds; absent: not known. */
   readonly expiresAt?: number;
   /** Refresh tokens of other authorizations, of which one may be the only good one: sent when `token` is of no more use. */
   readonly reserve?: readonly ReservedToken[];
@@ -15,11 +15,11 @@ export interface Rotation {
   readonly firsts?: readonly string[];
   /** The announced refresh token whose outcome has not been recorded yet. */
   readonly intent?: Intent;
-  /** What WeChat has refused, the latest last. */
+  /** The inputs that WeChat has refused, the latest last. */
   readonly refused?: readonly Refused[];
   /** Hashes of the refresh tokens whose end has been told: the user is asked to authorize again once for each. */
   readonly told?: readonly string[];
-  /** That `token` was put and has not been answered for yet. It says nothing where an earlier release has replaced `token` since. */
+  /** The mark of a `token` that was put and has not been answered for. Void where an earlier release has replaced it since. */
   readonly put?: PutToken;
   /** Hashes of what was on offer when a token that had been put was answered for: they are sent after the stored one. */
   readonly deferred?: readonly string[];
@@ -49,10 +49,10 @@ export interface Refused {
   readonly error: FailureFacts;
 }
 
-/** Which input is sent first when there are two. */
+/** The input that is sent first when there are two. */
 export type Preference = 'offered' | 'stored';
 
-/** What a refresh has sent. */
+/** The input that a refresh has sent. */
 export interface Spent {
   readonly hash: string;
   /** Hash of the refresh token that was stored then, `undefined` without one. */
@@ -68,7 +68,7 @@ export interface ReceivedToken {
   readonly value: string;
   /** `undefined`: the grant does not say. */
   readonly expiresAt: number | undefined;
-  /** How it was put; absent where it came from WeChat. */
+  /** The put that it came from; absent where it came from WeChat. */
   readonly put?: Omit<PutToken, 'hash'>;
 }
 
@@ -135,7 +135,7 @@ export function withIntent(rotation: Rotation | undefined, intent: Intent): Rota
   return { ...rotation, intent };
 }
 
-/** WeChat has answered for what was sent. */
+/** Notes that WeChat has answered for what was sent. */
 export function withoutIntent(rotation: Rotation | undefined): Rotation | undefined {
   const { intent: _intent, ...rest } = rotation ?? {};
   return Object.keys(rest).length === 0 ? undefined : rest;
@@ -159,7 +159,7 @@ export function withEndsTold(rotation: Rotation | undefined, ends: readonly stri
   return ends.length === 0 ? rotation : { ...rotation, told: ends };
 }
 
-/** A caller who puts a refresh token says that it is good now, so that another refusal of it is news. */
+/** Forgets the refusal of a refresh token that a caller puts: it is said to be good now, so that another refusal is news. */
 function withoutRefusal(rotation: Rotation | undefined, hash: string): Rotation | undefined {
   if (rotation?.refused === undefined && rotation?.told === undefined) return rotation;
   const { refused, told } = rotation;
@@ -240,8 +240,8 @@ function lastOnOffer(refused: readonly Refused[], onOffer: string | undefined): 
 }
 
 /**
- * Whether what came of `spent` may be stored: the stored refresh token is the one that was there when it was sent, or an
- * older one that a failover has brought back.
+ * Returns whether what came of `spent` may be stored: the stored refresh token is the one that was there when it was sent,
+ * or an older one that a failover has brought back.
  */
 export function continuesFrom(rotation: Rotation | undefined, spent: Spent): boolean {
   if (rotation?.token === undefined) return true;

@@ -1,9 +1,9 @@
 import type { JsonObject } from '../primitives/json.js';
 
-/** What the wider scope allows includes what the other one does: the openid. */
+/** The narrower scope that each wider one includes: both give the openid. */
 const IMPLIED: ReadonlyMap<string, string> = new Map([['snsapi_userinfo', 'snsapi_base']]);
 
-/** Where the scopes of a grant stand. */
+/** The fields in which the scopes of a grant stand. */
 export interface Scoped {
   readonly scope?: string;
   readonly result?: JsonObject;

@@ -25,7 +25,7 @@ interface AppShare {
 /** The slots that all apps have or wait for, for one type. */
 interface TypeShare {
   running: number;
-  /** How many of these were begun for apps that were silent. */
+  /** The number of these that were begun for apps that were silent. */
   runningSilent: number;
   readonly apps: Map<string, AppShare>;
   /** The apps that wait and have none, in the order in which they came, those that wait for more, and the silent ones. */

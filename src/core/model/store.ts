@@ -1,7 +1,7 @@
 import type { JsonObject } from '../primitives/json.js';
 
 /**
- * What a store remembers under one id.
+ * A document that a store remembers under one id.
  *
  * @public
  */
@@ -16,7 +16,8 @@ export interface StoredDocument {
 }
 
 /**
- * When a document wants attention next. It stands beside the data, in the clear, so that a store can index it.
+ * The instant at which a document is due next, and its lane. They stand beside the data, in the clear, so that a store can
+ * index them.
  *
  * @public
  */
@@ -41,7 +42,7 @@ export interface Lease {
 }
 
 /**
- * Where everything is remembered: a small versioned key-value store.
+ * A small versioned key-value store in which everything is remembered.
  *
  * An implementation is done when it passes `testTokenStore` from `wechat-token-manager/testing`. A method fails by
  * rejecting; whatever it rejects with reaches the caller as the `cause` of a `TokenError` with code
@@ -52,12 +53,12 @@ export interface Lease {
  * @public
  */
 export interface TokenStore {
-  /** The store's clock in epoch milliseconds: the one that all users of the store share. */
+  /** Returns the time of the store's clock, which all users of the store share, in epoch milliseconds. */
   now(): Promise<number>;
-  /** The documents with these ids, in their order; `undefined` for an absent one. One round trip. */
+  /** Returns the documents with these ids, in their order; `undefined` for an absent one. One round trip. */
   get(ids: readonly string[]): Promise<(StoredDocument | undefined)[]>;
   /**
-   * Compare-and-set. Durable when it resolves.
+   * Writes a document by compare-and-set. Durable when it resolves.
    *
    * @param expected - the version that is to be replaced; 0 means that the document must not exist.
    * @param options - `due` replaces the stored one (absent: the document has none any more); `lease` is released by the
@@ -77,7 +78,7 @@ export interface TokenStore {
    */
   delete(id: string, expected: number): Promise<boolean>;
   /**
-   * The documents whose leading segments are those of `prefix` (whole segments: `task/wx1` is not a prefix of
+   * Yields the documents whose leading segments are those of `prefix` (whole segments: `task/wx1` is not a prefix of
    * `task/wx12`), each once, in an order that the store chooses and keeps.
    *
    * @param options - `after`: an id; only what follows it in that order, whether or not it still exists. `limit`: at most
@@ -92,8 +93,8 @@ export interface TokenStore {
    */
   lease(id: string, ttlMs: number): Promise<Lease | undefined>;
   /**
-   * Offered by stores that index what is due: takes the leases of at most `limit` documents that are due in one of
-   * `lanes`, earliest first.
+   * Takes the leases of at most `limit` documents that are due in one of `lanes`, earliest first. Offered by stores that
+   * index what is due.
    */
   claimDue?(lanes: readonly string[], limit: number, ttlMs: number): Promise<Lease[]>;
   /**
@@ -108,7 +109,7 @@ export interface TokenStore {
   close(): Promise<void>;
 }
 
-/** What the stores of this package call: they say the version too, where they know it, which spares a read of what is known. */
+/** A listener that the stores of this package call with the version, too, where they know it: it spares a read of what is known. */
 export type ChangeListener = (id: string | undefined, version?: number) => void;
 
 /**

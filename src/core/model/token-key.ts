@@ -44,14 +44,14 @@ export function tokenKey(appid: string, type: string, subject: string | undefine
 export const DOCUMENT_KINDS = ['app', 'task', 'key', 'delivery', 'limit', 'quarantine', 'store'] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 
-/** `appid/type`, or `appid/type/subject`: unique among keys, and the tail of their document ids. */
+/** Returns `appid/type`, or `appid/type/subject`: unique among keys, and the tail of their document ids. */
 export function keyId(key: TokenKey): string {
   return key.subject === undefined
     ? `${key.appid}/${key.type}`
     : `${key.appid}/${key.type}/${subjectSegment(key.subject)}`;
 }
 
-/** The subject as a segment of an id, which has no `/`. */
+/** Returns the subject as a segment of an id, which has no `/`. */
 export function subjectSegment(subject: string): string {
   // Almost no subject has one, and each refresh makes many ids.
   if (!subject.includes('/') && !subject.includes('%')) return subject;
@@ -62,7 +62,7 @@ export function documentId(kind: DocumentKind, key: TokenKey): string {
   return `${kind}/${keyId(key)}`;
 }
 
-/** Where deliveries stand in the schedule of a fleet; a key stands under the name of its type. */
+/** The lane of deliveries in the schedule of a fleet; the lane of a key is the name of its type. */
 export const DELIVERY_LANE = 'deliver';
 
 export function appDocumentId(appid: string): string {
@@ -79,12 +79,12 @@ export function registrationIds(key: TokenKey): [app: string, task: string] {
   return [appDocumentId(key.appid), documentId('task', key)];
 }
 
-/** The inverse of {@link documentId} for tasks and keys; `undefined` for any other id. */
+/** Returns the key of a task's or a key's id, as the inverse of {@link documentId}; `undefined` for any other id. */
 export function parseKey(id: string): TokenKey | undefined {
   return keyIn('task', id) ?? keyIn('key', id);
 }
 
-/** The key that a document of this kind belongs to; `undefined` for one of another kind. */
+/** Returns the key that a document of this kind belongs to; `undefined` for one of another kind. */
 export function keyIn(kind: DocumentKind, id: string): TokenKey | undefined {
   if (!id.startsWith(kind)) return undefined;
   const [found, appid, type, subject] = id.split('/');

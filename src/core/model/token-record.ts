@@ -14,18 +14,18 @@ export interface TokenRecordFields {
 }
 
 /**
- * One token as the manager stores it. Printing it, with `console.log` or as JSON, shows its times and no secret.
+ * Holds one token as the manager stores it. Printing it, with `console.log` or as JSON, shows its times and no secret.
  *
  * All instants are epoch milliseconds on the store's clock.
  *
  * @public
  */
 export class TokenRecord {
-  /** When it was asked for. */
+  /** The instant at which the token was asked for. */
   readonly obtainedAt: number;
-  /** When it ends. */
+  /** The instant at which it ends. */
   readonly expiresAt: number;
-  /** When it is refreshed next. */
+  /** The instant at which it is refreshed next. */
   readonly dueAt: number;
   /** Grows with every new token of its key. */
   readonly version: number;
@@ -45,7 +45,7 @@ export class TokenRecord {
     Object.freeze(this);
   }
 
-  /** The token itself. */
+  /** Returns the token itself. */
   get value(): string {
     return this.#value;
   }
@@ -61,7 +61,7 @@ export class TokenRecord {
     return this.#readResult(this.#key, this.version);
   }
 
-  /** The record without its secret. */
+  /** Returns the record without its secret. */
   toJSON(): Record<string, unknown> {
     const { obtainedAt, expiresAt, dueAt, version } = this;
     return { value: redact(this.#value), obtainedAt, expiresAt, dueAt, version };

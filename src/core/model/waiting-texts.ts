@@ -3,9 +3,9 @@ import type { Choice } from './rotation.js';
 import { keyId, type TokenKey, tokenKey } from './token-key.js';
 
 /**
- * What a task without a usable token waits for. `push`: a token that WeChat pushes. `refresh_token`: one that the user or
- * merchant gives by authorizing. `dependency`: another token. `params`: what the params function or URL brings. `store`: a
- * store that takes writes, or the right key to what it holds. `process`: a process that has what this one lacks.
+ * The thing that a task without a usable token waits for. `push`: a token that WeChat pushes. `refresh_token`: one that the
+ * user or merchant gives by authorizing. `dependency`: another token. `params`: what the params function or URL brings.
+ * `store`: a store that takes writes, or the right key to what it holds. `process`: a process that has what this one lacks.
  *
  * @public
  */
@@ -17,7 +17,7 @@ export const WAITING_FOR: readonly WaitingFor[] = ['push', 'refresh_token', 'dep
 export interface Waiting {
   readonly waitingFor: WaitingFor;
   readonly reason: string;
-  /** What has to be done about it. */
+  /** The action that has to be taken. */
   readonly remedy: string;
   /** The key that lacks something itself; others depend on it. */
   readonly root: TokenKey;

@@ -9,7 +9,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
 });
 const encoder = new TextEncoder();
 
-/** CRC-32 (IEEE 802.3) of the text's UTF-8 form, as eight hexadecimal digits: it finds torn and damaged documents. */
+/** Returns the CRC-32 (IEEE 802.3) of the text's UTF-8 form, as eight hexadecimal digits: it finds torn and damaged documents. */
 export function checksum(text: string): string {
   let remainder = 0xffffffff;
   for (const byte of encoder.encode(text)) {
@@ -18,7 +18,7 @@ export function checksum(text: string): string {
   return ((remainder ^ 0xffffffff) >>> 0).toString(16).padStart(8, '0');
 }
 
-/** JSON with the names of every object sorted, because a store may keep objects in another order. */
+/** Returns JSON with the names of every object sorted, because a store may keep objects in another order. */
 export function canonicalJson(value: JsonValue | undefined): string {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;

@@ -1,7 +1,7 @@
 /** Names to values; one that is `undefined` is as good as absent. */
 export type Labels = Readonly<Record<string, string | undefined>>;
 
-/** How often something has happened, with these labels. */
+/** The number of times that something has happened, with these labels. */
 export interface Count {
   readonly labels: Labels;
   value: number;
@@ -28,11 +28,11 @@ export class Counter {
   }
 }
 
-/** How values are spread over buckets. */
+/** Counts how values are spread over buckets. */
 export class Histogram {
   /** The upper bounds of the buckets, rising; the bucket after the last has none. */
   readonly bounds: readonly number[];
-  /** How many values each bucket has, those of the smaller ones not included. */
+  /** The number of values in each bucket, those of the smaller ones not included. */
   readonly counts: number[];
   sum: number = 0;
 

@@ -3,14 +3,14 @@ import { onOneLine } from './redact.js';
 
 const READ_LENGTH = 10_000;
 const SHOWN_LENGTH = 300;
-/** What is shorter occurs in ordinary words, and is no secret by itself. */
+/** The least number of characters that is hidden: shorter text occurs in ordinary words, and is no secret by itself. */
 const SHORTEST_HIDDEN = 8;
 const JSON_STRING = /"((?:[^"\\]|\\.){8,})"/g;
 /** The part of a URL that may hold a name and a password, up to the last `@`, since a password may hold one. */
 const CREDENTIALS = /\b([a-z][a-z0-9+.-]*):\/\/\S*@/gi;
 /** The beginning of a JSON object or of an array of them, quoted or not. */
 const JSON_TEXT = /(?:\{\s*\\?["']|\[\s*\{).*$/;
-/** What may be a token, a secret or a hash. Names of hosts and paths have dots and slashes between shorter parts. */
+/** Text that may be a token, a secret or a hash. Names of hosts and paths have dots and slashes between shorter parts. */
 const LONG_WORD = /[A-Za-z0-9_+=%-]{32,}/g;
 
 /**

@@ -3,7 +3,7 @@ import { isArray, isRevoked } from './foreign-objects.js';
 /** The key under which `util.inspect` and `console.log` look for an object's own way of being shown. */
 export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
 
-/** What may be shown of a secret: how long it is. */
+/** Returns what may be shown of a secret: its length. */
 export function redact(secret: string): string {
   return `[redacted, ${secret.length} characters]`;
 }

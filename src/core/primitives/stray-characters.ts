@@ -7,7 +7,7 @@ const WHITE_SPACE = /[\s\u0085]/;
 const CONTROL = /\p{Cc}/u;
 const LONE_SURROGATE = /\p{Cs}/u;
 
-/** What nearly all secrets are: printable ASCII, with no space at an end and no quotation mark at its beginning. */
+/** The form of nearly all secrets: printable ASCII, with no space at an end and no quotation mark at its beginning. */
 const PLAIN = /^[!#-&(-_a-~](?:[ -~]*[!-~])?$/;
 
 /** ASCII quotation marks count as quotes only when both ends have the same one: either may begin a random secret. */

@@ -30,20 +30,20 @@ const UNCONFIRMED = Number.NEGATIVE_INFINITY;
 /**
  * Holds a record in memory, with what a hit needs precomputed. There may be a million: its instants are one block of numbers,
  * since a field that holds such a number is an object of its own, and what is handed out of it is made when it is asked for.
- * What all records have in common is no field of each.
+ * No field holds what all records have in common.
  */
 export class CachedRecord {
   readonly key: TokenKey;
   readonly value: string;
   /** The refresh token and what is known of it, for a store that a failover has set back. */
   rotation: Rotation | undefined;
-  /** What the user has consented to, for a store that has to be given the grant again; mostly absent. */
+  /** The scopes that the user has consented to, for a store that has to be given the grant again; mostly absent. */
   readonly scope: string | undefined;
   /** The store says so, which a clock far ahead has told: the token may have ended since. */
   readonly isFromTheFuture: boolean;
-  /** What `get` answers with: made at its first hit, so that hits allocate nothing. */
+  /** The promise that `get` answers with: made at its first hit, so that hits allocate nothing. */
   promise: Promise<string> | undefined;
-  /** What `getRecord` answers with: made at its first hit, too. */
+  /** The promise that `getRecord` answers with: made at its first hit, too. */
   recordPromise: Promise<TokenRecord> | undefined;
   readonly #instants: number[];
 
@@ -79,7 +79,7 @@ export class CachedRecord {
     return this.#at(EXPIRES_AT);
   }
 
-  /** When it is due as the store has it. */
+  /** Returns when it is due as the store has it. */
   get storedDueAt(): number {
     return this.#at(STORED_DUE_AT);
   }
@@ -88,12 +88,12 @@ export class CachedRecord {
     return this.#at(VERSION);
   }
 
-  /** When the token ends by the monotonic clock, which no change of the wall clock moves. */
+  /** Returns when the token ends by the monotonic clock, which no change of the wall clock moves. */
   get endsAtMonotonic(): number {
     return this.#at(ENDS_AT_MONOTONIC);
   }
 
-  /** When the store last showed this version, by the monotonic clock; `undefined` while it is not in the store. */
+  /** Returns when the store last showed this version, by the monotonic clock; `undefined` while it is not in the store. */
   get confirmedAtMonotonic(): number | undefined {
     const at = this.#at(CONFIRMED_AT_MONOTONIC);
     return at === UNCONFIRMED ? undefined : at;
@@ -117,7 +117,7 @@ export class CachedRecord {
     this.#instants[DUE_AT] = at;
   }
 
-  /** Until this instant the value can be answered without a further look. Only a look with both clocks moves it. */
+  /** Returns the instant until which the value can be answered without a further look. Only a look with both clocks moves it. */
   get checkAt(): number {
     return this.#at(CHECK_AT);
   }

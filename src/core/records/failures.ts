@@ -37,15 +37,15 @@ interface Hold {
   readonly heldBackAt: number;
 }
 
-/** What an attempt that has failed was made with. */
+/** The input and the state that a failed attempt was made with. */
 export interface Attempted {
   /** Taken before the request. */
   readonly fingerprint: Fingerprint;
-  /** What was registered of the key when the grant was asked for. */
+  /** The registration of the key when the grant was asked for. */
   readonly enrolment: Enrolment;
   /** The milliseconds that are left of the token in force, 0 or less without one. */
   readonly leftMs: number;
-  /** Where failed requests of the app are counted. */
+  /** The budget in which failed requests of the app are counted. */
   readonly budget?: FailureBudget | undefined;
 }
 
@@ -56,7 +56,7 @@ interface Recorded {
   readonly isStored: boolean;
 }
 
-/** The state of trying: what went wrong, and when it may be tried again, by whom. */
+/** Keeps the state of attempts: what went wrong, and when and by which process it may be tried again. */
 export class Failures {
   readonly #store: SupervisedStore;
   readonly #cache: RecordCache;
@@ -321,7 +321,7 @@ export class Failures {
   }
 }
 
-/** While callers are turned away from a passing failure, an attempt is made at least every 5 s. */
+/** Returns when callers may try again: an attempt is made at least every 5 s while a passing failure turns them away. */
 function retryAtForCallers(trying: Trying): number {
   return trying.backingOff ? Math.min(trying.retryAt, trying.failedAt + MAX_WAIT_OF_CALLERS_MS) : trying.retryAt;
 }

@@ -3,7 +3,7 @@ import type { JsonObject } from '../primitives/json.js';
 import { secretHash } from '../primitives/secret-hash.js';
 import type { Trying } from '../store/key-document.js';
 
-/** What matters to WeChat of the input of an attempt. What a params function will return is not known: `true` stands for it. */
+/** The parts of an attempt's input that matter to WeChat. `true` stands for what a params function will return: it is unknown. */
 type Input = readonly [
   secret: string | null,
   accessToken: string | null,

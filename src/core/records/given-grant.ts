@@ -18,7 +18,7 @@ const NAMES = [
 
 /** The fields of a grant as they were given: unchecked, and each read once. */
 export type GivenGrant = { readonly [name in keyof Grant]?: unknown } & {
-  /** What the answer that the grant comes from calls its fields. */
+  /** The names of the fields in the answer that the grant comes from. */
   readonly fieldNames?: FieldNames;
 };
 

@@ -13,16 +13,16 @@ import {
 import { isNarrower, withScopesOf } from '../model/scope.js';
 import type { KeyDocument, StoredGrant } from '../store/key-document.js';
 
-/** Where a grant comes from. */
+/** The origin of a grant. */
 export interface GrantOrigin {
   readonly source: RefreshedEvent['source'];
   /** The refresh token that came with the grant. */
   readonly received?: ReceivedToken | undefined;
-  /** What was sent to get it. */
+  /** The input that was sent to get it. */
   readonly spent?: Spent | undefined;
 }
 
-/** What becomes of a grant, given what the store has. */
+/** The outcome for a grant, given what the store has. */
 export type Verdict =
   /** Another refresh token has replaced the one that it was got with. */
   | { readonly kind: 'standBack' }

@@ -28,7 +28,7 @@ import type { Adoption, Records } from './records.js';
 export interface WriteOptions extends GrantOrigin {
   readonly reason?: RefreshedEvent['reason'];
   readonly lease?: Lease;
-  /** What was registered of the key when the grant was asked for. */
+  /** The registration of the key when the grant was asked for. */
   readonly enrolment: Enrolment;
   /** Called after a write that another process has beaten: what it throws ends the writing, with nothing stored. */
   readonly beforeRetry?: () => void;
@@ -193,7 +193,7 @@ export class GrantWriter {
     });
   }
 
-  /** The answer did not extend the token in force: the record stays; WeChat is asked again before it ends. */
+  /** Keeps the record, since the answer did not extend the token in force; WeChat is asked again before it ends. */
   async #keep(
     key: TokenKey,
     document: KeyDocument,
@@ -254,7 +254,7 @@ export class GrantWriter {
     return this.#write(key, stored, grant, withoutLease(options));
   }
 
-  /** Where no write does it: a set releases the lease only if it succeeds. */
+  /** Releases the lease where no write does: a set releases it only if it succeeds. */
   async #release({ lease }: WriteOptions): Promise<void> {
     if (lease !== undefined) await this.#store.release(lease);
   }
@@ -295,10 +295,10 @@ export class GrantWriter {
   }
 }
 
-/** What is known of a write that has been made. */
+/** The state before a write that has been made. */
 interface Written {
   readonly isFirst: boolean;
-  /** How often the store had been replaced when the writing began. */
+  /** The number of times that the store had been replaced when the writing began. */
   readonly generation: number;
 }
 

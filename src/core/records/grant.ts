@@ -154,7 +154,7 @@ function describeNumber(value: unknown): string {
   return typeof value === 'number' ? describeValue(value) : describeKind(value);
 }
 
-/** The wire sometimes has numbers as strings. */
+/** Reads a number of seconds, which the wire sometimes has as a string; `NaN` for anything else. */
 function seconds(value: unknown): number {
   if (typeof value === 'string' && /^\d+(\.\d+)?$/.test(value)) return Number(value);
   return typeof value === 'number' ? value : Number.NaN;

@@ -4,7 +4,7 @@ import { deleteOldest } from '../primitives/oldest-entries.js';
 
 /** The number of ends that are remembered of records, so that a record that is dropped and read again ends as before. */
 const MAX_ENDS = 10_000;
-/** Those that make room at a time. */
+/** The number of ends that are deleted at a time, to make room. */
 const ENDS_IN_A_PASS = 1_000;
 
 /**

@@ -14,9 +14,9 @@ export interface RecoveriesParts {
 }
 
 interface Trouble {
-  /** When this process first knew of it. */
+  /** The instant at which this process first knew of it. */
   readonly since: number;
-  /** That of the record in force then, 0 without one. */
+  /** The version of the record in force then, 0 without one. */
   readonly version: number;
 }
 

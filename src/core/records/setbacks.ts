@@ -11,11 +11,11 @@ interface Setback {
   readonly endsAt: number;
   /** The id of the key whose token was missing. */
   readonly waitsFor: string | undefined;
-  /** What the attempt lacked; `undefined` where it was made. */
+  /** The error that kept the attempt from being made; `undefined` where it was made. */
   readonly lack: Lack | undefined;
 }
 
-/** What an attempt could not be made without. It keeps no stack: there may be thousands. */
+/** The facts of the error that kept an attempt from being made, without its stack: there may be thousands. */
 interface Lack {
   readonly code: TokenErrorCode;
   readonly message: string;
@@ -23,7 +23,7 @@ interface Lack {
 }
 
 export interface SetbackEnd {
-  /** How many there have been in a row. */
+  /** The number of setbacks in a row. */
   readonly attempts: number;
   readonly delayMs: number;
 }

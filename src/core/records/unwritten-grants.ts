@@ -15,7 +15,7 @@ import type { Records } from './records.js';
 interface Unwritten extends Queued {
   readonly key: TokenKey;
   readonly options: WriteOptions;
-  /** When the grant ends by the monotonic clock. */
+  /** The instant at which the grant ends by the monotonic clock. */
   readonly endsAtMonotonic: number;
   attempts: number;
 }
@@ -39,9 +39,9 @@ interface Owed extends Unwritten {
 }
 
 /**
- * Grants that the store did not take, offered to it again until it takes them. One that can be had again is served from
- * memory meanwhile and forgotten when it ends; one that brought a refresh token is the only copy of that, so nothing
- * else is asked for before it is stored.
+ * Keeps grants that the store did not take, and offers them to it again until it takes them. One that can be had again is
+ * served from memory meanwhile and forgotten when it ends; one that brought a refresh token is the only copy of that, so
+ * nothing else is asked for before it is stored.
  */
 export class UnwrittenGrants {
   readonly #unwritten = new Map<string, Served | Owed>();
@@ -116,7 +116,7 @@ export class UnwrittenGrants {
     return unwritten?.kind === 'owed' ? this.#write(unwritten) : undefined;
   }
 
-  /** An app or a task of it has been unregistered: what is owed for it is owed no longer. */
+  /** Drops what is owed for an app, or for a task of it, that has been unregistered. */
   drop(appid: string, key?: TokenKey): void {
     for (const unwritten of this.#unwritten.values()) {
       if (key === undefined ? unwritten.key.appid === appid : keyId(unwritten.key) === keyId(key))

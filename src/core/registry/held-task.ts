@@ -18,12 +18,12 @@ export interface RegisteredTask {
   readonly version: number;
 }
 
-/** Such a task can be refreshed by the processes that have the function alone. */
+/** Returns whether the params of a task are a function: only the processes that have it can refresh the task. */
 export function hasParamsFunction({ params }: RegisteredTask): boolean {
   return typeof params === 'function';
 }
 
-/** A task that this process holds: one object as long as it is registered, with all that is held of its key. */
+/** Holds a task in this process: one object as long as it is registered, with all that is held of its key. */
 export class HeldTask implements RegisteredTask, RecordHolder, Queued {
   readonly key: TokenKey;
   params: TaskParams | undefined;
@@ -52,7 +52,7 @@ export class HeldTask implements RegisteredTask, RecordHolder, Queued {
   }
 }
 
-/** The tasks that this process holds. There may be a million, so that no name is held more often than it has to be. */
+/** Holds the tasks of this process. There may be a million, so that no name is held more often than it has to be. */
 export class HeldTasks implements RecordHolders {
   readonly #tasks = new KeyMap<HeldTask>();
   readonly #types = new Map<string, string>();
@@ -95,7 +95,7 @@ export class HeldTasks implements RecordHolders {
   }
 }
 
-/** A part of a string keeps the whole of it in memory: an id, or the body of a request. */
+/** Copies a part of a string, which would keep the whole of it in memory: an id, or the body of a request. */
 function ownCopy(text: string): string {
   return Array.from(text).join('');
 }

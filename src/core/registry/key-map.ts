@@ -1,15 +1,15 @@
 import type { TokenKey } from '../model/token-key.js';
 
 interface ValuesOfApp<Value> {
-  /** Of keys without a subject. */
+  /** The values of keys without a subject, by type. */
   readonly byType: Map<string, Value>;
   /** By type, then by subject; made for the first key that has one. */
   bySubject: Map<string, Map<string, Value>> | undefined;
 }
 
 /**
- * Values by token key. The names of a key are looked up one after the other, so that none has to be put together for it, and
- * none is held for it besides those of the key.
+ * Holds values by token key. The names of a key are looked up one after the other, so that none has to be put together for
+ * it, and none is held for it besides those of the key.
  */
 export class KeyMap<Value> {
   readonly #apps = new Map<string, ValuesOfApp<Value>>();
@@ -52,7 +52,7 @@ export class KeyMap<Value> {
     return wasThere;
   }
 
-  /** Those of one app. */
+  /** Yields the values of one app. */
   *of(appid: string): Iterable<Value> {
     const app = this.#apps.get(appid);
     if (app !== undefined) yield* valuesOf(app);

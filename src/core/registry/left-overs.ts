@@ -4,7 +4,7 @@ import { registrationIds, type TokenKey } from '../model/token-key.js';
 /** The version of what is held although the store that showed it has been replaced; no store gives it. */
 export const OF_ANOTHER_STORE = 0;
 
-/** What is held of apps and tasks. */
+/** The apps and tasks that are held. */
 interface Held {
   versionOf(id: string): number | undefined;
   heldIds(): Iterable<string>;

@@ -2,7 +2,7 @@ import { type EnrolmentMarks, markFrom } from '../model/enrolment.js';
 import { appDocumentId, appidOf } from '../model/token-key.js';
 import type { JsonObject } from '../primitives/json.js';
 
-/** What was last known of the document of an app or a task. */
+/** The document of an app or a task, as it was last known. */
 export interface OwnRegistration {
   readonly content: JsonObject;
   readonly version: number;

@@ -13,7 +13,7 @@ export interface PushedTokensParts {
   readonly cache: RecordCache;
 }
 
-/** What WeChat pushes, and who waits for it. */
+/** Finds the tokens that WeChat pushes, and the keys that wait for them. */
 export class PushedTokens {
   readonly #parts: PushedTokensParts;
 
@@ -25,12 +25,12 @@ export class PushedTokens {
     return this.#parts.refresherOf(type)?.pushed === true;
   }
 
-  /** Whether there is a record of this one that others may wait for. */
+  /** Returns whether a record of this pushed token is held, which other keys may wait for. */
   isHeld(key: TokenKey): boolean {
     return this.isPushed(key.type) && this.#parts.cache.get(key) !== undefined;
   }
 
-  /** Those of the keys that are pushed and of which nothing is held. */
+  /** Returns those of the keys that are pushed and of which nothing is held. */
   missing(keys: readonly TokenKey[]): readonly TokenKey[] {
     return keys.filter((key) => this.isPushed(key.type) && this.#parts.cache.get(key) === undefined);
   }
@@ -61,7 +61,7 @@ export class PushedTokens {
       .filter((waiting) => this.#needs(waiting, key));
   }
 
-  /** Keys of the app itself that need this one, with a task or without. */
+  /** Returns the keys of the app itself that need this one, with a task or without. */
   keysThatNeed(key: TokenKey): readonly TokenKey[] {
     const keys = this.#parts.types.map((type) => ({ appid: key.appid, type }));
     return keys.filter((waiting) => this.#needs(waiting, key));

@@ -12,7 +12,7 @@ export interface RegisteredDocument {
 
 /** Keeps in mind what this process registers and unregisters. */
 export interface RegistrarListener {
-  /** How often the store was found to be replaced. */
+  /** The number of times that the store was found to be replaced. */
   readonly generation: number;
   /** Returns whether this app is known here, so that its absence has to be judged. */
   knows(id: string): boolean;

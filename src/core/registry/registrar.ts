@@ -55,11 +55,11 @@ interface Part {
   readonly isForced?: boolean;
   /** Whether nothing is written where the app is missing. */
   readonly needsApp?: boolean;
-  /** What has been written already and need not be written again, by id. */
+  /** The ids of documents that have been written already and need not be written again. */
   readonly done: ReadonlySet<string>;
 }
 
-/** How far a registration in parts has come. */
+/** The progress of a registration in parts. */
 interface PartsProgress {
   next: number;
   appVersion?: number;

@@ -15,7 +15,7 @@ export interface ScheduledDocument {
 /** A task, as far as its place in the schedule depends on it. */
 export type ScheduledTask = Pick<TaskPlan, 'key' | 'notify'>;
 
-/** What a document is to become. */
+/** The content that a document is to have. */
 export interface Content {
   readonly data: JsonObject;
   readonly due?: Due | undefined;

@@ -7,9 +7,9 @@ import { appDocumentId } from '../model/token-key.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import { contended } from '../store/write-errors.js';
 
-/** How long after its lease was asked for a registration may send commands: what is sent last ends before the lease does. */
+/** The time after its lease was asked for in which a registration may send commands: the last one ends before the lease does. */
 const HELD_MS = LEASE_MS - 2 * COMMAND_TIMEOUT_MS;
-/** How long it may begin what is new: taking it back costs as much, and has to fit as well. */
+/** The time in which it may begin new work: taking that back takes as long, and has to fit as well. */
 const WORK_MS = HELD_MS / 2;
 /** Longer than other processes wait before they ask for the lease again, so that they have their turn. */
 const PAUSE_MS = 150;

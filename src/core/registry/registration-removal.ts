@@ -16,14 +16,14 @@ type Found = Pick<StoredDocument, 'id' | 'version'>;
 const MAX_AT_ONCE = 1_000;
 const DELETED_TOGETHER = 500;
 const MAX_ROUNDS = 10;
-/** How far a removal has come under its first lease. */
+/** The progress of a removal under its first lease. */
 interface Reached {
   readonly done: 'all' | 'registration' | 'nothing';
   /** The app as it was at the call; `undefined` where it was not there, or has been deleted. */
   readonly app: StoredDocument | undefined;
 }
 
-/** What is stored for an app, in the order in which it is deleted. */
+/** The kinds of documents that are stored for an app, in the order in which they are deleted. */
 const KINDS = ['task', 'key', 'delivery'] as const;
 
 /** An app or a task that is being unregistered. */

@@ -17,7 +17,7 @@ export interface Target {
 }
 
 export interface Decision extends Content {
-  /** What is replaced; `undefined` where nothing is stored, or what was has been moved aside. */
+  /** The document that is replaced; `undefined` where none is stored, or the stored one has been moved aside. */
   readonly before: StoredDocument | undefined;
 }
 

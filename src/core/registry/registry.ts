@@ -24,8 +24,8 @@ type ReadDocuments = (ids: readonly string[]) => Promise<(StoredDocument | undef
 const MAX_DELETED = 1_000;
 
 /**
- * The apps and tasks that this process knows: what the store remembers, and the functions that it cannot. All of them, or,
- * where a fleet shares more than one process can hold, those that were looked at last.
+ * Holds the apps and tasks that this process knows: what the store remembers, and the functions that it cannot. All of them,
+ * or, where a fleet shares more than one process can hold, those that were looked at last.
  */
 export class Registry {
   readonly #apps = new Map<string, RegisteredApp>();
@@ -334,7 +334,7 @@ export class Registry {
     return unclear;
   }
 
-  /** That a task is not there is worth knowing only where the app is: made-up names must leave nothing behind. */
+  /** Notes that a task is absent only where its app is present: made-up names must leave nothing behind. */
   #note(id: string): void {
     if (this.#known === undefined || this.#held(id) !== undefined) return;
     const appid = appidOf(id);
@@ -343,7 +343,7 @@ export class Registry {
     else this.#known.delete(id);
   }
 
-  /** What has not been looked at for long is read again when it is needed. */
+  /** Drops what has not been looked at for long: it is read again when it is needed. */
   #drop(id: string): void {
     const key = parseKey(id);
     if (key !== undefined) return void this.#tasks.delete(key);
