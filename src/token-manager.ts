@@ -267,7 +267,7 @@ export class TokenManager<Custom extends string = never> {
    * );
    * ```
    *
-   * @returns what `run` returns the last time.
+   * @returns the result of the last `run`.
    * @throws what `run` throws the last time, or what `get` and `refresh` throw.
    */
   async call<Result>(

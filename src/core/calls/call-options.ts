@@ -10,7 +10,7 @@ import type { IsStale } from './call.js';
  * @public
  */
 export interface SubjectOptions {
-  /** Whom the token speaks for, when that is not the app itself. */
+  /** The user or merchant that the token speaks for, when that is not the app itself. */
   readonly subject?: string | undefined;
 }
 

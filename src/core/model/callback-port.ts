@@ -7,7 +7,7 @@ export interface CallbackPort {
   /** The numbering of types that the URLs use. */
   readonly typeNumbers: 'standard' | 'legacy';
   /**
-   * @param name - what the URL is, for the message.
+   * @param name - the name of the URL, for the message.
    * @throws TypeError for a URL that may not be called.
    */
   assertUrl(name: string, url: string): void;
@@ -23,7 +23,7 @@ export interface CallbackPort {
   /** Is called when a task was registered, registered anew, or read from the store. */
   taskChanged(key: TokenKey): void;
   taskRemoved(key: TokenKey): void;
-  /** Makes the delivery of this key that the fleet's schedule has handed out, if it is owed, and releases the lease. Never rejects. */
+  /** Makes the delivery of this key, handed out by the fleet's schedule, if it is owed, and releases the lease. Never rejects. */
   deliver(key: TokenKey, lease: Lease): Promise<void>;
   /** Begins nothing any more, and waits for what is under way. */
   stop(): Promise<void>;

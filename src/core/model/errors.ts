@@ -4,7 +4,7 @@ import { describeKind } from '../primitives/redact.js';
 import { StoreFailure } from '../primitives/store-failure.js';
 
 /**
- * Why a token could not be had. The union is open: later releases may add codes, so a `switch` needs a default.
+ * The reason why a token could not be had. The union is open: later releases may add codes, so a `switch` needs a default.
  *
  * - `NOT_REGISTERED`: the manager does not know this app. Call `register`.
  * - `INPUT_MISSING`: a refresh needs something that has not been provided, such as the app's secret; the message names it.
@@ -91,7 +91,7 @@ export class TokenError extends Error {
   readonly hostOnly: boolean;
 
   /**
-   * @param message - what went wrong, in words, without secrets.
+   * @param message - a description of what went wrong, without secrets.
    * @param facts - `retryable` and `hostOnly` are `false` unless given.
    * @throws TypeError for a code or message that is no string, and for facts that cannot be read.
    */

@@ -23,7 +23,7 @@ export interface TokenEvent {
  */
 export interface RefreshedEvent extends TokenEvent {
   readonly record: TokenRecord;
-  /** Why this process asked for it; `undefined` unless `source` is `upstream`. */
+  /** The reason why this process asked for it; `undefined` unless `source` is `upstream`. */
   readonly reason: RefreshReason | undefined;
   /** The origin of the token: WeChat, another user of the store (an earlier run of this process included), or `put`. */
   readonly source: 'upstream' | 'store' | 'put';

@@ -9,7 +9,7 @@ const NAMES = ['refresh_token', 'authorizer_refresh_token', 'component_verify_ti
  * Refuses a refresh token or verify ticket with white space, control or invisible characters, or in quotation marks. WeChat
  * would refuse it, and the refusal would be taken for the end of the user's consent.
  *
- * @param what - what the params are called in messages.
+ * @param what - the name of the params in messages.
  * @throws TypeError naming the param, and nothing of its value or of what its getter throws.
  */
 export function assertParamSecrets(what: string, params: JsonObject): void {

@@ -57,7 +57,7 @@ export interface Grant {
   readonly expiresInSeconds: number;
   /** The instant at which the token was asked for, in epoch milliseconds. Default: just before the request. */
   readonly obtainedAt?: number;
-  /** The time after which the token is due, in seconds from `obtainedAt`. Default: the manager's margin and jitter before expiry. */
+  /** The time after which it is due, in seconds from `obtainedAt`. Default: the manager's margin and jitter before expiry. */
   readonly dueInSeconds?: number;
   /**
    * The refresh token that came with it: 1 to 16,384 characters. It is stored in the same write as the token and replaces
@@ -97,7 +97,7 @@ export interface FieldNames {
 }
 
 /**
- * Why a refresh takes place: it is `due`, a caller `demand`s it, a value was reported `stale`, or it is `forced`.
+ * The reason for a refresh: it is `due`, a caller `demand`s it, a value was reported `stale`, or it is `forced`.
  *
  * @public
  */
@@ -125,8 +125,8 @@ export interface RefreshContext {
    * written down durably that this one is about to be used up, so that a store that takes no writes fails the refresh
    * while it is unspent. What WeChat has refused is not given out again. To be called once, right before the request.
    *
-   * @param offered - what the task offers, `undefined` where it offers none. One that has been replaced meanwhile is not
-   *   used.
+   * @param offered - the refresh token that the task offers, `undefined` where it offers none. One that has been replaced
+   *   meanwhile is not used.
    * @returns the refresh token, and whether it was the `stored` one.
    * @throws what has to pass through: a `TokenError` (`REAUTHORIZATION_REQUIRED` when all are dead, `INPUT_MISSING` for a
    *   refused ticket, `UPSTREAM_UNAVAILABLE` while another process may still store a successor, `STORE_UNAVAILABLE`), or what

@@ -23,7 +23,7 @@ export type ParamsFunction = (key: TokenKey) => JsonObject | Promise<JsonObject>
  */
 export interface TaskRegistration<Type extends string = string> {
   readonly type: Type;
-  /** Whom the token speaks for, when that is not the app itself: 1 to 128 printable ASCII characters. */
+  /** The user or merchant that the token speaks for, when that is not the app itself: 1 to 128 printable ASCII characters. */
   readonly subject?: string;
   /**
    * Extra input for the refresher. An object is stored; a function is not, so a process that restores the task leaves

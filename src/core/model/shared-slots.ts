@@ -2,7 +2,7 @@ import { onAbort } from '../concurrency/abort-listeners.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
 import type { TokenKey } from './token-key.js';
 
-/** For whom a slot is: its type and its app. */
+/** The type and the app that a slot is for. */
 export type SlotUser = Pick<TokenKey, 'appid' | 'type'>;
 
 /**

@@ -109,7 +109,7 @@ export interface TokenStore {
   close(): Promise<void>;
 }
 
-/** A listener that the stores of this package call with the version, too, where they know it: it spares a read of what is known. */
+/** A listener to which the stores of this package also pass the version, where they know it: it spares reads of what is known. */
 export type ChangeListener = (id: string | undefined, version?: number) => void;
 
 /**

@@ -9,7 +9,7 @@ export interface TokenKey {
   readonly appid: string;
   /** The type's name, such as `access_token`. */
   readonly type: string;
-  /** Whom the token speaks for when that is not the app itself: an `openid`, or an `authorizer_appid`. */
+  /** The user or merchant that the token speaks for when that is not the app itself: an `openid`, or an `authorizer_appid`. */
   readonly subject?: string;
 }
 

@@ -13,7 +13,7 @@ export type WaitingFor = 'push' | 'refresh_token' | 'dependency' | 'params' | 's
 
 export const WAITING_FOR: readonly WaitingFor[] = ['push', 'refresh_token', 'dependency', 'params', 'store', 'process'];
 
-/** Why nothing is asked for a key that has no usable token. */
+/** The reason why nothing is asked for a key that has no usable token. */
 export interface Waiting {
   readonly waitingFor: WaitingFor;
   readonly reason: string;
@@ -46,7 +46,7 @@ function pushRemedy({ type }: TokenKey, ticket: TokenKey): string {
   return `Check that the pushes of WeChat, one every ten minutes, arrive and are stored with put.${use}`;
 }
 
-/** @param name - what the refresh token is called in the params. */
+/** @param name - the name of the refresh token in the params. */
 export function refreshTokenIsMissing(
   key: TokenKey,
   name: string | undefined,

@@ -11,7 +11,7 @@ export interface Count {
 export class Counter {
   readonly #counts = new Map<string, Count>();
 
-  /** @param known - what is there from the beginning: that a count rises from 0 is not seen of one that appears as 1. */
+  /** @param known - the labels that are there from the beginning: a count that appears as 1 is not seen to rise from 0. */
   constructor(known: readonly Labels[] = []) {
     for (const labels of known) this.#counts.set(idOf(labels), { labels, value: 0 });
   }

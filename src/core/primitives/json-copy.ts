@@ -21,7 +21,7 @@ const EMPTY_INSTANCE = 'an instance of a class without fields of its own, such a
  * disappear, bytes become an object of numbers, holes of arrays, `NaN`, infinities and invalid dates become `null`. A valid
  * `Date` is kept as its text.
  *
- * @param name - what the object is called in messages.
+ * @param name - the name of the object in messages.
  * @throws TypeError naming the field.
  */
 export function jsonCopy(name: string, value: object, { maxLength, maxDepth }: JsonBounds): JsonObject {

@@ -46,8 +46,8 @@ export class RecordCache {
   #isClosed = false;
 
   /**
-   * @param holders - what has the records of keys with a subject that are kept; without it `maxCachedRecords` is the bound of
-   *   kept records too.
+   * @param holders - the holders of the records of keys with a subject that are kept; without them `maxCachedRecords` is the
+   *   bound of kept records too.
    */
   constructor(maxCachedRecords: number, isKept: (key: TokenKey) => boolean, holders?: RecordHolders) {
     this.#recent = boundedCache<CachedRecord, CachedRecord>(maxCachedRecords, ({ key }, _cached, reason) => {

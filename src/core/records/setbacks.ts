@@ -48,7 +48,7 @@ export class Setbacks {
    * Makes the background wait.
    *
    * @param isTask - whether the key is refreshed in the background, and so is to be found when what it waits for comes.
-   * @param leftMs - what is left of the token in force, 0 or less without one.
+   * @param leftMs - the remaining life of the token in force, in milliseconds; 0 or less without one.
    * @param error - `undefined` where the attempt succeeded, and changed nothing.
    */
   add(key: TokenKey, isTask: boolean, leftMs: number, error: unknown): SetbackEnd {

@@ -37,7 +37,7 @@ export interface RegistrarParts {
   readonly closing: Closing;
   /** Whether what is due stands in the store alone, so that a new task has to be written there. */
   readonly isShared: boolean;
-  /** The registration of an app was changed: what failed with the one before may work now. */
+  /** Is called when the registration of an app was changed: what failed with the one before may work now. */
   readonly hurryApp: (appid: string) => void;
   /** Returns an id that nothing else has. */
   readonly newId: () => string;
@@ -307,7 +307,7 @@ export class Registrar {
     return { id, decide };
   }
 
-  /** @param lost - what a document that is missing was, as far as it is known. */
+  /** @param lost - the content of a document that is missing, as far as it is known. */
   #target(id: string, contentFrom: (content: JsonObject) => JsonObject, isForced: boolean, lost?: JsonObject): Target {
     return {
       id,
@@ -321,7 +321,7 @@ export class Registrar {
   }
 
   /**
-   * @param generation - how often the store had been replaced before this was written.
+   * @param generation - the number of times that the store had been replaced before this was written.
    * @returns the version of the app.
    * @throws StoreReplaced when the store has been replaced since.
    */

@@ -128,7 +128,7 @@ export class RegistrationLeases {
 /**
  * Takes a lease that another process may hold: that is waited for as long as a lease lasts.
  *
- * @param what - what other processes change under it, for the error.
+ * @param what - the name of what other processes change under it, for the error.
  * @throws a `TokenError` with code `STORE_UNAVAILABLE`, or `CLOSED` once the closing of the manager has begun.
  */
 export async function acquireLease(

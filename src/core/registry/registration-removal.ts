@@ -144,7 +144,7 @@ export class RegistrationRemoval {
    * one that was under way looks for its app after its write. From the first deletion on the mark of a removal says that
    * nothing may be counted on that is there, because a process that is frozen may send a deletion after its lease.
    *
-   * @returns how far it has come, with the app as it was at the call if that has not been deleted.
+   * @returns the progress, with the app as it was at the call if that has not been deleted.
    */
   async #removeAtOnce(appid: string, lease: RegistrationLease, unregistering: Unregistering): Promise<Reached> {
     let app: StoredDocument | undefined;

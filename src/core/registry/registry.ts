@@ -43,8 +43,8 @@ export class Registry {
   readonly #deleted = boundedCache<string, true>(MAX_DELETED);
 
   /**
-   * @param maxHeld - of how many documents it is known what is in them; `undefined` for all.
-   * @param own - what this process has registered itself, which is kept in step with the store.
+   * @param maxHeld - the largest number of documents whose content is held; `undefined` for all.
+   * @param own - the apps and tasks that this process has registered itself, which are kept in step with the store.
    */
   constructor(
     store: SupervisedStore,
