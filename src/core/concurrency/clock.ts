@@ -11,7 +11,7 @@ export interface ClockTimer {
 }
 
 /**
- * Where all time, timers and randomness come from, so that tests can replace them (see `FakeClock` in
+ * The source of all time, timers and randomness, so that tests can replace them (see `FakeClock` in
  * `wechat-token-manager/testing`).
  *
  * @public

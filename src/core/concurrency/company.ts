@@ -1,9 +1,9 @@
 import type { Clock } from './clock.js';
 
-/** How long a process that has found a lease taken expects to find others taken. */
+/** The time for which a process that has found a lease taken expects to find others taken. */
 const LASTS_MS = 60_000;
 
-/** Whether other processes refresh the same keys: all of them know of the same instants. */
+/** Notes whether other processes refresh the same keys: all of them know of the same instants. */
 export class Company {
   readonly #clock: Pick<Clock, 'monotonic'>;
   #until = Number.NEGATIVE_INFINITY;

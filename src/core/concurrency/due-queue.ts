@@ -1,8 +1,8 @@
 import FlatQueue from 'flatqueue';
 
-/** What can stand in one queue. */
+/** An item that can stand in a queue, in one at a time. */
 export interface Queued {
-  /** Where it stands, which the queue alone says; {@link NOT_QUEUED} when it does not. */
+  /** The item's place in its queue, which the queue alone sets; {@link NOT_QUEUED} when it is in none. */
   place: number;
 }
 

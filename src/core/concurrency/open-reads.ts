@@ -2,8 +2,8 @@
 const ABSENT = Symbol('absent');
 
 /**
- * How an answer relates to what became known while it was read: `news` is to be adopted, `old` says nothing new, and `unclear`
- * means that either may be newer, so that the document has to be read again.
+ * The relation of an answer to what became known while it was read: `news` is to be adopted, `old` says nothing new, and
+ * `unclear` means that either may be newer, so that the document has to be read again.
  */
 export type Judgement = 'news' | 'old' | 'unclear';
 

@@ -1,20 +1,20 @@
 import { boundedCache } from '../primitives/bounded-cache.js';
 
-/** How many refreshes may be begun in a second that no caller waits for. */
+/** The limits of refreshes that may be begun in a second without a caller waiting for them. */
 export interface PaceLimits {
   readonly perSecond: number;
   readonly perSecondOfApp: number;
 }
 
 const MAX_APPS = 10_000;
-/** What was not used may be made up for within this time. */
+/** The time within which steps that were not used may be made up for. */
 const BURST_MS = 50;
 
-/** One after the other, in even steps. */
+/** Hands out steps one after the other, at even intervals. */
 export class Steps {
   readonly #stepMs: number;
   #freeAt = Number.NEGATIVE_INFINITY;
-  /** When the next that finds no free step is to ask again. */
+  /** The instant at which the next refresh that finds no free step is to ask again. */
   #askAgainAt = Number.NEGATIVE_INFINITY;
 
   constructor(perSecond: number) {
@@ -55,7 +55,7 @@ export class Steps {
   }
 }
 
-/** The pace of a process that has its schedule for itself. */
+/** Keeps the pace of a process that has its schedule for itself. */
 export class OwnPace {
   readonly #steps: Steps;
   readonly #ofApps = boundedCache<string, Steps>(MAX_APPS);
@@ -68,7 +68,7 @@ export class OwnPace {
     this.#monotonic = monotonic;
   }
 
-  /** How many milliseconds the next refresh has to wait; at 0 it has begun. */
+  /** Takes a step for the next refresh and returns 0, or returns how many milliseconds it has to wait. */
   take(): number {
     return this.#steps.take(this.#monotonic());
   }

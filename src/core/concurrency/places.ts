@@ -1,4 +1,6 @@
-/** Where work counts: `steady` that has done well, `fresh` that has yet to, `slow` that took long the last time. */
+/**
+ * The kind of work that an item counts as: `steady` has done well, `fresh` has yet to, `slow` took long the last time.
+ */
 export type Room = 'steady' | 'fresh' | 'slow';
 
 /** Remembers which items took long: a `WeakSet`, or something with a bound. */
@@ -9,9 +11,9 @@ export interface SlowMarks<Item> {
 }
 
 export interface PlacesOptions<Item> {
-  /** How many that have not become slow are under way at once. */
+  /** The maximum number of items under way at once, not counting those that have become slow. */
   readonly max: number;
-  /** Whether nothing good has come of an item so far. Default: never. */
+  /** Returns whether nothing good has come of an item so far. Default: never. */
   readonly isFresh?: (item: Item) => boolean;
   readonly slow: SlowMarks<Item>;
 }
@@ -49,7 +51,7 @@ export class Places<Item> {
   readonly #maxFresh: number;
   readonly #isFresh: ((item: Item) => boolean) | undefined;
   readonly #marks: SlowMarks<Item>;
-  /** What holds a place stands in a list, in the order in which it began. */
+  /** The ends of the list of places held, in the order in which their items began. */
   #oldest: Place<Item> | undefined;
   #newest: Place<Item> | undefined;
   #quick = 0;

@@ -11,11 +11,14 @@ const MAX_TIMER_MS = 60_000;
 const MAX_RUNNING = 64;
 /** After so many others have their turn: what takes no time ends before the event loop goes on, and frees its place. */
 const MAX_IN_ONE_TURN = 500;
-/** How many items that are due and have no place are looked at, so that all of their groups have a turn. */
+/** The maximum number of due items without a place that are looked at, so that all of their groups have a turn. */
 const MAX_LOOKED_AT = 10_000;
 
 const STEADY_FIRST: readonly Room[] = ['steady', 'fresh', 'slow'];
-/** What has done well comes first three times out of four, so that the others come too where the pace is short. */
+/**
+ * The orders of rooms, turn by turn: work that has done well comes first three times out of four, so that other work
+ * comes too where the pace is short.
+ */
 const ORDERS: readonly (readonly Room[])[] = [
   ['slow', 'fresh', 'steady'],
   STEADY_FIRST,
@@ -28,13 +31,13 @@ const ORDERS: readonly (readonly Room[])[] = [
 ];
 
 export interface ScheduleOptions<Item> {
-  /** How many are under way at a time that have not become slow. */
+  /** The maximum number of items under way at once, not counting those that have become slow. */
   readonly maxRunning?: number;
   /** Asked before each call. Without it there is none. */
   readonly pace?: Pick<OwnPace, 'take' | 'giveBack'>;
   /** Items of different groups take turns where there are not enough places. Default: all are one group. */
   readonly groupOf?: (item: Item) => string;
-  /** Whether nothing good has come of an item so far. Default: never. */
+  /** Returns whether nothing good has come of an item so far. Default: never. */
   readonly isFresh?: (item: Item) => boolean;
 }
 
@@ -52,14 +55,17 @@ export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
   readonly #pace: ScheduleOptions<Item>['pace'];
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
-  /** The timer was set while there was no place, and looks whether there is one. */
+  /** Whether the timer was set while there was no place, and looks whether there is one. */
   #looksForPlace = false;
-  /** How many have begun, or been looked at, since a timer last fired. */
+  /** The number of items that have begun, or been looked at, since a timer last fired. */
   #begun = 0;
   /** Counts what begins, to tell which room comes first. */
   #turn = 0;
   #stopped = true;
-  /** How far the wall clock was ahead of the monotonic one when the instants in the queue were last in step with it. */
+  /**
+   * The milliseconds by which the wall clock was ahead of the monotonic one when the instants in the queue were last in
+   * step with it.
+   */
   #aheadMs: number;
 
   /**

@@ -1,6 +1,9 @@
-/** Who is due when: in this process, or in a fleet that shares the work. It knows tasks and instants, not tokens. */
+/**
+ * A schedule of when each task is due: in this process, or in a fleet that shares the work. It knows tasks and
+ * instants, not tokens.
+ */
 export interface TaskSchedule<Task> {
-  /** Something is known of when this task is due next. */
+  /** Notes when this task is due next, as far as that is known. */
   set(task: Task, at: number): void;
   delete(task: Task): void;
   start(): void;
