@@ -15,7 +15,7 @@ import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 
 /**
- * How the target of `notify` stands.
+ * The status of the deliveries to the target of `notify`.
  *
  * @public
  */
@@ -28,10 +28,10 @@ export interface DeliveryStatus {
   /** The version of the record that it has, if any. */
   readonly version: number | undefined;
   readonly deliveredAt: number | undefined;
-  /** How many attempts have failed in a row. */
+  /** The number of attempts that have failed in a row. */
   readonly attempts: number;
   readonly lastError: string | undefined;
-  /** When it is tried again; `undefined` where it is not before there is a newer token. */
+  /** The instant of the next attempt; `undefined` where there is none before there is a newer token. */
   readonly retryAt: number | undefined;
 }
 

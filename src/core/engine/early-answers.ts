@@ -9,14 +9,17 @@ export interface EarlyAnswersParts {
   readonly registry: Registry;
   readonly records: Records;
   readonly follower: StoreFollower;
-  /** The start that is under way, or a new one. */
+  /** Returns the start that is under way, or a new one. */
   readonly start: () => Promise<void>;
   /** Resolves when the store has answered for the first time; `undefined` before a start. */
   readonly opened: () => Promise<void> | undefined;
   readonly isStarted: () => boolean;
 }
 
-/** What is known of single apps and keys where not all is held: after a start on a large store, or in a fleet. */
+/**
+ * Answers from what is known of single apps and keys where not all is held: after a start on a large store, or in a
+ * fleet.
+ */
 export class EarlyAnswers {
   readonly #parts: EarlyAnswersParts;
 
@@ -25,7 +28,7 @@ export class EarlyAnswers {
   }
 
   /**
-   * Whether the key has a task. That it has none, the store has said.
+   * Returns whether the key has a task. That it has none, the store has said.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
@@ -58,7 +61,8 @@ export class EarlyAnswers {
   }
 
   /**
-   * Whether the app is registered with a secret that fits; not where that cannot be read. That it is not, the store has said.
+   * Returns whether the app is registered with a secret that fits: `false` where that cannot be read, and else only when the
+   * store has said so.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
@@ -126,7 +130,10 @@ export class EarlyAnswers {
     return records.leftMs(held) > Math.max(records.minValidityMs(held), wishMs);
   }
 
-  /** A store that fails here has its say in the start that is under way, and is not asked once more. */
+  /**
+   * Reads a task and its app. When the store fails, the start that is under way tells of it, and the store is not asked
+   * again.
+   */
   async #readTask(key: TokenKey): Promise<void> {
     const { registry, start, opened } = this.#parts;
     const started = start();
@@ -145,7 +152,7 @@ function isUnavailable(error: unknown): boolean {
   return isTokenError(error) && error.code === 'STORE_UNAVAILABLE';
 }
 
-/** An app whose document is broken is told of as an error by the calls that wait. */
+/** Returns whether the app can be read: one whose document is broken is reported as an error by the calls that wait. */
 function isReadable(registry: Registry, appid: string): boolean {
   try {
     return registry.app(appid) !== undefined;

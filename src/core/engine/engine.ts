@@ -50,7 +50,7 @@ export interface EngineInput {
 
 /** A cached record keeps its app and its task in memory too. */
 const DOCUMENTS_OF_A_KEY = 2;
-/** What is under way at once must not drop out of memory meanwhile. */
+/** The minimum number of documents held in memory: what is under way at once must not drop out meanwhile. */
 const MIN_HELD = 1_000;
 
 /** Wires the parts together. */

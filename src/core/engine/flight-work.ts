@@ -37,7 +37,7 @@ export interface FlightWorkParts extends Omit<RefreshParts, MadeHere>, Following
 /** A file store has four threads to work with. */
 const MAX_PREPARING = 4;
 
-/** What a flight does: refresh, or look for what others have refreshed. */
+/** Returns what a flight does: refresh, or look for what others have refreshed. */
 export function flightWork(parts: FlightWorkParts): (flight: Flight<CachedRecord>) => Promise<CachedRecord> {
   const { options, source, deadline, store, reader, clock, closing } = parts;
   const { times, accessToken, refreshes, fetchesWithoutStore } = options;

@@ -17,7 +17,7 @@ export interface KnownKeysParts {
   readonly clock: StoreClock;
 }
 
-/** What a document says: a key of its tokens, a task of what is registered, an app only that it is there. */
+/** The content of a document: of a key its tokens, of a task what is registered, of an app only that it is there. */
 interface Read {
   readonly document?: KeyDocument | undefined;
   readonly task?: RegisteredTask | undefined;

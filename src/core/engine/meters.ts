@@ -22,13 +22,13 @@ const OTHER_CODE = 'OTHER';
 /** A request is given up after 6 s, and made once more at most. */
 const SECONDS_OF_REQUESTS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
 
-/** What this process has done since it began, in numbers. */
+/** Counts and times what this process has done since it began. */
 export class Meters {
   readonly refreshes: Counter = new Counter();
   readonly refreshFailures: Counter = new Counter([...CODES, OTHER_CODE].map((code) => ({ code })));
   readonly leaseContentions: Counter = new Counter([{}]);
   readonly deliveries: Counter = new Counter([{ outcome: 'delivered' }, { outcome: 'failed' }]);
-  /** How long requests took, by what came of them: `answered`, or the code of the error. */
+  /** The durations of requests, by what came of them: `answered`, or the code of the error. */
   readonly requests: Map<string, Histogram> = new Map([['answered', new Histogram(SECONDS_OF_REQUESTS)]]);
 
   listen(events: Events): void {
@@ -38,7 +38,7 @@ export class Meters {
     events.on('deliveryFailed', () => this.deliveries.add({ outcome: 'failed' }));
   }
 
-  /** The same upstream, whose requests are timed. */
+  /** Returns the same upstream with its requests timed. */
   timed(upstream: Upstream, clock: Pick<Clock, 'monotonic'>): Upstream {
     return {
       request: async (request, options) => {
@@ -64,7 +64,7 @@ export class Meters {
   }
 }
 
-/** Of few words, none of which anybody else has chosen. */
+/** Returns the code of an error: one of the few that this library has chosen, and the same one for any other. */
 function codeOf(error: unknown): string {
   return isTokenError(error) && CODES.includes(error.code) ? error.code : OTHER_CODE;
 }

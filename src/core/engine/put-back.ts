@@ -42,7 +42,7 @@ export interface PutBackParts {
   readonly follower: StoreFollower;
 }
 
-/** What the store was replaced by, and how often it had been replaced by then. */
+/** The replacement of the store that was found, and how often the store had been replaced by then. */
 interface Found {
   readonly replacement: Replacement;
   readonly generation: number;
@@ -54,7 +54,10 @@ interface Opened {
 }
 
 const MAX_ROUNDS = 10;
-/** Those of the apps that are put back at the same time are sent without waiting for one another. */
+/**
+ * The number of documents of one app that are written at once; apps put back at the same time do not wait for one
+ * another.
+ */
 const MAX_WRITING = 4;
 
 /** Puts back into a store that was replaced what this process has registered itself, where the store lacks it. */

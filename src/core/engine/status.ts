@@ -28,7 +28,7 @@ import type { TokenSource } from './token-source.js';
 import { type WaitingParts, waitingAfter, waitingOf } from './waiting.js';
 
 /**
- * How a task stands. It holds no secret.
+ * The status of a task. It holds no secret.
  *
  * @public
  */
@@ -43,24 +43,24 @@ export interface TaskStatus {
    * `missing`: there has been none yet. `waiting`: there is no usable one, and nothing is asked for before something comes.
    */
   readonly state: 'fresh' | 'due' | 'expired' | 'missing' | 'waiting';
-  /** What a `waiting` task waits for; `undefined` in any other state. */
+  /** The kind of event that a `waiting` task waits for; `undefined` in any other state. */
   readonly waitingFor: WaitingFor | undefined;
-  /** Why it waits, in words. */
+  /** The reason why it waits, in words. */
   readonly reason: string | undefined;
-  /** What has to be done about it, in words. */
+  /** The action to take about it, in words. */
   readonly remedy: string | undefined;
   /** All instants are epoch milliseconds on the store's clock. */
   readonly obtainedAt: number | undefined;
   readonly expiresAt: number | undefined;
   readonly dueAt: number | undefined;
   readonly version: number | undefined;
-  /** When the refresh token ends, where that is known: the user has to authorize again before. */
+  /** The instant at which the refresh token ends, where that is known: the user has to authorize again before. */
   readonly refreshTokenExpiresAt: number | undefined;
   /** The last failure since the last success. */
   readonly lastError: TaskFailure | undefined;
-  /** Where the task has `notify`: what its target was told. */
+  /** The status of the deliveries to the task's target, where the task has `notify`. */
   readonly delivery: DeliveryStatus | undefined;
-  /** This process lacks the function that gives the task its params, and leaves the work to one that has it. */
+  /** Whether this process lacks the function that gives the task its params, and leaves the work to one that has it. */
   readonly functionMissing: boolean;
 }
 
@@ -81,7 +81,7 @@ export interface TaskFailure {
 }
 
 /**
- * Which tasks `status` shows.
+ * The selection of tasks that `status` shows.
  *
  * @public
  */
@@ -109,7 +109,9 @@ export interface StatusParts {
   readonly callbacks: CallbackPort | undefined;
 }
 
-/** What a store takes behind `task/`: it would fail for anything else, and be taken for one that has gone. */
+/**
+ * The form of what a store takes behind `task/`: it would fail for anything else, and be taken for one that has gone.
+ */
 const TASK_ID = /^[!-.0-~]{1,384}(?:\/[!-.0-~]{1,384}){1,2}$/;
 
 /**

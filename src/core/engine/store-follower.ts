@@ -15,7 +15,7 @@ import { HISTORY_ID, type StoreHistory } from '../store/store-history.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import { HeldRecords } from './held-records.js';
 
-/** What goes on with a store that has been replaced. */
+/** The part that goes on with a store that has been replaced. */
 export interface Recovery {
   readonly history: StoreHistory;
   /** Looks which history the store has. */
@@ -41,7 +41,7 @@ export interface FollowerParts {
   readonly recovery: Recovery;
   /** Once it has begun, nothing more is read, and nothing is retried. */
   readonly closing: Closing;
-  /** Whether WeChat pushes tokens of this type, so that others may wait for one. */
+  /** Returns whether WeChat pushes tokens of this type, so that others may wait for one. */
   readonly isPushed: (type: string) => boolean;
   /** Called when a process that may not refresh the key has seen its value rejected. */
   readonly reported: (key: TokenKey, value: string) => void;
@@ -49,11 +49,11 @@ export interface FollowerParts {
   readonly changed: (key: TokenKey) => void;
 }
 
-/** What this process knows of a key. */
+/** The state of a key as this process knows it. */
 interface Known {
   readonly record: CachedRecord | undefined;
   readonly failure: RememberedFailure | undefined;
-  /** How often the store has been replaced. */
+  /** The number of times that the store has been replaced. */
   readonly generation: number;
 }
 

@@ -17,7 +17,10 @@ import { OwnRemovals } from './own-removals.js';
 import { PutBack, type PutBackParts } from './put-back.js';
 import type { Recovery, StoreFollower } from './store-follower.js';
 
-/** What a recovery works with. It is wired before it is complete, and looked at when something has to be done. */
+/**
+ * The parts that a recovery works with. They are wired before they are complete, and looked at when something has to be
+ * done.
+ */
 export interface Recoverable extends Omit<PutBackParts, 'own' | 'history' | 'follower'> {
   readonly writer: GrantWriter;
   readonly events: Events;

@@ -29,7 +29,7 @@ export interface TokenSourceParts {
   readonly records: Records;
   readonly failures: Failures;
   readonly follower: StoreFollower;
-  /** What a flight does: refresh, or wait for those who do. */
+  /** Runs a flight: refreshes, or waits for the processes that do. */
   readonly run: (flight: Flight<CachedRecord>) => Promise<CachedRecord>;
   readonly flights: SingleFlight<CachedRecord>;
   readonly schedule: TaskSchedule<HeldTask>;

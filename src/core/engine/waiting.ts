@@ -22,9 +22,9 @@ import {
 import { secretHash } from '../primitives/secret-hash.js';
 import type { RegisteredTask } from '../registry/held-task.js';
 
-/** What is known of a key when it is judged whether a refresh of it has what it needs. */
+/** The facts known of a key when it is judged whether a refresh of it has what it needs. */
 export interface KnownKey {
-  /** Whether the app is. */
+  /** Whether the app is registered. */
   readonly isRegistered: boolean;
   readonly task: RegisteredTask | undefined;
   /** The value of an unexpired token. */
@@ -44,7 +44,7 @@ export interface WaitingParts {
   /** Whether this process can ask URLs for params. */
   readonly asksUrls: boolean;
   readonly now: number;
-  /** What dependencies were found to lack, by the id of the key: many keys may depend on one. Without it each is judged anew. */
+  /** The lack found in each dependency, by the id of its key: many keys may depend on one. Without it each is judged anew. */
   readonly judged?: Map<string, Waiting | undefined>;
 }
 
