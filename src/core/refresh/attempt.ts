@@ -38,7 +38,7 @@ export interface AttemptInput {
 }
 
 /**
- * What the signal gives as its reason when the attempt has ended in time, for work that the refresher has left behind. There is
+ * The reason that the signal gives when the attempt has ended in time, for work that the refresher has left behind. There is
  * one for all attempts, since to record a call stack takes longer than anything else in a refresh.
  */
 const HAS_ENDED = new TokenError('UPSTREAM_UNAVAILABLE', 'the attempt has ended', { retryable: true });

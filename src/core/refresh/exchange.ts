@@ -52,28 +52,28 @@ export interface ExchangeParts {
   readonly closing: Closing;
 }
 
-/** What one refresh keeps in mind when it starts again. */
+/** The state that one refresh keeps when it starts again. */
 export interface Progress {
   readonly refresher: BuiltInRefresher;
   /** Its intents that WeChat has answered for. */
   readonly answered: Intent[];
-  /** Stale dependencies are replaced once. */
+  /** Whether stale dependencies may still be replaced, which is done once. */
   mayReplaceDependencies: boolean;
-  /** What a stale report or force may cost has been taken from its limit. */
+  /** Whether the cost of a stale report or force has been taken from its limit. */
   isAllowed: boolean;
   /** Identifies the input of the present attempt. */
   fingerprint: Fingerprint;
   /** Whether there was a task when it was taken. */
   hadTask: boolean;
-  /** WeChat has been asked, and what came of it is recorded as a failure. */
+  /** Whether WeChat has been asked, and what came of it is recorded as a failure. */
   hasFailed: boolean;
-  /** How often the document or the input had changed under it. */
+  /** The number of times that the document or the input has changed during the refresh. */
   changes: number;
-  /** The params URL is asked, whatever the store seems to have. */
+  /** Whether the params URL is asked, whatever the store seems to have. */
   asksParams: boolean;
 }
 
-/** What came of one attempt, checked. */
+/** The checked answer to one attempt. */
 interface Answer {
   readonly grant: StoredGrant;
   readonly received: ReceivedToken | undefined;
@@ -91,7 +91,7 @@ interface Failed {
 const ASK_AGAIN_EVERY_MS = 600_000;
 const LOOK_AGAIN_EVERY_MS = 24 * 3_600_000;
 
-/** What a lease is held for: WeChat is asked once, and what came of it is stored, be it a grant or a failure. */
+/** Does what a lease is held for: asks WeChat once, and stores what came of it, be it a grant or a failure. */
 export class Exchange {
   readonly #parts: ExchangeParts;
 

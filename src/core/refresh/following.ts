@@ -27,10 +27,10 @@ export interface FollowingParts {
 
 const MAX_ROUNDS = 5;
 const LOOK_EVERY_MS = { least: 200, spread: 400 };
-/** How long other processes are given to replace a reported token. */
+/** The time that other processes are given to replace a reported token. */
 const MAX_WAIT_MS = 60_000;
 
-/** What a process does in place of a refresh that leaves refreshing to others: it looks, reports, and waits. */
+/** Looks, reports and waits in place of a refresh, in a process that leaves refreshing to others. */
 export class Following {
   readonly #parts: FollowingParts;
 

@@ -21,12 +21,12 @@ const PARAMS_TIMEOUT_MS = 5_000;
 /** A URL has as long again to wait for its turn. */
 const PARAMS_URL_TIMEOUT_MS = 10_000;
 
-/** What a refresh needs and has before it takes the lease. */
+/** The params and tokens that a refresh needs, and has before it takes the lease. */
 export interface Needs {
   readonly params: JsonObject;
   /** Values of the tokens it depends on, by key id. */
   readonly tokens: ReadonlyMap<string, NeededToken>;
-  /** The task has a params URL that was not asked, because the store had what it would bring. */
+  /** Whether the task has a params URL that was not asked, because the store had what it would bring. */
   readonly urlNotAsked: boolean;
 }
 
@@ -37,24 +37,24 @@ export interface NeededToken {
   readonly pushed: boolean;
 }
 
-/** When the params of a task are asked for. */
+/** The conditions on which the params of a task are asked for. */
 export interface AskingForParams {
-  /** The store has what they would bring, so that it costs nothing when they cannot be had. */
+  /** Whether the store has what they would bring, so that it costs nothing when they cannot be had. */
   readonly canDoWithout: boolean;
-  /** A URL is asked although it seems needless. */
+  /** Whether a URL is asked although it seems needless. */
   readonly asksParams: boolean;
 }
 
-/** Where the needs of a refresh come from. */
+/** The sources of what a refresh needs. */
 export interface NeedSources {
   readonly clock: Clock;
   /** Cuts short what is asked for. */
   readonly closing: Closing;
-  /** An ordinary `get`. */
+  /** Returns a token as an ordinary `get` does. */
   readonly tokenOf: (key: TokenKey) => Promise<string>;
   readonly hasTask: (key: TokenKey) => boolean;
   readonly isPushed: (type: string) => boolean;
-  /** Whether there is one that WeChat has pushed. */
+  /** Returns whether there is one that WeChat has pushed. */
   readonly wasPushed: (key: TokenKey) => boolean;
   readonly callbacks: CallbackPort | undefined;
 }
@@ -118,7 +118,7 @@ export function areOutdated(
   });
 }
 
-/** What the store holds and still works is used first. */
+/** Returns whether the params URL has to be asked: what the store holds and still works is used first. */
 function isUrlNeeded(
   key: TokenKey,
   refresher: BuiltInRefresher,

@@ -8,7 +8,7 @@ import type { Flight } from './single-flight.js';
 
 /** Under a name that no refresher can give a limit of its own. */
 const REPORTS = '~reports';
-/** What a stale report or force may cost: these many fetches, whatever is reported. */
+/** The limit of the fetches that stale reports and force may cause, whatever is reported. */
 const REPORT_LIMIT: RateLimit = { everyMs: 30_000, perDay: 20 };
 
 /** Counts the fetches that stale reports and force cause, for the whole fleet. */

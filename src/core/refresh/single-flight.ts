@@ -16,7 +16,7 @@ export class Flight<Result> {
   #claim: Claim | undefined;
   /** The version of the record that is known to be due; any other is news. */
   knownVersion = 0;
-  /** What the last caller knew that forced it, where it is forced. */
+  /** The state known to the last caller that forced the flight, where it is forced. */
   force: Force | undefined;
   /** Called before each of its requests. */
   onAsking: (() => void) | undefined;

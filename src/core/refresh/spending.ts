@@ -51,13 +51,13 @@ export interface SpendingInput {
   readonly isPushed?: (value: string) => boolean;
   /** Returns a hash of the params of the task; `undefined` where they have to be asked for. */
   readonly params?: () => string | undefined;
-  /** How long a refused input is left alone before the params are looked at again. */
+  /** The time for which a refused input is left alone before the params are looked at again. */
   readonly looksAgainMs: number;
-  /** Whether another input has been registered or pushed since the needs were gathered. */
+  /** Returns whether another input has been registered or pushed since the needs were gathered. */
   readonly isOutdated?: () => boolean;
   readonly store: SupervisedStore;
   readonly clock: StoreClock;
-  /** What comes before the request waits here, so that it does not delay the writing of answers. */
+  /** The slots for what is written before the request, so that it does not delay the writing of answers. */
   readonly announcing: Slots;
 }
 
