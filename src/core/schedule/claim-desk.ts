@@ -23,7 +23,7 @@ export class ClaimDesk {
   }
 
   /**
-   * What was claimed together is looked up together.
+   * Takes the claims, and looks up together what was claimed together.
    *
    * @returns a promise for each, which never rejects and resolves when its lease has been used or given back.
    */
@@ -33,7 +33,7 @@ export class ClaimDesk {
     return claims.map((claim) => this.#take(claim, looked));
   }
 
-  /** What is under way ends without having sent anything, where it has not. */
+  /** Aborts what is under way, so that whatever has sent nothing yet ends without sending anything. */
   stop(): void {
     this.#isStopped = true;
     for (const stopping of this.#underWay) stopping.abort();

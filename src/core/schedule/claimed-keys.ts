@@ -58,27 +58,32 @@ type Outcome = 'settled' | 'tried' | 'left' | 'crowded' | 'slow';
 
 interface Done {
   readonly outcome: Outcome;
-  /** What has not been used. */
+  /** The lease, where it has not been used. */
   readonly unused: Lease | undefined;
   /** Whether WeChat may have been asked. */
   readonly hasAsked: boolean;
 }
 
-/** For how many looks at the schedule a key is left to others when this process can do nothing for it now. */
+/**
+ * The number of looks at the schedule for which a key is left to others when this process can do nothing for it now.
+ */
 const LEAVE_TO_OTHERS_LOOKS = { least: 2, spread: 8 };
-/** After so many times it is put off for longer and longer: perhaps no process can do it. */
+/** The number of times after which a key is put off for longer and longer: perhaps no process can do it. */
 const SHORT_PAUSES = 3;
 const MAX_PAUSE_MS = 60_000;
 const MAX_REMEMBERED = 50_000;
-/** Of what took long the last time, and three quarters of it of what has no token, so many are under way at once. */
+/**
+ * The maximum number of keys under way at once that took long the last time; for those without a token, three quarters
+ * of it.
+ */
 const MAX_UNDER_WAY = 48;
-/** What took long and has no place is left for this time: thousands must not be claimed again and again. */
+/** The time for which a key that took long and has no place is left: thousands must not be claimed again and again. */
 const LEAVE_SLOW_MS = { least: 20_000, spread: 40_000 };
 
-/** Keys that the schedule of the fleet has handed to this process, each with its lease. */
+/** Refreshes the keys that the schedule of the fleet has handed to this process, each with its lease. */
 export class ClaimedKeys {
   readonly #parts: ClaimedKeysParts;
-  /** How often in a row this process could do nothing for a key. */
+  /** The number of times in a row that this process could do nothing for a key, by the id of the key. */
   readonly #passes = boundedCache<string, number>(MAX_REMEMBERED);
   readonly #places: Places<string>;
 
@@ -183,7 +188,10 @@ export class ClaimedKeys {
     return { reason: 'due', stale: undefined };
   }
 
-  /** What the store has not taken is offered to it by itself, and nothing else is asked for meanwhile. */
+  /**
+   * Returns whether the store has not taken the record yet: it is offered again by itself, and nothing else is asked
+   * for meanwhile.
+   */
   #isUnwritten(key: TokenKey): boolean {
     const { records } = this.#parts;
     const held = records.cache.get(key);

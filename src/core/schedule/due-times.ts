@@ -45,7 +45,7 @@ export class DueTimes {
     return this.#write(key, document, Math.max(at, nextDueAt(document, this.#clock.now())), lease);
   }
 
-  /** What held back the attempts has gone: a key that has failed, or was put off, is due now. */
+  /** Makes a key that has failed, or was put off, due now: what held back the attempts has gone. */
   async hurry(key: TokenKey): Promise<void> {
     await this.#hurryIfHeldBack(key, await this.#stored(key));
   }

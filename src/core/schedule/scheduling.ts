@@ -17,7 +17,9 @@ import { ScheduleRounds } from './schedule-rounds.js';
 import { SharedPace } from './shared-pace.js';
 import { SharedSchedule } from './shared-schedule.js';
 
-/** How a process learns what is due, and keeps its pace: by itself, or from the store that a fleet shares. */
+/**
+ * The way in which a process learns what is due, and keeps its pace: by itself, or from the store that a fleet shares.
+ */
 export interface Scheduling {
   readonly schedule: TaskSchedule<HeldTask>;
   /** Whether what is due stands in the store, so that a registration of a task writes it there. */
@@ -67,13 +69,13 @@ export function ownScheduling(
 export interface SharedSchedulingParts extends Omit<ClaimDeskParts, 'dueTimes' | 'pace'> {
   readonly reader: DocumentReader;
   readonly limits: PaceLimits;
-  /** What this process can serve now. */
+  /** Returns the lanes that this process can serve now. */
   readonly lanes: () => readonly string[];
   /** Brings the record of a key up to date with the store. */
   readonly read: (key: TokenKey) => Promise<unknown>;
 }
 
-/** One process of a fleet whose store hands out what is due. */
+/** Returns the scheduling of one process of a fleet whose store hands out what is due. */
 export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
   const { store, reader, clock, registry, records, failures, limits, lanes } = parts;
   const pace = new SharedPace(store, reader, clock, limits);

@@ -13,10 +13,13 @@ const HORIZON_MS = 500;
 const MAX_AHEAD_MS = 10_000;
 /** Longer waits are split, so that an abort is noticed. */
 const ASKS_AGAIN_AFTER_MS = 10_000;
-/** How long a holder of a lease waits for its turn. */
+/** The time for which a holder of a lease waits for its turn. */
 const MAX_WAIT_MS = 700;
 const MAX_AT_ONCE = 16;
-/** For how long a permit that was not used may be used by the next claim: kept for longer, they would begin all at once. */
+/**
+ * The time for which a permit that was not used may be used by the next claim: if kept longer, they would begin all at
+ * once.
+ */
 const UNUSED_LASTS_MS = 1_000;
 const MAX_APPS = 1_000;
 /** The rest of what the fleet may begin is for callers, who do not wait, and for what begins later than it was permitted. */
@@ -37,7 +40,10 @@ interface Reservation {
   readonly reservedUntil: number;
 }
 
-/** What was begun without a reservation. It is paid with the next one, and by time as well, in which nothing was begun. */
+/**
+ * Keeps account of what was begun without a reservation. It is paid with the next one, and also by time in which
+ * nothing is begun.
+ */
 class Debt {
   #until = Number.NEGATIVE_INFINITY;
 
@@ -78,8 +84,8 @@ class Unused {
 }
 
 /**
- * The pace that a fleet keeps together. What may begin when is reserved in the store, some refreshes at a time: in each
- * document stands until when everything is reserved.
+ * Keeps the pace of a fleet. What may begin when is reserved in the store, some refreshes at a time: each document says
+ * until when everything is reserved.
  */
 export class SharedPace {
   readonly #store: SupervisedStore;
@@ -98,12 +104,15 @@ export class SharedPace {
     this.#unused = new Unused(this.atOnce * this.stepMs);
   }
 
-  /** How many are reserved at once: no more than a twentieth of a second's, so that little is lost with a process. */
+  /**
+   * Returns how many are reserved at once: no more than a twentieth of a second's, so that little is lost with a
+   * process.
+   */
   get atOnce(): number {
     return atOnce(this.#limits.perSecond);
   }
 
-  /** How long after one refresh the next may begin. */
+  /** Returns how many milliseconds after one refresh the next may begin. */
   get stepMs(): number {
     return 1_000 / (this.#limits.perSecond * SHARE_OF_SCHEDULE);
   }

@@ -11,7 +11,7 @@ export interface SharedScheduleParts {
   readonly store: SupervisedStore;
   readonly clock: StoreClock;
   readonly pace: SharedPace;
-  /** What this process can serve. */
+  /** Returns the lanes that this process can serve. */
   readonly lanes: () => readonly string[];
   /** Must not reject; resolves when the lease has been used or given back. */
   readonly onClaimed: (claims: readonly Claim[]) => readonly Promise<void>[];
@@ -32,17 +32,19 @@ export class SharedSchedule implements TaskSchedule<unknown> {
   readonly #parts: SharedScheduleParts;
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
-  /** How many are asked for; it grows while there are as many. */
+  /** The number of leases that a look asks for; it grows while as many are found. */
   #batch = 1;
-  /** There was no room in the pace for what was claimed, so that the next look asks for that before it claims. */
+  /**
+   * Whether there was no room in the pace for what was claimed, so that the next look asks for that before it claims.
+   */
   #reservesFirst = false;
-  /** When a look last found less than it asked for, by the monotonic clock. */
+  /** The instant at which a look last found less than it asked for, by the monotonic clock. */
   #emptiedAtMonotonic = Number.NEGATIVE_INFINITY;
-  /** How often in a row the store has failed. */
+  /** The number of times in a row that the store has failed. */
   #failures = 0;
-  /** What has been under way for long leaves its place to what is claimed next. */
+  /** The places of claims: one that has been under way for long leaves its place to what is claimed next. */
   readonly #places: Places<Claim>;
-  /** What has been claimed and not been given back. */
+  /** The work on what has been claimed and not been given back. */
   readonly #works = new Set<Promise<void>>();
   #looking: Promise<void> | undefined;
   #looksAgain = false;
@@ -53,7 +55,7 @@ export class SharedSchedule implements TaskSchedule<unknown> {
     this.#places = new Places(() => parts.clock.monotonic(), { max: MAX_RUNNING, slow: new WeakSet() });
   }
 
-  /** A task that is due soon is looked for then; everything else is in the store. */
+  /** Looks for a task when it is due, if that is soon; everything else is in the store. */
   set(_task: unknown, at: number): void {
     const { clock } = this.#parts;
     const inMs = at - clock.now();
@@ -77,8 +79,8 @@ export class SharedSchedule implements TaskSchedule<unknown> {
   }
 
   /**
-   * A look that comes soon anyway is soon enough: a store that fails and works by turns must not be asked again each time
-   * that it works.
+   * Looks at the store now, unless a look comes soon anyway: a store that fails and works by turns must not be asked
+   * again each time that it works.
    */
   check(): void {
     const comesSoon = this.#looking !== undefined || (this.#timer !== undefined && this.#failures === 0);
@@ -111,7 +113,7 @@ export class SharedSchedule implements TaskSchedule<unknown> {
       });
   }
 
-  /** When to look again: `undefined` when whatever ends next has to say so. */
+  /** Returns in how many milliseconds to look again; `undefined` when a claim that ends starts the next look. */
   async #look(signal: AbortSignal): Promise<number | undefined> {
     const { clock } = this.#parts;
     try {
