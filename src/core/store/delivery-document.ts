@@ -7,7 +7,7 @@ import { secretHash } from '../primitives/secret-hash.js';
 import { unseal } from './document-codec.js';
 import type { KeyDocument } from './key-document.js';
 
-/** What the store remembers of the deliveries of one key: which version arrived, never the token. */
+/** The state of the deliveries of one key as the store remembers it: which version arrived, never the token. */
 export interface DeliveryDocument {
   /** The document's version, 0 when there is none. */
   readonly version: number;
@@ -26,12 +26,12 @@ export interface Delivered {
   readonly token: string;
 }
 
-/** How the attempts have gone since the last success. */
+/** The course of the attempts since the last success. */
 export interface FailingDelivery {
   readonly recordVersion: number;
   readonly target: string;
   readonly attempts: number;
-  /** When the first of them failed. */
+  /** The instant at which the first of them failed. */
   readonly since: number;
   readonly failedAt: number;
   /** Absent: not before there is a newer token. */
@@ -67,8 +67,9 @@ export function deliveryContent({ delivered, failing, unknown }: Omit<DeliveryDo
 }
 
 /**
- * When the target may be told of the token of `keyDocument`: in the past when at once, `never` when it has failed for so long
- * that it is not tried before there is a newer one. `undefined` when it is not owed, as what has ended is not.
+ * Returns the instant from which the target may be told of the token of `keyDocument`: in the past when at once, `never` when
+ * it has failed for so long that it is not tried before there is a newer one. `undefined` when it is not owed, as what has
+ * ended is not.
  */
 export function owedAt(
   document: DeliveryDocument,

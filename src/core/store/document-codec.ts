@@ -15,7 +15,9 @@ export class DamagedDocument extends Error {
   }
 }
 
-/** The data of a document that its store holds but cannot read, such as one encrypted with a key that is lost. */
+/**
+ * Returns the data of a document that its store holds but cannot read, such as one encrypted with a key that is lost.
+ */
 export function unreadable(reason: string): JsonObject {
   return { unreadable: reason };
 }
@@ -27,7 +29,7 @@ export function seal(id: string, content: JsonObject): JsonObject {
 }
 
 /**
- * The inverse of {@link seal}: the content, unknown fields included.
+ * Undoes {@link seal}, and returns the content, unknown fields included.
  *
  * @throws DamagedDocument, or a `TokenError` for a document of a newer release or one that the store could not read, which
  *   must be neither used nor replaced.

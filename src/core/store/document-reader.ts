@@ -19,7 +19,7 @@ export class DocumentReader {
     this.#quarantined = quarantined;
   }
 
-  /** What `decode` makes of the document, or of `undefined` when that was damaged. */
+  /** Returns what `decode` makes of the document or, when that was damaged, of what has taken its place. */
   async read<Decoded>(
     document: StoredDocument | undefined,
     decode: (document: StoredDocument | undefined) => Decoded,
@@ -32,7 +32,10 @@ export class DocumentReader {
     }
   }
 
-  /** What has taken its place: where the schedule of a fleet is in the store, what stands in it must not fall out. */
+  /**
+   * Moves a damaged document aside, and returns what has taken its place: where the schedule of a fleet is in the
+   * store, what stands in it must not fall out.
+   */
   async #moveAside({ id, version, data, due }: StoredDocument): Promise<StoredDocument | undefined> {
     const quarantinedAs = `quarantine/${id.split('/')[1] ?? 'unknown'}/${checksum(id)}-${version}`;
     await this.#store.set(quarantinedAs, { id, version, damaged: data }, 0);

@@ -20,7 +20,7 @@ const MAX_APPS = 10_000;
 
 interface Bucket {
   readonly version: number;
-  /** When the bucket is full again, in epoch milliseconds. */
+  /** The instant at which the bucket is full again, in epoch milliseconds. */
   readonly fullAt: number;
   /** The state of trying after the last failure. Absent where an earlier release has drawn last. */
   readonly failed: Trying | undefined;

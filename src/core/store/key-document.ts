@@ -17,15 +17,15 @@ export interface StoredGrant {
   readonly expiresAt: number;
   readonly dueAt: number;
   /**
-   * What the user has consented to; absent: `scope` of the answer. It stands within the grant, where a release that does
-   * not know it keeps it for as long as this grant is stored, and not for the next one.
+   * The scope that the user has consented to; absent: `scope` of the answer. It stands within the grant, where a release
+   * that does not know it keeps it for as long as this grant is stored, and not for the next one.
    */
   readonly scope?: string;
   /** WeChat's answer; the value is not in it a second time, see {@link withoutValue}. */
   readonly result?: JsonObject;
 }
 
-/** How the attempts to refresh a key have gone since the last success. */
+/** The course of the attempts to refresh a key since the last success. */
 export interface Trying {
   readonly attempts: number;
   readonly failedAt: number;
@@ -39,14 +39,14 @@ export interface Trying {
   readonly error: FailureFacts;
 }
 
-/** What a follower has to say of a value. */
+/** A follower's report that a value is stale. */
 export interface StaleReport {
   /** The hash of the value. */
   readonly value: string;
   readonly at: number;
 }
 
-/** What the store remembers of a key. */
+/** The state of a key as the store remembers it. */
 export interface KeyDocument {
   /** The document's version, 0 when there is none. */
   readonly version: number;
@@ -57,11 +57,11 @@ export interface KeyDocument {
   readonly hidden?: StoredGrant;
   readonly trying?: Trying | undefined;
   readonly rotation?: Rotation | undefined;
-  /** What the record belongs to. Absent where an earlier release wrote it. */
+  /** The marks of the registration that the record belongs to. Absent where an earlier release wrote it. */
   readonly enrolment?: EnrolmentMarks | undefined;
-  /** A process that may not refresh it has seen the value of the grant rejected. */
+  /** The report of a process that may not refresh the key, and has seen the value of the grant rejected. */
   readonly report?: StaleReport | undefined;
-  /** When the store was found to have lost the document, by a process that does not hold the record. */
+  /** The instant at which the store was found to have lost the document, by a process that does not hold the record. */
   readonly lostAt?: number | undefined;
   /** Whether it stands in the schedule: a writer that does not know of a task must not take it out. */
   readonly isScheduled?: boolean;
@@ -123,7 +123,7 @@ export function isAbsent({ grant, hidden }: KeyDocument): boolean {
   return grant === undefined && hidden === undefined;
 }
 
-/** The grant whose value has been reported stale, if that is still in force. */
+/** Returns the grant whose value has been reported stale, if that is still in force. */
 export function reportedGrant({ grant, report }: KeyDocument): StoredGrant | undefined {
   if (grant === undefined || report === undefined) return undefined;
   return report.value === secretHash(grant.value) ? grant : undefined;
@@ -153,7 +153,7 @@ export function heldBackUntil(trying: Trying | undefined, now: number): number {
 const ESCAPE = '\u0000';
 const VALUE_MARK = `${ESCAPE}value`;
 
-/** The answer with a mark wherever it holds the value, so that a document holds the secret once. */
+/** Returns the answer with a mark wherever it holds the value, so that a document holds the secret once. */
 export function withoutValue(result: JsonObject, value: string): JsonObject {
   return mapStrings(result, (text) => {
     if (text === value) return VALUE_MARK;
@@ -161,7 +161,7 @@ export function withoutValue(result: JsonObject, value: string): JsonObject {
   }) as JsonObject;
 }
 
-/** The inverse of {@link withoutValue}. */
+/** Undoes {@link withoutValue}. */
 export function withValue(result: JsonObject, value: string): JsonObject {
   return mapStrings(result, (text) => {
     if (text === VALUE_MARK) return value;

@@ -5,8 +5,8 @@ import { appDocumentId, documentId, registrationIds, type TokenKey } from '../mo
 import type { Absence, SupervisedStore } from './supervised-store.js';
 
 /**
- * What has become of a registration: it is the `same`, it is `gone`, it was made `anew` after it had gone, or it is `awaited`:
- * the store was replaced, and the one in its place lacks it so far.
+ * The state of a registration: it is the `same`, it is `gone`, it was made `anew` after it had gone, or it is `awaited`: the
+ * store was replaced, and the one in its place lacks it so far.
  */
 export type RegistrationState = 'same' | 'anew' | 'gone' | 'awaited';
 
@@ -56,7 +56,7 @@ export async function mayBeginAgain(
 
 interface Found {
   readonly absences: readonly (Absence | 'awaited')[];
-  /** Of each document; `undefined` where there is none. */
+  /** The mark of each document; `undefined` where there is none. */
   readonly marks: readonly (string | undefined)[];
 }
 

@@ -1,7 +1,7 @@
 import type { Lease, StoredDocument } from '../model/store.js';
 import { isJsonObject } from '../primitives/json.js';
 
-/** What a store answers is believed only where it answers the question. */
+/** Returns the documents that a store has answered with, which are believed only where they answer the question. */
 export function checkedDocuments(ids: readonly string[], documents: unknown): (StoredDocument | undefined)[] {
   const answers = Array.isArray(documents) ? (documents as (StoredDocument | undefined | null)[]) : [];
   if (answers.length !== ids.length) throw new WrongAnswer('as many documents as ids');
@@ -32,7 +32,7 @@ function checkedDocument(id: string, document: StoredDocument | undefined | null
   return document;
 }
 
-/** The store answers something else than it must. */
+/** Is thrown when the store answers something other than it must. */
 class WrongAnswer extends Error {
   override readonly name: string = 'WrongAnswer';
 

@@ -12,7 +12,7 @@ export interface StoreClockListener {
   wentForward(): void;
 }
 
-/** The store's clock as this process knows it: its own clock plus an offset that is sampled now and then. */
+/** Keeps the store's clock as this process knows it: its own clock plus an offset that is sampled now and then. */
 export class StoreClock implements Clock {
   readonly #clock: Clock;
   readonly #readStore: () => Promise<number>;
@@ -58,7 +58,10 @@ export class StoreClock implements Clock {
     this.#tick = undefined;
   }
 
-  /** How often to look at what may have changed: a second, or less where tokens live for less than 20. */
+  /**
+   * Returns how many milliseconds apart to look at what may have changed: a second, or less where tokens live for less
+   * than 20 s.
+   */
   get lookEveryMs(): number {
     return this.#tickEveryMs;
   }

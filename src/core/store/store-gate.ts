@@ -21,9 +21,9 @@ export class StoreGate {
   /** Sent and not settled, whether or not a caller still waits. */
   #pending = 0;
   #admittedAt = Number.NEGATIVE_INFINITY;
-  /** Since when nothing has been answered; `undefined` unless the store hangs. */
+  /** The instant since which nothing has been answered, by the monotonic clock; `undefined` unless the store hangs. */
   #silentSince: number | undefined;
-  /** How often it has shown that it does not hang. */
+  /** The number of times that the store has shown that it does not hang. */
   #heard = 0;
   #isTrusted = true;
 
@@ -31,19 +31,19 @@ export class StoreGate {
     this.#clock = clock;
   }
 
-  /** For how long the store has hung, or 0. */
+  /** Returns for how many milliseconds the store has hung, or 0. */
   get silentMs(): number {
     return this.#silentSince === undefined ? 0 : this.#clock.monotonic() - this.#silentSince;
   }
 
-  /** Whether the store does not hang and owes nothing. */
+  /** Returns whether the store does not hang and owes nothing. */
   get isCalm(): boolean {
     return this.#silentSince === undefined && this.#pending === 0;
   }
 
   /**
-   * Whether a command may be sent now. Into a store that hangs: while few are pending, and one as a probe now and then,
-   * because what is pending may have been lost for good.
+   * Returns whether a command may be sent now. Into a store that hangs: while few are pending, and one as a probe now
+   * and then, because what is pending may have been lost for good.
    */
   admits(): boolean {
     const now = this.#clock.monotonic();
@@ -79,8 +79,8 @@ export class StoreGate {
   }
 
   /**
-   * The store is back, unless it is merely slow, or its driver gives up later than we do. Then commands time out again,
-   * and only one that is settled in time opens the gate.
+   * Takes the store to be back, unless it is merely slow, or its driver gives up later than we do. Then commands time
+   * out again, and only one that is settled in time opens the gate.
    */
   #settledLate(): void {
     if (this.#silentSince === undefined || !this.#isTrusted) return;

@@ -14,8 +14,8 @@ import { contended } from './write-errors.js';
 export const HISTORY_ID = 'store/~history';
 
 /**
- * What a store has become: `another` one, which has nothing of what was in it (it was emptied, or made anew), or a `backup`, an
- * earlier state of the same one.
+ * The kind of store that is found in place of the one before: `another` one, which has nothing of what was in it (it was
+ * emptied, or made anew), or a `backup`, an earlier state of the same one.
  */
 export type Replacement = 'another' | 'backup';
 
@@ -37,7 +37,7 @@ interface Content {
   readonly from: readonly string[];
   /** The histories known to have been in this place before, the oldest first. */
   readonly after: readonly string[];
-  /** When it began, in epoch milliseconds on the store's clock. */
+  /** The instant at which it began, in epoch milliseconds on the store's clock. */
   readonly since: number;
   /** The ids of apps and tasks that were unregistered in this history, and the marks of those that were so before it. */
   readonly unregistered: readonly string[];

@@ -11,7 +11,7 @@ import { checkedClaims, checkedDocuments, checkedInstant, checkedLease } from '.
 import { StoreGate } from './store-gate.js';
 
 /**
- * What it means that a document which was there is missing. `deleted`: it was deleted on purpose, or never there. `lost`: the
+ * The reason why a document that was there is missing. `deleted`: it was deleted on purpose, or never there. `lost`: the
  * store has lost it, and what is held of it goes on. `restored`: it has been put back, so that it has to be read again.
  */
 export type Absence = 'deleted' | 'lost' | 'restored';
@@ -27,14 +27,14 @@ const MOST_WRITES = 16;
 /** They are few, and give back what would be kept without them. */
 const ALWAYS_TRIED: readonly Command[] = ['watch end', 'release', 'close'];
 
-/** What any number of callers may ask for at the same time. */
+/** The commands that any number of callers may ask for at the same time. */
 type Queued = 'get' | 'list' | 'lease' | 'set' | 'delete';
 
-/** That the store has failed, and has not worked since. */
+/** A failure of a store that has not worked since. */
 export interface StoreTrouble {
   /** By the wall clock. */
   readonly since: number;
-  /** What the server or the system calls it; `STORE_UNAVAILABLE` where it says nothing. */
+  /** The name that the server or the system gives it; `STORE_UNAVAILABLE` where it gives none. */
   readonly code: string;
 }
 
@@ -68,7 +68,7 @@ export class SupervisedStore {
   readonly #store: TokenStore;
   readonly #clock: Clock;
   readonly #availability: StoreAvailability;
-  /** What fails now: reading may work while writing does not. */
+  /** The commands that fail now, by kind: reading may work while writing does not. */
   readonly #failing = new Map<Kind, FailedCommand>();
   readonly #gates: Readonly<Record<Kind, StoreGate>>;
   readonly #queues: ReadonlyMap<Command, StoreQueue>;
