@@ -15,7 +15,7 @@ const METADATA: ReadonlySet<string> = new Set([
   'fd20:ce::254', // Google: https://cloud.google.com/compute/docs/metadata/querying-metadata
 ]);
 
-/** What ipaddr.js calls a range, and what it is called here. A range that is in neither table is reserved. */
+/** The names that ranges have here, by their names in ipaddr.js. A range that is in neither table is reserved. */
 const NEVER_CALLED: ReadonlyMap<string, string> = new Map([
   ['linkLocal', 'link-local'],
   ['multicast', 'multicast'],
@@ -55,7 +55,7 @@ const EMBEDDINGS: readonly Embedding[] = [
   embedding('2001::/32', 12, true),
 ];
 
-/** Of which kind the address is when it may not be called, such as `link-local`; `undefined` when it may. */
+/** Returns the kind of an address that may not be called, such as `link-local`; `undefined` when it may. */
 export function refusalOfAddress(address: string, policy: AddressPolicy): string | undefined {
   const parsed = parse(address);
   if (parsed === undefined) return 'malformed';

@@ -4,12 +4,12 @@ import { describeKind, describeName, describeWord } from '../core/primitives/red
 import { refusalOfAddress } from './address-policy.js';
 
 /**
- * Which URLs may be called back. Link-local, metadata and other special addresses never are.
+ * The rules for which URLs may be called back. Link-local, metadata and other special addresses never are.
  *
  * @public
  */
 export interface CallbackRules {
-  /** Refuses private and loopback addresses too. Default: `false`. */
+  /** Whether private and loopback addresses are refused too. Default: `false`. */
   readonly publicOnly?: boolean | undefined;
   /**
    * The only hosts that may be called: `example.com`, `*.example.com` for every name below that, either with a port if

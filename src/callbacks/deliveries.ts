@@ -9,7 +9,7 @@ import { documentId, keyId, type TokenKey, tokenKey } from '../core/model/token-
 import { Delivery, type DeliveryParts } from './delivery.js';
 import { HostTurns } from './host-turns.js';
 
-/** When to look at a key next. */
+/** An item of the schedule: a key to look at. */
 interface Look extends Queued {
   readonly key: TokenKey;
 }
@@ -20,7 +20,7 @@ interface UnderWay {
   readonly work: Promise<void>;
   /** Ends its wait for the turn of the host. */
   readonly waiting: AbortController;
-  /** When it became due again meanwhile. */
+  /** The instant at which to look again, where it became due again meanwhile. */
   againAt?: number;
 }
 
@@ -31,19 +31,22 @@ const MAX_RETRY_MS = 600_000;
 /** After a start everything is looked at within this time, and not all at once. */
 const START_SPREAD_MS = 10_000;
 const CHANGE_SPREAD_MS = 1_000;
-/** Who has refreshed a token delivers it; the others look whether that was done. */
+/** The time after which other processes look whether the one that has refreshed a token has delivered it. */
 const OTHERS_LOOK_AFTER_MS = { least: 5_000, spread: 5_000 };
 
 /** Tells the targets of `notify` of new tokens: when to look, one look at a key at a time, and whose turn it is. */
 export class Deliveries {
   readonly #parts: DeliveryParts;
   readonly #schedule: Schedule<Look>;
-  /** Those in the schedule. */
+  /** The looks in the schedule, by the id of the key. */
   readonly #looks = new Map<string, Look>();
   readonly #looking = new Slots(MAX_LOOKING);
   readonly #turns: HostTurns;
   readonly #underWay = new Map<string, UnderWay>();
-  /** How often in a row a delivery could not be made, and the delivery, which remembers what it could not note. */
+  /**
+   * The number of times in a row that a delivery could not be made, and the delivery, which remembers what it could not
+   * note.
+   */
   readonly #setbacks = new Map<string, { readonly attempts: number; readonly delivery: Delivery }>();
   #isStopping = false;
   readonly #refreshed = (event: RefreshedEvent): void => this.#onRefreshed(event);
@@ -54,7 +57,7 @@ export class Deliveries {
     this.#schedule = new Schedule(parts.engine.clock, async (look) => this.#onDue(look));
   }
 
-  /** What was owed when the process before this one ended is owed still. */
+  /** Starts the deliveries: what was owed when the process before this one ended is owed still. */
   start(): void {
     const { registry, clock, events } = this.#parts.engine;
     events.on('refreshed', this.#refreshed);
@@ -83,8 +86,8 @@ export class Deliveries {
   }
 
   /**
-   * The schedule of the fleet has handed out this one, perhaps because who should have made it has died. The lease is not
-   * kept while it waits for its turn: should this process die too, it is handed out again.
+   * Makes the delivery that the schedule of the fleet has handed out, perhaps because the process that should have made
+   * it has died. The lease is not kept while it waits for its turn: should this process die too, it is handed out again.
    */
   async deliver(key: TokenKey, lease: Lease): Promise<void> {
     const { store, registry } = this.#parts.engine;
@@ -105,7 +108,10 @@ export class Deliveries {
     await store.release(lease);
   }
 
-  /** Those that wait for their turn are left for the next start; those under way end within seconds. */
+  /**
+   * Stops the deliveries: those that wait for their turn are left for the next start; those under way end within
+   * seconds.
+   */
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#schedule.stop();
@@ -152,7 +158,7 @@ export class Deliveries {
     this.#underWay.set(id, { notify, work, waiting });
   }
 
-  /** When to look again; it never rejects. */
+  /** Returns when to look again, and never rejects. */
   async #work(key: TokenKey, notify: string, signal: AbortSignal): Promise<number | undefined> {
     const before = this.#setbacks.get(keyId(key))?.delivery;
     const delivery = before?.notify === notify ? before : new Delivery(key, notify, this.#parts);
@@ -173,7 +179,10 @@ export class Deliveries {
     return this.#turns.run(new URL(delivery.notify).host, signal, () => delivery.run());
   }
 
-  /** What is not the target's failure: its document cannot be read, or the store has failed, which tells of it itself. */
+  /**
+   * Notes a failure that is not the target's: a document cannot be read, or the store has failed, which tells of it
+   * itself.
+   */
   #setBack(key: TokenKey, delivery: Delivery, thrown: unknown): number {
     const { clock, events, store, records } = this.#parts.engine;
     const attempts = (this.#setbacks.get(keyId(key))?.attempts ?? 0) + 1;
@@ -188,7 +197,7 @@ export class Deliveries {
     return retryAt;
   }
 
-  /** What the store has not taken yet is delivered when it has. */
+  /** Returns whether the store has not taken the token yet: it is delivered when it has. */
   #isUnwritten(key: TokenKey): boolean {
     const held = this.#parts.engine.records.cache.get(key);
     return held !== undefined && held.confirmedAtMonotonic === undefined;

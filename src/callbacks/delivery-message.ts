@@ -13,9 +13,9 @@ export interface DeliveryMessage {
   readonly key: TokenKey;
   readonly notify: string;
   readonly grant: StoredGrant;
-  /** That of the record. */
+  /** The version of the record. */
   readonly version: number;
-  /** Of the server; each app's own are derived from them. None: it is not signed. */
+  /** The secrets of the server; each app's own are derived from them. Without any, the message is not signed. */
   readonly secrets: readonly WebhookSecret[];
   readonly typeNumbers: TypeNumbers;
   readonly now: number;
@@ -52,7 +52,7 @@ function answerOf({ type }: TokenKey, { result, value }: StoredGrant, left: numb
   return { [FIELDS.get(type) ?? type]: value, expires_in: left };
 }
 
-/** What WeChat calls a token in its answers, where that is not the name of the type. */
+/** The names that WeChat gives tokens in its answers, where they are not those of the types. */
 const FIELDS: ReadonlyMap<string, string> = new Map([
   ['jsapi_ticket', 'ticket'],
   ['wx_card_ticket', 'ticket'],

@@ -37,28 +37,31 @@ interface Owed {
   readonly grant: StoredGrant;
   readonly version: number;
   readonly document: DeliveryDocument;
-  /** When it may be told; `never` before there is a newer one. */
+  /** The instant from which the target may be told; `never` before there is a newer token. */
   readonly at: number | 'never';
 }
 
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 600_000;
 const MIN_RETRY_MS = 200;
-/** How long a target that takes nothing is tried; after that, once for every new token. */
+/** The time for which a target that takes nothing is tried; after that, it is tried once for every new token. */
 const GIVE_UP_AFTER_MS = 24 * 3_600_000;
 /** A delivery that is due for so long is made by another process. */
 const LEAVE_TO_OTHERS_MS = 30_000;
 /** Another process delivers, or has written. */
 const LOOK_AGAIN_MS = { least: 2_000, spread: 5_000 };
 
-/** What one key owes one target: read, sent and noted under a lease of its own, so that one process at a time does it. */
+/**
+ * Delivers what one key owes one target: reads, sends and notes it under a lease of its own, so that one process at a
+ * time does it.
+ */
 export class Delivery {
   readonly notify: string;
   readonly #parts: DeliveryParts;
   readonly #key: TokenKey;
   readonly #id: string;
   readonly #target: string;
-  /** What the target has taken and the store has not. */
+  /** The delivery that the target has taken and the store has not. */
   #unnoted: Delivered | undefined;
 
   constructor(key: TokenKey, notify: string, parts: DeliveryParts) {
@@ -69,7 +72,7 @@ export class Delivery {
     this.#target = targetOf(notify);
   }
 
-  /** When the newest token may be delivered; `undefined` when none is to be. */
+  /** Returns when the newest token may be delivered; `undefined` when none is to be. */
   async lookAt(): Promise<number | undefined> {
     const { store, reader } = this.#parts.engine;
     const [stored, storedKey] = await store.get([this.#id, documentId('key', this.#key)]);
@@ -169,7 +172,7 @@ export class Delivery {
     return failing.retryAt;
   }
 
-  /** What went wrong; `undefined` when the target has taken it. */
+  /** Sends the token, and returns what went wrong; `undefined` when the target has taken it. */
   async #send({ grant, version }: Owed): Promise<TokenError | undefined> {
     const { engine, requests, typeNumbers, secrets } = this.#parts;
     const key = this.#key;

@@ -4,12 +4,12 @@ import { isIP, type Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import { refusalOfAddress } from './address-policy.js';
 
-/** All addresses of a host. */
+/** Returns all addresses of a host. */
 export type Lookup = (host: string) => Promise<readonly LookupAddress[]>;
 
 export const systemLookup: Lookup = (host) => resolve(host, { all: true });
 
-/** The host has an address that may not be called. */
+/** Is thrown when the host has an address that may not be called. */
 export class AddressRefused extends Error {
   override readonly name: string = 'AddressRefused';
   /** Such as `link-local`. */

@@ -7,7 +7,7 @@ import { assertCallbackRules, type CallbackRules, parseCallbackUrl } from './cal
 import { AddressRefused, createGuardedConnector, type Lookup, systemLookup } from './guarded-connector.js';
 
 export interface GuardedRequestsOptions extends CallbackRules {
-  /** How long a request may take from the first look-up to the end of the answer. Default: 5000. */
+  /** The milliseconds that a request may take from the first look-up to the end of the answer. Default: 5000. */
   readonly timeoutMs?: number | undefined;
   readonly lookup?: Lookup | undefined;
   readonly clock?: Clock | undefined;

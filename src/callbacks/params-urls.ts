@@ -39,7 +39,7 @@ export class ParamsUrls {
   }
 
   /**
-   * What the params URL of a task answers to a GET.
+   * Returns what the params URL of a task answers to a GET.
    *
    * @throws a `TokenError` with code `INPUT_MISSING` when that is not a JSON object, `CLOSED`, or the signal's reason.
    */
@@ -73,7 +73,9 @@ export class ParamsUrls {
     return answer;
   }
 
-  /** A request that has waited for its turn still has all the time of an answer, or the turn would be in vain. */
+  /**
+   * Sends the request in its turn: after the wait it still has all the time of an answer, or the turn would be in vain.
+   */
   async #inTurn(url: URL, key: TokenKey, signal: AbortSignal): Promise<GuardedAnswer> {
     const waiting = new AbortController();
     const giveUp = (): void => waiting.abort(signal.reason);

@@ -19,13 +19,13 @@ export class TypeNumbers {
     this.#byDigit = new Map(this.#names.map((name, index) => [String(index), name]));
   }
 
-  /** The type's name for its number, as a number or as its digit; `undefined` for anything else. */
+  /** Returns the type's name for its number, as a number or as its digit; `undefined` for anything else. */
   name(number: unknown): string | undefined {
     if (typeof number === 'number') return this.#names[number];
     return typeof number === 'string' ? this.#byDigit.get(number) : undefined;
   }
 
-  /** The number of a name; `undefined` for a type that has none. */
+  /** Returns the number of a name; `undefined` for a type that has none. */
   number(name: string): number | undefined {
     const index = this.#names.indexOf(name);
     return index === -1 ? undefined : index;

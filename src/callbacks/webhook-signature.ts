@@ -51,14 +51,14 @@ export interface WebhookToVerify {
    * be those that `webhook-id` stands for: the signature does not cover them. Default: they are not compared.
    */
   readonly url?: string | URL | undefined;
-  /** The time in epoch milliseconds. Default: `Date.now`. */
+  /** Returns the time in epoch milliseconds. Default: `Date.now`. */
   readonly now?: (() => number) | undefined;
-  /** How far the timestamp may be from now, either way. Default: 300. */
+  /** The number of seconds by which the timestamp may differ from now, either way. Default: 300. */
   readonly toleranceSeconds?: number | undefined;
 }
 
 /**
- * What a webhook says of itself, once it is known to be genuine. An `id` that was seen before is a repetition. The id of a
+ * The id and the time of a webhook, once it is known to be genuine. An `id` that was seen before is a repetition. The id of a
  * `notify` is `<hash>-<version>-<expiresAt>`: the first 24 hex digits of the SHA-256 of appid, type and subject as they are in
  * the query, joined by line feeds (an absent subject is empty), the version of the token, and its end in epoch milliseconds.
  *
@@ -115,7 +115,7 @@ export function signWebhook({ id, timestampSeconds, body, secrets }: WebhookToSi
 }
 
 /**
- * The secret of one app's webhooks, which its receiver may have without learning those of the others.
+ * Returns the secret of one app's webhooks, which its receiver may have without learning those of the others.
  *
  * @throws TypeError when the secret is none, or the appid no string.
  *
