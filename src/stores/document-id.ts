@@ -5,7 +5,7 @@ const ID = new RegExp(`^${SEGMENT}(?:/${SEGMENT}){1,3}$`);
 const PREFIX = new RegExp(`^${SEGMENT}(?:/${SEGMENT}){0,3}$`);
 const SEGMENTS = 'segments of 1 to 384 printable ASCII characters';
 
-/** How long the longest id is: four segments and what joins them. */
+/** The length of the longest id: four segments and what joins them. */
 export const LONGEST_ID: number = 4 * 384 + 3;
 
 export function isDocumentId(id: string): boolean {

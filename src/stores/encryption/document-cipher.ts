@@ -43,7 +43,7 @@ export class DocumentCipher {
     return encrypted === ENVELOPE_VERSION && keyId === this.#keys.first.id;
   }
 
-  /** What was encrypted, or why that cannot be read: one bad document must not spoil the rest of a batch. */
+  /** Returns what was encrypted, or why that cannot be read: one bad document must not spoil the rest of a batch. */
   decrypt(id: string, data: JsonObject): JsonObject {
     // What the other store says of its contents stays unsaid: it may be those contents.
     if (isUnreadable(data)) return unreadable(UNREAD_BENEATH);

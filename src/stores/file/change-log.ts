@@ -11,7 +11,7 @@ const FULL_LOG = 'changes.old';
 const MAX_BYTES = 1_048_576;
 const APPENDS_BETWEEN_CHECKS = 64;
 
-/** Where a store object notes its changes for those who watch. Losing a note is harmless: watchers also look by themselves. */
+/** Notes the changes of a store object for those who watch. Losing a note is harmless: watchers also look by themselves. */
 export class ChangeLog {
   readonly #path: string;
   readonly #fullPath: string;

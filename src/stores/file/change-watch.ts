@@ -57,7 +57,10 @@ export class ChangeWatch {
     }
   }
 
-  /** Where the system has no watch to give, for lack of inotify instances for one, polling has to do. */
+  /**
+   * Watches the directory. Where the system has no watch to give, for lack of inotify instances for one, polling has to
+   * do.
+   */
   #listen(): void {
     try {
       this.#watcher = watch(this.#root, { persistent: false }, (_event, name) => {

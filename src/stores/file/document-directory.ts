@@ -12,7 +12,7 @@ import { appendNumbered, highestNumber, numberedName, readNames, supersededNames
 import { openFor, type StoreOwner } from './store-owner.js';
 import type { NewFile } from './temporary-files.js';
 
-/** What is in force in a document's directory. Version 0: nothing ever was. */
+/** The version in force in a document's directory. Version 0: none ever was. */
 export interface CurrentVersion {
   readonly version: number;
   /** `undefined` when there never was one, and when it was deleted. */

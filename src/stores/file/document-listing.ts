@@ -5,7 +5,7 @@ import { readNames } from './numbered-files.js';
 
 type Documents = AsyncGenerator<StoredDocument, void, undefined>;
 
-/** How many entries of a directory are begun before their turn comes. */
+/** The number of entries of a directory that are begun before their turn comes. */
 const LOOKAHEAD = 4;
 
 /** Called when an entry has been read, also where it holds no document any more. */

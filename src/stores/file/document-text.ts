@@ -1,7 +1,7 @@
 import type { Due, StoredDocument } from '../../core/model/store.js';
 import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 
-/** What a version file says: here is a document, or here is none any more. */
+/** The content of a version file: a document, or the note that there is none any more. */
 export type VersionContent =
   | { readonly id: string; readonly document: StoredDocument }
   | { readonly id: string; readonly document: undefined };

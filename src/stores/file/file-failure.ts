@@ -2,7 +2,7 @@ import { isError, memberOf } from '../../core/primitives/foreign-objects.js';
 import { onOneLine } from '../../core/primitives/redact.js';
 import { StoreFailure } from '../../core/primitives/store-failure.js';
 
-/** What is wrong with a path, and what to do about it, by the system's code. */
+/** The meanings of the system's codes: what is wrong with a path, and what to do about it. */
 const MEANINGS: ReadonlyMap<string, readonly [what: (path: string, root: string) => string, remedy: string]> = new Map([
   [
     'EACCES',
@@ -34,7 +34,7 @@ const MEANINGS: ReadonlyMap<string, readonly [what: (path: string, root: string)
   ['ENOENT', [(path) => `${path} has been removed`, 'do not remove files of a store that is in use']],
 ]);
 
-/** How the systems say that a volume has no hard links. */
+/** The codes by which the systems say that a volume has no hard links. */
 const LINK_REFUSALS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /** Says what the file system refused, where, and what to do about it. `code` is the system's. */

@@ -51,7 +51,7 @@ export class FileStore implements TokenStore {
   readonly #changes: ChangeLog;
   readonly #turnstile = new Turnstile(MAX_OPERATIONS);
   readonly #watches = new Set<ChangeWatch>();
-  /** What has begun: operations, and the clearing away after them. */
+  /** The work that has begun: operations, and the clearing away after them. */
   readonly #underWay = new Set<Promise<unknown>>();
   #closed = false;
 

@@ -4,12 +4,12 @@ import { hostname } from 'node:os';
 import { isJsonObject } from '../../core/primitives/json.js';
 import { hasCode } from './durable-file.js';
 
-/** Who holds a lease, as its file says. */
+/** The holder of a lease, as its file names it. */
 export interface LeaseHolder {
   /** The machine and, in containers, the process namespace: process ids mean the same within one host. */
   readonly host: string;
   readonly pid: number;
-  /** When the process started, in the words of its system; tells apart two processes that had the same id. */
+  /** The start of the process, in the words of its system; tells apart two processes that had the same id. */
   readonly startedAt?: string;
   readonly ttlMs: number;
 }

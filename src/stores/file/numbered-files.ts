@@ -11,8 +11,9 @@ export interface NumberedFiles {
   readonly prefix: string;
   readonly suffix: string;
   /**
-   * How many of the highest are left in place. As long as fewer than so many are above a number, that number cannot have
-   * been in use before and cleared away: a writer that has just linked it knows that none was faster.
+   * The number of files that are left in place, those with the highest numbers. As long as fewer than so many are above
+   * a number, that number cannot have been in use before and cleared away: a writer that has just linked it knows that
+   * none was faster.
    */
   readonly kept: number;
 }

@@ -30,7 +30,10 @@ export function dataText(data: JsonObject): string {
   return JSON.stringify(data);
 }
 
-/** What is no document of this store stands for itself alone, so that it does not hold up those read together with it. */
+/**
+ * Returns the document. What is no document of this store is returned as one that cannot be read, so that it does not
+ * hold up those read together with it.
+ */
 export function decodeDocument(id: string, text: unknown): StoredDocument | undefined {
   if (text === null || text === undefined) return undefined;
   return documentIn(id, text) ?? { id, version: 0, data: unreadable(`in its place Redis has ${FOREIGN}`) };

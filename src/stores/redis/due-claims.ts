@@ -2,11 +2,14 @@ import { claimScript, findDueScript } from './claim-scripts.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisScript } from './redis-script.js';
 
-/** How many documents one script leases: each number is a script of its own, so there are few of them. */
+/** The numbers of documents that one script leases: each number is a script of its own, so there are few of them. */
 const SIZES = [1, 4, 16, 64];
 const LARGEST = 64;
 const MAX_FOUND = 256;
-/** How long others do not find what is about to be claimed; a caller that dies between the two scripts costs this delay. */
+/**
+ * The time for which others do not find what is about to be claimed; a caller that dies between the two scripts costs
+ * this delay.
+ */
 const PUT_OFF_MS = 1_000;
 
 type Run = (script: RedisScript, keys: readonly string[], args: readonly string[]) => Promise<unknown>;

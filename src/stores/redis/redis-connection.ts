@@ -14,7 +14,7 @@ const SILENT_AFTER_MS = 2_000;
  */
 export class RedisConnection {
   readonly #driver: RedisDriver;
-  /** What connects the client, where that is done here. */
+  /** The promise of opening the client, where that is done here. */
   #opening: Promise<unknown> | undefined;
   #isOpening = false;
   #connectBy: number | undefined;

@@ -1,7 +1,7 @@
-/** What a client is up to. `unopened`: it connects when it is told to; `away`: it had a connection, or failed to get one. */
+/** The state of a client. `unopened`: it connects when it is told to; `away`: it had a connection, or failed to get one. */
 export type DriverState = 'unopened' | 'connecting' | 'ready' | 'away' | 'closed';
 
-/** What the clients have in common. */
+/** The interface that the clients have in common. */
 export interface RedisDriver {
   readonly state: DriverState;
   /** Sends a command. In a cluster it goes to the node that has `key`. */

@@ -10,7 +10,7 @@ export class RedisKeys {
   readonly version: string;
   /** The ids of all documents, in their order. */
   readonly ids: string;
-  /** Where changes are told. */
+  /** The channel on which changes are published. */
   readonly channel: string;
 
   constructor(prefix: string) {

@@ -17,7 +17,7 @@ import type { PublishingScript, RedisScript } from './redis-script.js';
 import { DELETE, LEASE, NOW, RELEASE, readScript, SET } from './redis-scripts.js';
 
 const MOST_CLAIMS = 1_000_000;
-/** How many documents one script reads: each number is a script of its own, so there are few of them. */
+/** The numbers of documents that one script reads: each number is a script of its own, so there are few of them. */
 const READ_SIZES = [1, 2, 3, 4, 8, 16, 32, 64, 128, 256];
 const LARGEST_READ = 256;
 
@@ -26,7 +26,7 @@ const LARGEST_READ = 256;
  */
 export interface RedisStoreOptions {
   /**
-   * What the names of all keys begin with: 1 to 128 printable ASCII characters without spaces. It becomes the hash tag that
+   * The prefix of the names of all keys: 1 to 128 printable ASCII characters without spaces. It becomes the hash tag that
    * keeps them together in a cluster, unless it has one of its own.
    *
    * @defaultValue `'wechat-token-manager'`

@@ -31,9 +31,9 @@ export class ChangePoll {
   readonly #parts: ChangePollParts;
   /** By the database's clock. */
   #lookedAt = 0;
-  /** Where the next look begins. */
+  /** The instant from which the next look reads changes. */
   #since = 0;
-  /** What was changed after that and has been seen, by id the version. */
+  /** The changes after that instant which have been seen: versions by id. */
   #seen: ReadonlyMap<string, number> = new Map();
   #timer: ClockTimer | undefined;
   #pollAt = 0;
@@ -104,10 +104,10 @@ export class ChangePoll {
   }
 
   /**
-   * Of what was not read, beyond the limit or because the database's clock was set back, nothing can be told apart later:
-   * then the next look begins with the millisecond in which this one was.
+   * Notes what a look has found. Of what was not read, beyond the limit or because the database's clock was set back,
+   * nothing can be told apart later: then the next look begins with the millisecond in which this one was.
    *
-   * @returns whether that is not so.
+   * @returns whether everything was read.
    */
   #remember({ now, changes }: Changes, limit: number): boolean {
     const isWhole = changes.length < limit && now >= this.#lookedAt;

@@ -13,7 +13,7 @@ export interface DocumentRow {
   readonly due_at: number | string | bigint | null;
 }
 
-/** What a write puts into a row: plain values, or expressions of the database. */
+/** The values that a write puts into a row: plain ones, or expressions of the database. */
 export interface RowContent {
   readonly data: string | null;
   readonly lane: string | null;
@@ -23,7 +23,7 @@ export interface RowContent {
 /** The columns of a {@link DocumentRow}. */
 export const DOCUMENT_COLUMNS: RawBuilder<DocumentRow> = sql.raw('id, version, data, lane, due_at');
 
-/** How long the version of a deleted document is remembered. */
+/** The time for which the version of a deleted document is remembered. */
 const TOMBSTONE_MS = 7 * 86_400_000;
 const SHOWN_CHARACTERS = 65_536;
 

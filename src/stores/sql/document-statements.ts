@@ -27,7 +27,9 @@ export async function releaseLease(database: Database, id: string, owner: string
   await database.run(sql`update ${database.table} set lease_until = 0 where id = ${id} and lease_owner = ${owner}`);
 }
 
-/** How many times as many candidates as wanted a claim looks at, so that those who claim at once all find some. */
+/**
+ * The number of candidates that a claim looks at for each one wanted, so that those who claim at once all find some.
+ */
 const CANDIDATES_PER_CLAIM = 4;
 
 /** Returns the documents that a claim may take, the earliest of all lanes, found lane by lane in the index. */

@@ -3,7 +3,7 @@ import type { SqliteDatabase } from 'kysely';
 type Statement = ReturnType<SqliteDatabase['prepare']>;
 
 /**
- * What {@link libsqlDatabase} uses of a database of `libsql`.
+ * The part of a database of `libsql` that {@link libsqlDatabase} uses.
  *
  * @public
  */

@@ -6,7 +6,7 @@ import { SqlFailure, tooLarge } from './sql-failure.js';
 
 /** Beyond it a value is compared with the limit of the server, which breaks off the connection of who exceeds that. */
 const LARGE_VALUE = 262_144;
-/** What a statement has besides the value. */
+/** The length allowed for the rest of a statement, besides the value. */
 const REST_OF_STATEMENT = 8_192;
 
 /**

@@ -7,7 +7,7 @@ import { MysqlAdapter, PostgresAdapter, type RawBuilder, SqliteAdapter, sql } fr
  */
 export type SqlDialect = 'postgres' | 'mysql' | 'sqlite';
 
-/** What the databases say in different words. */
+/** The expressions that differ between the databases. */
 export interface DialectWords {
   /** The database's clock as a statement begins, in epoch milliseconds, whatever the time zone of the session. */
   readonly nowMs: RawBuilder<number>;

@@ -31,7 +31,7 @@ export interface SqlStoreOptions {
    * @defaultValue `'wechat_token_manager'`
    */
   readonly table?: string;
-  /** What the database speaks, where that cannot be told from Kysely's dialect. MariaDB is `'mysql'`. */
+  /** The dialect that the database speaks, where it cannot be told from Kysely's. MariaDB is `'mysql'`. */
   readonly dialect?: SqlDialect;
   /**
    * For PostgreSQL: listens on `channel`, a plain lower-case name, and calls `notified` for each notification; resolves to
