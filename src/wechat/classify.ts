@@ -35,12 +35,12 @@ export function classify(refusal: Refusal): TokenError {
   return new TokenError(code, describe(errcode, errmsg, ip, row), facts);
 }
 
-/** When the next minute begins, in epoch milliseconds. */
+/** Returns when the next minute begins, in epoch milliseconds. */
 export function nextMinuteAt(now: number): number {
   return (Math.floor(now / MINUTE_MS) + 1) * MINUTE_MS;
 }
 
-/** When the next day begins in Asia/Shanghai, where WeChat's quotas are counted, in epoch milliseconds. */
+/** Returns when the next day begins in Asia/Shanghai, where WeChat's quotas are counted, in epoch milliseconds. */
 export function nextShanghaiMidnightAt(now: number): number {
   return (Math.floor((now + SHANGHAI_OFFSET_MS) / DAY_MS) + 1) * DAY_MS - SHANGHAI_OFFSET_MS;
 }

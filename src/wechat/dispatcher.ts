@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { ProxyFailure } from './connect-failure.js';
 
-/** How many requests may be under way at once, of which those for one app and type have their share. */
+/** The number of requests that may be under way at once, of which those for one app and type have their share. */
 export const MAX_IN_FLIGHT = 96;
 
 const MAX_BODY_BYTES = 1_048_576;

@@ -1,5 +1,5 @@
 /**
- * What an `errcode` asks for.
+ * The reaction that an `errcode` asks for.
  *
  * - `retry`: WeChat is busy; back off.
  * - `rate`: a limit by the minute; wait for the next one.
@@ -36,17 +36,17 @@ export interface ErrorRow {
   readonly classWithToken?: ErrorClass;
   /** The class when the message speaks of a limit by the minute. Default: `class`. */
   readonly classByMinute?: ErrorClass;
-  /** It lies with this host's address, so that another host may well succeed. */
+  /** Whether it lies with this host's address, so that another host may well succeed. */
   readonly hostOnly?: boolean;
-  /** How long not to ask again, where WeChat says so. */
+  /** The milliseconds for which not to ask again, where WeChat states them. */
   readonly coolDownMs?: number;
   /** WeChat's message, without its `rid` tail. */
   readonly errmsg: string;
   readonly meaning: string;
-  /** What has to be done. */
+  /** The action to take. */
   readonly advice: string;
   /**
-   * Where it is documented. `D-...` are pages of developers.weixin.qq.com: D-TOKEN getAccessToken, D-STABLE
+   * The place where it is documented. `D-...` are pages of developers.weixin.qq.com: D-TOKEN getAccessToken, D-STABLE
    * getStableAccessToken, D-USE and D-GUIDE how to use tokens and interfaces, D-SNSR and D-SNSOLD OAuth2, D-CTOK, D-ATOK
    * and D-C2S the third-party platform, D-CLR clearQuota, D-QUOTA getApiQuota, D-ERRCH the list of the channels,
    * D-TROUBLE the page on finding problems; CM is the community there; WeCom is its own list of codes. The others are

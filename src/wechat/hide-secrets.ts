@@ -5,7 +5,7 @@ import { hidePieces } from './secret-pieces.js';
 const SHORTEST_SECRET = 8;
 /** An answer is far longer only when it repeats what was sent. */
 const READ_LENGTH = 10_000;
-/** What may be a token, a secret or something made of one. Names in paths and messages have no digits when they are so long. */
+/** Words that may be a token, a secret or something made of one. Names in paths and messages have no digits when so long. */
 const LONG_WORD = /[A-Za-z0-9_+=%-]{32,}/g;
 const PUBLIC_NAMES = /(?:appid|grant_type|openid)$/;
 

@@ -4,7 +4,7 @@ import { assertInteger, assertMethods, readFields } from '../core/primitives/ass
 import { describeKind } from '../core/primitives/redact.js';
 
 /**
- * What {@link signJsSdk} needs of a `TokenManager`.
+ * The part of a `TokenManager` that {@link signJsSdk} needs.
  *
  * @public
  */
@@ -18,12 +18,12 @@ export interface JsapiTickets {
 export interface SignJsSdkOptions {
   /** The `authorizer_appid` when a third-party platform signs for an account. Default: the app itself. */
   readonly subject?: string;
-  /** Where the timestamp comes from. Default: `systemClock`. */
+  /** The clock that gives the timestamp. Default: `systemClock`. */
   readonly clock?: Pick<Clock, 'now'>;
 }
 
 /**
- * What a page hands to `wx.config`, beside `jsApiList`.
+ * The configuration that a page hands to `wx.config`, beside `jsApiList`.
  *
  * @public
  */
@@ -72,7 +72,7 @@ export async function signJsSdk(
 }
 
 /**
- * What goes into a signature.
+ * The values that go into a signature.
  *
  * @public
  */

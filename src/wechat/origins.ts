@@ -8,27 +8,27 @@ import { describeKind, describeName } from '../core/primitives/redact.js';
 export interface Origin {
   /** Such as `https://api.weixin.qq.com`. */
   readonly url: string;
-  /** How many requests in a row got no answer. */
+  /** The number of requests in a row that got no answer. */
   failures: number;
-  /** How many in a row got no connection, which says something of every token. */
+  /** The number of requests in a row that got no connection, which says something of every token. */
   unconnected: number;
   /** Whether the last of them lies with this host alone. */
   hostOnly: boolean;
   /** On the monotonic clock; counts once the origin is skipped. */
   nextProbeAtMs: number;
-  /** How often it has answered after a failure. */
+  /** The number of times that it has answered after a failure. */
   answers: number;
-  /** How many tokens, by app and type, have got no answer since it answered last. */
+  /** The number of tokens, by app and type, that have got no answer since it answered last. */
   silentTokens: number;
-  /** What is known of single tokens, by app and type, that got no answer the last time. */
+  /** The silence for single tokens, by app and type, that got no answer the last time. */
   readonly silent: ReturnType<typeof boundedCache<string, Silence>>;
 }
 
 /** Requests for the token of one app and type that got no answer. */
 interface Silence {
-  /** How many in a row. */
+  /** The number of such requests in a row. */
   failures: number;
-  /** How often the origin had answered by the last of them. */
+  /** The value of the origin's `answers` at the last of them. */
   answers: number;
   nextProbeAtMs: number;
 }

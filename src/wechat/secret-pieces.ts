@@ -1,7 +1,7 @@
 /** So much of a secret is not found in ordinary words, and what is shorter leaves the rest to be guessed. */
 const PIECE = 12;
 const MOST_LAYERS = 3;
-/** What WeChat begins tickets and refresh tokens with, which is no secret: `ticket@@@...`. */
+/** The prefix of WeChat's tickets and refresh tokens, which is no secret: `ticket@@@...`. */
 const PREFIX = /^[a-z]+@@@/;
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', quot: '"', lt: '<', gt: '>', '#39': "'", apos: "'" };
 

@@ -6,7 +6,7 @@ import { closedError } from '../core/model/errors.js';
 import type { WeChatRequest } from '../core/model/refresher.js';
 import { createDispatcher } from './dispatcher.js';
 
-/** What came back over HTTP. `text` is `undefined` when it was longer than 1 MiB. */
+/** The answer that came back over HTTP. `text` is `undefined` when it was longer than 1 MiB. */
 export interface HttpAnswer {
   readonly status: number;
   readonly text: string | undefined;
@@ -14,7 +14,7 @@ export interface HttpAnswer {
 
 export const REQUEST_TIMEOUT_MS = 6_000;
 
-/** The request was still unanswered after {@link REQUEST_TIMEOUT_MS}. */
+/** Is thrown when a request was still unanswered after {@link REQUEST_TIMEOUT_MS}. */
 export class RequestTimeout extends Error {
   override readonly name: string = 'RequestTimeout';
 }
