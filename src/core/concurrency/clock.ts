@@ -17,9 +17,11 @@ export interface ClockTimer {
  * @public
  */
 export interface Clock {
-  /** Wall time in epoch milliseconds. It may jump in either direction. */
+  /** Returns the wall time in epoch milliseconds. It may jump in either direction. */
   now(): number;
-  /** Milliseconds since some fixed point. It never goes backwards, and may stand still while the machine sleeps. */
+  /**
+   * Returns milliseconds since some fixed point. It never goes backwards, and may stand still while the machine sleeps.
+   */
   monotonic(): number;
   /**
    * Calls `callback` once, after about `delayMs` milliseconds (0 to 2^31 - 1).
@@ -27,7 +29,7 @@ export interface Clock {
    * @param options - `ref: true` keeps the process alive until the timer fires; by default it does not.
    */
   setTimer(callback: () => void, delayMs: number, options?: { readonly ref?: boolean }): ClockTimer;
-  /** A random number, at least 0 and below 1. */
+  /** Returns a random number, at least 0 and below 1. */
   random(): number;
 }
 

@@ -42,7 +42,7 @@ export class DueQueue<Item extends Queued> {
     this.#free.push(place);
   }
 
-  /** The earliest instant, `undefined` when the queue is empty. */
+  /** Returns the earliest instant, `undefined` when the queue is empty. */
   nextAt(): number | undefined {
     this.#dropMoved();
     return this.#queue.peekValue();

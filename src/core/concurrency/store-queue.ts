@@ -1,4 +1,4 @@
-/** A command that waits for its turn. */
+/** Starts a command that waits for its turn. */
 type Start = () => void;
 
 /**
@@ -24,7 +24,7 @@ export class StoreQueue {
     return this.#do(work);
   }
 
-  /** `work` does not throw at once. */
+  /** Does the work, which does not throw at once. */
   #do<Result>(work: () => Promise<Result>): Promise<Result> {
     const working = work();
     working.then(this.#next, this.#next);

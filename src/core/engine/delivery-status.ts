@@ -41,7 +41,7 @@ interface DeliveryStatusParts {
   readonly clock: StoreClock;
 }
 
-/** `undefined` without a target. */
+/** Returns the status of the deliveries of a key; `undefined` without a target. */
 export async function deliveryStatus(
   notify: string | undefined,
   stored: StoredDocument | undefined,
@@ -74,7 +74,7 @@ function stateOf(
   return delivered === undefined ? 'waiting' : 'delivered';
 }
 
-/** A document that cannot be read is the trouble of its own task. */
+/** Reads a delivery document. One that cannot be read is the trouble of its own task. */
 async function readDelivery(
   stored: StoredDocument | undefined,
   target: string,

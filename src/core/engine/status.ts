@@ -172,7 +172,7 @@ export async function* taskStatus(query: StatusQuery, parts: StatusParts): Async
   }
 }
 
-/** By what the store has: in a fleet, a process holds the tasks that it has looked at. */
+/** Reads a task by what the store has: in a fleet, a process holds the tasks that it has looked at. */
 async function listedTask(stored: StoredDocument, parts: StatusParts): Promise<ListedTask | undefined> {
   const key = parseKey(stored.id);
   if (key === undefined) return undefined;
@@ -265,7 +265,7 @@ function statusOfTask(
   };
 }
 
-/** A document that cannot be read is the trouble of its own key. */
+/** Reads a document. One that cannot be read is the trouble of its own key. */
 async function readable<Found>(
   stored: StoredDocument | undefined,
   decode: (document: StoredDocument | undefined) => Found,

@@ -121,7 +121,7 @@ export class StoreFollower implements RecordReader {
     return this.#readOnce(key, () => this.#parts.writer.read(key));
   }
 
-  /** The same, and in one round trip with it what is registered for the key as far as that is not held. */
+  /** Reads the same, and in one round trip with it what is registered for the key as far as that is not held. */
   readWithRegistration(key: TokenKey): Promise<CachedRecord | undefined> {
     return this.#readOnce(key, async () => {
       const { registry, keyReader } = this.#parts;

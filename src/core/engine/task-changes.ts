@@ -12,7 +12,7 @@ export interface TaskChangesParts {
   readonly callbacks: () => CallbackPort | undefined;
   readonly tasksOf: (appid: string) => Iterable<HeldTask>;
   readonly lostFunctions: () => LostFunctions;
-  /** Whether a task that has become known is scheduled by this process now. */
+  /** Returns whether a task that has become known is scheduled by this process now. */
   readonly schedulesNewTasks: () => boolean;
 }
 

@@ -43,7 +43,7 @@ export interface AttemptInput {
  */
 const HAS_ENDED = new TokenError('UPSTREAM_UNAVAILABLE', 'the attempt has ended', { retryable: true });
 
-/** A token that the attempt depended on turned out to be stale. */
+/** Is thrown when a token that the attempt depended on turned out to be stale. */
 export class StaleDependency extends Error {
   readonly dependencies: readonly NeededToken[];
   readonly error: TokenError;

@@ -41,7 +41,7 @@ export interface RefreshParts extends ExchangeParts {
   readonly fetchesWithoutStore: boolean;
   /** Reads what is registered of a key where it is not in memory. */
   readonly look: (key: TokenKey) => Promise<void>;
-  /** An ordinary `get` of a token that a refresh depends on. */
+  /** Returns a token that a refresh depends on, as an ordinary `get` does. */
   readonly tokenOf: (key: TokenKey) => Promise<string>;
   /** Replaces a token that a refresh depended on and found stale. */
   readonly replaceStale: (key: TokenKey, value: string) => Promise<unknown>;
@@ -359,5 +359,5 @@ function isAnswer({ code, errcode }: TokenError): boolean | undefined {
 
 type Taken = TakenLease | { readonly kind: 'settled'; readonly record: CachedRecord };
 
-/** The key's document forbids an attempt for now; `Failures` has learnt until when. */
+/** Is thrown when the key's document forbids an attempt for now; `Failures` has learnt until when. */
 class CoolingDown extends Error {}

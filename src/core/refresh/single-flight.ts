@@ -3,7 +3,7 @@ import type { RefreshReason } from '../model/refresher.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
 import type { Claim } from './claim.js';
 
-/** One refresh under way, and everybody who waits for it. */
+/** Runs one refresh, for everybody who waits for it. */
 export class Flight<Result> {
   readonly key: TokenKey;
   readonly reason: RefreshReason;
@@ -59,7 +59,7 @@ export class Flight<Result> {
     return this.#claim !== undefined;
   }
 
-  /** The lease that came with the work, once. */
+  /** Returns the lease that came with the work, once. */
   takeClaim(): Claim | undefined {
     const claim = this.#claim;
     this.#claim = undefined;
@@ -89,7 +89,7 @@ export class Flight<Result> {
   }
 }
 
-/** The same key in flight is the same promise. */
+/** Keeps one flight at a time for each key: the same key in flight is the same promise. */
 export class SingleFlight<Result> {
   readonly #flights = new Map<string, Flight<Result>>();
 
@@ -97,7 +97,7 @@ export class SingleFlight<Result> {
     return this.#flights.get(keyId(key));
   }
 
-  /** The flight under way, or a new one. */
+  /** Returns the flight under way, or a new one. */
   join(
     key: TokenKey,
     reason: RefreshReason,

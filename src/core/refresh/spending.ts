@@ -25,10 +25,12 @@ import { contentWithTrying, type KeyDocument, nextDueAt, withDue } from '../stor
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 
-/** The document has changed since the lease was granted: the refresh starts again with what is there now. */
+/**
+ * Is thrown when the document has changed since the lease was granted: the refresh starts again with what is there now.
+ */
 export class DocumentChanged extends Error {}
 
-/** The store has nothing to send: the refresh starts again with the params that it has not asked for. */
+/** Is thrown when the store has nothing to send: the refresh starts again with the params that it has not asked for. */
 export class ParamsWanted extends Error {}
 
 /** Why an attempt ends without having failed. */
@@ -61,7 +63,10 @@ export interface SpendingInput {
   readonly announcing: Slots;
 }
 
-/** The inputs that one attempt uses up: chosen, announced durably before they are sent, and settled afterwards. */
+/**
+ * Spends the inputs that one attempt uses up: chooses them, announces them durably before they are sent, and settles
+ * them afterwards.
+ */
 export class Spending {
   readonly #input: SpendingInput;
   #document: KeyDocument;
@@ -79,7 +84,7 @@ export class Spending {
     this.#document = input.document;
   }
 
-  /** The key's document as it is now. */
+  /** Returns the key's document as it is now. */
   get document(): KeyDocument {
     return this.#document;
   }
@@ -96,7 +101,7 @@ export class Spending {
     return this.#kept;
   }
 
-  /** Why the attempt has to end without having failed, whatever the refresher makes of it. */
+  /** Returns why the attempt has to end without having failed, whatever the refresher makes of it. */
   get interruption(): Interruption | undefined {
     return this.#interruption;
   }
@@ -144,7 +149,7 @@ export class Spending {
   }
 
   /**
-   * The attempt has failed: notes what is known now of what it sent.
+   * Notes, after the attempt has failed, what is known now of what it sent.
    *
    * @returns the error that says when to go on.
    * @throws DocumentChanged or ParamsWanted when another input is on offer, or may be, and the refresh starts again.

@@ -29,7 +29,8 @@ export class DueTimes {
   }
 
   /**
-   * After work that may have changed nothing: a key that is still due is due again at `at`, or later if its document says so.
+   * Puts off a key after work that may have changed nothing: if still due, it is due again at `at`, or later if its document
+   * says so.
    *
    * @param isTried - whether what was reported has had its turn.
    * @param lease - given back by the same write.

@@ -241,7 +241,10 @@ export class SharedPace {
     }
   }
 
-  /** `undefined` where it cannot be read, as one of a newer release: then each process keeps the pace by itself. */
+  /**
+   * Returns the reservation; `undefined` where it cannot be read, as one of a newer release: then each process keeps
+   * the pace by itself.
+   */
   async #read(document: StoredDocument | undefined): Promise<Reservation | undefined> {
     try {
       return await this.#reader.read(document, (found) =>

@@ -13,7 +13,7 @@ export interface SharedScheduleParts {
   readonly pace: SharedPace;
   /** Returns the lanes that this process can serve. */
   readonly lanes: () => readonly string[];
-  /** Must not reject; resolves when the lease has been used or given back. */
+  /** Works on the claims; must not reject, and resolves for each when its lease has been used or given back. */
   readonly onClaimed: (claims: readonly Claim[]) => readonly Promise<void>[];
 }
 
@@ -139,8 +139,9 @@ export class SharedSchedule implements TaskSchedule<unknown> {
   }
 
   /**
-   * Nothing is reserved for a look that finds nothing, as most do, and what is not used is not kept: in a large fleet it would
-   * add up, and begin all at once. So a look for one reserves when it has found it, unless that takes too long.
+   * Claims what is due. Nothing is reserved for a look that finds nothing, as most do, and what is not used is not kept: in a
+   * large fleet it would add up, and begin all at once. So a look for one reserves when it has found it, unless that takes too
+   * long.
    */
   async #claim(wanted: number, signal: AbortSignal): Promise<number> {
     const { store, clock, pace, lanes, onClaimed } = this.#parts;
@@ -185,7 +186,7 @@ export class SharedSchedule implements TaskSchedule<unknown> {
     return Number.isFinite(untilMs) ? untilMs : undefined;
   }
 
-  /** Long lives leave time; short ones do not. */
+  /** Returns the pause between looks, in milliseconds: long lives leave time; short ones do not. */
   #pauseMs(): number {
     return this.#parts.clock.lookEveryMs;
   }

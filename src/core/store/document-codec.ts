@@ -5,7 +5,7 @@ import type { JsonObject } from '../primitives/json.js';
 
 const FORMAT = 1;
 
-/** A document that was damaged: its checksum is missing or does not fit. */
+/** Is thrown for a document that was damaged: its checksum is missing or does not fit. */
 export class DamagedDocument extends Error {
   readonly document: StoredDocument;
 

@@ -6,9 +6,9 @@ const SYNC_EVERY_MS = 60_000;
 const NOISE_MS = 20;
 
 export interface StoreClockListener {
-  /** The wall clock or the offset went backwards: nothing that was computed before may be trusted. */
+  /** Is called when the wall clock or the offset went backwards: nothing that was computed before may be trusted. */
   wentBack(): void;
-  /** The wall clock went forward without time passing here, as after the machine slept. */
+  /** Is called when the wall clock went forward without time passing here, as after the machine slept. */
   wentForward(): void;
 }
 

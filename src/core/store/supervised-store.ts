@@ -61,8 +61,8 @@ interface Taking<Result> {
 }
 
 /**
- * The user's store with a bound on the time of each command and on their number while it hangs, one kind of error, and
- * word of when it fails and recovers.
+ * Wraps the user's store with a bound on the time of each command and on their number while it hangs, one kind of
+ * error, and word of when it fails and recovers.
  */
 export class SupervisedStore {
   readonly #store: TokenStore;
@@ -232,7 +232,7 @@ export class SupervisedStore {
     await this.#send('close', () => this.#store.close());
   }
 
-  /** A command whose answer has to be given back if it comes too late, or is not the one. */
+  /** Sends a command whose answer has to be given back if it comes too late, or is not the one. */
   async #take<Result>(command: Command, { ask, check, giveBack }: Taking<Result>): Promise<Result> {
     let asked = undefined as Promise<Result> | undefined;
     try {
