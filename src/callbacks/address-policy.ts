@@ -65,7 +65,7 @@ export function refusalOfAddress(address: string, policy: AddressPolicy): string
   return inside.map((address4) => refusal(address4, policy)).find((kind) => kind !== undefined);
 }
 
-/** ipaddr.js alone would take 010.0.0.1 and 127.1, which not everybody reads alike. */
+/** Parses an address. ipaddr.js alone would take 010.0.0.1 and 127.1, which not everybody reads alike. */
 function parse(address: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   if (isIP(address) === 0) return undefined;
   const withoutZone = address.replace(/%.*$/s, '');

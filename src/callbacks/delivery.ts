@@ -119,7 +119,7 @@ export class Delivery {
     return at !== undefined && at <= clock.now();
   }
 
-  /** With nothing to deliver, it is time to look when the next token has been delivered, or should have been. */
+  /** Returns when to look with nothing to deliver: when the next token has been delivered, or should have been. */
   #dueAfter(grant: StoredGrant | undefined): Due {
     return this.#due(grant === undefined ? 0 : dueOf(grant, this.#parts.engine.clock.now()));
   }

@@ -93,7 +93,7 @@ function assertMayBeCalled(address: string, publicOnly: boolean): void {
   if (kind !== undefined) throw new AddressRefused(kind);
 }
 
-/** Not with the signal's reason, because that need not be an error and undici reads its code. */
+/** Rejects on abort, not with the signal's reason, because that need not be an error and undici reads its code. */
 function rejectionOnAbort(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     const abort = (): void => reject(new Error('The request has ended'));

@@ -153,7 +153,7 @@ export function verifyWebhook(webhook: WebhookToVerify): VerifiedWebhook {
   return { id, timestampSeconds: Number(timestamp) };
 }
 
-/** Beside a clock that is no number, the timestamp of any age would pass for a recent one. */
+/** Reads the time. Beside a clock that is no number, the timestamp of any age would pass for a recent one. */
 function readNow(now: unknown): number {
   if (typeof now !== 'function') throw new TypeError(`now must be a function, got ${describeKind(now)}`);
   const nowMs: unknown = now();
