@@ -53,9 +53,9 @@ export interface EncryptedStoreOptions {
  * @public
  */
 export class EncryptedStore implements TokenStore {
-  /** As the other store does it; absent when that has none. */
+  /** Does what the other store does; absent when that has none. */
   declare readonly claimDue?: (lanes: readonly string[], limit: number, ttlMs: number) => Promise<Lease[]>;
-  /** As the other store does it; absent when that has none. */
+  /** Does what the other store does; absent when that has none. */
   declare readonly watch?: (changed: (id: string | undefined) => void) => Promise<() => Promise<void>>;
   readonly #store: TokenStore;
   readonly #cipher: DocumentCipher;

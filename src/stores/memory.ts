@@ -19,7 +19,7 @@ interface Holding {
 const MICROSECONDS_PER_MS = 1000;
 
 /**
- * A store in the memory of this process: nothing survives it, and no other process sees it.
+ * Keeps documents in the memory of this process: nothing survives it, and no other process sees it.
  *
  * What is handed in is copied; what is handed out is frozen and not copied. It has no limit of its own; a lease lasts until it
  * is released or expires by the clock.
@@ -170,7 +170,10 @@ function frozenDue({ lane, at }: Due): Due {
   return Object.freeze({ lane, at });
 }
 
-/** Built member by member, as V8 gives each frozen copy that was made by spreading a shape of its own, several times its size. */
+/**
+ * Copies member by member, as V8 gives each frozen copy that was made by spreading a shape of its own, several times
+ * its size.
+ */
 function frozenCopy(value: JsonValue | undefined): JsonValue | undefined {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return Object.freeze(value.map((item) => frozenCopy(item) as JsonValue)) as JsonValue[];

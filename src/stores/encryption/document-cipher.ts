@@ -38,7 +38,7 @@ export class DocumentCipher {
     return { encrypted: ENVELOPE_VERSION, keyId, iv: encode(iv), text: encode(Buffer.concat(text)) };
   }
 
-  /** Whether it was encrypted with the first key. */
+  /** Returns whether it was encrypted with the first key. */
   isCurrent({ encrypted, keyId }: JsonObject): boolean {
     return encrypted === ENVELOPE_VERSION && keyId === this.#keys.first.id;
   }
@@ -65,17 +65,17 @@ export class DocumentCipher {
   }
 }
 
-/** Whether the data stands for data that could not be read. */
+/** Returns whether the data stands for data that could not be read. */
 export function isUnreadable(data: JsonObject): boolean {
   return typeof data.unreadable === 'string';
 }
 
-/** Whether it stands for a file that is torn: that says nothing of encryption. */
+/** Returns whether it stands for a file that is torn: that says nothing of encryption. */
 function isDamaged(data: JsonObject): boolean {
   return typeof data.damaged === 'string' && Object.keys(data).length === 1;
 }
 
-/** The text in an envelope, when the tag proves that it is the one that was put there. */
+/** Returns the text in an envelope, when the tag proves that it is the one that was put there. */
 function open(id: string, secret: KeyObject, iv: Buffer | undefined, sealed: Buffer | undefined): string | undefined {
   if (iv?.length !== IV_BYTES || sealed === undefined || sealed.length < TAG_BYTES) return undefined;
   const decipher = createDecipheriv(ALGORITHM, secret, iv, { authTagLength: TAG_BYTES });
@@ -90,7 +90,9 @@ function open(id: string, secret: KeyObject, iv: Buffer | undefined, sealed: Buf
   return text.toString();
 }
 
-/** Nothing but a JSON object is ever sealed here; another program with the same key may do so. */
+/**
+ * Parses what was sealed. Nothing but a JSON object is ever sealed here; another program with the same key may do so.
+ */
 function parse(json: string): JsonObject {
   try {
     const data: unknown = JSON.parse(json);
@@ -105,7 +107,7 @@ function encode(bytes: Buffer): string {
   return bytes.toString('base64');
 }
 
-/** Strictly: a text has one spelling, so that a changed character never goes unnoticed. */
+/** Decodes strictly: a text has one spelling, so that a changed character never goes unnoticed. */
 function decode(base64: JsonValue | undefined): Buffer | undefined {
   if (typeof base64 !== 'string') return undefined;
   const bytes = Buffer.from(base64, 'base64');

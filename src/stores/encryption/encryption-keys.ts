@@ -27,7 +27,7 @@ const BASE64URL = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 const NAMED_BY = 'wechat-token-manager key id';
 const ID_LENGTH = 16;
 
-/** The keys of a store: the first encrypts, all of them decrypt. */
+/** Holds the keys of a store: the first encrypts, all of them decrypt. */
 export class EncryptionKeys {
   readonly first: NamedKey;
   readonly #byId = new Map<string, NamedKey>();
@@ -50,7 +50,7 @@ export class EncryptionKeys {
     this.first = first;
   }
 
-  /** The key that envelopes call by this name. */
+  /** Returns the key that envelopes call by this name. */
   withId(id: string): NamedKey | undefined {
     return this.#byId.get(id);
   }

@@ -22,7 +22,7 @@ export class ChangeLog {
     this.#fullPath = join(root, FULL_LOG);
   }
 
-  /** Never rejects. */
+  /** Notes a change. It never rejects. */
   async append(id: string, owner: StoreOwner | undefined): Promise<void> {
     try {
       const file = await openFor(owner, this.#path, APPENDING);

@@ -47,7 +47,7 @@ const MARKABLE = process.platform === 'win32' ? 'r+' : 'r';
 /** Takes two thirds of the time that the one of `node:fs/promises` takes. */
 const readFile = promisify(readFileCallback);
 
-/** The directory of one document: a file per version, of which the highest counts. */
+/** Manages the directory of one document: a file per version, of which the highest counts. */
 export class DocumentDirectory {
   readonly directory: string;
   readonly #root: string;
@@ -188,7 +188,7 @@ export class DocumentDirectory {
     }
   }
 
-  /** `undefined` when a later version has come meanwhile. */
+  /** Reads a version; `undefined` when a later one has come meanwhile. */
   async #readVersion(version: number): Promise<Buffer | undefined> {
     try {
       return await readFile(join(this.directory, numberedName(VERSIONS, version)));

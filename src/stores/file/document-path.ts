@@ -26,7 +26,10 @@ export function documentPath(id: string): Path {
   return segments.map((segment, depth) => directoryName(segment, depth, depth < segments.length - 1));
 }
 
-/** The directory of the document that is called `prefix` itself, if there can be one, and the container below it. */
+/**
+ * Returns the directory of the document that is called `prefix` itself, if there can be one, and the container below
+ * it.
+ */
 export function prefixPaths(prefix: string): { readonly document: Path | undefined; readonly container: Path } {
   assertPrefix(prefix);
   const container = prefix.split('/').map((segment, depth) => directoryName(segment, depth, true));
@@ -37,7 +40,7 @@ export function directoryOf(root: string, path: Path): string {
   return join(root, ...path);
 }
 
-/** The directories that have an entry for the next one of `path`, the root first. */
+/** Returns the directories that have an entry for the next one of `path`, the root first. */
 export function ancestorsOf(root: string, path: Path): string[] {
   return path.map((_, depth) => directoryOf(root, path.slice(0, depth)));
 }
@@ -65,7 +68,10 @@ function directoryName(segment: string, depth: number, hasMore: boolean): string
   return hasMore ? hashOf(segment) + CONTAINER_SUFFIX : hashOf(segment);
 }
 
-/** Safe in a file name whatever the segment holds, also where file names do not tell upper from lower case. */
+/**
+ * Returns a hash, safe in a file name whatever the segment holds, also where file names do not tell upper from lower
+ * case.
+ */
 function hashOf(segment: string): string {
   return hash('sha256', segment).slice(0, HASH_DIGITS);
 }

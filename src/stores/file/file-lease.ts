@@ -78,7 +78,7 @@ async function isFree(path: string, now: number): Promise<boolean> {
   }
 }
 
-/** The file stays, so that its number is not given out again. */
+/** Empties the file, which stays, so that its number is not given out again. */
 async function empty(path: string, inode: number, owner: StoreOwner | undefined): Promise<void> {
   try {
     await (owner === undefined ? truncate(path, 0) : inStore(owner, path, (inside) => emptyOwn(inside, inode)));

@@ -28,8 +28,8 @@ export interface FileStoreOptions {
 }
 
 /**
- * A store in a directory, shared by all processes that can write there; what it has written survives a crash of the
- * process and of the machine.
+ * Keeps documents in a directory, shared by all processes that can write there; what it has written survives a crash of
+ * the process and of the machine.
  *
  * The directory is created when it is first written to, for its owner alone (directories 0700, files 0600). The file
  * system must have hard links, which every usual one but FAT has.
@@ -248,7 +248,7 @@ export class FileStore implements TokenStore {
   }
 }
 
-/** Whether something other than a directory is there. What cannot be looked at fails when it is used. */
+/** Returns whether something other than a directory is there. What cannot be looked at fails when it is used. */
 function isSomethingElse(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;

@@ -21,13 +21,13 @@ interface ProcessState {
 
 let self: Promise<Omit<LeaseHolder, 'ttlMs'>> | undefined;
 
-/** This process, as a holder for `ttlMs`. */
+/** Returns this process, as a holder for `ttlMs`. */
 export async function holderHere(ttlMs: number): Promise<LeaseHolder> {
   self ??= describeSelf();
   return { ...(await self), ttlMs };
 }
 
-/** `undefined` when the text does not say who holds it, as that of a released lease does not. */
+/** Returns the holder; `undefined` when the text does not say who holds it, as that of a released lease does not. */
 export function parseHolder(text: string): LeaseHolder | undefined {
   let content: unknown;
   try {
@@ -41,7 +41,7 @@ export function parseHolder(text: string): LeaseHolder | undefined {
   return typeof startedAt === 'string' ? { host, pid, startedAt, ttlMs } : { host, pid, ttlMs };
 }
 
-/** Whether the holder is known to have ended: only of a process on this host can that be known. */
+/** Returns whether the holder is known to have ended: only of a process on this host can that be known. */
 export async function hasEnded(holder: LeaseHolder): Promise<boolean> {
   const here = await holderHere(0);
   if (holder.host !== here.host || !Number.isSafeInteger(holder.pid) || holder.pid <= 0) return false;
@@ -73,7 +73,7 @@ async function describeSelf(): Promise<Omit<LeaseHolder, 'ttlMs'>> {
 const STATE_FIELD = 0;
 const START_TIME_FIELD = 19;
 
-/** `undefined` where the system does not tell. */
+/** Returns the state of a process; `undefined` where the system does not tell. */
 async function readProcess(pid: number): Promise<ProcessState | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
   // The name of the program, in parentheses, may hold anything; the fields after it are plain.

@@ -27,14 +27,14 @@ export function numberedName(series: NumberedFiles, number: number): string {
   return series.prefix + String(number).padStart(DIGITS, '0') + series.suffix;
 }
 
-/** The highest number among these names; 0 when there is none. */
+/** Returns the highest number among these names; 0 when there is none. */
 export function highestNumber(series: NumberedFiles, names: readonly string[]): number {
   let highest = 0;
   for (const name of names) highest = Math.max(highest, numberOf(series, name));
   return highest;
 }
 
-/** The names that may be cleared away once there is a file with this number. */
+/** Returns the names that may be cleared away once there is a file with this number. */
 export function supersededNames(series: NumberedFiles, names: readonly string[], number: number): string[] {
   return names.filter((name) => {
     const other = numberOf(series, name);
@@ -42,7 +42,7 @@ export function supersededNames(series: NumberedFiles, names: readonly string[],
   });
 }
 
-/** The names in a directory; none when it does not exist. */
+/** Returns the names in a directory; none when it does not exist. */
 export async function readNames(directory: string): Promise<string[]> {
   try {
     return await readdir(directory);
@@ -89,7 +89,7 @@ export async function appendNumbered(
   return undefined;
 }
 
-/** 0 when the name is not one of the series. */
+/** Returns the number in a name; 0 when the name is not one of the series. */
 function numberOf(series: NumberedFiles, name: string): number {
   if (!name.startsWith(series.prefix) || !name.endsWith(series.suffix)) return 0;
   const digits = name.slice(series.prefix.length, name.length - series.suffix.length);

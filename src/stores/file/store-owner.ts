@@ -123,7 +123,7 @@ async function openThere(path: string, flags: number): Promise<FileHandle | unde
   return undefined;
 }
 
-/** A directory of the owner is as good as one in the store. */
+/** Refuses a directory outside the store. One of the owner is as good as one in the store. */
 async function assertInStore({ uid, root }: StoreOwner, directory: FileHandle, path: string): Promise<void> {
   const place = await readlink(pathOf(directory));
   if (place === root || place.startsWith(`${root}${sep}`) || (await directory.stat()).uid === uid) return;
@@ -131,7 +131,7 @@ async function assertInStore({ uid, root }: StoreOwner, directory: FileHandle, p
   throw new FileFailure(message, 'ELOOP');
 }
 
-/** Linux shows there what a handle has open, and takes it for a directory in paths. */
+/** Returns where Linux shows what a handle has open, and takes it for a directory in paths. */
 function pathOf(directory: FileHandle): string {
   return `/proc/self/fd/${directory.fd}`;
 }

@@ -21,7 +21,7 @@ export interface NewFile {
   readonly owner: StoreOwner | undefined;
 }
 
-/** The root of a store and its directory `tmp`, where every file is written before it is linked into its place. */
+/** Writes files in the directory `tmp` of a store, where every file is written before it is linked into its place. */
 export class TemporaryFiles {
   readonly #root: string;
   readonly #directory: string;
@@ -55,7 +55,7 @@ export class TemporaryFiles {
     this.#ready = undefined;
   }
 
-  /** The file system's clock in epoch milliseconds: when it says that a file was written just now. */
+  /** Returns the file system's clock in epoch milliseconds: when it says that a file was written just now. */
   async now(): Promise<number> {
     await this.prepare();
     return this.#touchClockFile();

@@ -76,7 +76,7 @@ export class ChangeSubscription {
     );
   }
 
-  /** A message is the version that was written, 0 for a delete, and the id. */
+  /** Reads a message: the version that was written, 0 for a delete, and the id. */
   readonly #heard = (message: string): void => {
     this.#tell(message.slice(message.indexOf(' ') + 1), Number.parseInt(message, 10));
   };

@@ -6,15 +6,15 @@ import { unreadable } from '../../core/store/document-codec.js';
 const FOREIGN = 'what is not a document of this store';
 
 /**
- * The lane as it stands in a document and in the name of a key: what JSON makes of it. The scripts find it between the
- * quotes, where a quote of its own is escaped.
+ * Returns the lane as it stands in a document and in the name of a key: what JSON makes of it. The scripts find it
+ * between the quotes, where a quote of its own is escaped.
  */
 export function laneName(lane: string): string {
   return JSON.stringify(lane).slice(1, -1);
 }
 
 /**
- * The part of a document that says when it is due. The script puts a document together as
+ * Returns the part of a document that says when it is due. The script puts a document together as
  * `{"version":1,"due":{"at":2,"lane":"a"},"data":{}}` and reads its head again by that order, because Lua's JSON would
  * change the data: an empty array comes out of it as an object.
  */
@@ -49,7 +49,10 @@ function documentIn(id: string, text: unknown): StoredDocument | undefined {
   return { id, version, data, due: { lane: due.lane, at: due.at } };
 }
 
-/** Something that no store of ours wrote has the name of a document. It is neither read as absent nor overwritten. */
+/**
+ * Is thrown when something that no store of ours wrote has the name of a document. It is neither read as absent nor
+ * overwritten.
+ */
 export class ForeignValue extends StoreFailure {
   override readonly name: string = 'ForeignValue';
 

@@ -23,7 +23,7 @@ interface NodeRedisCluster extends NodeRedis {
 
 const FUNCTIONS = ['sendCommand', 'connect', 'destroy', 'duplicate', 'on', 'off', 'subscribe'];
 
-/** A client of `redis`, or of `@redis/client`: of one server or of a cluster. */
+/** Drives a client of `redis`, or of `@redis/client`: of one server or of a cluster. */
 export class NodeRedisDriver implements RedisDriver {
   readonly connected: string;
   readonly resumed: readonly string[];
@@ -39,7 +39,10 @@ export class NodeRedisDriver implements RedisDriver {
     this.resumed = [isCluster ? 'node-ready' : 'ready'];
   }
 
-  /** A pool and a client of sentinels are none: they have no `subscribe`, or send in another way. */
+  /**
+   * Returns whether it is a client. A pool and a client of sentinels are none: they have no `subscribe`, or send in
+   * another way.
+   */
   static isClient(client: object): client is NodeRedisClient | NodeRedisCluster {
     const hasStates = ['isOpen', 'isReady'].every((name) => typeof memberOf(client, name) === 'boolean');
     return hasStates && memberOf(client, 'acquire') === undefined && hasMethods(client, ...FUNCTIONS);

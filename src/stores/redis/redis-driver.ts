@@ -12,9 +12,9 @@ export interface RedisDriver {
   close(): void;
   on(event: string, listener: (argument?: unknown) => void): void;
   off(event: string, listener: (argument?: unknown) => void): void;
-  /** A client of its own with the same settings, not connected. */
+  /** Returns a client of its own with the same settings, not connected. */
   duplicate(): RedisDriver;
-  /** May be called again, which tells the server again. */
+  /** Subscribes to a channel. It may be called again, which tells the server again. */
   subscribe(channel: string, listener: (message: string) => void): Promise<unknown>;
   /** The event that says that the state is `ready`. */
   readonly connected: string;

@@ -3,7 +3,7 @@ import { describeValue } from '../../core/primitives/redact.js';
 const PREFIX = /^[\x21-\x7e]{1,128}$/;
 const TAG = /\{[^}]+\}/;
 
-/** The names of all that a store keeps in Redis. One hash tag is in all of them, so a cluster keeps them on one node. */
+/** Names all that a store keeps in Redis. One hash tag is in all of the names, so a cluster keeps them on one node. */
 export class RedisKeys {
   readonly #base: string;
   /** The highest version that was ever given. The scripts take what the names begin with from it. */

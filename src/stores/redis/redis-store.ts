@@ -35,7 +35,7 @@ export interface RedisStoreOptions {
 }
 
 /**
- * A store in Redis, shared by all processes that use the same server and prefix.
+ * Keeps documents in Redis, shared by all processes that use the same server and prefix.
  *
  * The client stays its owner's: the store neither opens it again after the owner has closed it nor closes it, except where
  * the store connected it. A client that is not connected yet is connected at the first use and then closed with the store.

@@ -14,7 +14,7 @@ export interface Changes {
 
 export interface ChangePollParts {
   readonly clock: Clock;
-  /** At most `limit` changes from after `since` until now, by the database's clock. */
+  /** Reads at most `limit` changes from after `since` until now, by the database's clock. */
   readonly read: (since: number, limit: number) => Promise<Changes>;
   readonly changed: ChangeListener;
 }
@@ -69,7 +69,7 @@ export class ChangePoll {
     await this.#polling;
   }
 
-  /** An earlier timer that is set already stays. */
+  /** Sets a timer; an earlier one that is set already stays. */
   #schedule(delayMs: number): void {
     const at = this.#parts.clock.monotonic() + delayMs;
     if (this.#timer !== undefined && this.#pollAt <= at) return;

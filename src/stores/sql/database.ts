@@ -10,7 +10,10 @@ const RETRY_FOR_MS = 1_200;
 const FIRST_DELAY_MS = 10;
 const MAX_DELAY_MS = 100;
 
-/** The user's database: its dialect, the name of the table, and a way to run statements, each a transaction of its own. */
+/**
+ * Holds the user's database: its dialect, the name of the table, and a way to run statements, each a transaction of its
+ * own.
+ */
 export class Database {
   readonly dialect: SqlDialect;
   readonly words: DialectWords;

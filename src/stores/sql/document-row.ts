@@ -34,7 +34,7 @@ export function rowContent(data: JsonObject, due: Due | undefined): RowContent {
   return { data: text, lane: due.lane, dueAt: Math.ceil(due.at) };
 }
 
-/** A row without a document has no lane, and is due to be cleared away. */
+/** Returns the content of a row without a document: it has no lane, and is due to be cleared away. */
 export function tombstone(nowMs: RawBuilder<number>): RowContent {
   return { data: null, lane: null, dueAt: sql<number>`${nowMs} + ${sql.lit(TOMBSTONE_MS)}` };
 }
@@ -51,7 +51,7 @@ export function documentOf(row: DocumentRow): StoredDocument | undefined {
     : { id, version, data, due: { lane, at: Number(due_at) } };
 }
 
-/** In ASCII alone, which means the same in the encoding of every connection and table. */
+/** Returns JSON in ASCII alone, which means the same in the encoding of every connection and table. */
 function asciiJson(data: JsonObject): string {
   return JSON.stringify(data).replace(
     /[\x7f-\uffff]/g,

@@ -16,7 +16,8 @@ const READS = /^\s*(?:select|values|explain|pragma)\b/i;
 const CONTROLS = /^\s*(?:begin|commit|end|rollback|savepoint|release)\b/i;
 
 /**
- * A database of `libsql` as Kysely may use it: `new SqliteDialect({ database: libsqlDatabase(new Database(path)) })`.
+ * Returns a database of `libsql` as Kysely may use it:
+ * `new SqliteDialect({ database: libsqlDatabase(new Database(path)) })`.
  *
  * `libsql` (0.5) leaves a prepared statement that has failed with `SQLITE_BUSY` in progress until it is collected as garbage;
  * until then nothing that the connection writes is committed, though it seems to be, and what it reads is out of date. What

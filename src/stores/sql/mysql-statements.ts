@@ -10,8 +10,8 @@ const LARGE_VALUE = 262_144;
 const REST_OF_STATEMENT = 8_192;
 
 /**
- * For MySQL and MariaDB, which cannot return what they wrote. The new version comes back through `last_insert_id`, whose
- * value is part of the answer to the statement that set it.
+ * Makes the statements for MySQL and MariaDB, which cannot return what they wrote. The new version comes back through
+ * `last_insert_id`, whose value is part of the answer to the statement that set it.
  */
 export class MysqlStatements implements DocumentStatements {
   readonly #database: Database;
@@ -20,7 +20,10 @@ export class MysqlStatements implements DocumentStatements {
     this.#database = database;
   }
 
-  /** Most often the row is there, because its lease was taken; and one may come between looking for it and inserting it. */
+  /**
+   * Tries an update first: most often the row is there, because its lease was taken; and one may come between looking
+   * for it and inserting it.
+   */
   async create(id: string, content: RowContent, owner: string | undefined): Promise<number | undefined> {
     const absent = sql`data is null`;
     await this.#assertFits(content);
@@ -41,7 +44,10 @@ export class MysqlStatements implements DocumentStatements {
     return this.#update(id, sql`version = ${expected} and data is not null`, content, owner);
   }
 
-  /** It tells by reading the row whether the lease was granted, not by the count of rows, which a client may set to mean either. */
+  /**
+   * Tells by reading the row whether the lease was granted, not by the count of rows, which a client may set to mean
+   * either.
+   */
   async lease(id: string, owner: string, ttlMs: number): Promise<DocumentRow | undefined> {
     const { table, words } = this.#database;
     const { dueAt } = tombstone(words.nowMs);

@@ -36,7 +36,7 @@ export async function readDocuments(
   return ids.map((id) => documents.get(id));
 }
 
-/** The documents at and below `prefix`, ordered by the bytes of their ids. */
+/** Yields the documents at and below `prefix`, ordered by the bytes of their ids. */
 export async function* listDocuments(
   database: Database,
   prefix: string,

@@ -7,7 +7,7 @@ interface VersionRow {
   readonly version: number | string | bigint;
 }
 
-/** For PostgreSQL and SQLite: everything is one statement. */
+/** Makes the statements for PostgreSQL and SQLite: everything is one statement. */
 export class ReturningStatements implements DocumentStatements {
   readonly #database: Database;
   readonly #notify: RawBuilder<unknown>;
@@ -59,7 +59,7 @@ export class ReturningStatements implements DocumentStatements {
   }
 
   /**
-   * Whether the candidates are claimable still is asked in words that no index answers: a plan that looked in there for
+   * Asks whether the candidates are claimable still in words that no index answers: a plan that looked in there for
    * them once more, because little was due when the database last counted, would read all that is due for each of them.
    */
   claim(lanes: readonly string[], limit: number, owner: string, ttlMs: number): Promise<DocumentRow[]> {

@@ -52,7 +52,9 @@ export function isSqlDialect(value: unknown): value is SqlDialect {
   return typeof value === 'string' && Object.hasOwn(DIALECTS, value);
 }
 
-/** The dialect of Kysely's adapter or of one derived from it, by name too: there may be two copies of Kysely. */
+/**
+ * Returns the dialect of Kysely's adapter or of one derived from it, by name too: there may be two copies of Kysely.
+ */
 export function dialectOf(adapter: unknown): SqlDialect | undefined {
   for (const dialect of Object.keys(ADAPTERS).filter(isSqlDialect)) {
     if (adapter instanceof ADAPTERS[dialect]) return dialect;

@@ -34,7 +34,7 @@ export interface SqlStoreOptions {
   /** The dialect that the database speaks, where it cannot be told from Kysely's. MariaDB is `'mysql'`. */
   readonly dialect?: SqlDialect;
   /**
-   * For PostgreSQL: listens on `channel`, a plain lower-case name, and calls `notified` for each notification; resolves to
+   * Listens, on PostgreSQL, to `channel`, a plain lower-case name, and calls `notified` for each notification; resolves to
    * a function that ends it. Processes that have it hear of each other's changes at once instead of within half a second.
    * It takes a connection of its own, and a notification with each write. When that connection is lost, changes are found by
    * looking, within half a second, until it is made anew. What it rejects with fails the start of the manager.
@@ -60,8 +60,8 @@ export interface SqlStoreOptions {
 }
 
 /**
- * A store in one table of PostgreSQL, MySQL (8), MariaDB (10.5) or SQLite (3.35), through Kysely and its driver of your
- * choice. It is shared by all processes that use the table; all time is the database's.
+ * Keeps documents in one table of PostgreSQL, MySQL (8), MariaDB (10.5) or SQLite (3.35), through Kysely and its driver
+ * of your choice. The table is shared by all processes that use it; all time is the database's.
  *
  * Call {@link SqlStore.migrate} once before the first use, or run the statements of {@link tableDefinition}. The Kysely
  * instance stays yours: destroy it after the manager is closed. Each operation is one to three statements, none of them in
@@ -271,14 +271,14 @@ function newOwner(): string {
   return randomBytes(12).toString('hex');
 }
 
-/** A number that no version is, for what cannot be one. */
+/** Returns the version, or a number that no version is for what cannot be one. */
 function wholeVersion(expected: number): number {
   return Number.isSafeInteger(expected) ? expected : -1;
 }
 
 /**
- * Lower case and no word of SQL, so that it is the same with quotes around it and without, and within the 63 characters that
- * PostgreSQL takes. Tables that have to share one look more often than they must.
+ * Returns a name in lower case that is no word of SQL, so that it is the same with quotes around it and without, and within
+ * the 63 characters that PostgreSQL takes. Tables that have to share one look more often than they must.
  */
 function channelOf(table: string): string {
   return `${table.toLowerCase().replace('.', '_').slice(0, 55)}_changes`;

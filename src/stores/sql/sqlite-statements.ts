@@ -5,8 +5,8 @@ import { claimCandidates, isLeaseFree } from './document-statements.js';
 import { ReturningStatements } from './returning-statements.js';
 
 /**
- * For SQLite, where one statement at a time writes anywhere in the file, and one that finds nothing to write has locked all
- * others out as well: a read, which takes no lock, checks first whether there is anything to write.
+ * Makes the statements for SQLite, where one statement at a time writes anywhere in the file, and one that finds nothing to
+ * write has locked all others out as well: a read, which takes no lock, checks first whether there is anything to write.
  */
 export class SqliteStatements extends ReturningStatements {
   readonly #database: Database;

@@ -26,7 +26,8 @@ export function assertTable(table: unknown): asserts table is string {
 }
 
 /**
- * The statements that {@link SqlStore.migrate} runs, for those who run theirs by hand. Running them again changes nothing.
+ * Returns the statements that {@link SqlStore.migrate} runs, for those who run theirs by hand. Running them again changes
+ * nothing.
  *
  * @param table - as in the options of `SqlStore`.
  * @returns the statements, each ended by a semicolon and a line break.
