@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/primitives/json.js';
 
-/** The JSON object in a body, whatever its content type says; `undefined` for anything else. */
+/** Returns the JSON object in a body, whatever its content type says; `undefined` for anything else. */
 export function parseAnswer(text: string | undefined): JsonObject | undefined {
   if (text === undefined) return undefined;
   try {
@@ -12,8 +12,8 @@ export function parseAnswer(text: string | undefined): JsonObject | undefined {
 }
 
 /**
- * The `errcode` of an answer, 0 for success. WeChat leaves it out of successful answers of its token endpoints, and its
- * own samples show numbers as strings.
+ * Reads the `errcode` of an answer, 0 for success. WeChat leaves it out of successful answers of its token endpoints,
+ * and its own samples show numbers as strings.
  *
  * @returns `undefined` when there is one that is no integer.
  */

@@ -30,7 +30,7 @@ const CONNECT_CODE_PREFIX = /^(?:EAI_|ERR_TLS_|ERR_SSL_)/;
 const CONNECT_SYSCALLS: ReadonlySet<unknown> = new Set(['connect', 'getaddrinfo']);
 const TLS_CUT_SHORT = 'Client network socket disconnected before secure TLS connection was established';
 
-/** The proxy did not open a tunnel. */
+/** Is thrown when the proxy did not open a tunnel. */
 export class ProxyFailure extends Error {
   override readonly name: string = 'ProxyFailure';
   /** Never undici's own code, by which undici decides what to do. */
@@ -46,8 +46,8 @@ export class ProxyFailure extends Error {
 }
 
 /**
- * Whether a request failed before there was a connection: WeChat has not seen it, and the cause (name service, network,
- * certificates, proxy) is likely to lie with this host.
+ * Returns whether a request failed before there was a connection: WeChat has not seen it, and the cause (name service,
+ * network, certificates, proxy) is likely to lie with this host.
  */
 export function isConnectFailure(error: unknown): boolean {
   const first = errorsIn(error)?.[0] ?? error;

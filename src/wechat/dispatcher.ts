@@ -26,7 +26,7 @@ export async function createDispatcher(proxy: string | undefined): Promise<Dispa
   });
 }
 
-/** undici by itself leaves out a user without a password. */
+/** Returns the address and the credentials of the proxy: undici by itself leaves out a user without a password. */
 function proxyAddress({ origin, username, password }: URL): { uri: string; token?: string } {
   if (username === '') return { uri: origin };
   const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;

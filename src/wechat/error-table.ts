@@ -184,7 +184,7 @@ export const ERROR_TABLE: readonly ErrorRow[] = [
 
 const ROWS = new Map(ERROR_TABLE.map((row) => [row.errcode, row]));
 
-/** The row of an `errcode`; `undefined` for one that the table does not know. */
+/** Returns the row of an `errcode`; `undefined` for one that the table does not know. */
 export function findErrorRow(errcode: number): ErrorRow | undefined {
   return ROWS.get(errcode);
 }

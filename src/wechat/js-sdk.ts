@@ -86,7 +86,7 @@ export interface JsSdkSignatureInput {
 }
 
 /**
- * The signature of `wx.config` by itself: 40 hexadecimal digits.
+ * Returns the signature of `wx.config` by itself: 40 hexadecimal digits.
  *
  * @throws TypeError for a field that is missing or unknown, for a `timestamp` that is no whole number, and unless `url` is an
  *   absolute http or https URL.

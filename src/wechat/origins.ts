@@ -39,8 +39,8 @@ const MAX_REMEMBERED = 10_000;
 const NEVER_NOTED = -1;
 
 /**
- * The hosts that are asked, in order of preference. One that has been silent for long is skipped but for a probe. Silence for the
- * token of one app and type says nothing of others: they are asked for until they have got no answer either.
+ * Keeps the hosts that are asked, in order of preference. One that has been silent for long is skipped but for a probe. Silence
+ * for the token of one app and type says nothing of others: they are asked for until they have got no answer either.
  */
 export class Origins {
   readonly #clock: Clock;
@@ -64,7 +64,7 @@ export class Origins {
     return this.#origins.length;
   }
 
-  /** Whether the silence of every origin lies with this host. */
+  /** Returns whether the silence of every origin lies with this host. */
   get hostOnly(): boolean {
     return this.#origins.every((origin) => origin.hostOnly);
   }

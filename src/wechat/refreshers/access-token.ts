@@ -42,7 +42,10 @@ async function askStable(context: RefreshContext, force: boolean): Promise<Grant
   return grantFromAnswer(answer, 'access_token');
 }
 
-/** WeChat forces twenty times a day, so it is asked to only when it repeats the very token that is to be replaced. */
+/**
+ * Returns whether to force. WeChat forces twenty times a day, so it is asked to only when it repeats the very token
+ * that is to be replaced.
+ */
 async function mustForce(context: RefreshContext, grant: Grant): Promise<boolean> {
   if (context.reason !== 'stale' && context.reason !== 'forced') return false;
   const replaced = context.stale ?? context.previous?.value;
@@ -50,8 +53,8 @@ async function mustForce(context: RefreshContext, grant: Grant): Promise<boolean
 }
 
 /**
- * Until shortly before expiry WeChat repeats its token, and in that window it has a new one: so any time in the window
- * will do, but not its first moments, when the clocks may differ, and not its last.
+ * Returns when to refresh. Until shortly before expiry WeChat repeats its token, and in that window it has a new one:
+ * so any time in the window will do, but not its first moments, when the clocks may differ, and not its last.
  */
 function dueInSeconds(lifeSeconds: number, random: number): number {
   const windowSeconds = Math.min(RENEWAL_WINDOW_SECONDS, lifeSeconds / 2);

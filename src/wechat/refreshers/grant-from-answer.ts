@@ -19,7 +19,7 @@ export function grantFromAnswer(answer: JsonObject, field: string): AnswerGrant 
   };
 }
 
-/** The refresh token of an answer. Where it has none, the one that was sent stays good. */
+/** Returns the refresh token of an answer. Where it has none, the one that was sent stays good. */
 export function refreshTokenFromAnswer(answer: JsonObject, field: string, sent: string): string {
   const value = answer[field];
   // What is no string is for the manager to refuse.

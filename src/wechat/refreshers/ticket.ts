@@ -20,7 +20,10 @@ export function createTicketRefresher<const Type extends string>(type: Type, wir
   };
 }
 
-/** With a subject it is the account that has authorized the platform, and whose token the platform holds. */
+/**
+ * Returns the key of the access token. With a subject it is the account that has authorized the platform, and whose
+ * token the platform holds.
+ */
 function accessTokenKey({ appid, subject }: TokenKey): TokenKey {
   return tokenKey(appid, subject === undefined ? 'access_token' : 'authorizer_access_token', subject);
 }
