@@ -34,7 +34,7 @@ const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
 
 interface Embedding {
   readonly prefix: [ipaddr.IPv6, number];
-  /** At which byte the IPv4 address begins. */
+  /** The byte at which the IPv4 address begins. */
   readonly at: number;
   /** Whether its bits are turned round. */
   readonly isInverted: boolean;

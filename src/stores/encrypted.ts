@@ -59,7 +59,7 @@ export class EncryptedStore implements TokenStore {
   declare readonly watch?: (changed: (id: string | undefined) => void) => Promise<() => Promise<void>>;
   readonly #store: TokenStore;
   readonly #cipher: DocumentCipher;
-  /** By each lease that was handed out, the other store's own, which is the only one that it may know. */
+  /** The other store's own lease, which is the only one that it may know, for each lease that was handed out. */
   readonly #leases = new WeakMap<Lease, Lease>();
 
   /**

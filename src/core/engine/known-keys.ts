@@ -22,7 +22,7 @@ interface Read {
   readonly document?: KeyDocument | undefined;
   readonly task?: RegisteredTask | undefined;
   readonly isThere: boolean;
-  /** Why the document cannot be read. */
+  /** The reason why the document cannot be read. */
   readonly unreadable?: TokenError;
 }
 

@@ -36,9 +36,9 @@ const MAX_REMEMBERED = 10_000;
  */
 export class LostFunctions {
   readonly #parts: LostFunctionsParts;
-  /** By the ids of the tasks, those that are known to be lost. */
+  /** The functions known to be lost, by the ids of the tasks. */
   readonly #lost = boundedCache<string, ParamsFunction>(MAX_REMEMBERED);
-  /** By appid, those of which that is to be found out. */
+  /** The missing tasks of which that is to be found out, by appid. */
   readonly #missing = new Map<string, Missing[]>();
 
   /** @param parts - looked at when something has to be done, as they are wired before they are complete. */

@@ -41,7 +41,7 @@ export class OwnRemovals {
   readonly #history: StoreHistory;
   /** Called when something has to be removed again. */
   readonly #wanted: () => void;
-  /** By mark. */
+  /** The ended enrolments, by mark. */
   readonly #ended = boundedCache<string, Ended>(MAX_REMEMBERED);
   /** The marks that may be in the store in place. */
   readonly #unsettled = new Set<string>();

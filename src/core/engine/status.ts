@@ -142,7 +142,7 @@ interface ListedTask {
   readonly key: TokenKey;
   /** `undefined` where what is registered cannot be read. */
   readonly task: RegisteredTask | undefined;
-  /** Why it cannot. */
+  /** The reason why it cannot. */
   readonly unreadable?: TaskFailure | undefined;
 }
 

@@ -30,7 +30,7 @@ export interface KnownKey {
   /** The value of an unexpired token. */
   readonly value: string | undefined;
   readonly rotation: Rotation | undefined;
-  /** Why the last attempt failed, where none has succeeded since. */
+  /** The reason why the last attempt failed, where none has succeeded since. */
   readonly failure: { readonly code: string; readonly message: string } | undefined;
 }
 

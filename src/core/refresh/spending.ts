@@ -33,7 +33,7 @@ export class DocumentChanged extends Error {}
 /** Is thrown when the store has nothing to send: the refresh starts again with the params that it has not asked for. */
 export class ParamsWanted extends Error {}
 
-/** Why an attempt ends without having failed. */
+/** The reason why an attempt ends without having failed. */
 export type Interruption = NeedMissing | DocumentChanged | ParamsWanted;
 
 export function isInterruption(error: unknown): error is Interruption {

@@ -36,7 +36,7 @@ export class FailureBudget {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #clock: StoreClock;
-  /** By app, the instant at which its bucket is full again as this process knows it. */
+  /** The instant at which the bucket of each app is full again, as this process knows it. */
   readonly #known = boundedCache<string, number>(MAX_APPS);
 
   constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock) {

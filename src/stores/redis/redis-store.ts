@@ -63,7 +63,7 @@ export class RedisStore implements TokenStore {
   readonly #subscription: ChangeSubscription;
   readonly #keys: RedisKeys;
   readonly #claims: DueClaims;
-  /** By each lease that was handed out, the token that says in Redis whose it is. */
+  /** The token that says in Redis whose it is, for each lease that was handed out. */
   readonly #owners = new WeakMap<Lease, string>();
   #checkedForEviction = false;
   /** Whether the scripts tell the watchers, as they do unless the server refuses that. */

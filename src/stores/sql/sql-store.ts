@@ -95,7 +95,7 @@ export class SqlStore implements TokenStore {
   readonly #clearing: Clearing;
   readonly #clock: Clock;
   readonly #listen: SqlStoreOptions['listen'];
-  /** By each lease that was handed out, who holds it. */
+  /** The holder of each lease that was handed out. */
   readonly #owners = new WeakMap<Lease, string>();
   readonly #watches = new Set<ListeningWatch>();
   #checked: Promise<void> | undefined;
