@@ -4,7 +4,7 @@ import { BodyRefused } from './http-message.js';
 const UTF_8 = /^(?:utf-?8|us-ascii|ascii)$/i;
 const UTF_16_MARKS = ['feff', 'fffe'];
 
-/** What the headers say of a body, or its first bytes. */
+/** The headers that tell the encoding of a body. */
 export interface BodyHeaders {
   readonly contentType: string | undefined;
   readonly contentEncoding?: string | undefined;

@@ -5,7 +5,7 @@ import type { Failure } from './error-status.js';
 import { BodyRefused, type HttpRequest } from './http-message.js';
 import type { PathParams } from './path-params.js';
 
-/** What a route cannot answer, for a reason that the caller is told. */
+/** Reports that a route cannot answer, for a reason that the caller is told. */
 export class RouteFailure extends Error {
   readonly failure: Failure;
 
@@ -15,7 +15,7 @@ export class RouteFailure extends Error {
   }
 }
 
-/** What a caller may do. */
+/** The permissions of a caller. */
 export interface Permission {
   /** The only apps that it may use; `undefined` for all. */
   readonly appids: ReadonlySet<string> | undefined;

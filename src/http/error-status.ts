@@ -34,7 +34,7 @@ export function olderStatusOf({ status, code }: Failure): number {
   return code === undefined && TRANSPORT_STATUSES.has(status) ? status : 200;
 }
 
-/** What a caller is told of an error: misuse is theirs, a `TokenError` speaks for itself, anything else is a defect of ours. */
+/** Returns what a caller is told: a TypeError is misuse, a `TokenError` keeps its message, anything else is a defect of ours. */
 export function failureOf(error: unknown, now: number): Failure {
   if (isTokenError(error)) return tokenFailure(error, now);
   if (isTypeError(error)) return { status: 400, message: error.message };

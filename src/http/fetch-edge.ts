@@ -11,7 +11,7 @@ import {
 } from './http-message.js';
 
 /**
- * What a `Request` does not say of the connection.
+ * The facts about the connection that a `Request` does not hold.
  *
  * @public
  */

@@ -17,11 +17,11 @@ export type ContractName = 'scheduler' | 'wetoken' | 'native';
  * @public
  */
 export interface HandlerOptions {
-  /** Which groups of routes are answered. Default: `['scheduler']`. */
+  /** The groups of routes that are answered. Default: `['scheduler']`. */
   readonly contracts?: readonly ContractName[];
-  /** Below which path the routes are, where the host does not take the prefix away: `'/wechat'`. Default: `''`. */
+  /** The path below which the routes are, where the host does not take the prefix away: `'/wechat'`. Default: `''`. */
   readonly prefix?: string;
-  /** Who may use it: hashed keys, or the path of a file with them, which is read again when it changes. */
+  /** The keys that let callers in: hashed, or the path of a file with them, which is read again when it changes. */
   readonly keys?: readonly ApiKey[] | string;
   /** Addresses and networks (CIDR) whose connections may read and register without a key. Never goes by headers. */
   readonly trust?: readonly string[];

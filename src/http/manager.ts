@@ -15,7 +15,7 @@ export interface ServableManager {
   close(): Promise<void>;
 }
 
-/** What the routes use of a `TokenManager`. */
+/** The parts of a `TokenManager` that the routes use. */
 export interface Manager extends ServableManager {
   register(registration: Registration<string>): Promise<void>;
   unregister(appid: string, type?: string, options?: SubjectOptions): Promise<void>;

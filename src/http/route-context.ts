@@ -5,7 +5,7 @@ import type { Peers } from './access/peers.js';
 import type { Manager } from './manager.js';
 import type { TaskCensuses } from './metrics/task-census.js';
 
-/** What the routes of every contract work with. */
+/** The objects that the routes of every contract work with. */
 export interface RouteContext {
   readonly manager: Manager;
   readonly engine: Engine;

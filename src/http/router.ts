@@ -4,7 +4,7 @@ import type { Failure } from './error-status.js';
 import type { HttpAnswer } from './http-message.js';
 import { type ParamPlace, ParamsInSegments, type PathParams } from './path-params.js';
 
-/** How one group of routes speaks. */
+/** The form in which one group of routes reports failures. */
 export interface Contract {
   /** Anything that goes wrong, in this contract's own shape. */
   fail(failure: Failure): HttpAnswer;
@@ -16,11 +16,11 @@ export interface Route {
   readonly path: string;
   /** Absent: any. A path whose routes all want another method is a failure 405. */
   readonly methods?: readonly string[];
-  /** What a caller must be allowed to do; `open` lets everybody in. */
+  /** The scope that a caller needs; `open` lets every caller in. */
   readonly scope: Scope | 'open';
   /** Whether it changes something, by GET too where it takes that: then no browser may be led to it without a key. */
   readonly changes: boolean;
-  /** Where the secret of the app that the path names opens the route as well. */
+  /** Whether the secret of the app that the path names opens the route as well. */
   readonly opensWithSecret?: boolean;
   readonly contract: Contract;
   answer(call: Call): HttpAnswer | Promise<HttpAnswer>;

@@ -6,7 +6,7 @@ const RECENT_MS = 60_000;
 /** So long, the next request of the same address is not noted. */
 const NOTED_MS = 1_000;
 const MAX_PEERS = 10_000;
-/** Those that make room at a time. */
+/** The number of peers that are forgotten at a time to make room. */
 const PEERS_IN_A_PASS = 1_000;
 
 /** Remembers which peers have lately sent a request that was let in. */
@@ -22,7 +22,7 @@ export class AcceptedPeers {
     this.#clock = clock;
   }
 
-  /** How many requests have been let in. */
+  /** Returns the number of requests that have been let in. */
   get count(): number {
     return this.#count;
   }

@@ -25,7 +25,7 @@ export interface AccessOptions {
   readonly onKeysFileBroken?: ((error: Error) => void) | undefined;
 }
 
-/** What is looked at of a request. */
+/** The parts of a request that the access check looks at. */
 export interface Caller extends BrowserHeaders {
   readonly authorization: string | undefined;
   /** The address of the socket's other end. */

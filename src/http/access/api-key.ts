@@ -8,14 +8,14 @@ import { describeKind, describeWord } from '../../core/primitives/redact.js';
 import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.js';
 
 /**
- * What a key may do: read tokens, have them refreshed, register apps.
+ * A permission of a key: to read tokens, to have them refreshed, or to register apps.
  *
  * @public
  */
 export type Scope = 'read' | 'refresh' | 'register';
 
 /**
- * What is kept of a key: enough to know it again, not enough to use it.
+ * The record of a key: enough to recognize it, not enough to use it.
  *
  * @public
  */
@@ -27,18 +27,18 @@ export interface ApiKey {
   readonly scopes: readonly Scope[];
   /** The only apps that it may be used for. Default: all. */
   readonly appids?: readonly string[];
-  /** How many requests it may make in a second, at once or spread: 0.01 to 1,000,000. Default: any number. */
+  /** The number of requests that it may make in a second, at once or spread: 0.01 to 1,000,000. Default: any number. */
   readonly perSecond?: number;
   /** The name of the key, for people: whose it is, or what uses it. */
   readonly note?: string;
-  /** When it was made, in whole milliseconds since 1970. Keys of older releases do not say. */
+  /** The time at which it was made, in whole milliseconds since 1970. Keys of older releases lack it. */
   readonly createdAt?: number;
-  /** From when on it is refused, in whole milliseconds since 1970. Default: never. */
+  /** The time from which it is refused, in whole milliseconds since 1970. Default: never. */
   readonly expiresAt?: number;
 }
 
 /**
- * What a new key may do.
+ * The permissions, limits and note of a new key.
  *
  * @public
  */

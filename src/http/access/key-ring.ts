@@ -15,7 +15,7 @@ export interface KeyUse extends Omit<ApiKey, 'hash'> {
 export interface HeldKey {
   /** The hex of the hash, as text. */
   readonly hash: Uint8Array;
-  /** What it lets its requests do. */
+  /** The permissions of requests with the key. */
   readonly admission: Admission;
   readonly rate: RateLimit | undefined;
   readonly expiresAt: number | undefined;
@@ -91,7 +91,7 @@ export class KeyRing {
     };
   }
 
-  /** What a key has used up outlasts a change of the others. */
+  /** Returns the rate limit of a key: while its rate is unchanged, what it has used up outlasts a change of other keys. */
   #rateOf(id: string, perSecond: number): RateLimit {
     const before = this.#held.get(id)?.rate;
     return before?.perSecond === perSecond ? before : new RateLimit(perSecond, this.#clock.monotonic());

@@ -46,7 +46,7 @@ export function removeKey(path: string, id: string): readonly string[] {
   return ids;
 }
 
-/** What else stands in the file stays. */
+/** Changes the keys in a file, and keeps everything else in it. */
 function change(path: string, changed: (keys: readonly ApiKey[]) => readonly ApiKey[]): void {
   const target = linkedPath(path);
   underLock(target ?? path, () => {
@@ -57,7 +57,7 @@ function change(path: string, changed: (keys: readonly ApiKey[]) => readonly Api
   });
 }
 
-/** Of two changes at once the later one waits, so that none is lost. */
+/** Does the work under a lock: of two changes at once the later one waits, so that none is lost. */
 function underLock(path: string, work: () => void): void {
   const lock = `${path}.lock`;
   for (let looks = 1; !tryToCreate(lock); looks++) {
@@ -81,7 +81,7 @@ function tryToCreate(path: string): boolean {
   }
 }
 
-/** Where a link leads, so that the file is replaced and not the link; `undefined` where there is nothing yet. */
+/** Returns the path that a link leads to, so that the file is replaced and not the link; `undefined` where there is none yet. */
 function linkedPath(path: string): string | undefined {
   try {
     return realpathSync(path);
@@ -122,7 +122,7 @@ function keepAccess(file: number, { mode, uid, gid }: Access): void {
   }
 }
 
-/** What root makes is for a server that mostly runs as another user; other users make files for themselves. */
+/** Returns whether root runs this. Its files are for a server that mostly runs as another user; other users make their own. */
 function isRoot(): boolean {
   return process.geteuid?.() === 0;
 }

@@ -12,7 +12,7 @@ export class KeysFile {
   readonly #clock: Clock;
   readonly #onBroken: (error: Error) => void;
   #keys: readonly ApiKey[];
-  /** Of the file that the keys in force are from. */
+  /** The stamp of the file that the keys in force are from. */
   #stamp: string;
   #lookedAt: number;
   #reported: string | undefined;

@@ -12,7 +12,7 @@ export const REFUSAL_REASONS = [
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number] | 'scope' | 'app' | 'tooMany';
 
-/** What a caller is told who may not do something. */
+/** The answer to a caller that may not do something. */
 export interface Refusal {
   readonly status: 401 | 403 | 429;
   readonly reason: RefusalReason;

@@ -4,15 +4,15 @@ import { peerNetwork } from './peer-network.js';
 import { RateLimit } from './rate-limit.js';
 import { REFUSAL_REASONS, type Refusal, type RefusalReason } from './refusal.js';
 
-/** What is told of the refused requests of a peer. */
+/** The report on the refused requests of a peer. */
 export interface RefusedRequests {
   /** An address, or a network of IPv6; `undefined` for connections without an address. */
   readonly peer: string | undefined;
-  /** Why the last of them was refused. */
+  /** The reason for which the last of them was refused. */
   readonly reason: RefusalReason;
-  /** How many there were since the last report about this peer. */
+  /** The number of refused requests since the last report about this peer. */
   readonly count: number;
-  /** How many reports about any peer were left out before this one. */
+  /** The number of reports about any peer that were left out before this one. */
   readonly suppressed: number;
 }
 

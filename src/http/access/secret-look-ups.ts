@@ -5,7 +5,7 @@ import type { Refusal } from './refusal.js';
 const PER_SECOND = 20;
 const MISS_MS = 30_000;
 
-/** What a look-up has found: whether the app is known, and whether the secret is its own. */
+/** The result of a look-up: whether the app is known, and whether the secret is its own. */
 export interface SecretFound {
   readonly isKnown: boolean;
   readonly opens: boolean;
@@ -15,7 +15,7 @@ export interface SecretFound {
 export class SecretLookUps {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #reads: RateLimit;
-  /** When what was not found is forgotten, by app or by app and secret; the earliest first. */
+  /** The times at which misses are forgotten, by app or by app and secret; the earliest first. */
   readonly #misses = new Map<string, number>();
   /** By app and secret: requests that bring the same at once share one look. */
   readonly #underWay = new Map<string, Promise<boolean>>();

@@ -3,7 +3,7 @@ import { isTypeError } from '../../core/primitives/foreign-objects.js';
 import type { JsonObject } from '../../core/primitives/json.js';
 import { badRequest } from '../call.js';
 
-/** What a grant's fields are called in a body, and in the manager. Longer names first: they hold shorter ones. */
+/** The names of a grant's fields in a body, and in the manager. Longer names first: they hold shorter ones. */
 const FIELDS: readonly (readonly [wire: string, field: keyof Grant])[] = [
   ['refresh_token_expires_in', 'refreshTokenExpiresInSeconds'],
   ['expires_in', 'expiresInSeconds'],

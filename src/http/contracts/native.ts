@@ -103,7 +103,7 @@ async function list(call: Call, { manager }: RouteContext): Promise<HttpAnswer> 
   return jsonAnswer(200, { tasks });
 }
 
-/** Of those who may use some apps only, theirs are read one after another, and not what everybody has. */
+/** Yields the tasks for a caller. Where it may use only some apps, these are read one after another, and no others. */
 async function* tasksIn(
   call: Call,
   appid: string | undefined,

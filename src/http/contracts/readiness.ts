@@ -2,7 +2,7 @@ import { type HttpAnswer, jsonAnswer } from '../http-message.js';
 import type { TaskCensus } from '../metrics/task-census.js';
 import type { RouteContext } from '../route-context.js';
 
-/** How long ago the store may have answered last. */
+/** The longest time without an answer of the store for which it does not count as away. */
 const STORE_ANSWERED_WITHIN_MS = 10_000;
 /** A look that finds the store to have answered so lately does not ask it again. */
 const ASK_STORE_EVERY_MS = 5_000;
@@ -15,14 +15,14 @@ const GOOD_LOOKS_APART_MS = 2_000;
 
 type Start = 'started' | 'starting' | 'failed';
 
-/** What a look at the store has shown. */
+/** The result of a look at the store. */
 interface StoreLook {
   readonly start: Start;
   /** Whether it has answered this look, or so lately that it was not asked. */
   readonly storeAnswers: boolean;
 }
 
-/** What a server is found to be. */
+/** The state in which a server is found. */
 type Look =
   | {
       readonly isGood: true;
@@ -38,11 +38,11 @@ export class Readiness {
   #hasStarted = false;
   #last: { readonly at: number; readonly done: Promise<StoreLook> } | undefined;
   #storeAnsweredAt = Number.NEGATIVE_INFINITY;
-  /** When the store was first found not to answer since it last did. */
+  /** The time at which the store was first found not to answer since it last did, in epoch milliseconds. */
   #storeAwaySince: number | undefined;
   /** Whether the last answer was 503. */
   #isRecovering = false;
-  /** When the first good look since was taken. */
+  /** The time of the first good look since that 503. */
   #goodSince: number | undefined;
 
   constructor(context: RouteContext) {

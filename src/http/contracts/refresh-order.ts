@@ -1,9 +1,9 @@
 import { badRequest, jsonObjectIn } from '../call.js';
 
-/** What a caller may order instead of reading. */
+/** An order that a caller may give instead of reading. */
 export type RefreshOrder = { readonly stale: string } | { readonly force: true };
 
-/** What the body of an order must be. */
+/** The forms that the body of an order may have. */
 export const AN_ORDER = '{"stale":"<token>"} or {"force":true}';
 
 /**

@@ -5,7 +5,7 @@ import { acquireLease } from '../../core/registry/registration-lease.js';
 import type { RouteContext } from '../route-context.js';
 import type { AppRegistration } from './native-registration.js';
 
-/** How long after its lease was asked for a replacement may begin to unregister a task, so that this ends before the lease. */
+/** The time in which a replacement may begin to unregister a task after it asks for its lease, so that this ends before that. */
 const HELD_MS = LEASE_MS - 3 * COMMAND_TIMEOUT_MS;
 
 /**

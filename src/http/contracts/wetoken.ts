@@ -16,7 +16,7 @@ const contract: Contract = {
   },
 };
 
-/** What one kind of token is called in the paths, as a type, and in the answers. */
+/** The names of one kind of token in the paths, as a type, and in the answers. */
 interface Kind {
   readonly path: 'token' | 'ticket';
   readonly type: 'access_token' | 'jsapi_ticket';

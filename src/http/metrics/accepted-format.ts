@@ -6,14 +6,14 @@ interface MediaRange {
   readonly quality: number;
 }
 
-/** Which format an `Accept` header asks for: OpenMetrics only where it is named, and nothing else is preferred. */
+/** Returns the format that an `Accept` header asks for: OpenMetrics only where it is named, and nothing else is preferred. */
 export function acceptedFormat(accept: string | undefined): TextFormat {
   const ranges = (accept ?? '').split(',').map(mediaRange);
   const openMetrics = bestQuality(ranges, 'application/openmetrics-text');
   return openMetrics > 0 && openMetrics >= bestQuality(ranges, 'text/plain') ? OPEN_METRICS : CLASSIC;
 }
 
-/** Of a version that is not ours, the older draft of OpenMetrics, nothing is known. */
+/** Returns the highest quality given to a type, 0 without any. The older draft of OpenMetrics, 0.0.1, is not supported. */
 function bestQuality(ranges: readonly MediaRange[], type: string): number {
   const wanted = ranges.filter((range) => range.type === type && range.version !== '0.0.1');
   return Math.max(0, ...wanted.map(({ quality }) => quality));

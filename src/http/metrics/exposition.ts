@@ -18,14 +18,14 @@ export interface MetricFamily {
   readonly points: readonly Point[];
 }
 
-/** How metrics are written down. */
+/** A format in which metrics are written. */
 export interface TextFormat {
   readonly contentType: string;
-  /** The lines that say what a family is. */
+  /** Returns the lines that describe a family. */
   describe(family: MetricFamily): readonly string[];
-  /** What the names of the count and the sum of a histogram end with. */
+  /** Returns the suffixes of the names of the count and the sum of a histogram. */
   summary(family: MetricFamily): readonly [count: string, sum: string];
-  /** The upper bound of a bucket. */
+  /** Returns the text of the upper bound of a bucket. */
   bound(bound: number): string;
   readonly end: string;
 }
@@ -43,7 +43,7 @@ export const OPEN_METRICS: TextFormat = {
   end: '# EOF\n',
 };
 
-/** What there is in the older format of types that only OpenMetrics has. */
+/** The types of the older format, by type of OpenMetrics: it lacks some of them. */
 const CLASSIC_TYPES = {
   counter: 'counter',
   gauge: 'gauge',

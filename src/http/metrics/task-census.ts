@@ -13,21 +13,21 @@ export interface TaskLeft {
   readonly leftSeconds: number;
 }
 
-/** How the tasks of some apps stand: all of them, or in a fleet those of which this process holds a token or a failure. */
+/** The states of the tasks of some apps: all of them, or in a fleet those of which this process holds a token or a failure. */
 export interface TaskCensus {
   readonly total: number;
-  /** Those of them without a usable token whose last attempt failed, or for which nothing is asked before something comes. */
+  /** The number of tasks without a usable token whose last attempt failed, or that are in state `waiting`. */
   readonly troubled: number;
   readonly states: Readonly<Record<TaskStatus['state'], number>>;
-  /** What those in state `waiting` wait for. */
+  /** The number of tasks in state `waiting`, by what they wait for. */
   readonly waiting: Readonly<Record<WaitingFor, number>>;
-  /** When the first of the usable tokens ends; `undefined` without any. */
+  /** The time at which the first of the usable tokens expires; `undefined` without any. */
   readonly earliestEnd: number | undefined;
-  /** When the last of the tokens ended that only a store which takes no writes keeps from being replaced. */
+  /** The time at which the last of the tokens expired that are not replaced only because the store takes no writes. */
   readonly lastEndByStore: number | undefined;
   /** Seconds to expiry, 0 where there is no token or it has ended. */
   readonly left: Histogram;
-  /** Those with the least left, the least first. */
+  /** The tasks with the least left, the least first. */
   readonly worst: readonly TaskLeft[];
 }
 
@@ -41,14 +41,14 @@ const TAKE_EVERY_MS = 5_000;
 const COUNTED_AT_ONCE = 2_000;
 /** One without a usable token takes as long as so many others, since what it waits for is judged. */
 const COST_OF_JUDGING = 20;
-/** Of the time of a process the counting takes this part at most. */
+/** The greatest share of the time of a process that the counting takes. */
 const SHARE_OF_TIME = 0.1;
 /** All tasks, where others are those of a set of apps. */
 const ALL = {};
 
 interface Taken {
   readonly census: Promise<TaskCensus>;
-  /** When the tasks may be counted again, by the monotonic clock. */
+  /** The time from which the tasks may be counted again, by the monotonic clock. */
   nextAt: number;
 }
 

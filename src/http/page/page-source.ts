@@ -1,5 +1,5 @@
 /** The files beside this one, as text. `scripts/embed-page.mjs` puts them here wherever this is built or tested. */
 export declare const PAGE_HTML: string;
 export declare const PAGE_CSS: string;
-/** What `browser/main.ts` and its imports are as one script. */
+/** The script that bundles `browser/main.ts` and its imports. */
 export declare const PAGE_SCRIPT: string;

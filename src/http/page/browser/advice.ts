@@ -39,7 +39,7 @@ const OF_CODE: ReadonlyMap<string, Situation> = new Map([
 /** The types whose refresh sends the app's secret; with any other, 40001 is about the token that was sent. */
 const WITH_SECRET = new Set(['access_token', 'component_access_token']);
 
-/** What is said of a task by what it waits for. */
+/** The situation that a task is said to be in, by what it waits for. */
 export const SITUATION_OF_WAITING = {
   push: 'waitsForPush',
   refresh_token: 'waitsForRefreshToken',
@@ -55,7 +55,7 @@ export interface KnownFailure {
   readonly message?: string | undefined;
 }
 
-/** What WeChat's number says, and where there is none, the code of the library. */
+/** Returns the situation that WeChat's number stands for, or the code of the library where there is no known number. */
 export function situationOf({ code = '', errcode, message = '' }: KnownFailure, type: string): Situation {
   if (errcode === 40001 && !WITH_SECRET.has(type)) return 'stale';
   if (errcode === 45009 && /minute|分钟/i.test(message)) return 'rate';

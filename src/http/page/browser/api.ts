@@ -12,7 +12,7 @@ export const MAX_TASKS = 10_000;
 
 export interface RequestFailure {
   readonly situation: Situation;
-  /** What the server says itself. */
+  /** The server's own message. */
   readonly detail: string;
   readonly status?: number;
   readonly retryAfterMs?: number;

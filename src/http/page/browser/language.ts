@@ -11,7 +11,7 @@ interface Formats {
   readonly dayOfYear: Intl.DateTimeFormat;
 }
 
-/** What the page says in one language. */
+/** The texts and formats of the page in one language. */
 export interface Words {
   readonly language: Language;
   /** For the page's `lang`. */

@@ -50,7 +50,7 @@ const render = pageView({
 });
 const loop = pollLoop(poll);
 
-/** What was asked for with one key is not shown when there is another by the time of the answer. */
+/** The number of times that the key was set: an answer to a request with an earlier key is not shown. */
 let keysUsed = 0;
 
 function useKey(key: string | undefined): void {

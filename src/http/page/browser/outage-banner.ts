@@ -6,7 +6,7 @@ import type { Words } from './language.js';
 export interface OutageView {
   /** Why the tasks could not be read; `undefined` when they could. */
   readonly outage: RequestFailure | undefined;
-  /** How old what is shown is; `undefined` when nothing is. */
+  /** The age of the tasks that are shown; `undefined` when none are. */
   readonly ageMs: number | undefined;
   readonly words: Words;
 }

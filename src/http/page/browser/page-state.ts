@@ -10,12 +10,12 @@ export interface PageState {
   words: Words;
   hasKey: boolean;
   list: TaskList | undefined;
-  /** When the list came, on the clock of this computer. */
+  /** The time at which the list came, on the clock of this computer. */
   readAt: number;
   /** Why the tasks could not be read the last time. */
   outage: RequestFailure | undefined;
   filter: TaskFilter;
-  /** How many tasks are shown at most. */
+  /** The most tasks that are shown. */
   rows: number;
   /** The ids of the tasks whose refresh is under way. */
   readonly refreshing: Set<string>;

@@ -10,7 +10,7 @@ export interface StandingView {
   readonly chosen: Standing | undefined;
 }
 
-/** How many tasks stand how, each a button that shows these alone. */
+/** Adds a button for each standing, which counts the tasks in it and shows these alone, and one for all tasks. */
 export function standingButtons(
   group: HTMLElement,
   onChoose: (standing: Standing | undefined) => void,

@@ -1,8 +1,8 @@
 import type { Task } from './task.js';
 
 /**
- * How much a task wants looking at, the most first. `broken`: there is no usable token. `troubled`: there is one, and
- * something has failed. `working`: a refresh is due or under way. `good`: nothing to do.
+ * The standings of a task, the one that needs the most attention first. `broken`: there is no usable token. `troubled`:
+ * there is one, and something has failed. `working`: a refresh is due or under way. `good`: nothing to do.
  */
 export const STANDINGS = ['broken', 'troubled', 'working', 'good'] as const;
 export type Standing = (typeof STANDINGS)[number];
@@ -27,7 +27,7 @@ function endOf({ expiresAt = 0 }: Task): number {
   return expiresAt;
 }
 
-/** How much of its life a token has left, from 1 to 0. */
+/** Returns the share of its life that a token has left, from 1 to 0. */
 export function shareLeft({ obtainedAt, expiresAt }: Task, now: number): number {
   if (obtainedAt === undefined || expiresAt === undefined || expiresAt <= obtainedAt) return 0;
   return Math.min(1, Math.max(0, (expiresAt - now) / (expiresAt - obtainedAt)));

@@ -2,7 +2,7 @@ import { countdown, inWords } from './durations.js';
 import type { TextName, Words } from './language.js';
 import type { Task } from './task.js';
 
-/** What a task is called in a sentence. */
+/** Returns the name of a task as part of a sentence. */
 export function taskName({ appid, type, subject }: Task, { say }: Words): string {
   return subject === undefined ? say('taskName', { type, appid }) : say('taskNameOfSubject', { type, appid, subject });
 }

@@ -5,7 +5,7 @@ import type { Words } from './language.js';
 import type { Standing } from './standing.js';
 import type { Task } from './task.js';
 
-/** What is to be said of a task besides its facts. */
+/** A note on a task, shown besides its facts. */
 export interface TaskNote {
   readonly isBad: boolean;
   readonly happened: string;

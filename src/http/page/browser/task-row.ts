@@ -7,7 +7,7 @@ import type { Task } from './task.js';
 import { deliveryIn, leftIn, nextIn, stateOf, taskName } from './task-facts.js';
 import { noteElement, notesOn } from './task-notes.js';
 
-/** What a row is drawn from. */
+/** The data from which a row is drawn. */
 export interface RowView {
   readonly task: Task;
   readonly now: number;

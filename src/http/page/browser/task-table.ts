@@ -4,7 +4,7 @@ import type { Task } from './task.js';
 import { type TaskRow, taskRow } from './task-row.js';
 
 export interface TableView {
-  /** Those to be shown, in their order. */
+  /** The tasks to be shown, in their order. */
   readonly tasks: readonly Task[];
   readonly now: number;
   readonly words: Words;
