@@ -6,13 +6,13 @@ export interface TextOutput extends NodeJS.WritableStream {
   readonly writableLength?: number;
 }
 
-/** Where text comes from; a terminal can be asked not to show what is typed. */
+/** A source of text; a terminal can be asked not to show what is typed. */
 export interface TextInput extends NodeJS.ReadableStream {
   readonly isTTY?: boolean;
   setRawMode?(mode: boolean): unknown;
 }
 
-/** What a command may know of its process. */
+/** The parts of its process that a command may use. */
 export interface CommandIo {
   /** The file of the command itself. */
   readonly script: string;

@@ -7,7 +7,7 @@ import type { GivenValue } from './option-values.js';
 import { HELP, VERSION } from './options.js';
 import { UsageError } from './usage-error.js';
 
-/** What stands on a command line: which command, and what it is given. */
+/** The contents of a command line: the command, and what it is given. */
 export interface CommandLine {
   readonly command: CommandSpec;
   /** Whether it is named, and not the one that is meant without. */

@@ -4,7 +4,7 @@ import type { OptionValues } from './option-values.js';
 
 /** One command as it was called. */
 export interface CommandCall {
-  /** What stands after the command's name, as many as it takes. */
+  /** The arguments after the command's name, as many as it takes. */
   readonly operands: readonly string[];
   readonly options: OptionValues;
   readonly io: CommandIo;
@@ -23,7 +23,7 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
   /** Whether standard output is only a log, without which the work is done all the same. */
   readonly onlyLogs?: boolean;
-  /** What help says below the options. */
+  /** The paragraphs that help shows below the options. */
   readonly notes?: readonly string[];
   /** Loads what it needs: the others are not to wait for it. */
   readonly load: () => Promise<CommandFunction>;

@@ -26,7 +26,7 @@ export function suggestion(word: string, candidates: Iterable<string>, prefix = 
   return meant === undefined ? '' : ` (did you mean ${prefix}${meant}?)`;
 }
 
-/** How many letters have to be put in, left out, changed, or swapped with their neighbour. */
+/** Returns the number of letters to insert, delete, change, or swap with their neighbour, to turn one word into the other. */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -15,7 +15,7 @@ const MEANINGS: ReadonlyMap<string, boolean> = new Map([
   ['0', false],
 ]);
 
-/** What a command was given, by option. */
+/** Holds the values that a command was given, by option. */
 export class OptionValues {
   readonly #given: ReadonlyMap<OptionSpec, readonly GivenValue[]>;
 
@@ -73,7 +73,7 @@ export class OptionValues {
     throw new UsageError(`${this.sourceOf(option)} must be ${choices.join(' or ')}, got ${describeWord(text)}`);
   }
 
-  /** What to call the option in an error: as it was given. */
+  /** Returns the name of the option for an error: as it was given. */
   sourceOf(option: OptionSpec): string {
     return this.given(option)?.source ?? flagOf(option);
   }

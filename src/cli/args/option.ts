@@ -4,11 +4,11 @@ export interface OptionSpec {
   readonly name: string;
   /** After `-`. */
   readonly short?: string;
-  /** What stands after it, as help calls it: `number`. Without, it is true or false. */
+  /** The name of the value after it in help, such as `number`. Without, it is a flag: true or false. */
   readonly value?: string;
   /** May be given more than once, and as a variable holds a list with commas. */
   readonly many?: boolean;
-  /** Where it is no flag. */
+  /** The value where none is given; a flag has no such value. */
   readonly fallback?: string;
   /** Is a variable of the environment too. */
   readonly variable?: boolean;

@@ -1,6 +1,6 @@
 import type { StoreLocation } from './store-location.js';
 
-/** What `serve` was told, by flags and environment, with the defaults filled in. */
+/** The options of `serve`, from flags and environment, with the defaults filled in. */
 export interface ServeOptions {
   readonly port: number;
   readonly host: string;
@@ -24,7 +24,7 @@ export interface ServeOptions {
   readonly legacyTypeNumbers: boolean;
 }
 
-/** How many background refreshes are begun in a second. */
+/** The most background refreshes that are begun in a second: of all apps, and of one. */
 export interface RefreshPace {
   readonly maxPerSecond: number;
   readonly maxPerSecondOfApp: number;

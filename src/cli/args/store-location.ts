@@ -10,14 +10,14 @@ import { asUsage, UsageError } from './usage-error.js';
 export interface DirectoryLocation {
   readonly kind: 'directory';
   readonly path: string;
-  /** What logs and errors call it. */
+  /** The name of the store in logs and errors. */
   readonly shown: string;
 }
 
 export interface SqliteLocation {
   readonly kind: 'sqlite';
   readonly path: string;
-  /** Of the table. */
+  /** The name of the table. */
   readonly name: string | undefined;
   readonly shown: string;
 }
@@ -26,15 +26,15 @@ export interface ServerLocation<Kind extends ServerKind = ServerKind> {
   readonly kind: Kind;
   /** For the driver, without what is for us. */
   readonly url: URL;
-  /** Redis: what the names of keys begin with. Else the table. */
+  /** The prefix of the names of keys for Redis, else the table. */
   readonly name: string | undefined;
-  /** Where it is, and nothing of who may use it. */
+  /** The address of the server, without user and password. */
   readonly shown: string;
   /** Whether the text that it was given in has to be kept from others. */
   readonly isSecret: boolean;
 }
 
-/** Where a server keeps everything. */
+/** The place where a server keeps everything. */
 export type StoreLocation = DirectoryLocation | SqlLocation | ServerLocation<'redis'>;
 export type SqlLocation = SqliteLocation | ServerLocation<'postgres' | 'mysql'>;
 
@@ -54,7 +54,7 @@ const KNOWN = [...SERVERS.keys(), SQLITE].map((scheme) => `${scheme}:`).join(', 
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 
 /**
- * What `--store` means.
+ * Returns the location that `--store` stands for.
  *
  * @throws UsageError that shows nothing of a URL.
  */

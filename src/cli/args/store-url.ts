@@ -17,7 +17,7 @@ const EXAMPLES: Readonly<Record<ServerKind, string>> = {
 };
 const ENCODE = 'a name or password with one of / ? # @ % has to be percent-encoded';
 
-/** What the driver for MySQL would else take from the query, and is taken from the rest of the URL. */
+/** The parameters that the driver for MySQL would else take from the query; they are taken from the rest of the URL. */
 const BESIDE_THE_QUERY = ['host', 'port', 'user', 'password', 'database', 'uri'];
 
 /**

@@ -6,7 +6,7 @@ export class UsageError extends Error {
 }
 
 /**
- * What `make` makes.
+ * Returns what `make` makes.
  *
  * @param reworded - what the message of its TypeError is to say to users of the command.
  * @throws UsageError instead of a TypeError.

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 
 const MAX_SHOWN = 500;
 
-/** What to tell the user of a server that could not be asked. The error itself may quote what was sent. */
+/** Returns the error to show where a server could not be asked. The original error may quote what was sent. */
 export function failureToReach(origin: string, error: unknown, waitedMs: number): Error {
   if ((error as Error).name === 'TimeoutError') return new Error(`${origin} has not answered in ${waitedMs / 1_000} s`);
   const code = codeOf(error);
@@ -23,7 +23,7 @@ export function failureToReach(origin: string, error: unknown, waitedMs: number)
 }
 
 /**
- * What a server answered instead of what it was asked for, for one who showed it a key or not.
+ * Returns the error for an answer that is not what the server was asked for; its text depends on whether a key was sent.
  *
  * @param sent - secrets, which it may repeat.
  */
@@ -57,7 +57,7 @@ function hideSecrets(detail: string | undefined, sent: readonly string[]): strin
   return sent.reduce((text, secret) => text?.replaceAll(secret, '[redacted]'), detail);
 }
 
-/** Of a problem document, or of the scheduler's answers. */
+/** Returns the detail of a problem document, or of the scheduler's answers. */
 function detailIn(body: unknown): string | undefined {
   if (!isJsonObject(body)) return undefined;
   const text = body['detail'] ?? body['message'];

@@ -7,7 +7,7 @@ import { StartFailure } from '../serve/start-failure.js';
 /** Packages of which one is enough, the best first. */
 export type Alternatives = readonly [string, ...string[]];
 
-/** Who can load the package: the working directory, whose drivers a command that was installed elsewhere uses, or this one. */
+/** Returns the loader of the package: of the working directory, whose drivers a command installed elsewhere uses, or our own. */
 export function loaderOf(name: string): NodeJS.Require | undefined {
   return [createRequire(moduleHere()), ownLoader()].find((require) => canLoad(require, name));
 }
@@ -24,7 +24,7 @@ export function moduleHere(): string {
   }
 }
 
-/** What is installed beside this package. */
+/** Returns the loader of the packages that are installed beside this one. */
 export function ownLoader(): NodeJS.Require {
   return createRequire(import.meta.url);
 }

@@ -21,7 +21,7 @@ type Open = (path: string) => SqliteDatabase;
 
 const LIBSQL = 'libsql';
 const NODE = 'node:sqlite';
-/** What was installed comes before what Node brings along. */
+/** The drivers for SQLite: those that were installed come before the one that is part of Node. */
 export const SQLITE_DRIVERS: Alternatives = ['better-sqlite3', LIBSQL, NODE];
 /** Others are used like `better-sqlite3`. */
 const OPENERS: Readonly<Record<string, (module: unknown) => Open>> = { [LIBSQL]: openerOfLibsql, [NODE]: openerOfNode };

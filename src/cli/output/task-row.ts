@@ -11,7 +11,7 @@ export interface TaskRow {
   readonly state: string;
   /** A bar of what is left of the token's life, and how long that is. */
   readonly left: string;
-  /** When it is refreshed next. */
+  /** The time of the next refresh. */
   readonly next: string;
   readonly trouble: string;
   readonly colour: Colour;

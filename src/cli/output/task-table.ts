@@ -12,7 +12,7 @@ const TITLES: Readonly<Record<Column, string>> = {
   next: 'REFRESH',
   trouble: 'LAST ERROR',
 };
-/** Those before the last, which is as wide as there is room. */
+/** The columns before the last, which is as wide as there is room. */
 const COLUMNS: readonly Column[] = ['app', 'type', 'subject', 'state', 'left', 'next'];
 const GAP = '  ';
 const LEAST_TROUBLE = 24;
@@ -20,7 +20,7 @@ const LEAST_TROUBLE = 24;
 /** Tasks as a table, page by page; below each other where the terminal is too narrow for one. */
 export class TaskTable {
   readonly #paint: Paint;
-  /** Of the terminal; `undefined` where nothing has to be cut. */
+  /** The width of the terminal; `undefined` where nothing has to be cut. */
   readonly #width: number | undefined;
   readonly #widths: Map<Column, number> = new Map();
   /** Decided by the first page. */

@@ -43,7 +43,7 @@ const DEFAULT_RULES: Required<ConnectionRules> = {
   clock: systemClock,
   onRefused: () => {},
 };
-/** How long a client that has just connected, or been answered, may take to send a request before its connection is closed. */
+/** The time that a client which has just connected, or been answered, has to send a request before its connection is closed. */
 const REQUEST_ON_ITS_WAY_MS = 500;
 
 /** Speaks HTTP on connections that something else has accepted, and bounds what they may take. */
@@ -52,12 +52,12 @@ export class HttpFront {
   readonly #listener: RequestListener;
   /** The peer of each connection, as `peerNetwork` names it. */
   readonly #sockets = new Map<Socket, string>();
-  /** Those of which no request was let in, the oldest first. None where nothing tells what is let in. */
+  /** The connections of which no request was let in, the oldest first. Empty without `countAccepted`. */
   readonly #strangers = new Set<Socket>();
   readonly #burst = new RequestBurst();
   readonly #turns = new ReadTurns();
   readonly #rules: Required<ConnectionRules>;
-  /** How many connections each peer has. */
+  /** The number of connections of each peer. */
   readonly #ofPeer = new Map<string, number>();
   readonly #answers = new Set<ServerResponse>();
   #isDraining = false;
@@ -86,7 +86,7 @@ export class HttpFront {
     this.#server.emit('listening');
   }
 
-  /** How many connections are open. */
+  /** Returns the number of open connections. */
   get connections(): number {
     return this.#sockets.size;
   }
@@ -202,7 +202,7 @@ export class HttpFront {
   }
 }
 
-/** What is not HTTP, or takes too long. Its sender may still be writing, so the answer is sent before the end. */
+/** Refuses what is not HTTP, or takes too long. Its sender may still be writing, so the answer is sent before the end. */
 function refuse({ code = '' }: NodeJS.ErrnoException, socket: Socket): void {
   if (code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();

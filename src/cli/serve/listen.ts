@@ -37,7 +37,7 @@ export function logAcceptFailures(server: Server, log: Log, clock: Clock): void 
   );
 }
 
-/** Where it can be reached, such as `http://127.0.0.1:9001`. */
+/** Returns the URL at which the server can be reached, such as `http://127.0.0.1:9001`. */
 export function urlOf(server: Server): string {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new TypeError('the server does not listen on a port');

@@ -1,6 +1,6 @@
 import { isJsonObject } from '../../core/primitives/json.js';
 
-/** What becomes of connections on which no request is under way: closed at once, or when the client had time to notice. */
+/** The treatment of connections on which no request is under way: closed at once, or when the client had time to notice. */
 export type IdleConnections = 'close' | 'wait';
 
 /** From the process that listens to the one that answers. A connection comes with its socket. */

@@ -16,7 +16,7 @@ import { workerStart } from './worker-start.js';
 const WITHOUT_KEYS =
   'every program on this machine may do everything, and so may strangers that a proxy on it passes on: behind a proxy use --keys';
 const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
-/** Of what standard error has not taken yet. */
+/** The most bytes that wait for standard error; with more, further lines are dropped. */
 const MOST_WAITING = 1_048_576;
 
 /**

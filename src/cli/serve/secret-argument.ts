@@ -20,7 +20,7 @@ export function hideStoreArgument(given: GivenValue | undefined, location: Store
   );
 }
 
-/** What is left without the option and its values. */
+/** Returns the arguments without the option and its values. */
 export function withoutOption(argv: readonly string[], option: OptionSpec): string[] {
   const flag = flagOf(option);
   return argv.filter((arg, index) => arg !== flag && argv[index - 1] !== flag && !arg.startsWith(`${flag}=`));

@@ -9,7 +9,7 @@ export class StartFailure extends Error {
 
 /** Failures of stores whose messages are made to be shown. */
 const TELLING = new Set(['RedisFailure', 'SqlFailure', 'FileFailure']);
-/** What to do, by the code of such a failure. */
+/** The advice on what to do, by the code of such a failure. */
 const ADVICE: ReadonlyMap<string, string> = new Map([
   ['UNREACHABLE', 'see whether it runs, and whether it can be reached from here'],
   ['ECONNREFUSED', 'see whether it runs, and whether it can be reached from here'],

@@ -19,11 +19,11 @@ import { readSecrets, wordsOfFile } from './secret-file.js';
 import { openStore, type ServerStore } from './server-store.js';
 import { unusableStore } from './start-failure.js';
 
-/** How long a start waits for a large store, whose fresh tokens can be answered before it is read. */
+/** The time that a start waits for a large store, whose fresh tokens can be answered before it is read. */
 const READING_MS = 300;
 /** Longer than a connection may be idle. */
 const DRAIN_MS = 7_000;
-/** What is ready when the manager has closed is written within this. */
+/** The time in which answers that are ready when the manager has closed are written. */
 const LAST_ANSWERS_MS = 1_000;
 
 /** A manager, the routes to it, and the connections that they are asked on. */
@@ -70,7 +70,7 @@ export class TokenServer {
     }
   }
 
-  /** How many connections are open. */
+  /** Returns the number of open connections. */
   get connections(): number {
     return this.#front.connections;
   }

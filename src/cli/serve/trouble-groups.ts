@@ -3,7 +3,7 @@ import type { LogFields, LogLevel } from './log.js';
 
 /** One failure of one key. */
 export interface Failure {
-  /** What kind of event it is: its line has this message. */
+  /** The kind of event, which is the message of its line. */
   readonly message: string;
   readonly level: LogLevel;
   readonly code: string;
@@ -14,16 +14,16 @@ export interface Failure {
   /** The id of the key whose own failure it is; `undefined` where it is that of a network or a store. */
   readonly root: string | undefined;
   readonly rootType: string | undefined;
-  /** When the key is tried again, in epoch milliseconds. */
+  /** The time at which the key is tried again, in epoch milliseconds. */
   readonly retryAt: number | undefined;
-  /** What the first line of a group says besides. */
+  /** The further fields of the first line of a group. */
   readonly facts: LogFields;
 }
 
 interface Group {
   readonly failure: Failure;
   readonly beganAt: number;
-  /** Until when each key that is in it now is tried again at the latest. */
+  /** The latest time at which each key that is in it now is tried again. */
   readonly members: Map<string, number>;
   /** Keys that have ever been in it. */
   joined: number;

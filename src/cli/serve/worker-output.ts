@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 /** A longer line is passed on in parts. */
 const LONGEST_LINE = 65_536;
 
-/** Where the lines of a process that answers go: the streams of the process that listens may be those of a host. */
+/** The destination of the lines of a process that answers: the streams of the process that listens may be those of a host. */
 export interface WorkerOutput {
   out(line: string): void;
   err(line: string): void;

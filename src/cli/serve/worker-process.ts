@@ -9,11 +9,11 @@ import { type StartReason, workerEnvironment } from './worker-mark.js';
 import { passLines, type WorkerOutput } from './worker-output.js';
 import type { WorkerStart } from './worker-start.js';
 
-/** How a process ended. */
+/** The way in which a process ended. */
 export interface Ending {
   readonly code: number | null;
   readonly signal: string | null;
-  /** Why there has been no process at all. */
+  /** The reason why there has been no process at all. */
   readonly reason?: string;
 }
 
@@ -29,19 +29,19 @@ export interface WorkerProcess {
   isTraced(): boolean;
   /** Gives it a connection; what it was given before it is told to stop, it still answers. */
   hand(socket: Socket): void;
-  /** Those that it was given and has not been sent. */
+  /** Returns the connections that it was given and has not been sent. */
   unsent(): readonly Socket[];
   stop(idle: IdleConnections): void;
   kill(): void;
 }
 
-/** How its log is written, and where to. */
+/** The format and the destination of its log. */
 export interface WorkerHost {
   readonly isText: boolean;
   readonly output: WorkerOutput;
 }
 
-/** How long after its end the output of a process is read. */
+/** The time after its end for which the output of a process is read. */
 const LAST_LINES_MS = 500;
 
 /** Runs this command once more, from what is on the disk now. */

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-/** What a process that answers is started from. */
+/** The script and the arguments that a process that answers is started with. */
 export interface WorkerStart {
   readonly script: string;
   readonly args: readonly string[];
