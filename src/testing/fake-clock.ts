@@ -12,7 +12,7 @@ interface PendingTimer {
 export interface FakeClockOptions {
   /** Wall time at the start, in epoch milliseconds. Default: 2026-01-01T00:00:00Z. */
   readonly now?: number;
-  /** What `random` returns: a number of at least 0 and below 1, or a function. Default: 0.5. */
+  /** The result of `random`: a number of at least 0 and below 1, or a function that returns one. Default: 0.5. */
   readonly random?: number | (() => number);
 }
 
@@ -41,7 +41,7 @@ export class FakeClock implements Clock {
     this.#random = typeof random === 'function' ? random : () => random;
   }
 
-  /** How many timers are set. */
+  /** Returns the number of timers that are set. */
   get pendingTimers(): number {
     return this.#timers.size;
   }

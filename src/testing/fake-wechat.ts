@@ -10,12 +10,12 @@ import { FakeService } from './fake/service.js';
 import { createState, type FakeWeChatOptions } from './fake/state.js';
 
 /**
- * How a user of the fake logs in.
+ * The options of a login of a user of the fake.
  *
  * @public
  */
 export interface FakeUserOptions {
-  /** What the user has agreed to. Default: `snsapi_base`. */
+  /** The scope that the user has agreed to. Default: `snsapi_base`. */
   readonly scope?: string;
 }
 
@@ -61,13 +61,13 @@ export class FakeWeChat {
     return fake;
   }
 
-  /** Where it listens, such as `http://127.0.0.1:40123`. */
+  /** Returns the origin at which it listens, such as `http://127.0.0.1:40123`. */
   get origin(): string {
     const { address, port } = this.#server.address() as AddressInfo;
     return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
   }
 
-  /** How long an answer takes, in milliseconds of the clock. */
+  /** Returns how long an answer takes, in milliseconds of the clock. */
   get delayMs(): number {
     return this.#service.delayMs;
   }
@@ -81,7 +81,7 @@ export class FakeWeChat {
     return this.#service.calls;
   }
 
-  /** How many calls came, to one path, or as the function picks. Default: all. */
+  /** Returns how many calls came, to one path, or as the function picks. Default: all. */
   countCalls(matcher: FakeCallMatcher = '*'): number {
     return this.calls.filter((call) => matchesCall(matcher, call)).length;
   }
@@ -100,7 +100,7 @@ export class FakeWeChat {
     this.#requireApps().set(appid, app);
   }
 
-  /** How often a refresh token came that had been used before; those that are kept are not counted. */
+  /** Returns how often a refresh token came that had been used before; those that are kept are not counted. */
   get replays(): number {
     return this.#state.users.refreshTokens.replays + this.#state.platforms.refreshTokens.replays;
   }

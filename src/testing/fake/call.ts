@@ -14,11 +14,11 @@ export interface FakeCall {
   readonly appid: string | undefined;
   /** The openid or the merchant's appid that it is about, where there is one. */
   readonly subject: string | undefined;
-  /** What was asked for, such as `access_token`; `undefined` at endpoints that hand out nothing. */
+  /** The type of token that was asked for, such as `access_token`; `undefined` at endpoints that hand out nothing. */
   readonly tokenType: string | undefined;
   /** Whether `force_refresh` was set. */
   readonly forced: boolean;
-  /** What was answered, 0 for success; `undefined` when a fault left no such answer. */
+  /** The code that was answered, 0 for success; `undefined` when a fault left no such answer. */
   readonly errcode: number | undefined;
 }
 

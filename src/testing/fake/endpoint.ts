@@ -20,7 +20,7 @@ export interface FakeApp {
   readonly ipWhitelist?: readonly string[];
 }
 
-/** What the endpoints of the fake answer from. */
+/** The state from which the endpoints of the fake answer. */
 export interface FakeState {
   readonly tokens: FakeTokenBook;
   readonly tickets: FakeTicketBook;
@@ -33,7 +33,7 @@ export interface FakeState {
 
 /** One endpoint of the fake. */
 export interface FakeEndpoint {
-  /** What it hands out, given a request; `undefined` for nothing. */
+  /** Returns the type of token that it hands out for a request; `undefined` for none. */
   tokenType(request: FakeRequest): string | undefined;
   appid(request: FakeRequest, state: FakeState): string | undefined;
   /** Default: none. */

@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '../../core/primitives/json.js';
 import type { FakeCall } from './call.js';
 
 /**
- * What may go wrong with an answer of the fake.
+ * A fault in an answer of the fake.
  *
  * Instead of an answer, and without anything being done: `hang` (no answer at all), `reset` (the connection is cut),
  * `html` and `broken-json` (with HTTP status 200), `huge` (2 MiB), `drip` (a byte a second, for ever), an `errcode` (with
@@ -31,13 +31,13 @@ export type FakeFault =
   | { readonly delayMs: number };
 
 /**
- * Which calls a fault is for: those to a path, `'*'` for all, or those that a function picks.
+ * The calls that a fault is for: those to a path, `'*'` for all, or those that a function picks.
  *
  * @public
  */
 export type FakeCallMatcher = string | ((call: FakeCall) => boolean);
 
-/** What goes wrong with the fields of a proper answer. */
+/** A fault in the fields of a proper answer. */
 export type FakeFieldFault = Extract<FakeFault, { expires_in: unknown } | { empty: unknown } | { change: unknown }>;
 
 interface ScriptedFault {

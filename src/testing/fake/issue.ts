@@ -6,11 +6,11 @@ export type FakeTokenState = 'valid' | 'expired' | 'invalid';
 /** A token or ticket as an answer shows it. */
 export interface FakeIssue {
   readonly value: string;
-  /** What is left of its life, in whole seconds. */
+  /** The rest of its life, in whole seconds. */
   readonly expiresInSeconds: number;
 }
 
-/** What knows which values it has issued, and which of them are good. */
+/** A record of the values that were issued, and of which of them are good. */
 export interface FakeBook {
   isValid(value: string): boolean;
   /** Lets a value end now; nothing happens to one of another book. */

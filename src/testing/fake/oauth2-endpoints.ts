@@ -3,7 +3,7 @@ import { errorAnswer, type FakeEndpoint, overQuota } from './endpoint.js';
 import type { FakeUserIssue } from './user-book.js';
 
 /**
- * What WeChat answers when a user has logged in.
+ * The answer of WeChat when a user has logged in.
  *
  * @public
  */

@@ -3,7 +3,7 @@ import { type FakeBook, type FakeIssue, randomValue } from './issue.js';
 import { type FakeRefreshTokenMode, type FakeRefreshTokenRefusal, FakeRefreshTokens } from './refresh-tokens.js';
 import type { FakeTokenBook } from './token-book.js';
 
-/** What a merchant's refresh answers. */
+/** The answer to a merchant's refresh. */
 interface FakeMerchantIssue extends FakeIssue {
   readonly refreshToken: string;
 }
@@ -21,7 +21,7 @@ export class FakePlatformBook implements FakeBook {
   readonly #clock: Clock;
   readonly #tokens: FakeTokenBook;
   readonly #tickets = new Map<string, { readonly component: string; endsAt: number }>();
-  /** Those in force, by platform and merchant. */
+  /** The authorizations in force, by platform and merchant. */
   readonly #authorizations = new Map<string, Authorization>();
 
   constructor(clock: Clock, tokens: FakeTokenBook, mode: FakeRefreshTokenMode) {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/concurrency/clock.js';
 
 /**
- * How often an app may call an endpoint of the fake.
+ * The limits on how often an app may call an endpoint of the fake.
  *
  * @public
  */

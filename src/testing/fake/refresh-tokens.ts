@@ -2,14 +2,14 @@ import type { Clock } from '../../core/concurrency/clock.js';
 import { type FakeBook, randomValue } from './issue.js';
 
 /**
- * What becomes of a refresh token that is used: it is `kept`, as WeChat documents for merchants; it is dead at once and
+ * The treatment of a refresh token that is used: it is `kept`, as WeChat documents for merchants; it is invalid at once and
  * another comes with the answer (`single-use`); or it stays good for a while, in which the same other one comes again.
  *
  * @public
  */
 export type FakeRefreshTokenMode = 'kept' | 'single-use' | { readonly graceSeconds: number };
 
-/** Why a refresh token is refused; a used one is unknown. */
+/** The reason for which a refresh token is refused; a used one is unknown. */
 export type FakeRefreshTokenRefusal = 'unknown' | 'expired' | 'withdrawn';
 
 interface IssuedRefreshToken<Owner> {
@@ -17,13 +17,13 @@ interface IssuedRefreshToken<Owner> {
   endsAt: number;
   usedAt: number | undefined;
   successor: string | undefined;
-  /** Why its whole line is refused. */
+  /** The reason for which its whole line is refused. */
   refusal: FakeRefreshTokenRefusal | undefined;
 }
 
-/** Which refresh tokens have been issued to owners of one kind, and which of them would be accepted. */
+/** Records which refresh tokens have been issued to owners of one kind, and which of them would be accepted. */
 export class FakeRefreshTokens<Owner> implements FakeBook {
-  /** How often one came that had been used before. */
+  /** The number of times that a refresh token came that had been used before. */
   replays = 0;
   readonly #clock: Clock;
   readonly #mode: FakeRefreshTokenMode;

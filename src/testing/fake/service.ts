@@ -12,7 +12,7 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 
 /** Answers requests, spoils the answers as it is scripted, and remembers the calls. */
 export class FakeService {
-  /** How long an answer takes, in milliseconds of the clock. */
+  /** The time that an answer takes, in milliseconds of the clock. */
   delayMs: number;
   isOut = false;
   readonly calls: FakeCall[] = [];

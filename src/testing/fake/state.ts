@@ -16,11 +16,11 @@ export interface FakeWeChatOptions {
   readonly port?: number;
   /** Default: `127.0.0.1`. */
   readonly host?: string;
-  /** What tokens age by. Default: `systemClock`. */
+  /** The clock that tokens age by. Default: `systemClock`. */
   readonly clock?: Clock;
-  /** How long tokens and tickets live, in seconds. 1 to 31,536,000. Default: 7200. */
+  /** The life of tokens and tickets, in seconds. 1 to 31,536,000. Default: 7200. */
   readonly lifeSeconds?: number;
-  /** How long a token lives on once another has replaced it, in seconds. Default: 300. */
+  /** The time that a token lives on once another has replaced it, in seconds. Default: 300. */
   readonly overlapSeconds?: number;
   /** The apps by appid. Default: every appid exists, with the secret `secret`. */
   readonly apps?: Readonly<Record<string, FakeApp>>;
@@ -29,9 +29,9 @@ export interface FakeWeChatOptions {
    * `/cgi-bin/stable_token`. A path named here replaces its default.
    */
   readonly quotas?: Readonly<Record<string, FakeQuota>>;
-  /** How long an answer takes, in milliseconds of the clock. Default: 0. */
+  /** The time that an answer takes, in milliseconds of the clock. Default: 0. */
   readonly delayMs?: number;
-  /** What becomes of a refresh token that is used. Default: `kept`. */
+  /** The treatment of a refresh token that is used. Default: `kept`. */
   readonly refreshTokens?: FakeRefreshTokenMode;
 }
 

@@ -6,7 +6,7 @@ interface IssuedTicket {
   expiresAt: number;
 }
 
-/** Which `jsapi` and `wx_card` tickets the fake has issued. */
+/** Records which `jsapi` and `wx_card` tickets the fake has issued. */
 export class FakeTicketBook implements FakeBook {
   readonly #clock: Clock;
   readonly #lifeMs: number;

@@ -14,7 +14,7 @@ interface IssuedToken {
   readonly owner: TokenOwner;
   readonly value: string;
   expiresAt: number;
-  /** When its successor ends it before it expires. */
+  /** The time at which its successor makes it invalid before it expires. */
   retiredAt: number;
   withdrawn: boolean;
 }
@@ -34,7 +34,7 @@ interface StableLine extends TokenLine {
 const FORCE_EVERY_MS = 30_000;
 const FORCED_PER_DAY = 20;
 
-/** Which tokens of apps, platforms and merchants the fake has issued, and which of them are good. */
+/** Records which tokens of apps, platforms and merchants the fake has issued, and which of them are good. */
 export class FakeTokenBook implements FakeBook {
   readonly #clock: Clock;
   readonly #lifeMs: number;
@@ -112,7 +112,7 @@ export class FakeTokenBook implements FakeBook {
     }
   }
 
-  /** What another system does that asks for tokens of the same app, in both modes and without an overlap. */
+  /** Replaces the tokens of an app, as another system does that asks for new ones, in both modes and without an overlap. */
   supersede(appid: string): void {
     this.revoke(appid);
     const owner = { kind: 'plain', appid } as const;

@@ -2,14 +2,14 @@ import type { Clock } from '../../core/concurrency/clock.js';
 import { type FakeBook, type FakeIssue, type FakeTokenState, randomValue, showIssue } from './issue.js';
 import { type FakeRefreshTokenMode, type FakeRefreshTokenRefusal, FakeRefreshTokens } from './refresh-tokens.js';
 
-/** Which user of which app. */
+/** A user of an app. */
 export interface FakeUser {
   readonly appid: string;
   readonly openid: string;
   readonly scope: string;
 }
 
-/** What a code exchange and a refresh answer. */
+/** The answer to a code exchange and to a refresh. */
 export interface FakeUserIssue extends FakeIssue {
   readonly user: FakeUser;
   readonly refreshToken: string;
