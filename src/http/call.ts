@@ -21,11 +21,11 @@ export interface Permission {
   readonly appids: ReadonlySet<string> | undefined;
   /** The id of the key that it was let in by; `undefined` without one. */
   readonly keyId: string | undefined;
-  /** Why it may not use a scope on an app; `undefined` when it may. */
+  /** Returns why it may not use a scope on an app; `undefined` when it may. */
   refusal(scope: Scope, appid: string | undefined): Failure | undefined;
 }
 
-/** One request on its way through a route. */
+/** Carries one request through a route. */
 export class Call {
   readonly request: HttpRequest;
   readonly #params: PathParams;
@@ -38,7 +38,7 @@ export class Call {
     this.#permission = permission;
   }
 
-  /** A param of the route's path; '' where it has none of that name. */
+  /** Returns a param of the route's path; '' where it has none of that name. */
   param(name: string): string {
     return this.#params.get(name) ?? '';
   }
@@ -85,7 +85,7 @@ export class Call {
   }
 
   /**
-   * The body as a JSON object.
+   * Returns the body as a JSON object.
    *
    * @throws RouteFailure for any other body.
    */

@@ -20,7 +20,7 @@ export interface FetchConnection {
   readonly peer?: string | undefined;
 }
 
-/** A `Request` of the Fetch standard. */
+/** Adapts a `Request` of the Fetch standard. */
 export class FetchHttpRequest implements HttpRequest {
   readonly path: string;
   readonly search: string;

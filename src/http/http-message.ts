@@ -30,7 +30,7 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** A body that is not read to its end. */
+/** Reports that a body is refused, with the HTTP status to answer. */
 export class BodyRefused extends Error {
   readonly status: number;
 
@@ -64,7 +64,7 @@ export function guardedHeaders({ headers }: HttpAnswer): Readonly<Record<string,
   return headers === JSON_HEADERS ? JSON_HEADERS : { ...GUARDING_HEADERS, ...headers };
 }
 
-/** The same for text that is JSON already. */
+/** Returns the same answer as `jsonAnswer` for text that is JSON already. */
 export function jsonTextAnswer(status: number, body: string): HttpAnswer {
   return { status, headers: JSON_HEADERS, body };
 }

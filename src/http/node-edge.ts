@@ -17,7 +17,7 @@ export interface NodeRequest extends IncomingMessage {
   readonly body?: unknown;
 }
 
-/** A request of `node:http`, and of the frameworks that are built on it. */
+/** Adapts a request of `node:http`, and of the frameworks that are built on it. */
 export class NodeHttpRequest implements HttpRequest {
   readonly path: string;
   readonly search: string;

@@ -118,7 +118,7 @@ function openedFor(appid: string, admitted: Admission | Refusal): Permission {
   };
 }
 
-/** The secret in a query; `undefined` without one, or an empty one. */
+/** Returns the secret in a query; `undefined` without one, or for an empty one. */
 function secretIn({ search }: HttpRequest): string | undefined {
   return search === '' ? undefined : new URLSearchParams(search).get('secret') || undefined;
 }

@@ -6,7 +6,7 @@ import { type ParamPlace, ParamsInSegments, type PathParams } from './path-param
 
 /** The form in which one group of routes reports failures. */
 export interface Contract {
-  /** Anything that goes wrong, in this contract's own shape. */
+  /** Returns the answer for a failure, in this contract's own shape. */
   fail(failure: Failure): HttpAnswer;
 }
 
@@ -40,7 +40,7 @@ interface Pattern {
   readonly params: readonly ParamPlace[];
 }
 
-/** Exact routes: every segment is literal or a param, nothing is normalised, and a trailing slash is another path. */
+/** Matches routes exactly: a segment is literal or a param, nothing is normalised, and a trailing slash is another path. */
 export class Router {
   readonly #byLength = new Map<number, Pattern[]>();
 

@@ -3,7 +3,7 @@ import { deleteOldest } from '../../core/primitives/oldest-entries.js';
 import { peerNetwork } from './peer-network.js';
 
 const RECENT_MS = 60_000;
-/** So long, the next request of the same address is not noted. */
+/** The time for which the next request of the same address is not noted. */
 const NOTED_MS = 1_000;
 const MAX_PEERS = 10_000;
 /** The number of peers that are forgotten at a time to make room. */

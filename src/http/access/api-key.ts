@@ -82,12 +82,12 @@ export function createApiKey(
   return { key, entry: { id, hash: keyHash(key), ...limits, createdAt: now } };
 }
 
-/** In hex, which is made twice as fast as bytes. A fast hash will do, since a key has 256 random bits. */
+/** Hashes a key, in hex, which is made twice as fast as bytes. A fast hash will do, since a key has 256 random bits. */
 export function keyHash(key: string): string {
   return hash('sha256', key, 'hex');
 }
 
-/** The id inside a key; `undefined` for what is none. */
+/** Returns the id inside a key; `undefined` for what is no key. */
 export function keyIdOf(key: string): string | undefined {
   return KEY.exec(key)?.[1];
 }
@@ -158,7 +158,7 @@ function checkedScopes(scopes: unknown, name: string): readonly Scope[] {
   });
 }
 
-/** An empty array could mean no app or any. */
+/** Checks the appids of a key, and refuses an empty array, which could mean no app or any. */
 function checkedAppids(appids: unknown, name: string): readonly string[] {
   if (!isArray(appids)) throw new TypeError(`${name} must be an array, got ${describeKind(appids)}`);
   if (appids.length === 0) throw new TypeError(`${name} must hold at least one appid, got an empty array`);

@@ -29,7 +29,7 @@ const SCHEME = 'Bearer ';
 const ID_BEGINS_AT: number = `${SCHEME}wtm_`.length;
 const ID_ENDS_AT: number = ID_BEGINS_AT + 8;
 
-/** The keys in force, by id. */
+/** Holds the keys in force, by id. */
 export class KeyRing {
   readonly #current: () => readonly ApiKey[];
   readonly #clock: Clock;

@@ -22,7 +22,7 @@ export function keysIn(path: string, text: string): readonly ApiKey[] {
   return checkedIn(path, documentIn(path, text).keys);
 }
 
-/** The errors of `JSON.parse` are not passed on, because they quote the text. */
+/** Parses the document. The errors of `JSON.parse` are not passed on, because they quote the text. */
 export function documentIn(path: string, text: string): JsonObject {
   let document: unknown;
   try {

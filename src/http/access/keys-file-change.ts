@@ -122,7 +122,7 @@ function keepAccess(file: number, { mode, uid, gid }: Access): void {
   }
 }
 
-/** Returns whether root runs this. Its files are for a server that mostly runs as another user; other users make their own. */
+/** Returns whether root runs the process: what root makes is for a server that mostly runs as another user. */
 function isRoot(): boolean {
   return process.geteuid?.() === 0;
 }

@@ -6,7 +6,7 @@ import { keysIn, textOf, unreadable, unusable } from './keys-document.js';
 
 const LOOK_MS = 1_000;
 
-/** A file `{ "keys": [...] }` that may be changed at any time. While it cannot be used, the keys before stay in force. */
+/** Reads a file `{ "keys": [...] }` that may change at any time. While it cannot be used, the previous keys stay in force. */
 export class KeysFile {
   readonly #path: string;
   readonly #clock: Clock;
@@ -31,7 +31,7 @@ export class KeysFile {
     this.#keys = keysIn(path, textOf(path));
   }
 
-  /** The keys in force: the same array until the file has changed. Looks at the file once a second at most. */
+  /** Returns the keys in force: the same array until the file has changed. Looks at the file once a second at most. */
   current(): readonly ApiKey[] {
     const now = this.#clock.monotonic();
     if (now - this.#lookedAt >= LOOK_MS) {

@@ -2,8 +2,8 @@ const BEARER = /^bearer +(\S+)$/i;
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 
 /**
- * The key that an `Authorization` header brings: the token of Bearer, or the password of Basic. `undefined` without a
- * header, `''` for one that brings no key.
+ * Returns the key that an `Authorization` header brings: the token of Bearer, or the password of Basic. `undefined` without
+ * a header, `''` for one that brings no key.
  */
 export function presentedKey(authorization: string | undefined): string | undefined {
   const header = authorization?.trim();
@@ -14,7 +14,7 @@ export function presentedKey(authorization: string | undefined): string | undefi
   return basic === undefined ? '' : passwordOf(Buffer.from(basic, 'base64').toString());
 }
 
-/** A user name has no colon, a password may: https://www.rfc-editor.org/rfc/rfc7617#section-2 */
+/** Returns the password of a pair: only it may hold colons (https://www.rfc-editor.org/rfc/rfc7617#section-2). */
 function passwordOf(pair: string): string {
   const colon = pair.indexOf(':');
   return colon === -1 ? '' : pair.slice(colon + 1);

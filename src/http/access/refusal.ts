@@ -1,4 +1,4 @@
-/** Why requests are refused, each in one word, for what is counted. */
+/** The reasons for which requests are refused, each in one word, for what is counted. */
 export const REFUSAL_REASONS = [
   'noKey',
   'unknownKey',

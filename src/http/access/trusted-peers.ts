@@ -11,7 +11,7 @@ const DOTTED_END = /[\d.]+\.[\d.]+$/;
 /** ::ffff:0:0/96 stands for all of IPv4. */
 const MAPPED_PREFIX = 96;
 
-/** The addresses that need no key for everything. */
+/** Holds the addresses whose connections may read and register without a key. */
 export class TrustedPeers {
   readonly #networks: readonly Network[];
 
@@ -45,14 +45,14 @@ function networkOf(text: unknown): Network {
   return withoutMapping([address, length]);
 }
 
-/** ipaddr.js alone would take 010.0.0.1 and 127.1, which not everybody reads alike. */
+/** Parses an address. ipaddr.js alone would take 010.0.0.1 and 127.1, which not every parser reads alike. */
 function addressOf(text: string): Address | undefined {
   const version = isIP(text);
   if (version === 0) return undefined;
   return ipaddr.parse(version === 6 ? text.replace(DOTTED_END, inGroups) : text);
 }
 
-/** ipaddr.js takes ::1.2.3.4 for ::ffff:1.2.3.4, and so would judge it as IPv4. */
+/** Writes a dotted end in groups: ipaddr.js takes ::1.2.3.4 for ::ffff:1.2.3.4, and so would judge it as IPv4. */
 function inGroups(dotted: string): string {
   const [first = 0, second = 0] = ipaddr.IPv4.parse(dotted).toIPv4MappedAddress().parts.slice(-2);
   return `${first.toString(16)}:${second.toString(16)}`;
@@ -65,7 +65,7 @@ function hasBitsAfter(address: Address, length: number): boolean {
   });
 }
 
-/** Sockets that listen on :: see an IPv4 peer as ::ffff:1.2.3.4. */
+/** Undoes the mapping of IPv4: sockets that listen on :: see an IPv4 peer as ::ffff:1.2.3.4. */
 function withoutMapping([address, prefix]: Network): Network {
   const isMapped = address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress();
   return isMapped ? [address.toIPv4Address(), prefix - MAPPED_PREFIX] : [address, prefix];

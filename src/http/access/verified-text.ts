@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 
-/** A secret text that was found right. It is compared in a time that does not tell where another text differs. */
+/** Holds a secret text that was found right, and compares it in a time that does not tell where another text differs. */
 export class VerifiedText {
   readonly #bytes: Buffer;
   /** The text that is compared, as bytes: a buffer made for each comparison would take longer than the comparison. */

@@ -18,7 +18,7 @@ export function registrationOf(appid: string, body: JsonObject): AppRegistration
   return { ...pick(body, APP_FIELDS), appid, tasks: planned as unknown as TaskRegistration[] };
 }
 
-/** A field that is null is as good as absent. */
+/** Picks the fields with these names; one that is null is as good as absent. */
 function pick(from: JsonObject, names: readonly string[]): JsonObject {
   return Object.fromEntries(names.flatMap((name) => (from[name] == null ? [] : [[name, from[name]]])));
 }

@@ -26,7 +26,7 @@ export const nativeContract: Contract = {
   },
 };
 
-/** The contract of our own. */
+/** Returns the routes of our own contract. */
 export function nativeRoutes(context: RouteContext): readonly Route[] {
   const contract = nativeContract;
   const replacements = new TaskReplacements(context);
@@ -228,7 +228,7 @@ function answerWith({ appid, type, options }: KeyInPath, record: TokenRecord, { 
   return jsonAnswer(200, body, { ETag: etagOf(record) });
 }
 
-/** As RFC 9110 has it for reading: a list, in which weak tags count as strong ones. */
+/** Returns whether a header names the tag, as RFC 9110 has it for reading: in a list in which weak tags count as strong ones. */
 function isAmong(etag: string, ifNoneMatch: string | undefined): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')));

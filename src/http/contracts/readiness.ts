@@ -2,7 +2,7 @@ import { type HttpAnswer, jsonAnswer } from '../http-message.js';
 import type { TaskCensus } from '../metrics/task-census.js';
 import type { RouteContext } from '../route-context.js';
 
-/** The longest time without an answer of the store for which it does not count as away. */
+/** The time without an answer from the store after which it counts as away. */
 const STORE_ANSWERED_WITHIN_MS = 10_000;
 /** A look that finds the store to have answered so lately does not ask it again. */
 const ASK_STORE_EVERY_MS = 5_000;

@@ -27,7 +27,7 @@ export function registrationIn(body: JsonObject, typeNumbers: TypeNumbers, manag
   return { ...app, tasks: planned };
 }
 
-/** Not in the original. The manager checks what it is. */
+/** Returns the mode of the access token, which the original does not have. The manager checks its value. */
 function accessTokenIn({ accessToken }: JsonObject): Pick<Registration, 'accessToken'> {
   return accessToken === undefined || accessToken === null ? {} : { accessToken: accessToken as AccessTokenMode };
 }
@@ -49,7 +49,7 @@ function typeIn(type: unknown, where: string, typeNumbers: TypeNumbers, manager:
   throw badRequest(`${where}.type must be 0 to 4 or the name of a type, got ${describeName(type)}`);
 }
 
-/** An empty URL is as good as none. */
+/** Returns a URL of a task; an empty one is as good as none. */
 function urlIn<Name extends string>(task: JsonObject, name: Name, where: string): { readonly [name in Name]?: string } {
   const url = task[name];
   if (url === undefined || url === null || url === '') return {};

@@ -14,7 +14,7 @@ const contract: Contract = {
   },
 };
 
-/** The contract of the scheduler: always HTTP 200, and `code` tells. */
+/** Returns the routes of the scheduler contract: always HTTP 200, and `code` tells the outcome. */
 export function schedulerRoutes(context: RouteContext): readonly Route[] {
   return [
     {

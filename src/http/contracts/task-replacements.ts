@@ -5,13 +5,13 @@ import { acquireLease } from '../../core/registry/registration-lease.js';
 import type { RouteContext } from '../route-context.js';
 import type { AppRegistration } from './native-registration.js';
 
-/** The time in which a replacement may begin to unregister a task after it asks for its lease, so that this ends before that. */
+/** The time after asking for its lease in which a replacement may begin to unregister a task, which must end before the lease. */
 const HELD_MS = LEASE_MS - 3 * COMMAND_TIMEOUT_MS;
 
 /**
- * Registrations that unregister what they do not name. Those of an app follow one another, in the whole fleet: two at once
- * would each take away the tasks of the other. One that does not end within its lease fails with the rest of the tasks still
- * there, and the same request takes them away.
+ * Runs registrations that unregister what they do not name. Those of an app follow one another, in the whole fleet: two at
+ * once would each take away the tasks of the other. One that does not end within its lease fails with the rest of the tasks
+ * still there, and the same request takes them away.
  */
 export class TaskReplacements {
   readonly #context: RouteContext;
@@ -21,7 +21,7 @@ export class TaskReplacements {
     this.#context = context;
   }
 
-  /** Without `tasks`, those that there are stay. */
+  /** Replaces the tasks of an app; without `tasks`, those that there are stay. */
   async replace(registration: AppRegistration): Promise<void> {
     const { manager, engine } = this.#context;
     const { appid, tasks } = registration;
@@ -37,7 +37,7 @@ export class TaskReplacements {
     );
   }
 
-  /** By what the store has: this process may not know of all of them. */
+  /** Returns the tasks of an app that the store has: this process may not know of all of them. */
   async #registered(appid: string): Promise<TokenKey[]> {
     const keys: TokenKey[] = [];
     for await (const { id } of this.#context.engine.store.list(`task/${appid}`)) {

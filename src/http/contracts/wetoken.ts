@@ -28,7 +28,7 @@ const KINDS: readonly Kind[] = [
   { path: 'ticket', type: 'jsapi_ticket', field: 'ticket' },
 ];
 
-/** The contract of wetoken: `errcode` 0 or 400. The app's own secret in the query opens its routes. */
+/** Returns the routes of the wetoken contract: `errcode` 0 or 400. The app's own secret in the query opens them. */
 export function wetokenRoutes(context: RouteContext): readonly Route[] {
   const ofKinds = KINDS.flatMap((kind): Route[] => [
     {
@@ -72,7 +72,7 @@ async function createApp(call: Call, { manager }: RouteContext): Promise<HttpAns
   return jsonAnswer(200, { errcode: 0, errmsg: 'success' });
 }
 
-/** The fields of a form or of a JSON object; a body that is neither has none. */
+/** Returns a function that reads the fields of a form or of a JSON object; a body that is neither has none. */
 async function fieldsOf(call: Call): Promise<(name: string) => string | undefined> {
   const text = call.request.method === 'POST' ? await call.text() : '';
   if (!text.startsWith('{')) {
@@ -118,7 +118,7 @@ async function answerWith(
   });
 }
 
-/** `YYYYMMDDHHmmss`; China has had no summer time since 1991. */
+/** Formats an instant as `YYYYMMDDHHmmss` in China, which has had no summer time since 1991. */
 function shanghaiTime(at: number): string {
   return new Date(at + SHANGHAI_OFFSET_MS).toISOString().replace(/\D/g, '').slice(0, 14);
 }

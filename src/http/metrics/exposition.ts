@@ -64,7 +64,7 @@ export const CLASSIC: TextFormat = {
   end: '',
 };
 
-/** The page that is scraped. */
+/** Writes the page that is scraped. */
 export function exposition(families: readonly MetricFamily[], format: TextFormat): string {
   const lines = families.flatMap((family) => [
     ...format.describe(family),

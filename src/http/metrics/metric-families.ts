@@ -4,7 +4,7 @@ import { PACKAGE_VERSION } from '../../version.js';
 import type { MetricFamily, Point } from './exposition.js';
 import type { TaskCensus } from './task-census.js';
 
-/** Everything that `GET /metrics` tells: what this process has done, and how the tasks stand that it holds. */
+/** Returns everything that `GET /metrics` tells: what this process has done, and the states of the tasks that it holds. */
 export function metricFamilies(
   { meters, store }: Engine,
   { states, waiting, left, worst }: TaskCensus,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { HttpAnswer } from '../http-message.js';
 import { PAGE_CSS, PAGE_HTML, PAGE_SCRIPT } from './page-source.js';
 
-/** The page that shows how the tasks stand: one answer that loads nothing else. */
+/** Answers with the page that shows the states of the tasks: one answer that loads nothing else. */
 export class StatusPage {
   readonly #html: string;
   readonly #headers: Readonly<Record<string, string>>;

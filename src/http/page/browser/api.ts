@@ -37,7 +37,7 @@ export interface ApiKeyUse {
 
 /** The routes of the server that the page uses. */
 export interface Api {
-  /** The only place where the key is kept. */
+  /** Sets the key for the requests that follow; it is kept nowhere else. */
   useKey(key: string | undefined): void;
   tasks(): Promise<Answer<TaskList>>;
   keys(): Promise<Answer<readonly ApiKeyUse[]>>;
@@ -133,7 +133,7 @@ async function failureIn(response: Response, type = ''): Promise<RequestFailure>
   };
 }
 
-/** Whatever stands between may answer instead of the server, with anything. */
+/** Reads the problem document of an answer, if it is one: a proxy may answer instead of the server, with anything. */
 async function problemIn(response: Response): Promise<Problem> {
   try {
     const body: unknown = await response.json();

@@ -1,11 +1,11 @@
-/** The element of the page with this id. */
+/** Returns the element of the page with this id. */
 export function byId<Kind extends Element>(id: string, kind: new () => Kind): Kind {
   const found = document.getElementById(id);
   if (!(found instanceof kind)) throw new Error(`the page has no ${kind.name} #${id}`);
   return found;
 }
 
-/** A new element. Texts become text, never markup. */
+/** Creates an element. Texts become text, never markup. */
 export function element<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   className: string,

@@ -35,7 +35,7 @@ export function wordsIn(language: Language): Words {
   };
 }
 
-/** The first of the user's languages that there is; English for all others. */
+/** Returns the first of the user's languages that the page has; English where it has none of them. */
 export function preferredLanguage(languages: readonly string[]): Language {
   const known = languages
     .map((name) => name.toLowerCase().split('-')[0])

@@ -4,7 +4,7 @@ import { byId, setText } from './elements.js';
 import type { Words } from './language.js';
 
 export interface OutageView {
-  /** Why the tasks could not be read; `undefined` when they could. */
+  /** The reason why the tasks could not be read; `undefined` when they could. */
   readonly outage: RequestFailure | undefined;
   /** The age of the tasks that are shown; `undefined` when none are. */
   readonly ageMs: number | undefined;

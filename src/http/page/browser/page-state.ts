@@ -12,7 +12,7 @@ export interface PageState {
   list: TaskList | undefined;
   /** The time at which the list came, on the clock of this computer. */
   readAt: number;
-  /** Why the tasks could not be read the last time. */
+  /** The reason why the tasks could not be read the last time. */
   outage: RequestFailure | undefined;
   filter: TaskFilter;
   /** The most tasks that are shown. */

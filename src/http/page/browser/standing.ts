@@ -7,7 +7,7 @@ import type { Task } from './task.js';
 export const STANDINGS = ['broken', 'troubled', 'working', 'good'] as const;
 export type Standing = (typeof STANDINGS)[number];
 
-/** Worked out here, from the instants, so that it stays right while the server cannot be asked. */
+/** Returns the standing of a task, worked out here from the instants, so that it stays right while the server cannot be asked. */
 export function standingOf(task: Task, now: number): Standing {
   const { expiresAt, dueAt, waitingFor, lastError, delivery } = task;
   if (expiresAt === undefined) return waitingFor === undefined && lastError === undefined ? 'working' : 'broken';
@@ -16,7 +16,7 @@ export function standingOf(task: Task, now: number): Standing {
   return dueAt !== undefined && dueAt <= now ? 'working' : 'good';
 }
 
-/** Trouble first, then what ends first. */
+/** Sorts tasks by standing, trouble first, and then by expiry, the earliest first. */
 export function inOrder(tasks: readonly Task[], now: number): Task[] {
   const ranked = tasks.map((task) => ({ task, rank: STANDINGS.indexOf(standingOf(task, now)) }));
   ranked.sort((a, b) => a.rank - b.rank || endOf(a.task) - endOf(b.task) || (a.task.id < b.task.id ? -1 : 1));
