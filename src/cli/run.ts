@@ -50,7 +50,7 @@ async function obey({ command, isNamed, operands, given }: CommandLine, io: Comm
   return code;
 }
 
-/** Arguments are not shown: a secret may stand where none belongs. */
+/** Checks the number of operands. Arguments are not shown: a secret may stand where none belongs. */
 function assertOperands({ name, operands: expected }: CommandSpec, operands: readonly string[]): void {
   const missing = expected[operands.length];
   if (missing?.startsWith('<')) throw new UsageError(`${name} needs ${missing}: ${name} ${expected.join(' ')}`);

@@ -82,7 +82,7 @@ function takeApart(
   return { words, flags };
 }
 
-/** `-p=8080` has the value `=8080` for Node. */
+/** Returns the value of a flag: for Node, `-p=8080` has the value `=8080`. */
 function textOf(source: string, isInline: boolean | undefined, value: string | undefined): string {
   const text = isInline === true && !source.startsWith('--') ? value?.replace(/^=/, '') : value;
   if (text === undefined || text === '') throw new UsageError(`${source} needs a value`);
@@ -92,7 +92,7 @@ function textOf(source: string, isInline: boolean | undefined, value: string | u
   return text;
 }
 
-/** The command whose name the first one or two words are; no word at all is the first command. */
+/** Returns the command whose name the first one or two words are; no word at all is the first command. */
 function commandIn(
   words: readonly string[],
   commands: readonly CommandSpec[],

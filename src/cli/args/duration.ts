@@ -3,7 +3,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** A length of time in its one or two largest units: `1h 52m`. What is left over is cut off. */
+/** Formats a length of time in its one or two largest units: `1h 52m`. The remainder is cut off. */
 export function shortDuration(ms: number): string {
   const left = Math.max(0, ms);
   if (left >= DAY) return `${Math.floor(left / DAY)}d ${Math.floor((left % DAY) / HOUR)}h`;

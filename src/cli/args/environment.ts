@@ -6,7 +6,7 @@ const ADDRESS = /^(?:tcp|udp|sctp):\/\/\S+:\d{1,5}$/;
 
 /**
  * The variables that Kubernetes adds to the environment of a container for each Service in its namespace, and Docker for each
- * link: for one that is named `wechat-tokens`, or begins like that, their names begin like our variables.
+ * link. Those for one that is named `wechat-tokens`, or begins like that, begin like our variables.
  */
 const SERVICE_LINKS: readonly (readonly [name: RegExp, value: RegExp])[] = [
   [/^(?:[A-Z0-9_]+_)?PORT$/, ADDRESS],
@@ -36,7 +36,7 @@ export function serviceLinkWarning(env: NodeJS.ProcessEnv): string | undefined {
   return `${names.toSorted().join(', ')}: not taken for options, since they have the form of what Kubernetes sets for a Service; enableServiceLinks: false in the Pod leaves them out`;
 }
 
-/** Returns the complaint about variables that look like ours and are not; `undefined` when there are none. */
+/** Returns the warning about variables that look like ours and are not; `undefined` when there are none. */
 export function unknownVariables(env: NodeJS.ProcessEnv, commands: readonly CommandSpec[]): string | undefined {
   const known = new Set([KEY_VARIABLE, SECRET_VARIABLE]);
   for (const option of commands.flatMap(({ options }) => options)) {

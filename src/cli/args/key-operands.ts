@@ -31,7 +31,7 @@ export function checkedType(type: string): string {
   return type;
 }
 
-/** In a URL they would lead elsewhere. */
+/** Refuses `.` and `..`, which would lead elsewhere in a URL. */
 function assertNoDots(name: string, what: string): void {
   if (name === '.' || name === '..') throw new UsageError(`${what} cannot be ${name}`);
 }

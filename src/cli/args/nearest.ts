@@ -1,4 +1,4 @@
-/** The candidate that was probably meant; `undefined` when none is like the word. */
+/** Returns the candidate that was probably meant; `undefined` when none is like the word. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let found: string | undefined;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
@@ -16,7 +16,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
 }
 
 /**
- * ` (did you mean ...?)`, or nothing.
+ * Returns ` (did you mean ...?)`, or nothing.
  *
  * @param prefix - what they all begin with, and therefore says nothing.
  */

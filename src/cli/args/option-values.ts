@@ -29,7 +29,7 @@ export class OptionValues {
     for (const option of options) if (option.value === undefined) this.isSet(option);
   }
 
-  /** The value given last, else what the option is without one. */
+  /** Returns the value given last, else the default of the option. */
   text(option: OptionSpec): string | undefined {
     return this.given(option)?.text ?? option.fallback;
   }
@@ -79,7 +79,7 @@ export class OptionValues {
   }
 }
 
-/** An empty variable is none. */
+/** Returns the values of an option in the environment; an empty variable is none. */
 function valuesIn(env: NodeJS.ProcessEnv, option: OptionSpec): readonly GivenValue[] {
   const source = variableOf(option);
   const text = source === undefined ? undefined : env[source]?.trim();

@@ -6,11 +6,11 @@ export interface OptionSpec {
   readonly short?: string;
   /** The name of the value after it in help, such as `number`. Without, it is a flag: true or false. */
   readonly value?: string;
-  /** May be given more than once, and as a variable holds a list with commas. */
+  /** Whether it may be given more than once; as a variable it holds a list with commas. */
   readonly many?: boolean;
-  /** The value where none is given; a flag has no such value. */
+  /** The value of the option where none is given; a flag has no such value. */
   readonly fallback?: string;
-  /** Is a variable of the environment too. */
+  /** Whether it is a variable of the environment too. */
   readonly variable?: boolean;
   readonly help: string;
 }
@@ -24,7 +24,7 @@ export function flagOf({ name }: OptionSpec): string {
   return `--${name}`;
 }
 
-/** The variable that gives the option, if one does. */
+/** Returns the name of the variable that gives the option, if there is one. */
 export function variableOf({ name, variable }: OptionSpec): string | undefined {
   return variable === true ? VARIABLE_PREFIX + name.toUpperCase().replaceAll('-', '_') : undefined;
 }

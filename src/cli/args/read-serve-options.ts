@@ -109,7 +109,7 @@ function checkedList(options: OptionValues, option: OptionSpec, check: (text: st
   });
 }
 
-/** A message that begins with where the value was given: the library's checks begin with the library's name of the option. */
+/** Returns a function that begins a message with the source of the value, where the library puts its name of the option. */
 function named(source: string): (message: string) => string {
   return (message) => message.replace(/^\S+/, source);
 }

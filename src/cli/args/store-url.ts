@@ -41,7 +41,7 @@ export function serverUrl({ source, text }: GivenValue, kind: ServerKind): Serve
   return { url, name, isSecret };
 }
 
-/** As drivers take it: without percent-encoding, and an IPv6 address without its brackets. */
+/** Returns the host as drivers take it: without percent-encoding, and an IPv6 address without its brackets. */
 export function hostIn({ hostname }: URL): string {
   return decodeURIComponent(hostname.replace(/^\[(.*)\]$/, '$1'));
 }
@@ -59,7 +59,7 @@ export function assertParameters(
   throw new UsageError(`${source}: a URL of ${what} has no parameter but ${known.join(' and ')}`);
 }
 
-/** A password with such characters is cut in two by the parser, and the rest of it becomes a path or a query. */
+/** Returns whether a URL is well encoded: the parser cuts a plain password in two, and the rest becomes a path or a query. */
 function isWellEncoded(url: URL): boolean {
   if (url.hash !== '' || url.pathname.includes('@')) return false;
   if (url.username === '' && url.password === '' && url.search.includes('@')) return false;

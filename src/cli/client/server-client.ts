@@ -30,7 +30,7 @@ const KEY = /^[\x21-\x7e]{1,1024}$/;
 
 class AnswerTooLong extends Error {}
 
-/** A running server, asked as the options say. */
+/** Asks a running server as the options say. */
 export class ServerClient {
   readonly #base: URL;
   readonly #key: GivenValue | undefined;
@@ -127,7 +127,7 @@ function secretsIn({ body }: ServerQuestion, key: GivenValue | undefined): reado
   return sent.filter((secret) => typeof secret === 'string' && secret !== '') as string[];
 }
 
-/** At most so much as a page of tasks may hold, whatever the server sends. */
+/** Reads at most as much as a page of tasks may hold, whatever the server sends. */
 async function textOf(response: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;

@@ -73,14 +73,14 @@ function factsIn({ code, errcode }: JsonObject): string {
     .slice(0, MAX_SHOWN);
 }
 
-/** `fetch` wraps what happened; a host with several addresses wraps once more. */
+/** Returns the code of the cause: `fetch` wraps the error, and for a host with several addresses it is wrapped once more. */
 function codeOf(error: unknown): string | undefined {
   const { code, cause } = error as { readonly code?: unknown; readonly cause?: unknown };
   if (typeof code === 'string') return code;
   return typeof cause === 'object' && cause !== null ? codeOf(cause) : undefined;
 }
 
-/** `fetch` has a list of them, with 6000 and 10080 on it. */
+/** Returns whether `fetch` refuses the port: it has a list of such ports, with 6000 and 10080 on it. */
 function isForbiddenPort({ cause }: Error): boolean {
   return isError(cause) && cause.message === 'bad port';
 }

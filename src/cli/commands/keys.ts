@@ -15,7 +15,7 @@ import { asUsage, UsageError } from '../args/usage-error.js';
 const LEAST_PER_SECOND = 0.01;
 const MOST_PER_SECOND = 1_000_000;
 
-/** The key is shown this once and kept nowhere. */
+/** Adds a key, which is shown this once and kept nowhere. */
 export async function addKey({ options, io }: CommandCall): Promise<number> {
   const path = pathIn(options);
   const appids = options.list(APPID).map(({ text }) => text);
@@ -92,7 +92,7 @@ function expiresAtIn(options: OptionValues, now: number): number | undefined {
   throw new UsageError(`${given.source} must be a duration like 90d, 12h, 30m or 45s, got ${describeWord(given.text)}`);
 }
 
-/** A key is made for reading unless more is said. */
+/** Returns the scopes of a new key: it is for reading unless more is given. */
 function scopesIn(options: OptionValues): readonly Scope[] {
   const given = options.list(SCOPE).map(({ source, text }) => {
     if (SCOPES.includes(text as Scope)) return text as Scope;

@@ -5,7 +5,7 @@ import { readAppSecret } from '../args/secret-input.js';
 import { UsageError } from '../args/usage-error.js';
 import { ServerClient } from '../client/server-client.js';
 
-/** By the scheduler's route, which adds tasks where the native one replaces all of them. */
+/** Registers by the scheduler's route, which adds tasks where the native one replaces all of them. */
 export async function register({ operands, options, io }: CommandCall): Promise<number> {
   const { appid, subject } = keyOperands(operands, options);
   const types = options.list(TASK).map(({ text }) => checkedType(text));

@@ -27,7 +27,7 @@ export function findKysely(): void {
   });
 }
 
-/** For Node before 22.15, which runs them in a thread of their own. */
+/** Returns the hooks as source text for Node before 22.15, which runs them in a thread of their own. */
 function hookIn(parentURL: string): string {
   const at = JSON.stringify(parentURL);
   return `export const resolve = (specifier, context, next) =>

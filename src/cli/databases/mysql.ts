@@ -26,7 +26,7 @@ interface MysqlModule {
 const MOST_WAITING = 1_000;
 
 /**
- * A pool of `mysql2`. What the URL says in its query is the driver's, but for what the store depends on.
+ * Creates a pool of `mysql2`. The query of the URL is passed to the driver, except for what the store depends on.
  *
  * @throws UsageError for a query that the driver does not take.
  */
@@ -61,7 +61,7 @@ export function mysqlPool(module: unknown, url: URL): MysqlPool {
   };
 }
 
-/** One that has not answered in time is not used again: the server may have gone without a word. */
+/** Wraps a connection: one that has not answered in time is not used again, as the server may have gone without a word. */
 function checkedOut(connection: Connection): MysqlPoolConnection {
   let isSilent = false;
   const query = (sql: string, values: unknown[], answer: Answer): void => {
@@ -76,7 +76,7 @@ function checkedOut(connection: Connection): MysqlPoolConnection {
   };
 }
 
-/** The driver alone would wait for the server to close its side. */
+/** Destroys a connection with its stream: the driver alone would wait for the server to close its side. */
 function drop(connection: Connection): void {
   connection.destroy();
   connection.stream.destroy();

@@ -24,7 +24,7 @@ interface PgModule {
 const FILES = ['sslrootcert', 'sslcert', 'sslkey'];
 
 /**
- * A pool of `pg`. What the URL says in its query is the driver's.
+ * Creates a pool of `pg`. The query of the URL is passed to the driver.
  *
  * @throws UsageError when it names a file that cannot be read.
  */
@@ -53,7 +53,7 @@ export function postgresPool(module: unknown, url: URL): PostgresPool {
   };
 }
 
-/** One that has not answered in time is not used again: the server may have gone without a word. */
+/** Wraps a client: one that has not answered in time is not used again, as the server may have gone without a word. */
 function checkedOut(client: Client): PostgresPoolClient {
   let isSilent = false;
   const query = async (text: string, values: readonly unknown[]): Promise<never> => {

@@ -33,7 +33,7 @@ const LONGEST_PAUSE_MS = 2_000;
 const PACKAGES: Alternatives = ['redis', 'ioredis', 'iovalkey'];
 
 /**
- * The store in Redis. It connects at its first use, and closes the connection with itself.
+ * Opens the store in Redis. It connects at its first use, and closes the connection with itself.
  *
  * @throws UsageError when no client is installed, or the prefix cannot be one; StartFailure when the client is broken.
  */

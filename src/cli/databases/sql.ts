@@ -27,7 +27,7 @@ const DRIVERS: Readonly<Record<SqlLocation['kind'], { readonly what: string; rea
 };
 
 /**
- * The store in a table, which is made when there is none.
+ * Opens the store in a table, which is made when there is none.
  *
  * @throws UsageError when a package is not installed, or the table cannot be one; StartFailure when the table cannot be
  *   made; and whatever the store fails with.
@@ -94,7 +94,7 @@ function hasCode(error: unknown, codes: readonly string[]): boolean {
   return codes.includes(String((error as { readonly code?: unknown }).code));
 }
 
-/** The store, which ends its connections after it has closed. */
+/** Returns the store, which then ends its connections after it has closed. */
 function closingAfter(store: SqlStore, end: () => Promise<void>): SqlStore {
   const close = store.close.bind(store);
   store.close = async () => {

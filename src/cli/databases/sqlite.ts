@@ -65,7 +65,7 @@ function makeFile(path: string): void {
 }
 
 /**
- * The first driver that is installed and works here.
+ * Returns the first driver that is installed and works here.
  *
  * @throws StartFailure when one is installed and none works.
  */

@@ -4,7 +4,7 @@ import type { TextOutput } from '../io.js';
 export type Colour = 'bold' | 'dim' | 'green' | 'yellow' | 'red';
 export type Paint = (colour: Colour, text: string) => string;
 
-/** Colours where there is a terminal that shows them, and the user does not mind. */
+/** Returns a paint with colours where a terminal shows them and the user does not mind, else one without. */
 export function paintFor(output: TextOutput, env: NodeJS.ProcessEnv): Paint {
   return showsColours(output, env) ? colourful : plain;
 }

@@ -4,7 +4,7 @@ import type { TextOutput } from '../io.js';
 
 const DESCRIPTORS = [0, 1, 2];
 
-/** The terminals that the process was started on, if any. */
+/** Remembers the terminals that the process was started on, if any. */
 export class StartTerminals {
   readonly #descriptors = DESCRIPTORS.filter((descriptor) => isatty(descriptor));
 

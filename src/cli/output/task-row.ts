@@ -68,7 +68,7 @@ function troubleOf({ waitingFor, reason, remedy, lastError, delivery, functionMi
   return parts.join('; ');
 }
 
-/** Foreign text must not steer the terminal. */
+/** Puts foreign text on one line, so that it cannot steer the terminal. */
 function shown(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? onOneLine(String(value)) : '';
 }

@@ -17,7 +17,7 @@ const COLUMNS: readonly Column[] = ['app', 'type', 'subject', 'state', 'left', '
 const GAP = '  ';
 const LEAST_TROUBLE = 24;
 
-/** Tasks as a table, page by page; below each other where the terminal is too narrow for one. */
+/** Lays tasks out as a table, page by page; below each other where the terminal is too narrow for one. */
 export class TaskTable {
   readonly #paint: Paint;
   /** The width of the terminal; `undefined` where nothing has to be cut. */
@@ -32,7 +32,7 @@ export class TaskTable {
     this.#width = width;
   }
 
-  /** The lines of the next tasks. A column never gets narrower than it was. */
+  /** Returns the lines of the next tasks. A column never gets narrower than it was. */
   lines(rows: readonly TaskRow[]): readonly string[] {
     for (const column of COLUMNS) this.#widths.set(column, this.#widthOf(column, rows));
     const room = this.#roomForTrouble();

@@ -24,7 +24,7 @@ export function accessMode({ keys, trust, anonymous, host }: ServeOptions): Acce
 }
 
 /**
- * Whether a request's `Host` is a name of this machine that only it can use. A page whose own name leads to 127.0.0.1
+ * Returns whether a request's `Host` is a name of this machine that only it can use. A page whose own name leads to 127.0.0.1
  * passes for one of this server; its requests still carry that name.
  */
 export function namesLoopback(header: string | undefined): boolean {

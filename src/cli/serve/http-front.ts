@@ -133,7 +133,7 @@ export class HttpFront {
     return true;
   }
 
-  /** Whether a request was let in, the listener has noted when it returns; what it looks up first does not count. */
+  /** Calls the listener, which on its return has noted whether the request was let in; what it looks up first does not count. */
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     if (!this.#strangers.has(socket)) {

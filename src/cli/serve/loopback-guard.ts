@@ -19,7 +19,10 @@ export function forThisMachine(listener: RequestListener): RequestListener {
   };
 }
 
-/** The address of the connection is the proxy's. One that speaks HTTP/1.1 and adds no header cannot be told. */
+/**
+ * Returns whether a proxy has sent the request: the address of the connection is then the proxy's. A proxy that speaks
+ * HTTP/1.1 and adds no header cannot be told.
+ */
 function isFromProxy({ httpVersion, headers }: IncomingMessage): boolean {
   if (httpVersion !== '1.1') return true;
   for (const name in headers) if (PROXY_HEADERS.has(name) || name.startsWith('x-forwarded-')) return true;

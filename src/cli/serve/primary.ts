@@ -20,7 +20,7 @@ const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT
 const MOST_WAITING = 1_048_576;
 
 /**
- * The process that listens. It stays the same while those that answer come and go, and does little else, so that there
+ * Runs the process that listens. It stays the same while those that answer come and go, and does little else, so that there
  * is little in it that could fail or grow old.
  *
  * @returns the exit code.

@@ -6,8 +6,8 @@ import type { CommandIo } from '../io.js';
 import { PROGRAM } from '../output/help.js';
 
 /**
- * Everybody on a machine can see the arguments of a process. From here on a password is in those of neither this process
- * nor those that it starts, but in the environment, which only its user can see.
+ * Moves a password from the arguments of this process, which every user of the machine can see, to the environment, which
+ * only its own user can see. The processes that it starts do not have it in their arguments either.
  */
 export function hideStoreArgument(given: GivenValue | undefined, location: StoreLocation, io: CommandIo): void {
   if (given?.source !== flagOf(STORE) || !('isSecret' in location) || !location.isSecret) return;

@@ -9,7 +9,7 @@ export function wordsOfFile(message: string): string {
 }
 
 /**
- * The secrets in a file, one on each line. Empty lines and those that begin with `#` do not count.
+ * Returns the secrets in a file, one on each line. Empty lines and those that begin with `#` do not count.
  *
  * @throws UsageError naming the option and the path.
  */

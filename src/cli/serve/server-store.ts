@@ -18,7 +18,7 @@ export interface ServerStore {
 }
 
 /**
- * The store that the options name, encrypted when there is a file of keys.
+ * Opens the store that the options name, encrypted when there is a file of keys.
  *
  * @throws UsageError when the options cannot be used, or do not fit what is stored there; StartFailure when the store does
  *   not work.
@@ -61,7 +61,7 @@ async function encrypted(plain: TokenStore, location: StoreLocation, keyFile: st
   return { store, reencrypt: keys.length > 1 ? () => store.reencrypt() : undefined };
 }
 
-/** Without its key it would all look damaged, and be moved aside. */
+/** Refuses an encrypted store: without its key it would all look damaged, and be moved aside. */
 async function assertNotEncrypted(store: TokenStore, location: StoreLocation): Promise<void> {
   const apps = await someApps(store, location);
   if (apps.every(({ encrypted }) => encrypted === undefined)) return;

@@ -48,7 +48,7 @@ export class Supervisor {
     return this.#stopped !== undefined;
   }
 
-  /** The process id of who answers now. */
+  /** Returns the id of the process that answers now. */
   get pid(): number | undefined {
     return this.#current?.pid;
   }
@@ -184,7 +184,7 @@ export class Supervisor {
     }
   }
 
-  /** None before the first of a row, then longer and longer; a reload or a stop ends it. */
+  /** Pauses between starts: not before the first of a row, then longer and longer. A reload or a stop ends the pause. */
   async #pause(): Promise<void> {
     const pauseMs = this.#failures === 0 ? 0 : FIRST_PAUSE_MS * 2 ** (this.#failures - 1);
     this.#failures += 1;

@@ -23,10 +23,10 @@ import { unusableStore } from './start-failure.js';
 const READING_MS = 300;
 /** Longer than a connection may be idle. */
 const DRAIN_MS = 7_000;
-/** The time in which answers that are ready when the manager has closed are written. */
+/** The time within which answers that are ready when the manager has closed are written. */
 const LAST_ANSWERS_MS = 1_000;
 
-/** A manager, the routes to it, and the connections that they are asked on. */
+/** Holds a manager, the routes to it, and the connections that they are asked on. */
 export class TokenServer {
   readonly #manager: TokenManager;
   readonly #front: HttpFront;
@@ -98,7 +98,7 @@ export class TokenServer {
   }
 }
 
-/** Most stores are read at once, and what is wrong with one of them is known before anybody counts on this server. */
+/** Waits for the start, within bounds. Most stores are read at once: a bad one is known before clients rely on this server. */
 async function enough(started: Promise<void>, manager: TokenManager, log: Log, clock: Clock): Promise<void> {
   const over = new AbortController();
   const isOpen = engineOf(manager)

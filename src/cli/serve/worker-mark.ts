@@ -4,7 +4,7 @@ const REASON = 'WECHAT_TOKEN_SERVER_START';
 const LOG = 'WECHAT_TOKEN_SERVER_LOG';
 const TEXT = 'text';
 
-/** Why a worker is started. One that takes the place of another at a reload has to have read everything first. */
+/** The reason why a worker is started. One that takes the place of another at a reload has to have read everything first. */
 export type StartReason = 'first' | 'reload' | 'crash';
 
 /**
@@ -21,7 +21,7 @@ export function writesText(env: NodeJS.ProcessEnv): boolean {
   return env[MARK] !== undefined && env[LOG] === TEXT;
 }
 
-/** Whether this process was started to answer for its parent, even if that is gone by now. */
+/** Returns whether this process was started to answer for its parent, even if that is gone by now. */
 export function isWorker(env: NodeJS.ProcessEnv): boolean {
   return process.send !== undefined && env[MARK] !== undefined;
 }

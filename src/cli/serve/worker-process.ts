@@ -35,7 +35,7 @@ export interface WorkerProcess {
   kill(): void;
 }
 
-/** The format and the destination of its log. */
+/** The format and the destination of the process's log. */
 export interface WorkerHost {
   readonly isText: boolean;
   readonly output: WorkerOutput;

@@ -14,7 +14,7 @@ import { TokenServer } from './token-server.js';
 import { isReload } from './worker-mark.js';
 
 /**
- * The process that answers: it is given connections by the one that listens, and ends when that says so, or is gone.
+ * Runs the process that answers: it is given connections by the one that listens, and ends when that says so, or is gone.
  *
  * @returns the exit code.
  */
@@ -57,7 +57,7 @@ export async function runWorker(options: ServeOptions, io: CommandIo): Promise<n
   return 0;
 }
 
-/** Nothing is left to be told, and the channel would keep the process. */
+/** Closes the channel, which would keep the process alive; nothing is left to be sent. */
 function disconnect(): void {
   if (process.connected) process.disconnect();
 }
@@ -80,7 +80,7 @@ function beat(isDebugged: boolean): void {
   });
 }
 
-/** Later the files may be those of another release. */
+/** Loads what is otherwise loaded at its first use: later the files may be those of another release. */
 async function loadWhatIsLazy(): Promise<void> {
   await Promise.all([import('../../wechat/client.js'), import('undici')]);
 }
