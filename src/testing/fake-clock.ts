@@ -17,7 +17,7 @@ export interface FakeClockOptions {
 }
 
 /**
- * A clock that stands still until a test moves it.
+ * Provides a clock that stands still until a test moves it.
  *
  * @example
  * ```ts

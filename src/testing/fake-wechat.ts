@@ -22,7 +22,7 @@ export interface FakeUserOptions {
 const SCOPE = 'snsapi_base';
 
 /**
- * A WeChat on this machine: a real HTTP server that hands out tokens and tickets, lets them age, replaces, counts and
+ * Runs a WeChat on this machine: a real HTTP server that hands out tokens and tickets, lets them age, replaces, counts and
  * refuses them as WeChat does, and fails on demand.
  *
  * @example
@@ -76,7 +76,7 @@ export class FakeWeChat {
     this.#service.delayMs = delayMs;
   }
 
-  /** Everything it was asked, in order of arrival. */
+  /** Returns the calls that it received, in order of arrival. */
   get calls(): readonly FakeCall[] {
     return this.#service.calls;
   }
@@ -86,7 +86,7 @@ export class FakeWeChat {
     return this.calls.filter((call) => matchesCall(matcher, call)).length;
   }
 
-  /** The next call that comes, to one path, or as the function picks. It is not answered yet. */
+  /** Returns the next call that comes, to one path, or as the function picks. It is not answered yet. */
   nextCall(matcher: FakeCallMatcher = '*'): Promise<FakeCall> {
     return this.#service.nextCall(matcher);
   }
@@ -105,7 +105,7 @@ export class FakeWeChat {
     return this.#state.users.refreshTokens.replays + this.#state.platforms.refreshTokens.replays;
   }
 
-  /** Whether this token, ticket, refresh token or `component_verify_ticket` would be accepted now. */
+  /** Returns whether this token, ticket, refresh token or `component_verify_ticket` would be accepted now. */
   isValid(value: string): boolean {
     const { tokens, tickets, users, platforms } = this.#state;
     return [tokens, tickets, users, platforms].some((book) => book.isValid(value));
@@ -126,8 +126,8 @@ export class FakeWeChat {
   }
 
   /**
-   * The code with which WeChat sends a user back to the app, and the one that `wx.login` gives to a mini program: good for
-   * one exchange within five minutes.
+   * Creates the code with which WeChat sends a user back to the app, and the one that `wx.login` gives to a mini program:
+   * good for one exchange within five minutes.
    */
   createCode(appid: string, openid: string, { scope = SCOPE }: FakeUserOptions = {}): string {
     return this.#state.users.createCode({ appid, openid, scope });
@@ -147,12 +147,12 @@ export class FakeWeChat {
     this.#state.prompts.withdraw(appid, openid);
   }
 
-  /** The subscribe messages that were delivered, in order of arrival. */
+  /** Returns the subscribe messages that were delivered, in order of arrival. */
   get messages(): readonly FakeMessage[] {
     return this.#state.prompts.messages;
   }
 
-  /** The `component_verify_ticket` that WeChat pushes to a platform: good for 12 hours, and so is the one before. */
+  /** Creates the `component_verify_ticket` that WeChat pushes to a platform: good for 12 hours, and so is the one before. */
   pushVerifyTicket(component: string): string {
     return this.#state.platforms.pushTicket(component);
   }

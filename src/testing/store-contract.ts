@@ -24,7 +24,7 @@ export interface StoreContractOptions {
 }
 
 /**
- * The contract that every `TokenStore` passes, as tests for the runner at hand.
+ * Defines the contract that every `TokenStore` passes, as tests for the runner at hand.
  *
  * Nothing is slept through: a test waits for an event (a lapsed lease, a message), for 10 s at most.
  *

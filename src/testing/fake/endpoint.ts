@@ -36,12 +36,12 @@ export interface FakeEndpoint {
   /** Returns the type of token that it hands out for a request; `undefined` for none. */
   tokenType(request: FakeRequest): string | undefined;
   appid(request: FakeRequest, state: FakeState): string | undefined;
-  /** Default: none. */
+  /** Returns the openid or the merchant's appid that a request is about. Default: none. */
   subject?(request: FakeRequest, state: FakeState): string | undefined;
   answer(request: FakeRequest, state: FakeState): JsonObject;
 }
 
-/** An error as WeChat words it, with the tail that is different every time. */
+/** Returns an error as WeChat words it, with the tail that is different every time. */
 export function errorAnswer(errcode: number | string, errmsg?: string): JsonObject {
   const words = errmsg ?? findErrorRow(Number(errcode))?.errmsg ?? 'unknown error';
   return { errcode, errmsg: `${words} rid: ${rid()}` };

@@ -46,7 +46,7 @@ interface ScriptedFault {
   timesLeft: number;
 }
 
-/** The faults that are to come, in the order in which they were scripted. */
+/** Keeps the faults that are to come, in the order in which they were scripted. */
 export class FakeFaultScript {
   readonly #faults = new Set<ScriptedFault>();
 

@@ -15,7 +15,7 @@ interface Authorization {
 
 const TICKET_LIFE_MS = 12 * 3_600_000;
 
-/** Third-party platforms: the tickets that were pushed to them, and the merchants that have authorized them. */
+/** Records the tickets that were pushed to third-party platforms, and the merchants that have authorized them. */
 export class FakePlatformBook implements FakeBook {
   readonly refreshTokens: FakeRefreshTokens<Authorization>;
   readonly #clock: Clock;
@@ -30,7 +30,7 @@ export class FakePlatformBook implements FakeBook {
     this.refreshTokens = new FakeRefreshTokens(clock, mode);
   }
 
-  /** The ticket before it stays good until it is 12 hours old. */
+  /** Pushes a new ticket; the one before it stays good until it is 12 hours old. */
   pushTicket(component: string): string {
     const ticket = randomValue('ticket@@@');
     this.#tickets.set(ticket, { component, endsAt: this.#clock.now() + TICKET_LIFE_MS });
@@ -42,7 +42,7 @@ export class FakePlatformBook implements FakeBook {
     return this.#isTicketValid(ticket) ? this.#tokens.componentToken(component) : 'expired';
   }
 
-  /** A merchant authorizes, perhaps again: what it was given before is dead. */
+  /** Authorizes a platform for a merchant, perhaps again: what an earlier authorization gave is invalid. */
   authorize(component: string, merchant: string): string {
     this.withdraw(component, merchant);
     const authorization = { component, merchant };

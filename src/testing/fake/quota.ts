@@ -32,7 +32,7 @@ export class FakeQuotaBook {
     this.#quotas = quotas;
   }
 
-  /** Counts one call; the errcode of the limit it breaks, or 0. */
+  /** Counts one call, and returns the errcode of the limit it breaks, or 0. */
   take(appid: string, path: string): number {
     const { perMinute, perDay } = this.#quotas.get(path) ?? {};
     const now = this.#clock.now();
@@ -54,7 +54,7 @@ export class FakeQuotaBook {
   }
 }
 
-/** The day to which WeChat counts an instant, as a number. */
+/** Returns the day to which WeChat counts an instant, as a number. */
 export function dayOfShanghai(now: number): number {
   return Math.floor((now + SHANGHAI_OFFSET_MS) / DAY_MS);
 }

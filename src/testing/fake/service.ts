@@ -65,7 +65,7 @@ export class FakeService {
     this.#closing.abort();
   }
 
-  /** `undefined` where the fault leaves none. */
+  /** Returns the answer; `undefined` where the fault leaves none. */
   #answer(request: FakeRequest, fault: FakeFault | undefined): JsonObject | undefined {
     if (fault === undefined || fault === 'lost') return this.#properAnswer(request);
     if (typeof fault === 'string' || 'status' in fault) return undefined;

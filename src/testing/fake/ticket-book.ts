@@ -19,7 +19,7 @@ export class FakeTicketBook implements FakeBook {
     this.#lifeMs = lifeMs;
   }
 
-  /** The same ticket until it is about to expire; the one before it stays good until it has. */
+  /** Returns the same ticket until it is about to expire; the one before it stays good until it has. */
   ticket(appid: string, type: string): FakeIssue {
     const id = `${appid}/${type}`;
     const now = this.#clock.now();

@@ -50,22 +50,22 @@ export class FakeTokenBook implements FakeBook {
     this.#overlapMs = overlapMs;
   }
 
-  /** A new token each time; only the one before it lives on, for the overlap. */
+  /** Issues a new token each time; only the one before it lives on, for the overlap. */
   plainToken(appid: string): FakeIssue {
     return this.#next({ kind: 'plain', appid });
   }
 
-  /** A new token each time, as with plain tokens. */
+  /** Issues a new token each time, as with plain tokens. */
   componentToken(appid: string): FakeIssue {
     return this.#next({ kind: 'component', appid });
   }
 
-  /** A new token each time, as with plain tokens; a merchant's tokens of two platforms are apart. */
+  /** Issues a new token each time, as with plain tokens; a merchant's tokens of two platforms are apart. */
   authorizerToken(component: string, merchant: string): FakeIssue {
     return this.#next({ kind: 'authorizer', appid: merchant, component });
   }
 
-  /** The same token until it is about to expire, or until it is forced. */
+  /** Returns the same token until it is about to expire, or until a new one is forced. */
   stableToken(appid: string, force: boolean): FakeIssue {
     const line = this.#stableLine(appid);
     const now = this.#clock.now();

@@ -37,7 +37,7 @@ interface Code {
 const CODE_LIFE_MS = 5 * 60_000;
 const MONTH_MS = 30 * 86_400_000;
 
-/** Users who have authorized an app, and their tokens. */
+/** Records the users who have authorized an app, and their tokens. */
 export class FakeUserBook implements FakeBook {
   readonly refreshTokens: FakeRefreshTokens<Authorization>;
   readonly #clock: Clock;
@@ -52,7 +52,7 @@ export class FakeUserBook implements FakeBook {
     this.refreshTokens = new FakeRefreshTokens(clock, mode);
   }
 
-  /** A refresh token of 30 days, which no refresh extends; those of earlier authorizations stay good. */
+  /** Issues a refresh token of 30 days, which no refresh extends; those of earlier authorizations stay good. */
   authorize(user: FakeUser): FakeUserIssue {
     const authorization = { user, current: undefined };
     this.#authorizations.add(authorization);
@@ -75,7 +75,7 @@ export class FakeUserBook implements FakeBook {
     return code.user;
   }
 
-  /** The same access token with its life renewed while it lives, as WeChat documents it; else another. */
+  /** Returns the same access token with its life renewed while it lives, as WeChat documents it; else another. */
   refresh(appid: string, refreshToken: string): FakeUserIssue | FakeRefreshTokenRefusal {
     const used = this.refreshTokens.use(refreshToken, ({ user }) => user.appid === appid);
     return typeof used === 'string' ? used : this.#answer(used.owner, used.next);
@@ -87,7 +87,7 @@ export class FakeUserBook implements FakeBook {
     return issued.expiresAt > this.#clock.now() ? 'valid' : 'expired';
   }
 
-  /** Whose access token, refresh token or code it is. */
+  /** Returns the user whose access token, refresh token or code it is. */
   userOf(value: string): FakeUser | undefined {
     return (this.#tokens.get(value) ?? this.refreshTokens.ownerOf(value) ?? this.#codes.get(value))?.user;
   }

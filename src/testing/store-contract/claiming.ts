@@ -19,7 +19,7 @@ const SHARE = 10;
 type ClaimingStore = TokenStore & Required<Pick<TokenStore, 'claimDue'>>;
 type ClaimTest = (name: string, body: (store: ClaimingStore, context: StoreTestContext) => Promise<void>) => void;
 
-/** A store without `claimDue` passes these. */
+/** Defines the tests of claiming, which a store without `claimDue` passes. */
 export function testClaiming(storeTest: StoreTest, sharedStoreTest: StoreTest): void {
   const claimTest = claimTestOf(storeTest);
   const sharedClaimTest = claimTestOf(sharedStoreTest);
@@ -236,13 +236,13 @@ function setDue(store: TokenStore, id: string, at: number, lane = LANE, expected
   return store.set(id, { id }, expected, { due: { lane, at } });
 }
 
-/** The ids of what was claimed, for long. */
+/** Claims documents for long, and returns their ids. */
 async function claim(store: ClaimingStore, limit: number, lanes: readonly string[] = [LANE]): Promise<string[]> {
   const leases: Lease[] = await store.claimDue(lanes, limit, LONG_LEASE_MS);
   return leases.map(({ id }) => id);
 }
 
-/** Documents that are due, in the order of their dues. */
+/** Stores documents that are due, and returns their ids in the order of their dues. */
 async function fill(store: TokenStore): Promise<string[]> {
   const ids = Array.from({ length: MANY }, (_, index) => `key/wx${(index * 7) % MANY}/${LANE}`);
   for (const [index, id] of ids.entries()) await written(setDue(store, id, 1_000 + index));

@@ -6,7 +6,7 @@ export type StoreTest = (name: string, body: (context: StoreTestContext) => Prom
 
 export interface StoreTestContext {
   readonly store: TokenStore;
-  /** Another store object on the same storage. */
+  /** Opens another store object on the same storage. */
   another(): Promise<TokenStore>;
   /** Moves the store's clock, where that can be done. */
   readonly advance: ((ms: number) => Promise<void>) | undefined;
@@ -64,7 +64,7 @@ export async function until<T>(event: string, ask: () => Promise<T | undefined> 
   }
 }
 
-/** The version that a write returned which must have succeeded. */
+/** Returns the version from a write that must have succeeded. */
 export async function written(write: Promise<number | undefined>): Promise<number> {
   const version = await write;
   assert.equal(typeof version, 'number', 'the write lost');
