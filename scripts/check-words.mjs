@@ -1,11 +1,14 @@
 // @ts-check
-// Prose names what acts: a caller, a client, a process, WeChat. This fails for words that leave it open, and prints the file
-// and line of each. It reads the folders themselves, so that it needs no git.
+// Prose names what acts: a caller, a client, a process, WeChat. This fails for words that leave it open, and for doc comments
+// in src that begin with a question word instead of a subject or a verb, and prints the file and line of each. It reads the
+// folders themselves, so that it needs no git.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const WORDS = ['whoever', 'somebody', 'nobody', 'he', 'him', 'his', 'himself'];
+
+export const OPENINGS = ['What', 'How', 'When', 'Who', 'Where', 'Which', 'That', 'Those', 'Of'];
 
 const FOLDERS = ['src', 'test', 'docs', 'examples', 'bench', 'scripts'];
 const FILES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md'];
@@ -13,6 +16,8 @@ const FILES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md'];
 const GENERATED = new Set(['node_modules', 'dist', 'build', 'coverage', 'wechat-tokens']);
 const LIST = 'scripts/check-words.mjs';
 const PATTERN = new RegExp(`(?<![\\p{L}\\p{N}_])(?:${WORDS.join('|')})(?![\\p{L}\\p{N}_])`, 'giu');
+
+const OPENING = new RegExp(`/\\*\\*\\s+(?:\\*\\s+)?(${OPENINGS.join('|')})\\b`, 'g');
 
 /**
  * Finds the words in a text, in upper and lower case, but not as parts of other words.
@@ -24,6 +29,19 @@ export function findWords(text) {
   return text
     .split('\n')
     .flatMap((content, index) => [...content.matchAll(PATTERN)].map(([word]) => ({ line: index + 1, word })));
+}
+
+/**
+ * Finds the doc comments of a program that begin with such a word.
+ *
+ * @param {string} text
+ * @returns {{ line: number, word: string }[]} the lines on which the comments begin, counted from 1
+ */
+export function findOpenings(text) {
+  return [...text.matchAll(OPENING)].map(({ index, 1: word = '' }) => ({
+    line: text.slice(0, index).split('\n').length,
+    word,
+  }));
 }
 
 /**
@@ -53,11 +71,16 @@ function filesBelow(root, folder) {
 function main(root) {
   const problems = checkedFiles(root).flatMap((file) => {
     const text = readFileSync(join(root, file), 'utf8');
-    const isBinary = text.includes('\0');
-    return isBinary ? [] : findWords(text).map(({ line, word }) => `${file}:${line}: "${word}"`);
+    if (text.includes('\0')) return [];
+    const openings = /^src\/.*\.(ts|js)$/.test(file) ? findOpenings(text) : [];
+    return [...findWords(text), ...openings].map(({ line, word }) => `${file}:${line}: "${word}"`);
   });
   for (const problem of problems) console.error(problem);
-  if (problems.length > 0) console.error('Name what acts instead: a caller, a client, a process, WeChat.');
+  if (problems.length > 0) {
+    console.error(
+      'Name what acts instead: a caller, a client, a process, WeChat. A doc comment begins with a verb or a noun.',
+    );
+  }
   process.exitCode = problems.length === 0 ? 0 : 1;
 }
 

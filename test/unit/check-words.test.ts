@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { checkedFiles, findWords, WORDS } from '../../scripts/check-words.mjs';
+import { checkedFiles, findOpenings, findWords, OPENINGS, WORDS } from '../../scripts/check-words.mjs';
 
 describe('findWords', () => {
   test.each(WORDS)('finds "%s" in upper and lower case, with its line', (word) => {
@@ -16,6 +16,26 @@ describe('findWords', () => {
 
   test.each(WORDS)('finds nothing where "%s" is part of a name', (word) => {
     expect(findWords(`${word}s a${word} ${word}_id _${word} ${word}2 é${word} ${word}é`)).toEqual([]);
+  });
+});
+
+describe('findOpenings', () => {
+  test.each(OPENINGS)('finds a doc comment that begins with "%s", on one line or several', (word) => {
+    const program = `const a = 1;\n/** ${word} is meant. */\nconst b = 2;\n  /**\n   * ${word} is meant.\n   */\n`;
+    expect(findOpenings(program)).toEqual([
+      { line: 2, word },
+      { line: 4, word },
+    ]);
+  });
+
+  test.each([
+    '/** Whether it is due. */',
+    '/** Returns what is meant. */',
+    '// What is meant.',
+    '/* How it works. */',
+    '/** Thats a name. */',
+  ])('finds nothing in %s', (comment) => {
+    expect(findOpenings(comment)).toEqual([]);
   });
 });
 
