@@ -201,6 +201,18 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     ]);
   });
 
+  test('43101 leaves a prompt that was accepted while the message was sent', async () => {
+    world.wechat.refusePrompts(APPID, openid);
+    world.wechat.delayMs = 200;
+    const sending = world.deliver(due);
+    await world.wechat.nextCall(SEND_PATH);
+    await world.ask('POST', '/consents', { nonce: `meanwhile-${openid}` }, session);
+    await sending;
+    world.wechat.delayMs = 0;
+    expect(await outcomes()).toMatchObject([{ state: 'failed', errcode: 43_101 }]);
+    expect(await world.list(session)).toMatchObject({ credits: 1, needsConsent: false });
+  });
+
   test.each([[47_003], [40_037], [41_030]])(
     '%i stops the template with an alarm until it is resumed',
     async (errcode) => {

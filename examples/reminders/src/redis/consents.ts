@@ -17,8 +17,9 @@ export class Consents {
 
   /** Counts one accepted prompt, once for a nonce, and returns how many are left. */
   async count(user: string, nonce: string): Promise<number> {
-    const [credits, consent] = [keys.credits(user, this.#template), keys.consent(user, nonce)];
-    return Number(await this.#database.countConsent(credits, consent, NONCE_SECONDS, MAX_CREDITS));
+    const [credits, accepted] = [keys.credits(user, this.#template), keys.accepted(user, this.#template)];
+    const consent = keys.consent(user, nonce);
+    return Number(await this.#database.countConsent(credits, consent, accepted, NONCE_SECONDS, MAX_CREDITS));
   }
 
   async left(user: string): Promise<number> {

@@ -16,6 +16,8 @@ export const keys = {
   history: (id: string) => `${PREFIX}:history:${id}`,
   /** A number: how many accepted prompts of a user are left, for a template. */
   credits: (user: string, template: string) => `${PREFIX}:credits:${template}:${user}`,
+  /** A number: how many prompts a user has accepted so far, for a template. */
+  accepted: (user: string, template: string) => `${PREFIX}:accepted:${template}:${user}`,
   /** A mark: a prompt that was counted, by the client's nonce. */
   consent: (user: string, nonce: string) => `${PREFIX}:consent:${user}:${nonce}`,
   /** A hash: what a user's requests to create, by their nonces, have made. */

@@ -78,7 +78,7 @@ local stop = redis.call('HGET', KEYS[4], 'errcode')
 if stop then return {'stopped', reminder, stop} end
 if tonumber(redis.call('GET', KEYS[3]) or '0') < 1 then return {'without consent', reminder} end
 redis.call('DECR', KEYS[3])
-redis.call('HSET', KEYS[2], 'state', 'claimed', 'claimedBy', ARGV[5])
+redis.call('HSET', KEYS[2], 'state', 'claimed', 'claimedBy', ARGV[5], 'accepted', redis.call('GET', KEYS[6]) or '0')
 redis.call('EXPIRE', KEYS[2], ARGV[4])
 if not state then redis.call('LPUSH', KEYS[5], ARGV[1]) end
 return {'claimed', reminder, redis.call('HINCRBY', KEYS[2], 'attempts', 1)}`;
@@ -116,7 +116,10 @@ if isOpen or (before == 'unknown' and ARGV[3] ~= 'unknown') then
   redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[10]) - 1)
   redis.call('HINCRBY', KEYS[6], ARGV[3], 1)
   if before == 'unknown' then redis.call('HINCRBY', KEYS[6], 'unknown', -1) end
-  if ARGV[7] == 'zero' then redis.call('SET', KEYS[5], '0')
+  if ARGV[7] == 'zero' then
+    -- WeChat has none of those that the claim counted on. A prompt that was accepted since is good.
+    local accepted = tonumber(redis.call('GET', KEYS[7]) or '0')
+    redis.call('SET', KEYS[5], accepted - tonumber(redis.call('HGET', KEYS[2], 'accepted') or accepted))
   elseif ARGV[7] == 'returned' and (before == 'claimed' or before == 'unknown') then redis.call('INCR', KEYS[5]) end
 end
 if not waits then return {'moved'} end
@@ -133,17 +136,20 @@ return {'moved on'}`;
 const CONSENT = `
 local left = tonumber(redis.call('GET', KEYS[1]) or '0')
 if left >= tonumber(ARGV[2]) then return left end
-if redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[1]) then return redis.call('INCR', KEYS[1]) end
+if redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[1]) then
+  redis.call('INCR', KEYS[3])
+  return redis.call('INCR', KEYS[1])
+end
 return left`;
 
 export const SCRIPTS = {
   createReminder: { lua: CREATE, numberOfKeys: 4 },
   editReminder: { lua: EDIT, numberOfKeys: 5 },
   removeReminder: { lua: REMOVE, numberOfKeys: 4 },
-  claimOccurrence: { lua: CLAIM, numberOfKeys: 5 },
+  claimOccurrence: { lua: CLAIM, numberOfKeys: 6 },
   releaseOccurrence: { lua: RELEASE, numberOfKeys: 3 },
-  finishOccurrence: { lua: FINISH, numberOfKeys: 6 },
-  countConsent: { lua: CONSENT, numberOfKeys: 2 },
+  finishOccurrence: { lua: FINISH, numberOfKeys: 7 },
+  countConsent: { lua: CONSENT, numberOfKeys: 3 },
 } as const;
 
 type Script = keyof typeof SCRIPTS;
