@@ -83,6 +83,7 @@ export class World {
     const wechat = await FakeWeChat.start({ apps: { [APPID]: { secret: SECRET } } });
     const world = new World(redis, wechat);
     await world.#serve();
+    await world.app.ready;
     return world;
   }
 
