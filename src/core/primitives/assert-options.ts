@@ -79,7 +79,12 @@ function assertNoEmptyInstance(value: object, what: string): void {
   );
 }
 
-function isInstanceWithoutFields(value: object, what: string): boolean {
+/**
+ * Returns whether a value is a promise, a `Map` or the like, which has no fields of its own.
+ *
+ * @throws TypeError for one that cannot be read; what a proxy throws is not passed on, because it may hold a secret.
+ */
+export function isInstanceWithoutFields(value: unknown, what: string): boolean {
   try {
     return isEmptyInstance(value);
   } catch {

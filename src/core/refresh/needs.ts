@@ -9,9 +9,9 @@ import { assertParamSecrets } from '../model/param-secrets.js';
 import type { BuiltInRefresher } from '../model/refresher.js';
 import { haveToBeAskedFor, type ParamsFunction } from '../model/registration.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
+import { isInstanceWithoutFields } from '../primitives/assert-options.js';
 import { bytesIn } from '../primitives/foreign-objects.js';
 import { isJsonObject, type JsonObject } from '../primitives/json.js';
-import { isEmptyInstance } from '../primitives/json-copy.js';
 import { describeKind } from '../primitives/redact.js';
 import type { Records } from '../records/records.js';
 import type { RegisteredTask } from '../registry/held-task.js';
@@ -181,7 +181,7 @@ async function readParams(
 }
 
 function checkedAnswer(what: string, answer: unknown): JsonObject {
-  const isEmpty = isEmptyAnswer(what, answer);
+  const isEmpty = isInstanceWithoutFields(answer, `the answer of ${what}`);
   const isBytes = bytesIn(answer) !== undefined;
   if (!isJsonObject(answer) || isEmpty || isBytes) {
     const got = isEmpty ? 'an instance of a class without fields, such as a Map' : describeKind(answer);
@@ -189,15 +189,6 @@ function checkedAnswer(what: string, answer: unknown): JsonObject {
   }
   assertParamSecrets(`the answer of ${what}`, answer);
   return answer;
-}
-
-function isEmptyAnswer(what: string, answer: unknown): boolean {
-  try {
-    return isEmptyInstance(answer);
-  } catch {
-    // What a proxy throws is not passed on: it may hold a secret.
-    throw new TypeError(`the answer of ${what} cannot be read`);
-  }
 }
 
 async function askFor(
