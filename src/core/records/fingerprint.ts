@@ -1,5 +1,5 @@
 import { canonicalJson } from '../primitives/checksum.js';
-import type { JsonObject } from '../primitives/json.js';
+import type { JsonObject, JsonValue } from '../primitives/json.js';
 import { secretHash } from '../primitives/secret-hash.js';
 import type { Trying } from '../store/key-document.js';
 
@@ -48,8 +48,13 @@ export class Fingerprint {
   #hashed(): string {
     const [secret, accessToken, params] = this.#input;
     const pushed = this.#input.slice(PUSHED_FROM) as (string | null)[];
-    return secretHash(canonicalJson([secret, accessToken, params, pushed])).slice(0, LENGTH);
+    return inputHash([secret, accessToken, params, pushed]);
   }
+}
+
+/** Returns the hash by which a part of an input is stored: it may hold secrets. */
+export function inputHash(part: JsonValue): string {
+  return secretHash(canonicalJson(part)).slice(0, LENGTH);
 }
 
 /** Returns whether an attempt that was recorded was made with this input. */

@@ -1,9 +1,7 @@
 import type { TaskParams } from '../model/registration.js';
 import type { TokenKey } from '../model/token-key.js';
-import { canonicalJson } from '../primitives/checksum.js';
 import { isJsonObject } from '../primitives/json.js';
-import { secretHash } from '../primitives/secret-hash.js';
-import { Fingerprint } from '../records/fingerprint.js';
+import { Fingerprint, inputHash } from '../records/fingerprint.js';
 import type { RegisteredApp } from './registration-document.js';
 import type { Registry } from './registry.js';
 
@@ -12,8 +10,6 @@ export interface PushedInput {
   readonly version: number;
   readonly value: string | undefined;
 }
-
-const HASH_LENGTH = 16;
 
 /** Returns the fingerprint of the input that an attempt for `key` would be made with now. */
 export function fingerprintOf(
@@ -31,7 +27,7 @@ export function fingerprintOf(
 
 /** Returns a hash of the params of a task; `undefined` where they have to be asked for, or there are none. */
 export function paramsHashOf(params: TaskParams | undefined): string | undefined {
-  return isJsonObject(params) ? secretHash(canonicalJson(params)).slice(0, HASH_LENGTH) : undefined;
+  return isJsonObject(params) ? inputHash(params) : undefined;
 }
 
 /** Returns the app. One whose document cannot be read counts as absent here; callers of its tokens get the reason. */
