@@ -92,11 +92,12 @@ export class ScheduleRounds {
     const now = this.#clock.now();
     // An instant that is farther ahead was written before the clock was set back: what is due then may be due too late as well.
     const isTaken = typeof until === 'number' && until > now && until <= now + ROUND_EVERY_MS;
+    const from = typeof after === 'string' ? after : '';
+    const version = stored?.version ?? 0;
+    if (!isTaken) return this.#write(from, LOOK_EVERY_MS, version);
     // Where nothing is due, this write alone shows that a store which took none works again.
-    if (isTaken && !this.#store.failsToWrite) return undefined;
-    const forMs = isTaken ? until - now : LOOK_EVERY_MS;
-    const step = await this.#write(typeof after === 'string' ? after : '', forMs, stored?.version ?? 0);
-    return isTaken ? undefined : step;
+    if (this.#store.failsToWrite) await this.#write(from, until - now, version);
+    return undefined;
   }
 
   async #write(after: string, forMs: number, expected: number): Promise<Step | undefined> {

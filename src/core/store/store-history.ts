@@ -247,19 +247,14 @@ export class StoreHistory {
     if (found.id === seen.id || seen.after.includes(found.id)) {
       return this.#write(this.#restored(seen, found), found.version, 'backup');
     }
-    const known = new Set([...found.after, ...seen.after, seen.id]);
+    const others = [...new Set([...found.after, ...seen.after, seen.id])].filter((id) => id !== found.id);
     if (!found.after.includes(seen.id) && !found.from.includes(seen.id) && found.since < seen.since) {
       // A history that began earlier was written over ours, by a process that never saw that, because both had the same version.
       // It does not know that the store was replaced, and hears it by another id.
-      const after = [...known].filter((id) => id !== found.id).concat(found.id);
-      return this.#write(
-        { ...found, id: this.#parts.newId(), after: after.slice(-MAX_BEFORE) },
-        found.version,
-        'another',
-      );
+      const after = [...others, found.id].slice(-MAX_BEFORE);
+      return this.#write({ ...found, id: this.#parts.newId(), after }, found.version, 'another');
     }
-    const after = [...known].filter((id) => id !== found.id).slice(-MAX_BEFORE);
-    this.#adopt({ ...found, after }, found.from.includes(seen.id) ? 'backup' : 'another');
+    this.#adopt({ ...found, after: others.slice(-MAX_BEFORE) }, found.from.includes(seen.id) ? 'backup' : 'another');
     return true;
   }
 
