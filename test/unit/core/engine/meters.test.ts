@@ -3,52 +3,10 @@ import { Meters } from '../../../../src/core/engine/meters.js';
 import { TokenError } from '../../../../src/core/model/errors.js';
 import { Events } from '../../../../src/core/model/events.js';
 import type { Upstream } from '../../../../src/core/model/refresher.js';
-import { Counter, Histogram } from '../../../../src/core/primitives/counters.js';
+import type { Counter } from '../../../../src/core/primitives/counters.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 
 const KEY = { appid: 'wx', type: 'access_token', subject: undefined };
-
-describe('a counter', () => {
-  test('counts each combination of labels by itself, in the order in which they came', () => {
-    const counter = new Counter();
-    counter.add({ a: '1', b: '2' });
-    counter.add({ a: '2', b: '1' });
-    counter.add({ a: '1', b: '2' });
-    expect([...counter.counts()]).toEqual([
-      { labels: { a: '1', b: '2' }, value: 2 },
-      { labels: { a: '2', b: '1' }, value: 1 },
-    ]);
-  });
-
-  test('tells an absent label from the rest', () => {
-    const counter = new Counter();
-    counter.add({ a: 'x', b: undefined });
-    counter.add({ a: undefined, b: 'x' });
-    expect([...counter.counts()]).toHaveLength(2);
-  });
-
-  test('shows what is known beforehand as 0', () => {
-    const counter = new Counter([{ a: '1' }, { a: '2' }]);
-    counter.add({ a: '2' });
-    expect([...counter.counts()].map(({ value }) => value)).toEqual([0, 1]);
-  });
-});
-
-test.each([
-  [-1, 0],
-  [0, 0],
-  [0.001, 1],
-  [1, 1],
-  [1.001, 2],
-  [Number.POSITIVE_INFINITY, 2],
-])('a histogram puts %d into the first bucket whose bound it does not exceed, number %i', (value, bucket) => {
-  const histogram = new Histogram([0, 1]);
-  histogram.observe(value);
-  expect(histogram.counts.map((count, index) => (count === 1 ? index : -1)).filter((index) => index >= 0)).toEqual([
-    bucket,
-  ]);
-  expect(histogram.sum).toBe(value);
-});
 
 describe('meters that listen', () => {
   function listening(): { events: Events; meters: Meters } {
