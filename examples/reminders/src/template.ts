@@ -21,7 +21,7 @@ const EXPECTED =
 /** Reads an id alone, whose fields are then `thing1` and `time2`, or JSON that says more. */
 export function parseTemplate(text: string): Template {
   if (!text.startsWith('{')) {
-    // What begins so is JSON too, or a shell has left its quotation marks.
+    // A value that begins so is JSON too, or a shell has left its quotation marks.
     if (/\s|^["'[]/.test(text)) throw new TypeError(EXPECTED);
     return { id: text, page: undefined, fields: DEFAULT_FIELDS };
   }

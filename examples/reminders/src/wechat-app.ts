@@ -30,7 +30,7 @@ export class WeChatApp {
     );
     this.wechat = new WeChat(this.#tokens, settings);
     this.ready = this.#register(redis, settings);
-    // Those who wait for it hear of it.
+    // The processes that wait for it handle the failure; this only avoids an unhandled rejection.
     this.ready.catch(() => {});
   }
 

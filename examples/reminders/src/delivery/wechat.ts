@@ -124,7 +124,7 @@ function notAnswered(error: unknown): NotAnswered {
   return new NotAnswered('the connection to WeChat broke', true);
 }
 
-/** Of a host with several addresses each attempt has an error, below one for all of them. */
+/** Returns whether no connection was established: a host with several addresses has an error of each attempt, below one for all. */
 function isOfConnecting(error: ConnectionError | undefined): boolean {
   return error?.syscall === 'connect' || (error?.errors?.every(({ syscall }) => syscall === 'connect') ?? false);
 }
