@@ -4,6 +4,8 @@ import { CLOCK_JUMP_MS } from '../concurrency/time-limits.js';
 const SYNC_EVERY_MS = 60_000;
 /** Two clocks that differ by no more than this are taken for one: file times are that coarse. */
 const NOISE_MS = 20;
+/** The number of samples in a row that a jump of the wall clock may spoil; the next check takes another. */
+const MAX_SPOILT_SAMPLES = 3;
 
 export interface StoreClockListener {
   /** Is called when the wall clock or the offset went backwards: nothing that was computed before may be trusted. */
@@ -21,6 +23,8 @@ export class StoreClock implements Clock {
   #wallAtTick: number;
   #monotonicAtTick: number;
   #syncedAt = Number.NEGATIVE_INFINITY;
+  /** Whether the wall clock has jumped since the offset was sampled, which then says nothing. */
+  #isOffsetOutdated = false;
   #tick: ClockTimer | undefined;
   #tickEveryMs = 1_000;
   #syncing: Promise<void> | undefined;
@@ -80,7 +84,8 @@ export class StoreClock implements Clock {
   }
 
   /**
-   * Compares wall and monotonic time, reports a jump, and samples the offset when that is called for.
+   * Compares wall and monotonic time, reports a jump, and samples the offset when that is called for: every minute, and after a
+   * jump until a sample succeeds, since a process whose offset is wrong stores tokens that seem to have ended long ago.
    *
    * @returns when no sample is under way any more; it never rejects.
    */
@@ -92,16 +97,27 @@ export class StoreClock implements Clock {
     this.#monotonicAtTick = monotonic;
     if (drift < -CLOCK_JUMP_MS) this.#listener.wentBack();
     if (drift > CLOCK_JUMP_MS) this.#listener.wentForward();
-    if (Math.abs(drift) > CLOCK_JUMP_MS || monotonic - this.#syncedAt >= SYNC_EVERY_MS)
-      void this.sync().catch(() => {});
+    if (Math.abs(drift) > CLOCK_JUMP_MS) this.#isOffsetOutdated = true;
+    if (this.#isOffsetOutdated || monotonic - this.#syncedAt >= SYNC_EVERY_MS) void this.sync().catch(() => {});
     await this.#syncing?.catch(() => {});
   }
 
   async #sample(): Promise<void> {
     this.#syncedAt = this.#clock.monotonic();
-    const before = this.#clock.now();
-    const stored = await this.#readStore();
-    const after = this.#clock.now();
+    for (let spoilt = 0; spoilt < MAX_SPOILT_SAMPLES; spoilt++) {
+      const before = this.#clock.now();
+      const monotonicBefore = this.#clock.monotonic();
+      const stored = await this.#readStore();
+      const after = this.#clock.now();
+      const drift = after - before - (this.#clock.monotonic() - monotonicBefore);
+      this.#isOffsetOutdated = Math.abs(drift) > CLOCK_JUMP_MS;
+      if (this.#isOffsetOutdated) continue;
+      this.#setOffset(stored, before, after);
+      return;
+    }
+  }
+
+  #setOffset(stored: number, before: number, after: number): void {
     // Whole milliseconds: instants are stored and told as integers.
     const offset = Math.round(stored - (before + after) / 2);
     const change = offset - this.#offset;

@@ -90,6 +90,30 @@ describe('the offset', () => {
     expect(clock.now() - wall.now()).toBe(6_000);
   });
 
+  test.each([-86_400_000, 86_400_000])(
+    'is sampled again where the wall clock jumps by %i ms during the sample',
+    async (ms) => {
+      answer = async () => {
+        answer = async () => {};
+        wall.jump(ms);
+      };
+      const before = clock.now();
+      await clock.sync();
+      expect(clock.now()).toBe(before);
+      expect(reads).toBe(2);
+    },
+  );
+
+  test('is left alone by a clock that jumps during every sample, and is right after the next check without a jump', async () => {
+    const before = clock.now();
+    answer = async () => wall.jump(-86_400_000);
+    await clock.sync();
+    expect([reads, clock.now() - wall.now()]).toEqual([3, 0]);
+    answer = async () => {};
+    await clock.check();
+    expect(clock.now()).toBe(before);
+  });
+
   test('everything else is the clock it was given', () => {
     expect([clock.monotonic(), clock.random()]).toEqual([wall.monotonic(), 0.5]);
     const timer = clock.setTimer(() => {}, 5);
@@ -125,6 +149,22 @@ describe('the tick', () => {
     await wall.advance(1_000);
     expect(clock.now()).toBe(before + 1_000);
     expect(told).toEqual(['back', 'forward']);
+  });
+
+  test('a jump is followed by samples until one succeeds', async () => {
+    clock.start();
+    await clock.sync();
+    const before = clock.now();
+    reads = 0;
+    answer = () => Promise.reject(new Error('gone'));
+    wall.jump(-86_400_000);
+    await wall.advance(3_000);
+    expect(reads).toBe(3);
+    answer = async () => {};
+    await wall.advance(1_000);
+    expect(clock.now()).toBe(before + 4_000);
+    await wall.advance(10_000);
+    expect(reads).toBe(4);
   });
 
   test('a sample is taken every 60 s', async () => {
