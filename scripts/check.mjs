@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 /**
  * All but the first three need what `build` writes, so nothing else starts before it has ended. The longest comes first.
+ * `exports` packs without scripts, as `prepack` would build again under the other checks.
  *
  * @type {Check[]}
  */
@@ -21,7 +22,7 @@ const CHECKS = [
   ['typecheck', 'npm run typecheck --silent'],
   ['consumers', 'node scripts/check-consumers.mjs'],
   ['api', 'node scripts/api-report.mjs'],
-  ['exports', 'npm run exports --silent'],
+  ['exports', 'npm run exports --silent --ignore-scripts'],
   ['knip', 'npx knip --no-config-hints'],
   ['pack', 'node scripts/check-pack.mjs'],
   ['lock', 'node scripts/complete-lock.mjs --check'],

@@ -40,10 +40,17 @@ describe('package.json', () => {
 
   it('pins no version that a user could not share, and runs nothing on installation', () => {
     for (const range of Object.values<string>(manifest.dependencies)) expect(range).toMatch(/^\^/);
-    // `prepare` builds what the command of a clone is; it does not run where the package is installed.
-    for (const script of ['preinstall', 'install', 'postinstall']) {
+    // npm 11 asks for approval of these, of `prepare` also where the package was installed from a tarball or a Git reference.
+    for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
       expect(manifest.scripts).not.toHaveProperty(script);
     }
+  });
+
+  it('builds a clone on its installation, and also what is packed or installed from a Git reference', () => {
+    expect(manifest.scripts).toMatchObject({
+      dependencies: manifest.scripts.prepack,
+      prepack: 'npm run build --silent',
+    });
   });
 });
 
