@@ -1,194 +1,144 @@
 // @ts-check
-// The first code that a user tries must work, in both languages: every TypeScript block of the READMEs is a region of a
-// compiled example, and both READMEs have the same shape. `--write` copies the regions into the READMEs.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+// The READMEs and the guide are right in both languages: their code is compiled, their links lead somewhere, and each page
+// has a partner that says the same. `--write` copies the regions of the examples into the pages.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { catalogueProblems } from './example-comments.mjs';
+import { blockProblems, commentsIn, fillBlocks } from './example-regions.mjs';
+import { parsePage } from './markdown-page.mjs';
+import { linkProblems } from './page-links.mjs';
+import { exampleOf, readmeProblems, shapeProblems } from './page-pairs.mjs';
 
-const READMES = ['README.md', 'README.zh-CN.md'];
-const FENCE = /^(`{3,})(\S*)(.*)$/;
-const MARKER = /^<!-- example: (\S+?)#(\S+) -->$/;
-const REGION = /^\s*\/\/ #(region|endregion)\b\s*(\S*)/;
-const COMPILED = new Set(['ts', 'typescript', 'js', 'javascript', 'mjs', 'cjs', 'tsx', 'jsx']);
-const EXEMPT = new Set(['sh', 'json', 'nginx', 'text']);
+const README = 'README.md';
+const CATALOGUE = 'examples/comments.zh-CN.json';
+const GUIDE_FOLDERS = ['docs/guide', 'docs/reference'];
+const GUIDE_PAGES = ['docs/faq.md'];
+/** Pages in English alone, whose links are checked. */
+const LINKING_FOLDERS = ['.', 'docs'];
+
+/** @typedef {{ english: string, chinese: string }} Pair */
 
 /**
- * @typedef {object} Block
- * @property {string} language
- * @property {number} line the line of its opening fence, from 1
- * @property {string} code
- * @property {{ file: string, region: string } | undefined} example
+ * Names the Chinese partner of an English page.
+ *
+ * @param {string} english
  */
-
-/**
- * @param {string} markdown
- * @returns {{ headings: string[], blocks: Block[], links: string[] }}
- */
-export function parseReadme(markdown) {
-  /** @type {string[]} */
-  const headings = [];
-  /** @type {Block[]} */
-  const blocks = [];
-  /** @type {string[]} */
-  const links = [];
-  const lines = markdown.split('\n');
-  for (let index = 0; index < lines.length; index++) {
-    const line = lines[index] ?? '';
-    const [, fence, language = ''] = FENCE.exec(line) ?? [];
-    if (fence === undefined) {
-      if (/^#{1,6} /.test(line)) headings.push(line);
-      for (const [, target = ''] of line.matchAll(/\]\(([^)\s]+)\)/g)) links.push(target);
-      continue;
-    }
-    const end = lines.indexOf(fence, index + 1);
-    if (end === -1) throw new Error(`line ${index + 1}: this code block is never closed`);
-    const [, file, region] = MARKER.exec(lines[index - 1] ?? '') ?? [];
-    const example = file === undefined || region === undefined ? undefined : { file, region };
-    blocks.push({ language, line: index + 1, code: lines.slice(index + 1, end).join('\n'), example });
-    index = end;
-  }
-  return { headings, blocks, links };
+function partnerOf(english) {
+  return english.replace(/\.md$/, '.zh-CN.md');
 }
 
 /**
- * The lines between `// #region name` and `// #endregion`, moved to the left, without the markers of regions within.
+ * Lists the pages that have a partner: the READMEs and the guide. One of the two is enough for a pair.
  *
- * @param {string} source
- * @param {string} name
+ * @param {string} root
+ * @returns {Pair[]}
  */
-export function region(source, name) {
-  /** @type {string[]} */
-  const lines = [];
-  let depth = 0;
-  let closed = false;
-  for (const line of source.split('\n')) {
-    const [, mark, marked] = REGION.exec(line) ?? [];
-    if (mark === 'region' && (depth > 0 || (marked === name && !closed))) depth += 1;
-    else if (mark === 'endregion' && depth > 0) {
-      depth -= 1;
-      closed = depth === 0;
-    } else if (mark === undefined && depth > 0) lines.push(line);
-  }
-  if (!closed) throw new Error(`no region "${name}" that is opened and closed`);
-  while (lines[0]?.trim() === '') lines.shift();
-  while (lines.at(-1)?.trim() === '') lines.pop();
-  const indent = Math.min(...lines.filter((line) => line.trim() !== '').map((line) => line.search(/\S/)));
-  return lines.map((line) => line.slice(indent)).join('\n');
+export function pairsOf(root) {
+  const guide = GUIDE_FOLDERS.flatMap((folder) => pagesIn(root, folder));
+  const found = [README, ...GUIDE_PAGES.flatMap((page) => [page, partnerOf(page)]), ...guide]
+    .filter((page) => page === README || existsSync(join(root, page)))
+    .map((page) => page.replace(/\.zh-CN\.md$/, '.md'));
+  return [...new Set(found)].map((english) => ({ english, chinese: partnerOf(english) }));
 }
 
 /**
- * What is wrong with the code blocks of one README.
+ * Lists all that is wrong, each problem after the name of its page.
  *
- * @param {string} markdown
- * @param {(file: string) => string} readExample
+ * @param {string} root
  */
-export function blockProblems(markdown, readExample) {
+export function pageProblems(root) {
+  const read = (/** @type {string} */ file) => readFileSync(join(root, file), 'utf8');
+  const readExample = (/** @type {string} */ file) => read(`examples/${file}`);
+  const catalogue = JSON.parse(read(CATALOGUE));
+  const pairs = pairsOf(root);
+  const pages = pairs.flatMap(({ english, chinese }) => [english, chinese]);
+  const present = pages.filter((page) => existsSync(join(root, page)));
+  const examplesOn = (/** @type {string} */ page) => parsePage(read(page)).blocks.filter(({ example }) => example);
+  const shownTo = (/** @type {boolean} */ isChinese) => present.filter((page) => isChinesePage(page) === isChinese);
+  const guide = new Set(
+    shownTo(false)
+      .filter((page) => page !== README)
+      .flatMap(examplesOn)
+      .map(exampleOf),
+  );
+  const translated = shownTo(true)
+    .flatMap(examplesOn)
+    .flatMap(({ example }) => (example === undefined ? [] : commentsOfExample(readExample, example)));
+  const linking = LINKING_FOLDERS.flatMap((folder) => pagesIn(root, folder));
+
   /** @type {string[]} */
   const problems = [];
-  for (const { language, line, code, example } of parseReadme(markdown).blocks) {
-    if (example === undefined) {
-      if (COMPILED.has(language))
-        problems.push(`line ${line}: a ${language} block without "<!-- example: file#region -->"`);
-      else if (!EXEMPT.has(language)) problems.push(`line ${line}: a block in "${language}", which no check knows`);
-      continue;
-    }
-    try {
-      if (code !== region(readExample(example.file), example.region)) {
-        problems.push(`line ${line}: not the same as examples/${example.file}#${example.region}`);
-      }
-    } catch (error) {
-      problems.push(`line ${line}: examples/${example.file}: ${/** @type {Error} */ (error).message}`);
-    }
+  const add = (/** @type {string} */ page, /** @type {string[]} */ found) =>
+    problems.push(...found.map((problem) => `${page}: ${problem}`));
+  for (const page of pages) if (!present.includes(page)) problems.push(`${page} is missing`);
+  for (const page of present) {
+    add(page, blockProblems(read(page), { read: readExample, comments: isChinesePage(page) ? catalogue : undefined }));
   }
+  for (const page of new Set([...present, ...linking])) add(page, linkProblems(root, page));
+  for (const { english, chinese } of pairs) {
+    if (!present.includes(english) || !present.includes(chinese)) continue;
+    const [one, other] = [read(english), read(chinese)];
+    add(chinese, english === README ? readmeProblems(one, other, guide) : shapeProblems(one, other));
+  }
+  add(CATALOGUE, catalogueProblems(catalogue, new Set(translated)));
   return problems;
 }
 
 /**
- * Where two READMEs differ in shape: the levels of their headings, and their code blocks.
+ * Copies the regions into every page.
  *
- * @param {string} one
- * @param {string} other
+ * @param {string} root
  */
-export function shapeProblems(one, other) {
-  const [a, b] = [parseReadme(one), parseReadme(other)];
-  /** @type {string[]} */
-  const problems = [];
-  for (let index = 0; index < Math.max(a.headings.length, b.headings.length); index++) {
-    const [left = 'nothing', right = 'nothing'] = [a.headings[index], b.headings[index]];
-    if (shapeOf(left) !== shapeOf(right)) {
-      problems.push(`heading ${index + 1}: "${left}" stands against "${right}"`);
-      break;
-    }
+function writePages(root) {
+  const catalogue = JSON.parse(readFileSync(join(root, CATALOGUE), 'utf8'));
+  for (const page of pairsOf(root).flatMap(({ english, chinese }) => [english, chinese])) {
+    const path = join(root, page);
+    if (!existsSync(path)) continue;
+    const examples = {
+      read: (/** @type {string} */ file) => readFileSync(join(root, 'examples', file), 'utf8'),
+      comments: isChinesePage(page) ? catalogue : undefined,
+    };
+    writeFileSync(path, fillBlocks(readFileSync(path, 'utf8'), examples));
   }
-  for (let index = 0; index < Math.max(a.blocks.length, b.blocks.length); index++) {
-    const [left, right] = [a.blocks[index], b.blocks[index]];
-    if (left?.language !== right?.language || left?.code !== right?.code) {
-      problems.push(
-        `code block ${index + 1} differs: line ${left?.line ?? '-'} stands against line ${right?.line ?? '-'}`,
-      );
-      break;
-    }
-  }
-  return problems;
 }
 
 /**
- * The README with every marked block replaced by its region.
+ * Returns the comments of a region, or none if there is no such region, which is a problem of the page already.
  *
- * @param {string} markdown
  * @param {(file: string) => string} readExample
+ * @param {{ file: string, region: string }} example
  */
-export function fillBlocks(markdown, readExample) {
-  const lines = markdown.split('\n');
-  for (const { line, code, example } of parseReadme(markdown).blocks.reverse()) {
-    if (example === undefined) continue;
-    const old = code === '' && lines[line] !== '' ? 0 : code.split('\n').length;
-    lines.splice(line, old, ...region(readExample(example.file), example.region).split('\n'));
+function commentsOfExample(readExample, { file, region }) {
+  try {
+    return commentsIn(file, readExample(file), region);
+  } catch {
+    return [];
   }
-  return lines.join('\n');
+}
+
+/** @param {string} page */
+function isChinesePage(page) {
+  return page.endsWith('.zh-CN.md');
 }
 
 /**
- * A heading may be translated; its level and the code in it may not.
- *
- * @param {string} heading
+ * @param {string} root
+ * @param {string} folder
  */
-function shapeOf(heading) {
-  return `${/^#*/.exec(heading)?.[0]} ${[...heading.matchAll(/`[^`]+`/g)].join(' ')}`;
+function pagesIn(root, folder) {
+  if (!existsSync(join(root, folder))) return [];
+  const names = readdirSync(join(root, folder)).filter((name) => name.endsWith('.md'));
+  return names.sort().map((name) => (folder === '.' ? name : `${folder}/${name}`));
 }
 
 /** @param {string} root */
 function main(root) {
-  /** @param {string} file */
-  const readExample = (file) => readFileSync(join(root, 'examples', file), 'utf8');
-  /** @type {string[]} */
-  const problems = [];
-  /** @type {string[]} */
-  const texts = [];
-  for (const name of READMES) {
-    const path = join(root, name);
-    if (!existsSync(path)) {
-      problems.push(`${name} is missing`);
-      continue;
-    }
-    if (process.argv.includes('--write')) writeFileSync(path, fillBlocks(readFileSync(path, 'utf8'), readExample));
-    const text = readFileSync(path, 'utf8');
-    texts.push(text);
-    problems.push(...blockProblems(text, readExample).map((problem) => `${name}: ${problem}`));
-    const { blocks, links } = parseReadme(text);
-    for (const target of links) {
-      if (/^[a-z]+:|^#/.test(target) || existsSync(join(root, target.replace(/#.*$/, '')))) continue;
-      problems.push(`${name}: the link to ${target} leads nowhere`);
-    }
-    const exempt = blocks.filter(({ example }) => example === undefined);
-    console.log(`${name}: ${blocks.length - exempt.length} blocks from examples/, not compiled:`);
-    for (const { language, line } of exempt) console.log(`  line ${line}: ${language}`);
-  }
-  const [one, other] = texts;
-  if (one !== undefined && other !== undefined) {
-    problems.push(...shapeProblems(one, other).map((problem) => `${READMES.join(' and ')}: ${problem}`));
-  }
+  if (process.argv.includes('--write')) writePages(root);
+  const problems = pageProblems(root);
+  const pages = pairsOf(root).length * 2;
   for (const problem of problems) console.error(problem);
+  if (problems.length === 0) console.log(`${pages} pages are right.`);
   process.exitCode = problems.length === 0 ? 0 : 1;
 }
 

@@ -2,7 +2,6 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { blockProblems, fillBlocks, parseReadme, region, shapeProblems } from '../../scripts/check-readme.mjs';
 import { lockEntry, missingOptional } from '../../scripts/complete-lock.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -81,69 +80,5 @@ describe('package-lock.json', () => {
   it('names no registry', () => {
     const resolved = Object.values<{ resolved?: string }>(lock.packages).flatMap((entry) => entry.resolved ?? []);
     expect(resolved).toEqual([]);
-  });
-});
-
-const READMES = ['README.md', 'README.zh-CN.md'];
-
-describe.skipIf(!READMES.every((file) => existsSync(join(root, file))))('the READMEs', () => {
-  it('have the same headings and the same code blocks', () => {
-    expect(shapeProblems(read('README.md'), read('README.zh-CN.md'))).toEqual([]);
-  });
-
-  it.each(READMES)('%s shows only code that is compiled in examples/', (file) => {
-    expect(blockProblems(read(file), (example) => read(`examples/${example}`))).toEqual([]);
-  });
-
-  it.each(READMES)('%s names only scripts that exist', (file) => {
-    const scripts = [...read(file).matchAll(/npm run ([\w:-]+)/g)].map(([, name]) => name);
-    for (const name of scripts) expect(Object.keys(manifest.scripts)).toContain(name);
-  });
-});
-
-describe('the README check', () => {
-  const example =
-    'import x;\n\nasync function main() {\n  // #region start\n  go();\n\n  // #region inner\n  if (a) {\n    b();\n  }\n  // #endregion inner\n  // #endregion start\n}\n';
-  const readExample = (): string => example;
-  const block = (code: string, marker = '<!-- example: a.ts#start -->'): string =>
-    `# T\n\n${marker}\n\`\`\`ts\n${code}\n\`\`\`\n`;
-
-  it('takes a region out, moved to the left', () => {
-    expect(region(example, 'start')).toBe('go();\n\nif (a) {\n  b();\n}');
-    expect(region(example, 'inner')).toBe('if (a) {\n  b();\n}');
-    expect(() => region(example, 'absent')).toThrow('no region "absent"');
-    expect(() => region('// #region open\na();', 'open')).toThrow('no region "open"');
-  });
-
-  it('sees a block that differs from its region, or has none, or a wrong one', () => {
-    expect(blockProblems(block('go();\n\nif (a) {\n  b();\n}'), readExample)).toEqual([]);
-    expect(blockProblems(block('go();'), readExample)).toEqual(['line 4: not the same as examples/a.ts#start']);
-    expect(blockProblems(block('go();', ''), readExample)).toHaveLength(1);
-    expect(blockProblems(block('go();', '<!-- example: a.ts#gone -->'), readExample)).toHaveLength(1);
-    expect(blockProblems('```python\n1\n```\n', readExample)).toHaveLength(1);
-    expect(blockProblems('```sh\nnpm ci\n```\n```json\n{}\n```\n', readExample)).toEqual([]);
-  });
-
-  it('writes the regions into their blocks and leaves the rest', () => {
-    const filled = fillBlocks(`${block('old();\nold();')}\ntext\n\n${block('')}${block('')}`, readExample);
-    const good = block('go();\n\nif (a) {\n  b();\n}');
-    expect(filled).toBe(`${good}\ntext\n\n${good}${good}`);
-    expect(fillBlocks(filled, readExample)).toBe(filled);
-    const empty = '<!-- example: a.ts#inner -->\n```ts\n```\n';
-    expect(blockProblems(fillBlocks(empty, readExample), readExample)).toEqual([]);
-  });
-
-  it('sees two READMEs that differ in a heading level, in the code of a heading, or in a block', () => {
-    const one = '# A\n\n## Get `get`\n\n```sh\na\n```\n';
-    expect(shapeProblems(one, '# 甲\n\n## 取 `get`\n\n```sh\na\n```\n')).toEqual([]);
-    expect(shapeProblems(one, '# 甲\n\n### 取 `get`\n\n```sh\na\n```\n')).toHaveLength(1);
-    expect(shapeProblems(one, '# 甲\n\n## 取 `put`\n\n```sh\na\n```\n')).toHaveLength(1);
-    expect(shapeProblems(one, '# 甲\n\n## 取 `get`\n\n```sh\nb\n```\n')).toHaveLength(1);
-    expect(shapeProblems(one, '# 甲\n\n## 取 `get`\n')).toHaveLength(1);
-  });
-
-  it('takes no heading from a block, and wants every block closed', () => {
-    expect(parseReadme('```sh\n# not a heading\n```\n').headings).toEqual([]);
-    expect(() => parseReadme('text\n```sh\n')).toThrow('line 2');
   });
 });
