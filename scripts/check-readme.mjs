@@ -8,14 +8,15 @@ import { catalogueProblems } from './example-comments.mjs';
 import { blockProblems, commentsIn, fillBlocks } from './example-regions.mjs';
 import { parsePage } from './markdown-page.mjs';
 import { linkProblems } from './page-links.mjs';
-import { exampleOf, readmeProblems, shapeProblems } from './page-pairs.mjs';
+import { readmeProblems, shapeProblems } from './page-pairs.mjs';
 
 const README = 'README.md';
 const CATALOGUE = 'examples/comments.zh-CN.json';
-const GUIDE_FOLDERS = ['docs/guide', 'docs/reference'];
+const REFERENCE = 'docs/reference';
+const GUIDE_FOLDERS = ['docs/guide', REFERENCE];
 const GUIDE_PAGES = ['docs/faq.md'];
-/** Pages in English alone, whose links are checked. */
-const LINKING_FOLDERS = ['.', 'docs'];
+/** Where further pages are whose links are checked. */
+const LINKING_FOLDERS = ['.', 'docs', 'bench', 'examples/reminders'];
 
 /** @typedef {{ english: string, chinese: string }} Pair */
 
@@ -56,12 +57,8 @@ export function pageProblems(root) {
   const present = pages.filter((page) => existsSync(join(root, page)));
   const examplesOn = (/** @type {string} */ page) => parsePage(read(page)).blocks.filter(({ example }) => example);
   const shownTo = (/** @type {boolean} */ isChinese) => present.filter((page) => isChinesePage(page) === isChinese);
-  const guide = new Set(
-    shownTo(false)
-      .filter((page) => page !== README)
-      .flatMap(examplesOn)
-      .map(exampleOf),
-  );
+  const guidePages = shownTo(false).filter((page) => page !== README);
+  const guide = new Set(guidePages.flatMap(examplesOn).map(({ example }) => example?.file ?? ''));
   const translated = shownTo(true)
     .flatMap(examplesOn)
     .flatMap(({ example }) => (example === undefined ? [] : commentsOfExample(readExample, example)));
@@ -72,7 +69,8 @@ export function pageProblems(root) {
   const add = (/** @type {string} */ page, /** @type {string[]} */ found) =>
     problems.push(...found.map((problem) => `${page}: ${problem}`));
   for (const page of pages) if (!present.includes(page)) problems.push(`${page} is missing`);
-  for (const page of present) {
+  // The code of the reference is that of the doc comments which it is generated from.
+  for (const page of present.filter((name) => !name.startsWith(`${REFERENCE}/`))) {
     add(page, blockProblems(read(page), { read: readExample, comments: isChinesePage(page) ? catalogue : undefined }));
   }
   for (const page of new Set([...present, ...linking])) add(page, linkProblems(root, page));

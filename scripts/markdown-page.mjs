@@ -45,6 +45,7 @@ export function parsePage(markdown) {
     page.blocks.push({ language, line: index + 1, code: lines.slice(index + 1, end).join('\n'), example });
     index = end;
   }
+  for (const anchor of anchorsOf(page.headings)) page.anchors.add(anchor);
   return page;
 }
 
@@ -67,24 +68,25 @@ function anchorOf(heading) {
  * @param {string} line
  */
 function readText(page, line) {
-  if (/^#{1,6} /.test(line)) {
-    page.headings.push(line);
-    addAnchor(page.anchors, anchorOf(line));
-  }
+  if (/^#{1,6} /.test(line)) page.headings.push(line);
   for (const [, target, attribute] of line.matchAll(LINK)) page.links.push(target ?? attribute ?? '');
   for (const [, name = ''] of line.matchAll(NAMED_ANCHOR)) page.anchors.add(name);
 }
 
 /**
- * Adds an anchor, with a number where a heading before has the same one.
+ * Returns the anchors of all headings: where one before has the same text, the anchor gets a number.
  *
- * @param {Set<string>} anchors
- * @param {string} anchor
+ * @param {string[]} headings
  */
-function addAnchor(anchors, anchor) {
-  let unique = anchor;
-  for (let count = 1; anchors.has(unique); count++) unique = `${anchor}-${count}`;
-  anchors.add(unique);
+function anchorsOf(headings) {
+  const anchors = new Set();
+  for (const heading of headings) {
+    const anchor = anchorOf(heading);
+    let unique = anchor;
+    for (let count = 1; anchors.has(unique); count++) unique = `${anchor}-${count}`;
+    anchors.add(unique);
+  }
+  return anchors;
 }
 
 /**

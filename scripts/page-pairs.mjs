@@ -28,7 +28,7 @@ export function shapeProblems(english, chinese) {
  *
  * @param {string} english
  * @param {string} chinese
- * @param {ReadonlySet<string>} guide the examples on the English pages of the guide, as `file#region`
+ * @param {ReadonlySet<string>} guide the files of which the English pages of the guide show code
  */
 export function readmeProblems(english, chinese, guide) {
   const [one, other] = [parsePage(english), parsePage(chinese)];
@@ -37,7 +37,7 @@ export function readmeProblems(english, chinese, guide) {
   const tables = missing(one.tables, other.tables, tableShape);
   const alone = missing(other.blocks, one.blocks, blockShape)
     .filter(({ example }) => example !== undefined)
-    .filter((block) => !guide.has(exampleOf(block)));
+    .filter(({ example }) => !guide.has(example?.file ?? ''));
   return [
     ...blocks.map((block) => `the Chinese page lacks the code block of ${lineOf(block)}`),
     ...tables.map((table) => `the Chinese page lacks the table of ${lineOf(table)}, ${tableShape(table)}`),
@@ -50,7 +50,7 @@ export function readmeProblems(english, chinese, guide) {
  *
  * @param {Block} block
  */
-export function exampleOf({ example }) {
+function exampleOf({ example }) {
   return example === undefined ? '' : `${example.file}#${example.region}`;
 }
 

@@ -152,7 +152,7 @@ describe('the two READMEs', () => {
 
   it('may have an order of their own, and the Chinese one more', () => {
     expect(readmeProblems(one, other, new Set())).toEqual([]);
-    expect(readmeProblems('', other, new Set(['a.ts#start']))).toEqual([]);
+    expect(readmeProblems('', other, new Set(['a.ts']))).toEqual([]);
   });
 
   it('differ if the Chinese one lacks a region, a command or a table, as often as the English one has it', () => {
@@ -175,11 +175,10 @@ describe('a Markdown page', () => {
     expect(() => parsePage('text\n```sh\n')).toThrow('line 2');
   });
 
-  it('has the anchors of GitHub', () => {
-    const page = parsePage(
-      '# A `get` call, twice\n## 快速开始：Redis\n## [Linked](x) one\n## Same\n## Same\n<a id="own"></a>\n',
-    );
-    expect([...page.anchors]).toEqual(['a-get-call-twice', '快速开始redis', 'linked-one', 'same', 'same-1', 'own']);
+  it('has the anchors of GitHub, and those that it names itself', () => {
+    const headings = '# A `get` call, twice\n## 快速开始：Redis\n## [Linked](x) one\n## Same\n## Same\n';
+    const { anchors } = parsePage(`<a id="same"></a>\n${headings}<a id="own"></a>\n`);
+    expect(anchors).toEqual(new Set(['a-get-call-twice', '快速开始redis', 'linked-one', 'same', 'same-1', 'own']));
   });
 });
 
@@ -214,8 +213,8 @@ describe('the check of all pages', () => {
       'README.zh-CN.md': page,
       'docs/faq.md': page,
       'docs/guide/a.zh-CN.md': page,
-      'docs/reference/b.md': page,
-      'docs/reference/b.zh-CN.md': `${page}## U\n`,
+      'docs/reference/b.md': `${page}\n\`\`\`ts\nfromADocComment();\n\`\`\`\n`,
+      'docs/reference/b.zh-CN.md': `${page}## U\n\n\`\`\`ts\nfromADocComment();\n\`\`\`\n`,
     });
     expect(pageProblems(folder)).toEqual([
       'docs/faq.zh-CN.md is missing',
