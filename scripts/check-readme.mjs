@@ -11,6 +11,8 @@ import { linkProblems } from './page-links.mjs';
 import { readmeProblems, shapeProblems } from './page-pairs.mjs';
 
 const README = 'README.md';
+/** A page of five minutes. */
+const README_LINES = 200;
 const CATALOGUE = 'examples/comments.zh-CN.json';
 const REFERENCE = 'docs/reference';
 const GUIDE_FOLDERS = ['docs/guide', REFERENCE];
@@ -73,6 +75,7 @@ export function pageProblems(root) {
   for (const page of present.filter((name) => !name.startsWith(`${REFERENCE}/`))) {
     add(page, blockProblems(read(page), { read: readExample, comments: isChinesePage(page) ? catalogue : undefined }));
   }
+  for (const page of [README, partnerOf(README)]) if (present.includes(page)) add(page, lengthProblems(read(page)));
   for (const page of new Set([...present, ...linking])) add(page, linkProblems(root, page));
   for (const { english, chinese } of pairs) {
     if (!present.includes(english) || !present.includes(chinese)) continue;
@@ -81,6 +84,16 @@ export function pageProblems(root) {
   }
   add(CATALOGUE, catalogueProblems(catalogue, new Set(translated)));
   return problems;
+}
+
+/**
+ * Says whether a README is too long: what is more belongs on a page of the guide.
+ *
+ * @param {string} markdown
+ */
+function lengthProblems(markdown) {
+  const lines = markdown.trimEnd().split('\n').length;
+  return lines <= README_LINES ? [] : [`${lines} lines, more than ${README_LINES}`];
 }
 
 /**

@@ -63,7 +63,6 @@ describe('the example', () => {
   });
 
   afterEach(async () => {
-    vi.unstubAllEnvs();
     vi.resetModules();
     for (const server of servers.splice(0)) server.close();
     await tokens.close();
@@ -78,26 +77,6 @@ describe('the example', () => {
     const { port } = server.address() as AddressInfo;
     return (await fetch(`http://127.0.0.1:${port}${path}`)).text();
   }
-
-  test('quick-start gets a token with the credentials of the environment', async () => {
-    vi.stubEnv('WECHAT_APPID', APPID);
-    vi.stubEnv('WECHAT_SECRET', SECRET);
-    const before = process.cwd();
-    const cwd = vi.spyOn(process, 'cwd').mockReturnValue(directory);
-    const started = await import('../../examples/quick-start.js');
-    cwd.mockRestore();
-    expect(process.cwd()).toBe(before);
-    expect(wechat.isValid(started.token)).toBe(true);
-    await started.tokens.close();
-  });
-
-  test('quick-start says what is missing when the environment has no credentials', async () => {
-    vi.stubEnv('WECHAT_APPID', APPID);
-    vi.stubEnv('WECHAT_SECRET', undefined);
-    vi.spyOn(process, 'cwd').mockReturnValue(directory);
-    await expect(import('../../examples/quick-start.js')).rejects.toThrow(/secret must be a string of 1 to 4096/);
-    vi.restoreAllMocks();
-  });
 
   test('pm2-cluster shares one token among its workers', async () => {
     const listeners = process.listeners('SIGINT');

@@ -223,6 +223,15 @@ describe('the check of all pages', () => {
     ]);
   });
 
+  it('bounds the length of the READMEs alone', () => {
+    const page = `# T\n${'line\n'.repeat(200)}`;
+    const faq = { 'docs/faq.md': page, 'docs/faq.zh-CN.md': page };
+    const problem = '201 lines, more than 200';
+    expect(pageProblems(repository({ ...faq, 'README.md': '# T\n', 'README.zh-CN.md': page }))).toEqual([
+      `README.zh-CN.md: ${problem}`,
+    ]);
+  });
+
   it('reads the catalogue for the Chinese pages alone', () => {
     const shown = '<!-- example: a.ts#r -->\n```ts\ngo(); // now\n```\n';
     const files = {
