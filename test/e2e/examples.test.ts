@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { jsSdkSignature, TokenManager } from 'wechat-token-manager';
-import { appSecretOf, createCallbacks } from 'wechat-token-manager/http';
+import { appSecretOf } from 'wechat-token-manager/http';
 import { FakeWeChat } from 'wechat-token-manager/testing';
 import { callbackIps } from '../../examples/call-with-replay.js';
 import { weComRefresher } from '../../examples/custom-refresher.js';
@@ -15,6 +15,7 @@ import { createTokens } from '../../examples/encrypted-store.js';
 import { replyWithToken } from '../../examples/error-handling.js';
 import { ailingTasks, watchTokens } from '../../examples/events-and-metrics.js';
 import { replaceLeaked, replaceStale } from '../../examples/force-refresh.js';
+import { startTokens, tokenAndEnd } from '../../examples/getting-started.js';
 import { closeOnSignal } from '../../examples/graceful-shutdown.js';
 import { createPageServer } from '../../examples/js-sdk-page.js';
 import * as migration from '../../examples/migrate-co-wechat-api.js';
@@ -23,6 +24,7 @@ import { startWorker } from '../../examples/pm2-cluster/server.js';
 import { createManager } from '../../examples/proxy-and-origins.js';
 import { createReceiver } from '../../examples/receive-notify.js';
 import { companyTokens } from '../../examples/replace-refresher.js';
+import { notifyOfTokens } from '../../examples/send-notify.js';
 import { onAuthorized, onPush, startPlatform } from '../../examples/third-party-platform.js';
 import { createTokenServer } from '../../examples/token-server.js';
 
@@ -77,6 +79,13 @@ describe('the example', () => {
     const { port } = server.address() as AddressInfo;
     return (await fetch(`http://127.0.0.1:${port}${path}`)).text();
   }
+
+  test('getting-started keeps two tokens fresh, and says when one ends', async () => {
+    await using started = await startTokens(join(directory, 'started'), APPID, SECRET);
+    const { token, endsAt } = await tokenAndEnd(started, APPID);
+    expect([wechat.isValid(token), endsAt > new Date()]).toEqual([true, true]);
+    expect(started.hasTask(APPID, 'jsapi_ticket')).toBe(true);
+  });
 
   test('pm2-cluster shares one token among its workers', async () => {
     const listeners = process.listeners('SIGINT');
@@ -284,8 +293,8 @@ describe('the example', () => {
     expect(wechat.isValid(result)).toBe(true);
   });
 
-  test('receive-notify takes each token once, and nothing from strangers', async () => {
-    const notifySecret = randomBytes(32);
+  test('send-notify sends each token, and receive-notify takes it once, and nothing from strangers', async () => {
+    const notifySecret = `whsec_${randomBytes(32).toString('base64')}`;
     const received: string[] = [];
     const secret = `whsec_${appSecretOf(notifySecret, APPID).toString('base64')}`;
     const server = createReceiver(secret, (token) => void received.push(token));
@@ -293,9 +302,8 @@ describe('the example', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const notify = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    createCallbacks(tokens, { notifySecret });
     const delivered = new Promise((resolve) => tokens.once('delivered', resolve));
-    await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: 'access_token', notify }] });
+    await notifyOfTokens(tokens, APPID, notify, notifySecret);
     await delivered;
     expect(received).toEqual([await tokens.get(APPID, 'access_token')]);
     expect((await fetch(notify, { method: 'POST', body: '{}' })).status).toBe(401);
