@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { flagOf, variableOf } from '../../src/cli/args/option.js';
+import { COMMANDS } from '../../src/cli/commands.js';
+
+const GUIDE = new URL('../../docs/guide/', import.meta.url);
+const PAGES = readdirSync(GUIDE).filter((name) => name.endsWith('.md'));
+const read = (page: string): string => readFileSync(new URL(page, GUIDE), 'utf8');
+const VARIABLES = COMMANDS.flatMap(({ options }) => options.map(variableOf));
+const LONGEST_CLOSE_S = 21;
+
+/** What a page calls the command with, on a line of a shell or between backticks. */
+function calls(text: string): string[] {
+  return [...text.matchAll(/(?:npx wechat-token-manager |`)((?:keys )?[a-z]+\b[^`|\n]*)/g)].map(
+    ([, call = '']) => call,
+  );
+}
+
+/** The command that a call names, and the flags in it that this command lacks. */
+function unknownFlags(call: string): string[] {
+  const command = COMMANDS.find(({ name }) => call === name || call.startsWith(`${name} `));
+  const flags = [...call.matchAll(/(?<![\w-])--[a-z][a-z-]+/g)].map(([flag]) => flag);
+  return flags.filter((flag) => !command?.options.some((option) => flagOf(option) === flag));
+}
+
+function yamlOf(page: string): unknown[] {
+  return [...read(page).matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, text = '']) => parse(text));
+}
+
+describe('the guide', () => {
+  it.each(PAGES)('%s calls commands that there are, with flags that they have', (page) => {
+    const named = calls(read(page)).filter((call) => COMMANDS.some(({ name }) => call.startsWith(`${name} `)));
+    expect(named.flatMap(unknownFlags)).toEqual([]);
+    const started = [...read(page).matchAll(/npx wechat-token-manager ((?:keys )?[a-z]+)/g)].map(([, name]) => name);
+    expect(started.filter((name) => !COMMANDS.some((command) => command.name === name))).toEqual([]);
+  });
+
+  it.each(PAGES)('%s names variables that there are', (page) => {
+    const named = [...read(page).matchAll(/WECHAT_TOKENS_[A-Z_]+/g)].map(([name]) => name);
+    const others = ['WECHAT_TOKENS_KEYS', 'WECHAT_TOKENS_KEY', 'WECHAT_TOKENS_KEY_FILE', 'WECHAT_TOKENS_URL'];
+    expect(named.filter((name) => !VARIABLES.includes(name) && !others.includes(name))).toEqual([]);
+  });
+
+  it.each(['deployment.md', 'deployment.zh-CN.md'])('%s gives containers the time that close takes', (page) => {
+    const [compose, deployment] = yamlOf(page) as [Compose, Deployment];
+    expect(Number.parseInt(compose.services.app.stop_grace_period, 10)).toBeGreaterThan(LONGEST_CLOSE_S);
+    expect(compose.services.redis.command).toContain('--maxmemory-policy noeviction');
+    const { terminationGracePeriodSeconds, containers } = deployment.spec.template.spec;
+    const [, seconds] = containers[0].lifecycle.preStop.exec.command;
+    expect(terminationGracePeriodSeconds - Number(seconds)).toBeGreaterThan(LONGEST_CLOSE_S);
+  });
+});
+
+interface Compose {
+  readonly services: {
+    readonly app: { readonly stop_grace_period: string };
+    readonly redis: { readonly command: string };
+  };
+}
+
+interface Deployment {
+  readonly spec: {
+    readonly template: {
+      readonly spec: {
+        readonly terminationGracePeriodSeconds: number;
+        readonly containers: readonly [
+          { readonly lifecycle: { readonly preStop: { readonly exec: { readonly command: readonly string[] } } } },
+        ];
+      };
+    };
+  };
+}
