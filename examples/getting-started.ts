@@ -7,7 +7,7 @@ export async function startTokens(directory: string, appid: string, secret: stri
   await tokens.register({
     appid,
     secret,
-    tasks: ['access_token', 'jsapi_ticket'], // from now on both are refreshed in the background
+    tasks: ['access_token', 'jsapi_ticket'], // refreshed in the background; a mini program has no jsapi_ticket
   });
   return tokens;
 }
