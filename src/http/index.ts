@@ -10,7 +10,7 @@ export {
   type WebhookToVerify,
 } from '../callbacks/webhook-signature.js';
 export { type ApiKey, type ApiKeyOptions, createApiKey, type Scope } from './access/api-key.js';
-export type { FetchConnection } from './fetch-edge.js';
+export type { FetchConnection } from './edges/fetch-edge.js';
 export { createHandler, type Handler } from './handler.js';
 export type { ContractName, HandlerOptions } from './handler-options.js';
-export type { ServableManager } from './manager.js';
+export type { ServableManager } from './manager/manager.js';

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../../core/concurrency/clock.js';
 import { peerNetwork } from '../../http/access/peer-network.js';
-import { GUARDING_HEADERS } from '../../http/http-message.js';
+import { GUARDING_HEADERS } from '../../http/messages/http-message.js';
 import type { IdleConnections } from './messages.js';
 import { ReadTurns } from './read-turns.js';
 import { RequestBurst } from './request-burst.js';

@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { GUARDING_HEADERS } from '../../http/http-message.js';
+import { GUARDING_HEADERS } from '../../http/messages/http-message.js';
 import { namesLoopback } from './access-mode.js';
 
 /** Headers that only a proxy adds, besides all that begin with `x-forwarded-`. */

@@ -1,6 +1,6 @@
 import type { AccessCheck } from '../access/access-check.js';
 import type { Peers } from '../access/peers.js';
-import type { Call } from '../call.js';
+import type { Call } from '../routing/request-context.js';
 import type { MetricFamily } from './exposition.js';
 
 /** Returns the metrics of callers: who was refused, and when each key that the caller may see was used. */

@@ -1,8 +1,8 @@
 import type { Engine } from '../../core/engine/engine.js';
 import type { Counter } from '../../core/primitives/counters.js';
 import { PACKAGE_VERSION } from '../../version.js';
+import type { TaskCensus } from '../manager/task-census.js';
 import type { MetricFamily, Point } from './exposition.js';
-import type { TaskCensus } from './task-census.js';
 
 /** Returns everything that `GET /metrics` tells: what this process has done, and the states of the tasks that it holds. */
 export function metricFamilies(

@@ -1,7 +1,7 @@
 import { closedError } from '../../core/model/errors.js';
-import { nativeContract } from '../contracts/native.js';
-import type { RouteContext } from '../route-context.js';
-import type { Route } from '../router.js';
+import { nativeContract } from '../contracts/native/native-routes.js';
+import type { RouteContext } from '../routing/route-services.js';
+import type { Route } from '../routing/router.js';
 import { acceptedFormat } from './accepted-format.js';
 import { accessFamilies } from './access-families.js';
 import { exposition } from './exposition.js';

@@ -1,7 +1,7 @@
-import { type Call, RouteFailure } from '../call.js';
-import { nativeContract } from '../contracts/native.js';
-import type { RouteContext } from '../route-context.js';
-import type { Route } from '../router.js';
+import { nativeContract } from '../contracts/native/native-routes.js';
+import { type Call, RouteFailure } from '../routing/request-context.js';
+import type { RouteContext } from '../routing/route-services.js';
+import type { Route } from '../routing/router.js';
 import { StatusPage } from './status-page.js';
 
 /** Serves the page to every caller, since it holds nothing itself; what it asks for goes through the access check. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { HttpAnswer } from '../http-message.js';
+import type { HttpAnswer } from '../messages/http-message.js';
 import { PAGE_CSS, PAGE_HTML, PAGE_SCRIPT } from './page-source.js';
 
 /** Answers with the page that shows the states of the tasks: one answer that loads nothing else. */

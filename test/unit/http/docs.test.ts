@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { ROUTES } from '../../../src/http/handler.js';
-import type { RouteContext } from '../../../src/http/route-context.js';
+import type { RouteContext } from '../../../src/http/routing/route-services.js';
 
 const PAGE = readFileSync(fileURLToPath(new URL('../../../docs/http.md', import.meta.url)), 'utf8');
 

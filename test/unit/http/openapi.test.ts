@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../src/core/primitives/json.js';
 import { ROUTES } from '../../../src/http/handler.js';
 import { createApiKey, type HandlerOptions, type Scope } from '../../../src/http/index.js';
-import type { RouteContext } from '../../../src/http/route-context.js';
+import type { RouteContext } from '../../../src/http/routing/route-services.js';
 import { TokenError } from '../../../src/index.js';
 import { type Asked, HttpWorld } from '../../support/worlds/http-world.js';
 import { APPID, SECRET } from '../../support/worlds/world.js';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { createApiKey, type HandlerOptions } from '../../../../src/http/index.js';
-import { TaskCensuses } from '../../../../src/http/metrics/task-census.js';
+import { TaskCensuses } from '../../../../src/http/manager/task-census.js';
 import { TokenError } from '../../../../src/index.js';
 import { PACKAGE_VERSION } from '../../../../src/version.js';
 import { HttpWorld } from '../../../support/worlds/http-world.js';

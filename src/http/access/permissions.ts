@@ -1,0 +1,124 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Engine } from '../../core/engine/engine.js';
+import { secretHash } from '../../core/primitives/secret-hash.js';
+import type { HttpRequest } from '../messages/http-message.js';
+import type { Permission } from '../routing/request-context.js';
+import type { Route } from '../routing/router.js';
+import type { AccessCheck } from './access-check.js';
+import { Admission } from './admission.js';
+import { isAppid } from './api-key.js';
+import type { Peers } from './peers.js';
+import type { Refusal } from './refusal.js';
+import { SecretLookUps } from './secret-look-ups.js';
+
+const BASIC = /^basic /i;
+const WRONG_SECRET: Refusal = { status: 401, reason: 'secret', message: 'the secret is not that of this app' };
+
+/** Says what the senders of requests may do, and sees to it that guessing costs. */
+export class Permissions {
+  readonly #check: AccessCheck;
+  readonly #peers: Peers;
+  readonly #engine: Engine;
+  readonly #lookUps: SecretLookUps;
+
+  constructor(check: AccessCheck, peers: Peers, engine: Engine) {
+    this.#check = check;
+    this.#peers = peers;
+    this.#engine = engine;
+    this.#lookUps = new SecretLookUps(engine.clock);
+  }
+
+  /**
+   * Returns what the sender of a request may do: by key, by address, or else by the secret of the app that the path names, where
+   * the route takes that. Only the last may have to be looked up.
+   */
+  of(request: HttpRequest, route: Route, appid: string | undefined): Permission | Promise<Permission> {
+    const { scope, changes } = route;
+    const admitted = this.#check.admit(request, request.method === 'GET' && !changes);
+    if (scope === 'open') return this.#ofOpen(request, admitted);
+    const refusal = admitted instanceof Admission ? admitted.refusal(scope, appid) : admitted;
+    if (refusal === undefined) return this.#accepted(request, admitted as Admission);
+    const secret = route.opensWithSecret === true && appid !== undefined ? secretIn(request) : undefined;
+    if (secret !== undefined && appid !== undefined) return this.#bySecret(request, appid, secret, admitted);
+    return this.#refused(request, admitted);
+  }
+
+  /** Opens a route to all, and still tells whether a key is right: the status page does not ask for one then. */
+  #ofOpen(request: HttpRequest, admitted: Admission | Refusal): Permission {
+    const isGuess = !(admitted instanceof Admission) && admitted.status === 401 && request.authorization !== undefined;
+    return isGuess ? this.#refused(request, admitted) : asPermission(admitted);
+  }
+
+  #accepted(request: HttpRequest, permission: Permission): Permission {
+    const { accepted, refused } = this.#peers;
+    accepted?.note(request.peer);
+    if (refused.size > 0 && BASIC.test(request.authorization ?? '')) refused.giveBack(request.peer);
+    return permission;
+  }
+
+  /** Counts a refusal as a guess, unless a right key came that does not allow this. */
+  #refused({ peer }: HttpRequest, admitted: Admission | Refusal): Permission {
+    if (admitted instanceof Admission || admitted.reason === 'tooMany') return asPermission(admitted);
+    return asPermission(this.#peers.refused.refuse(peer, admitted));
+  }
+
+  #bySecret(
+    request: HttpRequest,
+    appid: string,
+    secret: string,
+    admitted: Admission | Refusal,
+  ): Permission | Promise<Permission> {
+    const { early } = this.#engine;
+    const { refused } = this.#peers;
+    const { peer } = request;
+    const hash = secretHash(secret);
+    const fits = (own: string): boolean => timingSafeEqual(Buffer.from(hash), Buffer.from(secretHash(own)));
+    const opened = (): Permission => this.#accepted(request, openedFor(appid, admitted));
+    const wrong = (answered: Refusal): Permission => asPermission(answered.reason === 'secret' ? admitted : answered);
+    const isHeld = isAppid(appid) ? early.heldSecret(appid, fits) : false;
+    if (isHeld !== undefined) return isHeld ? opened() : wrong(refused.refuse(peer, WRONG_SECRET));
+    // Requests that are looked up at once are refused later: what they may use up is taken before.
+    const reserves = !this.#lookUps.isUnderWay(appid, hash);
+    if (reserves && !refused.reserve(peer)) return wrong(refused.refuse(peer, WRONG_SECRET));
+    const look = async () => ({
+      opens: await early.hasSecret(appid, fits),
+      isKnown: early.holdsApp(appid),
+    });
+    const release = (): void => {
+      if (reserves) refused.release(peer);
+    };
+    return this.#lookUps.opens(appid, hash, look).then(
+      (found) => {
+        if (found === false) {
+          return wrong(reserves ? refused.refuseReserved(peer, WRONG_SECRET) : refused.refuse(peer, WRONG_SECRET));
+        }
+        release();
+        if (found === true) return opened();
+        refused.counter.add({ reason: found.reason });
+        return asPermission(found);
+      },
+      (error: unknown) => {
+        release();
+        throw error;
+      },
+    );
+  }
+}
+
+function asPermission(admitted: Admission | Refusal): Permission {
+  return admitted instanceof Admission ? admitted : { appids: undefined, keyId: undefined, refusal: () => admitted };
+}
+
+function openedFor(appid: string, admitted: Admission | Refusal): Permission {
+  const permission = asPermission(admitted);
+  return {
+    appids: new Set([appid]),
+    keyId: permission.keyId,
+    refusal: (scope, of) => (of === appid ? undefined : permission.refusal(scope, of)),
+  };
+}
+
+/** Returns the secret in a query; `undefined` without one, or for an empty one. */
+function secretIn({ search }: HttpRequest): string | undefined {
+  return search === '' ? undefined : new URLSearchParams(search).get('secret') || undefined;
+}

@@ -1,0 +1,21 @@
+import { jsonAnswer } from '../../messages/http-message.js';
+import type { RouteContext } from '../../routing/route-services.js';
+import type { Route } from '../../routing/router.js';
+import { nativeContract } from './native-routes.js';
+
+/** Lists the API keys without their hashes. A caller that may use some apps only sees its own key and no other. */
+export function keyRoutes({ access }: RouteContext): readonly Route[] {
+  return [
+    {
+      path: '/keys',
+      methods: ['GET'],
+      scope: 'read',
+      changes: false,
+      contract: nativeContract,
+      answer(call) {
+        const isForAll = call.appids === undefined;
+        return jsonAnswer(200, { keys: isForAll ? access.keys() : access.keys(call.keyId ?? '') });
+      },
+    },
+  ];
+}

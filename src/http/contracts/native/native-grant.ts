@@ -1,0 +1,34 @@
+import type { Grant } from '../../../core/model/refresher.js';
+import { isTypeError } from '../../../core/primitives/foreign-objects.js';
+import type { JsonObject } from '../../../core/primitives/json.js';
+import { badRequest } from '../../routing/request-context.js';
+
+/** The names of a grant's fields in a body, and in the manager. Longer names first: they hold shorter ones. */
+const FIELDS: readonly (readonly [wire: string, field: keyof Grant])[] = [
+  ['refresh_token_expires_in', 'refreshTokenExpiresInSeconds'],
+  ['expires_in', 'expiresInSeconds'],
+  ['refresh_token', 'refreshToken'],
+  ['obtained_at', 'obtainedAt'],
+  ['scope', 'scope'],
+  ['value', 'value'],
+];
+
+/**
+ * Returns the grant in a body; the manager checks the fields. A field that is null is as good as absent.
+ *
+ * @throws RouteFailure for a name that is not known: a caller that misspells the refresh token must not lose it unnoticed.
+ */
+export function grantIn(body: JsonObject): Grant {
+  const names = FIELDS.map(([wire]) => wire);
+  if (Object.keys(body).some((name) => !names.includes(name))) {
+    throw badRequest(`a grant may hold ${names.toReversed().join(', ')}, and nothing else`);
+  }
+  const given = FIELDS.filter(([wire]) => body[wire] != null);
+  return Object.fromEntries(given.map(([wire, field]) => [field, body[wire]])) as unknown as Grant;
+}
+
+/** Returns what is wrong with a grant in the names of the body. */
+export function withWireNames(error: unknown): unknown {
+  if (!isTypeError(error)) return error;
+  return badRequest(FIELDS.reduce((text, [wire, field]) => text.replaceAll(field, wire), error.message));
+}

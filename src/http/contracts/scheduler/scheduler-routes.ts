@@ -1,0 +1,88 @@
+import { tokenKey } from '../../../core/model/token-key.js';
+import { type Failure, olderStatusOf, retryAfterOf } from '../../messages/error-status.js';
+import { type HttpAnswer, jsonAnswer, jsonTextAnswer } from '../../messages/http-message.js';
+import { refreshOrderIn } from '../../routing/refresh-order.js';
+import type { Call } from '../../routing/request-context.js';
+import type { RouteContext } from '../../routing/route-services.js';
+import type { Contract, Route } from '../../routing/router.js';
+import { registrationIn } from './scheduler-registration.js';
+
+const contract: Contract = {
+  fail(failure: Failure): HttpAnswer {
+    const { status, message } = failure;
+    return jsonAnswer(olderStatusOf(failure), { code: status, message, result: null }, retryAfterOf(failure));
+  },
+};
+
+/** Returns the routes of the scheduler contract: always HTTP 200, and `code` tells the outcome. */
+export function schedulerRoutes(context: RouteContext): readonly Route[] {
+  return [
+    {
+      path: '/registe',
+      methods: ['POST'],
+      scope: 'register',
+      changes: true,
+      contract,
+      answer: (call) => register(call, context),
+    },
+    {
+      path: '/task/:appid/:type',
+      scope: 'read',
+      changes: false,
+      contract,
+      answer: (call) => hit(call, context) ?? readOrRefresh(call, context),
+    },
+    { path: '/task', scope: 'open', changes: false, contract, answer: namesNoTask },
+    { path: '/task/:appid', scope: 'open', changes: false, contract, answer: namesNoTask },
+  ];
+}
+
+async function register(call: Call, { manager, typeNumbers }: RouteContext): Promise<HttpAnswer> {
+  const registration = registrationIn(await call.json(), typeNumbers, manager);
+  call.require('register', registration.appid);
+  await manager.register(registration);
+  return success(registration.tasks?.length === 0 ? '' : 'success');
+}
+
+/** Answers most requests without a promise, from memory alone. A held token without a task is no part of this API. */
+function hit(call: Call, { engine, typeNumbers }: RouteContext): HttpAnswer | undefined {
+  if (call.request.method !== 'GET' || call.request.search !== '') return undefined;
+  const appid = call.param('appid');
+  const named = call.param('type');
+  const type = typeNumbers.name(named) ?? named;
+  const held = engine.records.hit(appid, type, undefined);
+  if (held === undefined) {
+    const confirming = engine.isClosed ? undefined : engine.early.confirming(appid, type);
+    return confirming === undefined ? undefined : success(confirming.value);
+  }
+  return engine.registry.task(held.key) === undefined ? undefined : success(held.value);
+}
+
+async function readOrRefresh(call: Call, { manager, engine, typeNumbers }: RouteContext): Promise<HttpAnswer> {
+  const appid = call.param('appid');
+  const named = call.param('type');
+  const type = typeNumbers.name(named) ?? named;
+  const subject = call.query('subject');
+  const options = subject === undefined ? undefined : { subject };
+  if (!manager.hasType(type)) return noSuchTask();
+  // Which throws for what is no key.
+  const isKnown = manager.hasTask(appid, type, options) || (await engine.early.hasTask(tokenKey(appid, type, subject)));
+  if (!isKnown) return noSuchTask();
+  const order = call.request.method === 'POST' ? refreshOrderIn(await call.text()) : undefined;
+  if (order === undefined) return success(await manager.get(appid, type, options));
+  call.require('refresh', appid);
+  return success(await manager.refresh(appid, type, { ...options, ...order }));
+}
+
+function namesNoTask(): HttpAnswer {
+  return contract.fail({ status: 404, message: 'a task is /task/:appid/:type' });
+}
+
+function noSuchTask(): HttpAnswer {
+  return contract.fail({ status: 400, message: 'no such task is registered' });
+}
+
+function success(result: string): HttpAnswer {
+  // Twice as fast as writing the whole object, and most of what a server does.
+  return jsonTextAnswer(200, `{"code":200,"message":"","result":${JSON.stringify(result)}}`);
+}

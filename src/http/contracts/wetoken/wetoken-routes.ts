@@ -1,0 +1,124 @@
+import { tokenKey } from '../../../core/model/token-key.js';
+import { secondsLeft } from '../../../core/primitives/lifetime-left.js';
+import { type Failure, olderStatusOf, retryAfterOf } from '../../messages/error-status.js';
+import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
+import { badRequest, type Call, fieldOf, jsonObjectIn } from '../../routing/request-context.js';
+import type { RouteContext } from '../../routing/route-services.js';
+import type { Contract, Route } from '../../routing/router.js';
+
+/** The published client forgets tokens with less left than this, and asks again. */
+const LEAST_LEFT_MS = 61_000;
+const SHANGHAI_OFFSET_MS = 8 * 3_600_000;
+
+const contract: Contract = {
+  fail(failure: Failure): HttpAnswer {
+    return jsonAnswer(olderStatusOf(failure), { errcode: 400, errmsg: failure.message }, retryAfterOf(failure));
+  },
+};
+
+/** The names of one kind of token in the paths, as a type, and in the answers. */
+interface Kind {
+  readonly path: 'token' | 'ticket';
+  readonly type: 'access_token' | 'jsapi_ticket';
+  readonly field: 'access_token' | 'ticket';
+}
+
+const KINDS: readonly Kind[] = [
+  { path: 'token', type: 'access_token', field: 'access_token' },
+  { path: 'ticket', type: 'jsapi_ticket', field: 'ticket' },
+];
+
+/** Returns the routes of the wetoken contract: `errcode` 0 or 400. The app's own secret in the query opens them. */
+export function wetokenRoutes(context: RouteContext): readonly Route[] {
+  const ofKinds = KINDS.flatMap((kind): Route[] => [
+    {
+      path: `/:appid/wechat/${kind.path}/get`,
+      methods: ['GET'],
+      scope: 'read',
+      changes: false,
+      opensWithSecret: true,
+      contract,
+      answer: (call) => get(call, kind, context),
+    },
+    {
+      path: `/:appid/wechat/${kind.path}/refresh`,
+      methods: ['GET', 'POST'],
+      scope: 'read',
+      changes: true,
+      opensWithSecret: true,
+      contract,
+      answer: (call) => refreshIfDue(call, kind, context),
+    },
+  ]);
+  const create: Route = {
+    path: '/wechat/app/create',
+    methods: ['GET', 'POST'],
+    scope: 'register',
+    changes: true,
+    contract,
+    answer: (call) => createApp(call, context),
+  };
+  return [create, ...ofKinds];
+}
+
+async function createApp(call: Call, { manager }: RouteContext): Promise<HttpAnswer> {
+  const fields = await fieldsOf(call);
+  const appid = call.query('appid') ?? fields('appid');
+  const secret = call.query('secret') ?? fields('secret');
+  if (appid === undefined) throw badRequest('appid is required');
+  if (secret === undefined) throw badRequest('secret is required');
+  call.require('register', appid);
+  await manager.register({ appid, secret, tasks: KINDS.map(({ type }) => type) });
+  return jsonAnswer(200, { errcode: 0, errmsg: 'success' });
+}
+
+/** Returns a function that reads the fields of a form or of a JSON object; a body that is neither has none. */
+async function fieldsOf(call: Call): Promise<(name: string) => string | undefined> {
+  const text = call.request.method === 'POST' ? await call.text() : '';
+  if (!text.startsWith('{')) {
+    const form = new URLSearchParams(text);
+    return (name) => fieldOf(form, name);
+  }
+  const body = jsonObjectIn(text);
+  return (name) => {
+    const value = body[name];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+}
+
+async function get(call: Call, kind: Kind, context: RouteContext): Promise<HttpAnswer> {
+  return answerWith(call.param('appid'), kind, LEAST_LEFT_MS, context);
+}
+
+async function refreshIfDue(call: Call, kind: Kind, context: RouteContext): Promise<HttpAnswer> {
+  const { manager, engine } = context;
+  const { records, clock } = engine;
+  const appid = call.param('appid');
+  // Which brings it into memory.
+  const { expiresAt } = await manager.getRecord(appid, kind.type);
+  const held = records.cache.get(tokenKey(appid, kind.type, undefined));
+  // More than is left can only be had by a refresh, which is joined or started.
+  const leastMs = held !== undefined && records.isDue(held) ? expiresAt - clock.now() + 1 : 0;
+  return answerWith(appid, kind, Math.max(leastMs, LEAST_LEFT_MS), context);
+}
+
+async function answerWith(
+  appid: string,
+  { type, field }: Kind,
+  minValidityMs: number,
+  { manager, engine }: RouteContext,
+): Promise<HttpAnswer> {
+  const { value, expiresAt } = await manager.getRecord(appid, type, { minValidityMs });
+  return jsonAnswer(200, {
+    errcode: 0,
+    errmsg: 'success',
+    [field]: value,
+    expires_in: secondsLeft(expiresAt, engine.clock.now()),
+    expires_date: shanghaiTime(expiresAt),
+  });
+}
+
+/** Formats an instant as `YYYYMMDDHHmmss` in China, which has had no summer time since 1991. */
+function shanghaiTime(at: number): string {
+  return new Date(at + SHANGHAI_OFFSET_MS).toISOString().replace(/\D/g, '').slice(0, 14);
+}

@@ -1,0 +1,95 @@
+import { CALLBACK_HEADER } from '../../callbacks/guarded-request.js';
+import { bytesIn } from '../../core/primitives/foreign-objects.js';
+import {
+  BodyRefused,
+  bodyTooLarge,
+  guardedHeaders,
+  type HttpAnswer,
+  type HttpRequest,
+  MAX_BODY_BYTES,
+} from '../messages/http-message.js';
+import { decodedBody } from './body-text.js';
+
+/**
+ * The facts about the connection that a `Request` does not hold.
+ *
+ * @public
+ */
+export interface FetchConnection {
+  /** The address of the socket's other end, which the access check goes by. */
+  readonly peer?: string | undefined;
+}
+
+/** Adapts a `Request` of the Fetch standard. */
+export class FetchHttpRequest implements HttpRequest {
+  readonly path: string;
+  readonly search: string;
+  readonly peer: string | undefined;
+  readonly #request: Request;
+
+  /** @param path - the request's, without the prefix. */
+  constructor(request: Request, path: string, search: string, { peer }: FetchConnection) {
+    this.#request = request;
+    this.path = path;
+    this.search = search;
+    this.peer = peer;
+  }
+
+  get method(): string {
+    return this.#request.method === 'HEAD' ? 'GET' : this.#request.method;
+  }
+
+  get authorization(): string | undefined {
+    return this.#request.headers.get('authorization') ?? undefined;
+  }
+
+  get accept(): string | undefined {
+    return this.#request.headers.get('accept') ?? undefined;
+  }
+
+  get ifNoneMatch(): string | undefined {
+    return this.#request.headers.get('if-none-match') ?? undefined;
+  }
+
+  get isCallback(): boolean {
+    return this.#request.headers.has(CALLBACK_HEADER);
+  }
+
+  /** Returns the host that was called; a `Request` that a program has made has no such header, but a URL. */
+  get host(): string | undefined {
+    return this.header('host') ?? new URL(this.#request.url).host;
+  }
+
+  header(name: string): string | undefined {
+    return this.#request.headers.get(name) ?? undefined;
+  }
+
+  async body(): Promise<string> {
+    if (this.#request.bodyUsed) throw new BodyRefused(400, 'the body of this Request has been read already');
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    try {
+      // The `Request` of another package may have a stream of Node, whose chunks may be text.
+      for await (const part of (this.#request.body ?? []) as AsyncIterable<unknown>) {
+        const chunk = bytesIn(part) ?? Buffer.from(part as string);
+        bytes += chunk.length;
+        if (bytes > MAX_BODY_BYTES) throw bodyTooLarge();
+        chunks.push(chunk);
+      }
+    } catch (error) {
+      throw error instanceof BodyRefused ? error : new BodyRefused(400, 'the body could not be read');
+    }
+    const of = (name: string): string | undefined => this.#request.headers.get(name) ?? undefined;
+    return decodedBody(Buffer.concat(chunks), {
+      contentType: of('content-type'),
+      contentEncoding: of('content-encoding'),
+    });
+  }
+}
+
+const WITHOUT_BODY = new Set([204, 205, 304]);
+
+export function fetchAnswer(answer: HttpAnswer): Response {
+  const { status, body } = answer;
+  return new Response(WITHOUT_BODY.has(status) ? null : body, { status, headers: guardedHeaders(answer) });
+}

@@ -1,0 +1,22 @@
+import { nativeContract } from '../contracts/native/native-routes.js';
+import { jsonAnswer } from '../messages/http-message.js';
+import type { RouteContext } from '../routing/route-services.js';
+import type { Route } from '../routing/router.js';
+import { Readiness } from './readiness.js';
+
+/** Returns the routes for load balancers and supervisors, which have no key. Neither depends on a task or on WeChat. */
+export function healthRoutes(context: RouteContext): readonly Route[] {
+  const readiness = new Readiness(context);
+  const contract = nativeContract;
+  return [
+    {
+      path: '/healthz',
+      methods: ['GET'],
+      scope: 'open',
+      changes: false,
+      contract,
+      answer: () => jsonAnswer(200, { status: 'alive' }),
+    },
+    { path: '/readyz', methods: ['GET'], scope: 'open', changes: false, contract, answer: () => readiness.answer() },
+  ];
+}

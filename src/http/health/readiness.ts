@@ -1,0 +1,154 @@
+import type { TaskCensus } from '../manager/task-census.js';
+import { type HttpAnswer, jsonAnswer } from '../messages/http-message.js';
+import type { RouteContext } from '../routing/route-services.js';
+
+/** The time without an answer from the store after which it counts as away. */
+const STORE_ANSWERED_WITHIN_MS = 10_000;
+/** A look that finds the store to have answered so lately does not ask it again. */
+const ASK_STORE_EVERY_MS = 5_000;
+/** No key is needed to ask, so that the store is looked at so seldom, while it fails too. */
+const LOOK_EVERY_MS = 1_000;
+/** A start that takes longer is answered for. */
+const START_WITHIN_MS = 1_000;
+/** After an answer 503 two good looks at least this far apart are needed for the next 200. */
+const GOOD_LOOKS_APART_MS = 2_000;
+
+type Start = 'started' | 'starting' | 'failed';
+
+/** The result of a look at the store. */
+interface StoreLook {
+  readonly start: Start;
+  /** Whether it has answered this look, or so lately that it was not asked. */
+  readonly storeAnswers: boolean;
+}
+
+/** The state in which a server is found. */
+type Look =
+  | {
+      readonly isGood: true;
+      readonly facts?: Readonly<Record<string, unknown>>;
+      /** The store has not answered this look, and not been away for long. */
+      readonly isUncertain?: boolean;
+    }
+  | { readonly isGood: false; readonly reason: string; readonly code?: string };
+
+/** Tells whether this process can serve: it can with what it holds while the store is away; neither tasks nor WeChat matter. */
+export class Readiness {
+  readonly #context: RouteContext;
+  #hasStarted = false;
+  #last: { readonly at: number; readonly done: Promise<StoreLook> } | undefined;
+  #storeAnsweredAt = Number.NEGATIVE_INFINITY;
+  /** The time at which the store was first found not to answer since it last did, in epoch milliseconds. */
+  #storeAwaySince: number | undefined;
+  /** Whether the last answer was 503. */
+  #isRecovering = false;
+  /** The time of the first good look since that 503. */
+  #goodSince: number | undefined;
+
+  constructor(context: RouteContext) {
+    this.#context = context;
+  }
+
+  async answer(): Promise<HttpAnswer> {
+    const { engine, censuses } = this.#context;
+    if (engine.isClosed) return this.#notReady({ isGood: false, reason: 'the server is closing' });
+    const { start, storeAnswers } = await this.#lookAtStore();
+    const census = await censuses.of(undefined);
+    const look = this.#judge(start, storeAnswers, census);
+    if (!look.isGood) return this.#notReady(look);
+    if (this.#isRecovering && !this.#hasRecovered(look.isUncertain === true)) {
+      return notReady({ isGood: false, reason: 'it works again, and is ready after a second good check' });
+    }
+    const { total, troubled } = census;
+    return jsonAnswer(200, { status: 'ready', ...look.facts, tasks: { total, troubled } });
+  }
+
+  #lookAtStore(): Promise<StoreLook> {
+    const now = this.#context.engine.clock.monotonic();
+    if (this.#last === undefined || now - this.#last.at >= LOOK_EVERY_MS) {
+      this.#last = { at: now, done: this.#lookNow() };
+    }
+    return this.#last.done;
+  }
+
+  async #lookNow(): Promise<StoreLook> {
+    const start = await this.#start();
+    return { start, storeAnswers: start !== 'starting' && (await this.#storeAnswers()) };
+  }
+
+  /** Waits for the start; one that has failed is made again by the next look. */
+  async #start(): Promise<Start> {
+    if (this.#hasStarted) return 'started';
+    const { engine } = this.#context;
+    const started = engine.start().then(
+      () => {
+        this.#hasStarted = true;
+        return 'started' as const;
+      },
+      () => 'failed' as const,
+    );
+    return (await engine.deadline().settles(started, START_WITHIN_MS)) ?? 'starting';
+  }
+
+  #judge(start: Start, storeAnswers: boolean, census: TaskCensus): Look {
+    const { engine } = this.#context;
+    if (start === 'starting') return { isGood: false, reason: 'the server is starting' };
+    if (start === 'failed') return { isGood: false, reason: 'the store has not answered' };
+    const isAway = engine.clock.monotonic() - this.#storeAnsweredAt > STORE_ANSWERED_WITHIN_MS;
+    const isUncertain = !storeAnswers && !isAway;
+    if (!storeAnswers && isAway) {
+      if (!this.#hasUsableToken()) return { isGood: false, reason: 'the store has not answered' };
+      return { isGood: true, facts: { store: 'unavailable', since: this.#storeAwaySince } };
+    }
+    const trouble = engine.refreshes ? engine.store.writeTrouble : undefined;
+    if (trouble === undefined) return { isGood: true, isUncertain };
+    const { code, since } = trouble;
+    const { earliestEnd, lastEndByStore = Number.NEGATIVE_INFINITY } = census;
+    if (lastEndByStore >= since) {
+      return { isGood: false, reason: 'the store takes no writes, and a token has ended because of that', code };
+    }
+    return { isGood: true, isUncertain, facts: { writes: 'failing', code, since: Math.round(since), earliestEnd } };
+  }
+
+  /** Returns whether the store has answered this look, or so lately that it was not asked. */
+  async #storeAnswers(): Promise<boolean> {
+    const { engine } = this.#context;
+    const askedMsAgo = engine.clock.monotonic() - this.#storeAnsweredAt;
+    if (askedMsAgo < ASK_STORE_EVERY_MS && !this.#isRecovering) return true;
+    try {
+      await engine.store.now();
+    } catch {
+      this.#storeAwaySince ??= Math.round(engine.clock.now());
+      return false;
+    }
+    this.#storeAnsweredAt = engine.clock.monotonic();
+    this.#storeAwaySince = undefined;
+    return true;
+  }
+
+  #hasUsableToken(): boolean {
+    const { records } = this.#context.engine;
+    for (const cached of records.cache.records()) if (records.leftMs(cached) > 0) return true;
+    return false;
+  }
+
+  /** Returns whether this is the second good look, and far enough from the first. */
+  #hasRecovered(isUncertain: boolean): boolean {
+    const now = this.#context.engine.clock.monotonic();
+    if (isUncertain) this.#goodSince = undefined;
+    else this.#goodSince ??= now;
+    if (this.#goodSince === undefined || now - this.#goodSince < GOOD_LOOKS_APART_MS) return false;
+    this.#isRecovering = false;
+    return true;
+  }
+
+  #notReady(look: Look & { readonly isGood: false }): HttpAnswer {
+    this.#isRecovering = true;
+    this.#goodSince = undefined;
+    return notReady(look);
+  }
+}
+
+function notReady({ reason, code }: Look & { readonly isGood: false }): HttpAnswer {
+  return jsonAnswer(503, { status: 'not ready', reason, code });
+}

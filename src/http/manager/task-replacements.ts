@@ -1,0 +1,61 @@
+import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../core/concurrency/time-limits.js';
+import { Turns } from '../../core/concurrency/turns.js';
+import { assertAppid, keyId, parseKey, type TokenKey } from '../../core/model/token-key.js';
+import { acquireLease } from '../../core/registry/registration-lease.js';
+import type { AppRegistration } from '../contracts/native/native-registration.js';
+import type { RouteContext } from '../routing/route-services.js';
+
+/** The time after asking for its lease in which a replacement may begin to unregister a task, which must end before the lease. */
+const HELD_MS = LEASE_MS - 3 * COMMAND_TIMEOUT_MS;
+
+/**
+ * Runs registrations that unregister what they do not name. Those of an app follow one another, in the whole fleet: two at
+ * once would each take away the tasks of the other. One that does not end within its lease fails with the rest of the tasks
+ * still there, and the same request takes them away.
+ */
+export class TaskReplacements {
+  readonly #context: RouteContext;
+  readonly #turns = new Turns();
+
+  constructor(context: RouteContext) {
+    this.#context = context;
+  }
+
+  /** Replaces the tasks of an app; without `tasks`, those that there are stay. */
+  async replace(registration: AppRegistration): Promise<void> {
+    const { manager, engine } = this.#context;
+    const { appid, tasks } = registration;
+    if (tasks === undefined) return manager.register(registration);
+    assertAppid(appid);
+    await this.#turns.take(appid, () =>
+      this.#underLease(appid, async (isHeld) => {
+        await manager.register(registration);
+        const named = new Set(tasks.map((task) => keyId({ ...task, appid })));
+        const others = (await this.#registered(appid)).filter((key) => !named.has(keyId(key)));
+        for (const key of others) await engine.unregister(appid, key, isHeld);
+      }),
+    );
+  }
+
+  /** Returns the tasks of an app that the store has: this process may not know of all of them. */
+  async #registered(appid: string): Promise<TokenKey[]> {
+    const keys: TokenKey[] = [];
+    for await (const { id } of this.#context.engine.store.list(`task/${appid}`)) {
+      const key = parseKey(id);
+      if (key !== undefined) keys.push(key);
+    }
+    return keys;
+  }
+
+  async #underLease(appid: string, work: (isHeld: () => boolean) => Promise<void>): Promise<void> {
+    await this.#context.engine.start();
+    const { engine } = this.#context;
+    const id = `app/${appid}/~replacing`;
+    const { lease, askedAtMonotonic } = await acquireLease(engine, id, `the tasks of ${appid}`, appid);
+    try {
+      await work(() => engine.clock.monotonic() - askedAtMonotonic < HELD_MS);
+    } finally {
+      await engine.store.release(lease);
+    }
+  }
+}

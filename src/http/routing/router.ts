@@ -1,0 +1,86 @@
+import type { Scope } from '../access/api-key.js';
+import type { Failure } from '../messages/error-status.js';
+import type { HttpAnswer } from '../messages/http-message.js';
+import { type ParamPlace, ParamsInSegments, type PathParams } from './path-params.js';
+import type { Call } from './request-context.js';
+
+/** The form in which one group of routes reports failures. */
+export interface Contract {
+  /** Returns the answer for a failure, in this contract's own shape. */
+  fail(failure: Failure): HttpAnswer;
+}
+
+/** One route of a contract. */
+export interface Route {
+  /** Segments; those that begin with `:` match anything and are its params. */
+  readonly path: string;
+  /** Absent: any. A path whose routes all want another method is a failure 405. */
+  readonly methods?: readonly string[];
+  /** The scope that a caller needs; `open` lets every caller in. */
+  readonly scope: Scope | 'open';
+  /** Whether it changes something, by GET too where it takes that: then no browser may be led to it without a key. */
+  readonly changes: boolean;
+  /** Whether the secret of the app that the path names opens the route as well. */
+  readonly opensWithSecret?: boolean;
+  readonly contract: Contract;
+  answer(call: Call): HttpAnswer | Promise<HttpAnswer>;
+}
+
+export interface Match {
+  readonly route: Route;
+  readonly params: PathParams;
+  /** The methods that the path takes, where it does not take this one. */
+  readonly allowed?: readonly string[];
+}
+
+interface Pattern {
+  readonly route: Route;
+  /** Literals, `undefined` where a param is. */
+  readonly segments: readonly (string | undefined)[];
+  readonly params: readonly ParamPlace[];
+}
+
+/** Matches routes exactly: a segment is literal or a param, nothing is normalised, and a trailing slash is another path. */
+export class Router {
+  readonly #byLength = new Map<number, Pattern[]>();
+
+  constructor(routes: readonly Route[]) {
+    for (const route of routes) {
+      const pattern = patternOf(route);
+      const { length } = pattern.segments;
+      const patterns = this.#byLength.get(length);
+      if (patterns === undefined) this.#byLength.set(length, [pattern]);
+      else patterns.push(pattern);
+    }
+  }
+
+  match(method: string, path: string): Match | undefined {
+    const segments = path.split('/');
+    const patterns = this.#byLength.get(segments.length) ?? NONE;
+    for (const pattern of patterns) {
+      if (pattern.route.methods?.includes(method) === false || !fits(pattern, segments)) continue;
+      return { route: pattern.route, params: new ParamsInSegments(pattern.params, segments) };
+    }
+    const others = patterns.filter((pattern) => fits(pattern, segments));
+    const [other] = others;
+    if (other === undefined) return undefined;
+    const allowed = new Set(others.flatMap(({ route }) => route.methods ?? []));
+    return { route: other.route, params: new ParamsInSegments(other.params, segments), allowed: [...allowed] };
+  }
+}
+
+const NONE: readonly Pattern[] = [];
+
+function patternOf(route: Route): Pattern {
+  const named = route.path.split('/');
+  const params = named.flatMap((name, index) => (name.startsWith(':') ? [{ name: name.slice(1), index }] : []));
+  return { route, segments: named.map((name) => (name.startsWith(':') ? undefined : name)), params };
+}
+
+function fits({ segments: expected }: Pattern, segments: readonly string[]): boolean {
+  for (let index = 0; index < expected.length; index++) {
+    const literal = expected[index];
+    if (literal === undefined ? segments[index] === '' : segments[index] !== literal) return false;
+  }
+  return true;
+}

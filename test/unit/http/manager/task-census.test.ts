@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { engineOf } from '../../../../src/core/engine/engine-of.js';
+import { TaskCensuses } from '../../../../src/http/manager/task-census.js';
+import { World } from '../../../support/worlds/world.js';
+
+const TASKS = 10_000;
+
+function withTasks(world: World): TaskCensuses {
+  const engine = engineOf(world.manager());
+  for (let number = 0; number < TASKS; number++) {
+    const key = { appid: 'wx', type: 'oauth2_access_token', subject: `user-${number}` };
+    engine.registry.setTask({ key, params: undefined, notify: undefined, functionMissing: false, version: 1 });
+  }
+  return new TaskCensuses(engine);
+}
+
+test('others have their turn while many tasks are counted, and each is counted once', async () => {
+  await using world = new World();
+  const censuses = withTasks(world);
+  let isTurn = false;
+  const turn = setImmediate(() => {
+    isTurn = true;
+  });
+  const [one, other] = await Promise.all([censuses.of(undefined), censuses.of(undefined)]);
+  clearImmediate(turn);
+  expect(isTurn).toBe(true);
+  expect(one.states).toEqual({ fresh: 0, due: 0, expired: 0, missing: 0, waiting: TASKS });
+  expect(other).toBe(one);
+});
+
+test.each([
+  [19_999, true],
+  [20_000, false],
+])('what took 2 s is counted again after ten times that: %i ms later it is the same, %s', async (ms, isSame) => {
+  await using world = new World();
+  const censuses = withTasks(world);
+  const taking = censuses.of(undefined);
+  await world.clock.advance(2_000);
+  const census = await taking;
+  await world.clock.advance(ms - 2_000);
+  expect((await censuses.of(undefined)) === census).toBe(isSame);
+});
