@@ -23,8 +23,8 @@ import { type HttpAnswer, type HttpRequest, jsonAnswer } from './messages/http-m
 import { metricsRoutes } from './metrics/metrics-routes.js';
 import { pageRoutes } from './page/page-routes.js';
 import { warnProcess } from './process-warning.js';
-import { Call, type Permission, RouteFailure } from './routing/request-context.js';
-import type { RouteContext } from './routing/route-services.js';
+import { type Permission, RequestContext, RouteFailure } from './routing/request-context.js';
+import type { RouteServices } from './routing/route-services.js';
 import { type Match, type Route, Router } from './routing/router.js';
 
 /**
@@ -48,11 +48,11 @@ export interface Handler {
 }
 
 /** The routes of each group. */
-export const ROUTES: Readonly<Record<ContractName, (context: RouteContext) => readonly Route[]>> = {
+export const ROUTES: Readonly<Record<ContractName, (services: RouteServices) => readonly Route[]>> = {
   scheduler: schedulerRoutes,
   wetoken: wetokenRoutes,
-  native: (context) =>
-    [nativeRoutes, keyRoutes, healthRoutes, metricsRoutes, pageRoutes].flatMap((routesOf) => routesOf(context)),
+  native: (services) =>
+    [nativeRoutes, keyRoutes, healthRoutes, metricsRoutes, pageRoutes].flatMap((routesOf) => routesOf(services)),
 };
 
 /**
@@ -78,7 +78,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   const access = new AccessCheck({ keys, trust, anonymous, hostNames, clock, onKeysFileBroken: onError });
   const peers = new Peers(clock);
   const permissions = new Permissions(access, peers, engine);
-  const context: RouteContext = {
+  const services: RouteServices = {
     manager: manager as Manager,
     engine,
     typeNumbers: new TypeNumbers(legacyTypeNumbers),
@@ -86,7 +86,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     access,
     peers,
   };
-  const router = new Router(contracts.flatMap((name) => ROUTES[name](context)));
+  const router = new Router(contracts.flatMap((name) => ROUTES[name](services)));
   const rules = { allowHosts, publicOnly, notifySecret };
   const hasRules = Object.values(rules).some((rule) => rule !== undefined);
   if (engine.callbacks === undefined || hasRules) createCallbacks(manager, { ...rules, legacyTypeNumbers });
@@ -158,9 +158,9 @@ function answerAs(
   { route, params }: Match,
   permission: Permission,
 ): HttpAnswer | Promise<HttpAnswer> {
-  const call = new Call(request, params, permission);
-  if (route.scope !== 'open') call.require(route.scope, params.get('appid') || undefined);
-  return route.answer(call);
+  const context = new RequestContext(request, params, permission);
+  if (route.scope !== 'open') context.require(route.scope, params.get('appid') || undefined);
+  return route.answer(context);
 }
 
 async function answerLater(request: HttpRequest, match: Match, permission: Promise<Permission>): Promise<HttpAnswer> {

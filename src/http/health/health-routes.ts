@@ -1,12 +1,12 @@
 import { nativeContract } from '../contracts/native/native-routes.js';
 import { jsonAnswer } from '../messages/http-message.js';
-import type { RouteContext } from '../routing/route-services.js';
+import type { RouteServices } from '../routing/route-services.js';
 import type { Route } from '../routing/router.js';
 import { Readiness } from './readiness.js';
 
 /** Returns the routes for load balancers and supervisors, which have no key. Neither depends on a task or on WeChat. */
-export function healthRoutes(context: RouteContext): readonly Route[] {
-  const readiness = new Readiness(context);
+export function healthRoutes(services: RouteServices): readonly Route[] {
+  const readiness = new Readiness(services);
   const contract = nativeContract;
   return [
     {

@@ -1,6 +1,6 @@
 import type { TaskCensus } from '../manager/task-census.js';
 import { type HttpAnswer, jsonAnswer } from '../messages/http-message.js';
-import type { RouteContext } from '../routing/route-services.js';
+import type { RouteServices } from '../routing/route-services.js';
 
 /** The time without an answer from the store after which it counts as away. */
 const STORE_ANSWERED_WITHIN_MS = 10_000;
@@ -34,7 +34,7 @@ type Look =
 
 /** Tells whether this process can serve: it can with what it holds while the store is away; neither tasks nor WeChat matter. */
 export class Readiness {
-  readonly #context: RouteContext;
+  readonly #services: RouteServices;
   #hasStarted = false;
   #last: { readonly at: number; readonly done: Promise<StoreLook> } | undefined;
   #storeAnsweredAt = Number.NEGATIVE_INFINITY;
@@ -45,12 +45,12 @@ export class Readiness {
   /** The time of the first good look since that 503. */
   #goodSince: number | undefined;
 
-  constructor(context: RouteContext) {
-    this.#context = context;
+  constructor(services: RouteServices) {
+    this.#services = services;
   }
 
   async answer(): Promise<HttpAnswer> {
-    const { engine, censuses } = this.#context;
+    const { engine, censuses } = this.#services;
     if (engine.isClosed) return this.#notReady({ isGood: false, reason: 'the server is closing' });
     const { start, storeAnswers } = await this.#lookAtStore();
     const census = await censuses.of(undefined);
@@ -64,7 +64,7 @@ export class Readiness {
   }
 
   #lookAtStore(): Promise<StoreLook> {
-    const now = this.#context.engine.clock.monotonic();
+    const now = this.#services.engine.clock.monotonic();
     if (this.#last === undefined || now - this.#last.at >= LOOK_EVERY_MS) {
       this.#last = { at: now, done: this.#lookNow() };
     }
@@ -79,7 +79,7 @@ export class Readiness {
   /** Waits for the start; one that has failed is made again by the next look. */
   async #start(): Promise<Start> {
     if (this.#hasStarted) return 'started';
-    const { engine } = this.#context;
+    const { engine } = this.#services;
     const started = engine.start().then(
       () => {
         this.#hasStarted = true;
@@ -91,7 +91,7 @@ export class Readiness {
   }
 
   #judge(start: Start, storeAnswers: boolean, census: TaskCensus): Look {
-    const { engine } = this.#context;
+    const { engine } = this.#services;
     if (start === 'starting') return { isGood: false, reason: 'the server is starting' };
     if (start === 'failed') return { isGood: false, reason: 'the store has not answered' };
     const isAway = engine.clock.monotonic() - this.#storeAnsweredAt > STORE_ANSWERED_WITHIN_MS;
@@ -112,7 +112,7 @@ export class Readiness {
 
   /** Returns whether the store has answered this look, or so lately that it was not asked. */
   async #storeAnswers(): Promise<boolean> {
-    const { engine } = this.#context;
+    const { engine } = this.#services;
     const askedMsAgo = engine.clock.monotonic() - this.#storeAnsweredAt;
     if (askedMsAgo < ASK_STORE_EVERY_MS && !this.#isRecovering) return true;
     try {
@@ -127,14 +127,14 @@ export class Readiness {
   }
 
   #hasUsableToken(): boolean {
-    const { records } = this.#context.engine;
+    const { records } = this.#services.engine;
     for (const cached of records.cache.records()) if (records.leftMs(cached) > 0) return true;
     return false;
   }
 
   /** Returns whether this is the second good look, and far enough from the first. */
   #hasRecovered(isUncertain: boolean): boolean {
-    const now = this.#context.engine.clock.monotonic();
+    const now = this.#services.engine.clock.monotonic();
     if (isUncertain) this.#goodSince = undefined;
     else this.#goodSince ??= now;
     if (this.#goodSince === undefined || now - this.#goodSince < GOOD_LOOKS_APART_MS) return false;

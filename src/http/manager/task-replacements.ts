@@ -3,7 +3,7 @@ import { Turns } from '../../core/concurrency/turns.js';
 import { assertAppid, keyId, parseKey, type TokenKey } from '../../core/model/token-key.js';
 import { acquireLease } from '../../core/registry/registration-lease.js';
 import type { AppRegistration } from '../contracts/native/native-registration.js';
-import type { RouteContext } from '../routing/route-services.js';
+import type { RouteServices } from '../routing/route-services.js';
 
 /** The time after asking for its lease in which a replacement may begin to unregister a task, which must end before the lease. */
 const HELD_MS = LEASE_MS - 3 * COMMAND_TIMEOUT_MS;
@@ -14,16 +14,16 @@ const HELD_MS = LEASE_MS - 3 * COMMAND_TIMEOUT_MS;
  * still there, and the same request takes them away.
  */
 export class TaskReplacements {
-  readonly #context: RouteContext;
+  readonly #services: RouteServices;
   readonly #turns = new Turns();
 
-  constructor(context: RouteContext) {
-    this.#context = context;
+  constructor(services: RouteServices) {
+    this.#services = services;
   }
 
   /** Replaces the tasks of an app; without `tasks`, those that there are stay. */
   async replace(registration: AppRegistration): Promise<void> {
-    const { manager, engine } = this.#context;
+    const { manager, engine } = this.#services;
     const { appid, tasks } = registration;
     if (tasks === undefined) return manager.register(registration);
     assertAppid(appid);
@@ -40,7 +40,7 @@ export class TaskReplacements {
   /** Returns the tasks of an app that the store has: this process may not know of all of them. */
   async #registered(appid: string): Promise<TokenKey[]> {
     const keys: TokenKey[] = [];
-    for await (const { id } of this.#context.engine.store.list(`task/${appid}`)) {
+    for await (const { id } of this.#services.engine.store.list(`task/${appid}`)) {
       const key = parseKey(id);
       if (key !== undefined) keys.push(key);
     }
@@ -48,8 +48,8 @@ export class TaskReplacements {
   }
 
   async #underLease(appid: string, work: (isHeld: () => boolean) => Promise<void>): Promise<void> {
-    await this.#context.engine.start();
-    const { engine } = this.#context;
+    await this.#services.engine.start();
+    const { engine } = this.#services;
     const id = `app/${appid}/~replacing`;
     const { lease, askedAtMonotonic } = await acquireLease(engine, id, `the tasks of ${appid}`, appid);
     try {

@@ -1,13 +1,13 @@
 import type { AccessCheck } from '../access/access-check.js';
 import type { Peers } from '../access/peers.js';
-import type { Call } from '../routing/request-context.js';
+import type { RequestContext } from '../routing/request-context.js';
 import type { MetricFamily } from './exposition.js';
 
 /** Returns the metrics of callers: who was refused, and when each key that the caller may see was used. */
 export function accessFamilies(
   { refused, connectionsRefused }: Peers,
   access: AccessCheck,
-  { appids, keyId }: Pick<Call, 'appids' | 'keyId'>,
+  { appids, keyId }: Pick<RequestContext, 'appids' | 'keyId'>,
 ): readonly MetricFamily[] {
   const keys = appids === undefined ? access.keys() : access.keys(keyId ?? '');
   return [

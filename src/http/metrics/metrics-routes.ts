@@ -1,6 +1,6 @@
 import { closedError } from '../../core/model/errors.js';
 import { nativeContract } from '../contracts/native/native-routes.js';
-import type { RouteContext } from '../routing/route-services.js';
+import type { RouteServices } from '../routing/route-services.js';
 import type { Route } from '../routing/router.js';
 import { acceptedFormat } from './accepted-format.js';
 import { accessFamilies } from './access-families.js';
@@ -8,7 +8,7 @@ import { exposition } from './exposition.js';
 import { metricFamilies } from './metric-families.js';
 
 /** Serves metrics in the format of Prometheus. What a key may not see of tasks is not counted for it either. */
-export function metricsRoutes({ engine, censuses, access, peers }: RouteContext): readonly Route[] {
+export function metricsRoutes({ engine, censuses, access, peers }: RouteServices): readonly Route[] {
   return [
     {
       path: '/metrics',
@@ -16,12 +16,12 @@ export function metricsRoutes({ engine, censuses, access, peers }: RouteContext)
       scope: 'read',
       changes: false,
       contract: nativeContract,
-      async answer(call) {
+      async answer(context) {
         if (engine.isClosed) throw closedError();
-        const format = acceptedFormat(call.request.accept);
+        const format = acceptedFormat(context.request.accept);
         const headers = { 'Content-Type': format.contentType, 'Cache-Control': 'no-store', Vary: 'Accept' };
-        const census = await censuses.of(call.appids);
-        const families = [...metricFamilies(engine, census), ...accessFamilies(peers, access, call)];
+        const census = await censuses.of(context.appids);
+        const families = [...metricFamilies(engine, census), ...accessFamilies(peers, access, context)];
         return { status: 200, headers, body: exposition(families, format) };
       },
     },

@@ -26,7 +26,7 @@ export interface Permission {
 }
 
 /** Carries one request through a route. */
-export class Call {
+export class RequestContext {
   readonly request: HttpRequest;
   readonly #params: PathParams;
   readonly #permission: Permission;

@@ -6,7 +6,7 @@ import type { Manager } from '../manager/manager.js';
 import type { TaskCensuses } from '../manager/task-census.js';
 
 /** The objects that the routes of every contract work with. */
-export interface RouteContext {
+export interface RouteServices {
   readonly manager: Manager;
   readonly engine: Engine;
   readonly typeNumbers: TypeNumbers;

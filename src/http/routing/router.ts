@@ -2,7 +2,7 @@ import type { Scope } from '../access/api-key.js';
 import type { Failure } from '../messages/error-status.js';
 import type { HttpAnswer } from '../messages/http-message.js';
 import { type ParamPlace, ParamsInSegments, type PathParams } from './path-params.js';
-import type { Call } from './request-context.js';
+import type { RequestContext } from './request-context.js';
 
 /** The form in which one group of routes reports failures. */
 export interface Contract {
@@ -23,7 +23,7 @@ export interface Route {
   /** Whether the secret of the app that the path names opens the route as well. */
   readonly opensWithSecret?: boolean;
   readonly contract: Contract;
-  answer(call: Call): HttpAnswer | Promise<HttpAnswer>;
+  answer(context: RequestContext): HttpAnswer | Promise<HttpAnswer>;
 }
 
 export interface Match {

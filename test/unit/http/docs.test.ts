@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { ROUTES } from '../../../src/http/handler.js';
-import type { RouteContext } from '../../../src/http/routing/route-services.js';
+import type { RouteServices } from '../../../src/http/routing/route-services.js';
 
 const PAGE = readFileSync(fileURLToPath(new URL('../../../docs/http.md', import.meta.url)), 'utf8');
 
@@ -25,7 +25,7 @@ test.each([
   ['wetoken', []],
   ['native', []],
 ] as const)('the page names every route of %s, and no other', (section, alsoNamed) => {
-  const routes = ROUTES[section]({} as RouteContext);
+  const routes = ROUTES[section]({} as RouteServices);
   const named = routes.flatMap(({ methods = ['any'], path }) => methods.map((method) => `${method} ${path}`));
   expect(documented(section).toSorted()).toEqual([...named, ...alsoNamed].toSorted());
 });

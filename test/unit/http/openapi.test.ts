@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../src/core/primitives/json.js';
 import { ROUTES } from '../../../src/http/handler.js';
 import { createApiKey, type HandlerOptions, type Scope } from '../../../src/http/index.js';
-import type { RouteContext } from '../../../src/http/routing/route-services.js';
+import type { RouteServices } from '../../../src/http/routing/route-services.js';
 import { TokenError } from '../../../src/index.js';
 import { type Asked, HttpWorld } from '../../support/worlds/http-world.js';
 import { APPID, SECRET } from '../../support/worlds/world.js';
@@ -115,7 +115,7 @@ test('the page is OpenAPI, of the version of the package', async () => {
 });
 
 test.each(Object.entries(ROUTES))('the page describes every route of %s, and no other', (group, routesOf) => {
-  const routes = routesOf({} as RouteContext).flatMap(({ methods = ['GET', 'POST'], path, scope, opensWithSecret }) =>
+  const routes = routesOf({} as RouteServices).flatMap(({ methods = ['GET', 'POST'], path, scope, opensWithSecret }) =>
     methods.map((method) => ({
       name: `${method} ${path.replace(/:(\w+)/g, '{$1}')}`,
       scope,

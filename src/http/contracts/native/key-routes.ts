@@ -1,10 +1,10 @@
 import { jsonAnswer } from '../../messages/http-message.js';
-import type { RouteContext } from '../../routing/route-services.js';
+import type { RouteServices } from '../../routing/route-services.js';
 import type { Route } from '../../routing/router.js';
 import { nativeContract } from './native-routes.js';
 
 /** Lists the API keys without their hashes. A caller that may use some apps only sees its own key and no other. */
-export function keyRoutes({ access }: RouteContext): readonly Route[] {
+export function keyRoutes({ access }: RouteServices): readonly Route[] {
   return [
     {
       path: '/keys',
@@ -12,9 +12,9 @@ export function keyRoutes({ access }: RouteContext): readonly Route[] {
       scope: 'read',
       changes: false,
       contract: nativeContract,
-      answer(call) {
-        const isForAll = call.appids === undefined;
-        return jsonAnswer(200, { keys: isForAll ? access.keys() : access.keys(call.keyId ?? '') });
+      answer(context) {
+        const isForAll = context.appids === undefined;
+        return jsonAnswer(200, { keys: isForAll ? access.keys() : access.keys(context.keyId ?? '') });
       },
     },
   ];

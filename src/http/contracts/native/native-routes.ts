@@ -7,8 +7,8 @@ import { TaskReplacements } from '../../manager/task-replacements.js';
 import { type Failure, retryAfterOf } from '../../messages/error-status.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
 import { AN_ORDER, refreshOrderIn } from '../../routing/refresh-order.js';
-import { badRequest, type Call, RouteFailure } from '../../routing/request-context.js';
-import type { RouteContext } from '../../routing/route-services.js';
+import { badRequest, type RequestContext, RouteFailure } from '../../routing/request-context.js';
+import type { RouteServices } from '../../routing/route-services.js';
 import type { Contract, Route } from '../../routing/router.js';
 import { grantIn, withWireNames } from './native-grant.js';
 import { registrationOf } from './native-registration.js';
@@ -27,9 +27,9 @@ export const nativeContract: Contract = {
 };
 
 /** Returns the routes of our own contract. */
-export function nativeRoutes(context: RouteContext): readonly Route[] {
+export function nativeRoutes(services: RouteServices): readonly Route[] {
   const contract = nativeContract;
-  const replacements = new TaskReplacements(context);
+  const replacements = new TaskReplacements(services);
   return [
     {
       path: '/tokens',
@@ -37,7 +37,7 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
       scope: 'read',
       changes: false,
       contract,
-      answer: (call) => list(call, context),
+      answer: (context) => list(context, services),
     },
     {
       path: '/tokens/:appid/:type',
@@ -45,7 +45,7 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
       scope: 'read',
       changes: false,
       contract,
-      answer: (call) => read(call, context),
+      answer: (context) => read(context, services),
     },
     {
       path: '/tokens/:appid/:type',
@@ -53,7 +53,7 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
       scope: 'register',
       changes: true,
       contract,
-      answer: (call) => put(call, context),
+      answer: (context) => put(context, services),
     },
     {
       path: '/tokens/:appid/:type/refresh',
@@ -61,7 +61,7 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
       scope: 'refresh',
       changes: true,
       contract,
-      answer: (call) => refresh(call, context),
+      answer: (context) => refresh(context, services),
     },
     {
       path: '/tokens/:appid/:type',
@@ -69,7 +69,7 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
       scope: 'register',
       changes: true,
       contract,
-      answer: (call) => removeTask(call, context),
+      answer: (context) => removeTask(context, services),
     },
     {
       path: '/apps/:appid',
@@ -77,7 +77,7 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
       scope: 'register',
       changes: true,
       contract,
-      answer: (call) => replace(call, replacements),
+      answer: (context) => replace(context, replacements),
     },
     {
       path: '/apps/:appid',
@@ -85,18 +85,18 @@ export function nativeRoutes(context: RouteContext): readonly Route[] {
       scope: 'register',
       changes: true,
       contract,
-      answer: (call) => remove(call, context),
+      answer: (context) => remove(context, services),
     },
   ];
 }
 
-async function list(call: Call, { manager }: RouteContext): Promise<HttpAnswer> {
-  const limit = limitIn(call.query('limit'));
-  const appid = call.query('appid');
-  if (appid !== undefined) call.require('read', appid);
+async function list(context: RequestContext, { manager }: RouteServices): Promise<HttpAnswer> {
+  const limit = limitIn(context.query('limit'));
+  const appid = context.query('appid');
+  if (appid !== undefined) context.require('read', appid);
   const tasks: TaskStatus[] = [];
   // One more than that tells whether there is another page.
-  for await (const task of tasksIn(call, appid, limit + 1, manager)) {
+  for await (const task of tasksIn(context, appid, limit + 1, manager)) {
     if (tasks.length === limit) return jsonAnswer(200, { tasks, after: tasks.at(-1)?.id });
     tasks.push(task);
   }
@@ -105,15 +105,15 @@ async function list(call: Call, { manager }: RouteContext): Promise<HttpAnswer> 
 
 /** Yields the tasks for a caller. Where it may use only some apps, these are read one after another, and no others. */
 async function* tasksIn(
-  call: Call,
+  context: RequestContext,
   appid: string | undefined,
   limit: number,
   manager: Manager,
 ): AsyncGenerator<TaskStatus> {
-  const after = call.query('after');
-  const type = call.query('type');
+  const after = context.query('after');
+  const type = context.query('type');
   const ofType = type === undefined ? {} : { type };
-  const appids = appid === undefined ? call.appids : new Set([appid]);
+  const appids = appid === undefined ? context.appids : new Set([appid]);
   if (appids === undefined) {
     yield* manager.status({ ...ofType, limit, ...(after === undefined ? {} : { after }) });
     return;
@@ -137,33 +137,33 @@ function limitIn(text: string | undefined): number {
   return limit;
 }
 
-async function read(call: Call, context: RouteContext): Promise<HttpAnswer> {
-  const key = await keyIn(call, context);
+async function read(context: RequestContext, services: RouteServices): Promise<HttpAnswer> {
+  const key = await keyIn(context, services);
   const { appid, type, options } = key;
-  const record = await context.manager.getRecord(appid, type, options);
+  const record = await services.manager.getRecord(appid, type, options);
   const etag = etagOf(record);
-  if (isAmong(etag, call.request.ifNoneMatch))
+  if (isAmong(etag, context.request.ifNoneMatch))
     return { ...DONE, status: 304, headers: { ...DONE.headers, ETag: etag } };
-  return answerWith(key, record, context);
+  return answerWith(key, record, services);
 }
 
-async function refresh(call: Call, context: RouteContext): Promise<HttpAnswer> {
-  const key = await keyIn(call, context);
+async function refresh(context: RequestContext, services: RouteServices): Promise<HttpAnswer> {
+  const key = await keyIn(context, services);
   const { appid, type, options } = key;
-  const order = refreshOrderIn(await call.text());
+  const order = refreshOrderIn(await context.text());
   if (order === undefined) throw badRequest(`the body must be exactly ${AN_ORDER}`);
-  await context.manager.refresh(appid, type, { ...options, ...order });
-  const record = await context.manager.getRecord(appid, type, options);
-  return answerWith(key, record, context);
+  await services.manager.refresh(appid, type, { ...options, ...order });
+  const record = await services.manager.getRecord(appid, type, options);
+  return answerWith(key, record, services);
 }
 
 /** Stores a grant. A caller who may register may not read, so the answer says how long the token lives, and not the token. */
-async function put(call: Call, { manager, engine }: RouteContext): Promise<HttpAnswer> {
-  const appid = call.param('appid');
-  const type = call.param('type');
+async function put(context: RequestContext, { manager, engine }: RouteServices): Promise<HttpAnswer> {
+  const appid = context.param('appid');
+  const type = context.param('type');
   if (!manager.hasType(type)) throw noSuchType();
-  const options = subjectOptions(call.query('subject'));
-  const grant = grantIn(await call.json());
+  const options = subjectOptions(context.query('subject'));
+  const grant = grantIn(await context.json());
   const { expiresAt, version } = await manager.put(appid, type, grant, options).catch((error: unknown) => {
     throw withWireNames(error);
   });
@@ -171,20 +171,20 @@ async function put(call: Call, { manager, engine }: RouteContext): Promise<HttpA
   return jsonAnswer(200, { appid, type, ...options, expires_in, expires_at: expiresAt, version });
 }
 
-async function replace(call: Call, replacements: TaskReplacements): Promise<HttpAnswer> {
-  await replacements.replace(registrationOf(call.param('appid'), await call.json()));
+async function replace(context: RequestContext, replacements: TaskReplacements): Promise<HttpAnswer> {
+  await replacements.replace(registrationOf(context.param('appid'), await context.json()));
   return DONE;
 }
 
-async function remove(call: Call, { manager }: RouteContext): Promise<HttpAnswer> {
-  await manager.unregister(call.param('appid'));
+async function remove(context: RequestContext, { manager }: RouteServices): Promise<HttpAnswer> {
+  await manager.unregister(context.param('appid'));
   return DONE;
 }
 
-async function removeTask(call: Call, { manager }: RouteContext): Promise<HttpAnswer> {
-  const type = call.param('type');
+async function removeTask(context: RequestContext, { manager }: RouteServices): Promise<HttpAnswer> {
+  const type = context.param('type');
   if (!manager.hasType(type)) throw noSuchType();
-  await manager.unregister(call.param('appid'), type, subjectOptions(call.query('subject')));
+  await manager.unregister(context.param('appid'), type, subjectOptions(context.query('subject')));
   return DONE;
 }
 
@@ -195,11 +195,11 @@ interface KeyInPath {
 }
 
 /** Checks that a subject is known: callers that may read must not have tokens fetched for names that they make up. */
-async function keyIn(call: Call, { manager, engine }: RouteContext): Promise<KeyInPath> {
-  const appid = call.param('appid');
-  const type = call.param('type');
+async function keyIn(context: RequestContext, { manager, engine }: RouteServices): Promise<KeyInPath> {
+  const appid = context.param('appid');
+  const type = context.param('type');
   if (!manager.hasType(type)) throw noSuchType();
-  const options = subjectOptions(call.query('subject'));
+  const options = subjectOptions(context.query('subject'));
   const { subject } = options;
   if (subject === undefined) return { appid, type, options };
   // Which throws for what is no key.
@@ -221,7 +221,7 @@ function subjectOptions(subject: string | undefined): { readonly subject?: strin
   return subject === undefined ? {} : { subject };
 }
 
-function answerWith({ appid, type, options }: KeyInPath, record: TokenRecord, { engine }: RouteContext): HttpAnswer {
+function answerWith({ appid, type, options }: KeyInPath, record: TokenRecord, { engine }: RouteServices): HttpAnswer {
   const { value, expiresAt, version } = record;
   const expires_in = secondsLeft(expiresAt, engine.clock.now());
   const body = { appid, type, ...options, value, expires_in, expires_at: expiresAt, version };

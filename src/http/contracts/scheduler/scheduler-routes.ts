@@ -2,8 +2,8 @@ import { tokenKey } from '../../../core/model/token-key.js';
 import { type Failure, olderStatusOf, retryAfterOf } from '../../messages/error-status.js';
 import { type HttpAnswer, jsonAnswer, jsonTextAnswer } from '../../messages/http-message.js';
 import { refreshOrderIn } from '../../routing/refresh-order.js';
-import type { Call } from '../../routing/request-context.js';
-import type { RouteContext } from '../../routing/route-services.js';
+import type { RequestContext } from '../../routing/request-context.js';
+import type { RouteServices } from '../../routing/route-services.js';
 import type { Contract, Route } from '../../routing/router.js';
 import { registrationIn } from './scheduler-registration.js';
 
@@ -15,7 +15,7 @@ const contract: Contract = {
 };
 
 /** Returns the routes of the scheduler contract: always HTTP 200, and `code` tells the outcome. */
-export function schedulerRoutes(context: RouteContext): readonly Route[] {
+export function schedulerRoutes(services: RouteServices): readonly Route[] {
   return [
     {
       path: '/registe',
@@ -23,32 +23,32 @@ export function schedulerRoutes(context: RouteContext): readonly Route[] {
       scope: 'register',
       changes: true,
       contract,
-      answer: (call) => register(call, context),
+      answer: (context) => register(context, services),
     },
     {
       path: '/task/:appid/:type',
       scope: 'read',
       changes: false,
       contract,
-      answer: (call) => hit(call, context) ?? readOrRefresh(call, context),
+      answer: (context) => hit(context, services) ?? readOrRefresh(context, services),
     },
     { path: '/task', scope: 'open', changes: false, contract, answer: namesNoTask },
     { path: '/task/:appid', scope: 'open', changes: false, contract, answer: namesNoTask },
   ];
 }
 
-async function register(call: Call, { manager, typeNumbers }: RouteContext): Promise<HttpAnswer> {
-  const registration = registrationIn(await call.json(), typeNumbers, manager);
-  call.require('register', registration.appid);
+async function register(context: RequestContext, { manager, typeNumbers }: RouteServices): Promise<HttpAnswer> {
+  const registration = registrationIn(await context.json(), typeNumbers, manager);
+  context.require('register', registration.appid);
   await manager.register(registration);
   return success(registration.tasks?.length === 0 ? '' : 'success');
 }
 
 /** Answers most requests without a promise, from memory alone. A held token without a task is no part of this API. */
-function hit(call: Call, { engine, typeNumbers }: RouteContext): HttpAnswer | undefined {
-  if (call.request.method !== 'GET' || call.request.search !== '') return undefined;
-  const appid = call.param('appid');
-  const named = call.param('type');
+function hit(context: RequestContext, { engine, typeNumbers }: RouteServices): HttpAnswer | undefined {
+  if (context.request.method !== 'GET' || context.request.search !== '') return undefined;
+  const appid = context.param('appid');
+  const named = context.param('type');
   const type = typeNumbers.name(named) ?? named;
   const held = engine.records.hit(appid, type, undefined);
   if (held === undefined) {
@@ -58,19 +58,22 @@ function hit(call: Call, { engine, typeNumbers }: RouteContext): HttpAnswer | un
   return engine.registry.task(held.key) === undefined ? undefined : success(held.value);
 }
 
-async function readOrRefresh(call: Call, { manager, engine, typeNumbers }: RouteContext): Promise<HttpAnswer> {
-  const appid = call.param('appid');
-  const named = call.param('type');
+async function readOrRefresh(
+  context: RequestContext,
+  { manager, engine, typeNumbers }: RouteServices,
+): Promise<HttpAnswer> {
+  const appid = context.param('appid');
+  const named = context.param('type');
   const type = typeNumbers.name(named) ?? named;
-  const subject = call.query('subject');
+  const subject = context.query('subject');
   const options = subject === undefined ? undefined : { subject };
   if (!manager.hasType(type)) return noSuchTask();
   // Which throws for what is no key.
   const isKnown = manager.hasTask(appid, type, options) || (await engine.early.hasTask(tokenKey(appid, type, subject)));
   if (!isKnown) return noSuchTask();
-  const order = call.request.method === 'POST' ? refreshOrderIn(await call.text()) : undefined;
+  const order = context.request.method === 'POST' ? refreshOrderIn(await context.text()) : undefined;
   if (order === undefined) return success(await manager.get(appid, type, options));
-  call.require('refresh', appid);
+  context.require('refresh', appid);
   return success(await manager.refresh(appid, type, { ...options, ...order }));
 }
 

@@ -2,8 +2,8 @@ import { tokenKey } from '../../../core/model/token-key.js';
 import { secondsLeft } from '../../../core/primitives/lifetime-left.js';
 import { type Failure, olderStatusOf, retryAfterOf } from '../../messages/error-status.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
-import { badRequest, type Call, fieldOf, jsonObjectIn } from '../../routing/request-context.js';
-import type { RouteContext } from '../../routing/route-services.js';
+import { badRequest, fieldOf, jsonObjectIn, type RequestContext } from '../../routing/request-context.js';
+import type { RouteServices } from '../../routing/route-services.js';
 import type { Contract, Route } from '../../routing/router.js';
 
 /** The published client forgets tokens with less left than this, and asks again. */
@@ -29,7 +29,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 /** Returns the routes of the wetoken contract: `errcode` 0 or 400. The app's own secret in the query opens them. */
-export function wetokenRoutes(context: RouteContext): readonly Route[] {
+export function wetokenRoutes(services: RouteServices): readonly Route[] {
   const ofKinds = KINDS.flatMap((kind): Route[] => [
     {
       path: `/:appid/wechat/${kind.path}/get`,
@@ -38,7 +38,7 @@ export function wetokenRoutes(context: RouteContext): readonly Route[] {
       changes: false,
       opensWithSecret: true,
       contract,
-      answer: (call) => get(call, kind, context),
+      answer: (context) => get(context, kind, services),
     },
     {
       path: `/:appid/wechat/${kind.path}/refresh`,
@@ -47,7 +47,7 @@ export function wetokenRoutes(context: RouteContext): readonly Route[] {
       changes: true,
       opensWithSecret: true,
       contract,
-      answer: (call) => refreshIfDue(call, kind, context),
+      answer: (context) => refreshIfDue(context, kind, services),
     },
   ]);
   const create: Route = {
@@ -56,25 +56,25 @@ export function wetokenRoutes(context: RouteContext): readonly Route[] {
     scope: 'register',
     changes: true,
     contract,
-    answer: (call) => createApp(call, context),
+    answer: (context) => createApp(context, services),
   };
   return [create, ...ofKinds];
 }
 
-async function createApp(call: Call, { manager }: RouteContext): Promise<HttpAnswer> {
-  const fields = await fieldsOf(call);
-  const appid = call.query('appid') ?? fields('appid');
-  const secret = call.query('secret') ?? fields('secret');
+async function createApp(context: RequestContext, { manager }: RouteServices): Promise<HttpAnswer> {
+  const fields = await fieldsOf(context);
+  const appid = context.query('appid') ?? fields('appid');
+  const secret = context.query('secret') ?? fields('secret');
   if (appid === undefined) throw badRequest('appid is required');
   if (secret === undefined) throw badRequest('secret is required');
-  call.require('register', appid);
+  context.require('register', appid);
   await manager.register({ appid, secret, tasks: KINDS.map(({ type }) => type) });
   return jsonAnswer(200, { errcode: 0, errmsg: 'success' });
 }
 
 /** Returns a function that reads the fields of a form or of a JSON object; a body that is neither has none. */
-async function fieldsOf(call: Call): Promise<(name: string) => string | undefined> {
-  const text = call.request.method === 'POST' ? await call.text() : '';
+async function fieldsOf(context: RequestContext): Promise<(name: string) => string | undefined> {
+  const text = context.request.method === 'POST' ? await context.text() : '';
   if (!text.startsWith('{')) {
     const form = new URLSearchParams(text);
     return (name) => fieldOf(form, name);
@@ -86,27 +86,27 @@ async function fieldsOf(call: Call): Promise<(name: string) => string | undefine
   };
 }
 
-async function get(call: Call, kind: Kind, context: RouteContext): Promise<HttpAnswer> {
-  return answerWith(call.param('appid'), kind, LEAST_LEFT_MS, context);
+async function get(context: RequestContext, kind: Kind, services: RouteServices): Promise<HttpAnswer> {
+  return answerWith(context.param('appid'), kind, LEAST_LEFT_MS, services);
 }
 
-async function refreshIfDue(call: Call, kind: Kind, context: RouteContext): Promise<HttpAnswer> {
-  const { manager, engine } = context;
+async function refreshIfDue(context: RequestContext, kind: Kind, services: RouteServices): Promise<HttpAnswer> {
+  const { manager, engine } = services;
   const { records, clock } = engine;
-  const appid = call.param('appid');
+  const appid = context.param('appid');
   // Which brings it into memory.
   const { expiresAt } = await manager.getRecord(appid, kind.type);
   const held = records.cache.get(tokenKey(appid, kind.type, undefined));
   // More than is left can only be had by a refresh, which is joined or started.
   const leastMs = held !== undefined && records.isDue(held) ? expiresAt - clock.now() + 1 : 0;
-  return answerWith(appid, kind, Math.max(leastMs, LEAST_LEFT_MS), context);
+  return answerWith(appid, kind, Math.max(leastMs, LEAST_LEFT_MS), services);
 }
 
 async function answerWith(
   appid: string,
   { type, field }: Kind,
   minValidityMs: number,
-  { manager, engine }: RouteContext,
+  { manager, engine }: RouteServices,
 ): Promise<HttpAnswer> {
   const { value, expiresAt } = await manager.getRecord(appid, type, { minValidityMs });
   return jsonAnswer(200, {
