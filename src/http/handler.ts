@@ -7,6 +7,7 @@ import { isPromise } from '../core/primitives/foreign-objects.js';
 import { AccessCheck } from './access/access-check.js';
 import { isFromBrowser } from './access/browser-rules.js';
 import { exposePeers, Peers } from './access/peers.js';
+import type { Permission } from './access/permission.js';
 import { Permissions } from './access/permissions.js';
 import { keyRoutes } from './contracts/native/key-routes.js';
 import { nativeRoutes } from './contracts/native/native-routes.js';
@@ -23,7 +24,8 @@ import { type HttpAnswer, type HttpRequest, jsonAnswer } from './messages/http-m
 import { metricsRoutes } from './metrics/metrics-routes.js';
 import { pageRoutes } from './page/page-routes.js';
 import { warnProcess } from './process-warning.js';
-import { type Permission, RequestContext, RouteFailure } from './routing/request-context.js';
+import { RequestContext } from './routing/request-context.js';
+import { RouteFailure } from './routing/route-failure.js';
 import type { RouteServices } from './routing/route-services.js';
 import { type Match, type Route, Router } from './routing/router.js';
 

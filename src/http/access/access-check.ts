@@ -21,7 +21,7 @@ export interface AccessOptions {
   /** The names by which browsers may call the server; with any, so must all that bring no key. */
   readonly hostNames?: readonly string[] | undefined;
   readonly clock?: Clock | undefined;
-  /** Told when the file of keys can no longer be used. Default: a warning of the process. */
+  /** Told when the file of keys can no longer be used. By default nothing is told. */
   readonly onKeysFileBroken?: ((error: Error) => void) | undefined;
 }
 

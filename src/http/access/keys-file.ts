@@ -1,6 +1,6 @@
 import { type BigIntStats, statSync } from 'node:fs';
 import type { Clock } from '../../core/concurrency/clock.js';
-import { warnProcess } from '../process-warning.js';
+import { noop } from '../../core/primitives/noop.js';
 import type { ApiKey } from './api-key.js';
 import { keysIn, textOf, unreadable, unusable } from './keys-document.js';
 
@@ -19,10 +19,10 @@ export class KeysFile {
 
   /**
    * @param onBroken - told when the file can no longer be used, once for each reason until it can be used again. By
-   * default the process warns.
+   * default nothing is told.
    * @throws TypeError naming the path and what is wrong with the file.
    */
-  constructor(path: string, clock: Clock, onBroken: (error: Error) => void = warnProcess) {
+  constructor(path: string, clock: Clock, onBroken: (error: Error) => void = noop) {
     this.#path = path;
     this.#clock = clock;
     this.#onBroken = onBroken;

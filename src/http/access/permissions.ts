@@ -2,13 +2,13 @@ import { timingSafeEqual } from 'node:crypto';
 import type { Engine } from '../../core/engine/engine.js';
 import { secretHash } from '../../core/primitives/secret-hash.js';
 import type { HttpRequest } from '../messages/http-message.js';
-import type { Permission } from '../routing/request-context.js';
-import type { Route } from '../routing/router.js';
 import type { AccessCheck } from './access-check.js';
 import { Admission } from './admission.js';
 import { isAppid } from './api-key.js';
 import type { Peers } from './peers.js';
+import type { Permission } from './permission.js';
 import type { Refusal } from './refusal.js';
+import type { RouteAccess } from './route-access.js';
 import { SecretLookUps } from './secret-look-ups.js';
 
 const BASIC = /^basic /i;
@@ -32,7 +32,7 @@ export class Permissions {
    * Returns what the sender of a request may do: by key, by address, or else by the secret of the app that the path names, where
    * the route takes that. Only the last may have to be looked up.
    */
-  of(request: HttpRequest, route: Route, appid: string | undefined): Permission | Promise<Permission> {
+  of(request: HttpRequest, route: RouteAccess, appid: string | undefined): Permission | Promise<Permission> {
     const { scope, changes } = route;
     const admitted = this.#check.admit(request, request.method === 'GET' && !changes);
     if (scope === 'open') return this.#ofOpen(request, admitted);

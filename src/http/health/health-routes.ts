@@ -1,5 +1,5 @@
-import { nativeContract } from '../contracts/native/native-routes.js';
 import { jsonAnswer } from '../messages/http-message.js';
+import { problemDetails } from '../routing/problem-details.js';
 import type { RouteServices } from '../routing/route-services.js';
 import type { Route } from '../routing/router.js';
 import { Readiness } from './readiness.js';
@@ -7,7 +7,7 @@ import { Readiness } from './readiness.js';
 /** Returns the routes for load balancers and supervisors, which have no key. Neither depends on a task or on WeChat. */
 export function healthRoutes(services: RouteServices): readonly Route[] {
   const readiness = new Readiness(services);
-  const contract = nativeContract;
+  const contract = problemDetails;
   return [
     {
       path: '/healthz',

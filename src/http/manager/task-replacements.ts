@@ -1,9 +1,15 @@
 import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../core/concurrency/time-limits.js';
 import { Turns } from '../../core/concurrency/turns.js';
+import type { Engine } from '../../core/engine/engine.js';
+import type { Registration, TaskRegistration } from '../../core/model/registration.js';
 import { assertAppid, keyId, parseKey, type TokenKey } from '../../core/model/token-key.js';
 import { acquireLease } from '../../core/registry/registration-lease.js';
-import type { AppRegistration } from '../contracts/native/native-registration.js';
-import type { RouteServices } from '../routing/route-services.js';
+import type { Manager } from './manager.js';
+
+/** An app with all tasks that it is to have; without `tasks`, those that there are stay. */
+export interface AppRegistration extends Registration {
+  readonly tasks?: readonly TaskRegistration[];
+}
 
 /** The time after asking for its lease in which a replacement may begin to unregister a task, which must end before the lease. */
 const HELD_MS = LEASE_MS - 3 * COMMAND_TIMEOUT_MS;
@@ -14,25 +20,26 @@ const HELD_MS = LEASE_MS - 3 * COMMAND_TIMEOUT_MS;
  * still there, and the same request takes them away.
  */
 export class TaskReplacements {
-  readonly #services: RouteServices;
+  readonly #manager: Pick<Manager, 'register'>;
+  readonly #engine: Engine;
   readonly #turns = new Turns();
 
-  constructor(services: RouteServices) {
-    this.#services = services;
+  constructor(manager: Pick<Manager, 'register'>, engine: Engine) {
+    this.#manager = manager;
+    this.#engine = engine;
   }
 
   /** Replaces the tasks of an app; without `tasks`, those that there are stay. */
   async replace(registration: AppRegistration): Promise<void> {
-    const { manager, engine } = this.#services;
     const { appid, tasks } = registration;
-    if (tasks === undefined) return manager.register(registration);
+    if (tasks === undefined) return this.#manager.register(registration);
     assertAppid(appid);
     await this.#turns.take(appid, () =>
       this.#underLease(appid, async (isHeld) => {
-        await manager.register(registration);
+        await this.#manager.register(registration);
         const named = new Set(tasks.map((task) => keyId({ ...task, appid })));
         const others = (await this.#registered(appid)).filter((key) => !named.has(keyId(key)));
-        for (const key of others) await engine.unregister(appid, key, isHeld);
+        for (const key of others) await this.#engine.unregister(appid, key, isHeld);
       }),
     );
   }
@@ -40,7 +47,7 @@ export class TaskReplacements {
   /** Returns the tasks of an app that the store has: this process may not know of all of them. */
   async #registered(appid: string): Promise<TokenKey[]> {
     const keys: TokenKey[] = [];
-    for await (const { id } of this.#services.engine.store.list(`task/${appid}`)) {
+    for await (const { id } of this.#engine.store.list(`task/${appid}`)) {
       const key = parseKey(id);
       if (key !== undefined) keys.push(key);
     }
@@ -48,8 +55,8 @@ export class TaskReplacements {
   }
 
   async #underLease(appid: string, work: (isHeld: () => boolean) => Promise<void>): Promise<void> {
-    await this.#services.engine.start();
-    const { engine } = this.#services;
+    const engine = this.#engine;
+    await engine.start();
     const id = `app/${appid}/~replacing`;
     const { lease, askedAtMonotonic } = await acquireLease(engine, id, `the tasks of ${appid}`, appid);
     try {

@@ -1,5 +1,5 @@
 import { closedError } from '../../core/model/errors.js';
-import { nativeContract } from '../contracts/native/native-routes.js';
+import { problemDetails } from '../routing/problem-details.js';
 import type { RouteServices } from '../routing/route-services.js';
 import type { Route } from '../routing/router.js';
 import { acceptedFormat } from './accepted-format.js';
@@ -15,7 +15,7 @@ export function metricsRoutes({ engine, censuses, access, peers }: RouteServices
       methods: ['GET'],
       scope: 'read',
       changes: false,
-      contract: nativeContract,
+      contract: problemDetails,
       async answer(context) {
         if (engine.isClosed) throw closedError();
         const format = acceptedFormat(context.request.accept);

@@ -1,5 +1,6 @@
-import { nativeContract } from '../contracts/native/native-routes.js';
-import { type RequestContext, RouteFailure } from '../routing/request-context.js';
+import { problemDetails } from '../routing/problem-details.js';
+import type { RequestContext } from '../routing/request-context.js';
+import { RouteFailure } from '../routing/route-failure.js';
 import type { RouteServices } from '../routing/route-services.js';
 import type { Route } from '../routing/router.js';
 import { StatusPage } from './status-page.js';
@@ -11,7 +12,7 @@ export function pageRoutes(services: RouteServices): readonly Route[] {
     page ??= new StatusPage();
     return page.answer(needsKey(context, services));
   };
-  return [{ path: '/', methods: ['GET'], scope: 'open', changes: false, contract: nativeContract, answer }];
+  return [{ path: '/', methods: ['GET'], scope: 'open', changes: false, contract: problemDetails, answer }];
 }
 
 /** Returns whether the page needs a key, so that it asks for one at once, and not after a request that is refused. */

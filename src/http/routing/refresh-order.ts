@@ -1,4 +1,5 @@
-import { badRequest, jsonObjectIn } from './request-context.js';
+import { jsonObjectIn } from './request-text.js';
+import { badRequest } from './route-failure.js';
 
 /** An order that a caller may give instead of reading. */
 export type RefreshOrder = { readonly stale: string } | { readonly force: true };

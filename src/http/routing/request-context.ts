@@ -1,29 +1,10 @@
-import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
-import { isLossy } from '../../core/primitives/utf8-text.js';
+import type { JsonObject } from '../../core/primitives/json.js';
 import type { Scope } from '../access/api-key.js';
-import type { Failure } from '../messages/error-status.js';
+import type { Permission } from '../access/permission.js';
 import { BodyRefused, type HttpRequest } from '../messages/http-message.js';
 import type { PathParams } from './path-params.js';
-
-/** Reports that a route cannot answer, for a reason that the caller is told. */
-export class RouteFailure extends Error {
-  readonly failure: Failure;
-
-  constructor(failure: Failure) {
-    super(failure.message);
-    this.failure = failure;
-  }
-}
-
-/** The permissions of a caller. */
-export interface Permission {
-  /** The only apps that it may use; `undefined` for all. */
-  readonly appids: ReadonlySet<string> | undefined;
-  /** The id of the key that it was let in by; `undefined` without one. */
-  readonly keyId: string | undefined;
-  /** Returns why it may not use a scope on an app; `undefined` when it may. */
-  refusal(scope: Scope, appid: string | undefined): Failure | undefined;
-}
+import { fieldOf, jsonObjectIn } from './request-text.js';
+import { badRequest, RouteFailure } from './route-failure.js';
 
 /** Carries one request through a route. */
 export class RequestContext {
@@ -94,33 +75,4 @@ export class RequestContext {
     if (text === '') throw badRequest('the body is empty; a JSON object is expected');
     return jsonObjectIn(text);
   }
-}
-
-/**
- * Returns the first value of a name in a query or a form; `undefined` without one, or an empty one.
- *
- * @throws RouteFailure for one in another encoding than UTF-8, which would be taken for another value.
- */
-export function fieldOf(fields: URLSearchParams, name: string): string | undefined {
-  const value = fields.get(name) || undefined;
-  if (value !== undefined && isLossy(value)) throw badRequest(`${name} must be encoded in UTF-8`);
-  return value;
-}
-
-/**
- * @throws RouteFailure for text that is not a JSON object.
- */
-export function jsonObjectIn(text: string): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw badRequest('the body is not JSON');
-  }
-  if (!isJsonObject(value)) throw badRequest('the body must be a JSON object');
-  return value;
-}
-
-export function badRequest(message: string): RouteFailure {
-  return new RouteFailure({ status: 400, message });
 }

@@ -1,4 +1,4 @@
-import type { Scope } from '../access/api-key.js';
+import type { RouteAccess } from '../access/route-access.js';
 import type { Failure } from '../messages/error-status.js';
 import type { HttpAnswer } from '../messages/http-message.js';
 import { type ParamPlace, ParamsInSegments, type PathParams } from './path-params.js';
@@ -11,17 +11,11 @@ export interface Contract {
 }
 
 /** One route of a contract. */
-export interface Route {
+export interface Route extends RouteAccess {
   /** Segments; those that begin with `:` match anything and are its params. */
   readonly path: string;
   /** Absent: any. A path whose routes all want another method is a failure 405. */
   readonly methods?: readonly string[];
-  /** The scope that a caller needs; `open` lets every caller in. */
-  readonly scope: Scope | 'open';
-  /** Whether it changes something, by GET too where it takes that: then no browser may be led to it without a key. */
-  readonly changes: boolean;
-  /** Whether the secret of the app that the path names opens the route as well. */
-  readonly opensWithSecret?: boolean;
   readonly contract: Contract;
   answer(context: RequestContext): HttpAnswer | Promise<HttpAnswer>;
 }

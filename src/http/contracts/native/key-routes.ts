@@ -1,7 +1,7 @@
 import { jsonAnswer } from '../../messages/http-message.js';
+import { problemDetails } from '../../routing/problem-details.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import type { Route } from '../../routing/router.js';
-import { nativeContract } from './native-routes.js';
 
 /** Lists the API keys without their hashes. A caller that may use some apps only sees its own key and no other. */
 export function keyRoutes({ access }: RouteServices): readonly Route[] {
@@ -11,7 +11,7 @@ export function keyRoutes({ access }: RouteServices): readonly Route[] {
       methods: ['GET'],
       scope: 'read',
       changes: false,
-      contract: nativeContract,
+      contract: problemDetails,
       answer(context) {
         const isForAll = context.appids === undefined;
         return jsonAnswer(200, { keys: isForAll ? access.keys() : access.keys(context.keyId ?? '') });

@@ -1,7 +1,7 @@
 import type { Grant } from '../../../core/model/refresher.js';
 import { isTypeError } from '../../../core/primitives/foreign-objects.js';
 import type { JsonObject } from '../../../core/primitives/json.js';
-import { badRequest } from '../../routing/request-context.js';
+import { badRequest } from '../../routing/route-failure.js';
 
 /** The names of a grant's fields in a body, and in the manager. Longer names first: they hold shorter ones. */
 const FIELDS: readonly (readonly [wire: string, field: keyof Grant])[] = [

@@ -1,13 +1,10 @@
-import type { Registration, TaskRegistration } from '../../../core/model/registration.js';
+import type { TaskRegistration } from '../../../core/model/registration.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/primitives/json.js';
-import { badRequest } from '../../routing/request-context.js';
+import type { AppRegistration } from '../../manager/task-replacements.js';
+import { badRequest } from '../../routing/route-failure.js';
 
 const APP_FIELDS = ['secret', 'accessToken'];
 const TASK_FIELDS = ['type', 'subject', 'params', 'notify'];
-
-export interface AppRegistration extends Registration {
-  readonly tasks?: readonly TaskRegistration[];
-}
 
 /** Returns what a body of `PUT /apps/:appid` registers; the manager checks the fields. Unknown ones are ignored. */
 export function registrationOf(appid: string, body: JsonObject): AppRegistration {

@@ -1,35 +1,24 @@
-import type { TaskStatus } from '../../../core/engine/status.js';
 import { tokenKey } from '../../../core/model/token-key.js';
 import type { TokenRecord } from '../../../core/model/token-record.js';
 import { secondsLeft } from '../../../core/primitives/lifetime-left.js';
-import type { Manager } from '../../manager/manager.js';
 import { TaskReplacements } from '../../manager/task-replacements.js';
-import { type Failure, retryAfterOf } from '../../messages/error-status.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
+import { problemDetails } from '../../routing/problem-details.js';
 import { AN_ORDER, refreshOrderIn } from '../../routing/refresh-order.js';
-import { badRequest, type RequestContext, RouteFailure } from '../../routing/request-context.js';
+import type { RequestContext } from '../../routing/request-context.js';
+import { badRequest, RouteFailure } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
-import type { Contract, Route } from '../../routing/router.js';
+import type { Route } from '../../routing/router.js';
 import { grantIn, withWireNames } from './native-grant.js';
 import { registrationOf } from './native-registration.js';
+import { listTasks } from './task-listing.js';
 
-const DEFAULT_LIMIT = 100;
-const MAX_LIMIT = 1_000;
 const DONE: HttpAnswer = { status: 204, headers: { 'Cache-Control': 'no-store' }, body: '' };
-
-/** Problem documents of RFC 9457, with the `code` of the `TokenError`. */
-export const nativeContract: Contract = {
-  fail(failure: Failure): HttpAnswer {
-    const { status, message, code, errcode } = failure;
-    const problem = { type: 'about:blank', status, detail: message, code, errcode };
-    return jsonAnswer(status, problem, { ...retryAfterOf(failure), 'Content-Type': 'application/problem+json' });
-  },
-};
 
 /** Returns the routes of our own contract. */
 export function nativeRoutes(services: RouteServices): readonly Route[] {
-  const contract = nativeContract;
-  const replacements = new TaskReplacements(services);
+  const contract = problemDetails;
+  const replacements = new TaskReplacements(services.manager, services.engine);
   return [
     {
       path: '/tokens',
@@ -37,7 +26,7 @@ export function nativeRoutes(services: RouteServices): readonly Route[] {
       scope: 'read',
       changes: false,
       contract,
-      answer: (context) => list(context, services),
+      answer: (context) => listTasks(context, services),
     },
     {
       path: '/tokens/:appid/:type',
@@ -88,53 +77,6 @@ export function nativeRoutes(services: RouteServices): readonly Route[] {
       answer: (context) => remove(context, services),
     },
   ];
-}
-
-async function list(context: RequestContext, { manager }: RouteServices): Promise<HttpAnswer> {
-  const limit = limitIn(context.query('limit'));
-  const appid = context.query('appid');
-  if (appid !== undefined) context.require('read', appid);
-  const tasks: TaskStatus[] = [];
-  // One more than that tells whether there is another page.
-  for await (const task of tasksIn(context, appid, limit + 1, manager)) {
-    if (tasks.length === limit) return jsonAnswer(200, { tasks, after: tasks.at(-1)?.id });
-    tasks.push(task);
-  }
-  return jsonAnswer(200, { tasks });
-}
-
-/** Yields the tasks for a caller. Where it may use only some apps, these are read one after another, and no others. */
-async function* tasksIn(
-  context: RequestContext,
-  appid: string | undefined,
-  limit: number,
-  manager: Manager,
-): AsyncGenerator<TaskStatus> {
-  const after = context.query('after');
-  const type = context.query('type');
-  const ofType = type === undefined ? {} : { type };
-  const appids = appid === undefined ? context.appids : new Set([appid]);
-  if (appids === undefined) {
-    yield* manager.status({ ...ofType, limit, ...(after === undefined ? {} : { after }) });
-    return;
-  }
-  const first = after?.split('/')[0] ?? '';
-  for (const name of [...appids].toSorted()) {
-    if (name < first) continue;
-    yield* manager.status({
-      ...ofType,
-      limit,
-      appid: name,
-      ...(name === first && after !== undefined ? { after } : {}),
-    });
-  }
-}
-
-function limitIn(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_LIMIT;
-  const limit = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (limit < 1 || limit > MAX_LIMIT) throw badRequest(`limit must be 1 to ${MAX_LIMIT}`);
-  return limit;
 }
 
 async function read(context: RequestContext, services: RouteServices): Promise<HttpAnswer> {

@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/pri
 import { describeKind, describeName } from '../../../core/primitives/redact.js';
 import { assertNoStrayCharacter } from '../../../core/primitives/stray-characters.js';
 import type { Manager } from '../../manager/manager.js';
-import { badRequest } from '../../routing/request-context.js';
+import { badRequest } from '../../routing/route-failure.js';
 
 /**
  * Returns what a body of `POST /registe` registers. Unknown fields are ignored.

@@ -2,7 +2,9 @@ import { tokenKey } from '../../../core/model/token-key.js';
 import { secondsLeft } from '../../../core/primitives/lifetime-left.js';
 import { type Failure, olderStatusOf, retryAfterOf } from '../../messages/error-status.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
-import { badRequest, fieldOf, jsonObjectIn, type RequestContext } from '../../routing/request-context.js';
+import type { RequestContext } from '../../routing/request-context.js';
+import { fieldOf, jsonObjectIn } from '../../routing/request-text.js';
+import { badRequest } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import type { Contract, Route } from '../../routing/router.js';
 

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { TaskReplacements } from '../../../../src/http/manager/task-replacements.js';
-import type { RouteServices } from '../../../../src/http/routing/route-services.js';
 import { closable, closed, isQuiet } from '../../../support/stores/closable-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
@@ -10,7 +9,7 @@ test('a replacement that waits for another process is CLOSED at once, and leaves
   const { store, tokens } = closable(world);
   await tokens.start();
   await world.store.lease(`app/${APPID}/~replacing`, 20_000);
-  const replacements = new TaskReplacements({ manager: tokens, engine: engineOf(tokens) } as unknown as RouteServices);
+  const replacements = new TaskReplacements(tokens, engineOf(tokens));
   const replacing = replacements.replace({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE }] }).then(
     () => 'done',
     (error: { code: string }) => error.code,

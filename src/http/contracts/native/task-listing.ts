@@ -1,0 +1,57 @@
+import type { TaskStatus } from '../../../core/engine/status.js';
+import type { Manager } from '../../manager/manager.js';
+import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
+import type { RequestContext } from '../../routing/request-context.js';
+import { badRequest } from '../../routing/route-failure.js';
+import type { RouteServices } from '../../routing/route-services.js';
+
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 1_000;
+
+/** Answers with one page of the tasks that the caller may see. */
+export async function listTasks(context: RequestContext, { manager }: RouteServices): Promise<HttpAnswer> {
+  const limit = limitIn(context.query('limit'));
+  const appid = context.query('appid');
+  if (appid !== undefined) context.require('read', appid);
+  const tasks: TaskStatus[] = [];
+  // One more than that tells whether there is another page.
+  for await (const task of tasksIn(context, appid, limit + 1, manager)) {
+    if (tasks.length === limit) return jsonAnswer(200, { tasks, after: tasks.at(-1)?.id });
+    tasks.push(task);
+  }
+  return jsonAnswer(200, { tasks });
+}
+
+/** Yields the tasks for a caller. Where it may use only some apps, these are read one after another, and no others. */
+async function* tasksIn(
+  context: RequestContext,
+  appid: string | undefined,
+  limit: number,
+  manager: Manager,
+): AsyncGenerator<TaskStatus> {
+  const after = context.query('after');
+  const type = context.query('type');
+  const ofType = type === undefined ? {} : { type };
+  const appids = appid === undefined ? context.appids : new Set([appid]);
+  if (appids === undefined) {
+    yield* manager.status({ ...ofType, limit, ...(after === undefined ? {} : { after }) });
+    return;
+  }
+  const first = after?.split('/')[0] ?? '';
+  for (const name of [...appids].toSorted()) {
+    if (name < first) continue;
+    yield* manager.status({
+      ...ofType,
+      limit,
+      appid: name,
+      ...(name === first && after !== undefined ? { after } : {}),
+    });
+  }
+}
+
+function limitIn(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_LIMIT;
+  const limit = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (limit < 1 || limit > MAX_LIMIT) throw badRequest(`limit must be 1 to ${MAX_LIMIT}`);
+  return limit;
+}

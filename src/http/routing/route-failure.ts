@@ -1,0 +1,15 @@
+import type { Failure } from '../messages/error-status.js';
+
+/** Reports that a route cannot answer, for a reason that the caller is told. */
+export class RouteFailure extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+export function badRequest(message: string): RouteFailure {
+  return new RouteFailure({ status: 400, message });
+}
