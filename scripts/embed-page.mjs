@@ -1,12 +1,12 @@
 // @ts-check
 // The status page is one answer of the server, and nothing is read from disk while it runs. So this plugin, in the
-// bundle and in the tests alike, gives src/http/page/page-source.ts the texts of the page's files instead of its
+// bundle and in the tests alike, gives src/http/page/page-source.ts the texts of the files in src/page instead of its
 // declarations; the script is bundled from its own TypeScript.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
-const folder = fileURLToPath(new URL('../src/http/page/', import.meta.url));
+const folder = fileURLToPath(new URL('../src/page/', import.meta.url));
 const TARGET = /[\\/]src[\\/]http[\\/]page[\\/]page-source\.ts$/;
 
 /** @returns {import('rolldown').Plugin} */
@@ -30,7 +30,7 @@ export function embedPage() {
 }
 
 async function bundleScript() {
-  const bundle = await rolldown({ input: `${folder}browser/main.ts`, platform: 'browser' });
+  const bundle = await rolldown({ input: `${folder}main.ts`, platform: 'browser' });
   const { output } = await bundle.generate({ format: 'iife', minify: true });
   const files = await bundle.watchFiles;
   await bundle.close();

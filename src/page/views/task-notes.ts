@@ -1,9 +1,9 @@
-import { SITUATION_OF_WAITING, situationOf } from './advice.js';
-import type { Situation } from './advice-texts.js';
+import { SITUATION_OF_WAITING, situationOf } from '../tasks/advice.js';
+import type { Standing } from '../tasks/standing.js';
+import type { Task } from '../tasks/task.js';
+import type { Situation } from '../words/advice-texts.js';
+import type { Words } from '../words/language.js';
 import { element } from './elements.js';
-import type { Words } from './language.js';
-import type { Standing } from './standing.js';
-import type { Task } from './task.js';
 
 /** A note on a task, shown besides its facts. */
 export interface TaskNote {

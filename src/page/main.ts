@@ -1,14 +1,14 @@
-import { serverApi } from './api.js';
-import { byId } from './elements.js';
-import { keyForm } from './key-form.js';
-import { keysView } from './keys-view.js';
-import { preferredLanguage, wordsIn } from './language.js';
-import { noticeBar } from './notice.js';
-import { type PageState, ROWS_AT_ONCE } from './page-state.js';
-import { pageView } from './page-view.js';
-import { pollLoop } from './poll-loop.js';
 import { refreshTask } from './refresh-task.js';
-import { serverClock } from './server-clock.js';
+import { serverApi } from './server/api.js';
+import { pollLoop } from './server/poll-loop.js';
+import { serverClock } from './server/server-clock.js';
+import { byId } from './views/elements.js';
+import { keyForm } from './views/key-form.js';
+import { keysView } from './views/keys-view.js';
+import { noticeBar } from './views/notice.js';
+import { type PageState, ROWS_AT_ONCE } from './views/page-state.js';
+import { pageView } from './views/page-view.js';
+import { preferredLanguage, wordsIn } from './words/language.js';
 
 const POLL_EVERY_MS = 5_000;
 const TICK_MS = 1_000;

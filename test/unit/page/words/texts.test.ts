@@ -1,14 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { ADVICE } from '../../../../src/http/page/browser/advice-texts.js';
-import { preferredLanguage, wordsIn } from '../../../../src/http/page/browser/language.js';
-import { TEXTS } from '../../../../src/http/page/browser/texts.js';
+import { ADVICE } from '../../../../src/page/words/advice-texts.js';
+import { preferredLanguage, wordsIn } from '../../../../src/page/words/language.js';
+import { TEXTS } from '../../../../src/page/words/texts.js';
 
-const HTML = readFileSync(
-  fileURLToPath(new URL('../../../../src/http/page/status-page.html', import.meta.url)),
-  'utf8',
-);
+const HTML = readFileSync(fileURLToPath(new URL('../../../../src/page/status-page.html', import.meta.url)), 'utf8');
 
 function names(text: string): string[] {
   return [...text.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name).toSorted();

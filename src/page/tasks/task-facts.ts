@@ -1,5 +1,5 @@
-import { countdown, inWords } from './durations.js';
-import type { TextName, Words } from './language.js';
+import { countdown, inWords } from '../words/durations.js';
+import type { TextName, Words } from '../words/language.js';
 import type { Task } from './task.js';
 
 /** Returns the name of a task as part of a sentence. */

@@ -1,16 +1,16 @@
-import { MAX_TASKS } from './api.js';
-import { inWords } from './durations.js';
+import { MAX_TASKS } from '../server/api.js';
+import type { ServerClock } from '../server/server-clock.js';
+import { inOrder, type Standing, standingOf } from '../tasks/standing.js';
+import type { Task } from '../tasks/task.js';
+import { filtered } from '../tasks/task-filter.js';
+import { inWords } from '../words/durations.js';
 import { byId, setText } from './elements.js';
 import type { KeyForm } from './key-form.js';
 import type { KeysView } from './keys-view.js';
 import { outageBanner } from './outage-banner.js';
 import { type PageState, ROWS_AT_ONCE } from './page-state.js';
-import type { ServerClock } from './server-clock.js';
-import { inOrder, type Standing, standingOf } from './standing.js';
 import { standingButtons } from './standing-buttons.js';
 import { showStillTexts } from './still-texts.js';
-import type { Task } from './task.js';
-import { filtered } from './task-filter.js';
 import { taskTable } from './task-table.js';
 
 const JUST_NOW_MS = 10_000;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { WAITING_FOR } from '../../../../src/core/model/waiting-texts.js';
-import { SITUATION_OF_WAITING, situationOf } from '../../../../src/http/page/browser/advice.js';
-import { ADVICE, type Situation } from '../../../../src/http/page/browser/advice-texts.js';
-import { wordsIn } from '../../../../src/http/page/browser/language.js';
+import { SITUATION_OF_WAITING, situationOf } from '../../../../src/page/tasks/advice.js';
+import { ADVICE, type Situation } from '../../../../src/page/words/advice-texts.js';
+import { wordsIn } from '../../../../src/page/words/language.js';
 import { ERROR_TABLE } from '../../../../src/wechat/error-table.js';
 
 const rejected = (errcode: number): { code: string; errcode: number } => ({ code: 'UPSTREAM_REJECTED', errcode });

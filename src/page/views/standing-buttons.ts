@@ -1,7 +1,7 @@
+import { STANDINGS, type Standing, standingOf } from '../tasks/standing.js';
+import type { Task } from '../tasks/task.js';
+import type { Words } from '../words/language.js';
 import { element, setAttribute, setText } from './elements.js';
-import type { Words } from './language.js';
-import { STANDINGS, type Standing, standingOf } from './standing.js';
-import type { Task } from './task.js';
 
 export interface StandingView {
   readonly tasks: readonly Task[];

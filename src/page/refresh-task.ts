@@ -1,10 +1,10 @@
-import type { Api, RequestFailure } from './api.js';
-import { instant, inWords } from './durations.js';
-import type { Notice } from './notice.js';
-import type { PageState } from './page-state.js';
-import type { ServerClock } from './server-clock.js';
-import type { Task } from './task.js';
-import { taskName } from './task-facts.js';
+import type { Api, RequestFailure } from './server/api.js';
+import type { ServerClock } from './server/server-clock.js';
+import type { Task } from './tasks/task.js';
+import { taskName } from './tasks/task-facts.js';
+import type { Notice } from './views/notice.js';
+import type { PageState } from './views/page-state.js';
+import { instant, inWords } from './words/durations.js';
 
 export interface RefreshParts {
   readonly api: Api;

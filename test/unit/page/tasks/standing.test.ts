@@ -1,9 +1,9 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import type { TaskStatus } from '../../../../src/core/engine/status.js';
-import { inOrder, shareLeft, standingOf } from '../../../../src/http/page/browser/standing.js';
-import type { Task } from '../../../../src/http/page/browser/task.js';
-import { stateOf } from '../../../../src/http/page/browser/task-facts.js';
-import { filtered } from '../../../../src/http/page/browser/task-filter.js';
+import { inOrder, shareLeft, standingOf } from '../../../../src/page/tasks/standing.js';
+import type { Task } from '../../../../src/page/tasks/task.js';
+import { stateOf } from '../../../../src/page/tasks/task-facts.js';
+import { filtered } from '../../../../src/page/tasks/task-filter.js';
 
 const NOW = 1_000_000;
 const ERROR = { code: 'UPSTREAM_REJECTED', message: 'refused', errcode: 40164, attempts: 1, retryAt: NOW + 60_000 };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { countdown, instant, inWords } from '../../../../src/http/page/browser/durations.js';
-import { wordsIn } from '../../../../src/http/page/browser/language.js';
-import { serverClock } from '../../../../src/http/page/browser/server-clock.js';
+import { serverClock } from '../../../src/page/server/server-clock.js';
+import { countdown, instant, inWords } from '../../../src/page/words/durations.js';
+import { wordsIn } from '../../../src/page/words/language.js';
 
 const en = wordsIn('en');
 const zh = wordsIn('zh');

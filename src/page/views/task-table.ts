@@ -1,6 +1,6 @@
-import type { Words } from './language.js';
+import type { Task } from '../tasks/task.js';
+import type { Words } from '../words/language.js';
 import { keepRoles } from './table-roles.js';
-import type { Task } from './task.js';
 import { type TaskRow, taskRow } from './task-row.js';
 
 export interface TableView {

@@ -1,7 +1,7 @@
-import type { Api, ApiKeyUse } from './api.js';
-import { instant, inWords } from './durations.js';
+import type { Api, ApiKeyUse } from '../server/api.js';
+import { instant, inWords } from '../words/durations.js';
+import type { Words } from '../words/language.js';
 import { byId, element, setText } from './elements.js';
-import type { Words } from './language.js';
 
 export interface KeysView {
   /** Reads the keys anew if they are being looked at. */

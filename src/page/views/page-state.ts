@@ -1,6 +1,6 @@
-import type { RequestFailure, TaskList } from './api.js';
-import type { Words } from './language.js';
-import type { TaskFilter } from './task-filter.js';
+import type { RequestFailure, TaskList } from '../server/api.js';
+import type { TaskFilter } from '../tasks/task-filter.js';
+import type { Words } from '../words/language.js';
 
 /** Rows are drawn anew every second, so there is a bound on them, and a button for more. */
 export const ROWS_AT_ONCE = 200;

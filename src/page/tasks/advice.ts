@@ -1,4 +1,4 @@
-import type { Situation } from './advice-texts.js';
+import type { Situation } from '../words/advice-texts.js';
 import type { Task } from './task.js';
 
 const OF_ERRCODE: ReadonlyMap<number, Situation> = new Map(

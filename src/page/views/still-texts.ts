@@ -1,6 +1,6 @@
+import type { TextName, Words } from '../words/language.js';
+import { TEXTS } from '../words/texts.js';
 import { setAttribute, setText } from './elements.js';
-import type { TextName, Words } from './language.js';
-import { TEXTS } from './texts.js';
 
 /** Puts the texts that never change but for the language where the page names them: `data-text="title"`. */
 export function showStillTexts({ locale, say }: Words): void {

@@ -1,10 +1,10 @@
-import { instant } from './durations.js';
+import { type Standing, shareLeft, standingOf } from '../tasks/standing.js';
+import type { Task } from '../tasks/task.js';
+import { deliveryIn, leftIn, nextIn, stateOf, taskName } from '../tasks/task-facts.js';
+import { instant } from '../words/durations.js';
+import type { TextName, Words } from '../words/language.js';
 import { element, setAttribute, setText } from './elements.js';
-import type { TextName, Words } from './language.js';
-import { type Standing, shareLeft, standingOf } from './standing.js';
 import { keepRoles } from './table-roles.js';
-import type { Task } from './task.js';
-import { deliveryIn, leftIn, nextIn, stateOf, taskName } from './task-facts.js';
 import { noteElement, notesOn } from './task-notes.js';
 
 /** The data from which a row is drawn. */

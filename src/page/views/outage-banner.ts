@@ -1,7 +1,7 @@
-import type { RequestFailure } from './api.js';
-import { inWords } from './durations.js';
+import type { RequestFailure } from '../server/api.js';
+import { inWords } from '../words/durations.js';
+import type { Words } from '../words/language.js';
 import { byId, setText } from './elements.js';
-import type { Words } from './language.js';
 
 export interface OutageView {
   /** The reason why the tasks could not be read; `undefined` when they could. */

@@ -1,5 +1,5 @@
+import type { TextName, Words } from '../words/language.js';
 import { byId, setText } from './elements.js';
-import type { TextName, Words } from './language.js';
 
 const KEY = /^[\x21-\x7e]+$/;
 

@@ -1,7 +1,7 @@
-import { situationOf } from './advice.js';
-import type { Situation } from './advice-texts.js';
+import { situationOf } from '../tasks/advice.js';
+import type { Task } from '../tasks/task.js';
+import type { Situation } from '../words/advice-texts.js';
 import type { ServerClock } from './server-clock.js';
-import type { Task } from './task.js';
 
 const PAGE_SIZE = 500;
 const LIST_TIMEOUT_MS = 15_000;
