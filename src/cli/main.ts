@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url';
-import type { CommandIo } from './io.js';
-import { closeLostTerminals } from './output/standard-streams.js';
+import type { CommandIo } from './io/command-io.js';
+import { closeLostTerminals } from './io/standard-streams.js';
 import { run } from './run.js';
 
 /** Bounds the wait for output that is left when the work is done, such as a log that nothing reads. */

@@ -5,13 +5,13 @@ import { type CommandLine, parseCommandLine } from './args/command-line.js';
 import { serviceLinkWarning, unknownVariables, withoutServiceLinks } from './args/environment.js';
 import { OptionValues } from './args/option-values.js';
 import { HELP, VERSION } from './args/options.js';
-import { UsageError } from './args/usage-error.js';
 import { COMMANDS } from './commands.js';
-import { failureText } from './failure-text.js';
-import type { CommandIo } from './io.js';
+import { failureText } from './failures/failure-text.js';
+import { UsageError } from './failures/usage-error.js';
+import type { CommandIo } from './io/command-io.js';
+import { CheckedOutput } from './io/standard-streams.js';
 import { helpOf, helpOfAll, PROGRAM } from './output/help.js';
-import { CheckedOutput } from './output/standard-streams.js';
-import { isWorker } from './serve/worker-mark.js';
+import { isWorker } from './serve/processes/worker-environment.js';
 
 /**
  * Does what a command line says.

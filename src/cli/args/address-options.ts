@@ -1,6 +1,6 @@
+import { UsageError } from '../failures/usage-error.js';
 import type { OptionSpec } from './option.js';
 import type { OptionValues } from './option-values.js';
-import { UsageError } from './usage-error.js';
 
 const MAX_PORT = 65_535;
 const HOST_NAME = /^[\w.:%-]{1,253}$/;

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
 import { describeWord } from '../../core/primitives/redact.js';
+import { UsageError } from '../failures/usage-error.js';
 import type { CommandSpec } from './command.js';
 import { suggestion } from './nearest.js';
 import { flagOf, type OptionSpec } from './option.js';
 import type { GivenValue } from './option-values.js';
 import { HELP, VERSION } from './options.js';
-import { UsageError } from './usage-error.js';
 
 /** The contents of a command line: the command, and what it is given. */
 export interface CommandLine {

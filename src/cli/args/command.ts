@@ -1,4 +1,4 @@
-import type { CommandIo } from '../io.js';
+import type { CommandIo } from '../io/command-io.js';
 import type { OptionSpec } from './option.js';
 import type { OptionValues } from './option-values.js';
 

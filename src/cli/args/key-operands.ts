@@ -1,7 +1,7 @@
 import { assertAppid, assertSubject, assertTypeName } from '../../core/model/token-key.js';
+import { asUsage, UsageError } from '../failures/usage-error.js';
 import type { OptionValues } from './option-values.js';
 import { SUBJECT } from './options.js';
-import { asUsage, UsageError } from './usage-error.js';
 
 /** Whom a command is about, checked before a server is asked. */
 export interface KeyOperands {

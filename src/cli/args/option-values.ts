@@ -1,6 +1,6 @@
 import { describeWord } from '../../core/primitives/redact.js';
+import { UsageError } from '../failures/usage-error.js';
 import { flagOf, type OptionSpec, variableOf } from './option.js';
-import { UsageError } from './usage-error.js';
 
 /** A value and where it came from: `--port`, or the variable. */
 export interface GivenValue {

@@ -2,6 +2,7 @@ import { assertCallbackRules } from '../../callbacks/callback-url.js';
 import { HostNames } from '../../http/access/host-names.js';
 import { TrustedPeers } from '../../http/access/trusted-peers.js';
 import { parseOrigins, parseProxy } from '../../wechat/origins.js';
+import { asUsage, UsageError } from '../failures/usage-error.js';
 import { hostOf, portOf } from './address-options.js';
 import type { OptionSpec } from './option.js';
 import type { OptionValues } from './option-values.js';
@@ -29,7 +30,6 @@ import {
 import { assertReadableFile, readWholeFile } from './readable-file.js';
 import type { RefreshPace, ServeOptions } from './serve-options.js';
 import { type StoreLocation, storeLocation } from './store-location.js';
-import { asUsage, UsageError } from './usage-error.js';
 
 const MOST_PER_SECOND = 100_000;
 

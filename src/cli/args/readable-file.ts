@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { memberOf } from '../../core/primitives/foreign-objects.js';
 import { describePath, mayBeSecret } from '../../core/primitives/given-path.js';
 import { textOfUtf8 } from '../../core/primitives/utf8-text.js';
+import { UsageError } from '../failures/usage-error.js';
 import type { GivenValue } from './option-values.js';
-import { UsageError } from './usage-error.js';
 
 /**
  * @throws UsageError naming the option and the path, unless the path may be a secret.

@@ -1,12 +1,12 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.js';
-import type { CommandIo } from '../io.js';
+import { asUsage, UsageError } from '../failures/usage-error.js';
+import type { CommandIo } from '../io/command-io.js';
 import { SECRET_VARIABLE } from './option.js';
 import type { GivenValue, OptionValues } from './option-values.js';
 import { SECRET_FILE } from './options.js';
 import { readWholeFile } from './readable-file.js';
-import { asUsage, UsageError } from './usage-error.js';
 
 const STANDARD_INPUT = '-';
 const MAX_LENGTH = 65_536;

@@ -2,10 +2,10 @@ import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeWord } from '../../core/primitives/redact.js';
 import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.js';
+import { asUsage, UsageError } from '../failures/usage-error.js';
 import type { GivenValue } from './option-values.js';
 import { assertDirectory, assertNoDirectory } from './readable-file.js';
 import { assertParameters, type ServerKind, serverUrl } from './store-url.js';
-import { asUsage, UsageError } from './usage-error.js';
 
 export interface DirectoryLocation {
   readonly kind: 'directory';

@@ -1,5 +1,5 @@
+import { UsageError } from '../failures/usage-error.js';
 import type { GivenValue } from './option-values.js';
-import { UsageError } from './usage-error.js';
 
 export interface ServerUrl {
   /** Without the parameter that is ours. */

@@ -4,8 +4,8 @@ import type { GivenValue, OptionValues } from '../args/option-values.js';
 import { KEY_FILE, URL_OPTION } from '../args/options.js';
 import { readWholeFile } from '../args/readable-file.js';
 import { withoutStrays } from '../args/secret-input.js';
-import { UsageError } from '../args/usage-error.js';
-import type { CommandIo } from '../io.js';
+import { UsageError } from '../failures/usage-error.js';
+import type { CommandIo } from '../io/command-io.js';
 import { failureIn, failureToReach, noTokenServer } from './server-failure.js';
 
 export interface ServerQuestion {

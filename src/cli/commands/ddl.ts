@@ -1,8 +1,8 @@
 import type { SqlDialect } from '../../stores/sql/index.js';
 import type { CommandCall } from '../args/command.js';
-import { asUsage, UsageError } from '../args/usage-error.js';
 import { assertInstalled } from '../databases/installed-package.js';
 import { findKysely } from '../databases/kysely.js';
+import { asUsage, UsageError } from '../failures/usage-error.js';
 
 const DIALECTS: ReadonlyMap<string, SqlDialect> = new Map([
   ['postgres', 'postgres'],

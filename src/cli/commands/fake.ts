@@ -3,7 +3,7 @@ import { hostOf, portOf } from '../args/address-options.js';
 import type { CommandCall } from '../args/command.js';
 import type { OptionValues } from '../args/option-values.js';
 import { FAKE_HOST, FAKE_PORT, JSON_OUTPUT, LIFE_SECONDS } from '../args/options.js';
-import { failureText } from '../failure-text.js';
+import { failureText } from '../failures/failure-text.js';
 
 const YEAR_SECONDS = 31_536_000;
 

@@ -10,7 +10,7 @@ import { durationIn } from '../args/duration.js';
 import type { GivenValue, OptionValues } from '../args/option-values.js';
 import { APPID, EXPIRES, JSON_OUTPUT, KEYS, NOTE, PER_SECOND, SCOPE } from '../args/options.js';
 import { assertDirectoryOf, assertNoSecret, assertReadableFile, troubleWith } from '../args/readable-file.js';
-import { asUsage, UsageError } from '../args/usage-error.js';
+import { asUsage, UsageError } from '../failures/usage-error.js';
 
 const LEAST_PER_SECOND = 0.01;
 const MOST_PER_SECOND = 1_000_000;

@@ -4,8 +4,8 @@ import { shortDuration } from '../args/duration.js';
 import { keyOperands } from '../args/key-operands.js';
 import { FROM_FILE, JSON_OUTPUT } from '../args/options.js';
 import { readSecretFile } from '../args/secret-input.js';
-import { UsageError } from '../args/usage-error.js';
 import { ServerClient } from '../client/server-client.js';
+import { UsageError } from '../failures/usage-error.js';
 
 const EXAMPLE = '{"value":"...","expires_in":7200}';
 

@@ -2,8 +2,8 @@ import type { CommandCall } from '../args/command.js';
 import { checkedType, keyOperands } from '../args/key-operands.js';
 import { APP_ACCESS_TOKEN, JSON_OUTPUT, NOTIFY, PARAMS, SUBJECT, TASK } from '../args/options.js';
 import { readAppSecret } from '../args/secret-input.js';
-import { UsageError } from '../args/usage-error.js';
 import { ServerClient } from '../client/server-client.js';
+import { UsageError } from '../failures/usage-error.js';
 
 /** Registers by the scheduler's route, which adds tasks where the native one replaces all of them. */
 export async function register({ operands, options, io }: CommandCall): Promise<number> {

@@ -1,8 +1,8 @@
 import type { CommandCall } from '../args/command.js';
 import { keyOperands } from '../args/key-operands.js';
 import { JSON_OUTPUT, SUBJECT } from '../args/options.js';
-import { UsageError } from '../args/usage-error.js';
 import { ServerClient } from '../client/server-client.js';
+import { UsageError } from '../failures/usage-error.js';
 
 export async function unregister({ operands, options, io }: CommandCall): Promise<number> {
   const { appid, type, subject } = keyOperands(operands, options);

@@ -1,8 +1,8 @@
 import { createRequire, isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { UsageError } from '../args/usage-error.js';
-import { StartFailure } from '../serve/start-failure.js';
+import { StartFailure } from '../failures/start-failure.js';
+import { UsageError } from '../failures/usage-error.js';
 
 /** Packages of which one is enough, the best first. */
 export type Alternatives = readonly [string, ...string[]];

@@ -1,6 +1,6 @@
 import type { MysqlPool, MysqlPoolConnection } from 'kysely';
 import { hostIn } from '../args/store-url.js';
-import { asUsage } from '../args/usage-error.js';
+import { asUsage } from '../failures/usage-error.js';
 import { CONNECT_MS, IDLE_MS, KEEP_ALIVE_MS, MOST_CONNECTIONS, PARTING_MS, STATEMENT_MS } from './pool-bounds.js';
 
 type Answer = (error: unknown, result: never) => void;

@@ -2,7 +2,7 @@ import type { TokenStore } from '../../core/model/store.js';
 import type { RedisClient } from '../../stores/redis/index.js';
 import type { ServerLocation } from '../args/store-location.js';
 import { hostIn } from '../args/store-url.js';
-import { asUsage } from '../args/usage-error.js';
+import { asUsage } from '../failures/usage-error.js';
 import { type Alternatives, assertInstalled, loadDriver, loaderOf } from './installed-package.js';
 import { CONNECT_MS } from './pool-bounds.js';
 

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { SqliteDatabase } from 'kysely';
 import { fileFailure } from '../../stores/file/file-failure.js';
 import { type LibsqlDatabase, libsqlDatabase } from '../../stores/sql/libsql-database.js';
-import { StartFailure } from '../serve/start-failure.js';
+import { StartFailure } from '../failures/start-failure.js';
 import { type Alternatives, loaderOf } from './installed-package.js';
 
 interface NodeSqlite {

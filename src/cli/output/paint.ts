@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { TextOutput } from '../io.js';
+import type { TextOutput } from '../io/command-io.js';
 
 export type Colour = 'bold' | 'dim' | 'green' | 'yellow' | 'red';
 export type Paint = (colour: Colour, text: string) => string;

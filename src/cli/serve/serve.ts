@@ -1,7 +1,7 @@
 import type { ServeOptions } from '../args/serve-options.js';
-import type { CommandIo } from '../io.js';
-import { runPrimary } from './primary.js';
-import { isWorker } from './worker-mark.js';
+import type { CommandIo } from '../io/command-io.js';
+import { runPrimary } from './primary/primary.js';
+import { isWorker } from './processes/worker-environment.js';
 
 /**
  * Runs the token server until it is told to stop.
@@ -11,6 +11,6 @@ import { isWorker } from './worker-mark.js';
  */
 export async function serve(options: ServeOptions, io: CommandIo): Promise<number> {
   if (!isWorker(io.env)) return runPrimary(options, io);
-  const { runWorker } = await import('./worker.js');
+  const { runWorker } = await import('./worker/worker.js');
   return runWorker(options, io);
 }

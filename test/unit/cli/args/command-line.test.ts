@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine } from '../../../../src/cli/args/command-line.js';
-import { UsageError } from '../../../../src/cli/args/usage-error.js';
 import { COMMANDS } from '../../../../src/cli/commands.js';
+import { UsageError } from '../../../../src/cli/failures/usage-error.js';
 
 function parse(...argv: readonly string[]): { command: string; operands: readonly string[]; given: object } {
   const { command, operands, given } = parseCommandLine(argv, COMMANDS);

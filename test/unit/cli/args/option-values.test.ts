@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { OptionSpec } from '../../../../src/cli/args/option.js';
 import { OptionValues } from '../../../../src/cli/args/option-values.js';
-import { UsageError } from '../../../../src/cli/args/usage-error.js';
+import { UsageError } from '../../../../src/cli/failures/usage-error.js';
 
 const FLAG: OptionSpec = { name: 'loud', variable: true, help: '' };
 const TEXT: OptionSpec = { name: 'file-name', value: 'file', fallback: 'a.txt', variable: true, help: '' };

@@ -6,8 +6,8 @@ import { parseCommandLine } from '../../../../src/cli/args/command-line.js';
 import { OptionValues } from '../../../../src/cli/args/option-values.js';
 import { readServeOptions } from '../../../../src/cli/args/read-serve-options.js';
 import type { ServeOptions } from '../../../../src/cli/args/serve-options.js';
-import { UsageError } from '../../../../src/cli/args/usage-error.js';
 import { COMMANDS } from '../../../../src/cli/commands.js';
+import { UsageError } from '../../../../src/cli/failures/usage-error.js';
 import { directoryStore, SERVE_OPTIONS } from '../../../support/servers/serve-options.js';
 
 const DEFAULTS: ServeOptions = { ...SERVE_OPTIONS, port: 9_001 };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type StoreLocation, storeLocation } from '../../../../src/cli/args/store-location.js';
-import { UsageError } from '../../../../src/cli/args/usage-error.js';
+import { UsageError } from '../../../../src/cli/failures/usage-error.js';
 
 let directory: string;
 

@@ -6,9 +6,9 @@ import { COMMANDS } from '../../../../src/cli/commands.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const page = readFileSync(`${ROOT}/docs/operations.md`, 'utf8');
-const sources = readdirSync(`${ROOT}/src/cli/serve`).map((name) =>
-  readFileSync(`${ROOT}/src/cli/serve/${name}`, 'utf8'),
-);
+const sources = readdirSync(`${ROOT}/src/cli/serve`, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => readFileSync(`${ROOT}/src/cli/serve/${name}`, 'utf8'));
 const options = COMMANDS.flatMap((command) => command.options);
 
 /** Everything in the page that the pattern finds, once. */

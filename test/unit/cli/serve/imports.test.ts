@@ -20,14 +20,14 @@ function loadedWith(file: string, found: Set<string> = new Set()): Set<string> {
 
 it('the process that listens loads neither the manager nor what it needs', () => {
   const loaded = [...loadedWith('cli/commands/serve.ts'), ...loadedWith('cli/main.ts')];
-  expect(loaded).toContain('cli/serve/primary.ts');
+  expect(loaded).toContain('cli/serve/primary/primary.ts');
   expect(loaded.filter((name) => /^(token-manager\.ts|stores\/.*|http\/index\.ts|undici|p-retry)$/.test(name))).toEqual(
     [],
   );
 });
 
 it('the process that answers loads them', () => {
-  expect([...loadedWith('cli/serve/worker.ts')]).toEqual(
+  expect([...loadedWith('cli/serve/worker/worker.ts')]).toEqual(
     expect.arrayContaining(['token-manager.ts', 'http/handler.ts']),
   );
 });

@@ -1,0 +1,34 @@
+import { isTokenError, safeCause } from '../../core/model/errors.js';
+import { isError } from '../../core/primitives/foreign-objects.js';
+import { failureText } from './failure-text.js';
+
+/** Says on one line why a server cannot start though its options are right. */
+export class StartFailure extends Error {
+  override readonly name: string = 'StartFailure';
+}
+
+/** Failures of stores whose messages are made to be shown. */
+const TELLING = new Set(['RedisFailure', 'SqlFailure', 'FileFailure']);
+/** The advice on what to do, by the code of such a failure. */
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ['UNREACHABLE', 'see whether it runs, and whether it can be reached from here'],
+  ['ECONNREFUSED', 'see whether it runs, and whether it can be reached from here'],
+  ['ENOTFOUND', 'see whether the name of the host is right'],
+  ['ACCESS_DENIED', 'see what the URL says'],
+  ['WRONGPASS', 'see what the URL says'],
+  ['NOAUTH', 'put it into the URL'],
+  ['ERR', 'see what the URL says, the number of the database too'],
+  ['TABLE_UNFIT', 'name another one with ?table=, or use the release that made it'],
+]);
+
+/** Returns the failure of a store that does not work: it is missing, not writable or too slow. */
+export function unusableStore(shown: string, error: unknown): StartFailure {
+  if (error instanceof StartFailure) return error;
+  const cause = isTokenError(error) ? error.cause : error;
+  if (isError(cause) && TELLING.has(cause.name)) {
+    const advice = ADVICE.get(String((cause as NodeJS.ErrnoException).code));
+    return new StartFailure(`the store ${shown} cannot be used: ${cause.message}${advice ? `; ${advice}` : ''}`);
+  }
+  const reason = isError(cause) ? safeCause(cause).message : failureText(error);
+  return new StartFailure(`the store ${shown} cannot be used: ${reason.replace(/^Error /, '')}`);
+}

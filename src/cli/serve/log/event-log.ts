@@ -1,0 +1,124 @@
+import type { Clock } from '../../../core/concurrency/clock.js';
+import type { TokenError } from '../../../core/model/errors.js';
+import type { TokenEvent } from '../../../core/model/events.js';
+import { keyId, type TokenKey, tokenKey } from '../../../core/model/token-key.js';
+import { isError } from '../../../core/primitives/foreign-objects.js';
+import type { Peers } from '../../../http/access/peers.js';
+import type { TokenManager } from '../../../token-manager.js';
+import { LineLimit } from './line-limit.js';
+import type { Log, LogFields, LogLevel } from './log.js';
+import { remedyOf } from './remedies.js';
+import { type Failure, TroubleGroups } from './trouble-groups.js';
+
+/** Failures of a network or a store are no key's own. */
+const WITHOUT_ROOT: ReadonlySet<string> = new Set(['UPSTREAM_UNAVAILABLE', 'STORE_UNAVAILABLE', 'TIMEOUT']);
+
+/**
+ * Tells the log what a manager tells its listeners, without anything that is worth stealing. Failures are told in groups and
+ * within a limit, everything else a line each.
+ */
+export function logEvents(manager: TokenManager, log: Log, clock: Clock): void {
+  const lines = new LineLimit(log, clock);
+  const groups = new TroubleGroups((level, message, fields) => lines.write(level, message, fields), clock);
+  manager.on('refreshed', ({ source, reason, record, ...key }) => {
+    // What another process has refreshed is in that one's log.
+    if (source !== 'store') log.info('refreshed', { ...named(key), source, reason, expiresAt: iso(record.expiresAt) });
+  });
+  manager.on('refreshFailed', ({ error, attempt, retryAt, ...key }) => {
+    groups.failed(failureOf('warn', 'refreshFailed', key, error, { attempt, retryAt }));
+    if (error.code === 'REAUTHORIZATION_REQUIRED') groups.renew('reauthorizationRequired', keyId(keyOf(key)), retryAt);
+  });
+  manager.on('reauthorizationRequired', ({ error, ...key }) => {
+    groups.failed(failureOf('error', 'reauthorizationRequired', key, error));
+  });
+  manager.on('recovered', (event) => {
+    const key = keyId(keyOf(event));
+    groups.recovered('refreshFailed', key);
+    groups.recovered('reauthorizationRequired', key);
+  });
+  manager.on('deliveryFailed', ({ error, attempt, retryAt, ...key }) => {
+    groups.failed(failureOf('warn', 'deliveryFailed', key, error, { attempt, retryAt }));
+  });
+  manager.on('delivered', (event) => groups.recovered('deliveryFailed', keyId(keyOf(event))));
+  manager.on('recordQuarantined', ({ id, version, quarantinedAs }) => {
+    log.error('recordQuarantined', { id, version, quarantinedAs });
+  });
+}
+
+/**
+ * Tells the log when the store fails and is back. It does so apart, because a store that fails while the server starts is why it
+ * does not, which is said once, and within a limit of its own: failures of keys must not leave these lines out, nor a store
+ * that fails and is back many times a second fill the log.
+ */
+export function logStore(manager: TokenManager, log: Log, clock: Clock): void {
+  const lines = new LineLimit(log, clock);
+  let hasFailed = false;
+  manager.on('storeUnavailable', ({ error }) => {
+    hasFailed = true;
+    lines.write('error', 'storeUnavailable', told(error));
+  });
+  manager.on('storeAvailable', () => {
+    if (hasFailed) lines.write('info', 'storeAvailable', {});
+    hasFailed = false;
+  });
+  manager.on('storeReplaced', ({ replacement }) => log.warn('storeReplaced', { replacement }));
+}
+
+/** Tells the log who is refused: at first, when the limit is reached, and every ten minutes while it goes on. */
+export function logRefused({ refused }: Peers, log: Log): void {
+  refused.onReport = ({ peer, reason, count, suppressed }) => {
+    log.warn('refused', { peer, reason, count, suppressed: suppressed === 0 ? undefined : suppressed });
+  };
+}
+
+interface Attempt {
+  readonly attempt: number;
+  readonly retryAt: number | undefined;
+}
+
+function failureOf(
+  level: LogLevel,
+  message: string,
+  event: TokenEvent,
+  error: TokenError,
+  { attempt, retryAt }: Partial<Attempt> = { retryAt: error.retryAt },
+): Failure {
+  const { code, errcode } = error;
+  const key = keyOf(event);
+  const root = rootOf(key, error);
+  return {
+    message,
+    level,
+    code,
+    errcode,
+    key: keyId(key),
+    type: key.type,
+    root: root && keyId(root),
+    rootType: root?.type,
+    retryAt,
+    facts: { ...named(event), ...told(error), remedy: remedyOf(error), attempt, retryAt: iso(retryAt) },
+  };
+}
+
+/** Returns the key whose own failure it is: an error that a dependency has failed with names that. */
+function rootOf(key: TokenKey, { code, errcode, appid, type, subject }: TokenError): TokenKey | undefined {
+  if (errcode === undefined && WITHOUT_ROOT.has(code)) return undefined;
+  return appid === undefined || type === undefined ? key : tokenKey(appid, type, subject);
+}
+
+function keyOf({ appid, type, subject }: TokenEvent): TokenKey {
+  return tokenKey(appid, type, subject);
+}
+
+function named({ appid, type, subject }: TokenEvent): LogFields {
+  return { appid, type, subject };
+}
+
+function told({ code, message, errcode, rid, ip, cause }: TokenError): LogFields {
+  const because = isError(cause) && cause.message !== message ? cause.message : undefined;
+  return { code, error: message, cause: because, errcode, rid, ip };
+}
+
+function iso(at: number | undefined): string | undefined {
+  return at === undefined ? undefined : new Date(at).toISOString();
+}

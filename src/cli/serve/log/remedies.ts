@@ -1,0 +1,22 @@
+import type { TokenError } from '../../../core/model/errors.js';
+import { findErrorRow } from '../../../wechat/error-table.js';
+
+const BY_CODE: ReadonlyMap<string, string> = new Map([
+  ['NOT_REGISTERED', 'Register the app with its secret.'],
+  ['INPUT_MISSING', 'Register or put what the error names; list --state waiting shows what each task waits for.'],
+  [
+    'UPSTREAM_UNAVAILABLE',
+    'It is retried automatically. If it persists, check the network and the proxy of this server.',
+  ],
+  ['UPSTREAM_REJECTED', 'Look the answer of WeChat up, and register the app again if its secret was changed.'],
+  ['QUOTA_EXHAUSTED', 'Wait, and find out who else asks for tokens of this account.'],
+  ['REAUTHORIZATION_REQUIRED', 'Have the user or merchant authorize again, and put the grant.'],
+  ['STORE_UNAVAILABLE', 'Check the disk, Redis or database of the store.'],
+  ['TIMEOUT', 'It is retried automatically. If it persists, check what the token depends on.'],
+]);
+
+/** Returns what has to be done about an error: what WeChat's number asks for, and where there is none, by the code. */
+export function remedyOf({ code, errcode }: TokenError): string | undefined {
+  const row = errcode === undefined ? undefined : findErrorRow(errcode);
+  return row?.advice ?? BY_CODE.get(code);
+}

@@ -1,0 +1,178 @@
+import type { Clock, ClockTimer } from '../../../core/concurrency/clock.js';
+import type { LogFields, LogLevel } from './log.js';
+
+/** One failure of one key. */
+export interface Failure {
+  /** The kind of event, which is the message of its line. */
+  readonly message: string;
+  readonly level: LogLevel;
+  readonly code: string;
+  readonly errcode: number | undefined;
+  /** The id of the key that has failed. */
+  readonly key: string;
+  readonly type: string;
+  /** The id of the key whose own failure it is; `undefined` where it is that of a network or a store. */
+  readonly root: string | undefined;
+  readonly rootType: string | undefined;
+  /** The time at which the key is tried again, in epoch milliseconds. */
+  readonly retryAt: number | undefined;
+  /** The further fields of the first line of a group. */
+  readonly facts: LogFields;
+}
+
+interface Group {
+  readonly failure: Failure;
+  readonly beganAt: number;
+  /** The latest time at which each key that is in it now is tried again. */
+  readonly members: Map<string, number>;
+  /** Keys that have ever been in it. */
+  joined: number;
+  attempts: number;
+  timer: ClockTimer | undefined;
+}
+
+const TELL_EVERY_MS = 600_000;
+/** A key that has not been tried again so long after it should have been is not tried here any more. */
+const LATE_MS = 600_000;
+/** A line names this many keys of a group at most. */
+const MOST_NAMED = 3;
+/** With more groups of one error these are told apart by types and not by keys. */
+const MOST_OF_ONE_ERROR = 20;
+const MOST_MEMBERS = 100_000;
+
+type Write = (level: LogLevel, message: string, fields: LogFields) => void;
+
+/**
+ * Turns failures into few lines: those with the same cause are one group, which is logged when it begins, every ten minutes, and
+ * when it ends.
+ */
+export class TroubleGroups {
+  readonly #write: Write;
+  readonly #clock: Clock;
+  readonly #groups = new Map<string, Group>();
+  /** By message and key, the id of the group that it is in. */
+  readonly #groupOf = new Map<string, string>();
+
+  constructor(write: Write, clock: Clock) {
+    this.#write = write;
+    this.#clock = clock;
+  }
+
+  /** Adds a failure to its group, and logs that if it is the first. */
+  failed(failure: Failure): void {
+    const { message, key, retryAt } = failure;
+    const member = memberId(message, key);
+    const id = this.#groupIdOf(failure);
+    const before = this.#groupOf.get(member);
+    if (before !== undefined && before !== id) this.#leave(member, before, 'changed');
+    const group = this.#groups.get(id) ?? this.#begin(id, failure);
+    group.attempts += 1;
+    if (before !== id) group.joined += 1;
+    if (before !== id && this.#groupOf.size >= MOST_MEMBERS) return;
+    this.#groupOf.set(member, id);
+    group.members.set(member, retryAt ?? this.#clock.now());
+    if (group.attempts === 1) this.#write(failure.level, message, firstLine(failure));
+  }
+
+  /** Notes that a key which is in a group of this message fails on, where that is told once alone. */
+  renew(message: string, key: string, retryAt: number): void {
+    const member = memberId(message, key);
+    const id = this.#groupOf.get(member);
+    if (id !== undefined) this.#groups.get(id)?.members.set(member, retryAt);
+  }
+
+  /** Takes a key out of its group of this message: it has what it lacked. */
+  recovered(message: string, key: string): void {
+    const member = memberId(message, key);
+    const id = this.#groupOf.get(member);
+    if (id !== undefined) this.#leave(member, id, 'recovered');
+  }
+
+  #begin(id: string, failure: Failure): Group {
+    const beganAt = this.#clock.now();
+    const group: Group = { failure, beganAt, members: new Map(), joined: 0, attempts: 0, timer: undefined };
+    this.#groups.set(id, group);
+    this.#tellLater(id, group);
+    return group;
+  }
+
+  #tellLater(id: string, group: Group): void {
+    group.timer = this.#clock.setTimer(() => this.#tell(id, group), TELL_EVERY_MS);
+  }
+
+  #tell(id: string, group: Group): void {
+    const now = this.#clock.now();
+    for (const [member, retryAt] of group.members) if (retryAt + LATE_MS < now) this.#forget(member, group);
+    if (group.members.size === 0) {
+      this.#end(id, group, 'gone');
+      return;
+    }
+    const { failure } = group;
+    this.#write(failure.level, failure.message, {
+      ...named(failure),
+      tasks: group.members.size,
+      attempts: group.attempts,
+      since: iso(group.beganAt),
+      keys: [...group.members.keys()].slice(0, MOST_NAMED).map(keyIn),
+    });
+    this.#tellLater(id, group);
+  }
+
+  #leave(member: string, id: string, why: 'recovered' | 'changed'): void {
+    const group = this.#groups.get(id);
+    if (group === undefined) return;
+    this.#forget(member, group);
+    if (group.members.size === 0) this.#end(id, group, why);
+  }
+
+  #forget(member: string, group: Group): void {
+    group.members.delete(member);
+    this.#groupOf.delete(member);
+  }
+
+  #end(id: string, group: Group, why: 'recovered' | 'changed' | 'gone'): void {
+    group.timer?.cancel();
+    this.#groups.delete(id);
+    const seconds = Math.round((this.#clock.now() - group.beganAt) / 1_000);
+    const { failure, joined: tasks, beganAt } = group;
+    const facts = { of: failure.message, ...named(failure), tasks, since: iso(beganAt), seconds };
+    if (why === 'recovered') this.#write('info', 'recovered', facts);
+    else this.#write('info', 'failureEnded', { ...facts, why });
+  }
+
+  /**
+   * Returns the id of the group of a failure: one that has begun goes on, and with many of one error new ones are told apart by
+   * type alone.
+   */
+  #groupIdOf({ message, code, errcode, root, type, rootType }: Failure): string {
+    const cause = [message, code, errcode ?? ''];
+    if (root === undefined) return cause.join('\n');
+    const own = [...cause, root].join('\n');
+    if (this.#groups.has(own)) return own;
+    const prefix = `${cause.join('\n')}\n`;
+    let like = 0;
+    for (const id of this.#groups.keys()) if (id.startsWith(prefix)) like += 1;
+    return like < MOST_OF_ONE_ERROR ? own : [...cause, `* ${rootType ?? type}`].join('\n');
+  }
+}
+
+function firstLine(failure: Failure): LogFields {
+  const { key, facts } = failure;
+  return { ...facts, ...named(failure), tasks: 1, keys: [key] };
+}
+
+function named({ code, errcode, root }: Failure): LogFields {
+  return { code, errcode, root };
+}
+
+function memberId(message: string, key: string): string {
+  return `${message}\n${key}`;
+}
+
+function keyIn(member: string): string {
+  return member.slice(member.indexOf('\n') + 1);
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}

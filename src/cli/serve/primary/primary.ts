@@ -1,0 +1,94 @@
+import type { Server } from 'node:net';
+import { systemClock } from '../../../core/concurrency/clock.js';
+import type { ServeOptions } from '../../args/serve-options.js';
+import type { CommandIo, TextOutput } from '../../io/command-io.js';
+import { StartTerminals, writeWithoutWaiting } from '../../io/standard-streams.js';
+import { Log } from '../log/log.js';
+import { accessMode } from '../processes/access-mode.js';
+import { CONTRACTS } from '../processes/contracts.js';
+import { listenToSignals, type StopSignal } from '../processes/stop-signals.js';
+import { listen, logAcceptFailures, urlOf } from './listen.js';
+import { Supervisor } from './supervisor.js';
+import { forkWorker } from './worker-process.js';
+import { workerStart } from './worker-start.js';
+
+/** A proxy that speaks HTTP/1.1 and adds no header cannot be told from a program on this machine. */
+const WITHOUT_KEYS =
+  'every program on this machine may do everything, and so may strangers that a proxy on it passes on: behind a proxy use --keys';
+const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
+/** The most bytes that wait for standard error; with more, further lines are dropped. */
+const MOST_WAITING = 1_048_576;
+
+/**
+ * Runs the process that listens. It stays the same while those that answer come and go, and does little else, so that there
+ * is little in it that could fail or grow old.
+ *
+ * @returns the exit code.
+ * @throws UsageError, or an error of one line, when the server cannot start.
+ */
+export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<number> {
+  const access = accessMode(options);
+  const log = new Log(io.stdout, systemClock, io.env);
+  const terminals = new StartTerminals();
+  for (const output of [io.stdout, io.stderr]) writeWithoutWaiting(output);
+  const output = { out: (line: string) => log.pass(line), err: (line: string) => writeLine(io.stderr, line) };
+  const start = { ...workerStart(process, io.script), isText: io.stdout.isTTY === true, output };
+  const supervisor = new Supervisor({ fork: (why) => forkWorker(start, why), log, clock: systemClock });
+  const server = await listen(options, (socket) => {
+    socket.on('error', () => socket.destroy());
+    supervisor.hand(socket);
+  });
+  logAcceptFailures(server, log, systemClock);
+
+  let end: (code: number) => void = () => {};
+  const ended = new Promise<number>((resolve) => {
+    end = resolve;
+  });
+  listenToSignals(process, systemClock, {
+    stop(signal) {
+      log.info('stopping', { signal });
+      void stop(server, supervisor, signal).then(end);
+    },
+    kill(signal) {
+      supervisor.kill();
+      end(128 + SIGNAL_NUMBERS[signal]);
+    },
+    reload: () => supervisor.reload(),
+    isTerminalLost: () => terminals.areLost,
+  });
+  try {
+    await supervisor.start();
+    log.info('started', {
+      url: urlOf(server),
+      store: options.store.shown,
+      contracts: CONTRACTS,
+      access,
+      pid: supervisor.pid,
+      warning: access === 'loopback' ? WITHOUT_KEYS : undefined,
+    });
+    const code = await ended;
+    log.info('stopped', { code });
+    return code;
+  } catch (error) {
+    if (!supervisor.isStopping) throw error;
+    return await ended;
+  } finally {
+    server.close();
+  }
+}
+
+async function stop(server: Server, supervisor: Supervisor, signal: StopSignal): Promise<number> {
+  // What has been connected is taken first: closed with the rest, it would be refused after all.
+  await new Promise((resolve) => setImmediate(resolve));
+  server.close();
+  return supervisor.stop(signal === 'SIGTERM' ? 'wait' : 'close');
+}
+
+function writeLine(output: TextOutput, line: string): void {
+  if ((output.writableLength ?? 0) > MOST_WAITING) return;
+  try {
+    output.write(`${line}\n`);
+  } catch {
+    // A host may have put a function of its own in the place of this one. What is lost matters to no caller.
+  }
+}

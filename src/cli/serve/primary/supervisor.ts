@@ -1,0 +1,213 @@
+import type { Socket } from 'node:net';
+import { type Clock, wait } from '../../../core/concurrency/clock.js';
+import { failureText } from '../../failures/failure-text.js';
+import type { Log } from '../log/log.js';
+import { HeartbeatWatch } from '../processes/heartbeat.js';
+import type { IdleConnections } from '../processes/messages.js';
+import type { StartReason } from '../processes/worker-environment.js';
+import { describeEnding, type Ending, type WorkerProcess } from './worker-process.js';
+
+/** To read a large store takes its time. */
+const START_MS = 60_000;
+/** It is more than requests (8 s) and the close of a manager (21 s) take. */
+const LEAVE_MS = 35_000;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+/** A worker that has lived so long is no part of a row of failures. */
+const HEALTHY_MS = 60_000;
+const MAX_WAITING = 1_000;
+
+export interface SupervisorInput {
+  readonly fork: (why: StartReason) => WorkerProcess;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** Keeps one process that answers: puts a new one in the place of an old one, and of one that has crashed or hangs. */
+export class Supervisor {
+  readonly #fork: SupervisorInput['fork'];
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #alive = new Set<WorkerProcess>();
+  /** Connections that came while no worker could answer. */
+  readonly #waiting: Socket[] = [];
+  #current: WorkerProcess | undefined;
+  #turn: Promise<void> = Promise.resolve();
+  #isReloadQueued = false;
+  #failures = 0;
+  #endPause = new AbortController();
+  #stopped: Promise<number> | undefined;
+
+  constructor({ fork, log, clock }: SupervisorInput) {
+    this.#fork = fork;
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  get isStopping(): boolean {
+    return this.#stopped !== undefined;
+  }
+
+  /** Returns the id of the process that answers now. */
+  get pid(): number | undefined {
+    return this.#current?.pid;
+  }
+
+  /**
+   * @throws the first process's own error when it cannot start.
+   */
+  async start(): Promise<void> {
+    const started = this.#begin('first').then((worker) => this.#adopt(worker));
+    this.#inTurn(() => started.catch(() => this.#cutWaiting()));
+    await started;
+  }
+
+  hand(socket: Socket): void {
+    if (this.#current !== undefined) this.#current.hand(socket);
+    else if (this.isStopping || this.#waiting.length >= MAX_WAITING) socket.destroy();
+    else this.#waiting.push(socket);
+  }
+
+  /** Puts a new process in the place of the old one, which leaves when it has finished. One reload after the other. */
+  reload(): void {
+    if (this.isStopping || this.#isReloadQueued) return;
+    this.#isReloadQueued = true;
+    this.#endPause.abort();
+    this.#inTurn(() => {
+      this.#isReloadQueued = false;
+      return this.#replace();
+    });
+  }
+
+  /**
+   * @returns the exit code: 0 when everything has been finished.
+   */
+  stop(idle: IdleConnections): Promise<number> {
+    this.#stopped ??= this.#stop(idle);
+    return this.#stopped;
+  }
+
+  /** Ends everything at once. */
+  kill(): void {
+    for (const worker of this.#alive) worker.kill();
+  }
+
+  async #stop(idle: IdleConnections): Promise<number> {
+    this.#endPause.abort();
+    this.#cutWaiting();
+    const leaving = [...this.#alive];
+    for (const worker of leaving) worker.stop(idle);
+    const endings = await Promise.all(leaving.map((worker) => this.#gone(worker)));
+    return endings.every(({ code }) => code === 0) ? 0 : 1;
+  }
+
+  async #replace(): Promise<void> {
+    const old = this.#current;
+    // Without a current worker, the aborted pause lets `#heal` start one.
+    if (this.isStopping || old === undefined) return;
+    this.#log.info('reloading');
+    try {
+      this.#adopt(await this.#begin('reload'));
+    } catch (error) {
+      if (!this.isStopping) this.#log.error('reloadFailed', { error: failureText(error), pid: this.pid });
+      return;
+    }
+    this.#log.info('reloaded', { pid: this.pid });
+    old.stop('wait');
+    await this.#gone(old);
+  }
+
+  /** Starts a process and waits until it can answer. */
+  async #begin(why: StartReason): Promise<WorkerProcess> {
+    const worker = this.#fork(why);
+    this.#alive.add(worker);
+    void worker.ended.then(() => this.#alive.delete(worker));
+    this.#watch(worker);
+    const over = new AbortController();
+    const late = wait(this.#clock, START_MS, { signal: over.signal }).then(() => {
+      throw new Error(`the server process was not ready within ${START_MS / 1_000} s`);
+    });
+    late.catch(() => {});
+    try {
+      await Promise.race([worker.ready, late]);
+      return worker;
+    } catch (error) {
+      worker.kill();
+      // It has nothing to finish, so that a stop need not wait for it.
+      this.#alive.delete(worker);
+      throw error;
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Ends a process that hangs: it counts as one that has crashed. */
+  #watch(worker: WorkerProcess): void {
+    const watch = new HeartbeatWatch(this.#clock, (silentMs) => {
+      if (worker.isTraced()) {
+        watch.beat(false);
+        return;
+      }
+      this.#log.error('workerHung', { pid: worker.pid, silentMs: Math.round(silentMs) });
+      worker.kill();
+    });
+    worker.onBeat((isDebugged) => watch.beat(isDebugged));
+    void worker.ended.then(() => watch.end());
+  }
+
+  #adopt(worker: WorkerProcess): void {
+    const since = this.#clock.monotonic();
+    this.#current = worker;
+    for (const socket of this.#waiting.splice(0)) worker.hand(socket);
+    void worker.ended.then((ending) => {
+      if (worker !== this.#current) return;
+      this.#current = undefined;
+      for (const socket of worker.unsent()) this.hand(socket);
+      if (this.isStopping) return;
+      if (this.#clock.monotonic() - since >= HEALTHY_MS) this.#failures = 0;
+      this.#log.error('workerEnded', { pid: worker.pid, error: describeEnding(ending) });
+      this.#inTurn(() => this.#heal());
+    });
+  }
+
+  async #heal(): Promise<void> {
+    while (this.#current === undefined && !this.isStopping) {
+      await this.#pause();
+      if (this.isStopping) return;
+      try {
+        this.#adopt(await this.#begin('crash'));
+        this.#log.info('workerReplaced', { pid: this.pid });
+      } catch (error) {
+        if (!this.isStopping) this.#log.error('workerFailed', { error: failureText(error) });
+        this.#cutWaiting();
+      }
+    }
+  }
+
+  /** Pauses between starts: not before the first of a row, then longer and longer. A reload or a stop ends the pause. */
+  async #pause(): Promise<void> {
+    const pauseMs = this.#failures === 0 ? 0 : FIRST_PAUSE_MS * 2 ** (this.#failures - 1);
+    this.#failures += 1;
+    this.#endPause = new AbortController();
+    const { signal } = this.#endPause;
+    await wait(this.#clock, Math.min(pauseMs, LONGEST_PAUSE_MS), { ref: true, signal }).catch(() => {});
+  }
+
+  async #gone(worker: WorkerProcess): Promise<Ending> {
+    const timer = this.#clock.setTimer(() => {
+      this.#log.warn('workerKilled', { pid: worker.pid, error: `it had not finished after ${LEAVE_MS / 1_000} s` });
+      worker.kill();
+    }, LEAVE_MS);
+    const ending = await worker.ended;
+    timer.cancel();
+    return ending;
+  }
+
+  #cutWaiting(): void {
+    for (const socket of this.#waiting.splice(0)) socket.destroy();
+  }
+
+  #inTurn(work: () => Promise<void>): void {
+    this.#turn = this.#turn.then(work);
+  }
+}

@@ -1,0 +1,222 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Clock, systemClock } from '../../../core/concurrency/clock.js';
+import { peerNetwork } from '../../../http/access/peer-network.js';
+import { GUARDING_HEADERS } from '../../../http/messages/http-message.js';
+import type { IdleConnections } from '../processes/messages.js';
+import { ReadTurns } from './read-turns.js';
+import { RequestBurst } from './request-burst.js';
+
+const LIMITS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  keepAliveTimeout: 5_000,
+  maxHeaderSize: 16_384,
+};
+const MAX_CONNECTIONS = 10_000;
+const KEEP_ALIVE_PROBE_MS = 60_000;
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
+};
+
+/** Bounds the connections, and says which peers may have more than half of them. */
+export interface ConnectionRules {
+  /** Default: 10,000. */
+  readonly maxConnections?: number;
+  /** Whether a peer, as `peerNetwork` names it, has sent an accepted request lately. Default: every peer has. */
+  readonly isAccepted?: (network: string) => boolean;
+  /** Returns how many requests have been let in so far. Default: each one is. */
+  readonly countAccepted?: (() => number) | undefined;
+  readonly clock?: Clock;
+  /** Called for each connection that is closed because its peer has half of all, or because it has sent too many requests at once. */
+  readonly onRefused?: () => void;
+}
+
+const DEFAULT_RULES: Required<ConnectionRules> = {
+  maxConnections: MAX_CONNECTIONS,
+  isAccepted: () => true,
+  countAccepted: undefined,
+  clock: systemClock,
+  onRefused: () => {},
+};
+/** The time that a client which has just connected, or been answered, has to send a request before its connection is closed. */
+const REQUEST_ON_ITS_WAY_MS = 500;
+
+/** Speaks HTTP on connections that something else has accepted, and bounds what they may take. */
+export class HttpFront {
+  readonly #server: Server;
+  readonly #listener: RequestListener;
+  /** The peer of each connection, as `peerNetwork` names it. */
+  readonly #sockets = new Map<Socket, string>();
+  /** The connections of which no request was let in, the oldest first. Empty without `countAccepted`. */
+  readonly #strangers = new Set<Socket>();
+  readonly #burst = new RequestBurst();
+  readonly #turns = new ReadTurns();
+  readonly #rules: Required<ConnectionRules>;
+  /** The number of connections of each peer. */
+  readonly #ofPeer = new Map<string, number>();
+  readonly #answers = new Set<ServerResponse>();
+  #isDraining = false;
+  #emptied: (() => void) | undefined;
+
+  constructor(listener: RequestListener, rules: ConnectionRules = {}) {
+    this.#listener = listener;
+    this.#rules = { ...DEFAULT_RULES, ...rules };
+    const answers = this.#answers;
+    // One listener serves all answers: `once` and an arrow function would be three more objects for each request.
+    function forget(this: ServerResponse): void {
+      answers.delete(this);
+    }
+    this.#server = createServer(LIMITS, (request, response) => {
+      if (this.#burst.isTooLong() && this.#cutsOff(request.socket)) return;
+      answers.add(response);
+      response.on('close', forget);
+      if (this.#isDraining) response.setHeader('Connection', 'close');
+      this.#answer(request, response);
+    });
+    // Node leaves out what comes after the 2,000th header, which may be the one that tells of a proxy or a browser; their size
+    // is bounded all the same.
+    this.#server.maxHeadersCount = 0;
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket as Socket));
+    // It never listens by itself, and this is what its watch over slow requests begins with.
+    this.#server.emit('listening');
+  }
+
+  /** Returns the number of open connections. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  accept(socket: Socket): void {
+    const peer = peerNetwork(socket.remoteAddress);
+    if (this.#hasTooMany(peer) || !this.#hasRoom()) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.set(socket, peer);
+    if (this.#rules.countAccepted !== undefined) this.#strangers.add(socket);
+    this.#count(peer, 1);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#strangers.delete(socket);
+      this.#turns.forget(socket);
+      this.#count(peer, -1);
+      if (this.#sockets.size === 0) this.#emptied?.();
+    });
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
+    this.#server.emit('connection', socket);
+  }
+
+  #hasTooMany(peer: string): boolean {
+    const { maxConnections, isAccepted, onRefused } = this.#rules;
+    if ((this.#ofPeer.get(peer) ?? 0) < maxConnections / 2 || isAccepted(peer)) return false;
+    onRefused();
+    return true;
+  }
+
+  /**
+   * Returns whether there is a place for one more. Where all are taken, the oldest connection of which no request was let in
+   * gives its own up: a few peers without a key could keep everybody else out otherwise.
+   */
+  #hasRoom(): boolean {
+    if (this.#sockets.size < this.#rules.maxConnections) return true;
+    const [oldest] = this.#strangers;
+    if (oldest === undefined) return false;
+    this.#strangers.delete(oldest);
+    oldest.destroy();
+    this.#rules.onRefused();
+    return true;
+  }
+
+  /** Calls the listener, which on its return has noted whether the request was let in; what it looks up first does not count. */
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    if (!this.#strangers.has(socket)) {
+      this.#listener(request, response);
+      return;
+    }
+    const before = this.#rules.countAccepted?.();
+    this.#listener(request, response);
+    const peer = this.#sockets.get(socket);
+    if (this.#rules.countAccepted?.() !== before) this.#strangers.delete(socket);
+    else if (peer !== undefined && this.#turns.isUsedUp(peer, request.rawHeaders.length / 2)) this.#readInTurns(peer);
+  }
+
+  /** Lets the connections of a peer wait of which no request was let in. */
+  #readInTurns(peer: string): void {
+    for (const socket of this.#strangers) {
+      if (this.#sockets.get(socket) === peer && !socket.destroyed) this.#turns.wait(socket);
+    }
+  }
+
+  /**
+   * Closes a connection that sends many requests at once and of which none was let in.
+   *
+   * @returns whether it is closed.
+   */
+  #cutsOff(socket: Socket): boolean {
+    if (socket.destroyed) return true;
+    if (!this.#strangers.has(socket)) return false;
+    socket.destroy();
+    this.#rules.onRefused();
+    this.#readInTurns(this.#sockets.get(socket) ?? '');
+    return true;
+  }
+
+  #count(peer: string, change: number): void {
+    const count = (this.#ofPeer.get(peer) ?? 0) + change;
+    if (count === 0) this.#ofPeer.delete(peer);
+    else this.#ofPeer.set(peer, count);
+  }
+
+  /**
+   * Lets each connection end with its next answer, or when it has been idle for its time, so that no request is lost
+   * that a client is just sending.
+   *
+   * @returns when there is no connection left.
+   */
+  drain(idle: IdleConnections): Promise<void> {
+    this.#isDraining = true;
+    for (const answer of this.#answers) if (!answer.headersSent) answer.setHeader('Connection', 'close');
+    if (idle === 'close') this.#rules.clock.setTimer(() => this.#closeIdle(), REQUEST_ON_ITS_WAY_MS);
+    return new Promise((resolve) => {
+      this.#emptied = resolve;
+      if (this.#sockets.size === 0) resolve();
+    });
+  }
+
+  #closeIdle(): void {
+    this.#server.closeIdleConnections();
+    for (const socket of this.#sockets.keys()) if (socket.bytesRead === 0) socket.destroy();
+  }
+
+  /** Cuts what is left. */
+  destroy(): void {
+    for (const socket of this.#sockets.keys()) socket.destroy();
+    this.#server.close();
+  }
+}
+
+/** Refuses what is not HTTP, or takes too long. Its sender may still be writing, so the answer is sent before the end. */
+function refuse({ code = '' }: NodeJS.ErrnoException, socket: Socket): void {
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, ...reason] = (REFUSALS[code] ?? '400 Bad Request').split(' ');
+  const body = JSON.stringify({ status: Number(status), detail: reason.join(' ') });
+  const head = [
+    `HTTP/1.1 ${status} ${reason.join(' ')}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${body.length}`,
+    ...Object.entries(GUARDING_HEADERS).map(([name, value]) => `${name}: ${value}`),
+    'Connection: close',
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  socket.destroySoon();
+}

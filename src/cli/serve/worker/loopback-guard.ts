@@ -1,0 +1,40 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { GUARDING_HEADERS } from '../../../http/messages/http-message.js';
+import { namesLoopback } from '../processes/access-mode.js';
+
+/** Headers that only a proxy adds, besides all that begin with `x-forwarded-`. */
+const PROXY_HEADERS: ReadonlySet<string> = new Set(['forwarded', 'via', 'x-real-ip']);
+
+const FOREIGN_NAME =
+  'without --keys or --anonymous only this machine is served, by the names 127.0.0.1, ::1 and localhost';
+const PROXY =
+  'a proxy has sent this (HTTP/1.0, Forwarded, X-Forwarded-*, X-Real-IP or Via), and lets others than this machine in: use --keys';
+
+/** Wraps the listener of a server without keys, so that it answers programs on this machine and no others. */
+export function forThisMachine(listener: RequestListener): RequestListener {
+  return (request, response) => {
+    if (!namesLoopback(request.headers.host)) refuse(response, FOREIGN_NAME);
+    else if (isFromProxy(request)) refuse(response, PROXY);
+    else listener(request, response);
+  };
+}
+
+/**
+ * Returns whether a proxy has sent the request: the address of the connection is then the proxy's. A proxy that speaks
+ * HTTP/1.1 and adds no header cannot be told.
+ */
+function isFromProxy({ httpVersion, headers }: IncomingMessage): boolean {
+  if (httpVersion !== '1.1') return true;
+  for (const name in headers) if (PROXY_HEADERS.has(name) || name.startsWith('x-forwarded-')) return true;
+  return false;
+}
+
+function refuse(response: ServerResponse, detail: string): void {
+  const body = JSON.stringify({ status: 403, detail });
+  response.writeHead(403, {
+    ...GUARDING_HEADERS,
+    'Content-Type': 'application/json; charset=utf-8',
+    Connection: 'close',
+  });
+  response.end(body);
+}

@@ -1,0 +1,23 @@
+import { readWholeFile } from '../../args/readable-file.js';
+import { UsageError } from '../../failures/usage-error.js';
+
+/** Says of a file what a check of the library says of an array in a program: its nth key, and the forms that text can have. */
+export function wordsOfFile(message: string): string {
+  return message
+    .replace(/\bkeys\[(\d+)\]/g, (_, index: string) => `key ${Number(index) + 1}`)
+    .replace(/as a Uint8Array(?:,| or) /, '');
+}
+
+/**
+ * Returns the secrets in a file, one on each line. Empty lines and those that begin with `#` do not count.
+ *
+ * @throws UsageError naming the option and the path.
+ */
+export function readSecrets(option: string, path: string): readonly string[] {
+  const lines = readWholeFile({ source: option, text: path })
+    .split(/\r?\n/)
+    .map((line) => line.trim());
+  const secrets = lines.filter((line) => line !== '' && !line.startsWith('#'));
+  if (secrets.length === 0) throw new UsageError(`${option}: ${path} holds no key`);
+  return secrets;
+}

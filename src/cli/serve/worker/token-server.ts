@@ -1,0 +1,175 @@
+import type { Socket } from 'node:net';
+import { type Clock, wait } from '../../../core/concurrency/clock.js';
+import { engineOf } from '../../../core/engine/engine-of.js';
+import { safeCause } from '../../../core/model/errors.js';
+import { peersOf } from '../../../http/access/peers.js';
+import { createHandler, type Handler, type HandlerOptions } from '../../../http/index.js';
+import { TokenManager } from '../../../token-manager.js';
+import type { ServeOptions } from '../../args/serve-options.js';
+import { failureText } from '../../failures/failure-text.js';
+import { unusableStore } from '../../failures/start-failure.js';
+import { asUsage } from '../../failures/usage-error.js';
+import { logEvents, logRefused, logStore } from '../log/event-log.js';
+import type { Log } from '../log/log.js';
+import { type AccessMode, accessMode } from '../processes/access-mode.js';
+import { CONTRACTS } from '../processes/contracts.js';
+import type { IdleConnections } from '../processes/messages.js';
+import { HttpFront } from './http-front.js';
+import { forThisMachine } from './loopback-guard.js';
+import { readSecrets, wordsOfFile } from './secret-file.js';
+import { openStore, type ServerStore } from './server-store.js';
+
+/** The time that a start waits for a large store, whose fresh tokens can be answered before it is read. */
+const READING_MS = 300;
+/** Longer than a connection may be idle. */
+const DRAIN_MS = 7_000;
+/** The time within which answers that are ready when the manager has closed are written. */
+const LAST_ANSWERS_MS = 1_000;
+
+/** Holds a manager, the routes to it, and the connections that they are asked on. */
+export class TokenServer {
+  readonly #manager: TokenManager;
+  readonly #front: HttpFront;
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  private constructor(manager: TokenManager, front: HttpFront, log: Log, clock: Clock) {
+    this.#manager = manager;
+    this.#front = front;
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /**
+   * Resolves when it can answer.
+   *
+   * @param until - `read`: what the store remembers has been read. `opened`: it works; a large one is read meanwhile.
+   * @throws UsageError for options that cannot be used; StartFailure for a store that does not work.
+   */
+  static async start(
+    options: ServeOptions,
+    log: Log,
+    clock: Clock,
+    until: 'read' | 'opened' = 'read',
+  ): Promise<TokenServer> {
+    const mode = accessMode(options);
+    const opened = await openStore(options);
+    const { refresh } = options;
+    const manager = new TokenManager({ store: opened.store, refresh, wechat: wechatOptions(options) });
+    try {
+      logEvents(manager, log, clock);
+      const handler = asUsage(() => createHandler(manager, handlerOptions(options, mode, log)), withFlagNames);
+      const started = startManager(manager, options.store.shown);
+      await (until === 'read' ? started : enough(started, manager, log, clock));
+      logStore(manager, log, clock);
+      reencrypt(opened, log);
+      return new TokenServer(manager, frontFor(handler, mode, log), log, clock);
+    } catch (error) {
+      await manager.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Returns the number of open connections. */
+  get connections(): number {
+    return this.#front.connections;
+  }
+
+  accept(socket: Socket): void {
+    this.#front.accept(socket);
+  }
+
+  /** Finishes what is under way, within bounds: requests, then refreshes and deliveries. */
+  async close(idle: IdleConnections): Promise<void> {
+    const emptied = this.#front.drain(idle);
+    await this.#within(DRAIN_MS, emptied);
+    await this.#manager.close().catch((error: unknown) => {
+      this.#log.warn('closedWithError', { error: safeCause(error).message });
+    });
+    await this.#within(LAST_ANSWERS_MS, emptied);
+    this.#front.destroy();
+  }
+
+  async #within(ms: number, emptied: Promise<void>): Promise<void> {
+    const over = new AbortController();
+    const late = wait(this.#clock, ms, { ref: true, signal: over.signal }).catch(() => {});
+    await Promise.race([emptied, late]);
+    over.abort();
+  }
+}
+
+/** Waits for the start, within bounds. Most stores are read at once: a bad one is known before clients rely on this server. */
+async function enough(started: Promise<void>, manager: TokenManager, log: Log, clock: Clock): Promise<void> {
+  const over = new AbortController();
+  const isOpen = engineOf(manager)
+    .opened()
+    .then(() => wait(clock, READING_MS, { ref: true, signal: over.signal }))
+    .catch(() => started);
+  isOpen.catch(() => {});
+  try {
+    await Promise.race([started, isOpen]);
+  } finally {
+    over.abort();
+  }
+  // Every request that needs it tries again.
+  started.catch((error: unknown) => log.error('startFailed', { error: safeCause(error).message }));
+}
+
+async function startManager(manager: TokenManager, shown: string): Promise<void> {
+  try {
+    await manager.start();
+  } catch (error) {
+    throw unusableStore(shown, error);
+  }
+}
+
+function wechatOptions({ wechatOrigins, proxy, accessToken }: ServeOptions): object {
+  return {
+    ...(wechatOrigins.length > 0 && { origins: wechatOrigins }),
+    ...(proxy !== undefined && { proxy }),
+    ...(accessToken !== undefined && { accessToken }),
+  };
+}
+
+function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log): HandlerOptions {
+  const { keys, trust, hostNames, allowHosts, publicCallbacksOnly, notifySecretFile, legacyTypeNumbers } = options;
+  return {
+    contracts: CONTRACTS,
+    ...(mode === 'anonymous' || mode === 'loopback' ? { anonymous: true } : { trust }),
+    ...(keys !== undefined && { keys }),
+    hostNames,
+    ...(allowHosts.length > 0 && { allowHosts }),
+    ...(notifySecretFile !== undefined && { notifySecret: readSecrets('--notify-secret-file', notifySecretFile) }),
+    publicOnly: publicCallbacksOnly,
+    legacyTypeNumbers,
+    onError: (error) => log.error('serverError', { error: failureText(error), stack: error.stack }),
+  };
+}
+
+function frontFor(handler: Handler, mode: AccessMode, log: Log): HttpFront {
+  const listener = mode === 'loopback' ? forThisMachine(handler.node) : handler.node;
+  const peers = peersOf(handler);
+  if (peers === undefined) return new HttpFront(listener);
+  logRefused(peers, log);
+  const accepted = peers.watchAccepted();
+  return new HttpFront(listener, {
+    isAccepted: (network) => accepted.isRecent(network),
+    countAccepted: () => accepted.count,
+    onRefused: () => {
+      peers.connectionsRefused += 1;
+    },
+  });
+}
+
+/** Runs in the background: until it is done the other keys are needed, and they are there. */
+function reencrypt({ reencrypt }: ServerStore, log: Log): void {
+  reencrypt?.().then(
+    (unread) => log.info('reencrypted', { unread }),
+    (error: unknown) => log.warn('reencryptFailed', { error: safeCause(error).message }),
+  );
+}
+
+/** Names the flag where the handler names its option: what files hold is checked only when the handler is made. */
+function withFlagNames(message: string): string {
+  return wordsOfFile(message).replace(/^notifySecret\b/, '--notify-secret-file');
+}

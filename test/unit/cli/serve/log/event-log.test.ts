@@ -1,0 +1,167 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { logEvents, logStore } from '../../../../../src/cli/serve/log/event-log.js';
+import { Log } from '../../../../../src/cli/serve/log/log.js';
+import { engineOf } from '../../../../../src/core/engine/engine-of.js';
+import { type Grant, TokenError } from '../../../../../src/index.js';
+import { CapturedOutput } from '../../../../support/servers/command-line.js';
+import { APPID, SECRET, World } from '../../../../support/worlds/world.js';
+
+const TOKEN = 'CANARY-the-token';
+
+let world: World;
+let output: CapturedOutput;
+
+beforeEach(() => {
+  world = new World();
+  output = new CapturedOutput();
+});
+
+afterEach(async () => {
+  expect(output.text).not.toContain('CANARY');
+  await world[Symbol.asyncDispose]();
+});
+
+const lines = (): Record<string, unknown>[] =>
+  output.text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+
+function logged(refresh: () => Promise<Grant>): ReturnType<World['manager']> {
+  const tokens = world.manager({ refreshers: [{ type: 'access_token', refresh }] });
+  logEvents(tokens, new Log(output, world.clock), world.clock);
+  return tokens;
+}
+
+it('tells of a refresh without the token', async () => {
+  const tokens = logged(async () => ({ value: TOKEN, expiresInSeconds: 7_200 }));
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  await tokens.get(APPID, 'access_token');
+  expect(lines()).toEqual([
+    {
+      time: '2026-01-01T00:00:00.000Z',
+      level: 'info',
+      message: 'refreshed',
+      appid: APPID,
+      type: 'access_token',
+      source: 'upstream',
+      reason: expect.stringMatching(/^(due|demand)$/),
+      expiresAt: '2026-01-01T02:00:00.000Z',
+    },
+  ]);
+});
+
+it('leaves a refresh by another process to the log of that one', async () => {
+  const tokens = logged(async () => ({ value: TOKEN, expiresInSeconds: 7_200 }));
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  await tokens.get(APPID, 'access_token');
+  const other = logged(async () => ({ value: TOKEN, expiresInSeconds: 7_200 }));
+  expect(await other.get(APPID, 'access_token')).toBe(TOKEN);
+  expect(lines()).toHaveLength(1);
+});
+
+it('tells why a refresh failed and when it is tried again', async () => {
+  const tokens = logged(async () => {
+    throw new TokenError('UPSTREAM_REJECTED', 'WeChat refused', {
+      errcode: 40164,
+      ip: '192.0.2.7',
+      rid: 'abc-1',
+      cause: new Error('not in the whitelist'),
+    });
+  });
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  await expect(tokens.get(APPID, 'access_token')).rejects.toThrow();
+  expect(lines()[0]).toMatchObject({
+    level: 'warn',
+    message: 'refreshFailed',
+    appid: APPID,
+    code: 'UPSTREAM_REJECTED',
+    error: 'WeChat refused',
+    cause: 'not in the whitelist',
+    errcode: 40164,
+    ip: '192.0.2.7',
+    rid: 'abc-1',
+    attempt: 1,
+    retryAt: expect.stringMatching(/^2026-01-01T00:/),
+  });
+});
+
+it('the log reports as an error that the user has to authorize again', async () => {
+  const tokens = logged(async () => {
+    throw new TokenError('REAUTHORIZATION_REQUIRED', 'the refresh token is dead', { errcode: 42002 });
+  });
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  await expect(tokens.get(APPID, 'access_token')).rejects.toThrow();
+  expect(lines()).toContainEqual(
+    expect.objectContaining({ level: 'error', message: 'reauthorizationRequired', errcode: 42002 }),
+  );
+});
+
+it('tells of tasks that fail for the same reason once, with what to do, and of their recovery', async () => {
+  let isBroken = true;
+  const tokens = logged(async () => {
+    if (isBroken) throw new TokenError('UPSTREAM_REJECTED', 'invalid appsecret', { errcode: 40125 });
+    return { value: TOKEN, expiresInSeconds: 7_200 };
+  });
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token', 'jsapi_ticket', 'wx_card_ticket'] });
+  await world.clock.advance(9 * 60_000);
+  expect(lines()).toMatchObject([
+    { message: 'refreshFailed', errcode: 40125, root: `${APPID}/access_token`, tasks: 1, remedy: expect.any(String) },
+  ]);
+  await world.clock.advance(60_000);
+  expect(lines().at(-1)).toMatchObject({ message: 'refreshFailed', tasks: 3, since: expect.stringMatching(/^2026/) });
+  isBroken = false;
+  await tokens.put(APPID, 'jsapi_ticket', { value: TOKEN, expiresInSeconds: 7_200 });
+  await tokens.put(APPID, 'wx_card_ticket', { value: TOKEN, expiresInSeconds: 7_200 });
+  await world.clock.advance(11 * 60_000);
+  expect(lines().filter(({ message }) => message === 'recovered')).toMatchObject([
+    { of: 'refreshFailed', errcode: 40125, root: `${APPID}/access_token`, tasks: 3 },
+  ]);
+});
+
+it('names no cause that is shared by the network, and one app for all', async () => {
+  const tokens = logged(async () => {
+    throw new TokenError('UPSTREAM_UNAVAILABLE', 'connect ECONNREFUSED', { retryable: true });
+  });
+  for (const appid of ['wx-a', 'wx-b', 'wx-c']) {
+    await tokens.register({ appid, secret: SECRET, tasks: ['access_token'] });
+  }
+  await world.clock.advance(60_000);
+  expect(lines()).toHaveLength(1);
+  expect(lines()[0]).not.toHaveProperty('root');
+});
+
+it('says that the store is back only after it has said that it was away', () => {
+  const tokens = world.manager();
+  const log = new Log(output, world.clock);
+  logStore(tokens, log, world.clock);
+  const { events } = engineOf(tokens);
+  events.emit('storeAvailable', {});
+  expect(output.text).toBe('');
+  events.emit('storeUnavailable', { error: new TokenError('STORE_UNAVAILABLE', 'away') });
+  events.emit('storeAvailable', {});
+  events.emit('storeAvailable', {});
+  expect(lines().map(({ message }) => message)).toEqual(['storeUnavailable', 'storeAvailable']);
+});
+
+it('tells of a store that fails and is back all the time in 60 lines a minute, which failures of keys do not use up', async () => {
+  const tokens = world.manager();
+  const log = new Log(output, world.clock);
+  logEvents(tokens, log, world.clock);
+  logStore(tokens, log, world.clock);
+  const { events } = engineOf(tokens);
+  const count = (name: string): number => lines().filter(({ message }) => message === name).length;
+  const error = new TokenError('UPSTREAM_REJECTED', 'no');
+  for (let index = 0; index < 100; index++) {
+    events.emit('reauthorizationRequired', { appid: `wx-${index}`, type: 'oauth2_access_token', subject: 'u1', error });
+  }
+  for (let index = 0; index < 100; index++) {
+    events.emit('storeUnavailable', { error: new TokenError('STORE_UNAVAILABLE', 'away') });
+    events.emit('storeAvailable', {});
+  }
+  expect([count('storeUnavailable'), count('storeAvailable')]).toEqual([30, 30]);
+  await world.clock.advance(60_000);
+  expect(lines().filter(({ message }) => message === 'suppressed')).toContainEqual(
+    expect.objectContaining({ storeUnavailable: 70, storeAvailable: 70 }),
+  );
+});

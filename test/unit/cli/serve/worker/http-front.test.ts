@@ -1,0 +1,360 @@
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HttpFront } from '../../../../../src/cli/serve/worker/http-front.js';
+import { forThisMachine } from '../../../../../src/cli/serve/worker/loopback-guard.js';
+import { FakeClock } from '../../../../../src/testing/fake-clock.js';
+
+/** Requests that a test answers when it likes. */
+let waiting: { readonly request: IncomingMessage; readonly response: ServerResponse }[];
+let arrived: () => void;
+let clock: FakeClock;
+let front: HttpFront;
+let listener: Server;
+let sockets: Socket[];
+
+const hold: RequestListener = (asked, response) => {
+  if (asked.url === '/held') waiting.push({ request: asked, response });
+  else response.end('at once');
+  arrived();
+};
+
+beforeEach(async () => {
+  waiting = [];
+  sockets = [];
+  arrived = () => {};
+  clock = new FakeClock();
+  front = new HttpFront(hold, { clock });
+  listener = createServer((socket) => front.accept(socket));
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+});
+
+afterEach(() => {
+  for (const socket of sockets) socket.destroy();
+  front.destroy();
+  listener.close();
+});
+
+const port = (): number => (listener.address() as AddressInfo).port;
+
+function open(): Socket {
+  const socket = connect(port(), '127.0.0.1');
+  socket.on('error', () => {});
+  sockets.push(socket);
+  return socket;
+}
+
+/** The next piece of what comes on a connection. */
+async function piece(socket: Socket): Promise<string> {
+  const [data] = await once(socket, 'data');
+  return String(data);
+}
+
+async function said(written: string): Promise<string> {
+  const socket = open();
+  socket.write(written);
+  return text(socket);
+}
+
+async function get(path: string, agent: Agent): Promise<IncomingMessage> {
+  const asked = request({ host: '127.0.0.1', port: port(), path, agent });
+  asked.end();
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  answer.resume();
+  await once(answer, 'end');
+  return answer;
+}
+
+function nextRequest(): Promise<void> {
+  return new Promise((resolve) => {
+    arrived = resolve;
+  });
+}
+
+describe('a connection', () => {
+  it('may carry many requests', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    await get('/', agent);
+    await get('/', agent);
+    expect(front.connections).toBe(1);
+    agent.destroy();
+  });
+});
+
+describe('what is not HTTP', () => {
+  it.each([
+    ['nonsense', 'NONSENSE\r\n\r\n', 'HTTP/1.1 400 Bad Request', 400],
+    ['a header without a name', 'GET / HTTP/1.1\r\nHost: x\r\n: y\r\n\r\n', 'HTTP/1.1 400 Bad Request', 400],
+    [
+      'headers of 20 KiB',
+      `GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`,
+      'HTTP/1.1 431 Request Header Fields Too Large',
+      431,
+    ],
+  ])('is answered and cut: %s', async (_name, written, line, status) => {
+    const answer = await said(written);
+    expect(answer.split('\r\n')[0]).toBe(line);
+    expect(answer).toContain('Connection: close');
+    expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ status });
+  });
+
+  it('does no harm when its sender is gone', async () => {
+    const socket = open();
+    await once(socket, 'connect');
+    socket.write('GET / HT');
+    socket.resetAndDestroy();
+    expect(await said('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toContain('at once');
+  });
+});
+
+describe('a drain', () => {
+  it('is over at once where there is no connection', async () => {
+    await front.drain('wait');
+    expect(front.connections).toBe(0);
+  });
+
+  it('waits for a request under way, and tells its client that the connection ends', async () => {
+    const socket = open();
+    const held = nextRequest();
+    socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    await held;
+    const drained = front.drain('wait');
+    waiting[0]?.response.writeHead(200, { 'Content-Type': 'text/plain' });
+    waiting[0]?.response.end('late');
+    const answer = await text(socket);
+    expect(answer).toContain('late');
+    expect(answer).toContain('Connection: close');
+    await drained;
+  });
+
+  it('lets an idle connection bring one more request, which ends it', async () => {
+    const socket = open();
+    socket.write('GET /1 HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(await piece(socket)).toContain('Connection: keep-alive');
+    const drained = front.drain('wait');
+    socket.write('GET /2 HTTP/1.1\r\nHost: x\r\n\r\n');
+    const answer = await text(socket);
+    expect(answer).toContain('at once');
+    expect(answer).toContain('Connection: close');
+    await drained;
+  });
+
+  it('that is to be quick closes idle connections, and no other', async () => {
+    const [idle, silent, busy] = [open(), open(), open()];
+    await once(silent, 'connect');
+    idle.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await piece(idle);
+    const held = nextRequest();
+    busy.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    await held;
+    const drained = front.drain('close');
+    await clock.advance(500);
+    expect(await text(silent)).toBe('');
+    expect(await text(idle)).toBe('');
+    expect(front.connections).toBe(1);
+    waiting[0]?.response.end('late');
+    expect(await text(busy)).toContain('late');
+    await drained;
+  });
+
+  it('that is to be quick answers requests that are on their way', async () => {
+    const [idle, silent] = [open(), open()];
+    await once(silent, 'connect');
+    idle.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await piece(idle);
+    const drained = front.drain('close');
+    await clock.advance(499);
+    for (const socket of [idle, silent]) socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const answers = await Promise.all([text(idle), text(silent)]);
+    expect(answers).toEqual([expect.stringContaining('at once'), expect.stringContaining('at once')]);
+    await drained;
+  });
+
+  it('ends with the last connection when they are cut', async () => {
+    const socket = open();
+    const held = nextRequest();
+    socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    await held;
+    const drained = front.drain('wait');
+    front.destroy();
+    await drained;
+    expect(front.connections).toBe(0);
+  });
+});
+
+describe('a peer with half of the connections', () => {
+  let isAccepted: boolean;
+  let refused: number;
+
+  beforeEach(() => {
+    isAccepted = false;
+    refused = 0;
+    front = new HttpFront(hold, {
+      maxConnections: 6,
+      isAccepted: (network) => network === '127.0.0.1' && isAccepted,
+      onRefused: () => {
+        refused += 1;
+      },
+    });
+  });
+
+  /** Opens a connection that stays open once it has been answered, and says whether it has. */
+  function isAnswered(): Promise<boolean> {
+    const socket = open();
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    return Promise.race([once(socket, 'data').then(() => true), once(socket, 'close').then(() => false)]);
+  }
+
+  async function answered(times: number): Promise<boolean[]> {
+    const found: boolean[] = [];
+    for (let time = 0; time < times; time++) found.push(await isAnswered());
+    return found;
+  }
+
+  it('gets no more while it has sent no accepted request lately', async () => {
+    expect(await answered(5)).toEqual([true, true, true, false, false]);
+    expect([front.connections, refused]).toEqual([3, 2]);
+  });
+
+  it('may have all of them after an accepted request', async () => {
+    await answered(3);
+    isAccepted = true;
+    expect(await answered(4)).toEqual([true, true, true, false]);
+    expect([front.connections, refused]).toEqual([6, 0]);
+  });
+
+  it('may have another one when one of them has ended', async () => {
+    await answered(3);
+    const [first] = sockets;
+    first?.destroy();
+    await expect.poll(() => front.connections).toBe(2);
+    expect(await answered(2)).toEqual([true, false]);
+  });
+});
+
+describe('a server whose connections are all taken', () => {
+  let accepted: number;
+  let refused: number;
+
+  beforeEach(() => {
+    accepted = 0;
+    refused = 0;
+    const listens: RequestListener = (request, response) => {
+      if (request.url === '/accepted') accepted += 1;
+      response.end('at once');
+    };
+    front.destroy();
+    front = new HttpFront(listens, {
+      maxConnections: 3,
+      countAccepted: () => accepted,
+      onRefused: () => void (refused += 1),
+    });
+  });
+
+  async function answered(path: string): Promise<Socket> {
+    const socket = open();
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await piece(socket);
+    return socket;
+  }
+
+  it('gives a new one the place of the oldest of which no request was let in', async () => {
+    const first = await answered('/accepted');
+    const [second, third] = [await answered('/'), await answered('/')];
+    const closed = once(second, 'close');
+    const fourth = await answered('/accepted');
+    await closed;
+    expect([first, third, fourth].map(({ destroyed }) => destroyed)).toEqual([false, false, false]);
+    expect([front.connections, refused]).toEqual([3, 1]);
+  });
+
+  it('closes a new one where a request of each was let in', async () => {
+    for (let time = 0; time < 3; time++) await answered('/accepted');
+    expect(await said('GET /accepted HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
+    expect([front.connections, refused]).toEqual([3, 0]);
+  });
+});
+
+describe('a connection that sends many requests at once', () => {
+  const together = (times: number, path = '/'): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(times);
+  let asked: number;
+  let accepted: number;
+  let refused: number;
+
+  beforeEach(() => {
+    asked = 0;
+    accepted = 0;
+    refused = 0;
+    const listens: RequestListener = (request, response) => {
+      asked += 1;
+      if (request.url === '/accepted') accepted += 1;
+      response.end('at once');
+    };
+    front.destroy();
+    front = new HttpFront(listens, { countAccepted: () => accepted, onRefused: () => void (refused += 1) });
+  });
+
+  it('is closed when none of them was let in, and no other of its peer is', async () => {
+    const [idle, good] = [open(), open()];
+    good.write(together(1, '/accepted'));
+    await Promise.all([once(idle, 'connect'), once(good, 'data')]);
+    await expect.poll(() => front.connections).toBe(2);
+    await said(together(1_000));
+    expect([asked, refused]).toEqual([17, 1]);
+    good.write(together(100));
+    await expect.poll(() => asked).toBe(117);
+    idle.write(together(1, '/accepted'));
+    expect(await piece(idle)).toContain('at once');
+    expect(front.connections).toBe(2);
+  });
+
+  it.each([
+    ['requests', together(16)],
+    ['headers', `GET / HTTP/1.1\r\nHost: x\r\n${'a:\r\n'.repeat(2_000)}\r\n`],
+  ])('lets its peer have few of those read in a turn that have many %s', async (_, written) => {
+    const turns: number[] = [];
+    const connections = Array.from({ length: 12 }, open);
+    await expect.poll(() => front.connections).toBe(12);
+    await new Promise<void>((resolve) => {
+      for (const socket of connections) socket.write(written);
+      const look = (): void => {
+        turns.push(asked);
+        if (asked < 12 * (written.match(/GET/g)?.length ?? 0)) setImmediate(look);
+        else resolve();
+      };
+      look();
+    });
+    const most = Math.max(...turns.map((count, turn) => count - (turns[turn - 1] ?? 0)));
+    expect(most).toBeLessThanOrEqual(3 * (written.match(/GET/g)?.length ?? 0));
+    expect([refused, front.connections]).toEqual([0, 12]);
+  });
+
+  it('is answered once one of its requests was let in', async () => {
+    const socket = open();
+    socket.write(together(1_000, '/accepted'));
+    await expect.poll(() => asked).toBe(1_000);
+    expect([refused, front.connections]).toEqual([0, 1]);
+  });
+
+  it('is answered while they are few, however many follow', async () => {
+    const socket = open();
+    for (let piece = 1; piece <= 5; piece++) {
+      socket.write(together(16));
+      await expect.poll(() => asked).toBe(16 * piece);
+    }
+    expect(refused).toBe(0);
+  });
+});
+
+describe('a request with thousands of headers', () => {
+  it('is looked at to its last one, which may be what a proxy has added', async () => {
+    front.destroy();
+    front = new HttpFront(forThisMachine(hold), { clock });
+    const fillers = 'a:\r\n'.repeat(3_000);
+    const asked = `GET / HTTP/1.1\r\nHost: localhost\r\n${fillers}X-Forwarded-For: 203.0.113.9\r\nConnection: close\r\n\r\n`;
+    expect(await said(asked)).toMatch(/^HTTP\/1\.1 403 .*a proxy has sent this/s);
+  });
+});
