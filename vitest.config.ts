@@ -13,9 +13,9 @@ const BOTH_SCHEDULES = ['test/unit/core/behaviour/replaced-under-way.test.ts'];
 /** What replaces modules or patches sockets, and what must see a module loaded for the first time. */
 const ALONE = [
   'test/unit/http-clients.test.ts',
-  'test/unit/stores/file-failure.test.ts',
-  'test/unit/stores/file-stalls.test.ts',
-  'test/unit/stores/file-watch.test.ts',
+  'test/unit/stores/file/file-failure.test.ts',
+  'test/unit/stores/file/stalls.test.ts',
+  'test/unit/stores/file/watch.test.ts',
   'test/unit/wechat/client.test.ts',
   'test/unit/wechat/lazy-client.test.ts',
 ];
@@ -33,7 +33,7 @@ const LONGEST = [
   'test/e2e/fleet-examples.test.ts',
   'test/e2e/serve-packages.test.ts',
   'test/e2e/serve-encryption.test.ts',
-  'test/unit/stores/file-rivals.test.ts',
+  'test/unit/stores/file/rivals.test.ts',
   'test/unit/http/handler.test.ts',
 ];
 

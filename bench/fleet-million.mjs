@@ -6,13 +6,13 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setTimeout as rest } from 'node:timers/promises';
+import { importTypeScript } from '../scripts/import-typescript.mjs';
 import { openStore } from '../test/e2e/processes/open-store.mjs';
 import { tokenOf } from './fleet-million/keys.mjs';
 import { Fleet } from './fleet-million/processes.mjs';
 import { inMib, mostWithin, report, windowsOf } from './fleet-million/report.mjs';
 import { keyDocument, registrations } from './fleet-million/seed.mjs';
 import { assertAlike, bulkWriter, writeAll } from './fleet-million/writers.mjs';
-import { importTypeScript } from './import-typescript.mjs';
 import { printTable, printTarget } from './report.mjs';
 
 const KEYS = Number(process.env['BENCH_KEYS'] ?? 1_000_000);

@@ -4,7 +4,7 @@
 // BENCH_STORES, BENCH_SECONDS, BENCH_APPS (two keys each) and BENCH_LIFE (in seconds) make it another fleet; BENCH_PARTS=soak
 // leaves out all but the first part.
 import { setTimeout as passes } from 'node:timers/promises';
-import { importTypeScript } from './import-typescript.mjs';
+import { importTypeScript } from '../scripts/import-typescript.mjs';
 import { median } from './measure.mjs';
 import { printTable, printTarget } from './report.mjs';
 

@@ -8,7 +8,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as rest } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { defineRefresher, MemoryStore, systemClock, TokenManager } from 'wechat-token-manager';
-import { importTypeScript } from './import-typescript.mjs';
+import { importTypeScript } from '../scripts/import-typescript.mjs';
 import { printTable, printTarget } from './report.mjs';
 
 const TASKS = 1_000_000;

@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { importTypeScript } from '../bench/import-typescript.mjs';
+import { importTypeScript } from './import-typescript.mjs';
 
 const KEYS = 1_000_000;
 const LIFE_MS = 7_200_000;

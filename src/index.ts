@@ -41,8 +41,8 @@ export type { TokenKey } from './core/model/token-key.js';
 export { TokenRecord } from './core/model/token-record.js';
 export type { WaitingFor } from './core/model/waiting-texts.js';
 export type { JsonObject, JsonValue } from './core/primitives/json.js';
-export { EncryptedStore, type EncryptedStoreOptions } from './stores/encrypted.js';
-export type { EncryptionKey } from './stores/encryption/encryption-keys.js';
+export { EncryptedStore, type EncryptedStoreOptions } from './stores/encrypted/encrypted-store.js';
+export type { EncryptionKey } from './stores/encrypted/encryption-keys.js';
 export { FileStore, type FileStoreOptions } from './stores/file/file-store.js';
 export { MemoryStore, type MemoryStoreOptions } from './stores/memory.js';
 export {

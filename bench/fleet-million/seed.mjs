@@ -1,6 +1,6 @@
 // @ts-check
 // The documents of as many tasks as are wanted, sealed as a manager seals them.
-import { importTypeScript } from '../import-typescript.mjs';
+import { importTypeScript } from '../../scripts/import-typescript.mjs';
 import { appsOf, keyAt, TYPE, tokenOf } from './keys.mjs';
 
 /** @typedef {import('wechat-token-manager').StoredDocument} StoredDocument */

@@ -6,7 +6,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { createClient } from 'redis';
 import { SqlStore } from 'wechat-token-manager/sql';
-import { importTypeScript } from '../import-typescript.mjs';
+import { importTypeScript } from '../../scripts/import-typescript.mjs';
 import { TYPE } from './keys.mjs';
 import { inMib } from './report.mjs';
 import { keyDocument, registrations } from './seed.mjs';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, test } from 'vitest';
 import type { TokenStore } from '../../src/core/model/store.js';
-import { EncryptedStore } from '../../src/stores/encrypted.js';
+import { EncryptedStore } from '../../src/stores/encrypted/encrypted-store.js';
 import { FileStore } from '../../src/stores/file/file-store.js';
 import { MemoryStore } from '../../src/stores/memory.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { TokenStore } from '../../../src/core/model/store.js';
 import { MemoryStore } from '../../../src/stores/memory.js';
-import { newDirectory, openStore } from './file-places.js';
+import { newDirectory, openStore } from './file/file-places.js';
 
 const IDS = ['key/wx1/a', 'key/wx1/a/s', 'key/WX1/a'] as const;
 

@@ -1,6 +1,6 @@
 import type { TokenStore } from '../../../core/model/store.js';
 import type { JsonObject } from '../../../core/primitives/json.js';
-import { EncryptedStore } from '../../../stores/encrypted.js';
+import { EncryptedStore } from '../../../stores/encrypted/encrypted-store.js';
 import { FileStore } from '../../../stores/file/file-store.js';
 import type { ServeOptions } from '../../args/serve-options.js';
 import type { StoreLocation } from '../../args/store-location.js';

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { safeCause } from '../../../src/core/model/errors.js';
-import type { TokenStore } from '../../../src/core/model/store.js';
-import { FileFailure, fileFailure } from '../../../src/stores/file/file-failure.js';
-import { FileStore } from '../../../src/stores/file/file-store.js';
+import { safeCause } from '../../../../src/core/model/errors.js';
+import type { TokenStore } from '../../../../src/core/model/store.js';
+import { FileFailure, fileFailure } from '../../../../src/stores/file/file-failure.js';
+import { FileStore } from '../../../../src/stores/file/file-store.js';
 
 const ROOT = '/srv/wechat-tokens';
 const FILE = `${ROOT}/tmp/1-2`;

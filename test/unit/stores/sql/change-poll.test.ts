@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Change, ChangePoll } from '../../../src/stores/sql/change-poll.js';
-import { FakeClock } from '../../../src/testing/index.js';
+import { type Change, ChangePoll } from '../../../../src/stores/sql/change-poll.js';
+import { FakeClock } from '../../../../src/testing/index.js';
 
 const POLL_MS = 500;
 

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { TokenStore } from '../../../src/core/model/store.js';
-import { LEASES, numberedName, VERSIONS } from '../../../src/stores/file/numbered-files.js';
-import { OlderRelease } from '../../support/stores/older-release.js';
+import type { TokenStore } from '../../../../src/core/model/store.js';
+import { LEASES, numberedName, VERSIONS } from '../../../../src/stores/file/numbered-files.js';
+import { OlderRelease } from '../../../support/stores/older-release.js';
 import { everythingIn, newDirectory, openStore, placeOf, versionFile } from './file-places.js';
 import type { Stall } from './stalled-writers.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sqlFailure } from '../../../src/stores/sql/sql-failure.js';
+import { sqlFailure } from '../../../../src/stores/sql/sql-failure.js';
 
 const SECRET = 'short-secret';
 

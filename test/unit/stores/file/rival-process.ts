@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const SOURCES = join(import.meta.dirname, '../../../src');
-const COMPILER = join(import.meta.dirname, '../../../node_modules/typescript/bin/tsc');
+const SOURCES = join(import.meta.dirname, '../../../../src');
+const COMPILER = join(import.meta.dirname, '../../../../node_modules/typescript/bin/tsc');
 const OPTIONS = '--ignoreConfig --target es2023 --module nodenext --types node --skipLibCheck'.split(' ');
 
 /** Starts processes that work on a FileStore, from its sources as they are now. */

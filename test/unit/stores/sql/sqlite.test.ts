@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { Kysely, SqliteDialect, sql } from 'kysely';
 import LibSql from 'libsql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { SqlStore } from '../../../src/stores/sql/index.js';
-import { FakeClock } from '../../../src/testing/index.js';
-import { connectSqlite } from '../../support/servers/sql-databases.js';
+import { SqlStore } from '../../../../src/stores/sql/index.js';
+import { FakeClock } from '../../../../src/testing/index.js';
+import { connectSqlite } from '../../../support/servers/sql-databases.js';
 
 const ID = 'key/wx1/access_token';
 const TTL_MS = 60_000;

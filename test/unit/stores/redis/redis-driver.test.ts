@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { RedisStore } from '../../../src/stores/redis/index.js';
+import { RedisStore } from '../../../../src/stores/redis/index.js';
 
 const throws = (): never => {
   throw new Error('CANARY of a password');

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { copyFile, mkdir, readFile, rm, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { StoredDocument } from '../../../src/core/model/store.js';
-import type { FileStore } from '../../../src/stores/file/file-store.js';
+import type { StoredDocument } from '../../../../src/core/model/store.js';
+import type { FileStore } from '../../../../src/stores/file/file-store.js';
 import { everythingIn, newDirectory, openStore, placeOf, versionFile } from './file-places.js';
 
 const ID = 'key/wx1/access_token';

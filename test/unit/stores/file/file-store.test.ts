@@ -1,9 +1,9 @@
 import { stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { ListOptions } from '../../../src/core/model/store.js';
-import { EncryptedStore } from '../../../src/stores/encrypted.js';
-import { FileStore } from '../../../src/stores/file/file-store.js';
+import type { ListOptions } from '../../../../src/core/model/store.js';
+import { EncryptedStore } from '../../../../src/stores/encrypted/encrypted-store.js';
+import { FileStore } from '../../../../src/stores/file/file-store.js';
 import { everythingIn, newDirectory, openStore, placeOf } from './file-places.js';
 
 const ID = 'key/wx1/access_token';

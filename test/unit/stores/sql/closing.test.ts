@@ -12,9 +12,9 @@ import {
   SqliteQueryCompiler,
 } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { type SqlDialect, SqlStore } from '../../../src/stores/sql/index.js';
-import { FORMAT } from '../../../src/stores/sql/table.js';
-import { FakeClock } from '../../../src/testing/fake-clock.js';
+import { type SqlDialect, SqlStore } from '../../../../src/stores/sql/index.js';
+import { FORMAT } from '../../../../src/stores/sql/table.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
 
 /** What the row of the table's format and the clock of the database answer. */
 const ANSWER = { version: FORMAT, settings: '', now_ms: 1, id: null };

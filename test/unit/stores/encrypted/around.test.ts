@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { Lease, TokenStore } from '../../../src/core/model/store.js';
-import { isJsonObject } from '../../../src/core/primitives/json.js';
-import { EncryptedStore } from '../../../src/stores/encrypted.js';
-import { MemoryStore } from '../../../src/stores/memory.js';
-import { FakeClock } from '../../../src/testing/fake-clock.js';
-import { TokenManager } from '../../../src/token-manager.js';
-import { shared } from '../../support/stores/shared-store.js';
-import { APPID, SECRET, TYPE, World } from '../../support/worlds/world.js';
+import type { Lease, TokenStore } from '../../../../src/core/model/store.js';
+import { isJsonObject } from '../../../../src/core/primitives/json.js';
+import { EncryptedStore } from '../../../../src/stores/encrypted/encrypted-store.js';
+import { MemoryStore } from '../../../../src/stores/memory.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { TokenManager } from '../../../../src/token-manager.js';
+import { shared } from '../../../support/stores/shared-store.js';
+import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 import { A, all, DATA, encrypted, ID, NOT_ENCRYPTED, OTHER_ID, plant } from './encrypted-documents.js';
 
 describe('the other store', () => {

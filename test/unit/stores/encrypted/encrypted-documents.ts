@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import type { StoredDocument, TokenStore } from '../../../src/core/model/store.js';
-import type { JsonObject } from '../../../src/core/primitives/json.js';
-import { EncryptedStore, type EncryptedStoreOptions } from '../../../src/stores/encrypted.js';
+import type { StoredDocument, TokenStore } from '../../../../src/core/model/store.js';
+import type { JsonObject } from '../../../../src/core/primitives/json.js';
+import { EncryptedStore, type EncryptedStoreOptions } from '../../../../src/stores/encrypted/encrypted-store.js';
 
 export const ID = 'key/wx1/access_token';
 export const OTHER_ID = 'key/wx2/access_token';

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { FileStore, TokenManager } from '../../../src/index.js';
-import { FakeClock } from '../../../src/testing/index.js';
+import { FileStore, TokenManager } from '../../../../src/index.js';
+import { FakeClock } from '../../../../src/testing/index.js';
 import { newDirectory, openStore } from './file-places.js';
 
 test('a directory that was deleted under the store is made again', async () => {

@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../../src/core/primitives/json.js';
-import { EncryptedStore } from '../../../src/stores/encrypted.js';
-import { MemoryStore } from '../../../src/stores/memory.js';
+import type { JsonObject } from '../../../../src/core/primitives/json.js';
+import { EncryptedStore } from '../../../../src/stores/encrypted/encrypted-store.js';
+import { MemoryStore } from '../../../../src/stores/memory.js';
+import { everythingIn, newDirectory, openStore } from '../file/file-places.js';
 import {
   A,
   all,
@@ -21,7 +22,6 @@ import {
   plant,
   UNKNOWN_KEY,
 } from './encrypted-documents.js';
-import { everythingIn, newDirectory, openStore } from './file-places.js';
 
 describe('what is written', () => {
   test('is what is read: by get, list and lease, with its version and due', async () => {

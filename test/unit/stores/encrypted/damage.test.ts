@@ -1,9 +1,10 @@
 import { truncateSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../../src/core/primitives/json.js';
-import { MemoryStore } from '../../../src/stores/memory.js';
-import { FakeClock } from '../../../src/testing/fake-clock.js';
-import { APPID, TYPE, World } from '../../support/worlds/world.js';
+import type { JsonObject } from '../../../../src/core/primitives/json.js';
+import { MemoryStore } from '../../../../src/stores/memory.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { APPID, TYPE, World } from '../../../support/worlds/world.js';
+import { newDirectory, openStore, versionFile } from '../file/file-places.js';
 import {
   A,
   all,
@@ -18,7 +19,6 @@ import {
   OTHER_ID,
   plant,
 } from './encrypted-documents.js';
-import { newDirectory, openStore, versionFile } from './file-places.js';
 
 describe('what cannot be decrypted', () => {
   const envelopes: [string, (envelope: JsonObject) => JsonObject, unknown][] = [

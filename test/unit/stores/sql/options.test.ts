@@ -15,8 +15,8 @@ import {
   SqliteQueryCompiler,
 } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { type SqlDialect, SqlStore, type SqlStoreOptions, tableDefinition } from '../../../src/stores/sql/index.js';
-import { sqlFailure } from '../../../src/stores/sql/sql-failure.js';
+import { type SqlDialect, SqlStore, type SqlStoreOptions, tableDefinition } from '../../../../src/stores/sql/index.js';
+import { sqlFailure } from '../../../../src/stores/sql/sql-failure.js';
 
 /** A Kysely without a database. */
 function kyselyOf(adapter: DialectAdapter, compiler: QueryCompiler): Kysely<unknown> {

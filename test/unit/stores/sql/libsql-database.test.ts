@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Kysely, SqliteDialect, sql } from 'kysely';
 import LibSql from 'libsql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { libsqlDatabase, SqlStore } from '../../../src/stores/sql/index.js';
+import { libsqlDatabase, SqlStore } from '../../../../src/stores/sql/index.js';
 
 const ID = 'key/wx1/access_token';
 const ADD = "update counted set n = n + 1 where id = 'x'";

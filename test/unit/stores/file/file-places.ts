@@ -3,9 +3,9 @@ import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { directoryOf, documentPath } from '../../../src/stores/file/document-path.js';
-import { FileStore } from '../../../src/stores/file/file-store.js';
-import { numberedName, VERSIONS } from '../../../src/stores/file/numbered-files.js';
+import { directoryOf, documentPath } from '../../../../src/stores/file/document-path.js';
+import { FileStore } from '../../../../src/stores/file/file-store.js';
+import { numberedName, VERSIONS } from '../../../../src/stores/file/numbered-files.js';
 
 export function newDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'file-store-'));

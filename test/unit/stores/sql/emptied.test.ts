@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { TokenManager } from '../../../src/index.js';
-import { SqlStore } from '../../../src/stores/sql/index.js';
-import { FakeClock } from '../../../src/testing/index.js';
-import { connectSqlite } from '../../support/servers/sql-databases.js';
+import { TokenManager } from '../../../../src/index.js';
+import { SqlStore } from '../../../../src/stores/sql/index.js';
+import { FakeClock } from '../../../../src/testing/index.js';
+import { connectSqlite } from '../../../support/servers/sql-databases.js';
 
 const APPID = 'wx1';
 const TYPE = 'access_token';

@@ -1,10 +1,10 @@
-import type { Due, Lease, StoredDocument, TokenStore } from '../core/model/store.js';
-import { DOCUMENT_KINDS } from '../core/model/token-key.js';
-import { assertMethods, readFields } from '../core/primitives/assert-options.js';
-import type { JsonObject } from '../core/primitives/json.js';
-import { describeWord } from '../core/primitives/redact.js';
-import { DocumentCipher, isUnreadable } from './encryption/document-cipher.js';
-import { type EncryptionKey, EncryptionKeys } from './encryption/encryption-keys.js';
+import type { Due, Lease, StoredDocument, TokenStore } from '../../core/model/store.js';
+import { DOCUMENT_KINDS } from '../../core/model/token-key.js';
+import { assertMethods, readFields } from '../../core/primitives/assert-options.js';
+import type { JsonObject } from '../../core/primitives/json.js';
+import { describeWord } from '../../core/primitives/redact.js';
+import { DocumentCipher, isUnreadable } from './document-cipher.js';
+import { type EncryptionKey, EncryptionKeys } from './encryption-keys.js';
 
 const METHODS = ['now', 'get', 'set', 'delete', 'list', 'lease', 'close'];
 

@@ -2,10 +2,10 @@ import { inspect } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { TokenStore } from '../../../src/core/model/store.js';
-import { EncryptedStore, type EncryptedStoreOptions } from '../../../src/stores/encrypted.js';
-import { MemoryStore } from '../../../src/stores/memory.js';
-import { shared } from '../../support/stores/shared-store.js';
+import type { TokenStore } from '../../../../src/core/model/store.js';
+import { EncryptedStore, type EncryptedStoreOptions } from '../../../../src/stores/encrypted/encrypted-store.js';
+import { MemoryStore } from '../../../../src/stores/memory.js';
+import { shared } from '../../../support/stores/shared-store.js';
 import {
   A,
   all,

@@ -2,8 +2,8 @@ import type { FSWatcher } from 'node:fs';
 import { appendFile, mkdir, readFile, rename, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { FileStore } from '../../../src/stores/file/file-store.js';
-import { FakeClock } from '../../../src/testing/fake-clock.js';
+import { FileStore } from '../../../../src/stores/file/file-store.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { newDirectory, openStore } from './file-places.js';
 
 const ID = 'key/wx1/access_token';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RedisFailure } from '../../../src/stores/redis/redis-failure.js';
+import { RedisFailure } from '../../../../src/stores/redis/redis-failure.js';
 
 const PASSWORD = 'pass-word';
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { RedisStore } from '../../../src/stores/redis/index.js';
+import { RedisStore } from '../../../../src/stores/redis/index.js';
 
 const ID = 'key/wx1/access_token';
 const TTL_MS = 20_000;

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { mkdir, readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DocumentDirectory } from '../../../src/stores/file/document-directory.js';
-import { documentPath } from '../../../src/stores/file/document-path.js';
-import { encodeDocument } from '../../../src/stores/file/document-text.js';
-import type { FileStore } from '../../../src/stores/file/file-store.js';
-import { appendNumbered, LEASES, VERSIONS } from '../../../src/stores/file/numbered-files.js';
+import { DocumentDirectory } from '../../../../src/stores/file/document-directory.js';
+import { documentPath } from '../../../../src/stores/file/document-path.js';
+import { encodeDocument } from '../../../../src/stores/file/document-text.js';
+import type { FileStore } from '../../../../src/stores/file/file-store.js';
+import { appendNumbered, LEASES, VERSIONS } from '../../../../src/stores/file/numbered-files.js';
 import { everythingIn, newDirectory, openStore, placeOf } from './file-places.js';
 import { RivalProcesses } from './rival-process.js';
 
