@@ -41,8 +41,8 @@ const UPSTREAM_TAKES_MS = 30;
 const MAX_RSS = 200 * 2 ** 20;
 const MAX_WAIT_MS = 2_000;
 
-const { startRedis, hasRedis } = await importTypeScript('test/support/redis-server.ts');
-const { startPostgres, hasPostgres } = await importTypeScript('test/support/postgres-server.ts');
+const { startRedis, hasRedis } = await importTypeScript('test/support/servers/redis-server.ts');
+const { startPostgres, hasPostgres } = await importTypeScript('test/support/servers/postgres-server.ts');
 
 /**
  * @typedef {import('../test/support/stores/fleet-stores.js').StoreDescription} StoreDescription

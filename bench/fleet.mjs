@@ -23,8 +23,8 @@ const ARRIVES_WITHIN_MS = { file: 6_000, redis: 250, postgres: 1_500, mariadb: 1
 const wanted = process.env['BENCH_STORES']?.split(',');
 const isSoakAlone = process.env['BENCH_PARTS'] === 'soak';
 
-const { FLEET_STORES } = await importTypeScript('test/support/fleet-stores.ts');
-const { FleetScene, handOutUntil } = await importTypeScript('test/support/fleet-scene.ts');
+const { FLEET_STORES } = await importTypeScript('test/support/stores/fleet-stores.ts');
+const { FleetScene, handOutUntil } = await importTypeScript('test/support/worlds/fleet-scene.ts');
 
 /** @type {string[][]} */
 const rows = [];

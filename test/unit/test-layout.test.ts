@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, test } from 'vitest';
@@ -40,6 +40,19 @@ test('a test in test/stores takes only the stores of the run that it is part of'
   const stores = files.filter((file) => file.startsWith('stores/'));
   expect(stores).not.toEqual([]);
   for (const file of stores) expect(importsOf(file), file).toContain('support/stores/this-run.ts');
+});
+
+test('the sources that benches and scripts import by their path are there', () => {
+  const root = join(TESTS, '..');
+  const places = ['bench', 'scripts'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(root, folder, file)),
+  );
+  const paths = places
+    .filter((file) => file.endsWith('.mjs'))
+    .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/\bimportTypeScript\('([^']+)'\)/g)])
+    .map(([, path = '']) => path);
+  expect(paths.length).toBeGreaterThan(5);
+  expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
 });
 
 test('the files that a configuration of Vitest starts first are there, each named once', () => {
