@@ -7,7 +7,7 @@ const AGAIN_MS = 30_000;
 const BATCH = 500;
 
 /** Removes rows without a document that have been unused for a week: those of deleted documents, and of mere leases. */
-export class Clearing {
+export class GarbageCollection {
   readonly #database: Database;
   readonly #clock: Clock;
   #nextAt: number;
@@ -20,11 +20,11 @@ export class Clearing {
     this.#nextAt = clock.monotonic() + clock.random() * EVERY_MS;
   }
 
-  /** Begins it in the background if it is time; a failure is as good as nothing to clear. */
+  /** Begins it in the background if it is time; a failure is as good as nothing to collect. */
   beginIfDue(): void {
     if (this.#running !== undefined || this.#clock.monotonic() < this.#nextAt) return;
     this.#nextAt = this.#clock.monotonic() + EVERY_MS;
-    this.#running = this.#clear()
+    this.#running = this.#collect()
       .catch(() => undefined)
       .finally(() => {
         this.#running = undefined;
@@ -36,7 +36,7 @@ export class Clearing {
     await this.#running;
   }
 
-  async #clear(): Promise<void> {
+  async #collect(): Promise<void> {
     const { table, words } = this.#database;
     const isOver = sql`lane is null and due_at <= ${words.nowMs} and data is null and lease_until <= ${words.nowMs}`;
     const rows = await this.#database.rows(

@@ -10,7 +10,7 @@ import { assertId, assertPrefix } from '../document-id.js';
 import { Database } from './database.js';
 import { type DocumentRow, documentOf, rowContent, tombstone } from './document-row.js';
 import { type DocumentStatements, releaseLease } from './document-statements.js';
-import { Clearing } from './garbage-collection.js';
+import { GarbageCollection } from './garbage-collection.js';
 import { assertLane } from './lane.js';
 import { ListeningWatch } from './listening-watch.js';
 import { MysqlStatements } from './mysql-statements.js';
@@ -92,7 +92,7 @@ export class SqlStore implements TokenStore {
   readonly #database: Database;
   readonly #table: string;
   readonly #statements: DocumentStatements;
-  readonly #clearing: Clearing;
+  readonly #garbage: GarbageCollection;
   readonly #clock: Clock;
   readonly #listen: SqlStoreOptions['listen'];
   /** The holder of each lease that was handed out. */
@@ -120,7 +120,7 @@ export class SqlStore implements TokenStore {
     this.#clock = clock;
     const channel = listen && channelOf(table);
     this.#statements = statementsFor(this.#database, channel);
-    this.#clearing = new Clearing(this.#database, clock);
+    this.#garbage = new GarbageCollection(this.#database, clock);
   }
 
   /** Creates the table if it is missing. Harmless when it is there, and when several processes do it at the same time. */
@@ -136,7 +136,7 @@ export class SqlStore implements TokenStore {
       throw error;
     });
     await this.#checked;
-    this.#clearing.beginIfDue();
+    this.#garbage.beginIfDue();
     return readNow(this.#database);
   }
 
@@ -230,7 +230,7 @@ export class SqlStore implements TokenStore {
     this.#database.close();
     const watches = [...this.#watches];
     this.#watches.clear();
-    await Promise.all([...watches.map((watch) => watch.end()), this.#clearing.ended()]);
+    await Promise.all([...watches.map((watch) => watch.end()), this.#garbage.ended()]);
   }
 
   #leaseOf(row: DocumentRow, owner: string): Lease {
