@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { RefreshContext, Upstream } from '../../../src/core/model/refresher.js';
-import { TokenRecord } from '../../../src/core/model/token-record.js';
-import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
-import { createWeChatClient } from '../../../src/wechat/client.js';
-import { createAccessTokenRefresher } from '../../../src/wechat/refreshers/access-token.js';
-import { jsapiTicketRefresher } from '../../../src/wechat/refreshers/jsapi-ticket.js';
-import { wxCardTicketRefresher } from '../../../src/wechat/refreshers/wx-card-ticket.js';
-import { everythingShown, failure } from './failure.js';
+import type { RefreshContext, Upstream } from '../../../../src/core/model/refresher.js';
+import { TokenRecord } from '../../../../src/core/model/token-record.js';
+import { FakeClock, FakeWeChat } from '../../../../src/testing/index.js';
+import { createWeChatClient } from '../../../../src/wechat/client.js';
+import { createAccessTokenRefresher } from '../../../../src/wechat/refreshers/access-token.js';
+import { jsapiTicketRefresher } from '../../../../src/wechat/refreshers/jsapi-ticket.js';
+import { wxCardTicketRefresher } from '../../../../src/wechat/refreshers/wx-card-ticket.js';
+import { everythingShown, failure } from '../failure.js';
 
 const STABLE_PATH = '/cgi-bin/stable_token';
 

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { NeedMissing } from '../../../src/core/model/need-missing.js';
-import type { RefreshContext, SpentToken, WeChatRequest } from '../../../src/core/model/refresher.js';
-import { keyId, type TokenKey, tokenKey } from '../../../src/core/model/token-key.js';
-import type { JsonObject } from '../../../src/core/primitives/json.js';
-import { authorizerAccessTokenRefresher } from '../../../src/wechat/refreshers/authorizer-access-token.js';
-import { createBuiltInRefreshers } from '../../../src/wechat/refreshers/built-in.js';
-import { componentAccessTokenRefresher } from '../../../src/wechat/refreshers/component-access-token.js';
-import { componentVerifyTicketRefresher } from '../../../src/wechat/refreshers/component-verify-ticket.js';
-import { oauth2AccessTokenRefresher } from '../../../src/wechat/refreshers/oauth2-access-token.js';
-import { failure } from './failure.js';
+import type { NeedMissing } from '../../../../src/core/model/need-missing.js';
+import type { RefreshContext, SpentToken, WeChatRequest } from '../../../../src/core/model/refresher.js';
+import { keyId, type TokenKey, tokenKey } from '../../../../src/core/model/token-key.js';
+import type { JsonObject } from '../../../../src/core/primitives/json.js';
+import { authorizerAccessTokenRefresher } from '../../../../src/wechat/refreshers/authorizer-access-token.js';
+import { createBuiltInRefreshers } from '../../../../src/wechat/refreshers/built-in.js';
+import { componentAccessTokenRefresher } from '../../../../src/wechat/refreshers/component-access-token.js';
+import { componentVerifyTicketRefresher } from '../../../../src/wechat/refreshers/component-verify-ticket.js';
+import { oauth2AccessTokenRefresher } from '../../../../src/wechat/refreshers/oauth2-access-token.js';
+import { failure } from '../failure.js';
 
 interface Asked {
   readonly requests: WeChatRequest[];

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { JsonObject } from '../../../src/core/primitives/json.js';
-import { storedGrant } from '../../../src/core/records/grant.js';
-import { grantFromAnswer } from '../../../src/wechat/refreshers/grant-from-answer.js';
-import { everythingShown } from './failure.js';
+import type { JsonObject } from '../../../../src/core/primitives/json.js';
+import { storedGrant } from '../../../../src/core/records/grant.js';
+import { grantFromAnswer } from '../../../../src/wechat/refreshers/grant-from-answer.js';
+import { everythingShown } from '../failure.js';
 
 const NOW = 1_800_000_000_000;
 const TIMES = { marginMs: undefined, jitterMs: undefined, minValidityMs: undefined };
