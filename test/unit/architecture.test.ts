@@ -36,20 +36,55 @@ const RINGS: Readonly<Record<string, Ring>> = {
   },
 };
 
-/** The rooms of the core: a file may import its own room and those before it. */
-const ROOMS = [
-  'primitives',
-  'concurrency',
-  'model',
-  'calls',
-  'store',
-  'records',
-  'registry',
-  'refresh',
-  'schedule',
-  'engine',
-];
-const MAX_FILES_OF_A_ROOM = 24;
+/**
+ * The rooms of a ring, which are its folders, the innermost first: a file may import its own room and those before it. The
+ * room '' is the files of the ring's own folder.
+ */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  core: [
+    'primitives',
+    'concurrency',
+    'model',
+    'calls',
+    'store',
+    'records',
+    'registry',
+    'refresh',
+    'schedule',
+    'engine',
+  ],
+  http: [
+    'messages',
+    'manager',
+    'access',
+    'edges',
+    'routing',
+    'contracts/scheduler',
+    'contracts/wetoken',
+    'contracts/native',
+    'health',
+    'metrics',
+    'page',
+    '',
+  ],
+  cli: [
+    'failures',
+    'io',
+    'args',
+    'output',
+    'client',
+    'databases',
+    'serve/processes',
+    'serve/log',
+    'serve/primary',
+    'serve/worker',
+    'serve',
+    'commands',
+    '',
+  ],
+  page: ['words', 'tasks', 'server', 'views', ''],
+};
+const MAX_FILES_OF_A_FOLDER = 24;
 
 /** The one command that may import the doubles: it runs one. */
 const FAKE_COMMAND = 'cli/commands/fake.ts';
@@ -106,7 +141,17 @@ function* walk(node: Node): Generator<Node> {
   }
 }
 
-function importsOf(path: string, text: string): Import[] {
+/** The imports of each text, by its path and itself: several checks go by them. */
+const readImports = new Map<string, readonly Import[]>();
+
+function importsOf(path: string, text: string): readonly Import[] {
+  const name = `${path}\n${text}`;
+  const read = readImports.get(name) ?? parsedImports(path, text);
+  readImports.set(name, read);
+  return read;
+}
+
+function parsedImports(path: string, text: string): Import[] {
   const imports: Import[] = [];
   for (const node of walk(parse(path, text))) {
     if (!/^(Import|ExportNamed|ExportAll)Declaration$|^ImportExpression$|^TSImportType$/.test(node.type)) continue;
@@ -125,6 +170,13 @@ function ringOf(path: string): string {
 
 function targetOf(path: string, specifier: string): string {
   return posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts');
+}
+
+/** Returns the files of this package that a file imports. */
+function targetsOf(path: string, text: string): string[] {
+  return importsOf(path, text).flatMap(({ specifier }) =>
+    specifier.startsWith('.') ? [targetOf(path, specifier)] : [],
+  );
 }
 
 function isBuiltin(specifier: string): boolean {
@@ -160,44 +212,60 @@ function wrongImports(sources: Sources): string[] {
   return problems;
 }
 
-/** Returns the place of a file's room; -1 for one of the core that is in none. */
-function roomOf(path: string): number {
-  const [ring, room = '', ...file] = path.split('/');
-  return ring === 'core' && file.length === 1 ? ROOMS.indexOf(room) : -1;
+/** Returns the place of a file's room in its ring: -1 when it is in none; `undefined` in a ring without rooms. */
+function roomOf(path: string): number | undefined {
+  const ring = ringOf(path);
+  return ROOMS[ring]?.indexOf(posix.dirname(path).slice(ring.length + 1));
 }
 
 function wrongRooms(sources: Sources): string[] {
   const problems: string[] = [];
-  const sizes = new Map<number, number>();
   for (const [path, text] of sources) {
-    if (ringOf(path) !== 'core') continue;
     const room = roomOf(path);
+    if (room === undefined) continue;
     if (room === -1) problems.push(`${path} is in no room`);
-    sizes.set(room, (sizes.get(room) ?? 0) + 1);
-    for (const { specifier } of importsOf(path, text)) {
-      const target = targetOf(path, specifier);
-      if (specifier.startsWith('.') && roomOf(target) > room) problems.push(`${path} imports ${target}`);
+    for (const target of targetsOf(path, text)) {
+      if (ringOf(target) === ringOf(path) && (roomOf(target) ?? -1) > room) problems.push(`${path} imports ${target}`);
     }
-  }
-  for (const [room, size] of sizes) {
-    if (size > MAX_FILES_OF_A_ROOM) problems.push(`core/${ROOMS[room]} has ${size} files`);
   }
   return problems;
 }
 
+function fullFolders(sources: Sources): string[] {
+  const sizes = new Map<string, number>();
+  for (const folder of [...sources.keys()].map(posix.dirname)) sizes.set(folder, (sizes.get(folder) ?? 0) + 1);
+  return [...sizes]
+    .filter(([, size]) => size > MAX_FILES_OF_A_FOLDER)
+    .map(([folder, size]) => `${folder} has ${size} files`);
+}
+
 function cycles(sources: Sources): string[] {
+  return roundTrips(new Map([...sources].map(([path, text]) => [path, targetsOf(path, text)])));
+}
+
+/** Returns the circles of folders: one that imports a folder inside it must not be imported from there. */
+function folderCycles(sources: Sources): string[] {
+  const arrows = new Map<string, Set<string>>();
+  for (const [path, text] of sources) {
+    const folder = posix.dirname(path);
+    const others = targetsOf(path, text).map(posix.dirname);
+    arrows.set(folder, new Set([...(arrows.get(folder) ?? []), ...others.filter((other) => other !== folder)]));
+  }
+  return roundTrips(arrows);
+}
+
+/** Returns the ways along the arrows that lead back to where they begin. */
+function roundTrips(arrows: ReadonlyMap<string, Iterable<string>>): string[] {
   const found: string[] = [];
   const done = new Set<string>();
-  const visit = (path: string, trail: readonly string[]): void => {
-    const start = trail.indexOf(path);
-    if (start !== -1) found.push([...trail.slice(start), path].join(' -> '));
-    if (start !== -1 || done.has(path)) return;
-    for (const { specifier } of importsOf(path, sources.get(path) ?? '')) {
-      if (specifier.startsWith('.')) visit(targetOf(path, specifier), [...trail, path]);
-    }
-    done.add(path);
+  const visit = (place: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(place);
+    if (start !== -1) found.push([...trail.slice(start), place].join(' -> '));
+    if (start !== -1 || done.has(place)) return;
+    for (const target of arrows.get(place) ?? []) visit(target, [...trail, place]);
+    done.add(place);
   };
-  for (const path of sources.keys()) visit(path, []);
+  for (const place of arrows.keys()) visit(place, []);
   return found;
 }
 
@@ -292,8 +360,22 @@ describe('the source of this package', () => {
     expect(wrongImports(sources)).toEqual([]);
   });
 
-  it('has rooms in the core, each of which imports only those before it', () => {
+  it('has rooms in the core, the server, the command and the page, each of which imports only those before it', () => {
     expect(wrongRooms(sources)).toEqual([]);
+  });
+
+  it('has no room that is listed and not there', () => {
+    const folders = new Set([...sources.keys()].map(posix.dirname));
+    const rooms = Object.entries(ROOMS).flatMap(([ring, names]) => names.map((name) => posix.join(ring, name)));
+    expect(rooms.filter((room) => !folders.has(room))).toEqual([]);
+  });
+
+  it('has at most 24 files in a folder', () => {
+    expect(fullFolders(sources)).toEqual([]);
+  });
+
+  it('has no circle of folders, not even of one and a folder inside it', () => {
+    expect(folderCycles(sources)).toEqual([]);
   });
 
   it('has no import cycle, not even of types', () => {
@@ -377,11 +459,37 @@ describe('these checks', () => {
     expect(wrongRooms(files({ [path]: text, 'core/store/b.ts': '' }))).toEqual([problem]);
   });
 
-  it('let a room import itself and those before it, and see one that is full', () => {
+  it.each([
+    ['http/access/a.ts', "import '../routing/b.js';", 'http/access/a.ts imports http/routing/b.ts'],
+    ['http/routing/a.ts', "import '../handler.js';", 'http/routing/a.ts imports http/handler.ts'],
+    ['http/extra/a.ts', '', 'http/extra/a.ts is in no room'],
+    ['cli/io/a.ts', "import type { B } from '../run.js';", 'cli/io/a.ts imports cli/run.ts'],
+    ['cli/serve/log/a.ts', "import '../worker/b.js';", 'cli/serve/log/a.ts imports cli/serve/worker/b.ts'],
+    ['page/words/a.ts', "import '../views/b.js';", 'page/words/a.ts imports page/views/b.ts'],
+  ])('see an arrow that is turned outside the core: %s: %s', (path, text, problem) => {
+    const others = { 'http/routing/b.ts': '', 'http/handler.ts': '', 'cli/run.ts': '' };
+    const more = { 'cli/serve/worker/b.ts': '', 'page/views/b.ts': '' };
+    expect(wrongRooms(files({ ...others, ...more, [path]: text }))).toEqual([problem]);
+  });
+
+  it('let a room import itself, those before it and other rings', () => {
     const right = "import './c.js'; import '../primitives/d.js';";
     expect(wrongRooms(files({ 'core/store/a.ts': right, 'http/a.ts': "import '../core/engine/e.js';" }))).toEqual([]);
-    const full = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`core/model/f${index}.ts`, '']));
-    expect(wrongRooms(files(full))).toEqual(['core/model has 25 files']);
+  });
+
+  it('see a folder that is full', () => {
+    const full = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`stores/redis/f${index}.ts`, '']));
+    expect(fullFolders(files(full))).toEqual(['stores/redis has 25 files']);
+    expect(fullFolders(files({ ...full, 'stores/redis/f24.ts': '', 'stores/redis/inner/a.ts': '' }))).toHaveLength(1);
+    expect(fullFolders(new Map(Object.entries(full).slice(1)))).toEqual([]);
+  });
+
+  it('see a circle of folders without one of files', () => {
+    const there = { 'stores/a.ts': "import './sql/b.js';", 'stores/sql/b.ts': '' };
+    expect(folderCycles(files(there))).toEqual([]);
+    const back = { ...there, 'stores/sql/c.ts': "import type { D } from '../d.js';", 'stores/d.ts': '' };
+    expect(folderCycles(files(back))).toEqual(['stores -> stores/sql -> stores']);
+    expect(cycles(files(back))).toEqual([]);
   });
 
   it('see a cycle, of types too', () => {

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, test } from 'vitest';
 
@@ -30,10 +30,32 @@ test('only tests of test:servers and of faults import what starts a server or a 
   expect(wrong).toEqual([]);
 });
 
-test('the tests of the core are in the rooms of what they test, or of its behaviour', () => {
-  const rooms = new Set(readdirSync(join(TESTS, '../src/core')));
-  const tested = readdirSync(join(TESTS, 'unit/core')).filter((room) => room !== 'behaviour' && room !== 'fleet');
-  expect(tested.filter((room) => !rooms.has(room))).toEqual([]);
+/** Tests of all rooms of the core together. */
+const TOGETHER = /^core\/(behaviour|fleet)$/;
+
+describe('the tests in test/unit', () => {
+  const unit = files
+    .filter((file) => file.startsWith('unit/') && file.endsWith('.test.ts'))
+    .map((file) => ({ file, folder: dirname(relative('unit', file)), name: basename(file, '.test.ts') }))
+    .filter(({ folder }) => !TOGETHER.test(folder));
+  const sources = readdirSync(join(TESTS, '../src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  );
+
+  it('are in the folders of what they test', () => {
+    const folders = new Set(sources.map((file) => dirname(file)));
+    expect(unit.length).toBeGreaterThan(150);
+    expect(unit.filter(({ folder }) => !folders.has(folder)).map(({ file }) => file)).toEqual([]);
+  });
+
+  it('are in the folder of the file that has their name', () => {
+    const wrong = unit.filter(({ folder, name }) => {
+      const ring = folder.split('/')[0] as string;
+      const named = sources.filter((source) => source.startsWith(`${ring}/`) && basename(source, '.ts') === name);
+      return named.length > 0 && !named.some((source) => dirname(source) === folder);
+    });
+    expect(wrong.map(({ file }) => file)).toEqual([]);
+  });
 });
 
 test('a test in test/stores takes only the stores of the run that it is part of', () => {
