@@ -5,24 +5,18 @@ import { engineOf } from '../core/engine/engine-of.js';
 import { safeCause } from '../core/model/errors.js';
 import { isPromise } from '../core/primitives/foreign-objects.js';
 import { AccessCheck } from './access/access-check.js';
-import { isFromBrowser } from './access/browser-rules.js';
 import { exposePeers, Peers } from './access/peers.js';
 import type { Permission } from './access/permission.js';
 import { Permissions } from './access/permissions.js';
-import { keyRoutes } from './contracts/native/key-routes.js';
-import { nativeRoutes } from './contracts/native/native-routes.js';
-import { schedulerRoutes } from './contracts/scheduler/scheduler-routes.js';
-import { wetokenRoutes } from './contracts/wetoken/wetoken-routes.js';
+import { withChallenge } from './challenge.js';
+import { ROUTES } from './contract-routes.js';
 import { type FetchConnection, FetchHttpRequest, fetchAnswer } from './edges/fetch-edge.js';
 import { NodeHttpRequest, sendNodeAnswer, sendNodeAnswerLater } from './edges/node-edge.js';
-import { type ContractName, checkedHandlerOptions, type HandlerOptions } from './handler-options.js';
-import { healthRoutes } from './health/health-routes.js';
+import { checkedHandlerOptions, type HandlerOptions } from './handler-options.js';
 import type { Manager, ServableManager } from './manager/manager.js';
 import { TaskCensuses } from './manager/task-census.js';
 import { failureOf } from './messages/error-status.js';
 import { type HttpAnswer, type HttpRequest, jsonAnswer } from './messages/http-message.js';
-import { metricsRoutes } from './metrics/metrics-routes.js';
-import { pageRoutes } from './page/page-routes.js';
 import { warnProcess } from './process-warning.js';
 import { RequestContext } from './routing/request-context.js';
 import { RouteFailure } from './routing/route-failure.js';
@@ -48,14 +42,6 @@ export interface Handler {
    */
   readonly fetch: (request: Request, connection?: FetchConnection) => Promise<Response>;
 }
-
-/** The routes of each group. */
-export const ROUTES: Readonly<Record<ContractName, (services: RouteServices) => readonly Route[]>> = {
-  scheduler: schedulerRoutes,
-  wetoken: wetokenRoutes,
-  native: (services) =>
-    [nativeRoutes, keyRoutes, healthRoutes, metricsRoutes, pageRoutes].flatMap((routesOf) => routesOf(services)),
-};
 
 /**
  * Makes a manager answer over HTTP, and lets its tasks have URLs (see `createCallbacks`), unless they may already.
@@ -186,19 +172,6 @@ function methodNotAllowed({ contract }: Route, allowed: readonly string[]): Http
   const methods = allowed.join(', ');
   const answer = contract.fail({ status: 405, message: `this path takes ${methods}` });
   return { ...answer, headers: { ...answer.headers, Allow: methods } };
-}
-
-/** Basic is the first, since some clients look at nothing else. */
-const CHALLENGES = 'Basic realm="wechat-tokens", Bearer';
-
-/**
- * Adds the challenge that many clients wait for before they send the name and the password of their URL. A browser is not
- * challenged with Basic: it would ask its user for both, and keep them.
- */
-function withChallenge(answer: HttpAnswer, request: HttpRequest): HttpAnswer {
-  if (answer.status !== 401) return answer;
-  const challenge = isFromBrowser(request) ? 'Bearer' : CHALLENGES;
-  return { ...answer, headers: { ...answer.headers, 'WWW-Authenticate': challenge } };
 }
 
 function withoutPrefix(url: string, prefix: string): string | undefined {

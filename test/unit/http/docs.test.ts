@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { ROUTES } from '../../../src/http/handler.js';
+import { ROUTES } from '../../../src/http/contract-routes.js';
 import type { RouteServices } from '../../../src/http/routing/route-services.js';
 
 const PAGE = readFileSync(fileURLToPath(new URL('../../../docs/http.md', import.meta.url)), 'utf8');

@@ -4,7 +4,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../src/core/primitives/json.js';
-import { ROUTES } from '../../../src/http/handler.js';
+import { ROUTES } from '../../../src/http/contract-routes.js';
 import { createApiKey, type HandlerOptions, type Scope } from '../../../src/http/index.js';
 import type { RouteServices } from '../../../src/http/routing/route-services.js';
 import { TokenError } from '../../../src/index.js';

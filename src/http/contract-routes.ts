@@ -1,0 +1,18 @@
+import { keyRoutes } from './contracts/native/key-routes.js';
+import { nativeRoutes } from './contracts/native/native-routes.js';
+import { schedulerRoutes } from './contracts/scheduler/scheduler-routes.js';
+import { wetokenRoutes } from './contracts/wetoken/wetoken-routes.js';
+import type { ContractName } from './handler-options.js';
+import { healthRoutes } from './health/health-routes.js';
+import { metricsRoutes } from './metrics/metrics-routes.js';
+import { pageRoutes } from './page/page-routes.js';
+import type { RouteServices } from './routing/route-services.js';
+import type { Route } from './routing/router.js';
+
+/** The routes of each group. */
+export const ROUTES: Readonly<Record<ContractName, (services: RouteServices) => readonly Route[]>> = {
+  scheduler: schedulerRoutes,
+  wetoken: wetokenRoutes,
+  native: (services) =>
+    [nativeRoutes, keyRoutes, healthRoutes, metricsRoutes, pageRoutes].flatMap((routesOf) => routesOf(services)),
+};
