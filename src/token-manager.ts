@@ -233,7 +233,9 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Stores a grant that was got elsewhere, and puts it in force. What is stored already counts like this:
+   * Stores a grant that was got elsewhere, and puts it in force.
+   *
+   * The grant is compared with the stored one:
    *
    * - A grant without a refresh token keeps the stored one.
    * - An older grant than the stored one changes nothing, unless it brings a refresh token that is new here, or any where the

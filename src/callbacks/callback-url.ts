@@ -9,11 +9,18 @@ import { refusalOfAddress } from './address-policy.js';
  * @public
  */
 export interface CallbackRules {
-  /** Whether private and loopback addresses are refused too. Default: `false`. */
+  /**
+   * Whether private and loopback addresses are refused too.
+   *
+   * @defaultValue `false`
+   * @bounds `true` or `false`
+   */
   readonly publicOnly?: boolean | undefined;
   /**
-   * The only hosts that may be called: `example.com`, `*.example.com` for every name below that, either with a port if
-   * only that one is meant. Default: any host.
+   * The only hosts that may be called.
+   *
+   * @defaultValue any host
+   * @bounds `example.com`, or `*.example.com` for every name below that; either with a port if only that one is meant
    */
   readonly allowHosts?: readonly string[] | undefined;
 }

@@ -11,15 +11,24 @@ import { TypeNumbers } from './type-numbers.js';
 import { appSecretOf, type WebhookSecret } from './webhook-signature.js';
 
 /**
+ * The options of `createCallbacks(manager, options)`.
+ *
  * @public
  */
 export interface CallbackOptions extends CallbackRules {
   /**
-   * Signs what targets are told, with a secret that is derived for each app: see `appSecretOf`. A list while receivers
-   * change from one to the other. Default: not signed.
+   * The secret that signs notifications; each app has one of its own, which {@link appSecretOf} derives from it. Give a list
+   * while receivers change from one to the other.
+   *
+   * @defaultValue not signed
    */
   readonly notifySecret?: WebhookSecret | readonly WebhookSecret[] | undefined;
-  /** In URLs, type 1 is `oauth2_access_token` and 2 `jsapi_ticket`. Default: `false`. */
+  /**
+   * Whether type 1 is `oauth2_access_token` and 2 `jsapi_ticket` in the URLs of callbacks.
+   *
+   * @defaultValue `false`
+   * @bounds `true` or `false`
+   */
   readonly legacyTypeNumbers?: boolean | undefined;
 }
 

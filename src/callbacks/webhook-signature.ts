@@ -39,33 +39,54 @@ export type ReceivedHeaders =
   | Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /**
+ * The webhook that `verifyWebhook` checks, as it was received.
+ *
  * @public
  */
 export interface WebhookToVerify {
+  /** The headers of the request. */
   readonly headers: ReceivedHeaders;
   /** The body as it came, before anything has parsed it. */
   readonly body: string | Uint8Array;
+  /** The secret that the sender signs with. For a receiver of one app it is the result of {@link appSecretOf}. */
   readonly secret: WebhookSecret;
   /**
    * The URL as it was requested, absolute or from its path on. When it is given, `appid`, `type` and `subject` in its query must
-   * be those that `webhook-id` stands for: the signature does not cover them. Default: they are not compared.
+   * be those that `webhook-id` stands for: the signature does not cover them.
+   *
+   * @defaultValue they are not compared
    */
   readonly url?: string | URL | undefined;
-  /** Returns the time in epoch milliseconds. Default: `Date.now`. */
+  /**
+   * Returns the time in epoch milliseconds.
+   *
+   * @defaultValue `Date.now`
+   */
   readonly now?: (() => number) | undefined;
-  /** The number of seconds by which the timestamp may differ from now, either way. Default: 300. */
+  /**
+   * The time by which the timestamp may differ from now, either way.
+   *
+   * @defaultValue 300 s
+   * @bounds 0 to 31,536,000 s
+   */
   readonly toleranceSeconds?: number | undefined;
 }
 
 /**
- * The id and the time of a webhook, once it is known to be genuine. An `id` that was seen before is a repetition. The id of a
- * `notify` is `<hash>-<version>-<expiresAt>`: the first 24 hex digits of the SHA-256 of appid, type and subject as they are in
- * the query, joined by line feeds (an absent subject is empty), the version of the token, and its end in epoch milliseconds.
+ * The id and the time of a webhook, once it is known to be genuine.
  *
  * @public
  */
 export interface VerifiedWebhook {
+  /**
+   * The id of the message. One that was seen before is a repetition.
+   *
+   * The id of a `notify` is `<hash>-<version>-<expiresAt>`: the first 24 hex digits of the SHA-256 of appid, type and subject as
+   * they are in the query, joined by line feeds (an absent subject is empty), the version of the token, and its end in epoch
+   * milliseconds.
+   */
   readonly id: string;
+  /** The time at which it was sent, in seconds since the epoch. */
   readonly timestampSeconds: number;
 }
 
@@ -77,6 +98,7 @@ export interface VerifiedWebhook {
  */
 export class WebhookRefused extends Error {
   override readonly name: string = 'WebhookRefused';
+  /** The reason for which it is refused. */
   readonly reason: 'missing' | 'malformed' | 'old' | 'new' | 'wrong';
 
   constructor(reason: WebhookRefused['reason'], message: string) {

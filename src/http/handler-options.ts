@@ -14,39 +14,81 @@ import type { ApiKey } from './access/api-key.js';
 export type ContractName = 'scheduler' | 'wetoken' | 'native';
 
 /**
+ * The options of `createHandler(manager, options)`. At least one of `keys`, `trust` and `anonymous` is required.
+ *
  * @public
  */
 export interface HandlerOptions {
-  /** The groups of routes that are answered. Default: `['scheduler']`. */
+  /**
+   * The groups of routes that are answered.
+   *
+   * @defaultValue `['scheduler']`
+   * @bounds at least one of `'scheduler'`, `'wetoken'` and `'native'`
+   */
   readonly contracts?: readonly ContractName[];
-  /** The path below which the routes are, where the host does not take the prefix away: `'/wechat'`. Default: `''`. */
+  /**
+   * The path below which the routes are, where the host does not take the prefix away.
+   *
+   * @defaultValue `''`
+   * @bounds a path like `'/wechat'`, without a slash at its end
+   */
   readonly prefix?: string;
   /** The keys that let callers in: hashed, or the path of a file with them, which is read again when it changes. */
   readonly keys?: readonly ApiKey[] | string;
-  /** Addresses and networks (CIDR) whose connections may read and register without a key. Never goes by headers. */
+  /**
+   * The clients that may read and register without a key, by the address of the connection. Headers never count.
+   *
+   * @bounds addresses and networks (CIDR)
+   */
   readonly trust?: readonly string[];
-  /** Lets every caller do everything. Default: false. */
+  /**
+   * Whether every caller may do everything.
+   *
+   * @defaultValue `false`
+   * @bounds `true` or `false`
+   */
   readonly anonymous?: boolean;
   /**
-   * The names by which this server may be called, such as `tokens.example.com`, without scheme and port. Without a key, a
-   * browser is answered only when it calls the server by one of them, by an IP address or by `localhost`. With at least one name
-   * that holds for every request without a key, and keeps out browsers that pass for another program. Default: none.
+   * The names by which this server may be called.
+   *
+   * Without a key, a browser is answered only when it calls the server by one of them, by an IP address or by `localhost`. With
+   * at least one name that holds for every request without a key, and keeps out browsers that pass for another program.
+   *
+   * @bounds names such as `tokens.example.com`, without scheme and port
    */
   readonly hostNames?: readonly string[];
   /**
-   * In `scheduler` and in the URLs of callbacks, type 1 is `oauth2_access_token` and 2 `jsapi_ticket`, as the original has
-   * them. Default: false.
+   * Whether type 1 is `oauth2_access_token` and 2 `jsapi_ticket`, as the original has them, in `scheduler` and in the URLs of
+   * callbacks.
+   *
+   * @defaultValue `false`
+   * @bounds `true` or `false`
    */
   readonly legacyTypeNumbers?: boolean;
-  /** The only hosts that `params` and `notify` may lead to, as in `createCallbacks`. Default: any. */
+  /**
+   * The only hosts that `params` and `notify` may lead to, as in {@link CallbackRules}.
+   *
+   * @defaultValue any host
+   */
   readonly allowHosts?: readonly string[];
-  /** Refuses private and loopback addresses as targets of `params` and `notify`. Default: false. */
+  /**
+   * Whether private and loopback addresses are refused as targets of `params` and `notify`.
+   *
+   * @defaultValue `false`
+   * @bounds `true` or `false`
+   */
   readonly publicOnly?: boolean;
-  /** Signs what targets of `notify` are told, as in `createCallbacks`. Default: not signed. */
+  /**
+   * The secret that signs notifications to targets of `notify`, as in {@link CallbackOptions}.
+   *
+   * @defaultValue not signed
+   */
   readonly notifySecret?: WebhookSecret | readonly WebhookSecret[];
   /**
-   * Told of what is no failure of a request: a defect behind an answer 500, a file of keys that cannot be read any more.
-   * Default: a warning of the process.
+   * Receives errors that are no failure of a request: a defect behind an answer 500, a file of keys that cannot be read any
+   * more.
+   *
+   * @defaultValue a warning of the process
    */
   readonly onError?: (error: Error) => void;
 }

@@ -5,10 +5,16 @@ import type { JsonObject, JsonValue } from '../core/primitives/json.js';
 import { farthestLeaseEndMs } from './lease-end.js';
 
 /**
+ * The options of `new MemoryStore(options)`.
+ *
  * @public
  */
 export interface MemoryStoreOptions {
-  /** The store's clock. Default: the clock of the manager that the store is given to, else {@link systemClock}. */
+  /**
+   * The clock of the store.
+   *
+   * @defaultValue the clock of the manager that the store is given to, else {@link systemClock}
+   */
   readonly clock?: Clock;
 }
 

@@ -7,12 +7,23 @@ interface PendingTimer {
 }
 
 /**
+ * The options of `new FakeClock(options)`.
+ *
  * @public
  */
 export interface FakeClockOptions {
-  /** Wall time at the start, in epoch milliseconds. Default: 2026-01-01T00:00:00Z. */
+  /**
+   * The wall time at the start, in epoch milliseconds.
+   *
+   * @defaultValue 2026-01-01T00:00:00Z
+   */
   readonly now?: number;
-  /** The result of `random`: a number of at least 0 and below 1, or a function that returns one. Default: 0.5. */
+  /**
+   * The result of `random`, or a function that returns it.
+   *
+   * @defaultValue 0.5
+   * @bounds at least 0 and below 1
+   */
   readonly random?: number | (() => number);
 }
 

@@ -15,7 +15,11 @@ import { createState, type FakeWeChatOptions } from './fake/state.js';
  * @public
  */
 export interface FakeUserOptions {
-  /** The scope that the user has agreed to. Default: `snsapi_base`. */
+  /**
+   * The scope that the user has agreed to.
+   *
+   * @defaultValue `'snsapi_base'`
+   */
   readonly scope?: string;
 }
 

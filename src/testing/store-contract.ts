@@ -8,17 +8,21 @@ import { openStores, type StoreTest } from './store-contract/store-test.js';
 import { testWatching } from './store-contract/watching.js';
 
 /**
+ * The options of `testTokenStore`.
+ *
  * @public
  */
 export interface StoreContractOptions {
   /**
-   * Opens another store object on the storage of `store`, as another process would. Without it the tests of durability
-   * and of two users are left out.
+   * Opens another store object on the storage of `store`, as another process would.
+   *
+   * @defaultValue none: the tests of durability and of two users are left out
    */
   readonly reopen?: (store: TokenStore) => Promise<TokenStore>;
   /**
-   * Moves the store's clock forward by `ms` milliseconds. Without it leases of 30 ms are taken and tried for until they
-   * have lapsed.
+   * Moves the store's clock forward by `ms` milliseconds.
+   *
+   * @defaultValue none: leases of 30 ms are taken and tried for until they have expired
    */
   readonly advance?: (ms: number) => Promise<void>;
 }

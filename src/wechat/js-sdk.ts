@@ -13,12 +13,22 @@ export interface JsapiTickets {
 }
 
 /**
+ * The options of `signJsSdk`.
+ *
  * @public
  */
 export interface SignJsSdkOptions {
-  /** The `authorizer_appid` when a third-party platform signs for an account. Default: the app itself. */
+  /**
+   * The `authorizer_appid` when a third-party platform signs for an account.
+   *
+   * @defaultValue the app itself
+   */
   readonly subject?: string;
-  /** The clock that gives the timestamp. Default: `systemClock`. */
+  /**
+   * The clock that gives the timestamp.
+   *
+   * @defaultValue {@link systemClock}
+   */
   readonly clock?: Pick<Clock, 'now'>;
 }
 
@@ -28,10 +38,13 @@ export interface SignJsSdkOptions {
  * @public
  */
 export interface JsSdkConfig {
+  /** The appid that the page is signed for: the subject, where there is one. */
   readonly appId: string;
-  /** In seconds since the epoch. */
+  /** The time of the signature, in seconds since the epoch. */
   readonly timestamp: number;
+  /** A random string. */
   readonly nonceStr: string;
+  /** The signature: 40 hexadecimal digits. */
   readonly signature: string;
 }
 
@@ -72,16 +85,26 @@ export async function signJsSdk(
 }
 
 /**
- * The values that go into a signature.
+ * The values that go into a signature, for `jsSdkSignature`.
  *
  * @public
  */
 export interface JsSdkSignatureInput {
+  /** The `jsapi_ticket`. */
   readonly ticket: string;
+  /** A random string. */
   readonly nonceStr: string;
-  /** In seconds since the epoch. */
+  /**
+   * The time of the signature, in seconds since the epoch.
+   *
+   * @bounds a whole number
+   */
   readonly timestamp: number;
-  /** An absolute http or https URL. What follows `#` is left out. */
+  /**
+   * The address of the page. What follows `#` is left out.
+   *
+   * @bounds an absolute http or https URL
+   */
   readonly url: string;
 }
 

@@ -10,33 +10,54 @@ import type { IsStale } from './call.js';
  * @public
  */
 export interface SubjectOptions {
-  /** The user or merchant that the token speaks for, when that is not the app itself. */
+  /**
+   * The `openid` or `authorizer_appid` that the token speaks for, when that is not the app itself.
+   *
+   * @bounds 1 to 128 printable ASCII characters without spaces
+   */
   readonly subject?: string | undefined;
 }
 
 /**
+ * The options by which a call limits its waiting.
+ *
  * @public
  */
 export interface WaitOptions extends SubjectOptions {
-  /** The longest time to wait, in milliseconds: 0 to 2,147,483,647. Default: the manager's `timeoutMs`. */
+  /**
+   * The longest time to wait.
+   *
+   * @defaultValue `timeoutMs` of the manager
+   * @bounds 0 to 2,147,483,647 ms
+   */
   readonly timeoutMs?: number;
-  /** Ends the waiting with the signal's reason. The refresh, which others share, goes on. */
+  /**
+   * Ends the waiting with the reason of the signal. The refresh, which other callers share, goes on.
+   *
+   * @bounds an `AbortSignal`
+   */
   readonly signal?: AbortSignal;
 }
 
 /**
+ * The options of `get` and `getRecord`.
+ *
  * @public
  */
 export interface GetOptions extends WaitOptions {
   /**
-   * Wishes for a token with more than so many milliseconds left: 0 or more. Where that cannot be had, the one that lives
-   * longest is answered. It starts at most one refresh of a key in 30 s.
+   * The wish for a token that has more than this time left. It starts at most one refresh of a key in 30 s, and fewer where no
+   * token grants it; where it cannot be had, the token that lives longest is returned.
+   *
+   * @defaultValue 0 ms
+   * @bounds 0 ms or more
    */
   readonly minValidityMs?: number;
 }
 
 /**
- * Exactly one of `stale` and `force`.
+ * The options of `refresh`: exactly one of `stale` and `force`. `stale` is the value that was seen rejected: it is replaced only
+ * if it still is the current one. `force` replaces the current value, whatever it is.
  *
  * @public
  */
@@ -55,6 +76,8 @@ export type RefreshCallOptions = WaitOptions &
   );
 
 /**
+ * The options of `call`.
+ *
  * @public
  */
 export interface CallOptions extends WaitOptions {
@@ -68,6 +91,9 @@ export interface CallOptions extends WaitOptions {
    *
    * A `Response` of any package and type but streams of events is looked at when its body is unused and at most 64 KiB long
    * (16 KiB with node-fetch), for 5 s at most; the body can be read afterwards. Other streams are not read.
+   *
+   * @defaultValue `errcode` 40001, 40014 or 42001
+   * @bounds a function of `{ result }` or `{ error }`
    */
   readonly isStale?: IsStale;
 }

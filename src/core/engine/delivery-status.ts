@@ -27,9 +27,11 @@ export interface DeliveryStatus {
   readonly state: 'delivered' | 'owed' | 'failed' | 'waiting';
   /** The version of the record that it has, if any. */
   readonly version: number | undefined;
+  /** The instant at which the target took that version, in epoch milliseconds. */
   readonly deliveredAt: number | undefined;
-  /** The number of attempts that have failed in a row. */
+  /** The number of deliveries that have failed in a row. */
   readonly attempts: number;
+  /** The message of the last failure since the last success. */
   readonly lastError: string | undefined;
   /** The instant of the next attempt; `undefined` where there is none before there is a newer token. */
   readonly retryAt: number | undefined;

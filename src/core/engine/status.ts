@@ -35,8 +35,11 @@ import { type WaitingParts, waitingAfter, waitingOf } from './waiting.js';
 export interface TaskStatus {
   /** Names the task in `after`. */
   readonly id: string;
+  /** The app. */
   readonly appid: string;
+  /** The type of the token. */
   readonly type: string;
+  /** The user or merchant that the token speaks for; `undefined` when that is the app itself. */
   readonly subject: string | undefined;
   /**
    * `fresh`: not due yet. `due`: being refreshed, or soon to be; the token is still good. `expired`: it has ended.
@@ -49,10 +52,13 @@ export interface TaskStatus {
   readonly reason: string | undefined;
   /** The action to take about it, in words. */
   readonly remedy: string | undefined;
-  /** All instants are epoch milliseconds on the store's clock. */
+  /** The instant at which the token was asked for. All instants are epoch milliseconds on the store's clock. */
   readonly obtainedAt: number | undefined;
+  /** The instant at which the token expires. */
   readonly expiresAt: number | undefined;
+  /** The instant at which the token is refreshed next. */
   readonly dueAt: number | undefined;
+  /** The version of the record. */
   readonly version: number | undefined;
   /** The instant at which the refresh token ends, where that is known: the user has to authorize again before. */
   readonly refreshTokenExpiresAt: number | undefined;
@@ -65,18 +71,28 @@ export interface TaskStatus {
 }
 
 /**
+ * The last failure of a task.
+ *
  * @public
  */
 export interface TaskFailure {
+  /** The code of the `TokenError`. */
   readonly code: string;
+  /** The message of the `TokenError`. */
   readonly message: string;
+  /** WeChat's error code. */
   readonly errcode: number | undefined;
+  /** WeChat's message, without its `rid` tail. */
   readonly errmsg: string | undefined;
+  /** The id under which WeChat's support finds the request. */
   readonly rid: string | undefined;
   /** The address that has to be put on WeChat's IP whitelist. */
   readonly ip: string | undefined;
+  /** The number of attempts that have failed in a row. */
   readonly attempts: number;
+  /** The instant of the failure. */
   readonly at: number;
+  /** The instant of the next attempt. */
   readonly retryAt: number;
 }
 
@@ -86,14 +102,36 @@ export interface TaskFailure {
  * @public
  */
 export interface StatusQuery {
+  /**
+   * The app whose tasks are shown.
+   *
+   * @defaultValue all apps
+   */
   readonly appid?: string;
-  /** Only with `appid`. */
+  /**
+   * The type of the tasks that are shown; only together with `appid`.
+   *
+   * @defaultValue all types
+   */
   readonly type?: string;
-  /** Only with `type`. */
+  /**
+   * The subject of the task that is shown; only together with `type`.
+   *
+   * @defaultValue all subjects
+   */
   readonly subject?: string;
-  /** Only tasks that follow the one with this `id`, in the store's order. */
+  /**
+   * The `id` of a task: only tasks that follow it are shown, in the order of the store.
+   *
+   * @defaultValue from the first task
+   */
   readonly after?: string;
-  /** At most so many: 1 or more. Default: all. */
+  /**
+   * The number of tasks that are shown at most.
+   *
+   * @defaultValue all
+   * @bounds 1 or more
+   */
   readonly limit?: number;
 }
 

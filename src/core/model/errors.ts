@@ -6,16 +6,24 @@ import { StoreFailure } from '../primitives/store-failure.js';
 /**
  * The reason why a token could not be had. The union is open: later releases may add codes, so a `switch` needs a default.
  *
- * - `NOT_REGISTERED`: the manager does not know this app. Call `register`.
- * - `INPUT_MISSING`: a refresh needs something that has not been provided, such as the app's secret; the message names it.
- * - `UPSTREAM_UNAVAILABLE`: WeChat did not answer, or answered that it is busy. The manager retries.
- * - `UPSTREAM_REJECTED`: WeChat refused; `errcode` and `errmsg` say what has to be changed.
- * - `QUOTA_EXHAUSTED`: a limit of WeChat or of this library was reached; `retryAt` says when it ends.
- * - `REAUTHORIZATION_REQUIRED`: the user or merchant has to authorize again.
- * - `REFRESH_DISABLED`: this manager only reads.
- * - `STORE_UNAVAILABLE`: the store failed; `cause` is what it failed with.
- * - `TIMEOUT`: the call's own deadline passed.
- * - `CLOSED`: the manager has been closed.
+ * - `NOT_REGISTERED`: The app was never registered or was unregistered, or the store has lost it. Remedy: Call `register`;
+ *   configure the store so that it evicts nothing.
+ * - `INPUT_MISSING`: The app's secret, the params or a token that a refresh depends on is missing. Remedy: Register what the
+ *   message names.
+ * - `UPSTREAM_UNAVAILABLE`: WeChat did not answer, or answered that it is busy (-1). Remedy: None; the manager retries. If it
+ *   persists, check network and proxy.
+ * - `UPSTREAM_REJECTED`: WeChat refused. Remedy: Change what `errcode` and `errmsg` say; after 40164 and 61004 put `ip` on the IP
+ *   whitelist.
+ * - `QUOTA_EXHAUSTED`: A limit of WeChat (45009, 45011) was reached, or the limit of this library for `force`. Remedy: Wait until
+ *   `retryAt`.
+ * - `REAUTHORIZATION_REQUIRED`: The authorization of the user or merchant has ended. Remedy: Have the user or merchant
+ *   authorize again.
+ * - `REFRESH_DISABLED`: This manager only reads (`refresh: 'never'`), and the store has nothing to answer with, or `force` was
+ *   asked for. Remedy: See that a process that refreshes is running, and that the key has a task.
+ * - `STORE_UNAVAILABLE`: The store failed, or holds a document of a newer release or one that no key decrypts. Remedy: See the
+ *   message, which says which it is, and `cause`, which is what the store failed with.
+ * - `TIMEOUT`: The call's own deadline passed. Remedy: Raise `timeoutMs`, or try again: the refresh goes on.
+ * - `CLOSED`: The manager has been closed. Remedy: None.
  *
  * @public
  */
@@ -38,8 +46,11 @@ export type TokenErrorCode =
  * @public
  */
 export interface TokenErrorFacts {
+  /** The app that the failure is about. */
   readonly appid?: string | undefined;
+  /** The type of the token that could not be had. */
   readonly type?: string | undefined;
+  /** The user or merchant that the token speaks for, when that is not the app itself. */
   readonly subject?: string | undefined;
   /** WeChat's error code. */
   readonly errcode?: number | undefined;
@@ -55,6 +66,7 @@ export interface TokenErrorFacts {
   readonly retryable?: boolean | undefined;
   /** Whether the cause lies with this host (its address, its network), so that another one may well succeed. */
   readonly hostOnly?: boolean | undefined;
+  /** The error that led to this one, such as that of the store. */
   readonly cause?: unknown;
 }
 
@@ -78,6 +90,7 @@ export interface TokenErrorFacts {
  */
 export class TokenError extends Error {
   override readonly name: string = 'TokenError';
+  /** The kind of the failure, by which errors are told apart. */
   readonly code: TokenErrorCode;
   declare readonly appid?: string;
   declare readonly type?: string;

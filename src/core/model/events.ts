@@ -11,8 +11,11 @@ import type { TokenRecord } from './token-record.js';
  * @public
  */
 export interface TokenEvent {
+  /** The app. */
   readonly appid: string;
+  /** The type of the token. */
   readonly type: string;
+  /** The user or merchant that the token speaks for; `undefined` when that is the app itself. */
   readonly subject: string | undefined;
 }
 
@@ -22,6 +25,7 @@ export interface TokenEvent {
  * @public
  */
 export interface RefreshedEvent extends TokenEvent {
+  /** The record in force, with the new token. */
   readonly record: TokenRecord;
   /** The reason why this process asked for it; `undefined` unless `source` is `upstream`. */
   readonly reason: RefreshReason | undefined;
@@ -35,6 +39,7 @@ export interface RefreshedEvent extends TokenEvent {
  * @public
  */
 export interface RefreshFailedEvent extends TokenEvent {
+  /** The failure of this attempt. */
   readonly error: TokenError;
   /** The number of attempts that have failed in a row. */
   readonly attempt: number;
@@ -72,8 +77,9 @@ export interface DeliveredEvent extends TokenEvent {
 export interface DeliveryFailedEvent extends TokenEvent {
   /** The version of the record. */
   readonly version: number;
+  /** The reason why the target did not take it. */
   readonly error: TokenError;
-  /** The number of attempts that have failed in a row. */
+  /** The number of deliveries that have failed in a row. */
   readonly attempt: number;
   /** The instant of the next attempt, in epoch milliseconds; `undefined` where it waits for a newer token. */
   readonly retryAt: number | undefined;
@@ -85,35 +91,88 @@ export interface DeliveryFailedEvent extends TokenEvent {
  * @public
  */
 export interface TokenManagerEvents {
+  /**
+   * A new token is in force. Emitted once for each version by each process.
+   *
+   * @remarks Nothing; count it if you keep metrics.
+   */
   readonly refreshed: RefreshedEvent;
+  /**
+   * An attempt failed. The current token stays in force until it expires, and the refresh is retried.
+   *
+   * @remarks Look at `error.code`; alert unless `error.retryable`.
+   */
   readonly refreshFailed: RefreshFailedEvent;
   /**
    * A key that had failed has a token again. Emitted once after one `refreshFailed` or more, by each process that has emitted those
    * or knows the failure from the store.
+   *
+   * @remarks Close the alert.
    */
   readonly recovered: RecoveredEvent;
-  /** The user or merchant has to authorize again. Emitted once for each refresh token that is refused or has expired. */
+  /**
+   * The user or merchant has to authorize again. Emitted once for each refresh token that was rejected or has expired.
+   *
+   * - `error`: The failure, with code `REAUTHORIZATION_REQUIRED`.
+   *
+   * @remarks Have the user or merchant authorize again.
+   */
   readonly reauthorizationRequired: TokenEvent & { readonly error: TokenError };
-  /** A target was told of the newest token. */
+  /** The target of `notify` has taken the newest token. */
   readonly delivered: DeliveredEvent;
-  /** An attempt to tell it failed. */
+  /**
+   * The target of `notify` has not taken the newest token.
+   *
+   * @remarks Look at the target; `status()` shows the state of its `delivery`.
+   */
   readonly deliveryFailed: DeliveryFailedEvent;
-  /** The store failed. Emitted once until it works again. */
+  /**
+   * The store failed. Emitted once until it works again.
+   *
+   * - `error`: The failure, with code `STORE_UNAVAILABLE`; its `cause` is what the store said.
+   *
+   * @remarks Look at `error.cause`: the disk may be full, a permission missing, or the connection lost.
+   */
   readonly storeUnavailable: { readonly error: TokenError };
+  /** The store works again, after a `storeUnavailable`. */
   readonly storeAvailable: Readonly<Record<string, never>>;
   /**
-   * The store has been replaced: by `another`, which lacks what was in it (it was emptied, deleted, or restarted without
-   * persistence), or by a `backup`, an earlier state of itself. This process puts back what it registered itself and the newer
-   * tokens that it holds; what it unregistered within a day is removed again. Emitted once for each replacement.
+   * The store has lost documents that this process knew, or is an older state of itself. Emitted once for each replacement.
+   *
+   * This process puts back what it has registered since it started, and the newer tokens that it holds; what it has
+   * unregistered within a day is removed again.
+   *
+   * - `replacement`: `another` for a store that was emptied, deleted, or restarted without persistence; `backup` for an earlier
+   *   state of the same store.
+   *
+   * @remarks Find out what happened to the store. Apps that no running process has registered have to be registered again.
    */
   readonly storeReplaced: { readonly replacement: 'another' | 'backup' };
-  /** A damaged document was moved aside, to the id `quarantinedAs`. */
+  /**
+   * A stored document was damaged and has been moved aside; the token is fetched anew.
+   *
+   * - `id`: The id of the document.
+   * - `version`: The version that was damaged.
+   * - `quarantinedAs`: The id under which the damaged document is kept.
+   *
+   * @remarks Look at the disk. Register the app again if the document was its registration, and have the user authorize again if
+   * it held the refresh token.
+   */
   readonly recordQuarantined: { readonly id: string; readonly version: number; readonly quarantinedAs: string };
-  /** A listener threw or rejected; nothing else was disturbed. */
+  /**
+   * A listener threw or rejected. Nothing else was disturbed.
+   *
+   * - `event`: The name of the event that it listened to.
+   * - `error`: The value that it threw or rejected with.
+   *
+   * @remarks Repair the listener.
+   */
   readonly listenerFailed: { readonly event: string; readonly error: unknown };
 }
 
 /**
+ * A listener for one of the events.
+ *
  * @public
  */
 export type TokenManagerListener<Name extends keyof TokenManagerEvents> = (

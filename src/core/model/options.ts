@@ -22,35 +22,41 @@ import { assertTypeName } from './token-key.js';
  */
 export interface RefreshOptions {
   /**
-   * At most how many refreshes that no caller waits for are begun in a second: 1 to 100,000. A fleet that shares a Redis or SQL
-   * store keeps it together: on average nine tenths, what callers begin included. Else each process keeps it by itself.
+   * The number of background refreshes that may begin in a second. A fleet that shares a Redis or SQL store keeps to it
+   * together (on average to nine tenths of it, refreshes that callers wait for included), otherwise each process by itself.
+   * Refreshes that a caller waits for always begin at once.
    *
    * @defaultValue 300
+   * @bounds 1 to 100,000
    */
   readonly maxPerSecond?: number;
   /**
-   * The same for a single app: 1 to 100,000. Of a fleet each process may begin one more in a second.
+   * The same for a single app. In a fleet each process may begin one more in a second.
    *
    * @defaultValue 160
+   * @bounds 1 to 100,000
    */
   readonly maxPerSecondOfApp?: number;
   /**
-   * Refresh at the latest this long before the token ends, in milliseconds: 0 to 31,536,000,000; at most half of the
-   * token's life is used. Stable access tokens go by WeChat's own last five minutes instead.
+   * The time before its expiry at which a token is refreshed at the latest. Stable access tokens go by WeChat's own last
+   * five minutes instead.
    *
-   * @defaultValue the lesser of 300,000 and a fifth of the token's life
+   * @defaultValue the lesser of 300,000 ms and a fifth of the token's life
+   * @bounds 0 to 31,536,000,000 ms; at most half of the token's life is used
    */
   readonly marginMs?: number;
   /**
-   * Refresh up to this much earlier, at random, so that tokens spread: bounds as `marginMs`.
+   * The time by which a refresh may come even earlier, at random, so that tokens are not all refreshed at once.
    *
-   * @defaultValue the lesser of 600,000 and a fifth of the token's life
+   * @defaultValue the lesser of 600,000 ms and a fifth of the token's life
+   * @bounds 0 to 31,536,000,000 ms; at most half of the token's life is used
    */
   readonly jitterMs?: number;
   /**
-   * In its last so many milliseconds a token is handed out only when no new one can be had: bounds as `marginMs`.
+   * The time before its expiry during which a token is handed out only if no new one can be had.
    *
-   * @defaultValue the lesser of 10,000 and a twentieth of the token's life
+   * @defaultValue the lesser of 10,000 ms and a twentieth of the token's life
+   * @bounds 0 to 31,536,000,000 ms; at most half of the token's life is used
    */
   readonly minValidityMs?: number;
 }
@@ -62,68 +68,96 @@ export interface RefreshOptions {
  */
 export interface WeChatOptions {
   /**
-   * The origins that requests go to: http or https, without a path. The next one is asked only after a network failure or
-   * an answer with status 5xx.
+   * The origins that requests go to. The next one is asked only after a network failure or an answer with status 5xx.
    *
    * @defaultValue `['https://api.weixin.qq.com']`
+   * @bounds at least one http or https URL, without credentials, path and query
    */
   readonly origins?: readonly string[];
   /**
-   * The endpoint that access tokens come from, for apps that do not name one themselves.
+   * The endpoint that access tokens come from, for apps that were registered without `accessToken`.
    *
    * @defaultValue `'stable'`
+   * @bounds `'stable'` or `'plain'`
    */
   readonly accessToken?: AccessTokenMode;
-  /** The URL of an http or https proxy for requests to WeChat. */
+  /**
+   * The proxy for requests to WeChat. `HTTP_PROXY` and `HTTPS_PROXY` are not read.
+   *
+   * @bounds an http or https URL, with credentials if the proxy wants any
+   */
   readonly proxy?: string;
 }
 
 /**
+ * The options of `new TokenManager(options)`.
+ *
  * @public
  */
 export interface TokenManagerOptions<Custom extends string = never> {
   /**
-   * The store in which everything is remembered. The manager owns it and closes it.
+   * The store in which everything is remembered. It belongs to this manager, which closes it.
    *
-   * @defaultValue a new `MemoryStore`
+   * @defaultValue `new MemoryStore()`
+   * @bounds an object with the methods of `TokenStore`
    */
   readonly store?: TokenStore;
-  /** More token types, or replacements of built-in ones. */
+  /**
+   * More token types, or replacements of built-in ones.
+   *
+   * @defaultValue `[]`
+   * @bounds each type once
+   */
   readonly refreshers?: readonly Refresher<Custom>[];
   /**
-   * The timing and the rate of refreshes; `'never'` for a process that leaves them to others on the same store, because its
-   * address is not on WeChat's whitelist. It answers from the store, fails with `REFRESH_DISABLED` where there is nothing to
-   * answer with, and tells the others when a token is reported stale.
+   * The timing and the rate of refreshes, or `'never'` for a process that only reads.
+   *
+   * With `'never'` a process leaves refreshing to others on the same store, for example because its address is not on WeChat's
+   * whitelist. It answers from the store, fails with `REFRESH_DISABLED` where the store has nothing to answer with, and notifies
+   * the others when a token is reported stale.
+   *
+   * @defaultValue `{}`
    */
   readonly refresh?: RefreshOptions | 'never';
+  /**
+   * The requests to WeChat: to which origins, in which mode, through which proxy.
+   *
+   * @defaultValue `{}`
+   */
   readonly wechat?: WeChatOptions;
   /**
-   * The way to answer a caller when the store cannot be reached and no token is in memory: `'fail'` with
-   * `STORE_UNAVAILABLE`, or `'fetch'` a token that this process keeps for itself and stores later. Only for registered apps
-   * that it has in memory, and never where a refresh uses up a refresh token. With the store away every process fetches its
-   * own: harmless for stable access tokens, which WeChat repeats; in plain mode the last one ends the others.
+   * The way to answer a caller while the store is unavailable and no token is in memory: `'fail'` with `STORE_UNAVAILABLE`, or
+   * `'fetch'` a token from WeChat.
+   *
+   * A token that was fetched like this stays in this process and is stored later. Only apps that the process has in memory
+   * are served, and never where a refresh uses up a refresh token. Every process fetches its own: that is harmless for stable
+   * access tokens, which WeChat repeats; in plain mode the processes end each other's tokens.
    *
    * @defaultValue `'fail'`
+   * @bounds `'fail'` or `'fetch'`
    */
   readonly whenStoreUnavailable?: 'fail' | 'fetch';
   /**
-   * The longest time that a call waits for a token, in milliseconds: more than 20,000 (what one refresh may take for the whole
-   * fleet) up to 2,147,483,647. A single call may set less.
+   * The longest time that a call waits for a token. It is longer than the 20 s that one refresh may take for the whole fleet;
+   * a single call may set less.
    *
-   * @defaultValue 25,000
+   * @defaultValue 25,000 ms
+   * @bounds 20,001 to 2,147,483,647 ms
    */
   readonly timeoutMs?: number;
   /**
-   * The number of records that are kept in memory: 1 to 10,000,000. Records of keys with a task are kept however many there
-   * are, except with a Redis or SQL store, which may hold more than one process can.
+   * The number of records of keys without a task that are kept in memory; those of keys with a task always are. On Redis or
+   * SQL it counts all records, and one that is not in memory is read when it is asked for.
    *
    * @defaultValue 10,000
+   * @bounds 1 to 10,000,000
    */
   readonly maxCachedRecords?: number;
   /**
-   * Time, timers and randomness.
+   * The source of time, timers and randomness; tests give a `FakeClock`.
    *
    * @defaultValue {@link systemClock}
+   * @bounds an object with the methods of `Clock`
    */
   readonly clock?: Clock;
 }

@@ -51,33 +51,53 @@ export interface BuiltInRefresher<Type extends string = string> extends Refreshe
  * @public
  */
 export interface Grant {
-  /** The token: 1 to 16,384 characters. */
+  /**
+   * The token.
+   *
+   * @bounds 1 to 16,384 characters
+   */
   readonly value: string;
-  /** The life of the token, in seconds from `obtainedAt`: 1 to 31,536,000 (one year). */
+  /**
+   * The life of the token, from `obtainedAt`.
+   *
+   * @bounds 1 to 31,536,000 s (one year)
+   */
   readonly expiresInSeconds: number;
-  /** The instant at which the token was asked for, in epoch milliseconds. Default: just before the request. */
+  /**
+   * The instant at which the token was asked for, in epoch milliseconds.
+   *
+   * @defaultValue just before the request
+   */
   readonly obtainedAt?: number;
-  /** The time after which it is due, in seconds from `obtainedAt`. Default: the manager's margin and jitter before expiry. */
+  /**
+   * The time after which it is due, in seconds from `obtainedAt`.
+   *
+   * @defaultValue `marginMs` and `jitterMs` of the manager before it expires
+   */
   readonly dueInSeconds?: number;
   /**
-   * The refresh token that came with it: 1 to 16,384 characters. It is stored in the same write as the token and replaces
-   * the one before.
+   * The refresh token that came with it. It is stored in the same write as the token and replaces the one before.
    *
    * @defaultValue the stored one stays, and its deadline too
+   * @bounds 1 to 16,384 characters
    */
   readonly refreshToken?: string;
   /**
-   * The life of the refresh token, in seconds from `obtainedAt`: 1 to 315,360,000 (ten years). Only with `refreshToken`.
-   * Default: the deadline of the one that was sent, else none is known.
+   * The life of the refresh token, from `obtainedAt`; only together with `refreshToken`.
+   *
+   * @defaultValue the deadline of the one that was sent, else none is known
+   * @bounds 1 to 315,360,000 s (ten years)
    */
   readonly refreshTokenExpiresInSeconds?: number;
   /**
-   * The scopes that a user has consented to, separated by commas or white space: at most 4,096 characters. A `put` whose
-   * scopes are a part of those of the stored grant leaves that in force while it can still be used or refreshed;
-   * `snsapi_base` is a part of `snsapi_userinfo`.
+   * The scopes that a user has consented to, separated by commas or white space.
    *
-   * @defaultValue `scope` of `result`; without either a refresh that sent the stored refresh token keeps the stored ones, and the
-   *   scopes of any other grant are unknown, so that any `put` replaces it
+   * A `put` whose scopes are a part of those of the stored grant leaves that in force while it can still be used or refreshed;
+   * `snsapi_base` is a part of `snsapi_userinfo`. Without `scope` here and in `result`, a refresh that sent the stored refresh
+   * token keeps the stored scopes; those of any other grant are unknown, so that any `put` replaces it.
+   *
+   * @defaultValue `scope` of `result`
+   * @bounds at most 4,096 characters
    */
   readonly scope?: string;
   /** WeChat's answer as it came. */
@@ -109,10 +129,13 @@ export type RefreshReason = 'due' | 'demand' | 'stale' | 'forced';
  * @public
  */
 export interface RefreshContext {
+  /** The key that is refreshed. */
   readonly key: TokenKey;
+  /** The app with its secret. */
   readonly app: AppCredentials;
   /** The record in force, if any, expired or not. */
   readonly previous: TokenRecord | undefined;
+  /** The reason for the refresh. */
   readonly reason: RefreshReason;
   /** The value that was reported stale, with reason `stale`. */
   readonly stale: string | undefined;
@@ -160,6 +183,7 @@ export interface SpendOptions {
    * The refresh token that is sent first when both the store and the task have one.
    *
    * @defaultValue `'offered'`: a new one means that the user has authorized again
+   * @bounds `'offered'` or `'stored'`
    */
   readonly prefer?: 'offered' | 'stored';
 }
@@ -170,7 +194,9 @@ export interface SpendOptions {
  * @public
  */
 export interface SpentToken {
+  /** The refresh token. */
   readonly value: string;
+  /** Whether it was the stored one, and not the one that the task offers. */
   readonly stored: boolean;
 }
 
@@ -180,6 +206,7 @@ export interface SpentToken {
  * @public
  */
 export interface AppCredentials {
+  /** The id of the app. */
   readonly appid: string;
   /** `undefined` when the app was registered without one. */
   readonly secret: string | undefined;
@@ -188,7 +215,7 @@ export interface AppCredentials {
 }
 
 /**
- * `stable` is `POST /cgi-bin/stable_token`, `plain` is `GET /cgi-bin/token`.
+ * The endpoint that access tokens come from: `stable` is `POST /cgi-bin/stable_token`, `plain` is `GET /cgi-bin/token`.
  *
  * @see https://developers.weixin.qq.com/doc/subscription/api/base/api_getstableaccesstoken.html
  * @public
@@ -196,12 +223,24 @@ export interface AppCredentials {
 export type AccessTokenMode = 'stable' | 'plain';
 
 /**
+ * The limit that a refresher takes from with `allow`.
+ *
  * @public
  */
 export interface RateLimit {
-  /** At least this many milliseconds between two for the same key: 0 to 86,400,000 (a day). Default: no such bound. */
+  /**
+   * The least time between two for the same key.
+   *
+   * @defaultValue no such limit
+   * @bounds 0 to 86,400,000 ms (a day)
+   */
   readonly everyMs?: number;
-  /** At most this many in any 24 hours for the app. 1 to 1000. Default: no such bound. */
+  /**
+   * The most in any 24 hours for the app.
+   *
+   * @defaultValue no such limit
+   * @bounds 1 to 1,000
+   */
   readonly perDay?: number;
 }
 
@@ -211,11 +250,21 @@ export interface RateLimit {
  * @public
  */
 export interface WeChatRequest {
+  /**
+   * The method of the request.
+   *
+   * @bounds `'GET'` or `'POST'`
+   */
   readonly method: 'GET' | 'POST';
-  /** Begins with `/`. */
+  /**
+   * The path at the origin of WeChat.
+   *
+   * @bounds begins with `/`
+   */
   readonly path: string;
+  /** The parameters of the query. */
   readonly query?: Readonly<Record<string, string>>;
-  /** Sent as JSON. */
+  /** The body, which is sent as JSON. */
   readonly body?: JsonValue;
 }
 

@@ -22,17 +22,34 @@ export type ParamsFunction = (key: TokenKey) => JsonObject | Promise<JsonObject>
  * @public
  */
 export interface TaskRegistration<Type extends string = string> {
+  /**
+   * The type of the token.
+   *
+   * @bounds a built-in type but `component_verify_ticket`, or one of `refreshers`
+   */
   readonly type: Type;
-  /** The user or merchant that the token speaks for, when that is not the app itself: 1 to 128 printable ASCII characters. */
+  /**
+   * The user or merchant that the token speaks for, when that is not the app itself.
+   *
+   * @bounds 1 to 128 printable ASCII characters without spaces
+   */
   readonly subject?: string;
   /**
-   * Extra input for the refresher. An object is stored; a function is not, so a process that restores the task leaves
-   * the work to one that registers the function. A URL, where callbacks are attached, is asked with GET for a JSON object
-   * when the store lacks what is needed. An object that JSON would store as something else is refused, such as one with a
-   * promise or a `Map`.
+   * Extra input for the refresher, such as a refresh token.
+   *
+   * An object is stored. A function is not, so a process that restores the task leaves the work to one that registers the
+   * function, which has 5 s to answer. A URL needs `createCallbacks` or `createHandler`; it is asked with GET for a
+   * JSON object when the store lacks what is needed. An object that JSON would store as something else is refused, such as
+   * one with a promise or a `Map`.
+   *
+   * @bounds an object of at most 65,536 characters of JSON, a function, or an http or https URL
    */
   readonly params?: JsonObject | ParamsFunction | string;
-  /** A URL that is told of every new token with POST, where callbacks are attached. */
+  /**
+   * The URL that is notified of every new token with POST. It needs `createCallbacks` or `createHandler`.
+   *
+   * @bounds an http or https URL
+   */
   readonly notify?: string;
 }
 
@@ -42,19 +59,36 @@ export interface TaskRegistration<Type extends string = string> {
  * @public
  */
 export interface Registration<Type extends string = string> {
-  /** 1 to 64 characters of `A-Z a-z 0-9 _ . @ -`. */
+  /**
+   * The id of the app.
+   *
+   * @bounds 1 to 64 characters of `A-Z a-z 0-9 _ . @ -`
+   */
   readonly appid: string;
   /**
-   * The app's secret: 1 to 4,096 characters. Absent: the stored one is kept.
+   * The secret of the app.
    *
    * It may not begin or end with white space, control or invisible characters, nor stand in quotation marks, all of which
    * come with a copied secret. Inside, printable characters and white space are allowed, such as the line feeds of a key in
    * PEM.
+   *
+   * @defaultValue the stored one
+   * @bounds 1 to 4,096 characters
    */
   readonly secret?: string;
-  /** The endpoint that access tokens come from. Absent: the stored one, else the manager's default. */
+  /**
+   * The endpoint that access tokens come from. It is stored with the app.
+   *
+   * @defaultValue the stored one, else `wechat.accessToken` of the manager
+   * @bounds `'stable'` or `'plain'`
+   */
   readonly accessToken?: AccessTokenMode;
-  /** The tokens to keep fresh: types, or objects where a task needs more. Tasks that are not named stay as they are. */
+  /**
+   * The tokens to keep fresh: types, or objects where a task needs more. Tasks that are not named stay as they are.
+   *
+   * @defaultValue `[]`
+   * @bounds types, or objects as below
+   */
   readonly tasks?: readonly (Type | TaskRegistration<Type>)[];
 }
 

@@ -6,12 +6,15 @@ import type { JsonObject } from '../primitives/json.js';
  * @public
  */
 export interface StoredDocument {
+  /** The id of the document, such as `key/wx0123456789abcdef/access_token`. */
   readonly id: string;
   /**
    * Greater than any version that this id ever had, across deletes and failovers.
    */
   readonly version: number;
+  /** The content of the document. */
   readonly data: JsonObject;
+  /** The instant at which it is due, and its lane. */
   readonly due?: Due;
 }
 
@@ -34,6 +37,7 @@ export interface Due {
  * @public
  */
 export interface Lease {
+  /** The id of the document that it was taken for. */
   readonly id: string;
   /** The document, read as the lease was granted. */
   readonly document: StoredDocument | undefined;

@@ -6,6 +6,7 @@ import { describeName } from '../primitives/redact.js';
  * @public
  */
 export interface TokenKey {
+  /** The app. */
   readonly appid: string;
   /** The type's name, such as `access_token`. */
   readonly type: string;

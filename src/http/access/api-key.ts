@@ -20,20 +20,52 @@ export type Scope = 'read' | 'refresh' | 'register';
  * @public
  */
 export interface ApiKey {
-  /** The eight characters after `wtm_`. They are no secret. */
+  /**
+   * The eight characters after `wtm_`. They are no secret.
+   *
+   * @bounds 8 characters of `a-z 0-9`
+   */
   readonly id: string;
-  /** SHA-256 of the whole key, as 64 lower-case hex digits. */
+  /**
+   * The SHA-256 of the whole key.
+   *
+   * @bounds 64 lower-case hex digits
+   */
   readonly hash: string;
+  /**
+   * The permissions of the key.
+   *
+   * @bounds at least one of `'read'`, `'refresh'` and `'register'`
+   */
   readonly scopes: readonly Scope[];
-  /** The only apps that it may be used for. Default: all. */
+  /**
+   * The only apps that it may be used for.
+   *
+   * @defaultValue all apps
+   * @bounds at least one appid
+   */
   readonly appids?: readonly string[];
-  /** The number of requests that it may make in a second, at once or spread: 0.01 to 1,000,000. Default: any number. */
+  /**
+   * The number of requests that it may make in a second, at once or spread.
+   *
+   * @defaultValue any number
+   * @bounds 0.01 to 1,000,000
+   */
   readonly perSecond?: number;
   /** The name of the key, for people: whose it is, or what uses it. */
   readonly note?: string;
-  /** The time at which it was made, in whole milliseconds since 1970. Keys of older releases lack it. */
+  /**
+   * The time at which it was made, in whole milliseconds since 1970. Keys of older releases lack it.
+   *
+   * @bounds 0 or more
+   */
   readonly createdAt?: number;
-  /** The time from which it is refused, in whole milliseconds since 1970. Default: never. */
+  /**
+   * The time from which it is refused, in whole milliseconds since 1970.
+   *
+   * @defaultValue never
+   * @bounds 0 or more
+   */
   readonly expiresAt?: number;
 }
 

@@ -9,22 +9,28 @@ import { type EncryptionKey, EncryptionKeys } from './encryption-keys.js';
 const METHODS = ['now', 'get', 'set', 'delete', 'list', 'lease', 'close'];
 
 /**
+ * The options of `new EncryptedStore(store, options)`.
+ *
  * @public
  */
 export interface EncryptedStoreOptions {
   /**
-   * At least one key. The first encrypts, all of them decrypt.
+   * The keys: the first encrypts, all of them decrypt.
    *
    * To change the key while old and new processes run side by side, go from `[old]` to `[old, new]` and then to
    * `[new, old]`, each time everywhere before the next step; then call `reencrypt` once, and drop `old`.
+   *
+   * @bounds at least one, all different, of 32 bytes each: `Uint8Array`, 64 hex digits, or base64
    */
   readonly keys: readonly EncryptionKey[];
   /**
-   * Whether documents that are not encrypted are read as they are, to move a store that has some: each is encrypted
-   * when it is next written, or by `reencrypt`. Write access to the store is then enough to plant documents, so remove
-   * it again.
+   * Whether documents that are not encrypted are read as they are, to move a store that has some.
    *
-   * @defaultValue false
+   * Each of them is encrypted when it is next written, or by `reencrypt`. Write access to the store is then enough to plant
+   * documents, so remove the option again.
+   *
+   * @defaultValue `false`
+   * @bounds `true` or `false`
    */
   readonly acceptPlaintext?: boolean;
 }

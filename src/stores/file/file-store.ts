@@ -20,10 +20,16 @@ import { Turnstile } from './turnstile.js';
 const MAX_OPERATIONS = 32;
 
 /**
+ * The options of `new FileStore(directory, options)`.
+ *
  * @public
  */
 export interface FileStoreOptions {
-  /** Whose timers make the store look for changes every 5 s. Its time is the file system's. Default: {@link systemClock}. */
+  /**
+   * The clock whose timers make the store look for changes every 5 s. The time of the store is that of the file system.
+   *
+   * @defaultValue {@link systemClock}
+   */
   readonly clock?: Clock;
 }
 

@@ -22,14 +22,17 @@ const READ_SIZES = [1, 2, 3, 4, 8, 16, 32, 64, 128, 256];
 const LARGEST_READ = 256;
 
 /**
+ * The options of `new RedisStore(client, options)`.
+ *
  * @public
  */
 export interface RedisStoreOptions {
   /**
-   * The prefix of the names of all keys: 1 to 128 printable ASCII characters without spaces. It becomes the hash tag that
-   * keeps them together in a cluster, unless it has one of its own.
+   * The prefix of the names of all keys. It becomes the hash tag that keeps them together in a cluster, unless it has one of
+   * its own. Processes that use the same server and prefix form a fleet.
    *
    * @defaultValue `'wechat-token-manager'`
+   * @bounds 1 to 128 printable ASCII characters without spaces
    */
   readonly prefix?: string;
 }

@@ -22,22 +22,34 @@ import { assertTable, DEFAULT_TABLE } from './table.js';
 import { checkTable, createTable } from './table-check.js';
 
 /**
+ * The options of `new SqlStore(kysely, options)`.
+ *
  * @public
  */
 export interface SqlStoreOptions {
   /**
-   * The name of the table: at most 50 letters, digits and `_`, with or without a schema and a dot before it.
+   * The name of the table. Processes that use the same database and table form a fleet.
    *
    * @defaultValue `'wechat_token_manager'`
+   * @bounds at most 50 letters, digits and `_`, with or without a schema and a dot before it
    */
   readonly table?: string;
-  /** The dialect that the database speaks, where it cannot be told from Kysely's. MariaDB is `'mysql'`. */
+  /**
+   * The dialect that the database speaks.
+   *
+   * @defaultValue told from the dialect of Kysely
+   * @bounds `'postgres'`, `'mysql'` (MariaDB too) or `'sqlite'`
+   */
   readonly dialect?: SqlDialect;
   /**
-   * Listens, on PostgreSQL, to `channel`, a plain lower-case name, and calls `notified` for each notification; resolves to
-   * a function that ends it. Processes that have it hear of each other's changes at once instead of within half a second.
-   * It takes a connection of its own, and a notification with each write. When that connection is lost, changes are found by
-   * looking, within half a second, until it is made anew. What it rejects with fails the start of the manager.
+   * Listens to a channel of PostgreSQL, so that changes by other processes are noticed at once.
+   *
+   * It listens to `channel`, a plain lower-case name, and calls `notified` for each notification; it resolves to a function
+   * that ends it. It takes a connection of its own, and a notification with each write. When that connection is lost, changes
+   * are found by looking, within half a second, until it is made anew. What it rejects with fails the start of the manager.
+   *
+   * @defaultValue none: the store looks for changes twice a second
+   * @bounds a function, on PostgreSQL alone
    *
    * @example
    * ```ts
@@ -52,7 +64,7 @@ export interface SqlStoreOptions {
    */
   readonly listen?: (channel: string, notified: () => void) => Promise<() => Promise<void>>;
   /**
-   * Whose timers make the store look for changes every half second. Its time is the database's.
+   * The clock whose timers make the store look for changes every half second. The time of the store is that of the database.
    *
    * @defaultValue `systemClock`
    */

@@ -6,9 +6,11 @@ import type { JsonObject } from '../../core/primitives/json.js';
  * @public
  */
 export interface FakeCall {
-  /** On the fake's clock, in epoch milliseconds. */
+  /** The instant of the call, on the fake's clock, in epoch milliseconds. */
   readonly at: number;
+  /** The method of the request. */
   readonly method: string;
+  /** The path of the request. */
   readonly path: string;
   /** The app that made the call; `undefined` if there is none, as with a token that the fake does not know. */
   readonly appid: string | undefined;

@@ -15,8 +15,13 @@ import type { FakeUserBook } from './user-book.js';
  * @public
  */
 export interface FakeApp {
+  /** The secret of the app. */
   readonly secret: string;
-  /** The addresses that may ask for its tokens. Default: all. */
+  /**
+   * The addresses that may ask for its tokens.
+   *
+   * @defaultValue all addresses
+   */
   readonly ipWhitelist?: readonly string[];
 }
 

@@ -7,10 +7,13 @@ import type { JsonObject } from '../../core/primitives/json.js';
  * @public
  */
 export interface FakeMessage {
-  /** On the fake's clock, in epoch milliseconds. */
+  /** The instant of the delivery, on the fake's clock, in epoch milliseconds. */
   readonly at: number;
+  /** The mini program. */
   readonly appid: string;
+  /** The user. */
   readonly openid: string;
+  /** The template of the message. */
   readonly templateId: string;
   /** The page of the mini program that the message opens; `undefined` for none. */
   readonly page: string | undefined;

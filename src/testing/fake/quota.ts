@@ -6,9 +6,17 @@ import type { Clock } from '../../core/concurrency/clock.js';
  * @public
  */
 export interface FakeQuota {
-  /** Calls in a calendar minute; the next one is answered with 45011. Default: no bound. */
+  /**
+   * The number of calls in a calendar minute; the next one is answered with 45011.
+   *
+   * @defaultValue no limit
+   */
   readonly perMinute?: number;
-  /** Calls in a day of Asia/Shanghai; the next one is answered with 45009. Default: no bound. */
+  /**
+   * The number of calls in a day of Asia/Shanghai; the next one is answered with 45009.
+   *
+   * @defaultValue no limit
+   */
   readonly perDay?: number;
 }
 

@@ -9,29 +9,65 @@ import { FakeTokenBook } from './token-book.js';
 import { FakeUserBook } from './user-book.js';
 
 /**
+ * The options of `FakeWeChat.start(options)`.
+ *
  * @public
  */
 export interface FakeWeChatOptions {
-  /** Default: 0, any free port. */
+  /**
+   * The port that it listens on; 0 takes any free port.
+   *
+   * @defaultValue 0
+   */
   readonly port?: number;
-  /** Default: `127.0.0.1`. */
+  /**
+   * The address that it listens on.
+   *
+   * @defaultValue `'127.0.0.1'`
+   */
   readonly host?: string;
-  /** The clock that tokens age by. Default: `systemClock`. */
+  /**
+   * The clock that tokens age by.
+   *
+   * @defaultValue `systemClock`
+   */
   readonly clock?: Clock;
-  /** The life of tokens and tickets, in seconds. 1 to 31,536,000. Default: 7200. */
+  /**
+   * The life of tokens and tickets.
+   *
+   * @defaultValue 7,200 s
+   * @bounds 1 to 31,536,000 s
+   */
   readonly lifeSeconds?: number;
-  /** The time that a token lives on once another has replaced it, in seconds. Default: 300. */
+  /**
+   * The time that a token lives on once another has replaced it.
+   *
+   * @defaultValue 300 s
+   */
   readonly overlapSeconds?: number;
-  /** The apps by appid. Default: every appid exists, with the secret `secret`. */
+  /**
+   * The apps by appid.
+   *
+   * @defaultValue every appid exists, with the secret `secret`
+   */
   readonly apps?: Readonly<Record<string, FakeApp>>;
   /**
-   * Limits by path. Default: 2000 a day for `/cgi-bin/token`, 10,000 a minute and 500,000 a day for
-   * `/cgi-bin/stable_token`. A path named here replaces its default.
+   * The limits by path. A path that is named here replaces its default.
+   *
+   * @defaultValue 2,000 a day for `/cgi-bin/token`; 10,000 a minute and 500,000 a day for `/cgi-bin/stable_token`
    */
   readonly quotas?: Readonly<Record<string, FakeQuota>>;
-  /** The time that an answer takes, in milliseconds of the clock. Default: 0. */
+  /**
+   * The time that an answer takes, by the clock.
+   *
+   * @defaultValue 0 ms
+   */
   readonly delayMs?: number;
-  /** The treatment of a refresh token that is used. Default: `kept`. */
+  /**
+   * The treatment of a refresh token that is used.
+   *
+   * @defaultValue `'kept'`
+   */
   readonly refreshTokens?: FakeRefreshTokenMode;
 }
 
