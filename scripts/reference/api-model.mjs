@@ -1,0 +1,75 @@
+// @ts-check
+// The public interface as data: the doc models of all entry points, which API Extractor makes from the built declarations.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { CompilerState, Extractor, ExtractorConfig } from '@microsoft/api-extractor';
+import { ApiPackage } from '@microsoft/api-extractor-model';
+
+/** @typedef {{ subpath: string, items: readonly import('@microsoft/api-extractor-model').ApiItem[] }} EntryPoint */
+
+/**
+ * Reads the items of every entry point in the order of `exports` of package.json.
+ *
+ * @param {string} root
+ * @param {Record<string, string | { types: string }>} exports
+ * @returns {EntryPoint[]}
+ */
+export function readEntryPoints(root, exports) {
+  const folder = mkdtempSync(join(tmpdir(), 'reference-'));
+  try {
+    const entries = Object.entries(exports).flatMap(([subpath, target]) =>
+      typeof target === 'string' ? [] : [{ subpath, types: resolve(root, target.types) }],
+    );
+    const configs = entries.map(({ types }, index) => configOf(root, types, join(folder, `${index}.api.json`)));
+    const [first] = configs;
+    if (first === undefined) return [];
+    // One program for all of them: to read the declarations takes longer than anything else here.
+    const compilerState = CompilerState.create(first, { additionalEntryPoints: entries.map(({ types }) => types) });
+    return configs.map((config, index) => {
+      extract(config, compilerState);
+      const [entry] = ApiPackage.loadFromJsonFile(config.apiJsonFilePath).entryPoints;
+      return { subpath: entries[index]?.subpath ?? '', items: entry?.members ?? [] };
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * @param {string} root
+ * @param {string} types
+ * @param {string} apiJsonFilePath
+ */
+function configOf(root, types, apiJsonFilePath) {
+  const configPath = join(root, 'api-extractor.json');
+  const configObject = ExtractorConfig.loadFile(configPath);
+  configObject.mainEntryPointFilePath = types;
+  configObject.apiReport = { enabled: false };
+  configObject.docModel = { enabled: true, apiJsonFilePath };
+  return ExtractorConfig.prepare({
+    configObject,
+    configObjectFullPath: configPath,
+    packageJsonFullPath: join(root, 'package.json'),
+  });
+}
+
+/**
+ * Makes the model of one entry point. Only broken comments matter here: the check `api` reports everything else.
+ *
+ * @param {ExtractorConfig} config
+ * @param {CompilerState} compilerState
+ */
+function extract(config, compilerState) {
+  /** @type {string[]} */
+  const problems = [];
+  Extractor.invoke(config, {
+    compilerState,
+    localBuild: true,
+    messageCallback(message) {
+      message.handled = true;
+      if (message.category === 'TSDoc' || message.category === 'Compiler') problems.push(message.text);
+    },
+  });
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+}

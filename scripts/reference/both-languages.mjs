@@ -1,0 +1,58 @@
+// @ts-check
+// Everything that can be wrong with the reference: its layout, its texts in both languages, its links, and the files on disk.
+import { catalogueProblems, isTranslated } from './catalogue.mjs';
+import { writePages } from './pages.mjs';
+import { anchorProblems, layoutProblems } from './places.mjs';
+
+/**
+ * Writes the pages of both languages. While a text of a page is not translated yet, there are no Chinese pages.
+ *
+ * @param {import('./pages.mjs').Source} source
+ * @param {import('./catalogue.mjs').Catalogue} catalogue
+ * @returns {{ pages: Map<string, string>, english: import('./catalogue.mjs').English, problems: string[] }}
+ */
+export function writeReference(source, catalogue) {
+  /** @type {Set<string>} */
+  const problems = new Set(layoutProblems(source.layout, new Set(source.items.keys())));
+  /** @type {import('./catalogue.mjs').English} */
+  const english = {};
+  const pages = writePages(
+    source,
+    {
+      suffix: '',
+      partner: (file) => `[中文](${file}.zh-CN.md)`,
+      say(key, part, text) {
+        english[key] = { ...english[key], [part]: text };
+        return text;
+      },
+    },
+    (problem) => problems.add(problem),
+  );
+  if (isTranslated(english, catalogue)) {
+    const chinese = writePages(
+      source,
+      {
+        suffix: '.zh-CN',
+        partner: (file) => `[English](${file}.md)`,
+        say: (key, part) => catalogue[key]?.[part] ?? '',
+      },
+      () => undefined,
+    );
+    for (const [file, text] of chinese) pages.set(file, text);
+  }
+  for (const problem of catalogueProblems(english, catalogue)) problems.add(`catalogue.zh-CN.json: ${problem}`);
+  for (const problem of anchorProblems(pages)) problems.add(problem);
+  return { pages, english, problems: [...problems] };
+}
+
+/**
+ * Says which files differ from the pages.
+ *
+ * @param {ReadonlyMap<string, string>} pages
+ * @param {(file: string) => string | undefined} read returns the content of a file, where there is one
+ */
+export function driftProblems(pages, read) {
+  return [...pages]
+    .filter(([file, text]) => read(file) !== text)
+    .map(([file]) => `${file} does not say what the doc comments say: run "node scripts/reference.mjs --write"`);
+}

@@ -1,0 +1,99 @@
+// @ts-check
+// Items of the doc models in the form in which the pages show them: members in an order for readers, signatures on one line.
+import { ApiInterface, ApiItemContainerMixin, ApiPropertyItem } from '@microsoft/api-extractor-model';
+
+/**
+ * @typedef {import('@microsoft/api-extractor-model').ApiItem} ApiItem
+ * @typedef {import('@microsoft/api-extractor-model').ApiDeclaredItem} ApiDeclaredItem
+ * @typedef {{ name: string, type: string, item: ApiDeclaredItem | undefined }} Field
+ */
+
+/** The key of an item in the catalogue, such as `TokenManagerOptions.maxCachedRecords`. */
+export const keyOf = (/** @type {ApiItem} */ item) => item.getScopedNameWithinPackage();
+
+/**
+ * Returns the members of an interface or class: first those that have to be given, then the others, each by name.
+ *
+ * @param {ApiItem} item
+ * @returns {ApiDeclaredItem[]}
+ */
+export function membersOf(item) {
+  const members = ApiItemContainerMixin.isBaseClassOf(item) ? [...item.members] : [];
+  const declared = /** @type {ApiDeclaredItem[]} */ (members);
+  return declared.toSorted((one, other) => Number(isOptional(one)) - Number(isOptional(other)));
+}
+
+/** @param {ApiItem} member */
+export function isOptional(member) {
+  return 'isOptional' in member && member.isOptional === true;
+}
+
+/**
+ * Returns the names of what an interface extends.
+ *
+ * @param {ApiItem} item
+ */
+export function parentsOf(item) {
+  return item instanceof ApiInterface ? item.extendsTypes.map(({ excerpt }) => excerpt.text.trim()) : [];
+}
+
+/**
+ * Returns the type of a property, without what says nothing to a reader of a table.
+ *
+ * @param {ApiDeclaredItem} property
+ */
+export function typeOf(property) {
+  const type = property instanceof ApiPropertyItem ? property.propertyTypeExcerpt.text : property.excerpt.text;
+  return oneLine(type)
+    .replace(/^readonly /, '')
+    .replaceAll('| readonly ', '| ')
+    .replace(/ \| undefined$/, '')
+    .replace(/^\((\([^()]*\) => [^()|]*)\)$/, '$1');
+}
+
+/**
+ * Returns the fields of an event: those of its interface, or those that stand in its own type.
+ *
+ * @param {ApiDeclaredItem} event
+ * @param {ReadonlyMap<string, ApiItem>} items
+ * @returns {{ fields: Field[], isOfToken: boolean }}
+ */
+export function payloadOf(event, items) {
+  const type = event instanceof ApiPropertyItem ? event.propertyTypeExcerpt.text.trim() : '';
+  const named = items.get(type);
+  if (named !== undefined) {
+    const fields = membersOf(named).map((item) => ({ name: item.displayName, type: typeOf(item), item }));
+    return { fields, isOfToken: parentsOf(named).includes('TokenEvent') };
+  }
+  const fields = [...type.matchAll(/readonly (\w+): ([^;]+);/g)].map(([, name = '', fieldType = '']) => {
+    return { name, type: oneLine(fieldType), item: undefined };
+  });
+  return { fields, isOfToken: type.startsWith('TokenEvent') };
+}
+
+/**
+ * Returns the declaration of an item, or of a member, on one line or as it is laid out.
+ *
+ * @param {ApiDeclaredItem} item
+ * @param {{ isWrapped?: boolean }} [options]
+ */
+export function signatureOf(item, { isWrapped = false } = {}) {
+  const text = isWrapped ? item.excerpt.text.replaceAll('    ', '  ') : oneLine(item.excerpt.text);
+  return text.replace(/^(?:export )?(?:declare )?(?:function |const |readonly )?/, '').replace(/;$/, '');
+}
+
+/**
+ * Returns the declaration of an interface or class with its members, as TypeScript.
+ *
+ * @param {ApiDeclaredItem} item
+ */
+export function shapeOf(item) {
+  const head = oneLine(item.excerpt.text).replace(/^export (?:declare )?/, '');
+  const members = membersOf(item).map((member) => `  ${oneLine(member.excerpt.text).replace(/^readonly /, '')}`);
+  return [`${head} {`, ...members, '}'].join('\n');
+}
+
+/** @param {string} text */
+function oneLine(text) {
+  return text.replace(/\s+/g, ' ').trim();
+}

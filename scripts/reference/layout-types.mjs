@@ -1,0 +1,124 @@
+// @ts-check
+// The page of all other exports, by entry point.
+
+/** @type {import('./layout.mjs').Page} */
+export const TYPES = {
+  file: 'types',
+  title: 'Types',
+  intro: [
+    'Every other export, by entry point, with its signature. Interfaces that only hold options are in [options](options.md), events in [events](events.md), and errors in [errors](errors.md).',
+  ],
+  sections: [
+    {
+      id: 'manager',
+      title: '`wechat-token-manager`: the manager',
+      blocks: [
+        { kind: 'members', name: 'TokenManager', brief: false },
+        { kind: 'members', name: 'TokenRecord' },
+        { kind: 'fields', name: 'TokenKey' },
+        { kind: 'fields', name: 'TaskStatus' },
+        { kind: 'fields', name: 'TaskFailure' },
+        { kind: 'fields', name: 'DeliveryStatus' },
+        {
+          kind: 'list',
+          names: [
+            'BuiltInTokenType',
+            'AccessTokenMode',
+            'ParamsFunction',
+            'WaitingFor',
+            'CallOutcome',
+            'IsStale',
+            'JsonValue',
+          ],
+        },
+        { kind: 'shape', name: 'JsonObject' },
+      ],
+    },
+    {
+      id: 'js-sdk',
+      title: '`wechat-token-manager`: JS-SDK',
+      blocks: [
+        { kind: 'list', names: ['signJsSdk', 'jsSdkSignature'] },
+        { kind: 'fields', name: 'JsSdkConfig' },
+        { kind: 'shape', name: 'JsapiTickets' },
+      ],
+    },
+    {
+      id: 'refreshers',
+      title: '`wechat-token-manager`: custom refreshers',
+      text: ['These interfaces are what a token type of your own is made of.'],
+      blocks: [
+        { kind: 'list', names: ['defineRefresher', 'RefreshReason'] },
+        { kind: 'members', name: 'Refresher' },
+        { kind: 'members', name: 'RefreshContext' },
+        { kind: 'options', name: 'Grant' },
+        { kind: 'fields', name: 'SpentToken' },
+        { kind: 'fields', name: 'AppCredentials' },
+      ],
+    },
+    {
+      id: 'stores',
+      title: '`wechat-token-manager`: stores',
+      text: ['A store of your own implements `TokenStore`; the classes below do.'],
+      blocks: [
+        { kind: 'members', name: 'TokenStore' },
+        { kind: 'fields', name: 'StoredDocument' },
+        { kind: 'fields', name: 'Due' },
+        { kind: 'members', name: 'Lease' },
+        { kind: 'members', name: 'MemoryStore' },
+        { kind: 'members', name: 'FileStore' },
+        { kind: 'members', name: 'EncryptedStore' },
+        { kind: 'list', names: ['EncryptionKey'] },
+      ],
+    },
+    {
+      id: 'clock',
+      title: '`wechat-token-manager`: the clock',
+      blocks: [
+        { kind: 'list', names: ['systemClock'] },
+        { kind: 'members', name: 'Clock' },
+        { kind: 'shape', name: 'ClockTimer' },
+      ],
+    },
+    {
+      id: 'redis',
+      title: '`wechat-token-manager/redis`',
+      blocks: [
+        { kind: 'members', name: 'RedisStore' },
+        { kind: 'shape', name: 'RedisClient' },
+      ],
+    },
+    {
+      id: 'sql',
+      title: '`wechat-token-manager/sql`',
+      blocks: [
+        { kind: 'members', name: 'SqlStore' },
+        { kind: 'list', names: ['SqlDialect', 'tableDefinition', 'libsqlDatabase'] },
+        { kind: 'shape', name: 'LibsqlDatabase' },
+      ],
+    },
+    {
+      id: 'http',
+      title: '`wechat-token-manager/http`',
+      blocks: [
+        { kind: 'list', names: ['createHandler', 'createCallbacks', 'createApiKey', 'verifyWebhook', 'appSecretOf'] },
+        { kind: 'members', name: 'Handler' },
+        { kind: 'fields', name: 'VerifiedWebhook' },
+        { kind: 'list', names: ['ContractName', 'Scope', 'ApiKeyOptions', 'WebhookSecret', 'ReceivedHeaders'] },
+        { kind: 'shape', name: 'ServableManager' },
+      ],
+    },
+    {
+      id: 'testing',
+      title: '`wechat-token-manager/testing`',
+      blocks: [
+        { kind: 'list', names: ['testTokenStore'] },
+        { kind: 'members', name: 'FakeWeChat' },
+        { kind: 'members', name: 'FakeClock' },
+        { kind: 'fields', name: 'FakeCall' },
+        { kind: 'fields', name: 'FakeMessage' },
+        { kind: 'list', names: ['FakeFault', 'FakeCallMatcher', 'FakeRefreshTokenMode', 'FakeUserTokens'] },
+      ],
+    },
+  ],
+};

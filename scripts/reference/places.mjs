@@ -1,0 +1,69 @@
+// @ts-check
+// Where each item stands: on which page, and under which anchor. Anchors are the same in both languages.
+
+/**
+ * @typedef {import('./layout.mjs').Block} Block
+ * @typedef {import('./layout.mjs').Page} Page
+ */
+
+export const anchorOf = (/** @type {string} */ name) => name.toLowerCase();
+
+/**
+ * Returns the page of each item that the layout names.
+ *
+ * @param {readonly Page[]} pages
+ * @returns {Map<string, string>}
+ */
+export function placesOf(pages) {
+  const places = new Map();
+  for (const { file, sections } of pages) {
+    for (const name of sections.flatMap(({ blocks }) => blocks.flatMap(namesIn))) places.set(name, file);
+  }
+  return places;
+}
+
+/**
+ * Says which public items are on no page, and which names of the layout are no items.
+ *
+ * @param {readonly Page[]} pages
+ * @param {ReadonlySet<string>} items
+ */
+export function layoutProblems(pages, items) {
+  const named = pages.flatMap(({ sections }) => sections.flatMap(({ blocks }) => blocks.flatMap(namesIn)));
+  return [
+    ...[...items].filter((name) => !named.includes(name)).map((name) => `${name} is on no page: add it to the layout`),
+    ...named.filter((name) => !items.has(name)).map((name) => `the layout names ${name}, which is not public`),
+    ...named.filter((name, index) => named.indexOf(name) !== index).map((name) => `the layout names ${name} twice`),
+  ];
+}
+
+/**
+ * @param {Block} block
+ * @returns {readonly string[]}
+ */
+function namesIn(block) {
+  if ('names' in block) return block.names;
+  if ('also' in block) return [block.name, ...block.also];
+  return 'name' in block ? [block.name] : [];
+}
+
+/**
+ * Says which links between the pages lead to no anchor.
+ *
+ * @param {ReadonlyMap<string, string>} pages Markdown by file name
+ */
+export function anchorProblems(pages) {
+  return [...pages].flatMap(([file, text]) =>
+    [...text.matchAll(/\]\(([^)/\s]*?)#([^)\s]+)\)/g)].flatMap(([, target = '', anchor = '']) => {
+      const anchors = anchorsIn(pages.get(target === '' ? file : target) ?? '');
+      return anchors.has(anchor) ? [] : [`${file}: the link to ${target}#${anchor} leads nowhere`];
+    }),
+  );
+}
+
+/** @param {string} markdown */
+function anchorsIn(markdown) {
+  const marked = [...markdown.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id);
+  const headings = [...markdown.matchAll(/^#+ (\w+)$/gm)].map(([, name = '']) => anchorOf(name));
+  return new Set([...marked, ...headings]);
+}

@@ -1,0 +1,195 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ApiItem, ApiPackage } from '@microsoft/api-extractor-model';
+import { describe, expect, test } from 'vitest';
+import { driftProblems, writeReference } from '../../scripts/reference/both-languages.mjs';
+import { accept, catalogueProblems, hashOf, needsTranslation } from '../../scripts/reference/catalogue.mjs';
+import type { Page } from '../../scripts/reference/layout.mjs';
+
+const LAYOUT: readonly Page[] = [
+  {
+    file: 'options',
+    title: 'Options',
+    intro: ['See [the doors](#dooroptions).'],
+    sections: [{ id: 'doors', title: 'Doors', blocks: [{ kind: 'options', name: 'DoorOptions' }] }],
+  },
+];
+
+/** Returns the items of a package with one interface, as API Extractor describes it. */
+function itemsWith(meaning: string): Map<string, ApiItem> {
+  const option = (name: string, type: string, docComment: string) => ({
+    kind: 'PropertySignature',
+    canonicalReference: `doors!DoorOptions#${name}:member`,
+    docComment,
+    excerptTokens: [`readonly ${name}?: `, type, ';'].map((text) => ({ kind: 'Content', text })),
+    isReadonly: true,
+    isOptional: name !== 'name',
+    releaseTag: 'Public',
+    name,
+    propertyTypeTokenRange: { startIndex: 1, endIndex: 2 },
+  });
+  const doorOptions = {
+    kind: 'Interface',
+    canonicalReference: 'doors!DoorOptions:interface',
+    docComment: '/**\n * The options of a door.\n *\n * @public\n */',
+    excerptTokens: [{ kind: 'Content', text: 'export interface DoorOptions ' }],
+    releaseTag: 'Public',
+    name: 'DoorOptions',
+    preserveMemberOrder: false,
+    members: [
+      option(
+        'closesAfterMs',
+        'number',
+        `/**\n * ${meaning}\n *\n * Never at night.\n *\n * @defaultValue 50\n * @bounds 1 to 99 ms\n */`,
+      ),
+      option('name', "'front' | 'back'", '/** The name. */'),
+    ],
+    extendsTokenRanges: [],
+  };
+  const entryPoint = {
+    kind: 'EntryPoint',
+    canonicalReference: 'doors!',
+    name: '',
+    preserveMemberOrder: false,
+    members: [doorOptions],
+  };
+  const tsdocConfig = {
+    $schema: 'https://developer.microsoft.com/json-schemas/tsdoc/v0/tsdoc.schema.json',
+    tagDefinitions: [{ tagName: '@bounds', syntaxKind: 'block' }],
+    supportForTags: { '@bounds': true, '@defaultValue': true, '@public': true },
+  };
+  const model = {
+    metadata: {
+      toolPackage: '@microsoft/api-extractor',
+      toolVersion: '7.60.1',
+      schemaVersion: 1011,
+      oldestForwardsCompatibleVersion: 1001,
+      tsdocConfig,
+    },
+    kind: 'Package',
+    canonicalReference: 'doors!',
+    docComment: '',
+    name: 'doors',
+    preserveMemberOrder: false,
+    members: [entryPoint],
+  };
+  const folder = mkdtempSync(join(tmpdir(), 'reference-test-'));
+  try {
+    const path = join(folder, 'doors.api.json');
+    writeFileSync(path, JSON.stringify(model));
+    const members = ApiPackage.loadFromJsonFile(path).entryPoints[0]?.members ?? [];
+    return new Map(members.map((item) => [item.displayName, item]));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function write(meaning: string, catalogue = {}): ReturnType<typeof writeReference> {
+  return writeReference({ layout: LAYOUT, items: itemsWith(meaning), serveOptions: [] }, catalogue);
+}
+
+/** Returns a catalogue that translates everything. */
+function translated(meaning: string): Record<string, Record<string, string> & { hash: string }> {
+  const { english } = write(meaning);
+  const entries = Object.entries(english).map(([key, texts]) => {
+    const chinese = Object.fromEntries(Object.keys(texts).map((part) => [part, `中${part}`]));
+    return [key, { hash: hashOf(texts), ...chinese }];
+  });
+  return Object.fromEntries(entries);
+}
+
+describe('a page', () => {
+  test('has a table of the options, those that are required first', () => {
+    expect(write('It closes.').pages.get('options.md')?.split('\n')).toEqual([
+      '# Options',
+      '',
+      '[中文](options.zh-CN.md)',
+      '',
+      'See [the doors](#dooroptions).',
+      '',
+      '- [Doors](#doors)',
+      '',
+      '<a id="doors"></a>',
+      '',
+      '## Doors',
+      '',
+      '### DoorOptions',
+      '',
+      'The options of a door.',
+      '',
+      '| option | type | default | values | meaning |',
+      '| --- | --- | --- | --- | --- |',
+      "| `name` | `'front' \\| 'back'` | required | | The name. |",
+      '| `closesAfterMs` | `number` | 50 | 1 to 99 ms | It closes. |',
+      '',
+      '**`closesAfterMs`** Never at night.',
+      '',
+    ]);
+  });
+
+  test('has a Chinese partner when everything is translated, and not before', () => {
+    expect([...write('It closes.').pages.keys()]).toEqual(['options.md']);
+    const { pages, problems } = write('It closes.', translated('It closes.'));
+    expect(problems).toEqual([]);
+    expect(pages.get('options.zh-CN.md')).toContain('| `closesAfterMs` | `number` | 50 | 中bounds | 中text |');
+  });
+
+  test('is reported when the file says something else, or is not there', () => {
+    const { pages } = write('It closes.');
+    expect(driftProblems(pages, (file) => pages.get(file))).toEqual([]);
+    const old = write('It closed.').pages;
+    expect(driftProblems(pages, (file) => old.get(file))).toEqual([expect.stringContaining('options.md')]);
+    expect(driftProblems(pages, () => undefined)).toEqual([expect.stringContaining('options.md')]);
+  });
+
+  test('reports public items that it leaves out, and links that lead nowhere', () => {
+    const layout = [{ file: 'options', title: 'Options', intro: ['See [it](#nowhere).'], sections: [] }];
+    const { problems } = writeReference({ layout, items: itemsWith('It closes.'), serveOptions: [] }, {});
+    expect(problems).toContain('DoorOptions is on no page: add it to the layout');
+    expect(problems).toContain('options.md: the link to #nowhere leads nowhere');
+  });
+});
+
+describe('the catalogue', () => {
+  const english = { door: { text: 'A door.', default: 'none' } };
+  const fresh = { door: { hash: hashOf(english.door), text: '门。', default: '无' } };
+
+  test('fits while the English is what was translated', () => {
+    expect(catalogueProblems(english, fresh)).toEqual([]);
+  });
+
+  test('is reported by key for an entry and for a text that is missing', () => {
+    expect(catalogueProblems(english, {})).toEqual(['door is missing']);
+    expect(catalogueProblems(english, { door: { hash: fresh.door.hash, text: '门。' } })).toEqual([
+      'door: "default" is missing',
+    ]);
+  });
+
+  test('is reported by key for an entry and for a text that no page uses', () => {
+    expect(catalogueProblems({}, fresh)).toEqual(['door is used by no page']);
+    expect(catalogueProblems(english, { door: { ...fresh.door, bounds: '1 到 9' } })).toEqual([
+      'door: "bounds" is used by no page',
+    ]);
+  });
+
+  test('is stale when the English has changed, until the entry is accepted by its key', () => {
+    const changed = { door: { text: 'A gate.', default: 'none' } };
+    expect(catalogueProblems(changed, fresh)).toEqual([expect.stringContaining('door is stale')]);
+    expect(catalogueProblems(changed, accept(fresh, changed, ['door']))).toEqual([]);
+    expect(() => accept(fresh, changed, ['gate'])).toThrow('nothing to accept: gate');
+  });
+
+  test('goes stale with the doc comment of the item', () => {
+    const { problems } = write('It shuts.', translated('It closes.'));
+    expect(problems).toEqual([expect.stringContaining('DoorOptions.closesAfterMs is stale')]);
+  });
+
+  test.each(['`JSON`', '25,000', '', "`'stable'`", '[`Clock`](types.md#clock)'])('has no entry for %j', (text) => {
+    expect(needsTranslation(text)).toBe(false);
+  });
+
+  test.each(['none', '25,000 ms', '`a` or `b`', '[a page](b.md)'])('has an entry for %j', (text) => {
+    expect(needsTranslation(text)).toBe(true);
+  });
+});
