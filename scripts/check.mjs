@@ -22,6 +22,7 @@ const CHECKS = [
   ['typecheck', 'npm run typecheck --silent'],
   ['consumers', 'node scripts/check-consumers.mjs'],
   ['api', 'node scripts/api-report.mjs'],
+  ['reference', 'node scripts/reference.mjs'],
   ['exports', 'npm run exports --silent --ignore-scripts'],
   ['knip', 'npx knip --no-config-hints'],
   ['pack', 'node scripts/check-pack.mjs'],

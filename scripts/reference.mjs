@@ -27,7 +27,7 @@ const { values: given } = parseArgs({
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const entryPoints = readEntryPoints(root, manifest.exports);
 const items = new Map(entryPoints.flatMap((entry) => entry.items.map((item) => [item.displayName, item])));
-const source = { layout: LAYOUT, items, serveOptions: await readServeOptions() };
+const source = { layout: LAYOUT, items, serveOptions: await readServeOptions(root) };
 
 /** @type {import('./reference/catalogue.mjs').Catalogue} */
 let catalogue = JSON.parse(read(CATALOGUE) ?? '{}');

@@ -34,7 +34,7 @@ export function blockText(block, writing) {
     case 'events':
       return inOrder(membersOf(item), block.order).flatMap((event) => eventText(event, writing));
     case 'codes':
-      return codesTable(item, writing);
+      return [...headed(item, writing, { brief: true }), ...codesTable(item, writing)];
     default:
       throw new Error(`no such block: ${JSON.stringify(block)}`);
   }

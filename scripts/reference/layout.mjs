@@ -7,7 +7,7 @@ import { TYPES } from './layout-types.mjs';
 /**
  * @typedef {{ kind: 'options' | 'fields' | 'shape' | 'signature' | 'codes', name: string }} ItemBlock
  * @typedef {{ kind: 'members', name: string, brief?: boolean }} MembersBlock
- * @typedef {{ kind: 'events', name: string, order: readonly string[], also: readonly string[] }} EventsBlock the interfaces in `also` are shown with their events
+ * @typedef {{ kind: 'events', name: string, order: readonly string[], anchors: Readonly<Record<string, string>> }} EventsBlock `anchors` says where items stand that have no heading of their own
  * @typedef {{ kind: 'list', names: readonly string[] }} ListBlock
  * @typedef {{ kind: 'serve' }} ServeBlock
  * @typedef {ItemBlock | MembersBlock | EventsBlock | ListBlock | ServeBlock} Block
@@ -44,7 +44,14 @@ const EVENTS = {
             'recordQuarantined',
             'listenerFailed',
           ],
-          also: ['RefreshedEvent', 'RefreshFailedEvent', 'RecoveredEvent', 'DeliveredEvent', 'DeliveryFailedEvent'],
+          anchors: {
+            TokenManagerEvents: 'emitted',
+            RefreshedEvent: 'refreshed',
+            RefreshFailedEvent: 'refreshfailed',
+            RecoveredEvent: 'recovered',
+            DeliveredEvent: 'delivered',
+            DeliveryFailedEvent: 'deliveryfailed',
+          },
         },
       ],
     },
@@ -71,7 +78,6 @@ const ERRORS = {
     {
       id: 'codes',
       title: 'Codes',
-      text: ['The union is open: later releases may add codes, so give a `switch` over it a `default`.'],
       blocks: [{ kind: 'codes', name: 'TokenErrorCode' }],
     },
     {

@@ -2,7 +2,7 @@
 // The pages in one language, from the layout and the items.
 import { blockText } from './blocks.mjs';
 import { needsTranslation } from './catalogue.mjs';
-import { anchorOf, placesOf } from './places.mjs';
+import { placesOf } from './places.mjs';
 
 /**
  * @typedef {object} Source
@@ -33,7 +33,7 @@ export function writePages({ layout, items, serveOptions }, { suffix, partner, s
       const linkTo = (/** @type {string} */ name) => {
         const place = places.get(name);
         if (place === undefined) return undefined;
-        return `${place === file ? '' : `${place}${suffix}.md`}#${anchorOf(name)}`;
+        return `${place.file === file ? '' : `${place.file}${suffix}.md`}#${place.anchor}`;
       };
       const writing = { items, serveOptions, say: sayIfWords, linkTo, report };
       const prose = (/** @type {string} */ key, /** @type {readonly string[]} */ texts) =>

@@ -9,17 +9,24 @@
 export const anchorOf = (/** @type {string} */ name) => name.toLowerCase();
 
 /**
- * Returns the page of each item that the layout names.
+ * Returns the page and the anchor of each item that the layout names.
  *
  * @param {readonly Page[]} pages
- * @returns {Map<string, string>}
+ * @returns {Map<string, { file: string, anchor: string }>}
  */
 export function placesOf(pages) {
-  const places = new Map();
-  for (const { file, sections } of pages) {
-    for (const name of sections.flatMap(({ blocks }) => blocks.flatMap(namesIn))) places.set(name, file);
-  }
-  return places;
+  return new Map(
+    pages.flatMap(({ file, sections }) =>
+      sections.flatMap(({ blocks }) =>
+        blocks.flatMap((block) =>
+          namesIn(block).map((name) => {
+            const anchors = 'anchors' in block ? block.anchors : {};
+            return /** @type {const} */ ([name, { file, anchor: anchors[name] ?? anchorOf(name) }]);
+          }),
+        ),
+      ),
+    ),
+  );
 }
 
 /**
@@ -43,7 +50,7 @@ export function layoutProblems(pages, items) {
  */
 function namesIn(block) {
   if ('names' in block) return block.names;
-  if ('also' in block) return [block.name, ...block.also];
+  if ('anchors' in block) return Object.keys(block.anchors);
   return 'name' in block ? [block.name] : [];
 }
 

@@ -1,6 +1,7 @@
 // @ts-check
-// The options of `wechat-token-manager serve`, from the list that the command itself parses and helps by.
-import { importTypeScript } from '../../bench/import-typescript.mjs';
+// The options of `wechat-token-manager serve`, from the list by which the command itself parses and helps.
+import { join } from 'node:path';
+import { rolldown } from 'rolldown';
 
 /**
  * @typedef {object} ServeOption
@@ -11,9 +12,25 @@ import { importTypeScript } from '../../bench/import-typescript.mjs';
  * @property {string} help
  */
 
-/** @returns {Promise<ServeOption[]>} */
-export async function readServeOptions() {
-  const { SERVE_OPTIONS } = await importTypeScript('src/cli/args/options.ts');
-  const { variableOf } = await importTypeScript('src/cli/args/option.ts');
+/**
+ * @param {string} root
+ * @returns {Promise<ServeOption[]>}
+ */
+export async function readServeOptions(root) {
+  const { SERVE_OPTIONS } = await load(join(root, 'src/cli/args/options.ts'));
+  const { variableOf } = await load(join(root, 'src/cli/args/option.ts'));
   return SERVE_OPTIONS.map((/** @type {ServeOption} */ option) => ({ ...option, variable: variableOf(option) }));
+}
+
+/**
+ * Loads a TypeScript module that imports nothing but types, without a file: other checks read the sources meanwhile.
+ *
+ * @param {string} path
+ * @returns {Promise<any>}
+ */
+async function load(path) {
+  const bundle = await rolldown({ input: path, platform: 'node' });
+  const { output } = await bundle.generate({ format: 'esm' });
+  await bundle.close();
+  return import(`data:text/javascript,${encodeURIComponent(output[0].code)}`);
 }

@@ -15,7 +15,7 @@ export interface FakeClockOptions {
   /**
    * The wall time at the start, in epoch milliseconds.
    *
-   * @defaultValue 2026-01-01T00:00:00Z
+   * @defaultValue `2026-01-01T00:00:00Z`
    */
   readonly now?: number;
   /**
