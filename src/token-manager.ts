@@ -59,7 +59,7 @@ const SHARED_WAIT_MS = 20;
  * Keeps every WeChat token of an application fresh.
  *
  * All methods may be called at any time and concurrently: callers who want the same token share one refresh, also with
- * other processes on the same store. Methods that need the store start the manager by themselves.
+ * other processes on the same store. Methods that need the store start the manager automatically.
  *
  * @example
  * ```ts
@@ -107,7 +107,7 @@ export class TokenManager<Custom extends string = never> {
     exposeEngine(this, this.#engine);
   }
 
-  /** Calls `listener` at every event of that name. What it throws or rejects with becomes `listenerFailed`. */
+  /** Calls `listener` at every event of that name. An error of the listener becomes `listenerFailed`. */
   on<Name extends keyof TokenManagerEvents>(name: Name, listener: TokenManagerListener<Name>): this {
     this.#events.on(name, listener);
     return this;
@@ -119,14 +119,14 @@ export class TokenManager<Custom extends string = never> {
     return this;
   }
 
-  /** Takes back one `on` or `once`. */
+  /** Removes a listener that `on` or `once` added, once for each call. */
   off<Name extends keyof TokenManagerEvents>(name: Name, listener: TokenManagerListener<Name>): this {
     this.#events.off(name, listener);
     return this;
   }
 
   /**
-   * Adds an app or replaces what is named of it: its secret, its mode, the tasks in `tasks`. Nothing is ever removed.
+   * Adds an app, or replaces what the registration names: its secret, its mode, the tasks in `tasks`. It removes nothing.
    *
    * Durable when it resolves; it does not wait for the first token. A registration that equals the stored one writes nothing.
    * Up to 1,000 tasks are registered all or nothing. More are registered in parts: after a rejection some may be registered,
@@ -155,7 +155,7 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Returns the token in force: from memory where there is a usable one, without any I/O, else from the store or from WeChat.
+   * Returns the current token: from memory where there is a usable one, without any I/O, otherwise from the store or WeChat.
    *
    * @param options - whose token, how long it is to be good for, and how long to wait: the manager's `timeoutMs` by default.
    * @returns a token that has not expired.
@@ -174,7 +174,7 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Returns the token in force as `get` does, with what is known of it.
+   * Returns the record of the current token, which has its times besides its value. It waits as `get` does.
    *
    * @throws what `get` throws.
    */
@@ -209,8 +209,8 @@ export class TokenManager<Custom extends string = never> {
   /**
    * Replaces a token: one that was seen rejected (`stale`), if it still is the current one, or in any case (`force`).
    *
-   * Both together cause at most one fetch of a key in 30 s and 20 a day for an app. In between a stale report answers
-   * with the current token, and force fails.
+   * Both together cause at most one fetch of a key in 30 s and 20 a day for an app. Beyond that, `stale` returns the
+   * current token, and `force` fails with `QUOTA_EXHAUSTED`.
    *
    * @example
    * ```ts
@@ -233,7 +233,7 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Stores a grant that was got elsewhere, and puts it in force.
+   * Stores a grant that was obtained elsewhere, and makes it current.
    *
    * The grant is compared with the stored one:
    *
@@ -289,7 +289,7 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Yields how the tasks stand, read from the store a page at a time.
+   * Yields the status of the tasks, read from the store a page at a time.
    *
    * @example
    * ```ts
@@ -305,8 +305,8 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Returns whether this process knows of such a task. It knows of every task that the store has, unless a fleet shares that (Redis,
-   * SQL): then of those that it has registered or used lately, and `status` asks the store.
+   * Returns whether this process knows such a task. It knows every task in the store; on Redis and SQL only those that it has
+   * registered or used lately, so ask `status` there.
    *
    * @throws TypeError for misuse.
    */
@@ -320,7 +320,7 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Resumes every task that the store remembers. Other methods do it by themselves.
+   * Resumes every task that the store remembers. Other methods do it automatically.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`. It may be called again.
    */
@@ -329,9 +329,10 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Ends everything, within 21 s: new calls fail with `CLOSED`, refreshes whose request has been sent are finished, and refresh
-   * tokens that the store has not taken are offered to it again and again (17 s at most); then the store is closed. A
-   * `register`, `put` or `unregister` that has begun to write is finished as well, and otherwise fails with `CLOSED` and leaves
+   * Ends all work of the manager within 21 s, and closes the store. New calls fail with `CLOSED`.
+   *
+   * Refreshes whose request has been sent are finished, and refresh tokens that the store has not taken are offered to it again
+   * and again (17 s at most). A `register`, `put` or `unregister` that has begun to write is finished as well, and otherwise fails with `CLOSED` and leaves
    * nothing behind; of one with more tasks than can be written meanwhile a part may be left. No timer, socket, watch or listener
    * is left, and the store is sent no further command.
    *

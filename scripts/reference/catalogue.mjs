@@ -38,7 +38,7 @@ export function catalogueProblems(english, catalogue) {
       ...unused.map((part) => `${key}: "${part}" is used by no page`),
       ...(entry.hash === hashOf(texts)
         ? []
-        : [`${key} is stale: the English has changed; translate, then --accept ${key}`]),
+        : [`${key} is stale: the English has changed; translate, then --accept "${key}"`]),
     ];
   });
   const unused = Object.keys(catalogue).filter((key) => !(key in english));

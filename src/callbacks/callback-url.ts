@@ -4,7 +4,8 @@ import { describeKind, describeName, describeWord } from '../core/primitives/red
 import { refusalOfAddress } from './address-policy.js';
 
 /**
- * The rules for which URLs may be called back. Link-local, metadata and other special addresses never are.
+ * The rules for which URLs may be called back. Link-local, metadata and other special addresses are always
+ * refused.
  *
  * @public
  */

@@ -35,8 +35,8 @@ export interface CallbackOptions extends CallbackRules {
 const NAMES = ['publicOnly', 'allowHosts', 'notifySecret', 'legacyTypeNumbers'] as const;
 
 /**
- * Lets tasks of a manager have URLs: `params`, which are asked for what a refresh needs, and `notify`, which are told of
- * every new token. `createHandler` does it by itself. They end with the manager.
+ * Lets tasks of a manager have URLs: `params`, which are asked for what a refresh needs, and `notify`, which are notified of
+ * every new token. `createHandler` calls it automatically. Both end with the manager.
  *
  * @param manager - a `TokenManager`, with no callbacks yet.
  * @throws TypeError for options that are none, and for a manager that has callbacks.

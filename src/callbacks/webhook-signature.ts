@@ -91,7 +91,7 @@ export interface VerifiedWebhook {
 }
 
 /**
- * Says why a webhook is not to be believed: a header is `missing` or `malformed`, its timestamp is too `old` or too `new`, or
+ * Reports that a webhook is not genuine: a header is `missing` or `malformed`, its timestamp is too `old` or too `new`, or
  * no signature is that of the secret and body, or the id is not that of a message to the URL (`wrong`).
  *
  * @public
@@ -137,7 +137,7 @@ export function signWebhook({ id, timestampSeconds, body, secrets }: WebhookToSi
 }
 
 /**
- * Returns the secret of one app's webhooks, which its receiver may have without learning those of the others.
+ * Returns the webhook secret of one app, which does not reveal the secrets of other apps to its receiver.
  *
  * @throws TypeError when the secret is none, or the appid no string.
  *
@@ -149,7 +149,7 @@ export function appSecretOf(secret: WebhookSecret, appid: string): Buffer {
 }
 
 /**
- * Returns only if the sender had the secret, the body is what was sent, and it was sent just now.
+ * Verifies a webhook: it returns only if the webhook was signed with the secret, is unchanged, and was sent just now.
  *
  * @throws WebhookRefused when it is not genuine, and TypeError for wrong arguments.
  *

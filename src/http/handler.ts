@@ -30,13 +30,14 @@ import { type Match, type Route, Router } from './routing/router.js';
  */
 export interface Handler {
   /**
-   * For `node:http`, Express, Koa and Fastify. What is not a route of ours goes to `next`, or is answered with 404.
+   * The handler for `node:http`, Express, Koa and Fastify. A path that is no route of the library goes to `next`, or is
+   * answered with 404.
    *
    * A body that the host has read already is expected as `rawBody` or `body` of the request.
    */
   readonly node: (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void) => void;
   /**
-   * For whatever speaks `Request` and `Response`. What is not a route of ours is answered with 404.
+   * The handler for runtimes with `Request` and `Response`. A path that is no route of the library is answered with 404.
    *
    * @param connection - the address of the other end, which `trust` goes by.
    */
@@ -44,7 +45,7 @@ export interface Handler {
 }
 
 /**
- * Makes a manager answer over HTTP, and lets its tasks have URLs (see `createCallbacks`), unless they may already.
+ * Makes a manager answer over HTTP. Its tasks may then have URLs, as after {@link createCallbacks}.
  *
  * @throws TypeError for options that are not, without any of `keys`, `trust` and `anonymous`, and for rules of callbacks
  *   where the manager has callbacks already.

@@ -26,8 +26,8 @@ export interface FakeUserOptions {
 const SCOPE = 'snsapi_base';
 
 /**
- * Runs a WeChat on this machine: a real HTTP server that hands out tokens and tickets, lets them age, replaces, counts and
- * refuses them as WeChat does, and fails on demand.
+ * Runs a fake WeChat on this machine: a real HTTP server that hands out tokens and tickets, lets them expire, replaces, counts
+ * and rejects them as WeChat does, and fails on demand.
  *
  * @example
  * ```ts
@@ -124,7 +124,7 @@ export class FakeWeChat {
     for (const book of [tokens, tickets, users, platforms]) book.expire(value);
   }
 
-  /** Has a user log in to an app; what earlier logins gave stays good. Answers what WeChat answers to the code. */
+  /** Has a user log in to an app; the tokens of earlier logins stay valid. Returns what WeChat answers to the code. */
   authorizeUser(appid: string, openid: string, { scope = SCOPE }: FakeUserOptions = {}): FakeUserTokens {
     return userAnswer(this.#state.users.authorize({ appid, openid, scope }));
   }
@@ -162,7 +162,7 @@ export class FakeWeChat {
   }
 
   /**
-   * Has a merchant authorize a platform. What an earlier authorization gave is dead.
+   * Has a merchant authorize a platform. The tokens of an earlier authorization are void.
    *
    * @returns the merchant's refresh token.
    */
@@ -172,7 +172,7 @@ export class FakeWeChat {
 
   /**
    * Has a user (`subject` is the openid) or a merchant (the appid) take the authorization back: refresh tokens are
-   * answered with 42007 or 61003, tokens are dead.
+   * answered with 42007 or 61003, and tokens are void.
    */
   withdrawAuthorization(appid: string, subject: string): void {
     this.#state.users.withdraw(appid, subject);
@@ -188,7 +188,7 @@ export class FakeWeChat {
     this.#state.users.revoke(appid);
   }
 
-  /** Does what another system does that asks for tokens of the same app: those handed out before are dead at once. */
+  /** Acts as another system that fetches tokens of the same app: those handed out before are void at once. */
   supersede(appid: string): void {
     this.#state.tokens.supersede(appid);
   }

@@ -28,7 +28,7 @@ export interface StoreContractOptions {
 }
 
 /**
- * Defines the contract that every `TokenStore` passes, as tests for the runner at hand.
+ * Defines the contract that every `TokenStore` has to pass, as tests of the given test runner.
  *
  * Nothing is slept through: a test waits for an event (a lapsed lease, a message), for 10 s at most.
  *

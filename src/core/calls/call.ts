@@ -2,7 +2,7 @@ import type { ResponseReading } from './response-beginning.js';
 import { type CallOutcome, isStaleAnswer } from './stale-answer.js';
 
 /**
- * Says whether the answer of a call means that its token was stale.
+ * Returns whether the outcome of a call means that its token was stale.
  *
  * @public
  */

@@ -21,8 +21,8 @@ import type { SupervisedStore } from '../store/supervised-store.js';
  */
 export interface DeliveryStatus {
   /**
-   * `delivered`: it has the newest token. `owed`: it is being told. `failed`: it did not take it; see `lastError`.
-   * `waiting`: there is no token to tell it of.
+   * `delivered`: it has the newest token. `owed`: it is being notified. `failed`: it did not take it; see `lastError`.
+   * `waiting`: there is no token to notify it of.
    */
   readonly state: 'delivered' | 'owed' | 'failed' | 'waiting';
   /** The version of the record that it has, if any. */

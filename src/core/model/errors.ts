@@ -58,7 +58,7 @@ export interface TokenErrorFacts {
   readonly errmsg?: string | undefined;
   /** The id under which WeChat's support finds the request. */
   readonly rid?: string | undefined;
-  /** The address that WeChat saw and has to be put on its IP whitelist. */
+  /** The address that WeChat saw, which has to be put on the IP whitelist. */
   readonly ip?: string | undefined;
   /** The instant at which the next attempt is due, in epoch milliseconds. */
   readonly retryAt?: number | undefined;

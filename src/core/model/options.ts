@@ -113,8 +113,9 @@ export interface TokenManagerOptions<Custom extends string = never> {
    * The timing and the rate of refreshes, or `'never'` for a process that only reads.
    *
    * With `'never'` a process leaves refreshing to others on the same store, for example because its address is not on WeChat's
-   * whitelist. It answers from the store, fails with `REFRESH_DISABLED` where the store has nothing to answer with, and notifies
-   * the others when a token is reported stale.
+   * whitelist. (Official accounts need that for every call, mini programs only for calls with the secret.) The process answers
+   * from the store, fails with `REFRESH_DISABLED` where the store has nothing to answer with, and notifies the others when a
+   * token is reported stale.
    *
    * @defaultValue `{}`
    */

@@ -133,7 +133,7 @@ export interface RefreshContext {
   readonly key: TokenKey;
   /** The app with its secret. */
   readonly app: AppCredentials;
-  /** The record in force, if any, expired or not. */
+  /** The current record, if any, expired or not. */
   readonly previous: TokenRecord | undefined;
   /** The reason for the refresh. */
   readonly reason: RefreshReason;
@@ -157,7 +157,7 @@ export interface RefreshContext {
    */
   spend(offered: string | undefined, options?: SpendOptions): Promise<SpentToken>;
   /**
-   * Takes one from a limit that is counted in the store, for the whole fleet.
+   * Counts one use against a limit in the store, which the whole fleet shares.
    *
    * @param name - 1 to 64 characters of `A-Z a-z 0-9 _ . @ -`.
    * @param limit - at most one in `everyMs` milliseconds for this key, and `perDay` in any 24 hours for its app.
@@ -289,7 +289,7 @@ export interface Upstream {
 }
 
 /**
- * Returns the refresher as it is, with the literal type of its name: what an object literal in a variable would lose.
+ * Returns the refresher unchanged, with the literal type of its name, which an object literal in a variable would lose.
  *
  * @example
  * ```ts

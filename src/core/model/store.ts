@@ -32,7 +32,7 @@ export interface Due {
 }
 
 /**
- * The right, for a limited time, to be the one who refreshes a key.
+ * A time-limited exclusive right to refresh a key.
  *
  * @public
  */
@@ -91,7 +91,7 @@ export interface TokenStore {
   list(prefix: string, options?: { readonly after?: string; readonly limit?: number }): AsyncIterable<StoredDocument>;
   /**
    * Takes the lease of an id, whether or not a document exists there, for `ttlMs` on the store's clock. A store whose clock may
-   * be set back takes a lease that ends more than twice `ttlMs` ahead (a minute at least) for free.
+   * be set back treats a lease that ends more than twice `ttlMs` ahead (at least a minute) as free.
    *
    * @returns `undefined` when another holder has it.
    */
@@ -102,7 +102,7 @@ export interface TokenStore {
    */
   claimDue?(lanes: readonly string[], limit: number, ttlMs: number): Promise<Lease[]>;
   /**
-   * Tells of changes, this user's own included, best effort.
+   * Notifies of changed documents, including those that this process has changed. Notifications may be lost.
    *
    * @param changed - called with the id of a changed document; with `undefined` when messages may have been lost and
    *   everything should be looked at.

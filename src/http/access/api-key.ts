@@ -15,7 +15,7 @@ import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.j
 export type Scope = 'read' | 'refresh' | 'register';
 
 /**
- * The record of a key: enough to recognize it, not enough to use it.
+ * The entry of an API key: enough to recognize the key, not enough to use it.
  *
  * @public
  */
@@ -93,7 +93,7 @@ const MAX_PER_SECOND = 1_000_000;
 const MAX_INSTANT = 8_640_000_000_000_000;
 
 /**
- * Makes a key, which is shown to its user once, and the entry that the server keeps.
+ * Makes an API key, which is shown to its user once, and the entry that the server keeps.
  *
  * @param now - what `createdAt` is. Default: the clock of this process.
  * @throws TypeError naming the option, what it must be and what came; for an `expiresAt` that is not after `now`.

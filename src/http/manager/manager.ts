@@ -5,7 +5,7 @@ import type { Registration } from '../../core/model/registration.js';
 import type { TokenRecord } from '../../core/model/token-record.js';
 
 /**
- * A `TokenManager`, told from what only looks like one.
+ * The `TokenManager` that is served. An object that only looks like one is refused.
  *
  * @public
  */

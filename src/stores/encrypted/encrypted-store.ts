@@ -131,7 +131,7 @@ export class EncryptedStore implements TokenStore {
   }
 
   /**
-   * Encrypts with the first key whatever is not, so that the other keys can be dropped, and `acceptPlaintext` too. Call it
+   * Encrypts every document with the first key that is not encrypted with it yet, so that the other keys can be dropped, and `acceptPlaintext` too. Call it
    * once, when every process has that key first; it may be called again.
    *
    * A `FileStore` keeps the last three versions of a document, so that what was there before stays on its disk until it has

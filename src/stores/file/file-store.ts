@@ -174,7 +174,7 @@ export class FileStore implements TokenStore {
     return end;
   }
 
-  /** Refuses what has not begun, and waits for what has: nothing touches the directory when it has resolved. */
+  /** Refuses new operations, and waits for those under way: afterwards nothing touches the directory. */
   async close(): Promise<void> {
     this.#closed = true;
     const watches = [...this.#watches];

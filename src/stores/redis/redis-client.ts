@@ -1,6 +1,6 @@
 /**
  * A client of `redis` 6 (`createClient`, `createCluster`; also of `@redis/client`), of `ioredis` 6 or of `iovalkey` (`Redis`,
- * `Cluster`). Only what tells them apart is looked at, so no version is pinned.
+ * `Cluster`). Only the methods that tell them apart are looked at, so no version is pinned.
  *
  * @public
  */
