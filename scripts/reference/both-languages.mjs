@@ -54,5 +54,5 @@ export function writeReference(source, catalogue) {
 export function driftProblems(pages, read) {
   return [...pages]
     .filter(([file, text]) => read(file) !== text)
-    .map(([file]) => `${file} does not say what the doc comments say: run "node scripts/reference.mjs --write"`);
+    .map(([file]) => `${file} does not say what the doc comments say: run "npm run reference -- --write"`);
 }
