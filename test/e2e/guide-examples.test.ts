@@ -1,0 +1,99 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { TokenManager } from 'wechat-token-manager';
+import { FakeWeChat } from 'wechat-token-manager/testing';
+import { callApi, tokenSources } from '../../examples/migrate-wechat-api.js';
+import { mirrorToken } from '../../examples/mirror-token.js';
+import { restoreAuthorizers } from '../../examples/restore-authorizers.js';
+
+const APPID = 'wx0123456789abcdef';
+const SECRET = 'canary-secret';
+
+let wechat: FakeWeChat;
+let tokens: TokenManager;
+const servers: Server[] = [];
+
+beforeEach(async () => {
+  wechat = await FakeWeChat.start({ apps: { [APPID]: { secret: SECRET } } });
+  tokens = new TokenManager({ wechat: { origins: [wechat.origin] } });
+  await tokens.register({ appid: APPID, secret: SECRET });
+});
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) server.close();
+  await tokens.close();
+  await wechat.close();
+});
+
+test('migrate-wechat-api hands tokens and tickets to callbacks, and repeats a call after a 40001', async () => {
+  const { getToken, getTicket } = tokenSources(tokens, APPID);
+  const first = await new Promise((resolve) => getToken((_error, token) => resolve(token)));
+  expect(first).toEqual({ accessToken: await tokens.get(APPID, 'access_token'), expireTime: expect.any(Number) });
+  const ticket = await new Promise((resolve) => getTicket('jsapi', (_error, answer) => resolve(answer)));
+  expect(ticket).toMatchObject({ ticket: await tokens.get(APPID, 'jsapi_ticket') });
+
+  wechat.revoke(APPID);
+  const answer = await callApi<string>(tokens, APPID, (done) =>
+    getToken((_error, { accessToken }) => {
+      if (wechat.isValid(accessToken)) done(null, accessToken);
+      else done(Object.assign(new Error('invalid credential'), { name: 'WeChatAPIError', code: 40001 }), '');
+    }),
+  );
+  expect(wechat.isValid(answer)).toBe(true);
+});
+
+test('migrate-wechat-api passes failures on to the callback', async () => {
+  const { getToken } = tokenSources(tokens, 'wx1');
+  const failure = await new Promise((resolve) => getToken((error) => resolve(error)));
+  expect(failure).toMatchObject({ code: 'NOT_REGISTERED' });
+});
+
+test('mirror-token writes each new access token of one app with its end', async () => {
+  const written: unknown[] = [];
+  const set = async (...args: unknown[]): Promise<void> => void written.push(args);
+  mirrorToken(tokens, APPID, { set }, 'wx:access_token');
+  const { value, expiresAt } = await tokens.getRecord(APPID, 'access_token');
+  await tokens.get(APPID, 'jsapi_ticket');
+  expect(written).toEqual([['wx:access_token', value, { PXAT: expiresAt }]]);
+});
+
+/** Answers the list of the authorizers, as many as are asked for, and 61004 when there are none. */
+async function startList(authorizers: readonly string[]): Promise<string> {
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request.setEncoding('utf8')) body += chunk;
+    const { offset, count } = JSON.parse(body);
+    const list = authorizers.slice(offset, offset + count).map((authorizer_appid) => {
+      return { authorizer_appid, refresh_token: wechat.authorizeMerchant(APPID, authorizer_appid), auth_time: 1 };
+    });
+    response.end(
+      JSON.stringify(authorizers.length === 0 ? { errcode: 61004 } : { total_count: authorizers.length, list }),
+    );
+  });
+  servers.push(server);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function pushTicket(): Promise<void> {
+  const value = wechat.pushVerifyTicket(APPID);
+  await tokens.put(APPID, 'component_verify_ticket', { value, expiresInSeconds: 43_200 });
+}
+
+test('restore-authorizers registers all pages of the list with the refresh tokens that WeChat has', async () => {
+  await pushTicket();
+  const authorizers = Array.from({ length: 501 }, (_, index) => `wxauthorizer${String(index).padStart(4, '0')}`);
+  await restoreAuthorizers(tokens, APPID, await startList(authorizers));
+  for (const subject of [authorizers[0], authorizers[500]] as string[]) {
+    expect(tokens.hasTask(APPID, 'authorizer_access_token', { subject })).toBe(true);
+    expect(wechat.isValid(await tokens.get(APPID, 'authorizer_access_token', { subject }))).toBe(true);
+  }
+});
+
+test('restore-authorizers says with which code WeChat refused the list', async () => {
+  await pushTicket();
+  const restored = restoreAuthorizers(tokens, APPID, await startList([]));
+  await expect(restored).rejects.toThrow('WeChat refused the list with 61004');
+});
