@@ -25,7 +25,8 @@ export async function restoreAuthorizers(
       return (await response.json()) as AuthorizerList;
     });
     if (page.list === undefined) throw new Error(`WeChat refused the list with ${page.errcode}`);
-    const tasks = page.list.map(({ authorizer_appid: subject, refresh_token: authorizer_refresh_token }) => {
+    const listed = page.list.filter(({ refresh_token }) => refresh_token !== ''); // the others have to authorize again
+    const tasks = listed.map(({ authorizer_appid: subject, refresh_token: authorizer_refresh_token }) => {
       return { type: 'authorizer_access_token' as const, subject, params: { authorizer_refresh_token } };
     });
     await tokens.register({ appid: component, tasks });

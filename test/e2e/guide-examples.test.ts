@@ -10,6 +10,7 @@ import { restoreAuthorizers } from '../../examples/restore-authorizers.js';
 
 const APPID = 'wx0123456789abcdef';
 const SECRET = 'canary-secret';
+const LOST = 'wxauthorizer0499';
 
 let wechat: FakeWeChat;
 let tokens: TokenManager;
@@ -59,14 +60,15 @@ test('mirror-token writes each new access token of one app with its end', async 
   expect(written).toEqual([['wx:access_token', value, { PXAT: expiresAt }]]);
 });
 
-/** Answers the list of the authorizers, as many as are asked for, and 61004 when there are none. */
+/** Answers the list of the authorizers, as many as are asked for, and 61004 when there are none. One has no refresh token. */
 async function startList(authorizers: readonly string[]): Promise<string> {
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request.setEncoding('utf8')) body += chunk;
     const { offset, count } = JSON.parse(body);
     const list = authorizers.slice(offset, offset + count).map((authorizer_appid) => {
-      return { authorizer_appid, refresh_token: wechat.authorizeMerchant(APPID, authorizer_appid), auth_time: 1 };
+      const refresh_token = authorizer_appid === LOST ? '' : wechat.authorizeMerchant(APPID, authorizer_appid);
+      return { authorizer_appid, refresh_token, auth_time: 1 };
     });
     response.end(
       JSON.stringify(authorizers.length === 0 ? { errcode: 61004 } : { total_count: authorizers.length, list }),
@@ -90,6 +92,7 @@ test('restore-authorizers registers all pages of the list with the refresh token
     expect(tokens.hasTask(APPID, 'authorizer_access_token', { subject })).toBe(true);
     expect(wechat.isValid(await tokens.get(APPID, 'authorizer_access_token', { subject }))).toBe(true);
   }
+  expect(tokens.hasTask(APPID, 'authorizer_access_token', { subject: LOST })).toBe(false);
 });
 
 test('restore-authorizers says with which code WeChat refused the list', async () => {
