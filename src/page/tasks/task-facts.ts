@@ -1,6 +1,6 @@
 import { countdown, inWords } from '../words/durations.js';
 import type { TextName, Words } from '../words/language.js';
-import type { Task } from './task.js';
+import type { Task, TaskFailure } from './task.js';
 
 /** Returns the name of a task as part of a sentence. */
 export function taskName({ appid, type, subject }: Task, { say }: Words): string {
@@ -9,7 +9,9 @@ export function taskName({ appid, type, subject }: Task, { say }: Words): string
 
 /** Returns what the chip of a task says. */
 export function stateOf({ expiresAt, dueAt, waitingFor, lastError, delivery }: Task, now: number): TextName {
-  if (waitingFor !== undefined && !(expiresAt !== undefined && expiresAt > now)) return 'stateWaiting';
+  if (waitingFor !== undefined && !(expiresAt !== undefined && expiresAt > now)) {
+    return waitingFor === 'push' ? 'stateWaitingForPush' : 'stateWaiting';
+  }
   if (expiresAt === undefined) return lastError === undefined ? 'stateComing' : 'stateMissing';
   if (expiresAt <= now) return 'stateExpired';
   if (lastError !== undefined) return 'stateFailing';
@@ -23,7 +25,7 @@ export function leftIn({ expiresAt }: Task, now: number, words: Words): string {
 }
 
 export function nextIn({ dueAt, waitingFor, lastError }: Task, now: number, words: Words): string {
-  if (waitingFor !== undefined) return words.say('nextWaiting');
+  if (waitingFor !== undefined) return words.say(waitingFor === 'push' ? 'nextAfterPush' : 'nextWaiting');
   const at = lastError?.retryAt ?? dueAt;
   if (at === undefined || at <= now) return words.say('nextNow');
   return words.say(lastError === undefined ? 'nextIn' : 'retryIn', { left: inWords(at - now, words) });
@@ -36,4 +38,9 @@ export function deliveryIn({ delivery }: Task, { say }: Words): string {
   if (state === 'owed') return say('owed');
   if (state === 'waiting') return say('waiting');
   return attempts === 1 ? say('undeliveredOnce') : say('undelivered', { attempts });
+}
+
+/** Returns the message of a failure with the id by which WeChat's support finds the request. */
+export function detailOf({ message, rid }: TaskFailure): string {
+  return rid === undefined ? message : `${message} (rid: ${rid})`;
 }

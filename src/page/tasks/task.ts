@@ -21,6 +21,8 @@ export interface TaskFailure {
   readonly message: string;
   readonly errcode?: number | undefined;
   readonly ip?: string | undefined;
+  /** The id under which WeChat's support finds the request. */
+  readonly rid?: string | undefined;
   readonly attempts: number;
   readonly retryAt: number;
 }

@@ -1,6 +1,7 @@
 import { SITUATION_OF_WAITING, situationOf } from '../tasks/advice.js';
 import type { Standing } from '../tasks/standing.js';
 import type { Task } from '../tasks/task.js';
+import { detailOf } from '../tasks/task-facts.js';
 import type { Situation } from '../words/advice-texts.js';
 import type { Words } from '../words/language.js';
 import { element } from './elements.js';
@@ -38,7 +39,7 @@ function waitingNote({ waitingFor, reason = '' }: Task, words: Words): TaskNote 
 
 function errorNote({ type, lastError }: Task, words: Words): TaskNote | undefined {
   if (lastError === undefined) return undefined;
-  const { code, errcode, message, attempts } = lastError;
+  const { code, errcode, attempts } = lastError;
   const situation = situationOf(lastError, type);
   return {
     isBad: true,
@@ -46,7 +47,7 @@ function errorNote({ type, lastError }: Task, words: Words): TaskNote | undefine
     code: errcode === undefined ? code : String(errcode),
     attempts: attemptsIn(attempts, words),
     todo: words.todo(situation, { ip: lastError.ip ?? words.say('thisServer') }),
-    detail: message,
+    detail: detailOf(lastError),
   };
 }
 

@@ -10,10 +10,10 @@ const NOTHING: Pair = ['Nothing: it is retried automatically.', '无需处理：
 /** The texts on what has gone wrong, and what has to be done about it. Each sentence of `happened` lacks its full stop. */
 export const ADVICE = {
   address: {
-    happened: ["WeChat does not allow this server's address", '微信不允许此服务器的 IP 地址'],
+    happened: ["WeChat does not allow this server's address", '此服务器的 IP 不在白名单中'],
     todo: [
-      "Add {ip} to the IP whitelist of the account, on WeChat's console under basic configuration.",
-      '请在微信后台的“基本配置”中，把 {ip} 加入该账号的 IP 白名单。',
+      "Add {ip} to the IP whitelist of the account on WeChat's console; it takes some minutes.",
+      '请把 {ip} 加入「API IP 白名单」（公众号、服务号：微信开发者平台 → 我的业务 → 基础信息；小程序：公众平台 → 开发管理 → 开发设置；第三方平台：开放平台 → 管理中心 → 详情）。修改后需等待数分钟生效。',
     ],
   },
   secret: {
@@ -42,10 +42,17 @@ export const ADVICE = {
     ],
   },
   dayQuota: {
-    happened: ["The day's calls to WeChat are used up", '当日调用微信接口的次数已用完'],
+    happened: ["The day's calls to WeChat are used up", '当天的调用额度已用完'],
     todo: [
       'Find out who else asks for tokens of this account, or clear the quota on WeChat. It begins anew at midnight in China.',
-      '请检查还有谁在获取此账号的 token，或在微信侧清零调用次数。北京时间零点会重新计数。',
+      '请检查还有谁在获取此账号的 token，或用 AppSecret 调用 clear_quota/v2 清零。北京时间零点恢复。',
+    ],
+  },
+  clearing: {
+    happened: ['The quota was cleared ten times this month', '本月的 10 次清零机会已用完'],
+    todo: [
+      "Wait for midnight in China: the day's calls begin anew then.",
+      '请等到北京时间零点，调用额度届时恢复；下个月才能再次清零。',
     ],
   },
   confirm: {
@@ -64,10 +71,13 @@ export const ADVICE = {
     todo: ['Have the merchant authorize the platform again.', '请授权方重新授权给第三方平台。'],
   },
   ticket: {
-    happened: ["WeChat's component_verify_ticket is missing or too old", '缺少 component_verify_ticket，或已过期'],
+    happened: [
+      "WeChat's component_verify_ticket is missing or too old",
+      '缺少验证票据（component_verify_ticket），或已过期',
+    ],
     todo: [
       "Check that WeChat's push reaches you: one comes every ten minutes. The platform's console can start it anew.",
-      '请检查是否收到微信的推送（每十分钟一次），可在开放平台后台重新启动推送。',
+      '请检查「授权事件接收 URL」能否收到推送（每 10 分钟一次）；没有收到时，调用「启动票据推送服务」。',
     ],
   },
   input: {
@@ -81,18 +91,18 @@ export const ADVICE = {
     happened: ['This process does not have the function that gives the params', '此进程没有提供参数的函数'],
     todo: [
       'Nothing, if another process registers this task with its function. Otherwise register it again in your application.',
-      '若有其他进程带着该函数注册了此任务，则无需处理；否则请在您的应用中重新注册。',
+      '若有其他进程带着该函数注册了此任务，则无需处理；否则请在应用中重新注册。',
     ],
   },
   waitsForPush: {
-    happened: ['It waits for a token that WeChat pushes', '等待微信推送凭证'],
+    happened: ['It waits for a token that WeChat pushes', '尚未收到微信推送的可用验证票据'],
     todo: [
       "Check that WeChat's push reaches you and is stored: one comes every ten minutes. The platform's console can start it anew.",
-      '请检查是否收到并保存了微信的推送（每十分钟一次），可在开放平台后台重新启动推送。',
+      '请检查「授权事件接收 URL」能否收到推送（每 10 分钟一次），并已用 put 保存；没有收到时，调用「启动票据推送服务」。',
     ],
   },
   waitsForRefreshToken: {
-    happened: ['It waits for a refresh token', '等待 refresh token'],
+    happened: ['It waits for a refresh token', '等待刷新令牌（refresh_token）'],
     todo: [
       'Have the user or merchant authorize, and store the grant (the command put), or register the task with its refresh token.',
       '请让用户或授权方授权，并保存授权结果（命令 put），或带上 refresh_token 重新注册此任务。',
@@ -150,7 +160,7 @@ export const ADVICE = {
   },
   stale: {
     happened: ['The token that was sent is dead', '所用的 token 已失效'],
-    todo: ['Nothing: the token is replaced automatically.', '无需处理：token 会自动更换。'],
+    todo: ['Nothing: the token is replaced automatically.', '无需处理：会自动刷新。'],
   },
   busy: {
     happened: ['WeChat did not answer, or is busy', '微信没有响应，或系统繁忙'],
@@ -198,7 +208,7 @@ export const ADVICE = {
     todo: ['Enter an API key.', '请输入 API Key。'],
   },
   scope: {
-    happened: ['You may not do this', '您没有此权限'],
+    happened: ['You may not do this', '没有此操作的权限'],
     todo: [
       'Enter an API key with the scope that the details name, for this app.',
       '请输入对此应用具有相应权限（见详细信息）的 API Key。',

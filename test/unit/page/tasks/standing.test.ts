@@ -28,7 +28,7 @@ describe('a task', () => {
     ['working', 'stateComing', {}],
     ['broken', 'stateMissing', { lastError: ERROR }],
     ['broken', 'stateExpired', life(0)],
-    ['broken', 'stateWaiting', { waitingFor: 'push' }],
+    ['broken', 'stateWaitingForPush', { waitingFor: 'push' }],
     ['broken', 'stateWaiting', { ...life(0), waitingFor: 'dependency', lastError: ERROR }],
     ['good', 'stateFresh', life(1)],
     ['working', 'stateDue', life(1, 0)],
