@@ -168,29 +168,29 @@ const malformed: readonly string[] = [
   '1:2:3:4:5:6:7:8:9',
 ];
 
-describe('an address that is never called', () => {
-  it.each(never)('%s is refused as %s', (address, kind) => {
+describe('addresses that are always refused', () => {
+  it.each(never)('the address %s is always refused as %s', (address, kind) => {
     expect(refusalOfAddress(address, { publicOnly: false })).toBe(kind);
     expect(refusalOfAddress(address, { publicOnly: true })).toBe(kind);
   });
 });
 
-describe('an address of our own networks', () => {
-  it.each(local)('%s may be called unless only public ones are: %s', (address, kind) => {
+describe('addresses of private networks', () => {
+  it.each(local)('the address %s may be called unless publicOnly refuses it as %s', (address, kind) => {
     expect(refusalOfAddress(address, { publicOnly: false })).toBeUndefined();
     expect(refusalOfAddress(address, { publicOnly: true })).toBe(kind);
   });
 });
 
-describe('a public address', () => {
-  it.each(everywhere)('%s may be called', (address) => {
+describe('public addresses', () => {
+  it.each(everywhere)('the public address %s may be called', (address) => {
     expect(refusalOfAddress(address, { publicOnly: false })).toBeUndefined();
     expect(refusalOfAddress(address, { publicOnly: true })).toBeUndefined();
   });
 });
 
-describe('a text that is no address', () => {
-  it.each(malformed)('%j is refused', (address) => {
+describe('malformed addresses', () => {
+  it.each(malformed)('the malformed address %j is refused', (address) => {
     expect(refusalOfAddress(address, { publicOnly: false })).toBe('malformed');
     expect(refusalOfAddress(address, { publicOnly: true })).toBe('malformed');
   });

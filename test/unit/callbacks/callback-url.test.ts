@@ -13,7 +13,7 @@ function refusal(text: unknown, rules: CallbackRules = {}): string {
   return expect.fail('was accepted');
 }
 
-describe('a callback URL', () => {
+describe('callback URLs', () => {
   it.each([
     'http://example.com/params',
     'https://example.com:8443/a?b=c',
@@ -23,7 +23,7 @@ describe('a callback URL', () => {
     'http://localhost/',
     'HTTP://EXAMPLE.COM',
     `http://example.com/${'a'.repeat(2_048 - 'http://example.com/'.length)}`,
-  ])('may be %s', (text) => {
+  ])('%s is a valid callback URL', (text) => {
     expect(parseCallbackUrl(text, {}).href).toBe(new URL(text).href);
   });
 
@@ -44,7 +44,7 @@ describe('a callback URL', () => {
     [`http://:${CANARY}@example.com/`, 'must not hold credentials (host example.com)'],
     [`http://example.com/${CANARY.repeat(200)}`, 'may have 2048 characters at most, got 2619'],
     [`http://example.com/${'ü'.repeat(1_000)}`, 'may have 2048 characters at most once it is encoded'],
-  ])('must not be %j, and the refusal shows no more than the host', (text, message) => {
+  ])('the callback URL %j is refused with an error that shows no more than its host', (text, message) => {
     expect(refusal(text)).toBe(`A callback URL ${message}`);
   });
 
@@ -64,7 +64,7 @@ describe('a callback URL', () => {
     ['http://0/', '0.0.0.0: unspecified'],
     ['http://[::]:8080/', '[::]:8080: unspecified'],
     ['https://[ff02::1]/', '[ff02::1]: multicast'],
-  ])('must not hold the address in %s', (text, host) => {
+  ])('a callback URL with a forbidden address is refused: %s', (text, host) => {
     expect(refusal(text)).toBe(`A callback URL must not lead to ${host} addresses are refused`);
     expect(refusal(text, { allowHosts: [new URL(text).host] })).toContain(host);
   });
@@ -78,13 +78,13 @@ describe('a callback URL', () => {
     ['http://10.1/', '10.0.0.1: private'],
     ['http://[fd12::1]/', '[fd12::1]: private'],
     ['http://100.64.0.1/', '100.64.0.1: carrier-grade-nat'],
-  ])('must not hold the address in %s when only public ones are called', (text, host) => {
+  ])('publicOnly refuses a callback URL with a local address: %s', (text, host) => {
     expect(parseCallbackUrl(text, {})).toBeInstanceOf(URL);
     expect(refusal(text, { publicOnly: true })).toBe(`A callback URL must not lead to ${host} addresses are refused`);
   });
 });
 
-describe('a list of allowed hosts', () => {
+describe('allowHosts', () => {
   it.each([
     ['example.com', 'https://example.com/a'],
     ['example.com', 'http://EXAMPLE.com:8080/a'],
@@ -101,7 +101,7 @@ describe('a list of allowed hosts', () => {
     ['[0:0::1]:3000', 'http://[::1]:3000/'],
     ['bücher.example', 'http://xn--bcher-kva.example/'],
     ['my_service', 'http://my_service/'],
-  ])('%s allows %s', (pattern, text) => {
+  ])('the allowed host %s allows %s', (pattern, text) => {
     expect(parseCallbackUrl(text, { allowHosts: ['other.test', pattern] })).toBeInstanceOf(URL);
   });
 
@@ -115,17 +115,17 @@ describe('a list of allowed hosts', () => {
     ['example.com:80', 'https://example.com/'],
     ['example.com:443', 'http://example.com/'],
     ['10.0.0.9', 'http://10.0.0.90/'],
-  ])('%s does not allow %s', (pattern, text) => {
+  ])('the allowed host %s does not allow %s', (pattern, text) => {
     expect(refusal(`${text}${CANARY}`, { allowHosts: [pattern] })).toBe(
       `A callback URL must name one of the allowed hosts, not ${new URL(text).host}`,
     );
   });
 
-  it('that is empty allows none', () => {
+  it('an empty list of allowed hosts allows none', () => {
     expect(refusal('http://example.com/', { allowHosts: [] })).toContain('one of the allowed hosts');
   });
 
-  it('does not make an address public', () => {
+  it('an allowed host is still refused when publicOnly is set and its address is private', () => {
     expect(refusal('http://10.0.0.9/', { allowHosts: ['10.0.0.9'], publicOnly: true })).toContain('private');
   });
 
@@ -145,24 +145,24 @@ describe('a list of allowed hosts', () => {
     '999.1.1.1',
     7,
     null,
-  ])('must not hold %j', (pattern) => {
+  ])('allowHosts rejects the pattern %j', (pattern) => {
     const allowHosts = ['example.com', pattern] as string[];
     expect(() => assertCallbackRules({ allowHosts })).toThrow(/^allowHosts\[1\] must be a host such as/);
   });
 
-  it('must be an array', () => {
+  it('allowHosts has to be an array', () => {
     const allowHosts = 'example.com' as unknown as string[];
     expect(() => assertCallbackRules({ allowHosts })).toThrow('allowHosts must be an array, got a string');
   });
 });
 
-describe('the rules', () => {
-  it('may be absent', () => {
+describe('the rules of callback URLs', () => {
+  it('every rule of callback URLs is optional', () => {
     expect(() => assertCallbackRules({})).not.toThrow();
     expect(() => assertCallbackRules({ publicOnly: true, allowHosts: ['*.example.com:81'] })).not.toThrow();
   });
 
-  it('take publicOnly as a boolean alone', () => {
+  it('publicOnly has to be a boolean', () => {
     const publicOnly = 'false' as unknown as boolean;
     expect(() => assertCallbackRules({ publicOnly })).toThrow('publicOnly must be a boolean, got "false"');
   });

@@ -89,7 +89,7 @@ function untilNextToken(): Promise<void> {
 }
 
 describe('a delivery', () => {
-  it('tells the target of each new token, with the key behind what its query has', async () => {
+  it('the target is notified of a new token, with appid and type appended to its query', async () => {
     world.wechat.always = { result: { access_token: 'A', expires_in: 7_200 }, value: 'A' };
     const delivered = heard('delivered');
     await register();
@@ -107,14 +107,14 @@ describe('a delivery', () => {
     expect(await deliveryOf()).toMatchObject({ state: 'delivered', version, attempts: 0, lastError: undefined });
   });
 
-  it('is made once for a token, and again for the next one', async () => {
+  it('each token is delivered once', async () => {
     await register();
     await untilNextToken();
     await untilNextToken();
     expect(targets.tokens).toEqual(['token-1', 'token-2', 'token-3']);
   });
 
-  it('of a token that was put without an answer says what WeChat would', async () => {
+  it('a token that was put without an answer is delivered as WeChat would have answered', async () => {
     await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: 'jsapi_ticket', notify: NOTIFY }] });
     await tokens.put(APPID, 'jsapi_ticket', { value: 'T', expiresInSeconds: 7_200 });
     await world.clock.advance(1_000);
@@ -125,7 +125,7 @@ describe('a delivery', () => {
   it.each([
     ["WeChat's answer", { ticket: 'T', expires_in: 7_200 }],
     ['an answer that is made up', undefined],
-  ])('counts in %s what is left of the token at each attempt', async (_, result) => {
+  ])('the body of each attempt has the lifetime that is left, made from %s', async (_, result) => {
     const told: { readonly left: number; readonly at: number }[] = [];
     targets.answer = async ({ body }) => {
       told.push({ left: JSON.parse(body).expires_in, at: world.clock.now() });
@@ -141,7 +141,7 @@ describe('a delivery', () => {
     expect(told.at(-1)?.left).toBeLessThan(6_900);
   });
 
-  it('names the subject, and types without a number by their name', async () => {
+  it('the query of a delivery has the subject, and the name of a type without a number', async () => {
     const task = { type: 'wx_card_ticket', subject: 'a&b=c', notify: 'http://shop.test/' } as const;
     await tokens.register({ appid: APPID, secret: SECRET, tasks: [task] });
     await tokens.put(APPID, 'wx_card_ticket', { value: 'T', expiresInSeconds: 7_200 }, { subject: 'a&b=c' });
@@ -149,7 +149,7 @@ describe('a delivery', () => {
     expect(targets.sent[0]?.url.search).toBe(`?appid=${APPID}&type=wx_card_ticket&subject=a%26b%3Dc`);
   });
 
-  it('is signed with the secret of its app, for each secret of the server', async () => {
+  it('a delivery is signed with the secret of its app, for each secret of the server', async () => {
     const secrets = [`whsec_${Buffer.alloc(32, 1).toString('base64')}`, Buffer.alloc(32, 2)];
     await register(process(secrets));
     await world.clock.advance(0);
@@ -162,7 +162,7 @@ describe('a delivery', () => {
     }
   });
 
-  it('has the same id when it is repeated, and another one for another token', async () => {
+  it('a repeated delivery keeps its id, and another token gets another id', async () => {
     refuse();
     await register(process([Buffer.alloc(32, 1)]));
     await world.clock.advance(10_000);
@@ -176,8 +176,8 @@ describe('a delivery', () => {
   });
 });
 
-describe('a target that does not take it', () => {
-  it('is tried again with growing pauses, and the refreshes go on', async () => {
+describe('a target that fails', () => {
+  it('a delivery that fails is retried with growing pauses while refreshes go on', async () => {
     refuse();
     const failed = heard('deliveryFailed');
     await register();
@@ -198,7 +198,7 @@ describe('a target that does not take it', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  it('gets the newest token only, once it takes one', async () => {
+  it('a target that works again gets the newest token only', async () => {
     refuse();
     await register();
     await untilNextToken();
@@ -209,7 +209,7 @@ describe('a target that does not take it', () => {
     expect(await deliveryOf()).toMatchObject({ state: 'delivered', attempts: 0, lastError: undefined });
   });
 
-  it('is left alone after 24 hours, but for one attempt with each new token', async () => {
+  it('retries stop after 24 hours, and each new token is then tried once', async () => {
     refuse();
     const failed = heard('deliveryFailed');
     await register();
@@ -227,7 +227,7 @@ describe('a target that does not take it', () => {
     expect(await deliveryOf()).toMatchObject({ state: 'delivered' });
   });
 
-  it('never rejects anything, whatever it throws', async () => {
+  it('an error that the transport throws becomes the error of deliveryFailed', async () => {
     targets.answer = async () => {
       throw new TokenError('UPSTREAM_REJECTED', 'must not lead there');
     };
@@ -242,7 +242,7 @@ describe('a target that does not take it', () => {
     expect(failed[1]?.error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', message: 'the delivery failed' });
   });
 
-  it('and never answers delays only the deliveries to the same host and port', async () => {
+  it('a target that never answers delays only the deliveries to the same host and port', async () => {
     targets.answer = ({ url }) => (url.host === 'slow.test' ? new Promise(() => {}) : Promise.resolve(OK));
     const names = Array.from({ length: 200 }, (_, index) => `wx${index}`);
     for (const name of names) await register(tokens, 'http://slow.test/', name);
@@ -258,8 +258,8 @@ describe('a target that does not take it', () => {
   });
 });
 
-describe('what is owed', () => {
-  it('is delivered by the next process when the one before was killed', async () => {
+describe('pending deliveries', () => {
+  it('a pending delivery is made by the next process after the first was killed', async () => {
     refuse();
     await register();
     await world.clock.advance(0);
@@ -270,7 +270,7 @@ describe('what is owed', () => {
     expect(targets.tokens).toEqual(['token-1']);
   });
 
-  it('is delivered once by several processes', async () => {
+  it('several processes deliver each token once', async () => {
     const others = [process(), process()];
     await register();
     await Promise.all(others.map((other) => other.start()));
@@ -279,7 +279,7 @@ describe('what is owed', () => {
     expect(targets.tokens).toEqual(['token-1', 'token-2', 'token-3', 'token-4', 'token-5', 'token-6']);
   });
 
-  it('is delivered by another process when the one that refreshed cannot', async () => {
+  it('a token refreshed by a process without callbacks is delivered by another process', async () => {
     const other = process();
     await register();
     await other.start();
@@ -291,7 +291,7 @@ describe('what is owed', () => {
     expect(targets.tokens).toEqual(['put']);
   });
 
-  it('is the present token again when the target changes, and nothing when the registration is repeated', async () => {
+  it('a new target gets the current token, and a repeated registration delivers nothing', async () => {
     await register();
     await world.clock.advance(0);
     await register();
@@ -303,7 +303,7 @@ describe('what is owed', () => {
     expect(targets.tokens).toEqual(['token-1', 'token-1']);
   });
 
-  it('is not sent again, but noted later, when the store did not take that it had been', async () => {
+  it('a delivery that the store could not record is recorded later and not sent again', async () => {
     let isFull = false;
     faulty.before = (method, id) => {
       if (isFull && method === 'set' && id?.startsWith('delivery/')) throw new Error('the disk is full');
@@ -325,7 +325,7 @@ describe('what is owed', () => {
     expect(await deliveryOf()).toMatchObject({ state: 'delivered' });
   });
 
-  it('is not a new version of the token that the target has', async () => {
+  it('a new version of a token that was delivered already is not delivered', async () => {
     await register();
     await world.clock.advance(0);
     const { value, version } = await tokens.getRecord(APPID, TYPE);
@@ -337,7 +337,7 @@ describe('what is owed', () => {
     expect(targets.sent).toHaveLength(1);
   });
 
-  it('is delivered although a failure was noted by a clock that was a month ahead', async () => {
+  it('a delivery is retried although its failure was recorded by a clock a month ahead', async () => {
     refuse();
     await register();
     await world.clock.advance(0);
@@ -357,7 +357,7 @@ describe('what is owed', () => {
     expect(await deliveryOf()).toMatchObject({ state: 'delivered' });
   });
 
-  it('and cannot be read is reported with growing pauses, and is never sent', async () => {
+  it('a delivery record that cannot be read is reported with growing pauses, and nothing is sent', async () => {
     const failed = heard('deliveryFailed');
     const newer = { format: 99, checksum: 'x' };
     await world.store.set(`delivery/${APPID}/${TYPE}`, newer, 0);
@@ -369,7 +369,7 @@ describe('what is owed', () => {
     expect(await deliveryOf()).toMatchObject({ state: 'failed', lastError: expect.stringContaining('format 99') });
   });
 
-  it('is nothing once the token has ended', async () => {
+  it('a delivery is not retried after its token has expired', async () => {
     refuse();
     await register();
     await world.clock.advance(0);
@@ -380,7 +380,7 @@ describe('what is owed', () => {
     expect(targets.sent.length).toBe(before);
   });
 
-  it('is nothing once the task is gone, or has no target any more', async () => {
+  it('a delivery is dropped when its task no longer has a target', async () => {
     refuse();
     await register();
     await world.clock.advance(0);
@@ -391,7 +391,7 @@ describe('what is owed', () => {
   });
 });
 
-describe('another target', () => {
+describe('changes of the target', () => {
   const OLD = 'http://old.test/';
   const NEW = 'http://new.test/';
   let hold: ((answer: GuardedAnswer) => void)[];
@@ -414,7 +414,7 @@ describe('another target', () => {
     ['was taken away', () => tokens.register({ appid: APPID, tasks: [TYPE] }), []],
     ['went with its task', () => tokens.unregister(APPID), []],
     ['went with its task, which came back', () => tokens.unregister(APPID).then(() => register(tokens, NEW)), [NEW]],
-  ])('gets nothing once it %s, and the new one does not wait for it', async (_what, change, expected) => {
+  ])('an old target gets nothing once it %s, and the new one does not wait for it', async (_what, change, expected) => {
     await waiting();
     await change();
     await world.clock.advance(3_000);
@@ -424,7 +424,7 @@ describe('another target', () => {
     expect(targets.sent.map(({ url }) => `${url.origin}/`)).toEqual(expected);
   });
 
-  it('does not wait until the one before would have been tried again', async () => {
+  it('a new target does not wait for the retry of the old one', async () => {
     let end: (answer: GuardedAnswer) => void = () => {};
     targets.answer = ({ url }) =>
       url.href.startsWith(OLD) ? new Promise((answer) => (end = answer)) : Promise.resolve(OK);
@@ -437,8 +437,8 @@ describe('another target', () => {
   });
 });
 
-describe('unregistering', () => {
-  it('forgets what was delivered', async () => {
+describe('unregistering during and after deliveries', () => {
+  it('unregistering removes the record of the delivery', async () => {
     await register();
     await world.clock.advance(0);
     expect(await storedDelivery()).toBeDefined();
@@ -450,7 +450,7 @@ describe('unregistering', () => {
     expect(await storedDelivery()).toBeUndefined();
   });
 
-  it('during a delivery leaves nothing of it', async () => {
+  it('unregistering during a delivery leaves no record of it', async () => {
     let arrive: (answer: GuardedAnswer) => void = () => {};
     targets.answer = () => new Promise((resolve) => (arrive = resolve));
     await register();
@@ -462,8 +462,8 @@ describe('unregistering', () => {
   });
 });
 
-describe('closing', () => {
-  it('waits for what is under way, and leaves the rest owed', async () => {
+describe('closing during deliveries', () => {
+  it('close waits for deliveries under way, and the others stay pending', async () => {
     let arrive: (answer: GuardedAnswer) => void = () => {};
     targets.answer = () => new Promise((resolve) => (arrive = resolve));
     for (const appid of ['wxa', 'wxb', 'wxc']) await register(tokens, NOTIFY, appid);

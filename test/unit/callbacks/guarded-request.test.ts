@@ -87,8 +87,8 @@ function outcomeOf(open: buildConnector.connector, port: number): Promise<Error 
   return new Promise((resolve) => open(target, (error, socket) => resolve(error ?? socket)));
 }
 
-describe('a request', () => {
-  it('is sent as it is, over a connection of its own', async () => {
+describe('a guarded request', () => {
+  it('a request is sent unchanged over a connection of its own', async () => {
     const { port } = await listen(echoing);
     const requests = guarded({ lookup: answering('127.0.0.1') });
     const answer = await requests.send({
@@ -113,7 +113,7 @@ describe('a request', () => {
     });
   });
 
-  it('goes to an address without a lookup', async () => {
+  it('a request to an address needs no lookup', async () => {
     const { port, hits } = await listen(echoing);
     const requests = guarded({ lookup: () => Promise.reject(new Error('looked up')) });
     const url = new URL(`http://127.0.0.1:${port}/`);
@@ -121,20 +121,20 @@ describe('a request', () => {
     expect(hits).toHaveLength(1);
   });
 
-  it('finds localhost by the lookup of the system', async () => {
+  it('localhost is resolved by the lookup of the system', async () => {
     const { port } = await listen(echoing);
     const answer = await guarded().send({ url: `http://localhost:${port}/`, method: 'GET' });
     expect(answer.status).toBe(200);
   });
 
-  it('takes the next address when nothing listens at the first', async () => {
+  it('the next address is tried when nothing listens at the first', async () => {
     const { port } = await listen(echoing);
     const requests = guarded({ lookup: answering('::1', '127.0.0.2', '127.0.0.1') });
     const answer = await requests.send({ url: `http://callback.test:${port}/`, method: 'GET' });
     expect(answer.status).toBe(200);
   });
 
-  it('does not follow a redirect', async () => {
+  it('a redirect is not followed', async () => {
     const target = await listen(echoing);
     const { port, hits } = await listen((_request, response) => {
       response.writeHead(302, { location: `http://127.0.0.1:${target.port}/` }).end('moved');
@@ -145,13 +145,13 @@ describe('a request', () => {
     expect(target.hits).toEqual([]);
   });
 
-  it.each([204, 400, 404, 500, 503])('has the answer with HTTP status %i', async (status) => {
+  it.each([204, 400, 404, 500, 503])('an answer with HTTP status %i is returned', async (status) => {
     const { port } = await listen((_request, response) => response.writeHead(status).end());
     const answer = await guarded().send({ url: `http://127.0.0.1:${port}/`, method: 'POST', body: '' });
     expect(answer).toEqual({ status, body: Buffer.alloc(0) });
   });
 
-  it('over TLS asks for the host by its name', async () => {
+  it('a request over TLS asks for the host by its name', async () => {
     let hello: Buffer = Buffer.alloc(0);
     const server = createTcpServer((socket) => {
       socket
@@ -171,8 +171,8 @@ describe('a request', () => {
   });
 });
 
-describe('a host', () => {
-  it('that has one refused address is refused as a whole', async () => {
+describe('hosts', () => {
+  it('a host with one refused address is refused as a whole', async () => {
     const { port, hits } = await listen(echoing);
     const requests = guarded({ lookup: answering('127.0.0.1', '169.254.169.254') });
     const url = `http://callback.test:${port}/${CANARY}?${CANARY}`;
@@ -183,7 +183,7 @@ describe('a host', () => {
     expect(hits).toEqual([]);
   });
 
-  it.each(['0.0.0.0', '::', '::ffff:0.0.0.0', '127.1', ''])('at %j is never reached', async (address) => {
+  it.each(['0.0.0.0', '::', '::ffff:0.0.0.0', '127.1', ''])('a host that resolves to %j is never reached', async (address) => {
     const { port, hits } = await listen(echoing);
     const requests = guarded({ lookup: answering(address) });
     const error = await failure(requests.send({ url: `http://callback.test:${port}/`, method: 'GET' }));
@@ -192,7 +192,7 @@ describe('a host', () => {
   });
 
   it.each(['127.0.0.1', '::ffff:127.0.0.1', '10.0.0.1', 'fc00::1', '100.64.0.1'])(
-    'at %s is not reached when only public ones are called',
+    'publicOnly keeps a host that resolves to %s from being reached',
     async (address) => {
       const { port, hits } = await listen(echoing);
       const requests = guarded({ lookup: answering(address), publicOnly: true });
@@ -202,7 +202,7 @@ describe('a host', () => {
     },
   );
 
-  it('that is a loopback address is not reached when only public ones are called', async () => {
+  it('publicOnly keeps a loopback address in the URL from being reached', async () => {
     const { port, hits } = await listen(echoing);
     const requests = guarded({ publicOnly: true });
     for (const host of ['127.0.0.1', '2130706433', '0x7f.1', '[::1]', '[::ffff:7f00:1]', 'localhost']) {
@@ -213,7 +213,7 @@ describe('a host', () => {
     expect(hits).toEqual([]);
   });
 
-  it('that is not on the list is refused without a lookup', async () => {
+  it('a host that is not in allowHosts is refused without a lookup', async () => {
     let lookups = 0;
     const lookup: Lookup = async () => {
       lookups += 1;
@@ -226,7 +226,7 @@ describe('a host', () => {
     expect(lookups).toBe(0);
   });
 
-  it.each(['ENOTFOUND', 'EAI_AGAIN'])('that cannot be looked up for %s may be tried again', async (code) => {
+  it.each(['ENOTFOUND', 'EAI_AGAIN'])('a lookup that fails with %s is retryable', async (code) => {
     const lookup: Lookup = () => Promise.reject(Object.assign(new Error(CANARY), { code }));
     const error = await failure(guarded({ lookup }).send({ url: 'http://callback.test/', method: 'GET' }));
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
@@ -234,18 +234,18 @@ describe('a host', () => {
     expect(everythingShown(error)).not.toContain(CANARY);
   });
 
-  it('without any address may be tried again', async () => {
+  it('a lookup that finds no address is retryable', async () => {
     const requests = guarded({ lookup: answering() });
     const error = await failure(requests.send({ url: 'http://callback.test/', method: 'GET' }));
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
   });
 });
 
-describe('a name that leads elsewhere with every lookup', () => {
+describe('DNS rebinding', () => {
   /** Starts the canary, which a connection to 0.0.0.0 would hit; nothing listens at the addresses that may be called. */
   const canary = (): Promise<Listening> => listen(echoing);
 
-  it('would reach the canary by a refused address', async () => {
+  it('a connection to 0.0.0.0 reaches the canary when nothing refuses it', async () => {
     const { port } = await canary();
     const socket = connect({ port, host: '0.0.0.0' });
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
@@ -255,7 +255,7 @@ describe('a name that leads elsewhere with every lookup', () => {
   it.each([
     ['may be called first', '::1', '0.0.0.0'],
     ['is refused first', '0.0.0.0', '::1'],
-  ])('never reaches a refused address, when one that %s', async (_, ...addresses) => {
+  ])('DNS rebinding never reaches a refused address: the name has one that %s', async (_, ...addresses) => {
     const { port, hits } = await canary();
     let lookups = 0;
     const lookup: Lookup = async () => [toLookupAddress(addresses[lookups++ % 2] ?? '')];
@@ -270,7 +270,7 @@ describe('a name that leads elsewhere with every lookup', () => {
     expect(hits).toEqual([]);
   });
 
-  it('public once, loopback ever after, is looked up once and connected to as it was checked', async () => {
+  it('a name is looked up once, and the checked address is the one connected to', async () => {
     const { port, hits } = await canary();
     const tried: unknown[] = [];
     let lookups = 0;
@@ -293,7 +293,7 @@ describe('a name that leads elsewhere with every lookup', () => {
     expect(hits).toEqual([]);
   });
 
-  it('is cut off when the connection has led elsewhere all the same', async () => {
+  it('a connection whose remote address is refused is closed', async () => {
     const { port, hits } = await canary();
     let opened: Socket | undefined;
     const build: typeof buildConnector = () => (_target, callback) => {
@@ -308,8 +308,8 @@ describe('a name that leads elsewhere with every lookup', () => {
   });
 });
 
-describe('an answer', () => {
-  it('may have 64 KiB', async () => {
+describe('answers', () => {
+  it('an answer of 64 KiB is accepted', async () => {
     const { port } = await listen((_request, response) => response.end('x'.repeat(LIMIT)));
     const answer = await guarded().send({ url: `http://127.0.0.1:${port}/`, method: 'GET' });
     expect(answer.body).toHaveLength(LIMIT);
@@ -328,7 +328,7 @@ describe('an answer', () => {
         more();
       },
     ],
-  ])('of one byte more, sent %s, is cut off', async (_, send) => {
+  ])('an answer of more than 64 KiB, sent %s, is cut off', async (_, send) => {
     const { port, hits } = await listen((__, response) => void send(response));
     const error = await failure(guarded().send({ url: `http://127.0.0.1:${port}/${CANARY}`, method: 'GET' }));
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
@@ -337,7 +337,7 @@ describe('an answer', () => {
     await until(() => hits[0]?.socket.destroyed === true);
   });
 
-  it('that is none, or breaks off, may come another time', async () => {
+  it('an answer that is missing or cut short is retryable', async () => {
     const { port } = await listen((request, response) => {
       if (request.url === '/reset') request.socket.resetAndDestroy();
       else if (request.url === '/end') request.socket.end();
@@ -353,7 +353,7 @@ describe('an answer', () => {
     }
   });
 
-  it('does not come from a dead port', async () => {
+  it('a refused connection is retryable, and its error shows no path or query', async () => {
     const port = await deadPort();
     const url = `http://127.0.0.1:${port}/${CANARY}?${CANARY}`;
     const error = await failure(guarded().send({ url, method: 'GET' }));
@@ -363,7 +363,7 @@ describe('an answer', () => {
   });
 });
 
-describe('the time', () => {
+describe('timeouts', () => {
   const drip: RequestListener = (_request, response) => {
     const timer = setInterval(() => response.write('x'), 1);
     response.on('close', () => clearInterval(timer));
@@ -372,7 +372,7 @@ describe('the time', () => {
   it.each<[string, RequestListener]>([
     ['silent', () => {}],
     ['dripping without end', drip],
-  ])('of a server that is %s ends after 5 s of the clock', async (_, manner) => {
+  ])('a request to a server that is %s ends after 5 s', async (_, manner) => {
     const clock = new FakeClock();
     const { port, hits } = await listen(manner);
     const outcome = failure(guarded({ clock }).send({ url: `http://127.0.0.1:${port}/${CANARY}`, method: 'GET' }));
@@ -388,7 +388,7 @@ describe('the time', () => {
     await until(() => hits[0]?.socket.destroyed === true);
   });
 
-  it('of the lookup counts, and nothing is connected to afterwards', async () => {
+  it('the lookup counts towards the timeout, and no connection is made afterwards', async () => {
     const clock = new FakeClock();
     const { port, hits } = await listen(echoing);
     let found = (_addresses: LookupAddress[]): void => {};
@@ -409,7 +409,7 @@ describe('the time', () => {
     expect(hits).toEqual([]);
   });
 
-  it('of a TLS handshake that never ends counts', async () => {
+  it('the TLS handshake counts towards the timeout', async () => {
     const clock = new FakeClock();
     const silent = createTcpServer(() => {});
     await listenOn(silent);
@@ -423,13 +423,13 @@ describe('the time', () => {
     await until(() => socket.destroyed);
   });
 
-  it.each([0, -1, Number.NaN, 60_001])('may not be limited to %s ms', (timeoutMs) => {
+  it.each([0, -1, Number.NaN, 60_001])('a timeout of %s ms is rejected', (timeoutMs) => {
     expect(() => new GuardedRequests({ timeoutMs })).toThrow(TypeError);
   });
 });
 
-describe('a signal', () => {
-  it.each([new Error('enough'), 'enough', null])('ends the request with its reason %s', async (reason) => {
+describe('signals', () => {
+  it.each([new Error('enough'), 'enough', null])('a signal ends the request with its reason %s', async (reason) => {
     const clock = new FakeClock();
     const { port, hits } = await listen(() => {});
     const controller = new AbortController();
@@ -443,7 +443,7 @@ describe('a signal', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('that is aborted while the host is being looked up ends the request', async () => {
+  it('a signal that is aborted during the lookup ends the request', async () => {
     const controller = new AbortController();
     const lookup: Lookup = () => {
       controller.abort(null);
@@ -454,7 +454,7 @@ describe('a signal', () => {
     await expect(asked).rejects.toBe(null);
   });
 
-  it('that is aborted already keeps the request from being sent', async () => {
+  it('a signal that is already aborted keeps the request from being sent', async () => {
     const { port, hits } = await listen(echoing);
     const signal = AbortSignal.abort('enough');
     const asked = guarded().send({ url: `http://127.0.0.1:${port}/`, method: 'GET', signal });
@@ -464,7 +464,7 @@ describe('a signal', () => {
 });
 
 describe('close', () => {
-  it('ends what is under way with CLOSED, and lets nothing begin', async () => {
+  it('close ends requests under way with CLOSED, and later ones are rejected', async () => {
     const clock = new FakeClock();
     const { port, hits } = await listen(() => {});
     const requests = guarded({ clock });
@@ -478,7 +478,7 @@ describe('close', () => {
     expect(hits).toHaveLength(2);
   });
 
-  it('may be called twice, and before any request', async () => {
+  it('close may be called twice and before any request', async () => {
     const requests = new GuardedRequests();
     await requests.close();
     await requests.close();

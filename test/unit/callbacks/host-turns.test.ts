@@ -32,8 +32,8 @@ async function answering(maxPerHost: number, hosts: readonly string[]): Promise<
   return turns;
 }
 
-describe('turns', () => {
-  it('are a few at once for a host, and others do not wait for them', async () => {
+describe('HostTurns', () => {
+  it('a host at its limit does not make other hosts wait', async () => {
     const { begin, hosts, endFirst } = working(await answering(2, ['busy:80', 'busy:81']));
     for (let count = 0; count < 20; count++) void begin('busy:80');
     void begin('busy:81');
@@ -42,7 +42,7 @@ describe('turns', () => {
     expect(await hosts()).toEqual(['busy:80', 'busy:81', 'busy:80']);
   });
 
-  it('are two at a time for a host that has not answered, and more while it does within 2 s', async () => {
+  it('a host without an answer gets two turns at a time, and more while it answers within 2 s', async () => {
     const { begin, hosts, endFirst } = working(new HostTurns(4, clock));
     for (let count = 0; count < 10; count++) void begin('new');
     expect(await hosts()).toHaveLength(2);
@@ -56,7 +56,7 @@ describe('turns', () => {
     expect(await hosts()).toHaveLength(4);
   });
 
-  it('of hosts that answer are kept from none by 300 silent ones, and all have a bound', async () => {
+  it('300 silent hosts take no turns from hosts that answer, and both groups are bounded', async () => {
     const good = Array.from({ length: 70 }, (_unused, index) => `good${index}`);
     const { begin, hosts, endFirst } = working(await answering(2, good));
     for (let host = 0; host < 300; host++) for (let count = 0; count < 5; count++) void begin(`silent${host}`);
@@ -68,7 +68,7 @@ describe('turns', () => {
     expect((await hosts()).at(-1)).toBe('silent256');
   });
 
-  it('may be given up while they wait, and are given back by work that fails', async () => {
+  it('a waiting turn can be aborted, and work that fails releases its turn', async () => {
     const turns = new HostTurns(1, clock);
     const { begin, hosts, endFirst } = working(turns);
     void begin('host');

@@ -16,17 +16,17 @@ function sha(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 24);
 }
 
-describe('the id of a message', () => {
+describe('message ids', () => {
   test.each([
     [{ appid: 'wx1', type: 'access_token' }, 'wx1\n0\n'],
     [{ appid: 'wx1', type: 'wx_card_ticket' }, 'wx1\nwx_card_ticket\n'],
     [{ appid: 'wx1', type: 'oauth2_access_token', subject: 'a&b=c/%d' }, 'wx1\n2\na&b=c/%d'],
-  ])('of %j is the hash of what is in the query, the version and the end', (key, text) => {
+  ])('the message id for %j hashes its query and adds the version and the expiry', (key, text) => {
     const url = withKeyInQuery('http://shop.test/a?appid=theirs&type=theirs', key, NUMBERS);
     expect(messageId(url, CONTENT)).toBe(`${sha(text)}-3-${CONTENT.expiresAt}`);
   });
 
-  test('is that of its URL, absolute or as a server receives it, and of no other', () => {
+  test('a message id matches its own URL only, absolute or as a server receives it', () => {
     const word = fc.stringMatching(/^[\x21-\x7e]{1,20}$/);
     const key = fc.record({ appid: word, type: word, subject: word }, { requiredKeys: ['appid', 'type'] });
     fc.assert(
@@ -43,13 +43,13 @@ describe('the id of a message', () => {
   });
 
   test.each(['', 'msg_1', `${sha('wx1\n0\n')}-3`, `${sha('wx1\n0\n')}-3-4-5`, `${sha('wx1\n0\n')}-a-4`])(
-    'cannot be %j',
+    '%j is not a message id',
     (id) => {
       expect(isMessageTo('/?appid=wx1&type=0', id)).toBe(false);
     },
   );
 
-  test('is another one for the token that has the same version in a store that was made anew', () => {
+  test('the same version in a store made anew gets another message id', () => {
     const ids = [0, 1].map((later) => {
       const grant = {
         value: 'V',
@@ -66,7 +66,7 @@ describe('the id of a message', () => {
   });
 });
 
-describe('a webhook that is verified with its URL', () => {
+describe('webhooks that are verified with their URL', () => {
   const id = messageId(new URL('http://shop.test/a?appid=wx1&type=0'), CONTENT);
   const headers = signWebhook({ id, timestampSeconds: AT, body: '{}', secrets: [SECRET] });
   const received: WebhookToVerify = { headers, body: '{}', secret: SECRET, now: () => AT * 1_000 };
@@ -75,37 +75,37 @@ describe('a webhook that is verified with its URL', () => {
     '/a?appid=wx1&type=0',
     'https://elsewhere.test/?type=0&appid=wx1&subject=',
     new URL('http://a/?appid=wx1&type=0'),
-  ])('is believed at %s', (url) => {
+  ])('a webhook is verified at %s', (url) => {
     expect(verifyWebhook({ ...received, url }).id).toBe(id);
   });
 
   test.each(['/a?appid=wx2&type=0', '/a?appid=wx1&type=1', '/a?appid=wx1&type=0&subject=s', '/a'])(
-    'is refused at %s, for which it was not signed',
+    'a webhook is refused at %s, for which it was not signed',
     (url) => {
       expect(() => verifyWebhook({ ...received, url })).toThrow('webhook-id is not that of a message to this url');
     },
   );
 
   test.each(['//', '//:80', '///', '', 'http://[', '//?appid=wx2&type=0', '//:80#?appid=wx1&type=0'])(
-    'is refused at %j, a path that the sender chose',
+    'a webhook is refused at %j, a path that the sender chose',
     (url) => {
       expect(() => verifyWebhook({ ...received, url })).toThrow(expect.objectContaining({ reason: 'wrong' }));
     },
   );
 
   test.each(['//?appid=wx1&type=0', '//:80?appid=wx1&type=0', '///?appid=wx1&type=0', '?appid=wx1&type=0#type=1'])(
-    'is believed at %j by its query, whatever its path is',
+    'a webhook is verified at %j by its query, whatever the path is',
     (url) => {
       expect(verifyWebhook({ ...received, url }).id).toBe(id);
     },
   );
 
-  test('is refused for its signature before its URL is looked at', () => {
+  test('a wrong signature is refused before the URL is parsed', () => {
     const forged = { ...received, url: '//', body: '{ }' };
     expect(() => verifyWebhook(forged)).toThrow('webhook-signature holds no signature of this body with this secret');
   });
 
-  test.each([1, null, {}])('is misuse where the URL is %j', (url) => {
+  test.each([1, null, {}])('verifyWebhook throws for the URL %j', (url) => {
     expect(() => verifyWebhook({ ...received, url: url as unknown as string })).toThrow(
       /^url must be a URL or its path and query/,
     );

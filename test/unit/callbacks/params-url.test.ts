@@ -66,8 +66,8 @@ async function untilRefreshed(tokens: TokenManager, type: BuiltInTokenType, subj
   return tokens.get(APPID, type, options);
 }
 
-describe('a params URL', () => {
-  it('is asked for the first refresh token of a user, and not while the stored one works', async () => {
+describe('params URLs', () => {
+  it('the params URL is asked for the first refresh token, and not while the stored one works', async () => {
     answers({ refresh_token: wechat.authorizeUser(APPID, USER).refresh_token });
     const tokens = manager();
     const task = { type: 'oauth2_access_token', subject: USER, params: params() } as const;
@@ -77,7 +77,7 @@ describe('a params URL', () => {
     expect(asked).toEqual([`/params?shop=7&appid=${APPID}&type=2&subject=${USER}`]);
   });
 
-  it('is asked again at once when WeChat refuses the stored refresh token', async () => {
+  it('the params URL is asked again at once when WeChat refuses the stored refresh token', async () => {
     answers({ refresh_token: wechat.authorizeUser(APPID, USER).refresh_token });
     const tokens = manager();
     const task = { type: 'oauth2_access_token', subject: USER, params: params() } as const;
@@ -89,7 +89,7 @@ describe('a params URL', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('is asked for the access token of a ticket whose app has no task for one, and never beside such a task', async () => {
+  it('the params URL gives the access token of a ticket only when the app has no task for one', async () => {
     const given = await manager()
       .register({ appid: APPID, secret: SECRET })
       .then(() => open[0]?.get(APPID, 'access_token'));
@@ -104,7 +104,7 @@ describe('a params URL', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it('is asked before every refresh of a platform token, unless WeChat pushes its ticket', async () => {
+  it('the params URL is asked before each platform token refresh, unless WeChat pushes the ticket', async () => {
     answers({ component_verify_ticket: wechat.pushVerifyTicket(APPID) });
     const tokens = manager();
     await tokens.register({
@@ -121,7 +121,7 @@ describe('a params URL', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('names the merchant of a task without a subject', async () => {
+  it('the params URL names the merchant of a task without a subject', async () => {
     const tokens = manager();
     await tokens.register({ appid: APPID, secret: SECRET, tasks: ['component_access_token'] });
     const value = wechat.pushVerifyTicket(APPID);
@@ -136,7 +136,7 @@ describe('a params URL', () => {
     await expect(forced).rejects.toMatchObject({ code: 'INPUT_MISSING' });
   });
 
-  it('may answer with a byte order mark before the JSON', async () => {
+  it('a byte order mark before the JSON of a params URL is accepted', async () => {
     const { refresh_token } = wechat.authorizeUser(APPID, USER);
     answer = (response) => response.end(`\uFEFF${JSON.stringify({ refresh_token })}`);
     const tokens = manager();
@@ -158,7 +158,7 @@ describe('a params URL', () => {
     ['too much', 'more than 65536 bytes', (response: ServerResponse) => response.end('x'.repeat(65_537))],
     ['nothing', 'failed', (response: ServerResponse) => response.destroy()],
   ])(
-    'that answers with %s is of no use, which is said without the rest of the URL',
+    'a params URL that answers with %s is INPUT_MISSING, and the error shows only its host',
     async (_name, message, answered) => {
       answer = answered;
       const tokens = manager();
@@ -173,7 +173,7 @@ describe('a params URL', () => {
     },
   );
 
-  it('is no use to a process without callbacks, which leaves the work to others', async () => {
+  it('a process without callbacks fails with INPUT_MISSING, and others use the params URL', async () => {
     answers({ refresh_token: wechat.authorizeUser(APPID, USER).refresh_token });
     const tokens = manager();
     const task = { type: 'oauth2_access_token', subject: USER, params: params() } as const;
@@ -189,8 +189,8 @@ describe('a params URL', () => {
   });
 });
 
-describe('params URLs', () => {
-  it('that are slow serve every task in the end, and are not called for attempts that no longer wait', async () => {
+describe('slow and failing params URLs', () => {
+  it('slow params URLs serve every task in the end, and each task asks once', async () => {
     const waiting: ServerResponse[] = [];
     answer = (response) => waiting.push(response);
     const tokens = manager();
@@ -213,7 +213,7 @@ describe('params URLs', () => {
     expect(asked).toHaveLength(users.length);
   });
 
-  it('that failed are not asked again within five seconds, however many callers there are', async () => {
+  it('a params URL that failed is not asked again within 5 s by any caller', async () => {
     answer = (response) => response.writeHead(500).end();
     const tokens = manager();
     const task = { type: 'oauth2_access_token', subject: USER, params: params() } as const;
@@ -228,7 +228,7 @@ describe('params URLs', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('that fail are never a failure of a key without subject, whose refresh token is good', async () => {
+  it('a failing params URL does not discard the good refresh token of a key without a subject', async () => {
     const tokens = manager();
     await tokens.register({ appid: APPID, secret: SECRET, tasks: ['component_access_token'] });
     const value = wechat.pushVerifyTicket(APPID);
@@ -249,7 +249,7 @@ describe('params URLs', () => {
 });
 
 describe('registering a URL', () => {
-  it.each(['params', 'notify'] as const)('as %s needs callbacks, and an address that may be called', async (name) => {
+  it.each(['params', 'notify'] as const)('a URL as %s needs callbacks and an allowed address', async (name) => {
     const register = (tokens: TokenManager, url: string): Promise<void> =>
       tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: 'access_token', [name]: url }] });
     await expect(register(manager({ callbacks: false }), origin)).rejects.toThrow(
@@ -264,7 +264,7 @@ describe('registering a URL', () => {
     await expect(register(tokens, origin)).resolves.toBeUndefined();
   });
 
-  it('survives a restart, and is replaced by a registration without it', async () => {
+  it('a notify URL survives a restart, and a registration without it removes it', async () => {
     answers({});
     const tokens = manager();
     const notify = `${origin}/notify`;
@@ -279,7 +279,7 @@ describe('registering a URL', () => {
 });
 
 describe('createCallbacks', () => {
-  it('refuses options that are none, and a second time', () => {
+  it('createCallbacks rejects wrong options and a second call', () => {
     const tokens = manager({ callbacks: false });
     expect(() => createCallbacks(tokens, { notifysecret: 'x' } as object)).toThrow('notifysecret');
     expect(() => createCallbacks(tokens, { notifySecret: 'CANARY' })).toThrow(/^notifySecret: (?!.*CANARY)/);
@@ -292,7 +292,7 @@ describe('createCallbacks', () => {
     expect(() => createCallbacks({})).toThrow('must be a TokenManager');
   });
 
-  it('refuses a manager that is closed, for which nothing would end them', async () => {
+  it('createCallbacks rejects a closed manager', async () => {
     const tokens = manager({ callbacks: false });
     await tokens.start();
     await tokens.close();

@@ -35,8 +35,8 @@ function refusalOf(change: Partial<WebhookToVerify>): string {
   return 'believed';
 }
 
-describe('a signature', () => {
-  test('is the HMAC-SHA256 of id, timestamp and body', () => {
+describe('signatures', () => {
+  test('the signature is the HMAC-SHA256 of id, timestamp and body', () => {
     const signature = createHmac('sha256', BYTES).update(`msg_1.${AT}.${BODY}`).digest('base64');
     expect(sent).toEqual({
       'webhook-id': 'msg_1',
@@ -45,7 +45,7 @@ describe('a signature', () => {
     });
   });
 
-  test('of any body is that of the package standardwebhooks', () => {
+  test('the signature of any body equals that of the package standardwebhooks', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.uint8Array({ minLength: 24, maxLength: 64 }), (body, secret) => {
         const ours = signWebhook({ id: 'msg_1', timestampSeconds: AT, body, secrets: [secret] });
@@ -55,7 +55,7 @@ describe('a signature', () => {
     );
   });
 
-  test('is believed by the package standardwebhooks, and the other way round', () => {
+  test('the package standardwebhooks verifies our signature, and we verify its signature', () => {
     const timestampSeconds = Math.floor(Date.now() / 1_000);
     const headers = signWebhook({ id: 'msg_1', timestampSeconds, body: BODY, secrets: [OTHER, SECRET] });
     expect(new Webhook(SECRET).verify(BODY, headers)).toEqual(JSON.parse(BODY));
@@ -68,13 +68,13 @@ describe('a signature', () => {
     expect(verified).toEqual({ id: 'msg_1', timestampSeconds });
   });
 
-  test('is made with each secret, so that a receiver with either believes it', () => {
+  test('each secret adds a signature, and a receiver with either secret verifies it', () => {
     const headers = signWebhook({ id: 'msg_1', timestampSeconds: AT, body: BODY, secrets: [OTHER, SECRET] });
     expect(headers['webhook-signature']).toMatch(/^v1,\S{44} v1,\S{44}$/);
     expect([SECRET, BYTES, OTHER].map((secret) => refusalOf({ headers, secret }))).toEqual(Array(3).fill('believed'));
   });
 
-  test('is the same for text and for its bytes, and holds for bytes that are no text', () => {
+  test('text and its bytes have the same signature, and bytes that are no text are verified', () => {
     const body = Buffer.from([0xff, 0x00, 0xfe]);
     const headers = signWebhook({ id: 'msg_1', timestampSeconds: AT, body, secrets: [SECRET] });
     expect(refusalOf({ body: Buffer.from(BODY) })).toBe('believed');
@@ -83,7 +83,7 @@ describe('a signature', () => {
   });
 });
 
-test('the secret of an app is the HMAC-SHA256 of its appid, and no other app believes it', () => {
+test("the secret of an app is the HMAC-SHA256 of its appid, and no other app's secret verifies", () => {
   const [secret, other] = [appSecretOf(SECRET, 'wx-a'), appSecretOf(BYTES, 'wx-b')];
   expect(secret).toEqual(createHmac('sha256', BYTES).update('wx-a').digest());
   const headers = signWebhook({ id: 'msg_1', timestampSeconds: AT, body: BODY, secrets: [secret] });
@@ -95,7 +95,7 @@ test('the secret of an app is the HMAC-SHA256 of its appid, and no other app bel
   ]);
 });
 
-describe('a receiver', () => {
+describe('verifyWebhook', () => {
   const upper = Object.fromEntries(Object.entries(sent).map(([name, value]) => [name.toUpperCase(), value]));
   const signature = sent['webhook-signature'];
 
@@ -107,7 +107,7 @@ describe('a receiver', () => {
     ['with one value in an array', { ...sent, 'webhook-signature': [signature] }],
     ['with several values in an array', { ...sent, 'webhook-signature': ['v1,wrong', signature] }],
     ['with signatures of other versions', { ...sent, 'webhook-signature': `v1a,x ${signature} v2,` }],
-  ])('takes headers %s', (_, headers) => {
+  ])('verifyWebhook takes headers %s', (_, headers) => {
     expect(refusalOf({ headers })).toBe('believed');
   });
 
@@ -125,7 +125,7 @@ describe('a receiver', () => {
     ['webhook-signature', signature.replace('v1', 'v2'), 'wrong: webhook-signature holds no signature of this body'],
     ['webhook-signature', signature.toLowerCase(), 'wrong: webhook-signature holds no signature of this body'],
     ['webhook-signature', `${signature}x`, 'wrong: webhook-signature holds no signature of this body'],
-  ])('refuses the header %s as %j', (name, value, reason) => {
+  ])('verifyWebhook refuses the header %s as %j', (name, value, reason) => {
     expect(refusalOf({ headers: { ...sent, [name]: value } })).toContain(reason);
   });
 
@@ -136,7 +136,7 @@ describe('a receiver', () => {
     [299, 'believed'],
     [300, 'believed'],
     [301, 'old: webhook-timestamp is 301 s ago, and 300 s are allowed'],
-  ])('judges a webhook %i s after it was signed: %s', (age, outcome) => {
+  ])('verifyWebhook judges a webhook %i s after it was signed: %s', (age, outcome) => {
     expect(refusalOf({ now: () => (AT + age) * 1_000 })).toBe(outcome);
   });
 
@@ -145,7 +145,7 @@ describe('a receiver', () => {
     [() => Number.NaN, 'what now returns must be a number from 0 to 9007199254740991, got NaN'],
     [() => new Date(), 'what now returns must be a number from 0 to 9007199254740991, got an object'],
     [async () => AT, 'what now returns must be a number from 0 to 9007199254740991, got an object'],
-  ])('takes no clock that is none: %#', (now, message) => {
+  ])('verifyWebhook rejects a wrong clock: %#', (now, message) => {
     expect(() => verifyWebhook({ ...received, now: now as () => number })).toThrow(new TypeError(message));
   });
 
@@ -153,21 +153,21 @@ describe('a receiver', () => {
     [{ get: throws }, 'headers: webhook-id cannot be read'],
     [new Proxy({}, { ownKeys: throws }), 'headers: webhook-id cannot be read'],
     [{ ...sent, 'webhook-timestamp': AT }, 'headers: webhook-timestamp must be a string, got a number'],
-  ])('takes no headers that are none: %#', (headers, message) => {
+  ])('verifyWebhook rejects wrong headers: %#', (headers, message) => {
     expect(() => verifyWebhook({ ...received, headers: headers as never })).toThrow(new TypeError(message));
   });
 
-  test('may be as strict as it likes', () => {
+  test('toleranceSeconds may be 0', () => {
     expect(refusalOf({ toleranceSeconds: 0 })).toBe('believed');
     expect(refusalOf({ toleranceSeconds: 0, now: () => (AT + 1) * 1_000 })).toMatch(/^old/);
   });
 
-  test('refuses another body, and another secret', () => {
+  test('verifyWebhook refuses another body and another secret', () => {
     expect(refusalOf({ body: `${BODY} ` })).toMatch(/^wrong/);
     expect(refusalOf({ secret: OTHER })).toMatch(/^wrong/);
   });
 
-  test('refuses any signature that was not made with the secret, and never fails otherwise', () => {
+  test('verifyWebhook refuses any signature that was not made with the secret', () => {
     const value = fc.oneof(
       fc.string(),
       fc.base64String({ minLength: 44, maxLength: 44 }).map((text) => `v1,${text}`),
@@ -193,7 +193,7 @@ describe('misuse', () => {
     [new Uint8Array(23), `secret ${form} 23 bytes`],
     [new Uint8Array(65), `secret ${form} 65 bytes`],
     [undefined, `secret ${form} undefined`],
-  ])('of a secret shows nothing of it', (secret, message) => {
+  ])('the error for a malformed secret shows nothing of it', (secret, message) => {
     expect(() => verifyWebhook({ ...received, secret: secret as WebhookSecret })).toThrow(new TypeError(message));
     expect(() => appSecretOf(secret as WebhookSecret, 'wx-a')).toThrow(new TypeError(message));
   });
@@ -203,7 +203,7 @@ describe('misuse', () => {
     [{ headers: undefined as never }, 'headers must be an object, got undefined'],
     [{ toleranceSeconds: -1 }, 'toleranceSeconds must be a number from 0 to 31536000, got -1'],
     [{ toleranceSeconds: Number.NaN }, 'toleranceSeconds must be a number from 0 to 31536000, got NaN'],
-  ])('of a receiver is named: %j', (change, message) => {
+  ])('verifyWebhook names the wrong option: %j', (change, message) => {
     expect(() => verifyWebhook({ ...received, ...change })).toThrow(new TypeError(message));
   });
 
@@ -216,13 +216,13 @@ describe('misuse', () => {
     [{ secrets: [] }, 'secrets must be an array of at least one secret'],
     [{ secrets: SECRET as never }, 'secrets must be an array of at least one secret, got a string'],
     [{ secrets: [SECRET, 'CANARY'] }, `secrets[1] ${form} a string`],
-  ])('of a sender is named: %j', (change, message) => {
+  ])('signWebhook names the wrong option: %j', (change, message) => {
     const sign = (): unknown => signWebhook({ id: 'a', timestampSeconds: AT, body: '', secrets: [SECRET], ...change });
     expect(sign).toThrow(TypeError);
     expect(sign).toThrow(message);
   });
 });
 
-test.each([undefined, Symbol('CANARY'), 7, {}])('there is no secret of an app for the appid %#', (appid) => {
+test.each([undefined, Symbol('CANARY'), 7, {}])('appSecretOf rejects the appid %#', (appid) => {
   expect(() => appSecretOf(SECRET, appid as string)).toThrow(/^appid must be a string, got /);
 });
