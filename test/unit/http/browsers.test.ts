@@ -47,21 +47,21 @@ function send(world: HttpWorld, path: string, { headers, host = HOST, method, bo
   });
 }
 
-describe.each(OPEN_MODES)('with %s', (_mode, options) => {
+describe.each(OPEN_MODES)('a server with %s', (_mode, options) => {
   test.each<[what: string, headers: Headers]>([
     ['Node', { 'user-agent': 'node', 'accept-language': '*', 'sec-fetch-mode': 'cors' }],
     ['Java', { 'user-agent': 'Java/17' }],
     ['a program that passes for a browser', { 'user-agent': 'Mozilla/4.0 (compatible; MSIE 5.01; Windows NT 5.0)' }],
     ['a program that names a language', { 'accept-language': 'zh-CN' }],
     ['a program without headers', {}],
-  ])('%s goes on reading and registering under any name', async (_what, headers) => {
+  ])('%s reads and registers under any host name', async (_what, headers) => {
     await using world = await registered(options);
     const app = { appid: APPID, appsecret: SECRET, tasks: [{ type: 0 }] };
     expect((await send(world, TASK, { headers })).body).toMatchObject({ code: 200 });
     expect((await send(world, '/registe', { headers, body: app })).body).toMatchObject({ code: 200 });
   });
 
-  test('once a name is given, a request without a key must use it', async () => {
+  test('a request without a key has to use the host name once one is set', async () => {
     await using world = await registered({ ...options, hostNames: [HOST] });
     const headers = { 'user-agent': 'Java/17' };
     const statusOf = async (host: string): Promise<number> => (await send(world, TASK, { headers, host })).status;
@@ -79,7 +79,7 @@ describe.each(OPEN_MODES)('with %s', (_mode, options) => {
     ["the page's own header and an agent", { ...CHROMIUM, 'x-wechat-tokens-page': '1' }],
   ];
 
-  test.each(marks)('a browser, told by %s, is refused under a name that was not given', async (_what, headers) => {
+  test.each(marks)('a browser, recognized by %s, is refused under a host name that was not set', async (_what, headers) => {
     await using world = await registered(options);
     const { status, body } = await send(world, '/tokens', { headers });
     expect([status, body]).toEqual([403, expect.objectContaining({ detail: expect.stringContaining('--host-name') })]);
@@ -132,7 +132,7 @@ describe.each(OPEN_MODES)('with %s', (_mode, options) => {
     ['a preflight', '/tokens', { headers: { ...CROSS_SITE, origin: 'http://a.test' }, method: 'OPTIONS' }, 405],
     ['health, for any page', '/healthz', { headers: CROSS_SITE }, 200],
     ['the status page itself, for any page', '/', { headers: CROSS_SITE }, 200],
-  ])('%s: %s is %j, %i', async (_what, path, sent, status) => {
+  ])('%s: the request to %s with %j gets %i', async (_what, path, sent, status) => {
     await using world = await registered({ ...options, hostNames: [HOST] });
     expect((await send(world, path, sent)).status).toBe(status);
     // No secret was replaced: the old one still opens the app.
@@ -140,7 +140,7 @@ describe.each(OPEN_MODES)('with %s', (_mode, options) => {
     expect(opened.status === 403 || (opened.body as { errcode?: number }).errcode === 0).toBe(true);
   });
 
-  test('a preflight is refused on a route that takes any method, without a header that would allow anything', async () => {
+  test('a preflight is not allowed by any header on a route that takes any method', async () => {
     await using world = await registered(options);
     const { status, headers } = await send(world, TASK, { headers: { origin: 'http://a.test' }, method: 'OPTIONS' });
     expect(status).toBe(200);
@@ -149,7 +149,7 @@ describe.each(OPEN_MODES)('with %s', (_mode, options) => {
   });
 });
 
-describe('with keys alone', () => {
+describe('a server with keys alone', () => {
   const options = { anonymous: false, keys: [entry], hostNames: [HOST] };
 
   test.each<[what: string, sent: Sent, status: number]>([
@@ -163,7 +163,7 @@ describe('with keys alone', () => {
     expect((await send(world, '/tokens', sent)).status).toBe(status);
   });
 
-  test('a key is what counts, wherever a page comes from', async () => {
+  test('a key admits a request from a page of any origin', async () => {
     await using world = await registered(options);
     const headers = { 'sec-fetch-site': 'cross-site', origin: 'http://evil.example', authorization: `Bearer ${key}` };
     expect((await send(world, '/tokens', { headers, host: 'evil.example' })).status).toBe(200);
@@ -184,20 +184,20 @@ describe('with keys alone', () => {
   });
 });
 
-test('without keys the page of a rebound name may send any header and is refused all the same', async () => {
+test('an open server refuses the page of a rebound name whatever headers it sends', async () => {
   await using world = await registered({ anonymous: true });
   const headers = { ...CHROMIUM, authorization: `Bearer ${key}`, 'x-wechat-tokens-page': '1' };
   expect((await send(world, '/tokens', { headers, host: 'evil.example' })).status).toBe(403);
 });
 
-test('a status page that no key could help does not ask for one', async () => {
+test('the status page of an open server does not ask for a key', async () => {
   await using world = await registered({ anonymous: true });
   const { body } = await send(world, '/', { headers: CHROMIUM, host: 'evil.example' });
   expect(body).toContain('data-access="open"');
 });
 
 test.each([TASK, '/tokens', '/healthz', '/', '/metrics', '/no-such-route', '/registe', `/tokens/${APPID}/none`])(
-  'no page of another origin is handed the answer of %s',
+  'a page of another origin cannot read the answer of %s',
   async (path) => {
     for (const options of [{ anonymous: true }, { anonymous: false, keys: [entry] }]) {
       await using world = await registered(options);

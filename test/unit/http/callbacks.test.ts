@@ -71,7 +71,7 @@ async function delivered(): Promise<Received> {
 const SUCCESS = { code: 200, message: '', result: 'success' };
 
 describe('notify of the scheduler contract', () => {
-  it("is told of a token with appid and type in its query and WeChat's answer as its body", async () => {
+  it("the notify URL gets the token with appid and type in its query and WeChat's answer as its body", async () => {
     start();
     world.wechat.always = { value: 'A', result: { access_token: 'A', expires_in: 7_200 } };
     expect((await registe({ type: 0, notify: `${origin}/cb?a=b%20c` })).body).toEqual(SUCCESS);
@@ -92,7 +92,7 @@ describe('notify of the scheduler contract', () => {
     [false, 2, 'oauth2_access_token', 'access_token'],
     [true, 1, 'oauth2_access_token', 'access_token'],
   ] as const)(
-    'with legacyTypeNumbers %s calls number %i what it is registered as: %s',
+    'with legacyTypeNumbers %s the notify URL has the number %i that was registered: %s',
     async (legacyTypeNumbers, number, type, field) => {
       start({ legacyTypeNumbers });
       await registe({ type: number, notify: origin });
@@ -102,7 +102,7 @@ describe('notify of the scheduler contract', () => {
     },
   );
 
-  it('is no more when it is registered as empty, or not at all', async () => {
+  it('a notify URL is removed by a registration with an empty one or none', async () => {
     start();
     for (const without of [{ type: 0, notify: '' }, { type: 0 }]) {
       await registe({ type: 0, notify: origin });
@@ -112,7 +112,7 @@ describe('notify of the scheduler contract', () => {
     }
   });
 
-  it('is signed with the secret that is derived for the app', async () => {
+  it('a notification is signed with the secret derived for the app', async () => {
     const secret = Buffer.alloc(32, 7);
     start({ notifySecret: secret });
     await registe({ type: 0, notify: origin });
@@ -126,7 +126,7 @@ describe('params of the scheduler contract', () => {
   it.each([
     [false, 2],
     [true, 1],
-  ])('with legacyTypeNumbers %s are asked for by number %i', async (legacyTypeNumbers, number) => {
+  ])('with legacyTypeNumbers %s the params URL is asked with number %i', async (legacyTypeNumbers, number) => {
     start({ legacyTypeNumbers });
     answer = '{"refresh_token":7}';
     await registe({ type: number, subject: 'openid-1', params: `${origin}/p` });
@@ -135,7 +135,7 @@ describe('params of the scheduler contract', () => {
     expect(received[0]).toMatchObject({ method: 'GET', url: `/p?appid=${APPID}&type=${number}&subject=openid-1` });
   });
 
-  it('of type 4 without a subject have to name the authorizer', async () => {
+  it('the params of type 4 without a subject have to name the authorizer', async () => {
     start();
     answer = '{"authorizer_refresh_token":"R","component_access_token":"C"}';
     await registe({ type: 4, params: origin });
@@ -146,9 +146,9 @@ describe('params of the scheduler contract', () => {
   });
 });
 
-describe('a callback to this very server', () => {
+describe('callbacks to the server itself', () => {
   it.each([{ trust: ['127.0.0.0/8', '::1'] }, { anonymous: true }])(
-    'opens nothing, although other clients need no key: %j',
+    'a callback to the server itself gets no access, although other clients need no key: %j',
     async (access) => {
       world = new HttpWorld({ contracts: ['scheduler', 'wetoken'] });
       const tokens = world.manager();
@@ -177,11 +177,11 @@ describe('a callback to this very server', () => {
   );
 });
 
-describe('the rules of callbacks', () => {
+describe('rules of callbacks in createHandler', () => {
   it.each([
     [{ publicOnly: true }, 'loopback addresses are refused'],
     [{ allowHosts: ['*.example.com'] }, 'must name one of the allowed hosts'],
-  ])('%j hold for what is registered, of which nothing is', async (options, message) => {
+  ])('a URL that breaks the rules %j is refused, and none of the registration is stored', async (options, message) => {
     start(options);
     const { body } = await registe({ type: 0 }, { type: 1, notify: origin });
     expect(body).toMatchObject({ code: 400, result: null, message: expect.stringContaining(message) });
@@ -190,7 +190,7 @@ describe('the rules of callbacks', () => {
     expect(world.tokens.hasTask(APPID, 'access_token')).toBe(false);
   });
 
-  it('are those of createCallbacks, where that was called before, and cannot be given again', () => {
+  it('createHandler keeps the rules of an earlier createCallbacks and rejects its own', () => {
     start();
     const tokens = world.manager();
     createCallbacks(tokens, { allowHosts: ['a.test'] });
@@ -200,7 +200,7 @@ describe('the rules of callbacks', () => {
     expect(() => createHandler(tokens, { anonymous: true })).not.toThrow();
   });
 
-  it('number types as the handler does, even if createCallbacks has attached them', () => {
+  it('legacyTypeNumbers has to be the same for createHandler and createCallbacks', () => {
     start();
     const tokens = world.manager();
     createCallbacks(tokens);
@@ -208,7 +208,7 @@ describe('the rules of callbacks', () => {
     expect(legacy).toThrow('legacyTypeNumbers must be the same');
   });
 
-  it('that are none are refused before anything is attached', () => {
+  it('wrong callback rules are rejected before anything is attached', () => {
     start();
     const tokens = world.manager();
     const create = (options: object) => () => createHandler(tokens, { anonymous: true, ...options });

@@ -8,7 +8,7 @@ const KEYS = { anonymous: false, keys: [entry], contracts: ['scheduler', 'wetoke
 const BOTH = 'Basic realm="wechat-tokens", Bearer';
 const AGENT = 'Mozilla/5.0 (X11; Linux x86_64)';
 
-describe('what is refused for want of a key', () => {
+describe('the challenge of a 401', () => {
   test.each<[what: string, headers: Record<string, string>, challenge: string]>([
     ['wget', { 'user-agent': 'Wget/1.25.0' }, BOTH],
     ['a program without headers', {}, BOTH],
@@ -18,7 +18,7 @@ describe('what is refused for want of a key', () => {
     ['a page', { 'sec-fetch-site': 'same-origin' }, 'Bearer'],
     ['a page with a wrong key', { 'sec-fetch-site': 'same-origin', authorization: 'Bearer wrong' }, 'Bearer'],
     ['a page, by its origin', { origin: 'http://127.0.0.1' }, 'Bearer'],
-  ])('%s is told which schemes there are', async (_what, headers, challenge) => {
+  ])('a 401 for %s lists the schemes that suit it', async (_what, headers, challenge) => {
     await using world = new HttpWorld(KEYS);
     for (const path of [TASK, '/tokens', `/${APPID}/wechat/token/get`]) {
       const answer = await world.ask(path, { headers: { host: '127.0.0.1', ...headers } });
@@ -26,7 +26,7 @@ describe('what is refused for want of a key', () => {
     }
   });
 
-  test('a client that waits for the challenge before each request is answered as often as it asks', async () => {
+  test('a client that waits for the challenge before each request never uses up its refusals', async () => {
     await using world = new HttpWorld(KEYS);
     await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
     const peer = '203.0.113.9';

@@ -6,7 +6,7 @@ test.each([
   [59_999, true],
   [60_000, false],
   [60_001, false],
-])('a peer counts for a minute after its accepted request: after %i ms, %s', async (ms, isRecent) => {
+])('a peer counts as recent for a minute after its accepted request: after %i ms, %s', async (ms, isRecent) => {
   const clock = new FakeClock();
   const peers = new AcceptedPeers(clock);
   expect(peers.isRecent('2001:db8::/64')).toBe(false);
@@ -15,7 +15,7 @@ test.each([
   expect(peers.isRecent('2001:db8::/64')).toBe(isRecent);
 });
 
-test('requests one after the other keep a peer, and those of others do not hide it', async () => {
+test('repeated requests keep a peer recent, and requests of other peers do not hide it', async () => {
   const clock = new FakeClock();
   const peers = new AcceptedPeers(clock);
   for (let seconds = 0; seconds < 120; seconds++) {
@@ -30,7 +30,7 @@ test('requests one after the other keep a peer, and those of others do not hide 
   ]);
 });
 
-test('no more than 10,000 peers are remembered, the latest of them', () => {
+test('only the latest 10,000 peers are remembered', () => {
   const peers = new AcceptedPeers(new FakeClock());
   for (let index = 0; index <= 10_000; index++) peers.note(`10.0.${index >> 8}.${index & 255}`);
   const asked = ['10.0.0.0', '10.0.3.231', '10.0.3.232', '10.0.39.16'];

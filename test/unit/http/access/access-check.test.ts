@@ -35,7 +35,7 @@ const basic = (user: string, password: string): Partial<Caller> => {
   return { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` };
 };
 
-describe('a key', () => {
+describe('keys', () => {
   test.each([
     ['as Bearer', bearer(reader.key), 200],
     ['as bearer', { authorization: `bearer ${reader.key}` }, 200],
@@ -49,7 +49,7 @@ describe('a key', () => {
     ['without a scheme', { authorization: reader.key }, 401],
     ['that is empty', { authorization: 'Bearer ' }, 401],
     ['that is not there', {}, 401],
-  ])('%s', (_, caller, status) => {
+  ])('the access check accepts or rejects a key %s', (_, caller, status) => {
     expect(statusOf({ keys }, caller, 'read')).toBe(status);
   });
 
@@ -58,7 +58,7 @@ describe('a key', () => {
     ['read', 'wx-b', 403],
     ['refresh', 'wx-a', 200],
     ['register', 'wx-b', 403],
-  ] as const)('of one app may %s %s: %i', (scope, appid, status) => {
+  ] as const)('a key for one app that asks to %s %s gets %i', (scope, appid, status) => {
     expect(statusOf({ keys }, bearer(limited.key), scope, appid)).toBe(status);
   });
 
@@ -66,11 +66,11 @@ describe('a key', () => {
     ['read', 200],
     ['refresh', 403],
     ['register', 403],
-  ] as const)('of a reader may %s: %i', (scope, status) => {
+  ] as const)('a key with the scope read that asks to %s gets %i', (scope, status) => {
     expect(statusOf({ keys }, bearer(reader.key), scope)).toBe(status);
   });
 
-  test('has two requests a second, and the time of the next in a refusal', () => {
+  test('a key past its limit of two requests a second gets 429 with the time of the next', () => {
     const check = new AccessCheck({ keys, clock });
     const ask = (): unknown => check.admit(callerOf({ ...bearer(limited.key), peer: undefined }), true);
     expect([ask(), ask()]).toEqual([expect.any(Admission), expect.any(Admission)]);
@@ -78,7 +78,7 @@ describe('a key', () => {
   });
 });
 
-describe('trust', () => {
+describe('trusted peers', () => {
   const trust = ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1', '::ffff:198.51.100.0/120'];
 
   test.each([
@@ -99,16 +99,16 @@ describe('trust', () => {
     ['', 401],
     ['nonsense', 401],
     [undefined, 401],
-  ])('from %s: %s', (peer, status) => {
+  ])('the peer %s without a key gets %s', (peer, status) => {
     expect(statusOf({ trust }, { peer }, 'read')).toBe(status);
   });
 
-  test('reads and registers, and does not refresh', () => {
+  test('a trusted peer may read and register, but not refresh', () => {
     const of = (scope: Scope): number => statusOf({ trust }, { peer: '::1' }, scope);
     expect([of('read'), of('register'), of('refresh')]).toEqual([200, 200, 403]);
   });
 
-  test('does not help a wrong key', () => {
+  test('a wrong key is rejected from a trusted peer too', () => {
     expect(statusOf({ keys, trust }, { ...bearer('wrong'), peer: '::1' }, 'read')).toBe(401);
   });
 
@@ -122,16 +122,16 @@ describe('trust', () => {
     ['::ffff:1.2.3.0/95'],
     ['1.2.3.4/1/2'],
     [7],
-  ])('%s is refused', (entry) => {
+  ])('the trust entry %s is rejected', (entry) => {
     expect(() => new AccessCheck({ trust: [entry as string], clock })).toThrow(/^trust must hold addresses/);
   });
 });
 
-test.each([{}, { trust: [] }, { anonymous: false }])('options that admit no client, %j, are refused', (options) => {
+test.each([{}, { trust: [] }, { anonymous: false }])('options that admit no client, %j, are rejected', (options) => {
   expect(() => new AccessCheck({ ...options, clock })).toThrow('createHandler needs one of keys, trust and anonymous');
 });
 
-test('anonymous lets everybody do everything', () => {
+test('anonymous gives every scope to a client without a key', () => {
   for (const scope of ['read', 'refresh', 'register'] as const)
     expect(statusOf({ anonymous: true }, {}, scope)).toBe(200);
 });
@@ -148,7 +148,7 @@ test.each([
   [[{ ...reader.entry, perSecond: 0 }], 'keys[0].perSecond must be a number from 0.01 to 1000000, got 0'],
   [[{ ...reader.entry, scope: 'read' }], 'keys[0]: there is no "scope", only id, hash, scopes'],
   [[reader.entry, reader.entry], `keys: the id ${reader.entry.id} is there twice`],
-])('keys that are wrong are refused without showing one', (wrong, message) => {
+])('malformed keys are rejected with an error that shows no key', (wrong, message) => {
   let thrown = '';
   try {
     new AccessCheck({ keys: wrong as never, clock });
@@ -159,7 +159,7 @@ test.each([
   expect(thrown).not.toContain(reader.key);
 });
 
-test('no header of authorization throws, or lets anybody in', () => {
+test('an arbitrary Authorization header is rejected with 401 and never throws', () => {
   const check = new AccessCheck({ keys, clock });
   fc.assert(
     fc.property(

@@ -5,8 +5,8 @@ import { type ApiKeyOptions, checkedApiKeys, createApiKey, keyIdOf } from '../..
 
 const { key, entry } = createApiKey({ scopes: ['read'] });
 
-describe('a new key', () => {
-  test('names its entry, which holds its hash and never the key', () => {
+describe('new keys', () => {
+  test('a new key holds the id of its entry, and the entry holds a hash in place of the key', () => {
     expect(key).toMatch(/^wtm_[a-z0-9]{8}_[A-Za-z0-9_-]{43}$/);
     expect(entry).toEqual({
       id: keyIdOf(key),
@@ -17,13 +17,13 @@ describe('a new key', () => {
     expect(Math.abs(Date.now() - (entry.createdAt ?? 0))).toBeLessThan(60_000);
   });
 
-  test('is made of the random bytes that it is given', () => {
+  test('a new key is made of the random bytes that it is given', () => {
     const made = createApiKey({ scopes: ['refresh'] }, (size) => new Uint8Array(size).fill(255));
     expect(made.key).toBe(`wtm_dddddddd_${'_'.repeat(42)}8`);
     expect(createApiKey({ scopes: ['read'] }).key).not.toBe(key);
   });
 
-  test('has the limits that it was made with, as a copy', () => {
+  test('a new key has the limits of its options, as a copy', () => {
     const appids = ['wx-a'];
     const limits: ApiKeyOptions = { scopes: ['read', 'refresh'], appids, perSecond: 5, note: 'of the shop' };
     const made = createApiKey(limits);
@@ -32,7 +32,7 @@ describe('a new key', () => {
     expect(checkedApiKeys([made.entry])).toEqual([made.entry]);
   });
 
-  test('says when it was made, and from when on it is refused', () => {
+  test('the entry of a new key has its creation time and its expiry', () => {
     const made = createApiKey({ scopes: ['read'], expiresAt: 1_001 }, undefined, 1_000);
     expect(made.entry).toMatchObject({ createdAt: 1_000, expiresAt: 1_001 });
     expect(checkedApiKeys([made.entry])).toEqual([made.entry]);
@@ -45,7 +45,7 @@ describe('a new key', () => {
     [-1, 'expiresAt must be a number from 0 to 8640000000000000, got -1'],
     ['2027-01-01', 'expiresAt must be a number from 0 to 8640000000000000, got a string'],
     [null, 'expiresAt must be a number from 0 to 8640000000000000, got null'],
-  ])('cannot expire at %j', (expiresAt, message) => {
+  ])('a new key cannot expire at %j', (expiresAt, message) => {
     const create = (): unknown => createApiKey({ scopes: ['read'], expiresAt: expiresAt as number }, undefined, 1_000);
     expect(create).toThrow(message);
   });
@@ -59,7 +59,7 @@ describe('a new key', () => {
     [{ scopes: ['read'], perSecond: 1_000_001 }, 'perSecond must be a number from 0.01 to 1000000, got 1000001'],
     [{ scopes: ['read'], perSecond: '5' }, 'perSecond must be a number, got a string'],
     [{ scopes: ['read'], note: 5 }, 'note must be a string, got a number'],
-  ])('is refused for %j', (options, message) => {
+  ])('createApiKey rejects %j', (options, message) => {
     const create = (): unknown => createApiKey(options as ApiKeyOptions);
     expect(create).toThrow(TypeError);
     expect(create).toThrow(message);
@@ -74,7 +74,7 @@ test.each([
   ['as a limit', { ...entry, perSecond: key }],
   ['as the name of a field', { ...entry, [key]: true }],
   ['instead of an entry', key],
-])('a key that stands where it does not belong is not shown: %s', (_, wrong) => {
+])('a key in the wrong place is not shown in the error: %s', (_, wrong) => {
   expect(shownBy(() => checkedApiKeys([wrong]))).not.toMatch(/wtm_/);
 });
 
@@ -87,7 +87,7 @@ function shownBy(work: () => unknown): string {
   throw new Error('nothing was thrown');
 }
 
-test('an entry of an older release, which does not say when it was made, is taken', () => {
+test('an entry of an older release without createdAt is accepted', () => {
   const { createdAt: _createdAt, ...older } = entry;
   expect(checkedApiKeys([older])).toEqual([older]);
   expect(() => checkedApiKeys([{ ...entry, createdAt: 'today' }])).toThrow('keys[0].createdAt must be a number');

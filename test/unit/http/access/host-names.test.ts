@@ -3,7 +3,7 @@ import { HostNames } from '../../../../src/http/access/host-names.js';
 
 const names = new HostNames(['tokens.example.com', 'Tokens', 'corp.test.']);
 
-describe('the names of a server', () => {
+describe('HostNames', () => {
   test.each([
     'tokens.example.com',
     'tokens.example.com:9001',
@@ -18,7 +18,7 @@ describe('the names of a server', () => {
     'localhost:9001',
     'LOCALHOST.',
     'a.localhost',
-  ])('have %s among them', (host) => {
+  ])('the host %s is a name of the server', (host) => {
     expect(names.has(host)).toBe(true);
   });
 
@@ -34,11 +34,11 @@ describe('the names of a server', () => {
     '10.0.5',
     '0x7f.1',
     'tokens.example.com:9001@evil.example',
-  ])('do not have %s among them', (host) => {
+  ])('the host %s is not a name of the server', (host) => {
     expect(names.has(host)).toBe(false);
   });
 
-  test('are addresses and localhost alone when none is given', () => {
+  test('addresses and localhost alone are names of a server without hostNames', () => {
     const none = new HostNames([]);
     expect([none.areGiven, none.has('127.0.0.1:9001'), none.has('tokens.example.com')]).toEqual([false, true, false]);
     expect(names.areGiven).toBe(true);
@@ -54,7 +54,7 @@ describe('the names of a server', () => {
     [`${'a'.repeat(254)}`],
     [7],
     [undefined],
-  ])('cannot be %s', (name) => {
+  ])('hostNames rejects the name %s', (name) => {
     expect(() => new HostNames([name])).toThrow(/^hostNames must hold names like tokens\.example\.com/);
   });
 });

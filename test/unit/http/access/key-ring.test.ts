@@ -19,14 +19,14 @@ test('a key is found by the whole of its text, not by its id alone', () => {
   expect(ring.find('')).toBeUndefined();
 });
 
-test('a password whose hash was added by hand is not accepted as a key, since it can be guessed', () => {
+test('a guessable password whose hash was added by hand is not accepted as a key', () => {
   const hash = '5e884898da28047151d0e56f8dc6292773603d0d6aabbd62a11ef721d1542d8';
   const ring = new KeyRing(() => entries, clock);
   const entries: ApiKey[] = [{ ...other.entry, hash: `${hash}8` }];
   expect(ring.find('password')).toBeUndefined();
 });
 
-test('a key that is taken away is not found any longer, one that is added is', () => {
+test('a removed key is no longer found, and an added key is', () => {
   let entries = [limited.entry];
   const ring = new KeyRing(() => entries, clock);
   expect([ring.find(limited.key), ring.find(other.key)]).toEqual([expect.anything(), undefined]);
@@ -34,7 +34,7 @@ test('a key that is taken away is not found any longer, one that is added is', (
   expect([ring.find(limited.key), ring.find(other.key)]).toEqual([undefined, expect.anything()]);
 });
 
-test('what a key has used up outlasts a change of other keys, and ends with a change of its limit', () => {
+test('the used rate limit of a key outlasts a change of other keys and ends with a change of its own', () => {
   let entries = [limited.entry];
   const ring = new KeyRing(() => entries, clock);
   const take = (): number | undefined => ring.find(limited.key)?.rate?.take(clock.monotonic());
@@ -45,7 +45,7 @@ test('what a key has used up outlasts a change of other keys, and ends with a ch
   expect([take(), take(), take()]).toEqual([0, 0, 1]);
 });
 
-test('a key that was found right before is told from others like it, and is gone when it is taken away', () => {
+test('the key that was found last is told from similar keys, and is not found once removed', () => {
   const { key, entry } = createApiKey({ scopes: ['read'] });
   let entries: readonly ApiKey[] = [entry];
   const ring = new KeyRing(() => entries, new FakeClock());
@@ -60,7 +60,7 @@ test('a key that was found right before is told from others like it, and is gone
   expect(ring.find(key)).toBeUndefined();
 });
 
-test('only the header of a key that was found right before is recognized, while that key is in force', () => {
+test('only the header of the key that was found last is recognized, while that key is current', () => {
   const { key, entry } = createApiKey({ scopes: ['read'] });
   let entries: readonly ApiKey[] = [entry];
   const ring = new KeyRing(() => entries, new FakeClock());
@@ -77,7 +77,7 @@ test('only the header of a key that was found right before is recognized, while 
   expect([ring.find(key), ring.recognize(header)]).toEqual([undefined, undefined]);
 });
 
-test('the last use of a key outlasts a change of the others, and no file is told of it', () => {
+test('the last use of a key outlasts a change of other keys and is not written to its entry', () => {
   let entries = [limited.entry];
   const ring = new KeyRing(() => entries, clock);
   const held = ring.find(limited.key);

@@ -27,7 +27,7 @@ function newPath(): string {
   return join(directory, 'keys.json');
 }
 
-test('the same keys are the same array', async () => {
+test('an unchanged keys file returns the same array', async () => {
   const [path, clock] = [newPath(), new FakeClock()];
   appendKey(path, first.entry);
   const file = new KeysFile(path, clock);
@@ -36,7 +36,7 @@ test('the same keys are the same array', async () => {
   expect(file.current()).toBe(before);
 });
 
-test('a file that goes and comes back unchanged is reported each time that it goes', async () => {
+test('a keys file that disappears and comes back unchanged is reported each time', async () => {
   const [path, clock, reports] = [newPath(), new FakeClock(), [] as string[]];
   appendKey(path, first.entry);
   const file = new KeysFile(path, clock, ({ message }) => reports.push(message));
@@ -54,7 +54,7 @@ test('a file that goes and comes back unchanged is reported each time that it go
   }
 });
 
-test('a key is added where a link leads, the link stays, and no temporary file is left', () => {
+test('a key is added to the target of a symbolic link, the link stays, and no temporary file is left', () => {
   const path = newPath();
   appendKey(path, first.entry);
   symlinkSync(path, `${path}.link`);
@@ -64,14 +64,14 @@ test('a key is added where a link leads, the link stays, and no temporary file i
   expect(readdirSync(join(path, '..')).sort()).toEqual(['keys.json', 'keys.json.link']);
 });
 
-test('a key is not added to a broken file, which stays as it is', () => {
+test('a key is not added to a broken keys file, which stays as it is', () => {
   const path = newPath();
   writeFileSync(path, '{ "keys": CANARY');
   expect(() => appendKey(path, first.entry)).toThrow(new TypeError(`${path} is not JSON`));
   expect(readdirSync(join(path, '..'))).toEqual(['keys.json']);
 });
 
-test('a directory in the place of the file is named', () => {
+test('a directory in place of the keys file is named in the error', () => {
   const path = newPath();
   mkdirSync(path);
   expect(() => new KeysFile(path, new FakeClock())).toThrow(new TypeError(`${path} cannot be read: EISDIR`));
@@ -83,7 +83,7 @@ function callerWith(key: string): Caller {
   return { authorization, peer: '127.0.0.1', host: '127.0.0.1', isCallback: false, header: () => undefined };
 }
 
-test('a check that goes by a file follows it', async () => {
+test('an access check follows changes of its keys file', async () => {
   const [path, clock] = [newPath(), new FakeClock()];
   appendKey(path, first.entry);
   const check = new AccessCheck({ keys: path, clock });
@@ -100,13 +100,13 @@ test.each([
   ['', 'an empty string'],
   [first.key, 'a key'],
   [`./${first.key}`, 'a key'],
-])('keys that are text and no path are refused without showing a key', (keys, got) => {
+])('keys that are a string and not a path are rejected without showing a key', (keys, got) => {
   expect(() => new AccessCheck({ keys })).toThrow(
     new TypeError(`keys must be an array of hashed keys or the path of a file with them, got ${got}`),
   );
 });
 
-test('an admission says which apps it is for, and one without an app may go on', () => {
+test('an admission names its apps, and a request without an app is not refused yet', () => {
   const { key, entry } = createApiKey({ scopes: ['read'], appids: ['wx-a'] });
   const check = new AccessCheck({ keys: [entry], anonymous: false });
   const admitted = check.admit(callerWith(key), true);
@@ -115,11 +115,11 @@ test('an admission says which apps it is for, and one without an app may go on',
   expect(refusals).toEqual([undefined, undefined, 403]);
 });
 
-test.each([1, 'true', null])('anonymous is yes or no, not %j', (anonymous) => {
+test.each([1, 'true', null])('anonymous has to be a boolean, not %j', (anonymous) => {
   expect(() => new AccessCheck({ anonymous: anonymous as never })).toThrow(/^anonymous must be true or false, got/);
 });
 
-test('a lock that is never removed is named in the error, and nothing is changed', () => {
+test('a lock file that is never removed is named in the error, and no key is added', () => {
   const path = newPath();
   appendKey(path, first.entry);
   writeFileSync(`${path}.lock`, '');

@@ -22,7 +22,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-test('a key that is added makes the file, for its owner alone, and holds no key', () => {
+test('adding a key creates the file with mode 0600 and without the key itself', () => {
   appendKey(path, first.entry);
   appendKey(path, second.entry);
   expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ keys: [first.entry, second.entry] });
@@ -30,13 +30,13 @@ test('a key that is added makes the file, for its owner alone, and holds no key'
   expect(readFileSync(path, 'utf8')).not.toContain(first.key);
 });
 
-test('what else stands in the file stays', () => {
+test('adding a key keeps the other members of the file', () => {
   writeFileSync(path, JSON.stringify({ comment: 'ours', keys: [] }));
   appendKey(path, first.entry);
   expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ comment: 'ours', keys: [first.entry] });
 });
 
-test('a file with a byte order mark is read, and one in another encoding is refused by its path', () => {
+test('a keys file with a byte order mark is read, and another encoding is rejected with its path', () => {
   const text = JSON.stringify({ keys: [first.entry] });
   writeFileSync(path, `\uFEFF${text}`);
   expect(new KeysFile(path, clock).current()).toEqual([first.entry]);
@@ -50,7 +50,7 @@ test('a key that is given in place of a path is not shown', () => {
   expect(() => new KeysFile(key, clock)).toThrow(new TypeError(message));
 });
 
-test('an id that is there already is not added', () => {
+test('an entry whose id exists already is not added', () => {
   appendKey(path, first.entry);
   expect(() => appendKey(path, first.entry)).toThrow('is there twice');
 });
@@ -59,7 +59,7 @@ test.each([
   [999, 1],
   [1_000, 2],
   [1_001, 2],
-])('after %i ms a change is seen: %i keys', async (ms, count) => {
+])('after %i ms a changed keys file is read again: %i keys', async (ms, count) => {
   appendKey(path, first.entry);
   const file = new KeysFile(path, clock);
   appendKey(path, second.entry);
@@ -67,7 +67,7 @@ test.each([
   expect(file.current()).toHaveLength(count);
 });
 
-test('a file that breaks keeps the keys before, is reported once, and is read again when it is mended', async () => {
+test('a keys file that breaks keeps the previous keys, is reported once, and is read again once repaired', async () => {
   appendKey(path, first.entry);
   const reports: string[] = [];
   const file = new KeysFile(path, clock, ({ message }) => reports.push(message));
@@ -86,7 +86,7 @@ test('a file that breaks keeps the keys before, is reported once, and is read ag
   expect(reports).toHaveLength(2);
 });
 
-test('a device in the place of a file is not read, which may never end', async () => {
+test('a device in place of the keys file is not read', async () => {
   appendKey(path, first.entry);
   const reports: string[] = [];
   const file = new KeysFile(path, clock, ({ message }) => reports.push(message));
@@ -97,7 +97,7 @@ test('a device in the place of a file is not read, which may never end', async (
   expect(reports).toEqual([`${path} is no regular file`]);
 });
 
-test('a change is seen of a file that keeps its length and the time of its content', async () => {
+test('a changed keys file is noticed although its length and modification time stay the same', async () => {
   const put = (id: string): void => {
     writeFileSync(path, JSON.stringify({ keys: [{ ...first.entry, id }] }));
     utimesSync(path, 1_000_000_000, 1_000_000_000);
@@ -115,7 +115,7 @@ test.each([
   ['[]', 'must hold an object like { "keys": [] }'],
   ['{}', 'keys must be an array, got undefined'],
   ['{"keys":[{"id":"CANARY"}]}', 'keys[0].id must be 8 characters of a-z 0-9'],
-])('a file with %s is refused, by its name and without its text', (text, message) => {
+])('a keys file with %s is rejected by its path and without its text', (text, message) => {
   if (text !== undefined) writeFileSync(path, text);
   let thrown = '';
   try {

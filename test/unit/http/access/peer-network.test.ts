@@ -13,6 +13,6 @@ test.each([
   ['', ''],
   ['nonsense', ''],
   [undefined, ''],
-])('the peer of %s is %s', (address, network) => {
+])('the network of the peer %s is %s', (address, network) => {
   expect(peerNetwork(address)).toBe(network);
 });

@@ -22,11 +22,11 @@ test.each([
   ['Basic', ''],
   ['Digest key', ''],
   ['key', ''],
-])('the header %j brings the key %j', (header, key) => {
+])('the Authorization header %j presents the key %j', (header, key) => {
   expect(presentedKey(header)).toBe(key);
 });
 
-test('no header throws, however it is made', () => {
+test('no Authorization header throws', () => {
   const scheme = fc.constantFrom('', 'Bearer ', 'Basic ', 'basic', 'BEARER\t', 'Negotiate ');
   const rest = fc.oneof(fc.string({ unit: 'binary' }), fc.base64String(), fc.string().map(basic));
   fc.assert(

@@ -18,8 +18,8 @@ function refusing(): { clock: FakeClock; peers: RefusedPeers; refuse: (peer?: st
 const countOf = (peers: RefusedPeers, reason: string): number =>
   [...peers.counter.counts()].find(({ labels }) => labels['reason'] === reason)?.value ?? 0;
 
-describe('the refusals of a peer', () => {
-  test('are 20 at once and then one a second', async () => {
+describe('refusals of a peer', () => {
+  test('a peer has 20 refusals at once and then one a second', async () => {
     const { clock, peers, refuse } = refusing();
     expect(refuse(PEER, 20)).toEqual(Array(20).fill(401));
     expect(peers.refuse(PEER, NO_KEY)).toMatchObject({ status: 429, reason: 'throttled', retryAfterSeconds: 1 });
@@ -32,13 +32,13 @@ describe('the refusals of a peer', () => {
     expect([countOf(peers, 'noKey'), countOf(peers, 'throttled')]).toEqual([41, 4]);
   });
 
-  test('are those of its whole network in IPv6, and of no other peer', () => {
+  test('an IPv6 peer shares its refusals with its whole network, and with no other peer', () => {
     const { refuse } = refusing();
     refuse('2001:db8::1', 20);
     expect([refuse('2001:db8::2'), refuse('2001:db8:0:1::1'), refuse()]).toEqual([[429], [401], [401]]);
   });
 
-  test('can be taken before it is known whether a request is refused, and given back', () => {
+  test('a refusal can be reserved before a request is judged, and released', () => {
     const { peers, refuse } = refusing();
     refuse(PEER, 18);
     expect([peers.reserve(PEER), peers.reserve(PEER), peers.reserve(PEER)]).toEqual([true, true, false]);
@@ -50,7 +50,7 @@ describe('the refusals of a peer', () => {
     expect(peers.reserve('203.0.113.10')).toBe(true);
   });
 
-  test('are given back to those who share a limit too', () => {
+  test('a reserved refusal is released to peers that share a limit too', () => {
     const { peers, refuse } = refusing();
     for (let index = 0; index < 10_000; index++) refuse(`10.0.${index >> 8}.${index & 255}`);
     refuse('198.51.100.1', 19);
@@ -59,17 +59,17 @@ describe('the refusals of a peer', () => {
     expect(peers.reserve('198.51.100.3')).toBe(true);
   });
 
-  test('are not used up by what is no guess', () => {
+  test('a refusal for a reason other than a guess uses up no refusals', () => {
     const { peers } = refusing();
     for (let times = 0; times < 100; times++) expect(peers.refuse(PEER, BROWSER).status).toBe(403);
     expect(countOf(peers, 'browser')).toBe(100);
   });
 });
 
-describe('what is remembered of peers', () => {
+describe('memory of refused peers', () => {
   const addressOf = (index: number): string => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;
 
-  test('is bounded, and those for whom there is no room share one limit', async () => {
+  test('the number of remembered peers is bounded, and further peers share one limit', async () => {
     const { clock, peers, refuse } = refusing();
     refuse(PEER, 20);
     for (let index = 0; index < 9_999; index++) refuse(addressOf(index));
@@ -83,7 +83,7 @@ describe('what is remembered of peers', () => {
   });
 });
 
-describe('reports', () => {
+describe('reports of refusals', () => {
   function reporting() {
     const world = refusing();
     const reports: RefusedRequests[] = [];
@@ -91,7 +91,7 @@ describe('reports', () => {
     return { ...world, reports };
   }
 
-  test('come for the first refusal, when the limit is reached, and every ten minutes after that', async () => {
+  test('a report is made for the first refusal, at the limit and every ten minutes after that', async () => {
     const { clock, reports, refuse } = reporting();
     refuse(PEER, 500);
     expect(reports).toEqual([
@@ -106,7 +106,7 @@ describe('reports', () => {
     expect(reports.slice(2)).toEqual([{ peer: PEER, reason: 'noKey', count: 481, suppressed: 0 }]);
   });
 
-  test('are few for many peers, and say how many were left out', async () => {
+  test('many peers cause few reports, which count those that were left out', async () => {
     const { clock, reports, refuse } = reporting();
     for (let index = 0; index < 100; index++) refuse(`10.0.0.${index}`);
     expect(reports).toHaveLength(30);
@@ -115,7 +115,7 @@ describe('reports', () => {
     expect(reports[30]).toEqual({ peer: '10.0.1.1', reason: 'noKey', count: 1, suppressed: 70 });
   });
 
-  test('name no peer where a connection has no address', () => {
+  test('a report names no peer when the connection has no address', () => {
     const { reports, peers } = reporting();
     peers.refuse(undefined, NO_KEY);
     expect(reports).toEqual([{ peer: undefined, reason: 'noKey', count: 1, suppressed: 0 }]);

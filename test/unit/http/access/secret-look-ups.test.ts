@@ -14,7 +14,7 @@ function looking(found = { isKnown: false, opens: false }) {
   return { clock, lookUps, looked, opens };
 }
 
-test('20 look-ups a second are made in all, and no more', async () => {
+test('at most 20 look-ups are made in a second', async () => {
   const { clock, looked, opens } = looking();
   for (let index = 0; index < 20; index++) expect(await opens(`wx${index}`)).toBe(false);
   expect(await opens('wx-more')).toMatchObject({ status: 429, reason: 'throttled', retryAfterSeconds: 1 });
@@ -29,7 +29,7 @@ test.each([
   [29_999, 1],
   [30_000, 2],
   [30_001, 2],
-])('an app that is not known is not looked up again within 30 s: after %i ms there were %i', async (ms, looks) => {
+])('an unknown app is not looked up again within 30 s: after %i ms there were %i look-ups', async (ms, looks) => {
   const { clock, looked, opens } = looking();
   await opens('wx', 'one');
   await clock.advance(ms);
@@ -43,7 +43,7 @@ test('a wrong secret of a known app is remembered for that secret alone', async 
   expect(looked).toEqual(['wx one', 'wx two']);
 });
 
-test('a right secret is not remembered, and misses are forgotten', async () => {
+test('a right secret is not remembered, and misses are forgotten in time', async () => {
   const right = looking({ isKnown: true, opens: true });
   expect([await right.opens('wx'), await right.opens('wx'), right.looked.length]).toEqual([true, true, 2]);
   const { clock, lookUps, opens } = looking();
@@ -54,7 +54,7 @@ test('a right secret is not remembered, and misses are forgotten', async () => {
   }
 });
 
-test('requests that bring the same secret at once share one look-up', async () => {
+test('simultaneous requests with the same secret share one look-up', async () => {
   const { lookUps, looked, opens } = looking({ isKnown: true, opens: true });
   const asked = Array.from({ length: 50 }, () => opens('wx', 'one'));
   expect([lookUps.isUnderWay('wx', 'one'), lookUps.isUnderWay('wx', 'two')]).toEqual([true, false]);
@@ -62,7 +62,7 @@ test('requests that bring the same secret at once share one look-up', async () =
   expect([looked.length, lookUps.isUnderWay('wx', 'one')]).toEqual([1, false]);
 });
 
-test('a look-up that fails fails those that share it, and the next one is made anew', async () => {
+test('a failed look-up fails all that share it, and the next one is made anew', async () => {
   const lookUps = new SecretLookUps(new FakeClock());
   const failing = () => lookUps.opens('wx', 'h', async () => Promise.reject(new Error('away')));
   const settled = await Promise.allSettled([failing(), failing()]);

@@ -24,16 +24,16 @@ test.each([
   ['10.0.0.0/8', '010.0.0.1', false],
   ['10.0.0.0/8', '10.1', false],
   ['10.0.0.0/8', '167772161', false],
-])('who trusts %s trusts %s: %s', (entry, peer, isTrusted) => {
+])('the trust entry %s trusts the peer %s: %s', (entry, peer, isTrusted) => {
   expect(new TrustedPeers([entry]).has(peer)).toBe(isTrusted);
 });
 
-test('a peer of one of several networks is trusted, and without a network none is', () => {
+test('a peer in one of several networks is trusted, and an empty list trusts none', () => {
   expect(new TrustedPeers(['10.0.0.0/8', '::1']).has('::1')).toBe(true);
   expect(new TrustedPeers([]).has('127.0.0.1')).toBe(false);
 });
 
-describe('what is no network is refused', () => {
+describe('malformed trust entries', () => {
   test.each([
     ['10.1.2.3/8', '"10.1.2.3/8"'],
     ['::1/64', '"::1/64"'],
@@ -45,18 +45,18 @@ describe('what is no network is refused', () => {
     ['a-name-that-may-be-a-secret', 'a string'],
     [null, 'null'],
     [{}, 'an object'],
-  ])('%j', (entry, shown) => {
+  ])('the trust entry %j is rejected', (entry, shown) => {
     expect(() => new TrustedPeers(['::1', entry])).toThrow(TypeError);
     expect(() => new TrustedPeers(['::1', entry])).toThrow(/^trust must hold addresses, and networks like/);
     if (shown !== 'an empty string') expect(() => new TrustedPeers([entry])).toThrow(`got ${shown}`);
   });
 
-  test('nor is what is no array', () => {
+  test('trust has to be an array', () => {
     expect(() => new TrustedPeers('10.0.0.0/8')).toThrow(new TypeError('trust must be an array, got a string'));
   });
 });
 
-test('an IPv4 peer is the same mapped into IPv6', () => {
+test('an IPv4 peer is trusted like the same address mapped into IPv6', () => {
   const peers = new TrustedPeers(['10.0.0.0/9', '128.0.0.0/1']);
   fc.assert(
     fc.property(fc.ipV4(), (peer) => {
@@ -65,7 +65,7 @@ test('an IPv4 peer is the same mapped into IPv6', () => {
   );
 });
 
-test('no peer throws', () => {
+test('no peer address throws', () => {
   const peers = new TrustedPeers(['10.0.0.0/8', 'fd00::/8']);
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.ipV6()), (peer) => {

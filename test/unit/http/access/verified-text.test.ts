@@ -22,7 +22,7 @@ test.each([
   ['that is longer', 'secret '],
   ['in other letters', 'secreT'],
   ['that is empty', ''],
-])('a text %s is another', (_, other) => {
+])('a text %s is not equal', (_, other) => {
   const verified = new VerifiedText('secret');
   expect([verified.equals('secret'), verified.equals(other)]).toEqual([true, false]);
 });
