@@ -24,7 +24,7 @@ test.each([
   ['scheduler', ['POST /task/:appid/:type']],
   ['wetoken', []],
   ['native', []],
-] as const)('the page names every route of %s, and no other', (section, alsoNamed) => {
+] as const)('docs/http.md names every route of %s, and no other', (section, alsoNamed) => {
   const routes = ROUTES[section]({} as RouteServices);
   const named = routes.flatMap(({ methods = ['any'], path }) => methods.map((method) => `${method} ${path}`));
   expect(documented(section).toSorted()).toEqual([...named, ...alsoNamed].toSorted());

@@ -45,12 +45,12 @@ const failingReads = (method: string): Promise<void> | undefined =>
 
 const put = (body: unknown): Asked => ({ method: 'PUT', body });
 
-describe('what one process has registered', () => {
+describe('registrations of another process', () => {
   test.each<[string, string, object]>([
     ['scheduler', TASK, { result: 'token-1' }],
     ['wetoken', `/${APPID}/wechat/token/get`, { access_token: 'token-1' }],
     ['native', TOKEN, { value: 'token-1' }],
-  ])('another one serves at once, although it was asked before there was any: %s', async (_, path, body) => {
+  ])('a process serves at once what another has registered since it was asked: %s', async (_, path, body) => {
     await using world = new Fleet();
     const one = world.process();
     const other = world.deaf().process;
@@ -61,7 +61,7 @@ describe('what one process has registered', () => {
     expect(world.wechat.calls).toBe(1);
   });
 
-  test('another one serves at once for a subject too', async () => {
+  test('a process serves at once a subject that another has registered', async () => {
     await using world = new Fleet();
     const [one, other] = [world.process(), world.deaf().process];
     const user = `/tokens/${APPID}/access_token?subject=user`;
@@ -74,7 +74,7 @@ describe('what one process has registered', () => {
     });
   });
 
-  test('another one that has unregistered it is not asked for again', async () => {
+  test('an app that another process has unregistered is no longer served', async () => {
     await using world = new Fleet();
     const [one, other] = [world.process(), world.process()];
     await one.ask(APP, put(NATIVE));
@@ -87,7 +87,7 @@ describe('what one process has registered', () => {
     expect((await one.ask(`/${APPID}/wechat/token/get`)).body).toMatchObject({ errcode: 400 });
   });
 
-  test('is no longer served for one task that another process has unregistered', async () => {
+  test('a single task that another process has unregistered is no longer served', async () => {
     await using world = new Fleet();
     const [one, other] = [world.process(), world.process()];
     await one.ask(APP, put({ secret: SECRET, tasks: ['access_token', { type: 'access_token', subject: 'user' }] }));
@@ -100,8 +100,8 @@ describe('what one process has registered', () => {
   });
 });
 
-describe('tasks that are not there', () => {
-  test('are looked for in the store each time, and those who ask at once share a look', async () => {
+describe('unknown tasks', () => {
+  test('an unknown task is looked up in the store, and simultaneous requests share the look-up', async () => {
     await using world = new Fleet();
     const { process, store } = world.deaf();
     await process.ask(APP, put(NATIVE));
@@ -111,7 +111,7 @@ describe('tasks that are not there', () => {
     expect(store.calls.filter((call) => call === 'get').length).toBeLessThanOrEqual(2);
   });
 
-  test('are an error of the store while that fails, not of the caller', async () => {
+  test('a look-up of an unknown task that fails is an error of the store, not of the caller', async () => {
     await using world = new Fleet();
     const { process, store } = world.deaf();
     await process.ask(APP, put(NATIVE));
@@ -127,7 +127,7 @@ describe('PUT /apps/:appid', () => {
     return tasks.map(({ id }) => id);
   };
 
-  test('unregisters tasks that another process has registered', async () => {
+  test('PUT unregisters tasks that another process has registered', async () => {
     await using world = new Fleet();
     const [one, other] = [world.process(), world.deaf().process];
     await one.ask(
@@ -139,7 +139,7 @@ describe('PUT /apps/:appid', () => {
     expect(await types(one)).toEqual(['wx-other/access_token', `${APPID}/jsapi_ticket`]);
   });
 
-  test('of two at once in two processes, the later one stands', async () => {
+  test('the later of two simultaneous PUTs in two processes wins', async () => {
     await using world = new Fleet();
     const { process: one, store } = world.deaf();
     const other = world.process();
@@ -155,7 +155,7 @@ describe('PUT /apps/:appid', () => {
     expect(await types(other)).toEqual([`${APPID}/jsapi_ticket`]);
   });
 
-  test('an appid that is none comes to no store', async () => {
+  test('a PUT with a malformed appid does not reach the store', async () => {
     await using world = new Fleet();
     const { process, store } = world.deaf();
     await process.tokens.start();
@@ -171,7 +171,7 @@ describe("an app's secret in the query", () => {
   const peer = '203.0.113.9';
   const path = (secret: string, appid = APPID): string => `/${appid}/wechat/token/get?secret=${secret}`;
 
-  test('opens the routes of an app that another process has registered', async () => {
+  test('a secret opens the routes of an app that another process has registered', async () => {
     await using world = new Fleet();
     const [one, other] = [world.process(), world.process(TRUST)];
     await one.ask(APP, put(NATIVE));
@@ -179,7 +179,7 @@ describe("an app's secret in the query", () => {
     expect((await world.answer(other.ask(path(SECRET), { peer }))).body).toMatchObject({ access_token: 'token-1' });
   });
 
-  test('opens them at once after it was changed elsewhere', async () => {
+  test('a secret changed in another process takes effect at once', async () => {
     await using world = new Fleet();
     const [one, other] = [world.process(), world.deaf(TRUST).process];
     await one.ask(APP, put(NATIVE));
@@ -189,7 +189,7 @@ describe("an app's secret in the query", () => {
     expect((await other.ask(path(SECRET), { peer })).status).toBe(401);
   });
 
-  test('of an app that there is not leaves nothing in memory, and of what is no appid comes to no store', async () => {
+  test('a secret of an unknown app leaves nothing in memory, and a malformed appid reads no store', async () => {
     await using world = new Fleet();
     const { process, store } = world.deaf(TRUST);
     await process.tokens.start();
@@ -203,7 +203,7 @@ describe("an app's secret in the query", () => {
     expect([...Array(19).keys()].filter((app) => registry.concerns(`app/wx${app}`))).toEqual([]);
   });
 
-  test('is not looked up for a client with a key that opens the route', async () => {
+  test('a secret is not looked up for a client with a key that opens the route', async () => {
     await using world = new Fleet();
     const key = createApiKey({ scopes: ['read'] });
     const { process, store } = world.deaf({ anonymous: false, keys: [key.entry] });
@@ -219,7 +219,7 @@ describe("an app's secret in the query", () => {
   });
 });
 
-test('wetoken/refresh replaces a token that is due, of which the process knows nothing yet', async () => {
+test('wetoken/refresh replaces a due token that the process has not cached', async () => {
   await using world = new Fleet();
   const one = world.process();
   await one.ask(APP, put(NATIVE));
@@ -232,7 +232,7 @@ test('wetoken/refresh replaces a token that is due, of which the process knows n
 });
 
 describe('GET /tokens', () => {
-  test('tells of the deliveries and the functions of tasks that the process has not looked at', async () => {
+  test('GET /tokens shows deliveries and missing functions of tasks that the process has not read', async () => {
     await using world = new Fleet();
     const one = world.process();
     const params = () => ({});
@@ -260,7 +260,7 @@ describe('GET /tokens', () => {
     expect((await one.ask('/tokens')).body).toMatchObject({ tasks: [{}, { functionMissing: false }] });
   });
 
-  test('five thousand tasks are listed once each, and a page of them is read and no more', async () => {
+  test('GET /tokens lists 5,000 tasks once each, and reads no more than a page of them', async () => {
     await using world = new Fleet();
     const one = world.process();
     const subjects = Array.from({ length: 5_000 }, (_, index) => `user-${String(index).padStart(4, '0')}`);
@@ -296,7 +296,7 @@ describe('metrics and readiness', () => {
   const tasks = async (process: HttpProcess): Promise<unknown> =>
     ((await process.ask('/readyz')).body as { tasks?: unknown }).tasks;
 
-  test('are of the tasks that the process holds, and read no others', async () => {
+  test('metrics and readiness cover the tasks that the process holds and read no others', async () => {
     await using world = new Fleet();
     const one = world.process();
     await one.ask(APP, put(NATIVE));
@@ -317,7 +317,7 @@ describe('metrics and readiness', () => {
     expect(await sample(other, 'task_expiry_seconds_count')).toBe(1);
   });
 
-  test('a task of whose token the process knows nothing is not counted, one that has failed or waits is', async () => {
+  test('a task without a known token is not counted, and one that has failed or waits is', async () => {
     await using world = new Fleet();
     const [one, other] = [world.process(), world.process()];
     world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'no', { errcode: 40125 });
@@ -335,7 +335,7 @@ describe('metrics and readiness', () => {
     expect(await sample(other, 'tasks{state="waiting"}')).toBe(1);
   });
 
-  test('to be counted keeps no record in memory', async () => {
+  test('counting tasks keeps no record in memory', async () => {
     await using world = new Fleet();
     const process = world.process({}, { maxCachedRecords: 2 });
     const tokenOf = (subject: string): string => `${TOKEN}?subject=${subject}`;
@@ -351,8 +351,8 @@ describe('metrics and readiness', () => {
   });
 });
 
-describe('a server that only reads', () => {
-  test('serves what others have refreshed', async () => {
+describe('a server without refreshes', () => {
+  test('a server without refreshes serves what others have refreshed', async () => {
     await using world = new Fleet();
     const [one, follower] = [world.process(), world.follower()];
     await one.ask(APP, put(NATIVE));
@@ -367,7 +367,7 @@ describe('a server that only reads', () => {
     expect(world.wechat.calls).toBe(1);
   });
 
-  test('says so where there is nothing to read, in the shape of each contract', async () => {
+  test('a server without refreshes answers REFRESH_DISABLED when the store has no token', async () => {
     await using world = new Fleet();
     const follower = world.follower();
     expect((await follower.ask(APP, put(NATIVE))).status).toBe(204);
@@ -386,7 +386,7 @@ describe('a server that only reads', () => {
   test.each([
     ['native', `${TOKEN}/refresh`, 503, { value: 'token-2' }],
     ['scheduler', TASK, 200, { code: 200, result: 'token-2' }],
-  ])('waits for others with a stale token, and refuses force: %s', async (_, path, refused, body) => {
+  ])('a stale report waits for another process, and force is refused: %s', async (_, path, refused, body) => {
     await using world = new Fleet();
     const [one, follower] = [world.process(), world.follower()];
     await one.ask(APP, put(NATIVE));
@@ -399,7 +399,7 @@ describe('a server that only reads', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('answers a stale report with TIMEOUT at the deadline of a caller if no process refreshes', async () => {
+  test('a stale report that no process refreshes is TIMEOUT at the deadline of the caller', async () => {
     await using world = new Fleet();
     const [one, follower] = [world.process(), world.follower()];
     await one.ask(APP, put(NATIVE));
@@ -409,7 +409,7 @@ describe('a server that only reads', () => {
     expect((await world.answer(stale, 25_000)).body).toMatchObject({ status: 504, code: 'TIMEOUT' });
   });
 
-  test('registers and unregisters, which others act on', async () => {
+  test('a server without refreshes registers and unregisters, and others act on it', async () => {
     await using world = new Fleet();
     const [one, follower] = [world.process(), world.follower()];
     await one.tokens.start();
@@ -423,7 +423,7 @@ describe('a server that only reads', () => {
     expect((await one.ask(TOKEN)).status).toBe(404);
   });
 
-  test('is ready, has metrics and the page, and lists all tasks', async () => {
+  test('a server without refreshes is ready, has metrics and the page, and lists all tasks', async () => {
     await using world = new Fleet();
     const [one, follower] = [world.process(), world.follower()];
     await one.ask(APP, put(NATIVE));

@@ -19,8 +19,8 @@ function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-describe('a body', () => {
-  test('in UTF-8 is what was sent, but for a byte order mark and white space around it', () => {
+describe('the text of a body', () => {
+  test('a UTF-8 body is read without its byte order mark and surrounding white space', () => {
     const noLoss = fc.string({ unit: 'grapheme' }).filter((text) => !text.includes('\uFFFD'));
     fc.assert(
       fc.property(noLoss, fc.constantFrom('', '\uFEFF', ' ', '\r\n\t'), (text, around) => {
@@ -36,11 +36,11 @@ describe('a body', () => {
     'text/plain; charset=utf8',
     'application/json; charset=us-ascii',
     'multipart/form-data; boundary=charset',
-  ])('is read in UTF-8 with the Content-Type %s', (contentType) => {
+  ])('a UTF-8 body is read with the Content-Type %s', (contentType) => {
     expect(decodedBody(utf8('{"名":1}'), { contentType })).toBe('{"名":1}');
   });
 
-  test.each(['gbk', 'GB2312', 'ISO-8859-1', 'utf-16le'])('that says %s is read where it is ASCII alone', (charset) => {
+  test.each(['gbk', 'GB2312', 'ISO-8859-1', 'utf-16le'])('a body labelled %s is read when it is ASCII alone', (charset) => {
     expect(decodedBody(utf8('{}'), { contentType: `application/json; charset=${charset}` })).toBe('{}');
   });
 
@@ -63,11 +63,11 @@ describe('a body', () => {
       contentType: undefined,
       message: 'the body must be encoded in UTF-8, got utf-16',
     },
-  ])('is refused: $message ($contentType)', ({ bytes, contentType, message }) => {
+  ])('a body in another encoding is refused: $message ($contentType)', ({ bytes, contentType, message }) => {
     expect(refusal(() => decodedBody(bytes, { contentType }))).toMatchObject({ status: 400, message });
   });
 
-  test.each(['gzip', 'br', ' Deflate'])('that is compressed (%s) is refused by name', (contentEncoding) => {
+  test.each(['gzip', 'br', ' Deflate'])('a compressed body (%s) is refused, and the error names its encoding', (contentEncoding) => {
     const { status, message } = refusal(() => decodedBody(utf8('{}'), { contentType: undefined, contentEncoding }));
     expect([status, message]).toEqual([
       400,
@@ -75,11 +75,11 @@ describe('a body', () => {
     ]);
   });
 
-  test.each(['', 'identity'])('with the Content-Encoding %j is read', (contentEncoding) => {
+  test.each(['', 'identity'])('a body with the Content-Encoding %j is read', (contentEncoding) => {
     expect(decodedBody(utf8('{}'), { contentType: undefined, contentEncoding })).toBe('{}');
   });
 
-  test('that a host has decoded is refused where characters were lost', () => {
+  test('text that a host has decoded is refused when characters were lost', () => {
     expect(checkedText('\uFEFF {} ')).toBe('{}');
     expect(refusal(() => checkedText('{"secret":"\uFFFD\uFFFD"}')).status).toBe(400);
   });

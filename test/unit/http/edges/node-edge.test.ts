@@ -59,8 +59,8 @@ function post(url: string, body: object | string): Promise<Response> {
   return fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: text });
 }
 
-describe.each(Object.keys(HOSTS))('in %s', (name) => {
-  test('an app is registered and its token read', async () => {
+describe.each(Object.keys(HOSTS))('the handler in %s', (name) => {
+  test('an app is registered and its token is read', async () => {
     await using world = new HttpWorld();
     const origin = await (HOSTS[name] as (typeof HOSTS)[string])(world.handler);
     expect(await (await post(`${origin}/registe`, APP)).json()).toMatchObject({ code: 200, result: 'success' });
@@ -71,7 +71,7 @@ describe.each(Object.keys(HOSTS))('in %s', (name) => {
   });
 });
 
-test('what is not a route of ours goes to the next one', async () => {
+test('a request for another route goes to the next handler', async () => {
   await using world = new HttpWorld();
   const app = express()
     .use(world.handler.node)
@@ -80,7 +80,7 @@ test('what is not a route of ours goes to the next one', async () => {
   expect(await (await fetch(`${origin}/own`)).text()).toBe('own');
 });
 
-test('with a prefix, routes are below it alone', async () => {
+test('routes exist only below the prefix', async () => {
   await using world = new HttpWorld({ prefix: '/wechat/tokens' });
   const origin = await listen(createServer(world.handler.node));
   expect(await (await post(`${origin}/wechat/tokens/registe`, APP)).json()).toMatchObject({ code: 200 });
@@ -88,14 +88,14 @@ test('with a prefix, routes are below it alone', async () => {
   expect((await fetch(`${origin}/wechat/tokensx/task/${APPID}/0`)).status).toBe(404);
 });
 
-test('HEAD answers as GET does, without the body', async () => {
+test('HEAD is answered like GET, without the body', async () => {
   await using world = new HttpWorld({ contracts: ['native'] });
   const origin = await listen(createServer(world.handler.node));
   const answer = await fetch(`${origin}/healthz`, { method: 'HEAD' });
   expect([answer.status, await answer.text()]).toEqual([200, '']);
 });
 
-test('a body that the host has read and not left behind is a clear 400', async () => {
+test('a body that the host has consumed is a clear 400', async () => {
   await using world = new HttpWorld();
   const server = createServer((request, response) => {
     request.resume().once('end', () => world.handler.node(request, response));
@@ -105,7 +105,7 @@ test('a body that the host has read and not left behind is a clear 400', async (
   expect(answer.message).toBe('the body has been read already, and not been left on the request');
 });
 
-test('a body of a host that has set an encoding is read', async () => {
+test('a body is read when the host has set an encoding', async () => {
   await using world = new HttpWorld();
   const server = createServer((request, response) => world.handler.node(request.setEncoding('utf8'), response));
   const origin = await listen(server);
@@ -129,10 +129,10 @@ const PARSERS: Readonly<Record<string, readonly express.RequestHandler[]>> = {
   ],
 };
 
-describe.each(Object.keys(PARSERS))('behind %s', (name) => {
+describe.each(Object.keys(PARSERS))('the handler behind %s', (name) => {
   const parsers = PARSERS[name] ?? [];
 
-  test.each(['application/x-www-form-urlencoded', 'application/json'])('an order sent as %s is one', async (type) => {
+  test.each(['application/x-www-form-urlencoded', 'application/json'])('an order sent as %s is accepted', async (type) => {
     await using world = new HttpWorld();
     await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
     const stale = await world.tokens.get(APPID, 'access_token');
@@ -146,7 +146,7 @@ describe.each(Object.keys(PARSERS))('behind %s', (name) => {
   });
 });
 
-test('JSON that a parser of forms has lost a part of is a clear 400', async () => {
+test('JSON that a parser of forms has damaged is a clear 400', async () => {
   await using world = new HttpWorld();
   const app = express().use(express.urlencoded({ extended: true }), world.handler.node);
   const answer = await fetch(`${await listen(createServer(app))}/registe`, {
@@ -184,7 +184,7 @@ test.each([
 });
 
 test.each(["'{force:true}'", 'force: true', '"force"', '{"force":true'])(
-  'the order %s is refused behind a parser of forms, and not taken for a read',
+  'the order %s behind a parser of forms is refused and not taken for a read',
   async (body) => {
     await using world = new HttpWorld();
     await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
@@ -196,7 +196,7 @@ test.each(["'{force:true}'", 'force: true', '"force"', '{"force":true'])(
   },
 );
 
-test('an order without a body reads, even if the host has waited for its end', async () => {
+test('a POST without a body reads the token, even if the host has consumed the body', async () => {
   await using world = new HttpWorld();
   await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
   const server = createServer((request, response) => {
@@ -207,7 +207,7 @@ test('an order without a body reads, even if the host has waited for its end', a
   expect(await answer.json()).toMatchObject({ code: 200, result: 'token-1' });
 });
 
-test('a connection stays open after a refusal that had no body to leave unread', async () => {
+test('a connection stays open after a refused request without a body', async () => {
   await using world = new HttpWorld();
   const origin = await listen(createServer(world.handler.node));
   expect((await fetch(`${origin}/elsewhere`)).headers.get('connection')).toBe('keep-alive');

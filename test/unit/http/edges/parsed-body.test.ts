@@ -5,7 +5,7 @@ import { BodyRefused } from '../../../../src/http/messages/http-message.js';
 
 const FORM = 'application/x-www-form-urlencoded; charset=utf-8';
 
-describe('a body that a framework has read', () => {
+describe('bodies that a framework has parsed', () => {
   test.each([
     { body: '\uFEFF{"a":1}', text: '{"a":1}' },
     { body: Buffer.from('\uFEFF{"a":1}'), text: '{"a":1}' },
@@ -13,7 +13,7 @@ describe('a body that a framework has read', () => {
     { body: { a: 1 }, text: '{"a":1}' },
     { body: [1], text: '[1]' },
     { body: undefined, text: '' },
-  ])('is the text $text', ({ body, text }) => {
+  ])('a parsed body becomes the text $text', ({ body, text }) => {
     expect(textOfParsed(body, 'application/json')).toBe(text);
   });
 
@@ -24,26 +24,26 @@ describe('a body that a framework has read', () => {
     },
   );
 
-  test('is a form where it was sent as one', () => {
+  test('a parsed form becomes JSON', () => {
     expect(textOfParsed({ ...parse('appid=wx1&secret=s') }, FORM)).toBe('{"appid":"wx1","secret":"s"}');
   });
 
-  test('is refused with the remedy where a parser of forms has lost a part of JSON', () => {
+  test('JSON that a parser of forms has damaged is refused with the remedy', () => {
     const mangled = { '{"appid":"wx1","tasks":': { '{"type":0}': '' } };
     expect(() => textOfParsed(mangled, FORM)).toThrow(BodyRefused);
     expect(() => textOfParsed(mangled, FORM)).toThrow(/send it as application\/json, or mount the handler before/);
   });
 
   test.each(["'{force:true}'", 'force: true', '{"force":true'])(
-    '%s is refused as well: it may be an order that was spoilt on the way',
+    'the damaged order %s is refused after a parser of forms',
     (text) => expect(() => textOfParsed({ ...parse(text) }, FORM)).toThrow(BodyRefused),
   );
 
-  test.each(['[{"force":true}]', '"force"'])('%s is handed on as what it is', (text) => {
+  test.each(['[{"force":true}]', '"force"'])('%s passes a parser of forms unchanged', (text) => {
     expect(textOfParsed({ ...parse(text) }, FORM)).toBe(text);
   });
 
-  test('is not looked for in an object that nothing was read into', () => {
+  test('an empty object is a placeholder for a body that was not read', () => {
     expect([isPlaceholder({}), isPlaceholder({ a: 1 }), isPlaceholder([]), isPlaceholder('')]).toEqual([
       true,
       false,

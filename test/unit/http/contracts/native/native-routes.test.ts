@@ -14,7 +14,7 @@ async function registered(): Promise<HttpWorld> {
 const TOKEN = `/tokens/${APPID}/access_token`;
 
 describe('GET /tokens/:appid/:type', () => {
-  test('answers the record, with its version as ETag', async () => {
+  test('GET answers the record, with its version as ETag', async () => {
     await using world = await registered();
     const { status, body, headers } = await world.ask(TOKEN);
     const version = world.tokens.peek(APPID, 'access_token')?.version;
@@ -31,7 +31,7 @@ describe('GET /tokens/:appid/:type', () => {
     expect(headers.get('etag')).toBe(`"${version}"`);
   });
 
-  test('what is known already is 304', async () => {
+  test('GET answers 304 for a version that the client has already', async () => {
     await using world = await registered();
     const etag = (await world.ask(TOKEN)).headers.get('etag') as string;
     expect(await world.ask(TOKEN, { headers: { 'If-None-Match': etag } })).toMatchObject({
@@ -42,7 +42,7 @@ describe('GET /tokens/:appid/:type', () => {
     expect((await world.ask(TOKEN, { headers: { 'If-None-Match': etag } })).status).toBe(200);
   });
 
-  test('a subject names itself', async () => {
+  test('a token of a subject is answered with its subject', async () => {
     await using world = await registered();
     await world.tokens.put(APPID, 'oauth2_access_token', { value: 'v', expiresInSeconds: 60 }, { subject: 'openid' });
     const { body } = await world.ask(`/tokens/${APPID}/oauth2_access_token?subject=openid`);
@@ -55,7 +55,7 @@ describe('GET /tokens/:appid/:type', () => {
     ['/tokens/%00/access_token', 400, undefined],
     [`/tokens/${APPID}/oauth2_access_token`, 424, 'INPUT_MISSING'],
     [`/tokens/${APPID}/oauth2_access_token?subject=new`, 404, undefined],
-  ])('%s is a problem document with status %i', async (path, status, code) => {
+  ])('GET %s answers a problem document with status %i', async (path, status, code) => {
     await using world = await registered();
     const { body, headers, ...answer } = await world.ask(path);
     expect(answer.status).toBe(status);
@@ -63,7 +63,7 @@ describe('GET /tokens/:appid/:type', () => {
     expect(body).toMatchObject({ status, detail: expect.any(String), ...(code === undefined ? {} : { code }) });
   });
 
-  test('a failure of WeChat has its errcode and says when to come again', async () => {
+  test('a failure of WeChat is answered with its errcode and Retry-After', async () => {
     await using world = await registered();
     world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'the secret is wrong', { errcode: 40125 });
     const { status, body, headers } = await world.ask(TOKEN);
@@ -80,7 +80,7 @@ test('a client that may read cannot have tokens fetched for made-up subjects', a
 });
 
 describe('POST /tokens/:appid/:type/refresh', () => {
-  test('refreshes and answers like the GET', async () => {
+  test('POST refresh replaces the token and answers like GET', async () => {
     await using world = await registered();
     await world.ask(TOKEN);
     const { body } = await world.ask(`${TOKEN}/refresh`, { body: { stale: 'token-1' } });
@@ -88,7 +88,7 @@ describe('POST /tokens/:appid/:type/refresh', () => {
   });
 
   test.each(['', '{}', '{"stale":7}', '{"force":false}', '{"force":true,"stale":"x"}'])(
-    'the body %s is 400',
+    'POST refresh answers 400 for the body %s',
     async (body) => {
       await using world = await registered();
       expect((await world.ask(`${TOKEN}/refresh`, { method: 'POST', body })).status).toBe(400);
@@ -113,7 +113,7 @@ test.each([
   ['PATCH', TOKEN, 'GET, POST, DELETE'],
   ['GET', `/apps/${APPID}`, 'PUT, DELETE'],
   ['POST', '/tokens', 'GET'],
-])('%s %s is 405 and told what the path takes', async (method, path, allowed) => {
+])('%s %s is 405 and lists the allowed methods', async (method, path, allowed) => {
   await using world = await registered();
   const { status, headers } = await world.ask(path, { method });
   expect([status, headers.get('allow')]).toEqual([405, allowed]);
@@ -122,7 +122,7 @@ test.each([
 describe('POST /tokens/:appid/:type', () => {
   const USER = `/tokens/${APPID}/oauth2_access_token?subject=user`;
 
-  test('stores a token that was got elsewhere, and answers how long it lives', async () => {
+  test('POST stores a token from elsewhere and answers its lifetime', async () => {
     await using world = await registered();
     const { status, body } = await world.ask(TOKEN, {
       body: { value: 'theirs', expires_in: 600, refresh_token: null },
@@ -133,7 +133,7 @@ describe('POST /tokens/:appid/:type', () => {
     expect(await world.tokens.get(APPID, 'access_token')).toBe('theirs');
   });
 
-  test('stores the grant of a user, whose refresh token is used', async () => {
+  test('POST stores the grant of a user with its refresh token', async () => {
     await using world = await registered();
     const obtained_at = world.clock.now() - 1_000;
     const refresh = { refresh_token: 'refresh-1', refresh_token_expires_in: 2_592_000 };
@@ -148,7 +148,7 @@ describe('POST /tokens/:appid/:type', () => {
     });
   });
 
-  test('answers the end of the token in force, where that is newer', async () => {
+  test('POST of an older token answers the expiry of the newer current one', async () => {
     await using world = await registered();
     await world.ask(TOKEN);
     const obtained_at = world.clock.now() - 60_000;
@@ -173,7 +173,7 @@ describe('POST /tokens/:appid/:type', () => {
       'a grant may hold value, scope, obtained_at, refresh_token',
     ],
     ['[]', 'the body must be a JSON object'],
-  ])('refuses what is no grant, in the names of the body: %#', async (body, detail) => {
+  ])('POST refuses a malformed grant and names its members as the body does: %#', async (body, detail) => {
     await using world = await registered();
     const answered = await world.ask(TOKEN, { body });
     expect(answered).toMatchObject({ status: 400, body: { detail: expect.stringContaining(detail) } });
@@ -181,7 +181,7 @@ describe('POST /tokens/:appid/:type', () => {
     expect(world.tokens.peek(APPID, 'access_token')).toBeUndefined();
   });
 
-  test('needs an app and a type that are there', async () => {
+  test('POST answers 404 for an unknown app or type', async () => {
     await using world = await registered();
     const body = { value: 'v', expires_in: 60 };
     expect(await world.ask('/tokens/unknown/access_token', { body })).toMatchObject({
@@ -193,7 +193,7 @@ describe('POST /tokens/:appid/:type', () => {
 });
 
 describe('DELETE /tokens/:appid/:type', () => {
-  test('forgets one task and its token, and leaves the others', async () => {
+  test('DELETE removes one task and its token, and leaves the others', async () => {
     await using world = await registered();
     const put = { method: 'PUT', body: { tasks: ['access_token', { type: 'jsapi_ticket', subject: 'a/b' }] } };
     await world.ask(`/apps/${APPID}`, put);
@@ -204,14 +204,14 @@ describe('DELETE /tokens/:appid/:type', () => {
     expect((await world.ask(ticket, { method: 'DELETE' })).status).toBe(204);
   });
 
-  test('of a type that there is not is 404', async () => {
+  test('DELETE of an unknown type is 404', async () => {
     await using world = await registered();
     expect((await world.ask(`/tokens/${APPID}/no_such`, { method: 'DELETE' })).status).toBe(404);
   });
 });
 
 describe('PUT and DELETE /apps/:appid', () => {
-  test('tasks that are not named are gone, and the secret stays when none is given', async () => {
+  test('PUT removes tasks that are not named, and keeps the secret when none is given', async () => {
     await using world = await registered();
     const tasks = ['jsapi_ticket', { type: 'oauth2_access_token', subject: 'openid', params: null, unknown: 1 }];
     expect((await world.ask(`/apps/${APPID}`, { method: 'PUT', body: { tasks, x: 1 } })).status).toBe(204);
@@ -222,13 +222,13 @@ describe('PUT and DELETE /apps/:appid', () => {
     expect(world.wechat.asked[0]?.app.secret).toBe(SECRET);
   });
 
-  test('without tasks, those that there are stay', async () => {
+  test('PUT without tasks keeps the existing ones', async () => {
     await using world = await registered();
     expect((await world.ask(`/apps/${APPID}`, { method: 'PUT', body: { secret: 'another' } })).status).toBe(204);
     expect(world.tokens.hasTask(APPID, 'access_token')).toBe(true);
   });
 
-  test('of two at once, the later one stands', async () => {
+  test('the later of two simultaneous PUTs wins', async () => {
     await using world = await registered();
     const put = (type: string): Promise<unknown> =>
       world.ask(`/apps/${APPID}`, { method: 'PUT', body: { tasks: [type] } });
@@ -237,7 +237,7 @@ describe('PUT and DELETE /apps/:appid', () => {
     expect(world.tokens.hasTask(APPID, 'jsapi_ticket')).toBe(true);
   });
 
-  test('a replacement that takes longer than its lease fails with a beginning, and the same request completes it', async () => {
+  test('a PUT that takes longer than its lease fails halfway, and repeating it completes it', async () => {
     await using world = await registered();
     const users = Array.from({ length: 12 }, (_, index) => ({
       type: 'oauth2_access_token' as const,
@@ -261,7 +261,7 @@ describe('PUT and DELETE /apps/:appid', () => {
     expect(world.tokens.hasTask(APPID, 'access_token')).toBe(true);
   });
 
-  test('params that are too deep are 400, and those that are not come back', async () => {
+  test('PUT refuses params that are nested too deeply', async () => {
     await using world = await registered();
     const deep = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
     const put = async (params: string): Promise<number> => {
@@ -271,7 +271,7 @@ describe('PUT and DELETE /apps/:appid', () => {
     expect([await put(deep(64)), await put(deep(65)), await put(deep(4_000))]).toEqual([204, 400, 400]);
   });
 
-  test('DELETE forgets the app', async () => {
+  test('DELETE removes the app', async () => {
     await using world = await registered();
     expect((await world.ask(`/apps/${APPID}`, { method: 'DELETE' })).status).toBe(204);
     expect((await world.ask(TOKEN)).status).toBe(404);
@@ -288,7 +288,7 @@ describe('PUT and DELETE /apps/:appid', () => {
     ['{"tasks":[{"type":"access_token","params":{"refresh_token":" CANARY"}}]}', APPID, 400],
     ['[', APPID, 400],
     ['', APPID, 400],
-  ])('%s for %s is %i, and nothing has changed', async (body, appid, status) => {
+  ])('PUT %s for %s is %i and changes nothing', async (body, appid, status) => {
     await using world = await registered();
     const answer = await world.ask(`/apps/${appid}`, { method: 'PUT', body });
     expect(answer.status).toBe(status);
@@ -298,7 +298,7 @@ describe('PUT and DELETE /apps/:appid', () => {
 });
 
 describe('GET /tokens', () => {
-  test('lists tasks a page at a time, without values', async () => {
+  test('GET /tokens lists tasks a page at a time, without values', async () => {
     await using world = await registered();
     await world.tokens.register({ appid: 'wx-b', secret: SECRET, tasks: ['access_token', 'jsapi_ticket'] });
     await world.ask(TOKEN);
@@ -325,27 +325,27 @@ describe('GET /tokens', () => {
     'after=wx1/a/b/c',
     'type=access_token',
     'appid=%00',
-  ])('?%s is 400', async (query) => {
+  ])('GET /tokens?%s is 400', async (query) => {
     await using world = await registered();
     expect((await world.ask(`/tokens?${query}`)).status).toBe(400);
   });
 });
 
 describe('health', () => {
-  test('a server lives whatever its store does, and is ready when that answers', async () => {
+  test('a running server is alive and ready', async () => {
     await using world = await registered();
     expect(await world.ask('/healthz')).toMatchObject({ status: 200, body: { status: 'alive' } });
     expect(await world.ask('/readyz')).toMatchObject({ status: 200, body: { tasks: { total: 1, troubled: 0 } } });
   });
 
-  test('troubled tasks are counted, and leave it ready', async () => {
+  test('troubled tasks are counted, and the server stays ready', async () => {
     await using world = await registered();
     world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'the secret is wrong', { errcode: 40125 });
     await world.ask(TOKEN);
     expect(await world.ask('/readyz')).toMatchObject({ status: 200, body: { tasks: { total: 1, troubled: 1 } } });
   });
 
-  test('a closed one is not ready, and alive', async () => {
+  test('a closed server is not ready, but alive', async () => {
     await using world = await registered();
     await world.tokens.close();
     expect((await world.ask('/readyz')).status).toBe(503);

@@ -5,7 +5,7 @@ import { APPID, SECRET } from '../../../../support/worlds/world.js';
 
 const APP = { appid: APPID, appsecret: SECRET };
 
-test('a token that the store has not shown for a minute is answered from memory, without a wait for the store', async () => {
+test('a token last read from the store a minute ago is answered from memory without waiting', async () => {
   await using world = new HttpWorld();
   await world.ask('/registe', { body: { ...APP, tasks: [{ type: 0 }] } });
   await world.ask(TASK);
@@ -18,7 +18,7 @@ test('a token that the store has not shown for a minute is answered from memory,
 });
 
 describe('POST /registe', () => {
-  test('a good registration is durable when it is answered, and its token is there', async () => {
+  test('a registration is stored when it is answered, and its token is available', async () => {
     await using world = new HttpWorld();
     const { status, body, headers } = await world.ask('/registe', { body: { ...APP, tasks: [{ type: 0 }] } });
     expect([status, body]).toEqual([200, { code: 200, message: '', result: 'success' }]);
@@ -28,7 +28,7 @@ describe('POST /registe', () => {
     expect((await world.ask(TASK)).body).toEqual({ code: 200, message: '', result: 'token-1' });
   });
 
-  test.each([undefined, null, []])('with %s for tasks the app is known and nothing is scheduled', async (tasks) => {
+  test.each([undefined, null, []])('a registration with %s for tasks stores the app and schedules nothing', async (tasks) => {
     await using world = new HttpWorld();
     const { body } = await world.ask('/registe', { body: { ...APP, tasks } });
     expect(body).toEqual({ code: 200, message: '', result: '' });
@@ -69,7 +69,7 @@ describe('POST /registe', () => {
       { ...APP, tasks: [{ type: 0, params: 'http://169.254.169.254/?CANARY' }] },
       'params: A callback URL must not lead to 169.254.169.254: metadata addresses are refused',
     ],
-  ])('what is wrong, number %#, is code 400, and nothing of it is registered', async (body, message) => {
+  ])('a wrong registration, number %#, is code 400, and none of it is stored', async (body, message) => {
     await using world = new HttpWorld();
     const answer = await world.ask('/registe', { method: 'POST', body });
     expect([answer.status, answer.body]).toEqual([200, { code: 400, message, result: null }]);
@@ -78,7 +78,7 @@ describe('POST /registe', () => {
     expect(JSON.stringify(answer.body)).not.toContain('CANARY');
   });
 
-  test('the last registration wins, a changed secret takes effect at once, tasks that are not named stay', async () => {
+  test('a later registration changes the secret at once and keeps tasks that it does not name', async () => {
     await using world = new HttpWorld();
     await world.ask('/registe', { body: { ...APP, tasks: [{ type: 0 }] } });
     await world.ask(TASK);
@@ -87,18 +87,18 @@ describe('POST /registe', () => {
     expect(world.wechat.asked.map(({ app }) => app.secret)).toEqual([SECRET, 'another']);
   });
 
-  test.each(['GET', 'PUT', 'DELETE'])('%s is code 405', async (method) => {
+  test.each(['GET', 'PUT', 'DELETE'])('%s /registe is code 405', async (method) => {
     await using world = new HttpWorld();
     expect((await world.ask('/registe', { method })).body).toMatchObject({ code: 405, result: null });
   });
 
-  test('ignores unknown fields, names of prototypes too', async () => {
+  test('a registration ignores unknown fields, names of prototypes too', async () => {
     await using world = new HttpWorld();
     const body = `{"appid":"${APPID}","appsecret":"s","x":1,"__proto__":{"tasks":1},"tasks":[{"type":0,"y":2,"notify":"","params":null}]}`;
     expect((await world.ask('/registe', { body })).body).toMatchObject({ code: 200, result: 'success' });
   });
 
-  test('65,536 bytes are read, one more is HTTP 413 in the same shape', async () => {
+  test('a body of 65,536 bytes is read, and one byte more is HTTP 413 in the same shape', async () => {
     await using world = new HttpWorld();
     const room = 65_536 - JSON.stringify({ ...APP, x: '' }).length;
     expect((await world.ask('/registe', { body: { ...APP, x: 'x'.repeat(room) } })).body).toMatchObject({ code: 200 });
@@ -107,7 +107,7 @@ describe('POST /registe', () => {
     expect(body).toEqual({ code: 413, message: 'a body must be at most 65536 bytes', result: null });
   });
 
-  test('a store that takes nothing is code 503, and the old registration stands', async () => {
+  test('a registration that cannot be stored is code 503 and leaves the old one', async () => {
     await using world = new HttpWorld();
     await world.ask('/registe', { body: { ...APP, tasks: [{ type: 0 }] } });
     await world.ask(TASK);
@@ -129,13 +129,13 @@ describe('/task/:appid/:type', () => {
     return world;
   }
 
-  test.each(['GET', 'POST', 'PUT', 'DELETE', 'HEAD'])('%s reads', async (method) => {
+  test.each(['GET', 'POST', 'PUT', 'DELETE', 'HEAD'])('%s /task reads the token', async (method) => {
     await using world = await registered();
     const { status, body } = await world.ask(TASK, { method });
     expect([status, body]).toEqual([200, { code: 200, message: '', result: 'token-1' }]);
   });
 
-  test.each(['0', 'access_token'])('the type is %s', async (type) => {
+  test.each(['0', 'access_token'])('the type in the path may be %s', async (type) => {
     await using world = await registered();
     expect((await world.ask(`/task/${APPID}/${type}`)).body).toMatchObject({ code: 200, result: 'token-1' });
   });
@@ -154,27 +154,27 @@ describe('/task/:appid/:type', () => {
     `/task/%ff/0`,
     `/task/a%2Fb/0`,
     `/task/${'x'.repeat(65)}/0`,
-  ])('%s is code 400', async (path) => {
+  ])('the path %s is code 400', async (path) => {
     await using world = await registered();
     const { status, body } = await world.ask(path);
     expect(status).toBe(200);
     expect(body).toMatchObject({ code: 400, result: null });
   });
 
-  test.each(['/task', `/task/${APPID}`])('%s is code 404', async (path) => {
+  test.each(['/task', `/task/${APPID}`])('the path %s is code 404', async (path) => {
     await using world = await registered();
     expect(await world.ask(path)).toMatchObject({ status: 200, body: { code: 404, result: null } });
   });
 
   test.each(['/', '/tasks', `/task/${APPID}/0/`, '/task//0/x', '/registe/', '/tokens'])(
-    '%s is no route of ours',
+    'the path %s is not a route of the contract',
     async (path) => {
       await using world = await registered();
       expect((await world.ask(path)).status).toBe(404);
     },
   );
 
-  test('a token that is held of a key without a task is code 400', async () => {
+  test('a cached token of a key without a task is code 400', async () => {
     await using world = new HttpWorld();
     await world.ask('/registe', { body: APP });
     expect(await world.tokens.get(APPID, 'access_token')).toBe('token-1');
@@ -182,7 +182,7 @@ describe('/task/:appid/:type', () => {
     expect((await world.ask(TASK)).body).toMatchObject({ code: 400, result: null });
   });
 
-  test('the first token is waited for', async () => {
+  test('a request waits for the first token', async () => {
     await using world = new HttpWorld();
     let answer: (grant: object) => void = () => {};
     world.wechat.next(() => new Promise((resolve) => (answer = resolve)));
@@ -197,7 +197,7 @@ describe('/task/:appid/:type', () => {
     [new TokenError('UPSTREAM_REJECTED', 'the secret is wrong', { errcode: 40125 }), 502],
     [new TokenError('QUOTA_EXHAUSTED', 'enough for today', { errcode: 45009 }), 429],
     [new TokenError('REAUTHORIZATION_REQUIRED', 'withdrawn'), 409],
-  ])('without a usable token, %s is the code of the common table, under HTTP 200', async (error, code) => {
+  ])('%s without a usable token is its code of the common table, under HTTP 200', async (error, code) => {
     await using world = new HttpWorld();
     world.wechat.always = error;
     await world.ask('/registe', { body: { ...APP, tasks: [{ type: 0 }] } });
@@ -216,7 +216,7 @@ describe('/task/:appid/:type', () => {
     expect(await asked).toMatchObject({ status: 200, body: { code: 503, message: 'busy', result: null } });
   });
 
-  test('a deadline that passes is code 504', async () => {
+  test('a request past its deadline is code 503 or 504', async () => {
     await using world = new HttpWorld();
     world.wechat.always = () => new Promise(() => {});
     await world.ask('/registe', { body: { ...APP, tasks: [{ type: 0 }] } });
@@ -225,7 +225,7 @@ describe('/task/:appid/:type', () => {
     expect((await asked).body).toMatchObject({ code: expect.toBeOneOf([503, 504]), result: null });
   });
 
-  test('a stale report of the token in force replaces it; of another one it answers what is in force', async () => {
+  test('a stale report replaces the current token, and one of an older token answers the current one', async () => {
     await using world = await registered();
     await world.ask(TASK);
     expect((await world.ask(TASK, { body: { stale: 'token-1' } })).body).toMatchObject({ result: 'token-2' });
@@ -233,7 +233,7 @@ describe('/task/:appid/:type', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('force refreshes, and is limited', async () => {
+  test('a forced refresh replaces the token, and the next one is rate limited', async () => {
     await using world = await registered();
     await world.ask(TASK);
     expect((await world.ask(TASK, { body: { force: true } })).body).toMatchObject({ code: 200, result: 'token-2' });
@@ -242,7 +242,7 @@ describe('/task/:appid/:type', () => {
     expect(headers.get('retry-after')).toBe('30');
   });
 
-  test.each(['', ' \r\n', '{}', '{"other":true}'])('the body %j reads', async (body) => {
+  test.each(['', ' \r\n', '{}', '{"other":true}'])('a request with the body %j reads the token', async (body) => {
     await using world = await registered();
     await world.ask(TASK);
     expect((await world.ask(TASK, { method: 'POST', body })).body).toMatchObject({ code: 200, result: 'token-1' });
@@ -252,14 +252,14 @@ describe('/task/:appid/:type', () => {
   test.each([
     ...['{"force":false}', '{"force":null}', '{"stale":""}', '{"stale":7}', '{"force":true,"x":1}'],
     ...['{"stale":"token-1","force":true}', '[true]', '"stale"', '{"force"', 'x', 'stale=token-1'],
-  ])('the body %s may have been meant as an order, and is code 400', async (body) => {
+  ])('the body %s could be a malformed order and is code 400', async (body) => {
     await using world = await registered();
     await world.ask(TASK);
     expect((await world.ask(TASK, { body })).body).toMatchObject({ code: 400, result: null });
     expect(world.wechat.calls).toBe(1);
   });
 
-  test.each(['\uFEFF', '\r\n ', '\u00A0'])('an order behind %j is an order', async (before) => {
+  test.each(['\uFEFF', '\r\n ', '\u00A0'])('an order behind %j is accepted', async (before) => {
     await using world = await registered();
     await world.ask(TASK);
     const body = `${before}{"stale":"token-1"}${before}`;
@@ -270,9 +270,9 @@ describe('/task/:appid/:type', () => {
 describe.each([
   [false, ['access_token', 'jsapi_ticket', 'oauth2_access_token', 'component_access_token', 'authorizer_access_token']],
   [true, ['access_token', 'oauth2_access_token', 'jsapi_ticket', 'component_access_token', 'authorizer_access_token']],
-])('with legacyTypeNumbers %s', (legacyTypeNumbers, names) => {
+])('the numbers of types with legacyTypeNumbers %s', (legacyTypeNumbers, names) => {
   test.each(names.map((name, number) => [number, name] as const))(
-    '%i is %s, in a registration and in a path',
+    'the number %i is %s, in a registration and in a path',
     async (number, type) => {
       await using world = new HttpWorld({ legacyTypeNumbers });
       await world.tokens.register({ appid: APPID, secret: SECRET, tasks: [] });

@@ -39,7 +39,7 @@ test.each([
   expect([answer.status, answer.body]).toEqual([200, { errcode: 400, errmsg }]);
 });
 
-test('a token counts down, with its end on the clock of China', async () => {
+test('a token is answered with its remaining lifetime and its expiry in China time', async () => {
   await using world = await created();
   const path = `/${APPID}/wechat/token/get`;
   const fresh = { errcode: 0, errmsg: 'success', access_token: 'token-1', expires_in: 7_200 };
@@ -48,7 +48,7 @@ test('a token counts down, with its end on the clock of China', async () => {
   expect((await world.ask(path)).body).toMatchObject({ expires_in: 7_198, expires_date: '20260101100000' });
 });
 
-test('a ticket is called ticket', async () => {
+test('a ticket is answered as the member ticket', async () => {
   await using world = await created();
   await world.tokens.put(APPID, 'jsapi_ticket', TICKET);
   expect((await world.ask(`/${APPID}/wechat/ticket/get`)).body).toMatchObject({
@@ -61,7 +61,7 @@ test.each([
   [61_001, 'token-1'],
   [61_000, 'token-2'],
   [60_999, 'token-2'],
-])('with %i ms left, %s is answered', async (leftMs, value) => {
+])('get with %i ms left answers %s', async (leftMs, value) => {
   await using world = await created();
   await world.tokens.get(APPID, 'access_token');
   world.clock.jump(7_200_000 - leftMs);
@@ -70,7 +70,7 @@ test.each([
   expect((await world.ask(`/${APPID}/wechat/token/get`)).body).toMatchObject({ access_token: value });
 });
 
-test('refresh leaves a fresh token alone, and replaces one that is due', async () => {
+test('refresh keeps a fresh token and replaces one that is due', async () => {
   await using world = await created();
   await world.tokens.get(APPID, 'access_token');
   const path = `/${APPID}/wechat/token/refresh`;
@@ -107,7 +107,7 @@ test.each([
   expect(JSON.stringify(answer.body)).not.toContain('CANARY');
 });
 
-test("an app's secret opens no other app, and creates none", async () => {
+test("an app's secret opens no other app and creates none", async () => {
   await using world = await created({ anonymous: false, trust: ['10.0.0.0/8'] });
   await world.tokens.register({ appid: 'wx-other', secret: 'another', tasks: ['access_token'] });
   const peer = '203.0.113.9';
@@ -120,7 +120,7 @@ test.each([
   [`appid=${APPID}&secret=%22CANARY%22`, undefined, 'secret must not be in quotation marks'],
   ['', `appid=${APPID}&secret=+CANARY`, 'secret must not begin with white space (U+0020)'],
   ['', `{"appid":"${APPID}","secret":"\\ufeffCANARY"}`, 'secret must not begin with an invisible character (U+FEFF)'],
-])('a secret that was copied with too much creates no app: %#', async (query, body, errmsg) => {
+])('a secret with extra characters around it creates no app: %#', async (query, body, errmsg) => {
   await using world = new HttpWorld({ contracts: ['wetoken'] });
   const posted = body === undefined ? {} : { method: 'POST', body };
   const answer = await world.ask(`/wechat/app/create?${query}`, posted);
