@@ -20,7 +20,7 @@ describe('the fetch handler', () => {
       "node-fetch's with a stream of text",
       (url: string) => new NodeFetchRequest(url, { ...init, body: Readable.from([bytes.toString()]) }),
     ],
-  ])('reads the body of a Request that is %s', async (_, requestTo) => {
+  ])('the fetch handler reads the body of a Request that is %s', async (_, requestTo) => {
     await using world = new HttpWorld();
     const request = requestTo('http://127.0.0.1/registe') as unknown as Request;
     const answer = await world.handler.fetch(request);
@@ -33,7 +33,7 @@ describe('the node handler', () => {
     ['a Buffer', bytes],
     ['a Uint8Array of another realm', runInNewContext(`Uint8Array.from(${JSON.stringify([...bytes])})`)],
     ['an ArrayBuffer', new Uint8Array(bytes).buffer],
-  ])('reads a body that the host has left as %s', async (_, rawBody) => {
+  ])('the node handler reads a body that the host has left as %s', async (_, rawBody) => {
     await using world = new HttpWorld();
     const server = createServer((request, response) => {
       request.resume().on('end', () => world.handler.node(Object.assign(request, { rawBody }), response));
@@ -47,7 +47,7 @@ describe('the node handler', () => {
   });
 });
 
-test('answers and permissions that are promises are waited for when the global Promise is another one', async () => {
+test('the fetch handler awaits promises when the global Promise was replaced', async () => {
   await using world = new HttpWorld();
   await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
   const before = globalThis.Promise;

@@ -29,7 +29,7 @@ describe('a peer that is refused again and again', () => {
     ['without a key', () => ({ path: TASK, asked: { peer: PEER } })],
     ['with wrong keys', () => ({ path: TASK, asked: WRONG })],
     ['with wrong secrets', (index: number) => ({ path: secretPath(`guess${index}`), asked: { peer: PEER } })],
-  ])('%s is answered with 429 after 20 times, in the shape of the contract', async (_what, of) => {
+  ])('a peer %s gets 429 after 20 refusals, in the shape of the contract', async (_what, of) => {
     await using world = await registered();
     const ask = (index: number): Promise<Answered> => world.ask(of(index).path, of(index).asked);
     expect(await statuses(21, ask)).toEqual(REFUSED_20);
@@ -40,7 +40,7 @@ describe('a peer that is refused again and again', () => {
     expect(await statuses(2, ask)).toEqual([401, 429]);
   });
 
-  test('is answered all the same with a right key, and with a right secret of an app in memory', async () => {
+  test('a peer past its refusals is still answered with a right key or a right secret', async () => {
     await using world = await registered();
     await statuses(30, () => world.ask(TASK, WRONG));
     expect(await statuses(3, () => world.ask(TASK, RIGHT))).toEqual([200, 200, 200]);
@@ -48,7 +48,7 @@ describe('a peer that is refused again and again', () => {
     expect((await world.ask(TASK, WRONG)).status).toBe(429);
   });
 
-  test('does not take the refusals of others, and what is open stays open', async () => {
+  test('a peer past its refusals affects no other peer and no open route', async () => {
     await using world = await registered();
     await statuses(30, () => world.ask(TASK, { peer: PEER }));
     expect((await world.ask(TASK, { peer: '203.0.113.10' })).status).toBe(401);
@@ -56,13 +56,13 @@ describe('a peer that is refused again and again', () => {
     expect((await world.ask('/', { peer: PEER })).status).toBe(200);
   });
 
-  test('uses its refusals up at the status page too, which tells whether a key is right', async () => {
+  test('a wrong key at the status page uses up a refusal', async () => {
     await using world = await registered();
     expect(await statuses(20, () => world.ask('/', WRONG))).toEqual(Array(20).fill(200));
     expect((await world.ask(TASK, { peer: PEER })).status).toBe(429);
   });
 
-  test('uses up nothing by asking for what is open, or for what its right key does not allow', async () => {
+  test('a request for an open route, or one that a right key may not make, uses up no refusal', async () => {
     await using world = await registered();
     await statuses(50, () => world.ask('/healthz', { peer: PEER }));
     const app = { method: 'PUT', body: {} };
@@ -70,7 +70,7 @@ describe('a peer that is refused again and again', () => {
     expect((await world.ask(TASK, { peer: PEER })).status).toBe(401);
   });
 
-  test('is counted by reason', async () => {
+  test('refusals are counted by reason', async () => {
     await using world = await registered();
     await world.ask(TASK);
     await world.ask(TASK, WRONG);
@@ -85,7 +85,7 @@ describe('a peer that is refused again and again', () => {
   });
 });
 
-describe('a store that servers share', () => {
+describe('look-ups in a shared store', () => {
   async function started() {
     const world = new World({ fleet: true });
     const { tokens, ask } = boundProcess(world);
@@ -105,7 +105,7 @@ describe('a store that servers share', () => {
     return { tokens: process.tokens, ask: process.ask.bind(process) };
   }
 
-  test('is read 20 times a second at most for secrets of apps that are not in memory', async () => {
+  test('the store is read at most 20 times a second for secrets of apps that are not cached', async () => {
     const { world, ask, reads } = await started();
     await using _closing = world;
     const found = await statuses(500, (index) =>
@@ -117,7 +117,7 @@ describe('a store that servers share', () => {
     expect(reads()).toBeLessThanOrEqual(20);
   });
 
-  test('is not read at all for a peer that has used up its refusals', async () => {
+  test('the store is not read for a peer that has used up its refusals', async () => {
     const { world, ask, reads } = await started();
     await using _closing = world;
     await statuses(20, () => ask(TASK, { peer: PEER }));
@@ -127,7 +127,7 @@ describe('a store that servers share', () => {
     expect(reads()).toBe(0);
   });
 
-  test('is read 20 times at most for one peer, also for requests that it sends all at once', async () => {
+  test('the store is read at most 20 times for simultaneous requests of one peer', async () => {
     const { world, ask, reads } = await started();
     await using _closing = world;
     const guess = (index: number) => ask(secretPath('guess', `wx-made-up-${index}`), { peer: PEER });
@@ -140,7 +140,7 @@ describe('a store that servers share', () => {
     expect(reads() - before).toBeLessThanOrEqual(6);
   });
 
-  test('is read once for a secret that many requests bring at once, and lets all of them in', async () => {
+  test('simultaneous requests with one right secret share a read of the store and are all accepted', async () => {
     const { world, ask, reads } = await started();
     await using _closing = world;
     await world.manager().register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
@@ -151,7 +151,7 @@ describe('a store that servers share', () => {
     expect(await statuses(21, () => ask(TASK, { peer: PEER }))).toEqual(REFUSED_20);
   });
 
-  test('uses up no refusal of a peer while it fails', async () => {
+  test('a store that fails uses up no refusal of a peer', async () => {
     const { world, ask } = await started();
     await using _closing = world;
     const { get } = world.store;
@@ -161,7 +161,7 @@ describe('a store that servers share', () => {
     expect(await statuses(21, () => ask(TASK, { peer: PEER }))).toEqual(REFUSED_20);
   });
 
-  test('still says that a secret is right of an app that another server has registered', async () => {
+  test('a right secret of an app that another server has registered is accepted', async () => {
     const { world, ask } = await started();
     await using _closing = world;
     await world.manager().register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
@@ -169,14 +169,14 @@ describe('a store that servers share', () => {
   });
 });
 
-describe('the keys of a server', () => {
+describe('expiry and listing of keys', () => {
   const names = { scopes: ['read'], note: 'shop' } as const;
 
   test.each([
     [-1, 200],
     [0, 401],
     [1, 401],
-  ])('are refused from their end on: %i ms after it, %i', async (ms, status) => {
+  ])('a key is rejected from its expiry on: %i ms after it, %i', async (ms, status) => {
     await using world = new HttpWorld({ ...KEYS, keys: [entry] });
     const expiresAt = world.clock.now() + 60_000;
     const limited = createApiKey({ ...names, expiresAt }, undefined, world.clock.now());
@@ -187,7 +187,7 @@ describe('the keys of a server', () => {
     if (status === 401) expect(answer.body).toMatchObject({ detail: 'the key in Authorization has expired' });
   });
 
-  test('are listed without hashes, with the time of their last use', async () => {
+  test('keys are listed without hashes, with the time of their last use', async () => {
     const shop = createApiKey({ ...names, expiresAt: Date.UTC(2100) });
     await using world = new HttpWorld({ ...KEYS, keys: [entry, shop.entry] });
     const usedAt = world.clock.now();
@@ -208,7 +208,7 @@ describe('the keys of a server', () => {
     );
   });
 
-  test('for some apps see themselves and no other key', async () => {
+  test('a key for some apps is shown itself and no other key', async () => {
     const limited = createApiKey({ ...names, appids: [APPID] });
     await using world = new HttpWorld({ ...KEYS, keys: [entry, limited.entry] });
     await world.ask('/tokens', RIGHT);
@@ -219,7 +219,7 @@ describe('the keys of a server', () => {
   });
 });
 
-test('a store that fails is looked at once a second, however often readiness is asked for', async () => {
+test('readiness reads a failing store once a second at most', async () => {
   await using world = new HttpWorld(KEYS);
   await world.tokens.start();
   let looks = 0;

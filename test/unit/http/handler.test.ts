@@ -4,7 +4,7 @@ import { createApiKey, createHandler, type HandlerOptions } from '../../../src/h
 import { type Answered, HttpWorld, TASK } from '../../support/worlds/http-world.js';
 import { APPID, SECRET, World } from '../../support/worlds/world.js';
 
-describe('createHandler refuses', () => {
+describe('options of createHandler', () => {
   test.each([
     [{}, /keys.*trust.*anonymous/],
     [{ anonymous: true, prefx: '/x' }, 'the options of createHandler: there is no "prefx", only contracts, prefix,'],
@@ -20,13 +20,13 @@ describe('createHandler refuses', () => {
     [{ anonymous: true, hostNames: 'a.test' }, 'hostNames must be an array, got a string'],
     [{ anonymous: true, hostNames: ['http://a.test'] }, 'hostNames must hold names like tokens.example.com'],
     [{ anonymous: true, legacyTypeNumbers: 1 }, 'legacyTypeNumbers must be a boolean, got a number'],
-  ])('%j', async (options, message) => {
+  ])('createHandler rejects the options %j', async (options, message) => {
     await using world = new World();
     expect(() => createHandler(world.manager(), options as HandlerOptions)).toThrow(TypeError);
     expect(() => createHandler(world.manager(), options as HandlerOptions)).toThrow(message);
   });
 
-  test('what is no manager', () => {
+  test('createHandler rejects a manager that is not a TokenManager', () => {
     expect(() => createHandler({} as never, { anonymous: true })).toThrow('manager must be a TokenManager');
   });
 });
@@ -42,7 +42,7 @@ describe('the access check', () => {
     return world;
   }
 
-  test('rejects a client without a key, in the shape of the contract', async () => {
+  test('a client without a key is rejected in the shape of the contract', async () => {
     await using world = await registered();
     const { status, body, headers: answered } = await world.ask(TASK);
     expect([status, body]).toEqual([
@@ -67,7 +67,7 @@ describe('the access check', () => {
     expect(await statusOf(`/tokens/${APPID}/access_token/refresh`, { force: true })).toBe(403);
   });
 
-  test('a list shows the apps of the key alone', async () => {
+  test('a list shows only the apps of the key', async () => {
     await using world = await registered();
     const { body } = await world.ask('/tokens', { headers });
     expect(body).toMatchObject({ tasks: [{ appid: APPID }] });
@@ -75,7 +75,7 @@ describe('the access check', () => {
     expect((await world.ask('/tokens?appid=wx-other', { headers })).status).toBe(403);
   });
 
-  test('a request counts once against the limit of its key, whatever is asked of it', async () => {
+  test('a request counts once against the limit of its key, whatever it asks for', async () => {
     await using world = await registered();
     const body = { appid: APPID, appsecret: SECRET };
     for (let times = 0; times < 3; times++) expect((await world.ask('/registe', { headers, body })).status).toBe(200);
@@ -90,7 +90,7 @@ describe('the access check', () => {
   });
 });
 
-test('a route that fails as it must not is 500, and says nothing of the reason', async () => {
+test('a route that fails unexpectedly is 500 and does not show the reason', async () => {
   const told: Error[] = [];
   const onError = (error: Error): void => {
     told.push(error);

@@ -106,7 +106,7 @@ const operations: readonly Named[] = Object.entries(page.paths).flatMap(([path, 
   }),
 );
 
-test('the page is OpenAPI, of the version of the package', async () => {
+test('openapi.yaml is valid OpenAPI 3.1 with the version of the package', async () => {
   const { valid, errors } = await new Validator().validate(page);
   expect([valid, errors]).toEqual([true, undefined]);
   expect(page).toMatchObject({ openapi: '3.1.0', info: { version: JSON.parse(read('package.json')).version } });
@@ -114,7 +114,7 @@ test('the page is OpenAPI, of the version of the package', async () => {
   expect(new Set(ids).size).toBe(ids.length);
 });
 
-test.each(Object.entries(ROUTES))('the page describes every route of %s, and no other', (group, routesOf) => {
+test.each(Object.entries(ROUTES))('openapi.yaml describes every route of %s, and no other', (group, routesOf) => {
   const routes = routesOf({} as RouteServices).flatMap(({ methods = ['GET', 'POST'], path, scope, opensWithSecret }) =>
     methods.map((method) => ({
       name: `${method} ${path.replace(/:(\w+)/g, '{$1}')}`,
@@ -135,7 +135,7 @@ test.each(Object.entries(ROUTES))('the page describes every route of %s, and no 
   expect(described.toSorted(byName)).toEqual(routes.toSorted(byName));
 });
 
-describe('every example is what its schema says', () => {
+describe('examples in openapi.yaml', () => {
   const bodies = operations.flatMap(({ name, operation: { requestBody, responses } }) => [
     ...(requestBody === undefined ? [] : [[`the body of ${name}`, requestBody] as const]),
     ...Object.entries(responses).map(
@@ -145,7 +145,7 @@ describe('every example is what its schema says', () => {
   const media = bodies.flatMap(([name, { content = {} }]) =>
     Object.entries(content).map(([type, described]) => [`${name} as ${type}`, described] as const),
   );
-  test.each(media)('%s', (_name, { schema, example, examples = {} }) => {
+  test.each(media)('the examples in %s match their schema', (_name, { schema, example, examples = {} }) => {
     const values = [...(example === undefined ? [] : [example]), ...Object.values(examples).map(({ value }) => value)];
     expect(values.length).toBeGreaterThan(0);
     expect(values.filter((value) => !fits(value, schema))).toEqual([]);
@@ -185,7 +185,7 @@ async function asDescribed(world: HttpWorld, name: string, path: string, asked: 
   return status;
 }
 
-test('a list of keys is as it is described', async () => {
+test('a list of keys is answered as described', async () => {
   const note = { note: 'shop', appids: [APPID], perSecond: 5, expiresAt: Date.UTC(2100) };
   const { key, entry } = createApiKey({ scopes: ['read'], ...note });
   await using world = await registered({ anonymous: false, keys: [entry] });
@@ -208,9 +208,9 @@ function filled(path: string): string {
   return path.replace('{appid}', APPID).replace('{type}', 'access_token');
 }
 
-describe('a client without the right is rejected as described', () => {
+describe('requests without the right', () => {
   const guarded = operations.filter(({ operation }) => operation['x-scope'] !== 'open');
-  test.each(guarded.map((each) => [each.name, each] as const))('%s', async (name, { path, method, operation }) => {
+  test.each(guarded.map((each) => [each.name, each] as const))('%s without the right is rejected as described', async (name, { path, method, operation }) => {
     const others = createApiKey({ scopes: ALL_SCOPES.filter((scope) => scope !== operation['x-scope']) });
     const once = createApiKey({ scopes: [...ALL_SCOPES], perSecond: 0.01 });
     await using world = await registered({ anonymous: false, keys: [others.entry, once.entry] });
@@ -231,7 +231,7 @@ const TOO_LARGE = `{"x":"${'x'.repeat(65_536)}"}`;
 const TOKEN = `/tokens/${APPID}/access_token`;
 const failing = (code: string, facts: object = {}) => new TokenError(code, 'no', { retryAt: Date.UTC(2027), ...facts });
 
-describe('what is answered is as it is described', () => {
+describe('answers as described in openapi.yaml', () => {
   test.each<[name: string, path: string, status: number, asked?: Asked]>([
     ['POST /registe', '/registe', 200, { body: { appid: APPID, appsecret: SECRET, tasks: [{ type: 0 }] } }],
     ['POST /registe', '/registe', 200, { body: { appid: APPID, appsecret: SECRET } }],
@@ -285,7 +285,7 @@ describe('what is answered is as it is described', () => {
     ['GET /metrics', '/metrics', 200],
     ['GET /metrics', '/metrics', 200, { headers: { Accept: 'application/openmetrics-text' } }],
     ['GET /', '/', 200],
-  ])('%s: %s is %i', async (name, path, status, asked) => {
+  ])('%s answers %s with %i as described', async (name, path, status, asked) => {
     await using world = await registered();
     const tasks = [{ type: 'oauth2_access_token', subject: 'user' }] as const;
     await world.tokens.register({ appid: APPID, tasks });
@@ -294,7 +294,7 @@ describe('what is answered is as it is described', () => {
     expect(await asDescribed(world, name, path, asked)).toBe(status);
   });
 
-  test('a token that is known already', async () => {
+  test('a token that the client has already is answered as described', async () => {
     await using world = await registered();
     const { version } = await world.tokens.getRecord(APPID, 'access_token');
     const headers = { 'If-None-Match': `"${version}"` };
@@ -309,7 +309,7 @@ describe('what is answered is as it is described', () => {
     [failing('UPSTREAM_REJECTED', { errcode: 40164, ip: '1.2.3.4', rid: 'r-1', errmsg: 'no' }), 502],
     [failing('UPSTREAM_UNAVAILABLE'), 503],
     [failing('TIMEOUT'), 504],
-  ])('a token that cannot be had, %s, is %i', async (error, status) => {
+  ])('a token that fails with %s is answered with %i as described', async (error, status) => {
     await using world = await registered({ onError: () => {} });
     world.wechat.always = error;
     expect(await asDescribed(world, 'GET /tokens/{appid}/{type}', TOKEN)).toBe(status);
@@ -320,7 +320,7 @@ describe('what is answered is as it is described', () => {
     expect(await asDescribed(world, 'POST /tokens/{appid}/{type}/refresh', `${TOKEN}/refresh`, order)).toBe(status);
   });
 
-  test('a server that is closing', async () => {
+  test('a closing server answers as described', async () => {
     await using world = await registered();
     await world.tokens.close();
     const statusOf = (name: string, asked?: Asked): Promise<number> =>

@@ -54,12 +54,12 @@ class Server extends HttpWorld {
   }
 }
 
-describe('a store that is away', () => {
+describe('a store that is unavailable', () => {
   test.each([
     [9_999, undefined],
     [10_000, undefined],
     [10_001, 'unavailable'],
-  ])('for %i ms leaves a server ready that has a usable token, and says %s', async (ms, store) => {
+  ])('a store unavailable for %i ms leaves a server with a usable token ready, and /readyz says %s', async (ms, store) => {
     await using server = await Server.withToken();
     await server.look();
     server.goAway();
@@ -71,7 +71,7 @@ describe('a store that is away', () => {
   test.each([
     [10_000, 200],
     [10_001, 503],
-  ])('for %i ms makes a server without a usable token %i', async (ms, expected) => {
+  ])('a store unavailable for %i ms makes a server without a usable token %i', async (ms, expected) => {
     await using server = new Server();
     await server.tokens.register({ appid: APPID, secret: SECRET });
     await server.look();
@@ -81,7 +81,7 @@ describe('a store that is away', () => {
     if (expected === 503) expect(body['reason']).toBe('the store has not answered');
   });
 
-  test('makes it unready as the last token ends', async () => {
+  test('a server with an unavailable store becomes unready as its last token expires', async () => {
     await using server = await Server.withToken(100);
     server.wechat.always = new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { retryable: true });
     await server.look();
@@ -101,7 +101,7 @@ describe('a store that takes no writes', () => {
     return server;
   }
 
-  test('leaves a server ready while every token lives, and says what fails and until when', async () => {
+  test('a server is ready without writes while every token lives, and shows the error and the earliest expiry', async () => {
     await using server = await refusing(7_200);
     const { status, body } = await server.look(5_001);
     expect(status).toBe(200);
@@ -109,7 +109,7 @@ describe('a store that takes no writes', () => {
     expect(body).toMatchObject({ writes: 'failing', code: 'ENOSPC', earliestEnd, since: expect.any(Number) });
   });
 
-  test('makes it unready when a token has ended because of that, and ready again after a write', async () => {
+  test('a server is unready when failing writes let a token expire, and ready again after a write', async () => {
     await using server = await refusing(60);
     const ended = await server.look(2 * 60_000);
     expect(ended).toMatchObject({ status: 503, body: { code: 'ENOSPC', reason: expect.stringMatching(/writes/) } });
@@ -119,7 +119,7 @@ describe('a store that takes no writes', () => {
     expect((await server.look(2_000)).status).toBe(200);
   });
 
-  test('is no matter for a token that had ended before, or fails for another reason', async () => {
+  test('failing writes do not count for a token that had expired before', async () => {
     await using server = await Server.withToken(60);
     server.wechat.always = new TokenError('UPSTREAM_REJECTED', 'invalid appsecret', { errcode: 40125 });
     await server.look(2 * 60_000);
@@ -131,7 +131,7 @@ describe('a store that takes no writes', () => {
     });
   });
 
-  test('is no matter for a server that only reads', async () => {
+  test('failing writes do not count for a server without refreshes', async () => {
     await using server = new HttpWorld({ contracts: ['native'] }, { refresh: 'never' });
     server.store.set = async () => {
       throw new Error('refused');
@@ -142,12 +142,12 @@ describe('a store that takes no writes', () => {
   });
 });
 
-describe('after an answer 503', () => {
+describe('readiness after a 503', () => {
   test.each([
     [1_999, 503],
     [2_000, 200],
     [2_001, 200],
-  ])('a second good look %i ms after the first is %i', async (ms, status) => {
+  ])('a second good check %i ms after the first is %i', async (ms, status) => {
     await using server = new Server();
     await server.tokens.start();
     server.goAway();
@@ -157,7 +157,7 @@ describe('after an answer 503', () => {
     expect((await server.look(ms)).status).toBe(status);
   });
 
-  test('a bad look in between begins anew', async () => {
+  test('a bad check in between restarts the wait', async () => {
     await using server = new Server();
     await server.tokens.start();
     server.goAway();
@@ -172,7 +172,7 @@ describe('after an answer 503', () => {
   });
 });
 
-test('a server whose registrations have not been read yet is starting', async () => {
+test('a server that has not read its registrations yet is starting', async () => {
   await using server = new Server();
   const list = server.store.list.bind(server.store);
   let go = (): void => {};
@@ -192,13 +192,13 @@ test('a server whose registrations have not been read yet is starting', async ()
   expect((await server.look(2_000)).status).toBe(200);
 });
 
-test('a store that cannot be read as the server starts makes it unready', async () => {
+test('a store that cannot be read at startup makes the server unready', async () => {
   await using server = new Server();
   server.goAway();
   expect(await server.look()).toMatchObject({ status: 503, body: { reason: 'the store has not answered' } });
 });
 
-test('a closed server says so', async () => {
+test('a closed server answers that it is closing', async () => {
   await using server = await Server.withToken();
   await server.tokens.close();
   expect(await server.look(HOUR)).toMatchObject({ status: 503, body: { reason: 'the server is closing' } });

@@ -14,7 +14,7 @@ function withTasks(world: World): TaskCensuses {
   return new TaskCensuses(engine);
 }
 
-test('others have their turn while many tasks are counted, and each is counted once', async () => {
+test('counting many tasks yields to other work, and simultaneous requests share the count', async () => {
   await using world = new World();
   const censuses = withTasks(world);
   let isTurn = false;
@@ -31,7 +31,7 @@ test('others have their turn while many tasks are counted, and each is counted o
 test.each([
   [19_999, true],
   [20_000, false],
-])('what took 2 s is counted again after ten times that: %i ms later it is the same, %s', async (ms, isSame) => {
+])('a count that took 2 s is reused for ten times that: %i ms later it is the same, %s', async (ms, isSame) => {
   await using world = new World();
   const censuses = withTasks(world);
   const taking = censuses.of(undefined);

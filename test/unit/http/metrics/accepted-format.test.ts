@@ -13,7 +13,7 @@ test.each([
   'application/openmetrics-text',
   'Application/OpenMetrics-Text; Version=1.0.0 ; Q=0.5',
   'application/openmetrics-text, text/plain',
-])('OpenMetrics is what %s asks for', (accept) => {
+])('the Accept header %s selects OpenMetrics', (accept) => {
   expect(acceptedFormat(accept)).toBe(OPEN_METRICS);
 });
 
@@ -29,6 +29,6 @@ test.each([
   'application/openmetrics-text;q=0.5,text/plain;q=0.9',
   'application/openmetrics-text-of-another-kind',
   ';q,=,;;',
-])('the older format is what %s gets', (accept) => {
+])('the Accept header %s selects the classic format', (accept) => {
   expect(acceptedFormat(accept)).toBe(CLASSIC);
 });

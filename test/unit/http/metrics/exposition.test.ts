@@ -22,7 +22,7 @@ const family = (changes: Partial<MetricFamily>): MetricFamily => ({
   ...changes,
 });
 
-describe('each type, in both formats', () => {
+describe('types of metrics', () => {
   test.each([
     [
       family({ name: 'x', type: 'counter', points: [{ labels: { a: 'b' }, value: 3 }] }),
@@ -55,7 +55,7 @@ describe('each type, in both formats', () => {
       '# TYPE x_seconds gaugehistogram\n# HELP x_seconds h\n' +
         'x_seconds_bucket{le="0.0"} 0\nx_seconds_bucket{le="+Inf"} 1\nx_seconds_gcount 1\nx_seconds_gsum 5\n# EOF\n',
     ],
-  ])('%#', (given, classic, openMetrics) => {
+  ])('the family of case %# is written in both formats', (given, classic, openMetrics) => {
     expect(exposition([given], CLASSIC)).toBe(classic);
     expect(exposition([given], OPEN_METRICS)).toBe(openMetrics);
   });
@@ -78,13 +78,13 @@ test('a label without a value is left out', () => {
   expect(exposition([family({ points })], CLASSIC)).toContain('\nx_seconds{b="c"} 1\nx_seconds 2\n');
 });
 
-test('a help text of several lines stays on one', () => {
+test('a help text of several lines is written on one', () => {
   const given = family({ help: 'a\nb\\"' });
   expect(exposition([given], CLASSIC)).toContain('# HELP x_seconds a\\nb\\\\"\n');
   expect(exposition([given], OPEN_METRICS)).toContain('# HELP x_seconds a\\nb\\\\\\"\n');
 });
 
-test.each(FORMATS)('whatever a label holds, one line holds it, and it is read back as it was: %s', (_name, format) => {
+test.each(FORMATS)('any label is written on one line and is read back unchanged: %s', (_name, format) => {
   fc.assert(
     fc.property(fc.string({ unit: fc.constantFrom('"', '\\', '\n', 'n', '}', ' ', ',', '=', 'é', '中') }), (text) => {
       const page = exposition([family({ points: [{ labels: { a: text }, value: 7 }] })], format);

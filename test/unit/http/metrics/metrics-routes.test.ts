@@ -38,8 +38,8 @@ async function scraped(
   );
 }
 
-describe('the format', () => {
-  test('is the older one unless OpenMetrics is asked for', async () => {
+describe('the format of /metrics', () => {
+  test('the format is the classic one unless OpenMetrics is requested', async () => {
     await using world = await registered();
     const classic = await scrape(world);
     expect(classic.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
@@ -51,7 +51,7 @@ describe('the format', () => {
     expect((await asked.text()).endsWith('\n# EOF\n')).toBe(true);
   });
 
-  test('every name begins with that of the library, and no line with anything else', async () => {
+  test('every line of the metrics has the prefix of the library', async () => {
     await using world = await registered();
     await world.tokens.get(APPID, 'access_token');
     for (const line of (await (await scrape(world)).text()).trimEnd().split('\n')) {
@@ -60,7 +60,7 @@ describe('the format', () => {
   });
 });
 
-describe('what this process has done', () => {
+describe('metrics of this process', () => {
   test('new tokens are counted by type, source and reason', async () => {
     await using world = await registered();
     await world.tokens.get(APPID, 'access_token');
@@ -98,7 +98,7 @@ describe('what this process has done', () => {
     expect((await scraped(world, 'lease_contentions_total'))['']).toBeGreaterThan(0);
   });
 
-  test('requests to WeChat are timed by what came of them', async () => {
+  test('requests to WeChat are timed by their outcome', async () => {
     await using world = await registered();
     world.wechat.next(async ({ request }) => {
       await request({ method: 'GET', path: '/cgi-bin/no-such-path' });
@@ -109,7 +109,7 @@ describe('what this process has done', () => {
     expect(counts).toEqual({ '{outcome="answered"}': 0, '{outcome="UPSTREAM_UNAVAILABLE"}': 1 });
   });
 
-  test('a store that fails is seen at once', async () => {
+  test('a store that fails is shown at once', async () => {
     await using world = await registered();
     await world.tokens.get(APPID, 'access_token');
     expect(await scraped(world, 'store_available')).toEqual({ '': 1 });
@@ -118,7 +118,7 @@ describe('what this process has done', () => {
     expect(await scraped(world, 'store_available')).toEqual({ '': 0 });
   });
 
-  test('the version is that of the package, and the start lies in the past', async () => {
+  test('build_info has the version of the package, and the start time lies in the past', async () => {
     await using world = await registered();
     const manifest = JSON.parse(readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8'));
     expect(PACKAGE_VERSION).toBe(manifest.version);
@@ -129,7 +129,7 @@ describe('what this process has done', () => {
   });
 });
 
-describe('how the tasks stand', () => {
+describe('metrics of tasks', () => {
   /** Tasks whose tokens have 7200 s, 600 s, none, and have ended 100 s ago. */
   async function fourTasks(options: Partial<HandlerOptions> = {}): Promise<HttpWorld> {
     const world = await registered(options);
@@ -148,7 +148,7 @@ describe('how the tasks stand', () => {
     return world;
   }
 
-  test('they are counted by state', async () => {
+  test('tasks are counted by state', async () => {
     await using world = await fourTasks();
     expect(await scraped(world, 'tasks')).toEqual({
       '{state="fresh"}': 2,
@@ -167,7 +167,7 @@ describe('how the tasks stand', () => {
     });
   });
 
-  test('what waits for a token that fails is counted beside it, and both are troubled', async () => {
+  test('a task that waits for a failing token is counted as waiting, and both are troubled', async () => {
     await using world = await registered();
     world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'no', { errcode: 40125 });
     await world.tokens.register({ appid: 'wx-other', secret: SECRET, tasks: ['access_token', 'jsapi_ticket'] });
@@ -179,7 +179,7 @@ describe('how the tasks stand', () => {
     expect(troubled).toBe(2);
   });
 
-  test('a token that is to be refreshed is due', async () => {
+  test('a token that is to be refreshed is counted as due', async () => {
     await using world = await registered();
     await world.tokens.get(APPID, 'access_token');
     world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'no');
@@ -193,7 +193,7 @@ describe('how the tasks stand', () => {
     throw new Error('there is no task that has a token');
   }
 
-  test('what is left of their tokens is a histogram, with those without a token in the first bucket', async () => {
+  test('remaining lifetimes are a histogram, and tasks without a token are in its first bucket', async () => {
     await using world = await fourTasks();
     expect(await scraped(world, 'task_expiry_seconds_bucket')).toMatchObject({
       '{le="0"}': 2,
@@ -206,7 +206,7 @@ describe('how the tasks stand', () => {
     expect(await scraped(world, 'task_expiry_seconds_sum')).toEqual({ '': 7_100 + 500 });
   });
 
-  test('the worst of them are named, the least first', async () => {
+  test('the tasks that expire first are named, in order of expiry', async () => {
     await using world = await fourTasks();
     expect(Object.entries(await scraped(world, 'worst_task_expiry_seconds'))).toEqual([
       ['{appid="wx-users",type="oauth2_access_token",subject="ended"}', -40],
@@ -216,7 +216,7 @@ describe('how the tasks stand', () => {
     ]);
   });
 
-  test('no more than twenty are named, however many there are, and those are the worst', async () => {
+  test('at most twenty tasks are named, those that expire first', async () => {
     await using world = await registered();
     const subjects = Array.from({ length: 60 }, (_, index) => `user-${(index * 37) % 60}`);
     const tasks = subjects.map((subject) => ({ type: 'oauth2_access_token', subject }) as const);
@@ -231,7 +231,7 @@ describe('how the tasks stand', () => {
     expect(await (await scrape(world)).text()).not.toContain('user-20');
   });
 
-  test('what a subject is called breaks no line', async () => {
+  test('a subject with special characters breaks no line', async () => {
     await using world = await registered();
     const subject = 'a"b\\c}{,=';
     await world.tokens.register({ appid: APPID, tasks: [{ type: 'oauth2_access_token', subject }] });
@@ -239,7 +239,7 @@ describe('how the tasks stand', () => {
     expect(names).toContain(`{appid="${APPID}",type="oauth2_access_token",subject="a\\"b\\\\c}{,="}`);
   });
 
-  test('a key for some apps sees the tasks of these, in every number', async () => {
+  test('a key for some apps sees only their tasks, in every number', async () => {
     const all = createApiKey({ scopes: ['read'] });
     const some = createApiKey({ scopes: ['read'], appids: [APPID, 'wx-unknown'] });
     await using world = await fourTasks({ anonymous: false, keys: [all.entry, some.entry] });
@@ -252,7 +252,7 @@ describe('how the tasks stand', () => {
     expect(await (await scrape(world, limited)).text()).not.toContain('wx-users');
   });
 
-  test('they are counted once in five seconds at most', async () => {
+  test('tasks are counted once in five seconds at most', async () => {
     await using world = await registered();
     await world.tokens.get(APPID, 'access_token');
     expect(await scraped(world, 'task_expiry_seconds_count')).toEqual({ '': 1 });
@@ -263,7 +263,7 @@ describe('how the tasks stand', () => {
     expect(await scraped(world, 'task_expiry_seconds_count')).toEqual({ '': 2 });
   });
 
-  test('the store is not read for them', async () => {
+  test('counting tasks does not read the store', async () => {
     await using world = await fourTasks();
     const untouched = (): never => {
       throw new Error('the store was read');
@@ -273,8 +273,8 @@ describe('how the tasks stand', () => {
   });
 });
 
-describe('the metrics', () => {
-  test('are shown to a key with the scope read, and to no other', async () => {
+describe('access to /metrics', () => {
+  test('the metrics are shown to a key with the scope read, and to no other', async () => {
     const reads = createApiKey({ scopes: ['read'] });
     const registers = createApiKey({ scopes: ['register'] });
     await using world = await registered({ anonymous: false, keys: [reads.entry, registers.entry] });
@@ -283,7 +283,7 @@ describe('the metrics', () => {
     expect([await statusOf(), await statusOf(registers.key), await statusOf(reads.key)]).toEqual([401, 403, 200]);
   });
 
-  test('show no secret, in neither format', async () => {
+  test('the metrics show no secret in either format', async () => {
     await using world = await registered();
     const token = await world.tokens.get(APPID, 'access_token');
     world.wechat.next(new TokenError('UPSTREAM_REJECTED', SECRET, { errmsg: SECRET }));
@@ -295,7 +295,7 @@ describe('the metrics', () => {
     }
   });
 
-  test('of a closed manager are not available', async () => {
+  test('the metrics of a closed manager are 503', async () => {
     await using world = await registered();
     await world.tokens.close();
     const { status, body } = await world.ask('/metrics');

@@ -14,8 +14,8 @@ function between(html: string, element: string): string[] {
   return [...html.matchAll(new RegExp(`<${element}[^>]*>([\\s\\S]*?)</${element}>`, 'g'))].map(([, text = '']) => text);
 }
 
-describe('GET /', () => {
-  test('answers with a page that may run and load nothing but itself', async () => {
+describe('the status page', () => {
+  test('the status page may run and load nothing but itself', async () => {
     await using world = new HttpWorld(NATIVE);
     const { status, headers } = await pageOf(world);
     expect(status).toBe(200);
@@ -31,7 +31,7 @@ describe('GET /', () => {
     );
   });
 
-  test.each(['script', 'style'])('names the hash of its one %s', async (element) => {
+  test.each(['script', 'style'])('the policy of the status page has the hash of its one %s', async (element) => {
     await using world = new HttpWorld(NATIVE);
     const response = await pageOf(world);
     const texts = between(await response.text(), element);
@@ -42,7 +42,7 @@ describe('GET /', () => {
     expect(response.headers.get('content-security-policy')).toContain(`${element}-src 'sha256-${hash}'`);
   });
 
-  test('names no other address, and has no handler or style in an attribute', async () => {
+  test('the status page names no other address, and has no handler or style in an attribute', async () => {
     await using world = new HttpWorld(NATIVE);
     const html = await (await pageOf(world)).text();
     expect(html.match(/https?:\/\/[^\s"'`)]+/g) ?? []).toEqual([]);
@@ -53,7 +53,7 @@ describe('GET /', () => {
     );
   });
 
-  test('holds nothing of what the server knows', async () => {
+  test('the status page holds no appid, secret or token', async () => {
     await using world = new HttpWorld(NATIVE);
     await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
     const token = await world.tokens.get(APPID, 'access_token');
@@ -61,24 +61,24 @@ describe('GET /', () => {
     for (const known of [APPID, SECRET, token]) expect(html).not.toContain(known);
   });
 
-  test('is there below a prefix, and with a query', async () => {
+  test('the status page is served below a prefix and with a query', async () => {
     await using world = new HttpWorld({ ...NATIVE, prefix: '/ops' });
     expect((await pageOf(world, '/ops/?a=b')).status).toBe(200);
     expect((await pageOf(world, '/')).status).toBe(404);
   });
 
-  test('is not there without the group native', async () => {
+  test('the status page is missing without the contract native', async () => {
     await using world = new HttpWorld({ contracts: ['scheduler'] });
     expect((await pageOf(world)).status).toBe(404);
   });
 
-  test('takes no other method', async () => {
+  test('the status page accepts GET and HEAD only', async () => {
     await using world = new HttpWorld(NATIVE);
     expect((await pageOf(world, '/', { method: 'POST' })).status).toBe(405);
     expect((await pageOf(world, '/', { method: 'HEAD' })).status).toBe(200);
   });
 
-  describe('tells the page whether it needs a key', () => {
+  describe('data-access of the status page', () => {
     const { key, entry } = createApiKey({ scopes: ['read'] });
     const accessIn = async (response: Response): Promise<string | undefined> =>
       /<html[^>]* data-access="(\w+)"/.exec(await response.text())?.[1];
@@ -99,7 +99,7 @@ describe('GET /', () => {
         { 'Sec-Fetch-Site': 'cross-site' },
         'open',
       ],
-    ])('%s', async (_, access, headers, expected) => {
+    ])('data-access says whether a key is needed: %s', async (_, access, headers, expected) => {
       await using world = new HttpWorld({ ...NATIVE, ...access });
       expect(await accessIn(await pageOf(world, '/', { headers }, '10.0.0.1'))).toBe(expected);
     });
