@@ -9,16 +9,16 @@ function refuse(errcode: number, errmsg = '', options: { withToken?: boolean; no
   return classify({ errcode, errmsg, withToken, now, random });
 }
 
-describe('the next minute', () => {
+describe('nextMinuteAt', () => {
   const minute = Date.UTC(2026, 0, 5, 4, 1);
   it.each([
     ['1 ms before the turn', minute - 1, minute],
     ['at the turn', minute, minute + MINUTE_MS],
     ['1 ms after the turn', minute + 1, minute + MINUTE_MS],
-  ])('is right %s', (_, now, expected) => expect(nextMinuteAt(now)).toBe(expected));
+  ])('the next minute is right %s', (_, now, expected) => expect(nextMinuteAt(now)).toBe(expected));
 });
 
-describe('the next midnight in Shanghai', () => {
+describe('nextShanghaiMidnightAt', () => {
   const midnight = Date.parse('2026-01-06T00:00:00+08:00');
   const next = Date.parse('2026-01-07T00:00:00+08:00');
   it.each([
@@ -26,25 +26,25 @@ describe('the next midnight in Shanghai', () => {
     ['at midnight', midnight, next],
     ['1 ms after', midnight + 1, next],
     ['at midnight UTC', Date.UTC(2026, 0, 6), next],
-  ])('is right %s', (_, now, expected) => expect(nextShanghaiMidnightAt(now)).toBe(expected));
+  ])('the next midnight in Shanghai is right %s', (_, now, expected) => expect(nextShanghaiMidnightAt(now)).toBe(expected));
 });
 
-describe('when to ask again', () => {
-  it('is up to 5 s after the turn of the minute for a limit by the minute', () => {
+describe('retryAt', () => {
+  it('a limit per minute is retried up to 5 s after the turn of the minute', () => {
     const turn = nextMinuteAt(NOON);
     expect(refuse(45011, '', { random: 0 }).retryAt).toBe(turn);
     expect(refuse(45011, '', { random: 0.5 }).retryAt).toBe(turn + 2_500);
   });
 
   it.each([['45009 minute frequency limited'], ['reach MINUTE quota limit'], ['超过每分钟限制']])(
-    'reads a 45009 that speaks of minutes as a limit by the minute: %s',
+    'a 45009 that mentions minutes is a limit per minute: %s',
     (errmsg) => {
       const error = refuse(45009, errmsg, { random: 0 });
       expect(error).toMatchObject({ code: 'QUOTA_EXHAUSTED', retryable: true, retryAt: nextMinuteAt(NOON) });
     },
   );
 
-  it('is half an hour for a limit by the day, or the turn of the day and up to 10 min where that is earlier', () => {
+  it('a limit per day is retried after 30 min, or within 10 min of midnight if that is earlier', () => {
     const midnight = nextShanghaiMidnightAt(NOON);
     const text = 'reach max api daily quota limit';
     expect(refuse(45009, text).retryAt).toBe(NOON + 30 * MINUTE_MS);
@@ -55,33 +55,33 @@ describe('when to ask again', () => {
     expect(refuse(45009, text, { now: late, random: 0.9 }).retryAt).toBe(late + 30 * MINUTE_MS);
   });
 
-  it('is left to the manager where WeChat is busy, the token stale or the errcode unknown', () => {
+  it('retryAt is left to the manager for a busy WeChat, a stale token or an unknown errcode', () => {
     expect(refuse(-1)).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
     expect(refuse(42001)).toMatchObject({ code: 'UPSTREAM_REJECTED', retryable: true });
     expect(refuse(987654)).toMatchObject({ code: 'UPSTREAM_REJECTED', retryable: true, hostOnly: false });
     for (const errcode of [-1, 42001, 987654]) expect(refuse(errcode).retryAt).toBeUndefined();
   });
 
-  it('is what WeChat names for an address that an administrator refused', () => {
+  it('an address that an administrator refused is retried after the time that WeChat names', () => {
     expect(refuse(89506)).toMatchObject({ hostOnly: true, retryable: false, retryAt: NOON + 24 * 60 * MINUTE_MS });
     expect(refuse(89507)).toMatchObject({ hostOnly: true, retryable: false, retryAt: NOON + 60 * MINUTE_MS });
     expect(refuse(89503)).toMatchObject({ hostOnly: true, retryable: false, retryAt: NOON + 10 * MINUTE_MS });
   });
 });
 
-describe('40001', () => {
-  it('speaks of the secret where no token was sent', () => {
+describe('errcode 40001', () => {
+  it('40001 without a token sent means a wrong secret', () => {
     expect(refuse(40001)).toMatchObject({ retryable: false, retryAt: NOON + 10 * MINUTE_MS });
   });
 
-  it('speaks of the token where one was sent', () => {
+  it('40001 with a token sent means a stale token', () => {
     const error = refuse(40001, '', { withToken: true });
     expect(error.retryable).toBe(true);
     expect(error.retryAt).toBeUndefined();
   });
 });
 
-describe('the message of WeChat', () => {
+describe('errmsg', () => {
   const rid = '65a1b2c3-0f8aa1a9-3b6215a5';
 
   it.each([
@@ -92,18 +92,18 @@ describe('the message of WeChat', () => {
     [`rid: ${rid}`, '', rid],
     ['a rid: that is none', 'a rid: that is none', undefined],
     ['two\r\nlines\u0000 and \u2028 more', 'two lines  and   more', undefined],
-  ])('is freed of its tail: %j', (raw, errmsg, expectedRid) => {
+  ])('the errmsg loses its tail, and its rid is kept apart: %j', (raw, errmsg, expectedRid) => {
     expect(refuse(40013, raw)).toMatchObject({ errmsg });
     expect(refuse(40013, raw).rid).toBe(expectedRid);
   });
 
-  it('is cut at 200 characters, behind which the rid is still found', () => {
+  it('the errmsg is cut at 200 characters, and a rid after them is still found', () => {
     const error = refuse(40013, `${'x'.repeat(300)} rid: ${rid}`);
     expect(error.errmsg).toBe('x'.repeat(200));
     expect(error.rid).toBe(rid);
   });
 
-  it('is read in a moment even when it is a mebibyte long', () => {
+  it('an errmsg of a mebibyte is parsed within 200 ms', () => {
     const startedAt = performance.now();
     refuse(40013, `${'rid: hint: ['.repeat(90_000)}`);
     expect(performance.now() - startedAt).toBeLessThan(200);
@@ -118,7 +118,7 @@ describe('the message of WeChat', () => {
     [61004, 'access clientip is not registered requestIP: ::ffff:203.0.113.7.', '203.0.113.7'],
     [60020, 'not allow to access from your ip, hint: [17068], from ip: 203.0.113.7, more info at x', '203.0.113.7'],
     [60020, 'not allow to access from your ip, hint: [17068], from ip: 2001:db8::1, more info at x', '2001:db8::1'],
-  ])('names the address to allow in every spelling: %i %s', (errcode, errmsg, ip) => {
+  ])('the error has the address to allow in every spelling: %i %s', (errcode, errmsg, ip) => {
     const error = refuse(errcode, errmsg);
     expect(error).toMatchObject({ ip, hostOnly: true, retryable: false });
     expect(error.message).toContain(`add ${ip} to the IP whitelist`);
@@ -129,13 +129,13 @@ describe('the message of WeChat', () => {
     [61004, 'access clientip is not registered requestIP: 999.1.2.3'],
     [61004, 'access clientip is not registered requestIP: feedface'],
     [60020, 'not allow to access from your ip'],
-  ])('names no address where there is none: %i %s', (errcode, errmsg) => {
+  ])('the error has no address when the errmsg has none: %i %s', (errcode, errmsg) => {
     const error = refuse(errcode, errmsg);
     expect(error.ip).toBeUndefined();
     expect(error.message).toContain('The address of this server is not allowed.');
   });
 
-  it('loses the hint of WeCom with its comma', () => {
+  it('the hint of WeCom is removed with its comma', () => {
     const { errmsg } = refuse(
       60020,
       'not allow to access from your ip, hint: [17068], from ip: 203.0.113.7, more info',
@@ -147,13 +147,13 @@ describe('the message of WeChat', () => {
     ['invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: 65a1b2c3-0f8aa1a9-3b6215a5', '203.0.113.7'],
     ['invalid ip 203.0.113.7, not in whitelist hint: [a]', '203.0.113.7'],
     ['invalid ip 2001:db8::1, not in whitelist', '2001:db8::1'],
-  ])('names the address to allow: %s', (errmsg, ip) => {
+  ])('the error of 40164 has the address to allow: %s', (errmsg, ip) => {
     const error = refuse(40164, errmsg);
     expect(error).toMatchObject({ ip, hostOnly: true, retryable: false });
     expect(error.message).toContain(`add ${ip} to the IP whitelist`);
   });
 
-  it('stands in the error with its errcode and what it means', () => {
+  it('the message of the error has the errcode, the errmsg and the meaning', () => {
     expect(refuse(40125, 'invalid appsecret').message).toBe(
       'WeChat answered 40125 (invalid appsecret): The secret is wrong.',
     );

@@ -36,7 +36,7 @@ const askPlain: Ask = (signal = new AbortController().signal) => {
 describe.each([
   ['body', askStable],
   ['query', askPlain],
-])('an answer that is none, to a request with the secret in its %s', (_, ask) => {
+])('broken answers to a request with the secret in its %s', (_, ask) => {
   const broken: [string, FakeFault][] = [
     ['a connection reset', 'reset'],
     ['a connection lost after the work was done', 'lost'],
@@ -70,7 +70,7 @@ describe.each([
     expect(wechat.countCalls()).toBe(1);
   });
 
-  it.each<FakeFault>(['hang', 'drip'])('a %s ends after 6 s of the clock', async (fault) => {
+  it.each<FakeFault>(['hang', 'drip'])('a request to a server with the fault %s ends after 6 s', async (fault) => {
     wechat.fail('*', fault);
     const outcome = failure(ask());
     await wechat.nextCall();

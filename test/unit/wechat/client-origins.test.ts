@@ -46,18 +46,18 @@ async function closedPort(): Promise<string> {
 }
 
 describe('the next origin', () => {
-  it('is not asked while the first answers', async () => {
+  it('the next origin is not asked while the first answers', async () => {
     await ask();
     expect(counts()).toEqual([1, 0, 0]);
   });
 
-  it.each(['reset', 'lost', { status: 502 }] as const)('is asked once after %j', async (fault) => {
+  it.each(['reset', 'lost', { status: 502 }] as const)('the next origin is asked once after %j', async (fault) => {
     first.fail('*', fault);
     await expect(ask()).resolves.toMatchObject({ expires_in: 7200 });
     expect(counts()).toEqual([1, 1, 0]);
   });
 
-  it('is asked once after the first was silent for 6 s', async () => {
+  it('the next origin is asked once after the first was silent for 6 s', async () => {
     first.fail('*', 'hang');
     const asked = ask();
     await first.nextCall();
@@ -66,7 +66,7 @@ describe('the next origin', () => {
     expect(counts()).toEqual([1, 1, 0]);
   });
 
-  it('is the last that is asked', async () => {
+  it('a third origin is not asked when the second fails too', async () => {
     first.fail('*', 'reset');
     second.fail('*', { status: 500 });
     const error = await failure(ask());
@@ -84,13 +84,13 @@ describe('the next origin', () => {
     'huge',
     { status: 302 },
     { status: 404 },
-  ] as const)('is not asked after %j', async (fault) => {
+  ] as const)('the next origin is not asked after %j', async (fault) => {
     first.fail('*', fault);
     await failure(ask());
     expect(counts()).toEqual([1, 0, 0]);
   });
 
-  it('is not asked once the caller has given up', async () => {
+  it('the next origin is not asked once the caller has aborted', async () => {
     first.fail('*', 'hang');
     const controller = new AbortController();
     const asked = ask(client, controller.signal);
@@ -102,12 +102,12 @@ describe('the next origin', () => {
   });
 });
 
-describe('a host that cannot be reached', () => {
+describe('unreachable hosts', () => {
   it.each([
     ['a closed port', closedPort, 'ECONNREFUSED'],
     ['a name that does not exist', async () => 'http://wechat.invalid', 'getaddrinfo'],
     ['something that is no TLS', async () => first.origin.replace('http:', 'https:'), /could not be reached/],
-  ])('is a failure of this host: %s', async (_, makeOrigin, words) => {
+  ])('an unreachable host is a failure of this host: %s', async (_, makeOrigin, words) => {
     const lone = createWeChatClient({ origins: [await makeOrigin()], clock });
     const error = await failure(ask(lone));
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true, hostOnly: true });
@@ -116,7 +116,7 @@ describe('a host that cannot be reached', () => {
     await lone.close();
   });
 
-  it('gives way to the next', async () => {
+  it('the next origin is asked after an unreachable one', async () => {
     const pair = createWeChatClient({ origins: [await closedPort(), second.origin], clock });
     await expect(ask(pair)).resolves.toMatchObject({ expires_in: 7200 });
     expect(counts()).toEqual([0, 1, 0]);
@@ -124,12 +124,12 @@ describe('a host that cannot be reached', () => {
   });
 });
 
-describe('an origin that was silent twenty times in a row', () => {
+describe('origins that were silent twenty times in a row', () => {
   async function silence(times: number): Promise<void> {
     for (let time = 0; time < times; time++) await ask();
   }
 
-  it('is skipped but for one probe a second', async () => {
+  it('a silent origin is skipped except for one probe a second', async () => {
     first.outage(true);
     await silence(20);
     expect(counts()).toEqual([20, 20, 0]);
@@ -146,7 +146,7 @@ describe('an origin that was silent twenty times in a row', () => {
     expect(counts()).toEqual([22, 28, 0]);
   });
 
-  it('is asked as before once a probe was answered', async () => {
+  it('a silent origin is asked again once a probe was answered', async () => {
     first.outage(true);
     await silence(20);
     first.outage(false);
@@ -155,7 +155,7 @@ describe('an origin that was silent twenty times in a row', () => {
     expect(counts()).toEqual([23, 20, 0]);
   });
 
-  it('is still asked when an answer came in between', async () => {
+  it('an answer in between keeps an origin from being skipped', async () => {
     first.outage(true);
     await silence(19);
     first.outage(false);
@@ -169,13 +169,13 @@ describe('an origin that was silent twenty times in a row', () => {
     expect(first.countCalls()).toBe(40);
   });
 
-  it('is not counted silent for a 5xx', async () => {
+  it('a 5xx does not count as silence', async () => {
     first.fail('*', { status: 503 });
     await silence(22);
     expect(first.countCalls()).toBe(22);
   });
 
-  it('is not used as the next origin either, so that no request is sent twice', async () => {
+  it('a silent origin is not used as the next one either, so that no request is sent twice', async () => {
     const pair = createWeChatClient({ origins: [first.origin, second.origin], clock });
     first.outage(true);
     second.outage(true);
@@ -192,7 +192,7 @@ describe('an origin that was silent twenty times in a row', () => {
     await pair.close();
   });
 
-  it('leaves an error without a call when it is the only one', async () => {
+  it('a request fails without a call when the only origin is silent', async () => {
     const lone = createWeChatClient({ origins: [first.origin], clock });
     first.outage(true);
     for (let time = 0; time < 20; time++) await failure(ask(lone));
@@ -203,7 +203,7 @@ describe('an origin that was silent twenty times in a row', () => {
     await lone.close();
   });
 
-  it('is a failure of this host when it could not be reached', async () => {
+  it('an only origin that could not be reached is a failure of this host', async () => {
     const lone = createWeChatClient({ origins: [await closedPort()], clock });
     for (let time = 0; time < 20; time++) await failure(ask(lone));
     const error = await failure(ask(lone));

@@ -77,8 +77,8 @@ function ask(asked: Upstream = client): Promise<unknown> {
   return asked.request({ method: 'GET', path: '/cgi-bin/token', query }, { signal, withToken: false });
 }
 
-describe('a proxy', () => {
-  it('tunnels requests, with its credentials in the header that belongs to it', async () => {
+describe('the proxy of a client', () => {
+  it('a proxy tunnels requests and gets its credentials in Proxy-Authorization', async () => {
     await expect(ask()).resolves.toMatchObject({ expires_in: 7200 });
     expect(proxy.heads).toHaveLength(1);
     expect(proxy.heads[0]).toContain(`proxy-authorization: Basic ${btoa('canary-user:canary-pass')}`);
@@ -88,7 +88,7 @@ describe('a proxy', () => {
   it.each([
     ['user', 'user:'],
     ['u%3Aser:p%40ss', 'u:ser:p@ss'],
-  ])('is told the credentials %s', async (credentials, plain) => {
+  ])('a proxy gets the credentials %s', async (credentials, plain) => {
     const proxied = `http://${credentials}@${proxy.host}`;
     const other = createWeChatClient({ origins: [wechat.origin], proxy: proxied, clock: systemClock });
     await expect(ask(other)).resolves.toMatchObject({ expires_in: 7200 });
@@ -96,7 +96,7 @@ describe('a proxy', () => {
     await other.close();
   });
 
-  it('without credentials is told none', async () => {
+  it('a proxy without credentials gets no Proxy-Authorization', async () => {
     const other = createWeChatClient({ origins: [wechat.origin], proxy: `http://${proxy.host}`, clock: systemClock });
     await expect(ask(other)).resolves.toMatchObject({ expires_in: 7200 });
     expect(proxy.heads[0]).not.toContain('proxy-authorization');
@@ -104,7 +104,7 @@ describe('a proxy', () => {
   });
 
   it.each<Manner>(['refuse', 'cut', 'end', 'hang'])(
-    'that would %s is a failure of this host, asked once, and shows no credentials',
+    'a proxy with the fault %s is asked once, as a failure of this host that shows no credentials',
     async (manner) => {
       proxy.manner = manner;
       const error = await failure(ask());
@@ -115,14 +115,14 @@ describe('a proxy', () => {
     },
   );
 
-  it('that has hung serves again as soon as it is well', async () => {
+  it('a proxy that has hung is used again as soon as it works', async () => {
     proxy.manner = 'hang';
     await failure(ask());
     proxy.manner = 'tunnel';
     await expect(ask()).resolves.toMatchObject({ expires_in: 7200 });
   }, 30_000);
 
-  it('that does not run is a failure of this host', async () => {
+  it('a proxy that does not run is a failure of this host', async () => {
     await proxy.close();
     const error = await failure(ask());
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true, hostOnly: true });

@@ -37,43 +37,43 @@ function isUndiciLoaded(): boolean {
 }
 
 describe('undici', () => {
-  it('is loaded by the first request and not before', async () => {
+  it('undici is loaded by the first request and not before', async () => {
     expect(isUndiciLoaded()).toBe(false);
     await ask();
     expect(isUndiciLoaded()).toBe(true);
   });
 });
 
-describe('a request', () => {
-  it('sends a query as it is', async () => {
+describe('requests of a client', () => {
+  it('a request sends its query unchanged', async () => {
     await expect(ask()).resolves.toEqual({ access_token: expect.stringMatching(/^plain_/), expires_in: 7200 });
     expect(wechat.calls).toMatchObject([{ method: 'GET', path: '/cgi-bin/token', appid: 'wx1', errcode: 0 }]);
   });
 
-  it('adds its query to one in the path', async () => {
+  it('a request adds its query to one in the path', async () => {
     const query = { appid: 'wx1', secret: 'secret' };
     const path = '/cgi-bin/token?grant_type=client_credential';
     await expect(ask({ method: 'GET', path, query })).resolves.toHaveProperty('access_token');
   });
 
-  it('sends a body as JSON', async () => {
+  it('a request sends its body as JSON', async () => {
     const body = { grant_type: 'client_credential', appid: 'wx1', secret: 'secret', force_refresh: true };
     await expect(ask({ method: 'POST', path: '/cgi-bin/stable_token', body })).resolves.toHaveProperty('access_token');
     expect(wechat.calls[0]).toMatchObject({ method: 'POST', forced: true });
   });
 
-  it.each(['cgi-bin/token', '', '/a b', '/a\r\nhost: b', '@evil.test/'])('is refused for the path %j', async (path) => {
+  it.each(['cgi-bin/token', '', '/a b', '/a\r\nhost: b', '@evil.test/'])('a request with the path %j is rejected', async (path) => {
     await expect(ask({ method: 'GET', path })).rejects.toThrow(TypeError);
     expect(wechat.countCalls()).toBe(0);
   });
 
-  it('keeps the process alive while it waits', async () => {
+  it('a waiting request keeps the process alive', async () => {
     const setTimer = vi.spyOn(clock, 'setTimer');
     await ask();
     expect(setTimer).toHaveBeenCalledExactlyOnceWith(expect.any(Function), 6_000, { ref: true });
   });
 
-  it('leaves no timer and no listener behind', async () => {
+  it('a finished request leaves no timer and no listener', async () => {
     const { signal } = new AbortController();
     await ask(PLAIN, signal);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
@@ -83,9 +83,9 @@ describe('a request', () => {
   });
 });
 
-describe('a signal', () => {
+describe('signals', () => {
   it.each([new Error('enough'), 'enough', undefined])(
-    'rejects with its reason %s while WeChat is silent',
+    'a signal rejects a waiting request with its reason %s',
     async (reason) => {
       wechat.fail('*', 'hang');
       const controller = new AbortController();
@@ -98,12 +98,12 @@ describe('a signal', () => {
     },
   );
 
-  it('that is aborted already keeps the request from being sent', async () => {
+  it('a signal that is already aborted keeps the request from being sent', async () => {
     await expect(ask(PLAIN, AbortSignal.abort('enough'))).rejects.toBe('enough');
     expect(wechat.countCalls()).toBe(0);
   });
 
-  it('that is aborted while undici is being loaded keeps the request from being sent', async () => {
+  it('a signal aborted while undici is being loaded keeps the request from being sent', async () => {
     const controller = new AbortController();
     const asked = ask(PLAIN, controller.signal);
     await Promise.resolve();
@@ -112,7 +112,7 @@ describe('a signal', () => {
     expect(wechat.countCalls()).toBe(0);
   });
 
-  it('that ends the caller counts nothing against the origin', async () => {
+  it('a request that is aborted does not count against its origin', async () => {
     wechat.fail('*', 'hang', { times: 25 });
     for (let time = 0; time < 25; time++) {
       const controller = new AbortController();
@@ -125,8 +125,8 @@ describe('a signal', () => {
   });
 });
 
-describe('many requests', () => {
-  it('for one app and type are at most 67 at once', async () => {
+describe('limits of requests', () => {
+  it('at most 67 requests for one app and type run at once', async () => {
     const clear = wechat.fail('*', 'hang');
     const controllers = Array.from({ length: 67 }, () => new AbortController());
     const hanging = controllers.map(({ signal }) => ask(PLAIN, signal).catch((error: unknown) => error));
@@ -143,7 +143,7 @@ describe('many requests', () => {
 });
 
 describe('close', () => {
-  it('rejects what is under way and what comes after with CLOSED', async () => {
+  it('close rejects requests under way and later ones with CLOSED', async () => {
     wechat.fail('*', 'hang');
     const outcome = failure(ask());
     await wechat.nextCall();
@@ -153,14 +153,14 @@ describe('close', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('before the first request loads nothing and sends nothing', async () => {
+  it('close before the first request loads nothing and sends nothing', async () => {
     await client.close();
     await client.close();
     expect(await failure(ask())).toMatchObject({ code: 'CLOSED' });
     expect(wechat.countCalls()).toBe(0);
   });
 
-  it('while undici is being loaded keeps the request from being sent', async () => {
+  it('close while undici is being loaded keeps the request from being sent', async () => {
     const outcome = failure(ask());
     await client.close();
     expect(await outcome).toMatchObject({ code: 'CLOSED' });

@@ -6,7 +6,7 @@ function withFields(fields: object, message = 'failed'): Error {
   return Object.assign(new Error(message), fields);
 }
 
-describe('a failure before there was a connection', () => {
+describe('isConnectFailure', () => {
   it.each([
     withFields({ code: 'ECONNREFUSED' }),
     withFields({ code: 'ENOTFOUND', syscall: 'getaddrinfo' }),
@@ -29,7 +29,7 @@ describe('a failure before there was a connection', () => {
     runInNewContext("new AggregateError([Object.assign(new Error('failed'), { syscall: 'connect' })])"),
     new ProxyFailure(407),
     new ProxyFailure('UND_ERR_SOCKET'),
-  ])('is told by its code, place or kind: %s', (error) => expect(isConnectFailure(error)).toBe(true));
+  ])('an error before the connection is a connect failure: %s', (error) => expect(isConnectFailure(error)).toBe(true));
 
   it.each([
     withFields({ code: 'ECONNRESET', syscall: 'read' }),
@@ -42,5 +42,5 @@ describe('a failure before there was a connection', () => {
     new AggregateError([]),
     'ECONNREFUSED',
     undefined,
-  ])('is not taken for one after it: %s', (error) => expect(isConnectFailure(error)).toBe(false));
+  ])('an error after the connection is no connect failure: %s', (error) => expect(isConnectFailure(error)).toBe(false));
 });

@@ -57,13 +57,13 @@ function ask(withToken: boolean): Promise<unknown> {
 }
 
 describe('the error table', () => {
-  it('has every errcode of the reference, each once, and no other', () => {
+  it('the error table has every errcode of the reference once, and no other', () => {
     const errcodes = ERROR_TABLE.map((row) => row.errcode);
     expect(errcodes).toHaveLength(new Set(errcodes).size);
     expect([...errcodes].sort((a, b) => a - b)).toEqual([...EXPECTED.keys()].sort((a, b) => a - b));
   });
 
-  it('says of each what it means, what to do and where it stands', () => {
+  it('each row of the error table has an errmsg, a meaning, advice and a source', () => {
     for (const row of ERROR_TABLE) {
       expect(row.errmsg).not.toBe('');
       expect(row.meaning).toMatch(/^[A-Z].*\.$/);
@@ -72,14 +72,14 @@ describe('the error table', () => {
     }
   });
 
-  it('knows no row of an errcode that it does not have', () => {
+  it('findErrorRow returns no row for an errcode that is missing', () => {
     expect(findErrorRow(40082)).toBeUndefined();
     expect(findErrorRow(40013)?.class).toBe('config');
   });
 });
 
-describe('an errcode that comes over HTTP', () => {
-  it.each([...EXPECTED])('%i is told apart', async (errcode, { inMs, ...facts }) => {
+describe('errcodes over HTTP', () => {
+  it.each([...EXPECTED])('the errcode %i is classified as the reference says', async (errcode, { inMs, ...facts }) => {
     wechat.fail('*', { errcode }, { times: 1 });
     const error = await failure(ask(false));
     expect(error).toMatchObject({ name: 'TokenError', errcode, ...facts });
@@ -89,31 +89,31 @@ describe('an errcode that comes over HTTP', () => {
     expect(everythingShown(error)).not.toContain('canary');
   });
 
-  it('40001 is a stale token where a token was sent', async () => {
+  it('40001 is a stale token when a token was sent', async () => {
     wechat.fail('*', { errcode: 40001 }, { times: 1 });
     const error = await failure(ask(true));
     expect(error).toMatchObject({ code: 'UPSTREAM_REJECTED', errcode: 40001, retryable: true, hostOnly: false });
     expect(error.retryAt).toBeUndefined();
   });
 
-  it('counts as a number when it is a numeric string', async () => {
+  it('a numeric string counts as an errcode', async () => {
     wechat.fail('*', { errcode: '40001' }, { times: 1 });
     expect(await failure(ask(false))).toMatchObject({ code: 'UPSTREAM_REJECTED', errcode: 40001 });
   });
 
-  it.each([0, '0'])('%j is success', async (errcode) => {
+  it.each([0, '0'])('the errcode %j is success', async (errcode) => {
     wechat.fail('*', { answer: { errcode, errmsg: 'ok', ticket: 't' } }, { times: 1 });
     await expect(ask(false)).resolves.toEqual({ errcode, errmsg: 'ok', ticket: 't' });
   });
 
-  it('counts whatever the HTTP status is, and does without a message', async () => {
+  it('an errcode counts whatever the HTTP status is, and needs no message', async () => {
     wechat.fail('*', { status: 503, body: '{"errcode":40013}' }, { times: 1 });
     expect(await failure(ask(false))).toMatchObject({ code: 'UPSTREAM_REJECTED', errcode: 40013, errmsg: '' });
     wechat.fail('*', { status: 400, body: '{"errcode":0,"ticket":"t"}' }, { times: 1 });
     await expect(ask(false)).resolves.toEqual({ errcode: 0, ticket: 't' });
   });
 
-  it('shows nothing of the request that its message repeats', async () => {
+  it('an error shows nothing of the request that the errmsg repeats', async () => {
     wechat.fail('*', { errcode: 40125, errmsg: 'invalid appsecret canary-secret-1234 of wx1' }, { times: 1 });
     const error = await failure(ask(false));
     expect(error.errmsg).toBe('invalid appsecret [redacted] of wx1');

@@ -21,7 +21,7 @@ it.each([
   ['escaped tok%7Cen%3D123', 'escaped [redacted]'],
   ['secret-1-longer before secret-1', '[redacted] before [redacted]'],
   ['jsapi of wx0123456789abcdef, client_credential', 'jsapi of wx0123456789abcdef, client_credential'],
-])('what a request carried is removed from foreign text: %s', (text, expected) => {
+])('the values of a request are removed from a text: %s', (text, expected) => {
   expect(hideSecrets(text, REQUEST)).toBe(expected);
 });
 
@@ -68,11 +68,11 @@ it.each([
   'more at https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/authorized_interface_calling_credential_refresh.html',
   'invalid ip 203.0.113.7 ipv6 2001:db8:85a3:8d3:1319:8a2e:370:7348, not in whitelist',
   'invalid refreshtoken or ticket, 100%25 sure',
-])('what says how to go on stays: %s', (text) => {
+])('a text that helps to go on is kept: %s', (text) => {
   const refreshing = { method: 'GET', path: '/', query: { t: `refreshtoken@@@${SECRET}`, s: SECRET } } as const;
   expect(hideSecrets(text, refreshing)).toBe(text);
 });
 
-it('text stays as it is when the request carried nothing', () => {
+it('a text is unchanged when the request carried nothing', () => {
   expect(hideSecrets('some text', { method: 'GET', path: '/' })).toBe('some text');
 });

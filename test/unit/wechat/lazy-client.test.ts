@@ -18,7 +18,7 @@ beforeEach(async () => {
 
 afterEach(() => wechat.close());
 
-test('a client is loaded with the first request, once, and closed with the manager', async () => {
+test('a client is loaded once, with the first request, and rejects requests once closed', async () => {
   const client = createLazyWeChatClient({ origins: [wechat.origin], clock });
   const answers = await Promise.all([client.request(REQUEST, how), client.request(REQUEST, how)]);
   expect(answers.map(({ expires_in }) => expires_in)).toEqual([7200, 7200]);

@@ -9,7 +9,7 @@ const unreadable = new Proxy([], {
   },
 });
 
-describe('the origins option', () => {
+describe('the option origins', () => {
   it.each([
     [['https://api.weixin.qq.com'], ['https://api.weixin.qq.com']],
     [
@@ -18,7 +18,7 @@ describe('the origins option', () => {
     ],
     [['https://a.test', 'https://a.test/'], ['https://a.test']],
     [['http://[::1]:80'], ['http://[::1]']],
-  ])('%j becomes %j', (origins, expected) => expect(parseOrigins(origins)).toEqual(expected));
+  ])('the origins %j become %j', (origins, expected) => expect(parseOrigins(origins)).toEqual(expected));
 
   it.each([
     [[], 'an array'],
@@ -32,14 +32,14 @@ describe('the origins option', () => {
     [unreadable, 'wechat.origins cannot be read'],
     [[42], 'got 42'],
     [[null], 'got null'],
-  ])('the origins of case %# are a TypeError that says what is wrong', (origins, words) => {
+  ])('the origins of case %# are rejected with a TypeError that names the mistake', (origins, words) => {
     const create = () => createWeChatClient({ origins: origins as unknown as string[], clock: new FakeClock() });
     expect(create).toThrow(TypeError);
     expect(create).toThrow(words);
   });
 
   it.each(['https://canary:canary@a.test', 'https://:canary@a.test', 'https://u:canary@a.test/path', 'u:canary@a'])(
-    'shows nothing of credentials: %s',
+    'the error for an origin shows no credentials: %s',
     (origin) => {
       expect(() => parseOrigins([origin])).toThrow(TypeError);
       expect(() => parseOrigins([origin])).not.toThrow(/canary/);
@@ -47,12 +47,12 @@ describe('the origins option', () => {
   );
 });
 
-describe('the proxy option', () => {
+describe('the option proxy', () => {
   it.each([
     [undefined, undefined],
     ['http://10.0.0.9:3128', 'http://10.0.0.9:3128/'],
     ['https://user:pass@proxy.test/', 'https://user:pass@proxy.test/'],
-  ])('%s becomes %s', (proxy, expected) => expect(parseProxy(proxy)).toBe(expected));
+  ])('the proxy %s becomes %s', (proxy, expected) => expect(parseProxy(proxy)).toBe(expected));
 
   it.each([
     '',
@@ -64,7 +64,7 @@ describe('the proxy option', () => {
     'http://u:canary%@a.test',
     7,
     null,
-  ])('%j is a TypeError that does not repeat it', (proxy) => {
+  ])('the proxy %j is rejected with a TypeError that does not repeat it', (proxy) => {
     const create = () =>
       createWeChatClient({ origins: ['https://a.test'], proxy: proxy as string, clock: new FakeClock() });
     expect(create).toThrow(TypeError);
@@ -78,7 +78,7 @@ describe('silence for one app and type', () => {
     for (let time = 0; time < times; time++) origins.failed(origins.take(token) as Origin, token, hostOnly);
   };
 
-  it('leaves others asked for, and itself a probe a second', () => {
+  it('a silent token blocks no other token, and an answer to another token does not unblock it', () => {
     const clock = new FakeClock();
     const origins = new Origins(['https://a.test'], clock);
     silence(origins, 'wx1/user', 20);
@@ -92,7 +92,7 @@ describe('silence for one app and type', () => {
   it.each([
     { afterMs: 999, isAsked: false },
     { afterMs: 1_000, isAsked: true },
-  ])('is probed $afterMs ms later: $isAsked', async ({ afterMs, isAsked }) => {
+  ])('a silent token may probe $afterMs ms later: $isAsked', async ({ afterMs, isAsked }) => {
     const clock = new FakeClock();
     const origins = new Origins(['https://a.test'], clock);
     silence(origins, 'wx1/user', 20);
@@ -102,7 +102,7 @@ describe('silence for one app and type', () => {
     expect(origins.take('wx1/user')).toBeUndefined();
   });
 
-  it('ends with an answer to it', async () => {
+  it('an answer to a silent token ends its silence', async () => {
     const clock = new FakeClock();
     const origins = new Origins(['https://a.test'], clock);
     silence(origins, 'wx1/user', 20);
@@ -111,7 +111,7 @@ describe('silence for one app and type', () => {
     for (let time = 0; time < 3; time++) expect(origins.take('wx1/user')).toBeDefined();
   });
 
-  it('bounds others that have got no answer either to the same probe a second, until anything is answered', () => {
+  it('a token without an answer shares the probe of a silent one until any token is answered', () => {
     const origins = new Origins(['https://a.test'], new FakeClock());
     silence(origins, 'wx1/user', 19);
     silence(origins, 'wx2/user', 1);
@@ -124,13 +124,13 @@ describe('silence for one app and type', () => {
   it.each([
     { others: 9_999, isAsked: true },
     { others: 10_000, isAsked: false },
-  ])('is that of all after $others tokens have got no answer: asked for the next $isAsked', ({ others, isAsked }) => {
+  ])('after silence for $others tokens a further token is asked for: $isAsked', ({ others, isAsked }) => {
     const origins = new Origins(['https://a.test'], new FakeClock());
     for (let other = 0; other < others; other++) silence(origins, `wx${other}/user`, 1);
     expect(origins.take('next/user') !== undefined).toBe(isAsked);
   });
 
-  it('of more tokens than are remembered costs no more than a probe a second, until anything is answered', async () => {
+  it('silence for more tokens than are remembered allows one probe a second until an answer', async () => {
     const clock = new FakeClock();
     const origins = new Origins(['https://a.test'], clock);
     const round = (): Origin[] =>
@@ -147,7 +147,7 @@ describe('silence for one app and type', () => {
     expect(origins.take('wx11999/user')).toBeDefined();
   });
 
-  it('is that of all where no connection could be made', () => {
+  it('silence without a connection counts for every token', () => {
     const origins = new Origins(['https://a.test'], new FakeClock());
     silence(origins, 'wx1/user', 20, true);
     expect(origins.take('wx2/user')).toBeUndefined();

@@ -10,7 +10,7 @@ const TYPE = 'oauth2_access_token';
 test.each([
   { whose: 'users of one app', appidOf: () => 'wx-bad' },
   { whose: 'users of as many apps', appidOf: (index: number) => `wx-bad${index}` },
-])('$whose for whom WeChat does not answer hold up no caller of another token', async ({ appidOf }) => {
+])('$whose without an answer of WeChat delay no caller of another token', async ({ appidOf }) => {
   const clock = new FakeClock();
   await using wechat = await FakeWeChat.start({ clock });
   const tokens = new TokenManager({ store: new MemoryStore({ clock }), clock, wechat: { origins: [wechat.origin] } });
@@ -41,7 +41,7 @@ test.each([
   await closed;
 });
 
-test('apps for whom WeChat does not answer again and again hold up no other app with tokens of the same type', async () => {
+test('many apps without an answer of WeChat delay no other app with tokens of the same type', async () => {
   const clock = new FakeClock();
   await using wechat = await FakeWeChat.start({ clock });
   const tokens = new TokenManager({ store: new MemoryStore({ clock }), clock, wechat: { origins: [wechat.origin] } });

@@ -33,7 +33,7 @@ test.each<[JsonObject, string]>([
   [{ expires_in: { CANARY: 7_200 } }, `expires_in is an object, ${BOUNDS}`],
   [{ expires_in: 7_200 }, 'accepted'],
   [{ expires_in: '7200' }, 'accepted'],
-])('of an answer with the lifetime %j it is said what WeChat answered', (lifetime, message) => {
+])('an answer with the lifetime %j is accepted or refused with what WeChat answered', (lifetime, message) => {
   expect(refusal({ access_token: 'CANARY-token', ...lifetime })).toBe(message);
 });
 
@@ -43,6 +43,6 @@ test.each<[JsonObject, string]>([
   [{ ticket: null }, 'ticket is null'],
   [{ ticket: 7 }, 'ticket is 7'],
   [{ ticket: ['CANARY'] }, 'ticket is an array'],
-])('of an answer with the token %j it is said what WeChat answered', (token, message) => {
+])('an answer with the token %j is refused with what WeChat answered', (token, message) => {
   expect(refusal({ expires_in: 7_200, ...token }, 'ticket')).toBe(message);
 });

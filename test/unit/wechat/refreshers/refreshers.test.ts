@@ -53,7 +53,7 @@ function recordOf(value: string): TokenRecord {
 describe('access_token', () => {
   const refresher = createAccessTokenRefresher({ random: () => random });
 
-  it('is asked for in stable mode, without force', async () => {
+  it('an access token is requested in stable mode without force', async () => {
     const grant = await refresher.refresh(contextOf());
     expect(wechat.calls).toMatchObject([{ method: 'POST', path: STABLE_PATH, appid: 'wx1', forced: false }]);
     expect(wechat.isValid(grant.value)).toBe(true);
@@ -61,7 +61,7 @@ describe('access_token', () => {
     expect(grant.expiresInSeconds).toBe(7200);
   });
 
-  it('is asked for in plain mode where the app says so, and then due as the manager decides', async () => {
+  it('an access token is requested in plain mode if the app says so, and the manager sets its due time', async () => {
     const app = { appid: 'wx1', secret: 'secret', accessToken: 'plain' } as const;
     const grant = await refresher.refresh(contextOf({ app }));
     expect(wechat.calls).toMatchObject([{ method: 'GET', path: '/cgi-bin/token', appid: 'wx1' }]);
@@ -77,7 +77,7 @@ describe('access_token', () => {
     [599, 0, 599 - 119.8],
     [100, 0.5, 100 - 32.5],
     ['345', 0, 345 - 69],
-  ])('of %s s is due, with %s drawn, after %s s', async (life, drawn, due) => {
+  ])('an access token that lives %s s is due, with %s drawn, after %s s', async (life, drawn, due) => {
     random = drawn;
     wechat.fail('*', { expires_in: life });
     const grant = await refresher.refresh(contextOf());
@@ -85,35 +85,35 @@ describe('access_token', () => {
     expect(grant.dueInSeconds).toBeCloseTo(due, 6);
   });
 
-  it.each([0, -1, '', 'soon', null, true])('with the lifetime %j is left to the manager to refuse', async (life) => {
+  it.each([0, -1, '', 'soon', null, true])('an access token with the lifetime %j is left to the manager to refuse', async (life) => {
     wechat.fail('*', { expires_in: life });
     const grant = await refresher.refresh(contextOf());
     expect(typeof grant.expiresInSeconds === 'number' && grant.expiresInSeconds > 0).toBe(false);
     expect(grant.dueInSeconds).toBeUndefined();
   });
 
-  it('that is empty or missing is left to the manager to refuse', async () => {
+  it('an empty or missing access token is left to the manager to refuse', async () => {
     wechat.fail('*', { empty: true }, { times: 1 });
     wechat.fail('*', { answer: { access_token: 7 } });
     expect((await refresher.refresh(contextOf())).value).toBe('');
     expect((await refresher.refresh(contextOf())).value).toBe('');
   });
 
-  it.each(['stable', 'plain'] as const)('in %s mode needs the secret', async (accessToken) => {
+  it.each(['stable', 'plain'] as const)('an access token in %s mode needs the secret', async (accessToken) => {
     const app = { appid: 'wx1', secret: undefined, accessToken };
     const error = await failure(refresher.refresh(contextOf({ app })));
     expect(error).toMatchObject({ code: 'INPUT_MISSING', retryable: false });
     expect(wechat.countCalls()).toBe(0);
   });
 
-  it('that is refused shows no secret', async () => {
+  it('the error of a rejected access token request shows no secret', async () => {
     const app = { appid: 'wx1', secret: 'canary-secret', accessToken: 'stable' } as const;
     const error = await failure(refresher.refresh(contextOf({ app })));
     expect(error).toMatchObject({ code: 'UPSTREAM_REJECTED', errcode: 40125 });
     expect(everythingShown(error)).not.toContain('canary');
   });
 
-  describe.each(['stale', 'forced'] as const)('when %s', (reason) => {
+  describe.each(['stale', 'forced'] as const)('access_token when %s', (reason) => {
     const granted = vi.fn<RefreshContext['allow']>();
 
     beforeEach(() => {
@@ -126,7 +126,7 @@ describe('access_token', () => {
       return contextOf({ reason, ...fields, allow: granted });
     }
 
-    it('is forced if WeChat repeats the very value, and the limit allows it', async () => {
+    it('a refresh is forced if WeChat repeats the same value and the limit allows it', async () => {
       const dead = await refresher.refresh(contextOf());
       wechat.revoke('wx1');
       const grant = await refresher.refresh(report(dead.value));
@@ -137,7 +137,7 @@ describe('access_token', () => {
       expect(granted).toHaveBeenCalledExactlyOnceWith('force_refresh', { everyMs: 30_000, perDay: 20 });
     });
 
-    it('is not forced if WeChat has another one', async () => {
+    it('a refresh is not forced if WeChat has another token', async () => {
       const dead = await refresher.refresh(contextOf());
       wechat.supersede('wx1');
       const grant = await refresher.refresh(report(dead.value));
@@ -146,7 +146,7 @@ describe('access_token', () => {
       expect(granted).not.toHaveBeenCalled();
     });
 
-    it('is not forced if the limit is used up', async () => {
+    it('a refresh is not forced if the limit is used up', async () => {
       granted.mockResolvedValue(false);
       const dead = await refresher.refresh(contextOf());
       const grant = await refresher.refresh(report(dead.value));
@@ -155,13 +155,13 @@ describe('access_token', () => {
     });
   });
 
-  it('is not forced where there is nothing to compare with', async () => {
+  it('a forced refresh without a previous token is not sent with force', async () => {
     await refresher.refresh(contextOf());
     await refresher.refresh(contextOf({ reason: 'forced' }));
     expect(wechat.calls.map((call) => call.forced)).toEqual([false, false]);
   });
 
-  it.each(['due', 'demand'] as const)('that is %s is not forced though WeChat repeats it', async (reason) => {
+  it.each(['due', 'demand'] as const)('a refresh that is %s is not forced although WeChat repeats the token', async (reason) => {
     const { value } = await refresher.refresh(contextOf());
     const grant = await refresher.refresh(contextOf({ reason, previous: recordOf(value) }));
     expect(grant.value).toBe(value);
@@ -172,18 +172,18 @@ describe('access_token', () => {
 describe.each([
   ['jsapi_ticket', jsapiTicketRefresher, 'jsapi'],
   ['wx_card_ticket', wxCardTicketRefresher, 'wx_card'],
-] as const)('%s', (type, refresher, wireType) => {
-  it('depends on the token of the app', () => {
+] as const)('the refresher of %s', (type, refresher, wireType) => {
+  it('a ticket depends on the access token of the app', () => {
     expect(refresher.type).toBe(type);
     expect(refresher.dependsOn?.({ appid: 'wx1', type })).toEqual([{ appid: 'wx1', type: 'access_token' }]);
   });
 
-  it('depends on the token of the authorizer where it has a subject', () => {
+  it('a ticket with a subject depends on the token of the authorizer', () => {
     const expected = [{ appid: 'wx1', type: 'authorizer_access_token', subject: 'wx2' }];
     expect(refresher.dependsOn?.({ appid: 'wx1', type, subject: 'wx2' })).toEqual(expected);
   });
 
-  it('is asked for with that token', async () => {
+  it('a ticket is requested with the token that it depends on', async () => {
     const { value } = await createAccessTokenRefresher(clock).refresh(contextOf());
     const token = vi.fn<RefreshContext['token']>(async () => value);
     const grant = await refresher.refresh(contextOf({ key: { appid: 'wx1', type }, token }));

@@ -53,7 +53,7 @@ const MERCHANT = tokenKey('wx1', 'authorizer_access_token', 'wx2');
 describe('oauth2_access_token', () => {
   const answer = { access_token: 'A', expires_in: 7200, refresh_token: 'R2', openid: 'openid', scope: 'snsapi_base' };
 
-  it('sends the refresh token and no secret', async () => {
+  it('the request for a user token has the refresh token and no secret', async () => {
     const context = contextOf(USER, answer, { params: { refresh_token: 'R1' } });
     const grant = await oauth2AccessTokenRefresher.refresh(context);
     expect(context.requests).toEqual([
@@ -66,7 +66,7 @@ describe('oauth2_access_token', () => {
     expect(grant).toMatchObject({ value: 'A', expiresInSeconds: 7200, refreshToken: 'R2', result: answer });
   });
 
-  it('counts 30 days from the first use of one that the app holds, and not again from each answer', async () => {
+  it('the 30 days of a refresh token count from the first use of one that the app holds', async () => {
     const first = await oauth2AccessTokenRefresher.refresh(
       contextOf(USER, answer, { params: { refresh_token: 'R1' } }),
     );
@@ -76,27 +76,27 @@ describe('oauth2_access_token', () => {
   });
 
   it.each([undefined, null, ''])(
-    'a refresh token of %j in the answer leaves the one that was sent',
+    'a refresh token of %j in the answer keeps the one that was sent',
     async (refresh_token) => {
       const context = contextOf(USER, { ...answer, refresh_token } as JsonObject, { stored: 'R1' });
       expect((await oauth2AccessTokenRefresher.refresh(context)).refreshToken).toBe('R1');
     },
   );
 
-  it('refuses the answer for another user', async () => {
+  it('an answer for another user is refused', async () => {
     const error = await failure(oauth2AccessTokenRefresher.refresh(contextOf(USER, { ...answer, openid: 'other' })));
     expect(error).toMatchObject({ code: 'UPSTREAM_REJECTED', retryable: true, subject: 'openid' });
     expect(error.message).toBe('the answer for oauth2_access_token has another openid than the one asked for');
   });
 
-  it('needs no subject, as one task an app has with older servers', async () => {
+  it('a user token needs no subject, as with older servers', async () => {
     const context = contextOf(tokenKey('wx1', 'oauth2_access_token', undefined), answer, { stored: 'R1' });
     expect((await oauth2AccessTokenRefresher.refresh(context)).value).toBe('A');
   });
 });
 
 describe('component_access_token', () => {
-  it('sends the secret and the ticket, which it needs', async () => {
+  it('the request for a platform token has the secret and the ticket that it depends on', async () => {
     expect(componentAccessTokenRefresher.dependsOn?.(COMPONENT)).toEqual([
       { appid: 'wx1', type: 'component_verify_ticket' },
     ]);
@@ -118,7 +118,7 @@ describe('component_access_token', () => {
     expect(grant).not.toHaveProperty('refreshToken');
   });
 
-  it('sends no request without a secret', async () => {
+  it('a platform token without a secret sends no request', async () => {
     const { app, ...context } = contextOf(COMPONENT, {});
     const error = await failure(
       componentAccessTokenRefresher.refresh({ ...context, app: { ...app, secret: undefined } }),
@@ -136,7 +136,7 @@ describe('authorizer_access_token', () => {
     body: { component_appid: 'wx1', authorizer_appid: 'wx2', authorizer_refresh_token: 'R1' },
   };
 
-  it('sends the stored refresh token first, with the token of the platform, which it needs', async () => {
+  it('the request for an authorizer token has the stored refresh token and the platform token', async () => {
     expect(authorizerAccessTokenRefresher.dependsOn?.(MERCHANT)).toEqual([
       { appid: 'wx1', type: 'component_access_token' },
     ]);
@@ -147,14 +147,14 @@ describe('authorizer_access_token', () => {
     expect(grant).toMatchObject({ value: 'A', expiresInSeconds: 7200, refreshToken: 'R2', result: answer });
   });
 
-  it('without one in the answer the one that was sent stays', async () => {
+  it('an answer without a refresh token keeps the one that was sent', async () => {
     const { authorizer_refresh_token: _, ...without } = answer;
     expect(
       (await authorizerAccessTokenRefresher.refresh(contextOf(MERCHANT, without, { stored: 'R1' }))).refreshToken,
     ).toBe('R1');
   });
 
-  it('takes the authorizer from the params where there is no subject', async () => {
+  it('the authorizer is taken from the params when there is no subject', async () => {
     const key = tokenKey('wx1', 'authorizer_access_token', undefined);
     const context = contextOf(key, answer, { params: { authorizer_appid: 'wx2' }, stored: 'R1' });
     await authorizerAccessTokenRefresher.refresh(context);
@@ -166,14 +166,14 @@ describe('authorizer_access_token', () => {
     });
   });
 
-  it('refuses the answer for another account', async () => {
+  it('an answer for another account is refused', async () => {
     const context = contextOf(MERCHANT, { ...answer, authorizer_appid: 'wx3' }, { stored: 'R1' });
     expect(await failure(authorizerAccessTokenRefresher.refresh(context))).toMatchObject({ code: 'UPSTREAM_REJECTED' });
   });
 });
 
 describe('component_verify_ticket', () => {
-  it('cannot be asked for', async () => {
+  it('a component_verify_ticket cannot be requested', async () => {
     const key = tokenKey('wx1', 'component_verify_ticket', undefined);
     const context = contextOf(key, {});
     expect(await failure(componentVerifyTicketRefresher.refresh(context))).toMatchObject({ code: 'INPUT_MISSING' });
@@ -181,7 +181,7 @@ describe('component_verify_ticket', () => {
   });
 });
 
-it('every type of WeChat is there once', () => {
+it('createBuiltInRefreshers has every type of WeChat once', () => {
   expect(createBuiltInRefreshers({ random: () => 0 }).map(({ type }) => type)).toEqual([
     'access_token',
     'jsapi_ticket',
