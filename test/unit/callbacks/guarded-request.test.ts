@@ -183,7 +183,7 @@ describe('hosts', () => {
     expect(hits).toEqual([]);
   });
 
-  it.each(['0.0.0.0', '::', '::ffff:0.0.0.0', '127.1', ''])('a host that resolves to %j is never reached', async (address) => {
+  it.each(['0.0.0.0', '::', '::ffff:0.0.0.0', '127.1', ''])('a host at %j is never reached', async (address) => {
     const { port, hits } = await listen(echoing);
     const requests = guarded({ lookup: answering(address) });
     const error = await failure(requests.send({ url: `http://callback.test:${port}/`, method: 'GET' }));

@@ -79,7 +79,7 @@ describe.each(OPEN_MODES)('a server with %s', (_mode, options) => {
     ["the page's own header and an agent", { ...CHROMIUM, 'x-wechat-tokens-page': '1' }],
   ];
 
-  test.each(marks)('a browser, recognized by %s, is refused under a host name that was not set', async (_what, headers) => {
+  test.each(marks)('a browser with %s is refused under a host name that was not set', async (_what, headers) => {
     await using world = await registered(options);
     const { status, body } = await send(world, '/tokens', { headers });
     expect([status, body]).toEqual([403, expect.objectContaining({ detail: expect.stringContaining('--host-name') })]);

@@ -210,21 +210,24 @@ function filled(path: string): string {
 
 describe('requests without the right', () => {
   const guarded = operations.filter(({ operation }) => operation['x-scope'] !== 'open');
-  test.each(guarded.map((each) => [each.name, each] as const))('%s without the right is rejected as described', async (name, { path, method, operation }) => {
-    const others = createApiKey({ scopes: ALL_SCOPES.filter((scope) => scope !== operation['x-scope']) });
-    const once = createApiKey({ scopes: [...ALL_SCOPES], perSecond: 0.01 });
-    await using world = await registered({ anonymous: false, keys: [others.entry, once.entry] });
-    await world.tokens.put(APPID, 'jsapi_ticket', { value: 'ticket', expiresInSeconds: 7_200 });
-    const statusWith = (key: string | undefined): Promise<number> => {
-      const headers: Record<string, string> = key === undefined ? {} : { Authorization: `Bearer ${key}` };
-      return asDescribed(world, name, filled(path), method === 'GET' ? { headers } : { headers, body: '{}' });
-    };
-    expect(await statusWith(undefined)).toBe(401);
-    expect(await statusWith('wtm_nobody')).toBe(401);
-    expect(await statusWith(others.key)).toBe(403);
-    await statusWith(once.key);
-    expect(await statusWith(once.key)).toBe(429);
-  });
+  test.each(guarded.map((each) => [each.name, each] as const))(
+    '%s without the right is rejected as described',
+    async (name, { path, method, operation }) => {
+      const others = createApiKey({ scopes: ALL_SCOPES.filter((scope) => scope !== operation['x-scope']) });
+      const once = createApiKey({ scopes: [...ALL_SCOPES], perSecond: 0.01 });
+      await using world = await registered({ anonymous: false, keys: [others.entry, once.entry] });
+      await world.tokens.put(APPID, 'jsapi_ticket', { value: 'ticket', expiresInSeconds: 7_200 });
+      const statusWith = (key: string | undefined): Promise<number> => {
+        const headers: Record<string, string> = key === undefined ? {} : { Authorization: `Bearer ${key}` };
+        return asDescribed(world, name, filled(path), method === 'GET' ? { headers } : { headers, body: '{}' });
+      };
+      expect(await statusWith(undefined)).toBe(401);
+      expect(await statusWith('wtm_nobody')).toBe(401);
+      expect(await statusWith(others.key)).toBe(403);
+      await statusWith(once.key);
+      expect(await statusWith(once.key)).toBe(429);
+    },
+  );
 });
 
 const TOO_LARGE = `{"x":"${'x'.repeat(65_536)}"}`;

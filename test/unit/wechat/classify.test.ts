@@ -26,7 +26,7 @@ describe('nextShanghaiMidnightAt', () => {
     ['at midnight', midnight, next],
     ['1 ms after', midnight + 1, next],
     ['at midnight UTC', Date.UTC(2026, 0, 6), next],
-  ])('the next midnight in Shanghai is right %s', (_, now, expected) => expect(nextShanghaiMidnightAt(now)).toBe(expected));
+  ])('the next midnight is right %s', (_, now, expected) => expect(nextShanghaiMidnightAt(now)).toBe(expected));
 });
 
 describe('retryAt', () => {

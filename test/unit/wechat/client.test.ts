@@ -62,7 +62,7 @@ describe('requests of a client', () => {
     expect(wechat.calls[0]).toMatchObject({ method: 'POST', forced: true });
   });
 
-  it.each(['cgi-bin/token', '', '/a b', '/a\r\nhost: b', '@evil.test/'])('a request with the path %j is rejected', async (path) => {
+  it.each(['cgi-bin/token', '', '/a b', '/a\r\nhost: b', '@evil.test/'])('the path %j is rejected', async (path) => {
     await expect(ask({ method: 'GET', path })).rejects.toThrow(TypeError);
     expect(wechat.countCalls()).toBe(0);
   });

@@ -40,7 +40,7 @@ describe('the text of a body', () => {
     expect(decodedBody(utf8('{"名":1}'), { contentType })).toBe('{"名":1}');
   });
 
-  test.each(['gbk', 'GB2312', 'ISO-8859-1', 'utf-16le'])('a body labelled %s is read when it is ASCII alone', (charset) => {
+  test.each(['gbk', 'GB2312', 'ISO-8859-1', 'utf-16le'])('a body labelled %s is read if it is ASCII', (charset) => {
     expect(decodedBody(utf8('{}'), { contentType: `application/json; charset=${charset}` })).toBe('{}');
   });
 
@@ -67,7 +67,7 @@ describe('the text of a body', () => {
     expect(refusal(() => decodedBody(bytes, { contentType }))).toMatchObject({ status: 400, message });
   });
 
-  test.each(['gzip', 'br', ' Deflate'])('a compressed body (%s) is refused, and the error names its encoding', (contentEncoding) => {
+  test.each(['gzip', 'br', ' Deflate'])('a compressed body is refused with its encoding: %s', (contentEncoding) => {
     const { status, message } = refusal(() => decodedBody(utf8('{}'), { contentType: undefined, contentEncoding }));
     expect([status, message]).toEqual([
       400,

@@ -132,7 +132,7 @@ const PARSERS: Readonly<Record<string, readonly express.RequestHandler[]>> = {
 describe.each(Object.keys(PARSERS))('the handler behind %s', (name) => {
   const parsers = PARSERS[name] ?? [];
 
-  test.each(['application/x-www-form-urlencoded', 'application/json'])('an order sent as %s is accepted', async (type) => {
+  test.each(['application/x-www-form-urlencoded', 'application/json'])('an order as %s is accepted', async (type) => {
     await using world = new HttpWorld();
     await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
     const stale = await world.tokens.get(APPID, 'access_token');

@@ -59,7 +59,7 @@ describe('a store that is unavailable', () => {
     [9_999, undefined],
     [10_000, undefined],
     [10_001, 'unavailable'],
-  ])('a store unavailable for %i ms leaves a server with a usable token ready, and /readyz says %s', async (ms, store) => {
+  ])('a store unavailable for %i ms leaves a server with a usable token ready, and says %s', async (ms, store) => {
     await using server = await Server.withToken();
     await server.look();
     server.goAway();

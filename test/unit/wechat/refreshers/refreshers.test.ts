@@ -85,7 +85,7 @@ describe('access_token', () => {
     expect(grant.dueInSeconds).toBeCloseTo(due, 6);
   });
 
-  it.each([0, -1, '', 'soon', null, true])('an access token with the lifetime %j is left to the manager to refuse', async (life) => {
+  it.each([0, -1, '', 'soon', null, true])('a token lifetime of %j is left to the manager to refuse', async (life) => {
     wechat.fail('*', { expires_in: life });
     const grant = await refresher.refresh(contextOf());
     expect(typeof grant.expiresInSeconds === 'number' && grant.expiresInSeconds > 0).toBe(false);
@@ -161,7 +161,7 @@ describe('access_token', () => {
     expect(wechat.calls.map((call) => call.forced)).toEqual([false, false]);
   });
 
-  it.each(['due', 'demand'] as const)('a refresh that is %s is not forced although WeChat repeats the token', async (reason) => {
+  it.each(['due', 'demand'] as const)('a %s refresh is not forced if WeChat repeats the token', async (reason) => {
     const { value } = await refresher.refresh(contextOf());
     const grant = await refresher.refresh(contextOf({ reason, previous: recordOf(value) }));
     expect(grant.value).toBe(value);

@@ -28,7 +28,7 @@ describe('POST /registe', () => {
     expect((await world.ask(TASK)).body).toEqual({ code: 200, message: '', result: 'token-1' });
   });
 
-  test.each([undefined, null, []])('a registration with %s for tasks stores the app and schedules nothing', async (tasks) => {
+  test.each([undefined, null, []])('a registration with %s for tasks schedules nothing', async (tasks) => {
     await using world = new HttpWorld();
     const { body } = await world.ask('/registe', { body: { ...APP, tasks } });
     expect(body).toEqual({ code: 200, message: '', result: '' });
