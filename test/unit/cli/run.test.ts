@@ -27,14 +27,14 @@ describe('the command', () => {
     }
   });
 
-  it('shows the help of all for the first word of several commands', async () => {
+  it('the first word of several commands shows the general help', async () => {
     const all = await runCommand(['--help']);
     expect(await runCommand(['keys', '--help'])).toEqual(all);
     expect(await runCommand(['help', 'keys'])).toEqual(all);
     expect((await runCommand(['keys'])).err).toContain('keys needs one of add, list, remove after it');
   });
 
-  it.each(COMMANDS.map(({ name }) => name))('shows the help of %s, with all its options', async (name) => {
+  it.each(COMMANDS.map(({ name }) => name))('the help of %s shows all its options', async (name) => {
     const command = COMMANDS.find((found) => found.name === name);
     const shown = await runCommand([...name.split(' '), '--help']);
     expect(await runCommand(['help', ...name.split(' ')])).toEqual(shown);
@@ -49,7 +49,7 @@ describe('the command', () => {
     expect(Math.max(...shown.out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
   });
 
-  it('says which options are variables', async () => {
+  it('the help marks the options that have variables', async () => {
     const { out } = await runCommand(['get', '--help']);
     expect(out).toMatch(/--url <url> \* /);
     expect(out).toMatch(/--subject <name> {2}/);
@@ -57,7 +57,7 @@ describe('the command', () => {
     expect((await runCommand(['fake', '--help'])).out).not.toContain('variables');
   });
 
-  it('says what secrets are given in', async () => {
+  it('the help explains how secrets are given', async () => {
     const shown = async (name: string): Promise<string> =>
       (await runCommand([name, '--help'])).out.replace(/\s+/g, ' ');
     expect(await shown('get')).toContain('The API key is given in WECHAT_TOKENS_KEY or a file, never in an argument');
@@ -65,7 +65,7 @@ describe('the command', () => {
     expect(await shown('fake')).not.toContain('never in an argument');
   });
 
-  it('fails on one line, with 2 for what has to be written differently and 1 otherwise', async () => {
+  it('an error is on one line, with exit code 2 for wrong usage and 1 otherwise', async () => {
     expect(await runCommand(['sevre'])).toEqual({
       code: 2,
       out: '',
@@ -75,7 +75,7 @@ describe('the command', () => {
     expect({ code: failed.code, lines: failed.err.split('\n').length }).toEqual({ code: 1, lines: 2 });
   });
 
-  it('warns of variables that it does not know, on one line', async () => {
+  it('unknown variables are warned of on one line', async () => {
     const env = { ...NOWHERE, WECHAT_TOKENS_PROT: '9', WECHAT_TOKENS_XYZZY: '1', WECHAT_TOKEN: 'not ours' };
     const { err } = await runCommand(['list'], { env });
     expect(err.split('\n')[0]).toBe(
@@ -83,7 +83,7 @@ describe('the command', () => {
     );
   });
 
-  it('passes over what Kubernetes sets for a Service of its name, with one warning', async () => {
+  it('the variables of a Kubernetes Service are ignored, with one warning', async () => {
     const env = {
       ...NOWHERE,
       WECHAT_TOKENS_PORT: 'tcp://10.0.0.1:80',
@@ -109,7 +109,7 @@ describe('the command', () => {
   });
 
   it.each(['tcp://', 'tcp://10.0.0.1', 'http://10.0.0.1:80', 'abc', '70000', '80.5'])(
-    'refuses a port of %s, which is no form of a Service, with a sentence',
+    'a port of %s, which is no form of a Service, is refused with a sentence',
     async (port) => {
       const { code, err } = await runCommand(['serve'], { env: { WECHAT_TOKENS_PORT: port } });
       expect(code).toBe(2);
@@ -119,13 +119,13 @@ describe('the command', () => {
     },
   );
 
-  it('does not warn of variables of other commands', async () => {
+  it('variables of other commands are not warned of', async () => {
     const env = { ...NOWHERE, WECHAT_TOKENS_PORT: 'x', WECHAT_TOKENS_KEY: 'k', WECHAT_TOKENS_SECRET: 's' };
     const { err } = await runCommand(['list'], { env });
     expect(err).toBe('wechat-token-manager: http://127.0.0.1:1 has a port that is kept for something else than HTTP\n');
   });
 
-  it('refuses bad options of serve before it starts anything', async () => {
+  it('bad options of serve are refused before anything starts', async () => {
     expect(await runCommand(['--port', 'x'])).toEqual({
       code: 2,
       out: '',
@@ -137,7 +137,7 @@ describe('the command', () => {
     ['--port x', '--port must be a number from 0 to 65535, got "x"'],
     ['--host http://a', '--host must be an address'],
     ['--life-seconds 0', '--life-seconds must be a number from 1 to 31536000, got "0"'],
-  ])('refuses fake %s', async (words, message) => {
+  ])('fake refuses %s', async (words, message) => {
     const { code, err } = await runCommand(['fake', ...words.split(' ')]);
     expect(code).toBe(2);
     expect(err).toContain(message);
@@ -149,7 +149,7 @@ describe('a command whose output cannot be written', () => {
     ['ENOSPC', 1, /^wechat-token-manager: standard output cannot be written \(ENOSPC\): .+\n$/],
     ['EIO', 1, /\(EIO\)/],
     ['EPIPE', 0, /^$/],
-  ])('with %s ends with exit code %i and says %s', async (code, expected, message) => {
+  ])('a failure of standard output with %s ends with exit code %i and says %s', async (code, expected, message) => {
     const failing = new Writable({
       write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code })),
     });
@@ -170,7 +170,7 @@ describe('colours', () => {
     [0, { FORCE_COLOR: '1' }, true],
     [80, { FORCE_COLOR: '0' }, false],
     [80, { NO_COLOR: '1', FORCE_COLOR: '1' }, false],
-  ])('on a terminal of %i columns with %o are shown: %s', (columns, env, areShown) => {
+  ])('colours on a terminal of %i columns with %o are shown: %s', (columns, env, areShown) => {
     expect(paintFor(new CapturedOutput(columns), env)('red', 'x').length > 1).toBe(areShown);
   });
 });

@@ -24,18 +24,18 @@ const WITH_VALUE = OPTIONS.filter(({ value }) => value !== undefined);
 const WITHOUT_VALUE = OPTIONS.filter(({ value }) => value === undefined);
 
 describe('a command line', () => {
-  it('without a command is that of serve', () => {
+  it('a command line without a command means serve', () => {
     expect(parse()).toEqual({ command: 'serve', operands: [], given: {} });
     expect(parse('-p', '8080')).toEqual({ command: 'serve', operands: [], given: { port: ['8080'] } });
     expect(parseCommandLine([], COMMANDS).isNamed).toBe(false);
     expect(parseCommandLine(['serve'], COMMANDS).isNamed).toBe(true);
   });
 
-  it.each(COMMANDS.map(({ name }) => name))('has the command %s', (name) => {
+  it.each(COMMANDS.map(({ name }) => name))('the command %s is recognized', (name) => {
     expect(parse(...name.split(' '))).toEqual({ command: name, operands: [], given: {} });
   });
 
-  it('has options before, between and after words', () => {
+  it('options may stand before, between and after words', () => {
     expect(parse('--url', 'http://a', 'get', '--json', 'wx1', 'access_token', '--subject=o')).toEqual({
       command: 'get',
       operands: ['wx1', 'access_token'],
@@ -44,16 +44,16 @@ describe('a command line', () => {
     expect(parse('keys', '--keys', 'k.json', 'remove', 'abc').operands).toEqual(['abc']);
   });
 
-  it('has nothing but words after --', () => {
+  it('everything after -- is a word', () => {
     expect(parse('get', '--', '--json', '-p').operands).toEqual(['--json', '-p']);
   });
 
-  it.each(['-p 8080', '-p=8080', '-p8080', '--port 8080', '--port=8080'])('has the port as %s', (text) => {
+  it.each(['-p 8080', '-p=8080', '-p8080', '--port 8080', '--port=8080'])('the port is read from %s', (text) => {
     expect(parse(...text.split(' ')).given).toEqual({ port: ['8080'] });
     expect(parse('fake', ...text.split(' ')).given).toEqual({ port: ['8080'] });
   });
 
-  it.each(WITH_VALUE)('of $command has --$name with its value', ({ command, name, short }) => {
+  it.each(WITH_VALUE)('$command takes --$name with its value', ({ command, name, short }) => {
     const words = command.split(' ');
     expect(parse(...words, `--${name}`, 'x=1').given).toEqual({ [name]: ['x=1'] });
     expect(parse(...words, `--${name}=x=1`).given).toEqual({ [name]: ['x=1'] });
@@ -69,7 +69,7 @@ describe('a command line', () => {
     }
   });
 
-  it.each(WITHOUT_VALUE)('of $command has --$name without a value', ({ command, name }) => {
+  it.each(WITHOUT_VALUE)('$command takes --$name without a value', ({ command, name }) => {
     const words = command.split(' ');
     expect(parse(...words, `--${name}`).given).toEqual({ [name]: ['true'] });
     expect(parse(...words, `--${name}=false`).given).toEqual({ [name]: ['false'] });
@@ -77,19 +77,19 @@ describe('a command line', () => {
   });
 
   it.each([...new Map(OPTIONS.map((option) => [option.name, option])).values()])(
-    'with a letter left out of --$name is told which option is meant',
+    'an error for --$name with a letter left out suggests the option',
     ({ command, name }) => {
       const typo = `--${name.slice(0, -2)}${name.slice(-1)}`;
       expect(refusal(...command.split(' '), typo)).toBe(`there is no option ${typo} (did you mean --${name}?)`);
     },
   );
 
-  it('with a long word for a command, which may be a secret, is told only how long it is', () => {
+  it('an error for a long unknown command, which may be a secret, shows only its length', () => {
     expect(refusal('x'.repeat(17))).toBe('there is no command of 17 characters');
     expect(refusal('keys', 'x'.repeat(17))).toBe('keys has no command of 17 characters');
   });
 
-  it('with an unknown option has the nearest one of its command, whatever follows', () => {
+  it('an error for an unknown option suggests the nearest one of its command', () => {
     expect(refusal('--prot', '8080')).toBe('there is no option --prot (did you mean --port?)');
     expect(refusal('get', '--key', 'wtm_secret')).toBe('there is no option --key (did you mean --key-file?)');
     expect(refusal('register', 'wx', '--secret=abc')).toBe('there is no option --secret (did you mean --secret-file?)');
@@ -98,12 +98,12 @@ describe('a command line', () => {
     expect(refusal('-port', '8080')).toBe('there is no option -port (did you mean --port?)');
   });
 
-  it('with an option of another command is refused', () => {
+  it('an option of another command is refused', () => {
     expect(refusal('list', '--anonymous')).toBe('list takes no --anonymous');
     expect(refusal('list', '-p', '80')).toBe('list takes no -p');
   });
 
-  it('with an unknown command has the nearest one', () => {
+  it('an error for an unknown command suggests the nearest one', () => {
     expect(refusal('sevre')).toBe('there is no command "sevre" (did you mean serve?)');
     expect(refusal('key')).toBe('there is no command "key" (did you mean keys?)');
     expect(refusal('xyzzy')).toBe('there is no command "xyzzy"');
@@ -112,7 +112,7 @@ describe('a command line', () => {
     expect(refusal('keys', 'ad')).toBe('keys has no command "ad" (did you mean add?)');
   });
 
-  it('shows nothing that may be a secret', () => {
+  it('an error shows nothing that may be a secret', () => {
     const secret = 'wtm_abcdefgh_0123456789012345678901234567890123456789012';
     const lines = [
       [secret],
@@ -126,7 +126,7 @@ describe('a command line', () => {
 });
 
 describe('the table of options', () => {
-  it('has one kind of value for one name, since a line is taken apart before its command is known', () => {
+  it('an option has one kind of value in all commands, since a line is split before its command is known', () => {
     for (const { name, value, short } of OPTIONS) {
       const others = OPTIONS.filter((option) => option.name === name);
       expect(others.every((option) => (option.value === undefined) === (value === undefined))).toBe(true);
@@ -134,7 +134,7 @@ describe('the table of options', () => {
     }
   });
 
-  it('has a variable for every option of serve', () => {
+  it('every option of serve has a variable', () => {
     const options = COMMANDS[0]?.options ?? [];
     expect(options.length).toBeGreaterThan(10);
     expect(options.filter(({ variable }) => variable !== true)).toEqual([]);

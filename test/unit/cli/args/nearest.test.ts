@@ -14,27 +14,27 @@ describe('the nearest word', () => {
     ['regist', 'register'],
     ['unregistre', 'unregister'],
     ['refrehs', 'refresh'],
-  ])('of %s is %s', (word, meant) => {
+  ])('the nearest word to %s is %s', (word, meant) => {
     expect(nearest(word, WORDS)).toBe(meant);
   });
 
-  it.each(['xyzzy', 'wechat', 'a', ''])('of %s is none', (word) => {
+  it.each(['xyzzy', 'wechat', 'a', ''])('no word is near to %s', (word) => {
     expect(nearest(word, WORDS)).toBeUndefined();
   });
 
-  it('is the first of two that are as near', () => {
+  it('the first of two equally near words is the nearest', () => {
     expect(nearest('cat', ['bat', 'hat'])).toBe('bat');
   });
 
-  it('is the word itself before one that begins with it', () => {
+  it('the word itself is nearer than one that begins with it', () => {
     expect(nearest('--key', ['--keys', '--key-file', '--key'])).toBe('--key');
   });
 
-  it('is one with a letter missing before one that only begins the same', () => {
+  it('a word with a letter missing is nearer than one that only begins the same', () => {
     expect(nearest('--store-fie', ['--store', '--store-file'])).toBe('--store-file');
   });
 
-  it('is a suggestion, or nothing', () => {
+  it('a suggestion names the nearest word, or is empty', () => {
     expect(suggestion('sevre', WORDS)).toBe(' (did you mean serve?)');
     expect(suggestion('xyzzy', WORDS)).toBe('');
   });

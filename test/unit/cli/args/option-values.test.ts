@@ -20,24 +20,24 @@ function values(
 }
 
 describe('values of options', () => {
-  it('come from the flag, then the variable, then the fallback', () => {
+  it('a value comes from the flag, then the variable, then the fallback', () => {
     const env = { WECHAT_TOKENS_FILE_NAME: 'b.txt' };
     expect(values({ 'file-name': ['c.txt'] }, env).text(TEXT)).toBe('c.txt');
     expect(values({}, env).text(TEXT)).toBe('b.txt');
     expect(values({}).text(TEXT)).toBe('a.txt');
   });
 
-  it('know where they came from', () => {
+  it('the source of a value is known', () => {
     expect(values({ 'file-name': ['c.txt'] }).sourceOf(TEXT)).toBe('--file-name');
     expect(values({}, { WECHAT_TOKENS_FILE_NAME: 'b' }).sourceOf(TEXT)).toBe('WECHAT_TOKENS_FILE_NAME');
     expect(values({}).sourceOf(TEXT)).toBe('--file-name');
   });
 
-  it('that are given twice are the last', () => {
+  it('the last of several values of an option is used', () => {
     expect(values({ 'file-name': ['b', 'c'] }).text(TEXT)).toBe('c');
   });
 
-  it('are a list of flags, or a variable with commas, never both', () => {
+  it('a list comes from repeated flags or from a variable with commas, never from both', () => {
     const env = { WECHAT_TOKENS_HOST: ' a.test, b.test,,' };
     expect(values({}, env).list(MANY)).toEqual([
       { source: 'WECHAT_TOKENS_HOST', text: 'a.test' },
@@ -51,7 +51,7 @@ describe('values of options', () => {
     expect(values({}).list(MANY)).toEqual([]);
   });
 
-  it('are not taken from an empty variable, or for an option that has none', () => {
+  it('no value comes from an empty variable, or for an option that has no variable', () => {
     expect(values({}, { WECHAT_TOKENS_FILE_NAME: ' ', WECHAT_TOKENS_PRIVATE: 'x' }).text(TEXT)).toBe('a.txt');
     expect(values({}, { WECHAT_TOKENS_PRIVATE: 'x' }).text(PRIVATE)).toBeUndefined();
   });
@@ -67,7 +67,7 @@ describe('values of options', () => {
     expect(values({ loud: [text] }, { WECHAT_TOKENS_LOUD: String(!meaning) }).isSet(FLAG)).toBe(meaning);
   });
 
-  it('that are neither true nor false are refused at once', () => {
+  it('a switch that is neither true nor false is refused at once', () => {
     expect(() => values({}, { WECHAT_TOKENS_LOUD: 'maybe' })).toThrow(
       new UsageError('WECHAT_TOKENS_LOUD must be true, false, 1 or 0, got "maybe"'),
     );
@@ -77,20 +77,20 @@ describe('values of options', () => {
     expect(values({ 'file-name': [text] }).number(TEXT, 0, 10)).toBe(Number(text));
   });
 
-  it.each(['-1', '11', '1e1', '0x1', '', ' ', '7 ', 'seven', 'NaN', '1.', '.5'])('%j is none', (text) => {
+  it.each(['-1', '11', '1e1', '0x1', '', ' ', '7 ', 'seven', 'NaN', '1.', '.5'])('%j is no such number', (text) => {
     expect(() => values({ 'file-name': [text] }).number(TEXT, 0, 10)).toThrow(
       `--file-name must be a number from 0 to 10, got ${JSON.stringify(text)}`,
     );
   });
 
-  it('that are not whole are no integers', () => {
+  it('a number that is not whole is no integer', () => {
     expect(values({ 'file-name': ['7'] }).integer(TEXT, 0, 10)).toBe(7);
     expect(() => values({ 'file-name': ['7.5'] }).integer(TEXT, 0, 10)).toThrow(
       'must be a whole number from 0 to 10, got "7.5"',
     );
   });
 
-  it('are one of the choices, and a long one that is none is not shown', () => {
+  it('a value is one of the choices, and a long wrong one is not shown', () => {
     expect(values({ private: ['a'] }).choice(PRIVATE, ['a', 'b'])).toBe('a');
     expect(values({}).choice(PRIVATE, ['a', 'b'])).toBeUndefined();
     expect(() => values({ private: ['c'] }).choice(PRIVATE, ['a', 'b'])).toThrow('--private must be a or b, got "c"');

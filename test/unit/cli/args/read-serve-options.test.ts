@@ -98,12 +98,12 @@ function variableOf(name: string): string {
 }
 
 describe('options of serve', () => {
-  it('have defaults', () => {
+  it('all options of serve have defaults', () => {
     expect(read([])).toEqual(DEFAULTS);
     expect(read(['serve'])).toEqual(DEFAULTS);
   });
 
-  it('are all in these tests', () => {
+  it('these tests cover all options of serve', () => {
     const tested = [...rows.map(({ name }) => name), ...switches.map(([name]) => name)];
     expect(COMMANDS[0]?.options.map(({ name }) => name).toSorted()).toEqual(tested.toSorted());
   });
@@ -158,7 +158,7 @@ describe('options of serve', () => {
     ['max-per-second', '0', '--max-per-second must be a number from 1 to 100000, got "0"'],
     ['max-per-second-of-app', '1.5', '--max-per-second-of-app must be a whole number from 1 to 100000, got "1.5"'],
     ['allow-host', 'http://a.test/', "--allow-host must be a host such as 'example.com'"],
-  ])('%s is not %s', (name, text, message) => {
+  ])('the option %s refuses the value %s', (name, text, message) => {
     expect(refusal([`--${name}=${text}`])).toContain(message);
     const variable = variableOf(name);
     expect(refusal([], { [variable]: text })).toContain(message.replace(`--${name}`, variable));
@@ -192,7 +192,7 @@ describe('options of serve', () => {
     }
   });
 
-  it('a file that says where the store is goes with no other word on it, and holds one line', () => {
+  it('--store-file excludes --store, and its file holds one line', () => {
     expect(refusal(['--store-file', storeFile, '--store', './a'])).toBe(
       '--store-file says where the store is, so that --store would do nothing: leave out one of them',
     );
@@ -205,13 +205,13 @@ describe('options of serve', () => {
     );
   });
 
-  it('a server that leaves refreshing to others has no pace', () => {
+  it('a server that leaves refreshing to others takes no --max-per-second', () => {
     expect(refusal(['--refresh', 'never', '--max-per-second', '5'])).toBe(
       '--refresh leaves refreshing to others, so that --max-per-second would do nothing: leave out one of them',
     );
   });
 
-  it('that let everybody in do not go with those that do not', () => {
+  it('--anonymous excludes the options that restrict access', () => {
     expect(refusal(['--anonymous', '--keys', file])).toBe(
       '--anonymous lets everybody in, so that --keys would do nothing: leave out one of them',
     );
@@ -229,7 +229,7 @@ describe('options of serve', () => {
     ['notify-secret-file', 'whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtMDE='],
     ['proxy', 'socks5://user:the-password@proxy.test'],
     ['wechat-origin', 'https://user:the-password@a.test'],
-  ])('%s shows no secret that was given instead', (name, secret) => {
+  ])('an error for %s shows no secret that was given instead', (name, secret) => {
     const message = refusal([`--${name}`, secret]);
     expect(message).toContain(`--${name}`);
     expect(message).not.toContain(secret.slice(8, 20));

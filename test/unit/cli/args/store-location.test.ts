@@ -29,15 +29,15 @@ function refusal(text: string): string {
   throw new Error('it was taken');
 }
 
-describe('a store', () => {
+describe('the location of a store', () => {
   it.each(['./wechat-tokens', '/var/lib/tokens', 'C:\\tokens', 'd:/tokens', './redis:', 'tokens', '~', '//host/share'])(
-    'is the directory %s',
+    'the store %s is a directory',
     (path) => {
       expect(locate(path)).toEqual({ kind: 'directory', path, shown: path });
     },
   );
 
-  it('has no relative path where the working directory has been removed', () => {
+  it('a relative path is refused where the working directory has been removed', () => {
     vi.spyOn(process, 'cwd').mockImplementation(() => {
       throw Object.assign(new Error('ENOENT: uv_cwd'), { code: 'ENOENT', syscall: 'uv_cwd' });
     });
@@ -49,7 +49,7 @@ describe('a store', () => {
     expect(locate(`sqlite://${directory}/tokens.db`).kind).toBe('sqlite');
   });
 
-  it('is no file', () => {
+  it('a file is no store', () => {
     const file = join(directory, 'file');
     writeFileSync(file, '');
     expect(refusal(file)).toBe('--store must be a directory, got a file');
@@ -67,7 +67,7 @@ describe('a store', () => {
     ['postgres:///db?host=/var/run/postgresql', 'postgres', 'postgres:///db'],
     ['mysql://a.test/db', 'mysql', 'mysql://a.test/db'],
     ['mariadb://a.test:3307/db', 'mysql', 'mariadb://a.test:3307/db'],
-  ])('is the server %s', (text, kind, shown) => {
+  ])('the store %s is a server', (text, kind, shown) => {
     expect(locate(text)).toMatchObject({ kind, shown, name: undefined, isSecret: false });
   });
 
@@ -79,7 +79,7 @@ describe('a store', () => {
     ['postgres://user:CAN@ARY@a.test/db', 'postgres://a.test/db'],
     ['postgres://a.test/db?user=user&password=CANARY', 'postgres://a.test/db'],
     ['mysql://user:CANARY@a.test/db?password2=CANARY', 'mysql://a.test/db'],
-  ])('at %s is shown without its credentials', (text, shown) => {
+  ])('the store %s is shown without its credentials', (text, shown) => {
     expect(locate(text)).toMatchObject({ shown, isSecret: true });
   });
 
@@ -92,7 +92,7 @@ describe('a store', () => {
     ],
     ['mysql://a.test/db?table=tokens&ssl=true', 'tokens', 'mysql://a.test/db?ssl=true'],
     ['mysql://a.test/db?ssl={"ca":"x"}', undefined, 'mysql://a.test/db?ssl={%22ca%22:%22x%22}'],
-  ])('at %s has a name in it, which the driver is not told', (text, name, url) => {
+  ])('the name in %s is removed before the URL goes to the driver', (text, name, url) => {
     expect(server(text)).toMatchObject({ name, url });
   });
 
@@ -102,7 +102,7 @@ describe('a store', () => {
     ['sqlite:/var/lib/tokens.db', '/var/lib/tokens.db'],
     ['sqlite:///var/lib/tokens.db', '/var/lib/tokens.db'],
     ['SQLITE:///var/lib/my%20tokens.db', '/var/lib/my tokens.db'],
-  ])('is the file of %s', (text, path) => {
+  ])('the store %s is a file of SQLite', (text, path) => {
     expect(locate(text)).toEqual({ kind: 'sqlite', path, name: undefined, shown: `sqlite:${path}` });
     expect(locate(`${text}?table=mine`)).toMatchObject({ path, name: 'mine' });
   });
@@ -115,19 +115,19 @@ describe('a store', () => {
     'sqlite:////server/share',
     'sqlite::memory:',
     'sqlite:?table=a',
-  ])('cannot be %s', (text) => {
+  ])('the store %s is refused, since it names no file of SQLite', (text) => {
     expect(refusal(text)).toBe(
       '--store must name the file of SQLite: sqlite:./tokens.db, or sqlite:///var/lib/tokens.db',
     );
   });
 
-  it('in SQLite is no directory, and has no parameter that would do nothing', () => {
+  it('a store in SQLite is no directory, and takes no parameter that would do nothing', () => {
     expect(refusal(`sqlite:${directory}`)).toBe('--store must name a file, got a directory');
     expect(refusal('sqlite:./a.db?mode=ro')).toBe('--store: a URL of SQLite has no parameter but table');
   });
 
   it.each(['mongodb://CANARY', 'http://a.test', 'CANARYCANARYCANARYCANARY:x', 'file:///var/lib'])(
-    'is not at %s, and what there is is listed',
+    'the store %s is refused with a list of the known kinds',
     (text) => {
       const message = refusal(text);
       for (const known of [
@@ -157,7 +157,7 @@ it.each([
   expect(refusal(text)).toBe(message);
 });
 
-describe('a URL that is cut up in the wrong place', () => {
+describe('a URL that is split in the wrong place', () => {
   it.each([
     'redis://:CAN#ARY@a.test',
     'redis://:12#CANARY@a.test',
@@ -174,7 +174,7 @@ describe('a URL that is cut up in the wrong place', () => {
     'postgres://u:CANARY@/db',
     'mysql://u:12/CANARY@a.test/db',
     'mysql://u:CANARY%@a.test/db',
-  ])('is refused, and nothing of %s is shown', (text) => {
+  ])('a URL with a wrong split is refused, and nothing of %s is shown', (text) => {
     const message = refusal(text);
     expect(message).toMatch(/^--store must be a URL like .*: a name or password .* has to be percent-encoded$/);
     expect(message).not.toMatch(/CANARY|\bCAN\b|\bARY\b|:12/);
@@ -197,7 +197,7 @@ describe('a URL that is cut up in the wrong place', () => {
     expect(message).not.toContain('CANARY');
   });
 
-  it('has no parameter that Redis knows nothing of', () => {
+  it('a URL of Redis takes no unknown parameter', () => {
     expect(refusal('redis://a.test?CANARY=1')).toBe('--store: a URL of Redis has no parameter but prefix');
   });
 });

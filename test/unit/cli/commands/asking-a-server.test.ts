@@ -38,14 +38,14 @@ async function tasks(): Promise<string[]> {
   return ids;
 }
 
-describe('asking a server that lets everybody in', () => {
+describe('commands that ask an open server', () => {
   beforeEach(async () => {
     server = await TokenServer.start([APPID, OTHER]);
   });
   afterEach(() => server[Symbol.asyncDispose]());
 
   describe('register', () => {
-    it('adds tasks, with the secret from standard input', async () => {
+    it('register adds tasks, with the secret from standard input', async () => {
       const { code, out, err } = await command(`register ${APPID} --task access_token --task jsapi_ticket`, {
         input: `${APP_SECRET}\n`,
       });
@@ -58,7 +58,7 @@ describe('asking a server that lets everybody in', () => {
       expect(server.wechat.isValid(await server.tokens.get(APPID, 'jsapi_ticket'))).toBe(true);
     });
 
-    it('leaves the tasks that it does not name', async () => {
+    it('register keeps the tasks that it does not name', async () => {
       const env = { WECHAT_TOKENS_SECRET: APP_SECRET };
       await command(`register ${APPID} --task access_token`, { env });
       await command(`register ${APPID} --task jsapi_ticket --access-token plain`, { env });
@@ -66,19 +66,19 @@ describe('asking a server that lets everybody in', () => {
       expect(await tasks()).toEqual([`${APPID}/access_token`, `${APPID}/jsapi_ticket`]);
     });
 
-    it('takes the secret from a file before the variable', async () => {
+    it('register takes the secret from a file before the variable', async () => {
       const world = { env: { WECHAT_TOKENS_SECRET: 'wrong' } };
       await command(`register ${APPID} --task access_token --secret-file ${fileWith(`${APP_SECRET}\n`)}`, world);
       expect(server.wechat.isValid(await server.tokens.get(APPID, 'access_token'))).toBe(true);
     });
 
-    it('takes the secret from standard input where that is named as the file', async () => {
+    it('register takes the secret from standard input with --secret-file -', async () => {
       const world = { env: { WECHAT_TOKENS_SECRET: 'wrong' }, input: APP_SECRET };
       await command(`register ${APPID} --task access_token --secret-file -`, world);
       expect(server.wechat.isValid(await server.tokens.get(APPID, 'access_token'))).toBe(true);
     });
 
-    it('asks a terminal for the secret, and does not show it', async () => {
+    it('register asks a terminal for the secret, and does not show it', async () => {
       const { code, err } = await command(`register ${APPID} --task access_token`, {
         input: `${APP_SECRET}\r`,
         asks: true,
@@ -87,31 +87,31 @@ describe('asking a server that lets everybody in', () => {
       expect(server.wechat.isValid(await server.tokens.get(APPID, 'access_token'))).toBe(true);
     });
 
-    it('ends when nothing or Ctrl-C is typed', async () => {
+    it('register ends when nothing or Ctrl-C is typed', async () => {
       for (const input of ['\r', '\u0003', `${APP_SECRET}\u0003`]) {
         const { code, err } = await command(`register ${APPID}`, { input, asks: true });
         expect({ code, err }).toEqual({ code: 2, err: `secret of ${APPID}: \n${PREFIX}no secret was given\n` });
       }
     });
 
-    it('changes the secret and the mode of an app', async () => {
+    it('register changes the secret and the mode of an app', async () => {
       await command(`register ${APPID}`, { input: 'wrong' });
       await command(`register ${APPID} --access-token plain`, { input: APP_SECRET });
       await server.tokens.get(APPID, 'access_token');
       expect(server.wechat.countCalls('/cgi-bin/token')).toBe(1);
     });
 
-    it('registers tasks for a subject', async () => {
+    it('register adds tasks for a subject', async () => {
       await command(`register ${APPID} --task jsapi_ticket --subject ${OTHER}`, { input: APP_SECRET });
       expect(await tasks()).toEqual([`${APPID}/jsapi_ticket/${OTHER}`]);
     });
 
-    it('answers with JSON', async () => {
+    it('register --json answers with JSON', async () => {
       const { out } = await command(`register ${APPID} --task access_token --json`, { input: APP_SECRET });
       expect(JSON.parse(out)).toEqual({ appid: APPID, tasks: ['access_token'] });
     });
 
-    it('says what the server refuses', async () => {
+    it('register reports why the server refuses', async () => {
       const { code, out, err } = await command(`register ${APPID} --task acess_token`, { input: APP_SECRET });
       expect({ code, out }).toEqual({ code: 1, out: '' });
       expect(err).toBe(`${PREFIX}tasks[0].type must be 0 to 4 or the name of a type, got "acess_token" (400)\n`);
@@ -129,7 +129,7 @@ describe('asking a server that lets everybody in', () => {
       ['register wx1 --secret-file /nowhere/it', '--secret-file: /nowhere/it cannot be read: ENOENT, nothing is there'],
       ['register wx1 --secret-file -', '--secret-file: there is nothing in it'],
       ['register wx1 the-secret', 'register takes <appid>, got 2 arguments'],
-    ])('does not take %s', async (line, message) => {
+    ])('register does not accept the line: %s', async (line, message) => {
       const { code, err } = await command(line);
       expect(code).toBe(2);
       expect(err).toContain(message);
@@ -143,7 +143,7 @@ describe('asking a server that lets everybody in', () => {
       [`\u0001${APP_SECRET}`, 'must not begin with a control character (U+0001)'],
     ];
 
-    it.each(strays)('is refused before the server is asked, and the place is named: %#', async (secret, words) => {
+    it.each(strays)('stray characters in a secret are refused without a request: %#', async (secret, words) => {
       const answers = [
         [await command(`register ${APPID}`, { env: { WECHAT_TOKENS_SECRET: secret } }), 'WECHAT_TOKENS_SECRET'],
         [await command(`register ${APPID}`, { input: `${secret}\n` }), 'the secret on standard input'],
@@ -172,7 +172,7 @@ describe('asking a server that lets everybody in', () => {
   });
 
   describe('get', () => {
-    it('prints the token and nothing else', async () => {
+    it('get prints the token and nothing else', async () => {
       await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] });
       const { code, out, err } = await command(`get ${APPID} access_token`);
       expect({ code, out, err }).toEqual({
@@ -182,7 +182,7 @@ describe('asking a server that lets everybody in', () => {
       });
     });
 
-    it('prints all of the answer as JSON', async () => {
+    it('get --json prints all of the answer', async () => {
       await server.tokens.register({
         appid: APPID,
         secret: APP_SECRET,
@@ -204,14 +204,14 @@ describe('asking a server that lets everybody in', () => {
       });
     });
 
-    it('says why there is none', async () => {
+    it('get reports why there is no token', async () => {
       const { code, out, err } = await command(`get ${APPID} access_token`);
       expect({ code, out }).toEqual({ code: 1, out: '' });
       expect(err).toMatch(/^wechat-token-manager: .*\(NOT_REGISTERED\)\n$/);
       expect((await command(`get ${APPID} acess_token`)).err).toBe(`${PREFIX}there is no such token type\n`);
     });
 
-    it('says what WeChat answered', async () => {
+    it('get reports the error code of WeChat', async () => {
       await server.tokens.register({ appid: APPID, secret: 'wrong' });
       const { code, err } = await command(`get ${APPID} access_token`);
       expect(code).toBe(1);
@@ -223,7 +223,7 @@ describe('asking a server that lets everybody in', () => {
       ['get wx1', 'get needs <type>: get <appid> <type>'],
       ['get wx1 t x', 'get takes <appid> <type>, got 3 arguments'],
       ['get wx1 ..', 'type cannot be ..'],
-    ])('does not take %s', async (line, message) => {
+    ])('get does not accept the line: %s', async (line, message) => {
       expect(await command(line)).toEqual({ code: 2, out: '', err: `${PREFIX}${message}\n` });
     });
   });
@@ -231,7 +231,7 @@ describe('asking a server that lets everybody in', () => {
   describe('refresh', () => {
     beforeEach(() => server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] }));
 
-    it('prints a new token', async () => {
+    it('refresh prints a new token', async () => {
       const before = await server.tokens.get(APPID, 'access_token');
       const { code, out } = await command(`refresh ${APPID} access_token`);
       expect(code).toBe(0);
@@ -239,7 +239,7 @@ describe('asking a server that lets everybody in', () => {
       expect(out).not.toBe(`${before}\n`);
     });
 
-    it('with a stale token that is no longer the current one does not call WeChat', async () => {
+    it('refresh with a stale token that is no longer the current one does not call WeChat', async () => {
       const current = await server.tokens.get(APPID, 'access_token');
       const calls = server.wechat.countCalls();
       const { out } = await command(`refresh ${APPID} access_token --stale-file ${fileWith('an older one\n')}`);
@@ -247,7 +247,7 @@ describe('asking a server that lets everybody in', () => {
       expect(server.wechat.countCalls()).toBe(calls);
     });
 
-    it('takes the stale token from standard input, and answers with JSON', async () => {
+    it('refresh takes the stale token from standard input, and answers with JSON', async () => {
       const stale = await server.tokens.get(APPID, 'access_token');
       server.wechat.revoke(APPID);
       const { out } = await command(`refresh ${APPID} access_token --stale-file - --json`, { input: `${stale}\n` });
@@ -255,7 +255,7 @@ describe('asking a server that lets everybody in', () => {
       expect(JSON.parse(out).value).not.toBe(stale);
     });
 
-    it('does not take an empty stale token', async () => {
+    it('refresh refuses an empty stale token', async () => {
       const { code, err } = await command(`refresh ${APPID} access_token --stale-file -`);
       expect({ code, err }).toEqual({ code: 2, err: `${PREFIX}--stale-file: there is nothing in it\n` });
     });
@@ -266,7 +266,7 @@ describe('asking a server that lets everybody in', () => {
 
     beforeEach(() => server.tokens.register({ appid: APPID, secret: APP_SECRET }));
 
-    it('stores a grant from standard input, and shows none of it', async () => {
+    it('put stores a grant from standard input, and shows none of it', async () => {
       const { code, out, err } = await command(`put ${APPID} oauth2_access_token --subject user`, {
         input: `${GRANT}\n`,
       });
@@ -276,7 +276,7 @@ describe('asking a server that lets everybody in', () => {
       expect(await server.tokens.get(APPID, 'oauth2_access_token', options)).toBe('CANARY-value');
     });
 
-    it('takes the grant from a file', async () => {
+    it('put takes the grant from a file', async () => {
       const line = `put ${APPID} jsapi_ticket --json --from-file ${fileWith(`\uFEFF${GRANT}`)}`;
       const { out } = await command(line);
       expect(JSON.parse(out)).toMatchObject({ appid: APPID, type: 'jsapi_ticket', version: expect.any(Number) });
@@ -289,20 +289,20 @@ describe('asking a server that lets everybody in', () => {
       ['', 2, 'there is nothing in it'],
       ['{"value":"CANARY-0123"}', 1, 'expires_in must be 1 to'],
       ['{"value":"CANARY-0123","expires_in":60,"refreshtoken":"CANARY"}', 1, 'a grant may hold value'],
-    ])('refuses %s, which it does not show', async (input, code, message) => {
+    ])('put refuses the input %s without showing it', async (input, code, message) => {
       const { code: exit, out, err } = await command(`put ${APPID} access_token`, { input });
       expect([exit, out]).toEqual([code, '']);
       expect(err).toContain(message);
       expect(err).not.toContain('CANARY');
     });
 
-    it('does not show a grant that was given where its file belongs', async () => {
+    it('put does not show a grant that was given in place of its file', async () => {
       const { code, err } = await command(`put ${APPID} access_token --from-file {"value":"CANARY"}`);
       expect(code).toBe(2);
       expect(err).toContain('--from-file: what it was given, 18 characters, cannot be read: ENOENT');
     });
 
-    it('says where a grant belongs when standard input is a terminal', async () => {
+    it('put explains how to give a grant when standard input is a terminal', async () => {
       const { code, err } = await command(`put ${APPID} access_token`, { asks: true });
       expect(code).toBe(2);
       expect(err).toContain('give the grant as JSON on standard input or with --from-file');
@@ -318,25 +318,25 @@ describe('asking a server that lets everybody in', () => {
       }),
     );
 
-    it('forgets one task', async () => {
+    it('unregister removes one task', async () => {
       const { code, out } = await command(`unregister ${APPID} jsapi_ticket`);
       expect({ code, out }).toEqual({ code: 0, out: `unregistered ${APPID} jsapi_ticket\n` });
       expect(await tasks()).toEqual([`${APPID}/access_token`, `${APPID}/jsapi_ticket/${OTHER}`]);
     });
 
-    it('forgets the task of a subject', async () => {
+    it('unregister removes the task of a subject', async () => {
       const { out } = await command(`unregister ${APPID} jsapi_ticket --subject ${OTHER} --json`);
       expect(JSON.parse(out)).toEqual({ appid: APPID, type: 'jsapi_ticket', subject: OTHER });
       expect(await tasks()).toEqual([`${APPID}/access_token`, `${APPID}/jsapi_ticket`]);
     });
 
-    it('forgets an app', async () => {
+    it('unregister removes an app', async () => {
       const { out } = await command(`unregister ${APPID}`);
       expect(out).toBe(`unregistered ${APPID}\n`);
       expect(await tasks()).toEqual([]);
     });
 
-    it('does not forget an app when a subject is given without a type', async () => {
+    it('unregister refuses a subject without a type, and keeps the app', async () => {
       const { code } = await command(`unregister ${APPID} --subject ${OTHER}`);
       expect(code).toBe(2);
       expect(await tasks()).toHaveLength(3);
@@ -344,7 +344,7 @@ describe('asking a server that lets everybody in', () => {
   });
 
   describe('list', () => {
-    it('shows tasks as a table without colours where there is no terminal', async () => {
+    it('list shows tasks as a table without colours where there is no terminal', async () => {
       await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] });
       await server.tokens.register({ appid: OTHER, secret: 'wrong', tasks: ['access_token'] });
       await server.tokens.get(APPID, 'access_token');
@@ -358,14 +358,14 @@ describe('asking a server that lets everybody in', () => {
       expect(lines).toHaveLength(4);
     });
 
-    it('shows tasks in colours on a terminal, unless NO_COLOR is set', async () => {
+    it('list shows tasks in colours on a terminal, unless NO_COLOR is set', async () => {
       await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] });
       await server.tokens.get(APPID, 'access_token');
       expect((await command('list', { columns: 120 })).out).toContain('\u001b[32mfresh');
       expect((await command('list', { columns: 120, env: { NO_COLOR: '1' } })).out).not.toContain('\u001b');
     });
 
-    it('follows the pages to the end, one JSON object a line', async () => {
+    it('list --json follows the pages to the end, with one object a line', async () => {
       const appids = Array.from({ length: 1_001 }, (_, index) => `wx${String(index).padStart(5, '0')}`);
       for (const appid of appids)
         await server.tokens.register({ appid, secret: 'x', tasks: ['component_access_token'] });
@@ -377,7 +377,7 @@ describe('asking a server that lets everybody in', () => {
       expect(listed).toEqual(appids);
     });
 
-    it('shows the tasks of an app, or of a type', async () => {
+    it('list shows the tasks of an app, or of a type', async () => {
       await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token', 'jsapi_ticket'] });
       await server.tokens.register({ appid: OTHER, secret: APP_SECRET, tasks: ['access_token'] });
       const ids = async (line: string): Promise<string[]> =>
@@ -389,7 +389,7 @@ describe('asking a server that lets everybody in', () => {
       expect(await ids(`list ${APPID} jsapi_ticket --json`)).toEqual([`${APPID}/jsapi_ticket`]);
     });
 
-    it('sorts them by app, type and subject, whatever the order of the store is', async () => {
+    it('list sorts tasks by app, type and subject, whatever the order of the store is', async () => {
       const status = server.tokens.status.bind(server.tokens);
       await server.tokens.register({ appid: OTHER, secret: APP_SECRET, tasks: ['access_token'] });
       const user = (subject: string) => ({ type: 'oauth2_access_token', subject }) as const;
@@ -411,13 +411,13 @@ describe('asking a server that lets everybody in', () => {
       ]);
     });
 
-    it('takes the number of a type', async () => {
+    it('list takes the number of a type', async () => {
       await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token', 'jsapi_ticket'] });
       const { out } = await command(`list ${APPID} 1 --json`);
       expect(JSON.parse(out).id).toBe(`${APPID}/jsapi_ticket`);
     });
 
-    it('shows only tasks in some states', async () => {
+    it('list --state shows only tasks in the given states', async () => {
       await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] });
       await server.tokens.get(APPID, 'access_token');
       await server.tokens.register({ appid: OTHER, secret: 'wrong', tasks: ['access_token'] });
@@ -437,14 +437,14 @@ describe('asking a server that lets everybody in', () => {
       });
     });
 
-    it('says when there are none, beside standard output', async () => {
+    it('list reports on standard error that there are no tasks', async () => {
       expect(await command('list')).toEqual({ code: 0, out: '', err: 'there are no tasks\n' });
       expect(await command('list --json')).toEqual({ code: 0, out: '', err: '' });
     });
   });
 });
 
-describe('asking a server that wants a key', () => {
+describe('commands that ask a server with API keys', () => {
   const reader = createApiKey({ scopes: ['read'] });
 
   beforeEach(async () => {
@@ -453,13 +453,13 @@ describe('asking a server that wants a key', () => {
   });
   afterEach(() => server[Symbol.asyncDispose]());
 
-  it('works with the key of the variable, or of a file', async () => {
+  it('a command takes the key from the variable, or from a file', async () => {
     const token = `${await server.tokens.get(APPID, 'access_token')}\n`;
     expect((await command(`get ${APPID} access_token`, { env: { WECHAT_TOKENS_KEY: reader.key } })).out).toBe(token);
     expect((await command(`get ${APPID} access_token --key-file ${fileWith(`${reader.key}\n`)}`)).out).toBe(token);
   });
 
-  it('without one says how to give it', async () => {
+  it('a command without a key explains how to give it', async () => {
     const { code, err } = await command('list');
     expect(code).toBe(1);
     expect(err).toBe(
@@ -468,7 +468,7 @@ describe('asking a server that wants a key', () => {
     );
   });
 
-  it('with a wrong one, or one that may not, says which it was and why', async () => {
+  it('an unknown key, or one without the right, is reported with its source and the reason', async () => {
     const stranger = createApiKey({ scopes: ['read'] }).key;
     const unknown = await command('list', { env: { WECHAT_TOKENS_KEY: stranger } });
     expect(unknown).toEqual({
@@ -487,7 +487,7 @@ describe('asking a server that wants a key', () => {
     expect(registering.err).toContain('the scope register is needed for this (403)');
   });
 
-  it('takes no key that cannot be one, and shows nothing of it', async () => {
+  it('a malformed key is refused, and nothing of it is shown', async () => {
     const two = `${reader.key}\n${reader.key}`;
     for (const result of [
       await command('list', { env: { WECHAT_TOKENS_KEY: two } }),

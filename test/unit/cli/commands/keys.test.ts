@@ -38,7 +38,7 @@ function entries(): { id: string; hash: string }[] {
 }
 
 describe('keys add', () => {
-  it('prints the key once and keeps its hash', async () => {
+  it('keys add prints the key once and stores its hash', async () => {
     const { code, out, err } = await keys('add');
     expect(code).toBe(0);
     expect(out).toMatch(KEY_LINE);
@@ -56,7 +56,7 @@ describe('keys add', () => {
     { of: 'its group', access: 0o750, mode: 0o640, says: 'the user 65534 and the group 65533, which can read it' },
     { of: 'everybody', access: 0o755, mode: 0o644, says: 'every user can read it' },
     { of: 'everybody but its group', access: 0o701, mode: 0o604, says: 'every user can read it' },
-  ])('as root lets those read a new file who may enter its directory: $of', async ({ access, mode, says }) => {
+  ])('keys add as root gives a new file to those with access to its directory: $of', async ({ access, mode, says }) => {
     chownSync(directory, 65_534, 65_533);
     chmodSync(directory, access);
     const { err } = await keys('add');
@@ -67,7 +67,7 @@ describe('keys add', () => {
     expect(statSync(path)).toMatchObject({ uid: 65_534, gid: 65_533 });
   });
 
-  it('leaves the mode of a file that is there', async () => {
+  it('keys add keeps the mode of a file that exists', async () => {
     await keys('add');
     chmodSync(path, 0o640);
     await keys('add');
@@ -77,7 +77,7 @@ describe('keys add', () => {
   it.each([
     ['read,refresh,register', '"read,refresh,register"; for several, give --scope several times'],
     ['write', '"write"'],
-  ])('refuses the scope %s in words', async (scope, got) => {
+  ])('keys add refuses the scope %s with an explanation', async (scope, got) => {
     const { code, err } = await keys('add', '--scope', scope);
     expect({ code, err }).toEqual({
       code: 2,
@@ -86,7 +86,7 @@ describe('keys add', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  it('in a directory that is missing, or is none, says what to make', async () => {
+  it('keys add in a directory that does not exist, or is none, explains what to make', async () => {
     writeFileSync(join(directory, 'file'), '');
     for (const name of ['none', 'file']) {
       path = join(directory, name, 'keys.json');
@@ -98,7 +98,7 @@ describe('keys add', () => {
     }
   });
 
-  it('says in words what the system refuses', async () => {
+  it('keys add explains what the system refuses', async () => {
     symlinkSync('loop', join(directory, 'loop'));
     path = join(directory, 'loop');
     const { code, err } = await keys('add');
@@ -111,7 +111,7 @@ describe('keys add', () => {
     });
   });
 
-  it('keeps what the key may do', async () => {
+  it('keys add stores the scopes, apps, rate and note of the key', async () => {
     const words = '--scope read --scope refresh --scope read --appid wx1 --appid wx2 --per-second 0.5 --note shop';
     await keys('add', ...words.split(' '));
     expect(entries()).toEqual([
@@ -123,7 +123,7 @@ describe('keys add', () => {
     ['90d', 90 * 86_400_000],
     ['12h', 12 * 3_600_000],
     ['45s', 45_000],
-  ])('makes a key that is good for %s', async (words, ms) => {
+  ])('keys add makes a key that is valid for %s', async (words, ms) => {
     await keys('add', '--expires', words);
     const [entry] = entries() as unknown as { createdAt: number; expiresAt: number }[];
     expect(Math.abs((entry?.expiresAt ?? 0) - (entry?.createdAt ?? 0) - ms)).toBeLessThan(1_000);
@@ -132,14 +132,14 @@ describe('keys add', () => {
     );
   });
 
-  it('shows that a key has expired', async () => {
+  it('keys list shows that a key has expired', async () => {
     await keys('add');
     const [entry] = entries();
     writeFileSync(path, JSON.stringify({ keys: [{ ...entry, createdAt: 0, expiresAt: 86_400_000 }] }));
     expect((await keys('list')).out).toContain('  made 1970-01-01  expired 1970-01-02\n');
   });
 
-  it('answers with JSON, without the hash', async () => {
+  it('keys add --json answers without the hash', async () => {
     const { out, err } = await keys('add', '--json', '--note', 'shop');
     const answer = JSON.parse(out);
     expect(answer).toEqual({
@@ -161,14 +161,14 @@ describe('keys add', () => {
     ['--per-second fast', '--per-second must be a number from 0.01 to 1000000, got "fast"'],
     ['--keys wtm_abcdefgh_0123456789012345678901234567890123456789012', '--keys must be the path of a file'],
     ['read', 'keys add takes nothing, got 1 arguments'],
-  ])('does not take %s', async (words, message) => {
+  ])('keys add does not accept %s', async (words, message) => {
     const { code, out, err } = await keys('add', ...words.split(' '));
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toContain(message);
     expect(existsSync(path)).toBe(false);
   });
 
-  it('needs a file', async () => {
+  it('keys add requires a file', async () => {
     const { code, err } = await runCommand(['keys', 'add']);
     expect({ code, err }).toEqual({
       code: 2,
@@ -176,7 +176,7 @@ describe('keys add', () => {
     });
   });
 
-  it('leaves a file alone that is none of keys', async () => {
+  it('keys add leaves a file alone that holds no keys', async () => {
     writeFileSync(path, 'a poem');
     const { code, err } = await keys('add');
     expect({ code, err }).toEqual({ code: 1, err: `wechat-token-manager: ${path} is not JSON\n` });
@@ -185,7 +185,7 @@ describe('keys add', () => {
 });
 
 describe('keys list', () => {
-  it('shows what keys may do, and no hash', async () => {
+  it('keys list shows the rights of keys, and no hash', async () => {
     const first = (await keys('add')).out.slice(4, 12);
     const second = (
       await keys('add', '--scope', 'refresh', '--appid', 'wx1', '--per-second', '5', '--note', 'a\nshop')
@@ -202,12 +202,12 @@ describe('keys list', () => {
     ]);
   });
 
-  it('shows nothing of a file without keys', async () => {
+  it('keys list prints nothing for a file without keys', async () => {
     writeFileSync(path, '{"keys":[]}');
     expect(await keys('list')).toEqual({ code: 0, out: '', err: '' });
   });
 
-  it('names a file that is not there', async () => {
+  it('keys list names a file that does not exist', async () => {
     const { code, err } = await keys('list');
     expect(code).toBe(2);
     expect(err).toBe(`wechat-token-manager: WECHAT_TOKENS_KEYS: ${path} cannot be read: ENOENT, nothing is there\n`);
@@ -215,7 +215,7 @@ describe('keys list', () => {
 });
 
 describe('keys remove', () => {
-  it('takes out a key, by its id or by itself, and leaves everything else', async () => {
+  it('keys remove removes a key, by its id or by itself, and leaves everything else', async () => {
     writeFileSync(path, JSON.stringify({ comment: 'ours', keys: [] }), { mode: 0o640 });
     const added = [(await keys('add')).out.trim(), (await keys('add')).out.trim(), (await keys('add')).out.trim()];
     const ids = added.map((key) => key.slice(4, 12));
@@ -227,7 +227,7 @@ describe('keys remove', () => {
     expect(readdirSync(directory)).toEqual(['keys.json']);
   });
 
-  it('replaces the file that a link leads to', async () => {
+  it('keys remove replaces the file that a link leads to', async () => {
     const key = (await keys('add')).out.trim();
     const link = join(directory, 'link.json');
     symlinkSync(path, link);
@@ -235,7 +235,7 @@ describe('keys remove', () => {
     expect(entries()).toEqual([]);
   });
 
-  it('says which there are when there is no such key, and shows no key', async () => {
+  it('keys remove names the known ids when there is no such key, and shows no key', async () => {
     const id = (await keys('add')).out.slice(4, 12);
     const stranger = 'wtm_abcdefgh_0123456789012345678901234567890123456789012';
     const { code, out, err } = await keys('remove', stranger);

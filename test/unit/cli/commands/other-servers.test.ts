@@ -32,8 +32,8 @@ function list(url: string, ...words: readonly string[]): Promise<CommandResult> 
   return runCommand(['list', '--url', url, ...words], { env: { WECHAT_TOKENS_KEY: KEY } });
 }
 
-describe('a server that is none of ours', () => {
-  it('does not listen: where, and what to do', async () => {
+describe('a server of another kind', () => {
+  it('an error for a server that does not listen names its URL and the remedy', async () => {
     const url = await answering(200, '');
     const [server] = open.splice(0);
     await new Promise((resolve) => server?.close(resolve));
@@ -46,13 +46,13 @@ describe('a server that is none of ours', () => {
     });
   });
 
-  it('is reported as unknown if its host name does not resolve', async () => {
+  it('a host name that does not resolve is reported as unknown', async () => {
     const { code, err } = await list('http://no-such-host.invalid:9001');
     expect(code).toBe(1);
     expect(err).toMatch(/^wechat-token-manager: the host of http:\/\/no-such-host\.invalid:9001 is not known \(E\w+\)/);
   });
 
-  it('repeats what it was sent, of which no secret is shown', async () => {
+  it('an error shows no secret that the server repeats', async () => {
     const url = await listen((request, response) => {
       let body = '';
       request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
@@ -69,7 +69,7 @@ describe('a server that is none of ours', () => {
     expect(err.length).toBeLessThan(1_500);
   });
 
-  it('answers without end', async () => {
+  it('an answer without end is an error', async () => {
     const url = await listen((_request, response) => {
       const chunk = 'x'.repeat(1_048_576);
       const write = (): void => {
@@ -83,7 +83,7 @@ describe('a server that is none of ours', () => {
     expect(err).toContain(`${url} answered with more than 8388608 bytes`);
   });
 
-  it('has always another page, which is empty', async () => {
+  it('a list ends with an empty page, even if another is announced', async () => {
     let pages = 0;
     const url = await listen((_request, response) => {
       pages += 1;
@@ -93,14 +93,14 @@ describe('a server that is none of ours', () => {
     expect(pages).toBe(1);
   });
 
-  it('has a token that a terminal would obey', async () => {
+  it('a token with control characters is not printed', async () => {
     const url = await answering(200, JSON.stringify({ value: '\u001b[2Jtoken' }));
     const { code, out, err } = await runCommand(['get', 'wx1', 'access_token', '--url', url], {});
     expect([code, out]).toEqual([1, '']);
     expect(err).toContain('control characters');
   });
 
-  it('closes the connection', async () => {
+  it('a connection that the server closes is reported', async () => {
     const url = await listen((request) => request.socket.destroy());
     const { code, err } = await list(url);
     expect(code).toBe(1);
@@ -113,7 +113,7 @@ describe('a server that is none of ours', () => {
     [301, '', 'with status 301 and nothing that it says'],
     [200, '<html>', 'with something else than JSON'],
     [200, '[]', 'with something else than JSON'],
-  ])('answers %i %j', async (status, body, how) => {
+  ])('an answer of status %i with %j is reported as that of another server', async (status, body, how) => {
     const url = await answering(status, body, status === 301 ? { Location: 'http://127.0.0.1:1/tokens' } : {});
     expect(await list(url)).toEqual({
       code: 1,
@@ -125,13 +125,13 @@ describe('a server that is none of ours', () => {
   it.each([
     ['list', 'the server answered without tasks'],
     ['get wx1 access_token', 'the server answered without a token'],
-  ])('answers %s with other JSON', async (line, message) => {
+  ])('%s reports other JSON than expected', async (line, message) => {
     const url = await answering(200, '{}');
     const { code, err } = await runCommand([...line.split(' '), '--url', url]);
     expect({ code, err }).toEqual({ code: 1, err: `wechat-token-manager: ${message}\n` });
   });
 
-  it('is not followed where it redirects, which would send the key on', async () => {
+  it('a redirect is not followed, since it would send the key on', async () => {
     const asked: string[] = [];
     const elsewhere = await listen((request, response) => {
       asked.push(request.url ?? '');
@@ -141,7 +141,7 @@ describe('a server that is none of ours', () => {
     expect(asked).toEqual([]);
   });
 
-  it('cannot steer the terminal', async () => {
+  it('an answer cannot control the terminal', async () => {
     const task = { appid: 'wx\u001b[2J', type: 't\r\n', state: 'fresh', lastError: { code: 'X', message: 'a\u0007b' } };
     const { out } = await list(await answering(200, JSON.stringify({ tasks: [task, null, 7] })));
     expect(out.split('\n')).toHaveLength(3);
@@ -151,7 +151,7 @@ describe('a server that is none of ours', () => {
     expect(err).toBe('wechat-token-manager: a [2Jb c\n');
   });
 
-  it('is not asked for ever for the same page', async () => {
+  it('a list ends when the server repeats a page', async () => {
     let count = 0;
     const url = await listen((_request, response) => {
       count += 1;
@@ -161,7 +161,7 @@ describe('a server that is none of ours', () => {
     expect(count).toBe(2);
   });
 
-  it('may be below a path, and is told who asks', async () => {
+  it('a server may be below a path, and is sent the API key', async () => {
     const seen: (string | undefined)[] = [];
     const url = await listen((request, response) => {
       seen.push(request.url, request.headers.authorization);
@@ -171,7 +171,7 @@ describe('a server that is none of ours', () => {
     expect(seen).toEqual(['/wechat/tokens?appid=wx%401&limit=500', `Bearer ${KEY}`]);
   });
 
-  it('is listed by its own clock', async () => {
+  it('a list goes by the clock of the server', async () => {
     const date = 'Thu, 01 Jan 1970 00:00:10 GMT';
     const task = { appid: 'wx1', type: 't', state: 'fresh', obtainedAt: 0, expiresAt: 40_000, dueAt: 30_000 };
     const { out } = await list(await answering(200, JSON.stringify({ tasks: [task] }), { Date: date }));
@@ -185,7 +185,7 @@ describe('the URL of a server', () => {
     ['ftp://a.test', 'must be an http or https URL like http://127.0.0.1:9001'],
     [`http://any:${KEY}@a.test`, 'must not hold a key: set WECHAT_TOKENS_KEY, or use --key-file'],
     [`http://a.test/?key=${KEY}`, 'must be a URL without a query'],
-  ])('is not %s', async (url, message) => {
+  ])('the URL of a server cannot be %s', async (url, message) => {
     expect(await list(url)).toEqual({ code: 2, out: '', err: `wechat-token-manager: --url ${message}\n` });
   });
 });

@@ -17,7 +17,7 @@ describe('the text of a failure', () => {
     [Object.assign(new Error(''), { code: 'a secret' }), 'it failed without a message (Error)'],
     ['CANARY', 'something that is no error was thrown'],
     [undefined, 'something that is no error was thrown'],
-  ])('%o is %s', (error, text) => {
+  ])('the text of %o is %s', (error, text) => {
     expect(failureText(error)).toBe(text);
   });
 });

@@ -9,7 +9,7 @@ const SHOWN = 'redis://a.test';
 const whyOf = (error: unknown): string =>
   unusableStore(SHOWN, error).message.replace(/^the store .*? cannot be used: /, '');
 
-describe('why a store cannot be used', () => {
+describe('the reason that a store cannot be used', () => {
   it.each([
     [
       new RedisFailure('Redis wants a password (NOAUTH)', 'NOAUTH'),
@@ -21,17 +21,17 @@ describe('why a store cannot be used', () => {
       new SqlFailure('TABLE_UNFIT', 'the table has format 2'),
       /^the table has format 2; name another one with \?table=/,
     ],
-  ])('is said in the words of a store that has some', (failure, why) => {
+  ])('a failure of a known store is reported in its own words', (failure, why) => {
     expect(whyOf(failure)).toMatch(why);
     expect(whyOf(new TokenError('STORE_UNAVAILABLE', 'x', { cause: failure }))).toMatch(why);
   });
 
-  it('is said without the words of anybody else, which may be secrets', () => {
+  it('an unknown error is reported without its message, which may hold secrets', () => {
     const error = Object.assign(new Error('CANARY'), { code: 'EACCES', syscall: 'open' });
     expect(unusableStore(SHOWN, error).message).toBe(`the store ${SHOWN} cannot be used: EACCES open`);
   });
 
-  it('is not said twice', () => {
+  it('a start failure is not wrapped again', () => {
     const failure = new StartFailure('said');
     expect(unusableStore(SHOWN, failure)).toBe(failure);
   });

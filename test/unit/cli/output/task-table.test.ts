@@ -36,12 +36,12 @@ describe('a task in a list', () => {
     [1_000, '█░░░░░░░ 1s'],
     [0, '░░░░░░░░ 0s'],
     [-5, '░░░░░░░░ 0s'],
-  ])('of two hours with %i ms left shows %s', (leftMs, text) => {
+  ])('a task of two hours with %i ms left shows %s', (leftMs, text) => {
     const expiresAt = NOW + leftMs;
     expect(taskRow({ ...FRESH, obtainedAt: expiresAt - 2 * HOUR, expiresAt }, NOW).left).toBe(text);
   });
 
-  it('without a token has nothing left', () => {
+  it('a task without a token has nothing left', () => {
     expect(taskRow({ appid: 'wx1', type: 't', state: 'missing' }, NOW)).toMatchObject({
       left: '-',
       next: '-',
@@ -50,20 +50,20 @@ describe('a task in a list', () => {
     });
   });
 
-  it('is refreshed when it is due, or tried again after a failure', () => {
+  it('a task shows when it is due, or when it is tried again after a failure', () => {
     expect(taskRow(FRESH, NOW).next).toBe('in 50m');
     expect(taskRow({ ...FRESH, dueAt: NOW }, NOW).next).toBe('now');
     expect(taskRow(FAILING, NOW).next).toBe('in 1m');
   });
 
-  it('tells its troubles', () => {
+  it('a task shows all its troubles', () => {
     const task = { ...FAILING, delivery: { lastError: 'status 500' }, functionMissing: true };
     expect(taskRow(task, NOW).trouble).toBe(
       'UPSTREAM_REJECTED: invalid ip 1.2.3.4 (3 times); notify: status 500; the function for its params is in another process',
     );
   });
 
-  it('that waits says for what, why, and what to do', () => {
+  it('a waiting task shows for what, why, and the remedy', () => {
     const waiting = { state: 'waiting', waitingFor: 'push', reason: 'no ticket has been stored', remedy: 'Store one.' };
     expect(taskRow({ appid: 'wx1', type: 't', ...waiting, functionMissing: true }, NOW)).toMatchObject({
       next: '-',
@@ -78,13 +78,13 @@ describe('a task in a list', () => {
     ['missing', 'red'],
     ['waiting', 'red'],
     ['something new', 'dim'],
-  ])('that is %s is %s', (state, colour) => {
+  ])('a task that is %s is %s', (state, colour) => {
     expect(taskRow({ ...FRESH, state }, NOW).colour).toBe(colour);
   });
 });
 
 describe('a table of tasks', () => {
-  it('has a column for subjects where there are any', () => {
+  it('a table has a column for subjects where there are any', () => {
     expect(new TaskTable(plain, undefined).lines(rows(FRESH))).toEqual([
       'APP                 TYPE          STATE  LEFT            REFRESH  LAST ERROR',
       'wx0123456789abcdef  access_token  fresh  ████░░░░ 1h 0m  in 50m',
@@ -96,7 +96,7 @@ describe('a table of tasks', () => {
     ]);
   });
 
-  it('has one head, and columns that do not get narrower on later pages', () => {
+  it('a table has one head, and columns that do not get narrower on later pages', () => {
     const table = new TaskTable(plain, undefined);
     table.lines(rows(FRESH, FAILING));
     expect(table.lines(rows({ ...FRESH, appid: 'wx1' }))).toEqual([
@@ -104,14 +104,14 @@ describe('a table of tasks', () => {
     ]);
   });
 
-  it('cuts errors on a terminal', () => {
+  it('a table cuts errors on a terminal', () => {
     const lines = new TaskTable(plain, 110).lines(rows(FAILING));
     expect(lines[1]).toHaveLength(110);
     expect(lines[1]).toMatch(/UPSTREAM_REJECTED: invalid ip 1\.2\.3\.4 \(…$/);
     expect(new TaskTable(plain, 200).lines(rows(FAILING))[1]).toContain('invalid ip 1.2.3.4 (3 times)');
   });
 
-  it('shows tasks below each other where the terminal is too narrow', () => {
+  it('a table shows tasks below each other where the terminal is too narrow', () => {
     for (const width of [1, 40, 80]) {
       expect(new TaskTable(plain, width).lines(rows(FRESH, FAILING))).toEqual([
         'wx0123456789abcdef access_token',
@@ -123,13 +123,13 @@ describe('a table of tasks', () => {
     }
   });
 
-  it('that fits without errors is a table on a terminal of 80 columns', () => {
+  it('a list that fits without errors stays a table on a terminal of 80 columns', () => {
     const lines = new TaskTable(plain, 80).lines(rows(FRESH));
     expect(lines).toHaveLength(2);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
-  it('colours states and errors', () => {
+  it('a table colours states and errors', () => {
     const [head, line] = new TaskTable(colourful, 200).lines(rows(FAILING));
     expect(head).toContain('\u001b[1mAPP');
     expect(line).toContain('\u001b[31mexpired');

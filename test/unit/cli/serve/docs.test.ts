@@ -15,7 +15,7 @@ const options = COMMANDS.flatMap((command) => command.options);
 const named = (pattern: RegExp): string[] => [...new Set([...page.matchAll(pattern)].map(([, name = '']) => name))];
 
 describe('the page about running the server', () => {
-  it('names options that there are', () => {
+  it('docs/operations.md names only options that exist', () => {
     const flags = named(/(?<![\w-])(--[a-z][a-z-]+)/g);
     // Of npm, docker, node, pm2, Debian's tools and for all commands.
     const npm = ['--prefix', '--global', '--time', '--input-type', '--help'];
@@ -37,7 +37,7 @@ describe('the page about running the server', () => {
     ).toEqual([]);
   });
 
-  it('names variables and commands that there are', () => {
+  it('docs/operations.md names only variables and commands that exist', () => {
     const variables = named(/(WECHAT_TOKENS_[A-Z_]+)/g);
     expect(variables.filter((name) => !options.some((option) => variableOf(option) === name))).toEqual([]);
     const commands = named(/(?:wechat-token-manager |main\.js |`)((?:keys )?(?:serve|add|list|remove|register)\b)/g);
@@ -45,7 +45,7 @@ describe('the page about running the server', () => {
     expect(commands.filter((name) => !COMMANDS.some((command) => command.name === name))).toEqual([]);
   });
 
-  it('has a row for each message of the log with its level, and for no other', () => {
+  it('docs/operations.md has a row for each message of the log with its level, and no other', () => {
     const rows = [...page.matchAll(/^\| `(\w+)` \| (info|warn|error) \|/gm)].map(
       ([, name, level]) => `${level} ${name}`,
     );
@@ -58,7 +58,7 @@ describe('the page about running the server', () => {
     expect(rows.toSorted()).toEqual(calls.toSorted());
   });
 
-  it('speaks of metrics that there are', () => {
+  it('docs/operations.md names only metrics that exist', () => {
     const families = ['metric', 'access']
       .map((what) => readFileSync(`${ROOT}/src/http/metrics/${what}-families.ts`, 'utf8'))
       .join('');

@@ -26,7 +26,7 @@ it('the process that listens loads neither the manager nor what it needs', () =>
   );
 });
 
-it('the process that answers loads them', () => {
+it('the process that answers loads the manager and the handler', () => {
   expect([...loadedWith('cli/serve/worker/worker.ts')]).toEqual(
     expect.arrayContaining(['token-manager.ts', 'http/handler.ts']),
   );

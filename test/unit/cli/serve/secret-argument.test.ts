@@ -9,7 +9,7 @@ describe('arguments without an option', () => {
     ['serve --port 1 --store redis://:CANARY@a.test --host ::1', 'serve --port 1 --host ::1'],
     ['--store redis://:CANARY@a.test --store=redis://:CANARY@b.test -p 1', '-p 1'],
     ['--store-file a --port 1', '--store-file a --port 1'],
-  ])('%s are %s', (given, left) => {
+  ])('the arguments %s are %s without the option', (given, left) => {
     expect(withoutOption(given.split(' '), STORE).join(' ')).toBe(left);
   });
 });

@@ -33,7 +33,7 @@ function logged(refresh: () => Promise<Grant>): ReturnType<World['manager']> {
   return tokens;
 }
 
-it('tells of a refresh without the token', async () => {
+it('a refresh is logged without the token', async () => {
   const tokens = logged(async () => ({ value: TOKEN, expiresInSeconds: 7_200 }));
   await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
   await tokens.get(APPID, 'access_token');
@@ -51,7 +51,7 @@ it('tells of a refresh without the token', async () => {
   ]);
 });
 
-it('leaves a refresh by another process to the log of that one', async () => {
+it('a refresh by another process is logged by that process alone', async () => {
   const tokens = logged(async () => ({ value: TOKEN, expiresInSeconds: 7_200 }));
   await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
   await tokens.get(APPID, 'access_token');
@@ -60,7 +60,7 @@ it('leaves a refresh by another process to the log of that one', async () => {
   expect(lines()).toHaveLength(1);
 });
 
-it('tells why a refresh failed and when it is tried again', async () => {
+it('a failed refresh is logged with its reason and the time of the next attempt', async () => {
   const tokens = logged(async () => {
     throw new TokenError('UPSTREAM_REJECTED', 'WeChat refused', {
       errcode: 40164,
@@ -86,7 +86,7 @@ it('tells why a refresh failed and when it is tried again', async () => {
   });
 });
 
-it('the log reports as an error that the user has to authorize again', async () => {
+it('a required reauthorization is logged as an error', async () => {
   const tokens = logged(async () => {
     throw new TokenError('REAUTHORIZATION_REQUIRED', 'the refresh token is dead', { errcode: 42002 });
   });
@@ -97,7 +97,7 @@ it('the log reports as an error that the user has to authorize again', async () 
   );
 });
 
-it('tells of tasks that fail for the same reason once, with what to do, and of their recovery', async () => {
+it('tasks that fail for the same reason are logged once, with the remedy, and so is their recovery', async () => {
   let isBroken = true;
   const tokens = logged(async () => {
     if (isBroken) throw new TokenError('UPSTREAM_REJECTED', 'invalid appsecret', { errcode: 40125 });
@@ -119,7 +119,7 @@ it('tells of tasks that fail for the same reason once, with what to do, and of t
   ]);
 });
 
-it('names no cause that is shared by the network, and one app for all', async () => {
+it('a failure of the network is logged once for all apps, without a shared cause', async () => {
   const tokens = logged(async () => {
     throw new TokenError('UPSTREAM_UNAVAILABLE', 'connect ECONNREFUSED', { retryable: true });
   });
@@ -131,7 +131,7 @@ it('names no cause that is shared by the network, and one app for all', async ()
   expect(lines()[0]).not.toHaveProperty('root');
 });
 
-it('says that the store is back only after it has said that it was away', () => {
+it('the store is logged as available only after it was logged as unavailable', () => {
   const tokens = world.manager();
   const log = new Log(output, world.clock);
   logStore(tokens, log, world.clock);
@@ -144,7 +144,7 @@ it('says that the store is back only after it has said that it was away', () => 
   expect(lines().map(({ message }) => message)).toEqual(['storeUnavailable', 'storeAvailable']);
 });
 
-it('tells of a store that fails and is back all the time in 60 lines a minute, which failures of keys do not use up', async () => {
+it('a store that fails and recovers all the time is logged apart from keys, in 60 lines a minute', async () => {
   const tokens = world.manager();
   const log = new Log(output, world.clock);
   logEvents(tokens, log, world.clock);

@@ -28,12 +28,12 @@ test.each([
   [59, 59],
   [60, 60],
   [61, 60],
-])('of %i lines in a minute %i are written', (count, written) => {
+])('of %i lines in a minute the log writes %i', (count, written) => {
   write(count);
   expect(lines()).toHaveLength(written);
 });
 
-test('what was left out is counted by message when the minute is over, once', async () => {
+test('suppressed lines are counted by message when the minute is over, once', async () => {
   write(60);
   write(3);
   write(2, 'recovered');

@@ -14,7 +14,7 @@ function logged(write: (log: Log) => void, columns = 0, env: NodeJS.ProcessEnv =
 }
 
 describe('a log that a program reads', () => {
-  it('has a JSON object on each line, without what is not known', () => {
+  it('a log that a program reads has a JSON object on each line, without unknown fields', () => {
     const text = logged((log) => {
       log.info('started', { url: 'http://127.0.0.1:9001', contracts: ['native'], pid: 7, subject: undefined });
       log.warn('refreshFailed', { error: 'two\nlines' });
@@ -41,7 +41,7 @@ describe('a log that a program reads', () => {
 });
 
 describe('a log on a terminal', () => {
-  it('is short, and a line for each message', () => {
+  it('a log on a terminal has a short line for each message', () => {
     const text = logged(
       (log) => log.info('refreshed', { appid: 'wx1', error: 'two\nlines', contracts: ['a', 'b'] }),
       80,
@@ -49,11 +49,11 @@ describe('a log on a terminal', () => {
     expect(text).toMatch(/^\d\d:04:05 refreshed appid=wx1 error="two lines" contracts=a,b\n$/);
   });
 
-  it('cannot be told to do things by what others say', () => {
+  it('a log on a terminal has no control characters', () => {
     expect(logged((log) => log.info('x', { error: '\x1b[2Jgone\x07' }), 80)).not.toMatch(/[\x00-\x09\x0b-\x1f]/);
   });
 
-  it('has colours unless they are not wanted', () => {
+  it('a log on a terminal has colours unless NO_COLOR is set', () => {
     expect(logged((log) => log.error('x'), 80, {})).toContain('\x1b[31mx\x1b[39m');
     expect(logged((log) => log.error('x'), 80, { NO_COLOR: '1' })).not.toContain('\x1b');
   });
@@ -85,7 +85,7 @@ describe('a log that cannot be written', () => {
       });
 
   it.each(['event', 'throw'] as const)(
-    '(%s) loses lines, and says how many once it can be written again',
+    'a log that fails (%s) loses lines, and reports how many once it can be written again',
     (failure) => {
       const output = new ScriptedOutput();
       const log = new Log(output as unknown as TextOutput, clock);
@@ -105,7 +105,7 @@ describe('a log that cannot be written', () => {
     [1_048_575, []],
     [1_048_576, []],
     [1_048_577, [['linesLost', 2]]],
-  ])('because %i bytes wait for a reader that has stopped keeps no more of them', (bytes, told) => {
+  ])('a log with %i bytes that wait for its reader loses further lines only above 1 MiB', (bytes, told) => {
     const output = new ScriptedOutput();
     const log = new Log(output as unknown as TextOutput, clock);
     output.writableLength = bytes;
@@ -122,14 +122,14 @@ describe('the log of a process that writes to another one', () => {
     ['1', 'text', /^\d\d:04:05 started\n$/],
     ['1', 'json', /^\{"time".*\}\n$/],
     [undefined, 'text', /^\{"time".*\}\n$/],
-  ])('with the parent %s and the form %s is %s', (parent, form, expected) => {
+  ])('a log with the parent %s and the form %s is %s', (parent, form, expected) => {
     const env = { NO_COLOR: '1', WECHAT_TOKEN_SERVER_LOG: form, WECHAT_TOKEN_SERVER_PARENT: parent };
     expect(logged((log) => log.info('started'), 0, env)).toMatch(expected);
   });
 });
 
 describe('any log', () => {
-  it('goes on when it is no longer read', () => {
+  it('a log goes on when it is no longer read', () => {
     const output = new CapturedOutput();
     const log = new Log(output, clock);
     output.emit('error', Object.assign(new Error('closed'), { code: 'EPIPE' }));

@@ -61,19 +61,19 @@ test('ten thousand tasks that wait for one ticket cost eight lines an hour', asy
   expect(lines[7]).toMatchObject({ message: 'recovered', of: 'refreshFailed', tasks: 10_000, seconds: 3_600 });
 });
 
-describe('a group', () => {
+describe('a group of failures', () => {
   test.each([
     [10 * MINUTE - 1, 1],
     [10 * MINUTE, 2],
     [20 * MINUTE - 1, 2],
     [20 * MINUTE, 3],
-  ])('of one task has after %i ms %i lines', async (ms, count) => {
+  ])('a group of one task has after %i ms %i lines', async (ms, count) => {
     fail('wxc/a', { retryAt: clock.now() + 60 * MINUTE });
     await clock.advance(ms);
     expect(messages()).toEqual(Array(count).fill('refreshFailed'));
   });
 
-  test('ends as its last task recovers, once, and is forgotten', async () => {
+  test('a group ends as its last task recovers, once, and is forgotten', async () => {
     fail('wxc/a');
     fail('wxc/b');
     groups.recovered('refreshFailed', 'wxc/a');
@@ -86,7 +86,7 @@ describe('a group', () => {
     expect(lines).toHaveLength(2);
   });
 
-  test('is left for another when the reason changes', () => {
+  test('a task leaves its group when the reason changes', () => {
     fail('wxc/a');
     fail('wxc/a', { code: 'UPSTREAM_REJECTED', errcode: 40125, root: 'wxc/a' });
     expect(lines).toMatchObject([
@@ -96,7 +96,7 @@ describe('a group', () => {
     ]);
   });
 
-  test('ends when its tasks are not tried here any more', async () => {
+  test('a group ends when its tasks are no longer tried here', async () => {
     fail('wxc/a', { retryAt: clock.now() + MINUTE });
     await clock.advance(11 * MINUTE);
     expect(messages()).toEqual(['refreshFailed', 'refreshFailed']);
@@ -106,7 +106,7 @@ describe('a group', () => {
     expect(lines).toHaveLength(3);
   });
 
-  test('goes on while what is told once is known to fail on', async () => {
+  test('a group goes on while a failure that is logged once is known to last', async () => {
     fail('wxc/a', { message: 'reauthorizationRequired', retryAt: clock.now() + MINUTE });
     await clock.advance(11 * MINUTE);
     groups.renew('reauthorizationRequired', 'wxc/a', clock.now() + 24 * 60 * MINUTE);
@@ -114,7 +114,7 @@ describe('a group', () => {
     expect(messages()).toEqual(Array(5).fill('reauthorizationRequired'));
   });
 
-  test('is of its message: one key may be in two', () => {
+  test('a key may be in the groups of two messages', () => {
     fail('wxc/a');
     fail('wxc/a', { message: 'deliveryFailed' });
     groups.recovered('deliveryFailed', 'wxc/a');
@@ -122,8 +122,8 @@ describe('a group', () => {
   });
 });
 
-describe('what is told apart', () => {
-  test('by keys up to twenty groups of one error, and by types beyond', () => {
+describe('the grouping of failures', () => {
+  test('failures are grouped by key up to twenty groups of one error, and by type beyond', () => {
     for (let index = 0; index < 1_000; index++) {
       const key = `wx${index}/access_token`;
       const rootType = index % 2 === 0 ? 'access_token' : 'jsapi_ticket';
@@ -137,7 +137,7 @@ describe('what is told apart', () => {
     expect(lines).toHaveLength(23);
   });
 
-  test('is not what lies with the network or the store', () => {
+  test('failures of the network or the store are one group', () => {
     for (let index = 0; index < 1_000; index++) {
       fail(`wx${index}/access_token`, { code: 'UPSTREAM_UNAVAILABLE', root: undefined, rootType: undefined });
     }

@@ -21,7 +21,7 @@ async function listening(host: string, port: number, accept: (socket: Socket) =>
 }
 
 describe('listening', () => {
-  it('hands over connections unread, and says where', async () => {
+  it('a connection is handed over unread, and the URL is known', async () => {
     let accepted: (socket: Socket) => void = () => {};
     const handed = new Promise<Socket>((resolve) => {
       accepted = resolve;
@@ -39,7 +39,7 @@ describe('listening', () => {
     await closed;
   });
 
-  it('on a port that is in use fails in one line', async () => {
+  it('a port that is in use is an error of one line', async () => {
     const server = await listening('127.0.0.1', 0);
     const { port } = server.address() as AddressInfo;
     await expect(listening('127.0.0.1', port)).rejects.toThrow(
@@ -47,14 +47,14 @@ describe('listening', () => {
     );
   });
 
-  it('on an address of another machine is a usage error', async () => {
+  it('an address of another machine is a usage error', async () => {
     await expect(listening('192.0.2.1', 0)).rejects.toThrow(
       new UsageError('--host: 192.0.2.1 is no address of this machine'),
     );
   });
 });
 
-it('connections that cannot be accepted are told of in 60 lines a minute', async () => {
+it('connections that cannot be accepted are logged in 60 lines a minute', async () => {
   const server = await listening('127.0.0.1', 0);
   const clock = new FakeClock();
   const output = new CapturedOutput();

@@ -106,7 +106,7 @@ async function started(): Promise<FakeWorker> {
 }
 
 describe('the first process', () => {
-  it('gets the connections that came before it was ready, in their order', async () => {
+  it('the first process gets the connections that came before it was ready, in their order', async () => {
     const sockets = [new Socket(), new Socket()];
     const starting = supervisor.start();
     for (const socket of sockets) supervisor.hand(socket);
@@ -119,7 +119,7 @@ describe('the first process', () => {
     expect(worker(1).sockets[2]).toBe(later);
   });
 
-  it('that cannot start passes on its own error, and what waited for it is cut', async () => {
+  it('a first process that cannot start passes on its error, and waiting connections are cut', async () => {
     const socket = new Socket();
     const starting = supervisor.start();
     supervisor.hand(socket);
@@ -129,7 +129,7 @@ describe('the first process', () => {
     expect(socket.destroyed).toBe(true);
   });
 
-  it('that never becomes ready is killed after a minute', async () => {
+  it('a first process that never becomes ready is killed after a minute', async () => {
     const starting = supervisor.start();
     const refused = expect(starting).rejects.toThrow('the server process was not ready within 60 s');
     await clock.advance(60_000);
@@ -137,7 +137,7 @@ describe('the first process', () => {
     expect(worker(1).isKilled).toBe(true);
   });
 
-  it('that is told to stop while it starts leaves with exit code 0', async () => {
+  it('a first process that is stopped while it starts ends with exit code 0', async () => {
     const starting = supervisor.start();
     const refused = expect(starting).rejects.toThrow('ended');
     const stopping = supervisor.stop('wait');
@@ -149,7 +149,7 @@ describe('the first process', () => {
 });
 
 describe('a reload', () => {
-  it('sends connections to the new process once that is ready, and only then lets the old one go', async () => {
+  it('a reload sends connections to the new process once that is ready, and then stops the old one', async () => {
     const old = await started();
     supervisor.reload();
     await turn();
@@ -165,7 +165,7 @@ describe('a reload', () => {
     expect(said()).toEqual(['reloading', 'reloaded']);
   });
 
-  it('whose process cannot start leaves the old one in place', async () => {
+  it('a reload whose process cannot start keeps the old one', async () => {
     const old = await started();
     supervisor.reload();
     await turn();
@@ -183,7 +183,7 @@ describe('a reload', () => {
     expect(await stopping).toBe(0);
   });
 
-  it('begins when the one before it is over, and several that wait are one', async () => {
+  it('a reload begins when the one before it is over, and several that wait are one', async () => {
     const old = await started();
     supervisor.reload();
     await turn();
@@ -203,7 +203,7 @@ describe('a reload', () => {
     expect(supervisor.pid).toBe(3);
   });
 
-  it('kills an old process that does not leave', async () => {
+  it('a reload kills an old process that does not end', async () => {
     const old = await started();
     supervisor.reload();
     await turn();
@@ -216,7 +216,7 @@ describe('a reload', () => {
     expect(supervisor.pid).toBe(2);
   });
 
-  it('goes on when the old process crashes meanwhile', async () => {
+  it('a reload goes on when the old process crashes meanwhile', async () => {
     const old = await started();
     supervisor.reload();
     await turn();
@@ -230,7 +230,7 @@ describe('a reload', () => {
 });
 
 describe('a crash', () => {
-  it('brings a new process at once, which gets what came in between and what the old one was not sent', async () => {
+  it('a crash starts a new process at once, which gets the waiting and the unsent connections', async () => {
     const old = await started();
     const [unsent, later] = [new Socket(), new Socket()];
     old.unsentSockets = [unsent];
@@ -244,7 +244,7 @@ describe('a crash', () => {
     expect(output.text).toContain('the signal SIGKILL');
   });
 
-  it('after a crash makes the next process wait, longer and longer, up to 30 s', async () => {
+  it('repeated crashes delay the next process, longer and longer, up to 30 s', async () => {
     await started();
     worker(1).end(1);
     for (const pauseMs of [0, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
@@ -260,7 +260,7 @@ describe('a crash', () => {
     }
   });
 
-  it('of a process that has lived for a minute is the first of a row again', async () => {
+  it('a crash of a process that has lived for a minute counts as the first again', async () => {
     await started();
     for (const number of [1, 2]) {
       await clock.advance(60_000);
@@ -272,7 +272,7 @@ describe('a crash', () => {
     expect(supervisor.pid).toBe(3);
   });
 
-  it('cuts what waits when the new process cannot start', async () => {
+  it('waiting connections are cut when the process after a crash cannot start', async () => {
     await started();
     worker(1).end(1);
     await turn();
@@ -283,7 +283,7 @@ describe('a crash', () => {
     expect(socket.destroyed).toBe(true);
   });
 
-  it('is not waited out when a reload comes', async () => {
+  it('a reload does not wait for the delay after a crash', async () => {
     await started();
     worker(1).end(1);
     await turn();
@@ -295,7 +295,7 @@ describe('a crash', () => {
     expect(workers).toHaveLength(3);
   });
 
-  it('lets no more than 1,000 connections wait', async () => {
+  it('at most 1,000 connections wait after a crash', async () => {
     await started();
     worker(1).end(1);
     await turn();
@@ -306,7 +306,7 @@ describe('a crash', () => {
 });
 
 describe('a process that hangs', () => {
-  it('is killed after 12 s without a sign of life, and replaced at once', async () => {
+  it('a process is killed after 12 s without a heartbeat, and replaced at once', async () => {
     const old = await started();
     old.beat();
     await clock.advance(11_999);
@@ -322,7 +322,7 @@ describe('a process that hangs', () => {
     expect(said()).toHaveLength(3);
   });
 
-  it('is killed when it hangs while it leaves', async () => {
+  it('a process that hangs while it stops is killed', async () => {
     const old = await started();
     old.beat();
     const stopping = supervisor.stop('wait');
@@ -331,7 +331,7 @@ describe('a process that hangs', () => {
     expect(await stopping).toBe(1);
   });
 
-  it('is left alone while a debugger of the system holds it', async () => {
+  it('a process is not killed while a debugger of the system holds it', async () => {
     const old = await started();
     old.beat();
     old.tracer = true;
@@ -342,7 +342,7 @@ describe('a process that hangs', () => {
     expect(old.isKilled).toBe(true);
   });
 
-  it('is not known of an older release, which gives no signs of life', async () => {
+  it('a process of an older release, which sends no heartbeats, is not killed', async () => {
     const old = await started();
     await clock.advance(3_600_000);
     expect(old.isKilled).toBe(false);
@@ -350,7 +350,7 @@ describe('a process that hangs', () => {
 });
 
 describe('a stop', () => {
-  it('tells every process how, and answers 0 when they have all finished', async () => {
+  it('a stop reaches every process, and returns 0 when all have finished', async () => {
     const old = await started();
     supervisor.reload();
     await turn();
@@ -365,14 +365,14 @@ describe('a stop', () => {
     expect(said()).not.toContain('workerEnded');
   });
 
-  it('answers 1 for a process that had to be killed', async () => {
+  it('a stop returns 1 for a process that had to be killed', async () => {
     await started();
     const stopping = supervisor.stop('wait');
     await clock.advance(LEAVES_WITHIN_MS);
     expect(await stopping).toBe(1);
   });
 
-  it('leaves nothing to reload, and no connection waiting', async () => {
+  it('a stop leaves nothing to reload, and no connection waiting', async () => {
     await started();
     worker(1).end(1);
     await turn();
@@ -390,7 +390,7 @@ describe('a stop', () => {
     expect(late.destroyed).toBe(true);
   });
 
-  it('that is to be at once kills them all', async () => {
+  it('a kill during a stop kills all processes', async () => {
     await started();
     const stopping = supervisor.stop('wait');
     supervisor.kill();

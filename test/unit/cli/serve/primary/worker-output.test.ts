@@ -12,8 +12,8 @@ beforeEach(() => {
   passLines(stream, (line) => lines.push(line));
 });
 
-describe('what a process that answers writes', () => {
-  it('is passed on in whole lines, whatever the pieces are that it comes in', async () => {
+describe('the output of the process that answers', () => {
+  it('the output is passed on in whole lines, whatever its pieces are', async () => {
     const bytes = Buffer.from('one\ntwo 微信\nthree\n');
     for (const byte of bytes) {
       stream.write(Buffer.of(byte));
@@ -22,20 +22,20 @@ describe('what a process that answers writes', () => {
     expect(lines).toEqual(['one', 'two 微信', 'three']);
   });
 
-  it('ends with what has no line break', async () => {
+  it('the last line of the output may have no line break', async () => {
     stream.end('one\nlast words');
     await turn();
     await turn();
     expect(lines).toEqual(['one', 'last words']);
   });
 
-  it('is not kept when it is one endless line', async () => {
+  it('an endless line of the output is not kept', async () => {
     for (let piece = 0; piece < 10; piece += 1) stream.write('x'.repeat(16_384));
     await turn();
     expect(lines.join('').length).toBeGreaterThan(100_000);
   });
 
-  it('may break', async () => {
+  it('the output may break', async () => {
     stream.write('one\n');
     await turn();
     stream.destroy(new Error('EIO'));

@@ -21,20 +21,20 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }));
 
-describe('what a process that answers is started from', () => {
-  it('is the command itself where argv[1] is the container of a process manager, is gone, or is not there', () => {
+describe('the start of the process that answers', () => {
+  it('the script is the command itself where argv[1] is that of a process manager, is gone, or is missing', () => {
     for (const started of [path('container.cjs'), path('nowhere.js'), 'serve', '', undefined]) {
       expect(scriptOf(started)).toBe(own);
     }
   });
 
-  it('is the link by which the command was started, which may lead to another release later', () => {
+  it('the script is the link that started the command, which may lead to another release later', () => {
     for (const started of [path('wechat-token-manager'), path('current/main.js'), own]) {
       expect(scriptOf(started)).toBe(started);
     }
   });
 
-  it('has the arguments of the command, and the options of Node but for a program of their own', () => {
+  it('the process gets the arguments of the command, and the options of Node without their programs', () => {
     const argv = ['node', path('container.cjs'), 'serve', '--port', '0'];
     const execArgv = [
       '--enable-source-maps',

@@ -3,7 +3,7 @@ import { UsageError } from '../../../../../src/cli/failures/usage-error.js';
 import { accessMode, namesLoopback } from '../../../../../src/cli/serve/processes/access-mode.js';
 import { SERVE_OPTIONS } from '../../../../support/servers/serve-options.js';
 
-describe('who is let in', () => {
+describe('the access mode', () => {
   it.each([
     ['127.0.0.1', {}, 'loopback'],
     ['127.9.9.9', {}, 'loopback'],
@@ -15,12 +15,12 @@ describe('who is let in', () => {
     ['0.0.0.0', { keys: 'keys.json', trust: ['10.0.0.0/8'] }, 'keys, trust'],
     ['0.0.0.0', { anonymous: true }, 'anonymous'],
     ['127.0.0.1', { anonymous: true }, 'anonymous'],
-  ])('on %s with %o is %s', (host, given, mode) => {
+  ])('access on %s with %o is %s', (host, given, mode) => {
     expect(accessMode({ ...SERVE_OPTIONS, host, ...given })).toBe(mode);
   });
 
   it.each(['0.0.0.0', '::', '10.0.0.1', 'tokens.example', 'localhost.example', '128.0.0.1'])(
-    'has to be configured on %s',
+    'access has to be configured on %s',
     (host) => {
       const open = (): unknown => accessMode({ ...SERVE_OPTIONS, host });
       expect(open).toThrow(UsageError);
@@ -40,7 +40,7 @@ describe('the host of a request', () => {
     'a.localhost:1',
     '[::1]',
     '[::1]:9001',
-  ])('is this machine: %s', (header) => {
+  ])('the host of a request is this machine: %s', (header) => {
     expect(namesLoopback(header)).toBe(true);
   });
 
@@ -53,7 +53,7 @@ describe('the host of a request', () => {
     '[::2]:1',
     '127.0.0.1.nip.io',
     '1',
-  ])('is another: %s', (header) => {
+  ])('the host of a request is another machine: %s', (header) => {
     expect(namesLoopback(header)).toBe(false);
   });
 });

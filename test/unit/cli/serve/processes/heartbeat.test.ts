@@ -26,18 +26,18 @@ beforeEach(() => {
   watch = new HeartbeatWatch(clock, (silentMs) => hung.push(silentMs));
 });
 
-describe('the watch over signs of life', () => {
+describe('the watch over heartbeats', () => {
   it.each([
     [11_999, []],
     [12_000, [12_000]],
     [60_000, [12_000]],
-  ])('after %i ms of silence has told %j', async (ms, told) => {
+  ])('after %i ms of silence the watch has reported %j', async (ms, told) => {
     watch.beat(false);
     await clock.advance(ms);
     expect(hung).toEqual(told);
   });
 
-  it('begins anew with each sign', async () => {
+  it('the watch starts again with each heartbeat', async () => {
     for (let second = 0; second < 60; second += 10) {
       watch.beat(false);
       await clock.advance(10_000);
@@ -47,7 +47,7 @@ describe('the watch over signs of life', () => {
     expect(hung).toEqual([12_000]);
   });
 
-  it('counts a gap in which the timer was late by up to 2 s, and none in which it was later', async () => {
+  it('the watch counts a gap with a timer late by up to 2 s, and none with a later one', async () => {
     watch.beat(false);
     clock.holdUp(2_000);
     await clock.advance(1_000);
@@ -65,7 +65,7 @@ describe('the watch over signs of life', () => {
     expect(hung).toEqual([12_000, 12_000]);
   });
 
-  it('does not count an hour in which both processes were frozen', async () => {
+  it('the watch does not count an hour in which both processes were frozen', async () => {
     watch.beat(false);
     await clock.advance(1_500);
     clock.holdUp(3_600_000);
@@ -76,7 +76,7 @@ describe('the watch over signs of life', () => {
     expect(hung).toEqual([]);
   });
 
-  it('pauses while a debugger may stop the process, until a sign without one', async () => {
+  it('the watch pauses while a debugger may stop the process, until a heartbeat without one', async () => {
     watch.beat(false);
     await clock.advance(2_000);
     watch.beat(true);
@@ -87,7 +87,7 @@ describe('the watch over signs of life', () => {
     expect(hung).toEqual([12_000]);
   });
 
-  it('is over with the process, also for a sign that is read later', async () => {
+  it('the watch ends with the process, also for a heartbeat that is read later', async () => {
     watch.beat(false);
     watch.end();
     watch.beat(false);
@@ -97,8 +97,8 @@ describe('the watch over signs of life', () => {
   });
 });
 
-describe('signs of life', () => {
-  it('are given at once and every 2 s, with whether a debugger listens, until they are ended', async () => {
+describe('heartbeats', () => {
+  it('heartbeats are sent at once and every 2 s, with the state of the debugger, until they are ended', async () => {
     const said: boolean[] = [];
     let isDebugged = false;
     const end = startBeating(

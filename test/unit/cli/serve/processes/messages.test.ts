@@ -18,24 +18,24 @@ const FOREIGN = [
 ];
 
 describe('a message from the process that answers', () => {
-  it.each(FOREIGN)('is none of ours when it is %o', (message) => {
+  it.each(FOREIGN)('fromWorker ignores the message %o', (message) => {
     expect(fromWorker(message)).toBeUndefined();
   });
 
-  it('says that it is ready, or why it never will be', () => {
+  it('fromWorker accepts that the process is ready, or has failed', () => {
     expect(fromWorker({ kind: 'ready' })).toEqual({ kind: 'ready' });
     const failed = { kind: 'failed', message: '--keys: it is broken', isUsage: true };
     expect(fromWorker(failed)).toEqual(failed);
   });
 
-  it('says that it lives, and whether a debugger may stop it', () => {
+  it('fromWorker accepts a heartbeat, with or without a debugger', () => {
     for (const isDebugged of [true, false]) {
       expect(fromWorker({ kind: 'beat', isDebugged })).toEqual({ kind: 'beat', isDebugged });
     }
   });
 
   it.each([{ kind: 'failed' }, { kind: 'failed', message: '' }, { kind: 'failed', message: 7 }])(
-    'is none of ours when it is %o, a failure without a reason',
+    'fromWorker ignores %o, a failure without a reason',
     (message) => {
       expect(fromWorker(message)).toBeUndefined();
     },
@@ -44,14 +44,14 @@ describe('a message from the process that answers', () => {
 
 describe('a message to the process that answers', () => {
   it.each([...FOREIGN, { kind: 'stop' }, { kind: 'stop', idle: 'never' }])(
-    'is none of ours when it is %o',
+    'toWorker ignores the message %o',
     (message) => {
       expect(toWorker(message)).toBeUndefined();
     },
   );
 
   it.each([{ kind: 'connection' }, { kind: 'stop', idle: 'wait' }, { kind: 'stop', idle: 'close' }])(
-    'is ours when it is %o',
+    'toWorker accepts %o',
     (message) => {
       expect(toWorker(message)).toEqual(message);
     },

@@ -22,21 +22,21 @@ beforeEach(() => {
 });
 
 describe('a signal', () => {
-  it.each(['SIGINT', 'SIGTERM'])('%s stops, and ends at once when it comes again', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM'])('%s stops the server, and kills it when it comes again', async (signal) => {
     source.emit(signal, signal);
     await clock.advance(500);
     source.emit(signal, signal);
     expect(done).toEqual([`stop ${signal}`, `kill ${signal}`]);
   });
 
-  it('of another kind ends at once as well', async () => {
+  it('a second signal of another kind kills the server as well', async () => {
     source.emit('SIGTERM', 'SIGTERM');
     await clock.advance(600);
     source.emit('SIGINT', 'SIGINT');
     expect(done).toEqual(['stop SIGTERM', 'kill SIGINT']);
   });
 
-  it('that comes twice at nearly the same time came once', async () => {
+  it('a signal that comes twice within 500 ms counts once', async () => {
     source.emit('SIGINT', 'SIGINT');
     await clock.advance(499);
     source.emit('SIGINT', 'SIGINT');
@@ -54,7 +54,7 @@ describe('a signal', () => {
     expect(done).toEqual(['reload', 'reload']);
   });
 
-  it('SIGHUP stops once the terminal is closed, and says no more when it comes again', async () => {
+  it('SIGHUP stops the server once the terminal is closed, and does nothing when it comes again', async () => {
     isTerminalLost = true;
     source.emit('SIGHUP', 'SIGHUP');
     await clock.advance(600);

@@ -75,7 +75,7 @@ function nextRequest(): Promise<void> {
 }
 
 describe('a connection', () => {
-  it('may carry many requests', async () => {
+  it('a connection may carry many requests', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     await get('/', agent);
     await get('/', agent);
@@ -84,7 +84,7 @@ describe('a connection', () => {
   });
 });
 
-describe('what is not HTTP', () => {
+describe('input that is not HTTP', () => {
   it.each([
     ['nonsense', 'NONSENSE\r\n\r\n', 'HTTP/1.1 400 Bad Request', 400],
     ['a header without a name', 'GET / HTTP/1.1\r\nHost: x\r\n: y\r\n\r\n', 'HTTP/1.1 400 Bad Request', 400],
@@ -94,14 +94,14 @@ describe('what is not HTTP', () => {
       'HTTP/1.1 431 Request Header Fields Too Large',
       431,
     ],
-  ])('is answered and cut: %s', async (_name, written, line, status) => {
+  ])('input that is not HTTP is answered and cut: %s', async (_name, written, line, status) => {
     const answer = await said(written);
     expect(answer.split('\r\n')[0]).toBe(line);
     expect(answer).toContain('Connection: close');
     expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ status });
   });
 
-  it('does no harm when its sender is gone', async () => {
+  it('input that is not HTTP does no harm when its client has disconnected', async () => {
     const socket = open();
     await once(socket, 'connect');
     socket.write('GET / HT');
@@ -111,12 +111,12 @@ describe('what is not HTTP', () => {
 });
 
 describe('a drain', () => {
-  it('is over at once where there is no connection', async () => {
+  it('a drain ends at once where there is no connection', async () => {
     await front.drain('wait');
     expect(front.connections).toBe(0);
   });
 
-  it('waits for a request under way, and tells its client that the connection ends', async () => {
+  it('a drain waits for a running request, and announces the end of the connection', async () => {
     const socket = open();
     const held = nextRequest();
     socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -130,7 +130,7 @@ describe('a drain', () => {
     await drained;
   });
 
-  it('lets an idle connection bring one more request, which ends it', async () => {
+  it('a drain lets an idle connection send one more request, which ends it', async () => {
     const socket = open();
     socket.write('GET /1 HTTP/1.1\r\nHost: x\r\n\r\n');
     expect(await piece(socket)).toContain('Connection: keep-alive');
@@ -142,7 +142,7 @@ describe('a drain', () => {
     await drained;
   });
 
-  it('that is to be quick closes idle connections, and no other', async () => {
+  it('a quick drain closes idle connections, and no other', async () => {
     const [idle, silent, busy] = [open(), open(), open()];
     await once(silent, 'connect');
     idle.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -160,7 +160,7 @@ describe('a drain', () => {
     await drained;
   });
 
-  it('that is to be quick answers requests that are on their way', async () => {
+  it('a quick drain answers requests that are on their way', async () => {
     const [idle, silent] = [open(), open()];
     await once(silent, 'connect');
     idle.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -173,7 +173,7 @@ describe('a drain', () => {
     await drained;
   });
 
-  it('ends with the last connection when they are cut', async () => {
+  it('a drain ends with the last connection when they are cut', async () => {
     const socket = open();
     const held = nextRequest();
     socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -214,19 +214,19 @@ describe('a peer with half of the connections', () => {
     return found;
   }
 
-  it('gets no more while it has sent no accepted request lately', async () => {
+  it('a peer with half of the connections gets no more without a recent accepted request', async () => {
     expect(await answered(5)).toEqual([true, true, true, false, false]);
     expect([front.connections, refused]).toEqual([3, 2]);
   });
 
-  it('may have all of them after an accepted request', async () => {
+  it('a peer with half of the connections may have all of them after an accepted request', async () => {
     await answered(3);
     isAccepted = true;
     expect(await answered(4)).toEqual([true, true, true, false]);
     expect([front.connections, refused]).toEqual([6, 0]);
   });
 
-  it('may have another one when one of them has ended', async () => {
+  it('a peer with half of the connections gets another when one of them has ended', async () => {
     await answered(3);
     const [first] = sockets;
     first?.destroy();
@@ -261,7 +261,7 @@ describe('a server whose connections are all taken', () => {
     return socket;
   }
 
-  it('gives a new one the place of the oldest of which no request was let in', async () => {
+  it('a new connection to a full server replaces the oldest one without an accepted request', async () => {
     const first = await answered('/accepted');
     const [second, third] = [await answered('/'), await answered('/')];
     const closed = once(second, 'close');
@@ -271,7 +271,7 @@ describe('a server whose connections are all taken', () => {
     expect([front.connections, refused]).toEqual([3, 1]);
   });
 
-  it('closes a new one where a request of each was let in', async () => {
+  it('a full server closes a new connection where all others have had an accepted request', async () => {
     for (let time = 0; time < 3; time++) await answered('/accepted');
     expect(await said('GET /accepted HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
     expect([front.connections, refused]).toEqual([3, 0]);
@@ -297,7 +297,7 @@ describe('a connection that sends many requests at once', () => {
     front = new HttpFront(listens, { countAccepted: () => accepted, onRefused: () => void (refused += 1) });
   });
 
-  it('is closed when none of them was let in, and no other of its peer is', async () => {
+  it('a connection with many rejected requests is closed, and no other of its peer is', async () => {
     const [idle, good] = [open(), open()];
     good.write(together(1, '/accepted'));
     await Promise.all([once(idle, 'connect'), once(good, 'data')]);
@@ -314,7 +314,7 @@ describe('a connection that sends many requests at once', () => {
   it.each([
     ['requests', together(16)],
     ['headers', `GET / HTTP/1.1\r\nHost: x\r\n${'a:\r\n'.repeat(2_000)}\r\n`],
-  ])('lets its peer have few of those read in a turn that have many %s', async (_, written) => {
+  ])('a peer has few of its connections with many %s read in one turn', async (_, written) => {
     const turns: number[] = [];
     const connections = Array.from({ length: 12 }, open);
     await expect.poll(() => front.connections).toBe(12);
@@ -332,14 +332,14 @@ describe('a connection that sends many requests at once', () => {
     expect([refused, front.connections]).toEqual([0, 12]);
   });
 
-  it('is answered once one of its requests was let in', async () => {
+  it('a connection with many requests is answered once one of them was accepted', async () => {
     const socket = open();
     socket.write(together(1_000, '/accepted'));
     await expect.poll(() => asked).toBe(1_000);
     expect([refused, front.connections]).toEqual([0, 1]);
   });
 
-  it('is answered while they are few, however many follow', async () => {
+  it('a connection with few requests at a time is answered, however many follow', async () => {
     const socket = open();
     for (let piece = 1; piece <= 5; piece++) {
       socket.write(together(16));
@@ -350,7 +350,7 @@ describe('a connection that sends many requests at once', () => {
 });
 
 describe('a request with thousands of headers', () => {
-  it('is looked at to its last one, which may be what a proxy has added', async () => {
+  it('a request with thousands of headers is checked to its last one, which a proxy may have added', async () => {
     front.destroy();
     front = new HttpFront(forThisMachine(hold), { clock });
     const fillers = 'a:\r\n'.repeat(3_000);

@@ -24,14 +24,14 @@ async function ask(version: string, headers: Readonly<Record<string, string>>): 
 
 describe('a server without keys', () => {
   it.each(['127.0.0.1', '127.0.0.1:9001', 'localhost:9001', '[::1]:9001', 'a.localhost'])(
-    'answers this machine under %s',
+    'a server without keys answers this machine under %s',
     async (host) => {
       expect(await ask('1.1', { Host: host })).toMatch(/^HTTP\/1\.1 200 .*let in$/s);
     },
   );
 
   it.each(['evil.example', 'tokens.corp:9001', '10.0.0.5', '127.0.0.1.nip.io', '[::2]'])(
-    'refuses the name %s',
+    'a server without keys refuses the name %s',
     async (host) => {
       const answer = await ask('1.1', { Host: host });
       expect(answer).toMatch(/^HTTP\/1\.1 403 .*only this machine is served/s);
@@ -47,12 +47,12 @@ describe('a server without keys', () => {
     ['1.1', { 'X-FORWARDED-PREFIX': '/' }],
     ['1.1', { 'X-Real-IP': '203.0.113.9' }],
     ['1.1', { Via: '1.1 proxy' }],
-  ])('refuses what a proxy passes on, told by HTTP/%s with %j', async (version, headers) => {
+  ])('a server without keys refuses what a proxy passes on: HTTP/%s with %j', async (version, headers) => {
     const answer = await ask(version, { Host: 'localhost', ...headers });
     expect(answer).toMatch(/^HTTP\/1\.1 403 .*a proxy has sent this.*use --keys/s);
   });
 
-  it('refuses HTTP/1.0 without a name too', async () => {
+  it('a server without keys refuses HTTP/1.0 without a name', async () => {
     expect(await ask('1.0', {})).toMatch(/^HTTP\/1\.1 403 /);
   });
 });

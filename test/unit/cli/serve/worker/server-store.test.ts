@@ -46,14 +46,14 @@ async function refusal(given: ServeOptions): Promise<string> {
 }
 
 describe('the store of a server', () => {
-  it('is a directory, which need not be there yet', async () => {
+  it('the store is a directory, which may not exist yet', async () => {
     const { store, reencrypt } = await openStore(options);
     expect(store).toBeInstanceOf(FileStore);
     expect(reencrypt).toBeUndefined();
     await store.close();
   });
 
-  it('is encrypted with the first key of the file', async () => {
+  it('the store is encrypted with the first key of the file', async () => {
     await fill(await keyFile(`# made today\n\n  ${FIRST}  \r\n`));
     const { store } = await openStore(await keyFile(`${SECOND}\n${FIRST}\n`));
     expect(store).toBeInstanceOf(EncryptedStore);
@@ -61,7 +61,7 @@ describe('the store of a server', () => {
     await store.close();
   });
 
-  it('can be encrypted anew with the first key, so that the others can go', async () => {
+  it('the store can be encrypted again with the first key, so that the others can be removed', async () => {
     await fill(await keyFile(FIRST));
     const { store, reencrypt } = await openStore(await keyFile(`${SECOND}\n${FIRST}`));
     expect(await reencrypt?.()).toBe(0);
@@ -71,21 +71,21 @@ describe('the store of a server', () => {
     await after.store.close();
   });
 
-  it('is not opened without its key, which would have it all moved aside as damaged', async () => {
+  it('an encrypted store is not opened without its key, which would take it for damaged', async () => {
     await fill(await keyFile(FIRST));
     expect(await refusal(options)).toBe(
       `--store: ${options.store.shown} is encrypted: add --encryption-key-file <file>`,
     );
   });
 
-  it('is not opened with another key', async () => {
+  it('an encrypted store is not opened with another key', async () => {
     await fill(await keyFile(FIRST));
     expect(await refusal(await keyFile(SECOND))).toMatch(
       /^--encryption-key-file: nothing in .* can be read: it was encrypted with a key that is not among the keys/,
     );
   });
 
-  it('is not opened with a key when it is not encrypted', async () => {
+  it('a store that is not encrypted is not opened with a key', async () => {
     await fill(options);
     expect(await refusal(await keyFile(FIRST))).toMatch(/can be read: it is not encrypted$/);
   });
@@ -95,18 +95,18 @@ describe('the store of a server', () => {
     ['# nothing\n\n', /^--encryption-key-file: .*keys holds no key$/],
     [`${FIRST}\nabc`, /^--encryption-key-file: .*keys: key 2 must be 32 bytes, .*got a string of 3 characters$/],
     [`${FIRST}\n${FIRST}`, /^--encryption-key-file: .*keys: key 2 must be another key/],
-  ])('has no use for the key file %j', async (text, message) => {
+  ])('the key file %j is refused', async (text, message) => {
     expect(await refusal(await keyFile(text))).toMatch(message);
   });
 
-  it('needs the key file', async () => {
+  it('a missing key file is an error', async () => {
     const encryptionKeyFile = join(directory, 'gone');
     expect(await refusal({ ...options, encryptionKeyFile })).toMatch(
       /^--encryption-key-file: .*gone cannot be read: ENOENT/,
     );
   });
 
-  it('cannot be a file', async () => {
+  it('the store cannot be a file', async () => {
     await writeFile(options.store.shown, '');
     expect(await refusal(options)).toMatch(/^--store: directory must be the path of a directory/);
   });

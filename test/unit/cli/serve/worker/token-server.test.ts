@@ -89,7 +89,7 @@ async function file(name: string, content: string): Promise<string> {
 }
 
 describe('a server', () => {
-  it('answers the routes of every contract', async () => {
+  it('a server answers the routes of every contract', async () => {
     await start();
     expect(await register()).toContain('"result":"success"');
     expect(await ask('/tokens')).toContain('"appid":"wx1"');
@@ -97,30 +97,30 @@ describe('a server', () => {
     expect(await ask('/healthz')).toContain('alive');
   });
 
-  it('that serves this machine alone refuses requests under another name', async () => {
+  it('a server for this machine alone refuses requests under another name', async () => {
     await start();
     expect(await ask('/healthz', { host: 'evil.example' })).toMatch(/^HTTP\/1\.1 403 /);
     expect(await ask('/healthz', { host: 'localhost:9001' })).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('that is open to everybody, or has keys, does not look at names', async () => {
+  it('a server that allows anonymous access does not check names', async () => {
     await start({ anonymous: true });
     expect(await ask('/healthz', { host: 'tokens.example' })).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('with keys rejects a request without one', async () => {
+  it('a server with keys rejects a request without one', async () => {
     await start({ keys: await file('keys.json', '{"keys":[]}') });
     expect(await ask('/tokens')).toMatch(/^HTTP\/1\.1 401 /);
   });
 
-  it('logs who is refused, once and not at every request', async () => {
+  it('a server logs a refused client once, not at every request', async () => {
     await start({ keys: await file('keys.json', '{"keys":[]}') });
     for (let times = 0; times < 19; times++) await ask('/tokens');
     const lines = output.text.split('\n').filter((line) => line.includes('"message":"refused"'));
     expect(lines).toEqual([expect.stringContaining('"peer":"127.0.0.1","reason":"noKey","count":1}')]);
   });
 
-  it('without keys refuses what a proxy has sent', async () => {
+  it('a server without keys refuses what a proxy has sent', async () => {
     await start();
     expect(await ask('/tokens', { version: '1.0' })).toMatch(/^HTTP\/1\.1 403 /);
     expect(await ask('/tokens')).toMatch(/^HTTP\/1\.1 200 /);
@@ -129,14 +129,14 @@ describe('a server', () => {
   it.each([
     ['a file of keys that is broken', 'keys', /keys is not JSON$/],
     ['a notify secret that is none', 'notifySecretFile', /^--notify-secret-file: secret must be 24 to 64 bytes/],
-  ])('does not start with %s', async (_what, option, message) => {
+  ])('a server does not start with %s', async (_what, option, message) => {
     const starting = start({ [option]: await file(option, 'CANARY') });
     await expect(starting).rejects.toThrow(UsageError);
     await expect(starting).rejects.toThrow(message);
     await expect(starting).rejects.not.toThrow('CANARY');
   });
 
-  it('tells who is to reencrypt that nothing needs the old key any more', async () => {
+  it('a server logs the end of a re-encryption, after which the old key is not needed', async () => {
     const [first, second] = ['1'.repeat(64), '2'.repeat(64)];
     await start({ encryptionKeyFile: await file('enc', first) });
     await register();
@@ -160,7 +160,7 @@ describe('closing', () => {
 
   const grant = (): void => void asked[0]?.end('{"access_token":"t-1","expires_in":7200}');
 
-  it('finishes a refresh under way and answers who waits for it', async () => {
+  it('close finishes a running refresh and answers its callers', async () => {
     const { answer } = await waitingClient();
     await expect.poll(() => server?.connections).toBe(1);
     const closed = server?.close('wait');
@@ -173,7 +173,7 @@ describe('closing', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it('waits for a refresh longer than for connections', async () => {
+  it('close waits for a refresh longer than for connections', async () => {
     const { answer } = await waitingClient();
     await expect.poll(() => server?.connections).toBe(1);
     const closed = server?.close('wait');
