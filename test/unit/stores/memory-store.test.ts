@@ -5,7 +5,7 @@ import { FakeClock } from '../../../src/testing/fake-clock.js';
 const ID = 'key/wx1/access_token';
 
 describe('MemoryStore', () => {
-  test('keeps a copy of what is put in, which it hands out frozen and without another copy', async () => {
+  test('MemoryStore keeps a copy of what is put in, which it returns frozen and without another copy', async () => {
     const store = new MemoryStore();
     const data = { nested: { list: [{ n: 1 }] } };
     const due = { lane: 'x', at: 1 };
@@ -21,7 +21,7 @@ describe('MemoryStore', () => {
     expect(parts.every(Object.isFrozen)).toBe(true);
   });
 
-  test('a version is in microseconds of its clock, and grows when that does not', async () => {
+  test('a version is in microseconds of the clock, and grows when that does not', async () => {
     const clock = new FakeClock({ now: 1_000.5 });
     const store = new MemoryStore({ clock });
     expect(await store.set(ID, {}, 0)).toBe(1_000_500);
@@ -33,7 +33,7 @@ describe('MemoryStore', () => {
     expect(await store.set(ID, {}, 1_000_502)).toBe(1_500_500);
   });
 
-  test('goes by its own clock, or by the one it adopts', async () => {
+  test('MemoryStore goes by its own clock, or by the one it adopts', async () => {
     const [own, adopted] = [new FakeClock({ now: 1 }), new FakeClock({ now: 2 })];
     const stores = [new MemoryStore({ clock: own }), new MemoryStore()];
     for (const store of stores) store.adoptClock(adopted);
@@ -41,7 +41,7 @@ describe('MemoryStore', () => {
     expect(Math.abs((await new MemoryStore().now()) - Date.now())).toBeLessThan(1_000);
   });
 
-  test('a lease lapses exactly when its time is over', async () => {
+  test('a lease expires exactly when its time is over', async () => {
     const clock = new FakeClock();
     const store = new MemoryStore({ clock });
     await store.lease(ID, 1_000);
@@ -93,7 +93,7 @@ describe('MemoryStore', () => {
     expect((await store.lease(ID, 20_000)) === undefined).toBe(isHeld);
   });
 
-  test('can be closed twice', async () => {
+  test('MemoryStore can be closed twice', async () => {
     const store = new MemoryStore();
     await store.close();
     await expect(store.close()).resolves.toBeUndefined();

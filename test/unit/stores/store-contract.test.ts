@@ -77,7 +77,7 @@ const mistakes: [string, RegExp, Change][] = [
   ],
   ['a lease without a document', /carries the document/, (store) => leasing(store, { document: undefined })],
   [
-    'a lease that is never given back',
+    'a lease that is never released',
     /a released lease is free/,
     (store) => leasing(store, { release: () => Promise.resolve() }),
   ],
@@ -92,7 +92,7 @@ const mistakes: [string, RegExp, Change][] = [
     }),
   ],
   [
-    'a lease for everybody',
+    'a lease that is granted to all callers at once',
     /granted to one at a time/,
     () => ({ lease: async (id) => ({ id, document: undefined, release: () => Promise.resolve() }) }),
   ],
@@ -101,8 +101,8 @@ const mistakes: [string, RegExp, Change][] = [
   ['names that are lower-cased', /ids of any allowed form/, (store) => ({ get: (ids) => store.get(ids.map(lower)) })],
 ];
 
-describe('the contract notices', () => {
-  test.each(mistakes)('%s', async (_, expectedTest, change) => {
+describe('the contract tests', () => {
+  test.each(mistakes)('the contract tests notice %s', async (_, expectedTest, change) => {
     const broken = async (): Promise<TokenStore> => overlay(new MemoryStore(), change);
     const bodies = new Map<string, () => Promise<void>>();
     testTokenStore((name, body) => void bodies.set(name, body), broken);
@@ -113,7 +113,7 @@ describe('the contract notices', () => {
     expect(failed.length).toBeGreaterThan(0);
   });
 
-  test('nothing about a store that is right', async () => {
+  test('the contract tests accept a store that is right', async () => {
     const bodies: (() => Promise<void>)[] = [];
     testTokenStore(
       (_, body) => bodies.push(body),
@@ -123,7 +123,7 @@ describe('the contract notices', () => {
     expect(bodies.length).toBeGreaterThan(35);
   });
 
-  test('nothing about a driver that makes its objects in another realm', async () => {
+  test('the contract tests accept a driver that makes its objects in another realm', async () => {
     const bodies: (() => Promise<void>)[] = [];
     testTokenStore(
       (_, body) => bodies.push(body),

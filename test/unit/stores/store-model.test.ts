@@ -52,14 +52,14 @@ async function behavesLikeAMap(store: TokenStore, steps: readonly Step[]): Promi
   }
 }
 
-describe('any sequence of writes and deletes leaves what a map would hold', () => {
-  test('MemoryStore', async () => {
+describe('any sequence of writes and deletes', () => {
+  test('MemoryStore holds what a map would hold', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 30 }), (steps) => behavesLikeAMap(new MemoryStore(), steps)),
     );
   });
 
-  test('FileStore', async () => {
+  test('FileStore holds what a map would hold', async () => {
     const property = fc.asyncProperty(fc.array(step, { maxLength: 20 }), (steps) =>
       behavesLikeAMap(openStore(newDirectory()), steps),
     );

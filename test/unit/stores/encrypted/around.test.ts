@@ -10,7 +10,7 @@ import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 import { A, all, DATA, encrypted, ID, NOT_ENCRYPTED, OTHER_ID, plant } from './encrypted-documents.js';
 
 describe('the other store', () => {
-  test('decides whether there is a watch and a claimDue', async () => {
+  test('the other store decides whether there is a watch and a claimDue', async () => {
     const { watch: _, ...bare } = shared(new MemoryStore());
     const store: TokenStore = encrypted(bare, A);
     expect([store.watch, store.claimDue]).toEqual([undefined, undefined]);
@@ -18,7 +18,7 @@ describe('the other store', () => {
     expect((encrypted(new MemoryStore(), A) as TokenStore).watch).toBeDefined();
   });
 
-  test('tells its watchers itself', async () => {
+  test('the other store notifies its watchers itself', async () => {
     const inner = new MemoryStore();
     const told: unknown[] = [];
     const end = await encrypted(inner, A).watch?.((id) => told.push(id));
@@ -30,7 +30,7 @@ describe('the other store', () => {
     expect(told).toEqual([ID]);
   });
 
-  test('is given its own leases back, and claims come decrypted', async () => {
+  test('the other store gets its own leases back, and claims come decrypted', async () => {
     const inner = new ClaimingStore();
     const store = encrypted(inner, A);
     await store.set(ID, DATA, 0, { due: { lane: 'a', at: 1 } });
@@ -54,14 +54,14 @@ describe('the other store', () => {
     expect(await store.lease(ID, 1_000)).toBeDefined();
   });
 
-  test('is given a lease that is not of this store as it is', async () => {
+  test('a lease that is not of this store is passed on as it is', async () => {
     const inner = new ClaimingStore();
     const lease = (await inner.lease(ID, 1_000)) as Lease;
     await encrypted(inner, A).set(ID, {}, 0, { lease });
     expect(inner.released).toEqual([ID]);
   });
 
-  test('refuses a write that lost, and keeps what it holds', async () => {
+  test('the other store refuses a write that loses, and keeps its document', async () => {
     const inner = new MemoryStore();
     const store = encrypted(inner, A);
     const version = await store.set(ID, DATA, 0);
@@ -72,7 +72,7 @@ describe('the other store', () => {
     expect(await store.get([ID])).toEqual([{ id: ID, version, data: DATA }]);
   });
 
-  test('is listed no faster than it is read, and left when the reader leaves', async () => {
+  test('the other store is listed no faster than it is read, and its listing ends with the reader', async () => {
     const inner = new MemoryStore();
     const store = encrypted(inner, A);
     for (let n = 0; n < 9; n++) await store.set(`task/wx${n}`, { n }, 0);
@@ -95,7 +95,7 @@ describe('the other store', () => {
     expect(seen).toEqual(['task', options, 'task/wx3', 'task/wx4', 'left']);
   });
 
-  test('gives the time, and is closed with this one', async () => {
+  test('the other store gives the time, and is closed with this one', async () => {
     const clock = new FakeClock({ now: 5 });
     const inner = new MemoryStore({ clock });
     const store = encrypted(inner, A);
@@ -105,7 +105,7 @@ describe('the other store', () => {
     await expect(store.get([ID])).rejects.toThrow('the store is closed');
   });
 
-  test('holds no secret of a manager and none of its tokens', async () => {
+  test('the other store holds no secret of a manager and none of its tokens', async () => {
     await using world = new World({ store: (memory) => encrypted(memory, A) });
     const inner = new MemoryStore({ clock: world.clock });
     const tokens = world.manager({ store: encrypted(inner, A) });

@@ -20,7 +20,7 @@ import {
   plant,
 } from './encrypted-documents.js';
 
-describe('what cannot be decrypted', () => {
+describe('a document that cannot be decrypted', () => {
   const envelopes: [string, (envelope: JsonObject) => JsonObject, unknown][] = [
     [
       'of a newer version',
@@ -48,7 +48,7 @@ describe('what cannot be decrypted', () => {
     ],
   ];
 
-  test.each(envelopes)('%s: is neither absent nor an error, and the rest is read', async (_, change, reason) => {
+  test.each(envelopes)('an envelope %s is unreadable, and the rest is read', async (_, change, reason) => {
     const inner = new MemoryStore();
     const store = encrypted(inner, A);
     for (const id of [ID, OTHER_ID]) await store.set(id, DATA, 0);
@@ -116,7 +116,7 @@ describe('what cannot be decrypted', () => {
     }
   });
 
-  test('something else than an object, which another program has encrypted, is unreadable', async () => {
+  test('an encrypted value that is no object is unreadable', async () => {
     const inner = new MemoryStore();
     const store = encrypted(inner, A);
     await store.set(ID, [1, 2] as unknown as JsonObject, 0);
@@ -133,7 +133,7 @@ describe('what cannot be decrypted', () => {
     expect(document.data).toEqual({ unreadable: 'its file is damaged' });
   });
 
-  test('can be deleted like any other', async () => {
+  test('an unreadable document can be deleted like any other', async () => {
     const inner = new MemoryStore();
     await encrypted(inner, A).set(ID, DATA, 0);
     const store = encrypted(inner, B);
@@ -141,7 +141,7 @@ describe('what cannot be decrypted', () => {
     expect(await inner.get([ID])).toEqual([undefined]);
   });
 
-  test('fails the manager for that key alone, and is untouched', async () => {
+  test('an unreadable document fails the manager for that key alone, and is untouched', async () => {
     const memory = new MemoryStore({ clock: new FakeClock() });
     await using before = new World({ store: () => encrypted(memory, A) });
     await before.registered();

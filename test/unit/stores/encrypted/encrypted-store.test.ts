@@ -23,8 +23,8 @@ import {
   UNKNOWN_KEY,
 } from './encrypted-documents.js';
 
-describe('what is written', () => {
-  test('is what is read: by get, list and lease, with its version and due', async () => {
+describe('a document that is written', () => {
+  test('get, list and lease return a document as it was written, with its version and due', async () => {
     const store = encrypted(new MemoryStore(), A);
     const due = { lane: 'access_token', at: 1_767_225_600_123 };
     const version = await store.set(ID, DATA, 0, { due });
@@ -35,7 +35,7 @@ describe('what is written', () => {
     expect((await store.lease(OTHER_ID, 1_000))?.document).toBeUndefined();
   });
 
-  test('is what is read, whatever JSON it is', async () => {
+  test('any JSON is read as it was written', async () => {
     const data = fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue({ stringUnit: 'binary' }));
     const property = fc.asyncProperty(data, async (written) => {
       fc.pre(typeof written.unreadable !== 'string');
@@ -46,7 +46,7 @@ describe('what is written', () => {
     await fc.assert(property);
   });
 
-  test('leaves no value and no name of a field in the other store, but its due', async () => {
+  test('the other store gets no value and no name of a field, only the due', async () => {
     const inner = new MemoryStore();
     const due = { lane: 'access_token', at: 5 };
     await encrypted(inner, A).set(ID, DATA, 0, { due });
@@ -65,7 +65,7 @@ describe('what is written', () => {
     }
   });
 
-  test('leaves nothing of itself in a file either', async () => {
+  test('a file holds nothing of a document in plain text either', async () => {
     const directory = newDirectory();
     const store = encrypted(openStore(directory), A);
     let version = 0;
@@ -79,7 +79,7 @@ describe('what is written', () => {
     expect(await dataOf(store)).toEqual(DATA);
   });
 
-  test('differs each time, even when it is the same', async () => {
+  test('a document is encrypted differently each time, even when it is the same', async () => {
     const inner = new MemoryStore();
     const store = encrypted(inner, A);
     const seen = new Set<unknown>();
@@ -92,14 +92,14 @@ describe('what is written', () => {
     expect(seen.size).toBe(40);
   });
 
-  test('is not frozen or changed on its way', async () => {
+  test('the data of a write is not frozen or changed', async () => {
     const data = structuredClone(DATA);
     await encrypted(new MemoryStore(), A).set(ID, data, 0);
     expect(data).toEqual(DATA);
     expect(Object.isFrozen(data)).toBe(false);
   });
 
-  test('is refused when it stands for what could not be read, since it would take its place', async () => {
+  test('the stand-in of an unreadable document is refused by set, since it would replace it', async () => {
     const inner = new MemoryStore();
     await encrypted(inner, A).set(ID, DATA, 0);
     const store = encrypted(inner, B);
@@ -111,7 +111,7 @@ describe('what is written', () => {
     expect(await held(inner)).toEqual(before);
   });
 
-  test('can be decrypted with nothing but the key, as the format says', async () => {
+  test('a document can be decrypted with nothing but the key, as the format says', async () => {
     const envelope = {
       encrypted: 1,
       keyId: ID_OF_A,
@@ -125,7 +125,7 @@ describe('what is written', () => {
 });
 
 describe('a store that holds plain documents', () => {
-  test('is read as it is when that is wanted, and encrypted as it is written', async () => {
+  test('plain documents are read as they are if accepted, and encrypted when they are written', async () => {
     const inner = new MemoryStore();
     const version = await inner.set(ID, DATA, 0, { due: { lane: 'a', at: 1 } });
     const strict = encrypted(inner, A);
@@ -139,7 +139,7 @@ describe('a store that holds plain documents', () => {
     for (const reader of [store, strict]) expect(await dataOf(reader)).toEqual({ ...DATA, n: 2 });
   });
 
-  test('does not make damaged envelopes pass for plain documents', async () => {
+  test('damaged envelopes do not pass for plain documents', async () => {
     const inner = new MemoryStore();
     const store = new EncryptedStore(inner, { keys: [A], acceptPlaintext: true });
     await store.set(ID, DATA, 0);
@@ -154,7 +154,7 @@ describe('a store that holds plain documents', () => {
 describe('reencrypt', () => {
   const IDS = ['app/wx1', 'task/wx1/access_token', ID, 'limit/wx1/~reports', 'quarantine/wx1/1-2'];
 
-  test('leaves nothing under an old key or in the clear, and its due where it was', async () => {
+  test('reencrypt leaves nothing under an old key or in plain text, and keeps each due', async () => {
     const inner = new MemoryStore();
     const due = { lane: 'access_token', at: 5 };
     for (const id of IDS) await encrypted(inner, A).set(id, DATA, 0, { due });
@@ -165,7 +165,7 @@ describe('reencrypt', () => {
     for (const id of [...IDS, OTHER_ID]) expect(await held(afterwards, id)).toMatchObject({ data: DATA, due });
   });
 
-  test('does not touch what has the first key, nor what it cannot read, which it counts', async () => {
+  test('reencrypt does not touch documents under the first key, nor unreadable ones, which it counts', async () => {
     const inner = new MemoryStore();
     await encrypted(inner, B).set(ID, DATA, 0);
     await encrypted(inner, A).set(OTHER_ID, DATA, 0);
@@ -174,7 +174,7 @@ describe('reencrypt', () => {
     expect([await held(inner, ID), await held(inner, OTHER_ID)]).toEqual(before);
   });
 
-  test('does not undo what is written meanwhile', async () => {
+  test('reencrypt does not undo what is written meanwhile', async () => {
     const inner = new MemoryStore();
     const version = await encrypted(inner, A).set(ID, DATA, 0);
     const writer = encrypted(inner, B, A);

@@ -21,8 +21,8 @@ import {
   UNKNOWN_KEY,
 } from './encrypted-documents.js';
 
-describe('keys', () => {
-  test('change in three steps, and what side by side processes write, each of them reads', async () => {
+describe('encryption keys', () => {
+  test('the keys change in three steps, and old and new processes read what either writes', async () => {
     const inner = new MemoryStore();
     const deploys = [[A], [A, B], [B, A]];
     for (const [index, keys] of deploys.entries()) {
@@ -39,7 +39,7 @@ describe('keys', () => {
     expect(await dataOf(last)).toEqual({ by: 'next' });
   });
 
-  test('encrypt with the first', async () => {
+  test('the first key encrypts', async () => {
     const inner = new MemoryStore();
     await encrypted(inner, A, B).set(ID, DATA, 0);
     expect((await dataOf(inner)).keyId).toBe(ID_OF_A);
@@ -50,7 +50,7 @@ describe('keys', () => {
     });
   });
 
-  test('that were lost and are found again make everything readable again', async () => {
+  test('a lost key that is found again makes its documents readable again', async () => {
     const inner = new MemoryStore();
     await encrypted(inner, A).set(ID, DATA, 0);
     const before = await held(inner);
@@ -60,7 +60,7 @@ describe('keys', () => {
     expect(await dataOf(encrypted(inner, B, A))).toEqual(DATA);
   });
 
-  test('may be dropped when all was read and written again, as the documentation shows', async () => {
+  test('a key may be dropped when all was read and written again, as the documentation shows', async () => {
     const inner = new MemoryStore();
     const due = { lane: 'access_token', at: 5 };
     await encrypted(inner, A).set(ID, DATA, 0, { due });
@@ -88,13 +88,13 @@ describe('keys', () => {
     ['base64url', bytes.toString('base64url')],
   ];
 
-  test.each(forms)('may be %s', async (_, form) => {
+  test.each(forms)('a key may be %s', async (_, form) => {
     const inner = new MemoryStore();
     await encrypted(inner, A).set(ID, DATA, 0);
     expect(await dataOf(encrypted(inner, form))).toEqual(DATA);
   });
 
-  test('of any bytes are the same in every form', () => {
+  test('a key of any bytes is the same in every form', () => {
     const property = fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (key) => {
       for (const form of ['hex', 'base64', 'base64url'] as const) {
         const keys = [key, Buffer.from(key).toString(form)];
@@ -106,7 +106,7 @@ describe('keys', () => {
     fc.assert(property);
   });
 
-  test('are copied: what happens to the array later does not matter', async () => {
+  test('keys are copied: what happens to the array later does not matter', async () => {
     const key = Buffer.from(bytes);
     const keys = [key];
     const store = new EncryptedStore(new MemoryStore(), { keys });
@@ -117,7 +117,7 @@ describe('keys', () => {
   });
 });
 
-describe('the constructor', () => {
+describe('the constructor of EncryptedStore', () => {
   const short = 'f00d'.repeat(15);
   const form = '32 bytes, as a Uint8Array, as 64 hex digits, or as base64 (44 characters; 43 of base64url)';
   const wrong: [string, unknown, string][] = [
@@ -157,7 +157,7 @@ describe('the constructor', () => {
     ['null for no', { keys: [A], acceptPlaintext: null }, 'acceptPlaintext must be true or false, got null'],
   ];
 
-  test.each(wrong)('refuses %s', (_, options, message) => {
+  test.each(wrong)('the constructor refuses %s', (_, options, message) => {
     const construct = () => new EncryptedStore(new MemoryStore(), options as EncryptedStoreOptions);
     const error = errorOf(construct);
     expect(error).toBeInstanceOf(TypeError);
@@ -169,11 +169,11 @@ describe('the constructor', () => {
     [undefined, 'store must be an object with a function now, got undefined'],
     ['./wechat-tokens', 'store must be an object with a function now, got a string'],
     [{ ...shared(new MemoryStore()), lease: 1 }, 'store must be an object with a function lease, got an object'],
-  ])('refuses what is no store: %o', (store, message) => {
+  ])('the constructor refuses a store that is none: %o', (store, message) => {
     expect(() => encrypted(store as unknown as TokenStore, A)).toThrow(new TypeError(message));
   });
 
-  test('keeps the keys where neither inspect nor JSON shows them', async () => {
+  test('keys are shown neither by inspect nor by JSON', async () => {
     const store = encrypted(new MemoryStore(), A, Buffer.from(B, 'hex'));
     await store.set(ID, DATA, 0);
     const lease = await store.lease(ID, 1_000);

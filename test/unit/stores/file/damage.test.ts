@@ -22,7 +22,7 @@ describe('a version that cannot be read', () => {
     ['of another document', (path, root) => copyFile(versionFile(root, OTHER_ID, 2), path)],
   ];
 
-  test.each(damages)('%s: is neither absent nor an error, and can be replaced', async (_, damage) => {
+  test.each(damages)('a version that is %s is neither absent nor an error, and can be replaced', async (_, damage) => {
     const root = newDirectory();
     const store = openStore(root);
     for (const id of [ID, OTHER_ID]) {
@@ -41,7 +41,7 @@ describe('a version that cannot be read', () => {
     expect(await store.get([ID])).toEqual([{ id: ID, version: 3, data: { n: 3 } }]);
   });
 
-  test('shows at most 64 KiB of itself', async () => {
+  test('an unreadable version shows at most 64 KiB of itself', async () => {
     const root = newDirectory();
     const store = openStore(root);
     await store.set(ID, {}, 0);
@@ -50,7 +50,7 @@ describe('a version that cannot be read', () => {
     expect(String(document?.data.damaged)).toHaveLength(65_536);
   });
 
-  test('is left out of a list only when its id is lost too', async () => {
+  test('an unreadable version is left out of a list only when its id is lost too', async () => {
     const root = newDirectory();
     const store = openStore(root);
     await store.set(ID, {}, 0);
@@ -63,7 +63,7 @@ describe('a version that cannot be read', () => {
   });
 });
 
-describe('what a killed writer leaves', () => {
+describe('the remains of a killed writer', () => {
   test('a half written temporary file is harmless', async () => {
     const root = newDirectory();
     await openStore(root).set(ID, { n: 1 }, 0);
@@ -73,7 +73,7 @@ describe('what a killed writer leaves', () => {
     expect((await documents(store, 'key')).map(({ data }) => data)).toEqual([{ n: 2 }]);
   });
 
-  test('an old version that was not cleared away is harmless, and cleared away by the next write', async () => {
+  test('an old version that was left behind is harmless, and removed by the next write', async () => {
     const root = newDirectory();
     const store = openStore(root);
     for (let version = 0; version < 5; version++) await store.set(ID, { n: version + 1 }, version);
@@ -119,7 +119,7 @@ describe('what a killed writer leaves', () => {
 });
 
 describe('a disk that fails', () => {
-  test('a directory that cannot be written: the write rejects and the document stays', async () => {
+  test('a write to a directory that cannot be written rejects, and the document stays', async () => {
     const root = newDirectory();
     const store = openStore(root);
     await store.set(ID, { n: 1 }, 0);
@@ -139,7 +139,7 @@ describe('a disk that fails', () => {
     expect(await store.now()).toBeGreaterThan(0);
   });
 
-  test('a full disk: writes reject, nothing is lost, and it works again when there is room', async ({ skip }) => {
+  test('writes to a full disk reject, lose nothing, and work again when there is room', async ({ skip }) => {
     const root = newDirectory();
     try {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', root], { stdio: 'ignore' });

@@ -32,7 +32,7 @@ test('a directory that was deleted and made anew is watched again', async () => 
   await vi.waitFor(() => expect(told).toContain('app/wx2'));
 });
 
-test('managers go on with a directory that was deleted, and with one that is filled by another process meanwhile', async () => {
+test('managers go on with a directory that was deleted, also when another process fills it meanwhile', async () => {
   const root = newDirectory();
   const clock = new FakeClock({ random: 0.5 });
   let fetches = 0;

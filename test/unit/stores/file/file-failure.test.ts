@@ -67,7 +67,7 @@ describe('the failure of a file system', () => {
     ],
     [systemError('ESTALE', 'read'), `the file system refused ${ROOT} (ESTALE at read)`],
     [systemError('EISDIR', 'open', `${ROOT}/a\nb`), `the file system refused ${ROOT}/a b (EISDIR at open)`],
-  ])('names code, path and remedy: %s', (error, message) => {
+  ])('a failure names code, path and remedy: %s', (error, message) => {
     const failure = fileFailure(error, ROOT);
     expect(failure).toBeInstanceOf(FileFailure);
     expect(failure).toMatchObject({ message, code: (error as NodeJS.ErrnoException).code });
@@ -75,7 +75,7 @@ describe('the failure of a file system', () => {
     expect(fileFailure(failure, ROOT)).toBe(failure);
   });
 
-  test('is told of an error of another realm', () => {
+  test('an error of another realm becomes a failure as well', () => {
     const error = runInNewContext("Object.assign(new Error('no'), { code: 'EROFS', syscall: 'open' })");
     expect(fileFailure(error, ROOT)).toMatchObject({ name: 'FileFailure', code: 'EROFS' });
   });
@@ -86,7 +86,7 @@ describe('the failure of a file system', () => {
     Object.assign(new Error('no'), { code: 'EACCES' }),
     'EACCES',
     undefined,
-  ])('is nothing else: %s', (error) => {
+  ])('an error that is no failure of a file system stays as it is: %s', (error) => {
     expect(fileFailure(error, ROOT)).toBe(error);
   });
 });
@@ -102,7 +102,7 @@ const METHODS: readonly [string, (store: TokenStore) => Promise<unknown>][] = [
 ];
 
 describe('FileStore', () => {
-  test.each(METHODS)('explains what the file system refuses to %s', async (_, run) => {
+  test.each(METHODS)('FileStore explains what the file system refuses to %s', async (_, run) => {
     const file = join(await newDirectory(), 'file');
     await writeFile(file, '');
     const store = new FileStore(join(file, 'store'));
@@ -114,7 +114,7 @@ describe('FileStore', () => {
     await store.close();
   });
 
-  test('explains where nothing can be made, and does not try for ever', async () => {
+  test('FileStore explains where nothing can be made, and does not retry for ever', async () => {
     const root = join(await newDirectory(), 'link');
     await symlink(join(root, '../nowhere/store'), root);
     for (const [place, text] of [
@@ -130,7 +130,7 @@ describe('FileStore', () => {
     }
   });
 
-  test('explains what the file system refuses to the release of a lease', async () => {
+  test('FileStore explains what the file system refuses to the release of a lease', async () => {
     const root = await newDirectory();
     const store = new FileStore(root);
     const lease = await store.lease(ID, 60_000);
@@ -142,7 +142,7 @@ describe('FileStore', () => {
     await store.close();
   });
 
-  test.each(['EPERM', 'ENOTSUP', 'ENOSYS'])('says that a volume has no hard links: %s', async (code) => {
+  test.each(['EPERM', 'ENOTSUP', 'ENOSYS'])('FileStore reports that a volume has no hard links: %s', async (code) => {
     const root = await newDirectory();
     const store = new FileStore(root);
     links.code = code;

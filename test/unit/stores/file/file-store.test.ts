@@ -9,17 +9,17 @@ import { everythingIn, newDirectory, openStore, placeOf } from './file-places.js
 const ID = 'key/wx1/access_token';
 
 describe('construction', () => {
-  test.each([undefined, null, 7, '', {}])('refuses %o as a directory', (directory) => {
+  test.each([undefined, null, 7, '', {}])('the constructor refuses %o as a directory', (directory) => {
     expect(() => new FileStore(directory as unknown as string)).toThrow(TypeError);
   });
 
-  test('refuses the path of a file', async () => {
+  test('the constructor refuses the path of a file', async () => {
     const path = join(newDirectory(), 'file');
     await writeFile(path, '');
     expect(() => new FileStore(path)).toThrow(/directory must be the path of a directory/);
   });
 
-  test('writes nothing, nor does reading', async () => {
+  test('the constructor writes nothing, nor does reading', async () => {
     const root = newDirectory();
     const store = openStore(join(root, 'store'));
     expect(await store.get([ID])).toEqual([undefined]);
@@ -28,7 +28,7 @@ describe('construction', () => {
   });
 });
 
-describe('what is on disk', () => {
+describe('the files on disk', () => {
   test('files are 0600 and directories 0700, whatever they hold', async () => {
     const root = join(newDirectory(), 'store');
     const store = openStore(root);
@@ -47,7 +47,7 @@ describe('what is on disk', () => {
     }
   });
 
-  test('no name shows a segment of an id but the first', async () => {
+  test('no file name shows a segment of an id but the first', async () => {
     const root = newDirectory();
     const store = openStore(root);
     for (const id of ['app/..', 'key/wx1234/../etc', '../wx1234', '__proto__/wx1234']) await store.set(id, {}, 0);
@@ -79,7 +79,7 @@ describe('what is on disk', () => {
     await expect.poll(() => everythingIn(join(root, 'tmp'))).toEqual([]);
   });
 
-  test('close waits until what was replaced is cleared away', async () => {
+  test('close waits until replaced versions are removed', async () => {
     const root = newDirectory();
     const store = openStore(root);
     for (let version = 0; version < 4; version++) await store.set(ID, { version }, version);
@@ -93,7 +93,7 @@ describe('what is on disk', () => {
     expect(await everythingIn(join(root, 'tmp'))).toEqual([]);
   });
 
-  test('now leaves nothing behind after close', async () => {
+  test('a call of now leaves nothing behind after close', async () => {
     const root = newDirectory();
     const store = openStore(root);
     const times = [await store.now(), ...(await Promise.all([store.now(), store.now()]))];
@@ -103,7 +103,7 @@ describe('what is on disk', () => {
     expect(await everythingIn(join(root, 'tmp'))).toEqual([]);
   });
 
-  test('temporary files older than an hour are cleared away at the first use, others left alone', async () => {
+  test('temporary files older than an hour are removed at the first use, and others stay', async () => {
     const root = newDirectory();
     await openStore(root).now();
     const [stale, recent] = [join(root, 'tmp', 'stale'), join(root, 'tmp', 'recent')];
@@ -147,7 +147,7 @@ describe('misuse', () => {
 });
 
 describe('close', () => {
-  test('refuses what still waits for its turn', async () => {
+  test('close rejects what still waits for its turn', async () => {
     const store = openStore(newDirectory());
     await store.set(ID, {}, 0);
     const reading = store.get(Array.from({ length: 100 }, () => ID));
@@ -156,7 +156,7 @@ describe('close', () => {
     await outcome;
   });
 
-  test('ends a listing that passes over what is deleted', async () => {
+  test('close ends a listing that passes over deleted documents', async () => {
     const store = openStore(newDirectory());
     for (let index = 0; index < 20; index++) {
       const id = `task/wx1/user/u${index}`;
@@ -173,7 +173,7 @@ describe('close', () => {
   });
 });
 
-test('a listing shows that it is at work while it passes over what is deleted, also within another store', async () => {
+test('a listing reports progress while it passes over deleted documents, also within another store', async () => {
   const store = openStore(join(newDirectory(), 'store'));
   for (let index = 0; index < 20; index++) {
     const version = (await store.set(`task/wx1/user/u${index}`, {}, 0)) ?? 0;

@@ -30,7 +30,7 @@ async function increment(store: FileStore, rounds: number): Promise<void> {
 }
 
 describe('compare-and-set', () => {
-  test('two stores in one process count without losing any', async () => {
+  test('two stores in one process count without losing any write', async () => {
     const root = newDirectory();
     const [one, other] = [openStore(root), openStore(root)];
     await Promise.all([increment(one, ROUNDS), increment(other, ROUNDS)]);
@@ -39,7 +39,7 @@ describe('compare-and-set', () => {
     expect(await everythingIn(join(root, 'tmp'))).toEqual([]);
   }, 60_000);
 
-  test('two processes count without losing any', async () => {
+  test('two processes count without losing any write', async () => {
     const root = newDirectory();
     const children = [rivals.start(root, 'count', ROUNDS), rivals.start(root, 'count', ROUNDS)];
     const codes = await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0]));
@@ -65,7 +65,7 @@ describe('compare-and-set', () => {
     await writing;
   }, 60_000);
 
-  test('a writer that slept before linking loses, though its number has been cleared away', async () => {
+  test('a writer that slept before linking loses, though its number has been removed', async () => {
     const root = newDirectory();
     const store = openStore(root);
     for (let version = 0; version < 6; version++) await store.set(ID, { version }, version);
@@ -111,7 +111,7 @@ describe('compare-and-set', () => {
 });
 
 describe('a lease', () => {
-  test('of a killed process is free at once', async () => {
+  test('a lease of a killed process is free at once', async () => {
     const root = newDirectory();
     const store = openStore(root);
     const child = rivals.start(root, 'lease');
@@ -125,14 +125,14 @@ describe('a lease', () => {
   const running = { host: 'elsewhere', pid: process.pid, ttlMs: 60_000 };
   const held: [string, object, number, boolean][] = [
     ['of another host lasts', running, 0, false],
-    ['of another host lapses', running, -60_001, true],
+    ['of another host expires', running, -60_001, true],
     ['written just ahead of the clock lasts', running, 30_000, false],
     ['written further ahead than it lasts is free', running, 3_600_000, true],
-    ['without a word on who holds it is free', { host: 'elsewhere' }, 0, true],
+    ['without a known holder is free', { host: 'elsewhere' }, 0, true],
     ['of another host whose process id is not in use here lasts', { ...running, pid: 4_000_000 }, 0, false],
   ];
 
-  test.each(held)('%s', async (_, holder, ageMs, isFree) => {
+  test.each(held)('a lease %s', async (_, holder, ageMs, isFree) => {
     const root = newDirectory();
     const store = openStore(root);
     const path = await writeLease(root, JSON.stringify(holder));
@@ -144,7 +144,7 @@ describe('a lease', () => {
   test.each([
     ['whose process id is not in use', { pid: 4_000_000 }],
     ['whose process id belongs to a later process', { startedAt: '1' }],
-  ])('of this host %s is free', async (_, changes) => {
+  ])('a lease of this host %s is free', async (_, changes) => {
     const root = newDirectory();
     const store = openStore(root);
     await store.lease(ID, 60_000);
@@ -155,7 +155,7 @@ describe('a lease', () => {
     expect(await store.lease(ID, 60_000)).toBeDefined();
   });
 
-  test('of a process id that is no process id is not asked after', async () => {
+  test('a lease with an invalid process id stays held, and no process is looked up', async () => {
     const root = newDirectory();
     const store = openStore(root);
     await store.lease(ID, 60_000);
@@ -167,14 +167,14 @@ describe('a lease', () => {
     }
   });
 
-  test('that was torn by a power cut is free', async () => {
+  test('a lease that was torn by a power cut is free', async () => {
     const root = newDirectory();
     const path = await writeLease(root, '{"host":"elsewh');
     expect((await stat(path)).size).toBeGreaterThan(0);
     expect(await openStore(root).lease(ID, 60_000)).toBeDefined();
   });
 
-  test('taken by one who slept before linking is not granted', async () => {
+  test('a lease of a process that slept before linking is not granted', async () => {
     const root = newDirectory();
     const store = openStore(root);
     for (let round = 0; round < 3; round++) await (await store.lease(ID, 60_000))?.release();
@@ -184,7 +184,7 @@ describe('a lease', () => {
     expect(await everythingIn(placeOf(root, ID))).toEqual(['lease-0000000000000003']);
   });
 
-  test('is given back by emptying its file, so that its number stays taken', async () => {
+  test('a lease is released by emptying its file, so that its number stays taken', async () => {
     const root = newDirectory();
     const store = openStore(root);
     const lease = await store.lease(ID, 60_000);

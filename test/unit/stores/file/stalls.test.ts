@@ -70,7 +70,7 @@ async function expectNothingLeft(root: string): Promise<void> {
 }
 
 describe('a writer that stalls after it has linked', () => {
-  test.each(table)('%s, overtaken %i times: is told that it was stored', async (_, times, write) => {
+  test.each(table)('%s, overtaken %i times after it has linked, reports success', async (_, times, write) => {
     const root = newDirectory();
     const { written, stalled, version } = await stalledWriter(root, write, 'after link');
     const other = openStore(root);
@@ -84,7 +84,7 @@ describe('a writer that stalls after it has linked', () => {
   });
 
   test.each(kinds)(
-    '%s, until its temporary file was taken for a stale one: is told that it was stored',
+    '%s, linked and then overtaken until its temporary file counts as stale, reports success',
     async (_, write) => {
       const root = newDirectory();
       const { written, stalled } = await stalledWriter(root, write, 'after link');
@@ -98,7 +98,7 @@ describe('a writer that stalls after it has linked', () => {
     },
   );
 
-  test.each(kinds)('%s, and has not gone on: it is stored, and others go on', async (_, write) => {
+  test.each(kinds)('%s, linked but not continued, is stored, and other writers go on', async (_, write) => {
     const root = newDirectory();
     const { written, stalled, version } = await stalledWriter(root, write, 'after link');
     const other = openStore(root);
@@ -113,7 +113,7 @@ describe('a writer that stalls after it has linked', () => {
 });
 
 describe('a writer that stalls before it links', () => {
-  test.each(table.filter(([, times]) => times > 0))('%s, overtaken %i times: loses', async (_, times, write) => {
+  test.each(table.filter(([, times]) => times > 0))('%s, overtaken %i times, loses', async (_, times, write) => {
     const root = newDirectory();
     const { written, stalled, version } = await stalledWriter(root, write, 'before link');
     const other = openStore(root);
@@ -129,7 +129,7 @@ describe('a writer that stalls before it links', () => {
     await expectNothingLeft(root);
   });
 
-  test('loses also when another writer takes its file for the version that has had its number', async () => {
+  test('a writer loses also when another one takes its file for the version that has had its number', async () => {
     const root = newDirectory();
     const [store, other] = [openStore(root), openStore(root)];
     await prepare(store, 1);
@@ -153,8 +153,8 @@ describe('a writer that stalls before it links', () => {
   });
 });
 
-describe('what a store clears away', () => {
-  test('is not waited for by a write, neither removed nor closed, but by the end of the store', async () => {
+describe('the removal of old files', () => {
+  test('a write does not wait for the removal of old files, but close does', async () => {
     const root = newDirectory();
     const store = openStore(root);
     await prepare(store, 3);
@@ -174,7 +174,7 @@ describe('what a store clears away', () => {
     await expectNothingLeft(root);
   });
 
-  test('is waited for by the end of the store also after a write that was under way then', async () => {
+  test('close waits for the removal of old files also after a write that was under way', async () => {
     const root = newDirectory();
     const store = openStore(root);
     await prepare(store, 3);
@@ -194,7 +194,7 @@ describe('what a store clears away', () => {
     expect(await written).toBe(4);
   });
 
-  test('is not waited for by a lease', async () => {
+  test('a lease does not wait for the removal of old files', async () => {
     const root = newDirectory();
     const store = openStore(root);
     await (await store.lease(ID, 60_000))?.release();
@@ -210,7 +210,7 @@ describe('what a store clears away', () => {
   });
 });
 
-test('a version that one read does not get whole is built on', async () => {
+test('a version that is too long for one read can be replaced', async () => {
   const store = openStore(newDirectory());
   await store.set(ID, { padding: 'x'.repeat(100_000) }, 0);
   expect(await store.set(ID, { padding: '' }, 1)).toBe(2);
@@ -218,7 +218,7 @@ test('a version that one read does not get whole is built on', async () => {
   expect(await store.set(ID, {}, 0)).toBe(4);
 });
 
-describe('beside a process of an older release', () => {
+describe('an older release beside this one', () => {
   let release: OlderRelease;
   let older: new (directory: string) => TokenStore;
 
@@ -230,7 +230,7 @@ describe('beside a process of an older release', () => {
   afterAll(() => release[Symbol.asyncDispose]());
 
   test.each(table.filter(([, times]) => times > 0))(
-    '%s, overtaken %i times before it links: loses',
+    '%s, overtaken %i times by the older release before it links, loses',
     async (_, times, write) => {
       const root = newDirectory();
       const { written, stalled, version } = await stalledWriter(root, write, 'before link');
@@ -244,7 +244,7 @@ describe('beside a process of an older release', () => {
     },
   );
 
-  test.each(kinds)('%s, overtaken by both after it has linked: is told that it was stored', async (_, write) => {
+  test.each(kinds)('%s, overtaken by both releases after it has linked, reports success', async (_, write) => {
     const root = newDirectory();
     const { written, stalled, version } = await stalledWriter(root, write, 'after link');
     const other = new older(root);
@@ -257,8 +257,8 @@ describe('beside a process of an older release', () => {
   });
 
   test.each([
-    [2, 'is told that it was stored', 2],
-    [3, 'takes itself for too late, as that release does', undefined],
+    [2, 'is reported as stored', 2],
+    [3, 'is reported as too late, as by that release', undefined],
   ])('a version that the older release overtakes %i times %s', async (times, _, told) => {
     const root = newDirectory();
     const store = openStore(root);

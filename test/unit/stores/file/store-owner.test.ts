@@ -46,27 +46,27 @@ async function ownersIn(root: string): Promise<Set<string>> {
 
 // Only root can write into directories of others and give files away.
 describe.skipIf(!isRoot)('a store that root writes to', () => {
-  test('belongs wholly to the user that its directory belongs to', async () => {
+  test('a store that root writes to belongs wholly to the owner of its directory', async () => {
     const root = directoryOf(OTHER);
     await writeEverything(root);
     expect((await everythingIn(root)).length).toBeGreaterThan(8);
     expect(await ownersIn(root)).toEqual(new Set(['65534:65533']));
   });
 
-  test('belongs to root where root has made its directory', async () => {
+  test('a store belongs to root where root has made its directory', async () => {
     const above = directoryOf(OTHER);
     await writeEverything(join(above, 'new'));
     expect(await ownersIn(join(above, 'new'))).toEqual(new Set(['0:0']));
   });
 
-  test('keeps its modes: files 0600 and directories 0700', async () => {
+  test('a store that root writes to keeps its modes: files 0600 and directories 0700', async () => {
     const root = directoryOf(OTHER);
     await writeEverything(root);
     const modes = (await everythingIn(root)).map((name) => statSync(join(root, name)));
     expect(modes.every((stats) => (stats.mode & 0o777) === (stats.isDirectory() ? 0o700 : 0o600))).toBe(true);
   });
 
-  test('gives no other file away that a link of its owner leads to', async () => {
+  test('a link in the store gives no other file of root to the owner of the store', async () => {
     const root = directoryOf(OTHER);
     const kept = newDirectory();
     for (const name of ['linked', 'hard']) {
@@ -85,7 +85,7 @@ describe.skipIf(!isRoot)('a store that root writes to', () => {
     expect(statSync(join(kept, 'hard'))).toMatchObject({ uid: 0, gid: 0, size: 8 });
   });
 
-  test('is led out of its directory by no link in the place of a directory', async () => {
+  test('a link in the place of a directory leads no write out of the store', async () => {
     const root = directoryOf(OTHER);
     const foreign = newDirectory();
     writeFileSync(join(foreign, 'of-root'), '');
@@ -103,7 +103,7 @@ describe.skipIf(!isRoot)('a store that root writes to', () => {
     expect(readdirSync(foreign)).toEqual(['of-root']);
   });
 
-  test('clears nothing away in another directory to which a link leads', async () => {
+  test('a link in the place of tmp removes nothing in another directory', async () => {
     const root = directoryOf(OTHER);
     const foreign = newDirectory();
     writeFileSync(join(foreign, 'of-root'), '');
@@ -115,7 +115,7 @@ describe.skipIf(!isRoot)('a store that root writes to', () => {
     expect(readdirSync(foreign)).toEqual(['of-root']);
   });
 
-  test('leaves a file with root that was moved to the place of one of its own', async () => {
+  test('a file of root that was moved into the store stays with root', async () => {
     const root = directoryOf(OTHER);
     const secret = join(newDirectory(), 'secret');
     writeFileSync(secret, 'of root\n', { mode: 0o600 });
@@ -124,7 +124,7 @@ describe.skipIf(!isRoot)('a store that root writes to', () => {
     expect(statSync(join(root, 'changes.log'))).toMatchObject({ uid: 0, gid: 0 });
   });
 
-  test('empties no other file when a lease is released', async () => {
+  test('the release of a lease empties no file to which a link leads', async () => {
     const root = directoryOf(OTHER);
     const foreign = join(newDirectory(), 'foreign');
     writeFileSync(foreign, 'of root\n');
@@ -142,7 +142,7 @@ describe.skipIf(!isRoot)('a store that root writes to', () => {
     expect(statSync(foreign).size).toBe(8);
   });
 
-  test('gives leases back, and works where another directory of its owner is linked to', async () => {
+  test('a store works, and releases leases, where another directory of its owner is linked to', async () => {
     const root = directoryOf(OTHER);
     const other = directoryOf(OTHER);
     symlinkSync(other, join(root, 'key'));

@@ -32,7 +32,7 @@ async function follow(root: string): Promise<{ told: (string | undefined)[]; clo
 }
 
 describe('a watch', () => {
-  test('tells every change once and in order, its own and those of others, and none from before', async () => {
+  test('a watch reports every change once and in order, of its own and other stores, and none from before', async () => {
     const root = newDirectory();
     const other = openStore(root);
     await other.set('app/before', {}, 0);
@@ -44,7 +44,7 @@ describe('a watch', () => {
     await vi.waitFor(() => expect(told).toEqual([ID, OTHER_ID, ID]));
   });
 
-  test('polls every 5 s where the system has no watch to give', async () => {
+  test('a watch polls every 5 s where the system has no watch to give', async () => {
     systemWatch.fails = true;
     onTestFinished(() => {
       systemWatch.fails = false;
@@ -63,7 +63,7 @@ describe('a watch', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('a log that was replaced, cut or garbled means that anything may have changed', async () => {
+  test('a change log that was replaced, cut or garbled means that anything may have changed', async () => {
     const root = newDirectory();
     const log = join(root, 'changes.log');
     const other = openStore(root);
@@ -83,7 +83,7 @@ describe('a watch', () => {
     await vi.waitFor(() => expect(told).toEqual([undefined, ID, undefined]));
   });
 
-  test('survives that the log is gone for a while', async () => {
+  test('a watch survives that the change log is gone for a while', async () => {
     const root = newDirectory();
     const { told } = await follow(root);
     await unlink(join(root, 'changes.log'));
@@ -92,7 +92,7 @@ describe('a watch', () => {
     expect([ID, undefined]).toContain(told[0]);
   });
 
-  test('polls on when the system ends its watch with an error', async () => {
+  test('a watch polls on when the system ends its own watch with an error', async () => {
     const root = newDirectory();
     const { told, clock } = await follow(root);
     for (const watcher of systemWatch.open) watcher.emit('error', new Error('EPERM'));
@@ -102,7 +102,7 @@ describe('a watch', () => {
     await vi.waitFor(() => expect(told).toEqual([ID]));
   });
 
-  test('leaves no timer and no handle', async () => {
+  test('a watch leaves no timer and no handle', async () => {
     const root = newDirectory();
     await vi.waitFor(() => expect(systemWatch.open.size).toBe(0));
     const { clock, store } = await follow(root);
@@ -118,7 +118,7 @@ describe('a watch', () => {
 });
 
 describe('the change log', () => {
-  test('is set aside when it is over 1 MiB', async () => {
+  test('the change log is set aside when it is over 1 MiB', async () => {
     const root = newDirectory();
     await openStore(root).set(ID, {}, 0);
     await appendFile(join(root, 'changes.log'), `${ID}\n`.repeat(60_000));
@@ -130,7 +130,7 @@ describe('the change log', () => {
     await vi.waitFor(() => expect(told).toContain(undefined));
   });
 
-  test('that cannot be written does not fail the change', async () => {
+  test('a change log that cannot be written does not fail the change', async () => {
     const root = newDirectory();
     const store = openStore(root);
     await store.set(ID, {}, 0);

@@ -41,7 +41,7 @@ describe('a RedisStore that is closed', () => {
     ['leases a document of another lane', ['lane', 'other'], (store) => store.lease(ID, TTL_MS), CLOSED],
     ['claims what it has found', ['0', ID], (store) => store.claimDue(['access_token'], 5, TTL_MS), CLOSED],
     ['lists', [ID], listAll, CLOSED],
-  ])('while it %s sends nothing after that', async (_, answer, operate, outcome) => {
+  ])('a RedisStore that is closed while it %s sends nothing after that', async (_, answer, operate, outcome) => {
     const client = new ScriptedClient();
     const store = new RedisStore(client);
     const operating = operate(store).catch((error: unknown) => error);
@@ -53,7 +53,7 @@ describe('a RedisStore that is closed', () => {
     expect(client.commands).toHaveLength(1);
   });
 
-  test('while its client connects sends nothing over the connection', async () => {
+  test('a RedisStore that is closed while its client connects sends nothing over the connection', async () => {
     const client = new ScriptedClient();
     client.status = 'connecting';
     const store = new RedisStore(client);

@@ -29,11 +29,11 @@ describe('a failure of Redis', () => {
       'Redis failed: Reached the max retries per request limit (which is 20).',
     ],
     ['Connection is closed.', 'Redis failed: Connection is closed.'],
-  ])('says what the server said: %s', (reply, message) => {
+  ])('a failure of Redis has the message of the server: %s', (reply, message) => {
     expect(RedisFailure.of(new Error(reply)).message).toBe(message);
   });
 
-  it('names host and port where there is no connection, of each address that was tried', () => {
+  it('a failed connection to Redis names host and port of each address that was tried', () => {
     const refused = new AggregateError([
       new Error('connect ECONNREFUSED ::1:6379'),
       new Error('connect ECONNREFUSED 127.0.0.1:6379'),
@@ -51,7 +51,7 @@ describe('a failure of Redis', () => {
     `ERR cannot connect to redis://user:${PASSWORD}@10.0.0.1`,
     `ERR bad value {"value":"${PASSWORD}"}`,
     `ERR bad value near ${PASSWORD}`,
-  ])('shows no operand of a command: %s', (reply) => {
+  ])('a failure of Redis shows no operand of a command: %s', (reply) => {
     const failure = RedisFailure.of(new Error(reply), [`{"value":"${PASSWORD}"}`]);
     expect(failure.message).not.toContain(PASSWORD);
     expect(failure.code).toBe('ERR');

@@ -43,7 +43,7 @@ class ChangingTable {
 }
 
 describe('a poll for changes', () => {
-  test('tells of each change once, and not of those before it began', async () => {
+  test('a poll reports each change once, and none from before it began', async () => {
     const table = new ChangingTable();
     table.write('a/before', 1);
     const poll = await table.watch();
@@ -57,7 +57,7 @@ describe('a poll for changes', () => {
     await poll.end();
   });
 
-  test('tells of a change that was committed after later ones', async () => {
+  test('a poll reports a change that was committed after later ones', async () => {
     const table = new ChangingTable();
     const poll = await table.watch();
     await table.clock.advance(1_000);
@@ -69,7 +69,7 @@ describe('a poll for changes', () => {
     await poll.end();
   });
 
-  test('says that all may have changed when there are more than 1000, and goes on from there', async () => {
+  test('a poll reports that all may have changed after more than 1000 changes, and goes on from there', async () => {
     const table = new ChangingTable();
     const poll = await table.watch();
     await table.clock.advance(1);
@@ -84,7 +84,7 @@ describe('a poll for changes', () => {
     await poll.end();
   });
 
-  test('says that all may have changed after it could not look', async () => {
+  test('a poll reports that all may have changed after it could not read', async () => {
     const table = new ChangingTable();
     const poll = await table.watch();
     table.isDown = true;
@@ -97,7 +97,7 @@ describe('a poll for changes', () => {
     await poll.end();
   });
 
-  test('says so too when the clock of the database was set back, and goes on', async () => {
+  test('a poll reports that all may have changed when the clock of the database was set back', async () => {
     const table = new ChangingTable();
     const poll = await table.watch();
     table.write('a/1', 1);
@@ -110,7 +110,7 @@ describe('a poll for changes', () => {
     await poll.end();
   });
 
-  test('looks at once when it is woken, but not without pause', async () => {
+  test('a poll reads at once when it is woken, but not without pause', async () => {
     const table = new ChangingTable();
     const poll = await table.watch();
     await table.clock.advance(POLL_MS);
@@ -128,7 +128,7 @@ describe('a poll for changes', () => {
     await poll.end();
   });
 
-  test('a wake while it looks makes it look again soon', async () => {
+  test('a poll that is woken while it reads reads again soon', async () => {
     const clock = new FakeClock();
     let reads = 0;
     let answer = (): void => undefined;
@@ -150,7 +150,7 @@ describe('a poll for changes', () => {
     await poll.end();
   });
 
-  test('is over when it is ended: no timer, no word', async () => {
+  test('a poll that is ended has no timer and reports nothing', async () => {
     const table = new ChangingTable();
     const poll = await table.watch();
     await poll.end();

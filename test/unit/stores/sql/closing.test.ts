@@ -88,7 +88,7 @@ async function sentIn(clock: FakeClock, { statements }: Script): Promise<number>
 }
 
 describe('a SqlStore that is closed', () => {
-  test('while it waits to be listening looks for changes no more, and ends the listening when it comes', async () => {
+  test('a store closed before it listens polls no more, and ends the listening when it comes', async () => {
     const clock = new FakeClock();
     const script = new Script();
     let ended = 0;
@@ -107,7 +107,7 @@ describe('a SqlStore that is closed', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('while a watch makes its first look neither looks again nor begins to listen', async () => {
+  test('a store closed during the first read of a watch neither reads again nor begins to listen', async () => {
     const clock = new FakeClock();
     const script = new Script();
     let listens = 0;
@@ -130,7 +130,7 @@ describe('a SqlStore that is closed', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('whose listen throws at once leaves nothing behind', async () => {
+  test('a watch whose listen throws at once leaves nothing behind', async () => {
     const clock = new FakeClock();
     const listen = () => {
       throw new Error('no connection left');
@@ -141,7 +141,7 @@ describe('a SqlStore that is closed', () => {
     await store.close();
   });
 
-  test('ends the watches that it has, once', async () => {
+  test('close ends each watch once', async () => {
     const clock = new FakeClock();
     const script = new Script();
     let ended = 0;
@@ -158,7 +158,7 @@ describe('a SqlStore that is closed', () => {
   test.each([
     ['looks for rows to clear', 'select id'],
     ['checks its table', 'select'],
-  ])('while it %s sends nothing after that', async (_, beginning) => {
+  ])('a store closed while it %s sends nothing after that', async (_, beginning) => {
     const clock = new FakeClock();
     const script = new Script();
     const store = storeOf(script, clock);
@@ -193,7 +193,7 @@ describe('a SqlStore that is closed', () => {
     ['claims', 'sqlite', 2, [ROW], (store) => store.claimDue(['access_token'], 5, TTL_MS)],
     ['reads many documents', 'postgres', 2, [], (store) => store.get(Array.from({ length: 10_001 }, () => ID))],
     ['lists', 'postgres', 2, Array.from({ length: 200 }, () => ROW), listAll],
-  ])('while it %s (%s), which takes %i statements, sends nothing after that', async (...given) => {
+  ])('a store closed while it %s (%s), which takes %i statements, sends nothing after that', async (...given) => {
     const [, dialect, statements, rows, operate] = given;
     for (let answered = 0; answered < statements - 1; answered++) {
       const clock = new FakeClock();
@@ -209,7 +209,7 @@ describe('a SqlStore that is closed', () => {
     }
   });
 
-  test('while it waits to send a statement again ends the waiting', async () => {
+  test('close ends the wait before a statement is sent again', async () => {
     const clock = new FakeClock();
     const script = new Script();
     script.answer = () => Promise.reject(Object.assign(new Error('deadlock detected'), { code: '40P01' }));
@@ -221,7 +221,7 @@ describe('a SqlStore that is closed', () => {
     expect([script.statements.length, clock.pendingTimers]).toEqual([1, 0]);
   });
 
-  test('refuses what waits behind a statement of SQLite', async () => {
+  test('close rejects what waits behind a statement of SQLite', async () => {
     const script = new Script();
     const store = storeOf(script, new FakeClock(), { dialect: 'sqlite' });
     const answer = holdAfter(script, 0, []);

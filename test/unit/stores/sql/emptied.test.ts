@@ -46,7 +46,7 @@ async function scene(): Promise<Scene> {
   return { kysely, clock, tokens, store, replacements };
 }
 
-test('a table that was emptied is told again what was in it', async () => {
+test('a table that was emptied gets back what was in it', async () => {
   const { kysely, clock, tokens, store, replacements } = await scene();
   await sql`delete from wechat_token_manager where id like '%/%'`.execute(kysely);
   await vi.waitFor(async () => {

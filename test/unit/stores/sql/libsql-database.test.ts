@@ -71,7 +71,7 @@ describe('a database of libsql', () => {
   }
 
   test.each([ADD, `${ADD} returning n`, 'begin immediate', 'create table more (id text)'])(
-    'commits what it writes, and reads what others write, after this has failed busy: %s',
+    'a libsql database commits its writes, and reads those of others, after it has failed busy: %s',
     async (text) => {
       const reader = other();
       for (let round = 1; round <= 20; round++) {
@@ -84,7 +84,7 @@ describe('a database of libsql', () => {
     },
   );
 
-  test('takes part in transactions of Kysely, which commit and roll back', async () => {
+  test('a libsql database takes part in transactions of Kysely, which commit and roll back', async () => {
     await kysely.transaction().execute(async (transaction) => {
       await sql.raw(ADD).execute(transaction);
       expect(numberSeenBy(locker)).toBe(0);
@@ -99,13 +99,13 @@ describe('a database of libsql', () => {
     expect(numberSeenBy(locker)).toBe(2);
   });
 
-  test('rolls back what fails, and holds no lock then', async () => {
+  test('a libsql database rolls back what fails, and holds no lock then', async () => {
     await expect(sql`insert into counted values ('y', 1), ('x', 1)`.execute(kysely)).rejects.toThrow(/UNIQUE/);
     locker.exec(ADD);
     expect((await sql<Row>`select n from counted`.execute(kysely)).rows).toEqual([{ n: 1 }]);
   });
 
-  test('tells how many rows a write has changed, and hands them out one by one', async () => {
+  test('a libsql database reports how many rows a write has changed, and returns them one by one', async () => {
     expect(await sql.raw(ADD).execute(kysely)).toMatchObject({ numAffectedRows: 1n });
     const database = libsqlDatabase(other());
     expect([...database.prepare(`${ADD} returning n`).iterate([])]).toEqual([{ n: 2 }]);

@@ -51,11 +51,11 @@ describe('the options of SqlStore', () => {
     ['SQLite', kyselyOf(new SqliteAdapter(), new SqliteQueryCompiler())],
     ['one derived from PostgreSQL', kyselyOf(new NeonAdapter(), new PostgresQueryCompiler())],
     ['one of another copy of Kysely', kyselyOf(new WorkersAdapter() as SqliteAdapter, new SqliteQueryCompiler())],
-  ])('need no dialect for %s', (_, kysely) => {
+  ])('SqlStore needs no dialect for %s', (_, kysely) => {
     expect(() => new SqlStore(kysely)).not.toThrow();
   });
 
-  test('name the dialect where it cannot be told', () => {
+  test('SqlStore needs a dialect where it cannot be recognized', () => {
     expect(() => new SqlStore(unknown)).toThrow(
       new TypeError(
         "dialect must be given, 'postgres', 'mysql' or 'sqlite': it cannot be told from the dialect of Kysely",
@@ -73,19 +73,19 @@ describe('the options of SqlStore', () => {
     ],
     ['listen must be a function, for PostgreSQL only, got an object for postgres', { listen: {} }],
     ['listen must be a function, for PostgreSQL only, got a function for mysql', { listen: () => 0, dialect: 'mysql' }],
-  ])('are refused: %s', (message, options) => {
+  ])('SqlStore refuses wrong options: %s', (message, options) => {
     expect(() => new SqlStore(postgres, options as SqlStoreOptions)).toThrow(new TypeError(message));
   });
 
   test.each(['', 'a b', 'a"b', 'a`b', 'a;b', '1a', 'a.b.c', '.a', 'a.', 'a-b', 'ä', 'x'.repeat(51)])(
-    'refuse the table %j',
+    'SqlStore refuses the table %j',
     (table) => {
       expect(() => new SqlStore(postgres, { table })).toThrow(/^table must be/);
       expect(() => tableDefinition('postgres', table)).toThrow(/^table must be/);
     },
   );
 
-  test.each(['tokens', 'Tokens_2', 'app.tokens', '_x', 'x'.repeat(50)])('take the table %j', (table) => {
+  test.each(['tokens', 'Tokens_2', 'app.tokens', '_x', 'x'.repeat(50)])('SqlStore takes the table %j', (table) => {
     expect(() => new SqlStore(postgres, { table })).not.toThrow();
   });
 
@@ -94,7 +94,7 @@ describe('the options of SqlStore', () => {
     ['constructor', '"constructor"'],
     [throwing, 'an object'],
     [Symbol('CANARY'), 'a symbol'],
-  ])('there is no definition for a dialect that is none: %#', (dialect, got) => {
+  ])('tableDefinition refuses a dialect that is none: %#', (dialect, got) => {
     const message = `dialect must be 'postgres', 'mysql' or 'sqlite', got ${got}`;
     expect(() => tableDefinition(dialect as SqlDialect)).toThrow(new TypeError(message));
   });
@@ -104,13 +104,13 @@ describe('the options of SqlStore', () => {
     ['an object', {}],
     ['an object that cannot be read', throwing],
     ['a string', 'postgres://user:password@host/db'],
-  ])('are no use without Kysely: %s', (_, kysely) => {
+  ])('SqlStore is refused without Kysely: %s', (_, kysely) => {
     expect(() => new SqlStore(kysely as Kysely<unknown>)).toThrow(
       /^kysely must be an instance of Kysely, got (?!.*pass)/,
     );
   });
 
-  test('do not take a transaction for a database', async () => {
+  test('SqlStore does not take a transaction for a database', async () => {
     await postgres.transaction().execute(async (transaction) => {
       expect(() => new SqlStore(transaction)).toThrow('got a transaction');
     });
@@ -141,7 +141,7 @@ describe('an error of a driver', () => {
     ['22P02', { code: '22P02', message: `invalid input syntax: ${SECRET}`, where: SECRET }],
     ['DATABASE_FAILED', { message: SECRET, sql: SECRET, parameters: [SECRET] }],
     ['DATABASE_FAILED', { code: `no code but ${SECRET}`, cause: SECRET }],
-  ])('becomes %s and shows no value of its statement: %j', (code, facts) => {
+  ])('an error of a driver becomes %s and shows no value of its statement: %j', (code, facts) => {
     const error = Object.assign(new Error(SECRET), facts);
     const failure = sqlFailure(error, [SECRET]);
     expect(failure.code).toBe(code);
@@ -149,7 +149,7 @@ describe('an error of a driver', () => {
     expect(inspect(failure, { showHidden: true, depth: 9 })).not.toContain(SECRET);
   });
 
-  test.each([undefined, null, 'ACCESS-TOKEN-77', 7])('may be anything: %s', (thrown) => {
+  test.each([undefined, null, 'ACCESS-TOKEN-77', 7])('an error of a driver may be anything: %s', (thrown) => {
     expect(sqlFailure(thrown)).toMatchObject({ code: 'DATABASE_FAILED', message: 'the database failed' });
   });
 });

@@ -45,7 +45,7 @@ describe('a failure of a database', () => {
       'the database was too busy: others were writing the same rows (SQLITE_BUSY): database is locked',
     ],
     ['thrown', 'DATABASE_FAILED', 'the database failed'],
-  ])('says what the database said: %s', (error, code, message) => {
+  ])('a failure has the message of the database: %s', (error, code, message) => {
     expect(sqlFailure(error)).toMatchObject({ name: 'SqlFailure', code, message });
   });
 
@@ -64,7 +64,7 @@ describe('a failure of a database', () => {
     [`duplicate key value ("${SECRET}")`, { code: '23505' }, [SECRET]],
     [`Duplicate entry '${SECRET}' for key 'PRIMARY'`, { code: 'ER_DUP_ENTRY' }, [`{"value":"${SECRET}"}`]],
     [`cannot connect to postgres://app:${SECRET}@10.0.0.9/tokens`, {}],
-  ])('shows no value, statement or row: %s', (message, facts, parameters: string[] = []) => {
+  ])('a failure shows no value, statement or row: %s', (message, facts, parameters: string[] = []) => {
     const failure = sqlFailure(driverError(message, facts), parameters);
     expect(JSON.stringify([failure.message, failure])).not.toContain(SECRET);
   });

@@ -42,7 +42,7 @@ describe('SqlStore on SQLite alone', () => {
     return database;
   };
 
-  test('knows that a lease is held and that nothing is due while another connection writes', async () => {
+  test('a store answers that a lease is held and nothing is due while another connection writes', async () => {
     expect(await store.lease(ID, TTL_MS)).toBeDefined();
     // A store that waited for the lock would wait on this clock, which never advances.
     const other = new SqlStore(connect(path, 0), { clock: new FakeClock() });
@@ -53,7 +53,7 @@ describe('SqlStore on SQLite alone', () => {
     lock.close();
   });
 
-  test('waits for who holds the lock, without a busy_timeout too', async () => {
+  test('a store waits for a lock that is held, without a busy_timeout too', async () => {
     const clock = new FakeClock();
     const waiting = new SqlStore(connect(path, 0), { clock });
     const lock = locker();
@@ -70,7 +70,7 @@ describe('SqlStore on SQLite alone', () => {
     expect(await writing).toBeGreaterThan(0);
   });
 
-  test('gives up on a lock that is held for too long, and says why', async () => {
+  test('a store gives up on a lock that is held for too long, and reports why', async () => {
     const clock = new FakeClock();
     const waiting = new SqlStore(connect(path, 0), { clock });
     const lock = locker();
@@ -90,7 +90,7 @@ describe('SqlStore on SQLite alone', () => {
     await expect(reader.set(ID, {}, 0)).rejects.toMatchObject({ code: 'READ_ONLY' });
   });
 
-  test('a file that is no database is an error that says no more than its code', async () => {
+  test('a file that is no database is an error that shows no more than its code', async () => {
     const file = join(directory, 'text.db');
     await writeFile(file, 'this is no database at all, whatever its name says '.repeat(50));
     const kysely = new Kysely<unknown>({ dialect: new SqliteDialect({ database: new LibSql(file) }) });
@@ -120,7 +120,7 @@ describe('SqlStore on SQLite alone', () => {
     expect(now).toBeLessThanOrEqual(Date.now());
   });
 
-  test('between two statements of many everything else gets a turn', async () => {
+  test('other work gets a turn between any two of many statements', async () => {
     let turns = 0;
     let isOver = false;
     const turn = (): void => {
