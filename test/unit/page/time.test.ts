@@ -36,7 +36,7 @@ test.each([
   expect([inWords(ms, en), inWords(ms, zh)]).toEqual([english, chinese]);
 });
 
-test('an instant has its day unless it is today, and no time of day when it is far away', () => {
+test('an instant shows its day unless it is today, and no time of day when it is far away', () => {
   const now = new Date(2026, 0, 15, 12, 0).getTime();
   expect(instant(new Date(2026, 0, 15, 14, 5).getTime(), now, en)).toBe('14:05');
   expect(instant(new Date(2026, 0, 16, 0, 5).getTime(), now, en)).toBe('16 Jan, 00:05');
@@ -47,7 +47,7 @@ describe('the clock of the server', () => {
   const dateAt = (at: number): string => new Date(at).toUTCString();
   const START = Date.UTC(2026, 0, 1);
 
-  test('is that of this computer until an answer has come, and where answers have no date', () => {
+  test('the clock of the server is that of this computer until an answer with a date has come', () => {
     const clock = serverClock(() => START);
     expect(clock.now()).toBe(START);
     clock.learn(null, START, START);
@@ -55,13 +55,13 @@ describe('the clock of the server', () => {
     expect(clock.now()).toBe(START);
   });
 
-  test('is off by half a second at most after one quick answer', () => {
+  test('the clock of the server is off by half a second at most after one quick answer', () => {
     const clock = serverClock(() => START);
     clock.learn(dateAt(START + HOUR), START, START);
     expect(clock.now()).toBe(START + HOUR + 500);
   });
 
-  test('is narrowed down by every answer', () => {
+  test('the clock of the server is narrowed down by every answer', () => {
     let local = START;
     const clock = serverClock(() => local);
     const ahead = 7_900;
@@ -72,14 +72,14 @@ describe('the clock of the server', () => {
     expect(Math.abs(clock.now() - local - ahead)).toBeLessThan(200);
   });
 
-  test('is not misled by an answer that took long', () => {
+  test('the clock of the server is not misled by an answer that took long', () => {
     const clock = serverClock(() => START);
     clock.learn(dateAt(START), START, START);
     clock.learn(dateAt(START + 10 * SECOND), START, START + 30 * SECOND);
     expect(Math.abs(clock.now() - START)).toBeLessThanOrEqual(500);
   });
 
-  test('is learnt anew when the clock of this computer is set', () => {
+  test('the clock of the server is learnt anew when the clock of this computer is set', () => {
     let local = START;
     const clock = serverClock(() => local);
     clock.learn(dateAt(START), local, local);

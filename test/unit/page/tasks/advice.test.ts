@@ -8,7 +8,7 @@ import { ERROR_TABLE } from '../../../../src/wechat/error-table.js';
 const rejected = (errcode: number): { code: string; errcode: number } => ({ code: 'UPSTREAM_REJECTED', errcode });
 
 describe('situationOf', () => {
-  test.each(ERROR_TABLE.map(({ errcode, meaning }) => [errcode, meaning]))('knows %i: %s', (errcode) => {
+  test.each(ERROR_TABLE.map(({ errcode, meaning }) => [errcode, meaning]))('situationOf knows %i: %s', (errcode) => {
     const situation = situationOf(rejected(errcode as number), 'access_token');
     expect(situation).not.toBe('rejected');
     expect(situation).not.toBe('unknown');
@@ -36,19 +36,19 @@ describe('situationOf', () => {
     ['busy', 'access_token', { code: 'UPSTREAM_UNAVAILABLE' }],
     ['rejected', 'access_token', rejected(99_999)],
     ['unknown', 'access_token', { code: 'SOMETHING_NEW' }],
-  ])('is %s for %s with %j', (expected, type, failure) => {
+  ])('the situation is %s for %s with %j', (expected, type, failure) => {
     expect(situationOf(failure, type)).toBe(expected);
   });
 });
 
 describe('the advice', () => {
-  test('has the address that WeChat saw, in both languages', () => {
+  test('the advice has the address that WeChat saw, in both languages', () => {
     for (const language of ['en', 'zh'] as const) {
       expect(wordsIn(language).todo('address', { ip: '203.0.113.7' })).toContain('203.0.113.7');
     }
   });
 
-  test.each(Object.entries(ADVICE))('for %s is written in both languages, as sentences', (_, { happened, todo }) => {
+  test.each(Object.entries(ADVICE))('the advice for %s has sentences in both languages', (_, { happened, todo }) => {
     expect(happened[0]).toMatch(/^[A-Z][\s\S]*[^.]$/);
     expect(todo[0]).toMatch(/^[A-Z][\s\S]*\.$/);
     expect(happened[1]).toMatch(/\p{Script=Han}[\s\S]*[^。]$/u);
@@ -56,7 +56,7 @@ describe('the advice', () => {
   });
 });
 
-test.each(WAITING_FOR)('a task that waits for %s is told so, and what to do, in both languages', (waitingFor) => {
+test.each(WAITING_FOR)('a task that waits for %s gets its advice in both languages', (waitingFor) => {
   const situation = SITUATION_OF_WAITING[waitingFor];
   const [english, chinese] = [wordsIn('en'), wordsIn('zh')];
   expect(english.happened(situation)).toMatch(/^It waits for/);

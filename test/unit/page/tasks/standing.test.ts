@@ -19,7 +19,7 @@ const life = (leftMs: number, dueInMs = 1): Partial<Task> => ({
   dueAt: NOW + dueInMs,
 });
 
-test('a task is what the server says of it', () => {
+test('the task of the page fits the status that the server sends', () => {
   expectTypeOf<TaskStatus>().toExtend<Task>();
 });
 
@@ -36,7 +36,7 @@ describe('a task', () => {
     ['troubled', 'stateUndelivered', { ...life(1), delivery: FAILED }],
     ['troubled', 'stateFailing', { ...life(1), lastError: ERROR, delivery: FAILED }],
     ['good', 'stateFresh', { ...life(1), delivery: { state: 'owed', attempts: 0 } }],
-  ])('is %s, and called %s: %j', (standing, state, facts) => {
+  ])('a task is %s, and called %s: %j', (standing, state, facts) => {
     expect(standingOf(task('wx'), NOW)).toBe('working');
     expect(standingOf(task('wx', facts), NOW)).toBe(standing);
     expect(stateOf(task('wx', facts), NOW)).toBe(state);
@@ -48,16 +48,16 @@ describe('a task', () => {
     [0.5, NOW],
     [0, NOW + 10_000],
     [0, NOW + 20_000],
-  ])('has %d of its life left at %d', (share, now) => {
+  ])('a task has %d of its life left at %d', (share, now) => {
     expect(shareLeft(task('wx', life(10_000)), now)).toBe(share);
   });
 
-  test('that has no token has nothing left', () => {
+  test('a task without a token has nothing left', () => {
     expect(shareLeft(task('wx'), NOW)).toBe(0);
   });
 });
 
-test('trouble comes first, then what ends first', () => {
+test('tasks in trouble come first, then those that expire first', () => {
   const tasks = [
     task('fresh-late', life(9_000)),
     task('fresh-soon', life(5_000)),
@@ -89,7 +89,7 @@ describe('the filter', () => {
     ['named-broken', undefined, ['wx-two']],
     ['', 'good', ['wx-one']],
     ['two', 'good', []],
-  ] as const)('%j, %s', (words, standing, expected) => {
+  ] as const)('the filter applies the words %j and the standing %s', (words, standing, expected) => {
     const found = filtered(tasks, { words, standing }, NOW, (name) => `named-${name}`);
     expect(found.map(({ id }) => id)).toEqual(expected);
   });

@@ -16,19 +16,19 @@ const PAIRS = [
   ...Object.entries(ADVICE).flatMap(([name, { happened, todo }]) => [[name, happened] as const, [name, todo] as const]),
 ];
 
-test.each(PAIRS)('%s says something in both languages, and fills in the same', (_, [en, zh]) => {
+test.each(PAIRS)('the text %s is there in both languages, with the same placeholders', (_, [en, zh]) => {
   expect(en).not.toBe('');
   expect(zh).not.toBe('');
   expect(names(zh)).toEqual(names(en));
 });
 
-test('every text that the page names is there', () => {
+test('every text that the page names exists', () => {
   const named = [...HTML.matchAll(/data-(?:text|name|hint)="(\w+)"/g)].map(([, name = '']) => name);
   expect(named.length).toBeGreaterThan(10);
   expect(named.filter((name) => !(name in TEXTS))).toEqual([]);
 });
 
-test('what is filled in stays as it is', () => {
+test('an inserted value stays as it is', () => {
   expect(wordsIn('en').say('taskName', { type: '{appid}', appid: '$&' })).toBe('{appid} of $&');
 });
 
@@ -39,6 +39,6 @@ test.each([
   [['de', 'zh'], 'zh'],
   [['de'], 'en'],
   [[], 'en'],
-])('of %j the language is %s', (languages, expected) => {
+])('the language for %j is %s', (languages, expected) => {
   expect(preferredLanguage(languages)).toBe(expected);
 });
