@@ -29,7 +29,7 @@ function startSession(js_code: string, more: Record<string, string> = {}): Promi
 }
 
 describe('a session of a mini program', () => {
-  test('is started by the code of wx.login, once', async () => {
+  test('a code of wx.login starts a session once', async () => {
     const code = wechat.createCode(APPID, OPENID);
     expect(await startSession(code)).toEqual({ openid: OPENID, session_key: expect.stringMatching(/^[\w+/]{22}==$/) });
     expect(await startSession(code)).toMatchObject({ errcode: 40163 });
@@ -39,7 +39,7 @@ describe('a session of a mini program', () => {
     [-1, undefined],
     [0, 40029],
     [1, 40029],
-  ])('is started up to five minutes after the login: %i ms off', async (offset, errcode) => {
+  ])('a code starts a session up to five minutes after the login: %i ms off', async (offset, errcode) => {
     const code = wechat.createCode(APPID, OPENID);
     await clock.advance(FIVE_MINUTES_MS + offset);
     expect((await startSession(code))['errcode']).toBe(errcode);
@@ -51,11 +51,11 @@ describe('a session of a mini program', () => {
     ['another grant type', { grant_type: 'refresh_token' }, 40002],
     ['a wrong secret', { secret: 'guess' }, 40125],
     ['the code of another app', { appid: 'wx0000000000000002' }, 40029],
-  ])('is not started by %s', async (_what, more, errcode) => {
+  ])('a session is not started by %s', async (_what, more, errcode) => {
     expect(await startSession(wechat.createCode(APPID, OPENID), more)).toMatchObject({ errcode });
   });
 
-  test('needs no access token', async () => {
+  test('a session needs no access token', async () => {
     await startSession(wechat.createCode(APPID, OPENID));
     expect(wechat.calls).toEqual([
       expect.objectContaining({ path: '/sns/jscode2session', appid: APPID, subject: OPENID, tokenType: undefined }),
@@ -76,7 +76,7 @@ describe('a subscribe message', () => {
     return ask('/cgi-bin/message/subscribe/send', { access_token }, body);
   }
 
-  test('is delivered once for each prompt that the user has accepted', async () => {
+  test('a message is delivered once for each prompt that the user has accepted', async () => {
     wechat.acceptPrompt(APPID, OPENID, TEMPLATE, { times: 2 });
     expect(await send({ page: 'pages/tea' })).toEqual({ errcode: 0, errmsg: 'ok', msgid: 1 });
     expect(await send()).toEqual({ errcode: 0, errmsg: 'ok', msgid: 2 });
@@ -97,12 +97,12 @@ describe('a subscribe message', () => {
   test.each([
     ['another user', { touser: 'o-bob' }],
     ['another template', { template_id: 'template-2' }],
-  ])('is not allowed by the prompt of %s', async (_what, more) => {
+  ])('a message is not allowed by the prompt of %s', async (_what, more) => {
     wechat.acceptPrompt(APPID, OPENID, TEMPLATE);
     expect(await send(more)).toMatchObject({ errcode: 43101 });
   });
 
-  test('is refused once the user has switched messages off, and allowed by the next prompt', async () => {
+  test('a message is refused once the user has switched messages off, and allowed by the next prompt', async () => {
     wechat.acceptPrompt(APPID, OPENID, TEMPLATE, { times: 3 });
     wechat.acceptPrompt(APPID, 'o-bob', TEMPLATE);
     wechat.refusePrompts(APPID, OPENID);
@@ -128,7 +128,7 @@ describe('a subscribe message', () => {
     ['with a date that is a time alone', { data: { date1: { value: '15:01' } } }, 47003],
     ['with a date of a 13th month', { data: { date1: { value: '2019年13月1日' } } }, 47003],
     ['with a date of a 32nd day', { data: { date1: { value: '2019年10月32日' } } }, 47003],
-  ])('is refused %s, and uses no prompt up', async (_what, more, errcode) => {
+  ])('a message %s is refused, and uses no prompt up', async (_what, more, errcode) => {
     wechat.acceptPrompt(APPID, OPENID, TEMPLATE);
     expect(await send(more)).toMatchObject({ errcode });
     expect(await send()).toMatchObject({ errcode: 0 });
@@ -143,17 +143,17 @@ describe('a subscribe message', () => {
     ['a span of times', { time1: { value: '15:01~16:30' } }],
     ['a date', { date1: { value: '2019年10月1日' } }],
     ['a date with a time', { date1: { value: '2019年10月1日 15:01' } }],
-  ])('takes %s', async (_what, data) => {
+  ])('a message takes %s', async (_what, data) => {
     wechat.acceptPrompt(APPID, OPENID, TEMPLATE);
     expect(await send({ data })).toMatchObject({ errcode: 0 });
   });
 
-  test('names the field that is refused', async () => {
+  test('a refused message names the field', async () => {
     const { errmsg } = await send({ data: { thing1: { value: 'Tea' }, phrase2: { value: '' } } });
     expect(errmsg).toContain('data.phrase2.value');
   });
 
-  test('is refused with a token that has ended or was never issued', async () => {
+  test('a message is refused with a token that has expired or was never issued', async () => {
     expect(await send({}, 'guess')).toMatchObject({ errcode: 40001 });
     wechat.expire(token);
     expect(await send()).toMatchObject({ errcode: 42001 });

@@ -58,7 +58,7 @@ function authorizerToken(
 }
 
 describe('a user', () => {
-  test('is exchanged for tokens by a code, once', async () => {
+  test('a code is exchanged for the tokens of a user once', async () => {
     const code = wechat.createCode(APPID, 'openid');
     const answer = await exchange(code);
     expect(answer).toMatchObject({ expires_in: 7200, openid: 'openid', scope: 'snsapi_base' });
@@ -75,12 +75,12 @@ describe('a user', () => {
     [41004, { secret: '' }],
     [40125, { secret: 'wrong' }],
     [40013, { appid: 'wx9' }],
-  ])('%i for an exchange with %j', async (errcode, more) => {
+  ])('the error %i answers an exchange with %j', async (errcode, more) => {
     await start({ apps: { [APPID]: { secret: SECRET } } });
     expect(await exchange(wechat.createCode(APPID, 'openid'), more)).toMatchObject({ errcode });
   });
 
-  test('a refusal leaves the code', async () => {
+  test('a refused exchange leaves the code valid', async () => {
     const code = wechat.createCode(APPID, 'openid', { scope: 'snsapi_userinfo' });
     await exchange(code, { secret: 'wrong' });
     await exchange(code, { appid: 'wx9' });
@@ -98,14 +98,14 @@ describe('a user', () => {
     expect((await exchange(code))['errcode']).toBe(errcode);
   });
 
-  test('an address that is not on the whitelist exchanges no code, and refreshes', async () => {
+  test('an address that is not on the whitelist exchanges no code, but refreshes', async () => {
     await start({ apps: { [APPID]: { secret: SECRET, ipWhitelist: ['203.0.113.7'] } } });
     expect(await exchange(wechat.createCode(APPID, 'openid'))).toMatchObject({ errcode: 40164 });
     const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
     expect(await refreshUser(refresh_token)).toMatchObject({ openid: 'openid' });
   });
 
-  test('logs in again: both logins have tokens and scopes of their own, and stay good', async () => {
+  test('two logins of a user have tokens and scopes of their own, and both stay valid', async () => {
     const first = wechat.authorizeUser(APPID, 'openid');
     const second = wechat.authorizeUser(APPID, 'openid', { scope: 'snsapi_userinfo' });
     expect(await refreshUser(first.refresh_token)).toEqual(first);
@@ -114,7 +114,7 @@ describe('a user', () => {
     expect(second.scope).toBe('snsapi_userinfo');
   });
 
-  test('has the same access token renewed while it lives, and then another', async () => {
+  test('a user has the same access token renewed while it lives, and then another', async () => {
     const { access_token, refresh_token } = wechat.authorizeUser(APPID, 'openid');
     await clock.advance(HOUR_MS);
     expect(await refreshUser(refresh_token)).toMatchObject({ access_token, refresh_token, expires_in: 7200 });
@@ -143,14 +143,14 @@ describe('a user', () => {
     [41002, { appid: '' }],
     [40013, { appid: 'wx9' }],
     [40030, { appid: 'wx8' }],
-  ])('%i for a refresh with %j', async (errcode, more) => {
+  ])('the error %i answers a refresh with %j', async (errcode, more) => {
     await start({ apps: { [APPID]: { secret: SECRET }, wx8: { secret: SECRET } }, refreshTokens: 'single-use' });
     const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
     expect(await refreshUser(refresh_token, more)).toMatchObject({ errcode });
     expect(wechat.isValid(refresh_token)).toBe(true);
   });
 
-  test('may take the authorization back', async () => {
+  test('a user may withdraw the authorization', async () => {
     const { access_token, refresh_token } = wechat.authorizeUser(APPID, 'openid');
     wechat.withdrawAuthorization(APPID, 'openid');
     expect(await refreshUser(refresh_token)).toMatchObject({ errcode: 42007 });
@@ -160,14 +160,14 @@ describe('a user', () => {
     expect(await refreshUser(refresh_token)).toMatchObject({ errcode: 42007 });
   });
 
-  test('has another access token after those of the app were revoked', async () => {
+  test('a user has another access token after those of the app were revoked', async () => {
     const { access_token, refresh_token } = wechat.authorizeUser(APPID, 'openid');
     wechat.revoke(APPID);
     expect(await ask('/sns/auth', { access_token, openid: 'openid' })).toMatchObject({ errcode: 40001 });
     expect(wechat.isValid(String((await refreshUser(refresh_token))['access_token']))).toBe(true);
   });
 
-  test('can be asked after', async () => {
+  test('an access token of a user can be checked', async () => {
     const { access_token } = wechat.authorizeUser(APPID, 'openid');
     const query = { access_token, openid: 'openid' };
     expect(await ask('/sns/auth', query)).toEqual({ errcode: 0, errmsg: 'ok' });
@@ -181,7 +181,7 @@ describe('a user', () => {
 });
 
 describe('a platform', () => {
-  test('gets another token each time, and the one before lives on for the overlap', async () => {
+  test('a platform gets another token each time, and the one before lives on for the overlap', async () => {
     const [first, second] = [await platformToken(), await platformToken()];
     expect(first).not.toBe(second);
     expect(wechat.isValid(first)).toBe(true);
@@ -200,7 +200,7 @@ describe('a platform', () => {
     expect((await componentToken(ticket))['errcode']).toBe(errcode);
   });
 
-  test('is pushed another ticket, and the one before stays good until it is made to end', async () => {
+  test('a platform is pushed another ticket, and the one before stays valid until it is made to expire', async () => {
     const [first, second] = [wechat.pushVerifyTicket(APPID), wechat.pushVerifyTicket(APPID)];
     expect(await componentToken(first)).toHaveProperty('component_access_token');
     wechat.expire(first);
@@ -215,16 +215,16 @@ describe('a platform', () => {
     [41004, 'unknown', { component_appsecret: '' }],
     [40125, 'unknown', { component_appsecret: 'wrong' }],
     [40013, 'unknown', { component_appid: 'wx9' }],
-  ])('%i for the ticket %j with %j', async (errcode, ticket, more) => {
+  ])('the error %i answers the ticket %j with %j', async (errcode, ticket, more) => {
     await start({ apps: { [APPID]: { secret: SECRET } } });
     expect(await componentToken(ticket, more)).toMatchObject({ errcode });
   });
 
-  test('the ticket of another platform is none', async () => {
+  test('the ticket of another platform is refused', async () => {
     expect(await componentToken(wechat.pushVerifyTicket('wx9'))).toMatchObject({ errcode: 61006 });
   });
 
-  test('an address that is not on its whitelist is refused in the words of platforms', async () => {
+  test('an address that is not on the whitelist of a platform gets the error of platforms', async () => {
     await start({ apps: { [APPID]: { secret: SECRET, ipWhitelist: ['203.0.113.7'] } } });
     expect(await componentToken(wechat.pushVerifyTicket(APPID))).toMatchObject({ errcode: 61004 });
     wechat.setApp(APPID, { secret: SECRET });
@@ -234,12 +234,12 @@ describe('a platform', () => {
     expect(await authorizerToken(token, refreshToken)).toMatchObject({ errcode: 61004 });
   });
 
-  test.each([COMPONENT_PATH, AUTHORIZER_PATH])('%s is asked by POST, with JSON', async (path) => {
+  test.each([COMPONENT_PATH, AUTHORIZER_PATH])('%s requires POST with JSON', async (path) => {
     expect(await ask(path, {})).toMatchObject({ errcode: 43002 });
     expect(await ask(path, {}, ['no object'])).toMatchObject({ errcode: 47001 });
   });
 
-  test.each(['revoke', 'supersede'] as const)('%s ends its tokens, also those in the overlap', async (how) => {
+  test.each(['revoke', 'supersede'] as const)('%s ends all tokens of a platform', async (how) => {
     const tokens = [await platformToken(), await platformToken()];
     wechat[how](APPID);
     expect(tokens.map((token) => wechat.isValid(token))).toEqual([false, false]);
@@ -270,7 +270,7 @@ describe('a platform', () => {
 });
 
 describe('a merchant', () => {
-  test('has tokens of its own, with which tickets are made', async () => {
+  test('a merchant has tokens of its own, with which tickets are made', async () => {
     const answer = await authorizerToken(await platformToken(), wechat.authorizeMerchant(APPID, MERCHANT));
     const access_token = String(answer['authorizer_access_token']);
     expect(answer).toMatchObject({ expires_in: 7200, authorizer_refresh_token: expect.any(String) });
@@ -283,7 +283,7 @@ describe('a merchant', () => {
     expect(wechat.calls.at(-1)).toMatchObject({ appid: MERCHANT });
   });
 
-  test('that authorizes again has another refresh token, and what it had is dead', async () => {
+  test('a merchant that authorizes again has another refresh token, and its old tokens are dead', async () => {
     const before = wechat.authorizeMerchant(APPID, MERCHANT);
     const { authorizer_access_token } = await authorizerToken(await platformToken(), before);
     const after = wechat.authorizeMerchant(APPID, MERCHANT);
@@ -292,7 +292,7 @@ describe('a merchant', () => {
     expect((await authorizerToken(await platformToken(), after))['authorizer_refresh_token']).toBe(after);
   });
 
-  test('that takes the authorization back is 61003', async () => {
+  test('a merchant that withdraws the authorization is answered with 61003', async () => {
     const refreshToken = wechat.authorizeMerchant(APPID, MERCHANT);
     wechat.withdrawAuthorization(APPID, MERCHANT);
     expect(await authorizerToken(await platformToken(), refreshToken)).toMatchObject({ errcode: 61003 });
@@ -301,7 +301,7 @@ describe('a merchant', () => {
     expect(await authorizerToken(await platformToken(), refreshToken)).toMatchObject({ errcode: 61023 });
   });
 
-  test('loses its access token when it takes the authorization back or its tokens are revoked', async () => {
+  test('a merchant loses its access token when it withdraws or its tokens are revoked', async () => {
     for (const how of ['withdrawAuthorization', 'revoke'] as const) {
       const answer = await authorizerToken(await platformToken(), wechat.authorizeMerchant(APPID, MERCHANT));
       const token = String(answer['authorizer_access_token']);
@@ -312,7 +312,7 @@ describe('a merchant', () => {
     }
   });
 
-  test('has a token for each platform, and takes each authorization back by itself', async () => {
+  test('a merchant has a token for each platform, and withdraws each authorization by itself', async () => {
     const answer = await authorizerToken(await platformToken(), wechat.authorizeMerchant(APPID, MERCHANT));
     const ofOther = wechat.authorizeMerchant('wx9', MERCHANT);
     expect(await authorizerToken(await platformToken(), ofOther)).toMatchObject({ errcode: 61023 });
@@ -321,7 +321,7 @@ describe('a merchant', () => {
     expect(wechat.isValid(ofOther)).toBe(false);
   });
 
-  test('is asked for with the token of the platform under either name', async () => {
+  test('a merchant token is requested with the platform token under either name', async () => {
     const body = {
       component_appid: APPID,
       authorizer_appid: MERCHANT,
@@ -338,12 +338,12 @@ describe('a merchant', () => {
     [61003, { authorizer_appid: undefined }],
     [40013, { component_appid: 'wx9' }],
     [41018, { component_appid: undefined }],
-  ])('%i for %j', async (errcode, more) => {
+  ])('the error %i answers a merchant token request with %j', async (errcode, more) => {
     const refreshToken = wechat.authorizeMerchant(APPID, MERCHANT);
     expect(await authorizerToken(await platformToken(), refreshToken, more)).toMatchObject({ errcode });
   });
 
-  test('a token of the platform that is dead, or none, is told', async () => {
+  test('a platform token that is dead, missing or of another kind gets its own error', async () => {
     const refreshToken = wechat.authorizeMerchant(APPID, MERCHANT);
     const token = await platformToken();
     wechat.expire(token);
@@ -354,14 +354,14 @@ describe('a merchant', () => {
     expect(await authorizerToken(String(plain['access_token']), refreshToken)).toMatchObject({ errcode: 61014 });
   });
 
-  test('the token of a platform is not that of an account', async () => {
+  test('a platform token is not that of an account', async () => {
     const access_token = await platformToken();
     expect(await ask('/cgi-bin/ticket/getticket', { access_token, type: 'jsapi' })).toMatchObject({ errcode: 40001 });
   });
 });
 
 describe('refresh tokens', () => {
-  test('single-use: each is good once, and the use of one that was used is counted', async () => {
+  test('single-use: each refresh token is valid once, and a replay is counted', async () => {
     await start({ refreshTokens: 'single-use' });
     const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
     const next = String((await refreshUser(refresh_token))['refresh_token']);
@@ -374,7 +374,7 @@ describe('refresh tokens', () => {
     [-1, undefined],
     [0, 40030],
     [1, 40030],
-  ])('grace: %i ms after its end a used one answers %s', async (late, errcode) => {
+  ])('grace: %i ms after its end a used token answers %s', async (late, errcode) => {
     await start({ refreshTokens: { graceSeconds: 60 } });
     const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
     const next = (await refreshUser(refresh_token))['refresh_token'];
@@ -385,7 +385,7 @@ describe('refresh tokens', () => {
     expect(wechat.isValid(String(next))).toBe(true);
   });
 
-  test('an answer that is lost has used it up', async () => {
+  test('a refresh whose answer is lost has used the token up', async () => {
     await start({ refreshTokens: 'single-use' });
     const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
     wechat.fail('/sns/oauth2/refresh_token', 'lost', { times: 1 });
@@ -393,7 +393,7 @@ describe('refresh tokens', () => {
     expect(wechat.isValid(refresh_token)).toBe(false);
   });
 
-  test('an answer that comes late has used it up when the call came', async () => {
+  test('a refresh whose answer comes late has used the token up when the call came', async () => {
     await start({ refreshTokens: 'single-use' });
     const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
     wechat.fail('*', { delayMs: 500 }, { times: 1 });
@@ -405,7 +405,7 @@ describe('refresh tokens', () => {
     expect(wechat.isValid(String((await answer)['refresh_token']))).toBe(true);
   });
 
-  test('a call that was answered with nothing done has not used it up', async () => {
+  test('a refresh that was answered with nothing done has not used the token up', async () => {
     await start({ refreshTokens: 'single-use' });
     const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
     wechat.fail('*', { errcode: -1 }, { times: 1 });
@@ -413,7 +413,7 @@ describe('refresh tokens', () => {
     expect(wechat.isValid(refresh_token)).toBe(true);
   });
 
-  test('the successor ends when the first of its line does', async () => {
+  test('a successor expires when the first token of its line does', async () => {
     await start({ refreshTokens: 'single-use' });
     const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
     await clock.advance(20 * 24 * HOUR_MS);
@@ -422,13 +422,13 @@ describe('refresh tokens', () => {
     expect(await refreshUser(next)).toMatchObject({ errcode: 42002 });
   });
 
-  test('one is made to end', async () => {
+  test('a refresh token can be made to expire', async () => {
     const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
     wechat.expire(refresh_token);
     expect(await refreshUser(refresh_token)).toMatchObject({ errcode: 42002 });
   });
 
-  test('those of users and merchants are no more than unknown to one another', async () => {
+  test('refresh tokens of users and merchants are no more than unknown to one another', async () => {
     await start({ refreshTokens: 'single-use' });
     const { refresh_token } = wechat.authorizeUser(APPID, MERCHANT);
     const ofMerchant = wechat.authorizeMerchant(APPID, MERCHANT);
@@ -437,7 +437,7 @@ describe('refresh tokens', () => {
     expect([wechat.isValid(refresh_token), wechat.isValid(ofMerchant), wechat.replays]).toEqual([true, true, 0]);
   });
 
-  test('a used one is counted when it comes again, in the grace time and after another authorization too', async () => {
+  test('a replay is counted in the grace time and after another authorization too', async () => {
     await start({ refreshTokens: { graceSeconds: 60 } });
     const token = await platformToken();
     const refreshToken = wechat.authorizeMerchant(APPID, MERCHANT);
@@ -448,7 +448,7 @@ describe('refresh tokens', () => {
     expect(wechat.replays).toBe(2);
   });
 
-  test('merchants have them too', async () => {
+  test('a merchant has single-use tokens too', async () => {
     await start({ refreshTokens: 'single-use' });
     const refreshToken = wechat.authorizeMerchant(APPID, MERCHANT);
     const token = await platformToken();
@@ -456,7 +456,7 @@ describe('refresh tokens', () => {
     expect(await authorizerToken(token, refreshToken)).toMatchObject({ errcode: 61023 });
   });
 
-  test('whatever is sent, one of a line is good at any time', async () => {
+  test('one token of a line is valid at any time, whatever is sent', async () => {
     await start({ refreshTokens: 'single-use' });
     const property = fc.asyncProperty(fc.array(fc.nat(), { maxLength: 12 }), async (picks) => {
       const line = [wechat.authorizeUser(APPID, 'openid').refresh_token];
@@ -469,7 +469,7 @@ describe('refresh tokens', () => {
     await fc.assert(property, { numRuns: 20 });
   });
 
-  test('grace: whatever is sent and when, the newest of a line is good, and each answer repeats its successor', async () => {
+  test('grace: the newest token of a line is valid, and each answer repeats its successor, whatever is sent', async () => {
     await start({ refreshTokens: { graceSeconds: 60 } });
     const steps = fc.array(fc.record({ pick: fc.nat(), laterMs: fc.nat({ max: 70_000 }) }), { maxLength: 12 });
     const property = fc.asyncProperty(steps, async (taken) => {
@@ -494,7 +494,7 @@ describe('refresh tokens', () => {
 });
 
 describe('the log of calls', () => {
-  test('holds no secrets, tokens, tickets or codes', async () => {
+  test('the log of calls holds no secrets, tokens, tickets or codes', async () => {
     await start({ apps: { [APPID]: { secret: 'canary-secret' } } });
     const code = wechat.createCode(APPID, 'openid');
     const ticket = wechat.pushVerifyTicket(APPID);
@@ -511,7 +511,7 @@ describe('the log of calls', () => {
 });
 
 describe('a fault', () => {
-  test('can empty one field, or change some', async () => {
+  test('a fault can empty one field, or change some', async () => {
     const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
     wechat.fail('*', { empty: 'refresh_token' }, { times: 1 });
     wechat.fail('*', { change: { openid: 'other' } }, { times: 1 });
@@ -523,7 +523,7 @@ describe('a fault', () => {
     expect(await refreshUser(refresh_token)).toMatchObject({ openid: 'openid', unionid: 'added' });
   });
 
-  test('that changes an answer leaves the work done', async () => {
+  test('a fault that changes an answer leaves the work done', async () => {
     await start({ refreshTokens: 'single-use' });
     const { refresh_token } = wechat.authorizeUser(APPID, 'openid');
     wechat.fail('*', { change: { openid: 'other' } }, { times: 1 });

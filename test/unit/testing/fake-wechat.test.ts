@@ -57,7 +57,7 @@ async function errcodeOf(token: string): Promise<number> {
 }
 
 describe('a plain token', () => {
-  it('is new each time, and its predecessor lives on for the overlap', async () => {
+  it('a plain token is new each time, and its predecessor lives on for the overlap', async () => {
     const first = await plain();
     const second = await plain();
     expect(second.access_token).not.toBe(first.access_token);
@@ -69,12 +69,12 @@ describe('a plain token', () => {
     expect(await errcodeOf(second.access_token)).toBe(0);
   });
 
-  it('survives one successor and not two', async () => {
+  it('a plain token survives one successor and not two', async () => {
     const [first, second, third] = [await plain(), await plain(), await plain()];
     expect([first, second, third].map(({ access_token }) => wechat.isValid(access_token))).toEqual([false, true, true]);
   });
 
-  it('expires to the millisecond', async () => {
+  it('a plain token expires to the millisecond', async () => {
     const { access_token } = await plain();
     await clock.advance(7_199_999);
     expect(await errcodeOf(access_token)).toBe(0);
@@ -82,7 +82,7 @@ describe('a plain token', () => {
     expect(await errcodeOf(access_token)).toBe(42001);
   });
 
-  it('is apart from that of another app and from the stable one', async () => {
+  it('a plain token is independent of that of another app and of the stable one', async () => {
     const [stableToken, other, token] = [await stable(), await plain('wx2'), await plain()];
     await plain();
     await plain();
@@ -93,7 +93,7 @@ describe('a plain token', () => {
 });
 
 describe('a stable token', () => {
-  it('is repeated with what is left of its life, until less than 300 s are left', async () => {
+  it('a stable token is repeated with its remaining life, until less than 300 s are left', async () => {
     const first = await stable();
     await clock.advance(6_900_000);
     expect(await stable()).toEqual({ access_token: first.access_token, expires_in: 300 });
@@ -106,7 +106,7 @@ describe('a stable token', () => {
     expect(await errcodeOf(first.access_token)).toBe(42001);
   });
 
-  it('that lives less than 600 s is renewed in its second half', async () => {
+  it('a stable token that lives less than 600 s is renewed in its second half', async () => {
     await startAgain({ lifeSeconds: 10 });
     const { access_token } = await stable();
     await clock.advance(5_000);
@@ -115,7 +115,7 @@ describe('a stable token', () => {
     expect((await stable()).access_token).not.toBe(access_token);
   });
 
-  it('is replaced by force, not twice within 30 s', async () => {
+  it('a stable token is replaced by force, not twice within 30 s', async () => {
     const first = await stable();
     const second = await stable(true);
     expect(second.access_token).not.toBe(first.access_token);
@@ -127,7 +127,7 @@ describe('a stable token', () => {
     expect(wechat.isValid(first.access_token)).toBe(false);
   });
 
-  it('is replaced by force twenty times a day of Shanghai', async () => {
+  it('a stable token is replaced by force twenty times a day of Shanghai', async () => {
     const values = new Set([(await stable()).access_token]);
     for (let time = 0; time < 21; time++) {
       values.add((await stable(true)).access_token);
@@ -143,7 +143,7 @@ describe('a stable token', () => {
 });
 
 describe('a ticket', () => {
-  it('is repeated until its last five minutes, whichever token it is asked with', async () => {
+  it('a ticket is repeated until its last five minutes, whichever token it is requested with', async () => {
     const { access_token } = await plain();
     const first = await get(TICKET_PATH, { access_token, type: 'jsapi' });
     expect(first).toEqual({ errcode: 0, errmsg: 'ok', ticket: expect.stringMatching(/^jsapi-/), expires_in: 7200 });
@@ -154,7 +154,7 @@ describe('a ticket', () => {
     expect((await get(TICKET_PATH, query)).ticket).not.toBe(first.ticket);
   });
 
-  it('stays good until it expires, also when another has been handed out', async () => {
+  it('a ticket stays valid until it expires, also when another has been issued', async () => {
     const first = (await get(TICKET_PATH, { access_token: (await plain()).access_token, type: 'jsapi' })).ticket;
     await clock.advance(7_000_000);
     const second = (await get(TICKET_PATH, { access_token: (await stable()).access_token, type: 'jsapi' })).ticket;
@@ -165,14 +165,14 @@ describe('a ticket', () => {
     expect([wechat.isValid(first), wechat.isValid(second)]).toEqual([false, true]);
   });
 
-  it('is another for each type and app', async () => {
+  it('a ticket is another for each type and app', async () => {
     const tokens = [await plain('wx1'), await plain('wx2')];
     const asked = tokens.flatMap(({ access_token }) => ['jsapi', 'wx_card'].map((type) => ({ access_token, type })));
     const tickets = await Promise.all(asked.map((query) => get(TICKET_PATH, query)));
     expect(new Set(tickets.map(({ ticket }) => ticket)).size).toBe(4);
   });
 
-  it('is refused without a token, with a bad one, and for an unknown type', async () => {
+  it('a ticket is refused without a token, with a bad one, and for an unknown type', async () => {
     expect((await get(TICKET_PATH, { type: 'jsapi' })).errcode).toBe(41001);
     expect((await get(TICKET_PATH, { type: 'jsapi', access_token: 'none' })).errcode).toBe(40001);
     const { access_token } = await plain();
@@ -182,7 +182,7 @@ describe('a ticket', () => {
     expect((await get(TICKET_PATH, { type: 'jsapi', access_token })).errcode).toBe(42001);
   });
 
-  it('can be made to expire', async () => {
+  it('a ticket can be made to expire', async () => {
     const { access_token } = await plain();
     const first = await get(TICKET_PATH, { access_token, type: 'jsapi' });
     wechat.expire(first.ticket);
@@ -190,14 +190,14 @@ describe('a ticket', () => {
   });
 });
 
-describe('a request that is wrong', () => {
+describe('a wrong request', () => {
   it.each([
     [{}, 40002],
     [{ grant_type: 'client_credential' }, 41002],
     [{ grant_type: 'client_credential', appid: 'wx1' }, 41004],
     [{ grant_type: 'client_credential', appid: 'wx9', secret: SECRET }, 40013],
     [{ grant_type: 'client_credential', appid: 'wx1', secret: 'wrong' }, 40125],
-  ])('for a plain token: %j is answered with %i', async (query, errcode) => {
+  ])('a request for a plain token with %j is answered with %i', async (query, errcode) => {
     const answer = await get(PLAIN_PATH, query);
     expect(answer.errcode).toBe(errcode);
     expect(answer.errmsg).toMatch(/.+ rid: [0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$/);
@@ -210,17 +210,17 @@ describe('a request that is wrong', () => {
     [{ secret: '' }, 41004],
     [{ appid: 'wx9' }, 40013],
     [{ secret: 'wrong' }, 40125],
-  ])('for a stable token: %j is answered with %i', async (fields, errcode) => {
+  ])('a request for a stable token with %j is answered with %i', async (fields, errcode) => {
     expect((await stable(false, fields)).errcode).toBe(errcode);
   });
 
-  it('asks for a stable token by GET, or without JSON', async () => {
+  it('a request for a stable token by GET, or without JSON, is refused', async () => {
     expect((await get(STABLE_PATH)).errcode).toBe(43002);
     const response = await fetch(wechat.origin + STABLE_PATH, { method: 'POST', body: 'grant_type=client_credential' });
     expect(await response.json()).toMatchObject({ errcode: 47001 });
   });
 
-  it('comes from an address that is not allowed', async () => {
+  it('a request from an address that is not allowed is refused', async () => {
     wechat.setApp('wx1', { secret: SECRET, ipWhitelist: ['203.0.113.7'] });
     const answer = await plain();
     expect(answer.errcode).toBe(40164);
@@ -229,14 +229,14 @@ describe('a request that is wrong', () => {
     expect(await plain()).toHaveProperty('access_token');
   });
 
-  it('asks for a path that there is not', async () => {
+  it('a request for an unknown path is answered with 404, and logged', async () => {
     expect((await fetch(`${wechat.origin}/nothing`)).status).toBe(404);
     expect(wechat.calls).toMatchObject([{ path: '/nothing', errcode: undefined, tokenType: undefined }]);
   });
 });
 
 describe('a quota', () => {
-  it('by the minute ends with the minute, for each app by itself', async () => {
+  it('a quota by the minute ends with the minute, for each app by itself', async () => {
     await startAgain({ quotas: { [PLAIN_PATH]: { perMinute: 1 } } });
     clock.jump(59_999);
     expect(await plain()).toHaveProperty('access_token');
@@ -246,7 +246,7 @@ describe('a quota', () => {
     expect(await plain()).toHaveProperty('access_token');
   });
 
-  it('by the day ends with the day of Shanghai', async () => {
+  it('a quota by the day ends with the day of Shanghai', async () => {
     await startAgain({ quotas: { [BUSINESS_PATH]: { perDay: 1 } } });
     clock.jump(Date.parse('2026-01-05T23:59:59.999+08:00') - NOW);
     const { access_token } = await plain();
@@ -256,21 +256,21 @@ describe('a quota', () => {
     expect(await errcodeOf(access_token)).toBe(0);
   });
 
-  it('is 2000 a day for plain tokens unless set', async () => {
+  it('the quota of plain tokens is 2000 a day unless set', async () => {
     for (let call = 0; call < 40; call++) await Promise.all(Array.from({ length: 50 }, () => plain()));
     expect((await plain()).errcode).toBe(45009);
   });
 });
 
-describe('what happens outside', () => {
-  it('a token is made to expire, and stable mode has another', async () => {
+describe('events outside the manager', () => {
+  it('a stable token that is made to expire is replaced by another', async () => {
     const first = await stable();
     wechat.expire(first.access_token);
     expect(await errcodeOf(first.access_token)).toBe(42001);
     expect((await stable()).access_token).not.toBe(first.access_token);
   });
 
-  it('tokens are revoked, and stable mode repeats the dead one until it is forced', async () => {
+  it('a revoked stable token is repeated until it is replaced by force', async () => {
     const [first, other] = [await stable(), await plain('wx2')];
     wechat.revoke('wx1');
     expect(await errcodeOf(first.access_token)).toBe(40001);
@@ -279,7 +279,7 @@ describe('what happens outside', () => {
     expect(wechat.isValid(other.access_token)).toBe(true);
   });
 
-  it('another system supersedes them, and stable mode has its token', async () => {
+  it('tokens superseded by another system are invalid, and a stable request returns a new one', async () => {
     const [first, plainToken] = [await stable(), await plain()];
     wechat.supersede('wx1');
     expect(await errcodeOf(first.access_token)).toBe(40001);
@@ -291,7 +291,7 @@ describe('what happens outside', () => {
 });
 
 describe('the log of calls', () => {
-  it('says who asked for what and what was answered, without secrets', async () => {
+  it('the log of calls has each call with its answer, without secrets', async () => {
     const { access_token } = await stable(true);
     await get(TICKET_PATH, { access_token, type: 'wx_card' });
     await plain('wx1', 'wrong');
@@ -307,7 +307,7 @@ describe('the log of calls', () => {
     ]);
   });
 
-  it('lets a test wait for a call', async () => {
+  it('a test can wait for the next call', async () => {
     const next = wechat.nextCall(TICKET_PATH);
     await plain();
     const asked = get(TICKET_PATH, {});
@@ -317,7 +317,7 @@ describe('the log of calls', () => {
 });
 
 describe('a fault', () => {
-  it('spoils as many calls as it says, to its path alone, the oldest first', async () => {
+  it('a fault spoils as many calls as it is set for, to its path alone, the oldest fault first', async () => {
     wechat.fail(PLAIN_PATH, { errcode: -1 }, { times: 2 });
     wechat.fail(PLAIN_PATH, { errcode: 50007, errmsg: 'frozen' }, { times: 1 });
     expect(await stable()).toHaveProperty('access_token');
@@ -328,7 +328,7 @@ describe('a fault', () => {
     expect(answers[2]?.errmsg).toMatch(/^frozen rid: /);
   });
 
-  it('ends when it is cleared', async () => {
+  it('a fault ends when it is cleared', async () => {
     const clear = wechat.fail((call) => call.appid === 'wx1', { errcode: 99 });
     expect(await plain()).toMatchObject({ errcode: 99, errmsg: expect.stringMatching(/^unknown error rid: /) });
     expect(await plain('wx2')).toHaveProperty('access_token');
@@ -336,7 +336,7 @@ describe('a fault', () => {
     expect(await plain()).toHaveProperty('access_token');
   });
 
-  it('loses an answer after the work was done', async () => {
+  it('a fault loses an answer after the work was done', async () => {
     const first = await plain();
     wechat.fail('*', 'lost', { times: 2 });
     await expect(plain()).rejects.toThrow();
@@ -344,7 +344,7 @@ describe('a fault', () => {
     expect(wechat.isValid(first.access_token)).toBe(false);
   });
 
-  it('cuts a connection before anything was done', async () => {
+  it('a fault cuts a connection before anything was done', async () => {
     const first = await plain();
     wechat.fail('*', 'reset', { times: 2 });
     await expect(plain()).rejects.toThrow();
@@ -353,7 +353,7 @@ describe('a fault', () => {
     expect(wechat.calls.map(({ errcode }) => errcode)).toEqual([0, undefined, undefined]);
   });
 
-  it('makes lifetimes odd and tokens empty', async () => {
+  it('a fault makes lifetimes odd and tokens empty', async () => {
     wechat.fail('*', { expires_in: '7200' }, { times: 1 });
     wechat.fail('*', { empty: true }, { times: 2 });
     expect(await plain()).toMatchObject({ expires_in: '7200', access_token: expect.stringMatching(/^plain_/) });
@@ -368,14 +368,14 @@ describe('a fault', () => {
     ['huge', 200, /^.{2097152,}$/],
     [{ status: 502 }, 502, /^<html>/],
     [{ status: 302, body: 'moved', headers: { location: '/' } }, 302, /^moved$/],
-  ] as const)('answers with %j', async (fault, status, text) => {
+  ] as const)('a fault answers with %j', async (fault, status, text) => {
     wechat.fail('*', fault);
     const response = await fetch(wechat.origin + PLAIN_PATH, { redirect: 'manual' });
     expect(response.status).toBe(status);
     expect(await response.text()).toMatch(text);
   });
 
-  it('delays an answer on the clock', async () => {
+  it('a fault delays an answer on the clock', async () => {
     for (const delay of ['fault', 'property']) {
       if (delay === 'fault') wechat.fail('*', { delayMs: 500 }, { times: 1 });
       else wechat.delayMs = 500;
@@ -390,7 +390,7 @@ describe('a fault', () => {
 });
 
 describe('an outage', () => {
-  it('cuts every connection until it ends', async () => {
+  it('an outage cuts every connection until it ends', async () => {
     wechat.outage(true);
     await expect(plain()).rejects.toThrow();
     wechat.outage(false);
@@ -400,7 +400,7 @@ describe('an outage', () => {
 });
 
 describe('start and close', () => {
-  it('without apps every appid exists, with the secret "secret"', async () => {
+  it('a server without apps accepts every appid, with the secret "secret"', async () => {
     await using any = await FakeWeChat.start();
     const ask = (secret: string): Promise<Response> =>
       fetch(`${any.origin}${PLAIN_PATH}?grant_type=client_credential&appid=wx77&secret=${secret}`);
