@@ -356,54 +356,54 @@ const sources = readSources();
 const files = (texts: Record<string, string>): Sources => new Map(Object.entries(texts));
 
 describe('the source of this package', () => {
-  it('imports inwards only', () => {
+  it('the source imports inwards only', () => {
     expect(wrongImports(sources)).toEqual([]);
   });
 
-  it('has rooms in the core, the server, the command and the page, each of which imports only those before it', () => {
+  it('the files of the core, server, command and page are in rooms that import only earlier ones', () => {
     expect(wrongRooms(sources)).toEqual([]);
   });
 
-  it('has no room that is listed and not there', () => {
+  it('every listed room exists', () => {
     const folders = new Set([...sources.keys()].map(posix.dirname));
     const rooms = Object.entries(ROOMS).flatMap(([ring, names]) => names.map((name) => posix.join(ring, name)));
     expect(rooms.filter((room) => !folders.has(room))).toEqual([]);
   });
 
-  it('has at most 24 files in a folder', () => {
+  it('a folder has at most 24 files', () => {
     expect(fullFolders(sources)).toEqual([]);
   });
 
-  it('has no circle of folders, not even of one and a folder inside it', () => {
+  it('no folders import each other in a cycle, not even a folder and its subfolder', () => {
     expect(folderCycles(sources)).toEqual([]);
   });
 
-  it('has no import cycle, not even of types', () => {
+  it('no files import each other in a cycle, not even for types', () => {
     expect(cycles(sources)).toEqual([]);
   });
 
-  it('reaches time, randomness and the process through ports only, in the core', () => {
+  it('the core reaches time, randomness and the process through ports only', () => {
     expect(outsideWorld(sources)).toEqual([]);
   });
 
-  it('tells objects that may be of another realm by their shape', () => {
+  it('objects that may be of another realm are recognized by their shape', () => {
     expect(realmChecks(sources)).toEqual([]);
   });
 
-  it('has no logic in its index files', () => {
+  it('index files have no logic', () => {
     expect(logicInIndex(sources)).toEqual([]);
   });
 
-  it('has no file that is a bag of things', () => {
+  it('no file or folder has a catch-all name', () => {
     expect(badNames(sources)).toEqual([]);
   });
 
-  it('has no file above 300 lines of code', () => {
+  it('no file has more than 300 lines of code', () => {
     expect(tooLong(sources)).toEqual([]);
   });
 });
 
-describe('these checks', () => {
+describe('the checks of the source', () => {
   it.each([
     ['core/a.ts', "import { b } from '../wechat/b.js';", 'core/a.ts imports wechat/b.ts'],
     ['core/a.ts', "import type { B } from '../wechat/b.js';", 'core/a.ts imports wechat/b.ts'],
@@ -428,7 +428,7 @@ describe('these checks', () => {
     ['cli/commands/list.ts', "import '../../testing/b.js';", 'cli/commands/list.ts imports testing/b.ts'],
     ['http/a.ts', "import '../cli/main.js';", 'http/a.ts imports cli/main.ts'],
     ['extra/a.ts', '', 'extra/a.ts is in no ring'],
-  ])('see a wrong import: %s: %s', (path, text, problem) => {
+  ])('the check finds a wrong import: %s: %s', (path, text, problem) => {
     const others = { 'wechat/b.ts': '', 'stores/memory.ts': '', 'stores/file.ts': '', 'index.ts': '' };
     const outer = { 'token-manager.ts': '', 'testing/b.ts': '', 'cli/main.ts': '' };
     expect(wrongImports(files({ ...others, ...outer, [path]: text }))).toEqual([problem]);
@@ -444,7 +444,7 @@ describe('these checks', () => {
     ['stores/sql/a.ts', "import { sql } from 'kysely';"],
     ['index.ts', "export { b } from './core/b.js';"],
     ['cli/commands/fake.ts', "import '../../testing/b.js'; import '../../stores/memory.js';"],
-  ])('let a right one pass: %s: %s', (path, text) => {
+  ])('the check accepts a right import: %s: %s', (path, text) => {
     const others = { 'core/b.ts': '', 'wechat/client.ts': '', 'wechat/error-table.ts': '', 'stores/memory.ts': '' };
     expect(wrongImports(files({ ...others, 'testing/b.ts': '', [path]: text }))).toEqual([]);
   });
@@ -455,7 +455,7 @@ describe('these checks', () => {
     ['core/model/inner/a.ts', '', 'core/model/inner/a.ts is in no room'],
     ['core/model/a.ts', "import '../store/b.js';", 'core/model/a.ts imports core/store/b.ts'],
     ['core/model/a.ts', "import type { B } from '../store/b.js';", 'core/model/a.ts imports core/store/b.ts'],
-  ])('see a file in a wrong room: %s: %s', (path, text, problem) => {
+  ])('the check finds a file in a wrong room: %s: %s', (path, text, problem) => {
     expect(wrongRooms(files({ [path]: text, 'core/store/b.ts': '' }))).toEqual([problem]);
   });
 
@@ -466,25 +466,25 @@ describe('these checks', () => {
     ['cli/io/a.ts', "import type { B } from '../run.js';", 'cli/io/a.ts imports cli/run.ts'],
     ['cli/serve/log/a.ts', "import '../worker/b.js';", 'cli/serve/log/a.ts imports cli/serve/worker/b.ts'],
     ['page/words/a.ts', "import '../views/b.js';", 'page/words/a.ts imports page/views/b.ts'],
-  ])('see an arrow that is turned outside the core: %s: %s', (path, text, problem) => {
+  ])('the check finds a wrong import between rooms outside the core: %s: %s', (path, text, problem) => {
     const others = { 'http/routing/b.ts': '', 'http/handler.ts': '', 'cli/run.ts': '' };
     const more = { 'cli/serve/worker/b.ts': '', 'page/views/b.ts': '' };
     expect(wrongRooms(files({ ...others, ...more, [path]: text }))).toEqual([problem]);
   });
 
-  it('let a room import itself, those before it and other rings', () => {
+  it('a room may import itself, earlier rooms and other rings', () => {
     const right = "import './c.js'; import '../primitives/d.js';";
     expect(wrongRooms(files({ 'core/store/a.ts': right, 'http/a.ts': "import '../core/engine/e.js';" }))).toEqual([]);
   });
 
-  it('see a folder that is full', () => {
+  it('the check finds a folder with too many files', () => {
     const full = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`stores/redis/f${index}.ts`, '']));
     expect(fullFolders(files(full))).toEqual(['stores/redis has 25 files']);
     expect(fullFolders(files({ ...full, 'stores/redis/f24.ts': '', 'stores/redis/inner/a.ts': '' }))).toHaveLength(1);
     expect(fullFolders(new Map(Object.entries(full).slice(1)))).toEqual([]);
   });
 
-  it('see a circle of folders without one of files', () => {
+  it('the check finds a cycle of folders without a cycle of files', () => {
     const there = { 'stores/a.ts': "import './sql/b.js';", 'stores/sql/b.ts': '' };
     expect(folderCycles(files(there))).toEqual([]);
     const back = { ...there, 'stores/sql/c.ts': "import type { D } from '../d.js';", 'stores/d.ts': '' };
@@ -492,7 +492,7 @@ describe('these checks', () => {
     expect(cycles(files(back))).toEqual([]);
   });
 
-  it('see a cycle, of types too', () => {
+  it('the check finds an import cycle, also of types', () => {
     const round = { 'core/a.ts': "import './b.js';", 'core/b.ts': "import type { C } from './c.js';" };
     expect(cycles(files({ ...round, 'core/c.ts': "export * from './a.js';" }))).toEqual([
       'core/a.ts -> core/b.ts -> core/c.ts -> core/a.ts',
@@ -512,7 +512,7 @@ describe('these checks', () => {
     ['console.log(1)', 'console'],
     ['fetch("http://127.0.0.1")', 'fetch'],
     ['AbortSignal.timeout(1)', 'AbortSignal.timeout'],
-  ])('see the outside world in the core: %s', (text, name) => {
+  ])('the check finds the outside world in the core: %s', (text, name) => {
     expect(outsideWorld(files({ 'core/a.ts': text }))).toEqual([`core/a.ts uses ${name}`]);
     expect(outsideWorld(files({ 'core/concurrency/clock.ts': text, 'stores/a.ts': text }))).toEqual([]);
   });
@@ -525,12 +525,12 @@ describe('these checks', () => {
     '"process.exit"',
     'export const clock = { performance: 1 };',
     'export interface Clock { setTimeout(): void }',
-  ])('let the core do what it may: %s', (text) => {
+  ])('the check lets the core use what it may: %s', (text) => {
     expect(outsideWorld(files({ 'core/a.ts': text }))).toEqual([]);
   });
 
   it.each(['Error', 'TypeError', 'Promise', 'AbortSignal', 'Response', 'Uint8Array', 'URL', 'Map', 'Date'])(
-    'see that a class of this realm is asked for: %s',
+    'the check finds instanceof with a class of this realm: %s',
     (name) => {
       const text = `export const is = (value: unknown) => value instanceof ${name};`;
       expect(realmChecks(files({ 'stores/a.ts': text }))).toEqual([`stores/a.ts asks for an instance of ${name}`]);
@@ -538,12 +538,12 @@ describe('these checks', () => {
     },
   );
 
-  it('let a class of this package be asked for', () => {
+  it('the check accepts instanceof with a class of this package', () => {
     const text = 'class Refusal extends Error {}\nexport const is = (value: unknown) => value instanceof Refusal;';
     expect(realmChecks(files({ 'stores/a.ts': text }))).toEqual([]);
   });
 
-  it('see logic in an index file', () => {
+  it('the check finds logic in an index file', () => {
     const text = "export { a } from './a.js';\nexport const b = 1;";
     expect(logicInIndex(files({ 'index.ts': text }))).toEqual(['index.ts has a ExportNamedDeclaration']);
     expect(logicInIndex(files({ 'testing/index.ts': "import './a.js';" }))).toHaveLength(1);
@@ -552,13 +552,13 @@ describe('these checks', () => {
     );
   });
 
-  it('see a bag of things', () => {
+  it('the check finds a catch-all name', () => {
     const names = ['core/utils.ts', 'core/types.ts', 'helpers/a.ts', 'common.ts', 'stores/misc.ts', 'shared/b.ts'];
     expect(badNames(new Map(names.map((name) => [name, ''])))).toEqual(names);
     expect(badNames(files({ 'core/model/token-record.ts': '', 'core/sharedness.ts': '' }))).toEqual([]);
   });
 
-  it('see a file that is too long, and do not count comments', () => {
+  it('the check finds a file that is too long, not counting comments', () => {
     const comments = '/**\n * why\n */\n// because\n\n'.repeat(300);
     expect(tooLong(files({ 'core/a.ts': `${comments}${'a();\n'.repeat(300)}` }))).toEqual([]);
     expect(tooLong(files({ 'core/a.ts': 'a(); // why\n'.repeat(301) }))).toEqual(['core/a.ts']);

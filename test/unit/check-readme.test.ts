@@ -22,7 +22,7 @@ const block = (code: string, marker = '<!-- example: a.ts#start -->'): string =>
   `# T\n\n${marker}\n\`\`\`ts\n${code}\n\`\`\`\n`;
 
 describe('the pages', () => {
-  it('name only scripts that exist', () => {
+  it('the pages name only scripts that exist', () => {
     for (const page of pairsOf(root).flatMap(({ english, chinese }) => [english, chinese])) {
       const named = [...readFileSync(join(root, page), 'utf8').matchAll(/npm run ([\w:-]+)/g)].map(([, name]) => name);
       expect(scripts, page).toEqual(expect.arrayContaining(named));
@@ -31,14 +31,14 @@ describe('the pages', () => {
 });
 
 describe('regions of examples', () => {
-  it('are taken out, moved to the left', () => {
+  it('a region is extracted without its indentation', () => {
     expect(region(example, 'start')).toBe('go();\n\nif (a) {\n  b();\n}');
     expect(region(example, 'inner')).toBe('if (a) {\n  b();\n}');
     expect(() => region(example, 'absent')).toThrow('no region "absent"');
     expect(() => region('// #region open\na();', 'open')).toThrow('no region "open"');
   });
 
-  it('have to be the same as their blocks', () => {
+  it('a block has to be the same as its region', () => {
     expect(blockProblems(block('go();\n\nif (a) {\n  b();\n}'), examples)).toEqual([]);
     expect(blockProblems(block('go();'), examples)).toEqual(['line 4: not the same as examples/a.ts#start']);
     expect(blockProblems(block('go();', ''), examples)).toHaveLength(1);
@@ -47,7 +47,7 @@ describe('regions of examples', () => {
     expect(blockProblems('```sh\nnpm ci\n```\n```json\n{}\n```\n', examples)).toEqual([]);
   });
 
-  it('are written into their blocks, and the rest of the page is left', () => {
+  it('regions are written into their blocks, and the rest of the page stays', () => {
     const filled = fillBlocks(`${block('old();\nold();')}\ntext\n\n${block('')}${block('')}`, examples);
     const good = block('go();\n\nif (a) {\n  b();\n}');
     expect(filled).toBe(`${good}\ntext\n\n${good}${good}`);
@@ -81,7 +81,7 @@ describe('comments of examples', () => {
     'at once': '立即',
   };
 
-  it('are found without markers and strings, and joined where they were only wrapped', () => {
+  it('comments are found without markers, not in strings, and wrapped lines are joined', () => {
     expect(commentsOf('a.ts', source).map(({ text }) => text)).toEqual([
       'Starts.',
       'at once',
@@ -92,7 +92,7 @@ describe('comments of examples', () => {
     expect(commentsIn('a.ts', source, 'r')).not.toContain('elsewhere');
   });
 
-  it('are replaced by their translations', () => {
+  it('comments are replaced by their translations', () => {
     expect(region(translateComments('a.ts', source, comments), 'r')).toBe(
       [
         '/** 启动。 */',
@@ -108,7 +108,7 @@ describe('comments of examples', () => {
     );
   });
 
-  it('have to be translated on a Chinese page, and the catalogue holds no others', () => {
+  it('a Chinese page needs a translation of each comment, and the catalogue holds no others', () => {
     const read = (): string => '// #region r\ngo(); // now\n// #endregion';
     const page = '<!-- example: a.ts#r -->\n```ts\ngo(); // now\n```\n';
     expect(blockProblems(page, { read, comments: undefined })).toEqual([]);
@@ -128,7 +128,7 @@ describe('comments of examples', () => {
 describe('two pages of the guide', () => {
   const one = '# A\n\n## Get `get`\n\n```sh\na # so\n```\n\n| a | b |\n| --- | --- |\n| c | d |\n';
 
-  it('may differ in words, in the comments of commands, and in drawings', () => {
+  it('two pages of the guide may differ in words, in the comments of commands, and in drawings', () => {
     expect(shapeProblems(one, one.replace('A', '甲').replace('Get', '取').replace('so', '如此'))).toEqual([]);
     expect(shapeProblems('```text\na\n```\n', '```text\n甲\n```\n')).toEqual([]);
   });
@@ -141,7 +141,7 @@ describe('two pages of the guide', () => {
     ['the region of a block', '```sh', '<!-- example: a.ts#r -->\n```sh'],
     ['the rows of a table', '| c | d |\n', ''],
     ['the columns of a table', '| a | b |\n| --- | --- |', '| a |\n| --- |'],
-  ])('may not differ in %s', (_what, left, right) => {
+  ])('two pages of the guide may not differ in %s', (_what, left, right) => {
     expect(shapeProblems(one, one.replace(left, right))).toHaveLength(1);
   });
 });
@@ -150,18 +150,18 @@ describe('the two READMEs', () => {
   const one = `${block('a')}\n\`\`\`sh\nnpm ci\n\`\`\`\n\n| a |\n| --- |\n| b |\n`;
   const other = `| 甲 |\n| --- |\n| 乙 |\n\n\`\`\`sh\nnpm ci\n\`\`\`\n\n${block('a')}`;
 
-  it('may have an order of their own, and the Chinese one more', () => {
+  it('the READMEs may differ in order, and the Chinese one may have more', () => {
     expect(readmeProblems(one, other, new Set())).toEqual([]);
     expect(readmeProblems('', other, new Set(['a.ts']))).toEqual([]);
   });
 
-  it('differ if the Chinese one lacks a region, a command or a table, as often as the English one has it', () => {
+  it('the Chinese README has each region, command and table as often as the English one', () => {
     expect(readmeProblems(one, '', new Set())).toHaveLength(3);
     expect(readmeProblems(one + one, other, new Set())).toHaveLength(3);
     expect(readmeProblems(one, other.replace('| 乙 |\n', ''), new Set())).toHaveLength(1);
   });
 
-  it('differ if only the Chinese one shows a region, and no page of the guide does', () => {
+  it('a region that only the Chinese README shows has to be on a page of the guide', () => {
     expect(readmeProblems('', other, new Set())).toEqual([
       'no English page shows a.ts#start, which the Chinese page has',
     ]);
@@ -169,13 +169,13 @@ describe('the two READMEs', () => {
 });
 
 describe('a Markdown page', () => {
-  it('has no headings, links and tables in its blocks, and every block is closed', () => {
+  it('headings, links and tables in blocks do not count, and a block that is not closed is an error', () => {
     const { headings, links, tables } = parsePage('```sh\n# a\n[b](c)\n| d |\n| --- |\n```\n');
     expect([headings, links, tables]).toEqual([[], [], []]);
     expect(() => parsePage('text\n```sh\n')).toThrow('line 2');
   });
 
-  it('has the anchors of GitHub, and those that it names itself', () => {
+  it('a page has the anchors of GitHub, and those that it defines itself', () => {
     const headings = '# A `get` call, twice\n## 快速开始：Redis\n## [Linked](x) one\n## Same\n## Same\n';
     const { anchors } = parsePage(`<a id="same"></a>\n${headings}<a id="own"></a>\n`);
     expect(anchors).toEqual(new Set(['a-get-call-twice', '快速开始redis', 'linked-one', 'same', 'same-1', 'own']));
@@ -193,7 +193,7 @@ describe('the check of all pages', () => {
     return folder;
   }
 
-  it('finds links to missing files and headings', () => {
+  it('the check finds links to missing files and headings', () => {
     const folder = repository({
       'README.md': '[a](docs/b.md#here) [b](docs/b.md#gone) [c](gone.md) [d](#gone) [e](https://example.com/#x)',
       'docs/b.md': '# Here\n\n[back](../README.md) <img src="gone.svg">',
@@ -206,7 +206,7 @@ describe('the check of all pages', () => {
     expect(linkProblems(folder, 'docs/b.md')).toEqual(['the link to gone.svg leads nowhere']);
   });
 
-  it('wants a partner for each page of the guide, whichever of the two is there', () => {
+  it('each page of the guide needs its partner in the other language', () => {
     const page = '# T\n';
     const folder = repository({
       'README.md': page,
@@ -223,7 +223,7 @@ describe('the check of all pages', () => {
     ]);
   });
 
-  it('bounds the length of the READMEs alone', () => {
+  it('the check limits the length of the READMEs alone', () => {
     const page = `# T\n${'line\n'.repeat(200)}`;
     const faq = { 'docs/faq.md': page, 'docs/faq.zh-CN.md': page };
     const problem = '201 lines, more than 200';
@@ -232,7 +232,7 @@ describe('the check of all pages', () => {
     ]);
   });
 
-  it('reads the catalogue for the Chinese pages alone', () => {
+  it('the check reads the catalogue for the Chinese pages alone', () => {
     const shown = '<!-- example: a.ts#r -->\n```ts\ngo(); // now\n```\n';
     const files = {
       'README.md': shown,
@@ -247,7 +247,7 @@ describe('the check of all pages', () => {
     ]);
   });
 
-  it('finds nothing in this repository', () => {
+  it('the check finds nothing in this repository', () => {
     expect(pageProblems(root)).toEqual([]);
   });
 });

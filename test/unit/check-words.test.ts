@@ -3,24 +3,24 @@ import { describe, expect, test } from 'vitest';
 import { checkedFiles, findOpenings, findWords, OPENINGS, WORDS } from '../../scripts/check-words.mjs';
 
 describe('findWords', () => {
-  test.each(WORDS)('finds "%s" in upper and lower case, with its line', (word) => {
+  test.each(WORDS)('findWords finds "%s" in upper and lower case, with its line', (word) => {
     const shouted = word.toUpperCase();
     expect(findWords(`the first line\n// ${shouted}, "${word}" and ${word}-like`)).toEqual(
       [shouted, word, word].map((found) => ({ line: 2, word: found })),
     );
   });
 
-  test('finds nothing in words that only contain one of the list', () => {
+  test('findWords ignores words that only contain one of the list', () => {
     expect(findWords('the history of this help, when they ache: WHERE, Chimera, Himalaya')).toEqual([]);
   });
 
-  test.each(WORDS)('finds nothing where "%s" is part of a name', (word) => {
+  test.each(WORDS)('findWords ignores "%s" as part of a name', (word) => {
     expect(findWords(`${word}s a${word} ${word}_id _${word} ${word}2 é${word} ${word}é`)).toEqual([]);
   });
 });
 
 describe('findOpenings', () => {
-  test.each(OPENINGS)('finds a doc comment that begins with "%s", on one line or several', (word) => {
+  test.each(OPENINGS)('findOpenings finds a doc comment that begins with "%s", on one line or several', (word) => {
     const program = `const a = 1;\n/** ${word} is meant. */\nconst b = 2;\n  /**\n   * ${word} is meant.\n   */\n`;
     expect(findOpenings(program)).toEqual([
       { line: 2, word },
@@ -34,12 +34,12 @@ describe('findOpenings', () => {
     '// What is meant.',
     '/* How it works. */',
     '/** Thats a name. */',
-  ])('finds nothing in %s', (comment) => {
+  ])('findOpenings finds nothing in %s', (comment) => {
     expect(findOpenings(comment)).toEqual([]);
   });
 });
 
-test('the words are looked for in the folders and the documents, but not in lock files nor in their own list', () => {
+test('the check covers the folders and the documents, but not lock files nor its own list', () => {
   const files = checkedFiles(fileURLToPath(new URL('../..', import.meta.url)));
   expect(files).toEqual(
     expect.arrayContaining(['src/index.ts', 'test/unit/check-words.test.ts', 'scripts/check.mjs', 'SECURITY.md']),

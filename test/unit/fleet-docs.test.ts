@@ -22,7 +22,7 @@ test('the links of docs/fleet.md lead somewhere', () => {
   expect(linkProblems(fileURLToPath(new URL('..', docs)), 'docs/fleet.md')).toEqual([]);
 });
 
-test('its pictures are what the arithmetic of the core draws: run scripts/draw-fleet.mjs', () => {
+test('the pictures of docs/fleet.md are up to date: run scripts/draw-fleet.mjs', () => {
   for (const [name, drawing] of Object.entries(drawings({ dueAt, Steps, SHARE_OF_SCHEDULE }))) {
     expect(readFileSync(new URL(name, docs), 'utf8')).toBe(drawing);
   }

@@ -29,14 +29,14 @@ function yamlOf(page: string): unknown[] {
 }
 
 describe('the guide', () => {
-  it.each(PAGES)('%s calls commands that there are, with flags that they have', (page) => {
+  it.each(PAGES)('%s calls only commands that exist, with flags that they have', (page) => {
     const named = calls(read(page)).filter((call) => COMMANDS.some(({ name }) => call.startsWith(`${name} `)));
     expect(named.flatMap(unknownFlags)).toEqual([]);
     const started = [...read(page).matchAll(/npx wechat-token-manager ((?:keys )?[a-z]+)/g)].map(([, name]) => name);
     expect(started.filter((name) => !COMMANDS.some((command) => command.name === name))).toEqual([]);
   });
 
-  it.each(PAGES)('%s names variables that there are', (page) => {
+  it.each(PAGES)('%s names only variables that exist', (page) => {
     const named = [...read(page).matchAll(/WECHAT_TOKENS_[A-Z_]+/g)].map(([name]) => name);
     const others = ['WECHAT_TOKENS_KEYS', 'WECHAT_TOKENS_KEY', 'WECHAT_TOKENS_KEY_FILE', 'WECHAT_TOKENS_URL'];
     expect(named.filter((name) => !VARIABLES.includes(name) && !others.includes(name))).toEqual([]);

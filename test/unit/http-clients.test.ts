@@ -90,13 +90,13 @@ const typesOf = (client: string): readonly string[] =>
   TYPES.filter((type) => client !== 'superagent' || type !== 'application/octet-stream');
 
 describe.each(Object.entries(CLIENTS))('%s', (client, way) => {
-  test.each(typesOf(client))('shows that a token is stale in an answer of status 200 and type %s', async (type) => {
+  test.each(typesOf(client))('a stale token is found in an answer of status 200 and type %s', async (type) => {
     const { tokens, result } = callBy(way, 200, type);
     await result;
     expect(tokens).toEqual(['old', 'new']);
   });
 
-  test.each(typesOf(client))('shows it in what it makes of status 400 and type %s', async (type) => {
+  test.each(typesOf(client))('a stale token is found in the result for status 400 and type %s', async (type) => {
     const { tokens, result } = callBy(way, 400, type);
     await result;
     expect(tokens).toEqual(['old', 'new']);
@@ -104,14 +104,14 @@ describe.each(Object.entries(CLIENTS))('%s', (client, way) => {
 });
 
 describe.each(Object.entries(CLIENTS).filter(([, { keep }]) => keep !== undefined))('%s', (_, { ask, keep }) => {
-  test('hands out an answer that can still be read', async () => {
+  test('an answer that was searched can still be read', async () => {
     const { tokens, result } = callBy({ ask }, 200, TYPES[0]);
     expect(await keep?.((await result) as never)).toBe(GOOD);
     expect(tokens).toHaveLength(2);
   });
 });
 
-test("undici's error for a status is looked at", async () => {
+test('a stale token is found in the error of undici for a status', async () => {
   const dispatcher = new undici.Agent().compose(undici.interceptors.responseError());
   const ask = (url: string): Promise<unknown> => undici.request(url, { dispatcher }).then(({ body }) => body.json());
   const { tokens, result } = callBy({ ask }, 400, TYPES[0]);

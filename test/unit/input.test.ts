@@ -140,7 +140,7 @@ async function outcome(use: Use, given: object): Promise<unknown> {
   return refused;
 }
 
-describe('each entry', () => {
+describe('each entry point', () => {
   test.each(ENTRIES)('%s accepts the object that these tests vary', async (_name, given, use) => {
     expect(await outcome(use, given)).toBeUndefined();
   });

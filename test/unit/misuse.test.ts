@@ -136,7 +136,7 @@ test.each<[string, object]>([
   expect(await tokens.get(APPID, TYPE)).toBe('token-1');
 });
 
-test('names that objects have by nature are names like any other', async () => {
+test('names of built-in properties are names like any other', async () => {
   await using world = new World();
   const tokens = world.manager();
   for (const appid of ['__proto__', 'constructor', 'prototype', 'toString', '.', '..', 'CON', 'wx1', 'WX1']) {
@@ -204,7 +204,7 @@ test('options that are a promise or a Map do nothing for the app itself', async 
   await expect(tokens.get(APPID, TYPE, new Map([['subject', 'o']]) as never)).rejects.toThrow(TypeError);
 });
 
-test('a proxy that was revoked is refused with a sentence of ours', async () => {
+test('a revoked proxy is refused with a message of this package', async () => {
   await using world = new World();
   const tokens = world.manager();
   await tokens.register({ appid: APPID, secret: SECRET });

@@ -10,7 +10,7 @@ const manifest = JSON.parse(read('package.json'));
 const subpaths: string[] = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json');
 
 describe('package.json', () => {
-  it('has an entry point for every source folder that has an index, and no other', () => {
+  it('package.json has an entry point for each source folder with an index, and no other', () => {
     const places = ['src', 'src/stores'].flatMap((place) =>
       readdirSync(join(root, place)).map((name) => ({ name, index: join(root, place, name, 'index.ts') })),
     );
@@ -20,14 +20,14 @@ describe('package.json', () => {
     expect(built.sort()).toEqual(expected);
   });
 
-  it.each(subpaths)('gives %s a source file, and types before code', (subpath) => {
+  it.each(subpaths)('the entry point %s has a source file, and types before code', (subpath) => {
     const target = manifest.exports[subpath];
     expect(Object.keys(target)).toEqual(['types', 'default']);
     expect(target.types).toBe(target.default.replace(/\.js$/, '.d.ts'));
     expect(existsSync(join(root, target.default.replace('./dist/', 'src/').replace(/\.js$/, '.ts')))).toBe(true);
   });
 
-  it('tells the old resolution of TypeScript the same as the export map', () => {
+  it('typesVersions says the same as the export map', () => {
     expect(manifest.main).toBe(manifest.exports['.'].default);
     expect(manifest.types).toBe(manifest.exports['.'].types);
     const old = Object.entries<string[]>(manifest.typesVersions['*']).map(([name, files]) => [`./${name}`, files]);
@@ -37,7 +37,7 @@ describe('package.json', () => {
     );
   });
 
-  it('pins no version that a user could not share, and runs nothing on installation', () => {
+  it('dependencies are ranges that a user can share, and nothing runs on installation', () => {
     for (const range of Object.values<string>(manifest.dependencies)) expect(range).toMatch(/^\^/);
     // npm 11 asks for approval of these, of `prepare` also where the package was installed from a tarball or a Git reference.
     for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
@@ -45,7 +45,7 @@ describe('package.json', () => {
     }
   });
 
-  it('builds a clone on its installation, and also what is packed or installed from a Git reference', () => {
+  it('a clone is built on its installation, and so is what is packed or installed from Git', () => {
     expect(manifest.scripts).toMatchObject({
       dependencies: manifest.scripts.prepack,
       prepack: 'npm run build --silent',
@@ -56,7 +56,7 @@ describe('package.json', () => {
 describe('package-lock.json', () => {
   const lock = JSON.parse(read('package-lock.json'));
 
-  it('belongs to package.json', () => {
+  it('package-lock.json matches package.json', () => {
     const { dependencies, devDependencies, version } = lock.packages[''];
     expect({ dependencies, devDependencies, version }).toEqual({
       dependencies: manifest.dependencies,
@@ -65,7 +65,7 @@ describe('package-lock.json', () => {
     });
   });
 
-  it('has an entry for every platform, so that npm ci works on each', () => {
+  it('package-lock.json has an entry for every platform, so that npm ci works on each', () => {
     expect(missingOptional(lock.packages)).toEqual([]);
     const dependencies = { 'a-linux-x64-musl': '1.0.0', 'b-win32-arm64': '2.0.0', nested: '3.0.0' };
     const parent = { dev: true, optionalDependencies: dependencies };
@@ -77,7 +77,7 @@ describe('package-lock.json', () => {
     expect(() => lockEntry({ name: 'c-linux-x64', range: '^1.0.0', dev: false })).toThrow('no exact version');
   });
 
-  it('names no registry', () => {
+  it('package-lock.json names no registry', () => {
     const resolved = Object.values<{ resolved?: string }>(lock.packages).flatMap((entry) => entry.resolved ?? []);
     expect(resolved).toEqual([]);
   });

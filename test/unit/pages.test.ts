@@ -23,7 +23,7 @@ test.each(PAGES)('%s says nothing twice', (page) => {
   expect(repeated(readFileSync(`${ROOT}${page}`, 'utf8'))).toEqual([]);
 });
 
-test('a paragraph that stands twice is found, and a line of code is not', () => {
+test('a repeated paragraph is found, and a repeated line of code is not', () => {
   const paragraph = 'A lease is the time-limited exclusive right of one process to refresh a key.';
   const code = `\`\`\`ts\n${paragraph}\n\`\`\``;
   expect(repeated(`${paragraph}\n\nOther words.\n\n${paragraph}\n`)).toEqual([paragraph]);

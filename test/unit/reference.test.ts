@@ -99,8 +99,8 @@ function translated(meaning: string): Record<string, Record<string, string> & { 
   return Object.fromEntries(entries);
 }
 
-describe('a page', () => {
-  test('has a table of the options, those that are required first', () => {
+describe('a page of the reference', () => {
+  test('a page has a table of the options, those that are required first', () => {
     expect(write('It closes.').pages.get('options.md')?.split('\n')).toEqual([
       '# Options',
       '',
@@ -128,14 +128,14 @@ describe('a page', () => {
     ]);
   });
 
-  test('has a Chinese partner when everything is translated, and not before', () => {
+  test('a page has a Chinese partner once everything is translated', () => {
     expect([...write('It closes.').pages.keys()]).toEqual(['options.md']);
     const { pages, problems } = write('It closes.', translated('It closes.'));
     expect(problems).toEqual([]);
     expect(pages.get('options.zh-CN.md')).toContain('| `closesAfterMs` | `number` | 50 | 中bounds | 中text |');
   });
 
-  test('is reported when the file says something else, or is not there', () => {
+  test('a page is reported when its file differs or is missing', () => {
     const { pages } = write('It closes.');
     expect(driftProblems(pages, (file) => pages.get(file))).toEqual([]);
     const old = write('It closed.').pages;
@@ -143,7 +143,7 @@ describe('a page', () => {
     expect(driftProblems(pages, () => undefined)).toEqual([expect.stringContaining('options.md')]);
   });
 
-  test('reports public items that it leaves out, and links that lead nowhere', () => {
+  test('public items on no page and broken links are reported', () => {
     const layout = [{ file: 'options', title: 'Options', intro: ['See [it](#nowhere).'], sections: [] }];
     const { problems } = writeReference({ layout, items: itemsWith('It closes.'), serveOptions: [] }, {});
     expect(problems).toContain('DoorOptions is on no page: add it to the layout');
@@ -151,45 +151,45 @@ describe('a page', () => {
   });
 });
 
-describe('the catalogue', () => {
+describe('the catalogue of translations', () => {
   const english = { door: { text: 'A door.', default: 'none' } };
   const fresh = { door: { hash: hashOf(english.door), text: '门。', default: '无' } };
 
-  test('fits while the English is what was translated', () => {
+  test('the catalogue fits while the English is what was translated', () => {
     expect(catalogueProblems(english, fresh)).toEqual([]);
   });
 
-  test('is reported by key for an entry and for a text that is missing', () => {
+  test('a missing entry or text of the catalogue is reported by key', () => {
     expect(catalogueProblems(english, {})).toEqual(['door is missing']);
     expect(catalogueProblems(english, { door: { hash: fresh.door.hash, text: '门。' } })).toEqual([
       'door: "default" is missing',
     ]);
   });
 
-  test('is reported by key for an entry and for a text that no page uses', () => {
+  test('an entry or text of the catalogue that no page uses is reported by key', () => {
     expect(catalogueProblems({}, fresh)).toEqual(['door is used by no page']);
     expect(catalogueProblems(english, { door: { ...fresh.door, bounds: '1 到 9' } })).toEqual([
       'door: "bounds" is used by no page',
     ]);
   });
 
-  test('is stale when the English has changed, until the entry is accepted by its key', () => {
+  test('an entry is stale when the English has changed, until it is accepted by its key', () => {
     const changed = { door: { text: 'A gate.', default: 'none' } };
     expect(catalogueProblems(changed, fresh)).toEqual([expect.stringContaining('door is stale')]);
     expect(catalogueProblems(changed, accept(fresh, changed, ['door']))).toEqual([]);
     expect(() => accept(fresh, changed, ['gate'])).toThrow('nothing to accept: gate');
   });
 
-  test('goes stale with the doc comment of the item', () => {
+  test('an entry goes stale with the doc comment of its item', () => {
     const { problems } = write('It shuts.', translated('It closes.'));
     expect(problems).toEqual([expect.stringContaining('DoorOptions.closesAfterMs is stale')]);
   });
 
-  test.each(['`JSON`', '25,000', '', "`'stable'`", '[`Clock`](types.md#clock)'])('has no entry for %j', (text) => {
+  test.each(['`JSON`', '25,000', '', "`'stable'`", '[`Clock`](types.md#clock)'])('%j needs no entry', (text) => {
     expect(needsTranslation(text)).toBe(false);
   });
 
-  test.each(['none', '25,000 ms', '`a` or `b`', '[a page](b.md)'])('has an entry for %j', (text) => {
+  test.each(['none', '25,000 ms', '`a` or `b`', '[a page](b.md)'])('%j needs an entry', (text) => {
     expect(needsTranslation(text)).toBe(true);
   });
 });

@@ -42,13 +42,13 @@ describe('the tests in test/unit', () => {
     file.endsWith('.ts'),
   );
 
-  it('are in the folders of what they test', () => {
+  it('a unit test is in the folder of what it tests', () => {
     const folders = new Set(sources.map((file) => dirname(file)));
     expect(unit.length).toBeGreaterThan(150);
     expect(unit.filter(({ folder }) => !folders.has(folder)).map(({ file }) => file)).toEqual([]);
   });
 
-  it('are in the folder of the file that has their name', () => {
+  it('a unit test is in the folder of the source file that has its name', () => {
     const wrong = unit.filter(({ folder, name }) => {
       const ring = folder.split('/')[0] as string;
       const named = sources.filter((source) => source.startsWith(`${ring}/`) && basename(source, '.ts') === name);
@@ -64,7 +64,7 @@ test('a test in test/stores takes only the stores of the run that it is part of'
   for (const file of stores) expect(importsOf(file), file).toContain('support/stores/this-run.ts');
 });
 
-test('the sources that benches and scripts import by their path are there', () => {
+test('the sources that benches and scripts import by their path exist', () => {
   const root = join(TESTS, '..');
   const places = ['bench', 'scripts'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(root, folder, file)),
@@ -77,7 +77,7 @@ test('the sources that benches and scripts import by their path are there', () =
   expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
 });
 
-test('the files that a configuration of Vitest starts first are there, each named once', () => {
+test('the files that a configuration of Vitest starts first exist, and are named once', () => {
   const configs = ['vitest.config.ts', 'vitest.faults.config.ts'];
   for (const config of configs) {
     const source = readFileSync(join(TESTS, '..', config), 'utf8');
@@ -89,7 +89,7 @@ test('the files that a configuration of Vitest starts first are there, each name
   }
 });
 
-test('what the project on a shared schedule leaves out does not go by the project that it runs in', () => {
+test('tests left out of the project on a shared schedule do not depend on the project', () => {
   const config = readFileSync(join(TESTS, '../vitest.config.ts'), 'utf8');
   const [, list = ''] = /const BOTH_SCHEDULES = \[([^\]]*)\]/.exec(config) ?? [];
   const both = [...list.matchAll(/'test\/([^']+)'/g)].map(([, file = '']) => file);
@@ -113,13 +113,13 @@ describe('the tests that share a process', () => {
     (file) => /^(unit\/.*|contract\/.*|stores\/sql-.*)\.test\.ts$/.test(file) && !alone.includes(file),
   );
 
-  it('are all but those that vitest.config.ts names', () => {
+  it('the tests that share a process are all but those that vitest.config.ts names', () => {
     expect(alone.length).toBeGreaterThan(0);
     for (const file of alone) expect(files).toContain(file);
     expect(together.length).toBeGreaterThan(200);
   });
 
-  it('leave nothing behind in it', () => {
+  it('the tests that share a process leave nothing behind in it', () => {
     for (const file of together) {
       const source = readFileSync(join(TESTS, file), 'utf8');
       expect(source, file).not.toMatch(OUTLIVES);
