@@ -32,18 +32,18 @@ async function endOf(child: ChildProcess): Promise<unknown> {
 }
 
 describe('the built command', () => {
-  it('is what the package names, and can be run by itself', () => {
+  it('the manifest names the command, which can be run by itself', () => {
     const path = new URL(`../../${MANIFEST.bin['wechat-token-manager']}`, import.meta.url).pathname;
     expect(execFileSync(path, ['--version'], { encoding: 'utf8' })).toBe(`${MANIFEST.version}\n`);
   });
 
-  it('shows its help, from every chunk that it consists of', async () => {
+  it('the command loads all its chunks and shows its help', async () => {
     const { code, out, err } = await runBuiltCommand(['--help']);
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out).toContain('Usage: wechat-token-manager');
   });
 
-  it('names what was probably meant', async () => {
+  it('an unknown option is answered with the one that was probably meant', async () => {
     expect(await runBuiltCommand(['--prot', '80'])).toEqual({
       code: 2,
       out: '',
@@ -51,7 +51,7 @@ describe('the built command', () => {
     });
   });
 
-  it('refuses to serve with bad options', async () => {
+  it('serve is refused with bad options', async () => {
     const { code, err } = await runBuiltCommand(['serve'], { env: { WECHAT_TOKENS_PORT: '99999' } });
     expect({ code, err }).toEqual({
       code: 2,
@@ -60,7 +60,7 @@ describe('the built command', () => {
   });
 
   // What is checked by calling what throws is left out by a bundler that sees no other effect.
-  it('refuses a proxy whose password is not percent-encoded', async () => {
+  it('a proxy whose password is not percent-encoded is refused', async () => {
     const { code, err } = await runBuiltCommand(['serve', '--port', '0'], {
       env: { WECHAT_TOKENS_PROXY: 'http://user:CANARY%zz@127.0.0.1:1' },
     });
@@ -69,7 +69,7 @@ describe('the built command', () => {
     expect(err).not.toContain('CANARY');
   });
 
-  it('makes, shows and removes keys', async () => {
+  it('keys can be added, listed and removed', async () => {
     const path = join(directory, 'keys.json');
     const added = await runBuiltCommand(['keys', 'add', '--keys', path, '--scope', 'refresh']);
     const id = added.out.slice(4, 12);
@@ -80,7 +80,7 @@ describe('the built command', () => {
     expect((await runBuiltCommand(['keys', 'list', '--keys', path])).out).toBe('');
   });
 
-  it('loses no key of several that are added at once', async () => {
+  it('no key is lost when several are added at once', async () => {
     const path = join(directory, 'keys.json');
     const added = await Promise.all(Array.from({ length: 6 }, () => runBuiltCommand(['keys', 'add', '--keys', path])));
     const ids = added.map(({ out }) => out.slice(4, 12));
@@ -88,7 +88,7 @@ describe('the built command', () => {
     expect(out.match(/^\w+/gm)?.toSorted()).toEqual(ids.toSorted());
   });
 
-  it('is a WeChat that says where it is, hands out tokens and ends when it is told to', async () => {
+  it('the fake WeChat prints its address, issues tokens and ends on SIGTERM', async () => {
     const child = startCommand(['fake', '--port', '0', '--life-seconds', '100']);
     const origin = await firstLine(child.stdout);
     const response = await fetch(`${origin}/cgi-bin/token?grant_type=client_credential&appid=${APPID}&secret=secret`);
@@ -105,7 +105,7 @@ describe('the built command', () => {
     expect(await ended).toBe(0);
   });
 
-  it('works with a server from registration to unregistration, and ends at once each time', async () => {
+  it('the commands take an app from registration to unregistration, and each ends at once', async () => {
     await using server = await TokenServer.start([APPID]);
     const env = { WECHAT_TOKENS_URL: server.url };
     const registered = await runBuiltCommand(['register', APPID, '--task', 'access_token'], { env, input: APP_SECRET });
@@ -119,7 +119,7 @@ describe('the built command', () => {
     expect(await runBuiltCommand(['list'], { env })).toEqual({ code: 0, out: '', err: 'there are no tasks\n' });
   });
 
-  it('does not crash when its output is no longer read', async () => {
+  it('the command does not crash when its output is no longer read', async () => {
     await using server = await TokenServer.start([APPID]);
     const tasks = Array.from({ length: 1_500 }, (_, index) => ({
       type: 'oauth2_access_token' as const,

@@ -36,7 +36,7 @@ describe('the readings', () => {
     readings.add(process, key, { at, waitedMs: at / 100, isGood });
   }
 
-  test('measure from the first bad get of a process to its next good one', () => {
+  test('the invalid time lasts from the first bad get of a process to its next good one', () => {
     const readings = new Readings();
     read(readings, 'A', 1_000, true);
     read(readings, 'A', 1_050, false);
@@ -48,18 +48,18 @@ describe('the readings', () => {
     expect(readings.total()).toEqual({ gets: 6, bad: 2 });
   });
 
-  test('do not hide a bad get that nothing follows', () => {
+  test('a bad get that nothing follows is not hidden', () => {
     const readings = new Readings();
     read(readings, 'A', 1_000, false);
     expect(readings.of(key).longestInvalidMs).toBe(1);
   });
 
-  test('are shown in columns', () => {
+  test('the readings are shown in columns', () => {
     expect(table(['key', 'gets'], [['a-key', '7']])).toBe('key     gets\n-----   ----\na-key      7');
   });
 });
 
-describe('with credentials', () => {
+describe('the demo with credentials', () => {
   let wechat: FakeWeChat;
 
   beforeEach(async () => {
@@ -72,7 +72,7 @@ describe('with credentials', () => {
     await wechat.close();
   });
 
-  test('it asks once in stable mode and prints when the token ends, and nothing else', async () => {
+  test('the demo asks once in stable mode, and prints only when the token expires', async () => {
     const print = vi.spyOn(console, 'log').mockReturnValue();
     expect(await askWeChat(APPID, SECRET)).toBe(0);
     expect(wechat.calls).toMatchObject([{ path: '/cgi-bin/stable_token', forced: false }]);
@@ -81,7 +81,7 @@ describe('with credentials', () => {
     ]);
   });
 
-  test('it says in one line why there is no token', async () => {
+  test('the demo says in one line why there is no token', async () => {
     const print = vi.spyOn(console, 'error').mockReturnValue();
     expect(await askWeChat(APPID, 'wrong')).toBe(1);
     expect(print.mock.calls).toEqual([
@@ -91,7 +91,7 @@ describe('with credentials', () => {
   });
 });
 
-describe('interrupted', () => {
+describe('an interrupted demo', () => {
   let temporary: string;
   let demo: ChildProcess | undefined;
 
@@ -108,7 +108,7 @@ describe('interrupted', () => {
     await rm(OUT, { recursive: true, force: true });
   });
 
-  test('it ends its processes and removes its files', async () => {
+  test('an interrupted demo ends its processes and removes its files', async () => {
     const env = { ...process.env, TMPDIR: temporary, WECHAT_APPID: '', WECHAT_SECRET: '' };
     demo = spawn(process.execPath, [join(OUT, 'demo/main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';

@@ -50,7 +50,7 @@ vi.mock('wechat-token-manager', async (importOriginal) => {
   return { ...original, TokenManager: TokenManagerOfTheFake };
 });
 
-describe('the example', () => {
+describe('the examples', () => {
   let wechat: FakeWeChat;
   let directory: string;
   let tokens: TokenManager;
@@ -106,7 +106,7 @@ describe('the example', () => {
     });
   });
 
-  test('call-with-replay survives a token that was taken away', async () => {
+  test('call-with-replay survives a token that was revoked', async () => {
     await tokens.get(APPID, 'access_token');
     wechat.revoke(APPID);
     expect(await callbackIps(tokens, APPID, wechat.origin)).toEqual({ ip_list: ['127.0.0.1'] });
@@ -121,7 +121,7 @@ describe('the example', () => {
     await expect(replaceLeaked(tokens, APPID)).rejects.toMatchObject({ code: 'QUOTA_EXHAUSTED' });
   });
 
-  test('migrate-co-wechat-api replays a call of the real package and hands it tickets', async () => {
+  test('migrate-co-wechat-api replays a call of the real package and provides it with tickets', async () => {
     const api = migration.createApi(tokens, APPID);
     api.prefix = `${wechat.origin}/cgi-bin/`;
     expect(await api.getIp()).toEqual({ ip_list: ['127.0.0.1'] });
@@ -211,7 +211,7 @@ describe('the example', () => {
     expect(await replyWithToken(tokens, 'wx2', answer)).toMatchObject({ status: 503 });
   });
 
-  test('oauth2-user logs a user in and has a token when the first has ended', async () => {
+  test('oauth2-user logs a user in and has a token when the first has expired', async () => {
     const code = wechat.createCode(APPID, 'openid');
     const openid = await logIn(tokens, { appid: APPID, secret: SECRET, code }, wechat.origin);
     const first = await userToken(tokens, APPID, openid);
@@ -223,7 +223,7 @@ describe('the example', () => {
     await expect(again).rejects.toThrow('WeChat refused the login with 40163');
   });
 
-  test('third-party-platform keeps the tokens of its merchants fresh, until one takes the authorization back', async () => {
+  test('third-party-platform keeps the tokens of its merchants fresh, until one revokes the authorization', async () => {
     const merchant = 'wx00000000000merch';
     await startPlatform(tokens, APPID, SECRET);
     const push = { AppId: APPID, CreateTime: Math.floor(Date.now() / 1_000) };
@@ -256,7 +256,7 @@ describe('the example', () => {
     await after.close();
   });
 
-  test('getting-started keeps two tokens fresh, and says when one ends', async () => {
+  test('getting-started keeps two tokens fresh, and says when one expires', async () => {
     await using started = await startTokens(join(directory, 'started'), APPID, SECRET);
     const { token, endsAt } = await tokenAndEnd(started, APPID);
     expect([wechat.isValid(token), endsAt > new Date()]).toEqual([true, true]);
@@ -293,7 +293,7 @@ describe('the example', () => {
     expect(wechat.isValid(result)).toBe(true);
   });
 
-  test('send-notify sends each token, and receive-notify takes it once, and nothing from strangers', async () => {
+  test('send-notify sends each token; receive-notify accepts it once, and nothing without a signature', async () => {
     const notifySecret = `whsec_${randomBytes(32).toString('base64')}`;
     const received: string[] = [];
     const secret = `whsec_${appSecretOf(notifySecret, APPID).toString('base64')}`;

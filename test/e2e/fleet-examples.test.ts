@@ -43,7 +43,7 @@ test('other-dialects: managers with one file of SQLite are a fleet', async () =>
   await expectOneFleet((options) => joinOnSql(sqlite(join(directory, 'tokens.db')), TABLE, options));
 });
 
-test('follower serves what others have fetched, reports a stale token to them, and does not call WeChat', async () => {
+test('follower serves the tokens that others have fetched, reports a stale token to them, and does not call WeChat', async () => {
   const path = join(directory, 'tokens.db');
   const { tokens, leave } = await joinOnSql(sqlite(path), TABLE, here());
   const kysely = connectSqlite(path);
@@ -105,7 +105,7 @@ test('move-store moves everything: WeChat is not called, and refresh tokens stay
 describe('the tally', () => {
   const event = { kind: 'refreshed', appid: 'wx1', expiresAt: 10_000, dueAt: 5_000 } as const;
 
-  test('measures until the last of those who were there has a token', () => {
+  test('the spread lasts until the last process that was ready has a token', () => {
     const tally = new FleetTally();
     tally.ready('B');
     tally.ready('C');
@@ -117,7 +117,7 @@ describe('the tally', () => {
     expect(tally.of('A').refreshes).toBe(1);
   });
 
-  test('knows when each token was due, no matter which process reported it', () => {
+  test('the tally knows when each token was due, no matter which process reported it', () => {
     const tally = new FleetTally();
     tally.refreshed('B', { ...event, version: 7, source: 'store', at: 1_050, dueAt: 9_000 });
     tally.refreshed('A', { ...event, version: 3, source: 'upstream', at: 1_000 });
@@ -160,19 +160,19 @@ describe('the demo', () => {
     });
   }
 
-  test('says what to install where there is no Redis', async () => {
+  test('the demo says what to install where there is no Redis', async () => {
     expect(await run('redis', { PATH: directory })).toMatch(/^The demo failed: there is no redis-server .*\n$/);
     expect(demo?.exitCode).toBe(1);
   });
 
-  test('says in one line that a server of the user cannot be reached', async () => {
+  test('the demo says in one line that a server of the user cannot be reached', async () => {
     const output = await run('redis', { REDIS_URL: 'redis://:canary-password@127.0.0.1:1' });
     expect(output).toMatch(/^The demo failed: .*ECONNREFUSED.*\n$/);
     expect(output).not.toContain('canary');
     expect(demo?.exitCode).toBe(1);
   });
 
-  test('runs on SQLite where there is nothing else, and leaves nothing behind when it is interrupted', async () => {
+  test('the demo runs on SQLite alone, and leaves nothing behind when it is interrupted', async () => {
     const file = join(directory, `${randomUUID()}.db`);
     const output = await run('sql', { DATABASE_URL: `sqlite:${file}` }, 'has every token, and never asks WeChat');
     expect(output).toContain('4 processes serve 10 keys');

@@ -28,7 +28,7 @@ afterEach(async () => {
   await wechat.close();
 });
 
-test('migrate-wechat-api hands tokens and tickets to callbacks, and repeats a call after a 40001', async () => {
+test('migrate-wechat-api passes tokens and tickets to callbacks, and repeats a call after a 40001', async () => {
   const { getToken, getTicket } = tokenSources(tokens, APPID);
   const first = await new Promise((resolve) => getToken((_error, token) => resolve(token)));
   expect(first).toEqual({ accessToken: await tokens.get(APPID, 'access_token'), expireTime: expect.any(Number) });
@@ -51,7 +51,7 @@ test('migrate-wechat-api passes failures on to the callback', async () => {
   expect(failure).toMatchObject({ code: 'NOT_REGISTERED' });
 });
 
-test('mirror-token writes each new access token of one app with its end', async () => {
+test('mirror-token writes each new access token of one app with its expiry', async () => {
   const written: unknown[] = [];
   const set = async (...args: unknown[]): Promise<void> => void written.push(args);
   mirrorToken(tokens, APPID, { set }, 'wx:access_token');

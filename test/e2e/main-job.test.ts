@@ -58,7 +58,7 @@ test('a restart resumes every task without an upstream call while tokens are fre
   expect(wechat.countCalls()).toBe(calls);
 });
 
-test('a token that died outside is replaced once for fifty concurrent calls', async () => {
+test('a token that was invalidated elsewhere is replaced once for fifty concurrent calls', async () => {
   const tokens = manager();
   await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
   const dead = await tokens.get(APPID, 'access_token');

@@ -54,7 +54,7 @@ async function scrape(accept: string): Promise<{ type: string | null; text: stri
   return { type: response.headers.get('content-type'), text: await response.text() };
 }
 
-test('Prometheus has nothing to say against the older format', async (context) => {
+test('Prometheus accepts the older format', async (context) => {
   requireTools(context, { programs: ['promtool'] });
   await work();
   const { type, text } = await scrape('text/plain;version=0.0.4');
@@ -78,7 +78,7 @@ test('Prometheus reads OpenMetrics', async (context) => {
   expect(Number(samplesRead)).toBe(text.split('\n').filter((line) => /^\w/.test(line)).length);
 });
 
-test('what has happened is counted, and no secret is told', async () => {
+test('the metrics count what has happened and contain no secret', async () => {
   const secrets = [...(await work()), SECRET, wechat.origin];
   for (const accept of ['*/*', OPEN_METRICS]) {
     const { text } = await scrape(accept);

@@ -46,7 +46,7 @@ test('curl is answered as the documents of the older servers say', async (contex
   });
 });
 
-test('a client in Python needs nothing but the address', async (context) => {
+test('a client in Python needs only the address', async (context) => {
   requireTools(context, { programs: ['python3'] });
   const { url } = await serve();
   const script = fileURLToPath(new URL('./processes/old-clients.py', import.meta.url));
@@ -62,7 +62,7 @@ test('a client in Python needs nothing but the address', async (context) => {
   });
 });
 
-test('I3: what is owed to a target outlives kill -9, and is delivered after the next start', async () => {
+test('I3: a notification that is owed to a target survives kill -9, and is delivered after the next start', async () => {
   let isDown = true;
   const got: { url: string | undefined; body: string }[] = [];
   const tried = new Set<() => void>();

@@ -54,7 +54,7 @@ test('a forced refresh in one process is served and announced in the others with
   expect(wechat.countCalls()).toBe(2);
 });
 
-test('I2: a holder killed in the middle of its request is followed at once, with at most two fetches', async () => {
+test('I2: a holder killed during its request is replaced at once, with at most two fetches', async () => {
   const [first, second] = (await start(2)) as [Worker, Worker];
   wechat.delayMs = 60_000;
   const asked = wechat.nextCall();
@@ -66,7 +66,7 @@ test('I2: a holder killed in the middle of its request is followed at once, with
   expect(wechat.countCalls()).toBe(2);
 });
 
-test('I4: a holder that was stopped past its lease and goes on loses to the one that took over', async () => {
+test('I4: a holder that was stopped past its lease loses to the one that took over', async () => {
   const [first, second] = (await start(2)) as [Worker, Worker];
   wechat.delayMs = 500;
   const asked = wechat.nextCall();
@@ -81,7 +81,7 @@ test('I4: a holder that was stopped past its lease and goes on loses to the one 
   expect(wechat.countCalls()).toBeLessThanOrEqual(2);
 });
 
-test('I3: what was acknowledged survives kill -9, and a crash loop asks for nothing', async () => {
+test('I3: an acknowledged token survives kill -9, and a crash loop causes no call', async () => {
   const [first] = (await start(1)) as [Worker];
   await first.run('register', REGISTRATION);
   const value = await first.run('get', KEY);
@@ -94,7 +94,7 @@ test('I3: what was acknowledged survives kill -9, and a crash loop asks for noth
   expect(wechat.countCalls()).toBe(1);
 });
 
-test('processes on short lives never see an invalid token, at one fetch a key and cycle', async () => {
+test('processes with short-lived tokens never get an invalid one, at one fetch per key and cycle', async () => {
   await wechat.close();
   const lifeSeconds = 4;
   wechat = await FakeWeChat.start({ lifeSeconds, overlapSeconds: 1 });
@@ -116,7 +116,7 @@ test('processes on short lives never see an invalid token, at one fetch a key an
   expect(wechat.countCalls()).toBeLessThanOrEqual(appids.length * (cycles + 1));
 });
 
-test('I7: a process ends by itself, closed or not', async () => {
+test('I7: a process ends by itself, whether its manager is closed or not', async () => {
   const script = `
     import { FileStore, TokenManager } from 'wechat-token-manager';
     const tokens = new TokenManager({ store: new FileStore(process.argv[1]), wechat: { origins: [process.argv[2]] } });

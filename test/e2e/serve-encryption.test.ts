@@ -48,7 +48,7 @@ test('a store is converted as the page says, and served with its key from then o
   expect(wechat.countCalls()).toBe(1);
 });
 
-test('a key is changed by reloads alone, until the old one is needed no more', async () => {
+test('a key is changed by reloads alone, until the old one is no longer needed', async () => {
   const keys = (...lines: string[]): Promise<void> => writeFile(world.path('encryption-key'), lines.join('\n'));
   await keys(OLD);
   const server = await world.start(args);

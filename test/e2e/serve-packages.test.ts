@@ -21,7 +21,7 @@ describe('a package that is not installed', () => {
     ['redis://a.test', 'Redis', 'redis (ioredis or iovalkey will do as well)'],
     ['postgres://a.test/db', 'PostgreSQL', 'kysely pg'],
     ['mysql://a.test/db', 'MySQL', 'kysely mysql2'],
-  ])('for %s is named', async (url, what, packages) => {
+  ])('a missing package for %s is named', async (url, what, packages) => {
     world = await ServeWorld.installed();
     expect(await trials.failure(url)).toEqual({
       code: 2,
@@ -29,7 +29,7 @@ describe('a package that is not installed', () => {
     });
   });
 
-  test('for SQLite is named, but not a driver that Node has itself', async () => {
+  test('a missing package for SQLite is named, but not a driver that Node has itself', async () => {
     world = await ServeWorld.installed();
     const { code, said } = await trials.failure('sqlite:./tokens.db');
     expect(code).toBe(2);
@@ -38,38 +38,38 @@ describe('a package that is not installed', () => {
     );
   });
 
-  test('is named alone when the other one is there', async () => {
+  test('only the missing one of two packages is named', async () => {
     world = await ServeWorld.installed(['kysely']);
     expect((await trials.failure('postgres://a.test/db')).said).toContain(': npm install pg, ');
     const ddl = world.command(['ddl', 'sqlite']);
     expect(await ddl.exited).toBe(0);
   });
 
-  test('is missed by ddl', async () => {
+  test('ddl names the missing package', async () => {
     world = await ServeWorld.installed();
     const ddl = world.command(['ddl', 'sqlite']);
     expect(await ddl.exited).toBe(2);
     expect(ddl.errors).toContain('npm install kysely, ');
   });
 
-  test('is not missed by a store in a directory', async () => {
+  test('a store in a directory needs no package', async () => {
     world = await ServeWorld.installed();
     await trials.serves(world.path('store'));
   });
 });
 
-describe('packages', () => {
+describe('installed packages', () => {
   test.each([
     ['beside the package', ['kysely', 'libsql'], []],
     ['where the command is run', [], ['kysely', 'libsql']],
     ['one here and one there', ['kysely'], ['libsql']],
-  ])('may be installed %s', async (_where, beside, here) => {
+  ])('packages may be installed %s', async (_where, beside, here) => {
     world = await ServeWorld.installed(beside, here);
     await trials.serves('sqlite:./tokens.db');
     expect((await readFile(world.path('here/tokens.db'))).toString('latin1', 0, 15)).toBe('SQLite format 3');
   });
 
-  test.runIf(isBuiltin('node:sqlite'))('may be none but kysely for SQLite, where Node has a driver', async () => {
+  test.runIf(isBuiltin('node:sqlite'))('SQLite needs only kysely where Node has a driver', async () => {
     world = await ServeWorld.installed([], ['kysely']);
     const wechat = await FakeWeChat.start();
     const server = await world.start(['--wechat-origin', wechat.origin], { WECHAT_TOKENS_STORE: 'sqlite:./tokens.db' });

@@ -96,7 +96,7 @@ async function isAlive(pid: number): Promise<boolean> {
 }
 
 describe('a reload', () => {
-  test('replaces the process, and no client has a request refused or lost', async () => {
+  test('a reload replaces the process, and no client has a request refused or lost', async () => {
     const server = await served();
     const hammer = new Hammer(`${server.url}/task/${APPID}/0`);
     const pids = new Set([server.workerPid]);
@@ -114,7 +114,7 @@ describe('a reload', () => {
     expect(await Promise.all([...pids].map(isAlive))).toEqual([false, false, false, false]);
   });
 
-  test('whose code is broken leaves the old process in place, and succeeds once it is mended', async () => {
+  test('a reload of broken code leaves the old process in place, and succeeds once it is mended', async () => {
     const server = await served();
     const pid = server.workerPid;
     const code = await readFile(world.script);
@@ -134,7 +134,7 @@ describe('a reload', () => {
     expect(await server.task(APPID)).toMatchObject({ code: 200 });
   });
 
-  test('whose files are broken leaves the old process in place', async () => {
+  test('a reload of a broken file leaves the old process in place', async () => {
     const secrets = world.path('secrets');
     await writeFile(secrets, `whsec_${Buffer.alloc(32, 1).toString('base64')}\n`);
     const server = await serve('--notify-secret-file', secrets);
@@ -148,7 +148,7 @@ describe('a reload', () => {
     expect(await server.stop()).toBe(0);
   });
 
-  test('that is asked for during another comes after it', async () => {
+  test('a reload that is requested during another follows it', async () => {
     const server = await serve();
     const first = server.workerPid;
     server.signal('SIGHUP');
@@ -165,7 +165,7 @@ describe('a reload', () => {
 });
 
 describe('a process that is killed', () => {
-  test('is replaced, and clients that connect meanwhile are answered by the next one', async () => {
+  test('a killed process is replaced, and clients that connect meanwhile are answered by the next one', async () => {
     const server = await served();
     const pid = server.workerPid;
     process.kill(pid, 'SIGKILL');
@@ -176,7 +176,7 @@ describe('a process that is killed', () => {
     expect(wechat.countCalls()).toBe(1);
   });
 
-  test('costs clients only the requests under way, and none is refused or left waiting', async () => {
+  test('a killed process costs clients only the requests under way; none is refused or left waiting', async () => {
     const server = await served();
     const hammer = new Hammer(`${server.url}/task/${APPID}/0`);
     for (const nth of [1, 2, 3]) {
@@ -189,7 +189,7 @@ describe('a process that is killed', () => {
     expect(Object.keys(others).filter((code) => !['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(code))).toEqual([]);
   });
 
-  test('leaves no other behind when it is the one that listens', async () => {
+  test('a killed listening process leaves no other process behind', async () => {
     const server = await serve();
     const pid = server.workerPid;
     wechat.delayMs = 500;
@@ -206,7 +206,7 @@ describe('a process that is killed', () => {
 });
 
 describe('a process that hangs', () => {
-  test('is replaced, and callers are answered again', async () => {
+  test('a process that hangs is replaced, and callers are answered again', async () => {
     const server = await served();
     const token = await server.task(APPID);
     const pid = server.workerPid;
@@ -222,7 +222,7 @@ describe('a process that hangs', () => {
 });
 
 describe('two servers on one store', () => {
-  test('ask WeChat once for each token, also while one takes over from the other', async () => {
+  test('two servers ask WeChat once for each token, also while one takes over from the other', async () => {
     const old = await serve();
     await old.register(APPID, SECRET, [0, 1]);
     await old.task(APPID, 1);

@@ -32,7 +32,7 @@ function ends(...args: string[]): { code: number | null; out: string; err: strin
 }
 
 describe('a server that runs', () => {
-  test('serves a token, says where it listens, and says nothing that is secret', async () => {
+  test('a server serves a token, prints its address, and logs nothing secret', async () => {
     const server = await world.start(upstream());
     await server.register(APPID, SECRET, [0, 1]);
     const { result: token } = await server.task(APPID);
@@ -61,7 +61,7 @@ describe('a server that runs', () => {
     for (const secret of [SECRET, 'CANARY', token, ticket]) expect(printed).not.toContain(secret);
   });
 
-  test('shows no secret in the arguments of its processes', async () => {
+  test('the arguments of the processes contain no secret', async () => {
     const keys = world.path('encryption');
     await writeFile(keys, '1'.repeat(64));
     const server = await world.start([...upstream(), '--encryption-key-file', keys]);
@@ -75,7 +75,7 @@ describe('a server that runs', () => {
     }
   });
 
-  test('goes on when its log is no longer read', async () => {
+  test('a server goes on when its log is no longer read', async () => {
     const server = await world.start(upstream());
     const { url } = server;
     server.child.stdout?.destroy();
@@ -88,7 +88,7 @@ describe('a server that runs', () => {
 });
 
 describe('a server that cannot start', () => {
-  test('because the port is in use says so in one line', async () => {
+  test('a port in use is reported in one line', async () => {
     const server = await world.start();
     const { code, out, err } = ends('--port', String(server.port), '--store', world.path('other'));
     expect({ code, out }).toEqual({ code: 1, out: '' });
@@ -97,7 +97,7 @@ describe('a server that cannot start', () => {
     );
   });
 
-  test('because everybody could use it says what to add', () => {
+  test('a server that other machines could use without a key says what to add', () => {
     const { code, out, err } = ends('--port', '0', '--host', '0.0.0.0');
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toMatch(/^wechat-token-manager: --host 0\.0\.0\.0 can be reached by other machines: add --keys .*\n$/);
@@ -117,19 +117,16 @@ describe('a server that cannot start', () => {
       'whsec_CANARY',
       /--notify-secret-file: secret must be 24 to 64 bytes, as whsec_.*\n$/,
     ],
-  ])(
-    'because the file of %s is broken says what is wrong, and nothing of it',
-    async (name, option, content, message) => {
-      await writeFile(world.path(name), content);
-      const { code, out, err } = ends('--port', '0', option, world.path(name));
-      expect({ code, out }).toEqual({ code: 2, out: '' });
-      expect(err).toMatch(message);
-      expect(err.split('\n')).toHaveLength(2);
-      expect(err).not.toContain('CANARY');
-    },
-  );
+  ])('a broken file of %s is reported in one line, without its content', async (name, option, content, message) => {
+    await writeFile(world.path(name), content);
+    const { code, out, err } = ends('--port', '0', option, world.path(name));
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(message);
+    expect(err.split('\n')).toHaveLength(2);
+    expect(err).not.toContain('CANARY');
+  });
 
-  test('because its store does not work says so in one line', async () => {
+  test('a store that does not work is reported in one line', async () => {
     await symlink(world.path('nowhere/store'), world.store);
     const { code, out, err } = ends('--port', '0');
     expect({ code, out }).toEqual({ code: 1, out: '' });
@@ -139,8 +136,8 @@ describe('a server that cannot start', () => {
   });
 });
 
-describe('a server that is told to stop', () => {
-  test('finishes a refresh, answers its callers, and leaves the token to the next server', async () => {
+describe('a server that is being stopped', () => {
+  test('a stopping server finishes a refresh, answers its callers, and leaves the token to the next server', async () => {
     const first = await world.start(upstream());
     wechat.delayMs = 1_500;
     const asked = wechat.nextCall();
@@ -158,7 +155,7 @@ describe('a server that is told to stop', () => {
     expect(wechat.countCalls()).toBe(1);
   });
 
-  test('does not wait for idle connections on Ctrl-C', async () => {
+  test('a server does not wait for idle connections on Ctrl-C', async () => {
     const server = await world.start();
     const silent = connect(server.port, '127.0.0.1');
     silent.on('error', () => {});
@@ -172,7 +169,7 @@ describe('a server that is told to stop', () => {
     expect(server.log.map(({ message }) => message)).toEqual(['started', 'stopping', 'stopped']);
   });
 
-  test('answers what an idle connection brings after SIGTERM, and ends it with that', async () => {
+  test('a request on an idle connection after SIGTERM is answered, and the connection closed', async () => {
     const server = await world.start();
     const idle = connect(server.port, '127.0.0.1');
     const request = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n';
@@ -187,7 +184,7 @@ describe('a server that is told to stop', () => {
     expect(await server.exited).toBe(0);
   });
 
-  test('ends at once when it is told a second time', async () => {
+  test('a server ends at once at a second signal', async () => {
     const server = await world.start(upstream());
     wechat.fail('*', 'hang');
     const asked = wechat.nextCall();
