@@ -60,7 +60,7 @@ for (const { name, isHere, isServer, start } of ofThisRun(SERVE_STORES)) {
 
     const calls = (): number => wechat.countCalls('/cgi-bin/stable_token');
 
-    test('remembers everything over a stop, a reload and a crash, with one call for a token', async () => {
+    test('a server remembers everything over a stop, a reload and a crash, with one call for a token', async () => {
       const first = await serve();
       await first.register(APPID, SECRET);
       const token = await first.task(APPID);
@@ -80,7 +80,7 @@ for (const { name, isHere, isServer, start } of ofThisRun(SERVE_STORES)) {
       expect(first.errors + second.errors).toBe('');
     });
 
-    test('is one fleet of several servers, with one call for each token', async () => {
+    test('several servers are one fleet, with one call for each token', async () => {
       const fleet = await Promise.all([serve(), serve(), serve()]);
       await fleet[0]?.register(APPID, SECRET, [0, 1]);
       await fleet[1]?.register(OTHER, SECRET, [0]);
@@ -98,7 +98,7 @@ for (const { name, isHere, isServer, start } of ofThisRun(SERVE_STORES)) {
       expect(await Promise.all(fleet.map((server) => server.stop()))).toEqual([0, 0, 0]);
     });
 
-    test('goes on when one of its servers is killed: the others keep its tokens fresh', async () => {
+    test('a fleet goes on when one of its servers is killed: the others keep its tokens fresh', async () => {
       await wechat.close();
       await serveWeChat(6);
       const [killed, other] = await Promise.all([serve(), serve()]);
@@ -116,7 +116,7 @@ for (const { name, isHere, isServer, start } of ofThisRun(SERVE_STORES)) {
       expect(await other.stop()).toBe(0);
     });
 
-    test('is encrypted with a key, and does not start without it', async () => {
+    test('a store is encrypted with a key, and a server does not start without it', async () => {
       const key = world.path('encryption-key');
       await writeFile(key, '1'.repeat(64));
       const server = await serve('--encryption-key-file', key);
@@ -141,7 +141,7 @@ for (const { name, isHere, isServer, start } of ofThisRun(SERVE_STORES)) {
       expect(calls()).toBe(1);
     });
 
-    test('may leave refreshing to others, and reads what they have', async () => {
+    test('a server may leave refreshing to others, and reads their tokens', async () => {
       const follower = await serve('--refresh', 'never');
       const refresher = await serve();
       await refresher.register(APPID, SECRET);
@@ -155,8 +155,8 @@ for (const { name, isHere, isServer, start } of ofThisRun(SERVE_STORES)) {
       expect(calls()).toBe(1);
     });
 
-    describe.runIf(isServer)('that is a server', () => {
-      test('has its password in no argument that others can see', async () => {
+    describe.runIf(isServer)('a store that is a server', () => {
+      test('no argument that others can see contains the password', async () => {
         const server = world.spawn(['--wechat-origin', wechat.origin, '--store', url], {});
         servers.push(server);
         await server.seen('started');
@@ -172,7 +172,7 @@ for (const { name, isHere, isServer, start } of ofThisRun(SERVE_STORES)) {
         expect(await server.stop()).toBe(0);
       });
 
-      test('may be named in a file, whose change a reload knows', async () => {
+      test('the store may be named in a file, and a reload notices its change', async () => {
         const file = world.path('store-url');
         await writeFile(file, `${url}\n`);
         const server = world.spawn(['--wechat-origin', wechat.origin, '--store-file', file], {});
@@ -188,7 +188,7 @@ for (const { name, isHere, isServer, start } of ofThisRun(SERVE_STORES)) {
       test.each([
         ['is killed and comes back', () => place.kill(), () => place.restart()],
         ['hangs and goes on', async () => place.pause(), async () => place.resume()],
-      ])('%s: tokens are answered meanwhile, and nothing has to be done', async (_what, away, back) => {
+      ])('a server whose store %s serves tokens meanwhile and recovers by itself', async (_what, away, back) => {
         const server = await serve();
         await server.register(APPID, SECRET);
         const token = await server.task(APPID);
@@ -207,7 +207,7 @@ for (const { name, isHere, isServer, start } of ofThisRun(SERVE_STORES)) {
         expect(await server.stop()).toBe(0);
       });
 
-      test('may be lost without a word: connections that say nothing are replaced', async () => {
+      test('connections to the store that fall silent are replaced', async () => {
         const direct = new URL(url);
         await using proxy = await LossyProxy.to(Number(direct.port));
         direct.port = String(proxy.port);
@@ -223,7 +223,7 @@ for (const { name, isHere, isServer, start } of ofThisRun(SERVE_STORES)) {
         expect(await server.stop()).toBe(0);
       });
 
-      test('does not keep a server from stopping while it hangs', async () => {
+      test('a server stops although its store hangs', async () => {
         const server = await serve();
         await server.register(APPID, SECRET);
         await server.task(APPID);

@@ -7,7 +7,7 @@ import { SQL_DATABASES, type SqlDatabase } from '../support/servers/sql-database
 import { ofThisRun } from '../support/stores/this-run.js';
 
 describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start }) => {
-  describe.skipIf(!isHere())('passes the contract', () => {
+  describe.skipIf(!isHere())('the contract of stores', () => {
     let database: SqlDatabase;
     let connections: readonly Kysely<unknown>[];
     let tables = 0;

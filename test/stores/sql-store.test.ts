@@ -14,7 +14,7 @@ const TTL_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
 describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start }) => {
-  describe.skipIf(!isHere())('shared by many', () => {
+  describe.skipIf(!isHere())('a store shared by many', () => {
     let database: SqlDatabase;
     let kysely: Kysely<unknown>;
     let other: Kysely<unknown>;
@@ -53,7 +53,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       return ids;
     };
 
-    test('lists by the bytes of ids, in which case counts and no character stands for others', async () => {
+    test('a list goes by the bytes of ids, in which case counts and no character is a wildcard', async () => {
       const ids = ['task/A', 'task/A_', 'task/Ab', 'task/a', 'task/a%', 'task/a-b', 'task/a/x', 'task/aB', 'task/b'];
       for (const id of ids.toReversed()) await written(id);
       for (const id of ['task.x/a', 'task0/a', 'Task/a', 'tas_/a', '%/a', 'tas%/a']) await written(id);
@@ -69,7 +69,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       [2 * TTL_MS - 2_000, undefined, []],
       [2 * TTL_MS + 2_000, ID, [ID]],
     ])(
-      'a lease that ends %i ms from now is held, or left from a clock that was ahead',
+      'a lease that ends %i ms from now is held, or free if only a clock that was ahead can have set it',
       async (aheadMs, free, claimed) => {
         await store.set(ID, {}, 0, { due: { lane: LANE, at: 1 } });
         const other = 'key/wx2/access_token';
@@ -84,13 +84,13 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
     test.each([
       [366 * 24 * HOUR_MS - 2_000, []],
       [366 * 24 * HOUR_MS + 2_000, [ID]],
-    ])('what is due in %i ms is due then, or now where no token lives so long', async (aheadMs, claimed) => {
+    ])('a document due in %i ms is claimed then, or now if no token lives that long', async (aheadMs, claimed) => {
       await store.set(ID, {}, 0, { due: { lane: LANE, at: (await store.now()) + aheadMs } });
       expect((await store.claimDue(['other', LANE], 5, TTL_MS)).map(({ id }) => id)).toEqual(claimed);
       expect(await store.claimDue(['other', LANE], 5, TTL_MS)).toEqual([]);
     });
 
-    test('refuses ids, prefixes and lanes that no column would hold', async () => {
+    test('ids, prefixes and lanes that no column would hold are refused', async () => {
       for (const id of ['app', 'app/a b', 'app/a ', 'app//a', 'app/ä', `app/${'x'.repeat(385)}`, 'a/b/c/d/e']) {
         await expect(store.get([id]), id).rejects.toThrow(TypeError);
         await expect(store.set(id, {}, 0), id).rejects.toThrow(TypeError);
@@ -102,7 +102,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       expect(await store.get([ID])).toEqual([undefined]);
     });
 
-    test('lets a late holder write if no other has, without releasing the lease of the next holder', async () => {
+    test('a late holder may write if no other has, without releasing the lease of the next holder', async () => {
       const version = await written(ID);
       const late = await granted(store.lease(ID, 0));
       const rival = new SqlStore(other, { table });
@@ -117,13 +117,13 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       await granted(store.lease(ID, TTL_MS));
     });
 
-    test('releases a lease that it does not know, after the write', async () => {
+    test('a write releases a lease that the store does not know', async () => {
       const lease = await granted(store.lease(ID, TTL_MS));
       expect(await store.set(ID, {}, 0, { lease: { ...lease } })).toBeGreaterThan(0);
       await granted(store.lease(ID, TTL_MS));
     });
 
-    test('goes by the clock of the database, not by its own', async () => {
+    test('a store goes by the clock of the database, not by its own', async () => {
       const clock = new FakeClock({ now: 0 });
       const elsewhere = new SqlStore(other, { table, clock });
       expect(Math.abs((await elsewhere.now()) - Date.now())).toBeLessThan(HOUR_MS);
@@ -144,7 +144,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       expect(await store.set(ID, {}, 0)).toBe(ahead + 3);
     });
 
-    test('versions that are no numbers win nothing', async () => {
+    test('an invalid expected version never matches', async () => {
       await written(ID);
       for (const expected of [Number.NaN, 0.5, Number.POSITIVE_INFINITY, -1]) {
         expect(await store.set(ID, {}, expected)).toBeUndefined();
@@ -160,7 +160,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       expect(document).toMatchObject({ data: { damaged: '{"n": 1' }, due });
     });
 
-    test('a row whose text is no document is damaged, not absent, and keeps no other from being read', async () => {
+    test('a row whose text is no document is damaged, not absent, and others can still be read', async () => {
       const version = await written(ID, { n: 1 });
       await written('key/wx2/access_token', { n: 2 });
       for (const text of ['{"n": 1', '[1]', 'null', '7', '']) {
@@ -177,7 +177,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       expect(await store.delete(ID, version)).toBe(true);
     });
 
-    test('what goes wrong says nothing of what was written', async () => {
+    test('an error reveals nothing of what was written', async () => {
       const secret = 'ACCESS-TOKEN-77';
       await run(
         database.dialect === 'sqlite'
@@ -190,7 +190,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       expect(await store.get([ID])).toEqual([undefined]);
     });
 
-    test('needs one statement for most things, and three at most', async () => {
+    test('most operations need one statement, and none more than three', async () => {
       let statements = 0;
       const counting = new SqlStore(
         beforeStatements(kysely, () => (statements += 1)),
@@ -221,7 +221,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       expect(await cost(() => counting.delete(ID, document?.version ?? 0))).toBe(1);
     });
 
-    test('four that claim at the same time all get as many as they asked for', async () => {
+    test('four simultaneous claims all get as many leases as they asked for', async () => {
       for (let index = 0; index < 100; index++)
         await store.set(`key/wx${index}/a`, {}, 0, { due: { lane: LANE, at: index + 1 } });
       const stores = [store, new SqlStore(other, { table })] as const;
@@ -242,7 +242,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       expect(behind.map(({ document }) => document?.due?.at)).toEqual([990]);
     });
 
-    test('plugins of Kysely do not disturb it', async () => {
+    test('plugins of Kysely do not disturb the store', async () => {
       const plugged = new SqlStore(kysely.withPlugin(new CamelCasePlugin()), { table });
       const version = await plugged.set(ID, { some_name: 1 }, 0, { due: { lane: LANE, at: 5 } });
       expect(await plugged.get([ID])).toEqual([
@@ -250,7 +250,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       ]);
     });
 
-    test('clears away what was deleted or only leased a week ago, and nothing else', async () => {
+    test('documents deleted or only leased a week ago are cleared away, and nothing else', async () => {
       const clock = new FakeClock();
       const clearing = new SqlStore(kysely, { table, clock });
       await clearing.now();
@@ -281,7 +281,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       expect(days).toBeLessThanOrEqual(7);
     });
 
-    test('after close nothing of it is left, and Kysely still works', async () => {
+    test('a closed store leaves no timer behind, and Kysely still works', async () => {
       const clock = new FakeClock();
       const closing = new SqlStore(kysely, { table, clock });
       await closing.watch(() => undefined);
@@ -302,7 +302,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       await late.close();
     });
 
-    test('what fails for another reason than others that write is not tried again', async () => {
+    test('a failure other than a write conflict is not retried', async () => {
       let statements = 0;
       const failing = new SqlStore(
         beforeStatements(kysely, () => {
@@ -315,7 +315,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       expect(statements).toBe(1);
     });
 
-    test('a watch tells the version of what was written, which spares a read of what is known', async () => {
+    test('a watch notifies with the version that was written', async () => {
       const told: unknown[] = [];
       const clock = new FakeClock();
       const watching = new SqlStore(kysely, { table, clock });
@@ -327,7 +327,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       await watching.close();
     });
 
-    test('a watch passes over what bears a time to come, from before the clock was set back', async () => {
+    test('a watch skips changes with a future time, from before the clock was set back', async () => {
       const told: (string | undefined)[] = [];
       const clock = new FakeClock();
       const watching = new SqlStore(kysely, { table, clock });
@@ -340,7 +340,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       await watching.close();
     });
 
-    test('a watch outlives a database that fails for a while', async () => {
+    test('a watch survives a database that fails for a while', async () => {
       const clock = new FakeClock();
       const told: (string | undefined)[] = [];
       let fails = false;

@@ -4,8 +4,8 @@ import { SqlStore, tableDefinition } from '../../src/stores/sql/index.js';
 import { SQL_DATABASES, type SqlDatabase } from '../support/servers/sql-databases.js';
 import { ofThisRun } from '../support/stores/this-run.js';
 
-describe.each(ofThisRun(SQL_DATABASES))('the table on $name', ({ isHere, start }) => {
-  describe.skipIf(!isHere())('of SqlStore', () => {
+describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start }) => {
+  describe.skipIf(!isHere())('the table', () => {
     let database: SqlDatabase;
     let kysely: Kysely<unknown>;
 
@@ -18,7 +18,7 @@ describe.each(ofThisRun(SQL_DATABASES))('the table on $name', ({ isHere, start }
     const run = async (text: string): Promise<Record<string, unknown>[]> =>
       (await sql.raw<Record<string, unknown>>(text).execute(kysely)).rows;
 
-    test('is created once by twenty that do it at the same time', async () => {
+    test('a table is created once by twenty simultaneous migrations', async () => {
       const connections = Array.from({ length: 4 }, () => database.connect());
       const stores = Array.from({ length: 20 }, (_, index) => {
         return new SqlStore(connections[index % connections.length] as Kysely<unknown>, { table: 'at_once' });
@@ -30,7 +30,7 @@ describe.each(ofThisRun(SQL_DATABASES))('the table on $name', ({ isHere, start }
       expect((await stores[1]?.get(['app/a']))?.[0]?.data).toEqual({ n: 1 });
     });
 
-    test('is the same by migrate and by the statements as text, which may be run again', async () => {
+    test('a table is the same by migrate and by the statements as text, which may be run again', async () => {
       await new SqlStore(kysely, { table: 'by_migrate' }).migrate();
       const text = tableDefinition(database.dialect, 'by_text');
       for (let times = 0; times < 2; times++) {
@@ -47,7 +47,7 @@ describe.each(ofThisRun(SQL_DATABASES))('the table on $name', ({ isHere, start }
       expect(await store.set('app/a', {}, 0)).toBeGreaterThan(0);
     });
 
-    test('that is missing is an error that says what to do, until it is there', async () => {
+    test('a missing table is an error that says what to do, until it exists', async () => {
       const store = new SqlStore(kysely, { table: 'missing' });
       const expected = { name: 'SqlFailure', code: 'TABLE_MISSING' };
       await expect(store.now()).rejects.toMatchObject(expected);
@@ -57,7 +57,7 @@ describe.each(ofThisRun(SQL_DATABASES))('the table on $name', ({ isHere, start }
       expect(await store.now()).toBeGreaterThan(0);
     });
 
-    test('of another format is refused, by migrate too', async () => {
+    test('a table of another format is refused, by migrate too', async () => {
       const store = new SqlStore(kysely, { table: 'newer' });
       await store.migrate();
       await run("update newer set version = 2 where id = 'format'");
@@ -66,7 +66,7 @@ describe.each(ofThisRun(SQL_DATABASES))('the table on $name', ({ isHere, start }
       await expect(store.migrate()).rejects.toThrow(message);
     });
 
-    test('with other columns is refused, and left alone', async () => {
+    test('a table with other columns is refused and not changed', async () => {
       await run('create table foreign_table (id varchar(20) not null primary key, name varchar(20))');
       const store = new SqlStore(kysely, { table: 'foreign_table' });
       await expect(store.now()).rejects.toMatchObject({ code: 'TABLE_UNFIT' });
@@ -74,7 +74,7 @@ describe.each(ofThisRun(SQL_DATABASES))('the table on $name', ({ isHere, start }
       expect(await run('select * from foreign_table')).toEqual([]);
     });
 
-    test('whose creation was broken off is completed', async () => {
+    test('a table whose creation was interrupted is completed', async () => {
       const [create = ''] = tableDefinition(database.dialect, 'begun').split(';\n');
       await run(create);
       const store = new SqlStore(kysely, { table: 'begun' });
@@ -84,7 +84,7 @@ describe.each(ofThisRun(SQL_DATABASES))('the table on $name', ({ isHere, start }
       expect(await describeTable(run, database.dialect, 'begun')).toContain('begun_changed');
     });
 
-    test('is looked at once only', async () => {
+    test('a table is checked only once', async () => {
       const store = new SqlStore(kysely, { table: 'looked_at' });
       await store.migrate();
       await store.now();
@@ -92,7 +92,7 @@ describe.each(ofThisRun(SQL_DATABASES))('the table on $name', ({ isHere, start }
       expect(await store.now()).toBeGreaterThan(0);
     });
 
-    test('may be in a schema', async () => {
+    test('a table may be in a schema', async () => {
       if (database.dialect === 'postgres') await run('create schema if not exists app');
       const schema = { postgres: 'app', mysql: 'tokens', sqlite: 'main' }[database.dialect];
       const store = new SqlStore(kysely, { table: `${schema}.in_schema` });
@@ -101,7 +101,7 @@ describe.each(ofThisRun(SQL_DATABASES))('the table on $name', ({ isHere, start }
       expect(await run(`select id from ${schema}.in_schema where data is not null`)).toMatchObject([{ id: 'app/a' }]);
     });
 
-    test('may have a name that is a word of SQL or has capitals', async () => {
+    test('a table may be named with a word of SQL or with capitals', async () => {
       for (const table of ['order', 'Tokens']) {
         const store = new SqlStore(kysely, { table });
         await store.migrate();

@@ -19,7 +19,7 @@ const PATIENCE = { timeout: 40_000, interval: 20 };
 const STORES = ofThisRun(FLEET_STORES).filter(({ name }) => name === 'file' || name === 'sqlite' || name === 'redis');
 
 describe.each(STORES)('an upgrade on $name', ({ isHere, start }) => {
-  describe.skipIf(!isHere())('from the release before', () => {
+  describe.skipIf(!isHere())('the previous and the current release', () => {
     let place: StorePlace;
     let release: OlderRelease;
 
@@ -60,8 +60,8 @@ describe.each(STORES)('an upgrade on $name', ({ isHere, start }) => {
     });
 
     test.each([
-      ['the new one hears of', 0],
-      ['the old one hears of', 1],
+      ['the new release is notified of', 0],
+      ['the old release is notified of', 1],
     ] as const)('%s a forced refresh, a changed secret and an unregistration', async (_, teller) => {
       await using scene = await FleetScene.start(place.empty());
       const both = await startBoth(scene);
@@ -81,7 +81,7 @@ describe.each(STORES)('an upgrade on $name', ({ isHere, start }) => {
       expect(scene.wechat.countCalls()).toBe(calls);
     });
 
-    test('each takes over from the other without a call, refresh tokens included', async () => {
+    test('each release takes over from the other without a call, refresh tokens included', async () => {
       await using scene = await FleetScene.start(place.empty(), { refreshTokens: 'single-use' });
       const keys = KEYS.filter(({ appid }) => appid === OLD_APP);
       const first = await scene.worker({ script: release.workerScript });
