@@ -67,7 +67,7 @@ describe.skipIf(skips)(`pages in a browser${skips ? `: ${NO_BROWSER}` : ''}`, ()
     expect([await opens(server, 'replaced'), await opens(server, APP_SECRET)]).toEqual([false, true]);
   });
 
-  test('a page whose name was made to lead to the server reads and changes nothing', async () => {
+  test('a page whose name was rebound to the server reads and changes nothing', async () => {
     await using server = await registered({ anonymous: true });
     const rebound = named(server, ELSEWHERE);
     const page = await open(`${rebound}/`);
@@ -81,7 +81,7 @@ describe.skipIf(skips)(`pages in a browser${skips ? `: ${NO_BROWSER}` : ''}`, ()
     expect(link?.status()).toBe(403);
   });
 
-  test('the status page works under a name that was given', async () => {
+  test('the status page works under a configured host name', async () => {
     await using server = await registered({ anonymous: true, hostNames: [NAME] });
     const first = await server.tokens.get(APPID, 'access_token');
     const page = await open(`${named(server, NAME)}/`);

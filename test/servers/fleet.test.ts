@@ -26,7 +26,7 @@ const registrationOf = (appid: string) => ({
 });
 
 describe.each(FLEET_STORES)('a fleet on $name', ({ isHere, start }) => {
-  describe.skipIf(!isHere())('is one manager', () => {
+  describe.skipIf(!isHere())('processes as one manager', () => {
     let place: StorePlace;
 
     beforeAll(async () => {
@@ -34,7 +34,7 @@ describe.each(FLEET_STORES)('a fleet on $name', ({ isHere, start }) => {
     });
     afterAll(() => place?.[Symbol.asyncDispose]());
 
-    test('I2: twenty processes that start at once on an empty store make one call a key', async ({ expect }) => {
+    test('I2: twenty processes that start at once on an empty store make one call per key', async ({ expect }) => {
       await using scene = await FleetScene.start(place.empty());
       const run = async (): Promise<string[]> => {
         const worker = await scene.worker();
@@ -46,7 +46,7 @@ describe.each(FLEET_STORES)('a fleet on $name', ({ isHere, start }) => {
       expect(scene.wechat.countCalls()).toBe(2);
     });
 
-    test('I1, I2, I4: with short lives no caller gets a dead token, and no process refreshes one before it is due', async ({
+    test('I1, I2, I4: no caller gets an expired token, and no process refreshes one before it is due', async ({
       expect,
     }) => {
       await using scene = await FleetScene.start(place.empty(), { lifeSeconds: LIFE_SECONDS });
@@ -65,7 +65,7 @@ describe.each(FLEET_STORES)('a fleet on $name', ({ isHere, start }) => {
       expect(alwaysNew.filter(({ vain }) => vain > 0)).toEqual([]);
     });
 
-    test.concurrent('kill -9 of a process, whatever it is doing, changes nothing for callers of the others', async ({
+    test.concurrent('kill -9 of a process at any moment changes nothing for callers of the others', async ({
       expect,
     }) => {
       await using scene = await FleetScene.start(place.empty());
@@ -98,7 +98,7 @@ describe.each(FLEET_STORES)('a fleet on $name', ({ isHere, start }) => {
       expect(scene.wechat.countCalls('/cgi-bin/token')).toBe(2);
     });
 
-    test.concurrent('a process that leaves refreshing to others gets what they have, and a new one for what it reports', async ({
+    test.concurrent('a process that leaves refreshing to others gets their token, and a new one when it reports it stale', async ({
       expect,
     }) => {
       await using scene = await FleetScene.start(place.empty());
@@ -116,7 +116,7 @@ describe.each(FLEET_STORES)('a fleet on $name', ({ isHere, start }) => {
       expect(scene.wechat.countCalls('/cgi-bin/token')).toBe(2);
     });
 
-    test.concurrent('what one process unregisters the others no longer serve, and no process refreshes it', async ({
+    test.concurrent('a task that one process unregisters is no longer served or refreshed by any', async ({
       expect,
     }) => {
       await using scene = await FleetScene.start(place.empty(), { lifeSeconds: LIFE_SECONDS });

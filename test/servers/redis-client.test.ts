@@ -9,7 +9,7 @@ import { hasRedis, type RedisServer, startRedis } from '../support/servers/redis
 const ID = 'key/wx1/access_token';
 const WAIT = { timeout: 15_000, interval: 10 };
 
-describe('RedisStore refuses', () => {
+describe('RedisStore: invalid arguments', () => {
   test.each([
     ['nothing', undefined, 'undefined'],
     ['a URL', 'redis://:secret@127.0.0.1', 'a string'],
@@ -21,7 +21,7 @@ describe('RedisStore refuses', () => {
       createSentinel({ name: 'x', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] }),
       'an object',
     ],
-  ])('%s for a client', (_, client, kind) => {
+  ])('RedisStore refuses %s for a client', (_, client, kind) => {
     expect(() => new RedisStore(client as unknown as RedisClient)).toThrow(
       new TypeError(
         `client must be a client of redis (createClient or createCluster), ioredis or iovalkey (new Redis or new Cluster), got ${kind}`,
@@ -29,12 +29,12 @@ describe('RedisStore refuses', () => {
     );
   });
 
-  test.each(['', ' ', 'a b', 'a\n', '微信', 'x'.repeat(129), 5, null])('the prefix %j', (prefix) => {
+  test.each(['', ' ', 'a b', 'a\n', '微信', 'x'.repeat(129), 5, null])('RedisStore refuses the prefix %j', (prefix) => {
     const [, open] = CLIENTS[0] as (typeof CLIENTS)[number];
     expect(() => new RedisStore(open(1).client, { prefix: prefix as string })).toThrow(/^prefix must be 1 to 128/);
   });
 
-  test('an option that there is not', () => {
+  test('RedisStore refuses an unknown option', () => {
     const [, open] = CLIENTS[0] as (typeof CLIENTS)[number];
     const options = { keyPrefix: 'a' } as object;
     expect(() => new RedisStore(open(1).client, options)).toThrow('there is no "keyPrefix", only prefix');
@@ -61,7 +61,7 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     return list.trim().split('\n').length - 1;
   }
 
-  test('a client that its owner connected is given back as it came', async () => {
+  test('a client that its owner connected is released as it was', async () => {
     const opened = openClient(server.port);
     await driverOf(opened.client).open();
     const listeners = opened.listeners();
@@ -90,7 +90,7 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     await vi.waitFor(async () => expect(await connections()).toBe(0), WAIT);
   });
 
-  test('a client that is just connecting is waited for', async () => {
+  test('a store waits for a client that is still connecting', async () => {
     const opened = openClient(server.port);
     const connected = driverOf(opened.client).open();
     const store = new RedisStore(opened.client, { prefix: randomUUID() });
@@ -128,7 +128,7 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     await again();
   });
 
-  test('Redis that deletes keys when its memory is full is warned of, once a store', async () => {
+  test('a Redis that may evict keys causes one warning per store', async () => {
     const opened = openClient(server.port);
     const configure = (policy: string, limit: string): Promise<unknown> =>
       opened.command('CONFIG', 'SET', 'maxmemory-policy', policy, 'maxmemory', limit);

@@ -11,7 +11,7 @@ const ID = 'key/wx1/access_token';
 const LANE = 'access_token';
 const LEASE_MS = 60_000;
 
-describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
+describe.skipIf(!hasRedis())('RedisStore: documents', () => {
   let server: RedisServer;
   let redis: ReturnType<typeof createClient>;
 
@@ -45,7 +45,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     [2 * LEASE_MS - 2_000, 'held', []],
     [2 * LEASE_MS + 2_000, 'free', [ID]],
   ])(
-    'a lease that ends %i ms from now is %s: beyond, a clock that was ahead has left it',
+    'a lease that ends %i ms from now is %s: only a clock that was ahead sets a longer one',
     async (aheadMs, _, claimed) => {
       const { store, prefix } = openStore();
       const other = 'key/wx2/access_token';
@@ -64,14 +64,14 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
   test.each([
     [366 * 86_400_000 - 2_000, []],
     [366 * 86_400_000 + 2_000, [ID]],
-  ])('what is due in %i ms is due then, or now where no token lives so long', async (aheadMs, claimed) => {
+  ])('a document due in %i ms is claimed then, or now if no token lives that long', async (aheadMs, claimed) => {
     const { store } = openStore();
     await store.set(ID, {}, 0, { due: { lane: LANE, at: (await store.now()) + aheadMs } });
     expect((await store.claimDue(['other', LANE], 5, LEASE_MS)).map(({ id }) => id)).toEqual(claimed);
     expect(await store.claimDue(['other', LANE], 5, LEASE_MS)).toEqual([]);
   });
 
-  test('none of which ever expires, leased or not', async () => {
+  test('no document ever expires, leased or not', async () => {
     const { store, prefix } = openStore();
     await fill(store);
     const lifetimes: Record<string, number> = {};
@@ -88,7 +88,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
   });
 
   test.each(['plain', 'of{our}own', 'a}b{c', '{}', 'x{}y'])(
-    'all on one slot of a cluster: prefix %s',
+    'all keys are in one slot of a cluster: prefix %s',
     async (prefix) => {
       const { store } = openStore(`${prefix}${randomUUID()}`);
       const before = new Set(await redis.keys('*'));
@@ -99,7 +99,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     },
   );
 
-  test('with a lane of any characters', async () => {
+  test('a lane may have any characters', async () => {
     const { store } = openStore();
     const lane = 'a"},"data":{\\ 微';
     const version = (await store.set(ID, { n: 1 }, 0, { due: { lane, at: 1 } })) ?? 0;
@@ -109,7 +109,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     expect(await store.claimDue([lane], 1, LEASE_MS)).toEqual([]);
   });
 
-  test('refusing a due that is no time', async () => {
+  test('a due that is not a time is refused', async () => {
     const { store } = openStore();
     const due = { lane: LANE, at: Number.NaN };
     await expect(store.set(ID, {}, 0, { due })).rejects.toThrow(
@@ -118,7 +118,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     expect(await store.get([ID])).toEqual([undefined]);
   });
 
-  test('as they are: empty arrays stay arrays in every answer', async () => {
+  test('empty arrays stay arrays in every answer', async () => {
     const { store } = openStore();
     const data = { array: [], nested: [{ array: [[]] }], object: {}, large: Number.MAX_SAFE_INTEGER };
     await store.set(ID, data, 0, { due: { lane: LANE, at: 1 } });
@@ -129,7 +129,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     expect((await store.lease(ID, LEASE_MS))?.document?.data).toEqual(data);
   });
 
-  test('with versions above all that it gave before, in microseconds of the time of Redis', async () => {
+  test('versions exceed all earlier ones, in microseconds of the time of Redis', async () => {
     const { store, prefix } = openStore();
     const now = (await store.now()) * 1_000;
     const first = (await store.set(ID, {}, 0)) ?? 0;
@@ -144,7 +144,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     expect(await store.set(ID, {}, highest + 2)).toBe(highest + 3);
   });
 
-  test('apart from those of another prefix', async () => {
+  test('stores with different prefixes share nothing', async () => {
     const one = openStore('apart').store;
     const other = openStore('apart2').store;
     await fill(one);
@@ -156,7 +156,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     expect((await one.get([ID]))[0]?.data).toEqual({ n: 1 });
   });
 
-  test('when the scripts are gone from the server', async () => {
+  test('scripts that are gone from the server are loaded again', async () => {
     const { store } = openStore();
     const version = (await store.set(ID, {}, 0)) ?? 0;
     await redis.scriptFlush();
@@ -165,7 +165,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     expect((await store.get([ID]))[0]?.data).toEqual({ n: 2 });
   });
 
-  test('with a prefix of the client as well', async () => {
+  test('a prefix of the client applies as well', async () => {
     const client = new IoRedis({ port: server.port, keyPrefix: `tenant-${randomUUID()}:` });
     const store = new RedisStore(client, { prefix: 'same' });
     const other = openStore('same').store;
@@ -187,7 +187,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     ['other JSON', (key: string) => redis.set(key, '{"token":"secret"}')],
     ['JSON that is no object', (key: string) => redis.set(key, '5')],
     ['an object without data', (key: string) => redis.set(key, '{"version":5,"data":[]}')],
-  ])('and leaves alone what is none: %s', async (_, plant) => {
+  ])('a value that is no document is left alone: %s', async (_, plant) => {
     const { store, prefix } = openStore();
     await store.set('key/wx0/a', {}, 0, { due: { lane: LANE, at: 2 } });
     await store.set(ID, {}, 0, { due: { lane: LANE, at: 1 } });
@@ -210,7 +210,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     expect(await redis.dump(key)).toEqual(planted);
   });
 
-  test('and hands out what is due beside one that is damaged', async () => {
+  test('a claim returns what is due beside a damaged document', async () => {
     const { store, prefix } = openStore();
     await store.set('key/wx0/a', {}, 0, { due: { lane: LANE, at: 2 } });
     await store.set(ID, { value: 'v' }, 0, { due: { lane: LANE, at: 1 } });
@@ -225,7 +225,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     expect(await redis.get(key)).toBe(planted);
   });
 
-  test('and tells the version of what was written, 0 of a delete', async () => {
+  test('a watch notifies with the version that was written, 0 for a delete', async () => {
     const { store } = openStore();
     const told: unknown[] = [];
     const tell: ChangeListener = (id, version) => told.push({ id, version });
@@ -239,7 +239,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     await vi.waitFor(() => expect(told).toEqual(expected), { timeout: 20_000 });
   });
 
-  test('in one command each, and two where something is claimed', async () => {
+  test('each operation takes one command, and a claim that finds something two', async () => {
     const { store } = openStore();
     await fill(store);
     await (await store.lease('key/wx3/a', LEASE_MS))?.release();
@@ -282,7 +282,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     expect(await tripsOf(() => counted.delete(id, lease?.document?.version ?? 0))).toEqual([1, true]);
   });
 
-  test('in whichever lane they are due: a caller that expects another one asks once more', async () => {
+  test('a document is due only in the lane of its latest write', async () => {
     const { store, prefix } = openStore();
     const lanes = ['one', 'two', 'three'];
     const dues = async (): Promise<string[]> => {
@@ -325,7 +325,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     expect(await redis.zScore(`{${prefix}}:due:${LANE}`, ID)).toBeNull();
   });
 
-  test('a claim whose second step fails leaves what it found to the next within a second', async () => {
+  test('a claim whose second step fails leaves what it found to the next claim within a second', async () => {
     const { store, prefix } = openStore();
     await store.set(ID, {}, 0, { due: { lane: LANE, at: 1 } });
     await store.claimDue(['warm'], 1, LEASE_MS);
@@ -343,7 +343,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     expect(at - (await store.now())).toBeLessThanOrEqual(1_000);
   });
 
-  test('a lease that is asked for twice by the same command is the same', async () => {
+  test('a lease that is requested twice by the same command is the same', async () => {
     const { store, prefix } = openStore();
     const client = createClient({ url: server.url });
     const send = client.sendCommand.bind(client);
@@ -360,7 +360,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     expect(await store.lease(ID, LEASE_MS)).toBeUndefined();
   });
 
-  test('a claim looks once at what is leased, and then no more until that lapses', async () => {
+  test('a claim checks a leased document once, and not again until the lease expires', async () => {
     const { store, prefix } = openStore();
     await store.set(ID, {}, 0, { due: { lane: LANE, at: 1 } });
     const lease = await store.lease(ID, LEASE_MS);
@@ -373,7 +373,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     expect(await redis.zScore(key, ID)).toBe(1);
   });
 
-  test('a claim puts an index right that says something else than the document', async () => {
+  test('a claim corrects an index that contradicts the document', async () => {
     const { store, prefix } = openStore();
     const later = (await store.now()) + LEASE_MS;
     await store.set(ID, {}, 0, { due: { lane: LANE, at: later } });
@@ -389,7 +389,7 @@ describe.skipIf(!hasRedis())('RedisStore keeps documents', () => {
     expect((await store.claimDue(['other'], 5, LEASE_MS)).map(({ id }) => id)).toEqual(['key/wx3/a']);
   });
 
-  test('a lease outlives the delete of its document', async () => {
+  test('a lease survives the delete of its document', async () => {
     const { store } = openStore();
     const version = (await store.set(ID, {}, 0)) ?? 0;
     const lease = await store.lease(ID, LEASE_MS);

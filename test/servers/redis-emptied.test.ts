@@ -10,7 +10,7 @@ const APPID = 'wx1';
 const TYPE = 'access_token';
 const WAIT = { timeout: 20_000, interval: 50 };
 
-describe.skipIf(!hasRedis).each(CLIENTS)('a Redis with a client of %s', (_, openClient: OpenClient) => {
+describe.skipIf(!hasRedis).each(CLIENTS)('an emptied Redis with a client of %s', (_, openClient: OpenClient) => {
   interface Scene {
     readonly server: RedisServer;
     readonly clock: FakeClock;
@@ -70,13 +70,13 @@ describe.skipIf(!hasRedis).each(CLIENTS)('a Redis with a client of %s', (_, open
     expect(fetches()).toBe(fetched);
   }
 
-  test('that was flushed is told again what was in it', async () => {
+  test('a flushed Redis gets back what was in it', async () => {
     const opened = await scene();
     await opened.send(['FLUSHALL']);
     await goesOn(opened);
   });
 
-  test('that restarts without persistence is told again what was in it', async () => {
+  test('a Redis that restarts without persistence gets back what was in it', async () => {
     const opened = await scene();
     await opened.server.kill();
     await opened.server.restart();

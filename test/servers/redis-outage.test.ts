@@ -41,7 +41,7 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     await vi.waitFor(() => expect(driver.state).not.toBe('ready'), WAIT);
   }
 
-  test('a server that is killed fails commands at once, however many, and ends no process; a restart mends it', async () => {
+  test('commands to a killed server fail at once, however many, and succeed again after a restart', async () => {
     const opened = openStore();
     const { store } = opened;
     const version = await store.set(ID, { token: SECRET }, 0);
@@ -61,7 +61,7 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     expect(await store.get([ID, 'key/wx5/a'])).toEqual([{ id: ID, version, data: { token: SECRET } }, undefined]);
   });
 
-  test('a watch tells that something may have been missed after a restart, and goes on', async () => {
+  test('a watch notifies that something may have been missed after a restart, and goes on', async () => {
     const { store } = openStore();
     const told: (string | undefined)[] = [];
     const end = await store.watch((id) => told.push(id));
@@ -76,7 +76,7 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     await end();
   });
 
-  test('a client that its owner closed is not opened again', async () => {
+  test('a client that its owner closed is not reopened', async () => {
     const opened = openStore();
     const { store } = opened;
     await store.now();
@@ -91,7 +91,7 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     await expect(store.watch(() => undefined)).rejects.toMatchObject(closed);
   });
 
-  test('a wrong password and none are told apart from no connection', async () => {
+  test('a wrong and a missing password have other errors than a missing connection', async () => {
     const admin = openStore();
     await admin.store.now();
     await admin.command('CONFIG', 'SET', 'requirepass', 'right-password');
@@ -110,7 +110,7 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     expect(await openStore({ password: 'right-password' }).store.now()).toBeGreaterThan(0);
   });
 
-  test('an unreachable server is named by what the system says', async () => {
+  test('an unreachable server is reported with the error of the system', async () => {
     const spare = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => spare.once('listening', resolve));
     const address = spare.address();
@@ -125,7 +125,7 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     await expect(store.watch(() => undefined)).rejects.toMatchObject(refused);
   });
 
-  test('a replica is read and says that it cannot be written to', async () => {
+  test('a replica can be read, and a write to it is an error that says so', async () => {
     const { store, command } = openStore();
     const version = (await store.set(ID, { n: 1 }, 0)) ?? 0;
     await command('REPLICAOF', '127.0.0.1', '1');
@@ -136,7 +136,7 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     }
   });
 
-  test('a server without memory refuses a write, which then has changed nothing', async () => {
+  test('a server without memory refuses a write, and nothing is changed', async () => {
     const { store, command } = openStore();
     const version = (await store.set(ID, { n: 1 }, 0)) ?? 0;
     await command('CONFIG', 'SET', 'maxmemory', '1');
@@ -153,7 +153,7 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     expect(await store.get([ID, 'key/wx2/a'])).toEqual([{ id: ID, version, data: { n: 1 } }, undefined]);
   });
 
-  test('a server that stops answering keeps a bounded number of commands waiting', async () => {
+  test('a server that does not answer keeps a bounded number of commands waiting', async () => {
     const { store } = openStore();
     await store.now();
     server.pause();

@@ -27,27 +27,30 @@ describe.skipIf(!hasRedis())('the rights that docs/fleet.md names', () => {
 
   afterAll(() => server?.[Symbol.asyncDispose]());
 
-  test.each(CLIENTS)('are enough for all that a store does, with a client of %s', async (_, open) => {
-    const { client } = open(server.port, { password: 'password' });
-    const store = new RedisStore(client, { prefix: 'shop' });
-    onTestFinished(() => store.close());
-    const told: (string | undefined)[] = [];
-    expect(await store.now()).toBeGreaterThan(0);
-    const end = await store.watch((id) => told.push(id));
-    const due = { lane: LANE, at: 1 };
-    const first = (await store.set(ID, {}, 0, { due })) ?? 0;
-    const [claimed] = await store.claimDue([LANE], 1, LEASE_MS);
-    expect(claimed?.document?.version).toBe(first);
-    expect(await store.lease(ID, LEASE_MS)).toBeUndefined();
-    const second = (await store.set(ID, {}, first, { due })) ?? 0;
-    await claimed?.release();
-    for await (const { id, version } of store.list('key')) expect([id, version]).toEqual([ID, second]);
-    expect(await store.delete(ID, second)).toBe(true);
-    await vi.waitFor(() => expect(told).toEqual([ID, ID, ID]), WAIT);
-    await end();
-  });
+  test.each(CLIENTS)(
+    'the documented rights are enough for all that a store does, with a client of %s',
+    async (_, open) => {
+      const { client } = open(server.port, { password: 'password' });
+      const store = new RedisStore(client, { prefix: 'shop' });
+      onTestFinished(() => store.close());
+      const told: (string | undefined)[] = [];
+      expect(await store.now()).toBeGreaterThan(0);
+      const end = await store.watch((id) => told.push(id));
+      const due = { lane: LANE, at: 1 };
+      const first = (await store.set(ID, {}, 0, { due })) ?? 0;
+      const [claimed] = await store.claimDue([LANE], 1, LEASE_MS);
+      expect(claimed?.document?.version).toBe(first);
+      expect(await store.lease(ID, LEASE_MS)).toBeUndefined();
+      const second = (await store.set(ID, {}, first, { due })) ?? 0;
+      await claimed?.release();
+      for await (const { id, version } of store.list('key')) expect([id, version]).toEqual([ID, second]);
+      expect(await store.delete(ID, second)).toBe(true);
+      await vi.waitFor(() => expect(told).toEqual([ID, ID, ID]), WAIT);
+      await end();
+    },
+  );
 
-  test('are none on the keys of another prefix', async () => {
+  test('the documented rights do not cover the keys of another prefix', async () => {
     const [, open] = CLIENTS[0] as (typeof CLIENTS)[number];
     const store = new RedisStore(open(server.port, { password: 'password' }).client, { prefix: 'other' });
     onTestFinished(() => store.close());

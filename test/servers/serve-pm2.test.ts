@@ -68,7 +68,7 @@ describe.runIf(PM2)('a server that pm2 runs', () => {
   test.each([
     ['fork_mode', []],
     ['cluster_mode', ['-i', '2']],
-  ])('in %s starts, writes its log, and ends with what it does', async (mode, options) => {
+  ])('a server in %s starts, writes its log, and stops in order', async (mode, options) => {
     await start(...options);
     const running = await processes();
     expect(running.map(({ pm2_env }) => pm2_env.exec_mode)).toEqual(running.map(() => mode));
@@ -85,7 +85,7 @@ describe.runIf(PM2)('a server that pm2 runs', () => {
     }
   });
 
-  test('in two instances answers all the time while they are reloaded', async () => {
+  test('two instances answer all the time while they are reloaded', async () => {
     await start('-i', '2');
     let isOver = false;
     const statuses = new Set<unknown>();
@@ -99,7 +99,7 @@ describe.runIf(PM2)('a server that pm2 runs', () => {
     expect((await processes()).map(({ pm2_env }) => pm2_env.restart_time)).toEqual([1, 1]);
   });
 
-  test('replaces its process at the signal that pm2 passes on', async () => {
+  test('a server replaces its process at the signal that pm2 passes on', async () => {
     await start();
     await pm2('sendSignal', 'SIGHUP', 'tokens');
     const [first] = await processes();

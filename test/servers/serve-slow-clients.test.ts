@@ -28,19 +28,19 @@ async function open(): Promise<Socket> {
   return socket;
 }
 
-test('a request whose headers do not come is cut', async () => {
+test('a request whose headers do not arrive is cut off', async () => {
   const socket = await open();
   socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-');
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
 });
 
-test('a request whose body does not come is cut', async () => {
+test('a request whose body does not arrive is cut off', async () => {
   const socket = await open();
   socket.write('POST /registe HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"appid":');
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 4\d\d /);
 });
 
-test(`${SLOW} connections that send a byte each do not keep other clients from an answer, and are cut`, async () => {
+test(`${SLOW} connections that send a byte each do not delay other clients, and are cut off`, async () => {
   const slow = await Promise.all(Array.from({ length: SLOW }, open));
   const cut = Promise.all(slow.map((socket) => once(socket, 'close')));
   for (const socket of slow) {

@@ -40,7 +40,7 @@ for (const { name, isHere, start } of SERVERS) {
       world = await ServeWorld.create();
     });
 
-    test('does not start with a wrong password', async () => {
+    test('serve does not start with a wrong password', async () => {
       const { code, said } = await trials.failure(place.withPassword('CANARY-wrong') ?? '');
       expect(code).toBe(1);
       expect(said).toMatch(/refuse.*; see what the URL says$/);
@@ -48,13 +48,13 @@ for (const { name, isHere, start } of SERVERS) {
     });
 
     // The built command: a bundler leaves out what it takes to be without effect.
-    test('does not start with a password that is not percent-encoded', async () => {
+    test('serve does not start with a password that is not percent-encoded', async () => {
       const { code, said } = await trials.failure(place.withPassword('CANARY')?.replace('CANARY', 'CANARY%zz') ?? '');
       expect(code).toBe(2);
       expect(said).toMatch(/^WECHAT_TOKENS_STORE must be a URL like .* has to be percent-encoded$/);
     });
 
-    test('does not start with a database that is not there', async () => {
+    test('serve does not start with a missing database', async () => {
       const other = new URL(place.url('x'));
       other.pathname = name === 'Redis' ? '/999' : '/nothing';
       const { code, said } = await trials.failure(other.href);
@@ -66,7 +66,7 @@ for (const { name, isHere, start } of SERVERS) {
       );
     });
 
-    test('does not start while nothing listens, and starts afterwards', async () => {
+    test('serve does not start while nothing listens, and starts afterwards', async () => {
       await place.kill();
       try {
         const { code, said } = await trials.failure(place.url('later'));
@@ -81,7 +81,7 @@ for (const { name, isHere, start } of SERVERS) {
       await trials.serves(place.url('later'));
     });
 
-    test('does not start where another server listens and stays silent', async () => {
+    test('serve does not start where another server listens and stays silent', async () => {
       const silent = createServer().listen(0, '127.0.0.1');
       await once(silent, 'listening');
       const address = silent.address();
@@ -94,7 +94,7 @@ for (const { name, isHere, start } of SERVERS) {
       silent.close();
     });
 
-    test('does not start with a name that its keys or its table cannot have', async () => {
+    test('serve does not start with an invalid prefix or table name', async () => {
       const bad = new URL(place.url('x'));
       bad.search = name === 'Redis' ? '?prefix=a%20b' : '?table=a-b';
       const { code, said } = await trials.failure(bad.href);
@@ -102,7 +102,7 @@ for (const { name, isHere, start } of SERVERS) {
       expect(said).toMatch(/^--store: (prefix|table) must be /);
     });
 
-    test.skipIf(name === 'Redis')('does not start on a table of another release', async () => {
+    test.skipIf(name === 'Redis')('serve does not start on a table of another release', async () => {
       await trials.serves(place.url('of_another'));
       await change(place.url('of_another'), "update of_another set version = 2 where id = 'format'");
       const { code, said } = await trials.failure(place.url('of_another'));
@@ -157,7 +157,7 @@ describe.runIf(hasPostgres() && hasMariadb())('a user who may not create tables'
   afterAll(() => Promise.all([postgres[Symbol.asyncDispose](), mariadb[Symbol.asyncDispose]()]));
 
   test.each(['postgres', 'mysql'])(
-    'of %s is told what prints the statements, and serves once they have run',
+    'serve on %s names the command that prints the missing statements, and starts once they have run',
     async (kind) => {
       world = await ServeWorld.create();
       const { owner = '', user = '', grant = '' } = urls[kind] ?? {};
@@ -182,7 +182,7 @@ describe.skipIf(!hasRedis())('the package for Redis', () => {
   });
   afterAll(() => server[Symbol.asyncDispose]());
 
-  test.each([['redis'], ['ioredis'], ['iovalkey']])('may be %s', async (name) => {
+  test.each([['redis'], ['ioredis'], ['iovalkey']])('the package for Redis may be %s', async (name) => {
     world = await ServeWorld.installed([], [name]);
     const { host } = new URL(server.url);
     await trials.serves(`redis://:CANARY@${host}?prefix=${name}`);

@@ -26,7 +26,7 @@ describe.skipIf(!hasPostgres())('a claim in PostgreSQL', () => {
     await server?.[Symbol.asyncDispose]();
   });
 
-  it('reads no more when ever more is due than the database has counted', async () => {
+  it('a claim stays cheap when more is due than the statistics of the database say', async () => {
     const store = new SqlStore(kysely, { table: 'tokens' });
     await store.migrate();
     await sql`insert into tokens (id, version, data, lane, due_at, changed_at, lease_until)

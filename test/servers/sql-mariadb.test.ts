@@ -108,13 +108,13 @@ describe.skipIf(!hasMariadb())('SqlStore on MariaDB alone', () => {
     await expect(new SqlStore(kysely, { table }).lease(ID, 1)).rejects.toMatchObject({ code: 'READ_ONLY' });
   });
 
-  test('a sql_mode in which the driver ends strings in the wrong place is refused', async () => {
+  test('the sql_mode NO_BACKSLASH_ESCAPES is refused', async () => {
     const kysely = connect({ connectionLimit: 1 });
     await sql`set sql_mode = 'NO_BACKSLASH_ESCAPES'`.execute(kysely);
     await expect(new SqlStore(kysely, { table }).now()).rejects.toThrow('NO_BACKSLASH_ESCAPES');
   });
 
-  test('sessions that do not commit by themselves are refused, also for the first migration', async () => {
+  test('sessions without autocommit are refused, also for the first migration', async () => {
     const kysely = connect({ connectionLimit: 1 });
     await sql`set autocommit = 0`.execute(kysely);
     const refusal = { code: 'NO_AUTOCOMMIT', message: expect.stringContaining('autocommit must be on') };
@@ -150,7 +150,7 @@ describe.skipIf(!hasMariadb())('SqlStore on MariaDB alone', () => {
     expect(String(failed)).not.toMatch(/WRONG|password-/);
   });
 
-  test('creates a document although another store takes its lease meanwhile', async () => {
+  test('a document is created although another store takes its lease meanwhile', async () => {
     let statements = 0;
     const slow = beforeStatements(connect(), async () => {
       statements += 1;
@@ -162,7 +162,7 @@ describe.skipIf(!hasMariadb())('SqlStore on MariaDB alone', () => {
     expect(await store.lease(ID, TTL_MS)).toBeUndefined();
   });
 
-  test('a deadlock is tried again', async () => {
+  test('a deadlock is retried', async () => {
     const [left, right] = [connect({ connectionLimit: 1 }), connect({ connectionLimit: 1 })];
     await store.set('app/a', {}, 0);
     const version = (await store.set('app/b', {}, 0)) ?? 0;
@@ -185,7 +185,7 @@ describe.skipIf(!hasMariadb())('SqlStore on MariaDB alone', () => {
     expect((await store.get(['app/b']))[0]?.version).toBe(version);
   });
 
-  describe('by changed rows', () => {
+  describe('a connection that counts changed rows', () => {
     let kysely: Kysely<unknown>;
     let opened = 0;
     beforeAll(() => {

@@ -29,7 +29,7 @@ const SERVERS = [
   },
 ];
 
-describe.each(SERVERS)('while $name is down', ({ isHere, start }) => {
+describe.each(SERVERS)('an outage of $name', ({ isHere, start }) => {
   describe.skipIf(!isHere())('SqlStore', () => {
     let server: ServerControls;
     let kysely: Kysely<unknown>;
@@ -48,7 +48,7 @@ describe.each(SERVERS)('while $name is down', ({ isHere, start }) => {
       await server?.[Symbol.asyncDispose]();
     });
 
-    test('has all that it acknowledged after a kill, fails meanwhile and recovers by itself', async () => {
+    test('a store fails while its server is killed, then recovers with everything that it acknowledged', async () => {
       const told: (string | undefined)[] = [];
       const end = await store.watch((id) => told.push(id));
       const version = await store.set(ID, { n: 1 }, 0, { due: { lane: 'a', at: 1 } });
@@ -69,14 +69,14 @@ describe.each(SERVERS)('while $name is down', ({ isHere, start }) => {
       await end();
     });
 
-    test('recovers from a stop in order too', async () => {
+    test('a store recovers from an orderly stop too', async () => {
       await server.stop();
       await expect(store.now()).rejects.toMatchObject({ code: 'UNREACHABLE' });
       await server.restart();
       expect(await untilItWorks(() => store.now())).toBeGreaterThan(0);
     });
 
-    test('goes on when a server that was stopped in the middle goes on', async () => {
+    test('a store goes on when a paused server resumes', async () => {
       server.pause();
       let isAnswered = false;
       const answer = store.set('app/paused', { n: 1 }, 0).finally(() => {

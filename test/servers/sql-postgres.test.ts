@@ -55,7 +55,7 @@ describe.skipIf(!hasPostgres())('SqlStore on PostgreSQL alone', () => {
     for (const zoned of stores) expect(await zoned.lease(ID, TTL_MS)).toBeUndefined();
   });
 
-  test('twenty at once work under serializable isolation too', async () => {
+  test('twenty simultaneous operations work under serializable isolation too', async () => {
     const strict = new SqlStore(connect({ max: 20, options: '-c default_transaction_isolation=serializable' }), {
       table,
     });
@@ -70,7 +70,7 @@ describe.skipIf(!hasPostgres())('SqlStore on PostgreSQL alone', () => {
     }
   });
 
-  test('a watch tells of what was committed late', async () => {
+  test('a watch notifies of changes that were committed late', async () => {
     const told = new Told();
     const end = await store.watch(told.tell);
     await withClient(async (client) => {
@@ -93,7 +93,7 @@ describe.skipIf(!hasPostgres())('SqlStore on PostgreSQL alone', () => {
     await end();
   });
 
-  test('with listen, a watch hears of changes of others without waiting for its next look', async () => {
+  test('with listen, a watch is notified of changes of others without waiting for its next poll', async () => {
     const told = new Told();
     const channels: string[] = [];
     let ended = 0;
@@ -125,7 +125,7 @@ describe.skipIf(!hasPostgres())('SqlStore on PostgreSQL alone', () => {
   });
 
   test.each(['order', `${'s'.repeat(50)}.${'T'.repeat(50)}`])(
-    'listen is given a channel to listen on: %s',
+    'listen is given a valid channel: table %s',
     async (name) => {
       const [schema] = name.split('.');
       if (schema !== name) await withClient((client) => client.query(`create schema ${schema}`));
@@ -149,7 +149,7 @@ describe.skipIf(!hasPostgres())('SqlStore on PostgreSQL alone', () => {
     },
   );
 
-  test('a listen that fails fails the watch, and leaves nothing behind', async () => {
+  test('a listen that fails rejects the watch, and leaves nothing behind', async () => {
     const listen = async (): Promise<never> => {
       throw new Error('no connection left');
     };

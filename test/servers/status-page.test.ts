@@ -51,7 +51,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
   const keyInput = (page: Page): Locator => page.getByRole('textbox', { name: 'API key' });
   const textOf = async (locator: Locator): Promise<string> => (await locator.allInnerTexts()).join('\n');
 
-  test('shows each task with the time its token has left', async () => {
+  test('the page shows each task with the time its token has left', async () => {
     await using world = new PageWorld(browser);
     await withToken(world);
     const page = await world.open();
@@ -62,7 +62,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(world.complaints).toEqual([]);
   });
 
-  test('counts down by itself, and the bar shrinks', async () => {
+  test('the time counts down by itself, and the bar shrinks', async () => {
     await using world = new PageWorld(browser);
     await withToken(world);
     const page = await world.open();
@@ -78,7 +78,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(await shareShown(page)).toBeCloseTo(0.5, 2);
   });
 
-  test('goes by the time of the server where the clock of the computer is wrong', async () => {
+  test('the page goes by the time of the server where the clock of the computer is wrong', async () => {
     await using world = new PageWorld(browser);
     await withToken(world);
     const page = await world.open();
@@ -87,7 +87,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     await page.getByText('2:00:00', { exact: true }).waitFor();
   });
 
-  test('asks every five seconds, and shows what has changed', async () => {
+  test('the page polls every five seconds, and shows what has changed', async () => {
     await using world = new PageWorld(browser);
     await withToken(world);
     const page = await world.open();
@@ -99,7 +99,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(world.asked).toEqual(['/tokens?limit=500', '/tokens?limit=500']);
   });
 
-  test('sends no request while it is hidden, and one as soon as it is visible again', async () => {
+  test('the page sends no request while it is hidden, and one as soon as it is visible again', async () => {
     await using world = new PageWorld(browser);
     await withToken(world);
     const page = await world.open();
@@ -118,7 +118,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(world.asked).toHaveLength(2);
   });
 
-  test('asks no earlier than a limit of requests allows', async () => {
+  test('the page sends no request before the rate limit allows it', async () => {
     const { key, entry } = createApiKey({ scopes: ['read'], perSecond: 0.05 });
     await using world = new PageWorld(browser, { anonymous: false, keys: [entry] });
     await withToken(world);
@@ -136,7 +136,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(world.asked).toHaveLength(3);
   });
 
-  test('refreshes a token, says so, and neither shows nor keeps a token', async () => {
+  test('the page refreshes a token, says so, and neither shows nor keeps a token', async () => {
     await using world = new PageWorld(browser);
     const first = await withToken(world);
     const page = await world.open();
@@ -154,7 +154,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(world.complaints).toEqual([]);
   });
 
-  test('keeps the focus on the button while its row moves', async () => {
+  test('the button keeps the focus while its row moves', async () => {
     await using world = new PageWorld(browser);
     await withToken(world, 'wx-first');
     await world.clock.advance(60_000);
@@ -171,7 +171,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(focused).toBe('Refresh access_token of wx-second');
   });
 
-  test('says what went wrong and what to do, in both languages, trouble first', async () => {
+  test('the page says what went wrong and what to do, in both languages, failed tasks first', async () => {
     await using world = new PageWorld(browser);
     await withToken(world, 'wx-good');
     await withError(world, NOT_ALLOWED);
@@ -193,7 +193,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     await trouble.getByText('What to do').waitFor();
   });
 
-  test('is Chinese for those who read Chinese', async () => {
+  test('the page is Chinese in a browser that prefers Chinese', async () => {
     await using world = new PageWorld(browser);
     await withToken(world);
     const page = await world.open('/', { locale: 'zh-TW' });
@@ -201,7 +201,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     await page.getByRole('button', { name: `刷新 ${APPID} 的 access_token` }).waitFor();
   });
 
-  test('shows markup in a message as the text that it is', async () => {
+  test('the page shows markup in a message as text', async () => {
     await using world = new PageWorld(browser);
     const markup = '<img src=x onerror="document.title=1">';
     await withError(world, new TokenError('UPSTREAM_REJECTED', `WeChat answered ${markup}`));
@@ -210,7 +210,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(await page.locator('img').count()).toBe(0);
   });
 
-  test('says when a refused refresh is allowed again', async () => {
+  test('the page says when a refused refresh is allowed again', async () => {
     await using world = new PageWorld(browser);
     await withToken(world);
     const page = await world.open();
@@ -224,7 +224,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(await textOf(notice)).toBe('');
   });
 
-  test('says that the server cannot be reached and how old the rest is, counts on, and recovers', async () => {
+  test('the page says that the server is unreachable and how old the rest is, counts on, and recovers', async () => {
     await using world = new PageWorld(browser);
     await withToken(world);
     const page = await world.open();
@@ -242,7 +242,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(await banner.isVisible()).toBe(false);
   });
 
-  test('asks for a key where one is needed, before it asks the server, and keeps it in memory only', async () => {
+  test('the page asks for a key that is needed before it asks the server, and keeps it in memory only', async () => {
     const { key, entry } = createApiKey({ scopes: ['read', 'refresh'] });
     await using world = new PageWorld(browser, { anonymous: false, keys: [entry] });
     const token = await withToken(world);
@@ -269,7 +269,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(await rows(page).count()).toBe(0);
   });
 
-  test('shows the keys and when they were used, once the list is opened', async () => {
+  test('the page shows the keys and when they were used, once the list is opened', async () => {
     const limits = { scopes: ['read'], note: 'shop' } as const;
     const { key, entry } = createApiKey(limits);
     const other = createApiKey({ ...limits, note: 'warehouse', expiresAt: Date.UTC(2100) });
@@ -286,7 +286,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(world.complaints).toEqual([]);
   });
 
-  test('forgets the key, and what was seen with it', async () => {
+  test('the page forgets the key, and what was seen with it', async () => {
     const { key, entry } = createApiKey({ scopes: ['read'] });
     await using world = new PageWorld(browser, { anonymous: false, keys: [entry] });
     await withToken(world);
@@ -303,7 +303,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(world.asked.length).toBe(asked);
   });
 
-  test('asks again after a key that is not known, and says when one may not refresh', async () => {
+  test('the page asks again after an unknown key, and says when a key may not refresh', async () => {
     const { key, entry } = createApiKey({ scopes: ['read'] });
     await using world = new PageWorld(browser, { anonymous: false, keys: [entry] });
     await withToken(world);
@@ -324,7 +324,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
   });
 
   test.each(['/ops/tokens/', '/ops/tokens/?from=bookmark'])(
-    'works below the prefix of the handler: %s',
+    'the page works below the prefix of the handler: %s',
     async (path) => {
       await using world = new PageWorld(browser, { prefix: '/ops/tokens' });
       await withToken(world);
@@ -334,7 +334,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     },
   );
 
-  test.each(['/ops', '/ops/'])('works where Express mounts it: %s', async (path) => {
+  test.each(['/ops', '/ops/'])('the page works where Express mounts it: %s', async (path) => {
     await using world = new PageWorld(browser, {}, ({ handler }) => express().use('/ops', handler.node));
     await withToken(world);
     const page = await world.open(path);
@@ -342,7 +342,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(world.asked).toEqual(['/ops/tokens?limit=500']);
   });
 
-  test('shows how the targets of notify stand, and which task waits for another process', async () => {
+  test('the page shows the state of notify targets, and which task waits for another process', async () => {
     await using world = new PageWorld(browser);
     const now = world.clock.now();
     const life = { obtainedAt: now, expiresAt: now + 7_200_000, dueAt: now + 6_600_000 };
@@ -379,7 +379,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(await textOf(rows(page).first())).toContain('wx-failed');
   });
 
-  describe('with thousands of tasks', () => {
+  describe('thousands of tasks', () => {
     const tasks = Array.from({ length: 3_000 }, (_, index) => {
       const appid = `wx${String(index).padStart(4, '0')}`;
       return { id: `${appid}/${TYPE}`, appid, type: TYPE, functionMissing: false };
@@ -393,7 +393,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
       return start + page.length < tasks.length ? { tasks: page, after: page.at(-1)?.id } : { tasks: page };
     }
 
-    test('shows some hundreds and says how many it does not', async () => {
+    test('the page shows some hundreds of tasks and says how many are not shown', async () => {
       await using world = new PageWorld(browser);
       world.instead = page500;
       const page = await world.open();
@@ -405,7 +405,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
       expect(await rows(page).count()).toBe(400);
     });
 
-    test('finds those that one looks for', async () => {
+    test('the search finds tasks that are not shown', async () => {
       await using world = new PageWorld(browser);
       world.instead = page500;
       const page = await world.open();
@@ -425,10 +425,10 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     { width: 1200, colorScheme: 'dark' },
     { width: 360, colorScheme: 'light' },
     { width: 360, colorScheme: 'dark' },
-  ] as const)('$width px wide, $colorScheme', ({ width, colorScheme }) => {
+  ] as const)('a page $width px wide, $colorScheme', ({ width, colorScheme }) => {
     const options = { viewport: { width, height: 800 }, colorScheme, reducedMotion: 'reduce' } as const;
 
-    test('is usable by everybody, with tasks, trouble, a notice and the form for a key', async () => {
+    test('the page has no accessibility problem with tasks, failures, a notice and the form for a key', async () => {
       await using world = new PageWorld(browser);
       await withToken(world);
       await withError(world, NOT_ALLOWED, 'wx-troubled');
@@ -449,7 +449,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     });
   });
 
-  test('is a list of cards on a narrow screen, where a table does not fit, and stays a table to screen readers', async () => {
+  test('the page is a list of cards on a narrow screen, and stays a table for screen readers', async () => {
     await using world = new PageWorld(browser);
     await withToken(world);
     const page = await world.open('/', { viewport: { width: 360, height: 800 } });
@@ -462,7 +462,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(await page.getByRole('columnheader').count()).toBe(6);
   });
 
-  test('moves nothing for those who want no motion', async () => {
+  test('nothing on the page moves where reduced motion is preferred', async () => {
     await using world = new PageWorld(browser);
     await withToken(world);
     const page = await world.open('/', { reducedMotion: 'reduce' });
@@ -474,7 +474,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
   });
 });
 
-test('what is built has the page within it, and it is the same', async () => {
+test('the build contains the same page as the source', async () => {
   const { TokenManager } = await import('wechat-token-manager');
   const { createHandler } = await import('wechat-token-manager/http');
   await using tokens = new TokenManager();
