@@ -53,7 +53,7 @@ interface Outcome {
 }
 
 describe('the damaged document of a key', () => {
-  test('that was cut off, wherever, is moved aside and serves nothing', async () => {
+  test('a document that was cut off, wherever, is moved aside and serves nothing', async () => {
     const { length } = await readFile(await newestVersion(join(home, 'whole'), USER));
     for (const at of sample(length - 1, TRUNCATIONS)) {
       const directory = await copyOfStore();
@@ -62,7 +62,7 @@ describe('the damaged document of a key', () => {
     }
   });
 
-  test('with one flipped bit, wherever, never serves a wrong token and harms no other key', async () => {
+  test('a document with one flipped bit, wherever, never serves a wrong token and harms no other key', async () => {
     const bytes = await readFile(await newestVersion(join(home, 'whole'), USER));
     const codes = new Set<string | undefined>();
     for (const [index, at] of sample(bytes.length, FLIPS).entries()) {
@@ -84,13 +84,13 @@ describe('the damaged document of a key', () => {
     ['a text file', async () => 'remember: buy milk\n'],
     ['the document of another key', async (directory: string) => readFile(await newestVersion(directory, OTHER))],
     ['zeros', async () => Buffer.alloc(600)],
-  ])('that was replaced by %s is moved aside and serves nothing', async (_, replacement) => {
+  ])('a document that was replaced by %s is moved aside and serves nothing', async (_, replacement) => {
     const directory = await copyOfStore();
     await writeFile(await newestVersion(directory, USER), await replacement(directory));
     expect(await outcome(directory)).toEqual(MOVED_ASIDE);
   });
 
-  test('that was replaced by the content of another key under its own id is moved aside and serves nothing', async () => {
+  test('a document that has the content of another key under its own id is moved aside and serves nothing', async () => {
     const directory = await copyOfStore();
     const path = await newestVersion(directory, USER);
     const own = await readJson(path);
@@ -99,7 +99,7 @@ describe('the damaged document of a key', () => {
     expect(await outcome(directory)).toEqual(MOVED_ASIDE);
   });
 
-  test('is good again when the user has authorized again', async () => {
+  test('a damaged document is good again when the user has authorized again', async () => {
     const directory = await copyOfStore();
     await truncate(await newestVersion(directory, USER), 100);
     await outcome(directory);
@@ -112,7 +112,7 @@ describe('the damaged document of a key', () => {
   });
 });
 
-test('a document of a newer format is an error for its key, and stays byte for byte as it is', async () => {
+test('a document of a newer format is an error for its key, and is not changed', async () => {
   const directory = await copyOfStore();
   const path = await newestVersion(directory, USER);
   const document = await readJson(path);

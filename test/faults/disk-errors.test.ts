@@ -48,7 +48,7 @@ afterEach(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-test('while fsync fails no refresh token is spent, and afterwards it goes on by itself', async (context) => {
+test('no refresh token is spent while fsync fails, and refreshing resumes by itself', async (context) => {
   requireTools(context, { programs: ['strace'] });
   const keeper = startKeeper();
   const { value: before = '' } = await keeper.seen('refreshed');
@@ -68,7 +68,7 @@ test('while fsync fails no refresh token is spent, and afterwards it goes on by 
   expect(wechat.replays).toBe(0);
 });
 
-test('an answer that cannot be synced is stored once that works again', async (context) => {
+test('an answer that cannot be synced is stored once fsync works again', async (context) => {
   requireTools(context, { programs: ['strace'] });
   wechat.delayMs = 1_500;
   const asked = wechat.nextCall();
@@ -88,7 +88,7 @@ test('an answer that cannot be synced is stored once that works again', async (c
   expect(wechat.replays).toBe(0);
 });
 
-test('writes that take a few bytes at a time never show a reader half a document', async (context) => {
+test('writes of a few bytes at a time never show a reader half a document', async (context) => {
   requireTools(context, { programs: ['cc'] });
   const source = join(home, 'short-writes.c');
   const library = join(home, 'short-writes.so');

@@ -34,7 +34,7 @@ const failures: { what: string; fails: () => void; recovers: () => void }[] = [
 ];
 
 describe.each(failures)('$what', ({ fails, recovers }) => {
-  test('costs no refresh token: WeChat is not called while it lasts, and refreshing resumes without a caller', async () => {
+  test('WeChat is not called while the disk fails, and refreshing resumes without a caller', async () => {
     const tokens = manager();
     const before = await keepUser(tokens);
     const refreshToken = await storedRefreshToken();
@@ -52,7 +52,7 @@ describe.each(failures)('$what', ({ fails, recovers }) => {
     expect(wechat.replays).toBe(0);
   });
 
-  test('does not lose the answer that comes while it lasts', async () => {
+  test('an answer that comes while the disk fails is not lost', async () => {
     const tokens = manager();
     const { refresh_token } = wechat.authorizeUser(APPID, USER);
     wechat.delayMs = 300;
@@ -76,7 +76,7 @@ describe.each(failures)('$what', ({ fails, recovers }) => {
     expect(wechat.replays).toBe(0);
   });
 
-  test('costs no refresh token in a process that starts while it lasts', async () => {
+  test('a process that starts while the disk fails costs no refresh token', async () => {
     const before = manager();
     const value = await keepUser(before);
     await before.close();

@@ -29,7 +29,7 @@ const STORES = FLEET_STORES.flatMap((store) => {
 });
 
 describe.each(STORES)('a fleet on $name', ({ isHere, start, hearsWithinMs }) => {
-  describe.skipIf(!isHere())('of which one process has a wrong clock', () => {
+  describe.skipIf(!isHere())('one process with a wrong clock', () => {
     let place: StorePlace;
 
     beforeAll(async () => {
@@ -41,7 +41,7 @@ describe.each(STORES)('a fleet on $name', ({ isHere, start, hearsWithinMs }) => 
       ['+1d', 1],
       ['-1d', -1],
     ] as const)(
-      'I1 to I4: one that jumps by %s and back neither hands out nor loses anything it should not',
+      'I1 to I4: a process whose clock jumps by %s and back hands out no bad token and loses nothing',
       async ([offset, days], context) => {
         const { expect } = context;
         requireTools(context, OwnClock.TOOLS);

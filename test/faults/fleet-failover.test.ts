@@ -59,9 +59,9 @@ class FailingRedis implements AsyncDisposable {
 
 describe.skipIf(!hasRedis())('a Redis that fails over and loses the last write', () => {
   test.concurrent.for([
-    ['everybody holds', true],
+    ['every process holds', true],
     ['only its writer holds', false],
-  ] as const)('I1 to I4: a refresh that %s is in force afterwards', async ([, areAllToldOf], { expect }) => {
+  ] as const)('I1 to I4: a refresh that %s is current after the failover', async ([, areAllToldOf], { expect }) => {
     await using redis = await FailingRedis.start();
     await using scene = await FleetScene.start(
       { kind: 'redis', port: redis.port, prefix: 'fleet' },

@@ -17,7 +17,7 @@ const SOON = { timeout: 10_000, interval: 20 };
 const STORES = FLEET_STORES.filter(({ name }) => name === 'file' || name === 'postgres');
 
 describe.each(STORES)('holders on $name', ({ isHere, start }) => {
-  describe.skipIf(!isHere())('of a lease', () => {
+  describe.skipIf(!isHere())('a holder of a lease', () => {
     let place: StorePlace;
 
     beforeAll(async () => {
@@ -31,7 +31,7 @@ describe.each(STORES)('holders on $name', ({ isHere, start }) => {
       ['WeChat has answered', 'before the answer is written', 2, { refreshTokens: { graceSeconds: 60 } }],
       ['the answer is written', 'after the answer is written', 1, STRICT],
     ] as const)(
-      'I2, I3: killed when %s, one is followed within its lease time and a second',
+      'I2, I3: a holder killed when %s is followed within its lease time and a second',
       async ([, at, calls, options], { expect }) => {
         const runs = KEYS.map(async (key) => {
           await using scene = await FleetScene.start(place.empty(), options);
@@ -47,7 +47,7 @@ describe.each(STORES)('holders on $name', ({ isHere, start }) => {
       },
     );
 
-    test.concurrent('I2, I3: killed when WeChat has the request, one is followed within its lease time and a second', async ({
+    test.concurrent('I2, I3: a holder killed when WeChat has the request is followed within its lease time and a second', async ({
       expect,
     }) => {
       const runs = KEYS.map(async (key) => {
@@ -61,7 +61,7 @@ describe.each(STORES)('holders on $name', ({ isHere, start }) => {
       await Promise.all(runs);
     });
 
-    test.concurrent('I2, I4: one that was stopped past its lease with an answer in its hands writes it no more', async ({
+    test.concurrent('I2, I4: a holder that was stopped past its lease does not write the answer that it received', async ({
       expect,
     }) => {
       await using scene = await FleetScene.start(place.empty());
@@ -75,7 +75,7 @@ describe.each(STORES)('holders on $name', ({ isHere, start }) => {
       expect(scene.callsFor(TOKEN).length).toBe(2);
     });
 
-    test.concurrent('I2, I3: one that was stopped past its lease before WeChat answered takes what another got', async ({
+    test.concurrent('I2, I3: a holder that was stopped past its lease before WeChat answered takes what another got', async ({
       expect,
     }) => {
       await using scene = await FleetScene.start(place.empty(), STRICT);
@@ -88,7 +88,7 @@ describe.each(STORES)('holders on $name', ({ isHere, start }) => {
       await expectNothingLost(scene, heir, USER_TOKEN, expect);
     });
 
-    test.concurrent('killed with the lease of a token that comes due meanwhile, one is not missed by callers of the others', async ({
+    test.concurrent('callers of other processes are served when the holder of a token that comes due is killed', async ({
       expect,
     }) => {
       await using scene = await FleetScene.start(place.empty(), { lifeSeconds: 30 });

@@ -119,14 +119,14 @@ async function killAll(times: number, company: number, options: FakeWeChatOption
   return (await Promise.all(lanes)).reduce((sum, lost) => sum + lost, 0);
 }
 
-test('I3: of 300 random kills none loses a refresh token, but between the answer and the write', async () => {
+test('I3: none of 300 random kills loses a refresh token, except between the answer and the write', async () => {
   const lost = await killAll(300, 0, { refreshTokens: 'single-use' });
   expect(wechat?.countCalls()).toBeGreaterThan(300);
   // All ten were being refreshed, all the time; an idle machine loses one in 25.
   expect(lost).toBeLessThan((300 * USERS) / 4);
 });
 
-test('I3: with a grace time of WeChat 300 random kills lose none at all, with others alive or not', async () => {
+test('I3: 300 random kills lose no refresh token when WeChat gives a grace time, with others alive or not', async () => {
   const lost = [
     await killAll(150, 0, { refreshTokens: { graceSeconds: 60 } }),
     await killAll(150, 1, { refreshTokens: { graceSeconds: 60 } }),

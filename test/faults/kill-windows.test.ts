@@ -50,7 +50,7 @@ async function expectGoodToken(heir: Victim): Promise<void> {
 }
 
 test.each(['lease', 'before the announcement', 'after the announcement', 'after the answer'])(
-  'I3: killed at: %s. Nothing is lost',
+  'I3: nothing is lost when a process is killed at: %s',
   async (dieAt) => {
     const heir = await succeed(await start('single-use'), dieAt);
     await expectGoodToken(heir);
@@ -58,13 +58,13 @@ test.each(['lease', 'before the announcement', 'after the announcement', 'after 
   },
 );
 
-test('I3: killed at: before the answer. A grace time of WeChat saves it', async () => {
+test('I3: a grace time of WeChat saves the refresh token of a process killed before the answer', async () => {
   const heir = await succeed(await start({ graceSeconds: 60 }), 'before the answer');
   await expectGoodToken(heir);
   expect(wechat.replays).toBe(1);
 });
 
-test('killed at: before the answer. Without a grace time the user is asked to authorize again, once, and it goes on', async () => {
+test('without a grace time the user has to authorize again, once, when a process is killed before the answer', async () => {
   const refreshTokens = await start('single-use');
   const heir = await succeed(refreshTokens, 'before the answer');
   await heir.seen(({ event }) => event === 'reauthorizationRequired');
@@ -75,7 +75,7 @@ test('killed at: before the answer. Without a grace time the user is asked to au
   expect(heir.events.filter(({ event }) => event === 'reauthorizationRequired')).toHaveLength(1);
 });
 
-test('I3: killed when WeChat has the request and has done nothing. The same refresh token is sent again, and is good', async () => {
+test('I3: the same refresh token is sent again when a process is killed before WeChat has done anything', async () => {
   const refreshTokens = await start('single-use');
   wechat.fail('*', 'hang', { times: 1 });
   const asked = wechat.nextCall();

@@ -69,7 +69,7 @@ afterEach(async () => {
   await disk?.[Symbol.asyncDispose]();
 });
 
-test(`what was acknowledged survives ${CUTS} power cuts, and nothing is torn`, async () => {
+test(`acknowledged documents survive ${CUTS} power cuts, and nothing is torn`, async () => {
   const seed = Number(process.env.POWER_SEED ?? randomInt(2 ** 31));
   const random = mulberry32(seed);
   for (let cut = 1; cut <= CUTS; cut++) {

@@ -4,7 +4,7 @@ import { FileStore } from '../../src/index.js';
 import { Ext4Image } from './ext4-image.js';
 import { requireTools } from './require-tool.js';
 
-test('a store that stays open goes on when its disk is back', async (context) => {
+test('a store that stays open works again when its disk is back', async (context) => {
   requireTools(context, Ext4Image.TOOLS);
   await using disk = new Ext4Image();
   await disk.mount();

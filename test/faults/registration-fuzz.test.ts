@@ -8,7 +8,7 @@ test.each([
   { fleet: false, seeds: 4_000 },
   { fleet: true, seeds: 1_000 },
 ])(
-  'I4: $seeds times managers on a slow store agree with it in the end (fleet: $fleet)',
+  'I4: managers on a slow store agree with it in the end, with $seeds seeds (fleet: $fleet)',
   async ({ fleet, seeds }) => {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + seeds; seed++) {
       expect([seed, await fuzzRegistrations(seed, fleet)]).toEqual([seed, []]);

@@ -8,7 +8,7 @@ test.each([
   { fleet: false, seeds: 500 },
   { fleet: true, seeds: 500 },
 ])(
-  'I3: $seeds times the newest acknowledged refresh token is never lost (fleet: $fleet)',
+  'I3: the newest acknowledged refresh token is never lost, with $seeds seeds (fleet: $fleet)',
   async ({ fleet, seeds }) => {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + seeds; seed++) {
       expect([seed, await fuzzRotations(seed, fleet)]).toEqual([seed, []]);

@@ -64,7 +64,7 @@ class Scene implements AsyncDisposable {
   }
 }
 
-test.concurrent('I3: stopped with the answer in its hands, a process stores it when it wakes up within a lease time', async (context) => {
+test.concurrent('I3: a process that was stopped with an answer stores it when it resumes within a lease time', async (context) => {
   await using scene = await Scene.start({ refreshTokens: 'single-use' }, { delayMs: 500 });
   const { wechat, stopped, other } = scene;
   await other.register({});
@@ -76,7 +76,7 @@ test.concurrent('I3: stopped with the answer in its hands, a process stores it w
   context.expect(wechat.countCalls()).toBe(2);
 });
 
-test.concurrent('I3: stopped with an old answer in its hands, a process does not overwrite what came of later ones', async (context) => {
+test.concurrent('I3: a process that was stopped with an old answer does not overwrite the results of later ones', async (context) => {
   await using scene = await Scene.start({ refreshTokens: { graceSeconds: 60 }, lifeSeconds: 5 }, { delayMs: 500 });
   const { wechat, stopped, other } = scene;
   await other.register({});
@@ -92,7 +92,7 @@ test.concurrent('I3: stopped with an old answer in its hands, a process does not
   context.expect(wechat.isValid((await scene.stored()).refreshToken)).toBe(true);
 });
 
-test.concurrent('I3: stopped with an answer in its hands, a process does not overwrite a later authorization', async (context) => {
+test.concurrent('I3: a process that was stopped with an answer does not overwrite a later authorization', async (context) => {
   await using scene = await Scene.start({ refreshTokens: 'single-use' }, { delayMs: 500 });
   const { wechat, stopped, other } = scene;
   await scene.authorizeAgain();
@@ -105,7 +105,7 @@ test.concurrent('I3: stopped with an answer in its hands, a process does not ove
   context.expect([wechat.countCalls(), wechat.replays]).toEqual([2, 0]);
 });
 
-test.concurrent('I3: stopped while WeChat has not answered, a process takes what another got with the same refresh token', async (context) => {
+test.concurrent('I3: a process that was stopped before WeChat answered takes what another got with the same refresh token', async (context) => {
   await using scene = await Scene.start({ refreshTokens: 'single-use' }, 'hang');
   const { wechat, stopped, other } = scene;
   await other.register({});

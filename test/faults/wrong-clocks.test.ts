@@ -97,7 +97,7 @@ class Scene implements AsyncDisposable {
 }
 
 describe.for(['+1d', '-1d'])('a clock that is off by %s', (offset) => {
-  test.concurrent('there and back: nothing dead is handed out, nothing lost, the others notice nothing', async (context) => {
+  test.concurrent('a clock that jumps there and back causes no expired token, no loss and no trouble for others', async (context) => {
     await using scene = await Scene.start(context, SHORT_LIFE_SECONDS);
     using clock = new OwnClock('+0');
     await scene.process();
@@ -115,7 +115,7 @@ describe.for(['+1d', '-1d'])('a clock that is off by %s', (offset) => {
     await scene.expectNothingLost(context);
   });
 
-  test.concurrent('from the start: what it hands out is good, and so is what the others get of it', async (context) => {
+  test.concurrent('a clock that is wrong from the start causes no invalid token in any process', async (context) => {
     await using scene = await Scene.start(context, SHORT_LIFE_SECONDS);
     using clock = new OwnClock(offset);
     const wrong = await scene.process(clock);
@@ -125,7 +125,7 @@ describe.for(['+1d', '-1d'])('a clock that is off by %s', (offset) => {
     await scene.expectNothingLost(context);
   });
 
-  test.concurrent('just before an answer comes: the refresh token in it is not lost', async (context) => {
+  test.concurrent('a clock that jumps just before an answer does not lose its refresh token', async (context) => {
     await using scene = await Scene.start(context, LONG_LIFE_SECONDS);
     using clock = new OwnClock('+0');
     scene.wechat.delayMs = 300;
@@ -141,7 +141,7 @@ describe.for(['+1d', '-1d'])('a clock that is off by %s', (offset) => {
   });
 });
 
-test.concurrent('a refresh under a clock that is a day ahead, put right before the answer, loses nothing', async (context) => {
+test.concurrent('a refresh under a clock that is a day ahead, corrected before the answer, loses nothing', async (context) => {
   await using scene = await Scene.start(context, LONG_LIFE_SECONDS);
   using clock = new OwnClock('+0');
   const wrong = await scene.process(clock);
@@ -154,7 +154,7 @@ test.concurrent('a refresh under a clock that is a day ahead, put right before t
   await scene.expectNothingLost(context);
 });
 
-test.concurrent('what a clock a day ahead has stored is not handed out by a later process when it is dead', async (context) => {
+test.concurrent('a token stored under a clock a day ahead is not handed out by a later process once it has expired', async (context) => {
   await using scene = await Scene.start(context, SHORT_LIFE_SECONDS);
   using clock = new OwnClock('+0');
   const wrong = await scene.process(clock);
