@@ -19,7 +19,7 @@ describe.skipIf(skips)(`a connection that falls silent without being closed${ski
     await redis?.close();
   });
 
-  test('is replaced for requests, and its commands are answered by the new one for workers', async () => {
+  test('a silent connection is replaced, and the new one answers the pending commands of workers', async () => {
     const [forRequests, forWork] = [connectForRequests(proxy.url, log), connectForWork(proxy.url, log)];
     const ping = (): Promise<string> => forRequests.ping().catch((error: Error) => error.message);
     await expect.poll(ping).toBe('PONG');

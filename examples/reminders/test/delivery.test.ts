@@ -40,7 +40,7 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
   const outcomes = async (): Promise<unknown> => (await world.list(session)).reminders[0]?.['outcomes'];
   const arrived = (): number => world.wechat.messages.filter((message) => message.openid === openid).length;
 
-  test('sends the message once, and names the next instant', async () => {
+  test('a delivery sends the message once and returns the next instant', async () => {
     expect(await world.deliver(due)).toEqual({ due: { id: due.id, instant: due.instant + DAY_MS } });
     expect(world.wechat.messages.at(-1)).toMatchObject({
       openid,
@@ -52,13 +52,13 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     expect(outcome).toEqual({ instant: due.instant, local, state: 'sent', reason: '', errcode: 0, attempts: 1 });
   });
 
-  test('does nothing when its job comes again after it was sent', async () => {
+  test('a job that comes again after its message was sent does nothing', async () => {
     await world.deliver(due);
     expect(await world.deliver(due)).toBeUndefined();
     expect(arrived()).toBe(1);
   });
 
-  test('sends once when ten workers have its job at the same time', async () => {
+  test('ten workers with the same job send its message once', async () => {
     world.wechat.delayMs = 100;
     await Promise.all(Array.from({ length: 10 }, () => world.deliver(due)));
     world.wechat.delayMs = 0;
@@ -66,14 +66,14 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     expect(await outcomes()).toMatchObject([{ state: 'sent' }]);
   });
 
-  test('is unknown, and not sent again, when a worker ended between claiming and writing', async () => {
+  test('an occurrence whose worker ended between claim and write is unknown and not sent again', async () => {
     await world.occurrences.claim(due.id, due.instant, due.instant);
     expect(await world.deliver(due)).toMatchObject({ due: { instant: due.instant + DAY_MS } });
     expect(arrived()).toBe(0);
     expect(await outcomes()).toMatchObject([{ state: 'unknown', reason: 'a worker ended while it was sending' }]);
   });
 
-  test('is unknown when a worker ended while it was sending and the reminder was edited after that', async () => {
+  test('an occurrence whose worker ended while sending is unknown even if the reminder is edited afterwards', async () => {
     await world.occurrences.claim(due.id, due.instant, due.instant);
     world.clock.set(due.instant + 1_000);
     await world.ask('PATCH', `/reminders/${due.id}`, { minute: 30 }, session);
@@ -83,7 +83,7 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     expect(await outcomes()).toMatchObject([{ state: 'unknown' }]);
   });
 
-  test('is not sent again when the clock of the web server is behind that of the worker', async () => {
+  test('an occurrence is not sent again when the clock of the web server is behind that of the worker', async () => {
     await world.deliver(due);
     world.clock.set(due.instant - 1_000);
     await world.ask('PATCH', `/reminders/${due.id}`, { zone: 'Etc/UTC' }, session);
@@ -94,7 +94,7 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     expect(await world.occurrences.totals()).toEqual({ sent: 1 });
   });
 
-  test('is skipped, with its credit back, when WeChat has not taken it and another worker has taken over', async () => {
+  test('an occurrence refused as busy is skipped, with its credit back, when another worker has taken over', async () => {
     answerWith({ errcode: -1 }, 1);
     world.wechat.delayMs = 300;
     const slow = world.deliver(due);
@@ -107,7 +107,7 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     expect(await world.occurrences.totals()).toEqual({ skipped: 1, unknown: 0 });
   });
 
-  test('an edit of the words alone leaves what is due, or tried again, where it is', async () => {
+  test('an edit of the words alone leaves a pending retry in place', async () => {
     answerWith({ errcode: -1 }, 1);
     await world.deliver(due);
     await world.ask('PATCH', `/reminders/${due.id}`, { detail: 'Coffee' }, session);
@@ -116,7 +116,7 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     expect(world.wechat.messages.at(-1)).toMatchObject({ data: { thing1: { value: 'Coffee' } } });
   });
 
-  test('is told as sent by a worker that was thought dead and has sent it', async () => {
+  test('an occurrence is recorded as sent when a worker that was presumed dead has sent it', async () => {
     world.wechat.delayMs = 300;
     const slow = world.deliver(due);
     await world.wechat.nextCall(SEND_PATH);
@@ -139,7 +139,7 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     ['an answer that is null', { status: 200, body: 'null' }],
     ['an answer that is a list', { status: 200, body: '[]' }],
     ['an error of a gateway', { status: 502, body: '<html>' }],
-  ] as const)('is unknown after %s, and uses its credit up', async (_what, fault) => {
+  ] as const)('an occurrence is unknown after %s, and its credit is used up', async (_what, fault) => {
     answerWith(fault);
     await world.deliver(due);
     await world.deliver(due);
@@ -147,21 +147,24 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     expect(await world.list(session)).toMatchObject({ credits: 0, needsConsent: true });
   });
 
-  test.each([[-1], [45_009], [45_011]])('waits and is tried again after %i, with its credit back', async (errcode) => {
-    answerWith({ errcode }, 1);
-    const next = await world.deliver(due);
-    expect(next).toMatchObject({ retryAt: expect.any(Number) });
-    expect(await outcomes()).toMatchObject([{ state: 'waiting', errcode }]);
-    expect(await world.list(session)).toMatchObject({ credits: 1 });
-    await world.deliver(due, { lateMs: 60_000 });
-    expect(await outcomes()).toMatchObject([{ state: 'sent', attempts: 2 }]);
-  });
+  test.each([[-1], [45_009], [45_011]])(
+    'an occurrence waits for a retry after error %i, and its credit is returned',
+    async (errcode) => {
+      answerWith({ errcode }, 1);
+      const next = await world.deliver(due);
+      expect(next).toMatchObject({ retryAt: expect.any(Number) });
+      expect(await outcomes()).toMatchObject([{ state: 'waiting', errcode }]);
+      expect(await world.list(session)).toMatchObject({ credits: 1 });
+      await world.deliver(due, { lateMs: 60_000 });
+      expect(await outcomes()).toMatchObject([{ state: 'sent', attempts: 2 }]);
+    },
+  );
 
   test.each([
     [GRACE_MS - 1, 'sent'],
     [GRACE_MS, 'sent'],
     [GRACE_MS + 1, 'skipped'],
-  ])('%i ms late, it is %s', async (lateMs, state) => {
+  ])('an occurrence that is %i ms late is %s', async (lateMs, state) => {
     await world.deliver(due, { lateMs });
     expect(await outcomes()).toMatchObject([{ state, reason: state === 'sent' ? '' : 'too late' }]);
   });
@@ -169,13 +172,13 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
   test.each([
     [GRACE_MS - 1_000, 'waiting'],
     [GRACE_MS - 999, 'skipped'],
-  ])('%i ms late and refused with -1, it is %s', async (lateMs, state) => {
+  ])('an occurrence that is %i ms late and refused with -1 is %s', async (lateMs, state) => {
     answerWith({ errcode: -1 });
     await world.deliver(due, { lateMs });
     expect(await outcomes()).toMatchObject([{ state, reason: 'WeChat is busy', errcode: -1 }]);
   });
 
-  test('is skipped for each day that the service was away', async () => {
+  test('one occurrence is skipped for each day that the service was unavailable', async () => {
     let next: Awaited<ReturnType<World['deliver']>> = { due };
     for (let day = 0; day < 3 && next !== undefined && 'due' in next; day++) {
       world.clock.set(due.instant + 3 * DAY_MS);
@@ -185,7 +188,7 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     expect(next).toEqual({ due: { id: due.id, instant: due.instant + 3 * DAY_MS } });
   });
 
-  test('43101 sets the ledger to 0, asks for consent, and the next one is not sent', async () => {
+  test('error 43101 sets the credits to 0, asks for consent, and keeps the next occurrence from being sent', async () => {
     for (let index = 1; index < 4; index++)
       await world.ask('POST', '/consents', { nonce: `more-${openid}-${index}` }, session);
     world.wechat.refusePrompts(APPID, openid);
@@ -201,7 +204,7 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     ]);
   });
 
-  test('43101 leaves a prompt that was accepted while the message was sent', async () => {
+  test('error 43101 leaves a prompt that was accepted while the message was sent', async () => {
     world.wechat.refusePrompts(APPID, openid);
     world.wechat.delayMs = 200;
     const sending = world.deliver(due);
@@ -214,7 +217,7 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
   });
 
   test.each([[47_003], [40_037], [41_030]])(
-    '%i stops the template with an alarm until it is resumed',
+    'error %i stops the template with an alarm until it is resumed',
     async (errcode) => {
       answerWith({ errcode, errmsg: 'argument invalid! data.thing1.value' });
       const next = await world.deliver(due);
@@ -238,7 +241,7 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     },
   );
 
-  test('40003 ends the reminder', async () => {
+  test('error 40003 ends the reminder', async () => {
     answerWith({ errcode: 40_003, errmsg: 'invalid openid' });
     expect(await world.deliver(due)).toBeUndefined();
     const { reminders } = await world.list(session);
@@ -247,14 +250,14 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     expect(edited).toMatchObject({ status: 409, body: { error: { code: 'ended' } } });
   });
 
-  test('another refusal is told with its code, and gives the credit back', async () => {
+  test('any other refusal is recorded with its code, and the credit is returned', async () => {
     answerWith({ errcode: 99_999, errmsg: 'new trouble' });
     await world.deliver(due);
     expect(await outcomes()).toMatchObject([{ state: 'failed', errcode: 99_999 }]);
     expect(await world.list(session)).toMatchObject({ credits: 1 });
   });
 
-  test('a stale token is replaced once for all that are sent with it', async () => {
+  test('a stale token is replaced once for all messages sent with it', async () => {
     const all = [due];
     for (let index = 0; index < 9; index++) {
       all.push(await world.createDue(await world.logIn(`${openid}-${index}`)));
@@ -276,14 +279,14 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     expect(await outcomes()).toEqual([]);
   });
 
-  test('an edit after the instant tells the occurrence as skipped when no worker has begun it', async () => {
+  test('an edit after the instant records the occurrence as skipped when no worker has begun it', async () => {
     world.clock.set(due.instant);
     await world.ask('PATCH', `/reminders/${due.id}`, { minute: 30 }, session);
     expect(await outcomes()).toMatchObject([{ instant: due.instant, state: 'skipped', reason: 'edited' }]);
     expect(await world.occurrences.totals()).toEqual({ skipped: 1 });
   });
 
-  test('an edit while it is being sent moves the next one, and the outcome is told', async () => {
+  test('an edit while a message is being sent moves the next occurrence, and the outcome is recorded', async () => {
     world.wechat.delayMs = 200;
     const sending = world.deliver(due);
     await world.wechat.nextCall(SEND_PATH);
@@ -301,7 +304,7 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     expect(await world.database.keys(`{reminders}:*${due.id}*`)).toEqual([]);
   });
 
-  test('a reminder that is deleted while it is being sent leaves nothing behind that lasts', async () => {
+  test('a reminder that is deleted while it is being sent leaves nothing permanent behind', async () => {
     world.wechat.delayMs = 200;
     const sending = world.deliver(due);
     await world.wechat.nextCall(SEND_PATH);
@@ -312,7 +315,7 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     expect(await Promise.all(left.map((name) => world.database.ttl(name)))).not.toContain(-1);
   });
 
-  test('a zone that the machine has ceased to know ends the reminder with its reason', async () => {
+  test('a zone that the machine no longer knows ends the reminder with its reason', async () => {
     await world.database.hset(`{reminders}:reminder:${due.id}`, 'zone', 'Mars/Base');
     expect(await world.deliver(due)).toBeUndefined();
     expect((await world.list(session)).reminders).toMatchObject([
@@ -320,7 +323,7 @@ describe.skipIf(skips)(`the delivery of an occurrence${skips ? `: ${NO_REDIS}` :
     ]);
   });
 
-  test('the secret and the token are in no log line', async () => {
+  test('no log line contains the secret or the token', async () => {
     answerWith('reset', 1);
     await world.deliver(due);
     const token = await world.token();

@@ -28,7 +28,7 @@ describe.skipIf(skips)(`an occurrence whose clocks disagree${skips ? `: ${NO_RED
   test.each([
     [-5_001, 'waits until then'],
     [-5_000, 'is sent'],
-  ])('%i ms before its instant, when its job was promoted by hand, it %s', async (lateMs, what) => {
+  ])('an occurrence whose job was promoted by hand to %i ms from its instant %s', async (lateMs, what) => {
     const next = await world.deliver(due, { lateMs });
     const [reminder] = (await world.list(session)).reminders;
     if (what === 'is sent') return expect(reminder?.['outcomes']).toMatchObject([{ state: 'sent' }]);
@@ -36,7 +36,7 @@ describe.skipIf(skips)(`an occurrence whose clocks disagree${skips ? `: ${NO_RED
     expect(reminder).toMatchObject({ nextAt: due.instant, outcomes: [] });
   });
 
-  test('is followed by one on the weekdays of an edit that came while it was sent and left its instant where it is', async () => {
+  test('an edit of the weekdays while a message is sent applies to the next occurrence, though the instant stays', async () => {
     // The web server's clock is behind the worker's: to it the instant is still to come, and NOON is on a Sunday.
     world.wechat.delayMs = 200;
     const sending = world.deliver(due);

@@ -48,7 +48,7 @@ describe.skipIf(skips)(`the code for a mini program${skips ? `: ${NO_REDIS}` : '
     await world?.close();
   });
 
-  test('logs in, asks for consent, and makes, moves and removes a reminder', async () => {
+  test('the client logs in, asks for consent, and creates, edits and deletes a reminder', async () => {
     const reminders = createReminders(world.origin);
     await reminders.logIn();
     inTap = true;
@@ -63,7 +63,7 @@ describe.skipIf(skips)(`the code for a mini program${skips ? `: ${NO_REDIS}` : '
     await expect(reminders.list()).rejects.toMatchObject({ code: 'unauthorized' });
   });
 
-  test('makes one reminder, and counts one prompt, when the first answer is lost', async () => {
+  test('the client creates one reminder and counts one prompt when the first answer is lost', async () => {
     const reminders = createReminders(world.origin);
     await reminders.logIn();
     const before = (await reminders.list()) as { credits: number };
@@ -75,7 +75,7 @@ describe.skipIf(skips)(`the code for a mini program${skips ? `: ${NO_REDIS}` : '
     expect(await reminders.list()).toMatchObject({ credits: before.credits + 1, reminders: [{ id }] });
   });
 
-  test('rejects with a code when there is no answer', async () => {
+  test('a request without an answer rejects with a code', async () => {
     const reminders = createReminders(world.origin);
     await reminders.logIn();
     lost = 1;

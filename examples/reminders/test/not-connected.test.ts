@@ -12,7 +12,7 @@ const tokens = {
 const failed = (code: string, more: object = {}): Error => Object.assign(new Error(code), { code, ...more });
 const fetchFailed = (cause: Error): TypeError => new TypeError('fetch failed', { cause });
 
-describe('a message whose connection', () => {
+describe('a message whose connection fails', () => {
   afterEach(() => vi.unstubAllGlobals());
 
   test.each([
@@ -26,13 +26,16 @@ describe('a message whose connection', () => {
     ['is not established within the time of fetch', failed('UND_ERR_CONNECT_TIMEOUT'), false],
     ['is lost after a while', failed('ETIMEDOUT', { syscall: 'read' }), true],
     ['breaks', failed('ECONNRESET', { syscall: 'read' }), true],
-  ])('%s may have been taken or not', async (_what, cause, mayHaveBeenTaken) => {
-    vi.stubGlobal('fetch', () => Promise.reject(fetchFailed(cause)));
-    const wechat = new WeChat(tokens, { ...APP, origin: 'http://127.0.0.1:1' });
-    await expect(wechat.send({})).rejects.toMatchObject({ name: 'NotAnswered', mayHaveBeenTaken });
-  });
+  ])(
+    'NotAnswered says whether WeChat may have taken a message whose connection %s',
+    async (_what, cause, mayHaveBeenTaken) => {
+      vi.stubGlobal('fetch', () => Promise.reject(fetchFailed(cause)));
+      const wechat = new WeChat(tokens, { ...APP, origin: 'http://127.0.0.1:1' });
+      await expect(wechat.send({})).rejects.toMatchObject({ name: 'NotAnswered', mayHaveBeenTaken });
+    },
+  );
 
-  test('is established, but not answered, may have been taken; fetch waits less for the connection than the service for the answer', async () => {
+  test('a message that is not answered may have been taken, and its timeout exceeds that of fetch for connecting', async () => {
     const server = createServer(() => {}).listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const origin = `http://127.0.0.1:${(server.address() as { port: number }).port}`;

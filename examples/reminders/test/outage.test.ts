@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NO_REDIS, skips } from './support/redis.js';
 import { APPID, TEMPLATE, World } from './support/world.js';
 
-describe.skipIf(skips)(`an occurrence at a time when WeChat is away${skips ? `: ${NO_REDIS}` : ''}`, () => {
+describe.skipIf(skips)(`an occurrence while WeChat is unavailable${skips ? `: ${NO_REDIS}` : ''}`, () => {
   let world: World;
 
   beforeAll(async () => {
@@ -11,7 +11,7 @@ describe.skipIf(skips)(`an occurrence at a time when WeChat is away${skips ? `: 
 
   afterAll(() => world?.close());
 
-  test('waits, and is sent when WeChat is back', async () => {
+  test('an occurrence waits while WeChat is unavailable, and is sent afterwards', async () => {
     const openid = 'o-outage';
     const session = await world.logIn(openid);
     const due = await world.createDue(session);

@@ -28,11 +28,11 @@ describe.skipIf(skips)(`a database with the reminders of an app${skips ? `: ${NO
     return app;
   }
 
-  test('may be used by another process of the same app', async () => {
+  test('another process of the same app may use the database', async () => {
     await expect(startApp(world.settings.appid).ready).resolves.toBeUndefined();
   });
 
-  test('is refused to another app, whose worker takes none of the messages', async () => {
+  test('the database is refused to another app, whose worker takes none of the messages', async () => {
     const app = startApp('wxfedcba9876543210');
     works.push(startWork({ ...world.settings, clock: world.clock }, app, log));
     await expect(app.ready).rejects.toThrow(

@@ -34,7 +34,7 @@ describe.skipIf(skips || withoutBrowser)(`the page${reason}`, () => {
     return page;
   }
 
-  test("shows reminders with their next instant in the user's zone, the outcomes and the credits", async () => {
+  test("the page shows reminders with their next instant in the user's zone, the outcomes and the credits", async () => {
     const session = await world.logIn('o-page', 2);
     const due = await world.createDue(session, { zone: 'Asia/Kathmandu', hour: 17, minute: 46, detail: '<b>Tea</b>' });
     await world.deliver(due);
@@ -51,7 +51,7 @@ describe.skipIf(skips || withoutBrowser)(`the page${reason}`, () => {
     expect(complaints).toEqual([]);
   });
 
-  test('asks for consent when no credit is left, and says why a template is stopped', async () => {
+  test('the page asks for consent when no credit is left, and says why a template is stopped', async () => {
     await world.logIn('o-without', 0);
     await world.stops.stop({ errcode: 40_037, errmsg: 'invalid template_id', since: world.clock.now() });
     const page = await open('o-without');
@@ -60,7 +60,7 @@ describe.skipIf(skips || withoutBrowser)(`the page${reason}`, () => {
     await world.stops.resume();
   });
 
-  test('says that WeChat does not take a code, and keeps no session after a log-out', async () => {
+  test('the page reports a code that WeChat rejects, and keeps no session after a log-out', async () => {
     const page = await open('o-leaves');
     const session = String(await page.evaluate('sessionStorage.getItem("session")'));
     expect(await world.ask('GET', '/reminders', undefined, session)).toMatchObject({ status: 200 });

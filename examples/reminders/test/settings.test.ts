@@ -5,7 +5,7 @@ import { parseTemplate } from '../src/template.js';
 const GOOD = { WECHAT_APPID: 'wx0123456789abcdef', WECHAT_SECRET: 'secret', REMINDERS_TEMPLATE: 'template-1' };
 
 describe('the settings', () => {
-  test('need an app and a template', () => {
+  test('only an app and a template are required', () => {
     expect(readSettings(GOOD)).toMatchObject({
       port: 3_000,
       redisUrl: 'redis://127.0.0.1:6379',
@@ -35,7 +35,7 @@ describe('the settings', () => {
     ['REMINDERS_FAST_CLOCK', '120'],
     ['REMINDERS_FAST_CLOCK', '0,1,1'],
     ['REMINDERS_LOCK_MS', '499'],
-  ])('name %s when it is %j, and never a secret', (name, value) => {
+  ])('an error names %s when it is %j, and never a secret', (name, value) => {
     const read = (): unknown => readSettings({ ...GOOD, [name]: value });
     expect(read).toThrow(TypeError);
     expect(read).toThrow(name);
@@ -43,7 +43,7 @@ describe('the settings', () => {
   });
 });
 
-test('a template may say its page and its fields', () => {
+test('a template may name its page and its fields', () => {
   const text = '{"id":"t","page":"pages/tea?id={contentId}","fields":{"thing3":"detail"}}';
   expect(parseTemplate(text)).toEqual({ id: 't', page: 'pages/tea?id={contentId}', fields: { thing3: 'detail' } });
 });

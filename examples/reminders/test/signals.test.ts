@@ -9,7 +9,7 @@ import { APPID, SECRET, TEMPLATE, World } from './support/world.js';
 const WORKER = fileURLToPath(new URL('../dist/src/worker.js', import.meta.url));
 const SEND_PATH = '/cgi-bin/message/subscribe/send';
 
-describe.skipIf(skips)(`a process that is told to end${skips ? `: ${NO_REDIS}` : ''}`, () => {
+describe.skipIf(skips)(`a worker that a signal stops${skips ? `: ${NO_REDIS}` : ''}`, () => {
   let world: World;
 
   beforeAll(async () => {
@@ -18,7 +18,7 @@ describe.skipIf(skips)(`a process that is told to end${skips ? `: ${NO_REDIS}` :
 
   afterAll(() => world?.close());
 
-  test('finishes the message that it is sending, also when it is told twice', async () => {
+  test('a worker finishes the message that it is sending, even after a second signal', async () => {
     const session = await world.logIn('o-signal');
     const { id } = await world.createDue(session);
     const instant = Date.now();

@@ -7,7 +7,7 @@ import { NO_REDIS, skips } from './support/redis.js';
 const SOAK = fileURLToPath(new URL('../dist/demo/soak.js', import.meta.url));
 
 describe.skipIf(skips)(`the whole service${skips ? `: ${NO_REDIS}` : ''}`, () => {
-  test('accounts for each occurrence and sends none twice, though a worker is killed four times and Redis once', async () => {
+  test('each occurrence is recorded and none is sent twice, with four kills of a worker and one of Redis', async () => {
     const env = { ...process.env, SOAK_USERS: '60', SOAK_SECONDS: '20', SOAK_KILLS: '4' };
     const { stdout } = await promisify(execFile)(process.execPath, [SOAK], { env });
     expect(stdout.match(/^(holds|FAILS) .*$/gm)?.map((line) => line.slice(0, 5))).toEqual(Array(7).fill('holds'));

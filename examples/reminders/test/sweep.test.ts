@@ -35,7 +35,7 @@ describe.skipIf(skips)(`the sweep of a backlog${skips ? `: ${NO_REDIS}` : ''}`, 
     return names.length;
   };
 
-  test('ends after the batch that is under way when it is stopped', async () => {
+  test('a stopped sweep ends after the batch that is under way', async () => {
     const sweep = makeSweep();
     sweep.start();
     await sweep.stop();
@@ -43,7 +43,7 @@ describe.skipIf(skips)(`the sweep of a backlog${skips ? `: ${NO_REDIS}` : ''}`, 
     expect(await jobs()).toBe(BATCH);
   });
 
-  test('adds what is missing, and nothing that is there', async () => {
+  test('a sweep adds the missing jobs, and none that exist', async () => {
     const sweep = makeSweep();
     await sweep.once();
     expect(await jobs()).toBe(BATCHES * BATCH);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { backOffMs, verdictOf } from '../src/delivery/verdict.js';
 
 describe('an answer of WeChat', () => {
-  test('0 means that the message was sent', () => {
+  test('code 0 means that the message was sent', () => {
     expect(verdictOf(0, 'ok', 1)).toEqual({ kind: 'sent' });
   });
 
@@ -13,7 +13,7 @@ describe('an answer of WeChat', () => {
     [42_001, 1, 1_000],
     [45_009, 1, 60_000],
     [45_011, 7, 60_000],
-  ])('%i, at attempt %i, is tried again after %i ms', (errcode, attempts, afterMs) => {
+  ])('error %i at attempt %i is retried after %i ms', (errcode, attempts, afterMs) => {
     expect(verdictOf(errcode, 'x', attempts)).toMatchObject({ kind: 'retry', errcode, afterMs });
   });
 
@@ -27,7 +27,7 @@ describe('an answer of WeChat', () => {
     [40_003, 'user'],
     [50_002, 'other'],
     [99_999, 'other'],
-  ])('%i is a refusal because of the %s', (errcode, because) => {
+  ])('error %i is a refusal because of the %s', (errcode, because) => {
     expect(verdictOf(errcode, 'words', 1)).toMatchObject({ kind: 'refused', errcode, because });
   });
 });

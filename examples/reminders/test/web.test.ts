@@ -23,7 +23,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
     session = await world.logIn(openid);
   });
 
-  test('are described as OpenAPI', async () => {
+  test('the routes are described as OpenAPI', async () => {
     expect(await validate(world.openapi)).toEqual([]);
     expect(Object.keys((world.openapi as { paths: object }).paths).sort()).toEqual([
       '/consents',
@@ -39,7 +39,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
   });
 
   describe('POST /sessions', () => {
-    test('starts a session for a code of wx.login, once, without an access token', async () => {
+    test('a login starts a session for a code of wx.login, once, without an access token', async () => {
       const code = world.wechat.createCode(APPID, 'o-alice');
       expect(await world.ask('POST', '/sessions', { code })).toMatchObject({
         status: 201,
@@ -51,7 +51,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       });
     });
 
-    test('is 503 while WeChat does not answer, and says nothing of the secret', async () => {
+    test('a login gets 503 while WeChat does not answer, and reveals nothing of the secret', async () => {
       const clear = world.wechat.fail('/sns/jscode2session', 'reset');
       const answer = await world.ask('POST', '/sessions', { code: 'x' });
       clear();
@@ -59,7 +59,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       expect(world.logged.join('') + JSON.stringify(answer)).not.toContain('secret-of-the-test');
     });
 
-    test('is 403 for a user whom WeChat has blocked: to try again is of no use', async () => {
+    test('a login gets 403 for a user whom WeChat has blocked, so that it is not retried', async () => {
       world.wechat.fail('/sns/jscode2session', { errcode: 40_226 }, { times: 1 });
       expect(await world.ask('POST', '/sessions', { code: 'x' })).toMatchObject({
         status: 403,
@@ -67,7 +67,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       });
     });
 
-    test('keeps no token of a session in the store', async () => {
+    test('the store holds no token of a session', async () => {
       const names = await world.database.keys('{reminders}:session:*');
       expect(names.length).toBeGreaterThan(0);
       expect(names.join()).not.toContain(session);
@@ -75,7 +75,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
   });
 
   describe('DELETE /sessions', () => {
-    test('ends the session that the request carries at once, and no other one', async () => {
+    test('a logout ends the session of its request at once, and no other', async () => {
       const code = world.wechat.createCode(APPID, 'o-leaves');
       const other = String((await world.ask('POST', '/sessions', { code }))['body']['session']);
       const ended = await world.logIn('o-leaves');
@@ -94,7 +94,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
     ['POST', '/consents'],
     ['PATCH', '/reminders/x'],
     ['DELETE', '/reminders/x'],
-  ])('%s %s is 401 without a session, with an unknown and with an expired one', async (method, path) => {
+  ])('%s %s answers 401 without a session and with an unknown or expired one', async (method, path) => {
     const body = { POST: path === '/consents' ? { nonce: 'nonce-00000' } : GOOD, PATCH: { hour: 9 } }[method];
     const expected = { status: 401, body: { error: { code: 'unauthorized' } } };
     expect(await world.ask(method, path, body)).toMatchObject(expected);
@@ -107,7 +107,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
   });
 
   describe('POST /create/:type', () => {
-    test('makes a reminder in Shanghai for every day unless told otherwise', async () => {
+    test('a new reminder is daily and in Shanghai by default', async () => {
       expect(await world.ask('POST', '/create/1', GOOD, session)).toMatchObject({
         status: 201,
         body: {
@@ -123,7 +123,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       });
     });
 
-    test('adds one job, for the instant', async () => {
+    test('a creation adds one job, for the instant', async () => {
       const { id, instant } = await world.createDue(session);
       const jobs = await world.database.zrange('{reminders}:bull:occurrences:delayed', '0', '-1');
       expect(jobs).toEqual([`${id}-${instant}`]);
@@ -155,7 +155,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       ['contentId', ''],
       ['contentId', '../etc'],
       ['color', 'red'],
-    ])('is 400 with %s %j, and names the field', async (field, value) => {
+    ])('a creation with %s %j gets 400 and names the field', async (field, value) => {
       const answer = await world.ask('POST', '/create/0', { ...GOOD, [field]: value }, session);
       expect(answer).toMatchObject({
         status: 400,
@@ -165,7 +165,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       expect((await world.list(session)).reminders).toEqual([]);
     });
 
-    test.each([['茶'.repeat(20)], ['🍵'.repeat(10)]])('takes a detail of 20 characters', async (detail) => {
+    test.each([['茶'.repeat(20)], ['🍵'.repeat(10)]])('a detail of 20 characters is accepted', async (detail) => {
       expect(await world.ask('POST', '/create/0', { ...GOOD, detail }, session)).toMatchObject({
         status: 201,
         body: { detail },
@@ -173,7 +173,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
     });
 
     test.each(['/create/2', '/create/-1', '/create/x', '/create/00'])(
-      'POST %s is 400: there are two types',
+      'POST %s answers 400, as there are two types',
       async (path) => {
         expect(await world.ask('POST', path, GOOD, session)).toMatchObject({ status: 400 });
       },
@@ -184,11 +184,11 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       ['[]', 400],
       ['null', 400],
       [`"${'x'.repeat(20_000)}"`, 413],
-    ])('is refused with a body that is none', async (body, status) => {
+    ])('a creation without a JSON object for a body is refused', async (body, status) => {
       expect(await world.ask('POST', '/create/0', body, session)).toMatchObject({ status, body: { error: {} } });
     });
 
-    test('is 409 for the 101st reminder of a user, also when many come at once', async () => {
+    test('the 101st reminder of a user is refused with 409, also when many requests come at once', async () => {
       const answers = await Promise.all(
         Array.from({ length: 130 }, () => world.ask('POST', '/create/0', GOOD, session)),
       );
@@ -213,7 +213,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       await world.database.hset(creations(), Object.fromEntries(kept));
     };
 
-    test('makes one reminder for ten requests at once, and answers all of them the same', async () => {
+    test('ten simultaneous requests with one nonce create one reminder and get the same answer', async () => {
       const answers = await Promise.all(Array.from({ length: 10 }, () => create()));
       expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
       expect(answers[0]).toMatchObject({ status: 201, body: { hour: 8, outcomes: [], version: 1 } });
@@ -221,7 +221,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       expect(await world.database.zcard('{reminders}:bull:occurrences:delayed')).toBe(1);
     });
 
-    test('makes one reminder when it was written although the answer was 503', async () => {
+    test('a retry with the nonce creates no second reminder when the first was written but got 503', async () => {
       await world.database.client('PAUSE', 2_300, 'WRITE');
       expect(await create()).toMatchObject({ status: 503, body: { error: { code: 'unavailable' } } });
       const answer = await create();
@@ -229,7 +229,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       expect((await world.list(session)).reminders).toMatchObject([{ id: answer.body['id'] }]);
     });
 
-    test('gives the first answer also after the reminder was edited, and after it was deleted', async () => {
+    test('a retry with the nonce gets the first answer even after the reminder was edited or deleted', async () => {
       const first = await create();
       const path = `/reminders/${first.body['id']}`;
       await world.ask('PATCH', path, { hour: 9 }, session);
@@ -241,14 +241,14 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       expect(await made()).toBe(0);
     });
 
-    test('takes the same choice in another order of its fields', async () => {
+    test('a retry with the nonce may have its fields in another order', async () => {
       const first = await create({ zone: 'Asia/Shanghai' });
       const { contentId, hour, minute, detail } = GOOD;
       const body = { nonce: 'nonce-12345', detail, minute, hour, contentId };
       expect(await world.ask('POST', '/create/0', body, session)).toEqual(first);
     });
 
-    test('is 409 with another choice, and makes nothing', async () => {
+    test('a nonce with another choice gets 409 and creates nothing', async () => {
       await create();
       const expected = { status: 409, body: { error: { code: 'nonce' } } };
       expect(await create({ minute: 31 })).toMatchObject(expected);
@@ -257,14 +257,14 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       expect(await made()).toBe(1);
     });
 
-    test('is of its user alone', async () => {
+    test('a nonce belongs to its user alone', async () => {
       const other = await world.logIn('o-other-nonce');
       const [mine, theirs] = [await create(), await create({}, other)];
       expect(theirs).toMatchObject({ status: 201 });
       expect(theirs.body['id']).not.toBe(mine.body['id']);
     });
 
-    test('is remembered for a day, and only when a reminder was made', async () => {
+    test('a nonce is remembered for a day, and only when a reminder was created', async () => {
       expect(await create({ hour: 24 })).toMatchObject({ status: 400 });
       expect(await world.database.exists(creations())).toBe(0);
       await create();
@@ -274,16 +274,19 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
     test.each([
       [-1, 201, 1],
       [60, 429, 500],
-    ])('beside 500 that are kept for %i s more is %i', async (seconds, status, kept) => {
+    ])('a nonce beside 500 others that are kept for %i s more gets %i', async (seconds, status, kept) => {
       await keep(500, seconds);
       expect(await create()).toMatchObject({ status });
       expect(await world.database.hlen(creations())).toBe(kept);
       expect(await made()).toBe(status === 201 ? 1 : 0);
     });
 
-    test.each(['short', 'x'.repeat(65), 'with space', 12_345_678])('is 400 with the nonce %j', async (nonce) => {
-      expect(await create({ nonce })).toMatchObject({ status: 400 });
-    });
+    test.each(['short', 'x'.repeat(65), 'with space', 12_345_678])(
+      'a creation with the nonce %j gets 400',
+      async (nonce) => {
+        expect(await create({ nonce })).toMatchObject({ status: 400 });
+      },
+    );
   });
 
   describe('PATCH and DELETE /reminders/:id', () => {
@@ -303,7 +306,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       ]);
     });
 
-    test('ten edits at once leave the job of the edit that is in force', async () => {
+    test('ten simultaneous edits leave the job of the current edit', async () => {
       const { id } = await world.createDue(session);
       const edits = Array.from({ length: 10 }, (_, index) =>
         world.ask('PATCH', `/reminders/${id}`, { minute: 10 + index }, session),
@@ -315,7 +318,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
     });
 
     test.each([[{}], [{ hour: 24 }], [{ type: 1 }], [{ zone: 'Mars/Base' }]])(
-      'an edit with %j is 400 and changes nothing',
+      'an edit with %j gets 400 and changes nothing',
       async (body) => {
         const { id, instant } = await world.createDue(session);
         expect(await world.ask('PATCH', `/reminders/${id}`, body, session)).toMatchObject({ status: 400 });
@@ -323,7 +326,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       },
     );
 
-    test("another user's reminder is 404, and stays", async () => {
+    test("a request for another user's reminder gets 404 and changes nothing", async () => {
       const { id } = await world.createDue(session);
       const other = await world.logIn('o-other');
       const expected = { status: 404, body: { error: { code: 'not_found' } } };
@@ -341,14 +344,14 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       });
     });
 
-    test('a deletion may name JSON without having a body, as wx.request does', async () => {
+    test('a deletion may declare a JSON body without having one, as wx.request does', async () => {
       const { id } = await world.createDue(session);
       const headers = { authorization: `Bearer ${session}`, 'content-type': 'application/json' };
       const { status } = await fetch(`${world.origin}/reminders/${id}`, { method: 'DELETE', headers });
       expect(status).toBe(204);
     });
 
-    test('a deletion removes the job too, and is 404 the second time', async () => {
+    test('a deletion removes the job too, and a second one gets 404', async () => {
       const { id } = await world.createDue(session);
       expect(await world.ask('DELETE', `/reminders/${id}`, undefined, session)).toEqual({ status: 204, body: {} });
       expect(await world.database.zcard('{reminders}:bull:occurrences:delayed')).toBe(0);
@@ -357,7 +360,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
   });
 
   describe('POST /consents', () => {
-    test('counts no more than a thousand, and keeps no nonce beyond', async () => {
+    test('the credits stop at a thousand, and no nonce is kept beyond', async () => {
       const [name = ''] = await world.database.keys('{reminders}:credits:*');
       await world.database.set(name, 1_000);
       expect(await world.ask('POST', '/consents', { nonce: 'nonce-beyond' }, session)).toMatchObject({
@@ -366,7 +369,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       expect(await world.database.keys('{reminders}:consent:*nonce-beyond')).toEqual([]);
     });
 
-    test('counts a nonce once, also when it comes ten times at once, and for each user', async () => {
+    test('a consent counts once per nonce and user, even when it comes ten times at once', async () => {
       const answers = await Promise.all(
         Array.from({ length: 10 }, () => world.ask('POST', '/consents', { nonce: 'nonce-12345' }, session)),
       );
@@ -383,7 +386,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
       [{ nonce: 'x'.repeat(65) }],
       [{ nonce: 'with space' }],
       [{ nonce: 12_345_678 }],
-    ])('is 400 with %j', async (body) => {
+    ])('a consent with %j gets 400', async (body) => {
       expect(await world.ask('POST', '/consents', body, session)).toMatchObject({ status: 400 });
     });
   });
@@ -392,7 +395,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
     ['GET', '/reminder'],
     ['PUT', '/reminder/x'],
     ['GET', '/create/0'],
-  ])('%s %s is 404', async (method, path) => {
+  ])('%s %s answers 404', async (method, path) => {
     expect(await world.ask(method, path, undefined, session)).toMatchObject({
       status: 404,
       body: { error: { code: 'not_found' } },
@@ -409,7 +412,7 @@ describe.skipIf(skips)(`the routes${skips ? `: ${NO_REDIS}` : ''}`, () => {
     });
   });
 
-  test('each route is 503 while Redis is away, and nothing is half done', async () => {
+  test('every route answers 503 while Redis is unavailable, and nothing is half done', async () => {
     const { id } = await world.createDue(session);
     await world.redis.stopServer();
     const expected = { status: 503, body: { error: { code: 'unavailable' } } };

@@ -13,7 +13,7 @@ describe('the next instant', () => {
     ['a millisecond before it', '2026-11-29T00:29:59.999Z', '2026-11-29T00:30:00.000Z'],
     ['at it', '2026-11-29T00:30:00.000Z', '2026-11-30T00:30:00.000Z'],
     ['a millisecond after it', '2026-11-29T00:30:00.001Z', '2026-11-30T00:30:00.000Z'],
-  ])('of 8:30 in Shanghai, %s', (_when, after, expected) => {
+  ])('the next 8:30 in Shanghai is strictly later when asked for %s', (_when, after, expected) => {
     expect(next('Asia/Shanghai', '08:30', after)).toBe(expected);
   });
 
@@ -22,7 +22,7 @@ describe('the next instant', () => {
     ['Asia/Kathmandu', '08:30', '2026-06-01T00:00:00Z', '2026-06-01T02:45:00.000Z'],
     ['Australia/Lord_Howe', '08:30', '2026-06-01T00:00:00Z', '2026-06-01T22:00:00.000Z'],
     ['Pacific/Kiritimati', '00:05', '2026-06-01T09:00:00Z', '2026-06-01T10:05:00.000Z'],
-  ])('in %s, which is no whole number of hours or far from UTC', (zone, time, after, expected) => {
+  ])('the next instant is right in %s, whose offset is fractional or far from UTC', (zone, time, after, expected) => {
     expect(next(zone, time, after)).toBe(expected);
   });
 
@@ -31,7 +31,7 @@ describe('the next instant', () => {
     ['Europe/Berlin', '02:30', '2026-03-28T12:00:00Z', ['2026-03-29T01:30:00.000Z', '2026-03-30T00:30:00.000Z']],
     ['America/New_York', '02:30', '2026-03-07T12:00:00Z', ['2026-03-08T07:30:00.000Z', '2026-03-09T06:30:00.000Z']],
     ['Australia/Lord_Howe', '02:15', '2026-10-03T10:00:00Z', ['2026-10-03T15:45:00.000Z', '2026-10-04T15:15:00.000Z']],
-  ])('of a time that %s skips is later by the gap, once', (zone, time, after, [first = '', second = '']) => {
+  ])('a time that %s skips is later by the gap, once', (zone, time, after, [first = '', second = '']) => {
     expect(next(zone, time, after)).toBe(first);
     expect(next(zone, time, first)).toBe(second);
   });
@@ -39,19 +39,16 @@ describe('the next instant', () => {
   test.each([
     ['Europe/Berlin', '02:30', '2026-10-24T12:00:00Z', ['2026-10-25T00:30:00.000Z', '2026-10-26T01:30:00.000Z']],
     ['America/New_York', '01:30', '2026-10-31T12:00:00Z', ['2026-11-01T05:30:00.000Z', '2026-11-02T06:30:00.000Z']],
-  ])(
-    'of a time that comes twice in %s is the first, and the second is not another',
-    (zone, time, after, [first = '', second = '']) => {
-      expect(next(zone, time, after)).toBe(first);
-      expect(next(zone, time, first)).toBe(second);
-    },
-  );
+  ])('a time that comes twice in %s counts once, at the first', (zone, time, after, [first = '', second = '']) => {
+    expect(next(zone, time, after)).toBe(first);
+    expect(next(zone, time, first)).toBe(second);
+  });
 
   test.each([
     [-1, '2026-10-25T00:30:00.000Z'],
     [0, '2026-10-26T01:30:00.000Z'],
     [1, '2026-10-26T01:30:00.000Z'],
-  ])('asked for %i ms beside the first of the two', (offset, expected) => {
+  ])('the next instant is right when asked for %i ms from the first of two equal times', (offset, expected) => {
     const after = new Date(Date.parse('2026-10-25T00:30:00.000Z') + offset).toISOString();
     expect(next('Europe/Berlin', '02:30', after)).toBe(expected);
   });
@@ -64,7 +61,7 @@ describe('the next instant', () => {
     ['2026-10-25T00:31:00Z', '2026-10-26T01:30:00.000Z'],
     ['2026-10-25T01:29:00Z', '2026-10-26T01:30:00.000Z'],
     ['2026-10-25T01:31:00Z', '2026-10-26T01:30:00.000Z'],
-  ])('of 2:30 in Berlin, asked for at %s', (after, expected) => {
+  ])('the next 2:30 in Berlin is right when asked for at %s', (after, expected) => {
     expect(next('Europe/Berlin', '02:30', after)).toBe(expected);
   });
 
@@ -72,23 +69,23 @@ describe('the next instant', () => {
     [[1], '2026-11-30'],
     [[7], '2026-12-06'],
     [[2, 4], '2026-12-01'],
-  ])('is on one of the weekdays %j', (weekdays, day) => {
+  ])('the next instant is on one of the weekdays %j', (weekdays, day) => {
     // A Sunday, after the time of the day.
     expect(next('Asia/Shanghai', '08:00', '2026-11-29T12:00:00Z', weekdays)).toBe(`${day}T00:00:00.000Z`);
   });
 
-  test('goes by the day of the zone and not by that of UTC', () => {
+  test('the next instant goes by the day of the zone and not by that of UTC', () => {
     // It is Monday in Shanghai and Sunday in UTC.
     expect(next('Asia/Shanghai', '06:30', '2026-11-29T20:00:00Z', [1])).toBe('2026-11-29T22:30:00.000Z');
   });
 
-  test('skips a date that the zone never had', () => {
+  test('the next instant skips a date that the zone never had', () => {
     // Samoa went from 29 December to 31 December 2011.
     expect(next('Pacific/Apia', '08:00', '2011-12-29T20:00:00Z')).toBe('2011-12-30T18:00:00.000Z');
     expect(next('Pacific/Apia', '08:00', '2011-12-30T18:00:00Z')).toBe('2011-12-31T18:00:00.000Z');
   });
 
-  test('comes once a day for a year, at the time that the wall shows but for the gap', () => {
+  test('a daily time comes once on each day of a year', () => {
     for (const zone of [
       'Europe/Berlin',
       'America/New_York',
@@ -106,18 +103,18 @@ describe('the next instant', () => {
     }
   });
 
-  test('does not exist without weekdays', () => {
+  test('a time without weekdays has no next instant', () => {
     expect(() => next('UTC', '08:00', '2026-01-01T00:00:00Z', [])).toThrow(RangeError);
   });
 });
 
 describe('a zone', () => {
-  test.each(['Asia/Shanghai', 'Europe/Berlin', 'UTC', 'US/Pacific', 'Asia/Calcutta'])('may be %s', (zone) => {
+  test.each(['Asia/Shanghai', 'Europe/Berlin', 'UTC', 'US/Pacific', 'Asia/Calcutta'])('%s is a zone', (zone) => {
     expect(isZone(zone)).toBe(true);
   });
 
   test.each(['Mars/Base', '+08:00', '', 'Asia/Shanghai ', 'GMT+8x', '__proto__', 'PST', 'IST', 'JST'])(
-    'may not be %j',
+    '%j is not a zone',
     (zone) => {
       expect(isZone(zone)).toBe(false);
     },
