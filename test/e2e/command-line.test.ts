@@ -59,7 +59,7 @@ describe('the built command', () => {
     });
   });
 
-  // What is checked by calling what throws is left out by a bundler that sees no other effect.
+  // A bundler drops a check that only calls a function which may throw, as it sees no other effect.
   it('a proxy whose password is not percent-encoded is refused', async () => {
     const { code, err } = await runBuiltCommand(['serve', '--port', '0'], {
       env: { WECHAT_TOKENS_PROXY: 'http://user:CANARY%zz@127.0.0.1:1' },

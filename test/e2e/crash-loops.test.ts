@@ -23,7 +23,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Several processes at once that live for one task, are killed, and start again, as a container that always crashes. */
+/** Runs several processes at once that live for one task, are killed and start again, as a container that always crashes. */
 async function crashAgainAndAgain(live: (worker: Worker) => Promise<void>): Promise<void> {
   const loops = Array.from({ length: PROCESSES }, async () => {
     for (let life = 0; life < LIVES; life++) {

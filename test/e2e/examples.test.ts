@@ -28,7 +28,7 @@ import { notifyOfTokens } from '../../examples/send-notify.js';
 import { onAuthorized, onPush, startPlatform } from '../../examples/third-party-platform.js';
 import { createTokenServer } from '../../examples/token-server.js';
 
-// These two hold tests of their own.
+// These two examples contain tests of their own.
 import '../../examples/test-custom-store.js';
 import '../../examples/test-with-fake.js';
 import '../../examples/test-with-put.js';

@@ -141,7 +141,7 @@ describe('the demo', () => {
 
   afterAll(() => rm(OUT, { recursive: true, force: true }));
 
-  /** Runs it until it says `expected`, and hands over what it has said; to its end without. */
+  /** Runs the demo until it prints `expected`, or to its end without that, and returns what it has printed. */
   function run(kind: 'redis' | 'sql', env: Record<string, string>, expected?: string): Promise<string> {
     const started = spawn(process.execPath, [program, kind], {
       env: { ...process.env, REDIS_URL: '', DATABASE_URL: '', TMPDIR: directory, ...env },

@@ -37,7 +37,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Tokens that were got, one that cannot be had, and a task with a name that needs care. */
+/** Fetches two tokens and fails to fetch another, registers a task whose name needs escaping, and returns the tokens. */
 async function work(): Promise<readonly string[]> {
   await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token', 'jsapi_ticket'] });
   const got = [await tokens.get(APPID, 'access_token'), await tokens.get(APPID, 'jsapi_ticket')];
@@ -68,7 +68,7 @@ test('Prometheus reads OpenMetrics', async (context) => {
   await work();
   const { type, text } = await scrape(OPEN_METRICS);
   expect(type).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
-  // What is read into a block has to say when it was measured.
+  // A sample that is read into a block needs the time at which it was measured.
   const file = join(directory, 'metrics');
   await writeFile(file, text.replace(/^(?!#)(.+)$/gm, '$1 1700000000'));
   const create = ['tsdb', 'create-blocks-from', 'openmetrics', file, join(directory, 'blocks')];

@@ -33,7 +33,7 @@ test('curl is answered as the documents of the older servers say', async (contex
   const curl = async (...args: string[]): Promise<unknown> =>
     JSON.parse((await run('curl', ['-s', '--max-time', '30', ...args])).stdout);
   const body = JSON.stringify({ appid: APPID, appsecret: SECRET, tasks: [{ type: 0 }] });
-  // Without a content type of its own curl says that it is a form.
+  // Without an explicit content type curl declares a form.
   expect(await curl('-d', body, `${url}/registe`)).toEqual({ code: 200, message: '', result: 'success' });
   const { result } = (await curl(`${url}/task/${APPID}/0`)) as { result: string };
   expect(wechat.isValid(result)).toBe(true);

@@ -9,7 +9,7 @@ import { parsePage } from '../../scripts/markdown-page.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Stands for the installed package: the same, but for the address of WeChat. */
+/** The code that stands for the installed package: the same, except for the address of WeChat. */
 const PACKAGE = `
 import { TokenManager as Real } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)};
 export * from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)};

@@ -11,7 +11,7 @@ const MERCHANT = 'wx00000000000merch';
 const USER = 'openid-1';
 const COMPONENT_PATH = '/cgi-bin/component/api_component_token';
 const AUTHORIZER_PATH = '/cgi-bin/component/api_authorizer_token';
-/** The store's clock is known to within the time that a busy disk takes to answer. */
+/** The error of the estimated store clock: the time that a busy disk takes to answer. */
 const CLOCK_ERROR_MS = 100;
 const TICKET_PATH = '/cgi-bin/ticket/getticket';
 
@@ -44,7 +44,7 @@ function pushTicket(tokens: TokenManager): Promise<unknown> {
   return tokens.put(APPID, 'component_verify_ticket', { value, expiresInSeconds: 43_200 });
 }
 
-/** A platform with a merchant, whose tokens are there. */
+/** Returns the manager of a platform with a merchant, both of which have a token. */
 async function platform(): Promise<TokenManager> {
   const tokens = manager();
   await tokens.register({ appid: APPID, secret: SECRET });
@@ -78,7 +78,7 @@ test('every type is kept fresh from register to the tenth refresh, with restarts
       const subject = 'subject' in task ? { subject: task.subject } : {};
       while (versions.size <= life) {
         const { value, version, expiresAt } = await tokens.getRecord(APPID, task.type, subject);
-        // On a slow machine a token may end between the answer and this line.
+        // On a slow machine a token may expire between the answer and this line.
         expect(wechat.isValid(value) || Date.now() >= expiresAt - CLOCK_ERROR_MS, `${task.type} ${value}`).toBe(true);
         versions.add(version);
         if (versions.size <= life) await new Promise<void>((next) => void tokens.once('refreshed', () => next()));

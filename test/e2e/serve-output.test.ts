@@ -50,7 +50,7 @@ const args = (): string[] => [
   wechat.origin,
 ];
 
-/** The status of an answer, or the code of why there is none. */
+/** Returns the status of an answer, or the error when there is none. */
 async function status(path = '/readyz'): Promise<unknown> {
   const signal = AbortSignal.timeout(5_000);
   const headers = { Connection: 'close' };
@@ -62,7 +62,7 @@ async function status(path = '/readyz'): Promise<unknown> {
 
 const answers = (): Promise<void> => expect.poll(status).toBe(200);
 
-/** Makes the server write a line of 200 bytes and more for each of so many tokens. */
+/** Makes the server write that many lines of at least 200 bytes, one for each token. */
 async function logs(lines: number): Promise<void> {
   const register = async (app: number): Promise<unknown> => {
     const appid = `wx${String(app).padStart(62, '0')}`;
@@ -107,7 +107,7 @@ test('a log that nothing reads neither holds up callers nor keeps the server fro
   closeSync(unread);
 });
 
-/** Runs the server on a terminal that `terminal.py` pauses, closes or leaves alone; answers what became of it. */
+/** Runs the server on a terminal that `terminal.py` pauses, closes or leaves alone; returns the outcome. */
 function onTerminal(what: 'paused' | 'closed'): { readonly child: ChildProcess; readonly result: Promise<string> } {
   const child = spawn(PYTHON as string, [TERMINAL, what, process.execPath, ...args()], {
     stdio: ['pipe', 'pipe', 'inherit'],

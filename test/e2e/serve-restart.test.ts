@@ -23,7 +23,7 @@ afterEach(async () => {
 
 const serve = (...args: string[]): Promise<ServeProcess> => world.start(['--wechat-origin', wechat.origin, ...args]);
 
-/** Clients of several kinds that ask for a token again and again, and what came of it. */
+/** Runs clients of several kinds that request a token again and again, and counts the outcomes. */
 class Hammer {
   readonly outcomes = new Map<string, number>();
   readonly #url: string;
@@ -42,7 +42,7 @@ class Hammer {
     this.#loops = [...kinds, ...kinds].map((ask) => this.#loop(ask));
   }
 
-  /** Lets them finish what they are at. */
+  /** Lets the clients finish their requests, and ends them. */
   async stop(): Promise<void> {
     this.#isOver = true;
     await Promise.all(this.#loops);

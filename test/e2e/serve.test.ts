@@ -192,7 +192,7 @@ describe('a server that is being stopped', () => {
     await asked;
     server.signal('SIGTERM');
     await server.seen('stopping');
-    // A second one at nearly the same time may be the same press of a key.
+    // A second signal at nearly the same time may come from the same key press.
     const again = setInterval(() => server.signal('SIGTERM'), 100);
     expect(await server.exited).toBe(128 + 15);
     clearInterval(again);

@@ -8,18 +8,22 @@ const SCRIPT = fileURLToPath(new URL('clock-worker.mjs', import.meta.url));
 export interface ClockEvent {
   readonly event: 'served' | 'turnedAway' | 'refreshFailed' | 'reauthorizationRequired';
   readonly type: string;
-  /** What the process takes for the time. */
+  /** The time that the clock of the process shows. */
   readonly clock: number;
   readonly value?: string;
   readonly code?: string;
 }
 
-/** A process that hands tokens out all the time, by a clock of its own if its environment says so. */
+/** Runs a process that hands tokens out all the time, by a clock of its own if its environment says so. */
 export class ClockProcess implements AsyncDisposable {
   readonly events: ClockEvent[] = [];
   readonly #process: ChildProcess;
 
-  /** @param heard - is called at the moment of each event. */
+  /**
+   * Starts the process.
+   *
+   * @param heard - is called at the moment of each event.
+   */
   constructor(
     directory: string,
     origin: string,
@@ -36,7 +40,7 @@ export class ClockProcess implements AsyncDisposable {
     });
   }
 
-  /** The next event that the predicate accepts; those before do not count. */
+  /** Waits for the next event that the predicate accepts; earlier ones do not count. */
   async next(accepts: (event: ClockEvent) => boolean): Promise<ClockEvent> {
     for (let seen = this.events.length; ; ) {
       for (; seen < this.events.length; seen++) {
@@ -48,7 +52,7 @@ export class ClockProcess implements AsyncDisposable {
     }
   }
 
-  /** Not killed: the library that fakes its clock leaves shared memory behind then. */
+  /** Ends the process without a kill, after which the library that fakes its clock would leave shared memory behind. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const exited = once(this.#process, 'exit');

@@ -1,4 +1,4 @@
-// A process that keeps the tokens of its registration fresh, hands each out all the time, and tells of what it sees.
+// This process keeps the tokens of its registration fresh, hands each out all the time, and reports what it sees.
 import { setTimeout as passes } from 'node:timers/promises';
 import { FileStore, TokenManager } from 'wechat-token-manager';
 

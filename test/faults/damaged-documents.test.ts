@@ -18,11 +18,11 @@ const FLIPS = 64;
 let wechat: FakeWeChat;
 let home: string;
 let copies: number;
-/** The tokens in force when the store was closed, by user. */
+/** The current tokens when the store was closed, by user. */
 let values: Map<string, string>;
 let open: TokenManager[];
 
-/** A closed store with the tokens of two users, whose first refresh tokens have been used up. */
+/** Makes a closed store with the tokens of two users, whose first refresh tokens have been used up. */
 beforeEach(async () => {
   wechat = await FakeWeChat.start({ refreshTokens: 'single-use' });
   home = mkdtempSync(join(tmpdir(), 'wechat-damaged-'));
@@ -134,10 +134,10 @@ test('a document of a newer format is an error for its key, and is not changed',
   expect(await readFile(path, 'utf8')).toBe(newer);
 });
 
-/** The refresh token of the params was used up long ago, so nothing is left but to ask the user again. */
+/** The outcome for a document that was moved aside: the refresh token of the params is used up, so the user is asked again. */
 const MOVED_ASIDE: Outcome = { served: undefined, code: 'REAUTHORIZATION_REQUIRED', quarantined: [keyId(USER)] };
 
-/** What a new process makes of a store in which the document of the user is damaged: the other user is not affected. */
+/** Returns what a new process serves of a store with a damaged document, and checks that the other user is not affected. */
 async function outcome(directory: string): Promise<Outcome> {
   const tokens = manager(directory);
   const quarantined: string[] = [];
@@ -184,7 +184,7 @@ async function readJson(path: string): Promise<Record<string, unknown>> {
   return JSON.parse(await readFile(path, 'utf8'));
 }
 
-/** So many places below `end`, evenly spread, the first and the last among them. */
+/** Returns that many places below `end`, evenly spread, the first and the last among them. */
 function sample(end: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => Math.round((index * (end - 1)) / (count - 1)));
 }

@@ -13,7 +13,7 @@ const USER = 'openid-1';
 const TYPE = 'oauth2_access_token';
 const KEY_ID = `key/${APPID}/${TYPE}/${USER}`;
 
-/** Makes every write to a file take at most seven bytes, which any system may do; sockets and pipes are spared. */
+/** The source of a library whose writes to files take at most seven bytes, as any system may do; others are unchanged. */
 const SHORT_WRITES = `
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -117,7 +117,7 @@ function directory(): string {
   return join(home, 'tokens');
 }
 
-/** What is stored of the refresh token. */
+/** Returns the stored state of the refresh token. */
 async function stored(): Promise<{ readonly token?: string } | undefined> {
   const store = new FileStore(directory());
   const [document] = await store.get([KEY_ID]);

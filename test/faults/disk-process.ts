@@ -12,7 +12,7 @@ export interface DiskEvent {
   readonly code?: string;
 }
 
-/** A real process that keeps a token fresh, whose system calls can be made to fail. */
+/** Runs a real process that keeps a token fresh, and whose system calls can be made to fail. */
 export class DiskProcess implements AsyncDisposable {
   readonly #process: ChildProcess;
   readonly #events: DiskEvent[] = [];
@@ -31,7 +31,7 @@ export class DiskProcess implements AsyncDisposable {
     this.#process.on('exit', () => this.#look());
   }
 
-  /** The `nth` event of a name, whether or not it has come already. */
+  /** Waits for the `nth` event of a name, whether or not it has come already. */
   seen(name: DiskEvent['event'], nth = 1): Promise<DiskEvent> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
@@ -56,7 +56,7 @@ export class DiskProcess implements AsyncDisposable {
     return answered;
   }
 
-  /** From when it resolves until {@link endFault} the system calls do what strace's `inject` says. */
+  /** Makes the system calls do what strace's `inject` says, from when it resolves until {@link endFault}. */
   async startFault(injection: string): Promise<void> {
     const args = ['-f', '-o', '/dev/null', '-e', `inject=${injection}`, '-p', String(this.#process.pid)];
     const tracer = spawn('strace', args, { stdio: ['ignore', 'ignore', 'pipe'] });

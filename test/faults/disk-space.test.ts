@@ -9,7 +9,7 @@ const USER = 'openid-1';
 const TYPE = 'oauth2_access_token';
 const KEY_ID = `key/${APPID}/${TYPE}/${USER}`;
 const RECOVERY_MS = 10_000;
-/** On a full disk the page of a lease that is given back is room enough for a small document. */
+/** A padding that makes a document too large for the page that a released lease frees on a full disk. */
 const LARGER_THAN_WHAT_A_LEASE_FREES = 'x'.repeat(20_000);
 
 let wechat: FakeWeChat;

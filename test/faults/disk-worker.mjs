@@ -1,4 +1,4 @@
-// A process that keeps one user's token fresh in a directory and tells of everything that happens.
+// This process keeps one user's token fresh in a directory and reports everything that happens.
 import { FileStore, TokenManager } from 'wechat-token-manager';
 
 const [directory = '', origin = '', registration = ''] = process.argv.slice(2);

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const SIZE = 16 * 1_024 * 1_024;
 
-/** Reads directories from its input and shuts the ext4 there down; "done" when nothing reaches the disk any more. */
+/** A program that reads directories and shuts the ext4 there down; it prints "done" when nothing reaches the disk any more. */
 const SHUTDOWN = `
 import fcntl, os, struct, sys
 EXT4_IOC_SHUTDOWN = 0x8004587d
@@ -21,7 +21,7 @@ for line in sys.stdin:
     print("done", flush=True)
 `;
 
-/** An ext4 of its own, in a file, whose power can be cut: what was not synced is lost, and nothing more is written. */
+/** Provides an ext4 in a file, whose power can be cut: what was not synced is lost, and nothing more is written. */
 export class Ext4Image implements AsyncDisposable {
   static readonly TOOLS = { root: true, programs: ['mkfs.ext4', 'mount', 'umount', 'losetup', 'python3'] };
   readonly directory: string;

@@ -15,10 +15,10 @@ const KEYS: readonly Key[] = [
   { appid: APP, type: 'jsapi_ticket' },
   { appid: APP, type: USER_TYPE, subject: USER },
 ];
-/** Of one key. A process notices the jump within a twentieth of a short life, and may ask in vain until then. */
+/** The most calls for one key. A process notices the jump within a twentieth of a short life, and may call in vain until then. */
 const MOST_CALLS = { ofALife: 3, ofAJump: 12 };
 const PATIENCE = { timeout: 40_000, interval: 20 };
-/** A clock that jumps makes several tokens in no time; who looks for changes now and then hears of them that much later. */
+/** The delay of notifications by store: a clock that jumps makes several tokens at once, and a poll sees them that much later. */
 const HEARS_WITHIN_MS = new Map([
   ['redis', 0],
   ['postgres', 600],

@@ -14,7 +14,7 @@ const KEYS: readonly Key[] = [TOKEN, USER_TOKEN];
 const USER_ID = `key/${APP}/${USER_TOKEN.type}/${USER}`;
 const PATIENCE = { timeout: 30_000, interval: 10 };
 
-/** A Redis whose replica can be cut off and then take its place, so that what was written meanwhile is lost. */
+/** Runs a Redis whose replica can be cut off and then take its place, so that what was written meanwhile is lost. */
 class FailingRedis implements AsyncDisposable {
   readonly port: number;
   readonly #proxy: FleetProxy;
@@ -36,7 +36,7 @@ class FailingRedis implements AsyncDisposable {
     return new FailingRedis(await FleetProxy.start(primary.port), primary, replica);
   }
 
-  /** From now on writes are lost; those before are not. */
+  /** Cuts the replica off: later writes are lost, earlier ones are not. */
   async cut(expect: ExpectStatic): Promise<void> {
     const isInStep = async (): Promise<boolean> => {
       const [ours, theirs] = await Promise.all([this.#primary, this.#replica].map(({ port }) => offsetOf(port)));
@@ -93,7 +93,7 @@ describe.skipIf(!hasRedis())('a Redis that fails over and loses the last write',
       await expect.poll(goesOn, PATIENCE).toBe(true);
     });
     expect(scene.complaints(found)).toEqual([]);
-    // Who has not heard of the newer refresh token may send the older one once, is refused, and cannot know why.
+    // A process that was not notified of the newer refresh token may send the older one once; it is refused without the reason.
     expect(wechat.replays).toBeLessThanOrEqual(areAllToldOf ? 0 : 1);
     if (areAllToldOf) expect(fleet.map((worker) => worker.count('reauthorizationRequired'))).toEqual([0, 0, 0]);
     for (const key of KEYS) {
@@ -113,14 +113,14 @@ function versionsOf(workers: readonly Worker[]): Promise<number[]> {
   return Promise.all(workers.flatMap((worker) => KEYS.map((key) => worker.run<number>('version', key))));
 }
 
-/** One that connects by itself. */
+/** Opens a client that connects by itself. */
 function openClient(port: number): TestClient {
   const open = new Map(CLIENTS).get('ioredis');
   if (open === undefined) throw new Error('there is no such client');
   return open(port);
 }
 
-/** How far a server is in the stream of writes. */
+/** Returns the offset of a server in the stream of writes. */
 async function offsetOf(port: number): Promise<string | undefined> {
   const client = openClient(port);
   try {

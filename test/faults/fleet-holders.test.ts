@@ -119,7 +119,7 @@ function register({ wechat }: FleetScene, worker: Worker, { type }: Key): Promis
   return worker.run('register', { appid: APP, secret: 'secret', accessToken: 'plain', tasks: [task] });
 }
 
-/** A process whose request WeChat has, and of whose answer this becomes. */
+/** Starts a process whose request WeChat has received, and whose answer the fault determines. */
 async function asking(scene: FleetScene, key: Key, fault: FakeFault): Promise<Worker> {
   const holder = await scene.worker();
   scene.wechat.fail('*', fault, { times: 1 });
@@ -127,7 +127,7 @@ async function asking(scene: FleetScene, key: Key, fault: FakeFault): Promise<Wo
   return holder;
 }
 
-/** What a caller of another process gets, for which WeChat is asked once at most, and in time. */
+/** Checks that a caller of another process gets a token in time, with at most one call to WeChat; returns both. */
 async function takeover(
   scene: FleetScene,
   key: Key,
@@ -136,7 +136,7 @@ async function takeover(
   const since = Date.now();
   const before = scene.callsFor(key).length;
   const heir = await scene.worker();
-  // It has been at work, as the others of a fleet have.
+  // It has been working, as the others of a fleet have.
   await heir.run('register', { appid: BUSY.appid, secret: 'secret' });
   await heir.run('get', BUSY);
   const value = await heir.run('get', key);

@@ -7,7 +7,7 @@ import type { StoreDescription } from '../support/stores/fleet-stores.js';
 import { FleetScene, handOutUntil } from '../support/worlds/fleet-scene.js';
 
 const OUTAGE_MS = 30_000;
-/** Tokens come due soon after the outage, which is when WeChat has new tickets too, and end long afterwards. */
+/** The life of tokens: they come due soon after the outage, when WeChat has new tickets too, and expire long afterwards. */
 const LIFE_SECONDS = 80;
 const REFRESH = { marginMs: 36_000, jitterMs: 2_000 };
 const USER = 'openid-1';
@@ -21,15 +21,15 @@ const KEYS: readonly Key[] = [
   ]),
   USER_TOKEN,
 ];
-/** In the store, and in the memory of no process. */
+/** A key that is in the store and in the memory of no process. */
 const COLD: Key = { appid: 'wx-cold', type: 'access_token' };
 const COLD_CALLS = 20;
-/** What one command of the store may take, and something for a busy machine. */
+/** The time that one command of the store may take, with a margin for a busy machine. */
 const FAST_MS = 3_500;
 const RECOVERY = { timeout: 60_000, interval: 50 };
 
 interface OutageServer extends AsyncDisposable {
-  /** As the process of this number reaches it. */
+  /** Describes the store as the process of this number reaches it. */
   readonly describe: (index: number) => StoreDescription;
   pause(): void;
   resume(): void;

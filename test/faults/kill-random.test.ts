@@ -11,7 +11,7 @@ import { Victim } from './victim.js';
 const LANES = 3;
 const USERS = 10;
 const LONGEST_LIFE_MS = 400;
-/** An answer that came so long before the kill must have been written, on the slowest machine. */
+/** The time within which an answer is written, even on the slowest machine. */
 const LONGEST_WRITE_MS = 350;
 
 interface Rotation {
@@ -30,7 +30,7 @@ afterEach(async () => {
   if (directory !== undefined) await rm(directory, { recursive: true, force: true });
 });
 
-/** Numbers that are the same for the same seed. */
+/** Returns a generator of numbers that are the same for the same seed. */
 function randomOf(seed: number): () => number {
   let state = seed;
   return () => {
@@ -40,7 +40,7 @@ function randomOf(seed: number): () => number {
 }
 
 /**
- * Kills a process again and again, and looks after each time what has become of its users' refresh tokens.
+ * Kills a process again and again, and checks each time its users' refresh tokens.
  *
  * @param company - how many others live on in the same directory.
  */
@@ -75,7 +75,7 @@ async function killAgainAndAgain(
     const killedAt = Date.now();
     await victim.kill();
     victims.delete(victim);
-    // A request that was under way reaches the fake a moment after the death of who sent it.
+    // A request that was under way reaches the fake a moment after the death of its sender.
     await passes(20);
     const store = new FileStore(place);
     const subjects = Object.keys(offered);
@@ -100,7 +100,7 @@ async function killAgainAndAgain(
   return lost;
 }
 
-/** Whether the process died between WeChat's answer and the write. Whatever else is lost is a failure. */
+/** Returns whether the process died between WeChat's answer and the write. Any other loss is a failure. */
 function isLost(document: StoredDocument | undefined, offered: string, fake: FakeWeChat, where: string): boolean {
   const { token, intent } = (document?.data['rotation'] ?? {}) as Rotation;
   if (token !== undefined && fake.isValid(token)) return false;

@@ -33,7 +33,7 @@ async function victim(dieAt?: string): Promise<Victim> {
   return started;
 }
 
-/** A process that dies at that moment, and what another one makes of what it has left. */
+/** Runs a process that dies at that moment, and returns another one that continues on the same store. */
 async function succeed(refreshTokens: Record<string, string>, dieAt: string): Promise<Victim> {
   const dying = await victim(dieAt);
   await dying.register(refreshTokens);

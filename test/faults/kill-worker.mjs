@@ -1,10 +1,10 @@
-// A process that keeps the tokens of some users fresh, and kills itself at the moment that it is told to.
+// This process keeps the tokens of some users fresh, and kills itself at a given moment.
 import { FileStore, TokenManager } from 'wechat-token-manager';
 
 const [directory = '', origin = '', appid = '', dieAt = ''] = process.argv.slice(2);
 const die = () => void process.kill(process.pid, 'SIGKILL');
 
-/** How many writes of a key this process has begun: the first announces, the second stores the answer. */
+/** The number of writes of a key that this process has begun: the first announces, the second stores the answer. */
 let writes = 0;
 
 class MortalStore extends FileStore {

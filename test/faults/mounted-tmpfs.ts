@@ -5,10 +5,10 @@ import { join } from 'node:path';
 
 const PAGE = Buffer.alloc(4_096);
 const BALLAST = 'ballast';
-/** Faster than a store that has failed tries again, so that no page it gives up is there for its next try. */
+/** The interval of filling up: shorter than the retries of a failed store, so that no page it frees is left for the next one. */
 const TOP_UP_EVERY_MS = 20;
 
-/** A file system of 1 MiB in memory that can be filled up and made read-only. */
+/** Mounts a file system of 1 MiB in memory that can be filled up and made read-only. */
 export class MountedTmpfs implements Disposable {
   readonly directory: string;
   readonly #home: string;
@@ -25,7 +25,7 @@ export class MountedTmpfs implements Disposable {
     mount('-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', this.directory);
   }
 
-  /** Leaves no page free, and takes those that others give up, until {@link free}. */
+  /** Leaves no page free, and takes those that others free, until {@link free}. */
   fill(): void {
     this.#ballast = openSync(join(this.directory, BALLAST), 'a');
     this.#topUp();
@@ -38,8 +38,8 @@ export class MountedTmpfs implements Disposable {
   }
 
   /**
-   * A plain `remount,ro` is refused while a file is open for writing, which one of the store's always is. So a read-only
-   * mount of the same file system is put on top of it.
+   * Puts a read-only mount of the same file system on top of it: a plain `remount,ro` is refused while a file is open for
+   * writing, which one of the store's always is.
    */
   makeReadOnly(): void {
     mount('--bind', this.directory, this.#readOnlyView);
@@ -77,7 +77,7 @@ function mount(...args: string[]): void {
   execFileSync('mount', args);
 }
 
-/** @returns whether something was mounted there. */
+/** Unmounts a directory, and returns whether something was mounted there. */
 function unmount(directory: string): boolean {
   try {
     execFileSync('umount', ['-l', directory], { stdio: 'ignore' });

@@ -6,7 +6,7 @@ const LIBRARIES = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
   .map((system) => `/usr/lib/${system}/faketime/libfaketimeMT.so.1`)
   .filter((path) => existsSync(path));
 
-/** A wall clock for processes of a test, as far off as the test says. Their monotonic time and file times stay true. */
+/** Provides a wall clock for processes that is off by what the test says. Their monotonic time and file times stay true. */
 export class OwnClock implements Disposable {
   static readonly TOOLS = { programs: ['faketime'] };
   readonly #home: string = mkdtempSync(join(tmpdir(), 'wechat-clock-'));
@@ -16,7 +16,7 @@ export class OwnClock implements Disposable {
     this.jump(offset);
   }
 
-  /** What a process needs to go by this clock. */
+  /** Returns the environment that makes a process use this clock. */
   get environment(): NodeJS.ProcessEnv {
     return {
       LD_PRELOAD: LIBRARIES[0],
@@ -27,9 +27,9 @@ export class OwnClock implements Disposable {
     };
   }
 
-  /** From now on it is off by this: `+1d`, `-1d`, `+0`. */
+  /** Sets by how much the clock is off from now on: `+1d`, `-1d`, `+0`. */
   jump(offset: string): void {
-    // Never half a file for who reads it meanwhile.
+    // A process that reads it meanwhile must not see half a file.
     writeFileSync(`${this.#file}.new`, offset);
     renameSync(`${this.#file}.new`, this.#file);
   }

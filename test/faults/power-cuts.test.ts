@@ -17,10 +17,10 @@ const IDS = Array.from({ length: 20 }, (_, index) => `key/wx${index % 5}/access_
 const MOST_WRITES = 25;
 const MOST_MS_AFTER = 4;
 
-/** What the writer has said of a document. */
+/** What the writer has reported of a document. */
 interface Known {
   readonly id: string;
-  /** 0: it is not there. */
+  /** The version; 0 without a document. */
   version: number;
   counter: number;
   /** Whether a delete was begun and has not been reported as failed. */
@@ -100,7 +100,7 @@ function store(): string {
   return join(disk.directory, 'tokens');
 }
 
-/** What a process finds that opens the store after the power has come back. */
+/** Checks what a process finds that opens the store after the power has come back. */
 async function verify(where: string, random: () => number): Promise<void> {
   const store_ = new FileStore(store());
   try {
@@ -179,7 +179,7 @@ async function stopWriter(): Promise<void> {
   await stopped;
 }
 
-/** Numbers from 0 up to 1 that the seed determines. */
+/** Returns a generator of numbers from 0 up to 1 that the seed determines. */
 function mulberry32(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,4 +1,4 @@
-// A process that writes into a file store as fast as it can, says what was acknowledged, and goes on after each power cut.
+// This process writes into a file store as fast as it can, reports what was acknowledged, and goes on after each power cut.
 import { setTimeout as wait } from 'node:timers/promises';
 import { FileStore } from 'wechat-token-manager';
 
@@ -42,7 +42,7 @@ async function writeNext(known) {
   if (chance < 0.05 && version > 0) {
     tell({ event: 'deleting', id });
     if (!(await store?.delete(id, version))) throw new Error(`the delete of ${id} was refused without another writer`);
-    // What a delete leaves behind has a version of its own, which the next write does not ask for.
+    // The mark of a delete has a version of its own, which the next write does not need.
     Object.assign(known, { version: 0 });
     tell({ event: 'deleted', id });
     return;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { fuzzRegistrations } from '../support/worlds/registration-fuzz.js';
 
-/** The unit tests run the seeds before this one. */
+/** The first seed; the unit tests run those before it. */
 const FIRST_SEED = 1_000;
 
 test.each([

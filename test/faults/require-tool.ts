@@ -13,6 +13,6 @@ export function requireTools(context: TestContext, { root = false, programs = []
 
 export interface Requirements {
   readonly root?: boolean;
-  /** Names on the PATH. */
+  /** The names of programs on the PATH. */
   readonly programs?: readonly string[];
 }

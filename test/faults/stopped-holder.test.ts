@@ -9,7 +9,7 @@ import { Victim } from './victim.js';
 const APPID = 'wx0123456789abcdef';
 const USER = 'openid-1';
 
-/** A process that is stopped while it waits for an answer, which comes or does not, and another one that lives. */
+/** Runs a process that is stopped while it waits for an answer, which comes or does not, and another one that goes on. */
 class Scene implements AsyncDisposable {
   readonly wechat: FakeWeChat;
   readonly stopped: Victim;
@@ -35,12 +35,12 @@ class Scene implements AsyncDisposable {
     return new Scene(wechat, directory, stopped, await Victim.start(directory, wechat.origin, APPID));
   }
 
-  /** The user authorizes again, which the living process is told of. */
+  /** Authorizes the user again, and registers that with the other process. */
   async authorizeAgain(): Promise<void> {
     await this.other.register({ [USER]: this.wechat.authorizeUser(APPID, USER).refresh_token });
   }
 
-  /** What a process hands out once WeChat accepts it, without having said that the user has to authorize again. */
+  /** Returns the first token of a process that WeChat accepts, and checks that it requested no reauthorization. */
   async goodTokenOf(victim: Victim, { expect }: { expect: typeof import('vitest').expect }): Promise<string> {
     const isGood = (value: string | undefined): boolean => this.wechat.isValid(String(value));
     const refreshed = await victim.seen(({ event, value }) => event === 'refreshed' && isGood(value));
@@ -68,7 +68,7 @@ test.concurrent('I3: a process that was stopped with an answer stores it when it
   await using scene = await Scene.start({ refreshTokens: 'single-use' }, { delayMs: 500 });
   const { wechat, stopped, other } = scene;
   await other.register({});
-  // The lease of a process that lives is respected for its 20 s; then the other one sends what is stored, and is refused.
+  // The lease of a live process is respected for its 20 s; then the other one sends the stored refresh token, and is refused.
   await wechat.nextCall();
   stopped.signal('SIGCONT');
   const value = await scene.goodTokenOf(stopped, context);

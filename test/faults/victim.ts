@@ -10,7 +10,7 @@ export interface VictimEvent {
   readonly value?: string;
 }
 
-/** A process of its own that keeps tokens fresh until it is killed. */
+/** Runs a process that keeps tokens fresh until it is killed. */
 export class Victim {
   readonly events: VictimEvent[] = [];
   readonly exited: Promise<unknown>;
@@ -22,7 +22,11 @@ export class Victim {
     process.on('message', (event: VictimEvent) => void this.events.push(event));
   }
 
-  /** @param dieAt - the moment at which it kills itself, as its script names them. */
+  /**
+   * Starts the process.
+   *
+   * @param dieAt - the moment at which it kills itself, as its script names it.
+   */
   static async start(directory: string, origin: string, appid: string, dieAt = ''): Promise<Victim> {
     const process = fork(SCRIPT, [directory, origin, appid, dieAt], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const victim = new Victim(process);
@@ -30,7 +34,7 @@ export class Victim {
     return victim;
   }
 
-  /** Registers users by openid with their refresh tokens; it resolves too when the process dies over it. */
+  /** Registers users by openid with their refresh tokens; also resolves when the process dies meanwhile. */
   async register(refreshTokens: Readonly<Record<string, string>>): Promise<void> {
     this.#process.send(refreshTokens);
     await Promise.race([this.seen(({ event }) => event === 'registered'), this.exited]);

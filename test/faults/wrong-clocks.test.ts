@@ -17,13 +17,13 @@ const SHORT_LIFE_SECONDS = 4;
 const LONG_LIFE_SECONDS = 7_200;
 const DAY_MS = 86_400_000;
 const RECOVERY_MS = 30_000;
-/** Of one key. A process notices the jump within a twentieth of a short life, and asks a few times until then. */
+/** The most calls for one key. A process notices the jump within a twentieth of a short life, after a few calls. */
 const MOST_CALLS = { ofALife: 3, ofAJump: 12 };
 
-/** A user's tokens in a directory, and processes that hand them out. */
+/** Keeps a user's tokens in a directory, and runs processes that hand them out. */
 class Scene implements AsyncDisposable {
   readonly wechat: FakeWeChat;
-  /** Everything but a token that WeChat would have accepted at that moment. */
+  /** Every event except a token that WeChat would have accepted at that moment. */
   readonly trouble: ClockEvent[] = [];
   readonly #registration: Registration;
   readonly #home: string = mkdtempSync(join(tmpdir(), 'wechat-clocks-'));
@@ -41,7 +41,7 @@ class Scene implements AsyncDisposable {
     return new Scene(await FakeWeChat.start({ lifeSeconds, refreshTokens: 'single-use' }));
   }
 
-  /** A process that goes by this clock. */
+  /** Starts a process that uses this clock. */
   begin(clock?: OwnClock): ClockProcess {
     const environment = clock === undefined ? {} : clock.environment;
     const heard = (event: ClockEvent): void => {
@@ -53,14 +53,14 @@ class Scene implements AsyncDisposable {
     return begun;
   }
 
-  /** The same, once it hands out tokens of both kinds. */
+  /** Starts such a process, and waits until it hands out tokens of both kinds. */
   async process(clock?: OwnClock): Promise<ClockProcess> {
     const begun = this.begin(clock);
     await Promise.all(['access_token', TYPE].map((type) => begun.next((event) => event.type === type)));
     return begun;
   }
 
-  /** Resolves when each key has been asked for so often from now on, or at the first trouble. */
+  /** Waits until each key has been requested that many times from now on, or for the first trouble. */
   async refreshed(times: number, { expect }: TestContext): Promise<void> {
     const before = PATHS.map((path) => this.wechat.countCalls(path));
     const isDone = (): boolean =>
@@ -69,10 +69,10 @@ class Scene implements AsyncDisposable {
     await expect.poll(isDone, { timeout: RECOVERY_MS, message: 'refreshes' }).toBe(true);
   }
 
-  /** Nothing was sent twice, and the refresh token in the store is one that WeChat would accept. */
+  /** Checks that nothing was sent twice, and that WeChat would accept the stored refresh token. */
   async expectNothingLost({ expect }: TestContext): Promise<void> {
     const isKept = async (): Promise<boolean> => this.wechat.isValid(await this.#storedRefreshToken());
-    // While one is being used up, the stored one is not good for a moment.
+    // While a refresh is under way, the stored token is not good for a moment.
     await expect.poll(isKept, { timeout: 5_000, message: 'the stored refresh token is good' }).toBe(true);
     expect(this.wechat.replays).toBe(0);
     expect(this.trouble).toEqual([]);
@@ -133,7 +133,7 @@ describe.for(['+1d', '-1d'])('a clock that is off by %s', (offset) => {
     const wrong = scene.begin(clock);
     const first = wrong.next((event) => event.type === TYPE);
     await asked;
-    // Later than the answer is no fault, and much earlier is noticed before it comes.
+    // A jump after the answer does no harm, and one much earlier is noticed before it comes.
     await passes(scene.wechat.delayMs - 50);
     clock.jump(offset);
     await first;
@@ -145,7 +145,7 @@ test.concurrent('a refresh under a clock that is a day ahead, corrected before t
   await using scene = await Scene.start(context, LONG_LIFE_SECONDS);
   using clock = new OwnClock('+0');
   const wrong = await scene.process(clock);
-  // Long enough for the offset from the store's clock to be sampled meanwhile.
+  // The delay is long enough for the offset from the store's clock to be sampled meanwhile.
   scene.wechat.delayMs = 2_000;
   const asked = scene.wechat.nextCall('/sns/oauth2/refresh_token');
   clock.jump('+1d');
@@ -166,7 +166,7 @@ test.concurrent('a token stored under a clock a day ahead is not handed out by a
   const isDead = (): boolean => !scene.wechat.isValid(String(value));
   await context.expect.poll(isDead, { timeout: RECOVERY_MS }).toBe(true);
   await scene.process();
-  // The kill may have come between an answer for the user and its write, so only the app's token tells anything here.
+  // The kill may have come between an answer for the user and its write, so only the app's token proves anything here.
   context.expect(scene.trouble.filter(({ type }) => type === 'access_token')).toEqual([]);
 });
 

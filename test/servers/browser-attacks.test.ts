@@ -8,7 +8,7 @@ import { APP_SECRET, TokenServer } from '../support/servers/token-server.js';
 
 const APPID = 'wx0123456789abcdef';
 const CONTRACTS = ['scheduler', 'wetoken', 'native'] as const;
-/** Another site, and the server under a name of its network: over plain HTTP to it Chromium sends no `Sec-Fetch-Site`. */
+/** The names of another site and of the server in its network: Chromium sends them no `Sec-Fetch-Site` over plain HTTP. */
 const ELSEWHERE = 'elsewhere.test';
 const NAME = 'tokens.corp';
 
@@ -43,7 +43,7 @@ describe.skipIf(skips)(`pages in a browser${skips ? `: ${NO_BROWSER}` : ''}`, ()
     return page;
   }
 
-  /** Whether a secret opens the app for what brings a wrong key and so is not let in by its address. */
+  /** Returns whether a secret opens the app to a request with a wrong key, which its address alone does not admit. */
   async function opens(server: TokenServer, secret: string): Promise<boolean> {
     const headers = { authorization: 'Bearer none' };
     const answer = await fetch(`${server.url}/${APPID}/wechat/token/get?secret=${secret}`, { headers });
@@ -61,7 +61,7 @@ describe.skipIf(skips)(`pages in a browser${skips ? `: ${NO_BROWSER}` : ''}`, ()
         image.referrerPolicy = 'no-referrer';
         image.src = ${JSON.stringify(image)};
       `);
-      // The server has answered, and the browser does not even let the page know whether that was an image.
+      // The server has answered, and the browser hides from the page even whether that was an image.
       expect((await blocked).failure()?.errorText).toContain('ERR_BLOCKED_BY_RESPONSE');
     }
     expect([await opens(server, 'replaced'), await opens(server, APP_SECRET)]).toEqual([false, true]);

@@ -15,7 +15,7 @@ const [APP = ''] = APPS;
 const TOKEN = { appid: APP, type: 'access_token' } as const;
 const PATIENCE = { timeout: 40_000, interval: 20 };
 
-/** Half of the apps in each mode. */
+/** Returns the mode of an app: half of the apps have each. */
 const modeOf = (appid: string) => (APPS.indexOf(appid) % 2 === 0 ? 'plain' : 'stable');
 
 const registrationOf = (appid: string) => ({
@@ -60,7 +60,7 @@ describe.each(FLEET_STORES)('a fleet on $name', ({ isHere, start }) => {
       expect(scene.complaints(found)).toEqual([]);
       const accounts = KEYS.map((key) => ({ ...key, ...scene.accountOf(key) }));
       expect(accounts.filter(({ early }) => early > 0)).toEqual([]);
-      // WeChat repeats the others where a request comes late, so that it is asked again.
+      // WeChat repeats the other tokens where a request comes late, so that it is called again.
       const alwaysNew = accounts.filter(({ appid, type }) => type === 'access_token' && modeOf(appid) === 'plain');
       expect(alwaysNew.filter(({ vain }) => vain > 0)).toEqual([]);
     });
@@ -127,7 +127,7 @@ describe.each(FLEET_STORES)('a fleet on $name', ({ isHere, start }) => {
       await first.run('unregister', APP);
       const codeOfSecond = (): Promise<unknown> => second.run('get', TOKEN).catch(({ code }) => code);
       await expect.poll(codeOfSecond, PATIENCE).toBe('NOT_REGISTERED');
-      // What was under way then may end yet.
+      // A refresh that was under way may still finish.
       await passes(LIFE_SECONDS * 1_000);
       const calls = scene.wechat.countCalls();
       await passes(LIFE_SECONDS * 1_000);

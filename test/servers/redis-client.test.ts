@@ -52,7 +52,7 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     await server[Symbol.asyncDispose]();
   });
 
-  /** The connections that Redis has, the asking one left out. */
+  /** Returns the number of connections that Redis has, without the one that asks. */
   async function connections(): Promise<number> {
     const admin = openClient(server.port);
     await driverOf(admin.client).open();

@@ -78,7 +78,7 @@ describe.skipIf(!hasRedis)('RedisStore behind a proxy that refuses scripts that 
   });
 });
 
-/** Stores on one server, each by its prefix on storage of its own. */
+/** Tests stores on one server, each of which has storage of its own by its prefix. */
 function testWith(open: () => RedisClient): void {
   const prefixes = new Map<TokenStore, string>();
   const openAt = (prefix: string): TokenStore => {

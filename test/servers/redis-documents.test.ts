@@ -16,7 +16,7 @@ describe.skipIf(!hasRedis())('RedisStore: documents', () => {
   let redis: ReturnType<typeof createClient>;
 
   beforeAll(async () => {
-    // A cluster of one node, because only a cluster tells the slots of keys.
+    // This is a cluster of one node, because only a cluster reports the slots of keys.
     server = await startRedis({ cluster: true });
     redis = createClient({ url: server.url });
     await redis.connect();
@@ -314,7 +314,7 @@ describe.skipIf(!hasRedis())('RedisStore: documents', () => {
     let commands = 0;
     client.sendCommand = (async (args: string[]) => {
       const answer = await send(args).catch((error: unknown) => Promise.reject(error));
-      // What was found is known; the claim is not sent yet.
+      // The client knows what was found; it has not sent the claim yet.
       if (++commands === 1) await redis.del(`{${prefix}}:doc:${ID}`);
       return answer;
     }) as typeof client.sendCommand;
@@ -347,7 +347,7 @@ describe.skipIf(!hasRedis())('RedisStore: documents', () => {
     const { store, prefix } = openStore();
     const client = createClient({ url: server.url });
     const send = client.sendCommand.bind(client);
-    // As a client does that lost its connection before the answer came.
+    // A client does this that lost its connection before the answer came.
     client.sendCommand = (async (args: string[]) => {
       await send(args);
       return send(args);

@@ -35,7 +35,7 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     return { ...opened, store };
   }
 
-  /** Waits until the client has noticed. */
+  /** Waits until the client has noticed the outage. */
   async function away({ client }: TestClient): Promise<void> {
     const driver = driverOf(client);
     await vi.waitFor(() => expect(driver.state).not.toBe('ready'), WAIT);

@@ -9,7 +9,7 @@ const LANE = 'access_token';
 const LEASE_MS = 60_000;
 const WAIT = { timeout: 15_000, interval: 10 };
 const docs = readFileSync(new URL('../../docs/fleet.md', import.meta.url), 'utf8');
-/** What docs/fleet.md gives a user of its own, for the prefix `shop`. */
+/** The rights that docs/fleet.md gives to a user for the prefix `shop`. */
 const [, rights = ''] = /^ACL SETUSER tokens on >password (.+)$/m.exec(docs) ?? [];
 
 describe.skipIf(!hasRedis())('the rights that docs/fleet.md names', () => {

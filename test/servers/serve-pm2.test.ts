@@ -36,13 +36,13 @@ afterEach(async () => {
 });
 
 async function pm2(...args: readonly string[]): Promise<string> {
-  // What Kubernetes sets for a Service of this name is there too.
+  // The variable that Kubernetes sets for a Service of this name is there too.
   const env = { ...process.env, PM2_HOME: home, WECHAT_TOKENS_PORT: 'tcp://10.0.0.1:80' };
   const { stdout } = await promisify(execFile)(PM2 as string, [...args], { env, cwd: home });
   return stdout;
 }
 
-/** Starts the server as its page says, and waits until it answers. */
+/** Starts the server as its page describes, and waits until it answers. */
 async function start(...options: readonly string[]): Promise<void> {
   const serve = ['serve', '--port', String(port), '--store', join(home, 'store')];
   await pm2('start', SCRIPT, '--name', 'tokens', '--kill-timeout', '40000', ...options, '--', ...serve);

@@ -47,7 +47,7 @@ for (const { name, isHere, start } of SERVERS) {
       expect(said.startsWith(`the store ${shown()} cannot be used: `)).toBe(true);
     });
 
-    // The built command: a bundler leaves out what it takes to be without effect.
+    // This tests the built command: a bundler drops code that it takes to be without effect.
     test('serve does not start with a password that is not percent-encoded', async () => {
       const { code, said } = await trials.failure(place.withPassword('CANARY')?.replace('CANARY', 'CANARY%zz') ?? '');
       expect(code).toBe(2);

@@ -172,7 +172,7 @@ describe.skipIf(!hasMariadb())('SqlStore on MariaDB alone', () => {
     await lock(left, 'app/a');
     await sql`begin`.execute(right);
     await lock(right, 'app/b');
-    // The one that has changed less is given up: the store's own statement, which joins the circle here.
+    // The database aborts the one that has changed less: the store's own statement, which closes the circle here.
     await sql`insert into ${sql.table(table)} (id, version, changed_at, lease_until) values ('x/1', 0, 0, 0)`.execute(
       left,
     );

@@ -90,7 +90,7 @@ describe.each(SERVERS)('an outage of $name', ({ isHere, start }) => {
   });
 });
 
-/** Connections that broke off unnoticed fail once more. */
+/** Retries until the work succeeds, as connections that broke unnoticed fail once more. */
 async function untilItWorks<Result>(work: () => Promise<Result>): Promise<Result> {
   const givenUpAt = performance.now() + MAX_WAIT_MS;
   for (;;) {

@@ -75,7 +75,7 @@ describe.skipIf(!hasPostgres())('SqlStore on PostgreSQL alone', () => {
     const end = await store.watch(told.tell);
     await withClient(async (client) => {
       await client.query('begin');
-      // Its time is that of this statement, before the next one, which is committed and seen first.
+      // Its time is that of this statement, before the one of the next, which is committed and seen first.
       await client.query(`update "${table}" set version = version where false`);
       await client.query(
         `insert into "${table}" (id, version, data, changed_at, lease_until)
@@ -237,7 +237,7 @@ describe.skipIf(!hasPostgres())('SqlStore on PostgreSQL alone', () => {
   });
 });
 
-/** What a watch has told, and a way to wait for it. */
+/** Collects the notifications of a watch, and waits for them. */
 class Told {
   readonly ids: (string | undefined)[] = [];
   #wake: () => void = () => undefined;
@@ -259,7 +259,7 @@ class Told {
   }
 }
 
-/** A clock whose timers of up to 100 ms fire as they should, and longer ones never. */
+/** Returns a clock whose timers of up to 100 ms fire as they should, and longer ones never. */
 function impatientClock() {
   const timers = new Set<object>();
   return {

@@ -37,7 +37,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     world.wechat.always = undefined;
   }
 
-  /** How wide the bar is of what it is at most. */
+  /** Returns the width of the bar as a share of its maximum. */
   async function shareShown(page: Page): Promise<number> {
     await page.emulateMedia({ reducedMotion: 'reduce' });
     const expression = `(() => {

@@ -34,7 +34,7 @@ for (const { name, isHere, isServer, start } of ofThisRun(SERVE_STORES)) {
     afterEach(async () => {
       await world[Symbol.asyncDispose]();
       await wechat.close();
-      // Of nothing that any test does.
+      // No test may make a server print a password.
       for (const { lines, errors } of servers)
         expect(lines.join('\n') + errors).not.toMatch(/CANARY|postgres-password/);
     });

@@ -359,7 +359,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
   });
 });
 
-/** Lets polls run, on the fake clock and then really, until what they were to bring is there. */
+/** Lets polls run, on the fake clock and then in real time, until the condition holds. */
 async function pollUntil(clock: FakeClock, isDone: () => boolean): Promise<void> {
   while (!isDone()) {
     await clock.advance(500);

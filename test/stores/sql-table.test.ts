@@ -115,7 +115,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
   });
 });
 
-/** What the database itself says of a table's columns and indexes. */
+/** Returns what the database itself reports about a table's columns and indexes. */
 async function describeTable(
   run: (text: string) => Promise<Record<string, unknown>[]>,
   dialect: SqlDatabase['dialect'],

@@ -47,7 +47,7 @@ describe.each(STORES)('an upgrade on $name', ({ isHere, start }) => {
       await register(scene, old, OLD_APP);
       await register(scene, current, NEW_APP);
       await Promise.all(KEYS.map((key) => current.run('get', key)));
-      // The older release answers an error for a task that it has not heard of yet.
+      // The older release throws for a task that it has not seen yet.
       const getOfOld = (key: Key): Promise<string> => old.run('get', key).catch(() => '');
       await Promise.all(KEYS.map((key) => expect.poll(() => getOfOld(key), PATIENCE).not.toBe('')));
       const isDone = (): boolean => KEYS.every((key) => scene.callsFor(key).length > CYCLES);

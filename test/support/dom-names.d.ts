@@ -1,4 +1,4 @@
-// The types of playwright-core name these. No test has a DOM: what it asks of a page, it asks through locators.
+// The types of playwright-core name these. No test has a DOM: tests query a page through locators.
 declare type Node = object;
 declare type HTMLElement = object;
 declare type SVGElement = object;

@@ -1,4 +1,4 @@
-/** What the tests use of Koa, whose own types do not compile beside newer packages. */
+/** The part of Koa that the tests use; its own types do not compile beside newer packages. */
 declare module 'koa' {
   import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 

@@ -28,7 +28,7 @@ describe.skipIf(skips)(`the code for a mini program${skips ? `: ${NO_REDIS}` : '
         world.wechat.acceptPrompt(APPID, openid, TEMPLATE);
         return Object.fromEntries(tmplIds.map((id) => [id, 'accept']));
       },
-      // It names JSON in each request, as that of WeChat does.
+      // It declares JSON in each request, as that of WeChat does.
       request({ url, method, data, header, success, fail }: WxRequest) {
         inTap = false;
         const body = data === undefined ? {} : { body: JSON.stringify(data) };

@@ -45,7 +45,7 @@ describe('a message whose connection fails', () => {
     server.close();
     expect(error).toBeInstanceOf(NotAnswered);
     expect(error).toMatchObject({ mayHaveBeenTaken: true, message: 'WeChat has not answered in time' });
-    // `fetch` gives a connection up after 10 s, and looks each second.
+    // `fetch` gives up connecting after 10 s, and checks each second.
     expect(performance.now() - startedAt).toBeGreaterThan(12_000);
   });
 });

@@ -53,7 +53,7 @@ describe('the next instant', () => {
     expect(next('Europe/Berlin', '02:30', after)).toBe(expected);
   });
 
-  // An edit in the minutes around the change: the old instant, the new one, and for a repeated time the second one.
+  // An edit comes in the minutes around the change: before and after the instant, and around the second of two equal times.
   test.each([
     ['2026-03-29T01:29:00Z', '2026-03-29T01:30:00.000Z'],
     ['2026-03-29T01:31:00Z', '2026-03-30T00:30:00.000Z'],
@@ -70,7 +70,7 @@ describe('the next instant', () => {
     [[7], '2026-12-06'],
     [[2, 4], '2026-12-01'],
   ])('the next instant is on one of the weekdays %j', (weekdays, day) => {
-    // A Sunday, after the time of the day.
+    // It is a Sunday, after the time of the day.
     expect(next('Asia/Shanghai', '08:00', '2026-11-29T12:00:00Z', weekdays)).toBe(`${day}T00:00:00.000Z`);
   });
 

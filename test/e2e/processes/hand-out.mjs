@@ -1,4 +1,4 @@
-// Hands tokens out all the time and keeps book of what a caller would have seen.
+// This module hands tokens out all the time and records what a caller would have seen.
 import { setTimeout as passes } from 'node:timers/promises';
 
 /**
@@ -23,7 +23,7 @@ export class HandOut {
     this.#loops = keys.map((key) => this.#loop(key));
   }
 
-  /** What was found. */
+  /** Ends the loops, and returns what was found. */
   async stop() {
     this.#stopping = true;
     await Promise.all(this.#loops);

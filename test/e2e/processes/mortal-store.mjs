@@ -1,4 +1,4 @@
-// Kills its process at a chosen moment of a refresh.
+// This module kills its process at a chosen moment of a refresh.
 
 const die = () => void process.kill(process.pid, 'SIGKILL');
 

@@ -1,4 +1,4 @@
-"""A client of both older servers, with nothing but the standard library. Prints what it got, as JSON."""
+"""Plays a client of both older servers with the standard library alone. Prints the answers as JSON."""
 import json
 import sys
 import urllib.parse

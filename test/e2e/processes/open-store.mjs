@@ -1,4 +1,4 @@
-// Opens the store that a test has described to a process, and creates its table where it has one.
+// This module opens the store that a test has described to a process, and creates its table where it has one.
 import { FileStore } from 'wechat-token-manager';
 
 /**
@@ -52,7 +52,7 @@ async function openMariadb({ connection, table }) {
 async function openSqlite({ path, table }) {
   const [{ Kysely, SqliteDialect }, { default: Database }] = await Promise.all([import('kysely'), import('libsql')]);
   const database = new Database(path);
-  // First, because several processes may want to create the file at once.
+  // This comes first, because several processes may want to create the file at once.
   database.pragma('busy_timeout = 1000');
   database.pragma('journal_mode = WAL');
   const { libsqlDatabase } = await import('wechat-token-manager/sql');

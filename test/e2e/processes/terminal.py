@@ -1,5 +1,5 @@
-# Runs a program on a terminal of its own. When standard input ends, it closes the terminal, or reads what a paused one holds
-# back and stops the program. The last line says how the program ended.
+# This script runs a program on a terminal of its own. When standard input ends, it closes the terminal, or reads what a paused
+# one holds back and stops the program. The last line says how the program ended.
 import os
 import pty
 import signal

@@ -1,4 +1,4 @@
-// A process that holds one manager on a shared store and does what its parent says.
+// This process runs one manager on a shared store, and its parent controls it.
 import { TokenManager } from 'wechat-token-manager';
 import { HandOut } from './hand-out.mjs';
 import { makeMortal } from './mortal-store.mjs';

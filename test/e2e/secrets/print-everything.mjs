@@ -1,4 +1,4 @@
-// Prints whatever this library hands to its user, in every way that Node prints things.
+// This script prints everything that the library returns to its user, in every way that Node prints.
 import { writeFileSync } from 'node:fs';
 import { format, inspect } from 'node:util';
 import { EncryptedStore, FileStore, MemoryStore, TokenManager } from 'wechat-token-manager';
@@ -10,7 +10,7 @@ const handedOut = [];
 const APPID = 'wx0123456789abcdef';
 
 /**
- * As `console.log` does.
+ * Prints as `console.log` does.
  *
  * @param {unknown[]} what
  */

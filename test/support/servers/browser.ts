@@ -4,12 +4,16 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
-/** Why there is no browser to test with; `undefined` when there is one. */
+/** The reason why there is no browser to test with; `undefined` when there is one. */
 export const NO_BROWSER: string | undefined = existsSync(EXECUTABLE)
   ? undefined
   : `there is no Chromium at ${EXECUTABLE}; CHROMIUM may name another place`;
 
-/** @param localNames - names that lead to this machine. */
+/**
+ * Launches a browser.
+ *
+ * @param localNames - names that lead to this machine.
+ */
 export function launchBrowser(localNames: readonly string[] = []): Promise<Browser> {
   if (NO_BROWSER !== undefined) throw new Error(NO_BROWSER);
   const rules = localNames.map((name) => `MAP ${name} 127.0.0.1`).join(', ');
@@ -24,7 +28,7 @@ interface Violation {
   readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
 }
 
-/** What axe-core finds wrong with the page as it is, a line each. */
+/** Returns the problems that axe-core finds on the page as it is, a line each. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   const { violations } = await page.evaluate<{ violations: readonly Violation[] }>('axe.run(document)');

@@ -7,7 +7,7 @@ import { run } from '../../../src/cli/run.js';
 
 const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 
-/** What a command has done. */
+/** The outcome of a command. */
 export interface CommandResult {
   readonly code: number;
   readonly out: string;
@@ -16,11 +16,11 @@ export interface CommandResult {
 
 export interface CommandWorld {
   readonly env?: Readonly<Record<string, string>>;
-  /** What stands on standard input. */
+  /** The text on standard input. */
   readonly input?: string;
-  /** How wide the terminal is; none without. */
+  /** The width of the terminal; without it there is none. */
   readonly columns?: number;
-  /** Whether standard input is a terminal, which is asked without an echo. */
+  /** Whether standard input is a terminal, which is read without an echo. */
   readonly asks?: boolean;
 }
 
@@ -42,10 +42,10 @@ export class CapturedOutput extends Writable {
   }
 }
 
-/** Standard input with all that will ever come. */
+/** Provides a standard input with all that will ever come. */
 class GivenInput extends PassThrough {
   readonly isTTY: boolean;
-  /** What the terminal was told about showing what is typed: raw mode does not. */
+  /** The raw modes that were set on the terminal: in raw mode it does not show what is typed. */
   readonly rawModes: boolean[] = [];
 
   constructor(content: string, isTTY: boolean) {

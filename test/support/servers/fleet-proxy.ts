@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A port that leads to another one, and from one moment on to a third: what stands for a server that fails over. */
+/** Connects a port to another one, and after a switch to a third: it stands for a server that fails over. */
 export class FleetProxy implements AsyncDisposable {
   readonly port: number;
   readonly #server: Server;
@@ -23,7 +23,7 @@ export class FleetProxy implements AsyncDisposable {
     return new FleetProxy(server, address.port, target);
   }
 
-  /** Cuts all connections; those that come next lead to this port. */
+  /** Cuts all connections, and connects later ones to this port. */
   switchTo(target: number): void {
     this.#target = target;
     for (const socket of this.#sockets) socket.destroy();

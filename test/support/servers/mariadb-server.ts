@@ -14,7 +14,7 @@ const findInstaller = (): string | undefined =>
 const STARTS_WITHIN_MS = 20_000;
 const POLL_MS = 20;
 
-/** Tells whether tests with a MariaDB server can run on this machine. */
+/** Returns whether tests with a MariaDB server can run on this machine. */
 export const hasMariadb = (): boolean => findServer() !== undefined && findInstaller() !== undefined;
 
 export interface MariadbConnection {
@@ -32,7 +32,11 @@ export interface MariadbServer extends ServerControls {
   asRoot(statement: string): Promise<void>;
 }
 
-/** @param args - more arguments of `mariadbd`. */
+/**
+ * Starts a MariaDB server.
+ *
+ * @param args - more arguments of `mariadbd`.
+ */
 export async function startMariadb(args: readonly string[] = []): Promise<MariadbServer> {
   const program = findServer();
   const installer = findInstaller();

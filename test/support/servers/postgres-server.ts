@@ -18,7 +18,7 @@ const STARTS_WITHIN_MS = 20_000;
 const POLL_MS = 20;
 const USER = 'postgres';
 
-/** Tells whether tests with a PostgreSQL server can run on this machine. */
+/** Returns whether tests with a PostgreSQL server can run on this machine. */
 export const hasPostgres = (): boolean => findPostgres() !== undefined && findInitdb() !== undefined;
 
 export interface PostgresConnection {
@@ -47,7 +47,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const connection = { host: '127.0.0.1', port, user: USER, password: 'postgres-password', database: 'postgres' };
   const passwordFile = join(directory, 'password');
   await writeFile(passwordFile, connection.password, { mode: 0o644 });
-  // Collation by language, so that a table shows whether it has one of its own.
+  // The collation is that of a language, so that a table shows whether it has one of its own.
   const language = ['--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US'];
   const access = ['--auth=scram-sha-256', `--pwfile=${passwordFile}`, `--username=${USER}`];
   const initdb = spawn(installer, ['-D', data, '--no-sync', '--no-instructions', ...language, ...access], spawning);
@@ -70,7 +70,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     ];
     const givenUpAt = performance.now() + STARTS_WITHIN_MS;
     while (performance.now() < givenUpAt) {
-      // One that was killed leaves backends, which go by themselves; until then it does not start.
+      // A killed server leaves backends, which end by themselves; until then it does not start.
       const isRunning = server !== undefined && server.exitCode === null && server.signalCode === null;
       if (!isRunning) server = spawn(program, args, spawning);
       if (await answers(connection)) return;
@@ -90,7 +90,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   return { ...controls, connection };
 }
 
-/** The server refuses to be root. */
+/** Returns the user to run the server as, since it refuses to be root. */
 async function serverIdentity(): Promise<{ readonly uid?: number; readonly gid?: number }> {
   if (process.getuid?.() !== 0) return {};
   const idOf = (option: string): number => Number(execFileSync('id', [option, 'postgres'], { encoding: 'utf8' }));
@@ -125,7 +125,7 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** The directories of programs of the installed versions, the latest first. */
+/** Returns the directories of programs of the installed versions, the latest first. */
 function directoriesOf(root: string): string[] {
   try {
     const versions = readdirSync(root).sort((left, right) => Number(right) - Number(left));

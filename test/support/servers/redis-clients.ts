@@ -3,11 +3,11 @@ import { Redis as IoValkey, Cluster as IoValkeyCluster } from 'iovalkey';
 import { createClient, createCluster } from 'redis';
 import type { RedisClient } from '../../../src/stores/redis/index.js';
 
-/** What a test does to a client, whichever it is. */
+/** A client of any kind, as tests use it. */
 export interface TestClient {
   readonly client: RedisClient;
   command(...args: string[]): Promise<unknown>;
-  /** As its owner closes it. */
+  /** Closes the client as its owner does. */
   close(): Promise<void>;
   listeners(): number;
 }
@@ -61,14 +61,14 @@ function openIo(create: (options: IoOptions) => IoRedis | IoValkey): OpenClient 
   };
 }
 
-/** Opens a client that is not connected yet. */
+/** The kinds of clients; each opens one that is not connected yet. */
 export const CLIENTS: readonly (readonly [string, OpenClient])[] = [
   ['redis', openNodeRedis],
   ['ioredis', openIo((options) => new IoRedis(options))],
   ['iovalkey', openIo((options) => new IoValkey(options))],
 ];
 
-/** Clients of a cluster that has a node on this port; not connected yet. */
+/** The kinds of clients of a cluster that has a node on this port; they are not connected yet. */
 export const CLUSTER_CLIENTS: readonly (readonly [string, (port: number) => RedisClient])[] = [
   ['redis', (port) => createCluster({ rootNodes: [{ socket: { host: '127.0.0.1', port } }] })],
   ['ioredis', (port) => new IoRedisCluster([{ host: '127.0.0.1', port }], { lazyConnect: true })],

@@ -12,11 +12,11 @@ const findServer = (): string | undefined =>
 const STARTS_WITHIN_MS = 10_000;
 const POLL_MS = 20;
 
-/** Tells whether tests with a Redis server can run on this machine. */
+/** Returns whether tests with a Redis server can run on this machine. */
 export const hasRedis = (): boolean => findServer() !== undefined;
 
 export interface RedisServerOptions {
-  /** Whether what was written is there after a restart. */
+  /** Whether written data survives a restart. */
   readonly appendOnly?: boolean;
   /** Whether it is a cluster of one node, which has all slots. */
   readonly cluster?: boolean;
@@ -51,7 +51,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   return { ...controls, port, url: `redis://127.0.0.1:${port}` };
 }
 
-/** The port between the nodes would else be one that may not exist. */
+/** Returns the settings of a cluster, with a port between the nodes, as the default one may not exist. */
 async function clusterSettings(): Promise<string[]> {
   return [
     '--cluster-enabled',
@@ -63,7 +63,7 @@ async function clusterSettings(): Promise<string[]> {
   ];
 }
 
-/** Any answer to PING counts, also that a password is wanted; not that it is still loading its files. */
+/** Waits for any answer to PING, even that a password is needed, but not that the server is still loading its files. */
 async function untilItAnswers(server: ChildProcess, port: number, command: string, expected: RegExp): Promise<void> {
   const givenUpAt = performance.now() + STARTS_WITHIN_MS;
   while (performance.now() < givenUpAt) {

@@ -4,7 +4,7 @@ import { type AddressInfo, createConnection, createServer, type Socket } from 'n
 const REFUSAL =
   'ERR bad lua script for redis cluster, all the keys that the script uses should be passed using the KEYS array, and KEYS should not be in expression';
 const UNPUBLISHED = 'ERR command PUBLISH not support in lua';
-/** Commands whose first operand is no key. */
+/** The commands whose first operand is no key. */
 const WITHOUT_KEY = ['TIME', 'PUBLISH'];
 const CALL = /redis\.p?call\(\s*(?:'(\w+)'\s*(?:,\s*([^,)]+))?)?/g;
 
@@ -82,7 +82,7 @@ function isAccepted(text: string): boolean {
   });
 }
 
-/** A command that Redis answers with this error, so that answers stay in their order. */
+/** Returns a command that Redis answers with this error, so that answers stay in their order. */
 function failingCommand(error: string): string {
   const words = ['EVAL', 'return redis.error_reply(ARGV[1])', '0', error];
   return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
@@ -90,7 +90,7 @@ function failingCommand(error: string): string {
 
 interface Command {
   readonly words: readonly string[];
-  /** In bytes. */
+  /** The length in bytes. */
   readonly length: number;
 }
 

@@ -15,10 +15,10 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** A directory of one test: the package as it was built, and a store. */
+/** Provides a directory for one test: the package as it was built, and a store. */
 export class ServeWorld implements AsyncDisposable {
   readonly directory: string;
-  /** Where servers are started; as a rule where the tests are. */
+  /** The directory where servers are started; as a rule that of the tests. */
   readonly #cwd: string | undefined;
   readonly #servers: ServeProcess[] = [];
 
@@ -34,7 +34,7 @@ export class ServeWorld implements AsyncDisposable {
   }
 
   /**
-   * The package with what it depends on and nothing else, started in a directory of its own.
+   * Installs the package with its dependencies and nothing else, to be started in a directory of its own.
    *
    * @param beside - packages that are installed beside it.
    * @param here - packages that are installed where it is started.
@@ -52,7 +52,7 @@ export class ServeWorld implements AsyncDisposable {
     const directory = await mkdtemp(join(tmpdir(), 'wechat-tokens-'));
     const world = new ServeWorld(directory, startedIn && join(directory, startedIn));
     await mkdir(world.path('app'));
-    // Copied, so that a test can break it.
+    // It is copied, so that a test can break it.
     await cp(join(ROOT, 'dist'), world.path('app/dist'), { recursive: true });
     await cp(join(ROOT, 'package.json'), world.path('app/package.json'));
     return world;
@@ -95,7 +95,7 @@ export class ServeWorld implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.end()));
-    // The process that answers finishes what it is at when the one that listens is gone.
+    // The process that answers finishes its work when the one that listens is gone.
     await rm(this.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
@@ -105,10 +105,10 @@ async function linkPackages(names: readonly string[], directory: string): Promis
   for (const name of names) await symlink(join(ROOT, 'node_modules', name), join(directory, name));
 }
 
-/** A server as its user sees it: a process, what it prints, and a URL. */
+/** Represents a server as its user sees it: a process, its output, and a URL. */
 export class ServeProcess {
   readonly child: ChildProcess;
-  /** What it has printed on standard output, line by line. */
+  /** The lines that it has printed on standard output. */
   readonly lines: string[] = [];
   errors = '';
   readonly exited: Promise<number | null>;
@@ -136,7 +136,7 @@ export class ServeProcess {
     return this.lines.map((line) => JSON.parse(line) as LogLine);
   }
 
-  /** The nth message of that name, those that have come before included. */
+  /** Waits for the nth message of that name, earlier ones included. */
   async seen(message: string, nth = 1): Promise<LogLine> {
     const found = (): LogLine | undefined => this.log.filter((line) => line.message === message)[nth - 1];
     let isOver = false;
@@ -165,7 +165,7 @@ export class ServeProcess {
     return Number(new URL(this.url).port);
   }
 
-  /** The process id of who answers, as the log says. */
+  /** Returns the id of the process that answers, as the log reports it. */
   get workerPid(): number {
     const pids = this.log.filter(({ message }) => /^(started|reloaded|workerReplaced)$/.test(message));
     return pids.at(-1)?.pid as number;
@@ -175,7 +175,7 @@ export class ServeProcess {
     this.child.kill(signal);
   }
 
-  /** Asks it to stop, and answers with its exit code. */
+  /** Stops the server with a signal, and returns its exit code. */
   async stop(signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
     this.signal(signal);
     return this.exited;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** Stands between a server and its database, and loses connections without telling either of them. */
+/** Stands between a server and its database, and loses connections without notifying either of them. */
 export class LossyProxy implements AsyncDisposable {
   readonly port: number;
   readonly #server: Server;
@@ -30,7 +30,7 @@ export class LossyProxy implements AsyncDisposable {
     return new LossyProxy(server, sockets);
   }
 
-  /** From now on nothing comes through the connections that there are; new ones are as good as ever. */
+  /** Blocks the existing connections from now on; new ones work. */
   lose(): void {
     for (const socket of this.#sockets) {
       socket.unpipe();

@@ -5,31 +5,31 @@ import { createServer } from 'node:net';
 
 /** What a test can do to a server that it has started. */
 export interface ServerControls extends AsyncDisposable {
-  /** Ends it in order. */
+  /** Stops the server in order. */
   stop(): Promise<void>;
-  /** Ends it with SIGKILL. */
+  /** Ends the server with SIGKILL. */
   kill(): Promise<void>;
-  /** Stops it with SIGSTOP: connections stay and nothing is answered. */
+  /** Stops the server with SIGSTOP: connections stay and nothing is answered. */
   pause(): void;
   resume(): void;
-  /** Starts it again, on the same port and files. */
+  /** Starts the server again, on the same port and files. */
   restart(): Promise<void>;
 }
 
 export interface StartableServer {
-  /** Removed in the end. */
+  /** The directory of the server, which is removed in the end. */
   readonly directory: string;
-  /** What ends it in order. */
+  /** The signal that stops the server in order. */
   readonly stopSignal: NodeJS.Signals;
-  /** Starts it; resolves when it answers. */
+  /** Starts the server; resolves when it answers. */
   start(): Promise<void>;
-  /** The process that was started last. */
+  /** Returns the process that was started last. */
   process(): ChildProcess | undefined;
-  /** For a server with processes of its own: what reaches them all. Default: the signal to the server alone. */
+  /** Sends a signal to all processes of a server that has several. Default: the signal goes to the server alone. */
   signalAll?(server: ChildProcess, signal: NodeJS.Signals): void;
 }
 
-/** Starts a server, and sees to it that it does not outlive the tests. */
+/** Starts a server, and makes sure that it does not outlive the tests. */
 export async function startControlled(server: StartableServer): Promise<ServerControls> {
   const { directory, stopSignal, start } = server;
 
@@ -49,7 +49,7 @@ export async function startControlled(server: StartableServer): Promise<ServerCo
     const exited = once(child, 'exit');
     if (signal === stopSignal) child.kill(signal);
     else signalAll(signal);
-    // A paused one takes other signals only when it goes on.
+    // A paused process takes other signals only when it continues.
     signalAll('SIGCONT');
     await exited;
   };

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/opt/homebrew/bin'];
 const looked = new Map<string, string | undefined>();
 
-/** The path of the first of these programs that is there: in `directories`, in the `PATH`, or where systems keep servers. */
+/** Returns the path of the first of these programs that exists: in `directories`, in the `PATH`, or where systems keep servers. */
 function findProgram(names: readonly string[], directories: readonly string[] = []): string | undefined {
   const places = [...directories, ...(process.env.PATH ?? '').split(delimiter), ...SYSTEM_DIRECTORIES];
   const paths = names.flatMap((name) => places.filter((place) => place !== '').map((place) => join(place, name)));

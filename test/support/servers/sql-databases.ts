@@ -12,7 +12,7 @@ import { hasPostgres, startPostgres } from './postgres-server.js';
 /** A database that tests can connect to as often as they want. */
 export interface SqlDatabase extends AsyncDisposable {
   readonly dialect: SqlDialect;
-  /** As another process would. Connections are closed with the database. */
+  /** Connects as another process would. Connections are closed with the database. */
   connect(): Kysely<unknown>;
 }
 
@@ -32,7 +32,7 @@ export const SQL_DATABASES: readonly SqlDatabaseKind[] = [
 
 export function connectPostgres(config: pg.PoolConfig): Kysely<unknown> {
   const pool = new pg.Pool({ max: 5, ...config });
-  // The pool throws broken connections away; without listeners they would end the process, idle or in use.
+  // The pool discards broken connections; without listeners they would end the process, idle or in use.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
   return new Kysely({ dialect: new PostgresDialect({ pool }) });
@@ -49,7 +49,7 @@ export function connectSqlite(path: string, busyTimeoutMs = 500): Kysely<unknown
   return new Kysely({ dialect: new SqliteDialect({ database: libsqlDatabase(database) }) });
 }
 
-/** The same database, awaiting `hook` before each statement. */
+/** Returns the same database, awaiting `hook` before each statement. */
 export function beforeStatements(kysely: Kysely<unknown>, hook: () => unknown): Kysely<unknown> {
   const executor = kysely.getExecutor();
   return new Proxy(kysely, {

@@ -7,7 +7,7 @@ import { FakeWeChat } from '../../../src/testing/index.js';
 
 export const APP_SECRET = 'CANARY-the-secret-of-the-app';
 
-/** A token server on a port, with a WeChat of its own. */
+/** Runs a token server on a port, with a WeChat of its own. */
 export class TokenServer implements AsyncDisposable {
   readonly wechat: FakeWeChat;
   readonly tokens: TokenManager;

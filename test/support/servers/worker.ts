@@ -12,7 +12,7 @@ export interface Key {
   readonly subject?: string;
 }
 
-/** What a worker is told at its start. */
+/** The orders that a worker gets at its start. */
 export interface WorkerOrders {
   readonly store: StoreDescription;
   readonly origin: string;
@@ -20,7 +20,7 @@ export interface WorkerOrders {
   readonly death?: Death;
 }
 
-/** When a worker kills itself, and over which keys: those whose id has this in it. */
+/** The moment when a worker kills itself, and the keys that cause it: those whose id contains this. */
 export interface Death {
   readonly at: 'lease' | 'before the answer is written' | 'after the answer is written';
   readonly of: string;
@@ -48,10 +48,10 @@ export interface WorkerEvent {
 export interface HandedOut {
   served: number;
   slowestMs: number;
-  /** By each value, when it was handed out for the last time, in milliseconds of the machine's monotonic clock. */
+  /** The time when each value was handed out for the last time, in milliseconds of the machine's monotonic clock. */
   readonly lastServedAt: Record<string, number>;
   readonly failures: string[];
-  /** The keys of which an older record came after a newer one. */
+  /** The keys whose older record came after a newer one. */
   readonly wentBack: string[];
 }
 
@@ -61,7 +61,7 @@ interface Reply {
   readonly error?: { readonly code?: string; readonly message: string };
 }
 
-/** A real process with a manager on a shared store. */
+/** Runs a real process with a manager on a shared store. */
 export class Worker implements AsyncDisposable {
   readonly events: WorkerEvent[] = [];
   readonly process: ChildProcess;
@@ -84,7 +84,11 @@ export class Worker implements AsyncDisposable {
     });
   }
 
-  /** @param store - a string is the directory of a file store. */
+  /**
+   * Starts a worker.
+   *
+   * @param store - a string is the directory of a file store.
+   */
   static async start(store: StoreDescription | string, origin: string, options: WorkerOptions = {}): Promise<Worker> {
     const { environment, script = SCRIPT, ...orders } = options;
     const described = typeof store === 'string' ? { kind: 'file', directory: store } : store;
@@ -109,7 +113,7 @@ export class Worker implements AsyncDisposable {
     return result as Result;
   }
 
-  /** The next event that the predicate accepts, those that have come before included. */
+  /** Waits for the next event that the predicate accepts, earlier ones included. */
   seen(accepts: (event: WorkerEvent) => boolean): Promise<WorkerEvent> {
     const before = this.events.find(accepts);
     if (before !== undefined) return Promise.resolve(before);
@@ -137,7 +141,7 @@ export class Worker implements AsyncDisposable {
     await this.exited;
   }
 
-  /** Lets it end by itself: a library that fakes its clock leaves shared memory behind when it is killed. */
+  /** Lets the process end by itself: a library that fakes its clock leaves shared memory behind when it is killed. */
   async dismiss(): Promise<void> {
     if (this.process.connected) this.process.disconnect();
     await this.exited;

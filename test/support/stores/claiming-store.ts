@@ -6,7 +6,7 @@ interface Scheduled extends Queued {
   readonly id: string;
 }
 
-/** A store around a store that hands out what is due, as those of a fleet do. */
+/** Wraps a store, and hands out what is due, as those of a fleet do. */
 export class ClaimingStore implements TokenStore {
   readonly #store: TokenStore;
   readonly #dues = new Map<string, Due>();

@@ -5,7 +5,7 @@ import { FaultyStore, shared } from './shared-store.js';
 /** The promised bound of `close`, with the store's part in it. */
 export const CLOSES_WITHIN_MS = 21_000;
 
-/** A store that a manager closes, after which every command fails and is counted. */
+/** Provides a store that a manager closes, after which every command fails and is counted. */
 export class ClosableStore extends FaultyStore {
   isClosed = false;
   commandsAfterClose = 0;
@@ -46,13 +46,13 @@ export class ClosableStore extends FaultyStore {
   }
 }
 
-/** A process on a store that it closes. */
+/** Returns a process on a store that it closes. */
 export function closable(world: World): { store: ClosableStore; tokens: TokenManager } {
   const store = new ClosableStore(shared(world.store));
   return { store, tokens: world.manager({ store }) };
 }
 
-/** Closes a manager, and tells how long that took. */
+/** Closes a manager, and returns how long that took. */
 export async function closed(world: World, tokens: Pick<TokenManager, 'close'>): Promise<number> {
   const begun = world.clock.monotonic();
   let took = Number.POSITIVE_INFINITY;
@@ -67,7 +67,7 @@ export async function closed(world: World, tokens: Pick<TokenManager, 'close'>):
   return took;
 }
 
-/** What is left after a close: timers, and the commands that are sent within ten minutes. */
+/** Returns how many timers are left after a close, and how many commands are sent within ten minutes. */
 export async function isQuiet(world: World, store: ClosableStore): Promise<[timers: number, commands: number]> {
   const timers = world.clock.pendingTimers;
   await world.clock.advance(600_000);

@@ -5,21 +5,21 @@ import { hasMariadb, type MariadbConnection, startMariadb } from '../servers/mar
 import { hasPostgres, type PostgresConnection, startPostgres } from '../servers/postgres-server.js';
 import { hasRedis, startRedis } from '../servers/redis-server.js';
 
-/** A store as one process tells another of it. */
+/** A store as one process describes it to another. */
 export type StoreDescription =
   | { readonly kind: 'file'; readonly directory: string }
   | {
       readonly kind: 'redis';
       readonly port: number;
       readonly prefix: string;
-      /** Default: `redis`. */
+      /** The kind of client. Default: `redis`. */
       readonly client?: 'redis' | 'ioredis' | 'iovalkey';
     }
   | { readonly kind: 'postgres'; readonly connection: PostgresConnection; readonly table: string }
   | { readonly kind: 'mariadb'; readonly connection: MariadbConnection; readonly table: string }
   | { readonly kind: 'sqlite'; readonly path: string; readonly table: string };
 
-/** Where stores can be had that are empty and know nothing of one another. */
+/** A place with stores that are empty and independent of one another. */
 export interface StorePlace extends AsyncDisposable {
   empty(): StoreDescription;
 }
@@ -54,7 +54,7 @@ export const FLEET_STORES: readonly FleetStore[] = [
 
 let lastNumber = 0;
 
-/** A name that has not been used. */
+/** Returns a name that has not been used. */
 function newName(): string {
   lastNumber += 1;
   return `fleet_${lastNumber}`;

@@ -7,10 +7,10 @@ import { promisify } from 'node:util';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const NAME = 'wechat-token-manager';
-/** What {@link Worker} runs, under the root. */
+/** The directory of what {@link Worker} runs, under the root. */
 const SCRIPTS = 'test/e2e/processes';
 
-/** A packed release in a folder of its own, beside the dependencies of this tree. */
+/** Unpacks a release into a folder of its own, beside the dependencies of this tree. */
 export class OlderRelease implements AsyncDisposable {
   /** The program of a worker that imports the release. */
   readonly workerScript: string;

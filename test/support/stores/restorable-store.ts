@@ -13,7 +13,7 @@ export interface RestorableStoreOptions {
 }
 
 /**
- * A store that can be emptied and put back to an earlier state, versions included, without telling anything of it. Its versions
+ * Provides a store that can be emptied and restored to an earlier state, versions included, without notification. Its versions
  * count from 1, as those of files do, so that those of two histories meet, or follow the clock, as those of servers do.
  */
 export class RestorableStore implements TokenStore {
@@ -45,7 +45,7 @@ export class RestorableStore implements TokenStore {
     this.restore({ documents: new Map(), deleted: new Map() });
   }
 
-  /** Tells all watchers that a document has changed, or, without its id, that changes may have been missed. */
+  /** Notifies all watchers that a document has changed, or, without its id, that changes may have been missed. */
   tell(id?: string): void {
     for (const watcher of this.#watchers) watcher(id);
   }

@@ -7,9 +7,9 @@ import { hasRedis, startRedis } from '../servers/redis-server.js';
 
 /** A server, or a place on the disk, that stores of servers are in. */
 export interface StorePlace extends AsyncDisposable {
-  /** What `--store` is given for a store of its own. */
+  /** Returns the value of `--store` for a store of its own. */
   url(name: string): string;
-  /** The same with another password; `undefined` where there is none. */
+  /** Returns such a URL with another password; `undefined` where there is none. */
   withPassword(password: string): string | undefined;
   kill(): Promise<void>;
   restart(): Promise<void>;
@@ -21,16 +21,16 @@ export interface StorePlace extends AsyncDisposable {
 interface StoreKind {
   readonly name: string;
   readonly isHere: () => boolean;
-  /** Whether it is a server, which can be away. */
+  /** Whether it is a server, which can be unavailable. */
   readonly isServer: boolean;
   readonly isWithServers?: boolean;
   start(): Promise<StorePlace>;
 }
 
-/** In every URL with a password; nothing may show it. */
+/** The password in every URL; nothing may show it. */
 const PASSWORD = 'CANARY@pass/word#1';
 
-/** Every store that `serve` knows and that this machine has, for `describe.each`. */
+/** The stores that `serve` knows and that this machine has, for `describe.each`. */
 export const SERVE_STORES: readonly StoreKind[] = [
   { name: 'a directory', isHere: () => true, isServer: false, start: () => onDisk((path) => path) },
   {

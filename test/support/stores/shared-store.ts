@@ -1,6 +1,6 @@
 import type { StoredDocument, TokenStore } from '../../../src/index.js';
 
-/** The same store for several managers, as several processes share one: closing one of them leaves it open. */
+/** Returns the same store for several managers, as several processes share one: closing one of them leaves it open. */
 export function shared(store: TokenStore): TokenStore {
   return {
     now: () => store.now(),
@@ -19,18 +19,18 @@ export function shared(store: TokenStore): TokenStore {
   };
 }
 
-/** A store whose methods fail, and count their calls, as a test says. */
+/** Wraps a store, whose methods count their calls and fail as a test says. */
 export class FaultyStore implements TokenStore {
   readonly calls: string[] = [];
-  /** Called before each command; may throw, or return a promise that delays it. */
+  /** A function that is called before each command; it may throw, or return a promise that delays it. */
   before: (method: string, id: string | undefined) => void | Promise<void> = () => {};
-  /** Called when a listing has been read and before it is handed out, so that it is out of date by then. */
+  /** A function that is called after a listing was read and before it is returned, so that it is out of date by then. */
   afterList: (prefix: string) => void | Promise<void> = () => {};
-  /** Called when documents have been read and before they are handed out, so that they are out of date by then. */
+  /** A function that is called after documents were read and before they are returned, so that they are out of date by then. */
   afterGet: () => void | Promise<void> = () => {};
-  /** Called when a document has been written and before that is said. */
+  /** A function that is called after a document was written and before that is reported. */
   afterSet: (id: string) => void | Promise<void> = () => {};
-  /** There is one where the store has one. */
+  /** The claim method; it exists where the store has one. */
   declare readonly claimDue?: NonNullable<TokenStore['claimDue']>;
   readonly #store: TokenStore;
 

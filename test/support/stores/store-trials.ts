@@ -3,7 +3,7 @@ import type { ServeProcess, ServeWorld } from '../servers/serve-process.js';
 
 const PROGRAM = 'wechat-token-manager: ';
 
-/** Starts servers on stores, and keeps all that they have said. */
+/** Starts servers on stores, and keeps all their output. */
 export class StoreTrials {
   readonly #world: () => ServeWorld;
   readonly #servers: ServeProcess[] = [];
@@ -12,7 +12,7 @@ export class StoreTrials {
     this.#world = world;
   }
 
-  /** Returns what `serve` says when it does not start, and its exit code. */
+  /** Returns what `serve` prints when it does not start, and its exit code. */
   async failure(store: string): Promise<{ code: number | null; said: string }> {
     const server = this.#world().spawn([], { WECHAT_TOKENS_STORE: store });
     this.#servers.push(server);
@@ -23,7 +23,7 @@ export class StoreTrials {
     return { code, said: server.errors.slice(PROGRAM.length).trim() };
   }
 
-  /** Checks that `serve` starts, and stops when it is told to. */
+  /** Checks that `serve` starts, and stops at a signal. */
   async serves(store: string): Promise<void> {
     const server = await this.#world().start([], { WECHAT_TOKENS_STORE: store });
     this.#servers.push(server);

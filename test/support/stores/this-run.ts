@@ -2,7 +2,7 @@ import { inject } from 'vitest';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Set by the run that starts servers. */
+    /** Whether this is the run that starts servers. */
     readonly servers?: boolean;
   }
 }

@@ -1,6 +1,6 @@
 import type { TokenStore } from '../../../src/index.js';
 
-/** Returns the store without `watch`: what holds it looks through it each minute. */
+/** Returns the store without `watch`: its manager polls it each minute. */
 export function unwatched(store: TokenStore): TokenStore {
   return new Proxy(store, {
     get(target, name) {

@@ -2,7 +2,7 @@ import { Deliveries } from '../../../src/callbacks/deliveries.js';
 import type { DeliveryParts } from '../../../src/callbacks/delivery.js';
 import { TypeNumbers } from '../../../src/callbacks/type-numbers.js';
 
-/** Deliveries of an engine whose callbacks are nothing else: any URL is allowed, and no params are asked for. */
+/** Returns the deliveries of an engine that has no other callbacks: any URL is allowed, and no params are requested. */
 export function attachDeliveries(parts: Omit<DeliveryParts, 'typeNumbers'>): Deliveries {
   const deliveries = new Deliveries({ ...parts, typeNumbers: new TypeNumbers(false) });
   parts.engine.attach({

@@ -4,36 +4,36 @@ import { type HandedOut, type Key, Worker, type WorkerOptions } from '../servers
 import type { StoreDescription } from '../stores/fleet-stores.js';
 
 const LOOK_EVERY_MS = 10;
-/** The clocks of a process and of a store on the same machine; files bear times of some milliseconds ago. */
+/** The difference between a process and a store on the same machine: files have times of some milliseconds ago. */
 const CLOCKS_DIFFER_MS = 20;
 
 /** The calls for a key: what is not `due` is too many. */
 export interface CallAccount {
-  /** They brought a token when the one before it was due. */
+  /** The calls that brought a token when the one before it was due. */
   readonly due: number;
-  /** They brought a token, and began before the one before it was due. */
+  /** The calls that brought a token, and began before the one before it was due. */
   readonly early: number;
   readonly failed: number;
-  /** They brought nothing: WeChat repeated what it had said before, or another process was faster. */
+  /** The calls that brought nothing: WeChat repeated its earlier answer, or another process was faster. */
   readonly vain: number;
 }
 
 interface SeenDead {
   readonly at: number;
-  /** Whether that was before the end of its life: later ones have taken its place. */
+  /** Whether that was before its expiry: later ones have replaced it. */
   readonly wasReplaced: boolean;
 }
 
-/** A WeChat and processes that share one store. */
+/** Runs a WeChat and processes that share one store. */
 export class FleetScene implements AsyncDisposable {
   readonly wechat: FakeWeChat;
   readonly store: StoreDescription;
   readonly workers: Worker[] = [];
-  /** For how long this process, and others probably too, was kept from working. */
+  /** The longest time for which this process, and probably others too, could not run. */
   longestStallMs = 0;
-  /** The tokens that are good, and when each of them ends at the earliest unless it is replaced. */
+  /** The tokens that are good, with the earliest expiry of each unless it is replaced. */
   readonly #good = new Map<string, number>();
-  /** Of the others, when it was seen that they were not good any more. */
+  /** The other tokens, with the time when they were seen to be no longer good. */
   readonly #dead = new Map<string, SeenDead>();
   readonly #lifeMs: number;
   #ended = false;
@@ -50,7 +50,11 @@ export class FleetScene implements AsyncDisposable {
     return new FleetScene(await FakeWeChat.start(options), store, (options.lifeSeconds ?? 7_200) * 1_000);
   }
 
-  /** @param options - `store`: how this one reaches it, where that differs from process to process. */
+  /**
+   * Starts a worker.
+   *
+   * @param options - `store`: how this one reaches it, where that differs from process to process.
+   */
   async worker({ store = this.store, ...options }: WorkerOptions & { store?: StoreDescription } = {}): Promise<Worker> {
     const worker = await Worker.start(store, this.wechat.origin, options);
     worker.onEvent(({ value, obtainedAt = 0 }) => {
@@ -66,7 +70,7 @@ export class FleetScene implements AsyncDisposable {
   }
 
   /**
-   * What a caller could complain of: a failure, a dead token, or an older one after a newer.
+   * Returns what a caller could complain of: a failure, a dead token, or an older one after a newer.
    *
    * @param hearsWithinMs - how long a process may hand out a token that two later ones have replaced before its end.
    */
@@ -83,13 +87,13 @@ export class FleetScene implements AsyncDisposable {
     ]);
   }
 
-  /** Ends every manager, so that word has come of all that was asked. */
+  /** Closes every manager, so that all requests have been answered. */
   async close(): Promise<void> {
     await Promise.all(this.workers.map((worker) => worker.run('close')));
   }
 
   /**
-   * What the calls for a key were for; to be asked when everything is closed.
+   * Returns what the calls for a key were for; it is called when everything is closed.
    *
    * @param since - those before the first one after this that brought a token are left out.
    */
@@ -134,7 +138,7 @@ export class FleetScene implements AsyncDisposable {
   }
 }
 
-/** Lets the workers hand out all these keys until something has happened; what came of it, one a worker. */
+/** Lets the workers hand out all these keys until something has happened; returns the findings, one per worker. */
 export async function handOutUntil(
   workers: readonly Worker[],
   keys: readonly Key[],

@@ -6,17 +6,17 @@ import { SECRET, TYPE, World, type WorldOptions } from './world.js';
 export interface Process {
   readonly tokens: TokenManager;
   readonly way: FaultyStore;
-  /** Cuts the way for good, without a word. */
+  /** Cuts the way for good, without notification. */
   readonly die: () => void;
 }
 
-/** What was asked of WeChat, and when. */
+/** A request to WeChat, and its time. */
 export interface Fetch {
   readonly appid: string;
   readonly at: number;
 }
 
-/** A world in which any number of processes share the schedule that is in the store. */
+/** Provides a world in which any number of processes share the schedule that is in the store. */
 export class FleetWorld extends World {
   readonly fetches: Fetch[] = [];
 
@@ -42,7 +42,7 @@ export class FleetWorld extends World {
     return process;
   }
 
-  /** The first is named, so that a test need not ask whether there is one. */
+  /** Starts processes. The type names the first, so that a test need not check that it exists. */
   async fleet(count: number, options: TokenManagerOptions = {}): Promise<[Process, ...Process[]]> {
     const [first, ...others] = await Promise.all(Array.from({ length: count }, () => this.started(options)));
     return [first as Process, ...others];
@@ -53,7 +53,7 @@ export class FleetWorld extends World {
     for (const appid of appids) await tokens.register({ appid, secret: SECRET, tasks: [TYPE] });
   }
 
-  /** Counts what is handed out from now on. */
+  /** Counts the claims that are handed out from now on. */
   countClaims(): () => number {
     let claims = 0;
     const claimDue = this.store.claimDue?.bind(this.store);
@@ -88,7 +88,7 @@ export function keyOf(appid: string): string {
   return `key/${appid}/${TYPE}`;
 }
 
-/** Numbers that look random and are the same each time. */
+/** Returns a generator of numbers that look random and are the same each time. */
 export function seeded(seed: number): () => number {
   let state = seed;
   return () => {

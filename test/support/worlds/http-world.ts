@@ -5,19 +5,19 @@ import { APPID, World } from './world.js';
 export interface Answered {
   readonly status: number;
   readonly headers: Headers;
-  /** JSON as what it says, other bodies as text, `undefined` without one. */
+  /** The body: parsed JSON, other bodies as text, `undefined` without one. */
   readonly body: unknown;
 }
 
 export interface Asked {
   readonly method?: string;
-  /** Sent as JSON unless it is text. */
+  /** The body, which is sent as JSON unless it is text. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly peer?: string;
 }
 
-/** A manager that answers over HTTP, without a socket. */
+/** Runs a manager that answers over HTTP, without a socket. */
 export class HttpProcess {
   readonly tokens: TokenManager;
   readonly handler: Handler;
@@ -44,7 +44,7 @@ export class HttpProcess {
   }
 }
 
-/** A world whose manager answers over HTTP. */
+/** Provides a world whose manager answers over HTTP. */
 export class HttpWorld extends World {
   readonly tokens: TokenManager;
   readonly handler: Handler;

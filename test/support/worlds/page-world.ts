@@ -5,21 +5,25 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import type { HandlerOptions } from '../../../src/http/index.js';
 import { HttpWorld } from './http-world.js';
 
-/** A world whose manager answers on a socket, and a browser that looks at it, with one time for both. */
+/** Provides a world whose manager answers on a socket to a browser, with one time for both. */
 export class PageWorld extends HttpWorld {
-  /** What went wrong in the pages, as their consoles have it. */
+  /** The errors in the pages, as their consoles show them. */
   readonly complaints: string[] = [];
-  /** The paths and queries of what was asked, without those of the page itself. */
+  /** The paths and queries of the requests, without those of the page itself. */
   readonly asked: string[] = [];
-  /** `true`: connections are cut before they are answered. */
+  /** Whether connections are cut before they are answered. */
   isDown = false;
-  /** Answers instead of the handler, where it gives something. */
+  /** A function that answers instead of the handler, where it returns something. */
   instead: ((url: string) => object | undefined) | undefined;
   readonly #browser: Browser;
   readonly #server: Server;
   readonly #pages: Page[] = [];
 
-  /** @param listener - in place of the handler, with the handler in it. */
+  /**
+   * Creates a world.
+   *
+   * @param listener - in place of the handler, with the handler in it.
+   */
   constructor(
     browser: Browser,
     options: Partial<HandlerOptions> = {},
@@ -66,7 +70,7 @@ export class PageWorld extends HttpWorld {
     await page.clock.fastForward(ms);
   }
 
-  /** Resolves when the server has what the page has asked so far: a later request has been answered. */
+  /** Waits until the server has received what the page has requested so far: a later request has been answered. */
   async received(page: Page): Promise<void> {
     await page.evaluate("fetch('healthz').then((response) => response.text())");
   }

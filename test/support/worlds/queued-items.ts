@@ -1,11 +1,11 @@
 import { NOT_QUEUED, type Queued } from '../../../src/core/concurrency/due-queue.js';
 
-/** What stands in a queue under a name of its own. */
+/** An item in a queue that has a name of its own. */
 export interface QueuedItem extends Queued {
   readonly id: string;
 }
 
-/** The same item for the same name, until all are forgotten. */
+/** Keeps one item for each name. */
 export class QueuedItems {
   readonly #items = new Map<string, QueuedItem>();
 

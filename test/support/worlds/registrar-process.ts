@@ -12,18 +12,18 @@ import type { FakeClock } from '../../../src/testing/index.js';
 import { FaultyStore } from '../stores/shared-store.js';
 
 export interface RegistrarProcessOptions {
-  /** How long each write takes. */
+  /** The duration of each write. */
   readonly writeMs?: number;
   readonly isShared?: boolean;
 }
 
-/** What one process has of registrations, on a store that others share. */
+/** Runs the registrations of one process, on a store that others share. */
 export class RegistrarProcess {
   readonly store: FaultyStore;
   readonly registry: Registry;
   readonly registrar: Registrar;
   readonly closing = new Closing();
-  /** What the registry was told, a word and an id each. */
+  /** The notifications that the registry got, a word and an id each. */
   readonly told: string[] = [];
   readonly hurried: string[] = [];
   #isDead = false;
@@ -63,7 +63,7 @@ export class RegistrarProcess {
     return this.registrar.register(planRegistration(input, () => {}));
   }
 
-  /** No command gets an answer any more, as of a process that was killed. */
+  /** Leaves all later commands without an answer, as those of a process that was killed. */
   die(): void {
     this.#isDead = true;
   }

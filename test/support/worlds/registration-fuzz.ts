@@ -14,7 +14,7 @@ type Type = (typeof TYPES)[number];
 const OPERATIONS = 14;
 const WITHIN_MS = 600;
 const SLOWEST_COMMAND_MS = 60;
-/** Longer than any look at the store is apart. */
+/** A time that is longer than the interval of any poll of the store. */
 const SETTLES_MS = 150_000;
 
 /** What one process knows, or the store has: the secret of each app, and the keys of the tasks. */
@@ -113,7 +113,7 @@ function knowledgeOf(manager: TokenManager<Type>): Knowledge {
   };
 }
 
-/** A process that holds all knows all; one of a fleet knows nothing that is not so. */
+/** Returns whether a process agrees with the store: alone it knows everything, in a fleet nothing that is wrong. */
 function agrees(known: Knowledge, stored: Knowledge, fleet: boolean): boolean {
   const isTrue =
     Object.entries(known.secrets).every(([appid, secret]) => stored.secrets[appid] === secret) &&
@@ -126,7 +126,7 @@ function agrees(known: Knowledge, stored: Knowledge, fleet: boolean): boolean {
   return isAll || !isStarted;
 }
 
-/** A small generator of repeatable numbers (mulberry32). */
+/** Returns a small generator of repeatable numbers (mulberry32). */
 function randomOf(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

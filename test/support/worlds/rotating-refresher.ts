@@ -1,28 +1,28 @@
 import { type Grant, type JsonObject, type RefreshContext, type Refresher, TokenError } from '../../../src/index.js';
 
-/** What a refresh token is worth once it has been sent. */
+/** The validity of a refresh token once it has been sent. */
 export type RotationMode = 'kept' | 'single-use' | 'grace';
 
-/** A type whose refresh token is replaced by every refresh, and the upstream that knows which one is good. */
+/** Refreshes a type whose refresh token each refresh replaces, and plays the upstream that knows which one is good. */
 export class RotatingRefresher implements Refresher<'user_token'> {
   readonly type = 'user_token';
   readonly sent: string[] = [];
   mode: RotationMode = 'single-use';
   prefer: 'offered' | 'stored' = 'offered';
   lifeSeconds = 7_200;
-  /** Given with each grant when it is set. */
+  /** The life of refresh tokens, which is part of each grant when it is set. */
   refreshTokenExpiresInSeconds: number | undefined;
-  /** Runs when the request has arrived, before anything is used up; may throw. */
+  /** A function that runs when the request has arrived, before anything is used up; it may throw. */
   arriving: (context: RefreshContext) => void | Promise<void> = () => {};
-  /** Runs when the refresh token has been used up, before the answer is there; may throw. */
+  /** A function that runs when the refresh token has been used up, before the answer is there; it may throw. */
   answering: (context: RefreshContext) => void | Promise<void> = () => {};
-  /** Changes an answer. */
+  /** A function that changes an answer. */
   change: (grant: Grant) => Partial<Grant> = () => ({});
   #good: string | undefined;
   #before: string | undefined;
   #serial = 0;
 
-  /** The user authorizes: a new refresh token, the only good one from now on. */
+  /** Authorizes the user, and returns a new refresh token, the only good one from now on. */
   authorize(): string {
     this.#before = undefined;
     this.#good = `refresh-${++this.#serial}`;

@@ -27,7 +27,7 @@ export class RotatingWorld extends World {
     await tokens.register({ appid: APPID, secret: SECRET, tasks: [task] });
   }
 
-  /** What the store holds of the key. */
+  /** Returns what the store holds of the key. */
   async stored(): Promise<{ rotation?: { token?: string; intent?: object }; grant?: { value: string } } | undefined> {
     return (await this.store.get([ID]))[0]?.data;
   }
@@ -47,7 +47,7 @@ export function faulty(options: WorldOptions = {}): { world: RotatingWorld; stor
   return { world, store: store as FaultyStore };
 }
 
-/** The way of one process to the store, which its death cuts. */
+/** Returns a process whose access to the store its death cuts. */
 export function mortal(world: RotatingWorld): {
   process: TokenManager<'user_token'>;
   die: () => void;

@@ -12,10 +12,10 @@ const STEPS = 20;
 const LIFE_SECONDS = 1_800;
 const PAUSES_MS = [10, 10, 500, 5_000, 70_000, 400_000];
 const SLOWEST_COMMAND_MS = 40;
-/** Longer than any look at the store is apart, and a refresh takes. */
+/** A time that is longer than the interval of any poll of the store, and than a refresh. */
 const SETTLES_MS = 900_000;
 
-/** What is wrong in the end, and what was done before. */
+/** A loss that was found in the end, and the operations before it. */
 export interface LostToken {
   readonly what: string;
   readonly done: readonly string[];
@@ -92,7 +92,7 @@ export async function fuzzRotations(seed: number, fleet: boolean): Promise<LostT
     done.push(`sent ${upstream.sent.at(-1)}, stored ${storedToken(store)}`);
   }
   await clock.advance(SETTLES_MS);
-  // Of two authorizations that know nothing of each other the good one may be in reserve: the next refresh comes to it.
+  // Of two independent authorizations the good one may be in reserve: the next refresh uses it.
   if (!upstream.isGood(storedToken(store))) await clock.advance(LIFE_SECONDS * 1_000);
   const lost: LostToken[] = [];
   if (!upstream.isGood(storedToken(store))) lost.push({ what: `${storedToken(store)} is stored`, done });

@@ -2,12 +2,12 @@ import type { Grant, RefreshContext, Refresher, TokenKey } from '../../../src/in
 
 export type Answer = Partial<Grant> | Error | ((context: RefreshContext) => Promise<Partial<Grant>>);
 
-/** A refresher that answers as it is told, counts what it is asked, and otherwise hands out `token-1`, `token-2`, ... */
+/** Answers as a script says, counts its calls, and otherwise hands out `token-1`, `token-2`, ... */
 export class ScriptedRefresher implements Refresher<'access_token'> {
   readonly type = 'access_token';
   readonly asked: RefreshContext[] = [];
   lifeSeconds = 7_200;
-  /** What every answer is, once the scripted ones are used up; `undefined`: a new token. */
+  /** The answer to every call once the scripted ones are used up; `undefined` stands for a new token. */
   always: Answer | undefined;
   dependencies: readonly TokenKey[] = [];
   readonly #answers: Answer[] = [];

@@ -34,16 +34,16 @@ export interface WorldOptions {
   readonly random?: number | (() => number);
   /** Whether the store hands out what is due. Where a test does not say, the project that it runs in does. */
   readonly fleet?: boolean;
-  /** What is put around the store. */
+  /** A function that wraps the store. */
   readonly store?: (store: TokenStore) => TokenStore;
 }
 
-/** One fake clock, one store, one scripted WeChat, and any number of managers that stand for processes. */
+/** Provides one fake clock, one store, one scripted WeChat, and any number of managers that stand for processes. */
 export class World implements AsyncDisposable {
   readonly clock: FakeClock;
   readonly store: TokenStore;
   readonly wechat = new ScriptedRefresher();
-  /** What happened, one line an event: `refreshed access_token upstream`. */
+  /** The events, one per line: `refreshed access_token upstream`. */
   readonly log: string[] = [];
   readonly #open: TokenManager[] = [];
 
@@ -54,7 +54,7 @@ export class World implements AsyncDisposable {
     this.store = store?.(base) ?? base;
   }
 
-  /** Another process on the same store. */
+  /** Returns another process on the same store. */
   manager<Custom extends string = never>(options: TokenManagerOptions<Custom> = {}): TokenManager<Custom> {
     const tokens = new TokenManager<Custom>({
       store: shared(this.store),
@@ -67,14 +67,14 @@ export class World implements AsyncDisposable {
     return tokens;
   }
 
-  /** A manager with one app that has an access token as its task. */
+  /** Returns a manager with one app that has an access token as its task. */
   async registered(options: TokenManagerOptions = {}): Promise<TokenManager> {
     const tokens = this.manager(options);
     await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
     return tokens;
   }
 
-  /** What comes of a call within `ms`: one without a token waits for a near attempt after one that has failed. */
+  /** Returns the outcome of a call within `ms`: one without a token waits for an imminent attempt after a failed one. */
   async within<Result>(ms: number, call: Promise<Result>): Promise<Result> {
     call.catch(() => {});
     await this.clock.advance(ms);

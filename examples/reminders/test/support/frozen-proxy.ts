@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A way to Redis whose connections can fall silent without being closed, as when a host vanishes. New ones work. */
+/** Connects to Redis; its connections can fall silent without being closed, as when a host vanishes. New ones work. */
 export class FrozenProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();

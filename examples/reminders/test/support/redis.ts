@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 
-/** Why there is no Redis to test with; `undefined` when there is one. */
+/** The reason why there is no Redis to test with; `undefined` when there is one. */
 export const NO_REDIS: string | undefined = findRedis();
 export const skips = NO_REDIS !== undefined && process.env['CI'] === undefined;
 

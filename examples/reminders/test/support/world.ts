@@ -23,7 +23,7 @@ export const TEMPLATE = 'template-1';
 export const NOON = Date.parse('2026-11-29T12:00:00Z');
 const SEND_PATH = '/cgi-bin/message/subscribe/send';
 
-/** Stands still until a test sets it. Timers go by the real time. */
+/** Provides a clock that stands still until a test sets it. Timers go by the real time. */
 export class SetClock implements Clock {
   #now = NOON;
 
@@ -108,7 +108,7 @@ export class World {
     return this.#served.swagger();
   }
 
-  /** Forgets everything but the token, and has WeChat answer as it should. */
+  /** Forgets everything but the token, and makes WeChat answer normally. */
   async reset(): Promise<void> {
     this.clock.set(NOON);
     this.logged.length = 0;
@@ -166,12 +166,12 @@ export class World {
     return this.wechat.countCalls(SEND_PATH);
   }
 
-  /** Has WeChat answer again, at the same place. */
+  /** Makes WeChat answer again, at the same port. */
   async reopenWeChat(port: number): Promise<void> {
     this.wechat = await FakeWeChat.start({ port, apps: { [APPID]: { secret: SECRET } } });
   }
 
-  /** Fetches a token, so that the messages that follow use one that is held. */
+  /** Fetches a token, so that the messages that follow use a cached one. */
   async warmUp(): Promise<void> {
     await this.app.wechat.send({ touser: 'o-warm', template_id: TEMPLATE, data: {} });
   }
