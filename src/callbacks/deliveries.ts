@@ -200,6 +200,6 @@ export class Deliveries {
   /** Returns whether the store has not taken the token yet: it is delivered when it has. */
   #isUnwritten(key: TokenKey): boolean {
     const held = this.#parts.engine.records.cache.get(key);
-    return held !== undefined && held.confirmedAtMonotonic === undefined;
+    return held !== undefined && !held.isStored;
   }
 }

@@ -86,13 +86,13 @@ export class Delivery {
    * @returns when to look again; `undefined` when nothing is owed any more.
    */
   async run(): Promise<number | undefined> {
-    const { store, reader, writer, clock } = this.#parts.engine;
+    const { store, reader, documents, clock } = this.#parts.engine;
     const lease = await store.lease(this.#id, LEASE_MS);
     if (lease === undefined) return this.#lookSoon();
     let owed: Owed | undefined;
     try {
       const document = await reader.read(lease.document, readDeliveryDocument);
-      owed = this.#owed(document, await writer.read(this.#key));
+      owed = this.#owed(document, await documents.read(this.#key));
       const isDue = owed !== undefined && owed.at !== 'never' && owed.at <= clock.now();
       if (isDue && this.#isStillWanted()) return await this.#attempt(owed as Owed, lease);
     } catch (error) {
@@ -109,9 +109,9 @@ export class Delivery {
    * @returns whether it is owed now.
    */
   async putOff({ id, document: stored }: Lease): Promise<boolean> {
-    const { store, reader, writer, clock } = this.#parts.engine;
+    const { store, reader, documents, clock } = this.#parts.engine;
     const document = await reader.read(stored, readDeliveryDocument);
-    const keyDocument = await writer.read(this.#key);
+    const keyDocument = await documents.read(this.#key);
     const at = lookAt(this.#owed(document, keyDocument));
     // Where there is no token, none is to be expected before an attempt may be made.
     const due = this.#due(at ?? nextDueAt(keyDocument, clock.now()));

@@ -1,5 +1,5 @@
 import { isTokenError } from '../model/errors.js';
-import { appDocumentId, documentId, type TokenKey } from '../model/token-key.js';
+import { appDocumentId, documentId, registrationIds, type TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { Records } from '../records/records.js';
 import type { Registry } from '../registry/registry.js';
@@ -140,7 +140,7 @@ export class EarlyAnswers {
     started.catch(() => {});
     try {
       await (opened() ?? started);
-      await Promise.all([appDocumentId(key.appid), documentId('task', key)].map((id) => registry.reload(id)));
+      await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
     } catch (error) {
       if (!isTokenError(error)) throw error;
       await started;

@@ -10,7 +10,6 @@ import { DELIVERY_LANE, type TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import { Failures } from '../records/failures.js';
 import { GrantWriter } from '../records/grant-writer.js';
-import { KeyReader } from '../records/key-reader.js';
 import { RecordCache } from '../records/record-cache.js';
 import { Records } from '../records/records.js';
 import { storedResult } from '../records/stored-result.js';
@@ -23,6 +22,7 @@ import { Registrar } from '../registry/registrar.js';
 import { Registry } from '../registry/registry.js';
 import { ownScheduling, type Scheduling, sharedScheduling } from '../schedule/scheduling.js';
 import { DocumentReader } from '../store/document-reader.js';
+import { KeyDocuments } from '../store/key-documents.js';
 import { LimitSweep } from '../store/limit-sweep.js';
 import { StoreClock } from '../store/store-clock.js';
 import { SupervisedStore } from '../store/supervised-store.js';
@@ -60,6 +60,7 @@ export class Engine {
   readonly closing: Closing = new Closing();
   readonly store: SupervisedStore;
   readonly reader: DocumentReader;
+  readonly documents: KeyDocuments;
   readonly registry: Registry;
   readonly registrar: Registrar;
   readonly failures: Failures;
@@ -135,24 +136,24 @@ export class Engine {
       hurryApp: (appid) => this.#scheduling.hurryApp(appid),
       listener: this.#recovery,
     });
+    this.documents = new KeyDocuments(this.store, this.reader, this.registry);
     const isKept = (key: TokenKey): boolean => this.registry.task(key) !== undefined || this.#pushed.isPushed(key.type);
     const cache = new RecordCache(maxCachedRecords, isKept, isShared ? undefined : tasks);
-    const readResult = storedResult(this.clock, () => this.writer, this.closing);
+    const readResult = storedResult(this.clock, this.documents, this.closing);
     this.records = new Records(cache, this.clock, events, times, readResult, this.registry);
     this.#pushed = new PushedTokens({ types, refresherOf, registry: this.registry, cache });
     this.#types = types.filter((type) => !this.#pushed.isPushed(type));
-    this.failures = new Failures(this.store, cache, this.clock, events, (key) => this.#pushed.fingerprint(key));
-    const keyReader = new KeyReader(this.reader, this.registry);
-    this.writer = new GrantWriter(this.store, keyReader, this.records, this.clock);
-    this.#unwritten = new UnwrittenGrants(this.writer, this.records, this.clock);
+    this.failures = new Failures(this, cache, events, (key) => this.#pushed.fingerprint(key));
+    this.writer = new GrantWriter(this, this.records);
+    this.#unwritten = new UnwrittenGrants(this.writer, this, this.records);
     this.#limits = new LimitSweep(this.store, this.clock);
     this.#upstream = upstream(this.clock);
     this.meters.listen(events);
-    const { store: supervised, reader, closing, registry, records, failures, writer } = this;
+    const { store: supervised, reader, documents, closing, registry, records, failures, writer } = this;
     const common = {
       store: supervised,
       reader,
-      keyReader,
+      documents,
       clock: this.clock,
       closing,
       registry,

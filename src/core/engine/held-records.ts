@@ -7,20 +7,14 @@ import type { Records } from '../records/records.js';
 import { isOfAnotherStore } from '../refresh/unmet-needs.js';
 import { isLeftOver, remainsLeftOver } from '../registry/left-overs.js';
 import type { Registry } from '../registry/registry.js';
-import { seal } from '../store/document-codec.js';
-import {
-  contentWithGrant,
-  contentWithTrying,
-  isAbsent,
-  type KeyDocument,
-  type StoredGrant,
-  withDue,
-} from '../store/key-document.js';
+import { isAbsent, type KeyDocument, type StoredGrant } from '../store/key-document.js';
+import type { KeyDocuments } from '../store/key-documents.js';
 import type { StoreHistory } from '../store/store-history.js';
 import type { Absence, SupervisedStore } from '../store/supervised-store.js';
 
 export interface HeldRecordsParts {
   readonly store: SupervisedStore;
+  readonly documents: KeyDocuments;
   readonly registry: Registry;
   readonly records: Records;
   readonly clock: Pick<Clock, 'now'>;
@@ -48,7 +42,7 @@ export class HeldRecords {
     const { records } = this.#parts;
     const held = records.cache.get(key);
     if (held === undefined) return false;
-    if (held.confirmedAtMonotonic !== undefined) {
+    if (held.isStored) {
       const isOlder = held.version > document.recordVersion || records.overtakes(held, document);
       if (document.grant !== undefined && !isOlder) return false;
       // Where there is no refresh token to lose, a refresh may do without the store.
@@ -58,7 +52,7 @@ export class HeldRecords {
     }
     const isDisplaced = records.isDisplaced(held);
     // What was deleted on purpose stays so, and what no store has taken is offered to it by itself.
-    if (!isDisplaced && (held.confirmedAtMonotonic === undefined || isAbsent(document))) return false;
+    if (!isDisplaced && (!held.isStored || isAbsent(document))) return false;
     await this.restore(held, document);
     const isKeptBack = records.cache.get(key) === held && records.isDisplaced(held) && held.rotation !== undefined;
     if (isKeptBack && isAbsent(document)) {
@@ -89,7 +83,7 @@ export class HeldRecords {
     const { records, registry, recovery } = this.#parts;
     const { key } = held;
     const isHeld = (): boolean => records.cache.get(key) === held;
-    if (held.confirmedAtMonotonic === undefined && !records.isDisplaced(held)) return;
+    if (!held.isStored && !records.isDisplaced(held)) return;
     const { generation } = records;
     // The versions of two histories say nothing of each other.
     await recovery.history.look();
@@ -115,7 +109,7 @@ export class HeldRecords {
    * or an older one. What is stored then is in force, under the version that it has there.
    */
   async #reinstate(held: CachedRecord, document: KeyDocument): Promise<void> {
-    const { store, records, registry, changed } = this.#parts;
+    const { documents, records, registry, changed } = this.#parts;
     const { key } = held;
     const { grant: stored } = document;
     const { rotation: heldRotation } = held;
@@ -139,12 +133,12 @@ export class HeldRecords {
     const grant = isOurs ? ours : (stored as StoredGrant);
     let next: KeyDocument = { ...document, enrolment: marks, rotation };
     if (isOurs || rotation !== document.rotation) {
-      const id = documentId('key', key);
       // A failure was one of the refresh tokens that were stored then: one in reserve may be the good one.
       const trying = rotation === document.rotation ? document.trying : undefined;
-      const content = isOurs ? contentWithGrant(next, grant) : contentWithTrying(next, trying);
-      const due = withDue(key, document, enrolment.hadTask, grant.dueAt);
-      const version = await store.set(id, seal(id, content), document.version, due);
+      const saving = { hadTask: enrolment.hadTask, dueAt: grant.dueAt };
+      const version = isOurs
+        ? await documents.saveGrant(key, next, grant, saving)
+        : await documents.save(key, { ...next, trying }, saving);
       if (version === undefined || records.cache.get(key) !== held) return;
       // A refresh token that was put meanwhile goes back with the next look, and must not be forgotten until then.
       if (held.rotation !== heldRotation) return;

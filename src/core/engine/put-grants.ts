@@ -14,6 +14,7 @@ import type { PushedTokens } from '../registry/pushed-tokens.js';
 import type { Registry } from '../registry/registry.js';
 import type { Scheduling } from '../schedule/scheduling.js';
 import type { StoredGrant } from '../store/key-document.js';
+import type { KeyDocuments } from '../store/key-documents.js';
 import { mayBeginAgain } from '../store/registration-check.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { TokenSource } from './token-source.js';
@@ -23,6 +24,7 @@ export interface PutGrantsParts {
   /** Once it has begun, nothing is stored any more but what is being written. */
   readonly closing: Closing;
   readonly registry: Registry;
+  readonly documents: KeyDocuments;
   readonly writer: GrantWriter;
   readonly source: TokenSource;
   readonly pushed: PushedTokens;
@@ -62,10 +64,10 @@ export class PutGrants {
 
   /** Writes the grant, and once more where the key was registered anew meanwhile: it is for whatever is registered. */
   async #write(key: TokenKey, grant: StoredGrant, received: ReceivedToken | undefined): Promise<CachedRecord> {
-    const { closing, registry, writer } = this.#parts;
+    const { closing, registry, documents, writer } = this.#parts;
     const beforeRetry = (): void => closing.assertOpen();
     for (let round = 1; ; round++) {
-      const document = await writer.read(key);
+      const document = await documents.read(key);
       closing.assertOpen();
       const enrolment = registry.enrolment(key);
       try {

@@ -5,12 +5,12 @@ import { batches } from '../primitives/batches.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { Failures } from '../records/failures.js';
 import type { GrantWriter } from '../records/grant-writer.js';
-import type { KeyReader } from '../records/key-reader.js';
 import type { RememberedFailure } from '../records/record-cache.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import type { Registry } from '../registry/registry.js';
 import { isAbsent, type KeyDocument, reportedGrant, type StoredGrant } from '../store/key-document.js';
+import type { KeyDocuments } from '../store/key-documents.js';
 import { HISTORY_ID, type StoreHistory } from '../store/store-history.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import { HeldRecords } from './held-records.js';
@@ -32,7 +32,7 @@ const MOST_PASSED = 10_000;
 
 export interface FollowerParts {
   readonly store: SupervisedStore;
-  readonly keyReader: KeyReader;
+  readonly documents: KeyDocuments;
   readonly registry: Registry;
   readonly records: Records;
   readonly failures: Failures;
@@ -103,10 +103,10 @@ export class StoreFollower implements RecordReader {
     for (const batch of batches(keys)) {
       this.#parts.closing.assertOpen();
       const before = batch.map((key) => this.#known(key));
-      const documents = await store.get(batch.map((key) => documentId('key', key)));
+      const stored = await store.get(batch.map((key) => documentId('key', key)));
       for (const [index, key] of batch.entries()) {
         try {
-          const document = await this.#parts.keyReader.read(key, documents[index]);
+          const document = await this.#parts.documents.decode(key, stored[index]);
           await this.#adoptRead(key, before[index] as Known, document);
         } catch {
           // A document that cannot be read concerns its own key: the error is reported to the caller that reads it.
@@ -118,16 +118,16 @@ export class StoreFollower implements RecordReader {
 
   /** Reads what the store holds of a key and adopts it. One read of a key at a time. */
   read(key: TokenKey): Promise<CachedRecord | undefined> {
-    return this.#readOnce(key, () => this.#parts.writer.read(key));
+    return this.#readOnce(key, () => this.#parts.documents.read(key));
   }
 
   /** Reads the same, and in one round trip with it what is registered for the key as far as that is not held. */
   readWithRegistration(key: TokenKey): Promise<CachedRecord | undefined> {
     return this.#readOnce(key, async () => {
-      const { registry, keyReader } = this.#parts;
+      const { registry, documents } = this.#parts;
       const stored = await registry.readBeside(documentId('key', key), key);
       // What is left of an app that has gone must leave nothing in memory.
-      return registry.knows(key.appid) ? keyReader.read(key, stored) : undefined;
+      return registry.knows(key.appid) ? documents.decode(key, stored) : undefined;
     });
   }
 
@@ -155,14 +155,14 @@ export class StoreFollower implements RecordReader {
 
   /** Adopts what a read has shown, unless what has become known since the read began is newer. */
   async #adoptRead(key: TokenKey, before: Known, document: KeyDocument): Promise<CachedRecord | undefined> {
-    const { store, records, writer, closing } = this.#parts;
-    const isMissing = isAbsent(document) && records.cache.get(key)?.confirmedAtMonotonic !== undefined;
+    const { store, records, documents, closing } = this.#parts;
+    const isMissing = isAbsent(document) && records.cache.get(key)?.isStored === true;
     const absence = isMissing ? await store.judgeAbsence(documentId('key', key)) : undefined;
     const { record: held, failure } = this.#known(key);
     if (closing.hasBegun) return held;
-    if (absence === 'restored') return this.#readNow(key, () => writer.read(key));
+    if (absence === 'restored') return this.#readNow(key, () => documents.read(key));
     // What was read before the store was replaced says nothing of the one in its place.
-    if (before.generation !== records.generation) return this.#readNow(key, () => writer.read(key));
+    if (before.generation !== records.generation) return this.#readNow(key, () => documents.read(key));
     if (held !== undefined && records.isDisplaced(held)) {
       await this.restore(held, document);
       // Another read may have put it back beside an older document.
@@ -204,7 +204,7 @@ export class StoreFollower implements RecordReader {
     failures.learn(key, document);
     const { grant, hidden, recordVersion } = document;
     if (grant === undefined && (held === undefined || hidden === undefined)) {
-      if (held?.confirmedAtMonotonic !== undefined) records.cache.delete(key);
+      if (held?.isStored === true) records.cache.delete(key);
       changed(key);
       return records.cache.get(key);
     }

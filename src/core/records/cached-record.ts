@@ -99,6 +99,11 @@ export class CachedRecord {
     return at === UNCONFIRMED ? undefined : at;
   }
 
+  /** Returns whether the store has it, as far as this process knows. */
+  get isStored(): boolean {
+    return this.#at(CONFIRMED_AT_MONOTONIC) !== UNCONFIRMED;
+  }
+
   set confirmedAtMonotonic(at: number | undefined) {
     this.#instants[CONFIRMED_AT_MONOTONIC] = at ?? UNCONFIRMED;
   }

@@ -7,17 +7,11 @@ import { lifeMs } from '../model/refresh-policy.js';
 import { endsOf, withEndsTold } from '../model/rotation.js';
 import type { Lease } from '../model/store.js';
 import { documentId, parseKey, type TokenKey } from '../model/token-key.js';
-import { seal } from '../store/document-codec.js';
 import type { FailureBudget } from '../store/failure-budget.js';
-import {
-  contentWithTrying,
-  heldBackUntil,
-  type KeyDocument,
-  nextDueAt,
-  type Trying,
-  withDue,
-} from '../store/key-document.js';
+import { heldBackUntil, type KeyDocument, nextDueAt, type Trying } from '../store/key-document.js';
+import type { KeyDocuments } from '../store/key-documents.js';
 import { checkRegistration } from '../store/registration-check.js';
+import type { Storage } from '../store/storage.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import { type Fingerprint, isMadeWith } from './fingerprint.js';
@@ -59,6 +53,7 @@ interface Recorded {
 /** Keeps the state of attempts: what went wrong, and when and by which process it may be tried again. */
 export class Failures {
   readonly #store: SupervisedStore;
+  readonly #documents: KeyDocuments;
   readonly #cache: RecordCache;
   readonly #clock: StoreClock;
   readonly #fingerprint: (key: TokenKey) => Fingerprint;
@@ -68,13 +63,13 @@ export class Failures {
    * @param fingerprint - returns the fingerprint of the input that an attempt would be made with now.
    */
   constructor(
-    store: SupervisedStore,
+    { store, documents, clock }: Storage,
     cache: RecordCache,
-    clock: StoreClock,
     events: Events,
     fingerprint: (key: TokenKey) => Fingerprint,
   ) {
     this.#store = store;
+    this.#documents = documents;
     this.#cache = cache;
     this.#clock = clock;
     this.#events = events;
@@ -280,8 +275,7 @@ export class Failures {
   #isOutdatedVersion(key: TokenKey, version: number, known: RememberedFailure | undefined): boolean {
     if (version === 0) return false;
     const held = this.#cache.get(key);
-    const isStored = held?.confirmedAtMonotonic !== undefined;
-    return version < (known?.version ?? 0) || (isStored && version < held.version);
+    return version < (known?.version ?? 0) || (held?.isStored === true && version < held.version);
   }
 
   /** Returns whether a failure of this process alone is kept in place of one that a document of this version shows. */
@@ -304,15 +298,13 @@ export class Failures {
     lease: Lease,
     enrolment: Enrolment,
   ): Promise<number | 'lost' | 'failed'> {
-    const id = documentId('key', key);
     try {
-      const content = seal(id, contentWithTrying(document, trying));
       const failed = { ...document, trying };
-      const options = { ...withDue(key, failed, enrolment.hadTask, nextDueAt(failed, this.#clock.now())), lease };
-      const version = await this.#store.set(id, content, document.version, options);
+      const dueAt = nextDueAt(failed, this.#clock.now());
+      const version = await this.#documents.save(key, failed, { hadTask: enrolment.hadTask, dueAt, lease });
       const isFirst = document.version === 0;
       if (version !== undefined && isFirst && (await checkRegistration(this.#store, key, enrolment)) === 'gone') {
-        await this.#store.delete(id, version);
+        await this.#store.delete(documentId('key', key), version);
       }
       return version ?? 'lost';
     } catch {

@@ -3,26 +3,19 @@ import { TokenError } from '../model/errors.js';
 import type { RefreshedEvent } from '../model/events.js';
 import { dueAfterOverlapAt, dueAgainAt } from '../model/refresh-policy.js';
 import { afterGrant } from '../model/rotation.js';
-import type { Due, Lease } from '../model/store.js';
+import type { Lease } from '../model/store.js';
 import { documentId, keyId, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
 import { noop } from '../primitives/noop.js';
-import { seal } from '../store/document-codec.js';
-import {
-  contentWithGrant,
-  contentWithTrying,
-  type KeyDocument,
-  nextDueAt,
-  type StoredGrant,
-  withDue,
-} from '../store/key-document.js';
+import { type KeyDocument, nextDueAt, type StoredGrant } from '../store/key-document.js';
+import type { KeyDocuments, SaveOptions } from '../store/key-documents.js';
 import { checkRegistration } from '../store/registration-check.js';
+import type { Storage } from '../store/storage.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import { goneError, isAwaited, isChangedMeanwhile, notRegistered } from '../store/write-errors.js';
 import type { CachedRecord } from './cached-record.js';
 import { type GrantOrigin, mayFollow, verdictOn } from './grant-verdict.js';
-import type { KeyReader } from './key-reader.js';
 import type { Adoption, Records } from './records.js';
 
 export interface WriteOptions extends GrantOrigin {
@@ -41,15 +34,15 @@ const MAX_REMEMBERED = 1_000;
 /** Writes grants with compare-and-set and puts in force whatever the store holds in the end. */
 export class GrantWriter {
   readonly #store: SupervisedStore;
-  readonly #reader: KeyReader;
+  readonly #documents: KeyDocuments;
   readonly #records: Records;
   readonly #clock: StoreClock;
   readonly #writing = new Map<string, Promise<void>>();
   readonly #lastVersions = boundedCache<string, number>(MAX_REMEMBERED);
 
-  constructor(store: SupervisedStore, reader: KeyReader, records: Records, clock: StoreClock) {
+  constructor({ store, documents, clock }: Storage, records: Records) {
     this.#store = store;
-    this.#reader = reader;
+    this.#documents = documents;
     this.#records = records;
     this.#clock = clock;
   }
@@ -74,9 +67,8 @@ export class GrantWriter {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   async writeToken(key: TokenKey, options: WriteOptions): Promise<void> {
-    const id = documentId('key', key);
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const document = await this.read(key);
+      const document = await this.#documents.read(key);
       if (!mayFollow(document, options)) return;
       const state = await checkRegistration(this.#store, key, options.enrolment);
       if (state === 'awaited') throw isAwaited(key);
@@ -86,14 +78,8 @@ export class GrantWriter {
       // The failure was one of the refresh token before it.
       const trying = rotation?.token === document.rotation?.token ? document.trying : undefined;
       const next: KeyDocument = { ...document, rotation, trying };
-      const content = seal(id, contentWithTrying(next, trying));
-      const version = await this.#store.set(
-        id,
-        content,
-        document.version,
-        setOptions(key, document, nextDueAt(next, this.#clock.now()), options),
-      );
-      if (version !== undefined) return;
+      const saving = saveOptions(nextDueAt(next, this.#clock.now()), options);
+      if ((await this.#documents.save(key, next, saving)) !== undefined) return;
     }
     throw isChangedMeanwhile(key);
   }
@@ -113,13 +99,7 @@ export class GrantWriter {
     this.#lastVersions.clear();
   }
 
-  async read(key: TokenKey): Promise<KeyDocument> {
-    const [stored] = await this.#store.get([documentId('key', key)]);
-    return this.#reader.read(key, stored);
-  }
-
   async #write(key: TokenKey, before: KeyDocument, got: StoredGrant, given: WriteOptions): Promise<CachedRecord> {
-    const id = documentId('key', key);
     const { generation } = this.#records;
     let document = await this.#withLostRotation(key, before);
     let options = given;
@@ -131,19 +111,18 @@ export class GrantWriter {
       const { inForce, isBeside } = verdict;
       const next = { ...verdict.next, enrolment: marksOf(options.enrolment) };
       const writtenIn = this.#records.generation;
-      const content = isBeside ? contentWithTrying(next, undefined) : contentWithGrant(next, inForce);
-      const version = await this.#store.set(
-        id,
-        seal(id, content),
-        document.version,
-        setOptions(key, document, inForce.dueAt, options),
-      );
+      const saving = saveOptions(inForce.dueAt, options);
+      const version = isBeside
+        ? await this.#documents.save(key, { ...next, trying: undefined }, saving)
+        : await this.#documents.saveGrant(key, next, inForce, saving);
       if (version !== undefined) {
         const recordVersion = isBeside ? document.recordVersion : version;
         const isFirst = document.version === 0;
         await this.#assertRegistered(key, version, options, { isFirst, generation });
         const isSameStore = this.#records.generation === writtenIn;
-        const found = isSameStore ? { ...next, version, recordVersion, grant: inForce } : await this.read(key);
+        const found = isSameStore
+          ? { ...next, version, recordVersion, grant: inForce }
+          : await this.#documents.read(key);
         if (this.#shows(found, version, inForce)) return this.#publish(key, found, inForce, options);
         // The store was replaced meanwhile, and what is in its place lacks what was written.
         options = withoutLease(options);
@@ -153,7 +132,7 @@ export class GrantWriter {
       await this.#release(options);
       options.beforeRetry?.();
       options = withoutLease(options);
-      document = await this.read(key);
+      document = await this.#documents.read(key);
       const isSettled = document.grant !== undefined && document.grant.obtainedAt >= got.obtainedAt;
       if (isSettled && options.received === undefined) {
         return this.#yieldTo(key, document, document.grant as StoredGrant, got, options);
@@ -174,7 +153,7 @@ export class GrantWriter {
     const held = this.#records.cache.get(key);
     if (held?.rotation === undefined) return document;
     if (document.rotation !== undefined) return { ...document, rotation: this.#records.goingOn(held, document) };
-    if (held.confirmedAtMonotonic !== undefined) await this.#store.judgeAbsence(documentId('key', key));
+    if (held.isStored) await this.#store.judgeAbsence(documentId('key', key));
     return this.#records.isDisplaced(held) ? { ...document, rotation: held.rotation } : document;
   }
 
@@ -236,18 +215,12 @@ export class GrantWriter {
     grant: StoredGrant,
     options: WriteOptions,
   ): Promise<CachedRecord> {
-    const id = documentId('key', key);
-    const content = seal(id, contentWithTrying({ ...document, report: undefined }, undefined));
-    const version = await this.#store.set(
-      id,
-      content,
-      document.version,
-      setOptions(key, document, grant.dueAt, options),
-    );
+    const moved = { ...document, report: undefined, trying: undefined };
+    const version = await this.#documents.save(key, moved, saveOptions(grant.dueAt, options));
     const adoption: Adoption = { source: 'store', announceFirst: options.enrolment.hadTask };
     if (version !== undefined) return this.#records.adopt(key, { ...document, version }, grant, adoption);
     await this.#release(options);
-    const stored = await this.read(key);
+    const stored = await this.#documents.read(key);
     if (stored.grant !== undefined) return this.#records.adopt(key, stored, stored.grant, adoption);
     const state = await checkRegistration(this.#store, key, options.enrolment);
     if (state !== 'same') throw goneError(key, state);
@@ -302,16 +275,8 @@ interface Written {
   readonly generation: number;
 }
 
-function setOptions(
-  key: TokenKey,
-  document: KeyDocument,
-  at: number,
-  options: WriteOptions,
-): { due?: Due; lease?: Lease } {
-  return {
-    ...withDue(key, document, options.enrolment.hadTask, at),
-    ...(options.lease === undefined ? {} : { lease: options.lease }),
-  };
+function saveOptions(dueAt: number, { enrolment, lease }: WriteOptions): SaveOptions {
+  return { hadTask: enrolment.hadTask, dueAt, lease };
 }
 
 function withoutLease({ lease: _lease, ...options }: WriteOptions): WriteOptions {

@@ -189,7 +189,7 @@ export class Records {
   #goOn(held: CachedRecord, document: KeyDocument): void {
     const rotation = this.goingOn(held, document);
     const isHeld = rotation?.token === undefined || rotation.token === held.rotation?.token;
-    if (!isHeld && (held.confirmedAtMonotonic !== undefined || this.isDisplaced(held))) held.rotation = rotation;
+    if (!isHeld && (held.isStored || this.isDisplaced(held))) held.rotation = rotation;
   }
 
   isDue(cached: CachedRecord): boolean {
@@ -370,7 +370,7 @@ export class Records {
    * clock makes it outlive what is fetched after it.
    */
   #isNewer(held: CachedRecord, version: number, grant: StoredGrant): boolean {
-    if (held.confirmedAtMonotonic !== undefined) return held.version > version;
+    if (held.isStored) return held.version > version;
     if (this.leftMs(held) <= 0) return false;
     if (version <= (this.#replaced.get(held) ?? 0)) return true;
     const obtainedAtMonotonic = held.endsAtMonotonic - lifeMs(held);

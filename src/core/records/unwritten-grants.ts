@@ -6,7 +6,9 @@ import type { Deadline } from '../model/deadline.js';
 import { isTokenError, type TokenError, withFacts } from '../model/errors.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
 import type { StoredGrant } from '../store/key-document.js';
+import type { KeyDocuments } from '../store/key-documents.js';
 import { redated } from '../store/redated.js';
+import type { Storage } from '../store/storage.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { CachedRecord } from './cached-record.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
@@ -46,12 +48,14 @@ interface Owed extends Unwritten {
 export class UnwrittenGrants {
   readonly #unwritten = new Map<string, Served | Owed>();
   readonly #writer: GrantWriter;
+  readonly #documents: KeyDocuments;
   readonly #records: Records;
   readonly #clock: StoreClock;
   readonly #schedule: Schedule<Served | Owed>;
 
-  constructor(writer: GrantWriter, records: Records, clock: StoreClock) {
+  constructor(writer: GrantWriter, { documents, clock }: Pick<Storage, 'documents' | 'clock'>, records: Records) {
     this.#writer = writer;
+    this.#documents = documents;
     this.#records = records;
     this.#clock = clock;
     this.#schedule = new Schedule(clock, (unwritten) => this.#offer(unwritten));
@@ -187,7 +191,7 @@ export class UnwrittenGrants {
       const written =
         grant === undefined
           ? await this.#writer.writeToken(key, options)
-          : await this.#writer.write(key, await this.#writer.read(key), this.#redated(grant, unwritten), options);
+          : await this.#writer.write(key, await this.#documents.read(key), this.#redated(grant, unwritten), options);
       this.#forget(unwritten);
       return written ?? undefined;
     } catch (error) {

@@ -24,6 +24,7 @@ import type { Allowances } from '../store/allowance.js';
 import { tokenAwaitedUntil, unsettledRefusal } from '../store/awaited-tokens.js';
 import type { FailureBudget } from '../store/failure-budget.js';
 import type { KeyDocument, StoredGrant } from '../store/key-document.js';
+import type { KeyDocuments } from '../store/key-documents.js';
 import { mayBeginAgain } from '../store/registration-check.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
@@ -35,6 +36,7 @@ import { DocumentChanged, isInterruption, Spending } from './spending.js';
 
 export interface ExchangeParts {
   readonly store: SupervisedStore;
+  readonly documents: KeyDocuments;
   readonly clock: StoreClock;
   readonly registry: Registry;
   readonly records: Records;
@@ -110,8 +112,19 @@ export class Exchange {
     needs: Needs,
     progress: Progress,
   ): Promise<CachedRecord> {
-    const { registry, records, failures, writer, unwritten, accessToken, store, clock, announcing, closing } =
-      this.#parts;
+    const {
+      registry,
+      records,
+      failures,
+      writer,
+      unwritten,
+      accessToken,
+      store,
+      documents,
+      clock,
+      announcing,
+      closing,
+    } = this.#parts;
     const { mayReplaceDependencies, answered } = progress;
     const { key, reason } = flight;
     const app = registry.app(key.appid);
@@ -136,7 +149,7 @@ export class Exchange {
       params: () => paramsHashOf(params),
       looksAgainMs,
       isOutdated: () => this.hasNewInput(key, progress),
-      store,
+      documents,
       clock,
       announcing,
     });

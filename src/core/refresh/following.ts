@@ -3,24 +3,21 @@ import { TokenError } from '../model/errors.js';
 import { documentId, type TokenKey } from '../model/token-key.js';
 import { secretHash } from '../primitives/secret-hash.js';
 import type { CachedRecord } from '../records/cached-record.js';
-import type { GrantWriter } from '../records/grant-writer.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import type { Registry } from '../registry/registry.js';
-import { seal } from '../store/document-codec.js';
-import { contentWithTrying, type KeyDocument, nextDueAt, reportedGrant } from '../store/key-document.js';
+import { type KeyDocument, nextDueAt, reportedGrant } from '../store/key-document.js';
+import type { KeyDocuments } from '../store/key-documents.js';
 import type { StoreClock } from '../store/store-clock.js';
-import type { SupervisedStore } from '../store/supervised-store.js';
 import { isChangedMeanwhile } from '../store/write-errors.js';
 import { pauseFlight } from './flight-pause.js';
 import type { Flight } from './single-flight.js';
 
 export interface FollowingParts {
-  readonly store: SupervisedStore;
+  readonly documents: KeyDocuments;
   readonly clock: StoreClock;
   readonly registry: Registry;
   readonly records: Records;
-  readonly writer: GrantWriter;
   readonly follower: RecordReader;
   readonly closing: Closing;
 }
@@ -55,7 +52,7 @@ export class Following {
    * that is refused.
    */
   async #replaced(flight: Flight<CachedRecord>, stale: string): Promise<CachedRecord> {
-    const { clock, writer, records, follower } = this.#parts;
+    const { clock, documents, records, follower } = this.#parts;
     const { key } = flight;
     const givesUpAt = clock.monotonic() + MAX_WAIT_MS;
     let document = await this.#report(key, stale);
@@ -67,26 +64,24 @@ export class Following {
         if (isReplaced || isRefused) return follower.adopt(key, document) as CachedRecord;
       }
       await this.#pause(flight);
-      document = await writer.read(key);
+      document = await documents.read(key);
     }
     throw refreshDisabled(key, 'and none of them has replaced the token that was reported');
   }
 
   /** Notes in the key's document that its value is stale, and makes it due. */
   async #report(key: TokenKey, stale: string): Promise<KeyDocument> {
-    const { store, registry, writer, clock } = this.#parts;
+    const { documents, registry, clock } = this.#parts;
     if (registry.task(key) === undefined) await registry.reload(documentId('task', key));
     if (registry.task(key) === undefined)
       throw refreshDisabled(key, 'who refresh a reported token only where it has a task');
-    const id = documentId('key', key);
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const document = await writer.read(key);
+      const document = await documents.read(key);
       if (document.grant === undefined) throw refreshDisabled(key, `and the store has no ${key.type}`);
       if (document.grant.value !== stale || reportedGrant(document) !== undefined) return document;
       const reported = { ...document, report: { value: secretHash(stale), at: clock.now() } };
-      const due = { lane: key.type, at: Math.max(clock.now(), nextDueAt(reported, clock.now())) };
-      const content = seal(id, contentWithTrying(reported, document.trying));
-      const version = await store.set(id, content, document.version, { due });
+      const dueAt = Math.max(clock.now(), nextDueAt(reported, clock.now()));
+      const version = await documents.save(key, reported, { hadTask: true, dueAt });
       if (version !== undefined) return { ...reported, version };
     }
     throw isChangedMeanwhile(key);

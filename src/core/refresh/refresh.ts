@@ -14,7 +14,6 @@ import type { Lease } from '../model/store.js';
 import { documentId, type TokenKey } from '../model/token-key.js';
 import type { Counter } from '../primitives/counters.js';
 import type { CachedRecord } from '../records/cached-record.js';
-import type { KeyReader } from '../records/key-reader.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { RegisteredTask } from '../registry/held-task.js';
 import { remainsLeftOver } from '../registry/left-overs.js';
@@ -31,7 +30,6 @@ import { hasNoRefresher, inputIsContended, isOfAnotherStore, isOnlyPushed } from
 export interface RefreshParts extends ExchangeParts {
   /** Bounds the leases that are taken at once, so that announcements and answers do not wait long behind them. */
   readonly leasing: Slots;
-  readonly keyReader: KeyReader;
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly callbacks: () => CallbackPort | undefined;
   /** Counts the leases that another process held. */
@@ -136,14 +134,14 @@ export class Refresh {
    * @returns what another process has got meanwhile.
    */
   async #leaveToOthers(flight: Flight<CachedRecord>, knownVersion: number): Promise<CachedRecord | undefined> {
-    const { writer, clock } = this.#parts;
+    const { documents, clock } = this.#parts;
     const mayWait = (): boolean => !flight.urgent && !flight.hasClaim;
     if (!this.#company.isExpected || !mayWait()) return undefined;
     await this.#pause(flight, clock.random() * clock.lookEveryMs);
     if (!mayWait()) return undefined;
     try {
       return (
-        this.#heardOf(flight, knownVersion) ?? this.#settledBy(await writer.read(flight.key), flight, knownVersion)
+        this.#heardOf(flight, knownVersion) ?? this.#settledBy(await documents.read(flight.key), flight, knownVersion)
       );
     } catch (error) {
       if (error instanceof CoolingDown) return undefined;
@@ -175,10 +173,10 @@ export class Refresh {
     needs: Needs,
     progress: Progress,
   ): Promise<CachedRecord> {
-    const { store, keyReader, follower } = this.#parts;
+    const { store, documents, follower } = this.#parts;
     let wasAnswered: boolean | undefined;
     try {
-      const document = await keyReader.read(flight.key, lease.document);
+      const document = await documents.decode(flight.key, lease.document);
       if (await follower.restoreNewer(flight.key, document)) throw new DocumentChanged();
       const settled =
         this.#settledBy(document, flight, knownVersion) ?? (await this.#reports.take(flight, document, progress));
@@ -221,7 +219,7 @@ export class Refresh {
     task: RegisteredTask | undefined,
     asksParams: boolean,
   ): Promise<Needs> {
-    const { registry, records, writer, clock, closing, tokenOf, refresherOf, callbacks } = this.#parts;
+    const { registry, records, documents, clock, closing, tokenOf, refresherOf, callbacks } = this.#parts;
     assertDependencies(key, refresherOf);
     const sources = {
       clock,
@@ -237,7 +235,7 @@ export class Refresh {
       chooseInput(rotation, undefined, 'stored', clock.now());
     let stored = choose(cached ?? NO_KEY_DOCUMENT);
     const maySpend = refresher.spends !== undefined || haveToBeAskedFor(task?.params);
-    if (stored.kind !== 'send' && maySpend) stored = choose(await writer.read(key));
+    if (stored.kind !== 'send' && maySpend) stored = choose(await documents.read(key));
     const needs = await gatherNeeds(key, refresher, task, sources, {
       canDoWithout: stored.kind === 'send' && refresher.needsParams?.(key) !== true,
       asksParams,
@@ -256,7 +254,7 @@ export class Refresh {
 
   /** Takes the lease, or returns the record that its holder has stored meanwhile. */
   async #takeLease(flight: Flight<CachedRecord>, knownVersion: number): Promise<Taken> {
-    const { writer, clock, leasing, leaseContentions } = this.#parts;
+    const { documents, clock, leasing, leaseContentions } = this.#parts;
     const { key } = flight;
     for (;;) {
       const giveBack = await this.#slots.take(key);
@@ -274,7 +272,7 @@ export class Refresh {
       const { least, spread } = flight.urgent ? WAIT_OF_CALLERS_MS : WAIT_OF_BACKGROUND_MS;
       await this.#pause(flight, least + clock.random() * spread);
       const record =
-        this.#heardOf(flight, knownVersion) ?? this.#settledBy(await writer.read(key), flight, knownVersion);
+        this.#heardOf(flight, knownVersion) ?? this.#settledBy(await documents.read(key), flight, knownVersion);
       if (record !== undefined) return { kind: 'settled', record };
     }
   }

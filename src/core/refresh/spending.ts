@@ -17,13 +17,12 @@ import {
   withoutIntent,
   withRefusal,
 } from '../model/rotation.js';
-import { documentId, type TokenKey } from '../model/token-key.js';
+import type { TokenKey } from '../model/token-key.js';
 import { describeKind } from '../primitives/redact.js';
 import { secretHash } from '../primitives/secret-hash.js';
-import { seal } from '../store/document-codec.js';
-import { contentWithTrying, type KeyDocument, nextDueAt, withDue } from '../store/key-document.js';
+import { type KeyDocument, nextDueAt } from '../store/key-document.js';
+import type { KeyDocuments } from '../store/key-documents.js';
 import type { StoreClock } from '../store/store-clock.js';
-import type { SupervisedStore } from '../store/supervised-store.js';
 
 /**
  * Is thrown when the document has changed since the lease was granted: the refresh starts again with what is there now.
@@ -57,7 +56,7 @@ export interface SpendingInput {
   readonly looksAgainMs: number;
   /** Returns whether another input has been registered or pushed since the needs were gathered. */
   readonly isOutdated?: () => boolean;
-  readonly store: SupervisedStore;
+  readonly documents: KeyDocuments;
   readonly clock: StoreClock;
   /** The slots for what is written before the request, so that it does not delay the writing of answers. */
   readonly announcing: Slots;
@@ -173,12 +172,9 @@ export class Spending {
   }
 
   /** Writes the document with its state of trying as it was. */
-  async #write(document: KeyDocument): Promise<number | undefined> {
-    const { key, store, hadTask, clock } = this.#input;
-    const id = documentId('key', key);
-    const content = seal(id, contentWithTrying(document, document.trying));
-    const due = withDue(key, document, hadTask, nextDueAt(document, clock.now()));
-    return store.set(id, content, document.version, due);
+  #write(document: KeyDocument): Promise<number | undefined> {
+    const { key, documents, hadTask, clock } = this.#input;
+    return documents.save(key, document, { hadTask, dueAt: nextDueAt(document, clock.now()) });
   }
 
   #interrupt(interruption: Interruption): Interruption {

@@ -6,12 +6,12 @@ import { keyId, registrationIds, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { Failures } from '../records/failures.js';
-import type { KeyReader } from '../records/key-reader.js';
 import type { Records } from '../records/records.js';
 import type { Claim } from '../refresh/claim.js';
 import type { Flight } from '../refresh/single-flight.js';
 import type { Registry } from '../registry/registry.js';
 import { type KeyDocument, reportedGrant } from '../store/key-document.js';
+import type { KeyDocuments } from '../store/key-documents.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { DueTimes } from './due-times.js';
@@ -35,7 +35,7 @@ export interface ScheduledFlights {
 
 export interface ClaimedKeysParts {
   readonly store: SupervisedStore;
-  readonly keyReader: KeyReader;
+  readonly documents: KeyDocuments;
   readonly clock: StoreClock;
   readonly registry: Registry;
   readonly records: Records;
@@ -111,14 +111,14 @@ export class ClaimedKeys {
   }
 
   async #take(key: TokenKey, claim: Claim, signal: AbortSignal): Promise<void> {
-    const { store, keyReader, registry, failures, dueTimes, clock } = this.#parts;
+    const { store, documents, registry, failures, dueTimes, clock } = this.#parts;
     const { lease } = claim;
     if (!this.#isHeld(key)) {
       if (await dueTimes.drop(key, lease)) return store.release(lease);
       // The notification of its registration has not arrived.
       await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
     }
-    const document = await keyReader.read(key, lease.document);
+    const document = await documents.decode(key, lease.document);
     failures.learn(key, document);
     const order = this.#isHeld(key) && !this.#isUnwritten(key) ? this.#orderOf(key, document) : undefined;
     const { outcome, unused, hasAsked }: Done =
@@ -195,7 +195,7 @@ export class ClaimedKeys {
   #isUnwritten(key: TokenKey): boolean {
     const { records } = this.#parts;
     const held = records.cache.get(key);
-    return held !== undefined && held.confirmedAtMonotonic === undefined && !records.isDue(held);
+    return held !== undefined && !held.isStored && !records.isDue(held);
   }
 
   #isHeld(key: TokenKey): boolean {

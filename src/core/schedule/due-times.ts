@@ -3,16 +3,11 @@ import { dueOf, FUTURE_TOLERANCE_MS } from '../model/refresh-policy.js';
 import type { Lease, StoredDocument } from '../model/store.js';
 import { documentId, parseKey, registrationIds, type TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
-import { seal } from '../store/document-codec.js';
 import type { DocumentReader } from '../store/document-reader.js';
-import {
-  contentWithTrying,
-  heldBackUntil,
-  type KeyDocument,
-  nextDueAt,
-  readKeyDocument,
-} from '../store/key-document.js';
+import { heldBackUntil, type KeyDocument, nextDueAt, readKeyDocument } from '../store/key-document.js';
+import type { KeyDocuments } from '../store/key-documents.js';
 import { checkRegistration } from '../store/registration-check.js';
+import type { Storage } from '../store/storage.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 
@@ -20,11 +15,13 @@ import type { SupervisedStore } from '../store/supervised-store.js';
 export class DueTimes {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
+  readonly #documents: KeyDocuments;
   readonly #clock: StoreClock;
 
-  constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock) {
+  constructor({ store, reader, documents, clock }: Storage) {
     this.#store = store;
     this.#reader = reader;
+    this.#documents = documents;
     this.#clock = clock;
   }
 
@@ -94,7 +91,10 @@ export class DueTimes {
     if (document === undefined) return true;
     const left = await this.#reader.read(document, readKeyDocument);
     if (app === undefined && left.rotation?.token === undefined) await this.#store.delete(document.id, left.version);
-    else if (left.version !== 0) await this.#write(key, left, undefined);
+    else if (left.version !== 0) {
+      const unscheduled = { ...left, isScheduled: false };
+      await this.#documents.save(key, unscheduled, { hadTask: false, dueAt: 0 });
+    }
     return true;
   }
 
@@ -112,11 +112,8 @@ export class DueTimes {
   }
 
   /** Writes the document, due at `at`; returns `false` after a concurrent write, which has set the due time itself. */
-  async #write(key: TokenKey, document: KeyDocument, at: number | undefined, lease?: Lease): Promise<boolean> {
-    const id = documentId('key', key);
-    const content = seal(id, contentWithTrying(document, document.trying));
-    const options = at === undefined ? {} : { due: { lane: key.type, at: Math.round(at) } };
-    const releasing = lease === undefined ? options : { ...options, lease };
-    return (await this.#store.set(id, content, document.version, releasing)) !== undefined;
+  async #write(key: TokenKey, document: KeyDocument, at: number, lease?: Lease): Promise<boolean> {
+    const version = await this.#documents.save(key, document, { hadTask: true, dueAt: Math.round(at), lease });
+    return version !== undefined;
   }
 }

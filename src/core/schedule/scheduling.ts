@@ -8,7 +8,7 @@ import type { CachedRecord } from '../records/cached-record.js';
 import type { Records } from '../records/records.js';
 import type { Claim } from '../refresh/claim.js';
 import { type HeldTask, hasParamsFunction } from '../registry/held-task.js';
-import type { DocumentReader } from '../store/document-reader.js';
+import type { Storage } from '../store/storage.js';
 import { ClaimDesk, type ClaimDeskParts } from './claim-desk.js';
 import { DueRepair } from './due-repair.js';
 import { DueTimes } from './due-times.js';
@@ -66,8 +66,7 @@ export function ownScheduling(
   };
 }
 
-export interface SharedSchedulingParts extends Omit<ClaimDeskParts, 'dueTimes' | 'pace'> {
-  readonly reader: DocumentReader;
+export interface SharedSchedulingParts extends Omit<ClaimDeskParts, 'dueTimes' | 'pace'>, Storage {
   readonly limits: PaceLimits;
   /** Returns the lanes that this process can serve now. */
   readonly lanes: () => readonly string[];
@@ -79,7 +78,7 @@ export interface SharedSchedulingParts extends Omit<ClaimDeskParts, 'dueTimes' |
 export function sharedScheduling(parts: SharedSchedulingParts): Scheduling {
   const { store, reader, clock, registry, records, failures, limits, lanes } = parts;
   const pace = new SharedPace(store, reader, clock, limits);
-  const dueTimes = new DueTimes(store, reader, clock);
+  const dueTimes = new DueTimes(parts);
   const desk = new ClaimDesk({ ...parts, dueTimes, pace });
   const take = (claims: readonly Claim[]): readonly Promise<void>[] => desk.take(claims);
   const shared = new SharedSchedule({ store, clock, pace, lanes, onClaimed: take });

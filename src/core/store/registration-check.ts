@@ -1,7 +1,7 @@
 import { belongsTo, type Enrolment, markFrom } from '../model/enrolment.js';
 import { isTokenError } from '../model/errors.js';
 import type { Registrations } from '../model/registrations.js';
-import { appDocumentId, documentId, registrationIds, type TokenKey } from '../model/token-key.js';
+import { appDocumentId, registrationIds, type TokenKey } from '../model/token-key.js';
 import type { Absence, SupervisedStore } from './supervised-store.js';
 
 /**
@@ -20,7 +20,7 @@ export async function checkRegistration(
   key: TokenKey,
   enrolment: Enrolment,
 ): Promise<RegistrationState> {
-  const ids = [appDocumentId(key.appid), ...(enrolment.hadTask ? [documentId('task', key)] : [])];
+  const ids = enrolment.hadTask ? registrationIds(key) : [appDocumentId(key.appid)];
   try {
     let found = await look(store, ids);
     // What was missing may have been put back while that was judged.

@@ -150,7 +150,7 @@ async function keyIn(context: RequestContext, { manager, engine }: RouteServices
   const isKnown =
     (await engine.early.hasTask(key)) ||
     engine.records.cache.get(key) !== undefined ||
-    (await engine.writer.read(key)).version > 0;
+    (await engine.documents.read(key)).version > 0;
   if (isKnown) return { appid, type, options };
   throw new RouteFailure({ status: 404, message: 'nothing is registered or stored for this subject' });
 }

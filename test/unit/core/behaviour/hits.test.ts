@@ -236,9 +236,9 @@ test('a pushed ticket is not answered once its app is unregistered', async () =>
 test('a record that a slow read brings after its app was unregistered is no hit', async () => {
   const { world, tokens } = await warm();
   await using _world = world;
-  const { records, writer } = engineOf(tokens);
+  const { records, documents } = engineOf(tokens);
   const keys = KEYS.map(([type, options]) => ({ appid: APPID, type, ...options }));
-  const read = await Promise.all(keys.map((key) => writer.read(key)));
+  const read = await Promise.all(keys.map((key) => documents.read(key)));
   await tokens.unregister(APPID);
   for (const [index, key] of keys.entries()) {
     const document = read[index] as (typeof read)[number];

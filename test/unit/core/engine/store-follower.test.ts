@@ -6,7 +6,6 @@ import { Events } from '../../../../src/core/model/events.js';
 import { resolveOptions } from '../../../../src/core/model/options.js';
 import { keyId, type TokenKey } from '../../../../src/core/model/token-key.js';
 import type { JsonObject } from '../../../../src/core/primitives/json.js';
-import { KeyReader } from '../../../../src/core/records/key-reader.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import type { StoredGrant } from '../../../../src/core/store/key-document.js';
 import { HISTORY_ID, StoreHistory } from '../../../../src/core/store/store-history.js';
@@ -57,11 +56,11 @@ beforeEach(() => {
     newId: () => 'id',
     upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
   });
-  const { store, reader, registry, records, failures, writer } = engine;
+  const { store, documents, registry, records, failures, writer } = engine;
   follower = new StoreFollower({
     clock: engine.clock,
     store,
-    keyReader: new KeyReader(reader, registry),
+    documents,
     registry,
     records,
     failures,
@@ -234,7 +233,7 @@ describe('a store that went back in time', () => {
     await clock.advance(0);
     const [document] = await memory.get([ID]);
     expect([held()?.value, held()?.version]).toEqual(['new', document?.version]);
-    const read = await engine.writer.read(KEY);
+    const read = await engine.documents.read(KEY);
     expect(await follower.restoreNewer(KEY, read)).toBe(false);
   });
 
@@ -424,7 +423,7 @@ describe('the watch', () => {
     await put({}, 'task/wx1/access_token');
     let answer = (): void => {};
     faulty.before = (method) => (method === 'set' ? new Promise((resolve) => (answer = resolve)) : undefined);
-    const writing = engine.writer.write(KEY, await engine.writer.read(KEY), grant('a'), {
+    const writing = engine.writer.write(KEY, await engine.documents.read(KEY), grant('a'), {
       source: 'upstream',
       reason: 'due',
       enrolment: { hadTask: true },

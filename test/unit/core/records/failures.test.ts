@@ -6,9 +6,8 @@ import { CachedRecord } from '../../../../src/core/records/cached-record.js';
 import { type Attempted, Failures } from '../../../../src/core/records/failures.js';
 import { RecordCache } from '../../../../src/core/records/record-cache.js';
 import { fingerprintOf } from '../../../../src/core/registry/attempt-input.js';
-import { Registry } from '../../../../src/core/registry/registry.js';
+import type { Registry } from '../../../../src/core/registry/registry.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
-import { DocumentReader } from '../../../../src/core/store/document-reader.js';
 import type { FailureBudget } from '../../../../src/core/store/failure-budget.js';
 import {
   type KeyDocument,
@@ -16,11 +15,10 @@ import {
   readKeyDocument,
   type Trying,
 } from '../../../../src/core/store/key-document.js';
-import { StoreClock } from '../../../../src/core/store/store-clock.js';
-import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
+import { openStorage } from '../../../support/worlds/storage.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 const ID = 'key/wx1/access_token';
@@ -38,23 +36,14 @@ beforeEach(async () => {
   memory = new MemoryStore({ clock });
   faulty = new FaultyStore(memory);
   log = [];
-  const store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
-  const reader = new DocumentReader(store, () => {});
-  registry = new Registry(store, reader, {
-    taskAdded() {},
-    taskReplaced() {},
-    taskRemoved() {},
-    appForgotten() {},
-    enrolledAnew() {},
-    registrationChanged() {},
-  });
+  const storage = openStorage(faulty, clock);
+  registry = storage.registry;
   cache = new RecordCache(10, () => false);
   const events = new Events();
   events.on('refreshFailed', (event) => void log.push(event));
   events.on('reauthorizationRequired', ({ error }) => void log.push(`reauthorize ${error.retryAt}`));
   for (const id of ['app/wx1', 'task/wx1/access_token']) await memory.set(id, seal(id, {}), 0);
-  const storeClock = new StoreClock(clock, async () => clock.now(), { wentBack() {}, wentForward() {} });
-  failures = new Failures(store, cache, storeClock, events, (key) => fingerprintOf(key, registry, []));
+  failures = new Failures(storage, cache, events, (key) => fingerprintOf(key, registry, []));
 });
 
 async function stored(): Promise<KeyDocument> {

@@ -122,7 +122,7 @@ describe('write', () => {
 
   test('keeps the fields of another release', async () => {
     await put({ chain: ['x'] });
-    await engine.writer.write(KEY, await engine.writer.read(KEY), grant('a'), UPSTREAM);
+    await engine.writer.write(KEY, await engine.documents.read(KEY), grant('a'), UPSTREAM);
     expect(await content()).toMatchObject({ chain: ['x'], grant: { value: 'a' } });
   });
 
@@ -168,7 +168,7 @@ describe('an answer that repeats the token in force', () => {
     await put({ ...(await content()), trying: { attempts: 1 }, recordVersion: first.version });
     const options = { ...UPSTREAM, lease: await lease() };
     const again = { ...grant('a'), expiresAt: first.expiresAt };
-    const cached = await engine.writer.write(KEY, await engine.writer.read(KEY), again, options);
+    const cached = await engine.writer.write(KEY, await engine.documents.read(KEY), again, options);
     expect(engine.records.show(cached)).toMatchObject({
       version: first.version,
       obtainedAt: first.obtainedAt,
@@ -190,7 +190,7 @@ describe('an answer that repeats the token in force', () => {
   test('that is put changes nothing in the store', async () => {
     const first = await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     const version = (await stored())?.version;
-    const cached = await engine.writer.write(KEY, await engine.writer.read(KEY), grant('a'), {
+    const cached = await engine.writer.write(KEY, await engine.documents.read(KEY), grant('a'), {
       source: 'put',
       enrolment: { hadTask: true },
     });
@@ -199,7 +199,7 @@ describe('an answer that repeats the token in force', () => {
 
   test('is a new record when the stored one comes from the future', async () => {
     await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a', 5_001), UPSTREAM);
-    const before = await engine.writer.read(KEY);
+    const before = await engine.documents.read(KEY);
     const cached = await engine.writer.write(KEY, before, grant('a'), UPSTREAM);
     expect(cached.version).toBeGreaterThan(before.version);
     expect(cached.obtainedAt).toBe(clock.now());
@@ -208,7 +208,7 @@ describe('an answer that repeats the token in force', () => {
   test('takes over what another process has stored meanwhile', async () => {
     await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     await clock.advance(1_000);
-    const before = await engine.writer.read(KEY);
+    const before = await engine.documents.read(KEY);
     meanwhile(() => put({ grant: { ...grant('b', 1) } }));
     const cached = await engine.writer.write(KEY, before, grant('a'), UPSTREAM);
     expect(cached.value).toBe('b');
@@ -217,7 +217,7 @@ describe('an answer that repeats the token in force', () => {
   test('releases the lease also when its write is lost', async () => {
     await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     await clock.advance(1_000);
-    const before = await engine.writer.read(KEY);
+    const before = await engine.documents.read(KEY);
     meanwhile(() => put({ grant: { ...grant('b', 1) } }));
     await engine.writer.write(KEY, before, grant('a'), { ...UPSTREAM, lease: await lease() });
     expect(await isLeased()).toBe(false);
@@ -302,7 +302,7 @@ describe('a registration that has gone meanwhile', () => {
 
   test('with its record: nothing is written again', async () => {
     await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
-    const before = await engine.writer.read(KEY);
+    const before = await engine.documents.read(KEY);
     meanwhile(async () => {
       await remove('app/wx1');
       await remove(ID);
@@ -317,7 +317,7 @@ describe('a registration that has gone meanwhile', () => {
   test('while an answer repeats the token in force: nothing is published', async () => {
     await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     await clock.advance(1_000);
-    const before = await engine.writer.read(KEY);
+    const before = await engine.documents.read(KEY);
     meanwhile(async () => {
       await remove('task/wx1/access_token');
       await remove(ID);
@@ -331,7 +331,7 @@ describe('a registration that has gone meanwhile', () => {
 
   test('a record that is gone alone is written anew', async () => {
     await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
-    const before = await engine.writer.read(KEY);
+    const before = await engine.documents.read(KEY);
     meanwhile(() => remove(ID));
     expect((await engine.writer.write(KEY, before, grant('b'), UPSTREAM)).value).toBe('b');
   });

@@ -44,7 +44,7 @@ beforeEach(async () => {
     upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
   });
   await memory.set('app/wx1', seal('app/wx1', {}), 0);
-  unwritten = new UnwrittenGrants(engine.writer, engine.records, engine.clock);
+  unwritten = new UnwrittenGrants(engine.writer, engine, engine.records);
   unwritten.start();
 });
 
@@ -105,7 +105,7 @@ describe('UnwrittenGrants', () => {
   });
 
   test('has a version above both the stored and the one held', async () => {
-    const held = await engine.writer.write(KEY, await engine.writer.read(KEY), grant('old'), OPTIONS);
+    const held = await engine.writer.write(KEY, await engine.documents.read(KEY), grant('old'), OPTIONS);
     const { version } = held;
     fail();
     expect(unwritten.keep(KEY, 5, grant('a'), OPTIONS).version).toBe(version + 1);
@@ -125,7 +125,7 @@ describe('UnwrittenGrants', () => {
     unwritten.keep(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(100);
     const newer = grant('b');
-    await engine.writer.write(KEY, await engine.writer.read(KEY), newer, OPTIONS);
+    await engine.writer.write(KEY, await engine.documents.read(KEY), newer, OPTIONS);
     const count = sets();
     await clock.advance(600_000);
     expect([sets() - count, await storedValue(), clock.pendingTimers]).toEqual([0, 'b', 0]);
@@ -211,7 +211,7 @@ describe('what is owed', () => {
   const OTHER_USER = { ...USER, subject: 'v' };
 
   async function storedToken(key: TokenKey): Promise<unknown> {
-    return (await engine.writer.read(key)).rotation?.token;
+    return (await engine.documents.read(key)).rotation?.token;
   }
 
   test('fails its waiting callers with a retryable STORE_UNAVAILABLE', () => {
@@ -305,7 +305,7 @@ describe('what is owed', () => {
   test('a refresh token is not stored over another one that has been stored since, nor for an app that is gone', async () => {
     const spent = { hash: 'spent', base: 'base', known: [] };
     const put = { ...OPTIONS, source: 'put', received: { value: 'newer', expiresAt: undefined } } as const;
-    await engine.writer.write(USER, await engine.writer.read(USER), grant('b'), put);
+    await engine.writer.write(USER, await engine.documents.read(USER), grant('b'), put);
     unwritten.oweToken(USER, { ...OPTIONS, received: RECEIVED, spent });
     unwritten.oweToken({ ...USER, appid: 'gone' }, { ...OPTIONS, received: RECEIVED });
     await flush();

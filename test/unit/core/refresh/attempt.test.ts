@@ -11,12 +11,11 @@ import { gatherNeeds } from '../../../../src/core/refresh/needs.js';
 import { Spending } from '../../../../src/core/refresh/spending.js';
 import type { RegisteredTask } from '../../../../src/core/registry/held-task.js';
 import { Allowances } from '../../../../src/core/store/allowance.js';
-import { DocumentReader } from '../../../../src/core/store/document-reader.js';
 import { NO_KEY_DOCUMENT } from '../../../../src/core/store/key-document.js';
-import { StoreClock } from '../../../../src/core/store/store-clock.js';
-import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
+import type { StoreClock } from '../../../../src/core/store/store-clock.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { type OpenedStorage, openStorage } from '../../../support/worlds/storage.js';
 import { everythingShown, failure } from '../../wechat/failure.js';
 
 const KEY: TokenKey = { appid: 'wx1', type: 'jsapi_ticket' };
@@ -25,13 +24,15 @@ const OTHER: TokenKey = { appid: 'wx9', type: 'component', subject: 's' };
 const GRANT: Grant = { value: 'v', expiresInSeconds: 60 };
 
 let wall: FakeClock;
+let storage: OpenedStorage;
 let clock: StoreClock;
 let closing: Closing;
 
 beforeEach(() => {
   closing = new Closing();
   wall = new FakeClock();
-  clock = new StoreClock(wall, async () => wall.now(), { wentBack() {}, wentForward() {} });
+  storage = openStorage(new MemoryStore({ clock: wall }), wall);
+  clock = storage.clock;
 });
 
 function refresher(refresh: (context: RefreshContext) => unknown, dependencies?: readonly TokenKey[]): Refresher {
@@ -207,7 +208,7 @@ describe('ask', () => {
   });
 
   function input(refresh: (context: RefreshContext) => unknown, more: Partial<AttemptInput> = {}): AttemptInput {
-    const store = new SupervisedStore(new MemoryStore({ clock: wall }), wall, { unavailable() {}, available() {} });
+    const { store, reader, documents } = storage;
     return {
       key: KEY,
       app: { appid: 'wx1', secret: 'S', accessToken: 'stable' },
@@ -228,7 +229,7 @@ describe('ask', () => {
         },
         close: async () => {},
       },
-      allowances: new Allowances(store, new DocumentReader(store, () => {}), () => clock.now()),
+      allowances: new Allowances(store, reader, () => clock.now()),
       spending: new Spending({
         key: KEY,
         document: NO_KEY_DOCUMENT,
@@ -236,7 +237,7 @@ describe('ask', () => {
         urlNotAsked: false,
         answered: [],
         looksAgainMs: 1,
-        store,
+        documents,
         clock,
         announcing: new Slots(1),
       }),

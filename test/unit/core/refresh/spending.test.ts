@@ -13,10 +13,9 @@ import {
   NO_KEY_DOCUMENT,
   readKeyDocument,
 } from '../../../../src/core/store/key-document.js';
-import { StoreClock } from '../../../../src/core/store/store-clock.js';
-import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/index.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { type OpenedStorage, openStorage } from '../../../support/worlds/storage.js';
 
 const KEY = { appid: 'wx1', type: 'user_token', subject: 'u' };
 const ID = 'key/wx1/user_token/u';
@@ -26,12 +25,12 @@ const REFUSED = new TokenError('REAUTHORIZATION_REQUIRED', 'gone', { errcode: 40
 
 let clock: FakeClock;
 let memory: MemoryStore;
-let store: SupervisedStore;
+let storage: OpenedStorage;
 
 beforeEach(() => {
   clock = new FakeClock();
   memory = new MemoryStore({ clock });
-  store = new SupervisedStore(memory, clock, { unavailable() {}, available() {} });
+  storage = openStorage(memory, clock);
 });
 
 /** A key's document in the store, with this rotation. */
@@ -47,7 +46,6 @@ async function read(): Promise<KeyDocument> {
 }
 
 function spending(document: KeyDocument, more: Partial<SpendingInput> = {}): Spending {
-  const storeClock = new StoreClock(clock, async () => clock.now(), { wentBack() {}, wentForward() {} });
   return new Spending({
     key: KEY,
     document,
@@ -55,8 +53,8 @@ function spending(document: KeyDocument, more: Partial<SpendingInput> = {}): Spe
     answered: [],
     urlNotAsked: false,
     looksAgainMs: LOOKS_AGAIN_MS,
-    store,
-    clock: storeClock,
+    documents: storage.documents,
+    clock: storage.clock,
     announcing: new Slots(1),
     ...more,
   });

@@ -2,12 +2,11 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
 import { DueTimes } from '../../../../src/core/schedule/due-times.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
-import { DocumentReader } from '../../../../src/core/store/document-reader.js';
-import { StoreClock } from '../../../../src/core/store/store-clock.js';
-import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
+import type { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { type JsonObject, MemoryStore, type StoredDocument } from '../../../../src/index.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
+import { openStorage } from '../../../support/worlds/storage.js';
 
 const KEY = { appid: 'wx1', type: 'a' };
 const ID = 'key/wx1/a';
@@ -22,9 +21,9 @@ beforeEach(async () => {
   clock = new FakeClock();
   now = clock.now();
   store = new FaultyStore(new MemoryStore({ clock }));
-  supervised = new SupervisedStore(store, clock, { unavailable: () => {}, available: () => {} });
-  const storeClock = new StoreClock(clock, () => supervised.now(), { wentBack: () => {}, wentForward: () => {} });
-  dueTimes = new DueTimes(supervised, new DocumentReader(supervised, () => {}), storeClock);
+  const storage = openStorage(store, clock);
+  supervised = storage.store;
+  dueTimes = new DueTimes(storage);
   await store.set('app/wx1', seal('app/wx1', {}), 0);
   await store.set('task/wx1/a', seal('task/wx1/a', {}), 0);
 });
