@@ -1,14 +1,14 @@
 import { isTokenError } from '../model/errors.js';
 import type { TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
+import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import type { Registry } from '../registry/registry.js';
-import type { StoreFollower } from './store-follower.js';
 
 export interface ColdReadsParts {
   readonly registry: Registry;
   readonly records: Records;
-  readonly follower: StoreFollower;
+  readonly recordReader: RecordReader;
   readonly fetchesWithoutStore: boolean;
 }
 
@@ -22,9 +22,9 @@ export class ColdReads {
 
   /** Reads record and registration in one round trip, where neither is held; else `undefined`. */
   withRegistration(key: TokenKey): Promise<CachedRecord | undefined> | undefined {
-    const { registry, records, follower } = this.#parts;
+    const { registry, records, recordReader } = this.#parts;
     if (registry.isAtHand(key) || records.cache.get(key) !== undefined) return undefined;
-    const reading = this.#orWithoutStore(follower.readWithRegistration(key));
+    const reading = this.#orWithoutStore(recordReader.readWithRegistration(key));
     // `assertRegistered` reports the error; this only avoids an unhandled rejection.
     reading.catch(() => {});
     return reading;
@@ -32,9 +32,9 @@ export class ColdReads {
 
   /** Reads the record, and beside it a task that was registered elsewhere and has not been heard of yet. */
   record(key: TokenKey): Promise<CachedRecord | undefined> {
-    const { registry, follower } = this.#parts;
+    const { registry, recordReader } = this.#parts;
     const hasTask = registry.task(key) !== undefined;
-    return this.#orWithoutStore(hasTask ? follower.read(key) : follower.readWithRegistration(key));
+    return this.#orWithoutStore(hasTask ? recordReader.read(key) : recordReader.readWithRegistration(key));
   }
 
   async #orWithoutStore(reading: Promise<CachedRecord | undefined>): Promise<CachedRecord | undefined> {

@@ -1,14 +1,14 @@
 import { isTokenError } from '../model/errors.js';
 import { appDocumentId, documentId, registrationIds, type TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
+import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import type { Registry } from '../registry/registry.js';
-import type { StoreFollower } from './store-follower.js';
 
 export interface EarlyAnswersParts {
   readonly registry: Registry;
   readonly records: Records;
-  readonly follower: StoreFollower;
+  readonly recordReader: RecordReader;
   /** Returns the start that is under way, or a new one. */
   readonly start: () => Promise<void>;
   /** Resolves when the store has answered for the first time; `undefined` before a start. */
@@ -84,7 +84,7 @@ export class EarlyAnswers {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
   async record(key: TokenKey, wishMs: number): Promise<CachedRecord | undefined> {
-    const { records, follower, isStarted } = this.#parts;
+    const { records, recordReader, isStarted } = this.#parts;
     if (isStarted()) return undefined;
     const held = records.cache.get(key);
     const isFresh = held !== undefined && !records.isDue(held) && !records.needsConfirmation(held);
@@ -96,7 +96,7 @@ export class EarlyAnswers {
       throw error;
     }
     if (!this.#isRegistered(key)) return undefined;
-    const found = records.cache.get(key) ?? (await follower.read(key));
+    const found = records.cache.get(key) ?? (await recordReader.read(key));
     return found !== undefined && !records.isDue(found) && this.#lasts(found, wishMs) ? found : undefined;
   }
 
@@ -105,7 +105,7 @@ export class EarlyAnswers {
    * background. Acquiring the record gives the same answer, after promises and timers that cost more than all the rest of a request.
    */
   confirming(appid: string, type: string): CachedRecord | undefined {
-    const { registry, records, follower, isStarted } = this.#parts;
+    const { registry, records, recordReader, isStarted } = this.#parts;
     if (!isStarted()) return undefined;
     records.lookAtClock();
     const held = records.cache.find(appid, type, undefined);
@@ -114,7 +114,7 @@ export class EarlyAnswers {
     if (registry.task(key) === undefined || !registry.isAtHand(key) || !isReadable(registry, appid)) return undefined;
     if (records.needsConfirmation(held)) {
       records.confirm(held);
-      follower.read(key).catch(() => {});
+      recordReader.read(key).catch(() => {});
     }
     records.trust(held);
     return held;

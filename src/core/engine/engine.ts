@@ -11,12 +11,15 @@ import type { CachedRecord } from '../records/cached-record.js';
 import { Failures } from '../records/failures.js';
 import { GrantWriter } from '../records/grant-writer.js';
 import { RecordCache } from '../records/record-cache.js';
+import { RecordChanges } from '../records/record-changes.js';
+import { RecordReader } from '../records/record-reader.js';
 import { Records } from '../records/records.js';
 import { storedResult } from '../records/stored-result.js';
 import { UnwrittenGrants } from '../records/unwritten-grants.js';
 import type { Claim } from '../refresh/claim.js';
 import { SingleFlight } from '../refresh/single-flight.js';
 import { HeldTasks, hasParamsFunction } from '../registry/held-task.js';
+import { maxHeldDocuments } from '../registry/max-held-documents.js';
 import { PushedTokens } from '../registry/pushed-tokens.js';
 import { Registrar } from '../registry/registrar.js';
 import { Registry } from '../registry/registry.js';
@@ -28,12 +31,13 @@ import { StoreClock } from '../store/store-clock.js';
 import { SupervisedStore } from '../store/supervised-store.js';
 import { EarlyAnswers } from './early-answers.js';
 import { flightWork } from './flight-work.js';
+import { HeldRecords } from './held-records.js';
 import { Lifecycle } from './lifecycle.js';
 import { LostFunctions } from './lost-functions.js';
 import { Meters } from './meters.js';
 import { PutGrants } from './put-grants.js';
-import { StoreFollower } from './store-follower.js';
 import { StoreRecovery } from './store-recovery.js';
+import { StoreWatch } from './store-watch.js';
 import { taskChanges } from './task-changes.js';
 import { TokenSource } from './token-source.js';
 
@@ -47,11 +51,6 @@ export interface EngineInput {
   /** Returns an id that nothing else has. */
   readonly newId: () => string;
 }
-
-/** A cached record keeps its app and its task in memory too. */
-const DOCUMENTS_OF_A_KEY = 2;
-/** The minimum number of documents held in memory: what is under way at once must not drop out meanwhile. */
-const MIN_HELD = 1_000;
 
 /** Wires the parts together. */
 export class Engine {
@@ -70,14 +69,13 @@ export class Engine {
   readonly early: EarlyAnswers;
   readonly meters: Meters = new Meters();
   readonly #pushed: PushedTokens;
-  readonly #follower: StoreFollower;
+  readonly #recordReader: RecordReader;
+  readonly #restorer: HeldRecords;
   readonly #unwritten: UnwrittenGrants;
   readonly #puts: PutGrants;
   readonly #recovery: StoreRecovery;
   readonly #scheduling: Scheduling;
   readonly #flights = new SingleFlight<CachedRecord>();
-  readonly #limits: LimitSweep;
-  readonly #upstream: Upstream;
   readonly #timeoutMs: number;
   readonly refreshes: boolean;
   readonly refresherOf: EngineInput['refresherOf'];
@@ -105,10 +103,11 @@ export class Engine {
     });
     this.reader = new DocumentReader(this.store, (quarantined) => events.emit('recordQuarantined', quarantined));
     const isShared = this.store.canClaim;
-    const maxHeld = isShared ? Math.max(DOCUMENTS_OF_A_KEY * maxCachedRecords, MIN_HELD) : undefined;
+    const maxHeld = isShared ? maxHeldDocuments(maxCachedRecords) : undefined;
     const tasks = new HeldTasks();
     const lostFunctions = new LostFunctions(this);
-    this.#recovery = new StoreRecovery(this, { follower: () => this.#follower, newId, isShared });
+    const reading = { recordReader: () => this.#recordReader, restorer: () => this.#restorer };
+    this.#recovery = new StoreRecovery(this, { ...reading, newId, isShared });
     this.registry = new Registry(
       this.store,
       this.reader,
@@ -146,8 +145,7 @@ export class Engine {
     this.failures = new Failures(this, cache, events, (key) => this.#pushed.fingerprint(key));
     this.writer = new GrantWriter(this, this.records);
     this.#unwritten = new UnwrittenGrants(this.writer, this, this.records);
-    this.#limits = new LimitSweep(this.store, this.clock);
-    this.#upstream = upstream(this.clock);
+    const asked = upstream(this.clock);
     this.meters.listen(events);
     const { store: supervised, reader, documents, closing, registry, records, failures, writer } = this;
     const common = {
@@ -161,20 +159,21 @@ export class Engine {
       failures,
       writer,
     };
-    this.#follower = new StoreFollower({
-      ...common,
-      recovery: this.#recovery,
-      isPushed: (type) => this.#pushed.isPushed(type),
+    const changes = new RecordChanges();
+    const restorer = (this.#restorer = new HeldRecords({ ...common, history: this.#recovery.history, changes }));
+    const recordReader = (this.#recordReader = new RecordReader({ ...common, restorer, changes }));
+    changes.listen({
       reported: (key, value) => this.#onReported(key, value),
       changed: (key) => {
         this.source.reschedule(key);
         this.#wakeWhoWaitsFor(key);
       },
     });
+    const watch = new StoreWatch({ ...common, recordReader, recovery: this.#recovery, pushed: this.#pushed });
     this.early = new EarlyAnswers({
       registry,
       records,
-      follower: this.#follower,
+      recordReader,
       start: () => this.start(),
       opened: () => this.#lifecycle.opened,
       isStarted: () => this.#lifecycle.isStarted,
@@ -187,16 +186,17 @@ export class Engine {
           lanes: () => this.#lanes(),
           look: (keys) => this.#look(keys),
           deliver: (key, claim) => this.#deliver(key, claim),
-          read: (key) => this.#follower.read(key),
+          read: (key) => recordReader.read(key),
         })
       : ownScheduling(this.clock, pace, records, (task, place) => this.source.onDue(task, place));
     const run = flightWork({
       ...common,
       options,
       refresherOf,
-      follower: this.#follower,
+      recordReader,
+      restorer,
       unwritten: this.#unwritten,
-      upstream: this.meters.timed(this.#upstream, this.clock),
+      upstream: this.meters.timed(asked, this.clock),
       leaseContentions: this.meters.leaseContentions,
       callbacks: () => this.#callbacks,
       look: (key) => this.#look([key]),
@@ -209,7 +209,7 @@ export class Engine {
       run,
       fetchesWithoutStore: options.fetchesWithoutStore,
       refreshes: this.refreshes,
-      follower: this.#follower,
+      recordReader,
       flights: this.#flights,
       ...this.#scheduling,
     });
@@ -223,13 +223,14 @@ export class Engine {
     });
     this.#lifecycle = new Lifecycle({
       ...common,
-      follower: this.#follower,
+      recordReader,
+      watch,
       unwritten: this.#unwritten,
       recovery: this.#recovery,
       schedule: this.#scheduling.schedule,
-      limits: this.#limits,
+      limits: new LimitSweep(this.store, this.clock),
       flights: this.#flights,
-      upstream: this.#upstream,
+      upstream: asked,
       callbacks: () => this.#callbacks,
       refreshes: options.refreshes,
     });
@@ -296,7 +297,8 @@ export class Engine {
   async #look(keys: readonly TokenKey[]): Promise<void> {
     const needed = keys.flatMap((key) => this.#pushed.dependenciesOf(key));
     await this.registry.look([...keys, ...needed]);
-    if (!this.registry.holdsAll) await Promise.all(this.#pushed.missing(needed).map((key) => this.#follower.read(key)));
+    if (!this.registry.holdsAll)
+      await Promise.all(this.#pushed.missing(needed).map((key) => this.#recordReader.read(key)));
   }
 
   #lanes(): readonly string[] {

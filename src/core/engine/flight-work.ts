@@ -62,7 +62,7 @@ export function flightWork(parts: FlightWorkParts): (flight: Flight<CachedRecord
     tokenOf: async (key) => (await source().acquire(key, 0, deadline())).value,
     replaceStale: (key, value) => source().refreshStale(key, value, deadline()),
   });
-  const read = (key: TokenKey): Promise<unknown> => parts.follower.read(key);
+  const read = (key: TokenKey): Promise<unknown> => parts.recordReader.read(key);
   return async (flight) => {
     closing.assertOpen();
     const { setbacks } = source();

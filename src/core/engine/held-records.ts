@@ -3,6 +3,8 @@ import { marksOf } from '../model/enrolment.js';
 import { appDocumentId, documentId, type TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import { newestRotation } from '../records/newest-rotation.js';
+import type { RecordListener } from '../records/record-changes.js';
+import type { RecordRestorer } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import { isOfAnotherStore } from '../refresh/unmet-needs.js';
 import { isLeftOver, remainsLeftOver } from '../registry/left-overs.js';
@@ -18,13 +20,13 @@ export interface HeldRecordsParts {
   readonly registry: Registry;
   readonly records: Records;
   readonly clock: Pick<Clock, 'now'>;
-  readonly recovery: { readonly history: Pick<StoreHistory, 'look'> };
-  /** Called after the record of a key may have changed. */
-  readonly changed: (key: TokenKey) => void;
+  readonly history: Pick<StoreHistory, 'look'>;
+  /** Hears of the records that have been put back. */
+  readonly changes: Pick<RecordListener, 'changed'>;
 }
 
 /** Puts records that this process holds back into a store that has lost them, or shows older ones. */
-export class HeldRecords {
+export class HeldRecords implements RecordRestorer {
   readonly #parts: HeldRecordsParts;
 
   constructor(parts: HeldRecordsParts) {
@@ -80,13 +82,13 @@ export class HeldRecords {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   async restore(held: CachedRecord, document: KeyDocument): Promise<void> {
-    const { records, registry, recovery } = this.#parts;
+    const { records, registry, history } = this.#parts;
     const { key } = held;
     const isHeld = (): boolean => records.cache.get(key) === held;
     if (!held.isStored && !records.isDisplaced(held)) return;
     const { generation } = records;
     // The versions of two histories say nothing of each other.
-    await recovery.history.look();
+    await history.look();
     // The document of a store that was found to be replaced just now is read again by the recovery.
     if (!isHeld() || records.generation !== generation) return;
     if (records.isDisplaced(held)) {
@@ -109,7 +111,7 @@ export class HeldRecords {
    * or an older one. What is stored then is in force, under the version that it has there.
    */
   async #reinstate(held: CachedRecord, document: KeyDocument): Promise<void> {
-    const { documents, records, registry, changed } = this.#parts;
+    const { documents, records, registry, changes } = this.#parts;
     const { key } = held;
     const { grant: stored } = document;
     const { rotation: heldRotation } = held;
@@ -145,6 +147,6 @@ export class HeldRecords {
       next = { ...next, version, recordVersion: isOurs ? version : document.recordVersion };
     }
     records.adopt(key, next, grant, { source: 'store', announceFirst: false, inPlaceOf: held });
-    changed(key);
+    changes.changed(key);
   }
 }

@@ -5,6 +5,7 @@ import { Deadline } from '../model/deadline.js';
 import type { Upstream } from '../model/refresher.js';
 import { allOf } from '../primitives/all-of.js';
 import type { CachedRecord } from '../records/cached-record.js';
+import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import type { UnwrittenGrants } from '../records/unwritten-grants.js';
 import type { SingleFlight } from '../refresh/single-flight.js';
@@ -13,8 +14,8 @@ import type { Scheduling } from '../schedule/scheduling.js';
 import type { LimitSweep } from '../store/limit-sweep.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
-import type { StoreFollower } from './store-follower.js';
 import type { StoreRecovery } from './store-recovery.js';
+import type { StoreWatch } from './store-watch.js';
 
 export interface LifecycleParts {
   readonly store: SupervisedStore;
@@ -22,7 +23,8 @@ export interface LifecycleParts {
   readonly closing: Closing;
   readonly registry: Registry;
   readonly records: Records;
-  readonly follower: StoreFollower;
+  readonly recordReader: RecordReader;
+  readonly watch: StoreWatch;
   readonly unwritten: UnwrittenGrants;
   readonly recovery: StoreRecovery;
   readonly schedule: Scheduling['schedule'];
@@ -80,11 +82,12 @@ export class Lifecycle {
   }
 
   async #start(): Promise<void> {
-    const { clock, follower, registry, closing, unwritten, refreshes, schedule, limits, callbacks } = this.#parts;
+    const { clock, watch, recordReader, registry, closing, unwritten, refreshes, schedule, limits, callbacks } =
+      this.#parts;
     await (this.#opened = clock.sync());
-    await follower.start();
+    await watch.start();
     this.#isRegistryLoaded = true;
-    await follower.loadAll([...registry.tasks()].map(({ key }) => key));
+    await recordReader.loadAll([...registry.tasks()].map(({ key }) => key));
     closing.assertOpen();
     clock.start();
     unwritten.start();
@@ -97,7 +100,7 @@ export class Lifecycle {
 
   async #close(): Promise<void> {
     const { closing, records, limits, flights, clock, schedule, callbacks, recovery, unwritten } = this.#parts;
-    const { follower, upstream, store } = this.#parts;
+    const { watch, upstream, store } = this.#parts;
     closing.begin();
     records.cache.close();
     limits.stop();
@@ -108,6 +111,6 @@ export class Lifecycle {
     const works = [schedule.stop(), callbacks()?.stop(), recovered, this.#started, flights.settled()];
     await unwritten.flush(Promise.allSettled(works), new Deadline(clock, CLOSE_TIMEOUT_MS, undefined));
     // The end of the watch comes first, so that the store is closed after it.
-    await allOf([follower.stop(), upstream.close(), store.close()]);
+    await allOf([watch.stop(), upstream.close(), store.close()]);
   }
 }

@@ -14,6 +14,7 @@ import { allOf } from '../primitives/all-of.js';
 import { batches } from '../primitives/batches.js';
 import { canonicalJson } from '../primitives/checksum.js';
 import type { JsonObject } from '../primitives/json.js';
+import type { RecordRestorer } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import { isLeftOver } from '../registry/left-overs.js';
 import type { OwnRegistration, OwnRegistrations } from '../registry/own-registrations.js';
@@ -28,7 +29,6 @@ import type { StoreClock } from '../store/store-clock.js';
 import type { Replacement, StoreHistory } from '../store/store-history.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import { contended } from '../store/write-errors.js';
-import type { StoreFollower } from './store-follower.js';
 
 export interface PutBackParts {
   readonly store: SupervisedStore;
@@ -39,7 +39,7 @@ export interface PutBackParts {
   readonly records: Records;
   readonly own: OwnRegistrations;
   readonly history: StoreHistory;
-  readonly follower: StoreFollower;
+  readonly restorer: RecordRestorer;
 }
 
 /** The replacement of the store that was found, and how often the store had been replaced by then. */
@@ -183,12 +183,12 @@ export class PutBack {
 
   /** Returns whether a record of the key was put back. */
   async #record(key: TokenKey): Promise<boolean> {
-    const { registry, records, follower } = this.#parts;
+    const { registry, records, restorer } = this.#parts;
     const held = records.cache.get(key);
     // It goes with its registration, which has not been put back.
     if (registrationIds(key).some((id) => isLeftOver(registry, id))) return false;
     if (held === undefined || !records.isDisplaced(held)) return false;
-    await follower.restore(held, NO_KEY_DOCUMENT);
+    await restorer.restore(held, NO_KEY_DOCUMENT);
     return records.cache.get(key) !== held;
   }
 }

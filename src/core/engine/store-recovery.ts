@@ -5,6 +5,7 @@ import type { Events } from '../model/events.js';
 import { appDocumentId, appidOf, parseKey, type TokenKey } from '../model/token-key.js';
 import type { JsonObject } from '../primitives/json.js';
 import type { GrantWriter } from '../records/grant-writer.js';
+import type { RecordReader, RecordRestorer } from '../records/record-reader.js';
 import { hasLeftOvers, isLeftOver } from '../registry/left-overs.js';
 import { OwnRegistrations } from '../registry/own-registrations.js';
 import type { RegisteredDocument, RegistrarListener } from '../registry/registrar-listener.js';
@@ -15,20 +16,21 @@ import type { Absence } from '../store/supervised-store.js';
 import { judgeMissingRecord } from './lost-record.js';
 import { OwnRemovals } from './own-removals.js';
 import { PutBack, type PutBackParts } from './put-back.js';
-import type { Recovery, StoreFollower } from './store-follower.js';
+import type { Recovery } from './store-watch.js';
 
 /**
  * The parts that a recovery works with. They are wired before they are complete, and looked at when something has to be
  * done.
  */
-export interface Recoverable extends Omit<PutBackParts, 'own' | 'history' | 'follower'> {
+export interface Recoverable extends Omit<PutBackParts, 'own' | 'history' | 'restorer'> {
   readonly writer: GrantWriter;
   readonly events: Events;
   readonly closing: Closing;
 }
 
 export interface StoreRecoveryOptions {
-  readonly follower: () => StoreFollower;
+  readonly recordReader: () => RecordReader;
+  readonly restorer: () => RecordRestorer;
   readonly newId: () => string;
   /** Whether what is due stands in the store alone. */
   readonly isShared: boolean;
@@ -175,7 +177,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
 
   /** Puts back held tokens of an app that was read, or a task of it: another process may have put back what they belong to. */
   async showed(appid: string): Promise<void> {
-    if (this.#isIncomplete) await this.#options.follower().loadAll(this.#displaced(appid));
+    if (this.#isIncomplete) await this.#options.recordReader().loadAll(this.#displaced(appid));
   }
 
   async stop(): Promise<void> {
@@ -204,7 +206,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     await this.#removals.repeat();
     await this.#putBackAll();
     await registry.load(closing);
-    await this.#options.follower().loadAll(this.#displaced());
+    await this.#options.recordReader().loadAll(this.#displaced());
     if (this.history.generation !== generation || !this.#removals.isSettled) return false;
     if (this.#pending.size > 0 || this.#undue.size > 0) return false;
     const left = [...records.displaced()];
@@ -253,8 +255,8 @@ export class StoreRecovery implements RegistrarListener, Recovery {
   #putBack(): PutBack {
     const { own, history } = this;
     const { store, reader, clock, registry, registrar, records } = this.#parts;
-    const follower = this.#options.follower();
-    return new PutBack({ store, reader, clock, registry, registrar, records, own, history, follower });
+    const restorer = this.#options.restorer();
+    return new PutBack({ store, reader, clock, registry, registrar, records, own, history, restorer });
   }
 
   /** Returns the keys whose records are displaced: all, or those of one app. */

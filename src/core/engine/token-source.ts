@@ -11,6 +11,7 @@ import type { RefreshReason } from '../model/refresher.js';
 import { appDocumentId, documentId, type TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { Failures } from '../records/failures.js';
+import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import { Recoveries } from '../records/recoveries.js';
 import { type SetbackEnd, Setbacks } from '../records/setbacks.js';
@@ -21,14 +22,13 @@ import type { HeldTask } from '../registry/held-task.js';
 import type { Registry } from '../registry/registry.js';
 import type { StoreClock } from '../store/store-clock.js';
 import { ColdReads } from './cold-reads.js';
-import type { StoreFollower } from './store-follower.js';
 
 export interface TokenSourceParts {
   readonly clock: StoreClock;
   readonly registry: Registry;
   readonly records: Records;
   readonly failures: Failures;
-  readonly follower: StoreFollower;
+  readonly recordReader: RecordReader;
   /** Runs a flight: refreshes, or waits for the processes that do. */
   readonly run: (flight: Flight<CachedRecord>) => Promise<CachedRecord>;
   readonly flights: SingleFlight<CachedRecord>;
@@ -118,13 +118,13 @@ export class TokenSource {
 
   /** Returns a record with another value than `stale`; the current one when another may not be fetched now. */
   async refreshStale(key: TokenKey, stale: string, deadline: Deadline): Promise<CachedRecord> {
-    const { records, follower } = this.#parts;
+    const { records, recordReader } = this.#parts;
     await this.assertRegistered(key, deadline);
     const differs = (record: CachedRecord | undefined): record is CachedRecord =>
       record !== undefined && record.value !== stale && records.leftMs(record) > records.minValidityMs(record);
     const held = records.cache.get(key);
     if (differs(held)) return held;
-    const stored = await deadline.race(follower.read(key));
+    const stored = await deadline.race(recordReader.read(key));
     if (differs(stored)) return stored;
     const underWay = this.#parts.flights.get(key);
     if (underWay !== undefined && underWay.stale !== stale) {
@@ -136,13 +136,13 @@ export class TokenSource {
 
   /** Returns a record that was fetched after this call, by whichever process, in place of what was in force. */
   async refreshForced(key: TokenKey, deadline: Deadline): Promise<CachedRecord> {
-    const { flights, records, follower, clock } = this.#parts;
+    const { flights, records, recordReader, clock } = this.#parts;
     const at = clock.now();
     const begun = flights.get(key);
     const tooEarly = begun?.hasAsked === true ? begun : undefined;
     await this.assertRegistered(key, deadline);
     // Another process may have refreshed it unnoticed here.
-    await deadline.race(follower.read(key));
+    await deadline.race(recordReader.read(key));
     const held = records.cache.get(key);
     const force: Force = { at, version: held?.version ?? 0, value: held?.value };
     for (;;) {
@@ -234,11 +234,11 @@ export class TokenSource {
 
   /** Starts in the background what a look at a held record shows to be needed. */
   #lookAfter(held: CachedRecord): void {
-    const { records, follower, flights } = this.#parts;
+    const { records, recordReader, flights } = this.#parts;
     const { key } = held;
     if (records.needsConfirmation(held)) {
       held.confirmedAtMonotonic = this.#parts.clock.monotonic();
-      follower.read(key).catch(() => {});
+      recordReader.read(key).catch(() => {});
     }
     records.trust(held);
     if (!records.isDue(held) || this.#isScheduled(key)) return;
@@ -280,10 +280,10 @@ export class TokenSource {
    * is near.
    */
   async #demand(key: TokenKey, deadline: Deadline): Promise<CachedRecord> {
-    const { failures, follower, records } = this.#parts;
+    const { failures, recordReader, records } = this.#parts;
     const failure = failures.active(key, true);
     if (failure?.local === true) {
-      const stored = await deadline.race(follower.read(key));
+      const stored = await deadline.race(recordReader.read(key));
       if (stored !== undefined && records.leftMs(stored) > 0) return stored;
     }
     if (failure !== undefined) {

@@ -1,13 +1,184 @@
-import type { TokenKey } from '../model/token-key.js';
-import type { KeyDocument } from '../store/key-document.js';
+import type { Closing } from '../model/closing.js';
+import type { Registrations } from '../model/registrations.js';
+import { documentId, keyId, type TokenKey } from '../model/token-key.js';
+import { batches } from '../primitives/batches.js';
+import { isAbsent, type KeyDocument, reportedGrant, type StoredGrant } from '../store/key-document.js';
+import type { Storage } from '../store/storage.js';
 import type { CachedRecord } from './cached-record.js';
+import type { Failures } from './failures.js';
+import type { RememberedFailure } from './record-cache.js';
+import type { RecordListener } from './record-changes.js';
+import type { Records } from './records.js';
 
-/** Puts in force what the store holds. */
-export interface RecordReader {
-  /** Reads what the store holds of a key and adopts it. One read of a key at a time. */
-  read(key: TokenKey): Promise<CachedRecord | undefined>;
-  /** Puts in force what the store holds of a key. */
-  adopt(key: TokenKey, document: KeyDocument): CachedRecord | undefined;
-  /** Puts a held record back that is newer than the stored one, and returns whether it has. */
+/** Puts records that this process holds back into a store that has lost them, or shows older ones. */
+export interface RecordRestorer {
+  /** Puts back the held record before a refresh works with an older one, and returns whether the document has changed by that. */
   restoreNewer(key: TokenKey, document: KeyDocument): Promise<boolean>;
+  /** Puts back a held record where the store shows an older one, or none. */
+  restore(held: CachedRecord, document: KeyDocument): Promise<void>;
+}
+
+export interface RecordReaderParts extends Pick<Storage, 'store' | 'documents'> {
+  readonly registry: Registrations;
+  readonly records: Records;
+  readonly failures: Failures;
+  readonly restorer: RecordRestorer;
+  /** Hears of what has been read. */
+  readonly changes: RecordListener;
+  /** Once it has begun, nothing more is adopted. */
+  readonly closing: Closing;
+}
+
+/** The state of a key as this process knows it. */
+interface Known {
+  readonly record: CachedRecord | undefined;
+  readonly failure: RememberedFailure | undefined;
+  /** The number of times that the store has been replaced. */
+  readonly generation: number;
+}
+
+/** Puts in force what the store holds of keys. */
+export class RecordReader {
+  readonly #parts: RecordReaderParts;
+  readonly #reading = new Map<string, Promise<CachedRecord | undefined>>();
+
+  constructor(parts: RecordReaderParts) {
+    this.#parts = parts;
+  }
+
+  /** Reads the records of all these keys, a hundred in one round trip. */
+  async loadAll(keys: readonly TokenKey[]): Promise<void> {
+    const { store, documents, changes, closing } = this.#parts;
+    for (const batch of batches(keys)) {
+      closing.assertOpen();
+      const before = batch.map((key) => this.#known(key));
+      const stored = await store.get(batch.map((key) => documentId('key', key)));
+      for (const [index, key] of batch.entries()) {
+        try {
+          const document = await documents.decode(key, stored[index]);
+          await this.#adoptRead(key, before[index] as Known, document);
+        } catch {
+          // A document that cannot be read concerns its own key: the error is reported to the caller that reads it.
+          changes.changed(key);
+        }
+      }
+    }
+  }
+
+  /** Reads what the store holds of a key and adopts it. One read of a key at a time. */
+  read(key: TokenKey): Promise<CachedRecord | undefined> {
+    return this.#readOnce(key, () => this.#parts.documents.read(key));
+  }
+
+  /** Reads the same, and in one round trip with it what is registered for the key as far as that is not held. */
+  readWithRegistration(key: TokenKey): Promise<CachedRecord | undefined> {
+    return this.#readOnce(key, async () => {
+      const { registry, documents } = this.#parts;
+      const stored = await registry.readBeside(documentId('key', key), key);
+      // What is left of an app that has gone must leave nothing in memory.
+      return registry.knows(key.appid) ? documents.decode(key, stored) : undefined;
+    });
+  }
+
+  /** Returns the read of this key that is under way. */
+  underWay(key: TokenKey): Promise<CachedRecord | undefined> | undefined {
+    return this.#reading.get(keyId(key));
+  }
+
+  /** Puts in force what the store holds of a key. */
+  adopt(key: TokenKey, document: KeyDocument): CachedRecord | undefined {
+    const adopted = this.#adopt(key, document);
+    const stale = reportedGrant(document);
+    if (stale !== undefined) this.#parts.changes.reported(key, stale.value);
+    return adopted;
+  }
+
+  #readOnce(key: TokenKey, read: () => Promise<KeyDocument | undefined>): Promise<CachedRecord | undefined> {
+    const id = keyId(key);
+    let reading = this.#reading.get(id);
+    if (reading === undefined) {
+      reading = this.#readNow(key, read).finally(() => this.#reading.delete(id));
+      this.#reading.set(id, reading);
+    }
+    return reading;
+  }
+
+  async #readNow(key: TokenKey, read: () => Promise<KeyDocument | undefined>): Promise<CachedRecord | undefined> {
+    const { records } = this.#parts;
+    const before = this.#known(key);
+    const document = await read();
+    return document === undefined ? records.cache.get(key) : this.#adoptRead(key, before, document);
+  }
+
+  #known(key: TokenKey): Known {
+    const { cache, generation } = this.#parts.records;
+    return { record: cache.get(key), failure: cache.failure(key), generation };
+  }
+
+  /** Adopts what a read has shown, unless what has become known since the read began is newer. */
+  async #adoptRead(key: TokenKey, before: Known, document: KeyDocument): Promise<CachedRecord | undefined> {
+    const { store, records, documents, restorer, closing } = this.#parts;
+    const isMissing = isAbsent(document) && records.cache.get(key)?.isStored === true;
+    const absence = isMissing ? await store.judgeAbsence(documentId('key', key)) : undefined;
+    const { record: held, failure } = this.#known(key);
+    if (closing.hasBegun) return held;
+    if (absence === 'restored') return this.#readNow(key, () => documents.read(key));
+    // What was read before the store was replaced says nothing of the one in its place.
+    if (before.generation !== records.generation) return this.#readNow(key, () => documents.read(key));
+    if (held !== undefined && records.isDisplaced(held)) {
+      await restorer.restore(held, document);
+      // Another read may have put it back beside an older document.
+      return records.cache.get(key) === held ? held : this.#adoptIfNewer(key, held, before, document);
+    }
+    // An absence has no version, so it says nothing of what has become known meanwhile.
+    if (document.version === 0 && failure !== undefined && failure !== before.failure) return held;
+    return this.#adoptIfNewer(key, before.record, before, document);
+  }
+
+  /** Adopts a document unless a newer record than that has come into force since this one was held. */
+  #adoptIfNewer(
+    key: TokenKey,
+    since: CachedRecord | undefined,
+    { generation }: Known,
+    document: KeyDocument,
+  ): CachedRecord | undefined {
+    const { records } = this.#parts;
+    const held = records.cache.get(key);
+    if (held !== since) {
+      const { grant, recordVersion } = document;
+      const isOutdated = held !== undefined && (recordVersion <= held.version || records.generation !== generation);
+      if (grant === undefined || isOutdated) return held;
+    }
+    return this.adopt(key, document);
+  }
+
+  #adopt(key: TokenKey, document: KeyDocument): CachedRecord | undefined {
+    const { records, registry, failures, restorer, changes } = this.#parts;
+    const held = records.cache.get(key);
+    failures.learn(key, document);
+    const { grant, hidden, recordVersion } = document;
+    if (grant === undefined && (held === undefined || hidden === undefined)) {
+      if (held?.isStored === true) records.cache.delete(key);
+      changes.changed(key);
+      return records.cache.get(key);
+    }
+    const isSameRecord = held?.version === recordVersion && held.storedDueAt === grant?.dueAt;
+    // Another refresh token may have been stored beside the same record.
+    if (held !== undefined && isSameRecord && held.rotation?.token === document.rotation?.token) {
+      records.confirm(held);
+      return held;
+    }
+    // A hidden grant belongs to another registration than what is held, which is that of the present one.
+    const isOlder = held !== undefined && (recordVersion < held.version || records.overtakes(held, document));
+    if (held !== undefined && (grant === undefined || isOlder)) {
+      void restorer.restore(held, document).catch(() => {
+        // The next look at the store finds the same again.
+      });
+      return held;
+    }
+    const announceFirst = registry.task(key) !== undefined;
+    const adopted = records.adopt(key, document, grant as StoredGrant, { source: 'store', announceFirst });
+    changes.changed(key);
+    return adopted;
+  }
 }

@@ -18,7 +18,7 @@ export interface FollowingParts {
   readonly clock: StoreClock;
   readonly registry: Registry;
   readonly records: Records;
-  readonly follower: RecordReader;
+  readonly recordReader: RecordReader;
   readonly closing: Closing;
 }
 
@@ -42,7 +42,7 @@ export class Following {
     const { key, reason, stale } = flight;
     if (reason === 'forced') throw refreshDisabled(key, 'so it cannot refresh by force');
     if (reason === 'stale' && stale !== undefined) return this.#replaced(flight, stale);
-    const held = await this.#parts.follower.read(key);
+    const held = await this.#parts.recordReader.read(key);
     if (held !== undefined && this.#parts.records.leftMs(held) > 0) return held;
     throw refreshDisabled(key, `and the store has no unexpired ${key.type}`);
   }
@@ -52,7 +52,7 @@ export class Following {
    * that is refused.
    */
   async #replaced(flight: Flight<CachedRecord>, stale: string): Promise<CachedRecord> {
-    const { clock, documents, records, follower } = this.#parts;
+    const { clock, documents, records, recordReader } = this.#parts;
     const { key } = flight;
     const givesUpAt = clock.monotonic() + MAX_WAIT_MS;
     let document = await this.#report(key, stale);
@@ -61,7 +61,7 @@ export class Following {
       if (grant !== undefined && records.isUsableGrant(key, grant)) {
         const isReplaced = grant.value !== stale;
         const isRefused = reportedGrant(document) === undefined;
-        if (isReplaced || isRefused) return follower.adopt(key, document) as CachedRecord;
+        if (isReplaced || isRefused) return recordReader.adopt(key, document) as CachedRecord;
       }
       await this.#pause(flight);
       document = await documents.read(key);

@@ -14,7 +14,7 @@ import type { Lease } from '../model/store.js';
 import { documentId, type TokenKey } from '../model/token-key.js';
 import type { Counter } from '../primitives/counters.js';
 import type { CachedRecord } from '../records/cached-record.js';
-import type { RecordReader } from '../records/record-reader.js';
+import type { RecordRestorer } from '../records/record-reader.js';
 import type { RegisteredTask } from '../registry/held-task.js';
 import { remainsLeftOver } from '../registry/left-overs.js';
 import { type KeyDocument, NO_KEY_DOCUMENT } from '../store/key-document.js';
@@ -34,7 +34,7 @@ export interface RefreshParts extends ExchangeParts {
   readonly callbacks: () => CallbackPort | undefined;
   /** Counts the leases that another process held. */
   readonly leaseContentions: Counter;
-  readonly follower: RecordReader;
+  readonly restorer: RecordRestorer;
   /** Whether a caller who has nothing else gets a token of which no other process knows, while the store is away. */
   readonly fetchesWithoutStore: boolean;
   /** Reads what is registered of a key where it is not in memory. */
@@ -173,11 +173,11 @@ export class Refresh {
     needs: Needs,
     progress: Progress,
   ): Promise<CachedRecord> {
-    const { store, documents, follower } = this.#parts;
+    const { store, documents, restorer } = this.#parts;
     let wasAnswered: boolean | undefined;
     try {
       const document = await documents.decode(flight.key, lease.document);
-      if (await follower.restoreNewer(flight.key, document)) throw new DocumentChanged();
+      if (await restorer.restoreNewer(flight.key, document)) throw new DocumentChanged();
       const settled =
         this.#settledBy(document, flight, knownVersion) ?? (await this.#reports.take(flight, document, progress));
       if (settled === undefined) {

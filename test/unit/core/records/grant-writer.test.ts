@@ -1,7 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Engine } from '../../../../src/core/engine/engine.js';
 import { Events } from '../../../../src/core/model/events.js';
-import { resolveOptions } from '../../../../src/core/model/options.js';
 import type { JsonObject } from '../../../../src/core/primitives/json.js';
 import type { WriteOptions } from '../../../../src/core/records/grant-writer.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
@@ -9,6 +7,7 @@ import { NO_KEY_DOCUMENT, type StoredGrant } from '../../../../src/core/store/ke
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
+import { type HeldRecordsWorld, holdRecords } from '../../../support/worlds/held-records.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 const ID = 'key/wx1/access_token';
@@ -17,7 +16,7 @@ const UPSTREAM: WriteOptions = { source: 'upstream', reason: 'due', enrolment: {
 let clock: FakeClock;
 let memory: MemoryStore;
 let faulty: FaultyStore;
-let engine: Engine;
+let world: HeldRecordsWorld;
 let events: string[];
 
 beforeEach(async () => {
@@ -27,15 +26,7 @@ beforeEach(async () => {
   events = [];
   const emitter = new Events();
   emitter.on('refreshed', ({ record, source, reason }) => void events.push(`${record.value} ${source} ${reason}`));
-  engine = new Engine({
-    store: faulty,
-    options: resolveOptions({ clock }),
-    events: emitter,
-    types: [],
-    refresherOf: () => undefined,
-    newId: () => 'id',
-    upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
-  });
+  world = holdRecords(faulty, clock, emitter);
   await memory.set('app/wx1', seal('app/wx1', {}), 0);
   await memory.set('task/wx1/access_token', seal('task/wx1/access_token', {}), 0);
 });
@@ -85,23 +76,23 @@ async function remove(id: string): Promise<void> {
 describe('a registration that a store which was replaced lacks so far', () => {
   beforeEach(async () => {
     await remove('app/wx1');
-    engine.store.isAwaited = () => true;
+    world.store.isAwaited = () => true;
   });
 
   test.each(['put', 'upstream'] as const)('keeps what was stored for it, by %s', async (source) => {
     const received = { value: 'refresh-1', expiresAt: undefined };
-    const writing = engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, source, received });
+    const writing = world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, source, received });
     await expect(writing).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
     expect(await content()).toMatchObject({ grant: { value: 'a' }, rotation: { token: 'refresh-1' } });
   });
 
   test('refuses a refresh token without a grant, so that it is offered again', async () => {
     const received = { value: 'refresh-1', expiresAt: undefined };
-    await expect(engine.writer.writeToken(KEY, { ...UPSTREAM, received })).rejects.toMatchObject({
+    await expect(world.writer.writeToken(KEY, { ...UPSTREAM, received })).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
     });
-    engine.store.isAwaited = () => false;
-    await engine.writer.writeToken(KEY, { ...UPSTREAM, received });
+    world.store.isAwaited = () => false;
+    await world.writer.writeToken(KEY, { ...UPSTREAM, received });
     expect(await stored()).toBeUndefined();
   });
 });
@@ -110,25 +101,25 @@ describe('write', () => {
   test('stores the grant with its due, releases the lease by the same write, and publishes it', async () => {
     const options = { ...UPSTREAM, lease: await lease() };
     const written = grant('a');
-    engine.records.cache.setFailure(KEY, { trying: {} as never, local: true, version: 0 });
-    const cached = await engine.writer.write(KEY, NO_KEY_DOCUMENT, written, options);
+    world.records.cache.setFailure(KEY, { trying: {} as never, local: true, version: 0 });
+    const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, written, options);
     const document = await stored();
     expect([cached.value, cached.version]).toEqual(['a', document?.version]);
     expect([await content(), document?.due]).toEqual([{ grant: written }, { lane: 'access_token', at: written.dueAt }]);
     expect([await isLeased(), events]).toEqual([false, ['a upstream due']]);
-    expect(engine.records.cache.failure(KEY)).toBeUndefined();
+    expect(world.records.cache.failure(KEY)).toBeUndefined();
     expect(faulty.calls.filter((call) => call === 'set')).toHaveLength(1);
   });
 
   test('keeps the fields of another release', async () => {
     await put({ chain: ['x'] });
-    await engine.writer.write(KEY, await engine.documents.read(KEY), grant('a'), UPSTREAM);
+    await world.writer.write(KEY, await world.documents.read(KEY), grant('a'), UPSTREAM);
     expect(await content()).toMatchObject({ chain: ['x'], grant: { value: 'a' } });
   });
 
   test('a key without a task has no due, and needs its app alone', async () => {
     await remove('task/wx1/access_token');
-    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { source: 'put', enrolment: { hadTask: false } });
+    await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { source: 'put', enrolment: { hadTask: false } });
     expect([(await stored())?.due, events]).toEqual([undefined, ['a put undefined']]);
   });
 
@@ -136,20 +127,20 @@ describe('write', () => {
     faulty.before = (method) => {
       if (method === 'set') throw new Error('full');
     };
-    await expect(engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).rejects.toMatchObject({
+    await expect(world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
     });
-    expect([engine.records.cache.get(KEY), events]).toEqual([undefined, []]);
+    expect([world.records.cache.get(KEY), events]).toEqual([undefined, []]);
   });
 
   test('a write can be waited for, however it ends', async () => {
-    await engine.writer.idle(KEY);
+    await world.writer.idle(KEY);
     let answer = (): void => {};
     faulty.before = (method) =>
       method === 'set' ? new Promise((_, reject) => (answer = () => reject(new Error()))) : undefined;
-    const writing = engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM).catch(() => 'failed');
+    const writing = world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM).catch(() => 'failed');
     let idle = false;
-    const waiting = engine.writer.idle(KEY).then(() => {
+    const waiting = world.writer.idle(KEY).then(() => {
       idle = true;
     });
     await clock.advance(0);
@@ -157,19 +148,19 @@ describe('write', () => {
     answer();
     expect(await writing).toBe('failed');
     await waiting;
-    await engine.writer.idle(KEY);
+    await world.writer.idle(KEY);
   });
 });
 
 describe('an answer that repeats the token in force', () => {
   test('moves its due, ends the trying and releases the lease; no version, no event', async () => {
-    const first = await engine.writer.write(KEY, NO_KEY_DOCUMENT, { ...grant('a'), result: { n: 1 } }, UPSTREAM);
+    const first = await world.writer.write(KEY, NO_KEY_DOCUMENT, { ...grant('a'), result: { n: 1 } }, UPSTREAM);
     await clock.advance(6_900_000);
     await put({ ...(await content()), trying: { attempts: 1 }, recordVersion: first.version });
     const options = { ...UPSTREAM, lease: await lease() };
     const again = { ...grant('a'), expiresAt: first.expiresAt };
-    const cached = await engine.writer.write(KEY, await engine.documents.read(KEY), again, options);
-    expect(engine.records.show(cached)).toMatchObject({
+    const cached = await world.writer.write(KEY, await world.documents.read(KEY), again, options);
+    expect(world.records.show(cached)).toMatchObject({
       version: first.version,
       obtainedAt: first.obtainedAt,
       expiresAt: first.expiresAt,
@@ -188,9 +179,9 @@ describe('an answer that repeats the token in force', () => {
   });
 
   test('that is put changes nothing in the store', async () => {
-    const first = await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    const first = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     const version = (await stored())?.version;
-    const cached = await engine.writer.write(KEY, await engine.documents.read(KEY), grant('a'), {
+    const cached = await world.writer.write(KEY, await world.documents.read(KEY), grant('a'), {
       source: 'put',
       enrolment: { hadTask: true },
     });
@@ -198,28 +189,28 @@ describe('an answer that repeats the token in force', () => {
   });
 
   test('is a new record when the stored one comes from the future', async () => {
-    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a', 5_001), UPSTREAM);
-    const before = await engine.documents.read(KEY);
-    const cached = await engine.writer.write(KEY, before, grant('a'), UPSTREAM);
+    await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a', 5_001), UPSTREAM);
+    const before = await world.documents.read(KEY);
+    const cached = await world.writer.write(KEY, before, grant('a'), UPSTREAM);
     expect(cached.version).toBeGreaterThan(before.version);
     expect(cached.obtainedAt).toBe(clock.now());
   });
 
   test('takes over what another process has stored meanwhile', async () => {
-    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     await clock.advance(1_000);
-    const before = await engine.documents.read(KEY);
+    const before = await world.documents.read(KEY);
     meanwhile(() => put({ grant: { ...grant('b', 1) } }));
-    const cached = await engine.writer.write(KEY, before, grant('a'), UPSTREAM);
+    const cached = await world.writer.write(KEY, before, grant('a'), UPSTREAM);
     expect(cached.value).toBe('b');
   });
 
   test('releases the lease also when its write is lost', async () => {
-    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     await clock.advance(1_000);
-    const before = await engine.documents.read(KEY);
+    const before = await world.documents.read(KEY);
     meanwhile(() => put({ grant: { ...grant('b', 1) } }));
-    await engine.writer.write(KEY, before, grant('a'), { ...UPSTREAM, lease: await lease() });
+    await world.writer.write(KEY, before, grant('a'), { ...UPSTREAM, lease: await lease() });
     expect(await isLeased()).toBe(false);
   });
 });
@@ -229,7 +220,7 @@ describe('a lost write', () => {
     const winner = grant('b', 1);
     meanwhile(() => put({ grant: { ...winner } }));
     const options = { ...UPSTREAM, lease: await lease() };
-    const cached = await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), options);
+    const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), options);
     expect([cached.value, cached.dueAt]).toEqual(['b', clock.now() + 240_000]);
     expect([(await stored())?.due?.at, events, await isLeased()]).toEqual([
       clock.now() + 240_000,
@@ -246,27 +237,27 @@ describe('a lost write', () => {
   ])('%s', async (_, more, value, dueIn) => {
     const winner = { ...grant(value), dueAt: clock.now() + dueIn };
     meanwhile(() => put({ grant: winner }));
-    const cached = await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, ...more });
+    const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, ...more });
     expect([cached.value, cached.dueAt - clock.now()]).toEqual([value, dueIn === 240_001 ? 240_000 : dueIn]);
   });
 
   test('of a newer answer is written over an older one', async () => {
     meanwhile(() => put({ grant: { ...grant('b', -1) }, chain: ['x'] }));
-    const cached = await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, lease: await lease() });
+    const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, lease: await lease() });
     expect([cached.value, await content()]).toMatchObject(['a', { grant: { value: 'a' }, chain: ['x'] }]);
     expect(await isLeased()).toBe(false);
   });
 
   test('to a state of trying is written over it', async () => {
     meanwhile(() => put({ trying: { attempts: 1 } }));
-    const cached = await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     expect([cached.value, await content()]).toEqual(['a', { grant: grant('a') }]);
   });
 
   test('five times in a row is given up', async () => {
     let serial = 0;
     meanwhile(() => put({ grant: { ...grant(`b${++serial}`, -1) } }), 9);
-    await expect(engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).rejects.toMatchObject({
+    await expect(world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
       retryable: true,
       ...KEY,
@@ -282,7 +273,7 @@ describe('a lost write', () => {
       if (sets++ === 0) await put({ grant: { ...winner } });
       else await put({ grant: { ...winner, value: 'c' } });
     };
-    const cached = await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     expect(cached.value).toBe('c');
   });
 });
@@ -292,22 +283,22 @@ describe('a registration that has gone meanwhile', () => {
     'of %s: the document is deleted and nothing published',
     async (id) => {
       meanwhile(() => remove(id));
-      await expect(engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).rejects.toMatchObject({
+      await expect(world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).rejects.toMatchObject({
         code: 'NOT_REGISTERED',
         ...KEY,
       });
-      expect([await stored(), engine.records.cache.get(KEY), events]).toEqual([undefined, undefined, []]);
+      expect([await stored(), world.records.cache.get(KEY), events]).toEqual([undefined, undefined, []]);
     },
   );
 
   test('with its record: nothing is written again', async () => {
-    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
-    const before = await engine.documents.read(KEY);
+    await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    const before = await world.documents.read(KEY);
     meanwhile(async () => {
       await remove('app/wx1');
       await remove(ID);
     });
-    await expect(engine.writer.write(KEY, before, grant('b'), UPSTREAM)).rejects.toMatchObject({
+    await expect(world.writer.write(KEY, before, grant('b'), UPSTREAM)).rejects.toMatchObject({
       code: 'NOT_REGISTERED',
     });
     expect(await stored()).toBeUndefined();
@@ -315,25 +306,25 @@ describe('a registration that has gone meanwhile', () => {
 
   // The move of the due is lost, nothing is stored any more, and what was read before is put in force with version 0.
   test('while an answer repeats the token in force: nothing is published', async () => {
-    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     await clock.advance(1_000);
-    const before = await engine.documents.read(KEY);
+    const before = await world.documents.read(KEY);
     meanwhile(async () => {
       await remove('task/wx1/access_token');
       await remove(ID);
-      engine.records.cache.delete(KEY);
+      world.records.cache.delete(KEY);
       events.length = 0;
     });
-    const writing = engine.writer.write(KEY, before, grant('a'), UPSTREAM);
+    const writing = world.writer.write(KEY, before, grant('a'), UPSTREAM);
     await expect(writing).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
-    expect([engine.records.cache.get(KEY), events]).toEqual([undefined, []]);
+    expect([world.records.cache.get(KEY), events]).toEqual([undefined, []]);
   });
 
   test('a record that is gone alone is written anew', async () => {
-    await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
-    const before = await engine.documents.read(KEY);
+    await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    const before = await world.documents.read(KEY);
     meanwhile(() => remove(ID));
-    expect((await engine.writer.write(KEY, before, grant('b'), UPSTREAM)).value).toBe('b');
+    expect((await world.writer.write(KEY, before, grant('b'), UPSTREAM)).value).toBe('b');
   });
 
   test('is not assumed when the store does not answer', async () => {
@@ -342,6 +333,6 @@ describe('a registration that has gone meanwhile', () => {
       if (method === 'set') written = true;
       if (method === 'get' && written) throw new Error('gone');
     };
-    expect((await engine.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).value).toBe('a');
+    expect((await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).value).toBe('a');
   });
 });

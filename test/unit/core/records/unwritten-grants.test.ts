@@ -1,9 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Engine } from '../../../../src/core/engine/engine.js';
 import { Deadline } from '../../../../src/core/model/deadline.js';
 import { TokenError } from '../../../../src/core/model/errors.js';
 import { Events } from '../../../../src/core/model/events.js';
-import { resolveOptions } from '../../../../src/core/model/options.js';
 import type { StoredDocument } from '../../../../src/core/model/store.js';
 import type { TokenKey } from '../../../../src/core/model/token-key.js';
 import type { CachedRecord } from '../../../../src/core/records/cached-record.js';
@@ -13,6 +11,7 @@ import type { StoredGrant } from '../../../../src/core/store/key-document.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
+import { type HeldRecordsWorld, holdRecords } from '../../../support/worlds/held-records.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 const ID = 'key/wx1/access_token';
@@ -23,7 +22,7 @@ const OPTIONS = { source: 'upstream', reason: 'due', enrolment: { hadTask: false
 let clock: FakeClock;
 let memory: MemoryStore;
 let faulty: FaultyStore;
-let engine: Engine;
+let world: HeldRecordsWorld;
 let unwritten: UnwrittenGrants;
 let events: string[];
 
@@ -34,17 +33,9 @@ beforeEach(async () => {
   events = [];
   const emitter = new Events();
   emitter.on('refreshed', ({ record, source }) => void events.push(`${record.value} ${source}`));
-  engine = new Engine({
-    store: faulty,
-    options: resolveOptions({ clock }),
-    events: emitter,
-    types: [],
-    refresherOf: () => undefined,
-    newId: () => 'id',
-    upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
-  });
+  world = holdRecords(faulty, clock, emitter);
   await memory.set('app/wx1', seal('app/wx1', {}), 0);
-  unwritten = new UnwrittenGrants(engine.writer, engine, engine.records);
+  unwritten = new UnwrittenGrants(world.writer, world, world.records);
   unwritten.start();
 });
 
@@ -75,7 +66,7 @@ describe('UnwrittenGrants', () => {
     fail();
     const cached = unwritten.keep(KEY, 7, grant('a'), OPTIONS);
     expect([cached.value, cached.version, cached.confirmedAtMonotonic]).toEqual(['a', 8, undefined]);
-    expect([engine.records.cache.get(KEY), events]).toEqual([cached, ['a upstream']]);
+    expect([world.records.cache.get(KEY), events]).toEqual([cached, ['a upstream']]);
     await clock.advance(199);
     expect(sets()).toBe(0);
     await clock.advance(1);
@@ -85,7 +76,7 @@ describe('UnwrittenGrants', () => {
     faulty.before = () => {};
     await clock.advance(60_000);
     expect(await storedValue()).toBe('a');
-    const written = engine.records.cache.get(KEY);
+    const written = world.records.cache.get(KEY);
     expect(written?.version).toBe((await memory.get([ID]))[0]?.version);
     expect([written?.confirmedAtMonotonic, events, clock.pendingTimers]).toEqual([
       expect.any(Number),
@@ -105,7 +96,7 @@ describe('UnwrittenGrants', () => {
   });
 
   test('has a version above both the stored and the one held', async () => {
-    const held = await engine.writer.write(KEY, await engine.documents.read(KEY), grant('old'), OPTIONS);
+    const held = await world.writer.write(KEY, await world.documents.read(KEY), grant('old'), OPTIONS);
     const { version } = held;
     fail();
     expect(unwritten.keep(KEY, 5, grant('a'), OPTIONS).version).toBe(version + 1);
@@ -125,7 +116,7 @@ describe('UnwrittenGrants', () => {
     unwritten.keep(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(100);
     const newer = grant('b');
-    await engine.writer.write(KEY, await engine.documents.read(KEY), newer, OPTIONS);
+    await world.writer.write(KEY, await world.documents.read(KEY), newer, OPTIONS);
     const count = sets();
     await clock.advance(600_000);
     expect([sets() - count, await storedValue(), clock.pendingTimers]).toEqual([0, 'b', 0]);
@@ -133,7 +124,7 @@ describe('UnwrittenGrants', () => {
 
   test('one whose record was dropped is offered no longer', async () => {
     unwritten.keep(KEY, 0, grant('a'), OPTIONS);
-    engine.records.cache.delete(KEY);
+    world.records.cache.delete(KEY);
     await clock.advance(600_000);
     expect([sets(), clock.pendingTimers]).toEqual([0, 0]);
   });
@@ -168,7 +159,7 @@ describe('UnwrittenGrants', () => {
     unwritten.keep(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(600_000);
     expect([await storedValue(), sets(), clock.pendingTimers]).toEqual([undefined, 1, 0]);
-    expect(engine.records.cache.get(KEY)).toBeUndefined();
+    expect(world.records.cache.get(KEY)).toBeUndefined();
   });
 
   test('one of an app that goes while another is being written is dropped as well', async () => {
@@ -192,7 +183,7 @@ describe('UnwrittenGrants', () => {
       if (method === 'set') await memory.set(ID, seal(ID, { grant: newer }), 0);
     };
     await clock.advance(600_000);
-    expect([await storedValue(), engine.records.cache.get(KEY)?.value, clock.pendingTimers]).toEqual(['b', 'b', 0]);
+    expect([await storedValue(), world.records.cache.get(KEY)?.value, clock.pendingTimers]).toEqual(['b', 'b', 0]);
   });
 
   test('a flush leaves no timer, and offers nothing that can be had again', async () => {
@@ -211,13 +202,13 @@ describe('what is owed', () => {
   const OTHER_USER = { ...USER, subject: 'v' };
 
   async function storedToken(key: TokenKey): Promise<unknown> {
-    return (await engine.documents.read(key)).rotation?.token;
+    return (await world.documents.read(key)).rotation?.token;
   }
 
   test('fails its waiting callers with a retryable STORE_UNAVAILABLE', () => {
     const error = unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', message: 'full', subject: 'u', retryable: true });
-    expect(engine.records.cache.get(USER)).toBeUndefined();
+    expect(world.records.cache.get(USER)).toBeUndefined();
   });
 
   test('is settled with its record, or with none where the refresh token alone is of use', async () => {
@@ -305,7 +296,7 @@ describe('what is owed', () => {
   test('a refresh token is not stored over another one that has been stored since, nor for an app that is gone', async () => {
     const spent = { hash: 'spent', base: 'base', known: [] };
     const put = { ...OPTIONS, source: 'put', received: { value: 'newer', expiresAt: undefined } } as const;
-    await engine.writer.write(USER, await engine.documents.read(USER), grant('b'), put);
+    await world.writer.write(USER, await world.documents.read(USER), grant('b'), put);
     unwritten.oweToken(USER, { ...OPTIONS, received: RECEIVED, spent });
     unwritten.oweToken({ ...USER, appid: 'gone' }, { ...OPTIONS, received: RECEIVED });
     await flush();
@@ -327,8 +318,8 @@ describe('a clock that is set back while a grant waits for the store', () => {
     const [document] = await memory.get([ID]);
     const stored = unseal(document as StoredDocument)['grant'] as unknown as StoredGrant;
     expect(stored.expiresAt).toBe(clock.now() + 7_200_000 - 120_000);
-    const written = engine.records.cache.get(KEY) as CachedRecord;
-    expect([written.confirmedAtMonotonic === undefined, engine.records.leftMs(written)]).toEqual([false, 7_080_000]);
+    const written = world.records.cache.get(KEY) as CachedRecord;
+    expect([written.confirmedAtMonotonic === undefined, world.records.leftMs(written)]).toEqual([false, 7_080_000]);
   });
 
   test('does not make it be offered after it has ended', async () => {
