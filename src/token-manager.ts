@@ -135,7 +135,7 @@ export class TokenManager<Custom extends string = never> {
    * @throws TypeError for a registration that is not one; a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
   async register(registration: Registration<BuiltInTokenType | Custom>): Promise<void> {
-    const plan = planRegistration(registration, (type) => this.#assertTaskType(type), this.#engine.callbacks);
+    const plan = planRegistration(registration, (type) => this.#assertTaskType(type), this.#engine.callbacks.attached);
     for (const { key } of plan.tasks) assertNoCycle(key, (type) => this.#refreshers.get(type));
     await this.#engine.start();
     await this.#engine.register(plan);

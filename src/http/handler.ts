@@ -78,8 +78,8 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   const router = new Router(contracts.flatMap((name) => ROUTES[name](services)));
   const rules = { allowHosts, publicOnly, notifySecret };
   const hasRules = Object.values(rules).some((rule) => rule !== undefined);
-  if (engine.callbacks === undefined || hasRules) createCallbacks(manager, { ...rules, legacyTypeNumbers });
-  if ((engine.callbacks?.typeNumbers === 'legacy') !== legacyTypeNumbers) {
+  if (engine.callbacks.attached === undefined || hasRules) createCallbacks(manager, { ...rules, legacyTypeNumbers });
+  if ((engine.callbacks.attached?.typeNumbers === 'legacy') !== legacyTypeNumbers) {
     throw new TypeError('legacyTypeNumbers must be the same for the handler and for the callbacks of its manager');
   }
 

@@ -2,7 +2,6 @@ import type { Clock, ClockTimer } from './clock.js';
 import { DueQueue, type Queued } from './due-queue.js';
 import type { OwnPace } from './pace.js';
 import { type Place, Places, type Room } from './places.js';
-import type { TaskSchedule } from './task-schedule.js';
 import { CLOCK_JUMP_MS } from './time-limits.js';
 import { WaitingGroups } from './waiting-groups.js';
 
@@ -45,7 +44,7 @@ export interface ScheduleOptions<Item> {
  * Calls `onDue` for each item when it is due, so many at a time, with one timer. It knows items and instants, not tokens.
  * Items that hang keep no places from the others, which {@link Places} sees to.
  */
-export class Schedule<Item extends Queued> implements TaskSchedule<Item> {
+export class Schedule<Item extends Queued> {
   readonly #queue = new DueQueue<Item>();
   readonly #places: Places<Item>;
   /** Due, and taken out of the queue because there was no place. */

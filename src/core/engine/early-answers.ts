@@ -4,16 +4,13 @@ import type { CachedRecord } from '../records/cached-record.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import type { Registry } from '../registry/registry.js';
+import type { Lifecycle } from './lifecycle.js';
 
 export interface EarlyAnswersParts {
   readonly registry: Registry;
   readonly records: Records;
   readonly recordReader: RecordReader;
-  /** Returns the start that is under way, or a new one. */
-  readonly start: () => Promise<void>;
-  /** Resolves when the store has answered for the first time; `undefined` before a start. */
-  readonly opened: () => Promise<void> | undefined;
-  readonly isStarted: () => boolean;
+  readonly lifecycle: Lifecycle;
 }
 
 /**
@@ -33,13 +30,13 @@ export class EarlyAnswers {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
   async hasTask(key: TokenKey): Promise<boolean> {
-    const { registry, start, isStarted } = this.#parts;
+    const { registry, lifecycle } = this.#parts;
     const has = (): boolean => registry.task(key) !== undefined;
     if (has()) return true;
-    const wasStarted = isStarted();
+    const wasStarted = lifecycle.isStarted;
     if (!wasStarted) await this.#readTask(key);
     if (has()) return true;
-    await start();
+    await lifecycle.start();
     // The notification of a task that was registered elsewhere may not have come yet.
     if (wasStarted && !registry.holdsAll) await registry.reload(documentId('task', key));
     return has();
@@ -50,9 +47,9 @@ export class EarlyAnswers {
    * be asked.
    */
   heldSecret(appid: string, fits: (secret: string) => boolean): boolean | undefined {
-    const { registry, isStarted } = this.#parts;
+    const { registry, lifecycle } = this.#parts;
     if (hasSecret(registry, appid, fits)) return true;
-    return registry.holdsAll && isStarted() ? false : undefined;
+    return registry.holdsAll && lifecycle.isStarted ? false : undefined;
   }
 
   /** Returns whether the app is held in memory. */
@@ -67,8 +64,8 @@ export class EarlyAnswers {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
   async hasSecret(appid: string, fits: (secret: string) => boolean): Promise<boolean> {
-    const { registry, start } = this.#parts;
-    await start();
+    const { registry, lifecycle } = this.#parts;
+    await lifecycle.start();
     if (registry.holdsAll) return hasSecret(registry, appid, fits);
     const wasHeld = registry.knows(appid);
     await registry.lookAtApp(appid);
@@ -84,8 +81,8 @@ export class EarlyAnswers {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
   async record(key: TokenKey, wishMs: number): Promise<CachedRecord | undefined> {
-    const { records, recordReader, isStarted } = this.#parts;
-    if (isStarted()) return undefined;
+    const { records, recordReader, lifecycle } = this.#parts;
+    if (lifecycle.isStarted) return undefined;
     const held = records.cache.get(key);
     const isFresh = held !== undefined && !records.isDue(held) && !records.needsConfirmation(held);
     if (isFresh && this.#isRegistered(key) && this.#lasts(held, wishMs)) return held;
@@ -105,8 +102,8 @@ export class EarlyAnswers {
    * background. Acquiring the record gives the same answer, after promises and timers that cost more than all the rest of a request.
    */
   confirming(appid: string, type: string): CachedRecord | undefined {
-    const { registry, records, recordReader, isStarted } = this.#parts;
-    if (!isStarted()) return undefined;
+    const { registry, records, recordReader, lifecycle } = this.#parts;
+    if (!lifecycle.isStarted) return undefined;
     records.lookAtClock();
     const held = records.cache.find(appid, type, undefined);
     if (held === undefined || records.isDue(held) || !this.#lasts(held, 0)) return undefined;
@@ -135,11 +132,11 @@ export class EarlyAnswers {
    * again.
    */
   async #readTask(key: TokenKey): Promise<void> {
-    const { registry, start, opened } = this.#parts;
-    const started = start();
+    const { registry, lifecycle } = this.#parts;
+    const started = lifecycle.start();
     started.catch(() => {});
     try {
-      await (opened() ?? started);
+      await (lifecycle.opened ?? started);
       await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
     } catch (error) {
       if (!isTokenError(error)) throw error;

@@ -6,7 +6,7 @@ import type { ResolvedOptions } from '../model/options.js';
 import type { BuiltInRefresher, Grant, Upstream } from '../model/refresher.js';
 import type { RegistrationPlan } from '../model/registration.js';
 import type { TokenStore } from '../model/store.js';
-import { DELIVERY_LANE, type TokenKey } from '../model/token-key.js';
+import type { TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import { Failures } from '../records/failures.js';
 import { GrantWriter } from '../records/grant-writer.js';
@@ -14,32 +14,43 @@ import { RecordCache } from '../records/record-cache.js';
 import { RecordChanges } from '../records/record-changes.js';
 import { RecordReader } from '../records/record-reader.js';
 import { Records } from '../records/records.js';
+import { Setbacks } from '../records/setbacks.js';
 import { storedResult } from '../records/stored-result.js';
 import { UnwrittenGrants } from '../records/unwritten-grants.js';
-import type { Claim } from '../refresh/claim.js';
-import { SingleFlight } from '../refresh/single-flight.js';
-import { HeldTasks, hasParamsFunction } from '../registry/held-task.js';
-import { maxHeldDocuments } from '../registry/max-held-documents.js';
+import { CallbackRelay } from '../refresh/callback-relay.js';
+import { Flights } from '../refresh/flights.js';
+import { Following } from '../refresh/following.js';
+import { Prerequisites } from '../refresh/prerequisites.js';
+import { Refresh } from '../refresh/refresh.js';
+import type { State } from '../refresh/state.js';
+import { HeldTasks } from '../registry/held-task.js';
+import { OwnRegistrations } from '../registry/own-registrations.js';
 import { PushedTokens } from '../registry/pushed-tokens.js';
 import { Registrar } from '../registry/registrar.js';
 import { Registry } from '../registry/registry.js';
-import { ownScheduling, type Scheduling, sharedScheduling } from '../schedule/scheduling.js';
+import { maxHeldDocuments } from '../registry/registry-options.js';
+import { FleetScheduler } from '../schedule/fleet-scheduler.js';
+import { LocalScheduler } from '../schedule/local-scheduler.js';
 import { DocumentReader } from '../store/document-reader.js';
 import { KeyDocuments } from '../store/key-documents.js';
 import { LimitSweep } from '../store/limit-sweep.js';
+import type { Storage } from '../store/storage.js';
 import { StoreClock } from '../store/store-clock.js';
+import { StoreHistory } from '../store/store-history.js';
 import { SupervisedStore } from '../store/supervised-store.js';
+import { ClockJumps } from './clock-jumps.js';
 import { EarlyAnswers } from './early-answers.js';
-import { flightWork } from './flight-work.js';
 import { HeldRecords } from './held-records.js';
 import { Lifecycle } from './lifecycle.js';
 import { LostFunctions } from './lost-functions.js';
 import { Meters } from './meters.js';
 import { PutGrants } from './put-grants.js';
+import { ShownChanges } from './shown-changes.js';
 import { StoreRecovery } from './store-recovery.js';
 import { StoreWatch } from './store-watch.js';
-import { taskChanges } from './task-changes.js';
+import { TaskChanges } from './task-changes.js';
 import { TokenSource } from './token-source.js';
+import type { Work } from './work.js';
 
 export interface EngineInput {
   readonly store: TokenStore;
@@ -53,205 +64,119 @@ export interface EngineInput {
 }
 
 /** Wires the parts together. */
-export class Engine {
+export class Engine implements Storage, State {
   readonly events: Events;
-  readonly clock: StoreClock;
   readonly closing: Closing = new Closing();
+  readonly meters: Meters = new Meters();
   readonly store: SupervisedStore;
+  readonly clock: StoreClock;
   readonly reader: DocumentReader;
   readonly documents: KeyDocuments;
   readonly registry: Registry;
-  readonly registrar: Registrar;
-  readonly failures: Failures;
   readonly records: Records;
+  readonly failures: Failures;
+  readonly setbacks: Setbacks;
   readonly writer: GrantWriter;
+  readonly callbacks: CallbackRelay;
   readonly source: TokenSource;
+  readonly registrar: Registrar;
   readonly early: EarlyAnswers;
-  readonly meters: Meters = new Meters();
-  readonly #pushed: PushedTokens;
-  readonly #recordReader: RecordReader;
-  readonly #restorer: HeldRecords;
-  readonly #unwritten: UnwrittenGrants;
-  readonly #puts: PutGrants;
-  readonly #recovery: StoreRecovery;
-  readonly #scheduling: Scheduling;
-  readonly #flights = new SingleFlight<CachedRecord>();
-  readonly #timeoutMs: number;
   readonly refreshes: boolean;
   readonly refresherOf: EngineInput['refresherOf'];
-  /** The types that this process can refresh. */
-  readonly #types: readonly string[];
+  readonly #timeoutMs: number;
+  readonly #unwritten: UnwrittenGrants;
+  readonly #work: Work;
+  readonly #puts: PutGrants;
   readonly #lifecycle: Lifecycle;
-  #callbacks: CallbackPort | undefined;
 
-  constructor({ store, options, events, types, refresherOf, upstream, newId }: EngineInput) {
-    const { clock, times, pace, maxCachedRecords, timeoutMs } = options;
+  /** Builds each part of those before it. What is told of later, by a part that comes after, is listened to at the end. */
+  constructor({ store: given, options, events, types, refresherOf, upstream, newId }: EngineInput) {
+    const { times, pace: limits, maxCachedRecords, refreshes, timeoutMs } = options;
+    const { closing, meters } = this;
     this.events = events;
-    this.#timeoutMs = timeoutMs;
-    this.refreshes = options.refreshes;
+    this.refreshes = refreshes;
     this.refresherOf = refresherOf;
-    this.store = new SupervisedStore(store, clock, {
+    this.#timeoutMs = timeoutMs;
+    const store = (this.store = new SupervisedStore(given, options.clock, {
       unavailable: (error) => events.emit('storeUnavailable', { error }),
-      available: () => {
-        events.emit('storeAvailable', {});
-        this.#scheduling.schedule.check();
-      },
-    });
-    this.clock = new StoreClock(clock, () => this.store.now(), {
-      wentBack: () => this.#wentBack(),
-      wentForward: () => this.#scheduling.schedule.check(),
-    });
-    this.reader = new DocumentReader(this.store, (quarantined) => events.emit('recordQuarantined', quarantined));
-    const isShared = this.store.canClaim;
+      available: () => events.emit('storeAvailable', {}),
+    }));
+    const isShared = store.canClaim;
+    const clock = (this.clock = new StoreClock(options.clock, () => store.now()));
+    const reader = (this.reader = new DocumentReader(store, (quarantined) =>
+      events.emit('recordQuarantined', quarantined),
+    ));
+    const history = new StoreHistory({ store, clock, newId });
+    const [own, tasks] = [new OwnRegistrations(), new HeldTasks()];
     const maxHeld = isShared ? maxHeldDocuments(maxCachedRecords) : undefined;
-    const tasks = new HeldTasks();
-    const lostFunctions = new LostFunctions(this);
-    const reading = { recordReader: () => this.#recordReader, restorer: () => this.#restorer };
-    this.#recovery = new StoreRecovery(this, { ...reading, newId, isShared });
-    this.registry = new Registry(
-      this.store,
-      this.reader,
-      taskChanges({
-        records: () => this.records,
-        source: () => this.source,
-        callbacks: () => this.#callbacks,
-        tasksOf: (appid) => tasks.ofApp(appid),
-        lostFunctions: () => lostFunctions,
-        // Where a fleet shares the schedule, a task that was read for a caller says nothing of when it is due.
-        schedulesNewTasks: () => this.#lifecycle.isRegistryLoaded && !isShared,
-      }),
-      maxHeld,
-      tasks,
-      this.#recovery.own,
-    );
-    this.registrar = new Registrar({
-      store: this.store,
-      reader: this.reader,
-      registry: this.registry,
-      clock: this.clock,
-      closing: this.closing,
-      isShared,
-      newId,
-      hurryApp: (appid) => this.#scheduling.hurryApp(appid),
-      listener: this.#recovery,
-    });
-    this.documents = new KeyDocuments(this.store, this.reader, this.registry);
-    const isKept = (key: TokenKey): boolean => this.registry.task(key) !== undefined || this.#pushed.isPushed(key.type);
+    const registry = (this.registry = new Registry(store, reader, { maxHeld, tasks, own }));
+    const documents = (this.documents = new KeyDocuments(store, reader, registry));
+    const storage: Storage = { store, clock, reader, documents };
+
+    const isPushed = (type: string): boolean => refresherOf(type)?.pushed === true;
+    const isKept = (key: TokenKey): boolean => registry.task(key) !== undefined || isPushed(key.type);
     const cache = new RecordCache(maxCachedRecords, isKept, isShared ? undefined : tasks);
-    const readResult = storedResult(this.clock, this.documents, this.closing);
-    this.records = new Records(cache, this.clock, events, times, readResult, this.registry);
-    this.#pushed = new PushedTokens({ types, refresherOf, registry: this.registry, cache });
-    this.#types = types.filter((type) => !this.#pushed.isPushed(type));
-    this.failures = new Failures(this, cache, events, (key) => this.#pushed.fingerprint(key));
-    this.writer = new GrantWriter(this, this.records);
-    this.#unwritten = new UnwrittenGrants(this.writer, this, this.records);
-    const asked = upstream(this.clock);
-    this.meters.listen(events);
-    const { store: supervised, reader, documents, closing, registry, records, failures, writer } = this;
-    const common = {
-      store: supervised,
-      reader,
-      documents,
-      clock: this.clock,
-      closing,
-      registry,
-      records,
-      failures,
-      writer,
-    };
-    const changes = new RecordChanges();
-    const restorer = (this.#restorer = new HeldRecords({ ...common, history: this.#recovery.history, changes }));
-    const recordReader = (this.#recordReader = new RecordReader({ ...common, restorer, changes }));
-    changes.listen({
-      reported: (key, value) => this.#onReported(key, value),
-      changed: (key) => {
-        this.source.reschedule(key);
-        this.#wakeWhoWaitsFor(key);
-      },
-    });
-    const watch = new StoreWatch({ ...common, recordReader, recovery: this.#recovery, pushed: this.#pushed });
-    this.early = new EarlyAnswers({
-      registry,
-      records,
-      recordReader,
-      start: () => this.start(),
-      opened: () => this.#lifecycle.opened,
-      isStarted: () => this.#lifecycle.isStarted,
-    });
-    this.#scheduling = isShared
-      ? sharedScheduling({
-          ...common,
-          limits: pace,
-          source: () => this.source,
-          lanes: () => this.#lanes(),
-          look: (keys) => this.#look(keys),
-          deliver: (key, claim) => this.#deliver(key, claim),
-          read: (key) => recordReader.read(key),
-        })
-      : ownScheduling(this.clock, pace, records, (task, place) => this.source.onDue(task, place));
-    const run = flightWork({
-      ...common,
-      options,
-      refresherOf,
-      recordReader,
-      restorer,
-      unwritten: this.#unwritten,
-      upstream: this.meters.timed(asked, this.clock),
-      leaseContentions: this.meters.leaseContentions,
-      callbacks: () => this.#callbacks,
-      look: (key) => this.#look([key]),
-      source: () => this.source,
-      deadline: () => this.deadline(),
-    });
-    this.source = new TokenSource({
-      ...common,
+    const records = (this.records = new Records(
+      cache,
+      clock,
       events,
-      run,
-      fetchesWithoutStore: options.fetchesWithoutStore,
-      refreshes: this.refreshes,
-      recordReader,
-      flights: this.#flights,
-      ...this.#scheduling,
-    });
-    this.#puts = new PutGrants({
-      ...common,
       times,
-      source: this.source,
-      pushed: this.#pushed,
-      scheduling: this.#scheduling,
-      wakeWhoWaitsFor: (key) => this.#wakeWhoWaitsFor(key),
-    });
-    this.#lifecycle = new Lifecycle({
-      ...common,
-      recordReader,
-      watch,
-      unwritten: this.#unwritten,
-      recovery: this.#recovery,
-      schedule: this.#scheduling.schedule,
-      limits: new LimitSweep(this.store, this.clock),
-      flights: this.#flights,
-      upstream: asked,
-      callbacks: () => this.#callbacks,
-      refreshes: options.refreshes,
-    });
+      storedResult(clock, documents, closing),
+      registry,
+    ));
+    const pushed = new PushedTokens({ types, refresherOf, registry, cache });
+    const failures = (this.failures = new Failures(storage, cache, events, (key) => pushed.fingerprint(key)));
+    const setbacks = (this.setbacks = new Setbacks(clock));
+    const state: State = { registry, records, failures, setbacks };
+    const writer = (this.writer = new GrantWriter(storage, records));
+    const unwritten = (this.#unwritten = new UnwrittenGrants(writer, storage, records));
+    const changes = new RecordChanges();
+    const held = { ...storage, ...state, closing, writer };
+    const restorer = new HeldRecords({ ...held, history, changes });
+    const recordReader = new RecordReader({ ...held, restorer, changes });
+
+    const callbacks = (this.callbacks = new CallbackRelay(store, closing));
+    const prerequisites = new Prerequisites(registry, pushed, recordReader);
+    const claimed = { types: types.filter((type) => !isPushed(type)), callbacks, prerequisites, recordReader };
+    const scheduler = isShared
+      ? new FleetScheduler({ ...held, ...claimed, limits })
+      : new LocalScheduler(clock, limits, records);
+    const flights = new Flights({ ...held, scheduler, pushed, events });
+    const work: Work = (this.#work = { flights, scheduler });
+    const source = (this.source = new TokenSource(storage, state, work, recordReader, options));
+    const asked = upstream(clock);
+    const refreshed = { options, refresherOf, upstream: meters.timed(asked, clock), unwritten, recordReader, restorer };
+    const { leaseContentions } = meters;
+    const refreshing = { ...held, ...refreshed, prerequisites, callbacks, tokens: source, leaseContentions };
+    flights.start(refreshes ? new Refresh(refreshing) : new Following({ ...held, recordReader }));
+
+    const hurryApp = (appid: string): void => scheduler.hurryApp(appid);
+    const registrar = (this.registrar = new Registrar({ ...held, isShared, newId, hurryApp }));
+    const recovery = new StoreRecovery({ ...held, own, history, registrar, restorer, recordReader, events, isShared });
+    const watch = new StoreWatch({ ...held, recovery, recordReader, pushed });
+    const limitSweep = new LimitSweep(store, clock);
+    const background = { watch, recordReader, unwritten, recovery, limits: limitSweep, upstream: asked, callbacks };
+    const lifecycle = (this.#lifecycle = new Lifecycle({ ...held, ...work, ...background, refreshes }));
+    this.early = new EarlyAnswers({ ...state, recordReader, lifecycle });
+    this.#puts = new PutGrants({ ...held, ...work, times, source, pushed });
+    const lostFunctions = new LostFunctions({ store, registrar, registry });
+
+    meters.listen(events);
+    events.on('storeAvailable', () => scheduler.check());
+    clock.listen(new ClockJumps(records, work));
+    registry.listen(new TaskChanges(state, work, callbacks, lostFunctions, lifecycle));
+    changes.listen(new ShownChanges({ ...work, registry, clock, tokens: source, refreshes }));
   }
 
   get isClosed(): boolean {
     return this.closing.hasBegun;
   }
 
-  get callbacks(): CallbackPort | undefined {
-    return this.#callbacks;
-  }
-
   /**
    * @throws TypeError when there are callbacks already, a `TokenError` with code `CLOSED`.
    */
   attach(callbacks: CallbackPort): void {
-    if (this.#callbacks !== undefined) throw new TypeError('callbacks are attached to this manager already');
-    this.closing.assertOpen();
-    this.#callbacks = callbacks;
-    if (this.#lifecycle.isStarted && this.refreshes) callbacks.start();
+    this.callbacks.attach(callbacks);
   }
 
   deadline(timeoutMs: number = this.#timeoutMs, signal?: AbortSignal): Deadline {
@@ -271,7 +196,7 @@ export class Engine {
 
   async register(plan: RegistrationPlan): Promise<void> {
     await this.closing.waitFor(() => this.registrar.register(plan));
-    for (const { key } of plan.tasks) this.source.reschedule(key);
+    for (const { key } of plan.tasks) this.#work.flights.reschedule(key);
   }
 
   async unregister(appid: string, key: TokenKey | undefined, isStillWanted?: () => boolean): Promise<void> {
@@ -291,41 +216,5 @@ export class Engine {
 
   close(): Promise<void> {
     return this.#lifecycle.close();
-  }
-
-  /** Reads what has to be known of these keys, and of what they depend on, before they are refreshed. */
-  async #look(keys: readonly TokenKey[]): Promise<void> {
-    const needed = keys.flatMap((key) => this.#pushed.dependenciesOf(key));
-    await this.registry.look([...keys, ...needed]);
-    if (!this.registry.holdsAll)
-      await Promise.all(this.#pushed.missing(needed).map((key) => this.#recordReader.read(key)));
-  }
-
-  #lanes(): readonly string[] {
-    return this.#callbacks === undefined ? this.#types : [...this.#types, DELIVERY_LANE];
-  }
-
-  async #deliver(key: TokenKey, { lease }: Claim): Promise<void> {
-    await (this.#callbacks?.deliver(key, lease) ?? this.store.release(lease));
-  }
-
-  /** Refreshes what another process has reported. In a fleet its schedule hands that out, but for functions. */
-  #onReported(key: TokenKey, value: string): void {
-    const task = this.registry.task(key);
-    if (!this.refreshes || task === undefined) return;
-    if (!this.#scheduling.isShared) this.source.refreshStale(key, value, this.deadline()).catch(() => {});
-    else if (hasParamsFunction(task)) this.#scheduling.schedule.set(task, this.clock.now());
-  }
-
-  #wakeWhoWaitsFor(key: TokenKey): void {
-    this.#flights.get(key)?.wake();
-    if (this.#pushed.isHeld(key)) for (const waiting of this.#pushed.whoNeeds(key)) this.source.retrySoon(waiting);
-  }
-
-  #wentBack(): void {
-    const late = this.records.distrust();
-    this.#scheduling.bringForward(late);
-    for (const { key } of late) this.source.reschedule(key);
-    this.#scheduling.schedule.check();
   }
 }

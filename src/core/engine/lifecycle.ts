@@ -1,23 +1,21 @@
 import { CLOSE_TIMEOUT_MS } from '../concurrency/time-limits.js';
-import type { CallbackPort } from '../model/callback-port.js';
 import type { Closing } from '../model/closing.js';
 import { Deadline } from '../model/deadline.js';
 import type { Upstream } from '../model/refresher.js';
 import { allOf } from '../primitives/all-of.js';
-import type { CachedRecord } from '../records/cached-record.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import type { UnwrittenGrants } from '../records/unwritten-grants.js';
-import type { SingleFlight } from '../refresh/single-flight.js';
+import type { CallbackRelay } from '../refresh/callback-relay.js';
 import type { Registry } from '../registry/registry.js';
-import type { Scheduling } from '../schedule/scheduling.js';
 import type { LimitSweep } from '../store/limit-sweep.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { StoreRecovery } from './store-recovery.js';
 import type { StoreWatch } from './store-watch.js';
+import type { Work } from './work.js';
 
-export interface LifecycleParts {
+export interface LifecycleParts extends Work {
   readonly store: SupervisedStore;
   readonly clock: StoreClock;
   readonly closing: Closing;
@@ -27,11 +25,9 @@ export interface LifecycleParts {
   readonly watch: StoreWatch;
   readonly unwritten: UnwrittenGrants;
   readonly recovery: StoreRecovery;
-  readonly schedule: Scheduling['schedule'];
   readonly limits: LimitSweep;
-  readonly flights: SingleFlight<CachedRecord>;
   readonly upstream: Upstream;
-  readonly callbacks: () => CallbackPort | undefined;
+  readonly callbacks: CallbackRelay;
   /** Whether this process refreshes at all. */
   readonly refreshes: boolean;
 }
@@ -82,8 +78,19 @@ export class Lifecycle {
   }
 
   async #start(): Promise<void> {
-    const { clock, watch, recordReader, registry, closing, unwritten, refreshes, schedule, limits, callbacks } =
-      this.#parts;
+    const {
+      clock,
+      watch,
+      recordReader,
+      registry,
+      closing,
+      unwritten,
+      refreshes,
+      flights,
+      scheduler,
+      limits,
+      callbacks,
+    } = this.#parts;
     await (this.#opened = clock.sync());
     await watch.start();
     this.#isRegistryLoaded = true;
@@ -93,13 +100,13 @@ export class Lifecycle {
     unwritten.start();
     this.#isStarted = true;
     if (!refreshes) return;
-    schedule.start();
+    scheduler.start(flights);
     limits.start();
-    callbacks()?.start();
+    callbacks.start();
   }
 
   async #close(): Promise<void> {
-    const { closing, records, limits, flights, clock, schedule, callbacks, recovery, unwritten } = this.#parts;
+    const { closing, records, limits, flights, clock, scheduler, callbacks, recovery, unwritten } = this.#parts;
     const { watch, upstream, store } = this.#parts;
     closing.begin();
     records.cache.close();
@@ -108,7 +115,7 @@ export class Lifecycle {
     clock.stop();
     // What a registration that ends meanwhile adds to the history is written as well.
     const recovered = closing.settled().then(() => recovery.stop());
-    const works = [schedule.stop(), callbacks()?.stop(), recovered, this.#started, flights.settled()];
+    const works = [scheduler.stop(), callbacks.stop(), recovered, this.#started, flights.settled()];
     await unwritten.flush(Promise.allSettled(works), new Deadline(clock, CLOSE_TIMEOUT_MS, undefined));
     // The end of the watch comes first, so that the store is closed after it.
     await allOf([watch.stop(), upstream.close(), store.close()]);

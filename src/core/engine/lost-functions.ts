@@ -41,7 +41,6 @@ export class LostFunctions {
   /** The missing tasks of which that is to be found out, by appid. */
   readonly #missing = new Map<string, Missing[]>();
 
-  /** @param parts - looked at when something has to be done, as they are wired before they are complete. */
   constructor(parts: LostFunctionsParts) {
     this.#parts = parts;
   }

@@ -46,7 +46,6 @@ export class OwnRemovals {
   /** The marks that may be in the store in place. */
   readonly #unsettled = new Set<string>();
 
-  /** @param parts - looked at when something has to be done, as they are wired before they are complete. */
   constructor(parts: OwnRemovalsParts, own: OwnRegistrations, history: StoreHistory, wanted: () => void) {
     this.#parts = parts;
     this.#own = own;

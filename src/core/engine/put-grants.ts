@@ -12,26 +12,20 @@ import type { GrantWriter } from '../records/grant-writer.js';
 import { paramsHashOf } from '../registry/attempt-input.js';
 import type { PushedTokens } from '../registry/pushed-tokens.js';
 import type { Registry } from '../registry/registry.js';
-import type { Scheduling } from '../schedule/scheduling.js';
 import type { StoredGrant } from '../store/key-document.js';
-import type { KeyDocuments } from '../store/key-documents.js';
 import { mayBeginAgain } from '../store/registration-check.js';
-import type { StoreClock } from '../store/store-clock.js';
+import type { Storage } from '../store/storage.js';
 import type { TokenSource } from './token-source.js';
+import type { Work } from './work.js';
 
-export interface PutGrantsParts {
-  readonly clock: StoreClock;
+export interface PutGrantsParts extends Pick<Storage, 'clock' | 'documents'>, Work {
   /** Once it has begun, nothing is stored any more but what is being written. */
   readonly closing: Closing;
   readonly registry: Registry;
-  readonly documents: KeyDocuments;
   readonly writer: GrantWriter;
   readonly source: TokenSource;
   readonly pushed: PushedTokens;
-  readonly scheduling: Scheduling;
   readonly times: RefreshTimes;
-  /** Tells those who wait for this one, and makes those refresh that need it. */
-  readonly wakeWhoWaitsFor: (key: TokenKey) => void;
 }
 
 const MAX_ROUNDS = 3;
@@ -48,7 +42,7 @@ export class PutGrants {
    * Stores a grant, unless a newer one is stored, or one that can still be used and whose scopes include those of this one.
    */
   async put(key: TokenKey, grant: Grant, deadline: Deadline): Promise<CachedRecord> {
-    const { clock, registry, source, pushed, scheduling, wakeWhoWaitsFor } = this.#parts;
+    const { clock, registry, source, pushed, flights, scheduler } = this.#parts;
     const given = readGivenGrant(grant);
     await source.assertRegistered(key, deadline);
     const stored = this.#stored(key, given, clock.now());
@@ -56,9 +50,9 @@ export class PutGrants {
     const params = paramsHashOf(registry.task(key)?.params);
     const put = params === undefined ? {} : { params };
     const held = await this.#write(key, stored, received && { ...received, put });
-    source.retrySoon(key);
-    wakeWhoWaitsFor(key);
-    for (const waiting of pushed.keysThatNeed(key)) scheduling.hurry(waiting);
+    flights.retrySoon(key);
+    flights.wakeWaiting(key);
+    for (const waiting of pushed.keysThatNeed(key)) scheduler.hurry(waiting);
     return held;
   }
 

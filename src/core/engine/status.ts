@@ -1,4 +1,3 @@
-import type { CallbackPort } from '../model/callback-port.js';
 import { isTokenError } from '../model/errors.js';
 import type { BuiltInRefresher } from '../model/refresher.js';
 import type { StoredDocument } from '../model/store.js';
@@ -15,6 +14,8 @@ import { documentIsUnreadable, type Waiting, type WaitingFor } from '../model/wa
 import { assertInteger, readFields } from '../primitives/assert-options.js';
 import { describeKind } from '../primitives/redact.js';
 import type { Failures } from '../records/failures.js';
+import type { Setbacks } from '../records/setbacks.js';
+import type { CallbackRelay } from '../refresh/callback-relay.js';
 import type { RegisteredTask } from '../registry/held-task.js';
 import { unsealTask } from '../registry/registration-document.js';
 import type { Registry } from '../registry/registry.js';
@@ -24,7 +25,6 @@ import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import { type DeliveryStatus, deliveryStatus } from './delivery-status.js';
 import { KnownKeys } from './known-keys.js';
-import type { TokenSource } from './token-source.js';
 import { type WaitingParts, waitingAfter, waitingOf } from './waiting.js';
 
 /**
@@ -141,10 +141,10 @@ export interface StatusParts {
   readonly registry: Registry;
   readonly failures: Failures;
   readonly clock: StoreClock;
-  readonly source: TokenSource;
+  readonly setbacks: Setbacks;
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly refreshes: boolean;
-  readonly callbacks: CallbackPort | undefined;
+  readonly callbacks: Pick<CallbackRelay, 'attached'>;
 }
 
 /**
@@ -250,7 +250,7 @@ async function readTask(listed: ListedTask, stored: StoredDocument | undefined, 
 
 /** Returns what those of the tasks wait for that have no usable token and nothing to be asked for with. */
 async function waitingAmong(tasks: readonly ReadTask[], parts: StatusParts): Promise<Map<ReadTask, Waiting>> {
-  const { store, clock, refreshes, refresherOf, callbacks, source } = parts;
+  const { store, clock, refreshes, refresherOf, callbacks, setbacks } = parts;
   const now = clock.now();
   const known = new KnownKeys(parts);
   const judged: WaitingParts = {
@@ -258,7 +258,7 @@ async function waitingAmong(tasks: readonly ReadTask[], parts: StatusParts): Pro
     known: (key) => known.of(key),
     isStoreWritable: !store.failsToWrite,
     refreshes,
-    asksUrls: callbacks !== undefined,
+    asksUrls: callbacks.attached !== undefined,
     now,
   };
   const without = tasks.filter(({ document: { grant } }) => grant === undefined || grant.expiresAt <= now);
@@ -269,7 +269,7 @@ async function waitingAmong(tasks: readonly ReadTask[], parts: StatusParts): Pro
       const { key, unreadable, lastError } = task;
       const found =
         unreadable === undefined
-          ? waitingAfter(key, waitingOf(key, judged), source.setbacks.lackOf(key), lastError !== undefined)
+          ? waitingAfter(key, waitingOf(key, judged), setbacks.lackOf(key), lastError !== undefined)
           : documentIsUnreadable(key, unreadable.message);
       if (found === undefined) waiting.delete(task);
       else waiting.set(task, found);

@@ -5,33 +5,24 @@ import type { Events } from '../model/events.js';
 import { appDocumentId, appidOf, parseKey, type TokenKey } from '../model/token-key.js';
 import type { JsonObject } from '../primitives/json.js';
 import type { GrantWriter } from '../records/grant-writer.js';
-import type { RecordReader, RecordRestorer } from '../records/record-reader.js';
+import type { RecordReader } from '../records/record-reader.js';
 import { hasLeftOvers, isLeftOver } from '../registry/left-overs.js';
-import { OwnRegistrations } from '../registry/own-registrations.js';
+import type { OwnRegistrations } from '../registry/own-registrations.js';
 import type { RegisteredDocument, RegistrarListener } from '../registry/registrar-listener.js';
 import { contentOf } from '../registry/registration-document.js';
 import type { Unregistering } from '../registry/registration-removal.js';
-import { type Replacement, StoreHistory } from '../store/store-history.js';
+import type { Replacement, StoreHistory, StoreHistoryListener } from '../store/store-history.js';
 import type { Absence } from '../store/supervised-store.js';
 import { judgeMissingRecord } from './lost-record.js';
 import { OwnRemovals } from './own-removals.js';
 import { PutBack, type PutBackParts } from './put-back.js';
 import type { Recovery } from './store-watch.js';
 
-/**
- * The parts that a recovery works with. They are wired before they are complete, and looked at when something has to be
- * done.
- */
-export interface Recoverable extends Omit<PutBackParts, 'own' | 'history' | 'restorer'> {
+export interface StoreRecoveryParts extends PutBackParts {
   readonly writer: GrantWriter;
+  readonly recordReader: RecordReader;
   readonly events: Events;
   readonly closing: Closing;
-}
-
-export interface StoreRecoveryOptions {
-  readonly recordReader: () => RecordReader;
-  readonly restorer: () => RecordRestorer;
-  readonly newId: () => string;
   /** Whether what is due stands in the store alone. */
   readonly isShared: boolean;
 }
@@ -44,12 +35,12 @@ const MAX_AT_ONCE = 4;
  * Goes on with a store that has lost what it held, or a part of it: what this process registered is put back, and the tokens
  * that it holds. What others registered is answered as long as a token of it lives, so that they have time to do the same.
  */
-export class StoreRecovery implements RegistrarListener, Recovery {
-  readonly own: OwnRegistrations = new OwnRegistrations();
+export class StoreRecovery implements RegistrarListener, StoreHistoryListener, Recovery {
+  readonly own: OwnRegistrations;
   readonly history: StoreHistory;
   readonly #removals: OwnRemovals;
-  readonly #parts: Recoverable;
-  readonly #options: StoreRecoveryOptions;
+  readonly #parts: StoreRecoveryParts;
+  readonly #putBack: PutBack;
   /** The apps that may have to be put back. */
   readonly #pending = new Set<string>();
   /** The apps whose tasks may have to be made due in the schedule of a fleet. */
@@ -61,16 +52,14 @@ export class StoreRecovery implements RegistrarListener, Recovery {
   #recovering: Promise<void> | undefined;
   #retry: ClockTimer | undefined;
 
-  constructor(parts: Recoverable, options: StoreRecoveryOptions) {
-    const { store, clock } = parts;
+  constructor(parts: StoreRecoveryParts) {
+    const { store, registrar, own, history } = parts;
     this.#parts = parts;
-    this.#options = options;
-    this.history = new StoreHistory({
-      store,
-      clock,
-      newId: options.newId,
-      replaced: (replacement, isSameHistory) => this.#replaced(replacement, isSameHistory),
-    });
+    this.own = own;
+    this.history = history;
+    this.#putBack = new PutBack(parts);
+    history.listen(this);
+    registrar.listen(this);
     this.#removals = new OwnRemovals(parts, this.own, this.history, () => {
       this.#isIncomplete = true;
       void this.#recoverSoon();
@@ -113,7 +102,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
   }
 
   /** Keeps what is held, says so, and begins to put back what has to be. */
-  #replaced(replacement: Replacement, isSameHistory: boolean): void {
+  replaced(replacement: Replacement, isSameHistory: boolean): void {
     const { registry, records, writer, events } = this.#parts;
     this.#replacement = replacement;
     this.#isIncomplete = true;
@@ -125,7 +114,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     if (!isSameHistory) this.own.displace();
     for (const appid of this.own.appids()) {
       this.#pending.add(appid);
-      if (this.#options.isShared) this.#undue.add(appid);
+      if (this.#parts.isShared) this.#undue.add(appid);
     }
     events.emit('storeReplaced', { replacement });
     void this.#recoverSoon();
@@ -177,7 +166,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
 
   /** Puts back held tokens of an app that was read, or a task of it: another process may have put back what they belong to. */
   async showed(appid: string): Promise<void> {
-    if (this.#isIncomplete) await this.#options.recordReader().loadAll(this.#displaced(appid));
+    if (this.#isIncomplete) await this.#parts.recordReader.loadAll(this.#displaced(appid));
   }
 
   async stop(): Promise<void> {
@@ -206,7 +195,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     await this.#removals.repeat();
     await this.#putBackAll();
     await registry.load(closing);
-    await this.#options.recordReader().loadAll(this.#displaced());
+    await this.#parts.recordReader.loadAll(this.#displaced());
     if (this.history.generation !== generation || !this.#removals.isSettled) return false;
     if (this.#pending.size > 0 || this.#undue.size > 0) return false;
     const left = [...records.displaced()];
@@ -232,7 +221,7 @@ export class StoreRecovery implements RegistrarListener, Recovery {
     const { generation } = this.history;
     if (this.#pending.has(appid)) await this.#putBackApp(appid);
     if (!this.#undue.has(appid) || this.#pending.has(appid)) return;
-    await this.#putBack().dues(appid);
+    await this.#putBack.dues(appid);
     if (this.history.generation === generation) this.#undue.delete(appid);
   }
 
@@ -248,15 +237,8 @@ export class StoreRecovery implements RegistrarListener, Recovery {
 
   async #putBackNow(appid: string): Promise<void> {
     const { generation } = this.history;
-    await this.#putBack().app(appid, this.#replacement);
+    await this.#putBack.app(appid, this.#replacement);
     if (this.history.generation === generation) this.#pending.delete(appid);
-  }
-
-  #putBack(): PutBack {
-    const { own, history } = this;
-    const { store, reader, clock, registry, registrar, records } = this.#parts;
-    const restorer = this.#options.restorer();
-    return new PutBack({ store, reader, clock, registry, registrar, records, own, history, restorer });
   }
 
   /** Returns the keys whose records are displaced: all, or those of one app. */

@@ -1,69 +1,83 @@
-import type { CallbackPort } from '../model/callback-port.js';
-import type { RecordCache } from '../records/record-cache.js';
-import type { Records } from '../records/records.js';
+import type { EnrolmentMarks } from '../model/enrolment.js';
+import type { TokenKey } from '../model/token-key.js';
+import type { CallbackRelay } from '../refresh/callback-relay.js';
+import type { State } from '../refresh/state.js';
 import type { HeldTask } from '../registry/held-task.js';
 import type { RegistryListener } from '../registry/registry-listener.js';
+import type { Lifecycle } from './lifecycle.js';
 import type { LostFunctions } from './lost-functions.js';
-import type { TokenSource } from './token-source.js';
+import type { Work } from './work.js';
 
-export interface TaskChangesParts {
-  readonly records: () => Records;
-  readonly source: () => TokenSource;
-  readonly callbacks: () => CallbackPort | undefined;
-  readonly tasksOf: (appid: string) => Iterable<HeldTask>;
-  readonly lostFunctions: () => LostFunctions;
-  /** Returns whether a task that has become known is scheduled by this process now. */
-  readonly schedulesNewTasks: () => boolean;
-}
+/** Starts what follows from tasks that have come, changed or gone. */
+export class TaskChanges implements RegistryListener {
+  readonly #state: State;
+  readonly #work: Work;
+  readonly #callbacks: CallbackRelay;
+  readonly #lostFunctions: LostFunctions;
+  readonly #lifecycle: Pick<Lifecycle, 'isRegistryLoaded'>;
 
-/** Returns the listener that starts what follows from tasks that have come, changed or gone. */
-export function taskChanges({
-  records,
-  source,
-  callbacks,
-  tasksOf,
-  lostFunctions,
-  schedulesNewTasks,
-}: TaskChangesParts): RegistryListener {
-  const cache = (): RecordCache => records().cache;
-  return {
-    taskAdded(task) {
-      const { key } = task;
-      const held = cache().get(key);
-      if (held !== undefined) cache().set(held);
-      // What a key that was asked for before it had a task was lacking may have come with it.
-      source().setbacks.clear(key);
-      if (held !== undefined || schedulesNewTasks()) source().reschedule(key);
-      callbacks()?.taskChanged(key);
-      lostFunctions().added(task);
-    },
-    taskReplaced({ key }) {
-      callbacks()?.taskChanged(key);
-    },
-    taskRemoved(task) {
-      callbacks()?.taskRemoved(task.key);
-      cache().delete(task.key);
-      source().forget(task);
-      lostFunctions().removed(task);
-    },
-    appForgotten(appid) {
-      cache().deleteApp(appid);
-      for (const { key } of tasksOf(appid)) {
-        cache().delete(key);
-        source().reschedule(key);
-      }
-    },
-    enrolledAnew(appid, key, marks) {
-      const keys = key === undefined ? [...cache().index.of(appid), ...tasksOf(appid)].map((one) => one.key) : [key];
-      for (const of of keys) {
-        const held = cache().get(of);
-        if (held === undefined || records().isPutBackWith(held, marks)) continue;
-        cache().delete(of);
-        source().reschedule(of);
-      }
-    },
-    registrationChanged(appid) {
-      for (const { key } of tasksOf(appid)) source().retrySoon(key);
-    },
-  };
+  constructor(
+    state: State,
+    work: Work,
+    callbacks: CallbackRelay,
+    lostFunctions: LostFunctions,
+    lifecycle: Pick<Lifecycle, 'isRegistryLoaded'>,
+  ) {
+    this.#state = state;
+    this.#work = work;
+    this.#callbacks = callbacks;
+    this.#lostFunctions = lostFunctions;
+    this.#lifecycle = lifecycle;
+  }
+
+  taskAdded(task: HeldTask): void {
+    const { records, setbacks } = this.#state;
+    const { flights, scheduler } = this.#work;
+    const { key } = task;
+    const held = records.cache.get(key);
+    if (held !== undefined) records.cache.set(held);
+    // What a key that was asked for before it had a task was lacking may have come with it.
+    setbacks.clear(key);
+    // Where a fleet shares the schedule, a task that was read for a caller says nothing of when it is due.
+    const isScheduled = this.#lifecycle.isRegistryLoaded && !scheduler.isShared;
+    if (held !== undefined || isScheduled) flights.reschedule(key);
+    this.#callbacks.taskChanged(key);
+    this.#lostFunctions.added(task);
+  }
+
+  taskReplaced({ key }: HeldTask): void {
+    this.#callbacks.taskChanged(key);
+  }
+
+  taskRemoved(task: HeldTask): void {
+    this.#callbacks.taskRemoved(task.key);
+    this.#state.records.cache.delete(task.key);
+    this.#work.flights.forget(task);
+    this.#lostFunctions.removed(task);
+  }
+
+  appForgotten(appid: string): void {
+    const { registry, records } = this.#state;
+    records.cache.deleteApp(appid);
+    for (const { key } of registry.tasksOf(appid)) {
+      records.cache.delete(key);
+      this.#work.flights.reschedule(key);
+    }
+  }
+
+  enrolledAnew(appid: string, key: TokenKey | undefined, marks: EnrolmentMarks): void {
+    const { registry, records } = this.#state;
+    const { cache } = records;
+    const ofApp = (): TokenKey[] => [...cache.index.of(appid), ...registry.tasksOf(appid)].map((one) => one.key);
+    for (const earlier of key === undefined ? ofApp() : [key]) {
+      const held = cache.get(earlier);
+      if (held === undefined || records.isPutBackWith(held, marks)) continue;
+      cache.delete(earlier);
+      this.#work.flights.reschedule(earlier);
+    }
+  }
+
+  registrationChanged(appid: string): void {
+    for (const { key } of this.#state.registry.tasksOf(appid)) this.#work.flights.retrySoon(key);
+  }
 }

@@ -1,4 +1,4 @@
-import type { Slots } from '../concurrency/slots.js';
+import { Slots } from '../concurrency/slots.js';
 import type { Closing } from '../model/closing.js';
 import { type Enrolment, enrolmentOf, marksOf } from '../model/enrolment.js';
 import { isTokenError, TokenError } from '../model/errors.js';
@@ -10,47 +10,35 @@ import type { Lease } from '../model/store.js';
 import type { TokenKey } from '../model/token-key.js';
 import type { TokenRecord } from '../model/token-record.js';
 import type { CachedRecord } from '../records/cached-record.js';
-import type { Attempted, Failures } from '../records/failures.js';
+import type { Attempted } from '../records/failures.js';
 import type { Fingerprint } from '../records/fingerprint.js';
 import { InvalidGrant, readReturnedGrant } from '../records/given-grant.js';
 import { receivedToken, savedToken, storedGrant } from '../records/grant.js';
 import type { GrantWriter, WriteOptions } from '../records/grant-writer.js';
-import type { Records } from '../records/records.js';
 import type { UnwrittenGrants } from '../records/unwritten-grants.js';
 import { paramsHashOf } from '../registry/attempt-input.js';
 import { credentialsOf } from '../registry/registration-document.js';
-import type { Registry } from '../registry/registry.js';
 import type { Allowances } from '../store/allowance.js';
 import { tokenAwaitedUntil, unsettledRefusal } from '../store/awaited-tokens.js';
 import type { FailureBudget } from '../store/failure-budget.js';
 import type { KeyDocument, StoredGrant } from '../store/key-document.js';
-import type { KeyDocuments } from '../store/key-documents.js';
 import { mayBeginAgain } from '../store/registration-check.js';
-import type { StoreClock } from '../store/store-clock.js';
-import type { SupervisedStore } from '../store/supervised-store.js';
+import type { Storage } from '../store/storage.js';
 import { ask, StaleDependency } from './attempt.js';
-import { type FirstAttempts, isBudgeted } from './first-attempts.js';
+import { isBudgeted } from './first-attempts.js';
 import type { Needs } from './needs.js';
 import type { Flight } from './single-flight.js';
 import { DocumentChanged, isInterruption, Spending } from './spending.js';
+import type { State } from './state.js';
 
-export interface ExchangeParts {
-  readonly store: SupervisedStore;
-  readonly documents: KeyDocuments;
-  readonly clock: StoreClock;
-  readonly registry: Registry;
-  readonly records: Records;
-  readonly failures: Failures;
+export interface ExchangeParts extends Storage, State {
   readonly writer: GrantWriter;
   readonly unwritten: UnwrittenGrants;
   readonly allowances: Allowances;
   readonly upstream: Upstream;
   readonly times: RefreshTimes;
   readonly accessToken: AccessTokenMode;
-  /** Limits concurrent announcements of what is about to be sent, so that answers do not wait long behind them. */
-  readonly announcing: Slots;
   readonly budget: FailureBudget;
-  readonly firstAttempts: FirstAttempts;
   readonly closing: Closing;
 }
 
@@ -89,6 +77,8 @@ interface Failed {
   readonly attempted: Attempted;
 }
 
+/** A file store has four threads to work with. */
+const MAX_ANNOUNCING = 4;
 /** After a refusal: who has the params has to be asked whether there is another refresh token, anything else makes itself known. */
 const ASK_AGAIN_EVERY_MS = 600_000;
 const LOOK_AGAIN_EVERY_MS = 24 * 3_600_000;
@@ -96,6 +86,8 @@ const LOOK_AGAIN_EVERY_MS = 24 * 3_600_000;
 /** Does what a lease is held for: asks WeChat once, and stores what came of it, be it a grant or a failure. */
 export class Exchange {
   readonly #parts: ExchangeParts;
+  /** Limits concurrent announcements of what is about to be sent, so that answers do not wait long behind them. */
+  readonly #announcing = new Slots(MAX_ANNOUNCING);
 
   constructor(parts: ExchangeParts) {
     this.#parts = parts;
@@ -112,19 +104,8 @@ export class Exchange {
     needs: Needs,
     progress: Progress,
   ): Promise<CachedRecord> {
-    const {
-      registry,
-      records,
-      failures,
-      writer,
-      unwritten,
-      accessToken,
-      store,
-      documents,
-      clock,
-      announcing,
-      closing,
-    } = this.#parts;
+    const { registry, records, failures, writer, unwritten, accessToken, store, documents, clock, closing } =
+      this.#parts;
     const { mayReplaceDependencies, answered } = progress;
     const { key, reason } = flight;
     const app = registry.app(key.appid);
@@ -151,7 +132,7 @@ export class Exchange {
       isOutdated: () => this.hasNewInput(key, progress),
       documents,
       clock,
-      announcing,
+      announcing: this.#announcing,
     });
     closing.assertOpen();
     const credentials = credentialsOf(app, accessToken);

@@ -11,6 +11,7 @@ import type { KeyDocuments } from '../store/key-documents.js';
 import type { StoreClock } from '../store/store-clock.js';
 import { isChangedMeanwhile } from '../store/write-errors.js';
 import { pauseFlight } from './flight-pause.js';
+import type { FlightWork } from './flights.js';
 import type { Flight } from './single-flight.js';
 
 export interface FollowingParts {
@@ -28,7 +29,7 @@ const LOOK_EVERY_MS = { least: 200, spread: 400 };
 const MAX_WAIT_MS = 60_000;
 
 /** Looks, reports and waits in place of a refresh, in a process that leaves refreshing to others. */
-export class Following {
+export class Following implements FlightWork {
   readonly #parts: FollowingParts;
 
   constructor(parts: FollowingParts) {
@@ -40,6 +41,7 @@ export class Following {
    */
   async run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
     const { key, reason, stale } = flight;
+    this.#parts.closing.assertOpen();
     if (reason === 'forced') throw refreshDisabled(key, 'so it cannot refresh by force');
     if (reason === 'stale' && stale !== undefined) return this.#replaced(flight, stale);
     const held = await this.#parts.recordReader.read(key);

@@ -56,7 +56,7 @@ export interface NeedSources {
   readonly isPushed: (type: string) => boolean;
   /** Returns whether there is one that WeChat has pushed. */
   readonly wasPushed: (key: TokenKey) => boolean;
-  readonly callbacks: CallbackPort | undefined;
+  readonly callbacks: Pick<CallbackPort, 'askParams'>;
 }
 
 /**
@@ -194,11 +194,9 @@ function checkedAnswer(what: string, answer: unknown): JsonObject {
 async function askFor(
   params: ParamsFunction | string,
   key: TokenKey,
-  callbacks: CallbackPort | undefined,
+  callbacks: Pick<CallbackPort, 'askParams'>,
   signal: AbortSignal,
 ): Promise<unknown> {
   if (typeof params === 'function') return params(key);
-  if (callbacks !== undefined) return callbacks.askParams(params, key, signal);
-  const message = 'the params of this task are a URL, and no callbacks are attached in this process';
-  throw new TokenError('INPUT_MISSING', message, key);
+  return callbacks.askParams(params, key, signal);
 }

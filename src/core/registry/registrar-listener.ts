@@ -1,5 +1,7 @@
 import type { JsonObject } from '../primitives/json.js';
+import { noop } from '../primitives/noop.js';
 import type { Unregistering } from './registration-removal.js';
+import type { Registry } from './registry.js';
 
 /** A document of an app or a task as it was registered. */
 export interface RegisteredDocument {
@@ -22,4 +24,15 @@ export interface RegistrarListener {
   registered(documents: readonly RegisteredDocument[]): Promise<void> | undefined;
   /** Is called before the documents of an app or a task are deleted, and is awaited. */
   unregistering(id: string): Promise<Unregistering>;
+}
+
+/** Returns a listener that takes note of nothing, of a store that is never replaced. */
+export function listenerOf(registry: Pick<Registry, 'versionOf'>): RegistrarListener {
+  return {
+    generation: 0,
+    knows: (id) => registry.versionOf(id) !== undefined,
+    lost: () => undefined,
+    registered: () => undefined,
+    unregistering: async () => ({ found: noop, done: noop }),
+  };
 }

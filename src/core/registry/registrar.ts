@@ -11,7 +11,7 @@ import { seal, unseal } from '../store/document-codec.js';
 import type { DocumentReader } from '../store/document-reader.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import { contended } from '../store/write-errors.js';
-import type { RegisteredDocument, RegistrarListener } from './registrar-listener.js';
+import { listenerOf, type RegisteredDocument, type RegistrarListener } from './registrar-listener.js';
 import { appContent, scheduledDocuments, taskContent } from './registration-content.js';
 import { appFrom } from './registration-document.js';
 import { LeaseTimeUp, type RegistrationLease, RegistrationLeases, StoreReplaced } from './registration-lease.js';
@@ -41,7 +41,6 @@ export interface RegistrarParts {
   readonly hurryApp: (appid: string) => void;
   /** Returns an id that nothing else has. */
   readonly newId: () => string;
-  readonly listener: RegistrarListener;
 }
 
 /** A part of a registration that is written under one lease. */
@@ -89,17 +88,17 @@ export class Registrar {
   readonly #closing: Closing;
   readonly #isShared: boolean;
   readonly #hurryApp: (appid: string) => void;
-  readonly #listener: RegistrarListener;
+  #listener: RegistrarListener;
   readonly #newId: () => string;
   readonly #writer: RegistrationWriter;
   readonly #leases: RegistrationLeases;
   readonly #removal: RegistrationRemoval;
   readonly #turns = new Turns();
 
-  constructor({ store, reader, registry, clock, closing, isShared, hurryApp, listener, newId }: RegistrarParts) {
+  constructor({ store, reader, registry, clock, closing, isShared, hurryApp, newId }: RegistrarParts) {
     this.#newId = newId;
     this.#store = store;
-    this.#listener = listener;
+    this.#listener = listenerOf(registry);
     this.#reader = reader;
     this.#registry = registry;
     this.#clock = clock;
@@ -109,8 +108,13 @@ export class Registrar {
     this.#writer = new RegistrationWriter(store, closing);
     this.#leases = new RegistrationLeases(store, clock, closing);
     this.#removal = new RegistrationRemoval(store, this.#writer, this.#leases, clock, (id) =>
-      listener.unregistering(id),
+      this.#listener.unregistering(id),
     );
+  }
+
+  /** Has this listener told of what is registered and unregistered here. */
+  listen(listener: RegistrarListener): void {
+    this.#listener = listener;
   }
 
   async register(plan: RegistrationPlan): Promise<void> {

@@ -1,5 +1,6 @@
 import type { EnrolmentMarks } from '../model/enrolment.js';
 import type { TokenKey } from '../model/token-key.js';
+import { noop } from '../primitives/noop.js';
 import type { HeldTask } from './held-task.js';
 
 /** Receives what has become known of apps and tasks. */
@@ -15,3 +16,13 @@ export interface RegistryListener {
   /** Is called when the secret, the mode, or the params of a task changed: what failed before may work now. */
   registrationChanged(appid: string): void;
 }
+
+/** Starts nothing, as before anything listens. */
+export const NO_LISTENER: RegistryListener = {
+  taskAdded: noop,
+  taskReplaced: noop,
+  taskRemoved: noop,
+  appForgotten: noop,
+  enrolledAnew: noop,
+  registrationChanged: noop,
+};

@@ -17,7 +17,8 @@ import { type HeldTask, HeldTasks, hasParamsFunction, type RegisteredTask } from
 import { isEnrolledAnew, OF_ANOTHER_STORE } from './left-overs.js';
 import { OwnRegistrations } from './own-registrations.js';
 import { appFrom, type RegisteredApp, taskFrom } from './registration-document.js';
-import type { RegistryListener } from './registry-listener.js';
+import { NO_LISTENER, type RegistryListener } from './registry-listener.js';
+import type { RegistryOptions } from './registry-options.js';
 
 type ReadDocuments = (ids: readonly string[]) => Promise<(StoredDocument | undefined)[]>;
 
@@ -33,7 +34,7 @@ export class Registry {
   readonly #unreadable = new Map<string, TokenError>();
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
-  readonly #listener: RegistryListener;
+  #listener: RegistryListener = NO_LISTENER;
   /** The ids of documents that were looked at, there or not; what falls out of it is forgotten. Absent: all is held. */
   readonly #known: LRUCache<string, true> | undefined;
   readonly #own: OwnRegistrations;
@@ -42,27 +43,21 @@ export class Registry {
   /** The apps that were held here and found deleted, by no doing of this process. */
   readonly #deleted = boundedCache<string, true>(MAX_DELETED);
 
-  /**
-   * @param maxHeld - the largest number of documents whose content is held; `undefined` for all.
-   * @param own - the apps and tasks that this process has registered itself, which are kept in step with the store.
-   */
-  constructor(
-    store: SupervisedStore,
-    reader: DocumentReader,
-    listener: RegistryListener,
-    maxHeld?: number,
-    tasks: HeldTasks = new HeldTasks(),
-    own: OwnRegistrations = new OwnRegistrations(),
-  ) {
+  constructor(store: SupervisedStore, reader: DocumentReader, options: RegistryOptions = {}) {
+    const { maxHeld, tasks = new HeldTasks(), own = new OwnRegistrations() } = options;
     this.#tasks = tasks;
     this.#own = own;
     this.#store = store;
     this.#reader = reader;
-    this.#listener = listener;
     if (maxHeld === undefined) return;
     this.#known = boundedCache<string, true>(maxHeld, (_known, id, reason) => {
       if (reason === 'evict') this.#drop(id);
     });
+  }
+
+  /** Has this listener told of what becomes known of apps and tasks. */
+  listen(listener: RegistryListener): void {
+    this.#listener = listener;
   }
 
   /** Returns whether every app and task is held after {@link Registry.load}. */

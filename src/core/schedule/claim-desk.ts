@@ -1,25 +1,34 @@
 import { keyIn, parseKey, type TokenKey } from '../model/token-key.js';
+import type { CallbackRelay } from '../refresh/callback-relay.js';
 import type { Claim } from '../refresh/claim.js';
-import { ClaimedKeys, type ClaimedKeysParts } from './claimed-keys.js';
+import type { Prerequisites } from '../refresh/prerequisites.js';
+import type { DueHandler } from '../refresh/scheduler.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
+import type { ClaimedKeys } from './claimed-keys.js';
 
-export interface ClaimDeskParts extends Omit<ClaimedKeysParts, 'source'> {
-  readonly source: () => ClaimedKeysParts['source'];
-  /** Reads what is to be known of these keys, in one round trip. */
-  readonly look: (keys: readonly TokenKey[]) => Promise<void>;
-  /** Makes a delivery, and gives the lease back. It never rejects. */
-  readonly deliver: (key: TokenKey, claim: Claim) => Promise<void>;
+export interface ClaimDeskParts {
+  readonly store: SupervisedStore;
+  readonly prerequisites: Prerequisites;
+  readonly callbacks: CallbackRelay;
 }
 
 /** Passes on what this process has claimed, to be refreshed or delivered. */
 export class ClaimDesk {
   readonly #parts: ClaimDeskParts;
+  readonly #claimedKeys: ClaimedKeys;
   /** One for each claim: a single signal would collect listeners. */
   readonly #underWay = new Set<AbortController>();
   #isStopped = false;
-  #claimedKeys: ClaimedKeys | undefined;
+  #handler: DueHandler | undefined;
 
-  constructor(parts: ClaimDeskParts) {
+  constructor(parts: ClaimDeskParts, claimedKeys: ClaimedKeys) {
     this.#parts = parts;
+    this.#claimedKeys = claimedKeys;
+  }
+
+  /** Notes what refreshes the keys that are claimed from now on. */
+  start(handler: DueHandler): void {
+    this.#handler = handler;
   }
 
   /**
@@ -29,7 +38,7 @@ export class ClaimDesk {
    */
   take(claims: readonly Claim[]): readonly Promise<void>[] {
     const keys = claims.flatMap(({ lease: { id } }) => parseKey(id) ?? keyIn('delivery', id) ?? []);
-    const looked = keys.length === 0 ? Promise.resolve() : this.#parts.look(keys);
+    const looked = keys.length === 0 ? Promise.resolve() : this.#parts.prerequisites.look(keys);
     return claims.map((claim) => this.#take(claim, looked));
   }
 
@@ -40,28 +49,27 @@ export class ClaimDesk {
   }
 
   async #take(claim: Claim, looked: Promise<void>): Promise<void> {
-    const { store, look, deliver } = this.#parts;
+    const { store, prerequisites, callbacks } = this.#parts;
     const { lease } = claim;
     const key = parseKey(lease.id);
     const delivered = keyIn('delivery', lease.id);
     try {
       // What cannot be read must not hold up what was claimed together with it.
-      await looked.catch(() => look([key ?? delivered ?? []].flat()));
+      await looked.catch(() => prerequisites.look([key ?? delivered ?? []].flat()));
     } catch {
       // Its lease is kept until it expires, so that no process claims it again at once.
       return;
     }
-    if (key !== undefined) await this.#refresh(key, claim);
-    else if (delivered !== undefined) await deliver(delivered, claim);
+    if (key !== undefined && this.#handler !== undefined) await this.#refresh(key, claim, this.#handler);
+    else if (delivered !== undefined) await callbacks.deliver(delivered, lease);
     else await store.release(lease);
   }
 
-  async #refresh(key: TokenKey, claim: Claim): Promise<void> {
-    this.#claimedKeys ??= new ClaimedKeys({ ...this.#parts, source: this.#parts.source() });
+  async #refresh(key: TokenKey, claim: Claim, handler: DueHandler): Promise<void> {
     const stopping = new AbortController();
     if (this.#isStopped) stopping.abort();
     this.#underWay.add(stopping);
-    await this.#claimedKeys.take(key, claim, stopping.signal);
+    await this.#claimedKeys.take(key, claim, handler, stopping.signal);
     this.#underWay.delete(stopping);
   }
 }

@@ -4,11 +4,10 @@ import type { RefreshReason } from '../model/refresher.js';
 import type { Lease } from '../model/store.js';
 import { keyId, registrationIds, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
-import type { CachedRecord } from '../records/cached-record.js';
 import type { Failures } from '../records/failures.js';
 import type { Records } from '../records/records.js';
 import type { Claim } from '../refresh/claim.js';
-import type { Flight } from '../refresh/single-flight.js';
+import type { DueHandler } from '../refresh/scheduler.js';
 import type { Registry } from '../registry/registry.js';
 import { type KeyDocument, reportedGrant } from '../store/key-document.js';
 import type { KeyDocuments } from '../store/key-documents.js';
@@ -17,22 +16,6 @@ import type { SupervisedStore } from '../store/supervised-store.js';
 import type { DueTimes } from './due-times.js';
 import type { SharedPace } from './shared-pace.js';
 
-/** Refreshes the keys that the schedule hands out. */
-export interface ScheduledFlights {
-  /** Refreshes a key with a lease that the schedule has taken for it. */
-  flyClaimed(
-    key: TokenKey,
-    reason: RefreshReason,
-    stale: string | undefined,
-    claim: Claim,
-    knownVersion: number,
-  ): Flight<CachedRecord>;
-  /** Returns whether only a caller may cause an attempt now. */
-  isHeldBack(key: TokenKey): boolean;
-  /** Sets when a key with a task is due next, from what is known of it now. */
-  reschedule(key: TokenKey): void;
-}
-
 export interface ClaimedKeysParts {
   readonly store: SupervisedStore;
   readonly documents: KeyDocuments;
@@ -40,7 +23,6 @@ export interface ClaimedKeysParts {
   readonly registry: Registry;
   readonly records: Records;
   readonly failures: Failures;
-  readonly source: ScheduledFlights;
   readonly dueTimes: DueTimes;
   readonly pace: SharedPace;
 }
@@ -100,9 +82,9 @@ export class ClaimedKeys {
    * Refreshes one. It never rejects; whatever happens, the key is due later, and the lease given back. A document that cannot
    * be read, or a store that fails, keeps its lease until that expires, so that no process claims the key again at once.
    */
-  async take(key: TokenKey, claim: Claim, signal: AbortSignal): Promise<void> {
+  async take(key: TokenKey, claim: Claim, handler: DueHandler, signal: AbortSignal): Promise<void> {
     try {
-      await this.#take(key, claim, signal);
+      await this.#take(key, claim, handler, signal);
     } catch {
       // What the store does not take from this process, it may take from another.
       if (signal.aborted || this.#isUnwritten(key)) await this.#parts.store.release(claim.lease);
@@ -110,7 +92,7 @@ export class ClaimedKeys {
     }
   }
 
-  async #take(key: TokenKey, claim: Claim, signal: AbortSignal): Promise<void> {
+  async #take(key: TokenKey, claim: Claim, handler: DueHandler, signal: AbortSignal): Promise<void> {
     const { store, documents, registry, failures, dueTimes, clock } = this.#parts;
     const { lease } = claim;
     if (!this.#isHeld(key)) {
@@ -124,7 +106,7 @@ export class ClaimedKeys {
     const { outcome, unused, hasAsked }: Done =
       order === undefined
         ? { outcome: 'left', unused: lease, hasAsked: false }
-        : await this.#carryOut(order, key, document, claim, signal);
+        : await this.#carryOut(order, key, document, claim, handler, signal);
     if (outcome === 'settled') this.#passes.delete(keyId(key));
     else if (!signal.aborted) {
       const at = clock.now() + Math.min(this.#pauseMs(key, outcome), this.#untilTriedHereMs(key));
@@ -143,19 +125,20 @@ export class ClaimedKeys {
     key: TokenKey,
     document: KeyDocument,
     claim: Claim,
+    handler: DueHandler,
     signal: AbortSignal,
   ): Promise<Done> {
-    const { source, records, pace, clock } = this.#parts;
+    const { records, pace, clock } = this.#parts;
     const { recordVersion } = document;
     const waitMs = claim.beginsAtMonotonic - clock.monotonic();
     if (waitMs > 0) await wait(clock, Math.ceil(waitMs), { signal });
     const room = this.#roomOf(key, document);
-    const left = this.#whyLeft(key, room);
+    const left = this.#whyLeft(key, room, handler);
     if (left !== undefined || !(await pace.takeOfApp(key.appid, signal))) {
       return { outcome: left ?? 'crowded', unused: claim.lease, hasAsked: false };
     }
     const place = this.#places.begin(keyId(key), room);
-    const flight = source.flyClaimed(key, reason, stale, claim, recordVersion);
+    const flight = handler.flyClaimed(key, reason, stale, claim, recordVersion);
     place.hasSucceeded = await flight.hasLanded();
     this.#places.end(place);
     const { hasAsked } = flight;
@@ -172,8 +155,8 @@ export class ClaimedKeys {
   }
 
   /** Returns why a key is not to be refreshed now; `undefined` when it is. */
-  #whyLeft(key: TokenKey, room: Room): Outcome | undefined {
-    if (this.#parts.source.isHeldBack(key)) return 'left';
+  #whyLeft(key: TokenKey, room: Room, handler: DueHandler): Outcome | undefined {
+    if (handler.isHeldBack(key)) return 'left';
     this.#places.settle();
     // What has done well has its place already, or it would not have been claimed.
     if (room === 'steady' || this.#places.hasPlace(room)) return undefined;

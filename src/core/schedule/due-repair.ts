@@ -15,6 +15,7 @@ import { nextDueAt, readKeyDocument } from '../store/key-document.js';
 import { checkRegistration } from '../store/registration-check.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
+import type { SharedSchedule } from './shared-schedule.js';
 
 /** A key is put off by more than its document says for less than this: by the processes that can do nothing for it now. */
 const TOLERANCE_MS = 120_000;
@@ -28,19 +29,18 @@ export class DueRepair {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #clock: StoreClock;
-  readonly #isHandedOut: (lane: string, withinMs: number) => boolean;
+  readonly #schedule: Pick<SharedSchedule, 'isHandedOut'>;
 
-  /** @param isHandedOut - whether a look at this lane has found nothing more that is due, within so many milliseconds. */
   constructor(
     store: SupervisedStore,
     reader: DocumentReader,
     clock: StoreClock,
-    isHandedOut: (lane: string, withinMs: number) => boolean,
+    schedule: Pick<SharedSchedule, 'isHandedOut'>,
   ) {
     this.#store = store;
     this.#reader = reader;
     this.#clock = clock;
-    this.#isHandedOut = isHandedOut;
+    this.#schedule = schedule;
   }
 
   /**
@@ -81,7 +81,8 @@ export class DueRepair {
     const { due } = stored;
     const isFarAhead = due !== undefined && due.at > now + TOLERANCE_MS && due.at <= now + FARTHEST_DUE_MS;
     // It was due when nothing was left that is due: the store does not find it any more.
-    const isOverlooked = due !== undefined && due.at < now - TOLERANCE_MS && this.#isHandedOut(lane, TOLERANCE_MS);
+    const isOverlooked =
+      due !== undefined && due.at < now - TOLERANCE_MS && this.#schedule.isHandedOut(lane, TOLERANCE_MS);
     if (due !== undefined && !isOverlooked && (isDelivery || !isFarAhead)) return undefined;
     if (isDelivery) return now;
     // A document that cannot be read concerns its own key alone, and is left as it is.

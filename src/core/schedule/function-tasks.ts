@@ -1,12 +1,13 @@
 import { Schedule } from '../concurrency/schedule.js';
-import type { TaskSchedule } from '../concurrency/task-schedule.js';
 import { LEASE_MS } from '../concurrency/time-limits.js';
-import { documentId, type TokenKey } from '../model/token-key.js';
+import { documentId } from '../model/token-key.js';
+import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
-import type { Claim } from '../refresh/claim.js';
+import type { DueHandler } from '../refresh/scheduler.js';
 import type { HeldTask } from '../registry/held-task.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
+import type { ClaimDesk } from './claim-desk.js';
 import type { SharedPace } from './shared-pace.js';
 
 export interface FunctionTasksParts {
@@ -14,12 +15,8 @@ export interface FunctionTasksParts {
   readonly clock: StoreClock;
   readonly records: Records;
   readonly pace: SharedPace;
-  /** Brings the record of a key up to date with the store. */
-  readonly read: (key: TokenKey) => Promise<unknown>;
-  /** Does what was claimed. The promises never reject. */
-  readonly take: (claims: readonly Claim[]) => readonly Promise<void>[];
-  /** Sets the task anew, from what is known of its key by now. */
-  readonly reschedule: (key: TokenKey) => void;
+  readonly recordReader: RecordReader;
+  readonly desk: ClaimDesk;
 }
 
 /** For so many looks at the schedule of the fleet it is left to that to hand the task out. */
@@ -31,9 +28,10 @@ const MAX_RUNNING = 8;
  * Tasks whose params are a function, in a process that has it. The schedule of the fleet hands them to any process, which in
  * a large fleet is nearly always one that can do nothing for them; so a process that can claims them a little later.
  */
-export class FunctionTasks implements TaskSchedule<HeldTask> {
+export class FunctionTasks {
   readonly #parts: FunctionTasksParts;
   readonly #schedule: Schedule<HeldTask>;
+  #handler: Pick<DueHandler, 'reschedule'> | undefined;
   /** Due already, and waiting for their turn: a notification of them does not put them off. */
   readonly #overdue = new WeakSet<HeldTask>();
   readonly #working = new Set<Promise<void>>();
@@ -62,7 +60,8 @@ export class FunctionTasks implements TaskSchedule<HeldTask> {
     this.#schedule.delete(task);
   }
 
-  start(): void {
+  start(handler: Pick<DueHandler, 'reschedule'>): void {
+    this.#handler = handler;
     this.#schedule.start();
   }
 
@@ -84,16 +83,16 @@ export class FunctionTasks implements TaskSchedule<HeldTask> {
     this.#working.add(working);
     await working;
     this.#working.delete(working);
-    if (!this.#stopping.signal.aborted) this.#parts.reschedule(task.key);
+    if (!this.#stopping.signal.aborted) this.#handler?.reschedule(task.key);
   }
 
   async #claim({ key }: HeldTask): Promise<void> {
-    const { store, clock, records, pace, read, take } = this.#parts;
-    if (records.cache.get(key) === undefined) await read(key);
+    const { store, clock, records, pace, recordReader, desk } = this.#parts;
+    if (records.cache.get(key) === undefined) await recordReader.read(key);
     await pace.take(1, this.#stopping.signal);
     const askedAtMonotonic = clock.monotonic();
     const lease = await store.lease(documentId('key', key), LEASE_MS);
     if (lease !== undefined)
-      await Promise.all(take([{ lease, askedAtMonotonic, beginsAtMonotonic: askedAtMonotonic }]));
+      await Promise.all(desk.take([{ lease, askedAtMonotonic, beginsAtMonotonic: askedAtMonotonic }]));
   }
 }

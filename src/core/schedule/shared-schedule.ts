@@ -1,10 +1,10 @@
 import type { ClockTimer } from '../concurrency/clock.js';
 import { Places } from '../concurrency/places.js';
-import type { TaskSchedule } from '../concurrency/task-schedule.js';
 import { LEASE_MS } from '../concurrency/time-limits.js';
 import type { Claim } from '../refresh/claim.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
+import type { ClaimDesk } from './claim-desk.js';
 import type { SharedPace } from './shared-pace.js';
 
 export interface SharedScheduleParts {
@@ -13,8 +13,7 @@ export interface SharedScheduleParts {
   readonly pace: SharedPace;
   /** Returns the lanes that this process can serve. */
   readonly lanes: () => readonly string[];
-  /** Works on the claims; must not reject, and resolves for each when its lease has been used or given back. */
-  readonly onClaimed: (claims: readonly Claim[]) => readonly Promise<void>[];
+  readonly desk: Pick<ClaimDesk, 'take'>;
 }
 
 /** Fewer than may hold a lease at once, so that a waiting caller finds a place. */
@@ -28,7 +27,7 @@ const MAX_RETRY_MS = 16_000;
  * Takes from the schedule of the fleet, which is in the store, what this process has free hands for. It holds nothing of a
  * task: only when to look next.
  */
-export class SharedSchedule implements TaskSchedule<unknown> {
+export class SharedSchedule {
   readonly #parts: SharedScheduleParts;
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -56,14 +55,12 @@ export class SharedSchedule implements TaskSchedule<unknown> {
   }
 
   /** Looks for a task when it is due, if that is soon; everything else is in the store. */
-  set(_task: unknown, at: number): void {
+  set(at: number): void {
     const { clock } = this.#parts;
     const inMs = at - clock.now();
     // Others know of the same instant; one of them is enough.
     if (at < this.#timerAt) this.#arm(inMs > 0 ? inMs + clock.random() * this.#pauseMs() * 0.25 : 0);
   }
-
-  delete(): void {}
 
   start(): void {
     this.#stopping ??= new AbortController();
@@ -144,7 +141,7 @@ export class SharedSchedule implements TaskSchedule<unknown> {
    * long.
    */
   async #claim(wanted: number, signal: AbortSignal): Promise<number> {
-    const { store, clock, pace, lanes, onClaimed } = this.#parts;
+    const { store, clock, pace, lanes, desk } = this.#parts;
     const reservesFirst = wanted > 1 || this.#reservesFirst;
     this.#reservesFirst = false;
     if (reservesFirst) await pace.take(wanted, signal);
@@ -165,7 +162,7 @@ export class SharedSchedule implements TaskSchedule<unknown> {
     const claims = leases.map((lease, index) => {
       return { lease, askedAtMonotonic, beginsAtMonotonic: claimedAtMonotonic + index * pace.stepMs };
     });
-    for (const [index, claimed] of onClaimed(claims).entries()) this.#follow(claims[index] as Claim, claimed);
+    for (const [index, claimed] of desk.take(claims).entries()) this.#follow(claims[index] as Claim, claimed);
     return leases.length;
   }
 

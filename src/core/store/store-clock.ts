@@ -18,7 +18,7 @@ export interface StoreClockListener {
 export class StoreClock implements Clock {
   readonly #clock: Clock;
   readonly #readStore: () => Promise<number>;
-  readonly #listener: StoreClockListener;
+  #listener: StoreClockListener | undefined;
   #offset = 0;
   #wallAtTick: number;
   #monotonicAtTick: number;
@@ -29,12 +29,16 @@ export class StoreClock implements Clock {
   #tickEveryMs = 1_000;
   #syncing: Promise<void> | undefined;
 
-  constructor(clock: Clock, readStore: () => Promise<number>, listener: StoreClockListener) {
+  constructor(clock: Clock, readStore: () => Promise<number>) {
     this.#clock = clock;
     this.#readStore = readStore;
-    this.#listener = listener;
     this.#wallAtTick = clock.now();
     this.#monotonicAtTick = clock.monotonic();
+  }
+
+  /** Has this listener told when a clock was set. */
+  listen(listener: StoreClockListener): void {
+    this.#listener = listener;
   }
 
   now(): number {
@@ -95,8 +99,8 @@ export class StoreClock implements Clock {
     const drift = wall - this.#wallAtTick - (monotonic - this.#monotonicAtTick);
     this.#wallAtTick = wall;
     this.#monotonicAtTick = monotonic;
-    if (drift < -CLOCK_JUMP_MS) this.#listener.wentBack();
-    if (drift > CLOCK_JUMP_MS) this.#listener.wentForward();
+    if (drift < -CLOCK_JUMP_MS) this.#listener?.wentBack();
+    if (drift > CLOCK_JUMP_MS) this.#listener?.wentForward();
     if (Math.abs(drift) > CLOCK_JUMP_MS) this.#isOffsetOutdated = true;
     if (this.#isOffsetOutdated || monotonic - this.#syncedAt >= SYNC_EVERY_MS) void this.sync().catch(() => {});
     await this.#syncing?.catch(() => {});
@@ -123,8 +127,8 @@ export class StoreClock implements Clock {
     const change = offset - this.#offset;
     if (Math.abs(change) <= NOISE_MS + Math.abs(after - before) / 2) return;
     this.#offset = offset;
-    if (change < 0) this.#listener.wentBack();
-    else this.#listener.wentForward();
+    if (change < 0) this.#listener?.wentBack();
+    else this.#listener?.wentForward();
   }
 
   #setTick(): void {

@@ -24,11 +24,15 @@ export interface StoreHistoryParts {
   readonly clock: Clock;
   /** Returns an id that no other history has. */
   readonly newId: () => string;
+}
+
+export interface StoreHistoryListener {
   /**
-   * Called as soon as it is known that the store has been replaced, before the look that has found it resolves.
-   * `isSameHistory`: the versions of the store in place can be compared with those that are known.
+   * Is called as soon as it is known that the store has been replaced, before the look that has found it resolves.
+   *
+   * @param isSameHistory - whether the versions of the store in place can be compared with those that are known.
    */
-  readonly replaced: (replacement: Replacement, isSameHistory: boolean) => void;
+  replaced(replacement: Replacement, isSameHistory: boolean): void;
 }
 
 interface Content {
@@ -75,6 +79,7 @@ const WRITES_EVERY_MS = 1_000;
  */
 export class StoreHistory {
   readonly #parts: StoreHistoryParts;
+  #listener: StoreHistoryListener | undefined;
   #seen: Seen | undefined;
   #looking: Promise<void> | undefined;
   #next: Promise<void> | undefined;
@@ -100,6 +105,11 @@ export class StoreHistory {
 
   constructor(parts: StoreHistoryParts) {
     this.#parts = parts;
+  }
+
+  /** Has this listener told of each replacement. */
+  listen(listener: StoreHistoryListener): void {
+    this.#listener = listener;
   }
 
   /** Returns how often the store was found to be replaced. */
@@ -281,7 +291,7 @@ export class StoreHistory {
     this.#seen = found;
     if (replacement === undefined) return;
     this.#generation += 1;
-    this.#parts.replaced(replacement, replacement === 'backup' && found.from[0] === seen?.id);
+    this.#listener?.replaced(replacement, replacement === 'backup' && found.from[0] === seen?.id);
   }
 
   /** Returns a new history, which follows the one that was seen last. */

@@ -79,7 +79,7 @@ export class TaskCensuses {
   }
 
   async #take(appids: ReadonlySet<string> | undefined): Promise<TaskCensus> {
-    const { records, failures, registry, source } = this.#engine;
+    const { records, failures, registry, setbacks } = this.#engine;
     const judged = this.#judged();
     const states = { fresh: 0, due: 0, expired: 0, missing: 0, waiting: 0 };
     const waiting = Object.fromEntries(WAITING_FOR.map((name) => [name, 0])) as Record<WaitingFor, number>;
@@ -99,7 +99,7 @@ export class TaskCensuses {
       const leftSeconds = held === undefined ? 0 : records.leftMs(held) / 1_000;
       seen += leftSeconds > 0 ? 1 : COST_OF_JUDGING;
       const hasFailed = leftSeconds <= 0 && failures.remembered(key) !== undefined;
-      const lack = leftSeconds <= 0 ? source.setbacks.lackOf(key) : undefined;
+      const lack = leftSeconds <= 0 ? setbacks.lackOf(key) : undefined;
       // Only the store knows how this one stands, and perhaps another process.
       if (held === undefined && !hasFailed && lack === undefined && !registry.holdsAll) continue;
       total += 1;
@@ -129,7 +129,7 @@ export class TaskCensuses {
       known: (key) => this.#known(key),
       isStoreWritable: !store.failsToWrite,
       refreshes,
-      asksUrls: callbacks !== undefined,
+      asksUrls: callbacks.attached !== undefined,
       now: clock.now(),
       judged: new Map(),
     };

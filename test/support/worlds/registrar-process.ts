@@ -3,7 +3,6 @@ import { type Clock, wait } from '../../../src/core/concurrency/clock.js';
 import { Closing } from '../../../src/core/model/closing.js';
 import { planRegistration } from '../../../src/core/model/registration.js';
 import { Registrar } from '../../../src/core/registry/registrar.js';
-import type { RegistrarListener } from '../../../src/core/registry/registrar-listener.js';
 import { Registry } from '../../../src/core/registry/registry.js';
 import { DocumentReader } from '../../../src/core/store/document-reader.js';
 import { SupervisedStore } from '../../../src/core/store/supervised-store.js';
@@ -37,7 +36,8 @@ export class RegistrarProcess {
     this.store.before = before;
     const supervised = new SupervisedStore(this.store, clock, { unavailable() {}, available() {} });
     const reader = new DocumentReader(supervised, () => {});
-    this.registry = new Registry(supervised, reader, {
+    this.registry = new Registry(supervised, reader);
+    this.registry.listen({
       taskAdded: ({ key }) => void this.told.push(`added ${key.subject}`),
       taskReplaced: ({ key }) => void this.told.push(`replaced ${key.subject}`),
       taskRemoved: ({ key }) => void this.told.push(`removed ${key.subject}`),
@@ -54,7 +54,6 @@ export class RegistrarProcess {
       closing: this.closing,
       isShared,
       hurryApp,
-      listener: deafListener(this.registry),
       newId: randomUUID,
     });
   }
@@ -67,17 +66,6 @@ export class RegistrarProcess {
   die(): void {
     this.#isDead = true;
   }
-}
-
-/** Returns a listener that takes note of nothing, of a store that is never replaced. */
-export function deafListener(registry: Registry): RegistrarListener {
-  return {
-    generation: 0,
-    knows: (id) => registry.versionOf(id) !== undefined,
-    lost: () => undefined,
-    registered() {},
-    unregistering: async () => ({ found() {}, done() {} }),
-  };
 }
 
 /** Moves the clock until a promise has settled. */

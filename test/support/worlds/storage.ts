@@ -15,14 +15,7 @@ export interface OpenedStorage extends Storage {
 export function openStorage(given: TokenStore, clock: Clock): OpenedStorage {
   const store = new SupervisedStore(given, clock, { unavailable() {}, available() {} });
   const reader = new DocumentReader(store, () => {});
-  const registry = new Registry(store, reader, {
-    taskAdded() {},
-    taskReplaced() {},
-    taskRemoved() {},
-    appForgotten() {},
-    enrolledAnew() {},
-    registrationChanged() {},
-  });
-  const storeClock = new StoreClock(clock, () => store.now(), { wentBack() {}, wentForward() {} });
+  const registry = new Registry(store, reader);
+  const storeClock = new StoreClock(clock, () => store.now());
   return { store, clock: storeClock, reader, documents: new KeyDocuments(store, reader, registry), registry };
 }

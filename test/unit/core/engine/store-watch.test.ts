@@ -49,7 +49,7 @@ beforeEach(() => {
   world.events.on('refreshed', ({ record, source }) => void events.push(`${record.value} ${source}`));
   const closing = new Closing();
   const changes = new RecordChanges();
-  const history = new StoreHistory({ store: world.store, clock, newId: () => 'id', replaced: () => {} });
+  const history = new StoreHistory({ store: world.store, clock, newId: () => 'id' });
   const restorer = new HeldRecords({ ...world, history, changes });
   reader = new RecordReader({ ...world, restorer, changes, closing });
   watch = new StoreWatch({

@@ -32,7 +32,7 @@ beforeEach(() => {
   changed = [];
   world = holdRecords(faulty, clock);
   world.events.on('refreshed', ({ record, source }) => void events.push(`${record.value} ${source}`));
-  const history = new StoreHistory({ store: world.store, clock, newId: () => 'id', replaced: () => {} });
+  const history = new StoreHistory({ store: world.store, clock, newId: () => 'id' });
   const changes = {
     reported: (key: TokenKey, value: string) => void changed.push(`${keyId(key)} reported ${value}`),
     changed: (key: TokenKey) => void changed.push(keyId(key)),

@@ -28,7 +28,7 @@ beforeEach(() => {
   const emitter = new Events();
   emitter.on('refreshed', (event) => void events.push(event));
   cache = new RecordCache(10, () => false);
-  const clock = new StoreClock(wall, async () => wall.now(), { wentBack() {}, wentForward() {} });
+  const clock = new StoreClock(wall, async () => wall.now());
   const times = { marginMs: undefined, jitterMs: undefined, minValidityMs: undefined };
   const registered: Registered = { knows: () => isRegistered };
   records = new Records(cache, clock, emitter, times, async (_, version) => ({ version }), registered);

@@ -7,6 +7,7 @@ import type { Grant, RefreshContext, Refresher, WeChatRequest } from '../../../.
 import type { ParamsFunction } from '../../../../src/core/model/registration.js';
 import { keyId, type TokenKey } from '../../../../src/core/model/token-key.js';
 import { type AttemptInput, ask, StaleDependency } from '../../../../src/core/refresh/attempt.js';
+import { CallbackRelay } from '../../../../src/core/refresh/callback-relay.js';
 import { gatherNeeds } from '../../../../src/core/refresh/needs.js';
 import { Spending } from '../../../../src/core/refresh/spending.js';
 import type { RegisteredTask } from '../../../../src/core/registry/held-task.js';
@@ -61,11 +62,12 @@ describe('gatherNeeds', () => {
     },
   ) {
     const has = (key: TokenKey): boolean => tasks.includes(keyId(key));
+    const callbacks = new CallbackRelay(storage.store, closing);
     return gatherNeeds(
       KEY,
       refresher(() => GRANT, dependencies),
       given,
-      { clock, closing, tokenOf, hasTask: has, isPushed: () => false, wasPushed: () => false, callbacks: undefined },
+      { clock, closing, tokenOf, hasTask: has, isPushed: () => false, wasPushed: () => false, callbacks },
       { canDoWithout: false, asksParams: false },
     );
   }

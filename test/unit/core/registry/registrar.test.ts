@@ -13,7 +13,6 @@ import { SupervisedStore } from '../../../../src/core/store/supervised-store.js'
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
-import { deafListener } from '../../../support/worlds/registrar-process.js';
 
 const APP = 'app/wx1';
 const TASK = 'task/wx1/access_token';
@@ -33,7 +32,8 @@ beforeEach(() => {
   told = [];
   const store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
   const reader = new DocumentReader(store, () => told.push('quarantined'));
-  registry = new Registry(store, reader, {
+  registry = new Registry(store, reader);
+  registry.listen({
     taskAdded: ({ key }) => told.push(`added ${keyId(key)}`),
     taskReplaced: () => {},
     taskRemoved: ({ key }) => told.push(`removed ${keyId(key)}`),
@@ -49,7 +49,6 @@ beforeEach(() => {
     closing: new Closing(),
     isShared: false,
     hurryApp: () => {},
-    listener: deafListener(registry),
     newId,
   });
 });
@@ -538,7 +537,6 @@ describe('where the schedule is in the store', () => {
       closing,
       isShared: true,
       hurryApp,
-      listener: deafListener(registry),
       newId,
     });
   });

@@ -13,7 +13,6 @@ import { SupervisedStore } from '../../../../src/core/store/supervised-store.js'
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
-import { deafListener } from '../../../support/worlds/registrar-process.js';
 
 const APP = 'app/wx1';
 const TASK = 'task/wx1/access_token';
@@ -34,7 +33,8 @@ beforeEach(() => {
   told = [];
   store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
   reader = new DocumentReader(store, () => told.push('quarantined'));
-  registry = new Registry(store, reader, {
+  registry = new Registry(store, reader);
+  registry.listen({
     taskAdded: ({ key }) => told.push(`added ${keyId(key)}`),
     taskReplaced: () => {},
     taskRemoved: ({ key }) => told.push(`removed ${keyId(key)}`),
@@ -174,7 +174,6 @@ describe('load', () => {
       closing: new Closing(),
       isShared: false,
       hurryApp: () => {},
-      listener: deafListener(registry),
       newId: () => 'id',
     });
     const params = () => ({});
@@ -421,19 +420,7 @@ test.each([
 
 describe('where not all is held', () => {
   beforeEach(() => {
-    registry = new Registry(
-      store,
-      reader,
-      {
-        taskAdded() {},
-        taskReplaced() {},
-        taskRemoved() {},
-        appForgotten() {},
-        enrolledAnew() {},
-        registrationChanged() {},
-      },
-      10,
-    );
+    registry = new Registry(store, reader, { maxHeld: 10 });
   });
 
   test('an app is read once, at its first lookup, and its tasks are not', async () => {

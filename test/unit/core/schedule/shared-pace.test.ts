@@ -25,7 +25,7 @@ beforeEach(() => {
 
 function another(limits: PaceLimits): SharedPace {
   const store = new SupervisedStore(faulty, clock, { unavailable: () => {}, available: () => {} });
-  const storeClock = new StoreClock(clock, () => store.now(), { wentBack: () => {}, wentForward: () => {} });
+  const storeClock = new StoreClock(clock, () => store.now());
   return new SharedPace(store, new DocumentReader(store, () => {}), storeClock, limits);
 }
 

@@ -30,7 +30,7 @@ beforeEach(() => {
   holds = false;
   isCrowded = false;
   beforeClaim = () => {};
-  const storeClock = new StoreClock(clock, async () => clock.now(), { wentBack: () => {}, wentForward: () => {} });
+  const storeClock = new StoreClock(clock, async () => clock.now());
   schedule = new SharedSchedule({
     store: {
       claimDue: async (lanes: readonly string[], limit: number) => {
@@ -54,7 +54,7 @@ beforeEach(() => {
       },
     } as never,
     lanes: () => ['a'],
-    onClaimed: (given) => given.map((claim) => work(claim)),
+    desk: { take: (given) => given.map((claim) => work(claim)) },
   });
 });
 
@@ -155,7 +155,7 @@ describe('what is known to be due', () => {
     schedule.start();
     await clock.advance(0);
     claims.length = 0;
-    schedule.set('key', clock.now() + inMs);
+    schedule.set(clock.now() + inMs);
     await clock.advance(1_000);
     expect(times()[0]).toBe(at);
   });
@@ -165,7 +165,7 @@ describe('what is known to be due', () => {
     beforeClaim = () => new Promise((resolve) => (answer = resolve));
     schedule.start();
     await clock.advance(0);
-    schedule.set('key', clock.now());
+    schedule.set(clock.now());
     await clock.advance(0);
     expect(claims).toHaveLength(1);
     answer();
@@ -176,13 +176,13 @@ describe('what is known to be due', () => {
   });
 
   test('is not claimed before the schedule starts, nor after it has stopped', async () => {
-    schedule.set('key', 0);
+    schedule.set(0);
     schedule.check();
     await clock.advance(1_000);
     schedule.start();
     await clock.advance(0);
     await schedule.stop();
-    schedule.set('key', 0);
+    schedule.set(0);
     schedule.check();
     await clock.advance(10_000);
     expect(claims).toHaveLength(1);

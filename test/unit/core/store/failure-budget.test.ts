@@ -25,7 +25,7 @@ beforeEach(() => {
 function budget(): FailureBudget {
   const supervised = new SupervisedStore(store, clock, { unavailable() {}, available() {} });
   const reader = new DocumentReader(supervised, () => {});
-  const storeClock = new StoreClock(clock, async () => clock.now(), { wentBack() {}, wentForward() {} });
+  const storeClock = new StoreClock(clock, async () => clock.now());
   return new FailureBudget(supervised, reader, storeClock);
 }
 

@@ -22,7 +22,8 @@ beforeEach(() => {
     await answer();
     return at;
   };
-  clock = new StoreClock(wall, read, { wentBack: () => told.push('back'), wentForward: () => told.push('forward') });
+  clock = new StoreClock(wall, read);
+  clock.listen({ wentBack: () => told.push('back'), wentForward: () => told.push('forward') });
 });
 
 describe('the offset', () => {

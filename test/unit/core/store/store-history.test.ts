@@ -24,12 +24,13 @@ beforeEach(() => {
 });
 
 function history(name = 'a'): StoreHistory {
-  return new StoreHistory({
+  const one = new StoreHistory({
     store: new SupervisedStore(faulty, clock, { unavailable() {}, available() {} }),
     clock,
     newId: () => `id-${++ids}`,
-    replaced: (replacement) => void told.push(`${name} ${replacement}`),
   });
+  one.listen({ replaced: (replacement) => void told.push(`${name} ${replacement}`) });
+  return one;
 }
 
 const stored = async () => (await memory.get([HISTORY_ID]))[0];
@@ -287,8 +288,8 @@ describe('a state that was restored', () => {
   test('does not make its versions count where those that are known are of a later history', async () => {
     const compared: boolean[] = [];
     const supervised = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
-    const replaced = (_: unknown, isSameHistory: boolean): void => void compared.push(isSameHistory);
-    const one = new StoreHistory({ store: supervised, clock, newId: () => `id-${++ids}`, replaced });
+    const one = new StoreHistory({ store: supervised, clock, newId: () => `id-${++ids}` });
+    one.listen({ replaced: (_, isSameHistory) => void compared.push(isSameHistory) });
     await one.look();
     const backup = store.state();
     await raise(one, 1);

@@ -1,0 +1,26 @@
+import type { Records } from '../records/records.js';
+import type { StoreClockListener } from '../store/store-clock.js';
+import type { Work } from './work.js';
+
+/** Starts what follows from a clock that was set: instants that were computed before come too early or too late. */
+export class ClockJumps implements StoreClockListener {
+  readonly #records: Records;
+  readonly #work: Work;
+
+  constructor(records: Records, work: Work) {
+    this.#records = records;
+    this.#work = work;
+  }
+
+  wentBack(): void {
+    const { flights, scheduler } = this.#work;
+    const late = this.#records.distrust();
+    scheduler.bringForward(late);
+    for (const { key } of late) flights.reschedule(key);
+    scheduler.check();
+  }
+
+  wentForward(): void {
+    this.#work.scheduler.check();
+  }
+}

@@ -1,0 +1,196 @@
+import type { Place } from '../concurrency/places.js';
+import type { Closing } from '../model/closing.js';
+import { isTokenError } from '../model/errors.js';
+import { type Events, tokenEvent } from '../model/events.js';
+import { NeedMissing } from '../model/need-missing.js';
+import type { RefreshReason } from '../model/refresher.js';
+import { appDocumentId, documentId, type TokenKey } from '../model/token-key.js';
+import type { CachedRecord } from '../records/cached-record.js';
+import { Recoveries } from '../records/recoveries.js';
+import type { SetbackEnd } from '../records/setbacks.js';
+import type { HeldTask } from '../registry/held-task.js';
+import type { PushedTokens } from '../registry/pushed-tokens.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { Claim } from './claim.js';
+import type { DueHandler, Scheduler } from './scheduler.js';
+import { type Flight, SingleFlight } from './single-flight.js';
+import type { State } from './state.js';
+
+/** The work of a flight: to refresh, or to wait for the processes that do. */
+export interface FlightWork {
+  run(flight: Flight<CachedRecord>): Promise<CachedRecord>;
+}
+
+export interface FlightsParts extends State {
+  readonly clock: StoreClock;
+  readonly scheduler: Scheduler;
+  readonly pushed: PushedTokens;
+  readonly events: Events;
+  readonly closing: Closing;
+}
+
+/** Runs the refreshes of this process, one of a key at a time, and has the schedule know when each key is due next. */
+export class Flights implements DueHandler {
+  readonly #parts: FlightsParts;
+  readonly #flights = new SingleFlight<CachedRecord>();
+  readonly #recoveries: Recoveries;
+  #work: FlightWork | undefined;
+
+  constructor(parts: FlightsParts) {
+    this.#parts = parts;
+    this.#recoveries = new Recoveries(parts, parts.setbacks);
+  }
+
+  /** Has flights do this work: what depends on a token gets that by a flight of its own, so that they are built after this. */
+  start(work: FlightWork): void {
+    this.#work = work;
+  }
+
+  /** Returns the flight of a key that is under way. */
+  get(key: TokenKey): Flight<CachedRecord> | undefined {
+    return this.#flights.get(key);
+  }
+
+  /** Returns the flight of a key that is under way, or a new one. */
+  fly(key: TokenKey, reason: RefreshReason, stale: string | undefined): Flight<CachedRecord> {
+    return this.#flights.join(key, reason, stale, (flight) => this.#run(flight));
+  }
+
+  async onDue(task: HeldTask, place: Place<HeldTask>): Promise<void> {
+    const { records, registry, scheduler, clock, closing } = this.#parts;
+    const { key } = task;
+    place.hasAsked = place.hasSucceeded = false;
+    if (closing.hasBegun || registry.task(key) !== task || !registry.knows(key.appid)) return;
+    const held = records.cache.get(key);
+    if (held !== undefined && !records.isDue(held)) return this.reschedule(key);
+    const pauseMs = scheduler.pauseOfApp(key.appid);
+    if (pauseMs > 0) {
+      scheduler.set(task, clock.now() + pauseMs);
+      return;
+    }
+    const flight = this.fly(key, 'due', undefined);
+    place.hasSucceeded = await flight.hasLanded();
+    place.hasAsked = flight.hasAsked;
+    if (!flight.hasAsked) scheduler.giveBackOfApp(key.appid);
+  }
+
+  flyClaimed(
+    key: TokenKey,
+    reason: RefreshReason,
+    stale: string | undefined,
+    claim: Claim,
+    knownVersion: number,
+  ): Flight<CachedRecord> {
+    const flight = this.fly(key, reason, stale);
+    flight.give(claim, knownVersion);
+    return flight;
+  }
+
+  isHeldBack(key: TokenKey): boolean {
+    const { failures, setbacks } = this.#parts;
+    return failures.active(key, false) !== undefined || setbacks.leftMs(key) > 0;
+  }
+
+  reschedule(key: TokenKey): void {
+    const { scheduler, registry, records, failures, setbacks, clock } = this.#parts;
+    this.#retryWaiting(key);
+    this.#recoveries.look(key);
+    const task = registry.task(key);
+    if (task === undefined) return;
+    // The notification of a task may come before that of its app, which reschedules it.
+    if (!registry.knows(key.appid)) {
+      scheduler.delete(task);
+      return;
+    }
+    const held = records.cache.get(key);
+    const dueAt = held === undefined ? 0 : records.dueAt(held);
+    scheduler.set(task, Math.max(dueAt, failures.retryAt(key) ?? 0, clock.now() + setbacks.leftMs(key)));
+  }
+
+  /** Forgets what held attempts back: a new registration may have brought it. */
+  retrySoon(key: TokenKey): void {
+    const { failures, setbacks, scheduler } = this.#parts;
+    setbacks.clear(key);
+    // The failure may have been recorded after the change, and put the key off for the whole fleet.
+    if (failures.isOutdated(key)) scheduler.hurry(key);
+    this.reschedule(key);
+  }
+
+  /** Has those look again who wait for a token of this key, and retries the tasks that need it where WeChat pushes it. */
+  wakeWaiting(key: TokenKey): void {
+    const { pushed } = this.#parts;
+    this.#flights.get(key)?.wake();
+    if (pushed.isHeld(key)) for (const waiting of pushed.whoNeeds(key)) this.retrySoon(waiting);
+  }
+
+  /** Makes every flight that pauses look again. */
+  wakeAll(): void {
+    this.#flights.wakeAll();
+  }
+
+  /** Forgets a task that has gone. */
+  forget(task: HeldTask): void {
+    const { records, setbacks, scheduler } = this.#parts;
+    const { key } = task;
+    records.cache.clearFailure(key);
+    this.#recoveries.forget(key);
+    setbacks.clear(key);
+    scheduler.delete(task);
+  }
+
+  /** Resolves when everything that is under way now has settled. */
+  settled(): Promise<void> {
+    return this.#flights.settled();
+  }
+
+  async #run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
+    const { records, setbacks, scheduler } = this.#parts;
+    const { key } = flight;
+    if (flight.reason !== 'due') flight.onAsking = () => scheduler.owe(key.appid);
+    try {
+      const landed = await (this.#work as FlightWork).run(flight);
+      if (records.isDue(landed)) this.#setBack(key, undefined);
+      else setbacks.clear(key);
+      return landed;
+    } catch (error) {
+      if (isTokenError(error) && error.code === 'NOT_REGISTERED') await this.#lookUpRegistration(key);
+      this.#noteFailure(flight, error);
+      throw error;
+    } finally {
+      this.reschedule(key);
+    }
+  }
+
+  /** Retries what waited for this key as soon as there is a token of it. */
+  #retryWaiting(key: TokenKey): void {
+    const { records, setbacks } = this.#parts;
+    const held = records.cache.get(key);
+    if (held === undefined || records.leftMs(held) <= 0) return;
+    for (const waiting of setbacks.takeWaiting(key)) this.retrySoon(waiting);
+  }
+
+  /** Reads the registration again: another process has unregistered the key, and no notification of it has come yet. */
+  async #lookUpRegistration(key: TokenKey): Promise<void> {
+    const { registry } = this.#parts;
+    // The task first, while the mark of its app is still known, which tells whether the store has lost it.
+    for (const id of [documentId('task', key), appDocumentId(key.appid)]) await registry.reload(id).catch(() => {});
+  }
+
+  /** Makes the background wait after an attempt that the key's own state does not remember. */
+  #noteFailure({ key, reason }: Flight<CachedRecord>, error: unknown): void {
+    const { failures, events, clock } = this.#parts;
+    if (reason === 'stale' || reason === 'forced' || failures.retryAt(key) !== undefined) return;
+    const { attempts, delayMs } = this.#setBack(key, error);
+    if (!(error instanceof NeedMissing)) return;
+    const retryAt = clock.now() + delayMs;
+    events.emit('refreshFailed', { ...tokenEvent(key), error: error.error, attempt: attempts, retryAt });
+  }
+
+  #setBack(key: TokenKey, error: unknown): SetbackEnd {
+    const { registry, records, setbacks } = this.#parts;
+    const held = records.cache.get(key);
+    const leftMs = held === undefined ? 0 : records.leftMs(held);
+    const task = registry.task(key);
+    return setbacks.add(task?.key ?? key, task !== undefined, leftMs, error);
+  }
+}

@@ -1,0 +1,25 @@
+import type { TokenKey } from '../model/token-key.js';
+import type { RecordReader } from '../records/record-reader.js';
+import type { PushedTokens } from '../registry/pushed-tokens.js';
+import type { Registry } from '../registry/registry.js';
+
+/** Reads what has to be known of keys before they are refreshed. */
+export class Prerequisites {
+  readonly #registry: Registry;
+  readonly #pushed: PushedTokens;
+  readonly #recordReader: RecordReader;
+
+  constructor(registry: Registry, pushed: PushedTokens, recordReader: RecordReader) {
+    this.#registry = registry;
+    this.#pushed = pushed;
+    this.#recordReader = recordReader;
+  }
+
+  /** Reads what is registered of these keys, and of what they depend on, as far as it is not in memory. */
+  async look(keys: readonly TokenKey[]): Promise<void> {
+    const needed = keys.flatMap((key) => this.#pushed.dependenciesOf(key));
+    await this.#registry.look([...keys, ...needed]);
+    if (this.#registry.holdsAll) return;
+    await Promise.all(this.#pushed.missing(needed).map((key) => this.#recordReader.read(key)));
+  }
+}

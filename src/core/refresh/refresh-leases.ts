@@ -1,0 +1,122 @@
+import { Slots } from '../concurrency/slots.js';
+import { CLAIM_LASTS_MS, LEASE_MS } from '../concurrency/time-limits.js';
+import type { Closing } from '../model/closing.js';
+import { isTokenError } from '../model/errors.js';
+import type { BuiltInRefresher } from '../model/refresher.js';
+import { type GiveBack, SharedSlots } from '../model/shared-slots.js';
+import type { Lease } from '../model/store.js';
+import { documentId } from '../model/token-key.js';
+import type { Counter } from '../primitives/counters.js';
+import type { CachedRecord } from '../records/cached-record.js';
+import type { Storage } from '../store/storage.js';
+import { pauseFlight } from './flight-pause.js';
+import type { Flight } from './single-flight.js';
+import type { StoredAnswer, StoredAnswers } from './stored-answers.js';
+
+export interface RefreshLeasesParts extends Pick<Storage, 'store' | 'documents' | 'clock'> {
+  readonly answers: StoredAnswers;
+  readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
+  /** Whether a caller who has nothing else gets a token of which no other process knows, while the store is away. */
+  readonly fetchesWithoutStore: boolean;
+  /** Counts the leases that another process held. */
+  readonly leaseContentions: Counter;
+  readonly closing: Closing;
+}
+
+/** A lease, and a place among those that are held at once. */
+export interface TakenLease {
+  readonly kind: 'lease';
+  readonly lease: Lease;
+  readonly giveBack: GiveBack;
+}
+
+/** From lease to write: a thousand keys at once must not wait for the store behind one another while they hold leases. */
+const MAX_UNDER_LEASE = 96;
+/** Leases that are taken at once, so that announcements and answers do not wait long behind them: a file store has four threads. */
+const MAX_LEASING = 4;
+/** The time for which a process that has found a lease taken expects to find others taken. */
+const CONTENDED_FOR_MS = 60_000;
+const WAIT_OF_CALLERS_MS = { least: 20, spread: 180 };
+const WAIT_OF_BACKGROUND_MS = { least: 200, spread: 1_800 };
+
+/** Takes the leases that keys are refreshed under, or finds what other processes have stored meanwhile. */
+export class RefreshLeases {
+  readonly #parts: RefreshLeasesParts;
+  readonly #slots = new SharedSlots(MAX_UNDER_LEASE);
+  readonly #leasing = new Slots(MAX_LEASING);
+  /** The instant until which other processes are expected to refresh the same keys, by the monotonic clock. */
+  #contendedUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: RefreshLeasesParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Begins a little later and looks first, so that not all processes that know of the same instant take the lease then.
+   *
+   * @returns what another process has got meanwhile.
+   */
+  async leaveToOthers(flight: Flight<CachedRecord>, knownVersion: number): Promise<CachedRecord | undefined> {
+    const { documents, answers, clock } = this.#parts;
+    const mayWait = (): boolean => !flight.urgent && !flight.hasClaim;
+    if (clock.monotonic() >= this.#contendedUntil || !mayWait()) return undefined;
+    await this.#pause(flight, clock.random() * clock.lookEveryMs);
+    if (!mayWait()) return undefined;
+    const found =
+      answers.heardOf(flight, knownVersion) ??
+      answers.settledBy(await documents.read(flight.key), flight, knownVersion);
+    return found?.kind === 'settled' ? found.record : undefined;
+  }
+
+  /** Takes the lease, or returns what its holder has stored meanwhile. */
+  async take(flight: Flight<CachedRecord>, knownVersion: number): Promise<TakenLease | StoredAnswer> {
+    const { documents, answers, clock, leaseContentions, closing } = this.#parts;
+    const { key } = flight;
+    for (;;) {
+      const giveBack = await this.#slots.take(key);
+      let lease: Lease | undefined;
+      try {
+        closing.assertOpen();
+        lease = await this.#claimed(flight);
+        lease ??= await this.#leasing.run(() => this.#lease(flight));
+      } finally {
+        if (lease === undefined) giveBack();
+      }
+      if (lease !== undefined) return { kind: 'lease', lease, giveBack };
+      leaseContentions.add();
+      this.#contendedUntil = clock.monotonic() + CONTENDED_FOR_MS;
+      const { least, spread } = flight.urgent ? WAIT_OF_CALLERS_MS : WAIT_OF_BACKGROUND_MS;
+      await this.#pause(flight, least + clock.random() * spread);
+      const found =
+        answers.heardOf(flight, knownVersion) ?? answers.settledBy(await documents.read(key), flight, knownVersion);
+      if (found !== undefined) return found;
+    }
+  }
+
+  /** Asks for the lease. While the store is unavailable, a caller who has nothing else can do without. */
+  async #lease({ key, reason }: Flight<CachedRecord>): Promise<Lease | undefined> {
+    const { store, refresherOf, fetchesWithoutStore } = this.#parts;
+    const id = documentId('key', key);
+    try {
+      return await store.lease(id, LEASE_MS);
+    } catch (error) {
+      const mayDoWithout = fetchesWithoutStore && reason === 'demand' && refresherOf(key.type)?.spends === undefined;
+      if (!mayDoWithout || !isTokenError(error)) throw error;
+      return { id, document: undefined, release: async () => {} };
+    }
+  }
+
+  /** Returns the lease that came with the work, if so much of it is left that it outlasts an attempt. */
+  async #claimed(flight: Flight<CachedRecord>): Promise<Lease | undefined> {
+    const { store, clock } = this.#parts;
+    const claim = flight.takeClaim();
+    if (claim === undefined) return undefined;
+    if (clock.monotonic() - claim.askedAtMonotonic <= CLAIM_LASTS_MS) return claim.lease;
+    await store.release(claim.lease);
+    return undefined;
+  }
+
+  #pause(flight: Flight<CachedRecord>, waitMs: number): Promise<void> {
+    return pauseFlight(flight, this.#parts.clock, this.#parts.closing, Math.max(1, Math.ceil(waitMs)));
+  }
+}

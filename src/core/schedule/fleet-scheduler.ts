@@ -1,0 +1,115 @@
+import type { PaceLimits } from '../concurrency/pace.js';
+import { DELIVERY_LANE, type TokenKey } from '../model/token-key.js';
+import { noop } from '../primitives/noop.js';
+import type { CachedRecord } from '../records/cached-record.js';
+import type { RecordReader } from '../records/record-reader.js';
+import type { CallbackRelay } from '../refresh/callback-relay.js';
+import type { Prerequisites } from '../refresh/prerequisites.js';
+import type { DueHandler, Scheduler } from '../refresh/scheduler.js';
+import type { State } from '../refresh/state.js';
+import { type HeldTask, hasParamsFunction } from '../registry/held-task.js';
+import type { Storage } from '../store/storage.js';
+import { ClaimDesk } from './claim-desk.js';
+import { ClaimedKeys } from './claimed-keys.js';
+import { DueRepair } from './due-repair.js';
+import { DueTimes } from './due-times.js';
+import { FunctionTasks } from './function-tasks.js';
+import { ScheduleRounds } from './schedule-rounds.js';
+import { SharedPace } from './shared-pace.js';
+import { SharedSchedule } from './shared-schedule.js';
+
+export interface FleetSchedulerParts extends Storage, Pick<State, 'registry' | 'records' | 'failures'> {
+  readonly limits: PaceLimits;
+  /** The types that this process can refresh. */
+  readonly types: readonly string[];
+  readonly callbacks: CallbackRelay;
+  readonly prerequisites: Prerequisites;
+  readonly recordReader: RecordReader;
+}
+
+/** Schedules in one process of a fleet whose store hands out what is due. */
+export class FleetScheduler implements Scheduler {
+  readonly isShared = true;
+  readonly #parts: FleetSchedulerParts;
+  readonly #pace: SharedPace;
+  readonly #dueTimes: DueTimes;
+  readonly #desk: ClaimDesk;
+  readonly #shared: SharedSchedule;
+  readonly #functionTasks: FunctionTasks;
+  readonly #repair: DueRepair;
+  readonly #rounds: ScheduleRounds;
+
+  constructor(parts: FleetSchedulerParts) {
+    const { store, reader, clock, limits, types, callbacks } = parts;
+    this.#parts = parts;
+    this.#pace = new SharedPace(store, reader, clock, limits);
+    this.#dueTimes = new DueTimes(parts);
+    const rhythm = { pace: this.#pace, dueTimes: this.#dueTimes };
+    this.#desk = new ClaimDesk(parts, new ClaimedKeys({ ...parts, ...rhythm }));
+    const served = { pace: this.#pace, desk: this.#desk };
+    // Deliveries are served by those who can make them.
+    const lanes = (): readonly string[] => (callbacks.attached === undefined ? types : [...types, DELIVERY_LANE]);
+    this.#shared = new SharedSchedule({ store, clock, lanes, ...served });
+    this.#functionTasks = new FunctionTasks({ ...parts, ...served });
+    this.#repair = new DueRepair(store, reader, clock, this.#shared);
+    this.#rounds = new ScheduleRounds(store, reader, clock, this.#repair);
+  }
+
+  set(task: HeldTask, at: number): void {
+    this.#shared.set(at);
+    if (hasParamsFunction(task)) this.#functionTasks.set(task, at);
+    else this.#functionTasks.delete(task);
+  }
+
+  delete(task: HeldTask): void {
+    this.#functionTasks.delete(task);
+  }
+
+  start(handler: DueHandler): void {
+    this.#desk.start(handler);
+    this.#shared.start();
+    this.#functionTasks.start(handler);
+    this.#rounds.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#desk.stop();
+    await Promise.all([this.#shared, this.#functionTasks, this.#rounds].map((one) => one.stop()));
+  }
+
+  check(): void {
+    this.#shared.check();
+    this.#functionTasks.check();
+  }
+
+  owe(appid: string): void {
+    this.#pace.owe(appid);
+  }
+
+  /** Returns 0: what is claimed has its share of the pace already. */
+  pauseOfApp(): number {
+    return 0;
+  }
+
+  /** Does nothing, as `pauseOfApp` allowed nothing. */
+  giveBackOfApp(): void {}
+
+  bringForward(late: readonly CachedRecord[]): void {
+    const { clock, registry, records, failures } = this.#parts;
+    // Whether it was the store's clock that was set back, and not that of this process alone, a new sample tells.
+    const sampled = clock.sync();
+    const correct = (work: () => Promise<unknown>): void => void sampled.then(work).catch(noop);
+    for (const key of failures.fromTheFuture()) correct(() => this.#dueTimes.hurry(key));
+    for (const cached of late) correct(() => this.#dueTimes.bringForward(cached, records.dueAt(cached)));
+    const unfetched = [...registry.tasks()].filter(({ key }) => records.cache.get(key) === undefined);
+    correct(() => this.#repair.mend(unfetched));
+  }
+
+  hurry(key: TokenKey): void {
+    void this.#dueTimes.hurry(key).catch(noop);
+  }
+
+  hurryApp(appid: string): void {
+    void this.#dueTimes.hurryAll(appid).catch(noop);
+  }
+}
