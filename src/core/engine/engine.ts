@@ -31,7 +31,7 @@ import { Registry } from '../registry/registry.js';
 import { maxHeldDocuments } from '../registry/registry-options.js';
 import { FleetScheduler } from '../schedule/fleet-scheduler.js';
 import { LocalScheduler } from '../schedule/local-scheduler.js';
-import { DocumentReader } from '../store/document-reader.js';
+import { DocumentReader, type Quarantined } from '../store/document-reader.js';
 import { KeyDocuments } from '../store/key-documents.js';
 import { LimitSweep } from '../store/limit-sweep.js';
 import type { Storage } from '../store/storage.js';
@@ -91,7 +91,7 @@ export class Engine implements Storage, State {
 
   /** Builds each part of those before it. What is told of later, by a part that comes after, is listened to at the end. */
   constructor({ store: given, options, events, types, refresherOf, upstream, newId }: EngineInput) {
-    const { times, pace: limits, maxCachedRecords, refreshes, timeoutMs } = options;
+    const { times, pace, maxCachedRecords, refreshes, timeoutMs } = options;
     const { closing, meters } = this;
     this.events = events;
     this.refreshes = refreshes;
@@ -103,9 +103,8 @@ export class Engine implements Storage, State {
     }));
     const isShared = store.canClaim;
     const clock = (this.clock = new StoreClock(options.clock, () => store.now()));
-    const reader = (this.reader = new DocumentReader(store, (quarantined) =>
-      events.emit('recordQuarantined', quarantined),
-    ));
+    const quarantined = (moved: Quarantined): void => events.emit('recordQuarantined', moved);
+    const reader = (this.reader = new DocumentReader(store, quarantined));
     const history = new StoreHistory({ store, clock, newId });
     const [own, tasks] = [new OwnRegistrations(), new HeldTasks()];
     const maxHeld = isShared ? maxHeldDocuments(maxCachedRecords) : undefined;
@@ -116,14 +115,8 @@ export class Engine implements Storage, State {
     const isPushed = (type: string): boolean => refresherOf(type)?.pushed === true;
     const isKept = (key: TokenKey): boolean => registry.task(key) !== undefined || isPushed(key.type);
     const cache = new RecordCache(maxCachedRecords, isKept, isShared ? undefined : tasks);
-    const records = (this.records = new Records(
-      cache,
-      clock,
-      events,
-      times,
-      storedResult(clock, documents, closing),
-      registry,
-    ));
+    const readResult = storedResult(clock, documents, closing);
+    const records = (this.records = new Records(cache, clock, events, times, readResult, registry));
     const pushed = new PushedTokens({ types, refresherOf, registry, cache });
     const failures = (this.failures = new Failures(storage, cache, events, (key) => pushed.fingerprint(key)));
     const setbacks = (this.setbacks = new Setbacks(clock));
@@ -131,34 +124,34 @@ export class Engine implements Storage, State {
     const writer = (this.writer = new GrantWriter(storage, records));
     const unwritten = (this.#unwritten = new UnwrittenGrants(writer, storage, records));
     const changes = new RecordChanges();
-    const held = { ...storage, ...state, closing, writer };
-    const restorer = new HeldRecords({ ...held, history, changes });
-    const recordReader = new RecordReader({ ...held, restorer, changes });
+    const base = { ...storage, ...state, closing, writer };
+    const restorer = new HeldRecords({ ...base, history, changes });
+    const recordReader = new RecordReader({ ...base, restorer, changes });
 
     const callbacks = (this.callbacks = new CallbackRelay(store, closing));
     const prerequisites = new Prerequisites(registry, pushed, recordReader);
     const claimed = { types: types.filter((type) => !isPushed(type)), callbacks, prerequisites, recordReader };
     const scheduler = isShared
-      ? new FleetScheduler({ ...held, ...claimed, limits })
-      : new LocalScheduler(clock, limits, records);
-    const flights = new Flights({ ...held, scheduler, pushed, events });
+      ? new FleetScheduler({ ...base, ...claimed, pace })
+      : new LocalScheduler(clock, pace, records);
+    const flights = new Flights({ ...base, scheduler, pushed, events });
     const work: Work = (this.#work = { flights, scheduler });
     const source = (this.source = new TokenSource(storage, state, work, recordReader, options));
     const asked = upstream(clock);
     const refreshed = { options, refresherOf, upstream: meters.timed(asked, clock), unwritten, recordReader, restorer };
     const { leaseContentions } = meters;
-    const refreshing = { ...held, ...refreshed, prerequisites, callbacks, tokens: source, leaseContentions };
-    flights.start(refreshes ? new Refresh(refreshing) : new Following({ ...held, recordReader }));
+    const refreshing = { ...base, ...refreshed, prerequisites, callbacks, tokens: source, leaseContentions };
+    flights.start(refreshes ? new Refresh(refreshing) : new Following({ ...base, recordReader }));
 
     const hurryApp = (appid: string): void => scheduler.hurryApp(appid);
-    const registrar = (this.registrar = new Registrar({ ...held, isShared, newId, hurryApp }));
-    const recovery = new StoreRecovery({ ...held, own, history, registrar, restorer, recordReader, events, isShared });
-    const watch = new StoreWatch({ ...held, recovery, recordReader, pushed });
-    const limitSweep = new LimitSweep(store, clock);
-    const background = { watch, recordReader, unwritten, recovery, limits: limitSweep, upstream: asked, callbacks };
-    const lifecycle = (this.#lifecycle = new Lifecycle({ ...held, ...work, ...background, refreshes }));
+    const registrar = (this.registrar = new Registrar({ ...base, isShared, newId, hurryApp }));
+    const recovery = new StoreRecovery({ ...base, own, history, registrar, restorer, recordReader, events, isShared });
+    const watch = new StoreWatch({ ...base, recovery, recordReader, pushed });
+    const limits = new LimitSweep(store, clock);
+    const background = { watch, recordReader, unwritten, recovery, limits, upstream: asked, callbacks };
+    const lifecycle = (this.#lifecycle = new Lifecycle({ ...base, ...work, ...background, refreshes }));
     this.early = new EarlyAnswers({ ...state, recordReader, lifecycle });
-    this.#puts = new PutGrants({ ...held, ...work, times, source, pushed });
+    this.#puts = new PutGrants({ ...base, ...work, times, source, pushed });
     const lostFunctions = new LostFunctions({ store, registrar, registry });
 
     meters.listen(events);

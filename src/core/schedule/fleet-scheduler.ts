@@ -19,7 +19,7 @@ import { SharedPace } from './shared-pace.js';
 import { SharedSchedule } from './shared-schedule.js';
 
 export interface FleetSchedulerParts extends Storage, Pick<State, 'registry' | 'records' | 'failures'> {
-  readonly limits: PaceLimits;
+  readonly pace: PaceLimits;
   /** The types that this process can refresh. */
   readonly types: readonly string[];
   readonly callbacks: CallbackRelay;
@@ -40,12 +40,12 @@ export class FleetScheduler implements Scheduler {
   readonly #rounds: ScheduleRounds;
 
   constructor(parts: FleetSchedulerParts) {
-    const { store, reader, clock, limits, types, callbacks } = parts;
+    const { store, reader, clock, pace, types, callbacks } = parts;
     this.#parts = parts;
-    this.#pace = new SharedPace(store, reader, clock, limits);
+    this.#pace = new SharedPace(store, reader, clock, pace);
     this.#dueTimes = new DueTimes(parts);
-    const rhythm = { pace: this.#pace, dueTimes: this.#dueTimes };
-    this.#desk = new ClaimDesk(parts, new ClaimedKeys({ ...parts, ...rhythm }));
+    const keys = new ClaimedKeys({ ...parts, pace: this.#pace, dueTimes: this.#dueTimes });
+    this.#desk = new ClaimDesk(parts, keys);
     const served = { pace: this.#pace, desk: this.#desk };
     // Deliveries are served by those who can make them.
     const lanes = (): readonly string[] => (callbacks.attached === undefined ? types : [...types, DELIVERY_LANE]);
