@@ -19,7 +19,8 @@ import { describeWord } from '../primitives/redact.js';
 import type { Allowances } from '../store/allowance.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { NeededToken, Needs } from './needs.js';
-import type { Spending } from './spending.js';
+import type { Restart } from './outcome.js';
+import { Interrupted, type Spending } from './spending.js';
 
 export interface AttemptInput {
   readonly key: TokenKey;
@@ -43,24 +44,18 @@ export interface AttemptInput {
  */
 const HAS_ENDED = new TokenError('UPSTREAM_UNAVAILABLE', 'the attempt has ended', { retryable: true });
 
-/** Is thrown when a token that the attempt depended on turned out to be stale. */
-export class StaleDependency extends Error {
-  readonly dependencies: readonly NeededToken[];
-  readonly error: TokenError;
-
-  constructor(dependencies: StaleDependency['dependencies'], error: TokenError) {
-    super('a token that this refresh depends on is stale');
-    this.dependencies = dependencies;
-    this.error = error;
-  }
-}
+/** The answer to one attempt. `stale`: a token that it depended on is, and that failed it with this error. */
+export type Asked =
+  | { readonly kind: 'granted'; readonly grant: Grant }
+  | { readonly kind: 'stale'; readonly dependencies: readonly NeededToken[]; readonly error: TokenError }
+  | Restart;
 
 /**
  * Asks the refresher once, within the attempt's time.
  *
- * @throws StaleDependency, NeedMissing, DocumentChanged, ParamsWanted, or a `TokenError`.
+ * @throws NeedMissing, or a `TokenError`.
  */
-export async function ask(input: AttemptInput): Promise<Grant> {
+export async function ask(input: AttemptInput): Promise<Asked> {
   const { key, refresher, clock, spending } = input;
   const startedAt = clock.monotonic();
   const controller = new AbortController();
@@ -68,16 +63,19 @@ export async function ask(input: AttemptInput): Promise<Grant> {
   const handedOut = new Map<string, NeededToken>();
   try {
     const context = contextOf(input, startedAt, handedOut, controller.signal);
-    return await untilAborted(controller.signal, async () => refresher.refresh(context), input.cameLate);
+    const grant = await untilAborted(controller.signal, async () => refresher.refresh(context), input.cameLate);
+    return { kind: 'granted', grant };
   } catch (error) {
-    if (spending.interruption !== undefined) throw spending.interruption;
+    const { interruption } = spending;
+    if (interruption instanceof Interrupted) return interruption.restart;
+    if (interruption !== undefined) throw interruption;
     if (NeedMissing.is(error)) throw error;
     const failure = toTokenError(error, 'UPSTREAM_UNAVAILABLE', `the refresher of ${key.type} failed`, {
       ...key,
       retryable: true,
     });
-    if (isStaleTokenError(error) && handedOut.size > 0) throw new StaleDependency([...handedOut.values()], failure);
-    throw failure;
+    if (!isStaleTokenError(error) || handedOut.size === 0) throw failure;
+    return { kind: 'stale', dependencies: [...handedOut.values()], error: failure };
   } finally {
     timer.cancel();
     controller.abort(HAS_ENDED);

@@ -2,6 +2,7 @@ import { Slots } from '../concurrency/slots.js';
 import type { Closing } from '../model/closing.js';
 import { type Enrolment, enrolmentOf, marksOf } from '../model/enrolment.js';
 import { isTokenError, TokenError } from '../model/errors.js';
+import { NeedMissing } from '../model/need-missing.js';
 import type { RefreshTimes } from '../model/refresh-policy.js';
 import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from '../model/refresher.js';
 import { haveToBeAskedFor } from '../model/registration.js';
@@ -24,11 +25,12 @@ import type { FailureBudget } from '../store/failure-budget.js';
 import type { KeyDocument, StoredGrant } from '../store/key-document.js';
 import { mayBeginAgain } from '../store/registration-check.js';
 import type { Storage } from '../store/storage.js';
-import { ask, StaleDependency } from './attempt.js';
+import { type Asked, ask } from './attempt.js';
 import { isBudgeted } from './first-attempts.js';
 import type { Needs } from './needs.js';
+import { DOCUMENT_CHANGED, done, type Outcome, type Restart } from './outcome.js';
 import type { Flight } from './single-flight.js';
-import { DocumentChanged, isInterruption, Spending } from './spending.js';
+import { Spending } from './spending.js';
 import type { State } from './state.js';
 
 export interface ExchangeParts extends Storage, State {
@@ -65,6 +67,7 @@ export interface Progress {
 
 /** The checked answer to one attempt. */
 interface Answer {
+  readonly kind: 'granted';
   readonly grant: StoredGrant;
   readonly received: ReceivedToken | undefined;
 }
@@ -94,8 +97,7 @@ export class Exchange {
   }
 
   /**
-   * @throws StaleDependency, DocumentChanged or ParamsWanted when the refresh has to start again, NeedMissing, or a
-   *   `TokenError`.
+   * @throws NeedMissing, or a `TokenError`.
    */
   async run(
     flight: Flight<CachedRecord>,
@@ -103,7 +105,7 @@ export class Exchange {
     document: KeyDocument,
     needs: Needs,
     progress: Progress,
-  ): Promise<CachedRecord> {
+  ): Promise<Outcome> {
     const { registry, records, failures, writer, unwritten, accessToken, store, documents, clock, closing } =
       this.#parts;
     const { mayReplaceDependencies, answered } = progress;
@@ -111,7 +113,7 @@ export class Exchange {
     const app = registry.app(key.appid);
     if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
     // The needs were gathered before the lease was taken, perhaps for a task that has gone since.
-    if (!failures.fingerprint(key).hasSameInput(progress.fingerprint)) throw new DocumentChanged();
+    if (!failures.fingerprint(key).hasSameInput(progress.fingerprint)) return DOCUMENT_CHANGED;
     const task = registry.task(key);
     const enrolment = enrolmentOf(app, task);
     const { hadTask } = enrolment;
@@ -137,35 +139,40 @@ export class Exchange {
     closing.assertOpen();
     const credentials = credentialsOf(app, accessToken);
     flight.asks();
-    let answer: Answer;
-    try {
-      answer = await this.#ask(flight, progress, needs, credentials, spending, enrolment);
-    } catch (error) {
-      if (isInterruption(error)) throw error;
-      if (error instanceof StaleDependency && mayReplaceDependencies) {
-        if (spending.intent !== undefined) answered.push(spending.intent);
-        throw error;
-      }
+    const fail = async (error: TokenError): Promise<Restart> => {
       const budget = isBudgeted(key, credentials) ? this.#parts.budget : undefined;
       const leftMs = document.grant === undefined ? 0 : records.leftOfGrantMs(key, document.grant);
       const attempted: Attempted = { fingerprint: progress.fingerprint, enrolment, leftMs, budget };
-      const failed = error instanceof StaleDependency ? error.error : (error as TokenError);
-      const failure = await this.#fail(key, failed, { document, spending, lease, attempted });
+      const failure = await this.#fail(key, error, { document, spending, lease, attempted });
+      if (!isTokenError(failure)) return failure;
       progress.hasFailed = true;
       throw failure;
+    };
+    let answer: Answer | Exclude<Asked, { kind: 'granted' }>;
+    try {
+      answer = await this.#ask(flight, progress, needs, credentials, spending, enrolment);
+    } catch (error) {
+      if (error instanceof NeedMissing) throw error;
+      return fail(error as TokenError);
+    }
+    if (answer.kind === 'restart') return answer;
+    if (answer.kind === 'stale') {
+      if (!mayReplaceDependencies) return fail(answer.error);
+      if (spending.intent !== undefined) answered.push(spending.intent);
+      return { kind: 'restart', because: 'staleDependency', dependencies: answer.dependencies };
     }
     const { grant, received } = answer;
     const options: WriteOptions = { source: 'upstream', reason, lease, enrolment, received, spent: spending.spent };
     try {
-      return await writer.write(key, spending.document, grant, options);
+      return done(await writer.write(key, spending.document, grant, options));
     } catch (error) {
       if (!isTokenError(error)) throw error;
       if (error.code === 'NOT_REGISTERED' && (await mayBeginAgain(registry, key, enrolment, flight.urgent)))
-        throw new DocumentChanged();
+        return DOCUMENT_CHANGED;
       if (error.code !== 'STORE_UNAVAILABLE') throw error;
       void store.release(lease);
       if (received !== undefined) throw unwritten.owe(key, grant, options, error);
-      return unwritten.keep(key, spending.document.version, grant, options);
+      return done(unwritten.keep(key, spending.document.version, grant, options));
     }
   }
 
@@ -179,19 +186,20 @@ export class Exchange {
   /**
    * Notes what is known after a failure.
    *
-   * @returns the error for waiting callers.
+   * @returns the error for waiting callers, or a reason to start again.
    */
-  async #fail(key: TokenKey, error: TokenError, failed: Failed): Promise<TokenError> {
+  async #fail(key: TokenKey, error: TokenError, failed: Failed): Promise<TokenError | Restart> {
     const { document, spending, lease, attempted } = failed;
     const { failures, records, unwritten, clock } = this.#parts;
     const settled = await spending.settle(error).catch((settling: unknown) => {
       if (isTokenError(settling)) return settling;
       throw settling;
     });
+    if (!isTokenError(settled)) return settled;
     const awaitedUntil = tokenAwaitedUntil(document, records.replacedMsAgo, clock.now());
     const certain = awaitedUntil === 0 ? settled : unsettledRefusal(key, settled, awaitedUntil);
     const recorded = await failures.record(key, spending.document, lease, certain, attempted);
-    if (recorded === undefined) throw new DocumentChanged();
+    if (recorded === undefined) return DOCUMENT_CHANGED;
     const { failure, isStored } = recorded;
     const { kept: received, spent } = spending;
     const { enrolment } = attempted;
@@ -207,7 +215,7 @@ export class Exchange {
     app: AppCredentials,
     spending: Spending,
     enrolment: Enrolment,
-  ): Promise<Answer> {
+  ): Promise<Answer | Exclude<Asked, { kind: 'granted' }>> {
     const { key, reason, stale } = flight;
     const { clock, upstream, allowances, unwritten, times, closing } = this.#parts;
     const askedAtWall = clock.now();
@@ -234,12 +242,13 @@ export class Exchange {
         void unwritten.oweLate(key, { source: 'upstream', enrolment, received, spent });
       },
     });
+    if (asked.kind !== 'granted') return asked;
     await clock.check();
-    const { grant: given, problem } = readReturnedGrant(asked);
+    const { grant: given, problem } = readReturnedGrant(asked.grant);
     try {
       if (problem !== undefined) throw problem;
       const grant = storedGrant(given, askedAt(), clock.now(), times, clock.random());
-      return { grant, received: receivedToken(given, grant) };
+      return { kind: 'granted', grant, received: receivedToken(given, grant) };
     } catch (error) {
       spending.keep(savedToken(given, askedAt()));
       const why = error instanceof InvalidGrant ? error.message : 'it cannot be read';

@@ -10,8 +10,9 @@ import type { Counter } from '../primitives/counters.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { Storage } from '../store/storage.js';
 import { pauseFlight } from './flight-pause.js';
+import type { Outcome } from './outcome.js';
 import type { Flight } from './single-flight.js';
-import type { StoredAnswer, StoredAnswers } from './stored-answers.js';
+import type { StoredAnswers } from './stored-answers.js';
 
 export interface RefreshLeasesParts extends Pick<Storage, 'store' | 'documents' | 'clock'> {
   readonly answers: StoredAnswers;
@@ -65,11 +66,11 @@ export class RefreshLeases {
     const found =
       answers.heardOf(flight, knownVersion) ??
       answers.settledBy(await documents.read(flight.key), flight, knownVersion);
-    return found?.kind === 'settled' ? found.record : undefined;
+    return found?.kind === 'done' ? found.record : undefined;
   }
 
   /** Takes the lease, or returns what its holder has stored meanwhile. */
-  async take(flight: Flight<CachedRecord>, knownVersion: number): Promise<TakenLease | StoredAnswer> {
+  async take(flight: Flight<CachedRecord>, knownVersion: number): Promise<TakenLease | Outcome> {
     const { documents, answers, clock, leaseContentions, closing } = this.#parts;
     const { key } = flight;
     for (;;) {

@@ -19,20 +19,19 @@ import { Allowances } from '../store/allowance.js';
 import { FailureBudget } from '../store/failure-budget.js';
 import { type KeyDocument, NO_KEY_DOCUMENT } from '../store/key-document.js';
 import type { Storage } from '../store/storage.js';
-import { StaleDependency } from './attempt.js';
 import { coolingDependency } from './cooling-dependency.js';
 import { Exchange, type Progress } from './exchange.js';
 import { FirstAttempts } from './first-attempts.js';
 import { pauseFlight } from './flight-pause.js';
 import type { FlightWork } from './flights.js';
 import { areOutdated, assertDependencies, gatherNeeds, type Needs } from './needs.js';
+import { DOCUMENT_CHANGED, done, type Outcome, type Restart } from './outcome.js';
 import type { Prerequisites } from './prerequisites.js';
 import { RefreshLeases, type TakenLease } from './refresh-leases.js';
 import { ReportLimit } from './report-limit.js';
 import type { Flight } from './single-flight.js';
-import { DocumentChanged, ParamsWanted } from './spending.js';
 import type { State } from './state.js';
-import { type StoredAnswer, StoredAnswers } from './stored-answers.js';
+import { StoredAnswers } from './stored-answers.js';
 import type { TokenGetter } from './token-getter.js';
 import { hasNoRefresher, inputIsContended, isOfAnotherStore, isOnlyPushed } from './unmet-needs.js';
 
@@ -81,7 +80,7 @@ export class Refresh implements FlightWork {
    * @throws NeedMissing, or a `TokenError` when the attempt failed or could not be made.
    */
   async run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
-    const { registry, records, unwritten, failures, refresherOf, tokens, prerequisites, closing } = this.#parts;
+    const { registry, records, unwritten, failures, refresherOf, prerequisites, closing } = this.#parts;
     const { key } = flight;
     closing.assertOpen();
     await this.#assertNothingCools(flight);
@@ -117,28 +116,45 @@ export class Refresh implements FlightWork {
       progress.fingerprint = failures.fingerprint(key);
       progress.hadTask = registry.task(key) !== undefined;
       const needs = await this.#gatherNeeds(key, refresher, registry.task(key), progress.asksParams);
-      try {
-        const taken = await this.#leases.take(flight, knownVersion);
-        if (taken.kind === 'settled') return taken.record;
-        if (taken.kind === 'coolsDown') continue;
-        // While it waited for the lease, what it depends on may have ended.
-        if (progress.changes === 0 && areOutdated(needs, registry, records)) throw await this.#changedUnder(taken);
-        const came = await this.#underLease(taken, flight, knownVersion, needs, progress);
-        if (came.kind === 'settled') return came.record;
-      } catch (error) {
-        if (error instanceof StaleDependency) {
-          progress.mayReplaceDependencies = false;
-          for (const dependency of error.dependencies) await tokens.replaceStale(dependency.key, dependency.value);
-        } else if (error instanceof ParamsWanted) {
-          progress.asksParams = true;
-        } else if (error instanceof DocumentChanged) {
-          progress.changes += 1;
-          if (progress.changes > MAX_CHANGES) throw inputIsContended(key);
-        } else if (isTokenError(error) && this.#hasNewInput(key, progress)) {
-          // The input that came during the attempt has not failed yet.
-          progress.changes += 1;
-        } else throw error;
-      }
+      const outcome = await this.#attempt(flight, knownVersion, needs, progress);
+      if (outcome.kind === 'done') return outcome.record;
+      await this.#prepareRestart(key, outcome, progress);
+    }
+  }
+
+  /** Does what a reason to start again asks for. */
+  async #prepareRestart(key: TokenKey, restart: Restart, progress: Progress): Promise<void> {
+    if (restart.because === 'staleDependency') {
+      progress.mayReplaceDependencies = false;
+      const { tokens } = this.#parts;
+      for (const dependency of restart.dependencies) await tokens.replaceStale(dependency.key, dependency.value);
+    } else if (restart.because === 'paramsWanted') {
+      progress.asksParams = true;
+    } else if (restart.because === 'documentChanged') {
+      progress.changes += 1;
+      if (progress.changes > MAX_CHANGES) throw inputIsContended(key);
+    }
+  }
+
+  /** Takes the lease, and does under it what it is held for, unless that is needless by then. */
+  async #attempt(
+    flight: Flight<CachedRecord>,
+    knownVersion: number,
+    needs: Needs,
+    progress: Progress,
+  ): Promise<Outcome> {
+    const { registry, records } = this.#parts;
+    try {
+      const taken = await this.#leases.take(flight, knownVersion);
+      if (taken.kind !== 'lease') return taken;
+      // While it waited for the lease, what it depends on may have ended.
+      const isOutdated = progress.changes === 0 && areOutdated(needs, registry, records);
+      if (isOutdated) return await this.#giveUp(taken);
+      return await this.#underLease(taken, flight, knownVersion, needs, progress);
+    } catch (error) {
+      if (!isTokenError(error) || !this.#hasNewInput(flight.key, progress)) throw error;
+      // The input that came during the attempt has not failed yet.
+      return DOCUMENT_CHANGED;
     }
   }
 
@@ -156,23 +172,24 @@ export class Refresh implements FlightWork {
     knownVersion: number,
     needs: Needs,
     progress: Progress,
-  ): Promise<StoredAnswer> {
-    const { store, documents, restorer } = this.#parts;
+  ): Promise<Outcome> {
+    const { store, documents } = this.#parts;
     let wasAnswered: boolean | undefined;
     try {
       const document = await documents.decode(flight.key, lease.document);
-      if (await restorer.restoreNewer(flight.key, document)) throw new DocumentChanged();
-      let settled = this.#answers.settledBy(document, flight, knownVersion);
-      settled ??= settledWith(await this.#reports.take(flight, document, progress));
-      if (settled === undefined) {
+      let outcome = await this.#settledBefore(flight, document, knownVersion, progress);
+      if (outcome === undefined) {
         // The refresher may call this manager, whose refresh then needs such a place for another key.
         if (progress.refresher.asksThroughContext !== true) giveBack();
-        const record = await this.#exchange.run(flight, lease, document, needs, progress);
-        wasAnswered = true;
-        return { kind: 'settled', record };
+        outcome = await this.#exchange.run(flight, lease, document, needs, progress);
+        // The write has released the lease.
+        if (outcome.kind === 'done') {
+          wasAnswered = true;
+          return outcome;
+        }
       }
       await store.release(lease);
-      return settled;
+      return outcome;
     } catch (error) {
       if (isTokenError(error)) wasAnswered = isAnswer(error);
       await store.release(lease);
@@ -190,10 +207,24 @@ export class Refresh implements FlightWork {
     return reason === 'forced' ? (this.#parts.records.cache.get(key)?.version ?? 0) : 0;
   }
 
-  async #changedUnder({ lease, giveBack }: TakenLease): Promise<DocumentChanged> {
+  async #giveUp({ lease, giveBack }: TakenLease): Promise<Restart> {
     giveBack();
     await this.#parts.store.release(lease);
-    return new DocumentChanged();
+    return DOCUMENT_CHANGED;
+  }
+
+  /** Returns what makes an attempt needless or impossible, by the document that the lease has shown. */
+  async #settledBefore(
+    flight: Flight<CachedRecord>,
+    document: KeyDocument,
+    knownVersion: number,
+    progress: Progress,
+  ): Promise<Outcome | undefined> {
+    if (await this.#parts.restorer.restoreNewer(flight.key, document)) return DOCUMENT_CHANGED;
+    const settled = this.#answers.settledBy(document, flight, knownVersion);
+    if (settled !== undefined) return settled;
+    const limited = await this.#reports.take(flight, document, progress);
+    return limited === undefined ? undefined : done(limited);
   }
 
   /**
@@ -272,8 +303,4 @@ export class Refresh implements FlightWork {
 function isAnswer({ code, errcode }: TokenError): boolean | undefined {
   if (errcode !== undefined) return true;
   return code === 'UPSTREAM_UNAVAILABLE' ? false : undefined;
-}
-
-function settledWith(record: CachedRecord | undefined): StoredAnswer | undefined {
-  return record === undefined ? undefined : { kind: 'settled', record };
 }

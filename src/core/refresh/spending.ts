@@ -23,20 +23,16 @@ import { secretHash } from '../primitives/secret-hash.js';
 import { type KeyDocument, nextDueAt } from '../store/key-document.js';
 import type { KeyDocuments } from '../store/key-documents.js';
 import type { StoreClock } from '../store/store-clock.js';
+import { DOCUMENT_CHANGED, PARAMS_WANTED, type Restart } from './outcome.js';
 
-/**
- * Is thrown when the document has changed since the lease was granted: the refresh starts again with what is there now.
- */
-export class DocumentChanged extends Error {}
+/** Is thrown through the refresher when its refresh has to start again. */
+export class Interrupted extends Error {
+  readonly restart: Restart;
 
-/** Is thrown when the store has nothing to send: the refresh starts again with the params that it has not asked for. */
-export class ParamsWanted extends Error {}
-
-/** The reason why an attempt ends without having failed. */
-export type Interruption = NeedMissing | DocumentChanged | ParamsWanted;
-
-export function isInterruption(error: unknown): error is Interruption {
-  return error instanceof NeedMissing || error instanceof DocumentChanged || error instanceof ParamsWanted;
+  constructor(restart: Restart) {
+    super(`the refresh starts again: ${restart.because}`);
+    this.restart = restart;
+  }
 }
 
 export interface SpendingInput {
@@ -75,7 +71,7 @@ export class Spending {
   /** Whether what was sent is a refresh token. */
   #isRefreshToken = true;
   #rival: Intent | undefined;
-  #interruption: Interruption | undefined;
+  #interruption: NeedMissing | Interrupted | undefined;
   #next: () => Choice = () => ({ kind: 'none' });
 
   constructor(input: SpendingInput) {
@@ -101,7 +97,7 @@ export class Spending {
   }
 
   /** Returns why the attempt has to end without having failed, whatever the refresher makes of it. */
-  get interruption(): Interruption | undefined {
+  get interruption(): NeedMissing | Interrupted | undefined {
     return this.#interruption;
   }
 
@@ -109,7 +105,7 @@ export class Spending {
    * Chooses the input to send and writes durably that it is about to be sent, so that a store that takes no writes fails
    * the refresh while the input is unspent.
    *
-   * @throws NeedMissing without any, DocumentChanged, ParamsWanted, or a `TokenError` when all are dead.
+   * @throws NeedMissing without any, Interrupted, or a `TokenError` when all are dead.
    */
   async spend(offered: unknown, prefer: Preference): Promise<{ readonly value: string; readonly stored: boolean }> {
     const { key, clock, answered, params } = this.#input;
@@ -117,7 +113,7 @@ export class Spending {
     const offer = typeof offered === 'string' && offered !== '' ? offered : undefined;
     this.#next = () => chooseInput(this.#document.rotation, offer, prefer, clock.now(), params);
     const choice = this.#next();
-    if (choice.kind !== 'send' && this.#input.urlNotAsked) throw this.#interrupt(new ParamsWanted());
+    if (choice.kind !== 'send' && this.#input.urlNotAsked) throw this.#interrupt(new Interrupted(PARAMS_WANTED));
     if (choice.kind === 'none' && offered !== undefined) {
       const message = `what ${key.type} is refreshed with must be a non-empty string, got ${describeKind(offered)}`;
       throw this.#interrupt(new NeedMissing(new TokenError('INPUT_MISSING', message, key)));
@@ -130,7 +126,7 @@ export class Spending {
     this.#intent = { hash: choice.hash, at: clock.now() };
     const announced = { ...this.#document, rotation: withIntent(rotation, this.#intent) };
     const version = await this.#input.announcing.run(() => this.#write(announced));
-    if (version === undefined) throw this.#interrupt(new DocumentChanged());
+    if (version === undefined) throw this.#interrupt(new Interrupted(DOCUMENT_CHANGED));
     this.#document = { ...announced, version };
     const base = rotation?.token === undefined ? undefined : secretHash(rotation.token);
     const onOffer = offer === undefined || offer === choice.value ? undefined : secretHash(offer);
@@ -150,10 +146,10 @@ export class Spending {
   /**
    * Notes, after the attempt has failed, what is known now of what it sent.
    *
-   * @returns the error that says when to go on.
-   * @throws DocumentChanged or ParamsWanted when another input is on offer, or may be, and the refresh starts again.
+   * @returns the error that says when to go on, or a restart where another input is on offer, or may be.
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
-  async settle(error: TokenError): Promise<TokenError> {
+  async settle(error: TokenError): Promise<TokenError | Restart> {
     if (this.#spent === undefined) return error;
     // What is missing or refused beside a refresh token says nothing of that.
     if (error.code !== 'REAUTHORIZATION_REQUIRED' && (error.code !== 'INPUT_MISSING' || this.#isRefreshToken)) {
@@ -168,7 +164,7 @@ export class Spending {
     const hasNext = this.#next().kind === 'send' || this.#input.isOutdated?.() === true;
     if (!hasNext && !this.#input.urlNotAsked) return this.#refusal(refused, error);
     await this.#write(this.#document);
-    throw hasNext ? new DocumentChanged() : new ParamsWanted();
+    return hasNext ? DOCUMENT_CHANGED : PARAMS_WANTED;
   }
 
   /** Writes the document with its state of trying as it was. */
@@ -177,7 +173,7 @@ export class Spending {
     return documents.save(key, document, { hadTask, dueAt: nextDueAt(document, clock.now()) });
   }
 
-  #interrupt(interruption: Interruption): Interruption {
+  #interrupt<Interruption extends NeedMissing | Interrupted>(interruption: Interruption): Interruption {
     this.#interruption = interruption;
     return interruption;
   }

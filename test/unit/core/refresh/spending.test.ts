@@ -5,7 +5,8 @@ import { failureFacts } from '../../../../src/core/model/failure-facts.js';
 import { NeedMissing } from '../../../../src/core/model/need-missing.js';
 import type { Rotation } from '../../../../src/core/model/rotation.js';
 import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
-import { DocumentChanged, Spending, type SpendingInput } from '../../../../src/core/refresh/spending.js';
+import { DOCUMENT_CHANGED } from '../../../../src/core/refresh/outcome.js';
+import { Interrupted, Spending, type SpendingInput } from '../../../../src/core/refresh/spending.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import {
   contentWithTrying,
@@ -123,8 +124,10 @@ describe('spend', () => {
       document.version,
     );
     const attempt = spending(document);
-    expect(await rejection(attempt.spend(undefined, 'offered'))).toBeInstanceOf(DocumentChanged);
-    expect(attempt.interruption).toBeInstanceOf(DocumentChanged);
+    const interrupted = await rejection(attempt.spend(undefined, 'offered'));
+    expect(interrupted).toBeInstanceOf(Interrupted);
+    expect(interrupted).toMatchObject({ restart: DOCUMENT_CHANGED });
+    expect(attempt.interruption).toBe(interrupted);
     expect(attempt.spent).toBeUndefined();
     expect((await read()).rotation).toEqual({ token: 'B' });
   });
@@ -211,7 +214,7 @@ describe('settle', () => {
   test('with another one on offer the refusal is stored, and the refresh starts again', async () => {
     const attempt = spending(await stored({ token: 'A' }));
     await attempt.spend('B', 'stored');
-    expect(await rejection(attempt.settle(REFUSED))).toBeInstanceOf(DocumentChanged);
+    expect(await attempt.settle(REFUSED)).toBe(DOCUMENT_CHANGED);
     expect((await read()).rotation).toMatchObject({ token: 'A', refused: [{ hash: secretHash('A') }] });
     expect((await read()).rotation).not.toHaveProperty('intent');
   });
@@ -220,7 +223,7 @@ describe('settle', () => {
 test('a refusal after which another input has been registered is stored, and the refresh starts again', async () => {
   const attempt = spending(await stored({ token: 'A' }), { isOutdated: () => true });
   await attempt.spend(undefined, 'offered');
-  expect(await rejection(attempt.settle(REFUSED))).toBeInstanceOf(DocumentChanged);
+  expect(await attempt.settle(REFUSED)).toBe(DOCUMENT_CHANGED);
   expect((await read()).rotation).toMatchObject({ token: 'A', refused: [{ hash: secretHash('A') }] });
 });
 

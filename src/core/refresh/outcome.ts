@@ -1,0 +1,27 @@
+import type { CachedRecord } from '../records/cached-record.js';
+import type { NeededToken } from './needs.js';
+
+/** The end of an attempt that has not failed: a record, or a reason to start the refresh again. */
+export type Outcome = Done | Restart;
+
+export interface Done {
+  readonly kind: 'done';
+  readonly record: CachedRecord;
+}
+
+/**
+ * A reason to start again. `coolsDown`: the document forbids an attempt for now, and `Failures` has learnt until when.
+ * `documentChanged`: what is stored or registered is not as it was when the lease was granted. `paramsWanted`: the store has
+ * nothing to send, and the params that were not asked for may. `staleDependency`: a token that the key depends on is stale.
+ */
+export type Restart =
+  | { readonly kind: 'restart'; readonly because: 'coolsDown' | 'documentChanged' | 'paramsWanted' }
+  | { readonly kind: 'restart'; readonly because: 'staleDependency'; readonly dependencies: readonly NeededToken[] };
+
+export const COOLS_DOWN: Restart = { kind: 'restart', because: 'coolsDown' };
+export const DOCUMENT_CHANGED: Restart = { kind: 'restart', because: 'documentChanged' };
+export const PARAMS_WANTED: Restart = { kind: 'restart', because: 'paramsWanted' };
+
+export function done(record: CachedRecord): Done {
+  return { kind: 'done', record };
+}
