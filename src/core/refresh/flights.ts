@@ -11,7 +11,7 @@ import type { SetbackEnd } from '../records/setbacks.js';
 import type { HeldTask } from '../registry/held-task.js';
 import type { PushedTokens } from '../registry/pushed-tokens.js';
 import type { StoreClock } from '../store/store-clock.js';
-import type { Claim } from './claim.js';
+import type { OpenedClaim } from './claim.js';
 import type { DueHandler, Scheduler } from './scheduler.js';
 import { type Flight, SingleFlight } from './single-flight.js';
 import type { State } from './state.js';
@@ -78,11 +78,10 @@ export class Flights implements DueHandler {
     key: TokenKey,
     reason: RefreshReason,
     stale: string | undefined,
-    claim: Claim,
-    knownVersion: number,
+    claim: OpenedClaim,
   ): Flight<CachedRecord> {
     const flight = this.fly(key, reason, stale);
-    flight.give(claim, knownVersion);
+    flight.give(claim);
     return flight;
   }
 

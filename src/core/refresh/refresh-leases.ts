@@ -8,7 +8,9 @@ import type { Lease } from '../model/store.js';
 import { documentId } from '../model/token-key.js';
 import type { Counter } from '../primitives/counters.js';
 import type { CachedRecord } from '../records/cached-record.js';
+import type { KeyDocument } from '../store/key-document.js';
 import type { Storage } from '../store/storage.js';
+import type { OpenedClaim } from './claim.js';
 import { pauseFlight } from './flight-pause.js';
 import type { Outcome } from './outcome.js';
 import type { Flight } from './single-flight.js';
@@ -28,6 +30,8 @@ export interface RefreshLeasesParts extends Pick<Storage, 'store' | 'documents' 
 export interface TakenLease {
   readonly kind: 'lease';
   readonly lease: Lease;
+  /** The document that it has shown, where that was decoded already. */
+  readonly document: KeyDocument | undefined;
   readonly giveBack: GiveBack;
 }
 
@@ -76,14 +80,16 @@ export class RefreshLeases {
     for (;;) {
       const giveBack = await this.#slots.take(key);
       let lease: Lease | undefined;
+      let document: KeyDocument | undefined;
       try {
         closing.assertOpen();
-        lease = await this.#claimed(flight);
-        lease ??= await this.#leasing.run(() => this.#lease(flight));
+        const claim = await this.#claimed(flight);
+        document = claim?.document;
+        lease = claim?.lease ?? (await this.#leasing.run(() => this.#lease(flight)));
       } finally {
         if (lease === undefined) giveBack();
       }
-      if (lease !== undefined) return { kind: 'lease', lease, giveBack };
+      if (lease !== undefined) return { kind: 'lease', lease, document, giveBack };
       leaseContentions.add();
       this.#contendedUntil = clock.monotonic() + CONTENDED_FOR_MS;
       const { least, spread } = flight.urgent ? WAIT_OF_CALLERS_MS : WAIT_OF_BACKGROUND_MS;
@@ -107,12 +113,12 @@ export class RefreshLeases {
     }
   }
 
-  /** Returns the lease that came with the work, if so much of it is left that it outlasts an attempt. */
-  async #claimed(flight: Flight<CachedRecord>): Promise<Lease | undefined> {
+  /** Returns the claim that came with the work, if so much of its lease is left that it outlasts an attempt. */
+  async #claimed(flight: Flight<CachedRecord>): Promise<OpenedClaim | undefined> {
     const { store, clock } = this.#parts;
     const claim = flight.takeClaim();
     if (claim === undefined) return undefined;
-    if (clock.monotonic() - claim.askedAtMonotonic <= CLAIM_LASTS_MS) return claim.lease;
+    if (clock.monotonic() - claim.askedAtMonotonic <= CLAIM_LASTS_MS) return claim;
     await store.release(claim.lease);
     return undefined;
   }

@@ -167,7 +167,7 @@ export class Refresh implements FlightWork {
 
   /** Does what the lease is held for; whatever happens, it is released, and the slot too. */
   async #underLease(
-    { lease, giveBack }: TakenLease,
+    { lease, document: decoded, giveBack }: TakenLease,
     flight: Flight<CachedRecord>,
     knownVersion: number,
     needs: Needs,
@@ -176,7 +176,7 @@ export class Refresh implements FlightWork {
     const { store, documents } = this.#parts;
     let wasAnswered: boolean | undefined;
     try {
-      const document = await documents.decode(flight.key, lease.document);
+      const document = await documents.decode(flight.key, lease.document, decoded);
       let outcome = await this.#settledBefore(flight, document, knownVersion, progress);
       if (outcome === undefined) {
         // The refresher may call this manager, whose refresh then needs such a place for another key.

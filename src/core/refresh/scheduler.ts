@@ -3,7 +3,7 @@ import type { RefreshReason } from '../model/refresher.js';
 import type { TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { HeldTask } from '../registry/held-task.js';
-import type { Claim } from './claim.js';
+import type { OpenedClaim } from './claim.js';
 import type { Flight } from './single-flight.js';
 
 /** Does what is due. */
@@ -11,13 +11,7 @@ export interface DueHandler {
   /** Refreshes a key that is due. Never rejects; whatever happens, the key is due again later. */
   onDue(task: HeldTask, place: Place<HeldTask>): Promise<void>;
   /** Refreshes a key with a lease that the schedule has taken for it. */
-  flyClaimed(
-    key: TokenKey,
-    reason: RefreshReason,
-    stale: string | undefined,
-    claim: Claim,
-    knownVersion: number,
-  ): Flight<CachedRecord>;
+  flyClaimed(key: TokenKey, reason: RefreshReason, stale: string | undefined, claim: OpenedClaim): Flight<CachedRecord>;
   /** Returns whether only a caller may cause an attempt now. */
   isHeldBack(key: TokenKey): boolean;
   /** Sets when a key with a task is due next, from what is known of it now. */

@@ -1,7 +1,7 @@
 import type { Force } from '../model/force.js';
 import type { RefreshReason } from '../model/refresher.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
-import type { Claim } from './claim.js';
+import type { OpenedClaim } from './claim.js';
 
 /** Runs one refresh, for everybody who waits for it. */
 export class Flight<Result> {
@@ -13,7 +13,7 @@ export class Flight<Result> {
   urgent: boolean;
   readonly promise: Promise<Result>;
   /** A lease that the schedule has taken for it. */
-  #claim: Claim | undefined;
+  #claim: OpenedClaim | undefined;
   /** The version of the record that is known to be due; any other is news. */
   knownVersion = 0;
   /** The state known to the last caller that forced the flight, where it is forced. */
@@ -38,9 +38,9 @@ export class Flight<Result> {
     this.promise.catch(() => {});
   }
 
-  give(claim: Claim, knownVersion: number): void {
+  give(claim: OpenedClaim): void {
     this.#claim = claim;
-    this.knownVersion = Math.max(this.knownVersion, knownVersion);
+    this.knownVersion = Math.max(this.knownVersion, claim.document.recordVersion);
     this.wake();
   }
 
@@ -60,7 +60,7 @@ export class Flight<Result> {
   }
 
   /** Returns the lease that came with the work, once. */
-  takeClaim(): Claim | undefined {
+  takeClaim(): OpenedClaim | undefined {
     const claim = this.#claim;
     this.#claim = undefined;
     return claim;

@@ -6,7 +6,7 @@ import { keyId, registrationIds, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
 import type { Failures } from '../records/failures.js';
 import type { Records } from '../records/records.js';
-import type { Claim } from '../refresh/claim.js';
+import type { Claim, OpenedClaim } from '../refresh/claim.js';
 import type { DueHandler } from '../refresh/scheduler.js';
 import type { Registry } from '../registry/registry.js';
 import { type KeyDocument, reportedGrant } from '../store/key-document.js';
@@ -106,7 +106,7 @@ export class ClaimedKeys {
     const { outcome, unused, hasAsked }: Done =
       order === undefined
         ? { outcome: 'left', unused: lease, hasAsked: false }
-        : await this.#carryOut(order, key, document, claim, handler, signal);
+        : await this.#carryOut(order, key, { ...claim, document }, handler, signal);
     if (outcome === 'settled') this.#passes.delete(keyId(key));
     else if (!signal.aborted) {
       const at = clock.now() + Math.min(this.#pauseMs(key, outcome), this.#untilTriedHereMs(key));
@@ -123,12 +123,12 @@ export class ClaimedKeys {
   async #carryOut(
     { reason, stale }: Order,
     key: TokenKey,
-    document: KeyDocument,
-    claim: Claim,
+    claim: OpenedClaim,
     handler: DueHandler,
     signal: AbortSignal,
   ): Promise<Done> {
     const { records, pace, clock } = this.#parts;
+    const { document } = claim;
     const { recordVersion } = document;
     const waitMs = claim.beginsAtMonotonic - clock.monotonic();
     if (waitMs > 0) await wait(clock, Math.ceil(waitMs), { signal });
@@ -138,7 +138,7 @@ export class ClaimedKeys {
       return { outcome: left ?? 'crowded', unused: claim.lease, hasAsked: false };
     }
     const place = this.#places.begin(keyId(key), room);
-    const flight = handler.flyClaimed(key, reason, stale, claim, recordVersion);
+    const flight = handler.flyClaimed(key, reason, stale, claim);
     place.hasSucceeded = await flight.hasLanded();
     this.#places.end(place);
     const { hasAsked } = flight;

@@ -53,10 +53,13 @@ export class KeyDocuments {
   /**
    * Decodes the document of a key that was read already, and hides a grant of an earlier registration.
    *
+   * @param decoded - the same document, where it was decoded before: by now its grant may be of an earlier registration.
    * @throws what {@link DocumentReader} throws; a `TokenError` with code `STORE_UNAVAILABLE`.
    */
-  async decode(key: TokenKey, stored: StoredDocument | undefined): Promise<KeyDocument> {
-    const document = await this.#reader.read(stored, readKeyDocument);
+  async decode(key: TokenKey, stored: StoredDocument | undefined, decoded?: KeyDocument): Promise<KeyDocument> {
+    // A grant that was hidden then may be one of the present registration now.
+    const isDecoded = decoded !== undefined && decoded.hidden === undefined;
+    const document = isDecoded ? decoded : await this.#reader.read(stored, readKeyDocument);
     if (this.#isOfWhatIsRegistered(key, document)) return document;
     // The record may belong to a registration that this process has not heard of yet.
     await Promise.all(registrationIds(key).map((id) => this.#registry.reload(id)));
