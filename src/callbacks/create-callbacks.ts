@@ -53,13 +53,14 @@ export function createCallbacks(manager: object, options: CallbackOptions = {}):
   const given = readFields<CallbackOptions>(options, NAMES, 'the options of createCallbacks');
   const { notifySecrets, legacyTypeNumbers = false, ...rules } = checkedCallbackOptions(given);
   const engine = engineOf(manager);
-  const { clock } = engine;
+  const { store, clock, reader, documents, registry, records, events, closing } = engine;
+  const core = { store, clock, reader, documents, registry, records, events, closing };
   const typeNumbers = new TypeNumbers(legacyTypeNumbers);
   // Apart from deliveries, so that a refresh does not wait for a target's turn.
   const paramsRequests = new GuardedRequests({ ...rules, clock });
   const paramsUrls = new ParamsUrls(paramsRequests, typeNumbers, clock);
   const requests = new GuardedRequests({ ...rules, clock });
-  const deliveries = new Deliveries({ engine, requests, typeNumbers, secrets: notifySecrets });
+  const deliveries = new Deliveries({ ...core, requests, typeNumbers, secrets: notifySecrets });
   const port: CallbackPort = {
     typeNumbers: legacyTypeNumbers ? 'legacy' : 'standard',
     assertUrl: (name, url) => assertUrl(name, url, rules),

@@ -53,13 +53,13 @@ export class Deliveries {
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
-    this.#turns = new HostTurns(MAX_DELIVERING_PER_HOST, parts.engine.clock);
-    this.#schedule = new Schedule(parts.engine.clock, async (look) => this.#onDue(look));
+    this.#turns = new HostTurns(MAX_DELIVERING_PER_HOST, parts.clock);
+    this.#schedule = new Schedule(parts.clock, async (look) => this.#onDue(look));
   }
 
   /** Starts the deliveries: what was owed when the process before this one ended is owed still. */
   start(): void {
-    const { registry, clock, events } = this.#parts.engine;
+    const { registry, clock, events } = this.#parts;
     events.on('refreshed', this.#refreshed);
     for (const { key, notify } of registry.tasks()) {
       if (notify !== undefined) this.#lookIn(key, clock.random() * START_SPREAD_MS);
@@ -68,7 +68,7 @@ export class Deliveries {
   }
 
   taskChanged(key: TokenKey): void {
-    const { registry, clock } = this.#parts.engine;
+    const { registry, clock } = this.#parts;
     const notify = registry.task(key)?.notify;
     const underWay = this.#underWay.get(keyId(key));
     if (underWay !== undefined && underWay.notify !== notify) underWay.waiting.abort();
@@ -90,7 +90,7 @@ export class Deliveries {
    * it has died. The lease is not kept while it waits for its turn: should this process die too, it is handed out again.
    */
   async deliver(key: TokenKey, lease: Lease): Promise<void> {
-    const { store, registry } = this.#parts.engine;
+    const { store, registry } = this.#parts;
     try {
       // The notification of its target may not have come.
       if (registry.task(key)?.notify === undefined) await registry.reload(documentId('task', key));
@@ -115,13 +115,13 @@ export class Deliveries {
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#schedule.stop();
-    this.#parts.engine.events.off('refreshed', this.#refreshed);
+    this.#parts.events.off('refreshed', this.#refreshed);
     for (const { waiting } of this.#underWay.values()) waiting.abort();
     await Promise.allSettled([...this.#underWay.values()].map(({ work }) => work));
   }
 
   #onRefreshed({ appid, type, subject, source }: RefreshedEvent): void {
-    const { registry, clock } = this.#parts.engine;
+    const { registry, clock } = this.#parts;
     const key = tokenKey(appid, type, subject);
     if (registry.task(key)?.notify === undefined) return;
     const { least, spread } = OTHERS_LOOK_AFTER_MS;
@@ -130,7 +130,7 @@ export class Deliveries {
 
   #lookIn(key: TokenKey, delayMs: number): void {
     const id = keyId(key);
-    const at = this.#parts.engine.clock.now() + delayMs;
+    const at = this.#parts.clock.now() + delayMs;
     const underWay = this.#underWay.get(id);
     if (underWay === undefined) this.#lookAt(key, at);
     else underWay.againAt = Math.min(at, underWay.againAt ?? at);
@@ -146,7 +146,7 @@ export class Deliveries {
   #onDue({ key }: Look): void {
     const id = keyId(key);
     this.#looks.delete(id);
-    const notify = this.#parts.engine.registry.task(key)?.notify;
+    const notify = this.#parts.registry.task(key)?.notify;
     if (notify === undefined || this.#isStopping) return;
     const waiting = new AbortController();
     const work = this.#work(key, notify, waiting.signal).then((lookAt) => {
@@ -172,7 +172,7 @@ export class Deliveries {
   }
 
   async #deliver(key: TokenKey, delivery: Delivery, signal: AbortSignal): Promise<number | undefined> {
-    const { clock } = this.#parts.engine;
+    const { clock } = this.#parts;
     const lookAt = await this.#looking.run(async () => (signal.aborted ? undefined : delivery.lookAt()));
     if (lookAt === undefined) return this.#isUnwritten(key) ? clock.now() + RETRY_MS : undefined;
     if (lookAt > clock.now()) return lookAt;
@@ -184,7 +184,7 @@ export class Deliveries {
    * itself.
    */
   #setBack(key: TokenKey, delivery: Delivery, thrown: unknown): number {
-    const { clock, events, store, records } = this.#parts.engine;
+    const { clock, events, store, records } = this.#parts;
     const attempts = (this.#setbacks.get(keyId(key))?.attempts ?? 0) + 1;
     this.#setbacks.set(keyId(key), { attempts, delivery });
     const spreadMs = fullJitterMs({ attempts, random: clock.random() }, RETRY_MS, MAX_RETRY_MS);
@@ -199,7 +199,7 @@ export class Deliveries {
 
   /** Returns whether the store has not taken the token yet: it is delivered when it has. */
   #isUnwritten(key: TokenKey): boolean {
-    const held = this.#parts.engine.records.cache.get(key);
+    const held = this.#parts.records.cache.get(key);
     return held !== undefined && !held.isStored;
   }
 }

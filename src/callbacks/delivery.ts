@@ -1,13 +1,14 @@
 import { LEASE_MS } from '../core/concurrency/time-limits.js';
-import type { Engine } from '../core/engine/engine.js';
 import { fullJitterMs } from '../core/model/backoff.js';
+import type { Closing } from '../core/model/closing.js';
 import { TokenError, toTokenError } from '../core/model/errors.js';
-import { tokenEvent } from '../core/model/events.js';
+import { type Events, tokenEvent } from '../core/model/events.js';
 import { failureFacts } from '../core/model/failure-facts.js';
 import { dueOf } from '../core/model/refresh-policy.js';
 import type { Due, Lease } from '../core/model/store.js';
 import { DELIVERY_LANE, documentId, type TokenKey } from '../core/model/token-key.js';
 import { secretHash } from '../core/primitives/secret-hash.js';
+import type { State } from '../core/refresh/state.js';
 import {
   type Delivered,
   type DeliveryDocument,
@@ -20,13 +21,20 @@ import {
 import { seal } from '../core/store/document-codec.js';
 import { type KeyDocument, nextDueAt, readKeyDocument, type StoredGrant } from '../core/store/key-document.js';
 import { checkRegistration } from '../core/store/registration-check.js';
+import type { Storage } from '../core/store/storage.js';
 import { requestFor } from './delivery-message.js';
 import type { GuardedRequests } from './guarded-request.js';
 import type { TypeNumbers } from './type-numbers.js';
 import type { WebhookSecret } from './webhook-signature.js';
 
-export interface DeliveryParts {
-  readonly engine: Engine;
+/** The parts of a manager that deliveries work with. */
+export interface DeliveringCore extends Storage, Pick<State, 'registry' | 'records'> {
+  readonly events: Events;
+  /** Once it has begun, nothing is delivered any more. */
+  readonly closing: Closing;
+}
+
+export interface DeliveryParts extends DeliveringCore {
   readonly requests: Pick<GuardedRequests, 'send'>;
   readonly typeNumbers: TypeNumbers;
   readonly secrets: readonly WebhookSecret[];
@@ -74,7 +82,7 @@ export class Delivery {
 
   /** Returns when the newest token may be delivered; `undefined` when none is to be. */
   async lookAt(): Promise<number | undefined> {
-    const { store, reader } = this.#parts.engine;
+    const { store, reader } = this.#parts;
     const [stored, storedKey] = await store.get([this.#id, documentId('key', this.#key)]);
     const document = await reader.read(stored, readDeliveryDocument);
     return lookAt(this.#owed(document, await reader.read(storedKey, readKeyDocument)));
@@ -86,7 +94,7 @@ export class Delivery {
    * @returns when to look again; `undefined` when nothing is owed any more.
    */
   async run(): Promise<number | undefined> {
-    const { store, reader, documents, clock } = this.#parts.engine;
+    const { store, reader, documents, clock } = this.#parts;
     const lease = await store.lease(this.#id, LEASE_MS);
     if (lease === undefined) return this.#lookSoon();
     let owed: Owed | undefined;
@@ -109,7 +117,7 @@ export class Delivery {
    * @returns whether it is owed now.
    */
   async putOff({ id, document: stored }: Lease): Promise<boolean> {
-    const { store, reader, documents, clock } = this.#parts.engine;
+    const { store, reader, documents, clock } = this.#parts;
     const document = await reader.read(stored, readDeliveryDocument);
     const keyDocument = await documents.read(this.#key);
     const at = lookAt(this.#owed(document, keyDocument));
@@ -121,11 +129,11 @@ export class Delivery {
 
   /** Returns when to look with nothing to deliver: when the next token has been delivered, or should have been. */
   #dueAfter(grant: StoredGrant | undefined): Due {
-    return this.#due(grant === undefined ? 0 : dueOf(grant, this.#parts.engine.clock.now()));
+    return this.#due(grant === undefined ? 0 : dueOf(grant, this.#parts.clock.now()));
   }
 
   #due(at: number): Due {
-    return { lane: DELIVERY_LANE, at: Math.max(at, this.#parts.engine.clock.now()) + LEAVE_TO_OTHERS_MS };
+    return { lane: DELIVERY_LANE, at: Math.max(at, this.#parts.clock.now()) + LEAVE_TO_OTHERS_MS };
   }
 
   /**
@@ -133,22 +141,22 @@ export class Delivery {
    * turn, and what has not been sent when the manager is closed is left to the next one.
    */
   #isStillWanted(): boolean {
-    return !this.#parts.engine.isClosed && this.#parts.engine.registry.task(this.#key)?.notify === this.notify;
+    return !this.#parts.closing.hasBegun && this.#parts.registry.task(this.#key)?.notify === this.notify;
   }
 
   #lookSoon(): number {
-    const { clock } = this.#parts.engine;
+    const { clock } = this.#parts;
     return clock.now() + LOOK_AGAIN_MS.least + clock.random() * LOOK_AGAIN_MS.spread;
   }
 
   #owed(document: DeliveryDocument, keyDocument: KeyDocument): Owed | undefined {
     const { grant, recordVersion: version } = keyDocument;
-    const at = owedAt(document, keyDocument, this.#target, this.#parts.engine.clock.now());
+    const at = owedAt(document, keyDocument, this.#target, this.#parts.clock.now());
     return grant === undefined || at === undefined ? undefined : { grant, version, document, at };
   }
 
   async #attempt(owed: Owed, lease: Lease): Promise<number | undefined> {
-    const { events, clock } = this.#parts.engine;
+    const { events, clock } = this.#parts;
     const { version, document, grant } = owed;
     const before = document.failing?.target === this.#target ? document.failing : undefined;
     const attempt = (before?.attempts ?? 0) + 1;
@@ -174,11 +182,11 @@ export class Delivery {
 
   /** Sends the token, and returns what went wrong; `undefined` when the target has taken it. */
   async #send({ grant, version }: Owed): Promise<TokenError | undefined> {
-    const { engine, requests, typeNumbers, secrets } = this.#parts;
+    const { clock, requests, typeNumbers, secrets } = this.#parts;
     const key = this.#key;
     this.#unnoted = undefined;
     try {
-      const now = engine.clock.now();
+      const now = clock.now();
       const request = requestFor({ key, notify: this.notify, grant, version, secrets, typeNumbers, now });
       const { status } = await requests.send(request);
       if (status >= 200 && status <= 299) return undefined;
@@ -190,7 +198,7 @@ export class Delivery {
   }
 
   #failing(error: TokenError, recordVersion: number, attempts: number, since: number, now: number): FailingDelivery {
-    const random = this.#parts.engine.clock.random();
+    const random = this.#parts.clock.random();
     const delayMs = Math.max(MIN_RETRY_MS, fullJitterMs({ attempts, random }, FIRST_RETRY_MS, MAX_RETRY_MS));
     const retryAt = Math.round(now + delayMs);
     return {
@@ -211,7 +219,7 @@ export class Delivery {
    * @returns whether it is noted: `false` when another process has written.
    */
   async #write(document: DeliveryDocument, lease: Lease, due: Due): Promise<boolean> {
-    const { store } = this.#parts.engine;
+    const { store } = this.#parts;
     const content = seal(this.#id, deliveryContent(document));
     const version = await store.set(this.#id, content, document.version, { lease, due });
     if (version === undefined) await store.release(lease);

@@ -1,11 +1,18 @@
 import { Deliveries } from '../../../src/callbacks/deliveries.js';
-import type { DeliveryParts } from '../../../src/callbacks/delivery.js';
+import type { DeliveringCore, DeliveryParts } from '../../../src/callbacks/delivery.js';
 import { TypeNumbers } from '../../../src/callbacks/type-numbers.js';
+import type { Engine } from '../../../src/core/engine/engine.js';
+
+interface AttachedParts extends Omit<DeliveryParts, keyof DeliveringCore | 'typeNumbers'> {
+  readonly engine: Engine;
+}
 
 /** Returns the deliveries of an engine that has no other callbacks: any URL is allowed, and no params are requested. */
-export function attachDeliveries(parts: Omit<DeliveryParts, 'typeNumbers'>): Deliveries {
-  const deliveries = new Deliveries({ ...parts, typeNumbers: new TypeNumbers(false) });
-  parts.engine.attach({
+export function attachDeliveries({ engine, requests, secrets }: AttachedParts): Deliveries {
+  const { store, clock, reader, documents, registry, records, events, closing } = engine;
+  const core = { store, clock, reader, documents, registry, records, events, closing };
+  const deliveries = new Deliveries({ ...core, requests, secrets, typeNumbers: new TypeNumbers(false) });
+  engine.attach({
     assertUrl: () => {},
     askParams: async () => ({}),
     typeNumbers: 'standard',
