@@ -63,13 +63,23 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   const { contracts = ['scheduler'], prefix = '', legacyTypeNumbers = false, onError = warnProcess } = given;
   const { keys, trust, anonymous, hostNames, allowHosts, publicOnly, notifySecret } = given;
   const engine = engineOf(manager);
-  const { clock } = engine;
+  const { clock, closing, store, registry, records, early, meters, refreshes } = engine;
   const access = new AccessCheck({ keys, trust, anonymous, hostNames, clock, onKeysFileBroken: onError });
   const peers = new Peers(clock);
-  const permissions = new Permissions(access, peers, engine);
+  const permissions = new Permissions(access, peers, early, clock);
   const services: RouteServices = {
     manager: manager as Manager,
-    engine,
+    clock,
+    closing,
+    store,
+    registry,
+    records,
+    early,
+    meters,
+    refreshes,
+    start: () => engine.start(),
+    deadline: () => engine.deadline(),
+    unregister: (appid, key, isStillWanted) => engine.unregister(appid, key, isStillWanted),
     typeNumbers: new TypeNumbers(legacyTypeNumbers),
     censuses: new TaskCensuses(engine),
     access,

@@ -4,12 +4,14 @@ import type { CachedRecord } from '../records/cached-record.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import type { Registry } from '../registry/registry.js';
+import type { KeyDocuments } from '../store/key-documents.js';
 import type { Lifecycle } from './lifecycle.js';
 
 export interface EarlyAnswersParts {
   readonly registry: Registry;
   readonly records: Records;
   readonly recordReader: RecordReader;
+  readonly documents: KeyDocuments;
   readonly lifecycle: Lifecycle;
 }
 
@@ -40,6 +42,17 @@ export class EarlyAnswers {
     // The notification of a task that was registered elsewhere may not have come yet.
     if (wasStarted && !registry.holdsAll) await registry.reload(documentId('task', key));
     return has();
+  }
+
+  /**
+   * Returns whether the key has a task, or anything is stored or held of it.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
+   */
+  async knows(key: TokenKey): Promise<boolean> {
+    const { records, documents } = this.#parts;
+    if ((await this.hasTask(key)) || records.cache.get(key) !== undefined) return true;
+    return (await documents.read(key)).version > 0;
   }
 
   /**

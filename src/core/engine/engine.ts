@@ -150,7 +150,7 @@ export class Engine implements Storage, State {
     const limits = new LimitSweep(store, clock);
     const background = { watch, recordReader, unwritten, recovery, limits, upstream: asked, callbacks };
     const lifecycle = (this.#lifecycle = new Lifecycle({ ...base, ...work, ...background, refreshes }));
-    this.early = new EarlyAnswers({ ...state, recordReader, lifecycle });
+    this.early = new EarlyAnswers({ ...base, recordReader, lifecycle });
     this.#puts = new PutGrants({ ...base, ...work, times, source, pushed });
     const lostFunctions = new LostFunctions({ store, registrar, registry });
 

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Engine } from '../../core/engine/engine.js';
+import type { Clock } from '../../core/concurrency/clock.js';
+import type { EarlyAnswers } from '../../core/engine/early-answers.js';
 import { secretHash } from '../../core/primitives/secret-hash.js';
 import type { HttpRequest } from '../messages/http-message.js';
 import type { AccessCheck } from './access-check.js';
@@ -18,14 +19,14 @@ const WRONG_SECRET: Refusal = { status: 401, reason: 'secret', message: 'the sec
 export class Permissions {
   readonly #check: AccessCheck;
   readonly #peers: Peers;
-  readonly #engine: Engine;
+  readonly #early: EarlyAnswers;
   readonly #lookUps: SecretLookUps;
 
-  constructor(check: AccessCheck, peers: Peers, engine: Engine) {
+  constructor(check: AccessCheck, peers: Peers, early: EarlyAnswers, clock: Clock) {
     this.#check = check;
     this.#peers = peers;
-    this.#engine = engine;
-    this.#lookUps = new SecretLookUps(engine.clock);
+    this.#early = early;
+    this.#lookUps = new SecretLookUps(clock);
   }
 
   /**
@@ -68,7 +69,7 @@ export class Permissions {
     secret: string,
     admitted: Admission | Refusal,
   ): Permission | Promise<Permission> {
-    const { early } = this.#engine;
+    const early = this.#early;
     const { refused } = this.#peers;
     const { peer } = request;
     const hash = secretHash(secret);

@@ -50,8 +50,8 @@ export class Readiness {
   }
 
   async answer(): Promise<HttpAnswer> {
-    const { engine, censuses } = this.#services;
-    if (engine.isClosed) return this.#notReady({ isGood: false, reason: 'the server is closing' });
+    const { closing, censuses } = this.#services;
+    if (closing.hasBegun) return this.#notReady({ isGood: false, reason: 'the server is closing' });
     const { start, storeAnswers } = await this.#lookAtStore();
     const census = await censuses.of(undefined);
     const look = this.#judge(start, storeAnswers, census);
@@ -64,7 +64,7 @@ export class Readiness {
   }
 
   #lookAtStore(): Promise<StoreLook> {
-    const now = this.#services.engine.clock.monotonic();
+    const now = this.#services.clock.monotonic();
     if (this.#last === undefined || now - this.#last.at >= LOOK_EVERY_MS) {
       this.#last = { at: now, done: this.#lookNow() };
     }
@@ -79,28 +79,27 @@ export class Readiness {
   /** Waits for the start; one that has failed is made again by the next look. */
   async #start(): Promise<Start> {
     if (this.#hasStarted) return 'started';
-    const { engine } = this.#services;
-    const started = engine.start().then(
+    const started = this.#services.start().then(
       () => {
         this.#hasStarted = true;
         return 'started' as const;
       },
       () => 'failed' as const,
     );
-    return (await engine.deadline().settles(started, START_WITHIN_MS)) ?? 'starting';
+    return (await this.#services.deadline().settles(started, START_WITHIN_MS)) ?? 'starting';
   }
 
   #judge(start: Start, storeAnswers: boolean, census: TaskCensus): Look {
-    const { engine } = this.#services;
+    const { clock, store, refreshes } = this.#services;
     if (start === 'starting') return { isGood: false, reason: 'the server is starting' };
     if (start === 'failed') return { isGood: false, reason: 'the store has not answered' };
-    const isAway = engine.clock.monotonic() - this.#storeAnsweredAt > STORE_ANSWERED_WITHIN_MS;
+    const isAway = clock.monotonic() - this.#storeAnsweredAt > STORE_ANSWERED_WITHIN_MS;
     const isUncertain = !storeAnswers && !isAway;
     if (!storeAnswers && isAway) {
       if (!this.#hasUsableToken()) return { isGood: false, reason: 'the store has not answered' };
       return { isGood: true, facts: { store: 'unavailable', since: this.#storeAwaySince } };
     }
-    const trouble = engine.refreshes ? engine.store.writeTrouble : undefined;
+    const trouble = refreshes ? store.writeTrouble : undefined;
     if (trouble === undefined) return { isGood: true, isUncertain };
     const { code, since } = trouble;
     const { earliestEnd, lastEndByStore = Number.NEGATIVE_INFINITY } = census;
@@ -112,29 +111,29 @@ export class Readiness {
 
   /** Returns whether the store has answered this look, or so lately that it was not asked. */
   async #storeAnswers(): Promise<boolean> {
-    const { engine } = this.#services;
-    const askedMsAgo = engine.clock.monotonic() - this.#storeAnsweredAt;
+    const { clock, store } = this.#services;
+    const askedMsAgo = clock.monotonic() - this.#storeAnsweredAt;
     if (askedMsAgo < ASK_STORE_EVERY_MS && !this.#isRecovering) return true;
     try {
-      await engine.store.now();
+      await store.now();
     } catch {
-      this.#storeAwaySince ??= Math.round(engine.clock.now());
+      this.#storeAwaySince ??= Math.round(clock.now());
       return false;
     }
-    this.#storeAnsweredAt = engine.clock.monotonic();
+    this.#storeAnsweredAt = clock.monotonic();
     this.#storeAwaySince = undefined;
     return true;
   }
 
   #hasUsableToken(): boolean {
-    const { records } = this.#services.engine;
+    const { records } = this.#services;
     for (const cached of records.cache.records()) if (records.leftMs(cached) > 0) return true;
     return false;
   }
 
   /** Returns whether this is the second good look, and far enough from the first. */
   #hasRecovered(isUncertain: boolean): boolean {
-    const now = this.#services.engine.clock.monotonic();
+    const now = this.#services.clock.monotonic();
     if (isUncertain) this.#goodSince = undefined;
     else this.#goodSince ??= now;
     if (this.#goodSince === undefined || now - this.#goodSince < GOOD_LOOKS_APART_MS) return false;

@@ -1,10 +1,11 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
-import type { Engine } from '../../core/engine/engine.js';
-import type { TaskStatus } from '../../core/engine/status.js';
+import type { Clock } from '../../core/concurrency/clock.js';
+import type { StatusParts, TaskStatus } from '../../core/engine/status.js';
 import { type KnownKey, type WaitingParts, waitingAfter, waitingOf } from '../../core/engine/waiting.js';
 import type { TokenKey } from '../../core/model/token-key.js';
 import { WAITING_FOR, type WaitingFor } from '../../core/model/waiting-texts.js';
 import { Histogram } from '../../core/primitives/counters.js';
+import type { State } from '../../core/refresh/state.js';
 import type { RegisteredTask } from '../../core/registry/held-task.js';
 
 /** A task and what is left of its token: negative when that has ended, 0 when there is none. */
@@ -52,26 +53,31 @@ interface Taken {
   nextAt: number;
 }
 
+/** The parts of a manager that a census looks at. */
+export interface CensusParts extends State, Pick<StatusParts, 'store' | 'refresherOf' | 'refreshes' | 'callbacks'> {
+  readonly clock: Clock;
+}
+
 /** Counts tasks in one pass over memory, and once in a while: there may be a million, and many may ask. */
 export class TaskCensuses {
-  readonly #engine: Engine;
+  readonly #parts: CensusParts;
   /** A key keeps its set of apps for as long as it is in force. */
   readonly #taken = new WeakMap<object, Taken>();
 
-  constructor(engine: Engine) {
-    this.#engine = engine;
+  constructor(parts: CensusParts) {
+    this.#parts = parts;
   }
 
   /** @param appids - the only apps whose tasks are counted; `undefined` for all. */
   of(appids: ReadonlySet<string> | undefined): Promise<TaskCensus> {
-    const now = this.#engine.clock.monotonic();
+    const now = this.#parts.clock.monotonic();
     const before = this.#taken.get(appids ?? ALL);
     if (before !== undefined && now < before.nextAt) return before.census;
     const census = this.#take(appids);
     const taken: Taken = { census, nextAt: Number.POSITIVE_INFINITY };
     this.#taken.set(appids ?? ALL, taken);
     const ended = (): void => {
-      const tookMs = this.#engine.clock.monotonic() - now;
+      const tookMs = this.#parts.clock.monotonic() - now;
       taken.nextAt = now + Math.max(TAKE_EVERY_MS, tookMs / SHARE_OF_TIME);
     };
     census.then(ended, ended);
@@ -79,7 +85,7 @@ export class TaskCensuses {
   }
 
   async #take(appids: ReadonlySet<string> | undefined): Promise<TaskCensus> {
-    const { records, failures, registry, setbacks } = this.#engine;
+    const { records, failures, registry, setbacks } = this.#parts;
     const judged = this.#judged();
     const states = { fresh: 0, due: 0, expired: 0, missing: 0, waiting: 0 };
     const waiting = Object.fromEntries(WAITING_FOR.map((name) => [name, 0])) as Record<WaitingFor, number>;
@@ -123,7 +129,7 @@ export class TaskCensuses {
 
   /** Returns what this process knows of keys: in a fleet, of those that it holds. */
   #judged(): WaitingParts {
-    const { store, refreshes, refresherOf, callbacks, clock } = this.#engine;
+    const { store, refreshes, refresherOf, callbacks, clock } = this.#parts;
     return {
       refresherOf,
       known: (key) => this.#known(key),
@@ -136,7 +142,7 @@ export class TaskCensuses {
   }
 
   #known(key: TokenKey): KnownKey | undefined {
-    const { registry, records, failures } = this.#engine;
+    const { registry, records, failures } = this.#parts;
     const held = records.cache.get(key);
     const failure = failures.remembered(key)?.trying.error;
     const task = registry.task(key);
@@ -152,7 +158,7 @@ export class TaskCensuses {
   }
 
   *#tasks(appids: ReadonlySet<string> | undefined): Iterable<RegisteredTask> {
-    const { registry } = this.#engine;
+    const { registry } = this.#parts;
     if (appids === undefined) yield* registry.tasks();
     else for (const appid of appids) yield* registry.tasksOf(appid);
   }

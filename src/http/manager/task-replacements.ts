@@ -1,14 +1,25 @@
+import type { Clock } from '../../core/concurrency/clock.js';
 import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../core/concurrency/time-limits.js';
 import { Turns } from '../../core/concurrency/turns.js';
-import type { Engine } from '../../core/engine/engine.js';
+import type { Closing } from '../../core/model/closing.js';
 import type { Registration, TaskRegistration } from '../../core/model/registration.js';
 import { assertAppid, keyId, parseKey, type TokenKey } from '../../core/model/token-key.js';
 import { acquireLease } from '../../core/registry/registration-lease.js';
+import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import type { Manager } from './manager.js';
 
 /** An app with all tasks that it is to have; without `tasks`, those that there are stay. */
 export interface AppRegistration extends Registration {
   readonly tasks?: readonly TaskRegistration[];
+}
+
+/** The parts of a manager that replacements work with. */
+export interface ReplacementParts {
+  readonly store: SupervisedStore;
+  readonly clock: Clock;
+  readonly closing: Closing;
+  start(): Promise<void>;
+  unregister(appid: string, key: TokenKey, isStillWanted: () => boolean): Promise<void>;
 }
 
 /** The time after asking for its lease in which a replacement may begin to unregister a task, which must end before the lease. */
@@ -21,12 +32,12 @@ const HELD_MS = LEASE_MS - 3 * COMMAND_TIMEOUT_MS;
  */
 export class TaskReplacements {
   readonly #manager: Pick<Manager, 'register'>;
-  readonly #engine: Engine;
+  readonly #parts: ReplacementParts;
   readonly #turns = new Turns();
 
-  constructor(manager: Pick<Manager, 'register'>, engine: Engine) {
+  constructor(manager: Pick<Manager, 'register'>, parts: ReplacementParts) {
     this.#manager = manager;
-    this.#engine = engine;
+    this.#parts = parts;
   }
 
   /** Replaces the tasks of an app; without `tasks`, those that there are stay. */
@@ -39,7 +50,7 @@ export class TaskReplacements {
         await this.#manager.register(registration);
         const named = new Set(tasks.map((task) => keyId({ ...task, appid })));
         const others = (await this.#registered(appid)).filter((key) => !named.has(keyId(key)));
-        for (const key of others) await this.#engine.unregister(appid, key, isHeld);
+        for (const key of others) await this.#parts.unregister(appid, key, isHeld);
       }),
     );
   }
@@ -47,7 +58,7 @@ export class TaskReplacements {
   /** Returns the tasks of an app that the store has: this process may not know of all of them. */
   async #registered(appid: string): Promise<TokenKey[]> {
     const keys: TokenKey[] = [];
-    for await (const { id } of this.#engine.store.list(`task/${appid}`)) {
+    for await (const { id } of this.#parts.store.list(`task/${appid}`)) {
       const key = parseKey(id);
       if (key !== undefined) keys.push(key);
     }
@@ -55,14 +66,14 @@ export class TaskReplacements {
   }
 
   async #underLease(appid: string, work: (isHeld: () => boolean) => Promise<void>): Promise<void> {
-    const engine = this.#engine;
-    await engine.start();
+    const { store, clock } = this.#parts;
+    await this.#parts.start();
     const id = `app/${appid}/~replacing`;
-    const { lease, askedAtMonotonic } = await acquireLease(engine, id, `the tasks of ${appid}`, appid);
+    const { lease, askedAtMonotonic } = await acquireLease(this.#parts, id, `the tasks of ${appid}`, appid);
     try {
-      await work(() => engine.clock.monotonic() - askedAtMonotonic < HELD_MS);
+      await work(() => clock.monotonic() - askedAtMonotonic < HELD_MS);
     } finally {
-      await engine.store.release(lease);
+      await store.release(lease);
     }
   }
 }

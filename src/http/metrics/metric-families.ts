@@ -1,12 +1,14 @@
-import type { Engine } from '../../core/engine/engine.js';
+import type { Meters } from '../../core/engine/meters.js';
 import type { Counter } from '../../core/primitives/counters.js';
+import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import { PACKAGE_VERSION } from '../../version.js';
 import type { TaskCensus } from '../manager/task-census.js';
 import type { MetricFamily, Point } from './exposition.js';
 
 /** Returns everything that `GET /metrics` tells: what this process has done, and the states of the tasks that it holds. */
 export function metricFamilies(
-  { meters, store }: Engine,
+  meters: Meters,
+  store: Pick<SupervisedStore, 'failing'>,
   { states, waiting, left, worst }: TaskCensus,
 ): readonly MetricFamily[] {
   return [

@@ -8,7 +8,7 @@ import { exposition } from './exposition.js';
 import { metricFamilies } from './metric-families.js';
 
 /** Serves metrics in the format of Prometheus. What a key may not see of tasks is not counted for it either. */
-export function metricsRoutes({ engine, censuses, access, peers }: RouteServices): readonly Route[] {
+export function metricsRoutes({ closing, meters, store, censuses, access, peers }: RouteServices): readonly Route[] {
   return [
     {
       path: '/metrics',
@@ -17,11 +17,11 @@ export function metricsRoutes({ engine, censuses, access, peers }: RouteServices
       changes: false,
       contract: problemDetails,
       async answer(context) {
-        if (engine.isClosed) throw closedError();
+        if (closing.hasBegun) throw closedError();
         const format = acceptedFormat(context.request.accept);
         const headers = { 'Content-Type': format.contentType, 'Cache-Control': 'no-store', Vary: 'Accept' };
         const census = await censuses.of(context.appids);
-        const families = [...metricFamilies(engine, census), ...accessFamilies(peers, access, context)];
+        const families = [...metricFamilies(meters, store, census), ...accessFamilies(peers, access, context)];
         return { status: 200, headers, body: exposition(families, format) };
       },
     },

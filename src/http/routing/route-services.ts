@@ -1,14 +1,39 @@
 import type { TypeNumbers } from '../../callbacks/type-numbers.js';
-import type { Engine } from '../../core/engine/engine.js';
+import type { Clock } from '../../core/concurrency/clock.js';
+import type { EarlyAnswers } from '../../core/engine/early-answers.js';
+import type { Meters } from '../../core/engine/meters.js';
+import type { Closing } from '../../core/model/closing.js';
+import type { Deadline } from '../../core/model/deadline.js';
+import type { TokenKey } from '../../core/model/token-key.js';
+import type { Records } from '../../core/records/records.js';
+import type { Registry } from '../../core/registry/registry.js';
+import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import type { AccessCheck } from '../access/access-check.js';
 import type { Peers } from '../access/peers.js';
 import type { Manager } from '../manager/manager.js';
 import type { TaskCensuses } from '../manager/task-census.js';
 
+/** The parts of a manager that routes work with. */
+export interface ServedParts {
+  readonly clock: Clock;
+  readonly closing: Closing;
+  readonly store: SupervisedStore;
+  readonly registry: Registry;
+  readonly records: Records;
+  readonly early: EarlyAnswers;
+  readonly meters: Meters;
+  /** Whether this process refreshes at all. */
+  readonly refreshes: boolean;
+  /** Reads what the store remembers; a failed start is tried again. */
+  start(): Promise<void>;
+  /** Returns the deadline of a call without a time of its own. */
+  deadline(): Deadline;
+  unregister(appid: string, key: TokenKey | undefined, isStillWanted?: () => boolean): Promise<void>;
+}
+
 /** The objects that the routes of every contract work with. */
-export interface RouteServices {
+export interface RouteServices extends ServedParts {
   readonly manager: Manager;
-  readonly engine: Engine;
   readonly typeNumbers: TypeNumbers;
   readonly censuses: TaskCensuses;
   readonly access: AccessCheck;

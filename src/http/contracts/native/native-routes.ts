@@ -18,7 +18,7 @@ const DONE: HttpAnswer = { status: 204, headers: { 'Cache-Control': 'no-store' }
 /** Returns the routes of our own contract. */
 export function nativeRoutes(services: RouteServices): readonly Route[] {
   const contract = problemDetails;
-  const replacements = new TaskReplacements(services.manager, services.engine);
+  const replacements = new TaskReplacements(services.manager, services);
   return [
     {
       path: '/tokens',
@@ -100,7 +100,7 @@ async function refresh(context: RequestContext, services: RouteServices): Promis
 }
 
 /** Stores a grant. A caller who may register may not read, so the answer says how long the token lives, and not the token. */
-async function put(context: RequestContext, { manager, engine }: RouteServices): Promise<HttpAnswer> {
+async function put(context: RequestContext, { manager, clock }: RouteServices): Promise<HttpAnswer> {
   const appid = context.param('appid');
   const type = context.param('type');
   if (!manager.hasType(type)) throw noSuchType();
@@ -109,7 +109,7 @@ async function put(context: RequestContext, { manager, engine }: RouteServices):
   const { expiresAt, version } = await manager.put(appid, type, grant, options).catch((error: unknown) => {
     throw withWireNames(error);
   });
-  const expires_in = secondsLeft(expiresAt, engine.clock.now());
+  const expires_in = secondsLeft(expiresAt, clock.now());
   return jsonAnswer(200, { appid, type, ...options, expires_in, expires_at: expiresAt, version });
 }
 
@@ -137,7 +137,7 @@ interface KeyInPath {
 }
 
 /** Checks that a subject is known: callers that may read must not have tokens fetched for names that they make up. */
-async function keyIn(context: RequestContext, { manager, engine }: RouteServices): Promise<KeyInPath> {
+async function keyIn(context: RequestContext, { manager, early }: RouteServices): Promise<KeyInPath> {
   const appid = context.param('appid');
   const type = context.param('type');
   if (!manager.hasType(type)) throw noSuchType();
@@ -146,12 +146,7 @@ async function keyIn(context: RequestContext, { manager, engine }: RouteServices
   if (subject === undefined) return { appid, type, options };
   // Which throws for what is no key.
   if (manager.hasTask(appid, type, options)) return { appid, type, options };
-  const key = tokenKey(appid, type, subject);
-  const isKnown =
-    (await engine.early.hasTask(key)) ||
-    engine.records.cache.get(key) !== undefined ||
-    (await engine.documents.read(key)).version > 0;
-  if (isKnown) return { appid, type, options };
+  if (await early.knows(tokenKey(appid, type, subject))) return { appid, type, options };
   throw new RouteFailure({ status: 404, message: 'nothing is registered or stored for this subject' });
 }
 
@@ -163,9 +158,9 @@ function subjectOptions(subject: string | undefined): { readonly subject?: strin
   return subject === undefined ? {} : { subject };
 }
 
-function answerWith({ appid, type, options }: KeyInPath, record: TokenRecord, { engine }: RouteServices): HttpAnswer {
+function answerWith({ appid, type, options }: KeyInPath, record: TokenRecord, { clock }: RouteServices): HttpAnswer {
   const { value, expiresAt, version } = record;
-  const expires_in = secondsLeft(expiresAt, engine.clock.now());
+  const expires_in = secondsLeft(expiresAt, clock.now());
   const body = { appid, type, ...options, value, expires_in, expires_at: expiresAt, version };
   return jsonAnswer(200, body, { ETag: etagOf(record) });
 }

@@ -45,22 +45,25 @@ async function register(context: RequestContext, { manager, typeNumbers }: Route
 }
 
 /** Answers most requests without a promise, from memory alone. A held token without a task is no part of this API. */
-function hit(context: RequestContext, { engine, typeNumbers }: RouteServices): HttpAnswer | undefined {
+function hit(
+  context: RequestContext,
+  { records, registry, early, closing, typeNumbers }: RouteServices,
+): HttpAnswer | undefined {
   if (context.request.method !== 'GET' || context.request.search !== '') return undefined;
   const appid = context.param('appid');
   const named = context.param('type');
   const type = typeNumbers.name(named) ?? named;
-  const held = engine.records.hit(appid, type, undefined);
+  const held = records.hit(appid, type, undefined);
   if (held === undefined) {
-    const confirming = engine.isClosed ? undefined : engine.early.confirming(appid, type);
+    const confirming = closing.hasBegun ? undefined : early.confirming(appid, type);
     return confirming === undefined ? undefined : success(confirming.value);
   }
-  return engine.registry.task(held.key) === undefined ? undefined : success(held.value);
+  return registry.task(held.key) === undefined ? undefined : success(held.value);
 }
 
 async function readOrRefresh(
   context: RequestContext,
-  { manager, engine, typeNumbers }: RouteServices,
+  { manager, early, typeNumbers }: RouteServices,
 ): Promise<HttpAnswer> {
   const appid = context.param('appid');
   const named = context.param('type');
@@ -69,7 +72,7 @@ async function readOrRefresh(
   const options = subject === undefined ? undefined : { subject };
   if (!manager.hasType(type)) return noSuchTask();
   // Which throws for what is no key.
-  const isKnown = manager.hasTask(appid, type, options) || (await engine.early.hasTask(tokenKey(appid, type, subject)));
+  const isKnown = manager.hasTask(appid, type, options) || (await early.hasTask(tokenKey(appid, type, subject)));
   if (!isKnown) return noSuchTask();
   const order = context.request.method === 'POST' ? refreshOrderIn(await context.text()) : undefined;
   if (order === undefined) return success(await manager.get(appid, type, options));

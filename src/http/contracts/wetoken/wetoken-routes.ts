@@ -93,8 +93,7 @@ async function get(context: RequestContext, kind: Kind, services: RouteServices)
 }
 
 async function refreshIfDue(context: RequestContext, kind: Kind, services: RouteServices): Promise<HttpAnswer> {
-  const { manager, engine } = services;
-  const { records, clock } = engine;
+  const { manager, records, clock } = services;
   const appid = context.param('appid');
   // Which brings it into memory.
   const { expiresAt } = await manager.getRecord(appid, kind.type);
@@ -108,14 +107,14 @@ async function answerWith(
   appid: string,
   { type, field }: Kind,
   minValidityMs: number,
-  { manager, engine }: RouteServices,
+  { manager, clock }: RouteServices,
 ): Promise<HttpAnswer> {
   const { value, expiresAt } = await manager.getRecord(appid, type, { minValidityMs });
   return jsonAnswer(200, {
     errcode: 0,
     errmsg: 'success',
     [field]: value,
-    expires_in: secondsLeft(expiresAt, engine.clock.now()),
+    expires_in: secondsLeft(expiresAt, clock.now()),
     expires_date: shanghaiTime(expiresAt),
   });
 }
