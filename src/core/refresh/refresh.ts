@@ -1,33 +1,31 @@
 import { MAX_WAIT_OF_CALLERS_MS } from '../model/backoff.js';
 import type { CallbackPort } from '../model/callback-port.js';
 import type { Closing } from '../model/closing.js';
-import { isTokenError, TokenError } from '../model/errors.js';
+import { isTokenError, type TokenError } from '../model/errors.js';
 import { NeedMissing } from '../model/need-missing.js';
 import type { ResolvedOptions } from '../model/options.js';
 import type { BuiltInRefresher, Upstream } from '../model/refresher.js';
-import { haveToBeAskedFor } from '../model/registration.js';
-import { type Choice, chooseInput } from '../model/rotation.js';
 import type { TokenKey } from '../model/token-key.js';
 import type { Counter } from '../primitives/counters.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { GrantWriter } from '../records/grant-writer.js';
 import type { RecordReader, RecordRestorer } from '../records/record-reader.js';
 import type { UnwrittenGrants } from '../records/unwritten-grants.js';
-import type { RegisteredTask } from '../registry/held-task.js';
 import { remainsLeftOver } from '../registry/left-overs.js';
 import { Allowances } from '../store/allowance.js';
 import { FailureBudget } from '../store/failure-budget.js';
-import { type KeyDocument, NO_KEY_DOCUMENT } from '../store/key-document.js';
+import type { KeyDocument } from '../store/key-document.js';
 import type { Storage } from '../store/storage.js';
 import { coolingDependency } from './cooling-dependency.js';
 import { Exchange, type Progress } from './exchange.js';
 import { FirstAttempts } from './first-attempts.js';
 import { pauseFlight } from './flight-pause.js';
 import type { FlightWork } from './flights.js';
-import { areOutdated, assertDependencies, gatherNeeds, type Needs } from './needs.js';
+import { areOutdated, type Needs } from './needs.js';
 import { DOCUMENT_CHANGED, done, type Outcome, type Restart } from './outcome.js';
 import type { Prerequisites } from './prerequisites.js';
 import { RefreshLeases, type TakenLease } from './refresh-leases.js';
+import { RefreshNeeds } from './refresh-needs.js';
 import { ReportLimit } from './report-limit.js';
 import type { Flight } from './single-flight.js';
 import type { State } from './state.js';
@@ -59,6 +57,7 @@ export class Refresh implements FlightWork {
   readonly #parts: RefreshParts;
   readonly #answers: StoredAnswers;
   readonly #leases: RefreshLeases;
+  readonly #needs: RefreshNeeds;
   readonly #firstAttempts: FirstAttempts;
   readonly #reports: ReportLimit;
   readonly #exchange: Exchange;
@@ -71,6 +70,7 @@ export class Refresh implements FlightWork {
     this.#parts = parts;
     this.#answers = new StoredAnswers(parts);
     this.#leases = new RefreshLeases({ ...parts, answers: this.#answers, fetchesWithoutStore });
+    this.#needs = new RefreshNeeds(parts);
     this.#firstAttempts = new FirstAttempts({ ...parts, budget, accessToken });
     this.#reports = new ReportLimit(allowances, records);
     this.#exchange = new Exchange({ ...parts, times, accessToken, allowances, budget });
@@ -115,7 +115,7 @@ export class Refresh implements FlightWork {
       if (await this.#coolsDown(flight)) continue;
       progress.fingerprint = failures.fingerprint(key);
       progress.hadTask = registry.task(key) !== undefined;
-      const needs = await this.#gatherNeeds(key, refresher, registry.task(key), progress.asksParams);
+      const needs = await this.#needs.gather(key, refresher, progress.asksParams);
       const outcome = await this.#attempt(flight, knownVersion, needs, progress);
       if (outcome.kind === 'done') return outcome.record;
       await this.#prepareRestart(key, outcome, progress);
@@ -237,46 +237,6 @@ export class Refresh implements FlightWork {
     const cooling = await coolingDependency(flight.key, this.#parts);
     // Who waits for the token meanwhile does so by the rules for callers.
     if (cooling !== undefined && !flight.urgent) throw new NeedMissing(cooling);
-  }
-
-  /** Gathers the needs; a key that nothing can be refreshed with fails here, before WeChat is asked. */
-  async #gatherNeeds(
-    key: TokenKey,
-    refresher: BuiltInRefresher,
-    task: RegisteredTask | undefined,
-    asksParams: boolean,
-  ): Promise<Needs> {
-    const { registry, records, documents, clock, closing, tokens, refresherOf, callbacks } = this.#parts;
-    assertDependencies(key, refresherOf);
-    const sources = {
-      clock,
-      closing,
-      tokenOf: (dependency: TokenKey): Promise<string> => tokens.get(dependency),
-      hasTask: (dependency: TokenKey): boolean => registry.task(dependency) !== undefined,
-      isPushed: (type: string): boolean => refresherOf(type)?.pushed === true,
-      wasPushed: (dependency: TokenKey): boolean => this.#wasPushed(dependency),
-      callbacks,
-    };
-    const cached = records.cache.get(key);
-    const choose = ({ rotation }: Pick<KeyDocument, 'rotation'>): Choice =>
-      chooseInput(rotation, undefined, 'stored', clock.now());
-    let stored = choose(cached ?? NO_KEY_DOCUMENT);
-    const maySpend = refresher.spends !== undefined || haveToBeAskedFor(task?.params);
-    if (stored.kind !== 'send' && maySpend) stored = choose(await documents.read(key));
-    const needs = await gatherNeeds(key, refresher, task, sources, {
-      canDoWithout: stored.kind === 'send' && refresher.needsParams?.(key) !== true,
-      asksParams,
-    });
-    if (refresher.spends === undefined || stored.kind !== 'none') return needs;
-    if (needs.params[refresher.spends] !== undefined) return needs;
-    const message = `${key.type} needs ${refresher.spends}: put one with a grant, or register it in the params of the task`;
-    throw new NeedMissing(new TokenError('INPUT_MISSING', message, key));
-  }
-
-  #wasPushed(key: TokenKey): boolean {
-    const { records, refresherOf } = this.#parts;
-    const held = records.cache.get(key);
-    return refresherOf(key.type)?.pushed === true && held !== undefined && records.leftMs(held) > 0;
   }
 
   /**

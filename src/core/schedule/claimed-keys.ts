@@ -86,9 +86,9 @@ export class ClaimedKeys {
     try {
       await this.#take(key, claim, handler, signal);
     } catch {
-      // What the store does not take from this process, it may take from another.
+      // The store may take from another process what it does not take from this one.
       if (signal.aborted || this.#isUnwritten(key)) await this.#parts.store.release(claim.lease);
-      // Of a failing store word comes from that itself, and of a key that cannot be read when it is asked for.
+      // It is reported already: store failures by the store, an unreadable document to the caller that reads the key.
     }
   }
 

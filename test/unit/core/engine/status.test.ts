@@ -1,34 +1,36 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Engine } from '../../../../src/core/engine/engine.js';
-import { type StatusQuery, type TaskStatus, taskStatus } from '../../../../src/core/engine/status.js';
-import { Events } from '../../../../src/core/model/events.js';
-import { resolveOptions } from '../../../../src/core/model/options.js';
+import { type StatusParts, type StatusQuery, type TaskStatus, taskStatus } from '../../../../src/core/engine/status.js';
 import { canonicalJson, checksum } from '../../../../src/core/primitives/checksum.js';
 import type { JsonObject } from '../../../../src/core/primitives/json.js';
+import { Setbacks } from '../../../../src/core/records/setbacks.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
+import { type HeldRecordsWorld, holdRecords } from '../../../support/worlds/held-records.js';
 
 let clock: FakeClock;
 let memory: MemoryStore;
 let faulty: FaultyStore;
-let engine: Engine;
+let world: HeldRecordsWorld;
 
 beforeEach(() => {
   clock = new FakeClock();
   memory = new MemoryStore({ clock });
   faulty = new FaultyStore(memory);
-  engine = new Engine({
-    store: faulty,
-    options: resolveOptions({ clock }),
-    events: new Events(),
-    types: [],
-    refresherOf: (type) => ({ type, refresh: () => Promise.reject() }),
-    newId: () => 'id',
-    upstream: () => ({ request: () => Promise.reject(), close: async () => {} }),
-  });
+  world = holdRecords(faulty, clock);
 });
+
+/** The parts of a manager that refreshes by itself, without callbacks. */
+function parts(): StatusParts {
+  return {
+    ...world,
+    setbacks: new Setbacks(clock),
+    refresherOf: (type) => ({ type, refresh: () => Promise.reject() }),
+    refreshes: true,
+    callbacks: { attached: undefined },
+  };
+}
 
 /** Registers the app as well: a task without one waits for that. */
 async function putTask(id: string, content: JsonObject): Promise<number> {
@@ -43,7 +45,7 @@ async function put(id: string, content: JsonObject): Promise<number> {
 
 async function status(query: StatusQuery = {}): Promise<TaskStatus[]> {
   const all: TaskStatus[] = [];
-  for await (const task of taskStatus(query, engine)) all.push(task);
+  for await (const task of taskStatus(query, parts())) all.push(task);
   return all;
 }
 
@@ -113,7 +115,7 @@ describe('the state of a task', () => {
     const version = await putTask('wx1/t', { paramsFunction: true });
     expect((await status())[0]?.functionMissing).toBe(true);
     const task = { key: { appid: 'wx1', type: 't' }, notify: undefined, functionMissing: false, version };
-    engine.registry.setTask({ ...task, params: () => ({}) });
+    world.registry.setTask({ ...task, params: () => ({}) });
     expect((await status())[0]?.functionMissing).toBe(false);
   });
 
@@ -121,7 +123,7 @@ describe('the state of a task', () => {
     await putTask('wx1/t', { notify: 'http://127.0.0.1/CANARY' });
     const [task] = await status();
     expect(task?.delivery).toMatchObject({ state: 'waiting', attempts: 0 });
-    expect([...engine.registry.tasks()]).toEqual([]);
+    expect([...world.registry.tasks()]).toEqual([]);
   });
 });
 
@@ -148,7 +150,7 @@ describe('the last error', () => {
     await putTask('wx1/t', {});
     const key = { appid: 'wx1', type: 't' };
     const local = { ...trying, attempts: 1, error: { ...error, ...facts } };
-    engine.records.cache.setFailure(key, { trying: local, local: true, version: 0 });
+    world.records.cache.setFailure(key, { trying: local, local: true, version: 0 });
     expect((await status())[0]?.lastError).toMatchObject({ attempts: 1, ip: '1.2.3.4' });
     await put('key/wx1/t', { trying: { ...trying, error } });
     expect((await status())[0]?.lastError).toMatchObject({ attempts: 3, ip: undefined });
@@ -156,7 +158,7 @@ describe('the last error', () => {
 
   test('of the fleet is not remembered here', async () => {
     await putTask('wx1/t', {});
-    engine.records.cache.setFailure(
+    world.records.cache.setFailure(
       { appid: 'wx1', type: 't' },
       { trying: { ...trying, error }, local: false, version: 1 },
     );
@@ -211,7 +213,7 @@ describe('pages', () => {
 
   test('are read no further once the caller stops', async () => {
     await many(250);
-    for await (const _ of taskStatus({}, engine)) break;
+    for await (const _ of taskStatus({}, parts())) break;
     expect(calls('list')).toBe(1);
   });
 

@@ -1,0 +1,69 @@
+import type { CallbackPort } from '../model/callback-port.js';
+import type { Closing } from '../model/closing.js';
+import { TokenError } from '../model/errors.js';
+import { NeedMissing } from '../model/need-missing.js';
+import type { BuiltInRefresher } from '../model/refresher.js';
+import { haveToBeAskedFor } from '../model/registration.js';
+import { type Choice, chooseInput } from '../model/rotation.js';
+import type { TokenKey } from '../model/token-key.js';
+import { type KeyDocument, NO_KEY_DOCUMENT } from '../store/key-document.js';
+import type { Storage } from '../store/storage.js';
+import { assertDependencies, gatherNeeds, type Needs } from './needs.js';
+import type { State } from './state.js';
+import type { TokenGetter } from './token-getter.js';
+
+export interface RefreshNeedsParts extends Pick<Storage, 'documents' | 'clock'>, Pick<State, 'registry' | 'records'> {
+  readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
+  readonly tokens: TokenGetter;
+  readonly callbacks: Pick<CallbackPort, 'askParams'>;
+  readonly closing: Closing;
+}
+
+/** Gathers what a refresh needs, by what the store has to send in place of params. */
+export class RefreshNeeds {
+  readonly #parts: RefreshNeedsParts;
+
+  constructor(parts: RefreshNeedsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Gathers the needs of a key. One that nothing can be refreshed with fails here, before WeChat is asked.
+   *
+   * @throws NeedMissing, or a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
+   */
+  async gather(key: TokenKey, refresher: BuiltInRefresher, asksParams: boolean): Promise<Needs> {
+    const { registry, records, documents, clock, closing, tokens, refresherOf, callbacks } = this.#parts;
+    const task = registry.task(key);
+    assertDependencies(key, refresherOf);
+    const sources = {
+      clock,
+      closing,
+      tokenOf: (dependency: TokenKey): Promise<string> => tokens.get(dependency),
+      hasTask: (dependency: TokenKey): boolean => registry.task(dependency) !== undefined,
+      isPushed: (type: string): boolean => refresherOf(type)?.pushed === true,
+      wasPushed: (dependency: TokenKey): boolean => this.#wasPushed(dependency),
+      callbacks,
+    };
+    const cached = records.cache.get(key);
+    const choose = ({ rotation }: Pick<KeyDocument, 'rotation'>): Choice =>
+      chooseInput(rotation, undefined, 'stored', clock.now());
+    let stored = choose(cached ?? NO_KEY_DOCUMENT);
+    const maySpend = refresher.spends !== undefined || haveToBeAskedFor(task?.params);
+    if (stored.kind !== 'send' && maySpend) stored = choose(await documents.read(key));
+    const needs = await gatherNeeds(key, refresher, task, sources, {
+      canDoWithout: stored.kind === 'send' && refresher.needsParams?.(key) !== true,
+      asksParams,
+    });
+    if (refresher.spends === undefined || stored.kind !== 'none') return needs;
+    if (needs.params[refresher.spends] !== undefined) return needs;
+    const message = `${key.type} needs ${refresher.spends}: put one with a grant, or register it in the params of the task`;
+    throw new NeedMissing(new TokenError('INPUT_MISSING', message, key));
+  }
+
+  #wasPushed(key: TokenKey): boolean {
+    const { records, refresherOf } = this.#parts;
+    const held = records.cache.get(key);
+    return refresherOf(key.type)?.pushed === true && held !== undefined && records.leftMs(held) > 0;
+  }
+}
