@@ -32,17 +32,24 @@ export class Slots {
     signal?.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;
     else await this.#wait(signal);
-    return () => this.#giveBack();
+    return this.#giveBack;
   }
 
-  /** Does the work as soon as there is a slot for it. */
-  async run<Result>(work: () => Promise<Result>): Promise<Result> {
-    const giveBack = await this.take();
-    try {
-      return await work();
-    } finally {
-      giveBack();
+  /** Does the work as soon as there is a slot for it: at once, if one is free. It is to throw nothing but by its promise. */
+  run<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#free <= 0) {
+      return new Promise((resolve) => {
+        this.#waiting.add(() => resolve(this.#do(work)));
+      });
     }
+    this.#free -= 1;
+    return this.#do(work);
+  }
+
+  #do<Result>(work: () => Promise<Result>): Promise<Result> {
+    const working = work();
+    working.then(this.#giveBack, this.#giveBack);
+    return working;
   }
 
   #wait(signal: AbortSignal | undefined): Promise<void> {
@@ -60,10 +67,10 @@ export class Slots {
     });
   }
 
-  #giveBack(): void {
+  readonly #giveBack = (): void => {
     if (this.#free < 0 || this.#waiting.size === 0) this.#free += 1;
     else this.#enterNext();
-  }
+  };
 
   #enterNext(): void {
     const [next] = this.#waiting;

@@ -168,7 +168,7 @@ export class Spending {
   }
 
   /** Writes the document with its state of trying as it was. */
-  #write(document: KeyDocument): Promise<number | undefined> {
+  async #write(document: KeyDocument): Promise<number | undefined> {
     const { key, documents, hadTask, clock } = this.#input;
     return documents.save(key, document, { hadTask, dueAt: nextDueAt(document, clock.now()) });
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../concurrency/clock.js';
 import { setPatientTimer } from '../concurrency/patient-timer.js';
-import { StoreQueue } from '../concurrency/store-queue.js';
+import { Slots } from '../concurrency/slots.js';
 import { COMMAND_TIMEOUT_MS } from '../concurrency/time-limits.js';
 import { Deadline } from '../model/deadline.js';
 import { closedError, safeCause, TokenError } from '../model/errors.js';
@@ -22,6 +22,10 @@ type Command = Read | Write;
 type Kind = 'read' | 'write';
 
 const READS: readonly Command[] = ['now', 'get', 'list', 'watch', 'watch end'];
+/**
+ * The commands that a store is given at once: beyond that they would wait in the queue of its driver, and their time be over
+ * before a store that works well has heard of them.
+ */
 const MOST_READS = 64;
 const MOST_WRITES = 16;
 /** They are few, and give back what would be kept without them. */
@@ -71,7 +75,7 @@ export class SupervisedStore {
   /** The commands that fail now, by kind: reading may work while writing does not. */
   readonly #failing = new Map<Kind, FailedCommand>();
   readonly #gates: Readonly<Record<Kind, StoreGate>>;
-  readonly #queues: ReadonlyMap<Command, StoreQueue>;
+  readonly #queues: ReadonlyMap<Command, Slots>;
   /** Ends the waiting for each command that has been sent. */
   readonly #sent = new Set<() => void>();
   /** `closing`: what has been sent is waited for, and only what gives something back is sent. `closed`: nothing is sent. */
@@ -95,18 +99,18 @@ export class SupervisedStore {
     this.#clock = clock;
     this.#availability = availability;
     this.#gates = { read: new StoreGate(clock), write: new StoreGate(clock) };
-    const reads = new StoreQueue(MOST_READS);
-    const writes = new StoreQueue(MOST_WRITES);
+    const reads = new Slots(MOST_READS);
+    const writes = new Slots(MOST_WRITES);
     // A holder that writes does not queue behind callers that want a lease.
-    const leases = new StoreQueue(MOST_WRITES);
-    const queues: Readonly<Record<Queued, StoreQueue>> = {
+    const leases = new Slots(MOST_WRITES);
+    const queues: Readonly<Record<Queued, Slots>> = {
       get: reads,
       list: reads,
       lease: leases,
       set: writes,
       delete: writes,
     };
-    this.#queues = new Map(Object.entries(queues) as [Command, StoreQueue][]);
+    this.#queues = new Map(Object.entries(queues) as [Command, Slots][]);
   }
 
   get failing(): boolean {

@@ -65,3 +65,23 @@ it('many who wait with one signal add one listener to it', async () => {
   for (const taken of waiting) (await taken)();
   expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
 });
+
+it('work begins at once where a slot is free, and else when one is given back, by a failure too', async () => {
+  const slots = new Slots(1);
+  const begun: number[] = [];
+  const ends: ((error?: Error) => void)[] = [];
+  const work = (number: number) => (): Promise<number> => {
+    begun.push(number);
+    return new Promise((resolve, reject) => ends.push((error) => (error ? reject(error) : resolve(number))));
+  };
+  const works = [1, 2, 3].map((number) => slots.run(work(number)));
+  expect(begun).toEqual([1]);
+  ends[0]?.(new Error('failed'));
+  await expect(works[0]).rejects.toThrow('failed');
+  expect(begun).toEqual([1, 2]);
+  ends[1]?.();
+  expect(await works[1]).toBe(2);
+  expect(begun).toEqual([1, 2, 3]);
+  ends[2]?.();
+  expect(await works[2]).toBe(3);
+});
