@@ -72,12 +72,15 @@ interface Answer {
   readonly received: ReceivedToken | undefined;
 }
 
-interface Failed {
+/** The objects of one attempt. */
+interface Attempt {
   /** The key's document as the lease showed it. */
   readonly document: KeyDocument;
-  readonly spending: Spending;
   readonly lease: Lease;
-  readonly attempted: Attempted;
+  readonly spending: Spending;
+  /** The registration of the key when the attempt began. */
+  readonly enrolment: Enrolment;
+  readonly credentials: AppCredentials;
 }
 
 /** A file store has four threads to work with. */
@@ -106,8 +109,7 @@ export class Exchange {
     needs: Needs,
     progress: Progress,
   ): Promise<Outcome> {
-    const { registry, records, failures, writer, unwritten, accessToken, store, documents, clock, closing } =
-      this.#parts;
+    const { registry, failures, writer, unwritten, accessToken, store, documents, clock, closing } = this.#parts;
     const { mayReplaceDependencies, answered } = progress;
     const { key, reason } = flight;
     const app = registry.app(key.appid);
@@ -139,25 +141,17 @@ export class Exchange {
     closing.assertOpen();
     const credentials = credentialsOf(app, accessToken);
     flight.asks();
-    const fail = async (error: TokenError): Promise<Restart> => {
-      const budget = isBudgeted(key, credentials) ? this.#parts.budget : undefined;
-      const leftMs = document.grant === undefined ? 0 : records.leftOfGrantMs(key, document.grant);
-      const attempted: Attempted = { fingerprint: progress.fingerprint, enrolment, leftMs, budget };
-      const failure = await this.#fail(key, error, { document, spending, lease, attempted });
-      if (!isTokenError(failure)) return failure;
-      progress.hasFailed = true;
-      throw failure;
-    };
+    const attempt: Attempt = { document, lease, spending, enrolment, credentials };
     let answer: Answer | Exclude<Asked, { kind: 'granted' }>;
     try {
-      answer = await this.#ask(flight, progress, needs, credentials, spending, enrolment);
+      answer = await this.#ask(flight, progress, needs, attempt);
     } catch (error) {
       if (error instanceof NeedMissing) throw error;
-      return fail(error as TokenError);
+      return this.#fail(key, error as TokenError, attempt, progress);
     }
     if (answer.kind === 'restart') return answer;
     if (answer.kind === 'stale') {
-      if (!mayReplaceDependencies) return fail(answer.error);
+      if (!mayReplaceDependencies) return this.#fail(key, answer.error, attempt, progress);
       if (spending.intent !== undefined) answered.push(spending.intent);
       return { kind: 'restart', because: 'staleDependency', dependencies: answer.dependencies };
     }
@@ -186,11 +180,15 @@ export class Exchange {
   /**
    * Notes what is known after a failure.
    *
-   * @returns the error for waiting callers, or a reason to start again.
+   * @returns a reason to start again.
+   * @throws the `TokenError` for waiting callers, where there is none.
    */
-  async #fail(key: TokenKey, error: TokenError, failed: Failed): Promise<TokenError | Restart> {
-    const { document, spending, lease, attempted } = failed;
+  async #fail(key: TokenKey, error: TokenError, attempt: Attempt, progress: Progress): Promise<Restart> {
+    const { document, lease, spending, enrolment, credentials } = attempt;
     const { failures, records, unwritten, clock } = this.#parts;
+    const budget = isBudgeted(key, credentials) ? this.#parts.budget : undefined;
+    const leftMs = document.grant === undefined ? 0 : records.leftOfGrantMs(key, document.grant);
+    const attempted: Attempted = { fingerprint: progress.fingerprint, enrolment, leftMs, budget };
     const settled = await spending.settle(error).catch((settling: unknown) => {
       if (isTokenError(settling)) return settling;
       throw settling;
@@ -202,19 +200,17 @@ export class Exchange {
     if (recorded === undefined) return DOCUMENT_CHANGED;
     const { failure, isStored } = recorded;
     const { kept: received, spent } = spending;
-    const { enrolment } = attempted;
     if (!isStored && received !== undefined)
       unwritten.oweToken(key, { source: 'upstream', enrolment, received, spent });
-    return failure;
+    progress.hasFailed = true;
+    throw failure;
   }
 
   async #ask(
     flight: Flight<CachedRecord>,
     { refresher }: Progress,
     needs: Needs,
-    app: AppCredentials,
-    spending: Spending,
-    enrolment: Enrolment,
+    { credentials: app, spending, enrolment }: Attempt,
   ): Promise<Answer | Exclude<Asked, { kind: 'granted' }>> {
     const { key, reason, stale } = flight;
     const { clock, upstream, allowances, unwritten, times, closing } = this.#parts;
