@@ -133,8 +133,8 @@ export class StoreClock implements Clock {
 
   #setTick(): void {
     this.#tick = this.#clock.setTimer(() => {
-      void this.check();
       this.#setTick();
+      void this.check();
     }, this.#tickEveryMs);
   }
 }

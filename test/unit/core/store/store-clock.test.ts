@@ -221,4 +221,12 @@ describe('the tick', () => {
     await wall.advance(1_000);
     expect(told[0]).toBe('back');
   });
+
+  test('stop leaves no timer while a tick asks the store either', async () => {
+    answer = async () => clock.stop();
+    clock.start();
+    await wall.advance(1_000);
+    expect(reads).toBe(1);
+    expect(wall.pendingTimers).toBe(0);
+  });
 });
