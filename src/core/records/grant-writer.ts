@@ -99,6 +99,11 @@ export class GrantWriter {
     this.#lastVersions.clear();
   }
 
+  /** Releases the lease where no write does: a set releases it only if it succeeds. */
+  async release({ lease }: WriteOptions): Promise<void> {
+    if (lease !== undefined) await this.#store.release(lease);
+  }
+
   async #write(key: TokenKey, before: KeyDocument, got: StoredGrant, given: WriteOptions): Promise<CachedRecord> {
     const { generation } = this.#records;
     let document = await this.#withLostRotation(key, before);
@@ -129,7 +134,7 @@ export class GrantWriter {
         document = await this.#withLostRotation(key, found);
         continue;
       }
-      await this.#release(options);
+      await this.release(options);
       options.beforeRetry?.();
       options = withoutLease(options);
       document = await this.#documents.read(key);
@@ -159,7 +164,7 @@ export class GrantWriter {
 
   /** Adopts what is stored: another refresh token has replaced ours since it was sent. */
   async #standBack(key: TokenKey, document: KeyDocument, options: WriteOptions): Promise<CachedRecord> {
-    await this.#release(options);
+    await this.release(options);
     if (document.grant !== undefined) {
       return this.#records.adopt(key, document, document.grant, {
         source: 'store',
@@ -182,7 +187,7 @@ export class GrantWriter {
   ): Promise<CachedRecord> {
     // With the same instant it is our own write, which took effect although the store did not say so in time.
     if (options.source !== 'upstream' || current.obtainedAt === answer.obtainedAt) {
-      await this.#release(options);
+      await this.release(options);
       return this.#records.adopt(key, document, current, { source: 'store', announceFirst: options.enrolment.hadTask });
     }
     const grant = {
@@ -204,7 +209,7 @@ export class GrantWriter {
     const overlapped = options.source === 'upstream' && winner.value !== ours.value && dueSoonAt < winner.dueAt;
     const grant = overlapped ? { ...winner, dueAt: dueSoonAt } : winner;
     if (overlapped) return this.#moveDue(key, { ...document, grant }, grant, options);
-    await this.#release(options);
+    await this.release(options);
     return this.#records.adopt(key, document, winner, { source: 'store', announceFirst: options.enrolment.hadTask });
   }
 
@@ -219,17 +224,12 @@ export class GrantWriter {
     const version = await this.#documents.save(key, moved, saveOptions(grant.dueAt, options));
     const adoption: Adoption = { source: 'store', announceFirst: options.enrolment.hadTask };
     if (version !== undefined) return this.#records.adopt(key, { ...document, version }, grant, adoption);
-    await this.#release(options);
+    await this.release(options);
     const stored = await this.#documents.read(key);
     if (stored.grant !== undefined) return this.#records.adopt(key, stored, stored.grant, adoption);
     const state = await checkRegistration(this.#store, key, options.enrolment);
     if (state !== 'same') throw goneError(key, state);
     return this.#write(key, stored, grant, withoutLease(options));
-  }
-
-  /** Releases the lease where no write does: a set releases it only if it succeeds. */
-  async #release({ lease }: WriteOptions): Promise<void> {
-    if (lease !== undefined) await this.#store.release(lease);
   }
 
   /**

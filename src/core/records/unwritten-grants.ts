@@ -4,6 +4,7 @@ import { Schedule } from '../concurrency/schedule.js';
 import { backoffDelayMs } from '../model/backoff.js';
 import type { Deadline } from '../model/deadline.js';
 import { isTokenError, type TokenError, withFacts } from '../model/errors.js';
+import type { Lease } from '../model/store.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
 import type { StoredGrant } from '../store/key-document.js';
 import type { KeyDocuments } from '../store/key-documents.js';
@@ -80,16 +81,22 @@ export class UnwrittenGrants {
   }
 
   /**
-   * Keeps a grant that brought a refresh token.
+   * Keeps a grant that brought a refresh token, and the lease until it is stored or that lapses: another process would send
+   * once more what has been spent.
    *
    * @returns the error for waiting callers: nothing is in force before it is durable.
    */
-  owe(key: TokenKey, grant: StoredGrant, { lease: _lease, ...options }: WriteOptions, cause: TokenError): TokenError {
+  owe(key: TokenKey, grant: StoredGrant, options: WriteOptions, cause: TokenError): TokenError {
     this.#add({ kind: 'owed', key, grant, options, ...this.#fresh(grant) });
     return withFacts(cause, { ...key, retryable: true });
   }
 
-  /** Keeps the refresh token of an answer that is of no other use. */
+  /** Returns whether this lease is kept for what is owed. */
+  keepsLease(key: TokenKey, lease: Lease): boolean {
+    return this.#unwritten.get(keyId(key))?.options.lease === lease;
+  }
+
+  /** Keeps the refresh token of an answer that is of no other use, and the lease as {@link owe} does. */
   oweToken(key: TokenKey, options: WriteOptions): void {
     this.#add({ kind: 'owed', key, grant: undefined, options, ...this.#fresh(undefined) });
   }
@@ -202,7 +209,9 @@ export class UnwrittenGrants {
 
   #forget(unwritten: Served | Owed): void {
     const id = keyId(unwritten.key);
-    if (this.#unwritten.get(id) === unwritten) this.#unwritten.delete(id);
+    if (this.#unwritten.get(id) !== unwritten) return;
+    this.#unwritten.delete(id);
+    void this.#writer.release(unwritten.options);
   }
 
   #offerLater(unwritten: Served | Owed): void {

@@ -164,8 +164,8 @@ export class Exchange {
       if (error.code === 'NOT_REGISTERED' && (await mayBeginAgain(registry, key, enrolment, flight.urgent)))
         return DOCUMENT_CHANGED;
       if (error.code !== 'STORE_UNAVAILABLE') throw error;
-      void store.release(lease);
       if (received !== undefined) throw unwritten.owe(key, grant, options, error);
+      void store.release(lease);
       return done(unwritten.keep(key, spending.document.version, grant, options));
     }
   }
@@ -201,7 +201,7 @@ export class Exchange {
     const { failure, isStored } = recorded;
     const { kept: received, spent } = spending;
     if (!isStored && received !== undefined)
-      unwritten.oweToken(key, { source: 'upstream', enrolment, received, spent });
+      unwritten.oweToken(key, { source: 'upstream', enrolment, received, spent, lease });
     progress.hasFailed = true;
     throw failure;
   }

@@ -165,7 +165,10 @@ export class Refresh implements FlightWork {
     return this.#exchange.hasNewInput(key, progress);
   }
 
-  /** Does what the lease is held for; whatever happens, it is released, and the slot too. */
+  /**
+   * Does what the lease is held for; whatever happens, the slot is given back, and the lease released unless the answer is still
+   * owed to the store.
+   */
   async #underLease(
     { lease, document: decoded, giveBack }: TakenLease,
     flight: Flight<CachedRecord>,
@@ -173,7 +176,7 @@ export class Refresh implements FlightWork {
     needs: Needs,
     progress: Progress,
   ): Promise<Outcome> {
-    const { store, documents } = this.#parts;
+    const { store, documents, unwritten } = this.#parts;
     let wasAnswered: boolean | undefined;
     try {
       const document = await documents.decode(flight.key, lease.document, decoded);
@@ -192,7 +195,7 @@ export class Refresh implements FlightWork {
       return outcome;
     } catch (error) {
       if (isTokenError(error)) wasAnswered = isAnswer(error);
-      await store.release(lease);
+      if (!unwritten.keepsLease(flight.key, lease)) await store.release(lease);
       throw error;
     } finally {
       giveBack(wasAnswered);

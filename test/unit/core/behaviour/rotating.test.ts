@@ -87,6 +87,43 @@ test('I3: a refresh token that the store does not take is in force only when it 
   expect(world.upstream.sent).toEqual(['refresh-1']);
 });
 
+test.each([
+  ['is asked once more', 1],
+  ['takes no writes for 10 s', 10_000],
+])('I2: no other process sends what was spent while the answer is offered to a store that %s', async (_, ms) => {
+  await using world = new RotatingWorld();
+  const { process: first, way } = mortal(world);
+  const second = world.process();
+  world.upstream.answering = () => {
+    world.upstream.answering = () => {};
+    way.before = noWrites;
+  };
+  await world.register(first, { refresh_token: world.upstream.authorize() });
+  await expect(first.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  const got = second.get(APPID, TYPE, USER);
+  await world.clock.advance(ms);
+  way.before = () => {};
+  expect(await world.within(LEASE_MS, got)).toBe('token of refresh-2 1');
+  expect(world.upstream.sent).toEqual(['refresh-1']);
+  await world.clock.advance(LIFE_MS);
+  expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
+});
+
+test('what is owed for an app that is unregistered does not hold up the next registration', async () => {
+  const { world, store } = faulty();
+  await using _ = world;
+  world.upstream.answering = () => {
+    world.upstream.answering = () => {};
+    store.before = noWrites;
+  };
+  const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+  await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  store.before = () => {};
+  await tokens.unregister(APPID);
+  await world.register(tokens, { refresh_token: world.upstream.authorize() });
+  expect(await world.within(2_000, tokens.get(APPID, TYPE, USER))).toBe('token of refresh-4 2');
+});
+
 test('I3: close offers a refresh token to the store once more', async () => {
   const { world, store } = faulty();
   await using _ = world;
@@ -159,11 +196,13 @@ test('I3: a process that was stopped with the answer in its hands stores it when
   wake();
   const other = await world.withTask(params);
   await world.clock.advance(LEASE_MS / 2);
+  expect(world.upstream.sent).toEqual(['refresh-1']);
+  await world.clock.advance(LEASE_MS / 2);
   expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-1']);
   expect(world.reauthorizations()).toBe(0);
   way.before = () => {};
   resume();
-  await world.clock.advance(5_000);
+  await world.clock.advance(15_000);
   expect(other.peek(APPID, TYPE, USER)?.value).toBe('token of refresh-2 1');
   expect(await world.storedToken()).toBe('refresh-2');
   await world.clock.advance(60_000);
