@@ -157,8 +157,8 @@ export class Failures {
   }
 
   /**
-   * Records a failed attempt, in the store for the whole fleet, or here when it concerns this host alone; releases the
-   * lease either way.
+   * Records a failed attempt, in the store for the whole fleet, or here when it concerns this host alone. What is stored
+   * releases the lease by the same write.
    *
    * @returns `undefined` for the refusal of a refresh token that has been replaced in the store meanwhile: it says nothing
    *   of the one that is stored.
@@ -177,14 +177,12 @@ export class Failures {
     const outcome = error.hostOnly ? 'failed' : await this.#write(key, document, trying, lease, attempted.enrolment);
     if (outcome === 'lost' && error.code === 'REAUTHORIZATION_REQUIRED') {
       this.#cache.clearFailure(key);
-      await this.#store.release(lease);
       return undefined;
     }
     const isStored = typeof outcome === 'number';
     if (!isStored) {
       // The store does not have it, so reading the document must not clear it.
       this.#cache.setFailure(key, { trying, local: true, version });
-      await this.#store.release(lease);
     } else if (this.#cache.failure(key)?.trying === trying) {
       this.#cache.setFailure(key, { trying, local: false, version: outcome });
     }

@@ -134,9 +134,7 @@ export class GrantWriter {
         document = await this.#withLostRotation(key, found);
         continue;
       }
-      await this.release(options);
       options.beforeRetry?.();
-      options = withoutLease(options);
       document = await this.#documents.read(key);
       const isSettled = document.grant !== undefined && document.grant.obtainedAt >= got.obtainedAt;
       if (isSettled && options.received === undefined) {

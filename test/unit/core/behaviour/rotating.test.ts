@@ -109,6 +109,47 @@ test.each([
   expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
 });
 
+test('I2: nor where another write was first, and the store fails after that', async () => {
+  await using world = new RotatingWorld();
+  const { process: first, way } = mortal(world);
+  const second = world.process();
+  world.upstream.answering = async () => {
+    world.upstream.answering = () => {};
+    const [document] = await world.store.get([ID]);
+    await world.store.set(ID, document?.data ?? {}, document?.version ?? 0);
+    let wasBeaten = false;
+    way.before = (method, id) => {
+      if (wasBeaten && ['get', 'set'].includes(method)) throw new Error('away');
+      wasBeaten ||= method === 'set' && id === ID;
+    };
+  };
+  await world.register(first, { refresh_token: world.upstream.authorize() });
+  await expect(first.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  const got = second.get(APPID, TYPE, USER);
+  await world.clock.advance(10_000);
+  way.before = () => {};
+  expect(await world.within(LEASE_MS, got)).toBe('token of refresh-2 1');
+  expect(world.upstream.sent).toEqual(['refresh-1']);
+});
+
+test('I2: nor where the answer is of no use but for its refresh token', async () => {
+  await using world = new RotatingWorld();
+  const { process: first, way } = mortal(world);
+  const second = world.process();
+  world.upstream.change = () => {
+    world.upstream.change = () => ({});
+    way.before = noWrites;
+    return { value: '' };
+  };
+  await world.register(first, { refresh_token: world.upstream.authorize() });
+  await expect(first.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  const got = second.get(APPID, TYPE, USER);
+  await world.clock.advance(10_000);
+  way.before = () => {};
+  expect(await world.within(LEASE_MS, got)).toBe('token of refresh-3 2');
+  expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
+});
+
 test('what is owed for an app that is unregistered does not hold up the next registration', async () => {
   const { world, store } = faulty();
   await using _ = world;

@@ -144,20 +144,20 @@ describe('record', () => {
     expect((await stored()).trying?.retryAt).toBe(now + 500);
   });
 
-  test('what concerns this host alone stays here, and the lease is given back', async () => {
+  test('what concerns this host alone stays here, and leaves the lease to its holder', async () => {
     const error = await record(new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 }));
-    expect([await stored(), await isLeased(), error.hostOnly]).toEqual([NO_KEY_DOCUMENT, false, true]);
+    expect([await stored(), await isLeased(), error.hostOnly]).toEqual([NO_KEY_DOCUMENT, true, true]);
     expect(failures.active(KEY, false)?.local).toBe(true);
     expect(failures.active(KEY, false)?.error()).toMatchObject({ hostOnly: true, errcode: 40_164 });
   });
 
   test.each([
     ['fails', () => Promise.reject(new Error('full'))],
-    ['is lost', async () => void (await memory.set(ID, {}, 0))],
-  ])('the lease is given back when the write %s, and the failure is remembered here', async (_, before) => {
+    ['comes too late', async () => void (await memory.set(ID, {}, 0))],
+  ])('a write that %s leaves the lease to its holder, and the failure is remembered here', async (_, before) => {
     faulty.before = (method) => (method === 'set' ? before() : undefined);
     const error = await record(busy);
-    expect([error.code, await isLeased(), log.length]).toEqual(['UPSTREAM_UNAVAILABLE', false, 1]);
+    expect([error.code, await isLeased(), log.length]).toEqual(['UPSTREAM_UNAVAILABLE', true, 1]);
     expect(failures.active(KEY, false)).toMatchObject({ local: true });
   });
 
