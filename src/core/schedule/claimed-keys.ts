@@ -83,37 +83,45 @@ export class ClaimedKeys {
    * be read, or a store that fails, keeps its lease until that expires, so that no process claims the key again at once.
    */
   async take(key: TokenKey, claim: Claim, handler: DueHandler, signal: AbortSignal): Promise<void> {
+    let unused: Lease | undefined = claim.lease;
     try {
-      await this.#take(key, claim, handler, signal);
+      const done = await this.#work(key, claim, handler, signal);
+      // A refresh that has used the lease gives it back itself, or keeps it for what it owes to the store.
+      unused = done.unused;
+      await this.#finish(key, done, signal);
     } catch {
       // The store may take from another process what it does not take from this one.
-      if (signal.aborted || this.#isUnwritten(key)) await this.#parts.store.release(claim.lease);
+      if (unused !== undefined && (signal.aborted || this.#isUnwritten(key))) await this.#parts.store.release(unused);
       // It is reported already: store failures by the store, an unreadable document to the caller that reads the key.
     }
   }
 
-  async #take(key: TokenKey, claim: Claim, handler: DueHandler, signal: AbortSignal): Promise<void> {
-    const { store, documents, registry, failures, dueTimes, clock } = this.#parts;
+  /** Does what is due, if this process can. */
+  async #work(key: TokenKey, claim: Claim, handler: DueHandler, signal: AbortSignal): Promise<Done> {
+    const { documents, registry, failures, dueTimes } = this.#parts;
     const { lease } = claim;
     if (!this.#isHeld(key)) {
-      if (await dueTimes.drop(key, lease)) return store.release(lease);
+      if (await dueTimes.drop(key, lease)) return { outcome: 'settled', unused: lease, hasAsked: false };
       // The notification of its registration has not arrived.
       await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
     }
     const document = await documents.decode(key, lease.document);
     failures.learn(key, document);
     const order = this.#isHeld(key) && !this.#isUnwritten(key) ? this.#orderOf(key, document) : undefined;
-    const { outcome, unused, hasAsked }: Done =
-      order === undefined
-        ? { outcome: 'left', unused: lease, hasAsked: false }
-        : await this.#carryOut(order, key, { ...claim, document }, handler, signal);
+    if (order === undefined) return { outcome: 'left', unused: lease, hasAsked: false };
+    return this.#carryOut(order, key, { ...claim, document }, handler, signal);
+  }
+
+  /** Puts off a key that nothing else has set a due for, and gives back the lease where it has not been used. */
+  async #finish(key: TokenKey, { outcome, unused, hasAsked }: Done, signal: AbortSignal): Promise<void> {
+    const { store, dueTimes, clock, pace } = this.#parts;
     if (outcome === 'settled') this.#passes.delete(keyId(key));
     else if (!signal.aborted) {
       const at = clock.now() + Math.min(this.#pauseMs(key, outcome), this.#untilTriedHereMs(key));
       // By the same write, so that it is not handed out again before it is put off.
       if (await dueTimes.postpone(key, at, outcome === 'tried', unused)) {
         // A key that could not be put off is due at once, and using up pace is what bounds how often it is claimed.
-        if (!hasAsked) this.#parts.pace.giveBack();
+        if (!hasAsked) pace.giveBack();
         return;
       }
     }

@@ -150,6 +150,28 @@ test('I2: nor where the answer is of no use but for its refresh token', async ()
   expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
 });
 
+test('I2: nor while a process that is closed cannot put off what it had claimed', async () => {
+  await using world = new RotatingWorld({ fleet: true });
+  const { process: first, way } = mortal(world);
+  await world.register(first, { refresh_token: world.upstream.authorize() });
+  await first.get(APPID, TYPE, USER);
+  world.upstream.answering = () => {
+    way.before = (method, id) => (method === 'get' ? new Promise(() => {}) : noWrites(method, id));
+  };
+  while (world.upstream.sent.length < 2) await world.clock.advance(1_000);
+  world.upstream.answering = () => {};
+  const closed = first.close();
+  await world.clock.advance(3_000);
+  const second = world.process();
+  await second.start();
+  await world.clock.advance(5_000);
+  way.before = () => {};
+  await world.clock.advance(LEASE_MS);
+  await closed;
+  expect(await second.get(APPID, TYPE, USER)).toBe('token of refresh-3 2');
+  expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
+});
+
 test('what is owed for an app that is unregistered does not hold up the next registration', async () => {
   const { world, store } = faulty();
   await using _ = world;
