@@ -6,7 +6,10 @@ export interface AddressPolicy {
   readonly publicOnly: boolean;
 }
 
-/** Services that hand credentials of the machine to any caller on it. Some lie in ranges that may be called. */
+/**
+ * The addresses of services that hand credentials of the machine to any caller on it. Some of them lie in ranges that may
+ * otherwise be called.
+ */
 const METADATA: ReadonlySet<string> = new Set([
   '169.254.169.254',
   '100.100.100.200',
@@ -15,7 +18,7 @@ const METADATA: ReadonlySet<string> = new Set([
   'fd20:ce::254', // Google: https://cloud.google.com/compute/docs/metadata/querying-metadata
 ]);
 
-/** The names that ranges have here, by their names in ipaddr.js. A range that is in neither table is reserved. */
+/** The kinds that refusals name, by the names of the ranges in ipaddr.js. A range that is in neither table is reserved. */
 const NEVER_CALLED: ReadonlyMap<string, string> = new Map([
   ['linkLocal', 'link-local'],
   ['multicast', 'multicast'],
@@ -29,20 +32,20 @@ const NOT_PUBLIC: ReadonlyMap<string, string> = new Map([
   ['loopback', 'loopback'],
 ]);
 
-/** Nothing else of IPv6 has been given out: https://www.iana.org/assignments/ipv6-address-space */
+/** The only range of IPv6 that has been assigned to the public internet: https://www.iana.org/assignments/ipv6-address-space */
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
 
 interface Embedding {
   readonly prefix: [ipaddr.IPv6, number];
   /** The byte at which the IPv4 address begins. */
   readonly at: number;
-  /** Whether its bits are turned round. */
+  /** Whether its bits are inverted. */
   readonly isInverted: boolean;
 }
 
 /**
- * IPv6 addresses that stand for an IPv4 address. NAT64's local prefix 64:ff9b:1::/48 is none of them, because nothing
- * tells where in it the IPv4 address lies.
+ * The IPv6 ranges whose addresses embed an IPv4 address. The local prefix of NAT64, 64:ff9b:1::/48, is not among them,
+ * because its operator chooses where in the address the IPv4 address lies.
  */
 const EMBEDDINGS: readonly Embedding[] = [
   embedding('::/96', 12),
@@ -50,7 +53,7 @@ const EMBEDDINGS: readonly Embedding[] = [
   embedding('::ffff:0:0:0/96', 12),
   embedding('64:ff9b::/96', 12),
   embedding('2002::/16', 2),
-  // Teredo: the server, then the client.
+  // Teredo addresses hold the address of the server, and then that of the client with its bits inverted.
   embedding('2001::/32', 4),
   embedding('2001::/32', 12, true),
 ];
@@ -65,7 +68,10 @@ export function refusalOfAddress(address: string, policy: AddressPolicy): string
   return inside.map((address4) => refusal(address4, policy)).find((kind) => kind !== undefined);
 }
 
-/** Parses an address. ipaddr.js alone would take 010.0.0.1 and 127.1, which not everybody reads alike. */
+/**
+ * Parses an address. The check of the form comes first because ipaddr.js also accepts 010.0.0.1 and 127.1, which parsers
+ * read in different ways.
+ */
 function parse(address: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   if (isIP(address) === 0) return undefined;
   const withoutZone = address.replace(/%.*$/s, '');

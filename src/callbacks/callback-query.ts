@@ -1,7 +1,7 @@
 import type { TokenKey } from '../core/model/token-key.js';
 import type { TypeNumbers } from './type-numbers.js';
 
-/** Returns the URL with the key in its query, behind what is there already, which stays as it is written. */
+/** Returns the URL with the key appended to its query. The existing query stays as it is written. */
 export function withKeyInQuery(text: string, { appid, type, subject }: TokenKey, typeNumbers: TypeNumbers): URL {
   const url = new URL(text);
   const number = typeNumbers.number(type);

@@ -29,7 +29,7 @@ export interface CallbackRules {
 const MAX_LENGTH = 2_048;
 
 /**
- * Checks what can be known of a URL without resolving its host.
+ * Checks all rules for a URL that need no look-up of its host.
  *
  * @throws TypeError that names the rule and at most the host, since the rest of the URL may hold secrets.
  */
@@ -51,9 +51,7 @@ export function parseCallbackUrl(text: unknown, rules: CallbackRules): URL {
   return url;
 }
 
-/**
- * @throws TypeError when the rules are none.
- */
+/** @throws TypeError when a rule is invalid. */
 export function assertCallbackRules({ publicOnly, allowHosts }: CallbackRules): void {
   if (publicOnly !== undefined && typeof publicOnly !== 'boolean') {
     throw new TypeError(`publicOnly must be a boolean, got ${describeWord(publicOnly)}`);
@@ -84,7 +82,7 @@ function parseAllowHosts(allowHosts: readonly string[]): readonly HostPattern[] 
   });
 }
 
-/** Describes an entry, but shows none that is a URL with a password. */
+/** Describes an entry for an error message, and hides one that may be a URL with a password. */
 function describeHost(text: unknown): string {
   return typeof text === 'string' && text.includes('@') ? 'one with credentials' : describeName(text);
 }

@@ -56,7 +56,7 @@ export function createCallbacks(manager: object, options: CallbackOptions = {}):
   const { store, clock, reader, documents, registry, records, events, closing } = engine;
   const core = { store, clock, reader, documents, registry, records, events, closing };
   const typeNumbers = new TypeNumbers(legacyTypeNumbers);
-  // Apart from deliveries, so that a refresh does not wait for a target's turn.
+  // Params requests have their own queue, so that a refresh never waits behind deliveries to the same host.
   const paramsRequests = new GuardedRequests({ ...rules, clock });
   const paramsUrls = new ParamsUrls(paramsRequests, typeNumbers, clock);
   const requests = new GuardedRequests({ ...rules, clock });
@@ -82,9 +82,9 @@ interface CheckedCallbackOptions extends CallbackRules {
 }
 
 /**
- * Returns the options with copies of the lists and secrets, which their owner may change afterwards.
+ * Returns the options with copies of the lists and secrets, so that later changes by the caller have no effect.
  *
- * @throws TypeError naming the option, and nothing of a secret.
+ * @throws TypeError naming the option, without any part of a secret.
  */
 export function checkedCallbackOptions(options: CallbackOptions): CheckedCallbackOptions {
   const { publicOnly, legacyTypeNumbers, notifySecret } = options;

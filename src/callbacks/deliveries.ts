@@ -9,18 +9,18 @@ import { documentId, keyId, type TokenKey, tokenKey } from '../core/model/token-
 import { Delivery, type DeliveryParts } from './delivery.js';
 import { HostTurns } from './host-turns.js';
 
-/** An item of the schedule: a key to look at. */
+/** A key in the schedule, to be checked for a pending delivery. */
 interface Look extends Queued {
   readonly key: TokenKey;
 }
 
-/** A look or a delivery of one key, from when it is due to when it is over. */
+/** A check or a delivery of one key that is in progress. */
 interface UnderWay {
   readonly notify: string;
   readonly work: Promise<void>;
-  /** Ends its wait for the turn of the host. */
+  /** The controller that ends the wait for a slot of the host. */
   readonly waiting: AbortController;
-  /** The instant at which to look again, where it became due again meanwhile. */
+  /** The time of the next check, if the key became due again in the meantime. */
   againAt?: number;
 }
 
@@ -28,24 +28,27 @@ const MAX_LOOKING = 16;
 const MAX_DELIVERING_PER_HOST = 2;
 const RETRY_MS = 5_000;
 const MAX_RETRY_MS = 600_000;
-/** After a start everything is looked at within this time, and not all at once. */
+/** The time over which the checks after a start are spread, so that they do not all run at once. */
 const START_SPREAD_MS = 10_000;
 const CHANGE_SPREAD_MS = 1_000;
-/** The time after which other processes look whether the one that has refreshed a token has delivered it. */
+/** The delay after which other processes check whether the process that refreshed a token has delivered it. */
 const OTHERS_LOOK_AFTER_MS = { least: 5_000, spread: 5_000 };
 
-/** Tells the targets of `notify` of new tokens: when to look, one look at a key at a time, and whose turn it is. */
+/**
+ * Notifies the targets of `notify` of new tokens: it schedules the checks, runs one check of a key at a time, and limits
+ * the deliveries to each host.
+ */
 export class Deliveries {
   readonly #parts: DeliveryParts;
   readonly #schedule: Schedule<Look>;
-  /** The looks in the schedule, by the id of the key. */
+  /** The scheduled checks, by the id of the key. */
   readonly #looks = new Map<string, Look>();
   readonly #looking = new Slots(MAX_LOOKING);
   readonly #turns: HostTurns;
   readonly #underWay = new Map<string, UnderWay>();
   /**
-   * The number of times in a row that a delivery could not be made, and the delivery, which remembers what it could not
-   * note.
+   * The number of consecutive failures that the target did not cause, with the delivery, which remembers an accepted
+   * token that is not recorded in the store yet.
    */
   readonly #setbacks = new Map<string, { readonly attempts: number; readonly delivery: Delivery }>();
   #isStopping = false;
@@ -57,7 +60,7 @@ export class Deliveries {
     this.#schedule = new Schedule(parts.clock, async (look) => this.#onDue(look));
   }
 
-  /** Starts the deliveries: what was owed when the process before this one ended is owed still. */
+  /** Starts the deliveries. Deliveries that were pending when the previous process ended are still made. */
   start(): void {
     const { registry, clock, events } = this.#parts;
     events.on('refreshed', this.#refreshed);
@@ -86,13 +89,14 @@ export class Deliveries {
   }
 
   /**
-   * Makes the delivery that the schedule of the fleet has handed out, perhaps because the process that should have made
-   * it has died. The lease is not kept while it waits for its turn: should this process die too, it is handed out again.
+   * Makes a delivery that became due in the schedule of the fleet, for example because the process that was responsible
+   * for it has died. The lease is not held while the delivery waits for a slot of the host: if this process dies as well,
+   * the delivery becomes due again for another one.
    */
   async deliver(key: TokenKey, lease: Lease): Promise<void> {
     const { store, registry } = this.#parts;
     try {
-      // The notification of its target may not have come.
+      // The change notification for the task may not have arrived in this process yet.
       if (registry.task(key)?.notify === undefined) await registry.reload(documentId('task', key));
       const notify = registry.task(key)?.notify;
       if (notify === undefined) {
@@ -102,16 +106,14 @@ export class Deliveries {
         if (await delivery.putOff(lease)) this.#lookIn(key, 0);
       }
     } catch {
-      // A document that cannot be read keeps its lease until that expires; a failing store reports itself.
+      // A document that cannot be read keeps its lease until that expires. Failures of the store are reported by the
+      // store itself.
       return;
     }
     await store.release(lease);
   }
 
-  /**
-   * Stops the deliveries: those that wait for their turn are left for the next start; those under way end within
-   * seconds.
-   */
+  /** Stops the deliveries. Those that wait for a slot are left for the next start; those in progress end within seconds. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#schedule.stop();
@@ -158,7 +160,7 @@ export class Deliveries {
     this.#underWay.set(id, { notify, work, waiting });
   }
 
-  /** Returns when to look again, and never rejects. */
+  /** Returns when to check the key again. It never rejects. */
   async #work(key: TokenKey, notify: string, signal: AbortSignal): Promise<number | undefined> {
     const before = this.#setbacks.get(keyId(key))?.delivery;
     const delivery = before?.notify === notify ? before : new Delivery(key, notify, this.#parts);
@@ -180,8 +182,8 @@ export class Deliveries {
   }
 
   /**
-   * Notes a failure that is not the target's: a document cannot be read, or the store has failed, which tells of it
-   * itself.
+   * Records a failure that the target did not cause: a document that cannot be read, or a failing store. Only the first
+   * is reported here, because the store reports its own failures.
    */
   #setBack(key: TokenKey, delivery: Delivery, thrown: unknown): number {
     const { clock, events, store, records } = this.#parts;
@@ -197,7 +199,7 @@ export class Deliveries {
     return retryAt;
   }
 
-  /** Returns whether the store has not taken the token yet: it is delivered when it has. */
+  /** Returns whether the token is not stored yet. It is delivered once it is. */
   #isUnwritten(key: TokenKey): boolean {
     const held = this.#parts.records.cache.get(key);
     return held !== undefined && !held.isStored;

@@ -15,14 +15,14 @@ export interface DeliveryMessage {
   readonly grant: StoredGrant;
   /** The version of the record. */
   readonly version: number;
-  /** The secrets of the server; each app's own are derived from them. Without any, the message is not signed. */
+  /** The signing secrets of the server, from which the secret of each app is derived. Without any, the message is not signed. */
   readonly secrets: readonly WebhookSecret[];
   readonly typeNumbers: TypeNumbers;
   readonly now: number;
 }
 
 /**
- * Returns what is sent for a token: WeChat's answer, with what is left of the token's life at `now`, signed as in
+ * Returns the request that delivers a token: WeChat's answer with the remaining lifetime at `now`, signed as described at
  * https://www.standardwebhooks.com.
  */
 export function requestFor(message: DeliveryMessage): GuardedRequest {
@@ -46,13 +46,13 @@ export function requestFor(message: DeliveryMessage): GuardedRequest {
   };
 }
 
-/** Returns WeChat's answer, or one made up for a grant that was put without it. */
+/** Returns WeChat's answer, or an equivalent one for a grant that was put without it. */
 function answerOf({ type }: TokenKey, { result, value }: StoredGrant, left: number): JsonObject {
   if (result !== undefined) return withSecondsLeft(withValue(result, value), value, left);
   return { [FIELDS.get(type) ?? type]: value, expires_in: left };
 }
 
-/** The names that WeChat gives tokens in its answers, where they are not those of the types. */
+/** The names that tokens have in WeChat's answers, for the types whose name differs. */
 const FIELDS: ReadonlyMap<string, string> = new Map([
   ['jsapi_ticket', 'ticket'],
   ['wx_card_ticket', 'ticket'],

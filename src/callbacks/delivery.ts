@@ -40,28 +40,28 @@ export interface DeliveryParts extends DeliveringCore {
   readonly secrets: readonly WebhookSecret[];
 }
 
-/** A token that a target has yet to be told of. */
+/** A token that has not been delivered to its target yet. */
 interface Owed {
   readonly grant: StoredGrant;
   readonly version: number;
   readonly document: DeliveryDocument;
-  /** The instant from which the target may be told; `never` before there is a newer token. */
+  /** The time from which it may be delivered; `never` after the target has been given up, until there is a newer token. */
   readonly at: number | 'never';
 }
 
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 600_000;
 const MIN_RETRY_MS = 200;
-/** The time for which a target that takes nothing is tried; after that, it is tried once for every new token. */
+/** The time for which deliveries to a failing target are retried. After that there is one attempt for each new token. */
 const GIVE_UP_AFTER_MS = 24 * 3_600_000;
-/** A delivery that is due for so long is made by another process. */
+/** The delay after which another process makes a delivery that is still pending. */
 const LEAVE_TO_OTHERS_MS = 30_000;
-/** Another process delivers, or has written. */
+/** The delay before the next check when another process holds the lease or has changed the document. */
 const LOOK_AGAIN_MS = { least: 2_000, spread: 5_000 };
 
 /**
- * Delivers what one key owes one target: reads, sends and notes it under a lease of its own, so that one process at a
- * time does it.
+ * Delivers the current token of one key to one target. Reading, sending and recording happen under a lease of its own, so
+ * that only one process at a time delivers it.
  */
 export class Delivery {
   readonly notify: string;
@@ -69,7 +69,7 @@ export class Delivery {
   readonly #key: TokenKey;
   readonly #id: string;
   readonly #target: string;
-  /** The delivery that the target has taken and the store has not. */
+  /** The delivery that the target has accepted and the store has not recorded yet. */
   #unnoted: Delivered | undefined;
 
   constructor(key: TokenKey, notify: string, parts: DeliveryParts) {
@@ -80,7 +80,7 @@ export class Delivery {
     this.#target = targetOf(notify);
   }
 
-  /** Returns when the newest token may be delivered; `undefined` when none is to be. */
+  /** Returns when the newest token may be delivered; `undefined` when no delivery is pending. */
   async lookAt(): Promise<number | undefined> {
     const { store, reader } = this.#parts;
     const [stored, storedKey] = await store.get([this.#id, documentId('key', this.#key)]);
@@ -89,9 +89,9 @@ export class Delivery {
   }
 
   /**
-   * Delivers the newest token if it is owed.
+   * Delivers the newest token if its delivery is pending.
    *
-   * @returns when to look again; `undefined` when nothing is owed any more.
+   * @returns when to check again; `undefined` when nothing is pending any more.
    */
   async run(): Promise<number | undefined> {
     const { store, reader, documents, clock } = this.#parts;
@@ -112,22 +112,23 @@ export class Delivery {
   }
 
   /**
-   * Says in the schedule of the fleet when a process has to look again, if none has delivered by then.
+   * Sets when the document of this delivery becomes due in the schedule of the fleet, where a process checks it if none
+   * has delivered by then.
    *
-   * @returns whether it is owed now.
+   * @returns whether a delivery is due now.
    */
   async putOff({ id, document: stored }: Lease): Promise<boolean> {
     const { store, reader, documents, clock } = this.#parts;
     const document = await reader.read(stored, readDeliveryDocument);
     const keyDocument = await documents.read(this.#key);
     const at = lookAt(this.#owed(document, keyDocument));
-    // Where there is no token, none is to be expected before an attempt may be made.
+    // Without a token the next possible attempt to fetch one is the earliest time at which a delivery can become pending.
     const due = this.#due(at ?? nextDueAt(keyDocument, clock.now()));
     await store.set(id, seal(id, deliveryContent(document)), document.version, { due });
     return at !== undefined && at <= clock.now();
   }
 
-  /** Returns when to look with nothing to deliver: when the next token has been delivered, or should have been. */
+  /** Returns when to check again while nothing is pending: after the next token should have been delivered. */
   #dueAfter(grant: StoredGrant | undefined): Due {
     return this.#due(grant === undefined ? 0 : dueOf(grant, this.#parts.clock.now()));
   }
@@ -137,8 +138,8 @@ export class Delivery {
   }
 
   /**
-   * Returns whether it is still to be sent: the task may have been given another target, or none, while this one waited for its
-   * turn, and what has not been sent when the manager is closed is left to the next one.
+   * Returns whether the token is still to be sent. While it waited for a slot, the task may have been given another
+   * target or none. A delivery that has not been sent when the manager is closed is left to the next process.
    */
   #isStillWanted(): boolean {
     return !this.#parts.closing.hasBegun && this.#parts.registry.task(this.#key)?.notify === this.notify;
@@ -180,7 +181,7 @@ export class Delivery {
     return failing.retryAt;
   }
 
-  /** Sends the token, and returns what went wrong; `undefined` when the target has taken it. */
+  /** Sends the token, and returns the error; `undefined` when the target has accepted it. */
   async #send({ grant, version }: Owed): Promise<TokenError | undefined> {
     const { clock, requests, typeNumbers, secrets } = this.#parts;
     const key = this.#key;
@@ -213,10 +214,10 @@ export class Delivery {
   }
 
   /**
-   * Notes what came of it, and releases the lease. A note that a process does not live to write makes the target be told
-   * twice, and never not at all.
+   * Records the outcome, and releases the lease. If the process dies before the outcome is recorded, the target is
+   * notified twice rather than not at all.
    *
-   * @returns whether it is noted: `false` when another process has written.
+   * @returns whether it is recorded: `false` when another process has changed the document.
    */
   async #write(document: DeliveryDocument, lease: Lease, due: Due): Promise<boolean> {
     const { store } = this.#parts;

@@ -9,10 +9,10 @@ export type Lookup = (host: string) => Promise<readonly LookupAddress[]>;
 
 export const systemLookup: Lookup = (host) => resolve(host, { all: true });
 
-/** Is thrown when the host has an address that may not be called. */
+/** Reports that a host has an address that may not be called. */
 export class AddressRefused extends Error {
   override readonly name: string = 'AddressRefused';
-  /** Such as `link-local`. */
+  /** The kind of the refused address, such as `link-local`. */
   readonly kind: string;
 
   constructor(kind: string) {
@@ -22,17 +22,17 @@ export class AddressRefused extends Error {
 }
 
 export interface GuardedConnectorOptions {
-  /** undici's own, which is handed in because undici is loaded late. */
+  /** The connector of undici. It is injected because undici is loaded lazily. */
   readonly build: typeof buildConnector;
   readonly lookup: Lookup;
   readonly publicOnly: boolean;
-  /** Ends every attempt to connect; there is no other time limit. */
+  /** The signal that aborts every attempt to connect; there is no other time limit. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Connects for undici, to addresses that may be called and to no other. A host with one address that may not is refused
- * as a whole, with {@link AddressRefused}.
+ * Returns a connector for undici that connects only to addresses that may be called. If one address of a host may not be
+ * called, the whole host is refused with {@link AddressRefused}.
  */
 export function createGuardedConnector(options: GuardedConnectorOptions): buildConnector.connector {
   return (target, callback) => {
@@ -43,7 +43,7 @@ export function createGuardedConnector(options: GuardedConnectorOptions): buildC
   };
 }
 
-/** Far hosts take longer than Node's default of 250 ms, after which it turns to the next address. */
+/** The time after which the next address is tried as well. Node's default of 250 ms is too short for distant hosts. */
 const NEXT_ADDRESS_AFTER_MS = 1_000;
 
 async function open(target: buildConnector.Options, options: GuardedConnectorOptions): Promise<Socket> {
@@ -51,7 +51,8 @@ async function open(target: buildConnector.Options, options: GuardedConnectorOpt
   const addresses = await resolveOnce(target.hostname, options);
   for (const { address } of addresses) assertMayBeCalled(address, publicOnly);
   const connect = build({
-    // A name is looked up by this alone, and an address not at all: the connection goes to what was checked.
+    // This returns the addresses that were just checked, so that no second look-up can yield others. For an IP address it
+    // is not called.
     lookup: (_host, _options, answer) => answer(null, [...addresses]),
     autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_AFTER_MS,
@@ -93,7 +94,10 @@ function assertMayBeCalled(address: string, publicOnly: boolean): void {
   if (kind !== undefined) throw new AddressRefused(kind);
 }
 
-/** Rejects on abort, not with the signal's reason, because that need not be an error and undici reads its code. */
+/**
+ * Returns a promise that rejects on abort. It does not use the signal's reason, which need not be an error, because
+ * undici reads the code of the error.
+ */
 function rejectionOnAbort(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     const abort = (): void => reject(new Error('The request has ended'));

@@ -21,20 +21,26 @@ export interface GuardedRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Whatever status it has: a redirect is not followed. */
+/** The answer, whatever its status: redirects are not followed. */
 export interface GuardedAnswer {
   readonly status: number;
   readonly body: Buffer;
 }
 
-/** Tells a server of ours that a stranger has chosen the URL, so that no trust in our address opens anything. */
+/**
+ * The header that tells another token server that a third party chose the URL, so that the server does not trust the
+ * request because of its address.
+ */
 export const CALLBACK_HEADER = 'x-wechat-token-manager-callback';
 
 const MAX_BODY_BYTES = 65_536;
 const DEFAULT_TIMEOUT_MS = 5_000;
 const MAX_TIMEOUT_MS = 60_000;
 
-/** Sends requests to URLs that strangers have chosen. Every one has a connection of its own, checked when it is made. */
+/**
+ * Sends requests to URLs that third parties have chosen. Each request has its own connection, whose addresses are checked
+ * when it is opened.
+ */
 export class GuardedRequests {
   readonly #rules: CallbackRules;
   readonly #timeoutMs: number;
@@ -43,9 +49,7 @@ export class GuardedRequests {
   readonly #underWay = new Map<AbortController, Promise<GuardedAnswer>>();
   #isClosed = false;
 
-  /**
-   * @throws TypeError when an option is none.
-   */
+  /** @throws TypeError when an option is invalid. */
   constructor(options: GuardedRequestsOptions = {}) {
     const { publicOnly, allowHosts, timeoutMs = DEFAULT_TIMEOUT_MS, lookup, clock } = options;
     assertCallbackRules({ publicOnly, allowHosts });
@@ -57,6 +61,8 @@ export class GuardedRequests {
   }
 
   /**
+   * Sends a request, and returns the answer.
+   *
    * @throws the signal's reason, or a `TokenError`: `UPSTREAM_REJECTED` when the URL or an address of its host may not be
    *   called, `UPSTREAM_UNAVAILABLE` when there was no answer of at most 64 KiB in time, `CLOSED`.
    */
@@ -77,7 +83,7 @@ export class GuardedRequests {
     }
   }
 
-  /** Ends what is under way, and what waits for its turn, with code `CLOSED`. */
+  /** Aborts the requests in progress and those that wait for a slot, with code `CLOSED`. */
   async close(): Promise<void> {
     this.#isClosed = true;
     const answers = [...this.#underWay.values()];

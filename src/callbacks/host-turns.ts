@@ -2,9 +2,12 @@ import type { Clock } from '../core/concurrency/clock.js';
 import { Slots } from '../core/concurrency/slots.js';
 import { boundedCache } from '../core/primitives/bounded-cache.js';
 
-/** The limit of works under way for hosts that answered within 2 s the last time. */
+/** The limit of concurrent calls to hosts whose last answer took less than 2 s. */
 const MAX_PROMPT = 64;
-/** The limit for all other hosts, each of which has two: two hundred silent hosts keep none from another. */
+/**
+ * The limit of concurrent calls to all other hosts. Each of them has two slots, so that it takes more than two hundred
+ * unresponsive hosts to delay another one.
+ */
 const MAX_DOUBTFUL = 512;
 const MAX_PER_DOUBTFUL_HOST = 2;
 const PROMPT_MS = 2_000;
@@ -16,14 +19,14 @@ interface Host {
 }
 
 /**
- * Lets a bounded number of works run at once, and fewer that concern the same host. A host that was slow the last time, or is
- * not known, has two places among those of its kind until it answers promptly, so that silent hosts hold up no other.
+ * Limits the calls that run at once, in total and for each host. A host that is unknown or was slow the last time has two
+ * slots in a separate pool until it answers promptly, so that unresponsive hosts do not delay others.
  */
 export class HostTurns {
   readonly #prompt = new Slots(MAX_PROMPT);
   readonly #doubtful = new Slots(MAX_DOUBTFUL);
   readonly #hosts = new Map<string, Host>();
-  /** Hosts that were prompt the last time. */
+  /** The hosts whose last answer was prompt. */
   readonly #answering = boundedCache<string, true>(MAX_REMEMBERED);
   readonly #maxPerHost: number;
   readonly #clock: Pick<Clock, 'monotonic'>;
@@ -34,11 +37,11 @@ export class HostTurns {
   }
 
   /**
-   * Does the work when it is its turn.
+   * Runs a call as soon as there is a free slot.
    *
-   * @param host - name and port.
+   * @param host - the name and the port.
    *
-   * @throws the signal's reason when that is aborted before.
+   * @throws the signal's reason when it is aborted before the call has begun.
    */
   async run<Result>(host: string, signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
     const turns = this.#hosts.get(host) ?? { slots: new Slots(this.#placesOf(host)), users: 0 };
@@ -46,7 +49,7 @@ export class HostTurns {
     turns.users += 1;
     const taken: (() => void)[] = [];
     try {
-      // The host's comes first, so that those who wait for a slow host take no slot from the others.
+      // The slot of the host is acquired first, so that calls that wait for a slow host hold no slot of the shared pool.
       taken.push(await turns.slots.take(signal));
       taken.push(await (this.#answering.has(host) ? this.#prompt : this.#doubtful).take(signal));
       return await this.#timed(host, turns, signal, work);
@@ -57,7 +60,7 @@ export class HostTurns {
     }
   }
 
-  /** Notes whether the host is prompt. A work that was given up says nothing of it. */
+  /** Runs a call and records whether the host is prompt. An aborted call tells nothing about the host. */
   async #timed<Result>(
     host: string,
     { slots }: Host,

@@ -6,22 +6,22 @@ const FORM = new RegExp(`^([0-9a-f]{${HASH_DIGITS}})-\\d{1,16}-\\d{1,16}$`);
 /** The token that a message is about. */
 export interface MessageContent {
   readonly version: number;
-  /** In epoch milliseconds. */
+  /** The expiry of the token, in epoch milliseconds. */
   readonly expiresAt: number;
 }
 
 /**
- * Returns the id of the message that tells `url` of a token: the same for every attempt, so that a receiver knows a repetition,
- * and never that of another token: a store that was emptied or made anew counts versions from the start, but no token that
- * comes later ends at the same millisecond.
+ * Returns the id of the message that notifies `url` of a token. It is the same for every attempt, so that a receiver
+ * recognizes a repetition, and differs for every other token: a store that was emptied or recreated counts versions from
+ * 1 again, but no later token expires at the same millisecond.
  */
 export function messageId(url: URL, { version, expiresAt }: MessageContent): string {
   return `${hashOf(url)}-${version}-${Math.round(expiresAt)}`;
 }
 
 /**
- * Returns whether the id is that of a message to this URL, which may be relative, as servers receive it. Only its query is read:
- * the sender of a request chooses its path, which need not be part of a valid URL.
+ * Returns whether the id is that of a message to this URL, which may be relative, as servers receive it. Only its query
+ * is read, because the sender of a request chooses the path, which need not be part of a valid URL.
  */
 export function isMessageTo(url: string | URL, id: string): boolean {
   const [, hash] = FORM.exec(id) ?? [];
@@ -30,7 +30,10 @@ export function isMessageTo(url: string | URL, id: string): boolean {
   return hash === hashOf({ searchParams: new URLSearchParams(query) });
 }
 
-/** Returns a hash of the key in a query. Its names were added behind what the URL had, so that the last of each counts. */
+/**
+ * Returns a hash of the key in a query. The last value of each name counts, because the key was appended to the query of
+ * the URL.
+ */
 function hashOf({ searchParams }: Pick<URL, 'searchParams'>): string {
   const names = ['appid', 'type', 'subject'].map((name) => searchParams.getAll(name).at(-1) ?? '');
   return createHash('sha256').update(names.join('\n')).digest('hex').slice(0, HASH_DIGITS);

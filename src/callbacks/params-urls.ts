@@ -12,18 +12,18 @@ import type { TypeNumbers } from './type-numbers.js';
 interface Failed {
   readonly url: string;
   readonly error: TokenError;
-  /** By the monotonic clock. */
+  /** The end of the pause, on the monotonic clock. */
   readonly until: number;
 }
 
 const MAX_ASKING_PER_HOST = 8;
-/** For a turn; the answer has as long once more. */
+/** The longest wait for a slot of the host. The answer may then take as long again. */
 const MAX_WAIT_MS = 5_000;
 const MAX_REMEMBERED = 10_000;
-/** Callers who come one after the other do not ask a URL that has just failed again and again. */
+/** The time for which a failure is reused, so that consecutive callers do not request a failing URL again and again. */
 const REMEMBER_FAILURE_MS = 5_000;
 
-/** Asks the params URLs of tasks. */
+/** Requests the params URLs of tasks. */
 export class ParamsUrls {
   readonly #requests: GuardedRequests;
   readonly #typeNumbers: TypeNumbers;
@@ -39,7 +39,7 @@ export class ParamsUrls {
   }
 
   /**
-   * Returns what the params URL of a task answers to a GET.
+   * Returns the JSON object with which the params URL of a task answers a GET.
    *
    * @throws a `TokenError` with code `INPUT_MISSING` when that is not a JSON object, `CLOSED`, or the signal's reason.
    */
@@ -74,7 +74,8 @@ export class ParamsUrls {
   }
 
   /**
-   * Sends the request in its turn: after the wait it still has all the time of an answer, or the turn would be in vain.
+   * Sends the request when there is a free slot. The request gets its full timeout after the wait, since a shorter one
+   * would make it likely to fail.
    */
   async #inTurn(url: URL, key: TokenKey, signal: AbortSignal): Promise<GuardedAnswer> {
     const waiting = new AbortController();

@@ -13,7 +13,7 @@ import { isMessageTo } from './message-id.js';
  */
 export type WebhookSecret = string | Uint8Array;
 
-/** The headers of https://www.standardwebhooks.com. */
+/** The headers that https://www.standardwebhooks.com defines. */
 export type WebhookHeaders = {
   readonly 'webhook-id': string;
   readonly 'webhook-timestamp': string;
@@ -21,11 +21,11 @@ export type WebhookHeaders = {
 };
 
 export interface WebhookToSign {
-  /** The same for every attempt to deliver it: printable ASCII without a full stop. */
+  /** The id of the message, the same for every attempt to deliver it: printable ASCII without a full stop. */
   readonly id: string;
   readonly timestampSeconds: number;
   readonly body: string | Uint8Array;
-  /** Each makes a signature: two while receivers change from one to the other. */
+  /** The secrets, each of which makes a signature. There are two while receivers change from one to the other. */
   readonly secrets: readonly WebhookSecret[];
 }
 
@@ -111,15 +111,20 @@ const PREFIX = 'whsec_';
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const MIN_SECRET_BYTES = 24;
 const MAX_SECRET_BYTES = 64;
-/** Without a full stop, which divides what is signed: `1.2` and `3` must not pass for `1` and `2.3`. */
+/**
+ * The form of an id. A full stop is not allowed, because it separates the parts of the signed text: `1.2` and `3` must
+ * not be taken for `1` and `2.3`.
+ */
 const ID = /^[\x21-\x2d\x2f-\x7e]{1,256}$/;
 const TIMESTAMP = /^\d{1,11}$/;
-/** So that milliseconds do not pass for seconds. */
+/** The largest timestamp in seconds, chosen so that milliseconds are not taken for seconds. */
 const MAX_TIMESTAMP = 99_999_999_999;
 const MAX_TOLERANCE_SECONDS = 31_536_000;
 
 /**
- * @throws TypeError naming what is wrong, and nothing of a secret.
+ * Signs a webhook, and returns its headers.
+ *
+ * @throws TypeError naming what is wrong, without any part of a secret.
  */
 export function signWebhook({ id, timestampSeconds, body, secrets }: WebhookToSign): WebhookHeaders {
   if (typeof id !== 'string' || !ID.test(id)) {
@@ -175,7 +180,7 @@ export function verifyWebhook(webhook: WebhookToVerify): VerifiedWebhook {
   return { id, timestampSeconds: Number(timestamp) };
 }
 
-/** Reads the time. Beside a clock that is no number, the timestamp of any age would pass for a recent one. */
+/** Reads the time. Without this check a clock that returns NaN would make every timestamp pass for a recent one. */
 function readNow(now: unknown): number {
   if (typeof now !== 'function') throw new TypeError(`now must be a function, got ${describeKind(now)}`);
   const nowMs: unknown = now();
@@ -192,7 +197,10 @@ function signature(key: Uint8Array, id: string, timestamp: string, body: string 
   return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')}`;
 }
 
-/** Compares with all of them, so that the time it takes does not tell which one was nearly right. */
+/**
+ * Compares a received signature with all expected ones in constant time, so that the duration does not reveal which one
+ * was nearly right.
+ */
 function holdsSignature(received: string, expected: string): boolean {
   const wanted = Buffer.from(expected);
   const candidates = received.split(' ').map((candidate) => Buffer.from(candidate));
@@ -261,7 +269,8 @@ function assertBody(body: unknown): void {
 }
 
 function assertUrl(url: unknown): void {
-  // Any string will do: the sender of the request chooses its path, and a path such as `//` is no misuse by the receiver.
+  // Any string is allowed: the sender of the request chooses its path, and a path such as `//` is not a mistake of the
+  // receiver.
   if (url === undefined || typeof url === 'string' || typeof memberOf(url, 'href') === 'string') return;
   throw new TypeError(`url must be a URL or its path and query, got ${describeKind(url)}`);
 }
