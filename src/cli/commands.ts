@@ -23,7 +23,7 @@ import {
   TASK,
 } from './args/options.js';
 
-/** Every command; the first is the one that is meant when none is named. */
+/** The commands. The first one is the default. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'serve',

@@ -4,10 +4,10 @@ import type { CommandIo } from './io/command-io.js';
 import { closeLostTerminals } from './io/standard-streams.js';
 import { run } from './run.js';
 
-/** Bounds the wait for output that is left when the work is done, such as a log that nothing reads. */
+/** The time limit for remaining output after the work is done, for example when nothing reads the log. */
 const LAST_WRITES_MS = 500;
 
-// An output may break at any time. A command whose output matters looks at what became of it.
+// An output may fail at any time. Commands whose output matters check for errors themselves.
 for (const output of [process.stdout, process.stderr]) output.on('error', () => {});
 process.once('exit', closeLostTerminals);
 
@@ -23,6 +23,6 @@ const io: CommandIo = {
 
 void run(process.argv.slice(2), io).then((code) => {
   process.exitCode = code;
-  // The channel of a parent, and whatever a host has loaded into this process, would keep it.
+  // The channel to a parent process, or handles of modules that a host has loaded, would keep this process alive.
   setTimeout(() => process.exit(), LAST_WRITES_MS).unref();
 });

@@ -14,10 +14,11 @@ import { helpOf, helpOfAll, PROGRAM } from './output/help.js';
 import { isWorker } from './serve/processes/worker-environment.js';
 
 /**
- * Does what a command line says.
+ * Runs a command line.
  *
- * @param argv - without the program and the script.
- * @returns the exit code: 2 for what the user has to write differently, 1 for any other failure.
+ * @param argv - the arguments without the program and the script.
+ *
+ * @returns the exit code: 2 for invalid input, 1 for any other failure.
  */
 export async function run(argv: readonly string[], io: CommandIo): Promise<number> {
   try {
@@ -50,7 +51,7 @@ async function obey({ command, isNamed, operands, given }: CommandLine, io: Comm
   return code;
 }
 
-/** Checks the number of operands. Arguments are not shown: a secret may stand where none belongs. */
+/** Checks the number of operands. Their text is not shown, because a secret may be among them. */
 function assertOperands({ name, operands: expected }: CommandSpec, operands: readonly string[]): void {
   const missing = expected[operands.length];
   if (missing?.startsWith('<')) throw new UsageError(`${name} needs ${missing}: ${name} ${expected.join(' ')}`);
@@ -59,7 +60,7 @@ function assertOperands({ name, operands: expected }: CommandSpec, operands: rea
   throw new UsageError(`${name} takes ${takes}, got ${operands.length} arguments`);
 }
 
-/** Warns of variables once: the process that a server starts has the same environment. */
+/** Warns once about variables. A worker does not repeat it, although it inherits the environment. */
 function warnOfVariables(io: CommandIo, env: NodeJS.ProcessEnv): void {
   if (isWorker(io.env)) return;
   for (const warning of [serviceLinkWarning(io.env), unknownVariables(env, COMMANDS)]) {

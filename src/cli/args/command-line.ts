@@ -7,13 +7,13 @@ import { flagOf, type OptionSpec } from './option.js';
 import type { GivenValue } from './option-values.js';
 import { HELP, VERSION } from './options.js';
 
-/** The contents of a command line: the command, and what it is given. */
+/** The parsed command line: the command, its operands and its options. */
 export interface CommandLine {
   readonly command: CommandSpec;
-  /** Whether it is named, and not the one that is meant without. */
+  /** Whether the command line names the command. The first command is the default. */
   readonly isNamed: boolean;
   readonly operands: readonly string[];
-  /** By the option's name. */
+  /** The values of the options, by the name of the option. */
   readonly given: ReadonlyMap<string, readonly GivenValue[]>;
 }
 
@@ -25,7 +25,7 @@ const LONGEST_FLAG = 32;
 const LONGEST_COMMAND = 16;
 
 /**
- * Takes a command line apart. Every option is known before the command is, so that it may stand before it.
+ * Parses a command line. Options are parsed before the command is known, so that they may stand before it.
  *
  * @throws UsageError that shows options and commands, but no values, which may be secrets.
  */
@@ -40,7 +40,7 @@ export function parseCommandLine(argv: readonly string[], commands: readonly Com
   if (command === undefined) {
     const [first] = commands;
     const asksForHelp = words.length === 1 && flags.some(({ name }) => name === HELP.name);
-    // The help of all commands has those of a group.
+    // `--help` after the first word of a group shows the help of all commands, which includes those of the group.
     if (first === undefined || !asksForHelp || commandsOf(words[0], commands).length === 0)
       throw noSuchCommand(words, commands);
     return { command: first, isNamed: false, operands: [], given: byName(flags) };
@@ -60,7 +60,7 @@ function takeApart(
       { type: value === undefined ? ('boolean' as const) : ('string' as const), ...(short !== undefined && { short }) },
     ]),
   );
-  // Not strict: its messages have several lines, and show what was given.
+  // `strict` is off because the errors of Node have several lines and show the values.
   const { tokens } = parseArgs({
     args: [...argv],
     options: config,
@@ -82,7 +82,7 @@ function takeApart(
   return { words, flags };
 }
 
-/** Returns the value of a flag: for Node, `-p=8080` has the value `=8080`. */
+/** Returns the value of a flag. The leading `=` is removed because Node parses `-p=8080` as the value `=8080`. */
 function textOf(source: string, isInline: boolean | undefined, value: string | undefined): string {
   const text = isInline === true && !source.startsWith('--') ? value?.replace(/^=/, '') : value;
   if (text === undefined || text === '') throw new UsageError(`${source} needs a value`);
@@ -92,7 +92,7 @@ function textOf(source: string, isInline: boolean | undefined, value: string | u
   return text;
 }
 
-/** Returns the command whose name the first one or two words are; no word at all is the first command. */
+/** Returns the command that the first one or two words name; the first command if there are no words. */
 function commandIn(
   words: readonly string[],
   commands: readonly CommandSpec[],
@@ -128,13 +128,13 @@ function noSuchCommand([first = '', second]: readonly string[], commands: readon
   return new UsageError(`${first} has no command ${nameOf(second)}${suggestion(second, ofGroup)}`);
 }
 
-/** Returns the second words of the commands that begin with this one. */
+/** Returns the second words of the commands whose first word is this one. */
 function commandsOf(first: string | undefined, commands: readonly CommandSpec[]): readonly string[] {
   const group = `${first} `;
   return commands.flatMap(({ name }) => (name.startsWith(group) ? [name.slice(group.length)] : []));
 }
 
-/** Describes a word, but shows no long one: it may be a secret that was given where a command belongs. */
+/** Describes a word for an error message, and hides a long one, which may be a secret in the place of a command. */
 function nameOf(word: string): string {
   return word.length > LONGEST_COMMAND ? `of ${word.length} characters` : describeWord(word);
 }

@@ -2,7 +2,7 @@ import type { CommandIo } from '../io/command-io.js';
 import type { OptionSpec } from './option.js';
 import type { OptionValues } from './option-values.js';
 
-/** One command as it was called. */
+/** A call of a command. */
 export interface CommandCall {
   /** The arguments after the command's name, as many as it takes. */
   readonly operands: readonly string[];
@@ -10,21 +10,24 @@ export interface CommandCall {
   readonly io: CommandIo;
 }
 
-/** Does the work and answers with the exit code. */
+/** A function that runs a command and returns the exit code. */
 export type CommandFunction = (call: CommandCall) => Promise<number>;
 
-/** One command as data. */
+/** The description of a command, from which parsing and help are derived. */
 export interface CommandSpec {
-  /** One word, or two: `keys add`. */
+  /** The name of the command: one word, or two as in `keys add`. */
   readonly name: string;
-  /** `<appid>` is required, `[type]` is not. */
+  /** The names of the operands: `<appid>` is required, `[type]` is optional. */
   readonly operands: readonly string[];
   readonly summary: string;
   readonly options: readonly OptionSpec[];
-  /** Whether standard output is only a log, without which the work is done all the same. */
+  /** Whether standard output is only a log. The command then does its work even if that output is broken. */
   readonly onlyLogs?: boolean;
   /** The paragraphs that help shows below the options. */
   readonly notes?: readonly string[];
-  /** Loads what it needs: the others are not to wait for it. */
+  /**
+   * Loads the module of the command. Each command is loaded on demand, so that it does not wait for the modules of the
+   * others.
+   */
   readonly load: () => Promise<CommandFunction>;
 }

@@ -3,7 +3,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Formats a length of time in its one or two largest units: `1h 52m`. The remainder is cut off. */
+/** Formats a duration in its one or two largest units: `1h 52m`. The remainder is truncated. */
 export function shortDuration(ms: number): string {
   const left = Math.max(0, ms);
   if (left >= DAY) return `${Math.floor(left / DAY)}d ${Math.floor((left % DAY) / HOUR)}h`;
@@ -14,7 +14,7 @@ export function shortDuration(ms: number): string {
 
 const UNITS: Readonly<Record<string, number>> = { s: SECOND, m: MINUTE, h: HOUR, d: DAY };
 
-/** Returns the milliseconds that a text like `90d`, `12h`, `30m` or `45s` means; `undefined` for any other text, and for none. */
+/** Returns the milliseconds of a duration like `90d`, `12h`, `30m` or `45s`; `undefined` for any other text. */
 export function durationIn(text: string): number | undefined {
   const [, count = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
   return Number(count) * (UNITS[unit] ?? 0) || undefined;

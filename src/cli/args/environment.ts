@@ -5,8 +5,8 @@ import { KEY_VARIABLE, SECRET_VARIABLE, VARIABLE_PREFIX, variableOf } from './op
 const ADDRESS = /^(?:tcp|udp|sctp):\/\/\S+:\d{1,5}$/;
 
 /**
- * The variables that Kubernetes adds to the environment of a container for each Service in its namespace, and Docker for each
- * link. Those for one that is named `wechat-tokens`, or begins like that, begin like our variables.
+ * The variables that Kubernetes adds to a container for each Service in its namespace, and Docker for each link. If the
+ * name of the Service or link is `wechat-tokens`, or begins with it, the variables have our prefix.
  */
 const SERVICE_LINKS: readonly (readonly [name: RegExp, value: RegExp])[] = [
   [/^(?:[A-Z0-9_]+_)?PORT$/, ADDRESS],
@@ -17,26 +17,26 @@ const SERVICE_LINKS: readonly (readonly [name: RegExp, value: RegExp])[] = [
   [/^(?:[A-Z0-9_]+_)?NAME$/, /^\/\S+\/\S+$/],
 ];
 
-/** Tells whether a container's platform has set the variable for a purpose of its own. */
+/** Returns whether the platform of the container has set the variable for a Service or a link. */
 function isServiceLink(name: string, value = ''): boolean {
   if (!name.startsWith(VARIABLE_PREFIX)) return false;
   const rest = name.slice(VARIABLE_PREFIX.length);
   return SERVICE_LINKS.some(([names, values]) => names.test(rest) && values.test(value));
 }
 
-/** Returns the environment without what was set for Services and links. */
+/** Returns the environment without the variables of Services and links. */
 export function withoutServiceLinks(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name, value]) => !isServiceLink(name, value)));
 }
 
-/** Returns the warning about variables that were passed over because they have the form of a Service's; `undefined` without any. */
+/** Returns the warning about variables that are ignored because they look like those of a Service; `undefined` without any. */
 export function serviceLinkWarning(env: NodeJS.ProcessEnv): string | undefined {
   const names = Object.keys(env).filter((name) => isServiceLink(name, env[name]));
   if (names.length === 0) return undefined;
   return `${names.toSorted().join(', ')}: not taken for options, since they have the form of what Kubernetes sets for a Service; enableServiceLinks: false in the Pod leaves them out`;
 }
 
-/** Returns the warning about variables that look like ours and are not; `undefined` when there are none. */
+/** Returns the warning about variables with our prefix that are no options; `undefined` without any. */
 export function unknownVariables(env: NodeJS.ProcessEnv, commands: readonly CommandSpec[]): string | undefined {
   const known = new Set([KEY_VARIABLE, SECRET_VARIABLE]);
   for (const option of commands.flatMap(({ options }) => options)) {

@@ -3,7 +3,7 @@ import { asUsage, UsageError } from '../failures/usage-error.js';
 import type { OptionValues } from './option-values.js';
 import { SUBJECT } from './options.js';
 
-/** Whom a command is about, checked before a server is asked. */
+/** The app or token that a command is about, validated before a request is sent. */
 export interface KeyOperands {
   readonly appid: string;
   readonly type: string | undefined;
@@ -11,6 +11,8 @@ export interface KeyOperands {
 }
 
 /**
+ * Validates the operands, and returns the key that they name.
+ *
  * @throws UsageError naming what is wrong.
  */
 export function keyOperands([appid, type]: readonly string[], options: OptionValues): KeyOperands {
@@ -23,6 +25,8 @@ export function keyOperands([appid, type]: readonly string[], options: OptionVal
 }
 
 /**
+ * Returns the type if it is valid.
+ *
  * @throws UsageError naming what a type must be.
  */
 export function checkedType(type: string): string {
@@ -31,7 +35,7 @@ export function checkedType(type: string): string {
   return type;
 }
 
-/** Refuses `.` and `..`, which would lead elsewhere in a URL. */
+/** Refuses `.` and `..`, which would change the path of a URL. */
 function assertNoDots(name: string, what: string): void {
   if (name === '.' || name === '..') throw new UsageError(`${what} cannot be ${name}`);
 }

@@ -1,4 +1,4 @@
-/** Returns the candidate that was probably meant; `undefined` when none is like the word. */
+/** Returns the candidate that was probably meant; `undefined` when none is similar to the word. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let found: string | undefined;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
@@ -16,9 +16,9 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
 }
 
 /**
- * Returns ` (did you mean ...?)`, or nothing.
+ * Returns ` (did you mean ...?)`, or an empty text.
  *
- * @param prefix - what they all begin with, and therefore says nothing.
+ * @param prefix - the prefix of all candidates, which is left out of the comparison.
  */
 export function suggestion(word: string, candidates: Iterable<string>, prefix = ''): string {
   const bare = Array.from(candidates, (candidate) => candidate.slice(prefix.length));
@@ -26,7 +26,7 @@ export function suggestion(word: string, candidates: Iterable<string>, prefix = 
   return meant === undefined ? '' : ` (did you mean ${prefix}${meant}?)`;
 }
 
-/** Returns the number of letters to insert, delete, change, or swap with their neighbour, to turn one word into the other. */
+/** Returns the number of insertions, deletions, changes and swaps of neighbouring letters that turn one word into the other. */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

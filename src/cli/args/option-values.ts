@@ -2,7 +2,7 @@ import { describeWord } from '../../core/primitives/redact.js';
 import { UsageError } from '../failures/usage-error.js';
 import { flagOf, type OptionSpec, variableOf } from './option.js';
 
-/** A value and where it came from: `--port`, or the variable. */
+/** The value of an option and its source, such as `--port` or the name of a variable. */
 export interface GivenValue {
   readonly source: string;
   readonly text: string;
@@ -15,11 +15,11 @@ const MEANINGS: ReadonlyMap<string, boolean> = new Map([
   ['0', false],
 ]);
 
-/** Holds the values that a command was given, by option. */
+/** Holds the values of the options of a command. */
 export class OptionValues {
   readonly #given: ReadonlyMap<OptionSpec, readonly GivenValue[]>;
 
-  /** @param given - by flag. */
+  /** @param given - the values by flag. */
   constructor(
     options: readonly OptionSpec[],
     given: ReadonlyMap<string, readonly GivenValue[]>,
@@ -29,7 +29,7 @@ export class OptionValues {
     for (const option of options) if (option.value === undefined) this.isSet(option);
   }
 
-  /** Returns the value given last, else the default of the option. */
+  /** Returns the last value, or the default of the option. */
   text(option: OptionSpec): string | undefined {
     return this.given(option)?.text ?? option.fallback;
   }
@@ -73,13 +73,13 @@ export class OptionValues {
     throw new UsageError(`${this.sourceOf(option)} must be ${choices.join(' or ')}, got ${describeWord(text)}`);
   }
 
-  /** Returns the name of the option for an error: as it was given. */
+  /** Returns the name of the option for an error message, in the form in which it was given. */
   sourceOf(option: OptionSpec): string {
     return this.given(option)?.source ?? flagOf(option);
   }
 }
 
-/** Returns the values of an option in the environment; an empty variable is none. */
+/** Returns the values of an option in the environment. An empty variable has no value. */
 function valuesIn(env: NodeJS.ProcessEnv, option: OptionSpec): readonly GivenValue[] {
   const source = variableOf(option);
   const text = source === undefined ? undefined : env[source]?.trim();

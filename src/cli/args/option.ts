@@ -1,22 +1,22 @@
-/** One option as data: parsing, variables of the environment and help go by it. */
+/** The description of an option, from which parsing, environment variables and help are derived. */
 export interface OptionSpec {
-  /** After `--`. */
+  /** The name of the option without `--`. */
   readonly name: string;
-  /** After `-`. */
+  /** The one-letter name of the option without `-`. */
   readonly short?: string;
-  /** The name of the value after it in help, such as `number`. Without, it is a flag: true or false. */
+  /** The placeholder of the value in help, such as `number`. An option without one is a flag: true or false. */
   readonly value?: string;
-  /** Whether it may be given more than once; as a variable it holds a list with commas. */
+  /** Whether the option may be given several times. Its variable then holds a list separated by commas. */
   readonly many?: boolean;
-  /** The value of the option where none is given; a flag has no such value. */
+  /** The default value of the option. A flag has none. */
   readonly fallback?: string;
-  /** Whether it is a variable of the environment too. */
+  /** Whether the option can also be given as an environment variable. */
   readonly variable?: boolean;
   readonly help: string;
 }
 
 export const VARIABLE_PREFIX = 'WECHAT_TOKENS_';
-/** Variables that are no options: arguments can be seen by everybody on the machine. */
+/** The variables for secrets. They are no options because every user of the machine can see the arguments of a process. */
 export const KEY_VARIABLE = 'WECHAT_TOKENS_KEY';
 export const SECRET_VARIABLE = 'WECHAT_TOKENS_SECRET';
 
@@ -24,7 +24,7 @@ export function flagOf({ name }: OptionSpec): string {
   return `--${name}`;
 }
 
-/** Returns the name of the variable that gives the option, if there is one. */
+/** Returns the name of the environment variable of an option, if it has one. */
 export function variableOf({ name, variable }: OptionSpec): string | undefined {
   return variable === true ? VARIABLE_PREFIX + name.toUpperCase().replaceAll('-', '_') : undefined;
 }

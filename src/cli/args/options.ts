@@ -167,7 +167,7 @@ export const SUBJECT: OptionSpec = {
   value: 'name',
   help: 'whom the token speaks for: an openid, or the appid of an authorizer',
 };
-/** The options of every command that asks a server. */
+/** The options of every command that sends requests to a server. */
 export const CLIENT_OPTIONS: readonly OptionSpec[] = [URL_OPTION, KEY_FILE, JSON_OUTPUT];
 
 export const STALE_FILE: OptionSpec = {

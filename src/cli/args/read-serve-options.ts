@@ -34,7 +34,7 @@ import { type StoreLocation, storeLocation } from './store-location.js';
 const MOST_PER_SECOND = 100_000;
 
 /**
- * Checks what can be known of the options before anything is started.
+ * Validates the options as far as possible before anything is started.
  *
  * @throws UsageError naming the option, what it must be and what came.
  */
@@ -61,7 +61,7 @@ export function readServeOptions(options: OptionValues): ServeOptions {
   };
 }
 
-/** Refuses options that would do nothing, since they would be believed to do something. */
+/** Refuses options that have no effect because of another one, since their user expects an effect. */
 function assertNotIdle(options: OptionValues, cause: OptionSpec, what: string, others: readonly OptionSpec[]): void {
   const other = others.find((option) => options.given(option) !== undefined);
   if (other === undefined) return;
@@ -109,7 +109,7 @@ function checkedList(options: OptionValues, option: OptionSpec, check: (text: st
   });
 }
 
-/** Returns a function that begins a message with the source of the value, where the library puts its name of the option. */
+/** Returns a function that replaces the library's name of an option at the start of a message by the source of its value. */
 function named(source: string): (message: string) => string {
   return (message) => message.replace(/^\S+/, source);
 }

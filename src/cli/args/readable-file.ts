@@ -7,6 +7,8 @@ import { UsageError } from '../failures/usage-error.js';
 import type { GivenValue } from './option-values.js';
 
 /**
+ * Asserts that the path is a file that can be read.
+ *
  * @throws UsageError naming the option and the path, unless the path may be a secret.
  */
 export function assertReadableFile({ source, text }: GivenValue): void {
@@ -19,7 +21,7 @@ export function assertReadableFile({ source, text }: GivenValue): void {
 }
 
 /**
- * Returns the text of a file without a byte order mark.
+ * Returns the text of a file, without a byte order mark.
  *
  * @throws UsageError naming the option and the path, unless the path may be a secret.
  */
@@ -36,7 +38,9 @@ export function readWholeFile({ source, text: path }: GivenValue): string {
 }
 
 /**
- * @throws UsageError for something else than a directory; it need not be there.
+ * Asserts that the path is a directory or does not exist.
+ *
+ * @throws UsageError for anything else.
  */
 export function assertDirectory({ source, text }: GivenValue): void {
   if (statsOf({ source, text })?.isDirectory() ?? true) return;
@@ -44,7 +48,9 @@ export function assertDirectory({ source, text }: GivenValue): void {
 }
 
 /**
- * @throws UsageError for a directory; a file need not be there.
+ * Asserts that the path is not a directory. It need not exist.
+ *
+ * @throws UsageError for a directory.
  */
 export function assertNoDirectory({ source, text }: GivenValue): void {
   if (statsOf({ source, text })?.isDirectory() !== true) return;
@@ -53,7 +59,7 @@ export function assertNoDirectory({ source, text }: GivenValue): void {
 
 const NO_PERMISSION = 'the user that runs this has no permission: give it access, or run this as another user';
 
-/** Says what is wrong with a path, by the code of the system. */
+/** The descriptions of problems with a path, by the error code of the system. */
 const TROUBLES: ReadonlyMap<string, string> = new Map([
   ['ENOENT', 'nothing is there'],
   ['ENOTDIR', 'what should be a directory above it is a file'],
@@ -65,7 +71,7 @@ const TROUBLES: ReadonlyMap<string, string> = new Map([
   ['ENAMETOOLONG', 'its name is too long'],
 ]);
 
-/** Says what the system refused with one word. */
+/** Describes an error of the file system in a few words. */
 export function troubleWith(error: unknown): string {
   const code = String(memberOf(error, 'code'));
   const trouble = TROUBLES.get(code);
@@ -73,13 +79,13 @@ export function troubleWith(error: unknown): string {
 }
 
 /**
- * Returns what is known of a path; `undefined` when nothing is there.
+ * Returns the stats of a path; `undefined` when it does not exist.
  *
- * @throws UsageError for a path that leads nowhere.
+ * @throws UsageError for a path that cannot be resolved.
  */
 function statsOf({ source, text }: GivenValue): Stats | undefined {
   try {
-    // Without its option for no entry, which since Node 22 stands for a file in the way as well.
+    // The option `throwIfNoEntry` is not used, because since Node 22 it also covers a path below a file.
     return statSync(text);
   } catch (error) {
     if (memberOf(error, 'code') === 'ENOENT') return undefined;
@@ -88,7 +94,9 @@ function statsOf({ source, text }: GivenValue): Stats | undefined {
 }
 
 /**
- * @throws UsageError when the file cannot be made since its directory is missing, or is none.
+ * Asserts that the directory of the file exists.
+ *
+ * @throws UsageError when it does not, or is not a directory.
  */
 export function assertDirectoryOf({ source, text }: GivenValue): void {
   const directory = dirname(text);
@@ -97,7 +105,9 @@ export function assertDirectoryOf({ source, text }: GivenValue): void {
 }
 
 /**
- * @throws UsageError for a path that is rather a key or a secret.
+ * Asserts that the path does not look like a secret.
+ *
+ * @throws UsageError for a path that is probably a key or a secret.
  */
 export function assertNoSecret({ source, text }: GivenValue): void {
   if (mayBeSecret(text)) throw new UsageError(`${source} must be the path of a file, got something like a secret`);

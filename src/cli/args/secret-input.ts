@@ -12,10 +12,10 @@ const STANDARD_INPUT = '-';
 const MAX_LENGTH = 65_536;
 
 /**
- * Reads the app's secret from a file, the variable, or standard input, where a terminal is asked without showing what is
- * typed.
+ * Reads the app's secret from a file, the variable or standard input. At a terminal it prompts, and does not echo the
+ * input.
  *
- * @throws UsageError that shows nothing of it.
+ * @throws UsageError that does not contain the secret.
  */
 export async function readAppSecret(appid: string, options: OptionValues, io: CommandIo): Promise<string> {
   const file = options.given(SECRET_FILE);
@@ -30,7 +30,7 @@ export async function readAppSecret(appid: string, options: OptionValues, io: Co
   );
 }
 
-/** Returns what a file holds but for white space around it; `-` is standard input. */
+/** Returns the content of a file without surrounding white space; `-` is standard input. */
 export async function readSecretFile(file: GivenValue, io: CommandIo): Promise<string> {
   const text = file.text === STANDARD_INPUT ? await readStandardInput(io) : readWholeFile(file).trim();
   if (text !== '') return withoutStrays(`${file.source}: what it holds`, text);
@@ -38,9 +38,9 @@ export async function readSecretFile(file: GivenValue, io: CommandIo): Promise<s
 }
 
 /**
- * Returns a secret as it is. White space around it has been taken off, but not what is invisible or quotes it.
+ * Returns the secret unchanged after checking it for invisible characters and quotes, which do not belong to it.
  *
- * @throws UsageError that names the character and where it stands.
+ * @throws UsageError naming the character and its position.
  */
 export function withoutStrays(source: string, secret: string): string {
   asUsage(() => assertNoStrayCharacter(source, secret));

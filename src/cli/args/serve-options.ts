@@ -1,20 +1,20 @@
 import type { StoreLocation } from './store-location.js';
 
-/** The options of `serve`, from flags and environment, with the defaults filled in. */
+/** The options of `serve`, from flags and environment, including the defaults. */
 export interface ServeOptions {
   readonly port: number;
   readonly host: string;
   readonly store: StoreLocation;
   readonly encryptionKeyFile: string | undefined;
-  /** `'never'`: others on the same store do it. */
+  /** The limits of background refreshes, or `'never'` if other processes on the same store refresh the tokens. */
   readonly refresh: RefreshPace | 'never';
-  /** File of API keys. */
+  /** The path of the file of API keys. */
   readonly keys: string | undefined;
   readonly trust: readonly string[];
   readonly anonymous: boolean;
-  /** The names by which browsers, and with any of them all that bring no key, may call the server. */
+  /** The names by which browsers may call the server. If there are any, every request without a key must use one of them. */
   readonly hostNames: readonly string[];
-  /** Empty: WeChat's own. */
+  /** The origins of WeChat's API. If there are none, WeChat's own are used. */
   readonly wechatOrigins: readonly string[];
   readonly proxy: string | undefined;
   readonly accessToken: 'stable' | 'plain' | undefined;
@@ -24,7 +24,7 @@ export interface ServeOptions {
   readonly legacyTypeNumbers: boolean;
 }
 
-/** The most background refreshes that are begun in a second: of all apps, and of one. */
+/** The limits of background refreshes that begin in a second, for all apps together and for each app. */
 export interface RefreshPace {
   readonly maxPerSecond: number;
   readonly maxPerSecondOfApp: number;

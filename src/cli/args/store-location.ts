@@ -10,7 +10,7 @@ import { assertParameters, type ServerKind, serverUrl } from './store-url.js';
 export interface DirectoryLocation {
   readonly kind: 'directory';
   readonly path: string;
-  /** The name of the store in logs and errors. */
+  /** The name of the store in logs and error messages. */
   readonly shown: string;
 }
 
@@ -24,17 +24,17 @@ export interface SqliteLocation {
 
 export interface ServerLocation<Kind extends ServerKind = ServerKind> {
   readonly kind: Kind;
-  /** For the driver, without what is for us. */
+  /** The URL for the driver, without the parameters of this package. */
   readonly url: URL;
-  /** The prefix of the names of keys for Redis, else the table. */
+  /** The prefix of the keys in Redis, or the name of the table. */
   readonly name: string | undefined;
   /** The address of the server, without user and password. */
   readonly shown: string;
-  /** Whether the text that it was given in has to be kept from others. */
+  /** Whether the given text contains a password, which has to be hidden from other users. */
   readonly isSecret: boolean;
 }
 
-/** The place where a server keeps everything. */
+/** The location of everything that a server stores. */
 export type StoreLocation = DirectoryLocation | SqlLocation | ServerLocation<'redis'>;
 export type SqlLocation = SqliteLocation | ServerLocation<'postgres' | 'mysql'>;
 
@@ -50,17 +50,17 @@ const SERVERS: ReadonlyMap<string, ServerKind> = new Map([
 ]);
 const SQLITE = 'sqlite';
 const KNOWN = [...SERVERS.keys(), SQLITE].map((scheme) => `${scheme}:`).join(', ');
-/** One letter and a colon are a drive of Windows. */
+/** The scheme of a URL. It has at least two letters, since one letter and a colon are a drive on Windows. */
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 
 /**
- * Returns the location that `--store` stands for.
+ * Returns the location that `--store` names.
  *
  * @throws UsageError that shows nothing of a URL.
  */
 export function storeLocation(given: GivenValue): StoreLocation {
   const { source, text } = given;
-  // A URL in quotation marks, as an env file may hold it, would pass for a directory of that name.
+  // A URL in quotation marks, as an env file may hold it, would otherwise be taken for a directory of that name.
   if (text.includes('://')) asUsage(() => assertNoStrayCharacter(source, text));
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) return directoryLocation(given);
@@ -80,7 +80,9 @@ function directoryLocation(given: GivenValue): DirectoryLocation {
 }
 
 /**
- * @throws UsageError for a relative path where the working directory of this process has been removed.
+ * Asserts that a relative path can be resolved.
+ *
+ * @throws UsageError if the working directory of this process has been removed.
  */
 function assertWorkingDirectory({ source, text }: GivenValue): void {
   if (isAbsolute(text)) return;
@@ -109,7 +111,7 @@ function sqlitePath(source: string, text: string): string {
     try {
       return fileURLToPath(`file:${text}`);
     } catch {
-      // Said below.
+      // The error below describes the problem.
     }
   }
   throw new UsageError(`${source} must name the file of SQLite: sqlite:./tokens.db, or sqlite:///var/lib/tokens.db`);

@@ -2,7 +2,7 @@ import { UsageError } from '../failures/usage-error.js';
 import type { GivenValue } from './option-values.js';
 
 export interface ServerUrl {
-  /** Without the parameter that is ours. */
+  /** The URL without the parameters of this package. */
   readonly url: URL;
   readonly name: string | undefined;
   readonly isSecret: boolean;
@@ -17,13 +17,13 @@ const EXAMPLES: Readonly<Record<ServerKind, string>> = {
 };
 const ENCODE = 'a name or password with one of / ? # @ % has to be percent-encoded';
 
-/** The parameters that the driver for MySQL would else take from the query; they are taken from the rest of the URL. */
+/** The parameters that the MySQL driver would otherwise read from the query. They belong into other parts of the URL. */
 const BESIDE_THE_QUERY = ['host', 'port', 'user', 'password', 'database', 'uri'];
 
 /**
- * Takes a URL of a database apart.
+ * Parses the URL of a database.
  *
- * @throws UsageError that shows nothing of it: what looks like a host or a path may be a part of a password.
+ * @throws UsageError that shows no part of the URL: what looks like a host or a path may be a part of a password.
  */
 export function serverUrl({ source, text }: GivenValue, kind: ServerKind): ServerUrl {
   const refuse = (why: string): UsageError => new UsageError(`${source} must be a URL like ${EXAMPLES[kind]}: ${why}`);
@@ -41,13 +41,15 @@ export function serverUrl({ source, text }: GivenValue, kind: ServerKind): Serve
   return { url, name, isSecret };
 }
 
-/** Returns the host as drivers take it: without percent-encoding, and an IPv6 address without its brackets. */
+/** Returns the host in the form that drivers expect: decoded, and an IPv6 address without its brackets. */
 export function hostIn({ hostname }: URL): string {
   return decodeURIComponent(hostname.replace(/^\[(.*)\]$/, '$1'));
 }
 
 /**
- * @throws UsageError when there is another one, which would do nothing.
+ * Asserts that all parameters are known.
+ *
+ * @throws UsageError for an unknown one, which would have no effect.
  */
 export function assertParameters(
   source: string,
@@ -59,12 +61,16 @@ export function assertParameters(
   throw new UsageError(`${source}: a URL of ${what} has no parameter but ${known.join(' and ')}`);
 }
 
-/** Returns whether a URL is well encoded: the parser cuts a plain password in two, and the rest becomes a path or a query. */
+/**
+ * Returns whether the special characters of a URL are percent-encoded. The parser splits a password with plain ones, so
+ * that its rest ends up in the path or the query.
+ */
 function isWellEncoded(url: URL): boolean {
   if (url.hash !== '' || url.pathname.includes('@')) return false;
   if (url.username === '' && url.password === '' && url.search.includes('@')) return false;
   try {
-    // Something is made of what is decoded: a bundler leaves out a call of which nothing is, and its failure with it.
+    // The decoded text is used because a bundler may remove a call whose result is unused, and with it the error for
+    // malformed encoding.
     const parts = [url.username, url.password, url.hostname, url.pathname];
     return parts.every((part) => decodeURIComponent(part).length <= part.length);
   } catch {

@@ -10,41 +10,41 @@ import { failureIn, failureToReach, noTokenServer } from './server-failure.js';
 
 export interface ServerQuestion {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Segments of the path, not encoded. */
+  /** The segments of the path, not encoded. */
   readonly path: readonly string[];
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: JsonObject;
 }
 
 export interface ServerAnswer {
-  /** Empty where the server had nothing to say. */
+  /** The body of the answer; empty if the server has sent none. */
   readonly body: JsonObject;
-  /** By the server's clock, to the second; by ours where it does not tell. */
+  /** The time of the answer in whole seconds: the server's clock, or the local one if the answer has no date. */
   readonly answeredAt: number;
 }
 
-/** Longer than a server takes to give up on WeChat. */
+/** The timeout of a request. It is longer than a server needs to give up on WeChat. */
 const TIMEOUT_MS = 60_000;
 const MAX_BODY_BYTES = 8 * 1_024 * 1_024;
 const KEY = /^[\x21-\x7e]{1,1024}$/;
 
 class AnswerTooLong extends Error {}
 
-/** Asks a running server as the options say. */
+/** Sends requests to a running server. */
 export class ServerClient {
   readonly #base: URL;
   readonly #key: GivenValue | undefined;
 
-  /**
-   * @throws UsageError for a URL or key that is none.
-   */
+  /** @throws UsageError for an invalid URL or key. */
   constructor(options: OptionValues, { env }: CommandIo) {
     this.#base = urlIn(options);
     this.#key = keyIn(options, env);
   }
 
   /**
-   * @throws Error on one line that says what to do, for everything but an answer that says yes.
+   * Sends a request, and returns a successful answer.
+   *
+   * @throws Error with a message of one line that says what to do, for any other answer.
    */
   async ask(question: ServerQuestion): Promise<ServerAnswer> {
     const { origin } = this.#base;
@@ -62,7 +62,7 @@ export class ServerClient {
       failureIn(origin, status, body, this.#key?.source, secretsIn(question, this.#key));
     if (!response.ok) throw fail(response.status);
     if (!isJsonObject(body)) throw noTokenServer(origin, 'with something else than JSON');
-    // The older contracts answer 200 whatever happens, and their code tells.
+    // The older contracts always answer with status 200 and report the outcome in `code`.
     if (typeof body['code'] === 'number' && body['code'] !== 200) {
       throw fail(body['code']);
     }
@@ -87,7 +87,7 @@ export class ServerClient {
     return {
       method,
       headers,
-      // A secret is not to be sent on to wherever a redirect leads.
+      // Redirects are not followed, because the request may carry a secret.
       redirect: 'manual',
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -127,7 +127,7 @@ function secretsIn({ body }: ServerQuestion, key: GivenValue | undefined): reado
   return sent.filter((secret) => typeof secret === 'string' && secret !== '') as string[];
 }
 
-/** Reads at most as much as a page of tasks may hold, whatever the server sends. */
+/** Reads at most as much text as a page of tasks may have, so that a faulty server cannot exhaust the memory. */
 async function textOf(response: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;

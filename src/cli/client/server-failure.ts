@@ -3,7 +3,10 @@ import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 
 const MAX_SHOWN = 500;
 
-/** Returns the error to show where a server could not be asked. The original error may quote what was sent. */
+/**
+ * Returns the error to show when a server cannot be reached. The original error is not shown because it may quote the
+ * request.
+ */
 export function failureToReach(origin: string, error: unknown, waitedMs: number): Error {
   if ((error as Error).name === 'TimeoutError') return new Error(`${origin} has not answered in ${waitedMs / 1_000} s`);
   const code = codeOf(error);
@@ -23,9 +26,9 @@ export function failureToReach(origin: string, error: unknown, waitedMs: number)
 }
 
 /**
- * Returns the error for an answer that is not what the server was asked for; its text depends on whether a key was sent.
+ * Returns the error for an unsuccessful answer. Its text depends on whether a key was sent.
  *
- * @param sent - secrets, which it may repeat.
+ * @param sent - the secrets of the request, which are removed from the text because an answer may repeat them.
  */
 export function failureIn(
   origin: string,
@@ -57,7 +60,7 @@ function hideSecrets(detail: string | undefined, sent: readonly string[]): strin
   return sent.reduce((text, secret) => text?.replaceAll(secret, '[redacted]'), detail);
 }
 
-/** Returns the detail of a problem document, or of the scheduler's answers. */
+/** Returns the detail of a problem document, or the message of an answer of the scheduler contract. */
 function detailIn(body: unknown): string | undefined {
   if (!isJsonObject(body)) return undefined;
   const text = body['detail'] ?? body['message'];
@@ -73,14 +76,14 @@ function factsIn({ code, errcode }: JsonObject): string {
     .slice(0, MAX_SHOWN);
 }
 
-/** Returns the code of the cause: `fetch` wraps the error, and for a host with several addresses it is wrapped once more. */
+/** Returns the code of the underlying error. `fetch` wraps it once, and twice for a host with several addresses. */
 function codeOf(error: unknown): string | undefined {
   const { code, cause } = error as { readonly code?: unknown; readonly cause?: unknown };
   if (typeof code === 'string') return code;
   return typeof cause === 'object' && cause !== null ? codeOf(cause) : undefined;
 }
 
-/** Returns whether `fetch` refuses the port: it has a list of such ports, with 6000 and 10080 on it. */
+/** Returns whether `fetch` refuses the port: it blocks some ports, such as 6000 and 10080. */
 function isForbiddenPort({ cause }: Error): boolean {
   return isError(cause) && cause.message === 'bad port';
 }

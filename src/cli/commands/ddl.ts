@@ -12,7 +12,7 @@ const DIALECTS: ReadonlyMap<string, SqlDialect> = new Map([
   ['sqlite', 'sqlite'],
 ]);
 
-/** Prints what makes the table, for those whose server may not do it. */
+/** Prints the statements that create the table, for a server that may not create it itself. */
 export async function ddl({ operands, io }: CommandCall): Promise<number> {
   const [name = '', table] = operands;
   const dialect = DIALECTS.get(name);

@@ -7,7 +7,7 @@ import { failureText } from '../failures/failure-text.js';
 
 const YEAR_SECONDS = 31_536_000;
 
-/** Runs a WeChat until the process is told to end. */
+/** Runs a fake WeChat until the process is told to end. */
 export async function fake({ options, io }: CommandCall): Promise<number> {
   const stopped = untilStopped();
   const wechat = await start(options);

@@ -15,7 +15,7 @@ import { asUsage, UsageError } from '../failures/usage-error.js';
 const LEAST_PER_SECOND = 0.01;
 const MOST_PER_SECOND = 1_000_000;
 
-/** Adds a key, which is shown this once and kept nowhere. */
+/** Adds a key and prints it. It is shown only this once, and not stored. */
 export async function addKey({ options, io }: CommandCall): Promise<number> {
   const path = pathIn(options);
   const appids = options.list(APPID).map(({ text }) => text);
@@ -92,7 +92,7 @@ function expiresAtIn(options: OptionValues, now: number): number | undefined {
   throw new UsageError(`${given.source} must be a duration like 90d, 12h, 30m or 45s, got ${describeWord(given.text)}`);
 }
 
-/** Returns the scopes of a new key: it is for reading unless more is given. */
+/** Returns the scopes of a new key; `read` by default. */
 function scopesIn(options: OptionValues): readonly Scope[] {
   const given = options.list(SCOPE).map(({ source, text }) => {
     if (SCOPES.includes(text as Scope)) return text as Scope;
@@ -103,9 +103,9 @@ function scopesIn(options: OptionValues): readonly Scope[] {
 }
 
 /**
- * Changes the file.
+ * Changes the file of keys.
  *
- * @throws UsageError that says why it cannot be changed, where the system refuses that.
+ * @throws UsageError naming the reason if the system does not permit the change.
  */
 function changing<Result>(path: string, change: () => Result): Result {
   try {
@@ -116,7 +116,7 @@ function changing<Result>(path: string, change: () => Result): Result {
   }
 }
 
-/** Says who can read a file that root has made, since the server that is to read it mostly runs as another user. */
+/** Returns a note on who can read a file that root has created, since the server usually runs as another user. */
 function readersOf(path: string): string {
   const { mode, uid, gid } = statSync(path);
   const advice = 'to change that, give the file another owner, group or mode, which it keeps from then on';

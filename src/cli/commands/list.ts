@@ -15,7 +15,7 @@ import { TaskTable } from '../output/task-table.js';
 interface ListedTask {
   readonly task: JsonObject;
   readonly answeredAt: number;
-  /** Its place among the others. */
+  /** The sort key of the task. */
   readonly place: string;
 }
 
@@ -47,7 +47,9 @@ function typeNamed(typeOrNumber: string): string {
 }
 
 /**
- * @throws UsageError for what is no state.
+ * Returns the states to filter by.
+ *
+ * @throws UsageError for an unknown state.
  */
 function statesIn(options: OptionValues): readonly string[] {
   return options.list(STATE).map(({ source, text }) => {
@@ -64,7 +66,7 @@ async function* pages(server: ServerClient, query: ServerQuestion['query']): Asy
     if (!Array.isArray(tasks)) throw new Error('the server answered without tasks');
     yield tasks.filter(isJsonObject).map((task) => ({ task, answeredAt, place: placeOf(task) }));
     const next = body['after'];
-    // An empty page is the last one, whatever it says.
+    // An empty page is the last one, even if the server names a next one.
     after = typeof next === 'string' && next !== after && tasks.length > 0 ? next : undefined;
   } while (after !== undefined);
 }

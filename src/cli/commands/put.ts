@@ -9,7 +9,10 @@ import { UsageError } from '../failures/usage-error.js';
 
 const EXAMPLE = '{"value":"...","expires_in":7200}';
 
-/** Stores a token that was got elsewhere. It is read from a file or standard input, never from an argument. */
+/**
+ * Stores a token that was obtained elsewhere. It is read from a file or standard input, never from an argument, which
+ * other users could see.
+ */
 export async function put(call: CommandCall): Promise<number> {
   const { operands, options, io } = call;
   const { appid, type = '', subject } = keyOperands(operands, options);

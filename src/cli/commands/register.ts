@@ -5,7 +5,7 @@ import { readAppSecret } from '../args/secret-input.js';
 import { ServerClient } from '../client/server-client.js';
 import { UsageError } from '../failures/usage-error.js';
 
-/** Registers by the scheduler's route, which adds tasks where the native one replaces all of them. */
+/** Registers an app by the route of the scheduler contract, which adds tasks. The native route would replace all of them. */
 export async function register({ operands, options, io }: CommandCall): Promise<number> {
   const { appid, subject } = keyOperands(operands, options);
   const types = options.list(TASK).map(({ text }) => checkedType(text));

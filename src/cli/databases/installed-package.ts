@@ -4,17 +4,20 @@ import { fileURLToPath } from 'node:url';
 import { StartFailure } from '../failures/start-failure.js';
 import { UsageError } from '../failures/usage-error.js';
 
-/** Packages of which one is enough, the best first. */
+/** The packages that serve the same purpose, in order of preference. */
 export type Alternatives = readonly [string, ...string[]];
 
-/** Returns the loader of the package: of the working directory, whose drivers a command installed elsewhere uses, or our own. */
+/**
+ * Returns a loader that finds the package: that of the working directory, so that a command that is installed elsewhere
+ * uses the drivers there, or that of this package.
+ */
 export function loaderOf(name: string): NodeJS.Require | undefined {
   return [createRequire(moduleHere()), ownLoader()].find((require) => canLoad(require, name));
 }
 
 /**
- * Returns the path of a module in the working directory, which need not be there: what it would find is what is installed there.
- * Where the directory has been removed, it is this module.
+ * Returns the path of a module in the working directory. It need not exist: resolving from there finds what is installed
+ * there. If the directory has been removed, this module is used.
  */
 export function moduleHere(): string {
   try {
@@ -30,7 +33,7 @@ export function ownLoader(): NodeJS.Require {
 }
 
 export function canLoad(require: NodeJS.Require, name: string): boolean {
-  // Those with a prefix are only known by it, and the test says no where Node is too old.
+  // Modules that exist only with the prefix `node:` are built in, and older versions of Node lack some of them.
   if (name.startsWith('node:')) return isBuiltin(name);
   try {
     require.resolve(name);
@@ -41,7 +44,9 @@ export function canLoad(require: NodeJS.Require, name: string): boolean {
 }
 
 /**
- * @throws UsageError that names every package that has to be installed.
+ * Asserts that at least one package of each group is installed.
+ *
+ * @throws UsageError naming all packages that are missing.
  */
 export function assertInstalled(what: string, needed: readonly Alternatives[]): void {
   const missing = needed.filter((names) => names.every((name) => loaderOf(name) === undefined));
@@ -55,7 +60,7 @@ export function assertInstalled(what: string, needed: readonly Alternatives[]): 
 }
 
 /**
- * Loads a package that is installed.
+ * Loads an installed package.
  *
  * @throws StartFailure when it is broken.
  */

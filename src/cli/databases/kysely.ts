@@ -11,8 +11,8 @@ interface ResolveHooks {
 const PACKAGE = 'kysely';
 
 /**
- * Has the store in SQL find Kysely in the working directory where there is none beside this package, as when the command
- * is installed for the whole machine. Call it before the store is loaded.
+ * Lets the SQL store find Kysely in the working directory if it is not installed beside this package, as with a global
+ * installation of the command. It must be called before the store is loaded.
  */
 export function findKysely(): void {
   if (canLoad(ownLoader(), PACKAGE)) return;
@@ -27,7 +27,7 @@ export function findKysely(): void {
   });
 }
 
-/** Returns the hooks as source text for Node before 22.15, which runs them in a thread of their own. */
+/** Returns the source text of the resolve hooks for Node before 22.15, which runs them in a separate thread. */
 function hookIn(parentURL: string): string {
   const at = JSON.stringify(parentURL);
   return `export const resolve = (specifier, context, next) =>

@@ -26,7 +26,7 @@ interface MysqlModule {
 const MOST_WAITING = 1_000;
 
 /**
- * Creates a pool of `mysql2`. The query of the URL is passed to the driver, except for what the store depends on.
+ * Creates a pool of `mysql2`. The driver gets the query of the URL, except for the options on which the store depends.
  *
  * @throws UsageError for a query that the driver does not take.
  */
@@ -39,7 +39,7 @@ export function mysqlPool(module: unknown, url: URL): MysqlPool {
   pool.on('connection', (connection) => {
     connections.add(connection);
     connection.on('end', () => connections.delete(connection));
-    // The pool listens for the first one only.
+    // The pool itself only handles the first error of a connection.
     connection.on('error', () => connections.delete(connection));
   });
   return {
@@ -61,7 +61,10 @@ export function mysqlPool(module: unknown, url: URL): MysqlPool {
   };
 }
 
-/** Wraps a connection: one that has not answered in time is not used again, as the server may have gone without a word. */
+/**
+ * Wraps a connection. One that did not answer in time is not reused, because the server may have disappeared without
+ * closing it.
+ */
 function checkedOut(connection: Connection): MysqlPoolConnection {
   let isSilent = false;
   const query = (sql: string, values: unknown[], answer: Answer): void => {
@@ -76,7 +79,7 @@ function checkedOut(connection: Connection): MysqlPoolConnection {
   };
 }
 
-/** Destroys a connection with its stream: the driver alone would wait for the server to close its side. */
+/** Destroys a connection together with its stream. The driver alone would wait for the server to close its side. */
 function drop(connection: Connection): void {
   connection.destroy();
   connection.stream.destroy();
@@ -87,7 +90,7 @@ function poolOptions(url: URL): object {
   const given = Object.fromEntries([...searchParams].map(([name, text]) => [name, valueIn(text)]));
   return {
     ...given,
-    // The driver wants an object, which is empty where its defaults will do: they check the certificate.
+    // The driver expects an object. An empty one selects its defaults, which verify the certificate.
     ...(given['ssl'] === true && { ssl: {} }),
     host: hostIn(url),
     port: Number(port || 3_306),
@@ -101,7 +104,8 @@ function poolOptions(url: URL): object {
     idleTimeout: IDLE_MS,
     enableKeepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
-    // Other values would change what the store gets to read, or print it.
+    // The following options must not come from the URL: other values would change the results that the store reads, or
+    // print them.
     debug: false,
     typeCast: true,
     rowsAsArray: false,

@@ -24,7 +24,7 @@ interface PgModule {
 const FILES = ['sslrootcert', 'sslcert', 'sslkey'];
 
 /**
- * Creates a pool of `pg`. The query of the URL is passed to the driver.
+ * Creates a pool of `pg`. The driver gets the query of the URL.
  *
  * @throws UsageError when it names a file that cannot be read.
  */
@@ -44,7 +44,8 @@ export function postgresPool(module: unknown, url: URL): PostgresPool {
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     allowExitOnIdle: true,
   });
-  // Idle clients tell the pool that their connection is lost, busy ones their own listeners; without one the process ends.
+  // Errors of idle connections are emitted by the pool, and those of busy ones by the client. Without a listener they
+  // would end the process.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
   return {
@@ -53,7 +54,10 @@ export function postgresPool(module: unknown, url: URL): PostgresPool {
   };
 }
 
-/** Wraps a client: one that has not answered in time is not used again, as the server may have gone without a word. */
+/**
+ * Wraps a client. One that did not answer in time is not reused, because the server may have disappeared without closing
+ * the connection.
+ */
 function checkedOut(client: Client): PostgresPoolClient {
   let isSilent = false;
   const query = async (text: string, values: readonly unknown[]): Promise<never> => {
@@ -65,7 +69,7 @@ function checkedOut(client: Client): PostgresPoolClient {
       throw Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
     }
   };
-  // The other way to call it is for cursors, of which the store has none.
+  // The other overload of `query` is for cursors, which the store does not use.
   return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release(isSilent) };
 }
 

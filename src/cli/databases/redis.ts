@@ -23,8 +23,9 @@ interface IoRedisModule {
 }
 
 /**
- * After so long without a sign of life a connection is given up: the server may have gone without a word. To `redis`, what
- * is written is a sign of life too, and the manager writes every two seconds to a store that hangs.
+ * The time without any traffic after which a connection is dropped, because the server may have disappeared without
+ * closing it. The package `redis` also counts its own writes as traffic, and the manager writes every two seconds to a
+ * store that does not answer, so that this is less than two seconds.
  */
 const SILENT_MS = 1_900;
 const PING_EVERY_MS = 600;
@@ -33,7 +34,7 @@ const LONGEST_PAUSE_MS = 2_000;
 const PACKAGES: Alternatives = ['redis', 'ioredis', 'iovalkey'];
 
 /**
- * Opens the store in Redis. It connects at its first use, and closes the connection with itself.
+ * Opens the store in Redis. It connects at the first use, and closes the connection when it is closed.
  *
  * @throws UsageError when no client is installed, or the prefix cannot be one; StartFailure when the client is broken.
  */
@@ -41,7 +42,7 @@ export async function openRedisStore({ url, name: prefix }: ServerLocation<'redi
   assertInstalled('--store: Redis', [PACKAGES]);
   const { RedisStore } = await import('../../stores/redis/index.js');
   const client = clientFor(serverOf(url));
-  // Without a listener an error would end the process, after the store is closed too.
+  // Without a listener an error would end the process, even after the store has been closed.
   client.on('error', () => {});
   return asUsage(
     () => new RedisStore(client, prefix === undefined ? {} : { prefix }),
@@ -80,7 +81,7 @@ function ioRedis({ Redis }: IoRedisModule, { host, port, isTls, database, login 
     lazyConnect: true,
     connectTimeout: CONNECT_MS,
     socketTimeout: SILENT_MS,
-    // The sender of a command has given it up by the time that there is a connection again.
+    // A command is not repeated after a reconnect, because the manager has timed out and given it up by then.
     maxRetriesPerRequest: 0,
     retryStrategy: (retries: number) => pauseMs(retries),
     ...(isTls && { tls: {} }),

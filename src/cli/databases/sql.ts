@@ -11,7 +11,7 @@ import { mysqlPool } from './mysql.js';
 import { postgresPool } from './postgres.js';
 import { openSqlite, SQLITE_DRIVERS, sqliteDriver } from './sqlite.js';
 
-/** A store in SQL, and what ends its connections. */
+/** A store in SQL with the function that closes its connections. */
 interface Opened {
   readonly store: SqlStore;
   readonly end: () => Promise<void>;
@@ -27,10 +27,10 @@ const DRIVERS: Readonly<Record<SqlLocation['kind'], { readonly what: string; rea
 };
 
 /**
- * Opens the store in a table, which is made when there is none.
+ * Opens the store in a table, which is created if it does not exist.
  *
- * @throws UsageError when a package is not installed, or the table cannot be one; StartFailure when the table cannot be
- *   made; and whatever the store fails with.
+ * @throws UsageError when a package is not installed, or the name of the table is invalid; StartFailure when the table
+ *   cannot be created; and any error of the store.
  */
 export async function openSqlStore(location: SqlLocation): Promise<TokenStore> {
   const { store, end } = await connect(location);
@@ -94,7 +94,7 @@ function hasCode(error: unknown, codes: readonly string[]): boolean {
   return codes.includes(String((error as { readonly code?: unknown }).code));
 }
 
-/** Returns the store, which then ends its connections after it has closed. */
+/** Returns the store, extended so that its connections are closed after it. */
 function closingAfter(store: SqlStore, end: () => Promise<void>): SqlStore {
   const close = store.close.bind(store);
   store.close = async () => {

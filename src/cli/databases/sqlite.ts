@@ -21,20 +21,23 @@ type Open = (path: string) => SqliteDatabase;
 
 const LIBSQL = 'libsql';
 const NODE = 'node:sqlite';
-/** The drivers for SQLite: those that were installed come before the one that is part of Node. */
+/** The drivers for SQLite. Installed packages come before the module of Node. */
 export const SQLITE_DRIVERS: Alternatives = ['better-sqlite3', LIBSQL, NODE];
-/** Others are used like `better-sqlite3`. */
+/** The functions that create an `Open` from a driver's module, for the drivers that differ from `better-sqlite3`. */
 const OPENERS: Readonly<Record<string, (module: unknown) => Open>> = { [LIBSQL]: openerOfLibsql, [NODE]: openerOfNode };
 
-/** It blocks the process; the store itself tries again for longer. */
+/**
+ * The time for which a statement waits for a lock. It is short because it blocks the process; the store itself retries
+ * for longer.
+ */
 const BUSY_MS = 100;
-// With less than `full` what was just written may be gone after a power failure.
+// With a setting below `full`, the last writes could be lost at a power failure.
 const SETTINGS = [`busy_timeout = ${BUSY_MS}`, 'journal_mode = wal', 'synchronous = full'];
 
 /**
- * Opens the file, which only its owner can read, and makes it where there is none.
+ * Opens the database file. A new file can only be read by its owner.
  *
- * @param open - by `sqliteDriver`.
+ * @param open - a function that `sqliteDriver` has returned.
  */
 export function openSqlite(open: Open, path: string): SqliteDatabase {
   makeFile(path);
@@ -53,7 +56,9 @@ export function openSqlite(open: Open, path: string): SqliteDatabase {
 }
 
 /**
- * @throws FileFailure that says what the file system refused.
+ * Creates the file if it does not exist.
+ *
+ * @throws FileFailure naming what the file system refused.
  */
 function makeFile(path: string): void {
   try {
@@ -65,7 +70,7 @@ function makeFile(path: string): void {
 }
 
 /**
- * Returns the first driver that is installed and works here.
+ * Returns the first installed driver that works on this machine.
  *
  * @throws StartFailure when one is installed and none works.
  */
@@ -76,7 +81,7 @@ export function sqliteDriver(): Open {
     if (load === undefined) continue;
     try {
       const open = (OPENERS[name] ?? openerOf)(load(name));
-      // The native part is loaded by now, or never.
+      // Opening a database loads the native part of the driver, which may be missing for this platform.
       open(':memory:').close();
       return open;
     } catch {

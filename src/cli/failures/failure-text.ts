@@ -3,7 +3,10 @@ import { onOneLine } from '../../core/primitives/redact.js';
 
 const CODE = /^[A-Z][A-Z0-9_]{1,40}$/;
 
-/** Returns what an error says, on one line. One without a message is told by its name and code: no failure is silent. */
+/**
+ * Returns the message of an error on one line. An error without a message is described by its name and code, so that no
+ * failure is silent.
+ */
 export function failureText(error: unknown): string {
   if (!isError(error)) return 'something that is no error was thrown';
   const said = onOneLine(String(memberOf(error, 'message') ?? ''));
@@ -13,7 +16,7 @@ export function failureText(error: unknown): string {
   return `it failed without a message (${onOneLine(code === undefined ? name : `${name}, ${code}`)})`;
 }
 
-/** Returns the code of an error, or of one inside it: an attempt at several addresses has its reasons there. */
+/** Returns the code of an error or of a nested one: an attempt at several addresses wraps the error of each. */
 function codeOf(error: unknown): string | undefined {
   const code = memberOf(error, 'code');
   if (typeof code === 'string' && CODE.test(code)) return code;

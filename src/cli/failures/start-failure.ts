@@ -2,14 +2,14 @@ import { isTokenError, safeCause } from '../../core/model/errors.js';
 import { isError } from '../../core/primitives/foreign-objects.js';
 import { failureText } from './failure-text.js';
 
-/** Says on one line why a server cannot start though its options are right. */
+/** Reports why a server cannot start although its options are valid. The message has one line. */
 export class StartFailure extends Error {
   override readonly name: string = 'StartFailure';
 }
 
-/** Failures of stores whose messages are made to be shown. */
+/** The names of the store errors whose messages are made for users. */
 const TELLING = new Set(['RedisFailure', 'SqlFailure', 'FileFailure']);
-/** The advice on what to do, by the code of such a failure. */
+/** The advice to the user, by the code of such an error. */
 const ADVICE: ReadonlyMap<string, string> = new Map([
   ['UNREACHABLE', 'see whether it runs, and whether it can be reached from here'],
   ['ECONNREFUSED', 'see whether it runs, and whether it can be reached from here'],
@@ -21,7 +21,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ['TABLE_UNFIT', 'name another one with ?table=, or use the release that made it'],
 ]);
 
-/** Returns the failure of a store that does not work: it is missing, not writable or too slow. */
+/** Returns the error for a store that cannot be used, for example because it is missing, not writable or too slow. */
 export function unusableStore(shown: string, error: unknown): StartFailure {
   if (error instanceof StartFailure) return error;
   const cause = isTokenError(error) ? error.cause : error;

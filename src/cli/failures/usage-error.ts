@@ -1,14 +1,18 @@
 import { isTypeError } from '../../core/primitives/foreign-objects.js';
 
-/** Reports what the command was given and cannot work with: one line that names it, and exit code 2. Anything else is 1. */
+/**
+ * Reports invalid input. It results in one line that names the input, and exit code 2. All other failures result in exit
+ * code 1.
+ */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError';
 }
 
 /**
- * Returns what `make` makes.
+ * Calls `make`, and returns its result.
  *
- * @param reworded - what the message of its TypeError is to say to users of the command.
+ * @param reworded - rewords the message of the TypeError for users of the command.
+ *
  * @throws UsageError instead of a TypeError.
  */
 export function asUsage<Result>(

@@ -1,20 +1,20 @@
-/** Somewhere to write text to; a terminal says so, and how wide it is. */
+/** An output for text. A terminal is marked as such, with its width. */
 export interface TextOutput extends NodeJS.WritableStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
-  /** The number of bytes that wait in memory until they can be written. */
+  /** The number of bytes that are buffered until they can be written. */
   readonly writableLength?: number;
 }
 
-/** A source of text; a terminal can be asked not to show what is typed. */
+/** A source of text. A terminal can be switched to raw mode, which does not echo the input. */
 export interface TextInput extends NodeJS.ReadableStream {
   readonly isTTY?: boolean;
   setRawMode?(mode: boolean): unknown;
 }
 
-/** The parts of its process that a command may use. */
+/** The parts of the process that a command may use. */
 export interface CommandIo {
-  /** The file of the command itself. */
+  /** The path of the command's own script. */
   readonly script: string;
   readonly stdin: TextInput;
   readonly stdout: TextOutput;

@@ -6,13 +6,13 @@ export const PROGRAM = 'wechat-token-manager';
 
 const WIDTH = 100;
 const INDENT = '  ';
-/** The phrases that say how a secret is given, by the option for its file. */
+/** The descriptions of how a secret can be given, by the option for its file. */
 const SECRETS: ReadonlyMap<string, string> = new Map([
   [KEY_FILE.name, `The API key is given in ${KEY_VARIABLE} or a file`],
   [SECRET_FILE.name, `the secret in ${SECRET_VARIABLE}, a file or standard input`],
 ]);
 
-/** Returns what `--help` shows without a command: all of them, and the options of the first. */
+/** Returns the help without a command: the list of commands, and the options of the first one. */
 export function helpOfAll(commands: readonly CommandSpec[]): string {
   const [first, ...others] = commands;
   if (first === undefined) return '';

@@ -3,13 +3,13 @@ import { onOneLine } from '../../core/primitives/redact.js';
 import { shortDuration } from '../args/duration.js';
 import type { Colour } from './paint.js';
 
-/** A task as it is shown. */
+/** A row of the task table. */
 export interface TaskRow {
   readonly app: string;
   readonly type: string;
   readonly subject: string;
   readonly state: string;
-  /** A bar of what is left of the token's life, and how long that is. */
+  /** A bar for the remaining share of the token's life, and the remaining time. */
   readonly left: string;
   /** The time of the next refresh. */
   readonly next: string;
@@ -26,7 +26,7 @@ const COLOURS: ReadonlyMap<string, Colour> = new Map([
   ['waiting', 'red'],
 ]);
 
-/** @param task - as a server tells it, which may be of another version. */
+/** @param task - the task in the server's answer. The server may be of another version. */
 export function taskRow(task: JsonObject, now: number): TaskRow {
   const { appid, type, subject, state, dueAt, lastError } = task;
   const isWaiting = state === 'waiting';
@@ -68,7 +68,7 @@ function troubleOf({ waitingFor, reason, remedy, lastError, delivery, functionMi
   return parts.join('; ');
 }
 
-/** Puts foreign text on one line, so that it cannot steer the terminal. */
+/** Escapes foreign text to one line, so that it cannot control the terminal. */
 function shown(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? onOneLine(String(value)) : '';
 }

@@ -12,18 +12,18 @@ const TITLES: Readonly<Record<Column, string>> = {
   next: 'REFRESH',
   trouble: 'LAST ERROR',
 };
-/** The columns before the last, which is as wide as there is room. */
+/** The columns before the last one, which gets the remaining width. */
 const COLUMNS: readonly Column[] = ['app', 'type', 'subject', 'state', 'left', 'next'];
 const GAP = '  ';
 const LEAST_TROUBLE = 24;
 
-/** Lays tasks out as a table, page by page; below each other where the terminal is too narrow for one. */
+/** Formats tasks as a table, page by page, or as a list if the terminal is too narrow. */
 export class TaskTable {
   readonly #paint: Paint;
-  /** The width of the terminal; `undefined` where nothing has to be cut. */
+  /** The width of the terminal; `undefined` if lines need not be cut. */
   readonly #width: number | undefined;
   readonly #widths: Map<Column, number> = new Map();
-  /** Decided by the first page. */
+  /** Whether rows are shown as a table, which the first page decides. */
   #isTable: boolean | undefined;
   #hasHead = false;
 
@@ -32,7 +32,7 @@ export class TaskTable {
     this.#width = width;
   }
 
-  /** Returns the lines of the next tasks. A column never gets narrower than it was. */
+  /** Returns the lines of further tasks. A column never becomes narrower than on the pages before. */
   lines(rows: readonly TaskRow[]): readonly string[] {
     for (const column of COLUMNS) this.#widths.set(column, this.#widthOf(column, rows));
     const room = this.#roomForTrouble();
@@ -44,7 +44,7 @@ export class TaskTable {
     return [...head, ...rows.map((row) => this.#line(row, room, (text) => this.#paint(row.colour, text), 'state'))];
   }
 
-  /** Returns the width of a column: none for subjects where no task has one. */
+  /** Returns the width of a column. The column of subjects has none if no task has a subject. */
   #widthOf(column: Column, rows: readonly TaskRow[]): number {
     const widest = Math.max(0, ...rows.map((row) => row[column].length), this.#widths.get(column) ?? 0);
     return column === 'subject' && widest === 0 ? 0 : Math.max(widest, TITLES[column].length);

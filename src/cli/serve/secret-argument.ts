@@ -6,8 +6,8 @@ import type { CommandIo } from '../io/command-io.js';
 import { PROGRAM } from '../output/help.js';
 
 /**
- * Moves a password from the arguments of this process, which every user of the machine can see, to the environment, which
- * only its own user can see. The processes that it starts do not have it in their arguments either.
+ * Moves a password from the arguments of this process, which every user of the machine can see, to its environment, which
+ * only its own user can see. Workers are started without it in their arguments, too.
  */
 export function hideStoreArgument(given: GivenValue | undefined, location: StoreLocation, io: CommandIo): void {
   if (given?.source !== flagOf(STORE) || !('isSecret' in location) || !location.isSecret) return;

@@ -7,7 +7,7 @@ import { isWorker } from './processes/worker-environment.js';
  * Runs the token server until it is told to stop.
  *
  * @returns the exit code.
- * @throws UsageError, or an error of one line, when it cannot start.
+ * @throws UsageError, or an error with a message of one line, when it cannot start.
  */
 export async function serve(options: ServeOptions, io: CommandIo): Promise<number> {
   if (!isWorker(io.env)) return runPrimary(options, io);

@@ -10,18 +10,18 @@ import type { Log, LogFields, LogLevel } from './log.js';
 import { remedyOf } from './remedies.js';
 import { type Failure, TroubleGroups } from './trouble-groups.js';
 
-/** Failures of a network or a store are no key's own. */
+/** The codes of failures that concern a network or a store and not a particular key. */
 const WITHOUT_ROOT: ReadonlySet<string> = new Set(['UPSTREAM_UNAVAILABLE', 'STORE_UNAVAILABLE', 'TIMEOUT']);
 
 /**
- * Tells the log what a manager tells its listeners, without anything that is worth stealing. Failures are told in groups and
- * within a limit, everything else a line each.
+ * Logs the events of a manager, without secrets. Failures are grouped and limited in number; every other event has a line
+ * of its own.
  */
 export function logEvents(manager: TokenManager, log: Log, clock: Clock): void {
   const lines = new LineLimit(log, clock);
   const groups = new TroubleGroups((level, message, fields) => lines.write(level, message, fields), clock);
   manager.on('refreshed', ({ source, reason, record, ...key }) => {
-    // What another process has refreshed is in that one's log.
+    // A token that another process has refreshed is in the log of that process.
     if (source !== 'store') log.info('refreshed', { ...named(key), source, reason, expiresAt: iso(record.expiresAt) });
   });
   manager.on('refreshFailed', ({ error, attempt, retryAt, ...key }) => {
@@ -46,9 +46,9 @@ export function logEvents(manager: TokenManager, log: Log, clock: Clock): void {
 }
 
 /**
- * Tells the log when the store fails and is back. It does so apart, because a store that fails while the server starts is why it
- * does not, which is said once, and within a limit of its own: failures of keys must not leave these lines out, nor a store
- * that fails and is back many times a second fill the log.
+ * Logs when the store fails and recovers. Failures of the store during the start are reported by the start itself. These
+ * lines have a limit of their own, so that failures of keys cannot suppress them, and a store that fails and recovers
+ * many times a second cannot fill the log.
  */
 export function logStore(manager: TokenManager, log: Log, clock: Clock): void {
   const lines = new LineLimit(log, clock);
@@ -64,7 +64,7 @@ export function logStore(manager: TokenManager, log: Log, clock: Clock): void {
   manager.on('storeReplaced', ({ replacement }) => log.warn('storeReplaced', { replacement }));
 }
 
-/** Tells the log who is refused: at first, when the limit is reached, and every ten minutes while it goes on. */
+/** Logs which peers are refused: the first time, when the limit is reached, and every ten minutes while it continues. */
 export function logRefused({ refused }: Peers, log: Log): void {
   refused.onReport = ({ peer, reason, count, suppressed }) => {
     log.warn('refused', { peer, reason, count, suppressed: suppressed === 0 ? undefined : suppressed });
@@ -100,7 +100,7 @@ function failureOf(
   };
 }
 
-/** Returns the key whose own failure it is: an error that a dependency has failed with names that. */
+/** Returns the key that caused the failure, which differs from `key` if a dependency has failed. */
 function rootOf(key: TokenKey, { code, errcode, appid, type, subject }: TokenError): TokenKey | undefined {
   if (errcode === undefined && WITHOUT_ROOT.has(code)) return undefined;
   return appid === undefined || type === undefined ? key : tokenKey(appid, type, subject);

@@ -4,7 +4,10 @@ import type { Log, LogFields, LogLevel } from './log.js';
 const WINDOW_MS = 60_000;
 const MOST_IN_A_WINDOW = 60;
 
-/** Writes at most 60 lines a minute; those beyond are counted, and told as one `suppressed` when the minute is over. */
+/**
+ * Writes at most 60 lines a minute. Further lines are counted, and reported as one `suppressed` line at the end of the
+ * minute.
+ */
 export class LineLimit {
   readonly #log: Log;
   readonly #clock: Clock;

@@ -6,16 +6,16 @@ import { writesText } from '../processes/worker-environment.js';
 
 export type LogLevel = 'info' | 'warn' | 'error';
 
-/** Facts beside a message; those that are `undefined` are left out. */
+/** The fields of a line besides its message. Those that are `undefined` are left out. */
 export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
 const COLOURS = { info: 'bold', warn: 'yellow', error: 'red' } as const;
-/** In memory, until the output takes it: some thousands of lines. */
+/** The limit of bytes that are buffered for a blocked output: some thousands of lines. */
 const MOST_WAITING = 1_048_576;
 
 /**
- * Writes what happens, a line each: JSON for a program that reads along, short text on a terminal. A line is lost where the output
- * is broken or takes nothing, and the next one that can be written says how many were: no caller waits for the log.
+ * Writes events as lines: JSON for programs, short text for a terminal. If the output is broken or blocked, lines are
+ * dropped instead of delaying the caller, and the next line that can be written tells how many.
  */
 export class Log {
   readonly #output: TextOutput;
@@ -23,7 +23,7 @@ export class Log {
   readonly #isText: boolean;
   readonly #isColoured: boolean;
   #lost = 0;
-  /** Whether the last line may have been written in part. */
+  /** Whether the last line may have been written only in part. */
   #isTorn = false;
 
   constructor(output: TextOutput, clock: Pick<Clock, 'now'>, env: NodeJS.ProcessEnv = {}) {
@@ -46,7 +46,7 @@ export class Log {
     this.#write('error', message, fields);
   }
 
-  /** Writes a line as it is: one that another process has made. */
+  /** Writes a line of another process unchanged. */
   pass(line: string): void {
     if ((this.#output.writableLength ?? 0) > MOST_WAITING) {
       this.#lost += 1;
@@ -64,7 +64,7 @@ export class Log {
     }
   }
 
-  /** Counts a lost line. A notice of loss that fails counts as one, since how many it told of is not known any more. */
+  /** Counts a lost line. A lost notice about lost lines counts as one, because its number is no longer known. */
   #failed(): void {
     this.#isTorn = true;
     this.#lost += 1;

@@ -15,7 +15,7 @@ const BY_CODE: ReadonlyMap<string, string> = new Map([
   ['TIMEOUT', 'It is retried automatically. If it persists, check what the token depends on.'],
 ]);
 
-/** Returns what has to be done about an error: what WeChat's number asks for, and where there is none, by the code. */
+/** Returns the remedy for an error, by WeChat's `errcode`, or by the code of the error if there is none. */
 export function remedyOf({ code, errcode }: TokenError): string | undefined {
   const row = errcode === undefined ? undefined : findErrorRow(errcode);
   return row?.advice ?? BY_CODE.get(code);

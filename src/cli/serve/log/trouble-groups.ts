@@ -1,9 +1,9 @@
 import type { Clock, ClockTimer } from '../../../core/concurrency/clock.js';
 import type { LogFields, LogLevel } from './log.js';
 
-/** One failure of one key. */
+/** A failure of one key. */
 export interface Failure {
-  /** The kind of event, which is the message of its line. */
+  /** The kind of event, which becomes the message of the line. */
   readonly message: string;
   readonly level: LogLevel;
   readonly code: string;
@@ -11,46 +11,46 @@ export interface Failure {
   /** The id of the key that has failed. */
   readonly key: string;
   readonly type: string;
-  /** The id of the key whose own failure it is; `undefined` where it is that of a network or a store. */
+  /** The id of the key that caused the failure, which may be a dependency; `undefined` for a failure of a network or a store. */
   readonly root: string | undefined;
   readonly rootType: string | undefined;
-  /** The time at which the key is tried again, in epoch milliseconds. */
+  /** The time of the next attempt, in epoch milliseconds. */
   readonly retryAt: number | undefined;
-  /** The further fields of the first line of a group. */
+  /** The additional fields of the first line of a group. */
   readonly facts: LogFields;
 }
 
 interface Group {
   readonly failure: Failure;
   readonly beganAt: number;
-  /** The latest time at which each key that is in it now is tried again. */
+  /** The time of the next attempt for each current member. */
   readonly members: Map<string, number>;
-  /** Keys that have ever been in it. */
+  /** The number of keys that have ever joined the group. */
   joined: number;
   attempts: number;
   timer: ClockTimer | undefined;
 }
 
 const TELL_EVERY_MS = 600_000;
-/** A key that has not been tried again so long after it should have been is not tried here any more. */
+/** The delay after which a key whose next attempt does not happen counts as no longer handled by this process. */
 const LATE_MS = 600_000;
-/** A line names this many keys of a group at most. */
+/** The limit of keys that a line names. */
 const MOST_NAMED = 3;
-/** With more groups of one error these are told apart by types and not by keys. */
+/** The limit of groups of one error by key. Further groups are formed by token type. */
 const MOST_OF_ONE_ERROR = 20;
 const MOST_MEMBERS = 100_000;
 
 type Write = (level: LogLevel, message: string, fields: LogFields) => void;
 
 /**
- * Turns failures into few lines: those with the same cause are one group, which is logged when it begins, every ten minutes, and
- * when it ends.
+ * Turns failures into few log lines. Failures with the same cause form a group, which is logged when it begins, every ten
+ * minutes, and when it ends.
  */
 export class TroubleGroups {
   readonly #write: Write;
   readonly #clock: Clock;
   readonly #groups = new Map<string, Group>();
-  /** By message and key, the id of the group that it is in. */
+  /** The ids of the groups, by message and key of their members. */
   readonly #groupOf = new Map<string, string>();
 
   constructor(write: Write, clock: Clock) {
@@ -58,7 +58,7 @@ export class TroubleGroups {
     this.#clock = clock;
   }
 
-  /** Adds a failure to its group, and logs that if it is the first. */
+  /** Adds a failure to its group, and logs it if the group is new. */
   failed(failure: Failure): void {
     const { message, key, retryAt } = failure;
     const member = memberId(message, key);
@@ -74,14 +74,14 @@ export class TroubleGroups {
     if (group.attempts === 1) this.#write(failure.level, message, firstLine(failure));
   }
 
-  /** Notes that a key which is in a group of this message fails on, where that is told once alone. */
+  /** Records the next attempt of a key that keeps failing, for failures whose event is emitted only once. */
   renew(message: string, key: string, retryAt: number): void {
     const member = memberId(message, key);
     const id = this.#groupOf.get(member);
     if (id !== undefined) this.#groups.get(id)?.members.set(member, retryAt);
   }
 
-  /** Takes a key out of its group of this message: it has what it lacked. */
+  /** Removes a key from its group for this message after it has recovered. */
   recovered(message: string, key: string): void {
     const member = memberId(message, key);
     const id = this.#groupOf.get(member);
@@ -141,8 +141,8 @@ export class TroubleGroups {
   }
 
   /**
-   * Returns the id of the group of a failure: one that has begun goes on, and with many of one error new ones are told apart by
-   * type alone.
+   * Returns the id of the group of a failure. An existing group of its key is continued; if there are many groups of one
+   * error, new ones are formed by token type.
    */
   #groupIdOf({ message, code, errcode, root, type, rootType }: Failure): string {
     const cause = [message, code, errcode ?? ''];

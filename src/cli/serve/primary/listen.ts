@@ -13,7 +13,7 @@ export interface Place {
 }
 
 /**
- * Takes connections, and leaves what they say to `accept`.
+ * Listens for connections, and passes them to `accept` unread.
  *
  * @throws UsageError for an address that this machine does not have; an error of one line when the port is not free.
  */
@@ -27,8 +27,8 @@ export async function listen({ host, port }: Place, accept: (socket: Socket) => 
 }
 
 /**
- * Tells the log, within the limit of lines, why a connection could not be accepted: a process without free file descriptors
- * fails to accept each of those that wait.
+ * Logs why connections cannot be accepted, within the limit of lines: a process without free file descriptors fails to
+ * accept every connection in the queue.
  */
 export function logAcceptFailures(server: Server, log: Log, clock: Clock): void {
   const lines = new LineLimit(log, clock);

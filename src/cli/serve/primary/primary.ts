@@ -12,16 +12,19 @@ import { Supervisor } from './supervisor.js';
 import { forkWorker } from './worker-process.js';
 import { workerStart } from './worker-start.js';
 
-/** A proxy that speaks HTTP/1.1 and adds no header cannot be told from a program on this machine. */
+/**
+ * The warning for a server without keys. A proxy that speaks HTTP/1.1 and adds no header cannot be told from a program on
+ * this machine.
+ */
 const WITHOUT_KEYS =
   'every program on this machine may do everything, and so may strangers that a proxy on it passes on: behind a proxy use --keys';
 const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
-/** The most bytes that wait for standard error; with more, further lines are dropped. */
+/** The limit of bytes that are buffered for standard error. Further lines are dropped. */
 const MOST_WAITING = 1_048_576;
 
 /**
- * Runs the process that listens. It stays the same while those that answer come and go, and does little else, so that there
- * is little in it that could fail or grow old.
+ * Runs the primary process, which listens for connections and passes them to a worker. It outlives its workers and does
+ * little else, so that little in it can fail or leak.
  *
  * @returns the exit code.
  * @throws UsageError, or an error of one line, when the server cannot start.
@@ -78,7 +81,7 @@ export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<
 }
 
 async function stop(server: Server, supervisor: Supervisor, signal: StopSignal): Promise<number> {
-  // What has been connected is taken first: closed with the rest, it would be refused after all.
+  // Connections that the system has accepted already are handed out first. `close` would reset them.
   await new Promise((resolve) => setImmediate(resolve));
   server.close();
   return supervisor.stop(signal === 'SIGTERM' ? 'wait' : 'close');
@@ -89,6 +92,6 @@ function writeLine(output: TextOutput, line: string): void {
   try {
     output.write(`${line}\n`);
   } catch {
-    // A host may have put a function of its own in the place of this one. What is lost matters to no caller.
+    // A host may have replaced `write` by a function that throws. A lost line is acceptable.
   }
 }

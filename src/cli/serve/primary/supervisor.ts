@@ -7,13 +7,13 @@ import type { IdleConnections } from '../processes/messages.js';
 import type { StartReason } from '../processes/worker-environment.js';
 import { describeEnding, type Ending, type WorkerProcess } from './worker-process.js';
 
-/** To read a large store takes its time. */
+/** The time limit for a start. A large store takes long to read. */
 const START_MS = 60_000;
-/** It is more than requests (8 s) and the close of a manager (21 s) take. */
+/** The time limit for the end of a worker: more than requests (8 s) and the close of a manager (21 s) take. */
 const LEAVE_MS = 35_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
-/** A worker that has lived so long is no part of a row of failures. */
+/** The time after which a worker counts as healthy, so that the pauses between restarts begin with the shortest again. */
 const HEALTHY_MS = 60_000;
 const MAX_WAITING = 1_000;
 
@@ -23,13 +23,13 @@ export interface SupervisorInput {
   readonly clock: Clock;
 }
 
-/** Keeps one process that answers: puts a new one in the place of an old one, and of one that has crashed or hangs. */
+/** Keeps one worker running: it replaces the worker at a reload, and after a crash or a hang. */
 export class Supervisor {
   readonly #fork: SupervisorInput['fork'];
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #alive = new Set<WorkerProcess>();
-  /** Connections that came while no worker could answer. */
+  /** The connections that were accepted while no worker could answer. */
   readonly #waiting: Socket[] = [];
   #current: WorkerProcess | undefined;
   #turn: Promise<void> = Promise.resolve();
@@ -48,13 +48,15 @@ export class Supervisor {
     return this.#stopped !== undefined;
   }
 
-  /** Returns the id of the process that answers now. */
+  /** Returns the process id of the current worker. */
   get pid(): number | undefined {
     return this.#current?.pid;
   }
 
   /**
-   * @throws the first process's own error when it cannot start.
+   * Starts the first worker.
+   *
+   * @throws the error of the worker when it cannot start.
    */
   async start(): Promise<void> {
     const started = this.#begin('first').then((worker) => this.#adopt(worker));
@@ -68,7 +70,7 @@ export class Supervisor {
     else this.#waiting.push(socket);
   }
 
-  /** Puts a new process in the place of the old one, which leaves when it has finished. One reload after the other. */
+  /** Replaces the worker by a new one. The old one finishes its requests and ends. Reloads run one after the other. */
   reload(): void {
     if (this.isStopping || this.#isReloadQueued) return;
     this.#isReloadQueued = true;
@@ -80,6 +82,8 @@ export class Supervisor {
   }
 
   /**
+   * Stops all workers.
+   *
    * @returns the exit code: 0 when everything has been finished.
    */
   stop(idle: IdleConnections): Promise<number> {
@@ -87,7 +91,7 @@ export class Supervisor {
     return this.#stopped;
   }
 
-  /** Ends everything at once. */
+  /** Kills all workers at once. */
   kill(): void {
     for (const worker of this.#alive) worker.kill();
   }
@@ -117,7 +121,7 @@ export class Supervisor {
     await this.#gone(old);
   }
 
-  /** Starts a process and waits until it can answer. */
+  /** Starts a worker and waits until it can answer. */
   async #begin(why: StartReason): Promise<WorkerProcess> {
     const worker = this.#fork(why);
     this.#alive.add(worker);
@@ -133,7 +137,7 @@ export class Supervisor {
       return worker;
     } catch (error) {
       worker.kill();
-      // It has nothing to finish, so that a stop need not wait for it.
+      // The worker has no requests to finish, so that a stop need not wait for it.
       this.#alive.delete(worker);
       throw error;
     } finally {
@@ -141,7 +145,7 @@ export class Supervisor {
     }
   }
 
-  /** Ends a process that hangs: it counts as one that has crashed. */
+  /** Kills a worker that hangs, which is then handled like a crash. */
   #watch(worker: WorkerProcess): void {
     const watch = new HeartbeatWatch(this.#clock, (silentMs) => {
       if (worker.isTraced()) {
@@ -184,7 +188,7 @@ export class Supervisor {
     }
   }
 
-  /** Pauses between starts: not before the first of a row, then longer and longer. A reload or a stop ends the pause. */
+  /** Waits before a restart: not before the first one, then with growing delays. A reload or a stop ends the wait. */
   async #pause(): Promise<void> {
     const pauseMs = this.#failures === 0 ? 0 : FIRST_PAUSE_MS * 2 ** (this.#failures - 1);
     this.#failures += 1;

@@ -1,18 +1,21 @@
 import type { Readable } from 'node:stream';
 
-/** A longer line is passed on in parts. */
+/** The limit of the length of a line. A longer one is passed on in parts. */
 const LONGEST_LINE = 65_536;
 
-/** The destination of the lines of a process that answers: the streams of the process that listens may be those of a host. */
+/**
+ * The functions that write the lines of a worker. They are injected because a host may have replaced the streams of the
+ * primary process.
+ */
 export interface WorkerOutput {
   out(line: string): void;
   err(line: string): void;
 }
 
-/** Passes on what a process writes, line by line, so that lines of several processes never mix. */
+/** Passes on the output of a process line by line, so that lines of several processes never mix. */
 export function passLines(stream: Readable | null, pass: (line: string) => void): void {
   let rest = '';
-  // A pipe that breaks has nothing more to say, and what it carried matters to no caller.
+  // A pipe that breaks has no further output, and the loss of its last lines is acceptable.
   stream?.on('error', () => {});
   stream?.setEncoding('utf8').on('data', (text: string) => {
     const lines = (rest + text).split('\n');

@@ -9,42 +9,42 @@ import { type StartReason, workerEnvironment } from '../processes/worker-environ
 import { passLines, type WorkerOutput } from './worker-output.js';
 import type { WorkerStart } from './worker-start.js';
 
-/** The way in which a process ended. */
+/** The result of a process that has ended. */
 export interface Ending {
   readonly code: number | null;
   readonly signal: string | null;
-  /** The reason why there has been no process at all. */
+  /** The reason why the process could not be started. */
   readonly reason?: string;
 }
 
-/** The process that answers, as the one that listens sees it. */
+/** The worker, as seen by the primary process. */
 export interface WorkerProcess {
   readonly pid: number | undefined;
-  /** Rejects with its own error when it cannot start. */
+  /** The promise that resolves when the worker can answer, and rejects with its error when it cannot start. */
   readonly ready: Promise<void>;
   readonly ended: Promise<Ending>;
-  /** Calls the listener at each sign of life. */
+  /** Calls the listener for each heartbeat. */
   onBeat(listener: (isDebugged: boolean) => void): void;
-  /** Returns whether a debugger of the system, such as gdb, holds the process. */
+  /** Returns whether a native debugger, such as gdb, is attached to the process. */
   isTraced(): boolean;
-  /** Gives it a connection; what it was given before it is told to stop, it still answers. */
+  /** Passes a connection to the worker, which still answers connections that were passed before the order to stop. */
   hand(socket: Socket): void;
-  /** Returns the connections that it was given and has not been sent. */
+  /** Returns the connections that were passed to the worker but not sent yet. */
   unsent(): readonly Socket[];
   stop(idle: IdleConnections): void;
   kill(): void;
 }
 
-/** The format and the destination of the process's log. */
+/** The format and the destination of the worker's log. */
 export interface WorkerHost {
   readonly isText: boolean;
   readonly output: WorkerOutput;
 }
 
-/** The time after its end for which the output of a process is read. */
+/** The time after the end of a process for which its output is still read. */
 const LAST_LINES_MS = 500;
 
-/** Runs this command once more, from what is on the disk now. */
+/** Starts a worker: this command once more, from the files that are on the disk now. */
 export function forkWorker(
   { script, args, execArgv, isText, output }: WorkerStart & WorkerHost,
   why: StartReason,
@@ -57,7 +57,8 @@ export function forkWorker(
   passLines(child.stdout, output.out);
   passLines(child.stderr, output.err);
   const ended = new Promise<Ending>((resolve) => {
-    // What it has written last comes before what is logged of its end; a process of a driver may keep the pipes open.
+    // `close` comes after all output, so that the last lines of the worker precede the one about its end. The timeout is
+    // needed because a child process of a driver may keep the pipes open.
     child.once('close', (code, signal) => resolve({ code, signal }));
     child.once('exit', (code, signal) => systemClock.setTimer(() => resolve({ code, signal }), LAST_LINES_MS));
     child.on('error', (error: NodeJS.ErrnoException) => {
@@ -100,7 +101,8 @@ function becomesReady(child: ChildProcess, ended: Promise<Ending>): Promise<void
     });
     void ended.then((ending) => reject(new Error(`the server process ended with ${describeEnding(ending)}`)));
   });
-  // The failure reaches whatever awaits it; nothing may be awaiting it any more.
+  // The rejection is handled by the code that awaits `ready`, but after the start there is none, and it would be an
+  // unhandled rejection.
   ready.catch(() => {});
   return ready;
 }
@@ -111,7 +113,7 @@ export function describeEnding({ code, signal, reason }: Ending): string {
   return code === null ? 'no exit code' : `exit code ${code}`;
 }
 
-/** Returns whether a process is traced, which only Linux tells. */
+/** Returns whether a debugger is attached to a process, which only Linux reports. */
 function isTraced(pid: number): boolean {
   try {
     return /^TracerPid:\s*[1-9]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
@@ -121,9 +123,9 @@ function isTraced(pid: number): boolean {
 }
 
 /**
- * Node sends one socket at a time, and forgets those that wait for their turn when the process ends. Left to itself it
- * also keeps one open until that process has confirmed it, for ever if it cannot; what is on its way is safe without, but
- * on Windows.
+ * The options with which a socket is sent to a worker. Node sends one socket at a time, and drops those in the queue when
+ * the process ends. By default it also keeps each one open until the process has confirmed it, which may be never. Only
+ * Windows needs that.
  */
 const SENDING = { keepOpen: process.platform !== 'win32' };
 

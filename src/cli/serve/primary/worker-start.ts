@@ -1,23 +1,23 @@
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-/** The script and the arguments that a process that answers is started with. */
+/** The script and the arguments with which a worker is started. */
 export interface WorkerStart {
   readonly script: string;
   readonly args: readonly string[];
   readonly execArgv: readonly string[];
 }
 
-/** Options of Node that name a program of their own, and those of them whose value is the next argument. */
+/** The options of Node that name a program, which may be the next argument. */
 const PROGRAM = /^(?:-[ep]|-pe|--eval|--print|-i|--interactive|-c|--check|--input-type)(?:=|$)/;
 const PROGRAM_WITH_VALUE = /^(?:-[ep]|-pe|--eval|--print|--input-type)$/;
 
 /**
- * Returns what starts this command once more. `argv[1]` belongs to whatever started the process, such as the container of a
- * process manager. It is taken only where it leads to this command: it may be a link that leads to another release by the
- * next reload.
+ * Returns the script and arguments that start this command once more. `argv[1]` belongs to the program that started the
+ * process, such as the container of a process manager, so that it is used only if it leads to this command. It is then
+ * used as it is, because it may be a link that leads to another release by the next reload.
  *
- * @param own - the file of this command.
+ * @param own - the path of this command's script.
  */
 export function workerStart({ argv, execArgv }: Pick<NodeJS.Process, 'argv' | 'execArgv'>, own: string): WorkerStart {
   const [, started, ...args] = argv;

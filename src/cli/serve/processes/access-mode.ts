@@ -3,7 +3,7 @@ import { hostIn, isLocalhost } from '../../../http/access/host-names.js';
 import type { ServeOptions } from '../../args/serve-options.js';
 import { UsageError } from '../../failures/usage-error.js';
 
-/** Says which requests are let in: `loopback` stands for those of programs on this machine. */
+/** The rule by which requests are let in. `loopback` stands for requests of programs on this machine. */
 export type AccessMode = 'keys' | 'keys, trust' | 'trust' | 'anonymous' | 'loopback';
 
 const LOOPBACK = new BlockList();
@@ -11,7 +11,9 @@ LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
 /**
- * @throws UsageError when others than this machine could connect, and nothing says who may do so.
+ * Returns the access mode that the options select.
+ *
+ * @throws UsageError when other machines could connect, and no option says which of them may.
  */
 export function accessMode({ keys, trust, anonymous, host }: ServeOptions): AccessMode {
   if (anonymous) return 'anonymous';
@@ -24,8 +26,8 @@ export function accessMode({ keys, trust, anonymous, host }: ServeOptions): Acce
 }
 
 /**
- * Returns whether a request's `Host` is a name of this machine that only it can use. A page whose own name leads to 127.0.0.1
- * passes for one of this server; its requests still carry that name.
+ * Returns whether the `Host` of a request is a loopback name. A page whose domain resolves to 127.0.0.1 counts as
+ * same-origin in a browser, but its requests carry its own name.
  */
 export function namesLoopback(header: string | undefined): boolean {
   return header === undefined || isLoopback(hostIn(header));

@@ -1,16 +1,16 @@
 import type { Clock, ClockTimer } from '../../../core/concurrency/clock.js';
 
-/** The interval at which a process that answers reports that its event loop turns. */
+/** The interval at which a worker reports that its event loop runs. */
 const BEAT_MS = 2_000;
-/** A process that has said nothing for so long hangs. */
+/** The silence after which a worker counts as hung. */
 const HUNG_MS = 12_000;
 const LOOK_MS = 1_000;
-/** A look that comes later than this says that the process that looks was held up itself. */
+/** The delay of a check that shows that the checking process was blocked itself. */
 const LATE_MS = 2_000;
 
 /**
- * Measures how long a process has been silent. A gap in which this process was held up is left out: what the other one said
- * meanwhile is read after the timers.
+ * Measures how long a process has been silent. Time in which this process was blocked is not counted, because messages of
+ * the other process that arrived in the meantime are read only after the timers.
  */
 export class HeartbeatWatch {
   readonly #clock: Clock;
@@ -20,13 +20,16 @@ export class HeartbeatWatch {
   #timer: ClockTimer | undefined;
   #isOver = false;
 
-  /** @param hung - called once, with how long the process has been silent. */
+  /** @param hung - is called once, with the duration of the silence. */
   constructor(clock: Clock, hung: (silentMs: number) => void) {
     this.#clock = clock;
     this.#hung = hung;
   }
 
-  /** Notes a sign of life. A process in a debugger may be stopped for any time: it is watched again from its next sign on. */
+  /**
+   * Records a heartbeat. A process in a debugger may pause for any time, so that it is watched again only from its next
+   * heartbeat on.
+   */
   beat(isDebugged: boolean): void {
     this.#timer?.cancel();
     this.#silentMs = 0;
@@ -50,10 +53,11 @@ export class HeartbeatWatch {
 }
 
 /**
- * Says at once, and then every two seconds, that this process is alive.
+ * Sends a heartbeat at once, and then every two seconds.
  *
- * @param isDebugged - tells whether a debugger may stop the process at any time.
- * @returns what ends it.
+ * @param isDebugged - returns whether a debugger may pause the process.
+ *
+ * @returns a function that stops the heartbeats.
  */
 export function startBeating(clock: Clock, isDebugged: () => boolean, say: (isDebugged: boolean) => void): () => void {
   let timer: ClockTimer;

@@ -1,21 +1,21 @@
 import { isJsonObject } from '../../../core/primitives/json.js';
 
-/** The treatment of connections on which no request is under way: closed at once, or when the client had time to notice. */
+/** The treatment of idle connections: they are closed at once, or after the time in which a client notices the end. */
 export type IdleConnections = 'close' | 'wait';
 
-/** From the process that listens to the one that answers. A connection comes with its socket. */
+/** A message from the primary process to a worker. A connection comes with its socket. */
 export type ToWorker = { readonly kind: 'connection' } | { readonly kind: 'stop'; readonly idle: IdleConnections };
 
-/** From the process that answers, once it can, or why it never will, and as long as it does. */
+/** A message from a worker to the primary process: it can answer, cannot start, or is alive. */
 export type FromWorker =
   | { readonly kind: 'ready' }
-  /** A sign of life: the first one comes with `ready`. An older release sends none, and is not watched. */
+  /** The heartbeat. The first one follows `ready`. Workers of older releases send none and are not watched. */
   | { readonly kind: 'beat'; readonly isDebugged: boolean }
   | { readonly kind: 'failed'; readonly message: string; readonly isUsage: boolean };
 
 /**
- * Returns the message if it is one of ours. The channel is Node's, and whatever is loaded into a process may send on it: the
- * containers of process managers, `node --watch`, tracers.
+ * Returns the message if it is a valid one. Other software also sends on the channel of Node, for example the containers
+ * of process managers, `node --watch` and tracers.
  */
 export function toWorker(message: unknown): ToWorker | undefined {
   if (!isJsonObject(message)) return undefined;
@@ -24,7 +24,7 @@ export function toWorker(message: unknown): ToWorker | undefined {
   return kind === 'stop' && (idle === 'close' || idle === 'wait') ? { kind, idle } : undefined;
 }
 
-/** Returns the message if it is one of ours. */
+/** Returns the message if it is a valid one. */
 export function fromWorker(message: unknown): FromWorker | undefined {
   if (!isJsonObject(message)) return undefined;
   const { kind, message: text, isUsage, isDebugged } = message;

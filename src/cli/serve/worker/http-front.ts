@@ -23,16 +23,16 @@ const REFUSALS: Readonly<Record<string, string>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
 };
 
-/** Bounds the connections, and says which peers may have more than half of them. */
+/** The limits of connections, and the peers that may hold more than half of them. */
 export interface ConnectionRules {
-  /** Default: 10,000. */
+  /** The limit of connections. Default: 10,000. */
   readonly maxConnections?: number;
-  /** Whether a peer, as `peerNetwork` names it, has sent an accepted request lately. Default: every peer has. */
+  /** Returns whether a peer, as `peerNetwork` names it, has recently sent a request that was let in. Default: every peer has. */
   readonly isAccepted?: (network: string) => boolean;
-  /** Returns how many requests have been let in so far. Default: each one is. */
+  /** Returns the number of requests that have been let in. By default every request counts as let in. */
   readonly countAccepted?: (() => number) | undefined;
   readonly clock?: Clock;
-  /** Called for each connection that is closed because its peer has half of all, or because it has sent too many requests at once. */
+  /** Runs for each connection that is closed because its peer holds half of all, or has sent too many requests at once. */
   readonly onRefused?: () => void;
 }
 
@@ -43,16 +43,16 @@ const DEFAULT_RULES: Required<ConnectionRules> = {
   clock: systemClock,
   onRefused: () => {},
 };
-/** The time that a client which has just connected, or been answered, has to send a request before its connection is closed. */
+/** The time in which a request that is already on its way may still arrive on a new or idle connection before that is closed. */
 const REQUEST_ON_ITS_WAY_MS = 500;
 
-/** Speaks HTTP on connections that something else has accepted, and bounds what they may take. */
+/** Speaks HTTP on connections that the primary process has accepted, and limits their resources. */
 export class HttpFront {
   readonly #server: Server;
   readonly #listener: RequestListener;
   /** The peer of each connection, as `peerNetwork` names it. */
   readonly #sockets = new Map<Socket, string>();
-  /** The connections of which no request was let in, the oldest first. Empty without `countAccepted`. */
+  /** The connections of which no request was let in, the oldest first. It is empty without `countAccepted`. */
   readonly #strangers = new Set<Socket>();
   readonly #burst = new RequestBurst();
   readonly #turns = new ReadTurns();
@@ -67,7 +67,7 @@ export class HttpFront {
     this.#listener = listener;
     this.#rules = { ...DEFAULT_RULES, ...rules };
     const answers = this.#answers;
-    // One listener serves all answers: `once` and an arrow function would be three more objects for each request.
+    // One shared listener serves all answers, since `once` with a closure would allocate three more objects for each request.
     function forget(this: ServerResponse): void {
       answers.delete(this);
     }
@@ -78,11 +78,11 @@ export class HttpFront {
       if (this.#isDraining) response.setHeader('Connection', 'close');
       this.#answer(request, response);
     });
-    // Node leaves out what comes after the 2,000th header, which may be the one that tells of a proxy or a browser; their size
-    // is bounded all the same.
+    // By default Node drops the headers after the 2,000th, which could be the one that reveals a proxy or a browser. The
+    // total size is limited anyway.
     this.#server.maxHeadersCount = 0;
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket as Socket));
-    // It never listens by itself, and this is what its watch over slow requests begins with.
+    // The server never listens itself, but its check for slow requests starts with this event.
     this.#server.emit('listening');
   }
 
@@ -120,8 +120,8 @@ export class HttpFront {
   }
 
   /**
-   * Returns whether there is a place for one more. Where all are taken, the oldest connection of which no request was let in
-   * gives its own up: a few peers without a key could keep everybody else out otherwise.
+   * Returns whether there is room for another connection. If all are taken, the oldest connection of which no request was
+   * let in is closed, since otherwise a few peers without a key could lock out all others.
    */
   #hasRoom(): boolean {
     if (this.#sockets.size < this.#rules.maxConnections) return true;
@@ -133,7 +133,10 @@ export class HttpFront {
     return true;
   }
 
-  /** Calls the listener, which on its return has noted whether the request was let in; what it looks up first does not count. */
+  /**
+   * Calls the listener, and checks on its return whether the request was let in. A request that needs a look-up first
+   * does not count.
+   */
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     if (!this.#strangers.has(socket)) {
@@ -147,7 +150,7 @@ export class HttpFront {
     else if (peer !== undefined && this.#turns.isUsedUp(peer, request.rawHeaders.length / 2)) this.#readInTurns(peer);
   }
 
-  /** Lets the connections of a peer wait of which no request was let in. */
+  /** Pauses the connections of a peer of which no request was let in, so that they are read in turns. */
   #readInTurns(peer: string): void {
     for (const socket of this.#strangers) {
       if (this.#sockets.get(socket) === peer && !socket.destroyed) this.#turns.wait(socket);
@@ -155,7 +158,7 @@ export class HttpFront {
   }
 
   /**
-   * Closes a connection that sends many requests at once and of which none was let in.
+   * Closes a connection that has sent many requests at once, none of which was let in.
    *
    * @returns whether it is closed.
    */
@@ -175,10 +178,10 @@ export class HttpFront {
   }
 
   /**
-   * Lets each connection end with its next answer, or when it has been idle for its time, so that no request is lost
-   * that a client is just sending.
+   * Closes each connection after its next answer, or when its idle time is over, so that no request is lost that a client
+   * is just sending.
    *
-   * @returns when there is no connection left.
+   * @returns a promise that resolves when no connection is left.
    */
   drain(idle: IdleConnections): Promise<void> {
     this.#isDraining = true;
@@ -195,14 +198,17 @@ export class HttpFront {
     for (const socket of this.#sockets.keys()) if (socket.bytesRead === 0) socket.destroy();
   }
 
-  /** Cuts what is left. */
+  /** Closes the remaining connections at once. */
   destroy(): void {
     for (const socket of this.#sockets.keys()) socket.destroy();
     this.#server.close();
   }
 }
 
-/** Refuses what is not HTTP, or takes too long. Its sender may still be writing, so the answer is sent before the end. */
+/**
+ * Refuses a request that is not HTTP or takes too long. The client may still be sending, so the answer is written before
+ * the socket is closed.
+ */
 function refuse({ code = '' }: NodeJS.ErrnoException, socket: Socket): void {
   if (code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();

@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { GUARDING_HEADERS } from '../../../http/messages/http-message.js';
 import { namesLoopback } from '../processes/access-mode.js';
 
-/** Headers that only a proxy adds, besides all that begin with `x-forwarded-`. */
+/** The headers that only a proxy adds, besides those that begin with `x-forwarded-`. */
 const PROXY_HEADERS: ReadonlySet<string> = new Set(['forwarded', 'via', 'x-real-ip']);
 
 const FOREIGN_NAME =
@@ -10,7 +10,7 @@ const FOREIGN_NAME =
 const PROXY =
   'a proxy has sent this (HTTP/1.0, Forwarded, X-Forwarded-*, X-Real-IP or Via), and lets others than this machine in: use --keys';
 
-/** Wraps the listener of a server without keys, so that it answers programs on this machine and no others. */
+/** Wraps the listener of a server without keys, so that it only answers programs on this machine. */
 export function forThisMachine(listener: RequestListener): RequestListener {
   return (request, response) => {
     if (!namesLoopback(request.headers.host)) refuse(response, FOREIGN_NAME);
@@ -20,8 +20,8 @@ export function forThisMachine(listener: RequestListener): RequestListener {
 }
 
 /**
- * Returns whether a proxy has sent the request: the address of the connection is then the proxy's. A proxy that speaks
- * HTTP/1.1 and adds no header cannot be told.
+ * Returns whether a proxy has sent the request, since the address of the connection is then the proxy's. A proxy that
+ * speaks HTTP/1.1 and adds no header cannot be recognized.
  */
 function isFromProxy({ httpVersion, headers }: IncomingMessage): boolean {
   if (httpVersion !== '1.1') return true;

@@ -1,15 +1,15 @@
 import type { Socket } from 'node:net';
 
-/** The most that is read of a peer in one turn of the event loop, in requests; 32 fields of a header count like one. */
+/** The limit of requests of a peer that are read in one turn of the event loop. 32 header fields count like one request. */
 const MOST_IN_A_TURN = 32;
 const FIELDS_OF_A_REQUEST = 32;
-/** The number of waiting connections that are read in a turn: 64 KiB each take some milliseconds. */
+/** The number of paused connections that are resumed in a turn. Reading 64 KiB from each takes some milliseconds. */
 const RESUMED_IN_A_TURN = 2;
 
 /**
- * Has the connections of a peer read in turns while it sends much that is refused. A few hundred of them would hold up all
- * others, since all that have something to read are read before the event loop turns. They wait, and none is closed, because a
- * client with a right key may be behind the same address.
+ * Reads the connections of a peer in turns while many of its requests are refused. A few hundred such connections would
+ * delay all others, because the event loop reads every readable connection before its next turn. They are paused and not
+ * closed, because a client with a valid key may be behind the same address.
  */
 export class ReadTurns {
   readonly #spent = new Map<string, number>();
@@ -17,9 +17,9 @@ export class ReadTurns {
   #isTurning = false;
 
   /**
-   * Counts a request that was refused.
+   * Counts a refused request.
    *
-   * @returns whether the peer has reached in this turn what it may have read, for the first time.
+   * @returns whether the peer has just reached its limit for this turn.
    */
   isUsedUp(peer: string, headerFields: number): boolean {
     const before = this.#spent.get(peer) ?? 0;
@@ -29,7 +29,7 @@ export class ReadTurns {
     return before < MOST_IN_A_TURN && spent >= MOST_IN_A_TURN;
   }
 
-  /** Lets a connection wait until it is its turn. */
+  /** Pauses a connection until it is resumed in a later turn. */
   wait(socket: Socket): void {
     if (this.#waiting.has(socket)) return;
     this.#waiting.add(socket);
@@ -43,7 +43,7 @@ export class ReadTurns {
   #turn(): void {
     if (this.#isTurning) return;
     this.#isTurning = true;
-    // A timer of the clock would come before what there is to read, and only after it is the turn over.
+    // `setImmediate` runs after the sockets have been read, when the turn is over. A timer of the clock would run before that.
     setImmediate(() => {
       this.#isTurning = false;
       this.#spent.clear();

@@ -1,13 +1,13 @@
-/** Programs wait for an answer before they ask again, or send a few requests ahead. */
+/** The limit of requests in one piece. Programs wait for an answer before they send more, or pipeline a few requests. */
 const MOST_AT_ONCE = 16;
 
 /**
- * Counts the requests that are read of a connection in one piece. 64 KiB hold over a thousand, and the event loop does not turn
- * before all of them have been answered.
+ * Counts the requests that are parsed from one piece of a connection's data. 64 KiB can hold over a thousand, and the
+ * event loop is blocked until all of them have been handled.
  */
 export class RequestBurst {
   #count = 0;
-  /** Runs when the piece has been read to its end: no promise settles before. */
+  /** Resets the count when the piece has been parsed, because promises settle only after that. */
   readonly #end = (): void => {
     this.#count = 0;
   };

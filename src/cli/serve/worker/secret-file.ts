@@ -1,7 +1,10 @@
 import { readWholeFile } from '../../args/readable-file.js';
 import { UsageError } from '../../failures/usage-error.js';
 
-/** Says of a file what a check of the library says of an array in a program: its nth key, and the forms that text can have. */
+/**
+ * Rewords a message of the library about an array for a file: the index becomes the number of the key, and only the text
+ * forms of a key remain.
+ */
 export function wordsOfFile(message: string): string {
   return message
     .replace(/\bkeys\[(\d+)\]/g, (_, index: string) => `key ${Number(index) + 1}`)
@@ -9,7 +12,7 @@ export function wordsOfFile(message: string): string {
 }
 
 /**
- * Returns the secrets in a file, one on each line. Empty lines and those that begin with `#` do not count.
+ * Returns the secrets in a file, one on each line. Empty lines and those that begin with `#` are skipped.
  *
  * @throws UsageError naming the option and the path.
  */

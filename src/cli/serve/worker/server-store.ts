@@ -8,20 +8,20 @@ import { unusableStore } from '../../failures/start-failure.js';
 import { asUsage, UsageError } from '../../failures/usage-error.js';
 import { readSecrets, wordsOfFile } from './secret-file.js';
 
-/** Enough to tell a wrong key from a document that was damaged. */
+/** The number of documents that are checked, which is enough to tell a wrong key from a single damaged document. */
 const LOOKED_AT = 20;
 
 export interface ServerStore {
   readonly store: TokenStore;
-  /** Encrypts with the first key what another one has encrypted; absent where there is no other. */
+  /** Encrypts the documents of older keys with the first one; absent if there is only one key. */
   readonly reencrypt: (() => Promise<number>) | undefined;
 }
 
 /**
- * Opens the store that the options name, encrypted when there is a file of keys.
+ * Opens the store that the options name, encrypted if there is a file of keys.
  *
- * @throws UsageError when the options cannot be used, or do not fit what is stored there; StartFailure when the store does
- *   not work.
+ * @throws UsageError when the options cannot be used, or do not fit the stored documents; StartFailure when the store
+ *   does not work.
  */
 export async function openStore({ store: location, encryptionKeyFile }: ServeOptions): Promise<ServerStore> {
   const plain = await openPlain(location);
@@ -61,7 +61,7 @@ async function encrypted(plain: TokenStore, location: StoreLocation, keyFile: st
   return { store, reencrypt: keys.length > 1 ? () => store.reencrypt() : undefined };
 }
 
-/** Refuses an encrypted store: without its key it would all look damaged, and be moved aside. */
+/** Refuses an encrypted store, since without the key every document would look damaged and be set aside. */
 async function assertNotEncrypted(store: TokenStore, location: StoreLocation): Promise<void> {
   const apps = await someApps(store, location);
   if (apps.every(({ encrypted }) => encrypted === undefined)) return;

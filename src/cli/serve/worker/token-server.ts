@@ -19,14 +19,14 @@ import { forThisMachine } from './loopback-guard.js';
 import { readSecrets, wordsOfFile } from './secret-file.js';
 import { openStore, type ServerStore } from './server-store.js';
 
-/** The time that a start waits for a large store, whose fresh tokens can be answered before it is read. */
+/** The time for which a start waits for a large store to be read. Valid tokens can be answered before that. */
 const READING_MS = 300;
-/** Longer than a connection may be idle. */
+/** The time limit for open connections, longer than a connection may be idle. */
 const DRAIN_MS = 7_000;
-/** The time within which answers that are ready when the manager has closed are written. */
+/** The time limit for writing answers that become ready when the manager closes. */
 const LAST_ANSWERS_MS = 1_000;
 
-/** Holds a manager, the routes to it, and the connections that they are asked on. */
+/** Connects a manager, its HTTP routes and their connections. */
 export class TokenServer {
   readonly #manager: TokenManager;
   readonly #front: HttpFront;
@@ -41,9 +41,11 @@ export class TokenServer {
   }
 
   /**
-   * Resolves when it can answer.
+   * Starts the server, and resolves when it can answer.
    *
-   * @param until - `read`: what the store remembers has been read. `opened`: it works; a large one is read meanwhile.
+   * @param until - `read`: all documents of the store have been read. `opened`: the store works, and a large one is still
+   *   being read.
+   *
    * @throws UsageError for options that cannot be used; StartFailure for a store that does not work.
    */
   static async start(
@@ -79,7 +81,7 @@ export class TokenServer {
     this.#front.accept(socket);
   }
 
-  /** Finishes what is under way, within bounds: requests, then refreshes and deliveries. */
+  /** Finishes the work in progress within time limits: requests first, then refreshes and deliveries. */
   async close(idle: IdleConnections): Promise<void> {
     const emptied = this.#front.drain(idle);
     await this.#within(DRAIN_MS, emptied);
@@ -98,7 +100,10 @@ export class TokenServer {
   }
 }
 
-/** Waits for the start, within bounds. Most stores are read at once: a bad one is known before clients rely on this server. */
+/**
+ * Waits for the start, within a time limit. Most stores are read by then, so that a faulty one is noticed before clients
+ * rely on this server.
+ */
 async function enough(started: Promise<void>, manager: TokenManager, log: Log, clock: Clock): Promise<void> {
   const over = new AbortController();
   const isOpen = engineOf(manager)
@@ -111,7 +116,7 @@ async function enough(started: Promise<void>, manager: TokenManager, log: Log, c
   } finally {
     over.abort();
   }
-  // Every request that needs it tries again.
+  // Every request that needs the start tries it again.
   started.catch((error: unknown) => log.error('startFailed', { error: safeCause(error).message }));
 }
 
@@ -161,7 +166,7 @@ function frontFor(handler: Handler, mode: AccessMode, log: Log): HttpFront {
   });
 }
 
-/** Runs in the background: until it is done the other keys are needed, and they are there. */
+/** Encrypts old documents in the background. The other keys are needed until it is done, and they are configured. */
 function reencrypt({ reencrypt }: ServerStore, log: Log): void {
   reencrypt?.().then(
     (unread) => log.info('reencrypted', { unread }),
@@ -169,7 +174,7 @@ function reencrypt({ reencrypt }: ServerStore, log: Log): void {
   );
 }
 
-/** Names the flag where the handler names its option: what files hold is checked only when the handler is made. */
+/** Replaces the handler's name of an option by the flag, because files are read only when the handler is created. */
 function withFlagNames(message: string): string {
   return wordsOfFile(message).replace(/^notifySecret\b/, '--notify-secret-file');
 }

@@ -14,13 +14,14 @@ import { isReload } from '../processes/worker-environment.js';
 import { TokenServer } from './token-server.js';
 
 /**
- * Runs the process that answers: it is given connections by the one that listens, and ends when that says so, or is gone.
+ * Runs a worker: it gets connections from the primary process, and ends when that tells it to or has ended.
  *
  * @returns the exit code.
  */
 export async function runWorker(options: ServeOptions, io: CommandIo): Promise<number> {
   const log = new Log(io.stdout, systemClock, io.env);
-  // A terminal and a supervisor send them to both processes; what they mean is for the other one to say.
+  // Terminals and supervisors send these signals to both processes. Only the primary process reacts to them, and tells
+  // the worker.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   ignoreUserSignals(process);
   process.on('uncaughtException', (error) => crash(log, error));
@@ -57,12 +58,12 @@ export async function runWorker(options: ServeOptions, io: CommandIo): Promise<n
   return 0;
 }
 
-/** Closes the channel, which would keep the process alive; nothing is left to be sent. */
+/** Closes the channel, which would keep the process alive. No messages are left to send. */
 function disconnect(): void {
   if (process.connected) process.disconnect();
 }
 
-/** Returns what tells whether the debugger of Node listens or is connected. A Node that was built without one has none. */
+/** Returns a function that returns whether Node's debugger is active. A Node built without the inspector has no debugger. */
 async function debuggerCheck(): Promise<() => boolean> {
   if (!process.features.inspector) return () => false;
   const { url } = await import('node:inspector');
@@ -71,7 +72,7 @@ async function debuggerCheck(): Promise<() => boolean> {
 
 let isBeatUnderWay = false;
 
-/** Sends no second one while the process that listens has not taken the first. */
+/** Sends a heartbeat, unless the primary process has not received the one before. */
 function beat(isDebugged: boolean): void {
   if (isBeatUnderWay) return;
   isBeatUnderWay = true;
@@ -80,7 +81,7 @@ function beat(isDebugged: boolean): void {
   });
 }
 
-/** Loads what is otherwise loaded at its first use: later the files may be those of another release. */
+/** Loads the modules that are otherwise loaded on demand, because the files on disk may later be those of another release. */
 async function loadWhatIsLazy(): Promise<void> {
   await Promise.all([import('../../../wechat/client.js'), import('undici')]);
 }
