@@ -9,7 +9,7 @@ import { pageRoutes } from './page/page-routes.js';
 import type { RouteServices } from './routing/route-services.js';
 import type { Route } from './routing/router.js';
 
-/** The routes of each group. */
+/** The functions that create the routes, by contract. */
 export const ROUTES: Readonly<Record<ContractName, (services: RouteServices) => readonly Route[]>> = {
   scheduler: schedulerRoutes,
   wetoken: wetokenRoutes,

@@ -111,9 +111,9 @@ const NAMES = [
 const PREFIX = /^(?:\/[\w.~-]+)*$/;
 
 /**
- * Returns the options, each read once, with the contracts in a list of their own.
+ * Returns a copy of the options, in which each was read once and the contracts are a list of their own.
  *
- * @throws TypeError naming the option, what it must be and what came.
+ * @throws TypeError naming the option, what it must be and the given value.
  */
 export function checkedHandlerOptions(options: HandlerOptions): HandlerOptions {
   const fields = readFields<HandlerOptions>(options, NAMES, 'the options of createHandler');

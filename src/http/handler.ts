@@ -103,11 +103,11 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     return withChallenge(contract.fail(failure), request);
   }
 
-  /** Makes no closure where nothing has to be waited for, which is so with most requests. */
+  /** Answers a request. It creates no closures and promises if nothing has to be awaited, as for most requests. */
   function answer(request: HttpRequest, match: Match): HttpAnswer | Promise<HttpAnswer> {
     const { route, params, allowed } = match;
     try {
-      // Also where any other method is taken: only a browser asks so, before it sends what another page wants.
+      // OPTIONS is refused on every path: only a browser sends it, as the preflight of a request of another origin's page.
       if (request.method === 'OPTIONS') return methodNotAllowed(route, allowed ?? ANY_METHOD);
       if (allowed !== undefined) return methodNotAllowed(route, allowed);
       const permission = permissions.of(request, route, params.get('appid') || undefined);
@@ -166,7 +166,7 @@ async function answerLater(request: HttpRequest, match: Match, permission: Promi
   return answerAs(request, match, await permission);
 }
 
-/** Reports an error; a listener that throws must not break the answer. */
+/** Reports an error. A listener that throws must not prevent the answer. */
 function tell(onError: (error: Error) => void, error: Error): void {
   try {
     onError(error);

@@ -1,6 +1,6 @@
 /**
- * Emits an error as a warning of the process. It is taken apart, because `process.emitWarning` throws for an error of another
- * realm than its own.
+ * Emits an error as a warning of the process. Name and message are passed separately, because `process.emitWarning`
+ * throws for an error of another realm.
  */
 export function warnProcess({ name, message }: Error): void {
   process.emitWarning(message, { type: name });

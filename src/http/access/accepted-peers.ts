@@ -3,16 +3,16 @@ import { deleteOldest } from '../../core/primitives/oldest-entries.js';
 import { peerNetwork } from './peer-network.js';
 
 const RECENT_MS = 60_000;
-/** The time for which the next request of the same address is not noted. */
+/** The time for which further requests of the same address are not recorded. */
 const NOTED_MS = 1_000;
 const MAX_PEERS = 10_000;
-/** The number of peers that are forgotten at a time to make room. */
+/** The number of peers that are removed at a time to make room. */
 const PEERS_IN_A_PASS = 1_000;
 
-/** Remembers which peers have lately sent a request that was let in. */
+/** Remembers which peers have recently sent a request that was let in. */
 export class AcceptedPeers {
   readonly #clock: Pick<Clock, 'monotonic'>;
-  /** By network; the one that was noted last is the last. */
+  /** The time of the last request that was let in, by network; the most recent one comes last. */
   readonly #acceptedAt = new Map<string, number>();
   #count = 0;
   #lastAddress: string | undefined;
@@ -39,7 +39,11 @@ export class AcceptedPeers {
     if (this.#acceptedAt.size > MAX_PEERS) deleteOldest(this.#acceptedAt, PEERS_IN_A_PASS);
   }
 
-  /** @param network - as `peerNetwork` returns it. */
+  /**
+   * Returns whether a request of the peer was let in recently.
+   *
+   * @param network - the peer, as `peerNetwork` returns it.
+   */
   isRecent(network: string): boolean {
     const acceptedAt = this.#acceptedAt.get(network);
     return acceptedAt !== undefined && this.#clock.monotonic() - acceptedAt < RECENT_MS;

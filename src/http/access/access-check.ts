@@ -12,25 +12,25 @@ import type { Refusal } from './refusal.js';
 import { TrustedPeers } from './trusted-peers.js';
 
 export interface AccessOptions {
-  /** Hashed keys, or the path of a file with them. */
+  /** The hashed keys, or the path of a file with them. */
   readonly keys?: readonly ApiKey[] | string | undefined;
-  /** Addresses and networks whose connections may read and register without a key. */
+  /** The addresses and networks whose connections may read and register without a key. */
   readonly trust?: readonly string[] | undefined;
-  /** Lets every caller do everything. */
+  /** Whether every caller may do everything. */
   readonly anonymous?: boolean | undefined;
-  /** The names by which browsers may call the server; with any, so must all that bring no key. */
+  /** The names by which browsers may call the server. If there are any, every request without a key must use one of them. */
   readonly hostNames?: readonly string[] | undefined;
   readonly clock?: Clock | undefined;
-  /** Told when the file of keys can no longer be used. By default nothing is told. */
+  /** Receives the error when the file of keys can no longer be used. By default it is not reported. */
   readonly onKeysFileBroken?: ((error: Error) => void) | undefined;
 }
 
-/** The parts of a request that the access check looks at. */
+/** The parts of a request on which the access check is based. */
 export interface Caller extends BrowserHeaders {
   readonly authorization: string | undefined;
-  /** The address of the socket's other end. */
+  /** The remote address of the socket. */
   readonly peer: string | undefined;
-  /** Whether a token server sends it to a URL that was registered, perhaps to get at this very server. */
+  /** Whether a token server sends the request to a registered URL, possibly to get access to this server. */
   readonly isCallback: boolean;
 }
 
@@ -49,8 +49,8 @@ const EVERYTHING: Admission = new Admission(SCOPES);
 const TRUSTED: Admission = new Admission(['read', 'register']);
 
 /**
- * Decides who is let in: by key, by the address of the connection, or every caller. A request that brings a key is judged by the
- * key alone, unless every caller is let in and no key is looked at.
+ * Decides which requests are let in: by key, by the address of the connection, or all. A request with a key is judged by
+ * that key alone, unless all requests are let in, in which case keys are ignored.
  */
 export class AccessCheck {
   readonly #isAnonymous: boolean;
@@ -58,7 +58,7 @@ export class AccessCheck {
   readonly #keys: KeyRing;
   readonly #trusted: TrustedPeers;
   readonly #names: HostNames;
-  /** Whether there may be keys that let in more than a request without one. */
+  /** Whether some key may grant more than a request without one has. */
   readonly takesKeys: boolean;
 
   /**
@@ -84,12 +84,13 @@ export class AccessCheck {
   }
 
   /**
-   * Counts the request against the limit of its key, and so is called once for each.
+   * Judges a request, and counts it against the limit of its key, so that it must be called once for each request.
    *
    * @param reads - whether the request reads and changes nothing.
    */
   admit(caller: Caller, reads: boolean): Admission | Refusal {
-    // A page whose name was made to lead here may send any header, so that without keys the header proves nothing.
+    // A page whose name leads to this server may send any header, so that without keys an `Authorization` header proves
+    // nothing.
     if (this.#isAnonymous) return this.#admitWithoutKey(caller, reads);
     const { authorization } = caller;
     if (authorization === undefined) return this.#admitWithoutKey(caller, reads);
@@ -110,7 +111,7 @@ export class AccessCheck {
     return held.admission;
   }
 
-  /** Returns what is known of the keys: of all, or of those with one id. */
+  /** Returns the keys with their last use: all keys, or those with the given id. */
   keys(id?: string): readonly KeyUse[] {
     return this.#keys.uses().filter((key) => id === undefined || key.id === id);
   }
@@ -119,7 +120,7 @@ export class AccessCheck {
     const admission = this.#isAnonymous ? EVERYTHING : this.#trusted.has(caller.peer) ? TRUSTED : undefined;
     const refusal = refusalOfBrowser(caller, reads, this.#names);
     if (admission === undefined) return refusal ?? NO_KEY;
-    // The address does not tell for whom the request is sent: it may be for a URL that was registered as a callback.
+    // Trust in the address does not apply: the request may be for a callback URL that a third party has registered.
     if (caller.isCallback) return CALLBACK;
     const isNamed = !this.#names.areGiven || this.#names.has(caller.host);
     return refusal ?? (isNamed ? admission : UNKNOWN_HOST);

@@ -3,12 +3,12 @@ import type { Refusal } from './refusal.js';
 
 const WRONG_APP: Refusal = { status: 403, reason: 'app', message: 'this key may not be used for this app' };
 
-/** Says what a request that was let in may do. */
+/** Holds the permissions of a request that was let in. */
 export class Admission {
   readonly #scopes: readonly Scope[];
-  /** The only apps that it may use; `undefined` for all. */
+  /** The appids that the request may use; `undefined` for all. */
   readonly appids: ReadonlySet<string> | undefined;
-  /** The id of the key that it was let in by. */
+  /** The id of the key of the request, if it has one. */
   readonly keyId: string | undefined;
 
   constructor(scopes: readonly Scope[], appids?: ReadonlySet<string> | undefined, keyId?: string) {
@@ -18,8 +18,8 @@ export class Admission {
   }
 
   /**
-   * Returns why it may not use a scope on an app; `undefined` when it may. Without an appid, one that is for some apps only may
-   * go on, and the route asks again for each app that it shows.
+   * Returns the refusal for a scope and an app; `undefined` if the request is permitted. Without an appid, a request that
+   * is limited to some apps is permitted, and the route checks each app that it shows.
    */
   refusal(scope: Scope, appid: string | undefined): Refusal | undefined {
     if (!this.#scopes.includes(scope)) {

@@ -89,7 +89,7 @@ const LIMIT_NAMES = ['scopes', 'appids', 'perSecond', 'note', 'expiresAt'];
 const NAMES = ['id', 'hash', ...LIMIT_NAMES, 'createdAt'];
 const MIN_PER_SECOND = 0.01;
 const MAX_PER_SECOND = 1_000_000;
-/** The last instant that a `Date` can hold. */
+/** The last time that a `Date` can hold. */
 const MAX_INSTANT = 8_640_000_000_000_000;
 
 /**
@@ -114,12 +114,15 @@ export function createApiKey(
   return { key, entry: { id, hash: keyHash(key), ...limits, createdAt: now } };
 }
 
-/** Hashes a key, in hex, which is made twice as fast as bytes. A fast hash will do, since a key has 256 random bits. */
+/**
+ * Returns the SHA-256 of a key in hex, which Node produces twice as fast as bytes. A fast hash is sufficient, since a key
+ * has 256 random bits.
+ */
 export function keyHash(key: string): string {
   return hash('sha256', key, 'hex');
 }
 
-/** Returns the id inside a key; `undefined` for what is no key. */
+/** Returns the id of a key; `undefined` if the text is not a key. */
 export function keyIdOf(key: string): string | undefined {
   return KEY.exec(key)?.[1];
 }
@@ -129,9 +132,9 @@ export function holdsKey(text: string): boolean {
 }
 
 /**
- * Returns copies of the entries. Unknown fields are refused: a misspelt `appids` would open every app.
+ * Returns copies of the entries. Unknown fields are refused, because a misspelt `appids` would give access to every app.
  *
- * @throws TypeError naming the entry and field, what it must be and the kind of what came.
+ * @throws TypeError naming the entry and field, what it must be and the kind of the given value.
  */
 export function checkedApiKeys(value: unknown): readonly ApiKey[] {
   const keys = mapMembers(value, 'keys', (entry, index) => checkedApiKey(entry, `keys[${index}]`));
@@ -190,7 +193,7 @@ function checkedScopes(scopes: unknown, name: string): readonly Scope[] {
   });
 }
 
-/** Checks the appids of a key, and refuses an empty array, which could mean no app or any. */
+/** Checks the appids of a key, and refuses an empty array, which could mean no app or any app. */
 function checkedAppids(appids: unknown, name: string): readonly string[] {
   if (!isArray(appids)) throw new TypeError(`${name} must be an array, got ${describeKind(appids)}`);
   if (appids.length === 0) throw new TypeError(`${name} must hold at least one appid, got an empty array`);
@@ -215,7 +218,10 @@ export function isAppid(value: unknown): value is string {
   }
 }
 
-/** Reads each field once. Shows less than `readFields`: in a file that was written by hand, a key may stand where a name belongs. */
+/**
+ * Reads each field once. Its errors show less than those of `readFields`, because in a file that was written by hand a
+ * key may stand in the place of a name.
+ */
 function fieldsOf(value: unknown, known: readonly string[], what: string): JsonObject {
   if (!isJsonObject(value)) throw new TypeError(`${what} must be an object, got ${describeKind(value)}`);
   const fields = copyFields<Record<string, unknown>>(value, known, what) as JsonObject;

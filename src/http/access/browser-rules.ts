@@ -1,7 +1,7 @@
 import type { HostNames } from './host-names.js';
 import type { Refusal } from './refusal.js';
 
-/** Sent by the status page with everything that it asks. A page of another origin would need a preflight for it. */
+/** The header that the status page sends with every request. A page of another origin would need a preflight to send it. */
 const PAGE_HEADER = 'x-wechat-tokens-page';
 
 /** The headers of a request that tell whether a browser sends it, and for which page. */
@@ -24,8 +24,8 @@ const FOREIGN_PAGE: Refusal = {
 };
 
 /**
- * Returns why a browser's request without a key is refused. A browser sends requests for any page that its user looks at, and
- * the page of a name that was made to lead to this server may read the answers.
+ * Returns the refusal for a browser's request without a key; `undefined` if it is permitted. A browser sends requests for
+ * any page that its user visits, and a page whose name leads to this server could read the answers.
  *
  * @param reads - whether the request reads and changes nothing.
  */
@@ -36,8 +36,8 @@ export function refusalOfBrowser(request: BrowserHeaders, reads: boolean, names:
 }
 
 /**
- * Returns whether a browser has sent this. Over plain HTTP to a name, Chromium sends no `Sec-Fetch-Site`, and for an image no
- * `Origin`. An agent that begins like a browser's proves nothing alone, since many programs send one.
+ * Returns whether a browser has sent the request. Over plain HTTP to a name, Chromium sends no `Sec-Fetch-Site`, and for
+ * an image no `Origin`. A browser-like `User-Agent` alone proves nothing, since many programs send one.
  */
 export function isFromBrowser(request: BrowserHeaders): boolean {
   const has = (name: string): boolean => request.header(name) !== undefined;
@@ -46,7 +46,7 @@ export function isFromBrowser(request: BrowserHeaders): boolean {
   return has('accept-language') || has('upgrade-insecure-requests');
 }
 
-/** Returns whether the page that asks came from this server. */
+/** Returns whether the request comes from a page of this server. */
 function isOwnPage(request: BrowserHeaders): boolean {
   const site = request.header('sec-fetch-site');
   if (site !== undefined) return site === 'same-origin';
@@ -59,8 +59,8 @@ function isOwnPage(request: BrowserHeaders): boolean {
 }
 
 /**
- * Returns whether the user has typed the address in, or opened a bookmark. No page sees the answer. A prefetch is neither:
- * Chromium makes one by the speculation rules of a page of another site too, and sends `none` for it.
+ * Returns whether the user has entered the address or opened a bookmark, so that no page sees the answer. A prefetch is
+ * excluded: Chromium also makes one for the speculation rules of a page of another site, and sends `none` for it.
  */
 function isTypedIn(request: BrowserHeaders): boolean {
   if (request.header('sec-purpose') !== undefined) return false;

@@ -5,25 +5,27 @@ import { describeName } from '../../core/primitives/redact.js';
 const NAME = /^(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 
 /**
- * Knows the names by which a server may be called. No page can make an address or `localhost` lead elsewhere, so these always count;
- * any other name counts only when it was given, because its owner can make it lead to this server.
+ * Knows the names by which a server may be called. IP addresses and `localhost` are always allowed, because no page can
+ * make them lead elsewhere. Any other name must be configured, because its owner can make it lead to this server.
  */
 export class HostNames {
   readonly #given: ReadonlySet<string>;
 
-  /**
-   * @throws TypeError naming what the entries must be and what came.
-   */
+  /** @throws TypeError naming what the entries must be and the given value. */
   constructor(hostNames: unknown) {
     this.#given = new Set(mapMembers(hostNames, 'hostNames', checkedName));
   }
 
-  /** Returns whether any name was given. */
+  /** Returns whether any name was configured. */
   get areGiven(): boolean {
     return this.#given.size > 0;
   }
 
-  /** @param host - the value of a `Host` header, with or without a port. */
+  /**
+   * Returns whether a host is among the names.
+   *
+   * @param host - the value of a `Host` header, with or without a port.
+   */
   has(host: string | undefined): boolean {
     if (host === undefined) return false;
     const name = hostIn(host);
@@ -36,7 +38,7 @@ export function hostIn(header: string): string {
   return header.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1');
 }
 
-/** Returns whether this is `localhost` or a name below it, all of which lead to the caller's own machine. */
+/** Returns whether the host is `localhost` or a name below it, all of which lead to the caller's own machine. */
 export function isLocalhost(host: string): boolean {
   return /^(?:[\w-]+\.)*localhost\.?$/i.test(host);
 }

@@ -5,23 +5,26 @@ import { type ApiKey, keyHash, keyIdOf } from './api-key.js';
 import { RateLimit } from './rate-limit.js';
 import { VerifiedText } from './verified-text.js';
 
-/** A key, without its hash, and when this process has let in a request with it for the last time. */
+/** A key without its hash, with the time at which this process last let in a request with it. */
 export interface KeyUse extends Omit<ApiKey, 'hash'> {
-  /** In milliseconds since 1970; absent for a key that has not been used since this process began. */
+  /** The time of the last use in milliseconds since 1970; absent for a key that has not been used since this process started. */
   readonly lastUsedAt?: number;
 }
 
-/** A key as it is held ready for requests. */
+/** A key in the form in which requests are checked against it. */
 export interface HeldKey {
-  /** The hex of the hash, as text. */
+  /** The bytes of the hash in hex. */
   readonly hash: Uint8Array;
   /** The permissions of requests with the key. */
   readonly admission: Admission;
   readonly rate: RateLimit | undefined;
   readonly expiresAt: number | undefined;
-  /** It is kept in memory alone: a file that is written at every request would be one more thing that can fail. */
+  /** The time of the last use. It is kept in memory only, because writing a file at every request could fail. */
   lastUsedAt: number | undefined;
-  /** The header by which it was found right, while it is in force: a hash takes as long as all the rest of most requests. */
+  /**
+   * The last header with this key that was verified, so that the key need not be hashed again: a hash takes as long as
+   * all the rest of most requests.
+   */
   verified: VerifiedText | undefined;
 }
 
@@ -29,20 +32,23 @@ const SCHEME = 'Bearer ';
 const ID_BEGINS_AT: number = `${SCHEME}wtm_`.length;
 const ID_ENDS_AT: number = ID_BEGINS_AT + 8;
 
-/** Holds the keys in force, by id. */
+/** Holds the current keys by id. */
 export class KeyRing {
   readonly #current: () => readonly ApiKey[];
   readonly #clock: Clock;
   #entries: readonly ApiKey[] = [];
   #held: ReadonlyMap<string, HeldKey> = new Map();
 
-  /** @param current - called for every request; the same array means that nothing has changed. */
+  /**
+   * @param current - returns the current keys. It is called for every request; the same array means that nothing has
+   *   changed.
+   */
   constructor(current: () => readonly ApiKey[], clock: Clock) {
     this.#current = current;
     this.#clock = clock;
   }
 
-  /** Finds by id, which is no secret, so that only one hash is left to compare. */
+  /** Returns the entry of a key. It is found by its id, which is not secret, so that only one hash has to be compared. */
   find(key: string): HeldKey | undefined {
     this.#follow();
     const held = this.#held.get(keyIdOf(key) ?? '');
@@ -54,17 +60,14 @@ export class KeyRing {
     return held;
   }
 
-  /**
-   * Finds the key of a header that is the very one of a key which was found right before, so that most headers need not be
-   * taken apart.
-   */
+  /** Returns the entry of a key if the header equals one that was verified before, so that most headers need not be parsed. */
   recognize(authorization: string): HeldKey | undefined {
     this.#follow();
     const held = this.#held.get(authorization.slice(ID_BEGINS_AT, ID_ENDS_AT));
     return held?.verified?.equals(authorization) === true ? held : undefined;
   }
 
-  /** Returns the keys in force, in their order. */
+  /** Returns the current keys in their order. */
   uses(): readonly KeyUse[] {
     this.#follow();
     return this.#entries.map(({ hash: _hash, ...entry }) => {
@@ -91,7 +94,10 @@ export class KeyRing {
     };
   }
 
-  /** Returns the rate limit of a key: while its rate is unchanged, what it has used up outlasts a change of other keys. */
+  /**
+   * Returns the rate limit of a key. If its rate is unchanged, the previous limit is kept, so that a change of other keys
+   * does not reset it.
+   */
   #rateOf(id: string, perSecond: number): RateLimit {
     const before = this.#held.get(id)?.rate;
     return before?.perSecond === perSecond ? before : new RateLimit(perSecond, this.#clock.monotonic());

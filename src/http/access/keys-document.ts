@@ -17,7 +17,11 @@ export function textOf(path: string): string {
   return text;
 }
 
-/** @throws TypeError naming the path and what is wrong, and nothing of the text. */
+/**
+ * Returns the keys in the text of a file.
+ *
+ * @throws TypeError naming the path and what is wrong, without any part of the text.
+ */
 export function keysIn(path: string, text: string): readonly ApiKey[] {
   return checkedIn(path, documentIn(path, text).keys);
 }

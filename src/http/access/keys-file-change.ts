@@ -23,18 +23,19 @@ const LOOK_AT_LOCK_EVERY_MS = 20;
 const MAX_LOOKS = 100;
 
 /**
- * Adds a key to the file, which is made if it is missing and replaced as a whole, so that no reader sees half of it.
+ * Adds a key to the file, which is created if it is missing. The file is replaced as a whole, so that no reader sees a
+ * part of it.
  *
- * @throws TypeError when the file is broken, or has a key of this id.
+ * @throws TypeError when the file is broken, or has a key with this id.
  */
 export function appendKey(path: string, entry: ApiKey): void {
   change(path, (keys) => [...keys, entry]);
 }
 
 /**
- * Takes a key out of the file.
+ * Removes a key from the file.
  *
- * @returns the ids of the keys that were there; without `id` among them nothing has changed.
+ * @returns the ids of all keys before the change; without `id` among them nothing has changed.
  * @throws TypeError when the file is broken.
  */
 export function removeKey(path: string, id: string): readonly string[] {
@@ -57,7 +58,7 @@ function change(path: string, changed: (keys: readonly ApiKey[]) => readonly Api
   });
 }
 
-/** Does the work under a lock: of two changes at once the later one waits, so that none is lost. */
+/** Runs the work under a lock, so that of two concurrent changes none is lost. */
 function underLock(path: string, work: () => void): void {
   const lock = `${path}.lock`;
   for (let looks = 1; !tryToCreate(lock); looks++) {
@@ -81,7 +82,10 @@ function tryToCreate(path: string): boolean {
   }
 }
 
-/** Returns the path that a link leads to, so that the file is replaced and not the link; `undefined` where there is none yet. */
+/**
+ * Returns the target of a symbolic link, so that the target is replaced and not the link; `undefined` if it does not
+ * exist yet.
+ */
 function linkedPath(path: string): string | undefined {
   try {
     return realpathSync(path);
@@ -112,24 +116,27 @@ function replaceFile(path: string, text: string): void {
   syncDirectory(dirname(path));
 }
 
-/** Gives a file the owner and the mode of the one before it, so that a server which runs as another user can still read it. */
+/** Gives a file the owner and the mode of its predecessor, so that a server that runs as another user can still read it. */
 function keepAccess(file: number, { mode, uid, gid }: Access): void {
   fchmodSync(file, mode & 0o777);
   try {
     fchownSync(file, uid, gid);
   } catch {
-    // Only root may give files away; the one before may have been another user's.
+    // Only root may change the owner of a file.
   }
 }
 
-/** Returns whether root runs the process: what root makes is for a server that mostly runs as another user. */
+/**
+ * Returns whether this process runs as root. Files that root creates need another owner, because the server usually runs
+ * as another user.
+ */
 function isRoot(): boolean {
   return process.geteuid?.() === 0;
 }
 
 /**
- * Returns the access to a new file that lets read exactly those who may enter its directory: the file belongs to the owner and
- * the group of the directory, and no service is shut out that could reach it.
+ * Returns the access to a new file, which lets those read it that may enter its directory: the file belongs to the owner
+ * and the group of the directory, so that a server that can reach the directory can read it.
  */
 function accessIn({ mode, uid, gid }: Stats): Access {
   const ofGroup = (mode & 0o010) === 0 ? 0 : 0o040;
@@ -138,7 +145,7 @@ function accessIn({ mode, uid, gid }: Stats): Access {
 }
 
 function syncDirectory(path: string): void {
-  // Windows keeps directory entries durable by itself and refuses to open a directory.
+  // Windows keeps directory entries durable itself, and refuses to open a directory.
   if (process.platform === 'win32') return;
   const directory = openSync(path, 'r');
   try {

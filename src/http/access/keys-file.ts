@@ -6,20 +6,20 @@ import { keysIn, textOf, unreadable, unusable } from './keys-document.js';
 
 const LOOK_MS = 1_000;
 
-/** Reads a file `{ "keys": [...] }` that may change at any time. While it cannot be used, the previous keys stay in force. */
+/** Reads a file `{ "keys": [...] }` that may change at any time. While it cannot be used, the previous keys remain valid. */
 export class KeysFile {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #onBroken: (error: Error) => void;
   #keys: readonly ApiKey[];
-  /** The stamp of the file that the keys in force are from. */
+  /** The stamp of the file from which the current keys were read. */
   #stamp: string;
   #lookedAt: number;
   #reported: string | undefined;
 
   /**
-   * @param onBroken - told when the file can no longer be used, once for each reason until it can be used again. By
-   * default nothing is told.
+   * @param onBroken - receives the error when the file can no longer be used, once for each reason until it can be used
+   *   again. By default it is not reported.
    * @throws TypeError naming the path and what is wrong with the file.
    */
   constructor(path: string, clock: Clock, onBroken: (error: Error) => void = noop) {
@@ -31,7 +31,7 @@ export class KeysFile {
     this.#keys = keysIn(path, textOf(path));
   }
 
-  /** Returns the keys in force: the same array until the file has changed. Looks at the file once a second at most. */
+  /** Returns the current keys, which are the same array until the file has changed. It checks the file at most once a second. */
   current(): readonly ApiKey[] {
     const now = this.#clock.monotonic();
     if (now - this.#lookedAt >= LOOK_MS) {
@@ -43,7 +43,8 @@ export class KeysFile {
 
   #look(): void {
     try {
-      // Before the content: a change in between makes another stamp, and so another reading.
+      // The stamp is taken before the content is read, so that a change in between results in another stamp and the file
+      // is read again.
       const stamp = stampOf(this.#path);
       if (stamp !== this.#stamp) this.#keys = keysIn(this.#path, textOf(this.#path));
       this.#stamp = stamp;
@@ -61,9 +62,10 @@ export class KeysFile {
 }
 
 /**
- * Returns what is another text for another file. The time of the last change cannot be set back, as that of the content can.
+ * Returns a text that differs for every version of the file. It includes the time of the last status change, because
+ * programs can set the modification time back, but not that.
  *
- * @throws TypeError for what is no file, such as a pipe, whose reading would never end.
+ * @throws TypeError for anything but a regular file, such as a pipe, which could block forever.
  */
 function stampOf(path: string): string {
   let stats: BigIntStats;
@@ -72,7 +74,7 @@ function stampOf(path: string): string {
   } catch (error) {
     throw unreadable(path, error);
   }
-  // A directory is told of as such when it is read.
+  // A directory passes here because reading it fails with an error of its own.
   if (!stats.isFile() && !stats.isDirectory()) throw unusable(path, 'is no regular file');
   return `${stats.mtimeNs} ${stats.ctimeNs} ${stats.size} ${stats.ino}`;
 }

@@ -4,10 +4,10 @@ import ipaddr from 'ipaddr.js';
 const HOST_BITS_IN_BYTES = 8;
 
 /**
- * Returns what counts as one peer: an IPv4 address, or the /64 of an IPv6 address, all of which one customer has. `''` stands for
- * connections without an address.
+ * Returns the address range that counts as one peer: an IPv4 address, or the /64 of an IPv6 address, which usually
+ * belongs to one customer; `''` for connections without an address.
  *
- * @param peer - the address of a socket's other end.
+ * @param peer - the remote address of a socket.
  */
 export function peerNetwork(peer: string | undefined): string {
   const text = (peer ?? '').replace(/%.*$/s, '');

@@ -2,12 +2,15 @@ import type { Clock } from '../../core/concurrency/clock.js';
 import { AcceptedPeers } from './accepted-peers.js';
 import { RefusedPeers } from './refused-peers.js';
 
-/** Remembers what a handler knows of its callers. */
+/** Remembers what a handler knows about its callers. */
 export class Peers {
   readonly refused: RefusedPeers;
-  /** Only for a host that bounds connections by it, since it costs something at every request. */
+  /**
+   * The peers whose requests were let in. They are recorded only for a host that limits connections, because recording
+   * costs time at every request.
+   */
   accepted: AcceptedPeers | undefined;
-  /** Connections that the host has closed because their peer had too many. */
+  /** The number of connections that the host has closed because their peer had too many. */
   connectionsRefused = 0;
   readonly #clock: Pick<Clock, 'monotonic'>;
 
@@ -16,7 +19,7 @@ export class Peers {
     this.refused = new RefusedPeers(clock);
   }
 
-  /** Notes from now on whose requests are let in. */
+  /** Starts to record the peers whose requests are let in. */
   watchAccepted(): AcceptedPeers {
     this.accepted ??= new AcceptedPeers(this.#clock);
     return this.accepted;
@@ -25,7 +28,7 @@ export class Peers {
 
 const peersOfHandlers = new WeakMap<object, Peers>();
 
-/** Makes what a handler knows of peers available to the command. */
+/** Makes the peers of a handler available to the command. */
 export function exposePeers(handler: object, peers: Peers): void {
   peersOfHandlers.set(handler, peers);
 }

@@ -3,10 +3,10 @@ import type { Scope } from './api-key.js';
 
 /** The permissions of a caller. */
 export interface Permission {
-  /** The only apps that it may use; `undefined` for all. */
+  /** The appids that the caller may use; `undefined` for all. */
   readonly appids: ReadonlySet<string> | undefined;
-  /** The id of the key that it was let in by; `undefined` without one. */
+  /** The id of the caller's key; `undefined` without one. */
   readonly keyId: string | undefined;
-  /** Returns why it may not use a scope on an app; `undefined` when it may. */
+  /** Returns the refusal for a scope and an app; `undefined` if the caller is permitted. */
   refusal(scope: Scope, appid: string | undefined): Failure | undefined;
 }

@@ -15,7 +15,7 @@ import { SecretLookUps } from './secret-look-ups.js';
 const BASIC = /^basic /i;
 const WRONG_SECRET: Refusal = { status: 401, reason: 'secret', message: 'the secret is not that of this app' };
 
-/** Says what the senders of requests may do, and sees to it that guessing costs. */
+/** Decides what the senders of requests may do, and limits guesses of keys and secrets. */
 export class Permissions {
   readonly #check: AccessCheck;
   readonly #peers: Peers;
@@ -30,8 +30,8 @@ export class Permissions {
   }
 
   /**
-   * Returns what the sender of a request may do: by key, by address, or else by the secret of the app that the path names, where
-   * the route takes that. Only the last may have to be looked up.
+   * Returns the permission of a request: by key, by address, or by the secret of the app in the path if the route accepts
+   * one. Only the last may need a look-up in the store.
    */
   of(request: HttpRequest, route: RouteAccess, appid: string | undefined): Permission | Promise<Permission> {
     const { scope, changes } = route;
@@ -44,7 +44,7 @@ export class Permissions {
     return this.#refused(request, admitted);
   }
 
-  /** Opens a route to all, and still tells whether a key is right: the status page does not ask for one then. */
+  /** Permits a request to an open route, but refuses a wrong key, so that the status page can check a key in this way. */
   #ofOpen(request: HttpRequest, admitted: Admission | Refusal): Permission {
     const isGuess = !(admitted instanceof Admission) && admitted.status === 401 && request.authorization !== undefined;
     return isGuess ? this.#refused(request, admitted) : asPermission(admitted);
@@ -57,7 +57,7 @@ export class Permissions {
     return permission;
   }
 
-  /** Counts a refusal as a guess, unless a right key came that does not allow this. */
+  /** Counts a refusal as a guess, unless the key is valid and only lacks the permission. */
   #refused({ peer }: HttpRequest, admitted: Admission | Refusal): Permission {
     if (admitted instanceof Admission || admitted.reason === 'tooMany') return asPermission(admitted);
     return asPermission(this.#peers.refused.refuse(peer, admitted));
@@ -78,7 +78,7 @@ export class Permissions {
     const wrong = (answered: Refusal): Permission => asPermission(answered.reason === 'secret' ? admitted : answered);
     const isHeld = isAppid(appid) ? early.heldSecret(appid, fits) : false;
     if (isHeld !== undefined) return isHeld ? opened() : wrong(refused.refuse(peer, WRONG_SECRET));
-    // Requests that are looked up at once are refused later: what they may use up is taken before.
+    // Concurrent look-ups are judged only when they end, so that a refusal is reserved for each of them in advance.
     const reserves = !this.#lookUps.isUnderWay(appid, hash);
     if (reserves && !refused.reserve(peer)) return wrong(refused.refuse(peer, WRONG_SECRET));
     const look = async () => ({
@@ -119,7 +119,7 @@ function openedFor(appid: string, admitted: Admission | Refusal): Permission {
   };
 }
 
-/** Returns the secret in a query; `undefined` without one, or for an empty one. */
+/** Returns the secret in a query; `undefined` if there is none or it is empty. */
 function secretIn({ search }: HttpRequest): string | undefined {
   return search === '' ? undefined : new URLSearchParams(search).get('secret') || undefined;
 }

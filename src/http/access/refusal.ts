@@ -1,4 +1,4 @@
-/** The reasons for which requests are refused, each in one word, for what is counted. */
+/** The reasons for refusals, as the metrics name them. */
 export const REFUSAL_REASONS = [
   'noKey',
   'unknownKey',
@@ -12,7 +12,7 @@ export const REFUSAL_REASONS = [
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number] | 'scope' | 'app' | 'tooMany';
 
-/** The answer to a caller that may not do something. */
+/** The answer to a caller that is refused. */
 export interface Refusal {
   readonly status: 401 | 403 | 429;
   readonly reason: RefusalReason;

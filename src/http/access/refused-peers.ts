@@ -6,9 +6,9 @@ import { REFUSAL_REASONS, type Refusal, type RefusalReason } from './refusal.js'
 
 /** The report on the refused requests of a peer. */
 export interface RefusedRequests {
-  /** An address, or a network of IPv6; `undefined` for connections without an address. */
+  /** The address of the peer, or its network for IPv6; `undefined` for connections without an address. */
   readonly peer: string | undefined;
-  /** The reason for which the last of them was refused. */
+  /** The reason for the last of the refusals. */
   readonly reason: RefusalReason;
   /** The number of refused requests since the last report about this peer. */
   readonly count: number;
@@ -19,7 +19,7 @@ export interface RefusedRequests {
 interface Peer {
   readonly limit: RateLimit;
   unreported: number;
-  /** By the monotonic clock. */
+  /** The time of the last refusal, on the monotonic clock. */
   lastAt: number;
   reportedAt: number | undefined;
   throttlingReportedAt: number | undefined;
@@ -27,28 +27,34 @@ interface Peer {
 
 const BURST = 20;
 const PER_SECOND = 1;
-/** After this a peer has all its refusals again, so that nothing is lost with it. */
+/** The time after which a peer is forgotten. By then its limit has recovered completely, so that nothing is lost. */
 const FORGOTTEN_AFTER_MS = (BURST / PER_SECOND) * 1_000;
 const MAX_PEERS = 10_000;
 const REPORT_EVERY_MS = 600_000;
 const REPORTS_AT_ONCE = 30;
 const REPORTS_PER_SECOND = 0.5;
-/** Requests refused for these reasons may be guesses of a key or a secret; the others cost nothing and find nothing out. */
+/** The reasons for which a request may be a guess of a key or a secret. Other refusals reveal nothing to a guesser. */
 const GUESSES: ReadonlySet<RefusalReason> = new Set(['noKey', 'unknownKey', 'expiredKey', 'secret']);
 
-/** Counts refused requests, and bounds how many a peer gets answered as what they are. */
+/** Counts refused requests, and limits how many of a peer are answered with their reason. Further ones get a 429. */
 export class RefusedPeers {
   readonly counter: Counter = new Counter(REFUSAL_REASONS.map((reason) => ({ reason })));
-  /** Called for the first refusal of a peer, when its limit is reached, and every ten minutes while there are more. */
+  /**
+   * Receives a report about a peer at its first refusal, when its limit is reached, and every ten minutes while refusals
+   * continue.
+   */
   onReport: ((refused: RefusedRequests) => void) | undefined;
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #reports: RateLimit;
-  /** The one that was refused last is the last. */
+  /** The peers by network; the one that was refused last comes last. */
   readonly #peers = new Map<string, Peer>();
-  /** All those for which there is no room. */
+  /** The peer that stands for all peers for which there is no room. */
   readonly #others: Peer;
   #suppressed = 0;
-  /** By the monotonic clock. Until then no peer can be forgotten, so that a flood of peers is not looked through at each refusal. */
+  /**
+   * The monotonic time before which no peer can be forgotten, so that a flood of new peers does not cause a search at
+   * each refusal.
+   */
   #fullUntil = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
@@ -57,16 +63,16 @@ export class RefusedPeers {
     this.#others = newPeer(clock.monotonic());
   }
 
-  /** Returns how many peers are remembered. */
+  /** Returns the number of remembered peers. */
   get size(): number {
     return this.#peers.size;
   }
 
   /**
-   * Takes one refusal of the peer for a request whose secret has yet to be looked up, so that those that are looked up at once
-   * are bounded too. It is given back by {@link release}, or told by {@link refuseReserved}.
+   * Reserves a refusal for a request whose secret has to be looked up, so that concurrent look-ups are limited as well.
+   * It is returned by {@link release}, or used by {@link refuseReserved}.
    *
-   * @returns whether there was one.
+   * @returns whether a refusal was left.
    */
   reserve(address: string | undefined): boolean {
     const now = this.#clock.monotonic();
@@ -75,12 +81,12 @@ export class RefusedPeers {
     return peer.limit.take(now) === 0;
   }
 
-  /** Gives back the refusal of a request that was not refused after all. */
+  /** Returns the reserved refusal of a request that was not refused. */
   release(address: string | undefined): void {
     (this.#peers.get(peerNetwork(address)) ?? this.#others).limit.giveBack();
   }
 
-  /** Counts a refusal, and returns the one to be answered: with 429 when the peer has used up its refusals. */
+  /** Counts a refusal, and returns the one to answer with: 429 if the peer has used up its refusals. */
   refuse(address: string | undefined, refusal: Refusal): Refusal {
     const now = this.#clock.monotonic();
     const network = peerNetwork(address);
@@ -96,8 +102,8 @@ export class RefusedPeers {
   }
 
   /**
-   * Gives a peer one refusal back, because it has answered a challenge: a client that waits for one is refused before each of
-   * its requests.
+   * Returns one refusal to a peer that has answered a challenge, because a client that waits for the challenge is refused
+   * before each of its requests.
    */
   giveBack(address: string | undefined): void {
     if (this.#peers.size > 0) this.#peers.get(peerNetwork(address))?.limit.giveBack();

@@ -1,11 +1,14 @@
 import type { Scope } from './api-key.js';
 
-/** The parts of a route that decide who may use it. */
+/** The parts of a route on which the access check is based. */
 export interface RouteAccess {
-  /** The scope that a caller needs; `open` lets every caller in. */
+  /** The scope that a caller needs; `open` requires none. */
   readonly scope: Scope | 'open';
-  /** Whether it changes something, by GET too where it takes that: then no browser may be led to it without a key. */
+  /**
+   * Whether the route changes something. A GET request of a browser without a key is refused then, because any page can
+   * cause one.
+   */
   readonly changes: boolean;
-  /** Whether the secret of the app that the path names opens the route as well. */
+  /** Whether the secret of the app in the path also gives access to the route. */
   readonly opensWithSecret?: boolean;
 }

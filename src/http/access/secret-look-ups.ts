@@ -5,19 +5,19 @@ import type { Refusal } from './refusal.js';
 const PER_SECOND = 20;
 const MISS_MS = 30_000;
 
-/** The result of a look-up: whether the app is known, and whether the secret is its own. */
+/** The result of a look-up: whether the app is known, and whether the secret is right. */
 export interface SecretFound {
   readonly isKnown: boolean;
   readonly opens: boolean;
 }
 
-/** Bounds how often the store is read for the secrets of apps that are not in memory: no key is needed to ask for one. */
+/** Limits the reads of the store for secrets of apps that are not in memory, because no key is needed to cause them. */
 export class SecretLookUps {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #reads: RateLimit;
-  /** The times at which misses are forgotten, by app or by app and secret; the earliest first. */
+  /** The expiry times of cached misses, by app or by app and secret; the earliest comes first. */
   readonly #misses = new Map<string, number>();
-  /** By app and secret: requests that bring the same at once share one look. */
+  /** The look-ups in progress by app and secret. Concurrent requests with the same secret share one. */
   readonly #underWay = new Map<string, Promise<boolean>>();
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
@@ -25,20 +25,20 @@ export class SecretLookUps {
     this.#reads = new RateLimit(PER_SECOND, clock.monotonic());
   }
 
-  /** Returns how many misses are remembered. */
+  /** Returns the number of cached misses. */
   get size(): number {
     return this.#misses.size;
   }
 
-  /** Returns whether this is being looked up, so that one more request for it costs the store nothing. */
+  /** Returns whether such a look-up is in progress, so that another request for it does not read the store. */
   isUnderWay(appid: string, hash: string): boolean {
     return this.#underWay.has(`${appid}\n${hash}`);
   }
 
   /**
-   * Returns whether the secret opens the app, or why that is not looked up now.
+   * Returns whether the secret gives access to the app, or a refusal if that is not looked up now.
    *
-   * @param hash - of the secret.
+   * @param hash - the hash of the secret.
    * @param look - reads the store.
    */
   async opens(appid: string, hash: string, look: () => Promise<SecretFound>): Promise<boolean | Refusal> {

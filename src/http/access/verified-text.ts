@@ -1,9 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 
-/** Holds a secret text that was found right, and compares it in a time that does not tell where another text differs. */
+/** Holds a secret text that was verified, and compares others with it in constant time. */
 export class VerifiedText {
   readonly #bytes: Buffer;
-  /** The text that is compared, as bytes: a buffer made for each comparison would take longer than the comparison. */
+  /** The buffer for the other text. Allocating one for each comparison would take longer than the comparison. */
   readonly #other: Buffer;
 
   constructor(text: string) {
@@ -13,7 +13,8 @@ export class VerifiedText {
 
   equals(text: string): boolean {
     const { length } = this.#bytes;
-    // A text of this length has more bytes where it is not ASCII, and then leaves bytes of the one before in the buffer.
+    // A text of the same length with characters outside ASCII has more bytes than the buffer, and would leave old bytes
+    // at its end.
     if (text.length !== length || this.#other.write(text) !== length) return false;
     return timingSafeEqual(this.#bytes, this.#other);
   }

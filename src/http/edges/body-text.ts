@@ -4,17 +4,17 @@ import { BodyRefused } from '../messages/http-message.js';
 const UTF_8 = /^(?:utf-?8|us-ascii|ascii)$/i;
 const UTF_16_MARKS = ['feff', 'fffe'];
 
-/** The headers that tell the encoding of a body. */
+/** The headers that describe the encoding of a body. */
 export interface BodyHeaders {
   readonly contentType: string | undefined;
   readonly contentEncoding?: string | undefined;
 }
 
 /**
- * Returns the text of a body without a byte order mark and white space around it.
+ * Returns the text of a body without a byte order mark and surrounding white space.
  *
- * @throws BodyRefused for bytes in another encoding than UTF-8, named where that is known: a secret that is read in the wrong
- *   one would be stored as another secret.
+ * @throws BodyRefused for bytes in another encoding than UTF-8, naming it if it is known: a secret that is decoded with
+ *   the wrong encoding would be stored as another one.
  */
 export function decodedBody(bytes: Uint8Array, { contentType, contentEncoding }: BodyHeaders): string {
   const compression = contentEncoding?.trim().toLowerCase() ?? '';
@@ -30,9 +30,9 @@ export function decodedBody(bytes: Uint8Array, { contentType, contentEncoding }:
 }
 
 /**
- * Returns text that a host has decoded, without a byte order mark and white space around it.
+ * Returns text that a host has decoded, without a byte order mark and surrounding white space.
  *
- * @throws BodyRefused where characters were lost in the decoding.
+ * @throws BodyRefused if characters were lost in the decoding.
  */
 export function checkedText(text: string): string {
   if (isLossy(text)) throw notUtf8();
@@ -48,7 +48,7 @@ function charsetOf(contentType: string | undefined): string | undefined {
   return /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(contentType ?? '')?.[1];
 }
 
-/** Returns a name from a header if it is short and plain: the caller may have put anything there. */
+/** Returns a name from a header if it is short and plain, since the caller may send any text. */
 function quoted(name: string): string {
   return /^[\w.+-]{1,40}$/.test(name) ? name : 'another one';
 }

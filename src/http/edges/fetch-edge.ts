@@ -27,7 +27,7 @@ export class FetchHttpRequest implements HttpRequest {
   readonly peer: string | undefined;
   readonly #request: Request;
 
-  /** @param path - the request's, without the prefix. */
+  /** @param path - the path of the request without the prefix. */
   constructor(request: Request, path: string, search: string, { peer }: FetchConnection) {
     this.#request = request;
     this.path = path;
@@ -55,7 +55,7 @@ export class FetchHttpRequest implements HttpRequest {
     return this.#request.headers.has(CALLBACK_HEADER);
   }
 
-  /** Returns the host that was called; a `Request` that a program has made has no such header, but a URL. */
+  /** Returns the host of the request. A `Request` that a program has created has no `Host` header, but a URL. */
   get host(): string | undefined {
     return this.header('host') ?? new URL(this.#request.url).host;
   }
@@ -69,7 +69,7 @@ export class FetchHttpRequest implements HttpRequest {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     try {
-      // The `Request` of another package may have a stream of Node, whose chunks may be text.
+      // The `Request` of another package may have a Node stream as its body, whose chunks may be text.
       for await (const part of (this.#request.body ?? []) as AsyncIterable<unknown>) {
         const chunk = bytesIn(part) ?? Buffer.from(part as string);
         bytes += chunk.length;

@@ -11,7 +11,7 @@ import {
 import { decodedBody } from './body-text.js';
 import { isPlaceholder, textOfParsed } from './parsed-body.js';
 
-/** A request of `node:http`, on which a framework may have left the body that it has read. */
+/** A request of `node:http`. A framework may have read its body and left it on the request. */
 export interface NodeRequest extends IncomingMessage {
   readonly rawBody?: unknown;
   readonly body?: unknown;
@@ -23,7 +23,7 @@ export class NodeHttpRequest implements HttpRequest {
   readonly search: string;
   readonly #request: NodeRequest;
 
-  /** @param url - the request's, without the prefix. */
+  /** @param url - the URL of the request without the prefix. */
   constructor(request: NodeRequest, url: string) {
     this.#request = request;
     const end = url.indexOf('?');
@@ -78,11 +78,11 @@ export class NodeHttpRequest implements HttpRequest {
 
 export function sendNodeAnswer(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
   if (response.headersSent || response.destroyed) return;
-  // A body that was not read to its end would be taken for the next request.
+  // The connection is closed after an unread body, whose rest would be parsed as the next request.
   const isUnread = !request.complete && hasBody(request);
   const { status, body } = answer;
   const guarded = guardedHeaders(answer);
-  // An object that is copied first, and then added to, is made several times as fast as one that is put together from two.
+  // One copied object to which fields are added is created several times as fast as an object spread from two.
   const headers: Record<string, string | number> =
     status === 204 || status === 304 ? { ...guarded } : { ...guarded, 'Content-Length': Buffer.byteLength(body) };
   if (isUnread) headers['Connection'] = 'close';
@@ -113,7 +113,7 @@ function readAll(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    // Of a host that has set an encoding they are text.
+    // The chunks are text if the host has set an encoding.
     request.on('data', (piece: Buffer | string) => {
       const chunk = Buffer.from(piece);
       bytes += chunk.length;

@@ -6,20 +6,20 @@ import { checkedText, decodedBody } from './body-text.js';
 const FORM = 'application/x-www-form-urlencoded';
 
 /**
- * Returns the text of a body that a framework has read: text, bytes, or what it has parsed.
+ * Returns the text of a body that a framework has read, which may be text, bytes or a parsed value.
  *
- * @throws BodyRefused for JSON that was read as a form and cannot be put together again.
+ * @throws BodyRefused for JSON that was read as a form and cannot be restored.
  */
 export function textOfParsed(body: unknown, contentType: string | undefined): string {
   if (typeof body === 'string') return checkedText(body);
   const bytes = bytesIn(body);
-  // A framework that hands on bytes has decompressed them.
+  // The content encoding is left out, because a framework that provides bytes has decompressed them.
   if (bytes !== undefined) return decodedBody(bytes, { contentType });
   const json = isJsonObject(body) && isForm(contentType) ? jsonReadAsForm(body) : undefined;
   return checkedText(json ?? JSON.stringify(body) ?? '');
 }
 
-/** Returns whether a host has left an object on the request without having read anything, as Express 4 does. */
+/** Returns whether the host has left an object on the request without having read the body, as Express 4 does. */
 export function isPlaceholder(body: unknown): boolean {
   return isJsonObject(body) && Object.keys(body).length === 0;
 }
@@ -28,12 +28,12 @@ function isForm(contentType: string | undefined): boolean {
   return contentType?.split(';')[0]?.trim().toLowerCase() === FORM;
 }
 
-/** No name of a field has these signs; what a parser of forms makes of other text has. */
+/** The characters that no name of a form field has, but the result of parsing other text as a form does. */
 const NO_FIELD = /^\[|[\s{}"':]/;
 
 /**
- * Puts JSON together again that `curl -d` has sent as a form. A parser of forms cuts it into names and values at each `&` and
- * `=`, and some take brackets for lists, whose rest is lost.
+ * Restores JSON that `curl -d` has sent as a form. A form parser splits it into names and values at each `&` and `=`, and
+ * some parsers take brackets for lists and lose the rest.
  */
 function jsonReadAsForm(form: Readonly<Record<string, unknown>>): string | undefined {
   const parts = Object.entries(form);

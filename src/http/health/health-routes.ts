@@ -4,7 +4,7 @@ import type { RouteServices } from '../routing/route-services.js';
 import type { Route } from '../routing/router.js';
 import { Readiness } from './readiness.js';
 
-/** Returns the routes for load balancers and supervisors, which have no key. Neither depends on a task or on WeChat. */
+/** Creates the routes for load balancers and supervisors, which have no key. Neither route depends on a task or on WeChat. */
 export function healthRoutes(services: RouteServices): readonly Route[] {
   const readiness = new Readiness(services);
   const contract = problemDetails;

@@ -2,47 +2,50 @@ import type { TaskCensus } from '../manager/task-census.js';
 import { type HttpAnswer, jsonAnswer } from '../messages/http-message.js';
 import type { RouteServices } from '../routing/route-services.js';
 
-/** The time without an answer from the store after which it counts as away. */
+/** The time without an answer after which the store counts as unavailable. */
 const STORE_ANSWERED_WITHIN_MS = 10_000;
-/** A look that finds the store to have answered so lately does not ask it again. */
+/** The time after an answer of the store for which a check does not call it again. */
 const ASK_STORE_EVERY_MS = 5_000;
-/** No key is needed to ask, so that the store is looked at so seldom, while it fails too. */
+/** The shortest interval between checks of the store, even while it fails, because no key is needed to cause one. */
 const LOOK_EVERY_MS = 1_000;
-/** A start that takes longer is answered for. */
+/** The time that a check waits for the start of the manager before it answers that the server is starting. */
 const START_WITHIN_MS = 1_000;
-/** After an answer 503 two good looks at least this far apart are needed for the next 200. */
+/** The shortest time between two successful checks, both of which are needed after an answer 503 before the next 200. */
 const GOOD_LOOKS_APART_MS = 2_000;
 
 type Start = 'started' | 'starting' | 'failed';
 
-/** The result of a look at the store. */
+/** The result of a check of the store. */
 interface StoreLook {
   readonly start: Start;
-  /** Whether it has answered this look, or so lately that it was not asked. */
+  /** Whether the store has answered this check, or so recently that it was not called. */
   readonly storeAnswers: boolean;
 }
 
-/** The state in which a server is found. */
+/** The result of a check of the server. */
 type Look =
   | {
       readonly isGood: true;
       readonly facts?: Readonly<Record<string, unknown>>;
-      /** The store has not answered this look, and not been away for long. */
+      /** Whether the store did not answer this check, but has not been unavailable for long. */
       readonly isUncertain?: boolean;
     }
   | { readonly isGood: false; readonly reason: string; readonly code?: string };
 
-/** Tells whether this process can serve: it can with what it holds while the store is away; neither tasks nor WeChat matter. */
+/**
+ * Determines whether this process can serve requests. It can while the store is unavailable if it has usable tokens in
+ * memory. Failures of tasks or WeChat do not matter.
+ */
 export class Readiness {
   readonly #services: RouteServices;
   #hasStarted = false;
   #last: { readonly at: number; readonly done: Promise<StoreLook> } | undefined;
   #storeAnsweredAt = Number.NEGATIVE_INFINITY;
-  /** The time at which the store was first found not to answer since it last did, in epoch milliseconds. */
+  /** The time of the first failed check since the store last answered, in epoch milliseconds. */
   #storeAwaySince: number | undefined;
   /** Whether the last answer was 503. */
   #isRecovering = false;
-  /** The time of the first good look since that 503. */
+  /** The time of the first successful check since the last 503. */
   #goodSince: number | undefined;
 
   constructor(services: RouteServices) {
@@ -76,7 +79,7 @@ export class Readiness {
     return { start, storeAnswers: start !== 'starting' && (await this.#storeAnswers()) };
   }
 
-  /** Waits for the start; one that has failed is made again by the next look. */
+  /** Waits for the start of the manager. The next check repeats a start that has failed. */
   async #start(): Promise<Start> {
     if (this.#hasStarted) return 'started';
     const started = this.#services.start().then(
@@ -109,7 +112,7 @@ export class Readiness {
     return { isGood: true, isUncertain, facts: { writes: 'failing', code, since: Math.round(since), earliestEnd } };
   }
 
-  /** Returns whether the store has answered this look, or so lately that it was not asked. */
+  /** Returns whether the store has answered this check, or so recently that it need not be called. */
   async #storeAnswers(): Promise<boolean> {
     const { clock, store } = this.#services;
     const askedMsAgo = clock.monotonic() - this.#storeAnsweredAt;
@@ -131,7 +134,7 @@ export class Readiness {
     return false;
   }
 
-  /** Returns whether this is the second good look, and far enough from the first. */
+  /** Returns whether this is a second successful check, long enough after the first. */
   #hasRecovered(isUncertain: boolean): boolean {
     const now = this.#services.clock.monotonic();
     if (isUncertain) this.#goodSince = undefined;

@@ -8,13 +8,16 @@ import { Histogram } from '../../core/primitives/counters.js';
 import type { State } from '../../core/refresh/state.js';
 import type { RegisteredTask } from '../../core/registry/held-task.js';
 
-/** A task and what is left of its token: negative when that has ended, 0 when there is none. */
+/** A task and the remaining lifetime of its token: negative after its expiry, 0 without a token. */
 export interface TaskLeft {
   readonly key: TokenKey;
   readonly leftSeconds: number;
 }
 
-/** The states of the tasks of some apps: all of them, or in a fleet those of which this process holds a token or a failure. */
+/**
+ * The states of the tasks of all apps or some of them. In a fleet only tasks are included of which this process has a
+ * token or a failure.
+ */
 export interface TaskCensus {
   readonly total: number;
   /** The number of tasks without a usable token whose last attempt failed, or that are in state `waiting`. */
@@ -22,13 +25,13 @@ export interface TaskCensus {
   readonly states: Readonly<Record<TaskStatus['state'], number>>;
   /** The number of tasks in state `waiting`, by what they wait for. */
   readonly waiting: Readonly<Record<WaitingFor, number>>;
-  /** The time at which the first of the usable tokens expires; `undefined` without any. */
+  /** The expiry of the usable token that expires first; `undefined` without any. */
   readonly earliestEnd: number | undefined;
-  /** The time at which the last of the tokens expired that are not replaced only because the store takes no writes. */
+  /** The last expiry among the tokens that were not replaced only because the store accepts no writes. */
   readonly lastEndByStore: number | undefined;
-  /** Seconds to expiry, 0 where there is no token or it has ended. */
+  /** The seconds to expiry, 0 without a usable token. */
   readonly left: Histogram;
-  /** The tasks with the least left, the least first. */
+  /** The tasks with the shortest remaining lifetimes, the shortest first. */
   readonly worst: readonly TaskLeft[];
 }
 
@@ -38,18 +41,18 @@ const HOUR = 3_600;
 const DAY = 86_400;
 const SECONDS_LEFT = [0, 10, MINUTE, 300, 600, 1_800, HOUR, 2 * HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY];
 const TAKE_EVERY_MS = 5_000;
-/** As many as are counted at once, which takes some 3 ms: callers that want a token must not wait for all of them. */
+/** The number of tasks that are counted before other work may run. This takes some 3 ms. */
 const COUNTED_AT_ONCE = 2_000;
-/** One without a usable token takes as long as so many others, since what it waits for is judged. */
+/** The cost of a task without a usable token, in tasks with one, because its waiting reason has to be determined. */
 const COST_OF_JUDGING = 20;
-/** The greatest share of the time of a process that the counting takes. */
+/** The largest share of the process's time that counting may take. */
 const SHARE_OF_TIME = 0.1;
-/** All tasks, where others are those of a set of apps. */
+/** The key of the census of all tasks. */
 const ALL = {};
 
 interface Taken {
   readonly census: Promise<TaskCensus>;
-  /** The time from which the tasks may be counted again, by the monotonic clock. */
+  /** The time from which the tasks may be counted again, on the monotonic clock. */
   nextAt: number;
 }
 
@@ -68,7 +71,11 @@ export class TaskCensuses {
     this.#parts = parts;
   }
 
-  /** @param appids - the only apps whose tasks are counted; `undefined` for all. */
+  /**
+   * Returns the census of some or all apps.
+   *
+   * @param appids - the only apps whose tasks are counted; `undefined` for all.
+   */
   of(appids: ReadonlySet<string> | undefined): Promise<TaskCensus> {
     const now = this.#parts.clock.monotonic();
     const before = this.#taken.get(appids ?? ALL);
@@ -106,7 +113,7 @@ export class TaskCensuses {
       seen += leftSeconds > 0 ? 1 : COST_OF_JUDGING;
       const hasFailed = leftSeconds <= 0 && failures.remembered(key) !== undefined;
       const lack = leftSeconds <= 0 ? setbacks.lackOf(key) : undefined;
-      // Only the store knows how this one stands, and perhaps another process.
+      // The state of this task is only known to the store, and perhaps to another process.
       if (held === undefined && !hasFailed && lack === undefined && !registry.holdsAll) continue;
       total += 1;
       const waits = leftSeconds <= 0 ? waitingAfter(key, waitingOf(key, judged), lack, hasFailed) : undefined;
@@ -127,7 +134,7 @@ export class TaskCensuses {
     return { total, troubled, states, waiting, earliestEnd, lastEndByStore, left, worst };
   }
 
-  /** Returns what this process knows of keys: in a fleet, of those that it holds. */
+  /** Returns what this process knows of keys, which in a fleet are only those in its memory. */
   #judged(): WaitingParts {
     const { store, refreshes, refresherOf, callbacks, clock } = this.#parts;
     return {

@@ -8,7 +8,7 @@ import { acquireLease } from '../../core/registry/registration-lease.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import type { Manager } from './manager.js';
 
-/** An app with all tasks that it is to have; without `tasks`, those that there are stay. */
+/** An app with the complete list of its tasks; without `tasks`, the existing ones remain. */
 export interface AppRegistration extends Registration {
   readonly tasks?: readonly TaskRegistration[];
 }
@@ -26,9 +26,9 @@ export interface ReplacementParts {
 const HELD_MS = LEASE_MS - 3 * COMMAND_TIMEOUT_MS;
 
 /**
- * Runs registrations that unregister what they do not name. Those of an app follow one another, in the whole fleet: two at
- * once would each take away the tasks of the other. One that does not end within its lease fails with the rest of the tasks
- * still there, and the same request takes them away.
+ * Runs registrations that also unregister all tasks that they do not name. Those of one app run one after another in the
+ * whole fleet, because two at once would unregister each other's tasks. If one does not end within its lease, it fails
+ * and leaves the remaining tasks; repeating the request unregisters them.
  */
 export class TaskReplacements {
   readonly #manager: Pick<Manager, 'register'>;
@@ -40,7 +40,7 @@ export class TaskReplacements {
     this.#parts = parts;
   }
 
-  /** Replaces the tasks of an app; without `tasks`, those that there are stay. */
+  /** Replaces the tasks of an app; without `tasks`, the existing ones remain. */
   async replace(registration: AppRegistration): Promise<void> {
     const { appid, tasks } = registration;
     if (tasks === undefined) return this.#manager.register(registration);
@@ -55,7 +55,7 @@ export class TaskReplacements {
     );
   }
 
-  /** Returns the tasks of an app that the store has: this process may not know of all of them. */
+  /** Returns the tasks of an app from the store, because this process may not know all of them. */
   async #registered(appid: string): Promise<TokenKey[]> {
     const keys: TokenKey[] = [];
     for await (const { id } of this.#parts.store.list(`task/${appid}`)) {

@@ -1,7 +1,7 @@
 import { isTokenError, type TokenError } from '../../core/model/errors.js';
 import { isTypeError } from '../../core/primitives/foreign-objects.js';
 
-/** The one place that says which HTTP status, or `code` of an older contract, an error is. */
+/** The HTTP statuses by error code, which older contracts report as `code`. */
 const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map(
   Object.entries({
     NOT_REGISTERED: 404,
@@ -17,24 +17,30 @@ const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map(
   }),
 );
 
-/** A failure as every contract tells it, in its own shape. */
+/** A failure, which each contract reports in its own format. */
 export interface Failure {
   readonly status: number;
   readonly message: string;
-  /** The code of a `TokenError`, where it is one. */
+  /** The code of the error if it is a `TokenError`. */
   readonly code?: string | undefined;
   readonly errcode?: number | undefined;
   readonly retryAfterSeconds?: number | undefined;
 }
 
-/** Failures of the transport and the access check keep their HTTP status in the older contracts, which answer 200 otherwise. */
+/**
+ * The statuses of failures of the transport and the access check, which older contracts keep although they otherwise
+ * answer with 200.
+ */
 const TRANSPORT_STATUSES: ReadonlySet<number> = new Set([401, 403, 413, 429]);
 
 export function olderStatusOf({ status, code }: Failure): number {
   return code === undefined && TRANSPORT_STATUSES.has(status) ? status : 200;
 }
 
-/** Returns what a caller is told: a TypeError is misuse, a `TokenError` keeps its message, anything else is a defect of ours. */
+/**
+ * Returns the failure that a caller gets: a TypeError is misuse, a `TokenError` keeps its message, and any other error is
+ * a defect.
+ */
 export function failureOf(error: unknown, now: number): Failure {
   if (isTokenError(error)) return tokenFailure(error, now);
   if (isTypeError(error)) return { status: 400, message: error.message };

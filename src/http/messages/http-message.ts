@@ -1,25 +1,25 @@
-/** One request as the contracts see it, whatever server received it. */
+/** A request, independent of the server that received it. */
 export interface HttpRequest {
   readonly method: string;
-  /** Below the prefix, as it came: neither decoded nor normalised. */
+  /** The path below the prefix, neither decoded nor normalized. */
   readonly path: string;
-  /** Without the `?`. */
+  /** The query without the `?`. */
   readonly search: string;
   readonly authorization: string | undefined;
   readonly accept: string | undefined;
   readonly ifNoneMatch: string | undefined;
-  /** The address of the socket's other end. */
+  /** The remote address of the socket. */
   readonly peer: string | undefined;
-  /** The `Host` that it was sent to, with the port. */
+  /** The `Host` of the request, with the port. */
   readonly host: string | undefined;
-  /** Whether a token server sends it to a URL that was registered. */
+  /** Whether a token server sends the request to a registered URL. */
   readonly isCallback: boolean;
   /** Returns the value of a header; the name is in lower case. */
   header(name: string): string | undefined;
   /**
-   * Returns the body as text without white space around it, `''` without a body.
+   * Returns the body as text without surrounding white space; `''` without a body.
    *
-   * @throws BodyRefused
+   * @throws BodyRefused if the body cannot be read or decoded.
    */
   body(): Promise<string>;
 }
@@ -30,7 +30,7 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** Reports that a body is refused, with the HTTP status to answer. */
+/** Reports that a body is refused, with the HTTP status of the answer. */
 export class BodyRefused extends Error {
   readonly status: number;
 
@@ -46,25 +46,28 @@ export function bodyTooLarge(): BodyRefused {
   return new BodyRefused(413, `a body must be at most ${MAX_BODY_BYTES} bytes`);
 }
 
-/** Every answer has these: browsers hand no page of another origin what they guard, and take no answer for a script. */
+/**
+ * The headers of every answer: a browser does not make the content available to pages of other origins, and does not run
+ * it as a script.
+ */
 export const GUARDING_HEADERS = {
   'Cross-Origin-Resource-Policy': 'same-origin',
   'X-Content-Type-Options': 'nosniff',
 } as const;
 
-/** The headers of nearly every answer, with those that every answer has, so that they are put together once. */
+/** The headers of most answers, merged with those of every answer once and not for each of them. */
 const JSON_HEADERS = {
   ...GUARDING_HEADERS,
   'Content-Type': 'application/json; charset=utf-8',
   'Cache-Control': 'no-store',
 } as const;
 
-/** Returns all headers that an answer is sent with. */
+/** Returns all headers of an answer. */
 export function guardedHeaders({ headers }: HttpAnswer): Readonly<Record<string, string>> {
   return headers === JSON_HEADERS ? JSON_HEADERS : { ...GUARDING_HEADERS, ...headers };
 }
 
-/** Returns the same answer as `jsonAnswer` for text that is JSON already. */
+/** Returns the same answer as `jsonAnswer`, for text that is JSON already. */
 export function jsonTextAnswer(status: number, body: string): HttpAnswer {
   return { status, headers: JSON_HEADERS, body };
 }

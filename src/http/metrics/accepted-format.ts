@@ -6,14 +6,17 @@ interface MediaRange {
   readonly quality: number;
 }
 
-/** Returns the format that an `Accept` header asks for: OpenMetrics only where it is named, and nothing else is preferred. */
+/** Returns the format for an `Accept` header: OpenMetrics only if the header names it and prefers no other. */
 export function acceptedFormat(accept: string | undefined): TextFormat {
   const ranges = (accept ?? '').split(',').map(mediaRange);
   const openMetrics = bestQuality(ranges, 'application/openmetrics-text');
   return openMetrics > 0 && openMetrics >= bestQuality(ranges, 'text/plain') ? OPEN_METRICS : CLASSIC;
 }
 
-/** Returns the highest quality given to a type, 0 without any. The older draft of OpenMetrics, 0.0.1, is not supported. */
+/**
+ * Returns the highest quality of a type in the header; 0 if it is missing. The older draft of OpenMetrics, 0.0.1, is not
+ * supported.
+ */
 function bestQuality(ranges: readonly MediaRange[], type: string): number {
   const wanted = ranges.filter((range) => range.type === type && range.version !== '0.0.1');
   return Math.max(0, ...wanted.map(({ quality }) => quality));

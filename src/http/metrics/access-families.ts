@@ -3,7 +3,7 @@ import type { Peers } from '../access/peers.js';
 import type { RequestContext } from '../routing/request-context.js';
 import type { MetricFamily } from './exposition.js';
 
-/** Returns the metrics of callers: who was refused, and when each key that the caller may see was used. */
+/** Returns the metrics of callers: the refused requests, and the last use of each key that the caller may see. */
 export function accessFamilies(
   { refused, connectionsRefused }: Peers,
   access: AccessCheck,

@@ -1,36 +1,36 @@
 import type { Histogram, Labels } from '../../core/primitives/counters.js';
 
-/** A value, or how values are spread, with labels. */
+/** A value or a distribution of values, with labels. */
 export interface Point {
   readonly labels?: Labels;
   readonly value: number | Histogram;
 }
 
-/** All that has one name. */
+/** A metric family: all points with the same name. */
 export interface MetricFamily {
-  /** Without the ending that the values of a `counter` (`_total`) and of an `info` (`_info`) have. */
+  /** The name without the suffix that the values of a `counter` (`_total`) and an `info` (`_info`) have. */
   readonly name: string;
-  /** A `gaugehistogram` tells how things stand, where a `histogram` only grows. */
+  /** The type of the metric. A `gaugehistogram` describes the current state, whereas a `histogram` only grows. */
   readonly type: 'counter' | 'gauge' | 'histogram' | 'gaugehistogram' | 'info';
   readonly help: string;
-  /** The name ends with it. */
+  /** The unit, with which the name ends. */
   readonly unit?: 'seconds';
   readonly points: readonly Point[];
 }
 
-/** A format in which metrics are written. */
+/** A text format of metrics. */
 export interface TextFormat {
   readonly contentType: string;
   /** Returns the lines that describe a family. */
   describe(family: MetricFamily): readonly string[];
   /** Returns the suffixes of the names of the count and the sum of a histogram. */
   summary(family: MetricFamily): readonly [count: string, sum: string];
-  /** Returns the text of the upper bound of a bucket. */
+  /** Formats the upper bound of a bucket. */
   bound(bound: number): string;
   readonly end: string;
 }
 
-/** https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md */
+/** The format that https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md defines. */
 export const OPEN_METRICS: TextFormat = {
   contentType: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
   describe: ({ name, type, help, unit }) => [
@@ -43,7 +43,7 @@ export const OPEN_METRICS: TextFormat = {
   end: '# EOF\n',
 };
 
-/** The types of the older format, by type of OpenMetrics: it lacks some of them. */
+/** The types of the older format, by type of OpenMetrics, some of which it lacks. */
 const CLASSIC_TYPES = {
   counter: 'counter',
   gauge: 'gauge',
@@ -52,7 +52,7 @@ const CLASSIC_TYPES = {
   info: 'gauge',
 };
 
-/** https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format */
+/** The format that https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format defines. */
 export const CLASSIC: TextFormat = {
   contentType: 'text/plain; version=0.0.4; charset=utf-8',
   describe: (family) => {
@@ -64,7 +64,7 @@ export const CLASSIC: TextFormat = {
   end: '',
 };
 
-/** Writes the page that is scraped. */
+/** Returns the text of a scrape. */
 export function exposition(families: readonly MetricFamily[], format: TextFormat): string {
   const lines = families.flatMap((family) => [
     ...format.describe(family),

@@ -5,7 +5,7 @@ import { PACKAGE_VERSION } from '../../version.js';
 import type { TaskCensus } from '../manager/task-census.js';
 import type { MetricFamily, Point } from './exposition.js';
 
-/** Returns everything that `GET /metrics` tells: what this process has done, and the states of the tasks that it holds. */
+/** Returns the metrics of `GET /metrics`: the counters of this process, and the states of the tasks in its memory. */
 export function metricFamilies(
   meters: Meters,
   store: Pick<SupervisedStore, 'failing'>,

@@ -7,7 +7,7 @@ import { accessFamilies } from './access-families.js';
 import { exposition } from './exposition.js';
 import { metricFamilies } from './metric-families.js';
 
-/** Serves metrics in the format of Prometheus. What a key may not see of tasks is not counted for it either. */
+/** Creates the route that serves metrics in the format of Prometheus. Tasks that a key may not see are not counted for it. */
 export function metricsRoutes({ closing, meters, store, censuses, access, peers }: RouteServices): readonly Route[] {
   return [
     {

@@ -5,7 +5,10 @@ import type { RouteServices } from '../routing/route-services.js';
 import type { Route } from '../routing/router.js';
 import { StatusPage } from './status-page.js';
 
-/** Serves the page to every caller, since it holds nothing itself; what it asks for goes through the access check. */
+/**
+ * Creates the route of the status page. It is served to every caller, since it contains no data; its requests go through
+ * the access check.
+ */
 export function pageRoutes(services: RouteServices): readonly Route[] {
   let page: StatusPage | undefined;
   const answer = (context: RequestContext) => {
@@ -15,7 +18,7 @@ export function pageRoutes(services: RouteServices): readonly Route[] {
   return [{ path: '/', methods: ['GET'], scope: 'open', changes: false, contract: problemDetails, answer }];
 }
 
-/** Returns whether the page needs a key, so that it asks for one at once, and not after a request that is refused. */
+/** Returns whether the page needs a key, so that it prompts for one at once and not after a refused request. */
 function needsKey(context: RequestContext, { access }: RouteServices): boolean {
   try {
     context.require('read', undefined);

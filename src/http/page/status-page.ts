@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { HttpAnswer } from '../messages/http-message.js';
 import { PAGE_CSS, PAGE_HTML, PAGE_SCRIPT } from './page-source.js';
 
-/** Answers with the page that shows the states of the tasks: one answer that loads nothing else. */
+/** Answers with the status page: one document that loads nothing else. */
 export class StatusPage {
   readonly #html: string;
   readonly #headers: Readonly<Record<string, string>>;
@@ -27,14 +27,18 @@ export class StatusPage {
     };
   }
 
-  /** @param needsKey - whether the page asks for a key before it asks for the tasks. */
+  /**
+   * Returns the page.
+   *
+   * @param needsKey - whether the page prompts for a key before it requests the tasks.
+   */
   answer(needsKey: boolean): HttpAnswer {
     const body = needsKey ? this.#html.replace('data-access="open"', 'data-access="key"') : this.#html;
     return { status: 200, headers: this.#headers, body };
   }
 }
 
-/** Puts a text into its empty element, character for character, since its hash is what lets it run. */
+/** Inserts a text into its empty element without any change, since the browser runs it only if its hash matches. */
 function filledIn(html: string, element: string, text: string): string {
   const empty = `<${element}></${element}>`;
   const [before, after, ...more] = html.split(empty);

@@ -4,13 +4,13 @@ export interface PathParams {
   get(name: string): string | undefined;
 }
 
-/** The place of a param in a path. */
+/** The position of a param in a path. */
 export interface ParamPlace {
   readonly name: string;
   readonly index: number;
 }
 
-/** Decodes a param when it is asked for: a map of them would be built for every request. */
+/** Decodes params on demand, because a map of them would be built for every request. */
 export class ParamsInSegments implements PathParams {
   readonly #places: readonly ParamPlace[];
   readonly #segments: readonly string[];
@@ -28,7 +28,10 @@ export class ParamsInSegments implements PathParams {
   }
 }
 
-/** Returns what is not encoded as it should be as it came: no name of ours has a `%`, so it is refused as a name. */
+/**
+ * Returns the decoded segment, or the segment itself if its encoding is malformed. It is then refused as a name, because
+ * no valid name contains a `%`.
+ */
 function decoded(segment: string): string {
   if (!segment.includes('%')) return segment;
   try {

@@ -1,16 +1,16 @@
 import { jsonObjectIn } from './request-text.js';
 import { badRequest } from './route-failure.js';
 
-/** An order that a caller may give instead of reading. */
+/** An order to refresh, which a caller may send instead of a plain read. */
 export type RefreshOrder = { readonly stale: string } | { readonly force: true };
 
 /** The forms that the body of an order may have. */
 export const AN_ORDER = '{"stale":"<token>"} or {"force":true}';
 
 /**
- * Returns the order that a body is; `undefined` for an empty one, or an object that holds neither name.
+ * Returns the order in a body; `undefined` for an empty body, or an object with neither name.
  *
- * @throws RouteFailure for any other body: what may have been meant as an order is never taken for a read.
+ * @throws RouteFailure for any other body, so that a malformed order is not treated as a read.
  */
 export function refreshOrderIn(text: string): RefreshOrder | undefined {
   if (text === '') return undefined;

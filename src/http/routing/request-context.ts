@@ -6,7 +6,7 @@ import type { PathParams } from './path-params.js';
 import { fieldOf, jsonObjectIn } from './request-text.js';
 import { badRequest, RouteFailure } from './route-failure.js';
 
-/** Carries one request through a route. */
+/** Provides a route with its request and the caller's permission. */
 export class RequestContext {
   readonly request: HttpRequest;
   readonly #params: PathParams;
@@ -19,15 +19,15 @@ export class RequestContext {
     this.#permission = permission;
   }
 
-  /** Returns a param of the route's path; '' where it has none of that name. */
+  /** Returns a param of the route's path; `''` if there is none of that name. */
   param(name: string): string {
     return this.#params.get(name) ?? '';
   }
 
   /**
-   * Returns the first value of a name in the query; `undefined` without one, or an empty one.
+   * Returns the first value of a name in the query; `undefined` if there is none or it is empty.
    *
-   * @throws RouteFailure for one in another encoding than UTF-8.
+   * @throws RouteFailure for a value that is not encoded in UTF-8.
    */
   query(name: string): string | undefined {
     if (this.request.search === '') return undefined;
@@ -36,7 +36,9 @@ export class RequestContext {
   }
 
   /**
-   * @throws RouteFailure for a caller who may not do this.
+   * Asserts that the caller has a permission.
+   *
+   * @throws RouteFailure if it does not.
    */
   require(scope: Scope, appid: string | undefined): void {
     const failure = this.#permission.refusal(scope, appid);
@@ -48,13 +50,15 @@ export class RequestContext {
     return this.#permission.appids;
   }
 
-  /** Returns the id of the caller's key; `undefined` for a caller that was let in without. */
+  /** Returns the id of the caller's key; `undefined` if it has sent none. */
   get keyId(): string | undefined {
     return this.#permission.keyId;
   }
 
   /**
-   * @throws RouteFailure for a body that is too large, or that the connection has not brought.
+   * Returns the body as text.
+   *
+   * @throws RouteFailure for a body that is too large or did not arrive.
    */
   async text(): Promise<string> {
     try {

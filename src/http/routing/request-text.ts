@@ -3,9 +3,9 @@ import { isLossy } from '../../core/primitives/utf8-text.js';
 import { badRequest } from './route-failure.js';
 
 /**
- * Returns the first value of a name in a query or a form; `undefined` without one, or an empty one.
+ * Returns the first value of a name in a query or a form; `undefined` if there is none or it is empty.
  *
- * @throws RouteFailure for one in another encoding than UTF-8, which would be taken for another value.
+ * @throws RouteFailure for a value that is not encoded in UTF-8, which would be decoded as another value.
  */
 export function fieldOf(fields: URLSearchParams, name: string): string | undefined {
   const value = fields.get(name) || undefined;
@@ -14,6 +14,8 @@ export function fieldOf(fields: URLSearchParams, name: string): string | undefin
 }
 
 /**
+ * Returns the JSON object in a text.
+ *
  * @throws RouteFailure for text that is not a JSON object.
  */
 export function jsonObjectIn(text: string): JsonObject {

@@ -1,6 +1,6 @@
 import type { Failure } from '../messages/error-status.js';
 
-/** Reports that a route cannot answer, for a reason that the caller is told. */
+/** Reports that a route cannot answer, with the failure for the caller. */
 export class RouteFailure extends Error {
   readonly failure: Failure;
 

@@ -4,17 +4,17 @@ import type { HttpAnswer } from '../messages/http-message.js';
 import { type ParamPlace, ParamsInSegments, type PathParams } from './path-params.js';
 import type { RequestContext } from './request-context.js';
 
-/** The form in which one group of routes reports failures. */
+/** The format in which a group of routes reports failures. */
 export interface Contract {
-  /** Returns the answer for a failure, in this contract's own shape. */
+  /** Returns the answer for a failure, in the format of this contract. */
   fail(failure: Failure): HttpAnswer;
 }
 
-/** One route of a contract. */
+/** A route of a contract. */
 export interface Route extends RouteAccess {
-  /** Segments; those that begin with `:` match anything and are its params. */
+  /** The path. Segments that begin with `:` match any text and are its params. */
   readonly path: string;
-  /** Absent: any. A path whose routes all want another method is a failure 405. */
+  /** The methods of the route; absent for all. A path that exists only with other methods results in a 405. */
   readonly methods?: readonly string[];
   readonly contract: Contract;
   answer(context: RequestContext): HttpAnswer | Promise<HttpAnswer>;
@@ -23,18 +23,18 @@ export interface Route extends RouteAccess {
 export interface Match {
   readonly route: Route;
   readonly params: PathParams;
-  /** The methods that the path takes, where it does not take this one. */
+  /** The methods that the path allows, if it does not allow the method of the request. */
   readonly allowed?: readonly string[];
 }
 
 interface Pattern {
   readonly route: Route;
-  /** Literals, `undefined` where a param is. */
+  /** The literal segments, `undefined` in the place of a param. */
   readonly segments: readonly (string | undefined)[];
   readonly params: readonly ParamPlace[];
 }
 
-/** Matches routes exactly: a segment is literal or a param, nothing is normalised, and a trailing slash is another path. */
+/** Matches paths exactly: each segment is literal or a param, nothing is normalized, and a trailing slash makes another path. */
 export class Router {
   readonly #byLength = new Map<number, Pattern[]>();
 

@@ -3,7 +3,10 @@ import { problemDetails } from '../../routing/problem-details.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import type { Route } from '../../routing/router.js';
 
-/** Lists the API keys without their hashes. A caller that may use some apps only sees its own key and no other. */
+/**
+ * Creates the route that lists the API keys without their hashes. A caller that is limited to some apps sees only its own
+ * key.
+ */
 export function keyRoutes({ access }: RouteServices): readonly Route[] {
   return [
     {

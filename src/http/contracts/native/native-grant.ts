@@ -3,7 +3,7 @@ import { isTypeError } from '../../../core/primitives/foreign-objects.js';
 import type { JsonObject } from '../../../core/primitives/json.js';
 import { badRequest } from '../../routing/route-failure.js';
 
-/** The names of a grant's fields in a body, and in the manager. Longer names first: they hold shorter ones. */
+/** The names of a grant's fields in a body and in the manager. Longer names come first, because they contain shorter ones. */
 const FIELDS: readonly (readonly [wire: string, field: keyof Grant])[] = [
   ['refresh_token_expires_in', 'refreshTokenExpiresInSeconds'],
   ['expires_in', 'expiresInSeconds'],
@@ -14,9 +14,9 @@ const FIELDS: readonly (readonly [wire: string, field: keyof Grant])[] = [
 ];
 
 /**
- * Returns the grant in a body; the manager checks the fields. A field that is null is as good as absent.
+ * Returns the grant in a body. The manager validates the fields. A null field counts as absent.
  *
- * @throws RouteFailure for a name that is not known: a caller that misspells the refresh token must not lose it unnoticed.
+ * @throws RouteFailure for an unknown name, since a misspelt refresh token must not be lost unnoticed.
  */
 export function grantIn(body: JsonObject): Grant {
   const names = FIELDS.map(([wire]) => wire);
@@ -27,7 +27,7 @@ export function grantIn(body: JsonObject): Grant {
   return Object.fromEntries(given.map(([wire, field]) => [field, body[wire]])) as unknown as Grant;
 }
 
-/** Returns what is wrong with a grant in the names of the body. */
+/** Returns the error with the field names of the body. */
 export function withWireNames(error: unknown): unknown {
   if (!isTypeError(error)) return error;
   return badRequest(FIELDS.reduce((text, [wire, field]) => text.replaceAll(field, wire), error.message));

@@ -6,7 +6,7 @@ import { badRequest } from '../../routing/route-failure.js';
 const APP_FIELDS = ['secret', 'accessToken'];
 const TASK_FIELDS = ['type', 'subject', 'params', 'notify'];
 
-/** Returns what a body of `PUT /apps/:appid` registers; the manager checks the fields. Unknown ones are ignored. */
+/** Returns the registration in the body of `PUT /apps/:appid`. The manager validates the fields; unknown ones are ignored. */
 export function registrationOf(appid: string, body: JsonObject): AppRegistration {
   const { tasks } = body;
   if (tasks === undefined) return { ...pick(body, APP_FIELDS), appid };
@@ -15,7 +15,7 @@ export function registrationOf(appid: string, body: JsonObject): AppRegistration
   return { ...pick(body, APP_FIELDS), appid, tasks: planned as unknown as TaskRegistration[] };
 }
 
-/** Picks the fields with these names; one that is null is as good as absent. */
+/** Returns the fields with these names. A null field counts as absent. */
 function pick(from: JsonObject, names: readonly string[]): JsonObject {
   return Object.fromEntries(names.flatMap((name) => (from[name] == null ? [] : [[name, from[name]]])));
 }

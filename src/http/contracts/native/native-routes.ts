@@ -15,7 +15,7 @@ import { listTasks } from './task-listing.js';
 
 const DONE: HttpAnswer = { status: 204, headers: { 'Cache-Control': 'no-store' }, body: '' };
 
-/** Returns the routes of our own contract. */
+/** Creates the routes of the native contract. */
 export function nativeRoutes(services: RouteServices): readonly Route[] {
   const contract = problemDetails;
   const replacements = new TaskReplacements(services.manager, services);
@@ -99,7 +99,10 @@ async function refresh(context: RequestContext, services: RouteServices): Promis
   return answerWith(key, record, services);
 }
 
-/** Stores a grant. A caller who may register may not read, so the answer says how long the token lives, and not the token. */
+/**
+ * Stores a grant. A caller with the scope `register` may lack `read`, so that the answer contains the lifetime but not
+ * the token.
+ */
 async function put(context: RequestContext, { manager, clock }: RouteServices): Promise<HttpAnswer> {
   const appid = context.param('appid');
   const type = context.param('type');
@@ -136,7 +139,10 @@ interface KeyInPath {
   readonly options: { readonly subject?: string };
 }
 
-/** Checks that a subject is known: callers that may read must not have tokens fetched for names that they make up. */
+/**
+ * Returns the key in the path. A subject must be known, so that callers with the scope `read` cannot have tokens fetched
+ * for invented subjects.
+ */
 async function keyIn(context: RequestContext, { manager, early }: RouteServices): Promise<KeyInPath> {
   const appid = context.param('appid');
   const type = context.param('type');
@@ -144,7 +150,7 @@ async function keyIn(context: RequestContext, { manager, early }: RouteServices)
   const options = subjectOptions(context.query('subject'));
   const { subject } = options;
   if (subject === undefined) return { appid, type, options };
-  // Which throws for what is no key.
+  // `hasTask` throws a TypeError for an invalid key.
   if (manager.hasTask(appid, type, options)) return { appid, type, options };
   if (await early.knows(tokenKey(appid, type, subject))) return { appid, type, options };
   throw new RouteFailure({ status: 404, message: 'nothing is registered or stored for this subject' });
@@ -165,7 +171,10 @@ function answerWith({ appid, type, options }: KeyInPath, record: TokenRecord, { 
   return jsonAnswer(200, body, { ETag: etagOf(record) });
 }
 
-/** Returns whether a header names the tag, as RFC 9110 has it for reading: in a list in which weak tags count as strong ones. */
+/**
+ * Returns whether the header contains the tag. As RFC 9110 specifies for GET, it is a list in which weak tags count as
+ * strong ones.
+ */
 function isAmong(etag: string, ifNoneMatch: string | undefined): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')));

@@ -8,13 +8,13 @@ import type { RouteServices } from '../../routing/route-services.js';
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
 
-/** Answers with one page of the tasks that the caller may see. */
+/** Returns one page of the tasks that the caller may see. */
 export async function listTasks(context: RequestContext, { manager }: RouteServices): Promise<HttpAnswer> {
   const limit = limitIn(context.query('limit'));
   const appid = context.query('appid');
   if (appid !== undefined) context.require('read', appid);
   const tasks: TaskStatus[] = [];
-  // One more than that tells whether there is another page.
+  // One more task than the page holds is read, to know whether there is another page.
   for await (const task of tasksIn(context, appid, limit + 1, manager)) {
     if (tasks.length === limit) return jsonAnswer(200, { tasks, after: tasks.at(-1)?.id });
     tasks.push(task);
@@ -22,7 +22,7 @@ export async function listTasks(context: RequestContext, { manager }: RouteServi
   return jsonAnswer(200, { tasks });
 }
 
-/** Yields the tasks for a caller. Where it may use only some apps, these are read one after another, and no others. */
+/** Yields the tasks that the caller may see. If it is limited to some apps, only these are read, one after another. */
 async function* tasksIn(
   context: RequestContext,
   appid: string | undefined,

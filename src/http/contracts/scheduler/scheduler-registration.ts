@@ -8,7 +8,7 @@ import type { Manager } from '../../manager/manager.js';
 import { badRequest } from '../../routing/route-failure.js';
 
 /**
- * Returns what a body of `POST /registe` registers. Unknown fields are ignored.
+ * Returns the registration in the body of `POST /registe`. Unknown fields are ignored.
  *
  * @throws RouteFailure or TypeError saying which field is wrong, never with a secret.
  */
@@ -18,7 +18,8 @@ export function registrationIn(body: JsonObject, typeNumbers: TypeNumbers, manag
   if (typeof appsecret !== 'string' || appsecret === '') {
     throw badRequest('appsecret is required, and must be a string');
   }
-  // The manager calls it secret, a name that callers of this contract do not know.
+  // The check is made here, because the manager would call the field `secret`, a name that callers of this contract do
+  // not know.
   assertNoStrayCharacter('appsecret', appsecret);
   const app = { appid, secret: appsecret, ...accessTokenIn(body) };
   if (tasks === undefined || tasks === null) return { ...app, tasks: [] };
@@ -27,7 +28,7 @@ export function registrationIn(body: JsonObject, typeNumbers: TypeNumbers, manag
   return { ...app, tasks: planned };
 }
 
-/** Returns the mode of the access token, which the original does not have. The manager checks its value. */
+/** Returns the mode of the access token, a field that the original does not have. The manager validates its value. */
 function accessTokenIn({ accessToken }: JsonObject): Pick<Registration, 'accessToken'> {
   return accessToken === undefined || accessToken === null ? {} : { accessToken: accessToken as AccessTokenMode };
 }
@@ -49,7 +50,7 @@ function typeIn(type: unknown, where: string, typeNumbers: TypeNumbers, manager:
   throw badRequest(`${where}.type must be 0 to 4 or the name of a type, got ${describeName(type)}`);
 }
 
-/** Returns a URL of a task; an empty one is as good as none. */
+/** Returns a URL of a task. An empty one counts as absent. */
 function urlIn<Name extends string>(task: JsonObject, name: Name, where: string): { readonly [name in Name]?: string } {
   const url = task[name];
   if (url === undefined || url === null || url === '') return {};

@@ -14,7 +14,7 @@ const contract: Contract = {
   },
 };
 
-/** Returns the routes of the scheduler contract: always HTTP 200, and `code` tells the outcome. */
+/** Creates the routes of the scheduler contract, which always answer with status 200 and report the outcome in `code`. */
 export function schedulerRoutes(services: RouteServices): readonly Route[] {
   return [
     {
@@ -44,7 +44,10 @@ async function register(context: RequestContext, { manager, typeNumbers }: Route
   return success(registration.tasks?.length === 0 ? '' : 'success');
 }
 
-/** Answers most requests without a promise, from memory alone. A held token without a task is no part of this API. */
+/**
+ * Answers from memory without a promise if possible, as for most requests. A cached token without a task is not part of
+ * this contract.
+ */
 function hit(
   context: RequestContext,
   { records, registry, early, closing, typeNumbers }: RouteServices,
@@ -71,7 +74,7 @@ async function readOrRefresh(
   const subject = context.query('subject');
   const options = subject === undefined ? undefined : { subject };
   if (!manager.hasType(type)) return noSuchTask();
-  // Which throws for what is no key.
+  // `hasTask` throws a TypeError for an invalid key.
   const isKnown = manager.hasTask(appid, type, options) || (await early.hasTask(tokenKey(appid, type, subject)));
   if (!isKnown) return noSuchTask();
   const order = context.request.method === 'POST' ? refreshOrderIn(await context.text()) : undefined;
@@ -89,6 +92,6 @@ function noSuchTask(): HttpAnswer {
 }
 
 function success(result: string): HttpAnswer {
-  // Twice as fast as writing the whole object, and most of what a server does.
+  // This is twice as fast as serializing the whole object, which is most of the work of a server.
   return jsonTextAnswer(200, `{"code":200,"message":"","result":${JSON.stringify(result)}}`);
 }

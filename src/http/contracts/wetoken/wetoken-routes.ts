@@ -8,7 +8,7 @@ import { badRequest } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import type { Contract, Route } from '../../routing/router.js';
 
-/** The published client forgets tokens with less left than this, and asks again. */
+/** The least remaining lifetime of an answered token. The published client discards tokens with less, and asks again. */
 const LEAST_LEFT_MS = 61_000;
 const SHANGHAI_OFFSET_MS = 8 * 3_600_000;
 
@@ -18,7 +18,7 @@ const contract: Contract = {
   },
 };
 
-/** The names of one kind of token in the paths, as a type, and in the answers. */
+/** The names of a kind of token in paths, as a type, and in answers. */
 interface Kind {
   readonly path: 'token' | 'ticket';
   readonly type: 'access_token' | 'jsapi_ticket';
@@ -30,7 +30,10 @@ const KINDS: readonly Kind[] = [
   { path: 'ticket', type: 'jsapi_ticket', field: 'ticket' },
 ];
 
-/** Returns the routes of the wetoken contract: `errcode` 0 or 400. The app's own secret in the query opens them. */
+/**
+ * Creates the routes of the wetoken contract, which report `errcode` 0 or 400. The app's own secret in the query gives
+ * access to them.
+ */
 export function wetokenRoutes(services: RouteServices): readonly Route[] {
   const ofKinds = KINDS.flatMap((kind): Route[] => [
     {
@@ -74,7 +77,7 @@ async function createApp(context: RequestContext, { manager }: RouteServices): P
   return jsonAnswer(200, { errcode: 0, errmsg: 'success' });
 }
 
-/** Returns a function that reads the fields of a form or of a JSON object; a body that is neither has none. */
+/** Returns a function that reads the fields of a form or a JSON object. Any other body has no fields. */
 async function fieldsOf(context: RequestContext): Promise<(name: string) => string | undefined> {
   const text = context.request.method === 'POST' ? await context.text() : '';
   if (!text.startsWith('{')) {
@@ -95,10 +98,10 @@ async function get(context: RequestContext, kind: Kind, services: RouteServices)
 async function refreshIfDue(context: RequestContext, kind: Kind, services: RouteServices): Promise<HttpAnswer> {
   const { manager, records, clock } = services;
   const appid = context.param('appid');
-  // Which brings it into memory.
+  // This loads the record into memory.
   const { expiresAt } = await manager.getRecord(appid, kind.type);
   const held = records.cache.get(tokenKey(appid, kind.type, undefined));
-  // More than is left can only be had by a refresh, which is joined or started.
+  // A longer remaining lifetime than the current token has makes the call join or start a refresh.
   const leastMs = held !== undefined && records.isDue(held) ? expiresAt - clock.now() + 1 : 0;
   return answerWith(appid, kind, Math.max(leastMs, LEAST_LEFT_MS), services);
 }
@@ -119,7 +122,7 @@ async function answerWith(
   });
 }
 
-/** Formats an instant as `YYYYMMDDHHmmss` in China, which has had no summer time since 1991. */
+/** Formats an instant as `YYYYMMDDHHmmss` in Chinese time, which has had no daylight saving time since 1991. */
 function shanghaiTime(at: number): string {
   return new Date(at + SHANGHAI_OFFSET_MS).toISOString().replace(/\D/g, '').slice(0, 14);
 }
