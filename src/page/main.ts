@@ -12,10 +12,14 @@ import { preferredLanguage, wordsIn } from './words/language.js';
 
 const POLL_EVERY_MS = 5_000;
 const TICK_MS = 1_000;
-/** Reading many tasks takes its time: the server is to rest at least so many times as long. */
+/**
+ * The shortest pause between two polls, as a multiple of the duration of a poll, so that reading many tasks does not load
+ * the server all the time.
+ */
 const REST_FACTOR = 5;
 
-// Below a prefix, with or without a slash behind it. Not the whole address, which may hold a name and a password.
+// The base of the requests is built from these parts, so that the page works below a prefix, with or without a slash at
+// its end. The whole address is not used because it may contain a name and a password.
 const { origin, pathname } = window.location;
 const base = `${origin}${pathname}${pathname.endsWith('/') ? '' : '/'}`;
 
@@ -50,7 +54,7 @@ const render = pageView({
 });
 const loop = pollLoop(poll);
 
-/** The number of times that the key was set: an answer to a request with an earlier key is not shown. */
+/** The number of times that the key was set. It identifies answers to requests with an earlier key, which are not shown. */
 let keysUsed = 0;
 
 function useKey(key: string | undefined): void {
@@ -68,7 +72,11 @@ function showOnly(change: Partial<PageState['filter']>): void {
   render();
 }
 
-/** @returns after how many milliseconds to poll again. */
+/**
+ * Reads the tasks once.
+ *
+ * @returns the milliseconds until the next poll.
+ */
 async function poll(): Promise<number> {
   const asked = keysUsed;
   const startedAt = Date.now();

@@ -12,11 +12,11 @@ export interface RefreshParts {
   readonly notice: Notice;
   readonly state: PageState;
   render(): void;
-  /** Reads the tasks anew. */
+  /** Reads the tasks again. */
   poll(): void;
 }
 
-/** Has a token refreshed and tells how that ended. */
+/** Refreshes a token on behalf of the user, and shows the outcome. */
 export async function refreshTask(task: Task, parts: RefreshParts): Promise<void> {
   const { api, notice, state, render, poll } = parts;
   state.refreshing.add(task.id);

@@ -7,12 +7,12 @@ const PAGE_SIZE = 500;
 const LIST_TIMEOUT_MS = 15_000;
 const REFRESH_TIMEOUT_MS = 60_000;
 
-/** More than these are not read: they are too many to look through, and the server would have to read them every few seconds. */
+/** The limit of tasks that are read. More would be too many to look through, and a load for the server at every poll. */
 export const MAX_TASKS = 10_000;
 
 export interface RequestFailure {
   readonly situation: Situation;
-  /** The server's own message. */
+  /** The message of the server. */
   readonly detail: string;
   readonly status?: number;
   readonly retryAfterMs?: number;
@@ -25,7 +25,7 @@ export interface TaskList {
   readonly isTruncated: boolean;
 }
 
-/** An API key, without anything that would let in. */
+/** An API key without its hash and its secret part. */
 export interface ApiKeyUse {
   readonly id: string;
   readonly note?: string;
@@ -37,21 +37,26 @@ export interface ApiKeyUse {
 
 /** The routes of the server that the page uses. */
 export interface Api {
-  /** Sets the key for the requests that follow; it is kept nowhere else. */
+  /** Sets the key for the following requests. It is stored nowhere else. */
   useKey(key: string | undefined): void;
   tasks(): Promise<Answer<TaskList>>;
   keys(): Promise<Answer<readonly ApiKeyUse[]>>;
   refresh(task: Task): Promise<Answer<undefined>>;
 }
 
-/** @param base - where the routes are, with a slash at its end. */
+/**
+ * Creates the client of the routes.
+ *
+ * @param base - the URL of the routes, with a slash at its end.
+ */
 export function serverApi(base: string, clock: ServerClock): Api {
   let key: string | undefined;
 
   async function ask(path: string, timeoutMs: number, init: RequestInit = {}): Promise<Response> {
     const sentAt = Date.now();
     const headers = new Headers(init.headers);
-    // No page of another origin can send it; over plain HTTP to a name, browsers say nothing else of where a request is from.
+    // A page of another origin cannot send this header. Over plain HTTP to a name, browsers send nothing else that tells
+    // the origin of a request.
     headers.set('X-Wechat-Tokens-Page', '1');
     if (key !== undefined) headers.set('Authorization', `Bearer ${key}`);
     const signal = AbortSignal.timeout(timeoutMs);
@@ -90,7 +95,7 @@ export function serverApi(base: string, clock: ServerClock): Api {
       body: '{"force":true}',
     });
     if (!response.ok) return { failure: await failureIn(response, type) };
-    // The answer holds the token, which this page has no use for.
+    // The answer contains the token, which the page does not need.
     await response.body?.cancel();
     return { value: undefined };
   }
@@ -133,7 +138,7 @@ async function failureIn(response: Response, type = ''): Promise<RequestFailure>
   };
 }
 
-/** Reads the problem document of an answer, if it is one: a proxy may answer instead of the server, with anything. */
+/** Reads the problem document of an answer, if it is one. A proxy may have answered instead of the server, with any content. */
 async function problemIn(response: Response): Promise<Problem> {
   try {
     const body: unknown = await response.json();

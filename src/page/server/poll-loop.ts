@@ -1,14 +1,14 @@
 export interface PollLoop {
-  /** Polls now, or as soon as the poll under way has ended. */
+  /** Polls now, or as soon as the current poll has ended. */
   now(): void;
-  /** Polls no more before `now`. */
+  /** Stops polling until `now` is called. */
   stop(): void;
 }
 
 /**
- * Polls again and again, one poll at a time, and not while the page is hidden.
+ * Polls repeatedly, one poll at a time, and not while the page is hidden.
  *
- * @param poll - tells after how many milliseconds it is to be called again.
+ * @param poll - returns the milliseconds until it is called again.
  */
 export function pollLoop(poll: () => Promise<number>): PollLoop {
   let timer: number | undefined;

@@ -1,12 +1,16 @@
 const SECOND_MS = 1_000;
 
 /**
- * The server's time, from the `Date` of its answers. That has whole seconds only, and the answer has been on its way, so
- * each answer bounds the difference from both sides, and the bounds of several answers narrow it down.
+ * The time of the server, estimated from the `Date` of its answers. A `Date` has whole seconds, and the answer takes time
+ * to arrive, so that each answer limits the difference from both sides, and several answers narrow it down.
  */
 export interface ServerClock {
   now(): number;
-  /** @param date - the answer's `Date`; without one the clock of this computer is taken as it is. */
+  /**
+   * Records the `Date` of an answer.
+   *
+   * @param date - the `Date`; without one, the clock of this computer is used as it is.
+   */
   learn(date: string | null, sentAt: number, receivedAt: number): void;
 }
 

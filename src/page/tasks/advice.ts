@@ -37,10 +37,10 @@ const OF_CODE: ReadonlyMap<string, Situation> = new Map([
   ['CLOSED', 'closing'],
 ]);
 
-/** The types whose refresh sends the app's secret; with any other, 40001 is about the token that was sent. */
+/** The types whose refresh sends the app's secret. With any other type, 40001 refers to the token that was sent. */
 const WITH_SECRET = new Set(['access_token', 'component_access_token']);
 
-/** The situation that a task is said to be in, by what it waits for. */
+/** The situations of waiting tasks, by what they wait for. */
 export const SITUATION_OF_WAITING = {
   push: 'waitsForPush',
   refresh_token: 'waitsForRefreshToken',
@@ -56,7 +56,7 @@ export interface KnownFailure {
   readonly message?: string | undefined;
 }
 
-/** Returns the situation that WeChat's number stands for, or the code of the library where there is no known number. */
+/** Returns the situation for WeChat's `errcode`, or for the error code of the library if the `errcode` is unknown. */
 export function situationOf({ code = '', errcode, message = '' }: KnownFailure, type: string): Situation {
   if (errcode === 40001 && !WITH_SECRET.has(type)) return 'stale';
   if (errcode === 45009 && /minute|分钟/i.test(message)) return 'rate';

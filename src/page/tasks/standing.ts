@@ -7,7 +7,10 @@ import type { Task } from './task.js';
 export const STANDINGS = ['broken', 'troubled', 'working', 'good'] as const;
 export type Standing = (typeof STANDINGS)[number];
 
-/** Returns the standing of a task, worked out here from the instants, so that it stays right while the server cannot be asked. */
+/**
+ * Returns the standing of a task. It is derived from the times in the task, so that it stays right while the server
+ * cannot be reached.
+ */
 export function standingOf(task: Task, now: number): Standing {
   const { expiresAt, dueAt, waitingFor, lastError, delivery } = task;
   if (expiresAt === undefined) return waitingFor === undefined && lastError === undefined ? 'working' : 'broken';
@@ -27,7 +30,7 @@ function endOf({ expiresAt = 0 }: Task): number {
   return expiresAt;
 }
 
-/** Returns the share of its life that a token has left, from 1 to 0. */
+/** Returns the remaining share of a token's life, from 1 to 0. */
 export function shareLeft({ obtainedAt, expiresAt }: Task, now: number): number {
   if (obtainedAt === undefined || expiresAt === undefined || expiresAt <= obtainedAt) return 0;
   return Math.min(1, Math.max(0, (expiresAt - now) / (expiresAt - obtainedAt)));

@@ -2,12 +2,12 @@ import { countdown, inWords } from '../words/durations.js';
 import type { TextName, Words } from '../words/language.js';
 import type { Task, TaskFailure } from './task.js';
 
-/** Returns the name of a task as part of a sentence. */
+/** Returns the name of a task for use in a sentence. */
 export function taskName({ appid, type, subject }: Task, { say }: Words): string {
   return subject === undefined ? say('taskName', { type, appid }) : say('taskNameOfSubject', { type, appid, subject });
 }
 
-/** Returns what the chip of a task says. */
+/** Returns the text of a task's state chip. */
 export function stateOf({ expiresAt, dueAt, waitingFor, lastError, delivery }: Task, now: number): TextName {
   if (waitingFor !== undefined && !(expiresAt !== undefined && expiresAt > now)) {
     return waitingFor === 'push' ? 'stateWaitingForPush' : 'stateWaiting';
@@ -40,7 +40,7 @@ export function deliveryIn({ delivery }: Task, { say }: Words): string {
   return attempts === 1 ? say('undeliveredOnce') : say('undelivered', { attempts });
 }
 
-/** Returns the message of a failure with the id by which WeChat's support finds the request. */
+/** Returns the message of a failure with the id under which WeChat's support finds the request. */
 export function detailOf({ message, rid }: TaskFailure): string {
   return rid === undefined ? message : `${message} (rid: ${rid})`;
 }

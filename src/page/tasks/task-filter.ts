@@ -2,12 +2,16 @@ import { type Standing, standingOf } from './standing.js';
 import type { Task } from './task.js';
 
 export interface TaskFilter {
-  /** Words, each of which the appid, type, subject, error code, standing or what it waits for has to contain. */
+  /** The search words. Each of them must occur in the appid, type, subject, error code, standing or waiting reason of a task. */
   readonly words: string;
   readonly standing: Standing | undefined;
 }
 
-/** @param nameOf - what a standing is called in the language of the page. */
+/**
+ * Returns the tasks that match a filter.
+ *
+ * @param nameOf - returns the name of a standing in the language of the page.
+ */
 export function filtered(
   tasks: readonly Task[],
   { words, standing }: TaskFilter,

@@ -8,7 +8,7 @@ export interface Task {
   readonly expiresAt?: number | undefined;
   readonly dueAt?: number | undefined;
   readonly refreshTokenExpiresAt?: number | undefined;
-  /** The event that a task without a usable token waits for; `reason` says why, and what has to be done about it. */
+  /** The event that a task without a usable token waits for. `reason` describes the cause and the remedy. */
   readonly waitingFor?: 'push' | 'refresh_token' | 'dependency' | 'params' | 'store' | 'process' | undefined;
   readonly reason?: string | undefined;
   readonly lastError?: TaskFailure | undefined;

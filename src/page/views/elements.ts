@@ -17,7 +17,7 @@ export function element<Name extends keyof HTMLElementTagNameMap>(
   return created;
 }
 
-/** Touches the page only where the text is another one: most of it is the same every second. */
+/** Sets the text of a node if it differs, because most texts are the same at each drawing, once a second. */
 export function setText(node: Element, text: string): void {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -5,13 +5,17 @@ const KEY = /^[\x21-\x7e]+$/;
 
 export interface KeyForm {
   readonly isOpen: boolean;
-  /** @param reason - why it is asked for again. */
+  /**
+   * Opens the form.
+   *
+   * @param reason - the reason why the key is needed again.
+   */
   open(reason?: TextName): void;
   close(): void;
   update(words: Words): void;
 }
 
-/** Asks for an API key, hands it on, and forgets it. */
+/** Prompts for an API key and passes it on, without storing it. */
 export function keyForm(onKey: (key: string) => void): KeyForm {
   const form = byId('key-form', HTMLFormElement);
   const input = byId('key', HTMLInputElement);

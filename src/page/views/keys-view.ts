@@ -4,9 +4,9 @@ import type { Words } from '../words/language.js';
 import { byId, element, setText } from './elements.js';
 
 export interface KeysView {
-  /** Reads the keys anew if they are being looked at. */
+  /** Reads the keys again if the list is open. */
   poll(): Promise<void>;
-  /** Forgets what was read with another key. */
+  /** Discards the keys that were read with another key. */
   forget(): void;
   draw(now: number, words: Words, isHidden: boolean): void;
 }
@@ -25,7 +25,7 @@ export function keysView(api: Api, onRead: () => void): KeysView {
     readings += 1;
     const reading = readings;
     const answer = await api.keys();
-    // What was asked for with another key is not shown.
+    // An answer to an earlier request is discarded, since it may have been sent with another key.
     if (reading !== readings || !('value' in answer)) return;
     keys = answer.value;
     onRead();

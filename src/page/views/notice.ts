@@ -3,11 +3,11 @@ import { byId, setText } from './elements.js';
 const SUCCESS_SHOWN_MS = 10_000;
 
 export interface Notice {
-  /** Stays until it is dismissed, or the next one comes; one that tells of success goes by itself. */
+  /** Shows a text until it is dismissed or replaced. A notice of success disappears after a while. */
   show(text: string, options: { readonly isBad: boolean; readonly detail?: string }): void;
 }
 
-/** Tells how something ended that the user has asked for, to screen readers as well. */
+/** Shows the outcome of an action of the user, which screen readers announce as well. */
 export function noticeBar(): Notice {
   const bar = byId('notice', HTMLElement);
   const message = byId('notice-text', HTMLElement);

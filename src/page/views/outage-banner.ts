@@ -11,7 +11,7 @@ export interface OutageView {
   readonly words: Words;
 }
 
-/** Says that what is shown is old. The age is not told to screen readers every second. */
+/** Shows that the tasks are out of date. Screen readers do not announce their age, which changes every second. */
 export function outageBanner(): (view: OutageView) => void {
   const banner = byId('banner', HTMLElement);
   const title = byId('banner-title', HTMLElement);

@@ -2,21 +2,24 @@ import type { RequestFailure, TaskList } from '../server/api.js';
 import type { TaskFilter } from '../tasks/task-filter.js';
 import type { Words } from '../words/language.js';
 
-/** Rows are drawn anew every second, so there is a bound on them, and a button for more. */
+/**
+ * The number of rows that are shown at first and added by the button. It is limited because all rows are drawn again
+ * every second.
+ */
 export const ROWS_AT_ONCE = 200;
 
-/** Everything that the page is drawn from. The key is not among it. */
+/** The state from which the page is drawn. It does not contain the key. */
 export interface PageState {
   words: Words;
   hasKey: boolean;
   list: TaskList | undefined;
-  /** The time at which the list came, on the clock of this computer. */
+  /** The time at which the list arrived, on the clock of this computer. */
   readAt: number;
-  /** The reason why the tasks could not be read the last time. */
+  /** The reason why the last attempt to read the tasks failed. */
   outage: RequestFailure | undefined;
   filter: TaskFilter;
-  /** The most tasks that are shown. */
+  /** The limit of shown tasks. */
   rows: number;
-  /** The ids of the tasks whose refresh is under way. */
+  /** The ids of the tasks that are being refreshed. */
   readonly refreshing: Set<string>;
 }

@@ -24,7 +24,7 @@ export interface ViewParts {
   onChoose(standing: Standing | undefined): void;
 }
 
-/** Draws the page as it should be now; what is right already is left alone. */
+/** Returns a function that draws the page in its current state, and changes only what differs. */
 export function pageView({ state, clock, form, keys, onRefresh, onChoose }: ViewParts): () => void {
   const loading = byId('loading', HTMLElement);
   const tasks = byId('tasks', HTMLElement);

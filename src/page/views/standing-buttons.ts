@@ -10,7 +10,7 @@ export interface StandingView {
   readonly chosen: Standing | undefined;
 }
 
-/** Adds a button for each standing, which counts the tasks in it and shows these alone, and one for all tasks. */
+/** Adds a button for each standing, with the number of its tasks, which shows only these, and a button for all tasks. */
 export function standingButtons(
   group: HTMLElement,
   onChoose: (standing: Standing | undefined) => void,

@@ -2,7 +2,7 @@ import type { TextName, Words } from '../words/language.js';
 import { TEXTS } from '../words/texts.js';
 import { setAttribute, setText } from './elements.js';
 
-/** Puts the texts that never change but for the language where the page names them: `data-text="title"`. */
+/** Inserts the texts that only change with the language into the elements that name them: `data-text="title"`. */
 export function showStillTexts({ locale, say }: Words): void {
   document.documentElement.lang = locale;
   for (const node of document.querySelectorAll<HTMLElement>('[data-text]')) setText(node, say(named(node, 'text')));

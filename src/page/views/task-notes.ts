@@ -6,11 +6,11 @@ import type { Situation } from '../words/advice-texts.js';
 import type { Words } from '../words/language.js';
 import { element } from './elements.js';
 
-/** A note on a task, shown besides its facts. */
+/** A note on a task, such as a failure, which is shown below its fields. */
 export interface TaskNote {
   readonly isBad: boolean;
   readonly happened: string;
-  /** WeChat's number, or the code of the library. */
+  /** The `errcode` of WeChat, or the error code of the library. */
   readonly code: string;
   readonly attempts: string;
   readonly todo: string;

@@ -15,7 +15,7 @@ export interface RowView {
   readonly isRefreshing: boolean;
 }
 
-/** The rows of one task in the table: its facts, and what went wrong. */
+/** The rows of a task in the table: its fields, and its notes. */
 export interface TaskRow {
   readonly element: HTMLTableSectionElement;
   update(view: RowView): void;

@@ -4,15 +4,15 @@ import { keepRoles } from './table-roles.js';
 import { type TaskRow, taskRow } from './task-row.js';
 
 export interface TableView {
-  /** The tasks to be shown, in their order. */
+  /** The tasks to show, in their order. */
   readonly tasks: readonly Task[];
   readonly now: number;
   readonly words: Words;
-  /** The ids of those whose refresh is under way. */
+  /** The ids of the tasks that are being refreshed. */
   readonly refreshing: ReadonlySet<string>;
 }
 
-/** Keeps one row for each shown task, so that a row, its focus and its bar survive from one drawing to the next. */
+/** Keeps one row for each shown task, so that the row, its focus and its bar survive the next drawing. */
 export function taskTable(table: HTMLTableElement, onRefresh: (task: Task) => void): (view: TableView) => void {
   const rows = new Map<string, TaskRow>();
   keepRoles(table);

@@ -7,7 +7,7 @@ interface Advice {
 
 const NOTHING: Pair = ['Nothing: it is retried automatically.', '无需处理：会自动重试。'];
 
-/** The texts on what has gone wrong, and what has to be done about it. Each sentence of `happened` lacks its full stop. */
+/** The texts about failures and their remedies. The sentences of `happened` have no full stop. */
 export const ADVICE = {
   address: {
     happened: ["WeChat does not allow this server's address", '此服务器的 IP 不在白名单中'],

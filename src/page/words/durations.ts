@@ -12,10 +12,10 @@ const UNITS = [
   ['minutes', MINUTE_MS],
   ['seconds', SECOND_MS],
 ] as const;
-/** Days are said with hours, and hours with minutes. */
+/** The number of largest units that are shown with the next smaller unit: days with hours, and hours with minutes. */
 const WITH_NEXT = 2;
 
-/** Formats a duration that is seen to count down: `1:59:07`, with the days in front where there are any. */
+/** Formats a duration as a countdown: `1:59:07`, preceded by days if there are any. */
 export function countdown(ms: number, words: Words): string {
   const left = Math.max(0, Math.ceil(ms / SECOND_MS)) * SECOND_MS;
   const days = Math.floor(left / DAY_MS);
@@ -26,7 +26,7 @@ export function countdown(ms: number, words: Words): string {
   return days > 0 ? `${words.say('days', { count: days })} ${time}` : time;
 }
 
-/** Formats a duration in words, as exactly as is useful: `40 s`, `12 min`, `1 h 5 min`, `29 d 4 h`. */
+/** Formats a duration in words, with a suitable precision: `40 s`, `12 min`, `1 h 5 min`, `29 d 4 h`. */
 export function inWords(ms: number, { say }: Words): string {
   const length = Math.max(0, ms);
   const found = UNITS.findIndex(([, unitMs]) => length >= unitMs);
@@ -42,7 +42,7 @@ export function inWords(ms: number, { say }: Words): string {
   return parts.join(' ');
 }
 
-/** Formats an instant as the local time of day, with the date on another day, or as a date with the year where it is far away. */
+/** Formats an instant as the local time, with the date if it is on another day, or as a date with the year if it is far away. */
 export function instant(at: number, now: number, { formats }: Words): string {
   if (Math.abs(at - now) > FAR_MS) return formats.dayOfYear.format(at);
   return isSameDay(at, now) ? formats.time.format(at) : formats.dayAndTime.format(at);

@@ -14,7 +14,7 @@ interface Formats {
 /** The texts and formats of the page in one language. */
 export interface Words {
   readonly language: Language;
-  /** For the page's `lang`. */
+  /** The language tag for the `lang` attribute of the page. */
   readonly locale: string;
   readonly formats: Formats;
   say(name: TextName, values?: Values): string;
@@ -35,7 +35,7 @@ export function wordsIn(language: Language): Words {
   };
 }
 
-/** Returns the first of the user's languages that the page has; English where it has none of them. */
+/** Returns the first of the user's languages that the page supports, or English if it supports none. */
 export function preferredLanguage(languages: readonly string[]): Language {
   const known = languages
     .map((name) => name.toLowerCase().split('-')[0])

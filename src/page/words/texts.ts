@@ -1,4 +1,4 @@
-/** Everything that the page says, in English and in Chinese. `{name}` is filled in. */
+/** The texts of the page, in English and Chinese. Names in braces, such as `{name}`, are placeholders. */
 export const TEXTS = {
   title: ['Token status', 'Token 状态'],
   titleTroubled: ['({count}) Token status', '({count}) Token 状态'],
