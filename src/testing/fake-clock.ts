@@ -113,7 +113,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Before the first timer and after the last one, what a test has begun may need some turns of the event loop. */
+/** The turns of the event loop before the first timer and after the last one, which code that a test has started may need. */
 const TURNS_AROUND = 3;
 
 /** Lets the event loop turn: each turn runs all pending promises, and the I/O callbacks that are ready. */

@@ -24,13 +24,13 @@ export interface FakeCall {
   readonly errcode: number | undefined;
 }
 
-/** A request as it came over the wire. */
+/** A request as it was received. */
 export interface FakeRequest {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
-  /** `undefined` when the body was no JSON object. */
+  /** The body; `undefined` if it was not a JSON object. */
   readonly body: JsonObject | undefined;
-  /** The caller's address, IPv4 where it is one. */
+  /** The caller's address, as an IPv4 address if it is a mapped one. */
   readonly ip: string;
 }

@@ -2,17 +2,17 @@ import type { JsonObject } from '../../core/primitives/json.js';
 import { errorAnswer, type FakeEndpoint, type FakeState, refuseApp } from './endpoint.js';
 import type { FakeUser } from './user-book.js';
 
-/** One way to log in with a code. */
+/** A kind of login with a code. */
 interface CodeLogin {
   readonly tokenType?: string;
-  /** The name of the code in the query. */
+  /** The name of the query parameter with the code. */
   readonly parameter: string;
   /** The `errcode` for a code that has expired; the other refusals are the same everywhere. */
   readonly expired: number;
   answer(user: FakeUser, state: FakeState): JsonObject;
 }
 
-/** Makes the endpoint at which an app exchanges a code, once, for what its user has agreed to. */
+/** Creates the endpoint at which an app exchanges a code, which is valid once, for the grant of its user. */
 export function codeLogin({ tokenType, parameter, expired, answer }: CodeLogin): FakeEndpoint {
   const refusals = { unknown: 40029, used: 40163, expired };
   return {

@@ -36,23 +36,23 @@ export interface FakeState {
   findApp(appid: string): FakeApp | undefined;
 }
 
-/** One endpoint of the fake. */
+/** An endpoint of the fake. */
 export interface FakeEndpoint {
-  /** Returns the type of token that it hands out for a request; `undefined` for none. */
+  /** Returns the type of the token that a request obtains; `undefined` for none. */
   tokenType(request: FakeRequest): string | undefined;
   appid(request: FakeRequest, state: FakeState): string | undefined;
-  /** Returns the openid or the merchant's appid that a request is about. Default: none. */
+  /** Returns the openid or the merchant's appid that a request concerns. Default: none. */
   subject?(request: FakeRequest, state: FakeState): string | undefined;
   answer(request: FakeRequest, state: FakeState): JsonObject;
 }
 
-/** Returns an error as WeChat words it, with the tail that is different every time. */
+/** Returns an error in WeChat's format, with a tail that differs every time. */
 export function errorAnswer(errcode: number | string, errmsg?: string): JsonObject {
   const words = errmsg ?? findErrorRow(Number(errcode))?.errmsg ?? 'unknown error';
   return { errcode, errmsg: `${words} rid: ${rid()}` };
 }
 
-/** Refuses a request that does not come from the app, or exceeds its quota. */
+/** Returns the error for a request that does not come from the app or exceeds its quota; `undefined` otherwise. */
 export function refuseApp(
   request: FakeRequest,
   { quotas, findApp }: FakeState,

@@ -37,7 +37,7 @@ export type FakeFault =
  */
 export type FakeCallMatcher = string | ((call: FakeCall) => boolean);
 
-/** A fault in the fields of a proper answer. */
+/** A fault that changes fields of a proper answer. */
 export type FakeFieldFault = Extract<FakeFault, { expires_in: unknown } | { empty: unknown } | { change: unknown }>;
 
 interface ScriptedFault {
@@ -46,7 +46,7 @@ interface ScriptedFault {
   timesLeft: number;
 }
 
-/** Keeps the faults that are to come, in the order in which they were scripted. */
+/** Keeps the pending faults in the order in which they were scripted. */
 export class FakeFaultScript {
   readonly #faults = new Set<ScriptedFault>();
 
@@ -56,7 +56,7 @@ export class FakeFaultScript {
     return () => void this.#faults.delete(scripted);
   }
 
-  /** Takes the fault for a call; `undefined` when it is to be answered properly. */
+  /** Removes and returns the fault for a call; `undefined` if it gets a proper answer. */
   take(call: FakeCall): FakeFault | undefined {
     for (const scripted of this.#faults) {
       if (!matchesCall(scripted.matcher, call)) continue;

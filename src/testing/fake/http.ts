@@ -42,7 +42,7 @@ export function sendDrip(response: ServerResponse, clock: Clock): void {
   drip();
 }
 
-/** Cuts the connection as a crashed or overloaded host does. */
+/** Resets the connection, as a crashed or overloaded host does. */
 export function reset(response: ServerResponse): void {
   response.socket?.resetAndDestroy();
 }

@@ -7,7 +7,7 @@ import { ownerOfToken, refuseToken } from './token-check.js';
 const DAY = '\\d{4}年(0?[1-9]|1[0-2])月(0?[1-9]|[12]\\d|3[01])日';
 const TIME = '([01]?\\d|2[0-3]):[0-5]\\d';
 
-/** The values that WeChat documents for a field, by the form of its name. */
+/** The formats that WeChat documents for the values of fields, by the pattern of their names. */
 const FIELD_VALUES: readonly (readonly [kind: RegExp, value: RegExp])[] = [
   [/^thing\d+$/, /^.{1,20}$/su],
   [/^phrase\d+$/, /^.{1,5}$/su],
@@ -63,7 +63,7 @@ function isUsableField(name: string, field: JsonValue | undefined): boolean {
   return FIELD_VALUES.every(([kind, form]) => !kind.test(name) || form.test(value));
 }
 
-/** Returns the form of one instant, or of the span between two. */
+/** Returns the pattern of one instant or of a range of two. */
 function oneOrTwo(instant: string): RegExp {
   return new RegExp(`^${instant}(~${instant})?$`);
 }

@@ -7,12 +7,12 @@ import type { FakeUserIssue } from './user-book.js';
  *
  * @public
  */
-// An interface would not be a JsonObject.
+// This is not an interface because an interface would not be assignable to JsonObject.
 export type FakeUserTokens = {
   readonly access_token: string;
-  /** In seconds. */
+  /** The lifetime in seconds. */
   readonly expires_in: number;
-  /** Good for 30 days, which refreshes do not extend. */
+  /** The refresh token. It is valid for 30 days, which refreshes do not extend. */
   readonly refresh_token: string;
   readonly openid: string;
   readonly scope: string;

@@ -21,7 +21,7 @@ export class FakePlatformBook implements FakeBook {
   readonly #clock: Clock;
   readonly #tokens: FakeTokenBook;
   readonly #tickets = new Map<string, { readonly component: string; endsAt: number }>();
-  /** The authorizations in force, by platform and merchant. */
+  /** The current authorizations by platform and merchant. */
   readonly #authorizations = new Map<string, Authorization>();
 
   constructor(clock: Clock, tokens: FakeTokenBook, mode: FakeRefreshTokenMode) {
@@ -30,7 +30,7 @@ export class FakePlatformBook implements FakeBook {
     this.refreshTokens = new FakeRefreshTokens(clock, mode);
   }
 
-  /** Pushes a new ticket; the one before it stays good until it is 12 hours old. */
+  /** Issues a new ticket. The previous one remains valid until it is 12 hours old. */
   pushTicket(component: string): string {
     const ticket = randomValue('ticket@@@');
     this.#tickets.set(ticket, { component, endsAt: this.#clock.now() + TICKET_LIFE_MS });
@@ -42,7 +42,7 @@ export class FakePlatformBook implements FakeBook {
     return this.#isTicketValid(ticket) ? this.#tokens.componentToken(component) : 'expired';
   }
 
-  /** Authorizes a platform for a merchant, perhaps again: what an earlier authorization gave is invalid. */
+  /** Authorizes a platform for a merchant, possibly again. The tokens of an earlier authorization become invalid. */
   authorize(component: string, merchant: string): string {
     this.withdraw(component, merchant);
     const authorization = { component, merchant };

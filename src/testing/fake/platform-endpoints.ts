@@ -60,7 +60,7 @@ export const PLATFORM_ENDPOINTS: readonly (readonly [path: string, endpoint: Fak
   ['/cgi-bin/component/api_authorizer_token', authorizerToken],
 ];
 
-/** Refuses as the endpoints of platforms do, in other words than those of apps. */
+/** Returns the error of a platform's endpoint, whose texts differ from those for apps. */
 function refusePlatform(
   request: FakeRequest,
   { findApp }: FakeState,
@@ -77,7 +77,7 @@ function refuseComponentToken(
   { tokens }: FakeState,
   component: string | null,
 ): JsonObject | undefined {
-  // WeChat documents either name for the same paths.
+  // WeChat documents both names for the same paths.
   const token = query.get('component_access_token') || query.get('access_token') || '';
   if (token === '') return errorAnswer(41021);
   const tokenState = tokens.stateOf(token);

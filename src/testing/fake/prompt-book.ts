@@ -21,7 +21,7 @@ export interface FakeMessage {
   readonly data: JsonObject;
 }
 
-/** Counts the prompts that users have accepted, each of which allows one message, and the messages that were delivered. */
+/** Counts the accepted prompts of users, each of which permits one message, and records the delivered messages. */
 export class FakePromptBook {
   readonly messages: FakeMessage[] = [];
   readonly #clock: Clock;
@@ -40,7 +40,7 @@ export class FakePromptBook {
     return this.#left.get(idOf(appid, openid, templateId)) ?? 0;
   }
 
-  /** Returns the number of the message; `undefined`, and delivers nothing, when no accepted prompt is left. */
+  /** Delivers a message and returns its number; `undefined`, without delivery, if no accepted prompt is left. */
   deliver(message: Omit<FakeMessage, 'at'>): number | undefined {
     const { appid, openid, templateId } = message;
     const left = this.left(appid, openid, templateId);
@@ -49,7 +49,7 @@ export class FakePromptBook {
     return this.messages.push({ at: this.#clock.now(), ...message });
   }
 
-  /** Takes back what a user has accepted, as when the user switches messages off in the settings. */
+  /** Revokes the prompts that a user has accepted, as when the user turns messages off in the settings. */
   withdraw(appid: string, openid: string): void {
     const prefix = JSON.stringify([appid, openid]).slice(0, -1);
     for (const id of this.#left.keys()) if (id.startsWith(`${prefix},`)) this.#left.delete(id);

@@ -29,7 +29,7 @@ interface Counter {
   calls: number;
 }
 
-/** Counts the calls of every app to every endpoint. */
+/** Counts the calls of each app to each endpoint. */
 export class FakeQuotaBook {
   readonly #clock: Clock;
   readonly #quotas: ReadonlyMap<string, FakeQuota>;
@@ -40,7 +40,7 @@ export class FakeQuotaBook {
     this.#quotas = quotas;
   }
 
-  /** Counts one call, and returns the errcode of the limit it breaks, or 0. */
+  /** Counts a call, and returns the errcode of the limit that it exceeds, or 0. */
   take(appid: string, path: string): number {
     const { perMinute, perDay } = this.#quotas.get(path) ?? {};
     const now = this.#clock.now();
@@ -62,7 +62,7 @@ export class FakeQuotaBook {
   }
 }
 
-/** Returns the day to which WeChat counts an instant, as a number. */
+/** Returns the number of the day in Shanghai, by which WeChat counts quotas. */
 export function dayOfShanghai(now: number): number {
   return Math.floor((now + SHANGHAI_OFFSET_MS) / DAY_MS);
 }

@@ -9,7 +9,7 @@ import { type FakeBook, randomValue } from './issue.js';
  */
 export type FakeRefreshTokenMode = 'kept' | 'single-use' | { readonly graceSeconds: number };
 
-/** The reason for which a refresh token is refused; a used one is unknown. */
+/** The reason why a refresh token is refused. One that was used up counts as unknown. */
 export type FakeRefreshTokenRefusal = 'unknown' | 'expired' | 'withdrawn';
 
 interface IssuedRefreshToken<Owner> {
@@ -17,13 +17,13 @@ interface IssuedRefreshToken<Owner> {
   endsAt: number;
   usedAt: number | undefined;
   successor: string | undefined;
-  /** The reason for which its whole line is refused. */
+  /** The reason why all refresh tokens of its owner are refused. */
   refusal: FakeRefreshTokenRefusal | undefined;
 }
 
-/** Records which refresh tokens have been issued to owners of one kind, and which of them would be accepted. */
+/** Records the refresh tokens that were issued to owners of one kind, and their validity. */
 export class FakeRefreshTokens<Owner> implements FakeBook {
-  /** The number of times that a refresh token came that had been used before. */
+  /** The number of times that a used refresh token was sent again. */
   replays = 0;
   readonly #clock: Clock;
   readonly #mode: FakeRefreshTokenMode;
@@ -34,15 +34,20 @@ export class FakeRefreshTokens<Owner> implements FakeBook {
     this.#mode = mode;
   }
 
-  /** @param lifeMs - `Infinity` for one that does not end. */
+  /**
+   * Issues a refresh token.
+   *
+   * @param lifeMs - the lifetime; `Infinity` for a refresh token that does not expire.
+   */
   issue(owner: Owner, lifeMs: number): string {
     return this.#issue(owner, this.#clock.now() + lifeMs);
   }
 
   /**
-   * Uses one up: whose it is and the one that comes with the answer, or why it is refused.
+   * Uses a refresh token, and returns its owner and the refresh token for the answer, or the reason why it is refused.
    *
-   * @param isSender - whether an owner is who sends it; that of another is unknown, and not used up.
+   * @param isSender - returns whether an owner sends the request. A refresh token of another owner counts as unknown, and
+   *   is not used up.
    */
   use(
     value: string,
@@ -68,7 +73,7 @@ export class FakeRefreshTokens<Owner> implements FakeBook {
     return issued !== undefined && this.#refusalOf(issued) === undefined;
   }
 
-  /** Refuses all of an owner's from now on. */
+  /** Refuses all refresh tokens that an owner has at this time. */
   refuse(owner: Owner, refusal: FakeRefreshTokenRefusal): void {
     for (const issued of this.#issued.values()) if (issued.owner === owner) issued.refusal = refusal;
   }

@@ -10,9 +10,9 @@ import { readRequest, reset, sendDrip, sendHuge, sendJson, sendText } from './ht
 const HTML = '<html><body>Gateway</body></html>';
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-/** Answers requests, spoils the answers as it is scripted, and remembers the calls. */
+/** Answers requests, applies the scripted faults, and records the calls. */
 export class FakeService {
-  /** The time that an answer takes, in milliseconds of the clock. */
+  /** The delay of an answer, in milliseconds of the clock. */
   delayMs: number;
   isOut = false;
   readonly calls: FakeCall[] = [];
@@ -60,12 +60,12 @@ export class FakeService {
     this.#send(response, answer, fault);
   }
 
-  /** Drops the calls that still wait for an answer. */
+  /** Drops the calls that have not been answered yet. */
   close(): void {
     this.#closing.abort();
   }
 
-  /** Returns the answer; `undefined` where the fault leaves none. */
+  /** Returns the answer; `undefined` if a fault replaces it. */
   #answer(request: FakeRequest, fault: FakeFault | undefined): JsonObject | undefined {
     if (fault === undefined || fault === 'lost') return this.#properAnswer(request);
     if (typeof fault === 'string' || 'status' in fault) return undefined;

@@ -77,7 +77,11 @@ const DEFAULT_QUOTAS: Readonly<Record<string, FakeQuota>> = {
 };
 const ANY_SECRET = 'secret';
 
-/** @param apps - the apps that there are; `undefined` for all. */
+/**
+ * Creates the state of a fake.
+ *
+ * @param apps - the existing apps; `undefined` if every appid exists.
+ */
 export function createState(options: FakeWeChatOptions, apps: ReadonlyMap<string, FakeApp> | undefined): FakeState {
   const { clock = systemClock, lifeSeconds = 7_200, overlapSeconds = 300, refreshTokens = 'kept', quotas } = options;
   const lifeMs = lifeSeconds * 1_000;

@@ -6,11 +6,11 @@ interface IssuedTicket {
   expiresAt: number;
 }
 
-/** Records which `jsapi` and `wx_card` tickets the fake has issued. */
+/** Records the `jsapi` and `wx_card` tickets that the fake has issued. */
 export class FakeTicketBook implements FakeBook {
   readonly #clock: Clock;
   readonly #lifeMs: number;
-  /** The newest by appid and type. */
+  /** The newest ticket by appid and type. */
   readonly #current = new Map<string, IssuedTicket>();
   readonly #tickets = new Map<string, IssuedTicket>();
 
@@ -19,7 +19,7 @@ export class FakeTicketBook implements FakeBook {
     this.#lifeMs = lifeMs;
   }
 
-  /** Returns the same ticket until it is about to expire; the one before it stays good until it has. */
+  /** Returns the same ticket until it is about to expire. The previous one remains valid until it expires. */
   ticket(appid: string, type: string): FakeIssue {
     const id = `${appid}/${type}`;
     const now = this.#clock.now();

@@ -2,11 +2,11 @@ import type { Clock } from '../../core/concurrency/clock.js';
 import { type FakeBook, type FakeIssue, type FakeTokenState, isNearItsEnd, randomValue, showIssue } from './issue.js';
 import { dayOfShanghai } from './quota.js';
 
-/** Whose tokens they are and of which kind. */
+/** The owner of a line of tokens, and their kind. */
 interface TokenOwner {
   readonly kind: 'plain' | 'stable' | 'component' | 'authorizer';
   readonly appid: string;
-  /** The platform, of a merchant's. */
+  /** The platform, for the tokens of a merchant. */
   readonly component?: string;
 }
 
@@ -14,12 +14,12 @@ interface IssuedToken {
   readonly owner: TokenOwner;
   readonly value: string;
   expiresAt: number;
-  /** The time at which its successor makes it invalid before it expires. */
+  /** The time at which its successor invalidates it, if that is before its expiry. */
   retiredAt: number;
   withdrawn: boolean;
 }
 
-/** A line of tokens, each of which retires the one before it. */
+/** A sequence of tokens, each of which invalidates the previous one. */
 interface TokenLine {
   current: IssuedToken | undefined;
   predecessor: IssuedToken | undefined;
@@ -34,12 +34,12 @@ interface StableLine extends TokenLine {
 const FORCE_EVERY_MS = 30_000;
 const FORCED_PER_DAY = 20;
 
-/** Records which tokens of apps, platforms and merchants the fake has issued, and which of them are good. */
+/** Records the tokens of apps, platforms and merchants that the fake has issued, and their validity. */
 export class FakeTokenBook implements FakeBook {
   readonly #clock: Clock;
   readonly #lifeMs: number;
   readonly #overlapMs: number;
-  /** Lines in which every fetch makes a new token, by owner. */
+  /** The lines in which every request makes a new token, by owner. */
   readonly #lines = new Map<string, TokenLine>();
   readonly #stable = new Map<string, StableLine>();
   readonly #tokens = new Map<string, IssuedToken>();
@@ -50,7 +50,7 @@ export class FakeTokenBook implements FakeBook {
     this.#overlapMs = overlapMs;
   }
 
-  /** Issues a new token each time; only the one before it lives on, for the overlap. */
+  /** Issues a new token each time. Only the previous one remains valid, for the overlap. */
   plainToken(appid: string): FakeIssue {
     return this.#next({ kind: 'plain', appid });
   }
@@ -60,7 +60,7 @@ export class FakeTokenBook implements FakeBook {
     return this.#next({ kind: 'component', appid });
   }
 
-  /** Issues a new token each time, as with plain tokens; a merchant's tokens of two platforms are apart. */
+  /** Issues a new token each time, as with plain tokens. The tokens of a merchant for two platforms are independent. */
   authorizerToken(component: string, merchant: string): FakeIssue {
     return this.#next({ kind: 'authorizer', appid: merchant, component });
   }
@@ -100,19 +100,19 @@ export class FakeTokenBook implements FakeBook {
     if (issued !== undefined) issued.expiresAt = this.#clock.now();
   }
 
-  /** Makes an app's tokens invalid. Nothing replaces them: stable mode repeats its dead token until it is forced. */
+  /** Invalidates an app's tokens without replacing them: stable mode repeats its dead token until it is forced. */
   revoke(appid: string): void {
     for (const issued of this.#tokens.values()) if (issued.owner.appid === appid) issued.withdrawn = true;
   }
 
-  /** Makes the tokens invalid that a platform has for a merchant. */
+  /** Invalidates the tokens that a platform has for a merchant. */
   revokeAuthorizer(component: string, merchant: string): void {
     for (const issued of this.#tokens.values()) {
       if (issued.owner.appid === merchant && issued.owner.component === component) issued.withdrawn = true;
     }
   }
 
-  /** Replaces the tokens of an app, as another system does that asks for new ones, in both modes and without an overlap. */
+  /** Replaces the tokens of an app in both modes and without an overlap, as another system does that requests new ones. */
   supersede(appid: string): void {
     this.revoke(appid);
     const owner = { kind: 'plain', appid } as const;

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../core/primitives/json.js';
 import type { FakeRequest } from './call.js';
 import { errorAnswer, type FakeState, overQuota } from './endpoint.js';
 
-/** Returns the error that an app's call is answered with because of its access token or its quota; `undefined` for none. */
+/** Returns the error for a call whose access token is invalid or whose app exceeds its quota; `undefined` for none. */
 export function refuseToken(request: FakeRequest, state: FakeState): JsonObject | undefined {
   const token = request.query.get('access_token') ?? '';
   if (token === '') return errorAnswer(41001);
@@ -13,7 +13,7 @@ export function refuseToken(request: FakeRequest, state: FakeState): JsonObject 
   return overQuota(state.quotas.take(String(state.tokens.appidOf(token)), request.path));
 }
 
-/** Returns the appid for which the access token of a call was issued. */
+/** Returns the appid to which the access token of a call belongs. */
 export function ownerOfToken({ query }: FakeRequest, { tokens }: FakeState): string | undefined {
   return tokens.appidOf(query.get('access_token') ?? '');
 }

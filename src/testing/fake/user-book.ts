@@ -15,7 +15,7 @@ export interface FakeUserIssue extends FakeIssue {
   readonly refreshToken: string;
 }
 
-/** One login of a user; those of one user are independent of each other. */
+/** A login of a user. The logins of one user are independent of each other. */
 interface Authorization {
   readonly user: FakeUser;
   current: UserToken | undefined;
@@ -52,7 +52,7 @@ export class FakeUserBook implements FakeBook {
     this.refreshTokens = new FakeRefreshTokens(clock, mode);
   }
 
-  /** Issues a refresh token of 30 days, which no refresh extends; those of earlier authorizations stay good. */
+  /** Issues a refresh token for 30 days, which refreshes do not extend. Those of earlier authorizations remain valid. */
   authorize(user: FakeUser): FakeUserIssue {
     const authorization = { user, current: undefined };
     this.#authorizations.add(authorization);
@@ -65,7 +65,7 @@ export class FakeUserBook implements FakeBook {
     return code;
   }
 
-  /** Uses a code up, and returns which user it stands for or why it is refused. */
+  /** Uses up a code, and returns its user or the reason why it is refused. */
   takeCode(appid: string, value: string): FakeUser | 'unknown' | 'used' | 'expired' {
     const code = this.#codes.get(value);
     if (code?.user.appid !== appid) return 'unknown';
@@ -75,7 +75,7 @@ export class FakeUserBook implements FakeBook {
     return code.user;
   }
 
-  /** Returns the same access token with its life renewed while it lives, as WeChat documents it; else another. */
+  /** Returns the same access token with its lifetime renewed while it is valid, as WeChat documents; otherwise a new one. */
   refresh(appid: string, refreshToken: string): FakeUserIssue | FakeRefreshTokenRefusal {
     const used = this.refreshTokens.use(refreshToken, ({ user }) => user.appid === appid);
     return typeof used === 'string' ? used : this.#answer(used.owner, used.next);
@@ -87,7 +87,7 @@ export class FakeUserBook implements FakeBook {
     return issued.expiresAt > this.#clock.now() ? 'valid' : 'expired';
   }
 
-  /** Returns the user whose access token, refresh token or code it is. */
+  /** Returns the user of an access token, refresh token or code. */
   userOf(value: string): FakeUser | undefined {
     return (this.#tokens.get(value) ?? this.refreshTokens.ownerOf(value) ?? this.#codes.get(value))?.user;
   }
@@ -100,7 +100,7 @@ export class FakeUserBook implements FakeBook {
     this.#revoke((user) => user.appid === appid && user.openid === openid);
   }
 
-  /** Makes the access tokens of an app's users invalid; their refresh tokens stay good. */
+  /** Invalidates the access tokens of an app's users. Their refresh tokens remain valid. */
   revoke(appid: string): void {
     this.#revoke((user) => user.appid === appid);
   }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 
 /**
- * Asserts that two values are equal in content. Of what realm their objects are, or whether they have a prototype, is left
- * out of account: a driver may return rows of its own making, and a test runner may run tests in another realm.
+ * Asserts that two values are equal in content. The realm and the prototype of objects are ignored, because a driver may
+ * return rows of its own classes, and a test runner may run tests in another realm.
  */
 export function assertEqual(actual: unknown, expected: unknown, message?: string): void {
   assert.deepEqual(plain(actual), plain(expected), message);

@@ -19,7 +19,7 @@ const SHARE = 10;
 type ClaimingStore = TokenStore & Required<Pick<TokenStore, 'claimDue'>>;
 type ClaimTest = (name: string, body: (store: ClaimingStore, context: StoreTestContext) => Promise<void>) => void;
 
-/** Defines the tests of claiming, which a store without `claimDue` passes. */
+/** Defines the tests of claiming. A store without `claimDue` passes them. */
 export function testClaiming(storeTest: StoreTest, sharedStoreTest: StoreTest): void {
   const claimTest = claimTestOf(storeTest);
   const sharedClaimTest = claimTestOf(sharedStoreTest);
@@ -208,7 +208,10 @@ export function testClaiming(storeTest: StoreTest, sharedStoreTest: StoreTest): 
   });
 }
 
-/** Claims that collide may come back with less than they asked for; what they leave is there for the next. */
+/**
+ * Claims from two stores at once. Colliding claims may return fewer documents than requested; the next claim returns the
+ * rest.
+ */
 async function claimAtOnce(store: ClaimingStore, other: ClaimingStore): Promise<void> {
   const ids = await fill(store);
   const claims = await Promise.all([0, 1].flatMap(() => [claim(store, SHARE), claim(other, SHARE)]));
@@ -236,13 +239,13 @@ function setDue(store: TokenStore, id: string, at: number, lane = LANE, expected
   return store.set(id, { id }, expected, { due: { lane, at } });
 }
 
-/** Claims documents for long, and returns their ids. */
+/** Claims documents with long leases, and returns their ids. */
 async function claim(store: ClaimingStore, limit: number, lanes: readonly string[] = [LANE]): Promise<string[]> {
   const leases: Lease[] = await store.claimDue(lanes, limit, LONG_LEASE_MS);
   return leases.map(({ id }) => id);
 }
 
-/** Stores documents that are due, and returns their ids in the order of their dues. */
+/** Stores documents that are due, and returns their ids in the order of their due times. */
 async function fill(store: TokenStore): Promise<string[]> {
   const ids = Array.from({ length: MANY }, (_, index) => `key/wx${(index * 7) % MANY}/${LANE}`);
   for (const [index, id] of ids.entries()) await written(setDue(store, id, 1_000 + index));

@@ -122,7 +122,7 @@ async function listIds(
   return ids;
 }
 
-/** Stores documents with ids of every length, below each other, and returns the ids. */
+/** Stores documents with ids of all lengths, including some below each other, and returns the ids. */
 async function fill(store: TokenStore): Promise<string[]> {
   const ids: string[] = [];
   for (let app = 0; app < APPS; app++) {

@@ -19,7 +19,7 @@ const DATA: Record<string, JsonObject> = {
   'names of other things': JSON.parse('{"__proto__":{"polluted":true},"constructor":1,"toString":"x","id":"y"}'),
 };
 
-/** All characters that a segment may have. */
+/** The characters that a segment may contain. */
 const CHARACTERS = Array.from({ length: 0x7f - 0x21 }, (_, index) => String.fromCharCode(0x21 + index)).filter(
   (character) => character !== '/',
 );

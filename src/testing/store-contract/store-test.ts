@@ -8,9 +8,9 @@ export interface StoreTestContext {
   readonly store: TokenStore;
   /** Opens another store object on the same storage. */
   another(): Promise<TokenStore>;
-  /** Moves the store's clock, where that can be done. */
+  /** Advances the store's clock, if the tests can do that. */
   readonly advance: ((ms: number) => Promise<void>) | undefined;
-  /** Waits until a lease that was taken for {@link SHORT_LEASE_MS} and not given back can be taken again. */
+  /** Waits until a lease of {@link SHORT_LEASE_MS} that was not released has expired, and acquires it again. */
   leaseAfterLapse(id: string, ttlMs: number): Promise<Lease>;
 }
 
@@ -53,7 +53,7 @@ export async function openStores(
   }
 }
 
-/** Asks again and again, for 10 s at most, until there is an answer. */
+/** Calls `ask` repeatedly, for 10 s at most, until it returns a value. */
 export async function until<T>(event: string, ask: () => Promise<T | undefined> | T | undefined): Promise<T> {
   const givenUpAt = performance.now() + MAX_WAIT_MS;
   for (;;) {
@@ -64,7 +64,7 @@ export async function until<T>(event: string, ask: () => Promise<T | undefined> 
   }
 }
 
-/** Returns the version from a write that must have succeeded. */
+/** Returns the version of a write that must have succeeded. */
 export async function written(write: Promise<number | undefined>): Promise<number> {
   const version = await write;
   assert.equal(typeof version, 'number', 'the write lost');

@@ -62,7 +62,7 @@ export function testWatching(storeTest: StoreTest, sharedStoreTest: StoreTest): 
 interface Watched {
   readonly told: (string | undefined)[];
   readonly end: () => Promise<void>;
-  /** Waits until this id, or that anything may have changed, has been told; forgets what was told before. */
+  /** Waits until the watch has reported this id, or that any document may have changed, and forgets all earlier reports. */
   tells(id: string): Promise<void>;
 }
 
