@@ -12,10 +12,10 @@ export function parseAnswer(text: string | undefined): JsonObject | undefined {
 }
 
 /**
- * Reads the `errcode` of an answer, 0 for success. WeChat leaves it out of successful answers of its token endpoints,
- * and its own samples show numbers as strings.
+ * Reads the `errcode` of an answer, 0 for success. WeChat leaves it out of successful answers of its token endpoints, and
+ * its own samples show numbers as strings.
  *
- * @returns `undefined` when there is one that is no integer.
+ * @returns the code; `undefined` if it is not an integer.
  */
 export function readErrcode(errcode: JsonValue | undefined): number | undefined {
   if (errcode === undefined) return 0;

@@ -3,15 +3,15 @@ import { TokenError, type TokenErrorCode, type TokenErrorFacts } from '../core/m
 import { onOneLine } from '../core/primitives/redact.js';
 import { type ErrorClass, type ErrorRow, findErrorRow } from './error-table.js';
 
-/** A refusal of WeChat and what is needed to judge it. */
+/** A refusal of WeChat, with the facts that are needed to classify it. */
 export interface Refusal {
   readonly errcode: number;
   readonly errmsg: string;
-  /** The request carried a token instead of the app's secret. */
+  /** Whether the request carried a token instead of the app's secret. */
   readonly withToken: boolean;
-  /** In epoch milliseconds. */
+  /** The current time in epoch milliseconds. */
   readonly now: number;
-  /** At least 0 and below 1. */
+  /** A random number, at least 0 and below 1. */
   readonly random: number;
 }
 
@@ -24,7 +24,7 @@ const QUOTA_PROBE_MS = 30 * MINUTE_MS;
 const MINUTE_SPREAD_MS = 5 * SECOND_MS;
 const DAY_SPREAD_MS = 10 * MINUTE_MS;
 
-/** Turns a refusal into the error that says what to do about it and when to ask again. */
+/** Returns the error for a refusal, which tells what to do and when to try again. */
 export function classify(refusal: Refusal): TokenError {
   const { errcode, withToken, now, random } = refusal;
   const { errmsg, rid } = readErrmsg(refusal.errmsg);
@@ -35,12 +35,12 @@ export function classify(refusal: Refusal): TokenError {
   return new TokenError(code, describe(errcode, errmsg, ip, row), facts);
 }
 
-/** Returns when the next minute begins, in epoch milliseconds. */
+/** Returns the start of the next minute, in epoch milliseconds. */
 export function nextMinuteAt(now: number): number {
   return (Math.floor(now / MINUTE_MS) + 1) * MINUTE_MS;
 }
 
-/** Returns when the next day begins in Asia/Shanghai, where WeChat's quotas are counted, in epoch milliseconds. */
+/** Returns the start of the next day in Asia/Shanghai, by which WeChat counts quotas, in epoch milliseconds. */
 export function nextShanghaiMidnightAt(now: number): number {
   return (Math.floor((now + SHANGHAI_OFFSET_MS) / DAY_MS) + 1) * DAY_MS - SHANGHAI_OFFSET_MS;
 }
@@ -79,12 +79,15 @@ const READ_LENGTH = 2_000;
 const SHOWN_LENGTH = 200;
 const RID = /\brid:? ?([0-9a-f]{8}(?:-[0-9a-f]{8}){2})/i;
 const HINT = /(?:, ?)?\bhint:? ?\[[^\]]*\]?/i;
-/** The words before the address of the caller in 40164 (`invalid ip`), 61004 (`requestIP:`) and WeCom's 60020 (`from ip:`). */
+/**
+ * The pattern of the caller's address in the messages of 40164 (`invalid ip`), 61004 (`requestIP:`) and WeCom's 60020
+ * (`from ip:`).
+ */
 const ADDRESS = /\b(?:invalid ip|request ?ip|from ip):? ?\[?([0-9a-f.:]{2,45})/i;
-/** An IPv4 address in the notation of IPv6, which no whitelist takes. */
+/** The prefix of an IPv4 address in IPv6 notation, which WeChat's whitelists do not accept. */
 const MAPPED = /^::ffff:(?=[0-9.]+$)/i;
 
-/** Separates the message from the tail that WeChat puts behind it, which is different every time. */
+/** Separates the message from the tail that WeChat appends, which differs every time. */
 function readErrmsg(raw: string): { errmsg: string; rid: string | undefined } {
   const line = onOneLine(raw.slice(0, READ_LENGTH));
   const rid = RID.exec(line)?.[1];
@@ -92,7 +95,7 @@ function readErrmsg(raw: string): { errmsg: string; rid: string | undefined } {
   return { errmsg, rid };
 }
 
-/** Returns the address from which WeChat saw the request come, if the message names one. */
+/** Returns the address of the request as WeChat saw it, if the message contains it. */
 function readAddress(errmsg: string): string | undefined {
   const address = ADDRESS.exec(errmsg)?.[1]?.replace(/[.:]$/, '').replace(MAPPED, '');
   return address !== undefined && isIP(address) !== 0 ? address : undefined;

@@ -13,18 +13,21 @@ import { type Origin, Origins, parseOrigins, parseProxy } from './origins.js';
 import { REQUEST_TIMEOUT_MS, RequestTimeout, Transport } from './transport.js';
 
 export interface WeChatClientOptions {
-  /** The hosts to ask, such as `https://api.weixin.qq.com`: the next one only after one gave no answer or a 5xx. */
+  /**
+   * The hosts in order of preference, such as `https://api.weixin.qq.com`. The next one is asked only after one gave no
+   * answer or a 5xx.
+   */
   readonly origins: readonly string[];
-  /** An http or https proxy, with credentials if it wants any. */
+  /** The http or https proxy, with credentials if it needs any. */
   readonly proxy?: string | undefined;
-  /** `now()` is on the store's clock: instants in errors are reckoned from it. */
+  /** The clock. Its `now()` is the time of the store, on which the times in errors are based. */
   readonly clock: Clock;
 }
 
 /**
- * Creates what sends requests to WeChat and tells its answers apart.
+ * Creates the client of WeChat's API, which sends requests and classifies the answers.
  *
- * @throws TypeError when an origin or the proxy is none.
+ * @throws TypeError for an invalid origin or proxy.
  */
 export function createWeChatClient(options: WeChatClientOptions): Upstream {
   return new WeChatClient(options);
@@ -35,7 +38,7 @@ const NO_USER = { appid: '', type: '' };
 
 type Hidden = readonly [request: WeChatRequest, secret: string | undefined];
 
-/** An answer that is neither a 3xx nor a failure of the host that gave it. */
+/** An answer other than a 3xx or a failure of the host. */
 interface Answer {
   readonly host: string;
   readonly status: number;

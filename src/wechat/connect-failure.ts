@@ -30,15 +30,13 @@ const CONNECT_CODE_PREFIX = /^(?:EAI_|ERR_TLS_|ERR_SSL_)/;
 const CONNECT_SYSCALLS: ReadonlySet<unknown> = new Set(['connect', 'getaddrinfo']);
 const TLS_CUT_SHORT = 'Client network socket disconnected before secure TLS connection was established';
 
-/** Is thrown when the proxy did not open a tunnel. */
+/** Reports that the proxy did not open a tunnel. */
 export class ProxyFailure extends Error {
   override readonly name: string = 'ProxyFailure';
-  /** Never undici's own code, by which undici decides what to do. */
+  /** The code of this error, which must differ from undici's own codes because undici acts on those. */
   readonly code: string;
 
-  /**
-   * @param reason - an HTTP status, or the network's code.
-   */
+  /** @param reason - an HTTP status, or the error code of the network. */
   constructor(reason: string | number) {
     super(`The proxy failed with ${reason}`);
     this.code = `PROXY_${reason}`;
@@ -46,8 +44,8 @@ export class ProxyFailure extends Error {
 }
 
 /**
- * Returns whether a request failed before there was a connection: WeChat has not seen it, and the cause (name service,
- * network, certificates, proxy) is likely to lie with this host.
+ * Returns whether a request failed before there was a connection. WeChat has not received it then, and the cause (DNS,
+ * network, certificates, proxy) probably lies with this host.
  */
 export function isConnectFailure(error: unknown): boolean {
   const first = errorsIn(error)?.[0] ?? error;

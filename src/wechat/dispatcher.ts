@@ -1,13 +1,13 @@
 import type { Dispatcher } from 'undici';
 import { ProxyFailure } from './connect-failure.js';
 
-/** The number of requests that may be under way at once, of which those for one app and type have their share. */
+/** The limit of concurrent requests, of which those for one app and type have a share. */
 export const MAX_IN_FLIGHT = 96;
 
 const MAX_BODY_BYTES = 1_048_576;
 const CONNECT_TIMEOUT_MS = 3_000;
 
-/** Loads undici and makes what requests go through: connections that are kept open, direct or by way of the proxy. */
+/** Loads undici and creates the dispatcher of requests, with persistent connections, direct or through the proxy. */
 export async function createDispatcher(proxy: string | undefined): Promise<Dispatcher> {
   const { Agent, Pool, ProxyAgent } = await import('undici');
   const options = { connections: MAX_IN_FLIGHT, maxResponseSize: MAX_BODY_BYTES, headersTimeout: 0, bodyTimeout: 0 };
@@ -18,7 +18,7 @@ export async function createDispatcher(proxy: string | undefined): Promise<Dispa
     ...proxyAddress(new URL(proxy)),
     proxyTls: connect,
     requestTls: connect,
-    // Without a time limit of its own a proxy that hangs would block its connections for undici's default of 300 s.
+    // The proxy needs a timeout of its own, because undici's default of 300 s would let a hanging proxy block its connections.
     clientFactory: (origin, settings) =>
       withProxyFailures(
         new Pool(origin, { ...settings, connections: MAX_IN_FLIGHT, headersTimeout: CONNECT_TIMEOUT_MS }),
@@ -26,7 +26,10 @@ export async function createDispatcher(proxy: string | undefined): Promise<Dispa
   });
 }
 
-/** Returns the address and the credentials of the proxy: undici by itself leaves out a user without a password. */
+/**
+ * Returns the address and the credentials of the proxy. They are passed separately because undici ignores a user without
+ * a password.
+ */
 function proxyAddress({ origin, username, password }: URL): { uri: string; token?: string } {
   if (username === '') return { uri: origin };
   const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
@@ -34,8 +37,8 @@ function proxyAddress({ origin, username, password }: URL): { uri: string; token
 }
 
 /**
- * Makes every failure to open a tunnel a `ProxyFailure`. It is needed because undici takes a proxy that closes the
- * connection for an idle connection that was closed, and connects again and again without end.
+ * Makes every failure to open a tunnel a `ProxyFailure`. Without this, undici would take a connection that the proxy has
+ * closed for an idle one, and reconnect endlessly.
  */
 function withProxyFailures(client: Dispatcher): Dispatcher {
   const connect = client.connect.bind(client);

@@ -28,25 +28,25 @@ export type ErrorClass =
   | 'code'
   | 'user';
 
-/** One `errcode` of WeChat. */
+/** An `errcode` of WeChat. */
 export interface ErrorRow {
   readonly errcode: number;
   readonly class: ErrorClass;
-  /** The class when the request carried a token instead of the app's secret. Default: `class`. */
+  /** The class if the request carried a token instead of the app's secret. Default: `class`. */
   readonly classWithToken?: ErrorClass;
-  /** The class when the message speaks of a limit by the minute. Default: `class`. */
+  /** The class if the message mentions a limit by the minute. Default: `class`. */
   readonly classByMinute?: ErrorClass;
-  /** Whether it lies with this host's address, so that another host may well succeed. */
+  /** Whether the cause is this host's address, so that another host may succeed. */
   readonly hostOnly?: boolean;
-  /** The milliseconds for which not to ask again, where WeChat states them. */
+  /** The time for which WeChat says not to ask again, in milliseconds. */
   readonly coolDownMs?: number;
-  /** WeChat's message, without its `rid` tail. */
+  /** The message of WeChat, without its `rid` tail. */
   readonly errmsg: string;
   readonly meaning: string;
-  /** The action to take. */
+  /** The advice to the user. */
   readonly advice: string;
   /**
-   * The place where it is documented. `D-...` are pages of developers.weixin.qq.com: D-TOKEN getAccessToken, D-STABLE
+   * The source of the row. `D-...` are pages of developers.weixin.qq.com: D-TOKEN getAccessToken, D-STABLE
    * getStableAccessToken, D-USE and D-GUIDE how to use tokens and interfaces, D-SNSR and D-SNSOLD OAuth2, D-CTOK, D-ATOK
    * and D-C2S the third-party platform, D-CLR clearQuota, D-QUOTA getApiQuota, D-ERRCH the list of the channels,
    * D-TROUBLE the page on finding problems; CM is the community there; WeCom is its own list of codes. The others are
@@ -78,8 +78,8 @@ const UNFREEZE = 'Unfreeze the secret on the WeChat console; it takes ten minute
 const USE_HTTPS = 'Use an origin that begins with https.';
 
 /**
- * Every `errcode` that the token endpoints, the tickets and the platform are known to answer, and WeCom's refusal of an
- * address, which refreshers of WeCom's tokens get.
+ * The known `errcode`s of the token endpoints, the tickets and the platform, and WeCom's refusal of an address, which
+ * refreshers of WeCom's tokens get.
  */
 export const ERROR_TABLE: readonly ErrorRow[] = [
   ...rows('retry', WAIT, [[-1, 'system error', 'WeChat is busy.', 'D-TOKEN, D-STABLE']]),
@@ -184,7 +184,7 @@ export const ERROR_TABLE: readonly ErrorRow[] = [
 
 const ROWS = new Map(ERROR_TABLE.map((row) => [row.errcode, row]));
 
-/** Returns the row of an `errcode`; `undefined` for one that the table does not know. */
+/** Returns the row of an `errcode`; `undefined` for an unknown one. */
 export function findErrorRow(errcode: number): ErrorRow | undefined {
   return ROWS.get(errcode);
 }
@@ -192,7 +192,7 @@ export function findErrorRow(errcode: number): ErrorRow | undefined {
 type MoreFacts = Pick<ErrorRow, 'classWithToken' | 'classByMinute' | 'hostOnly' | 'coolDownMs'>;
 type Cells = readonly [errcode: number, errmsg: string, meaning: string, source: string, more?: MoreFacts];
 
-/** Rows that share their class and what has to be done. */
+/** Creates rows with the same class and advice. */
 function rows(errorClass: ErrorClass, advice: string, lines: readonly Cells[]): ErrorRow[] {
   return lines.map(([errcode, errmsg, meaning, source, more]) => {
     return { errcode, class: errorClass, errmsg, meaning, advice, source, ...more };

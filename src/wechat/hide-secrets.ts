@@ -3,21 +3,24 @@ import { isJsonObject, type JsonValue } from '../core/primitives/json.js';
 import { hidePieces } from './secret-pieces.js';
 
 const SHORTEST_SECRET = 8;
-/** An answer is far longer only when it repeats what was sent. */
+/** The length that is read of an answer. Only an answer that repeats the request is longer. */
 const READ_LENGTH = 10_000;
-/** Words that may be a token, a secret or something made of one. Names in paths and messages have no digits when so long. */
+/**
+ * The pattern of words that may be a token, a secret or something derived from one. Names in paths and messages are
+ * shorter or contain no digits.
+ */
 const LONG_WORD = /[A-Za-z0-9_+=%-]{32,}/g;
 const PUBLIC_NAMES = /(?:appid|grant_type|openid)$/;
 
 /**
- * Removes from foreign text what a request carried, and the app's secret, for the case that an answer repeats it or a part of
- * it, and long words, which may be made of it.
+ * Removes the values of a request and the app's secret from foreign text, because an answer may repeat them in part. It
+ * also removes long words, which may be derived from them.
  */
 export function hideSecrets(text: string, request: WeChatRequest, secret?: string): string {
   const secrets = [...valuesOf(request.query ?? {}), ...valuesOf(request.body ?? null), ...valuesOf(secret)];
   const spellings = secrets.flatMap(spellingsOf);
   spellings.sort((a, b) => b.length - a.length);
-  // A word that the cut went through may be the beginning of a secret.
+  // The last word is dropped, because the cut may have left the beginning of a secret.
   const read = text.length > READ_LENGTH ? text.slice(0, READ_LENGTH).replace(/\S+$/, '') : text;
   const hidden = spellings.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), read);
   return hidePieces(hidden, secrets).replace(LONG_WORD, (word) => (/\d/.test(word) ? '[redacted]' : word));

@@ -79,7 +79,7 @@ export async function signJsSdk(
   const ticket = await tokens.get(appid, 'jsapi_ticket', subject === undefined ? {} : { subject });
   const nonceStr = randomBytes(16).toString('hex');
   const timestamp = Math.floor(clock.now() / 1000);
-  // An authorized account signs under its own appid, whichever platform holds its ticket.
+  // The page of an authorized account is signed for its own appid, whichever platform holds the ticket.
   const appId = subject ?? appid;
   return { appId, timestamp, nonceStr, signature: jsSdkSignature({ ticket, nonceStr, timestamp, url }) };
 }

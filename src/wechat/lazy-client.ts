@@ -2,7 +2,10 @@ import { closedError } from '../core/model/errors.js';
 import type { Upstream } from '../core/model/refresher.js';
 import type { WeChatClientOptions } from './client.js';
 
-/** Returns a client that is loaded with the first request: most of a program's starts find everything in the store. */
+/**
+ * Returns a client that loads its implementation at the first request, because most starts of a program find all tokens
+ * in the store.
+ */
 export function createLazyWeChatClient(options: WeChatClientOptions): Upstream {
   let client: Promise<Upstream> | undefined;
   let isClosed = false;

@@ -4,31 +4,31 @@ import { boundedCache } from '../core/primitives/bounded-cache.js';
 import { isArray } from '../core/primitives/foreign-objects.js';
 import { describeKind, describeName } from '../core/primitives/redact.js';
 
-/** One host of WeChat and how it has answered lately. */
+/** A host of WeChat with the outcomes of recent requests. */
 export interface Origin {
-  /** Such as `https://api.weixin.qq.com`. */
+  /** The URL, such as `https://api.weixin.qq.com`. */
   readonly url: string;
-  /** The number of requests in a row that got no answer. */
+  /** The number of consecutive requests without an answer. */
   failures: number;
-  /** The number of requests in a row that got no connection, which says something of every token. */
+  /** The number of consecutive requests without a connection, a failure that affects every token. */
   unconnected: number;
-  /** Whether the last of them lies with this host alone. */
+  /** Whether the last failure lies with this host alone. */
   hostOnly: boolean;
-  /** On the monotonic clock; counts once the origin is skipped. */
+  /** The time of the next probe on the monotonic clock. It is used while the origin is skipped. */
   nextProbeAtMs: number;
-  /** The number of times that it has answered after a failure. */
+  /** The number of times that the origin has answered after a failure. */
   answers: number;
-  /** The number of tokens, by app and type, that have got no answer since it answered last. */
+  /** The number of tokens, by app and type, whose requests have failed since the last answer. */
   silentTokens: number;
-  /** The silence for single tokens, by app and type, that got no answer the last time. */
+  /** The failures of single tokens, by app and type, whose last request got no answer. */
   readonly silent: ReturnType<typeof boundedCache<string, Silence>>;
 }
 
-/** Requests for the token of one app and type that got no answer. */
+/** The consecutive requests for the token of one app and type that got no answer. */
 interface Silence {
-  /** The number of such requests in a row. */
+  /** The number of these requests. */
   failures: number;
-  /** The value of the origin's `answers` at the last of them. */
+  /** The value of the origin's `answers` at the last of these requests. */
   answers: number;
   nextProbeAtMs: number;
 }
@@ -39,8 +39,9 @@ const MAX_REMEMBERED = 10_000;
 const NEVER_NOTED = -1;
 
 /**
- * Keeps the hosts that are asked, in order of preference. One that has been silent for long is skipped but for a probe. Silence
- * for the token of one app and type says nothing of others: they are asked for until they have got no answer either.
+ * Selects the host to ask, in order of preference. A host that has not answered for long is skipped except for probes.
+ * Missing answers for the token of one app and type do not affect other tokens, which still ask the host until they get
+ * no answer either.
  */
 export class Origins {
   readonly #clock: Clock;
@@ -64,15 +65,16 @@ export class Origins {
     return this.#origins.length;
   }
 
-  /** Returns whether the silence of every origin lies with this host. */
+  /** Returns whether the failures of all origins lie with this host. */
   get hostOnly(): boolean {
     return this.#origins.every((origin) => origin.hostOnly);
   }
 
   /**
-   * Returns the first origin that may be asked and is not `tried`. To be handed out may be its probe of this second.
+   * Returns the first origin that may be asked and is not `tried`. The request may count as the probe of an origin for
+   * this second.
    *
-   * @param token - the app and type of what is asked for.
+   * @param token - the app and type of the requested token.
    */
   take(token: string, tried?: Origin): Origin | undefined {
     return this.#origins.find((origin) => origin !== tried && this.#mayAsk(origin, token));
@@ -104,14 +106,15 @@ export class Origins {
   #mayAsk(origin: Origin, token: string): boolean {
     const silence = origin.silent.get(token);
     if (origin.failures >= SKIPPED_AFTER_FAILURES) {
-      // So many are remembered: of any more it would be forgotten that they have been asked for.
+      // With so many silent tokens the cache is full, and forgotten ones would be asked for again, so that the origin
+      // counts as down for all.
       const isOutage = origin.unconnected >= SKIPPED_AFTER_FAILURES || origin.silentTokens >= MAX_REMEMBERED;
       return (!isOutage && silence?.answers !== origin.answers) || this.#isProbe(origin);
     }
     return silence === undefined || silence.failures < SKIPPED_AFTER_FAILURES || this.#isProbe(silence);
   }
 
-  /** Returns whether the probe of this second is still to be made, which it is with that. */
+  /** Returns whether a probe may be made now, and schedules the next one if so. */
   #isProbe(asked: Pick<Silence, 'nextProbeAtMs'>): boolean {
     const now = this.#clock.monotonic();
     if (now < asked.nextProbeAtMs) return false;
@@ -121,7 +124,7 @@ export class Origins {
 }
 
 /**
- * Checks the `wechat.origins` option and returns it in one spelling.
+ * Validates the `wechat.origins` option, and returns it in a uniform spelling.
  *
  * @throws TypeError unless it is a non-empty array of http or https URLs that name a host and nothing else.
  */
@@ -144,7 +147,7 @@ export function parseOrigins(origins: readonly string[]): readonly string[] {
 }
 
 /**
- * Checks the `wechat.proxy` option. It may hold credentials, so that nothing of it is shown.
+ * Validates the `wechat.proxy` option. Errors show no part of it, because it may contain credentials.
  *
  * @throws TypeError unless it is `undefined` or an http or https URL without path and query.
  */
@@ -168,7 +171,8 @@ function parseHostUrl(text: unknown): URL | undefined {
 
 function isDecodable(text: string): boolean {
   try {
-    // Something is made of it: a bundler leaves out a call of which nothing is, and its failure with it.
+    // The result is used because a bundler may remove a call whose result is unused, and with it the error for malformed
+    // encoding.
     return decodeURIComponent(text).length <= text.length;
   } catch {
     return false;

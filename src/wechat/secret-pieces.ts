@@ -1,13 +1,17 @@
-/** So much of a secret is not found in ordinary words, and what is shorter leaves the rest to be guessed. */
+/**
+ * The length of the pieces that are hidden. Ordinary words share no piece of this length with a secret, and a shorter
+ * piece does not make the rest guessable.
+ */
 const PIECE = 12;
 const MOST_LAYERS = 3;
-/** The prefix of WeChat's tickets and refresh tokens, which is no secret: `ticket@@@...`. */
+/** The prefix of WeChat's tickets and refresh tokens, which is not secret: `ticket@@@...`. */
 const PREFIX = /^[a-z]+@@@/;
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', quot: '"', lt: '<', gt: '>', '#39': "'", apos: "'" };
 
 /**
- * Replaces what a text has of secrets: pieces of at least 12 characters in upper or lower case, cut off or broken in two, also
- * behind up to three layers of percent-encoding, JSON or HTML. A text that hides some behind a layer is returned without it.
+ * Hides pieces of secrets in a text: at least 12 characters in upper or lower case, also of a secret that was cut off or
+ * broken in two, and behind up to three layers of percent-encoding, JSON or HTML. If a secret is found behind a layer,
+ * the text is returned decoded.
  */
 export function hidePieces(text: string, secrets: readonly string[]): string {
   const pieces = piecesOf(secrets);
@@ -46,7 +50,7 @@ function mask(text: string, pieces: ReadonlySet<string>): string {
   return masked + text.slice(shownTo);
 }
 
-/** Keeps the length, which `toLowerCase` changes for some letters. */
+/** Converts ASCII letters to lower case. `toLowerCase` alone would change the length for some other letters. */
 function lowerCase(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }

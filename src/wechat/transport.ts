@@ -6,7 +6,7 @@ import { closedError } from '../core/model/errors.js';
 import type { WeChatRequest } from '../core/model/refresher.js';
 import { createDispatcher } from './dispatcher.js';
 
-/** The answer that came back over HTTP. `text` is `undefined` when it was longer than 1 MiB. */
+/** An answer over HTTP. `text` is `undefined` if it was longer than 1 MiB. */
 export interface HttpAnswer {
   readonly status: number;
   readonly text: string | undefined;
@@ -14,12 +14,12 @@ export interface HttpAnswer {
 
 export const REQUEST_TIMEOUT_MS = 6_000;
 
-/** Is thrown when a request was still unanswered after {@link REQUEST_TIMEOUT_MS}. */
+/** Reports that a request was not answered within {@link REQUEST_TIMEOUT_MS}. */
 export class RequestTimeout extends Error {
   override readonly name: string = 'RequestTimeout';
 }
 
-/** Sends single requests. undici is loaded by the first of them, because that takes longer than everything else here. */
+/** Sends single requests. undici is loaded at the first request, because loading it takes longer than the rest of the start. */
 export class Transport {
   readonly #proxy: string | undefined;
   readonly #clock: Clock;
@@ -32,8 +32,10 @@ export class Transport {
   }
 
   /**
-   * @throws the signal's reason, {@link RequestTimeout}, a `TokenError` with code `CLOSED`, or whatever the network failed
-   *   with; the last may hold secrets.
+   * Sends a request, and returns the answer.
+   *
+   * @throws the signal's reason, {@link RequestTimeout}, a `TokenError` with code `CLOSED`, or an error of the network,
+   *   which may contain secrets.
    */
   async send(origin: string, request: WeChatRequest, signal: AbortSignal): Promise<HttpAnswer> {
     this.#assertOpen();
@@ -41,7 +43,7 @@ export class Transport {
     const dispatcher = await this.#dispatcher;
     this.#assertOpen();
     signal.throwIfAborted();
-    // The deadline is the clock's, because undici's own timers are late by up to a second.
+    // The timeout uses the clock, because undici's own timers are late by up to a second.
     const controller = new AbortController();
     const abort = (): void => controller.abort(signal.reason);
     const timeout = (): void => controller.abort(new RequestTimeout());
@@ -59,7 +61,7 @@ export class Transport {
     }
   }
 
-  /** Ends every connection; requests under way are rejected with code `CLOSED`. */
+  /** Closes all connections. Requests in progress are rejected with code `CLOSED`. */
   async close(): Promise<void> {
     this.#closed = true;
     const dispatcher = await this.#dispatcher;

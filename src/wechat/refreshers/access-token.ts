@@ -7,7 +7,7 @@ const RENEWAL_WINDOW_SECONDS = 300;
 const FORCE_LIMIT = { everyMs: 30_000, perDay: 20 };
 
 /**
- * Creates the refresher of `access_token`, in stable or plain mode as the app says.
+ * Creates the refresher of `access_token`, in the mode of the app, stable or plain.
  *
  * @see https://developers.weixin.qq.com/doc/subscription/api/base/api_getstableaccesstoken.html
  * @see https://developers.weixin.qq.com/doc/subscription/api/base/api_getaccesstoken.html
@@ -43,8 +43,8 @@ async function askStable(context: RefreshContext, force: boolean): Promise<Grant
 }
 
 /**
- * Returns whether to force. WeChat forces twenty times a day, so it is asked to only when it repeats the very token
- * that is to be replaced.
+ * Returns whether to force a new token. WeChat permits this twenty times a day, so that it is used only when WeChat
+ * repeats the very token that is to be replaced.
  */
 async function mustForce(context: RefreshContext, grant: Grant): Promise<boolean> {
   if (context.reason !== 'stale' && context.reason !== 'forced') return false;
@@ -53,8 +53,8 @@ async function mustForce(context: RefreshContext, grant: Grant): Promise<boolean
 }
 
 /**
- * Returns when to refresh. Until shortly before expiry WeChat repeats its token, and in that window it has a new one:
- * so any time in the window will do, but not its first moments, when the clocks may differ, and not its last.
+ * Returns the seconds until the refresh. WeChat repeats its token until shortly before its expiry, and then issues a new
+ * one. Any time in that window works, except its first moments, when the clocks may differ, and its last.
  */
 function dueInSeconds(lifeSeconds: number, random: number): number {
   const windowSeconds = Math.min(RENEWAL_WINDOW_SECONDS, lifeSeconds / 2);

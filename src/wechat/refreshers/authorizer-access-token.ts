@@ -5,8 +5,8 @@ import { type TokenKey, tokenKey } from '../../core/model/token-key.js';
 import { assertHolder, grantFromAnswer, refreshTokenFromAnswer } from './grant-from-answer.js';
 
 /**
- * `authorizer_access_token`: that of an account which has authorized the platform and is the subject. What the store holds
- * is sent first: the refresh token in the params is as old as the registration.
+ * `authorizer_access_token`: the token of an account that has authorized the platform; the account is the subject. The
+ * stored refresh token takes precedence, because the one in the params is as old as the registration.
  *
  * @see https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/ThirdParty/token/api_authorizer_token.html
  */

@@ -8,7 +8,7 @@ import { jsapiTicketRefresher } from './jsapi-ticket.js';
 import { oauth2AccessTokenRefresher } from './oauth2-access-token.js';
 import { wxCardTicketRefresher } from './wx-card-ticket.js';
 
-/** Returns a refresher for every token type that WeChat has and this library knows. */
+/** Creates the refreshers of all built-in token types. */
 export function createBuiltInRefreshers(clock: Pick<Clock, 'random'>): readonly BuiltInRefresher[] {
   const refreshers: readonly BuiltInRefresher[] = [
     createAccessTokenRefresher(clock),

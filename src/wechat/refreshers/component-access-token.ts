@@ -4,8 +4,8 @@ import { grantFromAnswer } from './grant-from-answer.js';
 import { secretOf } from './secret-of.js';
 
 /**
- * `component_access_token`: a third-party platform's own. It takes the ticket that WeChat pushes every ten minutes, and
- * one that was refused is not sent again.
+ * `component_access_token`: the token of a third-party platform. Its request needs the ticket that WeChat pushes every
+ * ten minutes. A refused ticket is not sent again.
  *
  * @see https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/ThirdParty/token/component_access_token.html
  */

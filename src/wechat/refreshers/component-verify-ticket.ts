@@ -2,7 +2,8 @@ import { TokenError } from '../../core/model/errors.js';
 import type { BuiltInRefresher } from '../../core/model/refresher.js';
 
 /**
- * `component_verify_ticket`: pushed by WeChat to the platform's server every ten minutes, good for twelve hours.
+ * `component_verify_ticket`: the ticket that WeChat pushes to the platform's server every ten minutes, valid for twelve
+ * hours.
  *
  * @see https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/ThirdParty/token/component_verify_ticket.html
  */

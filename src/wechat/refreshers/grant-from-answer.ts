@@ -6,8 +6,8 @@ import type { JsonObject } from '../../core/primitives/json.js';
 const LIFETIME_FIELD = 'expires_in';
 
 /**
- * Reads the token named `field` and its `expires_in` out of an answer, as they came: the manager checks them. Lifetimes
- * have been seen as numeric strings.
+ * Reads the token in `field` and its `expires_in` from an answer without checks, which the manager makes. Lifetimes may
+ * be numeric strings.
  */
 export function grantFromAnswer(answer: JsonObject, field: string): AnswerGrant {
   const value = answer[field];
@@ -19,15 +19,15 @@ export function grantFromAnswer(answer: JsonObject, field: string): AnswerGrant 
   };
 }
 
-/** Returns the refresh token of an answer. Where it has none, the one that was sent stays good. */
+/** Returns the refresh token of an answer. If the answer has none, the one that was sent remains valid. */
 export function refreshTokenFromAnswer(answer: JsonObject, field: string, sent: string): string {
   const value = answer[field];
-  // What is no string is for the manager to refuse.
+  // A value of another type is refused by the manager.
   return value === undefined || value === null || value === '' ? sent : (value as string);
 }
 
 /**
- * Refuses an answer that names another app or user than the one that was asked for.
+ * Refuses an answer for another app or user than the requested one.
  *
  * @throws a `TokenError` with code `UPSTREAM_REJECTED`.
  */
@@ -40,7 +40,7 @@ export function assertHolder(key: TokenKey, field: string, holder: string | unde
   });
 }
 
-/** Reads a lifetime. A value that is no number is returned as it came, so that the error says what WeChat answered. */
+/** Reads a lifetime. A value that is not a number is returned unchanged, so that the error shows WeChat's answer. */
 function readSeconds(value: unknown): number {
   return typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : (value as number);
 }

@@ -4,8 +4,8 @@ import { assertHolder, grantFromAnswer, refreshTokenFromAnswer } from './grant-f
 const REFRESH_TOKEN_LIFE_SECONDS = 30 * 86_400;
 
 /**
- * `oauth2_access_token`: a user's, whose openid is the subject. Its refresh token comes with the user's authorization and
- * ends 30 days after that, whether it is used or not.
+ * `oauth2_access_token`: the token of a user, whose openid is the subject. Its refresh token comes with the user's
+ * authorization and expires 30 days later, whether it is used or not.
  *
  * @see https://developers.weixin.qq.com/doc/service/api/webdev/access/api_snsrefreshtoken.html
  */

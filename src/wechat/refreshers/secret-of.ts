@@ -2,7 +2,9 @@ import { TokenError } from '../../core/model/errors.js';
 import type { AppCredentials } from '../../core/model/refresher.js';
 
 /**
- * @throws a `TokenError` with code `INPUT_MISSING` when the app was registered without one.
+ * Returns the secret of an app.
+ *
+ * @throws a `TokenError` with code `INPUT_MISSING` if the app was registered without one.
  */
 export function secretOf({ appid, secret }: AppCredentials): string {
   if (secret !== undefined) return secret;

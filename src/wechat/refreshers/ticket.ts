@@ -5,7 +5,7 @@ import { grantFromAnswer } from './grant-from-answer.js';
 /**
  * Creates the refresher of a ticket from `GET /cgi-bin/ticket/getticket`.
  *
- * @param wireType - what WeChat calls the ticket: `jsapi`, `wx_card`.
+ * @param wireType - WeChat's name of the ticket: `jsapi`, `wx_card`.
  */
 export function createTicketRefresher<const Type extends string>(type: Type, wireType: string): Refresher<Type> {
   return {
@@ -21,8 +21,8 @@ export function createTicketRefresher<const Type extends string>(type: Type, wir
 }
 
 /**
- * Returns the key of the access token. With a subject it is the account that has authorized the platform, and whose
- * token the platform holds.
+ * Returns the key of the access token with which the ticket is requested. With a subject it is the token that the
+ * platform holds for the authorized account.
  */
 function accessTokenKey({ appid, subject }: TokenKey): TokenKey {
   return tokenKey(appid, subject === undefined ? 'access_token' : 'authorizer_access_token', subject);
