@@ -52,7 +52,7 @@ interface SharedWait {
   readonly begunAtMonotonic: number;
 }
 
-/** A caller who joins a wait may time out this much early. */
+/** The time within which calls share one wait. A call that joins late may time out this much too early. */
 const SHARED_WAIT_MS = 20;
 
 /**
@@ -76,7 +76,7 @@ export class TokenManager<Custom extends string = never> {
   readonly #engine: Engine;
   readonly #events = new Events();
   readonly #refreshers: ReadonlyMap<string, BuiltInRefresher>;
-  /** The waits of callers without options, by type and app. */
+  /** The shared waits of calls without options, by type and app. */
   readonly #waits = new Map<string, SharedWait>();
 
   /**
@@ -200,7 +200,7 @@ export class TokenManager<Custom extends string = never> {
     records.lookAtClock();
     const held = records.cache.get(this.#key(appid, type, options === undefined ? {} : readSubject(options)));
     if (held === undefined || records.leftMs(held) <= 0) return undefined;
-    // What is due is left for a look that can start its refresh.
+    // A record that is due is not made a hit, so that the next call takes the path that can start its refresh.
     if (records.isDue(held)) records.cache.renew(held);
     else records.trust(held);
     return records.show(held);
@@ -350,13 +350,16 @@ export class TokenManager<Custom extends string = never> {
     return this.close();
   }
 
-  /** Returns the held record that answers a call with these options, where nothing about it has to be looked at. */
+  /** Returns the cached record if it can answer a call with these options without further checks. */
   #hit(appid: string, type: string, options: GetOptions): CachedRecord | undefined {
     const subject = subjectAlone(options);
     return subject === null ? undefined : this.#engine.records.hit(appid, type, subject);
   }
 
-  /** Lets callers at nearly the same time share one wait, and its deadline: a wait of its own costs each some 40 us. */
+  /**
+   * Shares one wait and its deadline among calls at nearly the same time, because a wait of its own would cost each of
+   * them some 40 us.
+   */
   #acquireShared(appid: string, type: string): Promise<string> {
     if (typeof appid !== 'string' || typeof type !== 'string') return this.#acquire(appid, type).then(tokenOf);
     const id = `${type}/${appid}`;
@@ -412,7 +415,10 @@ export class TokenManager<Custom extends string = never> {
   }
 }
 
-/** Tells a `MemoryStore` by its method, not by its class, because the store may be of another copy of this package. */
+/**
+ * Recognizes a `MemoryStore` by its method and not by its class, because the store may come from another copy of this
+ * package.
+ */
 function adoptsClocks(store: object): store is Pick<MemoryStore, 'adoptClock'> {
   return hasMethods(store, 'adoptClock');
 }

@@ -1,2 +1,2 @@
-/** The version in `package.json`. It is not read from there: a bundle of an application leaves that file behind. */
+/** The version in `package.json`. It is repeated here because bundlers of applications leave that file out. */
 export const PACKAGE_VERSION = '0.1.0';
