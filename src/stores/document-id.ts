@@ -5,7 +5,7 @@ const ID = new RegExp(`^${SEGMENT}(?:/${SEGMENT}){1,3}$`);
 const PREFIX = new RegExp(`^${SEGMENT}(?:/${SEGMENT}){0,3}$`);
 const SEGMENTS = 'segments of 1 to 384 printable ASCII characters';
 
-/** The length of the longest id: four segments and what joins them. */
+/** The length of the longest id: four segments and their separators. */
 export const LONGEST_ID: number = 4 * 384 + 3;
 
 export function isDocumentId(id: string): boolean {
@@ -13,7 +13,9 @@ export function isDocumentId(id: string): boolean {
 }
 
 /**
- * @throws TypeError for anything else than an id.
+ * Asserts that the text is an id.
+ *
+ * @throws TypeError otherwise.
  */
 export function assertId(id: string): void {
   if (typeof id !== 'string' || !ID.test(id)) {
@@ -22,7 +24,9 @@ export function assertId(id: string): void {
 }
 
 /**
- * @throws TypeError for anything else than an id or its beginning.
+ * Asserts that the text is an id or the beginning of one.
+ *
+ * @throws TypeError otherwise.
  */
 export function assertPrefix(prefix: string): void {
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {

@@ -177,8 +177,8 @@ function frozenDue({ lane, at }: Due): Due {
 }
 
 /**
- * Copies member by member, as V8 gives each frozen copy that was made by spreading a shape of its own, several times
- * its size.
+ * Copies an object member by member. A frozen copy that was made by spreading would get its own shape in V8, which takes
+ * several times the memory of the copy.
  */
 function frozenCopy(value: JsonValue | undefined): JsonValue | undefined {
   if (typeof value !== 'object' || value === null) return value;

@@ -15,10 +15,10 @@ const NOT_VERIFIED = 'its seal does not verify: it was damaged, or copied from e
 const UNREAD_BENEATH = 'the store that holds it cannot read it';
 
 /**
- * Turns the data of a document into an envelope and back:
- * `{ encrypted: 1, keyId, iv, text }`, where `text` is the ciphertext with the tag at its end, both in base64.
+ * Converts the data of a document to an envelope and back: `{ encrypted: 1, keyId, iv, text }`, where `text` is the
+ * ciphertext with the tag at its end, both in base64.
  *
- * The document's id is sealed in, so that an envelope is worth nothing under another id.
+ * The document's id is authenticated as well, so that an envelope cannot be decrypted under another id.
  */
 export class DocumentCipher {
   readonly #keys: EncryptionKeys;
@@ -38,14 +38,17 @@ export class DocumentCipher {
     return { encrypted: ENVELOPE_VERSION, keyId, iv: encode(iv), text: encode(Buffer.concat(text)) };
   }
 
-  /** Returns whether it was encrypted with the first key. */
+  /** Returns whether the data was encrypted with the first key. */
   isCurrent({ encrypted, keyId }: JsonObject): boolean {
     return encrypted === ENVELOPE_VERSION && keyId === this.#keys.first.id;
   }
 
-  /** Returns what was encrypted, or why that cannot be read: one bad document must not spoil the rest of a batch. */
+  /**
+   * Returns the decrypted data, or data that tells why it cannot be read, so that one unreadable document does not fail a
+   * whole batch.
+   */
   decrypt(id: string, data: JsonObject): JsonObject {
-    // What the other store says of its contents stays unsaid: it may be those contents.
+    // The text of the inner store is not passed on, because it may quote the content.
     if (isUnreadable(data)) return unreadable(UNREAD_BENEATH);
     const { encrypted: version, keyId, iv, text } = data;
     if (isDamaged(data)) return unreadable(DAMAGED);
@@ -65,17 +68,17 @@ export class DocumentCipher {
   }
 }
 
-/** Returns whether the data stands for data that could not be read. */
+/** Returns whether the data represents a document that could not be read. */
 export function isUnreadable(data: JsonObject): boolean {
   return typeof data.unreadable === 'string';
 }
 
-/** Returns whether it stands for a file that is torn: that says nothing of encryption. */
+/** Returns whether the data represents a torn file, which has nothing to do with encryption. */
 function isDamaged(data: JsonObject): boolean {
   return typeof data.damaged === 'string' && Object.keys(data).length === 1;
 }
 
-/** Returns the text in an envelope, when the tag proves that it is the one that was put there. */
+/** Returns the text of an envelope if its tag proves that it is unchanged. */
 function open(id: string, secret: KeyObject, iv: Buffer | undefined, sealed: Buffer | undefined): string | undefined {
   if (iv?.length !== IV_BYTES || sealed === undefined || sealed.length < TAG_BYTES) return undefined;
   const decipher = createDecipheriv(ALGORITHM, secret, iv, { authTagLength: TAG_BYTES });
@@ -90,15 +93,13 @@ function open(id: string, secret: KeyObject, iv: Buffer | undefined, sealed: Buf
   return text.toString();
 }
 
-/**
- * Parses what was sealed. Nothing but a JSON object is ever sealed here; another program with the same key may do so.
- */
+/** Parses decrypted text. This store only encrypts JSON objects, but another program with the same key may encrypt anything. */
 function parse(json: string): JsonObject {
   try {
     const data: unknown = JSON.parse(json);
     if (isJsonObject(data)) return data;
   } catch {
-    // Said below.
+    // The error below describes the problem.
   }
   return unreadable('what was encrypted is no JSON object');
 }
@@ -107,7 +108,7 @@ function encode(bytes: Buffer): string {
   return bytes.toString('base64');
 }
 
-/** Decodes strictly: a text has one spelling, so that a changed character never goes unnoticed. */
+/** Decodes base64 strictly. Only one spelling of each text is accepted, so that every changed character is noticed. */
 function decode(base64: JsonValue | undefined): Buffer | undefined {
   if (typeof base64 !== 'string') return undefined;
   const bytes = Buffer.from(base64, 'base64');

@@ -65,7 +65,7 @@ export class EncryptedStore implements TokenStore {
   declare readonly watch?: (changed: (id: string | undefined) => void) => Promise<() => Promise<void>>;
   readonly #store: TokenStore;
   readonly #cipher: DocumentCipher;
-  /** The other store's own lease, which is the only one that it may know, for each lease that was handed out. */
+  /** The lease of the inner store for each lease that was handed out, because the inner store may only accept its own. */
   readonly #leases = new WeakMap<Lease, Lease>();
 
   /**

@@ -12,7 +12,7 @@ import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.j
  */
 export type EncryptionKey = Uint8Array | string;
 
-/** A key and the name that envelopes call it by. */
+/** A key, with the id that envelopes contain. */
 export interface NamedKey {
   readonly id: string;
   readonly secret: KeyObject;
@@ -21,7 +21,7 @@ export interface NamedKey {
 const KEY_BYTES = 32;
 const KEY_FORMS = '32 bytes, as a Uint8Array, as 64 hex digits, or as base64 (44 characters; 43 of base64url)';
 const HEX = /^[0-9A-Fa-f]{64}$/;
-/** The last character of 32 bytes holds four bits; the two that are left over are zero. */
+/** The pattern of 32 bytes in base64. The last character holds four bits, and its other two are zero. */
 const BASE64 = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
 const BASE64URL = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 const NAMED_BY = 'wechat-token-manager key id';
@@ -32,9 +32,7 @@ export class EncryptionKeys {
   readonly first: NamedKey;
   readonly #byId = new Map<string, NamedKey>();
 
-  /**
-   * @throws TypeError naming the key, what it must be, and the kind and length of what came.
-   */
+  /** @throws TypeError naming the key, what it must be, and the kind and length of the given value. */
   constructor(keys: unknown) {
     if (!isArray(keys)) throw new TypeError(`keys must be an array, got ${describeKind(keys)}`);
     const named = Array.from(keys, (key: unknown, index) => namedKey(key, `keys[${index}]`));
@@ -50,18 +48,18 @@ export class EncryptionKeys {
     this.first = first;
   }
 
-  /** Returns the key that envelopes call by this name. */
+  /** Returns the key with this id. */
   withId(id: string): NamedKey | undefined {
     return this.#byId.get(id);
   }
 }
 
-/** Derives the id of a key from the key, without revealing it, so that keys need no names and cannot be misnamed. */
+/** Derives the id of a key from the key without revealing it, so that keys need no names, which could be wrong. */
 function namedKey(key: unknown, name: string): NamedKey {
   const bytes = bytesOf(key);
   if (typeof key === 'string') assertNoStrayCharacter(name, key);
   if (bytes?.length !== KEY_BYTES) throw new TypeError(`${name} must be ${KEY_FORMS}, got ${describeKey(key)}`);
-  // A copy, and one that neither `inspect` nor JSON shows.
+  // This copies the key to an object that neither `inspect` nor JSON shows.
   const secret = createSecretKey(bytes);
   return { id: createHmac('sha256', secret).update(NAMED_BY).digest('hex').slice(0, ID_LENGTH), secret };
 }

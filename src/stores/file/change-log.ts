@@ -3,7 +3,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openFor, type StoreOwner } from './store-owner.js';
 
-/** In the root of a store: the ids of changed documents, one a line, the latest last. */
+/** The file in the root of a store with the ids of changed documents, one on each line, the latest last. */
 export const CHANGE_LOG = 'changes.log';
 
 export const APPENDING: number = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
@@ -11,7 +11,7 @@ const FULL_LOG = 'changes.old';
 const MAX_BYTES = 1_048_576;
 const APPENDS_BETWEEN_CHECKS = 64;
 
-/** Notes the changes of a store object for those who watch. Losing a note is harmless: watchers also look by themselves. */
+/** Records the changes of a store object for watchers. A lost entry is harmless, because watchers also poll the store. */
 export class ChangeLog {
   readonly #path: string;
   readonly #fullPath: string;
@@ -22,7 +22,7 @@ export class ChangeLog {
     this.#fullPath = join(root, FULL_LOG);
   }
 
-  /** Notes a change. It never rejects. */
+  /** Records a change. It never rejects. */
   async append(id: string, owner: StoreOwner | undefined): Promise<void> {
     try {
       const file = await openFor(owner, this.#path, APPENDING);
@@ -35,7 +35,7 @@ export class ChangeLog {
         await file.close();
       }
     } catch {
-      // The change itself is stored.
+      // The change itself has been stored.
     }
   }
 }

@@ -9,7 +9,7 @@ import { openFor, ownerToGiveTo } from './store-owner.js';
 
 const POLL_MS = 5_000;
 
-/** Follows the change log of a store: at once where the system tells of changes, and every 5 s in any case. */
+/** Follows the change log of a store: at once if the system reports changes of files, and every 5 s in any case. */
 export class ChangeWatch {
   readonly #root: string;
   readonly #clock: Clock;
@@ -17,7 +17,7 @@ export class ChangeWatch {
   #watcher: FSWatcher | undefined;
   #timer: ClockTimer | undefined;
   #ended = false;
-  /** Tells the directory from one that was made anew in its place; `undefined` while there is none. */
+  /** Identifies the directory, so that a new one in its place is noticed; `undefined` while there is none. */
   #rootIdentity: string | undefined;
   #inode = 0;
   #offset = 0;
@@ -58,13 +58,13 @@ export class ChangeWatch {
   }
 
   /**
-   * Watches the directory. Where the system has no watch to give, for lack of inotify instances for one, polling has to
-   * do.
+   * Watches the directory. If the system cannot provide a watch, for example because there are no inotify instances left,
+   * only polling is used.
    */
   #listen(): void {
     try {
       this.#watcher = watch(this.#root, { persistent: false }, (_event, name) => {
-        // The system reports the deletion of a directory under its own name.
+        // The system reports the deletion of the directory under the directory's own name.
         if (name === null || name === CHANGE_LOG || name === basename(this.#root)) this.#read();
       });
       const watcher = this.#watcher;
@@ -81,7 +81,7 @@ export class ChangeWatch {
     }, POLL_MS);
   }
 
-  /** Reads what is new, one reading at a time. */
+  /** Reads the new entries, one reading at a time. */
   #read(): void {
     if (this.#ended) return;
     if (this.#reading !== undefined) {
@@ -98,7 +98,10 @@ export class ChangeWatch {
       });
   }
 
-  /** Tells whether the directory was made anew: the system goes on watching the deleted one, and is silent about the new one. */
+  /**
+   * Returns whether the directory was created anew. The system keeps watching the deleted one, and reports nothing about
+   * the new one.
+   */
   async #isAnotherRoot(): Promise<boolean> {
     const identity = await identityOf(this.#root);
     if (identity === this.#rootIdentity || this.#ended) return false;
@@ -115,7 +118,7 @@ export class ChangeWatch {
     try {
       file = await open(join(this.#root, CHANGE_LOG), 'r');
     } catch (error) {
-      // Just renamed: the next change creates it anew.
+      // The log has just been renamed. The next change creates it again.
       if (!hasCode(error, 'ENOENT')) throw error;
       if (isAnotherRoot) this.#tell(undefined);
       return;
@@ -149,7 +152,10 @@ export class ChangeWatch {
   }
 }
 
-/** Returns `undefined` where there is no directory. Its number alone may be given to the next one that is made. */
+/**
+ * Returns an identity of a directory; `undefined` if there is none. It includes more than the inode number, which may be
+ * reused for the next directory.
+ */
 async function identityOf(directory: string): Promise<string | undefined> {
   try {
     const { dev, ino, birthtimeNs } = await stat(directory, { bigint: true });

@@ -12,20 +12,20 @@ import { appendNumbered, highestNumber, numberedName, readNames, supersededNames
 import { openFor, type StoreOwner } from './store-owner.js';
 import type { NewFile } from './temporary-files.js';
 
-/** The version in force in a document's directory. Version 0: none ever was. */
+/** The current version in a document's directory. Version 0 means that there never was one. */
 export interface CurrentVersion {
   readonly version: number;
-  /** `undefined` when there never was one, and when it was deleted. */
+  /** The document; `undefined` if there never was one, or it was deleted. */
   readonly document: StoredDocument | undefined;
 }
 
 export interface AppendedVersion {
   readonly version: number;
-  /** Closes and removes what is of no use any more. It never rejects, and the write counts without it. */
+  /** Closes the files and removes those that are no longer needed. It never rejects, because the write has succeeded anyway. */
   clearAway(): Promise<unknown>;
 }
 
-/** A version that is built on, or is not because another one is in force. */
+/** The version before a new one: whether it is current, so that the new one may be built on it. */
 interface Predecessor {
   readonly isInForce: boolean;
   close(): Promise<void>;
@@ -34,27 +34,27 @@ interface Predecessor {
 const NO_PREDECESSOR: Predecessor = { isInForce: true, close: async () => {} };
 const SUPERSEDED: Predecessor = { isInForce: false, close: async () => {} };
 
-/** Holds the id in the clear, for versions that cannot be read. */
+/** The file with the id in plain text, which is needed for versions that cannot be read. */
 const ID_FILE = 'id';
 const WRITING_ANEW = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC;
 const MAX_READS = 20;
-/** The document of a token takes a tenth of it, so that one read gets the whole file. */
+/** The size of the first read. The document of a token takes a tenth of it, so that one read returns the whole file. */
 const READ_BYTES = 16_384;
 
-/** Windows lets the times of a file be set only where it is open for writing. */
+/** The flags to open a version for marking. Windows sets the times of a file only if it is open for writing. */
 const MARKABLE = process.platform === 'win32' ? 'r+' : 'r';
 
-/** Takes two thirds of the time that the one of `node:fs/promises` takes. */
+/** Reads a file in two thirds of the time of the function in `node:fs/promises`. */
 const readFile = promisify(readFileCallback);
 
-/** Manages the directory of one document: a file per version, of which the highest counts. */
+/** Manages the directory of a document, which has a file for each version. The one with the highest number is current. */
 export class DocumentDirectory {
   readonly directory: string;
   readonly #root: string;
   readonly #path: Path;
   readonly #id: string | undefined;
 
-  /** @param id - absent when only the place is known, not whose it is. */
+  /** @param id - the id of the document; absent if only its place is known. */
   constructor(root: string, path: Path, id?: string) {
     this.directory = directoryOf(root, path);
     this.#root = root;
@@ -62,7 +62,11 @@ export class DocumentDirectory {
     this.#id = id;
   }
 
-  /** @param seen - the names in the directory, where they have just been read. */
+  /**
+   * Reads the current version.
+   *
+   * @param seen - the names in the directory, if they have just been read.
+   */
   async read(seen?: readonly string[]): Promise<CurrentVersion> {
     let names = seen ?? (await readNames(this.directory));
     for (let reads = 1; reads < MAX_READS; reads++) {
@@ -73,7 +77,7 @@ export class DocumentDirectory {
       } else if (!names.includes(ID_FILE)) {
         return { version, document: undefined };
       } else if (reads > 2) {
-        // An id without a version: its first one is just being written, or the writer has died before it.
+        // There is an id without a version: the first version is just being written, or its writer has died before that.
         return { version, document: undefined };
       }
       names = await readNames(this.directory);
@@ -82,10 +86,11 @@ export class DocumentDirectory {
   }
 
   /**
-   * Appends the version after `expected`; 0 stands for no document.
+   * Appends the version after `expected`; 0 represents no document.
    *
-   * @param encode - what the file of a version says.
-   * @returns `undefined` when something else is in force.
+   * @param encode - returns the content of the version's file.
+   *
+   * @returns `undefined` if another version is current.
    */
   async append(
     id: string,
@@ -112,7 +117,7 @@ export class DocumentDirectory {
       const written = await createFile(temporary.path, text, temporary.owner);
       file = written;
       const [[{ isInForce }]] = await Promise.all([preparing, written.sync()]);
-      // The file stays open until it is known whether it came into force: its name may be cleared away before that.
+      // The file stays open until it is known whether it became current, because its name may be removed before that.
       const options = { durable: true, isBuiltOn: () => isBuiltOn(written), owner: temporary.owner };
       if (isInForce) names = await appendNumbered(this.directory, VERSIONS, version, temporary.path, options);
     } catch (error) {
@@ -134,15 +139,15 @@ export class DocumentDirectory {
     return document === undefined ? version : undefined;
   }
 
-  /** Marks a version as one that is built on, if it is in force and in this state. */
+  /** Marks a version as one that has a successor, if it is current and in this state. */
   async #buildOn(version: number, state: 'stored' | 'deleted'): Promise<Predecessor> {
     const file = await this.#openVersion(version);
     if (file === undefined) return SUPERSEDED;
     const close = (): Promise<void> => file.close();
     try {
       const [bytes, names] = await Promise.all([this.#readOpened(file, version), readNames(this.directory)]);
-      // What was opened is the file that is in force only if its number is the highest afterwards: a stalled writer may have
-      // put another one in the place of one that was cleared away.
+      // The opened file is the current version only if its number is the highest afterwards, because a stalled writer may
+      // have linked its file under the number of a removed version.
       if (highestNumber(VERSIONS, names) !== version) return { isInForce: false, close };
       const document = await this.#decode(bytes, version);
       if ((document === undefined) !== (state === 'deleted')) return { isInForce: false, close };
@@ -157,12 +162,15 @@ export class DocumentDirectory {
   async #readOpened(file: FileHandle, version: number): Promise<Buffer> {
     const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES, 0);
     const bytes = buffer.subarray(0, bytesRead);
-    // A read may return less than there is: then what it returned is no document, and all is read.
+    // One read may return only a part of the file. That part does not decode, and the whole file is read then.
     const isWhole = bytesRead < READ_BYTES && decodeVersion(bytes, version) !== undefined;
     return isWhole ? bytes : file.readFile();
   }
 
-  /** Makes everything that leads to the first version durable before that is visible, so that later writes can rely on it. */
+  /**
+   * Makes all directories on the way to the first version durable before it becomes visible, so that later writes can
+   * rely on them.
+   */
   async #create(id: string, owner: StoreOwner | undefined): Promise<void> {
     await makeDirectory(this.directory, owner);
     await Promise.all([this.#writeId(id, owner), ...ancestorsOf(this.#root, this.#path).map(syncDirectory)]);
@@ -178,7 +186,7 @@ export class DocumentDirectory {
     }
   }
 
-  /** Returns `undefined` when there is no such version, or not any more. */
+  /** Opens a version; returns `undefined` if there is none, or not any more. */
   async #openVersion(version: number): Promise<FileHandle | undefined> {
     try {
       return await open(join(this.directory, numberedName(VERSIONS, version)), MARKABLE);
@@ -188,7 +196,7 @@ export class DocumentDirectory {
     }
   }
 
-  /** Reads a version; `undefined` when a later one has come meanwhile. */
+  /** Reads a version; returns `undefined` if it was superseded and removed in the meantime. */
   async #readVersion(version: number): Promise<Buffer | undefined> {
     try {
       return await readFile(join(this.directory, numberedName(VERSIONS, version)));

@@ -5,13 +5,13 @@ import { readNames } from './numbered-files.js';
 
 type Documents = AsyncGenerator<StoredDocument, void, undefined>;
 
-/** The number of entries of a directory that are begun before their turn comes. */
+/** The number of entries of a directory that are read ahead. */
 const LOOKAHEAD = 4;
 
-/** Called when an entry has been read, also where it holds no document any more. */
+/** A listener that is called after each entry, even if it contains no document any more. */
 type Progressed = () => void;
 
-/** Yields the documents at and below `prefix`, ordered by path; only what follows the path `after`. */
+/** Yields the documents at and below `prefix`, ordered by path, beginning after the path `after`. */
 export async function* listDocuments(
   root: string,
   prefix: string,
@@ -29,7 +29,11 @@ export async function* listDocuments(
   }
 }
 
-/** @param after - what remains of the path below this container. */
+/**
+ * Yields the documents in a container.
+ *
+ * @param after - the rest of the path below this container.
+ */
 async function* listContainer(
   root: string,
   container: Path,
@@ -50,7 +54,7 @@ async function* readOne(root: string, path: Path): Documents {
   if (document !== undefined) yield document;
 }
 
-/** Yields what the entries hold, one after the other, while the next few are being read. */
+/** Yields the contents of the entries in order, while the next few are being read. */
 async function* inOrder(
   names: readonly string[],
   progressed: Progressed,

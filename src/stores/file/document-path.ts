@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { assertId, assertPrefix } from '../document-id.js';
 
 /*
- * Where documents lie below the root of a store. The document `key/wx1/access_token` has the directory
+ * This is the layout of documents below the root of a store. The document `key/wx1/access_token` has the directory
  * `key/<hash of wx1>.d/<hash of access_token>`; what lies below it, such as `key/wx1/access_token/openid`, is in the
- * container beside it, `key/<hash of wx1>.d/<hash of access_token>.d`. So the directory of a document holds a handful
- * of files however many documents there are: it is quick to read, and read in one go.
+ * container beside it, `key/<hash of wx1>.d/<hash of access_token>.d`. So the directory of a document holds a handful of
+ * files however many documents there are: it is quick to read, and read in one go.
  */
 
-/** Names of directories below the root, outermost first. */
+/** The names of directories below the root, the outermost first. */
 export type Path = readonly string[];
 
 export const TEMPORARY_DIRECTORY = 'tmp';
@@ -27,8 +27,8 @@ export function documentPath(id: string): Path {
 }
 
 /**
- * Returns the directory of the document that is called `prefix` itself, if there can be one, and the container below
- * it.
+ * Returns the directory of the document with the id `prefix`, if there can be one, and the container of the documents
+ * below it.
  */
 export function prefixPaths(prefix: string): { readonly document: Path | undefined; readonly container: Path } {
   assertPrefix(prefix);
@@ -40,7 +40,7 @@ export function directoryOf(root: string, path: Path): string {
   return join(root, ...path);
 }
 
-/** Returns the directories that have an entry for the next one of `path`, the root first. */
+/** Returns the directories on the way to `path`, each of which has an entry for the next one; the root comes first. */
 export function ancestorsOf(root: string, path: Path): string[] {
   return path.map((_, depth) => directoryOf(root, path.slice(0, depth)));
 }
@@ -53,7 +53,7 @@ export function isContainerName(name: string): boolean {
   return CONTAINER_NAME.test(name);
 }
 
-/** Orders paths name by name: a document, what lies below it, its next sibling. */
+/** Compares paths name by name, so that a document comes first, then the documents below it, and then its next sibling. */
 export function comparePaths(left: Path, right: Path): number {
   for (const [depth, name] of left.entries()) {
     const other = right[depth];
@@ -69,8 +69,8 @@ function directoryName(segment: string, depth: number, hasMore: boolean): string
 }
 
 /**
- * Returns a hash, safe in a file name whatever the segment holds, also where file names do not tell upper from lower
- * case.
+ * Returns a hash of a segment, which is safe as a file name whatever the segment contains, even if file names are
+ * case-insensitive.
  */
 function hashOf(segment: string): string {
   return hash('sha256', segment).slice(0, HASH_DIGITS);

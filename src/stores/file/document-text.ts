@@ -1,7 +1,7 @@
 import type { Due, StoredDocument } from '../../core/model/store.js';
 import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 
-/** The content of a version file: a document, or the note that there is none any more. */
+/** The content of a version's file: a document, or a mark that it was deleted. */
 export type VersionContent =
   | { readonly id: string; readonly document: StoredDocument }
   | { readonly id: string; readonly document: undefined };
@@ -17,8 +17,10 @@ export function encodeTombstone(id: string, version: number): string {
 }
 
 /**
- * @param version - the one in the file's name.
- * @returns `undefined` when this is not, whole and unharmed, that version of a document.
+ * Decodes the content of a version's file.
+ *
+ * @param version - the version in the name of the file.
+ * @returns `undefined` if the bytes are not this version of a document, complete and undamaged.
  */
 export function decodeVersion(bytes: Buffer, version: number): VersionContent | undefined {
   const content = parse(bytes);
@@ -32,8 +34,8 @@ export function decodeVersion(bytes: Buffer, version: number): VersionContent | 
 }
 
 /**
- * Stands for a version that cannot be read: not absent, so that no write replaces it by mistake, and without the
- * checksum that makes a document's data credible.
+ * Returns a document that represents a version that cannot be read. It is present, so that no write replaces it by
+ * mistake, and lacks the checksum that makes the data of a document valid.
  */
 export function damagedDocument(id: string, version: number, bytes: Buffer): StoredDocument {
   return { id, version, data: { damaged: bytes.toString('utf8', 0, SHOWN_BYTES) } };

@@ -6,9 +6,9 @@ import { FILE_MODE, giveDirectoryTo, giveTo, inStore, type StoreOwner } from './
 const DIRECTORY_MODE = 0o700;
 
 /**
- * Creates a file that must not exist, and writes it whole. When that fails, no file is left at `path`.
+ * Creates a file, which must not exist, and writes its content. If that fails, no file is left at `path`.
  *
- * @param owner - the user that the file is given to; absent: it belongs to that of this process.
+ * @param owner - the owner of the file; absent for the user of this process.
  * @returns the open file.
  */
 export async function createFile(path: string, text: string, owner?: StoreOwner): Promise<FileHandle> {
@@ -25,18 +25,18 @@ export async function createFile(path: string, text: string, owner?: StoreOwner)
 }
 
 /**
- * Makes a directory and those above it that are missing. Node's own way never comes back on file systems that let nothing be
- * made and say that the directory above is missing, such as `/proc`.
+ * Creates a directory and all missing ones above it. The function of Node would loop forever on file systems that refuse
+ * to create a directory and report that its parent is missing, such as `/proc`.
  *
- * @param owner - the user that each of them is given to; absent: they belong to that of this process.
- * @returns the first directory that was made; `undefined` when there was none to make.
+ * @param owner - the owner of these directories; absent for the user of this process.
+ * @returns the first directory that was created; `undefined` if none was missing.
  */
 export async function makeDirectory(path: string, owner?: StoreOwner): Promise<string | undefined> {
   try {
     return await makeOne(path, owner);
   } catch (error) {
     const parent = dirname(path);
-    // The directory of a store that has an owner was there before.
+    // A store with an owner has existed before, so that its directory is not created again.
     if (!hasCode(error, 'ENOENT') || parent === path || path === owner?.directory) throw error;
     const first = await makeDirectory(parent, owner);
     const made = await makeOne(path, owner);
@@ -44,7 +44,7 @@ export async function makeDirectory(path: string, owner?: StoreOwner): Promise<s
   }
 }
 
-/** Returns the path if there was no such directory before. */
+/** Creates one directory, and returns its path; `undefined` if it existed. */
 async function makeOne(path: string, owner: StoreOwner | undefined): Promise<string | undefined> {
   try {
     await inStore(owner, path, async (inside) => {
@@ -63,9 +63,9 @@ async function isDirectory(path: string): Promise<boolean> {
   return stats?.isDirectory() === true;
 }
 
-/** Makes the entries of a directory survive a power cut. */
+/** Makes the entries of a directory durable, so that they survive a power failure. */
 export async function syncDirectory(path: string): Promise<void> {
-  // Windows keeps directory entries durable by itself and refuses to open a directory.
+  // Windows keeps directory entries durable itself, and refuses to open a directory.
   if (process.platform === 'win32') return;
   const directory = await open(path, 'r');
   try {
@@ -75,12 +75,12 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Removes a file if it can: what stays behind is harmless. */
+/** Removes a file if possible. A file that remains is harmless. */
 export async function removeFile(path: string): Promise<void> {
   await unlink(path).catch(ignore);
 }
 
-/** Tells whether this is the system's error of that code, also where Node's errors are of another realm than this module. */
+/** Returns whether this is the system's error with that code, even if it comes from another realm than this module. */
 export function hasCode(error: unknown, code: string): boolean {
   return memberOf(error, 'code') === code;
 }

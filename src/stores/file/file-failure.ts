@@ -2,7 +2,7 @@ import { isError, memberOf } from '../../core/primitives/foreign-objects.js';
 import { onOneLine } from '../../core/primitives/redact.js';
 import { StoreFailure } from '../../core/primitives/store-failure.js';
 
-/** The meanings of the system's codes: what is wrong with a path, and what to do about it. */
+/** The descriptions of the system's error codes, with the remedies. */
 const MEANINGS: ReadonlyMap<string, readonly [what: (path: string, root: string) => string, remedy: string]> = new Map([
   [
     'EACCES',
@@ -34,18 +34,18 @@ const MEANINGS: ReadonlyMap<string, readonly [what: (path: string, root: string)
   ['ENOENT', [(path) => `${path} has been removed`, 'do not remove files of a store that is in use']],
 ]);
 
-/** The codes by which the systems say that a volume has no hard links. */
+/** The codes with which systems report that a volume does not support hard links. */
 const LINK_REFUSALS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
-/** Says what the file system refused, where, and what to do about it. `code` is the system's. */
+/** Reports what the file system refused, with the path and the remedy. `code` is the system's. */
 export class FileFailure extends StoreFailure {
   override readonly name: string = 'FileFailure';
 }
 
 /**
- * Returns the failure that a file system's error stands for. Anything else is returned as it is.
+ * Returns the failure for an error of the file system. Any other value is returned unchanged.
  *
- * @param root - the directory of the store, named where the error has no path: a write to an open file has none.
+ * @param root - the directory of the store. It is named if the error has no path, as after a write to an open file.
  */
 export function fileFailure(error: unknown, root: string): unknown {
   const code = memberOf(error, 'code');

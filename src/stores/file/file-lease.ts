@@ -7,20 +7,21 @@ import { appendNumbered, highestNumber, LEASES, numberedName, readNames, superse
 import { inStore, type StoreOwner } from './store-owner.js';
 import type { NewFile } from './temporary-files.js';
 
-/** A lease that was granted. */
+/** A granted lease. */
 export interface GrantedLease {
-  /** The names in the directory after it was granted. */
+  /** The names in the directory after the lease was granted. */
   readonly names: readonly string[];
   release(): Promise<void>;
 }
 
 /**
- * Takes the lease of a directory, creating the directory if need be. A lease is the file `lease-<number>`; its age is
- * told by the file system's clock. Taking over means appending the next number, so that of many only one succeeds.
+ * Acquires the lease of a directory, which is created if it is missing. A lease is the file `lease-<number>`, and its age
+ * is measured by the clock of the file system. To take over an expired lease, a process appends the next number, in which
+ * only one process succeeds.
  *
  * @param temporary - a file that nothing else uses.
- * @param clearAway - removes files that are of no use any more; the lease does not wait for it.
- * @returns `undefined` when another process holds it.
+ * @param clearAway - removes files that are no longer needed, in the background.
+ * @returns `undefined` if another process holds the lease.
  */
 export async function takeLease(
   directory: string,
@@ -48,7 +49,10 @@ export async function takeLease(
   }
 }
 
-/** Closes a file that has just been written, and returns what the file system says of it: when that was, by its own clock. */
+/**
+ * Closes a file that has just been written, and returns its stats, which contain the time of the write by the clock of
+ * the file system.
+ */
 async function closed(file: FileHandle): Promise<Stats> {
   try {
     return await file.stat();
@@ -68,17 +72,18 @@ async function isFree(path: string, now: number): Promise<boolean> {
     const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
     const holder = parseHolder(text);
     if (holder === undefined) return true;
-    // From further ahead than it lasts: written before the clock was set back, so its age cannot be told.
+    // A lease from further in the future than it lasts was written before the clock was set back. Its age is unknown, so
+    // that it counts as expired.
     const isLapsed = mtimeMs + holder.ttlMs <= now || mtimeMs - holder.ttlMs > now;
     return isLapsed || (await hasEnded(holder));
   } catch (error) {
-    // Another process has taken it over meanwhile.
+    // Another process has taken over the lease in the meantime.
     if (hasCode(error, 'ENOENT')) return false;
     throw error;
   }
 }
 
-/** Empties the file, which stays, so that its number is not given out again. */
+/** Empties the file of a lease. It is not removed, so that its number is not used again. */
 async function empty(path: string, inode: number, owner: StoreOwner | undefined): Promise<void> {
   try {
     await (owner === undefined ? truncate(path, 0) : inStore(owner, path, (inside) => emptyOwn(inside, inode)));
@@ -87,7 +92,10 @@ async function empty(path: string, inode: number, owner: StoreOwner | undefined)
   }
 }
 
-/** Empties the very file that was written: the owner of the store may have put a link to a file of root in its place. */
+/**
+ * Empties a file only if it is the one that was written. The owner of the store may have replaced it by a link to a file
+ * of root.
+ */
 async function emptyOwn(path: string, inode: number): Promise<void> {
   const file = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {

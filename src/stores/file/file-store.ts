@@ -57,7 +57,7 @@ export class FileStore implements TokenStore {
   readonly #changes: ChangeLog;
   readonly #turnstile = new Turnstile(MAX_OPERATIONS);
   readonly #watches = new Set<ChangeWatch>();
-  /** The work that has begun: operations, and the clearing away after them. */
+  /** The operations and removals in progress. */
   readonly #underWay = new Set<Promise<unknown>>();
   #closed = false;
 
@@ -119,7 +119,7 @@ export class FileStore implements TokenStore {
     if (left <= 0) return;
     const afterPath = after === undefined ? after : documentPath(after);
     const documents = listDocuments(this.#root, prefix, afterPath, () => {
-      // What is deleted is passed over within one step, which may be long.
+      // This check is needed here because deleted entries are skipped within one step, which may take long.
       this.#assertOpen();
       progressed?.();
     });
@@ -174,13 +174,13 @@ export class FileStore implements TokenStore {
     return end;
   }
 
-  /** Refuses new operations, and waits for those under way: afterwards nothing touches the directory. */
+  /** Refuses new operations, and waits for those in progress. Afterwards the store does not touch the directory any more. */
   async close(): Promise<void> {
     this.#closed = true;
     const watches = [...this.#watches];
     this.#watches.clear();
     await Promise.all([...watches.map((watch) => watch.end()), this.#temporary.close()]);
-    // What a write clears away begins with its end.
+    // A write starts its removals when it ends, so that they may appear while this waits.
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 
@@ -204,13 +204,13 @@ export class FileStore implements TokenStore {
       const appended = await place.append(id, expected, encode, file);
       if (appended === undefined) return undefined;
       this.#clearAway(appended.clearAway());
-      // The write counts; a lease that cannot be given back lapses.
+      // The write has succeeded. A lease that cannot be released expires.
       await Promise.all([this.#changes.append(id, file.owner), lease?.release().catch(() => undefined)]);
       return appended.version;
     });
   }
 
-  /** Does an operation when it is its turn, unless the store has been closed by then. */
+  /** Runs an operation when there is a free slot, unless the store has been closed by then. */
   #pass<Result>(operation: () => Promise<Result>): Promise<Result> {
     return this.#turnstile.pass(async () => {
       this.#assertOpen();
@@ -218,7 +218,7 @@ export class FileStore implements TokenStore {
     });
   }
 
-  /** Runs a write. A directory that was deleted since it was made is made again. */
+  /** Runs a write. If its directory was deleted in the meantime, it is created again. */
   #write<Result>(work: () => Promise<Result>): Promise<Result> {
     return this.#explained(async () => {
       await this.#temporary.prepare();
@@ -233,7 +233,7 @@ export class FileStore implements TokenStore {
     });
   }
 
-  /** Does work for which the closing waits; rejects with what the file system's error means. */
+  /** Runs work for which `close` waits, and rejects with a `FileFailure` that explains the error of the file system. */
   async #explained<Result>(work: () => Promise<Result>): Promise<Result> {
     try {
       return await this.#track(work());
@@ -242,7 +242,7 @@ export class FileStore implements TokenStore {
     }
   }
 
-  /** Removes files behind a write, and only closing waits for that: on ext4 it takes longer than all the rest of a write. */
+  /** Removes files after a write. Only `close` waits for this, because on ext4 it takes longer than the rest of a write. */
   #clearAway(work: Promise<unknown>): void {
     void this.#track(work);
   }
@@ -254,7 +254,10 @@ export class FileStore implements TokenStore {
   }
 }
 
-/** Returns whether something other than a directory is there. What cannot be looked at fails when it is used. */
+/**
+ * Returns whether the path is something other than a directory. A path that cannot be checked results in an error at its
+ * first use.
+ */
 function isSomethingElse(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;

@@ -4,12 +4,12 @@ import { hostname } from 'node:os';
 import { isJsonObject } from '../../core/primitives/json.js';
 import { hasCode } from './durable-file.js';
 
-/** The holder of a lease, as its file names it. */
+/** The holder of a lease, as the file of the lease names it. */
 export interface LeaseHolder {
-  /** The machine and, in containers, the process namespace: process ids mean the same within one host. */
+  /** The id of the machine and, in containers, of the process namespace. Process ids are unique within one host. */
   readonly host: string;
   readonly pid: number;
-  /** The start of the process, in the words of its system; tells apart two processes that had the same id. */
+  /** The start time of the process in the format of the system. It distinguishes processes with the same id. */
   readonly startedAt?: string;
   readonly ttlMs: number;
 }
@@ -21,13 +21,13 @@ interface ProcessState {
 
 let self: Promise<Omit<LeaseHolder, 'ttlMs'>> | undefined;
 
-/** Returns this process, as a holder for `ttlMs`. */
+/** Returns this process as the holder of a lease for `ttlMs`. */
 export async function holderHere(ttlMs: number): Promise<LeaseHolder> {
   self ??= describeSelf();
   return { ...(await self), ttlMs };
 }
 
-/** Returns the holder; `undefined` when the text does not say who holds it, as that of a released lease does not. */
+/** Returns the holder in a text; `undefined` if it names none, like that of a released lease. */
 export function parseHolder(text: string): LeaseHolder | undefined {
   let content: unknown;
   try {
@@ -41,7 +41,7 @@ export function parseHolder(text: string): LeaseHolder | undefined {
   return typeof startedAt === 'string' ? { host, pid, startedAt, ttlMs } : { host, pid, ttlMs };
 }
 
-/** Returns whether the holder is known to have ended: only of a process on this host can that be known. */
+/** Returns whether the holder has certainly ended, which can only be determined for a process on this host. */
 export async function hasEnded(holder: LeaseHolder): Promise<boolean> {
   const here = await holderHere(0);
   if (holder.host !== here.host || !Number.isSafeInteger(holder.pid) || holder.pid <= 0) return false;
@@ -73,10 +73,10 @@ async function describeSelf(): Promise<Omit<LeaseHolder, 'ttlMs'>> {
 const STATE_FIELD = 0;
 const START_TIME_FIELD = 19;
 
-/** Returns the state of a process; `undefined` where the system does not tell. */
+/** Returns the state of a process; `undefined` if the system does not provide it. */
 async function readProcess(pid: number): Promise<ProcessState | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-  // The name of the program, in parentheses, may hold anything; the fields after it are plain.
+  // The name of the program in parentheses may contain any characters. The fields after it are plain.
   const fields = text
     .slice(text.lastIndexOf(')') + 1)
     .trim()

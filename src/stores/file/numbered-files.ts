@@ -4,16 +4,16 @@ import { hasCode, removeFile, syncDirectory } from './durable-file.js';
 import { inStore, type StoreOwner } from './store-owner.js';
 
 /**
- * Files of one directory that are called `<prefix><number><suffix>`. The one with the highest number is in force; the
- * next is appended by `link`, which, unlike `rename`, fails if another process was faster.
+ * Files of one directory that are called `<prefix><number><suffix>`. The one with the highest number is current. The next
+ * one is appended by `link`, which, unlike `rename`, fails if another process was faster.
  */
 export interface NumberedFiles {
   readonly prefix: string;
   readonly suffix: string;
   /**
-   * The number of files that are left in place, those with the highest numbers. As long as fewer than so many are above
-   * a number, that number cannot have been in use before and cleared away: a writer that has just linked it knows that
-   * none was faster.
+   * The number of files that are kept, those with the highest numbers. If fewer files than this are above a number, the
+   * number cannot have been used and removed before, so that a writer that has just linked it knows that no other was
+   * faster.
    */
   readonly kept: number;
 }
@@ -27,14 +27,14 @@ export function numberedName(series: NumberedFiles, number: number): string {
   return series.prefix + String(number).padStart(DIGITS, '0') + series.suffix;
 }
 
-/** Returns the highest number among these names; 0 when there is none. */
+/** Returns the highest number among the names; 0 if there is none. */
 export function highestNumber(series: NumberedFiles, names: readonly string[]): number {
   let highest = 0;
   for (const name of names) highest = Math.max(highest, numberOf(series, name));
   return highest;
 }
 
-/** Returns the names that may be cleared away once there is a file with this number. */
+/** Returns the names that may be removed once there is a file with this number. */
 export function supersededNames(series: NumberedFiles, names: readonly string[], number: number): string[] {
   return names.filter((name) => {
     const other = numberOf(series, name);
@@ -42,7 +42,7 @@ export function supersededNames(series: NumberedFiles, names: readonly string[],
   });
 }
 
-/** Returns the names in a directory; none when it does not exist. */
+/** Returns the names in a directory; none if it does not exist. */
 export async function readNames(directory: string): Promise<string[]> {
   try {
     return await readdir(directory);
@@ -53,18 +53,18 @@ export async function readNames(directory: string): Promise<string[]> {
 }
 
 export interface AppendOptions {
-  /** Whether it is to survive a power cut when this resolves. */
+  /** Whether the file must survive a power failure when the promise resolves. */
   readonly durable: boolean;
-  /** Returns whether another file was appended to this one. Absent: one that has been superseded is of no use any more. */
+  /** Returns whether another file was appended to this one. Without it, a superseded file counts as lost. */
   readonly isBuiltOn?: () => Promise<boolean>;
-  /** The user that `temporary` was given to. */
+  /** The owner of `temporary`. */
   readonly owner?: StoreOwner | undefined;
 }
 
 /**
- * Puts the file `temporary` into force as `number`.
+ * Makes the file `temporary` current as `number`.
  *
- * @returns the names in the directory, or `undefined` when another process was faster.
+ * @returns the names in the directory; `undefined` if another process was faster.
  */
 export async function appendNumbered(
   directory: string,
@@ -82,14 +82,14 @@ export async function appendNumbered(
   }
   const [names] = await Promise.all([readdir(directory), options.durable ? syncDirectory(directory) : undefined]);
   if (highestNumber(series, names) < number + series.kept) return names;
-  // A process that stalled before `link` has taken a number that was in use and cleared away meanwhile; one that stalled after
-  // it was in force, and only then superseded.
+  // If the writer stalled before `link`, its number had been used and removed, and the write has lost. If it stalled
+  // after `link`, its file was current and has then been superseded, which `isBuiltOn` tells.
   if (await options.isBuiltOn?.()) return names;
   await removeFile(path);
   return undefined;
 }
 
-/** Returns the number in a name; 0 when the name is not one of the series. */
+/** Returns the number in a name; 0 if the name does not belong to the series. */
 function numberOf(series: NumberedFiles, name: string): number {
   if (!name.startsWith(series.prefix) || !name.endsWith(series.suffix)) return 0;
   const digits = name.slice(series.prefix.length, name.length - series.suffix.length);

@@ -4,27 +4,27 @@ import { basename, dirname, join, sep } from 'node:path';
 import { isError, memberOf } from '../../core/primitives/foreign-objects.js';
 import { FileFailure } from './file-failure.js';
 
-/** The user and the group that the directory of a store belongs to, where root writes for them. */
+/** The user and group that own the directory of a store, for which root writes. */
 export interface StoreOwner {
   readonly uid: number;
   readonly gid: number;
-  /** The directory of the store, as it was given. */
+  /** The directory of the store as it was given. */
   readonly directory: string;
-  /** The real place of that directory, whatever links lead to it. */
+  /** The real path of that directory, with all links resolved. */
   readonly root: string;
 }
 
 export const FILE_MODE = 0o600;
 const ROOT_UID = 0;
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
-/** A pipe in the place of a file must not hold up root either. */
+/** The flags that refuse links, and keep a pipe in the place of a file from blocking root. */
 const NO_LINK = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const MAKING = constants.O_CREAT | constants.O_TRUNC;
 
 /**
- * Returns the owner of a store whose directory is there and belongs to another user than root, for a process of root; else
- * `undefined`. What root writes is for root alone, so that the other processes of the store could not read it any more. Where the
- * system does not show what a handle has open, nothing is given away.
+ * Returns the owner of an existing store that belongs to another user, if this process runs as root. New files are given
+ * to that owner, because otherwise only root could read them. Returns `undefined` in all other cases, and if the system
+ * does not show the path of a handle.
  */
 export async function ownerToGiveTo(directory: string): Promise<StoreOwner | undefined> {
   if (process.geteuid?.() !== ROOT_UID) return undefined;
@@ -40,10 +40,10 @@ export async function ownerToGiveTo(directory: string): Promise<StoreOwner | und
 }
 
 /**
- * Calls `work` with another path of the same file, which goes by the handle of its directory: the owner of the store may put links
- * in the place of directories at any time, and none of them may lead root out of the store.
+ * Calls `work` with another path to the same file, which goes through the handle of its directory. The owner of the store
+ * may replace directories by links at any time, which must not lead root out of the store.
  *
- * @throws FileFailure when a link has led out of the store already.
+ * @throws FileFailure if a link has led out of the store already.
  */
 export async function inStore<Result>(
   owner: StoreOwner | undefined,
@@ -63,20 +63,20 @@ export async function inStore<Result>(
 }
 
 /**
- * Gives an open file or directory to the owner of the store. It goes by the handle and not by the name, in whose place the owner
- * may have put a link to a file of root.
+ * Gives an open file or directory to the owner of the store. It uses the handle and not the name, because the owner may
+ * have put a link to a file of root in its place.
  */
 export async function giveTo(owner: StoreOwner | undefined, file: FileHandle): Promise<void> {
   if (owner === undefined) return;
-  // The root of a container may not give files away: then they stay its own.
+  // Root in a container may lack the permission to change owners. The files then remain its own.
   await file.chown(owner.uid, owner.gid).catch(() => undefined);
 }
 
 /**
- * Opens a file that may be there already. One that is made is given to the owner of the store, and no other: the owner may have
- * moved a file of root to its place.
+ * Opens a file that may exist. Only a file that it creates is given to the owner of the store, because an existing one
+ * may be a file of root that the owner has moved there.
  *
- * @param flags - of `fs.constants`.
+ * @param flags - flags of `fs.constants`.
  */
 export async function openFor(owner: StoreOwner | undefined, path: string, flags: number): Promise<FileHandle> {
   if (owner === undefined) return open(path, flags, FILE_MODE);
@@ -89,7 +89,7 @@ export async function openFor(owner: StoreOwner | undefined, path: string, flags
   });
 }
 
-/** Gives a directory that has just been made to the owner of the store. */
+/** Gives a directory that was just created to the owner of the store. */
 export async function giveDirectoryTo(owner: StoreOwner | undefined, path: string): Promise<void> {
   if (owner === undefined) return;
   const directory = await open(path, DIRECTORY | constants.O_NOFOLLOW);
@@ -100,7 +100,10 @@ export async function giveDirectoryTo(owner: StoreOwner | undefined, path: strin
   }
 }
 
-/** Opens a file that is there; returns `undefined` for none, and takes away a hard link, which may be to a file of root. */
+/**
+ * Opens an existing file; returns `undefined` if there is none. A file with several hard links may be one of root, so
+ * that its name is removed.
+ */
 async function openThere(path: string, flags: number): Promise<FileHandle | undefined> {
   let file: FileHandle;
   try {
@@ -123,7 +126,7 @@ async function openThere(path: string, flags: number): Promise<FileHandle | unde
   return undefined;
 }
 
-/** Refuses a directory outside the store. One of the owner is as good as one in the store. */
+/** Refuses a directory outside the store, unless it belongs to the owner, who could write there anyway. */
 async function assertInStore({ uid, root }: StoreOwner, directory: FileHandle, path: string): Promise<void> {
   const place = await readlink(pathOf(directory));
   if (place === root || place.startsWith(`${root}${sep}`) || (await directory.stat()).uid === uid) return;
@@ -131,7 +134,7 @@ async function assertInStore({ uid, root }: StoreOwner, directory: FileHandle, p
   throw new FileFailure(message, 'ELOOP');
 }
 
-/** Returns where Linux shows what a handle has open, and takes it for a directory in paths. */
+/** Returns the path at which Linux provides the directory of a handle. */
 function pathOf(directory: FileHandle): string {
   return `/proc/self/fd/${directory.fd}`;
 }

@@ -10,18 +10,18 @@ import { inStore, openFor, ownerToGiveTo, type StoreOwner } from './store-owner.
 const STALE_AFTER_MS = 3_600_000;
 const WRITING_ANEW = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC;
 
-/** Sets this process (and this thread) apart from all others that write into the same directory. */
+/** The id of this process and thread among all that write to the same directory. */
 const WRITER = randomBytes(8).toString('hex');
 let lastNumber = 0;
 
 /** A file that is about to be created. */
 export interface NewFile {
   readonly path: string;
-  /** The user that it and the directories made for it are given to, where that is another than the one of this process. */
+  /** The user who gets the file and its new directories, if it is not the user of this process. */
   readonly owner: StoreOwner | undefined;
 }
 
-/** Writes files in the directory `tmp` of a store, where every file is written before it is linked into its place. */
+/** Creates files in the directory `tmp` of a store, where every file is written before it is linked to its place. */
 export class TemporaryFiles {
   readonly #root: string;
   readonly #directory: string;
@@ -37,12 +37,12 @@ export class TemporaryFiles {
     this.#clockPath = this.#newPath();
   }
 
-  /** Returns a file with a name that is used by no other writer, ever. The directories have been prepared. */
+  /** Returns a file with a name that no writer has ever used. `prepare` must have been called. */
   newFile(): NewFile {
     return { path: this.#newPath(), owner: this.#owner };
   }
 
-  /** Creates the directories, once, and clears away what writers that were killed have left. */
+  /** Creates the directories once, and removes files of writers that were killed. */
   prepare(): Promise<void> {
     this.#ready ??= this.#prepare().catch((error: unknown) => {
       this.#ready = undefined;
@@ -55,7 +55,10 @@ export class TemporaryFiles {
     this.#ready = undefined;
   }
 
-  /** Returns the file system's clock in epoch milliseconds: when it says that a file was written just now. */
+  /**
+   * Returns the time of the file system's clock in epoch milliseconds, which is the modification time of a file that is
+   * written now.
+   */
   async now(): Promise<number> {
     await this.prepare();
     return this.#touchClockFile();
@@ -77,7 +80,7 @@ export class TemporaryFiles {
       await file.write('.', 0);
       return Math.floor((await file.stat()).mtimeMs);
     } catch (error) {
-      // The file system under it may be another one by the next time.
+      // The file is opened again at the next call, because another file system may be mounted by then.
       if (this.#clockFile === opening) this.#clockFile = undefined;
       await Promise.allSettled([file.close(), removeFile(this.#clockPath)]);
       throw error;

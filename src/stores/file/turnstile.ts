@@ -1,4 +1,4 @@
-/** Lets a limited number of operations run at once, so that any number may be asked for without running out of file handles. */
+/** Limits the operations that run at once, so that many callers do not exhaust the file handles. */
 export class Turnstile {
   #free: number;
   readonly #waiting: (() => void)[] = [];

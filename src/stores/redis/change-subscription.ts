@@ -5,14 +5,14 @@ import { RedisFailure } from './redis-failure.js';
 
 const SUBSCRIBE_WITHIN_MS = 2_000;
 
-/** Hears of changes on a connection of its own, which all watchers share and the last one closes. */
+/** Subscribes to changes on a separate connection, which all watchers share and the last one closes. */
 export class ChangeSubscription {
   readonly #client: RedisDriver;
   readonly #channel: string;
   readonly #watchers = new Set<ChangeListener>();
   #connection: Promise<RedisDriver> | undefined;
 
-  /** @param client - whose settings the connection has. */
+  /** @param client - the client whose settings the connection uses. */
   constructor(client: RedisDriver, channel: string) {
     this.#client = client;
     this.#channel = channel;
@@ -51,7 +51,8 @@ export class ChangeSubscription {
 
   async #connect(): Promise<RedisDriver> {
     const driver = this.#client.duplicate();
-    // Some clients try again for ever without a word but this. It is listened to as long as there is the connection.
+    // The listener stays for the life of the connection. Some clients reconnect endlessly and report failures by this
+    // event only.
     const failed = new Promise<never>((_, reject) => driver.on('error', reject));
     try {
       await within(SUBSCRIBE_WITHIN_MS, Promise.race([this.#subscribe(driver), failed]));
@@ -68,7 +69,7 @@ export class ChangeSubscription {
     await driver.subscribe(this.#channel, this.#heard);
   }
 
-  /** Clients subscribe again by themselves, but not all of them say when that is done. */
+  /** Subscribes again after a reconnect. Clients do this themselves, but not all of them report when it is done. */
   #resume(driver: RedisDriver): void {
     driver.subscribe(this.#channel, this.#heard).then(
       () => this.#tell(undefined),
@@ -76,7 +77,7 @@ export class ChangeSubscription {
     );
   }
 
-  /** Reads a message: the version that was written, 0 for a delete, and the id. */
+  /** Parses a message: the new version, 0 for a delete, and the id. */
   readonly #heard = (message: string): void => {
     this.#tell(message.slice(message.indexOf(' ') + 1), Number.parseInt(message, 10));
   };

@@ -2,12 +2,12 @@ import { FARTHEST_DUE_MS } from '../../core/concurrency/time-limits.js';
 import { byCount, eachOf, type ScriptByCount } from './redis-script.js';
 
 /**
- * Finds what is due in `count` lanes, the earliest first, and then what is due so far ahead that it was written before the
- * clock was set back. KEYS: version, lane.... ARGV: limit, milliseconds. Answers numbers
- * of lanes, from 0, and ids in turn.
+ * Finds the documents that are due in `count` lanes, the earliest first, and then those whose due time is so far ahead
+ * that it was written before the clock was set back. KEYS: version, lane.... ARGV: limit, milliseconds. It returns lane
+ * numbers, from 0, and ids alternately.
  *
- * What is found is put off for those milliseconds, so that processes that look at the same time find different documents.
- * The claim that follows puts each in its place.
+ * The found documents are postponed by those milliseconds, so that concurrent processes find different ones. The claim
+ * that follows sets their final due times.
  */
 export const findDueScript: ScriptByCount = byCount(
   (count) => `
@@ -47,10 +47,11 @@ return answer`,
 );
 
 /**
- * Leases those of `count` documents that are due. KEYS: version, then document, lease, lane of each. ARGV: owner, ttl, then
- * id, lane of each; an empty id is none. Answers ids and documents in turn.
+ * Leases those of `count` documents that are due. KEYS: version, then document, lease, lane of each. ARGV: owner, ttl,
+ * then id, lane of each; an empty id is skipped. It returns ids and documents alternately.
  *
- * What cannot be leased is put in its place in the schedule, so that no claim looks at it again in vain.
+ * A document that cannot be leased is moved to its real place in the schedule, so that the next claims do not find it
+ * again.
  */
 export const claimScript: ScriptByCount = byCount(
   (count) => `

@@ -6,17 +6,17 @@ import { unreadable } from '../../core/store/document-codec.js';
 const FOREIGN = 'what is not a document of this store';
 
 /**
- * Returns the lane as it stands in a document and in the name of a key: what JSON makes of it. The scripts find it
- * between the quotes, where a quote of its own is escaped.
+ * Returns the lane in the form that it has in documents and names of keys, which is that of a JSON string. The scripts
+ * find it between the quotes, because a quote in the lane is escaped.
  */
 export function laneName(lane: string): string {
   return JSON.stringify(lane).slice(1, -1);
 }
 
 /**
- * Returns the part of a document that says when it is due. The script puts a document together as
- * `{"version":1,"due":{"at":2,"lane":"a"},"data":{}}` and reads its head again by that order, because Lua's JSON would
- * change the data: an empty array comes out of it as an object.
+ * Returns the part of a document that contains its due. The script composes a document as
+ * `{"version":1,"due":{"at":2,"lane":"a"},"data":{}}` and parses its start by that order. Lua's JSON library would change
+ * the data, since it decodes an empty array as an object.
  */
 export function dueText(due: Due | undefined): string {
   if (due === undefined) return '';
@@ -31,8 +31,8 @@ export function dataText(data: JsonObject): string {
 }
 
 /**
- * Returns the document. What is no document of this store is returned as one that cannot be read, so that it does not
- * hold up those read together with it.
+ * Returns the document. Text that this store has not written is returned as an unreadable document, so that it does not
+ * fail the others that are read with it.
  */
 export function decodeDocument(id: string, text: unknown): StoredDocument | undefined {
   if (text === null || text === undefined) return undefined;
@@ -49,10 +49,7 @@ function documentIn(id: string, text: unknown): StoredDocument | undefined {
   return { id, version, data, due: { lane: due.lane, at: due.at } };
 }
 
-/**
- * Is thrown when something that no store of ours wrote has the name of a document. It is neither read as absent nor
- * overwritten.
- */
+/** Reports that a value of another program has the name of a document. It is neither treated as absent nor overwritten. */
 export class ForeignValue extends StoreFailure {
   override readonly name: string = 'ForeignValue';
 

@@ -4,9 +4,10 @@ import { NodeRedisDriver } from './node-redis-driver.js';
 import type { RedisDriver } from './redis-driver.js';
 
 /**
- * Tells by what it can do which kind of client this is. `call` comes first: all have a `sendCommand`, of other meanings.
+ * Returns the driver for a client, which is recognized by its methods. `call` is checked first, because all clients have
+ * a `sendCommand`, with different meanings.
  *
- * @throws TypeError when it is none.
+ * @throws TypeError if it is no supported client.
  */
 export function driverOf(client: unknown): RedisDriver {
   if (typeof client === 'object' && client !== null) {

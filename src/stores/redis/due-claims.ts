@@ -2,13 +2,13 @@ import { claimScript, findDueScript } from './claim-scripts.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisScript } from './redis-script.js';
 
-/** The numbers of documents that one script leases: each number is a script of its own, so there are few of them. */
+/** The numbers of documents that one script can lease. Each number needs its own script, so that there are only a few. */
 const SIZES = [1, 4, 16, 64];
 const LARGEST = 64;
 const MAX_FOUND = 256;
 /**
- * The time for which others do not find what is about to be claimed; a caller that dies between the two scripts costs
- * this delay.
+ * The time for which other processes do not find the documents that are about to be claimed. If a process dies between
+ * the two scripts, its documents are delayed by this time.
  */
 const PUT_OFF_MS = 1_000;
 
@@ -25,15 +25,15 @@ export interface Claimed {
 }
 
 export interface ClaimRequest {
-  /** As `laneName` writes them. */
+  /** The lanes, in the form that `laneName` returns. */
   readonly lanes: readonly string[];
   readonly limit: number;
   readonly owner: string;
-  /** In whole milliseconds. */
+  /** The lifetime of the leases in whole milliseconds. */
   readonly ttl: string;
 }
 
-/** Leases what is due in two steps: one script finds it, and another, which is given the keys of it, leases it. */
+/** Leases due documents in two steps: one script finds them, and another one, which is called with their keys, leases them. */
 export class DueClaims {
   readonly #keys: RedisKeys;
   readonly #run: Run;
@@ -43,7 +43,10 @@ export class DueClaims {
     this.#run = run;
   }
 
-  /** Claims until there is nothing more, or the limit is reached. A failure after the first claims only ends it. */
+  /**
+   * Claims until the limit is reached or no documents are left. A failure after the first claims ends the loop without an
+   * error.
+   */
   async claim(request: ClaimRequest): Promise<Claimed[]> {
     const claimed: Claimed[] = [];
     try {
@@ -70,7 +73,7 @@ export class DueClaims {
     return pairsOf(answer).map(([lane, id]) => ({ id: String(id), lane: lanes[Number(lane)] ?? '' }));
   }
 
-  /** Adds what could be leased to `claimed`, in the order in which it was found. */
+  /** Adds the documents that could be leased to `claimed`, in the order in which they were found. */
   async #lease(found: readonly Found[], { owner, ttl }: ClaimRequest, claimed: Claimed[]): Promise<void> {
     const chunks: (readonly Found[])[] = [];
     for (let start = 0; start < found.length; start += LARGEST) chunks.push(found.slice(start, start + LARGEST));

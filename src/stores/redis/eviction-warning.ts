@@ -1,10 +1,10 @@
 import type { RedisConnection } from './redis-connection.js';
 
 /**
- * Warns when Redis is set to delete keys of its choice once its memory is full: it would delete documents, and with them
- * refresh tokens. The `volatile` policies only delete keys that expire, which of ours are leases alone.
+ * Warns if Redis is configured to evict keys when its memory is full, which would delete documents and their refresh
+ * tokens. The `volatile` policies are harmless: they only evict keys with an expiry, and only leases have one.
  *
- * A server that does not say how it is set is taken at its best.
+ * If the server does not show its configuration, no warning is given.
  */
 export async function warnOfEviction(connection: RedisConnection, key: string): Promise<void> {
   const memory = await connection.send(['info', 'memory'], key).catch(() => undefined);

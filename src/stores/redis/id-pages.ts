@@ -1,8 +1,8 @@
 const PAGE = 200;
 
 /**
- * Yields the ids at and below a prefix, in pages, in their order: the prefix itself, and then what begins with it and `/`.
- * In that order `0` is what follows `/`, so the range ends before it.
+ * Yields the ids at and below a prefix in pages, in order: the prefix itself, and then the ids that begin with it and
+ * `/`. The range ends before `0`, which is the character after `/`.
  */
 export async function* listIds(
   send: (args: readonly string[]) => Promise<unknown>,

@@ -23,7 +23,7 @@ const STATES: Readonly<Record<string, DriverState>> = {
   end: 'closed',
 };
 
-/** Drives a client of `ioredis` or `iovalkey`: of one server, found through sentinels or not, or of a cluster. */
+/** Drives a client of `ioredis` or `iovalkey`: of one server, which may be found through sentinels, or of a cluster. */
 export class IoRedisDriver implements RedisDriver {
   readonly connected = 'ready';
   readonly resumed: readonly string[];

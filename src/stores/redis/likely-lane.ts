@@ -5,14 +5,14 @@ import { RedisFailure } from './redis-failure.js';
 const MAX_CHANGES = 5;
 
 /**
- * Returns the lane in which a document is likely to be due: that of its type, or that of deliveries. A script is given the
- * keys that it uses, so a caller has to know the lane before the document has been read.
+ * Returns the lane in which a document is probably due: that of its type, or that of deliveries. A script must be called
+ * with its keys, so that the caller needs the lane before the document is read.
  */
 export function likelyLane(id: string): string {
   return keyIn('delivery', id) === undefined ? laneName(id.split('/')[2] ?? '') : DELIVERY_LANE;
 }
 
-/** Runs a script for a lane, and once more for the right one where it answers that the document stands in another. */
+/** Runs a script for a lane, and again for the right lane if the script answers that the document is in another one. */
 export async function runInLane(lane: string, run: (lane: string) => Promise<unknown>): Promise<unknown> {
   let answer = await run(lane);
   for (let changes = 0; isLane(answer); changes++) {

@@ -23,7 +23,7 @@ interface NodeRedisCluster extends NodeRedis {
 
 const FUNCTIONS = ['sendCommand', 'connect', 'destroy', 'duplicate', 'on', 'off', 'subscribe'];
 
-/** Drives a client of `redis`, or of `@redis/client`: of one server or of a cluster. */
+/** Drives a client of `redis` or `@redis/client`: of one server or of a cluster. */
 export class NodeRedisDriver implements RedisDriver {
   readonly connected: string;
   readonly resumed: readonly string[];
@@ -40,8 +40,8 @@ export class NodeRedisDriver implements RedisDriver {
   }
 
   /**
-   * Returns whether it is a client. A pool and a client of sentinels are none: they have no `subscribe`, or send in
-   * another way.
+   * Returns whether an object is a supported client. Pools and sentinel clients are not: they have no `subscribe`, or
+   * another way to send commands.
    */
   static isClient(client: object): client is NodeRedisClient | NodeRedisCluster {
     const hasStates = ['isOpen', 'isReady'].every((name) => typeof memberOf(client, name) === 'boolean');
@@ -72,7 +72,7 @@ export class NodeRedisDriver implements RedisDriver {
   close(): void {
     const { isReady } = this.#client;
     this.#client.destroy();
-    // Destroyed while it connects, it completes that and stays.
+    // A client that is destroyed while it connects still completes the connection, so that it is destroyed again then.
     if (!isReady) this.#opening?.then(() => this.#client.destroy()).catch(() => undefined);
   }
 

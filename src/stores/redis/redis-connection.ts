@@ -4,17 +4,17 @@ import { RedisFailure } from './redis-failure.js';
 import type { RedisScript } from './redis-script.js';
 
 const FIRST_CONNECT_MS = 2_000;
-/** Commands that may wait for a server that has stopped answering, before more are refused. */
+/** The limit of commands that wait for an answer. Further ones are refused, because the server has stopped answering. */
 const MAX_WAITING = 1_000;
 const SILENT_AFTER_MS = 2_000;
 
 /**
- * Sends commands while there is a connection. Without one they fail at once instead of waiting in the client's queue,
- * except for a short while at the very first connect.
+ * Sends commands while the client is connected. Otherwise they fail at once instead of waiting in the client's queue,
+ * except for a short time during the first connect.
  */
 export class RedisConnection {
   readonly #driver: RedisDriver;
-  /** The promise of opening the client, where that is done here. */
+  /** The pending connect, if this class has opened the client. */
   #opening: Promise<unknown> | undefined;
   #isOpening = false;
   #connectBy: number | undefined;
@@ -35,19 +35,19 @@ export class RedisConnection {
     return this.#closed;
   }
 
-  /** Throws once the store is closed. */
+  /** Throws if the store is closed. */
   assertOpen(): void {
     if (this.#closed) throw new Error('the store is closed');
   }
 
-  /** Throws when the client can be used neither now nor later. */
+  /** Throws if the client is closed and will not connect again. */
   assertUsable(): void {
     if (this.#driver.state !== 'closed') return;
     throw new RedisFailure(`the Redis client is closed${this.#reason()}`);
   }
 
   /**
-   * Sends a command, unless the store is closed: of several commands none follows the close.
+   * Sends a command, unless the store is closed, so that no command follows the close.
    *
    * @throws a `RedisFailure`; an `Error` once the store is closed.
    */
@@ -71,7 +71,7 @@ export class RedisConnection {
     }
   }
 
-  /** Runs a script in one round trip, or two where Redis does not have it yet. */
+  /** Runs a script in one round trip, or two if Redis has not cached it yet. */
   async run(script: RedisScript, keys: readonly string[], args: readonly string[] = []): Promise<unknown> {
     const [key = ''] = keys;
     const operands = [String(keys.length), ...keys, ...args];
@@ -83,7 +83,7 @@ export class RedisConnection {
     }
   }
 
-  /** Gives the client back as it came: what is connected here is closed. */
+  /** Returns the client to its owner in its original state: a connection that was opened here is closed. */
   close(): void {
     this.#closed = true;
     this.#driver.off(this.#driver.connected, this.#connected);
@@ -92,7 +92,7 @@ export class RedisConnection {
       return;
     }
     this.#driver.close();
-    // While it still connects it may still fail, which without a listener would end the process.
+    // A pending connect may still fail, and without a listener that error would end the process.
     void this.#opening.finally(() => this.#driver.off('error', this.#failed));
   }
 
@@ -122,7 +122,7 @@ export class RedisConnection {
       });
   }
 
-  /** Resolves when the connect has succeeded or failed, or has taken too long. */
+  /** Resolves when the connect has succeeded, failed or timed out. */
   #firstConnect(withinMs: number): Promise<void> {
     const events = [this.#driver.connected, 'error', 'end'];
     return new Promise((resolve) => {

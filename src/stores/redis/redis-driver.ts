@@ -1,23 +1,26 @@
-/** The state of a client. `unopened`: it connects when it is told to; `away`: it had a connection, or failed to get one. */
+/**
+ * The state of a client. `unopened` means that it connects only when it is told to, and `away` that it has lost its
+ * connection or failed to get one.
+ */
 export type DriverState = 'unopened' | 'connecting' | 'ready' | 'away' | 'closed';
 
-/** The interface that the clients have in common. */
+/** The interface that the drivers of all clients implement. */
 export interface RedisDriver {
   readonly state: DriverState;
-  /** Sends a command. In a cluster it goes to the node that has `key`. */
+  /** Sends a command. In a cluster it is sent to the node that holds `key`. */
   send(args: readonly string[], key: string): Promise<unknown>;
-  /** Connects, and keeps trying where the client does. */
+  /** Connects, and retries if the client does so. */
   open(): Promise<unknown>;
-  /** Closes at once. */
+  /** Closes the connection at once. */
   close(): void;
   on(event: string, listener: (argument?: unknown) => void): void;
   off(event: string, listener: (argument?: unknown) => void): void;
-  /** Returns a client of its own with the same settings, not connected. */
+  /** Returns a separate client with the same settings, not connected. */
   duplicate(): RedisDriver;
-  /** Subscribes to a channel. It may be called again, which tells the server again. */
+  /** Subscribes to a channel. A repeated call sends the command again. */
   subscribe(channel: string, listener: (message: string) => void): Promise<unknown>;
-  /** The event that says that the state is `ready`. */
+  /** The event that is emitted when the state becomes `ready`. */
   readonly connected: string;
-  /** The events after which a subscription may have missed something. */
+  /** The events after which a subscription may have missed messages. */
   readonly resumed: readonly string[];
 }

@@ -2,7 +2,7 @@ import { memberOf } from '../../core/primitives/foreign-objects.js';
 import { foreignMessage, foreignText } from '../../core/primitives/foreign-text.js';
 import { StoreFailure } from '../../core/primitives/store-failure.js';
 
-/** The errors that Redis names in capitals, in words. */
+/** The descriptions of the error names that Redis writes in capitals. */
 const MEANINGS: Readonly<Record<string, string>> = {
   WRONGPASS: 'Redis refused the name or the password',
   NOAUTH: 'Redis wants a password',
@@ -23,19 +23,23 @@ const MEANINGS: Readonly<Record<string, string>> = {
 
 const CODES = new RegExp(`\\b(${Object.keys(MEANINGS).join('|')})\\b`);
 /**
- * The tails of replies that repeat something: the operands of an unknown command, which may be those of `HELLO` with the
- * password, and the place in a script.
+ * The ends of error messages that repeat input: the operands of an unknown command, which may be those of `HELLO` with
+ * the password, and the position in a script.
  */
 const REPEATED = /,? (?:with args beginning with:|script: \w+, on @).*$/s;
 
 /**
- * Says why Redis did not do what it was asked for, with the server's own sentence. Errors of clients also carry the command
- * with all that was to be written, so nothing else of them is kept.
+ * Reports why Redis refused a command, with the message of the server. Errors of clients also contain the command with
+ * all its data, so that nothing else of them is kept.
  */
 export class RedisFailure extends StoreFailure {
   override readonly name: string = 'RedisFailure';
 
-  /** @param args - the operands of the command, which are removed from the sentence. */
+  /**
+   * Returns the failure for an error.
+   *
+   * @param args - the operands of the command, which are removed from the message.
+   */
   static of(error: unknown, args: readonly string[] = []): RedisFailure {
     if (error instanceof RedisFailure) return error;
     const text = foreignMessage(error);

@@ -3,12 +3,12 @@ import { describeValue } from '../../core/primitives/redact.js';
 const PREFIX = /^[\x21-\x7e]{1,128}$/;
 const TAG = /\{[^}]+\}/;
 
-/** Names all that a store keeps in Redis. One hash tag is in all of the names, so a cluster keeps them on one node. */
+/** Names all keys of a store. They share one hash tag, so that a cluster keeps them on one node. */
 export class RedisKeys {
   readonly #base: string;
-  /** The highest version that was ever given. The scripts take what the names begin with from it. */
+  /** The key of the highest version that was ever assigned. The scripts derive the prefix of the other names from it. */
   readonly version: string;
-  /** The ids of all documents, in their order. */
+  /** The key of the sorted set of all ids. */
   readonly ids: string;
   /** The channel on which changes are published. */
   readonly channel: string;
@@ -33,7 +33,7 @@ export class RedisKeys {
     return `${this.#base}lease:${id}`;
   }
 
-  /** @param lane - as `laneName` writes it. */
+  /** @param lane - the lane, in the form that `laneName` returns. */
   due(lane: string): string {
     return `${this.#base}due:${lane}`;
   }

@@ -6,20 +6,20 @@ export interface RedisScript {
   readonly sha: string;
 }
 
-/** A script that tells the watchers of its change, and one that leaves that to a command after it. */
+/** A script that publishes its change, and a variant that leaves this to a command after it. */
 export interface PublishingScript {
   readonly publishing: RedisScript;
   readonly silent: RedisScript;
 }
 
 /**
- * Holds what all scripts begin with.
+ * The start of all scripts.
  *
- * The proxies of hosted clusters read a script before they pass it on, and refuse one whose commands take a key from
- * anything but a literal `KEYS[1]`, `KEYS[2]`, ...: no computed index, no name made in the script, no `unpack`, no command
- * within the arguments of another. A script for a number of keys that varies is therefore written for that number.
- * `KEYS[1]` is the key of the versions in all but `readScript`. It is declared even where a script does not use it, because
- * a cluster that is moving the keys, with some here and some there, then refuses the script.
+ * The proxies of hosted clusters read a script before they pass it on, and refuse a script whose commands use a key other
+ * than a literal `KEYS[1]`, `KEYS[2]`, ...: computed indexes, names that the script creates, `unpack`, and nested
+ * commands are not allowed. A script for a variable number of keys is therefore generated for each number. `KEYS[1]` is
+ * the key of the versions in all but `readScript`. It is declared even where a script does not use it, because a cluster
+ * that is moving the keys, with some here and some there, then refuses the script.
  */
 const COMMON = `
 local time = redis.call('TIME')
@@ -68,7 +68,7 @@ export function script(body: string): RedisScript {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-/** Returns a script that publishes, in two forms: a proxy may refuse one that does, or the publishing in it. */
+/** Returns both variants of a script that publishes, because a proxy may refuse a script with PUBLISH. */
 export function publishingScript(body: string, channel: string, message: string, answer: string): PublishingScript {
   const publish = `
 local told = redis.pcall('PUBLISH', ${channel}, ${message})
@@ -77,10 +77,10 @@ return ${answer}`;
   return { publishing: script(body + publish), silent: script(`${body}\nreturn '-' .. ${answer}`) };
 }
 
-/** Returns the script for a number of keys. */
+/** A function that returns the script for a number of keys. */
 export type ScriptByCount = (count: number) => RedisScript;
 
-/** Returns a function that writes the script for a number of keys once. */
+/** Returns a function that generates the script for each number of keys once. */
 export function byCount(body: (count: number) => string): ScriptByCount {
   const scripts = new Map<number, RedisScript>();
   return (count) => {

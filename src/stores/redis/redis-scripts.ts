@@ -11,9 +11,9 @@ import {
 export const NOW: RedisScript = script(`return digits(now)`);
 
 /**
- * KEYS: version, document, lease, ids, lane of the new due, lane of the stored one. ARGV: id, expected, data, text of due,
- * at, lane, stored lane, owner of the lease, channel. Answers the version, as a negative number when the watchers were not
- * told.
+ * Writes a document. KEYS: version, document, lease, ids, lane of the new due, lane of the stored one. ARGV: id,
+ * expected, data, text of due, at, lane, stored lane, owner of the lease, channel. It returns the version, as a negative
+ * number if the change was not published.
  */
 export const SET: PublishingScript = publishingScript(
   `
@@ -50,8 +50,8 @@ if due ~= '' then redis.call('ZADD', KEYS[5], score(at, lapse), id) end`,
 );
 
 /**
- * KEYS: version, document, ids, lane. ARGV: id, expected, lane, channel. Answers 1, or -1 when the watchers were not told;
- * 0 when the version is another.
+ * Deletes a document. KEYS: version, document, ids, lane. ARGV: id, expected, lane, channel. It returns 1, or -1 if the
+ * change was not published; 0 if the version differs.
  */
 export const DELETE: PublishingScript = publishingScript(
   `
@@ -70,8 +70,8 @@ if lane then redis.call('ZREM', KEYS[4], ARGV[1]) end`,
 );
 
 /**
- * KEYS: version, document, lease, lane. ARGV: id, owner, ttl, lane. A client that repeats the command gets the lease that
- * it has.
+ * Acquires a lease. KEYS: version, document, lease, lane. ARGV: id, owner, ttl, lane. A client that repeats the command
+ * gets the lease that it already has.
  */
 export const LEASE: RedisScript = script(`
 local document = redis.call('GET', KEYS[2])
@@ -90,7 +90,7 @@ redis.call('SET', KEYS[3], ARGV[2], 'PX', ARGV[3])
 if lane then redis.call('ZADD', KEYS[4], score(at, now + tonumber(ARGV[3])), ARGV[1]) end
 return {document}`);
 
-/** KEYS: version, document, lease, lane. ARGV: id, owner, lane. */
+/** Releases a lease. KEYS: version, document, lease, lane. ARGV: id, owner, lane. */
 export const RELEASE: RedisScript = script(`
 local holder = redis.call('GET', KEYS[3])
 if holder ~= ARGV[2] then return 0 end

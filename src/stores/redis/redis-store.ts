@@ -17,7 +17,7 @@ import type { PublishingScript, RedisScript } from './redis-script.js';
 import { DELETE, LEASE, NOW, RELEASE, readScript, SET } from './redis-scripts.js';
 
 const MOST_CLAIMS = 1_000_000;
-/** The numbers of documents that one script reads: each number is a script of its own, so there are few of them. */
+/** The numbers of documents that one script can read. Each number needs its own script, so that there are only a few. */
 const READ_SIZES = [1, 2, 3, 4, 8, 16, 32, 64, 128, 256];
 const LARGEST_READ = 256;
 
@@ -66,10 +66,10 @@ export class RedisStore implements TokenStore {
   readonly #subscription: ChangeSubscription;
   readonly #keys: RedisKeys;
   readonly #claims: DueClaims;
-  /** The token that says in Redis whose it is, for each lease that was handed out. */
+  /** The owner token in Redis of each lease that was handed out. */
   readonly #owners = new WeakMap<Lease, string>();
   #checkedForEviction = false;
-  /** Whether the scripts tell the watchers, as they do unless the server refuses that. */
+  /** Whether the scripts publish changes. The server may refuse that. */
   #publishesInScripts = true;
 
   /**
@@ -126,7 +126,7 @@ export class RedisStore implements TokenStore {
     if (answer === null) return undefined;
     const version = Math.abs(Number(answer));
     if (Number(answer) < 0) this.#publish(`${version} ${id}`);
-    // The write counts; a lease that cannot be given back lapses.
+    // The write has succeeded. A lease that cannot be released expires.
     if (owner === undefined) await lease?.release().catch(() => undefined);
     return version;
   }
@@ -205,13 +205,13 @@ export class RedisStore implements TokenStore {
   async #read(ids: readonly string[]): Promise<(StoredDocument | undefined)[]> {
     const size = READ_SIZES.find((count) => count >= ids.length) ?? LARGEST_READ;
     const keys = ids.map((id) => this.#keys.document(id));
-    // A short value stands in the places that are left over.
+    // The remaining keys are filled with one whose value is short.
     while (keys.length < size) keys.push(this.#keys.version);
     const texts = (await this.#connection.run(readScript(size), keys)) as unknown[];
     return ids.map((id, index) => decodeDocument(id, texts[index]));
   }
 
-  /** Runs a script that changes a document, and where the server refuses it for its PUBLISH, the one without. */
+  /** Runs a script that changes a document. If the server refuses it because of its PUBLISH, the variant without is used. */
   async #write(
     id: string,
     script: PublishingScript,
@@ -229,12 +229,12 @@ export class RedisStore implements TokenStore {
     }
   }
 
-  /** Tells the watchers of a change by a command of its own. A message that is lost is harmless: they also look. */
+  /** Publishes a change by a separate command. A lost message is harmless, because watchers also poll. */
   #publish(message: string): void {
     this.#connection.send(['publish', this.#keys.channel, message], this.#keys.version).catch(() => undefined);
   }
 
-  /** Runs a script that looks at one document. */
+  /** Runs a script that concerns one document. */
   async #runOn(id: string, script: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     try {
       return await this.#run(script, keys, args);
@@ -261,7 +261,7 @@ export class RedisStore implements TokenStore {
   }
 }
 
-/** Returns the lane in which a document was due when its lease was granted, or is likely to be. */
+/** Returns the lane of a document: the one that it had when its lease was granted, or the one that is likely. */
 function laneOf(lease: Pick<Lease, 'id' | 'document'> | undefined, id: string): string {
   const due = lease?.id === id ? lease.document?.due : undefined;
   return due === undefined ? likelyLane(id) : laneName(due.lane);

@@ -7,7 +7,7 @@ export interface Change {
 }
 
 export interface Changes {
-  /** The database's clock as it looked. */
+  /** The database's time of the poll. */
   readonly now: number;
   readonly changes: readonly Change[];
 }
@@ -20,20 +20,23 @@ export interface ChangePollParts {
 }
 
 const POLL_MS = 500;
-/** Word of a change makes it look at once, but not more often than this. */
+/** The shortest interval between two polls, even if changes are notified. */
 const MIN_GAP_MS = 50;
-/** A statement that took so long to commit bears an earlier time than others that were seen before it. */
+/**
+ * The time for which a poll looks back, because a statement that takes long to commit has an earlier time than changes
+ * that were already seen.
+ */
 const OVERLAP_MS = 5_000;
 const MAX_CHANGES = 1_000;
 
-/** Looks twice a second which documents have changed. */
+/** Polls the changed documents twice a second. */
 export class ChangePoll {
   readonly #parts: ChangePollParts;
-  /** By the database's clock. */
+  /** The database's time of the last poll. */
   #lookedAt = 0;
-  /** The instant from which the next look reads changes. */
+  /** The database's time from which the next poll reads changes. */
   #since = 0;
-  /** The changes after that instant which have been seen: versions by id. */
+  /** The versions that have been seen after that time, by id. */
   #seen: ReadonlyMap<string, number> = new Map();
   #timer: ClockTimer | undefined;
   #pollAt = 0;
@@ -47,7 +50,7 @@ export class ChangePoll {
     this.#parts = parts;
   }
 
-  /** Changes from before it resolves are not told. */
+  /** Starts to poll. Changes before the promise resolves are not reported. */
   static async start(parts: ChangePollParts): Promise<ChangePoll> {
     const poll = new ChangePoll(parts);
     const { now } = await parts.read(Number.MAX_SAFE_INTEGER, 1);
@@ -56,7 +59,7 @@ export class ChangePoll {
     return poll;
   }
 
-  /** Looks at once: there is word of a change. */
+  /** Polls at once, after a change notification. */
   wake(): void {
     this.#wakened = true;
     if (this.#ended || this.#polling !== undefined) return;
@@ -69,7 +72,7 @@ export class ChangePoll {
     await this.#polling;
   }
 
-  /** Sets a timer; an earlier one that is set already stays. */
+  /** Sets the timer, unless it already expires earlier. */
   #schedule(delayMs: number): void {
     const at = this.#parts.clock.monotonic() + delayMs;
     if (this.#timer !== undefined && this.#pollAt <= at) return;
@@ -104,10 +107,10 @@ export class ChangePoll {
   }
 
   /**
-   * Notes what a look has found. Of what was not read, beyond the limit or because the database's clock was set back,
-   * nothing can be told apart later: then the next look begins with the millisecond in which this one was.
+   * Records the result of a poll. If not all changes were read, because of the limit or because the database's clock was
+   * set back, it is unknown which have been seen. The next poll then begins at the time of this one.
    *
-   * @returns whether everything was read.
+   * @returns whether all changes were read.
    */
   #remember({ now, changes }: Changes, limit: number): boolean {
     const isWhole = changes.length < limit && now >= this.#lookedAt;

@@ -5,24 +5,24 @@ import { Slots } from '../../core/concurrency/slots.js';
 import { DIALECTS, type DialectWords, type SqlDialect } from './sql-dialect.js';
 import { type SqlFailure, sqlFailure } from './sql-failure.js';
 
-/** Well within the two seconds that the manager gives a command. */
+/** The time for which a statement is retried, well below the two seconds that the manager allows for a command. */
 const RETRY_FOR_MS = 1_200;
 const FIRST_DELAY_MS = 10;
 const MAX_DELAY_MS = 100;
 
-/**
- * Holds the user's database: its dialect, the name of the table, and a way to run statements, each a transaction of its
- * own.
- */
+/** Runs statements on the user's database, each in its own transaction, and knows its dialect and the name of the table. */
 export class Database {
   readonly dialect: SqlDialect;
   readonly words: DialectWords;
   readonly table: RawBuilder<unknown>;
   readonly #kysely: Kysely<unknown>;
   readonly #clock: Clock;
-  /** SQLite does its work in this thread: one statement at a time, and a turn for everything else between two of them. */
+  /** The slot for statements of SQLite, which runs them in this thread. Between two of them the event loop can do other work. */
   readonly #turns: Slots | undefined;
-  /** A statement of SQLite has failed busy, and perhaps has been left in progress: then nothing is committed after it. */
+  /**
+   * Whether a statement of SQLite may have been left in progress after it failed as busy. Later statements would not be
+   * committed then.
+   */
   #mayBeStuck = false;
   readonly #closing = new AbortController();
 
@@ -30,18 +30,18 @@ export class Database {
     this.dialect = dialect;
     this.words = DIALECTS[dialect];
     this.table = sql.table(table);
-    // A plugin that renames columns is meant for the user's own tables.
+    // Plugins, for example for renaming columns, are meant for the user's own tables.
     this.#kysely = kysely.withoutPlugins();
     this.#clock = clock;
     this.#turns = dialect === 'sqlite' ? new Slots(1) : undefined;
   }
 
-  /** Refuses every further statement, also those that wait: the user may destroy the Kysely instance now. */
+  /** Refuses all further statements, including waiting ones, so that the user may destroy the Kysely instance. */
   close(): void {
     this.#closing.abort(new Error('the store is closed'));
   }
 
-  /** Throws once the store is closed. */
+  /** Throws if the store is closed. */
   assertOpen(): void {
     this.#closing.signal.throwIfAborted();
   }
@@ -51,9 +51,10 @@ export class Database {
   }
 
   /**
-   * Sends a statement. One that failed because others wrote the same rows has changed nothing, and is sent again for a while.
+   * Runs a statement. If it fails because of concurrent writes to the same rows, nothing was changed, and it is retried
+   * for a while.
    *
-   * @throws a `SqlFailure`; an `Error` once the store is closed, so that of several statements none follows the close.
+   * @throws a `SqlFailure`; an `Error` once the store is closed, so that no statement follows the close.
    */
   async run<Row>(statement: RawBuilder<Row>): Promise<QueryResult<Row>> {
     const { signal } = this.#closing;
@@ -92,7 +93,7 @@ export class Database {
     }
   }
 
-  /** Asserts that the driver commits, by a transaction that does nothing and locks no other connection out. */
+  /** Asserts that the driver commits, with an empty transaction that does not block other connections. */
   async #assertCommits(): Promise<void> {
     await this.#kysely.connection().execute(async (connection) => {
       await sql`begin`.execute(connection);

@@ -5,34 +5,32 @@ import type { Database } from './database.js';
 import type { DocumentRow, RowContent } from './document-row.js';
 import type { DialectWords } from './sql-dialect.js';
 
-/** The statements that write documents and take leases; a database that can return what it wrote needs fewer of them. */
+/** The statements that write documents and acquire leases. A database with RETURNING needs fewer of them. */
 export interface DocumentStatements {
   /**
-   * Writes a document where there is none.
+   * Inserts a document if there is none.
    *
-   * @param owner - whose lease is released by the same write.
-   * @returns the new version; `undefined` when there is one.
+   * @param owner - the owner of a lease that the same statement releases.
+   * @returns the new version; `undefined` if there is a document.
    */
   create(id: string, content: RowContent, owner: string | undefined): Promise<number | undefined>;
   /** Replaces the document of version `expected`. */
   replace(id: string, expected: number, content: RowContent, owner: string | undefined): Promise<number | undefined>;
-  /** Takes the lease if it is free, creating a row for it if need be. */
+  /** Acquires the lease if it is free, and inserts a row for it if necessary. */
   lease(id: string, owner: string, ttlMs: number): Promise<DocumentRow | undefined>;
-  /** Takes the leases of documents that are due and not leased, the earliest ones. */
+  /** Acquires the leases of the earliest documents that are due and not leased. */
   claim(lanes: readonly string[], limit: number, owner: string, ttlMs: number): Promise<DocumentRow[]>;
 }
 
-/** Releases a lease; changes nothing when another process holds it. */
+/** Releases a lease. If another process holds it, nothing changes. */
 export async function releaseLease(database: Database, id: string, owner: string): Promise<void> {
   await database.run(sql`update ${database.table} set lease_until = 0 where id = ${id} and lease_owner = ${owner}`);
 }
 
-/**
- * The number of candidates that a claim looks at for each one wanted, so that those who claim at once all find some.
- */
+/** The number of candidates for each document to claim, so that concurrent claims all find some. */
 const CANDIDATES_PER_CLAIM = 4;
 
-/** Returns the documents that a claim may take, the earliest of all lanes, found lane by lane in the index. */
+/** Returns the documents that a claim may take: the earliest of all lanes, which are searched lane by lane in the index. */
 export function claimCandidates(
   { table, words }: Database,
   lanes: readonly string[],
@@ -40,7 +38,7 @@ export function claimCandidates(
   ttlMs: number,
 ): RawBuilder<{ readonly id: string }> {
   const earliest = sql`order by due_at limit ${sql.lit(limit * CANDIDATES_PER_CLAIM)}`;
-  // One range of the index each: a database that is asked for either of them reads neither.
+  // Each condition is a separate range of the index. For a single query with `or`, databases use neither range.
   const ranges = [sql`due_at <= ${words.nowMs}`, isTooFarAhead(words)];
   const byLane = lanes.flatMap((lane) =>
     ranges.map(
@@ -52,7 +50,10 @@ export function claimCandidates(
   return sql`select id from (${sql.join(byLane, sql` union all `)}) as candidates ${earliest}`;
 }
 
-/** Returns whether a document is due: what is due too far ahead was written before the database's clock was set back. */
+/**
+ * Returns whether a document is due. A due time too far in the future was written before the database's clock was set
+ * back, and counts as due.
+ */
 export function isDue(words: DialectWords): RawBuilder<boolean> {
   return sql`(due_at + 0 <= ${words.nowMs} or due_at + 0 > ${words.nowMs} + ${sql.lit(FARTHEST_DUE_MS)})`;
 }
@@ -62,9 +63,9 @@ function isTooFarAhead(words: DialectWords): RawBuilder<boolean> {
 }
 
 /**
- * Returns whether a lease can be taken by one who asks for `ttlMs`.
+ * Returns whether a lease can be acquired for `ttlMs`.
  *
- * @param table - by which name the column is to be qualified.
+ * @param table - the name with which the column is qualified.
  */
 export function isLeaseFree(words: DialectWords, ttlMs: number, table = ''): RawBuilder<boolean> {
   const until = sql.raw(`${table}lease_until`);

@@ -6,7 +6,10 @@ const EVERY_MS = 3_600_000;
 const AGAIN_MS = 30_000;
 const BATCH = 500;
 
-/** Removes rows without a document that have been unused for a week: those of deleted documents, and of mere leases. */
+/**
+ * Removes rows without a document that have been unused for a week: those of deleted documents, and those that only had a
+ * lease.
+ */
 export class GarbageCollection {
   readonly #database: Database;
   readonly #clock: Clock;
@@ -16,11 +19,11 @@ export class GarbageCollection {
   constructor(database: Database, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
-    // Not right at the start, nor at the same time in every process.
+    // The first run is random, so that it is neither at the start nor at the same time in every process.
     this.#nextAt = clock.monotonic() + clock.random() * EVERY_MS;
   }
 
-  /** Begins it in the background if it is time; a failure is as good as nothing to collect. */
+  /** Starts a run in the background if one is due. A failure is ignored until the next run. */
   beginIfDue(): void {
     if (this.#running !== undefined || this.#clock.monotonic() < this.#nextAt) return;
     this.#nextAt = this.#clock.monotonic() + EVERY_MS;
@@ -31,7 +34,7 @@ export class GarbageCollection {
       });
   }
 
-  /** Resolves when the statement that is under way has ended; the database of a closed store takes no further one. */
+  /** Resolves when the current run has ended. The database of a closed store refuses further statements. */
   async ended(): Promise<void> {
     await this.#running;
   }

@@ -82,7 +82,7 @@ function write(database: LibsqlDatabase, statement: Statement): Statement {
     reader: statement.reader,
     all: (parameters) => committed(() => statement.all(parameters)),
     run: (parameters) => committed(() => statement.run(parameters)),
-    // As one piece, because its user may leave it before its end.
+    // The rows are read at once, because the caller may stop before the last one.
     iterate: (parameters) => committed(() => statement.all(parameters)).values(),
   };
 }

@@ -1,9 +1,9 @@
 import { ChangePoll, type ChangePollParts } from './change-poll.js';
 
-/** Resolves to a function that ends the listening. */
+/** A function that starts to listen, and resolves to a function that stops it. */
 export type Listen = (notified: () => void) => Promise<() => Promise<void>>;
 
-/** Looks for changes, and at once where the database tells of them. It can be ended while it has not begun. */
+/** Polls for changes, and at once when the database notifies it. It can be ended before it has started. */
 export class ListeningWatch {
   readonly #parts: ChangePollParts;
   #poll: ChangePoll | undefined;
@@ -15,21 +15,21 @@ export class ListeningWatch {
   }
 
   /**
-   * Begins to look and to listen, unless it is ended meanwhile.
+   * Starts to poll and to listen, unless it is ended in the meantime.
    *
-   * @throws what the database or `listen` fails with. It has to be ended then too.
+   * @throws the error of the database or of `listen`. The watch has to be ended then as well.
    */
   async start(listen: Listen | undefined): Promise<void> {
     const poll = await ChangePoll.start(this.#parts);
     this.#poll = poll;
     if (this.#hasEnded) return poll.end();
     const endListening = listen === undefined ? undefined : await listen(() => poll.wake());
-    // An end that came before did not know of it.
+    // An earlier call of `end` could not stop the listening, which had not begun.
     if (this.#hasEnded) await endListening?.();
     else this.#endListening = endListening;
   }
 
-  /** Ends what has begun; what is being asked for is ended as soon as it is granted. */
+  /** Stops polling and listening. Listening that is still being started is stopped as soon as it has begun. */
   async end(): Promise<void> {
     this.#hasEnded = true;
     await Promise.all([this.#poll?.end(), this.#endListening?.()]);

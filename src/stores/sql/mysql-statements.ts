@@ -4,14 +4,14 @@ import { DOCUMENT_COLUMNS, type DocumentRow, type RowContent, tombstone } from '
 import { claimCandidates, type DocumentStatements, isDue, isLeaseFree } from './document-statements.js';
 import { SqlFailure, tooLarge } from './sql-failure.js';
 
-/** Beyond it a value is compared with the limit of the server, which breaks off the connection of who exceeds that. */
+/** The length from which a value is compared with the packet limit of the server, because exceeding it closes the connection. */
 const LARGE_VALUE = 262_144;
 /** The length allowed for the rest of a statement, besides the value. */
 const REST_OF_STATEMENT = 8_192;
 
 /**
- * Makes the statements for MySQL and MariaDB, which cannot return what they wrote. The new version comes back through
- * `last_insert_id`, whose value is part of the answer to the statement that set it.
+ * Builds the statements for MySQL and MariaDB, which have no RETURNING. The new version is returned through
+ * `last_insert_id`, whose value is part of the result of the statement that sets it.
  */
 export class MysqlStatements implements DocumentStatements {
   readonly #database: Database;
@@ -21,8 +21,8 @@ export class MysqlStatements implements DocumentStatements {
   }
 
   /**
-   * Tries an update first: most often the row is there, because its lease was taken; and one may come between looking
-   * for it and inserting it.
+   * Inserts a document. It first tries an update, because the row usually exists since its lease was acquired, and tries
+   * it again if another process inserts the row in the meantime.
    */
   async create(id: string, content: RowContent, owner: string | undefined): Promise<number | undefined> {
     const absent = sql`data is null`;
@@ -45,8 +45,8 @@ export class MysqlStatements implements DocumentStatements {
   }
 
   /**
-   * Tells by reading the row whether the lease was granted, not by the count of rows, which a client may set to mean
-   * either.
+   * Acquires the lease, and reads the row to tell whether it was granted. The count of affected rows is not used, because
+   * its meaning depends on a setting of the client.
    */
   async lease(id: string, owner: string, ttlMs: number): Promise<DocumentRow | undefined> {
     const { table, words } = this.#database;
@@ -111,7 +111,7 @@ export class MysqlStatements implements DocumentStatements {
   async #assertFits({ data }: RowContent): Promise<void> {
     if (data === null || data.length < LARGE_VALUE) return;
     const [row] = await this.#database.rows(sql<{ readonly packet: unknown }>`select @@max_allowed_packet as packet`);
-    // Drivers write a backslash before each of these.
+    // Drivers escape each of these characters with a backslash.
     const length = data.length + (data.match(/["'\\]/g)?.length ?? 0);
     if (length + REST_OF_STATEMENT <= Number(row?.packet)) return;
     throw tooLarge();

@@ -4,7 +4,7 @@ import type { Changes } from './change-poll.js';
 import type { Database } from './database.js';
 import { DOCUMENT_COLUMNS, type DocumentRow, documentOf } from './document-row.js';
 
-/** Below what any database takes in one statement: SQLite has 32,766 parameters, PostgreSQL 65,535. */
+/** The limit of ids in a statement, below the limits of parameters of all databases: SQLite has 32,766, PostgreSQL 65,535. */
 const MAX_IDS = 10_000;
 const PAGE = 200;
 
@@ -43,7 +43,8 @@ export async function* listDocuments(
   after: string | undefined,
   limit: number,
 ): AsyncGenerator<StoredDocument, void, undefined> {
-  // In that order `0` comes right after `/`; between the prefix and what is below it may stand longer names.
+  // The range ends before `0`, which is the character after `/`. Longer names that only begin with the prefix may come
+  // between the prefix and the ids below it, so that they are excluded.
   const end = sql`id < ${`${prefix}0`} and (id = ${prefix} or id > ${`${prefix}/`})`;
   let start: RawBuilder<unknown> = after !== undefined && after >= prefix ? sql`id > ${after}` : sql`id >= ${prefix}`;
   for (let left = limit; left > 0; left -= PAGE) {

@@ -7,13 +7,13 @@ interface VersionRow {
   readonly version: number | string | bigint;
 }
 
-/** Makes the statements for PostgreSQL and SQLite: everything is one statement. */
+/** Builds the statements for PostgreSQL and SQLite, where each operation is one statement. */
 export class ReturningStatements implements DocumentStatements {
   readonly #database: Database;
   readonly #notify: RawBuilder<unknown>;
   readonly #skipLocked: RawBuilder<unknown>;
 
-  /** @param channel - where PostgreSQL notifies of writes. */
+  /** @param channel - the channel on which PostgreSQL notifies of writes. */
   constructor(database: Database, channel: string | undefined) {
     this.#database = database;
     this.#notify = channel === undefined ? sql`` : sql`, pg_notify(${channel}, '')`;
@@ -59,8 +59,8 @@ export class ReturningStatements implements DocumentStatements {
   }
 
   /**
-   * Asks whether the candidates are claimable still in words that no index answers: a plan that looked in there for
-   * them once more, because little was due when the database last counted, would read all that is due for each of them.
+   * Claims documents. The conditions on the candidates are written so that no index applies. With outdated statistics, a
+   * plan that searched an index again for each candidate would read all due rows each time.
    */
   claim(lanes: readonly string[], limit: number, owner: string, ttlMs: number): Promise<DocumentRow[]> {
     const { table, words } = this.#database;

@@ -9,20 +9,21 @@ export type SqlDialect = 'postgres' | 'mysql' | 'sqlite';
 
 /** The expressions that differ between the databases. */
 export interface DialectWords {
-  /** The database's clock as a statement begins, in epoch milliseconds, whatever the time zone of the session. */
+  /** The time of the database in epoch milliseconds at the start of the statement, independent of the session's time zone. */
   readonly nowMs: RawBuilder<number>;
   readonly nowMicros: RawBuilder<number>;
   /** The function that returns the greater of two numbers. */
   readonly greatest: RawBuilder<unknown>;
-  /** Settings of the session that decide how it reads what is sent, and whether it keeps that. */
+  /** The settings of the session that determine how the server interprets input, and whether it commits it. */
   readonly settings: RawBuilder<string>;
 }
 
-// `statement_timestamp`, not `clock_timestamp`: within a statement it is constant, so that it can be looked up in an index.
+// `statement_timestamp` is constant within a statement, unlike `clock_timestamp`, so that it can be used with an index.
 const POSTGRES_EPOCH = 'extract(epoch from statement_timestamp())';
-// `utc_timestamp`, not `sysdate`: what a replica repeats has the same time. The first argument is no instant but a plain date.
+// `utc_timestamp`, unlike `sysdate`, has the same value when a replica repeats the statement. The first argument is a
+// date without a time zone.
 const MYSQL_MICROS = "timestampdiff(microsecond, timestamp'1970-01-01 00:00:00', utc_timestamp(6))";
-// Days in floating point, exact to 0.04 ms: rounded, they are the milliseconds that SQLite counts in.
+// SQLite returns days as a floating-point number, exact to 0.04 ms. Rounding yields the milliseconds in which SQLite counts.
 const SQLITE_MS = "cast(round((julianday('now') - 2440587.5) * 86400000) as integer)";
 
 export const DIALECTS: Readonly<Record<SqlDialect, DialectWords>> = {
@@ -53,7 +54,8 @@ export function isSqlDialect(value: unknown): value is SqlDialect {
 }
 
 /**
- * Returns the dialect of Kysely's adapter or of one derived from it, by name too: there may be two copies of Kysely.
+ * Returns the dialect of Kysely's adapter or of one derived from it. It is also recognized by name, because there may be
+ * two copies of Kysely.
  */
 export function dialectOf(adapter: unknown): SqlDialect | undefined {
   for (const dialect of Object.keys(ADAPTERS).filter(isSqlDialect)) {

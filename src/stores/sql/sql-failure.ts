@@ -3,8 +3,9 @@ import { foreignMessage, foreignText } from '../../core/primitives/foreign-text.
 import { StoreFailure } from '../../core/primitives/store-failure.js';
 
 /**
- * Says what goes wrong in a database: in words that are the same for all of them, then in the database's own. Errors of
- * drivers can hold statements, rows and parameters, and with them tokens, so only the code and the cleaned message are kept.
+ * Reports a failure of the database: first in words that are the same for all databases, then in those of the database.
+ * Errors of drivers may contain statements, rows and parameters with tokens, so that only the code and the cleaned
+ * message are kept.
  */
 export class SqlFailure extends StoreFailure {
   override readonly name: string = 'SqlFailure';
@@ -17,16 +18,16 @@ export class SqlFailure extends StoreFailure {
 
 interface Kind {
   readonly message: string;
-  /** The drivers' codes: SQLSTATEs of PostgreSQL, names of MySQL and SQLite, and those of sockets. */
+  /** The codes of the drivers: SQLSTATEs of PostgreSQL, names of MySQL and SQLite, and those of sockets. */
   readonly codes: RegExp;
-  /** For drivers that give no code. */
+  /** The pattern of the message, for drivers that give no code. */
   readonly text?: RegExp;
 }
 
 const TOO_LARGE = 'the database does not take a value that large: raise its limit, such as max_allowed_packet';
 
 const KINDS: Readonly<Record<string, Kind>> = {
-  // Before BUSY, whose code it bears.
+  // This row precedes BUSY, because its errors have the same code.
   STUCK: {
     message:
       'the driver has left a statement in progress and commits nothing: give libsql to Kysely by libsqlDatabase()',
@@ -85,7 +86,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
 };
 
-/** The codes of `node:sqlite`, which gives numbers. */
+/** The names of the numeric codes of `node:sqlite`. */
 const SQLITE_CODES: Readonly<Record<number, string>> = {
   5: 'SQLITE_BUSY',
   6: 'SQLITE_LOCKED',
@@ -103,13 +104,17 @@ export function tooLarge(): SqlFailure {
 }
 
 /*
- * Two parts of a message repeat a statement or a row: text of the statement after `near`, into which some drivers write the
- * values, and a value in quotes after a colon, as in `invalid input syntax for type json: "..."`.
+ * Two parts of a message repeat a statement or a row: the text after `near`, which with some drivers contains values, and
+ * a value in quotes after a colon, as in `invalid input syntax for type json: "..."`.
  */
 const NEAR = /\bnear ['"`].*$/s;
 const QUOTED_VALUE = /: ?(['"]).*\1/gs;
 
-/** @param parameters - the values of the statement, which are removed from the message. */
+/**
+ * Returns the failure for an error of the driver.
+ *
+ * @param parameters - the values of the statement, which are removed from the message.
+ */
 export function sqlFailure(error: unknown, parameters: readonly unknown[] = []): SqlFailure {
   if (error instanceof SqlFailure) return error;
   const { code, message } = readDriverError(error);

@@ -107,7 +107,7 @@ export class SqlStore implements TokenStore {
   readonly #garbage: GarbageCollection;
   readonly #clock: Clock;
   readonly #listen: SqlStoreOptions['listen'];
-  /** The holder of each lease that was handed out. */
+  /** The owner of each lease that was handed out. */
   readonly #owners = new WeakMap<Lease, string>();
   readonly #watches = new Set<ListeningWatch>();
   #checked: Promise<void> | undefined;
@@ -173,7 +173,7 @@ export class SqlStore implements TokenStore {
       expected === 0
         ? await this.#statements.create(id, content, owner)
         : await this.#statements.replace(id, wholeVersion(expected), content, owner);
-    // One that another store has wrapped, or of another document.
+    // The lease was wrapped by another store, or belongs to another document.
     if (version !== undefined && owner === undefined) await lease?.release().catch(() => undefined);
     return version;
   }
@@ -222,7 +222,7 @@ export class SqlStore implements TokenStore {
     this.#database.assertOpen();
     const read = (since: number, limit: number) => readChanges(this.#database, since, limit);
     const watch = new ListeningWatch({ clock: this.#clock, read, changed });
-    // It is known from its beginning, because what it asks for may never be answered.
+    // The watch is recorded before it has started, so that `close` can end it even if the start never completes.
     this.#watches.add(watch);
     const end = async (): Promise<void> => {
       if (this.#watches.delete(watch)) await watch.end();
@@ -283,14 +283,15 @@ function newOwner(): string {
   return randomBytes(12).toString('hex');
 }
 
-/** Returns the version, or a number that no version is for what cannot be one. */
+/** Returns the expected version, or one that no document has if the value is not a whole number. */
 function wholeVersion(expected: number): number {
   return Number.isSafeInteger(expected) ? expected : -1;
 }
 
 /**
- * Returns a name in lower case that is no word of SQL, so that it is the same with quotes around it and without, and within
- * the 63 characters that PostgreSQL takes. Tables that have to share one look more often than they must.
+ * Returns the name of the channel: lower case and no keyword of SQL, so that it is the same with and without quotes, and
+ * within the 63 characters that PostgreSQL permits. Tables with the same name after shortening share a channel, which
+ * only causes additional polls.
  */
 function channelOf(table: string): string {
   return `${table.toLowerCase().replace('.', '_').slice(0, 55)}_changes`;

@@ -5,8 +5,8 @@ import { claimCandidates, isLeaseFree } from './document-statements.js';
 import { ReturningStatements } from './returning-statements.js';
 
 /**
- * Makes the statements for SQLite, where one statement at a time writes anywhere in the file, and one that finds nothing to
- * write has locked all others out as well: a read, which takes no lock, checks first whether there is anything to write.
+ * Builds the statements for SQLite, where only one statement at a time can write to the file, and even one without any
+ * effect blocks all others. A read, which needs no lock, therefore checks first whether there is anything to write.
  */
 export class SqliteStatements extends ReturningStatements {
   readonly #database: Database;

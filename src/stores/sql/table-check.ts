@@ -10,13 +10,16 @@ interface FormatRow {
 
 const MAX_ROUNDS = 10;
 
-/** Rejects when the table is missing or another release's, and when the database would misread what it is sent or not commit it. */
+/**
+ * Rejects if the table is missing or belongs to another release, and if the database would misinterpret input or not
+ * commit it.
+ */
 export async function checkTable(database: Database): Promise<void> {
   if (await hasFormat(database)) return;
   throw new SqlFailure('TABLE_UNFIT', 'the table has no row that says its format: call migrate() of the SqlStore');
 }
 
-/** Creates what is missing. Those who do it at the same time get in each other's way, so it is tried again. */
+/** Creates what is missing. It is retried, because concurrent creations can interfere with each other. */
 export async function createTable(database: Database, table: string): Promise<void> {
   for (let round = 1; ; round++) {
     try {

@@ -6,16 +6,16 @@ import { isSqlDialect, type SqlDialect } from './sql-dialect.js';
 
 export const DEFAULT_TABLE = 'wechat_token_manager';
 
-/** No document can have this id. Its row's version says which release's table this is. */
+/** The id of the row whose version is that of the table's format. No document can have this id. */
 export const FORMAT_ID = 'format';
 export const FORMAT = 1;
 
-/** All that the statements of the store use. */
+/** The columns that the statements of the store use. */
 export const TABLE_COLUMNS: RawBuilder<unknown> = sql.raw(
   'id, version, data, lane, due_at, changed_at, lease_owner, lease_until',
 );
 
-// The names of indexes are made of it, and PostgreSQL cuts off names beyond 63 characters.
+// The limit of 50 characters leaves room for the suffixes of index names, which PostgreSQL truncates at 63 characters.
 const NAME = '[A-Za-z_][A-Za-z0-9_]{0,49}';
 const TABLE = new RegExp(`^(?:${NAME}\\.)?${NAME}$`);
 
