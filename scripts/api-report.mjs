@@ -1,6 +1,6 @@
 // @ts-check
-// The public interface changes only with a diff that a review can see: this compares every entry point with its
-// report in etc/ and fails on a difference. `--local` writes the reports anew.
+// This script makes changes of the public interface visible in reviews: it compares every entry point with its report in
+// etc/ and fails on a difference. `--local` writes the reports anew.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,7 +49,7 @@ function report(name, subpath, types) {
   const result = Extractor.invoke(config, {
     localBuild: local,
     messageCallback(message) {
-      // Notes about the compiler that is bundled, and what it is told about the report, are no findings.
+      // Messages about the bundled compiler and the configuration of the report are not findings.
       if (message.category === 'console' && message.logLevel !== 'error') message.handled = true;
     },
   });
@@ -65,7 +65,7 @@ function report(name, subpath, types) {
 }
 
 /**
- * A subpath may mention types of '.', which users import from there.
+ * Permits a subpath to mention types of '.', which users import from there.
  *
  * @param {import('@microsoft/api-extractor').IConfigFile} configObject
  */

@@ -1,6 +1,7 @@
 // @ts-check
-// Every entry point of package.json becomes one readable file, and what several of them share or load on demand a chunk
-// beside it: importing ninety small files one after the other costs twice the time. For the declarations see public-declarations.mjs.
+// This script bundles every entry point of package.json into one readable file, and puts modules that several of them
+// share or load on demand into chunks beside it. Importing ninety small files one after the other would take twice the
+// time. For the declarations see public-declarations.mjs.
 import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,10 +30,11 @@ const { output } = await bundle.write({
   comments: { legal: true, annotation: true, jsdoc: false },
 });
 await bundle.close();
-// npm does it for what it installs; this is for who runs the built file.
+// npm sets the mode of the files that it installs, but the built file may also be run directly.
 for (const command of commands) chmodSync(join(root, command), 0o755);
 
-// Two classes of one name would be told apart by a suffix that users see in stack traces and in `inspect`.
+// The bundler would rename one of two classes with the same name, and users would see its suffix in stack traces and in
+// `inspect`.
 for (const file of output) {
   const renamed = file.type === 'chunk' ? /\bclass \w+\$\d+/.exec(file.code) : null;
   if (renamed !== null) throw new Error(`${file.fileName}: ${renamed[0]} was renamed, so two classes have one name`);

@@ -1,7 +1,8 @@
 // @ts-check
-// An export map that looks right may still not compile for a user: this installs the packed package into small projects
-// as users have them (ESM, CommonJS, CommonJS with the old resolution), compiles them strictly and runs them. One project
-// runs under Jest and under each pool of vitest, since most of these run tests in a realm of their own.
+// This script checks that users can compile and run the package, which a plausible export map does not guarantee: it
+// installs the packed package into small projects as users have them (ESM, CommonJS, CommonJS with the old resolution),
+// compiles them strictly and runs them. One project runs under Jest and under each pool of vitest, since most of these
+// run tests in a separate realm.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -19,7 +20,8 @@ const newCompiler = join(root, 'node_modules/typescript/bin/tsc');
 const oldCompiler = findOldCompiler();
 
 /**
- * `moduleResolution: node10` ended with TypeScript 6, and `require` of an ES module is understood since 5.8.
+ * The compilers by project. TypeScript 6 has no `moduleResolution: node10` any more, and TypeScript understands `require`
+ * of an ES module since 5.8.
  *
  * @type {Record<string, string[]>}
  */
@@ -81,7 +83,7 @@ function attempt(what, args, cwd = scratch) {
 }
 
 /**
- * Unpacks the package itself; what it depends on, and the types of Node, are linked, so that no network is needed.
+ * Unpacks the package. Its dependencies and the types of Node are linked, so that no network is needed.
  *
  * @param {string} directory
  */
@@ -98,8 +100,8 @@ function install(directory) {
 }
 
 /**
- * A compiler that still knows `moduleResolution: node10`. A second `typescript` among the dependencies would fight for
- * the name `tsc`, so the 5.x that the types checker brings along is used.
+ * Returns a compiler that still supports `moduleResolution: node10`. A second `typescript` among the dependencies would
+ * conflict over the name `tsc`, so the 5.x that the types checker brings along is used.
  */
 function findOldCompiler() {
   const cli = require.resolve('@arethetypeswrong/cli/package.json');

@@ -1,6 +1,6 @@
 // @ts-check
-// What is published is what was built and nothing more: this compares the packed file list with package.json, imports
-// and requires every entry point, and puts a bound on the size, so that no test, secret or stale file slips in.
+// This script checks that exactly the built files are published, so that no test, secret or stale file is included: it
+// compares the packed file list with package.json, imports and requires every entry point, and limits the size.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

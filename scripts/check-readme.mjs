@@ -1,6 +1,6 @@
 // @ts-check
-// The READMEs and the guide are right in both languages: their code is compiled, their links lead somewhere, and each page
-// has a partner that says the same. `--write` copies the regions of the examples into the pages.
+// This script checks the READMEs and the guide in both languages: their code is compiled, their links lead somewhere, and
+// each page has an equal partner. `--write` copies the regions of the examples into the pages.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -11,13 +11,13 @@ import { linkProblems } from './page-links.mjs';
 import { readmeProblems, shapeProblems } from './page-pairs.mjs';
 
 const README = 'README.md';
-/** A page of five minutes. */
+/** The limit of lines of a README, which can be read in five minutes. */
 const README_LINES = 200;
 const CATALOGUE = 'examples/comments.zh-CN.json';
 const REFERENCE = 'docs/reference';
 const GUIDE_FOLDERS = ['docs/guide', REFERENCE];
 const GUIDE_PAGES = ['docs/faq.md'];
-/** Where further pages are whose links are checked. */
+/** The folders with further pages whose links are checked. */
 const LINKING_FOLDERS = ['.', 'docs', 'bench', 'examples/reminders'];
 
 /** @typedef {{ english: string, chinese: string }} Pair */
@@ -71,7 +71,7 @@ export function pageProblems(root) {
   const add = (/** @type {string} */ page, /** @type {string[]} */ found) =>
     problems.push(...found.map((problem) => `${page}: ${problem}`));
   for (const page of pages) if (!present.includes(page)) problems.push(`${page} is missing`);
-  // The code of the reference is that of the doc comments which it is generated from.
+  // The code of the reference comes from the doc comments from which it is generated.
   for (const page of present.filter((name) => !name.startsWith(`${REFERENCE}/`))) {
     add(page, blockProblems(read(page), { read: readExample, comments: isChinesePage(page) ? catalogue : undefined }));
   }
@@ -87,7 +87,7 @@ export function pageProblems(root) {
 }
 
 /**
- * Says whether a README is too long: what is more belongs on a page of the guide.
+ * Reports whether a README is too long. Longer texts belong on a page of the guide.
  *
  * @param {string} markdown
  */

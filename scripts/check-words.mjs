@@ -1,7 +1,7 @@
 // @ts-check
-// Prose names what acts: a caller, a client, a process, WeChat. This fails for words that leave it open, and for doc comments
-// in src that begin with a question word instead of a subject or a verb, and prints the file and line of each. It reads the
-// folders themselves, so that it needs no git.
+// This script keeps prose specific about what acts: a caller, a client, a process, WeChat. It fails for words that leave
+// this open, and for doc comments in src that begin with a question word instead of a subject or a verb, and prints the
+// file and line of each. It reads the folders itself, so that it needs no git.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -12,7 +12,7 @@ export const OPENINGS = ['What', 'How', 'When', 'Who', 'Where', 'Which', 'That',
 
 const FOLDERS = ['src', 'test', 'docs', 'examples', 'bench', 'scripts'];
 const FILES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md'];
-/** Generated folders, which git ignores as well. */
+/** The names of generated folders, which git ignores as well. */
 const GENERATED = new Set(['node_modules', 'dist', 'build', 'coverage', 'wechat-tokens']);
 const LIST = 'scripts/check-words.mjs';
 const PATTERN = new RegExp(`(?<![\\p{L}\\p{N}_])(?:${WORDS.join('|')})(?![\\p{L}\\p{N}_])`, 'giu');
@@ -45,7 +45,8 @@ export function findOpenings(text) {
 }
 
 /**
- * Names the files that are checked: neither lock files, which hold checksums and names of others, nor this list.
+ * Names the files that are checked. Lock files are excluded because they contain checksums and foreign names, and so is
+ * this list.
  *
  * @param {string} root
  */

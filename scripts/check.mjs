@@ -1,7 +1,7 @@
 // @ts-check
-// One command says whether a change may be merged: this runs every check, as many at a time as there are cores, goes on
-// after a failure so that one run shows them all, and prints the output of those that failed. Names of checks as arguments
-// run only these.
+// This script decides whether a change may be merged: it runs every check, as many at a time as there are cores,
+// continues after a failure so that one run shows all of them, and prints the output of the failed checks. Names of
+// checks as arguments run only these.
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 /** @typedef {[name: string, command: string]} Check */
 
 /**
- * All but the first three need what `build` writes, so nothing else starts before it has ended. The longest comes first.
- * `exports` packs without scripts, as `prepack` would build again under the other checks.
+ * The checks. All but the first three need the output of `build`, so nothing else starts before it has ended. The longest
+ * check comes first. `exports` packs without scripts, because `prepack` would build again during the other checks.
  *
  * @type {Check[]}
  */
@@ -68,7 +68,7 @@ async function run([name, command]) {
  * @returns {Promise<{ status: number | null, output: string }>}
  */
 function shell(command) {
-  // Packing would build anew, and take away what other checks are reading.
+  // With its scripts, packing would build again and remove the files that other checks are reading.
   const env = { ...process.env, npm_config_ignore_scripts: 'true' };
   const child = spawn(command, { cwd: root, shell: true, env, stdio: ['ignore', 'pipe', 'pipe'] });
   /** @type {Buffer[]} */

@@ -1,7 +1,8 @@
 // @ts-check
-// npm leaves packages of other platforms out of the lock file when it cannot see them (an incomplete registry mirror, an
-// install over an existing node_modules), and `npm ci` then refuses the lock everywhere. This adds what is missing, by
-// the exact versions that their parents name; run it after a change of the dependencies. `--check` only tells.
+// This script completes the lock file after a change of the dependencies. npm leaves packages of other platforms out of
+// it when it cannot see them (an incomplete registry mirror, an install over an existing node_modules), and `npm ci` then
+// refuses the lock file everywhere. The script adds what is missing, in the exact versions that their parents name.
+// `--check` only reports it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
@@ -22,7 +23,7 @@ const C_LIBRARIES = new Map([
 ]);
 
 /**
- * The optional dependencies that no entry of the lock answers to.
+ * Returns the optional dependencies without an entry in the lock file.
  *
  * @param {Record<string, Entry>} packages
  * @returns {{ name: string, range: string, dev: boolean }[]}

@@ -1,6 +1,6 @@
 // @ts-check
-// Draws the pictures of docs/fleet.md from a simulation of 1,000,000 keys that goes by the library's own arithmetic: when a
-// token is due, and in which steps refreshes begin. `--check` compares instead of writing.
+// This script draws the pictures of docs/fleet.md from a simulation of 1,000,000 keys. It uses the library's own code for
+// when a token is due and in which steps refreshes begin. `--check` compares instead of writing.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -20,7 +20,7 @@ const DEFAULT_TIMES = { marginMs: undefined, jitterMs: undefined, minValidityMs:
  */
 
 /**
- * The pictures by the names of their files.
+ * Returns the pictures by the names of their files.
  *
  * @param {Arithmetic} arithmetic
  * @returns {Record<string, string>}
@@ -53,7 +53,8 @@ export function drawings({ dueAt, Steps, SHARE_OF_SCHEDULE }) {
 }
 
 /**
- * How many refreshes begin in each second when everything is due at the first. Keys are alike, so it is enough to count them.
+ * Returns the number of refreshes that begin in each second if all keys are due in the first one. All keys behave alike,
+ * so that counting them is sufficient.
  *
  * @param {{ seconds: number, nextDueMs: (now: number) => number, steps?: { take(now: number): number } }} parts
  */

@@ -1,7 +1,7 @@
 // @ts-check
-// The status page is one answer of the server, and nothing is read from disk while it runs. So this plugin, in the
-// bundle and in the tests alike, gives src/http/page/page-source.ts the texts of the files in src/page instead of its
-// declarations; the script is bundled from its own TypeScript.
+// This plugin embeds the status page into the server, which sends it as one answer and reads nothing from disk while it
+// runs. In the bundle and in the tests it replaces the declarations in src/http/page/page-source.ts by the texts of the
+// files in src/page, whose script it bundles from TypeScript.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';

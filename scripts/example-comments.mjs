@@ -1,6 +1,6 @@
 // @ts-check
-// Chinese pages show the same compiled code as the English ones, with Chinese comments. This replaces the comments of an
-// example by the entries of a catalogue, from the text of an English comment to its translation.
+// This module translates the comments of examples, since Chinese pages show the same compiled code as the English ones.
+// It replaces the comments by the entries of a catalogue, from the text of an English comment to its translation.
 import { parseSync } from 'oxc-parser';
 
 const REGION = /^\s*#(?:end)?region\b/;
@@ -18,9 +18,9 @@ const REGION = /^\s*#(?:end)?region\b/;
  */
 
 /**
- * Finds the comments of a program. Line comments on consecutive lines are one; markers of regions are none.
+ * Finds the comments of a program. Line comments on consecutive lines count as one, and markers of regions are skipped.
  *
- * @param {string} file for its ending, which names the language
+ * @param {string} file a name whose extension identifies the language
  * @param {string} source
  */
 export function commentsOf(file, source) {
@@ -43,7 +43,7 @@ export function commentsOf(file, source) {
 }
 
 /**
- * Returns the program with every comment translated that the catalogue has.
+ * Returns the program with the comments translated that the catalogue contains.
  *
  * @param {string} file
  * @param {string} source
@@ -60,7 +60,7 @@ export function translateComments(file, source, catalogue) {
 }
 
 /**
- * Returns the translation of a comment, or `undefined` if the catalogue has none.
+ * Returns the translation of a comment; `undefined` if the catalogue has none.
  *
  * @param {Catalogue} catalogue
  * @param {string} text
@@ -70,7 +70,7 @@ export function translationOf(catalogue, text) {
 }
 
 /**
- * Lists what is wrong with the catalogue itself: entries that no Chinese page uses, and entries out of order.
+ * Lists the problems of the catalogue itself: entries that no Chinese page uses, and entries that are not in order.
  *
  * @param {Catalogue} catalogue
  * @param {ReadonlySet<string>} used the comments that Chinese pages show

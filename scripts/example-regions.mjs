@@ -1,5 +1,5 @@
 // @ts-check
-// Every block of code on a page is a region of a compiled example, so that what a user tries first works.
+// This module fills the code blocks of pages from regions of compiled examples, so that code works when a user tries it.
 import { commentsOf, translateComments, translationOf } from './example-comments.mjs';
 import { parsePage } from './markdown-page.mjs';
 
@@ -51,7 +51,7 @@ export function commentsIn(file, source, name) {
 }
 
 /**
- * Lists what is wrong with the code blocks of one page.
+ * Lists the problems of the code blocks of a page.
  *
  * @param {string} markdown
  * @param {Examples} examples
@@ -97,7 +97,7 @@ export function fillBlocks(markdown, examples) {
 }
 
 /**
- * Returns a region as the page shows it.
+ * Returns a region in the form that the page shows.
  *
  * @param {{ file: string, region: string }} example
  * @param {Examples} examples

@@ -1,5 +1,6 @@
 // @ts-check
-// What is not part of the package: parts of its core that are measured alone, and what tests start processes with.
+// This module imports TypeScript that is not part of the package: parts of its core that are measured alone, and modules
+// with which tests start processes.
 import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -15,7 +16,7 @@ export async function importTypeScript(path) {
   const source = join(root, path);
   const isPackage = (/** @type {string} */ specifier) => !/^[./]/.test(specifier);
   const bundle = await rolldown({ input: source, cwd: root, platform: 'node', external: isPackage });
-  // Beside its source, so that what it looks for by `import.meta.url` is found, if that is in the same folder's neighbours.
+  // The file is written beside its source, so that paths relative to `import.meta.url` lead to the neighbours of the source.
   const file = join(dirname(source), `.bench-${process.pid}-${basename(path, '.ts')}.mjs`);
   try {
     await bundle.write({ file, format: 'esm' });

@@ -1,6 +1,7 @@
 // @ts-check
-// Vitest starts the largest file first where it has not seen how long files take, as in a fresh clone. A short file may
-// take long, and one that starts last leaves all workers but its own idle, so the configurations name the longest.
+// This module orders test files for vitest, which starts the largest file first if it has not measured how long files
+// take, as in a fresh clone. A short file may take long, and if it starts last all other workers are idle, so that the
+// configurations name the longest files.
 import { BaseSequencer } from 'vitest/node';
 
 /**
@@ -24,7 +25,7 @@ export function longestFirst(longest) {
         const rank = longest.findIndex((file) => moduleId.endsWith(`/${file}`));
         return rank === -1 ? longest.length : rank;
       };
-      // A project stays where it is, so that its files go on sharing processes.
+      // The order of the projects is kept, so that the files of a project continue to share processes.
       return [...specs].sort((left, right) =>
         left.project === right.project && rankOf(left) !== rankOf(right)
           ? rankOf(left) - rankOf(right)

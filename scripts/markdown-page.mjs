@@ -1,5 +1,6 @@
 // @ts-check
-// The parts of a Markdown page that checks compare: headings, code blocks, tables, links, and the anchors that links may name.
+// This module parses the parts of a Markdown page that checks compare: headings, code blocks, tables, links, and the
+// anchors to which links may lead.
 
 const FENCE = /^(`{3,})(\S*)(.*)$/;
 const MARKER = /^<!-- example: (\S+?)#(\S+) -->$/;
@@ -21,7 +22,7 @@ const CELL_BORDER = /(?<!\\)\|/g;
 /** @typedef {{ headings: string[], blocks: Block[], tables: Table[], links: string[], anchors: Set<string> }} Page */
 
 /**
- * Takes a page apart.
+ * Parses a page.
  *
  * @param {string} markdown
  * @returns {Page}
@@ -74,7 +75,7 @@ function readText(page, line) {
 }
 
 /**
- * Returns the anchors of all headings: where one before has the same text, the anchor gets a number.
+ * Returns the anchors of all headings. If an earlier heading has the same text, the anchor gets a number.
  *
  * @param {string[]} headings
  */

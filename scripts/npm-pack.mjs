@@ -1,5 +1,5 @@
 // @ts-check
-// Two checks look at the packed package, and npm prints its own notices around the answer: this reads it in one place.
+// This module runs `npm pack` for two checks and parses its output, in which npm mixes the result with its own notices.
 import { execFileSync } from 'node:child_process';
 
 /**
@@ -23,7 +23,7 @@ export function npmPack(root, { dryRun = false, destination }) {
   if (destination !== undefined) args.push('--pack-destination', destination);
   const output = execFileSync('npm', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   const answer = JSON.parse(output);
-  // npm 11 answers with a list; newer ones may answer with an object by package name.
+  // npm 11 returns a list; newer versions may return an object by package name.
   const [packed] = Array.isArray(answer) ? answer : Object.values(answer);
   return packed;
 }

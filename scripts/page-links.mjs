@@ -1,5 +1,5 @@
 // @ts-check
-// A link on a page leads to a file of the repository, and to a heading that is there.
+// This module checks that the links of a page lead to existing files of the repository, and to existing headings.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parsePage } from './markdown-page.mjs';

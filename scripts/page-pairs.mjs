@@ -1,15 +1,16 @@
 // @ts-check
-// A page in English and its partner in Chinese say the same. Pages of the guide do so in the same order; the Chinese README
-// is written for its readers in an order of its own, so that it has to have what the English one has, and may have more.
+// This module checks that a page in English and its partner in Chinese have the same content. Pages of the guide must
+// have the same order. The Chinese README is written for its readers in an order of its own, so that it must contain what
+// the English one does, and may contain more.
 import { parsePage } from './markdown-page.mjs';
 
-/** Languages whose comments begin with `#`; a page translates these comments by hand. */
+/** The languages whose comments begin with `#`. A page translates these comments by hand. */
 const HASH_COMMENTS = new Set(['sh', 'yaml', 'dockerfile', 'ini', 'nginx']);
 
 /** @typedef {import('./markdown-page.mjs').Block} Block */
 
 /**
- * Lists where two pages differ in shape: the levels of their headings, their code blocks and their tables.
+ * Lists the differences in the structure of two pages: the levels of their headings, their code blocks and their tables.
  *
  * @param {string} english
  * @param {string} chinese
@@ -24,7 +25,7 @@ export function shapeProblems(english, chinese) {
 }
 
 /**
- * Lists what the English README has and the Chinese one has not, and code that only Chinese readers would see.
+ * Lists the parts of the English README that the Chinese one lacks, and code that only Chinese readers would see.
  *
  * @param {string} english
  * @param {string} chinese
@@ -55,7 +56,7 @@ function exampleOf({ example }) {
 }
 
 /**
- * A heading may be translated; its level and the code in it may not.
+ * Returns the parts of a heading that must be the same in both languages: its level and the code in it.
  *
  * @param {string} heading
  */
@@ -64,7 +65,8 @@ function headingShape(heading) {
 }
 
 /**
- * Comments and drawings may be translated. The code of a region is compared with its example, not with the other page.
+ * Returns the parts of a block that must be the same in both languages. Comments and drawings may be translated. The code
+ * of a region is compared with its example, not with the other page.
  *
  * @param {Block} block
  */
@@ -105,7 +107,7 @@ function firstDifference(what, left, right, shape, name) {
 }
 
 /**
- * Returns the parts that have no equal of their own among the others.
+ * Returns the parts without a matching part among the others, each of which matches only once.
  *
  * @template Part
  * @param {Part[]} wanted

@@ -1,8 +1,8 @@
 // @ts-check
-// tsc writes a declaration file for every source file, but users import only the entry points of package.json: this takes
-// out of dist what those do not lead to, file by file and declaration by declaration. What is left stays in the module
-// where it was, so that a class which two entry points mention is one type. A mention keeps everything of its name in
-// that file: at times that is more than what it means, and never less.
+// This script removes all declarations from dist that users cannot reach. tsc writes a declaration file for every source
+// file, but users import only the entry points of package.json. The rest stays in its module, so that a class that two
+// entry points mention is one type. Declarations are found by name: a mention keeps everything of that name in its file,
+// which may be more than necessary, and never less.
 import { readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,7 +61,7 @@ function read(file) {
   const module = { statements: [], declared: new Map(), linked: new Map() };
   let end = 0;
   for (const node of program.body) {
-    // The comment of a statement stands before it, and shares its fate.
+    // The comment of a statement precedes it, and is kept or removed with it.
     const text = source.slice(end, node.end);
     const start = end;
     end = node.end;
@@ -81,7 +81,7 @@ function read(file) {
     const declaration = { text, mentions: mentionsIn(node, new Set()), kept: false };
     module.statements.push(declaration);
     const names = declaredBy(node);
-    // `export {}` keeps what has no `export` from being exported all the same.
+    // A module with `export {}` exports only what is marked so; without it, every declaration would be exported.
     if (names === undefined) declaration.kept = true;
     for (const name of names ?? []) module.declared.set(name, [...(module.declared.get(name) ?? []), declaration]);
   }
@@ -111,7 +111,7 @@ function namesOf(specifier) {
 }
 
 /**
- * Returns what a statement declares, or undefined for `export {}`.
+ * Returns the names that a statement declares; `undefined` for `export {}`.
  *
  * @param {import('oxc-parser').Directive | import('oxc-parser').Statement} node
  * @returns {string[] | undefined}

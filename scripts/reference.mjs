@@ -1,8 +1,9 @@
 // @ts-check
-// docs/reference is written from the doc comments, so that it says what the code does: the options, events, errors and types of
-// every entry point, in English and Chinese. `--write` writes the pages anew; without it a page that differs is an error, and
-// so is a Chinese text that is missing, or was translated from an older English one. `--english <key>` shows what an entry of
-// the catalogue translates, and `--accept <key>` says that a translator has looked at it.
+// This script generates docs/reference from the doc comments, so that it describes the code as it is: the options,
+// events, errors and types of every entry point, in English and Chinese. `--write` writes the pages anew. Without it, a
+// page that differs is an error, and so is a Chinese text that is missing or was translated from an older English one.
+// `--english <key>` shows the English text of an entry of the catalogue, and `--accept <key>` records that a translator
+// has checked the entry.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

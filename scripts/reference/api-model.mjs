@@ -1,5 +1,6 @@
 // @ts-check
-// The public interface as data: the doc models of all entry points, which API Extractor makes from the built declarations.
+// This module reads the public interface as data: the doc models of all entry points, which API Extractor creates from
+// the built declarations.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -24,7 +25,7 @@ export function readEntryPoints(root, exports) {
     const configs = entries.map(({ types }, index) => configOf(root, types, join(folder, `${index}.api.json`)));
     const [first] = configs;
     if (first === undefined) return [];
-    // One program for all of them: to read the declarations takes longer than anything else here.
+    // All entry points share one program, because reading the declarations takes longer than the rest.
     const compilerState = CompilerState.create(first, { additionalEntryPoints: entries.map(({ types }) => types) });
     return configs.map((config, index) => {
       extract(config, compilerState);
@@ -55,7 +56,7 @@ function configOf(root, types, apiJsonFilePath) {
 }
 
 /**
- * Makes the model of one entry point. Only broken comments matter here: the check `api` reports everything else.
+ * Creates the model of an entry point. It reports only broken comments, because the check `api` reports everything else.
  *
  * @param {ExtractorConfig} config
  * @param {CompilerState} compilerState

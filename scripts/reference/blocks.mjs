@@ -1,5 +1,5 @@
 // @ts-check
-// The blocks of a page as Markdown.
+// This module renders the blocks of a page as Markdown.
 import { keyOf, membersOf, payloadOf, shapeOf, signatureOf } from './items.mjs';
 import { codesTable, fieldsTable, listTable, membersTable, optionsTable, serveTable } from './tables.mjs';
 import { itemOf, label, linkedCode, table, told, typeCell } from './writing.mjs';
@@ -88,7 +88,7 @@ function eventText(event, writing) {
 }
 
 /**
- * Returns the name and the meaning of the field that a paragraph describes, if it describes one.
+ * Returns the name and the description of a field if the paragraph describes one.
  *
  * @param {string} detail
  */

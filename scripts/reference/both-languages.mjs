@@ -1,11 +1,12 @@
 // @ts-check
-// Everything that can be wrong with the reference: its layout, its texts in both languages, its links, and the files on disk.
+// This module finds all problems of the reference: in its layout, its texts in both languages, its links, and the files
+// on disk.
 import { catalogueProblems, isTranslated } from './catalogue.mjs';
 import { writePages } from './pages.mjs';
 import { anchorProblems, layoutProblems } from './places.mjs';
 
 /**
- * Writes the pages of both languages. While a text of a page is not translated yet, there are no Chinese pages.
+ * Renders the pages of both languages. There are no Chinese pages until all texts of a page are translated.
  *
  * @param {import('./pages.mjs').Source} source
  * @param {import('./catalogue.mjs').Catalogue} catalogue
@@ -46,7 +47,7 @@ export function writeReference(source, catalogue) {
 }
 
 /**
- * Says which files differ from the pages.
+ * Lists the files that differ from the pages.
  *
  * @param {ReadonlyMap<string, string>} pages
  * @param {(file: string) => string | undefined} read returns the content of a file, where there is one

@@ -1,6 +1,7 @@
 // @ts-check
-// The Chinese texts of the reference. Each stands beside the hash of the English that it translates, so that a change of the
-// English is noticed: the hash is only updated for an entry that is named, after its translation has been looked at.
+// This module manages the Chinese texts of the reference. Each is stored with the hash of the English text that it
+// translates, so that a change of the English is noticed. A hash is only updated for an entry that is named after its
+// translation has been checked.
 import { createHash } from 'node:crypto';
 
 /**
@@ -20,8 +21,7 @@ export function hashOf(texts) {
 }
 
 /**
- * Says where a catalogue does not fit the English: what is missing, what was translated from an older text, and what nothing
- * uses.
+ * Lists the entries of the catalogue that are missing, were translated from an older English text, or are unused.
  *
  * @param {English} english
  * @param {Catalogue} catalogue
@@ -56,7 +56,7 @@ export function isTranslated(english, catalogue) {
 }
 
 /**
- * Returns the catalogue with the hashes of the entries that a translator has looked at.
+ * Returns the catalogue with new hashes for the entries that a translator has checked.
  *
  * @param {Catalogue} catalogue
  * @param {English} english
@@ -73,7 +73,7 @@ export function accept(catalogue, english, keys) {
 }
 
 /**
- * Tells a text that has to be translated from one that is only code, numbers and signs.
+ * Returns whether a text has to be translated, and does not only consist of code, numbers and signs.
  *
  * @param {string} text
  */

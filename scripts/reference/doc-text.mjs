@@ -1,5 +1,5 @@
 // @ts-check
-// Doc comments as Markdown. Their first paragraph says what an item is, further ones go into details.
+// This module renders doc comments as Markdown. Their first paragraph defines an item, and further ones describe details.
 import { ApiDocumentedItem } from '@microsoft/api-extractor-model';
 import { DocNodeKind, StandardTags } from '@microsoft/tsdoc';
 
@@ -51,7 +51,7 @@ function paragraphs(section, linkTo) {
 }
 
 /**
- * Takes a list apart, each point of which begins a line with a hyphen.
+ * Splits a list into its items, each of which begins with a hyphen on a line.
  *
  * @param {string} text
  */

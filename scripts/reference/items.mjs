@@ -1,5 +1,6 @@
 // @ts-check
-// Items of the doc models in the form in which the pages show them: members in an order for readers, signatures on one line.
+// This module provides the items of the doc models in the form that the pages show: members in an order for readers, and
+// signatures on one line.
 import { ApiInterface, ApiItemContainerMixin, ApiPropertyItem } from '@microsoft/api-extractor-model';
 
 /**
@@ -12,7 +13,7 @@ import { ApiInterface, ApiItemContainerMixin, ApiPropertyItem } from '@microsoft
 export const keyOf = (/** @type {ApiItem} */ item) => item.getScopedNameWithinPackage();
 
 /**
- * Returns the members of an interface or class: first those that have to be given, then the others, each by name.
+ * Returns the members of an interface or class: the required ones first, then the others, each sorted by name.
  *
  * @param {ApiItem} item
  * @returns {ApiDeclaredItem[]}
@@ -29,7 +30,7 @@ export function isOptional(member) {
 }
 
 /**
- * Returns the names of what an interface extends.
+ * Returns the names of the interfaces that an interface extends.
  *
  * @param {ApiItem} item
  */
@@ -38,7 +39,7 @@ export function parentsOf(item) {
 }
 
 /**
- * Returns the type of a property, without what says nothing to a reader of a table.
+ * Returns the type of a property, without the parts that do not help a reader of a table.
  *
  * @param {ApiDeclaredItem} property
  */
@@ -52,7 +53,7 @@ export function typeOf(property) {
 }
 
 /**
- * Returns the fields of an event: those of its interface, or those that stand in its own type.
+ * Returns the fields of an event: those of its interface, or those in its own type.
  *
  * @param {ApiDeclaredItem} event
  * @param {ReadonlyMap<string, ApiItem>} items
@@ -72,7 +73,7 @@ export function payloadOf(event, items) {
 }
 
 /**
- * Returns the declaration of an item, or of a member, on one line or as it is laid out.
+ * Returns the declaration of an item, or of a member, on one line or with its line breaks.
  *
  * @param {ApiDeclaredItem} item
  * @param {{ isWrapped?: boolean }} [options]

@@ -1,5 +1,5 @@
 // @ts-check
-// The page of options.
+// This is the layout of the page of options.
 
 /** @type {import('./layout.mjs').Page} */
 export const OPTIONS = {

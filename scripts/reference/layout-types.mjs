@@ -1,5 +1,5 @@
 // @ts-check
-// The page of all other exports, by entry point.
+// This is the layout of the page of all other exports, by entry point.
 
 /** @type {import('./layout.mjs').Page} */
 export const TYPES = {

@@ -1,6 +1,6 @@
 // @ts-check
-// The pages of the reference: what stands where, and the words between the tables. Every public item is in one block; all
-// other text is in the doc comments.
+// This is the layout of the reference: the position of every item, and the texts between the tables. Every public item is
+// in one block. All other texts are in the doc comments.
 import { OPTIONS } from './layout-options.mjs';
 import { TYPES } from './layout-types.mjs';
 

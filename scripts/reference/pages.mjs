@@ -1,5 +1,5 @@
 // @ts-check
-// The pages in one language, from the layout and the items.
+// This module renders the pages in one language, from the layout and the items.
 import { blockText } from './blocks.mjs';
 import { needsTranslation } from './catalogue.mjs';
 import { placesOf } from './places.mjs';

@@ -1,5 +1,5 @@
 // @ts-check
-// Where each item stands: on which page, and under which anchor. Anchors are the same in both languages.
+// This module determines the page and the anchor of each item. Anchors are the same in both languages.
 
 /**
  * @typedef {import('./layout.mjs').Block} Block
@@ -30,7 +30,7 @@ export function placesOf(pages) {
 }
 
 /**
- * Says which public items are on no page, and which names of the layout are no items.
+ * Lists the public items that are on no page, and the names in the layout that are no items.
  *
  * @param {readonly Page[]} pages
  * @param {ReadonlySet<string>} items
@@ -55,7 +55,7 @@ function namesIn(block) {
 }
 
 /**
- * Says which links between the pages lead to no anchor.
+ * Lists the links between the pages that lead to no anchor.
  *
  * @param {ReadonlyMap<string, string>} pages Markdown by file name
  */

@@ -1,5 +1,6 @@
 // @ts-check
-// The options of `wechat-token-manager serve`, from the list by which the command itself parses and helps.
+// This module reads the options of `wechat-token-manager serve` from the list that the command itself uses for parsing
+// and help.
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 
@@ -23,7 +24,8 @@ export async function readServeOptions(root) {
 }
 
 /**
- * Loads a TypeScript module that imports nothing but types, without a file: other checks read the sources meanwhile.
+ * Loads a TypeScript module that imports only types, without writing a file, because other checks read the sources at the
+ * same time.
  *
  * @param {string} path
  * @returns {Promise<any>}

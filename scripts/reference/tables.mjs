@@ -1,5 +1,5 @@
 // @ts-check
-// The tables of the reference.
+// This module renders the tables of the reference.
 import { ApiItemKind } from '@microsoft/api-extractor-model';
 import { isDescribed } from './doc-text.mjs';
 import { isOptional, keyOf, membersOf, parentsOf, signatureOf } from './items.mjs';
@@ -47,7 +47,8 @@ export function fieldsTable(item, writing) {
 }
 
 /**
- * Shows the members of an interface or class; of a class those that it describes itself, as an interface tells of the others.
+ * Renders the members of an interface or class. Of a class it includes those with a description of their own, because the
+ * interface describes the others.
  *
  * @param {ApiDeclaredItem} item
  * @param {Writing} writing
@@ -122,7 +123,7 @@ export function serveTable(writing) {
 }
 
 /**
- * Returns the paragraphs about members for which a cell has no room.
+ * Returns the paragraphs about members that do not fit into a cell.
  *
  * @param {readonly ApiDeclaredItem[]} members
  * @param {Writing} writing

@@ -1,5 +1,5 @@
 // @ts-check
-// The things that every block is written with: items and their words in the language of the page, cells, and tables.
+// This module provides the parts that all blocks use: items with their texts in the language of the page, cells, and tables.
 import { docText } from './doc-text.mjs';
 import { keyOf, typeOf } from './items.mjs';
 
@@ -29,7 +29,7 @@ export function itemOf(name, { items }) {
 }
 
 /**
- * Returns the words of an item in the language of the page; with `brief` without its details.
+ * Returns the texts of an item in the language of the page; with `brief` without its details.
  *
  * @param {ApiItem} item
  * @param {Writing} writing
