@@ -1,5 +1,6 @@
 // @ts-check
-// What encryption adds to writing and reading the document of one key, on a MemoryStore and on a FileStore.
+// This benchmark measures the cost of encryption for writing and reading the document of one key, on a MemoryStore and on
+// a FileStore.
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +16,7 @@ const REST_MS = 3;
 const NS_PER_US = 1e3;
 const ALLOWED_MEMORY_US = 50;
 const ALLOWED_FILE_FACTOR = 1.1;
-/** What the document of an access token holds: a value of 136 characters, WeChat's answer, a failure behind it. */
+/** The data of a document like that of an access token: a value of 136 characters, WeChat's answer, and a past failure. */
 const DATA = {
   grant: {
     value: 'v'.repeat(136),
@@ -80,7 +81,7 @@ function encryptedFiles() {
  * @param {{ name: string, rounds: number, times: number, warmUps: number }} how
  */
 async function compare(plain, encrypted, { name, rounds, times, warmUps }) {
-  // A store removes what it has replaced in the background: the next case starts only after that.
+  // The store removes replaced files in the background. The next case starts only after that.
   const tidy = () => (times === 1 ? rest(REST_MS) : undefined);
   const [plainCase, encryptedCase] = [await casesOf(plain, times), await casesOf(encrypted, times)];
   const samples = await alternate(

@@ -1,5 +1,6 @@
 // @ts-check
-// What a refresh costs on a FileStore, beside the least that makes a file durable, while the store grows.
+// This benchmark measures the cost of a refresh on a FileStore while the store grows, beside the least work that makes a
+// file durable.
 import { mkdtempSync } from 'node:fs';
 import { link, mkdir, open, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,14 +17,14 @@ const REFRESHES = 30;
 const WARM_UPS = 3;
 const REST_MS = 3;
 const ALLOWED_FACTOR = 1.5;
-/** Set to make whole documents of what is otherwise mere names: see `multiplyDocument`. */
+/** Whether the neighbours of the document are whole documents instead of mere names: see `multiplyDocument`. */
 const WHOLE = process.env['BENCH_WHOLE'] !== undefined;
 const LEASE_MS = 20_000;
 const NS_PER_MS = 1e6;
 const APPID = 'wxbench';
 const TYPE = 'bench_token';
 const SECRET = 'secret';
-/** About what the document of an access token holds. */
+/** The data of a document about as large as that of an access token. */
 const DATA = { grant: { value: 'v'.repeat(136), obtainedAt: 1, expiresAt: 2, dueAt: 3 }, checksum: 'c'.repeat(64) };
 
 /** @type {string[]} */
@@ -49,8 +50,8 @@ async function prepareAll() {
 }
 
 /**
- * A store with that many documents in one directory, as the tokens of one app's subjects are, and a bare directory in
- * the same tree.
+ * Creates a store with that many documents in one directory, like the tokens of one app's subjects, and a bare directory
+ * in the same tree.
  *
  * @param {number} size
  */
@@ -120,7 +121,7 @@ async function compareStores() {
   );
 }
 
-/** A whole refresh, by a manager whose upstream answers at once. */
+/** Measures a whole refresh by a manager whose upstream answers at once. */
 async function compareRefreshes() {
   const largest = at(places, places.length - 1);
   const smallest = at(places, 0);
@@ -147,7 +148,7 @@ async function compareRefreshes() {
 }
 
 /**
- * A manager with a task for each refresh that will be measured: a wish for more validity refreshes a key once in 30 s.
+ * Creates a manager with a task for each refresh to measure, because `minValidityMs` refreshes a key only once in 30 s.
  *
  * @param {FileStore | MemoryStore} store
  */
@@ -174,14 +175,15 @@ async function refreshed(store) {
   };
 }
 
-/** Waits until the store has removed in the background what it has replaced, so that the next case runs alone. */
+/** Waits until the store has removed replaced files in the background, so that the next case runs alone. */
 async function tidy() {
   await Promise.all(leftovers.splice(0).map((path) => unlink(path)));
   await rest(REST_MS);
 }
 
 /**
- * A temporary file, its fsync, a link to it, the directory's fsync.
+ * Writes a file with the least work that makes it durable: a temporary file, its fsync, a link to it, and the fsync of
+ * the directory.
  *
  * @param {string} directory
  */

@@ -1,23 +1,24 @@
 // @ts-check
-// Directory trees for the benchmark of the file store: many documents made cheaply, and removed again.
+// This module creates directory trees with many documents cheaply for the benchmark of the file store, and removes them.
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { copyFileSync, linkSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { at } from './measure.mjs';
 
-/** ext4 takes 65,000 links to a file. */
+/** The number of links to one file. ext4 permits 65,000. */
 const LINKS_PER_FILE = 60_000;
 const MEMORY_FILE_SYSTEMS = new Set([0x01021994, 0x858458f6]);
 
 /**
- * Makes the directory in which the only document of a store lies as large as one with `count` documents. The others are
- * mere names beside it, links to one file: 100,000 directories take a minute to remove on ext4, and access to a
- * document by its name encounters no more of its neighbours than their names.
+ * Enlarges the directory that contains the only document of a store to the size of one with `count` documents. The others
+ * are mere names beside it, links to one file: 100,000 directories take a minute to remove on ext4, and access to a
+ * document by its name is only affected by the names of its neighbours.
  *
  * @param {string} root
  * @param {number} count
- * @param {{ whole: boolean }} options `whole`: they are directories with files, like real ones, and take their time.
+ * @param {{ whole: boolean }} options `whole`: the others are directories with files, like real documents, which takes
+ *   long.
  * @returns {string} that directory.
  */
 export function multiplyDocument(root, count, { whole }) {
@@ -46,7 +47,7 @@ function linkAll(files, names, directory) {
 }
 
 /**
- * The directory that holds the versions of the only document.
+ * Returns the directory with the versions of the only document.
  *
  * @param {string} root
  */
@@ -71,7 +72,7 @@ function copyFiles(from, names, to) {
 }
 
 /**
- * Whether a directory is in memory, where nothing is ever durable.
+ * Returns whether a directory is in memory, where nothing is durable.
  *
  * @param {string} directory
  */
@@ -79,13 +80,13 @@ export function isInMemory(directory) {
   return process.platform === 'linux' && MEMORY_FILE_SYSTEMS.has(statfsSync(directory).type);
 }
 
-/** Has the system write what it still holds back, so that the first to be measured does not pay for it. */
+/** Makes the system write its buffered data, so that the first case does not pay for it. */
 export function syncAll() {
   if (process.platform !== 'win32') spawnSync('sync');
 }
 
 /**
- * `rm` is several times as fast as Node's own.
+ * Removes a tree with `rm`, which is several times as fast as the function of Node.
  *
  * @param {string} directory
  */

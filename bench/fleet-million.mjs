@@ -1,8 +1,9 @@
 // @ts-check
-// A fleet of four processes over 1,000,000 registered tasks with tokens of 200 characters, in Redis and in PostgreSQL. Time
-// is compressed: so many of the tokens live for half a minute that as many are refreshed in a second as of 1,000,000 that
-// live for two hours. Then all processes start again over 20,000 tokens that are due or have ended; then one alone tells
-// what a refresh costs, and how long a hit takes while the store does not answer.
+// This benchmark runs a fleet of four processes over 1,000,000 registered tasks with tokens of 200 characters, in Redis
+// and in PostgreSQL. Time is compressed: enough of the tokens live for half a minute to cause as many refreshes in a
+// second as 1,000,000 tokens that live for two hours. Then all processes restart over 20,000 tokens that are due or have
+// expired. Finally one process alone measures the cost of a refresh, and the duration of a hit while the store does not
+// answer.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setTimeout as rest } from 'node:timers/promises';
@@ -19,17 +20,17 @@ const KEYS = Number(process.env['BENCH_KEYS'] ?? 1_000_000);
 const CYCLES = Number(process.env['BENCH_CYCLES'] ?? 10);
 const wanted = (process.env['BENCH_STORES'] ?? 'redis,postgres').split(',');
 const PROCESSES = 4;
-/** 1,000,000 tokens in 7,200 s. */
+/** The refreshes in a second of 1,000,000 tokens that live for 7,200 s. */
 const PER_SECOND = 139;
 const CYCLE_MS = 20_000;
 const SHORT_LIVED = Math.min((PER_SECOND * CYCLE_MS) / 1_000, KEYS / 4);
-/** By default a token is due when between 0.6 and 0.8 of its life is over. */
+/** The life of short-lived tokens. By default a token becomes due when between 0.6 and 0.8 of its life is over. */
 const SHORT_LIFE_MS = CYCLE_MS / 0.7;
 const LONG_LIFE_MS = 7_200_000;
 const WINDOW_SECONDS = 10;
-/** In which the processes start. What came due meanwhile would come due again all at once. */
+/** The time for the start of the processes. Tokens that became due in the meantime would later become due all at once. */
 const START_MS = 15_000;
-/** So that each process is asked for more than it keeps in memory. */
+/** The interval of requests, short enough that each process is asked for more tokens than it keeps in memory. */
 const STEADY_ASK_EVERY_MS = 15;
 const OVERDUE = Math.min(20_000, KEYS / 4);
 const RESTART_ASK_EVERY_MS = 100;
@@ -173,7 +174,11 @@ async function restarted({ name, store }) {
   }
 }
 
-/** What a refresh costs in commands, and a hit in time, for a process without others. @param {Scene} scene */
+/**
+ * Measures the commands of a refresh and the duration of a hit, for a process without others.
+ *
+ * @param {Scene} scene
+ */
 async function alone({ name, store, writer, database }) {
   await writeAll(writer, overdue(0, ALONE));
   await writeAll(writer, endedBeforeDue());
@@ -206,14 +211,18 @@ async function alone({ name, store, writer, database }) {
   }
 }
 
-/** Waits for so many calls; how long that took. @param {number} count */
+/**
+ * Waits for that many calls, and returns how long it took.
+ *
+ * @param {number} count
+ */
 async function called(count) {
   const from = performance.now();
   while (upstream.calls.length < count && performance.now() - from < RESTART_WITHIN_MS) await rest(100);
   return { seconds: (performance.now() - from) / 1_000 };
 }
 
-/** None of them is due while this runs. */
+/** Yields keys that do not become due during the benchmark. */
 function* longLived() {
   const now = Date.now();
   for (let index = SHORT_LIVED; index < KEYS; index++) {
@@ -222,7 +231,11 @@ function* longLived() {
   }
 }
 
-/** They are at any point of their lives. @param {number} now */
+/**
+ * Yields keys at random points of their lives.
+ *
+ * @param {number} now
+ */
 function* shortLived(now) {
   for (let index = 0; index < SHORT_LIVED; index++) {
     const dueAt = Math.round(now + Math.random() * (0.6 + 0.2 * Math.random()) * SHORT_LIFE_MS);
@@ -231,7 +244,11 @@ function* shortLived(now) {
   }
 }
 
-/** Half of them have ended. @param {number} from @param {number} to */
+/**
+ * Yields keys that are due, half of which have expired.
+ *
+ * @param {number} from @param {number} to
+ */
 function* overdue(from, to) {
   const now = Date.now();
   for (let index = from; index < to; index++) {
@@ -241,7 +258,7 @@ function* overdue(from, to) {
   }
 }
 
-/** Yields keys that have expired before they are due: only a caller has them refreshed. */
+/** Yields keys that have expired before they are due, so that only a caller causes their refresh. */
 function* endedBeforeDue() {
   const now = Date.now();
   for (let index = ALONE; index < 2 * ALONE; index++) {

@@ -1,8 +1,8 @@
 // @ts-check
-// A fleet on each store, with real processes and servers: 8 processes and 200 keys whose tokens live for 3 s; how long a
-// forced refresh takes to reach everybody; and 100 processes that start at once on an empty store.
-// BENCH_STORES, BENCH_SECONDS, BENCH_APPS (two keys each) and BENCH_LIFE (in seconds) make it another fleet; BENCH_PARTS=soak
-// leaves out all but the first part.
+// This benchmark runs a fleet on each store, with real processes and servers: 8 processes and 200 keys whose tokens live
+// for 3 s; the time that a forced refresh takes to reach all processes; and 100 processes that start at once on an empty
+// store. BENCH_STORES, BENCH_SECONDS, BENCH_APPS (two keys each) and BENCH_LIFE (in seconds) change the fleet;
+// BENCH_PARTS=soak runs only the first part.
 import { setTimeout as passes } from 'node:timers/promises';
 import { importTypeScript } from '../scripts/import-typescript.mjs';
 import { median } from './measure.mjs';
@@ -13,9 +13,15 @@ const APPS = Array.from({ length: Number(process.env['BENCH_APPS'] ?? 100) }, (_
 const KEYS = APPS.flatMap((appid) => ['access_token', 'jsapi_ticket'].map((type) => ({ appid, type })));
 const LIFE_SECONDS = Number(process.env['BENCH_LIFE'] ?? 3);
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 60);
-/** Eight processes that ask for everything all the time leave two cores nothing for refreshes. */
+/**
+ * The interval of requests. Eight processes that request all keys without a pause would leave two cores no time for
+ * refreshes.
+ */
 const ASKED_EVERY_MS = (LIFE_SECONDS * 1_000) / 6;
-/** With its first refresh a process loads its HTTP client, which takes long when eight do it at once. */
+/**
+ * The time in which results are not counted. At its first refresh a process loads its HTTP client, which takes long when
+ * eight do it at once.
+ */
 const WARMING_UP_LIVES = 2;
 const FORCED = 5;
 const AT_ONCE = 100;
@@ -104,7 +110,7 @@ async function soaked(store) {
   }
 }
 
-/** How long each forced refresh took to reach the last process, from when the first one had it. */
+/** Measures for each forced refresh how long it took from the first process that had it to the last. */
 async function forced(/** @type {object} */ store) {
   const scene = await FleetScene.start(store);
   try {
@@ -127,7 +133,7 @@ async function forced(/** @type {object} */ store) {
   }
 }
 
-/** How many calls a hundred processes make for one key that they all want at their start. */
+/** Counts the calls that a hundred processes make for one key that they all request at their start. */
 async function startedAtOnce(/** @type {object} */ store) {
   const scene = await FleetScene.start(store);
   try {
@@ -145,7 +151,8 @@ async function startedAtOnce(/** @type {object} */ store) {
 }
 
 /**
- * Processes that start on two cores wait for one another, and a command that takes 2 s counts as failed.
+ * Runs `work` repeatedly until it succeeds. Processes that start on two cores slow each other down, and a command that
+ * takes 2 s counts as failed.
  *
  * @param {() => Promise<unknown>} work
  */

@@ -1,5 +1,5 @@
 // @ts-check
-// What a hit costs, beside the least that it could cost and beside what others take for the same.
+// This benchmark measures the cost of a hit, beside the lowest possible cost and beside other libraries for the same purpose.
 import { memoize } from '@smithy/property-provider';
 import CoWeChatApi from 'co-wechat-api';
 import { OAuth2Client } from 'google-auth-library';
@@ -8,19 +8,19 @@ import { defineRefresher, MemoryStore, TokenManager } from 'wechat-token-manager
 import { alternate, at, ratio } from './measure.mjs';
 import { asFactor, inNs, printTable, printTarget } from './report.mjs';
 
-/** Its types are guessed from its source, and not well. */
+/** This is untyped because the types that TypeScript infers from its source are inaccurate. */
 const WeChatApi = /** @type {any} */ (CoWeChatApi);
 const ROUNDS = 25;
 const TIMES = 20_000;
 const TYPE = 'access_token';
 const ON_DEMAND = 'on_demand';
-/** As long as an openid. */
+/** A subject as long as an openid. */
 const SUBJECT = 'o6_bmjrPTlm6_2sgVt7hMZOPfL2M';
 const PATH = `/subject/${SUBJECT}`;
 const PREFIX_LENGTH = PATH.length - SUBJECT.length;
 const BUILT = 'get with { subject }, cut out of a path';
 const LIFE_SECONDS = 7_200;
-/** With its default, lru-cache reads the clock once in a turn of the event loop, and goes by that until the turn ends. */
+/** The name of lru-cache with its default, which reads the clock once in a turn of the event loop. */
 const COARSE = 'lru-cache fetch, its default (*)';
 const TOKEN_LENGTH = 136;
 
@@ -32,8 +32,8 @@ console.log('(*) reads the clock once in a turn of the event loop: all hits of t
 for (const isFleet of [false, true]) await compareWays('wx0', isFleet);
 
 /**
- * Every case has its own loop, so that the engine learns each on its own, and waits for what the library itself returns,
- * without a wrapper.
+ * Compares the cases. Each has its own loop, so that the engine optimizes it separately, and awaits the promise of the
+ * library itself, without a wrapper.
  *
  * @param {string} what
  * @param {readonly string[]} appids
@@ -94,10 +94,10 @@ async function compare(what, appids) {
 }
 
 /**
- * All ways to a held token, beside the shortest.
+ * Compares all ways to get a cached token with the shortest one.
  *
  * @param {string} appid
- * @param {boolean} isFleet Whether the store hands out what is due, so that a bounded cache has every record.
+ * @param {boolean} isFleet whether the store has `claimDue`, so that a bounded cache has every record.
  */
 async function compareWays(appid, isFleet) {
   const tokens = await filledManager([appid], isFleet ? fleetStore() : new MemoryStore());
@@ -177,7 +177,7 @@ async function compareWays(appid, isFleet) {
   printTarget(built <= 2.5, `${what}: at most 2.5 times where the subject is built`, `${asFactor(built)}\n`);
 }
 
-/** A store whose schedule a fleet shares, with nothing due. */
+/** Creates a store whose schedule a fleet shares, with no due documents. */
 function fleetStore() {
   const store = new MemoryStore();
   return /** @type {import('wechat-token-manager').TokenStore} */ ({
@@ -194,7 +194,7 @@ function fleetStore() {
 }
 
 /**
- * Which app is asked for, each time: the same at each run, and in no order, as callers come.
+ * Returns the app of each request: the same sequence in each run, in random order.
  *
  * @param {readonly string[]} appids
  */
@@ -207,7 +207,7 @@ function atRandom(appids) {
 }
 
 /**
- * As long as WeChat's, and another for each app.
+ * Returns a token as long as WeChat's, which differs for each app.
  *
  * @param {string} appid
  */
@@ -241,7 +241,7 @@ async function filledManager(appids, store = new MemoryStore()) {
 }
 
 /**
- * The least that a correct `get` does: look the token up by app and type, read the clock, compare.
+ * Creates the simplest correct `get`: look the token up by app and type, read the clock, compare.
  *
  * @param {readonly string[]} appids
  */
@@ -259,7 +259,8 @@ function floorOf(appids) {
 }
 
 /**
- * The others. Most hold one token each; of those, an application with many apps has one for each, found by appid.
+ * Creates the other libraries. Most of them keep one token, so that an application with many apps has an instance for
+ * each, found by appid.
  *
  * @param {readonly string[]} appids
  * @param {readonly string[]} asked

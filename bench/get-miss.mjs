@@ -1,5 +1,6 @@
 // @ts-check
-// Ten thousand callers who miss at once: one request upstream, and everybody has the token soon after it is answered.
+// This benchmark measures ten thousand callers who miss at once: there must be one request upstream, and all callers must
+// have the token soon after its answer.
 import { TokenManager } from 'wechat-token-manager';
 import { FakeWeChat } from 'wechat-token-manager/testing';
 import { alternate, at } from './measure.mjs';
@@ -17,7 +18,7 @@ const NS_PER_MS = 1e6;
 const wechat = await FakeWeChat.start();
 const tokens = new TokenManager({ wechat: { origins: [wechat.origin] } });
 
-// Apps without a task: nothing is fetched before the first `get`. Every round of a case uses a new one.
+// These apps have no task, so that nothing is fetched before the first `get`. Every round of a case uses a new one.
 const fresh = Array.from({ length: 1 + DELAYS_MS.length * 3 * (ROUNDS + WARM_UPS) }, (_, index) => `wx${index}`);
 for (const appid of fresh) await tokens.register({ appid, secret: 'secret' });
 
@@ -82,7 +83,7 @@ function getByAll(appid, options) {
   return Promise.all(Array.from({ length: CALLERS }, () => tokens.get(appid, TYPE, options)));
 }
 
-/** What sharing a promise costs without a library. */
+/** Measures the cost of sharing a promise without a library. */
 function shareOne() {
   const shared = request();
   return Promise.all(Array.from({ length: CALLERS }, async () => shared));

@@ -1,5 +1,6 @@
 // @ts-check
-// wrk (the Debian package of that name) against a server for bench/http-server.mjs, with an API key and random apps.
+// This module runs wrk (the Debian package of that name) against a server of bench/http-server.mjs, with an API key and
+// random apps.
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 // @ts-check
-// This measures what the command holds in memory while good, bad and slow clients are mixed for 20 minutes: each of its processes is
-// asked every 20 s what is left after a full collection. The tables that are bounded by 10,000 entries are filled first, since
-// otherwise they fill within the 20 minutes and hide whether anything grows without a bound.
+// This benchmark measures the memory of the command while good, bad and slow clients are mixed for 20 minutes: it reads
+// the memory of each process every 20 s after a full garbage collection. The tables that are limited to 10,000 entries
+// are filled first, because they would otherwise fill during the 20 minutes and hide any unlimited growth.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ const LIFE_SECONDS = 60;
 const GOOD_CLIENTS = 8;
 const BAD_CLIENTS = 8;
 const SLOW_CLIENTS = 50;
-/** The number of refused peers, and of ends of tokens, that the server remembers. */
+/** The number of refused peers, and of expiry times of tokens, that the server remembers. */
 const REMEMBERED = 10_000;
 const FILLING_CLIENTS = 32;
 const MIB = 2 ** 20;
@@ -69,7 +69,7 @@ async function fill() {
   await tokens.close();
 }
 
-/** Fills what the server remembers of refused peers and of the ends of tokens. */
+/** Fills the tables of refused peers and of expiry times of tokens. */
 async function fillTables() {
   let next = 0;
   const fillOne = async () => {
@@ -146,7 +146,7 @@ async function send({ bytes, from, cutAfterMs }) {
   return status;
 }
 
-/** Sends headers that never end, and connects again when the server cuts it off. */
+/** Sends headers that never end, and reconnects when the server closes the connection. */
 async function trickle() {
   while (!isOver) {
     const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: '));
@@ -198,7 +198,7 @@ function inMib(mib) {
 }
 
 /**
- * The least-squares slope of what is held, in MiB a minute.
+ * Returns the least-squares slope of the used memory, in MiB a minute.
  *
  * @param {readonly { minute: number, held: number }[]} samples
  */

@@ -1,5 +1,6 @@
 // @ts-check
-// Requests as a server in the open gets them: those of its own clients, and those of scanners, guessers and broken tools.
+// This module creates requests as a public server receives them: those of its own clients, and those of scanners,
+// guessers and broken tools.
 import { randomBytes } from 'node:crypto';
 
 /**
@@ -30,7 +31,7 @@ export function goodRequest(appids, key) {
 }
 
 /**
- * Returns a request that puts a token, which the server then remembers the end of.
+ * Returns a request that puts a token, whose expiry the server then remembers.
  *
  * @param {string} appid
  * @param {string} key

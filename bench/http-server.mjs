@@ -1,5 +1,6 @@
 // @ts-check
-// A server to load: ours, ours beside refreshes (`busy`), or a bare one that does the same with the key and the answer.
+// This is a server to load: that of the library, the same beside refreshes (`busy`), or a bare one with the same check of
+// the key and the same answer.
 import { hash as hashOf, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 import { TokenManager } from 'wechat-token-manager';
@@ -34,7 +35,7 @@ function keepRefreshing(tokens) {
   let next = 0;
   setInterval(() => {
     for (let count = 0; count < (Number(perSecond) * everyMs) / 1_000; count++) {
-      // The limit on forced refreshes is by app.
+      // Refreshes are spread over the apps, because the limit on forced refreshes applies to each app.
       tokens
         .refresh(appidOf(next++ % apps), 'access_token', { force: true })
         .catch((error) => console.error(error.message));

@@ -1,5 +1,5 @@
 // @ts-check
-// What good requests take while 2,000 sockets send their headers a byte at a time, against the command as it is run.
+// This benchmark measures the latency of good requests to the command while 2,000 sockets send their headers a byte at a time.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -52,7 +52,7 @@ async function p99() {
   return Number(value) * ({ us: 0.001, ms: 1, s: 1_000 }[unit] ?? Number.NaN);
 }
 
-/** Sends headers that never end, and connects again when it is cut off. */
+/** Sends headers that never end, and reconnects when the connection is closed. */
 async function trickle() {
   while (!isOver) {
     const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: '));

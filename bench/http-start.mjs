@@ -1,6 +1,6 @@
 // @ts-check
-// How long the command takes from its start to the first answer when its store holds 10,000 tokens; and 10,000 requests at
-// once for a token that is not stored yet.
+// This benchmark measures the time from the start of the command to its first answer if its store contains 10,000 tokens,
+// and 10,000 concurrent requests for a token that is not stored yet.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,5 +1,6 @@
 // @ts-check
-// What importing the package adds to the start of a process, and that undici is not a part of it.
+// This benchmark measures the time that importing the package adds to the start of a process, and checks that this does
+// not load undici.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { alternate, at, median } from './measure.mjs';
@@ -52,8 +53,8 @@ for (const { name, addedMs, undici } of rows.slice(1, 3)) {
 if (at(rows, 3).undici === 0) throw new Error('undici was not seen even where it was imported: the check is blind');
 
 /**
- * Every script that the engine has compiled for this import, as its own debugger lists them: nothing that is loaded, by
- * whichever loader, can hide from that.
+ * Returns the scripts that the engine has compiled for this import. They are listed by its debugger, which covers every
+ * kind of loader.
  *
  * @param {string} specifier
  * @returns {string[]}
@@ -73,7 +74,7 @@ function scriptsOf(specifier) {
 }
 
 /**
- * The package undici, or the copy of it that is built into Node.
+ * Returns whether a script is of the package undici, or of the copy that is built into Node.
  *
  * @param {string} url
  */

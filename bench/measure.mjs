@@ -1,5 +1,6 @@
 // @ts-check
-// Cases measured side by side: round by round in one process, so that whatever slows the machine slows them all alike.
+// This module measures cases side by side: round by round in one process, so that a slow phase of the machine affects all
+// of them alike.
 
 /**
  * @typedef {object} Case
@@ -17,8 +18,8 @@
  */
 
 /**
- * Runs all cases in turn, `rounds` times, each round beginning with another one. What comes before the first round warms
- * up and is not counted.
+ * Runs all cases in turn, `rounds` times, each round beginning with another one. The runs before the first round are for
+ * warming up and are not counted.
  *
  * @param {readonly Case[]} cases
  * @param {{ rounds: number, times?: number, warmUps?: number }} options
@@ -51,8 +52,8 @@ function sampleOf(name, rounds) {
 }
 
 /**
- * How many times as long `sample` took as `base`: the median over the rounds of what each round says, since within a
- * round both have met the same machine.
+ * Returns the duration of `sample` as a multiple of that of `base`: the median of the ratios of all rounds, because
+ * within a round both ran under the same conditions.
  *
  * @param {Sample} sample
  * @param {Sample} base

@@ -1,6 +1,6 @@
 // @ts-check
-// Imported by a process whose memory is measured: tells on a socket what is held after a full collection. It wants
-// `--expose-gc`, and the directory of the sockets in BENCH_PROBES.
+// This module is imported by a process whose memory is measured. It reports on a socket the memory that is used after a
+// full garbage collection. It needs `--expose-gc`, and the directory of the sockets in BENCH_PROBES.
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 

@@ -1,7 +1,7 @@
 // @ts-check
-// One process with a schedule of its own and 1,000,000 tasks, tokens of 200 characters: memory with a store that holds
-// everything in memory and with one that holds nothing, what it costs to move a task, and how long firing all of them
-// keeps others waiting.
+// This benchmark measures one process with its own schedule and 1,000,000 tasks with tokens of 200 characters: its memory
+// with a store that keeps all documents in memory and with one that keeps none, the cost of moving a task in the
+// schedule, and how long the process is blocked when all tasks become due.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -76,7 +76,7 @@ async function inMemory() {
   await tokens.close();
 }
 
-/** Its documents are made when they are read. */
+/** Creates a store that creates its documents when they are read. */
 async function elsewhere() {
   const { seal } = await importTypeScript('src/core/store/document-codec.ts');
   const startedAt = Date.now();
@@ -126,7 +126,7 @@ async function schedule() {
   const queue = new Schedule(systemClock, async () => {
     if (++fired === TASKS) whenAllFired();
   });
-  // Timers of a schedule keep no process alive.
+  // This keeps the process alive, which the timers of the schedule do not.
   const alive = setInterval(() => {}, 1_000);
   const items = Array.from({ length: TASKS }, () => ({ place: NOT_QUEUED }));
   const now = Date.now();
@@ -161,7 +161,7 @@ async function report() {
 }
 
 /**
- * In one piece, as one that was parsed.
+ * Returns a token as a flat string, like one that was parsed.
  *
  * @param {string} subject
  */

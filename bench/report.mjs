@@ -1,5 +1,5 @@
 // @ts-check
-// What a benchmark prints: tables in Markdown, ready for the README, and a line for each target.
+// This module prints the results of benchmarks: tables in Markdown, ready for the README, and a line for each target.
 
 /**
  * @param {readonly string[]} head
@@ -14,7 +14,7 @@ export function printTable(head, rows) {
 }
 
 /**
- * One target: what was wanted, what was seen, and whether that is enough.
+ * Prints a target, the measured value, and whether the target is met.
  *
  * @param {boolean} isMet
  * @param {string} target

@@ -1,6 +1,7 @@
 // @ts-check
-// What it costs to announce a refresh token before it is sent: a rotating refresh beside a plain one, in commands of the
-// store and in time, with and without encryption; and a thousand users whose tokens are wanted at once.
+// This benchmark measures the cost of recording a refresh token in the store before it is sent: a rotating refresh beside
+// a plain one, in commands of the store and in time, with and without encryption, and a thousand users whose tokens are
+// requested at once.
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -68,7 +69,7 @@ async function compareRefreshes() {
 }
 
 /**
- * A manager with a key for each refresh to come, and how many commands its store has had for each.
+ * Creates a manager with a key for each refresh to measure, and a count of the commands of each.
  *
  * @param {TokenStore} inner
  * @param {string} kind
@@ -157,7 +158,7 @@ function rotating(delayMs, asked = () => {}) {
 }
 
 /**
- * The same store, which tells of each command.
+ * Wraps a store so that it reports each command.
  *
  * @param {TokenStore} store
  * @param {() => void} called

@@ -1,6 +1,6 @@
 // @ts-check
-// Runs the benchmarks, or those that are named, each in a process of its own, and repeats at the end which targets were
-// met. It fails when a benchmark breaks, not when a target is missed: how much that means depends on the machine.
+// This script runs the benchmarks, or those that are named, each in its own process, and lists at the end which targets
+// were met. It fails when a benchmark breaks, but not when a target is missed, because the results depend on the machine.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpus, loadavg, release, totalmem } from 'node:os';
@@ -8,7 +8,7 @@ import { setTimeout as rest } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { at } from './measure.mjs';
 
-/** What a slow neighbour of the others would spoil comes first; what leaves the disk busy comes last. */
+/** The benchmarks in order. Those that are sensitive to other load come first, and those that leave the disk busy come last. */
 const BENCHMARKS = [
   'get-hit',
   'get-miss',
@@ -21,7 +21,7 @@ const BENCHMARKS = [
   'rotating',
   'file-store',
 ];
-/** Minutes each: only when they are named. */
+/** The benchmarks that take minutes each and run only when they are named. */
 const LONG = ['http-memory', 'fleet', 'fleet-million', 'million-tasks'];
 const REST_MS = 2_000;
 

@@ -1,12 +1,13 @@
 // @ts-check
-// Another system has asked for a token, so that ours is dead before its time: fifty callers find out at once.
+// This benchmark measures fifty callers who find out at once that their token is invalid, because another system has
+// requested a new one.
 import CoWeChatApi from 'co-wechat-api';
 import { TokenManager } from 'wechat-token-manager';
 import { FakeWeChat } from 'wechat-token-manager/testing';
 import { at } from './measure.mjs';
 import { printTable, printTarget } from './report.mjs';
 
-/** Its types are guessed from its source, and not well. */
+/** This is untyped because the types that TypeScript infers from its source are inaccurate. */
 const WeChatApi = /** @type {any} */ (CoWeChatApi);
 const CALLERS = 50;
 const ROUNDS = 5;
@@ -33,7 +34,7 @@ const ways = [
     name: 'co-wechat-api getIp',
     async prepare(appid) {
       const api = new WeChatApi(appid, SECRET);
-      // Its origin is a field; nothing else of it is changed.
+      // The origin is a field of the API. Nothing else of it is changed.
       api.prefix = `${wechat.origin}/cgi-bin/`;
       await api.getIp();
       apis.set(appid, api);

@@ -1,17 +1,17 @@
 // @ts-check
-// The keys of `fleet-million`, as its processes name them by number.
+// This module provides the keys of `fleet-million`, which its processes identify by number.
 
 export const TYPE = 'user';
 const TASKS_OF_APP = 1_000;
 const FILLING = 'x'.repeat(200);
 
-/** @param {number} keys how many there are altogether */
+/** @param {number} keys the number of all keys */
 export function appsOf(keys) {
   return Math.ceil(keys / TASKS_OF_APP);
 }
 
 /**
- * Neighbours are of different apps.
+ * Returns a key. Consecutive keys belong to different apps.
  *
  * @param {number} index
  * @param {number} keys
@@ -21,7 +21,7 @@ export function keyAt(index, keys) {
 }
 
 /**
- * A token of 200 characters, another one each time.
+ * Returns a token of 200 characters, which differs each time.
  *
  * @param {string} subject
  * @param {number} at

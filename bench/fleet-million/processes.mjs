@@ -1,5 +1,5 @@
 // @ts-check
-// The processes of `fleet-million`, and what they tell.
+// This module runs the processes of `fleet-million` and collects their measurements.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -31,7 +31,7 @@ export class Fleet {
   #claimMs = [];
   /** @type {string[]} */
   #lanes = [];
-  /** What each process has counted since its start, and what of it is not to be counted. */
+  /** The counts of each process since its start, with the part that is not to be counted. */
   #counted = new Map();
   #before = new Map();
 
@@ -64,7 +64,7 @@ export class Fleet {
     this.#counted.set(child, counted);
   }
 
-  /** @param {object} order as the worker takes it. */
+  /** @param {object} order an order that the worker accepts. */
   tell(order) {
     for (const child of this.#processes) child.send(order);
   }
@@ -80,7 +80,7 @@ export class Fleet {
     }
   }
 
-  /** Leaves out what was before, but for memory. */
+  /** Discards everything measured so far, except memory. */
   beginToCount() {
     this.#answers = [];
     this.#errors = [];

@@ -1,11 +1,11 @@
 // @ts-check
-// What `fleet-million` makes of what it has seen.
+// This module prints the results of `fleet-million`.
 import { printTable } from '../report.mjs';
 
 /**
- * How many calls a second there were in each window.
+ * Returns the number of calls a second in each window.
  *
- * @param {readonly number[]} calls when each came.
+ * @param {readonly number[]} calls the time of each call.
  * @param {{ readonly from: number, readonly seconds: number, readonly window: number }} span
  */
 export function windowsOf(calls, { from, seconds, window }) {
@@ -15,7 +15,7 @@ export function windowsOf(calls, { from, seconds, window }) {
   });
 }
 
-/** The most calls that fall in any stretch of `ms`. */
+/** Returns the largest number of calls within any period of `ms`. */
 export function mostWithin(/** @type {readonly number[]} */ calls, /** @type {number} */ ms) {
   let first = 0;
   return calls.reduce((most, at, index) => {

@@ -1,5 +1,5 @@
 // @ts-check
-// The documents of as many tasks as are wanted, sealed as a manager seals them.
+// This module creates the documents of tasks, sealed as a manager seals them.
 import { importTypeScript } from '../../scripts/import-typescript.mjs';
 import { appsOf, keyAt, TYPE, tokenOf } from './keys.mjs';
 
@@ -7,7 +7,7 @@ import { appsOf, keyAt, TYPE, tokenOf } from './keys.mjs';
 
 const { seal } = await importTypeScript('src/core/store/document-codec.ts');
 
-/** @param {number} keys how many there are altogether */
+/** @param {number} keys the number of all keys */
 export function* registrations(keys) {
   for (let app = 0; app < appsOf(keys); app++) yield sealed(`app/wx${app}`, { secret: 'secret' });
   for (let index = 0; index < keys; index++) {

@@ -1,6 +1,6 @@
 // @ts-check
-// One process of a fleet with a manager as it is by default. It tells its parent each second what it has seen, and asks for
-// keys as it is told.
+// This is a process of the fleet, with a manager in its default configuration. It reports its measurements to its parent
+// each second, and requests keys as ordered.
 import { setTimeout as rest } from 'node:timers/promises';
 import { defineRefresher, TokenManager } from 'wechat-token-manager';
 import { openStore } from '../../test/e2e/processes/open-store.mjs';
@@ -71,7 +71,7 @@ for (;;) {
   claimMs = [];
 }
 
-/** Asks for one after another, whether or not those before have been answered. */
+/** Requests one key after another, whether or not the previous requests have been answered. */
 async function askOnAndOn() {
   while (asking !== undefined) {
     const { from, to, everyMs } = asking;
@@ -88,7 +88,7 @@ async function ask(index) {
   try {
     await tokens.get(appid, TYPE, { subject });
     const ms = performance.now() - startedAt;
-    // The clocks of a machine and its database are the same.
+    // The comparison is possible because the machine and its database share a clock.
     answers.push({ ms, waited: Number(tokens.peek(appid, TYPE, { subject })?.obtainedAt) >= askedAt - 100 });
   } catch (error) {
     errors.push(`get: ${String(error)}`);
@@ -96,7 +96,7 @@ async function ask(index) {
 }
 
 /**
- * How long hits take, in microseconds, beside all that the process does besides.
+ * Measures the duration of hits in microseconds, while the process also does its other work.
  *
  * @param {{ readonly from: number, readonly to: number, readonly seconds: number }} order
  */
@@ -122,7 +122,7 @@ async function hitsFor({ from, to, seconds }) {
   return { count: taken.length, failed, p50: at(0.5), p99: at(0.99), worst: taken.at(-1) };
 }
 
-/** Counts what is sent to the store: each of these is one script or statement. */
+/** Counts the commands to the store, each of which is one script or statement. */
 function count() {
   const watched = /** @type {any} */ (store);
   for (const name of ['now', 'get', 'set', 'delete', 'lease', 'claimDue']) {

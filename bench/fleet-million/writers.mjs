@@ -1,6 +1,6 @@
 // @ts-check
-// Writes documents into a store in bulk, as the store itself would have written them: one of each kind is written both ways
-// and compared.
+// This module writes documents into a store in bulk, in the format of the store. To verify the format, one document of
+// each kind is written both ways and compared.
 import { isDeepStrictEqual } from 'node:util';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
@@ -140,7 +140,7 @@ async function postgresWriter({ connection, table }) {
     },
     erase: (id) => client.query(`delete from ${table} where id = $1`, [id]),
     sizes: async () => {
-      // As a table that has been there for long.
+      // This brings the table into the state of one that has existed for long.
       await client.query(`vacuum analyze ${table}`);
       await client.query('checkpoint');
       const { rows } = await client.query(
@@ -167,7 +167,7 @@ async function postgresWriter({ connection, table }) {
 }
 
 /**
- * The statement with which a store claims.
+ * Returns the statement with which a store claims.
  *
  * @param {Pick<Extract<StoreDescription, { kind: 'postgres' }>, 'connection' | 'table'>} described
  * @param {readonly string[]} lanes
@@ -181,7 +181,7 @@ async function claimStatement({ connection, table }, lanes) {
   });
   const store = new SqlStore(kysely, { table });
   try {
-    // In lanes where nothing is, so that nothing is claimed.
+    // The lanes are empty, so that nothing is claimed.
     await store.claimDue(
       lanes.map((lane) => `${lane}-`),
       CLAIMED_AT_ONCE,
@@ -197,7 +197,7 @@ async function claimStatement({ connection, table }, lanes) {
   return { sql, parameters: parameters.map((value) => lanes.find((lane) => value === `${lane}-`) ?? value) };
 }
 
-/** @param {readonly string[]} plan as PostgreSQL explains it. */
+/** @param {readonly string[]} plan the plan of PostgreSQL. */
 function summary(plan) {
   const reads = new Set(plan.flatMap((line) => /(?:Seq Scan|Index (?:Only )?Scan using \S+)/.exec(line)?.[0] ?? []));
   const pages = plan.find((line) => line.includes('Buffers:'))?.trim();
