@@ -1,4 +1,4 @@
-// co-wechat-api comes without types: what the example uses of it.
+// These are the types of co-wechat-api that the example uses, because the package comes without types.
 declare module 'co-wechat-api' {
   // biome-ignore lint/style/noDefaultExport: it is how a class that is `module.exports` is imported.
   export default class WechatAPI {

@@ -13,11 +13,14 @@ const LIFE_SECONDS = 20;
 const OUTAGE_MS = 5_000;
 const RESTART_AFTER_MS = 30_000;
 const END_AFTER_MS = 55_000;
-/** Long enough for a process to start in, so that no refresh of the other one falls into a restart. */
+/** The time without due refreshes in which a process can start, so that no refresh of the other one falls into a restart. */
 const QUIET_MS = 1_500;
 const WAIT_FOR_QUIET_MS = 12_000;
 
-/** The fake WeChat, two manager processes on one store, an outage, a restart; and what the readers saw of it. */
+/**
+ * Runs the demo: a fake WeChat, two manager processes on one store, an outage, a restart, and a report on what the
+ * readers observed.
+ */
 export class Demo {
   readonly #log = new Log();
   readonly #readings = new Readings();
@@ -32,7 +35,11 @@ export class Demo {
   #hadOutage = false;
   #stopping: Promise<void> | undefined;
 
-  /** @returns whether all went as it should. */
+  /**
+   * Runs the whole demo.
+   *
+   * @returns whether everything went as expected.
+   */
   async run(): Promise<boolean> {
     const wechat = await this.#startWeChat();
     this.#directory = await mkdtemp(join(tmpdir(), 'wechat-tokens-'));
@@ -60,7 +67,7 @@ export class Demo {
   }
 
   async #startWeChat(): Promise<FakeWeChat> {
-    // Whether a token was valid is judged as of the moment when it was handed out, not when the question arrives here.
+    // A token is judged by the time when it was handed out, not by the time when the reading arrives here.
     const clock: Clock = { ...systemClock, now: () => this.#judgedAt ?? Date.now() };
     const apps = Object.fromEntries(DEMO_APPS.map(({ appid, secret }) => [appid, { secret }]));
     this.#wechat = await FakeWeChat.start({ apps, clock, lifeSeconds: LIFE_SECONDS });
@@ -68,7 +75,7 @@ export class Demo {
     return this.#wechat;
   }
 
-  /** The first refresh that is due meets an outage: it is the second call for a key, well after the first. */
+  /** Scripts the outage for the first scheduled refresh, which is the second call for a key, well after the first. */
   #scriptOutage(wechat: FakeWeChat): void {
     const isDueRefresh = (call: FakeCall): boolean => {
       const key = `${call.appid} ${call.tokenType}`;
@@ -123,7 +130,7 @@ export class Demo {
     this.#log.line(`process ${name}`, `serves every token again, after ${this.#restartCalls} upstream calls`, colour);
   }
 
-  /** Waits for a time in which nothing is due, for as long as there is hope. */
+  /** Waits for a time in which nothing is due, as long as one can still come. */
   async #quiet(process: ManagedProcess): Promise<void> {
     const giveUpAt = Date.now() + WAIT_FOR_QUIET_MS;
     while (Date.now() < giveUpAt) {
@@ -190,7 +197,7 @@ export class Demo {
       const calls = callsFor(wechat, key);
       if (longestInvalidMs > 0) problems.push(`${keyName(key)} was without a valid token for ${longestInvalidMs} ms.`);
       if (gets < 500) problems.push(`${keyName(key)} was asked for only ${gets} times.`);
-      // A life of 20 s makes 3 to 9 cycles, and an outage of 5 s a handful of attempts. A ticket may be asked for more
+      // A life of 20 s results in 3 to 9 cycles, and an outage of 5 s in a few attempts. A ticket may be asked for more
       // often, because WeChat repeats it for a while after it is due.
       const most = key.type === 'access_token' ? 30 : 60;
       if (calls < 3 || calls > most) problems.push(`${keyName(key)} took ${calls} upstream calls.`);

@@ -8,7 +8,7 @@ export function paint(text: string, colour: Colour): string {
   return hasColours ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text;
 }
 
-/** Writes one line: the seconds since the start, who, what. */
+/** Writes lines with the seconds since the start, the source and the event. */
 export class Log {
   readonly #startedAt = Date.now();
 

@@ -1,5 +1,5 @@
-// npm run demo: shows in a minute what this library does. With WECHAT_APPID and WECHAT_SECRET set, it asks WeChat itself
-// for one token instead, and prints when that ends.
+// `npm run demo` shows in a minute what this library does. With WECHAT_APPID and WECHAT_SECRET set, it requests one token
+// from WeChat itself instead, and prints its expiry.
 import { Demo } from './demo.js';
 import { askWeChat } from './real-wechat.js';
 

@@ -6,7 +6,7 @@ import type { FromManager, ManagerInput, ToManager } from './messages.js';
 const PROGRAM = fileURLToPath(new URL('./manager-process.js', import.meta.url));
 const CLOSE_TIMEOUT_MS = 5_000;
 
-/** A manager process as the demo sees it. */
+/** Controls a manager process of the demo. */
 export class ManagedProcess {
   readonly name: string;
   readonly #child: ChildProcess;
@@ -19,7 +19,7 @@ export class ManagedProcess {
     this.#exited = once(this.#child, 'exit');
   }
 
-  /** The first message of that kind from now on; rejects when the process ends before. */
+  /** Returns the next message of that kind; rejects if the process ends before. */
   next<Kind extends FromManager['kind']>(kind: Kind): Promise<Extract<FromManager, { kind: Kind }>> {
     return new Promise((resolve, reject) => {
       const hear = (message: FromManager): void => {
@@ -36,7 +36,7 @@ export class ManagedProcess {
     if (this.#child.connected) this.#child.send(message);
   }
 
-  /** Closes the manager in it and waits for the end; a process that does not end is killed. */
+  /** Closes the manager in the process and waits for its end. A process that does not end is killed. */
   async close(): Promise<void> {
     if (this.#child.exitCode !== null) return;
     this.tell({ kind: 'close' });

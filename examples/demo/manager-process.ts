@@ -1,4 +1,4 @@
-// One process of the demo: what an application would do, and a reader that asks for every token every 50 ms.
+// This is a process of the demo: an application, and a reader that requests every token every 50 ms.
 import { FileStore, TokenManager } from 'wechat-token-manager';
 import { DEMO_APPS, DEMO_KEYS, type DemoKey, type FromManager, type ManagerInput, type ToManager } from './messages.js';
 
@@ -28,7 +28,7 @@ process.on('message', (message: ToManager) => {
   if (message.kind === 'close') void close();
   else void tellNextDue();
 });
-// The demo ends its processes itself; without it they end too.
+// The demo ends its processes itself. If the demo is gone, they end as well.
 process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit());
 

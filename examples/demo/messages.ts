@@ -1,10 +1,10 @@
-/** What the processes of the demo say to each other. Instants are `Date.now()`, the same for all of them. */
+/** A key in the messages between the processes of the demo. Their times are `Date.now()`, the same clock for all of them. */
 export interface DemoKey {
   readonly appid: string;
   readonly type: 'access_token' | 'jsapi_ticket';
 }
 
-/** From a manager process to the demo. */
+/** A message from a manager process to the demo. */
 export type FromManager =
   | { readonly kind: 'ready'; readonly at: number }
   | {
@@ -22,10 +22,10 @@ export type FromManager =
       readonly key: DemoKey;
       readonly message: string;
       readonly retryAt: number;
-      /** When the token in force ends; `undefined` when there is none. */
+      /** The expiry of the current token; `undefined` if there is none. */
       readonly expiresAt: number | undefined;
     }
-  /** One `get` has answered at `at`; `value` is absent when it failed. */
+  /** A `get` that has answered at `at`; `value` is absent if it failed. */
   | {
       readonly kind: 'read';
       readonly at: number;
@@ -34,13 +34,13 @@ export type FromManager =
       readonly value?: string;
       readonly error?: string;
     }
-  /** When the next refresh of any key is due. */
+  /** The time of the next due refresh of any key. */
   | { readonly kind: 'nextDue'; readonly at: number };
 
-/** From the demo to a manager process. */
+/** A message from the demo to a manager process. */
 export type ToManager = { readonly kind: 'nextDue' } | { readonly kind: 'close' };
 
-/** What a manager process is started with. */
+/** The input with which a manager process is started. */
 export interface ManagerInput {
   readonly origin: string;
   readonly directory: string;

@@ -1,9 +1,9 @@
 import { DEMO_KEYS, type DemoKey, keyName } from './messages.js';
 
-/** What the readers have seen of one key. */
+/** The observations of the readers about one key. */
 export interface KeyReadings {
   gets: number;
-  /** Gets that failed, or that answered with a token that was not valid at that moment. */
+  /** The number of gets that failed, or returned a token that was not valid at that moment. */
   bad: number;
   slowestMs: number;
   longestInvalidMs: number;
@@ -39,7 +39,7 @@ export class Readings {
     return this.#keys.get(keyName(key)) as KeyReadings;
   }
 
-  /** Gets and bad ones of all keys together. */
+  /** Returns the numbers of gets and of bad ones, for all keys together. */
   total(): { readonly gets: number; readonly bad: number } {
     const all = [...this.#keys.values()];
     return { gets: sum(all.map(({ gets }) => gets)), bad: sum(all.map(({ bad }) => bad)) };

@@ -1,8 +1,8 @@
 import { TokenError, TokenManager } from 'wechat-token-manager';
 
 /**
- * Asks WeChat itself for one token and says how long it lives; the token is not shown. In stable mode that leaves
- * whatever else uses the app undisturbed.
+ * Requests one token from WeChat itself and prints its lifetime, but not the token. In stable mode this does not affect
+ * other users of the app.
  *
  * @returns the exit code.
  */

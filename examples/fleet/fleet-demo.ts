@@ -10,15 +10,18 @@ import type { Place } from './place.js';
 const LIFE_SECONDS = 10;
 const KILL_AFTER_MS = 8_000;
 const END_AFTER_MS = 20_000;
-/** How far two readings of one clock may be apart. */
+/** The largest difference between two readings of one clock. */
 const NOISE_MS = 250;
-/** A process that dies with a lease blocks its key for 20 s: negligible for tokens of two hours, too long for these. */
+/**
+ * The time without due refreshes before a process is killed. A process that dies with a lease blocks its key for 20 s,
+ * which is negligible for tokens of two hours, but not for these.
+ */
 const QUIET_MS = 100;
 const WAIT_FOR_QUIET_MS = 6_000;
 const REFRESHERS = ['A', 'B', 'C', 'D'];
 const FOLLOWER = 'E';
 
-/** The fake WeChat, a fleet of four processes and a follower, one killed; and what came of it. */
+/** Runs the demo: the fake WeChat, a fleet of four processes, one of which is killed, and a follower; and reports the result. */
 export class FleetDemo {
   readonly #place: Place;
   readonly #name: string;
@@ -30,13 +33,17 @@ export class FleetDemo {
   #judgedAt: number | undefined;
   #stopping: Promise<void> | undefined;
 
-  /** @param name - the prefix or table of the fleet. */
+  /** @param name - the prefix or the table of the fleet. */
   constructor(place: Place, name: string) {
     this.#place = place;
     this.#name = name;
   }
 
-  /** @returns whether all went as it should. */
+  /**
+   * Runs the whole demo.
+   *
+   * @returns whether everything went as expected.
+   */
   async run(): Promise<boolean> {
     this.#log.line('store', this.#place.description);
     const wechat = await this.#startWeChat();
@@ -68,7 +75,7 @@ export class FleetDemo {
   }
 
   async #startWeChat(): Promise<FakeWeChat> {
-    // Whether a token was valid is judged as of the moment when it was handed out, not when word of it arrives here.
+    // A token is judged by the time when it was handed out, not by the time when the reading arrives here.
     const clock: Clock = { ...systemClock, now: () => this.#judgedAt ?? Date.now() };
     const apps = Object.fromEntries(APPIDS.map((appid) => [appid, { secret: secretOf(appid) }]));
     this.#wechat = await FakeWeChat.start({ apps, clock, lifeSeconds: LIFE_SECONDS });

@@ -6,10 +6,10 @@ import type { FromMember, MemberInput } from './fleet-messages.js';
 const PROGRAM = fileURLToPath(new URL('./member-process.js', import.meta.url));
 const CLOSE_TIMEOUT_MS = 5_000;
 
-/** A process of the fleet as the demo sees it. */
+/** Controls a process of the fleet. */
 export class FleetMember {
   readonly name: string;
-  /** Resolves when it has read every token; rejects when it ends before. */
+  /** The promise that resolves when the process has read every token, and rejects if it ends before. */
   readonly ready: Promise<void>;
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
@@ -28,13 +28,13 @@ export class FleetMember {
     this.ready.catch(() => {});
   }
 
-  /** SIGKILL: it can do nothing any more. */
+  /** Kills the process with SIGKILL, so that it cannot react. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#exited;
   }
 
-  /** Has it leave the fleet, and waits for its end; one that does not end is killed. */
+  /** Makes the process leave the fleet, and waits for its end. A process that does not end is killed. */
   async close(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     if (this.#child.connected) this.#child.send('close');

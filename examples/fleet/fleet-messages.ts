@@ -1,4 +1,4 @@
-/** What the members of the fleet say to the demo. Instants are `Date.now()`, the same for all of them. */
+/** A message from a member of the fleet to the demo. Its times are `Date.now()`, the same clock for all of them. */
 export type FromMember =
   | { readonly kind: 'ready' }
   | {
@@ -13,7 +13,7 @@ export type FromMember =
   | { readonly kind: 'failed'; readonly at: number; readonly appid: string; readonly message: string }
   | { readonly kind: 'read'; readonly readings: readonly Reading[] };
 
-/** One `get` that has answered at `at`; `value` is absent when it failed. */
+/** A `get` that has answered at `at`; `value` is absent if it failed. */
 export interface Reading {
   readonly appid: string;
   readonly at: number;
@@ -22,7 +22,7 @@ export interface Reading {
   readonly error?: string;
 }
 
-/** What a member is started with. */
+/** The input with which a member is started. */
 export interface MemberInput {
   readonly origin: string;
   readonly url: string;

@@ -1,22 +1,22 @@
 import type { FromMember } from './fleet-messages.js';
 
-/** What the demo has seen of one process. */
+/** The observations of the demo about one process. */
 export interface MemberTally {
   gets: number;
-  /** Gets that failed, or that answered with a token that WeChat would not have accepted at that moment. */
+  /** The number of gets that failed, or returned a token that WeChat would not have accepted at that moment. */
   bad: number;
   refreshes: number;
   slowestMs: number;
 }
 
-/** Counts what the members do, and measures how soon the others have a token that one of them has fetched. */
+/** Counts the results of the members, and measures how soon the others have a token that one of them has fetched. */
 export class FleetTally {
-  /** Those that have read every token: what they get before was fetched while they were not there. */
+  /** The members that have read every token. Tokens that they read before that were fetched without them. */
   readonly #ready = new Set<string>();
   readonly #members = new Map<string, MemberTally>();
   readonly #fetchedAt = new Map<string, number>();
   readonly #adoptedAt = new Map<string, number>();
-  /** By appid, of each version. */
+  /** The due times by appid and version. */
   readonly #dueTimes = new Map<string, Map<number, number>>();
 
   of(member: string): MemberTally {
@@ -48,13 +48,16 @@ export class FleetTally {
     }
   }
 
-  /** When each token of this app was due, in the order in which they came. */
+  /** Returns the due times of this app's tokens, in the order in which the tokens came. */
   dueTimesOf(appid: string): number[] {
     const byVersion = [...(this.#dueTimes.get(appid) ?? [])].sort(([left], [right]) => left - right);
     return byVersion.map(([, dueAt]) => dueAt);
   }
 
-  /** From the moment when one process has stored a token until the last of the others has it: the median, and the worst. */
+  /**
+   * Returns the time from when one process has stored a token until the last of the others has it: the median and the
+   * maximum.
+   */
   spreadMs(): { readonly median: number; readonly worst: number } {
     const delays = [...this.#adoptedAt].flatMap(([token, at]) => {
       const fetchedAt = this.#fetchedAt.get(token);

@@ -4,7 +4,7 @@ import { mysql, sqlite } from './other-dialects.js';
 import { joinOnRedis } from './redis.js';
 import { joinOnSql, type Member, postgres } from './sql.js';
 
-/** @param name - the prefix in Redis, or the table. */
+/** @param name - the prefix in Redis, or the name of the table. */
 export async function join(url: string, name: string, options: TokenManagerOptions): Promise<Member> {
   if (!/^rediss?:/.test(url)) return joinOnSql(dialectOf(url), name, options);
   const tokens = joinOnRedis(url, name, options);

@@ -10,13 +10,17 @@ import { createInterface } from 'node:readline';
 const STARTS_WITHIN_MS = 20_000;
 const DEBIAN_POSTGRES = '/usr/lib/postgresql';
 
-/** A server of this machine on a spare port, with its files in a temporary directory. */
+/** A server on a free port of this machine, with its files in a temporary directory. */
 export interface LocalServer {
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** @returns `undefined` where there is no `redis-server`. */
+/**
+ * Starts Redis.
+ *
+ * @returns the server; `undefined` if there is no `redis-server`.
+ */
 export async function startRedis(): Promise<LocalServer | undefined> {
   const program = findProgram('redis-server') ?? findProgram('valkey-server');
   if (program === undefined) return undefined;
@@ -28,7 +32,11 @@ export async function startRedis(): Promise<LocalServer | undefined> {
   return { url: `redis://127.0.0.1:${port}`, stop: () => stop(server, 'SIGTERM', directory) };
 }
 
-/** @returns `undefined` without PostgreSQL, or without a user other than root to run it as. */
+/**
+ * Starts PostgreSQL.
+ *
+ * @returns the server; `undefined` without PostgreSQL, or without a user other than root to run it as.
+ */
 export async function startPostgres(): Promise<LocalServer | undefined> {
   const [postgres, initdb] = [findProgram('postgres'), findProgram('initdb')];
   const identity = postgresIdentity();
@@ -49,7 +57,7 @@ export async function startPostgres(): Promise<LocalServer | undefined> {
   return { url, stop: () => stop(server, 'SIGINT', directory) };
 }
 
-/** PostgreSQL refuses to be root. */
+/** Returns the user to run PostgreSQL as, because it refuses to run as root. */
 function postgresIdentity(): { readonly uid?: number; readonly gid?: number } | undefined {
   if (process.getuid?.() !== 0) return {};
   try {
@@ -76,7 +84,7 @@ async function says(server: ChildProcess, output: NodeJS.ReadableStream, expecte
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`${server.spawnfile} has not started in time`)), STARTS_WITHIN_MS);
     server.once('exit', () => reject(new Error(`${server.spawnfile} has ended instead of starting`)));
-    // Read to its end, so that the server never waits for a reader.
+    // The output is read to its end, so that the server never blocks on a full pipe.
     createInterface(output).on('line', (line) => {
       if (!line.includes(expected)) return;
       clearTimeout(timer);
@@ -100,7 +108,7 @@ function findProgram(name: string): string | undefined {
   return places.map((place) => join(place, name)).find(isExecutable);
 }
 
-/** Debian keeps the programs of PostgreSQL out of the PATH; the latest version first. */
+/** Returns the directories of PostgreSQL on Debian, which are not in the PATH; the latest version comes first. */
 function debianDirectories(): string[] {
   try {
     const versions = readdirSync(DEBIAN_POSTGRES).sort((left, right) => Number(right) - Number(left));

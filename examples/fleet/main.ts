@@ -1,4 +1,4 @@
-// npm run fleet:redis, npm run fleet:sql: shows in 20 seconds how processes that share nothing but a database act as one.
+// `npm run fleet:redis` and `npm run fleet:sql` show in 20 seconds how processes that share only a database act as one.
 import { randomBytes } from 'node:crypto';
 import { FleetDemo } from './fleet-demo.js';
 import { redisPlace, sqlPlace } from './place.js';

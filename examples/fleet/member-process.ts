@@ -1,4 +1,4 @@
-// One member of the fleet: what an application would do, and a reader that asks for every token ten times a second.
+// This is a member of the fleet: an application, and a reader that requests every token ten times a second.
 import { APPIDS, type FromMember, type MemberInput, type Reading, secretOf } from './fleet-messages.js';
 import { join } from './join.js';
 
@@ -22,7 +22,7 @@ tokens.on('refreshFailed', ({ appid, error }) => {
 });
 
 process.on('message', () => void close());
-// The demo ends its processes itself; without it they end too.
+// The demo ends its processes itself. If the demo is gone, they end as well.
 process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit());
 

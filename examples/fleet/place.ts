@@ -7,7 +7,7 @@ import { createClient, type RedisClientType } from 'redis';
 import { dialectOf } from './join.js';
 import { startPostgres, startRedis } from './local-server.js';
 
-/** Where the fleet of the demo meets. */
+/** The database that the fleet of the demo shares. */
 export interface Place {
   readonly url: string;
   readonly description: string;
@@ -16,8 +16,10 @@ export interface Place {
 }
 
 /**
- * @param name - of the prefix that is the demo's alone.
- * @throws when there is no Redis that can be used.
+ * Opens Redis.
+ *
+ * @param name - the prefix, which only the demo uses.
+ * @throws if there is no usable Redis.
  */
 export async function redisPlace(name: string): Promise<Place> {
   const { REDIS_URL } = process.env;
@@ -36,8 +38,10 @@ export async function redisPlace(name: string): Promise<Place> {
 }
 
 /**
- * @param name - of the table that is the demo's alone.
- * @throws when `DATABASE_URL` cannot be used.
+ * Opens the SQL database.
+ *
+ * @param name - the table, which only the demo uses.
+ * @throws if `DATABASE_URL` cannot be used.
  */
 export async function sqlPlace(name: string): Promise<Place> {
   const { DATABASE_URL } = process.env;
