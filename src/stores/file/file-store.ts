@@ -174,7 +174,7 @@ export class FileStore implements TokenStore {
     return end;
   }
 
-  /** Refuses new operations, and waits for those in progress. Afterwards the store does not touch the directory any more. */
+  /** Refuses new operations, and waits for those under way: afterwards nothing touches the directory. */
   async close(): Promise<void> {
     this.#closed = true;
     const watches = [...this.#watches];
