@@ -28,20 +28,20 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'serve',
     operands: [],
-    summary: 'run the token server; what is done when no command is named',
+    summary: 'run the token server; this is the default command',
     options: SERVE_OPTIONS,
     onlyLogs: true,
     notes: [
       'Without --keys, --trust and --anonymous it listens on loopback addresses only.',
-      '--store takes redis:, rediss:, valkey:, valkeys:, postgres:, postgresql:, mysql:, mariadb: and sqlite: URLs. Servers on one database share the work. ?prefix= (Redis) and ?table= name what is theirs in it; the driver is installed by you.',
-      'SIGTERM lets it finish what is under way and stop; SIGHUP replaces it by a new process without a gap.',
+      '--store takes redis:, rediss:, valkey:, valkeys:, postgres:, postgresql:, mysql:, mariadb: and sqlite: URLs. Servers on one database share the work. ?prefix= (Redis) and ?table= name their part of it. The driver has to be installed.',
+      'On SIGTERM it finishes the work in progress and stops; on SIGHUP a new process replaces it without a gap.',
     ],
     load: async () => (await import('./commands/serve.js')).serveCommand,
   },
   {
     name: 'list',
     operands: ['[appid]', '[type]'],
-    summary: 'show how the tasks of a server stand',
+    summary: 'show the states of the tasks of a server',
     options: [...CLIENT_OPTIONS, STATE],
     notes: [
       'Tasks are sorted by app, type and subject. A type may be one of the numbers 0 to 4 of the scheduler contract.',
@@ -68,10 +68,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'put',
     operands: ['<appid>', '<type>'],
-    summary: 'store a token that was got elsewhere, such as that of a user who has logged in',
+    summary: 'store a token that was obtained elsewhere, such as that of a user who has logged in',
     options: [...CLIENT_OPTIONS, SUBJECT, FROM_FILE],
     notes: [
-      'It reads JSON: value and expires_in in seconds; obtained_at in milliseconds, refresh_token, refresh_token_expires_in and scope where there are any. Tokens are never given in an argument: everybody on a machine can see those.',
+      'It reads JSON: value and expires_in in seconds; obtained_at in milliseconds, refresh_token, refresh_token_expires_in and scope where there are any. Tokens are never given in an argument, which every user of the machine can see.',
     ],
     load: async () => (await import('./commands/put.js')).put,
   },
@@ -82,14 +82,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [...CLIENT_OPTIONS, TASK, SUBJECT, PARAMS, NOTIFY, APP_ACCESS_TOKEN, SECRET_FILE],
     notes: [
       'The secret is asked for when standard input is a terminal. Tasks that are not named stay as they are.',
-      'Those that are named are replaced, with their --subject, --params and --notify, or without.',
+      'A task that is named is replaced, together with its --subject, --params and --notify.',
     ],
     load: async () => (await import('./commands/register.js')).register,
   },
   {
     name: 'unregister',
     operands: ['<appid>', '[type]'],
-    summary: 'forget a task, or an app with all of them',
+    summary: 'remove a task, or an app with all its tasks',
     options: [...CLIENT_OPTIONS, SUBJECT],
     load: async () => (await import('./commands/unregister.js')).unregister,
   },
@@ -112,22 +112,24 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'keys remove',
     operands: ['<id>'],
-    summary: 'take a key out of a file',
+    summary: 'remove a key from a file',
     options: [KEYS, JSON_OUTPUT],
     load: async () => (await import('./commands/keys.js')).removeKey,
   },
   {
     name: 'ddl',
     operands: ['<database>', '[table]'],
-    summary: 'print the statements that make the table in postgres, mysql, mariadb or sqlite',
+    summary: 'print the statements that create the table in postgres, mysql, mariadb or sqlite',
     options: [],
-    notes: ['A server makes its table itself; this is for one that may not. It needs the package kysely.'],
+    notes: [
+      'A server creates its table itself; this is for one that lacks the right to do so. It needs the package kysely.',
+    ],
     load: async () => (await import('./commands/ddl.js')).ddl,
   },
   {
     name: 'fake',
     operands: [],
-    summary: 'run a WeChat on this machine to try things with',
+    summary: 'run a fake WeChat on this machine for trying things out',
     options: [FAKE_PORT, FAKE_HOST, LIFE_SECONDS, JSON_OUTPUT],
     notes: ['Every appid exists there, with the secret "secret". Point a server at it with --wechat-origin.'],
     load: async () => (await import('./commands/fake.js')).fake,

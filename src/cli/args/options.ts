@@ -1,6 +1,6 @@
 import type { OptionSpec } from './option.js';
 
-export const HELP: OptionSpec = { name: 'help', short: 'h', help: 'show this text' };
+export const HELP: OptionSpec = { name: 'help', short: 'h', help: 'show this help' };
 export const VERSION: OptionSpec = { name: 'version', short: 'v', help: 'show the version' };
 export const JSON_OUTPUT: OptionSpec = { name: 'json', help: 'answer with JSON' };
 
@@ -178,7 +178,7 @@ export const STALE_FILE: OptionSpec = {
 export const FROM_FILE: OptionSpec = {
   name: 'from-file',
   value: 'file',
-  help: 'holds the grant as JSON, instead of standard input; - is the latter',
+  help: 'holds the grant as JSON, instead of standard input; - is standard input',
 };
 export const STATE: OptionSpec = {
   name: 'state',
@@ -190,17 +190,17 @@ export const TASK: OptionSpec = {
   name: 'task',
   value: 'type',
   many: true,
-  help: 'a type to keep fresh, like access_token; one that is there already is replaced',
+  help: 'a type to keep fresh, like access_token; an existing task of this type is replaced',
 };
 export const PARAMS: OptionSpec = {
   name: 'params',
   value: 'url',
-  help: 'a URL that is asked for what a refresh of the tasks needs',
+  help: 'a URL that provides the params for a refresh of the tasks',
 };
 export const NOTIFY: OptionSpec = {
   name: 'notify',
   value: 'url',
-  help: 'a URL that is told of every new token of the tasks',
+  help: 'a URL that is notified of every new token of the tasks',
 };
 export const APP_ACCESS_TOKEN: OptionSpec = {
   name: 'access-token',
@@ -211,7 +211,7 @@ export const SECRET_FILE: OptionSpec = {
   name: 'secret-file',
   value: 'file',
   variable: true,
-  help: "holds the app's secret, instead of the variable WECHAT_TOKENS_SECRET or standard input; - is the latter",
+  help: "holds the app's secret, instead of the variable WECHAT_TOKENS_SECRET or standard input; - is standard input",
 };
 
 export const SCOPE: OptionSpec = {
@@ -235,7 +235,7 @@ export const NOTE: OptionSpec = { name: 'note', value: 'text', help: 'the name o
 export const EXPIRES: OptionSpec = {
   name: 'expires',
   value: 'duration',
-  help: 'how long the key is good for, like 90d or 12h (for ever)',
+  help: 'how long the key is valid, like 90d or 12h (forever)',
 };
 
 export const FAKE_PORT: OptionSpec = {

@@ -67,7 +67,7 @@ const TROUBLES: ReadonlyMap<string, string> = new Map([
   ['EPERM', NO_PERMISSION],
   ['EROFS', 'its volume is mounted read-only'],
   ['ENOSPC', 'no space is left on its volume'],
-  ['ELOOP', 'links lead in a circle'],
+  ['ELOOP', 'its links form a loop'],
   ['ENAMETOOLONG', 'its name is too long'],
 ]);
 

@@ -68,6 +68,6 @@ export function loadDriver(name: string): unknown {
   try {
     return loaderOf(name)?.(name);
   } catch {
-    throw new StartFailure(`the package ${name} cannot be loaded: install it anew`);
+    throw new StartFailure(`the package ${name} cannot be loaded: reinstall it`);
   }
 }

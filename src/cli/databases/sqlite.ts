@@ -88,7 +88,7 @@ export function sqliteDriver(): Open {
       broken ||= name;
     }
   }
-  throw new StartFailure(`the package ${broken} does not work with this Node: install it anew`);
+  throw new StartFailure(`the package ${broken} does not work with this Node: reinstall it`);
 }
 
 function openerOf(module: unknown): Open {

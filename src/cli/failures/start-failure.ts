@@ -18,7 +18,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ['WRONGPASS', 'see what the URL says'],
   ['NOAUTH', 'put it into the URL'],
   ['ERR', 'see what the URL says, the number of the database too'],
-  ['TABLE_UNFIT', 'name another one with ?table=, or use the release that made it'],
+  ['TABLE_UNFIT', 'name another one with ?table=, or use the release that created it'],
 ]);
 
 /** Returns the error for a store that cannot be used, for example because it is missing, not writable or too slow. */

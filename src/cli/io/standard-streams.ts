@@ -57,7 +57,7 @@ export class CheckedOutput {
     // The error events of failed writes come after their callbacks.
     await new Promise((resolve) => setImmediate(resolve));
     if (this.#code === undefined || this.#code === 'EPIPE') return;
-    throw new Error(`standard output cannot be written (${this.#code}): not everything that it was to show is there`);
+    throw new Error(`standard output cannot be written (${this.#code}): the output is incomplete`);
   }
 
   readonly #note = ({ code, name }: NodeJS.ErrnoException): void => {

@@ -52,11 +52,13 @@ function notesOf({ options, notes = [] }: CommandSpec): readonly string[] {
     example === undefined
       ? []
       : [
-          `Options marked * can be given as variables of the environment too, like ${example}: lists with commas, switches as true or false. A flag wins.`,
+          `Options marked * can also be given as environment variables, like ${example}: lists with commas, switches as true or false. A flag takes precedence.`,
         ];
   const secrets = options.flatMap(({ name }) => SECRETS.get(name) ?? []);
   const asSecret =
-    secrets.length === 0 ? [] : [`${secrets.join(', ')}, never in an argument: everybody on a machine can see those.`];
+    secrets.length === 0
+      ? []
+      : [`${secrets.join(', ')}, never in an argument, which every user of the machine can see.`];
   const paragraphs = [...notes, ...asVariable, ...asSecret];
   return paragraphs.flatMap((paragraph) => ['', ...wrapped(paragraph, WIDTH)]);
 }
