@@ -124,7 +124,7 @@ function readAll(request: IncomingMessage): Promise<Buffer> {
       }
     });
     request.once('end', () => resolve(Buffer.concat(chunks)));
-    request.once('close', () => reject(new BodyRefused(400, 'the connection was closed before the body was there')));
+    request.once('close', () => reject(new BodyRefused(400, 'the connection was closed before the body had arrived')));
     request.once('error', () => reject(new BodyRefused(400, 'the body could not be read')));
   });
 }

@@ -44,7 +44,7 @@ function jsonReadAsForm(form: Readonly<Record<string, unknown>>): string | undef
   } catch {
     throw new BodyRefused(
       400,
-      'the body is no form, and no JSON that survived a parser of forms: send it as application/json, or mount the handler before the parser',
+      'the body is neither a form, nor JSON that could be restored after it was parsed as a form: send it as application/json, or mount the handler before the parser',
     );
   }
   return text;

@@ -60,7 +60,10 @@ export class Readiness {
     const look = this.#judge(start, storeAnswers, census);
     if (!look.isGood) return this.#notReady(look);
     if (this.#isRecovering && !this.#hasRecovered(look.isUncertain === true)) {
-      return notReady({ isGood: false, reason: 'it works again, and is ready after a second good check' });
+      return notReady({
+        isGood: false,
+        reason: 'the server has recovered, and is ready after a second successful check',
+      });
     }
     const { total, troubled } = census;
     return jsonAnswer(200, { status: 'ready', ...look.facts, tasks: { total, troubled } });

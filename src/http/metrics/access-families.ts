@@ -14,20 +14,20 @@ export function accessFamilies(
     {
       name: 'wechat_token_manager_refused_requests',
       type: 'counter',
-      help: 'Requests that this process refused because they brought no right key, by the reason.',
+      help: 'Requests that this process refused because of a missing or invalid key, by reason.',
       points: [...refused.counter.counts()],
     },
     {
       name: 'wechat_token_manager_refused_connections',
       type: 'counter',
-      help: 'Connections that this process closed because their peer had half of all, or sent many requests at once, without one that was let in.',
+      help: 'Connections that this process closed because a peer without an accepted request held half of all, or sent many requests at once.',
       points: [{ value: connectionsRefused }],
     },
     {
       name: 'wechat_token_manager_key_last_used_timestamp_seconds',
       type: 'gauge',
       unit: 'seconds',
-      help: 'When a request with the API key was let in by this process for the last time, in seconds since 1970.',
+      help: 'The time of the last request with the API key that this process let in, in seconds since 1970.',
       points: keys.flatMap(({ id, note, lastUsedAt }) =>
         lastUsedAt === undefined ? [] : [{ labels: { key: id, note }, value: lastUsedAt / 1_000 }],
       ),

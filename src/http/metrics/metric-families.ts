@@ -15,7 +15,7 @@ export function metricFamilies(
     {
       name: 'wechat_token_manager_refreshes',
       type: 'counter',
-      help: 'New tokens that came into force in this process, by where they came from and why WeChat was asked.',
+      help: 'New tokens in this process, by source and by the reason for the refresh.',
       points: pointsOf(meters.refreshes),
     },
     {
@@ -28,19 +28,19 @@ export function metricFamilies(
       name: 'wechat_token_manager_upstream_request_duration_seconds',
       type: 'histogram',
       unit: 'seconds',
-      help: 'How long requests to WeChat took, a wait for a free connection included, by what came of them.',
+      help: 'The duration of requests to WeChat, including the wait for a free connection, by outcome.',
       points: [...meters.requests].map(([outcome, value]) => ({ labels: { outcome }, value })),
     },
     {
       name: 'wechat_token_manager_lease_contentions',
       type: 'counter',
-      help: 'How often a lease was asked for while another process held it.',
+      help: 'Attempts to acquire a lease that another process held.',
       points: pointsOf(meters.leaseContentions),
     },
     {
       name: 'wechat_token_manager_deliveries',
       type: 'counter',
-      help: 'Attempts of this process to tell a target of a new token, by what came of them.',
+      help: 'Attempts of this process to notify a target of a new token, by outcome.',
       points: pointsOf(meters.deliveries),
     },
     {
@@ -52,21 +52,21 @@ export function metricFamilies(
     {
       name: 'wechat_token_manager_waiting_tasks',
       type: 'gauge',
-      help: 'Tasks that this process holds without a usable token, and for which nothing is asked before this comes.',
+      help: 'Tasks that this process holds without a usable token, by the event that they wait for.',
       points: Object.entries(waiting).map(([waiting_for, value]) => ({ labels: { waiting_for }, value })),
     },
     {
       name: 'wechat_token_manager_task_expiry_seconds',
       type: 'gaugehistogram',
       unit: 'seconds',
-      help: 'What is left of the tokens of the tasks that this process holds; 0 for those that have ended or have never been.',
+      help: 'The remaining lifetimes of the tokens of the tasks that this process holds; 0 without a usable token.',
       points: [{ value: left }],
     },
     {
       name: 'wechat_token_manager_worst_task_expiry_seconds',
       type: 'gauge',
       unit: 'seconds',
-      help: 'What is left of the tokens with the least, of the tasks that this process holds; negative once ended, 0 without any.',
+      help: 'The shortest remaining lifetimes among the tasks that this process holds; negative after the expiry, 0 without a token.',
       points: worst.map(({ key: { appid, type, subject }, leftSeconds }) => ({
         labels: { appid, type, subject },
         value: leftSeconds,
@@ -88,7 +88,7 @@ export function metricFamilies(
       name: 'wechat_token_manager_process_start_time_seconds',
       type: 'gauge',
       unit: 'seconds',
-      help: 'When this process began, in seconds since 1970.',
+      help: 'The time at which this process started, in seconds since 1970.',
       points: [{ value: performance.timeOrigin / 1_000 }],
     },
   ];
