@@ -22,11 +22,17 @@ const MEANINGS: ReadonlyMap<string, readonly [what: (path: string, root: string)
   ['EDQUOT', [(_, root) => `the disk quota on the volume of ${root} is used up`, 'free space, or raise the quota']],
   [
     'EMFILE',
-    [(path) => `${path} cannot be opened beside so many other files`, 'raise the limit of open files (ulimit -n)'],
+    [
+      (path) => `${path} cannot be opened, because too many files are open`,
+      'raise the limit of open files (ulimit -n)',
+    ],
   ],
   [
     'ENFILE',
-    [(path) => `${path} cannot be opened beside so many other files`, 'raise the limit of the system (fs.file-max)'],
+    [
+      (path) => `${path} cannot be opened, because too many files are open`,
+      'raise the limit of the system (fs.file-max)',
+    ],
   ],
   ['EIO', [(path) => `the volume failed to read or write ${path}`, 'look at the log of the system']],
   ['EEXIST', [(path) => `${path} is a file, not a directory`, 'remove it, or move the store']],

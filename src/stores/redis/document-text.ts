@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 import { StoreFailure } from '../../core/primitives/store-failure.js';
 import { unreadable } from '../../core/store/document-codec.js';
 
-const FOREIGN = 'what is not a document of this store';
+const FOREIGN = 'a value that is not a document of this store';
 
 /**
  * Returns the lane in the form that it has in documents and names of keys, which is that of a JSON string. The scripts

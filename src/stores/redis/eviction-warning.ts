@@ -13,7 +13,7 @@ export async function warnOfEviction(connection: RedisConnection, key: string): 
   const limit = Number(/^maxmemory:(\d+)/m.exec(memory)?.[1] ?? 0);
   if (policy?.startsWith('allkeys-') !== true || limit === 0) return;
   process.emitWarning(
-    `Redis deletes keys when its memory is full (maxmemory-policy ${policy}), and may so lose tokens that cannot be fetched again. Set maxmemory-policy to noeviction.`,
+    `Redis deletes keys when its memory is full (maxmemory-policy ${policy}), which may lose tokens that cannot be fetched again. Set maxmemory-policy to noeviction.`,
     { type: 'RedisStoreWarning', code: 'WTM_REDIS_EVICTION' },
   );
 }

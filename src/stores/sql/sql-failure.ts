@@ -39,7 +39,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     codes: /^(40001|40P01|55P03|ER_LOCK_DEADLOCK|ER_LOCK_WAIT_TIMEOUT|ER_CHECKREAD|SQLITE_(BUSY|LOCKED)\w*)$/,
   },
   DUPLICATE: {
-    message: 'there is such a row already',
+    message: 'a row with this id exists already',
     codes: /^(23505|ER_DUP_ENTRY|SQLITE_CONSTRAINT\w*)$/,
   },
   TABLE_MISSING: {
@@ -48,7 +48,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     text: /\bno such table\b/,
   },
   TABLE_UNFIT: {
-    message: 'the table is not one of this store: it has other columns',
+    message: 'the table does not belong to this store: it has other columns',
     codes: /^(42703|ER_BAD_FIELD_ERROR|ER_KEY_COLUMN_DOES_NOT_EXITS)$/,
     text: /\b(no such column|has no column)\b/,
   },

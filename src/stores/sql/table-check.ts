@@ -16,7 +16,7 @@ const MAX_ROUNDS = 10;
  */
 export async function checkTable(database: Database): Promise<void> {
   if (await hasFormat(database)) return;
-  throw new SqlFailure('TABLE_UNFIT', 'the table has no row that says its format: call migrate() of the SqlStore');
+  throw new SqlFailure('TABLE_UNFIT', 'the table has no row with its format: call migrate() of the SqlStore');
 }
 
 /** Creates what is missing. It is retried, because concurrent creations can interfere with each other. */
@@ -45,12 +45,11 @@ async function hasFormat(database: Database): Promise<boolean> {
     throw new SqlFailure('TABLE_UNFIT', message);
   }
   if (String(row.settings).includes('NO_BACKSLASH_ESCAPES')) {
-    const message = 'sql_mode must not have NO_BACKSLASH_ESCAPES: the driver would end strings in the wrong place';
+    const message = 'sql_mode must not have NO_BACKSLASH_ESCAPES: drivers escape strings with backslashes';
     throw new SqlFailure('SQL_MODE', message);
   }
   if (String(row.settings).includes('NO_AUTOCOMMIT')) {
-    const message =
-      'autocommit must be on in the sessions of this store: without it the server forgets what it has taken';
+    const message = 'autocommit must be on in the sessions of this store: without it the writes are never committed';
     throw new SqlFailure('NO_AUTOCOMMIT', message);
   }
   return true;
