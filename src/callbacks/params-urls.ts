@@ -62,12 +62,12 @@ export class ParamsUrls {
     });
     if (status < 200 || status > 299) throw isNoInput(key, `${url.host} answered with status ${status}`);
     const answered = textOfUtf8(body);
-    if (answered === undefined) throw isNoInput(key, `${url.host} answered with what is not encoded in UTF-8`);
+    if (answered === undefined) throw isNoInput(key, `${url.host} answered with a body that is not encoded in UTF-8`);
     let answer: unknown;
     try {
       answer = JSON.parse(answered);
     } catch {
-      throw isNoInput(key, `${url.host} answered with what is not JSON`);
+      throw isNoInput(key, `${url.host} answered with a body that is not JSON`);
     }
     if (!isJsonObject(answer)) throw isNoInput(key, `${url.host} answered with JSON that is not an object`);
     return answer;
@@ -96,5 +96,5 @@ export class ParamsUrls {
 }
 
 function isNoInput(key: TokenKey, reason: string): TokenError {
-  return new TokenError('INPUT_MISSING', `the params URL of this task is of no use now: ${reason}`, key);
+  return new TokenError('INPUT_MISSING', `the params URL of this task cannot be used now: ${reason}`, key);
 }

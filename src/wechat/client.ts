@@ -149,5 +149,5 @@ function isUnavailable(error: Error): boolean {
 }
 
 function assertPath(path: string): void {
-  if (!/^\/[\x21-\x7e]*$/.test(path)) throw new TypeError('path must begin with / and hold no spaces');
+  if (!/^\/[\x21-\x7e]*$/.test(path)) throw new TypeError('path must begin with / and contain no spaces');
 }
