@@ -36,7 +36,7 @@ const MOST_PER_SECOND = 100_000;
 /**
  * Validates the options as far as possible before anything is started.
  *
- * @throws UsageError naming the option, what it must be and what came.
+ * @throws UsageError naming the option, what it must be and the given value.
  */
 export function readServeOptions(options: OptionValues): ServeOptions {
   const isAnonymous = options.isSet(ANONYMOUS);

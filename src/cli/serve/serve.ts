@@ -4,7 +4,7 @@ import { runPrimary } from './primary/primary.js';
 import { isWorker } from './processes/worker-environment.js';
 
 /**
- * Runs the token server until it is told to stop.
+ * Runs the token server until a signal stops it.
  *
  * @returns the exit code.
  * @throws UsageError, or an error with a message of one line, when it cannot start.
