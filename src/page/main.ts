@@ -14,7 +14,7 @@ const POLL_EVERY_MS = 5_000;
 const TICK_MS = 1_000;
 /**
  * The shortest pause between two polls, as a multiple of the duration of a poll, so that reading many tasks does not load
- * the server all the time.
+ * the server without a pause.
  */
 const REST_FACTOR = 5;
 
