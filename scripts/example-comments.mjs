@@ -13,7 +13,7 @@ const REGION = /^\s*#(?:end)?region\b/;
  * @property {number} start
  * @property {number} end
  * @property {'line' | 'block' | 'doc'} kind
- * @property {string} indent what stands before it on its line if that is only white space
+ * @property {string} indent the text before it on its line if that is only white space
  * @property {boolean} isAlone whether no code stands before it on its line
  */
 
