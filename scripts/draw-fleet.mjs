@@ -15,7 +15,7 @@ const DEFAULT_TIMES = { marginMs: undefined, jitterMs: undefined, minValidityMs:
 /**
  * @typedef {object} Arithmetic of src/core
  * @property {typeof import('../src/core/model/refresh-policy.js').dueAt} dueAt
- * @property {typeof import('../src/core/concurrency/pace.js').Steps} Steps
+ * @property {typeof import('../src/core/concurrency/pace.js').RateLimiter} RateLimiter
  * @property {typeof import('../src/core/schedule/shared-pace.js').SHARE_OF_SCHEDULE} SHARE_OF_SCHEDULE
  */
 
@@ -25,12 +25,12 @@ const DEFAULT_TIMES = { marginMs: undefined, jitterMs: undefined, minValidityMs:
  * @param {Arithmetic} arithmetic
  * @returns {Record<string, string>}
  */
-export function drawings({ dueAt, Steps, SHARE_OF_SCHEDULE }) {
+export function drawings({ dueAt, RateLimiter, SHARE_OF_SCHEDULE }) {
   const random = seededRandom(20_260_101);
   const nextDueMs = (/** @type {number} */ now) =>
     dueAt({ obtainedAt: now, expiresAt: now + LIFE_MS }, DEFAULT_TIMES, random());
   const restart = { seconds: 6 * HOUR, nextDueMs };
-  const paced = perSecond({ ...restart, steps: new Steps(PER_SECOND * SHARE_OF_SCHEDULE) });
+  const paced = perSecond({ ...restart, steps: new RateLimiter(PER_SECOND * SHARE_OF_SCHEDULE) });
   const unpaced = perSecond(restart);
   const day = perSecond({ seconds: 24 * HOUR, nextDueMs });
   return {
@@ -56,7 +56,7 @@ export function drawings({ dueAt, Steps, SHARE_OF_SCHEDULE }) {
  * Returns the number of refreshes that begin in each second if all keys are due in the first one. All keys behave alike,
  * so that counting them is sufficient.
  *
- * @param {{ seconds: number, nextDueMs: (now: number) => number, steps?: { take(now: number): number } }} parts
+ * @param {{ seconds: number, nextDueMs: (now: number) => number, steps?: { reserve(now: number): number } }} parts
  */
 function perSecond({ seconds, nextDueMs, steps }) {
   const due = new Float64Array(seconds + LIFE_MS / 1_000 + 1);
@@ -68,7 +68,7 @@ function perSecond({ seconds, nextDueMs, steps }) {
     waiting += due[second] ?? 0;
     now = Math.max(now, second * 1_000);
     while (waiting > 0 && now < (second + 1) * 1_000) {
-      const waitMs = steps?.take(now) ?? 0;
+      const waitMs = steps?.reserve(now) ?? 0;
       if (waitMs > 0) {
         now += waitMs;
         continue;
@@ -183,9 +183,9 @@ function seededRandom(seed) {
 /** @param {string} directory */
 async function main(directory) {
   const { dueAt } = await importTypeScript('src/core/model/refresh-policy.ts');
-  const { Steps } = await importTypeScript('src/core/concurrency/pace.ts');
+  const { RateLimiter } = await importTypeScript('src/core/concurrency/pace.ts');
   const { SHARE_OF_SCHEDULE } = await importTypeScript('src/core/schedule/shared-pace.ts');
-  for (const [name, drawing] of Object.entries(drawings({ dueAt, Steps, SHARE_OF_SCHEDULE }))) {
+  for (const [name, drawing] of Object.entries(drawings({ dueAt, RateLimiter, SHARE_OF_SCHEDULE }))) {
     const path = join(directory, name);
     if (!process.argv.includes('--check')) writeFileSync(path, drawing);
     else if (readFileSync(path, 'utf8') !== drawing) {

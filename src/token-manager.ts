@@ -197,7 +197,7 @@ export class TokenManager<Custom extends string = never> {
     const { records } = this.#engine;
     const hit = options === undefined ? records.hit(appid, type) : this.#hit(appid, type, options);
     if (hit !== undefined) return records.show(hit);
-    records.lookAtClock();
+    records.checkForClockStep();
     const held = records.cache.get(this.#key(appid, type, options === undefined ? {} : readSubject(options)));
     if (held === undefined || records.leftMs(held) <= 0) return undefined;
     // A record that is due is not made a hit, so that the next call takes the path that can start its refresh.
@@ -383,7 +383,7 @@ export class TokenManager<Custom extends string = never> {
     assertNumber('minValidityMs', minValidityMs, 0, Number.POSITIVE_INFINITY);
     const deadline = this.#deadline(wish);
     assertNoCycle(key, (name) => this.#refreshers.get(name));
-    this.#engine.records.lookAtClock();
+    this.#engine.records.checkForClockStep();
     if (this.#engine.isClosed) throw closedError();
     const early = await deadline.race(this.#engine.early.record(key, minValidityMs));
     if (early !== undefined) return early;

@@ -1,6 +1,6 @@
 import { NOT_QUEUED, type Queued } from '../core/concurrency/due-queue.js';
-import { Schedule } from '../core/concurrency/schedule.js';
-import { Slots } from '../core/concurrency/slots.js';
+import { TimerQueue } from '../core/concurrency/schedule.js';
+import { Semaphore } from '../core/concurrency/slots.js';
 import { fullJitterMs } from '../core/model/backoff.js';
 import { toTokenError } from '../core/model/errors.js';
 import { type RefreshedEvent, tokenEvent } from '../core/model/events.js';
@@ -40,10 +40,10 @@ const OTHERS_LOOK_AFTER_MS = { least: 5_000, spread: 5_000 };
  */
 export class Deliveries {
   readonly #parts: DeliveryParts;
-  readonly #schedule: Schedule<Look>;
+  readonly #schedule: TimerQueue<Look>;
   /** The scheduled checks, by the id of the key. */
   readonly #looks = new Map<string, Look>();
-  readonly #looking = new Slots(MAX_LOOKING);
+  readonly #looking = new Semaphore(MAX_LOOKING);
   readonly #turns: HostTurns;
   readonly #underWay = new Map<string, UnderWay>();
   /**
@@ -57,7 +57,7 @@ export class Deliveries {
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
     this.#turns = new HostTurns(MAX_DELIVERING_PER_HOST, parts.clock);
-    this.#schedule = new Schedule(parts.clock, async (look) => this.#onDue(look));
+    this.#schedule = new TimerQueue(parts.clock, async (look) => this.#onDue(look));
   }
 
   /** Starts the deliveries. Deliveries that were pending when the previous process ended are still made. */

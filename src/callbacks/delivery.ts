@@ -14,7 +14,7 @@ import {
   type DeliveryDocument,
   deliveryContent,
   type FailingDelivery,
-  owedAt,
+  pendingAt,
   readDeliveryDocument,
   targetOf,
 } from '../core/store/delivery-document.js';
@@ -152,7 +152,7 @@ export class Delivery {
 
   #owed(document: DeliveryDocument, keyDocument: KeyDocument): Owed | undefined {
     const { grant, recordVersion: version } = keyDocument;
-    const at = owedAt(document, keyDocument, this.#target, this.#parts.clock.now());
+    const at = pendingAt(document, keyDocument, this.#target, this.#parts.clock.now());
     return grant === undefined || at === undefined ? undefined : { grant, version, document, at };
   }
 

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { type Clock, systemClock } from '../core/concurrency/clock.js';
-import { setPatientTimer } from '../core/concurrency/patient-timer.js';
+import { setGraceTimer } from '../core/concurrency/patient-timer.js';
 import { closedError, safeCause, TokenError, type TokenErrorFacts } from '../core/model/errors.js';
 import { assertNumber } from '../core/primitives/assert-options.js';
 import { assertCallbackRules, type CallbackRules, parseCallbackUrl } from './callback-url.js';
@@ -102,7 +102,7 @@ export class GuardedRequests {
   async #send(url: URL, call: GuardedRequest, controller: AbortController): Promise<GuardedAnswer> {
     const { signal } = controller;
     const late = (): void => controller.abort(unavailable(`${url.host} did not answer within ${this.#timeoutMs} ms`));
-    const deadline = setPatientTimer(this.#clock, late, this.#timeoutMs);
+    const deadline = setGraceTimer(this.#clock, late, this.#timeoutMs);
     try {
       return await this.#exchange(url, call, signal);
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/concurrency/clock.js';
-import { Slots } from '../core/concurrency/slots.js';
+import { Semaphore } from '../core/concurrency/slots.js';
 import { boundedCache } from '../core/primitives/bounded-cache.js';
 
 /** The limit of concurrent calls to hosts whose last answer took less than 2 s. */
@@ -14,7 +14,7 @@ const PROMPT_MS = 2_000;
 const MAX_REMEMBERED = 10_000;
 
 interface Host {
-  readonly slots: Slots;
+  readonly slots: Semaphore;
   users: number;
 }
 
@@ -23,8 +23,8 @@ interface Host {
  * slots in a separate pool until it answers promptly, so that unresponsive hosts do not delay others.
  */
 export class HostTurns {
-  readonly #prompt = new Slots(MAX_PROMPT);
-  readonly #doubtful = new Slots(MAX_DOUBTFUL);
+  readonly #prompt = new Semaphore(MAX_PROMPT);
+  readonly #doubtful = new Semaphore(MAX_DOUBTFUL);
   readonly #hosts = new Map<string, Host>();
   /** The hosts whose last answer was prompt. */
   readonly #answering = boundedCache<string, true>(MAX_REMEMBERED);
@@ -44,14 +44,14 @@ export class HostTurns {
    * @throws the signal's reason when it is aborted before the call has begun.
    */
   async run<Result>(host: string, signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
-    const turns = this.#hosts.get(host) ?? { slots: new Slots(this.#placesOf(host)), users: 0 };
+    const turns = this.#hosts.get(host) ?? { slots: new Semaphore(this.#placesOf(host)), users: 0 };
     this.#hosts.set(host, turns);
     turns.users += 1;
     const taken: (() => void)[] = [];
     try {
       // The slot of the host is acquired first, so that calls that wait for a slow host hold no slot of the shared pool.
-      taken.push(await turns.slots.take(signal));
-      taken.push(await (this.#answering.has(host) ? this.#prompt : this.#doubtful).take(signal));
+      taken.push(await turns.slots.acquire(signal));
+      taken.push(await (this.#answering.has(host) ? this.#prompt : this.#doubtful).acquire(signal));
       return await this.#timed(host, turns, signal, work);
     } finally {
       for (const giveBack of taken) giveBack();

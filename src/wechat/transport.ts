@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { onAbort } from '../core/concurrency/abort-listeners.js';
 import type { Clock } from '../core/concurrency/clock.js';
-import { setPatientTimer } from '../core/concurrency/patient-timer.js';
+import { setGraceTimer } from '../core/concurrency/patient-timer.js';
 import { closedError } from '../core/model/errors.js';
 import type { WeChatRequest } from '../core/model/refresher.js';
 import { createDispatcher } from './dispatcher.js';
@@ -47,7 +47,7 @@ export class Transport {
     const controller = new AbortController();
     const abort = (): void => controller.abort(signal.reason);
     const timeout = (): void => controller.abort(new RequestTimeout());
-    const deadline = setPatientTimer(this.#clock, timeout, REQUEST_TIMEOUT_MS);
+    const deadline = setGraceTimer(this.#clock, timeout, REQUEST_TIMEOUT_MS);
     const endListening = onAbort(signal, abort);
     try {
       return await exchange(dispatcher, { origin, ...wireRequest(request), signal: controller.signal });

@@ -5,7 +5,7 @@ import { drawings } from '../../scripts/draw-fleet.mjs';
 import { blockProblems } from '../../scripts/example-regions.mjs';
 import { parsePage } from '../../scripts/markdown-page.mjs';
 import { linkProblems } from '../../scripts/page-links.mjs';
-import { Steps } from '../../src/core/concurrency/pace.js';
+import { RateLimiter } from '../../src/core/concurrency/pace.js';
 import { dueAt } from '../../src/core/model/refresh-policy.js';
 import { SHARE_OF_SCHEDULE } from '../../src/core/schedule/shared-pace.js';
 
@@ -23,7 +23,7 @@ test('the links of docs/fleet.md lead somewhere', () => {
 });
 
 test('the pictures of docs/fleet.md are up to date: run scripts/draw-fleet.mjs', () => {
-  for (const [name, drawing] of Object.entries(drawings({ dueAt, Steps, SHARE_OF_SCHEDULE }))) {
+  for (const [name, drawing] of Object.entries(drawings({ dueAt, RateLimiter: RateLimiter, SHARE_OF_SCHEDULE }))) {
     expect(readFileSync(new URL(name, docs), 'utf8')).toBe(drawing);
   }
 });

@@ -1,6 +1,6 @@
 import type { Clock, ClockTimer } from './clock.js';
 import { DueQueue, type Queued } from './due-queue.js';
-import type { OwnPace } from './pace.js';
+import type { LocalRateLimit } from './pace.js';
 import { type Place, Places, type Room } from './places.js';
 import { CLOCK_JUMP_MS } from './time-limits.js';
 import { WaitingGroups } from './waiting-groups.js';
@@ -29,11 +29,11 @@ const ORDERS: readonly (readonly Room[])[] = [
   STEADY_FIRST,
 ];
 
-export interface ScheduleOptions<Item> {
+export interface TimerQueueOptions<Item> {
   /** The maximum number of items under way at once, not counting those that have become slow. */
   readonly maxRunning?: number;
   /** Asked before each call. Without it there is none. */
-  readonly pace?: Pick<OwnPace, 'take' | 'giveBack'>;
+  readonly pace?: Pick<LocalRateLimit, 'reserve' | 'refund'>;
   /** Items of different groups take turns where there are not enough places. Default: all are one group. */
   readonly groupOf?: (item: Item) => string;
   /** Returns whether nothing good has come of an item so far. Default: never. */
@@ -44,14 +44,14 @@ export interface ScheduleOptions<Item> {
  * Calls `onDue` for each item when it is due, so many at a time, with one timer. It knows items and instants, not tokens.
  * Items that hang keep no places from the others, which {@link Places} sees to.
  */
-export class Schedule<Item extends Queued> {
+export class TimerQueue<Item extends Queued> {
   readonly #queue = new DueQueue<Item>();
   readonly #places: Places<Item>;
   /** Due, and taken out of the queue because there was no place. */
   readonly #waiting: Readonly<Record<Room, WaitingGroups<Item>>>;
   readonly #clock: Clock;
   readonly #onDue: (item: Item, place: Place<Item>) => Promise<void>;
-  readonly #pace: ScheduleOptions<Item>['pace'];
+  readonly #pace: TimerQueueOptions<Item>['pace'];
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   /** Whether the timer was set while there was no place, and looks whether there is one. */
@@ -73,7 +73,7 @@ export class Schedule<Item extends Queued> {
   constructor(
     clock: Clock,
     onDue: (item: Item, place: Place<Item>) => Promise<void>,
-    { maxRunning = MAX_RUNNING, pace, groupOf = () => '', isFresh }: ScheduleOptions<Item> = {},
+    { maxRunning = MAX_RUNNING, pace, groupOf = () => '', isFresh }: TimerQueueOptions<Item> = {},
   ) {
     this.#clock = clock;
     this.#onDue = onDue;
@@ -122,7 +122,7 @@ export class Schedule<Item extends Queued> {
       const now = this.#clock.now();
       const room = this.#nextRoom(now);
       if (room === undefined) break;
-      pauseMs = this.#begun >= MAX_IN_ONE_TURN ? 1 : (this.#pace?.take() ?? 0);
+      pauseMs = this.#begun >= MAX_IN_ONE_TURN ? 1 : (this.#pace?.reserve() ?? 0);
       if (pauseMs > 0) break;
       const item = this.#waiting[room].take() ?? (this.#queue.pop(now) as Item);
       this.#begin(item, room);
@@ -139,7 +139,7 @@ export class Schedule<Item extends Queued> {
     void this.#onDue(item, place).finally(() => {
       const wasFull = this.#places.free === 0;
       this.#places.end(place);
-      if (!place.hasAsked) this.#pace?.giveBack();
+      if (!place.hasAsked) this.#pace?.refund();
       if ((wasFull && this.#places.free > 0) || this.#countWaiting() > 0) this.check();
     });
   }

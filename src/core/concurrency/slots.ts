@@ -1,7 +1,7 @@
 import { onAbort } from './abort-listeners.js';
 
 /** Lets at most so many works run at once; the others wait in the order in which they came. */
-export class Slots {
+export class Semaphore {
   #size: number;
   /** Fewer than none while more run than the size allows that was set since they began. */
   #free: number;
@@ -28,7 +28,7 @@ export class Slots {
    * @returns a function that gives the slot back; to be called once.
    * @throws the signal's reason when that is aborted first.
    */
-  async take(signal?: AbortSignal): Promise<() => void> {
+  async acquire(signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;
     else await this.#wait(signal);

@@ -14,7 +14,7 @@ export class ClockJumps implements StoreClockListener {
 
   wentBack(): void {
     const { flights, scheduler } = this.#work;
-    const late = this.#records.distrust();
+    const late = this.#records.invalidateAll();
     scheduler.bringForward(late);
     for (const { key } of late) flights.reschedule(key);
     scheduler.check();

@@ -19,7 +19,7 @@ export class ColdReads {
   /** Reads record and registration in one round trip, where neither is held; else `undefined`. */
   withRegistration(key: TokenKey): Promise<CachedRecord | undefined> | undefined {
     const { registry, records } = this.#state;
-    if (registry.isAtHand(key) || records.cache.get(key) !== undefined) return undefined;
+    if (registry.isCached(key) || records.cache.get(key) !== undefined) return undefined;
     const reading = this.#orWithoutStore(this.#recordReader.readWithRegistration(key));
     // `assertRegistered` reports the error; this only avoids an unhandled rejection.
     reading.catch(() => {});

@@ -5,7 +5,7 @@ import {
   type Delivered,
   type DeliveryDocument,
   type FailingDelivery,
-  owedAt,
+  pendingAt,
   readDeliveryDocument,
   targetOf,
 } from '../store/delivery-document.js';
@@ -55,7 +55,7 @@ export async function deliveryStatus(
   const document = await readDelivery(stored, target, parts);
   const delivered = document.delivered?.target === target ? document.delivered : undefined;
   const failing = document.failing?.target === target ? document.failing : undefined;
-  const owed = owedAt(document, keyDocument, target, parts.clock.now());
+  const owed = pendingAt(document, keyDocument, target, parts.clock.now());
   return {
     state: stateOf(owed, failing, delivered),
     version: delivered?.recordVersion,
@@ -67,7 +67,7 @@ export async function deliveryStatus(
 }
 
 function stateOf(
-  owed: ReturnType<typeof owedAt>,
+  owed: ReturnType<typeof pendingAt>,
   failing: FailingDelivery | undefined,
   delivered: Delivered | undefined,
 ): DeliveryStatus['state'] {

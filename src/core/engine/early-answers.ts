@@ -7,7 +7,7 @@ import type { Registry } from '../registry/registry.js';
 import type { KeyDocuments } from '../store/key-documents.js';
 import type { Lifecycle } from './lifecycle.js';
 
-export interface EarlyAnswersParts {
+export interface ColdLookupsParts {
   readonly registry: Registry;
   readonly records: Records;
   readonly recordReader: RecordReader;
@@ -19,10 +19,10 @@ export interface EarlyAnswersParts {
  * Answers from what is known of single apps and keys where not all is held: after a start on a large store, or in a
  * fleet.
  */
-export class EarlyAnswers {
-  readonly #parts: EarlyAnswersParts;
+export class ColdLookups {
+  readonly #parts: ColdLookupsParts;
 
-  constructor(parts: EarlyAnswersParts) {
+  constructor(parts: ColdLookupsParts) {
     this.#parts = parts;
   }
 
@@ -67,7 +67,7 @@ export class EarlyAnswers {
 
   /** Returns whether the app is held in memory. */
   holdsApp(appid: string): boolean {
-    return this.#parts.registry.knows(appid);
+    return this.#parts.registry.hasApp(appid);
   }
 
   /**
@@ -80,8 +80,8 @@ export class EarlyAnswers {
     const { registry, lifecycle } = this.#parts;
     await lifecycle.start();
     if (registry.holdsAll) return hasSecret(registry, appid, fits);
-    const wasHeld = registry.knows(appid);
-    await registry.lookAtApp(appid);
+    const wasHeld = registry.hasApp(appid);
+    await registry.loadApp(appid);
     // The notification of a secret that was changed elsewhere may not have come yet.
     if (wasHeld && !hasSecret(registry, appid, fits)) await registry.reload(appDocumentId(appid));
     return hasSecret(registry, appid, fits);
@@ -117,11 +117,11 @@ export class EarlyAnswers {
   confirming(appid: string, type: string): CachedRecord | undefined {
     const { registry, records, recordReader, lifecycle } = this.#parts;
     if (!lifecycle.isStarted) return undefined;
-    records.lookAtClock();
+    records.checkForClockStep();
     const held = records.cache.find(appid, type, undefined);
     if (held === undefined || records.isDue(held) || !this.#lasts(held, 0)) return undefined;
     const { key } = held;
-    if (registry.task(key) === undefined || !registry.isAtHand(key) || !isReadable(registry, appid)) return undefined;
+    if (registry.task(key) === undefined || !registry.isCached(key) || !isReadable(registry, appid)) return undefined;
     if (records.needsConfirmation(held)) {
       records.confirm(held);
       recordReader.read(key).catch(() => {});
@@ -132,7 +132,7 @@ export class EarlyAnswers {
 
   #isRegistered(key: TokenKey): boolean {
     const { registry } = this.#parts;
-    return registry.task(key) !== undefined && registry.knows(key.appid);
+    return registry.task(key) !== undefined && registry.hasApp(key.appid);
   }
 
   #lasts(held: CachedRecord, wishMs: number): boolean {

@@ -20,7 +20,7 @@ export interface HeldRecordsParts {
   readonly registry: Registry;
   readonly records: Records;
   readonly clock: Pick<Clock, 'now'>;
-  readonly history: Pick<StoreHistory, 'look'>;
+  readonly history: Pick<StoreHistory, 'check'>;
   /** Hears of the records that have been put back. */
   readonly changes: Pick<RecordListener, 'changed'>;
 }
@@ -88,7 +88,7 @@ export class HeldRecords implements RecordRestorer {
     if (!held.isStored && !records.isDisplaced(held)) return;
     const { generation } = records;
     // The versions of two histories say nothing of each other.
-    await history.look();
+    await history.check();
     // The document of a store that was found to be replaced just now is read again by the recovery.
     if (!isHeld() || records.generation !== generation) return;
     if (records.isDisplaced(held)) {
@@ -102,7 +102,7 @@ export class HeldRecords implements RecordRestorer {
   /** Returns whether the store that took the place of another has not shown the app of this key so far. */
   #lacksApp({ appid }: TokenKey): boolean {
     const { registry } = this.#parts;
-    return !registry.knows(appid) || isLeftOver(registry, appDocumentId(appid));
+    return !registry.hasApp(appid) || isLeftOver(registry, appDocumentId(appid));
   }
 
   /**

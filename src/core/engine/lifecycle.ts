@@ -5,7 +5,7 @@ import type { Upstream } from '../model/refresher.js';
 import { allOf } from '../primitives/all-of.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
-import type { UnwrittenGrants } from '../records/unwritten-grants.js';
+import type { PendingGrants } from '../records/unwritten-grants.js';
 import type { CallbackRelay } from '../refresh/callback-relay.js';
 import type { Registry } from '../registry/registry.js';
 import type { LimitSweep } from '../store/limit-sweep.js';
@@ -23,7 +23,7 @@ export interface LifecycleParts extends Work {
   readonly records: Records;
   readonly recordReader: RecordReader;
   readonly watch: StoreWatch;
-  readonly unwritten: UnwrittenGrants;
+  readonly unwritten: PendingGrants;
   readonly recovery: StoreRecovery;
   readonly limits: LimitSweep;
   readonly upstream: Upstream;

@@ -3,7 +3,7 @@ import type { ParamsFunction } from '../model/registration.js';
 import { appDocumentId, documentId, type TokenKey } from '../model/token-key.js';
 import { batches } from '../primitives/batches.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
-import type { HeldTask, RegisteredTask } from '../registry/held-task.js';
+import type { TaskEntry, RegisteredTask } from '../registry/held-task.js';
 import type { RegistrationLease } from '../registry/registration-lease.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 
@@ -21,7 +21,7 @@ export interface LostFunctionsParts {
     exclusively(appid: string, work: (lease: RegistrationLease) => Promise<void>): Promise<void>;
   };
   readonly registry: {
-    task(key: TokenKey): HeldTask | undefined;
+    task(key: TokenKey): TaskEntry | undefined;
     enrolment(key: TokenKey): Enrolment;
     setTask(task: RegisteredTask): void;
   };
@@ -46,7 +46,7 @@ export class LostFunctions {
   }
 
   /** Notes a task that is not held any more, and finds out whether the store has lost it. */
-  removed({ key, params, enrolment }: HeldTask): void {
+  removed({ key, params, enrolment }: TaskEntry): void {
     if (typeof params !== 'function') return;
     const { registrar, registry } = this.#parts;
     const { appid } = key;
@@ -59,7 +59,7 @@ export class LostFunctions {
   }
 
   /** Gives a task that has come back its function, if it was lost with one. A registration without a function ends that. */
-  added({ key, functionMissing }: HeldTask): void {
+  added({ key, functionMissing }: TaskEntry): void {
     const id = documentId('task', key);
     const params = this.#lost.get(id);
     this.#lost.delete(id);
@@ -93,7 +93,7 @@ export class LostFunctions {
 
   #give(key: TokenKey, params: ParamsFunction): void {
     const { registry } = this.#parts;
-    const { notify, enrolment, version } = registry.task(key) as HeldTask;
+    const { notify, enrolment, version } = registry.task(key) as TaskEntry;
     registry.setTask({ key, params, notify, functionMissing: false, enrolment, version });
   }
 }

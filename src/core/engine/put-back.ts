@@ -1,4 +1,4 @@
-import { Slots } from '../concurrency/slots.js';
+import { Semaphore } from '../concurrency/slots.js';
 import { HOLDERS_LOOK_WITHIN_MS } from '../concurrency/time-limits.js';
 import type { StoredDocument } from '../model/store.js';
 import {
@@ -99,7 +99,7 @@ export class PutBack {
   async #documents(ids: readonly string[], found: Found, lease: RegistrationLease): Promise<void> {
     const { store, history, own } = this.#parts;
     // In their turns, so that each looks at the time of the lease when it is sent.
-    const writing = new Slots(MAX_WRITING);
+    const writing = new Semaphore(MAX_WRITING);
     let wanted = ids;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       wanted = wanted.filter((id) => own.has(id));
@@ -107,7 +107,7 @@ export class PutBack {
       const stored = await store.get(wanted);
       // What was read is of the history that is in place afterwards, in which another process may have unregistered some of
       // these: it notes that under this lease.
-      await history.look();
+      await history.check();
       if (history.generation !== found.generation) return;
       for (const id of wanted) if (history.hasUnregistered(id, own.marks(id))) own.forget(id);
       // None is under way any more when the lease is released, also where one fails.

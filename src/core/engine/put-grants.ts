@@ -52,7 +52,7 @@ export class PutGrants {
     const held = await this.#write(key, stored, received && { ...received, put });
     flights.retrySoon(key);
     flights.wakeWaiting(key);
-    for (const waiting of pushed.keysThatNeed(key)) scheduler.hurry(waiting);
+    for (const waiting of pushed.keysThatNeed(key)) scheduler.makeDueNow(waiting);
     return held;
   }
 

@@ -13,8 +13,8 @@ import {
 import { documentIsUnreadable, type Waiting, type WaitingFor } from '../model/waiting-texts.js';
 import { assertInteger, readFields } from '../primitives/assert-options.js';
 import { describeKind } from '../primitives/redact.js';
-import type { Failures } from '../records/failures.js';
-import type { Setbacks } from '../records/setbacks.js';
+import type { RetryStates } from '../records/failures.js';
+import type { BackgroundCoolDowns } from '../records/setbacks.js';
 import type { CallbackRelay } from '../refresh/callback-relay.js';
 import type { RegisteredTask } from '../registry/held-task.js';
 import { unsealTask } from '../registry/registration-document.js';
@@ -139,9 +139,9 @@ export interface StatusParts {
   readonly store: SupervisedStore;
   readonly reader: DocumentReader;
   readonly registry: Registry;
-  readonly failures: Failures;
+  readonly failures: RetryStates;
   readonly clock: StoreClock;
-  readonly setbacks: Setbacks;
+  readonly setbacks: BackgroundCoolDowns;
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly refreshes: boolean;
   readonly callbacks: Pick<CallbackRelay, 'attached'>;
@@ -325,7 +325,7 @@ function stateOf({ grant }: KeyDocument, now: number): Exclude<TaskStatus['state
   return grant.dueAt <= now ? 'due' : 'fresh';
 }
 
-function lastErrorOf(document: KeyDocument, key: TokenKey, failures: Failures): TaskFailure | undefined {
+function lastErrorOf(document: KeyDocument, key: TokenKey, failures: RetryStates): TaskFailure | undefined {
   const remembered = failures.remembered(key);
   const trying = document.trying ?? (remembered?.local === true ? remembered.trying : undefined);
   if (trying === undefined) return undefined;

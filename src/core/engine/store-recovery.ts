@@ -65,7 +65,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
       void this.#recoverSoon();
     });
     store.judgeAbsence = (id) => this.#judgeAbsence(id);
-    store.lookAtHistory = async () => void (await this.history.look());
+    store.lookAtHistory = async () => void (await this.history.check());
     store.isAwaited = (id) => isLeftOver(parts.registry, id) && !this.#hasUnregistered(id);
   }
 
@@ -130,14 +130,14 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
       ? records.cache.get(key) !== undefined
       : registry.versionOf(id) !== undefined || own.has(id);
     if (!isKnown) return 'deleted';
-    await history.look();
+    await history.check();
     if (isRecord) {
       const held = records.cache.get(key);
       if (held === undefined) return 'deleted';
       if (records.isDisplaced(held)) return 'lost';
       const absence = await judgeMissingRecord(held, this.#parts);
       // A store that was emptied after the look before has no registration either.
-      if (absence === 'deleted' && held.rotation !== undefined) await history.look();
+      if (absence === 'deleted' && held.rotation !== undefined) await history.check();
       if (absence === 'lost') records.displaceOne(held);
       return records.isDisplaced(held) ? 'lost' : absence;
     }
@@ -160,7 +160,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
 
   /** Looks which history the store has, and goes on with what it still lacks. */
   async look(): Promise<void> {
-    await this.history.look();
+    await this.history.check();
     if (this.#isIncomplete) await this.#recoverSoon();
   }
 
@@ -194,14 +194,14 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
     const { generation } = this.history;
     await this.#removals.repeat();
     await this.#putBackAll();
-    await registry.load(closing);
+    await registry.loadAll(closing);
     await this.#parts.recordReader.loadAll(this.#displaced());
     if (this.history.generation !== generation || !this.#removals.isSettled) return false;
     if (this.#pending.size > 0 || this.#undue.size > 0) return false;
     const left = [...records.displaced()];
     this.#isIncomplete = left.length > 0 || hasLeftOvers(registry);
     // Those whose app is not there wait until it is, and are looked at each minute.
-    return left.every(({ key }) => isLeftOver(registry, appDocumentId(key.appid)) || !registry.knows(key.appid));
+    return left.every(({ key }) => isLeftOver(registry, appDocumentId(key.appid)) || !registry.hasApp(key.appid));
   }
 
   async #putBackAll(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Clock, ClockTimer } from '../concurrency/clock.js';
 import type { Closing } from '../model/closing.js';
 import { appidOf, parseKey, type TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
-import type { Failures } from '../records/failures.js';
+import type { RetryStates } from '../records/failures.js';
 import type { GrantWriter } from '../records/grant-writer.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
@@ -30,7 +30,7 @@ export interface StoreWatchParts {
   readonly store: SupervisedStore;
   readonly registry: Registry;
   readonly records: Records;
-  readonly failures: Failures;
+  readonly failures: RetryStates;
   readonly writer: GrantWriter;
   readonly clock: Clock;
   readonly recovery: Recovery;
@@ -58,7 +58,7 @@ export class StoreWatch {
   async start(): Promise<void> {
     const { store, registry, recovery, closing } = this.#parts;
     // What is read from now on belongs to this history or a later one. A failing store is reported by the reads below.
-    await recovery.history.look().catch(() => {});
+    await recovery.history.check().catch(() => {});
     if (store.canWatch) {
       this.#endWatch ??= await store.watch((id, version) => {
         this.#follow(id, version);
@@ -67,7 +67,7 @@ export class StoreWatch {
       if (closing.hasBegun) await this.stop();
     }
     this.#lookAround();
-    await registry.load(closing);
+    await registry.loadAll(closing);
   }
 
   async stop(): Promise<void> {
@@ -140,13 +140,13 @@ export class StoreWatch {
     }
     if (id === undefined) {
       await recovery.look();
-      await registry.load(closing);
+      await registry.loadAll(closing);
       await recordReader.loadAll([...records.cache.records()].map(({ key }) => key));
       return;
     }
     const key = parseKey(id);
     if (id.startsWith('app/') || id.startsWith('task/')) {
-      if (registry.concerns(id)) await registry.reload(id);
+      if (registry.isRelevant(id)) await registry.reload(id);
       await recovery.showed(appidOf(id));
     } else if (key !== undefined && this.#concernsUs(key)) {
       await writer.idle(key);
@@ -163,6 +163,6 @@ export class StoreWatch {
     // Keys that depend on it may be waiting.
     if (failures.hasRemembered(key)) return true;
     if (recordReader.underWay(key) !== undefined) return true;
-    return pushed.isPushed(key.type) && registry.knows(key.appid);
+    return pushed.isPushed(key.type) && registry.hasApp(key.appid);
   }
 }

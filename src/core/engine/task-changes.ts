@@ -2,7 +2,7 @@ import type { EnrolmentMarks } from '../model/enrolment.js';
 import type { TokenKey } from '../model/token-key.js';
 import type { CallbackRelay } from '../refresh/callback-relay.js';
 import type { State } from '../refresh/state.js';
-import type { HeldTask } from '../registry/held-task.js';
+import type { TaskEntry } from '../registry/held-task.js';
 import type { RegistryListener } from '../registry/registry-listener.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { LostFunctions } from './lost-functions.js';
@@ -30,7 +30,7 @@ export class TaskChanges implements RegistryListener {
     this.#lifecycle = lifecycle;
   }
 
-  taskAdded(task: HeldTask): void {
+  taskAdded(task: TaskEntry): void {
     const { records, setbacks } = this.#state;
     const { flights, scheduler } = this.#work;
     const { key } = task;
@@ -45,11 +45,11 @@ export class TaskChanges implements RegistryListener {
     this.#lostFunctions.added(task);
   }
 
-  taskReplaced({ key }: HeldTask): void {
+  taskReplaced({ key }: TaskEntry): void {
     this.#callbacks.taskChanged(key);
   }
 
-  taskRemoved(task: HeldTask): void {
+  taskRemoved(task: TaskEntry): void {
     this.#callbacks.taskRemoved(task.key);
     this.#state.records.cache.delete(task.key);
     this.#work.flights.forget(task);

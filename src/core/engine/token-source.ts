@@ -8,7 +8,7 @@ import type { RefreshReason } from '../model/refresher.js';
 import type { TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { RecordReader } from '../records/record-reader.js';
-import { Wishes } from '../records/wishes.js';
+import { ValidityRequests } from '../records/wishes.js';
 import type { State } from '../refresh/state.js';
 import type { TokenGetter } from '../refresh/token-getter.js';
 import type { Storage } from '../store/storage.js';
@@ -28,7 +28,7 @@ export class TokenSource implements TokenGetter {
   readonly #recordReader: RecordReader;
   readonly #options: TokenSourceOptions;
   readonly #coldReads: ColdReads;
-  readonly #wishes: Wishes;
+  readonly #wishes: ValidityRequests;
 
   constructor(
     { clock }: Pick<Storage, 'clock'>,
@@ -43,7 +43,7 @@ export class TokenSource implements TokenGetter {
     this.#recordReader = recordReader;
     this.#options = options;
     this.#coldReads = new ColdReads(state, recordReader, options.fetchesWithoutStore);
-    this.#wishes = new Wishes(clock);
+    this.#wishes = new ValidityRequests(clock);
   }
 
   async get(key: TokenKey): Promise<string> {
@@ -59,7 +59,7 @@ export class TokenSource implements TokenGetter {
    */
   async assertRegistered(key: TokenKey, deadline: Deadline): Promise<void> {
     const { registry } = this.#state;
-    if (!registry.isAtHand(key)) await deadline.race(registry.look([key]));
+    if (!registry.isCached(key)) await deadline.race(registry.load([key]));
     if (registry.app(key.appid) !== undefined) return;
     const why = registry.wasDeleted(key.appid)
       ? 'is not registered any longer: it was unregistered, or the store has evicted it'
@@ -154,14 +154,14 @@ export class TokenSource implements TokenGetter {
     records.trust(held);
     if (!records.isDue(held) || this.#isScheduled(key)) return;
     if (flights.isHeldBack(key) || flights.get(key) !== undefined) return;
-    scheduler.owe(key.appid);
+    scheduler.charge(key.appid);
     flights.fly(key, 'due', undefined);
   }
 
   /** Returns whether the schedule refreshes it in its turn: a caller that has a token has no need to be faster. */
   #isScheduled(key: TokenKey): boolean {
     const { registry } = this.#state;
-    return this.#options.refreshes && registry.task(key) !== undefined && registry.knows(key.appid);
+    return this.#options.refreshes && registry.task(key) !== undefined && registry.hasApp(key.appid);
   }
 
   /** Tries for a new record as long as that cannot hurt, then answers with whichever lives longest. */
@@ -184,7 +184,7 @@ export class TokenSource implements TokenGetter {
   }
 
   #mayWish(held: CachedRecord): boolean {
-    return this.#state.failures.active(held.key, false) === undefined && this.#wishes.take(held);
+    return this.#state.failures.active(held.key, false) === undefined && this.#wishes.tryStart(held);
   }
 
   /**

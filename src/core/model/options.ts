@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../concurrency/clock.js';
-import type { PaceLimits } from '../concurrency/pace.js';
+import type { RefreshRates } from '../concurrency/pace.js';
 import { LEASE_MS } from '../concurrency/time-limits.js';
 import {
   assertInteger,
@@ -168,7 +168,7 @@ export interface ResolvedOptions {
   readonly refreshers: readonly Refresher[];
   readonly times: RefreshTimes;
   readonly refreshes: boolean;
-  readonly pace: PaceLimits;
+  readonly pace: RefreshRates;
   readonly accessToken: AccessTokenMode;
   readonly fetchesWithoutStore: boolean;
   readonly timeoutMs: number;

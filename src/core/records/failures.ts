@@ -8,7 +8,7 @@ import { endsOf, withEndsTold } from '../model/rotation.js';
 import type { Lease } from '../model/store.js';
 import { documentId, parseKey, type TokenKey } from '../model/token-key.js';
 import type { FailureBudget } from '../store/failure-budget.js';
-import { heldBackUntil, type KeyDocument, nextDueAt, type Trying } from '../store/key-document.js';
+import { heldBackUntil, type KeyDocument, nextDueAt, type RetryState } from '../store/key-document.js';
 import type { KeyDocuments } from '../store/key-documents.js';
 import { checkRegistration } from '../store/registration-check.js';
 import type { Storage } from '../store/storage.js';
@@ -51,7 +51,7 @@ interface Recorded {
 }
 
 /** Keeps the state of attempts: what went wrong, and when and by which process it may be tried again. */
-export class Failures {
+export class RetryStates {
   readonly #store: SupervisedStore;
   readonly #documents: KeyDocuments;
   readonly #cache: RecordCache;
@@ -133,7 +133,7 @@ export class Failures {
    * Remembers what the key's document says of the fleet's attempts, unless this process knows of a later version. What
    * failed on this host alone is forgotten for a failure that forbids attempts for longer.
    */
-  learn(key: TokenKey, { version, trying }: KeyDocument): void {
+  update(key: TokenKey, { version, trying }: KeyDocument): void {
     const known = this.#cache.failure(key);
     if (this.#isOutdatedVersion(key, version, known)) return;
     if (trying === undefined) {
@@ -148,7 +148,7 @@ export class Failures {
    * Remembers a failure that another process, or an earlier one, has had with the present input, if it forbids attempts here
    * for longer than what is known.
    */
-  putOff(key: TokenKey, trying: Trying): void {
+  defer(key: TokenKey, trying: RetryState): void {
     if (!isMadeWith(trying, this.#fingerprint(key))) return;
     const known = this.#hold(key);
     const now = this.#clock.now();
@@ -221,7 +221,7 @@ export class Failures {
     return { isNews, document: { ...document, rotation: withEndsTold(rotation, ends) } };
   }
 
-  async #trying(key: TokenKey, document: KeyDocument, error: TokenError, attempted: Attempted): Promise<Trying> {
+  async #trying(key: TokenKey, document: KeyDocument, error: TokenError, attempted: Attempted): Promise<RetryState> {
     const before = this.#before(key, document.trying, attempted);
     const attempts = (before?.attempts ?? 0) + 1;
     const { grant } = document;
@@ -262,7 +262,7 @@ export class Failures {
   }
 
   /** Returns the last failure of the same input, as it was stored or is remembered here: the one of more attempts. */
-  #before(key: TokenKey, stored: Trying | undefined, { fingerprint }: Attempted): Trying | undefined {
+  #before(key: TokenKey, stored: RetryState | undefined, { fingerprint }: Attempted): RetryState | undefined {
     const found = [stored, this.#cache.failure(key)?.trying].filter(
       (trying) => trying !== undefined && isMadeWith(trying, fingerprint),
     );
@@ -277,7 +277,7 @@ export class Failures {
   }
 
   /** Returns whether a failure of this process alone is kept in place of one that a document of this version shows. */
-  #outlasts(key: TokenKey, known: RememberedFailure, trying: Trying, version: number): boolean {
+  #outlasts(key: TokenKey, known: RememberedFailure, trying: RetryState, version: number): boolean {
     if (version <= known.version) return true;
     const now = this.#clock.now();
     return (
@@ -292,7 +292,7 @@ export class Failures {
   async #write(
     key: TokenKey,
     document: KeyDocument,
-    trying: Trying,
+    trying: RetryState,
     lease: Lease,
     enrolment: Enrolment,
   ): Promise<number | 'lost' | 'failed'> {
@@ -312,7 +312,7 @@ export class Failures {
 }
 
 /** Returns when callers may try again: an attempt is made at least every 5 s while a passing failure turns them away. */
-function retryAtForCallers(trying: Trying): number {
+function retryAtForCallers(trying: RetryState): number {
   return trying.backingOff ? Math.min(trying.retryAt, trying.failedAt + MAX_WAIT_OF_CALLERS_MS) : trying.retryAt;
 }
 

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../primitives/checksum.js';
 import type { JsonObject, JsonValue } from '../primitives/json.js';
 import { secretHash } from '../primitives/secret-hash.js';
-import type { Trying } from '../store/key-document.js';
+import type { RetryState } from '../store/key-document.js';
 
 /** The parts of an attempt's input that matter to WeChat. `true` stands for what a params function will return: it is unknown. */
 type Input = readonly [
@@ -58,7 +58,7 @@ export function inputHash(part: JsonValue): string {
 }
 
 /** Returns whether an attempt that was recorded was made with this input. */
-export function isMadeWith(trying: Pick<Trying, 'registration' | 'input'>, fingerprint: Fingerprint): boolean {
+export function isMadeWith(trying: Pick<RetryState, 'registration' | 'input'>, fingerprint: Fingerprint): boolean {
   return trying.input === undefined
     ? trying.registration === fingerprint.registration
     : trying.input === fingerprint.input;

@@ -2,7 +2,7 @@ import type { LRUCache } from 'lru-cache';
 import type { TokenKey } from '../model/token-key.js';
 import { keyId } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
-import type { Trying } from '../store/key-document.js';
+import type { RetryState } from '../store/key-document.js';
 import type { CachedRecord } from './cached-record.js';
 import { RecordIndex } from './record-index.js';
 
@@ -21,7 +21,7 @@ export interface RecordHolders {
 
 /** A failure that this process remembers. */
 export interface RememberedFailure {
-  readonly trying: Trying;
+  readonly trying: RetryState;
   /** It binds this process alone: other processes may succeed. */
   readonly local: boolean;
   /** The version of the document that shows it, or of the one that a failure of this process alone was made with. */
@@ -125,7 +125,7 @@ export class RecordCache {
   }
 
   /** Makes every record be looked at before it is answered again. */
-  distrust(): void {
+  invalidateAll(): void {
     for (const cached of this.records()) cached.checkAt = Number.NEGATIVE_INFINITY;
   }
 

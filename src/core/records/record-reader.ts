@@ -5,7 +5,7 @@ import { batches } from '../primitives/batches.js';
 import { isAbsent, type KeyDocument, reportedGrant, type StoredGrant } from '../store/key-document.js';
 import type { Storage } from '../store/storage.js';
 import type { CachedRecord } from './cached-record.js';
-import type { Failures } from './failures.js';
+import type { RetryStates } from './failures.js';
 import type { RememberedFailure } from './record-cache.js';
 import type { RecordListener } from './record-changes.js';
 import type { Records } from './records.js';
@@ -21,7 +21,7 @@ export interface RecordRestorer {
 export interface RecordReaderParts extends Pick<Storage, 'store' | 'documents'> {
   readonly registry: Registrations;
   readonly records: Records;
-  readonly failures: Failures;
+  readonly failures: RetryStates;
   readonly restorer: RecordRestorer;
   /** Hears of what has been read. */
   readonly changes: RecordListener;
@@ -74,9 +74,9 @@ export class RecordReader {
   readWithRegistration(key: TokenKey): Promise<CachedRecord | undefined> {
     return this.#readOnce(key, async () => {
       const { registry, documents } = this.#parts;
-      const stored = await registry.readBeside(documentId('key', key), key);
+      const stored = await registry.loadWith(documentId('key', key), key);
       // What is left of an app that has gone must leave nothing in memory.
-      return registry.knows(key.appid) ? documents.decode(key, stored) : undefined;
+      return registry.hasApp(key.appid) ? documents.decode(key, stored) : undefined;
     });
   }
 
@@ -155,7 +155,7 @@ export class RecordReader {
   #adopt(key: TokenKey, document: KeyDocument): CachedRecord | undefined {
     const { records, registry, failures, restorer, changes } = this.#parts;
     const held = records.cache.get(key);
-    failures.learn(key, document);
+    failures.update(key, document);
     const { grant, hidden, recordVersion } = document;
     if (grant === undefined && (held === undefined || hidden === undefined)) {
       if (held?.isStored === true) records.cache.delete(key);

@@ -40,7 +40,7 @@ export interface Adoption {
 }
 
 /** The apps that this process knows to be registered. */
-export type Registered = Pick<Registrations, 'knows'>;
+export type Registered = Pick<Registrations, 'hasApp'>;
 
 /** Keeps the records in force in this process: what may be answered, until when, and what has to be looked at again. */
 export class Records {
@@ -96,7 +96,7 @@ export class Records {
   }
 
   /** Has a clock checked that reads less than at the last hit: nothing may be answered before. */
-  lookAtClock(): void {
+  checkForClockStep(): void {
     if (this.#clock.now() < this.#lastHitAt) void this.#clock.check();
     this.#lastHitAt = this.#clock.now();
   }
@@ -225,7 +225,7 @@ export class Records {
   /** Sets, for a caller who uses the record, until when it is answered without a further look. */
   trust(cached: CachedRecord): void {
     this.cache.renew(cached);
-    if (!this.#registered.knows(cached.key.appid)) {
+    if (!this.#registered.hasApp(cached.key.appid)) {
       cached.checkAt = Number.NEGATIVE_INFINITY;
       return;
     }
@@ -295,8 +295,8 @@ export class Records {
    * @returns the records whose stored due comes too late: those that claim to come from the future, which are due now, once;
    *   and those that the stored instant would leave without half of their margin.
    */
-  distrust(): CachedRecord[] {
-    this.cache.distrust();
+  invalidateAll(): CachedRecord[] {
+    this.cache.invalidateAll();
     const now = this.#clock.now();
     const late: CachedRecord[] = [];
     for (const cached of this.cache.records()) {

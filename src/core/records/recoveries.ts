@@ -2,14 +2,14 @@ import { type Events, tokenEvent } from '../model/events.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
 import type { StoreClock } from '../store/store-clock.js';
-import type { Failures } from './failures.js';
+import type { RetryStates } from './failures.js';
 import type { Records } from './records.js';
-import type { Setbacks } from './setbacks.js';
+import type { BackgroundCoolDowns } from './setbacks.js';
 
 export interface RecoveriesParts {
   readonly events: Events;
   readonly records: Records;
-  readonly failures: Failures;
+  readonly failures: RetryStates;
   readonly clock: StoreClock;
 }
 
@@ -25,10 +25,10 @@ const MAX_REMEMBERED = 50_000;
 /** Tells once that a key has a token again of whose failure this process has told, or knows from the store. */
 export class Recoveries {
   readonly #parts: RecoveriesParts;
-  readonly #setbacks: Setbacks;
+  readonly #setbacks: BackgroundCoolDowns;
   readonly #troubles = boundedCache<string, Trouble>(MAX_REMEMBERED);
 
-  constructor(parts: RecoveriesParts, setbacks: Setbacks) {
+  constructor(parts: RecoveriesParts, setbacks: BackgroundCoolDowns) {
     this.#parts = parts;
     this.#setbacks = setbacks;
     parts.events.on('refreshFailed', ({ appid, type, subject }) =>

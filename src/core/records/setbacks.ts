@@ -22,7 +22,7 @@ interface Lack {
   readonly facts: TokenErrorFacts;
 }
 
-export interface SetbackEnd {
+export interface CoolDownEnd {
   /** The number of setbacks in a row. */
   readonly attempts: number;
   readonly delayMs: number;
@@ -34,7 +34,7 @@ const MIN_DELAY_MS = 200;
 const LOOKS_AGAIN_MS = 600_000;
 
 /** Remembers attempts that the key's own state does not: they could not be made, or changed nothing. */
-export class Setbacks {
+export class BackgroundCoolDowns {
   readonly #clock: Clock;
   readonly #ofKeys = boundedCache<string, Setback>(MAX_REMEMBERED);
   /** By the id of the key that is missing, the keys that wait for it. */
@@ -51,7 +51,7 @@ export class Setbacks {
    * @param leftMs - the remaining life of the token in force, in milliseconds; 0 or less without one.
    * @param error - `undefined` where the attempt succeeded, and changed nothing.
    */
-  add(key: TokenKey, isTask: boolean, leftMs: number, error: unknown): SetbackEnd {
+  add(key: TokenKey, isTask: boolean, leftMs: number, error: unknown): CoolDownEnd {
     const attempts = (this.#ofKeys.get(keyId(key))?.attempts ?? 0) + 1;
     const delayMs = this.#delayMs(attempts, leftMs, error);
     const waitsFor = isTask ? dependencyOf(key, error) : undefined;

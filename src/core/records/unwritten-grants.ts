@@ -1,6 +1,6 @@
 import { wait } from '../concurrency/clock.js';
 import { NOT_QUEUED, type Queued } from '../concurrency/due-queue.js';
-import { Schedule } from '../concurrency/schedule.js';
+import { TimerQueue } from '../concurrency/schedule.js';
 import { backoffDelayMs } from '../model/backoff.js';
 import type { Deadline } from '../model/deadline.js';
 import { isTokenError, type TokenError, withFacts } from '../model/errors.js';
@@ -46,27 +46,27 @@ interface Owed extends Unwritten {
  * served from memory meanwhile and forgotten when it ends; one that brought a refresh token is the only copy of that, so
  * nothing else is asked for before it is stored.
  */
-export class UnwrittenGrants {
+export class PendingGrants {
   readonly #unwritten = new Map<string, Served | Owed>();
   readonly #writer: GrantWriter;
   readonly #documents: KeyDocuments;
   readonly #records: Records;
   readonly #clock: StoreClock;
-  readonly #schedule: Schedule<Served | Owed>;
+  readonly #schedule: TimerQueue<Served | Owed>;
 
   constructor(writer: GrantWriter, { documents, clock }: Pick<Storage, 'documents' | 'clock'>, records: Records) {
     this.#writer = writer;
     this.#documents = documents;
     this.#records = records;
     this.#clock = clock;
-    this.#schedule = new Schedule(clock, (unwritten) => this.#offer(unwritten));
+    this.#schedule = new TimerQueue(clock, (unwritten) => this.#offer(unwritten));
   }
 
   start(): void {
     this.#schedule.start();
   }
 
-  keep(
+  serve(
     key: TokenKey,
     storedVersion: number,
     grant: StoredGrant,
@@ -86,7 +86,7 @@ export class UnwrittenGrants {
    *
    * @returns the error for waiting callers: nothing is in force before it is durable.
    */
-  owe(key: TokenKey, grant: StoredGrant, options: WriteOptions, cause: TokenError): TokenError {
+  withhold(key: TokenKey, grant: StoredGrant, options: WriteOptions, cause: TokenError): TokenError {
     this.#add({ kind: 'owed', key, grant, options, ...this.#fresh(grant) });
     return withFacts(cause, { ...key, retryable: true });
   }
@@ -96,8 +96,8 @@ export class UnwrittenGrants {
     return this.#unwritten.get(keyId(key))?.options.lease === lease;
   }
 
-  /** Keeps the refresh token of an answer that is of no other use, and the lease as {@link owe} does. */
-  oweToken(key: TokenKey, options: WriteOptions): void {
+  /** Keeps the refresh token of an answer that is of no other use, and the lease as {@link withhold} does. */
+  withholdToken(key: TokenKey, options: WriteOptions): void {
     this.#add({ kind: 'owed', key, grant: undefined, options, ...this.#fresh(undefined) });
   }
 
@@ -105,12 +105,12 @@ export class UnwrittenGrants {
    * Stores the refresh token of an answer that came when its attempt was over, unless another one has been stored since.
    * It never rejects: what the store does not take is offered again.
    */
-  async oweLate(key: TokenKey, options: WriteOptions): Promise<void> {
+  async withholdLate(key: TokenKey, options: WriteOptions): Promise<void> {
     try {
       // The result of a later attempt is written first.
-      await this.settle(key);
-      this.oweToken(key, options);
-      await this.settle(key);
+      await this.write(key);
+      this.withholdToken(key, options);
+      await this.write(key);
     } catch {
       // The store reports its own failures.
     }
@@ -122,13 +122,13 @@ export class UnwrittenGrants {
    * @returns the record in force then, if a grant was owed.
    * @throws a `TokenError` while the store does not take it.
    */
-  async settle(key: TokenKey): Promise<CachedRecord | undefined> {
+  async write(key: TokenKey): Promise<CachedRecord | undefined> {
     const unwritten = this.#unwritten.get(keyId(key));
     return unwritten?.kind === 'owed' ? this.#write(unwritten) : undefined;
   }
 
   /** Drops what is owed for an app, or for a task of it, that has been unregistered. */
-  drop(appid: string, key?: TokenKey): void {
+  discard(appid: string, key?: TokenKey): void {
     for (const unwritten of this.#unwritten.values()) {
       if (key === undefined ? unwritten.key.appid === appid : keyId(unwritten.key) === keyId(key))
         this.#forget(unwritten);

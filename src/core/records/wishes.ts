@@ -9,7 +9,7 @@ const EVERY_MS = 30_000;
 const MAX_REMEMBERED = 10_000;
 
 /** Bounds the refreshes that wishes for more validity than there is may start. */
-export class Wishes {
+export class ValidityRequests {
   readonly #clock: Pick<Clock, 'monotonic'>;
   /** By key, when the next one may start a refresh, by the monotonic clock. */
   readonly #nextAt = boundedCache<string, number>(MAX_REMEMBERED);
@@ -19,7 +19,7 @@ export class Wishes {
   }
 
   /** Takes a refresh for a wish, if one may start now. */
-  take({ key }: CachedRecord): boolean {
+  tryStart({ key }: CachedRecord): boolean {
     const id = keyId(key);
     const now = this.#clock.monotonic();
     if (now < (this.#nextAt.get(id) ?? now)) return false;

@@ -1,5 +1,5 @@
 import { isStaleTokenError } from '../calls/stale-answer.js';
-import { setPatientTimer } from '../concurrency/patient-timer.js';
+import { setGraceTimer } from '../concurrency/patient-timer.js';
 import { ATTEMPT_TIMEOUT_MS, SHORTEST_REQUEST_MS } from '../concurrency/time-limits.js';
 import { TokenError, toTokenError } from '../model/errors.js';
 import { NeedMissing } from '../model/need-missing.js';
@@ -16,9 +16,9 @@ import { assertTypeName, keyId, type TokenKey } from '../model/token-key.js';
 import type { TokenRecord } from '../model/token-record.js';
 import { readFields } from '../primitives/assert-options.js';
 import { describeWord } from '../primitives/redact.js';
-import type { Allowances } from '../store/allowance.js';
+import type { CountedLimits } from '../store/allowance.js';
 import type { StoreClock } from '../store/store-clock.js';
-import type { NeededToken, Needs } from './needs.js';
+import type { InputToken, RefreshInputs } from './needs.js';
 import type { Restart } from './outcome.js';
 import { Interrupted, type Spending } from './spending.js';
 
@@ -29,10 +29,10 @@ export interface AttemptInput {
   readonly reason: RefreshReason;
   readonly stale: string | undefined;
   readonly previous: TokenRecord | undefined;
-  readonly needs: Needs;
+  readonly needs: RefreshInputs;
   readonly clock: StoreClock;
   readonly upstream: Upstream;
-  readonly allowances: Allowances;
+  readonly allowances: CountedLimits;
   readonly spending: Spending;
   /** Called with an answer that comes when the attempt is over. */
   readonly cameLate?: (grant: Grant) => void;
@@ -47,7 +47,7 @@ const HAS_ENDED = new TokenError('UPSTREAM_UNAVAILABLE', 'the attempt has ended'
 /** The answer to one attempt. `stale`: a token that it depended on is, and that failed it with this error. */
 export type Asked =
   | { readonly kind: 'granted'; readonly grant: Grant }
-  | { readonly kind: 'stale'; readonly dependencies: readonly NeededToken[]; readonly error: TokenError }
+  | { readonly kind: 'stale'; readonly dependencies: readonly InputToken[]; readonly error: TokenError }
   | Restart;
 
 /**
@@ -55,12 +55,12 @@ export type Asked =
  *
  * @throws NeedMissing, or a `TokenError`.
  */
-export async function ask(input: AttemptInput): Promise<Asked> {
+export async function askRefresher(input: AttemptInput): Promise<Asked> {
   const { key, refresher, clock, spending } = input;
   const startedAt = clock.monotonic();
   const controller = new AbortController();
-  const timer = setPatientTimer(clock, () => controller.abort(timeoutError(key)), ATTEMPT_TIMEOUT_MS);
-  const handedOut = new Map<string, NeededToken>();
+  const timer = setGraceTimer(clock, () => controller.abort(timeoutError(key)), ATTEMPT_TIMEOUT_MS);
+  const handedOut = new Map<string, InputToken>();
   try {
     const context = contextOf(input, startedAt, handedOut, controller.signal);
     const grant = await untilAborted(controller.signal, async () => refresher.refresh(context), input.cameLate);
@@ -85,7 +85,7 @@ export async function ask(input: AttemptInput): Promise<Asked> {
 function contextOf(
   input: AttemptInput,
   startedAt: number,
-  handedOut: Map<string, NeededToken>,
+  handedOut: Map<string, InputToken>,
   signal: AbortSignal,
 ): RefreshContext {
   const { key, app, previous, reason, stale, needs, clock, upstream, allowances, spending } = input;
@@ -115,7 +115,7 @@ function contextOf(
     },
     async allow(name, limit) {
       assertTypeName(name);
-      return (await allowances.take(key, name, limit)).granted;
+      return (await allowances.draw(key, name, limit)).granted;
     },
     request: (request) =>
       upstream.request(request, { signal, withToken: handedOut.size > 0, secret: app.secret, user: key }),

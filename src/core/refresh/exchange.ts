@@ -1,4 +1,4 @@
-import { Slots } from '../concurrency/slots.js';
+import { Semaphore } from '../concurrency/slots.js';
 import type { Closing } from '../model/closing.js';
 import { type Enrolment, enrolmentOf, marksOf } from '../model/enrolment.js';
 import { isTokenError, TokenError } from '../model/errors.js';
@@ -16,27 +16,27 @@ import type { Fingerprint } from '../records/fingerprint.js';
 import { InvalidGrant, readReturnedGrant } from '../records/given-grant.js';
 import { receivedToken, savedToken, storedGrant } from '../records/grant.js';
 import type { GrantWriter, WriteOptions } from '../records/grant-writer.js';
-import type { UnwrittenGrants } from '../records/unwritten-grants.js';
+import type { PendingGrants } from '../records/unwritten-grants.js';
 import { paramsHashOf } from '../registry/attempt-input.js';
 import { credentialsOf } from '../registry/registration-document.js';
-import type { Allowances } from '../store/allowance.js';
+import type { CountedLimits } from '../store/allowance.js';
 import { tokenAwaitedUntil, unsettledRefusal } from '../store/awaited-tokens.js';
 import type { FailureBudget } from '../store/failure-budget.js';
 import type { KeyDocument, StoredGrant } from '../store/key-document.js';
 import { mayBeginAgain } from '../store/registration-check.js';
 import type { Storage } from '../store/storage.js';
-import { type Asked, ask } from './attempt.js';
+import { type Asked, askRefresher } from './attempt.js';
 import { isBudgeted } from './first-attempts.js';
-import type { Needs } from './needs.js';
+import type { RefreshInputs } from './needs.js';
 import { DOCUMENT_CHANGED, done, type Outcome, type Restart } from './outcome.js';
 import type { Flight } from './single-flight.js';
 import { Spending } from './spending.js';
 import type { State } from './state.js';
 
-export interface ExchangeParts extends Storage, State {
+export interface AttemptParts extends Storage, State {
   readonly writer: GrantWriter;
-  readonly unwritten: UnwrittenGrants;
-  readonly allowances: Allowances;
+  readonly unwritten: PendingGrants;
+  readonly allowances: CountedLimits;
   readonly upstream: Upstream;
   readonly times: RefreshTimes;
   readonly accessToken: AccessTokenMode;
@@ -73,7 +73,7 @@ interface Answer {
 }
 
 /** The objects of one attempt. */
-interface Attempt {
+interface AttemptContext {
   /** The key's document as the lease showed it. */
   readonly document: KeyDocument;
   readonly lease: Lease;
@@ -90,12 +90,12 @@ const ASK_AGAIN_EVERY_MS = 600_000;
 const LOOK_AGAIN_EVERY_MS = 24 * 3_600_000;
 
 /** Does what a lease is held for: asks WeChat once, and stores what came of it, be it a grant or a failure. */
-export class Exchange {
-  readonly #parts: ExchangeParts;
+export class Attempt {
+  readonly #parts: AttemptParts;
   /** Limits concurrent announcements of what is about to be sent, so that answers do not wait long behind them. */
-  readonly #announcing = new Slots(MAX_ANNOUNCING);
+  readonly #announcing = new Semaphore(MAX_ANNOUNCING);
 
-  constructor(parts: ExchangeParts) {
+  constructor(parts: AttemptParts) {
     this.#parts = parts;
   }
 
@@ -106,7 +106,7 @@ export class Exchange {
     flight: Flight<CachedRecord>,
     lease: Lease,
     document: KeyDocument,
-    needs: Needs,
+    needs: RefreshInputs,
     progress: Progress,
   ): Promise<Outcome> {
     const { registry, failures, writer, unwritten, accessToken, store, documents, clock, closing } = this.#parts;
@@ -141,7 +141,7 @@ export class Exchange {
     closing.assertOpen();
     const credentials = credentialsOf(app, accessToken);
     flight.asks();
-    const attempt: Attempt = { document, lease, spending, enrolment, credentials };
+    const attempt: AttemptContext = { document, lease, spending, enrolment, credentials };
     let answer: Answer | Exclude<Asked, { kind: 'granted' }>;
     try {
       answer = await this.#ask(flight, progress, needs, attempt);
@@ -164,16 +164,16 @@ export class Exchange {
       if (error.code === 'NOT_REGISTERED' && (await mayBeginAgain(registry, key, enrolment, flight.urgent)))
         return DOCUMENT_CHANGED;
       if (error.code !== 'STORE_UNAVAILABLE') throw error;
-      if (received !== undefined) throw unwritten.owe(key, grant, options, error);
+      if (received !== undefined) throw unwritten.withhold(key, grant, options, error);
       void store.release(lease);
-      return done(unwritten.keep(key, spending.document.version, grant, options));
+      return done(unwritten.serve(key, spending.document.version, grant, options));
     }
   }
 
   /** Returns whether another input has been registered or pushed since the present attempt began. A removed one is none. */
   hasNewInput(key: TokenKey, { fingerprint, hadTask }: Progress): boolean {
     const { registry, failures } = this.#parts;
-    const hasGone = !registry.knows(key.appid) || (hadTask && registry.task(key) === undefined);
+    const hasGone = !registry.hasApp(key.appid) || (hadTask && registry.task(key) === undefined);
     return !hasGone && !failures.fingerprint(key).hasSameInput(fingerprint);
   }
 
@@ -183,7 +183,7 @@ export class Exchange {
    * @returns a reason to start again.
    * @throws the `TokenError` for waiting callers, where there is none.
    */
-  async #fail(key: TokenKey, error: TokenError, attempt: Attempt, progress: Progress): Promise<Restart> {
+  async #fail(key: TokenKey, error: TokenError, attempt: AttemptContext, progress: Progress): Promise<Restart> {
     const { document, lease, spending, enrolment, credentials } = attempt;
     const { failures, records, unwritten, clock } = this.#parts;
     const budget = isBudgeted(key, credentials) ? this.#parts.budget : undefined;
@@ -201,7 +201,7 @@ export class Exchange {
     const { failure, isStored } = recorded;
     const { kept: received, spent } = spending;
     if (!isStored && received !== undefined)
-      unwritten.oweToken(key, { source: 'upstream', enrolment, received, spent, lease });
+      unwritten.withholdToken(key, { source: 'upstream', enrolment, received, spent, lease });
     progress.hasFailed = true;
     throw failure;
   }
@@ -209,8 +209,8 @@ export class Exchange {
   async #ask(
     flight: Flight<CachedRecord>,
     { refresher }: Progress,
-    needs: Needs,
-    { credentials: app, spending, enrolment }: Attempt,
+    needs: RefreshInputs,
+    { credentials: app, spending, enrolment }: AttemptContext,
   ): Promise<Answer | Exclude<Asked, { kind: 'granted' }>> {
     const { key, reason, stale } = flight;
     const { clock, upstream, allowances, unwritten, times, closing } = this.#parts;
@@ -219,7 +219,7 @@ export class Exchange {
     // A clock that was set meanwhile must not spoil the answer; one that the store agrees is ahead may mean that the
     // machine has slept.
     const askedAt = (): number => Math.min(askedAtWall, clock.now() - (clock.monotonic() - askedAtMonotonic));
-    const asked = await ask({
+    const asked = await askRefresher({
       key,
       app,
       refresher,
@@ -235,7 +235,7 @@ export class Exchange {
         const received = savedToken(readReturnedGrant(late).grant, askedAt());
         const { spent } = spending;
         if (received === undefined || spent === undefined || closing.hasBegun) return;
-        void unwritten.oweLate(key, { source: 'upstream', enrolment, received, spent });
+        void unwritten.withholdLate(key, { source: 'upstream', enrolment, received, spent });
       },
     });
     if (asked.kind !== 'granted') return asked;

@@ -1,7 +1,7 @@
 import type { AccessTokenMode, AppCredentials } from '../model/refresher.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
-import type { Failures } from '../records/failures.js';
+import type { RetryStates } from '../records/failures.js';
 import type { Records } from '../records/records.js';
 import { credentialsOf } from '../registry/registration-document.js';
 import type { Registry } from '../registry/registry.js';
@@ -10,7 +10,7 @@ import type { FailureBudget } from '../store/failure-budget.js';
 export interface FirstAttemptsParts {
   readonly registry: Pick<Registry, 'app'>;
   readonly records: Pick<Records, 'cache' | 'leftMs'>;
-  readonly failures: Failures;
+  readonly failures: RetryStates;
   readonly budget: FailureBudget;
   readonly accessToken: AccessTokenMode;
 }
@@ -36,7 +36,7 @@ export class FirstAttempts {
   }
 
   /** Looks once for each key whether its app may make a request. A store that does not answer holds up nothing. */
-  async look(key: TokenKey): Promise<void> {
+  async check(key: TokenKey): Promise<void> {
     const { registry, records, failures, budget, accessToken } = this.#parts;
     const app = registry.app(key.appid);
     if (app === undefined || !isBudgeted(key, credentialsOf(app, accessToken))) return;
@@ -44,7 +44,7 @@ export class FirstAttempts {
     const held = records.cache.get(key);
     try {
       const failed = await budget.lastFailure(key.appid, held === undefined ? 0 : records.leftMs(held));
-      if (failed !== undefined) failures.putOff(key, failed);
+      if (failed !== undefined) failures.defer(key, failed);
       this.#looked.set(keyId(key), true);
     } catch {
       // The lease is taken from the same store, which says what is wrong, or that a fetch is possible without it.

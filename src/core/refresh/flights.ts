@@ -7,8 +7,8 @@ import type { RefreshReason } from '../model/refresher.js';
 import { appDocumentId, documentId, type TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import { Recoveries } from '../records/recoveries.js';
-import type { SetbackEnd } from '../records/setbacks.js';
-import type { HeldTask } from '../registry/held-task.js';
+import type { CoolDownEnd } from '../records/setbacks.js';
+import type { TaskEntry } from '../registry/held-task.js';
 import type { PushedTokens } from '../registry/pushed-tokens.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { OpenedClaim } from './claim.js';
@@ -56,11 +56,11 @@ export class Flights implements DueHandler {
     return this.#flights.join(key, reason, stale, (flight) => this.#run(flight));
   }
 
-  async onDue(task: HeldTask, place: Place<HeldTask>): Promise<void> {
+  async onDue(task: TaskEntry, place: Place<TaskEntry>): Promise<void> {
     const { records, registry, scheduler, clock, closing } = this.#parts;
     const { key } = task;
     place.hasAsked = place.hasSucceeded = false;
-    if (closing.hasBegun || registry.task(key) !== task || !registry.knows(key.appid)) return;
+    if (closing.hasBegun || registry.task(key) !== task || !registry.hasApp(key.appid)) return;
     const held = records.cache.get(key);
     if (held !== undefined && !records.isDue(held)) return this.reschedule(key);
     const pauseMs = scheduler.pauseOfApp(key.appid);
@@ -71,7 +71,7 @@ export class Flights implements DueHandler {
     const flight = this.fly(key, 'due', undefined);
     place.hasSucceeded = await flight.hasLanded();
     place.hasAsked = flight.hasAsked;
-    if (!flight.hasAsked) scheduler.giveBackOfApp(key.appid);
+    if (!flight.hasAsked) scheduler.refundApp(key.appid);
   }
 
   flyClaimed(
@@ -81,7 +81,7 @@ export class Flights implements DueHandler {
     claim: OpenedClaim,
   ): Flight<CachedRecord> {
     const flight = this.fly(key, reason, stale);
-    flight.give(claim);
+    flight.attachClaim(claim);
     return flight;
   }
 
@@ -97,7 +97,7 @@ export class Flights implements DueHandler {
     const task = registry.task(key);
     if (task === undefined) return;
     // The notification of a task may come before that of its app, which reschedules it.
-    if (!registry.knows(key.appid)) {
+    if (!registry.hasApp(key.appid)) {
       scheduler.delete(task);
       return;
     }
@@ -111,7 +111,7 @@ export class Flights implements DueHandler {
     const { failures, setbacks, scheduler } = this.#parts;
     setbacks.clear(key);
     // The failure may have been recorded after the change, and put the key off for the whole fleet.
-    if (failures.isOutdated(key)) scheduler.hurry(key);
+    if (failures.isOutdated(key)) scheduler.makeDueNow(key);
     this.reschedule(key);
   }
 
@@ -119,7 +119,7 @@ export class Flights implements DueHandler {
   wakeWaiting(key: TokenKey): void {
     const { pushed } = this.#parts;
     this.#flights.get(key)?.wake();
-    if (pushed.isHeld(key)) for (const waiting of pushed.whoNeeds(key)) this.retrySoon(waiting);
+    if (pushed.isHeld(key)) for (const waiting of pushed.dependentsOf(key)) this.retrySoon(waiting);
   }
 
   /** Makes every flight that pauses look again. */
@@ -128,7 +128,7 @@ export class Flights implements DueHandler {
   }
 
   /** Forgets a task that has gone. */
-  forget(task: HeldTask): void {
+  forget(task: TaskEntry): void {
     const { records, setbacks, scheduler } = this.#parts;
     const { key } = task;
     records.cache.clearFailure(key);
@@ -145,7 +145,7 @@ export class Flights implements DueHandler {
   async #run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
     const { records, setbacks, scheduler } = this.#parts;
     const { key } = flight;
-    if (flight.reason !== 'due') flight.onAsking = () => scheduler.owe(key.appid);
+    if (flight.reason !== 'due') flight.onAsking = () => scheduler.charge(key.appid);
     try {
       const landed = await (this.#work as FlightWork).run(flight);
       if (records.isDue(landed)) this.#setBack(key, undefined);
@@ -185,7 +185,7 @@ export class Flights implements DueHandler {
     events.emit('refreshFailed', { ...tokenEvent(key), error: error.error, attempt: attempts, retryAt });
   }
 
-  #setBack(key: TokenKey, error: unknown): SetbackEnd {
+  #setBack(key: TokenKey, error: unknown): CoolDownEnd {
     const { registry, records, setbacks } = this.#parts;
     const held = records.cache.get(key);
     const leftMs = held === undefined ? 0 : records.leftMs(held);

@@ -14,7 +14,7 @@ import { pauseFlight } from './flight-pause.js';
 import type { FlightWork } from './flights.js';
 import type { Flight } from './single-flight.js';
 
-export interface FollowingParts {
+export interface FollowerFlightParts {
   readonly documents: KeyDocuments;
   readonly clock: StoreClock;
   readonly registry: Registry;
@@ -29,10 +29,10 @@ const LOOK_EVERY_MS = { least: 200, spread: 400 };
 const MAX_WAIT_MS = 60_000;
 
 /** Looks, reports and waits in place of a refresh, in a process that leaves refreshing to others. */
-export class Following implements FlightWork {
-  readonly #parts: FollowingParts;
+export class FollowerFlight implements FlightWork {
+  readonly #parts: FollowerFlightParts;
 
-  constructor(parts: FollowingParts) {
+  constructor(parts: FollowerFlightParts) {
     this.#parts = parts;
   }
 

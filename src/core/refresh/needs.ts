@@ -22,15 +22,15 @@ const PARAMS_TIMEOUT_MS = 5_000;
 const PARAMS_URL_TIMEOUT_MS = 10_000;
 
 /** The params and tokens that a refresh needs, and has before it takes the lease. */
-export interface Needs {
+export interface RefreshInputs {
   readonly params: JsonObject;
   /** Values of the tokens it depends on, by key id. */
-  readonly tokens: ReadonlyMap<string, NeededToken>;
+  readonly tokens: ReadonlyMap<string, InputToken>;
   /** Whether the task has a params URL that was not asked, because the store had what it would bring. */
   readonly urlNotAsked: boolean;
 }
 
-export interface NeededToken {
+export interface InputToken {
   readonly key: TokenKey;
   readonly value: string;
   /** Whether WeChat pushes it, so that no refresh replaces it. */
@@ -46,7 +46,7 @@ export interface AskingForParams {
 }
 
 /** The sources of what a refresh needs. */
-export interface NeedSources {
+export interface InputSources {
   readonly clock: Clock;
   /** Cuts short what is asked for. */
   readonly closing: Closing;
@@ -79,13 +79,13 @@ export function assertDependencies(key: TokenKey, refresherOf: (type: string) =>
  *
  * @throws NeedMissing, or a `TokenError` with code `CLOSED` once the closing has begun.
  */
-export async function gatherNeeds(
+export async function gatherInputs(
   key: TokenKey,
   refresher: BuiltInRefresher,
   task: RegisteredTask | undefined,
-  sources: NeedSources,
+  sources: InputSources,
   { canDoWithout, asksParams }: AskingForParams,
-): Promise<Needs> {
+): Promise<RefreshInputs> {
   try {
     const dependencies = dependenciesOf(key, refresher);
     const isNeeded = asksParams || isUrlNeeded(key, refresher, dependencies, sources, canDoWithout);
@@ -107,7 +107,7 @@ export async function gatherNeeds(
 
 /** Returns whether a token among them has expired or been replaced: what WeChat says to that is known. */
 export function areOutdated(
-  { tokens }: Needs,
+  { tokens }: RefreshInputs,
   registry: Pick<Registry, 'task'>,
   records: Pick<Records, 'cache' | 'leftMs'>,
 ): boolean {
@@ -123,14 +123,14 @@ function isUrlNeeded(
   key: TokenKey,
   refresher: BuiltInRefresher,
   dependencies: readonly TokenKey[],
-  { hasTask, wasPushed }: NeedSources,
+  { hasTask, wasPushed }: InputSources,
   canDoWithout: boolean,
 ): boolean {
   if (refresher.needsParams?.(key) === true || (refresher.spends !== undefined && !canDoWithout)) return true;
   return dependencies.some((dependency) => !hasTask(dependency) && !wasPushed(dependency));
 }
 
-async function tokenFor(dependency: TokenKey, params: JsonObject, sources: NeedSources): Promise<string> {
+async function tokenFor(dependency: TokenKey, params: JsonObject, sources: InputSources): Promise<string> {
   const { tokenOf, hasTask, isPushed } = sources;
   const given = params[dependency.type];
   if (typeof given !== 'string' || given === '' || hasTask(dependency)) return tokenOf(dependency);
@@ -149,7 +149,7 @@ function isLack({ code }: TokenError): boolean {
 async function readParams(
   key: TokenKey,
   task: RegisteredTask | undefined,
-  { clock, closing, callbacks }: NeedSources,
+  { clock, closing, callbacks }: InputSources,
   canDoWithout: boolean,
 ): Promise<JsonObject> {
   const params = task?.params;

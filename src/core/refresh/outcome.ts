@@ -1,5 +1,5 @@
 import type { CachedRecord } from '../records/cached-record.js';
-import type { NeededToken } from './needs.js';
+import type { InputToken } from './needs.js';
 
 /** The end of an attempt that has not failed: a record, or a reason to start the refresh again. */
 export type Outcome = Done | Restart;
@@ -16,7 +16,7 @@ export interface Done {
  */
 export type Restart =
   | { readonly kind: 'restart'; readonly because: 'coolsDown' | 'documentChanged' | 'paramsWanted' }
-  | { readonly kind: 'restart'; readonly because: 'staleDependency'; readonly dependencies: readonly NeededToken[] };
+  | { readonly kind: 'restart'; readonly because: 'staleDependency'; readonly dependencies: readonly InputToken[] };
 
 export const COOLS_DOWN: Restart = { kind: 'restart', because: 'coolsDown' };
 export const DOCUMENT_CHANGED: Restart = { kind: 'restart', because: 'documentChanged' };

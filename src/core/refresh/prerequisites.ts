@@ -16,9 +16,9 @@ export class Prerequisites {
   }
 
   /** Reads what is registered of these keys, and of what they depend on, as far as it is not in memory. */
-  async look(keys: readonly TokenKey[]): Promise<void> {
+  async load(keys: readonly TokenKey[]): Promise<void> {
     const needed = keys.flatMap((key) => this.#pushed.dependenciesOf(key));
-    await this.#registry.look([...keys, ...needed]);
+    await this.#registry.load([...keys, ...needed]);
     if (this.#registry.holdsAll) return;
     await Promise.all(this.#pushed.missing(needed).map((key) => this.#recordReader.read(key)));
   }

@@ -1,4 +1,4 @@
-import { Slots } from '../concurrency/slots.js';
+import { Semaphore } from '../concurrency/slots.js';
 import { CLAIM_LASTS_MS, LEASE_MS } from '../concurrency/time-limits.js';
 import type { Closing } from '../model/closing.js';
 import { isTokenError } from '../model/errors.js';
@@ -48,7 +48,7 @@ const WAIT_OF_BACKGROUND_MS = { least: 200, spread: 1_800 };
 export class RefreshLeases {
   readonly #parts: RefreshLeasesParts;
   readonly #slots = new SharedSlots(MAX_UNDER_LEASE);
-  readonly #leasing = new Slots(MAX_LEASING);
+  readonly #leasing = new Semaphore(MAX_LEASING);
   /** The instant until which other processes are expected to refresh the same keys, by the monotonic clock. */
   #contendedUntil = Number.NEGATIVE_INFINITY;
 
@@ -65,7 +65,7 @@ export class RefreshLeases {
     const { documents, answers, clock } = this.#parts;
     const mayWait = (): boolean => !flight.urgent && !flight.hasClaim;
     if (clock.monotonic() >= this.#contendedUntil || !mayWait()) return undefined;
-    await this.#pause(flight, clock.random() * clock.lookEveryMs);
+    await this.#pause(flight, clock.random() * clock.pollIntervalMs);
     if (!mayWait()) return undefined;
     const found =
       answers.heardOf(flight, knownVersion) ??
@@ -74,7 +74,7 @@ export class RefreshLeases {
   }
 
   /** Takes the lease, or returns what its holder has stored meanwhile. */
-  async take(flight: Flight<CachedRecord>, knownVersion: number): Promise<TakenLease | Outcome> {
+  async acquire(flight: Flight<CachedRecord>, knownVersion: number): Promise<TakenLease | Outcome> {
     const { documents, answers, clock, leaseContentions, closing } = this.#parts;
     const { key } = flight;
     for (;;) {
@@ -116,7 +116,7 @@ export class RefreshLeases {
   /** Returns the claim that came with the work, if so much of its lease is left that it outlasts an attempt. */
   async #claimed(flight: Flight<CachedRecord>): Promise<OpenedClaim | undefined> {
     const { store, clock } = this.#parts;
-    const claim = flight.takeClaim();
+    const claim = flight.detachClaim();
     if (claim === undefined) return undefined;
     if (clock.monotonic() - claim.askedAtMonotonic <= CLAIM_LASTS_MS) return claim;
     await store.release(claim.lease);

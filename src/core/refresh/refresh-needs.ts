@@ -8,7 +8,7 @@ import { type Choice, chooseInput } from '../model/rotation.js';
 import type { TokenKey } from '../model/token-key.js';
 import { type KeyDocument, NO_KEY_DOCUMENT } from '../store/key-document.js';
 import type { Storage } from '../store/storage.js';
-import { assertDependencies, gatherNeeds, type Needs } from './needs.js';
+import { assertDependencies, gatherInputs, type RefreshInputs } from './needs.js';
 import type { State } from './state.js';
 import type { TokenGetter } from './token-getter.js';
 
@@ -32,7 +32,7 @@ export class RefreshNeeds {
    *
    * @throws NeedMissing, or a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
-  async gather(key: TokenKey, refresher: BuiltInRefresher, asksParams: boolean): Promise<Needs> {
+  async gather(key: TokenKey, refresher: BuiltInRefresher, asksParams: boolean): Promise<RefreshInputs> {
     const { registry, records, documents, clock, closing, tokens, refresherOf, callbacks } = this.#parts;
     const task = registry.task(key);
     assertDependencies(key, refresherOf);
@@ -51,7 +51,7 @@ export class RefreshNeeds {
     let stored = choose(cached ?? NO_KEY_DOCUMENT);
     const maySpend = refresher.spends !== undefined || haveToBeAskedFor(task?.params);
     if (stored.kind !== 'send' && maySpend) stored = choose(await documents.read(key));
-    const needs = await gatherNeeds(key, refresher, task, sources, {
+    const needs = await gatherInputs(key, refresher, task, sources, {
       canDoWithout: stored.kind === 'send' && refresher.needsParams?.(key) !== true,
       asksParams,
     });

@@ -10,18 +10,18 @@ import type { Counter } from '../primitives/counters.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { GrantWriter } from '../records/grant-writer.js';
 import type { RecordReader, RecordRestorer } from '../records/record-reader.js';
-import type { UnwrittenGrants } from '../records/unwritten-grants.js';
+import type { PendingGrants } from '../records/unwritten-grants.js';
 import { remainsLeftOver } from '../registry/left-overs.js';
-import { Allowances } from '../store/allowance.js';
+import { CountedLimits } from '../store/allowance.js';
 import { FailureBudget } from '../store/failure-budget.js';
 import type { KeyDocument } from '../store/key-document.js';
 import type { Storage } from '../store/storage.js';
 import { coolingDependency } from './cooling-dependency.js';
-import { Exchange, type Progress } from './exchange.js';
+import { Attempt, type Progress } from './exchange.js';
 import { FirstAttempts } from './first-attempts.js';
 import { pauseFlight } from './flight-pause.js';
 import type { FlightWork } from './flights.js';
-import { areOutdated, type Needs } from './needs.js';
+import { areOutdated, type RefreshInputs } from './needs.js';
 import { DOCUMENT_CHANGED, done, type Outcome, type Restart } from './outcome.js';
 import type { Prerequisites } from './prerequisites.js';
 import { RefreshLeases, type TakenLease } from './refresh-leases.js';
@@ -38,7 +38,7 @@ export interface RefreshParts extends Storage, State {
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly upstream: Upstream;
   readonly writer: GrantWriter;
-  readonly unwritten: UnwrittenGrants;
+  readonly unwritten: PendingGrants;
   readonly recordReader: RecordReader;
   readonly restorer: RecordRestorer;
   readonly prerequisites: Prerequisites;
@@ -60,20 +60,20 @@ export class Refresh implements FlightWork {
   readonly #needs: RefreshNeeds;
   readonly #firstAttempts: FirstAttempts;
   readonly #reports: ReportLimit;
-  readonly #exchange: Exchange;
+  readonly #exchange: Attempt;
 
   constructor(parts: RefreshParts) {
     const { store, reader, clock, records, options } = parts;
     const { times, accessToken, fetchesWithoutStore } = options;
     const budget = new FailureBudget(store, reader, clock);
-    const allowances = new Allowances(store, reader, () => clock.now());
+    const allowances = new CountedLimits(store, reader, () => clock.now());
     this.#parts = parts;
     this.#answers = new StoredAnswers(parts);
     this.#leases = new RefreshLeases({ ...parts, answers: this.#answers, fetchesWithoutStore });
     this.#needs = new RefreshNeeds(parts);
     this.#firstAttempts = new FirstAttempts({ ...parts, budget, accessToken });
     this.#reports = new ReportLimit(allowances, records);
-    this.#exchange = new Exchange({ ...parts, times, accessToken, allowances, budget });
+    this.#exchange = new Attempt({ ...parts, times, accessToken, allowances, budget });
   }
 
   /**
@@ -104,14 +104,14 @@ export class Refresh implements FlightWork {
     if (refreshed !== undefined) return refreshed;
     for (;;) {
       closing.assertOpen();
-      await prerequisites.look([key]);
+      await prerequisites.load([key]);
       if (records.generation > 0 && (await remainsLeftOver(registry, key))) throw isOfAnotherStore(key);
       const isSameStore = records.generation === generation;
       const knownBefore = Math.max(knownAtStart, flight.knownVersion);
       const knownVersion = isSameStore ? knownBefore : this.#knownSinceReplacement(flight);
-      const owed = await unwritten.settle(key);
+      const owed = await unwritten.write(key);
       if (owed !== undefined && flight.reason !== 'forced') return owed;
-      await this.#firstAttempts.look(key);
+      await this.#firstAttempts.check(key);
       if (await this.#coolsDown(flight)) continue;
       progress.fingerprint = failures.fingerprint(key);
       progress.hadTask = registry.task(key) !== undefined;
@@ -140,12 +140,12 @@ export class Refresh implements FlightWork {
   async #attempt(
     flight: Flight<CachedRecord>,
     knownVersion: number,
-    needs: Needs,
+    needs: RefreshInputs,
     progress: Progress,
   ): Promise<Outcome> {
     const { registry, records } = this.#parts;
     try {
-      const taken = await this.#leases.take(flight, knownVersion);
+      const taken = await this.#leases.acquire(flight, knownVersion);
       if (taken.kind !== 'lease') return taken;
       // While it waited for the lease, what it depends on may have ended.
       const isOutdated = progress.changes === 0 && areOutdated(needs, registry, records);
@@ -173,7 +173,7 @@ export class Refresh implements FlightWork {
     { lease, document: decoded, giveBack }: TakenLease,
     flight: Flight<CachedRecord>,
     knownVersion: number,
-    needs: Needs,
+    needs: RefreshInputs,
     progress: Progress,
   ): Promise<Outcome> {
     const { store, documents, unwritten } = this.#parts;
@@ -226,7 +226,7 @@ export class Refresh implements FlightWork {
     if (await this.#parts.restorer.restoreNewer(flight.key, document)) return DOCUMENT_CHANGED;
     const settled = this.#answers.settledBy(document, flight, knownVersion);
     if (settled !== undefined) return settled;
-    const limited = await this.#reports.take(flight, document, progress);
+    const limited = await this.#reports.draw(flight, document, progress);
     return limited === undefined ? undefined : done(limited);
   }
 

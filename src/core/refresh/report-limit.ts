@@ -2,7 +2,7 @@ import { TokenError } from '../model/errors.js';
 import type { RateLimit } from '../model/refresher.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { Records } from '../records/records.js';
-import type { Allowances } from '../store/allowance.js';
+import type { CountedLimits } from '../store/allowance.js';
 import type { KeyDocument } from '../store/key-document.js';
 import type { Flight } from './single-flight.js';
 
@@ -13,10 +13,10 @@ const REPORT_LIMIT: RateLimit = { everyMs: 30_000, perDay: 20 };
 
 /** Counts the fetches that stale reports and force cause, for the whole fleet. */
 export class ReportLimit {
-  readonly #allowances: Allowances;
+  readonly #allowances: CountedLimits;
   readonly #records: Records;
 
-  constructor(allowances: Allowances, records: Records) {
+  constructor(allowances: CountedLimits, records: Records) {
     this.#allowances = allowances;
     this.#records = records;
   }
@@ -27,7 +27,7 @@ export class ReportLimit {
    * @returns the record in force when a report may not cause a fetch now, else `undefined`.
    * @throws a `TokenError` with code `QUOTA_EXHAUSTED` when force may not.
    */
-  async take(
+  async draw(
     { key, reason }: Flight<CachedRecord>,
     document: KeyDocument,
     progress: { isAllowed: boolean },
@@ -36,7 +36,7 @@ export class ReportLimit {
     if (progress.isAllowed) return undefined;
     if (reason !== 'stale' && reason !== 'forced') return undefined;
     if (reason === 'stale' && (grant === undefined || !this.#records.isUsableGrant(key, grant))) return undefined;
-    const allowance = await this.#allowances.take(key, REPORTS, REPORT_LIMIT);
+    const allowance = await this.#allowances.draw(key, REPORTS, REPORT_LIMIT);
     progress.isAllowed = allowance.granted;
     if (allowance.granted) return undefined;
     if (reason === 'stale' && grant !== undefined) {

@@ -38,7 +38,7 @@ export class Flight<Result> {
     this.promise.catch(() => {});
   }
 
-  give(claim: OpenedClaim): void {
+  attachClaim(claim: OpenedClaim): void {
     this.#claim = claim;
     this.knownVersion = Math.max(this.knownVersion, claim.document.recordVersion);
     this.wake();
@@ -60,7 +60,7 @@ export class Flight<Result> {
   }
 
   /** Returns the lease that came with the work, once. */
-  takeClaim(): OpenedClaim | undefined {
+  detachClaim(): OpenedClaim | undefined {
     const claim = this.#claim;
     this.#claim = undefined;
     return claim;

@@ -1,4 +1,4 @@
-import type { Slots } from '../concurrency/slots.js';
+import type { Semaphore } from '../concurrency/slots.js';
 import { LEASE_MS } from '../concurrency/time-limits.js';
 import { TokenError, withFacts } from '../model/errors.js';
 import { failureError, failureFacts } from '../model/failure-facts.js';
@@ -55,7 +55,7 @@ export interface SpendingInput {
   readonly documents: KeyDocuments;
   readonly clock: StoreClock;
   /** The slots for what is written before the request, so that it does not delay the writing of answers. */
-  readonly announcing: Slots;
+  readonly announcing: Semaphore;
 }
 
 /**

@@ -1,6 +1,6 @@
-import type { Failures } from '../records/failures.js';
+import type { RetryStates } from '../records/failures.js';
 import type { Records } from '../records/records.js';
-import type { Setbacks } from '../records/setbacks.js';
+import type { BackgroundCoolDowns } from '../records/setbacks.js';
 import type { Registry } from '../registry/registry.js';
 
 /** The knowledge of this process: what is registered, the tokens in force, and what has failed. */
@@ -8,7 +8,7 @@ export interface State {
   readonly registry: Registry;
   readonly records: Records;
   /** The failures that the store remembers, and those of this host alone. */
-  readonly failures: Failures;
+  readonly failures: RetryStates;
   /** The attempts that the store does not remember: they could not be made, or changed nothing. */
-  readonly setbacks: Setbacks;
+  readonly setbacks: BackgroundCoolDowns;
 }

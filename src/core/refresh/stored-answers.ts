@@ -28,7 +28,7 @@ export class StoredAnswers {
     const { records, failures, registry } = this.#state;
     const { grant } = document;
     const { key, reason, force } = flight;
-    failures.learn(key, document);
+    failures.update(key, document);
     if (grant !== undefined && records.isUsableGrant(key, grant)) {
       const isNotDue = reason === 'due' && !records.isGrantDue(key, grant);
       const isNew = force === undefined && document.recordVersion > knownVersion;

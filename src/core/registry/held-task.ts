@@ -24,7 +24,7 @@ export function hasParamsFunction({ params }: RegisteredTask): boolean {
 }
 
 /** Holds a task in this process: one object as long as it is registered, with all that is held of its key. */
-export class HeldTask implements RegisteredTask, RecordHolder, Queued {
+export class TaskEntry implements RegisteredTask, RecordHolder, Queued {
   readonly key: TokenKey;
   params: TaskParams | undefined;
   notify: string | undefined;
@@ -43,7 +43,7 @@ export class HeldTask implements RegisteredTask, RecordHolder, Queued {
     this.version = version;
   }
 
-  become({ params, notify, functionMissing, enrolment, version }: RegisteredTask): void {
+  update({ params, notify, functionMissing, enrolment, version }: RegisteredTask): void {
     this.params = params;
     this.notify = notify;
     this.functionMissing = functionMissing;
@@ -53,33 +53,33 @@ export class HeldTask implements RegisteredTask, RecordHolder, Queued {
 }
 
 /** Holds the tasks of this process. There may be a million, so that no name is held more often than it has to be. */
-export class HeldTasks implements RecordHolders {
-  readonly #tasks = new KeyMap<HeldTask>();
+export class TaskEntries implements RecordHolders {
+  readonly #tasks = new KeyMap<TaskEntry>();
   readonly #types = new Map<string, string>();
 
-  of(key: TokenKey): HeldTask | undefined {
+  of(key: TokenKey): TaskEntry | undefined {
     return this.#tasks.get(key);
   }
 
-  find(appid: string, type: string, subject: string | undefined): HeldTask | undefined {
+  find(appid: string, type: string, subject: string | undefined): TaskEntry | undefined {
     return this.#tasks.find(appid, type, subject);
   }
 
-  all(): Iterable<HeldTask> {
+  all(): Iterable<TaskEntry> {
     return this.#tasks.values();
   }
 
-  ofApp(appid: string): Iterable<HeldTask> {
+  ofApp(appid: string): Iterable<TaskEntry> {
     return this.#tasks.of(appid);
   }
 
   /**
    * @param appid - the name as it is held of the app.
    */
-  add(task: RegisteredTask, appid: string): HeldTask {
+  add(task: RegisteredTask, appid: string): TaskEntry {
     const { type, subject } = task.key;
     const key = tokenKey(appid, this.#typeName(type), subject === undefined ? undefined : ownCopy(subject));
-    const held = new HeldTask(key, task);
+    const held = new TaskEntry(key, task);
     this.#tasks.set(key, held);
     return held;
   }

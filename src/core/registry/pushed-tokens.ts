@@ -55,7 +55,7 @@ export class PushedTokens {
   }
 
   /** Returns the tasks in memory that need this one. */
-  whoNeeds(key: TokenKey): readonly TokenKey[] {
+  dependentsOf(key: TokenKey): readonly TokenKey[] {
     return [...this.#parts.registry.tasksOf(key.appid)]
       .map((task) => task.key)
       .filter((waiting) => this.#needs(waiting, key));

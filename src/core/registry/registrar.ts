@@ -1,5 +1,5 @@
 import type { Clock } from '../concurrency/clock.js';
-import { Turns } from '../concurrency/turns.js';
+import { KeyedMutex } from '../concurrency/turns.js';
 import type { Closing } from '../model/closing.js';
 import { belongsTo, markFrom, newMark } from '../model/enrolment.js';
 import type { RegistrationPlan, TaskPlan } from '../model/registration.js';
@@ -93,7 +93,7 @@ export class Registrar {
   readonly #writer: RegistrationWriter;
   readonly #leases: RegistrationLeases;
   readonly #removal: RegistrationRemoval;
-  readonly #turns = new Turns();
+  readonly #turns = new KeyedMutex();
 
   constructor({ store, reader, registry, clock, closing, isShared, hurryApp, newId }: RegistrarParts) {
     this.#newId = newId;
@@ -135,7 +135,7 @@ export class Registrar {
   }
 
   unregisterApp(appid: string): Promise<void> {
-    return this.#turns.take(appid, async () => {
+    return this.#turns.run(appid, async () => {
       const isGone = await this.#removal.removeApp(appid);
       // Of one that another process has registered anew, notifications of the store tell what has been deleted.
       if (isGone) this.#registry.removeApp(appid);
@@ -144,7 +144,7 @@ export class Registrar {
 
   /** @param isStillWanted - asked when no other process can change the registration any more; without it the call fails. */
   unregisterTask(key: TokenKey, isStillWanted: () => boolean = () => true): Promise<void> {
-    return this.#turns.take(key.appid, async () => {
+    return this.#turns.run(key.appid, async () => {
       await this.#removal.removeTask(key, isStillWanted);
       this.#registry.removeTask(key);
     });
@@ -152,18 +152,18 @@ export class Registrar {
 
   /** Deletes again those of these apps and tasks whose enrolment has ended: see {@link RegistrationRemoval.removeEnded}. */
   removeEnded(...[appid, ids, hasEnded]: Parameters<RegistrationRemoval['removeEnded']>): Promise<void> {
-    return this.#turns.take(appid, () => this.#removal.removeEnded(appid, ids, hasEnded));
+    return this.#turns.run(appid, () => this.#removal.removeEnded(appid, ids, hasEnded));
   }
 
   /** Runs one change of an app's registration at a time, in the whole fleet. The work has to look at the time of its lease. */
   exclusively(appid: string, work: (lease: RegistrationLease) => Promise<void>): Promise<void> {
-    return this.#turns.take(appid, () => this.#leases.hold(appid, work));
+    return this.#turns.run(appid, () => this.#leases.hold(appid, work));
   }
 
   /** @returns whether it is registered, which it is not where the app is needed and missing. */
   #register(plan: RegistrationPlan, needsApp: boolean): Promise<boolean> {
     const tasks = new Map(plan.tasks.map((task) => [documentId('task', task.key), task]));
-    return this.#turns.take(plan.appid, () =>
+    return this.#turns.run(plan.appid, () =>
       tasks.size > MAX_AT_ONCE
         ? this.#registerInParts(plan, tasks, needsApp)
         : this.#registerAtOnce(plan, tasks, needsApp),

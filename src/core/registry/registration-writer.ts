@@ -1,4 +1,4 @@
-import { Slots } from '../concurrency/slots.js';
+import { Semaphore } from '../concurrency/slots.js';
 import type { Closing } from '../model/closing.js';
 import type { StoredDocument } from '../model/store.js';
 import { allOf } from '../primitives/all-of.js';
@@ -47,7 +47,7 @@ const MAX_ROUNDS = 10;
 export class RegistrationWriter {
   readonly #store: SupervisedStore;
   readonly #closing: Closing;
-  readonly #writing = new Slots(MAX_WRITING);
+  readonly #writing = new Semaphore(MAX_WRITING);
 
   constructor(store: SupervisedStore, closing: Closing) {
     this.#store = store;

@@ -1,14 +1,14 @@
 import type { EnrolmentMarks } from '../model/enrolment.js';
 import type { TokenKey } from '../model/token-key.js';
 import { noop } from '../primitives/noop.js';
-import type { HeldTask } from './held-task.js';
+import type { TaskEntry } from './held-task.js';
 
 /** Receives what has become known of apps and tasks. */
 export interface RegistryListener {
-  taskAdded(task: HeldTask): void;
+  taskAdded(task: TaskEntry): void;
   /** Is called for a task that was there and was registered anew. */
-  taskReplaced(task: HeldTask): void;
-  taskRemoved(task: HeldTask): void;
+  taskReplaced(task: TaskEntry): void;
+  taskRemoved(task: TaskEntry): void;
   /** Is called when the app is not there, or not yet: its tasks stay known, because a registration writes them before the app. */
   appForgotten(appid: string): void;
   /** Is called when the app, or the task of this key, was unregistered and registered again: earlier records belong to neither. */

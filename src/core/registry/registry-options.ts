@@ -1,11 +1,11 @@
-import type { HeldTasks } from './held-task.js';
+import type { TaskEntries } from './held-task.js';
 import type { OwnRegistrations } from './own-registrations.js';
 
 export interface RegistryOptions {
   /** The largest number of documents whose content is held. Default: all. */
   readonly maxHeld?: number | undefined;
   /** The holder of the tasks, where others look them up too. */
-  readonly tasks?: HeldTasks;
+  readonly tasks?: TaskEntries;
   /** The apps and tasks that this process has registered itself, which are kept in step with the store. */
   readonly own?: OwnRegistrations;
 }

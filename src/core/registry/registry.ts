@@ -13,7 +13,7 @@ import { noop } from '../primitives/noop.js';
 import { unseal } from '../store/document-codec.js';
 import type { DocumentReader } from '../store/document-reader.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
-import { type HeldTask, HeldTasks, hasParamsFunction, type RegisteredTask } from './held-task.js';
+import { type TaskEntry, TaskEntries, hasParamsFunction, type RegisteredTask } from './held-task.js';
 import { isEnrolledAnew, OF_ANOTHER_STORE } from './left-overs.js';
 import { OwnRegistrations } from './own-registrations.js';
 import { appFrom, type RegisteredApp, taskFrom } from './registration-document.js';
@@ -30,7 +30,7 @@ const MAX_DELETED = 1_000;
  */
 export class Registry {
   readonly #apps = new Map<string, RegisteredApp>();
-  readonly #tasks: HeldTasks;
+  readonly #tasks: TaskEntries;
   readonly #unreadable = new Map<string, TokenError>();
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
@@ -44,7 +44,7 @@ export class Registry {
   readonly #deleted = boundedCache<string, true>(MAX_DELETED);
 
   constructor(store: SupervisedStore, reader: DocumentReader, options: RegistryOptions = {}) {
-    const { maxHeld, tasks = new HeldTasks(), own = new OwnRegistrations() } = options;
+    const { maxHeld, tasks = new TaskEntries(), own = new OwnRegistrations() } = options;
     this.#tasks = tasks;
     this.#own = own;
     this.#store = store;
@@ -60,7 +60,7 @@ export class Registry {
     this.#listener = listener;
   }
 
-  /** Returns whether every app and task is held after {@link Registry.load}. */
+  /** Returns whether every app and task is held after {@link Registry.loadAll}. */
   get holdsAll(): boolean {
     return this.#known === undefined;
   }
@@ -74,21 +74,21 @@ export class Registry {
     return this.#apps.get(appid);
   }
 
-  knows(appid: string): boolean {
+  hasApp(appid: string): boolean {
     return this.#apps.has(appid);
   }
 
-  task(key: TokenKey): HeldTask | undefined {
+  task(key: TokenKey): TaskEntry | undefined {
     const task = this.#tasks.of(key);
     if (task !== undefined) this.#known?.get(documentId('task', key));
     return task;
   }
 
-  tasks(): Iterable<HeldTask> {
+  tasks(): Iterable<TaskEntry> {
     return this.#tasks.all();
   }
 
-  tasksOf(appid: string): Iterable<HeldTask> {
+  tasksOf(appid: string): Iterable<TaskEntry> {
     return this.#tasks.ofApp(appid);
   }
 
@@ -121,18 +121,18 @@ export class Registry {
   }
 
   /** Returns whether a notification for this id concerns this process. */
-  concerns(id: string): boolean {
+  isRelevant(id: string): boolean {
     return this.holdsAll || this.#reads.of(id) !== undefined || this.#isKnown(id) || this.#own.has(id);
   }
 
   /** Returns whether nothing registered has to be read for this key. It is called for every token that is answered. */
-  isAtHand(key: TokenKey): boolean {
+  isCached(key: TokenKey): boolean {
     if (this.holdsAll) return this.#apps.has(key.appid);
     return registrationIds(key).every((id) => this.#isKnown(id));
   }
 
   /** Reads the apps and tasks of these keys that are not held, in one round trip. */
-  async look(keys: readonly TokenKey[]): Promise<void> {
+  async load(keys: readonly TokenKey[]): Promise<void> {
     await this.#look(new Set(keys.flatMap(registrationIds)));
   }
 
@@ -140,7 +140,7 @@ export class Registry {
    * Reads another document, and in the same round trip the app and the task of this key as far as they are not held. Where no
    * task is held, it may have been registered elsewhere without having been heard of yet.
    */
-  async readBeside(id: string, key: TokenKey): Promise<StoredDocument | undefined> {
+  async loadWith(id: string, key: TokenKey): Promise<StoredDocument | undefined> {
     const doubted = new Set(this.task(key) === undefined ? [documentId('task', key)] : []);
     let found: StoredDocument | undefined;
     await this.#look(new Set(registrationIds(key)), doubted, async (missing) => {
@@ -152,7 +152,7 @@ export class Registry {
   }
 
   /** Reads this app if it is not held. */
-  async lookAtApp(appid: string): Promise<void> {
+  async loadApp(appid: string): Promise<void> {
     await this.#look(new Set([appDocumentId(appid)]));
   }
 
@@ -170,7 +170,7 @@ export class Registry {
    *
    * @throws a `TokenError` with code `CLOSED` as soon as the closing begins.
    */
-  async load(closing?: Closing): Promise<void> {
+  async loadAll(closing?: Closing): Promise<void> {
     if (!this.holdsAll) return this.#readAgain(closing);
     const doubtful = new Set(this.heldIds());
     const listing = this.#openReads.begin();
@@ -234,7 +234,7 @@ export class Registry {
     const isAnother = held?.version !== version || held.functionMissing !== functionMissing;
     // What a read shows that began while this version was held already is newer, so only another version is noted.
     if (held?.version !== version) this.#openReads.noteVersion(documentId('task', key), version);
-    held?.become(task);
+    held?.update(task);
     // Params functions exist only in memory: these tasks are never evicted.
     if (hasParamsFunction(task)) this.#known?.delete(documentId('task', task.key));
     else this.#known?.set(documentId('task', task.key), true);

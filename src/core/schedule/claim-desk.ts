@@ -38,7 +38,7 @@ export class ClaimDesk {
    */
   take(claims: readonly Claim[]): readonly Promise<void>[] {
     const keys = claims.flatMap(({ lease: { id } }) => parseKey(id) ?? keyIn('delivery', id) ?? []);
-    const looked = keys.length === 0 ? Promise.resolve() : this.#parts.prerequisites.look(keys);
+    const looked = keys.length === 0 ? Promise.resolve() : this.#parts.prerequisites.load(keys);
     return claims.map((claim) => this.#take(claim, looked));
   }
 
@@ -55,7 +55,7 @@ export class ClaimDesk {
     const delivered = keyIn('delivery', lease.id);
     try {
       // What cannot be read must not hold up what was claimed together with it.
-      await looked.catch(() => prerequisites.look([key ?? delivered ?? []].flat()));
+      await looked.catch(() => prerequisites.load([key ?? delivered ?? []].flat()));
     } catch {
       // Its lease is kept until it expires, so that no process claims it again at once.
       return;

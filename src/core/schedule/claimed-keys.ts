@@ -4,7 +4,7 @@ import type { RefreshReason } from '../model/refresher.js';
 import type { Lease } from '../model/store.js';
 import { keyId, registrationIds, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
-import type { Failures } from '../records/failures.js';
+import type { RetryStates } from '../records/failures.js';
 import type { Records } from '../records/records.js';
 import type { Claim, OpenedClaim } from '../refresh/claim.js';
 import type { DueHandler } from '../refresh/scheduler.js';
@@ -13,8 +13,8 @@ import { type KeyDocument, reportedGrant } from '../store/key-document.js';
 import type { KeyDocuments } from '../store/key-documents.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
-import type { DueTimes } from './due-times.js';
-import type { SharedPace } from './shared-pace.js';
+import type { StoredDues } from './due-times.js';
+import type { FleetRateLimit } from './shared-pace.js';
 
 export interface ClaimedKeysParts {
   readonly store: SupervisedStore;
@@ -22,9 +22,9 @@ export interface ClaimedKeysParts {
   readonly clock: StoreClock;
   readonly registry: Registry;
   readonly records: Records;
-  readonly failures: Failures;
-  readonly dueTimes: DueTimes;
-  readonly pace: SharedPace;
+  readonly failures: RetryStates;
+  readonly dueTimes: StoredDues;
+  readonly pace: FleetRateLimit;
 }
 
 interface Order {
@@ -101,12 +101,12 @@ export class ClaimedKeys {
     const { documents, registry, failures, dueTimes } = this.#parts;
     const { lease } = claim;
     if (!this.#isHeld(key)) {
-      if (await dueTimes.drop(key, lease)) return { outcome: 'settled', unused: lease, hasAsked: false };
+      if (await dueTimes.remove(key, lease)) return { outcome: 'settled', unused: lease, hasAsked: false };
       // The notification of its registration has not arrived.
       await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
     }
     const document = await documents.decode(key, lease.document);
-    failures.learn(key, document);
+    failures.update(key, document);
     const order = this.#isHeld(key) && !this.#isUnwritten(key) ? this.#orderOf(key, document) : undefined;
     if (order === undefined) return { outcome: 'left', unused: lease, hasAsked: false };
     return this.#carryOut(order, key, { ...claim, document }, handler, signal);
@@ -121,7 +121,7 @@ export class ClaimedKeys {
       // By the same write, so that it is not handed out again before it is put off.
       if (await dueTimes.postpone(key, at, outcome === 'tried', unused)) {
         // A key that could not be put off is due at once, and using up pace is what bounds how often it is claimed.
-        if (!hasAsked) pace.giveBack();
+        if (!hasAsked) pace.refund();
         return;
       }
     }
@@ -142,7 +142,7 @@ export class ClaimedKeys {
     if (waitMs > 0) await wait(clock, Math.ceil(waitMs), { signal });
     const room = this.#roomOf(key, document);
     const left = this.#whyLeft(key, room, handler);
-    if (left !== undefined || !(await pace.takeOfApp(key.appid, signal))) {
+    if (left !== undefined || !(await pace.reserveForApp(key.appid, signal))) {
       return { outcome: left ?? 'crowded', unused: claim.lease, hasAsked: false };
     }
     const place = this.#places.begin(keyId(key), room);
@@ -150,10 +150,10 @@ export class ClaimedKeys {
     place.hasSucceeded = await flight.hasLanded();
     this.#places.end(place);
     const { hasAsked } = flight;
-    if (!hasAsked) pace.giveBackOfApp(key.appid);
+    if (!hasAsked) pace.refundApp(key.appid);
     const isSettled = (records.cache.get(key)?.version ?? 0) > recordVersion;
     const outcome = isSettled ? 'settled' : place.hasSucceeded ? 'tried' : 'left';
-    return { outcome, unused: flight.takeClaim()?.lease, hasAsked };
+    return { outcome, unused: flight.detachClaim()?.lease, hasAsked };
   }
 
   #roomOf(key: TokenKey, { grant }: KeyDocument): Room {
@@ -191,7 +191,7 @@ export class ClaimedKeys {
 
   #isHeld(key: TokenKey): boolean {
     const { registry } = this.#parts;
-    return registry.task(key) !== undefined && registry.knows(key.appid);
+    return registry.task(key) !== undefined && registry.hasApp(key.appid);
   }
 
   /** Returns how long it is until a key that failed on this host alone, and is left to other processes first, is retried here. */
@@ -199,7 +199,7 @@ export class ClaimedKeys {
     const { failures, clock } = this.#parts;
     const retryAt = failures.retryAt(key);
     if (retryAt === undefined) return Number.POSITIVE_INFINITY;
-    return Math.max(retryAt - clock.now(), clock.lookEveryMs * LEAVE_TO_OTHERS_LOOKS.least);
+    return Math.max(retryAt - clock.now(), clock.pollIntervalMs * LEAVE_TO_OTHERS_LOOKS.least);
   }
 
   #pauseMs(key: TokenKey, outcome: Outcome): number {
@@ -208,6 +208,6 @@ export class ClaimedKeys {
     const passes = outcome === 'crowded' ? 0 : (this.#passes.get(keyId(key)) ?? 0);
     if (outcome !== 'crowded') this.#passes.set(keyId(key), passes + 1);
     const looks = LEAVE_TO_OTHERS_LOOKS.least + clock.random() * LEAVE_TO_OTHERS_LOOKS.spread;
-    return Math.min(MAX_PAUSE_MS, clock.lookEveryMs * looks * 2 ** Math.max(0, passes - SHORT_PAUSES));
+    return Math.min(MAX_PAUSE_MS, clock.pollIntervalMs * looks * 2 ** Math.max(0, passes - SHORT_PAUSES));
   }
 }

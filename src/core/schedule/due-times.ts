@@ -12,7 +12,7 @@ import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 
 /** Moves what the schedule of a fleet says of a key, where no grant and no failure does it. */
-export class DueTimes {
+export class StoredDues {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #documents: KeyDocuments;
@@ -44,7 +44,7 @@ export class DueTimes {
   }
 
   /** Makes a key that has failed, or was put off, due now: what held back the attempts has gone. */
-  async hurry(key: TokenKey): Promise<void> {
+  async makeDueNow(key: TokenKey): Promise<void> {
     await this.#hurryIfHeldBack(key, await this.#stored(key));
   }
 
@@ -69,7 +69,7 @@ export class DueTimes {
   }
 
   /** Makes every key of an app due that a failure holds back. */
-  async hurryAll(appid: string): Promise<void> {
+  async makeAllDueNow(appid: string): Promise<void> {
     for await (const stored of this.#store.list(`key/${appid}`)) {
       const key = parseKey(stored.id);
       if (key !== undefined) await this.#hurryIfHeldBack(key, stored);
@@ -82,7 +82,7 @@ export class DueTimes {
    *
    * @returns whether it has no task.
    */
-  async drop(key: TokenKey, { document }: Lease): Promise<boolean> {
+  async remove(key: TokenKey, { document }: Lease): Promise<boolean> {
     const ids = registrationIds(key);
     const found = await this.#store.get(ids);
     const [app, task] = found;

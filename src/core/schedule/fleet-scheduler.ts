@@ -1,4 +1,4 @@
-import type { PaceLimits } from '../concurrency/pace.js';
+import type { RefreshRates } from '../concurrency/pace.js';
 import { DELIVERY_LANE, type TokenKey } from '../model/token-key.js';
 import { noop } from '../primitives/noop.js';
 import type { CachedRecord } from '../records/cached-record.js';
@@ -7,19 +7,19 @@ import type { CallbackRelay } from '../refresh/callback-relay.js';
 import type { Prerequisites } from '../refresh/prerequisites.js';
 import type { DueHandler, Scheduler } from '../refresh/scheduler.js';
 import type { State } from '../refresh/state.js';
-import { type HeldTask, hasParamsFunction } from '../registry/held-task.js';
+import { type TaskEntry, hasParamsFunction } from '../registry/held-task.js';
 import type { Storage } from '../store/storage.js';
 import { ClaimDesk } from './claim-desk.js';
 import { ClaimedKeys } from './claimed-keys.js';
 import { DueRepair } from './due-repair.js';
-import { DueTimes } from './due-times.js';
+import { StoredDues } from './due-times.js';
 import { FunctionTasks } from './function-tasks.js';
 import { ScheduleRounds } from './schedule-rounds.js';
-import { SharedPace } from './shared-pace.js';
-import { SharedSchedule } from './shared-schedule.js';
+import { FleetRateLimit } from './shared-pace.js';
+import { ClaimLoop } from './shared-schedule.js';
 
 export interface FleetSchedulerParts extends Storage, Pick<State, 'registry' | 'records' | 'failures'> {
-  readonly pace: PaceLimits;
+  readonly pace: RefreshRates;
   /** The types that this process can refresh. */
   readonly types: readonly string[];
   readonly callbacks: CallbackRelay;
@@ -31,10 +31,10 @@ export interface FleetSchedulerParts extends Storage, Pick<State, 'registry' | '
 export class FleetScheduler implements Scheduler {
   readonly isShared = true;
   readonly #parts: FleetSchedulerParts;
-  readonly #pace: SharedPace;
-  readonly #dueTimes: DueTimes;
+  readonly #pace: FleetRateLimit;
+  readonly #dueTimes: StoredDues;
   readonly #desk: ClaimDesk;
-  readonly #shared: SharedSchedule;
+  readonly #shared: ClaimLoop;
   readonly #functionTasks: FunctionTasks;
   readonly #repair: DueRepair;
   readonly #rounds: ScheduleRounds;
@@ -42,26 +42,26 @@ export class FleetScheduler implements Scheduler {
   constructor(parts: FleetSchedulerParts) {
     const { store, reader, clock, pace, types, callbacks } = parts;
     this.#parts = parts;
-    this.#pace = new SharedPace(store, reader, clock, pace);
-    this.#dueTimes = new DueTimes(parts);
+    this.#pace = new FleetRateLimit(store, reader, clock, pace);
+    this.#dueTimes = new StoredDues(parts);
     const keys = new ClaimedKeys({ ...parts, pace: this.#pace, dueTimes: this.#dueTimes });
     this.#desk = new ClaimDesk(parts, keys);
     const served = { pace: this.#pace, desk: this.#desk };
     // Deliveries are served by those who can make them.
     const lanes = (): readonly string[] => (callbacks.attached === undefined ? types : [...types, DELIVERY_LANE]);
-    this.#shared = new SharedSchedule({ store, clock, lanes, ...served });
+    this.#shared = new ClaimLoop({ store, clock, lanes, ...served });
     this.#functionTasks = new FunctionTasks({ ...parts, ...served });
     this.#repair = new DueRepair(store, reader, clock, this.#shared);
     this.#rounds = new ScheduleRounds(store, reader, clock, this.#repair);
   }
 
-  set(task: HeldTask, at: number): void {
+  set(task: TaskEntry, at: number): void {
     this.#shared.set(at);
     if (hasParamsFunction(task)) this.#functionTasks.set(task, at);
     else this.#functionTasks.delete(task);
   }
 
-  delete(task: HeldTask): void {
+  delete(task: TaskEntry): void {
     this.#functionTasks.delete(task);
   }
 
@@ -82,8 +82,8 @@ export class FleetScheduler implements Scheduler {
     this.#functionTasks.check();
   }
 
-  owe(appid: string): void {
-    this.#pace.owe(appid);
+  charge(appid: string): void {
+    this.#pace.charge(appid);
   }
 
   /** Returns 0: what is claimed has its share of the pace already. */
@@ -92,24 +92,24 @@ export class FleetScheduler implements Scheduler {
   }
 
   /** Does nothing, as `pauseOfApp` allowed nothing. */
-  giveBackOfApp(): void {}
+  refundApp(): void {}
 
   bringForward(late: readonly CachedRecord[]): void {
     const { clock, registry, records, failures } = this.#parts;
     // Whether it was the store's clock that was set back, and not that of this process alone, a new sample tells.
     const sampled = clock.sync();
     const correct = (work: () => Promise<unknown>): void => void sampled.then(work).catch(noop);
-    for (const key of failures.fromTheFuture()) correct(() => this.#dueTimes.hurry(key));
+    for (const key of failures.fromTheFuture()) correct(() => this.#dueTimes.makeDueNow(key));
     for (const cached of late) correct(() => this.#dueTimes.bringForward(cached, records.dueAt(cached)));
     const unfetched = [...registry.tasks()].filter(({ key }) => records.cache.get(key) === undefined);
     correct(() => this.#repair.mend(unfetched));
   }
 
-  hurry(key: TokenKey): void {
-    void this.#dueTimes.hurry(key).catch(noop);
+  makeDueNow(key: TokenKey): void {
+    void this.#dueTimes.makeDueNow(key).catch(noop);
   }
 
-  hurryApp(appid: string): void {
-    void this.#dueTimes.hurryAll(appid).catch(noop);
+  makeAppDueNow(appid: string): void {
+    void this.#dueTimes.makeAllDueNow(appid).catch(noop);
   }
 }

@@ -1,20 +1,20 @@
-import { Schedule } from '../concurrency/schedule.js';
+import { TimerQueue } from '../concurrency/schedule.js';
 import { LEASE_MS } from '../concurrency/time-limits.js';
 import { documentId } from '../model/token-key.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import type { DueHandler } from '../refresh/scheduler.js';
-import type { HeldTask } from '../registry/held-task.js';
+import type { TaskEntry } from '../registry/held-task.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { ClaimDesk } from './claim-desk.js';
-import type { SharedPace } from './shared-pace.js';
+import type { FleetRateLimit } from './shared-pace.js';
 
 export interface FunctionTasksParts {
   readonly store: SupervisedStore;
   readonly clock: StoreClock;
   readonly records: Records;
-  readonly pace: SharedPace;
+  readonly pace: FleetRateLimit;
   readonly recordReader: RecordReader;
   readonly desk: ClaimDesk;
 }
@@ -30,32 +30,32 @@ const MAX_RUNNING = 8;
  */
 export class FunctionTasks {
   readonly #parts: FunctionTasksParts;
-  readonly #schedule: Schedule<HeldTask>;
+  readonly #schedule: TimerQueue<TaskEntry>;
   #handler: Pick<DueHandler, 'reschedule'> | undefined;
   /** Due already, and waiting for their turn: a notification of them does not put them off. */
-  readonly #overdue = new WeakSet<HeldTask>();
+  readonly #overdue = new WeakSet<TaskEntry>();
   readonly #working = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
 
   constructor(parts: FunctionTasksParts) {
     this.#parts = parts;
-    this.#schedule = new Schedule(parts.clock, (task) => this.#begin(task), {
+    this.#schedule = new TimerQueue(parts.clock, (task) => this.#begin(task), {
       maxRunning: MAX_RUNNING,
       groupOf: ({ key }) => key.appid,
     });
   }
 
-  set(task: HeldTask, at: number): void {
+  set(task: TaskEntry, at: number): void {
     const { clock } = this.#parts;
     const { least, spread } = LEFT_TO_SCHEDULE_LOOKS;
     const now = clock.now();
     if (at > now) this.#overdue.delete(task);
     else if (this.#overdue.has(task)) return;
     else this.#overdue.add(task);
-    this.#schedule.set(task, Math.max(at, now) + clock.lookEveryMs * (least + clock.random() * spread));
+    this.#schedule.set(task, Math.max(at, now) + clock.pollIntervalMs * (least + clock.random() * spread));
   }
 
-  delete(task: HeldTask): void {
+  delete(task: TaskEntry): void {
     this.#overdue.delete(task);
     this.#schedule.delete(task);
   }
@@ -75,7 +75,7 @@ export class FunctionTasks {
     await Promise.all(this.#working);
   }
 
-  async #begin(task: HeldTask): Promise<void> {
+  async #begin(task: TaskEntry): Promise<void> {
     this.#overdue.delete(task);
     const working = this.#claim(task).catch(() => {
       // Of its failures the store tells itself.
@@ -86,10 +86,10 @@ export class FunctionTasks {
     if (!this.#stopping.signal.aborted) this.#handler?.reschedule(task.key);
   }
 
-  async #claim({ key }: HeldTask): Promise<void> {
+  async #claim({ key }: TaskEntry): Promise<void> {
     const { store, clock, records, pace, recordReader, desk } = this.#parts;
     if (records.cache.get(key) === undefined) await recordReader.read(key);
-    await pace.take(1, this.#stopping.signal);
+    await pace.reserve(1, this.#stopping.signal);
     const askedAtMonotonic = clock.monotonic();
     const lease = await store.lease(documentId('key', key), LEASE_MS);
     if (lease !== undefined)

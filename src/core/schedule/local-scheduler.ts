@@ -1,20 +1,20 @@
 import type { Clock } from '../concurrency/clock.js';
-import { OwnPace, type PaceLimits } from '../concurrency/pace.js';
-import { Schedule } from '../concurrency/schedule.js';
+import { LocalRateLimit, type RefreshRates } from '../concurrency/pace.js';
+import { TimerQueue } from '../concurrency/schedule.js';
 import type { Records } from '../records/records.js';
 import type { DueHandler, Scheduler } from '../refresh/scheduler.js';
-import type { HeldTask } from '../registry/held-task.js';
+import type { TaskEntry } from '../registry/held-task.js';
 
 /** Schedules in a process that does all the work itself, or shares a store that cannot hand it out. */
 export class LocalScheduler implements Scheduler {
   readonly isShared = false;
-  readonly #pace: OwnPace;
-  readonly #schedule: Schedule<HeldTask>;
+  readonly #pace: LocalRateLimit;
+  readonly #schedule: TimerQueue<TaskEntry>;
   #handler: DueHandler | undefined;
 
-  constructor(clock: Clock, limits: PaceLimits, records: Records) {
-    this.#pace = new OwnPace(limits, () => clock.monotonic());
-    this.#schedule = new Schedule<HeldTask>(
+  constructor(clock: Clock, limits: RefreshRates, records: Records) {
+    this.#pace = new LocalRateLimit(limits, () => clock.monotonic());
+    this.#schedule = new TimerQueue<TaskEntry>(
       clock,
       (task, place) => this.#handler?.onDue(task, place) ?? Promise.resolve(),
       {
@@ -28,11 +28,11 @@ export class LocalScheduler implements Scheduler {
     );
   }
 
-  set(task: HeldTask, at: number): void {
+  set(task: TaskEntry, at: number): void {
     this.#schedule.set(task, at);
   }
 
-  delete(task: HeldTask): void {
+  delete(task: TaskEntry): void {
     this.#schedule.delete(task);
   }
 
@@ -49,24 +49,24 @@ export class LocalScheduler implements Scheduler {
     this.#schedule.check();
   }
 
-  owe(appid: string): void {
-    this.#pace.owe(appid);
+  charge(appid: string): void {
+    this.#pace.charge(appid);
   }
 
   pauseOfApp(appid: string): number {
-    return this.#pace.takeOfApp(appid);
+    return this.#pace.reserveForApp(appid);
   }
 
-  giveBackOfApp(appid: string): void {
-    this.#pace.giveBackOfApp(appid);
+  refundApp(appid: string): void {
+    this.#pace.refundApp(appid);
   }
 
   /** Does nothing: the schedule has each instant of this process alone, and is set anew when the clock was. */
   bringForward(): void {}
 
   /** Does nothing: what this process knows to be due it sets itself. */
-  hurry(): void {}
+  makeDueNow(): void {}
 
   /** Does nothing: the tasks of the app are rescheduled when their registration changes. */
-  hurryApp(): void {}
+  makeAppDueNow(): void {}
 }

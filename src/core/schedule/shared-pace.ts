@@ -1,5 +1,5 @@
 import { wait } from '../concurrency/clock.js';
-import type { PaceLimits } from '../concurrency/pace.js';
+import type { RefreshRates } from '../concurrency/pace.js';
 import type { StoredDocument } from '../model/store.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
 import { seal, unseal } from '../store/document-codec.js';
@@ -32,7 +32,7 @@ interface AppPermits {
   unaskedAt: number;
   left: number;
   batch: number;
-  readonly debt: Debt;
+  readonly debt: Overdraft;
 }
 
 interface Reservation {
@@ -44,10 +44,10 @@ interface Reservation {
  * Keeps account of what was begun without a reservation. It is paid with the next one, and also by time in which
  * nothing is begun.
  */
-class Debt {
+class Overdraft {
   #until = Number.NEGATIVE_INFINITY;
 
-  add(ms: number, now: number): void {
+  charge(ms: number, now: number): void {
     this.#until = Math.max(this.#until, now) + ms;
   }
 
@@ -55,7 +55,7 @@ class Debt {
     return Math.max(0, this.#until - now);
   }
 
-  pay(ms: number): void {
+  repay(ms: number): void {
     this.#until -= ms;
   }
 }
@@ -87,28 +87,28 @@ class Unused {
  * Keeps the pace of a fleet. What may begin when is reserved in the store, some refreshes at a time: each document says
  * until when everything is reserved.
  */
-export class SharedPace {
+export class FleetRateLimit {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #clock: StoreClock;
-  readonly #limits: PaceLimits;
+  readonly #limits: RefreshRates;
   readonly #apps = boundedCache<string, AppPermits>(MAX_APPS);
-  readonly #debt = new Debt();
+  readonly #debt = new Overdraft();
   readonly #unused: Unused;
 
-  constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock, limits: PaceLimits) {
+  constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock, limits: RefreshRates) {
     this.#store = store;
     this.#reader = reader;
     this.#clock = clock;
     this.#limits = limits;
-    this.#unused = new Unused(this.atOnce * this.stepMs);
+    this.#unused = new Unused(this.batchSize * this.stepMs);
   }
 
   /**
    * Returns how many are reserved at once: no more than a twentieth of a second's, so that little is lost with a
    * process.
    */
-  get atOnce(): number {
+  get batchSize(): number {
     return atOnce(this.#limits.perSecond);
   }
 
@@ -122,7 +122,7 @@ export class SharedPace {
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
-  async take(count: number, signal: AbortSignal): Promise<void> {
+  async reserve(count: number, signal: AbortSignal): Promise<void> {
     while (!(await this.#takeOfFleet(count, ASKS_AGAIN_AFTER_MS, signal))) signal.throwIfAborted();
   }
 
@@ -132,7 +132,7 @@ export class SharedPace {
    * @returns whether it may begin.
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
-  takeSoon(signal: AbortSignal): Promise<boolean> {
+  tryReserve(signal: AbortSignal): Promise<boolean> {
     return this.#takeOfFleet(1, MAX_WAIT_MS, signal);
   }
 
@@ -141,7 +141,7 @@ export class SharedPace {
    *
    * @returns whether it may.
    */
-  async takeOfApp(appid: string, signal: AbortSignal): Promise<boolean> {
+  async reserveForApp(appid: string, signal: AbortSignal): Promise<boolean> {
     const permits = this.#permitsOf(appid);
     const now = this.#clock.monotonic();
     if (now >= permits.unaskedAt + UNASKED_EVERY_MS) {
@@ -164,19 +164,19 @@ export class SharedPace {
   }
 
   /** Counts a refresh that a caller waits for, and that so does not wait itself: those after it do. */
-  owe(appid: string): void {
+  charge(appid: string): void {
     const now = this.#clock.monotonic();
-    this.#debt.add(this.stepMs, now);
-    this.#permitsOf(appid).debt.add(1_000 / this.#limits.perSecondOfApp, now);
+    this.#debt.charge(this.stepMs, now);
+    this.#permitsOf(appid).debt.charge(1_000 / this.#limits.perSecondOfApp, now);
   }
 
   /** Gives back what was taken of the fleet for one that has asked for nothing. */
-  giveBack(): void {
+  refund(): void {
     this.#unused.add(this.stepMs, this.#clock.monotonic());
   }
 
   /** Gives back what was taken of an app for one that has asked for nothing. */
-  giveBackOfApp(appid: string): void {
+  refundApp(appid: string): void {
     this.#permitsOf(appid).left += 1;
   }
 
@@ -194,7 +194,7 @@ export class SharedPace {
 
   async #payAndReserve(
     id: string,
-    debt: Debt,
+    debt: Overdraft,
     forMs: number,
     maxWaitMs: number,
     signal: AbortSignal,
@@ -202,14 +202,14 @@ export class SharedPace {
     const owedMs = debt.leftMs(this.#clock.monotonic());
     if (forMs + owedMs <= 0) return true;
     const isReserved = await this.#reserve(id, forMs + owedMs, maxWaitMs, signal);
-    if (isReserved) debt.pay(owedMs);
+    if (isReserved) debt.repay(owedMs);
     return isReserved;
   }
 
   #permitsOf(appid: string): AppPermits {
     let permits = this.#apps.get(appid);
     if (permits === undefined) {
-      permits = { unaskedAt: Number.NEGATIVE_INFINITY, left: 0, batch: 1, debt: new Debt() };
+      permits = { unaskedAt: Number.NEGATIVE_INFINITY, left: 0, batch: 1, debt: new Overdraft() };
       this.#apps.set(appid, permits);
     }
     return permits;

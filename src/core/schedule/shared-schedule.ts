@@ -5,12 +5,12 @@ import type { Claim } from '../refresh/claim.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { ClaimDesk } from './claim-desk.js';
-import type { SharedPace } from './shared-pace.js';
+import type { FleetRateLimit } from './shared-pace.js';
 
-export interface SharedScheduleParts {
+export interface ClaimLoopParts {
   readonly store: SupervisedStore;
   readonly clock: StoreClock;
-  readonly pace: SharedPace;
+  readonly pace: FleetRateLimit;
   /** Returns the lanes that this process can serve. */
   readonly lanes: () => readonly string[];
   readonly desk: Pick<ClaimDesk, 'take'>;
@@ -27,8 +27,8 @@ const MAX_RETRY_MS = 16_000;
  * Takes from the schedule of the fleet, which is in the store, what this process has free hands for. It holds nothing of a
  * task: only when to look next.
  */
-export class SharedSchedule {
-  readonly #parts: SharedScheduleParts;
+export class ClaimLoop {
+  readonly #parts: ClaimLoopParts;
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   /** The number of leases that a look asks for; it grows while as many are found. */
@@ -49,7 +49,7 @@ export class SharedSchedule {
   #looksAgain = false;
   #stopping: AbortController | undefined;
 
-  constructor(parts: SharedScheduleParts) {
+  constructor(parts: ClaimLoopParts) {
     this.#parts = parts;
     this.#places = new Places(() => parts.clock.monotonic(), { max: MAX_RUNNING, slow: new WeakSet() });
   }
@@ -125,7 +125,7 @@ export class SharedSchedule {
           this.#emptiedAtMonotonic = clock.monotonic();
           return this.#pauseMs() * (0.75 + clock.random() * 0.5);
         }
-        this.#batch = Math.min(this.#parts.pace.atOnce, wanted * 2);
+        this.#batch = Math.min(this.#parts.pace.batchSize, wanted * 2);
       }
     } catch {
       // The store tells of its failures itself; it may be asked again.
@@ -144,12 +144,12 @@ export class SharedSchedule {
     const { store, clock, pace, lanes, desk } = this.#parts;
     const reservesFirst = wanted > 1 || this.#reservesFirst;
     this.#reservesFirst = false;
-    if (reservesFirst) await pace.take(wanted, signal);
+    if (reservesFirst) await pace.reserve(wanted, signal);
     const askedAtMonotonic = clock.monotonic();
     const leases = await store.claimDue(lanes(), wanted, LEASE_MS);
     let mayBegin = reservesFirst;
     try {
-      if (!reservesFirst && leases.length > 0) mayBegin = await pace.takeSoon(signal);
+      if (!reservesFirst && leases.length > 0) mayBegin = await pace.tryReserve(signal);
     } finally {
       if (!mayBegin || signal.aborted) await Promise.all(leases.map((lease) => store.release(lease)));
     }
@@ -185,7 +185,7 @@ export class SharedSchedule {
 
   /** Returns the pause between looks, in milliseconds: long lives leave time; short ones do not. */
   #pauseMs(): number {
-    return this.#parts.clock.lookEveryMs;
+    return this.#parts.clock.pollIntervalMs;
   }
 
   #arm(delayMs: number): void {

@@ -21,7 +21,7 @@ const MAX_REMEMBERED = 1_000;
 const MAX_ROUNDS = 20;
 
 /** Limits that the whole fleet shares, because they are counted in the store: one document for each name and app. */
-export class Allowances {
+export class CountedLimits {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #now: () => number;
@@ -33,7 +33,7 @@ export class Allowances {
   }
 
   /** Takes one from the limit, durably, before whatever it is for takes place. */
-  async take(key: TokenKey, name: string, given: RateLimit): Promise<Allowance> {
+  async draw(key: TokenKey, name: string, given: RateLimit): Promise<Allowance> {
     const limit = readRateLimit(given);
     const id = `limit/${key.appid}/${name}`;
     for (let round = 0; round < MAX_ROUNDS; round++) {

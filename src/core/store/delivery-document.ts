@@ -71,7 +71,7 @@ export function deliveryContent({ delivered, failing, unknown }: Omit<DeliveryDo
  * it has failed for so long that it is not tried before there is a newer one. `undefined` when it is not owed, as what has
  * ended is not.
  */
-export function owedAt(
+export function pendingAt(
   document: DeliveryDocument,
   { grant, recordVersion }: KeyDocument,
   target: string,

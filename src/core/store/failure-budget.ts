@@ -3,7 +3,7 @@ import { boundedCache } from '../primitives/bounded-cache.js';
 import { isJsonObject, type JsonObject } from '../primitives/json.js';
 import { seal, unseal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
-import type { Trying } from './key-document.js';
+import type { RetryState } from './key-document.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
 
@@ -23,7 +23,7 @@ interface Bucket {
   /** The instant at which the bucket is full again, in epoch milliseconds. */
   readonly fullAt: number;
   /** The state of trying after the last failure. Absent where an earlier release has drawn last. */
-  readonly failed: Trying | undefined;
+  readonly failed: RetryState | undefined;
   /** Fields of another release, kept through a rewrite. */
   readonly unknown: JsonObject;
 }
@@ -52,7 +52,7 @@ export class FailureBudget {
    * @param failed - the state of trying after it, kept for processes that begin later.
    * @returns the instant before which no other request of the app may be made for such a key.
    */
-  async draw(appid: string, lives: boolean, failed: Trying): Promise<number> {
+  async draw(appid: string, lives: boolean, failed: RetryState): Promise<number> {
     const fullAt = await this.#drawStored(appid, failed).catch(() => undefined);
     const drawnAt = fullAt ?? this.#drawn(this.#known.get(appid) ?? 0);
     this.#known.set(appid, drawnAt);
@@ -66,7 +66,7 @@ export class FailureBudget {
    * @param leftMs - what is left of the token of the key, 0 or less without one.
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
-  async lastFailure(appid: string, leftMs: number): Promise<Trying | undefined> {
+  async lastFailure(appid: string, leftMs: number): Promise<RetryState | undefined> {
     const { fullAt, failed } = await this.#read(idOf(appid));
     if (failed === undefined) return undefined;
     const now = this.#clock.now();
@@ -77,7 +77,7 @@ export class FailureBudget {
   }
 
   /** Returns when the bucket is full again; `undefined` where the document is contended. */
-  async #drawStored(appid: string, failed: Trying): Promise<number | undefined> {
+  async #drawStored(appid: string, failed: RetryState): Promise<number | undefined> {
     const id = idOf(appid);
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const { version, fullAt: before, unknown } = await this.#read(id);
@@ -120,7 +120,7 @@ function readBucket(document: StoredDocument | undefined): Bucket {
   return {
     version: document.version,
     fullAt: typeof fullAt === 'number' ? fullAt : 0,
-    failed: isJsonObject(failed) ? (failed as unknown as Trying) : undefined,
+    failed: isJsonObject(failed) ? (failed as unknown as RetryState) : undefined,
     unknown,
   };
 }

@@ -26,7 +26,7 @@ export interface StoredGrant {
 }
 
 /** The course of the attempts to refresh a key since the last success. */
-export interface Trying {
+export interface RetryState {
   readonly attempts: number;
   readonly failedAt: number;
   readonly retryAt: number;
@@ -55,7 +55,7 @@ export interface KeyDocument {
   readonly grant?: StoredGrant;
   /** A grant that was got for a registration before the present one: it is not answered, and stays until it is replaced. */
   readonly hidden?: StoredGrant;
-  readonly trying?: Trying | undefined;
+  readonly trying?: RetryState | undefined;
   readonly rotation?: Rotation | undefined;
   /** The marks of the registration that the record belongs to. Absent where an earlier release wrote it. */
   readonly enrolment?: EnrolmentMarks | undefined;
@@ -87,7 +87,7 @@ export function readKeyDocument(document: StoredDocument | undefined): KeyDocume
     ...(document.due === undefined ? {} : { isScheduled: true }),
     ...(typeof lostAt === 'number' ? { lostAt } : {}),
     ...(isJsonObject(grant) ? { grant: grant as unknown as StoredGrant } : {}),
-    ...(isJsonObject(trying) ? { trying: trying as unknown as Trying } : {}),
+    ...(isJsonObject(trying) ? { trying: trying as unknown as RetryState } : {}),
     ...(isJsonObject(report) ? { report: report as unknown as StaleReport } : {}),
     ...(isJsonObject(rotation) ? { rotation: rotation as unknown as Rotation } : {}),
   };
@@ -99,7 +99,7 @@ export function contentWithGrant(before: KeyDocument, grant: StoredGrant): JsonO
 }
 
 /** Returns the content of a document whose grant stays and whose state of trying is replaced. */
-export function contentWithTrying(before: KeyDocument, trying: Trying | undefined): JsonObject {
+export function contentWithRetryState(before: KeyDocument, trying: RetryState | undefined): JsonObject {
   const { hidden, grant = hidden, recordVersion, report, lostAt } = before;
   return {
     ...contentBesideGrant(before),
@@ -145,7 +145,7 @@ export function nextDueAt(document: KeyDocument, now: number): number {
  * Returns until when a failure forbids attempts: for no longer from now than it did when it was noted, and not at all where it
  * was noted by a clock that has been set back since.
  */
-export function heldBackUntil(trying: Trying | undefined, now: number): number {
+export function heldBackUntil(trying: RetryState | undefined, now: number): number {
   if (trying === undefined || trying.failedAt > now + FUTURE_TOLERANCE_MS) return 0;
   return Math.min(trying.retryAt, now + Math.min(trying.retryAt - trying.failedAt, LONGEST_RETRY_MS));
 }

@@ -7,7 +7,7 @@ import { seal } from './document-codec.js';
 import type { DocumentReader } from './document-reader.js';
 import {
   contentWithGrant,
-  contentWithTrying,
+  contentWithRetryState,
   type KeyDocument,
   readKeyDocument,
   type StoredGrant,
@@ -73,7 +73,7 @@ export class KeyDocuments {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   save(key: TokenKey, document: KeyDocument, options: SaveOptions): Promise<number | undefined> {
-    return this.#write(key, document, contentWithTrying(document, document.trying), options);
+    return this.#write(key, document, contentWithRetryState(document, document.trying), options);
   }
 
   /**
@@ -98,7 +98,7 @@ export class KeyDocuments {
   }
 
   #isOfWhatIsRegistered(key: TokenKey, { enrolment }: KeyDocument): boolean {
-    if (enrolment === undefined || !this.#registry.knows(key.appid)) return true;
+    if (enrolment === undefined || !this.#registry.hasApp(key.appid)) return true;
     return belongsTo(enrolment, this.#registry.enrolment(key));
   }
 }

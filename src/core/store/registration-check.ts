@@ -49,7 +49,7 @@ export async function mayBeginAgain(
   callerWaits: boolean,
 ): Promise<boolean> {
   await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
-  if (!registry.knows(key.appid)) return false;
+  if (!registry.hasApp(key.appid)) return false;
   const now = registry.enrolment(key);
   return !belongsTo(enrolment, now) || (callerWaits && enrolment.hadTask && !now.hadTask);
 }

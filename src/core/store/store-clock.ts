@@ -70,7 +70,7 @@ export class StoreClock implements Clock {
    * Returns how many milliseconds apart to look at what may have changed: a second, or less where tokens live for less
    * than 20 s.
    */
-  get lookEveryMs(): number {
+  get pollIntervalMs(): number {
     return this.#tickEveryMs;
   }
 

@@ -16,7 +16,7 @@ export interface SentCommand {
  * Keeps commands from a store that hangs, so that they neither wait in vain nor pile up in its driver. A store that
  * refuses at once does not hang.
  */
-export class StoreGate {
+export class CircuitBreaker {
   readonly #clock: Clock;
   /** Sent and not settled, whether or not a caller still waits. */
   #pending = 0;
@@ -32,12 +32,12 @@ export class StoreGate {
   }
 
   /** Returns for how many milliseconds the store has hung, or 0. */
-  get silentMs(): number {
+  get openForMs(): number {
     return this.#silentSince === undefined ? 0 : this.#clock.monotonic() - this.#silentSince;
   }
 
   /** Returns whether the store does not hang and owes nothing. */
-  get isCalm(): boolean {
+  get isIdle(): boolean {
     return this.#silentSince === undefined && this.#pending === 0;
   }
 
@@ -45,7 +45,7 @@ export class StoreGate {
    * Returns whether a command may be sent now. Into a store that hangs: while few are pending, and one as a probe now
    * and then, because what is pending may have been lost for good.
    */
-  admits(): boolean {
+  allows(): boolean {
     const now = this.#clock.monotonic();
     const isProbeDue = now - this.#admittedAt >= PROBE_EVERY_MS;
     if (this.#silentSince !== undefined && this.#pending >= MOST_PENDING && !isProbeDue) return false;

@@ -141,7 +141,7 @@ export class StoreHistory {
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` when that cannot be told.
    */
-  look(): Promise<void> {
+  check(): Promise<void> {
     if (this.#looking === undefined) return this.#begin();
     this.#next ??= this.#looking.then(noop, noop).then(() => {
       this.#next = undefined;
@@ -223,14 +223,14 @@ export class StoreHistory {
   }
 
   #begin(): Promise<void> {
-    const looking = this.#look().finally(() => {
+    const looking = this.#check().finally(() => {
       if (this.#looking === looking) this.#looking = undefined;
     });
     this.#looking = looking;
     return looking;
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const before = this.#seen;
       const [document] = await this.#parts.store.get([HISTORY_ID]);
@@ -361,7 +361,7 @@ export class StoreHistory {
       }
       // Many processes that write at once get in each other's way as long as they keep step.
       if (round >= ROUNDS_WITHOUT_PAUSE) await wait(clock, clock.random() * MAX_PAUSE_MS);
-      await this.look();
+      await this.check();
       if (this.#seen === undefined || this.#isUnreadable) return 'unneeded';
     }
     throw contended(WHAT);

@@ -1,6 +1,6 @@
 import type { Clock } from '../concurrency/clock.js';
-import { setPatientTimer } from '../concurrency/patient-timer.js';
-import { Slots } from '../concurrency/slots.js';
+import { setGraceTimer } from '../concurrency/patient-timer.js';
+import { Semaphore } from '../concurrency/slots.js';
 import { COMMAND_TIMEOUT_MS } from '../concurrency/time-limits.js';
 import { Deadline } from '../model/deadline.js';
 import { closedError, safeCause, TokenError } from '../model/errors.js';
@@ -8,7 +8,7 @@ import type { ChangeListener, Due, Lease, ListOptions, StoredDocument, TokenStor
 import type { JsonObject } from '../primitives/json.js';
 import { noop } from '../primitives/noop.js';
 import { checkedClaims, checkedDocuments, checkedInstant, checkedLease } from './store-answers.js';
-import { StoreGate } from './store-gate.js';
+import { CircuitBreaker } from './store-gate.js';
 
 /**
  * The reason why a document that was there is missing. `deleted`: it was deleted on purpose, or never there. `lost`: the
@@ -74,8 +74,8 @@ export class SupervisedStore {
   readonly #availability: StoreAvailability;
   /** The commands that fail now, by kind: reading may work while writing does not. */
   readonly #failing = new Map<Kind, FailedCommand>();
-  readonly #gates: Readonly<Record<Kind, StoreGate>>;
-  readonly #queues: ReadonlyMap<Command, Slots>;
+  readonly #gates: Readonly<Record<Kind, CircuitBreaker>>;
+  readonly #queues: ReadonlyMap<Command, Semaphore>;
   /** Ends the waiting for each command that has been sent. */
   readonly #sent = new Set<() => void>();
   /** `closing`: what has been sent is waited for, and only what gives something back is sent. `closed`: nothing is sent. */
@@ -98,19 +98,19 @@ export class SupervisedStore {
     this.#store = store;
     this.#clock = clock;
     this.#availability = availability;
-    this.#gates = { read: new StoreGate(clock), write: new StoreGate(clock) };
-    const reads = new Slots(MOST_READS);
-    const writes = new Slots(MOST_WRITES);
+    this.#gates = { read: new CircuitBreaker(clock), write: new CircuitBreaker(clock) };
+    const reads = new Semaphore(MOST_READS);
+    const writes = new Semaphore(MOST_WRITES);
     // A holder that writes does not queue behind callers that want a lease.
-    const leases = new Slots(MOST_WRITES);
-    const queues: Readonly<Record<Queued, Slots>> = {
+    const leases = new Semaphore(MOST_WRITES);
+    const queues: Readonly<Record<Queued, Semaphore>> = {
       get: reads,
       list: reads,
       lease: leases,
       set: writes,
       delete: writes,
     };
-    this.#queues = new Map(Object.entries(queues) as [Command, Slots][]);
+    this.#queues = new Map(Object.entries(queues) as [Command, Semaphore][]);
   }
 
   get failing(): boolean {
@@ -266,7 +266,7 @@ export class SupervisedStore {
   #send<Result>(command: Command, run: () => Promise<Result>, progress?: Progress): Promise<Result> {
     if (this.#isRefused(command)) return Promise.reject(closedError());
     const gate = this.#gates[kindOf(command)];
-    if (!ALWAYS_TRIED.includes(command) && !gate.admits()) return Promise.reject(hangs(gate.silentMs));
+    if (!ALWAYS_TRIED.includes(command) && !gate.allows()) return Promise.reject(hangs(gate.openForMs));
     const sent = gate.send();
     return new Promise((resolve, reject) => {
       const end = (): void => {
@@ -285,11 +285,11 @@ export class SupervisedStore {
         sent.abandon();
         reject(this.#failed(command, `did not answer within ${COMMAND_TIMEOUT_MS} ms`, undefined));
       };
-      let timer = setPatientTimer(this.#clock, late, COMMAND_TIMEOUT_MS);
+      let timer = setGraceTimer(this.#clock, late, COMMAND_TIMEOUT_MS);
       if (progress !== undefined) {
         progress.extend = () => {
           timer.cancel();
-          timer = setPatientTimer(this.#clock, late, COMMAND_TIMEOUT_MS);
+          timer = setGraceTimer(this.#clock, late, COMMAND_TIMEOUT_MS);
         };
       }
       this.#sent.add(abandon);
@@ -297,7 +297,7 @@ export class SupervisedStore {
         (result) => {
           end();
           // An answer that came too late for its caller is no recovery while others may end the same way.
-          if (!sent.settle() || gate.isCalm) this.#worked(command, result);
+          if (!sent.settle() || gate.isIdle) this.#worked(command, result);
           resolve(result);
         },
         (error: unknown) => {

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../core/concurrency/clock.js';
-import type { EarlyAnswers } from '../../core/engine/early-answers.js';
+import type { ColdLookups } from '../../core/engine/early-answers.js';
 import { secretHash } from '../../core/primitives/secret-hash.js';
 import type { HttpRequest } from '../messages/http-message.js';
 import type { AccessCheck } from './access-check.js';
@@ -19,10 +19,10 @@ const WRONG_SECRET: Refusal = { status: 401, reason: 'secret', message: 'the sec
 export class Permissions {
   readonly #check: AccessCheck;
   readonly #peers: Peers;
-  readonly #early: EarlyAnswers;
+  readonly #early: ColdLookups;
   readonly #lookUps: SecretLookUps;
 
-  constructor(check: AccessCheck, peers: Peers, early: EarlyAnswers, clock: Clock) {
+  constructor(check: AccessCheck, peers: Peers, early: ColdLookups, clock: Clock) {
     this.#check = check;
     this.#peers = peers;
     this.#early = early;

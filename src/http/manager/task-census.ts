@@ -156,7 +156,7 @@ export class TaskCensuses {
     const isKnown = registry.holdsAll || held !== undefined || failure !== undefined;
     if (!isKnown) return undefined;
     return {
-      isRegistered: registry.knows(key.appid),
+      isRegistered: registry.hasApp(key.appid),
       task,
       value: held !== undefined && records.leftMs(held) > 0 ? held.value : undefined,
       rotation: held?.rotation,

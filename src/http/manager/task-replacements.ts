@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/concurrency/clock.js';
 import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../core/concurrency/time-limits.js';
-import { Turns } from '../../core/concurrency/turns.js';
+import { KeyedMutex } from '../../core/concurrency/turns.js';
 import type { Closing } from '../../core/model/closing.js';
 import type { Registration, TaskRegistration } from '../../core/model/registration.js';
 import { assertAppid, keyId, parseKey, type TokenKey } from '../../core/model/token-key.js';
@@ -33,7 +33,7 @@ const HELD_MS = LEASE_MS - 3 * COMMAND_TIMEOUT_MS;
 export class TaskReplacements {
   readonly #manager: Pick<Manager, 'register'>;
   readonly #parts: ReplacementParts;
-  readonly #turns = new Turns();
+  readonly #turns = new KeyedMutex();
 
   constructor(manager: Pick<Manager, 'register'>, parts: ReplacementParts) {
     this.#manager = manager;
@@ -45,7 +45,7 @@ export class TaskReplacements {
     const { appid, tasks } = registration;
     if (tasks === undefined) return this.#manager.register(registration);
     assertAppid(appid);
-    await this.#turns.take(appid, () =>
+    await this.#turns.run(appid, () =>
       this.#underLease(appid, async (isHeld) => {
         await this.#manager.register(registration);
         const named = new Set(tasks.map((task) => keyId({ ...task, appid })));

@@ -1,6 +1,6 @@
 import type { TypeNumbers } from '../../callbacks/type-numbers.js';
 import type { Clock } from '../../core/concurrency/clock.js';
-import type { EarlyAnswers } from '../../core/engine/early-answers.js';
+import type { ColdLookups } from '../../core/engine/early-answers.js';
 import type { Meters } from '../../core/engine/meters.js';
 import type { Closing } from '../../core/model/closing.js';
 import type { Deadline } from '../../core/model/deadline.js';
@@ -20,7 +20,7 @@ export interface ServedParts {
   readonly store: SupervisedStore;
   readonly registry: Registry;
   readonly records: Records;
-  readonly early: EarlyAnswers;
+  readonly early: ColdLookups;
   readonly meters: Meters;
   /** Whether this process refreshes at all. */
   readonly refreshes: boolean;

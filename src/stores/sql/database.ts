@@ -1,7 +1,7 @@
 import type { Kysely, QueryResult, RawBuilder } from 'kysely';
 import { sql } from 'kysely';
 import { type Clock, wait } from '../../core/concurrency/clock.js';
-import { Slots } from '../../core/concurrency/slots.js';
+import { Semaphore } from '../../core/concurrency/slots.js';
 import { DIALECTS, type DialectWords, type SqlDialect } from './sql-dialect.js';
 import { type SqlFailure, sqlFailure } from './sql-failure.js';
 
@@ -18,7 +18,7 @@ export class Database {
   readonly #kysely: Kysely<unknown>;
   readonly #clock: Clock;
   /** The slot for statements of SQLite, which runs them in this thread. Between two of them the event loop can do other work. */
-  readonly #turns: Slots | undefined;
+  readonly #turns: Semaphore | undefined;
   /**
    * Whether a statement of SQLite may have been left in progress after it failed as busy. Later statements would not be
    * committed then.
@@ -33,7 +33,7 @@ export class Database {
     // Plugins, for example for renaming columns, are meant for the user's own tables.
     this.#kysely = kysely.withoutPlugins();
     this.#clock = clock;
-    this.#turns = dialect === 'sqlite' ? new Slots(1) : undefined;
+    this.#turns = dialect === 'sqlite' ? new Semaphore(1) : undefined;
   }
 
   /** Refuses all further statements, including waiting ones, so that the user may destroy the Kysely instance. */
@@ -70,7 +70,7 @@ export class Database {
 
   async #once<Row>(statement: RawBuilder<Row>): Promise<QueryResult<Row> | { readonly failure: SqlFailure }> {
     const { signal } = this.#closing;
-    const giveBack = await this.#turns?.take(signal);
+    const giveBack = await this.#turns?.acquire(signal);
     try {
       if (this.#mayBeStuck) await this.#assertCommits();
       signal.throwIfAborted();

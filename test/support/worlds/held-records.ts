@@ -1,7 +1,7 @@
 import type { Clock } from '../../../src/core/concurrency/clock.js';
 import { Events } from '../../../src/core/model/events.js';
 import { resolveOptions } from '../../../src/core/model/options.js';
-import { Failures } from '../../../src/core/records/failures.js';
+import { RetryStates } from '../../../src/core/records/failures.js';
 import { GrantWriter } from '../../../src/core/records/grant-writer.js';
 import { RecordCache } from '../../../src/core/records/record-cache.js';
 import { Records } from '../../../src/core/records/records.js';
@@ -12,7 +12,7 @@ import { type OpenedStorage, openStorage } from './storage.js';
 export interface HeldRecordsWorld extends OpenedStorage {
   readonly events: Events;
   readonly records: Records;
-  readonly failures: Failures;
+  readonly failures: RetryStates;
   readonly writer: GrantWriter;
 }
 
@@ -23,6 +23,6 @@ export function holdRecords(given: TokenStore, clock: Clock, events: Events = ne
   const { times, maxCachedRecords } = resolveOptions({});
   const cache = new RecordCache(maxCachedRecords, (key) => registry.task(key) !== undefined);
   const records = new Records(cache, storage.clock, events, times, async () => undefined, registry);
-  const failures = new Failures(storage, cache, events, (key) => fingerprintOf(key, registry, []));
+  const failures = new RetryStates(storage, cache, events, (key) => fingerprintOf(key, registry, []));
   return { ...storage, events, records, failures, writer: new GrantWriter(storage, records) };
 }

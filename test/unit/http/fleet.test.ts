@@ -200,7 +200,7 @@ describe("an app's secret in the query", () => {
     // With the one before these are the 20 refusals that a peer has at once.
     for (let app = 0; app < 19; app++) expect((await process.ask(path(SECRET, `wx${app}`), { peer })).status).toBe(401);
     const { registry } = engineOf(process.tokens);
-    expect([...Array(19).keys()].filter((app) => registry.concerns(`app/wx${app}`))).toEqual([]);
+    expect([...Array(19).keys()].filter((app) => registry.isRelevant(`app/wx${app}`))).toEqual([]);
   });
 
   test('a secret is not looked up for a client with a key that opens the route', async () => {
@@ -325,7 +325,7 @@ describe('metrics and readiness', () => {
     const users = ['user', 'unasked'].map((subject) => ({ type: 'oauth2_access_token', subject }) as const);
     await one.ask(APP, put({ ...NATIVE, tasks: ['access_token', ...users] }));
     await one.tokens.put(APPID, 'oauth2_access_token', { value: 'x', expiresInSeconds: 7_200 }, { subject: 'user' });
-    await engineOf(other.tokens).registry.look(users.map((user) => ({ appid: APPID, ...user })));
+    await engineOf(other.tokens).registry.load(users.map((user) => ({ appid: APPID, ...user })));
     await other.tokens.get(APPID, 'oauth2_access_token', { subject: 'unasked' }).catch(() => {});
     await world.answer(other.ask(TOKEN));
     await world.clock.advance(5_000);

@@ -207,7 +207,7 @@ test('unregistering an app that fell out of memory in a fleet forgets its tokens
   await using _world = world;
   for (let app = 0; app < 1_100; app++) await tokens.register({ appid: `wx${app}`, secret: SECRET });
   const { registry } = engineOf(tokens);
-  expect([registry.knows(APPID), peekAll(tokens)]).toEqual([false, ['token-1', 'token-2', 'token-3', 'token-4']]);
+  expect([registry.hasApp(APPID), peekAll(tokens)]).toEqual([false, ['token-1', 'token-2', 'token-3', 'token-4']]);
   await tokens.unregister(APPID);
   expect(peekAll(tokens)).toEqual([undefined, undefined, undefined, undefined]);
 });

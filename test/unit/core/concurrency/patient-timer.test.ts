@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Clock } from '../../../../src/core/concurrency/clock.js';
-import { setPatientTimer } from '../../../../src/core/concurrency/patient-timer.js';
+import { setGraceTimer } from '../../../../src/core/concurrency/patient-timer.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 
 /** A clock on which the process sleeps through the next timer. */
@@ -26,7 +26,7 @@ test.each([
 ])('a timer that comes %i ms late calls %i ms after', async (lateMs, expected) => {
   const clock = new FakeClock();
   let calledAt: number | undefined;
-  setPatientTimer(
+  setGraceTimer(
     sleepy(clock, lateMs),
     () => {
       calledAt = clock.monotonic();
@@ -42,7 +42,7 @@ test.each([
 test('it can be cancelled before and in its extra second', async () => {
   for (const waited of [3_000, 6_500]) {
     const clock = new FakeClock();
-    const timer = setPatientTimer(sleepy(clock, 5_000), () => expect.fail('it was cancelled'), 6_000);
+    const timer = setGraceTimer(sleepy(clock, 5_000), () => expect.fail('it was cancelled'), 6_000);
     await clock.advance(waited);
     timer.cancel();
     await clock.advance(10_000);

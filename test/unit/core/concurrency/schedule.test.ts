@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { OwnPace } from '../../../../src/core/concurrency/pace.js';
-import { Schedule, type ScheduleOptions } from '../../../../src/core/concurrency/schedule.js';
+import { LocalRateLimit } from '../../../../src/core/concurrency/pace.js';
+import { TimerQueue, type TimerQueueOptions } from '../../../../src/core/concurrency/schedule.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { type QueuedItem, QueuedItems } from '../../../support/worlds/queued-items.js';
 
@@ -25,7 +25,7 @@ function scheduled(started = true) {
   const clock = new WatchedClock();
   const start = clock.now();
   const fired: [string, number][] = [];
-  const schedule = new Schedule<QueuedItem>(clock, async ({ id }) => {
+  const schedule = new TimerQueue<QueuedItem>(clock, async ({ id }) => {
     fired.push([id, clock.now() - start]);
   });
   if (started) schedule.start();
@@ -139,7 +139,7 @@ describe('Schedule', () => {
     const ends: (() => void)[] = [];
     let running = 0;
     let most = 0;
-    const schedule = new Schedule<QueuedItem>(clock, async () => {
+    const schedule = new TimerQueue<QueuedItem>(clock, async () => {
       most = Math.max(most, ++running);
       await new Promise<void>((resolve) => ends.push(resolve));
       running--;
@@ -178,7 +178,7 @@ describe('Schedule', () => {
     const clock = new WatchedClock();
     const ends: (() => void)[] = [];
     const came: string[] = [];
-    const schedule = new Schedule<QueuedItem>(clock, ({ id }) => {
+    const schedule = new TimerQueue<QueuedItem>(clock, ({ id }) => {
       came.push(id);
       return new Promise<void>((resolve) => ends.push(resolve));
     });
@@ -194,7 +194,7 @@ describe('Schedule', () => {
   test('nothing new begins after stop when a running one ends', async () => {
     const clock = new WatchedClock();
     const ends: (() => void)[] = [];
-    const schedule = new Schedule<QueuedItem>(clock, () => new Promise<void>((resolve) => ends.push(resolve)));
+    const schedule = new TimerQueue<QueuedItem>(clock, () => new Promise<void>((resolve) => ends.push(resolve)));
     schedule.start();
     for (let id = 0; id < 65; id++) schedule.set(item(String(id)), clock.now());
     await clock.advance(0);
@@ -207,7 +207,7 @@ describe('Schedule', () => {
   test('an item that its own run sets again runs again', async () => {
     const clock = new WatchedClock();
     let count = 0;
-    const schedule = new Schedule<QueuedItem>(clock, async ({ id }) => {
+    const schedule = new TimerQueue<QueuedItem>(clock, async ({ id }) => {
       if (++count < 5) schedule.set(item(id), clock.now() + 1_000);
     });
     schedule.start();
@@ -223,11 +223,11 @@ describe('what hangs', () => {
   const groupOf = ({ id }: QueuedItem): string => id.charAt(0);
 
   /** A schedule of four places in which the items of group `h` hang. */
-  function hanging(options: ScheduleOptions<QueuedItem> = {}) {
+  function hanging(options: TimerQueueOptions<QueuedItem> = {}) {
     const clock = new WatchedClock();
     const came: [string, number][] = [];
     const start = clock.now();
-    const schedule = new Schedule<QueuedItem>(
+    const schedule = new TimerQueue<QueuedItem>(
       clock,
       ({ id }) => {
         came.push([id, clock.now() - start]);
@@ -293,9 +293,9 @@ describe('what hangs', () => {
 
 test('what asks for nothing uses up no pace', async () => {
   const clock = new FakeClock();
-  const pace = new OwnPace({ perSecond: 10, perSecondOfApp: 10 }, () => clock.monotonic());
+  const pace = new LocalRateLimit({ perSecond: 10, perSecondOfApp: 10 }, () => clock.monotonic());
   let asked = 0;
-  const schedule = new Schedule<QueuedItem>(
+  const schedule = new TimerQueue<QueuedItem>(
     clock,
     async ({ id }, place) => {
       place.hasAsked = id.startsWith('a');

@@ -1,15 +1,15 @@
 import { getEventListeners } from 'node:events';
 import { expect, it } from 'vitest';
-import { Slots } from '../../../../src/core/concurrency/slots.js';
+import { Semaphore } from '../../../../src/core/concurrency/slots.js';
 
 const { signal } = new AbortController();
 
 it('those who wait get their slots in the order in which they came', async () => {
-  const slots = new Slots(1);
+  const slots = new Semaphore(1);
   const order: number[] = [];
-  const giveBack = await slots.take(signal);
+  const giveBack = await slots.acquire(signal);
   const waiting = [1, 2, 3].map(async (number) => {
-    const giveNextBack = await slots.take(signal);
+    const giveNextBack = await slots.acquire(signal);
     order.push(number);
     giveNextBack();
   });
@@ -21,28 +21,28 @@ it('those who wait get their slots in the order in which they came', async () =>
 });
 
 it('one who gives up while waiting takes no slot', async () => {
-  const slots = new Slots(1);
-  const giveBack = await slots.take(signal);
+  const slots = new Semaphore(1);
+  const giveBack = await slots.acquire(signal);
   const controller = new AbortController();
-  const givenUp = slots.take(controller.signal);
-  const next = slots.take(signal);
+  const givenUp = slots.acquire(controller.signal);
+  const next = slots.acquire(signal);
   controller.abort('enough');
   await expect(givenUp).rejects.toBe('enough');
   giveBack();
   (await next)();
-  await expect(slots.take(signal)).resolves.toBeTypeOf('function');
+  await expect(slots.acquire(signal)).resolves.toBeTypeOf('function');
 });
 
 it('an abort after a slot was taken does not release the slot', async () => {
-  const slots = new Slots(1);
-  const giveBack = await slots.take(signal);
+  const slots = new Semaphore(1);
+  const giveBack = await slots.acquire(signal);
   const controller = new AbortController();
-  const next = slots.take(controller.signal);
+  const next = slots.acquire(controller.signal);
   giveBack();
   const giveNextBack = await next;
   controller.abort('enough');
   let isFree = false;
-  const third = slots.take(signal).then(() => {
+  const third = slots.acquire(signal).then(() => {
     isFree = true;
   });
   await Promise.resolve();
@@ -52,14 +52,14 @@ it('an abort after a slot was taken does not release the slot', async () => {
 });
 
 it('one who has given up before gets none', async () => {
-  await expect(new Slots(1).take(AbortSignal.abort('enough'))).rejects.toBe('enough');
+  await expect(new Semaphore(1).acquire(AbortSignal.abort('enough'))).rejects.toBe('enough');
 });
 
 it('many who wait with one signal add one listener to it', async () => {
-  const slots = new Slots(1);
+  const slots = new Semaphore(1);
   const controller = new AbortController();
-  const giveBack = await slots.take(controller.signal);
-  const waiting = Array.from({ length: 20 }, () => slots.take(controller.signal));
+  const giveBack = await slots.acquire(controller.signal);
+  const waiting = Array.from({ length: 20 }, () => slots.acquire(controller.signal));
   expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
   giveBack();
   for (const taken of waiting) (await taken)();
@@ -67,7 +67,7 @@ it('many who wait with one signal add one listener to it', async () => {
 });
 
 it('work begins at once where a slot is free, and else when one is given back, by a failure too', async () => {
-  const slots = new Slots(1);
+  const slots = new Semaphore(1);
   const begun: number[] = [];
   const ends: ((error?: Error) => void)[] = [];
   const work = (number: number) => (): Promise<number> => {

@@ -3,7 +3,7 @@ import { TokenError } from '../../../../src/core/model/errors.js';
 import { Events } from '../../../../src/core/model/events.js';
 import type { Lease } from '../../../../src/core/model/store.js';
 import { CachedRecord } from '../../../../src/core/records/cached-record.js';
-import { type Attempted, Failures } from '../../../../src/core/records/failures.js';
+import { type Attempted, RetryStates } from '../../../../src/core/records/failures.js';
 import { RecordCache } from '../../../../src/core/records/record-cache.js';
 import { fingerprintOf } from '../../../../src/core/registry/attempt-input.js';
 import type { Registry } from '../../../../src/core/registry/registry.js';
@@ -13,7 +13,7 @@ import {
   type KeyDocument,
   NO_KEY_DOCUMENT,
   readKeyDocument,
-  type Trying,
+  type RetryState,
 } from '../../../../src/core/store/key-document.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
@@ -28,7 +28,7 @@ let memory: MemoryStore;
 let faulty: FaultyStore;
 let registry: Registry;
 let cache: RecordCache;
-let failures: Failures;
+let failures: RetryStates;
 let log: unknown[];
 
 beforeEach(async () => {
@@ -43,7 +43,7 @@ beforeEach(async () => {
   events.on('refreshFailed', (event) => void log.push(event));
   events.on('reauthorizationRequired', ({ error }) => void log.push(`reauthorize ${error.retryAt}`));
   for (const id of ['app/wx1', 'task/wx1/access_token']) await memory.set(id, seal(id, {}), 0);
-  failures = new Failures(storage, cache, events, (key) => fingerprintOf(key, registry, []));
+  failures = new RetryStates(storage, cache, events, (key) => fingerprintOf(key, registry, []));
 });
 
 async function stored(): Promise<KeyDocument> {
@@ -72,7 +72,7 @@ const busy = new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { errcode: -1, retry
 const refused = new TokenError('UPSTREAM_REJECTED', 'bad secret', { errcode: 40_125 });
 const ended = new TokenError('REAUTHORIZATION_REQUIRED', 'ask again');
 
-function trying(fields: Partial<Trying> = {}): Trying {
+function trying(fields: Partial<RetryState> = {}): RetryState {
   const error = { code: 'UPSTREAM_UNAVAILABLE', message: 'busy', retryable: true };
   const now = clock.now();
   return { attempts: 5, failedAt: now, retryAt: now + 60_000, registration: '0:0', backingOff: true, error, ...fields };
@@ -226,7 +226,7 @@ describe('active', () => {
     ['a caller waits until retryAt when it does not', true, false, 60_000],
   ])('%s', async (_, callerWaits, backingOff, ms) => {
     const now = clock.now();
-    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying({ backingOff }) });
+    failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying({ backingOff }) });
     await clock.advance(ms - 1);
     expect(failures.active(KEY, callerWaits)).toMatchObject({ retryAt: now + ms, local: false });
     await clock.advance(1);
@@ -234,18 +234,18 @@ describe('active', () => {
   });
 
   test('the background hears of retryAt, not of what callers wait', () => {
-    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
     expect(failures.retryAt(KEY)).toBe(clock.now() + 60_000);
   });
 
   test('a caller does not wait longer than the background', () => {
-    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying({ retryAt: clock.now() + 300 }) });
+    failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying({ retryAt: clock.now() + 300 }) });
     expect(failures.active(KEY, true)?.retryAt).toBe(clock.now() + 300);
     expect(failures.retryAt(KEY)).toBe(clock.now() + 300);
   });
 
   test('says what went wrong, of this key', () => {
-    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
     expect(failures.active(KEY, false)?.error()).toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
       message: 'busy',
@@ -256,14 +256,14 @@ describe('active', () => {
   });
 
   test('makes its error where a caller asks for it, which the stack shows', () => {
-    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
     const failure = failures.active(KEY, true);
     const placeOfCaller = () => failure?.error().stack;
     expect(placeOfCaller()).toContain('placeOfCaller');
   });
 
   test('another registration clears it', async () => {
-    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
     expect(failures.remembered(KEY)).toBeDefined();
     registry.setApp({ appid: 'wx1', secret: 'S', accessToken: undefined, version: 3 });
     expect(failures.remembered(KEY)).toBeUndefined();
@@ -282,11 +282,11 @@ describe('active', () => {
 
 describe('learn', () => {
   test('a document without trying clears what the fleet had, not what is of this host', () => {
-    failures.learn(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
-    failures.learn(KEY, NO_KEY_DOCUMENT);
+    failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    failures.update(KEY, NO_KEY_DOCUMENT);
     expect(failures.active(KEY, false)).toBeUndefined();
     cache.setFailure(KEY, { trying: trying(), local: true, version: 0 });
-    failures.learn(KEY, NO_KEY_DOCUMENT);
+    failures.update(KEY, NO_KEY_DOCUMENT);
     expect(failures.active(KEY, false)?.local).toBe(true);
   });
 
@@ -307,8 +307,8 @@ describe('learn', () => {
     [0, undefined, undefined],
   ])('a document of version %i that shows %s, read after one of version 10 that shows 2, leaves %s', (...row) => {
     const [version, attempts, left] = row;
-    failures.learn(KEY, at(10, 2));
-    failures.learn(KEY, at(version, attempts));
+    failures.update(KEY, at(10, 2));
+    failures.update(KEY, at(version, attempts));
     expect(failures.remembered(KEY)?.trying.attempts).toBe(left);
   });
 
@@ -328,17 +328,17 @@ describe('learn', () => {
         isFromTheFuture: false,
       }),
     );
-    failures.learn(KEY, at(9, 1));
+    failures.update(KEY, at(9, 1));
     expect(failures.remembered(KEY)).toBeUndefined();
-    failures.learn(KEY, at(11, 1));
+    failures.update(KEY, at(11, 1));
     expect(failures.remembered(KEY)?.trying.attempts).toBe(1);
   });
 
   test('an older read does not take back a failure that has been recorded here', async () => {
     await record(busy);
     const { version } = await stored();
-    failures.learn(KEY, at(version - 1));
-    failures.learn(KEY, at(version - 1, 7));
+    failures.update(KEY, at(version - 1));
+    failures.update(KEY, at(version - 1, 7));
     expect(failures.remembered(KEY)).toMatchObject({ version, local: false, trying: { attempts: 1 } });
   });
 
@@ -350,27 +350,27 @@ describe('learn', () => {
   ])('what failed on this host alone, and then %s: of this host alone is %s', async (_, local, version, retryMs) => {
     const host = new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 });
     await record(host, at(5, 1));
-    failures.learn(KEY, { ...at(version), trying: trying({ retryAt: clock.now() + retryMs }) });
+    failures.update(KEY, { ...at(version), trying: trying({ retryAt: clock.now() + retryMs }) });
     expect(failures.active(KEY, false)?.local).toBe(local);
   });
 
   test('what failed on this host alone with another input gives way to what the fleet knows', async () => {
     await record(new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 }), at(5));
     registry.setApp({ appid: 'wx1', secret: 'another', accessToken: undefined, version: 0 });
-    failures.learn(KEY, at(6, 3));
+    failures.update(KEY, at(6, 3));
     expect(failures.remembered(KEY)).toMatchObject({ local: false, trying: { attempts: 3 } });
   });
 });
 
 describe('a failure that was had before this process began', () => {
-  const earlier = (): Trying => trying({ retryAt: clock.now() + 60_000, backingOff: false });
+  const earlier = (): RetryState => trying({ retryAt: clock.now() + 60_000, backingOff: false });
 
   test.each([
     [59_999, true],
     [60_000, false],
     [60_001, false],
   ])('holds attempts up: after %i ms %s', async (afterMs, isHeldUp) => {
-    failures.putOff(KEY, earlier());
+    failures.defer(KEY, earlier());
     await clock.advance(afterMs);
     expect(failures.active(KEY, true) !== undefined).toBe(isHeldUp);
   });
@@ -381,14 +381,14 @@ describe('a failure that was had before this process began', () => {
     [60_001, 60_001],
   ])('gives way to one that is known and holds up for %i ms only if that is longer', (knownMs, expectedMs) => {
     const known = trying({ retryAt: clock.now() + knownMs });
-    failures.learn(KEY, { ...NO_KEY_DOCUMENT, version: 3, trying: known });
-    failures.putOff(KEY, earlier());
+    failures.update(KEY, { ...NO_KEY_DOCUMENT, version: 3, trying: known });
+    failures.defer(KEY, earlier());
     expect(failures.retryAt(KEY)).toBe(clock.now() + expectedMs);
     expect(failures.remembered(KEY)?.version).toBe(3);
   });
 
   test('with another input holds nothing up', () => {
-    failures.putOff(KEY, { ...earlier(), input: 'another' });
+    failures.defer(KEY, { ...earlier(), input: 'another' });
     expect(failures.hasRemembered(KEY)).toBe(false);
   });
 });

@@ -3,7 +3,7 @@ import { keyId, type TokenKey } from '../../../../src/core/model/token-key.js';
 import { CachedRecord } from '../../../../src/core/records/cached-record.js';
 import { RecordCache, type RecordHolder } from '../../../../src/core/records/record-cache.js';
 import { KeyMap } from '../../../../src/core/registry/key-map.js';
-import type { Trying } from '../../../../src/core/store/key-document.js';
+import type { RetryState } from '../../../../src/core/store/key-document.js';
 
 const GRANT = { value: 'v', obtainedAt: 1, expiresAt: 3, dueAt: 2 };
 
@@ -160,12 +160,12 @@ describe('RecordCache', () => {
   test('distrust makes every record be looked at', () => {
     addTask(key('a'), key('a', 't', 's'));
     const records = [put(key('a')), put(key('a', 't', 's')), put(key('b'))];
-    cache.distrust();
+    cache.invalidateAll();
     expect(records.map(({ checkAt }) => checkAt)).toEqual(Array(3).fill(Number.NEGATIVE_INFINITY));
   });
 
   test('remembers a failure of each key until it is cleared', () => {
-    const failure = { trying: { attempts: 1 } as Trying, local: true, version: 1 };
+    const failure = { trying: { attempts: 1 } as RetryState, local: true, version: 1 };
     cache.setFailure(key('a'), failure);
     expect([cache.failure(key('a')), cache.failure(key('a', 't', 's'))]).toEqual([failure, undefined]);
     cache.clearFailure(key('a', 't', 's'));
@@ -178,7 +178,7 @@ describe('RecordCache', () => {
     addTask(key('a'), key('a', 't', 's'));
     const keys = [key('a'), key('a', 't', 's'), key('b'), key('b', 't', 's')];
     for (const of of keys) put(of);
-    cache.setFailure(key('a'), { trying: { attempts: 1 } as Trying, local: true, version: 1 });
+    cache.setFailure(key('a'), { trying: { attempts: 1 } as RetryState, local: true, version: 1 });
     for (const again of [false, true]) {
       if (again) for (const of of keys) put(of);
       cache.close();
@@ -222,7 +222,7 @@ describe('where a fleet shares more than one process can hold', () => {
     addTask(key('a'));
     const kept = put(key('a'));
     const other = put(key('b'));
-    cache.distrust();
+    cache.invalidateAll();
     expect([kept.checkAt, other.checkAt]).toEqual([Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]);
     cache.delete(key('a'));
     expect([cache.find('a', 't', undefined), cache.get(key('a')), held()]).toEqual([undefined, undefined, ['b/t']]);

@@ -30,7 +30,7 @@ beforeEach(() => {
   cache = new RecordCache(10, () => false);
   const clock = new StoreClock(wall, async () => wall.now());
   const times = { marginMs: undefined, jitterMs: undefined, minValidityMs: undefined };
-  const registered: Registered = { knows: () => isRegistered };
+  const registered: Registered = { hasApp: () => isRegistered };
   records = new Records(cache, clock, emitter, times, async (_, version) => ({ version }), registered);
 });
 
@@ -226,7 +226,7 @@ describe('a hit', () => {
     expect(hit()).toBe(cached);
     wall.jump(-back);
     expect(hit()).toBe(answers ? cached : undefined);
-    records.lookAtClock();
+    records.checkForClockStep();
     expect(hit()).toBe(cached);
   });
 
@@ -342,9 +342,9 @@ describe('distrust', () => {
   test('makes everything be looked at, and due what comes from the future, once', () => {
     const sound = adopt(1, grant('a'));
     wall.jump(-3_600_000);
-    expect(records.distrust()).toEqual([sound]);
+    expect(records.invalidateAll()).toEqual([sound]);
     expect([sound.checkAt, sound.dueAt]).toEqual([Number.NEGATIVE_INFINITY, wall.now()]);
-    expect(records.distrust()).toEqual([]);
+    expect(records.invalidateAll()).toEqual([]);
   });
 
   test.each([
@@ -353,7 +353,7 @@ describe('distrust', () => {
   ])('a record obtained %i ms ahead counts as from the future: %i', (back, count) => {
     const cached = adopt(1, grant('a'));
     wall.jump(-back);
-    expect(records.distrust()).toHaveLength(count);
+    expect(records.invalidateAll()).toHaveLength(count);
     expect(cached.checkAt).toBe(Number.NEGATIVE_INFINITY);
   });
 
@@ -364,7 +364,7 @@ describe('distrust', () => {
     wall.jump(3_600_000);
     adopt(1, grant('a', { obtainedAt: wall.now(), expiresAt: wall.now() + LIFE, dueAt: start + dueIn }));
     wall.jump(-3_600_000);
-    expect(records.distrust()).toHaveLength(count);
+    expect(records.invalidateAll()).toHaveLength(count);
   });
 });
 
@@ -436,7 +436,7 @@ describe('a record that is put in force once more after the clock was set back',
         grant('a', { obtainedAt: start - 3_600_000, expiresAt: start - 3_600_000 + LIFE, dueAt: start + 2_400_000 }),
       );
       wall.jump(-stepMs);
-      expect(records.distrust().map(({ value }) => value)).toEqual(late);
+      expect(records.invalidateAll().map(({ value }) => value)).toEqual(late);
     },
   );
 });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TokenError } from '../../../../src/core/model/errors.js';
 import { NeedMissing } from '../../../../src/core/model/need-missing.js';
-import { Setbacks } from '../../../../src/core/records/setbacks.js';
+import { BackgroundCoolDowns } from '../../../../src/core/records/setbacks.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 
 const KEY = { appid: 'wx1', type: 'jsapi_ticket' };
@@ -9,11 +9,11 @@ const DEPENDENCY = { appid: 'wx1', type: 'access_token' };
 const MINUTES_10 = 600_000;
 
 let clock: FakeClock;
-let setbacks: Setbacks;
+let setbacks: BackgroundCoolDowns;
 
 beforeEach(() => {
   clock = new FakeClock({ random: 0.5 });
-  setbacks = new Setbacks(clock);
+  setbacks = new BackgroundCoolDowns(clock);
 });
 
 function missing(facts: object): NeedMissing {

@@ -5,7 +5,7 @@ import { Events } from '../../../../src/core/model/events.js';
 import type { StoredDocument } from '../../../../src/core/model/store.js';
 import type { TokenKey } from '../../../../src/core/model/token-key.js';
 import type { CachedRecord } from '../../../../src/core/records/cached-record.js';
-import { UnwrittenGrants } from '../../../../src/core/records/unwritten-grants.js';
+import { PendingGrants } from '../../../../src/core/records/unwritten-grants.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import type { StoredGrant } from '../../../../src/core/store/key-document.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
@@ -23,7 +23,7 @@ let clock: FakeClock;
 let memory: MemoryStore;
 let faulty: FaultyStore;
 let world: HeldRecordsWorld;
-let unwritten: UnwrittenGrants;
+let unwritten: PendingGrants;
 let events: string[];
 
 beforeEach(async () => {
@@ -35,7 +35,7 @@ beforeEach(async () => {
   emitter.on('refreshed', ({ record, source }) => void events.push(`${record.value} ${source}`));
   world = holdRecords(faulty, clock, emitter);
   await memory.set('app/wx1', seal('app/wx1', {}), 0);
-  unwritten = new UnwrittenGrants(world.writer, world, world.records);
+  unwritten = new PendingGrants(world.writer, world, world.records);
   unwritten.start();
 });
 
@@ -64,7 +64,7 @@ async function storedValue(): Promise<unknown> {
 describe('UnwrittenGrants', () => {
   test('serves the grant from memory and announces it, and offers it until the store takes it', async () => {
     fail();
-    const cached = unwritten.keep(KEY, 7, grant('a'), OPTIONS);
+    const cached = unwritten.serve(KEY, 7, grant('a'), OPTIONS);
     expect([cached.value, cached.version, cached.confirmedAtMonotonic]).toEqual(['a', 8, undefined]);
     expect([world.records.cache.get(KEY), events]).toEqual([cached, ['a upstream']]);
     await clock.advance(199);
@@ -87,7 +87,7 @@ describe('UnwrittenGrants', () => {
 
   test('offers it less and less often, once a minute at most', async () => {
     fail();
-    unwritten.keep(KEY, 0, grant('a', 31_536_000_000), OPTIONS);
+    unwritten.serve(KEY, 0, grant('a', 31_536_000_000), OPTIONS);
     await clock.advance(3_600_000);
     const first = sets();
     await clock.advance(3_600_000);
@@ -99,13 +99,13 @@ describe('UnwrittenGrants', () => {
     const held = await world.writer.write(KEY, await world.documents.read(KEY), grant('old'), OPTIONS);
     const { version } = held;
     fail();
-    expect(unwritten.keep(KEY, 5, grant('a'), OPTIONS).version).toBe(version + 1);
-    expect(unwritten.keep(KEY, version + 9, grant('b'), OPTIONS).version).toBe(version + 10);
+    expect(unwritten.serve(KEY, 5, grant('a'), OPTIONS).version).toBe(version + 1);
+    expect(unwritten.serve(KEY, version + 9, grant('b'), OPTIONS).version).toBe(version + 10);
   });
 
   test('one that has ended is offered no longer', async () => {
     fail();
-    unwritten.keep(KEY, 0, grant('a', 5_000), OPTIONS);
+    unwritten.serve(KEY, 0, grant('a', 5_000), OPTIONS);
     await clock.advance(5_000);
     const count = sets();
     await clock.advance(600_000);
@@ -113,7 +113,7 @@ describe('UnwrittenGrants', () => {
   });
 
   test('one that another has replaced is offered no longer', async () => {
-    unwritten.keep(KEY, 0, grant('a'), OPTIONS);
+    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(100);
     const newer = grant('b');
     await world.writer.write(KEY, await world.documents.read(KEY), newer, OPTIONS);
@@ -123,7 +123,7 @@ describe('UnwrittenGrants', () => {
   });
 
   test('one whose record was dropped is offered no longer', async () => {
-    unwritten.keep(KEY, 0, grant('a'), OPTIONS);
+    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     world.records.cache.delete(KEY);
     await clock.advance(600_000);
     expect([sets(), clock.pendingTimers]).toEqual([0, 0]);
@@ -131,9 +131,9 @@ describe('UnwrittenGrants', () => {
 
   test('only the last one of a key is offered', async () => {
     fail();
-    unwritten.keep(KEY, 0, grant('a'), OPTIONS);
+    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(50);
-    unwritten.keep(KEY, 0, grant('b'), OPTIONS);
+    unwritten.serve(KEY, 0, grant('b'), OPTIONS);
     faulty.before = () => {};
     await clock.advance(600_000);
     expect([await storedValue(), sets()]).toEqual(['b', 1]);
@@ -144,9 +144,9 @@ describe('UnwrittenGrants', () => {
   test('one that is put while another is being written is not forgotten', async () => {
     let answer = (): void => {};
     faulty.before = (method) => (method === 'set' ? new Promise((resolve) => (answer = resolve)) : undefined);
-    unwritten.keep(KEY, 0, grant('a'), OPTIONS);
+    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(200);
-    unwritten.keep(KEY, 0, { ...grant('b'), obtainedAt: clock.now() + 1 }, OPTIONS);
+    unwritten.serve(KEY, 0, { ...grant('b'), obtainedAt: clock.now() + 1 }, OPTIONS);
     faulty.before = () => {};
     answer();
     await clock.advance(600_000);
@@ -156,7 +156,7 @@ describe('UnwrittenGrants', () => {
   test('one of an app that has gone is dropped', async () => {
     const [app] = await memory.get(['app/wx1']);
     await memory.delete('app/wx1', app?.version as number);
-    unwritten.keep(KEY, 0, grant('a'), OPTIONS);
+    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(600_000);
     expect([await storedValue(), sets(), clock.pendingTimers]).toEqual([undefined, 1, 0]);
     expect(world.records.cache.get(KEY)).toBeUndefined();
@@ -165,9 +165,9 @@ describe('UnwrittenGrants', () => {
   test('one of an app that goes while another is being written is dropped as well', async () => {
     let answer = (): void => {};
     faulty.before = (method) => (method === 'set' ? new Promise((resolve) => (answer = resolve)) : undefined);
-    unwritten.keep(KEY, 0, grant('a'), OPTIONS);
+    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(200);
-    unwritten.keep(KEY, 0, grant('b'), OPTIONS);
+    unwritten.serve(KEY, 0, grant('b'), OPTIONS);
     const [app] = await memory.get(['app/wx1']);
     await memory.delete('app/wx1', app?.version as number);
     faulty.before = () => {};
@@ -177,7 +177,7 @@ describe('UnwrittenGrants', () => {
   });
 
   test('a newer stored one is taken over', async () => {
-    unwritten.keep(KEY, 0, grant('a'), OPTIONS);
+    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     const newer = { ...grant('b'), obtainedAt: clock.now() + 1 };
     faulty.before = async (method) => {
       if (method === 'set') await memory.set(ID, seal(ID, { grant: newer }), 0);
@@ -187,7 +187,7 @@ describe('UnwrittenGrants', () => {
   });
 
   test('a flush leaves no timer, and offers nothing that can be had again', async () => {
-    unwritten.keep(KEY, 0, grant('a'), OPTIONS);
+    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     await flush();
     expect(clock.pendingTimers).toBe(0);
     await clock.advance(600_000);
@@ -206,33 +206,33 @@ describe('what is owed', () => {
   }
 
   test('fails its waiting callers with a retryable STORE_UNAVAILABLE', () => {
-    const error = unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    const error = unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', message: 'full', subject: 'u', retryable: true });
     expect(world.records.cache.get(USER)).toBeUndefined();
   });
 
   test('is settled with its record, or with none where the refresh token alone is of use', async () => {
-    unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
-    unwritten.oweToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
-    expect(await unwritten.settle(USER)).toMatchObject({ value: 'a' });
-    expect(await unwritten.settle(OTHER_USER)).toBeUndefined();
+    unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    unwritten.withholdToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
+    expect(await unwritten.write(USER)).toMatchObject({ value: 'a' });
+    expect(await unwritten.write(OTHER_USER)).toBeUndefined();
     expect([await storedToken(USER), await storedToken(OTHER_USER)]).toEqual(['refresh', 'refresh']);
     const count = sets();
-    await unwritten.settle(USER);
+    await unwritten.write(USER);
     await clock.advance(600_000);
     expect([sets() - count, clock.pendingTimers]).toEqual([0, 0]);
   });
 
   test('keeps a refresh that would ask again from going on while the store does not take it', async () => {
     fail();
-    unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
-    await expect(unwritten.settle(USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
-    await expect(unwritten.settle(USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    await expect(unwritten.write(USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(unwritten.write(USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 
   test('is offered by a flush until the store takes it', async () => {
     fail();
-    unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     let took = -1;
     const flushed = flush().then(() => {
       took = clock.monotonic();
@@ -247,7 +247,7 @@ describe('what is owed', () => {
 
   test('is offered by a flush until the deadline, and no longer', async () => {
     fail();
-    unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     const flushed = flush();
     await clock.advance(FLUSHES_FOR_MS - 1);
     const count = sets();
@@ -264,30 +264,30 @@ describe('what is owed', () => {
     });
     const flushed = flush(landing);
     await clock.advance(5_000);
-    unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     await clock.advance(500);
     expect(await storedToken(USER)).toBe('refresh');
-    unwritten.oweToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
+    unwritten.withholdToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
     land();
     await flushed;
     expect([await storedToken(OTHER_USER), clock.pendingTimers]).toEqual(['refresh', 0]);
   });
 
   test('does not include what is only served meanwhile, which is never written', async () => {
-    unwritten.keep(KEY, 0, grant('a'), OPTIONS);
+    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     const count = sets();
-    expect(await unwritten.settle(KEY)).toBeUndefined();
+    expect(await unwritten.write(KEY)).toBeUndefined();
     await flush();
     expect(sets()).toBe(count);
   });
 
   test.each([
-    ['its app', () => unwritten.drop('wx1'), [undefined, undefined]],
-    ['another app', () => unwritten.drop('wx2'), ['refresh', 'refresh']],
-    ['its task', () => unwritten.drop('wx1', USER), [undefined, 'refresh']],
+    ['its app', () => unwritten.discard('wx1'), [undefined, undefined]],
+    ['another app', () => unwritten.discard('wx2'), ['refresh', 'refresh']],
+    ['its task', () => unwritten.discard('wx1', USER), [undefined, 'refresh']],
   ])('after %s was unregistered', async (_, drop, tokens) => {
-    unwritten.owe(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
-    unwritten.oweToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
+    unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    unwritten.withholdToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
     drop();
     await flush();
     expect([await storedToken(USER), await storedToken(OTHER_USER)]).toEqual(tokens);
@@ -297,8 +297,8 @@ describe('what is owed', () => {
     const spent = { hash: 'spent', base: 'base', known: [] };
     const put = { ...OPTIONS, source: 'put', received: { value: 'newer', expiresAt: undefined } } as const;
     await world.writer.write(USER, await world.documents.read(USER), grant('b'), put);
-    unwritten.oweToken(USER, { ...OPTIONS, received: RECEIVED, spent });
-    unwritten.oweToken({ ...USER, appid: 'gone' }, { ...OPTIONS, received: RECEIVED });
+    unwritten.withholdToken(USER, { ...OPTIONS, received: RECEIVED, spent });
+    unwritten.withholdToken({ ...USER, appid: 'gone' }, { ...OPTIONS, received: RECEIVED });
     await flush();
     expect(await storedToken(USER)).toBe('newer');
     expect(await memory.get(['key/gone/user_token/u'])).toEqual([undefined]);
@@ -310,7 +310,7 @@ describe('a clock that is set back while a grant waits for the store', () => {
 
   test('does not make it live longer for those who read it', async () => {
     fail();
-    unwritten.keep(KEY, 7, grant('a'), OPTIONS);
+    unwritten.serve(KEY, 7, grant('a'), OPTIONS);
     await clock.advance(60_000);
     clock.jump(-STEP);
     faulty.before = () => {};
@@ -324,7 +324,7 @@ describe('a clock that is set back while a grant waits for the store', () => {
 
   test('does not make it be offered after it has ended', async () => {
     fail();
-    unwritten.keep(KEY, 7, grant('a', 1_800_000), OPTIONS);
+    unwritten.serve(KEY, 7, grant('a', 1_800_000), OPTIONS);
     clock.jump(-STEP);
     await clock.advance(1_900_000);
     faulty.before = () => {};

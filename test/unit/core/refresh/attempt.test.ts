@@ -1,17 +1,17 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Slots } from '../../../../src/core/concurrency/slots.js';
+import { Semaphore } from '../../../../src/core/concurrency/slots.js';
 import { Closing } from '../../../../src/core/model/closing.js';
 import { TokenError } from '../../../../src/core/model/errors.js';
 import { NeedMissing } from '../../../../src/core/model/need-missing.js';
 import type { Grant, RefreshContext, Refresher, WeChatRequest } from '../../../../src/core/model/refresher.js';
 import type { ParamsFunction } from '../../../../src/core/model/registration.js';
 import { keyId, type TokenKey } from '../../../../src/core/model/token-key.js';
-import { type AttemptInput, ask as askOnce } from '../../../../src/core/refresh/attempt.js';
+import { type AttemptInput, askRefresher as askOnce } from '../../../../src/core/refresh/attempt.js';
 import { CallbackRelay } from '../../../../src/core/refresh/callback-relay.js';
-import { gatherNeeds } from '../../../../src/core/refresh/needs.js';
+import { gatherInputs } from '../../../../src/core/refresh/needs.js';
 import { Spending } from '../../../../src/core/refresh/spending.js';
 import type { RegisteredTask } from '../../../../src/core/registry/held-task.js';
-import { Allowances } from '../../../../src/core/store/allowance.js';
+import { CountedLimits } from '../../../../src/core/store/allowance.js';
 import { NO_KEY_DOCUMENT } from '../../../../src/core/store/key-document.js';
 import type { StoreClock } from '../../../../src/core/store/store-clock.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
@@ -63,7 +63,7 @@ describe('gatherNeeds', () => {
   ) {
     const has = (key: TokenKey): boolean => tasks.includes(keyId(key));
     const callbacks = new CallbackRelay(storage.store, closing);
-    return gatherNeeds(
+    return gatherInputs(
       KEY,
       refresher(() => GRANT, dependencies),
       given,
@@ -231,7 +231,7 @@ describe('ask', () => {
         },
         close: async () => {},
       },
-      allowances: new Allowances(store, reader, () => clock.now()),
+      allowances: new CountedLimits(store, reader, () => clock.now()),
       spending: new Spending({
         key: KEY,
         document: NO_KEY_DOCUMENT,
@@ -241,7 +241,7 @@ describe('ask', () => {
         looksAgainMs: 1,
         documents,
         clock,
-        announcing: new Slots(1),
+        announcing: new Semaphore(1),
       }),
       ...more,
     };

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Slots } from '../../../../src/core/concurrency/slots.js';
+import { Semaphore } from '../../../../src/core/concurrency/slots.js';
 import { TokenError } from '../../../../src/core/model/errors.js';
 import { failureFacts } from '../../../../src/core/model/failure-facts.js';
 import { NeedMissing } from '../../../../src/core/model/need-missing.js';
@@ -9,7 +9,7 @@ import { DOCUMENT_CHANGED } from '../../../../src/core/refresh/outcome.js';
 import { Interrupted, Spending, type SpendingInput } from '../../../../src/core/refresh/spending.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import {
-  contentWithTrying,
+  contentWithRetryState,
   type KeyDocument,
   NO_KEY_DOCUMENT,
   readKeyDocument,
@@ -38,7 +38,7 @@ beforeEach(() => {
 async function stored(rotation: Rotation | undefined): Promise<KeyDocument> {
   if (rotation === undefined) return NO_KEY_DOCUMENT;
   const document = { ...NO_KEY_DOCUMENT, rotation };
-  await memory.set(ID, seal(ID, contentWithTrying(document, undefined)), 0);
+  await memory.set(ID, seal(ID, contentWithRetryState(document, undefined)), 0);
   return read();
 }
 
@@ -56,7 +56,7 @@ function spending(document: KeyDocument, more: Partial<SpendingInput> = {}): Spe
     looksAgainMs: LOOKS_AGAIN_MS,
     documents: storage.documents,
     clock: storage.clock,
-    announcing: new Slots(1),
+    announcing: new Semaphore(1),
     ...more,
   });
 }
@@ -120,7 +120,7 @@ describe('spend', () => {
     const document = await stored({ token: 'A' });
     await memory.set(
       ID,
-      seal(ID, contentWithTrying({ ...document, rotation: { token: 'B' } }, undefined)),
+      seal(ID, contentWithRetryState({ ...document, rotation: { token: 'B' } }, undefined)),
       document.version,
     );
     const attempt = spending(document);

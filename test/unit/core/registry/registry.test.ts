@@ -69,7 +69,7 @@ describe('load', () => {
     const task = await write(TASK, { params: { a: 1 } });
     await write('app/__proto__', {});
     await write('task/__proto__/constructor/o%2F1', {});
-    await registry.load();
+    await registry.loadAll();
     expect(registry.app('wx1')).toEqual({ appid: 'wx1', secret: 'S', accessToken: 'plain', version: app });
     expect(registry.task(KEY)).toMatchObject({
       key: KEY,
@@ -92,18 +92,18 @@ describe('load', () => {
   test('again tells of nothing that is the same', async () => {
     await write(APP, { secret: 'S' });
     await write(TASK, {});
-    await registry.load();
+    await registry.loadAll();
     told.length = 0;
-    await registry.load();
+    await registry.loadAll();
     expect(told).toEqual([]);
   });
 
   test('forgets what is gone, apps and tasks', async () => {
     for (const id of [APP, TASK, 'task/wx1/b', 'app/wx2', 'task/wx2/b']) await write(id, {});
-    await registry.load();
+    await registry.loadAll();
     told.length = 0;
     for (const id of ['task/wx1/b', 'app/wx2', 'task/wx2/b']) await remove(id);
-    await registry.load();
+    await registry.loadAll();
     expect([taskIds(), registry.app('wx2'), told.sort()]).toEqual([
       ['wx1/access_token'],
       undefined,
@@ -118,7 +118,7 @@ describe('load', () => {
       await write(APP, { secret: 'new' });
       await registry.reload(APP);
     };
-    await registry.load();
+    await registry.loadAll();
     expect(registry.app('wx1')?.secret).toBe('new');
   });
 
@@ -129,7 +129,7 @@ describe('load', () => {
       await registry.reload(APP);
       await write(APP, { secret: 'new' });
     };
-    await registry.load();
+    await registry.loadAll();
     expect(registry.app('wx1')?.secret).toBe('new');
   });
 
@@ -140,7 +140,7 @@ describe('load', () => {
       await remove(id);
       await registry.reload(id);
     };
-    await registry.load();
+    await registry.loadAll();
     expect([registry.app('wx1'), taskIds()]).toEqual([undefined, []]);
   });
 
@@ -153,15 +153,15 @@ describe('load', () => {
       await registry.reload(TASK);
       await write(TASK, { params: { a: 2 } });
     };
-    await registry.load();
+    await registry.loadAll();
     expect(registry.task(KEY)?.params).toEqual({ a: 2 });
   });
 
   test('forgets a task that is gone also when its app is not known', async () => {
     await write(TASK, {});
-    await registry.load();
+    await registry.loadAll();
     await remove(TASK);
-    await registry.load();
+    await registry.loadAll();
     expect(taskIds()).toEqual([]);
   });
 
@@ -179,7 +179,7 @@ describe('load', () => {
     const params = () => ({});
     const plan = planRegistration({ appid: 'wx1', tasks: [{ type: 'access_token', params }] }, () => {});
     faulty.before = (method, id) => (method === 'list' && id === 'task' ? registrar.register(plan) : undefined);
-    await registry.load();
+    await registry.loadAll();
     expect(registry.app('wx1')).toBeDefined();
     expect(registry.task(KEY)).toMatchObject({ params, notify: undefined, functionMissing: false });
   });
@@ -188,7 +188,7 @@ describe('load', () => {
     faulty.before = () => {
       throw new Error('gone');
     };
-    await expect(registry.load()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(registry.loadAll()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 
   test('fails when a damaged document cannot be moved aside', async () => {
@@ -196,7 +196,7 @@ describe('load', () => {
     faulty.before = (method) => {
       if (method === 'set') throw new Error('full');
     };
-    await expect(registry.load()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(registry.loadAll()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     expect((await memory.get([TASK]))[0]).toBeDefined();
   });
 
@@ -204,7 +204,7 @@ describe('load', () => {
     await put(APP, { torn: true });
     await put(TASK, { torn: true });
     await write('app/wx2', {});
-    await registry.load();
+    await registry.loadAll();
     expect([registry.app('wx1'), registry.app('wx2')?.appid, taskIds(), told]).toEqual([
       undefined,
       'wx2',
@@ -218,7 +218,7 @@ describe('an app of a newer release', () => {
   test('is an error for this app until it can be read or is gone, and no hindrance for others', async () => {
     await write('app/wx2', {});
     await put(APP, newer(APP));
-    await registry.load();
+    await registry.loadAll();
     expect(() => registry.app('wx1')).toThrow(/has format 2/);
     expect(registry.app('wx2')).toBeDefined();
     await write(APP, { secret: 'S' });
@@ -249,13 +249,13 @@ describe('reload', () => {
 
   test('of an app that is absent leaves its tasks to their own documents', async () => {
     for (const id of [APP, TASK, 'task/wx1/b', 'task/wx2/b']) await write(id, {});
-    await registry.load();
+    await registry.loadAll();
     for (const id of [APP, TASK]) await remove(id);
     await registry.reload(APP);
     expect([registry.app('wx1'), taskIds().length]).toEqual([undefined, 3]);
     await registry.reload(TASK);
     expect(taskIds().sort()).toEqual(['wx1/b', 'wx2/b']);
-    await registry.load();
+    await registry.loadAll();
     expect(taskIds().sort()).toEqual(['wx1/b', 'wx2/b']);
   });
 
@@ -288,7 +288,7 @@ describe('reload', () => {
       await clock.advance(0);
     };
     await Promise.all([
-      registry.load(),
+      registry.loadAll(),
       (async () => {
         while (taskIds().length === 0) await clock.advance(0);
         release();
@@ -310,7 +310,7 @@ describe('reload', () => {
   test.each([APP, TASK])('of %s leaves alone what was registered while the store was read', async (id) => {
     await write(APP, { secret: 'old' });
     await write(TASK, { params: { a: 'old' } });
-    await registry.load();
+    await registry.loadAll();
     await remove(id);
     // The read finds nothing; the registration comes before that is answered.
     faulty.afterGet = async () => {
@@ -426,16 +426,16 @@ describe('where not all is held', () => {
   test('an app is read once, at its first lookup, and its tasks are not', async () => {
     await write(APP, { secret: 'S' });
     await write(TASK, {});
-    await registry.lookAtApp('wx1');
-    await registry.lookAtApp('wx1');
+    await registry.loadApp('wx1');
+    await registry.loadApp('wx1');
     expect([registry.app('wx1')?.secret, taskIds()]).toEqual(['S', []]);
     expect(faulty.calls.filter((call) => call === 'get')).toHaveLength(1);
   });
 
   test('an app that there is not is looked for each time', async () => {
-    await registry.lookAtApp('wx1');
+    await registry.loadApp('wx1');
     await write(APP, { secret: 'S' });
-    await registry.lookAtApp('wx1');
+    await registry.loadApp('wx1');
     expect(registry.app('wx1')?.secret).toBe('S');
   });
 
@@ -445,43 +445,43 @@ describe('where not all is held', () => {
       await write(`task/wx${app}/access_token`, {});
     }
     for (let app = 0; app < 30; app++) {
-      await registry.look([{ appid: 'wx0', type: 'access_token' }]);
-      await registry.look([{ appid: `wx${app}`, type: 'access_token' }]);
+      await registry.load([{ appid: 'wx0', type: 'access_token' }]);
+      await registry.load([{ appid: `wx${app}`, type: 'access_token' }]);
     }
     expect(taskIds()).toEqual(['wx0', 'wx26', 'wx27', 'wx28', 'wx29'].map((appid) => `${appid}/access_token`));
     expect(registry.app('wx0')?.secret).toBe('S0');
-    expect(registry.knows('wx5')).toBe(false);
+    expect(registry.hasApp('wx5')).toBe(false);
     faulty.calls.length = 0;
-    await registry.look([{ appid: 'wx0', type: 'access_token' }]);
+    await registry.load([{ appid: 'wx0', type: 'access_token' }]);
     expect(faulty.calls).toEqual([]);
   });
 
   test('that an app has no such task is remembered; of an app that there is not, nothing is', async () => {
     await write(APP, {});
-    await registry.look([KEY]);
-    await registry.look([KEY]);
+    await registry.load([KEY]);
+    await registry.load([KEY]);
     expect(faulty.calls).toEqual(['get']);
     const unknown = { appid: 'unknown', type: 'access_token' };
-    await registry.look([unknown]);
-    await registry.look([unknown]);
+    await registry.load([unknown]);
+    await registry.load([unknown]);
     expect(faulty.calls).toEqual(['get', 'get', 'get']);
-    expect([registry.concerns(TASK), registry.concerns('task/unknown/access_token')]).toEqual([true, false]);
+    expect([registry.isRelevant(TASK), registry.isRelevant('task/unknown/access_token')]).toEqual([true, false]);
   });
 
   test('what was known of an app ends with it: what is registered under its name next is looked at', async () => {
     await write(APP, {});
-    await registry.look([KEY]);
+    await registry.load([KEY]);
     registry.removeApp('wx1');
     await write(TASK, {});
-    await registry.look([KEY]);
-    expect([registry.knows('wx1'), taskIds()]).toEqual([true, ['wx1/access_token']]);
+    await registry.load([KEY]);
+    expect([registry.hasApp('wx1'), taskIds()]).toEqual([true, ['wx1/access_token']]);
   });
 
   test('a task whose params are a function is never forgotten', async () => {
     registry.setTask({ key: KEY, params: () => ({}), notify: undefined, functionMissing: false, version: 1 });
     for (let app = 2; app < 30; app++) {
       await write(`app/wx${app}`, {});
-      await registry.look([{ appid: `wx${app}`, type: 'access_token' }]);
+      await registry.load([{ appid: `wx${app}`, type: 'access_token' }]);
     }
     expect(taskIds()).toContain('wx1/access_token');
   });
@@ -490,11 +490,11 @@ describe('where not all is held', () => {
     await write(APP, { secret: 'S' });
     await write(TASK, {});
     await write('app/wx2', {});
-    await registry.look([KEY]);
+    await registry.load([KEY]);
     await write(APP, { secret: 'another' });
     await remove(TASK);
-    await registry.load();
-    expect([registry.app('wx1')?.secret, taskIds(), registry.knows('wx2')]).toEqual(['another', [], false]);
+    await registry.loadAll();
+    expect([registry.app('wx1')?.secret, taskIds(), registry.hasApp('wx2')]).toEqual(['another', [], false]);
     expect(faulty.calls).not.toContain('list');
   });
 });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
-import { DueTimes } from '../../../../src/core/schedule/due-times.js';
+import { StoredDues } from '../../../../src/core/schedule/due-times.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import type { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { type JsonObject, MemoryStore, type StoredDocument } from '../../../../src/index.js';
@@ -14,7 +14,7 @@ const ID = 'key/wx1/a';
 let clock: FakeClock;
 let store: FaultyStore;
 let supervised: SupervisedStore;
-let dueTimes: DueTimes;
+let dueTimes: StoredDues;
 let now: number;
 
 beforeEach(async () => {
@@ -23,7 +23,7 @@ beforeEach(async () => {
   store = new FaultyStore(new MemoryStore({ clock }));
   const storage = openStorage(store, clock);
   supervised = storage.store;
-  dueTimes = new DueTimes(storage);
+  dueTimes = new StoredDues(storage);
   await store.set('app/wx1', seal('app/wx1', {}), 0);
   await store.set('task/wx1/a', seal('task/wx1/a', {}), 0);
 });
@@ -114,13 +114,13 @@ describe('hurry', () => {
     ['that is not in the schedule', () => ({ trying }), undefined, undefined],
   ])('of a key %s', async (_what, content, beforeMs, afterMs) => {
     await write(content(), beforeMs === undefined ? undefined : now + beforeMs);
-    await dueTimes.hurryAll('wx1');
+    await dueTimes.makeAllDueNow('wx1');
     expect(await dueAt()).toBe(afterMs === undefined ? undefined : now + afterMs);
   });
 
   test('leaves other apps alone, and those whose name begins the same', async () => {
     await store.set('key/wx12/a', seal('key/wx12/a', {}), 0, { due: { lane: 'a', at: now + 60_000 } });
-    await dueTimes.hurryAll('wx1');
+    await dueTimes.makeAllDueNow('wx1');
     expect((await store.get(['key/wx12/a']))[0]?.due?.at).toBe(now + 60_000);
   });
 
@@ -131,14 +131,14 @@ describe('hurry', () => {
       store.before = () => {};
       await store.set(ID, seal(ID, { grant: grant(now + 90_000) }), version, { due: { lane: 'a', at: now + 90_000 } });
     };
-    await dueTimes.hurry(KEY);
+    await dueTimes.makeDueNow(KEY);
     expect(await dueAt()).toBe(now + 90_000);
   });
 });
 
 describe('drop', () => {
   async function drop(): Promise<boolean> {
-    return dueTimes.drop(KEY, { id: ID, document: await stored(), release: async () => {} });
+    return dueTimes.remove(KEY, { id: ID, document: await stored(), release: async () => {} });
   }
 
   test('leaves a key alone that has a task', async () => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { PaceLimits } from '../../../../src/core/concurrency/pace.js';
-import { SHARE_OF_SCHEDULE, SharedPace } from '../../../../src/core/schedule/shared-pace.js';
+import type { RefreshRates } from '../../../../src/core/concurrency/pace.js';
+import { SHARE_OF_SCHEDULE, FleetRateLimit } from '../../../../src/core/schedule/shared-pace.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import { DocumentReader } from '../../../../src/core/store/document-reader.js';
 import { StoreClock } from '../../../../src/core/store/store-clock.js';
@@ -11,11 +11,11 @@ import { FaultyStore } from '../../../support/stores/shared-store.js';
 
 const FLEET = 'limit/~fleet/~pace';
 /** Ten a second are begun by the schedule. */
-const LIMITS: PaceLimits = { perSecond: 10 / SHARE_OF_SCHEDULE, perSecondOfApp: 10 };
+const LIMITS: RefreshRates = { perSecond: 10 / SHARE_OF_SCHEDULE, perSecondOfApp: 10 };
 
 let clock: FakeClock;
 let faulty: FaultyStore;
-let pace: SharedPace;
+let pace: FleetRateLimit;
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -23,10 +23,10 @@ beforeEach(() => {
   pace = another(LIMITS);
 });
 
-function another(limits: PaceLimits): SharedPace {
+function another(limits: RefreshRates): FleetRateLimit {
   const store = new SupervisedStore(faulty, clock, { unavailable: () => {}, available: () => {} });
   const storeClock = new StoreClock(clock, () => store.now());
-  return new SharedPace(store, new DocumentReader(store, () => {}), storeClock, limits);
+  return new FleetRateLimit(store, new DocumentReader(store, () => {}), storeClock, limits);
 }
 
 async function reservedInMs(id = FLEET): Promise<number> {
@@ -59,7 +59,7 @@ test.each([
   { perSecond: 320, atOnce: 16 },
   { perSecond: 100_000, atOnce: 16 },
 ])('of $perSecond a second, $atOnce are reserved at once', ({ perSecond, atOnce }) => {
-  expect(another({ ...LIMITS, perSecond }).atOnce).toBe(atOnce);
+  expect(another({ ...LIMITS, perSecond }).batchSize).toBe(atOnce);
 });
 
 test('a tenth of what may begin in a second is left for callers', () => {
@@ -68,9 +68,9 @@ test('a tenth of what may begin in a second is left for callers', () => {
 
 describe('the pace of the fleet', () => {
   test('is kept in the store: the next process waits for what is reserved', async () => {
-    await pace.take(3, never());
+    await pace.reserve(3, never());
     expect(await reservedInMs()).toBe(300);
-    expect(await waited(another(LIMITS).take(1, never()))).toBeGreaterThanOrEqual(300);
+    expect(await waited(another(LIMITS).reserve(1, never()))).toBeGreaterThanOrEqual(300);
   });
 
   test.each([
@@ -79,7 +79,7 @@ describe('the pace of the fleet', () => {
     { inMs: 800, atMs: 800 },
   ])('what is reserved for $inMs ms makes the next one wait as long', async ({ inMs, atMs }) => {
     await reserve(inMs);
-    const tookMs = (await waited(pace.take(1, never()))) as number;
+    const tookMs = (await waited(pace.reserve(1, never()))) as number;
     expect(tookMs).toBeGreaterThanOrEqual(inMs);
     expect(tookMs).toBeLessThanOrEqual(atMs + 100);
   });
@@ -91,25 +91,25 @@ describe('the pace of the fleet', () => {
     { inMs: 86_400_000, waits: false },
   ])('what is reserved for $inMs ms is believed: $waits', async ({ inMs, waits }) => {
     await reserve(inMs);
-    const tookMs = await waited(pace.take(1, never()));
+    const tookMs = await waited(pace.reserve(1, never()));
     if (waits) expect(tookMs === undefined || tookMs > 9_000).toBe(true);
     else expect(tookMs).toBeLessThanOrEqual(50);
   });
 
   test('never reserves more than ten seconds, however much is owed', async () => {
-    for (let call = 0; call < 1_000; call++) pace.owe('wx1');
-    await pace.take(1, never());
+    for (let call = 0; call < 1_000; call++) pace.charge('wx1');
+    await pace.reserve(1, never());
     expect(await reservedInMs()).toBe(10_000);
     await clock.advance(10_000);
-    await pace.take(1, never());
+    await pace.reserve(1, never());
     expect(await reservedInMs()).toBe(100);
   });
 
   test('what is owed is reserved once', async () => {
-    for (let call = 0; call < 5; call++) pace.owe('wx1');
-    await pace.take(1, never());
+    for (let call = 0; call < 5; call++) pace.charge('wx1');
+    await pace.reserve(1, never());
     expect(await reservedInMs()).toBe(600);
-    await waited(pace.take(1, never()));
+    await waited(pace.reserve(1, never()));
     expect(await reservedInMs()).toBeLessThanOrEqual(100);
   });
 
@@ -122,28 +122,28 @@ describe('the pace of the fleet', () => {
   ])(
     'what is owed is paid by time too: of 500 ms after $waitedMs ms $leftMs are left',
     async ({ waitedMs, leftMs }) => {
-      for (let call = 0; call < 5; call++) pace.owe('wx1');
+      for (let call = 0; call < 5; call++) pace.charge('wx1');
       await clock.advance(waitedMs);
-      await pace.take(1, never());
+      await pace.reserve(1, never());
       expect(await reservedInMs()).toBeCloseTo(100 + leftMs);
     },
   );
 
   test('delays a lease holder for a moment only', async () => {
     await reserve(400);
-    expect(await waited(pace.takeSoon(never()))).toBeGreaterThanOrEqual(400);
+    expect(await waited(pace.tryReserve(never()))).toBeGreaterThanOrEqual(400);
     const [document] = await faulty.get([FLEET]);
     await faulty.set(FLEET, seal(FLEET, { reservedUntil: clock.now() + 5_000 }), document?.version ?? 0);
     const from = clock.monotonic();
     let answer: boolean | undefined;
-    void pace.takeSoon(never()).then((may) => (answer = may));
+    void pace.tryReserve(never()).then((may) => (answer = may));
     for (let step = 0; step < 100 && answer === undefined; step++) await clock.advance(100);
     expect(answer).toBe(false);
     expect(clock.monotonic() - from).toBeLessThan(1_000);
   });
 
   test('two who reserve at the same time reserve one after the other', async () => {
-    const both = Promise.all([pace.take(2, never()), another(LIMITS).take(2, never())]);
+    const both = Promise.all([pace.reserve(2, never()), another(LIMITS).reserve(2, never())]);
     const tookMs = (await waited(both)) as number;
     expect(tookMs).toBeGreaterThanOrEqual(200);
     expect(faulty.calls.filter((call) => call === 'set').length).toBeGreaterThanOrEqual(3);
@@ -154,7 +154,7 @@ describe('the pace of the fleet', () => {
   test('ends its wait with the signal, and leaves no timer', async () => {
     await reserve(5_000);
     const controller = new AbortController();
-    const taken = pace.take(1, controller.signal).catch((error: unknown) => error);
+    const taken = pace.reserve(1, controller.signal).catch((error: unknown) => error);
     await clock.advance(100);
     controller.abort(new Error('closing'));
     expect(await taken).toMatchObject({ message: 'closing' });
@@ -165,12 +165,12 @@ describe('the pace of the fleet', () => {
     faulty.before = () => {
       throw new Error('away');
     };
-    await expect(pace.take(1, never())).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(pace.reserve(1, never())).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 
   test('is kept by each process for itself where what is reserved cannot be read', async () => {
     await faulty.set(FLEET, { ...seal(FLEET, {}), format: 2 }, 0);
-    expect(await waited(pace.take(3, never()))).toBe(300);
+    expect(await waited(pace.reserve(3, never()))).toBe(300);
   });
 });
 
@@ -179,20 +179,20 @@ describe('what was permitted and not used', () => {
     { afterMs: 999, calls: [] },
     { afterMs: 1_000, calls: ['get', 'set'] },
   ])('is used by a claim after $afterMs ms: $calls', async ({ afterMs, calls }) => {
-    await waited(pace.take(1, never()));
-    pace.giveBack();
+    await waited(pace.reserve(1, never()));
+    pace.refund();
     await clock.advance(afterMs);
     faulty.calls.length = 0;
-    await pace.take(1, never());
+    await pace.reserve(1, never());
     expect(faulty.calls).toEqual(calls);
   });
 
   test('of an app is used by the next refresh of that app', async () => {
-    await pace.takeOfApp('wx1', never());
-    await pace.takeOfApp('wx1', never());
-    pace.giveBackOfApp('wx1');
+    await pace.reserveForApp('wx1', never());
+    await pace.reserveForApp('wx1', never());
+    pace.refundApp('wx1');
     faulty.calls.length = 0;
-    await pace.takeOfApp('wx1', never());
+    await pace.reserveForApp('wx1', never());
     expect(faulty.calls).toEqual([]);
   });
 });
@@ -201,22 +201,22 @@ describe('the pace of an app', () => {
   const ID = 'limit/wx1/~pace';
 
   test('lets each process begin one a second without asking', async () => {
-    expect(await pace.takeOfApp('wx1', never())).toBe(true);
+    expect(await pace.reserveForApp('wx1', never())).toBe(true);
     expect(faulty.calls).toEqual([]);
-    expect(await pace.takeOfApp('wx1', never())).toBe(true);
+    expect(await pace.reserveForApp('wx1', never())).toBe(true);
     expect(faulty.calls).toEqual(['get', 'set']);
     await clock.advance(1_000);
     faulty.calls.length = 0;
-    expect(await pace.takeOfApp('wx1', never())).toBe(true);
+    expect(await pace.reserveForApp('wx1', never())).toBe(true);
     expect(faulty.calls).toEqual([]);
   });
 
   test('delays a refresh for a moment only', async () => {
     await reserve(5_000, ID);
-    await pace.takeOfApp('wx1', never());
+    await pace.reserveForApp('wx1', never());
     const from = clock.monotonic();
     let answer: boolean | undefined;
-    void pace.takeOfApp('wx1', never()).then((may) => {
+    void pace.reserveForApp('wx1', never()).then((may) => {
       answer = may;
     });
     for (let step = 0; step < 100 && answer === undefined; step++) await clock.advance(100);
@@ -226,18 +226,18 @@ describe('the pace of an app', () => {
 
   test('reserves more at once while there is more to do, and keeps none of that for later', async () => {
     pace = another({ perSecond: 1_000, perSecondOfApp: 1_000 });
-    for (let take = 0; take < 100; take++) await waited(pace.takeOfApp('wx1', never()));
+    for (let take = 0; take < 100; take++) await waited(pace.reserveForApp('wx1', never()));
     expect(faulty.calls.length).toBeLessThan(30);
     await clock.advance(3_600_000);
     faulty.calls.length = 0;
-    await pace.takeOfApp('wx1', never());
-    await pace.takeOfApp('wx1', never());
+    await pace.reserveForApp('wx1', never());
+    await pace.reserveForApp('wx1', never());
     expect(faulty.calls).toEqual(['get', 'set']);
   });
 
   test('has room for other apps', async () => {
     await reserve(5_000, ID);
-    await pace.takeOfApp('wx2', never());
-    expect(await pace.takeOfApp('wx2', never())).toBe(true);
+    await pace.reserveForApp('wx2', never());
+    expect(await pace.reserveForApp('wx2', never())).toBe(true);
   });
 });

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Lease } from '../../../../src/core/model/store.js';
 import type { Claim } from '../../../../src/core/refresh/claim.js';
-import { SharedSchedule } from '../../../../src/core/schedule/shared-schedule.js';
+import { ClaimLoop } from '../../../../src/core/schedule/shared-schedule.js';
 import { StoreClock } from '../../../../src/core/store/store-clock.js';
 import type { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 
 let clock: FakeClock;
-let schedule: SharedSchedule;
+let schedule: ClaimLoop;
 /** What is due, first come first served. */
 let due: string[];
 let claims: { readonly at: number; readonly limit: number; readonly lanes: readonly string[] }[];
@@ -31,7 +31,7 @@ beforeEach(() => {
   isCrowded = false;
   beforeClaim = () => {};
   const storeClock = new StoreClock(clock, async () => clock.now());
-  schedule = new SharedSchedule({
+  schedule = new ClaimLoop({
     store: {
       claimDue: async (lanes: readonly string[], limit: number) => {
         claims.push({ at: clock.monotonic(), limit, lanes });
@@ -42,12 +42,12 @@ beforeEach(() => {
     } as unknown as SupervisedStore,
     clock: storeClock,
     pace: {
-      atOnce: 16,
+      batchSize: 16,
       stepMs: 10,
-      take: async (count: number) => {
+      reserve: async (count: number) => {
         taken += count;
       },
-      takeSoon: async () => {
+      tryReserve: async () => {
         if (isCrowded) return false;
         taken += 1;
         return true;

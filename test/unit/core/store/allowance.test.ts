@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { canonicalJson, checksum } from '../../../../src/core/primitives/checksum.js';
-import { Allowances } from '../../../../src/core/store/allowance.js';
+import { CountedLimits } from '../../../../src/core/store/allowance.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import { DocumentReader } from '../../../../src/core/store/document-reader.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
@@ -23,22 +23,22 @@ beforeEach(() => {
   faulty = new FaultyStore(memory);
 });
 
-function allowances(): Allowances {
+function allowances(): CountedLimits {
   const store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
-  return new Allowances(store, new DocumentReader(store, () => {}), () => clock.now());
+  return new CountedLimits(store, new DocumentReader(store, () => {}), () => clock.now());
 }
 
 describe('Allowances', () => {
   test('one in 30 s for a key, to the millisecond', async () => {
     const taker = allowances();
     const first = clock.now();
-    expect(await taker.take(KEY, 'report', LIMIT)).toEqual({ granted: true });
-    expect(await taker.take(KEY, 'report', LIMIT)).toEqual({ granted: false, retryAt: first + 30_000 });
+    expect(await taker.draw(KEY, 'report', LIMIT)).toEqual({ granted: true });
+    expect(await taker.draw(KEY, 'report', LIMIT)).toEqual({ granted: false, retryAt: first + 30_000 });
     await clock.advance(29_999);
-    expect(await taker.take(KEY, 'report', LIMIT)).toEqual({ granted: false, retryAt: first + 30_000 });
+    expect(await taker.draw(KEY, 'report', LIMIT)).toEqual({ granted: false, retryAt: first + 30_000 });
     await clock.advance(1);
-    expect(await taker.take(KEY, 'report', LIMIT)).toEqual({ granted: true });
-    expect(await taker.take(KEY, 'report', LIMIT)).toMatchObject({ granted: false, retryAt: first + 60_000 });
+    expect(await taker.draw(KEY, 'report', LIMIT)).toEqual({ granted: true });
+    expect(await taker.draw(KEY, 'report', LIMIT)).toMatchObject({ granted: false, retryAt: first + 60_000 });
   });
 
   test('the time between two is for each key, each name and each app by itself', async () => {
@@ -48,49 +48,49 @@ describe('Allowances', () => {
       { ...KEY, subject: 's' },
       { ...KEY, appid: 'wx2' },
     ];
-    for (const key of [KEY, ...others]) expect((await taker.take(key, 'report', LIMIT)).granted).toBe(true);
-    expect((await taker.take(KEY, 'other', LIMIT)).granted).toBe(true);
+    for (const key of [KEY, ...others]) expect((await taker.draw(key, 'report', LIMIT)).granted).toBe(true);
+    expect((await taker.draw(KEY, 'other', LIMIT)).granted).toBe(true);
   });
 
   test('20 in a rolling day for an app, whatever the key, to the millisecond', async () => {
     const taker = allowances();
     const first = clock.now();
     for (let count = 0; count < 20; count++) {
-      expect((await taker.take({ ...KEY, subject: `s${count}` }, 'report', LIMIT)).granted).toBe(true);
+      expect((await taker.draw({ ...KEY, subject: `s${count}` }, 'report', LIMIT)).granted).toBe(true);
       await clock.advance(60_000);
     }
-    expect(await taker.take(KEY, 'report', LIMIT)).toEqual({ granted: false, retryAt: first + DAY });
+    expect(await taker.draw(KEY, 'report', LIMIT)).toEqual({ granted: false, retryAt: first + DAY });
     await clock.advance(DAY - 20 * 60_000 - 1);
-    expect(await taker.take(KEY, 'report', LIMIT)).toEqual({ granted: false, retryAt: first + DAY });
+    expect(await taker.draw(KEY, 'report', LIMIT)).toEqual({ granted: false, retryAt: first + DAY });
     await clock.advance(1);
-    expect(await taker.take(KEY, 'report', LIMIT)).toEqual({ granted: true });
-    expect(await taker.take({ ...KEY, subject: 'x' }, 'report', LIMIT)).toEqual({
+    expect(await taker.draw(KEY, 'report', LIMIT)).toEqual({ granted: true });
+    expect(await taker.draw({ ...KEY, subject: 'x' }, 'report', LIMIT)).toEqual({
       granted: false,
       retryAt: first + 60_000 + DAY,
     });
-    expect((await taker.take({ ...KEY, appid: 'wx2' }, 'report', LIMIT)).granted).toBe(true);
+    expect((await taker.draw({ ...KEY, appid: 'wx2' }, 'report', LIMIT)).granted).toBe(true);
   });
 
   test('the later of both bounds counts', async () => {
     const taker = allowances();
     const limit = { everyMs: 30_000, perDay: 1 };
     const first = clock.now();
-    await taker.take(KEY, 'report', limit);
-    expect(await taker.take(KEY, 'report', limit)).toEqual({ granted: false, retryAt: first + DAY });
+    await taker.draw(KEY, 'report', limit);
+    expect(await taker.draw(KEY, 'report', limit)).toEqual({ granted: false, retryAt: first + DAY });
     const wide = { everyMs: 30_000, perDay: 2 };
-    expect(await taker.take(KEY, 'report', wide)).toEqual({ granted: false, retryAt: first + 30_000 });
+    expect(await taker.draw(KEY, 'report', wide)).toEqual({ granted: false, retryAt: first + 30_000 });
   });
 
   test('a bound that is not given does not bind', async () => {
     const taker = allowances();
-    for (let count = 0; count < 25; count++) expect((await taker.take(KEY, 'a', { everyMs: 0 })).granted).toBe(true);
-    for (let count = 0; count < 3; count++) expect((await taker.take(KEY, 'b', { perDay: 3 })).granted).toBe(true);
-    expect((await taker.take(KEY, 'b', { perDay: 3 })).granted).toBe(false);
+    for (let count = 0; count < 25; count++) expect((await taker.draw(KEY, 'a', { everyMs: 0 })).granted).toBe(true);
+    for (let count = 0; count < 3; count++) expect((await taker.draw(KEY, 'b', { perDay: 3 })).granted).toBe(true);
+    expect((await taker.draw(KEY, 'b', { perDay: 3 })).granted).toBe(false);
   });
 
   test('what was taken is durable, and others see it', async () => {
-    await allowances().take(KEY, 'report', LIMIT);
-    expect((await allowances().take(KEY, 'report', LIMIT)).granted).toBe(false);
+    await allowances().draw(KEY, 'report', LIMIT);
+    expect((await allowances().draw(KEY, 'report', LIMIT)).granted).toBe(false);
     const [document] = await memory.get([ID]);
     expect(document?.data).toMatchObject({ taken: [[clock.now(), 'wx1/access_token']] });
   });
@@ -99,16 +99,16 @@ describe('Allowances', () => {
     faulty.before = (method) => {
       if (method === 'set') throw new Error('full');
     };
-    await expect(allowances().take(KEY, 'report', LIMIT)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(allowances().draw(KEY, 'report', LIMIT)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     faulty.before = () => {};
-    expect((await allowances().take(KEY, 'report', LIMIT)).granted).toBe(true);
+    expect((await allowances().draw(KEY, 'report', LIMIT)).granted).toBe(true);
   });
 
   test('twenty who take at once never get more than there is', async () => {
     const takers = Array.from({ length: 20 }, (_, index) => [allowances(), { ...KEY, subject: `s${index}` }] as const);
-    const answers = await Promise.all(takers.map(([taker, key]) => taker.take(key, 'report', { perDay: 5 })));
+    const answers = await Promise.all(takers.map(([taker, key]) => taker.draw(key, 'report', { perDay: 5 })));
     expect(answers.filter(({ granted }) => granted)).toHaveLength(5);
-    const same = await Promise.all(takers.map(([taker]) => taker.take(KEY, 'same', LIMIT)));
+    const same = await Promise.all(takers.map(([taker]) => taker.draw(KEY, 'same', LIMIT)));
     expect(same.filter(({ granted }) => granted)).toHaveLength(1);
   });
 
@@ -118,7 +118,7 @@ describe('Allowances', () => {
       await memory.set(ID, seal(ID, { taken: [] }), document?.version ?? 0);
     };
     faulty.before = (method) => (method === 'set' ? write() : undefined);
-    await expect(allowances().take(KEY, 'report', LIMIT)).rejects.toMatchObject({
+    await expect(allowances().draw(KEY, 'report', LIMIT)).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
       retryable: true,
       message: 'other processes kept changing the limit report of wx1: try again later',
@@ -136,7 +136,7 @@ describe('Allowances', () => {
       [now + 5_001, 'far ahead'],
     ];
     await memory.set(ID, seal(ID, { taken }), 0);
-    expect((await allowances().take(KEY, 'report', LIMIT)).granted).toBe(true);
+    expect((await allowances().draw(KEY, 'report', LIMIT)).granted).toBe(true);
     const [document] = await memory.get([ID]);
     expect(document?.data['taken']).toEqual([
       [now - DAY + 1, 'recent'],
@@ -149,7 +149,7 @@ describe('Allowances', () => {
     const now = clock.now();
     const taken = Array.from({ length: 1_200 }, (_, index) => [now - 1_200 + index, 'x']);
     await memory.set(ID, seal(ID, { taken }), 0);
-    expect((await allowances().take(KEY, 'report', { everyMs: 0 })).granted).toBe(true);
+    expect((await allowances().draw(KEY, 'report', { everyMs: 0 })).granted).toBe(true);
     const [document] = await memory.get([ID]);
     const left = document?.data['taken'] as [number, string][];
     expect([left.length, left[0]]).toEqual([1_001, [now - 1_000, 'x']]);
@@ -163,23 +163,23 @@ describe('Allowances', () => {
     [{ everyMs: 86_400_001 }, 'everyMs must be'],
     [{ everyMS: 1 }, 'a rate limit: there is no "everyMS"'],
   ])('%j is no limit', async (limit, message) => {
-    await expect(allowances().take(KEY, 'report', limit)).rejects.toThrow(message);
+    await expect(allowances().draw(KEY, 'report', limit)).rejects.toThrow(message);
     expect(faulty.calls).toEqual([]);
   });
 
   test('a damaged document counts as none, and one with an odd content as empty', async () => {
     await memory.set(ID, { taken: 5 }, 0);
-    expect((await allowances().take(KEY, 'report', LIMIT)).granted).toBe(true);
+    expect((await allowances().draw(KEY, 'report', LIMIT)).granted).toBe(true);
     const [document] = await memory.get([ID]);
     await memory.set(ID, seal(ID, { taken: 'odd' }), document?.version as number);
-    expect((await allowances().take(KEY, 'report', LIMIT)).granted).toBe(true);
+    expect((await allowances().draw(KEY, 'report', LIMIT)).granted).toBe(true);
   });
 
   test('a document of a newer release is an error and stays', async () => {
     const content = { taken: [], format: 2 };
     const data = { ...content, checksum: checksum(`${ID}\n${canonicalJson(content)}`) };
     const version = await memory.set(ID, data, 0);
-    await expect(allowances().take(KEY, 'report', LIMIT)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(allowances().draw(KEY, 'report', LIMIT)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     expect(await memory.get([ID])).toEqual([{ id: ID, version, data }]);
   });
 });

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import { DocumentReader } from '../../../../src/core/store/document-reader.js';
 import { FailureBudget } from '../../../../src/core/store/failure-budget.js';
-import type { Trying } from '../../../../src/core/store/key-document.js';
+import type { RetryState } from '../../../../src/core/store/key-document.js';
 import { StoreClock } from '../../../../src/core/store/store-clock.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
@@ -29,7 +29,7 @@ function budget(): FailureBudget {
   return new FailureBudget(supervised, reader, storeClock);
 }
 
-const FAILED: Trying = {
+const FAILED: RetryState = {
   attempts: 3,
   failedAt: 0,
   retryAt: 0,

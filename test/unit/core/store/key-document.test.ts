@@ -7,14 +7,14 @@ import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
 import { DamagedDocument, seal } from '../../../../src/core/store/document-codec.js';
 import {
   contentWithGrant,
-  contentWithTrying,
+  contentWithRetryState,
   heldBackUntil,
   NO_KEY_DOCUMENT,
   nextDueAt,
   readKeyDocument,
   reportedGrant,
   type StoredGrant,
-  type Trying,
+  type RetryState,
   withDue,
   withoutValue,
   withValue,
@@ -22,7 +22,7 @@ import {
 
 const ID = 'key/wx1/access_token';
 const GRANT: StoredGrant = { value: 'v', obtainedAt: 1, expiresAt: 3, dueAt: 2, result: { a: 1 } };
-const TRYING: Trying = {
+const TRYING: RetryState = {
   attempts: 2,
   failedAt: 5,
   retryAt: 6,
@@ -52,17 +52,17 @@ describe('readKeyDocument', () => {
 
   test('a state of trying leaves grant and version of the record as they were', () => {
     const before = read(contentWithGrant(NO_KEY_DOCUMENT, GRANT));
-    const after = read(contentWithTrying(before, TRYING), 12);
+    const after = read(contentWithRetryState(before, TRYING), 12);
     expect(after).toEqual({ version: 12, recordVersion: 9, grant: GRANT, trying: TRYING, unknown: {} });
   });
 
   test('a state of trying without a grant stores neither grant nor version of a record', () => {
-    expect(contentWithTrying(NO_KEY_DOCUMENT, TRYING)).toEqual({ trying: TRYING });
+    expect(contentWithRetryState(NO_KEY_DOCUMENT, TRYING)).toEqual({ trying: TRYING });
   });
 
   test('no state of trying ends the one before', () => {
-    const before = read(contentWithTrying(read(contentWithGrant(NO_KEY_DOCUMENT, GRANT)), TRYING), 12);
-    expect(read(contentWithTrying(before, undefined), 13)).toEqual({
+    const before = read(contentWithRetryState(read(contentWithGrant(NO_KEY_DOCUMENT, GRANT)), TRYING), 12);
+    expect(read(contentWithRetryState(before, undefined), 13)).toEqual({
       version: 13,
       recordVersion: 9,
       grant: GRANT,
@@ -71,7 +71,7 @@ describe('readKeyDocument', () => {
   });
 
   test('a new grant ends the state of trying and takes the version of its own write', () => {
-    const before = read(contentWithTrying(read(contentWithGrant(NO_KEY_DOCUMENT, GRANT)), TRYING), 12);
+    const before = read(contentWithRetryState(read(contentWithGrant(NO_KEY_DOCUMENT, GRANT)), TRYING), 12);
     const after = read(contentWithGrant(before, { ...GRANT, value: 'w' }), 13);
     expect(after).toEqual({ version: 13, recordVersion: 13, grant: { ...GRANT, value: 'w' }, unknown: {} });
   });
@@ -79,7 +79,7 @@ describe('readKeyDocument', () => {
   test('fields of another release survive every rewrite', () => {
     const unknown = { chain: ['a', 'b'], spent: { by: 'x' } };
     const first = read({ ...unknown, ...contentWithGrant(NO_KEY_DOCUMENT, GRANT) });
-    const second = read(contentWithTrying(first, TRYING), 10);
+    const second = read(contentWithRetryState(first, TRYING), 10);
     const third = read(contentWithGrant(second, GRANT), 11);
     expect([first, second, third].map((document) => document.unknown)).toEqual([unknown, unknown, unknown]);
   });
@@ -197,7 +197,7 @@ describe('a stale report', () => {
   });
 
   test('outlasts a failure, and is answered by a new grant; the value itself is not in it', () => {
-    expect(read(contentWithTrying(reported, TRYING)).report).toEqual(reported.report);
+    expect(read(contentWithRetryState(reported, TRYING)).report).toEqual(reported.report);
     expect(read(contentWithGrant(reported, GRANT))).not.toHaveProperty('report');
     expect(JSON.stringify(reported.report)).not.toContain('"v"');
   });

@@ -1,26 +1,26 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type SentCommand, StoreGate } from '../../../../src/core/store/store-gate.js';
+import { type SentCommand, CircuitBreaker } from '../../../../src/core/store/store-gate.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 
 let clock: FakeClock;
-let gate: StoreGate;
+let gate: CircuitBreaker;
 
 beforeEach(() => {
   clock = new FakeClock();
-  gate = new StoreGate(clock);
+  gate = new CircuitBreaker(clock);
 });
 
 /** What many callers get sent now. */
 function sendAll(): SentCommand[] {
   const sent: SentCommand[] = [];
-  for (let caller = 0; caller < 1_000 && gate.admits(); caller++) sent.push(gate.send());
+  for (let caller = 0; caller < 1_000 && gate.allows(); caller++) sent.push(gate.send());
   return sent;
 }
 
 /** So many commands of which none is answered. */
 async function hang(count: number): Promise<SentCommand[]> {
   const sent = Array.from({ length: count }, () => {
-    expect(gate.admits()).toBe(true);
+    expect(gate.allows()).toBe(true);
     return gate.send();
   });
   await clock.advance(2_000);
@@ -71,18 +71,18 @@ describe('a store that hangs', () => {
   test('is silent since the first command that it did not answer', async () => {
     gate.send().settle();
     await clock.advance(3_600_000);
-    expect(gate.silentMs).toBe(0);
+    expect(gate.openForMs).toBe(0);
     const first = gate.send();
     await clock.advance(500);
     const second = gate.send();
     await clock.advance(1_499);
-    expect(gate.silentMs).toBe(0);
+    expect(gate.openForMs).toBe(0);
     await clock.advance(1);
     first.abandon();
-    expect(gate.silentMs).toBe(2_000);
+    expect(gate.openForMs).toBe(2_000);
     await clock.advance(500);
     second.abandon();
-    expect(gate.silentMs).toBe(2_500);
+    expect(gate.openForMs).toBe(2_500);
   });
 });
 
@@ -91,14 +91,14 @@ describe('a store hangs no more', () => {
     await hang(900);
     const [probe] = sendAll();
     expect(probe?.settle()).toBe(false);
-    expect(gate.silentMs).toBe(0);
+    expect(gate.openForMs).toBe(0);
     expect(sendAll()).toHaveLength(1_000);
   });
 
   test('once one of many that were abandoned is settled', async () => {
     const [first] = await hang(900);
     expect(first?.settle()).toBe(true);
-    expect(gate.silentMs).toBe(0);
+    expect(gate.openForMs).toBe(0);
     expect(sendAll()).toHaveLength(1_000);
   });
 
@@ -109,7 +109,7 @@ describe('a store hangs no more', () => {
     first?.settle();
     await clock.advance(1_900);
     probe?.abandon();
-    expect(gate.silentMs).toBe(0);
+    expect(gate.openForMs).toBe(0);
   });
 });
 
@@ -119,14 +119,14 @@ describe('a store that is slow', () => {
     late?.settle();
     const slow = await hang(6);
     for (const command of slow.slice(0, 4)) command.settle();
-    expect(gate.silentMs).toBe(2_000);
+    expect(gate.openForMs).toBe(2_000);
     const more = sendAll();
     expect(more).toHaveLength(2);
     more[0]?.settle();
-    expect(gate.silentMs).toBe(0);
+    expect(gate.openForMs).toBe(0);
     const [again] = await hang(1);
     again?.settle();
-    expect(gate.silentMs).toBe(0);
+    expect(gate.openForMs).toBe(0);
   });
 
   test('now and then, but settles others meanwhile, does not hang', async () => {
@@ -134,26 +134,26 @@ describe('a store that is slow', () => {
     gate.send().settle();
     await clock.advance(2_000);
     slow.abandon();
-    expect(gate.silentMs).toBe(0);
+    expect(gate.openForMs).toBe(0);
     slow.settle();
     const [late] = await hang(1);
     late?.settle();
-    expect(gate.silentMs, 'a late one that opened nothing cost no trust').toBe(0);
+    expect(gate.openForMs, 'a late one that opened nothing cost no trust').toBe(0);
   });
 });
 
 test('a gate is calm when its store owes nothing and does not hang', async () => {
-  expect(gate.isCalm).toBe(true);
+  expect(gate.isIdle).toBe(true);
   const command = gate.send();
-  expect(gate.isCalm).toBe(false);
+  expect(gate.isIdle).toBe(false);
   command.settle();
-  expect(gate.isCalm).toBe(true);
+  expect(gate.isIdle).toBe(true);
   const [first, second] = await hang(2);
   first?.settle();
-  expect(gate.isCalm).toBe(false);
+  expect(gate.isIdle).toBe(false);
   second?.settle();
-  expect(gate.isCalm).toBe(true);
+  expect(gate.isIdle).toBe(true);
   const [third] = await hang(1);
   third?.settle();
-  expect(gate.isCalm, 'trusted no more').toBe(false);
+  expect(gate.isIdle, 'trusted no more').toBe(false);
 });

@@ -42,14 +42,14 @@ async function remove(): Promise<void> {
 
 describe('the first look', () => {
   test('begins a history in a store that has none, once for all who look', async () => {
-    await Promise.all([history('a').look(), history('b').look()]);
+    await Promise.all([history('a').check(), history('b').check()]);
     expect([(await content())['id'], told]).toEqual([expect.stringMatching(/^id-[12]$/), []]);
   });
 
   test('adopts the one that is there', async () => {
-    await history('a').look();
+    await history('a').check();
     const before = await stored();
-    await history('b').look();
+    await history('b').check();
     expect([await stored(), told]).toEqual([before, []]);
   });
 
@@ -57,7 +57,7 @@ describe('the first look', () => {
     faulty.before = (name) => {
       if (name === method) throw new Error('away');
     };
-    await expect(history().look()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(history().check()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     expect(told).toEqual([]);
   });
 });
@@ -65,23 +65,23 @@ describe('the first look', () => {
 describe('a later look', () => {
   test('says that another store is there when the history is missing, and begins another one', async () => {
     const [one, other] = [history('a'), history('b')];
-    await Promise.all([one.look(), other.look()]);
+    await Promise.all([one.check(), other.check()]);
     const before = await content();
     await remove();
-    await Promise.all([one.look(), other.look()]);
+    await Promise.all([one.check(), other.check()]);
     expect(told.sort()).toEqual(['a another', 'b another']);
     expect((await content())['id']).not.toBe(before['id']);
-    await Promise.all([one.look(), other.look()]);
+    await Promise.all([one.check(), other.check()]);
     expect([told.length, one.generation, other.generation]).toEqual([2, 1, 1]);
   });
 
   test('says that a backup is there at a lower version, and gives it an id that names the old one', async () => {
     const [one, other] = [history('a'), history('b')];
-    await one.look();
+    await one.check();
     const backup = await stored();
     void one.noteRegistered(['app/wx1']);
     await clock.advance(0);
-    await other.look();
+    await other.check();
     faulty.afterGet = () => {};
     const get = memory.get.bind(memory);
     const set = memory.set.bind(memory);
@@ -93,42 +93,42 @@ describe('a later look', () => {
       isRestored = false;
       return set(id, data, current?.version as number, options);
     };
-    await one.look();
+    await one.check();
     expect([told, (await content())['from']]).toEqual([['a backup'], ['id-1']]);
-    await other.look();
+    await other.check();
     expect(told).toEqual(['a backup', 'b backup']);
   });
 
   test('reads after it was asked for, though another one is under way', async () => {
     const one = history();
-    await one.look();
+    await one.check();
     let reads = 0;
     faulty.afterGet = async () => {
       if (++reads === 1) await remove();
     };
-    await Promise.all([one.look(), one.look()]);
+    await Promise.all([one.check(), one.check()]);
     expect([reads > 1, told]).toEqual([true, ['a another']]);
   });
 
   test('rejects with STORE_UNAVAILABLE where it could not be told which history is there', async () => {
     const one = history();
-    await one.look();
+    await one.check();
     await remove();
     const set = memory.set.bind(memory);
     memory.set = async () => undefined;
-    await expect(one.look()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
+    await expect(one.check()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
     expect(told).toEqual([]);
     memory.set = set;
-    await one.look();
+    await one.check();
     expect(told).toEqual(['a another']);
   });
 
   test('takes one that is damaged for the same, and writes it anew', async () => {
     const one = history();
-    await one.look();
+    await one.check();
     const id = (await content())['id'];
     await memory.set(HISTORY_ID, { id: 'torn', checksum: 'wrong' }, (await stored())?.version as number);
-    await one.look();
+    await one.check();
     expect([told, (await content())['id']]).toEqual([[], id]);
   });
 
@@ -137,16 +137,16 @@ describe('a later look', () => {
     ['that its store cannot read', { unreadable: 'no key' }],
   ])('takes one %s for the same, and leaves it alone', async (_, data) => {
     const one = history();
-    await one.look();
+    await one.check();
     await memory.set(HISTORY_ID, data, (await stored())?.version as number);
-    await one.look();
+    await one.check();
     expect([told, (await stored())?.data]).toEqual([[], data]);
   });
 
   test('keeps the fields that it does not know', async () => {
     await memory.set(HISTORY_ID, seal(HISTORY_ID, { id: 'x', later: 1 }), 0);
     const one = history();
-    await one.look();
+    await one.check();
     void one.noteRegistered(['app/wx1']);
     await clock.advance(0);
     expect(await content()).toMatchObject({ id: 'x', later: 1 });
@@ -160,17 +160,17 @@ describe('a history that was written over a later one, which its process never s
       const store = new RestorableStore(clock);
       faulty = new FaultyStore(store);
       const [earlier, later] = [history('earlier'), history('later')];
-      await earlier.look();
+      await earlier.check();
       const { id } = store.data(HISTORY_ID) ?? {};
       await clock.advance(1_000);
       store.wipe();
-      await later.look();
+      await later.check();
       // Both are of the first version, so that this write replaces what it has not seen.
       void earlier.noteRegistered(['app/wx1']);
       await clock.advance(0);
       expect(store.data(HISTORY_ID)).toMatchObject({ id });
       const looks = first === 'the other process' ? [earlier, later, earlier] : [later, earlier, later];
-      for (const each of looks) await each.look();
+      for (const each of looks) await each.check();
       expect(told.toSorted()).toEqual(['earlier another', 'later another']);
     },
   );
@@ -198,66 +198,66 @@ describe('a state that was restored', () => {
     'is known by its tags after %i registrations there, at versions that were seen',
     async (times) => {
       const one = history('a');
-      await one.look();
+      await one.check();
       const backup = store.state();
       await raise(one, 1);
       store.restore(backup);
       const fresh = history('b');
-      await fresh.look();
+      await fresh.check();
       await raise(fresh, times);
-      await one.look();
-      await fresh.look();
+      await one.check();
+      await fresh.check();
       expect(told).toEqual(['a backup', 'b backup']);
     },
   );
 
   test.each([1, 99, 100, 101, 250])('is not suspected after %i registrations of another process', async (times) => {
     const [one, other] = [history('a'), history('b')];
-    await one.look();
-    await other.look();
+    await one.check();
+    await other.check();
     await raise(other, times);
-    await one.look();
+    await one.check();
     expect(told).toEqual([]);
   });
 
   test('is not suspected after the history was damaged and written anew by a process that had seen less of it', async () => {
     const [one, other] = [history('a'), history('b')];
-    await Promise.all([one.look(), other.look()]);
+    await Promise.all([one.check(), other.check()]);
     await raise(one, 3);
     await store.set(HISTORY_ID, { id: 'torn', checksum: 'wrong' }, 4);
-    await other.look();
-    await one.look();
+    await other.check();
+    await one.check();
     await raise(one, 1);
-    await other.look();
+    await other.check();
     expect(told).toEqual([]);
   });
 
   test('is a backup where it is of a history that was followed by another, for each process that knows of both', async () => {
     const [one, other] = [history('a'), history('b')];
-    await one.look();
+    await one.check();
     const first = contentNow()['id'];
     const backup = store.state();
     store.wipe();
-    await one.look();
-    await other.look();
+    await one.check();
+    await other.check();
     const second = contentNow()['id'];
     store.restore(backup);
-    await one.look();
-    await other.look();
+    await one.check();
+    await other.check();
     store.restore(backup);
-    await other.look();
-    await one.look();
+    await other.check();
+    await one.check();
     expect(told).toEqual(['a another', 'a backup', 'b backup', 'b backup', 'a backup']);
     expect(contentNow()).toMatchObject({ from: [first, second, expect.any(String)] });
   });
 
   test('has registrations noted at once, and is not written again within the second for others', async () => {
     const one = history('a');
-    await one.look();
+    await one.check();
     const backup = store.state();
     await raise(one, 1);
     store.restore(backup);
-    await one.look();
+    await one.check();
     for (const id of ['app/wx1', 'app/wx2']) {
       await one.noteRegistered([id]);
       expect(contentNow()['registered']).toContain(id);
@@ -270,11 +270,11 @@ describe('a state that was restored', () => {
 
   test('has registrations noted later where that fails at first', async () => {
     const one = history('a');
-    await one.look();
+    await one.check();
     const backup = store.state();
     await raise(one, 1);
     store.restore(backup);
-    await one.look();
+    await one.check();
     faulty.before = () => {
       throw new Error('away');
     };
@@ -290,15 +290,15 @@ describe('a state that was restored', () => {
     const supervised = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
     const one = new StoreHistory({ store: supervised, clock, newId: () => `id-${++ids}` });
     one.listen({ replaced: (_, isSameHistory) => void compared.push(isSameHistory) });
-    await one.look();
+    await one.check();
     const backup = store.state();
     await raise(one, 1);
     store.restore(backup);
-    await one.look();
+    await one.check();
     store.wipe();
-    await one.look();
+    await one.check();
     store.restore(backup);
-    await one.look();
+    await one.check();
     expect(compared).toEqual([true, false, false]);
   });
 
@@ -309,29 +309,29 @@ describe('a state that was restored', () => {
     'is a backup from before an unregistration $afterMs ms after the history began',
     async ({ afterMs, isNotedBefore }) => {
       const one = history('a');
-      await one.look();
+      await one.check();
       await clock.advance(afterMs);
       if (isNotedBefore) await one.noteUnregistered(['app/wx1']);
       const backup = store.state();
       await one.noteUnregistered(['app/wx1']);
       await clock.advance(1_000);
       store.restore(backup);
-      await one.look();
+      await one.check();
       expect(told).toEqual(['a backup']);
     },
   );
 
   test('is not said twice where the answer to a write of the history before comes late', async () => {
     const one = history('a');
-    await one.look();
+    await one.check();
     faulty.afterSet = async () => {
       faulty.afterSet = () => {};
       store.wipe();
-      await one.look();
+      await one.check();
     };
     void one.noteRegistered(['app/wx1']);
     await clock.advance(1_000);
-    await one.look();
+    await one.check();
     expect(told).toEqual(['a another']);
   });
 });
@@ -339,7 +339,7 @@ describe('a state that was restored', () => {
 describe('changes', () => {
   test('are written once a second at most, and at once when it stops', async () => {
     const one = history();
-    await one.look();
+    await one.check();
     const writes = (): number => faulty.calls.filter((call) => call === 'set').length - 1;
     const seen: number[] = [];
     for (let count = 0; count < 100; count += 1) void one.noteRegistered([`app/wx${count}`]);
@@ -363,7 +363,7 @@ describe('changes', () => {
     { afterMs: DAY_MS + 1, isNoted: false },
   ])('of $afterMs ms after it began: an unregistration is noted: $isNoted', async ({ afterMs, isNoted }) => {
     const one = history();
-    await one.look();
+    await one.check();
     await clock.advance(afterMs);
     await one.noteUnregistered(['app/wx1']);
     expect(['app/wx1', 'task/wx1/a', 'app/wx2'].map((id) => one.hasUnregistered(id, {}))).toEqual([
@@ -375,7 +375,7 @@ describe('changes', () => {
 
   test.each([20, 50, 200])('of %i unregistrations at the same time are all noted by one write', async (count) => {
     const one = history();
-    await one.look();
+    await one.check();
     faulty.calls.length = 0;
     const names = Array.from({ length: count }, (_, index) => `app/wx${index}`);
     await Promise.all(names.map((name) => one.noteUnregistered([name])));
@@ -388,7 +388,7 @@ describe('changes', () => {
     memory = new MemoryStore({ clock });
     faulty = new FaultyStore(memory);
     const all = Array.from({ length: 20 }, (_, index) => history(`${index}`));
-    for (const one of all) await one.look();
+    for (const one of all) await one.check();
     const noted = Promise.all(all.map((one, index) => one.noteUnregistered([`app/wx${index}`])));
     await clock.advance(10_000);
     await noted;
@@ -397,7 +397,7 @@ describe('changes', () => {
 
   test('of an unregistration are noted by a write that begins after the call, though one is under way', async () => {
     const one = history();
-    await one.look();
+    await one.check();
     const later: Promise<void>[] = [];
     faulty.afterSet = async () => {
       faulty.afterSet = () => {};
@@ -411,7 +411,7 @@ describe('changes', () => {
 
   test('of an unregistration reject with STORE_UNAVAILABLE where other writers are first each time', async () => {
     const one = history();
-    await one.look();
+    await one.check();
     const set = memory.set.bind(memory);
     memory.set = async () => undefined;
     const refused = { code: 'STORE_UNAVAILABLE', retryable: true };
@@ -426,7 +426,7 @@ describe('changes', () => {
 
   test('of an unregistration are let be where a newer release has written the history since', async () => {
     const one = history();
-    await one.look();
+    await one.check();
     const data = { format: 2, checksum: 'x' };
     await memory.set(HISTORY_ID, data, (await stored())?.version as number);
     await one.noteUnregistered(['app/wx1']);
