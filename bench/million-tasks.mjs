@@ -116,14 +116,14 @@ async function elsewhere() {
 }
 
 async function schedule() {
-  const { Schedule } = await importTypeScript('src/core/concurrency/schedule.ts');
+  const { TimerQueue } = await importTypeScript('src/core/concurrency/timer-queue.ts');
   const { NOT_QUEUED } = await importTypeScript('src/core/concurrency/due-queue.ts');
   let fired = 0;
   let whenAllFired = () => {};
   const all = new Promise((resolve) => {
     whenAllFired = () => resolve(undefined);
   });
-  const queue = new Schedule(systemClock, async () => {
+  const queue = new TimerQueue(systemClock, async () => {
     if (++fired === TASKS) whenAllFired();
   });
   // This keeps the process alive, which the timers of the schedule do not.

@@ -15,8 +15,8 @@ const DEFAULT_TIMES = { marginMs: undefined, jitterMs: undefined, minValidityMs:
 /**
  * @typedef {object} Arithmetic of src/core
  * @property {typeof import('../src/core/model/refresh-policy.js').dueAt} dueAt
- * @property {typeof import('../src/core/concurrency/pace.js').RateLimiter} RateLimiter
- * @property {typeof import('../src/core/schedule/shared-pace.js').SHARE_OF_SCHEDULE} SHARE_OF_SCHEDULE
+ * @property {typeof import('../src/core/concurrency/rate-limit.js').RateLimiter} RateLimiter
+ * @property {typeof import('../src/core/schedule/fleet-rate-limit.js').SHARE_OF_SCHEDULE} SHARE_OF_SCHEDULE
  */
 
 /**
@@ -183,8 +183,8 @@ function seededRandom(seed) {
 /** @param {string} directory */
 async function main(directory) {
   const { dueAt } = await importTypeScript('src/core/model/refresh-policy.ts');
-  const { RateLimiter } = await importTypeScript('src/core/concurrency/pace.ts');
-  const { SHARE_OF_SCHEDULE } = await importTypeScript('src/core/schedule/shared-pace.ts');
+  const { RateLimiter } = await importTypeScript('src/core/concurrency/rate-limit.ts');
+  const { SHARE_OF_SCHEDULE } = await importTypeScript('src/core/schedule/fleet-rate-limit.ts');
   for (const [name, drawing] of Object.entries(drawings({ dueAt, RateLimiter, SHARE_OF_SCHEDULE }))) {
     const path = join(directory, name);
     if (!process.argv.includes('--check')) writeFileSync(path, drawing);

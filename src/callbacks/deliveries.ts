@@ -1,6 +1,6 @@
 import { NOT_QUEUED, type Queued } from '../core/concurrency/due-queue.js';
-import { TimerQueue } from '../core/concurrency/schedule.js';
-import { Semaphore } from '../core/concurrency/slots.js';
+import { Semaphore } from '../core/concurrency/semaphore.js';
+import { TimerQueue } from '../core/concurrency/timer-queue.js';
 import { fullJitterMs } from '../core/model/backoff.js';
 import { toTokenError } from '../core/model/errors.js';
 import { type RefreshedEvent, tokenEvent } from '../core/model/events.js';

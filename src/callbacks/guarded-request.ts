@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { type Clock, systemClock } from '../core/concurrency/clock.js';
-import { setGraceTimer } from '../core/concurrency/patient-timer.js';
+import { setGraceTimer } from '../core/concurrency/grace-timer.js';
 import { closedError, safeCause, TokenError, type TokenErrorFacts } from '../core/model/errors.js';
 import { assertNumber } from '../core/primitives/assert-options.js';
 import { assertCallbackRules, type CallbackRules, parseCallbackUrl } from './callback-url.js';

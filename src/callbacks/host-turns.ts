@@ -1,5 +1,5 @@
 import type { Clock } from '../core/concurrency/clock.js';
-import { Semaphore } from '../core/concurrency/slots.js';
+import { Semaphore } from '../core/concurrency/semaphore.js';
 import { boundedCache } from '../core/primitives/bounded-cache.js';
 
 /** The limit of concurrent calls to hosts whose last answer took less than 2 s. */

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { onAbort } from '../core/concurrency/abort-listeners.js';
 import type { Clock } from '../core/concurrency/clock.js';
-import { setGraceTimer } from '../core/concurrency/patient-timer.js';
+import { setGraceTimer } from '../core/concurrency/grace-timer.js';
 import { closedError } from '../core/model/errors.js';
 import type { WeChatRequest } from '../core/model/refresher.js';
 import { createDispatcher } from './dispatcher.js';

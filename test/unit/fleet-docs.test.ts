@@ -5,9 +5,9 @@ import { drawings } from '../../scripts/draw-fleet.mjs';
 import { blockProblems } from '../../scripts/example-regions.mjs';
 import { parsePage } from '../../scripts/markdown-page.mjs';
 import { linkProblems } from '../../scripts/page-links.mjs';
-import { RateLimiter } from '../../src/core/concurrency/pace.js';
+import { RateLimiter } from '../../src/core/concurrency/rate-limit.js';
 import { dueAt } from '../../src/core/model/refresh-policy.js';
-import { SHARE_OF_SCHEDULE } from '../../src/core/schedule/shared-pace.js';
+import { SHARE_OF_SCHEDULE } from '../../src/core/schedule/fleet-rate-limit.js';
 
 const docs = new URL('../../docs/', import.meta.url);
 const fleet = readFileSync(new URL('fleet.md', docs), 'utf8');

@@ -1,9 +1,9 @@
 import { isTokenError, type TokenError } from '../model/errors.js';
 import type { StoredDocument } from '../model/store.js';
 import { documentId, parseKey, registrationIds, type TokenKey } from '../model/token-key.js';
-import type { RegisteredTask } from '../registry/held-task.js';
 import { unsealTask } from '../registry/registration-document.js';
 import type { Registry } from '../registry/registry.js';
+import type { RegisteredTask } from '../registry/task-entry.js';
 import type { DocumentReader } from '../store/document-reader.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from '../store/key-document.js';
 import type { StoreClock } from '../store/store-clock.js';

@@ -3,8 +3,8 @@ import type { ParamsFunction } from '../model/registration.js';
 import { appDocumentId, documentId, type TokenKey } from '../model/token-key.js';
 import { batches } from '../primitives/batches.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
-import type { TaskEntry, RegisteredTask } from '../registry/held-task.js';
 import type { RegistrationLease } from '../registry/registration-lease.js';
+import type { RegisteredTask, TaskEntry } from '../registry/task-entry.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 
 /** A task with a params function, as it was when its document was found missing. */

@@ -1,4 +1,4 @@
-import { Semaphore } from '../concurrency/slots.js';
+import { Semaphore } from '../concurrency/semaphore.js';
 import { HOLDERS_LOOK_WITHIN_MS } from '../concurrency/time-limits.js';
 import type { StoredDocument } from '../model/store.js';
 import {

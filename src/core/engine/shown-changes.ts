@@ -2,8 +2,8 @@ import type { Clock } from '../concurrency/clock.js';
 import type { TokenKey } from '../model/token-key.js';
 import type { RecordListener } from '../records/record-changes.js';
 import type { TokenGetter } from '../refresh/token-getter.js';
-import { hasParamsFunction } from '../registry/held-task.js';
 import type { Registry } from '../registry/registry.js';
+import { hasParamsFunction } from '../registry/task-entry.js';
 import type { Work } from './work.js';
 
 export interface ShownChangesParts extends Work {

@@ -13,12 +13,12 @@ import {
 import { documentIsUnreadable, type Waiting, type WaitingFor } from '../model/waiting-texts.js';
 import { assertInteger, readFields } from '../primitives/assert-options.js';
 import { describeKind } from '../primitives/redact.js';
-import type { RetryStates } from '../records/failures.js';
-import type { BackgroundCoolDowns } from '../records/setbacks.js';
+import type { BackgroundCoolDowns } from '../records/background-cool-downs.js';
+import type { RetryStates } from '../records/retry-states.js';
 import type { CallbackRelay } from '../refresh/callback-relay.js';
-import type { RegisteredTask } from '../registry/held-task.js';
 import { unsealTask } from '../registry/registration-document.js';
 import type { Registry } from '../registry/registry.js';
+import type { RegisteredTask } from '../registry/task-entry.js';
 import type { DocumentReader } from '../store/document-reader.js';
 import { type KeyDocument, NO_KEY_DOCUMENT, readKeyDocument } from '../store/key-document.js';
 import type { StoreClock } from '../store/store-clock.js';

@@ -8,7 +8,7 @@ import type { RefreshReason } from '../model/refresher.js';
 import type { TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { RecordReader } from '../records/record-reader.js';
-import { ValidityRequests } from '../records/wishes.js';
+import { ValidityRequests } from '../records/validity-requests.js';
 import type { State } from '../refresh/state.js';
 import type { TokenGetter } from '../refresh/token-getter.js';
 import type { Storage } from '../store/storage.js';

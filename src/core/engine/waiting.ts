@@ -20,7 +20,7 @@ import {
   type Waiting,
 } from '../model/waiting-texts.js';
 import { secretHash } from '../primitives/secret-hash.js';
-import type { RegisteredTask } from '../registry/held-task.js';
+import type { RegisteredTask } from '../registry/task-entry.js';
 
 /** The facts known of a key when it is judged whether a refresh of it has what it needs. */
 export interface KnownKey {

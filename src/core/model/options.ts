@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../concurrency/clock.js';
-import type { RefreshRates } from '../concurrency/pace.js';
+import type { RefreshRates } from '../concurrency/rate-limit.js';
 import { LEASE_MS } from '../concurrency/time-limits.js';
 import {
   assertInteger,

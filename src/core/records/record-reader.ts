@@ -5,10 +5,10 @@ import { batches } from '../primitives/batches.js';
 import { isAbsent, type KeyDocument, reportedGrant, type StoredGrant } from '../store/key-document.js';
 import type { Storage } from '../store/storage.js';
 import type { CachedRecord } from './cached-record.js';
-import type { RetryStates } from './failures.js';
 import type { RememberedFailure } from './record-cache.js';
 import type { RecordListener } from './record-changes.js';
 import type { Records } from './records.js';
+import type { RetryStates } from './retry-states.js';
 
 /** Puts records that this process holds back into a store that has lost them, or shows older ones. */
 export interface RecordRestorer {

@@ -2,9 +2,9 @@ import { type Events, tokenEvent } from '../model/events.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
 import type { StoreClock } from '../store/store-clock.js';
-import type { RetryStates } from './failures.js';
+import type { BackgroundCoolDowns } from './background-cool-downs.js';
 import type { Records } from './records.js';
-import type { BackgroundCoolDowns } from './setbacks.js';
+import type { RetryStates } from './retry-states.js';
 
 export interface RecoveriesParts {
   readonly events: Events;

@@ -1,146 +1,264 @@
-import { isStaleTokenError } from '../calls/stale-answer.js';
-import { setGraceTimer } from '../concurrency/patient-timer.js';
-import { ATTEMPT_TIMEOUT_MS, SHORTEST_REQUEST_MS } from '../concurrency/time-limits.js';
-import { TokenError, toTokenError } from '../model/errors.js';
+import { Semaphore } from '../concurrency/semaphore.js';
+import type { Closing } from '../model/closing.js';
+import { type Enrolment, enrolmentOf, marksOf } from '../model/enrolment.js';
+import { isTokenError, TokenError } from '../model/errors.js';
 import { NeedMissing } from '../model/need-missing.js';
-import type {
-  AppCredentials,
-  Grant,
-  RefreshContext,
-  Refresher,
-  RefreshReason,
-  SpendOptions,
-  Upstream,
-} from '../model/refresher.js';
-import { assertTypeName, keyId, type TokenKey } from '../model/token-key.js';
+import type { RefreshTimes } from '../model/refresh-policy.js';
+import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from '../model/refresher.js';
+import { haveToBeAskedFor } from '../model/registration.js';
+import type { Intent, ReceivedToken } from '../model/rotation.js';
+import type { Lease } from '../model/store.js';
+import type { TokenKey } from '../model/token-key.js';
 import type { TokenRecord } from '../model/token-record.js';
-import { readFields } from '../primitives/assert-options.js';
-import { describeWord } from '../primitives/redact.js';
-import type { CountedLimits } from '../store/allowance.js';
-import type { StoreClock } from '../store/store-clock.js';
-import type { InputToken, RefreshInputs } from './needs.js';
-import type { Restart } from './outcome.js';
-import { Interrupted, type Spending } from './spending.js';
+import type { CachedRecord } from '../records/cached-record.js';
+import type { Fingerprint } from '../records/fingerprint.js';
+import { InvalidGrant, readReturnedGrant } from '../records/given-grant.js';
+import { receivedToken, savedToken, storedGrant } from '../records/grant.js';
+import type { GrantWriter, WriteOptions } from '../records/grant-writer.js';
+import type { PendingGrants } from '../records/pending-grants.js';
+import type { Attempted } from '../records/retry-states.js';
+import { paramsHashOf } from '../registry/attempt-input.js';
+import { credentialsOf } from '../registry/registration-document.js';
+import { tokenAwaitedUntil, unsettledRefusal } from '../store/awaited-tokens.js';
+import type { CountedLimits } from '../store/counted-limits.js';
+import type { FailureBudget } from '../store/failure-budget.js';
+import type { KeyDocument, StoredGrant } from '../store/key-document.js';
+import { mayBeginAgain } from '../store/registration-check.js';
+import type { Storage } from '../store/storage.js';
+import { type Asked, askRefresher } from './ask-refresher.js';
+import { isBudgeted } from './first-attempts.js';
+import { DOCUMENT_CHANGED, done, type Outcome, type Restart } from './outcome.js';
+import type { RefreshInputs } from './refresh-inputs.js';
+import type { Flight } from './single-flight.js';
+import { Spending } from './spending.js';
+import type { State } from './state.js';
 
-export interface AttemptInput {
-  readonly key: TokenKey;
-  readonly app: AppCredentials;
-  readonly refresher: Refresher;
-  readonly reason: RefreshReason;
-  readonly stale: string | undefined;
-  readonly previous: TokenRecord | undefined;
-  readonly needs: RefreshInputs;
-  readonly clock: StoreClock;
-  readonly upstream: Upstream;
+export interface AttemptParts extends Storage, State {
+  readonly writer: GrantWriter;
+  readonly unwritten: PendingGrants;
   readonly allowances: CountedLimits;
+  readonly upstream: Upstream;
+  readonly times: RefreshTimes;
+  readonly accessToken: AccessTokenMode;
+  readonly budget: FailureBudget;
+  readonly closing: Closing;
+}
+
+/** The state that one refresh keeps when it starts again. */
+export interface Progress {
+  readonly refresher: BuiltInRefresher;
+  /** Its intents that WeChat has answered for. */
+  readonly answered: Intent[];
+  /** Whether stale dependencies may still be replaced, which is done once. */
+  mayReplaceDependencies: boolean;
+  /** Whether the cost of a stale report or force has been taken from its limit. */
+  isAllowed: boolean;
+  /** Identifies the input of the present attempt. */
+  fingerprint: Fingerprint;
+  /** Whether there was a task when it was taken. */
+  hadTask: boolean;
+  /** Whether WeChat has been asked, and what came of it is recorded as a failure. */
+  hasFailed: boolean;
+  /** The number of times that the document or the input has changed during the refresh. */
+  changes: number;
+  /** Whether the params URL is asked, whatever the store seems to have. */
+  asksParams: boolean;
+}
+
+/** The checked answer to one attempt. */
+interface Answer {
+  readonly kind: 'granted';
+  readonly grant: StoredGrant;
+  readonly received: ReceivedToken | undefined;
+}
+
+/** The objects of one attempt. */
+interface AttemptContext {
+  /** The key's document as the lease showed it. */
+  readonly document: KeyDocument;
+  readonly lease: Lease;
   readonly spending: Spending;
-  /** Called with an answer that comes when the attempt is over. */
-  readonly cameLate?: (grant: Grant) => void;
+  /** The registration of the key when the attempt began. */
+  readonly enrolment: Enrolment;
+  readonly credentials: AppCredentials;
 }
 
-/**
- * The reason that the signal gives when the attempt has ended in time, for work that the refresher has left behind. There is
- * one for all attempts, since to record a call stack takes longer than anything else in a refresh.
- */
-const HAS_ENDED = new TokenError('UPSTREAM_UNAVAILABLE', 'the attempt has ended', { retryable: true });
+/** A file store has four threads to work with. */
+const MAX_ANNOUNCING = 4;
+/** After a refusal: who has the params has to be asked whether there is another refresh token, anything else makes itself known. */
+const ASK_AGAIN_EVERY_MS = 600_000;
+const LOOK_AGAIN_EVERY_MS = 24 * 3_600_000;
 
-/** The answer to one attempt. `stale`: a token that it depended on is, and that failed it with this error. */
-export type Asked =
-  | { readonly kind: 'granted'; readonly grant: Grant }
-  | { readonly kind: 'stale'; readonly dependencies: readonly InputToken[]; readonly error: TokenError }
-  | Restart;
+/** Does what a lease is held for: asks WeChat once, and stores what came of it, be it a grant or a failure. */
+export class Attempt {
+  readonly #parts: AttemptParts;
+  /** Limits concurrent announcements of what is about to be sent, so that answers do not wait long behind them. */
+  readonly #announcing = new Semaphore(MAX_ANNOUNCING);
 
-/**
- * Asks the refresher once, within the attempt's time.
- *
- * @throws NeedMissing, or a `TokenError`.
- */
-export async function askRefresher(input: AttemptInput): Promise<Asked> {
-  const { key, refresher, clock, spending } = input;
-  const startedAt = clock.monotonic();
-  const controller = new AbortController();
-  const timer = setGraceTimer(clock, () => controller.abort(timeoutError(key)), ATTEMPT_TIMEOUT_MS);
-  const handedOut = new Map<string, InputToken>();
-  try {
-    const context = contextOf(input, startedAt, handedOut, controller.signal);
-    const grant = await untilAborted(controller.signal, async () => refresher.refresh(context), input.cameLate);
-    return { kind: 'granted', grant };
-  } catch (error) {
-    const { interruption } = spending;
-    if (interruption instanceof Interrupted) return interruption.restart;
-    if (interruption !== undefined) throw interruption;
-    if (NeedMissing.is(error)) throw error;
-    const failure = toTokenError(error, 'UPSTREAM_UNAVAILABLE', `the refresher of ${key.type} failed`, {
-      ...key,
-      retryable: true,
-    });
-    if (!isStaleTokenError(error) || handedOut.size === 0) throw failure;
-    return { kind: 'stale', dependencies: [...handedOut.values()], error: failure };
-  } finally {
-    timer.cancel();
-    controller.abort(HAS_ENDED);
+  constructor(parts: AttemptParts) {
+    this.#parts = parts;
   }
-}
 
-function contextOf(
-  input: AttemptInput,
-  startedAt: number,
-  handedOut: Map<string, InputToken>,
-  signal: AbortSignal,
-): RefreshContext {
-  const { key, app, previous, reason, stale, needs, clock, upstream, allowances, spending } = input;
-  return {
-    key,
-    app,
-    previous,
-    reason,
-    stale,
-    params: needs.params,
-    signal,
-    async token(dependency) {
-      const token = needs.tokens.get(keyId(dependency));
-      if (token === undefined) throw new TypeError(`${keyId(dependency)} is not named by dependsOn of ${key.type}`);
-      if (!token.pushed) handedOut.set(keyId(dependency), token);
-      return token.value;
-    },
-    async spend(offered, options = {}) {
-      const { prefer = 'offered' } = readFields<SpendOptions>(options, ['prefer'], 'the options of spend');
-      if (prefer !== 'offered' && prefer !== 'stored') {
-        throw new TypeError(`prefer must be 'offered' or 'stored', got ${describeWord(prefer)}`);
-      }
-      const spent = await spending.spend(offered, prefer);
-      signal.throwIfAborted();
-      if (clock.monotonic() - startedAt > ATTEMPT_TIMEOUT_MS - SHORTEST_REQUEST_MS) throw isTooLateToSend(key);
-      return spent;
-    },
-    async allow(name, limit) {
-      assertTypeName(name);
-      return (await allowances.draw(key, name, limit)).granted;
-    },
-    request: (request) =>
-      upstream.request(request, { signal, withToken: handedOut.size > 0, secret: app.secret, user: key }),
-  };
-}
+  /**
+   * @throws NeedMissing, or a `TokenError`.
+   */
+  async run(
+    flight: Flight<CachedRecord>,
+    lease: Lease,
+    document: KeyDocument,
+    needs: RefreshInputs,
+    progress: Progress,
+  ): Promise<Outcome> {
+    const { registry, failures, writer, unwritten, accessToken, store, documents, clock, closing } = this.#parts;
+    const { mayReplaceDependencies, answered } = progress;
+    const { key, reason } = flight;
+    const app = registry.app(key.appid);
+    if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
+    // The needs were gathered before the lease was taken, perhaps for a task that has gone since.
+    if (!failures.fingerprint(key).hasSameInput(progress.fingerprint)) return DOCUMENT_CHANGED;
+    const task = registry.task(key);
+    const enrolment = enrolmentOf(app, task);
+    const { hadTask } = enrolment;
+    // The task is one object that takes new params, and what is on offer comes from these.
+    const params = task?.params;
+    const looksAgainMs = haveToBeAskedFor(params) ? ASK_AGAIN_EVERY_MS : LOOK_AGAIN_EVERY_MS;
+    const { urlNotAsked, tokens } = needs;
+    const spending = new Spending({
+      key,
+      // A document with a hidden grant keeps its old marks until a grant replaces it, so that the hidden one stays hidden.
+      document: document.hidden === undefined ? { ...document, enrolment: marksOf(enrolment) } : document,
+      hadTask,
+      answered,
+      urlNotAsked,
+      isPushed: (value) => [...tokens.values()].some((token) => token.pushed && token.value === value),
+      params: () => paramsHashOf(params),
+      looksAgainMs,
+      isOutdated: () => this.hasNewInput(key, progress),
+      documents,
+      clock,
+      announcing: this.#announcing,
+    });
+    closing.assertOpen();
+    const credentials = credentialsOf(app, accessToken);
+    flight.asks();
+    const attempt: AttemptContext = { document, lease, spending, enrolment, credentials };
+    let answer: Answer | Exclude<Asked, { kind: 'granted' }>;
+    try {
+      answer = await this.#ask(flight, progress, needs, attempt);
+    } catch (error) {
+      if (error instanceof NeedMissing) throw error;
+      return this.#fail(key, error as TokenError, attempt, progress);
+    }
+    if (answer.kind === 'restart') return answer;
+    if (answer.kind === 'stale') {
+      if (!mayReplaceDependencies) return this.#fail(key, answer.error, attempt, progress);
+      if (spending.intent !== undefined) answered.push(spending.intent);
+      return { kind: 'restart', because: 'staleDependency', dependencies: answer.dependencies };
+    }
+    const { grant, received } = answer;
+    const options: WriteOptions = { source: 'upstream', reason, lease, enrolment, received, spent: spending.spent };
+    try {
+      return done(await writer.write(key, spending.document, grant, options));
+    } catch (error) {
+      if (!isTokenError(error)) throw error;
+      if (error.code === 'NOT_REGISTERED' && (await mayBeginAgain(registry, key, enrolment, flight.urgent)))
+        return DOCUMENT_CHANGED;
+      if (error.code !== 'STORE_UNAVAILABLE') throw error;
+      if (received !== undefined) throw unwritten.withhold(key, grant, options, error);
+      void store.release(lease);
+      return done(unwritten.serve(key, spending.document.version, grant, options));
+    }
+  }
 
-function untilAborted(
-  signal: AbortSignal,
-  work: () => Promise<Grant>,
-  cameLate: (grant: Grant) => void = () => {},
-): Promise<Grant> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    work().then((grant) => (signal.aborted ? cameLate(grant) : resolve(grant)), reject);
-  });
-}
+  /** Returns whether another input has been registered or pushed since the present attempt began. A removed one is none. */
+  hasNewInput(key: TokenKey, { fingerprint, hadTask }: Progress): boolean {
+    const { registry, failures } = this.#parts;
+    const hasGone = !registry.hasApp(key.appid) || (hadTask && registry.task(key) === undefined);
+    return !hasGone && !failures.fingerprint(key).hasSameInput(fingerprint);
+  }
 
-function isTooLateToSend(key: TokenKey): TokenError {
-  const message = 'the store took so long to note what is about to be sent that no answer could be waited for';
-  return new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true });
-}
+  /**
+   * Notes what is known after a failure.
+   *
+   * @returns a reason to start again.
+   * @throws the `TokenError` for waiting callers, where there is none.
+   */
+  async #fail(key: TokenKey, error: TokenError, attempt: AttemptContext, progress: Progress): Promise<Restart> {
+    const { document, lease, spending, enrolment, credentials } = attempt;
+    const { failures, records, unwritten, clock } = this.#parts;
+    const budget = isBudgeted(key, credentials) ? this.#parts.budget : undefined;
+    const leftMs = document.grant === undefined ? 0 : records.leftOfGrantMs(key, document.grant);
+    const attempted: Attempted = { fingerprint: progress.fingerprint, enrolment, leftMs, budget };
+    const settled = await spending.settle(error).catch((settling: unknown) => {
+      if (isTokenError(settling)) return settling;
+      throw settling;
+    });
+    if (!isTokenError(settled)) return settled;
+    const awaitedUntil = tokenAwaitedUntil(document, records.replacedMsAgo, clock.now());
+    const certain = awaitedUntil === 0 ? settled : unsettledRefusal(key, settled, awaitedUntil);
+    const recorded = await failures.record(key, spending.document, lease, certain, attempted);
+    if (recorded === undefined) return DOCUMENT_CHANGED;
+    const { failure, isStored } = recorded;
+    const { kept: received, spent } = spending;
+    if (!isStored && received !== undefined)
+      unwritten.withholdToken(key, { source: 'upstream', enrolment, received, spent, lease });
+    progress.hasFailed = true;
+    throw failure;
+  }
 
-function timeoutError(key: TokenKey): TokenError {
-  return new TokenError('UPSTREAM_UNAVAILABLE', `no answer within ${ATTEMPT_TIMEOUT_MS} ms`, {
-    ...key,
-    retryable: true,
-  });
+  async #ask(
+    flight: Flight<CachedRecord>,
+    { refresher }: Progress,
+    needs: RefreshInputs,
+    { credentials: app, spending, enrolment }: AttemptContext,
+  ): Promise<Answer | Exclude<Asked, { kind: 'granted' }>> {
+    const { key, reason, stale } = flight;
+    const { clock, upstream, allowances, unwritten, times, closing } = this.#parts;
+    const askedAtWall = clock.now();
+    const askedAtMonotonic = clock.monotonic();
+    // A clock that was set meanwhile must not spoil the answer; one that the store agrees is ahead may mean that the
+    // machine has slept.
+    const askedAt = (): number => Math.min(askedAtWall, clock.now() - (clock.monotonic() - askedAtMonotonic));
+    const asked = await askRefresher({
+      key,
+      app,
+      refresher,
+      reason,
+      stale,
+      previous: this.#previous(key, spending.document),
+      needs,
+      clock,
+      upstream,
+      allowances,
+      spending,
+      cameLate: (late) => {
+        const received = savedToken(readReturnedGrant(late).grant, askedAt());
+        const { spent } = spending;
+        if (received === undefined || spent === undefined || closing.hasBegun) return;
+        void unwritten.withholdLate(key, { source: 'upstream', enrolment, received, spent });
+      },
+    });
+    if (asked.kind !== 'granted') return asked;
+    await clock.check();
+    const { grant: given, problem } = readReturnedGrant(asked.grant);
+    try {
+      if (problem !== undefined) throw problem;
+      const grant = storedGrant(given, askedAt(), clock.now(), times, clock.random());
+      return { kind: 'granted', grant, received: receivedToken(given, grant) };
+    } catch (error) {
+      spending.keep(savedToken(given, askedAt()));
+      const why = error instanceof InvalidGrant ? error.message : 'it cannot be read';
+      const message = `the answer for ${key.type} cannot be used: ${why}`;
+      throw new TokenError('UPSTREAM_REJECTED', message, { ...key, retryable: true });
+    }
+  }
+
+  /** Returns the newest record that is known: another process may have stored one unnoticed here. */
+  #previous(key: TokenKey, document: KeyDocument): TokenRecord | undefined {
+    const { records } = this.#parts;
+    const held = records.cache.get(key);
+    const stored = records.recordOf(key, document);
+    if (held === undefined || (stored !== undefined && stored.version > held.version)) return stored;
+    return records.show(held);
+  }
 }

@@ -1,8 +1,8 @@
 import type { AccessTokenMode, AppCredentials } from '../model/refresher.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
-import type { RetryStates } from '../records/failures.js';
 import type { Records } from '../records/records.js';
+import type { RetryStates } from '../records/retry-states.js';
 import { credentialsOf } from '../registry/registration-document.js';
 import type { Registry } from '../registry/registry.js';
 import type { FailureBudget } from '../store/failure-budget.js';

@@ -1,5 +1,5 @@
 import type { CachedRecord } from '../records/cached-record.js';
-import type { InputToken } from './needs.js';
+import type { InputToken } from './refresh-inputs.js';
 
 /** The end of an attempt that has not failed: a record, or a reason to start the refresh again. */
 export type Outcome = Done | Restart;

@@ -1,4 +1,4 @@
-import { Semaphore } from '../concurrency/slots.js';
+import { Semaphore } from '../concurrency/semaphore.js';
 import { CLAIM_LASTS_MS, LEASE_MS } from '../concurrency/time-limits.js';
 import type { Closing } from '../model/closing.js';
 import { isTokenError } from '../model/errors.js';

@@ -8,7 +8,7 @@ import { type Choice, chooseInput } from '../model/rotation.js';
 import type { TokenKey } from '../model/token-key.js';
 import { type KeyDocument, NO_KEY_DOCUMENT } from '../store/key-document.js';
 import type { Storage } from '../store/storage.js';
-import { assertDependencies, gatherInputs, type RefreshInputs } from './needs.js';
+import { assertDependencies, gatherInputs, type RefreshInputs } from './refresh-inputs.js';
 import type { State } from './state.js';
 import type { TokenGetter } from './token-getter.js';
 

@@ -2,7 +2,7 @@ import { TokenError } from '../model/errors.js';
 import type { RateLimit } from '../model/refresher.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { Records } from '../records/records.js';
-import type { CountedLimits } from '../store/allowance.js';
+import type { CountedLimits } from '../store/counted-limits.js';
 import type { KeyDocument } from '../store/key-document.js';
 import type { Flight } from './single-flight.js';
 

@@ -2,7 +2,7 @@ import type { Place } from '../concurrency/places.js';
 import type { RefreshReason } from '../model/refresher.js';
 import type { TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
-import type { TaskEntry } from '../registry/held-task.js';
+import type { TaskEntry } from '../registry/task-entry.js';
 import type { OpenedClaim } from './claim.js';
 import type { Flight } from './single-flight.js';
 

@@ -1,4 +1,4 @@
-import type { Semaphore } from '../concurrency/slots.js';
+import type { Semaphore } from '../concurrency/semaphore.js';
 import { LEASE_MS } from '../concurrency/time-limits.js';
 import { TokenError, withFacts } from '../model/errors.js';
 import { failureError, failureFacts } from '../model/failure-facts.js';

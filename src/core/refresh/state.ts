@@ -1,6 +1,6 @@
-import type { RetryStates } from '../records/failures.js';
+import type { BackgroundCoolDowns } from '../records/background-cool-downs.js';
 import type { Records } from '../records/records.js';
-import type { BackgroundCoolDowns } from '../records/setbacks.js';
+import type { RetryStates } from '../records/retry-states.js';
 import type { Registry } from '../registry/registry.js';
 
 /** The knowledge of this process: what is registered, the tokens in force, and what has failed. */

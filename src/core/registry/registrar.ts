@@ -1,5 +1,5 @@
 import type { Clock } from '../concurrency/clock.js';
-import { KeyedMutex } from '../concurrency/turns.js';
+import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import type { Closing } from '../model/closing.js';
 import { belongsTo, markFrom, newMark } from '../model/enrolment.js';
 import type { RegistrationPlan, TaskPlan } from '../model/registration.js';

@@ -5,7 +5,7 @@ import type { TokenKey } from '../model/token-key.js';
 import type { JsonObject } from '../primitives/json.js';
 import { isJsonObject } from '../primitives/json.js';
 import { unseal } from '../store/document-codec.js';
-import type { RegisteredTask } from './held-task.js';
+import type { RegisteredTask } from './task-entry.js';
 
 /** An app as it is registered. */
 export interface RegisteredApp {

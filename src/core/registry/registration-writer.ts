@@ -1,4 +1,4 @@
-import { Semaphore } from '../concurrency/slots.js';
+import { Semaphore } from '../concurrency/semaphore.js';
 import type { Closing } from '../model/closing.js';
 import type { StoredDocument } from '../model/store.js';
 import { allOf } from '../primitives/all-of.js';

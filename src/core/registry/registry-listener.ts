@@ -1,7 +1,7 @@
 import type { EnrolmentMarks } from '../model/enrolment.js';
 import type { TokenKey } from '../model/token-key.js';
 import { noop } from '../primitives/noop.js';
-import type { TaskEntry } from './held-task.js';
+import type { TaskEntry } from './task-entry.js';
 
 /** Receives what has become known of apps and tasks. */
 export interface RegistryListener {

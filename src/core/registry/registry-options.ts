@@ -1,5 +1,5 @@
-import type { TaskEntries } from './held-task.js';
 import type { OwnRegistrations } from './own-registrations.js';
+import type { TaskEntries } from './task-entry.js';
 
 export interface RegistryOptions {
   /** The largest number of documents whose content is held. Default: all. */

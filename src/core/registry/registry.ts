@@ -13,12 +13,12 @@ import { noop } from '../primitives/noop.js';
 import { unseal } from '../store/document-codec.js';
 import type { DocumentReader } from '../store/document-reader.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
-import { type TaskEntry, TaskEntries, hasParamsFunction, type RegisteredTask } from './held-task.js';
 import { isEnrolledAnew, OF_ANOTHER_STORE } from './left-overs.js';
 import { OwnRegistrations } from './own-registrations.js';
 import { appFrom, type RegisteredApp, taskFrom } from './registration-document.js';
 import { NO_LISTENER, type RegistryListener } from './registry-listener.js';
 import type { RegistryOptions } from './registry-options.js';
+import { hasParamsFunction, type RegisteredTask, TaskEntries, type TaskEntry } from './task-entry.js';
 
 type ReadDocuments = (ids: readonly string[]) => Promise<(StoredDocument | undefined)[]>;
 

@@ -4,8 +4,8 @@ import type { RefreshReason } from '../model/refresher.js';
 import type { Lease } from '../model/store.js';
 import { keyId, registrationIds, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
-import type { RetryStates } from '../records/failures.js';
 import type { Records } from '../records/records.js';
+import type { RetryStates } from '../records/retry-states.js';
 import type { Claim, OpenedClaim } from '../refresh/claim.js';
 import type { DueHandler } from '../refresh/scheduler.js';
 import type { Registry } from '../registry/registry.js';
@@ -13,8 +13,8 @@ import { type KeyDocument, reportedGrant } from '../store/key-document.js';
 import type { KeyDocuments } from '../store/key-documents.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
-import type { StoredDues } from './due-times.js';
-import type { FleetRateLimit } from './shared-pace.js';
+import type { FleetRateLimit } from './fleet-rate-limit.js';
+import type { StoredDues } from './stored-dues.js';
 
 export interface ClaimedKeysParts {
   readonly store: SupervisedStore;

@@ -15,7 +15,7 @@ import { nextDueAt, readKeyDocument } from '../store/key-document.js';
 import { checkRegistration } from '../store/registration-check.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
-import type { ClaimLoop } from './shared-schedule.js';
+import type { ClaimLoop } from './claim-loop.js';
 
 /** A key is put off by more than its document says for less than this: by the processes that can do nothing for it now. */
 const TOLERANCE_MS = 120_000;

@@ -1,4 +1,4 @@
-import type { RefreshRates } from '../concurrency/pace.js';
+import type { RefreshRates } from '../concurrency/rate-limit.js';
 import { DELIVERY_LANE, type TokenKey } from '../model/token-key.js';
 import { noop } from '../primitives/noop.js';
 import type { CachedRecord } from '../records/cached-record.js';
@@ -7,16 +7,16 @@ import type { CallbackRelay } from '../refresh/callback-relay.js';
 import type { Prerequisites } from '../refresh/prerequisites.js';
 import type { DueHandler, Scheduler } from '../refresh/scheduler.js';
 import type { State } from '../refresh/state.js';
-import { type TaskEntry, hasParamsFunction } from '../registry/held-task.js';
+import { hasParamsFunction, type TaskEntry } from '../registry/task-entry.js';
 import type { Storage } from '../store/storage.js';
 import { ClaimDesk } from './claim-desk.js';
+import { ClaimLoop } from './claim-loop.js';
 import { ClaimedKeys } from './claimed-keys.js';
 import { DueRepair } from './due-repair.js';
-import { StoredDues } from './due-times.js';
+import { FleetRateLimit } from './fleet-rate-limit.js';
 import { FunctionTasks } from './function-tasks.js';
 import { ScheduleRounds } from './schedule-rounds.js';
-import { FleetRateLimit } from './shared-pace.js';
-import { ClaimLoop } from './shared-schedule.js';
+import { StoredDues } from './stored-dues.js';
 
 export interface FleetSchedulerParts extends Storage, Pick<State, 'registry' | 'records' | 'failures'> {
   readonly pace: RefreshRates;

@@ -1,14 +1,14 @@
-import { TimerQueue } from '../concurrency/schedule.js';
 import { LEASE_MS } from '../concurrency/time-limits.js';
+import { TimerQueue } from '../concurrency/timer-queue.js';
 import { documentId } from '../model/token-key.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import type { DueHandler } from '../refresh/scheduler.js';
-import type { TaskEntry } from '../registry/held-task.js';
+import type { TaskEntry } from '../registry/task-entry.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { ClaimDesk } from './claim-desk.js';
-import type { FleetRateLimit } from './shared-pace.js';
+import type { FleetRateLimit } from './fleet-rate-limit.js';
 
 export interface FunctionTasksParts {
   readonly store: SupervisedStore;

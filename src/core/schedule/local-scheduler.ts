@@ -1,9 +1,9 @@
 import type { Clock } from '../concurrency/clock.js';
-import { LocalRateLimit, type RefreshRates } from '../concurrency/pace.js';
-import { TimerQueue } from '../concurrency/schedule.js';
+import { LocalRateLimit, type RefreshRates } from '../concurrency/rate-limit.js';
+import { TimerQueue } from '../concurrency/timer-queue.js';
 import type { Records } from '../records/records.js';
 import type { DueHandler, Scheduler } from '../refresh/scheduler.js';
-import type { TaskEntry } from '../registry/held-task.js';
+import type { TaskEntry } from '../registry/task-entry.js';
 
 /** Schedules in a process that does all the work itself, or shares a store that cannot hand it out. */
 export class LocalScheduler implements Scheduler {

@@ -1,14 +1,14 @@
 import type { Clock } from '../concurrency/clock.js';
-import { setGraceTimer } from '../concurrency/patient-timer.js';
-import { Semaphore } from '../concurrency/slots.js';
+import { setGraceTimer } from '../concurrency/grace-timer.js';
+import { Semaphore } from '../concurrency/semaphore.js';
 import { COMMAND_TIMEOUT_MS } from '../concurrency/time-limits.js';
 import { Deadline } from '../model/deadline.js';
 import { closedError, safeCause, TokenError } from '../model/errors.js';
 import type { ChangeListener, Due, Lease, ListOptions, StoredDocument, TokenStore } from '../model/store.js';
 import type { JsonObject } from '../primitives/json.js';
 import { noop } from '../primitives/noop.js';
+import { CircuitBreaker } from './circuit-breaker.js';
 import { checkedClaims, checkedDocuments, checkedInstant, checkedLease } from './store-answers.js';
-import { CircuitBreaker } from './store-gate.js';
 
 /**
  * The reason why a document that was there is missing. `deleted`: it was deleted on purpose, or never there. `lost`: the

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../core/concurrency/clock.js';
-import type { ColdLookups } from '../../core/engine/early-answers.js';
+import type { ColdLookups } from '../../core/engine/cold-lookups.js';
 import { secretHash } from '../../core/primitives/secret-hash.js';
 import type { HttpRequest } from '../messages/http-message.js';
 import type { AccessCheck } from './access-check.js';

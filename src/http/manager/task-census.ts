@@ -6,7 +6,7 @@ import type { TokenKey } from '../../core/model/token-key.js';
 import { WAITING_FOR, type WaitingFor } from '../../core/model/waiting-texts.js';
 import { Histogram } from '../../core/primitives/counters.js';
 import type { State } from '../../core/refresh/state.js';
-import type { RegisteredTask } from '../../core/registry/held-task.js';
+import type { RegisteredTask } from '../../core/registry/task-entry.js';
 
 /** A task and the remaining lifetime of its token: negative after its expiry, 0 without a token. */
 export interface TaskLeft {

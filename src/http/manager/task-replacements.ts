@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/concurrency/clock.js';
+import { KeyedMutex } from '../../core/concurrency/keyed-mutex.js';
 import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../core/concurrency/time-limits.js';
-import { KeyedMutex } from '../../core/concurrency/turns.js';
 import type { Closing } from '../../core/model/closing.js';
 import type { Registration, TaskRegistration } from '../../core/model/registration.js';
 import { assertAppid, keyId, parseKey, type TokenKey } from '../../core/model/token-key.js';

@@ -1,6 +1,6 @@
 import type { TypeNumbers } from '../../callbacks/type-numbers.js';
 import type { Clock } from '../../core/concurrency/clock.js';
-import type { ColdLookups } from '../../core/engine/early-answers.js';
+import type { ColdLookups } from '../../core/engine/cold-lookups.js';
 import type { Meters } from '../../core/engine/meters.js';
 import type { Closing } from '../../core/model/closing.js';
 import type { Deadline } from '../../core/model/deadline.js';

@@ -1,7 +1,7 @@
 import type { Kysely, QueryResult, RawBuilder } from 'kysely';
 import { sql } from 'kysely';
 import { type Clock, wait } from '../../core/concurrency/clock.js';
-import { Semaphore } from '../../core/concurrency/slots.js';
+import { Semaphore } from '../../core/concurrency/semaphore.js';
 import { DIALECTS, type DialectWords, type SqlDialect } from './sql-dialect.js';
 import { type SqlFailure, sqlFailure } from './sql-failure.js';
 

@@ -1,10 +1,10 @@
 import type { Clock } from '../../../src/core/concurrency/clock.js';
 import { Events } from '../../../src/core/model/events.js';
 import { resolveOptions } from '../../../src/core/model/options.js';
-import { RetryStates } from '../../../src/core/records/failures.js';
 import { GrantWriter } from '../../../src/core/records/grant-writer.js';
 import { RecordCache } from '../../../src/core/records/record-cache.js';
 import { Records } from '../../../src/core/records/records.js';
+import { RetryStates } from '../../../src/core/records/retry-states.js';
 import { fingerprintOf } from '../../../src/core/registry/attempt-input.js';
 import type { TokenStore } from '../../../src/index.js';
 import { type OpenedStorage, openStorage } from './storage.js';

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { type StatusParts, type StatusQuery, type TaskStatus, taskStatus } from '../../../../src/core/engine/status.js';
 import { canonicalJson, checksum } from '../../../../src/core/primitives/checksum.js';
 import type { JsonObject } from '../../../../src/core/primitives/json.js';
-import { BackgroundCoolDowns } from '../../../../src/core/records/setbacks.js';
+import { BackgroundCoolDowns } from '../../../../src/core/records/background-cool-downs.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Semaphore } from '../../../../src/core/concurrency/slots.js';
+import { Semaphore } from '../../../../src/core/concurrency/semaphore.js';
 import { TokenError } from '../../../../src/core/model/errors.js';
 import { failureFacts } from '../../../../src/core/model/failure-facts.js';
 import { NeedMissing } from '../../../../src/core/model/need-missing.js';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { LocalRateLimit } from '../../../../src/core/concurrency/pace.js';
-import { TimerQueue, type TimerQueueOptions } from '../../../../src/core/concurrency/schedule.js';
+import { LocalRateLimit } from '../../../../src/core/concurrency/rate-limit.js';
+import { TimerQueue, type TimerQueueOptions } from '../../../../src/core/concurrency/timer-queue.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { type QueuedItem, QueuedItems } from '../../../support/worlds/queued-items.js';
 

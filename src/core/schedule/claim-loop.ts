@@ -5,7 +5,7 @@ import type { Claim } from '../refresh/claim.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { ClaimDesk } from './claim-desk.js';
-import type { FleetRateLimit } from './shared-pace.js';
+import type { FleetRateLimit } from './fleet-rate-limit.js';
 
 export interface ClaimLoopParts {
   readonly store: SupervisedStore;

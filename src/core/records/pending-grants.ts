@@ -1,6 +1,6 @@
 import { wait } from '../concurrency/clock.js';
 import { NOT_QUEUED, type Queued } from '../concurrency/due-queue.js';
-import { TimerQueue } from '../concurrency/schedule.js';
+import { TimerQueue } from '../concurrency/timer-queue.js';
 import { backoffDelayMs } from '../model/backoff.js';
 import type { Deadline } from '../model/deadline.js';
 import { isTokenError, type TokenError, withFacts } from '../model/errors.js';

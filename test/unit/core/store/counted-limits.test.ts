@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { canonicalJson, checksum } from '../../../../src/core/primitives/checksum.js';
-import { CountedLimits } from '../../../../src/core/store/allowance.js';
+import { CountedLimits } from '../../../../src/core/store/counted-limits.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import { DocumentReader } from '../../../../src/core/store/document-reader.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
@@ -28,7 +28,7 @@ function allowances(): CountedLimits {
   return new CountedLimits(store, new DocumentReader(store, () => {}), () => clock.now());
 }
 
-describe('Allowances', () => {
+describe('CountedLimits', () => {
   test('one in 30 s for a key, to the millisecond', async () => {
     const taker = allowances();
     const first = clock.now();

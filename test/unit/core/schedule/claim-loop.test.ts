@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Lease } from '../../../../src/core/model/store.js';
 import type { Claim } from '../../../../src/core/refresh/claim.js';
-import { ClaimLoop } from '../../../../src/core/schedule/shared-schedule.js';
+import { ClaimLoop } from '../../../../src/core/schedule/claim-loop.js';
 import { StoreClock } from '../../../../src/core/store/store-clock.js';
 import type { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { FakeClock } from '../../../../src/testing/index.js';

@@ -3,8 +3,8 @@ import { TokenError } from '../../../../src/core/model/errors.js';
 import { Events } from '../../../../src/core/model/events.js';
 import type { Lease } from '../../../../src/core/model/store.js';
 import { CachedRecord } from '../../../../src/core/records/cached-record.js';
-import { type Attempted, RetryStates } from '../../../../src/core/records/failures.js';
 import { RecordCache } from '../../../../src/core/records/record-cache.js';
+import { type Attempted, RetryStates } from '../../../../src/core/records/retry-states.js';
 import { fingerprintOf } from '../../../../src/core/registry/attempt-input.js';
 import type { Registry } from '../../../../src/core/registry/registry.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
@@ -12,8 +12,8 @@ import type { FailureBudget } from '../../../../src/core/store/failure-budget.js
 import {
   type KeyDocument,
   NO_KEY_DOCUMENT,
-  readKeyDocument,
   type RetryState,
+  readKeyDocument,
 } from '../../../../src/core/store/key-document.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';

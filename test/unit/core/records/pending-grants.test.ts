@@ -5,7 +5,7 @@ import { Events } from '../../../../src/core/model/events.js';
 import type { StoredDocument } from '../../../../src/core/model/store.js';
 import type { TokenKey } from '../../../../src/core/model/token-key.js';
 import type { CachedRecord } from '../../../../src/core/records/cached-record.js';
-import { PendingGrants } from '../../../../src/core/records/unwritten-grants.js';
+import { PendingGrants } from '../../../../src/core/records/pending-grants.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import type { StoredGrant } from '../../../../src/core/store/key-document.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
@@ -61,7 +61,7 @@ async function storedValue(): Promise<unknown> {
   return document === undefined ? undefined : (unseal(document)['grant'] as unknown as StoredGrant).value;
 }
 
-describe('UnwrittenGrants', () => {
+describe('PendingGrants', () => {
   test('serves the grant from memory and announces it, and offers it until the store takes it', async () => {
     fail();
     const cached = unwritten.serve(KEY, 7, grant('a'), OPTIONS);

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { expect, it } from 'vitest';
-import { Semaphore } from '../../../../src/core/concurrency/slots.js';
+import { Semaphore } from '../../../../src/core/concurrency/semaphore.js';
 
 const { signal } = new AbortController();
 

@@ -1,5 +1,5 @@
 import { wait } from '../concurrency/clock.js';
-import type { RefreshRates } from '../concurrency/pace.js';
+import type { RefreshRates } from '../concurrency/rate-limit.js';
 import type { StoredDocument } from '../model/store.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
 import { seal, unseal } from '../store/document-codec.js';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
-import { StoredDues } from '../../../../src/core/schedule/due-times.js';
+import { StoredDues } from '../../../../src/core/schedule/stored-dues.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import type { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { type JsonObject, MemoryStore, type StoredDocument } from '../../../../src/index.js';

@@ -14,8 +14,8 @@ import { bytesIn } from '../primitives/foreign-objects.js';
 import { isJsonObject, type JsonObject } from '../primitives/json.js';
 import { describeKind } from '../primitives/redact.js';
 import type { Records } from '../records/records.js';
-import type { RegisteredTask } from '../registry/held-task.js';
 import type { Registry } from '../registry/registry.js';
+import type { RegisteredTask } from '../registry/task-entry.js';
 
 const PARAMS_TIMEOUT_MS = 5_000;
 /** A URL has as long again to wait for its turn. */

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type SentCommand, CircuitBreaker } from '../../../../src/core/store/store-gate.js';
+import { CircuitBreaker, type SentCommand } from '../../../../src/core/store/circuit-breaker.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 
 let clock: FakeClock;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { LocalRateLimit, RateLimiter } from '../../../../src/core/concurrency/pace.js';
+import { LocalRateLimit, RateLimiter } from '../../../../src/core/concurrency/rate-limit.js';
 
 describe('steps', () => {
   test.each([

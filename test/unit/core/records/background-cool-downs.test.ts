@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TokenError } from '../../../../src/core/model/errors.js';
 import { NeedMissing } from '../../../../src/core/model/need-missing.js';
-import { BackgroundCoolDowns } from '../../../../src/core/records/setbacks.js';
+import { BackgroundCoolDowns } from '../../../../src/core/records/background-cool-downs.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 
 const KEY = { appid: 'wx1', type: 'jsapi_ticket' };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Clock } from '../../../../src/core/concurrency/clock.js';
-import { setGraceTimer } from '../../../../src/core/concurrency/patient-timer.js';
+import { setGraceTimer } from '../../../../src/core/concurrency/grace-timer.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 
 /** A clock on which the process sleeps through the next timer. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { RefreshRates } from '../../../../src/core/concurrency/pace.js';
-import { SHARE_OF_SCHEDULE, FleetRateLimit } from '../../../../src/core/schedule/shared-pace.js';
+import type { RefreshRates } from '../../../../src/core/concurrency/rate-limit.js';
+import { FleetRateLimit, SHARE_OF_SCHEDULE } from '../../../../src/core/schedule/fleet-rate-limit.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import { DocumentReader } from '../../../../src/core/store/document-reader.js';
 import { StoreClock } from '../../../../src/core/store/store-clock.js';

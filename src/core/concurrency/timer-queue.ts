@@ -1,7 +1,7 @@
 import type { Clock, ClockTimer } from './clock.js';
 import { DueQueue, type Queued } from './due-queue.js';
-import type { LocalRateLimit } from './pace.js';
 import { type Place, Places, type Room } from './places.js';
+import type { LocalRateLimit } from './rate-limit.js';
 import { CLOCK_JUMP_MS } from './time-limits.js';
 import { WaitingGroups } from './waiting-groups.js';
 

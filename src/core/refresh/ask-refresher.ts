@@ -1,0 +1,146 @@
+import { isStaleTokenError } from '../calls/stale-answer.js';
+import { setGraceTimer } from '../concurrency/grace-timer.js';
+import { ATTEMPT_TIMEOUT_MS, SHORTEST_REQUEST_MS } from '../concurrency/time-limits.js';
+import { TokenError, toTokenError } from '../model/errors.js';
+import { NeedMissing } from '../model/need-missing.js';
+import type {
+  AppCredentials,
+  Grant,
+  RefreshContext,
+  Refresher,
+  RefreshReason,
+  SpendOptions,
+  Upstream,
+} from '../model/refresher.js';
+import { assertTypeName, keyId, type TokenKey } from '../model/token-key.js';
+import type { TokenRecord } from '../model/token-record.js';
+import { readFields } from '../primitives/assert-options.js';
+import { describeWord } from '../primitives/redact.js';
+import type { CountedLimits } from '../store/counted-limits.js';
+import type { StoreClock } from '../store/store-clock.js';
+import type { Restart } from './outcome.js';
+import type { InputToken, RefreshInputs } from './refresh-inputs.js';
+import { Interrupted, type Spending } from './spending.js';
+
+export interface AttemptInput {
+  readonly key: TokenKey;
+  readonly app: AppCredentials;
+  readonly refresher: Refresher;
+  readonly reason: RefreshReason;
+  readonly stale: string | undefined;
+  readonly previous: TokenRecord | undefined;
+  readonly needs: RefreshInputs;
+  readonly clock: StoreClock;
+  readonly upstream: Upstream;
+  readonly allowances: CountedLimits;
+  readonly spending: Spending;
+  /** Called with an answer that comes when the attempt is over. */
+  readonly cameLate?: (grant: Grant) => void;
+}
+
+/**
+ * The reason that the signal gives when the attempt has ended in time, for work that the refresher has left behind. There is
+ * one for all attempts, since to record a call stack takes longer than anything else in a refresh.
+ */
+const HAS_ENDED = new TokenError('UPSTREAM_UNAVAILABLE', 'the attempt has ended', { retryable: true });
+
+/** The answer to one attempt. `stale`: a token that it depended on is, and that failed it with this error. */
+export type Asked =
+  | { readonly kind: 'granted'; readonly grant: Grant }
+  | { readonly kind: 'stale'; readonly dependencies: readonly InputToken[]; readonly error: TokenError }
+  | Restart;
+
+/**
+ * Asks the refresher once, within the attempt's time.
+ *
+ * @throws NeedMissing, or a `TokenError`.
+ */
+export async function askRefresher(input: AttemptInput): Promise<Asked> {
+  const { key, refresher, clock, spending } = input;
+  const startedAt = clock.monotonic();
+  const controller = new AbortController();
+  const timer = setGraceTimer(clock, () => controller.abort(timeoutError(key)), ATTEMPT_TIMEOUT_MS);
+  const handedOut = new Map<string, InputToken>();
+  try {
+    const context = contextOf(input, startedAt, handedOut, controller.signal);
+    const grant = await untilAborted(controller.signal, async () => refresher.refresh(context), input.cameLate);
+    return { kind: 'granted', grant };
+  } catch (error) {
+    const { interruption } = spending;
+    if (interruption instanceof Interrupted) return interruption.restart;
+    if (interruption !== undefined) throw interruption;
+    if (NeedMissing.is(error)) throw error;
+    const failure = toTokenError(error, 'UPSTREAM_UNAVAILABLE', `the refresher of ${key.type} failed`, {
+      ...key,
+      retryable: true,
+    });
+    if (!isStaleTokenError(error) || handedOut.size === 0) throw failure;
+    return { kind: 'stale', dependencies: [...handedOut.values()], error: failure };
+  } finally {
+    timer.cancel();
+    controller.abort(HAS_ENDED);
+  }
+}
+
+function contextOf(
+  input: AttemptInput,
+  startedAt: number,
+  handedOut: Map<string, InputToken>,
+  signal: AbortSignal,
+): RefreshContext {
+  const { key, app, previous, reason, stale, needs, clock, upstream, allowances, spending } = input;
+  return {
+    key,
+    app,
+    previous,
+    reason,
+    stale,
+    params: needs.params,
+    signal,
+    async token(dependency) {
+      const token = needs.tokens.get(keyId(dependency));
+      if (token === undefined) throw new TypeError(`${keyId(dependency)} is not named by dependsOn of ${key.type}`);
+      if (!token.pushed) handedOut.set(keyId(dependency), token);
+      return token.value;
+    },
+    async spend(offered, options = {}) {
+      const { prefer = 'offered' } = readFields<SpendOptions>(options, ['prefer'], 'the options of spend');
+      if (prefer !== 'offered' && prefer !== 'stored') {
+        throw new TypeError(`prefer must be 'offered' or 'stored', got ${describeWord(prefer)}`);
+      }
+      const spent = await spending.spend(offered, prefer);
+      signal.throwIfAborted();
+      if (clock.monotonic() - startedAt > ATTEMPT_TIMEOUT_MS - SHORTEST_REQUEST_MS) throw isTooLateToSend(key);
+      return spent;
+    },
+    async allow(name, limit) {
+      assertTypeName(name);
+      return (await allowances.draw(key, name, limit)).granted;
+    },
+    request: (request) =>
+      upstream.request(request, { signal, withToken: handedOut.size > 0, secret: app.secret, user: key }),
+  };
+}
+
+function untilAborted(
+  signal: AbortSignal,
+  work: () => Promise<Grant>,
+  cameLate: (grant: Grant) => void = () => {},
+): Promise<Grant> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    work().then((grant) => (signal.aborted ? cameLate(grant) : resolve(grant)), reject);
+  });
+}
+
+function isTooLateToSend(key: TokenKey): TokenError {
+  const message = 'the store took so long to note what is about to be sent that no answer could be waited for';
+  return new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true });
+}
+
+function timeoutError(key: TokenKey): TokenError {
+  return new TokenError('UPSTREAM_UNAVAILABLE', `no answer within ${ATTEMPT_TIMEOUT_MS} ms`, {
+    ...key,
+    retryable: true,
+  });
+}
