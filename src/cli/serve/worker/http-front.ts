@@ -15,6 +15,8 @@ const LIMITS = {
   maxHeaderSize: 16_384,
 };
 const MAX_CONNECTIONS = 10_000;
+/** The time for which a client may take nothing of an answer that has been written. */
+const UNREAD_MS = 60_000;
 const KEEP_ALIVE_PROBE_MS = 60_000;
 
 const REFUSALS: Readonly<Record<string, string>> = {
@@ -31,6 +33,8 @@ export interface ConnectionRules {
   readonly isAccepted?: (network: string) => boolean;
   /** Returns the number of requests that have been let in. By default every request counts as let in. */
   readonly countAccepted?: (() => number) | undefined;
+  /** The time after which a connection is closed whose client takes nothing of an answer. Default: a minute. */
+  readonly unreadMs?: number;
   readonly clock?: Clock;
   /** Runs for each connection that is closed because its peer holds half of all, or has sent too many requests at once. */
   readonly onRefused?: () => void;
@@ -40,6 +44,7 @@ const DEFAULT_RULES: Required<ConnectionRules> = {
   maxConnections: MAX_CONNECTIONS,
   isAccepted: () => true,
   countAccepted: undefined,
+  unreadMs: UNREAD_MS,
   clock: systemClock,
   onRefused: () => {},
 };
@@ -75,12 +80,14 @@ export class HttpFront {
       if (this.#burst.isTooLong() && this.#cutsOff(request.socket)) return;
       answers.add(response);
       response.on('close', forget);
+      response.on('timeout', cutIfUnread);
       if (this.#isDraining) response.setHeader('Connection', 'close');
       this.#answer(request, response);
     });
     // By default Node drops the headers after the 2,000th, which could be the one that reveals a proxy or a browser. The
     // total size is limited anyway.
     this.#server.maxHeadersCount = 0;
+    this.#server.timeout = this.#rules.unreadMs;
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket as Socket));
     // The server never listens itself, but its check for slow requests starts with this event.
     this.#server.emit('listening');
@@ -203,6 +210,14 @@ export class HttpFront {
     for (const socket of this.#sockets.keys()) socket.destroy();
     this.#server.close();
   }
+}
+
+/**
+ * Closes a connection on which nothing has moved for long, if its client takes nothing of the answer: what was written for it
+ * is held in memory. A client that waits for its answer has nothing to take yet.
+ */
+function cutIfUnread(socket: Socket): void {
+  if (socket.writableLength > 0) socket.destroy();
 }
 
 /**

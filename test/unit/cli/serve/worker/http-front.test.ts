@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Agent, type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HttpFront } from '../../../../../src/cli/serve/worker/http-front.js';
 import { forThisMachine } from '../../../../../src/cli/serve/worker/loopback-guard.js';
 import { FakeClock } from '../../../../../src/testing/fake-clock.js';
@@ -81,6 +81,52 @@ describe('a connection', () => {
     await get('/', agent);
     expect(front.connections).toBe(1);
     agent.destroy();
+  });
+});
+
+describe('a client that does not read its response', () => {
+  const LARGE = Buffer.alloc(16_777_216);
+
+  beforeEach(() => {
+    front = new HttpFront(hold, { unreadMs: 100 });
+  });
+
+  /** Asks for an answer that the test gives. */
+  async function asking(): Promise<Socket> {
+    const socket = open();
+    socket.pause();
+    const held = nextRequest();
+    socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    await held;
+    return socket;
+  }
+
+  it('is closed after a while', { timeout: 5_000 }, async () => {
+    await asking();
+    const response = waiting[0]?.response as ServerResponse;
+    response.end(LARGE);
+    await once(response, 'close');
+    await vi.waitFor(() => expect(front.connections).toBe(0));
+  });
+
+  it('is not closed while it reads a little now and then', async () => {
+    const socket = await asking();
+    waiting[0]?.response.end(LARGE);
+    let taken = 0;
+    for await (const piece of socket) {
+      taken += (piece as Buffer).length;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      if (taken > LARGE.length) break;
+    }
+    expect(taken).toBeGreaterThan(LARGE.length);
+  });
+
+  it('is not closed while it waits for the response', async () => {
+    const socket = await asking();
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(front.connections).toBe(1);
+    waiting[0]?.response.end('late');
+    expect(await piece(socket.resume())).toContain('late');
   });
 });
 
