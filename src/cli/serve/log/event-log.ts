@@ -46,22 +46,30 @@ export function logEvents(manager: TokenManager, log: Log, clock: Clock): void {
 }
 
 /**
- * Logs when the store fails and recovers. Failures of the store during the start are reported by the start itself. These
- * lines have a limit of their own, so that failures of keys cannot suppress them, and a store that fails and recovers
- * many times a second cannot fill the log.
+ * Logs when the store fails and recovers. These lines have a limit of their own, so that failures of keys cannot suppress
+ * them, and a store that fails and recovers many times a second cannot fill the log.
+ *
+ * @returns a function that begins the logging, with a failure that has lasted since before. It is called once the server has
+ *   started: a store that prevents the start is the reason given for that, and is reported once.
  */
-export function logStore(manager: TokenManager, log: Log, clock: Clock): void {
+export function logStore(manager: TokenManager, log: Log, clock: Clock): () => void {
   const lines = new LineLimit(log, clock);
-  let hasFailed = false;
+  let failure: TokenError | undefined;
+  let hasBegun = false;
+  const tell = (error: TokenError): void => lines.write('error', 'storeUnavailable', told(error));
   manager.on('storeUnavailable', ({ error }) => {
-    hasFailed = true;
-    lines.write('error', 'storeUnavailable', told(error));
+    failure = error;
+    if (hasBegun) tell(error);
   });
   manager.on('storeAvailable', () => {
-    if (hasFailed) lines.write('info', 'storeAvailable', {});
-    hasFailed = false;
+    if (hasBegun && failure !== undefined) lines.write('info', 'storeAvailable', {});
+    failure = undefined;
   });
-  manager.on('storeReplaced', ({ replacement }) => log.warn('storeReplaced', { replacement }));
+  return () => {
+    hasBegun = true;
+    if (failure !== undefined) tell(failure);
+    manager.on('storeReplaced', ({ replacement }) => log.warn('storeReplaced', { replacement }));
+  };
 }
 
 /** Logs which peers are refused: the first time, when the limit is reached, and every ten minutes while it continues. */

@@ -60,10 +60,11 @@ export class TokenServer {
     const manager = new TokenManager({ store: opened.store, refresh, wechat: wechatOptions(options) });
     try {
       logEvents(manager, log, clock);
+      const beginStoreLog = logStore(manager, log, clock);
       const handler = asUsage(() => createHandler(manager, handlerOptions(options, mode, log)), withFlagNames);
       const started = startManager(manager, options.store.shown);
       await (until === 'read' ? started : enough(started, manager, log, clock));
-      logStore(manager, log, clock);
+      beginStoreLog();
       reencrypt(opened, log);
       return new TokenServer(manager, frontFor(handler, mode, log), log, clock);
     } catch (error) {

@@ -134,7 +134,7 @@ it('a failure of the network is logged once for all apps, without a shared cause
 it('the store is logged as available only after it was logged as unavailable', () => {
   const tokens = world.manager();
   const log = new Log(output, world.clock);
-  logStore(tokens, log, world.clock);
+  logStore(tokens, log, world.clock)();
   const { events } = engineOf(tokens);
   events.emit('storeAvailable', {});
   expect(output.text).toBe('');
@@ -144,11 +144,24 @@ it('the store is logged as available only after it was logged as unavailable', (
   expect(lines().map(({ message }) => message)).toEqual(['storeUnavailable', 'storeAvailable']);
 });
 
+it('a failure of the store during the start is logged only if it lasts and the server starts', () => {
+  const tokens = world.manager();
+  const begin = logStore(tokens, new Log(output, world.clock), world.clock);
+  const { events } = engineOf(tokens);
+  events.emit('storeUnavailable', { error: new TokenError('STORE_UNAVAILABLE', 'once') });
+  events.emit('storeAvailable', {});
+  events.emit('storeUnavailable', { error: new TokenError('STORE_UNAVAILABLE', 'still') });
+  expect(output.text).toBe('');
+  begin();
+  events.emit('storeAvailable', {});
+  expect(lines().map(({ message, error }) => error ?? message)).toEqual(['still', 'storeAvailable']);
+});
+
 it('a store that fails and recovers all the time is logged apart from keys, in 60 lines a minute', async () => {
   const tokens = world.manager();
   const log = new Log(output, world.clock);
   logEvents(tokens, log, world.clock);
-  logStore(tokens, log, world.clock);
+  logStore(tokens, log, world.clock)();
   const { events } = engineOf(tokens);
   const count = (name: string): number => lines().filter(({ message }) => message === name).length;
   const error = new TokenError('UPSTREAM_REJECTED', 'no');

@@ -5,11 +5,13 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ServeOptions } from '../../../../../src/cli/args/serve-options.js';
 import { UsageError } from '../../../../../src/cli/failures/usage-error.js';
 import { Log } from '../../../../../src/cli/serve/log/log.js';
 import { TokenServer } from '../../../../../src/cli/serve/worker/token-server.js';
+import { FileFailure } from '../../../../../src/stores/file/file-failure.js';
+import { FileStore } from '../../../../../src/stores/file/file-store.js';
 import { FakeClock } from '../../../../../src/testing/index.js';
 import { CapturedOutput } from '../../../../support/servers/command-line.js';
 import { directoryStore, SERVE_OPTIONS } from '../../../../support/servers/serve-options.js';
@@ -146,6 +148,13 @@ describe('a server', () => {
     await start({ encryptionKeyFile: await file('enc', `${second}\n${first}`) });
     await expect.poll(() => output.text).toContain('"message":"reencrypted","unread":0');
   });
+});
+
+it('logs that its store has refused a write during the start', async () => {
+  const set = vi.spyOn(FileStore.prototype, 'set').mockRejectedValue(new FileFailure('no room for it', 'ENOSPC'));
+  onTestFinished(() => set.mockRestore());
+  await start();
+  await vi.waitFor(() => expect(output.text).toMatch(/storeUnavailable.*no room for it/));
 });
 
 describe('closing', () => {
