@@ -11,7 +11,7 @@ import type { RouteServices } from '../../routing/route-services.js';
 import type { Route } from '../../routing/router.js';
 import { grantIn, withWireNames } from './native-grant.js';
 import { registrationOf } from './native-registration.js';
-import { listTasks } from './task-listing.js';
+import { taskListing } from './task-listing.js';
 
 const DONE: HttpAnswer = { status: 204, headers: { 'Cache-Control': 'no-store' }, body: '' };
 
@@ -26,7 +26,7 @@ export function nativeRoutes(services: RouteServices): readonly Route[] {
       scope: 'read',
       changes: false,
       contract,
-      answer: (context) => listTasks(context, services),
+      answer: taskListing(services),
     },
     {
       path: '/tokens/:appid/:type',

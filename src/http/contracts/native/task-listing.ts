@@ -1,3 +1,4 @@
+import { Semaphore } from '../../../core/concurrency/semaphore.js';
 import type { TaskStatus } from '../../../core/engine/status.js';
 import type { Manager } from '../../manager/manager.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
@@ -7,12 +8,29 @@ import type { RouteServices } from '../../routing/route-services.js';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
+/**
+ * The number of lists that are read at once. Each reads thousands of documents: with many at once the commands of the store time
+ * out, those for tokens too, and the answers fill the memory.
+ */
+const MAX_AT_ONCE = 4;
 
-/** Returns one page of the tasks that the caller may see. */
-export async function listTasks(context: RequestContext, { manager }: RouteServices): Promise<HttpAnswer> {
-  const limit = limitIn(context.query('limit'));
-  const appid = context.query('appid');
-  if (appid !== undefined) context.require('read', appid);
+/** Returns a function that answers with one page of the tasks that the caller may see. */
+export function taskListing({ manager }: RouteServices): (context: RequestContext) => Promise<HttpAnswer> {
+  const reads = new Semaphore(MAX_AT_ONCE);
+  return async (context) => {
+    const limit = limitIn(context.query('limit'));
+    const appid = context.query('appid');
+    if (appid !== undefined) context.require('read', appid);
+    return reads.run(() => listTasks(context, appid, limit, manager));
+  };
+}
+
+async function listTasks(
+  context: RequestContext,
+  appid: string | undefined,
+  limit: number,
+  manager: Manager,
+): Promise<HttpAnswer> {
   const tasks: TaskStatus[] = [];
   // One more task than the page holds is read, to know whether there is another page.
   for await (const task of tasksIn(context, appid, limit + 1, manager)) {

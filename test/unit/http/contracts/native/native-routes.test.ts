@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { wait } from '../../../../../src/core/concurrency/clock.js';
 import { TokenError } from '../../../../../src/index.js';
 import { HttpWorld } from '../../../../support/worlds/http-world.js';
@@ -298,6 +298,22 @@ describe('PUT and DELETE /apps/:appid', () => {
 });
 
 describe('GET /tokens', () => {
+  test('GET /tokens reads four lists at once, and lets the others wait', async () => {
+    await using world = await registered();
+    let underWay = 0;
+    let most = 0;
+    vi.spyOn(world.tokens, 'status').mockImplementation(async function* () {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      await new Promise((resolve) => setImmediate(resolve));
+      underWay -= 1;
+      yield* [];
+    });
+    const answers = await Promise.all(Array.from({ length: 20 }, () => world.ask('/tokens')));
+    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
+    expect(most).toBe(4);
+  });
+
   test('GET /tokens lists tasks a page at a time, without values', async () => {
     await using world = await registered();
     await world.tokens.register({ appid: 'wx-b', secret: SECRET, tasks: ['access_token', 'jsapi_ticket'] });
