@@ -14,14 +14,13 @@ import type { RecordReader, RecordRestorer } from '../records/record-reader.js';
 import { remainsLeftOver } from '../registry/left-overs.js';
 import { CountedLimits } from '../store/counted-limits.js';
 import { FailureBudget } from '../store/failure-budget.js';
-import type { KeyDocument } from '../store/key-document.js';
 import type { Storage } from '../store/storage.js';
 import { Attempt, type Progress } from './attempt.js';
 import { coolingDependency } from './cooling-dependency.js';
 import { FirstAttempts } from './first-attempts.js';
 import { pauseFlight } from './flight-pause.js';
 import type { FlightWork } from './flights.js';
-import { DOCUMENT_CHANGED, done, type Outcome, type Restart } from './outcome.js';
+import { DOCUMENT_CHANGED, type Outcome, type Restart } from './outcome.js';
 import type { Prerequisites } from './prerequisites.js';
 import { areOutdated, type RefreshInputs } from './refresh-inputs.js';
 import { RefreshLeases, type TakenLease } from './refresh-leases.js';
@@ -60,7 +59,7 @@ export class Refresh implements FlightWork {
   readonly #needs: RefreshNeeds;
   readonly #firstAttempts: FirstAttempts;
   readonly #reports: ReportLimit;
-  readonly #exchange: Attempt;
+  readonly #attempts: Attempt;
 
   constructor(parts: RefreshParts) {
     const { store, reader, clock, records, options } = parts;
@@ -73,7 +72,7 @@ export class Refresh implements FlightWork {
     this.#needs = new RefreshNeeds(parts);
     this.#firstAttempts = new FirstAttempts({ ...parts, budget, accessToken });
     this.#reports = new ReportLimit(allowances, records);
-    this.#exchange = new Attempt({ ...parts, times, accessToken, allowances, budget });
+    this.#attempts = new Attempt({ ...parts, times, accessToken, allowances, budget });
   }
 
   /**
@@ -83,7 +82,7 @@ export class Refresh implements FlightWork {
     const { registry, records, unwritten, failures, refresherOf, prerequisites, closing } = this.#parts;
     const { key } = flight;
     closing.assertOpen();
-    await this.#assertNothingCools(flight);
+    if (!flight.urgent) await this.#assertNothingCools(flight);
     const refresher = refresherOf(key.type);
     const knownAtStart = records.cache.get(key)?.version ?? 0;
     const { generation } = records;
@@ -162,7 +161,7 @@ export class Refresh implements FlightWork {
   #hasNewInput(key: TokenKey, progress: Progress): boolean {
     if (!progress.hasFailed || progress.changes >= MAX_CHANGES) return false;
     progress.hasFailed = false;
-    return this.#exchange.hasNewInput(key, progress);
+    return this.#attempts.hasNewInput(key, progress);
   }
 
   /**
@@ -176,15 +175,18 @@ export class Refresh implements FlightWork {
     needs: RefreshInputs,
     progress: Progress,
   ): Promise<Outcome> {
-    const { store, documents, unwritten } = this.#parts;
+    const { store, documents, restorer, unwritten } = this.#parts;
     let wasAnswered: boolean | undefined;
     try {
       const document = await documents.decode(flight.key, lease.document, decoded);
-      let outcome = await this.#settledBefore(flight, document, knownVersion, progress);
+      let outcome: Outcome | undefined = (await restorer.restoreNewer(flight.key, document))
+        ? DOCUMENT_CHANGED
+        : this.#answers.settledBy(document, flight, knownVersion);
+      outcome ??= await this.#reports.draw(flight, document, progress);
       if (outcome === undefined) {
         // The refresher may call this manager, whose refresh then needs such a place for another key.
         if (progress.refresher.asksThroughContext !== true) giveBack();
-        outcome = await this.#exchange.run(flight, lease, document, needs, progress);
+        outcome = await this.#attempts.run(flight, lease, document, needs, progress);
         // The write has released the lease.
         if (outcome.kind === 'done') {
           wasAnswered = true;
@@ -216,27 +218,12 @@ export class Refresh implements FlightWork {
     return DOCUMENT_CHANGED;
   }
 
-  /** Returns what makes an attempt needless or impossible, by the document that the lease has shown. */
-  async #settledBefore(
-    flight: Flight<CachedRecord>,
-    document: KeyDocument,
-    knownVersion: number,
-    progress: Progress,
-  ): Promise<Outcome | undefined> {
-    if (await this.#parts.restorer.restoreNewer(flight.key, document)) return DOCUMENT_CHANGED;
-    const settled = this.#answers.settledBy(document, flight, knownVersion);
-    if (settled !== undefined) return settled;
-    const limited = await this.#reports.draw(flight, document, progress);
-    return limited === undefined ? undefined : done(limited);
-  }
-
   /**
    * Begins nothing that no caller waits for while a token that the key depends on cannot be had.
    *
    * @throws NeedMissing
    */
   async #assertNothingCools(flight: Flight<CachedRecord>): Promise<void> {
-    if (flight.urgent) return;
     const cooling = await coolingDependency(flight.key, this.#parts);
     // Who waits for the token meanwhile does so by the rules for callers.
     if (cooling !== undefined && !flight.urgent) throw new NeedMissing(cooling);

@@ -4,6 +4,7 @@ import type { CachedRecord } from '../records/cached-record.js';
 import type { Records } from '../records/records.js';
 import type { CountedLimits } from '../store/counted-limits.js';
 import type { KeyDocument } from '../store/key-document.js';
+import { type Done, done } from './outcome.js';
 import type { Flight } from './single-flight.js';
 
 /** Under a name that no refresher can give a limit of its own. */
@@ -31,7 +32,7 @@ export class ReportLimit {
     { key, reason }: Flight<CachedRecord>,
     document: KeyDocument,
     progress: { isAllowed: boolean },
-  ): Promise<CachedRecord | undefined> {
+  ): Promise<Done | undefined> {
     const { grant } = document;
     if (progress.isAllowed) return undefined;
     if (reason !== 'stale' && reason !== 'forced') return undefined;
@@ -40,7 +41,7 @@ export class ReportLimit {
     progress.isAllowed = allowance.granted;
     if (allowance.granted) return undefined;
     if (reason === 'stale' && grant !== undefined) {
-      return this.#records.adopt(key, document, grant, { source: 'store', announceFirst: false });
+      return done(this.#records.adopt(key, document, grant, { source: 'store', announceFirst: false }));
     }
     throw new TokenError('QUOTA_EXHAUSTED', 'refreshes by force and after stale reports are limited', {
       ...key,
