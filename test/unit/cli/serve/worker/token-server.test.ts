@@ -151,8 +151,8 @@ describe('a server', () => {
 });
 
 it('logs that its store has refused a write during the start', async () => {
-  const set = vi.spyOn(FileStore.prototype, 'set').mockRejectedValue(new FileFailure('no room for it', 'ENOSPC'));
-  onTestFinished(() => set.mockRestore());
+  vi.spyOn(FileStore.prototype, 'set').mockRejectedValue(new FileFailure('no room for it', 'ENOSPC'));
+  onTestFinished(() => void vi.restoreAllMocks());
   await start();
   await vi.waitFor(() => expect(output.text).toMatch(/storeUnavailable.*no room for it/));
 });
