@@ -57,8 +57,9 @@ export class StoreWatch {
 
   async start(): Promise<void> {
     const { store, registry, recovery, closing } = this.#parts;
-    // What is read from now on belongs to this history or a later one. A failing store is reported by the reads below.
-    await recovery.history.check().catch(() => {});
+    // What is read from now on belongs to this history or a later one. A failing store is reported by the reads below, and is
+    // looked at again soon: what it loses before it has shown its history would count as deleted.
+    await recovery.history.check().catch(() => this.#lookLater(HISTORY_ID));
     if (store.canWatch) {
       this.#endWatch ??= await store.watch((id, version) => {
         this.#follow(id, version);
@@ -117,14 +118,17 @@ export class StoreWatch {
 
   #follow(id: string | undefined, version?: number): void {
     if (this.#parts.closing.hasBegun) return;
-    this.#onChange(id, version).catch(() => {
-      if (this.#parts.closing.hasBegun) return;
-      this.#missed.add(id);
-      this.#retry ??= this.#parts.clock.setTimer(() => this.#lookAtMissed(), RETRY_MS);
-    });
+    this.#onChange(id, version).catch(() => this.#lookLater(id));
   }
 
-  /** Reads again later what could not be read: its notification does not come twice. */
+  /** Has read again later what could not be read: its notification does not come twice. */
+  #lookLater(id: string | undefined): void {
+    const { closing, clock } = this.#parts;
+    if (closing.hasBegun) return;
+    this.#missed.add(id);
+    this.#retry ??= clock.setTimer(() => this.#lookAtMissed(), RETRY_MS);
+  }
+
   #lookAtMissed(): void {
     const missed = [...this.#missed];
     this.#missed.clear();

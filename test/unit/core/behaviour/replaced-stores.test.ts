@@ -60,6 +60,22 @@ describe('a store that was emptied', () => {
     expect(await replaced(world)).toHaveLength(1);
   });
 
+  test('is told again also where it had not shown its history when the process started', async () => {
+    await using world = new World();
+    const store = new FaultyStore(quiet(world.store).store);
+    store.before = (method, id) => {
+      if (method === 'get' && id === 'store/~history') throw new Error('away');
+    };
+    const tokens = await world.registered({ store });
+    expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+    store.before = () => {};
+    await world.clock.advance(6_000);
+    await wipe(world);
+    expect(await replaced(world)).toHaveLength(1);
+    expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+    expect((await world.store.get([`app/${APPID}`, KEY_ID])).every((found) => found !== undefined)).toBe(true);
+  });
+
   test('is told again at once where it says that changes may have been missed', async () => {
     await using world = new World();
     const { store, tell } = quiet(world.store);
