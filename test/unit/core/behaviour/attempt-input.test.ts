@@ -36,8 +36,8 @@ class HeldWorld extends World {
   }
 }
 
-describe('what comes during an attempt has not failed with it', () => {
-  test('a new secret is tried at once, and a caller who waits gets the token', async () => {
+describe('input that changes during an attempt', () => {
+  test('a secret that is replaced during an attempt is tried at once, and a waiting caller gets the token', async () => {
     await using world = new HeldWorld();
     world.good.add('new');
     const tokens = world.manager();
@@ -50,7 +50,7 @@ describe('what comes during an attempt has not failed with it', () => {
     expect(await got).toMatch(/^token-/);
   });
 
-  test('new params are tried at once', async () => {
+  test('params that are replaced during an attempt are tried at once', async () => {
     await using world = new HeldWorld();
     world.good.add('good');
     const tokens = world.manager();
@@ -65,7 +65,7 @@ describe('what comes during an attempt has not failed with it', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('a secret that another process registers meanwhile is tried within seconds', async () => {
+  test('a secret that another process registers during an attempt is tried within seconds', async () => {
     await using world = new HeldWorld();
     world.good.add('new');
     const tokens = world.manager();
@@ -79,7 +79,7 @@ describe('what comes during an attempt has not failed with it', () => {
     expect(world.secrets.length).toBeLessThanOrEqual(3);
   });
 
-  test('a secret whose word comes after the failure has been recorded is tried then, also by a fleet', async () => {
+  test('a secret whose notification comes after the failure was recorded is tried then, also by a fleet', async () => {
     await using world = new HeldWorld({ fleet: true });
     world.good.add('new');
     const late: TokenStore = {
@@ -100,7 +100,7 @@ describe('what comes during an attempt has not failed with it', () => {
     expect(tokens.peek(APPID, TYPE)?.value).toMatch(/^token-/);
   });
 
-  test('a stale report is answered with what the new secret brings', async () => {
+  test('a stale report during which the secret is replaced is answered with the token of the new secret', async () => {
     await using world = new HeldWorld();
     world.good.add('old');
     const tokens = world.manager();
@@ -117,7 +117,7 @@ describe('what comes during an attempt has not failed with it', () => {
     expect(world.secrets).toEqual(['old', 'old', 'new']);
   });
 
-  test('I10: secrets that change at every attempt do not keep a caller for ever', async () => {
+  test('I10: a caller does not wait for ever when the secret changes at every attempt', async () => {
     await using world = new World();
     const tokens = world.manager();
     await tokens.register({ appid: APPID, secret: SECRET });
@@ -179,7 +179,7 @@ describe('what comes during an attempt has not failed with it', () => {
   });
 });
 
-describe('a failure binds the input that it was made with', () => {
+describe('input of a failed attempt', () => {
   async function failed(world: World): Promise<TokenManager> {
     world.wechat.always = async ({ key }) => {
       if (key.subject === undefined) throw WRONG;
@@ -197,7 +197,7 @@ describe('a failure binds the input that it was made with', () => {
     ['params', { tasks: [{ type: TYPE, params: { a: 1 } }] as const }, 2],
     ['another task', { tasks: [{ type: TYPE, subject: 'someone' }] as const }, 1],
     ['nothing', { secret: SECRET }, 1],
-  ])('after a change of %s the attempts are as many as the inputs', async (_, change, calls) => {
+  ])('a failed task makes one attempt per input after a change of %s', async (_, change, calls) => {
     await using world = new World();
     const tokens = await failed(world);
     await tokens.register({ appid: APPID, ...change });
@@ -205,7 +205,7 @@ describe('a failure binds the input that it was made with', () => {
     expect(world.wechat.asked.filter(({ key }) => key.subject === undefined)).toHaveLength(calls);
   });
 
-  test('a change of notify alone is no other input', async () => {
+  test('a change of notify alone does not end the cool-down of a failure', async () => {
     await using world = new World();
     const tokens = await failed(world);
     createCallbacks(tokens);
@@ -215,7 +215,7 @@ describe('a failure binds the input that it was made with', () => {
     expect(world.wechat.calls).toBe(1);
   });
 
-  test('documents that were written anew are no other input', async () => {
+  test('documents that are rewritten unchanged do not end the cool-down of a failure', async () => {
     await using world = new World();
     await failed(world);
     for (const id of [`app/${APPID}`, `task/${APPID}/${TYPE}`]) {
@@ -229,7 +229,7 @@ describe('a failure binds the input that it was made with', () => {
     expect(world.wechat.calls).toBe(1);
   });
 
-  test('what a release without the hash has stored binds the registration of its versions', async () => {
+  test('a failure that a release without the input hash stored binds the registration of its versions', async () => {
     await using world = new World();
     await failed(world);
     const [document] = await world.store.get([KEY_ID]);
@@ -246,7 +246,7 @@ describe('a failure binds the input that it was made with', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('a release without the hash is told the versions that it compares', async () => {
+  test('a stored failure holds the versions that a release without the input hash compares', async () => {
     await using world = new World();
     await failed(world);
     const [key, app, task] = await world.store.get([KEY_ID, `app/${APPID}`, `task/${APPID}/${TYPE}`]);
@@ -259,7 +259,7 @@ test.each([
   ['the secret', { secret: 'another' }],
   ['the mode', { accessToken: 'plain' as const }],
   ['the params', { tasks: [{ type: TYPE, params: { a: 1 } }] as const }],
-])('I9: a change of %s takes no living token away, in no process', async (_, change) => {
+])('I9: a change of %s discards no valid token in any process', async (_, change) => {
   await using world = new World();
   const [tokens, other] = [await world.registered(), world.manager()];
   const value = await tokens.get(APPID, TYPE);

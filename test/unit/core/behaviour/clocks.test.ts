@@ -5,7 +5,7 @@ import { APPID, TYPE, World } from '../../../support/worlds/world.js';
 const LIFE_MS = 7_200_000;
 const DAY_MS = 24 * 3_600_000;
 
-test('I1: after the clock is set back a day, a token lives no longer than it was granted', async () => {
+test('I1: a token lives no longer than granted after the clock is set back a day', async () => {
   await using world = new World();
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
@@ -18,7 +18,7 @@ test('I1: after the clock is set back a day, a token lives no longer than it was
   expect(tokens.peek(APPID, TYPE)).toBeUndefined();
 });
 
-test('a clock set back makes the token due once, and no loop', async () => {
+test('a clock set back makes the token due once, without a loop', async () => {
   await using world = new World();
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
@@ -30,7 +30,7 @@ test('a clock set back makes the token due once, and no loop', async () => {
   expect(await tokens.get(APPID, TYPE)).toBe('token-2');
 });
 
-test('a clock set forward a day refreshes once, and the old token is not answered', async () => {
+test('a clock set forward a day causes one refresh, and the old token is not answered', async () => {
   await using world = new World();
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
@@ -50,7 +50,7 @@ test('a task is refreshed within a second after the machine has slept past its d
   expect(tokens.peek(APPID, TYPE)?.value).toBe('token-2');
 });
 
-test('a hit with a clock that reads less than before is looked at before it is answered', async () => {
+test('a hit whose clock reads less than before is checked before it is answered', async () => {
   await using world = new World();
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
@@ -60,7 +60,7 @@ test('a hit with a clock that reads less than before is looked at before it is a
   expect(tokens.peek(APPID, TYPE)?.value).toBe('token-1');
 });
 
-test('short lives are kept fresh too', async () => {
+test('tokens with short lives are kept fresh too', async () => {
   await using world = new World({ random: () => Math.random() });
   world.wechat.lifeSeconds = 2;
   const tokens = await world.registered();
@@ -83,7 +83,7 @@ test('a token whose process clock is a day ahead of the store is kept by the clo
   expect(await ahead.get(APPID, TYPE)).toBe(await right.get(APPID, TYPE));
 });
 
-test('a clock set back freezes nothing: what failed before is tried again, and limits count again', async () => {
+test('a clock set back freezes nothing: failures are retried, and limits count again', async () => {
   await using world = new World();
   world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'frozen', { errcode: 40243 });
   const tokens = await world.registered();
@@ -110,13 +110,13 @@ async function withDeadTokenFromTheFuture(): Promise<World> {
   return world;
 }
 
-test('a token from the future, which may have ended, is not answered before it was tried to get another', async () => {
+test('a token from the future, which may have expired, is not answered before a refresh was tried', async () => {
   await using world = await withDeadTokenFromTheFuture();
   expect(await world.manager().get(APPID, TYPE)).toBe('token-2');
   expect(world.wechat.calls).toBe(2);
 });
 
-test('a token from the future is better than none while WeChat is away', async () => {
+test('a token from the future is answered while WeChat is unavailable', async () => {
   await using world = await withDeadTokenFromTheFuture();
   world.wechat.always = new TokenError('UPSTREAM_UNAVAILABLE', 'away', { retryable: true });
   const tokens = world.manager();
@@ -161,7 +161,7 @@ test.each([600_000, 1_200_000, 3_599_999])(
   },
 );
 
-test('what failed is tried again in time though the clock was set back meanwhile', async () => {
+test('a failed refresh is retried in time though the clock was set back meanwhile', async () => {
   await using world = new World();
   world.wechat.always = async () => {
     throw new TokenError('UPSTREAM_UNAVAILABLE', 'out', { retryable: true });

@@ -79,37 +79,43 @@ async function wholeOf(operation: Operation): Promise<Record<string, unknown>> {
   return documents(world);
 }
 
-describe('what is under way when the manager is closed', () => {
-  test.each(Object.keys(OPERATIONS))('%s is whole, or CLOSED with nothing of it stored', async (name) => {
-    const operation = OPERATIONS[name] as Operation;
-    const whole = await wholeOf(operation);
-    const came = new Set<string>();
-    for (let ms = 0; ms <= 14_000; ms += SLOW_MS / 2) {
-      const run = await runClosedAfter(operation, ms);
-      expect([ms, run.after]).toEqual([ms, run.came === 'done' ? whole : run.before]);
-      expect(['done', 'CLOSED']).toContain(run.came);
-      expect([ms, run.took <= CLOSES_WITHIN_MS, run.quiet]).toEqual([ms, true, [0, 0]]);
-      came.add(run.came);
-    }
-    expect([...came].toSorted()).toEqual(['CLOSED', 'done']);
-  });
+describe('operations under way when the manager is closed', () => {
+  test.each(Object.keys(OPERATIONS))(
+    '%s during which the manager closes is whole, or CLOSED with nothing of it stored',
+    async (name) => {
+      const operation = OPERATIONS[name] as Operation;
+      const whole = await wholeOf(operation);
+      const came = new Set<string>();
+      for (let ms = 0; ms <= 14_000; ms += SLOW_MS / 2) {
+        const run = await runClosedAfter(operation, ms);
+        expect([ms, run.after]).toEqual([ms, run.came === 'done' ? whole : run.before]);
+        expect(['done', 'CLOSED']).toContain(run.came);
+        expect([ms, run.took <= CLOSES_WITHIN_MS, run.quiet]).toEqual([ms, true, [0, 0]]);
+        came.add(run.came);
+      }
+      expect([...came].toSorted()).toEqual(['CLOSED', 'done']);
+    },
+  );
 
-  test.each(['a register', 'an unregister'])('%s that waits for another process is CLOSED at once', async (name) => {
-    await using world = new World();
-    const { store, tokens } = closable(world);
-    await register(tokens);
-    await world.store.lease(`app/${APPID}`, 20_000);
-    const waiting = outcome(
-      name === 'a register' ? tokens.register({ appid: APPID, secret: 'x' }) : tokens.unregister(APPID),
-    );
-    await world.clock.advance(5_000);
-    const before = await documents(world);
-    expect(await closed(world, tokens)).toBe(0);
-    expect([await waiting, await documents(world)]).toEqual(['CLOSED', before]);
-    expect(await isQuiet(world, store)).toEqual([0, 0]);
-  });
+  test.each(['a register', 'an unregister'])(
+    '%s that waits for another process is CLOSED at once by close',
+    async (name) => {
+      await using world = new World();
+      const { store, tokens } = closable(world);
+      await register(tokens);
+      await world.store.lease(`app/${APPID}`, 20_000);
+      const waiting = outcome(
+        name === 'a register' ? tokens.register({ appid: APPID, secret: 'x' }) : tokens.unregister(APPID),
+      );
+      await world.clock.advance(5_000);
+      const before = await documents(world);
+      expect(await closed(world, tokens)).toBe(0);
+      expect([await waiting, await documents(world)]).toEqual(['CLOSED', before]);
+      expect(await isQuiet(world, store)).toEqual([0, 0]);
+    },
+  );
 
-  test('a register that waits for its turn behind another one is CLOSED, and that one is whole', async () => {
+  test('a register that waits for its turn behind another one is CLOSED by close, and that one is whole', async () => {
     await using world = new World();
     const { store, tokens } = closable(world);
     await tokens.start();
@@ -123,7 +129,7 @@ describe('what is under way when the manager is closed', () => {
     expect(await isQuiet(world, store)).toEqual([0, 0]);
   });
 
-  test('a register is written to the history of the store as well, before that is closed', async () => {
+  test('a register under way is written to the store history too before the store is closed', async () => {
     await using world = new World();
     const { store, tokens } = closable(world);
     await tokens.start();
@@ -138,7 +144,7 @@ describe('what is under way when the manager is closed', () => {
     expect(after?.version).toBeGreaterThan(before?.version as number);
   });
 
-  test('a params function that never answers ends at once, and its failure is no event', async () => {
+  test('a params function that never answers ends at once on close, and its failure is no event', async () => {
     await using world = new World();
     const { store, tokens } = closable(world);
     await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params: forever }] });
@@ -149,7 +155,7 @@ describe('what is under way when the manager is closed', () => {
     expect(await isQuiet(world, store)).toEqual([0, 0]);
   });
 
-  test('a params URL that never answers is given up at once', async () => {
+  test('a params URL that never answers is aborted at once on close', async () => {
     await using world = new World();
     const { store, tokens } = closable(world);
     let asking: AbortSignal | undefined;
@@ -177,7 +183,7 @@ describe('what is under way when the manager is closed', () => {
     expect(await isQuiet(world, store)).toEqual([0, 0]);
   });
 
-  test('a refresh that has looked for what another process does makes no further pause', async () => {
+  test('a refresh that polls for the result of another process makes no further pause on close', async () => {
     await using world = new World({ random: 0.9 });
     const { store, tokens } = closable(world);
     await tokens.register({ appid: APPID, secret: SECRET });
@@ -196,7 +202,7 @@ describe('what is under way when the manager is closed', () => {
     expect(await isQuiet(world, store)).toEqual([0, 0]);
   });
 
-  test('a process that waits for others to replace a token is CLOSED', async () => {
+  test('a call that waits for other processes to replace a token is CLOSED by close', async () => {
     await using world = new World();
     const first = await world.registered();
     await first.get(APPID, TYPE);
@@ -210,7 +216,7 @@ describe('what is under way when the manager is closed', () => {
     expect([await replaced, store.commandsAfterClose]).toEqual(['CLOSED', 0]);
   });
 
-  test('a call whose answer stalls gets that answer, without a look at the rest', async () => {
+  test('a call whose answer stalls gets that answer on close, without a look at the rest', async () => {
     await using world = new World();
     const { store, tokens } = closable(world);
     await register(tokens);
@@ -224,7 +230,7 @@ describe('what is under way when the manager is closed', () => {
     expect(await isQuiet(world, store)).toEqual([0, 0]);
   });
 
-  test('a delivery that has not been sent is left to the next process', async () => {
+  test('a delivery that has not been sent on close is left to the next process', async () => {
     await using world = new World();
     const { store, tokens } = closable(world);
     let sent = 0;
@@ -249,7 +255,7 @@ describe('what is under way when the manager is closed', () => {
     expect(await isQuiet(world, store)).toEqual([0, 0]);
   });
 
-  test('a command that hangs is waited for no longer than any, and nothing follows its answer', async () => {
+  test('a store command that hangs does not extend the bound of close, and nothing follows its answer', async () => {
     await using world = new World();
     const { store, tokens } = closable(world);
     await register(tokens);
@@ -268,7 +274,7 @@ describe('what is under way when the manager is closed', () => {
     expect([await put, await got]).toEqual(['STORE_UNAVAILABLE', expect.stringMatching(/CLOSED|STORE_UNAVAILABLE/)]);
   });
 
-  test('a large register leaves at most a beginning, within the bound', async () => {
+  test('a large register that is interrupted by close leaves at most a beginning, within the bound', async () => {
     await using world = new World();
     const { store, tokens } = closable(world);
     await tokens.start();
@@ -284,12 +290,12 @@ describe('what is under way when the manager is closed', () => {
   });
 });
 
-describe('a store that does not take a refresh token', () => {
+describe('close with a store that rejects writes', () => {
   test.each([
     ['works again after 10 s', 10_000, 'refresh-2'],
     ['works again after 16 s', 16_000, 'refresh-2'],
     ['does not work again within the bound', 60_000, 'refresh-1'],
-  ])('is offered it until it %s', async (_, awayMs, token) => {
+  ])('a refresh token is offered on close to a store that fails until the store %s', async (_, awayMs, token) => {
     await using world = new RotatingWorld();
     const store = new ClosableStore(shared(world.store));
     const tokens = world.process({ store });
@@ -314,7 +320,7 @@ describe('a store that does not take a refresh token', () => {
     ]);
   });
 
-  test('is not called available because it can be closed', async () => {
+  test('a store that fails is not reported as available because it can be closed', async () => {
     await using world = new World();
     const { store, tokens } = closable(world);
     await register(tokens);

@@ -4,7 +4,7 @@ import { CLOSES_WITHIN_MS, closable, closed, isQuiet } from '../../../support/st
 import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 describe('I7: after close there is no timer and no command', () => {
-  test('when a change was being read and the read fails because the store is closed', async () => {
+  test('I7: a read of a change that fails because the store is closed leaves no timer and no command', async () => {
     await using world = new World();
     const { store, tokens } = closable(world);
     await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
@@ -27,7 +27,7 @@ describe('I7: after close there is no timer and no command', () => {
     expect(await isQuiet(world, store)).toEqual([0, 0]);
   });
 
-  test('when a change that could not be read was to be read again', async () => {
+  test('I7: close cancels the retry of a change that could not be read', async () => {
     await using world = new World();
     const { store, tokens } = closable(world);
     await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
@@ -42,7 +42,7 @@ describe('I7: after close there is no timer and no command', () => {
     expect(await isQuiet(world, store)).toEqual([0, 0]);
   });
 
-  test('when the store tells of a change afterwards', async () => {
+  test('I7: a change that the store notifies after close causes no timer and no command', async () => {
     await using world = new World();
     const { store, tokens } = closable(world);
     await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });
@@ -52,7 +52,7 @@ describe('I7: after close there is no timer and no command', () => {
     expect(await isQuiet(world, store)).toEqual([0, 0]);
   });
 
-  test('when the store answers a watch after the close has begun, and the watch is ended', async () => {
+  test('I7: a watch that the store answers after the close has begun is ended', async () => {
     await using world = new World();
     const { store, tokens } = closable(world);
     store.watching = wait(world.clock, 1_000);
@@ -64,29 +64,32 @@ describe('I7: after close there is no timer and no command', () => {
   });
 });
 
-describe('close ends within its bound', () => {
-  test.each(['app', 'task', 'key'])('while a start reads many documents slowly (%s)', async (slow) => {
-    await using world = new World({ fleet: false });
-    const first = world.manager();
-    for (let app = 0; app < 120; app++) {
-      await first.register({ appid: `wx${app}`, secret: SECRET, tasks: [TYPE] });
-    }
-    const { store, tokens } = closable(world);
-    const listed = store.list.bind(store);
-    store.list = async function* (prefix, options) {
-      for await (const document of listed(prefix, options)) {
-        if (prefix === slow) await wait(world.clock, 500);
-        yield document;
+describe('the bound of close', () => {
+  test.each(['app', 'task', 'key'])(
+    'close ends within its bound while a start reads many documents slowly (%s)',
+    async (slow) => {
+      await using world = new World({ fleet: false });
+      const first = world.manager();
+      for (let app = 0; app < 120; app++) {
+        await first.register({ appid: `wx${app}`, secret: SECRET, tasks: [TYPE] });
       }
-    };
-    store.afterGet = () => (slow === 'key' ? wait(world.clock, 1_500) : undefined);
-    const started = tokens.start().then(
-      () => 'started',
-      (error: { code: string }) => error.code,
-    );
-    await world.clock.advance(1_000);
-    expect(await closed(world, tokens)).toBeLessThanOrEqual(CLOSES_WITHIN_MS);
-    expect(await started).toBe('CLOSED');
-    expect(await isQuiet(world, store)).toEqual([expect.any(Number), 0]);
-  });
+      const { store, tokens } = closable(world);
+      const listed = store.list.bind(store);
+      store.list = async function* (prefix, options) {
+        for await (const document of listed(prefix, options)) {
+          if (prefix === slow) await wait(world.clock, 500);
+          yield document;
+        }
+      };
+      store.afterGet = () => (slow === 'key' ? wait(world.clock, 1_500) : undefined);
+      const started = tokens.start().then(
+        () => 'started',
+        (error: { code: string }) => error.code,
+      );
+      await world.clock.advance(1_000);
+      expect(await closed(world, tokens)).toBeLessThanOrEqual(CLOSES_WITHIN_MS);
+      expect(await started).toBe('CLOSED');
+      expect(await isQuiet(world, store)).toEqual([expect.any(Number), 0]);
+    },
+  );
 });

@@ -30,7 +30,7 @@ test.each([
   [MINUTE, false, 1],
   [MINUTE + 1, false, 1],
 ])(
-  '%i ms after the store has shown a record, a hit is %s, and the look at the record costs %i reads in the background',
+  '%i ms after the store has shown a record, a hit is %s, and the check of the record costs %i background reads',
   async (ms, hits, expected) => {
     const reads: string[] = [];
     await using world = new World({ store: readsOf(reads) });
@@ -48,7 +48,7 @@ test.each([
   },
 );
 
-test('a change that the look at the record finds is in force afterwards', async () => {
+test('a change that the background check of the record finds is answered afterwards', async () => {
   await using world = new World({ fleet: false });
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
@@ -69,7 +69,7 @@ const NO_ANSWERS: [string, (tokens: TokenManager, world: World) => unknown][] = 
   ['of a manager that was closed', (tokens, world) => Promise.all([tokens.close(), world.clock.advance(21_000)])],
 ];
 
-test.each(NO_ANSWERS)('a record %s has to be waited for', async (_, change) => {
+test.each(NO_ANSWERS)('a record %s is not answered without waiting', async (_, change) => {
   await using world = new World();
   const tokens = await world.registered({ refresh: 'never' });
   await world.clock.advance(0);
@@ -80,7 +80,7 @@ test.each(NO_ANSWERS)('a record %s has to be waited for', async (_, change) => {
   expect(confirming(tokens)).toBeUndefined();
 });
 
-test('a token without a task, and any token before the start, has to be waited for', async () => {
+test('a token without a task, and any token before the start, is not answered without waiting', async () => {
   await using world = new World();
   const tokens = world.manager({ refresh: 'never' });
   expect(confirming(tokens)).toBeUndefined();

@@ -22,8 +22,8 @@ async function silentVisit(world: RotatingWorld, stored: Partial<Grant>, visit: 
   return (await put(tokens, 'silent', { refreshToken: 'refresh of the visit', ...visit })).value;
 }
 
-describe('a put', () => {
-  test('with fewer scopes resolves with the stored record and leaves the document as it is', async () => {
+describe('put and the scopes of a grant', () => {
+  test('a put with fewer scopes resolves with the stored record and leaves the document as it is', async () => {
     await using world = new RotatingWorld();
     const tokens = await world.withTask();
     const refreshToken = world.upstream.authorize();
@@ -46,7 +46,7 @@ describe('a put', () => {
     ['other scopes', { scope: 'a,b' }, { scope: 'c' }, 'silent'],
     ['unknown scopes', { scope: WIDE }, {}, 'silent'],
     ['scopes where those of the stored one are unknown', {}, { scope: NARROW }, 'silent'],
-  ])('with %s', async (_name, stored, visit, value) => {
+  ])('a put with %s keeps or replaces the stored grant accordingly', async (_name, stored, visit, value) => {
     await using world = new RotatingWorld();
     expect(await silentVisit(world, stored, visit)).toBe(value);
   });
@@ -54,21 +54,24 @@ describe('a put', () => {
   test.each<[string, Partial<Grant>]>([
     ['in its scope', { scope: WIDE }],
     ['in its answer', { result: { scope: WIDE } }],
-  ])('with fewer scopes leaves a consent that says them %s, after a refresh that does not', async (_name, stored) => {
-    await using world = new RotatingWorld();
-    const tokens = await world.withTask();
-    await put(tokens, 'consented', { refreshToken: world.upstream.authorize(), ...stored });
-    const refreshed = await tokens.refresh(APPID, TYPE, { ...USER, force: true });
-    await world.clock.advance(1_000);
-    expect((await put(tokens, 'silent', { refreshToken: 'other', scope: NARROW })).value).toBe(refreshed);
-    world.upstream.change = () => ({ scope: NARROW });
-    await world.clock.advance(60_000);
-    await tokens.refresh(APPID, TYPE, { ...USER, force: true });
-    await world.clock.advance(1_000);
-    expect((await put(tokens, 'silent', { refreshToken: 'other', scope: NARROW })).value).toBe('silent');
-  });
+  ])(
+    'a put with fewer scopes leaves a consent that says them %s, after a refresh that does not',
+    async (_name, stored) => {
+      await using world = new RotatingWorld();
+      const tokens = await world.withTask();
+      await put(tokens, 'consented', { refreshToken: world.upstream.authorize(), ...stored });
+      const refreshed = await tokens.refresh(APPID, TYPE, { ...USER, force: true });
+      await world.clock.advance(1_000);
+      expect((await put(tokens, 'silent', { refreshToken: 'other', scope: NARROW })).value).toBe(refreshed);
+      world.upstream.change = () => ({ scope: NARROW });
+      await world.clock.advance(60_000);
+      await tokens.refresh(APPID, TYPE, { ...USER, force: true });
+      await world.clock.advance(1_000);
+      expect((await put(tokens, 'silent', { refreshToken: 'other', scope: NARROW })).value).toBe('silent');
+    },
+  );
 
-  test('with fewer scopes replaces what came of another refresh token that the params offered', async () => {
+  test('a put with fewer scopes replaces a grant of another refresh token that the params offered', async () => {
     await using world = new RotatingWorld();
     const tokens = await world.withTask();
     await put(tokens, 'consented', { refreshToken: world.upstream.authorize(), scope: WIDE });
@@ -78,7 +81,7 @@ describe('a put', () => {
     expect((await put(tokens, 'silent', { refreshToken: 'other', scope: NARROW })).value).toBe('silent');
   });
 
-  test('with fewer scopes replaces a grant whose refresh token has been refused', async () => {
+  test('a put with fewer scopes replaces a grant whose refresh token has been refused', async () => {
     await using world = new RotatingWorld();
     const tokens = await world.withTask();
     await put(tokens, 'consented', { refreshToken: world.upstream.authorize(), scope: WIDE });
@@ -94,7 +97,7 @@ describe('a put', () => {
     [-1, 'consented'],
     [0, 'silent'],
     [1, 'silent'],
-  ])('with fewer scopes, %i ms from the end of the stored refresh token, leaves %s', async (ms, value) => {
+  ])('a put with fewer scopes, %i ms from the end of the stored refresh token, leaves %s', async (ms, value) => {
     await using world = new RotatingWorld();
     const tokens = await world.withTask();
     const life = { refreshTokenExpiresInSeconds: MONTH_SECONDS, scope: WIDE };
@@ -109,7 +112,7 @@ describe('a put', () => {
     [-1, 'consented'],
     [0, 'silent'],
     [1, 'silent'],
-  ])('with fewer scopes, %i ms from the end of a grant without a refresh token, leaves %s', async (ms, value) => {
+  ])('a put with fewer scopes, %i ms from the end of a grant without a refresh token, leaves %s', async (ms, value) => {
     await using world = new RotatingWorld();
     const tokens = await world.withTask();
     await put(tokens, 'consented', { scope: WIDE });
@@ -119,7 +122,7 @@ describe('a put', () => {
     expect((await put(later, 'silent', { scope: NARROW })).value).toBe(value);
   });
 
-  test('with fewer scopes leaves an expired grant whose refresh token is good, and that is refreshed', async () => {
+  test('a put with fewer scopes leaves an expired grant whose refresh token is good, and that is refreshed', async () => {
     await using world = new RotatingWorld();
     const tokens = await world.withTask();
     const refreshToken = world.upstream.authorize();
@@ -132,7 +135,7 @@ describe('a put', () => {
     expect(world.upstream.sent).toEqual([refreshToken]);
   });
 
-  test('that loses its write to a grant with more scopes leaves that in force', async () => {
+  test('a put that loses its write to a grant with more scopes leaves that grant current', async () => {
     const { world, store } = faulty();
     await using _ = world;
     const tokens = await world.withTask();
@@ -149,7 +152,7 @@ describe('a put', () => {
   });
 });
 
-test('a refresh replaces a grant whatever its scopes, and its answer tells those of the next', async () => {
+test('a refresh replaces a grant whatever its scopes, and its answer determines those of the next', async () => {
   await using world = new RotatingWorld();
   const tokens = await world.withTask();
   await put(tokens, 'consented', { refreshToken: world.upstream.authorize(), scope: WIDE });
@@ -162,7 +165,7 @@ test('a refresh replaces a grant whatever its scopes, and its answer tells those
   expect((await put(tokens, 'silent', { refreshToken: 'other', scope: NARROW })).value).toBe(refreshed);
 });
 
-test('the scopes stand within the stored grant, and in no record', async () => {
+test('scopes are stored within the grant, and in no record', async () => {
   await using world = new RotatingWorld();
   const tokens = await world.withTask();
   const record = await put(tokens, 'consented', { scope: 'CONSENT' });
@@ -172,7 +175,7 @@ test('the scopes stand within the stored grant, and in no record', async () => {
 });
 
 test.each([5, null, 'x'.repeat(4_097), ['a']])(
-  'a scope that is no text of at most 4,096 characters is refused: %#',
+  'a scope that is no text of at most 4,096 characters is rejected: %#',
   async (scope) => {
     await using world = new RotatingWorld();
     const tokens = await world.withTask();

@@ -47,20 +47,23 @@ class DeafWorld extends World {
   }
 }
 
-describe('while another process has the lease', () => {
+describe('a lease that another process holds', () => {
   test.each([
     [true, 1],
     [false, 0],
-  ])('I2: a caller takes what that one stores; with a task (%s) it is announced', async (hasTask, announced) => {
-    await using world = new DeafWorld();
-    const [one, other] = await world.two({ hasTask });
-    const got = await world.outcomes([one.get(APPID, TYPE), other.get(APPID, TYPE)], 1_000);
-    expect(got).toEqual(['token-1', 'token-1']);
-    expect(world.wechat.calls).toBe(1);
-    expect([world.announced('upstream'), world.announced('store')]).toEqual([1, announced]);
-  });
+  ])(
+    'I2: a caller takes what the holder of the lease stores; with a task (%s) it is announced',
+    async (hasTask, announced) => {
+      await using world = new DeafWorld();
+      const [one, other] = await world.two({ hasTask });
+      const got = await world.outcomes([one.get(APPID, TYPE), other.get(APPID, TYPE)], 1_000);
+      expect(got).toEqual(['token-1', 'token-1']);
+      expect(world.wechat.calls).toBe(1);
+      expect([world.announced('upstream'), world.announced('store')]).toEqual([1, announced]);
+    },
+  );
 
-  ownScheduleTest('I2: a refresh that is due takes what that one stores', async () => {
+  ownScheduleTest('I2: a refresh that is due takes what the holder of the lease stores', async () => {
     await using world = new DeafWorld();
     const [one, other] = await world.two();
     await world.clock.advance(LIFE_MS);
@@ -68,7 +71,7 @@ describe('while another process has the lease', () => {
     expect([one.peek(APPID, TYPE)?.value, other.peek(APPID, TYPE)?.value]).toEqual(['token-2', 'token-2']);
   });
 
-  test('a refresh that is due lets the token be when that one has found it repeated and moved its time', async () => {
+  test('a due refresh makes no request when the holder of the lease got a repeated token and moved its due', async () => {
     await using world = new DeafWorld();
     const [one] = await world.two();
     await world.clock.advance(1_000);
@@ -82,7 +85,7 @@ describe('while another process has the lease', () => {
     expect(one.peek(APPID, TYPE)?.value).toBe('token-1');
   });
 
-  test('I2: two stale reports of one token make one fetch', async () => {
+  test('I2: two stale reports of one token in two processes make one fetch', async () => {
     await using world = new DeafWorld();
     const [one, other] = await world.two();
     await world.clock.advance(5_000);
@@ -91,7 +94,7 @@ describe('while another process has the lease', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('I2: two forced refreshes make one fetch', async () => {
+  test('I2: two forced refreshes in two processes make one fetch', async () => {
     await using world = new DeafWorld();
     const [one, other] = await world.two();
     await world.clock.advance(5_000);
@@ -100,7 +103,7 @@ describe('while another process has the lease', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('I10: a refusal that it stores is the answer here too, and WeChat is not called again', async () => {
+  test('I10: a refusal that the holder of the lease stores is the answer here too, without another call', async () => {
     await using world = new DeafWorld();
     world.wechat.always = () => world.fail(new TokenError('UPSTREAM_REJECTED', 'wrong', { errcode: 40125 }));
     const [one, other] = await world.two();
@@ -112,7 +115,7 @@ describe('while another process has the lease', () => {
     expect(world.wechat.calls).toBe(1);
   });
 
-  test('I10: a passing failure that that one stores makes a caller wait for the next attempt, and share it', async () => {
+  test('I10: a passing failure that the holder of the lease stores makes a caller share the next attempt', async () => {
     await using world = new DeafWorld();
     const [one, other] = await world.two({ hasTask: false });
     world.wechat.next(() => world.fail(new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { retryable: true })));
@@ -122,7 +125,7 @@ describe('while another process has the lease', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('I7: close ends the waiting', async () => {
+  test('I7: close ends the wait for a lease that another process holds', async () => {
     await using world = new DeafWorld();
     world.wechat.always = () => new Promise(() => {});
     const [one, other] = await world.two({ hasTask: false });
@@ -139,8 +142,8 @@ describe('while another process has the lease', () => {
   });
 });
 
-describe('a caller who comes after a failure', () => {
-  test('waits for one attempt that is near, and the one after that is not made for them', async () => {
+describe('calls after a failure', () => {
+  test('a caller after a failure waits for one near attempt, and the one after that is not made for it', async () => {
     await using world = new DeafWorld();
     const tokens = await world.process({ hasTask: false });
     world.wechat.always = () => world.fail(new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { retryable: true }));
@@ -152,7 +155,7 @@ describe('a caller who comes after a failure', () => {
     expect(world.wechat.calls).toBe(3);
   });
 
-  test('a wait of the background is none of theirs: a refresh that is due fails at once while it cools down', async () => {
+  test('a refresh that is due fails at once in the background while it cools down', async () => {
     await using world = new DeafWorld();
     const tokens = await world.process();
     await world.clock.advance(1_000);

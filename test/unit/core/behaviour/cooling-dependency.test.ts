@@ -39,7 +39,7 @@ test('tasks that wait for a token do not have it asked for any earlier than with
 });
 
 describe('a task whose dependency has failed', () => {
-  test('does not try until that may be tried again, and is there with it', async () => {
+  test('a task whose dependency has failed is not retried before the dependency, and gets its token with it', async () => {
     await using world = new World();
     const tokens = withTickets(world);
     world.wechat.always = REFUSED;
@@ -54,7 +54,7 @@ describe('a task whose dependency has failed', () => {
     expect(tokens.peek(APPID, 'ticket')?.value).toBe('of-token-1');
   });
 
-  test('is woken by the change of that', async () => {
+  test('a task whose dependency has failed is woken when the dependency changes', async () => {
     await using world = new World();
     const tokens = withTickets(world);
     world.wechat.always = REFUSED;
@@ -66,7 +66,7 @@ describe('a task whose dependency has failed', () => {
     expect(tokens.peek(APPID, 'ticket')?.value).toBe('of-token-1');
   });
 
-  test('still tries for a caller who waits, by the rules for callers', async () => {
+  test('a task whose dependency has failed is still tried for a waiting caller', async () => {
     await using world = new World();
     const tokens = withTickets(world);
     world.wechat.next(BUSY);

@@ -32,8 +32,8 @@ async function soon<Result>(promise: Promise<Result>): Promise<Result | 'waits'>
   return Promise.race([answered, new Promise<'waits'>((resolve) => setImmediate(() => resolve('waits')))]);
 }
 
-describe('while a large store is being read', () => {
-  test('a fresh token is answered, with its record, by the manager and over HTTP', async () => {
+describe('calls while a large store is being read', () => {
+  test('a fresh token is answered while the store is being read, by the manager and over HTTP', async () => {
     const tokens = process();
     expect(await soon(tokens.get(APPID, TYPE))).toBe('token-1');
     expect(await soon(tokens.getRecord(APPID, TYPE))).toMatchObject({ value: 'token-1' });
@@ -45,7 +45,7 @@ describe('while a large store is being read', () => {
     expect(world.wechat.calls).toBe(1);
   });
 
-  test('what wants more than that waits: a wish, a task that there is not', async () => {
+  test('a call with minValidityMs or for an unknown task waits until the store has been read', async () => {
     const tokens = process();
     const handler = createHandler(tokens, { anonymous: true });
     const unknown = handler.fetch(new Request(`http://tokens.test/task/${APPID}/1`));
@@ -57,7 +57,7 @@ describe('while a large store is being read', () => {
     expect(await soon(wish)).toBe('token-2');
   });
 
-  test('a token that is due waits, and is refreshed with what its task says', async () => {
+  test('a call for a due token waits until the store has been read, and its task is refreshed', async () => {
     await world.clock.advance(6_900_000);
     const tokens = process();
     const due = tokens.get(APPID, TYPE);
@@ -68,7 +68,7 @@ describe('while a large store is being read', () => {
     expect(await tokens.get(APPID, TYPE)).toBe('token-2');
   });
 
-  test('a token is still kept fresh after it was answered early', async () => {
+  test('a token that was answered before the store was read is still kept fresh', async () => {
     const tokens = process();
     await soon(tokens.get(APPID, TYPE));
     finish();
@@ -78,7 +78,7 @@ describe('while a large store is being read', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('a token in memory is answered, with options and without, after the store has gone away', async () => {
+  test('a cached token is answered, with options and without, after the store has become unavailable', async () => {
     const way = new FaultyStore(shared(world.store));
     let isAway = false;
     way.before = (method) => {

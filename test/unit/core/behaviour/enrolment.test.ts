@@ -67,22 +67,25 @@ describe('an app that is unregistered and registered anew', () => {
   test.each([
     ['the process that asked', 0],
     ['another process', 1],
-  ])('takes nothing that was asked for before, also where %s did it', async (_, index) => {
-    await using world = new SlowWorld();
-    const both = [world.manager(), world.manager()] as const;
-    const again = both[index as 0 | 1];
-    await both[1].start();
-    await world.register(both[0], 'old');
-    await world.clock.advance(200);
-    expect(world.wechat.calls).toBe(1);
-    await world.unregister(again);
-    await world.register(again, 'new');
-    const values = await world.within(5_000, Promise.all(both.map((tokens) => tokens.get(APPID, TYPE))));
-    expect(values).toEqual(['of new', 'of new']);
-    expect(await world.content(KEY_ID)).toMatchObject({ grant: { value: 'of new' } });
-  });
+  ])(
+    'an app that is registered anew takes nothing that was asked for before, also where %s did it',
+    async (_, index) => {
+      await using world = new SlowWorld();
+      const both = [world.manager(), world.manager()] as const;
+      const again = both[index as 0 | 1];
+      await both[1].start();
+      await world.register(both[0], 'old');
+      await world.clock.advance(200);
+      expect(world.wechat.calls).toBe(1);
+      await world.unregister(again);
+      await world.register(again, 'new');
+      const values = await world.within(5_000, Promise.all(both.map((tokens) => tokens.get(APPID, TYPE))));
+      expect(values).toEqual(['of new', 'of new']);
+      expect(await world.content(KEY_ID)).toMatchObject({ grant: { value: 'of new' } });
+    },
+  );
 
-  test('is noticed by a process that did not hear of the end in between', async () => {
+  test('a process that missed the unregistration in between notices that an app was registered anew', async () => {
     await using world = new SlowWorld();
     const deaf = new DeafStore(world.store, APP_ID, TASK_ID, KEY_ID);
     const [one, other] = [world.manager(), world.manager({ store: deaf.store })];
@@ -97,7 +100,7 @@ describe('an app that is unregistered and registered anew', () => {
     expect(await world.within(5_000, other.get(APPID, TYPE))).toBe('of new');
   });
 
-  test('has another mark, and one that is registered again has the same', async () => {
+  test('an app that is registered anew has another mark, and one that is registered again has the same', async () => {
     await using world = new SlowWorld();
     const tokens = world.manager();
     const marks: unknown[] = [];
@@ -118,8 +121,8 @@ describe('an app that is unregistered and registered anew', () => {
   });
 });
 
-describe('a token stays in force', () => {
-  test('when the secret, the params or the target of its task change', async () => {
+describe('tokens that stay current', () => {
+  test('a token stays current when the secret, the params or the target of its task change', async () => {
     await using world = new SlowWorld();
     const tokens = world.manager();
     await world.register(tokens, 'old');
@@ -131,7 +134,7 @@ describe('a token stays in force', () => {
     expect(world.wechat.calls).toBe(1);
   });
 
-  test('when its key gets a task', async () => {
+  test('a token stays current when its key gets a task', async () => {
     await using world = new SlowWorld();
     const tokens = world.manager();
     await world.within(100, tokens.register({ appid: APPID, secret: SECRET }));
@@ -145,7 +148,7 @@ describe('a token stays in force', () => {
     ['the app', APP_ID],
     ['the task', TASK_ID],
     ['the token', KEY_ID],
-  ])('when an earlier release wrote %s, without a mark', async (_, id) => {
+  ])('a token stays current when an earlier release wrote %s, without a mark', async (_, id) => {
     await using world = new SlowWorld();
     const tokens = world.manager();
     await world.register(tokens, SECRET);
@@ -159,7 +162,7 @@ describe('a token stays in force', () => {
     expect(world.wechat.calls).toBe(1);
   });
 
-  test('when the process that reads it has not heard of its registration yet', async () => {
+  test('a token stays current when its reader has not yet been notified of the registration', async () => {
     await using world = new SlowWorld();
     const deaf = new DeafStore(world.store, APP_ID, TASK_ID);
     const [one, other] = [world.manager(), world.manager({ store: deaf.store })];
@@ -176,7 +179,7 @@ describe('a token stays in force', () => {
   });
 });
 
-test('what an unregistration that died half-way has left behind is not handed out', async () => {
+test('a token that a half-finished unregistration has left behind is not answered', async () => {
   await using world = new SlowWorld();
   const tokens = world.manager();
   await world.register(tokens, 'new');

@@ -70,7 +70,7 @@ function peekAll(tokens: Tokens): unknown[] {
 }
 
 describe.each(WAYS)('%s', (_name, way) => {
-  test('answers each call with the same promise until the record is looked at, 60 s later, and after that again', async () => {
+  test('a hit answers each call with the same promise, except for one look at the record each 60 s', async () => {
     const { world, tokens } = await warm();
     await using _world = world;
     const first = way(tokens);
@@ -84,7 +84,7 @@ describe.each(WAYS)('%s', (_name, way) => {
     expect(world.wechat.calls).toBe(4);
   });
 
-  test('looks at the record when the clock reads less than at the last hit', async () => {
+  test('a hit looks at the record when the clock reads less than at the last hit', async () => {
     const { world, tokens } = await warm();
     await using _world = world;
     const hit = way(tokens);
@@ -96,7 +96,7 @@ describe.each(WAYS)('%s', (_name, way) => {
     expect(way(tokens)).toBe(hit);
   });
 
-  test('answers nothing once the manager is closed', async () => {
+  test('a hit rejects with CLOSED once the manager is closed', async () => {
     const { world, tokens } = await warm();
     await using _world = world;
     await way(tokens);
@@ -106,7 +106,7 @@ describe.each(WAYS)('%s', (_name, way) => {
     await expect(way(tokens)).rejects.toMatchObject({ code: 'CLOSED' });
   });
 
-  test('answers nothing once the app is unregistered, and nothing old once it is registered again', async () => {
+  test('a hit answers nothing once the app is unregistered, and nothing old once it is registered again', async () => {
     const { world, tokens } = await warm();
     await using _world = world;
     const old = await way(tokens);
@@ -116,7 +116,7 @@ describe.each(WAYS)('%s', (_name, way) => {
     expect(await way(tokens)).not.toEqual(old);
   });
 
-  test('answers nothing once another process has unregistered the app', async () => {
+  test('a hit answers nothing once another process has unregistered the app', async () => {
     const { world, tokens } = await warm();
     await using _world = world;
     await way(tokens);
@@ -125,7 +125,7 @@ describe.each(WAYS)('%s', (_name, way) => {
     await expect(way(tokens)).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
   });
 
-  test('answers with the new token as soon as there is one', async () => {
+  test('a hit answers with the new token as soon as there is one', async () => {
     const { world, tokens } = await warm();
     await using _world = world;
     const old = await way(tokens);
@@ -136,7 +136,7 @@ describe.each(WAYS)('%s', (_name, way) => {
   });
 });
 
-test('a hit asks the store for nothing, and reads the clock once', async () => {
+test('a hit sends no store command, and reads the clock once', async () => {
   let commands = 0;
   const { world, tokens } = await warm({
     store: (store) =>
@@ -195,7 +195,7 @@ test('peek answers for every key, and for none of an app that is unregistered', 
   expect(peekAll(tokens)).toEqual([undefined, undefined, undefined, undefined]);
 });
 
-test('an app that turns out to be gone takes the tokens of all its keys along', async () => {
+test('an app that turns out to be gone removes the cached tokens of all its keys', async () => {
   const { world, tokens } = await warm();
   await using _world = world;
   engineOf(tokens).registry.removeApp(APPID);
@@ -263,7 +263,7 @@ test('a due key without a task is refreshed by the first look at it, however oft
   expect(tokens.peek(APPID, ON_DEMAND)?.value).toBe(`token-${calls + 1}`);
 });
 
-describe('with the token in memory', () => {
+describe('options of calls for a cached token', () => {
   const calls: readonly [string, (tokens: Tokens, options: never) => unknown][] = [
     ['get', (tokens, options) => tokens.get(APPID, TYPE, options)],
     ['getRecord', (tokens, options) => tokens.getRecord(APPID, TYPE, options)],
@@ -280,13 +280,13 @@ describe('with the token in memory', () => {
     ['an array', Object.assign([], { subject: SUBJECT })],
     ['a function', Object.assign(() => {}, { subject: SUBJECT })],
     ['a string', SUBJECT],
-  ])('every way to it rejects %s as it does without', async (_name, options) => {
+  ])('every call for a cached token rejects %s as it does without', async (_name, options) => {
     const { world, tokens } = await warm();
     await using _world = world;
     for (const [, call] of calls) await expect(call(tokens, options as never)).rejects.toThrow(TypeError);
   });
 
-  test('options that throw make get and getRecord reject, and not throw', async () => {
+  test('options that throw make get and getRecord reject instead of throwing', async () => {
     const { world, tokens } = await warm();
     await using _world = world;
     const options = {
@@ -301,14 +301,14 @@ describe('with the token in memory', () => {
   test.each<[string, object]>([
     ['of its own', { subject: SUBJECT, minValidityMs: LIFE_MS }],
     ['inherited', Object.create({ minValidityMs: LIFE_MS }, { subject: { value: SUBJECT, enumerable: true } })],
-  ])('a wish for more validity than it has is met: %s', async (_name, options) => {
+  ])('a call for more validity than the cached token has refreshes it: %s', async (_name, options) => {
     const { world, tokens } = await warm();
     await using _world = world;
     await world.clock.advance(1);
     expect(await tokens.get(APPID, TYPE, options)).toBe('token-5');
   });
 
-  test('a signal that is aborted rejects', async () => {
+  test('an aborted signal rejects a call for a cached token', async () => {
     const { world, tokens } = await warm();
     await using _world = world;
     const reason = new Error('given up');

@@ -14,7 +14,7 @@ test('I2: concurrent callers of a cold key share one fetch', async () => {
   expect(world.wechat.calls).toBe(1);
 });
 
-test('a registered task is fetched without anybody asking, and refreshed ahead for ever', async () => {
+test('a registered task is fetched without a caller, and refreshed ahead of each expiry', async () => {
   await using world = new World();
   const tokens = await world.registered();
   await world.clock.advance(0);
@@ -42,7 +42,7 @@ ownScheduleTest.each([
   },
 );
 
-test('from due to expiry the old token is answered at once while the new one is fetched', async () => {
+test('a due token is answered at once until its expiry while the new one is fetched', async () => {
   await using world = new World();
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
@@ -79,7 +79,7 @@ test('I1: an expired token is never answered, whatever happens upstream', async 
   expect(await refused).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
 });
 
-test('in its last moments a token is answered after at most half of what remains', async () => {
+test('a token in its last moments is answered after at most half of what remains', async () => {
   await using world = new World();
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
@@ -95,7 +95,7 @@ test('in its last moments a token is answered after at most half of what remains
   expect(answer).toBe('token-1');
 });
 
-test('an outage ends at the next attempt, and attempts are bounded: I10', async () => {
+test('I10: an outage ends at the next attempt, and attempts are bounded', async () => {
   await using world = new World();
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
@@ -125,7 +125,7 @@ test.each([
   expect(world.wechat.calls).toBe(2);
 });
 
-test('before the next attempt the error is answered at once, without a call', async () => {
+test('a call before the next attempt is answered with the error at once, without a request', async () => {
   await using world = new World();
   world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'invalid appsecret', { errcode: 40125, rid: 'a-b-c' });
   const tokens = await world.registered();
@@ -141,7 +141,7 @@ test('before the next attempt the error is answered at once, without a call', as
   expect(world.wechat.calls).toBe(1);
 });
 
-test('while callers are turned away from a passing failure, an attempt is made every 5 s', async () => {
+test('an attempt is made every 5 s while callers are rejected because of a passing failure', async () => {
   await using world = new World({ random: 0.999 });
   world.wechat.always = new TokenError('UPSTREAM_UNAVAILABLE', 'down', { retryable: true });
   const tokens = await world.registered();
@@ -175,7 +175,7 @@ test('an answer that does not extend the token is no news and is asked for again
   expect(world.log).toEqual(['refreshed access_token upstream']);
 });
 
-test('the same value with a longer life is a new version and no event', async () => {
+test('an answer with the same value and a longer life is a new version and no event', async () => {
   await using world = new World();
   const tokens = await world.registered();
   const before = await tokens.getRecord(APPID, TYPE);
@@ -255,7 +255,7 @@ test('I6: a background refresh that fails without a waiting caller causes no unh
   expect(unhandled).toEqual([]);
 });
 
-test('a wish for validity is met by one refresh in 30 s, then answered with the longest-lived token', async () => {
+test('a call with minValidityMs causes one refresh in 30 s, then gets the longest-lived token', async () => {
   await using world = new World();
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
@@ -269,7 +269,7 @@ test('a wish for validity is met by one refresh in 30 s, then answered with the 
   expect(world.wechat.calls).toBe(3);
 });
 
-test('I7: after close no timer is left and every call is CLOSED', async () => {
+test('I7: close leaves no timer, and every later call is CLOSED', async () => {
   await using world = new World();
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
@@ -364,7 +364,7 @@ test.each([
   expect(world.wechat.calls).toBeLessThan(hours * 150);
 });
 
-test('a wish that no token grants is tried for more and more seldom, within the quota of a day', async () => {
+test('a minValidityMs that no token satisfies is tried less and less often, within the quota of a day', async () => {
   await using world = new World();
   const tokens = await world.registered();
   for (let minute = 0; minute < 24 * 60; minute++) {

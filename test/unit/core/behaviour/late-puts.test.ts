@@ -22,8 +22,8 @@ async function refreshed(world: RotatingWorld, fields: Partial<Grant> = {}): Pro
   return tokens;
 }
 
-describe('I3: an unknown refresh token that is put with a grant older than the one in force', () => {
-  test('is stored beside that grant, and refreshes it', async () => {
+describe('I3: puts of an unknown refresh token with a grant older than the current one', () => {
+  test('I3: an unknown refresh token of an older grant is stored beside the current grant, and refreshes it', async () => {
     await using world = new RotatingWorld();
     const tokens = await refreshed(world);
     const refreshToken = world.upstream.authorize();
@@ -34,7 +34,7 @@ describe('I3: an unknown refresh token that is put with a grant older than the o
     expect(world.upstream.isGood(await world.storedToken())).toBe(true);
   });
 
-  test('is stored where another process refreshed the one before meanwhile', async () => {
+  test('I3: an unknown refresh token is stored where another process refreshed the previous one meanwhile', async () => {
     await using world = new RotatingWorld();
     world.upstream.mode = 'kept';
     const tokens = await refreshed(world);
@@ -55,7 +55,7 @@ describe('I3: an unknown refresh token that is put with a grant older than the o
     expect(await world.storedToken()).toBe('of the login');
   });
 
-  test('leaves the one before in reserve, which is sent when it is refused', async () => {
+  test('I3: an unknown refresh token leaves the previous one in reserve, which is sent when it is refused', async () => {
     await using world = new RotatingWorld();
     const tokens = await refreshed(world);
     await putLate(world, tokens, { refreshToken: 'of an old backup' });
@@ -66,7 +66,7 @@ describe('I3: an unknown refresh token that is put with a grant older than the o
     expect(tokens.peek(APPID, TYPE, USER)?.value).toBe('token of refresh-3 3');
   });
 
-  test('is one of several of which the good one is found', async () => {
+  test('I3: the good one of several unknown refresh tokens is found', async () => {
     await using world = new RotatingWorld();
     const tokens = await refreshed(world);
     for (const refreshToken of ['dead-1', 'dead-2', 'dead-3']) await putLate(world, tokens, { refreshToken });
@@ -75,7 +75,7 @@ describe('I3: an unknown refresh token that is put with a grant older than the o
     expect([await world.storedToken(), world.reauthorizations()]).toEqual(['refresh-3', 0]);
   });
 
-  test('is asked for with the others once only, when none of them is good', async () => {
+  test('I3: several unknown refresh tokens are sent once only, when none of them is good', async () => {
     await using world = new RotatingWorld();
     const tokens = await refreshed(world);
     for (const refreshToken of ['dead-1', 'dead-2', 'dead-3']) await putLate(world, tokens, { refreshToken });
@@ -90,21 +90,24 @@ describe('I3: an unknown refresh token that is put with a grant older than the o
     [0, 'another'],
     [1, 'another'],
     [0, 'the same'],
-  ] as const)('is stored %i ms after the end of the stored one, when it is %s', async (afterMs, which) => {
-    await using world = new RotatingWorld();
-    world.upstream.mode = 'kept';
-    const lifeMs = 3_600_000;
-    const tokens = await refreshed(world, { refreshTokenExpiresInSeconds: lifeMs / 1_000 });
-    await world.clock.advance(lifeMs - 10_300 + afterMs);
-    const refreshToken = which === 'the same' ? 'refresh-1' : world.upstream.authorize();
-    const obtainedAt = world.clock.now() - lifeMs;
-    await putLate(world, tokens, { refreshToken, refreshTokenExpiresInSeconds: 30 * 86_400, obtainedAt });
-    expect(await world.storedToken()).toBe(refreshToken);
-    await world.clock.advance(3 * LIFE_MS);
-    expect([tokens.peek(APPID, TYPE, USER) !== undefined, world.reauthorizations()]).toEqual([true, 0]);
-  });
+  ] as const)(
+    'I3: a refresh token is stored %i ms after the end of the stored one, when it is %s',
+    async (afterMs, which) => {
+      await using world = new RotatingWorld();
+      world.upstream.mode = 'kept';
+      const lifeMs = 3_600_000;
+      const tokens = await refreshed(world, { refreshTokenExpiresInSeconds: lifeMs / 1_000 });
+      await world.clock.advance(lifeMs - 10_300 + afterMs);
+      const refreshToken = which === 'the same' ? 'refresh-1' : world.upstream.authorize();
+      const obtainedAt = world.clock.now() - lifeMs;
+      await putLate(world, tokens, { refreshToken, refreshTokenExpiresInSeconds: 30 * 86_400, obtainedAt });
+      expect(await world.storedToken()).toBe(refreshToken);
+      await world.clock.advance(3 * LIFE_MS);
+      expect([tokens.peek(APPID, TYPE, USER) !== undefined, world.reauthorizations()]).toEqual([true, 0]);
+    },
+  );
 
-  test('is stored with its grant where the user has consented to more', async () => {
+  test('I3: an unknown refresh token is stored with its older grant where the user has consented to more', async () => {
     await using world = new RotatingWorld();
     const tokens = await refreshed(world, { scope: 'snsapi_base' });
     const refreshToken = world.upstream.authorize();
@@ -116,7 +119,7 @@ describe('I3: an unknown refresh token that is put with a grant older than the o
     });
   });
 
-  test('is dropped where the user has consented to less', async () => {
+  test('I3: an unknown refresh token is dropped where the user has consented to less', async () => {
     await using world = new RotatingWorld();
     const tokens = await refreshed(world, { scope: 'snsapi_userinfo' });
     const before = await world.stored();
@@ -140,7 +143,7 @@ test('I3: a refused refresh token that is put again with an older grant is sent 
   expect(world.upstream.sent.slice(length)).toEqual(['refresh-1']);
 });
 
-test('I8: a caller whose lease was granted just before the first login was put elsewhere gets the token of that', async () => {
+test('I8: a caller gets the token of a login that was put elsewhere just after its lease was granted', async () => {
   await using world = new RotatingWorld();
   const tokens = world.process({ refresh: 'never' });
   await world.register(tokens);

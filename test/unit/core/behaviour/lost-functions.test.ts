@@ -39,28 +39,31 @@ async function registerBy(tokens: TokenManager, name: string, asked: string[]): 
   await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params }] });
 }
 
-describe('a params function of a task whose document was lost, and which another process has registered again', () => {
+describe('the params function of a task whose document was lost and registered again by another process', () => {
   test.each([
     ['evicted', evict],
     ['damaged', damage],
-  ])('is asked on by the process that has it, where the document was %s', async (_, lose) => {
-    const { world, asked, processes } = await twoProcesses();
-    await using _world = world;
-    const [first, second] = processes;
-    await lose(world);
-    await world.clock.advance(1_000);
-    expect(first.hasTask(APPID, TYPE)).toBe(false);
-    await registerBy(second, 'second', asked);
-    await world.clock.advance(1_000);
-    await world.within(20_000, second.close());
-    await world.within(5_000, first.refresh(APPID, TYPE, { force: true }));
-    expect(asked.at(-1)).toBe('first');
-    const before = asked.length;
-    await world.clock.advance(7_200_000);
-    expect(asked.slice(before)).toEqual(['first']);
-  });
+  ])(
+    'a params function is still asked by its process where the task document was %s and registered again',
+    async (_, lose) => {
+      const { world, asked, processes } = await twoProcesses();
+      await using _world = world;
+      const [first, second] = processes;
+      await lose(world);
+      await world.clock.advance(1_000);
+      expect(first.hasTask(APPID, TYPE)).toBe(false);
+      await registerBy(second, 'second', asked);
+      await world.clock.advance(1_000);
+      await world.within(20_000, second.close());
+      await world.within(5_000, first.refresh(APPID, TYPE, { force: true }));
+      expect(asked.at(-1)).toBe('first');
+      const before = asked.length;
+      await world.clock.advance(7_200_000);
+      expect(asked.slice(before)).toEqual(['first']);
+    },
+  );
 
-  test('is asked on where the registration comes before it is known that the document was lost', async () => {
+  test('a params function is still asked where the new registration comes before the loss is known', async () => {
     let tell = (_id: string): void => {};
     const { world, asked, processes } = await twoProcesses(({ store }) => ({
       ...shared(store),
@@ -80,7 +83,7 @@ describe('a params function of a task whose document was lost, and which another
     expect(asked.at(-1)).toBe('first');
   });
 
-  test('is asked no more where it was registered again without a function', async () => {
+  test('a params function is no longer asked where the task was registered again without a function', async () => {
     const { world, asked, processes } = await twoProcesses();
     await using _world = world;
     const [first, second] = processes;
@@ -116,7 +119,7 @@ test.each([
   await expect(got).rejects.toMatchObject({ code: 'INPUT_MISSING' });
 });
 
-test('many tasks with params functions that are gone at once are looked at under one lease of their app', async () => {
+test('many tasks with params functions that are gone at once are checked under one lease of their app', async () => {
   await using world = new World();
   const [first, second] = [world.manager(), world.manager()];
   await second.start();

@@ -16,7 +16,7 @@ function ticket(asked: string[] = [], reject: (token: string) => boolean = () =>
   });
 }
 
-test('a ticket and its access token need no order, and share the access token', async () => {
+test('a ticket and its access token can be registered in any order, and share the access token', async () => {
   await using world = new World();
   const tokens = world.manager({ refreshers: [world.wechat, ticket()] });
   await tokens.register({ appid: APPID, secret: SECRET, tasks: ['ticket', TYPE] });
@@ -120,7 +120,7 @@ test('params given as an object reach the refresher and survive a restart', asyn
   expect(world.wechat.asked.map(({ params }) => params)).toEqual([{ region: 'sh' }, { region: 'sh' }]);
 });
 
-test('params given as a function are asked before each refresh, and a process without it leaves the work', async () => {
+test('params given as a function are asked before each refresh, and only by a process that has it', async () => {
   await using world = new World();
   const first = world.manager();
   let serial = 0;
@@ -150,7 +150,7 @@ test.each<[string, () => JsonObject | Promise<JsonObject>]>([
   ['returns a promise in a promise', async () => [Promise.resolve('CANARY')] as never],
   ['returns a refresh token with a line feed', () => ({ refresh_token: 'CANARY\n' })],
   ['returns a verify ticket in quotation marks', () => ({ component_verify_ticket: '"CANARY"' })],
-])('a params function that %s costs its own key only, and is tried again', async (_name, params) => {
+])('a params function that %s affects its own key only, and is retried', async (_name, params) => {
   await using world = new World();
   const tokens = world.manager();
   await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params }] });
@@ -188,7 +188,7 @@ test.each<[string, (params: JsonObject) => JsonObject, RegExp]>([
     () => ({ refresh_token: 'CANARY\n' }),
     /^the answer of the params function\.refresh_token must not end with white space \(U\+000A\)$/,
   ],
-])('what is wrong with %s in params is said in the error', async (_name, params, message) => {
+])('an error says what is wrong with %s in params', async (_name, params, message) => {
   await using world = new World();
   const tokens = world.manager();
   await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params: () => params({}) }] });
@@ -196,7 +196,7 @@ test.each<[string, (params: JsonObject) => JsonObject, RegExp]>([
   expect(world.wechat.calls).toBe(0);
 });
 
-test('dependencies without an end that a restored task has are INPUT_MISSING, and the process goes on', async () => {
+test('endless dependencies of a restored task are INPUT_MISSING, and other keys still work', async () => {
   await using world = new World();
   const typed = (dependsOn: (key: TokenKey) => readonly TokenKey[]) =>
     defineRefresher({ type: 'a', dependsOn, refresh: async () => ({ value: 'x', expiresInSeconds: 60 }) });

@@ -68,7 +68,7 @@ test('params functions that get from their own manager never wait for the places
   expect(MANY.filter((appid) => tokens.peek(appid, 'nested') === undefined)).toEqual([]);
 });
 
-test('listeners that get from their own manager hold up no refresh', async () => {
+test('listeners that get from their own manager do not delay any refresh', async () => {
   await using world = new World();
   const tokens = nesting(world, async (_tokens, appid) => appid);
   const heard: string[] = [];

@@ -82,15 +82,18 @@ describe('the attempts of a task', () => {
     ['a confirmation that is pending', confirm, [-600_000, -300_000], [0, 600_000, 1_200_000, 1_800_000]],
     ['a refusal for an hour', confirmHour, [-600_000, -300_000], [0]],
     ['a refusal for a day', confirmDay, [-600_000, -300_000], [0]],
-  ])('after %s go on while its token lives, and cool down from its end on: I10', async (_, failing, before, after) => {
-    await using world = new FailingWorld();
-    const tokens = await world.registered();
-    await world.failing(failing, tokens);
-    expectNear(await world.until(-1), before);
-    expectNear(await world.until(2_000_000, -1), after);
-  });
+  ])(
+    'I10: attempts after %s go on while the token lives, and cool down from its end on',
+    async (_, failing, before, after) => {
+      await using world = new FailingWorld();
+      const tokens = await world.registered();
+      await world.failing(failing, tokens);
+      expectNear(await world.until(-1), before);
+      expectNear(await world.until(2_000_000, -1), after);
+    },
+  );
 
-  test('go by what is left of the token on the monotonic clock, whatever the wall clock is set to: I10', async () => {
+  test('I10: attempts follow the remaining life on the monotonic clock, whatever the wall clock is set to', async () => {
     await using world = new FailingWorld();
     const tokens = await world.registered();
     await world.failing(secret, tokens);
@@ -107,7 +110,7 @@ describe('the attempts of a task', () => {
     ['a busy WeChat', busy, 15, 40],
     ['an unknown code', answer('UPSTREAM_REJECTED', 61_450, { retryable: true }), 15, 40],
     ['a limit by the minute', rate, 18, 30],
-  ])('after %s go on while its token lives and after that: I10', async (_, failing, least, most) => {
+  ])('I10: attempts after %s go on while the token lives and after that', async (_, failing, least, most) => {
     await using world = new FailingWorld();
     const tokens = await world.registered();
     await world.failing(failing, tokens);
@@ -135,7 +138,7 @@ describe('the attempts of a task', () => {
   test.each<[string, Failing, readonly number[]]>([
     ['a wrong secret', secret, HALVES],
     ['a limit by the day', quota, [-600_000, -300_000]],
-  ])('after %s are those of one process, however many share the store: I10', async (_, failing, expected) => {
+  ])('I10: attempts after %s are those of one process, however many share the store', async (_, failing, expected) => {
     await using world = new FailingWorld();
     const tokens = await world.registered();
     for (let others = 0; others < 4; others++) await world.manager().start();
@@ -150,7 +153,7 @@ describe('the attempts of a task', () => {
       'a connection that failed',
       (now) => new TokenError('UPSTREAM_UNAVAILABLE', `at ${now}`, { hostOnly: true, retryable: true }),
     ],
-  ])('after %s are put off in this process alone, and another one refreshes it', async (_, failing) => {
+  ])('attempts after %s are put off in this process alone, and another one refreshes the task', async (_, failing) => {
     await using world = new FailingWorld();
     const barred = await world.registered();
     await world.failing(failing, barred);
@@ -170,7 +173,7 @@ describe('the attempts of a task', () => {
   });
 });
 
-describe('a key that lacks something', () => {
+describe('keys with missing input', () => {
   /** A type that depends on access tokens. */
   const dependent = defineRefresher({
     type: 'ticket',
@@ -191,7 +194,7 @@ describe('a key that lacks something', () => {
     return { tokens, failures };
   }
 
-  test('is looked at again when its dependency is asked for again, and makes no request meanwhile', async () => {
+  test('a key without its dependency is retried together with it, and makes no request meanwhile', async () => {
     await using world = new World();
     world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'no', { errcode: 40_125 });
     const { failures } = await withTicket(world);
@@ -201,7 +204,7 @@ describe('a key that lacks something', () => {
     expect(world.wechat.calls).toBeLessThanOrEqual(7);
   });
 
-  test('is refreshed as soon as its dependency is there', async () => {
+  test('a key without its dependency is refreshed as soon as the dependency is there', async () => {
     await using world = new World();
     world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'no', { errcode: 40_125 });
     const { tokens } = await withTicket(world);
@@ -211,7 +214,7 @@ describe('a key that lacks something', () => {
     expect(tokens.peek(APPID, 'ticket')?.value).toBe('ticket of put');
   });
 
-  test('is refreshed as soon as another process has stored its dependency', async () => {
+  test('a key without its dependency is refreshed as soon as another process has stored the dependency', async () => {
     await using world = new World();
     world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'no', { errcode: 40_125 });
     const { tokens } = await withTicket(world);
@@ -222,7 +225,7 @@ describe('a key that lacks something', () => {
     expect(tokens.peek(APPID, 'ticket')?.value).toBe('ticket of put');
   });
 
-  test('looks for what it was not given every ten minutes, and at once when it is registered', async () => {
+  test('a key with missing params is retried every ten minutes, and at once when they are registered', async () => {
     await using world = new World();
     const failures: number[] = [];
     const secretive = defineRefresher({
@@ -246,7 +249,7 @@ describe('a key that lacks something', () => {
   });
 });
 
-describe('in plain mode', () => {
+describe('plain mode', () => {
   // A day takes a shared schedule long to simulate.
   const HOURS = isFleet ? 6 : 24;
   const MOST = 60 + HOURS * 18;
@@ -281,7 +284,7 @@ describe('in plain mode', () => {
     expect(requests).toBeLessThanOrEqual(MOST);
   });
 
-  test('I10: what each process of a fleet is refused by itself is counted for all of them', async () => {
+  test('I10: refusals of single processes are counted for the whole fleet in plain mode', async () => {
     await using world = new World();
     world.wechat.always = async () => {
       throw address(world.clock.now());
@@ -298,7 +301,7 @@ describe('in plain mode', () => {
       () => new TokenError('UPSTREAM_UNAVAILABLE', 'refused', { hostOnly: true, retryable: true }),
     ],
     ['that could not be sent', () => new TokenError('INPUT_MISSING', 'no secret')],
-  ])('requests %s are not counted', async (_, error) => {
+  ])('requests %s are not counted in plain mode', async (_, error) => {
     await using world = new World();
     world.wechat.always = error(world);
     await plain(world, [TYPE]);
@@ -309,7 +312,7 @@ describe('in plain mode', () => {
   test.each<[string, object]>([
     ['stable mode', { accessToken: 'stable' }],
     ['the default mode', {}],
-  ])('alone: in %s nothing is counted', async (_, mode) => {
+  ])('failures in %s are not counted: plain mode only', async (_, mode) => {
     await using world = new World();
     world.wechat.always = busy(0);
     await world.manager().register({ appid: APPID, secret: SECRET, tasks: [TYPE], ...mode });
@@ -317,7 +320,7 @@ describe('in plain mode', () => {
     expect(await world.store.get([`limit/${APPID}/~failures`])).toEqual([undefined]);
   });
 
-  test('a token that is got ends the waiting, and what has failed stays counted', async () => {
+  test('a fetched token ends the waiting in plain mode, and earlier failures stay counted', async () => {
     await using world = new World();
     world.wechat.always = busy(0);
     const tokens = await plain(world, [TYPE]);
@@ -329,7 +332,7 @@ describe('in plain mode', () => {
   });
 });
 
-describe('in plain mode, a process that begins again and again', () => {
+describe('plain mode: a process that restarts again and again', () => {
   const MINUTE_MS = 60_000;
   const REFILL_MS = 200_000;
   const REFUSED = { code: 'UPSTREAM_REJECTED', errcode: 40_164 };
@@ -357,7 +360,7 @@ describe('in plain mode, a process that begins again and again', () => {
     return error.retryAt ?? 0;
   }
 
-  test('is refused no more often than one that goes on, where its address alone is refused: I10', async () => {
+  test('I10: a restarting process is refused no more often than a running one, where its address alone is refused', async () => {
     await using world = new World();
     // A day of restarts takes a shared schedule long to simulate.
     const hours = isFleet ? 6 : 24;
@@ -367,7 +370,7 @@ describe('in plain mode, a process that begins again and again', () => {
     expect(world.wechat.calls).toBeLessThanOrEqual(60 + hours * 18);
   });
 
-  test('says what is wrong and when it asks next', async () => {
+  test('a restarting process reports what is wrong and when the next attempt is made', async () => {
     await using world = new World();
     const mayAskAt = await drained(world);
     expect(mayAskAt - world.clock.now()).toBeGreaterThan(0);
@@ -381,7 +384,7 @@ describe('in plain mode, a process that begins again and again', () => {
     [-1, 0],
     [0, 1],
     [1, 1],
-  ])('asks, %i ms after the instant that it was told, %i times', async (afterMs, times) => {
+  ])('a restarted process asks, %i ms after the instant of the stored limit, %i times', async (afterMs, times) => {
     await using world = new World();
     const mayAskAt = await drained(world);
     const { calls } = world.wechat;
@@ -393,7 +396,7 @@ describe('in plain mode, a process that begins again and again', () => {
     expect(world.wechat.calls - calls).toBe(times);
   });
 
-  test('goes on where it was told to, without having been begun again', async () => {
+  test('a restarted process makes its next attempt at the stored instant, without another restart', async () => {
     await using world = new World();
     const mayAskAt = await drained(world);
     world.wechat.always = undefined;
@@ -403,14 +406,14 @@ describe('in plain mode, a process that begins again and again', () => {
     expect(tokens.peek(APPID, TYPE)?.value).toBe('token-1');
   });
 
-  test('asks at once with another secret', async () => {
+  test('a restarting process asks at once with another secret', async () => {
     await using world = new World();
     await drained(world);
     world.wechat.always = undefined;
     expect(await life(world, MINUTE_MS, 'CANARY-another-secret-of-the-app')).toBe('token-1');
   });
 
-  test('is answered with a token that lives meanwhile', async () => {
+  test('a restarting process answers with a token that is still valid', async () => {
     await using world = new World();
     await life(world);
     const { expiresAt } = await world.manager({ refresh: 'never' }).getRecord(APPID, TYPE);
@@ -420,7 +423,7 @@ describe('in plain mode, a process that begins again and again', () => {
     expect(world.wechat.calls).toBeLessThanOrEqual(1 + 60);
   });
 
-  test('is held up by nothing in stable mode', async () => {
+  test('a restarting process is not delayed in stable mode', async () => {
     await using world = new World();
     refusing(world);
     for (let begun = 1; begun <= 70; begun++) {
@@ -432,7 +435,7 @@ describe('in plain mode, a process that begins again and again', () => {
     }
   });
 
-  test('reads what has failed before once, before its first attempt', async () => {
+  test('a process reads earlier failures once, before its first attempt', async () => {
     const reads: string[] = [];
     await using world = new World({
       store: (store) => ({
@@ -451,7 +454,7 @@ describe('in plain mode, a process that begins again and again', () => {
   });
 });
 
-test('what is left of a token of an hour makes eight attempts of a refusal, and one at its end: I10', async () => {
+test('I10: a refusal leads to eight attempts in the last hour of a token, and one at its end', async () => {
   await using world = new FailingWorld();
   const tokens = world.manager({ refresh: { marginMs: LIFE_MS / 2, jitterMs: 0 } });
   await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE] });

@@ -18,7 +18,7 @@ test.each([
   });
 });
 
-test('a ticket that was not put says that WeChat pushes it and none can be asked for', async () => {
+test('a ticket that was not put is INPUT_MISSING, since WeChat pushes it and none can be requested', async () => {
   await using world = new World();
   const tokens = world.manager();
   await tokens.register({ appid: APPID, secret: SECRET });
@@ -28,26 +28,29 @@ test('a ticket that was not put says that WeChat pushes it and none can be asked
   });
 });
 
-ownScheduleTest('a task whose refresher this process lacks is left to those that have it, and it says so', async () => {
-  await using world = new RotatingWorld();
-  const params = { refresh_token: world.upstream.authorize() };
-  const tokens = await world.withTask(params);
-  await tokens.get(APPID, TYPE, USER);
-  await tokens.close();
-  const { log } = world;
-  const before = log.length;
-  await world.manager().start();
-  await world.clock.advance(7_200_000);
-  expect(new Set(log.slice(before))).toEqual(
-    new Set(['refreshed user_token store', 'refreshFailed user_token INPUT_MISSING']),
-  );
-  expect(world.upstream.sent).toHaveLength(1);
-});
+ownScheduleTest(
+  'a task whose refresher this process lacks is left to those that have it, and the failure is reported',
+  async () => {
+    await using world = new RotatingWorld();
+    const params = { refresh_token: world.upstream.authorize() };
+    const tokens = await world.withTask(params);
+    await tokens.get(APPID, TYPE, USER);
+    await tokens.close();
+    const { log } = world;
+    const before = log.length;
+    await world.manager().start();
+    await world.clock.advance(7_200_000);
+    expect(new Set(log.slice(before))).toEqual(
+      new Set(['refreshed user_token store', 'refreshFailed user_token INPUT_MISSING']),
+    );
+    expect(world.upstream.sent).toHaveLength(1);
+  },
+);
 
 test.each([
   ['an object', 24 * 3_600_000],
   ['a function', 600_000],
-])('after a refusal, params that are %s are looked at again in %i ms', async (kind, ms) => {
+])('params after a refusal that are %s are looked at again in %i ms', async (kind, ms) => {
   await using world = new RotatingWorld();
   const params = { refresh_token: 'dead' };
   let looks = 0;

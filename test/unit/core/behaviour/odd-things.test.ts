@@ -23,7 +23,7 @@ test('call looks at no more than the beginning of an answer that has no end', as
   expect(world.wechat.calls).toBe(1);
 });
 
-test('call hands on results and errors that cannot be looked at', async () => {
+test('call returns results and errors that cannot be inspected as they are', async () => {
   await using world = new World();
   const tokens = await world.registered();
   const result = throwing('errcode');
@@ -81,7 +81,7 @@ test('a grant whose fields throw is UPSTREAM_REJECTED without their text', async
   expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('CANARY');
 });
 
-test('an answer comes back as it was, whatever its strings are', async () => {
+test('call returns an answer as it was, whatever its strings are', async () => {
   await using world = new World();
   const tokens = await world.registered();
   const result = {
@@ -93,7 +93,7 @@ test('an answer comes back as it was, whatever its strings are', async () => {
   expect(await record.result()).toEqual(result);
 });
 
-test("an answer's lifetime is what is left when it is asked for", async () => {
+test("an answer's lifetime is what is left when the token is asked for", async () => {
   await using world = new World();
   const tokens = await world.registered();
   const result = { access_token: 'v', expires_in: 7_200 };

@@ -22,13 +22,13 @@ async function cold(world: World): Promise<TokenManager> {
   return tokens;
 }
 
-describe('a caller without a token', () => {
+describe('callers without a token', () => {
   test.each<[string, TokenError]>([
     ['a busy WeChat', BUSY],
     ['a broken connection', new TokenError('UPSTREAM_UNAVAILABLE', 'broke', { retryable: true })],
     ['a failed connection', new TokenError('UPSTREAM_UNAVAILABLE', 'refused', { retryable: true, hostOnly: true })],
     ['an unknown code', new TokenError('UPSTREAM_REJECTED', 'odd', { errcode: 61_450, retryable: true })],
-  ])('waits for the next attempt after %s, the first like the second', async (_, error) => {
+  ])('a caller without a token waits for the next attempt after %s, the first like the second', async (_, error) => {
     await using world = new World();
     const tokens = await cold(world);
     world.wechat.next(error);
@@ -43,7 +43,7 @@ describe('a caller without a token', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('waits for one attempt beyond the one that it joined, and then is told of the failure', async () => {
+  test('a caller without a token waits for one attempt beyond the one it joined, and then gets the failure', async () => {
     await using world = new World();
     const tokens = await cold(world);
     world.wechat.always = BUSY;
@@ -53,7 +53,7 @@ describe('a caller without a token', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('that comes between two attempts waits for one', async () => {
+  test('a caller that comes between two attempts waits for one', async () => {
     await using world = new World();
     const tokens = await cold(world);
     world.wechat.always = BUSY;
@@ -69,7 +69,7 @@ describe('a caller without a token', () => {
     [4_999, 'token-1'],
     [5_000, 'QUOTA_EXHAUSTED'],
     [5_001, 'QUOTA_EXHAUSTED'],
-  ])('whose next attempt is %i ms away gets %s', async (ms, outcome) => {
+  ])('a caller whose next attempt is %i ms away gets %s', async (ms, outcome) => {
     await using world = new World();
     const tokens = await cold(world);
     const retryAt = world.clock.now() + ms;
@@ -83,7 +83,7 @@ describe('a caller without a token', () => {
     [199, 'UPSTREAM_UNAVAILABLE', 0],
     [200, 'UPSTREAM_UNAVAILABLE', 0],
     [201, 'token-1', 200],
-  ])('with %i ms, whose next attempt is 200 ms away, gets %s', async (timeoutMs, outcome, afterMs) => {
+  ])('a caller with %i ms, whose next attempt is 200 ms away, gets %s', async (timeoutMs, outcome, afterMs) => {
     await using world = new World();
     const tokens = await cold(world);
     world.wechat.next(BUSY);
@@ -92,7 +92,7 @@ describe('a caller without a token', () => {
     expect(got).toEqual({ outcome, afterMs });
   });
 
-  test('never waits with a timeoutMs of 0', async () => {
+  test('a caller with a timeoutMs of 0 never waits', async () => {
     await using world = new World();
     const tokens = await cold(world);
     world.wechat.always = BUSY;
@@ -104,7 +104,7 @@ describe('a caller without a token', () => {
     expect(world.wechat.calls).toBe(1);
   });
 
-  test('that gives up leaves the attempt to the others', async () => {
+  test('a caller that gives up leaves the attempt to the others', async () => {
     await using world = new World();
     const tokens = await cold(world);
     world.wechat.next(BUSY);
@@ -118,7 +118,7 @@ describe('a caller without a token', () => {
     expect(patient).toEqual({ outcome: 'token-1', afterMs: 200 });
   });
 
-  test('waits for a dependency that has failed once', async () => {
+  test('a caller without a token waits for a dependency that has failed once', async () => {
     await using world = new World();
     const ticket = defineRefresher({
       type: 'ticket',
@@ -136,7 +136,7 @@ describe('a caller without a token', () => {
     expect(got).toEqual({ outcome: 'ticket of token-1', afterMs: 200 });
   });
 
-  test('is told at once of a refusal', async () => {
+  test('a caller without a token gets a refusal at once', async () => {
     await using world = new World();
     const tokens = await cold(world);
     world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'wrong', { errcode: 40_125 });

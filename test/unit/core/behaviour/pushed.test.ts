@@ -78,7 +78,7 @@ test('a ticket that is put in one process wakes the others', async () => {
 });
 
 test.each([61005, 61006])(
-  'a ticket that was refused with %i is not sent again, and the next one at once',
+  'a ticket that was refused with %i is not sent again, and the next one is sent at once',
   async (errcode) => {
     await using world = new Platform();
     const tokens = await world.started();
@@ -98,7 +98,7 @@ test.each([61005, 61006])(
 );
 
 test.each([61005, 61006])(
-  'after a refusal with %i a params function is asked every ten minutes, and its next ticket is sent at once',
+  'a params function is asked every ten minutes after a refusal with %i, and its next ticket is sent at once',
   async (errcode) => {
     await using world = new Platform();
     let ticket = 'ticket-1';
@@ -156,7 +156,7 @@ test('a ticket survives a restart, and is not requested from WeChat when it expi
   await expect(tokens.refresh(APPID, TICKET, { force: true })).rejects.toMatchObject({ code: 'INPUT_MISSING' });
 });
 
-test('a ticket comes from the params where none is pushed, and what is pushed goes first', async () => {
+test('a ticket comes from the params where none is pushed, and a pushed one goes first', async () => {
   await using world = new Platform();
   const tokens = await world.started(() => ({ component_verify_ticket: 'ticket-of-the-params' }));
   await world.clock.advance(1);
@@ -172,7 +172,7 @@ test('a platform that is not registered has no ticket', async () => {
   await expect(world.push(tokens, 'ticket-1')).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
 });
 
-test('what is pushed cannot be a task', async () => {
+test('a pushed type cannot be a task', async () => {
   await using world = new Platform();
   const tokens = world.process();
   await expect(tokens.register({ appid: APPID, secret: SECRET, tasks: [TICKET] })).rejects.toThrow(

@@ -18,8 +18,8 @@ async function loggedIn(world: RotatingWorld): Promise<{ tokens: Tokens; older: 
   return { tokens, older, login };
 }
 
-describe('a refresh token that was put', () => {
-  test('goes before an older one that a params function offers and that was never seen, which is not sent at all', async () => {
+describe('the order of a refresh token that was put and those of the params', () => {
+  test('a put refresh token goes before an older unseen one of a params function, which is not sent at all', async () => {
     await using world = new RotatingWorld();
     const { tokens, older, login } = await loggedIn(world);
     await world.register(tokens, () => ({ refresh_token: older }));
@@ -30,7 +30,7 @@ describe('a refresh token that was put', () => {
     expect(world.log).not.toContain('refreshFailed user_token UPSTREAM_REJECTED');
   });
 
-  test('goes before it also where WeChat takes both, in another process too', async () => {
+  test('a put refresh token goes before an older one also where WeChat takes both, in another process too', async () => {
     await using world = new RotatingWorld();
     world.upstream.mode = 'kept';
     world.upstream.isGood = () => true;
@@ -44,7 +44,7 @@ describe('a refresh token that was put', () => {
     expect(new Set(world.upstream.sent)).toEqual(new Set([login]));
   });
 
-  test('goes before what was read from the params function while it was put', async () => {
+  test('a put refresh token goes before what the params function returned while it was put', async () => {
     await using world = new RotatingWorld();
     const tokens = world.process();
     const older = world.upstream.authorize();
@@ -62,7 +62,7 @@ describe('a refresh token that was put', () => {
     expect(world.upstream.sent).not.toContain(older);
   });
 
-  test('goes before what the params of the task offered when it was put', async () => {
+  test('a put refresh token goes before what the params of the task offered when it was put', async () => {
     await using world = new RotatingWorld();
     world.upstream.mode = 'kept';
     world.upstream.isGood = () => true;
@@ -76,7 +76,7 @@ describe('a refresh token that was put', () => {
     expect(new Set(world.upstream.sent)).toEqual(new Set([login]));
   });
 
-  test('goes after what is registered later', async () => {
+  test('a put refresh token goes after one that is registered later', async () => {
     await using world = new RotatingWorld();
     const { tokens } = await loggedIn(world);
     const later = world.upstream.authorize();
@@ -85,7 +85,7 @@ describe('a refresh token that was put', () => {
     expect(world.upstream.sent[0]).toBe(later);
   });
 
-  test('goes after another one that the params function offers once it has been used', async () => {
+  test('a put refresh token goes after another one that the params function offers once it has been used', async () => {
     await using world = new RotatingWorld();
     const { tokens, older, login } = await loggedIn(world);
     let offered = older;
@@ -97,7 +97,7 @@ describe('a refresh token that was put', () => {
     expect(world.upstream.sent.slice(0, 2)).toEqual([login, offered]);
   });
 
-  test('is not the last that is sent: where it is refused, what the params function offers is', async () => {
+  test('a put refresh token that is refused is followed by the one that the params function offers', async () => {
     await using world = new RotatingWorld();
     const { tokens, login } = await loggedIn(world);
     const later = world.upstream.authorize();
@@ -107,7 +107,7 @@ describe('a refresh token that was put', () => {
     expect([tokens.peek(APPID, TYPE, USER)?.value, world.reauthorizations()]).toEqual([expect.anything(), 0]);
   });
 
-  test('leaves what was offered beside it for the time when its chain is refused', async () => {
+  test('a put refresh token leaves the one offered beside it for the time when its chain is refused', async () => {
     await using world = new RotatingWorld();
     world.upstream.mode = 'kept';
     let refused = '';

@@ -10,7 +10,7 @@ async function worldWithDeadToken(): Promise<RotatingWorld> {
   return world;
 }
 
-test('a refused refresh token is told of once, whatever else is registered afterwards', async () => {
+test('a refused refresh token is reported once, whatever else is registered afterwards', async () => {
   await using world = await worldWithDeadToken();
   const tokens = await world.withTask({ refresh_token: DEAD });
   await world.clock.advance(60_000);
@@ -26,7 +26,7 @@ test('a refused refresh token is told of once, whatever else is registered after
   expect([world.reauthorizations(), world.upstream.sent.length]).toEqual([1, 1]);
 });
 
-test('a refused refresh token is told of once by all processes together, and not again after a restart', async () => {
+test('a refused refresh token is reported once by all processes together, and not again after a restart', async () => {
   await using world = await worldWithDeadToken();
   const first = await world.withTask({ refresh_token: DEAD });
   const second = world.process();
@@ -40,7 +40,7 @@ test('a refused refresh token is told of once by all processes together, and not
   expect([world.reauthorizations(), world.upstream.sent.length]).toEqual([1, 1]);
 });
 
-test('another refresh token that is refused is told of, also where a function gives it', async () => {
+test('another refresh token that is refused is reported, also where a function returns it', async () => {
   await using world = await worldWithDeadToken();
   let offered = DEAD;
   await world.withTask(() => ({ refresh_token: offered }));
@@ -51,7 +51,7 @@ test('another refresh token that is refused is told of, also where a function gi
   expect([world.reauthorizations(), world.upstream.sent.length]).toEqual([2, 2]);
 });
 
-test('a refused refresh token that is put again and refused again is told of again', async () => {
+test('a refused refresh token that is put again and refused again is reported again', async () => {
   await using world = await worldWithDeadToken();
   const tokens = await world.withTask({ refresh_token: DEAD });
   await world.clock.advance(60_000);
@@ -60,7 +60,7 @@ test('a refused refresh token that is put again and refused again is told of aga
   expect([world.reauthorizations(), world.upstream.sent.length]).toEqual([2, 2]);
 });
 
-test('the end of a refresh token is told of once, whatever else is registered afterwards', async () => {
+test('the end of a refresh token is reported once, whatever else is registered afterwards', async () => {
   await using world = new RotatingWorld();
   world.upstream.lifeSeconds = 60;
   const tokens = await world.withTask();
@@ -73,7 +73,7 @@ test('the end of a refresh token is told of once, whatever else is registered af
   expect([world.reauthorizations(), world.upstream.sent.length]).toEqual([1, 0]);
 });
 
-test('a token that is put alone leaves the refresh token of an attempt under way its time to be stored', async () => {
+test('a put of a token alone leaves the refresh token of an attempt under way its time to be stored', async () => {
   await using world = new RotatingWorld();
   world.upstream.lifeSeconds = 60;
   const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });

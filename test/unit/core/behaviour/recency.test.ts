@@ -35,20 +35,23 @@ describe.each(WAYS)('a token that is asked for by %s alone', (_name, way) => {
     [MINUTE - 1, ['b', 'c', 'd']],
     [MINUTE, ['a', 'c', 'd']],
     [MINUTE + 1, ['a', 'c', 'd']],
-  ])('counts as used when it is asked for past the look of each minute: after %i ms', async (afterMs, held) => {
-    const { world, tokens } = await full();
-    await using _world = world;
-    await way(tokens);
-    await world.clock.advance(afterMs);
-    await way(tokens);
-    await tokens.get(APPID, TYPE, { subject: 'd' });
-    expect(heldOf(tokens)).toEqual(held);
-  });
+  ])(
+    'a token counts as used when it is asked for after the look of each minute: after %i ms',
+    async (afterMs, held) => {
+      const { world, tokens } = await full();
+      await using _world = world;
+      await way(tokens);
+      await world.clock.advance(afterMs);
+      await way(tokens);
+      await tokens.get(APPID, TYPE, { subject: 'd' });
+      expect(heldOf(tokens)).toEqual(held);
+    },
+  );
 
   test.each<[string, WorldOptions]>([
     ['that tells of changes', {}],
     ['that is looked through each minute', { store: unwatched }],
-  ])('stays, and those that are not asked for make room, on a store %s', async (_store, options) => {
+  ])('a token in use stays cached, and unused ones make room, on a store %s', async (_store, options) => {
     const { world, tokens } = await full(options);
     await using _world = world;
     for (let second = 0; second < 300; second += 5) {

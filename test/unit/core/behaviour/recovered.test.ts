@@ -17,7 +17,7 @@ function recoveries(tokens: TokenManager): Recovery[] {
   return all;
 }
 
-test('a key that failed again and again is told once to have recovered, after its new token', async () => {
+test('a key that failed again and again emits recovered once, after its new token', async () => {
   await using world = new World();
   const tokens = world.manager();
   const told = recoveries(tokens);
@@ -33,7 +33,7 @@ test('a key that failed again and again is told once to have recovered, after it
   expect(told[0]?.since).toBeLessThan(world.clock.now() - 5 * MINUTE);
 });
 
-test('a key that never failed recovers from nothing, and one that fails again recovers again', async () => {
+test('a key that never failed emits no recovered, and one that fails again recovers again', async () => {
   await using world = new World();
   const tokens = await world.registered();
   const told = recoveries(tokens);
@@ -47,7 +47,7 @@ test('a key that never failed recovers from nothing, and one that fails again re
   }
 });
 
-test('a token that lived through the failures is no recovery before it is replaced', async () => {
+test('a token that stayed valid through the failures causes no recovered before it is replaced', async () => {
   await using world = new World();
   const tokens = await world.registered();
   const told = recoveries(tokens);
@@ -62,7 +62,7 @@ test('a token that lived through the failures is no recovery before it is replac
   expect(told).toHaveLength(1);
 });
 
-test('what lacked its input has recovered when that is put', async () => {
+test('a key that lacked its input has recovered when that is put', async () => {
   await using world = new World();
   const tokens = world.manager();
   const told = recoveries(tokens);
@@ -73,7 +73,7 @@ test('what lacked its input has recovered when that is put', async () => {
   expect(told).toMatchObject([{ type: USER }]);
 });
 
-test('each process that knows of the failure tells once, whichever has refreshed the key', async () => {
+test('each process that knows of the failure emits recovered once, whichever has refreshed the key', async () => {
   await using world = new World();
   const [one, other] = [world.manager(), world.manager({ refresh: 'never' })];
   const told = [recoveries(one), recoveries(other)];
@@ -88,7 +88,7 @@ test('each process that knows of the failure tells once, whichever has refreshed
   expect(told.map((all) => all.length)).toEqual([1, 1]);
 });
 
-test('a task that was unregistered while it failed, and is registered again, has not recovered', async () => {
+test('a task that was unregistered while it failed, and is registered again, emits no recovered', async () => {
   await using world = new World();
   const tokens = world.manager();
   const told = recoveries(tokens);

@@ -20,11 +20,11 @@ function spoilOnce(world: RotatingWorld): void {
   };
 }
 
-describe('a refresh token beside which something else is missing or refused', () => {
+describe('refresh tokens of attempts that fail for another reason', () => {
   test.each([
     ['WeChat refuses the ticket of the platform', { errcode: 61006 }],
     ['the refresher misses something', {}],
-  ])('is sent again where %s', async (_, facts) => {
+  ])('a refresh token is sent again where %s', async (_, facts) => {
     await using world = new RotatingWorld();
     world.upstream.arriving = () => {
       throw new TokenError('INPUT_MISSING', 'something else', facts);
@@ -38,8 +38,8 @@ describe('a refresh token beside which something else is missing or refused', ()
   });
 });
 
-describe('I3: the refresh token of an answer that is of no other use', () => {
-  test('is kept when the first write of it fails', async () => {
+describe('I3: refresh tokens of answers that are of no other use', () => {
+  test('I3: the refresh token of an unusable answer is kept when the first write of it fails', async () => {
     const { world, store } = faulty();
     await using _ = world;
     spoilOnce(world);
@@ -56,7 +56,7 @@ describe('I3: the refresh token of an answer that is of no other use', () => {
     await expectKept(world, ['refresh-1', 'refresh-2']);
   });
 
-  test('is kept when a token alone is put meanwhile', async () => {
+  test('I3: the refresh token of an unusable answer is kept when a token alone is put meanwhile', async () => {
     await using world = new RotatingWorld();
     spoilOnce(world);
     const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
@@ -68,27 +68,30 @@ describe('I3: the refresh token of an answer that is of no other use', () => {
     await expectKept(world, ['refresh-1', 'refresh-2']);
   });
 
-  test.each([true, false])('is kept when the store is away for 10 s; closed at its end: %s', async (closes) => {
-    const { world, store } = faulty();
-    await using _ = world;
-    spoilOnce(world);
-    world.upstream.answering = () => {
-      world.upstream.answering = () => {};
-      store.before = (method, id) => {
-        if (method === 'set' && id === ID) throw new Error('full');
+  test.each([true, false])(
+    'I3: the refresh token of an unusable answer is kept when the store fails for 10 s; closed at its end: %s',
+    async (closes) => {
+      const { world, store } = faulty();
+      await using _ = world;
+      spoilOnce(world);
+      world.upstream.answering = () => {
+        world.upstream.answering = () => {};
+        store.before = (method, id) => {
+          if (method === 'set' && id === ID) throw new Error('full');
+        };
       };
-    };
-    const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
-    await tokens.get(APPID, TYPE, USER).catch(() => {});
-    await world.clock.advance(closes ? 500 : 10_000);
-    store.before = () => {};
-    if (closes) await tokens.close();
-    else await world.clock.advance(120_000);
-    await expectKept(world, closes ? ['refresh-1'] : ['refresh-1', 'refresh-2']);
-  });
+      const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+      await tokens.get(APPID, TYPE, USER).catch(() => {});
+      await world.clock.advance(closes ? 500 : 10_000);
+      store.before = () => {};
+      if (closes) await tokens.close();
+      else await world.clock.advance(120_000);
+      await expectKept(world, closes ? ['refresh-1'] : ['refresh-1', 'refresh-2']);
+    },
+  );
 
   test.each([0, -1, Number.NaN, 315_360_001, null, 'never'])(
-    'is kept when it says that it lives for %s s',
+    'I3: the refresh token of an answer is kept when it says that it lives for %s s',
     async (life) => {
       await using world = new RotatingWorld();
       world.upstream.refreshTokenExpiresInSeconds = life as number;
@@ -103,7 +106,7 @@ describe('I3: the refresh token of an answer that is of no other use', () => {
   );
 });
 
-describe('I3: the refresh token of an answer that comes when its attempt is over', () => {
+describe('I3: refresh tokens of answers that come after their attempt', () => {
   /** Answers the first request after so many milliseconds. */
   function answerLate(world: RotatingWorld, ms: number): void {
     world.upstream.answering = () => {
@@ -112,17 +115,20 @@ describe('I3: the refresh token of an answer that comes when its attempt is over
     };
   }
 
-  test.each([15_001, 18_000, 60_000])('is stored after %i ms, and used', async (ms) => {
-    await using world = new RotatingWorld();
-    answerLate(world, ms);
-    const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
-    await world.clock.advance(ms + 60_000);
-    expect(world.upstream.sent).toContain('refresh-2');
-    expect(tokens.peek(APPID, TYPE, USER)).toBeDefined();
-    expect(world.upstream.isGood(await world.storedToken())).toBe(true);
-  });
+  test.each([15_001, 18_000, 60_000])(
+    'I3: the refresh token of a late answer is stored after %i ms, and used',
+    async (ms) => {
+      await using world = new RotatingWorld();
+      answerLate(world, ms);
+      const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
+      await world.clock.advance(ms + 60_000);
+      expect(world.upstream.sent).toContain('refresh-2');
+      expect(tokens.peek(APPID, TYPE, USER)).toBeDefined();
+      expect(world.upstream.isGood(await world.storedToken())).toBe(true);
+    },
+  );
 
-  test('is stored when the store takes it again', async () => {
+  test('I3: the refresh token of a late answer is stored when the store takes writes again', async () => {
     const { world, store } = faulty();
     await using _ = world;
     answerLate(world, 18_000);
@@ -138,7 +144,7 @@ describe('I3: the refresh token of an answer that comes when its attempt is over
     expect(world.upstream.isGood(await world.storedToken())).toBe(true);
   });
 
-  test('is dropped when another one has been stored meanwhile', async () => {
+  test('I3: the refresh token of a late answer is dropped when another one has been stored meanwhile', async () => {
     await using world = new RotatingWorld();
     answerLate(world, 18_000);
     const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
@@ -150,7 +156,7 @@ describe('I3: the refresh token of an answer that comes when its attempt is over
     expect(tokens.peek(APPID, TYPE, USER)?.value).toBe('put');
   });
 
-  test('is dropped when its app has been unregistered, or the manager closed', async () => {
+  test('I3: the refresh token of a late answer is dropped when its app was unregistered, or the manager closed', async () => {
     await using world = new RotatingWorld();
     answerLate(world, 18_000);
     const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
@@ -168,7 +174,7 @@ describe('I3: the refresh token of an answer that comes when its attempt is over
   });
 });
 
-test('I3: a registration that fails half-way and is taken back loses no refresh token that was used meanwhile', async () => {
+test('I3: a registration that fails half-way and is undone loses no refresh token that was used meanwhile', async () => {
   const { world, store } = faulty();
   await using _ = world;
   const tokens = world.process();
@@ -196,7 +202,7 @@ test('I3: a registration that fails half-way and is taken back loses no refresh 
   expect(world.upstream.sent[0]).toBe('refresh-1');
 });
 
-test('a refresh token that was refused is sent again once it is put again', async () => {
+test('a refused refresh token is sent again once it is put again', async () => {
   await using world = new RotatingWorld();
   world.upstream.mode = 'kept';
   const refreshToken = world.upstream.authorize();
@@ -213,7 +219,7 @@ test('a refresh token that was refused is sent again once it is put again', asyn
   expect(tokens.peek(APPID, TYPE, USER)?.value).toMatch(/^token of/);
 });
 
-test('I4: a put while the params are on their way is not undone by them afterwards', async () => {
+test('I4: a put while the params are being sent is not undone by them afterwards', async () => {
   await using world = new RotatingWorld();
   world.upstream.mode = 'kept';
   const old = world.upstream.authorize();
@@ -230,7 +236,7 @@ test('I4: a put while the params are on their way is not undone by them afterwar
   expect(await world.storedToken()).toBe(login);
 });
 
-test('a put that was obtained before the grant in force still brings its refresh token where the stored one is dead', async () => {
+test('a put with an older grant still stores its refresh token where the stored one is dead', async () => {
   await using world = new RotatingWorld();
   const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
   const stale = await tokens.get(APPID, TYPE, USER);
@@ -245,7 +251,7 @@ test('a put that was obtained before the grant in force still brings its refresh
   expect(tokens.peek(APPID, TYPE, USER)).toBeDefined();
 });
 
-test('a put with a name that no grant has is refused, since it may be a misspelt refresh token', async () => {
+test('a put with a name that no grant has is rejected, since it may be a misspelt refresh token', async () => {
   await using world = new RotatingWorld();
   const tokens = world.process();
   await tokens.register({ appid: APPID, secret: SECRET });
@@ -255,7 +261,7 @@ test('a put with a name that no grant has is refused, since it may be a misspelt
   );
 });
 
-test.each([null, '', 7])('params that offer %s cost nothing where the store has a refresh token', async (offer) => {
+test.each([null, '', 7])('params that offer %s do no harm where the store has a refresh token', async (offer) => {
   await using world = new RotatingWorld();
   let offered: unknown = world.upstream.authorize();
   const tokens = await world.withTask(() => ({ refresh_token: offered }));
@@ -265,7 +271,7 @@ test.each([null, '', 7])('params that offer %s cost nothing where the store has 
   expect(tokens.peek(APPID, TYPE, USER)).toBeDefined();
 });
 
-test('I3: a store that is slow and does not fail loses none of many refresh tokens', async () => {
+test('I3: a slow store that does not fail loses none of many refresh tokens', async () => {
   const { world, store } = faulty();
   await using _ = world;
   const good = new Set<string>();
@@ -298,7 +304,7 @@ test('I3: a store that is slow and does not fail loses none of many refresh toke
   expect(refused).toBe(0);
 });
 
-test('a refusal that the store does not take is remembered here, so that nothing dead is sent in a loop', async () => {
+test('a refusal that the store does not take is remembered locally, so that nothing dead is sent in a loop', async () => {
   const { world, store } = faulty();
   await using _ = world;
   const tokens = await world.withTask({ refresh_token: 'dead' });
@@ -313,7 +319,7 @@ test('a refusal that the store does not take is remembered here, so that nothing
   expect(world.upstream.sent.length).toBeLessThan(15);
 });
 
-test('what is owed to a key is owed no longer once that is unregistered', async () => {
+test('pending writes of a key are dropped once it is unregistered', async () => {
   const { world, store } = faulty();
   await using _ = world;
   world.upstream.answering = () => {
@@ -332,7 +338,7 @@ test('what is owed to a key is owed no longer once that is unregistered', async 
   expect(world.upstream.sent).toEqual(['refresh-1', anew]);
 });
 
-test('a params function that fails costs nothing where another process has stored a refresh token unnoticed', async () => {
+test('a params function that fails does no harm where another process has stored a refresh token unnoticed', async () => {
   await using world = new RotatingWorld();
   const store = { ...shared(world.store), watch: async () => async () => {} };
   const tokens = world.process({ store });
@@ -349,11 +355,11 @@ test('a params function that fails costs nothing where another process has store
   expect(world.upstream.sent).toEqual([refreshToken]);
 });
 
-describe('I3: the refresh token of what is registered anew', () => {
+describe('I3: refresh tokens of registrations made anew', () => {
   test.each([
     ['app', `app/${APPID}`],
     ['task', `task/${APPID}/${TYPE}/${USER.subject}`],
-  ])('is kept where the document of the %s was damaged', async (_, id) => {
+  ])('I3: a refresh token is kept where the document of the %s was damaged and registered anew', async (_, id) => {
     await using world = new RotatingWorld();
     const params = { refresh_token: world.upstream.authorize() };
     const before = await world.withTask(params);
@@ -373,19 +379,22 @@ describe('I3: the refresh token of what is registered anew', () => {
   test.each([
     ['the task', (tokens: TokenManager<'user_token'>) => tokens.unregister(APPID, TYPE, USER)],
     ['the app', (tokens: TokenManager<'user_token'>) => tokens.unregister(APPID)],
-  ])('is kept when it was sent before %s was unregistered and registered again with it', async (_, unregister) => {
-    await using world = new RotatingWorld();
-    const params = { refresh_token: world.upstream.authorize() };
-    world.upstream.answering = () => {
-      world.upstream.answering = () => {};
-      return new Promise<void>((resolve) => void world.clock.setTimer(resolve, 2_000));
-    };
-    const tokens = await world.withTask(params);
-    await world.clock.advance(500);
-    expect(world.upstream.sent).toEqual(['refresh-1']);
-    await world.within(500, unregister(tokens));
-    await world.within(500, world.register(tokens, params));
-    await world.within(30_000, tokens.get(APPID, TYPE, USER));
-    await expectKept(world, ['refresh-1', 'refresh-2']);
-  });
+  ])(
+    'I3: a refresh token is kept when it was sent before %s was unregistered and registered again with it',
+    async (_, unregister) => {
+      await using world = new RotatingWorld();
+      const params = { refresh_token: world.upstream.authorize() };
+      world.upstream.answering = () => {
+        world.upstream.answering = () => {};
+        return new Promise<void>((resolve) => void world.clock.setTimer(resolve, 2_000));
+      };
+      const tokens = await world.withTask(params);
+      await world.clock.advance(500);
+      expect(world.upstream.sent).toEqual(['refresh-1']);
+      await world.within(500, unregister(tokens));
+      await world.within(500, world.register(tokens, params));
+      await world.within(30_000, tokens.get(APPID, TYPE, USER));
+      await expectKept(world, ['refresh-1', 'refresh-2']);
+    },
+  );
 });

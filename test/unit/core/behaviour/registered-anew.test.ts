@@ -38,54 +38,60 @@ async function expectGood(world: RotatingWorld): Promise<void> {
   expect(world.upstream.isGood(await world.storedToken())).toBe(true);
 }
 
-describe('a store that was emptied, and in which another process has registered the app anew', () => {
-  test.each(['get', 'force', 'stale'])('gets back the refresh token of a process that notices by %s', async (how) => {
-    await using world = new RotatingWorld();
-    const [holder, other] = [0, 1].map(() => world.process({ store: unwatched(shared(world.store)) })) as [
-      Tokens,
-      Tokens,
-    ];
-    const params = { refresh_token: world.upstream.authorize() };
-    await world.within(100, world.register(holder, params));
-    const value = await world.within(5_000, holder.get(APPID, TYPE, USER));
-    await flush(world);
-    await world.within(100, other.start());
-    await world.within(5_000, world.register(other, params));
-    await world.clock.advance(3_000);
-    const wish = how === 'force' ? { force: true as const } : { stale: value };
-    if (how !== 'get') await world.within(5_000, holder.refresh(APPID, TYPE, { ...USER, ...wish }));
-    await world.clock.advance(120_000);
-    await world.within(5_000, holder.get(APPID, TYPE, USER));
-    await expectGood(world);
-  });
+describe('an emptied store in which another process has registered the app anew', () => {
+  test.each(['get', 'force', 'stale'])(
+    'an emptied store gets back the refresh token of a process that notices by %s',
+    async (how) => {
+      await using world = new RotatingWorld();
+      const [holder, other] = [0, 1].map(() => world.process({ store: unwatched(shared(world.store)) })) as [
+        Tokens,
+        Tokens,
+      ];
+      const params = { refresh_token: world.upstream.authorize() };
+      await world.within(100, world.register(holder, params));
+      const value = await world.within(5_000, holder.get(APPID, TYPE, USER));
+      await flush(world);
+      await world.within(100, other.start());
+      await world.within(5_000, world.register(other, params));
+      await world.clock.advance(3_000);
+      const wish = how === 'force' ? { force: true as const } : { stale: value };
+      if (how !== 'get') await world.within(5_000, holder.refresh(APPID, TYPE, { ...USER, ...wish }));
+      await world.clock.advance(120_000);
+      await world.within(5_000, holder.get(APPID, TYPE, USER));
+      await expectGood(world);
+    },
+  );
 });
 
 describe('a backup from before an app was unregistered and registered anew', () => {
   test.each([
     ['get', {}],
     ['force', { force: true }],
-  ] as const)('takes no refresh token from the later registration, where it is noticed by %s', async (how, wish) => {
-    await using world = new RotatingWorld();
-    const store = new RestorableStore(world.clock);
-    const [one, other] = [0, 1].map(() => world.process({ store: shared(store) })) as [Tokens, Tokens];
-    await world.within(100, other.start());
-    await world.within(500, world.register(one, { refresh_token: world.upstream.authorize() }));
-    await world.within(5_000, one.get(APPID, TYPE, USER));
-    const backup = store.state();
-    await world.within(500, one.unregister(APPID));
-    await world.within(500, world.register(one, { refresh_token: world.upstream.authorize() }));
-    for (const tokens of [one, other]) await world.within(5_000, tokens.get(APPID, TYPE, USER));
-    store.restore(backup);
-    if (how === 'force') await world.within(5_000, one.refresh(APPID, TYPE, { ...USER, ...wish } as { force: true }));
-    await world.clock.advance(130_000);
-    await world.within(5_000, one.get(APPID, TYPE, USER));
-    const [document] = await store.get([ID]);
-    expect(world.upstream.isGood((document?.data['rotation'] as { token?: string } | undefined)?.token)).toBe(true);
-    expect(world.reauthorizations()).toBe(0);
-  });
+  ] as const)(
+    'a backup of an older registration takes no refresh token from the later one, where it is noticed by %s',
+    async (how, wish) => {
+      await using world = new RotatingWorld();
+      const store = new RestorableStore(world.clock);
+      const [one, other] = [0, 1].map(() => world.process({ store: shared(store) })) as [Tokens, Tokens];
+      await world.within(100, other.start());
+      await world.within(500, world.register(one, { refresh_token: world.upstream.authorize() }));
+      await world.within(5_000, one.get(APPID, TYPE, USER));
+      const backup = store.state();
+      await world.within(500, one.unregister(APPID));
+      await world.within(500, world.register(one, { refresh_token: world.upstream.authorize() }));
+      for (const tokens of [one, other]) await world.within(5_000, tokens.get(APPID, TYPE, USER));
+      store.restore(backup);
+      if (how === 'force') await world.within(5_000, one.refresh(APPID, TYPE, { ...USER, ...wish } as { force: true }));
+      await world.clock.advance(130_000);
+      await world.within(5_000, one.get(APPID, TYPE, USER));
+      const [document] = await store.get([ID]);
+      expect(world.upstream.isGood((document?.data['rotation'] as { token?: string } | undefined)?.token)).toBe(true);
+      expect(world.reauthorizations()).toBe(0);
+    },
+  );
 });
 
-test('a registration that is repeated in a backup without its task keeps the refresh token that is held', async () => {
+test('a registration repeated in a backup without its task keeps the cached refresh token', async () => {
   await using world = new RotatingWorld();
   const store = new RestorableStore(world.clock);
   const slow = new FaultyStore(store);
@@ -129,28 +135,31 @@ test('a caller gets a token although the task is unregistered while it is refres
   expect(await world.within(10_000, tokens.get(APPID, PLAIN_TYPE))).toBe('token');
 });
 
-describe('a put that was begun before the app was registered anew by another process', () => {
+describe('a put under way while another process registers the app anew', () => {
   test.each([
     ['unregistered', (tokens: Tokens) => tokens.unregister(APPID)],
     ['evicted', (_: Tokens, world: RotatingWorld) => evict(world, APP_ID)],
-  ])('is stored for the new registration, and takes nothing from it, where the app was %s', async (_, end) => {
-    await using world = new RotatingWorld();
-    const [deaf, other] = [world.process({ store: unwatched(shared(world.store)) }), world.process()];
-    await world.within(100, deaf.start());
-    await world.within(100, world.register(other, { refresh_token: world.upstream.authorize() }));
-    await world.within(5_000, deaf.get(APPID, TYPE, USER));
-    await end(other, world);
-    await world.clock.advance(1_000);
-    await world.within(500, world.register(other, { refresh_token: world.upstream.authorize() }));
-    await world.within(5_000, put(deaf, 'put'));
-    const [document] = await world.store.get([ID]);
-    expect(document?.data).toMatchObject({ grant: { value: 'put' } });
-    await world.clock.advance(2 * LIFE_MS);
-    expect(await world.within(5_000, other.get(APPID, TYPE, USER))).toMatch(/^token of/);
-    await expectGood(world);
-  });
+  ])(
+    'a put under way is stored for the new registration, and takes nothing from it, where the app was %s',
+    async (_, end) => {
+      await using world = new RotatingWorld();
+      const [deaf, other] = [world.process({ store: unwatched(shared(world.store)) }), world.process()];
+      await world.within(100, deaf.start());
+      await world.within(100, world.register(other, { refresh_token: world.upstream.authorize() }));
+      await world.within(5_000, deaf.get(APPID, TYPE, USER));
+      await end(other, world);
+      await world.clock.advance(1_000);
+      await world.within(500, world.register(other, { refresh_token: world.upstream.authorize() }));
+      await world.within(5_000, put(deaf, 'put'));
+      const [document] = await world.store.get([ID]);
+      expect(document?.data).toMatchObject({ grant: { value: 'put' } });
+      await world.clock.advance(2 * LIFE_MS);
+      expect(await world.within(5_000, other.get(APPID, TYPE, USER))).toMatch(/^token of/);
+      await expectGood(world);
+    },
+  );
 
-  test('keeps the refresh token of before where the document of the app was damaged during its write', async () => {
+  test('a put under way keeps the previous refresh token where the app document was damaged during its write', async () => {
     const { world, store } = faulty();
     await using _ = world;
     const params = { refresh_token: world.upstream.authorize() };
@@ -171,7 +180,7 @@ describe('a put that was begun before the app was registered anew by another pro
   });
 });
 
-test('a put whose task is registered and taken back meanwhile leaves the refresh token of before', async () => {
+test('a put whose task is registered and undone meanwhile leaves the previous refresh token', async () => {
   await using world = new RotatingWorld();
   const ways = [0, 1].map(() => new FaultyStore(shared(world.store))) as [FaultyStore, FaultyStore];
   const [registrar, putter] = ways.map((store) => world.process({ store })) as [Tokens, Tokens];
@@ -190,7 +199,7 @@ test('a put whose task is registered and taken back meanwhile leaves the refresh
   await expectGood(world);
 });
 
-test('the refresh token of an answer that comes after its registration was taken back is stored', async () => {
+test('the refresh token of an answer that comes after its registration was undone is stored', async () => {
   const { world, store } = faulty();
   await using _ = world;
   const tokens = world.process();
@@ -219,17 +228,20 @@ describe('a wide consent', () => {
     ['the document of the app was damaged', APP_ID, damage],
     ['the document of the task was damaged', TASK_ID, damage],
     ['the app was evicted', APP_ID, evict],
-  ])('is kept from a silent login after %s, and its refresh does not say its scope', async (_, id, lose) => {
-    await using world = new RotatingWorld();
-    const tokens = await world.withTask();
-    await world.within(100, put(tokens, 'wide', { scope: WIDE, refreshToken: world.upstream.authorize() }));
-    await lose(world, id);
-    await world.clock.advance(2_000);
-    await world.within(5_000, world.register(tokens));
-    await world.within(5_000, tokens.get(APPID, TYPE, USER));
-    await world.within(5_000, tokens.refresh(APPID, TYPE, { ...USER, force: true }));
-    await world.within(1_000, put(tokens, 'narrow', { scope: NARROW, refreshToken: 'narrow' }));
-    expect(await tokens.get(APPID, TYPE, USER)).toMatch(/^token of/);
-    await expectGood(world);
-  });
+  ])(
+    'a wide consent is kept from a silent login after %s, and its refresh does not say its scope',
+    async (_, id, lose) => {
+      await using world = new RotatingWorld();
+      const tokens = await world.withTask();
+      await world.within(100, put(tokens, 'wide', { scope: WIDE, refreshToken: world.upstream.authorize() }));
+      await lose(world, id);
+      await world.clock.advance(2_000);
+      await world.within(5_000, world.register(tokens));
+      await world.within(5_000, tokens.get(APPID, TYPE, USER));
+      await world.within(5_000, tokens.refresh(APPID, TYPE, { ...USER, force: true }));
+      await world.within(1_000, put(tokens, 'narrow', { scope: NARROW, refreshToken: 'narrow' }));
+      expect(await tokens.get(APPID, TYPE, USER)).toMatch(/^token of/);
+      await expectGood(world);
+    },
+  );
 });

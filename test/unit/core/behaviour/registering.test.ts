@@ -31,7 +31,7 @@ test('register adds and replaces, and never removes', async () => {
   expect(world.wechat.asked[0]?.app).toEqual({ appid: APPID, secret: SECRET, accessToken: 'stable' });
 });
 
-test('the mode of an app is stored with it, and the default of the manager is for those that have none', async () => {
+test('the mode of an app is stored with it, and the default of the manager applies to those that have none', async () => {
   await using world = new World();
   const first = world.manager({ wechat: { accessToken: 'plain' } });
   await first.register({ appid: 'plain-by-default', secret: SECRET });
@@ -42,7 +42,7 @@ test('the mode of an app is stored with it, and the default of the manager is fo
   expect(world.wechat.asked.map(({ app }) => app.accessToken)).toEqual(['plain', 'stable']);
 });
 
-test('what equals the stored registration writes nothing', async () => {
+test('a registration that equals the stored one writes nothing', async () => {
   const { world, store } = troubled();
   await using _ = world;
   const registration = { appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params: { a: 1, b: 2 } }] } as const;
@@ -54,7 +54,7 @@ test('what equals the stored registration writes nothing', async () => {
   expect(store.calls.filter((call) => call === 'set')).toEqual([]);
 });
 
-test.each([1, 2, 3, 4])('I3: when write %i of a registration fails, everything is as it was', async (failing) => {
+test.each([1, 2, 3, 4])('I3: a registration whose write %i fails leaves everything as it was', async (failing) => {
   const { world, store } = troubled();
   await using _ = world;
   const tokens = world.manager();
@@ -113,7 +113,7 @@ test('I3: a registration does not rely on a document that another process writes
   expect(other.hasTask(APPID, TYPE)).toBe(true);
 });
 
-ownScheduleTest('what is registered while the store is being read is not forgotten', async () => {
+ownScheduleTest('a registration that is made while the store is being read is not forgotten', async () => {
   const { world, store } = troubled();
   await using _ = world;
   let changed: (id: string | undefined) => void = () => {};
@@ -154,7 +154,7 @@ test('unregister forgets an app with its tasks and tokens, and only that app', a
   expect(tokens.peek(`${APPID}2`, TYPE)?.value).not.toBe(kept);
 });
 
-test('after its task is unregistered a key is served on demand, and no longer ahead of time', async () => {
+test('a key whose task is unregistered is served on demand, and no longer ahead of time', async () => {
   await using world = new World();
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
@@ -165,7 +165,7 @@ test('after its task is unregistered a key is served on demand, and no longer ah
   expect(await tokens.get(APPID, TYPE)).toBe('token-3');
 });
 
-test('status tells how each task stands, a page at a time, and nothing secret', async () => {
+test('status reports the state of each task, a page at a time, and nothing secret', async () => {
   await using world = new World();
   const tokens = await world.registered();
   await tokens.register({

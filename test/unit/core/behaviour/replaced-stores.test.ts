@@ -41,7 +41,7 @@ async function replaced(world: World): Promise<string[]> {
 const registration = { appid: APPID, secret: SECRET, tasks: [TYPE] } as const;
 
 describe('a store that was emptied', () => {
-  test('is told again within a minute what a process has registered, and which token it holds', async () => {
+  test('an emptied store gets back within a minute what a process has registered, and which token it holds', async () => {
     await using world = new World();
     const { store } = quiet(world.store);
     const tokens = await world.registered({ store });
@@ -60,7 +60,7 @@ describe('a store that was emptied', () => {
     expect(await replaced(world)).toHaveLength(1);
   });
 
-  test('is told again also where it had not shown its history when the process started', async () => {
+  test('an emptied store is refilled also where its history could not be read when the process started', async () => {
     await using world = new World();
     const store = new FaultyStore(quiet(world.store).store);
     store.before = (method, id) => {
@@ -76,7 +76,7 @@ describe('a store that was emptied', () => {
     expect((await world.store.get([`app/${APPID}`, KEY_ID])).every((found) => found !== undefined)).toBe(true);
   });
 
-  test('is told again at once where it says that changes may have been missed', async () => {
+  test('an emptied store is refilled at once when it notifies that changes may have been missed', async () => {
     await using world = new World();
     const { store, tell } = quiet(world.store);
     const tokens = await world.registered({ store });
@@ -90,7 +90,7 @@ describe('a store that was emptied', () => {
   });
 
   test.each(['watched', 'without watch'])(
-    'keeps two processes that have registered the same app going, %s',
+    'an emptied store does not interrupt two processes that have registered the same app, %s',
     async (how) => {
       await using world = new World();
       const stores = [1, 2].map(() => (how === 'watched' ? quiet(world.store).store : unwatched(shared(world.store))));
@@ -111,7 +111,7 @@ describe('a store that was emptied', () => {
     },
   );
 
-  test('goes on being refreshed: what was put back is due as before', async () => {
+  test('a task that was put back into an emptied store is due as before', async () => {
     await using world = new World();
     const { store } = quiet(world.store);
     const tokens = await world.registered({ store });
@@ -123,7 +123,7 @@ describe('a store that was emptied', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('gets back a task that had no token yet, which is fetched', async () => {
+  test('an emptied store gets back a task that had no token yet, which is fetched', async () => {
     await using world = new World();
     const { store } = quiet(world.store);
     world.wechat.always = new Error('away');
@@ -137,7 +137,7 @@ describe('a store that was emptied', () => {
     expect(tokens.hasTask(APPID, TYPE)).toBe(true);
   });
 
-  test('keeps the newer token that another process has put there meanwhile, and its registration', async () => {
+  test('an emptied store keeps the newer token and the registration that another process has put there meanwhile', async () => {
     await using world = new World();
     const { store } = quiet(world.store);
     const asleep = await world.registered({ store });
@@ -154,7 +154,7 @@ describe('a store that was emptied', () => {
     expect(app?.data['secret']).toBe('CANARY-another-secret');
   });
 
-  test('does not get back what this process has unregistered, nor what another one unregistered there', async () => {
+  test('an emptied store does not get back what this process has unregistered, nor what another one unregistered there', async () => {
     await using world = new World();
     const { store } = quiet(world.store);
     const asleep = world.manager({ store });
@@ -170,7 +170,7 @@ describe('a store that was emptied', () => {
     expect(await asleep.get('wx3', TYPE)).toMatch(/^token-/);
   });
 
-  test('is answered for what others have registered as long as a token of it lives, and without a fetch', async () => {
+  test('a token that others have registered is answered after the store was emptied until it expires', async () => {
     await using world = new World();
     const { store } = quiet(world.store);
     const registering = await world.registered();
@@ -187,7 +187,7 @@ describe('a store that was emptied', () => {
     expect([world.wechat.calls, (await documents(world, ['app', 'task', 'key'])).length]).toEqual([1, 0]);
   });
 
-  test('gets the tokens of what others have registered when those have put that back', async () => {
+  test("an emptied store gets the tokens of other processes' tasks when those have put them back", async () => {
     await using world = new World();
     const [one, other] = [quiet(world.store), quiet(world.store)];
     const registering = await world.registered({ store: one.store });
@@ -208,7 +208,7 @@ describe('a store that was emptied', () => {
     expect(await reading.get(APPID, TYPE)).toBe('token-1');
   });
 
-  test('gets back a registration that only adds a task with its secret', async () => {
+  test('an emptied store gets back the secret under a registration that only adds a task', async () => {
     await using world = new World();
     const { store } = quiet(world.store);
     const tokens = await world.registered({ store });
@@ -220,7 +220,7 @@ describe('a store that was emptied', () => {
     expect((await documents(world, ['task'])).length).toBe(2);
   });
 
-  test('is not taken for one that does not answer', async () => {
+  test('an unavailable store is not taken for an emptied one', async () => {
     await using world = new World();
     const { store } = quiet(world.store);
     let isAway = false;
@@ -236,7 +236,7 @@ describe('a store that was emptied', () => {
     expect(await tokens.get(APPID, TYPE)).toBe('token-1');
   });
 
-  test('is told again when it takes writes again, where it took none at first', async () => {
+  test('an emptied store is refilled when it takes writes again, where it took none at first', async () => {
     await using world = new World();
     const { store } = quiet(world.store);
     const set = world.store.set.bind(world.store);
@@ -255,7 +255,7 @@ describe('a store that was emptied', () => {
     expect(await tokens.get(APPID, TYPE)).toBe('token-1');
   });
 
-  test('is told again by the next look where the process could not do it whole', async () => {
+  test('an emptied store is refilled by the next look where the process could not do it whole', async () => {
     await using world = new World();
     const { store } = quiet(world.store);
     const set = world.store.set.bind(world.store);
@@ -274,7 +274,7 @@ describe('a store that was emptied', () => {
     expect(world.log.filter((line) => line.startsWith('storeReplaced'))).toHaveLength(1);
   });
 
-  test('says so by an event that holds no secret', async () => {
+  test('an emptied store causes an event that holds no secret', async () => {
     await using world = new World();
     const tokens = await world.registered({ store: quiet(world.store).store });
     const events: unknown[] = [];
@@ -285,7 +285,7 @@ describe('a store that was emptied', () => {
   });
 });
 
-describe('a refresh token', () => {
+describe('refresh tokens and a store that was emptied', () => {
   async function authorized(): Promise<{ world: RotatingWorld; tokens: TokenManager<'user_token'> }> {
     const world = new RotatingWorld();
     const tokens = world.process({ store: quiet(world.store).store });
@@ -294,7 +294,7 @@ describe('a refresh token', () => {
     return { world, tokens };
   }
 
-  test('of a store that was emptied is put back, and sent on', async () => {
+  test('a refresh token is put back into an emptied store, and is sent next', async () => {
     const { world, tokens } = await authorized();
     await using _ = world;
     const [first, token] = [await tokens.get(APPID, USER_TYPE, USER), await world.storedToken()];
@@ -306,7 +306,7 @@ describe('a refresh token', () => {
     expect([world.upstream.sent, world.reauthorizations()]).toEqual([['refresh-1', 'refresh-2'], 0]);
   });
 
-  test('is sent by a refresh that finds the store emptied, and not the one of the first day', async () => {
+  test('a refresh that finds the store emptied sends the newest refresh token, and not that of the first day', async () => {
     const { world, tokens } = await authorized();
     await using _ = world;
     await world.clock.advance(1_000);
@@ -315,7 +315,7 @@ describe('a refresh token', () => {
     expect([world.upstream.sent, await world.storedToken()]).toEqual([['refresh-1', 'refresh-2'], 'refresh-3']);
   });
 
-  test('is not lost with the store while a refresh is under way', async () => {
+  test('a refresh token is not lost with the store while a refresh is under way', async () => {
     const { world, tokens } = await authorized();
     await using _ = world;
     world.upstream.answering = () => wipe(world);
@@ -324,7 +324,7 @@ describe('a refresh token', () => {
     expect([await world.storedToken(), await tokens.get(APPID, USER_TYPE, USER)]).toEqual(['refresh-3', fresh]);
   });
 
-  test('that lasts is kept by a refresh under way, and by a put', async () => {
+  test('a lasting refresh token is kept by a refresh under way, and by a put', async () => {
     const { world, tokens } = await authorized();
     await using _ = world;
     world.upstream.mode = 'kept';
@@ -342,7 +342,7 @@ describe('a refresh token', () => {
     ]);
   });
 
-  test('that was put into the new store meanwhile stays', async () => {
+  test('a refresh token that was put into the new store meanwhile stays', async () => {
     const { world, tokens } = await authorized();
     await using _ = world;
     await wipe(world);
@@ -358,7 +358,7 @@ describe('a refresh token', () => {
   });
 });
 
-describe('the document of a key that alone is missing', () => {
+describe('a key document that alone is missing', () => {
   async function lost(): Promise<{ world: RotatingWorld; tokens: TokenManager<'user_token'> }> {
     const world = new RotatingWorld();
     const tokens = world.process({ store: quiet(world.store).store });
@@ -372,21 +372,24 @@ describe('the document of a key that alone is missing', () => {
     await world.store.delete(id, document?.version as number);
   }
 
-  test.each(['refresh', 'put'])('is put back with its refresh token beside its task, by %s', async (call) => {
-    const { world, tokens } = await lost();
-    await using _ = world;
-    await world.clock.advance(61_000);
-    await remove(world, USER_ID);
-    if (call === 'put') await tokens.put(APPID, USER_TYPE, { value: 'put', expiresInSeconds: 7_200 }, USER);
-    if (call === 'refresh') await tokens.refresh(APPID, USER_TYPE, { ...USER, force: true });
-    await world.clock.advance(0);
-    expect(await world.storedToken()).toBe(call === 'refresh' ? 'refresh-3' : 'refresh-2');
-    await world.clock.advance(7_200_000);
-    await tokens.get(APPID, USER_TYPE, USER);
-    expect([world.upstream.sent.slice(0, 2), world.reauthorizations()]).toEqual([['refresh-1', 'refresh-2'], 0]);
-  });
+  test.each(['refresh', 'put'])(
+    'a missing key document is put back with its refresh token beside its task, by %s',
+    async (call) => {
+      const { world, tokens } = await lost();
+      await using _ = world;
+      await world.clock.advance(61_000);
+      await remove(world, USER_ID);
+      if (call === 'put') await tokens.put(APPID, USER_TYPE, { value: 'put', expiresInSeconds: 7_200 }, USER);
+      if (call === 'refresh') await tokens.refresh(APPID, USER_TYPE, { ...USER, force: true });
+      await world.clock.advance(0);
+      expect(await world.storedToken()).toBe(call === 'refresh' ? 'refresh-3' : 'refresh-2');
+      await world.clock.advance(7_200_000);
+      await tokens.get(APPID, USER_TYPE, USER);
+      expect([world.upstream.sent.slice(0, 2), world.reauthorizations()]).toEqual([['refresh-1', 'refresh-2'], 0]);
+    },
+  );
 
-  test('is put back within a minute although nothing is asked for and the store tells of nothing', async () => {
+  test('a missing key document is put back within a minute without a caller and without a notification', async () => {
     const { world } = await lost();
     await using _ = world;
     await remove(world, USER_ID);
@@ -394,7 +397,7 @@ describe('the document of a key that alone is missing', () => {
     expect([await world.storedToken(), world.upstream.sent]).toEqual(['refresh-2', ['refresh-1']]);
   });
 
-  test('is used by a refresh where another process puts it back first', async () => {
+  test('a missing key document is used by a refresh where another process puts it back first', async () => {
     const world = new RotatingWorld();
     await using _ = world;
     const { store } = quiet(world.store);
@@ -425,7 +428,7 @@ describe('the document of a key that alone is missing', () => {
   test.each([
     ['its task is missing', (world: RotatingWorld) => remove(world, `task/${APPID}/${USER_TYPE}/${USER.subject}`)],
     ['the app was registered anew', (world: RotatingWorld) => registerAnew(world)],
-  ])('was deleted on purpose where %s', async (_title, change) => {
+  ])('a missing key document counts as deleted on purpose where %s', async (_title, change) => {
     const { world, tokens } = await lost();
     await using _ = world;
     await world.clock.advance(61_000);
@@ -442,9 +445,9 @@ describe('the document of a key that alone is missing', () => {
   }
 });
 
-describe('a refresh token that is put', () => {
+describe('a refresh token that is put into a store that is then emptied', () => {
   test.each([1, 2])(
-    'is written again where the store is emptied right after its write; %i processes',
+    'a put refresh token is written again where the store is emptied right after its write; %i processes',
     async (count) => {
       await using world = new RotatingWorld();
       const ways = [1, 2].slice(0, count).map(() => new FaultyStore(quiet(world.store).store));
@@ -469,7 +472,7 @@ describe('a refresh token that is put', () => {
     },
   );
 
-  test('stays where the app is missing from a new store and nothing of it lives any more', async () => {
+  test('a put refresh token stays where the app is missing from a new store and all its tokens have expired', async () => {
     await using world = new RotatingWorld();
     const registering = world.process();
     await world.register(registering, { refresh_token: world.upstream.authorize() });
@@ -487,8 +490,8 @@ describe('a refresh token that is put', () => {
   });
 });
 
-describe('an older backup', () => {
-  test('gets back what was registered and fetched since', async () => {
+describe('a store that was restored from an older backup', () => {
+  test('a store that was restored from a backup gets back what was registered and fetched since', async () => {
     await using world = new World();
     const { store } = quiet(world.store);
     const tokens = await world.registered({ store });
@@ -541,8 +544,8 @@ async function restore(world: World, backup: readonly StoredDocument[]): Promise
   };
 }
 
-describe('what is missing in the same history', () => {
-  test('was deleted on purpose, and the error names eviction as the other reason', async () => {
+describe('documents that are missing in the same history', () => {
+  test('a document missing in the same history was deleted on purpose, and the error names eviction as well', async () => {
     await using world = new World();
     const tokens = await world.registered();
     await tokens.get(APPID, TYPE);
@@ -557,7 +560,7 @@ describe('what is missing in the same history', () => {
     expect(world.log.filter((line) => line.startsWith('storeReplaced'))).toEqual([]);
   });
 
-  test('is believed too where no history was written by the release that filled the store', async () => {
+  test('a missing document is believed too where the release that filled the store wrote no history', async () => {
     await using world = new World();
     const tokens = await world.registered({ store: quiet(world.store).store });
     await tokens.get(APPID, TYPE);

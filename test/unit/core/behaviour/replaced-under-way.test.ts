@@ -47,7 +47,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
 
     const replacements = (): number => world.log.filter((line) => line.startsWith('storeReplaced')).length;
 
-    test('is told again although it is emptied once more while it is told', async () => {
+    test('a replaced store is refilled although it is emptied once more meanwhile', async () => {
       const one = process();
       await register(one);
       await soon(one.tokens.get(APPID, TYPE));
@@ -69,7 +69,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
       }
     });
 
-    test('is told again after it was put back to a state from before it had been told', async () => {
+    test('a replaced store is refilled after it was put back to a state from before the refill', async () => {
       const one = process();
       await register(one);
       store.wipe();
@@ -87,7 +87,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
       }
     });
 
-    test('gets back the secret that a registration there lacks', async () => {
+    test('a replaced store gets back the secret that a registration there lacks', async () => {
       const [one, other] = [process(), process()];
       await register(one, { accessToken: 'plain' });
       store.wipe();
@@ -99,7 +99,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
       expect(store.ids('task')).toEqual([`task/${APPID}/${TYPE}`, `task/${APPID}/${TYPE}/other`]);
     });
 
-    test('keeps what a registration there has, also for those that read it before they tell the store again', async () => {
+    test('a replaced store keeps what a registration there has, also for those that read it before they refill it', async () => {
       const [one, other] = [process(), process()];
       await register(one);
       store.wipe();
@@ -109,7 +109,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
       expect(store.data(APP_ID)?.['secret']).toBe(OTHER_SECRET);
     });
 
-    test('is sent nothing that is put back too late for the lease, and the rest of it under the next one', async () => {
+    test('a refill sends nothing that comes too late for its lease, and the rest of it under the next one', async () => {
       const tasks = Array.from({ length: 100 }, (_, index) => ({ type: TYPE, subject: `u${index}` }));
       const one = process();
       for (const appid of ['wx1', 'wx2']) await register(one, { appid, tasks });
@@ -136,7 +136,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
       });
 
     test.each([1, 2, 3, 4].flatMap((written) => [true, false].map((isAdded) => ({ written, isAdded }))))(
-      'has the whole of a registration although it was emptied after $written tasks of it: %j',
+      'a registration is whole although the store was emptied after $written tasks of it: %j',
       async ({ written, isAdded }) => {
         const tasks = [TYPE, ...['a', 'b', 'c'].map((subject) => ({ type: TYPE, subject }))];
         const one = process();
@@ -155,7 +155,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
       },
     );
 
-    test('keeps the secret where it was emptied before a registration without one, or under that', async () => {
+    test('a secret is kept where the store was emptied before or during a registration without one', async () => {
       const [one, other] = [process(), process()];
       await register(one);
       await soon(other.tokens.get(APPID, TYPE));
@@ -170,13 +170,13 @@ describe.each(['a store', 'a store that shares the schedule'])(
       expect(store.data(APP_ID)).toMatchObject({ secret: SECRET, accessToken: 'plain' });
     });
 
-    describe.each(['app', 'task'])('when an unregistration of an %s is not known to another process', (what) => {
+    describe.each(['app', 'task'])('an unregistration of an %s that is not known to another process', (what) => {
       const gone = what === 'app' ? [APP_ID, `task/${APPID}/${TYPE}`] : [`task/${APPID}/${TYPE}`];
       const unregister = ({ tokens }: Process): Promise<void> =>
         soon(what === 'app' ? tokens.unregister(APPID) : tokens.unregister(APPID, TYPE));
       const left = (): string[] => store.ids('app', 'task').filter((id) => gone.includes(id));
 
-      test('does not keep what that one puts back, wherever the unregistration was when it was emptied', async () => {
+      test('an unregistration is not undone by that process, at whichever command the store was emptied', async () => {
         for (let at = 0, count = at; count >= at; at += 1) {
           const [asleep, one] = [process(), process()];
           for (const each of [asleep, one]) await register(each);
@@ -194,7 +194,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
         }
       });
 
-      test('does not keep what that one puts back, when it was emptied afterwards', async () => {
+      test('an unregistration is not undone by that process when the store was emptied afterwards', async () => {
         const [asleep, one] = [process(), process()];
         for (const each of [asleep, one]) await register(each);
         await unregister(one);
@@ -207,7 +207,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
         { afterMs: DAY_MS - 120_000, isGone: true },
         { afterMs: DAY_MS + 120_000, isGone: false },
       ])(
-        'has it as it was unregistered in a backup that is restored $afterMs ms later: $isGone',
+        'an unregistration holds in a backup that is restored $afterMs ms later: $isGone',
         async ({ afterMs, isGone }) => {
           const one = process();
           await register(one);
@@ -221,7 +221,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
         },
       );
 
-      test('has it as it was unregistered by a process that had not registered it, in a backup that is restored', async () => {
+      test('an unregistration by a process that had not registered it holds in a restored backup', async () => {
         const [one, other] = [process(), process()];
         await register(one);
         await soon(one.tokens.close());
@@ -234,7 +234,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
         expect(left()).toEqual([]);
       });
 
-      test('does not keep what that one puts back, however much is unregistered since that was not there', async () => {
+      test('an unregistration is not undone, however many absent things are unregistered since', async () => {
         const [asleep, one] = [process(), process()];
         for (const each of [asleep, one]) await register(each);
         asleep.faulty.before = () => {
@@ -254,7 +254,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
         expect(left()).toEqual([]);
       });
 
-      test('does not keep what that one puts back, where it had not come back yet when it was unregistered', async () => {
+      test('an unregistration is not undone where nothing had been put back yet when it was made', async () => {
         const asleep = process();
         await register(asleep);
         asleep.faulty.before = () => {
@@ -267,7 +267,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
         expect(left()).toEqual([]);
       });
 
-      test('keeps what was registered anew before it was emptied, by another process or the same', async () => {
+      test('a registration made anew before the store was emptied is kept, by another process or the same', async () => {
         for (const isSame of [true, false]) {
           const [one, other] = [process(), process()];
           await register(one);
@@ -281,7 +281,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
         }
       });
 
-      test('is told again of what an unregistration that failed has left', async () => {
+      test('a failed unregistration leaves what is put back into an emptied store', async () => {
         const one = process();
         await register(one);
         one.faulty.before = (method) => {
@@ -295,7 +295,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
       });
     });
 
-    test('does not let others wait for what was unregistered before, which is noted there by its mark alone', async () => {
+    test('an earlier unregistration, noted in a replaced store by its mark alone, makes no process wait', async () => {
       const [one, other] = [process(), process()];
       await register(one);
       await soon(other.tokens.get(APPID, TYPE));
@@ -311,7 +311,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
       other.faulty.before = () => {};
     });
 
-    test('is not searched for all that is held, for each app that is missing or shown', async () => {
+    test('a replaced store causes no search of the whole cache for each app that is missing or shown', async () => {
       const appids = Array.from({ length: 20 }, (_, index) => `wx${index}`);
       const [one, other] = [process(), process()];
       for (const appid of appids) await register(one, { appid });
@@ -328,7 +328,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
       expect(all).not.toHaveBeenCalled();
     });
 
-    test('keeps the newer secret when it is emptied and an older state of it is restored, once and again', async () => {
+    test('a newer secret is kept when the store is emptied and an older state of it is restored, once and again', async () => {
       const [one, other] = [process(), process()];
       await register(one);
       await register(one, { tasks: [{ type: TYPE, subject: 'more' }] });
@@ -345,7 +345,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
       expect(replacements()).toBe(6);
     });
 
-    test('keeps what was registered in a restored state just before an earlier process puts back what it had', async () => {
+    test('a registration in a restored state is kept when an earlier process then puts back what it had', async () => {
       const [one, other] = [process(), process()];
       await register(one);
       await soon(other.tokens.start());
@@ -368,7 +368,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
       expect(store.data(APP_ID)?.['secret']).toBe('newest');
     });
 
-    test('gets back what was registered since a backup, though a new process registers something there first', async () => {
+    test('a restored store gets back later registrations, though a new process registers something there first', async () => {
       const one = process();
       await register(one);
       const backup = store.state();
@@ -385,7 +385,7 @@ describe.each(['a store', 'a store that shares the schedule'])(
       expect(await soon(fresh.tokens.get('wx2', TYPE))).toMatch(/^token-/);
     });
 
-    test('is answered for what others have registered as long as a token lives that was put there since', async () => {
+    test("a token put into a replaced store is answered for other processes' tasks until it expires", async () => {
       const [one, other] = [process(), process()];
       await register(one);
       await soon(other.tokens.get(APPID, TYPE));

@@ -71,9 +71,9 @@ async function restored(world: RestoredWorld): Promise<{ a: Tokens; b: Tokens; n
   return { a, b, newest };
 }
 
-describe('I3: the newest refresh token in a backup that was restored without a registration since', () => {
+describe('I3: the newest refresh token after a backup was restored without a registration since', () => {
   test.each(['counted', 'of the clock'] as const)(
-    'is put back whichever process looks first; versions: %s',
+    'I3: the newest refresh token is put back whichever process looks first; versions: %s',
     async (versions) => {
       for (const first of ['a', 'b'] as const) {
         await using world = new RestoredWorld({ versions });
@@ -99,7 +99,7 @@ describe('I3: the newest refresh token in a backup that was restored without a r
     return { b, newest };
   }
 
-  test('stands beside a token that is put alone', async () => {
+  test('I3: the newest refresh token stays beside a token that is put alone', async () => {
     await using world = new RestoredWorld({});
     const { b, newest } = await overtaken(world);
     await world.clock.advance(1_000);
@@ -107,7 +107,7 @@ describe('I3: the newest refresh token in a backup that was restored without a r
     expect([record.value, world.storedToken()]).toEqual(['put alone', newest]);
   });
 
-  test('is sent where its process refreshes before it has looked', async () => {
+  test('I3: the newest refresh token is sent where its process refreshes before it has looked', async () => {
     await using world = new RestoredWorld({});
     const { b, newest } = await overtaken(world);
     const refreshed = b.refresh(APPID, TYPE, { ...USER, force: true });
@@ -116,7 +116,7 @@ describe('I3: the newest refresh token in a backup that was restored without a r
     expect(world.storedToken()).toBe('refresh-4');
   });
 
-  test('is not held up by the refusal of an older one that was sent meanwhile', async () => {
+  test('I3: the newest refresh token is not delayed by the refusal of an older one that was sent meanwhile', async () => {
     await using world = new RestoredWorld({});
     const { newest } = await restored(world);
     const fresh = await world.process();
@@ -130,7 +130,7 @@ describe('I3: the newest refresh token in a backup that was restored without a r
   });
 });
 
-test('I3: a refresh token that another process has stored beside the same record is put back by those that heard of it', async () => {
+test('I3: a refresh token that another process stored beside the same record is put back by those notified of it', async () => {
   await using world = new RestoredWorld({});
   const a = await world.process();
   await world.register(a);
@@ -144,7 +144,7 @@ test('I3: a refresh token that another process has stored beside the same record
   expect([world.storedToken(), b.peek(APPID, TYPE, USER)?.value]).toEqual([newest, 'login with refresh-1']);
 });
 
-test('I3: of two refresh tokens that do not know each other the later one stays when a second backup is restored', async () => {
+test('I3: the later of two unrelated refresh tokens stays when a second backup is restored', async () => {
   await using world = new RestoredWorld({});
   const before = await world.process();
   await world.register(before);
@@ -162,7 +162,7 @@ test('I3: of two refresh tokens that do not know each other the later one stays 
   expect(tokens.peek(APPID, TYPE, USER)?.value).toBe(`login with ${newest}`);
 });
 
-test('I3: a later authorization is not undone by a process that has not heard of the last twenty', async () => {
+test('I3: a later authorization is not undone by a process that missed the last twenty', async () => {
   await using world = new RestoredWorld({});
   const asleep = await world.process();
   await world.register(asleep);
@@ -175,10 +175,10 @@ test('I3: a later authorization is not undone by a process that has not heard of
   expect(asleep.peek(APPID, TYPE, USER)?.value).toBe(`login with ${newest}`);
 });
 
-describe('I3: a refresh token that is put with an older grant into a store that was emptied', () => {
+describe('I3: a refresh token that is put with an older grant into an emptied store', () => {
   const LATE_MS = 600_000;
 
-  test('is held beside the newer record of the store before, and put back when it is emptied once more', async () => {
+  test('I3: a late refresh token is held beside the newer record, and put back when the store is emptied once more', async () => {
     await using world = new RestoredWorld({});
     const a = await world.process();
     await world.register(a);
@@ -192,7 +192,7 @@ describe('I3: a refresh token that is put with an older grant into a store that 
     expect(world.storedToken()).toBe(refreshToken);
   });
 
-  test('is not forgotten where the record of the store before is put back at the same time', async () => {
+  test('I3: a late refresh token is not forgotten where the earlier record is put back at the same time', async () => {
     await using world = new RestoredWorld({});
     const way = new FaultyStore(shared(world.store));
     const a = await world.process(way);
@@ -212,7 +212,7 @@ describe('I3: a refresh token that is put with an older grant into a store that 
     expect([refreshToken, world.storedToken()]).toEqual(['refresh-2', 'refresh-2']);
   });
 
-  test('is sent in spite of the refusal of another one, beside which it is put back', async () => {
+  test('I3: a late refresh token is sent in spite of the refusal of another one, beside which it is put back', async () => {
     await using world = new RestoredWorld({});
     const [a, b] = [await world.process(), await world.process()];
     await world.register(a);

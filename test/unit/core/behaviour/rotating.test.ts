@@ -15,7 +15,7 @@ import { APPID, SECRET } from '../../../support/worlds/world.js';
 
 const LOST = new TokenError('UPSTREAM_UNAVAILABLE', 'the connection broke', { retryable: true });
 
-test('I3: from register to the tenth refresh, with a restart before each, every refresh token is sent once', async () => {
+test('I3: every refresh token is sent once from register to the tenth refresh, with a restart before each', async () => {
   await using world = new RotatingWorld();
   const params = { refresh_token: world.upstream.authorize() };
   for (let life = 0; life < 10; life++) {
@@ -29,7 +29,7 @@ test('I3: from register to the tenth refresh, with a restart before each, every 
   expect(world.reauthorizations()).toBe(0);
 });
 
-test('I2: ten processes spend a refresh token once', async () => {
+test('I2: ten processes send a refresh token once', async () => {
   await using world = new RotatingWorld({ random: () => Math.random() });
   const params = { refresh_token: world.upstream.authorize() };
   const fleet = Array.from({ length: 10 }, () => world.process());
@@ -45,7 +45,7 @@ test('I2: ten processes spend a refresh token once', async () => {
   expect(world.reauthorizations()).toBe(0);
 });
 
-test('what is about to be sent is written down before', async () => {
+test('a refresh token that is about to be sent is announced in the store before', async () => {
   await using world = new RotatingWorld();
   const seen: unknown[] = [];
   world.upstream.arriving = async () => void seen.push((await world.stored())?.rotation?.intent);
@@ -55,7 +55,7 @@ test('what is about to be sent is written down before', async () => {
   expect((await world.stored())?.rotation).not.toHaveProperty('intent');
 });
 
-test('a store that takes no writes leaves the refresh token unspent', async () => {
+test('a store that takes no writes leaves the refresh token unsent', async () => {
   const { world, store } = faulty();
   await using _ = world;
   const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
@@ -69,7 +69,7 @@ test('a store that takes no writes leaves the refresh token unspent', async () =
   expect(tokens.peek(APPID, TYPE, USER)?.value).toBe('token of refresh-2 1');
 });
 
-test('I3: a refresh token that the store does not take is in force only when it is durable, and nothing else is sent', async () => {
+test('I3: a refresh token that the store does not take is current only when durable, and nothing else is sent', async () => {
   const { world, store } = faulty();
   await using _ = world;
   world.upstream.answering = () => {
@@ -90,7 +90,7 @@ test('I3: a refresh token that the store does not take is in force only when it 
 test.each([
   ['is asked once more', 1],
   ['takes no writes for 10 s', 10_000],
-])('I2: no other process sends what was spent while the answer is offered to a store that %s', async (_, ms) => {
+])('I2: no other process sends a used refresh token while the answer is offered to a store that %s', async (_, ms) => {
   await using world = new RotatingWorld();
   const { process: first, way } = mortal(world);
   const second = world.process();
@@ -109,7 +109,7 @@ test.each([
   expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
 });
 
-test('I2: nor where another write was first, and the store fails after that', async () => {
+test('I2: a used refresh token is not sent again where another write was first, and the store fails after that', async () => {
   await using world = new RotatingWorld();
   const { process: first, way } = mortal(world);
   const second = world.process();
@@ -132,7 +132,7 @@ test('I2: nor where another write was first, and the store fails after that', as
   expect(world.upstream.sent).toEqual(['refresh-1']);
 });
 
-test('I2: nor where the answer is of no use but for its refresh token', async () => {
+test('I2: a used refresh token is not sent again where the answer is of no use but for its refresh token', async () => {
   await using world = new RotatingWorld();
   const { process: first, way } = mortal(world);
   const second = world.process();
@@ -150,7 +150,7 @@ test('I2: nor where the answer is of no use but for its refresh token', async ()
   expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
 });
 
-test('I2: nor while a process that is closed cannot put off what it had claimed', async () => {
+test('I2: a used refresh token is not sent again while a closed process cannot put off its claim', async () => {
   await using world = new RotatingWorld({ fleet: true });
   const { process: first, way } = mortal(world);
   await world.register(first, { refresh_token: world.upstream.authorize() });
@@ -172,7 +172,7 @@ test('I2: nor while a process that is closed cannot put off what it had claimed'
   expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
 });
 
-test('what is owed for an app that is unregistered does not hold up the next registration', async () => {
+test('pending writes of an app that is unregistered do not delay the next registration', async () => {
   const { world, store } = faulty();
   await using _ = world;
   world.upstream.answering = () => {
@@ -200,7 +200,7 @@ test('I3: close offers a refresh token to the store once more', async () => {
   expect(await world.storedToken()).toBe('refresh-2');
 });
 
-test('after an answer that was lost, the stored refresh token is sent once more: a grace of WeChat saves it', async () => {
+test('a refresh token whose answer was lost is sent once more: a grace of WeChat saves it', async () => {
   await using world = new RotatingWorld();
   world.upstream.mode = 'grace';
   world.upstream.answering = () => {
@@ -214,7 +214,7 @@ test('after an answer that was lost, the stored refresh token is sent once more:
   expect(world.reauthorizations()).toBe(0);
 });
 
-test('without a grace the refresh token of a lost answer is refused, is dead after one lease time, and is never sent again', async () => {
+test('a refresh token of a lost answer is refused without a grace, is dead after one lease, and is not sent again', async () => {
   await using world = new RotatingWorld();
   world.upstream.answering = () => {
     throw LOST;
@@ -237,7 +237,7 @@ test('without a grace the refresh token of a lost answer is refused, is dead aft
   expect(world.reauthorizations()).toBe(1);
 });
 
-test('I3: a process that was stopped with the answer in its hands stores it when it wakes up', async () => {
+test('I3: a process that was suspended before it stored the answer stores it when it resumes', async () => {
   await using world = new RotatingWorld();
   const params = { refresh_token: world.upstream.authorize() };
   let wake = (): void => {};
@@ -273,7 +273,7 @@ test('I3: a process that was stopped with the answer in its hands stores it when
   await late;
 });
 
-test.each(['lease', 'get'])('I3: a process that dies at its %s leaves the refresh token unspent', async (method) => {
+test.each(['lease', 'get'])('I3: a process that dies at its %s leaves the refresh token unsent', async (method) => {
   await using world = new RotatingWorld();
   const params = { refresh_token: world.upstream.authorize() };
   const { process: dying, die, way } = mortal(world);
@@ -289,7 +289,7 @@ test.each(['lease', 'get'])('I3: a process that dies at its %s leaves the refres
   await lost;
 });
 
-test('I3: a process that dies when it has announced the refresh token and not sent it has lost nothing', async () => {
+test('I3: a process that dies after it announced the refresh token, and before sending it, has lost nothing', async () => {
   await using world = new RotatingWorld();
   const params = { refresh_token: world.upstream.authorize() };
   const { process: dying, die, way } = mortal(world);
@@ -331,7 +331,7 @@ test('I3: a process that dies when the store has the new refresh token has lost 
   await lost;
 });
 
-test('a dead refresh token is reported once and comes to life with a registration, a put, or the params function', async () => {
+test('a dead refresh token is reported once and is revived by a registration, a put, or the params function', async () => {
   await using world = new RotatingWorld();
   const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
   world.upstream.withdraw();
@@ -385,7 +385,7 @@ test.each([
   { at: -1, sent: 2 },
   { at: 0, sent: 1 },
   { at: 1, sent: 1 },
-])('at its own deadline $at ms a refresh token is no longer sent', async ({ at, sent }) => {
+])('a refresh token is not sent any more at its own deadline $at ms', async ({ at, sent }) => {
   await using world = new RotatingWorld();
   world.upstream.mode = 'kept';
   world.upstream.refreshTokenExpiresInSeconds = 86_400;
@@ -458,7 +458,7 @@ test('an older put without an unknown refresh token changes neither the token no
   }
 });
 
-test('a key that nothing can be refreshed with fails before anybody is asked, and leaves nothing', async () => {
+test('a key that nothing can be refreshed with fails before WeChat is called, and leaves nothing', async () => {
   await using world = new RotatingWorld();
   const tokens = await world.withTask();
   await expect(tokens.get(APPID, TYPE, USER)).rejects.toMatchObject({ code: 'INPUT_MISSING' });
@@ -468,7 +468,7 @@ test('a key that nothing can be refreshed with fails before anybody is asked, an
   expect(left).toEqual({});
 });
 
-test('a params function that fails costs nothing where the store has a refresh token', async () => {
+test('a params function that fails does no harm where the store has a refresh token', async () => {
   await using world = new RotatingWorld();
   let broken = false;
   const first = world.upstream.authorize();
@@ -494,7 +494,7 @@ test('I10: a params function with ever new dead refresh tokens costs a few calls
   expect(world.upstream.sent.length).toBeLessThan(150);
 });
 
-test('an announcement that always loses ends the refresh', async () => {
+test('an announcement that always loses its write ends the refresh', async () => {
   const { world, store } = faulty();
   await using _ = world;
   const tokens = await world.withTask({ refresh_token: world.upstream.authorize() });
@@ -513,7 +513,7 @@ test('an announcement that always loses ends the refresh', async () => {
 test.each([
   ['without a token', { value: '' }],
   ['with an odd lifetime', { expiresInSeconds: -1 }],
-])('I3: an answer %s is refused, and its refresh token is kept', async (_, change) => {
+])('I3: an answer %s is rejected, and its refresh token is kept', async (_, change) => {
   await using world = new RotatingWorld();
   world.upstream.change = () => {
     world.upstream.change = () => ({});
@@ -539,7 +539,7 @@ test('I3: a clock that is set back before the answer comes does not spoil it', a
   expect(await world.storedToken()).toBe('refresh-2');
 });
 
-test('I3: an answer that has ended when it comes leaves its refresh token', async () => {
+test('I3: an answer that has expired when it comes leaves its refresh token', async () => {
   await using world = new RotatingWorld();
   world.upstream.answering = () => {
     world.upstream.answering = () => {};
@@ -554,7 +554,7 @@ test('I3: an answer that has ended when it comes leaves its refresh token', asyn
   expect(world.reauthorizations()).toBe(0);
 });
 
-test('what is registered while a refresh waits for the lease is what it sends', async () => {
+test('a refresh sends what is registered while it waits for the lease', async () => {
   await using world = new RotatingWorld();
   const params = { refresh_token: world.upstream.authorize() };
   const { process: dying, die } = mortal(world);
@@ -573,7 +573,7 @@ test('what is registered while a refresh waits for the lease is what it sends', 
   expect(tokens.peek(APPID, TYPE, USER)).toBeDefined();
 });
 
-test('I3: a refusal of a refresh token that was replaced meanwhile says nothing of the new one, which is sent', async () => {
+test('I3: a refusal of a replaced refresh token does not affect the new one, which is sent', async () => {
   await using world = new RotatingWorld();
   const [one, other] = [world.process(), world.process()];
   await world.register(one, { refresh_token: world.upstream.authorize() });

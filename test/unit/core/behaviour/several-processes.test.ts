@@ -32,7 +32,7 @@ test('a hundred processes that start at once on an empty store make one fetch', 
   expect(world.wechat.calls).toBe(1);
 });
 
-test('what one process registers, another keeps fresh too, after the first is gone', async () => {
+test('a task that one process registers is kept fresh by another, also after the first is gone', async () => {
   await using world = new World();
   const [one, other] = [world.manager(), world.manager()];
   await other.start();
@@ -44,7 +44,7 @@ test('what one process registers, another keeps fresh too, after the first is go
   expect(other.peek(APPID, TYPE)?.value).toBe('token-2');
 });
 
-test('what another process registers while this one reads what there is, this one keeps fresh too', async () => {
+test('a task that another process registers while this one reads the store is kept fresh by this one', async () => {
   await using world = new World();
   const registering = await world.registered();
   const store = new FaultyStore(shared(world.store));
@@ -61,7 +61,7 @@ test('what another process registers while this one reads what there is, this on
   expect(reading.peek(APPID, TYPE, { subject: 'late' })?.value).toBeDefined();
 });
 
-test('a task that was registered elsewhere counts for the first token, heard of or not', async () => {
+test('a task that was registered elsewhere counts for the first token, whether notified of or not', async () => {
   await using world = new World();
   const store = shared(world.store);
   const deaf: TokenStore = {
@@ -113,7 +113,7 @@ test('I4: a holder that was paused past its lease loses to the next holder', asy
   expect(world.wechat.calls).toBe(2);
 });
 
-test('after two overlapping fetches the record is due within four minutes', async () => {
+test('a record is due within four minutes after two overlapping fetches', async () => {
   await using world = new World();
   const [paused, other] = [await world.registered(), world.manager()];
   let answer: (grant: { value: string }) => void = () => {};
@@ -154,7 +154,7 @@ test('a new secret clears the failure of the fleet at once; the same one again d
   expect(world.wechat.asked.at(-1)?.app.secret).toBe('the-right-one');
 });
 
-test('what concerns one host alone leaves the work to the others', async () => {
+test('a failure that concerns one host alone leaves the work to the others', async () => {
   await using world = new World();
   const one = world.manager();
   world.wechat.next(

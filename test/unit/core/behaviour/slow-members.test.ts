@@ -78,7 +78,7 @@ test.each([
   expect(await leastLeftMs(tokens, given.hours * 3_600)).toBeGreaterThan(isFleet ? 100_000 : 110_000);
 });
 
-test('what hung has tokens soon after it answers again', async () => {
+test('tasks that hung have tokens soon after their upstream answers again', async () => {
   const { tokens, heal } = await besideBroken(1, 300);
   await world?.clock.advance(600_000);
   heal();

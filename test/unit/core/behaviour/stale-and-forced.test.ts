@@ -62,7 +62,7 @@ test.each([
   expect(world.wechat.calls).toBe(calls);
 });
 
-test('force between two allowed refreshes is QUOTA_EXHAUSTED and says when it may be tried', async () => {
+test('a forced refresh between two allowed ones is QUOTA_EXHAUSTED and says when it may be retried', async () => {
   await using world = new World();
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
@@ -76,7 +76,7 @@ test('force between two allowed refreshes is QUOTA_EXHAUSTED and says when it ma
   expect(await tokens.get(APPID, TYPE)).toBe('token-2');
 });
 
-test('I10: reports and force make at most 20 fetches a rolling day, over any number of restarts', async () => {
+test('I10: reports and forced refreshes make at most 20 fetches a rolling day, over any number of restarts', async () => {
   await using world = new World();
   await world.registered();
   for (let restart = 0; restart < 30; restart++) {
@@ -93,7 +93,7 @@ test('I10: reports and force make at most 20 fetches a rolling day, over any num
   await expect(world.manager().refresh(APPID, TYPE, { force: true })).resolves.toMatch(/^token-/);
 });
 
-test('concurrent forced refreshes are one', async () => {
+test('concurrent forced refreshes make one fetch', async () => {
   await using world = new World();
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
@@ -101,7 +101,7 @@ test('concurrent forced refreshes are one', async () => {
   expect(new Set(values)).toEqual(new Set(['token-2']));
 });
 
-test('a failed stale report leaves the token in force', async () => {
+test('a failed stale report leaves the token current', async () => {
   await using world = new World();
   const tokens = await world.registered();
   const stale = await tokens.get(APPID, TYPE);
@@ -122,7 +122,7 @@ test('call replays once after a stale answer, and once only', async () => {
   expect(answer).toEqual({ errcode: 40001, errmsg: 'invalid credential' });
 });
 
-test('call hands on what it is given, and what the function throws', async () => {
+test('call passes on its arguments, and what the function throws', async () => {
   await using world = new World();
   const tokens = await world.registered();
   expect(await tokens.call(APPID, TYPE, (token) => token.length)).toBe(7);
@@ -132,7 +132,7 @@ test('call hands on what it is given, and what the function throws', async () =>
   expect(world.wechat.calls).toBe(1);
 });
 
-test('call goes by isStale where it is given', async () => {
+test('call uses isStale where it is given', async () => {
   await using world = new World();
   const tokens = await world.registered();
   const answer = await tokens.call(APPID, TYPE, (token) => ({ status: token === 'token-1' ? 'expired' : 'ok' }), {
@@ -154,7 +154,7 @@ test.each([
   await expect(tokens.refresh(APPID, TYPE, options as never)).rejects.toThrow(TypeError);
 });
 
-test('put stores a grant that was got elsewhere, announces it, and an older one changes nothing', async () => {
+test('put stores a grant from elsewhere and announces it, and an older one changes nothing', async () => {
   await using world = new World();
   const tokens = world.manager();
   await tokens.register({ appid: APPID, secret: SECRET });
@@ -179,7 +179,7 @@ test.each([
   ['an obtainedAt in the future', { value: 'CANARY', expiresInSeconds: 7_200, obtainedAt: 9e12 }],
   ['a token that has ended', { value: 'CANARY', expiresInSeconds: 10, obtainedAt: 1 }],
   ['a result that is no object', { value: 'CANARY', expiresInSeconds: 10, result: 'CANARY' }],
-])('put of %s is a TypeError without the value, and what is stored stays', async (_name, grant) => {
+])('put of %s is a TypeError without the value, and the stored grant stays', async (_name, grant) => {
   await using world = new World();
   const tokens = await world.registered();
   await tokens.get(APPID, TYPE);
@@ -195,7 +195,7 @@ test('put for an app that is not registered fails with NOT_REGISTERED', async ()
   await expect(put).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
 });
 
-describe('force replaces what is in force at WeChat', () => {
+describe('a forced refresh and other processes', () => {
   /** A process that hears of nothing that the others do. */
   function deaf(world: World): TokenManager {
     return world.manager({ store: { ...shared(world.store), watch: async () => async () => {} } });
@@ -217,7 +217,7 @@ describe('force replaces what is in force at WeChat', () => {
     return [one, other];
   }
 
-  test('also where another process has refreshed it unheard, and is told which token that is', async () => {
+  test('a forced refresh replaces a token that another process refreshed unheard, and its fetch gets that token', async () => {
     await using world = new World();
     const [one, other] = await two(world);
     await other.refresh(APPID, TYPE, { stale: 'token-1' });
@@ -227,7 +227,7 @@ describe('force replaces what is in force at WeChat', () => {
     expect(world.wechat.asked.at(-1)).toMatchObject({ reason: 'forced', previous: { value: 'token-2' } });
   });
 
-  test('and is limited where another process has refreshed it unheard just now', async () => {
+  test('a forced refresh is limited where another process has just refreshed the token unheard', async () => {
     await using world = new World();
     const [one, other] = await two(world);
     await other.refresh(APPID, TYPE, { stale: 'token-1' });
@@ -240,7 +240,7 @@ describe('force replaces what is in force at WeChat', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('is answered by a fetch of another process that began after it', async () => {
+  test('a forced refresh is answered by a fetch of another process that began after it', async () => {
     await using world = new World();
     const [one, other] = await two(world);
     const answer = held(world);
@@ -251,7 +251,7 @@ describe('force replaces what is in force at WeChat', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('is not answered by a fetch of another process that began before it', async () => {
+  test('a forced refresh is not answered by a fetch of another process that began before it', async () => {
     await using world = new World();
     const [one, other] = await two(world);
     const answer = held(world);
@@ -265,7 +265,7 @@ describe('force replaces what is in force at WeChat', () => {
     expect(world.wechat.asked.at(-1)).toMatchObject({ reason: 'forced', previous: { value: 'token-2' } });
   });
 
-  test('is not answered by a forced fetch of its own process that began before it', async () => {
+  test('a forced refresh is not answered by a forced fetch of its own process that began before it', async () => {
     await using world = new World();
     const tokens = await world.registered();
     await tokens.get(APPID, TYPE);
@@ -280,7 +280,7 @@ describe('force replaces what is in force at WeChat', () => {
     expect(await second).toMatchObject({ code: 'QUOTA_EXHAUSTED', retryAt: forcedAt + 30_000 });
   });
 
-  test('asks in stable mode by force, although another process has a token of which nothing was heard', async () => {
+  test('a forced refresh forces in stable mode, although another process has a newer unheard token', async () => {
     await using world = new World();
     const clock = world.clock;
     const wechat = await FakeWeChat.start({ clock, apps: { [APPID]: { secret: SECRET } } });

@@ -17,7 +17,7 @@ const broken = (methods: readonly string[]) => (method: string) => {
   if (methods.includes(method)) throw new Error(`CANARY ${method} is broken`);
 };
 
-test('a store that is away leaves hits as they are, and says so once at each edge', async () => {
+test('an unavailable store leaves hits as they are, and is reported once at each edge', async () => {
   const { world, store } = troubled();
   await using _ = world;
   const tokens = await world.registered();
@@ -34,7 +34,7 @@ test('a store that is away leaves hits as they are, and says so once at each edg
   ]);
 });
 
-test('a store that is away makes no herd upstream, neither during nor after', async () => {
+test('an unavailable store causes no herd upstream, neither during nor after', async () => {
   const { world, store } = troubled();
   await using _ = world;
   const tokens = await world.registered();
@@ -50,7 +50,7 @@ test('a store that is away makes no herd upstream, neither during nor after', as
   expect(world.wechat.calls).toBe(2);
 });
 
-test('I3: a grant that the store did not take is served, offered again, and written in the end', async () => {
+test('I3: a grant that the store did not take is answered, offered again, and written in the end', async () => {
   const { world, store } = troubled();
   await using _ = world;
   const tokens = await world.registered();
@@ -144,7 +144,7 @@ test('a record of a newer release is an error for its key: not absent, not overw
   expect(stored?.data).toEqual(data);
 });
 
-test('a record that is older than ours after a failover is replaced by ours', async () => {
+test('a record that is older than the cached one after a failover is replaced by the cached one', async () => {
   const { world } = troubled();
   await using _ = world;
   const tokens = await world.registered();
@@ -192,7 +192,7 @@ ownScheduleTest('I4: a grant that the store did not take gives way to a newer on
   expect(await other.get(APPID, TYPE)).toBe(newest);
 });
 
-test('a write that takes effect without word is our own, and no answer that WeChat repeats', async () => {
+test('a write whose answer was lost counts as our own, and not as a repeated answer of WeChat', async () => {
   const { world, store } = troubled();
   await using _ = world;
   const tokens = await world.registered();
@@ -210,7 +210,7 @@ test('a write that takes effect without word is our own, and no answer that WeCh
   expect(world.wechat.calls).toBe(1);
 });
 
-test('without word of changes, a process notices within a minute what others unregister', async () => {
+test('a process without notifications notices within a minute what others unregister', async () => {
   const { world } = troubled();
   await using _ = world;
   const withoutWatch = () => {
@@ -253,7 +253,7 @@ test('a store that answers in another order, or something else, is an error and 
   }
 });
 
-test('what could not be read when word of it came is read later', async () => {
+test('a change that could not be read when it was notified is read later', async () => {
   const { world, store } = troubled();
   await using _ = world;
   const [one, other] = [await world.registered(), world.manager()];
@@ -271,10 +271,10 @@ test('what could not be read when word of it came is read later', async () => {
   expect(world.wechat.asked.at(-1)?.app.secret).toBe('another');
 });
 
-describe('a caller with nothing in memory while the store is unavailable', () => {
+describe('callers without a cached token while the store is unavailable', () => {
   const AWAY = broken(['now', 'get', 'set', 'lease', 'claimDue', 'list', 'delete']);
 
-  test('gets STORE_UNAVAILABLE, and WeChat is not called', async () => {
+  test('a caller without a cached token gets STORE_UNAVAILABLE, and WeChat is not called', async () => {
     const { world, store } = troubled();
     await using _ = world;
     const tokens = await world.registered();
@@ -286,7 +286,7 @@ describe('a caller with nothing in memory while the store is unavailable', () =>
     expect(world.wechat.calls).toBe(calls);
   });
 
-  test('gets a token where that is wished for: one fetch for all, stored when the store is back', async () => {
+  test('a caller with whenStoreUnavailable: fetch gets a token by one fetch for all, which is stored later', async () => {
     const { world, store } = troubled();
     await using _ = world;
     const tokens = await world.registered({ whenStoreUnavailable: 'fetch' });
@@ -305,7 +305,7 @@ describe('a caller with nothing in memory while the store is unavailable', () =>
     expect(world.wechat.calls).toBe(calls + 1);
   });
 
-  test('gets none where a refresh uses up a refresh token, or for an app that this process does not know', async () => {
+  test('whenStoreUnavailable: fetch does not apply where a refresh uses up a refresh token, or to an unknown app', async () => {
     const { world, store } = faulty();
     await using _ = world;
     const tokens = world.process({ whenStoreUnavailable: 'fetch' });

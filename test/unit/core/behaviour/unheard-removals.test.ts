@@ -64,7 +64,7 @@ describe.each<[string, readonly 'access_token'[]]>([
       [-1, 'token-1'],
       [0, 'NOT_REGISTERED'],
       [1, 'NOT_REGISTERED'],
-    ])('is answered from memory until the next look: %i ms after it %s', async (ms, expected) => {
+    ])('a cached token is answered until the next look: %i ms after it %s', async (ms, expected) => {
       await using world = new World({ fleet: false });
       const { answerAfter } = await unheard(world, tasks, wayOf, replace);
       expect(await answerAfter(LOOK_EVERY_MS + ms)).toBe(expected);
@@ -77,7 +77,7 @@ describe.each<[string, readonly 'access_token'[]]>([
     [1, ['token-1', 'NOT_REGISTERED']],
     [3_600_000, ['token-1', 'NOT_REGISTERED']],
   ])(
-    'in a store that loses the message is answered from memory once more, %i ms after it should be confirmed: %j',
+    'a cached token is answered once more in a store that loses the message, %i ms after it should be confirmed: %j',
     async (ms, expected) => {
       await using world = new World({ fleet: false });
       const { answerAfter, answer } = await unheard(world, tasks, silent, () => {});

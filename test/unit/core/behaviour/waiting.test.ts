@@ -84,7 +84,7 @@ test.each(ROWS)('a task waits for %s, as each process says: %s', async (waitingF
   expect(await only(process(world, { refresh: 'never' }), type)).toMatchObject(expected);
 });
 
-test('what a waiting task says has a remedy, and no secret', async () => {
+test('a waiting task is shown with a remedy, and without a secret', async () => {
   await using world = new World();
   world.wechat.always = REFUSAL;
   const tokens = process(world);
@@ -96,7 +96,7 @@ test('what a waiting task says has a remedy, and no secret', async () => {
   }
 });
 
-test('a key that has failed is no waiting one: it is tried again', async () => {
+test('a key that has failed is not waiting: it is retried', async () => {
   await using world = new World();
   world.wechat.always = REFUSAL;
   const tokens = process(world);
@@ -111,7 +111,7 @@ test('a key that has failed is no waiting one: it is tried again', async () => {
   });
 });
 
-test('a token that lives keeps its own state, whatever its next refresh will lack, until the instant of its end', async () => {
+test('a token that is valid keeps its own state until its end, whatever its next refresh will lack', async () => {
   await using world = new World();
   world.wechat.next({ expiresInSeconds: 100 });
   const tokens = process(world);
