@@ -8,7 +8,7 @@ import { FakeClock } from '../../../../src/testing/index.js';
 
 const KEY = { appid: 'wx', type: 'access_token', subject: undefined };
 
-describe('meters that listen', () => {
+describe('meters of events', () => {
   function listening(): { events: Events; meters: Meters } {
     const events = new Events();
     const meters = new Meters();
@@ -19,7 +19,7 @@ describe('meters that listen', () => {
   const countOf = (counter: Counter, labels: object): number | undefined =>
     [...counter.counts()].find((count) => JSON.stringify(count.labels) === JSON.stringify(labels))?.value;
 
-  test('count new tokens by type, source and reason', () => {
+  test('meters count new tokens by type, source and reason', () => {
     const { events, meters } = listening();
     const record = {} as never;
     events.emit('refreshed', { ...KEY, record, source: 'upstream', reason: 'due' });
@@ -31,7 +31,7 @@ describe('meters that listen', () => {
     ]);
   });
 
-  test('count failures by code, and what a refresher has made up as OTHER', () => {
+  test('meters count failures by code, and the invented codes of a refresher as OTHER', () => {
     const { events, meters } = listening();
     for (const code of ['QUOTA_EXHAUSTED', 'QUOTA_EXHAUSTED', 'my-secret', '__proto__']) {
       events.emit('refreshFailed', { ...KEY, error: new TokenError(code, ''), attempt: 1, retryAt: 0 });
@@ -41,7 +41,7 @@ describe('meters that listen', () => {
     expect(JSON.stringify([...meters.refreshFailures.counts()])).not.toMatch(/my-secret|__proto__/);
   });
 
-  test('count deliveries by outcome', () => {
+  test('meters count deliveries by outcome', () => {
     const { events, meters } = listening();
     const error = new TokenError('UPSTREAM_UNAVAILABLE', '');
     events.emit('delivered', { ...KEY, version: 1, attempt: 1 });
@@ -69,7 +69,7 @@ describe('a timed upstream', () => {
     return { upstream: meters.timed({ request: asks, close: async () => {} }, clock), meters, clock };
   }
 
-  test('answers as the upstream does, and notes how long that took', async () => {
+  test('a timed upstream answers as the upstream does, and records the duration', async () => {
     const { upstream, meters } = timed(async () => ({}));
     expect(await upstream.request(request, options)).toEqual({});
     const histogram = meters.requests.get('answered');
@@ -81,14 +81,14 @@ describe('a timed upstream', () => {
     [new TokenError('UPSTREAM_REJECTED', 'no'), 'UPSTREAM_REJECTED'],
     [new TokenError('MADE_UP', 'no'), 'OTHER'],
     [new TypeError('path must begin with /'), 'OTHER'],
-  ])('fails as the upstream does, and notes %s as %s', async (error, outcome) => {
+  ])('a timed upstream fails as the upstream does, and records %s as %s', async (error, outcome) => {
     const { upstream, meters } = timed(() => Promise.reject(error));
     await expect(upstream.request(request, options)).rejects.toBe(error);
     expect(meters.requests.get(outcome)?.sum).toBe(0.3);
     expect(meters.requests.get('answered')?.sum).toBe(0);
   });
 
-  test('closes the upstream', async () => {
+  test('a timed upstream closes the upstream', async () => {
     let closed = 0;
     const upstream: Upstream = { request: async () => ({}), close: async () => void closed++ };
     await new Meters().timed(upstream, new FakeClock()).close();

@@ -66,7 +66,7 @@ describe('the state of a task', () => {
     ['due', -1, 1],
     ['expired', -2, 0],
     ['expired', -2, -1],
-  ])('is %s when it is due in %i ms and ends in %i ms', async (state, dueIn, endsIn) => {
+  ])('the state of a task is %s when it is due in %i ms and ends in %i ms', async (state, dueIn, endsIn) => {
     const now = clock.now();
     const grant = { value: 'CANARY', obtainedAt: now - 5, expiresAt: now + endsIn, dueAt: now + dueIn };
     await putTask('wx1/t/o%2F1', { params: { refresh_token: 'CANARY' } });
@@ -91,7 +91,7 @@ describe('the state of a task', () => {
     expect(JSON.stringify(tasks)).not.toContain('CANARY');
   });
 
-  test('is missing without a grant', async () => {
+  test('the state of a task without a grant is missing', async () => {
     await putTask('wx1/t', {});
     expect(await status()).toEqual([
       {
@@ -111,7 +111,7 @@ describe('the state of a task', () => {
     ]);
   });
 
-  test('says that a function is missing', async () => {
+  test('the status of a task says that a function is missing', async () => {
     const version = await putTask('wx1/t', { paramsFunction: true });
     expect((await status())[0]?.functionMissing).toBe(true);
     const task = { key: { appid: 'wx1', type: 't' }, notify: undefined, functionMissing: false, version };
@@ -119,7 +119,7 @@ describe('the state of a task', () => {
     expect((await status())[0]?.functionMissing).toBe(false);
   });
 
-  test('is told with its delivery, whether or not this process holds the task', async () => {
+  test('the status of a task includes its delivery, whether or not this process holds the task', async () => {
     await putTask('wx1/t', { notify: 'http://127.0.0.1/CANARY' });
     const [task] = await status();
     expect(task?.delivery).toMatchObject({ state: 'waiting', attempts: 0 });
@@ -127,12 +127,12 @@ describe('the state of a task', () => {
   });
 });
 
-describe('the last error', () => {
+describe('the last error of a task', () => {
   const error = { code: 'UPSTREAM_REJECTED', message: 'no', retryable: false };
   const trying = { attempts: 3, failedAt: 5, retryAt: 9, registration: '0:0', backingOff: false };
   const facts = { errcode: 40_164, errmsg: 'not in whitelist', rid: 'r', ip: '1.2.3.4' };
 
-  test('is what the store remembers', async () => {
+  test('the last error is that of the store', async () => {
     await putTask('wx1/t', {});
     await put('key/wx1/t', { trying: { ...trying, error: { ...error, ...facts, other: 'x' } } });
     expect((await status())[0]).toMatchObject({ state: 'missing' });
@@ -146,7 +146,7 @@ describe('the last error', () => {
     });
   });
 
-  test('is else what concerns this host alone', async () => {
+  test('the last error is that of this host alone where the store has none', async () => {
     await putTask('wx1/t', {});
     const key = { appid: 'wx1', type: 't' };
     const local = { ...trying, attempts: 1, error: { ...error, ...facts } };
@@ -156,7 +156,7 @@ describe('the last error', () => {
     expect((await status())[0]?.lastError).toMatchObject({ attempts: 3, ip: undefined });
   });
 
-  test('of the fleet is not remembered here', async () => {
+  test('the last error is not a cached one of the fleet', async () => {
     await putTask('wx1/t', {});
     world.records.cache.setFailure(
       { appid: 'wx1', type: 't' },
@@ -166,7 +166,7 @@ describe('the last error', () => {
   });
 });
 
-describe('a query', () => {
+describe('queries of the status', () => {
   beforeEach(async () => {
     for (const id of ['wx1/a', 'wx1/a/s', 'wx1/a/s%2F1', 'wx1/b', 'wx12/a']) await putTask(id, {});
   });
@@ -183,47 +183,50 @@ describe('a query', () => {
     [{ limit: 2 }, ['wx1/a', 'wx1/a/s']],
     [{ limit: 1, after: 'wx1/b' }, ['wx12/a']],
     [{ limit: 9 }, ['wx1/a', 'wx1/a/s', 'wx1/a/s%2F1', 'wx1/b', 'wx12/a']],
-  ])('of %j', async (query, expected) => {
+  ])('a query of %j finds its tasks', async (query, expected) => {
     expect((await ids(query)).sort()).toEqual(expected);
   });
 });
 
-describe('pages', () => {
+describe('pages of the status', () => {
   test.each([
     [99, 1, 2],
     [100, 2, 2],
     [101, 2, 4],
     [250, 3, 6],
-  ])('of %i tasks without a token: %i listings and %i reads, each task once', async (count, lists, reads) => {
-    const all = await many(count);
-    expect(await ids()).toEqual(all);
-    expect([calls('list'), calls('get')]).toEqual([lists, reads]);
-  });
+  ])(
+    'a list of %i tasks without a token takes %i listings and %i reads, each task once',
+    async (count, lists, reads) => {
+      const all = await many(count);
+      expect(await ids()).toEqual(all);
+      expect([calls('list'), calls('get')]).toEqual([lists, reads]);
+    },
+  );
 
   test.each([
     [1, 1],
     [100, 1],
     [101, 2],
     [150, 2],
-  ])('no more than %i are asked for, in %i pages', async (limit, lists) => {
+  ])('a query with limit %i reads its tasks in %i pages', async (limit, lists) => {
     const all = await many(250);
     expect(await ids({ limit })).toEqual(all.slice(0, limit));
     expect(calls('list')).toBe(lists);
   });
 
-  test('are read no further once the caller stops', async () => {
+  test('pages are read no further once the caller stops', async () => {
     await many(250);
     for await (const _ of taskStatus({}, parts())) break;
     expect(calls('list')).toBe(1);
   });
 
-  test('a store that fails is an error', async () => {
+  test('a store that fails makes the query reject', async () => {
     faulty.before = () => Promise.reject(new Error('gone'));
     await expect(ids()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 });
 
-test('a task that cannot be read says so, and hides no other', async () => {
+test('a task that cannot be read is listed with the error, and hides no other', async () => {
   await putTask('wx1/a', {});
   await memory.set('task/wx1/b', { format: 2, checksum: 'x' }, 0);
   await putTask('wx1/c', {});
@@ -235,7 +238,7 @@ test('a task that cannot be read says so, and hides no other', async () => {
   });
 });
 
-test('a task that is damaged is moved aside, and none any more', async () => {
+test('a damaged task is moved aside, and not listed any more', async () => {
   await putTask('wx1/a', {});
   await memory.set('task/wx1/b', { format: 1, checksum: 'x' }, 0);
   expect(await ids()).toEqual(['wx1/a']);
@@ -248,7 +251,7 @@ test('documents that name no task do not end the list', async () => {
   expect((await ids()).sort()).toEqual(all);
 });
 
-test('a document that names no task is passed over', async () => {
+test('a document that names no task is skipped', async () => {
   await put('task/odd', {});
   await putTask('wx1/a', {});
   expect(await ids()).toEqual(['wx1/a']);

@@ -76,15 +76,15 @@ const withTask = (key: TokenKey = KEY): void =>
 const held = () => world.records.cache.get(KEY);
 const gets = (): number => faulty.calls.filter((call) => call === 'get').length;
 
-describe('the watch', () => {
-  test('begins with what the store remembers', async () => {
+describe('the watch of a store', () => {
+  test('the watch begins with what the store remembers', async () => {
     await put({ secret: 'S' }, 'app/wx1');
     await put({}, 'task/wx1/access_token');
     await watch.start();
     expect([world.registry.app('wx1')?.secret, world.registry.task(KEY)?.key]).toEqual(['S', KEY]);
   });
 
-  test('reads a key that concerns this process, and no other', async () => {
+  test('a notification reads a key that concerns this process, and no other', async () => {
     await watch.start();
     faulty.calls.length = 0;
     await put({ grant: { ...grant('a') } });
@@ -104,7 +104,7 @@ describe('the watch', () => {
     expect(world.records.cache.get(other)?.value).toBe('y');
   });
 
-  test('waits for a write of its own', async () => {
+  test('a notification waits for a write of its own process', async () => {
     await watch.start();
     withTask();
     await put({}, 'app/wx1');
@@ -127,7 +127,7 @@ describe('the watch', () => {
     expect(events).toEqual(['a upstream']);
   });
 
-  test('reads an app or a task again', async () => {
+  test('a notification of an app or a task reads it again', async () => {
     await watch.start();
     await put({ secret: 'S' }, 'app/wx1');
     await put({}, 'task/wx1/access_token');
@@ -137,7 +137,7 @@ describe('the watch', () => {
     expect([world.registry.app('wx1')?.secret, world.registry.task(KEY) === undefined]).toEqual(['S', false]);
   });
 
-  test('ignores everything else', async () => {
+  test('other notifications are ignored', async () => {
     await watch.start();
     faulty.calls.length = 0;
     for (const id of ['limit/wx1/report', 'quarantine/wx1/x', 'odd']) faulty.tell(id);
@@ -145,7 +145,7 @@ describe('the watch', () => {
     expect(faulty.calls).toEqual([]);
   });
 
-  test('reads everything when messages may have been lost', async () => {
+  test('the watch reads everything when messages may have been lost', async () => {
     await put({ secret: 'S' }, 'app/wx1');
     await put({ grant: { ...grant('a') } });
     await watch.start();
@@ -157,7 +157,7 @@ describe('the watch', () => {
     expect([world.registry.app('wx1')?.secret, held()?.value]).toEqual(['S2', 'b']);
   });
 
-  test('survives notifications while the store fails', async () => {
+  test('the watch survives notifications while the store fails', async () => {
     await watch.start();
     withTask();
     faulty.before = () => Promise.reject(new Error('gone'));
@@ -166,7 +166,7 @@ describe('the watch', () => {
     expect(world.store.failing).toBe(true);
   });
 
-  test('is ended by stop, which may be called at any time', async () => {
+  test('stop ends the watch, and may be called at any time', async () => {
     await watch.stop();
     await watch.start();
     expect(faulty.watchers).toHaveLength(1);
@@ -175,7 +175,7 @@ describe('the watch', () => {
     expect(faulty.watchers).toHaveLength(0);
   });
 
-  test('is one, also when the start fails at first', async () => {
+  test('a store has one watch, also when the start fails at first', async () => {
     faulty.before = (method) => (method === 'list' ? Promise.reject(new Error('gone')) : undefined);
     await expect(watch.start()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     faulty.before = () => {};

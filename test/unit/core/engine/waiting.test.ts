@@ -49,7 +49,7 @@ function waitingFor({ refresher, own = known(KEY), dependency, isPushed, parts }
 const withUrl = (facts: Partial<KnownKey> = {}): KnownKey => known(KEY, facts, URL_OF_PARAMS);
 const untasked = (facts: Partial<KnownKey> = {}): KnownKey => known(DEPENDENCY, { task: undefined, ...facts });
 
-describe('a task with a URL for params waits for', () => {
+describe('a task with a URL for params', () => {
   test.each<[string | undefined, string, Scene]>([
     ['params', 'where they bring what it depends on', { refresher: DEPENDENT, own: withUrl(), dependency: untasked() }],
     [
@@ -82,12 +82,12 @@ describe('a task with a URL for params waits for', () => {
     [undefined, 'where it needs none', { refresher: PLAIN, own: withUrl() }],
     [undefined, 'after it has failed', { refresher: SPENDING, own: withUrl({ failure: FAILURE }) }],
     ['process', 'where this one asks no URLs', { refresher: SPENDING, own: withUrl(), parts: { asksUrls: false } }],
-  ])('%s %s', (expected, _, scene) => {
+  ])('a task with a URL for params waits for %s %s', (expected, _, scene) => {
     expect(waitingFor(scene)).toBe(expected);
   });
 });
 
-describe('a refresh token', () => {
+describe('the refresh token of a waiting task', () => {
   const refused = [{ hash: secretHash(TOKEN.token), deadAt: 0, error: { ...FAILURE, retryable: false } }];
   test.each<[string | undefined, string, KnownKey]>([
     ['refresh_token', 'that is in neither store nor params', known(KEY)],
@@ -97,12 +97,12 @@ describe('a refresh token', () => {
     ['refresh_token', 'that ended', known(KEY, { rotation: { ...TOKEN, expiresAt: NOW - 1 } })],
     ['refresh_token', 'that was refused', known(KEY, { rotation: { ...TOKEN, refused } })],
     ['refresh_token', 'that was refused, with a URL', withUrl({ rotation: { ...TOKEN, refused } })],
-  ])('leaves a task waiting for %s: one %s', (expected, _, own) => {
+  ])('a refresh token leaves a task waiting for %s: one %s', (expected, _, own) => {
     expect(waitingFor({ refresher: SPENDING, own })).toBe(expected);
   });
 });
 
-describe('a dependency', () => {
+describe('the dependency of a waiting task', () => {
   test.each<[string | undefined, string, Scene]>([
     [undefined, 'of which nothing is known', { refresher: DEPENDENT }],
     [undefined, 'that is to be fetched', { refresher: DEPENDENT, dependency: known(DEPENDENCY) }],
@@ -117,11 +117,11 @@ describe('a dependency', () => {
       'that is the task of an app which is not registered',
       { refresher: DEPENDENT, dependency: known(DEPENDENCY, { isRegistered: false }) },
     ],
-  ])('leaves a task waiting for %s: one %s', (expected, _, scene) => {
+  ])('a dependency leaves a task waiting for %s: one %s', (expected, _, scene) => {
     expect(waitingFor(scene)).toBe(expected);
   });
 
-  test('that leads back to itself does not judge for ever', () => {
+  test('a dependency that leads back to itself causes no endless recursion', () => {
     const round: BuiltInRefresher = { ...PLAIN, dependsOn: () => [KEY] };
     expect(waitingFor({ refresher: round })).toBeUndefined();
   });

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { appids, FleetWorld } from '../../../support/worlds/fleet-world.js';
 import { TYPE } from '../../../support/worlds/world.js';
 
-describe('callers who ask for what their process does not hold', () => {
-  it('do not each make it look at what is due', async () => {
+describe('callers of keys that their process does not hold', () => {
+  it('callers of keys that are not cached do not each cause a look at what is due', async () => {
     await using world = new FleetWorld();
     const { tokens: first } = await world.started();
     const names = appids(50);
@@ -24,7 +24,7 @@ describe('callers who ask for what their process does not hold', () => {
     expect(looks).toBeLessThan(5);
   });
 
-  it('do not make their process refresh what is due faster than the pace', async () => {
+  it('callers of keys that are not cached do not make their process refresh faster than the pace', async () => {
     await using world = new FleetWorld();
     const names = appids(200);
     const { tokens: first } = await world.started();

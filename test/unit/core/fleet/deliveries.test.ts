@@ -48,7 +48,7 @@ test('every new token is delivered once by a fleet of four', async () => {
   expect(world.fetches.length).toBeGreaterThanOrEqual(3);
 });
 
-test('a process that has fetched a token and dies before it is delivered is stood in for within a minute', async () => {
+test('a token whose process dies before its delivery is delivered by another within a minute', async () => {
   await using world = new DeliveringWorld({ random: seeded(2) });
   const dying = await world.delivering();
   await world.registerTold(dying);
@@ -66,7 +66,7 @@ test('a process that has fetched a token and dies before it is delivered is stoo
   expect(world.told).toEqual(['token-1']);
 });
 
-test('a process that dies while the target is being told makes it be told once more', async () => {
+test('a token whose process dies during its delivery is delivered once more', async () => {
   await using world = new DeliveringWorld({ random: seeded(3) });
   const dying = await world.delivering();
   world.answer = async () => {
@@ -82,7 +82,7 @@ test('a process that dies while the target is being told makes it be told once m
   expect(world.told).toEqual(['token-1', 'token-1']);
 });
 
-test('what has no token to tell of is looked at when there may be one, and not twice a minute', async () => {
+test('a delivery without a token is looked at when there may be one, and not twice a minute', async () => {
   await using world = new DeliveringWorld({ random: seeded(4) });
   world.wechat.always = new TokenError('UPSTREAM_REJECTED', 'frozen', { errcode: 40243 });
   await world.registerTold(await world.delivering());
@@ -93,7 +93,7 @@ test('what has no token to tell of is looked at when there may be one, and not t
   expect(claims()).toBeLessThanOrEqual(20);
 });
 
-test('a target that is taken away is not looked after any more; one that is given again is told', async () => {
+test('a target that is removed leaves the schedule, and one that is registered again is notified', async () => {
   await using world = new DeliveringWorld({ random: seeded(5) });
   const one = await world.delivering();
   await world.registerTold(one);
@@ -107,7 +107,7 @@ test('a target that is taken away is not looked after any more; one that is give
   expect(world.told.length).toBe(before + 1);
 });
 
-test('a target of which no word has come is not taken out of the schedule', async () => {
+test('a target whose notification was missed is not taken out of the schedule', async () => {
   await using world = new DeliveringWorld({ random: seeded(6) });
   const deaf = world.process();
   deaf.way.watch = async () => async () => {};

@@ -21,8 +21,8 @@ async function outcomeAfter(world: World, ms: number, promise: Promise<string>):
   return outcome;
 }
 
-describe('a process that leaves refreshing to others', () => {
-  test('answers from the store, then from memory, and never takes part in refreshing', async () => {
+describe('a process with refresh: never', () => {
+  test('a follower answers from the store, then from memory, and never takes part in refreshing', async () => {
     await using world = new FleetWorld({ random: seeded(1) });
     const { refresher, follower } = await pair(world);
     expect(await follower.tokens.get(APPID, TYPE)).toBe('token-1');
@@ -36,7 +36,7 @@ describe('a process that leaves refreshing to others', () => {
     expect(follower.way.calls).not.toContain('lease');
   });
 
-  test('fails with REFRESH_DISABLED within the deadline if there is no token, and does not call WeChat', async () => {
+  test('a follower without a token rejects with REFRESH_DISABLED within the deadline, without calling WeChat', async () => {
     await using world = new FleetWorld();
     const follower = await world.started({ refresh: 'never' });
     await follower.tokens.register({ appid: APPID, secret: SECRET });
@@ -49,7 +49,7 @@ describe('a process that leaves refreshing to others', () => {
     expect(world.wechat.calls).toBe(0);
   });
 
-  test('registers a task that the others fetch', async () => {
+  test('a follower registers a task that the others fetch', async () => {
     await using world = new FleetWorld();
     await world.started();
     const follower = await world.started({ refresh: 'never' });
@@ -58,7 +58,7 @@ describe('a process that leaves refreshing to others', () => {
     expect(await follower.tokens.get(APPID, TYPE)).toBe('token-1');
   });
 
-  test('refuses to refresh by force', async () => {
+  test('a follower rejects a forced refresh', async () => {
     await using world = new FleetWorld();
     const { follower } = await pair(world);
     await expect(follower.tokens.refresh(APPID, TYPE, { force: true })).rejects.toMatchObject({
@@ -68,7 +68,7 @@ describe('a process that leaves refreshing to others', () => {
     expect(world.wechat.calls).toBe(1);
   });
 
-  test('fails with what the store has, while that is away: hits are answered, the rest is STORE_UNAVAILABLE', async () => {
+  test('a follower answers hits while the store is unavailable, and rejects the rest with STORE_UNAVAILABLE', async () => {
     await using world = new FleetWorld();
     const { refresher, follower } = await pair(world);
     await world.register(refresher.tokens, 'cold');
@@ -84,8 +84,8 @@ describe('a process that leaves refreshing to others', () => {
   });
 });
 
-describe('a stale report', () => {
-  test('is carried out by those who refresh, in about a second, and the new token is the answer', async () => {
+describe('stale reports of followers', () => {
+  test('a stale report is handled by a refreshing process in about a second, and gets the new token', async () => {
     await using world = new FleetWorld({ random: seeded(2) });
     const { follower } = await pair(world);
     expect(await outcomeAfter(world, 3_000, follower.tokens.refresh(APPID, TYPE, { stale: 'token-1' }))).toBe(
@@ -95,7 +95,7 @@ describe('a stale report', () => {
     expect((await world.document(keyOf(APPID)))?.data).not.toHaveProperty('report');
   });
 
-  test('I2: of two followers makes one fetch', async () => {
+  test('I2: stale reports of two followers make one fetch', async () => {
     await using world = new FleetWorld({ random: seeded(3) });
     const { follower } = await pair(world);
     const another = await world.started({ refresh: 'never' });
@@ -105,7 +105,7 @@ describe('a stale report', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('of a token that was replaced is answered with the new one, without a call to WeChat', async () => {
+  test('a stale report of a token that was replaced gets the new one, without a call to WeChat', async () => {
     await using world = new FleetWorld();
     const { refresher, follower } = await pair(world);
     await follower.tokens.get(APPID, TYPE);
@@ -115,7 +115,7 @@ describe('a stale report', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('that the limit of reports refuses is answered with the token in force', async () => {
+  test('a stale report that the limit of reports refuses gets the current token', async () => {
     await using world = new FleetWorld({ random: seeded(4) });
     const { follower } = await pair(world);
     expect(await outcomeAfter(world, 3_000, follower.tokens.refresh(APPID, TYPE, { stale: 'token-1' }))).toBe(
@@ -129,7 +129,7 @@ describe('a stale report', () => {
     expect(due?.at).toBeGreaterThan(world.clock.now() + 3_600_000);
   });
 
-  test('of a key without a task fails with REFRESH_DISABLED, since no process refreshes it', async () => {
+  test('a stale report of a key without a task fails with REFRESH_DISABLED, since no process refreshes it', async () => {
     await using world = new FleetWorld();
     const refresher = await world.started();
     await refresher.tokens.register({ appid: APPID, secret: SECRET });
@@ -141,7 +141,7 @@ describe('a stale report', () => {
     });
   });
 
-  test('I8: fails at its deadline if no process handles it, and stays in the store', async () => {
+  test('I8: a stale report fails at its deadline if no process handles it, and stays in the store', async () => {
     await using world = new FleetWorld();
     const { refresher, follower } = await pair(world);
     await refresher.tokens.close();
@@ -152,7 +152,7 @@ describe('a stale report', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('outlasts a process that can do nothing for the key', async () => {
+  test('a stale report outlasts a process that can do nothing for the key', async () => {
     await using world = new FleetWorld({ random: seeded(5) });
     const params = () => ({});
     const before = world.process();
@@ -170,7 +170,7 @@ describe('a stale report', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('is heeded on a store that hands out nothing, too', async () => {
+  test('a stale report is handled on a store without claimDue, too', async () => {
     await using world = new World({ fleet: false });
     const refresher = await world.registered();
     await refresher.get(APPID, TYPE);

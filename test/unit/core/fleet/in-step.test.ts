@@ -28,8 +28,8 @@ async function callsInACoolDown(world: FleetWorld, managers: readonly TokenManag
   return world.wechat.calls - before;
 }
 
-describe('I10: a cool-down binds every process', () => {
-  test('after the store was encrypted with a new key', async () => {
+describe('I10: cool-downs of a fleet', () => {
+  test('I10: a cool-down binds every process after the store was encrypted with a new key', async () => {
     await using world = new FleetWorld({ random: seeded(1) });
     const [older, newer] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')];
     const first = world.manager({ store: new EncryptedStore(shared(world.store), { keys: [older, newer] }) });
@@ -44,7 +44,7 @@ describe('I10: a cool-down binds every process', () => {
     expect(await callsInACoolDown(world, managers)).toBeLessThanOrEqual(1);
   });
 
-  test('after a registration that failed half-way and was undone', async () => {
+  test('I10: a cool-down binds every process after a registration that failed half-way and was undone', async () => {
     await using world = new FleetWorld({ random: seeded(2) });
     const [one, other] = (await world.fleet(2)) as [Process, Process];
     await one.tokens.register({ appid: APPID, secret: 's1', tasks: [{ type: TYPE, params: { x: 1 } }] });
@@ -61,7 +61,7 @@ describe('I10: a cool-down binds every process', () => {
   });
 });
 
-test('force fetches another token, also after the task was registered anew', async () => {
+test('a forced refresh fetches another token, also after the task was registered anew', async () => {
   await using world = new FleetWorld({ random: seeded(3) });
   const { tokens } = await world.started();
   await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params: { x: 1 } }] });
@@ -74,7 +74,7 @@ test('force fetches another token, also after the task was registered anew', asy
   expect(await tokens.refresh(APPID, TYPE, { force: true })).toBe('token-2');
 });
 
-test('word of a new token that comes while a process reads the old one for the first time is heeded', async () => {
+test('a notification of a new token that comes during the first read of the old one is not lost', async () => {
   await using world = new FleetWorld({ random: seeded(4) });
   const one = await world.started();
   await world.register(one.tokens, APPID);
@@ -103,7 +103,7 @@ test('word of a new token that comes while a process reads the old one for the f
   expect(await slow.get(APPID, TYPE)).toBe('token-2');
 });
 
-test('I4: what a store that has failed over hands out is not refreshed by who holds what came of it', async () => {
+test('I4: a lease of a failed-over store causes no refresh by a process that holds the later token', async () => {
   await using world = new FleetWorld({ random: seeded(6) });
   const way = new FaultyStore(shared(world.store));
   way.watch = async () => async () => {};
@@ -124,7 +124,7 @@ test('I4: what a store that has failed over hands out is not refreshed by who ho
   expect((await world.document(keyOf(APPID)))?.data['grant']).toMatchObject({ value: 'token-2' });
 });
 
-test('a task whose params are a function is refreshed in time by a process that is asked for more than it can hold', async () => {
+test('a task with a params function is refreshed in time by a process that is asked for more than it can hold', async () => {
   await using world = new FleetWorld({ random: seeded(5) });
   world.wechat.lifeSeconds = 1_200;
   const able = await world.started({ maxCachedRecords: 500 });

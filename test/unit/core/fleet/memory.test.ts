@@ -7,7 +7,7 @@ import { SECRET, TYPE } from '../../../support/worlds/world.js';
 const COUNT = 20_000;
 const MAX = 1_000;
 
-test('of twenty thousand keys a process holds a thousand, whichever keys it is asked for', async () => {
+test('a process holds a thousand of twenty thousand keys, whichever keys it is asked for', async () => {
   await using world = new FleetWorld({ random: seeded(1) });
   const now = world.clock.now();
   for (const [index, appid] of appids(COUNT).entries()) {

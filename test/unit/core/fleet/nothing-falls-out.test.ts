@@ -43,7 +43,7 @@ async function carryOut({ tokens }: Process, [name, , app, ms]: Operation): Prom
   return tokens.get(appid, TYPE);
 }
 
-test('whatever three processes do at the same time, in the end all that has a task is due, and nothing else is', async () => {
+test('every key with a task is due in the end, and no other one, whatever three processes do at the same time', async () => {
   const run = async (operations: readonly Operation[], seed: number): Promise<void> => {
     await using world = new FleetWorld({ random: seeded(seed) });
     const delay = seeded(seed + 1);
@@ -74,9 +74,9 @@ test('whatever three processes do at the same time, in the end all that has a ta
   await fc.assert(fc.asyncProperty(fc.array(operation, { maxLength: 25 }), fc.nat(), run), { numRuns: 40 });
 }, 120_000);
 
-describe('a registration', () => {
+describe('registrations and the schedule', () => {
   test.each([1, 2, 3, 4, 5, 6])(
-    'that fails at write %i leaves nothing, and is whole when it is made again',
+    'a registration that fails at write %i leaves nothing, and is whole when it is made again',
     async (nth) => {
       await using world = new FleetWorld();
       const { tokens, way } = await world.started();
@@ -101,7 +101,7 @@ describe('a registration', () => {
   );
 
   test.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
-    'whose process dies after %i commands is whole when another one makes it again',
+    'a registration whose process dies after %i commands is whole when another one makes it again',
     async (nth) => {
       await using world = new FleetWorld();
       const [dying, other] = [await world.started(), await world.started()];
@@ -122,7 +122,7 @@ describe('a registration', () => {
     },
   );
 
-  test('wins over a process that takes the key out of the schedule because it had no task', async () => {
+  test('a registration wins over a process that takes the key out of the schedule for lack of a task', async () => {
     await using world = new FleetWorld();
     const [one, other] = [await world.started(), world.process()];
     const id = keyOf(APPID);
@@ -141,7 +141,7 @@ describe('a registration', () => {
     expect(world.fetchesOf(APPID)).toHaveLength(1);
   });
 
-  test('is not undone by a refresh on demand that knew of no task', async () => {
+  test('a registration is not undone by a refresh on demand that knew of no task', async () => {
     await using world = new FleetWorld();
     const [one, other] = [await world.started(), await world.started()];
     await one.tokens.register({ appid: APPID, secret: SECRET });
@@ -159,7 +159,7 @@ describe('a registration', () => {
     expect(due?.at).toBeGreaterThan(world.clock.now() + HOUR_MS);
   });
 
-  test('of which no word comes is heeded all the same, where it was known that there was none', async () => {
+  test('a registration without a notification takes effect where its key was known to have no task', async () => {
     await using world = new FleetWorld();
     const deaf = { ...shared(world.store), watch: async () => async () => {} };
     const tokens = world.manager({ store: deaf });
@@ -178,8 +178,8 @@ describe('a registration', () => {
   });
 });
 
-describe('what has no task any more', () => {
-  test('leaves the schedule, with what is left of an app that has gone', async () => {
+describe('keys that have no task any more', () => {
+  test('a key without a task leaves the schedule, with what is left of an app that is gone', async () => {
     await using world = new FleetWorld();
     const { tokens } = await world.started();
     await tokens.register({ appid: APPID, secret: SECRET });
@@ -194,7 +194,7 @@ describe('what has no task any more', () => {
     expect(world.wechat.calls).toBe(0);
   });
 
-  test('does not come back when it is unregistered while it is claimed', async () => {
+  test('a key that is unregistered while it is claimed does not come back', async () => {
     await using world = new FleetWorld();
     const [one, other] = [await world.started(), await world.started()];
     let answer = (): void => {};
@@ -209,8 +209,8 @@ describe('what has no task any more', () => {
   });
 });
 
-describe('a document that cannot be read', () => {
-  test('of a key stays as it is, is claimed once a lease, and costs the others nothing', async () => {
+describe('documents that cannot be read', () => {
+  test('an unreadable key document stays as it is, is claimed once a lease, and costs the others nothing', async () => {
     await using world = new FleetWorld();
     const { tokens } = (await world.fleet(4))[0];
     await world.register(tokens, 'odd', ...appids(5));
@@ -228,7 +228,7 @@ describe('a document that cannot be read', () => {
     expect(world.fetchesOf('odd')).toHaveLength(1);
   });
 
-  test('of an app stays as it is, and its keys are looked at more and more seldom', async () => {
+  test('an unreadable app document stays as it is, and its keys are looked at less and less often', async () => {
     await using world = new FleetWorld();
     const before = await world.started();
     await world.register(before.tokens, APPID);
@@ -244,7 +244,7 @@ describe('a document that cannot be read', () => {
     expect((await world.document(`app/${APPID}`))?.data).toEqual(data);
   });
 
-  test('does not hold up what is claimed together with it', async () => {
+  test('an unreadable document does not delay what is claimed together with it', async () => {
     await using world = new FleetWorld();
     const before = world.process();
     await world.register(before.tokens, ...appids(6));
@@ -261,7 +261,7 @@ describe('a document that cannot be read', () => {
     expect(claims()).toBeLessThan(20);
   });
 
-  test('because it is damaged is moved aside and stays in the schedule, no matter which process finds it', async () => {
+  test('a damaged document is moved aside and stays in the schedule, no matter which process finds it', async () => {
     await using world = new FleetWorld();
     const one = await world.started();
     await world.register(one.tokens, APPID);
@@ -277,8 +277,8 @@ describe('a document that cannot be read', () => {
   });
 });
 
-describe('a key that a process can do nothing for', () => {
-  test('because it lacks the params function is refreshed within some seconds by one that has it', async () => {
+describe('keys that some processes cannot refresh', () => {
+  test('a key whose params function a process lacks is refreshed within seconds by one that has it', async () => {
     await using world = new FleetWorld({ random: seeded(5) });
     const fleet = await world.fleet(4);
     const params = () => ({ given: true });
@@ -287,7 +287,7 @@ describe('a key that a process can do nothing for', () => {
     expect(world.fetchesOf(APPID)).toHaveLength(1);
   });
 
-  test('because nearly all lack the params function is refreshed in time by the one that has it, cycle after cycle', async () => {
+  test('a key whose params function nearly all lack is refreshed in time by the one that has it, cycle after cycle', async () => {
     await using world = new FleetWorld({ random: seeded(8) });
     world.wechat.lifeSeconds = 600;
     const fleet = await world.fleet(30);
@@ -303,7 +303,7 @@ describe('a key that a process can do nothing for', () => {
   });
 
   test.each([1, 2, 3, 4, 5])(
-    'because nearly all lack the params function gets another token soon when a follower reports it (%i)',
+    'a key whose params function nearly all lack gets another token soon when a follower reports it (%i)',
     async (seed) => {
       await using world = new FleetWorld({ random: seeded(seed) });
       const [able] = await world.fleet(30);
@@ -319,7 +319,7 @@ describe('a key that a process can do nothing for', () => {
     },
   );
 
-  test('is fetched once a cycle where every process has the params function, and few take its lease', async () => {
+  test('a key whose params function every process has is fetched once a cycle, and few take its lease', async () => {
     await using world = new FleetWorld({ random: seeded(10) });
     world.wechat.lifeSeconds = 600;
     const fleet = await world.fleet(8);
@@ -339,7 +339,7 @@ describe('a key that a process can do nothing for', () => {
     expect(leases).toBeLessThanOrEqual(2 * fetches);
   });
 
-  test('because nearly all lack the params function keeps the pace of the fleet with all others', async () => {
+  test('keys whose params function nearly all lack keep the pace of the fleet with all others', async () => {
     await using world = new FleetWorld({ random: seeded(11) });
     const able = world.process({ refresh: { maxPerSecond: 20 } });
     const tasks = Array.from({ length: 200 }, (_unused, index) => {
@@ -355,7 +355,7 @@ describe('a key that a process can do nothing for', () => {
     ).toBeLessThanOrEqual(20);
   });
 
-  test('because no process has the params function is claimed once a minute in the end', async () => {
+  test('a key whose params function no process has is claimed once a minute in the end', async () => {
     await using world = new FleetWorld({ random: seeded(6) });
     const before = world.process();
     await before.tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params: () => ({}) }] });
@@ -372,7 +372,7 @@ describe('a key that a process can do nothing for', () => {
     expect(world.fetchesOf(APPID)).toHaveLength(1);
   });
 
-  test('because WeChat does not let in its host is refreshed by another one within half a minute', async () => {
+  test('a key whose host WeChat rejects is refreshed by another host within half a minute', async () => {
     await using world = new FleetWorld({ random: seeded(7) });
     const refused = new TokenError('UPSTREAM_REJECTED', 'not in whitelist', { errcode: 40164, hostOnly: true });
     world.wechat.next(refused);
@@ -383,7 +383,7 @@ describe('a key that a process can do nothing for', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
-  test('because it lacks the refresher is not claimed by it at all', async () => {
+  test('a key whose refresher a process lacks is not claimed by it at all', async () => {
     await using world = new FleetWorld();
     const store = new FaultyStore(shared(world.store));
     const able = world.manager({

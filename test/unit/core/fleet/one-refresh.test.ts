@@ -86,7 +86,7 @@ test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
   },
 );
 
-test('I4: a process that is paused past its lease with the answer in its hands does not undo what was fetched since', async () => {
+test('I4: a process that is paused past its lease with the answer does not undo later fetches', async () => {
   await using world = new FleetWorld();
   const [paused, other] = [await world.started(), await world.started()];
   let resume = (): void => {};
@@ -122,7 +122,7 @@ test('a new task is fetched without a caller, by another process when the one th
   expect(world.fetchesOf(APPID)).toHaveLength(1);
 });
 
-test.each([-1, 0, 1])('a key that is due in %i ms is claimed when it is and not before', async (ms) => {
+test.each([-1, 0, 1])('a key that is due in %i ms is claimed at that time and not before', async (ms) => {
   await using world = new FleetWorld({ random: 0 });
   const [one] = await world.fleet(1);
   await world.register(one.tokens, APPID);

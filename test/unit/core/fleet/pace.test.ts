@@ -18,8 +18,8 @@ async function allDue(world: FleetWorld, ids: readonly string[]): Promise<void> 
   await before.tokens.close();
 }
 
-describe('a restart of four processes with 2,000 keys due and 50 a second allowed', () => {
-  test('begins no more than that in any second, serves callers at once meanwhile, and gets through', async () => {
+describe('the pace of a fleet', () => {
+  test('a restart with 2,000 due keys keeps the pace in any second, serves callers at once, and completes', async () => {
     await using world = new FleetWorld({ random: seeded(1) });
     await allDue(world, appids(2_000));
     const startedAt = world.clock.now();
@@ -41,7 +41,7 @@ describe('a restart of four processes with 2,000 keys due and 50 a second allowe
     expect((times.at(-1) as number) - startedAt).toBeGreaterThan(38_000);
   });
 
-  test('begins what was permitted at once one after the other', async () => {
+  test('refreshes that are permitted at once begin one after the other', async () => {
     await using world = new FleetWorld({ random: seeded(6) });
     await allDue(world, appids(1_000));
     await world.fleet(1, { refresh: { maxPerSecond: 320 } });
@@ -54,7 +54,7 @@ describe('a restart of four processes with 2,000 keys due and 50 a second allowe
     expect(mostIn(10)).toBeLessThanOrEqual(4);
   });
 
-  test.each([4, 30, 100])('is kept by %i processes that had nothing to do until then', async (count) => {
+  test.each([4, 30, 100])('the pace is kept by %i processes that had nothing to do until then', async (count) => {
     await using world = new FleetWorld({ random: seeded(7) });
     await world.fleet(count, { refresh });
     await world.clock.advance(20_000);
@@ -66,7 +66,7 @@ describe('a restart of four processes with 2,000 keys due and 50 a second allowe
     expect(mostInASecond(times)).toBeLessThanOrEqual(50);
   });
 
-  test('is not slower for what callers had done hours ago', async () => {
+  test('the pace is not slower for what callers had done hours ago', async () => {
     await using world = new FleetWorld({ random: seeded(8) });
     const fleet = await world.fleet(5, { refresh });
     const before = world.process({ refresh: 'never' });
@@ -81,7 +81,7 @@ describe('a restart of four processes with 2,000 keys due and 50 a second allowe
     expect(later.filter((appid) => world.fetchesOf(appid).length === 0)).toEqual([]);
   });
 
-  test('is not slower when a process with a wrong clock has reserved a day', async () => {
+  test('the pace is not slower when a process with a wrong clock has reserved a day', async () => {
     await using world = new FleetWorld({ random: seeded(2) });
     await allDue(world, appids(200));
     const reservedUntil = world.clock.now() + 86_400_000;
@@ -95,7 +95,7 @@ describe('a restart of four processes with 2,000 keys due and 50 a second allowe
   test.each([
     ['is damaged', { reservedUntil: 7 }],
     ['is of a newer release', { ...seal(PACE, {}), format: 2 }],
-  ])('goes on when what is reserved %s', async (_how, data) => {
+  ])('refreshing goes on when the reservation of the pace %s', async (_how, data) => {
     await using world = new FleetWorld({ random: seeded(3) });
     await allDue(world, appids(50));
     await world.store.set(PACE, data, 0);
@@ -129,7 +129,7 @@ test('an app with many keys keeps its own pace and leaves room for the others', 
   expect(mostInASecond(times)).toBeLessThanOrEqual(10 + 2 * 2 + 5);
 });
 
-test('what callers had done by themselves is owed for ten seconds at the most', async () => {
+test('refreshes of callers reduce the pace for ten seconds at the most', async () => {
   await using world = new FleetWorld({ random: seeded(5) });
   const one = await world.started({ refresh: { maxPerSecond: 1 } });
   for (const appid of appids(100)) await one.tokens.register({ appid, secret: SECRET });

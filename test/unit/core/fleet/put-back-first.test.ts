@@ -50,7 +50,7 @@ async function emptied({ isHeld = true }: { isHeld?: boolean } = {}): Promise<{
   return { world, registrar };
 }
 
-test('a task that is put back by a process without its record is not refreshed before each process has looked', async () => {
+test('a task put back by a process without its record is not refreshed before each process has looked', async () => {
   const { world } = await emptied();
   await using _ = world;
   await world.clock.advance(180_000);
@@ -58,7 +58,7 @@ test('a task that is put back by a process without its record is not refreshed b
   expect([world.upstream.sent, world.reauthorizations()]).toEqual([['refresh-1', 'refresh-2'], 0]);
 });
 
-test('a get for a task that was put back fails with a time to retry, and no reauthorization is requested', async () => {
+test('a get for a task that was put back fails with a retryAt, and no reauthorization is requested', async () => {
   const { world, registrar } = await emptied();
   await using _ = world;
   const lostAt = world.clock.now() - 100;
@@ -75,7 +75,7 @@ test('a get for a task that was put back fails with a time to retry, and no reau
   expect(world.reauthorizations()).toBe(0);
 });
 
-test('a process that starts after that heeds it, too', async () => {
+test('a process that starts after a task was put back waits for its holder, too', async () => {
   const { world, registrar } = await emptied();
   await using _ = world;
   const other = world.process({ store: quiet(world.store).store });
@@ -86,7 +86,7 @@ test('a process that starts after that heeds it, too', async () => {
   expect(world.reauthorizations()).toBe(0);
 });
 
-test('where no process holds the record, the end of the refresh token is told then, once', async () => {
+test('the end of a refresh token is reported once after the wait where no process holds the record', async () => {
   const { world, registrar } = await emptied({ isHeld: false });
   await using _ = world;
   await expect(world.within(5_000, registrar.get(APPID, TYPE, USER))).rejects.toMatchObject({ retryable: true });
@@ -97,7 +97,7 @@ test('where no process holds the record, the end of the refresh token is told th
   await expect(got).rejects.toMatchObject({ code: 'REAUTHORIZATION_REQUIRED' });
 });
 
-test('a refresh token that is put meanwhile is not waited with, and ends as any other', async () => {
+test('a refresh token that is put during the wait ends the wait, and is reported as any other', async () => {
   const { world, registrar } = await emptied({ isHeld: false });
   await using _ = world;
   const grant = { value: 'put', expiresInSeconds: 1, refreshToken: 'never good' };
@@ -107,7 +107,7 @@ test('a refresh token that is put meanwhile is not waited with, and ends as any 
   expect(world.reauthorizations()).toBe(1);
 });
 
-test('a key whose document alone was lost is not refreshed with an older refresh token before its holder has looked', async () => {
+test('a key that lost only its document is not refreshed with an older refresh token before its holder has looked', async () => {
   await using world = new RotatingWorld({ fleet: true });
   const params = { refresh_token: world.upstream.authorize() };
   const holder = world.process({ store: quiet(world.store).store });

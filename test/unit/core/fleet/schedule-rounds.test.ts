@@ -22,8 +22,8 @@ function countWrites(ways: readonly FaultyStore[], id: string): () => number {
   return () => writes;
 }
 
-describe('a task whose document with the due was deleted', () => {
-  test('is due again within a quarter of an hour without a caller, by one write of one process', async () => {
+describe('tasks whose document with the due was deleted', () => {
+  test('a task whose due was lost is due again within a quarter of an hour, by one write of one process', async () => {
     await using world = new FleetWorld();
     const fleet = await world.fleet(4);
     await world.register(fleet[0].tokens, APPID);
@@ -47,7 +47,7 @@ describe('a task whose document with the due was deleted', () => {
     expect(world.fetchesOf(APPID)).toHaveLength(2);
   });
 
-  test('gets back the due of its deliveries, too', async () => {
+  test('a task whose due was lost gets back the due of its deliveries, too', async () => {
     await using world = new FleetWorld();
     const { tokens } = await world.started();
     await world.register(tokens, APPID);
@@ -58,7 +58,7 @@ describe('a task whose document with the due was deleted', () => {
     expect((await world.document(DELIVERY_ID))?.due?.lane).toBe('deliver');
   });
 
-  test('is left alone when it is unregistered while that is mended', async () => {
+  test('a task that is unregistered while its due is repaired stays unregistered', async () => {
     await using world = new FleetWorld();
     const [mending, other] = [await world.started(), await world.process()];
     await world.register(mending.tokens, APPID);
@@ -75,7 +75,7 @@ describe('a task whose document with the due was deleted', () => {
     expect(await world.documents('key')).toEqual([]);
   });
 
-  test('is found among thousands though the process that looks for it dies on the way, in steps of one second', async () => {
+  test('lost dues are found among thousands though the searching process dies on the way, in steps of one second', async () => {
     await using world = new FleetWorld({ random: 0.1 });
     const registrar = world.process({ refresh: 'never' });
     const tasks = Array.from({ length: 900 }, (_, index) => ({ type: TYPE, subject: `s${index}` }) as const);
@@ -99,7 +99,7 @@ describe('a task whose document with the due was deleted', () => {
   });
 });
 
-describe('a task that the store does not find any more, although its document says that it is due', () => {
+describe('tasks that claimDue no longer returns although their document is due', () => {
   const HOURS_MS = 2 * 60 * MINUTE_MS;
 
   function losing(): { world: FleetWorld; loseIndex: () => void } {
@@ -108,7 +108,7 @@ describe('a task that the store does not find any more, although its document sa
     return { world, loseIndex: () => claiming?.loseIndex() };
   }
 
-  test('is refreshed within a quarter of an hour after that without a caller, and then as ever', async () => {
+  test('a task that claimDue omits is refreshed within a quarter of an hour after its due, and then in time', async () => {
     const { world, loseIndex } = losing();
     await using _ = world;
     const [first] = await world.fleet(3);
@@ -122,7 +122,7 @@ describe('a task that the store does not find any more, although its document sa
     for (const appid of appids(3)) expect(world.fetchesOf(appid)).toHaveLength(3);
   });
 
-  test('is left alone while no look has found that nothing is left', async () => {
+  test('a due task is left alone while no look has found that nothing is left', async () => {
     await using world = new FleetWorld();
     const { tokens, way } = await world.started();
     await world.register(tokens, APPID);
@@ -139,9 +139,9 @@ describe('a task that the store does not find any more, although its document sa
   });
 });
 
-describe('a clock that is set back between a registration and the first fetch of its task', () => {
+describe('a clock that is set back between a registration and the first fetch', () => {
   test.each([10 * MINUTE_MS, 6 * 60 * MINUTE_MS])(
-    'by %i ms delays that fetch by no more than a look where no process knew of the task',
+    'a clock set back by %i ms delays the first fetch by no more than a look where no process knew of the task',
     async (stepMs) => {
       await using world = new FleetWorld();
       const before = await world.started();
@@ -158,7 +158,7 @@ describe('a clock that is set back between a registration and the first fetch of
     },
   );
 
-  test('delays it by some seconds in a process that knows of the task', async () => {
+  test('a clock set back delays the first fetch by some seconds in a process that knows of the task', async () => {
     await using world = new FleetWorld();
     const { tokens, way } = await world.started();
     way.before = (method) => {
@@ -171,7 +171,7 @@ describe('a clock that is set back between a registration and the first fetch of
     expect(world.fetchesOf(APPID)).toHaveLength(1);
   });
 
-  test('lets a cool-down that was noted after it run its time', async () => {
+  test('a cool-down that was stored after the clock was set back lasts its full time', async () => {
     await using world = new FleetWorld();
     const { tokens } = await world.started();
     world.clock.jump(-6 * 60 * MINUTE_MS);
@@ -183,7 +183,7 @@ describe('a clock that is set back between a registration and the first fetch of
   });
 });
 
-test('a fleet that has nothing to mend reads each task once in ten minutes, whatever the number of its processes', async () => {
+test('a fleet with nothing to repair reads each task once in ten minutes, however many its processes are', async () => {
   await using world = new FleetWorld();
   const way = new FaultyStore(shared(world.store));
   let listed = 0;
@@ -199,7 +199,7 @@ test('a fleet that has nothing to mend reads each task once in ten minutes, what
   expect(listed).toBeLessThanOrEqual(6);
 });
 
-test('a store that has taken a write again is available within 75 s, even where nothing is due and a round was just made', async () => {
+test('a store that takes writes again is available within 75 s, even with nothing due and just after a round', async () => {
   await using world = new FleetWorld();
   const { tokens, way } = await world.started();
   await world.register(tokens, APPID);

@@ -13,45 +13,48 @@ function cut(processes: readonly Process[], before: Process['way']['before']): v
   for (const { way } of processes) way.before = before;
 }
 
-describe('a store that is away for 30 s', () => {
+describe('a store that is unavailable for 30 s', () => {
   test.each([
     ['refuses', away],
     ['hangs', (method: string) => (method === 'close' ? undefined : new Promise<void>(() => {}))],
-  ] as const)('and %s leaves hits alone, is told of once at each edge, and makes no herd', async (_how, before) => {
-    await using world = new FleetWorld({ random: seeded(1) });
-    world.wechat.lifeSeconds = 600;
-    const fleet = await world.fleet(4);
-    const [, one] = fleet as unknown as [Process, Process];
-    await world.register(fleet[0].tokens, ...appids(50));
-    await world.clock.advance(5_000);
-    await one.tokens.get('wx7', TYPE);
-    // Most are due while the store is away.
-    await world.clock.advance(395_000);
-    await one.tokens.get('wx7', TYPE);
-    const calls = world.wechat.calls;
-    world.log.length = 0;
-    const commands = fleet.map(({ way }) => way.calls.length);
-    cut(fleet, before);
-    for (let second = 0; second < 30; second++) {
-      await world.clock.advance(1_000);
-      expect(one.tokens.peek('wx7', TYPE)?.value).toBeDefined();
-    }
-    expect(world.wechat.calls).toBe(calls);
-    for (const [index, { way }] of fleet.entries()) {
-      expect(way.calls.length - (commands[index] as number)).toBeLessThan(60);
-    }
-    cut(fleet, () => {});
-    await world.clock.advance(130_000);
-    for (const edge of ['storeUnavailable STORE_UNAVAILABLE', 'storeAvailable']) {
-      expect(world.log.filter((line) => line === edge)).toHaveLength(fleet.length);
-    }
-    expect(world.wechat.calls - calls).toBeLessThanOrEqual(50);
-    for (const { due } of await world.documents('key')) expect(due?.at).toBeGreaterThan(world.clock.now() - 20_000);
-  });
+  ] as const)(
+    'a store that %s for 30 s leaves hits alone, is reported once at each edge, and causes no herd',
+    async (_how, before) => {
+      await using world = new FleetWorld({ random: seeded(1) });
+      world.wechat.lifeSeconds = 600;
+      const fleet = await world.fleet(4);
+      const [, one] = fleet as unknown as [Process, Process];
+      await world.register(fleet[0].tokens, ...appids(50));
+      await world.clock.advance(5_000);
+      await one.tokens.get('wx7', TYPE);
+      // Most are due while the store is away.
+      await world.clock.advance(395_000);
+      await one.tokens.get('wx7', TYPE);
+      const calls = world.wechat.calls;
+      world.log.length = 0;
+      const commands = fleet.map(({ way }) => way.calls.length);
+      cut(fleet, before);
+      for (let second = 0; second < 30; second++) {
+        await world.clock.advance(1_000);
+        expect(one.tokens.peek('wx7', TYPE)?.value).toBeDefined();
+      }
+      expect(world.wechat.calls).toBe(calls);
+      for (const [index, { way }] of fleet.entries()) {
+        expect(way.calls.length - (commands[index] as number)).toBeLessThan(60);
+      }
+      cut(fleet, () => {});
+      await world.clock.advance(130_000);
+      for (const edge of ['storeUnavailable STORE_UNAVAILABLE', 'storeAvailable']) {
+        expect(world.log.filter((line) => line === edge)).toHaveLength(fleet.length);
+      }
+      expect(world.wechat.calls - calls).toBeLessThanOrEqual(50);
+      for (const { due } of await world.documents('key')) expect(due?.at).toBeGreaterThan(world.clock.now() - 20_000);
+    },
+  );
 });
 
 describe('a store that fails in part', () => {
-  test('that hands out nothing, but can be written to, is asked for work a few times a minute', async () => {
+  test('a store whose claimDue fails is asked for work a few times a minute', async () => {
     await using world = new FleetWorld({ random: seeded(2) });
     const one = await world.started();
     await world.register(one.tokens, APPID);
@@ -63,7 +66,7 @@ describe('a store that fails in part', () => {
     expect(one.way.calls.slice(calls).filter((method) => method === 'claimDue').length).toBeLessThan(40);
   });
 
-  test('that does not take what is written of a key has it claimed a few times a second at the most', async () => {
+  test('a key whose writes fail is claimed a few times a second at the most', async () => {
     await using world = new FleetWorld();
     const one = await world.started();
     await world.register(one.tokens, APPID);
@@ -79,7 +82,7 @@ describe('a store that fails in part', () => {
 });
 
 describe('the cost in commands of the store', () => {
-  test('of a refresh that is due is at most 4', async () => {
+  test('a refresh that is due costs at most 4 store commands', async () => {
     await using world = new FleetWorld({ random: seeded(3) });
     const one = await world.started();
     await world.register(one.tokens, ...appids(200));
@@ -105,7 +108,7 @@ describe('the cost in commands of the store', () => {
     expect((calls.length - idle) / refreshes).toBeLessThanOrEqual(4);
   });
 
-  test('of a refresh on demand is at most 4, and 5 for a key of which nothing is known; of a hit, none', async () => {
+  test('a refresh on demand costs at most 4 store commands, and 5 for an unknown key; a hit, none', async () => {
     await using world = new FleetWorld();
     const [registering, one] = [await world.started(), await world.started()];
     await registering.tokens.register({ appid: APPID, secret: SECRET });
@@ -124,7 +127,7 @@ describe('the cost in commands of the store', () => {
     for (let hit = 0; hit < 100; hit++) expect(await cost()).toBe(0);
   });
 
-  test('of a process that has nothing to do is a look a second', async () => {
+  test('a process that has nothing to do sends one look a second', async () => {
     await using world = new FleetWorld({ random: seeded(4) });
     const one = await world.started();
     await world.clock.advance(10_000);
@@ -136,7 +139,7 @@ describe('the cost in commands of the store', () => {
   });
 });
 
-describe('I7: after close', () => {
+describe('I7: close of a process in a fleet', () => {
   const noLeases = async (world: FleetWorld, ids: readonly string[]): Promise<void> => {
     for (const id of ids) {
       const lease = await world.store.lease(id, 1);
@@ -145,7 +148,7 @@ describe('I7: after close', () => {
     }
   };
 
-  test('no timer is left, and no lease', async () => {
+  test('I7: close leaves no timer, and no lease', async () => {
     await using world = new FleetWorld();
     const one = await world.started();
     await world.register(one.tokens, ...appids(30));
@@ -155,7 +158,7 @@ describe('I7: after close', () => {
     await noLeases(world, appids(30).map(keyOf));
   });
 
-  test('that comes while what is due is being claimed, that is given back', async () => {
+  test('I7: close releases what is being claimed meanwhile', async () => {
     await using world = new FleetWorld();
     const one = world.process();
     await world.register(one.tokens, ...appids(3));
@@ -186,7 +189,7 @@ describe('I7: after close', () => {
     await noLeases(world, appids(3).map(keyOf));
   });
 
-  test('that comes while an app has no room, what waits for it is given back', async () => {
+  test('I7: close releases what waits for room of its app', async () => {
     await using world = new FleetWorld();
     const one = world.process({ refresh: { maxPerSecondOfApp: 1 } });
     const tasks = Array.from({ length: 12 }, (_unused, index) => ({ type: TYPE, subject: `user-${index}` }) as const);
@@ -202,7 +205,7 @@ describe('I7: after close', () => {
   });
 });
 
-test('a restart after a day away is taken up at once, oldest first', async () => {
+test('a restart after a day refreshes what is due at once, oldest first', async () => {
   await using world = new FleetWorld({ random: seeded(5) });
   const before = await world.started();
   await world.register(before.tokens, ...appids(10));
