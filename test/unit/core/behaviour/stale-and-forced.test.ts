@@ -280,7 +280,7 @@ describe('a forced refresh and other processes', () => {
     expect(await second).toMatchObject({ code: 'QUOTA_EXHAUSTED', retryAt: forcedAt + 30_000 });
   });
 
-  test('a forced refresh forces in stable mode, although another process has a newer unheard token', async () => {
+  test('a forced refresh requests by force in stable mode, although another process has a newer unheard token', async () => {
     await using world = new World();
     const clock = world.clock;
     const wechat = await FakeWeChat.start({ clock, apps: { [APPID]: { secret: SECRET } } });

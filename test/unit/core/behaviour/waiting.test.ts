@@ -168,7 +168,7 @@ test('a task waits for a process that has its function or its refresher, and for
   });
 });
 
-test('a task waits for a store that takes no writes, and for one that holds its app', async () => {
+test('a task waits for a store that takes writes, and for a process that holds its app', async () => {
   const faulty: { store?: FaultyStore } = {};
   await using world = new World({ store: (store) => (faulty.store = new FaultyStore(store)) });
   world.wechat.always = REFUSAL;
