@@ -27,14 +27,14 @@ function call(answers: unknown[], parts: Partial<CallParts<unknown>> = {}) {
 }
 
 describe('callWithToken', () => {
-  test('runs once when the answer is not stale, and hands it on as it is', async () => {
+  test('run is called once when its answer is not stale, and the answer is returned unchanged', async () => {
     const answer = { ip_list: [] };
     const { result, tokens, reported } = call([answer]);
     expect(await result).toBe(answer);
     expect([tokens, reported]).toEqual([['old'], []]);
   });
 
-  test('hands on an error that is not stale', async () => {
+  test('an error that is not stale is passed on unchanged', async () => {
     const error = new Error('no');
     const { result, tokens } = call([error]);
     await expect(result).rejects.toBe(error);
@@ -44,13 +44,13 @@ describe('callWithToken', () => {
   test.each([
     ['a result', STALE],
     ['an error', Object.assign(new Error('stale'), STALE)],
-  ])('runs once more with another token after %s that is stale', async (_, first) => {
+  ])('run is called again with another token after %s that is stale', async (_, first) => {
     const { result, tokens, reported } = call([first, 'second']);
     expect(await result).toBe('second');
     expect([tokens, reported]).toEqual([['old', 'new'], ['old']]);
   });
 
-  test('runs no third time: the second answer stands, stale or not', async () => {
+  test('run is never called a third time: the second answer stands, stale or not', async () => {
     const second = { ...STALE };
     const { result, tokens } = call([STALE, second, 'third']);
     expect(await result).toBe(second);
@@ -62,18 +62,18 @@ describe('callWithToken', () => {
   test.each([
     ['result', STALE],
     ['error', Object.assign(new Error('stale'), STALE)],
-  ])('keeps the %s of the first run when there is no other token', async (_, first) => {
+  ])('the %s of the first run stands when there is no other token', async (_, first) => {
     const { result, tokens } = call([first, 'second'], { replace: async (stale) => stale });
     await expect(result.catch((error: unknown) => error)).resolves.toBe(first);
     expect(tokens).toEqual(['old']);
   });
 
-  test('rejects when no other token can be had', async () => {
+  test('callWithToken rejects when no other token can be acquired', async () => {
     const error = new Error('none');
     await expect(call([STALE], { replace: () => Promise.reject(error) }).result).rejects.toBe(error);
   });
 
-  test('awaits what run returns', async () => {
+  test('callWithToken awaits what run returns', async () => {
     expect(await call([Promise.resolve(STALE), Promise.resolve('second')]).result).toBe('second');
     expect(await call([Promise.reject(STALE), Promise.resolve('second')]).result).toBe('second');
   });
@@ -96,7 +96,7 @@ describe('callWithToken', () => {
     expect([await result, tokens]).toEqual(['alive', ['old', 'new']]);
   });
 
-  test('what isStale throws is thrown', async () => {
+  test('an error that isStale throws is passed on', async () => {
     const error = new Error('mine');
     const isStale = () => {
       throw error;
@@ -104,7 +104,7 @@ describe('callWithToken', () => {
     await expect(call(['x'], { isStale }).result).rejects.toBe(error);
   });
 
-  test('undefined that is thrown is still thrown', async () => {
+  test('a thrown undefined is still thrown', async () => {
     const run = () => Promise.reject(undefined);
     await expect(call([], { run }).result).rejects.toBeUndefined();
   });

@@ -44,7 +44,7 @@ describe('subjectAlone', () => {
     ['the name of a method of every object', { subject: 'toString' }, 'toString'],
     ['nothing', {}, undefined],
     ['a subject that is undefined', { subject: undefined }, undefined],
-  ])('takes %s', (_name, options, subject) => {
+  ])('subjectAlone takes %s', (_name, options, subject) => {
     expect(subjectAlone(options as GetOptions)).toBe(subject);
   });
 
@@ -74,11 +74,11 @@ describe('subjectAlone', () => {
     ['a number', 7],
     ['a function with a subject', Object.assign(() => {}, { subject: 's' })],
     ['an array with a subject', Object.assign([], { subject: 's' })],
-  ])('leaves %s to be looked at closely', (_name, options) => {
+  ])('subjectAlone leaves %s to the full check', (_name, options) => {
     expect(subjectAlone(options as GetOptions)).toBeNull();
   });
 
-  test('takes exactly the objects whose only name, if any, is that of a subject', () => {
+  test('subjectAlone takes exactly the objects whose only name, if any, is that of a subject', () => {
     const value = fc.oneof(fc.string(), fc.constant(undefined), fc.integer(), fc.constant(null));
     const name = fc.constantFrom('subject', 'minValidityMs', 'timeoutMs', 'signal', 'other', '0', 'toString');
     fc.assert(

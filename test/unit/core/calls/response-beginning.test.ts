@@ -33,7 +33,7 @@ function pipedBody() {
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('a response with a stream of the Web', () => {
-  test('is read until it is enough, and can still be read as a whole', async () => {
+  test('a Web response is read until it is enough, and can still be read as a whole', async () => {
     const { stream, feed, end } = fedStream();
     const response = new Response(stream, { headers });
     const reading = readBeginning(response, isWhole, { clock: new FakeClock() });
@@ -50,7 +50,7 @@ describe('a response with a stream of the Web', () => {
     [4_999, 'pending'],
     [5_000, ''],
     [5_001, ''],
-  ])('whose body stalls is given up after 5 s: %i ms', async (ms, expected) => {
+  ])('a Web response whose body stalls is abandoned after 5 s: %i ms', async (ms, expected) => {
     const clock = new FakeClock();
     const { stream, feed, end } = fedStream();
     const response = new Response(stream, { headers });
@@ -70,7 +70,7 @@ describe('a response with a stream of the Web', () => {
     expect(await response.text()).toBe(STALE);
   });
 
-  test('is given up when the signal of the call is aborted', async () => {
+  test('reading a Web response stops when the signal of the call is aborted', async () => {
     const clock = new FakeClock();
     const controller = new AbortController();
     const reading = readBeginning(new Response(fedStream().stream, { headers }), isWhole, {
@@ -82,7 +82,7 @@ describe('a response with a stream of the Web', () => {
     expect([await reading, clock.pendingTimers]).toEqual(['', 0]);
   });
 
-  test('that fails leaves its error to the caller', async () => {
+  test('a Web response that fails leaves its error to the caller', async () => {
     const { stream, feed, fail } = fedStream();
     const response = new Response(stream, { headers });
     feed('{');
@@ -97,14 +97,14 @@ describe('a response with a stream of the Web', () => {
     ['says that it is longer', { ...headers, 'content-length': '65537' }, STALE],
     ['is longer', headers, `{${' '.repeat(65_536)}}`],
     ['is a stream of events', { 'content-type': 'text/event-stream' }, STALE],
-  ])('that %s than may be read is left alone', async (_, given, body) => {
+  ])('a Web response that %s than may be read is left alone', async (_, given, body) => {
     const response = new Response(body, { headers: given });
     expect(await readBeginning(response, isWhole, { clock: new FakeClock() })).toBe('');
     expect(await response.text()).toBe(body);
   });
 
   test.each([{}, { 'content-type': 'text/html' }, { 'content-type': 'application/octet-stream' }])(
-    'is read whatever type it has, and can still be read as a whole: %j',
+    'a Web response is read whatever type it has, and can still be read as a whole: %j',
     async (given) => {
       const response = new Response(Buffer.from(STALE), { headers: given });
       expect(await readBeginning(response, isWhole, { clock: new FakeClock() })).toBe(STALE);
@@ -112,20 +112,20 @@ describe('a response with a stream of the Web', () => {
     },
   );
 
-  test('that is locked by a reader is left alone', async () => {
+  test('a Web response that is locked by a reader is left alone', async () => {
     const response = new Response(STALE, { headers });
     const reader = response.body?.getReader();
     expect(await readBeginning(response, isWhole, { clock: new FakeClock() })).toBe('');
     expect((await reader?.read())?.done).toBe(false);
   });
 
-  test.each([null, undefined, ''])('with the body %j has no beginning', async (body) => {
+  test.each([null, undefined, ''])('a response with the body %j has no beginning', async (body) => {
     expect(await readBeginning(new Response(body, { headers }), isWhole, { clock: new FakeClock() })).toBe('');
   });
 });
 
 describe('a response with a stream of Node', () => {
-  test('is read until it is enough, and can still be read as a whole', async () => {
+  test('a Node response is read until it is enough, and can still be read as a whole', async () => {
     const { stream, response } = pipedBody();
     const reading = readBeginning(response, isWhole, { clock: new FakeClock() });
     stream.write('{"errcode":');
@@ -137,13 +137,13 @@ describe('a response with a stream of Node', () => {
     expect(await response.text()).toBe(`${STALE}\n`);
   });
 
-  test('that is made of text can still be read as a whole', async () => {
+  test('a Node response made of text can still be read as a whole', async () => {
     const response = new NodeFetchResponse(STALE, { headers });
     expect(await readBeginning(response, isWhole, { clock: new FakeClock() })).toBe(STALE);
     expect(await response.json()).toEqual({ errcode: 40_001 });
   });
 
-  test('is read as far as it buffers, and not held up beyond', async () => {
+  test('a Node response is read as far as it buffers, and not blocked beyond that', async () => {
     const { stream, response } = pipedBody();
     const body = `{"list":"${'x'.repeat(50_000)}"}`;
     Readable.from([Buffer.from(body.slice(0, 16_384)), Buffer.from(body.slice(16_384))]).pipe(stream);
@@ -151,7 +151,7 @@ describe('a response with a stream of Node', () => {
     expect(await response.text()).toBe(body);
   });
 
-  test('whose body stalls is given up after 5 s, without a timer or a listener left', async () => {
+  test('a Node response whose body stalls is abandoned after 5 s, without a timer or a listener left', async () => {
     const clock = new FakeClock();
     const { stream, response } = pipedBody();
     const before = stream.eventNames();
@@ -165,7 +165,7 @@ describe('a response with a stream of Node', () => {
     expect(await response.text()).toBe(STALE);
   });
 
-  test('that breaks leaves its error to the caller', async () => {
+  test('a Node response that breaks leaves its error to the caller', async () => {
     const { stream, response } = pipedBody();
     stream.write('{');
     const reading = readBeginning(response, isWhole, { clock: new FakeClock() });
@@ -175,14 +175,14 @@ describe('a response with a stream of Node', () => {
     await expect(response.text()).rejects.toThrow('cut off');
   });
 
-  test('that ends without a body has no beginning', async () => {
+  test('a Node response that ends without a body has no beginning', async () => {
     const { stream, response } = pipedBody();
     stream.end();
     expect(await readBeginning(response, isWhole, { clock: new FakeClock() })).toBe('');
     expect(await response.text()).toBe('');
   });
 
-  test('that has a reader already is left alone', async () => {
+  test('a Node response that already has a reader is left alone', async () => {
     const { stream, response } = pipedBody();
     const chunks: string[] = [];
     stream.on('data', (chunk: Buffer) => chunks.push(chunk.toString()));

@@ -16,7 +16,7 @@ const isStale = (outcome: CallOutcome): Promise<boolean> => isStaleAnswer(outcom
 const failed = (fields: object): Error => Object.assign(new Error('failed'), fields);
 
 describe('codes', () => {
-  test.each([40_001, 40_014, 42_001, '40001', '40014', '42001'])('%j is stale', async (errcode) => {
+  test.each([40_001, 40_014, 42_001, '40001', '40014', '42001'])('the code %j is stale', async (errcode) => {
     expect(await isStale({ result: { errcode } })).toBe(true);
   });
 
@@ -44,7 +44,7 @@ describe('codes', () => {
     40_001n,
     [40_001],
     { errcode: 40_001 },
-  ])('%s is not', async (errcode) => {
+  ])('the code %s is not stale', async (errcode) => {
     expect(await isStale({ result: { errcode } })).toBe(false);
   });
 });
@@ -83,7 +83,7 @@ describe('shapes of a result', () => {
     ['null', null, false],
     ['nothing', undefined, false],
     ['an error that was returned', failed({ errcode: 40_001 }), true],
-  ])('%s: %#', async (_, result, expected) => {
+  ])('a result is judged by its shape: %s: %#', async (_, result, expected) => {
     expect(await isStale({ result })).toBe(expected);
   });
 });
@@ -119,7 +119,7 @@ describe('shapes of an error', () => {
     ['a list', [{ errcode: 40_001 }], false],
     ['text', '40001', false],
     ['null', null, false],
-  ])('%s: %#', async (_, error, expected) => {
+  ])('an error is judged by its shape: %s: %#', async (_, error, expected) => {
     expect(await isStale({ error })).toBe(expected);
   });
 
@@ -143,7 +143,7 @@ describe('a Response', () => {
     [null, true],
     ['text/event-stream', false],
     ['multipart/x-mixed-replace; boundary=x', false],
-  ])('of type %s is looked at: %s, and can still be read', async (type, expected) => {
+  ])('a Response of type %s is looked at: %s, and can still be read', async (type, expected) => {
     const response = json({ errcode: 40_001 }, type);
     expect(await isStale({ result: response })).toBe(expected);
     expect(response.bodyUsed).toBe(false);
@@ -156,11 +156,11 @@ describe('a Response', () => {
     ['no JSON', '<html>40001</html>'],
     ['no body', ''],
     ['null', null],
-  ])('with %s is not stale', async (_, body) => {
+  ])('a Response with %s is not stale', async (_, body) => {
     expect(await isStale({ result: json(body) })).toBe(false);
   });
 
-  test('that was read before is left alone', async () => {
+  test('a Response that was read before is left alone', async () => {
     const response = json({ errcode: 40_001 });
     await response.text();
     expect(await isStale({ result: response })).toBe(false);
@@ -170,13 +170,13 @@ describe('a Response', () => {
     ['thrown', (response: Response) => response],
     ['the response of an error', (response: Response) => failed({ response })],
     ['the cause of an error', (response: Response) => new Error('no', { cause: response })],
-  ])('that is %s is looked at, and can still be read', async (_, errorWith) => {
+  ])('a Response that is %s is looked at, and can still be read', async (_, errorWith) => {
     const response = json({ errcode: 42_001 });
     expect(await isStale({ error: errorWith(response) })).toBe(true);
     expect(await response.json()).toEqual({ errcode: 42_001 });
   });
 
-  test('is not what a Request is', async () => {
+  test('a Request is not taken for a Response', async () => {
     const headers = { 'content-type': 'application/json' };
     const request = new Request('http://127.0.0.1', { method: 'POST', headers, body: '{"errcode":40001}' });
     expect(await isStale({ result: request })).toBe(false);
@@ -198,14 +198,14 @@ describe('a Blob', () => {
     ['of something else', new Blob(['x', text]), false],
     ['of more than 64 KiB', new Blob([text, ' '.repeat(65_536)]), false],
     ['that cannot be read', { ...polyfill, text: () => Promise.reject(new Error('gone')) }, false],
-  ])('%s: %#', async (_, result, expected) => {
+  ])('a Blob is judged by its size and text: %s: %#', async (_, result, expected) => {
     expect(await isStale({ result })).toBe(expected);
     expect(await isStale({ error: failed({ response: { data: result } }) })).toBe(expected && !isMember(result));
   });
 
   const isMember = (result: unknown): boolean => 'data' in (result as object) || 'body' in (result as object);
 
-  test('that is thrown is looked at', async () => {
+  test('a Blob that is thrown is looked at', async () => {
     expect(await isStale({ error: new Blob([text]) })).toBe(true);
   });
 });
@@ -230,7 +230,7 @@ describe('bytes', () => {
     ['bytes of more than 64 KiB', Buffer.from(`${' '.repeat(65_536)}${text}`), false],
     ['bytes without the code', Buffer.from('{"errcode":0,"errmsg":"40001"}'), false],
     ['no bytes', Buffer.alloc(0), false],
-  ])('%s: %#', async (_, body, expected) => {
+  ])('bytes are judged as the text they hold: %s: %#', async (_, body, expected) => {
     expect(await isStale({ result: body })).toBe(expected);
     expect(await isStale({ result: { data: body } })).toBe(expected);
     expect(await isStale({ error: failed({ response: { body } }) })).toBe(expected);
@@ -240,7 +240,7 @@ describe('bytes', () => {
     [65_535, true],
     [65_536, true],
     [65_537, false],
-  ])('are looked at up to 64 KiB, as text is: %i', async (length, expected) => {
+  ])('bytes are looked at up to 64 KiB, as text is: %i', async (length, expected) => {
     const head = '{"errcode":40001,"errmsg":"';
     const long = `${head}${'x'.repeat(length - head.length - 2)}"}`;
     expect(await isStale({ result: long })).toBe(expected);
@@ -249,7 +249,7 @@ describe('bytes', () => {
 });
 
 describe('objects that are hard to look at', () => {
-  test('a member that throws hides no other', async () => {
+  test('a member that throws hides no other member', async () => {
     const result = {
       get errcode(): number {
         throw new Error('no');
@@ -259,7 +259,7 @@ describe('objects that are hard to look at', () => {
     expect(await isStale({ result })).toBe(true);
   });
 
-  test('causes that go round end', async () => {
+  test('a search through circular causes ends', async () => {
     const error: Error = new Error('first');
     error.cause = new Error('second', { cause: error });
     expect(await isStale({ error })).toBe(false);

@@ -17,7 +17,7 @@ test('a signal has one listener however many calls wait with it, and none after 
   expect(count(signal)).toBe(0);
 });
 
-test('every call that still waits is told of the abort once', () => {
+test('every waiting call is notified of the abort once', () => {
   const controller = new AbortController();
   const told: string[] = [];
   const same = (): void => void told.push('same');

@@ -4,7 +4,7 @@ import { systemClock, wait } from '../../../../src/core/concurrency/clock.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 
 describe('systemClock', () => {
-  test('is the time and the randomness of this process', () => {
+  test('systemClock is the time and the randomness of this process', () => {
     expect(Math.abs(systemClock.now() - Date.now())).toBeLessThan(1_000);
     expect(Math.abs(systemClock.monotonic() - performance.now())).toBeLessThan(1_000);
     const random = systemClock.random();
@@ -34,7 +34,7 @@ describe('systemClock', () => {
 });
 
 describe('wait', () => {
-  test('resolves when the time is over, and leaves nothing behind', async () => {
+  test('wait resolves when the time is over, and leaves nothing behind', async () => {
     const clock = new FakeClock();
     const { signal } = new AbortController();
     let over = false;
@@ -47,7 +47,7 @@ describe('wait', () => {
     expect([over, clock.pendingTimers, getEventListeners(signal, 'abort')]).toEqual([true, 0, []]);
   });
 
-  test('adds one listener to a signal however many wait with it', async () => {
+  test('wait adds one listener to a signal, however many waits share it', async () => {
     const clock = new FakeClock();
     const { signal } = new AbortController();
     const waiting = Array.from({ length: 20 }, () => wait(clock, 100, { signal }));
@@ -57,7 +57,7 @@ describe('wait', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  test('rejects with the reason of the signal, before and meanwhile, and leaves no timer', async () => {
+  test('wait rejects with the reason of the signal, before and meanwhile, and leaves no timer', async () => {
     const clock = new FakeClock();
     await expect(wait(clock, 100, { signal: AbortSignal.abort('before') })).rejects.toBe('before');
     expect(clock.pendingTimers).toBe(0);
@@ -71,7 +71,7 @@ describe('wait', () => {
   test.each([
     [{}, false],
     [{ ref: true }, true],
-  ])('with %j keeps the process alive: %s', (options, ref) => {
+  ])('a wait with %j keeps the process alive: %s', (options, ref) => {
     const timers: unknown[] = [];
     const clock = {
       now: () => 0,

@@ -23,7 +23,7 @@ afterEach(() => {
 });
 
 describe('DueQueue', () => {
-  test('behaves like a list that is sorted by instant', () => {
+  test('DueQueue behaves like a list that is sorted by instant', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         items = new QueuedItems();
@@ -53,13 +53,13 @@ describe('DueQueue', () => {
     [999, undefined],
     [1_000, 'a'],
     [1_001, 'a'],
-  ])('what is due at 1000 comes out at %i: %s', (now, expected) => {
+  ])('an id that is due at 1000 comes out at %i: %s', (now, expected) => {
     const queue = new DueQueue<QueuedItem>();
     queue.set(item('a'), 1_000);
     expect(queue.pop(now)?.id).toBe(expected);
   });
 
-  test('an id that is set again stands in it once, at its new place', () => {
+  test('an id that is set again is queued once, at its new place', () => {
     const queue = new DueQueue<QueuedItem>();
     queue.set(item('a'), 1);
     queue.set(item('b'), 2);
@@ -67,13 +67,13 @@ describe('DueQueue', () => {
     expect([queue.size, queue.pop(9)?.id, queue.pop(9)?.id, queue.pop(9)?.id]).toEqual([2, 'b', 'a', undefined]);
   });
 
-  test('deleting what is not in it does nothing', () => {
+  test('deleting an unknown id does nothing', () => {
     const queue = new DueQueue<QueuedItem>();
     queue.delete(item('a'));
     expect([queue.size, queue.nextAt(), queue.pop(1)]).toEqual([0, undefined, undefined]);
   });
 
-  test('moving an id for ever takes no more memory', () => {
+  test('moving an id repeatedly takes no more memory', () => {
     const push = vi.spyOn(FlatQueue.prototype, 'push');
     let longest = 0;
     push.mockImplementation(function (this: FlatQueue<unknown>, ...args) {
@@ -86,7 +86,7 @@ describe('DueQueue', () => {
     expect([1, 2, 3, 4].map(() => queue.pop(10_000)?.id)).toEqual(['id-1', 'id-2', 'id-0', undefined]);
   });
 
-  test('compaction loses nothing of many', () => {
+  test('compaction loses none of many ids', () => {
     const queue = new DueQueue<QueuedItem>();
     for (let round = 0; round < 5; round++) {
       for (let id = 0; id < 1_000; id++) queue.set(item(String(id)), (id * 7_919 + round) % 1_000);

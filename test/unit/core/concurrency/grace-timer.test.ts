@@ -39,7 +39,7 @@ test.each([
   expect(calledAt).toBe(6_000 + expected);
 });
 
-test('it can be cancelled before and in its extra second', async () => {
+test('a grace timer can be cancelled before and in its extra second', async () => {
   for (const waited of [3_000, 6_500]) {
     const clock = new FakeClock();
     const timer = setGraceTimer(sleepy(clock, 5_000), () => expect.fail('it was cancelled'), 6_000);

@@ -3,8 +3,8 @@ import { OpenReads } from '../../../../src/core/concurrency/open-reads.js';
 
 const ID = 'app/wx1';
 
-describe('an answer', () => {
-  test('is news when nothing became known while it was read', () => {
+describe('OpenReads: an answer', () => {
+  test('an answer is news when nothing became known while it was read', () => {
     const reads = new OpenReads();
     reads.noteVersion(ID, 9);
     const read = reads.begin();
@@ -17,7 +17,7 @@ describe('an answer', () => {
     { shown: 5, judgement: 'old' },
     { shown: 6, judgement: 'news' },
     { shown: undefined, judgement: 'unclear' },
-  ])('after version 5 became known that shows $shown is $judgement', ({ shown, judgement }) => {
+  ])('after version 5 became known, an answer that shows $shown is $judgement', ({ shown, judgement }) => {
     const reads = new OpenReads();
     const read = reads.begin();
     reads.noteVersion(ID, 5);
@@ -27,14 +27,14 @@ describe('an answer', () => {
   test.each([
     { shown: 1, judgement: 'unclear' },
     { shown: undefined, judgement: 'old' },
-  ])('after another read found nothing that shows $shown is $judgement', ({ shown, judgement }) => {
+  ])('after another read found nothing, an answer that shows $shown is $judgement', ({ shown, judgement }) => {
     const reads = new OpenReads();
     const read = reads.begin();
     reads.noteAbsence(ID);
     expect(read.judge(ID, shown)).toBe(judgement);
   });
 
-  test('is news again after the version that the read has shown itself is forgotten', () => {
+  test('an answer is news again after the version that its read has shown is forgotten', () => {
     const reads = new OpenReads();
     const [listing, other] = [reads.begin(), reads.begin()];
     reads.noteVersion(ID, 5);
@@ -42,7 +42,7 @@ describe('an answer', () => {
     expect([listing.judge(ID, 5), other.judge(ID, 5)]).toEqual(['news', 'old']);
   });
 
-  test.each([4, 6])('is judged by version 5, which became known meanwhile, where version %d is forgotten', (shown) => {
+  test.each([4, 6])('an answer is judged by version 5, which became known meanwhile, where version %d is forgotten', (shown) => {
     const reads = new OpenReads();
     const listing = reads.begin();
     reads.noteVersion(ID, 5);
@@ -50,7 +50,7 @@ describe('an answer', () => {
     expect(listing.judge(ID, 5)).toBe('old');
   });
 
-  test('is judged by nothing that becomes known after the read has ended', () => {
+  test('an answer is not judged by what becomes known after its read has ended', () => {
     const reads = new OpenReads();
     const read = reads.begin();
     read.end();

@@ -25,19 +25,19 @@ describe('a place', () => {
     { afterMs: 2_999, free: 3, slow: 0 },
     { afterMs: 3_000, free: 4, slow: 1 },
     { afterMs: 3_001, free: 4, slow: 1 },
-  ])('is given up by what is still under way after 3 s: at $afterMs ms $free are free', ({ afterMs, free, slow }) => {
+  ])('an item under way for 3 s frees its place: at $afterMs ms $free are free', ({ afterMs, free, slow }) => {
     begin(steady());
     now += afterMs;
     places.settle();
     expect([places.free, places.slow]).toEqual([free, slow]);
   });
 
-  test('is for what has done well when three quarters are taken by what has not', () => {
+  test('the last quarter of the places is reserved for items that have done well', () => {
     for (let count = 0; count < 3; count++) begin({ isFresh: true });
     expect([places.hasPlace('fresh'), places.hasPlace('steady')]).toEqual([false, true]);
   });
 
-  test('is kept by what hangs once three times as many are slow, so that there is a bound', () => {
+  test('hanging items keep their places once three times as many are slow, so that there is a bound', () => {
     for (let round = 0; round < 4; round++) {
       for (let count = 0; count < 4; count++) begin(steady());
       now += 3_000;
@@ -47,7 +47,7 @@ describe('a place', () => {
     expect(places.untilSlowMs()).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test('of what was slow is one of its own, and of those there are as many', () => {
+  test('slow items have places of their own, as many as the others', () => {
     const items = Array.from({ length: 4 }, steady);
     const begun = items.map(begin);
     now += 3_000;
@@ -58,12 +58,12 @@ describe('a place', () => {
   });
 });
 
-describe('what was slow', () => {
+describe('Places: a slow item', () => {
   test.each([
     { tookMs: 2_999, hasSucceeded: true, room: 'steady' },
     { tookMs: 2_999, hasSucceeded: false, room: 'slow' },
     { tookMs: 3_000, hasSucceeded: true, room: 'slow' },
-  ])('and takes $tookMs ms the next time (success: $hasSucceeded) is $room', ({ tookMs, hasSucceeded, room }) => {
+  ])('a slow item that takes $tookMs ms the next time (success: $hasSucceeded) is $room', ({ tookMs, hasSucceeded, room }) => {
     const item = steady();
     const first = begin(item);
     now += 15_000;
@@ -76,7 +76,7 @@ describe('what was slow', () => {
   });
 });
 
-test('the oldest says when a place becomes free, in whatever order the others end', () => {
+test('the oldest item says when a place becomes free, in whatever order the others end', () => {
   const begun = Array.from({ length: 4 }, () => {
     now += 100;
     return begin(steady());
@@ -87,7 +87,7 @@ test('the oldest says when a place becomes free, in whatever order the others en
   expect([places.free, places.untilSlowMs()]).toEqual([4, Number.POSITIVE_INFINITY]);
 });
 
-test('the groups of what waits take turns, and each keeps its order', () => {
+test('the groups of waiting items take turns, and each keeps its order', () => {
   const waiting = new WaitingGroups<string>((item) => item.charAt(0));
   for (const item of ['a1', 'a2', 'a3', 'b1', 'c1', 'c2', 'a2']) waiting.add(item);
   expect([waiting.size, waiting.has('c1'), waiting.delete('c1'), waiting.delete('c1'), waiting.has('c1')]).toEqual([

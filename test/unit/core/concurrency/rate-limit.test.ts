@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { LocalRateLimit, RateLimiter } from '../../../../src/core/concurrency/rate-limit.js';
 
-describe('steps', () => {
+describe('RateLimiter: steps', () => {
   test.each([
     { now: 99, waitMs: 51 },
     { now: 149, waitMs: 1 },
     { now: 150, waitMs: 0 },
     { now: 151, waitMs: 0 },
-  ])('after the first two at 100, the third at $now has to wait $waitMs ms', ({ now, waitMs }) => {
+  ])('after the first two steps at 100, the third at $now has to wait $waitMs ms', ({ now, waitMs }) => {
     const steps = new RateLimiter(10);
     // What was not used may be made up for within 50 ms.
     expect(steps.reserve(100)).toBe(0);
     expect(steps.reserve(now)).toBe(waitMs);
   });
 
-  test('that are owed make those after them wait', () => {
+  test('steps that are owed delay those after them', () => {
     const steps = new RateLimiter(10);
     for (let step = 0; step < 5; step++) steps.charge(1_000);
     expect(steps.reserve(1_000)).toBe(450);
@@ -22,7 +22,7 @@ describe('steps', () => {
     expect(steps.reserve(1_450)).toBe(0);
   });
 
-  test('that were not used are free for the next', () => {
+  test('steps that were not used are free for the next', () => {
     const steps = new RateLimiter(10);
     for (let step = 0; step < 5; step++) steps.charge(1_000);
     for (let step = 0; step < 5; step++) steps.refund();
@@ -30,7 +30,7 @@ describe('steps', () => {
     expect(steps.reserve(1_000)).toBe(50);
   });
 
-  test('are asked for one after the other by those that found none', () => {
+  test('steps are reserved one after the other by callers that found none', () => {
     const steps = new RateLimiter(10);
     expect(steps.reserveInLine(1_000)).toBe(0);
     expect([1, 2, 3].map(() => steps.reserveInLine(1_000))).toEqual([50, 150, 250]);
@@ -38,7 +38,7 @@ describe('steps', () => {
     expect(steps.reserveInLine(1_250)).toBe(100);
   });
 
-  test('never come faster than they may, over any second', () => {
+  test('steps never exceed the rate over any second', () => {
     const steps = new RateLimiter(300);
     const taken: number[] = [];
     for (let now = 0; now < 10_000; now++) while (steps.reserve(now) === 0) taken.push(now);
@@ -50,8 +50,8 @@ describe('steps', () => {
   });
 });
 
-describe('the pace of a process that has its schedule for itself', () => {
-  test('is kept for all together and for each app', () => {
+describe('LocalRateLimit: the rate of one process', () => {
+  test('a local rate limit counts all apps together and each app', () => {
     let now = 1_000;
     const pace = new LocalRateLimit({ perSecond: 100, perSecondOfApp: 2 }, () => now);
     expect(pace.reserveForApp('wx1')).toBe(0);
@@ -63,7 +63,7 @@ describe('the pace of a process that has its schedule for itself', () => {
     expect(pace.reserve()).toBe(10);
   });
 
-  test('counts what is done for callers, and does not hold that up', () => {
+  test('a local rate limit counts the calls of callers without delaying them', () => {
     const pace = new LocalRateLimit({ perSecond: 10, perSecondOfApp: 10 }, () => 1_000);
     for (let call = 0; call < 3; call++) pace.charge('wx1');
     expect(pace.reserve()).toBe(250);

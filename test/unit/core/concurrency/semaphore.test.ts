@@ -4,7 +4,7 @@ import { Semaphore } from '../../../../src/core/concurrency/semaphore.js';
 
 const { signal } = new AbortController();
 
-it('those who wait get their slots in the order in which they came', async () => {
+it('waiting callers get their slots in the order in which they came', async () => {
   const slots = new Semaphore(1);
   const order: number[] = [];
   const giveBack = await slots.acquire(signal);
@@ -20,7 +20,7 @@ it('those who wait get their slots in the order in which they came', async () =>
   expect(order).toEqual([1, 2, 3]);
 });
 
-it('one who gives up while waiting takes no slot', async () => {
+it('a wait that is aborted takes no slot', async () => {
   const slots = new Semaphore(1);
   const giveBack = await slots.acquire(signal);
   const controller = new AbortController();
@@ -51,11 +51,11 @@ it('an abort after a slot was taken does not release the slot', async () => {
   await third;
 });
 
-it('one who has given up before gets none', async () => {
+it('a signal that was aborted before gets no slot', async () => {
   await expect(new Semaphore(1).acquire(AbortSignal.abort('enough'))).rejects.toBe('enough');
 });
 
-it('many who wait with one signal add one listener to it', async () => {
+it('many waits with one signal add one listener to it', async () => {
   const slots = new Semaphore(1);
   const controller = new AbortController();
   const giveBack = await slots.acquire(controller.signal);
@@ -66,7 +66,7 @@ it('many who wait with one signal add one listener to it', async () => {
   expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
 });
 
-it('work begins at once where a slot is free, and else when one is given back, by a failure too', async () => {
+it('work begins at once where a slot is free, else when one is released, also by a failure', async () => {
   const slots = new Semaphore(1);
   const begun: number[] = [];
   const ends: ((error?: Error) => void)[] = [];

@@ -32,8 +32,8 @@ function scheduled(started = true) {
   return { clock, start, fired, schedule };
 }
 
-describe('Schedule', () => {
-  test('calls each id when it is due, in order', async () => {
+describe('TimerQueue', () => {
+  test('the queue calls each id when it is due, in order', async () => {
     const { clock, start, fired, schedule } = scheduled();
     schedule.set(item('c'), start + 3_000);
     schedule.set(item('a'), start + 1_000);
@@ -51,7 +51,7 @@ describe('Schedule', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('what is overdue comes at once and the earliest first', async () => {
+  test('overdue ids come at once and the earliest first', async () => {
     const { clock, start, fired, schedule } = scheduled(false);
     schedule.set(item('b'), start - 1);
     schedule.set(item('a'), start - 2);
@@ -63,7 +63,7 @@ describe('Schedule', () => {
     expect(clock.delays.at(-1)).toBe(0);
   });
 
-  test('has one timer, and sets it again for an earlier instant only', async () => {
+  test('the queue has one timer, and sets it again for an earlier instant only', async () => {
     const { clock, start, fired, schedule } = scheduled();
     schedule.set(item('b'), start + 30_000);
     schedule.set(item('c'), start + 40_000);
@@ -92,7 +92,7 @@ describe('Schedule', () => {
     expect([fired, clock.pendingTimers]).toEqual([[], 0]);
   });
 
-  test('a million seconds ahead is reached by timers of a minute at most', async () => {
+  test('a due time a million seconds ahead is reached by timers of a minute at most', async () => {
     const { clock, start, fired, schedule } = scheduled();
     schedule.set(item('a'), start + 1_000_000_000);
     expect(clock.delays).toEqual([60_000]);
@@ -104,7 +104,7 @@ describe('Schedule', () => {
     expect(Math.max(...clock.delays)).toBe(60_000);
   });
 
-  test('a wall clock that jumps ahead is noticed at the next timer, or when it is told to look', async () => {
+  test('a wall clock that jumps ahead is noticed at the next timer or check', async () => {
     const { clock, start, fired, schedule } = scheduled();
     schedule.set(item('a'), start + 3_600_000);
     clock.jump(3_600_000);
@@ -134,7 +134,7 @@ describe('Schedule', () => {
     expect(fired.map(([id]) => id)).toEqual(['b', 'a']);
   });
 
-  test('at most 64 run at a time; the next follow as they end', async () => {
+  test('at most 64 items run at a time; the next follow as they end', async () => {
     const clock = new WatchedClock();
     const ends: (() => void)[] = [];
     let running = 0;
@@ -161,7 +161,7 @@ describe('Schedule', () => {
     expect([running, most, clock.pendingTimers]).toEqual([0, 64, 0]);
   });
 
-  test('thousands that are due at once and take no time leave others their turn', async () => {
+  test('thousands of items that are due at once and take no time let other work run', async () => {
     const { clock, start, fired, schedule } = scheduled(false);
     for (let id = 0; id < 1_200; id++) schedule.set(item(String(id)), start);
     schedule.start();
@@ -174,7 +174,7 @@ describe('Schedule', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('while 64 run and none is due, the timer is set again when one ends', async () => {
+  test('while 64 items run and none is due, the timer is set again when one ends', async () => {
     const clock = new WatchedClock();
     const ends: (() => void)[] = [];
     const came: string[] = [];
@@ -219,7 +219,7 @@ describe('Schedule', () => {
   });
 });
 
-describe('what hangs', () => {
+describe('TimerQueue: items that hang', () => {
   const groupOf = ({ id }: QueuedItem): string => id.charAt(0);
 
   /** A schedule of four places in which the items of group `h` hang. */
@@ -239,7 +239,7 @@ describe('what hangs', () => {
     return { clock, came, start, schedule };
   }
 
-  test('gives its places up after 3 s, and groups take turns for them', async () => {
+  test('hanging items free their places after 3 s, and groups take turns for them', async () => {
     const { clock, came, start, schedule } = hanging();
     for (let id = 0; id < 20; id++) schedule.set(item(`h${id}`), start - 100 + id);
     schedule.set(item('a'), start + 1_000);
@@ -250,14 +250,14 @@ describe('what hangs', () => {
     expect(came.slice(4).map(([id]) => id)).toEqual(['h4', 'a', 'b', 'h5', 'h6', 'h7']);
   });
 
-  test('holds a bounded number of places in all', async () => {
+  test('hanging items hold a bounded number of places in all', async () => {
     const { clock, came, start, schedule } = hanging();
     for (let id = 0; id < 50; id++) schedule.set(item(`h${id}`), start - 100 + id);
     await clock.advance(3_600_000);
     expect(came).toHaveLength(16);
   });
 
-  test('and is fresh leaves a place to what has done well', async () => {
+  test('hanging items that are fresh leave a place to those that have done well', async () => {
     const { clock, came, start, schedule } = hanging({ isFresh: ({ id }) => id.startsWith('h') });
     for (let id = 0; id < 20; id++) schedule.set(item(`h${id}`), start - 100 + id);
     schedule.set(item('a'), start + 100);
@@ -265,7 +265,7 @@ describe('what hangs', () => {
     expect(came.slice(3)).toEqual([['a', 100]]);
   });
 
-  test('waits for a place no longer when it is deleted, or moved ahead', async () => {
+  test('an item that is deleted or moved ahead no longer waits for a place of a hanging one', async () => {
     const { clock, came, start, schedule } = hanging();
     for (let id = 0; id < 7; id++) schedule.set(item(`h${id}`), start - 100 + id);
     await clock.advance(1_000);
@@ -279,7 +279,7 @@ describe('what hangs', () => {
     ]);
   });
 
-  test('is not forgotten while the schedule is stopped', async () => {
+  test('an item that waits for a place is not forgotten while the schedule is stopped', async () => {
     const { clock, came, start, schedule } = hanging();
     for (let id = 0; id < 5; id++) schedule.set(item(`h${id}`), start - 100 + id);
     await clock.advance(1_000);
@@ -291,7 +291,7 @@ describe('what hangs', () => {
   });
 });
 
-test('what asks for nothing uses up no pace', async () => {
+test('an item that sends no request uses no rate limit', async () => {
   const clock = new FakeClock();
   const pace = new LocalRateLimit({ perSecond: 10, perSecondOfApp: 10 }, () => clock.monotonic());
   let asked = 0;
@@ -310,8 +310,8 @@ test('what asks for nothing uses up no pace', async () => {
   expect(asked).toBe(5);
 });
 
-describe('when the wall clock is set back', () => {
-  test('nothing comes later than it would have come', async () => {
+describe('TimerQueue: a wall clock that is set back', () => {
+  test('no item comes later than planned after the wall clock was set back', async () => {
     const { clock, start, schedule, fired } = scheduled();
     schedule.set(item('a'), start + 90_000);
     schedule.set(item('b'), start + 600_000);
@@ -325,7 +325,7 @@ describe('when the wall clock is set back', () => {
     expect(fired.map(([id]) => id)).toEqual(['a', 'b']);
   });
 
-  test('an instant by the new clock stays what it is', async () => {
+  test('an instant by the clock that was set back stays what it is', async () => {
     const { clock, schedule, fired } = scheduled();
     clock.jump(-3_600_000);
     schedule.set(item('a'), clock.now() + 90_000);

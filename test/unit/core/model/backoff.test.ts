@@ -27,11 +27,11 @@ describe('backoffDelayMs', () => {
     ['ignores what is left when it has ended', 7, HOURS_2, -1, 0.9, 54_000],
     ['is never under 200 ms, not even in the last ms', 7, HOURS_2, 1, 0.9, 200],
     ['is whole milliseconds', 1, HOURS_2, 0, 0.7776, 778],
-  ])('%s', (_, attempts, lifeMs, leftMs, random, expected) => {
+  ])('backoffDelayMs: %s', (_, attempts, lifeMs, leftMs, random, expected) => {
     expect(backoffDelayMs({ attempts, lifeMs, leftMs, random })).toBe(expected);
   });
 
-  test('is whole milliseconds from 200 ms to a minute, whatever comes in', () => {
+  test('a backoff delay is whole milliseconds from 200 ms to a minute, whatever the input', () => {
     const input = fc.record({
       attempts: fc.integer({ min: 1, max: 100_000 }),
       lifeMs: fc.option(fc.integer({ min: 0, max: 31_536_000_000 }), { nil: undefined }),
@@ -60,7 +60,7 @@ describe('nextAttemptAt', () => {
     ['a ms below a day stands', now + DAY - 1, now + DAY - 1],
     ['a day ahead stands', now + DAY, now + DAY],
     ['a ms above a day is brought back', now + DAY + 1, now + DAY],
-  ])("an error's own retryAt %s", (_, retryAt, expected) => {
+  ])('the retryAt of an error counts within its bounds: %s', (_, retryAt, expected) => {
     const error = new TokenError('QUOTA_EXHAUSTED', 'enough', { retryAt });
     expect(nextAttemptAt(error, now, input)).toBe(expected);
   });
@@ -70,7 +70,7 @@ describe('nextAttemptAt', () => {
     ['it may pass: back-off', 'UPSTREAM_REJECTED', true, 500],
     ['there was no answer: back-off', 'UPSTREAM_UNAVAILABLE', false, 500],
     ['there was no answer, and it may pass: back-off', 'UPSTREAM_UNAVAILABLE', true, 500],
-  ])('%s', (_, code, retryable, delay) => {
+  ])('nextAttemptAt: %s', (_, code, retryable, delay) => {
     expect(nextAttemptAt(new TokenError(code, 'no', { retryable }), now, input)).toBe(now + delay);
   });
 });
@@ -142,7 +142,7 @@ describe('nextAttemptAt while a token lives', () => {
       undefined,
     ],
     ['with 1 ms left it is 200 ms at least', secret, 1, 200, secret],
-  ])('%s', (_, error, leftMs, expectedMs, before) => {
+  ])('nextAttemptAt, while a token lives: %s', (_, error, leftMs, expectedMs, before) => {
     const attempt = { attempts: 7, lifeMs: HOURS_2, leftMs, random: 0.5, before };
     expect(nextAttemptAt(error, now, attempt) - now).toBe(expectedMs);
   });
@@ -152,7 +152,7 @@ describe('nextAttemptAt while a token lives', () => {
     ['a limit by the day', quota, 1_800_000],
     ['a wrong secret', secret, 600_000],
     ['a refusal of the administrator', confirm, 86_400_000],
-  ])('at its end the cool-down of %s begins', (_, error, expectedMs) => {
+  ])('the cool-down of %s begins at the end of the token', (_, error, expectedMs) => {
     for (const leftMs of [0, -1]) {
       const attempt = { attempts: 7, lifeMs: HOURS_2, leftMs, random: 0.5, before: error };
       expect(nextAttemptAt(error, now, attempt) - now).toBe(expectedMs);

@@ -6,7 +6,7 @@ import { FakeClock } from '../../../../src/testing/fake-clock.js';
 const CLOSED = { name: 'TokenError', code: 'CLOSED' };
 
 describe('Closing', () => {
-  test('lets everything be before it begins', async () => {
+  test('Closing permits everything before it begins', async () => {
     const closing = new Closing();
     expect([closing.hasBegun, closing.signal.aborted]).toEqual([false, false]);
     expect(() => closing.assertOpen()).not.toThrow();
@@ -14,7 +14,7 @@ describe('Closing', () => {
     await expect(closing.waitFor(() => Promise.reject(new RangeError('mine')))).rejects.toThrow(RangeError);
   });
 
-  test('refuses what would begin after it', async () => {
+  test('Closing refuses what would begin after it', async () => {
     const closing = new Closing();
     closing.begin();
     let hasRun = false;
@@ -23,7 +23,7 @@ describe('Closing', () => {
     expect([closing.hasBegun, hasRun]).toEqual([true, false]);
   });
 
-  test('waits for the works that have begun, however they end', async () => {
+  test('Closing waits for the work that has begun, however it ends', async () => {
     const closing = new Closing();
     const clock = new FakeClock();
     const works = [
@@ -44,7 +44,7 @@ describe('Closing', () => {
     expect(settledAt).toBe(3_000);
   });
 
-  test('ends any number of waits, with one listener', async () => {
+  test('Closing ends any number of waits, with one listener', async () => {
     const warnings: Error[] = [];
     const warned = (warning: Error): void => void warnings.push(warning);
     process.on('warning', warned);

@@ -29,7 +29,7 @@ function later<Result>(ms: number, result: Result): Promise<Result> {
 }
 
 describe('race', () => {
-  test('answers with the result or the error of the promise, and leaves no timer and no listener', async () => {
+  test('race answers with the result or the error of the promise, and leaves no timer and no listener', async () => {
     const { signal } = new AbortController();
     const deadline = new Deadline(clock, 1_000, signal);
     await expect(deadline.race(Promise.resolve(5))).resolves.toBe(5);
@@ -37,7 +37,7 @@ describe('race', () => {
     expect([clock.pendingTimers, getEventListeners(signal, 'abort')]).toEqual([0, []]);
   });
 
-  test('is over exactly when the time is', async () => {
+  test('race times out exactly when the time is over', async () => {
     const { signal } = new AbortController();
     const seen = state(new Deadline(clock, 1_000, signal).race(never));
     await clock.advance(999);
@@ -47,7 +47,7 @@ describe('race', () => {
     expect([clock.pendingTimers, getEventListeners(signal, 'abort')]).toEqual([0, []]);
   });
 
-  test('the time runs from the beginning, for all races together', async () => {
+  test('the time of a deadline runs from its beginning, for all races together', async () => {
     const deadline = new Deadline(clock, 1_000, undefined);
     await clock.advance(600);
     expect(deadline.leftMs()).toBe(400);
@@ -59,7 +59,7 @@ describe('race', () => {
     expect(deadline.leftMs()).toBe(0);
   });
 
-  test('no change of the wall clock makes it shorter or longer', async () => {
+  test('a deadline does not depend on changes of the wall clock', async () => {
     const deadline = new Deadline(clock, 1_000, undefined);
     clock.jump(-3_600_000);
     expect(deadline.leftMs()).toBe(1_000);
@@ -67,14 +67,14 @@ describe('race', () => {
     expect(deadline.leftMs()).toBe(1_000);
   });
 
-  test('what is there already is answered without any time', async () => {
+  test('race answers a promise that is already settled without any time', async () => {
     await expect(new Deadline(clock, 0, undefined).race(Promise.resolve(5))).resolves.toBe(5);
     const seen = state(new Deadline(clock, 0, undefined).race(never));
     await clock.advance(0);
     expect(seen.value).toMatchObject({ code: 'TIMEOUT' });
   });
 
-  test('a timer is whole milliseconds and keeps the process alive', () => {
+  test('the timer of a deadline is whole milliseconds and keeps the process alive', () => {
     const timers: unknown[] = [];
     const watched = {
       now: () => 0,
@@ -89,7 +89,7 @@ describe('race', () => {
     expect(timers).toEqual([[1, { ref: true }]]);
   });
 
-  test('a signal that is aborted before ends it with its reason, and the promise may fail unseen', async () => {
+  test('race rejects with the reason of a signal aborted before, and the promise may fail unseen', async () => {
     const failing = later(1, 0).then(() => Promise.reject(new Error('unseen')));
     const race = new Deadline(clock, 1_000, AbortSignal.abort('enough')).race(failing);
     await expect(race).rejects.toBe('enough');
@@ -97,7 +97,7 @@ describe('race', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('a signal that is aborted meanwhile ends it with its reason, and the promise goes on', async () => {
+  test('race rejects with the reason of a signal aborted meanwhile, and the promise goes on', async () => {
     const controller = new AbortController();
     const promise = later(10, 'done');
     const seen = state(new Deadline(clock, 1_000, controller.signal).race(promise));
@@ -111,7 +111,7 @@ describe('race', () => {
   });
 });
 
-test('the signal of a polyfill, which has no reason, ends it with an AbortError', async () => {
+test('the signal of a polyfill, which has no reason, ends a race with an AbortError', async () => {
   const target = new EventTarget();
   const polyfill = Object.assign(target, { aborted: false }) as unknown as AbortSignal & { aborted: boolean };
   const race = new Deadline(clock, 1_000, polyfill).race(never);
@@ -123,7 +123,7 @@ test('the signal of a polyfill, which has no reason, ends it with an AbortError'
 });
 
 describe('settles', () => {
-  test('answers with the result, or with nothing when the promise rejects', async () => {
+  test('settles answers with the result, or with nothing when the promise rejects', async () => {
     const deadline = new Deadline(clock, 1_000, undefined);
     await expect(deadline.settles(Promise.resolve(5), 100)).resolves.toBe(5);
     await expect(deadline.settles(Promise.reject(new Error('no')), 100)).resolves.toBeUndefined();
@@ -133,7 +133,7 @@ describe('settles', () => {
   test.each([
     ['its own bound', 100, 1_000, 100],
     ['the deadline', 1_000, 100, 100],
-  ])('waits no longer than %s', async (_, maxMs, timeoutMs, expected) => {
+  ])('settles waits no longer than %s', async (_, maxMs, timeoutMs, expected) => {
     const seen = state(new Deadline(clock, timeoutMs, undefined).settles(never, maxMs));
     await clock.advance(expected - 1);
     expect(seen.value).toBe('pending');
@@ -141,7 +141,7 @@ describe('settles', () => {
     expect([seen.value, clock.pendingTimers]).toEqual([undefined, 0]);
   });
 
-  test('ends with the reason of the signal', async () => {
+  test('settles rejects with the reason of the signal', async () => {
     const controller = new AbortController();
     const seen = state(new Deadline(clock, 1_000, controller.signal).settles(never, 100));
     controller.abort('enough');

@@ -18,14 +18,14 @@ function check(start: TokenKey, edges: Record<string, readonly unknown[]>): void
 }
 
 describe('assertNoCycle', () => {
-  test('what depends on nothing, or on an unknown type, is fine', () => {
+  test('a key that depends on nothing, or on an unknown type, is accepted', () => {
     expect(() => check(key('a'), {})).not.toThrow();
     expect(() => check(key('a'), { a: [] })).not.toThrow();
     expect(() => check(key('a'), { a: [key('unknown')] })).not.toThrow();
     expect(() => assertNoCycle(key('a'), (type) => ({ type, refresh: () => Promise.reject() }))).not.toThrow();
   });
 
-  test('a chain and a diamond are fine', () => {
+  test('a chain and a diamond of dependencies are accepted', () => {
     expect(() => check(key('a'), { a: [key('b')], b: [key('c')], c: [] })).not.toThrow();
     expect(() => check(key('a'), { a: [key('b'), key('c')], b: [key('d')], c: [key('d')], d: [] })).not.toThrow();
   });
@@ -56,14 +56,14 @@ describe('assertNoCycle', () => {
     expect(() => assertNoCycle(key('a'), () => endless)).toThrow('dependsOn of a leads through more than 16 keys');
   });
 
-  test.each([15, 16])('a chain of %i keys is fine as long as it is at most 16', (length) => {
+  test.each([15, 16])('a chain of %i keys is accepted as long as it is at most 16', (length) => {
     const edges = Object.fromEntries(
       Array.from({ length: length - 1 }, (_, index) => [`t${index}`, [key(`t${index + 1}`)]]),
     );
     expect(() => check(key('t0'), edges)).not.toThrow();
   });
 
-  test('an iteration without an end is a TypeError', () => {
+  test('an endless iteration of dependencies is a TypeError', () => {
     const endless = {
       type: 'a',
       *dependsOn(): Generator<TokenKey> {
@@ -80,7 +80,7 @@ describe('assertNoCycle', () => {
     [{ appid: 'a b', type: 'b' }, 'appid must be'],
     [{ appid: 'wx1', type: '' }, 'type must be'],
     [{ appid: 'wx1', type: 'b', subject: '' }, 'subject must be'],
-  ])('what is no key is a TypeError: %#', (dependency, message) => {
+  ])('a dependency that is no key is a TypeError: %#', (dependency, message) => {
     expect(() => check(key('a'), { a: [dependency] })).toThrow(TypeError);
     expect(() => check(key('a'), { a: [dependency] })).toThrow(message);
   });
@@ -91,13 +91,13 @@ const naming = (result: unknown): Refresher =>
 const leaves = (count: number): TokenKey[] => Array.from({ length: count }, (_, index) => key('b', `s${index}`));
 
 describe('dependenciesOf', () => {
-  test('there are none without dependsOn, and where it returns nothing', () => {
+  test('a key has no dependencies without dependsOn, or where it returns nothing', () => {
     expect(dependenciesOf(key('a'), undefined)).toEqual([]);
     expect(dependenciesOf(key('a'), naming(undefined))).toEqual([]);
     expect(dependenciesOf(key('a'), naming(null))).toEqual([]);
   });
 
-  test('they are copies of what dependsOn named, without fields of its own', () => {
+  test('dependencies are copies of what dependsOn named, without other fields', () => {
     const named = { appid: 'wx1', type: 'b', subject: 's', extra: 'x' };
     expect(dependenciesOf(key('a'), naming([named]))).toEqual([{ appid: 'wx1', type: 'b', subject: 's' }]);
   });
@@ -106,7 +106,7 @@ describe('dependenciesOf', () => {
     [63, true],
     [64, true],
     [65, false],
-  ])('%i of them are accepted: %s', (count, accepted) => {
+  ])('%i dependencies are accepted: %s', (count, accepted) => {
     const named = () => dependenciesOf(key('a'), naming(leaves(count)));
     if (accepted) expect(named()).toHaveLength(count);
     else expect(named).toThrow('dependsOn of a failed: its result must have at most 64 members, got 65');
@@ -123,7 +123,7 @@ describe('dependenciesOf', () => {
       [Object.defineProperty({}, 'type', { get: () => fail() })],
       'a key that dependsOn of a names: type cannot be read',
     ],
-  ])('a result that is no array of keys is a TypeError of ours: %#', (result, message) => {
+  ])('a dependsOn that returns no array of keys is a TypeError of ours: %#', (result, message) => {
     expect(() => dependenciesOf(key('a'), naming(result))).toThrow(new TypeError(message));
   });
 });
@@ -132,7 +132,7 @@ function fail(): never {
   throw new Error('CANARY');
 }
 
-describe('the whole of what a key depends on', () => {
+describe('all dependencies of a key', () => {
   /** A key with 16 dependencies, each of which has some of its own, which end it. */
   const wide = (each: number) => {
     const edges = new Map<string, TokenKey[]>([['a', leaves(16)]]);
@@ -148,13 +148,13 @@ describe('the whole of what a key depends on', () => {
   test.each([
     [14, true], // 1 + 16 + 224 = 241
     [15, false], // 1 + 16 + 240 = 257
-  ])('with %i dependencies of each of 16 is accepted: %s', (each, accepted) => {
+  ])('a key with %i dependencies of each of 16 is accepted: %s', (each, accepted) => {
     const check = () => assertNoCycle(key('a'), wide(each));
     if (accepted) expect(check).not.toThrow();
     else expect(check).toThrow(/^dependsOn of \w leads to more than 256 keys$/);
   });
 
-  test('is followed once where many lead to the same key, so that layers do not multiply', () => {
+  test('a shared dependency is followed once, so that layers do not multiply', () => {
     let asked = 0;
     const layered = (type: string): Refresher =>
       ({

@@ -24,7 +24,7 @@ function throws(): never {
 const throwing = new Proxy({}, { get: throws, has: throws, ownKeys: throws });
 
 describe('TokenError', () => {
-  test('has its facts as fields', () => {
+  test('TokenError has its facts as fields', () => {
     const cause = new Error('why');
     const error = new TokenError('UPSTREAM_REJECTED', 'refused', { ...FACTS, cause });
     expect(error).toBeInstanceOf(Error);
@@ -37,12 +37,12 @@ describe('TokenError', () => {
     ['a message', ['TIMEOUT', throwing], 'message must be a string, got an object'],
     ['facts', ['TIMEOUT', 'm', null], 'the facts of a TokenError must be an object, got null'],
     ['facts', ['TIMEOUT', 'm', throwing], 'the facts of a TokenError: appid cannot be read'],
-  ])('takes no other %s', (_, args, message) => {
+  ])('TokenError takes no other %s', (_, args, message) => {
     const make = TokenError as unknown as new (...given: readonly unknown[]) => TokenError;
     expect(() => new make(...args)).toThrow(new TypeError(message));
   });
 
-  test('what only looks like one is read without a failure', () => {
+  test('an object that only looks like a TokenError is read without a failure', () => {
     const odd = Object.assign(new Error('m'), { name: 'TokenError', code: 'TIMEOUT', ip: '1.2.3.4' });
     Object.defineProperty(odd, 'errcode', { get: () => throws() });
     expect(withFacts(odd as unknown as TokenError, { retryable: true })).toMatchObject({
@@ -52,7 +52,7 @@ describe('TokenError', () => {
     });
   });
 
-  test('is neither retryable nor for this host only unless that is known', () => {
+  test('TokenError is retryable or for this host only where that is known', () => {
     const error = new TokenError('TIMEOUT', 'late');
     expect(error).toMatchObject({ retryable: false, hostOnly: false });
     expect(Object.hasOwn(error, 'cause')).toBe(false);
@@ -66,13 +66,13 @@ describe('TokenError', () => {
   });
 
   // A declared optional field is defined as `undefined` under ES2022 semantics, in spite of the constructor's checks.
-  test('is printed without the facts that are not known', () => {
+  test('TokenError is printed without the facts that are not known', () => {
     const error = new TokenError('TIMEOUT', 'late');
     expect(Object.keys(error).sort()).toEqual(['code', 'hostOnly', 'name', 'retryable']);
     expect(inspect(error)).not.toContain('undefined');
   });
 
-  test('as JSON shows the facts without cause and stack', () => {
+  test('TokenError as JSON shows the facts without cause and stack', () => {
     const error = new TokenError('UPSTREAM_REJECTED', 'refused', { ...FACTS, cause: new Error('CANARY') });
     expect(JSON.parse(JSON.stringify(error))).toEqual({
       name: 'TokenError',
@@ -85,7 +85,7 @@ describe('TokenError', () => {
 });
 
 describe('withFacts', () => {
-  test('is a copy in which the given facts replace its own', () => {
+  test('withFacts makes a copy in which the given facts replace its own', () => {
     const cause = new Error('why');
     const error = new TokenError('A', 'b', { ...FACTS, cause });
     const copy = withFacts(error, { retryAt: 9, appid: 'wx2' });
@@ -95,7 +95,7 @@ describe('withFacts', () => {
     expect(error.retryAt).toBe(5);
   });
 
-  test('adds what was not known', () => {
+  test('withFacts adds what was not known', () => {
     const copy = withFacts(new TokenError('A', 'b'), { appid: 'wx1' });
     expect(copy.toJSON()).toEqual({
       name: 'TokenError',
@@ -107,7 +107,7 @@ describe('withFacts', () => {
     });
   });
 
-  test('copies an error that has no stack', () => {
+  test('withFacts copies an error that has no stack', () => {
     const error = new TokenError('A', 'b');
     Object.defineProperty(error, 'stack', { value: undefined });
     expect(withFacts(error, {}).stack).toContain('TokenError');
@@ -115,7 +115,7 @@ describe('withFacts', () => {
 });
 
 describe('toTokenError', () => {
-  test('keeps what an error of ours says and adds to it', () => {
+  test('toTokenError keeps what an error of ours says and adds to it', () => {
     const error = new TokenError('QUOTA_EXHAUSTED', 'enough', { appid: 'mine', retryable: false });
     const copy = toTokenError(error, 'UPSTREAM_UNAVAILABLE', 'no', { appid: 'wx1', type: 't', retryable: true });
     expect(copy.type).toBeUndefined();
@@ -129,7 +129,7 @@ describe('toTokenError', () => {
     });
   });
 
-  test('makes any other error a cause without its message', () => {
+  test('toTokenError makes any other error a cause without its message', () => {
     const error = toTokenError(new Error('CANARY'), 'UPSTREAM_UNAVAILABLE', 'no', { appid: 'wx1', retryable: true });
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', message: 'no', appid: 'wx1', retryable: true });
     expect(inspect(error, { depth: 9 })).not.toContain('CANARY');
@@ -138,7 +138,7 @@ describe('toTokenError', () => {
 });
 
 describe('isTokenError', () => {
-  test('goes by shape, so that another copy of the package counts', () => {
+  test('isTokenError goes by shape, so that another copy of the package counts', () => {
     class TokenErrorOfAnotherCopy extends Error {
       override readonly name = 'TokenError';
       readonly code = 'TIMEOUT';
@@ -155,7 +155,7 @@ describe('isTokenError', () => {
     Object.assign(new Error('x'), { code: 'TIMEOUT' }),
     Object.assign(new Error('x'), { name: 'TokenError' }),
     Object.assign(new Error('x'), { name: 'TokenError', code: 5 }),
-  ])('%j is none', (error) => {
+  ])('isTokenError rejects %j', (error) => {
     expect(isTokenError(error)).toBe(false);
   });
 });
@@ -163,7 +163,7 @@ describe('isTokenError', () => {
 describe('safeCause', () => {
   const shown = (error: unknown): string => inspect(error, { depth: 9, showHidden: true });
 
-  test('keeps class, code, call and place, and nothing else', () => {
+  test('safeCause keeps class, code, call and place, and nothing else', () => {
     const error = Object.assign(new TypeError('https://x?secret=CANARY\nCANARY'), {
       code: 'ECONNREFUSED',
       syscall: 'connect',
@@ -176,7 +176,7 @@ describe('safeCause', () => {
     expect(shown(safe)).not.toContain('CANARY');
   });
 
-  test('keeps a code that is a number in the message', () => {
+  test('safeCause keeps a code that is a number in the message', () => {
     const safe = safeCause(Object.assign(new Error('CANARY'), { code: 5, syscall: 6 }));
     expect([safe.message, Object.hasOwn(safe, 'code')]).toEqual(['Error 5', false]);
     expect(safeCause(Object.assign(new Error('CANARY'), { code: { secret: 'CANARY' } })).message).toBe('Error');
@@ -187,20 +187,20 @@ describe('safeCause', () => {
     [{ message: 'CANARY' }, 'an object was thrown'],
     [undefined, 'undefined was thrown'],
     [null, 'null was thrown'],
-  ])('of %j says only what kind of thing it was', (thrown, message) => {
+  ])('safeCause of %j says only what kind of value it was', (thrown, message) => {
     const safe = safeCause(thrown);
     expect(safe.message).toBe(message);
     expect(shown(safe)).not.toContain('CANARY');
   });
 
-  test('does without a stack', () => {
+  test('safeCause accepts an error without a stack', () => {
     const error = new Error('CANARY');
     Object.defineProperty(error, 'stack', { value: undefined });
     expect(safeCause(error).stack).toBe('Error\n');
   });
 });
 
-test('what a store of this package says of its failure is passed on, and of no other error', () => {
+test('the message of a store failure is passed on only from a store of this package', () => {
   const failure = new StoreFailure('the table does not exist', 'TABLE_MISSING');
   expect(safeCause(failure)).toBe(failure);
   const other = Object.assign(new Error('CANARY'), { name: 'StoreFailure', code: 'TABLE_MISSING' });
@@ -208,14 +208,14 @@ test('what a store of this package says of its failure is passed on, and of no o
 });
 
 describe('errors of another realm', () => {
-  test('are TokenErrors by their name, code and message', () => {
+  test('errors of another realm are TokenErrors by their name, code and message', () => {
     const fields = "{ name: 'TokenError', code: 'TIMEOUT' }";
     const foreign: unknown = runInNewContext(`Object.assign(new Error('late'), ${fields})`);
     expect(isTokenError(foreign)).toBe(true);
     expect(isTokenError(runInNewContext(`({ message: 'late', ...${fields} })`))).toBe(false);
   });
 
-  test('leave their class, code and place as a cause, and nothing else', () => {
+  test('errors of another realm leave their class, code and place as a cause, and nothing else', () => {
     const foreign: unknown = runInNewContext(
       "Object.assign(new RangeError('secret'), { code: 'ECONNREFUSED', syscall: 'connect', url: 'secret' })",
     );

@@ -16,7 +16,7 @@ function failuresOf(events: Events): TokenManagerEvents['listenerFailed'][] {
 }
 
 describe('Events', () => {
-  test('every listener of the name is called with the event, in order, and no other', () => {
+  test('a listener is called with each event of its name, in order, and with no other', () => {
     const events = new Events();
     const calls: unknown[] = [];
     events.on('storeUnavailable', (event) => void calls.push(['first', event]));
@@ -29,7 +29,7 @@ describe('Events', () => {
     ]);
   });
 
-  test('what a listener throws becomes listenerFailed, and the others are called', () => {
+  test('what a listener throws becomes listenerFailed, and the other listeners are called', () => {
     const events = new Events();
     const failures = failuresOf(events);
     const error = new Error('mine');
@@ -45,7 +45,7 @@ describe('Events', () => {
     expect(others).toBe(1);
   });
 
-  test('what a listener rejects with becomes listenerFailed, and nothing is left unhandled', async () => {
+  test('what a listener rejects with becomes listenerFailed, and no rejection is left unhandled', async () => {
     const events = new Events();
     const failures = failuresOf(events);
     events.on('storeAvailable', () => Promise.reject('mine'));
@@ -87,7 +87,7 @@ describe('Events', () => {
     await settle();
   });
 
-  test('once calls once', () => {
+  test('once calls its listener once', () => {
     const events = new Events();
     let calls = 0;
     events.once('storeAvailable', () => {
@@ -99,7 +99,7 @@ describe('Events', () => {
     expect(calls).toBe(1);
   });
 
-  test('off takes back on and once, each by itself', () => {
+  test('off removes listeners of on and of once, each by itself', () => {
     const events = new Events();
     let calls = 0;
     const listener = (): void => {
@@ -113,7 +113,7 @@ describe('Events', () => {
     expect(calls).toBe(0);
   });
 
-  test('a listener that is added twice is called twice, and off takes back the last', () => {
+  test('a listener that is added twice is called twice, and off removes the last', () => {
     const events = new Events();
     let calls = 0;
     const listener = (): void => {
@@ -133,7 +133,7 @@ describe('Events', () => {
     expect(calls).toBe(4);
   });
 
-  test('off leaves the listeners of other names and other functions', () => {
+  test('off keeps the listeners of other names and other functions', () => {
     const events = new Events();
     const calls: string[] = [];
     const shared = (): void => void calls.push('shared');
@@ -148,7 +148,7 @@ describe('Events', () => {
     expect(calls).toEqual(['other', 'shared']);
   });
 
-  test('removeAll ends everything', () => {
+  test('removeAll removes every listener', () => {
     const events = new Events();
     let calls = 0;
     const listener = (): void => {
@@ -164,7 +164,7 @@ describe('Events', () => {
     expect(calls).toBe(0);
   });
 
-  test('a listener may remove all, those called after it included', () => {
+  test('a listener may remove all listeners, also those called after it', () => {
     const events = new Events();
     let calls = 0;
     const listener = (): void => {

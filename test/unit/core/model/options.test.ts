@@ -11,7 +11,7 @@ function resolve(options: unknown) {
 }
 
 describe('resolveOptions', () => {
-  test('has defaults for everything', () => {
+  test('resolveOptions has defaults for everything', () => {
     expect(resolve({})).toEqual({
       refreshers: [],
       refreshes: true,
@@ -25,7 +25,7 @@ describe('resolveOptions', () => {
     });
   });
 
-  test('takes what is given', () => {
+  test('resolveOptions takes what is given', () => {
     const clock = new FakeClock();
     const refreshers = [refresher('a'), refresher('b', { dependsOn: () => [] })];
     expect(
@@ -94,18 +94,18 @@ describe('resolveOptions', () => {
       'a refresher must be an object with a function dependsOn',
     ],
     ['a type twice', { refreshers: [refresher('a'), refresher('b'), refresher('a')] }, 'refreshers holds "a" twice'],
-  ])('%s: a TypeError names it', (_, options, message) => {
+  ])('a TypeError names the option that is not accepted: %s', (_, options, message) => {
     expect(() => resolve(options)).toThrow(TypeError);
     expect(() => resolve(options)).toThrow(message);
   });
 
-  test.each(['now', 'get', 'set', 'delete', 'list', 'lease', 'close'])('a store without %s is none', (name) => {
+  test.each(['now', 'get', 'set', 'delete', 'list', 'lease', 'close'])('a store without %s is rejected', (name) => {
     const methods = ['now', 'get', 'set', 'delete', 'list', 'lease', 'close'].filter((method) => method !== name);
     const store = Object.fromEntries(methods.map((method) => [method, () => {}]));
     expect(() => resolve({ store })).toThrow(`store must be an object with a function ${name}, got an object`);
   });
 
-  test.each(['now', 'monotonic', 'setTimer', 'random'])('a clock without %s is none', (name) => {
+  test.each(['now', 'monotonic', 'setTimer', 'random'])('a clock without %s is rejected', (name) => {
     const methods = ['now', 'monotonic', 'setTimer', 'random'].filter((method) => method !== name);
     const clock = Object.fromEntries(methods.map((method) => [method, () => {}]));
     expect(() => resolve({ clock })).toThrow(`clock must be an object with a function ${name}, got an object`);
@@ -119,7 +119,7 @@ describe('resolveOptions', () => {
     ['refresh.minValidityMs', (minValidityMs) => ({ refresh: { minValidityMs } }), 0, 31_536_000_000],
   ];
 
-  test.each(bounds)('%s has its bounds', (name, options, least, most) => {
+  test.each(bounds)('the option %s has its bounds', (name, options, least, most) => {
     for (const value of [least, least + 1, most - 1, most]) expect(() => resolve(options(value))).not.toThrow();
     for (const value of [least - 1, most + 1, Number.NaN, Number.POSITIVE_INFINITY, -1, null, String(least), true]) {
       expect(() => resolve(options(value))).toThrow(TypeError);

@@ -18,7 +18,7 @@ function lifetime(life: number) {
   return { obtainedAt: START, expiresAt: START + life };
 }
 
-test('a life is what lies between obtaining and expiry', () => {
+test('a lifetime is the time between obtaining and expiry', () => {
   expect(lifeMs(lifetime(7_200_000))).toBe(7_200_000);
 });
 
@@ -33,7 +33,7 @@ describe('minValidityMs', () => {
     [100_002, 50_000, 50_000],
     [100_000, 50_000, 50_000],
     [99_998, 50_000, 49_999],
-  ])('of a life of %i ms with %s set is %i', (life, set, expected) => {
+  ])('minValidityMs of a life of %i ms with %s set is %i', (life, set, expected) => {
     expect(minValidityMs(lifetime(life), { ...BY_DEFAULT, minValidityMs: set })).toBe(expected);
   });
 });
@@ -54,11 +54,11 @@ describe('dueAt', () => {
     ['a set margin is half of the life at most', 1_000, { ...BY_DEFAULT, marginMs: 501, jitterMs: 0 }, 0.5, 500],
     ['a set jitter is half of the life at most', 1_000, { ...BY_DEFAULT, marginMs: 0, jitterMs: 501 }, 0.5, 250],
     ['is whole', 1_000, { ...BY_DEFAULT, marginMs: 0, jitterMs: 100 }, 0.123, 12],
-  ])('%s', (_, life, times, random, before) => {
+  ])('dueAt: %s', (_, life, times, random, before) => {
     expect(dueAt(lifetime(life), times, random)).toBe(START + life - before);
   });
 
-  test('lies within the life of the token, whatever is set', () => {
+  test('dueAt lies within the life of the token, whatever is set', () => {
     const setting = fc.option(fc.nat({ max: 31_536_000_000 }), { nil: undefined });
     const times = fc.record({ marginMs: setting, jitterMs: setting, minValidityMs: setting });
     fc.assert(
@@ -83,7 +83,7 @@ describe('dueAgainAt', () => {
     ['at least a twentieth of a short life', 2_000, 30, 100],
     ['after the end too', 7_200_000, -5_000, 1_000],
     ['is whole', 7_200_000, 30_001, 10_000],
-  ])('%s', (_, life, left, expected) => {
+  ])('dueAgainAt: %s', (_, life, left, expected) => {
     const now = START + life - left;
     expect(dueAgainAt(lifetime(life), now, left)).toBe(now + expected);
   });
@@ -110,7 +110,7 @@ describe('repeats', () => {
     ['one ms more than five seconds', 7_200_000, 5_001, false],
     ['the same end', 7_200_000, 0, true],
     ['an earlier end', 7_200_000, -600_000, true],
-  ])('the same value with %s', (_, life, later, expected) => {
+  ])('the same value repeats with %s', (_, life, later, expected) => {
     const current = { value: 'a', ...lifetime(life) };
     expect(repeats(current, { ...current, expiresAt: current.expiresAt + later })).toBe(expected);
   });

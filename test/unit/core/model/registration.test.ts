@@ -71,7 +71,7 @@ describe('what is no registration is a TypeError that names the field and shows 
     ],
     ['notify', task({ notify: `https://x/${SECRET}` }), /^notify can be a URL where callbacks are attached/],
     ['notify that is null', task({ notify: null }), /^notify must be a URL, got null$/],
-  ])('%s', (_, input, message) => {
+  ])('%s is rejected with a TypeError that names the field and shows no secret', (_, input, message) => {
     try {
       plan(input);
     } catch (error) {
@@ -84,7 +84,7 @@ describe('what is no registration is a TypeError that names the field and shows 
   });
 
   // The mode's name invites a token as its value, and up to 40 characters of what came are shown.
-  test('a token in the place of the mode', () => {
+  test('a token in the place of the mode is not shown', () => {
     try {
       plan({ appid: 'wx1', accessToken: 'CANARY-an-access-token' });
     } catch (error) {
@@ -92,18 +92,18 @@ describe('what is no registration is a TypeError that names the field and shows 
     }
   });
 
-  test('params whose JSON is no object', () => {
+  test('params whose JSON is no object are rejected', () => {
     expect(() => plan(task({ params: new Date(0) }))).toThrow(/^params must be/);
     expect(() => plan(task({ params: { toJSON: () => undefined } }))).toThrow(/^params must be/);
   });
 
-  test('an inherited secret that is empty', () => {
+  test('an inherited secret that is empty is rejected', () => {
     expect(() => plan(Object.assign(Object.create({ secret: '' }), { appid: 'wx1' }))).toThrow(/^secret must be/);
   });
 });
 
 describe('a plan', () => {
-  test('has everything that was given', () => {
+  test('a plan has everything that was given', () => {
     const params = { refresh_token: 'r', deep: { list: [1] } };
     const asked = plan({
       appid: 'wx1',
@@ -124,22 +124,22 @@ describe('a plan', () => {
     expect(asked.tasks[1]?.params).toEqual({ refresh_token: 'r', deep: { list: [1] } });
   });
 
-  test('has nothing that was not given', () => {
+  test('a plan has nothing that was not given', () => {
     expect(plan({ appid: 'wx1' })).toEqual({ appid: 'wx1', secret: undefined, accessToken: undefined, tasks: [] });
   });
 
-  test.each([1, 4_096])('takes a secret of %i characters', (length) => {
+  test.each([1, 4_096])('a plan takes a secret of %i characters', (length) => {
     expect(plan({ appid: 'wx1', secret: 'x'.repeat(length) }).secret).toHaveLength(length);
   });
 
-  test('takes params of 65536 characters, and a function as it is', () => {
+  test('a plan takes params of 65536 characters, and a function as it is', () => {
     const params = { a: 'x'.repeat(65_528) };
     const given = () => ({});
     expect(plan(task({ params })).tasks[0]?.params).toEqual(params);
     expect(plan(task({ params: given })).tasks[0]?.params).toBe(given);
   });
 
-  test.each(['stable', 'plain'])('takes the mode %s', (accessToken) => {
+  test.each(['stable', 'plain'])('a plan takes the mode %s', (accessToken) => {
     expect(plan({ appid: 'wx1', accessToken }).accessToken).toBe(accessToken);
   });
 
@@ -171,7 +171,7 @@ describe('input that would be stored as something else', () => {
     },
   );
 
-  test('tasks with a hole are a TypeError, because the task that is missing would not be noticed', () => {
+  test('tasks with a hole are a TypeError, because the missing task would go unnoticed', () => {
     const tasks = ['t', 't'];
     delete tasks[0];
     expect(() => plan({ tasks })).toThrow(new TypeError('tasks must be an array without holes'));

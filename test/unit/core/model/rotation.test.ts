@@ -60,11 +60,11 @@ describe('which refresh token is sent', () => {
       'refused',
     ],
     ['no offered one that was refused', withRefusal(undefined, refusalOf('Z')), 'Z', 'refused'],
-  ])('%s', (_, rotation, offered, expected) => {
+  ])('the refresh token that is sent: %s', (_, rotation, offered, expected) => {
     expect(sent(rotation, offered)).toBe(expected);
   });
 
-  test('the stored one first, where the type prefers that', () => {
+  test('the stored refresh token is sent first where the type prefers that', () => {
     expect(sent(chain('A'), 'Z', 'stored')).toBe('A');
     expect(sent(withRefusal(chain('A'), refusalOf('A')), 'Z', 'stored')).toBe('Z');
     expect(sent(undefined, 'Z', 'stored')).toBe('Z');
@@ -74,26 +74,26 @@ describe('which refresh token is sent', () => {
     [-1, 'A'],
     [0, 'expired'],
     [1, 'expired'],
-  ])('%i ms after its end', (late, expected) => {
+  ])('a stored refresh token is not sent after its end: %i ms after it', (late, expected) => {
     expect(sent({ ...chain('A'), expiresAt: NOW - late }, undefined)).toBe(expected);
   });
 
-  test('the offered one, when the stored one has ended', () => {
+  test('the offered refresh token is sent when the stored one has expired', () => {
     expect(sent({ ...chain('A'), expiresAt: NOW }, 'Z', 'stored')).toBe('Z');
   });
 
-  test('whether it is the stored one is told', () => {
+  test('chooseInput says whether it chose the stored refresh token', () => {
     expect(chooseInput(chain('A'), undefined, 'offered', NOW)).toMatchObject({ stored: true });
     expect(chooseInput(chain('A'), 'Z', 'offered', NOW)).toMatchObject({ stored: false });
   });
 
-  test('of two that were refused the one is told of that may come alive the longest', () => {
+  test('of two refused refresh tokens, the one with the later deadAt is reported', () => {
     const both = withRefusal(withRefusal(chain('A'), refusalOf('A', NOW + 9)), refusalOf('Z'));
     expect(chooseInput(both, 'Z', 'offered', NOW)).toMatchObject({ kind: 'refused', refused: { deadAt: NOW + 9 } });
   });
 });
 
-describe('of a token that was put and one that is on offer', () => {
+describe('a refresh token that was put beside one that is offered', () => {
   const putWith = (params?: string): Rotation | undefined => {
     const put = params === undefined ? {} : { params };
     return afterGrant(chain('A'), { value: 'P', expiresAt: undefined, put }, undefined, NOW);
@@ -105,17 +105,17 @@ describe('of a token that was put and one that is on offer', () => {
     ['the params that were there', 'before', 'before', 'P'],
     ['params that were registered since', 'before', 'since', 'X'],
     ['params that replaced a function since', undefined, 'since', 'X'],
-  ])('where %s offers it, the right one is sent first', (_, paramsThen, paramsNow, first) => {
+  ])('the right refresh token is sent first where %s offers it', (_, paramsThen, paramsNow, first) => {
     expect(chooseInput(putWith(paramsThen), 'X', 'offered', NOW, () => paramsNow)).toMatchObject({ value: first });
   });
 
-  test('the other one is sent when one is refused', () => {
+  test('the other refresh token is sent when one is refused', () => {
     expect(sent(withRefusal(putWith(), refusalOf('P')), 'X')).toBe('X');
     expect(sent(withRefusal(putWith(), refusalOf('X')), 'X')).toBe('P');
   });
 
   test.each(['P', 'Q'])(
-    'the one that was on offer stays behind when %s was answered, and goes before nothing',
+    'the offered refresh token is superseded when %s was answered, and precedes nothing',
     (value) => {
       const answered = { ...spent('P', 'P', 'A', 'P'), onOffer: secretHash('X') };
       const after = afterGrant(putWith(), { value, expiresAt: undefined }, answered, NOW);
@@ -124,12 +124,12 @@ describe('of a token that was put and one that is on offer', () => {
     },
   );
 
-  test('an answer without a refresh token puts the one that was on offer behind too', () => {
+  test('an answer without a refresh token supersedes the offered one too', () => {
     const answered = { ...spent('P', 'P', 'A', 'P'), onOffer: secretHash('X') };
     expect(sent(afterGrant(putWith(), undefined, answered, NOW), 'X')).toBe('P');
   });
 
-  test('the last four that were on offer stay behind', () => {
+  test('the last four offered refresh tokens stay superseded', () => {
     let rotation: Rotation | undefined = chain('A');
     for (const offered of ['1', '2', '3', '4', '5']) {
       const value = `P${offered}`;
@@ -139,13 +139,13 @@ describe('of a token that was put and one that is on offer', () => {
     expect(['1', '2', '5'].map((offered) => sent(rotation, offered))).toEqual(['1', 'P5', 'P5']);
   });
 
-  test('what is known of a put says nothing of another token in its place', () => {
+  test('what is known of a put does not apply to another token in its place', () => {
     expect(sent({ ...putWith(), token: 'of an earlier release' }, 'X')).toBe('X');
   });
 });
 
 describe('after a grant', () => {
-  test('its refresh token is the one, and continues the chain of the one that was sent', () => {
+  test('a grant stores its refresh token, which continues the chain of the one that was sent', () => {
     const after = afterGrant(
       { ...chain('A', 'B'), expiresAt: 5 },
       { value: 'C', expiresAt: undefined },
@@ -155,13 +155,13 @@ describe('after a grant', () => {
     expect(after).toEqual({ ...chain('A', 'B', 'C'), expiresAt: 5 });
   });
 
-  test('a deadline that it brings replaces the one before', () => {
+  test('a deadline that a grant brings replaces the one before', () => {
     const after = afterGrant({ ...chain('A'), expiresAt: 5 }, { value: 'A', expiresAt: 9 }, spent('A', 'A'), NOW);
     expect(after).toEqual({ ...chain('A'), expiresAt: 9 });
     expect(afterGrant(chain('A'), { value: 'B', expiresAt: 9 }, spent('A', 'A'), NOW)?.expiresAt).toBe(9);
   });
 
-  test('without one, the stored one stays with its deadline', () => {
+  test('a grant without a refresh token keeps the stored one with its deadline', () => {
     const before = { ...chain('A'), expiresAt: 5 };
     expect(afterGrant(withIntent(before, { hash: 'h', at: 1 }), undefined, spent('A', 'A'), NOW)).toEqual(before);
     expect(afterGrant(undefined, undefined, undefined, NOW)).toBeUndefined();
@@ -172,14 +172,14 @@ describe('after a grant', () => {
     ['the stored refresh token', 'B'],
     ['another refresh token', 'C'],
     ['an earlier refresh token', 'A'],
-  ])('a put of %s leaves the intent of an attempt that is under way', (_, value) => {
+  ])('a put of %s keeps the intent of an attempt that is under way', (_, value) => {
     const intent = { hash: secretHash('B'), at: 1 };
     const received = value === undefined ? undefined : { value, expiresAt: undefined };
     expect(afterGrant(withIntent(chain('A', 'B'), intent), received, undefined, NOW)?.intent).toEqual(intent);
     expect(afterGrant(withIntent(chain('A', 'B'), intent), received, spent('B', 'B'), NOW)?.intent).toBeUndefined();
   });
 
-  test('one that was got with an offered one begins a chain with that, without the deadline of the old chain', () => {
+  test('a grant from an offered token begins a chain with it, without the deadline of the old chain', () => {
     const after = afterGrant(
       { ...chain('A', 'B'), expiresAt: 5 },
       { value: 'Y', expiresAt: undefined },
@@ -192,7 +192,7 @@ describe('after a grant', () => {
     for (const old of ['A', 'B', 'Z', 'Y']) expect(sent(after, old)).toBe('Y');
   });
 
-  test('the first and the last sixteen are known', () => {
+  test('the first and the last sixteen refresh tokens are known', () => {
     let rotation = afterGrant(undefined, { value: 'T1', expiresAt: undefined }, spent('T0', undefined), NOW);
     for (let n = 2; n <= 40; n++) {
       rotation = afterGrant(rotation, { value: `T${n}`, expiresAt: undefined }, spent(`T${n - 1}`, `T${n - 1}`), NOW);
@@ -216,13 +216,13 @@ describe('after a grant', () => {
   const put = (rotation: Rotation | undefined, value: string): Rotation | undefined =>
     afterGrant(rotation, { value, expiresAt: undefined }, undefined, NOW);
 
-  test('what the params offered on the first day is never sent again, however often the user logs in', () => {
+  test('a token that the params offered on the first day is never sent again, however many logins follow', () => {
     let rotation = afterGrant(undefined, { value: 'N', expiresAt: undefined }, spent('P', undefined), NOW);
     for (let login = 0; login < 40; login++) rotation = rotated(put(rotation, `L${login}`), 20, 'P');
     expect(sent(rotation, 'P')).toBe(rotation?.token);
   });
 
-  test('what began one of the last sixteen chains is not sent again, when it is no longer on offer either', () => {
+  test('the first token of one of the last sixteen chains is not sent again, though it is no longer offered', () => {
     let rotation: Rotation | undefined;
     for (let login = 0; login < 30; login++) rotation = rotated(put(rotation, `L${login}`), 20);
     expect(rotation?.firsts).toHaveLength(16);
@@ -230,7 +230,7 @@ describe('after a grant', () => {
     expect(sent(rotation, 'L12')).toBe('L12');
   });
 
-  test('what was refused and is still on offer is not forgotten before what is no longer', () => {
+  test('a refused token that is still offered is remembered longer than one that is not', () => {
     let rotation: Rotation | undefined = withRefusal(chain('A'), refusalOf('P'));
     for (let login = 0; login < 10; login++) {
       rotation = withRefusal(rotated(put(rotation, `L${login}`), 2, 'P'), refusalOf(`L${login}++`));
@@ -238,7 +238,7 @@ describe('after a grant', () => {
     expect(sent(rotated(put(rotation, 'M'), 1, 'P'), 'P')).toBe('M+');
   });
 
-  test('one that is put is the one, and begins a chain', () => {
+  test('a refresh token that is put is stored, and begins a chain', () => {
     expect(afterGrant(chain('A'), { value: 'Z', expiresAt: 7 }, undefined, NOW)).toEqual({
       token: 'Z',
       expiresAt: 7,
@@ -247,14 +247,14 @@ describe('after a grant', () => {
     });
   });
 
-  test('one that is put and was replaced long ago changes nothing, unless the stored one is dead', () => {
+  test('a put of a refresh token replaced long ago changes nothing, unless the stored one is dead', () => {
     expect(afterGrant(chain('A', 'B'), { value: 'A', expiresAt: undefined }, undefined, NOW)).toEqual(chain('A', 'B'));
     const dead = withRefusal(chain('A', 'B'), refusalOf('B'));
     expect(isOfNoMoreUse(dead, NOW)).toBe(true);
     expect(afterGrant(dead, { value: 'A', expiresAt: undefined }, undefined, NOW)?.token).toBe('A');
   });
 
-  test('what was refused before is remembered', () => {
+  test('a grant does not forget what was refused before', () => {
     const after = afterGrant(
       withRefusal(chain('A'), refusalOf('Z')),
       { value: 'B', expiresAt: undefined },
@@ -265,7 +265,7 @@ describe('after a grant', () => {
   });
 });
 
-describe('what comes of a refresh token may be stored', () => {
+describe('storing the answer to a refresh token', () => {
   test.each([
     ['when the stored one is the one that was sent', chain('A'), spent('A', 'A', 'A'), true],
     ['when nothing was stored and nothing is', undefined, spent('Z', undefined), true],
@@ -273,12 +273,12 @@ describe('what comes of a refresh token may be stored', () => {
     ['not when another was stored meanwhile', chain('A', 'B'), spent('A', 'A', 'A'), false],
     ['not when one was stored first meanwhile', chain('B'), spent('Z', undefined), false],
     ['when a failover has brought back an older one', chain('A'), spent('C', 'C', 'A', 'B', 'C'), true],
-  ])('%s', (_, rotation, what, expected) => {
+  ])('whether the answer to a refresh token may be stored: %s', (_, rotation, what, expected) => {
     expect(continuesFrom(rotation, what)).toBe(expected);
   });
 });
 
-test('an intent comes and goes, and leaves nothing behind', () => {
+test('an intent that is removed leaves nothing behind', () => {
   const intent = { hash: 'h', at: 1 };
   expect(withIntent(undefined, intent)).toEqual({ intent });
   expect(withoutIntent(withIntent(undefined, intent))).toBeUndefined();
@@ -329,7 +329,7 @@ describe('a refresh token in reserve', () => {
       undefined,
       'refused',
     ],
-  ])('%s', (_, rotation, offered, expected) => {
+  ])('a refresh token in reserve %s', (_, rotation, offered, expected) => {
     expect(sent(rotation, offered)).toBe(expected);
   });
 
@@ -337,7 +337,7 @@ describe('a refresh token in reserve', () => {
     [-1, 'Z'],
     [0, 'refused'],
     [1, 'refused'],
-  ])('is not sent %i ms after its own end', (late, expected) => {
+  ])('a refresh token in reserve is not sent %i ms after its own end', (late, expected) => {
     const rotation = withRefusal(withOther(chain('A'), { ...chain('Z'), expiresAt: NOW + 1 }), refusalOf('A'));
     expect(sent(rotation, undefined, 'offered', NOW + 1 + late)).toBe(expected);
   });
@@ -346,25 +346,25 @@ describe('a refresh token in reserve', () => {
     ['has ended', { ...chain('Z'), expiresAt: NOW }],
     ['was refused', withRefusal(chain('Z'), refusalOf('Z'))],
     ['is the newest itself', chain('A')],
-  ])('is none that %s', (_, other) => {
+  ])('a refresh token that %s is not held in reserve', (_, other) => {
     expect(withOther(chain('A'), other)).toEqual(chain('A'));
   });
 
-  test('is one of four, the last ones, and is known with the newest', () => {
+  test('the reserve holds the last four refresh tokens, which are known like the newest', () => {
     let rotation = chain('A');
     for (const token of ['V', 'W', 'X', 'Y', 'Z']) rotation = withOther(rotation, chain(token));
     expect(rotation.reserve?.map(({ token }) => token)).toEqual(['W', 'X', 'Y', 'Z']);
     for (const token of ['A', 'V', 'W', 'X', 'Y', 'Z']) expect(isKnown(rotation, token)).toBe(true);
   });
 
-  test('leaves the reserve when it is used, and keeps its own deadline', () => {
+  test('a refresh token leaves the reserve when it is used, and keeps its own deadline', () => {
     const rotation = withRefusal(withOther(chain('A'), { ...chain('Z'), expiresAt: NOW + 9 }), refusalOf('A'));
     const after = afterGrant(rotation, { value: 'Z+', expiresAt: undefined }, spent('Z', 'A', 'A'), NOW);
     expect(after).toMatchObject({ token: 'Z+', expiresAt: NOW + 9 });
     expect(after).not.toHaveProperty('reserve');
   });
 
-  test('stays while the newest is refreshed, and goes with a later authorization', () => {
+  test('a refresh token in reserve stays while the newest is refreshed, and goes with a later authorization', () => {
     const rotation = withOther(chain('A'), chain('Z'));
     const after = afterGrant(rotation, { value: 'B', expiresAt: undefined }, spent('A', 'A'), NOW);
     expect(after?.reserve).toEqual([{ token: 'Z' }]);

@@ -24,7 +24,7 @@ describe('isNarrower', () => {
     [{ scope: 'a' }, { result: { scope: 7 } }, false],
     // The field counts before the answer.
     [{ scope: 'c', result: { scope: 'a' } }, { scope: 'a,b' }, false],
-  ])('%j beside %j is %s', (grant, other, narrower) => {
+  ])('isNarrower of %j beside %j is %s', (grant, other, narrower) => {
     expect(isNarrower(grant, other)).toBe(narrower);
   });
 

@@ -67,7 +67,7 @@ test('many apps whose work hangs leave slots to other types', async () => {
   expect(works.count(OTHER_TYPE)).toBe(5);
 });
 
-test('of those that wait, the apps without a slot come first, in the order in which they came', async () => {
+test('apps without a slot come first among the waiting, in the order in which they came', async () => {
   const works = new Works(4);
   await works.demand(ONE, 10);
   const others = ['a', 'b', 'c'].map((appid) => ({ appid, type: ONE.type }));
@@ -78,7 +78,7 @@ test('of those that wait, the apps without a slot come first, in the order in wh
   expect(works.count(others[0] as SlotUser)).toBeGreaterThan(0);
 });
 
-test('the apps of a type that got no answer the last time leave slots to another app of it, however many they are', async () => {
+test('apps that got no answer the last time leave slots to another app of their type, however many they are', async () => {
   const works = new Works(96);
   const silent = Array.from({ length: 300 }, (_unused, index) => ({ appid: `silent${index}`, type: ONE.type }));
   for (const app of silent) await works.demand(app);
@@ -110,7 +110,7 @@ test('apps that were silent take turns, and one that has got an answer counts li
   expect(works.begun.map(({ user }) => user.appid)).toEqual(['wx1', 'wx2', 'wx2']);
 });
 
-test('to give a slot back twice gives back one', async () => {
+test('releasing a slot twice releases one', async () => {
   const slots = new SharedSlots(2);
   const giveBack = await slots.take(ONE);
   await slots.take(SAME_TYPE);
@@ -122,7 +122,7 @@ test('to give a slot back twice gives back one', async () => {
   expect(begun).toEqual(['a']);
 });
 
-test('one that gives up while it waits takes no slot', async () => {
+test('a wait that is aborted takes no slot', async () => {
   const works = new Works(4);
   await works.demand(ONE, 10);
   const controller = new AbortController();
@@ -135,7 +135,7 @@ test('one that gives up while it waits takes no slot', async () => {
   await expect(new SharedSlots(1).take(ONE, AbortSignal.abort('enough'))).rejects.toBe('enough');
 });
 
-test('never more run than there are slots, nothing waits that has room, and all of it runs in the end', async () => {
+test('running work never exceeds the slots, no work waits that has room, and all of it runs in the end', async () => {
   const user = fc.record({ appid: fc.constantFrom('a', 'b', 'c'), type: fc.constantFrom('t', 'u') });
   await fc.assert(
     fc.asyncProperty(

@@ -18,7 +18,7 @@ const key = fc
   .map((given) => tokenKey(given.appid, given.type, given.subject));
 
 describe('ids', () => {
-  test('lead back to the key, for every subject', () => {
+  test('ids lead back to the key, for every subject', () => {
     fc.assert(
       fc.property(key, fc.constantFrom('task', 'key'), (given, kind) => {
         expect(parseKey(documentId(kind, given))).toEqual(given);
@@ -26,7 +26,7 @@ describe('ids', () => {
     );
   });
 
-  test('are those of one key', () => {
+  test('two ids are equal for equal keys only', () => {
     fc.assert(
       fc.property(key, key, (one, two) => {
         expect(keyId(one) === keyId(two)).toBe(JSON.stringify(one) === JSON.stringify(two));
@@ -46,14 +46,14 @@ describe('ids', () => {
     expect(parseKey(id)).toEqual({ appid: 'wx1', type: 't', subject: given });
   });
 
-  test('a key without a subject has none, not even an undefined one', () => {
+  test('a key without a subject has no subject field, not even an undefined one', () => {
     expect(Object.keys(tokenKey('wx1', 't', undefined))).toEqual(['appid', 'type']);
     expect(Object.keys(parseKey('task/wx1/t') as object)).toEqual(['appid', 'type']);
     expect(tokenKey('wx1', 't', 's')).toEqual({ appid: 'wx1', type: 't', subject: 's' });
   });
 
   test.each(['app/wx1', 'app/wx1/t', 'limit/wx1/t', 'quarantine/wx1/t', 'task/wx1', 'key', ''])(
-    '%j names no key',
+    'the id %j names no key',
     (id) => {
       expect(parseKey(id)).toBeUndefined();
     },
@@ -84,14 +84,14 @@ describe('names', () => {
   ];
   const sound = ['a', 'a'.repeat(64), 'AZaz09_.@-', '__proto__', 'constructor'];
 
-  test.each(odd)('%j is neither an appid nor a type', (given) => {
+  test.each(odd)('the name %j is neither an appid nor a type', (given) => {
     expect(() => assertAppid(given)).toThrow(/^appid must be 1 to 64 characters/);
     expect(() => assertAppid(given)).toThrow(TypeError);
     expect(() => assertTypeName(given)).toThrow(/^type must be 1 to 64 characters/);
     expect(() => assertTypeName(given)).toThrow(TypeError);
   });
 
-  test.each(sound)('%s is both', (given) => {
+  test.each(sound)('the name %s is both an appid and a type', (given) => {
     expect(() => assertAppid(given)).not.toThrow();
     expect(() => assertTypeName(given)).not.toThrow();
   });
@@ -105,7 +105,7 @@ describe('names', () => {
     expect(() => assertSubject(given)).not.toThrow();
   });
 
-  test('the message shows a name on one line, and nothing of what is too long for one, which may be a token', () => {
+  test('the message shows a name on one line, and nothing of a text too long for one, which may be a token', () => {
     expect(() => assertAppid(`a\n${'b'.repeat(38)}`)).toThrow(`got "a\\n${'b'.repeat(38)}"`);
     expect(() => assertAppid(`a\n${'b'.repeat(39)}`)).toThrow('got a string (41 characters)');
   });

@@ -13,7 +13,7 @@ const record = new TokenRecord(KEY, FIELDS, async (key, version) => ({
 }));
 
 describe('TokenRecord', () => {
-  test('has the value and the times', () => {
+  test('TokenRecord has the value and the times', () => {
     const { value, obtainedAt, expiresAt, dueAt, version } = record;
     expect({ value, obtainedAt, expiresAt, dueAt, version }).toEqual(FIELDS);
   });
@@ -31,21 +31,21 @@ describe('TokenRecord', () => {
     ['entries', () => JSON.stringify(Object.entries(record))],
     ['descriptors', () => inspect(Object.getOwnPropertyDescriptors(record), { depth: 9, showHidden: true })],
     ['structuredClone', () => inspect(structuredClone(record), { showHidden: true })],
-  ])('%s shows no secret', (_, show) => {
+  ])('%s of a TokenRecord shows no secret', (_, show) => {
     expect(show()).not.toContain('CANARY');
   });
 
-  test('is printed with its times', () => {
+  test('TokenRecord is printed with its times', () => {
     expect(JSON.parse(JSON.stringify(record))).toEqual(SHOWN);
     expect(inspect(record)).toBe(inspect(SHOWN));
   });
 
-  test('cannot be changed', () => {
+  test('TokenRecord cannot be changed', () => {
     expect(Object.isFrozen(record)).toBe(true);
     expect(() => Object.assign(record, { value: 'x' })).toThrow(TypeError);
   });
 
-  test("reads WeChat's answer of its own version", async () => {
+  test("TokenRecord reads WeChat's answer of its own version", async () => {
     expect(await record.result()).toEqual({ access_token: 'CANARY', key: 'wx1', version: 7 });
   });
 });

@@ -27,14 +27,14 @@ function revoked(target: object): unknown {
 }
 
 describe('readFields', () => {
-  test('returns the fields that are there, also inherited and hidden ones, and undefined where that was given', () => {
+  test('readFields returns the fields that are there, also inherited, hidden and undefined ones', () => {
     const value = Object.defineProperty(Object.create({ a: 1 }), 'b', { value: undefined });
     expect(read(value)).toStrictEqual({ a: 1, b: undefined });
     expect(read({})).toStrictEqual({});
     expect(read(Object.freeze({ b: 2 }))).toStrictEqual({ b: 2 });
   });
 
-  test('reads each field once', () => {
+  test('readFields reads each field once', () => {
     let reads = 0;
     const value = {
       get a() {
@@ -53,7 +53,7 @@ describe('readFields', () => {
     [new Proxy({}, { ownKeys: fail }), 'the options cannot be read'],
     [new Proxy({}, { has: fail }), 'the options: a cannot be read'],
     [new Proxy({ a: 1 }, { get: fail }), 'the options: a cannot be read'],
-  ])('refuses in one sentence of ours: %#', (value, message) => {
+  ])('readFields refuses in one sentence of ours: %#', (value, message) => {
     expect(() => read(value)).toThrow(new TypeError(message));
   });
 });
@@ -85,7 +85,7 @@ describe('an object that only looks like empty options', () => {
       NO_FIELDS.replace(/ with.*/, ', got a promise that was not awaited'),
     ],
     ['a proxy without a prototype to read', new Proxy({}, { getPrototypeOf: fail }), 'the options cannot be read'],
-  ])('is refused: %s', (_, value, message) => {
+  ])('an object that only looks like empty options is refused: %s', (_, value, message) => {
     expect(() => read(value)).toThrow(new TypeError(message));
     expect(() => copyFields<Fields>(value, ['a', 'b'], 'the options')).toThrow(new TypeError(message));
     expect(message).not.toContain('CANARY');
@@ -104,13 +104,13 @@ describe('an object that only looks like empty options', () => {
         }
       })(),
     ],
-  ])('is accepted: %s', (_, value) => {
+  ])('an object that serves as empty options is accepted: %s', (_, value) => {
     expect(() => read(value)).not.toThrow();
   });
 });
 
 test.each(['CANARY', '5', Number.NaN, -1, null, {}])(
-  'a number that is none is named, a string is not shown: %j',
+  'a number that is not valid is named, a string is not shown: %j',
   (value) => {
     const got =
       typeof value === 'string'
@@ -139,7 +139,7 @@ test('a proxy that was revoked is refused in one sentence of ours', () => {
 describe('mapMembers', () => {
   const members = (value: unknown, most?: number) => mapMembers(value, 'tasks', (member) => member, most);
 
-  test('reads each member once, as many as there were at first', () => {
+  test('mapMembers reads each member once, as many as there were at first', () => {
     const list: unknown[] = ['x'];
     const growing = mapMembers(list, 'tasks', (member, index) => {
       list.push('later');
@@ -167,7 +167,7 @@ describe('mapMembers', () => {
     [['x', , 'y'], 'tasks must be an array without holes'],
     [new Proxy(['x'], { get: fail }), 'tasks cannot be read'],
     [Object.defineProperty(['x'], 0, { get: fail }), 'tasks cannot be read'],
-  ])('refuses in one sentence of ours: %#', (value, message) => {
+  ])('mapMembers refuses in one sentence of ours: %#', (value, message) => {
     expect(() => members(value)).toThrow(new TypeError(message));
   });
 });
@@ -176,7 +176,7 @@ test.each<[unknown, string]>([
   [undefined, 'a store must be an object with a function get, got undefined'],
   [{ get: 'CANARY' }, 'a store must be an object with a function get, got an object'],
   [Object.defineProperty({}, 'get', { get: fail }), 'a store: get cannot be read'],
-])('assertMethods refuses what has not the functions: %#', (value, message) => {
+])('assertMethods refuses an object that lacks the functions: %#', (value, message) => {
   expect(() => assertMethods('a store', value, ['get'])).toThrow(new TypeError(message));
   expect(() => assertMethods('a store', { get() {} }, ['get'])).not.toThrow();
 });

@@ -10,11 +10,11 @@ describe('checksum', () => {
     ['', '00000000'],
     ['a', 'e8b7be43'],
     ['The quick brown fox jumps over the lazy dog', '414fa339'],
-  ])('of %j is the published %s', (text, expected) => {
+  ])('the checksum of %j is the published %s', (text, expected) => {
     expect(checksum(text)).toBe(expected);
   });
 
-  test('is the CRC-32 of the UTF-8 form, in eight digits', () => {
+  test('a checksum is the CRC-32 of the UTF-8 form, in eight digits', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(checksum(text)).toBe(crc32(text).toString(16).padStart(8, '0'));
@@ -24,7 +24,7 @@ describe('checksum', () => {
 });
 
 describe('canonicalJson', () => {
-  test('is JSON of the same value', () => {
+  test('canonicalJson is JSON of the same value', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         expect(JSON.parse(canonicalJson(value as JsonValue))).toEqual(JSON.parse(JSON.stringify(value)));
@@ -32,7 +32,7 @@ describe('canonicalJson', () => {
     );
   });
 
-  test('does not depend on the order of names, at any depth', () => {
+  test('canonicalJson does not depend on the order of names, at any depth', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         expect(canonicalJson(backwards(value as JsonValue))).toBe(canonicalJson(value as JsonValue));
@@ -41,15 +41,15 @@ describe('canonicalJson', () => {
     expect(canonicalJson({ b: [{ d: 1, c: 2 }], a: null })).toBe('{"a":null,"b":[{"c":2,"d":1}]}');
   });
 
-  test('does depend on the order of a list', () => {
+  test('canonicalJson depends on the order of a list', () => {
     expect(canonicalJson([1, 2])).not.toBe(canonicalJson([2, 1]));
   });
 
-  test('tells nested values from flat ones', () => {
+  test('canonicalJson tells nested values from flat ones', () => {
     expect(canonicalJson({ a: '{"b":1}' })).not.toBe(canonicalJson({ a: { b: 1 } }));
   });
 
-  test('leaves out what is undefined, as JSON does', () => {
+  test('canonicalJson omits what is undefined, as JSON does', () => {
     expect(canonicalJson({ a: undefined, b: 1 })).toBe('{"b":1}');
     expect(canonicalJson(undefined)).toBe('null');
   });

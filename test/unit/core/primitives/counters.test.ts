@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Counter, Histogram } from '../../../../src/core/primitives/counters.js';
 
 describe('a counter', () => {
-  test('counts each combination of labels by itself, in the order in which they came', () => {
+  test('a counter counts each combination of labels by itself, in the order in which they came', () => {
     const counter = new Counter();
     counter.add({ a: '1', b: '2' });
     counter.add({ a: '2', b: '1' });
@@ -13,14 +13,14 @@ describe('a counter', () => {
     ]);
   });
 
-  test('tells an absent label from the rest', () => {
+  test('a counter tells an absent label from the rest', () => {
     const counter = new Counter();
     counter.add({ a: 'x', b: undefined });
     counter.add({ a: undefined, b: 'x' });
     expect([...counter.counts()]).toHaveLength(2);
   });
 
-  test('shows what is known beforehand as 0', () => {
+  test('a counter shows labels that are known beforehand as 0', () => {
     const counter = new Counter([{ a: '1' }, { a: '2' }]);
     counter.add({ a: '2' });
     expect([...counter.counts()].map(({ value }) => value)).toEqual([0, 1]);

@@ -34,11 +34,11 @@ describe('isError', () => {
     ['an error of a class of another realm', foreign("new (class Failure extends Error {})('no')")],
     ['a RangeError of another realm', foreign("new RangeError('no')")],
     ['a DOMException', new DOMException('no', 'AbortError')],
-  ])('accepts %s', (_, value) => {
+  ])('isError accepts %s', (_, value) => {
     expect(isError(value)).toBe(true);
   });
 
-  test.each(HARD)('does not accept %s', (_, value) => {
+  test.each(HARD)('isError does not accept %s', (_, value) => {
     expect(isError(value)).toBe(false);
   });
 });
@@ -67,7 +67,7 @@ describe('isAbortSignal', () => {
     ['a signal', new AbortController().signal],
     ['an aborted signal', AbortSignal.abort()],
     ['the signal of a polyfill', polyfill],
-  ])('accepts %s', (_, value) => {
+  ])('isAbortSignal accepts %s', (_, value) => {
     expect(isAbortSignal(value)).toBe(true);
   });
 
@@ -76,7 +76,7 @@ describe('isAbortSignal', () => {
     ['a controller', new AbortController()],
     ['an event target', new EventTarget()],
     ['one that cannot be taken back', { ...polyfill, removeEventListener: undefined }],
-  ])('does not accept %s', (_, value) => {
+  ])('isAbortSignal does not accept %s', (_, value) => {
     expect(isAbortSignal(value)).toBe(false);
   });
 });
@@ -98,11 +98,11 @@ describe('bytesIn', () => {
     ['an ArrayBuffer', new Uint8Array([1, 2]).buffer],
     ['a Uint8Array of another realm', foreign('Uint8Array.of(1, 2)')],
     ['an ArrayBuffer of another realm', foreign('Uint8Array.of(1, 2).buffer')],
-  ])('returns those of %s', (_, value) => {
+  ])('bytesIn returns the bytes of %s', (_, value) => {
     expect([...(bytesIn(value) ?? [])]).toEqual([1, 2]);
   });
 
-  test.each(HARD)('finds none in %s', (_, value) => {
+  test.each(HARD)('bytesIn finds no bytes in %s', (_, value) => {
     expect(bytesIn(value)).toBeUndefined();
   });
 });

@@ -18,21 +18,21 @@ describe('the text of a server', () => {
       'getaddrinfo ENOTFOUND r-bp1zxszhcgatnx.redis.rds.aliyuncs.com',
       'getaddrinfo ENOTFOUND r-bp1zxszhcgatnx.redis.rds.aliyuncs.com',
     ],
-  ])('is shown without what may be a secret: %j', (text, shown) => expect(foreignText(text)).toBe(shown));
+  ])('the text of a server is shown without what may be a secret: %j', (text, shown) => expect(foreignText(text)).toBe(shown));
 
-  it('is cut at 300 characters', () => {
+  it('the text of a server is cut at 300 characters', () => {
     expect(foreignText('ab '.repeat(100))).toBe('ab '.repeat(100).trim());
     expect(foreignText('ab '.repeat(101))).toBe(`${'ab '.repeat(99)}...`);
     expect(foreignText('ab '.repeat(101))).toHaveLength(300);
   });
 
-  it('loses the values that a command carried, and the strings in those that are JSON', () => {
+  it('the text of a server loses the values that a command carried, and the strings in their JSON', () => {
     const hidden = ['key/wx1/access_token', '{"value":"short-one","n":1}', 'shorter'];
     expect(foreignText("duplicate 'key/wx1/access_token'", hidden)).toBe("duplicate '[redacted]'");
     expect(foreignText('bad short-one, shorter', hidden)).toBe('bad [redacted], shorter');
   });
 
-  test('never shows a token that a command carried, wherever it stands', () => {
+  test('the text of a server never shows a token that a command carried, wherever it stands', () => {
     const token = fc.stringMatching(/^[A-Za-z0-9_-]{8,600}$/);
     fc.assert(
       fc.property(fc.string({ maxLength: 400 }), token, fc.string({ maxLength: 400 }), (before, value, after) => {
@@ -60,5 +60,5 @@ describe('the message of an error', () => {
     ['of what cannot be read', unreadable, ''],
     ['of nothing', undefined, ''],
     ['of a string', 'text', ''],
-  ])('is that %s', (_, error, message) => expect(foreignMessage(error)).toBe(message));
+  ])('the message of an error is that %s', (_, error, message) => expect(foreignMessage(error)).toBe(message));
 });

@@ -10,7 +10,7 @@ function fail(): never {
 }
 
 describe('jsonCopy', () => {
-  test('copies what JSON keeps, and shares nothing with it', () => {
+  test('jsonCopy copies what JSON keeps, and shares nothing with it', () => {
     const given = { a: [1, 'x', null, true], b: { c: undefined, d: new Date(0) }, e: Object.create(null) };
     const copied = copy(given);
     expect(copied).toEqual({ a: [1, 'x', null, true], b: { d: '1970-01-01T00:00:00.000Z' }, e: {} });
@@ -18,7 +18,7 @@ describe('jsonCopy', () => {
     expect(copied['a']).toHaveLength(4);
   });
 
-  test('takes a class whose instances say what they are in JSON', () => {
+  test('jsonCopy takes a class whose instances say what they are in JSON', () => {
     class Money {
       toJSON(): object {
         return { cents: 5 };
@@ -57,17 +57,17 @@ describe('jsonCopy', () => {
     [{ toJSON: () => ['CANARY'] }, 'params must be an object in JSON too'],
     [{ a: 'x'.repeat(93) }, 'params must be at most 100 characters of JSON, got 101'],
     [{ a: [[{}]] }, 'params must be at most 3 objects and arrays deep'],
-  ])('refuses what JSON would turn into something else: %#', (value, message) => {
+  ])('jsonCopy refuses what JSON would turn into something else: %#', (value, message) => {
     expect(() => copy(value)).toThrow(new TypeError(message));
     expect(message).not.toContain('CANARY');
   });
 
-  test('takes the most characters and the greatest depth', () => {
+  test('jsonCopy takes the most characters and the greatest depth', () => {
     expect(copy({ a: 'x'.repeat(92) })['a']).toHaveLength(92);
     expect(copy({ a: [[1]] })).toEqual({ a: [[1]] });
   });
 
-  test('refuses a proxy that was revoked, without its message', () => {
+  test('jsonCopy refuses a proxy that was revoked, without its message', () => {
     const { proxy, revoke } = Proxy.revocable({ a: 1 }, {});
     revoke();
     expect(() => copy({ a: proxy })).toThrow(new TypeError('params must be JSON'));
@@ -75,7 +75,7 @@ describe('jsonCopy', () => {
 });
 
 describe('jsonTextOf', () => {
-  test('refuses instances that become {}, and nothing else that JSON has a way with', () => {
+  test('jsonTextOf refuses instances that become {}, and nothing else that JSON can convert', () => {
     expect(jsonTextOf('result', { a: Number.NaN, b: () => 1, c: [undefined], d: new Date(0) })).toBe(
       '{"a":null,"c":[null],"d":"1970-01-01T00:00:00.000Z"}',
     );

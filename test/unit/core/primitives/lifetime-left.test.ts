@@ -34,7 +34,7 @@ describe('an answer that is passed on', () => {
     ['and not where it says none', { ticket: 'T' }, { ticket: 'T' }],
     ['and not in place of what is no number', { ticket: 'T', expires_in: null }, { ticket: 'T', expires_in: null }],
     ['and not of an odd text', { ticket: 'T', expires_in: 'soon' }, { ticket: 'T', expires_in: 'soon' }],
-  ])('counts what is left %s', (_, answer, expected) => {
+  ])('an answer that is passed on counts the time left %s', (_, answer, expected) => {
     const before = structuredClone(answer);
     const passedOn = withSecondsLeft(answer, 'T', 60);
     expect(passedOn).toEqual(expected);

@@ -32,11 +32,11 @@ describe('describeValue', () => {
     [[1], 'an array'],
     [() => {}, 'a function'],
     [Symbol('x'), 'a symbol'],
-  ])('of %s is %s', (value, expected) => {
+  ])('describeValue of %s is %s', (value, expected) => {
     expect(describeValue(value)).toBe(expected);
   });
 
-  test('is printable ASCII on one line, whatever comes', () => {
+  test('describeValue is printable ASCII on one line, whatever the value', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => /^[\x20-\x7e]*$/.test(describeValue(text))));
   });
 });
@@ -77,7 +77,7 @@ describe('describeKind', () => {
     [{}, 'an object'],
     [5, 'a number'],
     [() => {}, 'a function'],
-  ])('of %j is %s', (value, expected) => {
+  ])('describeKind of %j is %s', (value, expected) => {
     expect(describeKind(value)).toBe(expected);
   });
 });

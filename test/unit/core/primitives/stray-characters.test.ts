@@ -27,7 +27,7 @@ describe('a secret is refused without being shown', () => {
     [`\u201c${SECRET}\u201d`, 'be in quotation marks'],
     [`\u300c${SECRET}\u300d`, 'be in quotation marks'],
     [`${SECRET}\u200b${SECRET}`, `hold an invisible character (U+200B) as character ${SECRET.length + 1}`],
-  ])('%j', (secret, words) => {
+  ])('the secret %j is refused without being shown', (secret, words) => {
     expect(() => assertNoStrayCharacter('secret', secret)).toThrow(new TypeError(`secret must not ${words}`));
     expect(words).not.toContain('CANARY');
   });
@@ -43,12 +43,12 @@ describe('a secret is accepted', () => {
     `\u2764\ufe0f${SECRET}`,
     '\u5bc6\u7801',
     '"',
-  ])('%j', (secret) => {
+  ])('the secret %j is accepted', (secret) => {
     expect(() => assertNoStrayCharacter('secret', secret)).not.toThrow();
   });
 });
 
-test('of all pairs of ASCII characters those are accepted that are printable, no space and not in quotes', () => {
+test('a pair of ASCII characters is accepted if both are printable, no space and not in quotes', () => {
   const characters = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
   const isPrintable = (character: string): boolean => character > ' ' && character < '\u007f';
   const isAccepted = (text: string): boolean => {

@@ -38,7 +38,7 @@ describe('the background waits', () => {
     ['200 ms at least', inMs(199), 0, 1, 200],
     ['200 ms for a dependency that is due by now', inMs(-1), 0, 1, 200],
     ['10 min at most', inMs(MINUTES_10 + 1), 0, 1, MINUTES_10],
-  ])('%s', (_, error, leftMs, attempts, delayMs) => {
+  ])('the background waits %s', (_, error, leftMs, attempts, delayMs) => {
     for (let attempt = 1; attempt < attempts; attempt++) setbacks.add(KEY, true, leftMs, error);
     expect(setbacks.add(KEY, true, leftMs, error)).toEqual({ attempts, delayMs });
     expect(setbacks.leftMs(KEY)).toBe(delayMs);
@@ -48,7 +48,7 @@ describe('the background waits', () => {
     [599_999, 1],
     [600_000, 0],
     [600_001, 0],
-  ])('%i ms later %i ms are left of 10 min', async (ms, left) => {
+  ])('the wait for a missing need decreases: %i ms later %i ms are left of 10 min', async (ms, left) => {
     setbacks.add(KEY, true, 0, missing(KEY));
     await clock.advance(ms);
     expect(setbacks.leftMs(KEY)).toBe(left);
@@ -56,7 +56,7 @@ describe('the background waits', () => {
 });
 
 describe('what waits for a dependency', () => {
-  test('is found once when that comes, and no longer set back', () => {
+  test('a key that waits for a dependency is found once when that comes, and no longer backs off', () => {
     setbacks.add(KEY, true, 0, missing(DEPENDENCY));
     expect(setbacks.takeWaiting(KEY)).toEqual([]);
     expect(setbacks.takeWaiting(DEPENDENCY)).toEqual([KEY]);
@@ -68,12 +68,12 @@ describe('what waits for a dependency', () => {
     ['that lacks something of its own', true, missing(KEY)],
     ['that failed with a store', true, new TokenError('STORE_UNAVAILABLE', 'away', DEPENDENCY)],
     ['that lacks something without a name', true, missing({})],
-  ])('does not include a key %s', (_, isTask, error) => {
+  ])('the keys that wait for a dependency do not include a key %s', (_, isTask, error) => {
     setbacks.add(KEY, isTask, 0, error);
     expect(setbacks.takeWaiting(DEPENDENCY)).toEqual([]);
   });
 
-  test('does not include what has been cleared, or waits for something else by now', () => {
+  test('the keys that wait for a dependency do not include those cleared or waiting for another one', () => {
     const other = { ...KEY, subject: 'b' };
     setbacks.add(KEY, true, 0, missing(DEPENDENCY));
     setbacks.add(other, true, 0, missing(DEPENDENCY));

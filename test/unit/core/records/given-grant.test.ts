@@ -55,13 +55,13 @@ function changing(): { grant: Grant; reads: string[] } {
 }
 
 describe('what a refresher returned', () => {
-  test('is read once, field by field', () => {
+  test('a returned grant is read once, field by field', () => {
     const { grant, reads } = changing();
     expect(readReturnedGrant(grant)).toEqual({ grant: GRANT, problem: undefined });
     expect(reads.toSorted()).toEqual(NAMES.toSorted());
   });
 
-  test.each(NAMES)('is readable but for a %s whose getter throws', (name) => {
+  test.each(NAMES)('a returned grant is readable but for a %s whose getter throws', (name) => {
     const { grant, problem } = readReturnedGrant(throwing(name));
     expect(problem).toBeInstanceOf(InvalidGrant);
     expect(problem?.message).toBe(`a grant: ${name} cannot be read`);
@@ -69,13 +69,13 @@ describe('what a refresher returned', () => {
     expect(grant).toEqual(rest);
   });
 
-  test.each([undefined, null, 'CANARY', ['CANARY'], 7])('is no grant where it is no object: %#', (returned) => {
+  test.each([undefined, null, 'CANARY', ['CANARY'], 7])('a return value that is no object is no grant: %#', (returned) => {
     const { grant, problem } = readReturnedGrant(returned);
     expect(grant).toEqual({});
     expect(problem?.message).toMatch(/^a grant must be an object, got /);
   });
 
-  test('may be frozen, inherit its fields, and have others', () => {
+  test('a returned grant may be frozen, inherit its fields, and have others', () => {
     const returned = Object.freeze(Object.assign(Object.create(GRANT), { errcode: 0 }));
     expect(readReturnedGrant(returned)).toEqual({ grant: GRANT, problem: undefined });
   });
@@ -88,7 +88,7 @@ test.each<[string, () => unknown]>([
   ['a proxy without fields', () => hostile('get')],
   ['a proxy that is asked for fields in vain', () => hostile('has')],
   ['a promise', () => Promise.resolve(GRANT)],
-])('%s is refused by put with a TypeError of ours, and nothing is stored', async (_name, given) => {
+])('put rejects %s with a TypeError of ours, and nothing is stored', async (_name, given) => {
   await using world = new World();
   const tokens = await world.registered();
   const grant = given();

@@ -79,14 +79,14 @@ describe('a registration that a store which was replaced lacks so far', () => {
     world.store.isAwaited = () => true;
   });
 
-  test.each(['put', 'upstream'] as const)('keeps what was stored for it, by %s', async (source) => {
+  test.each(['put', 'upstream'] as const)('a write to a replaced store keeps what was stored for its registration, by %s', async (source) => {
     const received = { value: 'refresh-1', expiresAt: undefined };
     const writing = world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, source, received });
     await expect(writing).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
     expect(await content()).toMatchObject({ grant: { value: 'a' }, rotation: { token: 'refresh-1' } });
   });
 
-  test('refuses a refresh token without a grant, so that it is offered again', async () => {
+  test('a write to a replaced store refuses a refresh token without a grant, so that it is offered again', async () => {
     const received = { value: 'refresh-1', expiresAt: undefined };
     await expect(world.writer.writeToken(KEY, { ...UPSTREAM, received })).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
@@ -98,7 +98,7 @@ describe('a registration that a store which was replaced lacks so far', () => {
 });
 
 describe('write', () => {
-  test('stores the grant with its due, releases the lease by the same write, and publishes it', async () => {
+  test('write stores the grant with its due, releases the lease in the same write, and publishes it', async () => {
     const options = { ...UPSTREAM, lease: await lease() };
     const written = grant('a');
     world.records.cache.setFailure(KEY, { trying: {} as never, local: true, version: 0 });
@@ -111,7 +111,7 @@ describe('write', () => {
     expect(faulty.calls.filter((call) => call === 'set')).toHaveLength(1);
   });
 
-  test('keeps the fields of another release', async () => {
+  test('write keeps the fields of another release', async () => {
     await put({ chain: ['x'] });
     await world.writer.write(KEY, await world.documents.read(KEY), grant('a'), UPSTREAM);
     expect(await content()).toMatchObject({ chain: ['x'], grant: { value: 'a' } });
@@ -123,7 +123,7 @@ describe('write', () => {
     expect([(await stored())?.due, events]).toEqual([undefined, ['a put undefined']]);
   });
 
-  test('fails with the store, and publishes nothing', async () => {
+  test('write fails with the store, and publishes nothing', async () => {
     faulty.before = (method) => {
       if (method === 'set') throw new Error('full');
     };
@@ -133,7 +133,7 @@ describe('write', () => {
     expect([world.records.cache.get(KEY), events]).toEqual([undefined, []]);
   });
 
-  test('a write can be waited for, however it ends', async () => {
+  test('idle resolves however a write ends', async () => {
     await world.writer.idle(KEY);
     let answer = (): void => {};
     faulty.before = (method) =>
@@ -152,8 +152,8 @@ describe('write', () => {
   });
 });
 
-describe('an answer that repeats the token in force', () => {
-  test('moves its due, ends the trying and releases the lease; no version, no event', async () => {
+describe('an answer that repeats the current token', () => {
+  test('a repeated token moves its due, ends the retry state, releases the lease; no version, no event', async () => {
     const first = await world.writer.write(KEY, NO_KEY_DOCUMENT, { ...grant('a'), result: { n: 1 } }, UPSTREAM);
     await clock.advance(6_900_000);
     await put({ ...(await content()), trying: { attempts: 1 }, recordVersion: first.version });
@@ -178,7 +178,7 @@ describe('an answer that repeats the token in force', () => {
     ]);
   });
 
-  test('that is put changes nothing in the store', async () => {
+  test('a repeated token that is put changes nothing in the store', async () => {
     const first = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     const version = (await stored())?.version;
     const cached = await world.writer.write(KEY, await world.documents.read(KEY), grant('a'), {
@@ -188,7 +188,7 @@ describe('an answer that repeats the token in force', () => {
     expect([cached.version, (await stored())?.version]).toEqual([first.version, version]);
   });
 
-  test('is a new record when the stored one comes from the future', async () => {
+  test('a repeated token is a new record when the stored one comes from the future', async () => {
     await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a', 5_001), UPSTREAM);
     const before = await world.documents.read(KEY);
     const cached = await world.writer.write(KEY, before, grant('a'), UPSTREAM);
@@ -196,7 +196,7 @@ describe('an answer that repeats the token in force', () => {
     expect(cached.obtainedAt).toBe(clock.now());
   });
 
-  test('takes over what another process has stored meanwhile', async () => {
+  test('a repeated token adopts what another process has stored meanwhile', async () => {
     await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     await clock.advance(1_000);
     const before = await world.documents.read(KEY);
@@ -205,7 +205,7 @@ describe('an answer that repeats the token in force', () => {
     expect(cached.value).toBe('b');
   });
 
-  test('releases the lease also when its write is lost', async () => {
+  test('a repeated token releases the lease also when its write is lost', async () => {
     await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     await clock.advance(1_000);
     const before = await world.documents.read(KEY);
@@ -216,7 +216,7 @@ describe('an answer that repeats the token in force', () => {
 });
 
 describe('a lost write', () => {
-  test('yields to a newer answer, which is due soon because it is unknown which one counts', async () => {
+  test('a lost write yields to a newer answer, which is due soon because the valid one is unknown', async () => {
     const winner = grant('b', 1);
     meanwhile(() => put({ grant: { ...winner } }));
     const options = { ...UPSTREAM, lease: await lease() };
@@ -234,27 +234,27 @@ describe('a lost write', () => {
     ['by the same value', {}, 'a', 6_000_000],
     ['by one that is due sooner anyway', {}, 'b', 240_000],
     ['by one that is due a ms later', {}, 'b', 240_001],
-  ])('%s', async (_, more, value, dueIn) => {
+  ])('a lost write yields to the stored answer and moves its due only where needed: %s', async (_, more, value, dueIn) => {
     const winner = { ...grant(value), dueAt: clock.now() + dueIn };
     meanwhile(() => put({ grant: winner }));
     const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, ...more });
     expect([cached.value, cached.dueAt - clock.now()]).toEqual([value, dueIn === 240_001 ? 240_000 : dueIn]);
   });
 
-  test('of a newer answer is written over an older one', async () => {
+  test('a write of a newer answer that loses to an older one is retried', async () => {
     meanwhile(() => put({ grant: { ...grant('b', -1) }, chain: ['x'] }));
     const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, lease: await lease() });
     expect([cached.value, await content()]).toMatchObject(['a', { grant: { value: 'a' }, chain: ['x'] }]);
     expect(await isLeased()).toBe(false);
   });
 
-  test('to a state of trying is written over it', async () => {
+  test('a write that loses to a retry state is retried', async () => {
     meanwhile(() => put({ trying: { attempts: 1 } }));
     const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     expect([cached.value, await content()]).toEqual(['a', { grant: grant('a') }]);
   });
 
-  test('five times in a row is given up', async () => {
+  test('a write that loses five times in a row fails', async () => {
     let serial = 0;
     meanwhile(() => put({ grant: { ...grant(`b${++serial}`, -1) } }), 9);
     await expect(world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).rejects.toMatchObject({
@@ -265,7 +265,7 @@ describe('a lost write', () => {
     expect(serial).toBe(5);
   });
 
-  test('takes the token of another process that writes before the due time is moved', async () => {
+  test('a lost write adopts the token of another process that writes before the due time is moved', async () => {
     const winner = grant('b', 1);
     let sets = 0;
     faulty.before = async (method) => {
@@ -278,9 +278,9 @@ describe('a lost write', () => {
   });
 });
 
-describe('a registration that has gone meanwhile', () => {
+describe('a registration that was removed meanwhile', () => {
   test.each(['app/wx1', 'task/wx1/access_token'])(
-    'of %s: the document is deleted and nothing published',
+    'a write whose registration document %s was removed deletes the key document and publishes nothing',
     async (id) => {
       meanwhile(() => remove(id));
       await expect(world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).rejects.toMatchObject({
@@ -291,7 +291,7 @@ describe('a registration that has gone meanwhile', () => {
     },
   );
 
-  test('with its record: nothing is written again', async () => {
+  test('a key whose registration and record were removed meanwhile is not written again', async () => {
     await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     const before = await world.documents.read(KEY);
     meanwhile(async () => {
@@ -305,7 +305,7 @@ describe('a registration that has gone meanwhile', () => {
   });
 
   // The move of the due is lost, nothing is stored any more, and what was read before is put in force with version 0.
-  test('while an answer repeats the token in force: nothing is published', async () => {
+  test('a repeated token whose registration was removed meanwhile is not published', async () => {
     await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     await clock.advance(1_000);
     const before = await world.documents.read(KEY);
@@ -320,14 +320,14 @@ describe('a registration that has gone meanwhile', () => {
     expect([world.records.cache.get(KEY), events]).toEqual([undefined, []]);
   });
 
-  test('a record that is gone alone is written anew', async () => {
+  test('a record that was removed without its registration is written anew', async () => {
     await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     const before = await world.documents.read(KEY);
     meanwhile(() => remove(ID));
     expect((await world.writer.write(KEY, before, grant('b'), UPSTREAM)).value).toBe('b');
   });
 
-  test('is not assumed when the store does not answer', async () => {
+  test('a registration is not assumed to be removed when the store does not answer', async () => {
     let written = false;
     faulty.before = (method) => {
       if (method === 'set') written = true;

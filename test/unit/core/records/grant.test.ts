@@ -25,7 +25,7 @@ function refusal(run: () => unknown): string {
 }
 
 describe('storedGrant', () => {
-  test('counts from the moment before the request', () => {
+  test('storedGrant counts from the moment before the request', () => {
     expect(stored({})).toEqual({
       value: VALUE,
       obtainedAt: ASKED,
@@ -34,11 +34,11 @@ describe('storedGrant', () => {
     });
   });
 
-  test('counts from a whole millisecond', () => {
+  test('storedGrant counts from a whole millisecond', () => {
     expect(stored({ obtainedAt: ASKED - 0.4 })).toMatchObject({ obtainedAt: ASKED - 1 });
   });
 
-  test('counts from its own obtainedAt', () => {
+  test('storedGrant counts from the obtainedAt of the grant', () => {
     expect(stored({ obtainedAt: ASKED - 5_000 })).toMatchObject({
       obtainedAt: ASKED - 5_000,
       expiresAt: ASKED + 7_195_000,
@@ -76,7 +76,7 @@ describe('storedGrant', () => {
     [null, 'null'],
     [undefined, 'none'],
     [[7_200], 'an array'],
-  ])('a lifetime of %j is refused', (expiresInSeconds, got) => {
+  ])('a lifetime of %j is rejected', (expiresInSeconds, got) => {
     expect(refusal(() => stored({ expiresInSeconds }))).toBe(
       `a grant's expiresInSeconds must be 1 to 31536000, got ${got}`,
     );
@@ -92,11 +92,11 @@ describe('storedGrant', () => {
     [5, "a grant's value must be a non-empty string, got a number"],
     [['CANARY'], "a grant's value must be a non-empty string, got an array"],
     ['CANARY'.padEnd(16_385), "a grant's value must be at most 16384 characters, got 16385"],
-  ])('a value that is none is refused: %#', (value, message) => {
+  ])('a grant whose value is not valid is rejected: %#', (value, message) => {
     expect(refusal(() => stored({ value }))).toBe(message);
   });
 
-  test.each([null, undefined, 'CANARY', ['CANARY'], 5])('what is no object is refused: %#', (grant) => {
+  test.each([null, undefined, 'CANARY', ['CANARY'], 5])('a grant that is no object is rejected: %#', (grant) => {
     const run = () => storedGrant(grant as unknown as Grant, ASKED, NOW, TIMES, 0);
     expect(refusal(run)).toMatch(/^a grant must be an object, got /);
   });
@@ -111,7 +111,7 @@ describe('storedGrant', () => {
     [Number.POSITIVE_INFINITY, false],
     [null, false],
     [String(ASKED), false],
-  ])('obtained at %s is taken: %s', (obtainedAt, taken) => {
+  ])('a grant obtained at %s is accepted: %s', (obtainedAt, taken) => {
     const message = refusal(() => stored({ obtainedAt }));
     if (taken) expect(message).toBe('accepted');
     else expect(message).toMatch(/^a grant's obtainedAt must be epoch milliseconds and not in the future, got /);
@@ -124,16 +124,16 @@ describe('storedGrant', () => {
     [7_200, 7_200_000],
     [0.0004, 0],
     [0.0006, 1],
-  ])('due in %j s is due in %i ms', (dueInSeconds, expected) => {
+  ])('a grant due in %j s is due in %i ms', (dueInSeconds, expected) => {
     expect(stored({ dueInSeconds }).dueAt).toBe(ASKED + expected);
   });
 
-  test.each([-1, 7_200.1, Number.NaN, 'soon', null])('due in %j s is refused', (dueInSeconds) => {
+  test.each([-1, 7_200.1, Number.NaN, 'soon', null])('a grant due in %j s is rejected', (dueInSeconds) => {
     const message = refusal(() => stored({ dueInSeconds }));
     expect(message).toMatch(/^a grant's dueInSeconds must be 0 to its expiresInSeconds, got /);
   });
 
-  test('the answer is kept, and the value in it not a second time', () => {
+  test('a grant keeps the answer, and stores the value in it only once', () => {
     const result = { access_token: VALUE, expires_in: 7_200, list: [VALUE] };
     const grant = stored({ result });
     expect(JSON.stringify(grant).split('CANARY')).toHaveLength(2);
@@ -166,11 +166,11 @@ describe('receivedToken', () => {
     return receivedToken({ value: VALUE, expiresInSeconds: 7_200, ...fields } as Grant, stored({}));
   }
 
-  test('a grant may have none', () => {
+  test('a grant may have no refresh token', () => {
     expect(received({})).toBeUndefined();
   });
 
-  test('it may have one that says nothing of its end', () => {
+  test('a refresh token may come without an end', () => {
     expect(received({ refreshToken: 'r' })).toEqual({ value: 'r', expiresAt: undefined });
   });
 
@@ -178,7 +178,7 @@ describe('receivedToken', () => {
     [1, 1_000],
     ['86400', 86_400_000],
     [315_360_000, 315_360_000_000],
-  ])('of %j s it ends that long after it was asked for', (refreshTokenExpiresInSeconds, expected) => {
+  ])('a refresh token of %j s ends that long after the request', (refreshTokenExpiresInSeconds, expected) => {
     expect(received({ refreshToken: 'r', refreshTokenExpiresInSeconds })?.expiresAt).toBe(ASKED + expected);
   });
 
@@ -194,17 +194,17 @@ describe('receivedToken', () => {
     );
   });
 
-  test('a life without a refresh token is refused', () => {
+  test('a lifetime without a refresh token is rejected', () => {
     expect(refusal(() => received({ refreshTokenExpiresInSeconds: 5 }))).toMatch(/^a grant's refreshToken must be/);
   });
 
-  test.each([0, 0.9, -1, 315_360_001, Number.NaN, 'CANARY'])('a life of %j s is refused', (life) => {
+  test.each([0, 0.9, -1, 315_360_001, Number.NaN, 'CANARY'])('a refresh token with a lifetime of %j s is rejected', (life) => {
     expect(refusal(() => received({ refreshToken: 'r', refreshTokenExpiresInSeconds: life }))).toMatch(
       /^a grant's refreshTokenExpiresInSeconds must be 1 to 315360000, got /,
     );
   });
 
-  test('the longest is accepted', () => {
+  test('the longest refresh token is accepted', () => {
     expect(received({ refreshToken: 'r'.repeat(16_384) })?.value).toHaveLength(16_384);
   });
 });

@@ -11,7 +11,7 @@ const keyOf = (subject: number): { appid: string; type: string; subject: string 
   subject: String(subject),
 });
 
-test('the earliest end that was noted of a record counts', () => {
+test('the earliest end of a record counts', () => {
   const ends = new KnownEnds();
   expect(ends.get(keyOf(1), LIFE)).toBeUndefined();
   expect(ends.note(keyOf(1), LIFE, 500)).toBe(500);
@@ -20,7 +20,7 @@ test('the earliest end that was noted of a record counts', () => {
   expect(ends.get(keyOf(1), LIFE)).toBe(300);
 });
 
-test('records of one key are told apart by either of their instants', () => {
+test('records of one key are distinguished by either of their instants', () => {
   const ends = new KnownEnds();
   ends.note(keyOf(1), LIFE, 500);
   expect(ends.note(keyOf(1), { ...LIFE, obtainedAt: 1_001 }, 700)).toBe(700);
@@ -29,7 +29,7 @@ test('records of one key are told apart by either of their instants', () => {
   expect(ends.get(keyOf(1), LIFE)).toBe(500);
 });
 
-test('ten thousand are remembered, and the thousand that were noted first make room', () => {
+test('ten thousand ends are remembered, and the thousand that were noted first make room', () => {
   const ends = new KnownEnds();
   for (let subject = 0; subject < 10_000; subject++) ends.note(keyOf(subject), LIFE, 500);
   ends.note(keyOf(0), LIFE, 500);
@@ -39,7 +39,7 @@ test('ten thousand are remembered, and the thousand that were noted first make r
   expect(asked.map((subject) => ends.get(keyOf(subject), LIFE))).toEqual([500, undefined, undefined, 500, 500]);
 });
 
-test('a remembered end takes no more than some two hundred bytes', () => {
+test('a remembered end takes no more than about two hundred bytes', () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const heldBytes = (): number => {

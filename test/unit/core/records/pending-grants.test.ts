@@ -62,7 +62,7 @@ async function storedValue(): Promise<unknown> {
 }
 
 describe('PendingGrants', () => {
-  test('serves the grant from memory and announces it, and offers it until the store takes it', async () => {
+  test('a pending grant is served from memory, announced, and offered until the store accepts it', async () => {
     fail();
     const cached = unwritten.serve(KEY, 7, grant('a'), OPTIONS);
     expect([cached.value, cached.version, cached.confirmedAtMonotonic]).toEqual(['a', 8, undefined]);
@@ -85,7 +85,7 @@ describe('PendingGrants', () => {
     ]);
   });
 
-  test('offers it less and less often, once a minute at most', async () => {
+  test('a pending grant is offered less and less often, once a minute at the least', async () => {
     fail();
     unwritten.serve(KEY, 0, grant('a', 31_536_000_000), OPTIONS);
     await clock.advance(3_600_000);
@@ -95,7 +95,7 @@ describe('PendingGrants', () => {
     expect(first).toBeLessThan(135);
   });
 
-  test('has a version above both the stored and the one held', async () => {
+  test('a pending grant has a version above both the stored and the cached one', async () => {
     const held = await world.writer.write(KEY, await world.documents.read(KEY), grant('old'), OPTIONS);
     const { version } = held;
     fail();
@@ -103,7 +103,7 @@ describe('PendingGrants', () => {
     expect(unwritten.serve(KEY, version + 9, grant('b'), OPTIONS).version).toBe(version + 10);
   });
 
-  test('one that has ended is offered no longer', async () => {
+  test('a pending grant that has expired is offered no longer', async () => {
     fail();
     unwritten.serve(KEY, 0, grant('a', 5_000), OPTIONS);
     await clock.advance(5_000);
@@ -112,7 +112,7 @@ describe('PendingGrants', () => {
     expect([sets() - count, clock.pendingTimers]).toEqual([0, 0]);
   });
 
-  test('one that another has replaced is offered no longer', async () => {
+  test('a pending grant that another has replaced is offered no longer', async () => {
     unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(100);
     const newer = grant('b');
@@ -122,14 +122,14 @@ describe('PendingGrants', () => {
     expect([sets() - count, await storedValue(), clock.pendingTimers]).toEqual([0, 'b', 0]);
   });
 
-  test('one whose record was dropped is offered no longer', async () => {
+  test('a pending grant whose record was dropped is offered no longer', async () => {
     unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     world.records.cache.delete(KEY);
     await clock.advance(600_000);
     expect([sets(), clock.pendingTimers]).toEqual([0, 0]);
   });
 
-  test('only the last one of a key is offered', async () => {
+  test('only the last pending grant of a key is offered', async () => {
     fail();
     unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(50);
@@ -141,7 +141,7 @@ describe('PendingGrants', () => {
 
   // The older one, once written, has the higher version: it takes the place of the newer one in memory (I4), which is
   // then taken for outdated and dropped.
-  test('one that is put while another is being written is not forgotten', async () => {
+  test('a pending grant that is put while another is being written is not forgotten', async () => {
     let answer = (): void => {};
     faulty.before = (method) => (method === 'set' ? new Promise((resolve) => (answer = resolve)) : undefined);
     unwritten.serve(KEY, 0, grant('a'), OPTIONS);
@@ -153,7 +153,7 @@ describe('PendingGrants', () => {
     expect(await storedValue()).toBe('b');
   });
 
-  test('one of an app that has gone is dropped', async () => {
+  test('a pending grant of an app that was removed is dropped', async () => {
     const [app] = await memory.get(['app/wx1']);
     await memory.delete('app/wx1', app?.version as number);
     unwritten.serve(KEY, 0, grant('a'), OPTIONS);
@@ -162,7 +162,7 @@ describe('PendingGrants', () => {
     expect(world.records.cache.get(KEY)).toBeUndefined();
   });
 
-  test('one of an app that goes while another is being written is dropped as well', async () => {
+  test('a pending grant of an app that is removed while another is being written is dropped as well', async () => {
     let answer = (): void => {};
     faulty.before = (method) => (method === 'set' ? new Promise((resolve) => (answer = resolve)) : undefined);
     unwritten.serve(KEY, 0, grant('a'), OPTIONS);
@@ -176,7 +176,7 @@ describe('PendingGrants', () => {
     expect([await storedValue(), sets(), clock.pendingTimers]).toEqual([undefined, 1, 0]);
   });
 
-  test('a newer stored one is taken over', async () => {
+  test('a newer stored grant is adopted in place of a pending one', async () => {
     unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     const newer = { ...grant('b'), obtainedAt: clock.now() + 1 };
     faulty.before = async (method) => {
@@ -186,7 +186,7 @@ describe('PendingGrants', () => {
     expect([await storedValue(), world.records.cache.get(KEY)?.value, clock.pendingTimers]).toEqual(['b', 'b', 0]);
   });
 
-  test('a flush leaves no timer, and offers nothing that can be had again', async () => {
+  test('a flush leaves no timer, and does not offer a grant that can be fetched again', async () => {
     unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     await flush();
     expect(clock.pendingTimers).toBe(0);
@@ -195,7 +195,7 @@ describe('PendingGrants', () => {
   });
 });
 
-describe('what is owed', () => {
+describe('PendingGrants: grants that must be stored', () => {
   const STORE_FULL = new TokenError('STORE_UNAVAILABLE', 'full');
   const RECEIVED = { value: 'refresh', expiresAt: undefined };
   const USER = { appid: 'wx1', type: 'user_token', subject: 'u' };
@@ -205,13 +205,13 @@ describe('what is owed', () => {
     return (await world.documents.read(key)).rotation?.token;
   }
 
-  test('fails its waiting callers with a retryable STORE_UNAVAILABLE', () => {
+  test('a withheld grant fails its waiting callers with a retryable STORE_UNAVAILABLE', () => {
     const error = unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', message: 'full', subject: 'u', retryable: true });
     expect(world.records.cache.get(USER)).toBeUndefined();
   });
 
-  test('is settled with its record, or with none where the refresh token alone is of use', async () => {
+  test('a withheld grant is written with its record, or alone as a refresh token', async () => {
     unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     unwritten.withholdToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
     expect(await unwritten.write(USER)).toMatchObject({ value: 'a' });
@@ -223,14 +223,14 @@ describe('what is owed', () => {
     expect([sets() - count, clock.pendingTimers]).toEqual([0, 0]);
   });
 
-  test('keeps a refresh that would ask again from going on while the store does not take it', async () => {
+  test('a withheld grant blocks a new refresh while the store does not accept it', async () => {
     fail();
     unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     await expect(unwritten.write(USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     await expect(unwritten.write(USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 
-  test('is offered by a flush until the store takes it', async () => {
+  test('a flush offers a withheld grant until the store accepts it', async () => {
     fail();
     unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     let took = -1;
@@ -245,7 +245,7 @@ describe('what is owed', () => {
     expect([took, await storedToken(USER), clock.pendingTimers]).toEqual([10_000, 'refresh', 0]);
   });
 
-  test('is offered by a flush until the deadline, and no longer', async () => {
+  test('a flush offers a withheld grant until the deadline, and no longer', async () => {
     fail();
     unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     const flushed = flush();
@@ -257,7 +257,7 @@ describe('what is owed', () => {
     expect([count > 20, sets() - count <= 1, clock.pendingTimers]).toEqual([true, true, 0]);
   });
 
-  test('is offered by a flush also when it comes to be owed meanwhile', async () => {
+  test('a flush also offers a grant that is withheld meanwhile', async () => {
     let land = (): void => {};
     const landing = new Promise<void>((resolve) => {
       land = resolve;
@@ -273,7 +273,7 @@ describe('what is owed', () => {
     expect([await storedToken(OTHER_USER), clock.pendingTimers]).toEqual(['refresh', 0]);
   });
 
-  test('does not include what is only served meanwhile, which is never written', async () => {
+  test('a flush does not write a grant that is only served', async () => {
     unwritten.serve(KEY, 0, grant('a'), OPTIONS);
     const count = sets();
     expect(await unwritten.write(KEY)).toBeUndefined();
@@ -285,7 +285,7 @@ describe('what is owed', () => {
     ['its app', () => unwritten.discard('wx1'), [undefined, undefined]],
     ['another app', () => unwritten.discard('wx2'), ['refresh', 'refresh']],
     ['its task', () => unwritten.discard('wx1', USER), [undefined, 'refresh']],
-  ])('after %s was unregistered', async (_, drop, tokens) => {
+  ])('a withheld grant is dropped if its own registration is gone, after %s was unregistered', async (_, drop, tokens) => {
     unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     unwritten.withholdToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
     drop();
@@ -293,7 +293,7 @@ describe('what is owed', () => {
     expect([await storedToken(USER), await storedToken(OTHER_USER)]).toEqual(tokens);
   });
 
-  test('a refresh token is not stored over another one that has been stored since, nor for an app that is gone', async () => {
+  test('a withheld refresh token does not replace one that has been stored since, nor come back for a removed app', async () => {
     const spent = { hash: 'spent', base: 'base', known: [] };
     const put = { ...OPTIONS, source: 'put', received: { value: 'newer', expiresAt: undefined } } as const;
     await world.writer.write(USER, await world.documents.read(USER), grant('b'), put);
@@ -305,10 +305,10 @@ describe('what is owed', () => {
   });
 });
 
-describe('a clock that is set back while a grant waits for the store', () => {
+describe('PendingGrants: a clock that is set back', () => {
   const STEP = 3_600_000;
 
-  test('does not make it live longer for those who read it', async () => {
+  test('a clock that is set back does not make a pending grant live longer for its readers', async () => {
     fail();
     unwritten.serve(KEY, 7, grant('a'), OPTIONS);
     await clock.advance(60_000);
@@ -322,7 +322,7 @@ describe('a clock that is set back while a grant waits for the store', () => {
     expect([written.confirmedAtMonotonic === undefined, world.records.leftMs(written)]).toEqual([false, 7_080_000]);
   });
 
-  test('does not make it be offered after it has ended', async () => {
+  test('a clock that is set back does not cause a pending grant to be offered after it has expired', async () => {
     fail();
     unwritten.serve(KEY, 7, grant('a', 1_800_000), OPTIONS);
     clock.jump(-STEP);

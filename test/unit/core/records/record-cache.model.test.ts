@@ -158,8 +158,8 @@ const step: fc.Arbitrary<Step> = fc.tuple(
 describe.each([
   ['where records of keys without a task are bounded', false],
   ['where all records are bounded', true],
-])('RecordCache, %s,', (_name, boundsAll) => {
-  test('holds what a list in the order of use would hold, and finds nothing else', () => {
+])('RecordCache, %s', (_name, boundsAll) => {
+  test('RecordCache holds what a list in the order of use would hold, and finds nothing else', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const pair = new Pair(boundsAll);

@@ -54,7 +54,7 @@ const held = (): string[] => [...cache.records()].map(({ key: of }) => keyId(of)
 
 describe('RecordCache', () => {
   test.each([key('a'), key('a', 't', 's'), key('__proto__', 'constructor'), key('__proto__', '__proto__', 'toString')])(
-    'finds the record of exactly its key, with a task and without: %j',
+    'RecordCache finds the record of exactly its key, with a task and without: %j',
     (of) => {
       expect(cache.get(of)).toBeUndefined();
       const without = put(of);
@@ -69,7 +69,7 @@ describe('RecordCache', () => {
     },
   );
 
-  test('finds each record by the names of its key, with a task and without', () => {
+  test('RecordCache finds each record by the names of its key, with a task and without', () => {
     addTask(key('a'), key('a', 't', 's'));
     const records = [key('a'), key('a', 't', 's'), key('b'), key('b', 't', 's')].map(put);
     const found = ['a', 'b'].flatMap((appid) => [
@@ -87,7 +87,7 @@ describe('RecordCache', () => {
     }
   });
 
-  test('yields the records of one app, with tasks and without, each once', () => {
+  test('RecordCache yields the records of one app, with tasks and without, each once', () => {
     addTask(key('a'), key('a', 't', 's'), key('b', 't', 's'), key('c'));
     const ofA = [key('a'), key('a', 't', 's'), key('a', 'u'), key('a', 'u', 's')].map(put);
     const ofB = [put(key('b', 't', 's'))];
@@ -95,7 +95,7 @@ describe('RecordCache', () => {
     expect([found.map((of) => of.length), new Set(found[0]), found[1]]).toEqual([[4, 1, 0, 0], new Set(ofA), ofB]);
   });
 
-  test('a record with a task is not evicted, and is again when its task has gone', () => {
+  test('a record with a task is not evicted until its task is removed', () => {
     const record = put(key('a', 't', 's'));
     addTask(key('a', 't', 's'));
     cache.set(record);
@@ -106,7 +106,7 @@ describe('RecordCache', () => {
     expect([cache.find('a', 't', 's'), held()]).toEqual([record, ['a/t/s', 'c/t', 'd/t']]);
   });
 
-  test('only records without a task are evicted, the longest unused first', () => {
+  test('only records without a task are evicted, the least recently used first', () => {
     for (const appid of ['t1', 't2', 't3', 't4']) {
       addTask(key(appid), key(appid, 't', 's'));
       put(key(appid));
@@ -130,14 +130,14 @@ describe('RecordCache', () => {
     expect(held()).toEqual(['b/t', 'c/t', 'd/t']);
   });
 
-  test('one that is not held is renewed in vain', () => {
+  test('renewing a record that is not cached has no effect', () => {
     const gone = put(key('a'));
     cache.delete(key('a'));
     cache.renew(gone);
     expect([cache.get(key('a')), held()]).toEqual([undefined, []]);
   });
 
-  test('deleting an app leaves the records of others, and of its own those that tasks hold', () => {
+  test('deleting an app keeps the records of others, and those of its own that tasks hold', () => {
     addTask(key('a', 't', 'task'));
     for (const of of [key('a'), key('a', 'u', 's'), key('a', 't', 'task'), key('b')]) put(of);
     cache.deleteApp('a');
@@ -147,7 +147,7 @@ describe('RecordCache', () => {
     expect(held()).toEqual(['a/t/task', 'c/t', 'd/t', 'e/t']);
   });
 
-  test('deleting one leaves the others of the app', () => {
+  test('deleting a record keeps the others of the app', () => {
     addTask(key('a'), key('a', 'u'), key('a', 't', 's'));
     for (const of of [key('a'), key('a', 'u'), key('a', 't', 's')]) put(of);
     cache.delete(key('a'));
@@ -157,14 +157,14 @@ describe('RecordCache', () => {
     expect(held()).toEqual(['a/u']);
   });
 
-  test('distrust makes every record be looked at', () => {
+  test('distrust causes every record to be checked', () => {
     addTask(key('a'), key('a', 't', 's'));
     const records = [put(key('a')), put(key('a', 't', 's')), put(key('b'))];
     cache.invalidateAll();
     expect(records.map(({ checkAt }) => checkAt)).toEqual(Array(3).fill(Number.NEGATIVE_INFINITY));
   });
 
-  test('remembers a failure of each key until it is cleared', () => {
+  test('RecordCache remembers a failure of each key until it is cleared', () => {
     const failure = { trying: { attempts: 1 } as RetryState, local: true, version: 1 };
     cache.setFailure(key('a'), failure);
     expect([cache.failure(key('a')), cache.failure(key('a', 't', 's'))]).toEqual([failure, undefined]);
@@ -188,7 +188,7 @@ describe('RecordCache', () => {
   });
 });
 
-describe('where a fleet shares more than one process can hold', () => {
+describe('RecordCache: a fleet that shares more than one process can hold', () => {
   beforeEach(() => {
     cache = new RecordCache(3, (of) => tasks.get(of) !== undefined);
   });
@@ -205,7 +205,7 @@ describe('where a fleet shares more than one process can hold', () => {
     expect(cache.get(key('a', 't', 's'))).toBeUndefined();
   });
 
-  test('what is in use stays, and what was put first does not', () => {
+  test('a record in use stays, and the one that was put first does not', () => {
     const records = ['a', 'b', 'c'].map((appid) => {
       addTask(key(appid));
       return put(key(appid));
@@ -218,7 +218,7 @@ describe('where a fleet shares more than one process can hold', () => {
     expect(cache.find('a', 't', undefined)).toBe(records[0]);
   });
 
-  test('distrust reaches each record, and what is deleted is gone from both', () => {
+  test('distrust reaches each record, and a deleted one is gone from both parts', () => {
     addTask(key('a'));
     const kept = put(key('a'));
     const other = put(key('b'));

@@ -6,7 +6,7 @@ import { RecordIndex } from '../../../../src/core/records/record-index.js';
 const record = (appid: string, type: string, subject?: string): CachedRecord =>
   ({ key: tokenKey(appid, type, subject) }) as CachedRecord;
 
-test('a record takes the place of the one of its key, also of the one that was found last', () => {
+test('a record replaces the one of its key, also the one that was found last', () => {
   const index = new RecordIndex();
   for (const subject of [undefined, 's']) {
     const find = (): unknown => (subject === undefined ? index.plain('a', 't') : index.ofSubject('a', 't', subject));
@@ -30,7 +30,7 @@ test('the record that was found last answers for its own names alone', () => {
   expect(['a', 'b', 'c'].map((appid) => index.plain(appid, 'u'))).toEqual([undefined, b, undefined]);
 });
 
-test('yields the records of one app, and of all', () => {
+test('the index yields the records of one app, and of all', () => {
   const index = new RecordIndex();
   const ofA = [record('a', 't'), record('a', 'u'), record('a', 't', 's'), record('a', 'u', '__proto__')];
   const ofB = [record('b', 't'), record('b', 't', 's')];

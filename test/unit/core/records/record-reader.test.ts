@@ -62,14 +62,14 @@ const held = () => world.records.cache.get(KEY);
 const gets = (): number => faulty.calls.filter((call) => call === 'get').length;
 
 describe('read', () => {
-  test('adopts what the store holds', async () => {
+  test('read adopts what the store holds', async () => {
     const version = await put({ grant: { ...grant('a') } });
     const cached = await reader.read(KEY);
     expect([cached?.value, cached?.version, held()]).toEqual(['a', version, cached]);
     expect([changed, events]).toEqual([['wx1/access_token'], []]);
   });
 
-  test('announces the first record of a key with a task, and every other value', async () => {
+  test('read announces the first record of a key with a task, and every other value', async () => {
     withTask();
     await put({ grant: { ...grant('a') } });
     await reader.read(KEY);
@@ -78,7 +78,7 @@ describe('read', () => {
     expect(events).toEqual(['a store', 'b store']);
   });
 
-  test('that finds nothing says nothing of a failure that has been recorded meanwhile', async () => {
+  test('a read that finds nothing does not clear a failure that has been recorded meanwhile', async () => {
     let recorded: unknown;
     faulty.afterGet = () => {
       if (recorded !== undefined) return;
@@ -99,7 +99,7 @@ describe('read', () => {
     expect(world.records.cache.failure(KEY)).toBeUndefined();
   });
 
-  test('is one at a time for a key', async () => {
+  test('only one read of a key runs at a time', async () => {
     await put({ grant: { ...grant('a') } });
     const [one, two] = [reader.read(KEY), reader.read(KEY)];
     expect(two).toBe(one);
@@ -113,7 +113,7 @@ describe('read', () => {
     await expect(reader.read(KEY)).resolves.toBe(held());
   });
 
-  test('confirms what is held already', async () => {
+  test('read confirms what is cached already', async () => {
     await put({ grant: { ...grant('a') } });
     const first = await reader.read(KEY);
     changed.length = 0;
@@ -122,7 +122,7 @@ describe('read', () => {
     expect([first?.confirmedAtMonotonic, changed]).toEqual([60_000, []]);
   });
 
-  test('takes over a due that was moved', async () => {
+  test('read adopts a due that was moved', async () => {
     const version = await put({ grant: { ...grant('a') } });
     await reader.read(KEY);
     await put({ grant: { ...grant('a', { dueAt: 5 }) }, recordVersion: version });
@@ -130,7 +130,7 @@ describe('read', () => {
     expect([cached?.version, cached?.dueAt, events]).toEqual([version, 5, []]);
   });
 
-  test('drops what the store has no longer', async () => {
+  test('read drops what the store no longer has', async () => {
     await put({ grant: { ...grant('a') } });
     await reader.read(KEY);
     changed.length = 0;
@@ -139,7 +139,7 @@ describe('read', () => {
     expect([held(), changed]).toEqual([undefined, ['wx1/access_token']]);
   });
 
-  test('keeps what the store never had', async () => {
+  test('read keeps what the store never had', async () => {
     const document = { version: 9, recordVersion: 9, unknown: {} };
     const adoption = { source: 'upstream', written: false, announceFirst: false } as const;
     const unwritten = world.records.adopt(KEY, document, grant('a'), adoption);
@@ -149,7 +149,7 @@ describe('read', () => {
     expect(world.failures.remembered(KEY)?.trying.attempts).toBe(1);
   });
 
-  test('yields to a record that was put in force while it read', async () => {
+  test('read yields to a record that was adopted while it was under way', async () => {
     await put({ grant: { ...grant('a') } });
     await reader.read(KEY);
     await put({ grant: { ...grant('b') } });
@@ -179,7 +179,7 @@ describe('a store that went back in time', () => {
     return version;
   }
 
-  test('is given back the newer record, and keeps the fields of another release', async () => {
+  test('a store that went back in time gets the newer record, with the fields of another release', async () => {
     withTask();
     const version = await wentBack();
     const cached = await reader.read(KEY);
@@ -191,7 +191,7 @@ describe('a store that went back in time', () => {
     expect(events).toEqual(['new store']);
   });
 
-  test('has its document from then on: the record goes by the version that it got there', async () => {
+  test('the record of a store that went back has the version that it got there', async () => {
     await wentBack();
     await reader.read(KEY);
     await clock.advance(0);
@@ -205,7 +205,7 @@ describe('a store that went back in time', () => {
     ['was got later than the one that is held', 1, 'stored'],
     ['was got at the same instant as the one that is held, and brings another refresh token', 0, 'stored'],
     ['was got earlier than the one that is held', -1, 'held'],
-  ] as const)('is compared by age, not by version, where its record %s', async (_, later, wins) => {
+  ] as const)('a store that went back is compared by age, not by version, where its record %s', async (_, later, wins) => {
     await put({ grant: { ...grant('first') } });
     const heldVersion = await put({ grant: { ...grant('held') } });
     await reader.read(KEY);
@@ -232,14 +232,14 @@ describe('a store that went back in time', () => {
     );
   });
 
-  test('gets no due for a key without a task', async () => {
+  test('a store that went back gets no due for a key without a task', async () => {
     await wentBack();
     await reader.read(KEY);
     await clock.advance(0);
     expect((await memory.get([ID]))[0]?.due).toBeUndefined();
   });
 
-  test('may fail once more', async () => {
+  test('restoring a record to a store that went back may fail once and is retried', async () => {
     await wentBack();
     Reflect.set(faulty, 'set', () => Promise.reject(new Error('gone')));
     expect((await reader.read(KEY))?.value).toBe('new');
@@ -247,7 +247,7 @@ describe('a store that went back in time', () => {
     expect(held()?.value).toBe('new');
   });
 
-  test('is given nothing that no store ever held', async () => {
+  test('a store that went back gets nothing that no store ever held', async () => {
     const document = { version: 2 ** 53 - 1, recordVersion: 2 ** 53 - 1, unknown: {} };
     world.records.adopt(KEY, document, grant('ours'), { source: 'upstream', written: false, announceFirst: false });
     await put({ grant: { ...grant('stored') } });
@@ -266,7 +266,7 @@ describe('a record of a store that was replaced', () => {
     world.records.displace();
   }
 
-  test('does not hide what another process has stored while it was put back', async () => {
+  test('a record of a replaced store does not hide what another process stored while it was restored', async () => {
     await displaced();
     await put({ grant: { ...grant('older', { obtainedAt: clock.now() - 1 }) } });
     let say = (): void => {};
@@ -287,7 +287,7 @@ describe('a record of a store that was replaced', () => {
     expect([held()?.value, held()?.version]).toEqual(['newer', version]);
   });
 
-  test('is not compared with what was read before the store was replaced', async () => {
+  test('a record of a replaced store is not compared with what was read before the replacement', async () => {
     await displaced();
     await reader.read(KEY);
     let isFirst = true;
@@ -304,7 +304,7 @@ describe('a record of a store that was replaced', () => {
 });
 
 describe('loadAll', () => {
-  test('reads a hundred keys in one round trip', async () => {
+  test('loadAll reads a hundred keys in one round trip', async () => {
     const keys = Array.from({ length: 250 }, (_, index) => ({ ...KEY, subject: `s${index}` }));
     for (const key of keys) await put({ grant: { ...grant(key.subject) } }, `key/${keyId(key)}`);
     await reader.loadAll(keys);
@@ -312,7 +312,7 @@ describe('loadAll', () => {
     expect(keys.map((key) => world.records.cache.get(key)?.value)).toEqual(keys.map(({ subject }) => subject));
   });
 
-  test('goes on where one cannot be read, which is known of then too', async () => {
+  test('loadAll continues where a document cannot be read, and the error of that key is known', async () => {
     const keys = ['a', 'b', 'c'].map((subject) => ({ ...KEY, subject }));
     await put({ grant: { ...grant('a') } }, 'key/wx1/access_token/a');
     await memory.set('key/wx1/access_token/b', { torn: true }, 0);
@@ -325,7 +325,7 @@ describe('loadAll', () => {
     expect(changed).toEqual(keys.map(keyId));
   });
 
-  test('adopts a newer record than the one that came while it was read', async () => {
+  test('loadAll adopts a newer record than the one that came while it was under way', async () => {
     const version = await put({ grant: { ...grant('older') } });
     await put({ grant: { ...grant('newer') } });
     const document = { version, recordVersion: version, unknown: {} };
@@ -336,7 +336,7 @@ describe('loadAll', () => {
     expect(held()?.value).toBe('newer');
   });
 
-  test('keeps a newer record that came while it was read', async () => {
+  test('loadAll keeps a newer record that came while it was under way', async () => {
     const version = (await put({ grant: { ...grant('a') } })) + 1;
     const document = { version, recordVersion: version, unknown: {} };
     faulty.before = () => {
@@ -346,7 +346,7 @@ describe('loadAll', () => {
     expect(held()?.value).toBe('ours');
   });
 
-  test('fails when the store does', async () => {
+  test('loadAll fails when the store does', async () => {
     faulty.before = () => Promise.reject(new Error('gone'));
     await expect(reader.loadAll([KEY])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });

@@ -44,7 +44,7 @@ function adopt(version: number, given: StoredGrant, adoption: Adoption = STORE) 
 }
 
 describe('adopt', () => {
-  test('puts a grant in force with everything a hit needs', async () => {
+  test('adopt makes a grant current with everything a hit needs', async () => {
     const cached = adopt(7, grant('a'));
     expect(cache.get(KEY)).toBe(cached);
     expect(cached).toMatchObject({
@@ -60,14 +60,14 @@ describe('adopt', () => {
     expect(await records.show(cached).result()).toEqual({ version: 7 });
   });
 
-  test('never replaces a newer record by an older one', () => {
+  test('adopt never replaces a newer record by an older one', () => {
     const newer = adopt(7, grant('b'));
     expect(adopt(6, grant('a'))).toBe(newer);
     expect(cache.get(KEY)).toBe(newer);
     expect(events.map(({ record }) => record.value)).toEqual(['b']);
   });
 
-  test('replaces one of the same version, and one that no store holds', () => {
+  test('adopt replaces a record of the same version, and one that no store holds', () => {
     adopt(7, grant('a'));
     expect(adopt(7, grant('a', { dueAt: start + 5 })).dueAt).toBe(start + 5);
     adopt(9, grant('b'), { ...STORE, written: false });
@@ -76,7 +76,7 @@ describe('adopt', () => {
   });
 
   // The store may hold an older answer under a higher version: one whose write was taken for failed, for instance.
-  test('never replaces an unwritten record by an older one of the store', () => {
+  test('adopt never replaces an unwritten record by an older one of the store', () => {
     const newer = adopt(2, grant('b', { obtainedAt: start + 1 }), { ...STORE, written: false });
     expect(adopt(1_000_000, grant('a'))).toBe(newer);
     expect(cache.get(KEY)?.value).toBe('b');
@@ -101,7 +101,7 @@ describe('adopt', () => {
     expect(adopt(9, grant('b', other)).endsAtMonotonic).toBe(600_000 + 2 * LIFE);
   });
 
-  test('I1: a token that was in force before another one ends as before, however the clock was set', async () => {
+  test('I1: a token that was current before another one ends as before, however the clock was set', async () => {
     adopt(7, grant('a'));
     for (const hour of [1, 2, 3]) {
       await wall.advance(3_600_000);
@@ -116,7 +116,7 @@ describe('adopt', () => {
   });
 
   test.each([-1, 0, 250, 251, 1_200_000])(
-    'gives a grant to be stored again what is left of it, after the clock was set back by %i ms',
+    'adopt stores a grant again with what is left of it, after the clock was set back by %i ms',
     async (backMs) => {
       const held = adopt(7, grant('a', { scope: 'snsapi_base' }));
       await wall.advance(3_600_000);
@@ -131,7 +131,7 @@ describe('adopt', () => {
     },
   );
 
-  test('puts a grant in force in place of a held one that was found to be no newer, whatever the versions say', () => {
+  test('adopt replaces a cached record that was found to be no newer, whatever the versions say', () => {
     const held = adopt(7, grant('a'));
     expect(adopt(3, grant('b'), { ...STORE, inPlaceOf: held }).value).toBe('b');
     expect(adopt(2, grant('c'), { ...STORE, inPlaceOf: held }).value).toBe('b');
@@ -154,7 +154,7 @@ describe('adopt', () => {
       (held) => records.displaceOne(held),
       'r2',
     ],
-  ])('beside a newer record that stays in force, %s', (_, held, stored, adoption, change, expected) => {
+  ])('beside a newer record that stays current, %s', (_, held, stored, adoption, change, expected) => {
     const newer = grant('b', { obtainedAt: start + 1 });
     const document: KeyDocument = { version: 7, recordVersion: 7, rotation: held, unknown: {} };
     const record = records.adopt(KEY, document, newer, adoption);
@@ -164,7 +164,7 @@ describe('adopt', () => {
     expect(record).toMatchObject({ value: 'b', rotation: { token: expected } });
   });
 
-  test('announces a new value once, with reason and source', () => {
+  test('adopt announces a new value once, with reason and source', () => {
     const adoption: Adoption = { source: 'upstream', reason: 'due', announceFirst: true };
     const record = records.show(adopt(1, grant('a'), adoption));
     adopt(2, grant('a'), adoption);
@@ -176,7 +176,7 @@ describe('adopt', () => {
     expect(events.map(({ record: { version } }) => version)).toEqual([1, 3]);
   });
 
-  test('the first value is announced if that is wished, a changed one always', () => {
+  test('adopt announces the first value if that is requested, a changed one always', () => {
     const quiet: Adoption = { source: 'store', announceFirst: false };
     adopt(1, grant('a'), quiet);
     expect(events).toEqual([]);
@@ -200,13 +200,13 @@ describe('a hit', () => {
     [-1, true],
     [0, false],
     [1, false],
-  ])('answers until the next look is due: %i ms after it %s', async (offset, answers) => {
+  ])('a hit is answered until the next check is due: %i ms after it %s', async (offset, answers) => {
     const cached = adopt(1, grant('a'));
     await wall.advance(60_000 + offset);
     expect(hit()).toBe(answers ? cached : undefined);
   });
 
-  test('answers for the very key alone', () => {
+  test('a hit is answered for exactly its key', () => {
     adopt(1, grant('a'));
     for (const [appid, type, subject] of [
       ['wx1', 't'],
@@ -221,7 +221,7 @@ describe('a hit', () => {
   test.each([
     [0, true],
     [1, false],
-  ])('answers nothing that a clock set back by %i ms could keep alive', (back, answers) => {
+  ])('a hit returns no token whose life a clock set back by %i ms could extend', (back, answers) => {
     const cached = adopt(1, grant('a'));
     expect(hit()).toBe(cached);
     wall.jump(-back);
@@ -230,7 +230,7 @@ describe('a hit', () => {
     expect(hit()).toBe(cached);
   });
 
-  test('answers nothing for an app that is not registered, until a caller has found that it is', () => {
+  test('a hit returns nothing for an app that is not registered, until a caller has found that it is', () => {
     isRegistered = false;
     const cached = adopt(1, grant('a'));
     records.confirm(cached);
@@ -242,8 +242,8 @@ describe('a hit', () => {
   });
 });
 
-describe('what is left', () => {
-  test('is what the clock that is ahead leaves', async () => {
+describe('Records: the time left', () => {
+  test('the time left of a record is counted by the clock that is ahead', async () => {
     const cached = adopt(1, grant('a'));
     await wall.advance(1_000);
     expect(records.leftMs(cached)).toBe(LIFE - 1_000);
@@ -253,19 +253,19 @@ describe('what is left', () => {
     expect(records.leftMs(cached)).toBe(LIFE - 1_000 - 3_600_000);
   });
 
-  test('is never more than what was granted, wherever its times come from', () => {
+  test('the time left of a record never exceeds its lifetime, wherever its times come from', () => {
     const cached = adopt(1, grant('a', { obtainedAt: start + LIFE, expiresAt: start + 2 * LIFE }));
     expect(cached.endsAtMonotonic).toBe(LIFE);
     expect(records.leftMs(cached)).toBe(LIFE);
   });
 
-  test('of a grant from the past is the rest of it', () => {
+  test('the time left of a grant from the past is the rest of its life', () => {
     const cached = adopt(1, grant('a', { obtainedAt: start - LIFE + 5, expiresAt: start + 5 }));
     expect([cached.endsAtMonotonic, records.leftMs(cached)]).toEqual([5, 5]);
   });
 });
 
-describe('when to look again', () => {
+describe('Records: the time of the next check', () => {
   test.each<[string, Partial<StoredGrant>, number]>([
     ['after 60 s', {}, 60_000],
     ['when it is due', { dueAt: 30_000 }, 30_000],
@@ -275,12 +275,12 @@ describe('when to look again', () => {
     ['a second later when it is due now', { dueAt: 0 }, 1_000],
     ['a twentieth of a short life while it is due', { expiresAt: 10_000, dueAt: 0 }, 500],
     ['never, when it has ended', { obtainedAt: -LIFE, expiresAt: 0, dueAt: -5 }, -10_000],
-  ])('%s', (_, fields, expected) => {
+  ])('the next check of a record comes %s', (_, fields, expected) => {
     const shifted = Object.fromEntries(Object.entries(fields).map(([name, at]) => [name, start + (at as number)]));
     expect(adopt(1, grant('a', shifted)).checkAt - start).toBe(expected);
   });
 
-  test('trust counts from now', async () => {
+  test('a trusted record is checked at a time that counts from now', async () => {
     const cached = adopt(1, grant('a', { dueAt: start + 90_000 }));
     await wall.advance(50_000);
     records.confirm(cached);
@@ -292,14 +292,14 @@ describe('when to look again', () => {
   });
 
   // A look between two confirmations lets hits go on for 60 s more: up to 120 s after the store confirmed it.
-  test('at the latest 60 s after the store last confirmed it', async () => {
+  test('a trusted record is checked at the latest 60 s after the store last confirmed it', async () => {
     const cached = adopt(1, grant('a'));
     await wall.advance(59_000);
     records.trust(cached);
     expect(cached.checkAt).toBe(start + 60_000);
   });
 
-  test('the store is asked for a confirmation after 60 s', async () => {
+  test('a record is confirmed with the store after 60 s', async () => {
     const cached = adopt(1, grant('a'));
     await wall.advance(59_999);
     expect(records.needsConfirmation(cached)).toBe(false);
@@ -313,14 +313,14 @@ describe('when to look again', () => {
     expect(records.needsConfirmation(cached)).toBe(true);
   });
 
-  test('what no store holds needs no confirmation', async () => {
+  test('a record that no store holds needs no confirmation', async () => {
     const cached = adopt(1, grant('a'), { ...STORE, written: false });
     await wall.advance(600_000);
     expect(records.needsConfirmation(cached)).toBe(false);
   });
 });
 
-test('due is what is due now', async () => {
+test('isDue is true for a record that is due now', async () => {
   const cached = adopt(1, grant('a', { dueAt: start + 1_000 }));
   await wall.advance(999);
   expect(records.isDue(cached)).toBe(false);
@@ -339,7 +339,7 @@ test.each([
 });
 
 describe('distrust', () => {
-  test('makes everything be looked at, and due what comes from the future, once', () => {
+  test('distrust causes every record to be checked, and those from the future to be due, once', () => {
     const sound = adopt(1, grant('a'));
     wall.jump(-3_600_000);
     expect(records.invalidateAll()).toEqual([sound]);
@@ -360,7 +360,7 @@ describe('distrust', () => {
   test.each([
     [5_000, 0],
     [5_001, 1],
-  ])('what is due in %i ms anyway is left: %i', (dueIn, count) => {
+  ])('distrust leaves a record that is due in %i ms anyway: %i', (dueIn, count) => {
     wall.jump(3_600_000);
     adopt(1, grant('a', { obtainedAt: wall.now(), expiresAt: wall.now() + LIFE, dueAt: start + dueIn }));
     wall.jump(-3_600_000);
@@ -368,7 +368,7 @@ describe('distrust', () => {
   });
 });
 
-describe('a record that is put in force once more after the clock was set back', () => {
+describe('a record that is adopted again after the clock was set back', () => {
   const STEP = 600_000;
 
   test.each<[string, (cached: StoredGrant) => void]>([
@@ -382,7 +382,7 @@ describe('a record that is put in force once more after the clock was set back',
         adopt(7, given);
       },
     ],
-  ])('%s ends no later than before', async (_, again) => {
+  ])('a record that is adopted again %s ends no later than before', async (_, again) => {
     adopt(7, grant('a'));
     await wall.advance(3_600_000);
     wall.jump(-STEP);
@@ -406,7 +406,7 @@ describe('a record that is put in force once more after the clock was set back',
   test.each([
     [4_799_999, false],
     [4_800_000, true],
-  ])('is due as long before its end as was planned: after %i ms', async (afterMs, expected) => {
+  ])('a record that is adopted again is due as long before its end as planned: after %i ms', async (afterMs, expected) => {
     const given = grant('a', { dueAt: start + 4_800_000 });
     adopt(7, given);
     wall.jump(-STEP);
@@ -417,7 +417,7 @@ describe('a record that is put in force once more after the clock was set back',
     expect(held.checkAt).toBeLessThanOrEqual(wall.now() + 60_000);
   });
 
-  test('is due when its due was moved to, though that was counted from the clock that was set back', async () => {
+  test('a due that was moved by a clock that was set back counts as moved', async () => {
     adopt(7, grant('a'));
     await wall.advance(3_600_000);
     wall.jump(-STEP);
@@ -429,7 +429,7 @@ describe('a record that is put in force once more after the clock was set back',
     [600_000, []],
     [600_001, ['a']],
   ])(
-    'is among those that are due too late where the step of %i ms took more than half of its margin',
+    'a record is due too late where the clock step of %i ms took more than half of its margin',
     (stepMs, late) => {
       adopt(
         7,
@@ -445,7 +445,7 @@ describe('a record that no store holds', () => {
   const unwritten = (given: StoredGrant, replaces = 1) =>
     adopt(replaces + 1, given, { ...STORE, written: false, replaces });
 
-  test('is not replaced by the record that it was to replace', () => {
+  test('an unwritten record is not replaced by the record that it was to replace', () => {
     const held = unwritten(grant('b'));
     expect(adopt(1, grant('a', { obtainedAt: start + 9 }))).toBe(held);
   });
@@ -456,7 +456,7 @@ describe('a record that no store holds', () => {
     ['at the same clock, and after it', 0, 1, 'b'],
     ['at the same clock, and before it', 0, -1, 'a'],
   ])(
-    'was obtained %s: the one that is obtained %i ms later by the new clock wins',
+    'with an unwritten record obtained %s, the one that is obtained %i ms later by the new clock wins',
     async (_, stepMs, laterMs, value) => {
       unwritten(grant('a'));
       wall.jump(stepMs);
@@ -467,7 +467,7 @@ describe('a record that no store holds', () => {
     },
   );
 
-  test('blocks nothing once it has ended, whatever the clock says', async () => {
+  test('an unwritten record that has expired blocks nothing, whatever the clock says', async () => {
     unwritten(grant('a'));
     await wall.advance(LIFE);
     wall.jump(-2 * LIFE);

@@ -79,7 +79,7 @@ function trying(fields: Partial<RetryState> = {}): RetryState {
 }
 
 describe('record', () => {
-  test('stores the state of trying for the fleet, releases the lease by the same write, and tells', async () => {
+  test('record stores the retry state for the fleet, releases the lease in the same write, and notifies', async () => {
     const now = clock.now();
     const error = await record(refused);
     expect(error).toMatchObject({ code: 'UPSTREAM_REJECTED', errcode: 40_125, retryAt: now + 600_000, ...KEY });
@@ -102,7 +102,7 @@ describe('record', () => {
     expect([(await memory.get([ID]))[0]?.due, await isLeased()]).toEqual([undefined, false]);
   });
 
-  test('keeps the grant and the fields of another release', async () => {
+  test('record keeps the grant and the fields of another release', async () => {
     const now = clock.now();
     const grant = { value: 'v', obtainedAt: now - 1_000, expiresAt: now + 1_000, dueAt: now - 500 };
     await memory.set(ID, seal(ID, { grant, chain: ['x'], recordVersion: 5 }), 0);
@@ -115,7 +115,7 @@ describe('record', () => {
     });
   });
 
-  test('counts attempts, those of others and those of here alone', async () => {
+  test('record counts attempts, those of others and those of this process alone', async () => {
     await record(busy);
     await record(busy, await stored());
     expect((await stored()).trying?.attempts).toBe(2);
@@ -128,7 +128,7 @@ describe('record', () => {
     expect(log).toMatchObject([1, 2, 8, 9, 10].map((attempt) => ({ attempt })));
   });
 
-  test('backs off by the life of the token in force, and by what is left of it', async () => {
+  test('record backs off by the life of the current token, and by what is left of it', async () => {
     const now = clock.now();
     const grant = { value: 'v', obtainedAt: now - 7_199_000, expiresAt: now + 1_000, dueAt: now };
     await record(busy, { ...NO_KEY_DOCUMENT, grant, trying: trying({ attempts: 9 }) });
@@ -137,14 +137,14 @@ describe('record', () => {
     expect((await stored()).trying?.retryAt).toBe(now + 30_000);
   });
 
-  test('a first attempt goes by the life of the token in force', async () => {
+  test('the first attempt goes by the life of the current token', async () => {
     const now = clock.now();
     const grant = { value: 'v', obtainedAt: now - 7_200_000, expiresAt: now, dueAt: now };
     await record(busy, { ...NO_KEY_DOCUMENT, grant });
     expect((await stored()).trying?.retryAt).toBe(now + 500);
   });
 
-  test('what concerns this host alone stays here, and leaves the lease to its holder', async () => {
+  test('a failure of this host alone is not stored, and leaves the lease to its holder', async () => {
     const error = await record(new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 }));
     expect([await stored(), await isLeased(), error.hostOnly]).toEqual([NO_KEY_DOCUMENT, true, true]);
     expect(failures.active(KEY, false)?.local).toBe(true);
@@ -154,14 +154,14 @@ describe('record', () => {
   test.each([
     ['fails', () => Promise.reject(new Error('full'))],
     ['comes too late', async () => void (await memory.set(ID, {}, 0))],
-  ])('a write that %s leaves the lease to its holder, and the failure is remembered here', async (_, before) => {
+  ])('a write that %s leaves the lease to its holder, and the failure is remembered locally', async (_, before) => {
     faulty.before = (method) => (method === 'set' ? before() : undefined);
     const error = await record(busy);
     expect([error.code, await isLeased(), log.length]).toEqual(['UPSTREAM_UNAVAILABLE', true, 1]);
     expect(failures.active(KEY, false)).toMatchObject({ local: true });
   });
 
-  test('reauthorizationRequired is said once until something else happens', async () => {
+  test('reauthorizationRequired is emitted once until another failure or a success', async () => {
     const said = (): unknown[] => log.filter((entry) => typeof entry === 'string');
     await record(ended);
     await record(ended, await stored());
@@ -179,7 +179,7 @@ describe('record', () => {
     ['UPSTREAM_UNAVAILABLE', 30_000, false],
     ['UPSTREAM_REJECTED', undefined, true],
     ['UPSTREAM_REJECTED', 30_000, false],
-  ])('of a passing %s with retryAt %s is backing off: %s', async (code, retryIn, expected) => {
+  ])('the retry state of a passing %s with retryAt %s is backing off: %s', async (code, retryIn, expected) => {
     const retryAt = retryIn === undefined ? undefined : clock.now() + retryIn;
     await record(new TokenError(code, 'x', { retryAt, retryable: true }));
     expect((await stored()).trying?.backingOff).toBe(expected);
@@ -192,7 +192,7 @@ test.each([
   [5_000, 30_000, true],
   [5_001, 5_001, false],
   [200_000, 200_000, false],
-])('a budget that is left alone for %i ms puts the next attempt off for %i ms', async (notBeforeMs, ms, backingOff) => {
+])('a failure budget that is not available for %i ms delays the next attempt by %i ms', async (notBeforeMs, ms, backingOff) => {
   const now = clock.now();
   const budget = { draw: async () => now + notBeforeMs } as unknown as FailureBudget;
   await record(busy, { ...NO_KEY_DOCUMENT, trying: trying({ attempts: 20 }) }, true, { budget });
@@ -203,7 +203,7 @@ test.each([
   [0, false],
   [600_000, false],
   [600_001, true],
-])('with %i ms left of the token, one that lives at the next attempt draws on what is reserved: %s', async (...row) => {
+])('with %i ms left of the token, one that lives at the next attempt uses the reserved budget: %s', async (...row) => {
   const [leftMs, lives] = row;
   const drawn: unknown[] = [];
   const budget = { draw: async (...args: unknown[]) => drawn.push(args) } as unknown as FailureBudget;
@@ -224,7 +224,7 @@ describe('active', () => {
     ['the background waits until retryAt', false, true, 60_000],
     ['a caller waits 5 s at most while it backs off', true, true, 5_000],
     ['a caller waits until retryAt when it does not', true, false, 60_000],
-  ])('%s', async (_, callerWaits, backingOff, ms) => {
+  ])('active: %s', async (_, callerWaits, backingOff, ms) => {
     const now = clock.now();
     failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying({ backingOff }) });
     await clock.advance(ms - 1);
@@ -233,7 +233,7 @@ describe('active', () => {
     expect(failures.active(KEY, callerWaits)).toBeUndefined();
   });
 
-  test('the background hears of retryAt, not of what callers wait', () => {
+  test('the background sees retryAt, not the time that callers wait', () => {
     failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
     expect(failures.retryAt(KEY)).toBe(clock.now() + 60_000);
   });
@@ -244,7 +244,7 @@ describe('active', () => {
     expect(failures.retryAt(KEY)).toBe(clock.now() + 300);
   });
 
-  test('says what went wrong, of this key', () => {
+  test('an active failure says what went wrong, and names its key', () => {
     failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
     expect(failures.active(KEY, false)?.error()).toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
@@ -255,14 +255,14 @@ describe('active', () => {
     });
   });
 
-  test('makes its error where a caller asks for it, which the stack shows', () => {
+  test('an active failure creates its error where a caller asks for it, which the stack shows', () => {
     failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
     const failure = failures.active(KEY, true);
     const placeOfCaller = () => failure?.error().stack;
     expect(placeOfCaller()).toContain('placeOfCaller');
   });
 
-  test('another registration clears it', async () => {
+  test('another registration clears an active failure', async () => {
     failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
     expect(failures.remembered(KEY)).toBeDefined();
     registry.setApp({ appid: 'wx1', secret: 'S', accessToken: undefined, version: 3 });
@@ -271,7 +271,7 @@ describe('active', () => {
     expect([failures.active(KEY, false), cache.failure(KEY)]).toEqual([undefined, undefined]);
   });
 
-  test('without a failure there is none', () => {
+  test('a key without a failure has no active one', () => {
     expect([failures.active(KEY, true), failures.retryAt(KEY), failures.remembered(KEY)]).toEqual([
       undefined,
       undefined,
@@ -281,7 +281,7 @@ describe('active', () => {
 });
 
 describe('learn', () => {
-  test('a document without trying clears what the fleet had, not what is of this host', () => {
+  test('a document without a retry state clears the failure of the fleet, not that of this host', () => {
     failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
     failures.update(KEY, NO_KEY_DOCUMENT);
     expect(failures.active(KEY, false)).toBeUndefined();
@@ -312,7 +312,7 @@ describe('learn', () => {
     expect(failures.remembered(KEY)?.trying.attempts).toBe(left);
   });
 
-  test('a document that is older than the record in force brings no failure back', () => {
+  test('a document that is older than the current record brings no failure back', () => {
     const now = clock.now();
     const grant = { value: 'v', obtainedAt: now, expiresAt: now + 7_200_000, dueAt: now + 6_000_000 };
     cache.set(
@@ -334,7 +334,7 @@ describe('learn', () => {
     expect(failures.remembered(KEY)?.trying.attempts).toBe(1);
   });
 
-  test('an older read does not take back a failure that has been recorded here', async () => {
+  test('an older read does not clear a failure that has been recorded here', async () => {
     await record(busy);
     const { version } = await stored();
     failures.update(KEY, at(version - 1));
@@ -347,14 +347,14 @@ describe('learn', () => {
     ['a later one that forbids attempts for less long', true, 6, 599_999],
     ['a later one that forbids attempts for as long', false, 6, 600_000],
     ['a later one that forbids attempts for longer', false, 6, 600_001],
-  ])('what failed on this host alone, and then %s: of this host alone is %s', async (_, local, version, retryMs) => {
+  ])('a failure of this host alone, followed by %s, stays of this host alone: %s', async (_, local, version, retryMs) => {
     const host = new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 });
     await record(host, at(5, 1));
     failures.update(KEY, { ...at(version), trying: trying({ retryAt: clock.now() + retryMs }) });
     expect(failures.active(KEY, false)?.local).toBe(local);
   });
 
-  test('what failed on this host alone with another input gives way to what the fleet knows', async () => {
+  test('a failure of this host alone with another input yields to what the fleet knows', async () => {
     await record(new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 }), at(5));
     registry.setApp({ appid: 'wx1', secret: 'another', accessToken: undefined, version: 0 });
     failures.update(KEY, at(6, 3));
@@ -362,14 +362,14 @@ describe('learn', () => {
   });
 });
 
-describe('a failure that was had before this process began', () => {
+describe('a failure from before this process began', () => {
   const earlier = (): RetryState => trying({ retryAt: clock.now() + 60_000, backingOff: false });
 
   test.each([
     [59_999, true],
     [60_000, false],
     [60_001, false],
-  ])('holds attempts up: after %i ms %s', async (afterMs, isHeldUp) => {
+  ])('a failure from before this process began blocks attempts: after %i ms %s', async (afterMs, isHeldUp) => {
     failures.defer(KEY, earlier());
     await clock.advance(afterMs);
     expect(failures.active(KEY, true) !== undefined).toBe(isHeldUp);
@@ -379,7 +379,7 @@ describe('a failure that was had before this process began', () => {
     [59_999, 60_000],
     [60_000, 60_000],
     [60_001, 60_001],
-  ])('gives way to one that is known and holds up for %i ms only if that is longer', (knownMs, expectedMs) => {
+  ])('a failure that is known and blocks for %i ms is replaced by an earlier one only if that blocks longer', (knownMs, expectedMs) => {
     const known = trying({ retryAt: clock.now() + knownMs });
     failures.update(KEY, { ...NO_KEY_DOCUMENT, version: 3, trying: known });
     failures.defer(KEY, earlier());
@@ -387,7 +387,7 @@ describe('a failure that was had before this process began', () => {
     expect(failures.remembered(KEY)?.version).toBe(3);
   });
 
-  test('with another input holds nothing up', () => {
+  test('a failure from before this process began blocks nothing with another input', () => {
     failures.defer(KEY, { ...earlier(), input: 'another' });
     expect(failures.hasRemembered(KEY)).toBe(false);
   });

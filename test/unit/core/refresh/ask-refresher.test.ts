@@ -72,7 +72,7 @@ describe('gatherNeeds', () => {
     );
   }
 
-  test('there may be none', async () => {
+  test('gatherNeeds accepts that there are no needs', async () => {
     expect(await gather(undefined)).toEqual({ params: {}, tokens: new Map(), urlNotAsked: false });
     expect(await gather(task(undefined), [])).toEqual({ params: {}, tokens: new Map(), urlNotAsked: false });
   });
@@ -84,7 +84,7 @@ describe('gatherNeeds', () => {
     expect((await gather(task(async () => params))).params).toBe(params);
   });
 
-  test('a token is got for each dependency', async () => {
+  test('gatherNeeds acquires a token for each dependency', async () => {
     const { tokens } = await gather(undefined, [TOKEN, OTHER]);
     expect([...tokens]).toEqual([
       ['wx1/access_token', { key: TOKEN, value: 'token of wx1/access_token', pushed: false }],
@@ -97,7 +97,7 @@ describe('gatherNeeds', () => {
     expect([tokens.get('wx1/access_token')?.value, asked]).toEqual(['given', ['wx9/component/s']]);
   });
 
-  test('a dependency with a task does not', async () => {
+  test('a dependency with a task does not come from the params', async () => {
     const { tokens } = await gather(task({ access_token: 'given' }), [TOKEN], ['wx1/access_token']);
     expect(tokens.get('wx1/access_token')?.value).toBe('token of wx1/access_token');
   });
@@ -112,7 +112,7 @@ describe('gatherNeeds', () => {
     expect(asked).toEqual([`wx1/${type}`]);
   });
 
-  test('a missing function is a missing need', async () => {
+  test('a missing params function is a missing need', async () => {
     const error = await failure(gather(task(undefined, true)));
     expect(error).toBeInstanceOf(NeedMissing);
     expect((error as unknown as NeedMissing).error).toMatchObject({ code: 'INPUT_MISSING', ...KEY });
@@ -129,7 +129,7 @@ describe('gatherNeeds', () => {
     ['rejects', () => Promise.reject(new Error('CANARY'))],
     ['throws what is no error', () => Promise.reject('CANARY')],
     ['times out of itself', () => Promise.reject(new TokenError('TIMEOUT', 'CANARY'))],
-  ])('a function that %s is a missing need without its words', async (_, params) => {
+  ])('a params function that %s is a missing need without its words', async (_, params) => {
     const error = (await failure(gather(task(params as ParamsFunction)))) as unknown as NeedMissing;
     expect(error).toBeInstanceOf(NeedMissing);
     expect(error.error).toMatchObject({ code: 'INPUT_MISSING', message: 'the params function failed', ...KEY });
@@ -137,7 +137,7 @@ describe('gatherNeeds', () => {
     expect(everythingShown(error)).not.toContain('CANARY');
   });
 
-  test('a TokenError of the function is passed on', async () => {
+  test('a TokenError of the params function is passed on', async () => {
     const given = new TokenError('REAUTHORIZATION_REQUIRED', 'ask the user');
     const error = (await failure(gather(task(() => Promise.reject(given))))) as unknown as NeedMissing;
     expect(error.error).toMatchObject({ code: 'REAUTHORIZATION_REQUIRED', message: 'ask the user', ...KEY });
@@ -154,7 +154,7 @@ describe('gatherNeeds', () => {
       },
       'the answer of the params function: refresh_token cannot be read',
     ],
-  ])('a function that answers an object %s cannot be read is a missing need', async (_what, answer, message) => {
+  ])('a params function that answers an object %s cannot be read is a missing need', async (_what, answer, message) => {
     const error = await failure(gather(task((() => answer) as unknown as ParamsFunction)));
     expect(error).toBeInstanceOf(NeedMissing);
     expect(error.message).toBe(message);
@@ -165,13 +165,13 @@ describe('gatherNeeds', () => {
     [null, 'null'],
     ['CANARY', 'a string'],
     [['CANARY'], 'an array'],
-  ])('a function that answers %j is a missing need', async (answer, got) => {
+  ])('a params function that answers %j is a missing need', async (answer, got) => {
     const error = await failure(gather(task((() => answer) as unknown as ParamsFunction)));
     expect(error).toBeInstanceOf(NeedMissing);
     expect(error.message).toBe(`the params function must return an object, got ${got}`);
   });
 
-  test('a function has 5 s', async () => {
+  test('a params function has 5 s', async () => {
     const failed = failure(gather(task(() => new Promise(() => {}))));
     let over = false;
     void failed.then(() => {
@@ -183,7 +183,7 @@ describe('gatherNeeds', () => {
     expect([over, (await failed).message, wall.pendingTimers]).toEqual([true, 'the params function failed', 0]);
   });
 
-  test('a dependency that cannot be had is a missing need with its own error', async () => {
+  test('a dependency that is not available is a missing need with its own error', async () => {
     const given = new TokenError('UPSTREAM_REJECTED', 'no', { appid: 'wx1', type: 'access_token', errcode: 40_164 });
     const error = await failure(gather(undefined, [TOKEN], [], () => Promise.reject(given)));
     expect(error).toBeInstanceOf(NeedMissing);
@@ -258,7 +258,7 @@ describe('ask', () => {
     [7_999, undefined],
     [8_000, undefined],
     [8_001, 'STORE_UNAVAILABLE'],
-  ])('what is announced %i ms after the beginning is sent, or too late: %s', async (ms, code) => {
+  ])('the announcement of an attempt %i ms after the beginning is sent, or too late: %s', async (ms, code) => {
     const asked = ask(
       input(async (context) => {
         await wall.advance(ms);
@@ -275,7 +275,7 @@ describe('ask', () => {
     [{ prefer: 'newest' }, "prefer must be 'offered' or 'stored', got "],
     [{ prefers: 'stored' }, 'the options of spend: there is no "prefers", only prefer'],
     [7, 'the options of spend must be an object, got a number'],
-  ])('spend refuses the options %j', async (options, message) => {
+  ])('spend rejects the options %j', async (options, message) => {
     let refused: unknown;
     await ask(
       input(async (context) => {
@@ -287,7 +287,7 @@ describe('ask', () => {
     expect((refused as Error).message).toContain(message);
   });
 
-  test('the refresher is given what it needs, and its grant is answered', async () => {
+  test('the refresher receives what it needs, and its grant is returned', async () => {
     let seen: RefreshContext | undefined;
     const grant = await ask(
       input((context) => {
@@ -338,7 +338,7 @@ describe('ask', () => {
     );
   });
 
-  test('a request says whether a token was handed out before', async () => {
+  test('a request says whether a token was used before', async () => {
     await ask(
       input(async ({ request, token }) => {
         expect(await request({ method: 'GET', path: '/a' })).toEqual({ ok: true });
@@ -387,7 +387,7 @@ describe('ask', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('CANARY'))],
-  ])('what else it %s is UPSTREAM_UNAVAILABLE without its words', async (_, refresh) => {
+  ])('another failure of a refresher, if it %s, is UPSTREAM_UNAVAILABLE without its words', async (_, refresh) => {
     const error = await failure(ask(input(refresh)));
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true, ...KEY });
     expect(error.message).toBe('the refresher of jsapi_ticket failed');
@@ -414,7 +414,7 @@ describe('ask', () => {
     expect([signal?.aborted, signal?.reason, wall.pendingTimers]).toEqual([true, expect.any(TokenError), 0]);
   });
 
-  test('ignores a refresher that fails after its time', async () => {
+  test('a refresher that fails after its time is ignored', async () => {
     const failed = failure(
       ask(input(() => new Promise((_, reject) => void wall.setTimer(() => reject(new Error('late')), 20_000)))),
     );
@@ -423,7 +423,7 @@ describe('ask', () => {
     await wall.advance(10_000);
   });
 
-  test('an answer in the last millisecond counts', async () => {
+  test('a refresher may answer in the last millisecond', async () => {
     const asked = ask(input(() => new Promise((resolve) => void wall.setTimer(() => resolve(GRANT), 14_999))));
     await wall.advance(15_000);
     expect(await asked).toBe(GRANT);
@@ -431,7 +431,7 @@ describe('ask', () => {
 
   const stale = new TokenError('UPSTREAM_REJECTED', 'invalid credential', { errcode: 40_001 });
 
-  test('a code for a stale token speaks of the tokens that were handed out', async () => {
+  test('an error with a code for a stale token refers to the tokens that were requested', async () => {
     const asked = await askOnce(
       input(async ({ token }) => {
         await token(TOKEN);
@@ -444,7 +444,7 @@ describe('ask', () => {
     expect(asked.error.message).not.toContain('T ');
   });
 
-  test('without a token handed out, or with another code, it is an error of the key itself', async () => {
+  test('an error is one of the key itself without a requested token, or with another code', async () => {
     expect(await failure(ask(input(() => Promise.reject(stale))))).toMatchObject({
       name: 'TokenError',
       errcode: 40_001,

@@ -37,7 +37,7 @@ function port(): CallbackPort {
 }
 
 describe('without callbacks', () => {
-  test('no URL is asked, and nothing is told', async () => {
+  test('without callbacks no URL is asked, and no delivery is notified', async () => {
     relay.start();
     relay.taskChanged(KEY);
     relay.taskRemoved(KEY);
@@ -49,7 +49,7 @@ describe('without callbacks', () => {
     });
   });
 
-  test('a delivery that is handed out is given back', async () => {
+  test('a delivery that is taken without callbacks is released', async () => {
     const lease = (await memory.lease('delivery/wx1/access_token', 20_000)) as Lease;
     await relay.deliver(KEY, lease);
     expect(await memory.lease('delivery/wx1/access_token', 20_000)).toBeDefined();
@@ -57,7 +57,7 @@ describe('without callbacks', () => {
 });
 
 describe('with callbacks', () => {
-  test('everything is passed on', async () => {
+  test('attached callbacks receive everything', async () => {
     relay.attach(port());
     expect(relay.attached).toBeDefined();
     relay.start();
@@ -69,13 +69,13 @@ describe('with callbacks', () => {
     expect(await relay.askParams('https://x.example', KEY, signal)).toEqual({ url: 'https://x.example' });
   });
 
-  test('those that are attached after the start begin at once', () => {
+  test('callbacks that are attached after the start begin at once', () => {
     relay.start();
     relay.attach(port());
     expect(told).toEqual(['start']);
   });
 
-  test('they are attached once, and not after the closing has begun', () => {
+  test('callbacks are attached once, and not after the closing has begun', () => {
     relay.attach(port());
     expect(() => relay.attach(port())).toThrow(TypeError);
     closing.begin();

@@ -14,7 +14,7 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe('SingleFlight', () => {
-  test('the same key in flight is the same promise, and another after it has landed', async () => {
+  test('the same key in flight is the same promise, and another after it has settled', async () => {
     const flights = new SingleFlight<number>();
     let flown = 0;
     const first = flights.join(KEY, 'demand', undefined, async () => ++flown);
@@ -39,7 +39,7 @@ describe('SingleFlight', () => {
     ]);
   });
 
-  test('a failure reaches all who wait, is not left unhandled and ends the flight', async () => {
+  test('a failure reaches every waiting caller, is not left unhandled and ends the flight', async () => {
     const flights = new SingleFlight<number>();
     const flight = flights.join(KEY, 'due', undefined, () => Promise.reject(new Error('no')));
     expect(await isSettled(flight.promise)).toBe(true);
@@ -59,7 +59,7 @@ describe('SingleFlight', () => {
     expect(flights.get(KEY)).toBeUndefined();
   });
 
-  test('a flight knows why it was begun', () => {
+  test('a flight knows its reason', () => {
     const flights = new SingleFlight<number>();
     const flight = flights.join(KEY, 'stale', 'dead', async () => 1);
     expect(flight).toMatchObject({ key: KEY, reason: 'stale', stale: 'dead', urgent: true });
@@ -74,7 +74,7 @@ describe('SingleFlight', () => {
     expect(new SingleFlight<number>().join(KEY, reason, undefined, async () => 1).urgent).toBe(urgent);
   });
 
-  test('a caller who joins a flight of the background makes it urgent and wakes it, once', async () => {
+  test('a caller who joins a background flight makes it urgent and wakes it, once', async () => {
     const flights = new SingleFlight<number>();
     const flight = flights.join(KEY, 'due', undefined, () => new Promise(() => {}));
     const before = flight.woken();
@@ -87,7 +87,7 @@ describe('SingleFlight', () => {
     expect(await isSettled(after)).toBe(false);
   });
 
-  test('wake wakes all who wait now and none who wait later', async () => {
+  test('wake wakes every caller that waits now and none that waits later', async () => {
     const flights = new SingleFlight<number>();
     const flight = flights.join(KEY, 'due', undefined, () => new Promise(() => {}));
     flight.wake();
@@ -99,7 +99,7 @@ describe('SingleFlight', () => {
     expect(await isSettled(flight.woken())).toBe(false);
   });
 
-  test('settled waits for what is under way, however it ends', async () => {
+  test('settled waits for flights under way, however they end', async () => {
     const flights = new SingleFlight<number>();
     let land = (): void => {};
     flights.join(KEY, 'due', undefined, () => Promise.reject(new Error('no')));

@@ -69,7 +69,7 @@ async function rejection(promise: Promise<unknown>): Promise<Error> {
 }
 
 describe('spend', () => {
-  test('announces what it gives, with the task and its lane', async () => {
+  test('spend announces what it returns, with the task and its lane', async () => {
     const attempt = spending(await stored({ token: 'A' }));
     expect(await attempt.spend(undefined, 'offered')).toEqual({ value: 'A', stored: true });
     const intent = { hash: secretHash('A'), at: clock.now() };
@@ -79,24 +79,24 @@ describe('spend', () => {
     expect((await memory.get([ID]))[0]?.due).toMatchObject({ lane: 'user_token' });
   });
 
-  test('without a task there is nothing due', async () => {
+  test('spend for a key without a task stores no due', async () => {
     await spending(await stored({ token: 'A' }), { hadTask: false }).spend(undefined, 'offered');
     expect((await memory.get([ID]))[0]?.due).toBeUndefined();
   });
 
-  test('the first one has no base, and knows none before', async () => {
+  test('the first spend has no base, and knows none before', async () => {
     const attempt = spending(NO_KEY_DOCUMENT);
     expect(await attempt.spend('A', 'offered')).toEqual({ value: 'A', stored: false });
     expect(attempt.spent).toEqual({ hash: secretHash('A'), base: undefined, known: [] });
   });
 
-  test('notes what the params offer where another one is sent', async () => {
+  test('spend notes what the params offer where another refresh token is sent', async () => {
     const attempt = spending(await stored({ token: 'A', known: [secretHash('P'), secretHash('A')] }));
     expect(await attempt.spend('P', 'offered')).toEqual({ value: 'A', stored: true });
     expect(attempt.spent).toMatchObject({ hash: secretHash('A'), onOffer: secretHash('P') });
   });
 
-  test('may be called once', async () => {
+  test('spend may be called once', async () => {
     const attempt = spending(NO_KEY_DOCUMENT);
     await attempt.spend('A', 'offered');
     await expect(attempt.spend('A', 'offered')).rejects.toThrow('spend may be called once in an attempt');
@@ -107,7 +107,7 @@ describe('spend', () => {
     ['', 'what user_token is refreshed with must be a non-empty string, got an empty string'],
     [7, 'what user_token is refreshed with must be a non-empty string, got a number'],
     [undefined, 'user_token needs something to be refreshed with, and neither the store nor its params have it'],
-  ])('%j where nothing is stored ends the attempt without a failure of the key', async (offered, message) => {
+  ])('spend with %j where nothing is stored ends the attempt without a failure of the key', async (offered, message) => {
     const attempt = spending(NO_KEY_DOCUMENT);
     const error = (await rejection(attempt.spend(offered, 'offered'))) as NeedMissing;
     expect(error).toBeInstanceOf(NeedMissing);
@@ -116,7 +116,7 @@ describe('spend', () => {
     expect(await memory.get([ID])).toEqual([undefined]);
   });
 
-  test('ends the attempt before anything is sent if another process has written the document meanwhile', async () => {
+  test('spend ends the attempt before the request if another process has written the document meanwhile', async () => {
     const document = await stored({ token: 'A' });
     await memory.set(
       ID,
@@ -136,7 +136,7 @@ describe('spend', () => {
     [-1, 'REAUTHORIZATION_REQUIRED'],
     [0, 'REAUTHORIZATION_REQUIRED'],
     [1, undefined],
-  ])('%i ms before its own deadline: %s', async (ms, code) => {
+  ])('spend checks the deadline of a refresh token, %i ms before it: %s', async (ms, code) => {
     const expiresAt = clock.now() + ms;
     const spent = spending(await stored({ token: 'A', expiresAt })).spend(undefined, 'offered');
     if (code === undefined) await expect(spent).resolves.toMatchObject({ value: 'A' });
@@ -150,7 +150,7 @@ describe('spend', () => {
     }
   });
 
-  test('what was refused for good says so again, and when it is looked at next', async () => {
+  test('a refresh token that was rejected for good is rejected again, with the time of the next attempt', async () => {
     const refused = [{ hash: secretHash('A'), deadAt: clock.now(), error: failureFacts(REFUSED) }];
     const error = await rejection(spending(await stored({ token: 'A', refused })).spend(undefined, 'offered'));
     expect(error).toMatchObject({ code: 'REAUTHORIZATION_REQUIRED', retryAt: clock.now() + LOOKS_AGAIN_MS });
@@ -158,21 +158,21 @@ describe('spend', () => {
 });
 
 describe('settle', () => {
-  test('nothing that was not sent is settled', async () => {
+  test('settle ignores what was not sent', async () => {
     expect(await spending(NO_KEY_DOCUMENT).settle(REFUSED)).toBe(REFUSED);
   });
 
   test.each([
     ['an answer', new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { errcode: -1 }), undefined],
     ['no answer', new TokenError('UPSTREAM_UNAVAILABLE', 'broke'), expect.anything()],
-  ])('after a failure with %s the announcement is %s', async (_, error, intent) => {
+  ])('settle after a failure with %s: the announcement is %s', async (_, error, intent) => {
     const attempt = spending(await stored({ token: 'A' }));
     await attempt.spend(undefined, 'offered');
     expect(await attempt.settle(error)).toBe(error);
     expect(attempt.document.rotation?.intent).toEqual(intent);
   });
 
-  test('declares a refused token dead at once when no other process has sent it', async () => {
+  test('settle declares a rejected token dead at once when no other process has sent it', async () => {
     const attempt = spending(await stored({ token: 'A' }));
     await attempt.spend(undefined, 'offered');
     const error = await attempt.settle(REFUSED);
@@ -180,7 +180,7 @@ describe('settle', () => {
     expect(attempt.document.rotation?.refused).toMatchObject([{ hash: secretHash('A'), deadAt: clock.now() }]);
   });
 
-  test('spares a refused token for one lease time when another process has announced it before', async () => {
+  test('settle spares a rejected token for one lease time when another process has announced it before', async () => {
     const intent = { hash: secretHash('A'), at: clock.now() - 5_000 };
     const attempt = spending(await stored({ token: 'A', intent }));
     await attempt.spend(undefined, 'offered');
@@ -198,20 +198,20 @@ describe('settle', () => {
   test.each([
     ['of another one', { hash: secretHash('B'), at: 1 }, []],
     ['of this refresh itself', { hash: secretHash('A'), at: 1 }, [{ hash: secretHash('A'), at: 1 }]],
-  ])('declares a refused token dead at once despite an announcement %s', async (_, intent, answered) => {
+  ])('settle declares a rejected token dead at once despite an announcement %s', async (_, intent, answered) => {
     const attempt = spending(await stored({ token: 'A', intent }), { answered });
     await attempt.spend(undefined, 'offered');
     expect(await attempt.settle(REFUSED)).toMatchObject({ code: 'REAUTHORIZATION_REQUIRED' });
   });
 
-  test('spares a refused token that was announced for this refresh at another time', async () => {
+  test('settle spares a rejected token that was announced for this refresh at another time', async () => {
     const hash = secretHash('A');
     const attempt = spending(await stored({ token: 'A', intent: { hash, at: 2 } }), { answered: [{ hash, at: 1 }] });
     await attempt.spend(undefined, 'offered');
     expect(await attempt.settle(REFUSED)).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
   });
 
-  test('with another one on offer the refusal is stored, and the refresh starts again', async () => {
+  test('settle stores the rejection and the refresh starts again where another token is offered', async () => {
     const attempt = spending(await stored({ token: 'A' }));
     await attempt.spend('B', 'stored');
     expect(await attempt.settle(REFUSED)).toBe(DOCUMENT_CHANGED);
@@ -220,7 +220,7 @@ describe('settle', () => {
   });
 });
 
-test('a refusal after which another input has been registered is stored, and the refresh starts again', async () => {
+test('settle stores a rejection after which another input was registered, and the refresh starts again', async () => {
   const attempt = spending(await stored({ token: 'A' }), { isOutdated: () => true });
   await attempt.spend(undefined, 'offered');
   expect(await attempt.settle(REFUSED)).toBe(DOCUMENT_CHANGED);
@@ -232,7 +232,7 @@ describe('keep', () => {
     [true, { value: 'B', expiresAt: undefined }, 'B'],
     [true, undefined, 'A'],
     [false, { value: 'B', expiresAt: undefined }, 'A'],
-  ])('sent %s, %j: the refresh token is %s', async (sends, received, token) => {
+  ])('keep after a request that was sent (%s) and brought %j: the refresh token is %s', async (sends, received, token) => {
     const attempt = spending(await stored({ token: 'A' }));
     if (sends) await attempt.spend(undefined, 'offered');
     attempt.keep(received);
