@@ -43,7 +43,7 @@ describe('two fingerprints', () => {
       taken({}),
       fingerprintOf(KEY, registryWith({}, 'secret', 2), [{ version: 2, value: undefined }]),
     ],
-  ])('%s have the same input', (_, left, right) => {
+  ])('two fingerprints %s have the same input', (_, left, right) => {
     expect(left.hasSameInput(right)).toBe(true);
     expect(left.input).toBe(right.input);
   });
@@ -54,13 +54,13 @@ describe('two fingerprints', () => {
     ['of another pushed value', taken({}, 'ticket'), taken({}, 'other')],
     ['of more pushed values', taken({}, 'ticket'), fingerprintOf(KEY, registryWith({}), [])],
     ['of another secret', taken({}), fingerprintOf(KEY, registryWith({}, 'other'), [{ version: 1, value: undefined }])],
-  ])('%s have different inputs', (_, left, right) => {
+  ])('two fingerprints %s have different inputs', (_, left, right) => {
     expect(left.hasSameInput(right)).toBe(false);
     expect(left.input).not.toBe(right.input);
   });
 });
 
-test('the input is hashed once, and not before it is asked for', () => {
+test('the input is hashed once, and not before it is requested', () => {
   const { params, reads } = countedParams();
   const fingerprint = taken(params);
   expect(fingerprint.hasSameInput(taken(params))).toBe(true);

@@ -12,7 +12,7 @@ const step = fc.record({ action: fc.constantFrom('set', 'set', 'delete'), key, v
 const sorted = (values: Iterable<number>): number[] => [...values].sort((one, other) => one - other);
 
 describe('KeyMap', () => {
-  test('holds what a map by the id of the key would hold', () => {
+  test('KeyMap holds what a map by the id of the key would hold', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const values = new KeyMap<number>();

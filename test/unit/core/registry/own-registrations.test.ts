@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { OwnRegistrations } from '../../../../src/core/registry/own-registrations.js';
 
-test('what was registered is held as it was last known, and an older state changes nothing', () => {
+test('a registration is held as it was last known, and an older state changes nothing', () => {
   const own = new OwnRegistrations();
   own.note('app/wx1', { secret: 'a' }, 5);
   own.update('app/wx1', { secret: 'older' }, 4);

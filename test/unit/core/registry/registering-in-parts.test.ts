@@ -63,7 +63,7 @@ test.each([
   [16_000, false, false],
   [16_001, false, false],
 ])(
-  '%i ms after its lease was asked for, a registration has time for more: %s, and may send: %s',
+  '%i ms after its lease was requested, a registration has time for more: %s, and may send: %s',
   async (ms, has, may) => {
     const lease = new RegistrationLease('wx1', clock, clock.monotonic());
     await clock.advance(ms);
@@ -76,7 +76,7 @@ test.each([
 );
 
 describe('a registration of up to 1,000 tasks', () => {
-  test('that does not fit into its lease takes back what it wrote before others may begin, and fails', async () => {
+  test('a registration that exceeds its lease is undone before others may begin, and fails', async () => {
     const slow = new RegistrarProcess(memory, clock, { writeMs: 720 });
     const other = new RegistrarProcess(memory, clock);
     const failed = slow.register(registrationOf(500)).catch((error: unknown) => error);
@@ -89,7 +89,7 @@ describe('a registration of up to 1,000 tasks', () => {
     expect([...slow.registry.tasks()]).toEqual([]);
   });
 
-  test('of which the last write fails leaves nothing of 1,000 tasks', async () => {
+  test('a registration whose last write fails leaves nothing of 1,000 tasks', async () => {
     const process = new RegistrarProcess(memory, clock);
     const known = process.store.before;
     process.store.before = (method, id) => {
@@ -100,7 +100,7 @@ describe('a registration of up to 1,000 tasks', () => {
     expect(await ids('app', 'task')).toEqual([]);
   });
 
-  test('takes back only what has not been changed since', async () => {
+  test('a registration that fails undoes only what has not been changed since', async () => {
     const process = new RegistrarProcess(memory, clock);
     process.store.before = async (method, id) => {
       if (method !== 'set' || id !== APP) return;
@@ -112,7 +112,7 @@ describe('a registration of up to 1,000 tasks', () => {
     expect(await contentOf('task/wx1/user/u0')).toEqual({ theirs: true });
   });
 
-  test('writes nothing a second time where another process was first with the same', async () => {
+  test('a registration writes nothing a second time where another process was first with the same', async () => {
     const process = new RegistrarProcess(memory, clock);
     await process.register(registrationOf(0));
     let rounds = 0;
@@ -126,7 +126,7 @@ describe('a registration of up to 1,000 tasks', () => {
     );
   });
 
-  test('reads no more documents with one command than any store can within its time', async () => {
+  test('a registration reads no more documents with one command than any store can within its time', async () => {
     const sizes: number[] = [];
     const get = memory.get.bind(memory);
     memory.get = (asked) => {
@@ -139,7 +139,7 @@ describe('a registration of up to 1,000 tasks', () => {
   });
 });
 
-test('nothing is taken back once the lease does not cover it any more', async () => {
+test('no write is undone once the lease no longer covers it', async () => {
   const faulty = new FaultyStore(memory);
   const writer = new RegistrationWriter(
     new SupervisedStore(faulty, clock, { unavailable() {}, available() {} }),
@@ -155,10 +155,10 @@ test('nothing is taken back once the lease does not cover it any more', async ()
   expect([faulty.calls, (await ids('task')).length]).toEqual([[], 1]);
 });
 
-describe('in a fleet, a due that another process writes at the same time', () => {
+describe('in a fleet, a due written by another process at the same time', () => {
   const KEY = 'key/wx1/user/u0';
 
-  test('is retried by itself: the registration is written once', async () => {
+  test('a conflict on a due is retried alone: the registration is written once', async () => {
     const process = new RegistrarProcess(memory, clock, { isShared: true });
     const written: (string | undefined)[] = [];
     let rivals = 0;
@@ -174,7 +174,7 @@ describe('in a fleet, a due that another process writes at the same time', () =>
     expect(document && unseal(document)).toMatchObject({ grant: 3 });
   });
 
-  test('every time makes the registration fail after ten rounds, with everything taken back', async () => {
+  test('a conflict on a due in each of ten rounds fails the registration, with every write undone', async () => {
     const process = new RegistrarProcess(memory, clock, { isShared: true });
     let rivals = 0;
     process.store.before = async (method, id) => {
@@ -187,7 +187,7 @@ describe('in a fleet, a due that another process writes at the same time', () =>
 });
 
 describe('a registration of more than 1,000 tasks', () => {
-  test.each([false, true])('is whole when it resolves, and known here (fleet: %s)', async (isShared) => {
+  test.each([false, true])('a registration of more than 1,000 tasks is whole when it resolves, and known here (fleet: %s)', async (isShared) => {
     const process = new RegistrarProcess(memory, clock, { isShared });
     await process.register(registrationOf(2_500));
     expect([(await ids('task')).length, (await ids('key')).length]).toEqual([2_500, isShared ? 2_500 : 0]);
@@ -197,7 +197,7 @@ describe('a registration of more than 1,000 tasks', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('goes in parts that each fit into a lease, with turns for other processes in between', async () => {
+  test('a large registration goes in parts that each fit into a lease, with turns for other processes', async () => {
     const process = new RegistrarProcess(memory, clock, { writeMs: 150 });
     const other = new RegistrarProcess(memory, clock);
     const held: number[] = [];
@@ -219,7 +219,7 @@ describe('a registration of more than 1,000 tasks', () => {
     expect(Math.max(...held)).toBeLessThan(16_000);
   });
 
-  test('that fails leaves a beginning and all that was there before, and the same registration completes it', async () => {
+  test('a large registration that fails leaves a beginning and all from before, and a repetition completes it', async () => {
     await new RegistrarProcess(memory, clock).register({
       appid: 'wx1',
       secret: 'old',
@@ -243,7 +243,7 @@ describe('a registration of more than 1,000 tasks', () => {
     expect(await contentOf(APP)).toEqual({ secret: 'S' });
   });
 
-  test('whose process dies is completed by another that registers the same', async () => {
+  test('a large registration whose process dies is completed by another process that registers the same', async () => {
     const dying = new RegistrarProcess(memory, clock, { writeMs: 100 });
     dying.register(registrationOf(2_000)).catch(() => {});
     await clock.advance(9_000);
@@ -256,7 +256,7 @@ describe('a registration of more than 1,000 tasks', () => {
     expect(await ids('task')).toHaveLength(2_000);
   });
 
-  test('begins again when the app is unregistered between two parts, so that it is whole in the end', async () => {
+  test('a large registration begins again when the app is unregistered between two parts', async () => {
     const process = new RegistrarProcess(memory, clock, { writeMs: 150 });
     const other = new RegistrarProcess(memory, clock);
     let isUnregistered = false;
@@ -271,7 +271,7 @@ describe('a registration of more than 1,000 tasks', () => {
     expect(await contentOf(APP)).toEqual({ secret: 'S' });
   });
 
-  test('is not held up for good by another process that changes the app every time', async () => {
+  test('a large registration is not blocked for good by another process that changes the app every time', async () => {
     const process = new RegistrarProcess(memory, clock);
     let serial = 0;
     process.store.before = async (method, id) => {
@@ -284,7 +284,7 @@ describe('a registration of more than 1,000 tasks', () => {
     expect([serial, (await ids('task')).length]).toEqual([10, 1_000]);
   });
 
-  test('for which a lease is too short to write anything fails, and does not go on for ever', async () => {
+  test('a large registration fails where a lease is too short to write anything', async () => {
     const process = new RegistrarProcess(memory, clock, { isShared: true });
     process.store.afterGet = () => wait(clock, 1_900);
     const failed = process.register(registrationOf(1_001)).catch((reason: unknown) => reason);
@@ -292,7 +292,7 @@ describe('a registration of more than 1,000 tasks', () => {
     expect(await ids('app', 'task')).toEqual([APP]);
   });
 
-  test('that changes tasks says once for each part that the registration has changed', async () => {
+  test('a large registration that changes tasks notifies once for each part', async () => {
     const process = new RegistrarProcess(memory, clock);
     await process.register(registrationOf(2_000));
     process.told.length = 0;
@@ -312,7 +312,7 @@ describe('unregistering an app with more than 1,000 documents', () => {
     return process;
   }
 
-  test('deletes all of it and nothing of others, and leaves no mark', async () => {
+  test('unregistering a large app deletes all of it and nothing of others, and leaves no mark', async () => {
     const process = await filled();
     await driven(clock, process.registrar.unregisterApp('wx1'));
     expect(await ids('app', 'task', 'key', 'delivery', 'limit')).toEqual([
@@ -324,7 +324,7 @@ describe('unregistering an app with more than 1,000 documents', () => {
     expect(process.registry.app('wx1')).toBeUndefined();
   });
 
-  test('goes in steps that each fit into a lease', async () => {
+  test('unregistering a large app goes in steps that each fit into a lease', async () => {
     await filled();
     const process = new RegistrarProcess(memory, clock, { writeMs: 150 });
     let leasedAt = 0;
@@ -341,7 +341,7 @@ describe('unregistering an app with more than 1,000 documents', () => {
     expect(Math.max(...held)).toBeLessThan(16_000);
   });
 
-  test('is done where its manager is closed while the last documents are deleted', async () => {
+  test('unregistering a large app is done where its manager is closed while the last documents are deleted', async () => {
     await filled();
     const process = new RegistrarProcess(memory, clock);
     process.store.before = (method, id) => {
@@ -351,7 +351,7 @@ describe('unregistering an app with more than 1,000 documents', () => {
     expect(await ids('app', 'task', 'key', 'delivery', 'limit')).toHaveLength(3);
   });
 
-  test('whose process dies is completed by a repetition', async () => {
+  test('unregistering a large app whose process dies is completed by a repetition', async () => {
     await filled();
     const dying = new RegistrarProcess(memory, clock, { writeMs: 50 });
     dying.registrar.unregisterApp('wx1').catch(() => {});
@@ -365,7 +365,7 @@ describe('unregistering an app with more than 1,000 documents', () => {
     expect(await ids('app', 'task', 'key', 'limit')).toHaveLength(3);
   });
 
-  test('of which few documents are left by a process that died takes its mark with it', async () => {
+  test('unregistering an app of which a dead process left few documents removes its mark as well', async () => {
     const process = new RegistrarProcess(memory, clock);
     await process.register(registrationOf(2));
     await write(MARK, { until: clock.now() + 600_000 });
@@ -373,7 +373,7 @@ describe('unregistering an app with more than 1,000 documents', () => {
     expect(await ids('app', 'task', 'limit')).toEqual([]);
   });
 
-  test('leaves what is registered anew in between, also where that equals what was there', async () => {
+  test('unregistering keeps what is registered anew meanwhile, also where that equals what was there', async () => {
     await filled();
     const process = new RegistrarProcess(memory, clock, { writeMs: 50 });
     await driven(clock, process.register({ appid: 'wx1' }));
@@ -395,7 +395,7 @@ describe('unregistering an app with more than 1,000 documents', () => {
     expect(process.registry.app('wx1')).toBeDefined();
   });
 
-  test('deletes what was added between the listing and the end of the app', async () => {
+  test('unregistering deletes what was added between the listing and the end of the app', async () => {
     await filled();
     const process = new RegistrarProcess(memory, clock);
     const other = new RegistrarProcess(memory, clock);
@@ -409,7 +409,7 @@ describe('unregistering an app with more than 1,000 documents', () => {
     ['task', 1_001, 1, ['app', 'task', 'key']],
     ['key', 1_000, 1, ['task', 'app', 'key']],
   ])(
-    'with %s documents up to %i takes one lease, and deletes in an order that is safe then',
+    'unregistering with %s documents up to %i takes one lease, and deletes in an order that is safe then',
     async (kind, count, _, order) => {
       const process = new RegistrarProcess(memory, clock);
       await process.register(registrationOf(kind === 'task' ? count : 1));
@@ -429,7 +429,7 @@ describe('unregistering an app with more than 1,000 documents', () => {
   );
 
   test.each([0, 500, 2_000, 4_000, 7_900, 8_100, 9_000, 12_000, 16_000, 20_000])(
-    'with a large registration that begins %i ms later ends with all of it or none',
+    'unregistering with a large registration that begins %i ms later ends with all of it or none',
     async (ms) => {
       await new RegistrarProcess(memory, clock).register(registrationOf(1_100));
       const removing = new RegistrarProcess(memory, clock, { writeMs: 200 });
@@ -444,7 +444,7 @@ describe('unregistering an app with more than 1,000 documents', () => {
   );
 
   test.each([0, 500, 2_000, 4_000, 7_900, 8_100, 9_000, 12_000, 16_000, 20_000])(
-    'which begins %i ms after a large registration ends with all of that or none',
+    'unregistering that begins %i ms after a large registration ends with all of that or none',
     async (ms) => {
       const registering = new RegistrarProcess(memory, clock, { writeMs: 200 });
       const removing = new RegistrarProcess(memory, clock, { writeMs: 200 });
@@ -457,7 +457,7 @@ describe('unregistering an app with more than 1,000 documents', () => {
   );
 
   test.each([0, 2_000, 7_900, 8_100, 9_000, 12_000, 16_000])(
-    'while a registration of one of its tasks that begins %i ms later keeps what it was acknowledged',
+    'unregistering keeps a registration of one of its tasks that begins %i ms later and was acknowledged',
     async (ms) => {
       await new RegistrarProcess(memory, clock).register(registrationOf(1_100));
       const removing = new RegistrarProcess(memory, clock, { writeMs: 200 });
@@ -492,7 +492,7 @@ describe('an unregistration whose process is frozen for longer than its lease', 
     ['listing its tasks', 'list', 'task/wx1'],
     ['deleting a task', 'delete', 'task/wx1/user/u1'],
     ['deleting the app', 'delete', APP],
-  ])('while %s leaves what another process was told is registered, and fails', async (_, method, id) => {
+  ])('a process frozen while %s leaves what another process has registered, and its unregistration fails', async (_, method, id) => {
     const own = frozenClock();
     const frozen = new RegistrarProcess(memory, own);
     const other = new RegistrarProcess(memory, clock);
@@ -509,7 +509,7 @@ describe('an unregistration whose process is frozen for longer than its lease', 
     expect(await ids('app', 'task', 'limit')).toEqual([]);
   });
 
-  test('between two of its leases leaves what was unregistered and registered anew by another process', async () => {
+  test('a process frozen between two leases leaves what another process unregistered and registered anew', async () => {
     const frozen = new RegistrarProcess(memory, clock);
     const other = new RegistrarProcess(memory, clock);
     await driven(clock, frozen.register(registrationOf(1_100)));

@@ -100,7 +100,7 @@ const FULL = {
 };
 
 describe('register', () => {
-  test('stores the app and its tasks, the app last, and knows them', async () => {
+  test('register stores the app and its tasks, the app last, and knows them', async () => {
     const order: (string | undefined)[] = [];
     faulty.before = (method, id) => {
       if (method === 'set') order.push(id);
@@ -124,7 +124,7 @@ describe('register', () => {
     expect(told).toEqual(['changed wx1', 'added wx1/access_token', 'added wx1/oauth/o%2F1', 'added wx1/jsapi_ticket']);
   });
 
-  test('writes nothing and notifies no listener if the stored registration is the same', async () => {
+  test('register writes nothing and notifies no listener if the stored registration is the same', async () => {
     await register(FULL);
     const [before, count] = [registry.fingerprint({ appid: 'wx1', type: 'access_token' }), writes()];
     told.length = 0;
@@ -162,7 +162,7 @@ describe('register', () => {
     expect((await contents())['task/wx1/oauth/o%2F1']).toEqual({ params: { refresh_token: 'R2' } });
   });
 
-  test('what is absent keeps what is stored; other tasks stay', async () => {
+  test('absent fields and other tasks keep what is stored', async () => {
     await register(FULL);
     await register({ appid: 'wx1', accessToken: 'stable', tasks: ['wx_card_ticket'] });
     expect((await contents())[APP]).toEqual({ secret: 'S1', accessToken: 'stable' });
@@ -176,7 +176,7 @@ describe('register', () => {
     expect(registry.task({ appid: 'wx1', type: 'access_token' })?.params).toBeUndefined();
   });
 
-  test('a function is held here and stored as a mark; an object replaces it', async () => {
+  test('a params function is held locally and stored as a mark; an object replaces it', async () => {
     const params = () => ({});
     await register({ appid: 'wx1', tasks: [{ type: 'access_token', params }] });
     expect((await contents())[TASK]).toEqual({ paramsFunction: true });
@@ -202,7 +202,7 @@ describe('register', () => {
     expect([app?.due, task?.due]).toEqual([undefined, { lane: 'deliver', at: 7 }]);
   });
 
-  test('the same task twice is one, the last', async () => {
+  test('a task that is registered twice is stored once, as the last one says', async () => {
     await register({ appid: 'wx1', tasks: ['access_token', { type: 'access_token', params: { a: 1 } }] });
     expect(await contents()).toEqual({ [APP]: {}, [TASK]: { params: { a: 1 } } });
   });
@@ -222,7 +222,7 @@ describe('register', () => {
 });
 
 describe('register is all or nothing', () => {
-  test.each([1, 2, 3, 4])('when write %i of a new app fails', async (n) => {
+  test.each([1, 2, 3, 4])('register undoes everything when write %i of a new app fails', async (n) => {
     failAt(n);
     await expect(register(FULL)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     expect(await contents()).toEqual({});
@@ -231,7 +231,7 @@ describe('register is all or nothing', () => {
     expect(Object.keys(await contents())).toHaveLength(4);
   });
 
-  test.each([1, 2, 3, 4])('when write %i of a changed app fails', async (n) => {
+  test.each([1, 2, 3, 4])('register undoes everything when write %i of a changed app fails', async (n) => {
     const due = { lane: 'deliver', at: 7 };
     await register(FULL);
     await write(TASK, { params: { old: true }, label: 'kept' }, { due });
@@ -250,7 +250,7 @@ describe('register is all or nothing', () => {
     expect((await contents())[APP]).toMatchObject({ secret: 'S2' });
   });
 
-  test.each([1, 2, 3, 4])('when write %i of a changed app takes effect but is not answered', async (n) => {
+  test.each([1, 2, 3, 4])('register undoes everything when write %i of a changed app takes effect but is not answered', async (n) => {
     const tasks = [{ type: 'access_token' }, { type: 'jsapi_ticket' }];
     await register({ appid: 'wx1', secret: 'before', tasks });
     const before = await contents();
@@ -265,7 +265,7 @@ describe('register is all or nothing', () => {
     expect(await contents()).toEqual(before);
   });
 
-  test('also where the store refuses to take something back at first', async () => {
+  test('register undoes everything also where the store refuses to delete at first', async () => {
     let refusals = 5;
     faulty.before = (method, id) => {
       if (method === 'set' && id === APP) throw new Error('no');
@@ -275,7 +275,7 @@ describe('register is all or nothing', () => {
     expect(await contents()).toEqual({});
   });
 
-  test('but leaves what another process has made of a write that was not answered', async () => {
+  test('register leaves what another process has made of a write that was not answered', async () => {
     faulty.afterSet = async (id) => {
       if (id !== TASK) return;
       await write(TASK, { params: { theirs: true } });
@@ -287,7 +287,7 @@ describe('register is all or nothing', () => {
     expect(await contents()).toEqual({ [TASK]: { params: { theirs: true } } });
   });
 
-  test('and the error is that of the write when undoing fails as well', async () => {
+  test('register fails with the error of the write when undoing fails as well', async () => {
     faulty.before = (method, id) => {
       if (method === 'set' && id === APP) throw Object.assign(new Error('no'), { code: 'EAPP' });
       if (method === 'delete') throw new Error('no');
@@ -296,7 +296,7 @@ describe('register is all or nothing', () => {
     expect(registry.app('wx1')).toBeUndefined();
   });
 
-  test('a registration that fails does not stop the next', async () => {
+  test('a registration that fails does not block the next', async () => {
     failAt(1);
     const [first, second] = [register(FULL), register({ appid: 'wx2', secret: 'S' })];
     await expect(first).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
@@ -305,7 +305,7 @@ describe('register is all or nothing', () => {
   });
 });
 
-describe('others who write at the same time', () => {
+describe('Registrar: concurrent writers', () => {
   test('registrations of one manager follow one another', async () => {
     const all = Promise.all([
       register({ appid: 'wx1', secret: 'S1', tasks: ['a'] }),
@@ -318,7 +318,7 @@ describe('others who write at the same time', () => {
     expect(Object.keys(await contents())).toHaveLength(4);
   });
 
-  test('the lease of the app is held meanwhile and given back, whatever happens', async () => {
+  test('the lease of the app is held during a registration and released, whatever happens', async () => {
     const seen: unknown[] = [];
     faulty.before = async (method) => {
       if (method !== 'set') return;
@@ -330,7 +330,7 @@ describe('others who write at the same time', () => {
     expect(await memory.lease(APP, 1)).toBeDefined();
   });
 
-  test('are waited for while they hold the lease of the app', async () => {
+  test('a registration waits while another process holds the lease of the app', async () => {
     const rival = await memory.lease(APP, 60_000);
     let done = false;
     const registering = register({ appid: 'wx1', secret: 'S1' }).then(() => {
@@ -344,7 +344,7 @@ describe('others who write at the same time', () => {
     expect([done, clock.pendingTimers]).toEqual([true, 0]);
   });
 
-  test('are waited for no longer than a lease lasts', async () => {
+  test('a registration waits for a lease of the app no longer than a lease lasts', async () => {
     // Longer than a lease of this package lasts, and shorter than one that a wrong clock has left.
     await memory.lease(APP, 30_000);
     let error: unknown;
@@ -359,7 +359,7 @@ describe('others who write at the same time', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test.each([APP, TASK])('keep what they wrote to %s first, and ours is written too', async (rivalId) => {
+  test.each([APP, TASK])('a registration keeps what another process wrote to %s first, and is written too', async (rivalId) => {
     await write(APP, { secret: 'S0' });
     let rounds = 0;
     faulty.before = async (method, id) => {
@@ -373,7 +373,7 @@ describe('others who write at the same time', () => {
     expect(registry.task({ appid: 'wx1', type: 'access_token' })?.version).toBe((await versions(TASK))[0]);
   });
 
-  test('make it give up after ten rounds of conflicts, with everything undone', async () => {
+  test('a registration fails after ten rounds of conflicts, with every write undone', async () => {
     let serial = 0;
     faulty.before = async (method, id) => {
       if (method === 'set' && id === APP) await write(APP, { secret: `rival ${++serial}` });
@@ -402,7 +402,7 @@ describe('documents that cannot be read', () => {
     expect([writes(), registry.app('wx1'), told]).toEqual([0, undefined, []]);
   });
 
-  test('a damaged one is moved aside and written anew', async () => {
+  test('a damaged app document is moved aside and written anew', async () => {
     await memory.set(APP, { secret: 'torn' }, 0);
     await register({ appid: 'wx1', secret: 'S1' });
     expect([told[0], await contents()]).toEqual(['quarantined', { [APP]: { secret: 'S1' } }]);
@@ -419,7 +419,7 @@ describe('unregister', () => {
     told.length = 0;
   });
 
-  test('of an app deletes its tasks, the app, then its records, and nothing of others', async () => {
+  test('unregistering an app deletes its tasks, the app, then its records, and nothing of others', async () => {
     const order: (string | undefined)[] = [];
     faulty.before = (method, id) => {
       if (method === 'delete') order.push(id);
@@ -437,7 +437,7 @@ describe('unregister', () => {
     expect(order.map((id) => id?.split('/')[0])).toEqual(['task', 'task', 'task', 'app', 'key', 'key', 'limit']);
   });
 
-  test('of a task deletes it and its record alone', async () => {
+  test('unregistering a task deletes only it and its record', async () => {
     await registrar.unregisterTask({ appid: 'wx1', type: 'oauth', subject: 'o/1' });
     expect(Object.keys(await contents()).filter((id) => id.includes('/wx1/'))).toEqual([
       'task/wx1/access_token',
@@ -447,13 +447,13 @@ describe('unregister', () => {
     expect(told).toEqual(['removed wx1/oauth/o%2F1']);
   });
 
-  test('of what is not there is harmless', async () => {
+  test('unregistering an unknown app or task is harmless', async () => {
     await registrar.unregisterApp('unknown');
     await registrar.unregisterTask({ appid: 'unknown', type: 't' });
     expect([told, Object.keys(await contents()).length]).toEqual([[], 9]);
   });
 
-  test('wins against a process that changes a document once', async () => {
+  test('unregistering retries after another process has changed a document once', async () => {
     let rounds = 0;
     faulty.before = async (method, id) => {
       if (method === 'delete' && id === TASK && ++rounds === 1) await write(TASK, { rival: true });
@@ -462,7 +462,7 @@ describe('unregister', () => {
     expect((await contents())[TASK]).toBeUndefined();
   });
 
-  test('gives up after ten rounds against a process that changes it every time', async () => {
+  test('unregistering fails after ten rounds against a process that changes the document every time', async () => {
     faulty.before = async (method, id) => {
       if (method === 'delete' && id === TASK) await write(TASK, { rival: true });
     };
@@ -490,7 +490,7 @@ describe('removeEnded', () => {
   test.each([
     { id: APP, others: [undefined, TASK, undefined] },
     { id: TASK, others: [APP, undefined, undefined] },
-  ])('deletes $id with its keys, also after these could not be deleted at first', async ({ id, others }) => {
+  ])('removeEnded deletes $id with its keys, also after these could not be deleted at first', async ({ id, others }) => {
     await store(newMark(newId));
     faulty.before = (method, of) => {
       if (method === 'delete' && of === KEY) throw new Error('away');
@@ -502,7 +502,7 @@ describe('removeEnded', () => {
     expect(await left()).toEqual(others);
   });
 
-  test('deletes what a refresh under way has stored since the keys were deleted', async () => {
+  test('removeEnded deletes what a running refresh has stored since the keys were deleted', async () => {
     await store(newMark(newId));
     faulty.before = async (method, of) => {
       if (method === 'delete' && of === APP)
@@ -512,14 +512,14 @@ describe('removeEnded', () => {
     expect(await left()).toEqual([undefined, TASK, undefined]);
   });
 
-  test('keeps what a later enrolment has stored for the same keys', async () => {
+  test('removeEnded keeps what a later enrolment has stored for the same keys', async () => {
     await store('another');
     await registrar.removeEnded('wx1', [APP], ended);
     expect(await left()).toEqual([undefined, TASK, KEY]);
   });
 });
 
-describe('where the schedule is in the store', () => {
+describe('Registrar: a store that holds the schedule', () => {
   const KEY_ID = 'key/wx1/access_token';
   let hurried: string[];
 
@@ -557,7 +557,7 @@ describe('where the schedule is in the store', () => {
     expect(await dueOf('delivery/wx1/jsapi_ticket')).toEqual({ lane: 'deliver', at: clock.now() });
   });
 
-  test('what is registered again as it is writes nothing, and moves no due', async () => {
+  test('a registration that repeats the stored one writes nothing, and moves no due', async () => {
     const registration = { appid: 'wx1', secret: 'S', tasks: ['access_token'] };
     await register(registration);
     const due = { lane: 'access_token', at: clock.now() + 5_000 };
@@ -568,7 +568,7 @@ describe('where the schedule is in the store', () => {
     expect(await dueOf(KEY_ID)).toEqual(due);
   });
 
-  test('a due that has gone is put back by the same registration', async () => {
+  test('a due that was removed is restored by the same registration', async () => {
     const registration = { appid: 'wx1', secret: 'S', tasks: ['access_token'] };
     await register(registration);
     await write(KEY_ID, { kept: true });
@@ -577,7 +577,7 @@ describe('where the schedule is in the store', () => {
     expect((await contents())[KEY_ID]).toEqual({ kept: true });
   });
 
-  test('another task is due now, since what held it back may have gone, and the rest of its app is left alone', async () => {
+  test('a changed task is due now, and the rest of its app is left alone', async () => {
     await register({ appid: 'wx1', secret: 'S', tasks: ['access_token', 'jsapi_ticket'] });
     for (const type of ['access_token', 'jsapi_ticket']) {
       await write(`key/wx1/${type}`, {}, { due: { lane: type, at: clock.now() + 600_000 } });
@@ -588,14 +588,14 @@ describe('where the schedule is in the store', () => {
     expect(hurried).toEqual([]);
   });
 
-  test('another secret hurries all of its app, and a new app nothing', async () => {
+  test('a changed secret makes every key of its app due now, and a new app none', async () => {
     await register({ appid: 'wx1', secret: 'S', tasks: ['access_token'] });
     expect(hurried).toEqual([]);
     await register({ appid: 'wx1', secret: 'another' });
     expect(hurried).toEqual(['wx1']);
   });
 
-  test('a due that cannot be written takes the whole registration back', async () => {
+  test('a due that cannot be written undoes the whole registration', async () => {
     failAt(3);
     await expect(register({ appid: 'wx1', secret: 'S', tasks: ['access_token'] })).rejects.toThrow();
     expect(await contents()).toEqual({});

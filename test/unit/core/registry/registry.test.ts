@@ -64,7 +64,7 @@ function newer(id: string): JsonObject {
 const taskIds = (): string[] => [...registry.tasks()].map(({ key }) => keyId(key));
 
 describe('load', () => {
-  test('reads every app and task that the store remembers', async () => {
+  test('load reads every app and task that the store remembers', async () => {
     const app = await write(APP, { secret: 'S', accessToken: 'plain' });
     const task = await write(TASK, { params: { a: 1 } });
     await write('app/__proto__', {});
@@ -89,7 +89,7 @@ describe('load', () => {
     ]);
   });
 
-  test('again tells of nothing that is the same', async () => {
+  test('load notifies of nothing that is the same', async () => {
     await write(APP, { secret: 'S' });
     await write(TASK, {});
     await registry.loadAll();
@@ -98,7 +98,7 @@ describe('load', () => {
     expect(told).toEqual([]);
   });
 
-  test('forgets what is gone, apps and tasks', async () => {
+  test('load forgets removed apps and tasks', async () => {
     for (const id of [APP, TASK, 'task/wx1/b', 'app/wx2', 'task/wx2/b']) await write(id, {});
     await registry.loadAll();
     told.length = 0;
@@ -111,7 +111,7 @@ describe('load', () => {
     ]);
   });
 
-  test('keeps the newer version of an app that was registered while a page was read', async () => {
+  test('load keeps the newer version of an app that was registered while a page was read', async () => {
     await write(APP, { secret: 'old' });
     faulty.afterList = async (prefix) => {
       if (prefix !== 'app') return;
@@ -122,7 +122,7 @@ describe('load', () => {
     expect(registry.app('wx1')?.secret).toBe('new');
   });
 
-  test('adopts the newer version that a page shows of an app that was read before', async () => {
+  test('load adopts the newer version that a page shows of an app that was read before', async () => {
     await write(APP, { secret: 'old' });
     faulty.before = async (method, id) => {
       if (method !== 'list' || id !== 'app') return;
@@ -133,7 +133,7 @@ describe('load', () => {
     expect(registry.app('wx1')?.secret).toBe('new');
   });
 
-  test('does not bring back what was deleted while a page was read', async () => {
+  test('load does not bring back what was deleted while a page was read', async () => {
     for (const id of [APP, TASK]) await write(id, {});
     faulty.afterList = async (prefix) => {
       const id = prefix === 'app' ? APP : TASK;
@@ -144,7 +144,7 @@ describe('load', () => {
     expect([registry.app('wx1'), taskIds()]).toEqual([undefined, []]);
   });
 
-  test('finds a task that was registered again while a page was read', async () => {
+  test('load finds a task that was registered again while a page was read', async () => {
     await write(APP, {});
     await write(TASK, { params: { a: 1 } });
     faulty.afterList = async (prefix) => {
@@ -157,7 +157,7 @@ describe('load', () => {
     expect(registry.task(KEY)?.params).toEqual({ a: 2 });
   });
 
-  test('forgets a task that is gone also when its app is not known', async () => {
+  test('load forgets a removed task also when its app is not known', async () => {
     await write(TASK, {});
     await registry.loadAll();
     await remove(TASK);
@@ -165,7 +165,7 @@ describe('load', () => {
     expect(taskIds()).toEqual([]);
   });
 
-  test('leaves a registration alone that is made meanwhile', async () => {
+  test('load leaves a registration alone that is made meanwhile', async () => {
     const registrar = new Registrar({
       store: store,
       reader: reader,
@@ -184,14 +184,14 @@ describe('load', () => {
     expect(registry.task(KEY)).toMatchObject({ params, notify: undefined, functionMissing: false });
   });
 
-  test('fails when the store does', async () => {
+  test('load fails when the store does', async () => {
     faulty.before = () => {
       throw new Error('gone');
     };
     await expect(registry.loadAll()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 
-  test('fails when a damaged document cannot be moved aside', async () => {
+  test('load fails when a damaged document cannot be moved aside', async () => {
     await put(TASK, { torn: true });
     faulty.before = (method) => {
       if (method === 'set') throw new Error('full');
@@ -200,7 +200,7 @@ describe('load', () => {
     expect((await memory.get([TASK]))[0]).toBeDefined();
   });
 
-  test('moves damaged documents aside and goes on', async () => {
+  test('load moves damaged documents aside and continues', async () => {
     await put(APP, { torn: true });
     await put(TASK, { torn: true });
     await write('app/wx2', {});
@@ -215,7 +215,7 @@ describe('load', () => {
 });
 
 describe('an app of a newer release', () => {
-  test('is an error for this app until it can be read or is gone, and no hindrance for others', async () => {
+  test('an app of a newer release is an error for itself until it is readable or gone, and blocks no others', async () => {
     await write('app/wx2', {});
     await put(APP, newer(APP));
     await registry.loadAll();
@@ -234,7 +234,7 @@ describe('an app of a newer release', () => {
 });
 
 describe('reload', () => {
-  test('adds, changes and forgets a task', async () => {
+  test('reload adds, changes and forgets a task', async () => {
     await write(TASK, { params: { a: 1 } });
     await registry.reload(TASK);
     await write(TASK, { params: { a: 2 } });
@@ -247,7 +247,7 @@ describe('reload', () => {
     expect(told).toEqual(['added wx1/access_token', 'changed wx1', 'removed wx1/access_token']);
   });
 
-  test('of an app that is absent leaves its tasks to their own documents', async () => {
+  test('reload of an app that is absent leaves its tasks to their own documents', async () => {
     for (const id of [APP, TASK, 'task/wx1/b', 'task/wx2/b']) await write(id, {});
     await registry.loadAll();
     for (const id of [APP, TASK]) await remove(id);
@@ -259,7 +259,7 @@ describe('reload', () => {
     expect(taskIds().sort()).toEqual(['wx1/b', 'wx2/b']);
   });
 
-  test('that finds nothing removes nothing that was registered while it was under way', async () => {
+  test('a reload that finds nothing removes nothing that was registered while it was under way', async () => {
     faulty.afterGet = async () => {
       faulty.afterGet = () => {};
       const appVersion = await write(APP, { secret: 'S' });
@@ -271,7 +271,7 @@ describe('reload', () => {
     expect([registry.app('wx1')?.secret, taskIds()]).toEqual(['S', ['wx1/access_token']]);
   });
 
-  test('that finds nothing reads again what was adopted from an older page meanwhile, and forgets it', async () => {
+  test('a reload that finds nothing reads again what was adopted from an older page, and forgets it', async () => {
     for (const id of [APP, TASK]) await write(id, {});
     let reading: Promise<void> | undefined;
     let hold: Promise<void> | undefined;
@@ -298,7 +298,7 @@ describe('reload', () => {
     expect(taskIds()).toEqual([]);
   });
 
-  test('of a task of a newer release leaves the one that is known', async () => {
+  test('reload of a task of a newer release keeps the one that is known', async () => {
     await write(TASK, { params: { a: 1 } });
     await registry.reload(TASK);
     await put(TASK, newer(TASK));
@@ -307,7 +307,7 @@ describe('reload', () => {
     expect(registry.app('wx1')).toBeUndefined();
   });
 
-  test.each([APP, TASK])('of %s leaves alone what was registered while the store was read', async (id) => {
+  test.each([APP, TASK])('reload of %s leaves alone what was registered while the store was read', async (id) => {
     await write(APP, { secret: 'old' });
     await write(TASK, { params: { a: 'old' } });
     await registry.loadAll();
@@ -338,7 +338,7 @@ describe('reload', () => {
     expect([registry.app('wx1')?.secret, registry.task(KEY)?.params, told]).toEqual(['same', { a: 'same' }, []]);
   });
 
-  test('all who ask while a document is read share the read after it, and see what was written before they asked', async () => {
+  test('concurrent reloads share the read after the current one, and see what was written before them', async () => {
     await write(APP, { secret: 'first' });
     const first = registry.reload(APP);
     await write(APP, { secret: 'second' });
@@ -350,7 +350,7 @@ describe('reload', () => {
     expect(registry.app('wx1')?.secret).toBe('third');
   });
 
-  test('fails when the store does, and leaves what is known', async () => {
+  test('reload fails when the store does, and keeps what is known', async () => {
     await write(APP, { secret: 'S' });
     await registry.reload(APP);
     faulty.before = () => {
@@ -362,7 +362,7 @@ describe('reload', () => {
 });
 
 describe('a task whose params come from a function', () => {
-  test('says that it is missing where it is, and keeps it where it is known', async () => {
+  test('a task whose params come from a function says where it is missing, and keeps it where it is known', async () => {
     const version = await write(TASK, { paramsFunction: true });
     await registry.reload(TASK);
     expect(registry.task(KEY)).toMatchObject({ params: undefined, notify: undefined, functionMissing: true });
@@ -380,7 +380,7 @@ describe('a task whose params come from a function', () => {
   });
 
   test.each([{ paramsFunction: 'true' }, { params: 1 }, { params: ['x'] }, { params: null }, { notify: 1 }])(
-    'odd content counts as none: %j',
+    'odd content of a task counts as none: %j',
     async (content) => {
       await write(TASK, content);
       await registry.reload(TASK);
@@ -412,13 +412,13 @@ test.each([
   [{ secret: 'S', accessToken: 'plain' }, 'S', 'plain'],
   [{ secret: 5, accessToken: 'fast' }, undefined, undefined],
   [{}, undefined, undefined],
-])('an app of %j', (content, secret, accessToken) => {
+])('an app document with %j is read as far as it is valid', (content, secret, accessToken) => {
   const app = appFrom('wx1', content, 7);
   expect(app).toEqual({ appid: 'wx1', secret, accessToken, version: 7 });
   expect(credentialsOf(app, 'plain')).toEqual({ appid: 'wx1', secret, accessToken: accessToken ?? 'plain' });
 });
 
-describe('where not all is held', () => {
+describe('a registry with bounded memory', () => {
   beforeEach(() => {
     registry = new Registry(store, reader, { maxHeld: 10 });
   });
@@ -432,14 +432,14 @@ describe('where not all is held', () => {
     expect(faulty.calls.filter((call) => call === 'get')).toHaveLength(1);
   });
 
-  test('an app that there is not is looked for each time', async () => {
+  test('an unknown app is looked up each time', async () => {
     await registry.loadApp('wx1');
     await write(APP, { secret: 'S' });
     await registry.loadApp('wx1');
     expect(registry.app('wx1')?.secret).toBe('S');
   });
 
-  test('what has not been looked at for long is forgotten, and what is looked at often is not', async () => {
+  test('an app not looked up for long is forgotten, and one looked up often is not', async () => {
     for (let app = 0; app < 30; app++) {
       await write(`app/wx${app}`, { secret: `S${app}` });
       await write(`task/wx${app}/access_token`, {});
@@ -456,7 +456,7 @@ describe('where not all is held', () => {
     expect(faulty.calls).toEqual([]);
   });
 
-  test('that an app has no such task is remembered; of an app that there is not, nothing is', async () => {
+  test('the absence of a task is remembered; for an unknown app nothing is', async () => {
     await write(APP, {});
     await registry.load([KEY]);
     await registry.load([KEY]);
@@ -468,7 +468,7 @@ describe('where not all is held', () => {
     expect([registry.isRelevant(TASK), registry.isRelevant('task/unknown/access_token')]).toEqual([true, false]);
   });
 
-  test('what was known of an app ends with it: what is registered under its name next is looked at', async () => {
+  test('knowledge of an app ends with it: a task registered under its name later is read', async () => {
     await write(APP, {});
     await registry.load([KEY]);
     registry.removeApp('wx1');
@@ -486,7 +486,7 @@ describe('where not all is held', () => {
     expect(taskIds()).toContain('wx1/access_token');
   });
 
-  test('load reads again what is held, and nothing else', async () => {
+  test('load reads cached entries again, and nothing else', async () => {
     await write(APP, { secret: 'S' });
     await write(TASK, {});
     await write('app/wx2', {});

@@ -73,7 +73,7 @@ function fill(count: number): void {
 
 const times = (): number[] => claims.map(({ at }) => at);
 
-test('with nothing due it looks about once a second, for one', async () => {
+test('the loop claims one key about once a second while nothing is due', async () => {
   schedule.start();
   await clock.advance(10_000);
   expect(claims.length).toBe(11);
@@ -82,7 +82,7 @@ test('with nothing due it looks about once a second, for one', async () => {
   expect(taken).toBe(0);
 });
 
-test('it asks for more while there is more, up to what the pace has at once', async () => {
+test('the loop claims more while more is due, up to the batch size of the rate limit', async () => {
   fill(100);
   schedule.start();
   await clock.advance(0);
@@ -90,14 +90,14 @@ test('it asks for more while there is more, up to what the pace has at once', as
   expect(due).toEqual([]);
 });
 
-test('what was permitted together begins one after the other, in steps of the pace', async () => {
+test('keys that were permitted together begin one after the other, in steps of the rate', async () => {
   fill(7);
   schedule.start();
   await clock.advance(0);
   expect(handed.map(({ beginsInMs }) => beginsInMs)).toEqual([0, 0, 10, 0, 10, 20, 30]);
 });
 
-test('what there is no room for in the pace is given back, and claimed again when there is', async () => {
+test('a key that exceeds the rate limit is released, and claimed again when there is room', async () => {
   isCrowded = true;
   fill(1);
   schedule.start();
@@ -111,7 +111,7 @@ test('what there is no room for in the pace is given back, and claimed again whe
   expect(claims.length).toBeLessThan(8);
 });
 
-test('it holds no more than 48 at once that have begun lately, and goes on when one is done', async () => {
+test('the loop holds at most 48 recently begun keys, and continues when one is done', async () => {
   holds = true;
   fill(100);
   schedule.start();
@@ -131,7 +131,7 @@ test('it holds no more than 48 at once that have begun lately, and goes on when 
   expect(due).toEqual([]);
 });
 
-test('what hangs gives its place up after 3 s, and a bounded number hangs', async () => {
+test('a hanging key frees its place after 3 s, and a bounded number hangs', async () => {
   holds = true;
   fill(500);
   schedule.start();
@@ -144,14 +144,14 @@ test('what hangs gives its place up after 3 s, and a bounded number hangs', asyn
   expect(claims).toHaveLength(looks);
 });
 
-describe('what is known to be due', () => {
+describe('ClaimLoop: a known due time', () => {
   test.each([
     { inMs: -5, at: 0 },
     { inMs: 0, at: 0 },
     { inMs: 100, at: 225 },
     // One that is due later than the next look needs no timer of its own.
     { inMs: 1_100, at: 1_000 },
-  ])('in $inMs ms is looked for at $at ms', async ({ inMs, at }) => {
+  ])('a key known to be due in $inMs ms is claimed at $at ms', async ({ inMs, at }) => {
     schedule.start();
     await clock.advance(0);
     claims.length = 0;
@@ -160,7 +160,7 @@ describe('what is known to be due', () => {
     expect(times()[0]).toBe(at);
   });
 
-  test('while it looks is looked for afterwards', async () => {
+  test('a key that becomes due during a claim is claimed afterwards', async () => {
     let answer = (): void => {};
     beforeClaim = () => new Promise((resolve) => (answer = resolve));
     schedule.start();
@@ -175,7 +175,7 @@ describe('what is known to be due', () => {
     await clock.advance(0);
   });
 
-  test('is not claimed before the schedule starts, nor after it has stopped', async () => {
+  test('a due key is not claimed before the schedule starts, nor after it has stopped', async () => {
     schedule.set(0);
     schedule.check();
     await clock.advance(1_000);
@@ -195,7 +195,7 @@ describe('a store that fails', () => {
     throw new Error('away');
   };
 
-  test('is asked more and more seldom, every 16 s in the end, and at once when it is back', async () => {
+  test('a failing store is asked less and less often, every 16 s in the end, and at once when it is back', async () => {
     beforeClaim = fails;
     schedule.start();
     await clock.advance(600_000);
@@ -213,7 +213,7 @@ describe('a store that fails', () => {
     expect(claims.length).toBe(looks + 3);
   });
 
-  test('and works by turns is not asked again each time that it works', async () => {
+  test('a store that fails intermittently is not asked again each time that it works', async () => {
     beforeClaim = () => {
       schedule.check();
       fails();
@@ -230,7 +230,7 @@ describe('a store that fails', () => {
 });
 
 describe('a stop', () => {
-  test('gives back what is being claimed, and ends when all that was handed out is done', async () => {
+  test('stop releases what is being claimed, and ends when all that was claimed before is done', async () => {
     holds = true;
     fill(1);
     schedule.start();

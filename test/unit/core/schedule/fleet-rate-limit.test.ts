@@ -58,16 +58,16 @@ test.each([
   { perSecond: 300, atOnce: 15 },
   { perSecond: 320, atOnce: 16 },
   { perSecond: 100_000, atOnce: 16 },
-])('of $perSecond a second, $atOnce are reserved at once', ({ perSecond, atOnce }) => {
+])('a rate of $perSecond a second reserves $atOnce steps at once', ({ perSecond, atOnce }) => {
   expect(another({ ...LIMITS, perSecond }).batchSize).toBe(atOnce);
 });
 
-test('a tenth of what may begin in a second is left for callers', () => {
+test('a tenth of the rate is left for callers', () => {
   expect(another({ ...LIMITS, perSecond: 300 }).stepMs).toBeCloseTo(1_000 / 270);
 });
 
-describe('the pace of the fleet', () => {
-  test('is kept in the store: the next process waits for what is reserved', async () => {
+describe('FleetRateLimit: the rate of the fleet', () => {
+  test('the rate of the fleet is kept in the store: the next process waits for what is reserved', async () => {
     await pace.reserve(3, never());
     expect(await reservedInMs()).toBe(300);
     expect(await waited(another(LIMITS).reserve(1, never()))).toBeGreaterThanOrEqual(300);
@@ -77,7 +77,7 @@ describe('the pace of the fleet', () => {
     { inMs: 499, atMs: 500 },
     { inMs: 500, atMs: 500 },
     { inMs: 800, atMs: 800 },
-  ])('what is reserved for $inMs ms makes the next one wait as long', async ({ inMs, atMs }) => {
+  ])('a reservation of $inMs ms makes the next one wait as long', async ({ inMs, atMs }) => {
     await reserve(inMs);
     const tookMs = (await waited(pace.reserve(1, never()))) as number;
     expect(tookMs).toBeGreaterThanOrEqual(inMs);
@@ -89,14 +89,14 @@ describe('the pace of the fleet', () => {
     { inMs: 10_000, waits: true },
     { inMs: 10_001, waits: false },
     { inMs: 86_400_000, waits: false },
-  ])('what is reserved for $inMs ms is believed: $waits', async ({ inMs, waits }) => {
+  ])('a reservation of $inMs ms is taken as valid: $waits', async ({ inMs, waits }) => {
     await reserve(inMs);
     const tookMs = await waited(pace.reserve(1, never()));
     if (waits) expect(tookMs === undefined || tookMs > 9_000).toBe(true);
     else expect(tookMs).toBeLessThanOrEqual(50);
   });
 
-  test('never reserves more than ten seconds, however much is owed', async () => {
+  test('a reservation never exceeds ten seconds, however many steps are owed', async () => {
     for (let call = 0; call < 1_000; call++) pace.charge('wx1');
     await pace.reserve(1, never());
     expect(await reservedInMs()).toBe(10_000);
@@ -105,7 +105,7 @@ describe('the pace of the fleet', () => {
     expect(await reservedInMs()).toBe(100);
   });
 
-  test('what is owed is reserved once', async () => {
+  test('steps that are owed are reserved once', async () => {
     for (let call = 0; call < 5; call++) pace.charge('wx1');
     await pace.reserve(1, never());
     expect(await reservedInMs()).toBe(600);
@@ -120,7 +120,7 @@ describe('the pace of the fleet', () => {
     { waitedMs: 500, leftMs: 0 },
     { waitedMs: 3_600_000, leftMs: 0 },
   ])(
-    'what is owed is paid by time too: of 500 ms after $waitedMs ms $leftMs are left',
+    'steps that are owed expire with time: of 500 ms after $waitedMs ms $leftMs are left',
     async ({ waitedMs, leftMs }) => {
       for (let call = 0; call < 5; call++) pace.charge('wx1');
       await clock.advance(waitedMs);
@@ -129,7 +129,7 @@ describe('the pace of the fleet', () => {
     },
   );
 
-  test('delays a lease holder for a moment only', async () => {
+  test('tryReserve delays a lease holder for a moment only', async () => {
     await reserve(400);
     expect(await waited(pace.tryReserve(never()))).toBeGreaterThanOrEqual(400);
     const [document] = await faulty.get([FLEET]);
@@ -142,7 +142,7 @@ describe('the pace of the fleet', () => {
     expect(clock.monotonic() - from).toBeLessThan(1_000);
   });
 
-  test('two who reserve at the same time reserve one after the other', async () => {
+  test('two processes that reserve at the same time reserve one after the other', async () => {
     const both = Promise.all([pace.reserve(2, never()), another(LIMITS).reserve(2, never())]);
     const tookMs = (await waited(both)) as number;
     expect(tookMs).toBeGreaterThanOrEqual(200);
@@ -151,7 +151,7 @@ describe('the pace of the fleet', () => {
     expect(tookMs + (await reservedInMs())).toBeGreaterThanOrEqual(400);
   });
 
-  test('ends its wait with the signal, and leaves no timer', async () => {
+  test('a wait for a step ends with the signal, and leaves no timer', async () => {
     await reserve(5_000);
     const controller = new AbortController();
     const taken = pace.reserve(1, controller.signal).catch((error: unknown) => error);
@@ -161,24 +161,24 @@ describe('the pace of the fleet', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('fails with the store', async () => {
+  test('reserve fails with the store', async () => {
     faulty.before = () => {
       throw new Error('away');
     };
     await expect(pace.reserve(1, never())).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 
-  test('is kept by each process for itself where what is reserved cannot be read', async () => {
+  test('the rate is kept by each process for itself where the reservation cannot be read', async () => {
     await faulty.set(FLEET, { ...seal(FLEET, {}), format: 2 }, 0);
     expect(await waited(pace.reserve(3, never()))).toBe(300);
   });
 });
 
-describe('what was permitted and not used', () => {
+describe('FleetRateLimit: unused permits', () => {
   test.each([
     { afterMs: 999, calls: [] },
     { afterMs: 1_000, calls: ['get', 'set'] },
-  ])('is used by a claim after $afterMs ms: $calls', async ({ afterMs, calls }) => {
+  ])('an unused permit is used by a claim after $afterMs ms: $calls', async ({ afterMs, calls }) => {
     await waited(pace.reserve(1, never()));
     pace.refund();
     await clock.advance(afterMs);
@@ -187,7 +187,7 @@ describe('what was permitted and not used', () => {
     expect(faulty.calls).toEqual(calls);
   });
 
-  test('of an app is used by the next refresh of that app', async () => {
+  test('an unused permit of an app is used by the next refresh of that app', async () => {
     await pace.reserveForApp('wx1', never());
     await pace.reserveForApp('wx1', never());
     pace.refundApp('wx1');
@@ -197,10 +197,10 @@ describe('what was permitted and not used', () => {
   });
 });
 
-describe('the pace of an app', () => {
+describe('FleetRateLimit: the rate of an app', () => {
   const ID = 'limit/wx1/~pace';
 
-  test('lets each process begin one a second without asking', async () => {
+  test('the rate of an app lets each process begin one refresh a second without a command', async () => {
     expect(await pace.reserveForApp('wx1', never())).toBe(true);
     expect(faulty.calls).toEqual([]);
     expect(await pace.reserveForApp('wx1', never())).toBe(true);
@@ -211,7 +211,7 @@ describe('the pace of an app', () => {
     expect(faulty.calls).toEqual([]);
   });
 
-  test('delays a refresh for a moment only', async () => {
+  test('the rate of an app delays a refresh for a moment only', async () => {
     await reserve(5_000, ID);
     await pace.reserveForApp('wx1', never());
     const from = clock.monotonic();
@@ -224,7 +224,7 @@ describe('the pace of an app', () => {
     expect(clock.monotonic() - from).toBeLessThan(1_000);
   });
 
-  test('reserves more at once while there is more to do, and keeps none of that for later', async () => {
+  test('a busy app reserves more at once, and keeps none of that for later', async () => {
     pace = another({ perSecond: 1_000, perSecondOfApp: 1_000 });
     for (let take = 0; take < 100; take++) await waited(pace.reserveForApp('wx1', never()));
     expect(faulty.calls.length).toBeLessThan(30);
@@ -235,7 +235,7 @@ describe('the pace of an app', () => {
     expect(faulty.calls).toEqual(['get', 'set']);
   });
 
-  test('has room for other apps', async () => {
+  test('the rate of an app leaves room for other apps', async () => {
     await reserve(5_000, ID);
     await pace.reserveForApp('wx2', never());
     expect(await pace.reserveForApp('wx2', never())).toBe(true);

@@ -48,13 +48,13 @@ describe('postpone', () => {
     { dueInMs: -1, at: 5_000 },
     { dueInMs: 0, at: 5_000 },
     { dueInMs: 1, at: 1 },
-  ])('moves what is due now: due in $dueInMs ms it is due in $at ms then', async ({ dueInMs, at }) => {
+  ])('postpone moves what is due now: due in $dueInMs ms it is due in $at ms then', async ({ dueInMs, at }) => {
     await write({ grant: grant(now + dueInMs) }, now + dueInMs);
     expect(await dueTimes.postpone(KEY, now + 5_000, true)).toBe(dueInMs <= 0);
     expect(await dueAt()).toBe(now + at);
   });
 
-  test('goes by what the document says where that is later', async () => {
+  test('postpone goes by what the document says where that is later', async () => {
     const trying = {
       attempts: 1,
       failedAt: now,
@@ -76,7 +76,7 @@ describe('postpone', () => {
   test.each([
     { isTried: true, reported: false },
     { isTried: false, reported: true },
-  ])('what was reported stays unless it has had its turn ($isTried)', async ({ isTried, reported }) => {
+  ])('postpone keeps a stale report unless it has had its turn ($isTried)', async ({ isTried, reported }) => {
     const report = { value: secretHash('v'), at: now };
     await write({ grant: grant(now + 3_600_000), report }, now);
     await dueTimes.postpone(KEY, now + 5_000, isTried);
@@ -84,7 +84,7 @@ describe('postpone', () => {
     expect(await dueAt()).toBe(now + (reported ? 5_000 : 3_600_000));
   });
 
-  test('gives the lease back by the same write', async () => {
+  test('postpone releases the lease in the same write', async () => {
     await write({}, now);
     const lease = await store.lease(ID, 20_000);
     store.calls.length = 0;
@@ -93,7 +93,7 @@ describe('postpone', () => {
     expect(await store.lease(ID, 20_000)).toBeDefined();
   });
 
-  test('puts back what has gone while there is a task, and not without one', async () => {
+  test('postpone restores a missing due while there is a task, and not without one', async () => {
     await dueTimes.postpone(KEY, now + 5_000, false);
     expect(await dueAt()).toBe(now + 5_000);
     const other = { appid: 'wx1', type: 'b' };
@@ -102,7 +102,7 @@ describe('postpone', () => {
   });
 });
 
-describe('hurry', () => {
+describe('makeAllDueNow', () => {
   const trying = { attempts: 1, failedAt: 0, retryAt: 0, registration: '', backingOff: false, error: {} } as never;
 
   test.each<[string, () => JsonObject, number | undefined, number | undefined]>([
@@ -112,19 +112,19 @@ describe('hurry', () => {
     ['whose token is not due', () => ({ grant: grant(now + 60_000) }), 60_000, 60_000],
     ['that is due already', () => ({ trying }), -1, -1],
     ['that is not in the schedule', () => ({ trying }), undefined, undefined],
-  ])('of a key %s', async (_what, content, beforeMs, afterMs) => {
+  ])('the due times of an app are moved to now where useful: of a key %s', async (_what, content, beforeMs, afterMs) => {
     await write(content(), beforeMs === undefined ? undefined : now + beforeMs);
     await dueTimes.makeAllDueNow('wx1');
     expect(await dueAt()).toBe(afterMs === undefined ? undefined : now + afterMs);
   });
 
-  test('leaves other apps alone, and those whose name begins the same', async () => {
+  test('makeAllDueNow leaves other apps alone, and those whose name begins the same', async () => {
     await store.set('key/wx12/a', seal('key/wx12/a', {}), 0, { due: { lane: 'a', at: now + 60_000 } });
     await dueTimes.makeAllDueNow('wx1');
     expect((await store.get(['key/wx12/a']))[0]?.due?.at).toBe(now + 60_000);
   });
 
-  test('loses to a concurrent write', async () => {
+  test('makeDueNow loses to a concurrent write', async () => {
     const version = await write({ trying }, now + 60_000);
     store.before = async (method, id) => {
       if (method !== 'set' || id !== ID) return;
@@ -136,18 +136,18 @@ describe('hurry', () => {
   });
 });
 
-describe('drop', () => {
+describe('remove', () => {
   async function drop(): Promise<boolean> {
     return dueTimes.remove(KEY, { id: ID, document: await stored(), release: async () => {} });
   }
 
-  test('leaves a key alone that has a task', async () => {
+  test('remove leaves a key alone that has a task', async () => {
     await write({}, now);
     expect(await drop()).toBe(false);
     expect(await dueAt()).toBe(now);
   });
 
-  test('takes a key without a task out of the schedule, and keeps its token', async () => {
+  test('remove takes a key without a task out of the schedule, and keeps its token', async () => {
     await write({ grant: grant(now) }, now);
     await store.delete('task/wx1/a', (await store.get(['task/wx1/a']))[0]?.version ?? 0);
     expect(await drop()).toBe(true);
@@ -155,7 +155,7 @@ describe('drop', () => {
     expect((await stored())?.data['grant']).toEqual(grant(now));
   });
 
-  test('takes a key whose app is missing out of the schedule, and keeps its refresh token', async () => {
+  test('remove takes a key whose app is missing out of the schedule, and keeps its refresh token', async () => {
     await write({ grant: grant(now), rotation: { token: 'refresh' } }, now);
     await store.delete('app/wx1', (await store.get(['app/wx1']))[0]?.version ?? 0);
     expect(await drop()).toBe(true);
@@ -170,7 +170,7 @@ describe('drop', () => {
     [['task/wx1/a'], 'task/wx1/a', false],
     [['app/wx1', 'task/wx1/a'], 'task/wx1/a', false],
   ])(
-    'judges only what is missing: without %j, where %s would count as lost, it drops the key: %s',
+    'remove judges only what is missing: without %j, where %s would count as lost, it drops the key: %s',
     async (missing, lost, isDropped) => {
       const judged: string[] = [];
       supervised.judgeAbsence = async (id) => {
@@ -184,7 +184,7 @@ describe('drop', () => {
     },
   );
 
-  test('deletes what is left of an app that has gone', async () => {
+  test('remove deletes what is left of an app that was removed', async () => {
     await write({ grant: grant(now) }, now);
     await store.delete('app/wx1', (await store.get(['app/wx1']))[0]?.version ?? 0);
     expect(await drop()).toBe(true);

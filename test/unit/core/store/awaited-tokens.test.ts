@@ -20,12 +20,12 @@ test.each([
   expect(tokenAwaitedUntil({ ...NO_KEY_DOCUMENT, lostAt }, replacedMsAgo, NOW)).toBe(until);
 });
 
-test('none is awaited where the store has one', () => {
+test('no refresh token is awaited where the store has one', () => {
   const document = { ...NO_KEY_DOCUMENT, lostAt: NOW, rotation: { token: 'refresh-1' } };
   expect(tokenAwaitedUntil(document, 0, NOW)).toBe(0);
 });
 
-test('a refusal meanwhile says what WeChat said and when to try again; any other error stays as it is', () => {
+test('a refusal while a token is awaited says what WeChat said and when to retry; other errors are unchanged', () => {
   const key = { appid: 'wx1', type: 'user_token' };
   const refused = new TokenError('REAUTHORIZATION_REQUIRED', 'refused', { errcode: 40030, errmsg: 'no', rid: 'r1' });
   expect(unsettledRefusal(key, refused, NOW)).toMatchObject({

@@ -36,7 +36,7 @@ describe('a store that hangs', () => {
     [4, 1],
     [5, 1],
     [900, 1],
-  ])('of which %i are owed is given %i more, the one above 4 as a probe', async (owed, more) => {
+  ])('a hanging store that owes %i answers gets %i more commands, the one above 4 as a probe', async (owed, more) => {
     await hang(owed);
     expect(sendAll()).toHaveLength(more);
     expect(sendAll()).toHaveLength(0);
@@ -46,14 +46,14 @@ describe('a store that hangs', () => {
     [1_999, 0],
     [2_000, 1],
     [9_000, 1],
-  ])('%i ms after the last command is given %i more when what it owes never comes', async (ms, more) => {
+  ])('a hanging store gets, %i ms after the last command, %i more when what it owes never comes', async (ms, more) => {
     await hang(4);
     expect(sendAll()).toHaveLength(1);
     await clock.advance(ms);
     expect(sendAll()).toHaveLength(more);
   });
 
-  test('gets a probe although releases are sent all the time', async () => {
+  test('a hanging store gets a probe although releases are sent all the time', async () => {
     await hang(4);
     expect(sendAll()).toHaveLength(1);
     await clock.advance(1_999);
@@ -62,13 +62,13 @@ describe('a store that hangs', () => {
     expect(sendAll()).toHaveLength(1);
   });
 
-  test('and has been sent nothing but releases may be asked at once', async () => {
+  test('a hanging store that was sent nothing but releases may be asked at once', async () => {
     const releases = Array.from({ length: 4 }, () => gate.send());
     for (const release of releases) release.abandon();
     expect(sendAll()).toHaveLength(1);
   });
 
-  test('is silent since the first command that it did not answer', async () => {
+  test('the circuit is open since the first command that was not answered', async () => {
     gate.send().settle();
     await clock.advance(3_600_000);
     expect(gate.openForMs).toBe(0);
@@ -86,8 +86,8 @@ describe('a store that hangs', () => {
   });
 });
 
-describe('a store hangs no more', () => {
-  test('once a command is settled in time', async () => {
+describe('CircuitBreaker: a store that recovers', () => {
+  test('the circuit closes once a command is settled in time', async () => {
     await hang(900);
     const [probe] = sendAll();
     expect(probe?.settle()).toBe(false);
@@ -95,14 +95,14 @@ describe('a store hangs no more', () => {
     expect(sendAll()).toHaveLength(1_000);
   });
 
-  test('once one of many that were abandoned is settled', async () => {
+  test('the circuit closes once one of many abandoned commands is settled', async () => {
     const [first] = await hang(900);
     expect(first?.settle()).toBe(true);
     expect(gate.openForMs).toBe(0);
     expect(sendAll()).toHaveLength(1_000);
   });
 
-  test('whatever was sent before that and is abandoned later', async () => {
+  test('a command sent before the circuit closed and abandoned later does not open it', async () => {
     const [first] = await hang(4);
     const [probe] = sendAll();
     await clock.advance(100);
@@ -114,7 +114,7 @@ describe('a store hangs no more', () => {
 });
 
 describe('a store that is slow', () => {
-  test('is let off once, then only for a command that is settled in time', async () => {
+  test('a slow store is trusted once, then only for a command that is settled in time', async () => {
     const [late] = await hang(1);
     late?.settle();
     const slow = await hang(6);
@@ -129,7 +129,7 @@ describe('a store that is slow', () => {
     expect(gate.openForMs).toBe(0);
   });
 
-  test('now and then, but settles others meanwhile, does not hang', async () => {
+  test('a store that is slow now and then, but settles other commands meanwhile, does not hang', async () => {
     const slow = gate.send();
     gate.send().settle();
     await clock.advance(2_000);
@@ -142,7 +142,7 @@ describe('a store that is slow', () => {
   });
 });
 
-test('a gate is calm when its store owes nothing and does not hang', async () => {
+test('a circuit breaker is idle when its store owes nothing and does not hang', async () => {
   expect(gate.isIdle).toBe(true);
   const command = gate.send();
   expect(gate.isIdle).toBe(false);

@@ -29,7 +29,7 @@ function allowances(): CountedLimits {
 }
 
 describe('CountedLimits', () => {
-  test('one in 30 s for a key, to the millisecond', async () => {
+  test('a limit grants one in 30 s for a key, to the millisecond', async () => {
     const taker = allowances();
     const first = clock.now();
     expect(await taker.draw(KEY, 'report', LIMIT)).toEqual({ granted: true });
@@ -41,7 +41,7 @@ describe('CountedLimits', () => {
     expect(await taker.draw(KEY, 'report', LIMIT)).toMatchObject({ granted: false, retryAt: first + 60_000 });
   });
 
-  test('the time between two is for each key, each name and each app by itself', async () => {
+  test('the interval between two counts for each key, each name and each app by itself', async () => {
     const taker = allowances();
     const others = [
       { ...KEY, type: 'b' },
@@ -52,7 +52,7 @@ describe('CountedLimits', () => {
     expect((await taker.draw(KEY, 'other', LIMIT)).granted).toBe(true);
   });
 
-  test('20 in a rolling day for an app, whatever the key, to the millisecond', async () => {
+  test('a limit grants 20 in a rolling day for an app, whatever the key, to the millisecond', async () => {
     const taker = allowances();
     const first = clock.now();
     for (let count = 0; count < 20; count++) {
@@ -81,21 +81,21 @@ describe('CountedLimits', () => {
     expect(await taker.draw(KEY, 'report', wide)).toEqual({ granted: false, retryAt: first + 30_000 });
   });
 
-  test('a bound that is not given does not bind', async () => {
+  test('a bound that is not set does not limit', async () => {
     const taker = allowances();
     for (let count = 0; count < 25; count++) expect((await taker.draw(KEY, 'a', { everyMs: 0 })).granted).toBe(true);
     for (let count = 0; count < 3; count++) expect((await taker.draw(KEY, 'b', { perDay: 3 })).granted).toBe(true);
     expect((await taker.draw(KEY, 'b', { perDay: 3 })).granted).toBe(false);
   });
 
-  test('what was taken is durable, and others see it', async () => {
+  test('a granted draw is durable, and other processes see it', async () => {
     await allowances().draw(KEY, 'report', LIMIT);
     expect((await allowances().draw(KEY, 'report', LIMIT)).granted).toBe(false);
     const [document] = await memory.get([ID]);
     expect(document?.data).toMatchObject({ taken: [[clock.now(), 'wx1/access_token']] });
   });
 
-  test('nothing is granted that could not be written', async () => {
+  test('a draw that cannot be written is not granted', async () => {
     faulty.before = (method) => {
       if (method === 'set') throw new Error('full');
     };
@@ -104,7 +104,7 @@ describe('CountedLimits', () => {
     expect((await allowances().draw(KEY, 'report', LIMIT)).granted).toBe(true);
   });
 
-  test('twenty who take at once never get more than there is', async () => {
+  test('twenty concurrent draws are never granted more than the limit', async () => {
     const takers = Array.from({ length: 20 }, (_, index) => [allowances(), { ...KEY, subject: `s${index}` }] as const);
     const answers = await Promise.all(takers.map(([taker, key]) => taker.draw(key, 'report', { perDay: 5 })));
     expect(answers.filter(({ granted }) => granted)).toHaveLength(5);
@@ -112,7 +112,7 @@ describe('CountedLimits', () => {
     expect(same.filter(({ granted }) => granted)).toHaveLength(1);
   });
 
-  test('gives up when it loses every round', async () => {
+  test('draw fails when it loses every round', async () => {
     const write = async (): Promise<void> => {
       const [document] = await memory.get([ID]);
       await memory.set(ID, seal(ID, { taken: [] }), document?.version ?? 0);
@@ -126,7 +126,7 @@ describe('CountedLimits', () => {
     expect(faulty.calls.filter((call) => call === 'set')).toHaveLength(20);
   });
 
-  test('what is older than a day is forgotten, and so is what comes from the future', async () => {
+  test('draws older than a day are forgotten, and so are those from the future', async () => {
     const now = clock.now();
     const taken = [
       [now - DAY - 1, 'old'],
@@ -145,7 +145,7 @@ describe('CountedLimits', () => {
     ]);
   });
 
-  test('at most a thousand are remembered, the last ones', async () => {
+  test('at most a thousand draws are remembered, the last ones', async () => {
     const now = clock.now();
     const taken = Array.from({ length: 1_200 }, (_, index) => [now - 1_200 + index, 'x']);
     await memory.set(ID, seal(ID, { taken }), 0);
@@ -167,7 +167,7 @@ describe('CountedLimits', () => {
     expect(faulty.calls).toEqual([]);
   });
 
-  test('a damaged document counts as none, and one with an odd content as empty', async () => {
+  test('a damaged limit document counts as absent, and one with odd content as empty', async () => {
     await memory.set(ID, { taken: 5 }, 0);
     expect((await allowances().draw(KEY, 'report', LIMIT)).granted).toBe(true);
     const [document] = await memory.get([ID]);
@@ -175,7 +175,7 @@ describe('CountedLimits', () => {
     expect((await allowances().draw(KEY, 'report', LIMIT)).granted).toBe(true);
   });
 
-  test('a document of a newer release is an error and stays', async () => {
+  test('a limit document of a newer release is an error and stays', async () => {
     const content = { taken: [], format: 2 };
     const data = { ...content, checksum: checksum(`${ID}\n${canonicalJson(content)}`) };
     const version = await memory.set(ID, data, 0);

@@ -13,7 +13,7 @@ function opened(data: unknown, id = ID): JsonObject {
 }
 
 describe('seal and unseal', () => {
-  test('are inverse, unknown fields included', () => {
+  test('seal and unseal are inverse, unknown fields included', () => {
     const content = fc.dictionary(
       fc.string().filter((name) => !['format', 'checksum'].includes(name)),
       fc.jsonValue(),
@@ -34,7 +34,7 @@ describe('seal and unseal', () => {
     });
   });
 
-  test('every flipped bit is noticed', () => {
+  test('every flipped bit of a document is detected', () => {
     const text = JSON.stringify(seal(ID, CONTENT));
     let noticed = 0;
     for (let bit = 0; bit < text.length * 8; bit++) {
@@ -49,23 +49,23 @@ describe('seal and unseal', () => {
     expect(noticed).toBeGreaterThan(300);
   });
 
-  test('every value that was cut short is noticed', () => {
+  test('every value that was truncated is detected', () => {
     const sealed = seal(ID, { secret: 'abcdef' });
     for (let length = 0; length < 6; length++) {
       expect(() => opened({ ...sealed, secret: 'abcdef'.slice(0, length) })).toThrow(DamagedDocument);
     }
   });
 
-  test.each(['grant', 'later', 'format', 'checksum'])('a document without its %s is noticed', (name) => {
+  test.each(['grant', 'later', 'format', 'checksum'])('a document without its %s is rejected', (name) => {
     const { [name]: _lost, ...rest } = seal(ID, CONTENT);
     expect(() => opened(rest)).toThrow(DamagedDocument);
   });
 
-  test('a field that was added is noticed', () => {
+  test('a field that was added to a document is detected', () => {
     expect(() => opened({ ...seal(ID, CONTENT), more: 1 })).toThrow(DamagedDocument);
   });
 
-  test('a document under the id of another is noticed', () => {
+  test('a document under the id of another is rejected', () => {
     expect(() => opened(seal(ID, CONTENT), 'key/wx2/access_token')).toThrow(DamagedDocument);
   });
 
@@ -74,7 +74,7 @@ describe('seal and unseal', () => {
     expect(opened(data)).toEqual(CONTENT);
   });
 
-  test('a damaged document is at hand, and the message shows nothing of it', () => {
+  test('a damaged document is available to the caller, and the message shows nothing of it', () => {
     const document = { id: ID, version: 7, data: { secret: 'CANARY' } };
     try {
       unseal(document);
@@ -88,12 +88,12 @@ describe('seal and unseal', () => {
 });
 
 describe('a document of another format', () => {
-  test('is an error even where a newer release computes the checksum in another way', () => {
+  test('a document of another format is an error even where it computes the checksum in another way', () => {
     expect(() => opened({ secret: 'x', format: 2, checksum: 'sha-x' })).toThrow(TokenError);
     expect(() => opened({ secret: 'x', format: '2', checksum: 'sha-x' })).toThrow(DamagedDocument);
   });
 
-  test.each([2, 1.5, 99, 0, '1', undefined])('%j is an error and no damage', (format) => {
+  test.each([2, 1.5, 99, 0, '1', undefined])('the format %j is an error and no damage', (format) => {
     const content = { secret: 'CANARY', format } as JsonObject;
     const data = { ...content, checksum: checksum(`${ID}\n${canonicalJson(content)}`) };
     try {

@@ -43,7 +43,7 @@ describe('DocumentReader', () => {
     expect([told, store.calls]).toEqual([[], []]);
   });
 
-  test('a damaged document is moved aside, counts as absent and is told of', async () => {
+  test('a damaged document is moved aside, counts as absent and is reported', async () => {
     const document = await stored(DAMAGED);
     expect(await reader.read(document, content)).toBe('absent');
     const quarantinedAs = `quarantine/wx1/${checksum(ID)}-${document.version}`;
@@ -53,7 +53,7 @@ describe('DocumentReader', () => {
     expect(aside?.data).toEqual({ id: ID, version: document.version, damaged: DAMAGED });
   });
 
-  test('exactly the version that was read is moved: a newer one stays, and nothing is reported', async () => {
+  test('exactly the version that was read is moved aside: a newer one stays, and nothing is reported', async () => {
     const document = await stored(DAMAGED);
     const newer = await stored(seal(ID, { a: 2 }));
     expect(await reader.read(document, content)).toBe('absent');
@@ -61,7 +61,7 @@ describe('DocumentReader', () => {
     expect(told).toEqual([]);
   });
 
-  test('a move that was begun before is ended', async () => {
+  test('a move that was begun before is completed', async () => {
     const document = await stored(DAMAGED);
     const id = `quarantine/wx1/${checksum(ID)}-${document.version}`;
     await memory.set(id, { id: ID, version: document.version, damaged: DAMAGED }, 0);
@@ -70,7 +70,7 @@ describe('DocumentReader', () => {
     expect(told).toHaveLength(1);
   });
 
-  test('nothing is deleted that could not be moved aside', async () => {
+  test('a document that could not be moved aside is not deleted', async () => {
     const document = await stored(DAMAGED);
     store.before = (method) => {
       if (method === 'set') throw new Error('full');

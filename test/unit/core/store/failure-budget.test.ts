@@ -60,14 +60,14 @@ describe('the failed requests of an app in plain mode', () => {
   test.each([
     [true, 60],
     [false, 54],
-  ])('for a key whose token lives (%s) are %i at once, then one in 200 s', async (lives, atOnce) => {
+  ])('failures for a key whose token lives (%s) are permitted %i at once, then one in 200 s', async (lives, atOnce) => {
     expect(await drain(budget(), lives)).toBe(atOnce);
     expect(await budget().draw('wx1', lives, FAILED)).toBe(clock.now() + 2 * REFILL_MS);
     await clock.advance(2 * REFILL_MS);
     expect(await budget().draw('wx1', lives, FAILED)).toBe(clock.now() + REFILL_MS);
   });
 
-  test('leave the last six to keys whose token still lives', async () => {
+  test('the last six failures are left to keys whose token still lives', async () => {
     const drawn = budget();
     await drain(drawn, false);
     const mayGoOn: boolean[] = [];
@@ -75,19 +75,19 @@ describe('the failed requests of an app in plain mode', () => {
     expect(mayGoOn).toEqual([true, true, true, true, true, false]);
   });
 
-  test.each([true, false])('I10: are 492 in the first 24 h at most; where its token lives: %s', async (lives) => {
+  test.each([true, false])('I10: failures are 492 in the first 24 h at most; where its token lives: %s', async (lives) => {
     const failures = await failuresOfADay(budget(), lives);
     expect(failures).toBeGreaterThan(480);
     expect(failures).toBeLessThanOrEqual(492);
   });
 
-  test('are counted for all processes together, and for each app by itself', async () => {
+  test('failures are counted for all processes together, and for each app by itself', async () => {
     await drain(budget(), true);
     expect(await budget().draw('wx2', true, FAILED)).toBeLessThanOrEqual(clock.now());
     expect(await budget().draw('wx1', true, FAILED)).toBeGreaterThan(clock.now());
   });
 
-  test('that are drawn at the same time beyond what there is are waited for one after the other', async () => {
+  test('failures that exceed the budget at the same time wait one after the other', async () => {
     const fleet = Array.from({ length: 5 }, () => budget());
     await drain(budget(), true);
     const waits: number[] = [];
@@ -95,7 +95,7 @@ describe('the failed requests of an app in plain mode', () => {
     expect(waits).toEqual([2, 3, 4, 5, 6].map((turn) => turn * REFILL_MS));
   });
 
-  test('are counted by each process while the store is away, and counted in when it is back', async () => {
+  test('failures are counted by each process while the store is unavailable, and added when it recovers', async () => {
     const drawn = budget();
     store.before = () => {
       throw new Error('away');
@@ -107,19 +107,19 @@ describe('the failed requests of an app in plain mode', () => {
     expect(await budget().draw('wx1', true, FAILED)).toBeGreaterThan(clock.now());
   });
 
-  test('are counted by each process where others write all the time', async () => {
+  test('failures are counted by each process where others write all the time', async () => {
     store.set = async () => undefined;
     expect(await drain(budget(), true)).toBe(60);
   });
 
-  test('block for a day and what the bucket holds at most', async () => {
+  test('failures block for at most a day and what the bucket holds', async () => {
     const drawn = budget();
     let notBefore = 0;
     for (let draw = 0; draw < 1_500; draw++) notBefore = await drawn.draw('wx1', false, FAILED);
     expect(notBefore - clock.now()).toBe(DAY_MS + 7 * REFILL_MS);
   });
 
-  test('cost two commands each', async () => {
+  test('a failure costs two commands', async () => {
     await budget().draw('wx1', true, FAILED);
     expect(store.calls).toEqual(['get', 'set']);
   });
@@ -130,7 +130,7 @@ describe('the failed requests of an app in plain mode', () => {
     // At the end of the token the next attempt is made without one.
     [2 * REFILL_MS, 8],
     [2 * REFILL_MS + 1, 2],
-  ])('with %i ms left of its token hold a process that begins up for %i times 200 s', async (leftMs, times) => {
+  ])('with %i ms left of its token, a process that begins is blocked for %i times 200 s', async (leftMs, times) => {
     const drawn = budget();
     await drain(drawn, true);
     await drawn.draw('wx1', true, FAILED);
@@ -142,7 +142,7 @@ describe('the failed requests of an app in plain mode', () => {
     [0, REFILL_MS],
     [1, 0],
   ])(
-    'with %i ms left of its token leave a process that begins what is reserved: %i ms of waiting',
+    'with %i ms left of its token, a process that begins may use the reserve: %i ms of waiting',
     async (leftMs, ms) => {
       await drain(budget(), false);
       const { retryAt = 0 } = (await budget().lastFailure('wx1', leftMs)) ?? {};
@@ -150,13 +150,13 @@ describe('the failed requests of an app in plain mode', () => {
     },
   );
 
-  test('hold up for a day and what the bucket holds at most, whatever is stored', async () => {
+  test('a stored budget blocks for at most a day and what the bucket holds, whatever it says', async () => {
     await store.set(ID, seal(ID, { fullAt: Number.MAX_SAFE_INTEGER, failed: { ...FAILED } }), 0);
     expect((await budget().lastFailure('wx1', 0))?.retryAt).toBe(clock.now() + DAY_MS + 7 * REFILL_MS);
   });
 
   test.each([{}, { fullAt: 1 }, { fullAt: 1, failed: 'odd' }])(
-    'hold nothing up where none is stored: %j',
+    'an odd budget without a failure blocks nothing: %j',
     async (data) => {
       await store.set(ID, seal(ID, data), 0);
       expect(await budget().lastFailure('wx1', 0)).toBeUndefined();
@@ -164,7 +164,7 @@ describe('the failed requests of an app in plain mode', () => {
     },
   );
 
-  test('are written beside what another release has stored', async () => {
+  test('a failure is written beside what another release has stored', async () => {
     await store.set(ID, seal(ID, { fullAt: 1, later: 'kept' }), 0);
     await budget().draw('wx1', true, FAILED);
     const [document] = await store.get([ID]);

@@ -93,7 +93,7 @@ async function hang(count: number): Promise<Asked[]> {
 const TIMED_OUT = "the store's get did not answer within 2000 ms";
 
 describe('while the store hangs', () => {
-  test('a thousand callers are turned away, all but a few at once', async () => {
+  test('a thousand callers of a hanging store are rejected, all but a few at once', async () => {
     await hang(1);
     const outcomes = callers();
     await clock.advance(0);
@@ -108,7 +108,7 @@ describe('while the store hangs', () => {
     expect(edges).toEqual([TIMED_OUT]);
   });
 
-  test('it is asked once in 2 s, however many it owes and however many want to', async () => {
+  test('a hanging store is asked once in 2 s, however many answers it owes and however many callers wait', async () => {
     // Queued callers are rejected together with the first, except one that probes the store.
     expect(await hang(CALLERS)).toHaveLength(AT_ONCE + 1);
     const outcomes: Outcomes[] = [];
@@ -128,7 +128,7 @@ describe('while the store hangs', () => {
     ['get', () => store.get([ID])],
     ['list', () => store.list('key')[Symbol.asyncIterator]().next()],
     ['watch', () => store.watch(() => {})],
-  ])('reading, a %s does not reach it', async (_, read) => {
+  ])('a %s does not reach a store whose reads hang', async (_, read) => {
     await hang(8);
     callers(undefined, 1);
     script.news();
@@ -141,7 +141,7 @@ describe('while the store hangs', () => {
     ['delete', () => store.delete(ID, 1)],
     ['lease', () => store.lease(ID, 1)],
     ['claimDue', () => store.claimDue(['a'], 1, 1)],
-  ])('writing, a %s does not reach it', async (_, write) => {
+  ])('a %s does not reach a store whose writes hang', async (_, write) => {
     script.behaviour = 'hangs';
     callers(() => store.set(ID, {}, 0), 8);
     await clock.advance(2_000);
@@ -151,7 +151,7 @@ describe('while the store hangs', () => {
     expect(script.news()).toEqual([]);
   });
 
-  test('the next page of a listing is not read', async () => {
+  test('the next page of a listing is not read from a hanging store', async () => {
     const documents = store.list('key')[Symbol.asyncIterator]();
     await documents.next();
     await hang(8);
@@ -161,7 +161,7 @@ describe('while the store hangs', () => {
     expect(script.news()).toEqual([]);
   });
 
-  test('what gives something back is always tried', async () => {
+  test('ends of watches, releases and closing always reach a hanging store', async () => {
     const end = await store.watch(() => {});
     await hang(8);
     callers(() => store.set(ID, {}, 0), 8);
@@ -179,7 +179,7 @@ describe('while the store hangs', () => {
     expect((await closing).message).toBe("the store's close did not answer within 2000 ms");
   });
 
-  test('for reading only, it is written to', async () => {
+  test('a store that hangs for reading only is still written to', async () => {
     await hang(8);
     script.behaviour = 'answers';
     const outcomes = callers(() => store.set(ID, {}, 0));
@@ -188,7 +188,7 @@ describe('while the store hangs', () => {
     expect([edges, store.failing]).toEqual([[TIMED_OUT], true]);
   });
 
-  test('to begin a listing is no sign of life', async () => {
+  test('beginning a listing is no sign of life of a hanging store', async () => {
     await hang(1);
     const listing = failure(store.list('key')[Symbol.asyncIterator]().next());
     await clock.advance(1_999);
@@ -197,7 +197,7 @@ describe('while the store hangs', () => {
     expect((await listing).message).toBe("the store's list did not answer within 2000 ms");
   });
 
-  test('nor is to watch what cannot be watched', async () => {
+  test('watching a store that cannot be watched is no sign of life', async () => {
     const { watch: _, ...unwatched } = Object.assign(Object.create(null) as object, script);
     const blind = new SupervisedStore({ ...unwatched, list: () => script.list() } as TokenStore, clock, {
       unavailable: () => void edges.push('unavailable'),
@@ -211,8 +211,8 @@ describe('while the store hangs', () => {
   });
 });
 
-describe('a store that refuses at once', () => {
-  test('does not hang: everybody asks it', async () => {
+describe('SupervisedStore: a store that refuses at once', () => {
+  test('a store that refuses at once does not hang: every caller reaches it', async () => {
     script.behaviour = 'refuses';
     const outcomes = [callers(), callers()];
     await clock.advance(2_000);
@@ -225,7 +225,7 @@ describe('a store that refuses at once', () => {
     expect(edges).toEqual(["the store's get failed: Error"]);
   });
 
-  test('after it hung, hangs no more but still fails', async () => {
+  test('a store that refuses after it hung does not hang, but still fails', async () => {
     await hang(8);
     script.behaviour = 'refuses';
     callers(undefined, 1);
@@ -237,8 +237,8 @@ describe('a store that refuses at once', () => {
   });
 });
 
-describe('when the store resumes', () => {
-  test('everybody is served at once, and once', async () => {
+describe('SupervisedStore: a hanging store that resumes', () => {
+  test('every caller of a store that resumes is answered at once, and once', async () => {
     const owed = await hang(8);
     await clock.advance(10_000);
     script.behaviour = 'answers';
@@ -250,7 +250,7 @@ describe('when the store resumes', () => {
     expect(edges).toEqual([TIMED_OUT, 'available']);
   });
 
-  test('one answer of those that are owed is enough to ask it, the last one to call it available', async () => {
+  test('one of the late answers is enough to ask the store, the last one to call it available', async () => {
     const [first, ...others] = await hang(8);
     first?.answer();
     await clock.advance(0);
@@ -263,7 +263,7 @@ describe('when the store resumes', () => {
     expect([outcomes.answered, edges]).toEqual([CALLERS - 1, [TIMED_OUT, 'available']]);
   });
 
-  test('late answers are no recovery while others may still time out', async () => {
+  test('late answers are no recovery while other commands may still time out', async () => {
     script.behaviour = 'hangs';
     callers(undefined, 1);
     await clock.advance(1_000);
@@ -277,7 +277,7 @@ describe('when the store resumes', () => {
     expect([edges, store.failing]).toEqual([[TIMED_OUT, 'available'], false]);
   });
 
-  test('a late refusal lets everybody ask, and is no recovery', async () => {
+  test('a late refusal permits every caller again, and is no recovery', async () => {
     const [only] = await hang(1);
     only?.refuse();
     await clock.advance(0);
@@ -288,7 +288,7 @@ describe('when the store resumes', () => {
     expect([edges, store.failing]).toEqual([[TIMED_OUT], true]);
   });
 
-  test('what is refused late does not make it fail again', async () => {
+  test('a late refusal does not report the failure again', async () => {
     const owed = await hang(2);
     script.behaviour = 'answers';
     await store.get([ID]);
@@ -297,7 +297,7 @@ describe('when the store resumes', () => {
     expect([edges, store.failing]).toEqual([[TIMED_OUT, 'available'], false]);
   });
 
-  test('for writing only, it still fails', async () => {
+  test('a store that resumes for writing only still fails', async () => {
     script.behaviour = 'hangs';
     callers(() => store.set(ID, {}, 0), 1);
     callers(undefined, 1);
@@ -312,8 +312,8 @@ describe('when the store resumes', () => {
   });
 });
 
-describe('of a thousand callers at once', () => {
-  test('each has 2 s from its turn on, so that a store that works is not called unavailable', async () => {
+describe('SupervisedStore: a thousand callers at once', () => {
+  test('each of a thousand callers has 2 s from its turn on, so that a working store is not unavailable', async () => {
     script.behaviour = 'hangs';
     const outcomes = callers();
     for (let left = CALLERS; left > 0; left -= AT_ONCE) {
@@ -325,7 +325,7 @@ describe('of a thousand callers at once', () => {
     expect([outcomes.answered, edges, clock.pendingTimers]).toEqual([CALLERS, [], 0]);
   });
 
-  test('those that wait for leases do not delay a holder that writes or releases one', async () => {
+  test('callers that wait for leases do not delay a holder that writes or releases one', async () => {
     script.behaviour = 'hangs';
     callers(() => store.lease(ID, 1));
     const taken = script.news().length;
@@ -336,7 +336,7 @@ describe('of a thousand callers at once', () => {
   });
 });
 
-test('what has been answered while this process was stopped counts, and so does what has not', async () => {
+test('an answer that came while this process was stopped counts, and so does a missing one', async () => {
   let stoppedMs = 0;
   const stopped = {
     now: () => clock.now(),
@@ -362,7 +362,7 @@ test('what has been answered while this process was stopped counts, and so does 
   expect([outcomes.errors.length, edges]).toEqual([1, [TIMED_OUT]]);
 });
 
-test('a store that takes 3 s for everything is asked by few, and called unavailable once', async () => {
+test('a store that takes 3 s for everything is asked by few, and unavailable once', async () => {
   script.behaviour = 'hangs';
   const asked: number[] = [];
   for (let elapsed = 0; elapsed < 60_000; elapsed += 100) {

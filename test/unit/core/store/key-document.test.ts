@@ -36,12 +36,12 @@ function read(content: JsonObject, version = 9) {
 }
 
 describe('readKeyDocument', () => {
-  test('no document is one of version 0', () => {
+  test('an absent key document has version 0', () => {
     expect(readKeyDocument(undefined)).toBe(NO_KEY_DOCUMENT);
     expect(NO_KEY_DOCUMENT).toEqual({ version: 0, recordVersion: 0, unknown: {} });
   });
 
-  test('reads what was written with a new grant: the record has the version of the document', () => {
+  test('a document that was written with a new grant gives its version to the record', () => {
     expect(read(contentWithGrant(NO_KEY_DOCUMENT, GRANT))).toEqual({
       version: 9,
       recordVersion: 9,
@@ -50,17 +50,17 @@ describe('readKeyDocument', () => {
     });
   });
 
-  test('a state of trying leaves grant and version of the record as they were', () => {
+  test('a retry state leaves grant and version of the record as they were', () => {
     const before = read(contentWithGrant(NO_KEY_DOCUMENT, GRANT));
     const after = read(contentWithRetryState(before, TRYING), 12);
     expect(after).toEqual({ version: 12, recordVersion: 9, grant: GRANT, trying: TRYING, unknown: {} });
   });
 
-  test('a state of trying without a grant stores neither grant nor version of a record', () => {
+  test('a retry state without a grant stores neither grant nor version of a record', () => {
     expect(contentWithRetryState(NO_KEY_DOCUMENT, TRYING)).toEqual({ trying: TRYING });
   });
 
-  test('no state of trying ends the one before', () => {
+  test('an absent retry state ends the one before', () => {
     const before = read(contentWithRetryState(read(contentWithGrant(NO_KEY_DOCUMENT, GRANT)), TRYING), 12);
     expect(read(contentWithRetryState(before, undefined), 13)).toEqual({
       version: 13,
@@ -70,7 +70,7 @@ describe('readKeyDocument', () => {
     });
   });
 
-  test('a new grant ends the state of trying and takes the version of its own write', () => {
+  test('a new grant ends the retry state and takes the version of its own write', () => {
     const before = read(contentWithRetryState(read(contentWithGrant(NO_KEY_DOCUMENT, GRANT)), TRYING), 12);
     const after = read(contentWithGrant(before, { ...GRANT, value: 'w' }), 13);
     expect(after).toEqual({ version: 13, recordVersion: 13, grant: { ...GRANT, value: 'w' }, unknown: {} });
@@ -92,7 +92,7 @@ describe('readKeyDocument', () => {
     });
   });
 
-  test('damage is thrown', () => {
+  test('a damaged key document throws DamagedDocument', () => {
     expect(() => readKeyDocument({ id: ID, version: 1, data: { grant: {} } })).toThrow(DamagedDocument);
   });
 });
@@ -103,20 +103,20 @@ test.each([
   [undefined, TRYING, 6],
   [GRANT, TRYING, 6],
   [{ ...GRANT, dueAt: 7 }, TRYING, 7],
-])('a key wants attention when it is due and may be tried', (grant, trying, at) => {
+])('a key is next due when its token is due and may be tried', (grant, trying, at) => {
   const document = { ...NO_KEY_DOCUMENT, ...(grant && { grant }), ...(trying && { trying }) };
   expect(nextDueAt(document, 5)).toBe(at);
 });
 
 describe('a failure', () => {
-  test('is stored with the facts that are known, and without cause and retryAt', () => {
+  test('a failure is stored with the facts that are known, and without cause and retryAt', () => {
     const facts = { errcode: 1, errmsg: 'm', rid: 'r', ip: '1.2.3.4' };
     const error = new TokenError('A', 'b', { ...facts, retryAt: 5, retryable: true, cause: new Error('CANARY') });
     expect(failureFacts(error)).toEqual({ code: 'A', message: 'b', retryable: true, ...facts });
     expect(Object.keys(failureFacts(new TokenError('A', 'b')))).toEqual(['code', 'message', 'retryable']);
   });
 
-  test('is an error again, with facts of the moment and its own time', () => {
+  test('a stored failure is an error again, with facts of the moment and its own time', () => {
     const error = failureError(TRYING.error, { appid: 'wx1', retryAt: 6 });
     expect(error).toBeInstanceOf(TokenError);
     expect(error.toJSON()).toEqual({
@@ -133,7 +133,7 @@ describe('a failure', () => {
 });
 
 describe('withoutValue and withValue', () => {
-  test('are inverse', () => {
+  test('withoutValue and withValue are inverse', () => {
     const value = fc.string({ minLength: 1 });
     const leaf = fc.constantFrom('THE VALUE', 'other', 1, null, true);
     const { json } = fc.letrec((tie) => ({
@@ -148,7 +148,7 @@ describe('withoutValue and withValue', () => {
     );
   });
 
-  test('the value is gone wherever the answer holds it', () => {
+  test('withoutValue removes the value wherever the answer holds it', () => {
     const result = { access_token: 'v', list: ['v', { deep: 'v' }], vv: 'vv', n: 1, none: null };
     const stored = withoutValue(result, 'v');
     expect(stored).toEqual({
@@ -162,7 +162,7 @@ describe('withoutValue and withValue', () => {
   });
 });
 
-describe('what a clock that was set back has left in the future', () => {
+describe('readKeyDocument: times in the future after a clock that was set back', () => {
   const DAY = 24 * 3_600_000;
 
   test.each([
@@ -170,7 +170,7 @@ describe('what a clock that was set back has left in the future', () => {
     ['was noted a little ahead of now', 105_000, 165_000, 160_000],
     ['was noted further ahead', 105_001, 165_001, 0],
     ['forbids attempts for more than a day', 100_000, 100_000 + DAY + 1, 100_000 + DAY],
-  ])('a failure that %s binds no longer than it did', (_, failedAt, retryAt, expected) => {
+  ])('a failure that %s blocks no longer than it did', (_, failedAt, retryAt, expected) => {
     expect(heldBackUntil({ ...TRYING, failedAt, retryAt }, 100_000)).toBe(expected);
   });
 
@@ -186,7 +186,7 @@ describe('what a clock that was set back has left in the future', () => {
 describe('a stale report', () => {
   const reported = { ...NO_KEY_DOCUMENT, grant: GRANT, report: { value: secretHash('v'), at: 4 } };
 
-  test('is in force for the value that it is of, and makes the key due', () => {
+  test('a stale report applies to the value that it is of, and makes the key due', () => {
     expect(reportedGrant(reported)).toBe(GRANT);
     expect(nextDueAt(reported, 5)).toBe(0);
     expect(nextDueAt({ ...reported, trying: TRYING }, 5)).toBe(6);
@@ -196,18 +196,18 @@ describe('a stale report', () => {
     expect(reportedGrant({ ...NO_KEY_DOCUMENT, report: reported.report })).toBeUndefined();
   });
 
-  test('outlasts a failure, and is answered by a new grant; the value itself is not in it', () => {
+  test('a stale report outlasts a failure, ends with a new grant, and does not hold the value itself', () => {
     expect(read(contentWithRetryState(reported, TRYING)).report).toEqual(reported.report);
     expect(read(contentWithGrant(reported, GRANT))).not.toHaveProperty('report');
     expect(JSON.stringify(reported.report)).not.toContain('"v"');
   });
 });
 
-describe('what a document is written with', () => {
+describe('withDue', () => {
   const KEY = { appid: 'wx1', type: 'access_token' };
   const due = { lane: 'access_token', at: 2 };
 
-  test('is a due where there is a task, and where it stands in the schedule already', () => {
+  test('a document is written with a due where there is a task or a due before', () => {
     const document = { ...NO_KEY_DOCUMENT, grant: GRANT };
     expect(withDue(KEY, document, true, 7)).toEqual({ due: { ...due, at: 7 } });
     expect(withDue(KEY, document, false, 7)).toEqual({});
@@ -217,7 +217,7 @@ describe('what a document is written with', () => {
   test.each([
     [undefined, undefined],
     [due, true],
-  ])('by whether it was read with one: %j', (before, isScheduled) => {
+  ])('a document is scheduled if it was read with a due: %j', (before, isScheduled) => {
     const document = { id: ID, version: 1, data: seal(ID, {}), ...(before === undefined ? {} : { due: before }) };
     expect(readKeyDocument(document).isScheduled).toBe(isScheduled);
   });

@@ -33,13 +33,13 @@ async function enrol(mark: string): Promise<void> {
 }
 
 describe('reading', () => {
-  test('answers the document of a key, or that there is none', async () => {
+  test('read returns the document of a key, or that there is none', async () => {
     expect(await storage.documents.read(KEY)).toEqual(NO_KEY_DOCUMENT);
     const { version } = await put(ID, { grant: { ...GRANT } });
     expect(await storage.documents.read(KEY)).toMatchObject({ version, recordVersion: version, grant: GRANT });
   });
 
-  test('hides the grant of an earlier registration, when the store says so too', async () => {
+  test('read hides the grant of an earlier registration, when the store says so too', async () => {
     await enrol('first');
     await put(ID, OF_FIRST);
     expect(await storage.documents.read(KEY)).toMatchObject({ grant: GRANT });
@@ -50,7 +50,7 @@ describe('reading', () => {
     expect([hidden.grant, hidden.hidden]).toEqual([undefined, GRANT]);
   });
 
-  test('shows a grant whose registration is known to this process only after the store was asked', async () => {
+  test('read shows a grant whose registration only this process knows after the store was asked', async () => {
     await enrol('earlier');
     await put('app/wx1', { enrolment: 'first' });
     await put(ID, OF_FIRST);
@@ -59,14 +59,14 @@ describe('reading', () => {
 });
 
 describe('what was decoded before', () => {
-  test('is not decoded again', async () => {
+  test('a decoded document is not decoded again', async () => {
     await enrol('first');
     const stored = await put(ID, OF_FIRST);
     const decoded = await storage.documents.decode(KEY, stored);
     expect(await storage.documents.decode(KEY, stored, decoded)).toBe(decoded);
   });
 
-  test('is hidden when the app has been registered anew since', async () => {
+  test('a decoded document is hidden when the app has been registered anew since', async () => {
     await enrol('first');
     const stored = await put(ID, OF_FIRST);
     const decoded = await storage.documents.decode(KEY, stored);
@@ -74,7 +74,7 @@ describe('what was decoded before', () => {
     expect(await storage.documents.decode(KEY, stored, decoded)).toMatchObject({ hidden: GRANT });
   });
 
-  test('is shown when it was hidden, and belongs to what is registered since', async () => {
+  test('a hidden document is shown once it belongs to what is registered since', async () => {
     await enrol('second');
     const stored = await put(ID, OF_FIRST);
     const decoded = await storage.documents.decode(KEY, stored);
@@ -88,7 +88,7 @@ describe('writing', () => {
   const due = async (): Promise<unknown> => (await memory.get([ID]))[0]?.due;
   const content = async (): Promise<JsonObject> => unseal((await memory.get([ID]))[0] as StoredDocument);
 
-  test('stores a grant with its due where the key has a task, and ends what was tried', async () => {
+  test('a write stores a grant with its due where the key has a task, and ends the retry state', async () => {
     const trying = { attempts: 1, failedAt: 0, retryAt: 1, registration: '0:0', backingOff: true };
     const failed = { ...trying, error: { code: 'UPSTREAM_UNAVAILABLE', message: 'busy', retryable: true } };
     const before = { ...NO_KEY_DOCUMENT, trying: failed, unknown: { later: 1 } };
@@ -97,7 +97,7 @@ describe('writing', () => {
     expect(await due()).toEqual({ lane: 'access_token', at: GRANT.dueAt });
   });
 
-  test('keeps in the schedule what stands there, and puts nothing there without a task', async () => {
+  test('a write keeps a key in the schedule, and adds none without a task', async () => {
     const options = { hadTask: false, dueAt: 5 };
     const version = (await storage.documents.save(KEY, NO_KEY_DOCUMENT, options)) as number;
     expect(await due()).toBeUndefined();
@@ -105,14 +105,14 @@ describe('writing', () => {
     expect(await due()).toEqual({ lane: 'access_token', at: 5 });
   });
 
-  test('replaces the version that was read, and no other', async () => {
+  test('a write replaces the version that was read, and no other', async () => {
     const { version } = await put(ID, {});
     const options = { hadTask: false, dueAt: 0 };
     expect(await storage.documents.save(KEY, NO_KEY_DOCUMENT, options)).toBeUndefined();
     expect(await storage.documents.save(KEY, { ...NO_KEY_DOCUMENT, version }, options)).toBeGreaterThan(version);
   });
 
-  test('releases the lease by the same write', async () => {
+  test('a write releases the lease in the same command', async () => {
     const lease = await memory.lease(ID, 20_000);
     await storage.documents.save(KEY, NO_KEY_DOCUMENT, { hadTask: false, dueAt: 0, lease });
     expect(await memory.lease(ID, 20_000)).toBeDefined();

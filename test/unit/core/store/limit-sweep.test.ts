@@ -65,13 +65,13 @@ describe('a sweep', () => {
     ['that ends in two days', (now) => ({ fullAt: now + 2 * DAY_MS }), [ID]],
     ['that a wrong clock has let end later', (now) => ({ fullAt: now + 2 * DAY_MS + 1 }), []],
     ['of another release', () => ({ something: 1 }), [ID]],
-  ])('of a count %s leaves %s', async (_, content, expected) => {
+  ])('the sweep of a count %s leaves %s', async (_, content, expected) => {
     await count(content(clock.now() + HOUR_MS / 2));
     await sweepOnce();
     expect(await left()).toEqual(expected);
   });
 
-  test('leaves what is damaged, and everything that is no count', async () => {
+  test('a sweep keeps what is damaged, and everything that is no count', async () => {
     await memory.set(ID, { taken: [], format: 1, checksum: 'wrong' }, 0);
     await memory.set('limit/wx1/newer', { taken: [], format: 99 }, 0);
     await count({ taken: [] }, 'key/wx1/access_token');
@@ -79,7 +79,7 @@ describe('a sweep', () => {
     expect([await left(), await left('key')]).toEqual([['limit/wx1/newer', ID], ['key/wx1/access_token']]);
   });
 
-  test('leaves a count that is written while it goes on', async () => {
+  test('a sweep keeps a count that is written while it goes on', async () => {
     await count({ taken: [] });
     faulty.before = async (method) => {
       if (method !== 'delete') return;
@@ -90,7 +90,7 @@ describe('a sweep', () => {
     expect(await left()).toEqual([ID]);
   });
 
-  test('comes once an hour, with one command where nothing is to be deleted, and again after one that failed', async () => {
+  test('a sweep runs once an hour, with one command where nothing is deleted, and again after a failure', async () => {
     faulty.before = (method) => {
       if (method === 'list' && faulty.calls.length === 1) throw new Error('away');
     };
@@ -103,7 +103,7 @@ describe('a sweep', () => {
   });
 });
 
-test('I7: after the stop nothing is swept, and no timer is left', async () => {
+test('I7: no sweep runs after the stop, and no timer is left', async () => {
   await count({ taken: [] });
   sweep.start();
   sweep.stop();
@@ -112,7 +112,7 @@ test('I7: after the stop nothing is swept, and no timer is left', async () => {
   expect(faulty.calls).toEqual([]);
 });
 
-test('a sweep that is stopped while it reads deletes nothing and comes no more', async () => {
+test('a sweep that is stopped while it reads deletes nothing and does not run again', async () => {
   await count({ taken: [] });
   faulty.afterList = () => sweep.stop();
   await sweepOnce();

@@ -4,22 +4,22 @@ import { withNewest, withUnregistered } from '../../../../src/core/store/noted-c
 const noted = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, index) => `n${from + index}`);
 
-describe('what is noted as registered', () => {
+describe('changes noted as registered', () => {
   test.each([
     [998, noted(0, 998), 'new'],
     [999, noted(0, 999), 'new'],
     [1_000, noted(1, 1_000), 'new'],
-  ])('beside %i others keeps the newest thousand', (count, left, name) => {
+  ])('a registration noted beside %i others keeps the newest thousand', (count, left, name) => {
     expect(withNewest(noted(0, count), [name])).toEqual([...left, name]);
   });
 });
 
-describe('what is noted as unregistered', () => {
+describe('changes noted as unregistered', () => {
   test.each([
     [998, noted(0, 998)],
     [999, noted(0, 999)],
     [1_000, noted(1, 1_000)],
-  ])('beside %i others keeps the newest thousand of what was there', (count, left) => {
+  ])('an unregistration noted beside %i others keeps the newest thousand of what was there', (count, left) => {
     expect(withUnregistered(noted(0, count), new Map([['new', true]]))).toEqual([...left, 'new']);
   });
 
@@ -27,16 +27,16 @@ describe('what is noted as unregistered', () => {
     [998, ['new', ...noted(0, 998)]],
     [999, ['new', ...noted(0, 999)]],
     [1_000, noted(0, 1_000)],
-  ])('beside %i others has no room beyond a thousand for what was not there', (count, left) => {
+  ])('an unregistration of an absent name beside %i others has no room beyond a thousand', (count, left) => {
     expect(withUnregistered(noted(0, count), new Map([['new', false]]))).toEqual(left);
   });
 
-  test('makes room of what was not there first', () => {
+  test('absent names make room first', () => {
     const full = withUnregistered(noted(0, 999), new Map([['absent', false]]));
     expect(withUnregistered(full, new Map([['new', true]]))).toEqual([...noted(0, 999), 'new']);
   });
 
-  test('moves up where it was not there before and is now, and not the other way round', () => {
+  test('an absent name moves up when it is unregistered for real, and not the other way round', () => {
     const absentFirst = withUnregistered(['one'], new Map([['two', false]]));
     expect(absentFirst).toEqual(['two', 'one']);
     const deleted = withUnregistered(absentFirst, new Map([['two', true]]));
@@ -44,7 +44,7 @@ describe('what is noted as unregistered', () => {
     expect(withUnregistered(deleted, new Map([['two', false]]))).toBe(deleted);
   });
 
-  test('is the same list where nothing changes', () => {
+  test('the list stays the same where nothing changes', () => {
     const before = ['one', 'two'];
     expect(withUnregistered(before, new Map([['two', true]]))).toBe(before);
     expect(withUnregistered(before, new Map())).toBe(before);

@@ -20,20 +20,20 @@ const NOT_THE_DOCUMENT: [string, unknown][] = [
 ];
 
 describe('documents', () => {
-  test('are believed in their order, absent ones included', () => {
+  test('documents are accepted in their order, absent ones included', () => {
     const answer = [document, undefined, null] as (StoredDocument | undefined)[];
     expect(checkedDocuments([ID, 'a/b', 'c/d'], answer)).toEqual([document, undefined, undefined]);
     expect(checkedDocuments([], [])).toEqual([]);
   });
 
   test.each([[[]], [[document, document]], [undefined], [{ length: 1, 0: document }], ['x']])(
-    '%o is not one of one id',
+    'the answer %o is not one of one id',
     (answer) => {
       expect(() => checkedDocuments([ID], answer)).toThrow('the store must answer as many documents as ids');
     },
   );
 
-  test.each(NOT_THE_DOCUMENT)('with %s are refused', (_, wrong) => {
+  test.each(NOT_THE_DOCUMENT)('documents with %s are rejected', (_, wrong) => {
     expect(() => checkedDocuments([ID], [wrong])).toThrow(
       expect.objectContaining({
         name: 'WrongAnswer',
@@ -44,17 +44,17 @@ describe('documents', () => {
 });
 
 describe('an instant', () => {
-  test.each([0, 1.5, 1_767_225_600_000])('%d is believed', (now) => {
+  test.each([0, 1.5, 1_767_225_600_000])('the instant %d is accepted', (now) => {
     expect(checkedInstant(now)).toBe(now);
   });
 
-  test.each([undefined, '1', Number.NaN, Number.POSITIVE_INFINITY])('%o is refused', (now) => {
+  test.each([undefined, '1', Number.NaN, Number.POSITIVE_INFINITY])('the instant %o is rejected', (now) => {
     expect(() => checkedInstant(now)).toThrow('the store must answer epoch milliseconds');
   });
 });
 
 describe('a lease', () => {
-  test('is believed with its document, without one, and when another process holds it', () => {
+  test('a lease is accepted with its document, without one, and when another process holds it', () => {
     const empty = { ...lease, document: undefined };
     expect([checkedLease(ID, lease), checkedLease(ID, empty), checkedLease(ID, undefined)]).toEqual([
       lease,
@@ -63,13 +63,13 @@ describe('a lease', () => {
     ]);
   });
 
-  test.each(NOT_THE_DOCUMENT)('with %s is refused', (_, wrong) => {
+  test.each(NOT_THE_DOCUMENT)('a lease with %s is rejected', (_, wrong) => {
     const given = { ...lease, document: wrong as StoredDocument };
     expect(() => checkedLease(ID, given)).toThrow('the document with the id that was asked for');
     expect(() => checkedClaims([lease, given])).toThrow('the document with the id that was asked for');
   });
 });
 
-test.each([undefined, {}, 'x'])('claims that are %o are refused', (claims) => {
+test.each([undefined, {}, 'x'])('claims that are %o are rejected', (claims) => {
   expect(() => checkedClaims(claims as unknown as Lease[])).toThrow('the store must answer a list of leases');
 });

@@ -34,14 +34,14 @@ describe('the offset', () => {
     [3_600_000, 3_600_000, ['forward']],
     [-20, 0, []],
     [-21, -21, ['back']],
-  ])('of a store that is %i ms ahead is taken for %i', async (given, expected, events) => {
+  ])('the offset of a store that is %i ms ahead is taken as %i', async (given, expected, events) => {
     ahead = given;
     await clock.sync();
     expect(clock.now() - wall.now()).toBe(expected);
     expect(told).toEqual(events);
   });
 
-  test('small changes are noise, whatever the offset is', async () => {
+  test('small changes of the offset are noise, whatever the offset is', async () => {
     ahead = 5_000;
     await clock.sync();
     ahead = 5_020;
@@ -53,14 +53,14 @@ describe('the offset', () => {
     expect(told).toEqual(['forward', 'forward']);
   });
 
-  test('is a whole number of milliseconds, whatever the store says', async () => {
+  test('the offset is a whole number of milliseconds, whatever the store says', async () => {
     ahead = 1_234.567;
     answer = () => wall.advance(1);
     await clock.sync();
     expect(Number.isInteger(clock.now())).toBe(true);
   });
 
-  test('is measured against the middle of the round trip, whose half is noise as well', async () => {
+  test('the offset is measured against the middle of the round trip, and half of that is noise too', async () => {
     answer = () => wall.advance(100);
     ahead = 120;
     await clock.sync();
@@ -70,7 +70,7 @@ describe('the offset', () => {
     expect(clock.now() - wall.now()).toBe(71);
   });
 
-  test('one sample is taken at a time', async () => {
+  test('only one sample is taken at a time', async () => {
     const [one, two] = [clock.sync(), clock.sync()];
     expect(two).toBe(one);
     await one;
@@ -79,7 +79,7 @@ describe('the offset', () => {
     expect(reads).toBe(2);
   });
 
-  test('stays when the store does not answer, and the next sample is taken', async () => {
+  test('the offset stays when the store does not answer, and the next sample is taken', async () => {
     ahead = 5_000;
     await clock.sync();
     answer = () => Promise.reject(new Error('gone'));
@@ -92,7 +92,7 @@ describe('the offset', () => {
   });
 
   test.each([-86_400_000, 86_400_000])(
-    'is sampled again where the wall clock jumps by %i ms during the sample',
+    'the offset is sampled again where the wall clock jumps by %i ms during the sample',
     async (ms) => {
       answer = async () => {
         answer = async () => {};
@@ -105,7 +105,7 @@ describe('the offset', () => {
     },
   );
 
-  test('is left alone by a clock that jumps during every sample, and is right after the next check without a jump', async () => {
+  test('the offset survives a clock that jumps in every sample, and is right after the next check', async () => {
     const before = clock.now();
     answer = async () => wall.jump(-86_400_000);
     await clock.sync();
@@ -115,7 +115,7 @@ describe('the offset', () => {
     expect(clock.now()).toBe(before);
   });
 
-  test('everything else is the clock it was given', () => {
+  test('StoreClock delegates everything else to the clock it was given', () => {
     expect([clock.monotonic(), clock.random()]).toEqual([wall.monotonic(), 0.5]);
     const timer = clock.setTimer(() => {}, 5);
     expect(wall.pendingTimers).toBe(1);
@@ -124,7 +124,7 @@ describe('the offset', () => {
   });
 });
 
-describe('the tick', () => {
+describe('StoreClock: the tick', () => {
   test.each([
     [250, []],
     [251, ['forward']],
@@ -143,7 +143,7 @@ describe('the tick', () => {
     expect(told.filter((event) => event === first).length).toBe(expected.length);
   });
 
-  test('a jump is followed by a sample, so that the offset is right again', async () => {
+  test('the store clock samples again after a jump, so that the offset is right again', async () => {
     clock.start();
     const before = clock.now();
     wall.jump(-3_600_000);
@@ -152,7 +152,7 @@ describe('the tick', () => {
     expect(told).toEqual(['back', 'forward']);
   });
 
-  test('a jump is followed by samples until one succeeds', async () => {
+  test('the store clock samples after a jump until one sample succeeds', async () => {
     clock.start();
     await clock.sync();
     const before = clock.now();
@@ -168,7 +168,7 @@ describe('the tick', () => {
     expect(reads).toBe(4);
   });
 
-  test('a sample is taken every 60 s', async () => {
+  test('the store clock takes a sample every 60 s', async () => {
     await clock.sync();
     clock.start();
     await wall.advance(59_999);
@@ -179,7 +179,7 @@ describe('the tick', () => {
     expect(reads).toBe(3);
   });
 
-  test('a store that fails is asked again only after 60 s, and nothing is left unhandled', async () => {
+  test('a store that fails is asked again only after 60 s, and no rejection is left unhandled', async () => {
     answer = () => Promise.reject(new Error('gone'));
     clock.start();
     await wall.advance(61_000);
@@ -191,7 +191,7 @@ describe('the tick', () => {
     ['a life of 20 s', 20_000, 1_000],
     ['a life of 10 s', 10_000, 500],
     ['the shortest life', 1_000, 100],
-  ])('for %s the clocks are compared every so often', async (_, life, every) => {
+  ])('the clocks are compared repeatedly for %s', async (_, life, every) => {
     clock.watchLife(life);
     clock.watchLife(7_200_000);
     clock.start();
@@ -202,7 +202,7 @@ describe('the tick', () => {
     expect(told[0]).toBe('back');
   });
 
-  test('goes on, with one timer, also when it is started twice', async () => {
+  test('the tick continues with one timer, also when it is started twice', async () => {
     clock.start();
     clock.start();
     await wall.advance(10_000);
@@ -222,7 +222,7 @@ describe('the tick', () => {
     expect(told[0]).toBe('back');
   });
 
-  test('stop leaves no timer while a tick asks the store either', async () => {
+  test('stop leaves no timer even while a tick asks the store', async () => {
     answer = async () => clock.stop();
     clock.start();
     await wall.advance(1_000);

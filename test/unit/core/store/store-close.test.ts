@@ -44,7 +44,7 @@ function closing(): { readonly at: () => number } {
 }
 
 describe('a store that is being closed', () => {
-  test('waits for a command that has been sent, and hands on its answer', async () => {
+  test('close waits for a command that has been sent, and passes its answer on', async () => {
     const release = hold('set');
     const written = store.set(ID, {}, 0);
     const close = closing();
@@ -59,7 +59,7 @@ describe('a store that is being closed', () => {
   test.each<[string, number, string]>([
     ['at once', 0, 'STORE_UNAVAILABLE'],
     ['a second after it was asked', 1_000, 'STORE_UNAVAILABLE'],
-  ])('waits no longer than 2 s for one that hangs, closed %s', async (_, askedBefore, code) => {
+  ])('close waits no longer than 2 s for a command that hangs, closed %s', async (_, askedBefore, code) => {
     hold('get');
     const asked = failure(store.get([ID]));
     await clock.advance(askedBefore);
@@ -78,7 +78,7 @@ describe('a store that is being closed', () => {
     ['list', () => store.list('key')[Symbol.asyncIterator]().next()],
     ['lease', () => store.lease(ID, 1_000)],
     ['watch', () => store.watch(() => {})],
-  ])('refuses a %s with CLOSED, while it waits and afterwards', async (_, command) => {
+  ])('a closing store rejects a %s with CLOSED, while it waits and afterwards', async (_, command) => {
     const release = hold('get');
     const asked = store.get([ID]);
     const close = closing();
@@ -90,7 +90,7 @@ describe('a store that is being closed', () => {
     expect([faulty.calls, close.at()]).toEqual([['get', 'close'], 0]);
   });
 
-  test('refuses what still waits for its turn', async () => {
+  test('a closing store rejects the commands that still wait for their turn', async () => {
     const release = hold('set');
     const writes = Array.from({ length: 20 }, (_unused, index) => store.set(`key/wx1/t${index}`, {}, 0));
     const outcomes = Promise.allSettled(writes);
@@ -102,7 +102,7 @@ describe('a store that is being closed', () => {
     expect([faulty.calls.filter((call) => call === 'set').length, close.at()]).toEqual([16, 0]);
   });
 
-  test('takes leases back while it waits, and not afterwards', async () => {
+  test('a closing store releases leases while it waits, and not afterwards', async () => {
     let releases = 0;
     const lease: Lease = { id: ID, document: undefined, release: async () => void releases++ };
     const release = hold('get');
@@ -117,7 +117,7 @@ describe('a store that is being closed', () => {
     expect(releases).toBe(1);
   });
 
-  test('gives back a lease that comes late, unless it is closed by then', async () => {
+  test('a closing store releases a lease that comes late, unless it is closed by then', async () => {
     const released: string[] = [];
     faulty.lease = async (id) => {
       await new Promise<void>((resolve) => void clock.setTimer(resolve, id === ID ? 3_000 : 9_000));
@@ -131,7 +131,7 @@ describe('a store that is being closed', () => {
     expect([close.at(), released]).toEqual([4_000, [ID]]);
   });
 
-  test('ends a watch that is granted when it is closed already', async () => {
+  test('a watch that is granted after the closing is ended', async () => {
     let ended = 0;
     faulty.watch = async () => {
       await new Promise<void>((resolve) => void clock.setTimer(resolve, 9_000));
@@ -144,7 +144,7 @@ describe('a store that is being closed', () => {
     expect([(await watching).code, ended]).toEqual(['STORE_UNAVAILABLE', 1]);
   });
 
-  test('says nothing of being available because it could be closed', async () => {
+  test('close does not report a store as available because it could be closed', async () => {
     faulty.before = (method) => {
       if (method === 'set') throw new Error('full');
     };
@@ -153,7 +153,7 @@ describe('a store that is being closed', () => {
     expect(edges).toEqual(['unavailable']);
   });
 
-  test('leaves no timer where a lease is given back that hangs', async () => {
+  test('close leaves no timer where the release of a lease hangs', async () => {
     const release = hold('get');
     const asked = store.get([ID]);
     const close = closing();

@@ -40,20 +40,20 @@ async function remove(): Promise<void> {
   await memory.delete(HISTORY_ID, (await stored())?.version as number);
 }
 
-describe('the first look', () => {
-  test('begins a history in a store that has none, once for all who look', async () => {
+describe('StoreHistory: the first check', () => {
+  test('the first check begins a history in a store that has none, once for all that check', async () => {
     await Promise.all([history('a').check(), history('b').check()]);
     expect([(await content())['id'], told]).toEqual([expect.stringMatching(/^id-[12]$/), []]);
   });
 
-  test('adopts the one that is there', async () => {
+  test('the first check adopts an existing history', async () => {
     await history('a').check();
     const before = await stored();
     await history('b').check();
     expect([await stored(), told]).toEqual([before, []]);
   });
 
-  test.each(['get', 'set'])('rejects with STORE_UNAVAILABLE where %s fails, and says nothing', async (method) => {
+  test.each(['get', 'set'])('the first check rejects with STORE_UNAVAILABLE where %s fails, and notifies no listener', async (method) => {
     faulty.before = (name) => {
       if (name === method) throw new Error('away');
     };
@@ -62,8 +62,8 @@ describe('the first look', () => {
   });
 });
 
-describe('a later look', () => {
-  test('says that another store is there when the history is missing, and begins another one', async () => {
+describe('StoreHistory: a later check', () => {
+  test('a later check reports another store when the history is missing, and begins another one', async () => {
     const [one, other] = [history('a'), history('b')];
     await Promise.all([one.check(), other.check()]);
     const before = await content();
@@ -75,7 +75,7 @@ describe('a later look', () => {
     expect([told.length, one.generation, other.generation]).toEqual([2, 1, 1]);
   });
 
-  test('says that a backup is there at a lower version, and gives it an id that names the old one', async () => {
+  test('a later check reports a backup at a lower version, with an id that names the old one', async () => {
     const [one, other] = [history('a'), history('b')];
     await one.check();
     const backup = await stored();
@@ -99,7 +99,7 @@ describe('a later look', () => {
     expect(told).toEqual(['a backup', 'b backup']);
   });
 
-  test('reads after it was asked for, though another one is under way', async () => {
+  test('each check reads after its call, though another one is under way', async () => {
     const one = history();
     await one.check();
     let reads = 0;
@@ -110,7 +110,7 @@ describe('a later look', () => {
     expect([reads > 1, told]).toEqual([true, ['a another']]);
   });
 
-  test('rejects with STORE_UNAVAILABLE where it could not be told which history is there', async () => {
+  test('a later check rejects with STORE_UNAVAILABLE where the history could not be determined', async () => {
     const one = history();
     await one.check();
     await remove();
@@ -123,7 +123,7 @@ describe('a later look', () => {
     expect(told).toEqual(['a another']);
   });
 
-  test('takes one that is damaged for the same, and writes it anew', async () => {
+  test('a damaged history is taken for the same, and written anew', async () => {
     const one = history();
     await one.check();
     const id = (await content())['id'];
@@ -135,7 +135,7 @@ describe('a later look', () => {
   test.each([
     ['of a newer release', { format: 2, checksum: 'x' }],
     ['that its store cannot read', { unreadable: 'no key' }],
-  ])('takes one %s for the same, and leaves it alone', async (_, data) => {
+  ])('a history %s is taken for the same, and left alone', async (_, data) => {
     const one = history();
     await one.check();
     await memory.set(HISTORY_ID, data, (await stored())?.version as number);
@@ -143,7 +143,7 @@ describe('a later look', () => {
     expect([told, (await stored())?.data]).toEqual([[], data]);
   });
 
-  test('keeps the fields that it does not know', async () => {
+  test('a history keeps its unknown fields', async () => {
     await memory.set(HISTORY_ID, seal(HISTORY_ID, { id: 'x', later: 1 }), 0);
     const one = history();
     await one.check();
@@ -153,9 +153,9 @@ describe('a later look', () => {
   });
 });
 
-describe('a history that was written over a later one, which its process never saw', () => {
+describe('StoreHistory: a write over a later history that its process never saw', () => {
   test.each(['the process of the later one', 'the other process'])(
-    'is told to that, when first looks %s',
+    'both processes are notified of another history when the first to check is %s',
     async (first) => {
       const store = new RestorableStore(clock);
       faulty = new FaultyStore(store);
@@ -195,7 +195,7 @@ describe('a state that was restored', () => {
   }
 
   test.each([1, 2, 3, 99])(
-    'is known by its tags after %i registrations there, at versions that were seen',
+    'a restored state is recognized by its tags after %i registrations there, at versions that were seen',
     async (times) => {
       const one = history('a');
       await one.check();
@@ -211,7 +211,7 @@ describe('a state that was restored', () => {
     },
   );
 
-  test.each([1, 99, 100, 101, 250])('is not suspected after %i registrations of another process', async (times) => {
+  test.each([1, 99, 100, 101, 250])('a state is not taken for restored after %i registrations of another process', async (times) => {
     const [one, other] = [history('a'), history('b')];
     await one.check();
     await other.check();
@@ -220,7 +220,7 @@ describe('a state that was restored', () => {
     expect(told).toEqual([]);
   });
 
-  test('is not suspected after the history was damaged and written anew by a process that had seen less of it', async () => {
+  test('a history that was damaged and rewritten by a process that had seen less is not taken for restored', async () => {
     const [one, other] = [history('a'), history('b')];
     await Promise.all([one.check(), other.check()]);
     await raise(one, 3);
@@ -232,7 +232,7 @@ describe('a state that was restored', () => {
     expect(told).toEqual([]);
   });
 
-  test('is a backup where it is of a history that was followed by another, for each process that knows of both', async () => {
+  test('a history that another followed is a backup, for each process that knows of both', async () => {
     const [one, other] = [history('a'), history('b')];
     await one.check();
     const first = contentNow()['id'];
@@ -251,7 +251,7 @@ describe('a state that was restored', () => {
     expect(contentNow()).toMatchObject({ from: [first, second, expect.any(String)] });
   });
 
-  test('has registrations noted at once, and is not written again within the second for others', async () => {
+  test('registrations in a restored state are noted at once, and others cause no extra write within the second', async () => {
     const one = history('a');
     await one.check();
     const backup = store.state();
@@ -268,7 +268,7 @@ describe('a state that was restored', () => {
     expect(contentNow()).toMatchObject({ registered: [1, 2, 3, 4].map((n) => `app/wx${n}`), unregistered: ['a'] });
   });
 
-  test('has registrations noted later where that fails at first', async () => {
+  test('registrations in a restored state are noted later where that fails at first', async () => {
     const one = history('a');
     await one.check();
     const backup = store.state();
@@ -285,7 +285,7 @@ describe('a state that was restored', () => {
     expect(contentNow()['registered']).toEqual(['app/wx1', 'app/wx2']);
   });
 
-  test('does not make its versions count where those that are known are of a later history', async () => {
+  test('versions of a restored state do not count where the known ones are of a later history', async () => {
     const compared: boolean[] = [];
     const supervised = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
     const one = new StoreHistory({ store: supervised, clock, newId: () => `id-${++ids}` });
@@ -306,7 +306,7 @@ describe('a state that was restored', () => {
     { afterMs: 0, isNotedBefore: true },
     { afterMs: DAY_MS, isNotedBefore: false },
   ])(
-    'is a backup from before an unregistration $afterMs ms after the history began',
+    'a restored state is a backup from before an unregistration $afterMs ms after the history began',
     async ({ afterMs, isNotedBefore }) => {
       const one = history('a');
       await one.check();
@@ -321,7 +321,7 @@ describe('a state that was restored', () => {
     },
   );
 
-  test('is not said twice where the answer to a write of the history before comes late', async () => {
+  test('a restored state is not reported twice where the answer to an earlier write comes late', async () => {
     const one = history('a');
     await one.check();
     faulty.afterSet = async () => {
@@ -337,7 +337,7 @@ describe('a state that was restored', () => {
 });
 
 describe('changes', () => {
-  test('are written once a second at most, and at once when it stops', async () => {
+  test('changes are written once a second at most, and at once on stop', async () => {
     const one = history();
     await one.check();
     const writes = (): number => faulty.calls.filter((call) => call === 'set').length - 1;
@@ -361,7 +361,7 @@ describe('changes', () => {
     { afterMs: DAY_MS - 1, isNoted: true },
     { afterMs: DAY_MS, isNoted: false },
     { afterMs: DAY_MS + 1, isNoted: false },
-  ])('of $afterMs ms after it began: an unregistration is noted: $isNoted', async ({ afterMs, isNoted }) => {
+  ])('for changes $afterMs ms after the history began, an unregistration is noted: $isNoted', async ({ afterMs, isNoted }) => {
     const one = history();
     await one.check();
     await clock.advance(afterMs);
@@ -373,7 +373,7 @@ describe('changes', () => {
     ]);
   });
 
-  test.each([20, 50, 200])('of %i unregistrations at the same time are all noted by one write', async (count) => {
+  test.each([20, 50, 200])('the changes of %i unregistrations at the same time are all noted by one write', async (count) => {
     const one = history();
     await one.check();
     faulty.calls.length = 0;
@@ -382,7 +382,7 @@ describe('changes', () => {
     expect([(await content())['unregistered'], faulty.calls]).toEqual([names, ['set']]);
   });
 
-  test('of twenty processes at the same instant are all noted', async () => {
+  test('the changes of twenty processes at the same instant are all noted', async () => {
     let calls = 0;
     clock = new FakeClock({ random: () => (calls++ % 20) / 20 });
     memory = new MemoryStore({ clock });
@@ -395,7 +395,7 @@ describe('changes', () => {
     expect((await content())['unregistered']).toHaveLength(20);
   });
 
-  test('of an unregistration are noted by a write that begins after the call, though one is under way', async () => {
+  test('an unregistration is noted by a write that begins after the call, though one is under way', async () => {
     const one = history();
     await one.check();
     const later: Promise<void>[] = [];
@@ -409,7 +409,7 @@ describe('changes', () => {
     expect((await content())['unregistered']).toEqual(['app/wx1', 'app/wx2', 'app/wx3']);
   });
 
-  test('of an unregistration reject with STORE_UNAVAILABLE where other writers are first each time', async () => {
+  test('an unregistration rejects with STORE_UNAVAILABLE where other writers are first each time', async () => {
     const one = history();
     await one.check();
     const set = memory.set.bind(memory);
@@ -424,7 +424,7 @@ describe('changes', () => {
     expect((await content())['unregistered']).toEqual(['app/wx3']);
   });
 
-  test('of an unregistration are let be where a newer release has written the history since', async () => {
+  test('an unregistration leaves a history alone that a newer release has written since', async () => {
     const one = history();
     await one.check();
     const data = { format: 2, checksum: 'x' };

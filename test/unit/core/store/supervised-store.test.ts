@@ -56,7 +56,7 @@ const commands: [string, (store: SupervisedStore) => Promise<unknown>][] = [
 ];
 
 describe('SupervisedStore', () => {
-  test('hands everything on', async () => {
+  test('SupervisedStore passes every command on', async () => {
     expect(await store.now()).toBe(clock.now());
     const version = (await store.set(ID, { a: 1 }, 0, { due: { lane: 'x', at: 5 } })) as number;
     const [document] = await store.get([ID]);
@@ -106,7 +106,7 @@ describe('SupervisedStore', () => {
     expect([store.failing, clock.pendingTimers]).toEqual([true, 0]);
   });
 
-  test('one event at each edge', async () => {
+  test('each edge of the availability emits one event', async () => {
     faulty.before = () => Promise.reject(new Error('gone'));
     await Promise.all([failure(store.now()), failure(store.get([ID])), failure(store.set(ID, {}, 0))]);
     expect(edges).toEqual(['unavailable']);
@@ -140,7 +140,7 @@ describe('SupervisedStore', () => {
     expect([edges, store.failing]).toEqual([['unavailable', 'available'], false]);
   });
 
-  test('a lease that fails after a write does not let a lease that works end the trouble', async () => {
+  test('a failed lease after a write does not let a working lease end the failure', async () => {
     faulty.before = (method) => (method === 'now' ? undefined : Promise.reject(new Error('full')));
     await failure(store.set(ID, {}, 0));
     await failure(store.lease(ID, 1_000));
@@ -193,7 +193,7 @@ describe('SupervisedStore', () => {
 });
 
 describe('a lease', () => {
-  test('that comes too late is released', async () => {
+  test('a lease that comes too late is released', async () => {
     let answer = (): void => {};
     faulty.before = () => new Promise((resolve) => (answer = resolve));
     const late = failure(store.lease(ID, 60_000));
@@ -205,7 +205,7 @@ describe('a lease', () => {
     expect(await memory.lease(ID, 60_000)).toBeDefined();
   });
 
-  test('that is refused too late, or fails too late, is ignored', async () => {
+  test('a lease that is refused or fails too late is ignored', async () => {
     await memory.lease(ID, 60_000);
     let answer = (): void => {};
     faulty.before = () => new Promise((resolve) => (answer = resolve));
@@ -221,7 +221,7 @@ describe('a lease', () => {
     expect((await failed).code).toBe('STORE_UNAVAILABLE');
   });
 
-  test('that cannot be released is left to expire, and only the store failure is reported', async () => {
+  test('a lease that cannot be released is left to expire, and only the store failure is reported', async () => {
     const release = () => Promise.reject(new Error('gone'));
     await expect(store.release({ ...lease, release })).resolves.toBeUndefined();
     expect(errors.map(({ message }) => message)).toEqual(["the store's release failed: Error"]);
@@ -259,7 +259,7 @@ describe('list of a store that passes over what is deleted', () => {
     [[1_999, 1_999, 1_999], true],
     [[1_999, 2_000], false],
     [[2_001], false],
-  ])('with pauses of %j ms answers in time: %s', async (pausesMs, inTime) => {
+  ])('a listing with pauses of %j ms answers in time: %s', async (pausesMs, inTime) => {
     const supervised = new SupervisedStore(listing(pausesMs), clock, availability);
     const listed = collect(supervised.list('task')).then(
       () => true,
@@ -270,7 +270,7 @@ describe('list of a store that passes over what is deleted', () => {
     expect([edges[0], clock.pendingTimers]).toEqual([inTime ? undefined : 'unavailable', 0]);
   });
 
-  test('counts no progress that comes when it has ended', async () => {
+  test('a listing counts no progress that comes when it has ended', async () => {
     let late: (() => void) | undefined;
     const supervised = new SupervisedStore(
       {
@@ -290,7 +290,7 @@ describe('list of a store that passes over what is deleted', () => {
 });
 
 describe('list', () => {
-  test('ends the reading of the store when its reader stops early', async () => {
+  test('list ends the reading of the store when its reader stops early', async () => {
     let ended = false;
     const endless = new SupervisedStore(
       {
@@ -310,14 +310,14 @@ describe('list', () => {
     expect([ended, clock.pendingTimers]).toEqual([true, 0]);
   });
 
-  test('works with an iterator that has no return', async () => {
+  test('list works with an iterator that has no return', async () => {
     const list = (): AsyncIterable<never> => ({
       [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
     });
     expect(await collect(new SupervisedStore({ ...emptyStore, list }, clock, availability).list('key'))).toEqual([]);
   });
 
-  test('has 2 s for each document, not for all', async () => {
+  test('list has 2 s for each document, not for all', async () => {
     const slow = new SupervisedStore(
       {
         ...emptyStore,
@@ -336,7 +336,7 @@ describe('list', () => {
     expect(await all).toHaveLength(3);
   });
 
-  test('that takes 2 s rejects, although the generator of the store never comes to its end', async () => {
+  test('a list that takes 2 s rejects, although the generator of the store never ends', async () => {
     faulty.before = () => new Promise(() => {});
     let outcome: unknown = 'pending';
     collect(store.list('key')).catch((error: unknown) => {
@@ -348,7 +348,7 @@ describe('list', () => {
 });
 
 describe('watch', () => {
-  test('tells of changes until it is ended', async () => {
+  test('watch notifies of changes until it is ended', async () => {
     const told: unknown[] = [];
     const end = await store.watch((id) => told.push(id));
     await store.set(ID, {}, 0);
@@ -359,13 +359,13 @@ describe('watch', () => {
     expect(told).toEqual([ID]);
   });
 
-  test('a store without one is watched in vain', async () => {
+  test('watching a store without watch has no effect', async () => {
     const unwatched = new SupervisedStore(emptyStore, clock, availability);
     const end = await unwatched.watch(() => {});
     await expect(end()).resolves.toBeUndefined();
   });
 
-  test('resolves its end although that of the store fails or hangs', async () => {
+  test('the end of a watch resolves although that of the store fails or hangs', async () => {
     const ends = [() => Promise.reject(new Error('no')), () => new Promise<void>(() => {})];
     for (const end of ends) {
       const watched = new SupervisedStore({ ...emptyStore, watch: async () => end }, clock, availability);
@@ -375,7 +375,7 @@ describe('watch', () => {
     }
   });
 
-  test('an end that fails is a failure of reading, over when reading works', async () => {
+  test('an end of a watch that fails is a failure of reading, over when reading works', async () => {
     const watch = async () => () => Promise.reject(new Error('no'));
     const watched = new SupervisedStore({ ...emptyStore, watch }, clock, availability);
     await (await watched.watch(() => {}))();
@@ -386,7 +386,7 @@ describe('watch', () => {
     expect(edges).toEqual(['unavailable', 'available']);
   });
 
-  test('that comes too late is ended', async () => {
+  test('a watch that comes too late is ended', async () => {
     let ended = 0;
     const end = async (): Promise<void> => {
       ended++;
@@ -415,7 +415,7 @@ describe('claimDue', () => {
     return new SupervisedStore({ ...emptyStore, claimDue }, clock, availability);
   }
 
-  test('hands everything on', async () => {
+  test('claimDue passes every argument and claim on', async () => {
     const claims = [claim('a/b'), claim('c/d')];
     const asked: unknown[] = [];
     const able = claiming(async (...args) => {
@@ -426,7 +426,7 @@ describe('claimDue', () => {
     expect([asked, able.canClaim, released]).toEqual([[[['x', 'y'], 7, 20_000]], true, []]);
   });
 
-  test('that failed works again when something is claimed, and not while nothing is due', async () => {
+  test('claimDue that failed works again when something is claimed, and not while nothing is due', async () => {
     let answer: () => Promise<Lease[]> = () => Promise.reject(new Error('full'));
     const full = claiming(() => answer());
     await failure(full.claimDue(['x'], 1, 1));
@@ -438,12 +438,12 @@ describe('claimDue', () => {
     expect([edges, full.failsToWrite]).toEqual([['unavailable', 'available'], false]);
   });
 
-  test('of a store without it is nothing', async () => {
+  test('claimDue of a store without it returns nothing', async () => {
     const unable = new SupervisedStore(emptyStore, clock, availability);
     expect([unable.canClaim, await unable.claimDue(['x'], 1, 1)]).toEqual([false, []]);
   });
 
-  test('that comes too late is given back, each lease by itself', async () => {
+  test('a claim that comes too late is released, each lease by itself', async () => {
     let answer = (): void => {};
     const broken: Lease = {
       ...claim('a/b'),
@@ -462,7 +462,7 @@ describe('claimDue', () => {
     expect(released).toEqual(['c/d']);
   });
 
-  test('rejects an answer with the document of another id, and releases its claims', async () => {
+  test('claimDue rejects an answer with the document of another id, and releases its claims', async () => {
     const wrong = { ...claim('a/b'), document: { id: 'c/d', version: 1, data: {} } };
     const error = await failure(claiming(async () => [claim('e/f'), wrong]).claimDue(['x'], 2, 1));
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', message: "the store's claimDue failed: WrongAnswer" });
