@@ -78,7 +78,7 @@ describe('callWithToken', () => {
     expect(await call([Promise.reject(STALE), Promise.resolve('second')]).result).toBe('second');
   });
 
-  test('isStale replaces the rule: it sees the result or the error, and nothing else', async () => {
+  test('isStale replaces the rule: it receives the result or the error, and nothing else', async () => {
     const seen: unknown[] = [];
     const isStale = (outcome: object) => {
       seen.push(outcome);

@@ -15,7 +15,7 @@ const isStale = (outcome: CallOutcome): Promise<boolean> => isStaleAnswer(outcom
 
 const failed = (fields: object): Error => Object.assign(new Error('failed'), fields);
 
-describe('codes', () => {
+describe('codes of a stale token', () => {
   test.each([40_001, 40_014, 42_001, '40001', '40014', '42001'])('the code %j is stale', async (errcode) => {
     expect(await isStale({ result: { errcode } })).toBe(true);
   });
@@ -265,7 +265,7 @@ describe('objects that are hard to look at', () => {
     expect(await isStale({ error })).toBe(false);
   });
 
-  test('errors and objects of another realm count like those of this one', async () => {
+  test('errors and objects of another realm count like those of this realm', async () => {
     const error: unknown = runInNewContext("Object.assign(new Error('no'), { code: '40001' })");
     expect(await isStale({ error })).toBe(true);
     expect(await isStale({ result: runInNewContext('({ data: { errcode: 40014 } })') })).toBe(true);

@@ -42,13 +42,16 @@ describe('OpenReads: an answer', () => {
     expect([listing.judge(ID, 5), other.judge(ID, 5)]).toEqual(['news', 'old']);
   });
 
-  test.each([4, 6])('an answer is judged by version 5, which became known meanwhile, where version %d is forgotten', (shown) => {
-    const reads = new OpenReads();
-    const listing = reads.begin();
-    reads.noteVersion(ID, 5);
-    listing.forget(ID, shown);
-    expect(listing.judge(ID, 5)).toBe('old');
-  });
+  test.each([4, 6])(
+    'an answer is judged by version 5, which became known meanwhile, where version %d is forgotten',
+    (shown) => {
+      const reads = new OpenReads();
+      const listing = reads.begin();
+      reads.noteVersion(ID, 5);
+      listing.forget(ID, shown);
+      expect(listing.judge(ID, 5)).toBe('old');
+    },
+  );
 
   test('an answer is not judged by what becomes known after its read has ended', () => {
     const reads = new OpenReads();

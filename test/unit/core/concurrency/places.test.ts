@@ -20,7 +20,7 @@ function begin(item: Item): Place<Item> {
   return places.begin(item, places.roomOf(item));
 }
 
-describe('a place', () => {
+describe('Places: a place', () => {
   test.each([
     { afterMs: 2_999, free: 3, slow: 0 },
     { afterMs: 3_000, free: 4, slow: 1 },
@@ -63,17 +63,20 @@ describe('Places: a slow item', () => {
     { tookMs: 2_999, hasSucceeded: true, room: 'steady' },
     { tookMs: 2_999, hasSucceeded: false, room: 'slow' },
     { tookMs: 3_000, hasSucceeded: true, room: 'slow' },
-  ])('a slow item that takes $tookMs ms the next time (success: $hasSucceeded) is $room', ({ tookMs, hasSucceeded, room }) => {
-    const item = steady();
-    const first = begin(item);
-    now += 15_000;
-    places.end(first);
-    const second = begin(item);
-    second.hasSucceeded = hasSucceeded;
-    now += tookMs;
-    places.end(second);
-    expect(places.roomOf(item)).toBe(room);
-  });
+  ])(
+    'a slow item that takes $tookMs ms the next time (success: $hasSucceeded) is $room',
+    ({ tookMs, hasSucceeded, room }) => {
+      const item = steady();
+      const first = begin(item);
+      now += 15_000;
+      places.end(first);
+      const second = begin(item);
+      second.hasSucceeded = hasSucceeded;
+      now += tookMs;
+      places.end(second);
+      expect(places.roomOf(item)).toBe(room);
+    },
+  );
 });
 
 test('the oldest item says when a place becomes free, in whatever order the others end', () => {

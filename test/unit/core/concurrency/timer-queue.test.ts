@@ -119,7 +119,7 @@ describe('TimerQueue', () => {
     expect(clock.delays).toEqual([1]);
   });
 
-  test('nothing comes after stop, and everything after another start', async () => {
+  test('no id comes after stop, and all come after another start', async () => {
     const { clock, start, fired, schedule } = scheduled();
     schedule.set(item('a'), start + 1_000);
     schedule.stop();
@@ -191,7 +191,7 @@ describe('TimerQueue', () => {
     expect(came.at(-1)).toBe('later');
   });
 
-  test('nothing new begins after stop when a running one ends', async () => {
+  test('no id begins after stop when a running one ends', async () => {
     const clock = new WatchedClock();
     const ends: (() => void)[] = [];
     const schedule = new TimerQueue<QueuedItem>(clock, () => new Promise<void>((resolve) => ends.push(resolve)));

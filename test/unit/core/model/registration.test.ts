@@ -18,7 +18,7 @@ circular['self'] = circular;
 
 const task = (fields: object) => ({ appid: 'wx1', secret: SECRET, tasks: [{ type: 'access_token', ...fields }] });
 
-describe('what is no registration is a TypeError that names the field and shows no secret', () => {
+describe('registrations that are rejected', () => {
   test.each<[string, unknown, RegExp]>([
     ['nothing', undefined, /^register takes an object with an appid, got undefined$/],
     ['a string', SECRET, /^register takes an object with an appid, got a string$/],
@@ -102,7 +102,7 @@ describe('what is no registration is a TypeError that names the field and shows 
   });
 });
 
-describe('a plan', () => {
+describe('a registration plan', () => {
   test('a plan has everything that was given', () => {
     const params = { refresh_token: 'r', deep: { list: [1] } };
     const asked = plan({

@@ -42,7 +42,7 @@ function sent(rotation: Rotation | undefined, offered?: string, prefer: 'offered
   return choice.kind === 'send' ? choice.value : choice.kind;
 }
 
-describe('which refresh token is sent', () => {
+describe('the refresh token that is sent', () => {
   test.each([
     ['without any, none', undefined, undefined, 'none'],
     ['the offered one, when nothing is stored', undefined, 'A', 'A'],
@@ -144,7 +144,7 @@ describe('a refresh token that was put beside one that is offered', () => {
   });
 });
 
-describe('after a grant', () => {
+describe('the refresh token after a grant', () => {
   test('a grant stores its refresh token, which continues the chain of the one that was sent', () => {
     const after = afterGrant(
       { ...chain('A', 'B'), expiresAt: 5 },

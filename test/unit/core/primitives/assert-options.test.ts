@@ -58,7 +58,7 @@ describe('readFields', () => {
   });
 });
 
-describe('an object that only looks like empty options', () => {
+describe('objects that look like empty options', () => {
   const NO_FIELDS =
     'the options must be an object with fields of its own, got an instance of a class without any, such as a Map';
 

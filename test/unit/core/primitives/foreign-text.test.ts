@@ -18,7 +18,9 @@ describe('the text of a server', () => {
       'getaddrinfo ENOTFOUND r-bp1zxszhcgatnx.redis.rds.aliyuncs.com',
       'getaddrinfo ENOTFOUND r-bp1zxszhcgatnx.redis.rds.aliyuncs.com',
     ],
-  ])('the text of a server is shown without what may be a secret: %j', (text, shown) => expect(foreignText(text)).toBe(shown));
+  ])('the text of a server is shown without what may be a secret: %j', (text, shown) =>
+    expect(foreignText(text)).toBe(shown),
+  );
 
   it('the text of a server is cut at 300 characters', () => {
     expect(foreignText('ab '.repeat(100))).toBe('ab '.repeat(100).trim());

@@ -87,6 +87,6 @@ test.each([
   ['\x00a\x1f\x7f\x9fb\u2028\u2029', 'a b'],
   [' a  b ', 'a  b'],
   ['~\u00a0!', '~\u00a0!'],
-])('%j on one line is %j', (text, expected) => {
+])('the text %j on one line is %j', (text, expected) => {
   expect(onOneLine(text)).toBe(expected);
 });

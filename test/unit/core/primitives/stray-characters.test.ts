@@ -3,7 +3,7 @@ import { assertNoStrayCharacter } from '../../../../src/core/primitives/stray-ch
 
 const SECRET = 'CANARY0123456789abcdef';
 
-describe('a secret is refused without being shown', () => {
+describe('secrets that are refused', () => {
   test.each([
     [`${SECRET}\n`, 'end with white space (U+000A)'],
     [`${SECRET}\r`, 'end with white space (U+000D)'],
@@ -33,7 +33,7 @@ describe('a secret is refused without being shown', () => {
   });
 });
 
-describe('a secret is accepted', () => {
+describe('secrets that are accepted', () => {
   test.each([
     SECRET,
     `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----`,

@@ -20,7 +20,7 @@ function missing(facts: object): NeedMissing {
   return new NeedMissing(new TokenError('INPUT_MISSING', 'missing', facts));
 }
 
-describe('the background waits', () => {
+describe('the wait of the background', () => {
   const away = new TokenError('STORE_UNAVAILABLE', 'away', { retryable: true });
   const inMs = (ms: number): NeedMissing =>
     missing({ ...DEPENDENCY, retryable: true, retryAt: new FakeClock().now() + ms });
@@ -55,7 +55,7 @@ describe('the background waits', () => {
   });
 });
 
-describe('what waits for a dependency', () => {
+describe('keys that wait for a dependency', () => {
   test('a key that waits for a dependency is found once when that comes, and no longer backs off', () => {
     setbacks.add(KEY, true, 0, missing(DEPENDENCY));
     expect(setbacks.takeWaiting(KEY)).toEqual([]);

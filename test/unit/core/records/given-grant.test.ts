@@ -54,7 +54,7 @@ function changing(): { grant: Grant; reads: string[] } {
   return { grant, reads };
 }
 
-describe('what a refresher returned', () => {
+describe('a returned grant', () => {
   test('a returned grant is read once, field by field', () => {
     const { grant, reads } = changing();
     expect(readReturnedGrant(grant)).toEqual({ grant: GRANT, problem: undefined });
@@ -69,11 +69,14 @@ describe('what a refresher returned', () => {
     expect(grant).toEqual(rest);
   });
 
-  test.each([undefined, null, 'CANARY', ['CANARY'], 7])('a return value that is no object is no grant: %#', (returned) => {
-    const { grant, problem } = readReturnedGrant(returned);
-    expect(grant).toEqual({});
-    expect(problem?.message).toMatch(/^a grant must be an object, got /);
-  });
+  test.each([undefined, null, 'CANARY', ['CANARY'], 7])(
+    'a return value that is no object is no grant: %#',
+    (returned) => {
+      const { grant, problem } = readReturnedGrant(returned);
+      expect(grant).toEqual({});
+      expect(problem?.message).toMatch(/^a grant must be an object, got /);
+    },
+  );
 
   test('a returned grant may be frozen, inherit its fields, and have others', () => {
     const returned = Object.freeze(Object.assign(Object.create(GRANT), { errcode: 0 }));
@@ -100,7 +103,7 @@ test.each<[string, () => unknown]>([
   expect(document?.data['grant']).toBeUndefined();
 });
 
-test('a promise that was not awaited is called by its name', () => {
+test('a promise that was not awaited is named in the error', () => {
   const message = 'a grant must be an object, got a promise that was not awaited';
   expect(() => readGivenGrant(Promise.resolve(GRANT))).toThrow(message);
 });
@@ -135,7 +138,7 @@ test.each(NAMES)(
 test.each<[string, () => unknown]>([
   ['a revoked proxy', revoked],
   ['a proxy whose fields cannot be read', () => hostile('get')],
-])('%s counts as a refresher that has thrown, and its message stays inside', async (_name, given) => {
+])('a refresher that returns %s counts as one that has thrown, and its message stays inside', async (_name, given) => {
   const errors = await failures(given);
   expect(errors.length).toBeGreaterThan(1);
   for (const error of errors) {

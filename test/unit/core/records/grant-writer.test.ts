@@ -73,18 +73,21 @@ async function remove(id: string): Promise<void> {
   await memory.delete(id, document?.version as number);
 }
 
-describe('a registration that a store which was replaced lacks so far', () => {
+describe('a registration that a replaced store lacks so far', () => {
   beforeEach(async () => {
     await remove('app/wx1');
     world.store.isAwaited = () => true;
   });
 
-  test.each(['put', 'upstream'] as const)('a write to a replaced store keeps what was stored for its registration, by %s', async (source) => {
-    const received = { value: 'refresh-1', expiresAt: undefined };
-    const writing = world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, source, received });
-    await expect(writing).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
-    expect(await content()).toMatchObject({ grant: { value: 'a' }, rotation: { token: 'refresh-1' } });
-  });
+  test.each(['put', 'upstream'] as const)(
+    'a write to a replaced store keeps what was stored for its registration, by %s',
+    async (source) => {
+      const received = { value: 'refresh-1', expiresAt: undefined };
+      const writing = world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, source, received });
+      await expect(writing).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
+      expect(await content()).toMatchObject({ grant: { value: 'a' }, rotation: { token: 'refresh-1' } });
+    },
+  );
 
   test('a write to a replaced store refuses a refresh token without a grant, so that it is offered again', async () => {
     const received = { value: 'refresh-1', expiresAt: undefined };
@@ -234,12 +237,15 @@ describe('a lost write', () => {
     ['by the same value', {}, 'a', 6_000_000],
     ['by one that is due sooner anyway', {}, 'b', 240_000],
     ['by one that is due a ms later', {}, 'b', 240_001],
-  ])('a lost write yields to the stored answer and moves its due only where needed: %s', async (_, more, value, dueIn) => {
-    const winner = { ...grant(value), dueAt: clock.now() + dueIn };
-    meanwhile(() => put({ grant: winner }));
-    const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, ...more });
-    expect([cached.value, cached.dueAt - clock.now()]).toEqual([value, dueIn === 240_001 ? 240_000 : dueIn]);
-  });
+  ])(
+    'a lost write yields to the stored answer and moves its due only where needed: %s',
+    async (_, more, value, dueIn) => {
+      const winner = { ...grant(value), dueAt: clock.now() + dueIn };
+      meanwhile(() => put({ grant: winner }));
+      const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, ...more });
+      expect([cached.value, cached.dueAt - clock.now()]).toEqual([value, dueIn === 240_001 ? 240_000 : dueIn]);
+    },
+  );
 
   test('a write of a newer answer that loses to an older one is retried', async () => {
     meanwhile(() => put({ grant: { ...grant('b', -1) }, chain: ['x'] }));

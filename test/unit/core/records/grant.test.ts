@@ -188,7 +188,7 @@ describe('receivedToken', () => {
     [null, 'null'],
     [{ CANARY: 'CANARY' }, 'an object'],
     ['CANARY'.repeat(3_000), '18000 characters'],
-  ])('a refresh token that is %j is refused', (refreshToken, got) => {
+  ])('a refresh token that is %j is rejected', (refreshToken, got) => {
     expect(refusal(() => received({ refreshToken }))).toBe(
       `a grant's refreshToken must be a string of 1 to 16384 characters, got ${got}`,
     );
@@ -198,11 +198,14 @@ describe('receivedToken', () => {
     expect(refusal(() => received({ refreshTokenExpiresInSeconds: 5 }))).toMatch(/^a grant's refreshToken must be/);
   });
 
-  test.each([0, 0.9, -1, 315_360_001, Number.NaN, 'CANARY'])('a refresh token with a lifetime of %j s is rejected', (life) => {
-    expect(refusal(() => received({ refreshToken: 'r', refreshTokenExpiresInSeconds: life }))).toMatch(
-      /^a grant's refreshTokenExpiresInSeconds must be 1 to 315360000, got /,
-    );
-  });
+  test.each([0, 0.9, -1, 315_360_001, Number.NaN, 'CANARY'])(
+    'a refresh token with a lifetime of %j s is rejected',
+    (life) => {
+      expect(refusal(() => received({ refreshToken: 'r', refreshTokenExpiresInSeconds: life }))).toMatch(
+        /^a grant's refreshTokenExpiresInSeconds must be 1 to 315360000, got /,
+      );
+    },
+  );
 
   test('the longest refresh token is accepted', () => {
     expect(received({ refreshToken: 'r'.repeat(16_384) })?.value).toHaveLength(16_384);
@@ -224,7 +227,7 @@ test.each<[unknown, string]>([
   [new Map([['CANARY', 1]]), "a grant's result must be an object with fields of its own, got an instance of a class"],
   [Promise.resolve({ CANARY: 1 }), "a grant's result must be an object with fields of its own, got an instance"],
   [{ user: Promise.resolve('CANARY') }, 'a grant\'s result must be JSON, but "user" is an instance of a class without'],
-])('an answer of which nothing would be stored is refused: %#', (result, message) => {
+])('an answer of which nothing would be stored is rejected: %#', (result, message) => {
   expect(refusal(() => stored({ result }))).toContain(message);
 });
 

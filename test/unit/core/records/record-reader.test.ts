@@ -205,32 +205,35 @@ describe('a store that went back in time', () => {
     ['was got later than the one that is held', 1, 'stored'],
     ['was got at the same instant as the one that is held, and brings another refresh token', 0, 'stored'],
     ['was got earlier than the one that is held', -1, 'held'],
-  ] as const)('a store that went back is compared by age, not by version, where its record %s', async (_, later, wins) => {
-    await put({ grant: { ...grant('first') } });
-    const heldVersion = await put({ grant: { ...grant('held') } });
-    await reader.read(KEY);
-    const rotation = { token: 'refresh-of-stored', known: ['unknown to what is held'] };
-    const document = { version: 1, recordVersion: 1, grant: grant('stored', { obtainedAt: clock.now() + later }) };
-    faulty.before = () => {};
-    Reflect.set(faulty, 'get', async (ids: string[]) =>
-      ids.map((id) =>
-        id === ID ? { id, version: 1, data: seal(id, { grant: { ...document.grant }, rotation }) } : undefined,
-      ),
-    );
-    const writes: JsonObject[] = [];
-    Reflect.set(faulty, 'set', async (id: string, data: JsonObject) => {
-      if (id === ID) writes.push(data);
-      return 2;
-    });
-    await reader.read(KEY);
-    await clock.advance(0);
-    expect(heldVersion).toBeGreaterThan(2);
-    expect([held()?.value, held()?.version]).toEqual([wins, wins === 'held' ? 2 : 1]);
-    expect(held()?.rotation?.token).toBe('refresh-of-stored');
-    expect(writes.map((data) => (data['grant'] as unknown as StoredGrant).value)).toEqual(
-      wins === 'held' ? ['held'] : [],
-    );
-  });
+  ] as const)(
+    'a store that went back is compared by age, not by version, where its record %s',
+    async (_, later, wins) => {
+      await put({ grant: { ...grant('first') } });
+      const heldVersion = await put({ grant: { ...grant('held') } });
+      await reader.read(KEY);
+      const rotation = { token: 'refresh-of-stored', known: ['unknown to what is held'] };
+      const document = { version: 1, recordVersion: 1, grant: grant('stored', { obtainedAt: clock.now() + later }) };
+      faulty.before = () => {};
+      Reflect.set(faulty, 'get', async (ids: string[]) =>
+        ids.map((id) =>
+          id === ID ? { id, version: 1, data: seal(id, { grant: { ...document.grant }, rotation }) } : undefined,
+        ),
+      );
+      const writes: JsonObject[] = [];
+      Reflect.set(faulty, 'set', async (id: string, data: JsonObject) => {
+        if (id === ID) writes.push(data);
+        return 2;
+      });
+      await reader.read(KEY);
+      await clock.advance(0);
+      expect(heldVersion).toBeGreaterThan(2);
+      expect([held()?.value, held()?.version]).toEqual([wins, wins === 'held' ? 2 : 1]);
+      expect(held()?.rotation?.token).toBe('refresh-of-stored');
+      expect(writes.map((data) => (data['grant'] as unknown as StoredGrant).value)).toEqual(
+        wins === 'held' ? ['held'] : [],
+      );
+    },
+  );
 
   test('a store that went back gets no due for a key without a task', async () => {
     await wentBack();

@@ -396,7 +396,7 @@ describe('a record that is adopted again after the clock was set back', () => {
     expect(records.isUsableGrant(KEY, grant('a'))).toBe(false);
   });
 
-  test('another answer with the same value may live longer, as a user token that was renewed does', async () => {
+  test('another answer with the same value may live longer, such as a renewed user token', async () => {
     adopt(7, grant('a'));
     await wall.advance(1_000);
     const renewed = adopt(8, grant('a', { obtainedAt: start + 1_000, expiresAt: start + 1_000 + LIFE }));
@@ -406,16 +406,19 @@ describe('a record that is adopted again after the clock was set back', () => {
   test.each([
     [4_799_999, false],
     [4_800_000, true],
-  ])('a record that is adopted again is due as long before its end as planned: after %i ms', async (afterMs, expected) => {
-    const given = grant('a', { dueAt: start + 4_800_000 });
-    adopt(7, given);
-    wall.jump(-STEP);
-    await wall.advance(afterMs);
-    const held = adopt(8, given);
-    expect([records.isDue(held), records.isGrantDue(KEY, given)]).toEqual([expected, expected]);
-    expect(records.dueAt(held)).toBe(wall.now() + 4_800_000 - afterMs);
-    expect(held.checkAt).toBeLessThanOrEqual(wall.now() + 60_000);
-  });
+  ])(
+    'a record that is adopted again is due as long before its end as planned: after %i ms',
+    async (afterMs, expected) => {
+      const given = grant('a', { dueAt: start + 4_800_000 });
+      adopt(7, given);
+      wall.jump(-STEP);
+      await wall.advance(afterMs);
+      const held = adopt(8, given);
+      expect([records.isDue(held), records.isGrantDue(KEY, given)]).toEqual([expected, expected]);
+      expect(records.dueAt(held)).toBe(wall.now() + 4_800_000 - afterMs);
+      expect(held.checkAt).toBeLessThanOrEqual(wall.now() + 60_000);
+    },
+  );
 
   test('a due that was moved by a clock that was set back counts as moved', async () => {
     adopt(7, grant('a'));
@@ -428,20 +431,17 @@ describe('a record that is adopted again after the clock was set back', () => {
   test.each([
     [600_000, []],
     [600_001, ['a']],
-  ])(
-    'a record is due too late where the clock step of %i ms took more than half of its margin',
-    (stepMs, late) => {
-      adopt(
-        7,
-        grant('a', { obtainedAt: start - 3_600_000, expiresAt: start - 3_600_000 + LIFE, dueAt: start + 2_400_000 }),
-      );
-      wall.jump(-stepMs);
-      expect(records.invalidateAll().map(({ value }) => value)).toEqual(late);
-    },
-  );
+  ])('a record is due too late where the clock step of %i ms took more than half of its margin', (stepMs, late) => {
+    adopt(
+      7,
+      grant('a', { obtainedAt: start - 3_600_000, expiresAt: start - 3_600_000 + LIFE, dueAt: start + 2_400_000 }),
+    );
+    wall.jump(-stepMs);
+    expect(records.invalidateAll().map(({ value }) => value)).toEqual(late);
+  });
 });
 
-describe('a record that no store holds', () => {
+describe('an unwritten record', () => {
   const unwritten = (given: StoredGrant, replaces = 1) =>
     adopt(replaces + 1, given, { ...STORE, written: false, replaces });
 

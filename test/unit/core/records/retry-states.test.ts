@@ -192,12 +192,15 @@ test.each([
   [5_000, 30_000, true],
   [5_001, 5_001, false],
   [200_000, 200_000, false],
-])('a failure budget that is not available for %i ms delays the next attempt by %i ms', async (notBeforeMs, ms, backingOff) => {
-  const now = clock.now();
-  const budget = { draw: async () => now + notBeforeMs } as unknown as FailureBudget;
-  await record(busy, { ...NO_KEY_DOCUMENT, trying: trying({ attempts: 20 }) }, true, { budget });
-  expect((await stored()).trying).toMatchObject({ retryAt: now + ms, backingOff });
-});
+])(
+  'a failure budget that is not available for %i ms delays the next attempt by %i ms',
+  async (notBeforeMs, ms, backingOff) => {
+    const now = clock.now();
+    const budget = { draw: async () => now + notBeforeMs } as unknown as FailureBudget;
+    await record(busy, { ...NO_KEY_DOCUMENT, trying: trying({ attempts: 20 }) }, true, { budget });
+    expect((await stored()).trying).toMatchObject({ retryAt: now + ms, backingOff });
+  },
+);
 
 test.each([
   [0, false],
@@ -347,12 +350,15 @@ describe('learn', () => {
     ['a later one that forbids attempts for less long', true, 6, 599_999],
     ['a later one that forbids attempts for as long', false, 6, 600_000],
     ['a later one that forbids attempts for longer', false, 6, 600_001],
-  ])('a failure of this host alone, followed by %s, stays of this host alone: %s', async (_, local, version, retryMs) => {
-    const host = new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 });
-    await record(host, at(5, 1));
-    failures.update(KEY, { ...at(version), trying: trying({ retryAt: clock.now() + retryMs }) });
-    expect(failures.active(KEY, false)?.local).toBe(local);
-  });
+  ])(
+    'a failure of this host alone, followed by %s, stays of this host alone: %s',
+    async (_, local, version, retryMs) => {
+      const host = new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 });
+      await record(host, at(5, 1));
+      failures.update(KEY, { ...at(version), trying: trying({ retryAt: clock.now() + retryMs }) });
+      expect(failures.active(KEY, false)?.local).toBe(local);
+    },
+  );
 
   test('a failure of this host alone with another input yields to what the fleet knows', async () => {
     await record(new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 }), at(5));
@@ -379,13 +385,16 @@ describe('a failure from before this process began', () => {
     [59_999, 60_000],
     [60_000, 60_000],
     [60_001, 60_001],
-  ])('a failure that is known and blocks for %i ms is replaced by an earlier one only if that blocks longer', (knownMs, expectedMs) => {
-    const known = trying({ retryAt: clock.now() + knownMs });
-    failures.update(KEY, { ...NO_KEY_DOCUMENT, version: 3, trying: known });
-    failures.defer(KEY, earlier());
-    expect(failures.retryAt(KEY)).toBe(clock.now() + expectedMs);
-    expect(failures.remembered(KEY)?.version).toBe(3);
-  });
+  ])(
+    'a failure that is known and blocks for %i ms is replaced by an earlier one only if that blocks longer',
+    (knownMs, expectedMs) => {
+      const known = trying({ retryAt: clock.now() + knownMs });
+      failures.update(KEY, { ...NO_KEY_DOCUMENT, version: 3, trying: known });
+      failures.defer(KEY, earlier());
+      expect(failures.retryAt(KEY)).toBe(clock.now() + expectedMs);
+      expect(failures.remembered(KEY)?.version).toBe(3);
+    },
+  );
 
   test('a failure from before this process began blocks nothing with another input', () => {
     failures.defer(KEY, { ...earlier(), input: 'another' });

@@ -77,7 +77,7 @@ describe('gatherNeeds', () => {
     expect(await gather(task(undefined), [])).toEqual({ params: {}, tokens: new Map(), urlNotAsked: false });
   });
 
-  test('params are those of the task, or what its function answers for the key', async () => {
+  test('params are those of the task, or what its function returns for the key', async () => {
     const params = { a: 1 };
     expect((await gather(task(params))).params).toBe(params);
     expect((await gather(task((key) => ({ for: keyId(key) })))).params).toEqual({ for: 'wx1/jsapi_ticket' });
@@ -354,7 +354,7 @@ describe('ask', () => {
     expect(requests[0]?.[1].signal).toBeInstanceOf(AbortSignal);
   });
 
-  test('allow takes from a limit of the fleet', async () => {
+  test('allow draws from a limit of the fleet', async () => {
     const answers = await ask(
       input(async ({ allow }) => {
         const limit = { perDay: 1 };

@@ -47,7 +47,7 @@ describe('SingleFlight', () => {
     expect(flights.get(KEY)).toBeUndefined();
   });
 
-  test('what the work throws at once is a rejection, and the work begins after join has returned', async () => {
+  test('an error that the work throws at once is a rejection, and the work begins after join has returned', async () => {
     const flights = new SingleFlight<number>();
     let begun = false;
     const flight = flights.join(KEY, 'due', undefined, () => {

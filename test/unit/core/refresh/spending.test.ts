@@ -107,14 +107,17 @@ describe('spend', () => {
     ['', 'what user_token is refreshed with must be a non-empty string, got an empty string'],
     [7, 'what user_token is refreshed with must be a non-empty string, got a number'],
     [undefined, 'user_token needs something to be refreshed with, and neither the store nor its params have it'],
-  ])('spend with %j where nothing is stored ends the attempt without a failure of the key', async (offered, message) => {
-    const attempt = spending(NO_KEY_DOCUMENT);
-    const error = (await rejection(attempt.spend(offered, 'offered'))) as NeedMissing;
-    expect(error).toBeInstanceOf(NeedMissing);
-    expect(error.error).toMatchObject({ code: 'INPUT_MISSING', message, appid: 'wx1' });
-    expect(attempt.interruption).toBe(error);
-    expect(await memory.get([ID])).toEqual([undefined]);
-  });
+  ])(
+    'spend with %j where nothing is stored ends the attempt without a failure of the key',
+    async (offered, message) => {
+      const attempt = spending(NO_KEY_DOCUMENT);
+      const error = (await rejection(attempt.spend(offered, 'offered'))) as NeedMissing;
+      expect(error).toBeInstanceOf(NeedMissing);
+      expect(error.error).toMatchObject({ code: 'INPUT_MISSING', message, appid: 'wx1' });
+      expect(attempt.interruption).toBe(error);
+      expect(await memory.get([ID])).toEqual([undefined]);
+    },
+  );
 
   test('spend ends the attempt before the request if another process has written the document meanwhile', async () => {
     const document = await stored({ token: 'A' });
@@ -232,11 +235,14 @@ describe('keep', () => {
     [true, { value: 'B', expiresAt: undefined }, 'B'],
     [true, undefined, 'A'],
     [false, { value: 'B', expiresAt: undefined }, 'A'],
-  ])('keep after a request that was sent (%s) and brought %j: the refresh token is %s', async (sends, received, token) => {
-    const attempt = spending(await stored({ token: 'A' }));
-    if (sends) await attempt.spend(undefined, 'offered');
-    attempt.keep(received);
-    expect(attempt.document.rotation?.token).toBe(token);
-    expect(attempt.kept).toBe(token === 'B' ? received : undefined);
-  });
+  ])(
+    'keep after a request that was sent (%s) and brought %j: the refresh token is %s',
+    async (sends, received, token) => {
+      const attempt = spending(await stored({ token: 'A' }));
+      if (sends) await attempt.spend(undefined, 'offered');
+      attempt.keep(received);
+      expect(attempt.document.rotation?.token).toBe(token);
+      expect(attempt.kept).toBe(token === 'B' ? received : undefined);
+    },
+  );
 });

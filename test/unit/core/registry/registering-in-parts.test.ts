@@ -187,15 +187,18 @@ describe('in a fleet, a due written by another process at the same time', () => 
 });
 
 describe('a registration of more than 1,000 tasks', () => {
-  test.each([false, true])('a registration of more than 1,000 tasks is whole when it resolves, and known here (fleet: %s)', async (isShared) => {
-    const process = new RegistrarProcess(memory, clock, { isShared });
-    await process.register(registrationOf(2_500));
-    expect([(await ids('task')).length, (await ids('key')).length]).toEqual([2_500, isShared ? 2_500 : 0]);
-    expect(await contentOf(APP)).toEqual({ secret: 'S' });
-    expect([...process.registry.tasksOf('wx1')]).toHaveLength(2_500);
-    expect(process.store.calls.filter((call) => call === 'lease')).toHaveLength(1);
-    expect(clock.pendingTimers).toBe(0);
-  });
+  test.each([false, true])(
+    'a registration of more than 1,000 tasks is whole when it resolves, and known here (fleet: %s)',
+    async (isShared) => {
+      const process = new RegistrarProcess(memory, clock, { isShared });
+      await process.register(registrationOf(2_500));
+      expect([(await ids('task')).length, (await ids('key')).length]).toEqual([2_500, isShared ? 2_500 : 0]);
+      expect(await contentOf(APP)).toEqual({ secret: 'S' });
+      expect([...process.registry.tasksOf('wx1')]).toHaveLength(2_500);
+      expect(process.store.calls.filter((call) => call === 'lease')).toHaveLength(1);
+      expect(clock.pendingTimers).toBe(0);
+    },
+  );
 
   test('a large registration goes in parts that each fit into a lease, with turns for other processes', async () => {
     const process = new RegistrarProcess(memory, clock, { writeMs: 150 });
@@ -492,22 +495,25 @@ describe('an unregistration whose process is frozen for longer than its lease', 
     ['listing its tasks', 'list', 'task/wx1'],
     ['deleting a task', 'delete', 'task/wx1/user/u1'],
     ['deleting the app', 'delete', APP],
-  ])('a process frozen while %s leaves what another process has registered, and its unregistration fails', async (_, method, id) => {
-    const own = frozenClock();
-    const frozen = new RegistrarProcess(memory, own);
-    const other = new RegistrarProcess(memory, clock);
-    await frozen.register(registrationOf(3));
-    frozen.store.before = async (command, of) => {
-      if (own.lateMs > 0 || command !== method || of !== id) return;
-      own.lateMs = 21_000;
-      await clock.advance(own.lateMs);
-      await other.register(registrationOf(3));
-    };
-    await expect(frozen.registrar.unregisterApp('wx1')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
-    expect(await ids('app', 'task')).toHaveLength(4);
-    await frozen.registrar.unregisterApp('wx1');
-    expect(await ids('app', 'task', 'limit')).toEqual([]);
-  });
+  ])(
+    'a process frozen while %s leaves what another process has registered, and its unregistration fails',
+    async (_, method, id) => {
+      const own = frozenClock();
+      const frozen = new RegistrarProcess(memory, own);
+      const other = new RegistrarProcess(memory, clock);
+      await frozen.register(registrationOf(3));
+      frozen.store.before = async (command, of) => {
+        if (own.lateMs > 0 || command !== method || of !== id) return;
+        own.lateMs = 21_000;
+        await clock.advance(own.lateMs);
+        await other.register(registrationOf(3));
+      };
+      await expect(frozen.registrar.unregisterApp('wx1')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+      expect(await ids('app', 'task')).toHaveLength(4);
+      await frozen.registrar.unregisterApp('wx1');
+      expect(await ids('app', 'task', 'limit')).toEqual([]);
+    },
+  );
 
   test('a process frozen between two leases leaves what another process unregistered and registered anew', async () => {
     const frozen = new RegistrarProcess(memory, clock);

@@ -221,7 +221,7 @@ describe('register', () => {
   });
 });
 
-describe('register is all or nothing', () => {
+describe('register undoing its writes', () => {
   test.each([1, 2, 3, 4])('register undoes everything when write %i of a new app fails', async (n) => {
     failAt(n);
     await expect(register(FULL)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
@@ -250,20 +250,23 @@ describe('register is all or nothing', () => {
     expect((await contents())[APP]).toMatchObject({ secret: 'S2' });
   });
 
-  test.each([1, 2, 3, 4])('register undoes everything when write %i of a changed app takes effect but is not answered', async (n) => {
-    const tasks = [{ type: 'access_token' }, { type: 'jsapi_ticket' }];
-    await register({ appid: 'wx1', secret: 'before', tasks });
-    const before = await contents();
-    let sets = 0;
-    faulty.afterSet = () => {
-      if (++sets === n) throw new Error('connection lost');
-    };
-    const changed = [...tasks.map((task) => ({ ...task, params: { changed: true } })), { type: 'component_ticket' }];
-    await expect(register({ appid: 'wx1', secret: 'after', tasks: changed })).rejects.toMatchObject({
-      code: 'STORE_UNAVAILABLE',
-    });
-    expect(await contents()).toEqual(before);
-  });
+  test.each([1, 2, 3, 4])(
+    'register undoes everything when write %i of a changed app takes effect but is not answered',
+    async (n) => {
+      const tasks = [{ type: 'access_token' }, { type: 'jsapi_ticket' }];
+      await register({ appid: 'wx1', secret: 'before', tasks });
+      const before = await contents();
+      let sets = 0;
+      faulty.afterSet = () => {
+        if (++sets === n) throw new Error('connection lost');
+      };
+      const changed = [...tasks.map((task) => ({ ...task, params: { changed: true } })), { type: 'component_ticket' }];
+      await expect(register({ appid: 'wx1', secret: 'after', tasks: changed })).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+      });
+      expect(await contents()).toEqual(before);
+    },
+  );
 
   test('register undoes everything also where the store refuses to delete at first', async () => {
     let refusals = 5;
@@ -359,19 +362,22 @@ describe('Registrar: concurrent writers', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test.each([APP, TASK])('a registration keeps what another process wrote to %s first, and is written too', async (rivalId) => {
-    await write(APP, { secret: 'S0' });
-    let rounds = 0;
-    faulty.before = async (method, id) => {
-      if (method === 'set' && id === rivalId && ++rounds === 1) await write(rivalId, { rival: true });
-    };
-    await register({ appid: 'wx1', secret: 'S1', tasks: [{ type: 'access_token', params: { a: 1 } }] });
-    const stored = await contents();
-    expect(stored[rivalId]).toMatchObject({ rival: true });
-    expect([stored[APP]?.['secret'], stored[TASK]?.['params']]).toEqual(['S1', { a: 1 }]);
-    expect(registry.app('wx1')?.version).toBe((await versions(APP))[0]);
-    expect(registry.task({ appid: 'wx1', type: 'access_token' })?.version).toBe((await versions(TASK))[0]);
-  });
+  test.each([APP, TASK])(
+    'a registration keeps what another process wrote to %s first, and is written too',
+    async (rivalId) => {
+      await write(APP, { secret: 'S0' });
+      let rounds = 0;
+      faulty.before = async (method, id) => {
+        if (method === 'set' && id === rivalId && ++rounds === 1) await write(rivalId, { rival: true });
+      };
+      await register({ appid: 'wx1', secret: 'S1', tasks: [{ type: 'access_token', params: { a: 1 } }] });
+      const stored = await contents();
+      expect(stored[rivalId]).toMatchObject({ rival: true });
+      expect([stored[APP]?.['secret'], stored[TASK]?.['params']]).toEqual(['S1', { a: 1 }]);
+      expect(registry.app('wx1')?.version).toBe((await versions(APP))[0]);
+      expect(registry.task({ appid: 'wx1', type: 'access_token' })?.version).toBe((await versions(TASK))[0]);
+    },
+  );
 
   test('a registration fails after ten rounds of conflicts, with every write undone', async () => {
     let serial = 0;
@@ -389,7 +395,7 @@ describe('Registrar: concurrent writers', () => {
   });
 });
 
-describe('documents that cannot be read', () => {
+describe('unreadable documents of a registration', () => {
   test.each([APP, TASK])('%s of a newer release is an error, stays, and nothing else is written', async (id) => {
     const newer = { secret: 'newer', format: 2 };
     const data = { ...newer, checksum: checksum(`${id}\n${canonicalJson(newer)}`) };
@@ -490,17 +496,20 @@ describe('removeEnded', () => {
   test.each([
     { id: APP, others: [undefined, TASK, undefined] },
     { id: TASK, others: [APP, undefined, undefined] },
-  ])('removeEnded deletes $id with its keys, also after these could not be deleted at first', async ({ id, others }) => {
-    await store(newMark(newId));
-    faulty.before = (method, of) => {
-      if (method === 'delete' && of === KEY) throw new Error('away');
-    };
-    const refused = { code: 'STORE_UNAVAILABLE' };
-    await expect(registrar.removeEnded('wx1', [id], ended)).rejects.toMatchObject(refused);
-    faulty.before = () => {};
-    await registrar.removeEnded('wx1', [id], ended);
-    expect(await left()).toEqual(others);
-  });
+  ])(
+    'removeEnded deletes $id with its keys, also after these could not be deleted at first',
+    async ({ id, others }) => {
+      await store(newMark(newId));
+      faulty.before = (method, of) => {
+        if (method === 'delete' && of === KEY) throw new Error('away');
+      };
+      const refused = { code: 'STORE_UNAVAILABLE' };
+      await expect(registrar.removeEnded('wx1', [id], ended)).rejects.toMatchObject(refused);
+      faulty.before = () => {};
+      await registrar.removeEnded('wx1', [id], ended);
+      expect(await left()).toEqual(others);
+    },
+  );
 
   test('removeEnded deletes what a running refresh has stored since the keys were deleted', async () => {
     await store(newMark(newId));
@@ -545,7 +554,7 @@ describe('Registrar: a store that holds the schedule', () => {
     return (await memory.get([id]))[0]?.due;
   }
 
-  test('a new task is due now, after it is there, and so is the delivery of its tokens', async () => {
+  test('a new task is due now, after it is stored, and so is the delivery of its tokens', async () => {
     const written: string[] = [];
     faulty.before = (method, id) => void (method === 'set' && written.push(String(id)));
     await register({ appid: 'wx1', secret: 'S', tasks: ['access_token'] });

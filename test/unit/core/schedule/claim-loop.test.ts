@@ -190,7 +190,7 @@ describe('ClaimLoop: a known due time', () => {
   });
 });
 
-describe('a store that fails', () => {
+describe('ClaimLoop: a store that fails', () => {
   const fails = (): void => {
     throw new Error('away');
   };
@@ -229,7 +229,7 @@ describe('a store that fails', () => {
   });
 });
 
-describe('a stop', () => {
+describe('ClaimLoop: stop', () => {
   test('stop releases what is being claimed, and ends when all that was claimed before is done', async () => {
     holds = true;
     fill(1);

@@ -112,11 +112,14 @@ describe('makeAllDueNow', () => {
     ['whose token is not due', () => ({ grant: grant(now + 60_000) }), 60_000, 60_000],
     ['that is due already', () => ({ trying }), -1, -1],
     ['that is not in the schedule', () => ({ trying }), undefined, undefined],
-  ])('the due times of an app are moved to now where useful: of a key %s', async (_what, content, beforeMs, afterMs) => {
-    await write(content(), beforeMs === undefined ? undefined : now + beforeMs);
-    await dueTimes.makeAllDueNow('wx1');
-    expect(await dueAt()).toBe(afterMs === undefined ? undefined : now + afterMs);
-  });
+  ])(
+    'the due times of an app are moved to now where useful: of a key %s',
+    async (_what, content, beforeMs, afterMs) => {
+      await write(content(), beforeMs === undefined ? undefined : now + beforeMs);
+      await dueTimes.makeAllDueNow('wx1');
+      expect(await dueAt()).toBe(afterMs === undefined ? undefined : now + afterMs);
+    },
+  );
 
   test('makeAllDueNow leaves other apps alone, and those whose name begins the same', async () => {
     await store.set('key/wx12/a', seal('key/wx12/a', {}), 0, { due: { lane: 'a', at: now + 60_000 } });

@@ -162,7 +162,7 @@ describe('CountedLimits', () => {
     [{ everyMs: -1 }, 'everyMs must be'],
     [{ everyMs: 86_400_001 }, 'everyMs must be'],
     [{ everyMS: 1 }, 'a rate limit: there is no "everyMS"'],
-  ])('%j is no limit', async (limit, message) => {
+  ])('the limit %j is rejected', async (limit, message) => {
     await expect(allowances().draw(KEY, 'report', limit)).rejects.toThrow(message);
     expect(faulty.calls).toEqual([]);
   });

@@ -69,7 +69,7 @@ describe('seal and unseal', () => {
     expect(() => opened(seal(ID, CONTENT), 'key/wx2/access_token')).toThrow(DamagedDocument);
   });
 
-  test('a store may keep the names in another order', () => {
+  test('unseal accepts the names in another order', () => {
     const data = Object.fromEntries(Object.entries(seal(ID, CONTENT)).reverse());
     expect(opened(data)).toEqual(CONTENT);
   });

@@ -56,7 +56,7 @@ async function failuresOfADay(drawn: FailureBudget, lives: boolean): Promise<num
   return failures;
 }
 
-describe('the failed requests of an app in plain mode', () => {
+describe('FailureBudget: the failed requests of an app in plain mode', () => {
   test.each([
     [true, 60],
     [false, 54],
@@ -75,11 +75,14 @@ describe('the failed requests of an app in plain mode', () => {
     expect(mayGoOn).toEqual([true, true, true, true, true, false]);
   });
 
-  test.each([true, false])('I10: failures are 492 in the first 24 h at most; where its token lives: %s', async (lives) => {
-    const failures = await failuresOfADay(budget(), lives);
-    expect(failures).toBeGreaterThan(480);
-    expect(failures).toBeLessThanOrEqual(492);
-  });
+  test.each([true, false])(
+    'I10: failures are 492 in the first 24 h at most; where its token lives: %s',
+    async (lives) => {
+      const failures = await failuresOfADay(budget(), lives);
+      expect(failures).toBeGreaterThan(480);
+      expect(failures).toBeLessThanOrEqual(492);
+    },
+  );
 
   test('failures are counted for all processes together, and for each app by itself', async () => {
     await drain(budget(), true);

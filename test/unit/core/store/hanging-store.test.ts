@@ -92,7 +92,7 @@ async function hang(count: number): Promise<Asked[]> {
 
 const TIMED_OUT = "the store's get did not answer within 2000 ms";
 
-describe('while the store hangs', () => {
+describe('SupervisedStore: a hanging store', () => {
   test('a thousand callers of a hanging store are rejected, all but a few at once', async () => {
     await hang(1);
     const outcomes = callers();

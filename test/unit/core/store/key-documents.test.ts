@@ -32,7 +32,7 @@ async function enrol(mark: string): Promise<void> {
   await storage.registry.reload('app/wx1');
 }
 
-describe('reading', () => {
+describe('KeyDocuments: read', () => {
   test('read returns the document of a key, or that there is none', async () => {
     expect(await storage.documents.read(KEY)).toEqual(NO_KEY_DOCUMENT);
     const { version } = await put(ID, { grant: { ...GRANT } });
@@ -58,7 +58,7 @@ describe('reading', () => {
   });
 });
 
-describe('what was decoded before', () => {
+describe('KeyDocuments: decoded documents', () => {
   test('a decoded document is not decoded again', async () => {
     await enrol('first');
     const stored = await put(ID, OF_FIRST);
@@ -84,7 +84,7 @@ describe('what was decoded before', () => {
   });
 });
 
-describe('writing', () => {
+describe('KeyDocuments: write', () => {
   const due = async (): Promise<unknown> => (await memory.get([ID]))[0]?.due;
   const content = async (): Promise<JsonObject> => unseal((await memory.get([ID]))[0] as StoredDocument);
 

@@ -26,7 +26,7 @@ beforeEach(() => {
   clock.listen({ wentBack: () => told.push('back'), wentForward: () => told.push('forward') });
 });
 
-describe('the offset', () => {
+describe('StoreClock: the offset', () => {
   test.each([
     [19, 0, []],
     [20, 0, []],

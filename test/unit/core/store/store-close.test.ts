@@ -43,7 +43,7 @@ function closing(): { readonly at: () => number } {
   return { at: () => at };
 }
 
-describe('a store that is being closed', () => {
+describe('SupervisedStore: closing', () => {
   test('close waits for a command that has been sent, and passes its answer on', async () => {
     const release = hold('set');
     const written = store.set(ID, {}, 0);

@@ -53,13 +53,16 @@ describe('StoreHistory: the first check', () => {
     expect([await stored(), told]).toEqual([before, []]);
   });
 
-  test.each(['get', 'set'])('the first check rejects with STORE_UNAVAILABLE where %s fails, and notifies no listener', async (method) => {
-    faulty.before = (name) => {
-      if (name === method) throw new Error('away');
-    };
-    await expect(history().check()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
-    expect(told).toEqual([]);
-  });
+  test.each(['get', 'set'])(
+    'the first check rejects with STORE_UNAVAILABLE where %s fails, and notifies no listener',
+    async (method) => {
+      faulty.before = (name) => {
+        if (name === method) throw new Error('away');
+      };
+      await expect(history().check()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+      expect(told).toEqual([]);
+    },
+  );
 });
 
 describe('StoreHistory: a later check', () => {
@@ -176,7 +179,7 @@ describe('StoreHistory: a write over a later history that its process never saw'
   );
 });
 
-describe('a state that was restored', () => {
+describe('StoreHistory: a restored state', () => {
   let store: RestorableStore;
 
   beforeEach(() => {
@@ -211,14 +214,17 @@ describe('a state that was restored', () => {
     },
   );
 
-  test.each([1, 99, 100, 101, 250])('a state is not taken for restored after %i registrations of another process', async (times) => {
-    const [one, other] = [history('a'), history('b')];
-    await one.check();
-    await other.check();
-    await raise(other, times);
-    await one.check();
-    expect(told).toEqual([]);
-  });
+  test.each([1, 99, 100, 101, 250])(
+    'a state is not taken for restored after %i registrations of another process',
+    async (times) => {
+      const [one, other] = [history('a'), history('b')];
+      await one.check();
+      await other.check();
+      await raise(other, times);
+      await one.check();
+      expect(told).toEqual([]);
+    },
+  );
 
   test('a history that was damaged and rewritten by a process that had seen less is not taken for restored', async () => {
     const [one, other] = [history('a'), history('b')];
@@ -336,7 +342,7 @@ describe('a state that was restored', () => {
   });
 });
 
-describe('changes', () => {
+describe('StoreHistory: changes', () => {
   test('changes are written once a second at most, and at once on stop', async () => {
     const one = history();
     await one.check();
@@ -361,26 +367,32 @@ describe('changes', () => {
     { afterMs: DAY_MS - 1, isNoted: true },
     { afterMs: DAY_MS, isNoted: false },
     { afterMs: DAY_MS + 1, isNoted: false },
-  ])('for changes $afterMs ms after the history began, an unregistration is noted: $isNoted', async ({ afterMs, isNoted }) => {
-    const one = history();
-    await one.check();
-    await clock.advance(afterMs);
-    await one.noteUnregistered(['app/wx1']);
-    expect(['app/wx1', 'task/wx1/a', 'app/wx2'].map((id) => one.hasUnregistered(id, {}))).toEqual([
-      isNoted,
-      isNoted,
-      false,
-    ]);
-  });
+  ])(
+    'for changes $afterMs ms after the history began, an unregistration is noted: $isNoted',
+    async ({ afterMs, isNoted }) => {
+      const one = history();
+      await one.check();
+      await clock.advance(afterMs);
+      await one.noteUnregistered(['app/wx1']);
+      expect(['app/wx1', 'task/wx1/a', 'app/wx2'].map((id) => one.hasUnregistered(id, {}))).toEqual([
+        isNoted,
+        isNoted,
+        false,
+      ]);
+    },
+  );
 
-  test.each([20, 50, 200])('the changes of %i unregistrations at the same time are all noted by one write', async (count) => {
-    const one = history();
-    await one.check();
-    faulty.calls.length = 0;
-    const names = Array.from({ length: count }, (_, index) => `app/wx${index}`);
-    await Promise.all(names.map((name) => one.noteUnregistered([name])));
-    expect([(await content())['unregistered'], faulty.calls]).toEqual([names, ['set']]);
-  });
+  test.each([20, 50, 200])(
+    'the changes of %i unregistrations at the same time are all noted by one write',
+    async (count) => {
+      const one = history();
+      await one.check();
+      faulty.calls.length = 0;
+      const names = Array.from({ length: count }, (_, index) => `app/wx${index}`);
+      await Promise.all(names.map((name) => one.noteUnregistered([name])));
+      expect([(await content())['unregistered'], faulty.calls]).toEqual([names, ['set']]);
+    },
+  );
 
   test('the changes of twenty processes at the same instant are all noted', async () => {
     let calls = 0;

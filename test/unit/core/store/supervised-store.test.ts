@@ -192,7 +192,7 @@ describe('SupervisedStore', () => {
   });
 });
 
-describe('a lease', () => {
+describe('SupervisedStore: lease', () => {
   test('a lease that comes too late is released', async () => {
     let answer = (): void => {};
     faulty.before = () => new Promise((resolve) => (answer = resolve));
@@ -238,7 +238,7 @@ const emptyStore: TokenStore = {
   close: async () => {},
 };
 
-describe('list of a store that passes over what is deleted', () => {
+describe('SupervisedStore: a listing that skips deleted documents', () => {
   const LEFT = { id: 'task/wx1/user/left', version: 1, data: {} };
 
   /** A listing that shows progress after each of these pauses, and then hands out what is left. */
@@ -289,7 +289,7 @@ describe('list of a store that passes over what is deleted', () => {
   });
 });
 
-describe('list', () => {
+describe('SupervisedStore: list', () => {
   test('list ends the reading of the store when its reader stops early', async () => {
     let ended = false;
     const endless = new SupervisedStore(
@@ -347,7 +347,7 @@ describe('list', () => {
   });
 });
 
-describe('watch', () => {
+describe('SupervisedStore: watch', () => {
   test('watch notifies of changes until it is ended', async () => {
     const told: unknown[] = [];
     const end = await store.watch((id) => told.push(id));
@@ -402,7 +402,7 @@ describe('watch', () => {
   });
 });
 
-describe('claimDue', () => {
+describe('SupervisedStore: claimDue', () => {
   const released: string[] = [];
   const claim = (id: string): Lease => ({
     id,
