@@ -110,7 +110,7 @@ describe('repeats', () => {
     ['one ms more than five seconds', 7_200_000, 5_001, false],
     ['the same end', 7_200_000, 0, true],
     ['an earlier end', 7_200_000, -600_000, true],
-  ])('the same value repeats with %s', (_, life, later, expected) => {
+  ])('repeats judges the same value by the shift of its end: %s', (_, life, later, expected) => {
     const current = { value: 'a', ...lifetime(life) };
     expect(repeats(current, { ...current, expiresAt: current.expiresAt + later })).toBe(expected);
   });

@@ -115,7 +115,7 @@ describe('a refresh token that was put beside one that is offered', () => {
   });
 
   test.each(['P', 'Q'])(
-    'the offered refresh token is superseded when %s was answered, and precedes nothing',
+    'the offered refresh token comes after an answered %s, and is sent when that is refused',
     (value) => {
       const answered = { ...spent('P', 'P', 'A', 'P'), onOffer: secretHash('X') };
       const after = afterGrant(putWith(), { value, expiresAt: undefined }, answered, NOW);

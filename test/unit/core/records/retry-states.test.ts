@@ -193,7 +193,7 @@ test.each([
   [5_001, 5_001, false],
   [200_000, 200_000, false],
 ])(
-  'a failure budget that is not available for %i ms delays the next attempt by %i ms',
+  'a failure budget that is used up for %i ms delays the next attempt by %i ms',
   async (notBeforeMs, ms, backingOff) => {
     const now = clock.now();
     const budget = { draw: async () => now + notBeforeMs } as unknown as FailureBudget;
@@ -206,21 +206,24 @@ test.each([
   [0, false],
   [600_000, false],
   [600_001, true],
-])('with %i ms left of the token, one that lives at the next attempt uses the reserved budget: %s', async (...row) => {
-  const [leftMs, lives] = row;
-  const drawn: unknown[] = [];
-  const budget = { draw: async (...args: unknown[]) => drawn.push(args) } as unknown as FailureBudget;
-  await record(
-    new TokenError('UPSTREAM_UNAVAILABLE', 'later', { retryAt: clock.now() + 600_000 }),
-    NO_KEY_DOCUMENT,
-    true,
-    {
-      budget,
-      leftMs,
-    },
-  );
-  expect(drawn).toEqual([['wx1', lives, expect.objectContaining({ attempts: 1, failedAt: clock.now() })]]);
-});
+])(
+  'with %i ms left of the token, the failure of a token alive at the next attempt draws on the reserve: %s',
+  async (...row) => {
+    const [leftMs, lives] = row;
+    const drawn: unknown[] = [];
+    const budget = { draw: async (...args: unknown[]) => drawn.push(args) } as unknown as FailureBudget;
+    await record(
+      new TokenError('UPSTREAM_UNAVAILABLE', 'later', { retryAt: clock.now() + 600_000 }),
+      NO_KEY_DOCUMENT,
+      true,
+      {
+        budget,
+        leftMs,
+      },
+    );
+    expect(drawn).toEqual([['wx1', lives, expect.objectContaining({ attempts: 1, failedAt: clock.now() })]]);
+  },
+);
 
 describe('active', () => {
   test.each([

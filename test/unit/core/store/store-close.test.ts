@@ -131,7 +131,7 @@ describe('SupervisedStore: closing', () => {
     expect([close.at(), released]).toEqual([4_000, [ID]]);
   });
 
-  test('a watch that is granted after the closing is ended', async () => {
+  test('a watch that is granted only after the close ends at once', async () => {
     let ended = 0;
     faulty.watch = async () => {
       await new Promise<void>((resolve) => void clock.setTimer(resolve, 9_000));
