@@ -7,15 +7,15 @@ import { boundedCache } from '../primitives/bounded-cache.js';
 
 interface Setback {
   readonly attempts: number;
-  /** By the monotonic clock. */
+  /** The instant at which the cool-down ends, by the monotonic clock. */
   readonly endsAt: number;
   /** The id of the key whose token was missing. */
   readonly waitsFor: string | undefined;
-  /** The error that kept the attempt from being made; `undefined` where it was made. */
+  /** The error that prevented the attempt; `undefined` if the attempt was made. */
   readonly lack: Lack | undefined;
 }
 
-/** The facts of the error that kept an attempt from being made, without its stack: there may be thousands. */
+/** The facts of the error that prevented an attempt, without its stack, since there may be thousands. */
 interface Lack {
   readonly code: TokenErrorCode;
   readonly message: string;
@@ -23,21 +23,24 @@ interface Lack {
 }
 
 export interface CoolDownEnd {
-  /** The number of setbacks in a row. */
+  /** The number of cool-downs in a row. */
   readonly attempts: number;
   readonly delayMs: number;
 }
 
 const MAX_REMEMBERED = 10_000;
 const MIN_DELAY_MS = 200;
-/** A missing input wakes its keys when it comes; this is for one whose coming is not noticed. */
+/** The pause before a key with a missing input is retried although the arrival of the input was not noticed. */
 const LOOKS_AGAIN_MS = 600_000;
 
-/** Remembers attempts that the key's own state does not: they could not be made, or changed nothing. */
+/**
+ * Remembers background cool-downs: pauses after attempts that could not be made or changed nothing, which no stored
+ * retry state covers.
+ */
 export class BackgroundCoolDowns {
   readonly #clock: Clock;
   readonly #ofKeys = boundedCache<string, Setback>(MAX_REMEMBERED);
-  /** By the id of the key that is missing, the keys that wait for it. */
+  /** The keys that wait for a missing token, by the id of its key. */
   readonly #waiting = new Map<string, Set<TokenKey>>();
 
   constructor(clock: Clock) {
@@ -45,11 +48,12 @@ export class BackgroundCoolDowns {
   }
 
   /**
-   * Makes the background wait.
+   * Starts a cool-down, in which the background makes no attempt for the key.
    *
-   * @param isTask - whether the key is refreshed in the background, and so is to be found when what it waits for comes.
-   * @param leftMs - the remaining life of the token in force, in milliseconds; 0 or less without one.
-   * @param error - `undefined` where the attempt succeeded, and changed nothing.
+   * @param isTask - whether the key is refreshed in the background, and so has to be found when the missing token
+   *   arrives.
+   * @param leftMs - the remaining lifetime of the current token, in milliseconds; 0 or less without one.
+   * @param error - `undefined` if the attempt succeeded and changed nothing.
    */
   add(key: TokenKey, isTask: boolean, leftMs: number, error: unknown): CoolDownEnd {
     const attempts = (this.#ofKeys.get(keyId(key))?.attempts ?? 0) + 1;
@@ -71,7 +75,10 @@ export class BackgroundCoolDowns {
     return setback === undefined ? 0 : Math.max(0, setback.endsAt - this.#clock.monotonic());
   }
 
-  /** Returns what the last attempt lacked, as an error; `undefined` where it was made, or the key is not set back. */
+  /**
+   * Returns the error for the input that the last attempt lacked; `undefined` if it lacked none, or the key has no
+   * cool-down.
+   */
   lackOf(key: TokenKey): TokenError | undefined {
     const lack = this.#ofKeys.get(keyId(key))?.lack;
     return lack && new TokenError(lack.code, lack.message, lack.facts);
@@ -87,7 +94,7 @@ export class BackgroundCoolDowns {
     if (waiting?.size === 0) this.#waiting.delete(waitsFor);
   }
 
-  /** Returns the keys that wait for this one, which has a token now, and forgets their setbacks. */
+  /** Returns the keys that wait for the token of this key, which is available now, and forgets their cool-downs. */
   takeWaiting(key: TokenKey): readonly TokenKey[] {
     const id = keyId(key);
     const waiting = this.#waiting.get(id);
@@ -100,7 +107,7 @@ export class BackgroundCoolDowns {
   #delayMs(attempts: number, leftMs: number, error: unknown): number {
     if (error instanceof NeedMissing) {
       const { retryAt, retryable } = error.error;
-      // The dependency has failed, and is not asked for again earlier.
+      // The dependency has a cool-down of its own, and is not requested before that ends.
       if (retryAt !== undefined) {
         const inMs = retryAt - this.#clock.now();
         return Math.min(Math.max(MIN_DELAY_MS, inMs), LOOKS_AGAIN_MS);
@@ -118,7 +125,7 @@ function lackIn(error: unknown): Lack | undefined {
   return { code, message, facts: Object.fromEntries(facts) };
 }
 
-/** Returns the id of the key whose token was missing; `undefined` where it was something else. */
+/** Returns the id of the key whose token was missing; `undefined` if something else was. */
 function dependencyOf(key: TokenKey, error: unknown): string | undefined {
   if (!(error instanceof NeedMissing)) return undefined;
   const { appid, type, subject } = error.error;

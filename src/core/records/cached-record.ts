@@ -28,22 +28,27 @@ const DUE_AT_MONOTONIC = 8;
 const UNCONFIRMED = Number.NEGATIVE_INFINITY;
 
 /**
- * Holds a record in memory, with what a hit needs precomputed. There may be a million: its instants are one block of numbers,
- * since a field that holds such a number is an object of its own, and what is handed out of it is made when it is asked for.
- * No field holds what all records have in common.
+ * Holds a record in memory, with everything precomputed that a hit needs. There may be a million records. Their
+ * instants are therefore kept in one array of numbers, since a field with such a number would be an object of its own,
+ * public objects are created on request, and no field holds a value that all records share.
  */
 export class CachedRecord {
   readonly key: TokenKey;
   readonly value: string;
-  /** The refresh token and what is known of it, for a store that a failover has set back. */
+  /** The refresh token and what is known of it, which is put back if a failover sets the store back. */
   rotation: Rotation | undefined;
-  /** The scopes that the user has consented to, for a store that has to be given the grant again; mostly absent. */
+  /**
+   * The scopes that the user has consented to, which are stored again if the grant has to be put back; mostly absent.
+   */
   readonly scope: string | undefined;
-  /** The store says so, which a clock far ahead has told: the token may have ended since. */
+  /**
+   * Whether the stored grant claims to come from the future. It was written by a clock far ahead, so the token may have
+   * expired already.
+   */
   readonly isFromTheFuture: boolean;
-  /** The promise that `get` answers with: made at its first hit, so that hits allocate nothing. */
+  /** The promise that `get` returns, created at the first hit so that later hits allocate nothing. */
   promise: Promise<string> | undefined;
-  /** The promise that `getRecord` answers with: made at its first hit, too. */
+  /** The promise that `getRecord` returns, created at its first hit as well. */
   recordPromise: Promise<TokenRecord> | undefined;
   readonly #instants: number[];
 
@@ -57,7 +62,8 @@ export class CachedRecord {
     this.isFromTheFuture = input.isFromTheFuture;
     this.promise = undefined;
     this.recordPromise = undefined;
-    // In the order of the constants above. An array that is put together out of others reserves three times the room.
+    // The order is that of the constants above. An array literal is used because one that is built from others reserves
+    // three times the memory.
     this.#instants = [
       obtainedAt,
       expiresAt,
@@ -79,7 +85,7 @@ export class CachedRecord {
     return this.#at(EXPIRES_AT);
   }
 
-  /** Returns when it is due as the store has it. */
+  /** Returns when the record is due according to the store. */
   get storedDueAt(): number {
     return this.#at(STORED_DUE_AT);
   }
@@ -88,18 +94,21 @@ export class CachedRecord {
     return this.#at(VERSION);
   }
 
-  /** Returns when the token ends by the monotonic clock, which no change of the wall clock moves. */
+  /** Returns when the token expires by the monotonic clock, which no change of the wall clock affects. */
   get endsAtMonotonic(): number {
     return this.#at(ENDS_AT_MONOTONIC);
   }
 
-  /** Returns when the store last showed this version, by the monotonic clock; `undefined` while it is not in the store. */
+  /**
+   * Returns when the store last showed this version, by the monotonic clock; `undefined` while the record is not
+   * stored.
+   */
   get confirmedAtMonotonic(): number | undefined {
     const at = this.#at(CONFIRMED_AT_MONOTONIC);
     return at === UNCONFIRMED ? undefined : at;
   }
 
-  /** Returns whether the store has it, as far as this process knows. */
+  /** Returns whether the store has the record, as far as this process knows. */
   get isStored(): boolean {
     return this.#at(CONFIRMED_AT_MONOTONIC) !== UNCONFIRMED;
   }
@@ -108,12 +117,12 @@ export class CachedRecord {
     this.#instants[CONFIRMED_AT_MONOTONIC] = at ?? UNCONFIRMED;
   }
 
-  /** Returns when it is due by the monotonic clock, which no change of the wall clock moves. */
+  /** Returns when the record is due by the monotonic clock, which no change of the wall clock affects. */
   get dueAtMonotonic(): number {
     return this.#at(DUE_AT_MONOTONIC);
   }
 
-  /** Returns when it is due in this process, by the wall clock. */
+  /** Returns when the record is due in this process, by the wall clock. */
   get dueAt(): number {
     return this.#at(DUE_AT);
   }
@@ -122,7 +131,10 @@ export class CachedRecord {
     this.#instants[DUE_AT] = at;
   }
 
-  /** Returns the instant until which the value can be answered without a further look. Only a look with both clocks moves it. */
+  /**
+   * Returns the instant until which the value may be served without being checked again. Only a check by both clocks
+   * changes it.
+   */
   get checkAt(): number {
     return this.#at(CHECK_AT);
   }

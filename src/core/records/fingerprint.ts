@@ -3,7 +3,10 @@ import type { JsonObject, JsonValue } from '../primitives/json.js';
 import { secretHash } from '../primitives/secret-hash.js';
 import type { RetryState } from '../store/key-document.js';
 
-/** The parts of an attempt's input that matter to WeChat. `true` stands for what a params function will return: it is unknown. */
+/**
+ * The parts of an attempt's input that matter to WeChat. `true` stands for the result of a params function, which is
+ * unknown.
+ */
 type Input = readonly [
   secret: string | null,
   accessToken: string | null,
@@ -15,11 +18,11 @@ const LENGTH = 16;
 const PUSHED_FROM = 3;
 
 /**
- * Distinguishes the inputs of attempts. It is taken before the request: what is registered or pushed meanwhile has not
- * failed yet.
+ * Distinguishes the inputs of attempts. A fingerprint is taken before the request, so that input which is registered or
+ * pushed meanwhile does not count as failed.
  */
 export class Fingerprint {
-  /** The versions of what is registered and pushed: all that releases before this one compare. */
+  /** The versions of the registration and of pushed tokens, the only part that earlier releases compare. */
   readonly registration: string;
   readonly #input: Input;
   #hash: string | undefined;
@@ -30,8 +33,8 @@ export class Fingerprint {
   }
 
   /**
-   * Returns a hash of what matters to WeChat: a change of `notify`, or a document that was written anew, is the same input.
-   * It is computed when it is first asked for, since a refresh that succeeds has no use for it.
+   * Returns a hash of the input that matters to WeChat. A changed `notify` or a rewritten document leaves it the same.
+   * The hash is computed on first use, since a refresh that succeeds does not need it.
    */
   get input(): string {
     this.#hash ??= this.#hashed();
@@ -52,12 +55,12 @@ export class Fingerprint {
   }
 }
 
-/** Returns the hash by which a part of an input is stored: it may hold secrets. */
+/** Returns the hash under which a part of an input is stored, since the part may contain secrets. */
 export function inputHash(part: JsonValue): string {
   return secretHash(canonicalJson(part)).slice(0, LENGTH);
 }
 
-/** Returns whether an attempt that was recorded was made with this input. */
+/** Returns whether a recorded attempt was made with this input. */
 export function isMadeWith(trying: Pick<RetryState, 'registration' | 'input'>, fingerprint: Fingerprint): boolean {
   return trying.input === undefined
     ? trying.registration === fingerprint.registration

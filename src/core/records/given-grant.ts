@@ -2,7 +2,7 @@ import type { AnswerGrant, FieldNames, Grant } from '../model/refresher.js';
 import { copyField, readFields } from '../primitives/assert-options.js';
 import { assertNoStrayCharacter } from '../primitives/stray-characters.js';
 
-/** Says what is wrong with a grant, in words of ours and without its value. */
+/** Reports an invalid field of a grant, in this library's own words and without the value, which may be a secret. */
 export class InvalidGrant extends TypeError {}
 
 const NAMES = [
@@ -16,18 +16,17 @@ const NAMES = [
   'result',
 ] as const satisfies readonly (keyof Grant)[];
 
-/** The fields of a grant as they were given: unchecked, and each read once. */
+/** The fields of a grant as they were given: unchecked, and each read only once. */
 export type GivenGrant = { readonly [name in keyof Grant]?: unknown } & {
-  /** The names of the fields in the answer that the grant comes from. */
+  /** The names that the fields of the grant have in WeChat's answer. */
   readonly fieldNames?: FieldNames;
 };
 
 /**
  * Returns the fields of a grant that a caller puts.
  *
- * @throws TypeError for what is no grant, for a field that cannot be read, for a token with characters at its ends that were
- *   copied along with it, and for a name that is not known: a caller who misspells the refresh token must not lose it
- *   unnoticed.
+ * @throws TypeError if the value is not a grant, a field cannot be read, a token begins or ends with characters that
+ *   were copied along with it, or a name is unknown: a misspelt refresh token must not be dropped silently.
  */
 export function readGivenGrant(grant: unknown): GivenGrant {
   const fields = readFields<GivenGrant>(grant, NAMES, 'a grant');
@@ -39,8 +38,8 @@ export function readGivenGrant(grant: unknown): GivenGrant {
 }
 
 /**
- * The fields of a grant that a refresher returned. Those that cannot be read are left out, and `problem` names the first of
- * them: the refresh token may be the only good one, whatever is wrong with the rest.
+ * The fields of a grant that a refresher returned. Unreadable fields are left out, and `problem` names the first of
+ * them: the refresh token may be the only valid one, whatever is wrong with the other fields.
  */
 export interface ReturnedGrant {
   readonly grant: GivenGrant;

@@ -16,26 +16,30 @@ import type { KeyDocument, StoredGrant } from '../store/key-document.js';
 /** The origin of a grant. */
 export interface GrantOrigin {
   readonly source: RefreshedEvent['source'];
-  /** The refresh token that came with the grant. */
+  /** The refresh token that was received with the grant. */
   readonly received?: ReceivedToken | undefined;
-  /** The input that was sent to get it. */
+  /** The input that was sent to obtain the grant. */
   readonly spent?: Spent | undefined;
 }
 
-/** The outcome for a grant, given what the store has. */
+/** The decision on a new grant, given the document in the store. */
 export type Verdict =
-  /** Another refresh token has replaced the one that it was got with. */
+  /** The grant is dropped, because the refresh token that it was obtained with has been replaced by another. */
   | { readonly kind: 'standBack' }
-  /** It only repeats the grant in the document. */
+  /** The grant only repeats the one in the document. */
   | { readonly kind: 'repeats'; readonly document: KeyDocument; readonly winner: StoredGrant }
-  /** The grant in the document stays in force. */
+  /** The grant in the document stays current. */
   | { readonly kind: 'yields'; readonly document: KeyDocument; readonly winner: StoredGrant }
-  /** The document is to be written. `isBeside`: its grant stays, and what the new one brought is stored beside it. */
+  /**
+   * The document has to be written. `isBeside` means that its grant stays current and the refresh token of the new
+   * grant is stored beside it.
+   */
   | { readonly kind: 'writes'; readonly next: KeyDocument; readonly inForce: StoredGrant; readonly isBeside: boolean };
 
 /**
- * Returns what becomes of a grant. The age decides between two answers of one authorization. It says nothing of two
- * authorizations, each of which may have the only good refresh token, so that no put of an unknown one is dropped for its age.
+ * Decides on a new grant. Between two answers for one authorization, the later one wins. Age does not decide between
+ * two authorizations, since each may have the only valid refresh token; a grant that is put with an unknown refresh
+ * token is therefore never dropped for its age.
  */
 export function verdictOn(got: StoredGrant, document: KeyDocument, origin: GrantOrigin, now: number): Verdict {
   if (!mayFollow(document, origin)) return { kind: 'standBack' };
@@ -50,7 +54,7 @@ export function verdictOn(got: StoredGrant, document: KeyDocument, origin: Grant
   const isAuthorization = spent === undefined && brings === 'another';
   const isOlder =
     current !== undefined && isNewer(current, grant, now) && !(isAuthorization && isNarrower(current, grant));
-  // A refresh token that was paid for with another must be stored, whatever has become of the grant.
+  // A refresh token that was obtained by spending another must be stored, whatever becomes of its grant.
   const mustWrite =
     brings === 'another' || brings === 'life' || (brings === 'deadline' && (spent !== undefined || !isOlder));
   if (!mustWrite && current !== undefined) {
@@ -68,17 +72,20 @@ export function verdictOn(got: StoredGrant, document: KeyDocument, origin: Grant
   return { kind: 'writes', next, inForce: isOlder ? current : grant, isBeside: isOlder };
 }
 
-/** Returns whether what was got by a refresh may follow what is stored. */
+/** Returns whether the result of a refresh may follow the stored document. */
 export function mayFollow({ version, rotation }: KeyDocument, { spent }: Pick<GrantOrigin, 'spent'>): boolean {
   return spent === undefined || version === 0 || continuesFrom(rotation, spent);
 }
 
-/** Returns whether the grant was got with the refresh token that is stored, and not with one that was offered. */
+/** Returns whether the grant was obtained with the stored refresh token and not with one that was offered. */
 function isOfStoredToken(spent: Spent | undefined): boolean {
   return spent !== undefined && spent.hash === spent.base;
 }
 
-/** Returns what a rotation has that the one before it lacks. `life`: the same refresh token, which was of no more use. */
+/**
+ * Returns what a rotation adds to the one before it. `life` means that the same refresh token was unusable before and
+ * is usable again.
+ */
 function brought(
   before: Rotation | undefined,
   after: Rotation | undefined,
@@ -92,8 +99,8 @@ function brought(
 }
 
 /**
- * Returns whether a login with fewer scopes leaves the stored grant in force, because the user would have to be asked again
- * for the others. One of which nothing usable can come any more is replaced.
+ * Returns whether a login with fewer scopes leaves the stored grant current, because the user would have to consent to
+ * the other scopes again. A stored grant that can no longer bring a usable token is replaced.
  */
 function keepsConsent(rotation: Rotation | undefined, current: StoredGrant, grant: StoredGrant, now: number): boolean {
   if (!isNarrower(grant, current)) return false;

@@ -21,17 +21,20 @@ import type { Adoption, Records } from './records.js';
 export interface WriteOptions extends GrantOrigin {
   readonly reason?: RefreshedEvent['reason'];
   readonly lease?: Lease;
-  /** The registration of the key when the grant was asked for. */
+  /** The registration of the key when the grant was requested. */
   readonly enrolment: Enrolment;
-  /** Called after a write that another process has beaten: what it throws ends the writing, with nothing stored. */
+  /** Called after a write that lost to another process. If it throws, the writing ends and nothing is stored. */
   readonly beforeRetry?: () => void;
 }
 
 const MAX_ROUNDS = 5;
-/** Notifications of older writes have arrived. */
+/**
+ * The number of versions that are remembered. Notifications of earlier writes have arrived by the time they are
+ * dropped.
+ */
 const MAX_REMEMBERED = 1_000;
 
-/** Writes grants with compare-and-set and puts in force whatever the store holds in the end. */
+/** Writes grants by compare-and-set, and makes current what the store holds in the end. */
 export class GrantWriter {
   readonly #store: SupervisedStore;
   readonly #documents: KeyDocuments;
@@ -48,9 +51,11 @@ export class GrantWriter {
   }
 
   /**
+   * Writes a grant.
+   *
    * @param before - the document that the write is to replace.
-   * @returns the record in force: this one, or one that was stored meanwhile and is newer.
-   * @throws a `TokenError`: `STORE_UNAVAILABLE`, or `NOT_REGISTERED` when the registration has gone meanwhile.
+   * @returns the current record: this one, or a newer one that was stored meanwhile.
+   * @throws a `TokenError`: `STORE_UNAVAILABLE`, or `NOT_REGISTERED` if the key was unregistered meanwhile.
    */
   write(key: TokenKey, before: KeyDocument, grant: StoredGrant, options: WriteOptions): Promise<CachedRecord> {
     const writing = this.#write(key, before, grant, options);
@@ -62,7 +67,7 @@ export class GrantWriter {
   }
 
   /**
-   * Stores a refresh token whose grant is of no use, unless another one has been stored meanwhile.
+   * Stores a refresh token whose grant is unusable, unless another refresh token has been stored meanwhile.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
@@ -72,10 +77,11 @@ export class GrantWriter {
       if (!mayFollow(document, options)) return;
       const state = await checkRegistration(this.#store, key, options.enrolment);
       if (state === 'awaited') throw isAwaited(key);
-      // An unregistration deletes the document: where it is still there, a registration has been taken back or was evicted.
+      // An unregistration deletes the document. If the document still exists, the registration was rolled back or
+      // evicted.
       if (state === 'gone' && (document.version === 0 || options.spent === undefined)) return;
       const rotation = afterGrant(document.rotation, options.received, options.spent, this.#clock.now());
-      // The failure was one of the refresh token before it.
+      // The recorded failure belongs to the refresh token that is replaced.
       const trying = rotation?.token === document.rotation?.token ? document.trying : undefined;
       const next: KeyDocument = { ...document, rotation, trying };
       const saving = saveOptions(nextDueAt(next, this.#clock.now()), options);
@@ -84,22 +90,25 @@ export class GrantWriter {
     throw isChangedMeanwhile(key);
   }
 
-  /** Resolves when no write of the key is under way here: what the store tells of it before is no news. */
+  /**
+   * Resolves when this process has no write of the key in progress. Notifications that arrive before may be of that
+   * write.
+   */
   async idle(key: TokenKey): Promise<void> {
     await this.#writing.get(keyId(key));
   }
 
-  /** Returns the version that was last written here and adopted: a notification of it brings nothing new. */
+  /** Returns the version that was last written and adopted here, so that a notification of it can be ignored. */
   lastVersion(key: TokenKey): number | undefined {
     return this.#lastVersions.get(keyId(key));
   }
 
-  /** Forgets what was written last: a store that was replaced may give the same versions again. */
+  /** Forgets the last written versions, since a replaced store may assign the same versions again. */
   forgetVersions(): void {
     this.#lastVersions.clear();
   }
 
-  /** Releases the lease where no write does: a set releases it only if it succeeds. */
+  /** Releases the lease if no write has done so, since a write releases it only if it succeeds. */
   async release({ lease }: WriteOptions): Promise<void> {
     if (lease !== undefined) await this.#store.release(lease);
   }
@@ -129,7 +138,7 @@ export class GrantWriter {
           ? { ...next, version, recordVersion, grant: inForce }
           : await this.#documents.read(key);
         if (this.#shows(found, version, inForce)) return this.#publish(key, found, inForce, options);
-        // The store was replaced meanwhile, and what is in its place lacks what was written.
+        // The store was replaced meanwhile, and the new one lacks the written document and the lease.
         options = withoutLease(options);
         document = await this.#withLostRotation(key, found);
         continue;
@@ -141,7 +150,7 @@ export class GrantWriter {
         return this.#yieldTo(key, document, document.grant as StoredGrant, got, options);
       }
       const state = await checkRegistration(this.#store, key, options.enrolment);
-      // What is registered now, or again later, may count on the refresh token that came of the one that was spent.
+      // The present or a later registration may depend on the refresh token that was obtained by spending another.
       if (state !== 'same' && options.spent !== undefined) await this.writeToken(key, options);
       if (state !== 'same') throw goneError(key, state);
       document = await this.#withLostRotation(key, document);
@@ -151,7 +160,9 @@ export class GrantWriter {
     throw isChangedMeanwhile(key);
   }
 
-  /** Adds the refresh token that is held to a document that lacks it, or has an older one: what is written next must have it. */
+  /**
+   * Adds the cached refresh token to a document that lacks it or has an older one, so that the next write includes it.
+   */
   async #withLostRotation(key: TokenKey, document: KeyDocument): Promise<KeyDocument> {
     const held = this.#records.cache.get(key);
     if (held?.rotation === undefined) return document;
@@ -160,7 +171,7 @@ export class GrantWriter {
     return this.#records.isDisplaced(held) ? { ...document, rotation: held.rotation } : document;
   }
 
-  /** Adopts what is stored: another refresh token has replaced ours since it was sent. */
+  /** Adopts the stored document, because the refresh token that was sent has been replaced by another since. */
   async #standBack(key: TokenKey, document: KeyDocument, options: WriteOptions): Promise<CachedRecord> {
     await this.release(options);
     if (document.grant !== undefined) {
@@ -175,7 +186,10 @@ export class GrantWriter {
     });
   }
 
-  /** Keeps the record, since the answer did not extend the token in force; WeChat is asked again before it ends. */
+  /**
+   * Keeps the record, since the answer did not extend the current token. WeChat is asked again before the token
+   * expires.
+   */
   async #keep(
     key: TokenKey,
     document: KeyDocument,
@@ -183,7 +197,8 @@ export class GrantWriter {
     answer: StoredGrant,
     options: WriteOptions,
   ): Promise<CachedRecord> {
-    // With the same instant it is our own write, which took effect although the store did not say so in time.
+    // The same instant identifies this process's own write, which took effect although the store did not confirm it in
+    // time.
     if (options.source !== 'upstream' || current.obtainedAt === answer.obtainedAt) {
       await this.release(options);
       return this.#records.adopt(key, document, current, { source: 'store', announceFirst: options.enrolment.hadTask });
@@ -195,7 +210,9 @@ export class GrantWriter {
     return this.#moveDue(key, { ...document, grant }, grant, options);
   }
 
-  /** Adopts the newer answer, due soon: it is not known which of the two WeChat holds current. */
+  /**
+   * Adopts the newer of two answers and makes it due soon, since it is unknown which token WeChat considers current.
+   */
   async #yieldTo(
     key: TokenKey,
     document: KeyDocument,
@@ -211,7 +228,7 @@ export class GrantWriter {
     return this.#records.adopt(key, document, winner, { source: 'store', announceFirst: options.enrolment.hadTask });
   }
 
-  /** Stores that the grant in force is due at another time, and puts in force whatever is stored then. */
+  /** Stores another due for the current grant, and adopts what is stored then. */
   async #moveDue(
     key: TokenKey,
     document: KeyDocument,
@@ -231,11 +248,12 @@ export class GrantWriter {
   }
 
   /**
-   * Deletes a document that was created for a registration that has gone meanwhile. One that was there before is deleted by the
-   * unregistration itself, and not where a registration was taken back or evicted: then its refresh token is the only good one.
-   * One that a new registration has found is left to that, which may have its due in it, and hides the grant.
+   * Deletes a document that was created for a registration which ended meanwhile. A document that existed before is
+   * left alone: an unregistration deletes it, and if a registration was rolled back or evicted, it has the only valid
+   * refresh token. A document that a new registration has found is left alone too, since that registration hides the
+   * grant and may have stored its due in the document.
    *
-   * @throws a `TokenError`: `NOT_REGISTERED`, or `STORE_UNAVAILABLE` where the app may be put back.
+   * @throws a `TokenError`: `NOT_REGISTERED`, or `STORE_UNAVAILABLE` if the app may be put back.
    */
   async #assertRegistered(key: TokenKey, version: number, options: WriteOptions, written: Written): Promise<void> {
     const state = await checkRegistration(this.#store, key, options.enrolment);
@@ -259,17 +277,17 @@ export class GrantWriter {
     return this.#records.adopt(key, document, grant, { source, reason, announceFirst: true });
   }
 
-  /** Returns whether a document is the one that was written under this version. */
+  /** Returns whether a document is the one that was written with this version. */
   #shows(document: KeyDocument, version: number, { value, obtainedAt }: StoredGrant): boolean {
     const { grant } = document;
     return document.version === version && grant?.value === value && grant.obtainedAt === obtainedAt;
   }
 }
 
-/** The state before a write that has been made. */
+/** The state before a write, which is compared with the state after it. */
 interface Written {
   readonly isFirst: boolean;
-  /** The number of times that the store had been replaced when the writing began. */
+  /** The number of replacements of the store when the writing began. */
   readonly generation: number;
 }
 

@@ -13,7 +13,9 @@ const MAX_REFRESH_TOKEN_LIFE_SECONDS = 315_360_000;
 const MAX_SCOPE_LENGTH = 4_096;
 const MAX_RESULT_LENGTH = 65_536;
 
-/** Returns the refresh token of a grant that cannot be used otherwise: what was sent for it may be used up. */
+/**
+ * Returns the refresh token of a grant that is otherwise unusable, since the input that was sent for it may be used up.
+ */
 export function savedToken(grant: GivenGrant, askedAt: number): ReceivedToken | undefined {
   try {
     return receivedToken(grant, { obtainedAt: askedAt });
@@ -50,7 +52,7 @@ function isRefreshToken(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= MAX_VALUE_LENGTH;
 }
 
-/** Turns a refresher's or a caller's grant into what is stored, with instants on the store's clock. */
+/** Converts the grant of a refresher or a caller to the stored form, with instants on the store's clock. */
 export function storedGrant(
   grant: GivenGrant,
   askedAt: number,
@@ -72,7 +74,9 @@ export function storedGrant(
 }
 
 /**
- * @throws InvalidGrant naming the field, never its value where that may be a token.
+ * Checks the fields of a grant.
+ *
+ * @throws InvalidGrant naming the field, but never its value if that may be a token.
  */
 function checkedGrant(
   grant: GivenGrant,
@@ -103,7 +107,7 @@ function checkedGrant(
   return { value, lifeSeconds, obtainedAt: Math.floor(obtainedAt) };
 }
 
-/** Returns what the answer has in the place of a field, under its own name; `undefined` for a grant without an answer. */
+/** Returns the value of a field in WeChat's answer, with its name there; `undefined` for a grant without an answer. */
 function answered({ fieldNames, result }: GivenGrant, field: keyof FieldNames): string | undefined {
   const name = fieldNames?.[field];
   if (typeof name !== 'string' || !isJsonObject(result)) return undefined;
@@ -147,14 +151,17 @@ function resultText(result: object): string {
   }
 }
 
-/** Describes what stands in place of a number. A string may be a token in the wrong field, so only its length is told. */
+/**
+ * Describes a value that should have been a number. For a string only the length is shown, since it may be a token in
+ * the wrong field.
+ */
 function describeNumber(value: unknown): string {
   if (value === undefined) return 'none';
   if (typeof value === 'string') return value === '' ? 'an empty string' : `a string of ${value.length} characters`;
   return typeof value === 'number' ? describeValue(value) : describeKind(value);
 }
 
-/** Reads a number of seconds, which the wire sometimes has as a string; `NaN` for anything else. */
+/** Returns a number of seconds, which WeChat sometimes sends as a string; `NaN` for anything else. */
 function seconds(value: unknown): number {
   if (typeof value === 'string' && /^\d+(\.\d+)?$/.test(value)) return Number(value);
   return typeof value === 'number' ? value : Number.NaN;

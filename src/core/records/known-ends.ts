@@ -2,14 +2,18 @@ import type { Lifetime } from '../model/refresh-policy.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
 import { deleteOldest } from '../primitives/oldest-entries.js';
 
-/** The number of ends that are remembered of records, so that a record that is dropped and read again ends as before. */
+/**
+ * The number of expiry instants that are remembered, so that a record which is evicted and read again expires at the
+ * same instant.
+ */
 const MAX_ENDS = 10_000;
-/** The number of ends that are deleted at a time, to make room. */
+/** The number of entries that are deleted at once to make room. */
 const ENDS_IN_A_PASS = 1_000;
 
 /**
- * Remembers when records that were in force end by the monotonic clock; two records of a key differ in at least one instant. Each
- * refresh notes one, so that a plain map holds them, of which those that were noted first make room.
+ * Remembers when current and former records expire by the monotonic clock. Two records of a key differ in at least one
+ * instant, which identifies them. Each refresh adds only one entry, so a plain map suffices, from which the oldest
+ * entries are deleted.
  */
 export class KnownEnds {
   readonly #ends = new Map<string, number>();
@@ -19,9 +23,9 @@ export class KnownEnds {
   }
 
   /**
-   * Notes that a record ends at this instant, or at an earlier one that is known of it.
+   * Notes that a record expires at this instant, unless an earlier one is known.
    *
-   * @returns the earlier one of both.
+   * @returns the earlier of the two.
    */
   note(key: TokenKey, life: Lifetime, atMonotonic: number): number {
     const id = idOf(key, life);
@@ -34,7 +38,10 @@ export class KnownEnds {
   }
 }
 
-/** Joins the parts, since V8 would keep a template's text as a tree of its pieces, which takes more than twice the memory. */
+/**
+ * Returns the id of an entry. The parts are joined because V8 keeps a template literal as a tree of its pieces, which
+ * takes more than twice the memory.
+ */
 function idOf(key: TokenKey, { obtainedAt, expiresAt }: Lifetime): string {
   return [keyId(key), obtainedAt, expiresAt].join(' ');
 }

@@ -1,9 +1,9 @@
 import { isKnown, type Rotation, withReserve } from '../model/rotation.js';
 
 /**
- * Returns which of two rotations goes on, of one that the store shows and one that was in force before: the one that knows the
- * refresh token of the other, which is older then. Where neither does, they belong to two authorizations, or are far apart: the
- * age of the records decides, and the other refresh token stays in reserve.
+ * Returns which of two rotations continues: the stored one or the cached one. The rotation that knows the refresh token
+ * of the other is the newer one. If neither does, they belong to two authorizations or are far apart; then the newer
+ * record decides, and the other refresh token is kept in reserve.
  */
 export function newestRotation(
   stored: Rotation | undefined,

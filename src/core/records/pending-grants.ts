@@ -18,15 +18,15 @@ import type { Records } from './records.js';
 interface Unwritten extends Queued {
   readonly key: TokenKey;
   readonly options: WriteOptions;
-  /** The instant at which the grant ends by the monotonic clock. */
+  /** The instant at which the grant expires, by the monotonic clock. */
   readonly endsAtMonotonic: number;
   attempts: number;
 }
 
-/** The pause between two offers of what is owed while the manager is being closed. */
+/** The pause between two attempts to store pending grants while the manager is closing. */
 const FLUSH_EVERY_MS = 500;
 
-/** In force meanwhile. */
+/** A pending grant that is current until it is stored or expires. */
 interface Served extends Unwritten {
   readonly kind: 'served';
   readonly grant: StoredGrant;
@@ -34,17 +34,17 @@ interface Served extends Unwritten {
   readonly version: number;
 }
 
-/** The only copy of a refresh token; in force when it is durable. */
+/** A pending grant with the only copy of a refresh token, which becomes current when it is durable. */
 interface Owed extends Unwritten {
   readonly kind: 'owed';
-  /** `undefined` where the refresh token alone is of use. */
+  /** The grant; `undefined` if only its refresh token is usable. */
   readonly grant: StoredGrant | undefined;
 }
 
 /**
- * Keeps grants that the store did not take, and offers them to it again until it takes them. One that can be had again is
- * served from memory meanwhile and forgotten when it ends; one that brought a refresh token is the only copy of that, so
- * nothing else is asked for before it is stored.
+ * Keeps grants that the store has not accepted, and retries to store them. A grant without a refresh token can be
+ * requested again, so it is served from memory and forgotten when it expires. A grant with a refresh token is the only
+ * copy of that, so it is withheld, and nothing else is requested for the key, until it is stored.
  */
 export class PendingGrants {
   readonly #unwritten = new Map<string, Served | Owed>();
@@ -81,53 +81,53 @@ export class PendingGrants {
   }
 
   /**
-   * Keeps a grant that brought a refresh token, and the lease until it is stored or that lapses: another process would send
-   * once more what has been spent.
+   * Withholds a grant with a refresh token. The lease is kept until the grant is stored or the lease expires, because
+   * another process would send the spent input again.
    *
-   * @returns the error for waiting callers: nothing is in force before it is durable.
+   * @returns the error for waiting callers, since the grant is not current before it is durable.
    */
   withhold(key: TokenKey, grant: StoredGrant, options: WriteOptions, cause: TokenError): TokenError {
     this.#add({ kind: 'owed', key, grant, options, ...this.#fresh(grant) });
     return withFacts(cause, { ...key, retryable: true });
   }
 
-  /** Returns whether this lease is kept for what is owed. */
+  /** Returns whether the lease is kept for a withheld grant. */
   keepsLease(key: TokenKey, lease: Lease): boolean {
     return this.#unwritten.get(keyId(key))?.options.lease === lease;
   }
 
-  /** Keeps the refresh token of an answer that is of no other use, and the lease as {@link withhold} does. */
+  /** Withholds the refresh token of an otherwise unusable answer, and keeps the lease as {@link withhold} does. */
   withholdToken(key: TokenKey, options: WriteOptions): void {
     this.#add({ kind: 'owed', key, grant: undefined, options, ...this.#fresh(undefined) });
   }
 
   /**
-   * Stores the refresh token of an answer that came when its attempt was over, unless another one has been stored since.
-   * It never rejects: what the store does not take is offered again.
+   * Stores the refresh token of an answer that arrived after the end of its attempt, unless another one has been stored
+   * since. It never rejects: if the store fails, the write is retried later.
    */
   async withholdLate(key: TokenKey, options: WriteOptions): Promise<void> {
     try {
-      // The result of a later attempt is written first.
+      // The result of a later attempt has to be written first.
       await this.write(key);
       this.withholdToken(key, options);
       await this.write(key);
     } catch {
-      // The store reports its own failures.
+      // Store failures are already reported by the store.
     }
   }
 
   /**
-   * Stores what is owed for a key, if anything is.
+   * Stores the withheld grant of a key, if there is one.
    *
-   * @returns the record in force then, if a grant was owed.
-   * @throws a `TokenError` while the store does not take it.
+   * @returns the record that is current then, if a grant was withheld.
+   * @throws a `TokenError` while the store does not accept it.
    */
   async write(key: TokenKey): Promise<CachedRecord | undefined> {
     const unwritten = this.#unwritten.get(keyId(key));
     return unwritten?.kind === 'owed' ? this.#write(unwritten) : undefined;
   }
 
-  /** Drops what is owed for an app, or for a task of it, that has been unregistered. */
+  /** Discards the pending grants of an app, or of one task, that has been unregistered. */
   discard(appid: string, key?: TokenKey): void {
     for (const unwritten of this.#unwritten.values()) {
       if (key === undefined ? unwritten.key.appid === appid : keyId(unwritten.key) === keyId(key))
@@ -136,10 +136,10 @@ export class PendingGrants {
   }
 
   /**
-   * Offers what is owed to the store again and again, before that is closed: until it has taken everything and what is under
-   * way has settled, so that nothing more can be owed, or until the deadline.
+   * Retries to store pending grants before the store is closed: until all are stored and the work in progress has
+   * settled, so that no more can follow, or until the deadline.
    *
-   * @param underWay - must not reject.
+   * @param underWay - the work in progress, which must not reject.
    */
   async flush(underWay: Promise<unknown>, deadline: Deadline): Promise<void> {
     this.#schedule.stop();
@@ -148,7 +148,7 @@ export class PendingGrants {
       hasSettled = true;
     });
     for (;;) {
-      // An offer that begins when nothing is under way any more is of everything that will ever be owed.
+      // An attempt that begins after the work in progress has settled covers every pending grant that will ever exist.
       const isOfAll = hasSettled;
       const offered = Promise.allSettled(this.#owed().map((owed) => this.#write(owed)));
       await deadline.settles(offered, deadline.leftMs());

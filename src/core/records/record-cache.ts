@@ -6,7 +6,7 @@ import type { RetryState } from '../store/key-document.js';
 import type { CachedRecord } from './cached-record.js';
 import { RecordIndex } from './record-index.js';
 
-/** Something that is held of a key and keeps the record of that as long as it lives. */
+/** An object that exists for a key, such as its task, and keeps the key's record in memory for as long. */
 export interface RecordHolder {
   readonly key: TokenKey;
   record: CachedRecord | undefined;
@@ -22,21 +22,28 @@ export interface RecordHolders {
 /** A failure that this process remembers. */
 export interface RememberedFailure {
   readonly trying: RetryState;
-  /** It binds this process alone: other processes may succeed. */
+  /** Whether the failure concerns this process alone, so that other processes may succeed. */
   readonly local: boolean;
-  /** The version of the document that shows it, or of the one that a failure of this process alone was made with. */
+  /**
+   * The version of the document that contains the failure, or on which an attempt that failed in this process alone was
+   * based.
+   */
   readonly version: number;
 }
 
 const MAX_FAILURES = 10_000;
 
 /**
- * Holds the records in memory. Those that are to be kept, as those of keys with a task, stay until they are deleted, and those with
- * a subject are held by their tasks alone, since there may be a million. The number of all others is bounded: the one that
- * was not used for longest makes room. Where a fleet shares more than one process can hold, the bound is on all records.
+ * Holds the records in memory. Records of keys with a task stay until they are deleted. Among these, records with a
+ * subject are held by their tasks alone, since there may be a million. All other records are bounded in number, and the
+ * least recently used is evicted. In a fleet that shares more records than one process can hold, all records are
+ * bounded.
  */
 export class RecordCache {
-  /** All records but those that a holder alone has. It is open for lookups on the hot path; only this class changes it. */
+  /**
+   * All records except those that only a holder has. The index is readable for look-ups on the hot path; only this
+   * class changes it.
+   */
   readonly index: RecordIndex = new RecordIndex();
   /** The order in which the bounded records were last used. */
   readonly #recent: LRUCache<CachedRecord, CachedRecord>;
@@ -46,8 +53,8 @@ export class RecordCache {
   #isClosed = false;
 
   /**
-   * @param holders - the holders of the records of keys with a subject that are kept; without them `maxCachedRecords` is the
-   *   bound of kept records too.
+   * @param holders - the holders of kept records with a subject; without them `maxCachedRecords` bounds the kept
+   *   records as well.
    */
   constructor(maxCachedRecords: number, isKept: (key: TokenKey) => boolean, holders?: RecordHolders) {
     this.#recent = boundedCache<CachedRecord, CachedRecord>(maxCachedRecords, ({ key }, _cached, reason) => {
@@ -57,7 +64,10 @@ export class RecordCache {
     this.#holders = holders;
   }
 
-  /** Returns the record of the key with these names: the hot path, which allocates nothing and is no use that counts. */
+  /**
+   * Returns the record of the key with these names. This is the hot path: it allocates nothing and does not count as a
+   * use.
+   */
   find(appid: string, type: string, subject: string | undefined): CachedRecord | undefined {
     if (subject === undefined) return this.index.plain(appid, type);
     return this.#holders?.find(appid, type, subject)?.record ?? this.index.ofSubject(appid, type, subject);
@@ -67,12 +77,12 @@ export class RecordCache {
     return this.find(appid, type, subject);
   }
 
-  /** Returns the key under which something is held of it already, or else this one. */
+  /** Returns the equal key object that is already held in memory, or else this one. */
   keyOf(key: TokenKey): TokenKey {
     return this.#holders?.of(key)?.key ?? key;
   }
 
-  /** Holds a record in place of the one that is held of its key. It counts as used now. */
+  /** Stores a record in place of the cached one of its key, and marks it as used. */
   set(cached: CachedRecord): void {
     if (this.#isClosed) return;
     const { key } = cached;
@@ -83,7 +93,7 @@ export class RecordCache {
     if (holder === undefined || key.subject === undefined) this.index.set(cached);
   }
 
-  /** Notes that a record is in use, so that those which are not make room before it. */
+  /** Marks a record as used, so that unused records are evicted before it. */
   renew(cached: CachedRecord): void {
     this.#recent.get(cached);
   }
@@ -97,7 +107,7 @@ export class RecordCache {
     this.index.delete(key);
   }
 
-  /** Deletes the records of an app, except those that tasks hold, which go with their tasks. */
+  /** Deletes the records of an app, except those that tasks hold, which are deleted with their tasks. */
   deleteApp(appid: string): void {
     for (const { key } of [...this.index.of(appid)]) this.delete(key);
   }
@@ -106,7 +116,7 @@ export class RecordCache {
     return this.#failures.get(keyId(key));
   }
 
-  /** Returns the ids of the keys with a failure, as `keyId` makes them, with that failure. */
+  /** Returns the remembered failures with the ids of their keys, as `keyId` makes them. */
   failures(): Iterable<[id: string, failure: RememberedFailure]> {
     return this.#failures.entries();
   }
@@ -115,7 +125,7 @@ export class RecordCache {
     this.#failures.set(keyId(key), failure);
   }
 
-  /** Keeps all failures as ones that whatever document is read next replaces. */
+  /** Resets the versions of all failures, so that the next document that is read replaces them. */
   forgetVersionsOfFailures(): void {
     for (const [id, failure] of [...this.#failures.entries()]) this.#failures.set(id, { ...failure, version: 0 });
   }
@@ -124,7 +134,7 @@ export class RecordCache {
     this.#failures.delete(keyId(key));
   }
 
-  /** Makes every record be looked at before it is answered again. */
+  /** Requires every record to be checked before it is served again. */
   invalidateAll(): void {
     for (const cached of this.records()) cached.checkAt = Number.NEGATIVE_INFINITY;
   }
@@ -133,18 +143,18 @@ export class RecordCache {
     yield* this.#withHeld(this.#holders?.all(), this.index.values());
   }
 
-  /** Yields the records of one app, at no cost for those of the others. */
+  /** Yields the records of one app without visiting those of other apps. */
   *recordsOf(appid: string): Iterable<CachedRecord> {
     yield* this.#withHeld(this.#holders?.ofApp(appid), this.index.of(appid));
   }
 
-  /** Yields the records that holders have, and those of the index that none has. */
+  /** Yields the records of holders, and the indexed records that no holder has. */
   *#withHeld(holders: Iterable<RecordHolder> = [], indexed: Iterable<CachedRecord>): Iterable<CachedRecord> {
     for (const { record } of holders) if (record !== undefined) yield record;
     for (const cached of indexed) if (this.#holders?.of(cached.key) === undefined) yield cached;
   }
 
-  /** Forgets everything and remembers nothing more, so that no hit answers any longer. */
+  /** Drops everything and stores nothing more, so that no hit is served any longer. */
   close(): void {
     this.#isClosed = true;
     this.#holders = undefined;

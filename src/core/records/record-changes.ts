@@ -1,14 +1,14 @@
 import type { TokenKey } from '../model/token-key.js';
 
-/** Receives what the store has shown of keys. */
+/** A listener for changes of keys that the store has shown. */
 export interface RecordListener {
-  /** Is called after the record or the failure of a key may have changed. */
+  /** Handles a possible change of the record or the failure of a key. */
   changed(key: TokenKey): void;
-  /** Is called when a process that may not refresh the key has seen its value rejected. */
+  /** Handles a stale report: a process that may not refresh the key has seen its value rejected. */
   reported(key: TokenKey, value: string): void;
 }
 
-/** Passes on what the store has shown of keys to what listens, which is built later than what reads. */
+/** Forwards changes of keys to a listener that is created later than the readers that report them. */
 export class RecordChanges implements RecordListener {
   #listener: RecordListener | undefined;
 

@@ -2,14 +2,14 @@ import type { TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from './cached-record.js';
 
 /**
- * Finds records by the names of their keys. The names are looked up one after the other, so that no lookup has to put a string
- * together, and the type comes first: there are few, so that a lookup among many apps meets one large map and not one more
- * for each app.
+ * Finds records by the names of their keys. The names are looked up one after the other, so that no look-up has to
+ * build a string. The type comes first: there are few types, so that a look-up among many apps needs one large map
+ * instead of one more map for each app.
  */
 export class RecordIndex {
   readonly #plain = new Map<string, Map<string, CachedRecord>>();
   readonly #bySubject = new Map<string, Map<string, Map<string, CachedRecord>>>();
-  /** The record that was looked up last, where its type has one app: comparing two names is cheaper than two lookups. */
+  /** The last record that was found, if its type has one app. Comparing two names is cheaper than two look-ups. */
   #only: CachedRecord | undefined;
 
   /** Returns the record of a key without a subject. */
@@ -27,7 +27,7 @@ export class RecordIndex {
     return this.#bySubject.get(type)?.get(appid)?.get(subject);
   }
 
-  /** Holds a record in place of the one that is held of its key. */
+  /** Stores a record in place of the cached one of its key. */
   set(cached: CachedRecord): void {
     const { appid, type, subject } = cached.key;
     this.#only = undefined;

@@ -10,11 +10,13 @@ import type { RecordListener } from './record-changes.js';
 import type { Records } from './records.js';
 import type { RetryStates } from './retry-states.js';
 
-/** Puts records that this process holds back into a store that has lost them, or shows older ones. */
+/** Writes cached records back to a store that has lost them or has older ones. */
 export interface RecordRestorer {
-  /** Puts back the held record before a refresh works with an older one, and returns whether the document has changed by that. */
+  /**
+   * Puts back the cached record before a refresh uses an older one, and returns whether that has changed the document.
+   */
   restoreNewer(key: TokenKey, document: KeyDocument): Promise<boolean>;
-  /** Puts back a held record where the store shows an older one, or none. */
+  /** Puts back a cached record if the store has an older one or none. */
   restore(held: CachedRecord, document: KeyDocument): Promise<void>;
 }
 
@@ -23,9 +25,9 @@ export interface RecordReaderParts extends Pick<Storage, 'store' | 'documents'> 
   readonly records: Records;
   readonly failures: RetryStates;
   readonly restorer: RecordRestorer;
-  /** Hears of what has been read. */
+  /** The listener that is notified of changes that a read has shown. */
   readonly changes: RecordListener;
-  /** Once it has begun, nothing more is adopted. */
+  /** The closing of the manager. Once it has begun, nothing more is adopted. */
   readonly closing: Closing;
 }
 
@@ -33,11 +35,11 @@ export interface RecordReaderParts extends Pick<Storage, 'store' | 'documents'> 
 interface Known {
   readonly record: CachedRecord | undefined;
   readonly failure: RememberedFailure | undefined;
-  /** The number of times that the store has been replaced. */
+  /** The number of replacements of the store. */
   readonly generation: number;
 }
 
-/** Puts in force what the store holds of keys. */
+/** Reads documents of keys and makes their records current. */
 export class RecordReader {
   readonly #parts: RecordReaderParts;
   readonly #reading = new Map<string, Promise<CachedRecord | undefined>>();
@@ -58,34 +60,34 @@ export class RecordReader {
           const document = await documents.decode(key, stored[index]);
           await this.#adoptRead(key, before[index] as Known, document);
         } catch {
-          // A document that cannot be read concerns its own key: the error is reported to the caller that reads it.
+          // An unreadable document concerns its own key only: the error is reported to the caller that reads it.
           changes.changed(key);
         }
       }
     }
   }
 
-  /** Reads what the store holds of a key and adopts it. One read of a key at a time. */
+  /** Reads the document of a key and adopts it. Concurrent reads of a key share one request. */
   read(key: TokenKey): Promise<CachedRecord | undefined> {
     return this.#readOnce(key, () => this.#parts.documents.read(key));
   }
 
-  /** Reads the same, and in one round trip with it what is registered for the key as far as that is not held. */
+  /** Reads the document of a key and, in the same round trip, its registration as far as that is not cached. */
   readWithRegistration(key: TokenKey): Promise<CachedRecord | undefined> {
     return this.#readOnce(key, async () => {
       const { registry, documents } = this.#parts;
       const stored = await registry.loadWith(documentId('key', key), key);
-      // What is left of an app that has gone must leave nothing in memory.
+      // Documents that an unregistered app has left behind must not be cached.
       return registry.hasApp(key.appid) ? documents.decode(key, stored) : undefined;
     });
   }
 
-  /** Returns the read of this key that is under way. */
+  /** Returns the read of this key that is in progress. */
   underWay(key: TokenKey): Promise<CachedRecord | undefined> | undefined {
     return this.#reading.get(keyId(key));
   }
 
-  /** Puts in force what the store holds of a key. */
+  /** Makes the stored state of a key current. */
   adopt(key: TokenKey, document: KeyDocument): CachedRecord | undefined {
     const adopted = this.#adopt(key, document);
     const stale = reportedGrant(document);
@@ -115,7 +117,7 @@ export class RecordReader {
     return { record: cache.get(key), failure: cache.failure(key), generation };
   }
 
-  /** Adopts what a read has shown, unless what has become known since the read began is newer. */
+  /** Adopts the result of a read, unless something newer has become known since the read began. */
   async #adoptRead(key: TokenKey, before: Known, document: KeyDocument): Promise<CachedRecord | undefined> {
     const { store, records, documents, restorer, closing } = this.#parts;
     const isMissing = isAbsent(document) && records.cache.get(key)?.isStored === true;
@@ -123,19 +125,19 @@ export class RecordReader {
     const { record: held, failure } = this.#known(key);
     if (closing.hasBegun) return held;
     if (absence === 'restored') return this.#readNow(key, () => documents.read(key));
-    // What was read before the store was replaced says nothing of the one in its place.
+    // The result comes from the history before the replacement, so the key is read again.
     if (before.generation !== records.generation) return this.#readNow(key, () => documents.read(key));
     if (held !== undefined && records.isDisplaced(held)) {
       await restorer.restore(held, document);
-      // Another read may have put it back beside an older document.
+      // Another read may have put back the cached record while this one showed an older document.
       return records.cache.get(key) === held ? held : this.#adoptIfNewer(key, held, before, document);
     }
-    // An absence has no version, so it says nothing of what has become known meanwhile.
+    // An absent document has no version, so it does not supersede a failure that became known meanwhile.
     if (document.version === 0 && failure !== undefined && failure !== before.failure) return held;
     return this.#adoptIfNewer(key, before.record, before, document);
   }
 
-  /** Adopts a document unless a newer record than that has come into force since this one was held. */
+  /** Adopts a document, unless a newer record has become current since this one was cached. */
   #adoptIfNewer(
     key: TokenKey,
     since: CachedRecord | undefined,
@@ -168,11 +170,11 @@ export class RecordReader {
       records.confirm(held);
       return held;
     }
-    // A hidden grant belongs to another registration than what is held, which is that of the present one.
+    // A hidden grant belongs to an earlier registration, while the cached record belongs to the present one.
     const isOlder = held !== undefined && (recordVersion < held.version || records.overtakes(held, document));
     if (held !== undefined && (grant === undefined || isOlder)) {
       void restorer.restore(held, document).catch(() => {
-        // The next look at the store finds the same again.
+        // If this fails, the next check of the store finds the same difference.
       });
       return held;
     }

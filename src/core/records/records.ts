@@ -22,27 +22,27 @@ import { newestRotation } from './newest-rotation.js';
 import type { RecordCache } from './record-cache.js';
 import type { RecordIndex } from './record-index.js';
 
-/** The store is looked at again this long after it last confirmed a record. */
+/** The time after which a record has to be confirmed by the store again. */
 const CONFIRM_EVERY_MS = 60_000;
 const LOOK_WHILE_DUE_MS = 1_000;
 
 export interface Adoption {
   readonly source: RefreshedEvent['source'];
   readonly reason?: RefreshedEvent['reason'];
-  /** Whether the store holds it. */
+  /** Whether the store has the record. */
   readonly written?: boolean;
-  /** The version of the document that a grant which the store did not take was to replace. */
+  /** The version of the document that was to be replaced by a grant which the store did not accept. */
   readonly replaces?: number;
-  /** A held record that has been found to be no newer, whatever the versions say. */
+  /** A cached record that has been found to be no newer, whatever the versions say. */
   readonly inPlaceOf?: CachedRecord;
-  /** Whether it is announced although nothing was known before; a changed value always is. */
+  /** Whether the record is announced although no record was known before. A changed value is always announced. */
   readonly announceFirst: boolean;
 }
 
 /** The apps that this process knows to be registered. */
 export type Registered = Pick<Registrations, 'hasApp'>;
 
-/** Keeps the records in force in this process: what may be answered, until when, and what has to be looked at again. */
+/** Keeps the current records of this process: which may be served, until when, and which have to be checked again. */
 export class Records {
   readonly cache: RecordCache;
   readonly #index: RecordIndex;
@@ -50,20 +50,20 @@ export class Records {
   readonly #events: Events;
   readonly #times: RefreshTimes;
   readonly #readResult: ReadResult;
-  /** The version that each record which no store holds was to replace. */
+  /** The versions that records which are not stored were to replace. */
   #replaced = new WeakMap<CachedRecord, number>();
-  /** The records that were in a store which has been replaced, or has lost them, since. */
+  /** The displaced records: those from a store that has since been replaced or has lost them. */
   readonly #displaced = new WeakMap<CachedRecord, EnrolmentMarks | undefined>();
   #generation = 0;
   #replacedAtMonotonic = Number.NEGATIVE_INFINITY;
-  /** Also those of records that are held no longer. */
+  /** The expiry instants of records, including those that are no longer cached. */
   readonly #ends = new KnownEnds();
   readonly #registered: Registered;
   #lastHitAt: number = Number.NEGATIVE_INFINITY;
 
   /**
-   * @param registered - the apps that are known. Hits answer for no others: a read of the store can bring the record of an app
-   *   that has been unregistered meanwhile.
+   * @param registered - the known apps. Hits are served for these only, since a read of the store can bring the record
+   *   of an app that has been unregistered meanwhile.
    */
   constructor(
     cache: RecordCache,
@@ -83,8 +83,8 @@ export class Records {
   }
 
   /**
-   * Returns the record that may be answered without a further look: the hot path, which looks names up, reads the clock once
-   * and does nothing else.
+   * Returns the record that may be served without being checked. This is the hot path: it looks up the names and reads
+   * the clock once.
    */
   hit(appid: string, type: string, subject?: string): CachedRecord | undefined {
     const held = subject === undefined ? this.#index.plain(appid, type) : this.cache.find(appid, type, subject);
@@ -95,15 +95,16 @@ export class Records {
     return held;
   }
 
-  /** Has a clock checked that reads less than at the last hit: nothing may be answered before. */
+  /** Has the clock checked if it reads less than at the last hit, since nothing may be served before that. */
   checkForClockStep(): void {
     if (this.#clock.now() < this.#lastHitAt) void this.#clock.check();
     this.#lastHitAt = this.#clock.now();
   }
 
   /**
-   * Puts a grant in force, unless a newer one is. Announces a value that this process has not seen. The rotation goes on also
-   * where the record stays: in a store that was set back, another refresh token may be stored beside it, under a lower version.
+   * Makes a grant current, unless a newer one is, and announces a value that is new to this process. The rotation is
+   * updated even if the record stays: in a store that was set back, another refresh token may be stored beside the
+   * record, with a lower version.
    */
   adopt(key: TokenKey, document: KeyDocument, grant: StoredGrant, adoption: Adoption): CachedRecord {
     const before = this.cache.get(key);
@@ -122,61 +123,72 @@ export class Records {
     return cached;
   }
 
-  /** Returns what callers and listeners get of a record. */
+  /** Returns the public form of a record, for callers and listeners. */
   show(cached: CachedRecord): TokenRecord {
     const { value, obtainedAt, expiresAt, storedDueAt: dueAt, version } = cached;
     return new TokenRecord(cached.key, { value, obtainedAt, expiresAt, dueAt, version }, this.#readResult);
   }
 
-  /** Returns the record of a document, without putting it in force. */
+  /** Returns the public record of a document without making it current. */
   recordOf(key: TokenKey, { grant, recordVersion }: KeyDocument): TokenRecord | undefined {
     if (grant === undefined) return undefined;
     return new TokenRecord(key, { ...grant, version: recordVersion }, this.#readResult);
   }
 
-  /** Returns what is left, by the clock that leaves less: no change of the wall clock makes a token live longer. */
+  /**
+   * Returns the remaining lifetime by the clock that leaves less, so that no change of the wall clock extends the life
+   * of a token.
+   */
   leftMs(cached: CachedRecord): number {
     return Math.min(cached.expiresAt - this.#clock.now(), cached.endsAtMonotonic - this.#clock.monotonic());
   }
 
-  /** Returns how long a record has to live to be answered; endless where what is left of it is not known. */
+  /** Returns the remaining lifetime that a record needs to be served; infinity if its lifetime is unknown. */
   minValidityMs(cached: CachedRecord): number {
     return cached.isFromTheFuture ? Number.POSITIVE_INFINITY : minValidityMs(cached, this.#times);
   }
 
-  /** Returns whether a stored grant can be answered with, by both clocks where this process holds or has held it. */
+  /** Returns whether a stored grant can be served, by both clocks if this process holds it or has held it. */
   isUsableGrant(key: TokenKey, grant: StoredGrant): boolean {
     return this.leftOfGrantMs(key, grant) > minValidityMs(grant, this.#times);
   }
 
-  /** Returns what is left of a stored grant, by both clocks where this process holds it or has held it lately. */
+  /**
+   * Returns the remaining lifetime of a stored grant, by both clocks if this process holds it or has held it recently.
+   */
   leftOfGrantMs(key: TokenKey, grant: StoredGrant): number {
     const byWallMs = grant.expiresAt - this.#clock.now();
     const end = this.#knownEnd(key, grant);
     return end === undefined ? byWallMs : Math.min(byWallMs, end - this.#clock.monotonic());
   }
 
-  /** Returns the grant of a record to be stored again, by the clock as it is now. WeChat's answer is not held. */
+  /**
+   * Returns the grant of a record to be stored again, with instants on the present clock. WeChat's answer is not
+   * included, since it is not kept in memory.
+   */
   grantOf(cached: CachedRecord): StoredGrant {
     const { value, obtainedAt, expiresAt, storedDueAt: dueAt, scope } = cached;
     const grant = { value, obtainedAt, expiresAt, dueAt, ...(scope === undefined ? {} : { scope }) };
     return redated(grant, this.#clock.now(), this.leftMs(cached));
   }
 
-  /** Returns whether a grant was got after a stored one, which was not if that claims to come from the future. */
+  /**
+   * Returns whether a grant was obtained after a stored one. A stored one that claims to come from the future counts as
+   * older.
+   */
   isObtainedAfter({ obtainedAt }: StoredGrant, stored: StoredGrant): boolean {
     return obtainedAt > stored.obtainedAt || isFromTheFuture(stored, this.#clock.now());
   }
 
   /**
-   * Returns whether the refresh token of a held record is newer than the stored one, whatever the versions say: another process
-   * may have put back an older one under a version that is higher, after a backup was restored.
+   * Returns whether the refresh token of a cached record is newer than the stored one, whatever the versions say: after
+   * a backup was restored, another process may have put back an older one with a higher version.
    */
   overtakes(held: CachedRecord, document: KeyDocument): boolean {
     return this.goingOn(held, document) !== document.rotation;
   }
 
-  /** Returns the rotation that goes on: the stored one, unless that of a held record is newer. */
+  /** Returns the rotation that continues: the stored one, unless that of a cached record is newer. */
   goingOn(held: CachedRecord, { grant, rotation }: KeyDocument): Rotation | undefined {
     const { token } = held.rotation ?? {};
     if (token === undefined || rotation?.token === undefined || token === rotation.token) return rotation;
@@ -185,7 +197,10 @@ export class Records {
     return newest?.token === token ? newest : rotation;
   }
 
-  /** Holds the newest refresh token beside a record that the store has: it may be set back once more before its next look. */
+  /**
+   * Keeps the newest refresh token with a record that is stored, since the store may be set back again before it is
+   * next checked.
+   */
   #goOn(held: CachedRecord, document: KeyDocument): void {
     const rotation = this.goingOn(held, document);
     const isHeld = rotation?.token === undefined || rotation.token === held.rotation?.token;
@@ -196,12 +211,12 @@ export class Records {
     return this.#untilDueMs(cached) <= 0;
   }
 
-  /** Returns when a record is due on the store's clock as it is now, however that clock was set since. */
+  /** Returns when a record is due on the store's present clock, regardless of changes of that clock. */
   dueAt(cached: CachedRecord): number {
     return this.#clock.now() + this.#untilDueMs(cached);
   }
 
-  /** Returns whether a stored grant is due, by both clocks where it is the one that this process holds. */
+  /** Returns whether a stored grant is due, by both clocks if it is the one that is cached here. */
   isGrantDue(key: TokenKey, grant: StoredGrant): boolean {
     const held = this.cache.get(key);
     const isHeld = held !== undefined && isSameGrant(held, grant) && held.storedDueAt === grant.dueAt;
@@ -215,14 +230,14 @@ export class Records {
   }
 
   /**
-   * Notes that the store shows this record. Until when it is answered without a further look stays as it is, so that a record
-   * in use comes past that look, which is what counts as its use.
+   * Notes that the store has shown this record. The instant of its next check is unchanged, so that a record in use
+   * still reaches that check, which counts as its use.
    */
   confirm(cached: CachedRecord): void {
     cached.confirmedAtMonotonic = this.#clock.monotonic();
   }
 
-  /** Sets, for a caller who uses the record, until when it is answered without a further look. */
+  /** Extends, for a caller that uses the record, the time in which it is served without being checked. */
   trust(cached: CachedRecord): void {
     this.cache.renew(cached);
     if (!this.#registered.hasApp(cached.key.appid)) {
@@ -236,22 +251,25 @@ export class Records {
     cached.checkAt = now + Math.min(usableMs, untilLookMs, this.#untilConfirmationMs(cached));
   }
 
-  /** Returns how often the store was replaced. */
+  /** Returns how many times the store has been replaced. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** Returns how long ago the store was found to be replaced; infinity where it was not. */
+  /** Returns how long ago the store was found to be replaced; infinity if it never was. */
   get replacedMsAgo(): number {
     return this.#clock.monotonic() - this.#replacedAtMonotonic;
   }
 
-  /** Returns whether a record comes from a store that has been replaced, or has lost it, and has not shown it since. */
+  /**
+   * Returns whether a record comes from a store that has since been replaced or has lost it, and has not shown it
+   * again.
+   */
   isDisplaced(cached: CachedRecord): boolean {
     return this.#displaced.has(cached);
   }
 
-  /** Yields the records, or those of one app, that come from a store which has been replaced, and are still of use. */
+  /** Yields the displaced records that are still of use: all, or those of one app. */
   *displaced(appid?: string): Iterable<CachedRecord> {
     for (const cached of appid === undefined ? this.cache.records() : this.cache.recordsOf(appid)) {
       const isOfUse = this.leftMs(cached) > 0 || cached.rotation !== undefined;
@@ -260,9 +278,11 @@ export class Records {
   }
 
   /**
-   * Keeps what is held although the store has been replaced. It goes by its age from now on, as versions have begun anew.
+   * Keeps the cached records although the store has been replaced. From now on their age decides, since versions have
+   * begun anew.
    *
-   * @param marksOf - the marks with which the record of a key is put back; without it those that are registered then.
+   * @param marksOf - the marks with which the record of a key is put back; without it the marks that are registered
+   *   then.
    */
   displace(marksOf?: (key: TokenKey) => EnrolmentMarks | undefined): void {
     this.#generation += 1;
@@ -272,28 +292,28 @@ export class Records {
     for (const cached of this.cache.records()) this.displaceOne(cached, marksOf?.(cached.key));
   }
 
-  /** Keeps a record that the store has lost alone. */
+  /** Keeps a record that the store has lost although the store itself was not replaced. */
   displaceOne(cached: CachedRecord, marks?: EnrolmentMarks): void {
     this.#displaced.set(cached, marks);
     cached.confirmedAtMonotonic = undefined;
   }
 
-  /** Returns whether a record is to be put back for the registration that has these marks. */
+  /** Returns whether a record may be put back for the registration with these marks. */
   isPutBackWith(cached: CachedRecord, registered: EnrolmentMarks): boolean {
     const marks = this.#displaced.get(cached);
     return marks !== undefined && belongsTo(marks, registered);
   }
 
-  /** Returns the marks that a record goes with, whatever is registered in the store that has taken the place of its own. */
+  /** Returns the marks that a record belongs to, whatever is registered in the store that has replaced its own. */
   marksOfDisplaced(cached: CachedRecord): EnrolmentMarks | undefined {
     return this.#displaced.get(cached);
   }
 
   /**
-   * Makes every record be looked at again after the clock was set back.
+   * Requires every record to be checked again after the clock was set back.
    *
-   * @returns the records whose stored due comes too late: those that claim to come from the future, which are due now, once;
-   *   and those that the stored instant would leave without half of their margin.
+   * @returns the records whose stored due is too late: those that claim to come from the future, which are made due
+   *   once, now, and those that would keep less than half of their margin at the stored due.
    */
   invalidateAll(): CachedRecord[] {
     this.cache.invalidateAll();
@@ -309,7 +329,7 @@ export class Records {
     return late;
   }
 
-  /** Returns how long it is until a record is due, by whichever clock says less. */
+  /** Returns the time until a record is due, by the clock that leaves less. */
   #untilDueMs(cached: CachedRecord): number {
     return Math.min(cached.dueAt - this.#clock.now(), cached.dueAtMonotonic - this.#clock.monotonic());
   }
@@ -341,8 +361,8 @@ export class Records {
   }
 
   /**
-   * Returns when a record is due by the monotonic clock: a wall clock that is set back must not leave less between the refresh
-   * and the end of the token than was planned. An instant to which the due was moved since stands for itself.
+   * Returns when a record is due by the monotonic clock. Setting back the wall clock must not shorten the planned time
+   * between the refresh and the expiry of the token. A due that was changed since is used as it is.
    */
   #dueAtMonotonic(key: TokenKey, grant: StoredGrant, byWall: number, end: number, endByWall: number): number {
     const held = this.cache.get(key);
@@ -350,14 +370,16 @@ export class Records {
     return Math.min(byWall, held.storedDueAt === grant.dueAt ? held.dueAtMonotonic : end);
   }
 
-  /** Returns the earlier of the end that the wall clock leaves now, and the end that was found before; remembers it. */
+  /**
+   * Returns the earlier of the expiry by the present wall clock and the expiry that was known before, and remembers it.
+   */
   #end(key: TokenKey, grant: StoredGrant, byWall: number): number {
     const held = this.cache.get(key);
     const isHeld = held !== undefined && isSameGrant(held, grant);
     return this.#ends.note(key, grant, isHeld ? Math.min(byWall, held.endsAtMonotonic) : byWall);
   }
 
-  /** Returns when a grant ends by the monotonic clock, where this process holds it or has held it lately. */
+  /** Returns when a grant expires by the monotonic clock, if this process holds it or has held it recently. */
   #knownEnd(key: TokenKey, grant: StoredGrant): number | undefined {
     const held = this.cache.get(key);
     if (held !== undefined && isSameGrant(held, grant)) return held.endsAtMonotonic;
@@ -365,9 +387,9 @@ export class Records {
   }
 
   /**
-   * Returns whether a held record is newer than a grant. A record that a store has taken goes by its version. The version of
-   * one that no store has taken is made up, so it goes by its age: by the monotonic clock, so that no setting of the wall
-   * clock makes it outlive what is fetched after it.
+   * Returns whether a cached record is newer than a grant. A record that a store has accepted is compared by version.
+   * One that no store has accepted has a provisional version, so it is compared by age: by the monotonic clock, so that
+   * no change of the wall clock lets it outlive a grant that was fetched later.
    */
   #isNewer(held: CachedRecord, version: number, grant: StoredGrant): boolean {
     if (held.isStored) return held.version > version;
@@ -384,12 +406,12 @@ export class Records {
   }
 }
 
-/** Returns whether it is the same answer of WeChat, under whatever version and due. */
+/** Returns whether both come from the same answer of WeChat, regardless of version and due. */
 function isSameGrant(held: CachedRecord, { value, obtainedAt, expiresAt }: StoredGrant): boolean {
   return held.value === value && held.obtainedAt === obtainedAt && held.expiresAt === expiresAt;
 }
 
-/** Returns how long before its end a token was planned to be refreshed. */
+/** Returns how long before its expiry a token was planned to be refreshed. */
 function marginMs({ expiresAt, storedDueAt }: CachedRecord): number {
   return expiresAt - storedDueAt;
 }

@@ -14,15 +14,17 @@ export interface RecoveriesParts {
 }
 
 interface Trouble {
-  /** The instant at which this process first knew of it. */
+  /** The instant at which this process first knew of the failure. */
   readonly since: number;
-  /** The version of the record in force then, 0 without one. */
+  /** The version of the current record at that instant, 0 without one. */
   readonly version: number;
 }
 
 const MAX_REMEMBERED = 50_000;
 
-/** Tells once that a key has a token again of whose failure this process has told, or knows from the store. */
+/**
+ * Announces once that a key has a token again, after a failure that this process has announced or read from the store.
+ */
 export class Recoveries {
   readonly #parts: RecoveriesParts;
   readonly #setbacks: BackgroundCoolDowns;
@@ -36,11 +38,11 @@ export class Recoveries {
     );
   }
 
-  /** Looks at a key of which something may have changed: its record, its failure, or what its refresh lacks. */
+  /** Checks a key after a possible change of its record, its failure or the input that its refresh lacks. */
   look(key: TokenKey): void {
     const { records, failures, events } = this.#parts;
     const failure = failures.remembered(key);
-    // What failed here alone has been told, and stays remembered when another process succeeds.
+    // A failure of this process alone has been noted by its event, and stays remembered when another process succeeds.
     if (failure?.local === false) this.#note(key);
     const id = keyId(key);
     const trouble = this.#troubles.get(id);

@@ -21,11 +21,14 @@ import type { RecordCache, RememberedFailure } from './record-cache.js';
 export interface ActiveFailure {
   readonly retryAt: number;
   readonly local: boolean;
-  /** Makes the error for a caller: only where it is thrown, since recording a call stack takes longer than all else here. */
+  /**
+   * Creates the error for a caller. It is created only when it is thrown, since recording a call stack takes longer
+   * than everything else here.
+   */
   error(): TokenError;
 }
 
-/** A failure that holds attempts back, and until when. */
+/** A failure that forbids attempts, and the instant until which it does. */
 interface Hold {
   readonly failure: RememberedFailure;
   readonly heldBackAt: number;
@@ -33,24 +36,24 @@ interface Hold {
 
 /** The input and the state that a failed attempt was made with. */
 export interface Attempted {
-  /** Taken before the request. */
+  /** The fingerprint of the input, taken before the request. */
   readonly fingerprint: Fingerprint;
-  /** The registration of the key when the grant was asked for. */
+  /** The registration of the key when the grant was requested. */
   readonly enrolment: Enrolment;
-  /** The milliseconds that are left of the token in force, 0 or less without one. */
+  /** The remaining lifetime of the current token in milliseconds, 0 or less without one. */
   readonly leftMs: number;
-  /** The budget in which failed requests of the app are counted. */
+  /** The budget that failed requests of the app are counted in. */
   readonly budget?: FailureBudget | undefined;
 }
 
 interface Recorded {
-  /** The error for waiting callers, with the facts that were found. */
+  /** The error for waiting callers, with the recorded facts. */
   readonly failure: TokenError;
-  /** Whether the store has the document. */
+  /** Whether the document is stored. */
   readonly isStored: boolean;
 }
 
-/** Keeps the state of attempts: what went wrong, and when and by which process it may be tried again. */
+/** Keeps the retry states of keys: the last failure, when the next attempt may be made, and by which process. */
 export class RetryStates {
   readonly #store: SupervisedStore;
   readonly #documents: KeyDocuments;
@@ -60,7 +63,7 @@ export class RetryStates {
   readonly #events: Events;
 
   /**
-   * @param fingerprint - returns the fingerprint of the input that an attempt would be made with now.
+   * @param fingerprint - returns the fingerprint of the input that an attempt would use now.
    */
   constructor(
     { store, documents, clock }: Storage,
@@ -76,14 +79,14 @@ export class RetryStates {
     this.#fingerprint = fingerprint;
   }
 
-  /** Returns the fingerprint of what an attempt for this key would be made with now. */
+  /** Returns the fingerprint of the input that an attempt for this key would use now. */
   fingerprint(key: TokenKey): Fingerprint {
     return this.#fingerprint(key);
   }
 
   /**
-   * Returns the remembered failure that forbids an attempt now. Another input than it was made with clears it, and so does
-   * a clock that was set back since.
+   * Returns the remembered failure that forbids an attempt now. A failure is cleared if the input has changed since, or
+   * the clock was set back.
    */
   active(key: TokenKey, callerWaits: boolean): ActiveFailure | undefined {
     const held = this.#hold(key);
@@ -99,39 +102,42 @@ export class RetryStates {
     };
   }
 
-  /** Returns the keys whose failure was noted by a clock that has been set back since: it forbids nothing any more. */
+  /** Returns the keys whose failure was recorded before the clock was set back: it no longer forbids attempts. */
   fromTheFuture(): TokenKey[] {
     const now = this.#clock.now();
     const found = [...this.#cache.failures()].filter(([, { trying }]) => heldBackUntil(trying, now) === 0);
     return found.flatMap(([id]) => parseKey(`key/${id}`) ?? []);
   }
 
-  /** Returns when the background may try again; `undefined` without a failure. It makes no error, since it is asked often. */
+  /**
+   * Returns when the background may try again; `undefined` without a failure. No error is created, since this is called
+   * often.
+   */
   retryAt(key: TokenKey): number | undefined {
     const heldBackAt = this.#hold(key)?.heldBackAt ?? 0;
     return heldBackAt > this.#clock.now() ? heldBackAt : undefined;
   }
 
-  /** Returns what failed with the input that there is now. */
+  /** Returns the remembered failure, if it was made with the present input. */
   remembered(key: TokenKey): RememberedFailure | undefined {
     const failure = this.#cache.failure(key);
     if (failure === undefined) return undefined;
     return isMadeWith(failure.trying, this.#fingerprint(key)) ? failure : undefined;
   }
 
-  /** Returns whether a failure of the key is remembered, of whatever input. */
+  /** Returns whether a failure of the key is remembered, with whatever input. */
   hasRemembered(key: TokenKey): boolean {
     return this.#cache.failure(key) !== undefined;
   }
 
-  /** Returns whether the failure was made with another input than there is now, so that it forbids no attempt. */
+  /** Returns whether the failure was made with another input than the present one, so that it forbids no attempt. */
   isOutdated(key: TokenKey): boolean {
     return this.hasRemembered(key) && this.remembered(key) === undefined;
   }
 
   /**
-   * Remembers what the key's document says of the fleet's attempts, unless this process knows of a later version. What
-   * failed on this host alone is forgotten for a failure that forbids attempts for longer.
+   * Remembers the retry state in the key's document, unless this process knows a later version. A failure of this host
+   * alone is forgotten in favour of one that forbids attempts for longer.
    */
   update(key: TokenKey, { version, trying }: KeyDocument): void {
     const known = this.#cache.failure(key);
@@ -145,8 +151,8 @@ export class RetryStates {
   }
 
   /**
-   * Remembers a failure that another process, or an earlier one, has had with the present input, if it forbids attempts here
-   * for longer than what is known.
+   * Remembers the failure of another or an earlier process with the present input, if it forbids attempts here for
+   * longer than the known one.
    */
   defer(key: TokenKey, trying: RetryState): void {
     if (!isMadeWith(trying, this.#fingerprint(key))) return;
@@ -157,11 +163,11 @@ export class RetryStates {
   }
 
   /**
-   * Records a failed attempt, in the store for the whole fleet, or here when it concerns this host alone. What is stored
-   * releases the lease by the same write.
+   * Records a failed attempt: in the store for the whole fleet, or in memory if it concerns this host alone. The write
+   * releases the lease.
    *
-   * @returns `undefined` for the refusal of a refresh token that has been replaced in the store meanwhile: it says nothing
-   *   of the one that is stored.
+   * @returns `undefined` if WeChat refused a refresh token that has been replaced in the store meanwhile: the refusal
+   *   does not concern the stored one.
    */
   async record(
     key: TokenKey,
@@ -181,7 +187,7 @@ export class RetryStates {
     }
     const isStored = typeof outcome === 'number';
     if (!isStored) {
-      // The store does not have it, so reading the document must not clear it.
+      // The failure is not stored, so reading the document must not clear it.
       this.#cache.setFailure(key, { trying, local: true, version });
     } else if (this.#cache.failure(key)?.trying === trying) {
       this.#cache.setFailure(key, { trying, local: false, version: outcome });
@@ -200,9 +206,9 @@ export class RetryStates {
   }
 
   /**
-   * Tells whether the user has to be asked to authorize again: once for each refresh token, whatever else changes. Where
-   * none is known, as with refreshers that do not call `spend`, and where an earlier release wrote the document, it is the
-   * first such failure of the same input.
+   * Decides whether the user has to be asked to authorize again, which is announced once for each refresh token. If no
+   * refresh token is known, because the refresher does not call `spend` or an earlier release wrote the document, the
+   * first such failure with the same input is announced.
    */
   #withEndsTold(
     key: TokenKey,
@@ -251,7 +257,10 @@ export class RetryStates {
     return { ...trying, retryAt: notBefore, backingOff: false };
   }
 
-  /** Returns the remembered failure with its end, which may have passed. It is forgotten where it forbids nothing any more. */
+  /**
+   * Returns the remembered failure with its end, which may have passed. A failure that forbids nothing any more is
+   * forgotten.
+   */
   #hold(key: TokenKey): Hold | undefined {
     const failure = this.#cache.failure(key);
     if (failure === undefined) return undefined;
@@ -261,7 +270,7 @@ export class RetryStates {
     return undefined;
   }
 
-  /** Returns the last failure of the same input, as it was stored or is remembered here: the one of more attempts. */
+  /** Returns the last failure with the same input, stored or remembered: the one with more attempts. */
   #before(key: TokenKey, stored: RetryState | undefined, { fingerprint }: Attempted): RetryState | undefined {
     const found = [stored, this.#cache.failure(key)?.trying].filter(
       (trying) => trying !== undefined && isMadeWith(trying, fingerprint),
@@ -269,14 +278,16 @@ export class RetryStates {
     return found.reduce((most, trying) => ((trying?.attempts ?? 0) > (most?.attempts ?? 0) ? trying : most), undefined);
   }
 
-  /** Returns whether a document is older than what is known of its key. An absent one has no version to compare. */
+  /**
+   * Returns whether a document is older than what is known of its key. An absent document has no version to compare.
+   */
   #isOutdatedVersion(key: TokenKey, version: number, known: RememberedFailure | undefined): boolean {
     if (version === 0) return false;
     const held = this.#cache.get(key);
     return version < (known?.version ?? 0) || (held?.isStored === true && version < held.version);
   }
 
-  /** Returns whether a failure of this process alone is kept in place of one that a document of this version shows. */
+  /** Returns whether a failure of this process alone is kept instead of the one in a document of this version. */
   #outlasts(key: TokenKey, known: RememberedFailure, trying: RetryState, version: number): boolean {
     if (version <= known.version) return true;
     const now = this.#clock.now();
@@ -286,8 +297,10 @@ export class RetryStates {
   }
 
   /**
-   * Returns the version that was stored, `lost` where another process has written the document meanwhile, or `failed` where
-   * the store does not take it.
+   * Writes the document with its retry state.
+   *
+   * @returns the stored version, `lost` if another process has written the document meanwhile, or `failed` if the store
+   *   does not accept it.
    */
   async #write(
     key: TokenKey,
@@ -311,12 +324,14 @@ export class RetryStates {
   }
 }
 
-/** Returns when callers may try again: an attempt is made at least every 5 s while a passing failure turns them away. */
+/**
+ * Returns when callers may try again: while a temporary failure rejects them, an attempt is made at least every 5 s.
+ */
 function retryAtForCallers(trying: RetryState): number {
   return trying.backingOff ? Math.min(trying.retryAt, trying.failedAt + MAX_WAIT_OF_CALLERS_MS) : trying.retryAt;
 }
 
-/** Returns whether a request has cost quota: one that never connected, or was never sent, has not. */
+/** Returns whether a request has used quota: one that never connected, or was never sent, has not. */
 function hasReachedWeChat({ code, hostOnly }: TokenError): boolean {
   if (code === 'UPSTREAM_UNAVAILABLE') return !hostOnly;
   return code === 'UPSTREAM_REJECTED' || code === 'QUOTA_EXHAUSTED';

@@ -6,9 +6,10 @@ import { withValue } from '../store/key-document.js';
 import type { KeyDocuments } from '../store/key-documents.js';
 
 /**
- * Returns what reads WeChat's answer behind a record: from the store, as it would be in memory twice for nothing.
+ * Returns a function that reads WeChat's answer for a record from the store, so that the answer need not be kept in
+ * memory.
  *
- * @param clock - the store's, on which grants have their instants.
+ * @param clock - the store's clock, on which grants have their instants.
  */
 export function storedResult(clock: Clock, documents: KeyDocuments, closing: Closing): ReadResult {
   return async (key, version) => {
