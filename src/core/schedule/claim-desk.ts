@@ -12,11 +12,11 @@ export interface ClaimDeskParts {
   readonly callbacks: CallbackRelay;
 }
 
-/** Passes on what this process has claimed, to be refreshed or delivered. */
+/** Passes claims on to the parts that refresh keys or make deliveries. */
 export class ClaimDesk {
   readonly #parts: ClaimDeskParts;
   readonly #claimedKeys: ClaimedKeys;
-  /** One for each claim: a single signal would collect listeners. */
+  /** The abort controllers of claims in progress, one for each, since a single signal would collect listeners. */
   readonly #underWay = new Set<AbortController>();
   #isStopped = false;
   #handler: DueHandler | undefined;
@@ -26,15 +26,15 @@ export class ClaimDesk {
     this.#claimedKeys = claimedKeys;
   }
 
-  /** Notes what refreshes the keys that are claimed from now on. */
+  /** Sets the handler that refreshes the keys that are claimed from now on. */
   start(handler: DueHandler): void {
     this.#handler = handler;
   }
 
   /**
-   * Takes the claims, and looks up together what was claimed together.
+   * Accepts claims and loads together what these need.
    *
-   * @returns a promise for each, which never rejects and resolves when its lease has been used or given back.
+   * @returns a promise for each claim, which never rejects and resolves when the lease has been used or released.
    */
   take(claims: readonly Claim[]): readonly Promise<void>[] {
     const keys = claims.flatMap(({ lease: { id } }) => parseKey(id) ?? keyIn('delivery', id) ?? []);
@@ -42,7 +42,7 @@ export class ClaimDesk {
     return claims.map((claim) => this.#take(claim, looked));
   }
 
-  /** Aborts what is under way, so that whatever has sent nothing yet ends without sending anything. */
+  /** Aborts the work in progress, so that a claim for which nothing has been sent yet ends without sending anything. */
   stop(): void {
     this.#isStopped = true;
     for (const stopping of this.#underWay) stopping.abort();
@@ -54,10 +54,10 @@ export class ClaimDesk {
     const key = parseKey(lease.id);
     const delivered = keyIn('delivery', lease.id);
     try {
-      // What cannot be read must not hold up what was claimed together with it.
+      // An unreadable document must not block the other claims of the batch.
       await looked.catch(() => prerequisites.load([key ?? delivered ?? []].flat()));
     } catch {
-      // Its lease is kept until it expires, so that no process claims it again at once.
+      // The lease is kept until it expires, so that no process claims the key again at once.
       return;
     }
     if (key !== undefined && this.#handler !== undefined) await this.#refresh(key, claim, this.#handler);

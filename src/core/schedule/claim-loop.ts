@@ -16,34 +16,35 @@ export interface ClaimLoopParts {
   readonly desk: Pick<ClaimDesk, 'take'>;
 }
 
-/** Fewer than may hold a lease at once, so that a waiting caller finds a place. */
+/**
+ * The maximum number of claims in progress. It is lower than the number of leases that may be held at once, so that a
+ * waiting caller finds a place.
+ */
 const MAX_RUNNING = 48;
-/** Timers are hints. */
+/** The longest timer. A sleeping machine or a clock that is set delays timers, so they are only hints. */
 const MAX_TIMER_MS = 60_000;
 const MIN_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 16_000;
 
 /**
- * Takes from the schedule of the fleet, which is in the store, what this process has free hands for. It holds nothing of a
- * task: only when to look next.
+ * Claims due keys from the schedule of the fleet, which is in the store, as far as this process has free places. Of the
+ * tasks it remembers only when to poll the store next.
  */
 export class ClaimLoop {
   readonly #parts: ClaimLoopParts;
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
-  /** The number of leases that a look asks for; it grows while as many are found. */
+  /** The number of leases that a poll asks for; it grows while that many are found. */
   #batch = 1;
-  /**
-   * Whether there was no room in the pace for what was claimed, so that the next look asks for that before it claims.
-   */
+  /** Whether the next poll reserves permits before it claims, because none were available for the last claims. */
   #reservesFirst = false;
-  /** The instant at which a look last found less than it asked for, by the monotonic clock. */
+  /** The instant at which a poll last found less than it asked for, by the monotonic clock. */
   #emptiedAtMonotonic = Number.NEGATIVE_INFINITY;
-  /** The number of times in a row that the store has failed. */
+  /** The number of consecutive store failures. */
   #failures = 0;
-  /** The places of claims: one that has been under way for long leaves its place to what is claimed next. */
+  /** The places of claims. A claim that has been in progress for long leaves its place to the next one. */
   readonly #places: Places<Claim>;
-  /** The work on what has been claimed and not been given back. */
+  /** The work on claims that have not been released. */
   readonly #works = new Set<Promise<void>>();
   #looking: Promise<void> | undefined;
   #looksAgain = false;
@@ -54,11 +55,11 @@ export class ClaimLoop {
     this.#places = new Places(() => parts.clock.monotonic(), { max: MAX_RUNNING, slow: new WeakSet() });
   }
 
-  /** Looks for a task when it is due, if that is soon; everything else is in the store. */
+  /** Schedules a poll for a task that is due soon; any other due is only in the store. */
   set(at: number): void {
     const { clock } = this.#parts;
     const inMs = at - clock.now();
-    // Others know of the same instant; one of them is enough.
+    // Other processes know of the same instant, and one poll is enough, so a random delay is added.
     if (at < this.#timerAt) this.#arm(inMs > 0 ? inMs + clock.random() * this.#pauseMs() * 0.25 : 0);
   }
 
@@ -76,15 +77,15 @@ export class ClaimLoop {
   }
 
   /**
-   * Looks at the store now, unless a look comes soon anyway: a store that fails and works by turns must not be asked
-   * again each time that it works.
+   * Polls the store now, unless a poll follows soon anyway: a store that fails intermittently must not be polled again
+   * each time that it works.
    */
   check(): void {
     const comesSoon = this.#looking !== undefined || (this.#timer !== undefined && this.#failures === 0);
     if (!comesSoon) this.#lookNow();
   }
 
-  /** Returns whether a look has found nothing more that is due in this lane, within so many milliseconds. */
+  /** Returns whether a poll within so many milliseconds has left nothing due in this lane. */
   isHandedOut(lane: string, withinMs: number): boolean {
     const { clock, lanes } = this.#parts;
     return clock.monotonic() - this.#emptiedAtMonotonic < withinMs && lanes().includes(lane);
@@ -97,7 +98,7 @@ export class ClaimLoop {
       return;
     }
     this.#cancelTimer();
-    // Not at once: what the store says as it is asked must find that it is.
+    // The poll is deferred by one microtask, so that a `storeAvailable` raised by the claim finds `#looking` set.
     const begins = Promise.resolve(this.#stopping.signal);
     this.#looking = begins
       .then((signal) => this.#look(signal))
@@ -110,7 +111,11 @@ export class ClaimLoop {
       });
   }
 
-  /** Returns in how many milliseconds to look again; `undefined` when a claim that ends starts the next look. */
+  /**
+   * Polls the store.
+   *
+   * @returns the milliseconds until the next poll; `undefined` if the end of a claim starts it.
+   */
   async #look(signal: AbortSignal): Promise<number | undefined> {
     const { clock } = this.#parts;
     try {
@@ -128,7 +133,7 @@ export class ClaimLoop {
         this.#batch = Math.min(this.#parts.pace.batchSize, wanted * 2);
       }
     } catch {
-      // The store tells of its failures itself; it may be asked again.
+      // Store failures are already reported by the store, and the poll is retried.
       this.#batch = 1;
     }
     this.#failures += 1;
@@ -136,9 +141,9 @@ export class ClaimLoop {
   }
 
   /**
-   * Claims what is due. Nothing is reserved for a look that finds nothing, as most do, and what is not used is not kept: in a
-   * large fleet it would add up, and begin all at once. So a look for one reserves when it has found it, unless that takes too
-   * long.
+   * Claims due keys. A poll that finds nothing, as most do, must not use up permits, and unused permits are not kept:
+   * in a large fleet they would accumulate, and many refreshes would begin at once. A poll for one key therefore
+   * reserves its permit after the claim, unless that takes too long.
    */
   async #claim(wanted: number, signal: AbortSignal): Promise<number> {
     const { store, clock, pace, lanes, desk } = this.#parts;
@@ -177,13 +182,13 @@ export class ClaimLoop {
     this.#works.add(work);
   }
 
-  /** Returns how long it is until what holds a place has held it for long; `undefined` when it is to end first. */
+  /** Returns how long it is until the claim in a place counts as long; `undefined` if it ends before. */
   #untilPlaceMs(): number | undefined {
     const untilMs = this.#places.untilSlowMs();
     return Number.isFinite(untilMs) ? untilMs : undefined;
   }
 
-  /** Returns the pause between looks, in milliseconds: long lives leave time; short ones do not. */
+  /** Returns the pause between polls in milliseconds, which is longer if tokens live longer. */
   #pauseMs(): number {
     return this.#parts.clock.pollIntervalMs;
   }

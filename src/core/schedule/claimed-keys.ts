@@ -33,39 +33,43 @@ interface Order {
 }
 
 /**
- * `settled`: what came of it says when the key is due next. `tried`: it does not. `left`: nothing came of it here.
- * `crowded`: its app has no room for now. `slow`: enough is under way that took long the last time, as it did.
+ * The outcome of a claim. `settled`: the new record or the failure determines when the key is due next. `tried`: it
+ * does not. `left`: this process did nothing. `crowded`: the app has no permit now. `slow`: the key took long the last
+ * time, and enough such keys are in progress.
  */
 type Outcome = 'settled' | 'tried' | 'left' | 'crowded' | 'slow';
 
 interface Done {
   readonly outcome: Outcome;
-  /** The lease, where it has not been used. */
+  /** The lease; `undefined` if it has been used. */
   readonly unused: Lease | undefined;
   /** Whether WeChat may have been asked. */
   readonly hasAsked: boolean;
 }
 
-/**
- * The number of looks at the schedule for which a key is left to others when this process can do nothing for it now.
- */
+/** The number of polls for which a key is left to other processes if this one can do nothing for it now. */
 const LEAVE_TO_OTHERS_LOOKS = { least: 2, spread: 8 };
-/** The number of times after which a key is put off for longer and longer: perhaps no process can do it. */
+/**
+ * The number of short pauses, after which a key is deferred for longer and longer, because perhaps no process can
+ * refresh it.
+ */
 const SHORT_PAUSES = 3;
 const MAX_PAUSE_MS = 60_000;
 const MAX_REMEMBERED = 50_000;
 /**
- * The maximum number of keys under way at once that took long the last time; for those without a token, three quarters
- * of it.
+ * The maximum number of keys in progress at once that took long the last time. Keys without a token may use three
+ * quarters of it.
  */
 const MAX_UNDER_WAY = 48;
-/** The time for which a key that took long and has no place is left: thousands must not be claimed again and again. */
+/**
+ * The time for which a slow key without a place is deferred, so that thousands of them are not claimed again and again.
+ */
 const LEAVE_SLOW_MS = { least: 20_000, spread: 40_000 };
 
-/** Refreshes the keys that the schedule of the fleet has handed to this process, each with its lease. */
+/** Refreshes the keys that the fleet's schedule has assigned to this process, each with its lease. */
 export class ClaimedKeys {
   readonly #parts: ClaimedKeysParts;
-  /** The number of times in a row that this process could do nothing for a key, by the id of the key. */
+  /** The number of consecutive claims with which this process could do nothing, by the id of the key. */
   readonly #passes = boundedCache<string, number>(MAX_REMEMBERED);
   readonly #places: Places<string>;
 
@@ -79,30 +83,31 @@ export class ClaimedKeys {
   }
 
   /**
-   * Refreshes one. It never rejects; whatever happens, the key is due later, and the lease given back. A document that cannot
-   * be read, or a store that fails, keeps its lease until that expires, so that no process claims the key again at once.
+   * Refreshes a key. It never rejects; afterwards the key is due later, and the lease is released. If a document is
+   * unreadable or the store fails, the lease is kept until it expires, so that no process claims the key again at once.
    */
   async take(key: TokenKey, claim: Claim, handler: DueHandler, signal: AbortSignal): Promise<void> {
     let unused: Lease | undefined = claim.lease;
     try {
       const done = await this.#work(key, claim, handler, signal);
-      // A refresh that has used the lease gives it back itself, or keeps it for what it owes to the store.
+      // A refresh that has used the lease releases it, or keeps it for a withheld grant.
       unused = done.unused;
       await this.#finish(key, done, signal);
     } catch {
-      // The store may take from another process what it does not take from this one.
+      // The lease is released because another process may be able to write to the store.
       if (unused !== undefined && (signal.aborted || this.#isUnwritten(key))) await this.#parts.store.release(unused);
-      // It is reported already: store failures by the store, an unreadable document to the caller that reads the key.
+      // The error is already reported: store failures by the store, an unreadable document to the caller that reads the
+      // key.
     }
   }
 
-  /** Does what is due, if this process can. */
+  /** Refreshes the key if it is due and this process can. */
   async #work(key: TokenKey, claim: Claim, handler: DueHandler, signal: AbortSignal): Promise<Done> {
     const { documents, registry, failures, dueTimes } = this.#parts;
     const { lease } = claim;
     if (!this.#isHeld(key)) {
       if (await dueTimes.remove(key, lease)) return { outcome: 'settled', unused: lease, hasAsked: false };
-      // The notification of its registration has not arrived.
+      // The notification of the key's registration has not arrived yet.
       await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
     }
     const document = await documents.decode(key, lease.document);
@@ -112,15 +117,16 @@ export class ClaimedKeys {
     return this.#carryOut(order, key, { ...claim, document }, handler, signal);
   }
 
-  /** Puts off a key that nothing else has set a due for, and gives back the lease where it has not been used. */
+  /** Defers a key whose due nothing else has set, and releases the lease if it has not been used. */
   async #finish(key: TokenKey, { outcome, unused, hasAsked }: Done, signal: AbortSignal): Promise<void> {
     const { store, dueTimes, clock, pace } = this.#parts;
     if (outcome === 'settled') this.#passes.delete(keyId(key));
     else if (!signal.aborted) {
       const at = clock.now() + Math.min(this.#pauseMs(key, outcome), this.#untilTriedHereMs(key));
-      // By the same write, so that it is not handed out again before it is put off.
+      // One write defers the key and releases the lease, so that the key is not claimed in between.
       if (await dueTimes.postpone(key, at, outcome === 'tried', unused)) {
-        // A key that could not be put off is due at once, and using up pace is what bounds how often it is claimed.
+        // A key that could not be deferred stays due at once. Its permit is not refunded then, since only that limits
+        // how often it is claimed.
         if (!hasAsked) pace.refund();
         return;
       }
@@ -162,16 +168,16 @@ export class ClaimedKeys {
     return room === 'steady' && !hasToken ? 'fresh' : room;
   }
 
-  /** Returns why a key is not to be refreshed now; `undefined` when it is. */
+  /** Returns why a key is not to be refreshed now; `undefined` if it is. */
   #whyLeft(key: TokenKey, room: Room, handler: DueHandler): Outcome | undefined {
     if (handler.isHeldBack(key)) return 'left';
     this.#places.settle();
-    // What has done well has its place already, or it would not have been claimed.
+    // A key that was fast the last time needs no further place: the claim loop had one when it was claimed.
     if (room === 'steady' || this.#places.hasPlace(room)) return undefined;
     return room === 'slow' ? 'slow' : 'crowded';
   }
 
-  /** Returns what is to be done; `undefined` when the key is not due after all. */
+  /** Returns the refresh to be made; `undefined` if the key is not due after all. */
   #orderOf(key: TokenKey, document: KeyDocument): Order | undefined {
     const reported = reportedGrant(document);
     if (reported !== undefined) return { reason: 'stale', stale: reported.value };
@@ -180,8 +186,8 @@ export class ClaimedKeys {
   }
 
   /**
-   * Returns whether the store has not taken the record yet: it is offered again by itself, and nothing else is asked
-   * for meanwhile.
+   * Returns whether the record is a pending grant. Its write is retried independently, and nothing else is requested
+   * meanwhile.
    */
   #isUnwritten(key: TokenKey): boolean {
     const { records } = this.#parts;
@@ -194,7 +200,9 @@ export class ClaimedKeys {
     return registry.task(key) !== undefined && registry.hasApp(key.appid);
   }
 
-  /** Returns how long it is until a key that failed on this host alone, and is left to other processes first, is retried here. */
+  /**
+   * Returns the time until a key is retried here that failed on this host alone and is left to other processes first.
+   */
   #untilTriedHereMs(key: TokenKey): number {
     const { failures, clock } = this.#parts;
     const retryAt = failures.retryAt(key);

@@ -17,13 +17,16 @@ import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { ClaimLoop } from './claim-loop.js';
 
-/** A key is put off by more than its document says for less than this: by the processes that can do nothing for it now. */
+/**
+ * The largest difference that is tolerated between the due of a key and its document: processes that cannot refresh a
+ * key now defer it by less.
+ */
 const TOLERANCE_MS = 120_000;
 
 /**
- * Makes tasks due again that the schedule of a fleet has lost, because the document with the due, or what the store keeps beside
- * it to find what is due, was deleted or evicted, or would find too late, because the due was written before the clock was set
- * back.
+ * Makes tasks due again that the schedule of a fleet has lost or would find too late. A due is lost if the document
+ * with it, or the index that the store keeps of dues, was deleted or evicted. It is too late if it was written before
+ * the clock was set back.
  */
 export class DueRepair {
   readonly #store: SupervisedStore;
@@ -44,7 +47,7 @@ export class DueRepair {
   }
 
   /**
-   * Looks at the dues of these tasks, a batch in one round trip, and corrects those that are missing or too late, each by
+   * Reads the dues of these tasks, a batch in one round trip, and corrects missing or late ones, each by
    * compare-and-set.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
@@ -68,24 +71,25 @@ export class DueRepair {
     const data = stored === undefined && isRecord ? seal(id, { lostAt }) : dueContent(id, stored, due, true).data;
     const version = await this.#store.set(id, data, stored?.version ?? 0, { due });
     const isNew = version !== undefined && stored === undefined;
-    // An unregistration that came meanwhile has found nothing to delete.
+    // An unregistration that ran meanwhile has found nothing to delete.
     if (isNew && !(await this.#isRegistered(key))) await this.#store.delete(id, version);
   }
 
-  /** Returns when a document is to be due whose due is missing or too late; `undefined` for any other. */
+  /** Returns the new due of a document whose due is missing or too late; `undefined` for any other document. */
   async #wantedAt(lane: string, stored: StoredDocument | undefined): Promise<number | undefined> {
     const now = this.#clock.now();
     const isDelivery = lane === DELIVERY_LANE;
-    // A process that holds the record has time to put that back, with a refresh token that nothing else replaces.
+    // The delay lets a process that has the record in memory put it back, with a refresh token that nothing can
+    // replace.
     if (stored === undefined) return isDelivery ? now : now + HOLDERS_LOOK_WITHIN_MS;
     const { due } = stored;
     const isFarAhead = due !== undefined && due.at > now + TOLERANCE_MS && due.at <= now + FARTHEST_DUE_MS;
-    // It was due when nothing was left that is due: the store does not find it any more.
+    // A claim has found nothing left in the lane although this key was due: the store has lost it from its index.
     const isOverlooked =
       due !== undefined && due.at < now - TOLERANCE_MS && this.#schedule.isHandedOut(lane, TOLERANCE_MS);
     if (due !== undefined && !isOverlooked && (isDelivery || !isFarAhead)) return undefined;
     if (isDelivery) return now;
-    // A document that cannot be read concerns its own key alone, and is left as it is.
+    // An unreadable document concerns its own key only, and is left as it is.
     const document = await this.#reader.read(stored, readKeyDocument).catch(() => undefined);
     if (document === undefined) return undefined;
     const justifiedAt = Math.max(now, nextDueAt(document, now));

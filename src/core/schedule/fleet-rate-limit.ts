@@ -7,24 +7,27 @@ import type { DocumentReader } from '../store/document-reader.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 
-/** No process reserves farther ahead than this, so that a queue of processes does not keep one waiting for long. */
+/** The farthest that a process reserves ahead, so that a queue of processes does not delay any of them for long. */
 const HORIZON_MS = 500;
-/** An instant farther ahead was written by a wrong clock. */
+/** The farthest plausible instant of a reservation. A later one was written by a wrong clock. */
 const MAX_AHEAD_MS = 10_000;
-/** Longer waits are split, so that an abort is noticed. */
+/** The longest single wait. Longer waits are split so that an abort is noticed. */
 const ASKS_AGAIN_AFTER_MS = 10_000;
-/** The time for which a holder of a lease waits for its turn. */
+/** The longest time that the holder of a lease waits for a permit. */
 const MAX_WAIT_MS = 700;
 const MAX_AT_ONCE = 16;
 /**
- * The time for which a permit that was not used may be used by the next claim: if kept longer, they would begin all at
- * once.
+ * The time for which the next claim may use permits that were not used. If they were kept longer, the refreshes of many
+ * would begin at once.
  */
 const UNUSED_LASTS_MS = 1_000;
 const MAX_APPS = 1_000;
-/** The rest of what the fleet may begin is for callers, who do not wait, and for what begins later than it was permitted. */
+/**
+ * The share of the rate that is for the schedule. The rest is for callers, who do not wait, and for refreshes that
+ * begin later than they were permitted.
+ */
 export const SHARE_OF_SCHEDULE = 0.9;
-/** A process begins one refresh of an app in this time without asking: most apps have no more. */
+/** The time in which a process begins one refresh of an app without a reservation, since most apps need no more. */
 const UNASKED_EVERY_MS = 1_000;
 const FLEET = 'limit/~fleet/~pace';
 
@@ -41,8 +44,8 @@ interface Reservation {
 }
 
 /**
- * Keeps account of what was begun without a reservation. It is paid with the next one, and also by time in which
- * nothing is begun.
+ * Counts permits that were used without a reservation. They are added to the next reservation, and time in which
+ * nothing begins reduces them as well.
  */
 class Overdraft {
   #until = Number.NEGATIVE_INFINITY;
@@ -60,7 +63,7 @@ class Overdraft {
   }
 }
 
-/** Counts what was reserved and not used. */
+/** Counts permits that were reserved and not used. */
 class Unused {
   readonly #maxMs: number;
   #ms = 0;
@@ -75,7 +78,7 @@ class Unused {
     this.#until = now + UNUSED_LASTS_MS;
   }
 
-  /** Takes at most `ms`, and returns how much there was. */
+  /** Uses up at most `ms`, and returns how much was available. */
   take(ms: number, now: number): number {
     const taken = now < this.#until ? Math.min(ms, this.#ms) : 0;
     this.#ms -= taken;
@@ -84,8 +87,8 @@ class Unused {
 }
 
 /**
- * Keeps the pace of a fleet. What may begin when is reserved in the store, some refreshes at a time: each document says
- * until when everything is reserved.
+ * Enforces the rate limit of a fleet. Permits are reserved in the store, several at a time: each document contains the
+ * instant until which all permits are reserved.
  */
 export class FleetRateLimit {
   readonly #store: SupervisedStore;
@@ -105,20 +108,20 @@ export class FleetRateLimit {
   }
 
   /**
-   * Returns how many are reserved at once: no more than a twentieth of a second's, so that little is lost with a
-   * process.
+   * Returns how many permits are reserved at once: no more than for a twentieth of a second, so that little is lost if
+   * a process dies.
    */
   get batchSize(): number {
     return atOnce(this.#limits.perSecond);
   }
 
-  /** Returns how many milliseconds after one refresh the next may begin. */
+  /** Returns the interval between the beginnings of two refreshes, in milliseconds. */
   get stepMs(): number {
     return 1_000 / (this.#limits.perSecond * SHARE_OF_SCHEDULE);
   }
 
   /**
-   * Waits until `count` refreshes may begin, one after the other.
+   * Reserves permits and waits until `count` refreshes may begin, one after the other.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
@@ -127,9 +130,9 @@ export class FleetRateLimit {
   }
 
   /**
-   * Does the same for a holder of a lease, which so waits for a moment only.
+   * Reserves a permit for the holder of a lease, which can wait only briefly.
    *
-   * @returns whether it may begin.
+   * @returns whether the refresh may begin.
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   tryReserve(signal: AbortSignal): Promise<boolean> {
@@ -137,7 +140,7 @@ export class FleetRateLimit {
   }
 
   /**
-   * Waits until one of this app may begin, for a moment.
+   * Waits briefly until a refresh of this app may begin.
    *
    * @returns whether it may.
    */
@@ -163,19 +166,19 @@ export class FleetRateLimit {
     return true;
   }
 
-  /** Counts a refresh that a caller waits for, and that so does not wait itself: those after it do. */
+  /** Charges a refresh that a caller waits for. It begins without waiting, and later ones wait for longer instead. */
   charge(appid: string): void {
     const now = this.#clock.monotonic();
     this.#debt.charge(this.stepMs, now);
     this.#permitsOf(appid).debt.charge(1_000 / this.#limits.perSecondOfApp, now);
   }
 
-  /** Gives back what was taken of the fleet for one that has asked for nothing. */
+  /** Refunds the fleet's permit of a refresh that has made no request. */
   refund(): void {
     this.#unused.add(this.stepMs, this.#clock.monotonic());
   }
 
-  /** Gives back what was taken of an app for one that has asked for nothing. */
+  /** Refunds the app's permit of a refresh that has made no request. */
   refundApp(appid: string): void {
     this.#permitsOf(appid).left += 1;
   }
@@ -215,7 +218,7 @@ export class FleetRateLimit {
     return permits;
   }
 
-  /** Waits for the turn that was reserved; `false` when there was none to reserve within `maxWaitMs`. */
+  /** Reserves permits and waits until they are valid. Returns `false` if none could be reserved within `maxWaitMs`. */
   async #reserve(id: string, forMs: number, maxWaitMs: number, signal: AbortSignal): Promise<boolean> {
     const givesUpAt = this.#clock.monotonic() + maxWaitMs;
     for (;;) {
@@ -242,8 +245,8 @@ export class FleetRateLimit {
   }
 
   /**
-   * Returns the reservation; `undefined` where it cannot be read, as one of a newer release: then each process keeps
-   * the pace by itself.
+   * Returns the reservation; `undefined` if it is unreadable, such as one of a newer release. Then each process keeps
+   * the rate limit by itself.
    */
   async #read(document: StoredDocument | undefined): Promise<Reservation | undefined> {
     try {

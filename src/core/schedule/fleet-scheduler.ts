@@ -27,7 +27,7 @@ export interface FleetSchedulerParts extends Storage, Pick<State, 'registry' | '
   readonly recordReader: RecordReader;
 }
 
-/** Schedules in one process of a fleet whose store hands out what is due. */
+/** Schedules refreshes in a process of a fleet, whose store assigns due keys to processes. */
 export class FleetScheduler implements Scheduler {
   readonly isShared = true;
   readonly #parts: FleetSchedulerParts;
@@ -47,7 +47,7 @@ export class FleetScheduler implements Scheduler {
     const keys = new ClaimedKeys({ ...parts, pace: this.#pace, dueTimes: this.#dueTimes });
     this.#desk = new ClaimDesk(parts, keys);
     const served = { pace: this.#pace, desk: this.#desk };
-    // Deliveries are served by those who can make them.
+    // Only a process with callbacks attached can make deliveries.
     const lanes = (): readonly string[] => (callbacks.attached === undefined ? types : [...types, DELIVERY_LANE]);
     this.#shared = new ClaimLoop({ store, clock, lanes, ...served });
     this.#functionTasks = new FunctionTasks({ ...parts, ...served });
@@ -86,17 +86,17 @@ export class FleetScheduler implements Scheduler {
     this.#pace.charge(appid);
   }
 
-  /** Returns 0: what is claimed has its share of the pace already. */
+  /** Returns 0, since a claimed key has its permit already. */
   pauseOfApp(): number {
     return 0;
   }
 
-  /** Does nothing, as `pauseOfApp` allowed nothing. */
+  /** Does nothing, since `pauseOfApp` uses no permit. */
   refundApp(): void {}
 
   bringForward(late: readonly CachedRecord[]): void {
     const { clock, registry, records, failures } = this.#parts;
-    // Whether it was the store's clock that was set back, and not that of this process alone, a new sample tells.
+    // A new sample shows whether the store's clock was set back, or only the clock of this process.
     const sampled = clock.sync();
     const correct = (work: () => Promise<unknown>): void => void sampled.then(work).catch(noop);
     for (const key of failures.fromTheFuture()) correct(() => this.#dueTimes.makeDueNow(key));

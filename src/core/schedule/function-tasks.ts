@@ -19,20 +19,21 @@ export interface FunctionTasksParts {
   readonly desk: ClaimDesk;
 }
 
-/** For so many looks at the schedule of the fleet it is left to that to hand the task out. */
+/** The number of polls for which a due task is left to the fleet's schedule first. */
 const LEFT_TO_SCHEDULE_LOOKS = { least: 1, spread: 4 };
-/** Leaves room beside what the schedule of the fleet hands out. */
+/** The maximum number of such tasks in progress, which leaves room for keys that the fleet's schedule assigns. */
 const MAX_RUNNING = 8;
 
 /**
- * Tasks whose params are a function, in a process that has it. The schedule of the fleet hands them to any process, which in
- * a large fleet is nearly always one that can do nothing for them; so a process that can claims them a little later.
+ * Claims due tasks whose params are a function, in a process that has the function. The fleet's schedule assigns such a
+ * task to any process, which in a large fleet almost never has the function. A process that has it therefore claims the
+ * task itself a little later.
  */
 export class FunctionTasks {
   readonly #parts: FunctionTasksParts;
   readonly #schedule: TimerQueue<TaskEntry>;
   #handler: Pick<DueHandler, 'reschedule'> | undefined;
-  /** Due already, and waiting for their turn: a notification of them does not put them off. */
+  /** The tasks that are due and wait to be claimed. A notification of such a task does not defer it. */
   readonly #overdue = new WeakSet<TaskEntry>();
   readonly #working = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
@@ -78,7 +79,7 @@ export class FunctionTasks {
   async #begin(task: TaskEntry): Promise<void> {
     this.#overdue.delete(task);
     const working = this.#claim(task).catch(() => {
-      // Of its failures the store tells itself.
+      // Store failures are already reported by the store.
     });
     this.#working.add(working);
     await working;

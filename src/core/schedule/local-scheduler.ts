@@ -5,7 +5,7 @@ import type { Records } from '../records/records.js';
 import type { DueHandler, Scheduler } from '../refresh/scheduler.js';
 import type { TaskEntry } from '../registry/task-entry.js';
 
-/** Schedules in a process that does all the work itself, or shares a store that cannot hand it out. */
+/** Schedules refreshes in a process that makes all of them itself, or whose shared store cannot assign due keys. */
 export class LocalScheduler implements Scheduler {
   readonly isShared = false;
   readonly #pace: LocalRateLimit;
@@ -61,12 +61,12 @@ export class LocalScheduler implements Scheduler {
     this.#pace.refundApp(appid);
   }
 
-  /** Does nothing: the schedule has each instant of this process alone, and is set anew when the clock was. */
+  /** Does nothing, since all dues are those of this process, which are set anew when the clock is. */
   bringForward(): void {}
 
-  /** Does nothing: what this process knows to be due it sets itself. */
+  /** Does nothing, since this process sets the dues that it knows of. */
   makeDueNow(): void {}
 
-  /** Does nothing: the tasks of the app are rescheduled when their registration changes. */
+  /** Does nothing, since the tasks of the app are rescheduled when their registration changes. */
   makeAppDueNow(): void {}
 }

@@ -10,24 +10,30 @@ import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { DueRepair } from './due-repair.js';
 
-/** Says until when the fleet leaves the rounds to the process that wrote it, and how far that has come. */
+/**
+ * The id of the document that contains the progress of a round, and the instant until which the process that wrote it
+ * has the round.
+ */
 const ROUND_ID = 'limit/~fleet/~round';
-/** A process looks this often whether it is to make a round, and a step that takes longer is taken over by another process. */
+/**
+ * The interval at which a process checks whether to make a round, and the time after which another process takes over a
+ * step.
+ */
 const LOOK_EVERY_MS = 60_000;
 const ROUND_EVERY_MS = 600_000;
 const TASKS_IN_A_STEP = 256;
 const PAUSE_MS = 1_000;
 
-/** A step that this process may make. */
+/** A step of a round that this process may make. */
 interface Step {
   readonly version: number;
-  /** The id of the last task that has been looked at; empty at the beginning of a round. */
+  /** The id of the last task that has been checked; empty at the beginning of a round. */
   readonly after: string;
 }
 
 /**
- * Goes through all tasks of a fleet every ten minutes, so that none stays out of its schedule. One process does it, in steps
- * that another one goes on with: the place that was reached stands in the store, and is moved by compare-and-set.
+ * Checks all tasks of a fleet every ten minutes, so that none stays lost from its schedule. One process makes a round,
+ * in steps that another one can continue: the progress is stored, and updated by compare-and-set.
  */
 export class ScheduleRounds {
   readonly #store: SupervisedStore;
@@ -59,7 +65,7 @@ export class ScheduleRounds {
     if (this.#stopping.signal.aborted) return;
     this.#timer = this.#clock.setTimer(
       () => {
-        // The store reports its own failures, and what is left is done by the next look.
+        // Store failures are already reported by the store, and the next check resumes the round.
         this.#looking = this.#look()
           .catch(noop)
           .then(() => this.#arm(LOOK_EVERY_MS * (0.75 + this.#clock.random() * 0.5)));
@@ -70,7 +76,7 @@ export class ScheduleRounds {
 
   async #look(): Promise<void> {
     const { signal } = this.#stopping;
-    // A store that is away is asked for work already, and no round is worth a command then.
+    // An unavailable store is retried by other parts already, and a round is not worth a further command.
     if (this.#store.failsToRead) return;
     let step = await this.#begin();
     while (step !== undefined) {
@@ -84,18 +90,19 @@ export class ScheduleRounds {
     }
   }
 
-  /** Returns the step to be made; `undefined` while it is another process's, or the last round was not long ago. */
+  /** Returns the step to be made; `undefined` while another process has the round, or if the last one was recent. */
   async #begin(): Promise<Step | undefined> {
     const [stored] = await this.#store.get([ROUND_ID]);
     const content = await this.#reader.read(stored, (found) => (found === undefined ? {} : unseal(found)));
     const { until, after } = content as JsonObject;
     const now = this.#clock.now();
-    // An instant that is farther ahead was written before the clock was set back: what is due then may be due too late as well.
+    // An instant that is farther ahead was written before the clock was set back; the dues of that time may then be too
+    // late as well.
     const isTaken = typeof until === 'number' && until > now && until <= now + ROUND_EVERY_MS;
     const from = typeof after === 'string' ? after : '';
     const version = stored?.version ?? 0;
     if (!isTaken) return this.#write(from, LOOK_EVERY_MS, version);
-    // Where nothing is due, this write alone shows that a store which took none works again.
+    // If nothing is due, only this write shows that a store which rejected writes accepts them again.
     if (this.#store.failsToWrite) await this.#write(from, until - now, version);
     return undefined;
   }

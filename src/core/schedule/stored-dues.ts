@@ -11,7 +11,7 @@ import type { Storage } from '../store/storage.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 
-/** Moves what the schedule of a fleet says of a key, where no grant and no failure does it. */
+/** Changes the stored due of a key when neither a grant nor a failure does. */
 export class StoredDues {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
@@ -26,12 +26,12 @@ export class StoredDues {
   }
 
   /**
-   * Puts off a key after work that may have changed nothing: if still due, it is due again at `at`, or later if its document
-   * says so.
+   * Defers a key after work that may have changed nothing. If the key is still due, its next due is `at`, or later if
+   * its document says so.
    *
-   * @param isTried - whether what was reported has had its turn.
-   * @param lease - given back by the same write.
-   * @returns whether it has been written, and the lease given back.
+   * @param isTried - whether an attempt for the stale report has been made.
+   * @param lease - released by the same write.
+   * @returns whether the document was written, and the lease released.
    */
   async postpone(key: TokenKey, at: number, isTried: boolean, lease?: Lease): Promise<boolean> {
     const stored = await this.#stored(key);
@@ -43,14 +43,14 @@ export class StoredDues {
     return this.#write(key, document, Math.max(at, nextDueAt(document, this.#clock.now())), lease);
   }
 
-  /** Makes a key that has failed, or was put off, due now: what held back the attempts has gone. */
+  /** Makes a key due now that has failed or was deferred, because the obstacle to its attempts is gone. */
   async makeDueNow(key: TokenKey): Promise<void> {
     await this.#hurryIfHeldBack(key, await this.#stored(key));
   }
 
   /**
-   * Moves the stored due of a record to an earlier instant: the clock was set back since it was stored, so it would come too
-   * late. A record that another process has moved, or replaced, is left as it is.
+   * Moves the stored due of a record to an earlier instant. The clock was set back since the due was stored, so the
+   * refresh would come too late. A record that another process has deferred or replaced is left as it is.
    */
   async bringForward({ key, version, storedDueAt }: CachedRecord, at: number): Promise<void> {
     const stored = await this.#stored(key);
@@ -68,7 +68,7 @@ export class StoredDues {
     return false;
   }
 
-  /** Makes every key of an app due that a failure holds back. */
+  /** Makes every key of an app due whose attempts are held back by a failure. */
   async makeAllDueNow(appid: string): Promise<void> {
     for await (const stored of this.#store.list(`key/${appid}`)) {
       const key = parseKey(stored.id);
@@ -77,10 +77,10 @@ export class StoredDues {
   }
 
   /**
-   * Takes a key without a task out of the schedule, and deletes what is left of an app that has gone, but for a refresh token:
-   * the document of the app may have been damaged or evicted, and then it is the only good one.
+   * Removes a key without a task from the schedule, and deletes the documents that an unregistered app has left, except
+   * one with a refresh token: if the document of the app was only damaged or evicted, that token is the only valid one.
    *
-   * @returns whether it has no task.
+   * @returns whether the key has no task.
    */
   async remove(key: TokenKey, { document }: Lease): Promise<boolean> {
     const ids = registrationIds(key);
@@ -111,7 +111,7 @@ export class StoredDues {
     return (await this.#store.get([documentId('key', key)]))[0];
   }
 
-  /** Writes the document, due at `at`; returns `false` after a concurrent write, which has set the due time itself. */
+  /** Writes the document with the due `at`. Returns `false` after a concurrent write, which has set the due itself. */
   async #write(key: TokenKey, document: KeyDocument, at: number, lease?: Lease): Promise<boolean> {
     const version = await this.#documents.save(key, document, { hadTask: true, dueAt: Math.round(at), lease });
     return version !== undefined;
