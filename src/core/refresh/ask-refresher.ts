@@ -34,24 +34,26 @@ export interface AttemptInput {
   readonly upstream: Upstream;
   readonly allowances: CountedLimits;
   readonly spending: Spending;
-  /** Called with an answer that comes when the attempt is over. */
+  /** Called with an answer that arrives after the end of the attempt. */
   readonly cameLate?: (grant: Grant) => void;
 }
 
 /**
- * The reason that the signal gives when the attempt has ended in time, for work that the refresher has left behind. There is
- * one for all attempts, since to record a call stack takes longer than anything else in a refresh.
+ * The abort reason of an attempt's signal after the attempt has ended in time, for work that the refresher has left
+ * behind. All attempts share one error, since recording a call stack takes longer than anything else in a refresh.
  */
 const HAS_ENDED = new TokenError('UPSTREAM_UNAVAILABLE', 'the attempt has ended', { retryable: true });
 
-/** The answer to one attempt. `stale`: a token that it depended on is, and that failed it with this error. */
+/**
+ * The answer to one attempt. `stale` means that a token which the attempt depended on was rejected, with this error.
+ */
 export type Asked =
   | { readonly kind: 'granted'; readonly grant: Grant }
   | { readonly kind: 'stale'; readonly dependencies: readonly InputToken[]; readonly error: TokenError }
   | Restart;
 
 /**
- * Asks the refresher once, within the attempt's time.
+ * Calls the refresher once, within the time of an attempt.
  *
  * @throws NeedMissing, or a `TokenError`.
  */

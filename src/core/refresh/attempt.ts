@@ -44,24 +44,24 @@ export interface AttemptParts extends Storage, State {
   readonly closing: Closing;
 }
 
-/** The state that one refresh keeps when it starts again. */
+/** The state of one refresh that is kept when the refresh starts again. */
 export interface Progress {
   readonly refresher: BuiltInRefresher;
-  /** Its intents that WeChat has answered for. */
+  /** The intents of this refresh that WeChat has answered. */
   readonly answered: Intent[];
   /** Whether stale dependencies may still be replaced, which is done once. */
   mayReplaceDependencies: boolean;
-  /** Whether the cost of a stale report or force has been taken from its limit. */
+  /** Whether the cost of a stale report or force has been drawn from its limit. */
   isAllowed: boolean;
-  /** Identifies the input of the present attempt. */
+  /** The fingerprint of the present attempt's input. */
   fingerprint: Fingerprint;
-  /** Whether there was a task when it was taken. */
+  /** Whether the key had a task when the fingerprint was taken. */
   hadTask: boolean;
-  /** Whether WeChat has been asked, and what came of it is recorded as a failure. */
+  /** Whether WeChat has been asked, and the result is recorded as a failure. */
   hasFailed: boolean;
   /** The number of times that the document or the input has changed during the refresh. */
   changes: number;
-  /** Whether the params URL is asked, whatever the store seems to have. */
+  /** Whether the params URL is asked even if the store seems to have the input. */
   asksParams: boolean;
 }
 
@@ -72,9 +72,9 @@ interface Answer {
   readonly received: ReceivedToken | undefined;
 }
 
-/** The objects of one attempt. */
+/** The state of one attempt. */
 interface AttemptContext {
-  /** The key's document as the lease showed it. */
+  /** The key's document as it was when the lease was granted. */
   readonly document: KeyDocument;
   readonly lease: Lease;
   readonly spending: Spending;
@@ -83,16 +83,19 @@ interface AttemptContext {
   readonly credentials: AppCredentials;
 }
 
-/** A file store has four threads to work with. */
+/** The number of concurrent announcements. A file store can use four threads. */
 const MAX_ANNOUNCING = 4;
-/** After a refusal: who has the params has to be asked whether there is another refresh token, anything else makes itself known. */
+/**
+ * The time after a refusal until params from a function or URL are requested again, which may offer another refresh
+ * token. Any other change of the input is noticed by itself.
+ */
 const ASK_AGAIN_EVERY_MS = 600_000;
 const LOOK_AGAIN_EVERY_MS = 24 * 3_600_000;
 
-/** Does what a lease is held for: asks WeChat once, and stores what came of it, be it a grant or a failure. */
+/** Makes the one request that a lease is acquired for, and stores the result, be it a grant or a failure. */
 export class Attempt {
   readonly #parts: AttemptParts;
-  /** Limits concurrent announcements of what is about to be sent, so that answers do not wait long behind them. */
+  /** Limits concurrent announcements of inputs to be sent, so that the writes of answers do not queue behind them. */
   readonly #announcing = new Semaphore(MAX_ANNOUNCING);
 
   constructor(parts: AttemptParts) {
@@ -100,6 +103,8 @@ export class Attempt {
   }
 
   /**
+   * Makes one attempt.
+   *
    * @throws NeedMissing, or a `TokenError`.
    */
   async run(
@@ -114,12 +119,12 @@ export class Attempt {
     const { key, reason } = flight;
     const app = registry.app(key.appid);
     if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
-    // The needs were gathered before the lease was taken, perhaps for a task that has gone since.
+    // The inputs were gathered before the lease was acquired, perhaps for a task that has been unregistered since.
     if (!failures.fingerprint(key).hasSameInput(progress.fingerprint)) return DOCUMENT_CHANGED;
     const task = registry.task(key);
     const enrolment = enrolmentOf(app, task);
     const { hadTask } = enrolment;
-    // The task is one object that takes new params, and what is on offer comes from these.
+    // The task object is updated with new params, so the params that the offered input comes from are captured here.
     const params = task?.params;
     const looksAgainMs = haveToBeAskedFor(params) ? ASK_AGAIN_EVERY_MS : LOOK_AGAIN_EVERY_MS;
     const { urlNotAsked, tokens } = needs;
@@ -170,7 +175,10 @@ export class Attempt {
     }
   }
 
-  /** Returns whether another input has been registered or pushed since the present attempt began. A removed one is none. */
+  /**
+   * Returns whether another input has been registered or pushed since the present attempt began. Removed input does not
+   * count.
+   */
   hasNewInput(key: TokenKey, { fingerprint, hadTask }: Progress): boolean {
     const { registry, failures } = this.#parts;
     const hasGone = !registry.hasApp(key.appid) || (hadTask && registry.task(key) === undefined);
@@ -178,10 +186,10 @@ export class Attempt {
   }
 
   /**
-   * Notes what is known after a failure.
+   * Records a failure.
    *
    * @returns a reason to start again.
-   * @throws the `TokenError` for waiting callers, where there is none.
+   * @throws the `TokenError` for waiting callers, if there is no such reason.
    */
   async #fail(key: TokenKey, error: TokenError, attempt: AttemptContext, progress: Progress): Promise<Restart> {
     const { document, lease, spending, enrolment, credentials } = attempt;
@@ -216,8 +224,8 @@ export class Attempt {
     const { clock, upstream, allowances, unwritten, times, closing } = this.#parts;
     const askedAtWall = clock.now();
     const askedAtMonotonic = clock.monotonic();
-    // A clock that was set meanwhile must not spoil the answer; one that the store agrees is ahead may mean that the
-    // machine has slept.
+    // A clock that is set during the request must not falsify the grant's instants. If the store confirms that the
+    // clock is ahead, the machine may have slept instead.
     const askedAt = (): number => Math.min(askedAtWall, clock.now() - (clock.monotonic() - askedAtMonotonic));
     const asked = await askRefresher({
       key,
@@ -253,7 +261,10 @@ export class Attempt {
     }
   }
 
-  /** Returns the newest record that is known: another process may have stored one unnoticed here. */
+  /**
+   * Returns the newest known record, since another process may have stored one that this process has not been notified
+   * of.
+   */
   #previous(key: TokenKey, document: KeyDocument): TokenRecord | undefined {
     const { records } = this.#parts;
     const held = records.cache.get(key);

@@ -6,7 +6,10 @@ import type { TokenKey } from '../model/token-key.js';
 import type { JsonObject } from '../primitives/json.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 
-/** Passes on to the callbacks of a manager, once they are attached, what happens to tasks. Until then no URL is asked or told. */
+/**
+ * Forwards events of tasks to the callbacks of a manager once they are attached. Until then no URL is asked or
+ * notified.
+ */
 export class CallbackRelay implements Omit<CallbackPort, 'typeNumbers' | 'assertUrl'> {
   readonly #store: SupervisedStore;
   readonly #closing: Closing;
@@ -24,7 +27,9 @@ export class CallbackRelay implements Omit<CallbackPort, 'typeNumbers' | 'assert
   }
 
   /**
-   * @throws TypeError when there are callbacks already, a `TokenError` with code `CLOSED`.
+   * Attaches the callbacks.
+   *
+   * @throws TypeError if callbacks are attached already, a `TokenError` with code `CLOSED`.
    */
   attach(callbacks: CallbackPort): void {
     if (this.#attached !== undefined) throw new TypeError('callbacks are attached to this manager already');
@@ -34,7 +39,9 @@ export class CallbackRelay implements Omit<CallbackPort, 'typeNumbers' | 'assert
   }
 
   /**
-   * @throws a `TokenError`: what the attached callbacks throw, or `INPUT_MISSING` where there are none.
+   * Asks a URL for params.
+   *
+   * @throws a `TokenError`: the error of the attached callbacks, or `INPUT_MISSING` without callbacks.
    */
   async askParams(url: string, key: TokenKey, signal: AbortSignal): Promise<JsonObject> {
     if (this.#attached !== undefined) return this.#attached.askParams(url, key, signal);
@@ -42,7 +49,7 @@ export class CallbackRelay implements Omit<CallbackPort, 'typeNumbers' | 'assert
     throw new TokenError('INPUT_MISSING', message, key);
   }
 
-  /** Starts the callbacks, now or when they are attached. */
+  /** Starts the callbacks now, or as soon as they are attached. */
   start(): void {
     this.#isStarted = true;
     this.#attached?.start();

@@ -13,15 +13,15 @@ export interface CoolingParts extends State {
 }
 
 /**
- * Returns why a token that a key depends on cannot be had for now: it has failed, or lacks something itself, and is not asked
- * for again before `retryAt`. A refresh without a waiting caller must not ask for it earlier.
+ * Returns why a token that a key depends on is unavailable for now: its refresh has failed or lacks an input, and it is
+ * not requested again before `retryAt`. A refresh without a waiting caller must not request it earlier.
  */
 export async function coolingDependency(key: TokenKey, parts: CoolingParts): Promise<TokenError | undefined> {
   const { clock, registry, records, failures, refresherOf, setbacks, recordReader } = parts;
   const task = registry.task(key);
   for (const dependency of dependenciesIn(key, refresherOf)) {
     const isPushed = refresherOf(dependency.type)?.pushed === true;
-    // Its params may bring it.
+    // The params of the task may contain the token.
     const isOwnTask = registry.task(dependency) !== undefined || task?.params === undefined;
     if (isPushed || !isOwnTask) continue;
     if (!registry.holdsAll && records.cache.get(dependency) === undefined) await recordReader.read(dependency);
@@ -36,7 +36,7 @@ export async function coolingDependency(key: TokenKey, parts: CoolingParts): Pro
   return undefined;
 }
 
-/** Returns the dependencies; none where `dependsOn` fails, which the refresh reports. */
+/** Returns the dependencies of a key; none if `dependsOn` throws, which the refresh reports. */
 function dependenciesIn(key: TokenKey, refresherOf: CoolingParts['refresherOf']): readonly TokenKey[] {
   try {
     return dependenciesOf(key, refresherOf(key.type));

@@ -17,25 +17,26 @@ export interface FirstAttemptsParts {
 
 const MAX_KEYS = 10_000;
 
-/** Returns whether failed requests of the key use up a quota of the app: those for a plain access token do. */
+/** Returns whether failed requests of the key use up a quota of the app, as those for a plain access token do. */
 export function isBudgeted({ type }: TokenKey, { accessToken }: Pick<AppCredentials, 'accessToken'>): boolean {
   return type === 'access_token' && accessToken === 'plain';
 }
 
 /**
- * Holds up the first attempt of a process while the failures before it leave no request for it. What fails on one host alone is
- * remembered by its process alone, so that a process which begins again and again would ask each time.
+ * Delays the first attempt of a process if earlier failures have used up the budget of requests. A failure of one host
+ * alone is remembered only in its process, so a process that restarts again and again would otherwise make a request
+ * each time.
  */
 export class FirstAttempts {
   readonly #parts: FirstAttemptsParts;
-  /** The ids of the keys that were looked at. */
+  /** The ids of the keys that have been checked. */
   readonly #looked = boundedCache<string, true>(MAX_KEYS);
 
   constructor(parts: FirstAttemptsParts) {
     this.#parts = parts;
   }
 
-  /** Looks once for each key whether its app may make a request. A store that does not answer holds up nothing. */
+  /** Checks once for each key whether its app may make a request. A failing store delays nothing. */
   async check(key: TokenKey): Promise<void> {
     const { registry, records, failures, budget, accessToken } = this.#parts;
     const app = registry.app(key.appid);
@@ -47,7 +48,8 @@ export class FirstAttempts {
       if (failed !== undefined) failures.defer(key, failed);
       this.#looked.set(keyId(key), true);
     } catch {
-      // The lease is taken from the same store, which says what is wrong, or that a fetch is possible without it.
+      // The lease is acquired from the same store. That either reports the failure or finds that the fetch can do
+      // without the store.
     }
   }
 }

@@ -3,7 +3,7 @@ import type { Closing } from '../model/closing.js';
 import type { Flight } from './single-flight.js';
 
 /**
- * Waits for `ms` milliseconds, or until the flight is woken. The process is kept alive meanwhile where a caller waits.
+ * Waits for `ms` milliseconds, or until the flight is woken. If a caller waits, the process is kept alive meanwhile.
  *
  * @throws a `TokenError` with code `CLOSED` once the closing has begun, which wakes every flight.
  */

@@ -16,7 +16,7 @@ import type { DueHandler, Scheduler } from './scheduler.js';
 import { type Flight, SingleFlight } from './single-flight.js';
 import type { State } from './state.js';
 
-/** The work of a flight: to refresh, or to wait for the processes that do. */
+/** The work of a flight: a refresh, or waiting for the processes that refresh. */
 export interface FlightWork {
   run(flight: Flight<CachedRecord>): Promise<CachedRecord>;
 }
@@ -29,7 +29,7 @@ export interface FlightsParts extends State {
   readonly closing: Closing;
 }
 
-/** Runs the refreshes of this process, one of a key at a time, and has the schedule know when each key is due next. */
+/** Runs the refreshes of this process, one of a key at a time, and tells the scheduler when each key is due next. */
 export class Flights implements DueHandler {
   readonly #parts: FlightsParts;
   readonly #flights = new SingleFlight<CachedRecord>();
@@ -41,17 +41,19 @@ export class Flights implements DueHandler {
     this.#recoveries = new Recoveries(parts, parts.setbacks);
   }
 
-  /** Has flights do this work: what depends on a token gets that by a flight of its own, so that they are built after this. */
+  /**
+   * Sets the work of flights. It is created later than the flights, since it gets dependencies by flights of their own.
+   */
   start(work: FlightWork): void {
     this.#work = work;
   }
 
-  /** Returns the flight of a key that is under way. */
+  /** Returns the flight of a key that is in progress. */
   get(key: TokenKey): Flight<CachedRecord> | undefined {
     return this.#flights.get(key);
   }
 
-  /** Returns the flight of a key that is under way, or a new one. */
+  /** Returns the flight of a key that is in progress, or a new one. */
   fly(key: TokenKey, reason: RefreshReason, stale: string | undefined): Flight<CachedRecord> {
     return this.#flights.join(key, reason, stale, (flight) => this.#run(flight));
   }
@@ -96,7 +98,7 @@ export class Flights implements DueHandler {
     this.#recoveries.look(key);
     const task = registry.task(key);
     if (task === undefined) return;
-    // The notification of a task may come before that of its app, which reschedules it.
+    // The notification of a task may arrive before that of its app, which reschedules the task.
     if (!registry.hasApp(key.appid)) {
       scheduler.delete(task);
       return;
@@ -106,28 +108,32 @@ export class Flights implements DueHandler {
     scheduler.set(task, Math.max(dueAt, failures.retryAt(key) ?? 0, clock.now() + setbacks.leftMs(key)));
   }
 
-  /** Forgets what held attempts back: a new registration may have brought it. */
+  /** Clears a background cool-down and retries, since a new registration may have brought the missing input. */
   retrySoon(key: TokenKey): void {
     const { failures, setbacks, scheduler } = this.#parts;
     setbacks.clear(key);
-    // The failure may have been recorded after the change, and put the key off for the whole fleet.
+    // The failure may have been recorded after the change of the registration, and have deferred the key for the whole
+    // fleet.
     if (failures.isOutdated(key)) scheduler.makeDueNow(key);
     this.reschedule(key);
   }
 
-  /** Has those look again who wait for a token of this key, and retries the tasks that need it where WeChat pushes it. */
+  /**
+   * Wakes the flight that waits for a token of this key, and, if WeChat pushes the token, retries the tasks that need
+   * it.
+   */
   wakeWaiting(key: TokenKey): void {
     const { pushed } = this.#parts;
     this.#flights.get(key)?.wake();
     if (pushed.isHeld(key)) for (const waiting of pushed.dependentsOf(key)) this.retrySoon(waiting);
   }
 
-  /** Makes every flight that pauses look again. */
+  /** Wakes every paused flight, so that it checks again. */
   wakeAll(): void {
     this.#flights.wakeAll();
   }
 
-  /** Forgets a task that has gone. */
+  /** Drops the state of a task that was unregistered. */
   forget(task: TaskEntry): void {
     const { records, setbacks, scheduler } = this.#parts;
     const { key } = task;
@@ -137,7 +143,7 @@ export class Flights implements DueHandler {
     scheduler.delete(task);
   }
 
-  /** Resolves when everything that is under way now has settled. */
+  /** Resolves when all flights that are in progress now have settled. */
   settled(): Promise<void> {
     return this.#flights.settled();
   }
@@ -160,7 +166,7 @@ export class Flights implements DueHandler {
     }
   }
 
-  /** Retries what waited for this key as soon as there is a token of it. */
+  /** Retries the keys that waited for this one as soon as it has a token. */
   #retryWaiting(key: TokenKey): void {
     const { records, setbacks } = this.#parts;
     const held = records.cache.get(key);
@@ -168,14 +174,18 @@ export class Flights implements DueHandler {
     for (const waiting of setbacks.takeWaiting(key)) this.retrySoon(waiting);
   }
 
-  /** Reads the registration again: another process has unregistered the key, and no notification of it has come yet. */
+  /**
+   * Reads the registration again, since another process has unregistered the key and the notification has not arrived
+   * yet.
+   */
   async #lookUpRegistration(key: TokenKey): Promise<void> {
     const { registry } = this.#parts;
-    // The task first, while the mark of its app is still known, which tells whether the store has lost it.
+    // The task is read first, while the mark of its app is still cached: with that mark it is decided whether the store
+    // has lost the task.
     for (const id of [documentId('task', key), appDocumentId(key.appid)]) await registry.reload(id).catch(() => {});
   }
 
-  /** Makes the background wait after an attempt that the key's own state does not remember. */
+  /** Starts a background cool-down after an attempt that left no retry state. */
   #noteFailure({ key, reason }: Flight<CachedRecord>, error: unknown): void {
     const { failures, events, clock } = this.#parts;
     if (reason === 'stale' || reason === 'forced' || failures.retryAt(key) !== undefined) return;

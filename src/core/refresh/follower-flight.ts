@@ -25,10 +25,10 @@ export interface FollowerFlightParts {
 
 const MAX_ROUNDS = 5;
 const LOOK_EVERY_MS = { least: 200, spread: 400 };
-/** The time that other processes are given to replace a reported token. */
+/** The time that other processes have to replace a reported token. */
 const MAX_WAIT_MS = 60_000;
 
-/** Looks, reports and waits in place of a refresh, in a process that leaves refreshing to others. */
+/** Reads, reports and waits instead of refreshing, in a process that leaves refreshing to others. */
 export class FollowerFlight implements FlightWork {
   readonly #parts: FollowerFlightParts;
 
@@ -37,7 +37,9 @@ export class FollowerFlight implements FlightWork {
   }
 
   /**
-   * @throws a `TokenError` with code `REFRESH_DISABLED` when the store has nothing to answer with.
+   * Returns a record that other processes have stored.
+   *
+   * @throws a `TokenError` with code `REFRESH_DISABLED` if the store has no usable one.
    */
   async run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
     const { key, reason, stale } = flight;
@@ -50,8 +52,8 @@ export class FollowerFlight implements FlightWork {
   }
 
   /**
-   * Reports to the process that refreshes that the value is stale, and waits for another one; the same one is the answer where
-   * that is refused.
+   * Reports to the refreshing processes that the value is stale, and waits for another one. If they refuse the report,
+   * the same value is returned.
    */
   async #replaced(flight: Flight<CachedRecord>, stale: string): Promise<CachedRecord> {
     const { clock, documents, records, recordReader } = this.#parts;
@@ -71,7 +73,7 @@ export class FollowerFlight implements FlightWork {
     throw refreshDisabled(key, 'and none of them has replaced the token that was reported');
   }
 
-  /** Notes in the key's document that its value is stale, and makes it due. */
+  /** Records in the key's document that its value is stale, and makes the key due. */
   async #report(key: TokenKey, stale: string): Promise<KeyDocument> {
     const { documents, registry, clock } = this.#parts;
     if (registry.task(key) === undefined) await registry.reload(documentId('task', key));

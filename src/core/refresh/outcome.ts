@@ -10,9 +10,10 @@ export interface Done {
 }
 
 /**
- * A reason to start again. `coolsDown`: the document forbids an attempt for now, and `Failures` has learnt until when.
- * `documentChanged`: what is stored or registered is not as it was when the lease was granted. `paramsWanted`: the store has
- * nothing to send, and the params that were not asked for may. `staleDependency`: a token that the key depends on is stale.
+ * A reason to start the refresh again. `coolsDown`: the document forbids an attempt for now, and `RetryStates` knows
+ * until when. `documentChanged`: the document or the registration has changed since the lease was granted.
+ * `paramsWanted`: the store has nothing to send, but the params, which were not requested, may. `staleDependency`: a
+ * token that the key depends on is stale.
  */
 export type Restart =
   | { readonly kind: 'restart'; readonly because: 'coolsDown' | 'documentChanged' | 'paramsWanted' }

@@ -3,7 +3,7 @@ import type { RecordReader } from '../records/record-reader.js';
 import type { PushedTokens } from '../registry/pushed-tokens.js';
 import type { Registry } from '../registry/registry.js';
 
-/** Reads what has to be known of keys before they are refreshed. */
+/** Reads the registrations that have to be known before keys are refreshed. */
 export class Prerequisites {
   readonly #registry: Registry;
   readonly #pushed: PushedTokens;
@@ -15,7 +15,7 @@ export class Prerequisites {
     this.#recordReader = recordReader;
   }
 
-  /** Reads what is registered of these keys, and of what they depend on, as far as it is not in memory. */
+  /** Reads the registrations of these keys and of their dependencies, as far as they are not cached. */
   async load(keys: readonly TokenKey[]): Promise<void> {
     const needed = keys.flatMap((key) => this.#pushed.dependenciesOf(key));
     await this.#registry.load([...keys, ...needed]);

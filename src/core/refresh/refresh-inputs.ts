@@ -18,50 +18,53 @@ import type { Registry } from '../registry/registry.js';
 import type { RegisteredTask } from '../registry/task-entry.js';
 
 const PARAMS_TIMEOUT_MS = 5_000;
-/** A URL has as long again to wait for its turn. */
+/**
+ * The timeout for a params URL: twice that of a function, since the request may have to wait for a free connection
+ * first.
+ */
 const PARAMS_URL_TIMEOUT_MS = 10_000;
 
-/** The params and tokens that a refresh needs, and has before it takes the lease. */
+/** The params and tokens that a refresh needs and gathers before it acquires the lease. */
 export interface RefreshInputs {
   readonly params: JsonObject;
-  /** Values of the tokens it depends on, by key id. */
+  /** The values of the tokens that the key depends on, by key id. */
   readonly tokens: ReadonlyMap<string, InputToken>;
-  /** Whether the task has a params URL that was not asked, because the store had what it would bring. */
+  /** Whether the task has a params URL that was not asked, because the store had the input that it would return. */
   readonly urlNotAsked: boolean;
 }
 
 export interface InputToken {
   readonly key: TokenKey;
   readonly value: string;
-  /** Whether WeChat pushes it, so that no refresh replaces it. */
+  /** Whether WeChat pushes the token, so that no refresh replaces it. */
   readonly pushed: boolean;
 }
 
-/** The conditions on which the params of a task are asked for. */
+/** The conditions on which the params of a task are requested. */
 export interface AskingForParams {
-  /** Whether the store has what they would bring, so that it costs nothing when they cannot be had. */
+  /** Whether the store has the input that the params would contain, so that the refresh can go on without them. */
   readonly canDoWithout: boolean;
-  /** Whether a URL is asked although it seems needless. */
+  /** Whether a URL is asked although that seems needless. */
   readonly asksParams: boolean;
 }
 
-/** The sources of what a refresh needs. */
+/** The sources of the inputs of a refresh. */
 export interface InputSources {
   readonly clock: Clock;
-  /** Cuts short what is asked for. */
+  /** The closing of the manager, which cuts requests for inputs short. */
   readonly closing: Closing;
   /** Returns a token as an ordinary `get` does. */
   readonly tokenOf: (key: TokenKey) => Promise<string>;
   readonly hasTask: (key: TokenKey) => boolean;
   readonly isPushed: (type: string) => boolean;
-  /** Returns whether there is one that WeChat has pushed. */
+  /** Returns whether WeChat has pushed a token of this key. */
   readonly wasPushed: (key: TokenKey) => boolean;
   readonly callbacks: Pick<CallbackPort, 'askParams'>;
 }
 
 /**
- * Checks what a key depends on before any of it is asked for: a task that was restored was checked, if at all, with the
- * refreshers of the process that registered it.
+ * Checks the dependencies of a key before any of them is requested. A task that was read from the store was checked, if
+ * at all, with the refreshers of the process that registered it.
  *
  * @throws NeedMissing
  */
@@ -75,7 +78,7 @@ export function assertDependencies(key: TokenKey, refresherOf: (type: string) =>
 }
 
 /**
- * Fetches the dependencies and the params.
+ * Gathers the tokens that the key depends on, and the params.
  *
  * @throws NeedMissing, or a `TokenError` with code `CLOSED` once the closing has begun.
  */
@@ -105,20 +108,20 @@ export async function gatherInputs(
   }
 }
 
-/** Returns whether a token among them has expired or been replaced: what WeChat says to that is known. */
+/** Returns whether one of the tokens has expired or been replaced, so that WeChat would reject it. */
 export function areOutdated(
   { tokens }: RefreshInputs,
   registry: Pick<Registry, 'task'>,
   records: Pick<Records, 'cache' | 'leftMs'>,
 ): boolean {
   return [...tokens.values()].some(({ key, value }) => {
-    // Without a task it may have come from the params.
+    // A token without a task may have come from the params.
     const held = registry.task(key) === undefined ? undefined : records.cache.get(key);
     return held !== undefined && (held.value !== value || records.leftMs(held) <= 0);
   });
 }
 
-/** Returns whether the params URL has to be asked: what the store holds and still works is used first. */
+/** Returns whether the params URL has to be asked. Usable input in the store is used first. */
 function isUrlNeeded(
   key: TokenKey,
   refresher: BuiltInRefresher,
@@ -135,7 +138,7 @@ async function tokenFor(dependency: TokenKey, params: JsonObject, sources: Input
   const given = params[dependency.type];
   if (typeof given !== 'string' || given === '' || hasTask(dependency)) return tokenOf(dependency);
   if (!isPushed(dependency.type)) return given;
-  // What WeChat pushed here is newer than what a task was registered with.
+  // A token that WeChat pushed here is newer than one that a task was registered with.
   return tokenOf(dependency).catch((error: unknown) => {
     if (isTokenError(error) && isLack(error)) return given;
     throw error;
@@ -166,7 +169,7 @@ async function readParams(
   } catch (error) {
     closing.assertOpen();
     if (canDoWithout) return {};
-    // It may answer the next time without anything having been changed here.
+    // The function or URL may succeed the next time without any change here.
     if (isTokenError(error) && error.code !== 'TIMEOUT') throw withFacts(error, { retryable: true });
     throw new TokenError('INPUT_MISSING', `${what} failed`, { ...key, retryable: true, cause: safeCause(error) });
   } finally {

@@ -19,32 +19,38 @@ import type { StoredAnswers } from './stored-answers.js';
 export interface RefreshLeasesParts extends Pick<Storage, 'store' | 'documents' | 'clock'> {
   readonly answers: StoredAnswers;
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
-  /** Whether a caller who has nothing else gets a token of which no other process knows, while the store is away. */
+  /** Whether a caller without a token gets one that no other process knows of while the store is unavailable. */
   readonly fetchesWithoutStore: boolean;
-  /** Counts the leases that another process held. */
+  /** The counter of leases that were held by another process. */
   readonly leaseContentions: Counter;
   readonly closing: Closing;
 }
 
-/** A lease, and a place among those that are held at once. */
+/** A lease, and a place among the leases that are held at once. */
 export interface TakenLease {
   readonly kind: 'lease';
   readonly lease: Lease;
-  /** The document that it has shown, where that was decoded already. */
+  /** The document that was read with the lease, if it has been decoded already. */
   readonly document: KeyDocument | undefined;
   readonly giveBack: GiveBack;
 }
 
-/** From lease to write: a thousand keys at once must not wait for the store behind one another while they hold leases. */
+/**
+ * The maximum number of keys between lease and write: a thousand keys at once must not wait for the store in a queue
+ * while they hold leases.
+ */
 const MAX_UNDER_LEASE = 96;
-/** Leases that are taken at once, so that announcements and answers do not wait long behind them: a file store has four threads. */
+/**
+ * The number of leases that are acquired concurrently, so that the writes of announcements and answers do not queue
+ * behind them. A file store can use four threads.
+ */
 const MAX_LEASING = 4;
-/** The time for which a process that has found a lease taken expects to find others taken. */
+/** The time for which a process that has found a lease contended expects to find others contended. */
 const CONTENDED_FOR_MS = 60_000;
 const WAIT_OF_CALLERS_MS = { least: 20, spread: 180 };
 const WAIT_OF_BACKGROUND_MS = { least: 200, spread: 1_800 };
 
-/** Takes the leases that keys are refreshed under, or finds what other processes have stored meanwhile. */
+/** Acquires the leases under which keys are refreshed, or finds records that other processes have stored meanwhile. */
 export class RefreshLeases {
   readonly #parts: RefreshLeasesParts;
   readonly #slots = new SharedSlots(MAX_UNDER_LEASE);
@@ -57,9 +63,10 @@ export class RefreshLeases {
   }
 
   /**
-   * Begins a little later and looks first, so that not all processes that know of the same instant take the lease then.
+   * Delays a background refresh and reads the document first, so that not all processes that know of the same due
+   * compete for the lease.
    *
-   * @returns what another process has got meanwhile.
+   * @returns the record that another process has stored meanwhile.
    */
   async leaveToOthers(flight: Flight<CachedRecord>, knownVersion: number): Promise<CachedRecord | undefined> {
     const { documents, answers, clock } = this.#parts;
@@ -73,7 +80,7 @@ export class RefreshLeases {
     return found?.kind === 'done' ? found.record : undefined;
   }
 
-  /** Takes the lease, or returns what its holder has stored meanwhile. */
+  /** Acquires the lease, or returns the record that its holder has stored meanwhile. */
   async acquire(flight: Flight<CachedRecord>, knownVersion: number): Promise<TakenLease | Outcome> {
     const { documents, answers, clock, leaseContentions, closing } = this.#parts;
     const { key } = flight;
@@ -100,7 +107,7 @@ export class RefreshLeases {
     }
   }
 
-  /** Asks for the lease. While the store is unavailable, a caller who has nothing else can do without. */
+  /** Requests the lease. While the store is unavailable, a caller without a token may go on without one. */
   async #lease({ key, reason }: Flight<CachedRecord>): Promise<Lease | undefined> {
     const { store, refresherOf, fetchesWithoutStore } = this.#parts;
     const id = documentId('key', key);
@@ -113,7 +120,7 @@ export class RefreshLeases {
     }
   }
 
-  /** Returns the claim that came with the work, if so much of its lease is left that it outlasts an attempt. */
+  /** Returns the claim that the flight came with, if its lease lasts longer than an attempt. */
   async #claimed(flight: Flight<CachedRecord>): Promise<OpenedClaim | undefined> {
     const { store, clock } = this.#parts;
     const claim = flight.detachClaim();

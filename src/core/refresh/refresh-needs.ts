@@ -19,7 +19,7 @@ export interface RefreshNeedsParts extends Pick<Storage, 'documents' | 'clock'>,
   readonly closing: Closing;
 }
 
-/** Gathers what a refresh needs, by what the store has to send in place of params. */
+/** Gathers the inputs of a refresh, considering which of them the store has in place of params. */
 export class RefreshNeeds {
   readonly #parts: RefreshNeedsParts;
 
@@ -28,7 +28,7 @@ export class RefreshNeeds {
   }
 
   /**
-   * Gathers the needs of a key. One that nothing can be refreshed with fails here, before WeChat is asked.
+   * Gathers the inputs of a key. A key that cannot be refreshed with any input fails here, before WeChat is asked.
    *
    * @throws NeedMissing, or a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */

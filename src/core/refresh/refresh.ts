@@ -43,15 +43,21 @@ export interface RefreshParts extends Storage, State {
   readonly prerequisites: Prerequisites;
   readonly callbacks: Pick<CallbackPort, 'askParams'>;
   readonly tokens: TokenGetter;
-  /** Counts the leases that another process held. */
+  /** The counter of leases that were held by another process. */
   readonly leaseContentions: Counter;
   readonly closing: Closing;
 }
 
-/** Two inputs can be refused; more changes than that come from other writers. */
+/**
+ * The maximum number of times that a refresh starts again. Two inputs can be refused; further changes come from other
+ * writers.
+ */
 const MAX_CHANGES = 4;
 
-/** Does one refresh from start to end: needs first, lease after, ask once, write, publish. */
+/**
+ * Makes one refresh from start to end: it gathers the inputs, acquires the lease, makes the attempt, and writes and
+ * publishes the result.
+ */
 export class Refresh implements FlightWork {
   readonly #parts: RefreshParts;
   readonly #answers: StoredAnswers;
@@ -76,7 +82,9 @@ export class Refresh implements FlightWork {
   }
 
   /**
-   * @throws NeedMissing, or a `TokenError` when the attempt failed or could not be made.
+   * Refreshes the key of a flight.
+   *
+   * @throws NeedMissing, or a `TokenError` if the attempt failed or could not be made.
    */
   async run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
     const { registry, records, unwritten, failures, refresherOf, prerequisites, closing } = this.#parts;
@@ -121,7 +129,7 @@ export class Refresh implements FlightWork {
     }
   }
 
-  /** Does what a reason to start again asks for. */
+  /** Prepares the refresh to start again, as the reason requires. */
   async #prepareRestart(key: TokenKey, restart: Restart, progress: Progress): Promise<void> {
     if (restart.because === 'staleDependency') {
       progress.mayReplaceDependencies = false;
@@ -135,7 +143,7 @@ export class Refresh implements FlightWork {
     }
   }
 
-  /** Takes the lease, and does under it what it is held for, unless that is needless by then. */
+  /** Acquires the lease and makes the attempt, unless the refresh has become needless by then. */
   async #attempt(
     flight: Flight<CachedRecord>,
     knownVersion: number,
@@ -146,18 +154,18 @@ export class Refresh implements FlightWork {
     try {
       const taken = await this.#leases.acquire(flight, knownVersion);
       if (taken.kind !== 'lease') return taken;
-      // While it waited for the lease, what it depends on may have ended.
+      // Tokens that the key depends on may have expired while the flight waited for the lease.
       const isOutdated = progress.changes === 0 && areOutdated(needs, registry, records);
       if (isOutdated) return await this.#giveUp(taken);
       return await this.#underLease(taken, flight, knownVersion, needs, progress);
     } catch (error) {
       if (!isTokenError(error) || !this.#hasNewInput(flight.key, progress)) throw error;
-      // The input that came during the attempt has not failed yet.
+      // The input that arrived during the attempt has not failed yet.
       return DOCUMENT_CHANGED;
     }
   }
 
-  /** Returns whether the attempt that has failed was made with another input than there is now. */
+  /** Returns whether the failed attempt was made with another input than the present one. */
   #hasNewInput(key: TokenKey, progress: Progress): boolean {
     if (!progress.hasFailed || progress.changes >= MAX_CHANGES) return false;
     progress.hasFailed = false;
@@ -165,8 +173,8 @@ export class Refresh implements FlightWork {
   }
 
   /**
-   * Does what the lease is held for; whatever happens, the slot is given back, and the lease released unless the answer is still
-   * owed to the store.
+   * Makes the attempt under the lease. In any case the place is released, and the lease too, unless it is kept for a
+   * withheld grant.
    */
   async #underLease(
     { lease, document: decoded, giveBack }: TakenLease,
@@ -184,7 +192,7 @@ export class Refresh implements FlightWork {
         : this.#answers.settledBy(document, flight, knownVersion);
       outcome ??= await this.#reports.draw(flight, document, progress);
       if (outcome === undefined) {
-        // The refresher may call this manager, whose refresh then needs such a place for another key.
+        // The refresher may call this manager, and the refresh of another key then needs a place as well.
         if (progress.refresher.asksThroughContext !== true) giveBack();
         outcome = await this.#attempts.run(flight, lease, document, needs, progress);
         // The write has released the lease.
@@ -205,8 +213,8 @@ export class Refresh implements FlightWork {
   }
 
   /**
-   * Returns the version beyond which a record is news after the store was replaced. Its versions begin anew there: what it has was
-   * got meanwhile, unless this process put it there.
+   * Returns the version above which a record is new after the store was replaced. Versions begin anew in the new store,
+   * so its record was stored since, unless this process put it back.
    */
   #knownSinceReplacement({ key, reason }: Flight<CachedRecord>): number {
     return reason === 'forced' ? (this.#parts.records.cache.get(key)?.version ?? 0) : 0;
@@ -219,20 +227,20 @@ export class Refresh implements FlightWork {
   }
 
   /**
-   * Begins nothing that no caller waits for while a token that the key depends on cannot be had.
+   * Rejects a refresh without a waiting caller while a token that the key depends on has a cool-down.
    *
    * @throws NeedMissing
    */
   async #assertNothingCools(flight: Flight<CachedRecord>): Promise<void> {
     const cooling = await coolingDependency(flight.key, this.#parts);
-    // Who waits for the token meanwhile does so by the rules for callers.
+    // If a caller waits by now, its request for the dependency follows the rules for callers.
     if (cooling !== undefined && !flight.urgent) throw new NeedMissing(cooling);
   }
 
   /**
-   * Waits for the next attempt where a caller waits and that attempt is near.
+   * Waits for the next attempt if a caller waits and that attempt is near.
    *
-   * @throws the error of the attempt before, where it is not.
+   * @throws the error of the last attempt otherwise.
    */
   async #coolsDown(flight: Flight<CachedRecord>): Promise<boolean> {
     const { failures, clock } = this.#parts;
@@ -249,7 +257,7 @@ export class Refresh implements FlightWork {
   }
 }
 
-/** Returns whether a failure is an answer of WeChat or the lack of one; `undefined` where it was not asked. */
+/** Returns whether WeChat answered a failed request; `undefined` if no request was made. */
 function isAnswer({ code, errcode }: TokenError): boolean | undefined {
   if (errcode !== undefined) return true;
   return code === 'UPSTREAM_UNAVAILABLE' ? false : undefined;

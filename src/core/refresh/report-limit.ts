@@ -7,12 +7,12 @@ import type { KeyDocument } from '../store/key-document.js';
 import { type Done, done } from './outcome.js';
 import type { Flight } from './single-flight.js';
 
-/** Under a name that no refresher can give a limit of its own. */
+/** The name of the limit, which no refresher can give to a limit of its own. */
 const REPORTS = '~reports';
-/** The limit of the fetches that stale reports and force may cause, whatever is reported. */
+/** The limit of fetches that stale reports and force may cause, however many are made. */
 const REPORT_LIMIT: RateLimit = { everyMs: 30_000, perDay: 20 };
 
-/** Counts the fetches that stale reports and force cause, for the whole fleet. */
+/** Limits the fetches that stale reports and force cause in the whole fleet. */
 export class ReportLimit {
   readonly #allowances: CountedLimits;
   readonly #records: Records;
@@ -23,10 +23,10 @@ export class ReportLimit {
   }
 
   /**
-   * Takes one from the limit where the flight needs it, once in a refresh.
+   * Draws one unit from the limit if the flight needs it, once in a refresh.
    *
-   * @returns the record in force when a report may not cause a fetch now, else `undefined`.
-   * @throws a `TokenError` with code `QUOTA_EXHAUSTED` when force may not.
+   * @returns the current record if a report may not cause a fetch now, else `undefined`.
+   * @throws a `TokenError` with code `QUOTA_EXHAUSTED` if force may not.
    */
   async draw(
     { key, reason }: Flight<CachedRecord>,

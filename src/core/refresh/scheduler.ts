@@ -6,46 +6,50 @@ import type { TaskEntry } from '../registry/task-entry.js';
 import type { OpenedClaim } from './claim.js';
 import type { Flight } from './single-flight.js';
 
-/** Does what is due. */
+/** The handler of keys that become due. */
 export interface DueHandler {
   /** Refreshes a key that is due. Never rejects; whatever happens, the key is due again later. */
   onDue(task: TaskEntry, place: Place<TaskEntry>): Promise<void>;
-  /** Refreshes a key with a lease that the schedule has taken for it. */
+  /** Refreshes a key with a lease that the schedule has acquired for it. */
   flyClaimed(key: TokenKey, reason: RefreshReason, stale: string | undefined, claim: OpenedClaim): Flight<CachedRecord>;
   /** Returns whether only a caller may cause an attempt now. */
   isHeldBack(key: TokenKey): boolean;
-  /** Sets when a key with a task is due next, from what is known of it now. */
+  /** Sets when a key with a task is due next, by what is known of the key now. */
   reschedule(key: TokenKey): void;
 }
 
 /**
- * The way in which a process learns what is due, and keeps its pace: by itself, or from the store that a fleet shares.
+ * The part that decides when keys are due and enforces the rate limit: by itself, or by the store that a fleet shares.
  */
 export interface Scheduler {
-  /** Whether what is due stands in the store, so that a registration of a task writes it there. */
+  /** Whether dues are stored, so that the registration of a task writes one. */
   readonly isShared: boolean;
-  /** Notes when this task is due next, as far as that is known. */
+  /** Sets when this task is due next, as far as that is known. */
   set(task: TaskEntry, at: number): void;
   delete(task: TaskEntry): void;
-  /** Begins to hand out what is due. */
+  /** Starts to pass due keys to the handler. */
   start(handler: DueHandler): void;
-  /** Begins nothing more. @returns when nothing that was handed out is held any longer, where that takes time. */
+  /**
+   * Stops passing on due keys.
+   *
+   * @returns a promise for the release of everything that was passed on, if that takes time.
+   */
   stop(): void | Promise<void>;
-  /** Looks at the clock now: timers are hints, and the wall clock may have moved. */
+  /** Checks the clock now, since timers are only hints and the wall clock may have been set. */
   check(): void;
-  /** Makes room for a refresh that a caller waits for. */
+  /** Charges a refresh that a caller waits for, which begins without waiting. */
   charge(appid: string): void;
   /** Returns how many milliseconds a background refresh of this app has to wait; at 0 it may begin. */
   pauseOfApp(appid: string): number;
-  /** Gives back what `pauseOfApp` allowed to a refresh that has asked for nothing. */
+  /** Refunds the permit that `pauseOfApp` granted to a refresh that has made no request. */
   refundApp(appid: string): void;
   /**
-   * Corrects what is stored of when these records, and keys that have failed or have no record yet, are due: the clock was set
-   * back, so they would be due too late.
+   * Corrects the stored dues of these records, and of keys that have failed or have no record yet. The clock was set
+   * back, so these keys would be due too late.
    */
   bringForward(records: readonly CachedRecord[]): void;
-  /** Makes a key due now for the whole fleet: what held back the attempts for it has gone. */
+  /** Makes a key due now for the whole fleet, because the obstacle to its attempts is gone. */
   makeDueNow(key: TokenKey): void;
-  /** Makes the keys of an app due now: what held back the attempts for them has gone. */
+  /** Makes the keys of an app due now, because the obstacle to their attempts is gone. */
   makeAppDueNow(appid: string): void;
 }

@@ -3,22 +3,22 @@ import type { RefreshReason } from '../model/refresher.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
 import type { OpenedClaim } from './claim.js';
 
-/** Runs one refresh, for everybody who waits for it. */
+/** Runs one refresh, which all callers that wait for the key share. */
 export class Flight<Result> {
   readonly key: TokenKey;
   readonly reason: RefreshReason;
-  /** The value that was reported stale, when that is the reason. */
+  /** The value that was reported stale, if that is the reason. */
   readonly stale: string | undefined;
-  /** Whether a caller waits; a flight of the background alone takes its time. */
+  /** Whether a caller waits. A flight without one may take longer. */
   urgent: boolean;
   readonly promise: Promise<Result>;
-  /** A lease that the schedule has taken for it. */
+  /** The claim with the lease that the schedule has acquired for this flight. */
   #claim: OpenedClaim | undefined;
-  /** The version of the record that is known to be due; any other is news. */
+  /** The version of the record that is known to be due. A record of any other version is new. */
   knownVersion = 0;
-  /** The state known to the last caller that forced the flight, where it is forced. */
+  /** The state known to the last caller that forced the flight, if it is forced. */
   force: Force | undefined;
-  /** Called before each of its requests. */
+  /** Called before each request of the flight. */
   onAsking: (() => void) | undefined;
   #hasAsked = false;
   #wake: (() => void) | undefined;
@@ -44,7 +44,7 @@ export class Flight<Result> {
     this.wake();
   }
 
-  /** Returns whether its request may have been sent, so that its token may be older than what happens now. */
+  /** Returns whether the flight's request may have been sent, so that its token may be older than a present event. */
   get hasAsked(): boolean {
     return this.#hasAsked;
   }
@@ -59,14 +59,14 @@ export class Flight<Result> {
     return this.#claim !== undefined;
   }
 
-  /** Returns the lease that came with the work, once. */
+  /** Returns the claim of the flight, and detaches it, so that it is used only once. */
   detachClaim(): OpenedClaim | undefined {
     const claim = this.#claim;
     this.#claim = undefined;
     return claim;
   }
 
-  /** Resolves when it has ended, and tells whether it brought a record. */
+  /** Resolves when the flight has ended, with whether it brought a record. */
   hasLanded(): Promise<boolean> {
     return this.promise.then(
       () => true,
@@ -82,14 +82,14 @@ export class Flight<Result> {
     return this.#woken;
   }
 
-  /** Tells the flight that something has happened to the key's document: it looks if it waits for that. */
+  /** Wakes the flight if it is paused, because something has happened to the key's document. */
   wake(): void {
     this.#woken = undefined;
     this.#wake?.();
   }
 }
 
-/** Keeps one flight at a time for each key: the same key in flight is the same promise. */
+/** Keeps one flight at a time for each key, which all callers join. */
 export class SingleFlight<Result> {
   readonly #flights = new Map<string, Flight<Result>>();
 
@@ -97,7 +97,7 @@ export class SingleFlight<Result> {
     return this.#flights.get(keyId(key));
   }
 
-  /** Returns the flight under way, or a new one. */
+  /** Returns the flight in progress, or a new one. */
   join(
     key: TokenKey,
     reason: RefreshReason,
@@ -124,12 +124,12 @@ export class SingleFlight<Result> {
     return flight;
   }
 
-  /** Makes everybody who pauses look again. */
+  /** Wakes every paused flight, so that it checks again. */
   wakeAll(): void {
     for (const flight of this.#flights.values()) flight.wake();
   }
 
-  /** Resolves when everything that is under way now has settled. */
+  /** Resolves when all flights that are in progress now have settled. */
   async settled(): Promise<void> {
     await Promise.allSettled([...this.#flights.values()].map((flight) => flight.promise));
   }

@@ -25,7 +25,7 @@ import type { KeyDocuments } from '../store/key-documents.js';
 import type { StoreClock } from '../store/store-clock.js';
 import { DOCUMENT_CHANGED, PARAMS_WANTED, type Restart } from './outcome.js';
 
-/** Is thrown through the refresher when its refresh has to start again. */
+/** Reports that the refresh has to start again. It is thrown through the refresher. */
 export class Interrupted extends Error {
   readonly restart: Restart;
 
@@ -37,29 +37,29 @@ export class Interrupted extends Error {
 
 export interface SpendingInput {
   readonly key: TokenKey;
-  /** The key's document as the lease showed it. */
+  /** The key's document as it was when the lease was granted. */
   readonly document: KeyDocument;
   readonly hadTask: boolean;
-  /** Intents of this very refresh that WeChat has answered for. */
+  /** The intents of this refresh that WeChat has answered. */
   readonly answered: readonly Intent[];
-  /** Whether a params URL that has not been asked may offer another. */
+  /** Whether a params URL that has not been asked may offer another input. */
   readonly urlNotAsked: boolean;
-  /** Returns whether this was pushed by WeChat, and is no refresh token. Default: never. */
+  /** Returns whether this value was pushed by WeChat, so that it is not a refresh token. Default: never. */
   readonly isPushed?: (value: string) => boolean;
-  /** Returns a hash of the params of the task; `undefined` where they have to be asked for. */
+  /** Returns a hash of the params of the task; `undefined` if the params have to be requested. */
   readonly params?: () => string | undefined;
-  /** The time for which a refused input is left alone before the params are looked at again. */
+  /** The time for which a refused input is not sent again before the params are checked once more. */
   readonly looksAgainMs: number;
-  /** Returns whether another input has been registered or pushed since the needs were gathered. */
+  /** Returns whether another input has been registered or pushed since the inputs were gathered. */
   readonly isOutdated?: () => boolean;
   readonly documents: KeyDocuments;
   readonly clock: StoreClock;
-  /** The slots for what is written before the request, so that it does not delay the writing of answers. */
+  /** The semaphore of announcements, which are written before the request and must not delay the writes of answers. */
   readonly announcing: Semaphore;
 }
 
 /**
- * Spends the inputs that one attempt uses up: chooses them, announces them durably before they are sent, and settles
+ * Spends the inputs that one attempt uses up: it chooses them, announces them durably before they are sent, and settles
  * them afterwards.
  */
 export class Spending {
@@ -68,7 +68,7 @@ export class Spending {
   #intent: Intent | undefined;
   #spent: Spent | undefined;
   #kept: ReceivedToken | undefined;
-  /** Whether what was sent is a refresh token. */
+  /** Whether the sent input is a refresh token. */
   #isRefreshToken = true;
   #rival: Intent | undefined;
   #interruption: NeedMissing | Interrupted | undefined;
@@ -79,7 +79,7 @@ export class Spending {
     this.#document = input.document;
   }
 
-  /** Returns the key's document as it is now. */
+  /** Returns the key's document in its present state. */
   get document(): KeyDocument {
     return this.#document;
   }
@@ -96,16 +96,16 @@ export class Spending {
     return this.#kept;
   }
 
-  /** Returns why the attempt has to end without having failed, whatever the refresher makes of it. */
+  /** Returns why the attempt has to end without having failed, regardless of how the refresher handles that. */
   get interruption(): NeedMissing | Interrupted | undefined {
     return this.#interruption;
   }
 
   /**
-   * Chooses the input to send and writes durably that it is about to be sent, so that a store that takes no writes fails
-   * the refresh while the input is unspent.
+   * Chooses the input to send and announces it durably, so that a store that accepts no writes fails the refresh while
+   * the input is unspent.
    *
-   * @throws NeedMissing without any, Interrupted, or a `TokenError` when all are dead.
+   * @throws NeedMissing without any input, Interrupted, or a `TokenError` if all inputs were refused or have expired.
    */
   async spend(offered: unknown, prefer: Preference): Promise<{ readonly value: string; readonly stored: boolean }> {
     const { key, clock, answered, params } = this.#input;
@@ -135,7 +135,7 @@ export class Spending {
     return { value: choice.value, stored: choice.stored };
   }
 
-  /** Keeps the refresh token of an answer that is of no other use; it is written together with the failure. */
+  /** Keeps the refresh token of an otherwise unusable answer, which is written together with the failure. */
   keep(received: ReceivedToken | undefined): void {
     if (this.#spent !== undefined && received !== undefined) {
       this.#kept = received;
@@ -144,16 +144,16 @@ export class Spending {
   }
 
   /**
-   * Notes, after the attempt has failed, what is known now of what it sent.
+   * Records, after the attempt has failed, what the failure shows about the sent input.
    *
-   * @returns the error that says when to go on, or a restart where another input is on offer, or may be.
+   * @returns the error with the instant of the next attempt, or a restart if another input is, or may be, available.
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   async settle(error: TokenError): Promise<TokenError | Restart> {
     if (this.#spent === undefined) return error;
-    // What is missing or refused beside a refresh token says nothing of that.
+    // The error concerns an input other than the refresh token, which remains valid.
     if (error.code !== 'REAUTHORIZATION_REQUIRED' && (error.code !== 'INPUT_MISSING' || this.#isRefreshToken)) {
-      // Without an answer it is not known whether it was used up, so the intent stays.
+      // Without an answer it is unknown whether the input was used up, so the intent stays.
       if (error.errcode !== undefined) this.#setRotation(withoutIntent(this.#document.rotation));
       return error;
     }
@@ -167,7 +167,7 @@ export class Spending {
     return hasNext ? DOCUMENT_CHANGED : PARAMS_WANTED;
   }
 
-  /** Writes the document with its state of trying as it was. */
+  /** Writes the document without changing its retry state. */
   async #write(document: KeyDocument): Promise<number | undefined> {
     const { key, documents, hadTask, clock } = this.#input;
     return documents.save(key, document, { hadTask, dueAt: nextDueAt(document, clock.now()) });
@@ -196,7 +196,7 @@ export class Spending {
 
   #refusal({ deadAt }: Refused, error: TokenError): TokenError {
     const now = this.#input.clock.now();
-    // An instant further ahead than a lease lasts was noted before the clock was set back.
+    // An instant farther ahead than the duration of a lease was recorded before the clock was set back.
     if (deadAt <= now || deadAt > now + LEASE_MS + FUTURE_TOLERANCE_MS)
       return withFacts(error, { retryAt: now + this.#input.looksAgainMs });
     const { errcode, errmsg, rid } = error;

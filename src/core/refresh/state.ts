@@ -3,12 +3,12 @@ import type { Records } from '../records/records.js';
 import type { RetryStates } from '../records/retry-states.js';
 import type { Registry } from '../registry/registry.js';
 
-/** The knowledge of this process: what is registered, the tokens in force, and what has failed. */
+/** The state that this process knows: registrations, current records and failures. */
 export interface State {
   readonly registry: Registry;
   readonly records: Records;
-  /** The failures that the store remembers, and those of this host alone. */
+  /** The retry states of keys, stored ones and those of this host alone. */
   readonly failures: RetryStates;
-  /** The attempts that the store does not remember: they could not be made, or changed nothing. */
+  /** The cool-downs after attempts that could not be made or changed nothing, which are not stored. */
   readonly setbacks: BackgroundCoolDowns;
 }

@@ -5,7 +5,7 @@ import { COOLS_DOWN, done, type Outcome } from './outcome.js';
 import type { Flight } from './single-flight.js';
 import type { State } from './state.js';
 
-/** Tells which records make a flight needless. */
+/** Decides which records make a flight needless. */
 export class StoredAnswers {
   readonly #state: State;
 
@@ -13,7 +13,7 @@ export class StoredAnswers {
     this.#state = state;
   }
 
-  /** Returns a record that has been stored elsewhere since this flight began, and answers it. */
+  /** Returns the cached record if another process has stored it since this flight began and it satisfies the flight. */
   heardOf({ key, reason, force }: Flight<CachedRecord>, knownVersion: number): Outcome | undefined {
     const { records } = this.#state;
     const held = records.cache.get(key);
@@ -23,7 +23,7 @@ export class StoredAnswers {
     return answers ? done(held) : undefined;
   }
 
-  /** Returns what a document has for a flight; `undefined` where it is to be refreshed. */
+  /** Returns the outcome that a document has for a flight; `undefined` if the key has to be refreshed. */
   settledBy(document: KeyDocument, flight: Flight<CachedRecord>, knownVersion: number): Outcome | undefined {
     const { records, failures, registry } = this.#state;
     const { grant } = document;

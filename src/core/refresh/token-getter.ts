@@ -1,6 +1,6 @@
 import type { TokenKey } from '../model/token-key.js';
 
-/** Gets the tokens that a refresh depends on, by flights of their own. */
+/** The way in which a refresh gets the tokens that it depends on: by flights of their own. */
 export interface TokenGetter {
   /** Returns a token as an ordinary `get` does. */
   get(key: TokenKey): Promise<string>;
