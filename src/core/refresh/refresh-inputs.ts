@@ -19,8 +19,7 @@ import type { RegisteredTask } from '../registry/task-entry.js';
 
 const PARAMS_TIMEOUT_MS = 5_000;
 /**
- * The timeout for a params URL: twice that of a function, since the request may have to wait for a free connection
- * first.
+ * The timeout for a params URL: twice that of a function, since the call may have to wait for other calls first.
  */
 const PARAMS_URL_TIMEOUT_MS = 10_000;
 

@@ -5,13 +5,13 @@ import { Fingerprint, inputHash } from '../records/fingerprint.js';
 import type { RegisteredApp } from './registration-document.js';
 import type { Registry } from './registry.js';
 
-/** A pushed token that a key needs, as far as one is held. */
+/** A pushed token that a key needs, if one is cached. */
 export interface PushedInput {
   readonly version: number;
   readonly value: string | undefined;
 }
 
-/** Returns the fingerprint of the input that an attempt for `key` would be made with now. */
+/** Returns the fingerprint of the input that an attempt for `key` would use now. */
 export function fingerprintOf(
   key: TokenKey,
   registry: Pick<Registry, 'app' | 'task' | 'fingerprint'>,
@@ -25,12 +25,12 @@ export function fingerprintOf(
   return new Fingerprint(registration, [app?.secret ?? null, app?.accessToken ?? null, params, ...values]);
 }
 
-/** Returns a hash of the params of a task; `undefined` where they have to be asked for, or there are none. */
+/** Returns a hash of the params of a task; `undefined` if they have to be requested, or there are none. */
 export function paramsHashOf(params: TaskParams | undefined): string | undefined {
   return isJsonObject(params) ? inputHash(params) : undefined;
 }
 
-/** Returns the app. One whose document cannot be read counts as absent here; callers of its tokens get the reason. */
+/** Returns the app; `undefined` if its document is unreadable, which is reported to callers of its tokens. */
 function appOf({ appid }: TokenKey, registry: Pick<Registry, 'app'>): RegisteredApp | undefined {
   try {
     return registry.app(appid);

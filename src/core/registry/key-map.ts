@@ -3,13 +3,13 @@ import type { TokenKey } from '../model/token-key.js';
 interface ValuesOfApp<Value> {
   /** The values of keys without a subject, by type. */
   readonly byType: Map<string, Value>;
-  /** By type, then by subject; made for the first key that has one. */
+  /** The values of keys with a subject, by type and then by subject; created for the first such key. */
   bySubject: Map<string, Map<string, Value>> | undefined;
 }
 
 /**
- * Holds values by token key. The names of a key are looked up one after the other, so that none has to be put together for
- * it, and none is held for it besides those of the key.
+ * Holds values by token key. The names of a key are looked up one after the other, so that no string has to be built or
+ * stored for the key.
  */
 export class KeyMap<Value> {
   readonly #apps = new Map<string, ValuesOfApp<Value>>();
@@ -18,7 +18,7 @@ export class KeyMap<Value> {
     return this.find(appid, type, subject);
   }
 
-  /** Returns the value of the key with these names, which a caller in a hurry need not make. */
+  /** Returns the value of the key with these names, so that a hot path need not create a key object. */
   find(appid: string, type: string, subject: string | undefined): Value | undefined {
     const app = this.#apps.get(appid);
     if (subject === undefined) return app?.byType.get(type);
@@ -40,7 +40,9 @@ export class KeyMap<Value> {
   }
 
   /**
-   * @returns whether it was there.
+   * Deletes the value of a key.
+   *
+   * @returns whether there was one.
    */
   delete({ appid, type, subject }: TokenKey): boolean {
     const app = this.#apps.get(appid);

@@ -1,17 +1,20 @@
 import { isSameMark } from '../model/enrolment.js';
 import { registrationIds, type TokenKey } from '../model/token-key.js';
 
-/** The version of what is held although the store that showed it has been replaced; no store gives it. */
+/** The version of a cached app or task that comes from a store which has been replaced. No store assigns it. */
 export const OF_ANOTHER_STORE = 0;
 
-/** The apps and tasks that are held. */
+/** The cached apps and tasks. */
 interface Held {
   versionOf(id: string): number | undefined;
   heldIds(): Iterable<string>;
   reload(id: string): Promise<void>;
 }
 
-/** Returns whether what is held under this id comes from a store that has been replaced, and the one in its place lacks it so far. */
+/**
+ * Returns whether the app or task with this id is left over: it comes from a store that has been replaced, and the new
+ * store does not have it so far.
+ */
 export function isLeftOver(held: Pick<Held, 'versionOf'>, id: string): boolean {
   return held.versionOf(id) === OF_ANOTHER_STORE;
 }
@@ -22,7 +25,7 @@ export function hasLeftOvers(held: Pick<Held, 'versionOf' | 'heldIds'>): boolean
   return false;
 }
 
-/** Reads again what is left over of the app and the task of a key, and returns whether it still is. */
+/** Reads the left-over documents of a key's app and task again, and returns whether one of them is still left over. */
 export async function remainsLeftOver(held: Pick<Held, 'versionOf' | 'reload'>, key: TokenKey): Promise<boolean> {
   const leftOver = registrationIds(key).filter((id) => isLeftOver(held, id));
   await Promise.all(leftOver.map((id) => held.reload(id)));
@@ -35,8 +38,8 @@ interface Enrolled {
 }
 
 /**
- * Returns whether what was held has been unregistered and registered again. Another store gives it another mark as well, and
- * what is left over stays good there.
+ * Returns whether a cached app or task has been unregistered and registered again. Another store assigns other marks as
+ * well, so a left-over one does not count.
  */
 export function isEnrolledAnew(held: Enrolled | undefined, found: Enrolled): boolean {
   return held !== undefined && held.version !== OF_ANOTHER_STORE && !isSameMark(held.enrolment, found.enrolment);

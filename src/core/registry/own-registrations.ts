@@ -9,8 +9,8 @@ export interface OwnRegistration {
 }
 
 /**
- * Remembers the apps and tasks that this process has registered itself, as they were last known: it puts them back into a store
- * that has lost them. They are held whatever else is dropped from memory.
+ * Remembers the apps and tasks that this process has registered itself, in their last known state, so that it can put
+ * them back into a store that has lost them. They are never evicted.
  */
 export class OwnRegistrations {
   readonly #apps = new Map<string, Map<string, OwnRegistration>>();
@@ -43,13 +43,19 @@ export class OwnRegistrations {
     this.#apps.set(appid, documents);
   }
 
-  /** Notes what another process has made of a document, where it is one of these. A restored backup shows what it was before. */
+  /**
+   * Updates the content of one of these documents after another process has changed it. A restored backup, which shows
+   * an earlier state, is ignored.
+   */
   update(id: string, content: JsonObject, version: number): void {
     const known = this.#apps.get(appidOf(id))?.get(id);
     if (known !== undefined && known.version < version) this.note(id, content, version);
   }
 
-  /** Makes all of this newer than what any store shows, until it is noted again: its versions are those of another history. */
+  /**
+   * Makes all of these documents newer than those in any store until they are noted again, since their versions belong
+   * to another history.
+   */
   displace(): void {
     for (const documents of this.#apps.values()) {
       for (const [id, { content }] of documents) documents.set(id, { content, version: Number.POSITIVE_INFINITY });

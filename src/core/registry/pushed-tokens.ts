@@ -25,17 +25,17 @@ export class PushedTokens {
     return this.#parts.refresherOf(type)?.pushed === true;
   }
 
-  /** Returns whether a record of this pushed token is held, which other keys may wait for. */
+  /** Returns whether a record of this pushed token is cached, which other keys may wait for. */
   isHeld(key: TokenKey): boolean {
     return this.isPushed(key.type) && this.#parts.cache.get(key) !== undefined;
   }
 
-  /** Returns those of the keys that are pushed and of which nothing is held. */
+  /** Returns those of the keys that are pushed and have no cached record. */
   missing(keys: readonly TokenKey[]): readonly TokenKey[] {
     return keys.filter((key) => this.isPushed(key.type) && this.#parts.cache.get(key) === undefined);
   }
 
-  /** Returns what a key depends on; nothing where `dependsOn` fails, which the refresh reports. */
+  /** Returns the dependencies of a key; none if `dependsOn` throws, which the refresh reports. */
   dependenciesOf(key: TokenKey): readonly TokenKey[] {
     try {
       return dependenciesOf(key, this.#parts.refresherOf(key.type));
@@ -44,7 +44,7 @@ export class PushedTokens {
     }
   }
 
-  /** Returns the fingerprint of what an attempt for this key would be made with now. */
+  /** Returns the fingerprint of the input that an attempt for this key would use now. */
   fingerprint(key: TokenKey): Fingerprint {
     const { registry, cache } = this.#parts;
     const pushed = this.#pushedFor(key).map((needed) => {
@@ -54,14 +54,14 @@ export class PushedTokens {
     return fingerprintOf(key, registry, pushed);
   }
 
-  /** Returns the tasks in memory that need this one. */
+  /** Returns the keys of cached tasks that need this token. */
   dependentsOf(key: TokenKey): readonly TokenKey[] {
     return [...this.#parts.registry.tasksOf(key.appid)]
       .map((task) => task.key)
       .filter((waiting) => this.#needs(waiting, key));
   }
 
-  /** Returns the keys of the app itself that need this one, with a task or without. */
+  /** Returns the keys of the app itself that need this token, with or without a task. */
   keysThatNeed(key: TokenKey): readonly TokenKey[] {
     const keys = this.#parts.types.map((type) => ({ appid: key.appid, type }));
     return keys.filter((waiting) => this.#needs(waiting, key));

@@ -8,25 +8,27 @@ export interface RegisteredDocument {
   readonly id: string;
   readonly content: JsonObject;
   readonly version: number;
-  /** Whether that changed what is stored. */
+  /** Whether the registration changed the stored document. */
   readonly isChanged: boolean;
 }
 
-/** Keeps in mind what this process registers and unregisters. */
+/** A listener for the registrations and unregistrations that this process makes. */
 export interface RegistrarListener {
   /** The number of times that the store was found to be replaced. */
   readonly generation: number;
-  /** Returns whether this app is known here, so that its absence has to be judged. */
+  /** Returns whether this app is known here, so that its absence from the store has to be judged. */
   knows(id: string): boolean;
-  /** Returns what is known of an app that was lost with the store. */
+  /** Returns the known content of an app that was lost with the store. */
   lost(id: string): JsonObject | undefined;
-  /** Is called under the lease when a registration is durable. The lease is released when the promise it returns has settled. */
+  /** Handles a durable registration, under its lease. The lease is released when the returned promise has settled. */
   registered(documents: readonly RegisteredDocument[]): Promise<void> | undefined;
-  /** Is called before the documents of an app or a task are deleted, and is awaited. */
+  /**
+   * Handles an unregistration before the documents of the app or task are deleted. The deletion waits for the result.
+   */
   unregistering(id: string): Promise<Unregistering>;
 }
 
-/** Returns a listener that takes note of nothing, of a store that is never replaced. */
+/** Returns a listener that does nothing, for a store that is never replaced. */
 export function listenerOf(registry: Pick<Registry, 'versionOf'>): RegistrarListener {
   return {
     generation: 0,

@@ -33,32 +33,38 @@ export interface RegistrarParts {
   readonly reader: DocumentReader;
   readonly registry: Registry;
   readonly clock: Clock;
-  /** Once it has begun, no change begins, and one that loses to another process is not tried again. */
+  /**
+   * The closing of the manager. Once it has begun, no change begins, and a change that loses to another process is not
+   * retried.
+   */
   readonly closing: Closing;
-  /** Whether what is due stands in the store alone, so that a new task has to be written there. */
+  /** Whether dues are only in the store, so that a new task needs one there. */
   readonly isShared: boolean;
-  /** Is called when the registration of an app was changed: what failed with the one before may work now. */
+  /** Called after the registration of an app was changed, since attempts that failed before may succeed now. */
   readonly hurryApp: (appid: string) => void;
-  /** Returns an id that nothing else has. */
+  /** Returns a unique id. */
   readonly newId: () => string;
 }
 
 /** A part of a registration that is written under one lease. */
 interface Part {
   readonly plan: RegistrationPlan;
-  /** By the ids of their documents. */
+  /** The tasks of the part, by the ids of their documents. */
   readonly tasks: ReadonlyMap<string, TaskPlan>;
-  /** The version of the app's document as the part before has left it: it is to be that still. Absent in the first part. */
+  /** The version of the app's document after the previous part, which it must still have. Absent in the first part. */
   readonly appVersion?: number;
-  /** Whether tasks are written that are stored already: they may be those of a registration that is about to be removed. */
+  /**
+   * Whether tasks are written even if they are stored already, since these may belong to a registration that is about
+   * to be removed.
+   */
   readonly isForced?: boolean;
-  /** Whether nothing is written where the app is missing. */
+  /** Whether nothing is written if the app is missing. */
   readonly needsApp?: boolean;
   /** The ids of documents that have been written already and need not be written again. */
   readonly done: ReadonlySet<string>;
 }
 
-/** The progress of a registration in parts. */
+/** The progress of a registration that is written in parts. */
 interface PartsProgress {
   next: number;
   appVersion?: number;
@@ -68,17 +74,17 @@ interface PartsProgress {
 
 type Stored = ReadonlyMap<string, StoredDocument>;
 
-/** So many tasks are registered all or nothing. */
+/** The maximum number of tasks that are registered all or nothing. */
 const MAX_AT_ONCE = 1_000;
 const MAX_ROUNDS = 10;
 
 /**
  * Writes registrations.
  *
- * Up to 1,000 tasks are written under one lease, all or none, and the app after them, since it is what makes them count. More
- * are written in parts, each within the time of a lease: the app first, so that its removal in between is noticed, and takes
- * nothing for its own that has been written for the new registration; then its tasks, and all of it again when the app was
- * changed by another process in between.
+ * Up to 1,000 tasks are written under one lease, all or none. The app is written after them, since it makes them valid.
+ * A larger registration is written in parts, each within the time of a lease. The app comes first then, so that its
+ * removal between two parts is noticed and does not delete documents of the new registration. If another process has
+ * changed the app in between, all parts are written again.
  */
 export class Registrar {
   readonly #store: SupervisedStore;
@@ -112,7 +118,7 @@ export class Registrar {
     );
   }
 
-  /** Has this listener told of what is registered and unregistered here. */
+  /** Sets the listener that is notified of registrations and unregistrations made here. */
   listen(listener: RegistrarListener): void {
     this.#listener = listener;
   }
@@ -123,7 +129,7 @@ export class Registrar {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       try {
         if (await this.#register(plan, needsApp)) return;
-        // A store that has lost the app gets back what this registration is to be added to.
+        // The app is missing. If the store has lost it, it is put back, so that this registration can be added to it.
         await this.#store.judgeAbsence(appId);
         needsApp = false;
       } catch (error) {
@@ -137,12 +143,18 @@ export class Registrar {
   unregisterApp(appid: string): Promise<void> {
     return this.#turns.run(appid, async () => {
       const isGone = await this.#removal.removeApp(appid);
-      // Of one that another process has registered anew, notifications of the store tell what has been deleted.
+      // If another process has registered the app anew, notifications of the store report the deleted documents
+      // instead.
       if (isGone) this.#registry.removeApp(appid);
     });
   }
 
-  /** @param isStillWanted - asked when no other process can change the registration any more; without it the call fails. */
+  /**
+   * Unregisters a task.
+   *
+   * @param isStillWanted - asked when no other process can change the registration any more; if it returns `false`, the
+   *   task stays.
+   */
   unregisterTask(key: TokenKey, isStillWanted: () => boolean = () => true): Promise<void> {
     return this.#turns.run(key.appid, async () => {
       await this.#removal.removeTask(key, isStillWanted);
@@ -150,17 +162,27 @@ export class Registrar {
     });
   }
 
-  /** Deletes again those of these apps and tasks whose enrolment has ended: see {@link RegistrationRemoval.removeEnded}. */
+  /**
+   * Deletes once more those of these apps and tasks whose enrolment has ended; see {@link
+   * RegistrationRemoval.removeEnded}.
+   */
   removeEnded(...[appid, ids, hasEnded]: Parameters<RegistrationRemoval['removeEnded']>): Promise<void> {
     return this.#turns.run(appid, () => this.#removal.removeEnded(appid, ids, hasEnded));
   }
 
-  /** Runs one change of an app's registration at a time, in the whole fleet. The work has to look at the time of its lease. */
+  /**
+   * Runs one change of an app's registration at a time in the whole fleet. The work has to check the remaining time of
+   * its lease.
+   */
   exclusively(appid: string, work: (lease: RegistrationLease) => Promise<void>): Promise<void> {
     return this.#turns.run(appid, () => this.#leases.hold(appid, work));
   }
 
-  /** @returns whether it is registered, which it is not where the app is needed and missing. */
+  /**
+   * Writes a registration.
+   *
+   * @returns whether it was written, which it is not if the app is needed and missing.
+   */
   #register(plan: RegistrationPlan, needsApp: boolean): Promise<boolean> {
     const tasks = new Map(plan.tasks.map((task) => [documentId('task', task.key), task]));
     return this.#turns.run(plan.appid, () =>
@@ -183,7 +205,7 @@ export class Registrar {
         if ((await this.#write({ plan, tasks, needsApp, done }, lease, settled)) === undefined) return false;
       } catch (error) {
         await this.#writer.undo(settled, lease);
-        // The closing of the manager has waited for it, and is the reason to give.
+        // The closing of the manager has waited for this registration, and is the error to report.
         if (error instanceof LeaseTimeUp) this.#closing.assertOpen();
         throw error;
       }
@@ -211,7 +233,9 @@ export class Registrar {
   }
 
   /**
-   * @param parts - the first has no task, and stands for the app.
+   * Writes all parts of a registration.
+   *
+   * @param parts - the first has no task and stands for the app.
    * @returns whether the app has stayed the same from the first part to the last.
    */
   async #writeParts(plan: RegistrationPlan, parts: readonly ReadonlyMap<string, TaskPlan>[]): Promise<boolean> {
@@ -224,7 +248,7 @@ export class Registrar {
     return true;
   }
 
-  /** Writes as many parts as there is time for. */
+  /** Writes as many parts as the time of the lease permits. */
   async #writeSome(
     plan: RegistrationPlan,
     parts: readonly ReadonlyMap<string, TaskPlan>[],
@@ -245,7 +269,7 @@ export class Registrar {
         wrote = true;
       } catch (error) {
         wrote ||= settled.some(({ isWritten }) => isWritten);
-        // The rest is written under the next lease, unless a whole lease is too short for any of it.
+        // The rest is written under the next lease, unless not even one document could be written under a whole lease.
         if (!wrote || !(error instanceof LeaseTimeUp)) throw error;
         for (const { id, isUncertain } of settled) if (!isUncertain) progress.done.add(id);
         return true;
@@ -255,12 +279,12 @@ export class Registrar {
   }
 
   /**
-   * Writes a part under a lease: the tasks, then the app, and at last what is due, because a process that finds it due
-   * before its task is there takes it out again.
+   * Writes a part under a lease: the tasks, then the app, and the dues last, because a process that claims a due whose
+   * task is missing removes the due.
    *
-   * @param settled - gets what has been done, also when the rest fails.
-   * @returns whether the app was there; `undefined`, with nothing written, when it is missing where it is needed, or not as the part before
-   *   has left it.
+   * @param settled - collects the written documents, even if the write fails later.
+   * @returns whether the app was there; `undefined`, with nothing written, if it is missing although needed, or was
+   *   changed since the previous part.
    */
   async #write(part: Part, lease: RegistrationLease, settled: Settled[]): Promise<{ wasMissing: boolean } | undefined> {
     const { plan, tasks, appVersion, needsApp = false, done } = part;
@@ -278,7 +302,8 @@ export class Registrar {
       this.#target(id, (content) => taskContent(task, content), isForced && !done.has(id)),
     );
     const appTarget = this.#appTarget(plan, app, isRemoved && appVersion === undefined);
-    // All is decided before anything is written: what cannot be read fails a registration of which nothing is there yet.
+    // All documents are decided before any is written, so that an unreadable one fails the registration while nothing
+    // is written.
     const decided = await this.#decide([...targets, appTarget], stored);
     this.#closing.assertOpen();
     await this.#writer.write(decided.slice(0, -1), lease, settled);
@@ -304,14 +329,19 @@ export class Registrar {
     const lost = found === undefined ? this.#listener.lost(id) : undefined;
     const target = this.#target(id, (content) => appContent(plan, content), isForced, lost);
     const decide: Target['decide'] = async (stored) => {
-      // Under the lease no process deletes it. What this registration does not name would be missing for good.
+      // Under the lease no process deletes the app, so the store was replaced. Settings that this registration does not
+      // name would be lost for good.
       if (found !== undefined && stored === undefined) throw new StoreReplaced(plan.appid);
       return target.decide(stored);
     };
     return { id, decide };
   }
 
-  /** @param lost - the content of a document that is missing, as far as it is known. */
+  /**
+   * Returns the target of a document.
+   *
+   * @param lost - the content of a missing document, as far as it is known.
+   */
   #target(id: string, contentFrom: (content: JsonObject) => JsonObject, isForced: boolean, lost?: JsonObject): Target {
     return {
       id,
@@ -325,9 +355,11 @@ export class Registrar {
   }
 
   /**
-   * @param generation - the number of times that the store had been replaced before this was written.
+   * Adopts a part after it was written.
+   *
+   * @param generation - the number of replacements of the store before the part was written.
    * @returns the version of the app.
-   * @throws StoreReplaced when the store has been replaced since.
+   * @throws StoreReplaced if the store has been replaced since.
    */
   async #adopt(
     plan: RegistrationPlan,
@@ -342,7 +374,7 @@ export class Registrar {
       const task = markFrom(byId.get(documentId('task', key))?.data ?? {});
       return belongsTo({ app: markFrom(app.data), task }, this.#registry.enrolment(key));
     });
-    // A store that was replaced has other marks as well, and what is held must not be dropped for them.
+    // A replaced store has other marks as well, and cached documents must not be dropped because of these.
     if (!isSame) await this.#store.lookAtHistory();
     if (this.#listener.generation !== generation) throw new StoreReplaced(plan.appid);
     const registered = [...tasks.keys(), appDocumentId(plan.appid)].map((id): RegisteredDocument => {

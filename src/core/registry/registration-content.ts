@@ -4,22 +4,22 @@ import { DELIVERY_LANE, documentId } from '../model/token-key.js';
 import type { JsonObject } from '../primitives/json.js';
 import { seal, unseal } from '../store/document-codec.js';
 
-/** A document whose due is the schedule's entry of a task. */
+/** A document whose due schedules a task. */
 export interface ScheduledDocument {
   readonly id: string;
   readonly lane: string;
-  /** The task that it is scheduled for. */
+  /** The id of the task that the document schedules. */
   readonly taskId: string;
 }
 
-/** A task, as far as its place in the schedule depends on it. */
+/** The parts of a task that its place in the schedule depends on. */
 export type ScheduledTask = Pick<TaskPlan, 'key' | 'notify'>;
 
-/** The content that a document is to have. */
+/** The new content of a document. */
 export interface Content {
   readonly data: JsonObject;
   readonly due?: Due | undefined;
-  /** Whether that differs from what is stored. */
+  /** Whether the new content differs from the stored one. */
   readonly differs: boolean;
 }
 
@@ -38,7 +38,7 @@ export function taskContent({ params, notify }: TaskPlan, before: JsonObject): J
   return params === undefined ? content : { ...content, params };
 }
 
-/** Returns the documents in which a fleet's store has the dues of tasks. */
+/** Returns the documents that contain the dues of tasks in a fleet's store. */
 export function scheduledDocuments(tasks: readonly ScheduledTask[]): ScheduledDocument[] {
   return tasks.flatMap(({ key, notify }) => {
     const taskId = documentId('task', key);
@@ -48,23 +48,23 @@ export function scheduledDocuments(tasks: readonly ScheduledTask[]): ScheduledDo
 }
 
 /**
- * Returns what becomes of a scheduled document. One that has a due already is left alone, unless its task is new or has
- * changed: what held it back may have gone. A process that is about to take the due out of the schedule, because there was no
- * task, must lose to this write.
+ * Returns the new content of a scheduled document. An existing due is left alone, unless its task is new or has
+ * changed, since the obstacle to its refresh may be gone then. A process that is about to remove the due, because there
+ * was no task, must lose to this write.
  */
 export function dueContent(id: string, before: StoredDocument | undefined, due: Due, isTaskChanged: boolean): Content {
   const data = before === undefined ? seal(id, {}) : sameRecord(before);
   return { data, due, differs: before?.due === undefined || isTaskChanged };
 }
 
-/** Returns the data of a key's document, to be written again: its record keeps its version. */
+/** Returns the data of a key's document for another write, in which its record keeps its version. */
 function sameRecord(before: StoredDocument): JsonObject {
   const { id, data, version } = before;
   if (data['grant'] === undefined || data['recordVersion'] !== undefined) return data;
   try {
     return seal(id, { ...unseal(before), recordVersion: version });
   } catch {
-    // What cannot be read stays as it is.
+    // An unreadable document stays as it is.
     return data;
   }
 }

@@ -7,7 +7,7 @@ import { isJsonObject } from '../primitives/json.js';
 import { unseal } from '../store/document-codec.js';
 import type { RegisteredTask } from './task-entry.js';
 
-/** An app as it is registered. */
+/** An app in its registered state. */
 export interface RegisteredApp {
   readonly appid: string;
   readonly secret: string | undefined;
@@ -37,12 +37,12 @@ export function contentOf({ secret, accessToken, enrolment }: RegisteredApp): Js
   };
 }
 
-/** Returns what an app asks WeChat with. */
+/** Returns the credentials that requests of an app use. */
 export function credentialsOf(app: RegisteredApp, byDefault: AccessTokenMode): AppCredentials {
   return { appid: app.appid, secret: app.secret, accessToken: app.accessToken ?? byDefault };
 }
 
-/** Reads a task from the content of its document; a params function comes from the task as it was known before. */
+/** Reads a task from the content of its document. A params function is taken from the known task. */
 export function taskFrom(
   key: TokenKey,
   content: JsonObject,
@@ -63,7 +63,7 @@ export function taskFrom(
 /**
  * Reads a task from its document, which may be absent.
  *
- * @throws what {@link unseal} throws.
+ * @throws the errors of {@link unseal}.
  */
 export function unsealTask(
   key: TokenKey,

@@ -7,14 +7,22 @@ import { appDocumentId } from '../model/token-key.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import { contended } from '../store/write-errors.js';
 
-/** The time after its lease was asked for in which a registration may send commands: the last one ends before the lease does. */
+/**
+ * The time after the request for its lease in which a registration may send commands, so that the last one ends before
+ * the lease does.
+ */
 const HELD_MS = LEASE_MS - 2 * COMMAND_TIMEOUT_MS;
-/** The time in which it may begin new work: taking that back takes as long, and has to fit as well. */
+/**
+ * The time in which a registration may begin new work, since rolling that back takes as long and has to fit as well.
+ */
 const WORK_MS = HELD_MS / 2;
-/** Longer than other processes wait before they ask for the lease again, so that they have their turn. */
+/**
+ * The pause between two leases. It is longer than other processes wait before they request the lease again, so that
+ * they can acquire it in between.
+ */
 const PAUSE_MS = 150;
 
-/** Says that the time of a lease is up before what was to be done under it is. */
+/** Reports that the time of a lease is over before the work under it is done. */
 export class LeaseTimeUp extends TokenError {
   constructor(appid: string) {
     const message = `the store is too slow: the registration of ${appid} was not changed within the time of its lease`;
@@ -22,7 +30,7 @@ export class LeaseTimeUp extends TokenError {
   }
 }
 
-/** Says that the store was replaced meanwhile: what has been written, or was to be added to, may be lost. */
+/** Reports that the store was replaced meanwhile, so that written documents, or those to be added to, may be lost. */
 export class StoreReplaced extends TokenError {
   constructor(appid: string) {
     const message = `the store was replaced while the registration of ${appid} was changed`;
@@ -30,7 +38,7 @@ export class StoreReplaced extends TokenError {
   }
 }
 
-/** Tells how long the lease of an app's registration can be relied on. */
+/** Tells how long the lease of an app's registration is reliable. */
 export class RegistrationLease {
   readonly appid: string;
   readonly #clock: Clock;
@@ -42,32 +50,38 @@ export class RegistrationLease {
     this.#askedAtMonotonic = askedAtMonotonic;
   }
 
-  /** Tells whether there is time to begin something that may have to be taken back. */
+  /** Returns whether there is time to begin work that may have to be rolled back. */
   get hasTime(): boolean {
     return this.#heldMs < WORK_MS;
   }
 
-  /** Tells whether a command that is sent now ends before the lease does. */
+  /** Returns whether a command that is sent now ends before the lease does. */
   get isHeld(): boolean {
     return this.#heldMs < HELD_MS;
   }
 
   /**
-   * @throws LeaseTimeUp unless there is time to begin something that may have to be taken back.
+   * Asserts that there is time to begin work that may have to be rolled back.
+   *
+   * @throws LeaseTimeUp otherwise.
    */
   assertTime(): void {
     if (!this.hasTime) throw new LeaseTimeUp(this.appid);
   }
 
   /**
-   * @throws LeaseTimeUp unless a command that is sent now ends before the lease does.
+   * Asserts that a command that is sent now ends before the lease does.
+   *
+   * @throws LeaseTimeUp otherwise.
    */
   assertHeld(): void {
     if (!this.isHeld) throw new LeaseTimeUp(this.appid);
   }
 
   /**
-   * @throws LeaseTimeUp when the lease has ended, so that another process may have changed the registration since.
+   * Asserts that the lease has not ended.
+   *
+   * @throws LeaseTimeUp otherwise, since another process may have changed the registration.
    */
   assertNotEnded(): void {
     if (this.#heldMs >= LEASE_MS) throw new LeaseTimeUp(this.appid);
@@ -89,7 +103,9 @@ interface AcquiredLease {
   readonly askedAtMonotonic: number;
 }
 
-/** Takes the leases of registrations: one change of an app's registration at a time, in the whole fleet. */
+/**
+ * Acquires the leases of registrations, which permit one change of an app's registration at a time in the whole fleet.
+ */
 export class RegistrationLeases {
   readonly #store: SupervisedStore;
   readonly #clock: Clock;
@@ -102,10 +118,10 @@ export class RegistrationLeases {
   }
 
   /**
-   * Does work under the lease of the app: no other process may count on a document that is taken back when the rest of a
-   * registration fails. The work has to look at the time of the lease, which is not renewed.
+   * Runs work under the lease of the app, so that no other process depends on a document that is rolled back if the
+   * rest of a registration fails. The work has to check the remaining time of the lease, which is not renewed.
    *
-   * @throws what the work throws; a `TokenError` with code `CLOSED` once the closing of the manager has begun.
+   * @throws the error of the work; a `TokenError` with code `CLOSED` once the closing of the manager has begun.
    */
   async hold<Result>(appid: string, work: (lease: RegistrationLease) => Promise<Result>): Promise<Result> {
     const parts = { store: this.#store, clock: this.#clock, closing: this.#closing };
@@ -119,16 +135,16 @@ export class RegistrationLeases {
     }
   }
 
-  /** Lets other processes have their turn between two steps of work that does not fit into one lease. */
+  /** Lets other processes acquire the lease between two steps of work that does not fit into one lease. */
   async pause(): Promise<void> {
     await wait(this.#clock, PAUSE_MS, { ref: true, signal: this.#closing.signal });
   }
 }
 
 /**
- * Takes a lease that another process may hold: that is waited for as long as a lease lasts.
+ * Acquires a lease. If another process holds it, this waits for as long as a lease lasts.
  *
- * @param what - the name of what other processes change under it, for the error.
+ * @param what - the name of the contended state, for the error.
  * @throws a `TokenError` with code `STORE_UNAVAILABLE`, or `CLOSED` once the closing of the manager has begun.
  */
 export async function acquireLease(

@@ -12,14 +12,14 @@ import { RemovalMark } from './removal-mark.js';
 
 type Found = Pick<StoredDocument, 'id' | 'version'>;
 
-/** So many documents are deleted under one lease by every store that is not in trouble. */
+/** The number of documents that every healthy store deletes within one lease. */
 const MAX_AT_ONCE = 1_000;
 const DELETED_TOGETHER = 500;
 const MAX_ROUNDS = 10;
 /** The progress of a removal under its first lease. */
 interface Reached {
   readonly done: 'all' | 'registration' | 'nothing';
-  /** The app as it was at the call; `undefined` where it was not there, or has been deleted. */
+  /** The app as it was at the call; `undefined` if it was absent or has been deleted. */
   readonly app: StoredDocument | undefined;
 }
 
@@ -28,13 +28,13 @@ const KINDS = ['task', 'key', 'delivery'] as const;
 
 /** An app or a task that is being unregistered. */
 export interface Unregistering {
-  /** Is called with the documents of an app and its tasks before they are deleted, as far as they are stored. */
+  /** Handles the stored documents of an app and its tasks before they are deleted. */
   found(documents: readonly { readonly id: string; readonly data: JsonObject }[]): void;
-  /** Is called when all of it is deleted. */
+  /** Handles the end of the removal, when everything is deleted. */
   done(): void;
 }
 
-/** Deletes registrations, with what is stored for their keys. */
+/** Deletes registrations and the documents of their keys. */
 export class RegistrationRemoval {
   readonly #store: SupervisedStore;
   readonly #writer: RegistrationWriter;
@@ -58,9 +58,9 @@ export class RegistrationRemoval {
   }
 
   /**
-   * Deletes a task and what is stored for its key.
+   * Deletes a task and the documents of its key.
    *
-   * @param isStillWanted - asked under the lease; without it the task stays.
+   * @param isStillWanted - asked under the lease; if it returns `false`, the task stays.
    */
   async removeTask(key: TokenKey, isStillWanted: () => boolean): Promise<void> {
     await this.#leases.hold(key.appid, async (lease) => {
@@ -72,11 +72,11 @@ export class RegistrationRemoval {
   }
 
   /**
-   * Deletes an app with its tasks, and what is stored for its keys: under one lease where that has the time for it.
+   * Deletes an app with its tasks and the documents of its keys: under one lease if the time suffices.
    *
-   * @returns whether the app is gone, and has not been registered anew meanwhile.
-   * @throws LeaseTimeUp when the first lease had ended before the app was deleted, as after a process was frozen: others may have
-   *   been told since that the app is registered.
+   * @returns whether the app is gone and has not been registered anew meanwhile.
+   * @throws LeaseTimeUp if the first lease had ended before the app was deleted, as after a process was frozen: since
+   *   then others may have been notified that the app is registered.
    */
   async removeApp(appid: string): Promise<boolean> {
     const { unregistering, app, done } = await this.#leases.hold(appid, async (lease) => {
@@ -89,10 +89,10 @@ export class RegistrationRemoval {
   }
 
   /**
-   * Deletes those of these apps and tasks whose enrolment has ended, with what is stored for it. What a later enrolment has put
-   * into the documents of the same keys stays.
+   * Deletes those of these apps and tasks whose enrolment has ended, with the documents of their keys. Documents of the
+   * same keys that a later enrolment has written stay.
    *
-   * @param hasEnded - asked for what is stored, with the mark of its enrolment.
+   * @param hasEnded - called for each stored app or task with the mark of its enrolment.
    */
   async removeEnded(
     appid: string,
@@ -105,17 +105,18 @@ export class RegistrationRemoval {
         stored.map(async ({ id, data, version }) => {
           const mark = markFrom(data);
           if (mark === undefined || !hasEnded(mark, id)) return;
-          // The registration comes after the keys: where those fail, it shows the next time that they are to be deleted.
+          // The registration is deleted after the documents of its keys. If those fail, it remains and shows that they
+          // are still to be deleted.
           await this.#deleteKeysOf(id, mark, lease);
           lease.assertHeld();
-          // A refresh that was under way may have written since, as it still found its registration.
+          // A refresh in progress may have written a document since, as it still found its registration.
           if (await this.#store.delete(id, version)) await this.#deleteKeysOf(id, mark, lease);
         }),
       );
     });
   }
 
-  /** Deletes what is stored for the keys of an app, or of a task, by its enrolment with this mark. */
+  /** Deletes the documents of an app's or a task's keys that belong to the enrolment with this mark. */
   async #deleteKeysOf(id: string, mark: string, lease: RegistrationLease): Promise<void> {
     const key = parseKey(id);
     const stored = key === undefined ? await this.#keysOf(lease.appid) : await this.#read([documentId('key', key)]);
@@ -140,11 +141,12 @@ export class RegistrationRemoval {
   }
 
   /**
-   * Deletes under one lease as much as has the time: the tasks, then the app, and what refreshes have stored last, because
-   * one that was under way looks for its app after its write. From the first deletion on the mark of a removal says that
-   * nothing may be counted on that is there, because a process that is frozen may send a deletion after its lease.
+   * Deletes as much under one lease as the time permits: the tasks, then the app, and the results of refreshes last,
+   * because a refresh in progress checks for its app after its write. From the first deletion on, the removal mark
+   * warns other processes not to depend on existing documents, because a frozen process may send a deletion after its
+   * lease.
    *
-   * @returns the progress, with the app as it was at the call if that has not been deleted.
+   * @returns the progress, with the app as it was at the call if it has not been deleted.
    */
   async #removeAtOnce(appid: string, lease: RegistrationLease, unregistering: Unregistering): Promise<Reached> {
     let app: StoredDocument | undefined;
@@ -175,7 +177,11 @@ export class RegistrationRemoval {
     return { done, app };
   }
 
-  /** @returns whether all was deleted that is stored for the keys of an app; there may be too much for one lease. */
+  /**
+   * Deletes the documents of an app's keys.
+   *
+   * @returns whether all were deleted; there may be too many for one lease.
+   */
   async #deleteRecords(appid: string, lease: RegistrationLease): Promise<boolean> {
     for (const kind of ['key', 'delivery']) {
       const found = await this.#list(`${kind}/${appid}`, lease);
@@ -186,11 +192,11 @@ export class RegistrationRemoval {
   }
 
   /**
-   * Deletes the app first, and then what was there at the call, a lease at a time. In between the app may be registered
-   * anew: what that has written, or counts on, stays.
+   * Deletes the app first, and then the documents that existed at the call, one lease at a time. The app may be
+   * registered anew in between: documents that the new registration has written or depends on stay.
    *
-   * @param app - as it was at the call; `undefined` where it was not there or has been deleted. If it is there when the documents
-   *   have been listed, they may be those of the new registration.
+   * @param app - the app as it was at the call; `undefined` if it was absent or has been deleted. If the app exists
+   *   when the documents have been listed, they may belong to the new registration.
    */
   async #removeInSteps(appid: string, app: StoredDocument | undefined, unregistering: Unregistering): Promise<boolean> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -203,7 +209,7 @@ export class RegistrationRemoval {
       if (found.length > 0 && isGone) {
         const outcome = await this.#deleteInSteps(appid, found);
         if (outcome === 'all gone') return true;
-        // What was added between the listing and the end of the app is listed in the next round.
+        // Documents that were added between the listing and the deletion of the app are listed in the next round.
         if (outcome === 'app gone') continue;
         isGone = false;
       }
@@ -214,10 +220,10 @@ export class RegistrationRemoval {
   }
 
   /**
-   * Deletes what was listed. Under its last lease it looks whether anything is left and ends the removal if not, so that a
-   * closing which begins meanwhile finds nothing half done.
+   * Deletes the listed documents. Under its last lease it checks whether anything is left and ends the removal if not,
+   * so that a closing which begins meanwhile finds nothing half done.
    *
-   * @returns whether the app is still gone, so that what was added after the listing is to be deleted as well.
+   * @returns whether the app is still gone, so that documents added after the listing have to be deleted as well.
    */
   async #deleteInSteps(appid: string, found: readonly Found[]): Promise<'all gone' | 'app gone' | 'registered anew'> {
     let outcome: 'all gone' | 'app gone' | 'registered anew' = 'app gone';
@@ -233,7 +239,7 @@ export class RegistrationRemoval {
             await this.#writer.deleteAll(found.slice(next, next + DELETED_TOGETHER), isGone, lease);
           }
         } catch (error) {
-          // What is left of these is deleted under the next lease.
+          // The rest of this batch is deleted under the next lease.
           if (!(error instanceof LeaseTimeUp)) throw error;
           return next;
         }
@@ -247,7 +253,7 @@ export class RegistrationRemoval {
     return outcome;
   }
 
-  /** Deletes the app with what was added to it meanwhile, and none that was registered anew after its end. */
+  /** Deletes the app with changes that were made to it meanwhile, but not an app that was registered anew. */
   async #deleteApp({ id, data, version }: StoredDocument, lease: RegistrationLease): Promise<void> {
     let expected = version;
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -273,7 +279,11 @@ export class RegistrationRemoval {
     return app === undefined;
   }
 
-  /** @returns `undefined` where there are more than can be deleted under the lease. */
+  /**
+   * Lists documents.
+   *
+   * @returns `undefined` if there are more than can be deleted under the lease.
+   */
   async #list(prefix: string, lease: RegistrationLease): Promise<StoredDocument[] | undefined> {
     const found: StoredDocument[] = [];
     for await (const document of this.#store.list(prefix)) {

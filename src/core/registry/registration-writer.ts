@@ -9,37 +9,37 @@ import { contended } from '../store/write-errors.js';
 import { type Content, dueContent, type ScheduledDocument } from './registration-content.js';
 import type { RegistrationLease } from './registration-lease.js';
 
-/** A document of a registration, and what it is to become. */
+/** A document of a registration and the decision on its new content. */
 export interface Target {
   readonly id: string;
-  /** Decides by what is stored, and again when another writer was first. */
+  /** Decides on the new content from the stored document, and again after another writer was faster. */
   decide(stored: StoredDocument | undefined): Promise<Decision>;
 }
 
 export interface Decision extends Content {
-  /** The document that is replaced; `undefined` where none is stored, or the stored one has been moved aside. */
+  /** The document that is replaced; `undefined` if none is stored, or the stored one has been moved aside. */
   readonly before: StoredDocument | undefined;
 }
 
-/** A document as a registration has left it. */
+/** The state of a document after a registration. */
 export interface Settled {
   readonly id: string;
   readonly before: StoredDocument | undefined;
   readonly data: Content['data'];
   readonly due?: Content['due'];
   readonly version: number;
-  /** Whether it was written, and so has to be taken back with the rest. */
+  /** Whether the document was written, so that it has to be rolled back with the others. */
   readonly isWritten: boolean;
-  /** The store failed while it was written, so it may have been, too. */
+  /** The mark of a write during which the store failed, so that it may or may not have been made. */
   readonly isUncertain?: true;
 }
 
 /** A target with its first decision. */
 export type Decided = readonly [target: Target, decision: Decision];
 
-/** Thousands of documents at once must not wait behind one another until the store counts as gone. */
+/** The number of concurrent writes. Thousands at once would queue until the store counts as unavailable. */
 const MAX_WRITING = 16;
-/** So many documents are read within the time of a command by every store. */
+/** The number of documents that every store reads within the time of one command. */
 const READ_TOGETHER = 256;
 const MAX_ROUNDS = 10;
 
@@ -54,7 +54,7 @@ export class RegistrationWriter {
     this.#closing = closing;
   }
 
-  /** Reads documents, as many at a time as a command can. */
+  /** Reads documents, as many at once as one command permits. */
   async read(ids: readonly string[], lease: RegistrationLease): Promise<ReadonlyMap<string, StoredDocument>> {
     const found = new Map<string, StoredDocument>();
     for (let first = 0; first < ids.length; first += READ_TOGETHER) {
@@ -66,9 +66,10 @@ export class RegistrationWriter {
   }
 
   /**
-   * Writes what differs. A document that another writer was first to change is read and decided again, and no other.
+   * Writes the documents that differ. If another writer was faster with a document, only that one is read and decided
+   * again.
    *
-   * @param settled - gets what has been done, also when the rest fails.
+   * @param settled - collects the written documents, even if the write fails later.
    */
   async write(decided: readonly Decided[], lease: RegistrationLease, settled: Settled[]): Promise<void> {
     await allOf(
@@ -79,8 +80,8 @@ export class RegistrationWriter {
   }
 
   /**
-   * Takes back what was written, and nothing that was changed since. A write that the store failed to answer counts as made
-   * where its data is there. What the store refuses is repeated; what the lease does not cover any more stays.
+   * Rolls back the written documents, except those that were changed since. A write with an unknown result counts as
+   * made if its data is stored. Failed commands are retried; documents remain once the lease no longer covers the work.
    */
   async undo(settled: readonly Settled[], lease: RegistrationLease): Promise<void> {
     let left = settled.filter(({ isWritten, isUncertain }) => isWritten || isUncertain);
@@ -105,7 +106,7 @@ export class RegistrationWriter {
     else await this.#store.set(id, before.data, version, dueOption(before.due));
   }
 
-  /** Returns the version under which the data of a write is stored; `undefined` where it is not. */
+  /** Returns the version under which the data of a write is stored; `undefined` if it is not. */
   async #versionOf({ id, before, data, due }: Settled): Promise<number | undefined> {
     const [document] = await this.#store.get([id]);
     if (document === undefined || document.version === before?.version) return undefined;
@@ -116,7 +117,8 @@ export class RegistrationWriter {
   /**
    * Deletes documents.
    *
-   * @param isGone - whether the app is not registered: then also what was changed since it was listed is deleted.
+   * @param isGone - whether the app is not registered; then documents that were changed since they were listed are
+   *   deleted too.
    */
   async deleteAll(
     documents: readonly Pick<StoredDocument, 'id' | 'version'>[],
@@ -133,7 +135,7 @@ export class RegistrationWriter {
     );
   }
 
-  /** Deletes a document, whatever has become of it. */
+  /** Deletes a document regardless of changes since. */
   async deleteOne(id: string, lease: RegistrationLease): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       lease.assertHeld();
@@ -169,7 +171,7 @@ export class RegistrationWriter {
   }
 }
 
-/** Opens a stored document for a decision; one that is damaged is moved aside, and counts as absent. */
+/** Opens a stored document for a decision. A damaged one is moved aside and counts as absent. */
 export function opened<Found>(
   reader: DocumentReader,
   stored: StoredDocument | undefined,
@@ -178,7 +180,7 @@ export function opened<Found>(
   return reader.read(stored, (found) => (found === undefined ? undefined : { found, content: open(found) }));
 }
 
-/** Returns whether a due is the one that was written: a store may keep whole milliseconds alone. */
+/** Returns whether a stored due is the one that was written, since a store may round to whole milliseconds. */
 function isSameDue(stored: Content['due'], written: Content['due']): boolean {
   if (stored === undefined || written === undefined) return stored === written;
   return stored.lane === written.lane && Math.abs(stored.at - written.at) < 1;

@@ -3,21 +3,27 @@ import type { TokenKey } from '../model/token-key.js';
 import { noop } from '../primitives/noop.js';
 import type { TaskEntry } from './task-entry.js';
 
-/** Receives what has become known of apps and tasks. */
+/** A listener for changes of apps and tasks. */
 export interface RegistryListener {
   taskAdded(task: TaskEntry): void;
-  /** Is called for a task that was there and was registered anew. */
+  /** Handles a task that was known and was registered anew. */
   taskReplaced(task: TaskEntry): void;
   taskRemoved(task: TaskEntry): void;
-  /** Is called when the app is not there, or not yet: its tasks stay known, because a registration writes them before the app. */
+  /**
+   * Handles an app that is absent, perhaps because it is not written yet. Its tasks stay known, since a registration
+   * writes them before the app.
+   */
   appForgotten(appid: string): void;
-  /** Is called when the app, or the task of this key, was unregistered and registered again: earlier records belong to neither. */
+  /**
+   * Handles an app, or the task of this key, that was unregistered and registered again, so that earlier records do not
+   * belong to it.
+   */
   enrolledAnew(appid: string, key: TokenKey | undefined, marks: EnrolmentMarks): void;
-  /** Is called when the secret, the mode, or the params of a task changed: what failed before may work now. */
+  /** Handles a change of the secret, the mode or the params of a task, after which failed attempts may succeed. */
   registrationChanged(appid: string): void;
 }
 
-/** Starts nothing, as before anything listens. */
+/** The listener that is used before any is set, which does nothing. */
 export const NO_LISTENER: RegistryListener = {
   taskAdded: noop,
   taskReplaced: noop,

@@ -25,8 +25,8 @@ type ReadDocuments = (ids: readonly string[]) => Promise<(StoredDocument | undef
 const MAX_DELETED = 1_000;
 
 /**
- * Holds the apps and tasks that this process knows: what the store remembers, and the functions that it cannot. All of them,
- * or, where a fleet shares more than one process can hold, those that were looked at last.
+ * Holds the apps and tasks that this process knows: their stored state, and the params functions, which cannot be
+ * stored. It holds all of them or, if a fleet shares more than one process can hold, those that were used last.
  */
 export class Registry {
   readonly #apps = new Map<string, RegisteredApp>();
@@ -35,12 +35,15 @@ export class Registry {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   #listener: RegistryListener = NO_LISTENER;
-  /** The ids of documents that were looked at, there or not; what falls out of it is forgotten. Absent: all is held. */
+  /**
+   * The ids of documents that have been read, present or absent. Evicted ones are forgotten. Absent if everything is
+   * cached.
+   */
   readonly #known: LRUCache<string, true> | undefined;
   readonly #own: OwnRegistrations;
   readonly #openReads = new OpenReads();
   readonly #reads = new ReadsInTurn();
-  /** The apps that were held here and found deleted, by no doing of this process. */
+  /** The apps that were cached and then found deleted by another process. */
   readonly #deleted = boundedCache<string, true>(MAX_DELETED);
 
   constructor(store: SupervisedStore, reader: DocumentReader, options: RegistryOptions = {}) {
@@ -55,18 +58,20 @@ export class Registry {
     });
   }
 
-  /** Has this listener told of what becomes known of apps and tasks. */
+  /** Sets the listener that is notified of changes of apps and tasks. */
   listen(listener: RegistryListener): void {
     this.#listener = listener;
   }
 
-  /** Returns whether every app and task is held after {@link Registry.loadAll}. */
+  /** Returns whether every app and task is cached after {@link Registry.loadAll}. */
   get holdsAll(): boolean {
     return this.#known === undefined;
   }
 
   /**
-   * @throws the `TokenError` of an app whose document cannot be read.
+   * Returns the app.
+   *
+   * @throws the `TokenError` of an app whose document is unreadable.
    */
   app(appid: string): RegisteredApp | undefined {
     const error = this.#unreadable.get(appid);
@@ -92,17 +97,19 @@ export class Registry {
     return this.#tasks.ofApp(appid);
   }
 
-  /** Returns whether a document was held of this app until the store showed it no longer, and none has come since. */
+  /** Returns whether an app was cached until the store no longer showed it, and has not been registered since. */
   wasDeleted(appid: string): boolean {
     return this.#deleted.has(appid);
   }
 
-  /** Returns the version of the app or the task that is held under this id. */
+  /** Returns the version of the cached app or task with this id. */
   versionOf(id: string): number | undefined {
     return this.#held(id)?.version;
   }
 
-  /** Keeps what is held although the store has been replaced: whatever the one in its place has is newer. */
+  /**
+   * Keeps the cached apps and tasks although the store has been replaced, with a version below any in the new store.
+   */
   leaveOver(): void {
     this.#openReads.noteReplacement();
     for (const [appid, app] of this.#apps) this.#apps.set(appid, { ...app, version: OF_ANOTHER_STORE });
@@ -110,12 +117,15 @@ export class Registry {
     for (const id of [...(this.#known?.keys() ?? [])]) if (this.#held(id) === undefined) this.#known?.delete(id);
   }
 
-  /** Tells one registration of a key from another: a failure is bound to the one it was made with. */
+  /**
+   * Returns a value that identifies the registration of a key, since a failure belongs to the registration that it was
+   * made with.
+   */
   fingerprint(key: TokenKey): string {
     return `${this.#apps.get(key.appid)?.version ?? 0}:${this.task(key)?.version ?? 0}`;
   }
 
-  /** Returns what is registered of a key. */
+  /** Returns the enrolment of a key. */
   enrolment(key: TokenKey): Enrolment {
     return enrolmentOf(this.#apps.get(key.appid), this.#tasks.of(key));
   }
@@ -125,20 +135,21 @@ export class Registry {
     return this.holdsAll || this.#reads.of(id) !== undefined || this.#isKnown(id) || this.#own.has(id);
   }
 
-  /** Returns whether nothing registered has to be read for this key. It is called for every token that is answered. */
+  /** Returns whether the registration of this key is cached. It is called for every token that is served. */
   isCached(key: TokenKey): boolean {
     if (this.holdsAll) return this.#apps.has(key.appid);
     return registrationIds(key).every((id) => this.#isKnown(id));
   }
 
-  /** Reads the apps and tasks of these keys that are not held, in one round trip. */
+  /** Reads those apps and tasks of these keys that are not cached, in one round trip. */
   async load(keys: readonly TokenKey[]): Promise<void> {
     await this.#look(new Set(keys.flatMap(registrationIds)));
   }
 
   /**
-   * Reads another document, and in the same round trip the app and the task of this key as far as they are not held. Where no
-   * task is held, it may have been registered elsewhere without having been heard of yet.
+   * Reads another document and, in the same round trip, the app and the task of this key if they are not cached. A task
+   * that is cached as absent is read too, since it may have been registered elsewhere and the notification not have
+   * arrived yet.
    */
   async loadWith(id: string, key: TokenKey): Promise<StoredDocument | undefined> {
     const doubted = new Set(this.task(key) === undefined ? [documentId('task', key)] : []);
@@ -151,7 +162,7 @@ export class Registry {
     return found;
   }
 
-  /** Reads this app if it is not held. */
+  /** Reads this app if it is not cached. */
   async loadApp(appid: string): Promise<void> {
     await this.#look(new Set([appDocumentId(appid)]));
   }
@@ -159,14 +170,14 @@ export class Registry {
   async #look(ids: ReadonlySet<string>, doubted: ReadonlySet<string> = new Set(), read?: ReadDocuments): Promise<void> {
     const wanted = [...ids].filter((id) => doubted.has(id) || !this.#isKnown(id));
     const missing = wanted.filter((id) => this.#reads.of(id) === undefined);
-    // What is held does not wait for a store that may be away.
+    // Cached documents must not wait for a store that may be unavailable.
     const reading = new Set(wanted.flatMap((id) => this.#reads.of(id) ?? []));
     if (missing.length > 0 || read !== undefined) reading.add(this.#read(missing, read));
     if (reading.size > 0) await Promise.all(reading);
   }
 
   /**
-   * Reads every app and task that is to be held.
+   * Reads every app and task that has to be cached.
    *
    * @throws a `TokenError` with code `CLOSED` as soon as the closing begins.
    */
@@ -179,12 +190,13 @@ export class Registry {
         for await (const document of this.#store.list(kind)) {
           closing?.assertOpen();
           const { id, version } = document;
-          // A page may have been read before the document was changed or deleted.
+          // The page may have been read before the document was changed or deleted, so the document is read again at
+          // the end.
           doubtful.add(id);
           if (listing.judge(id, version) !== 'news') continue;
           doubtful.delete(id);
           await this.adopt(document);
-          // Of a million tasks that are listed, nothing but the tasks may be held.
+          // A million tasks may be listed, so nothing but the tasks themselves may stay in memory.
           listing.forget(id, version);
         }
       }
@@ -197,7 +209,7 @@ export class Registry {
     }
   }
 
-  /** Reads one app or task again; a document that is gone is forgotten. */
+  /** Reads one app or task again, and forgets it if its document is gone. */
   reload(id: string): Promise<void> {
     return this.#reads.again(id, () => this.#readAll([id]));
   }
@@ -219,20 +231,28 @@ export class Registry {
     this.setTasks([task]);
   }
 
-  /** Takes over tasks at once: that the registration of their app has changed is said once, since all its tasks are looked at. */
+  /**
+   * Adopts several tasks at once. The change of their app's registration is announced only once, since a listener then
+   * checks all of its tasks.
+   */
   setTasks(tasks: readonly RegisteredTask[]): void {
     const changed = new Set(tasks.flatMap((task) => (this.#putTask(task) ? task.key.appid : [])));
     for (const appid of changed) this.#listener.registrationChanged(appid);
   }
 
-  /** @returns whether a task that was there has changed. */
+  /**
+   * Adopts a task.
+   *
+   * @returns whether a known task has changed.
+   */
   #putTask(task: RegisteredTask): boolean {
     const { key, version, functionMissing } = task;
     const held = this.#tasks.of(key);
     if (held !== undefined && held.version > version) return false;
     if (isEnrolledAnew(held, task)) this.#listener.enrolledAnew(key.appid, key, { task: task.enrolment });
     const isAnother = held?.version !== version || held.functionMissing !== functionMissing;
-    // What a read shows that began while this version was held already is newer, so only another version is noted.
+    // If this version was cached already, a read that began since shows a newer state, so only another version is
+    // noted.
     if (held?.version !== version) this.#openReads.noteVersion(documentId('task', key), version);
     held?.update(task);
     // Params functions exist only in memory: these tasks are never evicted.
@@ -260,7 +280,7 @@ export class Registry {
     this.#forgetApp(appid);
   }
 
-  /** Forgets an app, but not its tasks: each of them is a document of its own, which says by itself whether it is there. */
+  /** Forgets an app, but not its tasks: each of them has a document of its own, which shows whether the task exists. */
   #forgetApp(appid: string): void {
     const app = this.#apps.get(appid);
     this.#unreadable.delete(appid);
@@ -274,9 +294,9 @@ export class Registry {
   }
 
   #isKnown(id: string): boolean {
-    // Asked with `get`, so that what is looked at often is not the first to be forgotten.
+    // The method is `get`, which counts as a use, so that ids that are looked up often are not evicted first.
     if (this.#known !== undefined) return this.#known.get(id) === true || this.#held(id) !== undefined;
-    // Where all is held, notifications announce new tasks; that of their app may be late.
+    // If everything is cached, notifications announce new tasks. The notification of their app may arrive late.
     return parseKey(id) !== undefined || this.#held(id) !== undefined || this.#unreadable.has(appidOf(id));
   }
 
@@ -305,9 +325,9 @@ export class Registry {
   }
 
   /**
-   * Reads documents and adopts what is news.
+   * Reads documents and adopts those that are new.
    *
-   * @returns the ids that have to be read again, because something became known of them meanwhile.
+   * @returns the ids that have to be read again, because they changed meanwhile.
    */
   async #readOnce(ids: readonly string[], read: ReadDocuments): Promise<readonly string[]> {
     const unclear: string[] = [];
@@ -329,7 +349,7 @@ export class Registry {
     return unclear;
   }
 
-  /** Notes that a task is absent only where its app is present: made-up names must leave nothing behind. */
+  /** Notes that a task is absent, but only if its app is present, so that look-ups of made-up names use no memory. */
   #note(id: string): void {
     if (this.#known === undefined || this.#held(id) !== undefined) return;
     const appid = appidOf(id);
@@ -338,12 +358,13 @@ export class Registry {
     else this.#known.delete(id);
   }
 
-  /** Drops what has not been looked at for long: it is read again when it is needed. */
+  /** Drops a document that has not been used for long. It is read again when it is needed. */
   #drop(id: string): void {
     const key = parseKey(id);
     if (key !== undefined) return void this.#tasks.delete(key);
     const appid = appidOf(id);
-    // Without its app a task is not refreshed, and one whose params are a function is to be refreshed here.
+    // A task is not refreshed without its app, and a task with a params function has to be refreshed here, so its app
+    // stays.
     for (const task of this.tasksOf(appid)) if (hasParamsFunction(task)) return;
     this.#apps.delete(appid);
     this.#unreadable.delete(appid);
@@ -368,7 +389,7 @@ export class Registry {
     this.#openReads.noteAbsence(id);
   }
 
-  /** Adopts what a document shows, which was read or written just now. */
+  /** Adopts a document that was just read or written. */
   async adopt(document: StoredDocument): Promise<void> {
     const { id } = document;
     const key = parseKey(id);
@@ -383,7 +404,7 @@ export class Registry {
     }
     if (content === undefined) return this.#forget(id);
     const { version } = document;
-    // A store that was replaced has other marks as well, and what is held must not be dropped for them.
+    // A replaced store has other marks as well, and cached documents must not be dropped because of these.
     if (isEnrolledAnew(this.#held(id), { version, enrolment: markFrom(content) })) await this.#store.lookAtHistory();
     this.#own.update(id, content, version);
     if (key === undefined) this.setApp(appFrom(appid, content, version));

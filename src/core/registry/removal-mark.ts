@@ -4,32 +4,34 @@ import { seal, unseal } from '../store/document-codec.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { RegistrationLease } from './registration-lease.js';
 
-/** A removal whose process has died is not waited for any longer. */
+/** The time after which a removal whose process has died is no longer respected. */
 const LASTS_MS = 600_000;
 const MAX_ROUNDS = 10;
 
-/** Returns the id of the document that says that an app is being removed. The sweep of limits deletes what is left. */
+/**
+ * Returns the id of the document that marks an app as being removed. The sweep of limits deletes marks that are left.
+ */
 export function removalMarkId(appid: string): string {
   return `limit/${appid}/~removal`;
 }
 
 /**
- * Tells whether documents of the app are about to be deleted, which were there before: a registration has to write what it
- * counts on, also where that is stored already, so that it is not taken for what was there before.
+ * Returns whether existing documents of the app are about to be deleted. A registration then has to write every
+ * document that it depends on, even if it is stored already, so that it is not mistaken for an old one.
  */
 export function isBeingRemoved(mark: StoredDocument | undefined, now: number): boolean {
   if (mark === undefined) return false;
   try {
     const { until } = unseal(mark);
-    // One that ends later was written by a clock that has been set back since.
+    // A mark that lasts longer was written before the clock was set back.
     return typeof until === 'number' && until > now && until <= now + 2 * LASTS_MS;
   } catch {
-    // To write once too often does no harm.
+    // An unreadable mark counts as a removal, since a needless write does no harm.
     return true;
   }
 }
 
-/** Says, and takes back, that an app is being removed. */
+/** Sets and clears the mark of an app that is being removed. */
 export class RemovalMark {
   readonly #store: SupervisedStore;
   readonly #clock: Clock;
@@ -40,9 +42,9 @@ export class RemovalMark {
   }
 
   /**
-   * Says it, to be repeated in each step of a removal.
+   * Sets the mark. This has to be repeated in each step of a removal.
    *
-   * @returns the version of the mark; `undefined` where other writers were first each time.
+   * @returns the version of the mark; `undefined` if other writers were faster each time.
    */
   async set({ appid }: RegistrationLease): Promise<number | undefined> {
     const id = removalMarkId(appid);
@@ -58,9 +60,9 @@ export class RemovalMark {
   }
 
   /**
-   * Takes it back. One that is left does no harm for long.
+   * Clears the mark. A mark that remains does no harm for long.
    *
-   * @param known - the version that it has, where that is known.
+   * @param known - the version of the mark, if it is known.
    */
   async clear({ appid }: RegistrationLease, known?: number): Promise<void> {
     const id = removalMarkId(appid);

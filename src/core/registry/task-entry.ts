@@ -6,24 +6,27 @@ import type { CachedRecord } from '../records/cached-record.js';
 import type { RecordHolder, RecordHolders } from '../records/record-cache.js';
 import { KeyMap } from './key-map.js';
 
-/** A task as it is registered. */
+/** A task in its registered state. */
 export interface RegisteredTask {
   readonly key: TokenKey;
   readonly params: TaskParams | undefined;
-  /** The URL that is told of new tokens. */
+  /** The URL that is notified of new tokens. */
   readonly notify: string | undefined;
-  /** Its params come from a function that this process does not have. */
+  /** Whether the params come from a function that this process does not have. */
   readonly functionMissing: boolean;
   readonly enrolment?: string | undefined;
   readonly version: number;
 }
 
-/** Returns whether the params of a task are a function: only the processes that have it can refresh the task. */
+/** Returns whether the params of a task are a function, so that only processes that have it can refresh the task. */
 export function hasParamsFunction({ params }: RegisteredTask): boolean {
   return typeof params === 'function';
 }
 
-/** Holds a task in this process: one object as long as it is registered, with all that is held of its key. */
+/**
+ * Represents a registered task in this process: one object for as long as it is registered, which holds everything that
+ * is cached of its key.
+ */
 export class TaskEntry implements RegisteredTask, RecordHolder, Queued {
   readonly key: TokenKey;
   params: TaskParams | undefined;
@@ -52,7 +55,7 @@ export class TaskEntry implements RegisteredTask, RecordHolder, Queued {
   }
 }
 
-/** Holds the tasks of this process. There may be a million, so that no name is held more often than it has to be. */
+/** Holds the task entries of this process. There may be a million, so no name is stored more often than necessary. */
 export class TaskEntries implements RecordHolders {
   readonly #tasks = new KeyMap<TaskEntry>();
   readonly #types = new Map<string, string>();
@@ -74,7 +77,9 @@ export class TaskEntries implements RecordHolders {
   }
 
   /**
-   * @param appid - the name as it is held of the app.
+   * Adds a task.
+   *
+   * @param appid - the app's name as it is already stored, so that the string is shared.
    */
   add(task: RegisteredTask, appid: string): TaskEntry {
     const { type, subject } = task.key;
@@ -95,7 +100,10 @@ export class TaskEntries implements RecordHolders {
   }
 }
 
-/** Copies a part of a string, which would keep the whole of it in memory: an id, or the body of a request. */
+/**
+ * Copies a part of a string, so that it does not keep the whole string in memory, such as an id or the body of a
+ * request.
+ */
 function ownCopy(text: string): string {
   return Array.from(text).join('');
 }
