@@ -2,7 +2,7 @@ import type { Records } from '../records/records.js';
 import type { StoreClockListener } from '../store/store-clock.js';
 import type { Work } from './work.js';
 
-/** Starts what follows from a clock that was set: instants that were computed before come too early or too late. */
+/** Handles clocks that were set: instants that were computed before are too early or too late. */
 export class ClockJumps implements StoreClockListener {
   readonly #records: Records;
   readonly #work: Work;

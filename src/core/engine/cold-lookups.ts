@@ -16,7 +16,7 @@ export interface ColdLookupsParts {
 }
 
 /**
- * Answers from what is known of single apps and keys where not all is held: after a start on a large store, or in a
+ * Answers questions about single apps and keys while not everything is cached: after a start on a large store, or in a
  * fleet.
  */
 export class ColdLookups {
@@ -27,7 +27,7 @@ export class ColdLookups {
   }
 
   /**
-   * Returns whether the key has a task. That it has none, the store has said.
+   * Returns whether the key has a task. The answer `false` is always confirmed by the store.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
@@ -39,13 +39,13 @@ export class ColdLookups {
     if (!wasStarted) await this.#readTask(key);
     if (has()) return true;
     await lifecycle.start();
-    // The notification of a task that was registered elsewhere may not have come yet.
+    // The task may have been registered elsewhere and the notification not have arrived yet.
     if (wasStarted && !registry.holdsAll) await registry.reload(documentId('task', key));
     return has();
   }
 
   /**
-   * Returns whether the key has a task, or anything is stored or held of it.
+   * Returns whether the key has a task, or a stored or cached record.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
@@ -56,8 +56,8 @@ export class ColdLookups {
   }
 
   /**
-   * Returns whether the app is registered with a secret that fits, by what is held in memory; `undefined` where the store has to
-   * be asked.
+   * Returns whether the app is registered with a matching secret, by the cached app; `undefined` if the store has to be
+   * asked.
    */
   heldSecret(appid: string, fits: (secret: string) => boolean): boolean | undefined {
     const { registry, lifecycle } = this.#parts;
@@ -65,14 +65,14 @@ export class ColdLookups {
     return registry.holdsAll && lifecycle.isStarted ? false : undefined;
   }
 
-  /** Returns whether the app is held in memory. */
+  /** Returns whether the app is cached. */
   holdsApp(appid: string): boolean {
     return this.#parts.registry.hasApp(appid);
   }
 
   /**
-   * Returns whether the app is registered with a secret that fits: `false` where that cannot be read, and else only when the
-   * store has said so.
+   * Returns whether the app is registered with a matching secret. It returns `false` if the app is unreadable;
+   * otherwise the store has confirmed a `false`.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
@@ -82,14 +82,15 @@ export class ColdLookups {
     if (registry.holdsAll) return hasSecret(registry, appid, fits);
     const wasHeld = registry.hasApp(appid);
     await registry.loadApp(appid);
-    // The notification of a secret that was changed elsewhere may not have come yet.
+    // The secret may have been changed elsewhere and the notification not have arrived yet.
     if (wasHeld && !hasSecret(registry, appid, fits)) await registry.reload(appDocumentId(appid));
     return hasSecret(registry, appid, fits);
   }
 
   /**
-   * Returns the record of a task that needs no attention; `undefined` where the whole has to be waited for. A usable record in
-   * memory answers without the store, which may have gone since: a start that does not complete says nothing about it.
+   * Returns the record of a task if it can be served at once; `undefined` if the caller has to wait for the complete
+   * start. A usable cached record is served without the store, which may have become unavailable: an incomplete start
+   * says nothing about the record.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
@@ -111,8 +112,8 @@ export class ColdLookups {
   }
 
   /**
-   * Returns the held record of a task where nothing is due but a look at whether the store still shows it, which is begun in the
-   * background. Acquiring the record gives the same answer, after promises and timers that cost more than all the rest of a request.
+   * Returns the cached record of a task if it needs at most to be confirmed by the store, which is started in the
+   * background. `acquire` gives the same answer, but its promises and timers cost more than the rest of a request.
    */
   confirming(appid: string, type: string): CachedRecord | undefined {
     const { registry, records, recordReader, lifecycle } = this.#parts;
@@ -141,8 +142,7 @@ export class ColdLookups {
   }
 
   /**
-   * Reads a task and its app. When the store fails, the start that is under way tells of it, and the store is not asked
-   * again.
+   * Reads a task and its app. If the store fails, the start in progress reports it, and the store is not asked again.
    */
   async #readTask(key: TokenKey): Promise<void> {
     const { registry, lifecycle } = this.#parts;
@@ -162,7 +162,7 @@ function isUnavailable(error: unknown): boolean {
   return isTokenError(error) && error.code === 'STORE_UNAVAILABLE';
 }
 
-/** Returns whether the app can be read: one whose document is broken is reported as an error by the calls that wait. */
+/** Returns whether the app is readable. An unreadable one is reported as an error by the calls that wait. */
 function isReadable(registry: Registry, appid: string): boolean {
   try {
     return registry.app(appid) !== undefined;

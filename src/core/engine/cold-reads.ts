@@ -4,7 +4,7 @@ import type { CachedRecord } from '../records/cached-record.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { State } from '../refresh/state.js';
 
-/** Reads what the store has of a key of which this process holds nothing. */
+/** Reads the stored record of a key that has none cached. */
 export class ColdReads {
   readonly #state: State;
   readonly #recordReader: RecordReader;
@@ -16,7 +16,7 @@ export class ColdReads {
     this.#fetchesWithoutStore = fetchesWithoutStore;
   }
 
-  /** Reads record and registration in one round trip, where neither is held; else `undefined`. */
+  /** Reads the record and the registration in one round trip if neither is cached; returns `undefined` otherwise. */
   withRegistration(key: TokenKey): Promise<CachedRecord | undefined> | undefined {
     const { registry, records } = this.#state;
     if (registry.isCached(key) || records.cache.get(key) !== undefined) return undefined;
@@ -26,7 +26,10 @@ export class ColdReads {
     return reading;
   }
 
-  /** Reads the record, and beside it a task that was registered elsewhere and has not been heard of yet. */
+  /**
+   * Reads the record together with a task that may have been registered elsewhere, if its notification has not arrived
+   * yet.
+   */
   record(key: TokenKey): Promise<CachedRecord | undefined> {
     const hasTask = this.#state.registry.task(key) !== undefined;
     const reader = this.#recordReader;

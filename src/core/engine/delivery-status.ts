@@ -43,7 +43,7 @@ interface DeliveryStatusParts {
   readonly clock: StoreClock;
 }
 
-/** Returns the status of the deliveries of a key; `undefined` without a target. */
+/** Returns the status of the deliveries of a key; `undefined` if it has no target. */
 export async function deliveryStatus(
   notify: string | undefined,
   stored: StoredDocument | undefined,
@@ -76,7 +76,7 @@ function stateOf(
   return delivered === undefined ? 'waiting' : 'delivered';
 }
 
-/** Reads a delivery document. One that cannot be read is the trouble of its own task. */
+/** Reads a delivery document. An unreadable one affects only its own task. */
 async function readDelivery(
   stored: StoredDocument | undefined,
   target: string,

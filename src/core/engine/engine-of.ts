@@ -2,13 +2,15 @@ import type { Engine } from './engine.js';
 
 const engines = new WeakMap<object, Engine>();
 
-/** Gives the other entry points of this package, and no application, access to the parts of a manager. */
+/** Gives other entry points of this package, but not applications, access to the engine of a manager. */
 export function exposeEngine(manager: object, engine: Engine): void {
   engines.set(manager, engine);
 }
 
 /**
- * @throws TypeError for what is no manager of this copy of the package.
+ * Returns the engine of a manager.
+ *
+ * @throws TypeError if the value is not a manager of this copy of the package.
  */
 export function engineOf(manager: object): Engine {
   const engine = engines.get(manager);

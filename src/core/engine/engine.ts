@@ -59,11 +59,11 @@ export interface EngineInput {
   readonly types: readonly string[];
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly upstream: (clock: StoreClock) => Upstream;
-  /** Returns an id that nothing else has. */
+  /** Returns a unique id. */
   readonly newId: () => string;
 }
 
-/** Wires the parts together. */
+/** Creates the parts of a manager and connects them. */
 export class Engine implements Storage, State {
   readonly events: Events;
   readonly closing: Closing = new Closing();
@@ -89,7 +89,7 @@ export class Engine implements Storage, State {
   readonly #puts: PutGrants;
   readonly #lifecycle: Lifecycle;
 
-  /** Builds each part of those before it. What is told of later, by a part that comes after, is listened to at the end. */
+  /** Creates each part from those before it. The listeners that connect a part to later ones are set at the end. */
   constructor({ store: given, options, events, types, refresherOf, upstream, newId }: EngineInput) {
     const { times, pace, maxCachedRecords, refreshes, timeoutMs } = options;
     const { closing, meters } = this;
@@ -166,7 +166,9 @@ export class Engine implements Storage, State {
   }
 
   /**
-   * @throws TypeError when there are callbacks already, a `TokenError` with code `CLOSED`.
+   * Attaches the callbacks.
+   *
+   * @throws TypeError if callbacks are attached already, a `TokenError` with code `CLOSED`.
    */
   attach(callbacks: CallbackPort): void {
     this.callbacks.attach(callbacks);
@@ -176,12 +178,15 @@ export class Engine implements Storage, State {
     return new Deadline(this.clock, timeoutMs, signal);
   }
 
-  /** Reads what the store remembers and begins to keep it fresh. Every call needs it; a failed start is tried again. */
+  /**
+   * Reads the stored registrations and starts to keep their keys fresh. Every call needs the start; a failed one is
+   * retried.
+   */
   start(): Promise<void> {
     return this.#lifecycle.start();
   }
 
-  /** Resolves when the store has answered, long before everything is read where that is much. */
+  /** Resolves when the store has answered, which in a large store is long before everything is read. */
   async opened(): Promise<void> {
     this.start().catch(() => {});
     await this.#lifecycle.opened;
@@ -202,7 +207,7 @@ export class Engine implements Storage, State {
     this.#unwritten.discard(appid, key);
   }
 
-  /** Stores a grant that was got elsewhere, unless a newer one is stored. */
+  /** Stores a grant that was obtained elsewhere, unless a newer one is stored. */
   put(key: TokenKey, grant: Grant): Promise<CachedRecord> {
     return this.closing.waitFor(() => this.#puts.put(key, grant, this.deadline()));
   }

@@ -21,11 +21,11 @@ export interface HeldRecordsParts {
   readonly records: Records;
   readonly clock: Pick<Clock, 'now'>;
   readonly history: Pick<StoreHistory, 'check'>;
-  /** Hears of the records that have been put back. */
+  /** The listener that is notified of records that have been put back. */
   readonly changes: Pick<RecordListener, 'changed'>;
 }
 
-/** Puts records that this process holds back into a store that has lost them, or shows older ones. */
+/** Writes cached records back to a store that has lost them or has older ones. */
 export class HeldRecords implements RecordRestorer {
   readonly #parts: HeldRecordsParts;
 
@@ -34,11 +34,12 @@ export class HeldRecords implements RecordRestorer {
   }
 
   /**
-   * Puts back the held record before a refresh works with an older one: nothing is done from that, least of all is its refresh
-   * token sent.
+   * Puts back the cached record before a refresh uses an older one, since a refresh from an older record would send an
+   * outdated refresh token.
    *
-   * @returns whether the document has changed by that.
-   * @throws NeedMissing while a refresh token that is held cannot be put back, because the store was replaced and lacks the app.
+   * @returns whether that has changed the document.
+   * @throws NeedMissing while a cached refresh token cannot be put back, because the store was replaced and lacks the
+   *   app.
    */
   async restoreNewer(key: TokenKey, document: KeyDocument): Promise<boolean> {
     const { records } = this.#parts;
@@ -47,13 +48,13 @@ export class HeldRecords implements RecordRestorer {
     if (held.isStored) {
       const isOlder = held.version > document.recordVersion || records.overtakes(held, document);
       if (document.grant !== undefined && !isOlder) return false;
-      // Where there is no refresh token to lose, a refresh may do without the store.
+      // If no refresh token can be lost, an unavailable store does not prevent the refresh.
       const absence = isAbsent(document) ? await this.#judgeAbsence(held) : 'lost';
       if (absence === 'restored') return true;
       if (absence === undefined) return false;
     }
     const isDisplaced = records.isDisplaced(held);
-    // What was deleted on purpose stays so, and what no store has taken is offered to it by itself.
+    // A record that was deleted on purpose stays deleted, and the write of a pending grant is retried independently.
     if (!isDisplaced && (!held.isStored || isAbsent(document))) return false;
     await this.restore(held, document);
     const isKeptBack = records.cache.get(key) === held && records.isDisplaced(held) && held.rotation !== undefined;
@@ -65,7 +66,10 @@ export class HeldRecords implements RecordRestorer {
     return (!isDisplaced && document.grant !== undefined) || records.cache.get(key) !== held;
   }
 
-  /** Returns what the absence of a record means, `undefined` where that cannot be told; rejects where too much hangs on it. */
+  /**
+   * Returns the reason why a record is absent; `undefined` if it is unknown. Rejects if it is unknown and a refresh
+   * token is at stake.
+   */
   async #judgeAbsence({ key, rotation }: CachedRecord): Promise<Absence | undefined> {
     try {
       return await this.#parts.store.judgeAbsence(documentId('key', key));
@@ -76,7 +80,7 @@ export class HeldRecords implements RecordRestorer {
   }
 
   /**
-   * Puts back the held record where the store shows an older one, after a failover or because it was replaced, unless another
+   * Puts back the cached record if the store has an older one, after a failover or a replacement, unless another
    * process was faster.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
@@ -87,28 +91,28 @@ export class HeldRecords implements RecordRestorer {
     const isHeld = (): boolean => records.cache.get(key) === held;
     if (!held.isStored && !records.isDisplaced(held)) return;
     const { generation } = records;
-    // The versions of two histories say nothing of each other.
+    // Versions can only be compared within one history, so the history is checked first.
     await history.check();
-    // The document of a store that was found to be replaced just now is read again by the recovery.
+    // If the check has just found a replacement, the recovery reads the document again.
     if (!isHeld() || records.generation !== generation) return;
     if (records.isDisplaced(held)) {
-      // Without its app it would be left behind there: it is put back when the app is.
+      // The new store would keep the record without its app, so it is put back only when the app is.
       if (isLeftOver(registry, appDocumentId(key.appid))) await remainsLeftOver(registry, key);
       if (this.#lacksApp(key) || !isHeld()) return;
     }
     await this.#reinstate(held, document);
   }
 
-  /** Returns whether the store that took the place of another has not shown the app of this key so far. */
+  /** Returns whether the store lacks the app of this key, as a store that has replaced another may. */
   #lacksApp({ appid }: TokenKey): boolean {
     const { registry } = this.#parts;
     return !registry.hasApp(appid) || isLeftOver(registry, appDocumentId(appid));
   }
 
   /**
-   * Brings together the held record and the one that the store shows, by age, because a store that was set back gives its
-   * versions again. A refresh token that is held goes with the record, or beside the newer one that is there, if that has none
-   * or an older one. What is stored then is in force, under the version that it has there.
+   * Merges the cached and the stored record by age, because a store that was set back assigns its versions again. A
+   * cached refresh token is stored with the cached record, or beside a newer stored one that has none or an older one.
+   * The stored result becomes current, with its version there.
    */
   async #reinstate(held: CachedRecord, document: KeyDocument): Promise<void> {
     const { documents, records, registry, changes } = this.#parts;
@@ -124,8 +128,9 @@ export class HeldRecords implements RecordRestorer {
         ? hidden === undefined || !records.isObtainedAfter(hidden, ours)
         : records.isObtainedAfter(ours, stored);
     const rotation = newestRotation(document.rotation, heldRotation, isNewerThanShown, this.#parts.clock.now());
-    // At the same instant the held record wins, because `restore` is called only where its version is higher or its refresh
-    // token newer, unless it is displaced, which makes versions meaningless, or the stored record has a newer refresh token.
+    // At the same instant the cached record wins, because `restore` is called only if its version is higher or its
+    // refresh token newer. It does not win if it is displaced, since its version means nothing then, or if the stored
+    // record has a newer refresh token.
     const isTie = ours.obtainedAt === stored?.obtainedAt && ours.value !== stored.value;
     const winsTie = isTie && !records.isDisplaced(held) && rotation?.token === held.rotation?.token;
     const isNewer = isNewerThanShown || winsTie;
@@ -135,14 +140,14 @@ export class HeldRecords implements RecordRestorer {
     const grant = isOurs ? ours : (stored as StoredGrant);
     let next: KeyDocument = { ...document, enrolment: marks, rotation };
     if (isOurs || rotation !== document.rotation) {
-      // A failure was one of the refresh tokens that were stored then: one in reserve may be the good one.
+      // The failure belongs to the refresh tokens that were stored then, while one in reserve may be valid.
       const trying = rotation === document.rotation ? document.trying : undefined;
       const saving = { hadTask: enrolment.hadTask, dueAt: grant.dueAt };
       const version = isOurs
         ? await documents.saveGrant(key, next, grant, saving)
         : await documents.save(key, { ...next, trying }, saving);
       if (version === undefined || records.cache.get(key) !== held) return;
-      // A refresh token that was put meanwhile goes back with the next look, and must not be forgotten until then.
+      // A refresh token was put meanwhile. It is put back at the next check, and must stay cached until then.
       if (held.rotation !== heldRotation) return;
       next = { ...next, version, recordVersion: isOurs ? version : document.recordVersion };
     }

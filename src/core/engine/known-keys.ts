@@ -17,19 +17,22 @@ export interface KnownKeysParts {
   readonly clock: StoreClock;
 }
 
-/** The content of a document: of a key its tokens, of a task what is registered, of an app only that it is there. */
+/** The content of a document: the tokens of a key, the registration of a task, or merely the existence of an app. */
 interface Read {
   readonly document?: KeyDocument | undefined;
   readonly task?: RegisteredTask | undefined;
   readonly isThere: boolean;
-  /** The reason why the document cannot be read. */
+  /** The reason why the document is unreadable. */
   readonly unreadable?: TokenError;
 }
 
-/** Reads what the store has of some keys and of what they depend on, as it is asked for, many in one round trip. */
+/**
+ * Reads the stored state of some keys and of their dependencies, as it is requested, with many documents in one round
+ * trip.
+ */
 export class KnownKeys {
   readonly #parts: KnownKeysParts;
-  /** By document id. */
+  /** The documents that have been read, by id. */
   readonly #read = new Map<string, Read>();
   readonly #wanted = new Set<string>();
 
@@ -37,13 +40,16 @@ export class KnownKeys {
     this.#parts = parts;
   }
 
-  /** Adds a key whose documents have been read. */
+  /** Adds a key whose documents have been read already. */
   add(key: TokenKey, task: RegisteredTask | undefined, document: KeyDocument): void {
     this.#read.set(documentId('task', key), { task, isThere: true });
     this.#read.set(documentId('key', key), { document, isThere: true });
   }
 
-  /** Returns what is known of a key; `undefined` where a document is yet to be read, which the next round does. */
+  /**
+   * Returns the known state of a key; `undefined` if one of its documents has to be read first, which the next round
+   * does.
+   */
   of(key: TokenKey): KnownKey | undefined {
     const ids = [...registrationIds(key), documentId('key', key)] as const;
     const [app, task, own] = ids.map((id) => this.#read.get(id));
@@ -60,7 +66,7 @@ export class KnownKeys {
     };
   }
 
-  /** Reads what was asked for and was not there. Returns whether that was anything. */
+  /** Reads the requested documents that have not been read. Returns whether there were any. */
   async readWanted(): Promise<boolean> {
     const ids = [...this.#wanted];
     this.#wanted.clear();

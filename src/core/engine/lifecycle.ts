@@ -32,7 +32,7 @@ export interface LifecycleParts extends Work {
   readonly refreshes: boolean;
 }
 
-/** Starts and closes what works in the background, in the order in which one part needs another. */
+/** Starts and closes the background work in the order of its dependencies. */
 export class Lifecycle {
   readonly #parts: LifecycleParts;
   #started: Promise<void> | undefined;
@@ -51,8 +51,8 @@ export class Lifecycle {
   }
 
   /**
-   * Returns whether every registration has been read. From then on a new task is scheduled by its registration; those before are
-   * scheduled when their records are read.
+   * Returns whether every registration has been read. From then on the registration of a new task schedules it; earlier
+   * tasks are scheduled when their records are read.
    */
   get isRegistryLoaded(): boolean {
     return this.#isRegistryLoaded;
@@ -113,11 +113,11 @@ export class Lifecycle {
     limits.stop();
     flights.wakeAll();
     clock.stop();
-    // What a registration that ends meanwhile adds to the history is written as well.
+    // The recovery stops last, so that additions to the history by registrations in progress are written as well.
     const recovered = closing.settled().then(() => recovery.stop());
     const works = [scheduler.stop(), callbacks.stop(), recovered, this.#started, flights.settled()];
     await unwritten.flush(Promise.allSettled(works), new Deadline(clock, CLOSE_TIMEOUT_MS, undefined));
-    // The end of the watch comes first, so that the store is closed after it.
+    // The watch is stopped before the store is closed.
     await allOf([watch.stop(), upstream.close(), store.close()]);
   }
 }

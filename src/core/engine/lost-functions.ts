@@ -11,7 +11,7 @@ import type { SupervisedStore } from '../store/supervised-store.js';
 interface Missing {
   readonly key: TokenKey;
   readonly params: ParamsFunction;
-  /** The marks of its enrolment. */
+  /** The marks of the task's enrolment. */
   readonly marks: Enrolment;
 }
 
@@ -30,22 +30,22 @@ export interface LostFunctionsParts {
 const MAX_REMEMBERED = 10_000;
 
 /**
- * Remembers the params functions of tasks whose documents a store has lost, because they were damaged or evicted. A function is
- * nowhere but in the process that registered it, so a task that another process registers again goes on with it. One that was
- * unregistered does not.
+ * Remembers the params functions of tasks whose documents the store has lost, because they were damaged or evicted. A
+ * function exists only in the process that registered it, so if another process registers the task again, the task gets
+ * its function back. A task that was unregistered does not.
  */
 export class LostFunctions {
   readonly #parts: LostFunctionsParts;
-  /** The functions known to be lost, by the ids of the tasks. */
+  /** The functions of tasks that were lost, by the ids of the tasks. */
   readonly #lost = boundedCache<string, ParamsFunction>(MAX_REMEMBERED);
-  /** The missing tasks of which that is to be found out, by appid. */
+  /** The missing tasks, by appid, for which it is still to be decided whether they were lost or unregistered. */
   readonly #missing = new Map<string, Missing[]>();
 
   constructor(parts: LostFunctionsParts) {
     this.#parts = parts;
   }
 
-  /** Notes a task that is not held any more, and finds out whether the store has lost it. */
+  /** Notes a task that is no longer cached, and finds out whether the store has lost it. */
   removed({ key, params, enrolment }: TaskEntry): void {
     if (typeof params !== 'function') return;
     const { registrar, registry } = this.#parts;
@@ -54,11 +54,14 @@ export class LostFunctions {
     missing.push({ key, params, marks: { ...registry.enrolment(key), task: enrolment } });
     if (missing.length > 1) return;
     this.#missing.set(appid, missing);
-    // Where it cannot be told, they count as unregistered.
+    // If that cannot be decided, the tasks count as unregistered.
     registrar.exclusively(appid, () => this.#judge(appid)).catch(() => this.#missing.delete(appid));
   }
 
-  /** Gives a task that has come back its function, if it was lost with one. A registration without a function ends that. */
+  /**
+   * Gives a task that is registered again its lost function. A registration that has its own function discards the lost
+   * one.
+   */
   added({ key, functionMissing }: TaskEntry): void {
     const id = documentId('task', key);
     const params = this.#lost.get(id);
@@ -67,8 +70,9 @@ export class LostFunctions {
   }
 
   /**
-   * Looks under the lease of the app, when no unregistration is under way, which deletes the document of the key with its task:
-   * where that is left, the task was lost.
+   * Decides about the missing tasks under the lease of the app, when no unregistration is in progress. An
+   * unregistration deletes the document of the key together with the task, so if that document is left, the task was
+   * lost.
    */
   async #judge(appid: string): Promise<void> {
     const { store, registry } = this.#parts;
@@ -85,7 +89,7 @@ export class LostFunctions {
         if (!isSameApp || record === undefined || !belongsTo(marksFrom(record.data), marks)) continue;
         const found = registry.task(key);
         if (found === undefined) this.#lost.set(documentId('task', key), params);
-        // Another process has registered it again meanwhile.
+        // Another process has registered the task again meanwhile.
         else if (found.functionMissing) this.#give(key, params);
       }
     }

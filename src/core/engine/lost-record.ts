@@ -6,10 +6,11 @@ import type { Registry } from '../registry/registry.js';
 import type { Absence, SupervisedStore } from '../store/supervised-store.js';
 
 /**
- * Tells what it means that a store which goes on has shown no record where one is held. An unregistration deletes the task
- * first, so a record that is missing beside its task, with the same marks, was not deleted on purpose but `lost`. One that is
- * there by now was stored since that read began, and is to be read again: `restored`. It is asked for refresh tokens alone,
- * since any other token can be fetched again. Releases before the marks leave that open, and then it was `deleted`.
+ * Decides why the store, in an unchanged history, has no record while one is cached. An unregistration deletes the task
+ * first, so a record that is missing while its task exists with the same marks was not deleted on purpose but `lost`. A
+ * record that exists by now was stored since that read began and has to be read again: `restored`. Only records with a
+ * refresh token are checked, since any other token can be requested again. Documents of releases without marks leave
+ * the reason open; their records count as `deleted`.
  *
  * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
  */

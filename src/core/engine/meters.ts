@@ -4,7 +4,7 @@ import type { Events } from '../model/events.js';
 import type { Upstream } from '../model/refresher.js';
 import { Counter, Histogram } from '../primitives/counters.js';
 
-/** The codes that a `TokenError` of this library has. A refresher of the user's may throw any other. */
+/** The codes of this library's `TokenError`. An application's refresher may throw any other. */
 const CODES: readonly string[] = [
   'NOT_REGISTERED',
   'INPUT_MISSING',
@@ -19,16 +19,16 @@ const CODES: readonly string[] = [
 ];
 const OTHER_CODE = 'OTHER';
 
-/** A request is given up after 6 s, and made once more at most. */
+/** The bounds of the histogram, in seconds. A request is given up after 6 s, and repeated at most once. */
 const SECONDS_OF_REQUESTS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
 
-/** Counts and times what this process has done since it began. */
+/** Counts and times the work of this process since its start. */
 export class Meters {
   readonly refreshes: Counter = new Counter();
   readonly refreshFailures: Counter = new Counter([...CODES, OTHER_CODE].map((code) => ({ code })));
   readonly leaseContentions: Counter = new Counter([{}]);
   readonly deliveries: Counter = new Counter([{ outcome: 'delivered' }, { outcome: 'failed' }]);
-  /** The durations of requests, by what came of them: `answered`, or the code of the error. */
+  /** The durations of requests, by result: `answered`, or the code of the error. */
   readonly requests: Map<string, Histogram> = new Map([['answered', new Histogram(SECONDS_OF_REQUESTS)]]);
 
   listen(events: Events): void {
@@ -64,7 +64,7 @@ export class Meters {
   }
 }
 
-/** Returns the code of an error: one of the few that this library has chosen, and the same one for any other. */
+/** Returns the code of an error if it is one of this library's, and the same substitute for any other. */
 function codeOf(error: unknown): string {
   return isTokenError(error) && CODES.includes(error.code) ? error.code : OTHER_CODE;
 }

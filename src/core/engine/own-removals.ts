@@ -20,9 +20,9 @@ interface OwnRemovalsParts {
 
 /** An enrolment that this process has ended. */
 interface Ended {
-  /** The document of the app or the task. */
+  /** The id of the document of the app or the task. */
   readonly id: string;
-  /** Whether it was unregistered itself, and not with its app. */
+  /** Whether it was unregistered itself, and not together with its app. */
   readonly isNamed: boolean;
   readonly atMonotonic: number;
 }
@@ -31,9 +31,9 @@ const REMEMBERED_FOR_MS = 24 * 3_600_000;
 const MAX_REMEMBERED = 10_000;
 
 /**
- * Remembers for a day what this process has unregistered, by the marks of the enrolments that it has ended. In a store that was
- * replaced these may come back, with a backup or with what another process puts back that has not heard of it: there they are
- * noted as ended, and deleted again. What was registered anew has other marks.
+ * Remembers for a day the marks of the enrolments that this process has ended. In a replaced store these enrolments may
+ * come back, with a backup or because another process that was not notified puts them back. There they are recorded as
+ * ended and deleted again. A new registration has other marks.
  */
 export class OwnRemovals {
   readonly #parts: OwnRemovalsParts;
@@ -43,7 +43,7 @@ export class OwnRemovals {
   readonly #wanted: () => void;
   /** The ended enrolments, by mark. */
   readonly #ended = boundedCache<string, Ended>(MAX_REMEMBERED);
-  /** The marks that may be in the store in place. */
+  /** The marks that may exist in the current store. */
   readonly #unsettled = new Set<string>();
 
   constructor(parts: OwnRemovalsParts, own: OwnRegistrations, history: StoreHistory, wanted: () => void) {
@@ -53,14 +53,14 @@ export class OwnRemovals {
     this.#wanted = wanted;
   }
 
-  /** Returns whether all that was unregistered here is known to be gone. */
+  /** Returns whether everything that was unregistered here is known to be gone. */
   get isSettled(): boolean {
     return this.#unsettled.size === 0;
   }
 
   /**
-   * Begins to unregister an app or a task, and notes that for processes that sleep. Where nothing was there the note is the first to
-   * make room.
+   * Begins to unregister an app or a task, and records that for processes that are asleep. If the app or task did not
+   * exist, its record is the first to be evicted.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
@@ -72,7 +72,7 @@ export class OwnRemovals {
     };
     for (const [found, mark] of this.#held(id)) add(found, mark);
     let isThere = this.#own.has(id) || this.#parts.registry.versionOf(id) !== undefined;
-    // An enrolment whose mark is not known here may be stored all the same.
+    // An enrolment may be stored although its mark is not known here.
     if (![...marks.values()].includes(id)) {
       const [stored] = await this.#parts.store.get([id]);
       if (stored !== undefined) add(id, markFrom(stored.data));
@@ -107,7 +107,7 @@ export class OwnRemovals {
   }
 
   /**
-   * Removes again from a store that was replaced what was unregistered before.
+   * Removes from a replaced store again what was unregistered before.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
@@ -116,10 +116,10 @@ export class OwnRemovals {
     const unsettled = [...this.#unsettled];
     const ended = unsettled.flatMap((mark) => {
       const found = this.#ended.peek(mark);
-      // What was registered anew here is written over the earlier registration when it is put back.
+      // An enrolment that was registered anew here is overwritten when it is put back.
       return found === undefined || this.#own.has(found.id) ? [] : [{ mark, ...found }];
     });
-    // It is noted first, so that what is deleted is not put back by another process.
+    // The removal is recorded first, so that no other process puts the deleted documents back.
     await this.#history.noteUnregistered(ended.filter(({ isNamed }) => isNamed).map(({ mark }) => mark));
     const ids = new Set(ended.map(({ id }) => id));
     for (const appid of new Set([...ids].map(appidOf))) {
@@ -139,7 +139,7 @@ export class OwnRemovals {
     }
   }
 
-  /** Yields the documents of an app and its tasks, or of a task, with the marks that are known of them. */
+  /** Yields the documents of an app and its tasks, or of a task, with their known marks. */
   *#held(id: string): Iterable<[id: string, mark: string | undefined]> {
     const { registry } = this.#parts;
     const appid = appidOf(id);

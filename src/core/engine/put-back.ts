@@ -42,7 +42,7 @@ export interface PutBackParts {
   readonly restorer: RecordRestorer;
 }
 
-/** The replacement of the store that was found, and how often the store had been replaced by then. */
+/** The kind of the replacement that was found, and the number of replacements by then. */
 interface Found {
   readonly replacement: Replacement;
   readonly generation: number;
@@ -54,13 +54,10 @@ interface Opened {
 }
 
 const MAX_ROUNDS = 10;
-/**
- * The number of documents of one app that are written at once; apps put back at the same time do not wait for one
- * another.
- */
+/** The number of concurrent writes for one app. Apps that are put back at the same time do not wait for one another. */
 const MAX_WRITING = 4;
 
-/** Puts back into a store that was replaced what this process has registered itself, where the store lacks it. */
+/** Puts the registrations of this process back into a replaced store that lacks them. */
 export class PutBack {
   readonly #parts: PutBackParts;
 
@@ -69,10 +66,11 @@ export class PutBack {
   }
 
   /**
-   * Puts back an app: its tasks, then the app itself, as a registration does. Stops when the store is found replaced again,
-   * and reads no record: a read of one may wait for this very work.
+   * Puts back an app: its tasks, then the app itself, as a registration does. It stops if the store is replaced again,
+   * and reads no record, since such a read may wait for this very work. It may be repeated: documents that exist by
+   * then are left alone.
    *
-   * @throws a `TokenError` with code `STORE_UNAVAILABLE`. It may be repeated: what is there by then is left alone.
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   async app(appid: string, replacement: Replacement): Promise<void> {
     const { own, registrar, history } = this.#parts;
@@ -85,8 +83,8 @@ export class PutBack {
   }
 
   /**
-   * Makes the tasks of an app due which the schedule of a fleet has lost: when every process has looked, which may put back the
-   * record meanwhile. A record that is held here is put back with that.
+   * Makes the tasks of an app due that a fleet's schedule has lost. They are due only when every process has checked
+   * the store, since one of them may put back the record meanwhile. Records that are cached here are put back at once.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
@@ -98,19 +96,19 @@ export class PutBack {
 
   async #documents(ids: readonly string[], found: Found, lease: RegistrationLease): Promise<void> {
     const { store, history, own } = this.#parts;
-    // In their turns, so that each looks at the time of the lease when it is sent.
+    // The writes are queued, so that each checks the time of the lease when it is sent.
     const writing = new Semaphore(MAX_WRITING);
     let wanted = ids;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       wanted = wanted.filter((id) => own.has(id));
       if (wanted.length === 0) return;
       const stored = await store.get(wanted);
-      // What was read is of the history that is in place afterwards, in which another process may have unregistered some of
-      // these: it notes that under this lease.
+      // The documents that were read belong to the history that is confirmed here. In it another process may have
+      // unregistered some of them, which it records under this lease.
       await history.check();
       if (history.generation !== found.generation) return;
       for (const id of wanted) if (history.hasUnregistered(id, own.marks(id))) own.forget(id);
-      // None is under way any more when the lease is released, also where one fails.
+      // All writes have settled before the lease is released, even if one fails.
       const settling = wanted.map((id, index) => writing.run(() => this.#document(id, stored[index], found, lease)));
       await allOf(settling);
       const settled = await Promise.all(settling);
@@ -119,7 +117,11 @@ export class PutBack {
     throw contended(`the registration of ${lease.appid}`, { appid: lease.appid });
   }
 
-  /** @returns whether it is settled, which it is not where another writer was first. */
+  /**
+   * Puts back a document.
+   *
+   * @returns whether it is settled, which it is not if another writer was faster.
+   */
   async #document(
     id: string,
     stored: StoredDocument | undefined,
@@ -138,24 +140,24 @@ export class PutBack {
       lease.assertHeld();
       const version = await store.set(id, data, before?.found.version ?? 0, due);
       if (version === undefined) return false;
-      // A state from before this, in which the document is missing, must not pass for the present one.
+      // An earlier state of the store, which lacks the document, must not be mistaken for the present one.
       history.noteChange();
       document = { id, version, data };
     }
-    // In another history than that which was written to, its version would say nothing.
+    // The version is meaningless if the history has changed since the write.
     if (document === undefined || history.generation !== found.generation) return true;
     own.note(id, content, document.version);
     if (registry.versionOf(id) !== undefined) await registry.adopt(document);
     return true;
   }
 
-  /** Returns what becomes of a document that the store has. */
+  /** Returns the new content of a document that the store has. */
   #content(id: string, known: OwnRegistration, stored: Opened, { replacement }: Found): JsonObject {
     if (replacement === 'backup') {
       const isOlder = !this.#parts.history.hasRegistered(id) && stored.found.version < known.version;
       return isOlder ? known.content : stored.content;
     }
-    // A registration that found nothing to be added to may lack what this one has, such as the secret.
+    // A registration without a previous one to be added to may lack settings that this one has, such as the secret.
     return parseKey(id) === undefined ? { ...known.content, ...stored.content } : stored.content;
   }
 
@@ -173,7 +175,8 @@ export class PutBack {
       if (lane === DELIVERY_LANE)
         return void (await store.set(id, seal(id, {}), 0, { due: { lane, at: clock.now() } }));
       if (await this.#record(key)) return;
-      // Another process may hold the record, with a refresh token that nothing else replaces: it has the time of its look.
+      // Another process may have cached the record, with a refresh token that nothing can replace, so the due leaves it
+      // time to check the store.
       const lostAt = Math.round(clock.now());
       const at = lostAt + HOLDERS_LOOK_WITHIN_MS;
       await store.set(id, seal(id, { lostAt }), 0, { due: { lane, at } });
@@ -181,11 +184,11 @@ export class PutBack {
     await Promise.all(due);
   }
 
-  /** Returns whether a record of the key was put back. */
+  /** Puts back the record of a key. Returns whether it was put back. */
   async #record(key: TokenKey): Promise<boolean> {
     const { registry, records, restorer } = this.#parts;
     const held = records.cache.get(key);
-    // It goes with its registration, which has not been put back.
+    // The registration has not been put back, and the record must not be without it.
     if (registrationIds(key).some((id) => isLeftOver(registry, id))) return false;
     if (held === undefined || !records.isDisplaced(held)) return false;
     await restorer.restore(held, NO_KEY_DOCUMENT);

@@ -19,7 +19,7 @@ import type { TokenSource } from './token-source.js';
 import type { Work } from './work.js';
 
 export interface PutGrantsParts extends Pick<Storage, 'clock' | 'documents'>, Work {
-  /** Once it has begun, nothing is stored any more but what is being written. */
+  /** The closing of the manager. Once it has begun, only writes in progress are completed. */
   readonly closing: Closing;
   readonly registry: Registry;
   readonly writer: GrantWriter;
@@ -30,7 +30,7 @@ export interface PutGrantsParts extends Pick<Storage, 'clock' | 'documents'>, Wo
 
 const MAX_ROUNDS = 3;
 
-/** Grants that were got elsewhere. */
+/** Stores grants that were obtained elsewhere. */
 export class PutGrants {
   readonly #parts: PutGrantsParts;
 
@@ -38,9 +38,7 @@ export class PutGrants {
     this.#parts = parts;
   }
 
-  /**
-   * Stores a grant, unless a newer one is stored, or one that can still be used and whose scopes include those of this one.
-   */
+  /** Stores a grant, unless the stored one is newer, or is still usable and has all scopes of this one. */
   async put(key: TokenKey, grant: Grant, deadline: Deadline): Promise<CachedRecord> {
     const { clock, registry, source, pushed, flights, scheduler } = this.#parts;
     const given = readGivenGrant(grant);
@@ -56,7 +54,10 @@ export class PutGrants {
     return held;
   }
 
-  /** Writes the grant, and once more where the key was registered anew meanwhile: it is for whatever is registered. */
+  /**
+   * Writes the grant, and retries if the key was registered anew meanwhile, since the grant is for whichever
+   * registration exists.
+   */
   async #write(key: TokenKey, grant: StoredGrant, received: ReceivedToken | undefined): Promise<CachedRecord> {
     const { closing, registry, documents, writer } = this.#parts;
     const beforeRetry = (): void => closing.assertOpen();
@@ -73,7 +74,7 @@ export class PutGrants {
     }
   }
 
-  /** Turns a grant into what is stored. What is pushed cannot be refreshed, so it is never due before it ends. */
+  /** Converts a grant to the stored form. A pushed token cannot be refreshed, so it is never due before it expires. */
   #stored(key: TokenKey, grant: GivenGrant, now: number): StoredGrant {
     const { clock, times, pushed } = this.#parts;
     const stored = storedGrant(grant, now, now, times, clock.random());

@@ -14,7 +14,7 @@ export interface ShownChangesParts extends Work {
   readonly refreshes: boolean;
 }
 
-/** Starts what follows from what the store has shown of keys. */
+/** Handles changes of keys that the store has shown. */
 export class ShownChanges implements RecordListener {
   readonly #parts: ShownChangesParts;
 
@@ -28,7 +28,10 @@ export class ShownChanges implements RecordListener {
     flights.wakeWaiting(key);
   }
 
-  /** Refreshes what another process has reported. In a fleet its schedule hands that out, but for functions. */
+  /**
+   * Refreshes a key that another process has reported stale. In a fleet the schedule assigns it, unless its params are
+   * a function.
+   */
   reported(key: TokenKey, value: string): void {
     const { registry, scheduler, clock, tokens, refreshes } = this.#parts;
     const task = registry.task(key);

@@ -147,15 +147,13 @@ export interface StatusParts {
   readonly callbacks: Pick<CallbackRelay, 'attached'>;
 }
 
-/**
- * The form of what a store takes behind `task/`: it would fail for anything else, and be taken for one that has gone.
- */
+/** The pattern of what a store accepts after `task/`. A store would fail for any other id, and count as unavailable. */
 const TASK_ID = /^[!-.0-~]{1,384}(?:\/[!-.0-~]{1,384}){1,2}$/;
 
 /**
  * Returns the query with each field read once.
  *
- * @throws TypeError naming what is wrong with the query.
+ * @throws TypeError naming the invalid field of the query.
  */
 export function readStatusQuery(query: StatusQuery, assertType: (type: unknown) => void): StatusQuery {
   const names = ['appid', 'type', 'subject', 'after', 'limit'] as const;
@@ -178,9 +176,9 @@ const PAGE = 100;
 
 interface ListedTask {
   readonly key: TokenKey;
-  /** `undefined` where what is registered cannot be read. */
+  /** The registered task; `undefined` if its document is unreadable. */
   readonly task: RegisteredTask | undefined;
-  /** The reason why it cannot. */
+  /** The reason why the document is unreadable. */
   readonly unreadable?: TaskFailure | undefined;
 }
 
@@ -190,7 +188,7 @@ interface ReadTask extends ListedTask {
   readonly lastError: TaskFailure | undefined;
 }
 
-/** Reads how tasks stand from the store, a page at a time. */
+/** Reads the status of tasks from the store, a page at a time. */
 export async function* taskStatus(query: StatusQuery, parts: StatusParts): AsyncGenerator<TaskStatus> {
   const { appid, type, subject, limit = Number.POSITIVE_INFINITY } = query;
   const segments = [appid, type, subject === undefined ? undefined : subjectSegment(subject)];
@@ -210,7 +208,7 @@ export async function* taskStatus(query: StatusQuery, parts: StatusParts): Async
   }
 }
 
-/** Reads a task by what the store has: in a fleet, a process holds the tasks that it has looked at. */
+/** Reads a task from its stored document, since a process of a fleet caches only tasks that it has used. */
 async function listedTask(stored: StoredDocument, parts: StatusParts): Promise<ListedTask | undefined> {
   const key = parseKey(stored.id);
   if (key === undefined) return undefined;
@@ -248,7 +246,7 @@ async function readTask(listed: ListedTask, stored: StoredDocument | undefined, 
   return { ...listed, listed, document, lastError, unreadable: unreadableBecause };
 }
 
-/** Returns what those of the tasks wait for that have no usable token and nothing to be asked for with. */
+/** Returns what the tasks wait for that have no usable token and lack an input of their refresh. */
 async function waitingAmong(tasks: readonly ReadTask[], parts: StatusParts): Promise<Map<ReadTask, Waiting>> {
   const { store, clock, refreshes, refresherOf, callbacks, setbacks } = parts;
   const now = clock.now();
@@ -303,7 +301,7 @@ function statusOfTask(
   };
 }
 
-/** Reads a document. One that cannot be read is the trouble of its own key. */
+/** Reads a document. An unreadable one affects only its own key. */
 async function readable<Found>(
   stored: StoredDocument | undefined,
   decode: (document: StoredDocument | undefined) => Found,

@@ -23,17 +23,21 @@ export interface StoreRecoveryParts extends PutBackParts {
   readonly recordReader: RecordReader;
   readonly events: Events;
   readonly closing: Closing;
-  /** Whether what is due stands in the store alone. */
+  /** Whether dues are only in the store. */
   readonly isShared: boolean;
 }
 
 const RETRY_MS = 5_000;
-/** Each app is a handful of commands, and a file store has four threads to work with. */
+/**
+ * The number of apps that are put back concurrently. Each takes a handful of commands, and a file store can use four
+ * threads.
+ */
 const MAX_AT_ONCE = 4;
 
 /**
- * Goes on with a store that has lost what it held, or a part of it: what this process registered is put back, and the tokens
- * that it holds. What others registered is answered as long as a token of it lives, so that they have time to do the same.
+ * Continues with a store that has lost some or all of its documents. The registrations of this process and its cached
+ * tokens are put back. Registrations of other processes are answered from memory as long as one of their tokens is
+ * valid, so that those processes have time to put them back.
  */
 export class StoreRecovery implements RegistrarListener, StoreHistoryListener, Recovery {
   readonly own: OwnRegistrations;
@@ -43,11 +47,11 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
   readonly #putBack: PutBack;
   /** The apps that may have to be put back. */
   readonly #pending = new Set<string>();
-  /** The apps whose tasks may have to be made due in the schedule of a fleet. */
+  /** The apps whose tasks may have to be made due in a fleet's schedule. */
   readonly #undue = new Set<string>();
   readonly #puttingBack = new Map<string, Promise<void>>();
   #replacement: Replacement = 'another';
-  /** Whether something is held that the store in place has not shown. */
+  /** Whether something is cached that the current store has not shown. */
   #isIncomplete = false;
   #recovering: Promise<void> | undefined;
   #retry: ClockTimer | undefined;
@@ -101,13 +105,13 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
     return this.#removals.begin(id);
   }
 
-  /** Keeps what is held, says so, and begins to put back what has to be. */
+  /** Keeps everything cached, reports the replacement, and begins to put back the missing documents. */
   replaced(replacement: Replacement, isSameHistory: boolean): void {
     const { registry, records, writer, events } = this.#parts;
     this.#replacement = replacement;
     this.#isIncomplete = true;
     registry.leaveOver();
-    // A backup may have a registration from before the present one. In another store marks are given anew.
+    // A backup may contain an earlier registration, so marks are kept for comparison. Another store assigns new marks.
     records.displace(replacement === 'backup' ? (key) => marksOf(registry.enrolment(key)) : undefined);
     writer.forgetVersions();
     this.#removals.replaced();
@@ -120,7 +124,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
     void this.#recoverSoon();
   }
 
-  /** Tells what it means that a document was found missing just now. */
+  /** Decides why a document was found missing just now. */
   async #judgeAbsence(id: string): Promise<Absence> {
     const { own, history } = this;
     const { registry, records } = this.#parts;
@@ -136,7 +140,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
       if (held === undefined) return 'deleted';
       if (records.isDisplaced(held)) return 'lost';
       const absence = await judgeMissingRecord(held, this.#parts);
-      // A store that was emptied after the look before has no registration either.
+      // A store that was emptied after the previous check lacks the registration as well.
       if (absence === 'deleted' && held.rotation !== undefined) await history.check();
       if (absence === 'lost') records.displaceOne(held);
       return records.isDisplaced(held) ? 'lost' : absence;
@@ -149,7 +153,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
     return isLeftOver(registry, id) && !this.#hasUnregistered(id) && this.#lives(id) ? 'lost' : 'deleted';
   }
 
-  /** Returns whether this app or task, as it is held, was unregistered. */
+  /** Returns whether this cached app or task was unregistered. */
   #hasUnregistered(id: string): boolean {
     const { own, history } = this;
     const key = parseKey(id) ?? { appid: appidOf(id), type: id };
@@ -158,13 +162,16 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
     );
   }
 
-  /** Looks which history the store has, and goes on with what it still lacks. */
+  /** Checks which history the store has, and puts back what it still lacks. */
   async look(): Promise<void> {
     await this.history.check();
     if (this.#isIncomplete) await this.#recoverSoon();
   }
 
-  /** Puts back held tokens of an app that was read, or a task of it: another process may have put back what they belong to. */
+  /**
+   * Puts back cached tokens of an app that was read, or whose task was, since another process may have put back their
+   * registration.
+   */
   async showed(appid: string): Promise<void> {
     if (this.#isIncomplete) await this.#parts.recordReader.loadAll(this.#displaced(appid));
   }
@@ -188,7 +195,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
     return this.#recovering;
   }
 
-  /** Returns whether all has been done that can be done now. */
+  /** Recovers as much as possible now. Returns whether nothing is left that can be done now. */
   async #recover(): Promise<boolean> {
     const { registry, records, closing } = this.#parts;
     const { generation } = this.history;
@@ -200,7 +207,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
     if (this.#pending.size > 0 || this.#undue.size > 0) return false;
     const left = [...records.displaced()];
     this.#isIncomplete = left.length > 0 || hasLeftOvers(registry);
-    // Those whose app is not there wait until it is, and are looked at each minute.
+    // Records whose app is missing wait for it, and are checked again each minute.
     return left.every(({ key }) => isLeftOver(registry, appDocumentId(key.appid)) || !registry.hasApp(key.appid));
   }
 
@@ -225,7 +232,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
     if (this.history.generation === generation) this.#undue.delete(appid);
   }
 
-  /** Puts back the documents of an app. What is read meanwhile waits for this, so that it waits for no read. */
+  /** Puts back the documents of an app. Reads wait for this work, so it must not wait for a read. */
   #putBackApp(appid: string): Promise<void> {
     let puttingBack = this.#puttingBack.get(appid);
     if (puttingBack === undefined) {
@@ -246,7 +253,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
     return [...this.#parts.records.displaced(appid)].map(({ key }) => key);
   }
 
-  /** Returns whether a token lives for which this app or task is needed. */
+  /** Returns whether a token is valid that needs this app or task. */
   #lives(id: string): boolean {
     const { records } = this.#parts;
     const key = parseKey(id);

@@ -11,18 +11,20 @@ import type { Registry } from '../registry/registry.js';
 import { HISTORY_ID, type StoreHistory } from '../store/store-history.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 
-/** The part that goes on with a store that has been replaced. */
+/** The part that continues with a store that has been replaced. */
 export interface Recovery {
   readonly history: StoreHistory;
-  /** Looks which history the store has. */
+  /** Checks which history the store has. */
   look(): Promise<void>;
-  /** Called when an app, or a task of it, was read again. */
+  /** Handles an app, or a task of it, that was read again. */
   showed(appid: string): Promise<void>;
 }
 
 const LOOK_EVERY_MS = 60_000;
 const RETRY_MS = 5_000;
-/** So many records are checked each minute, in one round trip, and so many are gone through for that. */
+/**
+ * The number of records that are checked each minute in one round trip, and the number that are visited to find them.
+ */
 const MOST_CHECKED = 100;
 const MOST_PASSED = 10_000;
 
@@ -34,14 +36,14 @@ export interface StoreWatchParts {
   readonly writer: GrantWriter;
   readonly clock: Clock;
   readonly recovery: Recovery;
-  /** Once it has begun, nothing more is read, and nothing is retried. */
+  /** The closing of the manager. Once it has begun, nothing more is read or retried. */
   readonly closing: Closing;
-  /** Tells of which types WeChat pushes tokens, so that others may wait for one. */
+  /** The source of which types WeChat pushes, so that keys which wait for such a token are notified. */
   readonly pushed: Pick<PushedTokens, 'isPushed'>;
   readonly recordReader: RecordReader;
 }
 
-/** Keeps what this process holds in step with what others write to the store. */
+/** Keeps the memory of this process in step with changes that others make to the store. */
 export class StoreWatch {
   readonly #parts: StoreWatchParts;
   #endWatch: (() => Promise<void>) | undefined;
@@ -57,8 +59,9 @@ export class StoreWatch {
 
   async start(): Promise<void> {
     const { store, registry, recovery, closing } = this.#parts;
-    // What is read from now on belongs to this history or a later one. A failing store is reported by the reads below, and is
-    // looked at again soon: what it loses before it has shown its history would count as deleted.
+    // Everything that is read from now on belongs to this history or a later one. A failing store is reported by the
+    // reads below. Its history is checked again soon: documents that it loses before it has shown its history would
+    // count as deleted.
     await recovery.history.check().catch(() => this.#lookLater(HISTORY_ID));
     if (store.canWatch) {
       this.#endWatch ??= await store.watch((id, version) => {
@@ -80,7 +83,8 @@ export class StoreWatch {
   }
 
   /**
-   * Looks now and then whether the store is still the same one, and, where it tells of no changes, at all that is held.
+   * Checks regularly whether the store is still the same, and, if it sends no change notifications, everything that is
+   * cached.
    */
   #lookAround(): void {
     this.#look?.cancel();
@@ -99,8 +103,8 @@ export class StoreWatch {
   }
 
   /**
-   * Reads some of the held records that have a refresh token, others each time: a backup that is restored without any
-   * registration since tells nothing of itself, and the newest refresh tokens would be in memory alone.
+   * Reads some of the cached records that have a refresh token, different ones each time. A restored backup does not
+   * show itself without a registration since, and the newest refresh tokens would exist only in memory.
    */
   async #spotCheck(): Promise<void> {
     const keys: TokenKey[] = [];
@@ -121,7 +125,7 @@ export class StoreWatch {
     this.#onChange(id, version).catch(() => this.#lookLater(id));
   }
 
-  /** Has read again later what could not be read: its notification does not come twice. */
+  /** Schedules another read of a document that could not be read, since its notification is not repeated. */
   #lookLater(id: string | undefined): void {
     const { closing, clock } = this.#parts;
     if (closing.hasBegun) return;
@@ -164,7 +168,7 @@ export class StoreWatch {
   #concernsUs(key: TokenKey): boolean {
     const { registry, records, failures, pushed, recordReader } = this.#parts;
     if (registry.task(key) !== undefined || records.cache.get(key) !== undefined) return true;
-    // Keys that depend on it may be waiting.
+    // Keys that depend on this one may be waiting.
     if (failures.hasRemembered(key)) return true;
     if (recordReader.underWay(key) !== undefined) return true;
     return pushed.isPushed(key.type) && registry.hasApp(key.appid);

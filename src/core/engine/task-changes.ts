@@ -8,7 +8,7 @@ import type { Lifecycle } from './lifecycle.js';
 import type { LostFunctions } from './lost-functions.js';
 import type { Work } from './work.js';
 
-/** Starts what follows from tasks that have come, changed or gone. */
+/** Handles tasks that were registered, changed or unregistered. */
 export class TaskChanges implements RegistryListener {
   readonly #state: State;
   readonly #work: Work;
@@ -36,9 +36,9 @@ export class TaskChanges implements RegistryListener {
     const { key } = task;
     const held = records.cache.get(key);
     if (held !== undefined) records.cache.set(held);
-    // What a key that was asked for before it had a task was lacking may have come with it.
+    // The key may have been requested before it had a task, and the task may bring the input that was missing.
     setbacks.clear(key);
-    // Where a fleet shares the schedule, a task that was read for a caller says nothing of when it is due.
+    // In a fleet, a task that was read for a caller does not show when it is due.
     const isScheduled = this.#lifecycle.isRegistryLoaded && !scheduler.isShared;
     if (held !== undefined || isScheduled) flights.reschedule(key);
     this.#callbacks.taskChanged(key);

@@ -55,7 +55,9 @@ export class TokenSource implements TokenGetter {
   }
 
   /**
-   * @throws a `TokenError` with code `NOT_REGISTERED` for an app that the store does not know either.
+   * Asserts that the app of a key is registered.
+   *
+   * @throws a `TokenError` with code `NOT_REGISTERED` if the store does not know the app either.
    */
   async assertRegistered(key: TokenKey, deadline: Deadline): Promise<void> {
     const { registry } = this.#state;
@@ -68,18 +70,18 @@ export class TokenSource implements TokenGetter {
   }
 
   /**
-   * Returns the record in force, with more than `wishMs` left if that can be had.
+   * Returns the current record, with a remaining lifetime above `wishMs` if such a record can be obtained.
    *
-   * @throws a `TokenError` when there is no unexpired one and none can be had in time.
+   * @throws a `TokenError` if there is no unexpired record and none can be obtained in time.
    */
   async acquire(key: TokenKey, wishMs: number, deadline: Deadline): Promise<CachedRecord> {
     const { records } = this.#state;
-    // What is registered comes with it: the next line waits for the same read.
+    // The read includes the registration, and the next line waits for the same read.
     let coldRead = this.#coldReads.withRegistration(key);
     try {
       await this.assertRegistered(key, deadline);
     } catch (error) {
-      // What is registered can have dropped out of memory, and the store be away: the token is as good as before.
+      // The registration may have been evicted while the store is unavailable; the cached token is valid regardless.
       const held = records.cache.get(key);
       const isGood = held !== undefined && records.leftMs(held) > Math.max(records.minValidityMs(held), wishMs);
       if (isGood && isTokenError(error) && error.code === 'STORE_UNAVAILABLE') return held;
@@ -104,7 +106,7 @@ export class TokenSource implements TokenGetter {
     });
   }
 
-  /** Returns a record with another value than `stale`; the current one when another may not be fetched now. */
+  /** Returns a record with another value than `stale`, or the current one if another may not be fetched now. */
   async refreshStale(key: TokenKey, stale: string, deadline: Deadline): Promise<CachedRecord> {
     const { records } = this.#state;
     await this.assertRegistered(key, deadline);
@@ -122,7 +124,7 @@ export class TokenSource implements TokenGetter {
     return this.#join(key, 'stale', stale, deadline);
   }
 
-  /** Returns a record that was fetched after this call, by whichever process, in place of what was in force. */
+  /** Returns a record that was fetched after this call by any process. */
   async refreshForced(key: TokenKey, deadline: Deadline): Promise<CachedRecord> {
     const { records } = this.#state;
     const { flights } = this.#work;
@@ -130,7 +132,7 @@ export class TokenSource implements TokenGetter {
     const begun = flights.get(key);
     const tooEarly = begun?.hasAsked === true ? begun : undefined;
     await this.assertRegistered(key, deadline);
-    // Another process may have refreshed it unnoticed here.
+    // Another process may have refreshed the key without this process having been notified yet.
     await deadline.race(this.#recordReader.read(key));
     const held = records.cache.get(key);
     const force: Force = { at, version: held?.version ?? 0, value: held?.value };
@@ -142,7 +144,7 @@ export class TokenSource implements TokenGetter {
     return this.#join(key, 'forced', undefined, deadline, force);
   }
 
-  /** Starts in the background what a look at a held record shows to be needed. */
+  /** Starts in the background the confirmation or the refresh that a cached record needs. */
   #lookAfter(held: CachedRecord): void {
     const { records } = this.#state;
     const { flights, scheduler } = this.#work;
@@ -158,13 +160,13 @@ export class TokenSource implements TokenGetter {
     flights.fly(key, 'due', undefined);
   }
 
-  /** Returns whether the schedule refreshes it in its turn: a caller that has a token has no need to be faster. */
+  /** Returns whether the schedule refreshes the key. A caller that has a token need not start the refresh earlier. */
   #isScheduled(key: TokenKey): boolean {
     const { registry } = this.#state;
     return this.#options.refreshes && registry.task(key) !== undefined && registry.hasApp(key.appid);
   }
 
-  /** Tries for a new record as long as that cannot hurt, then answers with whichever lives longest. */
+  /** Tries to get a new record, as long as waiting does no harm, and returns the one that lives longest. */
   async #freshen(held: CachedRecord, wishMs: number, deadline: Deadline): Promise<CachedRecord> {
     const { records } = this.#state;
     const { flights } = this.#work;
@@ -188,8 +190,8 @@ export class TokenSource implements TokenGetter {
   }
 
   /**
-   * Refreshes a key for a caller that has no token. It waits for at most one attempt beyond the one that it joined, if that
-   * is near.
+   * Refreshes a key for a caller without a token. The caller waits for at most one attempt after the one that it
+   * joined, if that is near.
    */
   async #demand(key: TokenKey, deadline: Deadline): Promise<CachedRecord> {
     const { failures, records } = this.#state;
@@ -205,7 +207,7 @@ export class TokenSource implements TokenGetter {
     try {
       return await this.#join(key, 'demand', undefined, deadline);
     } catch (error) {
-      // An unavailable store is no failed attempt, since none was made.
+      // An unavailable store is not a failed attempt, since no attempt was made.
       const next = isTokenError(error) && error.code === 'STORE_UNAVAILABLE' ? undefined : failures.active(key, true);
       if (next === undefined || !this.#isNear(next.retryAt, deadline)) throw error;
       return this.#join(key, 'demand', undefined, deadline);

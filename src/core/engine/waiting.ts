@@ -22,7 +22,7 @@ import {
 import { secretHash } from '../primitives/secret-hash.js';
 import type { RegisteredTask } from '../registry/task-entry.js';
 
-/** The facts known of a key when it is judged whether a refresh of it has what it needs. */
+/** The known facts of a key from which it is decided whether its refresh has all inputs. */
 export interface KnownKey {
   /** Whether the app is registered. */
   readonly isRegistered: boolean;
@@ -30,31 +30,37 @@ export interface KnownKey {
   /** The value of an unexpired token. */
   readonly value: string | undefined;
   readonly rotation: Rotation | undefined;
-  /** The reason why the last attempt failed, where none has succeeded since. */
+  /** The error of the last attempt, if none has succeeded since. */
   readonly failure: { readonly code: string; readonly message: string } | undefined;
 }
 
 export interface WaitingParts {
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
-  /** Returns `undefined` where nothing is known yet: then nothing is said of what depends on it. */
+  /**
+   * Returns the known facts of a key; `undefined` if nothing is known yet, so that keys that depend on it are not
+   * judged.
+   */
   readonly known: (key: TokenKey) => KnownKey | undefined;
   readonly isStoreWritable: boolean;
-  /** Whether this process takes part in what is due. */
+  /** Whether this process refreshes keys that are due. */
   readonly refreshes: boolean;
   /** Whether this process can ask URLs for params. */
   readonly asksUrls: boolean;
   readonly now: number;
-  /** The lack found in each dependency, by the id of its key: many keys may depend on one. Without it each is judged anew. */
+  /**
+   * The missing input of each dependency, by the id of its key, since many keys may depend on one. Without this map
+   * each is judged anew.
+   */
   readonly judged?: Map<string, Waiting | undefined>;
 }
 
-/** The longest chain that a registration may have. */
+/** The length of the longest chain of dependencies that a registration may have. */
 const MAX_DEPTH = 16;
 
 /**
- * Returns what a key without a usable token waits for: nothing is asked for it until that comes. `undefined` where it has
- * all that a refresh needs, or has failed and is retried. It goes by what is known of the key and of what it depends on, so
- * that a process says the same whether or not it has tried.
+ * Returns what a key without a usable token waits for, so that no attempt is made until it arrives; `undefined` if the
+ * key has all inputs of its refresh, or has failed and is retried. The decision depends on the known facts of the key
+ * and its dependencies, so a process decides the same whether or not it has made an attempt.
  */
 export function waitingOf(key: TokenKey, parts: WaitingParts): Waiting | undefined {
   const known = parts.known(key);
@@ -66,8 +72,8 @@ export function waitingOf(key: TokenKey, parts: WaitingParts): Waiting | undefin
 }
 
 /**
- * Returns what a key waits for by what is known of it and by what its last attempt in this process lacked, which knows more of
- * params and of a refresher's own needs.
+ * Returns what a key waits for, by the known facts and by the input that its last attempt in this process lacked. The
+ * attempt knows more about params and about inputs that only the refresher asks for.
  */
 export function waitingAfter(
   key: TokenKey,
@@ -92,7 +98,7 @@ function lackOf(key: TokenKey, parts: WaitingParts, depth: number): Waiting | un
   try {
     needed = dependenciesOf(key, refresher);
   } catch {
-    // The refresh reports what is wrong with the refresher.
+    // The refresh reports the error of the refresher.
     return undefined;
   }
   for (const dependency of needed) {
@@ -117,7 +123,7 @@ function lackOfDependency(
   if (value !== undefined) {
     return isPushed && isRefused(rotation, value) ? ticketIsRefused(key, dependency) : undefined;
   }
-  // Params that are asked for may bring it.
+  // Params that are requested from a function or URL may contain the token.
   if (haveToBeAskedFor(task?.params) && known.task === undefined) return undefined;
   if (isPushed && known.isRegistered) return ticketIsMissing(key, dependency);
   if (known.failure !== undefined) return dependencyIsMissing(key, dependency, known.failure.message);
@@ -138,7 +144,7 @@ function isRefused(rotation: Rotation | undefined, value: string): boolean {
   return rotation?.refused?.some((refused) => refused.hash === hash) === true;
 }
 
-/** Tells whether a refresh token is missing. One that was refused, or has expired, is none. */
+/** Returns the wait for a refresh token, if none is usable. One that was refused or has expired is not. */
 function lackOfInput(
   key: TokenKey,
   { spends }: BuiltInRefresher,
@@ -154,7 +160,10 @@ function lackOfInput(
   return refreshTokenIsMissing(key, spends, choice.kind);
 }
 
-/** Tells whether params are missing. What they did not bring is known only where they were asked: elsewhere they are awaited. */
+/**
+ * Returns the wait for params, if they are missing. Only the process that requests them knows what they lack; in any
+ * other process they count as awaited.
+ */
 function lackOfParams(
   key: TokenKey,
   refresher: BuiltInRefresher,

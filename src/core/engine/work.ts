@@ -1,7 +1,7 @@
 import type { Flights } from '../refresh/flights.js';
 import type { Scheduler } from '../refresh/scheduler.js';
 
-/** The refreshes of this process, and the scheduler that says when they begin. */
+/** The refreshes of this process, and the scheduler that decides when they begin. */
 export interface Work {
   readonly flights: Flights;
   readonly scheduler: Scheduler;

@@ -18,9 +18,7 @@ import type { Registry } from '../registry/registry.js';
 import type { RegisteredTask } from '../registry/task-entry.js';
 
 const PARAMS_TIMEOUT_MS = 5_000;
-/**
- * The timeout for a params URL: twice that of a function, since the call may have to wait for other calls first.
- */
+/** The timeout for a params URL: twice that of a function, since the call may have to wait for other calls first. */
 const PARAMS_URL_TIMEOUT_MS = 10_000;
 
 /** The params and tokens that a refresh needs and gathers before it acquires the lease. */

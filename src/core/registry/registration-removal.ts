@@ -60,7 +60,7 @@ export class RegistrationRemoval {
   /**
    * Deletes a task and the documents of its key.
    *
-   * @param isStillWanted - asked under the lease; if it returns `false`, the task stays.
+   * @param isStillWanted - asked under the lease; if it returns `false`, the call fails.
    */
   async removeTask(key: TokenKey, isStillWanted: () => boolean): Promise<void> {
     await this.#leases.hold(key.appid, async (lease) => {
