@@ -59,8 +59,7 @@ export class LostFunctions {
   }
 
   /**
-   * Gives a task that is registered again its lost function. A registration that has its own function discards the lost
-   * one.
+   * Gives a task that is registered again its lost function. A registration with other params discards it.
    */
   added({ key, functionMissing }: TaskEntry): void {
     const id = documentId('task', key);

@@ -10,7 +10,7 @@ import type { RecordListener } from './record-changes.js';
 import type { Records } from './records.js';
 import type { RetryStates } from './retry-states.js';
 
-/** Writes cached records back to a store that has lost them or has older ones. */
+/** The part that writes cached records back to a store that has lost them or has older ones. */
 export interface RecordRestorer {
   /**
    * Puts back the cached record before a refresh uses an older one, and returns whether that has changed the document.

@@ -18,7 +18,7 @@ export class ValidityRequests {
     this.#clock = clock;
   }
 
-  /** Acquires the right to start a refresh for a validity request, if one may start now. */
+  /** Returns whether a validity request may start a refresh now, and counts it if so. */
   tryStart({ key }: CachedRecord): boolean {
     const id = keyId(key);
     const now = this.#clock.monotonic();

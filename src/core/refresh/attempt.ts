@@ -95,7 +95,7 @@ const LOOK_AGAIN_EVERY_MS = 24 * 3_600_000;
 /** Makes the one request that a lease is acquired for, and stores the result, be it a grant or a failure. */
 export class Attempt {
   readonly #parts: AttemptParts;
-  /** Limits concurrent announcements of inputs to be sent, so that the writes of answers do not queue behind them. */
+  /** The limit of concurrent announcements of inputs, so that the writes of answers do not queue behind them. */
   readonly #announcing = new Semaphore(MAX_ANNOUNCING);
 
   constructor(parts: AttemptParts) {

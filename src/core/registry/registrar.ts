@@ -153,7 +153,7 @@ export class Registrar {
    * Unregisters a task.
    *
    * @param isStillWanted - asked when no other process can change the registration any more; if it returns `false`, the
-   *   task stays.
+   *   call fails.
    */
   unregisterTask(key: TokenKey, isStillWanted: () => boolean = () => true): Promise<void> {
     return this.#turns.run(key.appid, async () => {
